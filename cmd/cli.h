@@ -1,0 +1,76 @@
+/*
+ * What every command gets, and the command table. A command is one file: its options struct, its
+ * option table (which drives parsing, usage and help), and a run function. Commands print results
+ * to stdout; only main.c prints errors.
+ */
+#ifndef RB_CMD_CLI_H
+#define RB_CMD_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/json.h"
+#include "release/release.h"
+
+typedef struct rb_cli {
+    const char *dir;    /* -C */
+    const char *config; /* --config, or NULL */
+    bool json;          /* --json of the command */
+    bool quiet;
+    bool color;       /* stdout may be coloured */
+    bool progress;    /* stderr is a terminal and not --quiet */
+    bool interactive; /* a person can be asked: stdin and stderr are terminals */
+    bool answered;    /* the JSON document is already on stdout: an error prints its line only */
+    /* Opened on first use by rb_cli_repo() and rb_cli_signers(); closed by main. */
+    rb_repo *repo;
+    rb_signers *signers;
+    rb_config *settings;
+} rb_cli;
+
+enum rb_opt_kind { RB_OPT_END, RB_OPT_FLAG, RB_OPT_TEXT, RB_OPT_LIST, RB_OPT_NUMBER, RB_OPT_JSON };
+
+typedef struct rb_opt {
+    enum rb_opt_kind kind; /* FLAG: bool; TEXT: const char *; LIST: rb_strs, repeatable or commas;
+                              NUMBER: long, not negative; JSON: cli->json */
+    const char *name;      /* long name, without "--" */
+    char letter;           /* or 0 */
+    const char *arg;       /* "TAG"; NULL for flags */
+    const char *help;
+    size_t offset; /* in the command's options struct */
+} rb_opt;
+
+#define RB_OPTION_JSON                                                                             \
+    {                                                                                              \
+        .kind = RB_OPT_JSON, .name = "json", .help = "print one JSON document"                     \
+    }
+
+typedef struct rb_command {
+    const char *name;
+    const char *args;    /* "TAG [COMMIT]" */
+    const char *summary; /* one line */
+    const char *details; /* paragraphs for `rbtool help NAME`, or NULL */
+    const rb_opt *opts;  /* ends with an RB_OPT_END entry */
+    size_t options_size;
+    int min_args;
+    int max_args; /* -1: any number */
+    enum rb_code (*run)(rb_cli *cli, void *options, int argc, char **argv, rb_err *err);
+    /* Frees what options owns (lists); NULL when it owns nothing. */
+    void (*clear)(void *options);
+} rb_command;
+
+/* The repository at -C DIR; the signers that git's settings name; rbtool.json of the work tree or
+ * --config. Borrowed from cli. */
+enum rb_code rb_cli_repo(rb_repo **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
+enum rb_code rb_cli_signers(const rb_signers **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
+enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
+
+/* As rb_release_open() with cli's repository and signers; err names the first problem. */
+enum rb_code rb_cli_release(rb_release **out, rb_cli *cli, const char *tag,
+                            rb_err *err) RB_MUST_USE;
+
+/* opt.c */
+enum rb_code rb_opt_parse(const rb_opt *opts, void *options, rb_cli *cli, int *argc, char **argv,
+                          rb_err *err) RB_MUST_USE;
+void rb_opt_help(rb_buf *out, const rb_opt *opts);
+
+#endif

@@ -1,0 +1,18 @@
+/* The command table, in the order that help lists it. A new command is a file and a line here. */
+#ifndef RB_CMD_COMMANDS_H
+#define RB_CMD_COMMANDS_H
+
+#include "cli.h"
+
+#define RB_VERSION "0.1.0"
+
+extern const rb_command __attribute__((weak)) rb_cmd_init, rb_cmd_release, rb_cmd_list, rb_cmd_show,
+    rb_cmd_verify, rb_cmd_diff, rb_cmd_reconstruct, rb_cmd_lint, rb_cmd_plan, rb_cmd_deploy,
+    rb_cmd_revert, rb_cmd_resume, rb_cmd_abort, rb_cmd_status;
+
+#define RB_COMMANDS                                                                                \
+    &rb_cmd_init, &rb_cmd_release, &rb_cmd_list, &rb_cmd_show, &rb_cmd_verify, &rb_cmd_diff,       \
+        &rb_cmd_reconstruct, &rb_cmd_lint, &rb_cmd_plan, &rb_cmd_deploy, &rb_cmd_revert,           \
+        &rb_cmd_resume, &rb_cmd_abort, &rb_cmd_status
+
+#endif

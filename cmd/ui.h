@@ -1,0 +1,29 @@
+/*
+ * What people see: tables, colour, numbers, questions, progress. Texts from repositories and
+ * databases pass through rb_safe() before they reach a terminal; rb_ui_* do that themselves.
+ */
+#ifndef RB_CMD_UI_H
+#define RB_CMD_UI_H
+
+#include "cli.h"
+
+void rb_ui_json(rb_cli *cli, const json_t *json);      /* one document, canonical, on stdout */
+void rb_ui_line(const char *fmt, ...) RB_PRINTF(1, 2); /* one line of result on stdout */
+void rb_ui_note(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3); /* stderr; not --quiet */
+void rb_ui_progress(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3); /* overwritten */
+void rb_ui_progress_end(const rb_cli *cli);
+
+/* Columns padded to the widest cell; cells are made safe. Rows of `columns` strings. */
+void rb_ui_table(const char *const *heads, const rb_strs *cells, size_t columns);
+
+enum rb_color { RB_PLAIN, RB_BOLD, RB_RED, RB_GREEN, RB_YELLOW, RB_DIM };
+/* Escape sequence to begin with, "" without colour; RB_PLAIN ends it. */
+const char *rb_ui_color(const rb_cli *cli, enum rb_color color);
+
+char *rb_ui_count(uint64_t n); /* 18,233 */
+char *rb_ui_bytes(uint64_t n); /* 43.1 MB */
+
+/* Asks on the terminal; true only for "y" or "yes". */
+bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3);
+
+#endif

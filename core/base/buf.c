@@ -1,0 +1,235 @@
+#include "base/buf.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *rb_malloc(size_t size)
+{
+    void *p = malloc(size ? size : 1);
+    if (!p)
+        abort();
+    return p;
+}
+
+void *rb_calloc(size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size ? size : 1);
+    if (!p)
+        abort();
+    return p;
+}
+
+void *rb_realloc(void *old, size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        abort();
+    void *p = realloc(old, total ? total : 1);
+    if (!p)
+        abort();
+    return p;
+}
+
+char *rb_strdup(const char *s)
+{
+    return s ? rb_strndup(s, strlen(s)) : NULL;
+}
+
+char *rb_strndup(const char *s, size_t len)
+{
+    char *p = rb_malloc(len + 1);
+    if (len)
+        memcpy(p, s, len);
+    p[len] = '\0';
+    return p;
+}
+
+char *rb_format(const char *fmt, ...)
+{
+    rb_buf buf = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&buf, fmt, args);
+    va_end(args);
+    return rb_buf_detach(&buf);
+}
+
+void rb_free_str(char **s)
+{
+    free(*s);
+    *s = NULL;
+}
+
+void rb_buf_clear(rb_buf *buf)
+{
+    free(buf->data);
+    *buf = (rb_buf){0};
+}
+
+void rb_buf_reserve(rb_buf *buf, size_t more)
+{
+    if (more >= SIZE_MAX / 2 - buf->len)
+        abort();
+    size_t need = buf->len + more + 1;
+    if (need <= buf->cap)
+        return;
+    size_t cap = buf->cap ? buf->cap + buf->cap / 2 : 64;
+    if (cap < need)
+        cap = need;
+    buf->data = rb_realloc(buf->data, cap, 1);
+    buf->cap = cap;
+}
+
+void rb_buf_add(rb_buf *buf, const void *data, size_t len)
+{
+    rb_buf_reserve(buf, len);
+    if (len)
+        memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+void rb_buf_addc(rb_buf *buf, char c)
+{
+    rb_buf_add(buf, &c, 1);
+}
+
+void rb_buf_puts(rb_buf *buf, const char *s)
+{
+    rb_buf_add(buf, s, strlen(s));
+}
+
+void rb_buf_vprintf(rb_buf *buf, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    if (n < 0)
+        abort();
+    rb_buf_reserve(buf, (size_t)n);
+    vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, again);
+    va_end(again);
+    buf->len += (size_t)n;
+}
+
+void rb_buf_printf(rb_buf *buf, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(buf, fmt, args);
+    va_end(args);
+}
+
+void rb_buf_truncate(rb_buf *buf, size_t len)
+{
+    if (len >= buf->len)
+        return;
+    buf->len = len;
+    buf->data[len] = '\0';
+}
+
+char *rb_buf_detach(rb_buf *buf)
+{
+    rb_buf_reserve(buf, 0);
+    buf->data[buf->len] = '\0';
+    char *data = buf->data;
+    *buf = (rb_buf){0};
+    return data;
+}
+
+const char *rb_buf_str(const rb_buf *buf)
+{
+    return buf->data ? buf->data : "";
+}
+
+void rb_strs_clear(rb_strs *strs)
+{
+    for (size_t i = 0; i < strs->n; i++)
+        free(strs->items[i]);
+    free(strs->items);
+    *strs = (rb_strs){0};
+}
+
+void rb_strs_add(rb_strs *strs, const char *s)
+{
+    rb_strs_take(strs, rb_strdup(s));
+}
+
+void rb_strs_take(rb_strs *strs, char *s)
+{
+    if (strs->n == strs->cap) {
+        strs->cap = strs->cap ? strs->cap * 2 : 8;
+        strs->items = rb_realloc(strs->items, strs->cap, sizeof *strs->items);
+    }
+    strs->items[strs->n++] = s;
+}
+
+bool rb_strs_has(const rb_strs *strs, const char *s)
+{
+    for (size_t i = 0; i < strs->n; i++)
+        if (strcmp(strs->items[i], s) == 0)
+            return true;
+    return false;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void rb_strs_sort(rb_strs *strs)
+{
+    if (strs->n)
+        qsort(strs->items, strs->n, sizeof *strs->items, compare);
+}
+
+/* Length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
+static size_t utf8_sequence(const unsigned char *p, size_t len, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
+    if (n == 0 || n > len || p[0] > 0xf4)
+        return 0;
+    uint32_t c = n == 1 ? p[0] : p[0] & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *code = c;
+    return n;
+}
+
+void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (len > 0) {
+        uint32_t c = 0;
+        size_t n = utf8_sequence(p, len, &c);
+        if (n == 0) {
+            rb_buf_printf(buf, "\\x%02x", p[0]);
+            n = 1;
+        } else if (c < 0x20 || c == 0x7f) {
+            rb_buf_printf(buf, "\\x%02x", (unsigned)c);
+        } else if ((c >= 0x80 && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
+                   (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0x2028 ||
+                   c == 0x2029) {
+            rb_buf_printf(buf, "\\u{%x}", (unsigned)c);
+        } else {
+            rb_buf_add(buf, p, n);
+        }
+        p += n;
+        len -= n;
+    }
+}
+
+char *rb_safe(const char *text)
+{
+    rb_buf buf = {0};
+    rb_buf_add_safe(&buf, text, strlen(text));
+    return rb_buf_detach(&buf);
+}

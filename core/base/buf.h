@@ -1,0 +1,62 @@
+/*
+ * Memory, growing byte buffers and string lists.
+ *
+ * The allocators never return NULL: out of memory ends the process (see err.h). A zeroed rb_buf
+ * or rb_strs is empty and valid; clear() frees it and makes it empty again.
+ */
+#ifndef RB_BASE_BUF_H
+#define RB_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+void *rb_malloc(size_t size);
+void *rb_calloc(size_t count, size_t size);
+void *rb_realloc(void *old, size_t count, size_t size); /* overflow of count * size is fatal */
+char *rb_strdup(const char *s);                         /* NULL gives NULL */
+char *rb_strndup(const char *s, size_t len);
+char *rb_format(const char *fmt, ...) RB_PRINTF(1, 2);
+
+void rb_free_str(char **s); /* for RB_AUTO on a char * */
+
+typedef struct rb_buf {
+    char *data; /* when not NULL, data[len] is '\0' */
+    size_t len;
+    size_t cap;
+} rb_buf;
+
+void rb_buf_clear(rb_buf *buf);
+void rb_buf_reserve(rb_buf *buf, size_t more);
+void rb_buf_add(rb_buf *buf, const void *data, size_t len);
+void rb_buf_addc(rb_buf *buf, char c);
+void rb_buf_puts(rb_buf *buf, const char *s);
+void rb_buf_printf(rb_buf *buf, const char *fmt, ...) RB_PRINTF(2, 3);
+void rb_buf_vprintf(rb_buf *buf, const char *fmt, va_list args);
+void rb_buf_truncate(rb_buf *buf, size_t len);
+char *rb_buf_detach(rb_buf *buf);          /* the caller owns; never NULL; buf is empty after */
+const char *rb_buf_str(const rb_buf *buf); /* "" when empty */
+
+typedef struct rb_strs {
+    char **items;
+    size_t n;
+    size_t cap;
+} rb_strs;
+
+void rb_strs_clear(rb_strs *strs);
+void rb_strs_add(rb_strs *strs, const char *s); /* copies */
+void rb_strs_take(rb_strs *strs, char *s);      /* owns s from now on */
+bool rb_strs_has(const rb_strs *strs, const char *s);
+void rb_strs_sort(rb_strs *strs); /* bytewise */
+
+/*
+ * Appends text to buf so that it is safe on a terminal and in one line: control bytes, DEL,
+ * C1 controls, bidirectional overrides and invalid UTF-8 become \xHH or \u{H}. For every name, path
+ * or message that comes from a repository or a database.
+ */
+void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len);
+char *rb_safe(const char *text); /* the same as a new string */
+
+#endif

@@ -1,0 +1,291 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    struct stat st;
+    enum rb_code code = RB_OK;
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+        code = rb_fail(err, RB_ERROR, "cannot read %s: it is not a regular file", path);
+    rb_buf_clear(out);
+    while (code == RB_OK) {
+        rb_buf_reserve(out, 65536);
+        ssize_t n = read(fd, out->data + out->len, 65536);
+        if (n < 0 && errno != EINTR)
+            code = rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+        if (n == 0)
+            break;
+        if (n > 0)
+            out->len += (size_t)n;
+        if (code == RB_OK && out->len > limit)
+            code = rb_fail(err, RB_ERROR, "%s is larger than the limit of %zu bytes", path, limit);
+    }
+    close(fd);
+    if (code != RB_OK)
+        rb_buf_clear(out);
+    else
+        out->data[out->len] = '\0';
+    return code;
+}
+
+static enum rb_code write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return RB_ERROR;
+        data += n;
+        len -= (size_t)n;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    RB_AUTO(rb_free_str) char *temp = rb_format("%s.XXXXXX", path);
+    int fd = mkostemp(temp, O_CLOEXEC);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    bool ok = write_all(fd, data, len) == RB_OK && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+    int saved = errno;
+    if (close(fd) != 0 && ok) {
+        ok = false;
+        saved = errno;
+    }
+    if (ok && rename(temp, path) != 0) {
+        ok = false;
+        saved = errno;
+    }
+    if (!ok) {
+        unlink(temp);
+        errno = saved;
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    }
+    return rb_dir_sync(dir, err);
+}
+
+bool rb_file_exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+enum rb_code rb_dir_make(const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *copy = rb_strdup(path);
+    for (char *p = copy + 1; *copy; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char kept = *p;
+        *p = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", copy);
+        *p = kept;
+        if (kept == '\0')
+            break;
+    }
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
+    if (!S_ISDIR(st.st_mode))
+        return rb_fail(err, RB_ERROR, "cannot create folder %s: a file is in its place", path);
+    return RB_OK;
+}
+
+/* Works on folder descriptors, so that a swapped-in symlink is never followed. */
+static int remove_at(int parent, const char *name)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -1;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return -1;
+    }
+    int result = 0;
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            result = remove_at(dirfd(dir), entry->d_name);
+    int saved = errno;
+    closedir(dir);
+    errno = saved;
+    return result == 0 ? unlinkat(parent, name, AT_REMOVEDIR) : result;
+}
+
+enum rb_code rb_dir_remove(const char *path, rb_err *err)
+{
+    if (remove_at(AT_FDCWD, path) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
+    return RB_OK;
+}
+
+enum rb_code rb_dir_sync(const char *path, rb_err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path);
+    int result = fsync(fd);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    if (result != 0 && errno != EINVAL)
+        return rb_fail_errno(err, RB_ERROR, "cannot sync folder %s", path);
+    return RB_OK;
+}
+
+enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err)
+{
+    DIR *dir = opendir(path);
+    if (!dir && errno == ENOENT)
+        return RB_OK;
+    if (!dir)
+        return rb_fail_errno(err, RB_ERROR, "cannot list %s", path);
+    struct dirent *entry;
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rb_strs_add(out, entry->d_name);
+    closedir(dir);
+    rb_strs_sort(out);
+    return RB_OK;
+}
+
+enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err)
+{
+    if (rename(from, to) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot rename %s to %s", from, to);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(to);
+    return rb_dir_sync(dir, err);
+}
+
+enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *temp = rb_format("%s.new", link);
+    if (unlink(temp) != 0 && errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", temp);
+    if (symlink(target, temp) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot create symlink %s", temp);
+    return rb_file_rename(temp, link, err);
+}
+
+enum rb_code rb_link_read(char **out, const char *path, rb_err *err)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlink(path, target, sizeof target);
+    *out = NULL;
+    if (n < 0 && (errno == ENOENT || errno == EINVAL || errno == ENOTDIR))
+        return RB_OK;
+    if (n < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read symlink %s", path);
+    if (n == sizeof target)
+        return rb_fail(err, RB_ERROR, "cannot read symlink %s: its target is too long", path);
+    *out = rb_strndup(target, (size_t)n);
+    return RB_OK;
+}
+
+char *rb_path_join(const char *dir, const char *name)
+{
+    if (name[0] == '/' || dir[0] == '\0')
+        return rb_strdup(name);
+    return rb_format("%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", name);
+}
+
+char *rb_path_dir(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return rb_strdup(".");
+    return slash == path ? rb_strdup("/") : rb_strndup(path, (size_t)(slash - path));
+}
+
+/* The code points that HFS+ ignores in a file name (git's utf8.c, next_hfs_char). */
+static size_t hfs_ignored(const char *p, size_t len)
+{
+    static const char *const ignored[] = {
+        "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x80\x8e", "\xe2\x80\x8f",
+        "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad",
+        "\xe2\x80\xae", "\xe2\x81\xaa", "\xe2\x81\xab", "\xe2\x81\xac",
+        "\xe2\x81\xad", "\xe2\x81\xae", "\xe2\x81\xaf", "\xef\xbb\xbf"};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        if (len >= 3 && memcmp(p, ignored[i], 3) == 0)
+            return 3;
+    return 0;
+}
+
+static bool is_dot_git(const char *name, size_t len)
+{
+    char folded[8];
+    size_t n = 0;
+    for (size_t i = 0; i < len;) {
+        size_t skip = hfs_ignored(name + i, len - i);
+        if (skip == 0) {
+            if (n == sizeof folded)
+                return false;
+            char c = name[i];
+            folded[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+            skip = 1;
+        }
+        i += skip;
+    }
+    while (n > 0 && (folded[n - 1] == ' ' || (folded[n - 1] == '.' && n > 1)))
+        n--;
+    return (n == 4 && memcmp(folded, ".git", 4) == 0) ||
+           (n == 5 && memcmp(folded, "git~1", 5) == 0);
+}
+
+bool rb_path_is_safe(const char *path, size_t len)
+{
+    if (len == 0 || memchr(path, '\0', len))
+        return false;
+    size_t start = 0;
+    for (size_t i = 0; i <= len; i++) {
+        if (i < len && path[i] != '/')
+            continue;
+        const char *part = path + start;
+        size_t n = i - start;
+        if (n == 0 || (n == 1 && part[0] == '.') || (n == 2 && part[0] == '.' && part[1] == '.') ||
+            is_dot_git(part, n))
+            return false;
+        start = i + 1;
+    }
+    return true;
+}
+
+bool rb_path_match(const char *pattern, const char *path)
+{
+    const char *stars = strstr(pattern, "**");
+    if (!stars)
+        return fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) == 0;
+    RB_AUTO(rb_free_str) char *head = rb_strndup(pattern, (size_t)(stars - pattern));
+    const char *tail = stars + 2 + (stars[2] == '/');
+    size_t n = strlen(head);
+    if (n > 0 && strncmp(path, head, n) != 0)
+        return false;
+    for (const char *p = path + n;; p++) {
+        if (*tail == '\0' || ((p == path + n || p[-1] == '/') && rb_path_match(tail, p)))
+            return true;
+        if (*p == '\0')
+            return false;
+    }
+}

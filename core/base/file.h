@@ -1,0 +1,50 @@
+/*
+ * Files and paths. Paths are bytes, '/' separates. What is written is on disk when the call
+ * returns: files are synced before they get their name, and the folder after.
+ */
+#ifndef RB_BASE_FILE_H
+#define RB_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+/* Reads a whole regular file. More than limit bytes is an error. */
+enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
+
+/* Writes beside the target and renames over it. A symlink at path is replaced, not followed. */
+enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                           rb_err *err) RB_MUST_USE;
+
+bool rb_file_exists(const char *path); /* a dangling symlink exists */
+
+enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p */
+enum rb_code rb_dir_remove(const char *path,
+                           rb_err *err) RB_MUST_USE; /* as rm -rf; absent is fine */
+enum rb_code rb_dir_sync(const char *path, rb_err *err) RB_MUST_USE;
+
+/* Names in a folder, sorted bytewise, without "." and "..". Absent: empty. */
+enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err) RB_MUST_USE;
+
+/* Makes link point to target by one rename, synced. */
+enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err) RB_MUST_USE;
+/* *out is NULL when there is no symlink at path. */
+enum rb_code rb_link_read(char **out, const char *path, rb_err *err) RB_MUST_USE;
+
+enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err) RB_MUST_USE; /* synced */
+
+char *rb_path_join(const char *dir, const char *name); /* an absolute name wins */
+char *rb_path_dir(const char *path);                   /* the part before the last '/', or "." */
+
+/*
+ * A path that may be written below a folder: relative, no empty, "." or ".." component, and no
+ * component that is ".git" in the spellings that file systems fold to it (git's verify_path).
+ */
+bool rb_path_is_safe(const char *path, size_t len);
+
+/* fnmatch(3) with '*' not crossing '/', and "**" crossing it. */
+bool rb_path_match(const char *pattern, const char *path);
+
+#endif

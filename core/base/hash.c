@@ -1,0 +1,166 @@
+#include "base/hash.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+struct rb_sha256 {
+    EVP_MD_CTX *ctx;
+};
+
+/* Fetched once: an implicit fetch costs more than hashing a small blob. */
+static const EVP_MD *sha256_md(void)
+{
+    static EVP_MD *md;
+    EVP_MD *seen = __atomic_load_n(&md, __ATOMIC_ACQUIRE);
+    if (seen)
+        return seen;
+    EVP_MD *made = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!made)
+        abort();
+    if (!__atomic_compare_exchange_n(&md, &seen, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        EVP_MD_free(made);
+        return seen;
+    }
+    return made;
+}
+
+rb_sha256 *rb_sha256_new(void)
+{
+    rb_sha256 *hash = rb_malloc(sizeof *hash);
+    hash->ctx = EVP_MD_CTX_new();
+    if (!hash->ctx || EVP_DigestInit_ex2(hash->ctx, sha256_md(), NULL) != 1)
+        abort();
+    return hash;
+}
+
+void rb_sha256_free(rb_sha256 *hash)
+{
+    if (!hash)
+        return;
+    EVP_MD_CTX_free(hash->ctx);
+    free(hash);
+}
+
+void rb_sha256_add(rb_sha256 *hash, const void *data, size_t len)
+{
+    if (EVP_DigestUpdate(hash->ctx, data, len) != 1)
+        abort();
+}
+
+void rb_sha256_end(rb_sha256 *hash, unsigned char out[RB_SHA256_SIZE])
+{
+    if (EVP_DigestFinal_ex(hash->ctx, out, NULL) != 1 ||
+        EVP_DigestInit_ex2(hash->ctx, NULL, NULL) != 1)
+        abort();
+}
+
+void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE])
+{
+    if (EVP_Digest(data, len, out, NULL, sha256_md(), NULL) != 1)
+        abort();
+}
+
+void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX])
+{
+    unsigned char digest[RB_SHA256_SIZE];
+    rb_sha256_of(data, len, digest);
+    rb_hex_encode(digest, sizeof digest, out);
+}
+
+enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    RB_AUTO(rb_sha256_freep) rb_sha256 *hash = rb_sha256_new();
+    char chunk[65536];
+    ssize_t n;
+    while ((n = read(fd, chunk, sizeof chunk)) > 0)
+        rb_sha256_add(hash, chunk, (size_t)n);
+    if (n < 0) {
+        rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+        close(fd);
+        return RB_ERROR;
+    }
+    close(fd);
+    unsigned char digest[RB_SHA256_SIZE];
+    rb_sha256_end(hash, digest);
+    rb_hex_encode(digest, sizeof digest, out);
+    return RB_OK;
+}
+
+void rb_hex_encode(const unsigned char *data, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        *out++ = digits[data[i] >> 4];
+        *out++ = digits[data[i] & 15];
+    }
+    *out = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool rb_hex_decode(const char *hex, unsigned char *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_digit(hex[2 * i]);
+        int low = high < 0 ? -1 : hex_digit(hex[2 * i + 1]);
+        if (low < 0)
+            return false;
+        out[i] = (unsigned char)(high << 4 | low);
+    }
+    return hex[2 * len] == '\0';
+}
+
+void rb_base64_encode(rb_buf *out, const void *data, size_t len)
+{
+    size_t need = (len + 2) / 3 * 4;
+    rb_buf_reserve(out, need);
+    EVP_EncodeBlock((unsigned char *)out->data + out->len, data, (int)len);
+    out->len += need;
+    out->data[out->len] = '\0';
+}
+
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool rb_base64_decode(rb_buf *out, const char *text, size_t len)
+{
+    if (len % 4 != 0)
+        return false;
+    for (size_t i = 0; i < len; i += 4) {
+        size_t pad = 0;
+        if (i + 4 == len)
+            pad = text[i + 2] == '=' ? 2 : text[i + 3] == '=' ? 1 : 0;
+        unsigned bits = 0;
+        for (size_t j = 0; j < 4; j++) {
+            int digit = j >= 4 - pad ? 0 : base64_digit(text[i + j]);
+            if (digit < 0 || (j >= 4 - pad && text[i + j] != '='))
+                return false;
+            bits = bits << 6 | (unsigned)digit;
+        }
+        if ((pad == 1 && (bits & 0xff)) || (pad == 2 && (bits & 0xffff)))
+            return false;
+        char bytes[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
+        rb_buf_add(out, bytes, 3 - pad);
+    }
+    return true;
+}

@@ -1,0 +1,37 @@
+/*
+ * SHA-256 (FIPS 180-4), hexadecimal and base64 (RFC 4648).
+ */
+#ifndef RB_BASE_HASH_H
+#define RB_BASE_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+#define RB_SHA256_SIZE 32
+#define RB_SHA256_HEX 65 /* with the '\0' */
+
+typedef struct rb_sha256 rb_sha256;
+
+rb_sha256 *rb_sha256_new(void);
+void rb_sha256_free(rb_sha256 *hash);
+RB_DEFINE_AUTO(rb_sha256, rb_sha256_free)
+void rb_sha256_add(rb_sha256 *hash, const void *data, size_t len);
+/* Writes the digest and makes the object ready for the next message. */
+void rb_sha256_end(rb_sha256 *hash, unsigned char out[RB_SHA256_SIZE]);
+
+void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE]);
+void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX]);
+/* Digest of a file's content, read with a fixed buffer. */
+enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err) RB_MUST_USE;
+
+void rb_hex_encode(const unsigned char *data, size_t len, char *out); /* 2 * len + 1 bytes */
+bool rb_hex_decode(const char *hex, unsigned char *out,
+                   size_t len); /* exactly 2 * len, lower case */
+
+void rb_base64_encode(rb_buf *out, const void *data, size_t len); /* no line breaks */
+/* Strict: no white space, canonical padding. */
+bool rb_base64_decode(rb_buf *out, const char *text, size_t len);
+
+#endif

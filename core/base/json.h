@@ -1,0 +1,39 @@
+/*
+ * JSON: strict reading, canonical writing. The only header that includes jansson.
+ *
+ * Reading refuses duplicate keys, invalid UTF-8, trailing text, and nesting deeper than 64.
+ * Writing is RFC 8785 (JCS), or the same with an indent of two spaces; both write integers only.
+ */
+#ifndef RB_BASE_JSON_H
+#define RB_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+/* what: said in the error ("manifest of v1.2.0"). Numbers with a fraction are kept as reals. */
+enum rb_code rb_json_read(json_t **out, const char *text, size_t len, const char *what,
+                          rb_err *err) RB_MUST_USE;
+
+void rb_json_free(json_t *json); /* json_decref, NULL is fine */
+RB_DEFINE_AUTO(json_t, rb_json_free)
+
+/* RFC 8785: keys in UTF-16 order, no white space. A real ends the process: keep them out. */
+void rb_json_canonical(rb_buf *out, const json_t *json);
+/* The same bytes but for an indent of two spaces, and a newline at the end. */
+void rb_json_pretty(rb_buf *out, const json_t *json);
+/* Hexadecimal SHA-256 of the canonical form. */
+void rb_json_hash(const json_t *json, char out[65]);
+
+/* A string member, or NULL when it is absent or no string. Borrowed. */
+const char *rb_json_str(const json_t *object, const char *key);
+int64_t rb_json_int(const json_t *object, const char *key, int64_t otherwise);
+/* json_object_set_new and json_string, with NULL written as null. */
+void rb_json_set_str(json_t *object, const char *key, const char *value);
+json_t *rb_json_strs(const rb_strs *strs); /* a new array */
+
+#endif

@@ -1,0 +1,212 @@
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_OUTPUT_LIMIT (1u << 20)
+
+extern char **environ;
+
+struct running {
+    pid_t pid;
+    int in;
+    int out;
+    int err;
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_pair(int pair[2])
+{
+    close_fd(&pair[0]);
+    close_fd(&pair[1]);
+}
+
+static bool named(const char *entry, const char *name, size_t len)
+{
+    return strncmp(entry, name, len) == 0 && (entry[len] == '=' || entry[len] == '\0');
+}
+
+/* Ours with the additions; built before fork, since the child may not allocate. */
+static char **build_environment(const char *const *extra)
+{
+    size_t ours = 0;
+    size_t added = 0;
+    while (environ[ours])
+        ours++;
+    while (extra && extra[added])
+        added++;
+    char **env = rb_calloc(ours + added + 1, sizeof *env);
+    size_t n = 0;
+    for (size_t i = 0; i < ours; i++) {
+        size_t len = strcspn(environ[i], "=");
+        bool replaced = false;
+        for (size_t j = 0; j < added && !replaced; j++)
+            replaced = named(extra[j], environ[i], len);
+        if (!replaced)
+            env[n++] = environ[i];
+    }
+    for (size_t j = 0; j < added; j++)
+        if (strchr(extra[j], '='))
+            env[n++] = (char *)extra[j];
+    return env;
+}
+
+__attribute__((noreturn)) static void child(const rb_process *process, char **env, int in[2],
+                                            int out[2], int err[2], int report)
+{
+    setpgid(0, 0);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (dup2(in[0], 0) >= 0 && dup2(out[1], 1) >= 0 && dup2(err[1], 2) >= 0 &&
+        (!process->dir || chdir(process->dir) == 0)) {
+        environ = env;
+        execvp(process->argv[0], (char *const *)process->argv);
+    }
+    int why = errno;
+    ssize_t ignored = write(report, &why, sizeof why);
+    (void)ignored;
+    _exit(127);
+}
+
+static enum rb_code start(struct running *run, const rb_process *process, rb_err *err)
+{
+    int in[2] = {-1, -1};
+    int out[2] = {-1, -1};
+    int errors[2] = {-1, -1};
+    int report[2] = {-1, -1};
+    pid_t pid = -1;
+    int why = 0;
+    char **env = build_environment(process->env);
+    if (pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0 &&
+        pipe2(report, O_CLOEXEC) == 0)
+        pid = fork();
+    if (pid == 0)
+        child(process, env, in, out, errors, report[1]);
+    if (pid < 0)
+        why = errno;
+    free(env);
+    close_fd(&in[0]);
+    close_fd(&out[1]);
+    close_fd(&errors[1]);
+    close_fd(&report[1]);
+    if (pid > 0 && read(report[0], &why, sizeof why) == (ssize_t)sizeof why)
+        waitpid(pid, NULL, 0);
+    close_pair(report);
+    if (why != 0) {
+        close_pair(in);
+        close_pair(out);
+        close_pair(errors);
+        errno = why;
+        return rb_fail_errno(err, RB_ERROR, "cannot run %s", process->argv[0]);
+    }
+    setpgid(pid, pid);
+    *run = (struct running){.pid = pid, .in = in[1], .out = out[0], .err = errors[0]};
+    return RB_OK;
+}
+
+static void drain(int *fd, rb_buf *buf, size_t limit)
+{
+    char chunk[16384];
+    ssize_t n = read(*fd, chunk, sizeof chunk);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n <= 0) {
+        close_fd(fd);
+        return;
+    }
+    size_t room = buf->len < limit ? limit - buf->len : 0;
+    rb_buf_add(buf, chunk, (size_t)n < room ? (size_t)n : room);
+}
+
+static void feed(struct running *run, const rb_process *process, size_t *sent)
+{
+    ssize_t n = write(run->in, (const char *)process->input + *sent, process->input_len - *sent);
+    if (n > 0)
+        *sent += (size_t)n;
+    if ((n < 0 && errno != EAGAIN && errno != EINTR) || *sent == process->input_len)
+        close_fd(&run->in);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A background child may keep the pipes open: once the program itself has ended, one more look. */
+static void converse(struct running *run, const rb_process *process, rb_process_result *result,
+                     int *wait_status)
+{
+    size_t limit = process->output_limit ? process->output_limit : DEFAULT_OUTPUT_LIMIT;
+    int64_t end = process->timeout ? now_ms() + (int64_t)process->timeout * 1000 : 0;
+    size_t sent = 0;
+    bool ended = false;
+    if (process->input_len == 0)
+        close_fd(&run->in);
+    else
+        fcntl(run->in, F_SETFL, O_NONBLOCK);
+    while (!ended || run->out >= 0 || run->err >= 0) {
+        struct pollfd fds[3] = {
+            {.fd = run->out, .events = POLLIN},
+            {.fd = run->err, .events = POLLIN},
+            {.fd = run->in, .events = POLLOUT},
+        };
+        int ready = poll(fds, 3, ended ? 50 : run->out < 0 && run->err < 0 ? 5 : 100);
+        if (fds[0].revents)
+            drain(&run->out, &result->out, limit);
+        if (fds[1].revents)
+            drain(&run->err, &result->err, limit);
+        if (fds[2].revents)
+            feed(run, process, &sent);
+        if (ended && ready == 0)
+            break;
+        if (!ended && waitpid(run->pid, wait_status, WNOHANG) == run->pid)
+            ended = true;
+        if (!ended && end && now_ms() >= end) {
+            result->timed_out = true;
+            kill(-run->pid, SIGKILL);
+            waitpid(run->pid, wait_status, 0);
+            ended = true;
+        }
+    }
+}
+
+enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, rb_err *err)
+{
+    struct running run;
+    RB_TRY(start(&run, process, err));
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction old;
+    sigaction(SIGPIPE, &ignore, &old);
+    *out = (rb_process_result){0};
+    int status = 0;
+    converse(&run, process, out, &status);
+    sigaction(SIGPIPE, &old, NULL);
+    close_fd(&run.in);
+    close_fd(&run.out);
+    close_fd(&run.err);
+    out->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return RB_OK;
+}
+
+void rb_process_result_clear(rb_process_result *result)
+{
+    rb_buf_clear(&result->out);
+    rb_buf_clear(&result->err);
+}

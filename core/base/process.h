@@ -1,0 +1,38 @@
+/*
+ * Other programs, run as argument vectors, never through a shell.
+ *
+ * The child gets its own process group; at the time limit the whole group is killed. Output past
+ * the limit is read and thrown away. File descriptors above 2 are not handed on.
+ */
+#ifndef RB_BASE_PROCESS_H
+#define RB_BASE_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+typedef struct rb_process {
+    const char *const *argv; /* NULL at its end; argv[0] is looked up in PATH */
+    const char *dir;         /* NULL: here */
+    const char *const *env;  /* "NAME=VALUE" added to ours, NULL at its end; NULL: none.
+                                "NAME" without '=' is removed */
+    const void *input;       /* standard input; NULL: empty */
+    size_t input_len;
+    int timeout;         /* seconds; 0: none */
+    size_t output_limit; /* bytes kept of each of out and err; 0: 1 MiB */
+} rb_process;
+
+typedef struct rb_process_result {
+    int status; /* exit status; 128 + N when killed by signal N */
+    bool timed_out;
+    rb_buf out;
+    rb_buf err;
+} rb_process_result;
+
+/* RB_OK whenever the program ran, whatever its status; an error when it could not be started. */
+enum rb_code rb_process_run(rb_process_result *out, const rb_process *process,
+                            rb_err *err) RB_MUST_USE;
+void rb_process_result_clear(rb_process_result *result);
+
+#endif

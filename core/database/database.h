@@ -1,0 +1,145 @@
+/*
+ * Databases. Drivers stand behind this interface; each foreign library is in one file
+ * (sqlite.c: libsqlite3). A url is "sqlite:PATH"; "sqlite::memory:" for scratch.
+ *
+ * Order of calls for a change: rb_db_open, rb_db_begin, rb_db_run, (checks), rb_db_journal_add,
+ * rb_db_commit. Everything from begin to commit is one transaction; closing or a kill undoes it.
+ *
+ * Tables of rbtool's own in the user's database, left out of every catalog with the tracking
+ * tables: rbtool_applied(sequence, id, up_sha256, release, applied_at) and
+ * rbtool_journal(transition_id, from_release, to_release, finished_at, engine_version,
+ * catalog_before, catalog_after). They are made inside the transaction when they are not there.
+ */
+#ifndef RB_DATABASE_DATABASE_H
+#define RB_DATABASE_DATABASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "migration/migration.h"
+
+typedef struct rb_db rb_db;
+
+enum rb_db_mode {
+    RB_DB_READ,   /* never writes; the file must exist */
+    RB_DB_WRITE,  /* the file must exist */
+    RB_DB_CREATE, /* made when it is missing */
+};
+
+/* Errors name the url without any password, the cause (locked by whom, missing, disk full) and
+ * what to do. A database locked longer than 5 s is RB_ERROR. */
+enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode,
+                        rb_err *err) RB_MUST_USE;
+void rb_db_close(rb_db *db); /* rolls back what was not committed */
+RB_DEFINE_AUTO(rb_db, rb_db_close)
+
+const char *rb_db_engine(const rb_db *db);  /* "sqlite" */
+const char *rb_db_version(const rb_db *db); /* "3.40.1" */
+bool rb_engine_known(const char *engine);
+
+/* Makes a running statement of this handle fail soon; may be called from a signal handler. */
+void rb_db_interrupt(rb_db *db);
+
+/* Statements of rbtool's own. params: JSON array of strings, integers and nulls, or NULL. rows:
+ * array of arrays, integers as integers, NULL as null, text as strings, all else as strings. */
+enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
+                         rb_err *err) RB_MUST_USE;
+
+/* One data test: a query that may only read. rows: at most limit of them, as objects by column
+ * name; none means passed. */
+enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
+                         rb_err *err) RB_MUST_USE;
+
+/* Takes the write lock. Foreign-key enforcement is off before it; violations are counted at begin
+ * and again after the scripts, and new ones refuse the run. */
+enum rb_code rb_db_begin(rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_commit(rb_db *db, rb_err *err) RB_MUST_USE;
+void rb_db_rollback(rb_db *db);
+
+/* What is applied. */
+typedef struct rb_applied {
+    rb_strs ids;      /* in order of application */
+    char *tracking;   /* the tool's table that is there: golang-migrate, diesel, dbmate; "" none */
+    bool dirty;       /* the tool says that a migration stopped half-way */
+    rb_strs disagree; /* ids in rbtool_applied or the tracking table only; then ids is what the
+                         tracking table says */
+} rb_applied;
+
+/* set: to order and expand what a tool keeps as its last version only. tracking: auto or a name. */
+enum rb_code rb_db_applied(rb_applied *out, rb_db *db, const rb_migrations *set,
+                           const char *tracking, rb_err *err) RB_MUST_USE;
+void rb_applied_clear(rb_applied *applied);
+
+/* Running scripts, inside the transaction. */
+typedef struct rb_db_step {
+    const rb_migration *migration;
+    bool up;
+    const char *release; /* noted in rbtool_applied */
+} rb_db_step;
+
+typedef struct rb_db_work {
+    const rb_db_step *steps;
+    size_t n;
+    const char *tracking;       /* resolved name of the tool's table to keep true, "" for none */
+    const rb_migrations *order; /* the set TO has, for tools that keep only a last version */
+    /* What an earlier look (a rehearsal) said is at risk: counted before the scripts run. NULL:
+     * none known. Where the scripts lose more than that, the run is undone by savepoint, what is
+     * lost is counted, and the scripts run again. */
+    const json_t *expected_risk;
+    /* Called before each script; false stops with RB_ERROR. NULL: none. */
+    bool (*proceed)(void *context, size_t step);
+    void *context;
+} rb_db_work;
+
+typedef struct rb_db_outcome {
+    json_t *before; /* catalogs */
+    json_t *after;
+    json_t *at_risk; /* [{"table","column" or null,"rows","values","exact"}], non-empty ones only,
+                        sorted: dropped tables (column null, rows), dropped columns (rows of the
+                        table, values other than the default), rows that scripts delete or update
+                        (column null, rows) */
+    json_t *emptied; /* the same for dropped tables and columns that hold nothing */
+} rb_db_outcome;
+
+/*
+ * A script that fails names migration, file, line, the database's own message, and what it was
+ * doing. Transaction control inside is refused with its line (rb_script_unwrap), ATTACH and
+ * PRAGMAs that reach outside too. After the scripts: foreign keys, then catalogs.
+ */
+enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work,
+                       rb_err *err) RB_MUST_USE;
+void rb_db_outcome_clear(rb_db_outcome *outcome);
+
+/* Exactly once: the database's own row says whether a transition's commit happened. */
+enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
+                               const rb_db_outcome *outcome, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
+                               rb_err *err) RB_MUST_USE;
+/* The catalog this database had when release was last live in it; NULL when there is no record. */
+enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
+                                   rb_err *err) RB_MUST_USE;
+
+/* Copies and back-outs. */
+
+/* A consistent copy of the whole database (SQLite: online backup), synced. path must not exist.
+ * Inside a transaction that has not written yet it is the state under lock. */
+enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX],
+                        rb_err *err) RB_MUST_USE;
+/* Opens a throw-away copy of url's database for a rehearsal, in dir; gone at close. */
+enum rb_code rb_db_rehearse(rb_db **out, const char *url, const char *dir, rb_err *err) RB_MUST_USE;
+/* An empty scratch database of that engine; gone at close. */
+enum rb_code rb_db_scratch(rb_db **out, const char *engine, rb_err *err) RB_MUST_USE;
+
+/*
+ * Puts data back from a copy, inside the transaction: for each item of lost (as at_risk) whose
+ * table or column is there again. By primary key (or a unique key without nulls), triggers off,
+ * existing values kept where they are not the default. A table without a key is filled only when it
+ * is empty. report: [{"table","column","restored","missing":[up to 20
+ * keys],"missingCount","reason"}].
+ */
+enum rb_code rb_db_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
+                            rb_err *err) RB_MUST_USE;
+
+#endif

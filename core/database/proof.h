@@ -1,0 +1,30 @@
+/*
+ * The proof that a migration's way back works, made at release time in a scratch database: all
+ * earlier ups; each new migration up, down, compare, up again, compare; at last all new downs in
+ * one transaction, as a revert will run them. Rows come from the seed, and for tables that are
+ * still empty from a synthetic row where one can be made; table contents are compared too.
+ */
+#ifndef RB_DATABASE_PROOF_H
+#define RB_DATABASE_PROOF_H
+
+#include "database/catalog.h"
+
+typedef struct rb_proof {
+    json_t *json; /* the manifest's "proof": engine, major version, migrations[] with id, restores,
+                     differences[], reapplies, destroys[], discards[], unfilled[] (tables no row
+                     could be made for) */
+    json_t *catalog;                 /* after all ups, before any row was added */
+    char fingerprint[RB_SHA256_HEX]; /* of catalog */
+    const char *class_; /* reversible, lossy, irreversible (design section 2); static */
+} rb_proof;
+
+/*
+ * set: the whole set of the release. is_new[i]: migration i is new in it. seed: SQL text or NULL.
+ * removed: migrations that the previous release had and this one lacks are no part of it. A failing
+ * up is an error (RB_FOUND) with script, line and message; a failing down is a result.
+ */
+enum rb_code rb_proof_make(rb_proof *out, const char *engine, const rb_migrations *set,
+                           const bool *is_new, const char *seed, rb_err *err) RB_MUST_USE;
+void rb_proof_clear(rb_proof *proof);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * A git repository, read through libgit2: the only room that includes it. Replace refs and grafts
+ * are ignored, git's ownership check stays on, git's environment variables hold (GIT_DIR,
+ * quarantine). SHA-256 repositories and the reftable format are refused with one line.
+ *
+ * An rb_repo may be used from several threads for reading blobs and trees; all else is for the
+ * thread that opened it. Text results are owned by the caller unless const.
+ */
+#ifndef RB_GIT_REPOSITORY_H
+#define RB_GIT_REPOSITORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define RB_OID_SIZE 20
+#define RB_OID_HEX 41
+
+typedef struct rb_repo rb_repo;
+
+/* A SHA-1 object id. */
+typedef struct rb_oid {
+    unsigned char id[RB_OID_SIZE];
+} rb_oid;
+
+void rb_oid_hex(const rb_oid *oid, char out[RB_OID_HEX]);
+bool rb_oid_parse(rb_oid *out, const char *hex); /* exactly 40 lower-case digits */
+bool rb_oid_equal(const rb_oid *a, const rb_oid *b);
+
+/* Opens the repository that dir is in, as git would find it. */
+enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err) RB_MUST_USE;
+void rb_repo_close(rb_repo *repo);
+RB_DEFINE_AUTO(rb_repo, rb_repo_close)
+
+const char *rb_repo_common_dir(const rb_repo *repo); /* ends without '/'; shared by worktrees */
+const char *rb_repo_workdir(const rb_repo *repo);    /* NULL in a bare one */
+
+/* Anything git rev-parse takes (v1.0, HEAD, main~2, an id); peeled to a commit. */
+enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err) RB_MUST_USE;
+enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit,
+                            rb_err *err) RB_MUST_USE;
+/* Whether ancestor can be reached from commit (a commit reaches itself). */
+enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
+                               const rb_oid *ancestor, rb_err *err) RB_MUST_USE;
+/*
+ * Commits reachable from tip and from none of hide[], newest first (topological, then time);
+ * visit returns false to stop. Messages are the raw bytes.
+ */
+typedef bool rb_commit_visit(void *context, const rb_oid *commit, const char *message);
+enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
+                            rb_commit_visit *visit, void *context, rb_err *err) RB_MUST_USE;
+
+/*
+ * git's own settings, as `git config --null --list` gives them (libgit2 does not see -c and
+ * GIT_CONFIG_*). Read once, on first use. Last value wins; NULL when it is not set. Borrowed.
+ * Keys as git prints them: section and variable in lower case, subsection as it is.
+ */
+enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key,
+                             rb_err *err) RB_MUST_USE;
+/* The same for paths: ~/ is expanded, a relative one is taken from the top of the work tree. */
+enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key,
+                                  rb_err *err) RB_MUST_USE;
+
+/* Runs `git -C DIR args...` (args ends with NULL); a non-zero status is an error with its stderr.
+ */
+enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args,
+                         rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * Tags: refs/tags/NAME and the tag objects behind them, as raw bytes. Nothing is parsed here but
+ * what git itself must parse; room trust splits and checks.
+ */
+#ifndef RB_GIT_TAG_H
+#define RB_GIT_TAG_H
+
+#include "git/repository.h"
+
+#define RB_TAG_LIMIT (16u << 20) /* bytes; a larger tag object is refused */
+
+typedef struct rb_tag {
+    char *name;     /* without refs/tags/ */
+    rb_oid object;  /* the tag object, or the object itself when the tag is lightweight */
+    bool annotated; /* raw holds a tag object */
+    rb_buf raw;     /* exact bytes of the object */
+} rb_tag;
+
+/* RB_FOUND when there is no such tag; RB_ERROR when its object is missing or corrupt. */
+enum rb_code rb_tag_read(rb_tag **out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
+/* A tag object by id, with the name its ref should have. */
+enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *object, const char *name,
+                                rb_err *err) RB_MUST_USE;
+void rb_tag_free(rb_tag *tag);
+RB_DEFINE_AUTO(rb_tag, rb_tag_free)
+
+/* Names of all tags that match the glob (fnmatch), sorted bytewise. */
+enum rb_code rb_tag_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err) RB_MUST_USE;
+
+/*
+ * Writes the object, checks it as `git mktag` would, then creates refs/tags/name with
+ * `git update-ref`, so that the user's hooks run. A name that is taken is refused (RB_FOUND).
+ */
+enum rb_code rb_tag_create(rb_oid *out, rb_repo *repo, const char *name, const void *raw,
+                           size_t len, rb_err *err) RB_MUST_USE;
+
+/* Order of versions in tag names: digits by value, 1.0-rc1 before 1.0 (git's versionsort with
+ * "-" as suffix); bytewise where that is a tie. */
+int rb_tag_compare(const char *a, const char *b);
+
+#endif

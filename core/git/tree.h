@@ -1,0 +1,52 @@
+/*
+ * Trees and blobs of a commit.
+ */
+#ifndef RB_GIT_TREE_H
+#define RB_GIT_TREE_H
+
+#include "git/repository.h"
+
+enum rb_mode {
+    RB_MODE_TREE = 0040000,
+    RB_MODE_FILE = 0100644,
+    RB_MODE_EXEC = 0100755,
+    RB_MODE_LINK = 0120000,
+    RB_MODE_GITLINK = 0160000,
+};
+
+typedef struct rb_entry {
+    char *path; /* from the top of the tree; bytes, perhaps no UTF-8 */
+    rb_oid oid;
+    enum rb_mode mode;
+} rb_entry;
+
+typedef struct rb_entries {
+    rb_entry *items;
+    size_t n;
+    size_t cap;
+} rb_entries;
+
+void rb_entries_clear(rb_entries *entries);
+
+/*
+ * All blobs and gitlinks below the given literal paths of a tree, in bytewise order of the whole
+ * path, each once. paths->n == 0 means the whole tree. A path that is absent is RB_FOUND and
+ * named. Old modes (100664) are read as git's canonical ones.
+ */
+enum rb_code rb_tree_list(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
+                          rb_err *err) RB_MUST_USE;
+
+/* One path; RB_FOUND when it is absent. */
+enum rb_code rb_tree_find(rb_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
+                          rb_err *err) RB_MUST_USE;
+void rb_entry_clear(rb_entry *entry);
+
+/* Missing or corrupt objects are named with the path they would have been, and what to fetch. */
+enum rb_code rb_blob_read(rb_buf *out, rb_repo *repo, const rb_oid *blob, const char *path,
+                          size_t limit, rb_err *err) RB_MUST_USE;
+
+/* The committed file at path: find and read in one. */
+enum rb_code rb_tree_read(rb_buf *out, rb_repo *repo, const rb_oid *tree, const char *path,
+                          size_t limit, rb_err *err) RB_MUST_USE;
+
+#endif

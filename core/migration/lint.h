@@ -1,0 +1,53 @@
+/*
+ * Checks on migrations that need no database: RB001 no down; RB003 up destroys data; RB004
+ * released migration changed; RB006 not transactional; RB008 out of order or duplicate id; RB009
+ * transaction control inside.
+ */
+#ifndef RB_MIGRATION_LINT_H
+#define RB_MIGRATION_LINT_H
+
+#include "migration/migration.h"
+
+typedef struct rb_finding {
+    const char *rule; /* "RB001"; static */
+    char *migration;
+    char *file;
+    size_t line; /* from 1 */
+    char *message;
+} rb_finding;
+
+typedef struct rb_findings {
+    rb_finding *items;
+    size_t n;
+    size_t cap;
+} rb_findings;
+
+void rb_findings_clear(rb_findings *findings);
+void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
+                     const char *file, size_t line, const char *fmt, ...) RB_PRINTF(6, 7);
+
+/* A migration of an earlier release: id and the hashes it was released with. */
+typedef struct rb_released {
+    const char *id;
+    const char *up;      /* SHA-256, hexadecimal */
+    const char *down;    /* NULL: it had none */
+    const char *release; /* tag that first carried it */
+} rb_released;
+
+/*
+ * engine "sqlite" or "postgresql". Rules about content look at migrations that released[] does
+ * not hold; RB004 and RB008 compare with it. Findings come in the set's order.
+ */
+void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
+             const rb_released *released, size_t count);
+
+/*
+ * Transaction control in a script's text. When BEGIN and COMMIT only wrap it (PRAGMAs and comments
+ * around them allowed), *start and *end are the bytes between them, which run alone, with the
+ * PRAGMAs before BEGIN kept in prologue (those that do nothing inside a transaction are dropped);
+ * when there is none, the whole text. Elsewhere: RB_FOUND, with the line in the message.
+ */
+enum rb_code rb_script_unwrap(size_t *start, size_t *end, const rb_script *script,
+                              const char *engine, rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * Making a release: lint, prove, bundle, sign, create the tag. The same inputs (commit, known
+ * releases, engine major versions) give the same manifest bytes.
+ */
+#ifndef RB_RELEASE_MAKE_H
+#define RB_RELEASE_MAKE_H
+
+#include "migration/lint.h"
+#include "release/chain.h"
+
+typedef struct rb_make {
+    const char *tag;
+    const char *commit;      /* a revision; NULL: HEAD */
+    const rb_config *config; /* NULL: rbtool.json of the commit */
+    const char *message;     /* NULL: none */
+    const char *key;         /* NULL: user.signingKey */
+    const char *previous;    /* tag; NULL: found by ancestry */
+    const rb_strs *accept;   /* rules (RB001, RB002, RB003, ...) whose findings do not refuse */
+} rb_make;
+
+typedef struct rb_made {
+    rb_manifest *manifest;
+    rb_findings findings; /* of lint and proof (RB002, RB003), accepted or not */
+    rb_buf payload;       /* the tag object's bytes, unsigned */
+} rb_made;
+
+/* Everything but signing. RB_FOUND with findings when a rule that is not accepted refuses. */
+enum rb_code rb_make_prepare(rb_made *out, rb_repo *repo, const rb_signers *signers,
+                             const rb_make *make, rb_err *err) RB_MUST_USE;
+/* Signs, verifies what was signed as any reader would, and creates the tag. */
+enum rb_code rb_make_finish(rb_oid *tag, rb_repo *repo, const rb_signers *signers,
+                            const rb_make *make, const rb_made *made, rb_err *err) RB_MUST_USE;
+void rb_made_clear(rb_made *made);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * Who signed this tag? Verify first, then parse: only this room makes an rb_verified, and the
+ * manifest decoder takes nothing else.
+ *
+ * Native SSHSIG (PROTOCOL.sshsig, namespace "git"); OpenPGP and X.509 tags go to `git verify-tag`
+ * by object id. Settings are git's own: gpg.ssh.allowedSignersFile, gpg.ssh.revocationFile,
+ * user.signingKey. An allowed-signers file inside the work tree is refused. What cannot be read
+ * fails closed.
+ */
+#ifndef RB_TRUST_TRUST_H
+#define RB_TRUST_TRUST_H
+
+#include <stdint.h>
+
+#include "base/problem.h"
+#include "git/repository.h"
+#include "git/tag.h"
+
+typedef struct rb_signers rb_signers;   /* who may sign, and which keys are revoked */
+typedef struct rb_verified rb_verified; /* a tag whose signature, name and form are good */
+
+enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+void rb_signers_free(rb_signers *signers);
+RB_DEFINE_AUTO(rb_signers, rb_signers_free)
+
+/*
+ * Checks signature, signer, validity at the tagger's time, revocation, the tag's headers (exactly
+ * object, type, tag, tagger; object is a commit; name equals tag->name), and that nothing follows
+ * the signature. RB_FOUND with at least one problem when any of it fails.
+ */
+enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_repo *repo,
+                             const rb_tag *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
+void rb_verified_free(rb_verified *verified);
+RB_DEFINE_AUTO(rb_verified, rb_verified_free)
+
+/* All borrowed. */
+const char *rb_verified_tag(const rb_verified *v);      /* name */
+const rb_oid *rb_verified_object(const rb_verified *v); /* of the tag object */
+const rb_oid *rb_verified_commit(const rb_verified *v);
+const char *rb_verified_message(const rb_verified *v, size_t *len); /* without the signature */
+const char *rb_verified_signed(const rb_verified *v, size_t *len);  /* the bytes signed: headers
+                                                                        and message */
+const char *rb_verified_principal(const rb_verified *v);   /* as the signers file names it */
+const char *rb_verified_fingerprint(const rb_verified *v); /* SHA256:... as ssh-keygen prints */
+const char *rb_verified_tagger(const rb_verified *v);      /* Name <email> */
+int64_t rb_verified_time(const rb_verified *v);            /* the tagger's, seconds; forgeable */
+
+/* Lower-level, for other rooms and the differential tests. */
+
+/*
+ * Signs data as `ssh-keygen -Y sign -n namespace` would and appends the armoured signature.
+ * key: a private or public key file, "key::ssh-... AAAA" for an agent's key, or NULL for git's
+ * user.signingKey. Encrypted files and agent keys go through ssh-agent or ssh-keygen.
+ */
+enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const char *namespace_,
+                           const void *data, size_t len, rb_err *err) RB_MUST_USE;
+
+/*
+ * Verifies an armoured SSHSIG over data; when is seconds since the epoch, for validity options.
+ * Every principal that matches is put into *principal joined by ",". RB_FOUND when it is no good.
+ */
+enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signers *signers,
+                            const char *namespace_, const char *armoured, size_t armoured_len,
+                            const void *data, size_t len, int64_t when, const char *email,
+                            rb_err *err) RB_MUST_USE;
+
+#endif
