@@ -189,7 +189,7 @@ static void converse(struct running *run, const rb_process *process, rb_process_
 
 enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, rb_err *err)
 {
-    struct running run;
+    struct running run = {.pid = -1, .in = -1, .out = -1, .err = -1};
     RB_TRY(start(&run, process, err));
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction old;
