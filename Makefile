@@ -11,7 +11,7 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
 LIBS = libgit2 libarchive libcrypto jansson sqlite3
 CPPFLAGS += -D_GNU_SOURCE -Icore
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
-LDFLAGS += -Wl,--unresolved-symbols=ignore-all # until all rooms are there
+LDFLAGS += -no-pie -Wl,--unresolved-symbols=ignore-all -Wl,-z,lazy # until all rooms are there
 LDLIBS = $(shell pkg-config --libs $(LIBS)) -pthread
 
 CORE = $(sort $(wildcard core/*/*.c))

@@ -201,9 +201,12 @@ int main(int argc, char **argv)
     enum rb_code code = dispatch(&cli, argc, argv, &err);
     if (code != RB_OK && err.message[0])
         report(&cli, code, &err);
-    rb_config_free(cli.settings);
-    rb_signers_free(cli.signers);
-    rb_repo_close(cli.repo);
+    if (cli.settings)
+        rb_config_free(cli.settings);
+    if (cli.signers)
+        rb_signers_free(cli.signers);
+    if (cli.repo)
+        rb_repo_close(cli.repo);
     if (fflush(stdout) != 0 && code == RB_OK) {
         perror("rbtool: cannot write the result");
         code = RB_ERROR;
