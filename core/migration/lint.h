@@ -42,12 +42,17 @@ void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
              const rb_released *released, size_t count);
 
 /*
- * Transaction control in a script's text. When BEGIN and COMMIT only wrap it (PRAGMAs and comments
- * around them allowed), *start and *end are the bytes between them, which run alone, with the
- * PRAGMAs before BEGIN kept in prologue (those that do nothing inside a transaction are dropped);
- * when there is none, the whole text. Elsewhere: RB_FOUND, with the line in the message.
+ * The script as it is run inside rbtool's own transaction: of the same length, so that lines and
+ * offsets hold, with blanks where something must not run there: a BEGIN and COMMIT that only wrap
+ * the script (comments and PRAGMAs around them are allowed), and PRAGMAs that do nothing inside a
+ * transaction (foreign_keys, journal_mode). PRAGMAs that do something stay. Transaction control
+ * elsewhere and psql meta-commands: RB_FOUND, with file and line in the message. *out is
+ * NUL-terminated, script->len bytes, the caller's.
  */
-enum rb_code rb_script_unwrap(size_t *start, size_t *end, const rb_script *script,
-                              const char *engine, rb_err *err) RB_MUST_USE;
+enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine,
+                              rb_err *err) RB_MUST_USE;
+
+/* Nothing but comments, white space and semicolons. An absent script is blank. */
+bool rb_script_is_blank(const rb_script *script, const char *engine);
 
 #endif
