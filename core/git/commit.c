@@ -1,0 +1,150 @@
+#include <string.h>
+
+#include "git/internal.h"
+
+enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err)
+{
+    RB_AUTO(rb_git_object_freep) git_object *object = NULL;
+    RB_AUTO(rb_git_object_freep) git_object *commit = NULL;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(spec);
+    int status = git_revparse_single(&object, repo->repo, spec);
+    if (status == GIT_ENOTFOUND)
+        return rb_fail(err, RB_ERROR, "there is no revision %s in this repository", safe);
+    if (status == 0)
+        status = git_object_peel(&commit, object, GIT_OBJECT_COMMIT);
+    if (status == GIT_EPEEL || status == GIT_EINVALIDSPEC || status == GIT_EAMBIGUOUS) {
+        RB_AUTO(rb_free_str) char *why = rb_git_message();
+        return rb_fail(err, RB_ERROR, "%s names no commit: %s", safe, why);
+    }
+    if (status != 0) {
+        RB_AUTO(rb_free_str) char *why = rb_git_message();
+        return rb_fail(err, RB_ERROR, "cannot read the commit that %s names: %s", safe, why);
+    }
+    *out = rb_git_from(git_object_id(commit));
+    return RB_OK;
+}
+
+static enum rb_code lookup(git_commit **out, rb_repo *repo, const rb_oid *oid, rb_err *err)
+{
+    int status = git_commit_lookup(out, repo->repo, rb_git_oid(oid));
+    return status == 0 ? RB_OK : rb_git_unreadable(repo, status, "commit", oid, "", err);
+}
+
+enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit, rb_err *err)
+{
+    git_commit *object = NULL;
+    RB_TRY(lookup(&object, repo, commit, err));
+    *out = rb_git_from(git_commit_tree_id(object));
+    git_commit_free(object);
+    return RB_OK;
+}
+
+/* libgit2 1.5 does not know where a shallow clone ends and stumbles over the missing parents: git
+ * itself is asked there. */
+static enum rb_code reaches_by_git(bool *out, rb_repo *repo, const rb_oid *commit,
+                                   const rb_oid *ancestor, rb_err *err)
+{
+    char tip[RB_OID_HEX];
+    char base[RB_OID_HEX];
+    rb_oid_hex(commit, tip);
+    rb_oid_hex(ancestor, base);
+    int status = 0;
+    RB_AUTO(rb_free_str) char *said = NULL;
+    const char *const args[] = {"merge-base", "--is-ancestor", base, tip, NULL};
+    RB_TRY(rb_git_run(NULL, &status, &said, repo, args, NULL, 0, err));
+    if (status > 1)
+        return rb_fail(err, RB_ERROR, "cannot tell whether %s reaches %s: %s", tip, base, said);
+    *out = status == 0;
+    return RB_OK;
+}
+
+enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
+                               const rb_oid *ancestor, rb_err *err)
+{
+    if (rb_oid_equal(commit, ancestor)) {
+        *out = true;
+        return RB_OK;
+    }
+    if (rb_git_is_shallow(repo))
+        return reaches_by_git(out, repo, commit, ancestor, err);
+    int status = git_graph_descendant_of(repo->repo, rb_git_oid(commit), rb_git_oid(ancestor));
+    if (status < 0)
+        return rb_git_unreadable(repo, status, "the history of commit", commit, "", err);
+    *out = status == 1;
+    return RB_OK;
+}
+
+/* What rev-list prints for the walk below, an id a line. */
+static enum rb_code walk_by_git(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
+                                rb_commit_visit *visit, void *context, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf input = {0};
+    RB_AUTO(rb_buf_clear) rb_buf list = {0};
+    char hex[RB_OID_HEX];
+    rb_oid_hex(tip, hex);
+    rb_buf_printf(&input, "%s\n", hex);
+    for (size_t i = 0; i < hides; i++) {
+        rb_oid_hex(&hide[i], hex);
+        rb_buf_printf(&input, "^%s\n", hex);
+    }
+    int status = 0;
+    RB_AUTO(rb_free_str) char *said = NULL;
+    const char *const args[] = {"rev-list", "--topo-order", "--ignore-missing", "--stdin", NULL};
+    RB_TRY(rb_git_run(&list, &status, &said, repo, args, rb_buf_str(&input), input.len, err));
+    if (status != 0)
+        return rb_fail(err, RB_ERROR, "cannot walk this shallow clone's history: %s", said);
+    bool more = true;
+    for (size_t i = 0; more && i + RB_OID_HEX <= list.len; i += RB_OID_HEX) {
+        rb_oid oid;
+        memcpy(hex, list.data + i, RB_OID_HEX - 1);
+        hex[RB_OID_HEX - 1] = '\0';
+        if (!rb_oid_parse(&oid, hex))
+            return rb_fail(err, RB_ERROR, "git rev-list printed no object id but %.40s", hex);
+        git_commit *commit = NULL;
+        RB_TRY(lookup(&commit, repo, &oid, err));
+        more = visit(context, &oid, git_commit_message_raw(commit));
+        git_commit_free(commit);
+    }
+    return RB_OK;
+}
+
+static enum rb_code walk(rb_repo *repo, git_revwalk *walker, const rb_oid *tip, const rb_oid *hide,
+                         size_t hides, rb_commit_visit *visit, void *context, rb_err *err)
+{
+    git_revwalk_sorting(walker, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
+    int status = git_revwalk_push(walker, rb_git_oid(tip));
+    if (status != 0)
+        return rb_git_unreadable(repo, status, "commit", tip, "", err);
+    for (size_t i = 0; i < hides; i++) {
+        status = git_revwalk_hide(walker, rb_git_oid(&hide[i]));
+        if (status != 0)
+            return rb_git_unreadable(repo, status, "commit", &hide[i], "", err);
+    }
+    git_oid oid;
+    bool more = true;
+    while (more && (status = git_revwalk_next(&oid, walker)) == 0) {
+        rb_oid id = rb_git_from(&oid);
+        git_commit *commit = NULL;
+        RB_TRY(lookup(&commit, repo, &id, err));
+        more = visit(context, &id, git_commit_message_raw(commit));
+        git_commit_free(commit);
+    }
+    if (more && status != GIT_ITEROVER)
+        return rb_git_unreadable(repo, status, "the history of commit", tip, "", err);
+    return RB_OK;
+}
+
+enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
+                            rb_commit_visit *visit, void *context, rb_err *err)
+{
+    if (rb_git_is_shallow(repo))
+        return walk_by_git(repo, tip, hide, hides, visit, context, err);
+    git_revwalk *walker = NULL;
+    if (git_revwalk_new(&walker, repo->repo) != 0) {
+        RB_AUTO(rb_free_str) char *why = rb_git_message();
+        return rb_fail(err, RB_ERROR, "cannot walk the history: %s", why);
+    }
+    enum rb_code code = walk(repo, walker, tip, hide, hides, visit, context, err);
+    git_revwalk_free(walker);
+    return code;
+}

@@ -1,0 +1,73 @@
+/*
+ * What the files of this room share; no other room includes it, since it includes libgit2.
+ */
+#ifndef RB_GIT_INTERNAL_H
+#define RB_GIT_INTERNAL_H
+
+#include <git2.h>
+
+#include "git/repository.h"
+#include "git/tree.h"
+
+struct rb_setting {
+    char *key;
+    char *value;
+};
+
+struct rb_repo {
+    git_repository *repo;
+    git_odb *odb;
+    char *dir;    /* as given: where `git -C` runs */
+    char *common; /* shared by all work trees */
+    char *workdir;
+    bool settings_read;
+    struct rb_setting *settings; /* in git's order: a later one wins */
+    size_t setting_count;
+};
+
+const git_oid *rb_git_oid(const rb_oid *oid);
+rb_oid rb_git_from(const git_oid *oid);
+
+/* libgit2's last message, made safe for one line; freed by the caller. */
+char *rb_git_message(void);
+
+/* True for a clone that was cut off at some depth. */
+bool rb_git_is_shallow(const rb_repo *repo);
+
+/*
+ * The error for an object that cannot be read: tells missing from corrupt by libgit2's status,
+ * names what it is and the path it would have been ("" for none), and says what to fetch.
+ */
+enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
+                               const char *path, rb_err *err) RB_MUST_USE;
+
+/* Runs `git -C DIR args...` with input; out may be NULL. *status gets git's status, *said its
+ * stderr in one safe line. An error only when git could not be run. */
+enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *repo,
+                        const char *const *args, const void *input, size_t len,
+                        rb_err *err) RB_MUST_USE;
+
+/*
+ * A tree, refused when it is malformed: names empty or with '/', out of order, twice, or an
+ * unknown mode. path: of the tree itself, for messages.
+ */
+enum rb_code rb_git_tree(git_tree **out, const rb_repo *repo, const rb_oid *oid, const char *path,
+                         rb_err *err) RB_MUST_USE;
+enum rb_mode rb_git_mode(const git_tree_entry *entry);
+
+static inline void rb_git_tree_freep(git_tree **p)
+{
+    git_tree_free(*p);
+}
+
+static inline void rb_git_object_freep(git_object **p)
+{
+    git_object_free(*p);
+}
+
+static inline void rb_git_odb_object_freep(git_odb_object **p)
+{
+    git_odb_object_free(*p);
+}
+
+#endif

@@ -1,0 +1,289 @@
+#include "git/repository.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/process.h"
+#include "git/internal.h"
+
+#include <git2/sys/repository.h>
+
+_Static_assert(sizeof(rb_oid) == sizeof(git_oid), "an object id is 20 bytes in both");
+
+static pthread_once_t started = PTHREAD_ONCE_INIT;
+static pthread_mutex_t owner_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Extensions that change nothing about how objects and refs are read. */
+static void start(void)
+{
+    static const char *extensions[] = {"partialclone", "worktreeconfig", "preciousobjects",
+                                       "relativeworktrees"};
+    git_libgit2_init();
+    git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions, sizeof extensions / sizeof *extensions);
+}
+
+void rb_oid_hex(const rb_oid *oid, char out[RB_OID_HEX])
+{
+    rb_hex_encode(oid->id, RB_OID_SIZE, out);
+}
+
+bool rb_oid_parse(rb_oid *out, const char *hex)
+{
+    return strlen(hex) == RB_OID_HEX - 1 && rb_hex_decode(hex, out->id, RB_OID_SIZE);
+}
+
+bool rb_oid_equal(const rb_oid *a, const rb_oid *b)
+{
+    return memcmp(a->id, b->id, RB_OID_SIZE) == 0;
+}
+
+const git_oid *rb_git_oid(const rb_oid *oid)
+{
+    return (const git_oid *)oid;
+}
+
+rb_oid rb_git_from(const git_oid *oid)
+{
+    rb_oid out;
+    memcpy(out.id, oid->id, RB_OID_SIZE);
+    return out;
+}
+
+char *rb_git_message(void)
+{
+    const git_error *error = git_error_last();
+    return rb_safe(error && error->message ? error->message : "no reason given");
+}
+
+static const char *set_env(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static char *without_slash(const char *path)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    return rb_strndup(path, len);
+}
+
+/* As git finds it: GIT_DIR first (seen from dir, since git -C changes there first), else upwards
+ * from dir. libgit2's own reading of the environment fails with GIT_WORK_TREE or GIT_COMMON_DIR. */
+static int open_as_git(git_repository **out, const char *dir)
+{
+    const char *named = set_env("GIT_DIR");
+    if (named) {
+        RB_AUTO(rb_free_str) char *path = rb_path_join(dir, named);
+        return git_repository_open_ext(
+            out, path, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_NO_DOTGIT, NULL);
+    }
+    unsigned flags =
+        set_env("GIT_DISCOVERY_ACROSS_FILESYSTEM") ? (unsigned)GIT_REPOSITORY_OPEN_CROSS_FS : 0;
+    return git_repository_open_ext(out, dir, flags, set_env("GIT_CEILING_DIRECTORIES"));
+}
+
+/* libgit2 does not see safe.directory from GIT_CONFIG_* and -c. Where it refuses an owner, git
+ * itself decides, and its answer is the one that counts. */
+static int open_if_git_trusts(git_repository **out, const char *dir)
+{
+    const char *const argv[] = {"git", "-C", dir, "rev-parse", "--git-dir", NULL};
+    rb_process_result result = {0};
+    rb_err ignored;
+    bool trusted =
+        rb_process_run(&result, &(rb_process){.argv = argv}, &ignored) == RB_OK && !result.status;
+    rb_process_result_clear(&result);
+    if (!trusted)
+        return GIT_EOWNER;
+    pthread_mutex_lock(&owner_lock);
+    git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+    int status = open_as_git(out, dir);
+    git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 1);
+    pthread_mutex_unlock(&owner_lock);
+    return status;
+}
+
+static enum rb_code explain_open(int status, const char *dir, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *where = rb_safe(dir);
+    RB_AUTO(rb_free_str) char *why = rb_git_message();
+    if (status == GIT_EOWNER)
+        return rb_fail(err, RB_ERROR,
+                       "cannot open the repository at %s: it belongs to another user; if you trust "
+                       "it, run git config --global --add safe.directory with its full path",
+                       where);
+    if (strstr(why, "extensions.objectformat"))
+        return rb_fail(err, RB_ERROR,
+                       "cannot open the repository at %s: its object format is SHA-256, only SHA-1 "
+                       "repositories can be read",
+                       where);
+    if (strstr(why, "extensions.refstorage"))
+        return rb_fail(err, RB_ERROR,
+                       "cannot open the repository at %s: its refs are in the reftable format; "
+                       "convert them with git refs migrate --ref-format=files",
+                       where);
+    if (status == GIT_ENOTFOUND)
+        return rb_fail(err, RB_ERROR,
+                       "no git repository at %s or above; run this inside one, or name it with -C",
+                       where);
+    return rb_fail(err, RB_ERROR, "cannot open the repository at %s: %s", where, why);
+}
+
+/* Git's quarantine: new objects are in GIT_OBJECT_DIRECTORY, the others in the alternates. */
+static enum rb_code open_objects(rb_repo *repo, rb_err *err)
+{
+    const char *objects = set_env("GIT_OBJECT_DIRECTORY");
+    const char *alternates = set_env("GIT_ALTERNATE_OBJECT_DIRECTORIES");
+    if (!objects && !alternates) {
+        if (git_repository_odb(&repo->odb, repo->repo) == 0)
+            return RB_OK;
+    } else {
+        RB_AUTO(rb_free_str)
+        char *path =
+            objects ? rb_path_join(repo->dir, objects) : rb_path_join(repo->common, "objects");
+        int status = git_odb_open(&repo->odb, path);
+        while (status == 0 && alternates && *alternates) {
+            size_t len = strcspn(alternates, ":");
+            if (*alternates == '"')
+                return rb_fail(err, RB_ERROR,
+                               "cannot read GIT_ALTERNATE_OBJECT_DIRECTORIES: a path in it is "
+                               "quoted; move the repository to a path without colons");
+            RB_AUTO(rb_free_str) char *one = rb_strndup(alternates, len);
+            RB_AUTO(rb_free_str) char *full = rb_path_join(repo->dir, one);
+            if (len > 0)
+                status = git_odb_add_disk_alternate(repo->odb, full);
+            alternates += len + (alternates[len] == ':');
+        }
+        if (status == 0 && git_repository_set_odb(repo->repo, repo->odb) == 0)
+            return RB_OK;
+    }
+    RB_AUTO(rb_free_str) char *why = rb_git_message();
+    return rb_fail(err, RB_ERROR, "cannot open the objects of %s: %s", repo->dir, why);
+}
+
+static enum rb_code find_dirs(rb_repo *repo, rb_err *err)
+{
+    repo->common = without_slash(git_repository_commondir(repo->repo));
+    const char *common = set_env("GIT_COMMON_DIR");
+    if (common) {
+        RB_AUTO(rb_free_str) char *joined = rb_path_join(repo->dir, common);
+        char *a = realpath(joined, NULL);
+        char *b = realpath(repo->common, NULL);
+        bool same = a && b && strcmp(a, b) == 0;
+        free(a);
+        free(b);
+        if (!same)
+            return rb_fail(err, RB_ERROR,
+                           "GIT_COMMON_DIR is %s, but the repository's common folder is %s; unset "
+                           "it",
+                           common, repo->common);
+    }
+    const char *worktree = set_env("GIT_WORK_TREE");
+    const char *found = git_repository_workdir(repo->repo);
+    if (worktree) {
+        RB_AUTO(rb_free_str) char *joined = rb_path_join(repo->dir, worktree);
+        char *full = realpath(joined, NULL);
+        if (!full)
+            return rb_fail_errno(err, RB_ERROR, "cannot find GIT_WORK_TREE %s", worktree);
+        repo->workdir = rb_strdup(full);
+        free(full);
+    } else if (found) {
+        repo->workdir = without_slash(found);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err)
+{
+    pthread_once(&started, start);
+    RB_AUTO(rb_repo_closep) rb_repo *repo = rb_calloc(1, sizeof *repo);
+    repo->dir = rb_strdup(dir);
+    int status = open_as_git(&repo->repo, dir);
+    if (status == GIT_EOWNER)
+        status = open_if_git_trusts(&repo->repo, dir);
+    if (status != 0)
+        return explain_open(status, dir, err);
+    RB_TRY(find_dirs(repo, err));
+    RB_TRY(open_objects(repo, err));
+    *out = repo;
+    repo = NULL;
+    return RB_OK;
+}
+
+void rb_repo_close(rb_repo *repo)
+{
+    if (!repo)
+        return;
+    for (size_t i = 0; i < repo->setting_count; i++) {
+        free(repo->settings[i].key);
+        free(repo->settings[i].value);
+    }
+    free(repo->settings);
+    git_odb_free(repo->odb);
+    git_repository_free(repo->repo);
+    free(repo->dir);
+    free(repo->common);
+    free(repo->workdir);
+    free(repo);
+}
+
+const char *rb_repo_common_dir(const rb_repo *repo)
+{
+    return repo->common;
+}
+
+const char *rb_repo_workdir(const rb_repo *repo)
+{
+    return repo->workdir;
+}
+
+bool rb_git_is_shallow(const rb_repo *repo)
+{
+    return git_repository_is_shallow(repo->repo) == 1;
+}
+
+static bool is_partial(const rb_repo *repo)
+{
+    git_config *config = NULL;
+    const char *value = NULL;
+    git_config *snapshot = NULL;
+    bool partial = git_repository_config(&config, repo->repo) == 0 &&
+                   git_config_snapshot(&snapshot, config) == 0 &&
+                   git_config_get_string(&value, snapshot, "extensions.partialclone") == 0;
+    git_config_free(snapshot);
+    git_config_free(config);
+    return partial;
+}
+
+enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
+                               const char *path, rb_err *err)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(oid, hex);
+    RB_AUTO(rb_free_str) char *why = rb_git_message();
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    RB_AUTO(rb_free_str) char *at = *safe ? rb_format(" (%s)", safe) : rb_strdup("");
+    if (status != GIT_ENOTFOUND)
+        return rb_fail(err, RB_ERROR,
+                       "cannot read %s %s%s: the object is corrupt (%s); run git fsck, and bring "
+                       "it back from another clone",
+                       kind, hex, at, why);
+    if (is_partial(repo))
+        return rb_fail(err, RB_ERROR,
+                       "cannot read %s %s%s: it is not in this partial clone; run git fetch "
+                       "--refetch --no-filter",
+                       kind, hex, at);
+    if (rb_git_is_shallow(repo))
+        return rb_fail(err, RB_ERROR,
+                       "cannot read %s %s%s: it is not in this shallow clone; run git fetch "
+                       "--unshallow --tags",
+                       kind, hex, at);
+    return rb_fail(err, RB_ERROR,
+                   "cannot read %s %s%s: the object is missing; run git fetch --tags, or git fsck "
+                   "and bring it back from another clone",
+                   kind, hex, at);
+}

@@ -1,0 +1,276 @@
+#include "git/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "git/internal.h"
+
+#define DEPTH_LIMIT 256 /* folders inside folders */
+#define PATH_LIMIT 65536
+
+void rb_entry_clear(rb_entry *entry)
+{
+    free(entry->path);
+    *entry = (rb_entry){0};
+}
+
+void rb_entries_clear(rb_entries *entries)
+{
+    for (size_t i = 0; i < entries->n; i++)
+        free(entries->items[i].path);
+    free(entries->items);
+    *entries = (rb_entries){0};
+}
+
+static void add(rb_entries *entries, const char *path, const git_oid *oid, enum rb_mode mode)
+{
+    if (entries->n == entries->cap) {
+        entries->cap = entries->cap ? entries->cap * 2 : 256;
+        entries->items = rb_realloc(entries->items, entries->cap, sizeof *entries->items);
+    }
+    entries->items[entries->n++] =
+        (rb_entry){.path = rb_strdup(path), .oid = rb_git_from(oid), .mode = mode};
+}
+
+enum rb_mode rb_git_mode(const git_tree_entry *entry)
+{
+    return (enum rb_mode)git_tree_entry_filemode(entry);
+}
+
+static bool known_mode(enum rb_mode mode)
+{
+    return mode == RB_MODE_TREE || mode == RB_MODE_FILE || mode == RB_MODE_EXEC ||
+           mode == RB_MODE_LINK || mode == RB_MODE_GITLINK;
+}
+
+/* Git's order: folders as if their name ended with '/'. */
+static int compare(const char *a, bool a_tree, const char *b, bool b_tree)
+{
+    size_t n = strlen(a);
+    size_t m = strlen(b);
+    int order = memcmp(a, b, n < m ? n : m);
+    if (order != 0)
+        return order;
+    size_t min = n < m ? n : m;
+    int x = (unsigned char)(n > min ? a[min] : (a_tree ? '/' : '\0'));
+    int y = (unsigned char)(m > min ? b[min] : (b_tree ? '/' : '\0'));
+    return x - y;
+}
+
+static bool has_file(const git_tree *tree, const char *name)
+{
+    size_t low = 0;
+    size_t high = git_tree_entrycount(tree);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const git_tree_entry *entry = git_tree_entry_byindex(tree, middle);
+        int order =
+            compare(git_tree_entry_name(entry), rb_git_mode(entry) == RB_MODE_TREE, name, false);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+/* What is wrong with a tree, or NULL. */
+static const char *fault_of(const git_tree *tree, size_t *at)
+{
+    size_t n = git_tree_entrycount(tree);
+    const git_tree_entry *last = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
+        const char *name = git_tree_entry_name(entry);
+        *at = i;
+        if (!*name || strchr(name, '/'))
+            return "a name that is empty or holds a slash";
+        if (!known_mode(rb_git_mode(entry)))
+            return "an unknown mode";
+        if (last) {
+            int order = compare(git_tree_entry_name(last), rb_git_mode(last) == RB_MODE_TREE, name,
+                                rb_git_mode(entry) == RB_MODE_TREE);
+            if (order == 0)
+                return "the same name twice";
+            if (order > 0)
+                return "names out of order";
+        }
+        last = entry;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
+        *at = i;
+        if (rb_git_mode(entry) == RB_MODE_TREE && has_file(tree, git_tree_entry_name(entry)))
+            return "the same name twice";
+    }
+    return NULL;
+}
+
+enum rb_code rb_git_tree(git_tree **out, const rb_repo *repo, const rb_oid *oid, const char *path,
+                         rb_err *err)
+{
+    RB_AUTO(rb_git_tree_freep) git_tree *tree = NULL;
+    int status = git_tree_lookup(&tree, repo->repo, rb_git_oid(oid));
+    if (status != 0)
+        return rb_git_unreadable(repo, status, "tree", oid, path, err);
+    size_t at = 0;
+    const char *fault = fault_of(tree, &at);
+    if (fault) {
+        char hex[RB_OID_HEX];
+        rb_oid_hex(oid, hex);
+        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+        RB_AUTO(rb_free_str)
+        char *name = rb_safe(git_tree_entry_name(git_tree_entry_byindex(tree, at)));
+        return rb_fail(err, RB_FOUND,
+                       "tree %s (%s) is malformed: it has %s (%s); run git fsck, and release from "
+                       "a repaired history",
+                       hex, *safe ? safe : "top", fault, name);
+    }
+    *out = tree;
+    tree = NULL;
+    return RB_OK;
+}
+
+/* Appends everything below a tree; path is its own, with '/' at its end unless it is the top. */
+static enum rb_code list(rb_entries *out, const rb_repo *repo, const rb_oid *oid, rb_buf *path,
+                         int depth, rb_err *err)
+{
+    if (depth > DEPTH_LIMIT || path->len > PATH_LIMIT) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(path));
+        return rb_fail(err, RB_ERROR, "folders are nested too deep (limit %d) at %.200s",
+                       DEPTH_LIMIT, safe);
+    }
+    RB_AUTO(rb_git_tree_freep) git_tree *tree = NULL;
+    RB_TRY(rb_git_tree(&tree, repo, oid, rb_buf_str(path), err));
+    size_t len = path->len;
+    for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
+        const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
+        enum rb_mode mode = rb_git_mode(entry);
+        rb_buf_puts(path, git_tree_entry_name(entry));
+        if (mode == RB_MODE_TREE) {
+            rb_oid below = rb_git_from(git_tree_entry_id(entry));
+            rb_buf_addc(path, '/');
+            RB_TRY(list(out, repo, &below, path, depth + 1, err));
+        } else {
+            add(out, path->data, git_tree_entry_id(entry), mode);
+        }
+        rb_buf_truncate(path, len);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_tree_find(rb_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
+                          rb_err *err)
+{
+    rb_entry found = {.oid = *tree, .mode = RB_MODE_TREE};
+    size_t len = strlen(path);
+    while (len > 0 && path[len - 1] == '/')
+        len--;
+    for (size_t i = 0; i < len;) {
+        size_t n = 0;
+        while (i + n < len && path[i + n] != '/')
+            n++;
+        RB_AUTO(rb_free_str) char *above = rb_strndup(path, i);
+        RB_AUTO(rb_free_str) char *name = rb_strndup(path + i, n);
+        RB_AUTO(rb_git_tree_freep) git_tree *object = NULL;
+        const git_tree_entry *entry = NULL;
+        if (found.mode == RB_MODE_TREE) {
+            RB_TRY(rb_git_tree(&object, repo, &found.oid, above, err));
+            entry = git_tree_entry_byname(object, name);
+        }
+        if (!entry) {
+            RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+            return rb_fail(err, RB_FOUND, "there is no %s in this commit", safe);
+        }
+        found.oid = rb_git_from(git_tree_entry_id(entry));
+        found.mode = rb_git_mode(entry);
+        i += n + 1;
+    }
+    found.path = rb_strndup(path, len);
+    *out = found;
+    return RB_OK;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const rb_entry *)a)->path, ((const rb_entry *)b)->path);
+}
+
+/* Several paths may overlap, and come in any order. */
+static void sort_unique(rb_entries *entries)
+{
+    if (entries->n == 0)
+        return;
+    qsort(entries->items, entries->n, sizeof *entries->items, by_path);
+    size_t kept = 1;
+    for (size_t i = 1; i < entries->n; i++) {
+        if (by_path(&entries->items[i], &entries->items[kept - 1]) == 0)
+            free(entries->items[i].path);
+        else
+            entries->items[kept++] = entries->items[i];
+    }
+    entries->n = kept;
+}
+
+enum rb_code rb_tree_list(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
+                          rb_err *err)
+{
+    RB_AUTO(rb_entries_clear) rb_entries entries = {0};
+    RB_AUTO(rb_buf_clear) rb_buf path = {0};
+    if (!paths || paths->n == 0)
+        RB_TRY(list(&entries, repo, tree, &path, 0, err));
+    for (size_t i = 0; paths && i < paths->n; i++) {
+        RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+        RB_TRY(rb_tree_find(&entry, repo, tree, paths->items[i], err));
+        rb_buf_truncate(&path, 0);
+        rb_buf_puts(&path, entry.path);
+        if (entry.mode != RB_MODE_TREE) {
+            add(&entries, entry.path, rb_git_oid(&entry.oid), entry.mode);
+            continue;
+        }
+        if (path.len > 0)
+            rb_buf_addc(&path, '/');
+        RB_TRY(list(&entries, repo, &entry.oid, &path, 0, err));
+    }
+    sort_unique(&entries);
+    rb_entries_clear(out);
+    *out = entries;
+    entries = (rb_entries){0};
+    return RB_OK;
+}
+
+enum rb_code rb_blob_read(rb_buf *out, rb_repo *repo, const rb_oid *blob, const char *path,
+                          size_t limit, rb_err *err)
+{
+    size_t size = 0;
+    git_object_t type = GIT_OBJECT_INVALID;
+    RB_AUTO(rb_git_odb_object_freep) git_odb_object *object = NULL;
+    int status = git_odb_read_header(&size, &type, repo->odb, rb_git_oid(blob));
+    if (status == 0 && size > limit) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+        return rb_fail(err, RB_ERROR, "cannot read %s: it has %zu bytes, the limit is %zu", safe,
+                       size, limit);
+    }
+    if (status == 0)
+        status = git_odb_read(&object, repo->odb, rb_git_oid(blob));
+    if (status != 0)
+        return rb_git_unreadable(repo, status, "blob", blob, path, err);
+    if (type != GIT_OBJECT_BLOB) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+        return rb_fail(err, RB_ERROR, "cannot read %s: git holds no file there but a %s", safe,
+                       git_object_type2string(type));
+    }
+    rb_buf_clear(out);
+    rb_buf_add(out, git_odb_object_data(object), git_odb_object_size(object));
+    return RB_OK;
+}
+
+enum rb_code rb_tree_read(rb_buf *out, rb_repo *repo, const rb_oid *tree, const char *path,
+                          size_t limit, rb_err *err)
+{
+    RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+    RB_TRY(rb_tree_find(&entry, repo, tree, path, err));
+    return rb_blob_read(out, repo, &entry.oid, path, limit, err);
+}
