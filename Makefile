@@ -1,26 +1,37 @@
-# make            builds build/rbtool
-# make demo       installs what is missing, builds, shows the main job on a small shop
-# make test       runs everything; make check T=NAME runs one test
-# make asan, fuzz, lint, bench, install (PREFIX, DESTDIR)
+# make                  builds build/rbtool
+# make demo             installs what is missing, builds, shows the main job on a small shop
+# make test             installs what is missing, builds, runs every test
+# make check T=NAME     runs one suite (release_manifest, verify.bats) or bats tests by name
+# make asan             the same tests under AddressSanitizer and UBSan
+# make fuzz             libFuzzer targets, SECONDS_PER_TARGET=60 each; T=NAME for one
+# make lint, bench, clean
+# make install          PREFIX=/usr/local, DESTDIR=
 
 CC ?= gcc
 BUILD ?= build
 PREFIX ?= /usr/local
-CFLAGS ?= -O2 -g
-WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
+CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+SECONDS_PER_TARGET ?= 60
+
 LIBS = libgit2 libarchive libcrypto jansson sqlite3
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
 CPPFLAGS += -D_GNU_SOURCE -Icore
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
 LDFLAGS += -no-pie -Wl,--unresolved-symbols=ignore-all -Wl,-z,lazy # until all rooms are there
 LDLIBS = $(shell pkg-config --libs $(LIBS)) -pthread
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 CORE = $(sort $(wildcard core/*/*.c))
 CMD = $(sort $(wildcard cmd/*.c))
 CORE_OBJ = $(CORE:%.c=$(BUILD)/%.o)
 CMD_OBJ = $(CMD:%.c=$(BUILD)/%.o)
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
+FUZZ = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+REPLAY = $(FUZZ:%=$(BUILD)/replay/%)
 
-.PHONY: all clean unit
+.PHONY: all install demo test check tests unit asan fuzz fuzzers lint bench clean
+.DELETE_ON_ERROR:
+
 all: $(BUILD)/rbtool
 
 $(BUILD)/rbtool: $(CMD_OBJ) $(BUILD)/librb.a
@@ -34,15 +45,73 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Tests: unit test programs, and fuzz targets that replay their corpus.
+tests: $(BUILD)/rbtool $(UNIT) $(REPLAY)
+
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/librb.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/librb.a -lcmocka $(LDLIBS)
 
+$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/librb.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+test:
+	.ci/install
+	$(MAKE) tests
+	BUILD=$(BUILD) tests/run
+
+check: tests
+	BUILD=$(BUILD) tests/run '$(T)'
+
 # make unit U=trust runs tests/unit/trust*_test.c
-unit: $(UNIT)
-	@set -e; for t in $(filter $(BUILD)/unit/$(U)%,$(UNIT)); do echo "== $$t"; $$t; done
+unit: $(filter $(BUILD)/unit/$(U)%,$(UNIT))
+	@set -e; for t in $^; do echo "== $$t"; $$t; done
+
+asan:
+	.ci/install
+	$(MAKE) BUILD=build-asan CC=clang CFLAGS='$(SANITIZE)' tests
+	BUILD=build-asan tests/run
+
+# Fuzzing wants the library instrumented too, hence a build folder of its own.
+fuzz:
+	.ci/install
+	$(MAKE) BUILD=build-fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
+	BUILD=build-fuzz SECONDS_PER_TARGET=$(SECONDS_PER_TARGET) tests/fuzz/run $(T)
+
+fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/librb.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+lint:
+	.ci/install
+	tests/lint/run
+
+bench:
+	.ci/install
+	$(MAKE) all
+	BUILD=$(BUILD) tests/bench/run
+
+demo:
+	.ci/install
+	$(MAKE) all
+	BUILD=$(BUILD) tests/demo/run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -d $(DESTDIR)$(PREFIX)/share/rbtool/hooks $(DESTDIR)$(PREFIX)/share/rbtool/schemas
+	install -m 755 $(BUILD)/rbtool $(DESTDIR)$(PREFIX)/bin/rbtool
+	install -m 644 cmd/man/rbtool.1 $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
+	install -m 644 cmd/completion/rbtool.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
+	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
+	for f in $(wildcard hooks/*); do install -m 755 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/; done
+	for f in $(wildcard schemas/*.json); do install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/schemas/; done
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf build build-asan build-fuzz
 
 -include $(CORE_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT:%=%.d)

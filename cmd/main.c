@@ -116,11 +116,12 @@ static enum rb_code run_command(rb_cli *cli, const rb_command *command, int argc
 /* Moves --no-color, --quiet, --config and -C that stand behind the command before it. */
 static int gather_globals(struct globals *globals, rb_cli *cli, int *argc, char **argv, rb_err *err)
 {
+    const int count = *argc;
     int kept = 0;
-    for (int i = 0; i < *argc; i++) {
+    for (int i = 0; i < count; i++) {
         const char *a = argv[i];
         if (strcmp(a, "--") == 0) {
-            while (i < *argc)
+            while (i < count)
                 argv[kept++] = argv[i++];
             break;
         }
@@ -132,8 +133,9 @@ static int gather_globals(struct globals *globals, rb_cli *cli, int *argc, char 
             argv[kept++] = argv[i];
             continue;
         }
-        char *one[2] = {argv[i], i + 1 < *argc ? argv[i + 1] : NULL};
-        int n = valued && one[1] ? 2 : 1;
+        bool has_next = valued && i + 1 < count;
+        char *one[2] = {argv[i], has_next ? argv[i + 1] : NULL};
+        int n = has_next ? 2 : 1;
         i += n - 1;
         enum rb_code code = rb_opt_parse(global_opts, globals, cli, &n, one, err);
         if (code != RB_OK)
@@ -150,8 +152,9 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
     int global_argc = n - 1;
     RB_TRY(rb_opt_parse(global_opts, &globals, cli, &global_argc, argv + 1, err));
     const char *name = n < argc ? argv[n] : NULL;
-    argc -= n < argc ? n + 1 : n;
-    argv += n < argc + n ? n + 1 : n;
+    int used = name ? n + 1 : n;
+    argc -= used;
+    argv += used;
     if (globals.version) {
         puts("rbtool " RB_VERSION);
         return RB_OK;

@@ -94,6 +94,8 @@ static size_t width(const char *text)
 
 void rb_ui_table(const char *const *heads, const rb_strs *cells, size_t columns)
 {
+    if (columns == 0)
+        return;
     size_t *widest = rb_calloc(columns, sizeof *widest);
     RB_AUTO(rb_strs_clear) rb_strs safe = {0};
     for (size_t i = 0; i < columns && heads; i++)

@@ -235,7 +235,7 @@ static size_t hfs_ignored(const char *p, size_t len)
 
 static bool is_dot_git(const char *name, size_t len)
 {
-    char folded[8];
+    char folded[8] = {0};
     size_t n = 0;
     for (size_t i = 0; i < len;) {
         size_t skip = hfs_ignored(name + i, len - i);
