@@ -1,9 +1,10 @@
 #include "ui.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/text.h"
 
 void rb_ui_json(rb_cli *cli, const json_t *json)
 {
@@ -125,27 +126,12 @@ const char *rb_ui_color(const rb_cli *cli, enum rb_color color)
 
 char *rb_ui_count(uint64_t n)
 {
-    RB_AUTO(rb_free_str) char *digits = rb_format("%" PRIu64, n);
-    rb_buf out = {0};
-    size_t len = strlen(digits);
-    for (size_t i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0)
-            rb_buf_addc(&out, ',');
-        rb_buf_addc(&out, digits[i]);
-    }
-    return rb_buf_detach(&out);
+    return rb_text_count(n);
 }
 
 char *rb_ui_bytes(uint64_t n)
 {
-    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
-    double value = (double)n;
-    size_t unit = 0;
-    while (value >= 1000 && unit + 1 < sizeof units / sizeof *units) {
-        value /= 1000;
-        unit++;
-    }
-    return unit == 0 ? rb_format("%" PRIu64 " bytes", n) : rb_format("%.1f %s", value, units[unit]);
+    return rb_text_bytes(n);
 }
 
 bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...)

@@ -240,9 +240,14 @@ static bool is_dot_git(const char *name, size_t len)
     for (size_t i = 0; i < len;) {
         size_t skip = hfs_ignored(name + i, len - i);
         if (skip == 0) {
-            if (n == sizeof folded)
-                return false;
             char c = name[i];
+            bool trailing = c == ' ' || c == '.'; /* Windows drops any number of them */
+            if (n == sizeof folded && !trailing)
+                return false;
+            if (n == sizeof folded) {
+                i++;
+                continue;
+            }
             folded[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
             skip = 1;
         }

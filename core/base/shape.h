@@ -1,0 +1,68 @@
+/*
+ * Shapes: what a JSON document must look like, as data. One checker for every strict reader
+ * (settings, manifests, ledger entries): unknown keys, missing keys, types, ranges and words are
+ * refused, and the fault says where, what was expected and what was found.
+ */
+#ifndef RB_BASE_SHAPE_H
+#define RB_BASE_SHAPE_H
+
+#include "base/json.h"
+
+#define RB_INTEGER_MAX ((int64_t)1 << 53) /* what every JSON reader keeps exactly (RFC 8785) */
+
+enum rb_shape_kind {
+    RB_SHAPE_STRING,
+    RB_SHAPE_INTEGER,
+    RB_SHAPE_BOOLEAN,
+    RB_SHAPE_ARRAY,
+    RB_SHAPE_OBJECT, /* exactly the given fields */
+    RB_SHAPE_MAP,    /* an object with keys of the user's choice */
+    RB_SHAPE_DATA,   /* anything without fractions */
+};
+
+typedef struct rb_shape rb_shape;
+
+typedef struct rb_shape_field {
+    const char *key;
+    const rb_shape *shape;
+    bool optional;
+} rb_shape_field;
+
+struct rb_shape {
+    enum rb_shape_kind kind;
+    bool nullable;
+    const char *expected;         /* "a relative path"; NULL: from the kind */
+    const rb_shape_field *fields; /* OBJECT: ends with a NULL key */
+    const rb_shape *item;         /* ARRAY, MAP */
+    const char *const *one_of;    /* STRING: ends with NULL */
+    bool (*check)(const char *);  /* STRING: its text; MAP: every key */
+    int64_t min;                  /* INTEGER: value; STRING: bytes; ARRAY, MAP: items */
+    int64_t max;                  /* 0: no limit of its own (INTEGER: RB_INTEGER_MAX) */
+    bool unique;                  /* ARRAY of strings: none twice */
+};
+
+typedef struct rb_shape_fault {
+    char *path; /* "artifacts[0].paths[1]"; "" is the document itself */
+    char *expected;
+    char *found;
+} rb_shape_fault;
+
+/* False with *fault filled (clear it) at the first fault. */
+bool rb_shape_fits(const rb_shape *shape, const json_t *json, rb_shape_fault *fault);
+void rb_shape_fault_clear(rb_shape_fault *fault);
+
+/* The same as an error: "WHAT: PATH: expected ..., found ...". */
+enum rb_code rb_shape_check(const rb_shape *shape, const json_t *json, const char *what,
+                            rb_err *err) RB_MUST_USE;
+
+/* Of keys (NULL at its end), the one with the fewest letters to change. */
+const char *rb_shape_nearest(const char *key, const char *const *keys);
+
+/* Checks for strings. */
+bool rb_shape_is_name(const char *text);  /* [A-Za-z0-9][A-Za-z0-9._-]*, 100 bytes at most */
+bool rb_shape_is_path(const char *text);  /* rb_path_is_safe */
+bool rb_shape_is_plain(const char *text); /* not empty, no control characters */
+bool rb_shape_is_sha1(const char *text);
+bool rb_shape_is_sha256(const char *text);
+
+#endif

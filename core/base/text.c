@@ -1,0 +1,75 @@
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <jansson.h>
+
+char *rb_text_count(uint64_t n)
+{
+    RB_AUTO(rb_free_str) char *digits = rb_format("%" PRIu64, n);
+    rb_buf out = {0};
+    size_t len = strlen(digits);
+    for (size_t i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            rb_buf_addc(&out, ',');
+        rb_buf_addc(&out, digits[i]);
+    }
+    return rb_buf_detach(&out);
+}
+
+char *rb_text_bytes(uint64_t n)
+{
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    double value = (double)n;
+    size_t unit = 0;
+    while (value >= 1000 && unit + 1 < sizeof units / sizeof *units) {
+        value /= 1000;
+        unit++;
+    }
+    return unit == 0 ? rb_format("%" PRIu64 " bytes", n) : rb_format("%.1f %s", value, units[unit]);
+}
+
+bool rb_text_is_utf8(const char *text, size_t len)
+{
+    json_t *string = memchr(text, '\0', len) ? NULL : json_stringn(text, len);
+    json_decref(string);
+    return string != NULL;
+}
+
+bool rb_text_is_plain(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return rb_text_is_utf8(text, len);
+}
+
+#define LONGEST 64
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t rb_text_distance(const char *a, const char *b)
+{
+    size_t rows[3][LONGEST + 1];
+    size_t n = strnlen(a, LONGEST);
+    size_t m = strnlen(b, LONGEST);
+    for (size_t j = 0; j <= m; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        const size_t *two_above = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            row[j] =
+                least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], two_above[j - 2] + 1);
+        }
+    }
+    return rows[n % 3][m];
+}
