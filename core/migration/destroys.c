@@ -1,0 +1,224 @@
+#include "migration/destroys.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "migration/sql.h"
+
+struct scan {
+    rb_strs made;   /* tables this script created */
+    rb_strs copied; /* tables whose rows it copied elsewhere */
+    rb_destroys_visit *visit;
+    void *context;
+    size_t offset; /* of the statement at hand */
+};
+
+/* Tokens of one statement, looked at one by one. */
+struct words {
+    rb_sql sql;
+    size_t end;
+    rb_sql_token token;
+};
+
+static void advance(struct words *w)
+{
+    w->token = rb_sql_next(&w->sql);
+    if (w->token.text >= w->sql.text + w->end)
+        w->token.kind = RB_SQL_END;
+}
+
+static bool take(struct words *w, const char *word)
+{
+    if (!rb_sql_is(&w->token, word))
+        return false;
+    advance(w);
+    return true;
+}
+
+/* [schema.]name: the last part. NULL when there is no name here. */
+static char *take_name(struct words *w)
+{
+    char *name = rb_sql_name(&w->token);
+    if (!name)
+        return NULL;
+    advance(w);
+    while (rb_sql_is_char(&w->token, '.')) {
+        advance(w);
+        rb_free_str(&name);
+        name = rb_sql_name(&w->token);
+        if (!name)
+            return NULL;
+        advance(w);
+    }
+    return name;
+}
+
+static void skip_if_exists(struct words *w)
+{
+    if (take(w, "if")) {
+        take(w, "not");
+        take(w, "exists");
+    }
+}
+
+static void report(struct scan *scan, const char *how, const char *table, const char *column)
+{
+    RB_AUTO(rb_free_str)
+    char *what = rb_format("%s %s%s%s", how, table, column ? "." : "", column ? column : "");
+    scan->visit(scan->context, scan->offset, what);
+}
+
+static bool is_own(const struct scan *scan, const char *table)
+{
+    return rb_strs_has(&scan->made, table) || strncmp(table, "sqlite_", 7) == 0;
+}
+
+static void drop(struct scan *scan, struct words *w)
+{
+    bool schema = rb_sql_is(&w->token, "schema");
+    if (!schema && !rb_sql_is(&w->token, "table"))
+        return;
+    advance(w);
+    skip_if_exists(w);
+    for (;;) {
+        RB_AUTO(rb_free_str) char *name = take_name(w);
+        if (!name)
+            return;
+        if (schema)
+            report(scan, "DROP SCHEMA", name, NULL);
+        else if (!is_own(scan, name) && !rb_strs_has(&scan->copied, name))
+            report(scan, "DROP TABLE", name, NULL);
+        if (!rb_sql_is_char(&w->token, ','))
+            return;
+        advance(w);
+    }
+}
+
+/* One action of ALTER TABLE, up to the comma outside of parentheses. */
+static void skip_action(struct words *w)
+{
+    size_t depth = 0;
+    for (; w->token.kind != RB_SQL_END; advance(w)) {
+        if (rb_sql_is_char(&w->token, '('))
+            depth++;
+        else if (rb_sql_is_char(&w->token, ')') && depth > 0)
+            depth--;
+        else if (rb_sql_is_char(&w->token, ',') && depth == 0)
+            return;
+    }
+}
+
+static void alter(struct scan *scan, struct words *w)
+{
+    if (!take(w, "table"))
+        return;
+    skip_if_exists(w);
+    take(w, "only");
+    RB_AUTO(rb_free_str) char *table = take_name(w);
+    while (table && w->token.kind != RB_SQL_END) {
+        if (take(w, "drop") && !rb_sql_is(&w->token, "constraint")) {
+            take(w, "column");
+            skip_if_exists(w);
+            RB_AUTO(rb_free_str) char *column = rb_sql_name(&w->token);
+            if (column && !is_own(scan, table))
+                report(scan, "DROP COLUMN", table, column);
+        }
+        skip_action(w);
+        if (w->token.kind != RB_SQL_END)
+            advance(w);
+    }
+}
+
+/* Names behind FROM and JOIN, anywhere in the rest of a copying statement. */
+static void note_sources(struct scan *scan, struct words *w)
+{
+    while (w->token.kind != RB_SQL_END) {
+        if (!take(w, "from") && !take(w, "join")) {
+            advance(w);
+            continue;
+        }
+        RB_AUTO(rb_free_str) char *name = take_name(w);
+        if (name)
+            rb_strs_add(&scan->copied, name);
+    }
+}
+
+static void create(struct scan *scan, struct words *w)
+{
+    while (take(w, "temp") || take(w, "temporary") || take(w, "unlogged") || take(w, "local") ||
+           take(w, "global")) {
+    }
+    if (!take(w, "table"))
+        return;
+    bool perhaps_there = rb_sql_is(&w->token, "if");
+    skip_if_exists(w);
+    RB_AUTO(rb_free_str) char *name = take_name(w);
+    if (!name)
+        return;
+    if (!perhaps_there)
+        rb_strs_add(&scan->made, name);
+    if (take(w, "as"))
+        note_sources(scan, w);
+}
+
+static void delete_from(struct scan *scan, struct words *w, const char *how)
+{
+    take(w, "from");
+    take(w, "table");
+    take(w, "only");
+    RB_AUTO(rb_free_str) char *name = take_name(w);
+    if (name && !is_own(scan, name))
+        report(scan, how, name, NULL);
+}
+
+/* WITH ... AS (...) and then the statement proper, at the outermost level. */
+static void skip_with(struct words *w)
+{
+    size_t depth = 0;
+    for (; w->token.kind != RB_SQL_END; advance(w)) {
+        if (rb_sql_is_char(&w->token, '('))
+            depth++;
+        else if (rb_sql_is_char(&w->token, ')') && depth > 0)
+            depth--;
+        bool verb = rb_sql_is(&w->token, "delete") || rb_sql_is(&w->token, "insert") ||
+                    rb_sql_is(&w->token, "select") || rb_sql_is(&w->token, "update");
+        if (depth == 0 && verb)
+            return;
+    }
+}
+
+static void look(struct scan *scan, struct words *w)
+{
+    if (take(w, "with"))
+        skip_with(w);
+    if (take(w, "drop"))
+        drop(scan, w);
+    else if (take(w, "alter"))
+        alter(scan, w);
+    else if (take(w, "create"))
+        create(scan, w);
+    else if (take(w, "truncate"))
+        delete_from(scan, w, "TRUNCATE");
+    else if (take(w, "delete"))
+        delete_from(scan, w, "DELETE FROM");
+    else if (take(w, "insert") || take(w, "replace"))
+        note_sources(scan, w);
+}
+
+void rb_sql_destroys(const char *text, size_t len, const char *engine, rb_destroys_visit *visit,
+                     void *context)
+{
+    struct scan scan = {.visit = visit, .context = context};
+    rb_sql sql;
+    rb_sql_init(&sql, text, len, engine);
+    rb_sql_statement s;
+    while (rb_sql_statement_next(&s, &sql)) {
+        struct words w = {.sql = sql, .end = s.end};
+        w.sql.at = s.start;
+        scan.offset = s.start;
+        advance(&w);
+        look(&scan, &w);
+    }
+    rb_strs_clear(&scan.made);
+    rb_strs_clear(&scan.copied);
+}

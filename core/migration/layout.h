@@ -1,0 +1,77 @@
+/*
+ * One layout of migration files, as one tool reads them. Adding a layout is one file and a line in
+ * set.c. A layout looks at the entries below the migrations folder, adds migrations to the set in
+ * any order, and marks the entries it used; set.c sorts them and names the rest.
+ */
+#ifndef RB_MIGRATION_LAYOUT_H
+#define RB_MIGRATION_LAYOUT_H
+
+#include "git/tree.h"
+#include "migration/migration.h"
+
+typedef struct rb_layout_source {
+    rb_repo *repo;
+    const rb_entries *entries;
+    size_t prefix; /* bytes of every entry's path up to the name below the folder */
+    bool *used;    /* one an entry */
+} rb_layout_source;
+
+typedef struct rb_layout {
+    const char *name;
+    /* Does it find migrations of its own here? */
+    enum rb_code (*detect)(bool *out, const rb_layout_source *source, rb_err *err);
+    enum rb_code (*read)(rb_migrations *set, const rb_layout_source *source, rb_err *err);
+    /* The order in which the tool applies them; ties are broken by path. */
+    int (*compare)(const rb_migration *a, const rb_migration *b);
+} rb_layout;
+
+extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate;
+
+/* Path of entry i below the folder. */
+const char *rb_layout_rest(const rb_layout_source *source, size_t i);
+/* Whether entry i is a regular file right in the folder. */
+bool rb_layout_is_file(const rb_layout_source *source, size_t i);
+
+/* A new migration at the end of the set. Borrowed; valid until the next one. */
+rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, const char *name,
+                            size_t name_len);
+
+/* Reads entry i whole as a script and marks it used. A NUL byte in it is RB_ERROR. */
+enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size_t i,
+                            rb_err *err) RB_MUST_USE;
+/* Makes out the given part of a script read whole; out owns its strings. */
+void rb_layout_section(rb_script *out, const rb_script *whole, size_t start, size_t end);
+
+void rb_script_clear(rb_script *script);
+
+/* For the layouts' own files, the tests and the fuzzers. */
+
+typedef struct rb_golang_name {
+    const char *version; /* digits without leading zeros, "0" when there is nothing else */
+    size_t version_len;
+    const char *name;
+    size_t name_len;
+    bool up;
+} rb_golang_name;
+
+/* Takes a file name apart; false when it is none of golang-migrate's or its variants'. */
+bool rb_golang_parse(rb_golang_name *out, const char *file);
+
+/* diesel's version of a folder name: what is before the first "_", without dashes. */
+char *rb_diesel_version(const char *folder, size_t len);
+/* run_in_transaction of a metadata.toml, as diesel's reader sees it. */
+bool rb_diesel_in_transaction(const char *toml, size_t len);
+
+typedef struct rb_dbmate_sections {
+    size_t up; /* offset of the line that begins it */
+    size_t down;
+    bool has_down;
+    bool up_transactional;
+    bool down_transactional;
+} rb_dbmate_sections;
+
+/* NULL when the text can be split as dbmate does, else what is wrong with it and, in *line, where.
+ */
+const char *rb_dbmate_split(rb_dbmate_sections *out, size_t *line, const char *text, size_t len);
+
+#endif

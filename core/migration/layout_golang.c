@@ -1,0 +1,186 @@
+/*
+ * golang-migrate: VERSION_NAME.up.sql and VERSION_NAME.down.sql, in numeric order
+ * (source/parse.go). The same files are read by sqlx and morph; other separators, a "V" before the
+ * number and a missing name (V0001.Name.up.sql, 12.up.sql) are variants of teams that run files
+ * themselves. The id is the number as a tracking table has it, so leading zeros do not count.
+ *
+ * An up and a down belong together when number and name agree, else when they are the only ones of
+ * that number. A down that is left over has no up: it is named in ignored, and lint tells of it.
+ *
+ * golang-migrate has no marker for scripts outside of a transaction; those of sqlx
+ * ("-- no-transaction" at the start of the file) and morph ("-- morph:nontransactional") hold.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "migration/layout.h"
+
+struct file {
+    size_t entry;
+    rb_golang_name name;
+    bool paired;
+};
+
+static bool ends_with(const char *text, size_t len, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    return len >= n && memcmp(text + len - n, suffix, n) == 0;
+}
+
+/* The tables of these tools hold signed 64-bit numbers. */
+static bool fits(const char *digits, size_t len)
+{
+    static const char most[] = "9223372036854775807";
+    size_t most_len = sizeof most - 1;
+    return len < most_len || (len == most_len && memcmp(digits, most, len) <= 0);
+}
+
+bool rb_golang_parse(rb_golang_name *out, const char *file)
+{
+    size_t len = strlen(file);
+    bool up = ends_with(file, len, ".up.sql");
+    if (!up && !ends_with(file, len, ".down.sql"))
+        return false;
+    const char *end = file + len - strlen(up ? ".up.sql" : ".down.sql");
+    const char *digits = file + (*file == 'V' || *file == 'v');
+    size_t n = strspn(digits, "0123456789");
+    if (n == 0 || digits + n > end)
+        return false;
+    const char *name = digits + n;
+    if (name < end && !strchr("_.-", *name))
+        return false;
+    if (name < end)
+        name++;
+    size_t zeros = strspn(digits, "0");
+    if (zeros == n)
+        zeros--;
+    if (!fits(digits + zeros, n - zeros))
+        return false;
+    *out = (rb_golang_name){.version = digits + zeros,
+                            .version_len = n - zeros,
+                            .name = name,
+                            .name_len = (size_t)(end - name),
+                            .up = up};
+    return true;
+}
+
+static int compare_version(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    if (a_len != b_len)
+        return a_len < b_len ? -1 : 1;
+    return memcmp(a, b, a_len);
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    const rb_golang_name *x = &((const struct file *)a)->name;
+    const rb_golang_name *y = &((const struct file *)b)->name;
+    int order = compare_version(x->version, x->version_len, y->version, y->version_len);
+    if (order == 0)
+        order = strcmp(x->name, y->name); /* the suffix follows the name: up after down */
+    return order;
+}
+
+static int compare(const rb_migration *a, const rb_migration *b)
+{
+    return compare_version(a->id, strlen(a->id), b->id, strlen(b->id));
+}
+
+static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *err)
+{
+    (void)err;
+    rb_golang_name name;
+    for (size_t i = 0; i < source->entries->n && !*out; i++)
+        *out = rb_layout_is_file(source, i) && rb_golang_parse(&name, rb_layout_rest(source, i)) &&
+               name.up;
+    return RB_OK;
+}
+
+/* The down for files[up], within the run of one version. */
+static struct file *find_down(struct file *files, size_t n, const struct file *up)
+{
+    struct file *only = NULL;
+    size_t ups = 0, downs = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct file *f = &files[i];
+        if (f->name.up) {
+            ups++;
+            continue;
+        }
+        downs++;
+        only = f;
+        if (f->name.name_len == up->name.name_len &&
+            memcmp(f->name.name, up->name.name, up->name.name_len) == 0)
+            return f;
+    }
+    return ups == 1 && downs == 1 ? only : NULL;
+}
+
+static void note_marker(rb_script *script)
+{
+    static const char *const markers[] = {"-- no-transaction", "-- morph:nontransactional"};
+    for (size_t i = 0; i < 2; i++)
+        if (strncmp(script->text, markers[i], strlen(markers[i])) == 0)
+            script->transactional = false;
+}
+
+static enum rb_code load(rb_script *out, const rb_layout_source *source, const struct file *file,
+                         rb_err *err)
+{
+    RB_TRY(rb_layout_load(out, source, file->entry, err));
+    note_marker(out);
+    return RB_OK;
+}
+
+/* All files of one version. */
+static enum rb_code add_version(rb_migrations *set, const rb_layout_source *source,
+                                struct file *files, size_t n, rb_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const rb_golang_name *name = &files[i].name;
+        if (!name->up)
+            continue;
+        rb_migration *item =
+            rb_layout_add(set, name->version, name->version_len, name->name, name->name_len);
+        RB_TRY(load(&item->up, source, &files[i], err));
+        struct file *down = find_down(files, n, &files[i]);
+        if (down && !down->paired) {
+            down->paired = true;
+            RB_TRY(load(&item->down, source, down, err));
+        }
+    }
+    return RB_OK;
+}
+
+static enum rb_code add_all(rb_migrations *set, const rb_layout_source *source, struct file *files,
+                            size_t n, rb_err *err)
+{
+    qsort(files, n, sizeof *files, compare_files);
+    for (size_t i = 0, next; i < n; i = next) {
+        const rb_golang_name *a = &files[i].name;
+        for (next = i + 1; next < n; next++) {
+            const rb_golang_name *b = &files[next].name;
+            if (compare_version(a->version, a->version_len, b->version, b->version_len) != 0)
+                break;
+        }
+        RB_TRY(add_version(set, source, files + i, next - i, err));
+    }
+    return RB_OK;
+}
+
+static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_err *err)
+{
+    struct file *files = rb_calloc(source->entries->n + 1, sizeof *files);
+    size_t n = 0;
+    for (size_t i = 0; i < source->entries->n; i++) {
+        files[n].entry = i;
+        if (rb_layout_is_file(source, i) &&
+            rb_golang_parse(&files[n].name, rb_layout_rest(source, i)))
+            n++;
+    }
+    enum rb_code code = add_all(set, source, files, n, err);
+    free(files);
+    return code;
+}
+
+const rb_layout rb_layout_golang = {"golang-migrate", detect, read, compare};

@@ -1,0 +1,307 @@
+#include "migration/lint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "migration/destroys.h"
+#include "migration/layout.h"
+#include "migration/unwrap.h"
+
+void rb_findings_clear(rb_findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++) {
+        free(findings->items[i].migration);
+        free(findings->items[i].file);
+        free(findings->items[i].message);
+    }
+    free(findings->items);
+    *findings = (rb_findings){0};
+}
+
+void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
+                     const char *file, size_t line, const char *fmt, ...)
+{
+    if (findings->n == findings->cap) {
+        findings->cap = findings->cap ? findings->cap * 2 : 8;
+        findings->items = rb_realloc(findings->items, findings->cap, sizeof *findings->items);
+    }
+    rb_buf message = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&message, fmt, args);
+    va_end(args);
+    findings->items[findings->n++] = (rb_finding){.rule = rule,
+                                                  .migration = rb_strdup(migration),
+                                                  .file = rb_strdup(file),
+                                                  .line = line,
+                                                  .message = rb_buf_detach(&message)};
+}
+
+/* The run: released[] sorted by id, and which of them the set still holds. */
+struct run {
+    rb_findings *out;
+    const rb_migrations *set;
+    const char *engine;
+    bool postgres;
+    const rb_released **released;
+    bool *seen;
+    size_t count;
+};
+
+static int compare_released(const void *a, const void *b)
+{
+    return strcmp((*(const rb_released *const *)a)->id, (*(const rb_released *const *)b)->id);
+}
+
+static const rb_released *find_released(const struct run *run, const char *id)
+{
+    rb_released key = {.id = id};
+    const rb_released *wanted = &key;
+    const rb_released **hit =
+        bsearch(&wanted, run->released, run->count, sizeof *run->released, compare_released);
+    if (!hit)
+        return NULL;
+    run->seen[hit - run->released] = true;
+    return *hit;
+}
+
+/* A line of the file that a script is (a part of). */
+static size_t line_at(const rb_script *script, size_t offset)
+{
+    return script->line + rb_sql_line(script->text, offset) - 1;
+}
+
+/* RB004: what was released is what every environment ran; another text under its id lies. */
+static void check_changed(const struct run *run, const rb_migration *m, const rb_released *was)
+{
+    if (strcmp(m->up.sha256, was->up) != 0)
+        rb_findings_add(run->out, "RB004", m->id, m->up.path, m->up.line,
+                        "its up changed since %s; environments that ran the old one will not run "
+                        "it again: put it back and write a new migration",
+                        was->release);
+    if (!m->down.present && was->down)
+        rb_findings_add(run->out, "RB004", m->id, m->up.path, m->up.line,
+                        "its down, released with %s, is gone", was->release);
+    else if (m->down.present && (!was->down || strcmp(m->down.sha256, was->down) != 0))
+        rb_findings_add(run->out, "RB004", m->id, m->down.path, m->down.line,
+                        "its down %s since %s; reverting that release runs the old one unless "
+                        "--scripts-from names a release with this one",
+                        was->down ? "changed" : "was added", was->release);
+}
+
+/* A down of another number or name, left over, is most likely the one that is missing. */
+static const char *stray_down(const rb_migrations *set, const rb_migration *m)
+{
+    const char *best = NULL;
+    for (size_t i = 0; i < set->ignored.n; i++) {
+        const char *slash = strrchr(set->ignored.items[i], '/');
+        rb_golang_name name;
+        if (!rb_golang_parse(&name, slash ? slash + 1 : set->ignored.items[i]) || name.up)
+            continue;
+        bool same =
+            name.name_len == strlen(m->name) && memcmp(name.name, m->name, name.name_len) == 0;
+        if (same)
+            return set->ignored.items[i];
+        if (name.version_len == strlen(m->id) && memcmp(name.version, m->id, name.version_len) == 0)
+            best = set->ignored.items[i];
+    }
+    return best;
+}
+
+static void check_down(const struct run *run, const rb_migration *m)
+{
+    if (m->code) {
+        rb_findings_add(run->out, "RB001", m->id, m->up.path, m->up.line,
+                        "it is code that rbtool cannot run; its way back needs a person");
+        return;
+    }
+    const char *stray = m->down.present ? NULL : stray_down(run->set, m);
+    if (!m->down.present)
+        rb_findings_add(run->out, "RB001", m->id, m->up.path, m->up.line, "it has no down%s%s",
+                        stray ? "; mistyped name? there is " : "", stray ? stray : "");
+    else if (rb_script_is_blank(&m->down, run->engine) && !rb_script_is_blank(&m->up, run->engine))
+        rb_findings_add(run->out, "RB001", m->id, m->down.path, m->down.line,
+                        "its down is blank although its up is not");
+}
+
+struct destroyed {
+    const struct run *run;
+    const rb_migration *migration;
+};
+
+static void add_destroyed(void *context, size_t offset, const char *what)
+{
+    const struct destroyed *d = context;
+    const rb_script *up = &d->migration->up;
+    rb_findings_add(d->run->out, "RB003", d->migration->id, up->path, line_at(up, offset),
+                    "%s destroys data that the down cannot bring back", what);
+}
+
+static bool has_word(const rb_sql_statement *s, const char *word)
+{
+    for (size_t i = 0; i < s->heads; i++)
+        if (rb_sql_is(&s->head[i], word))
+            return true;
+    return false;
+}
+
+/* What the engine refuses inside a transaction; NULL for all else. */
+static const char *not_transactional(const rb_sql_statement *s, bool postgres)
+{
+    static const char *const sqlite[] = {"vacuum", "attach", "detach", NULL};
+    const rb_sql_token *first = &s->head[0];
+    RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(s, postgres);
+    bool sets = s->heads > 2 && !rb_sql_is_char(&s->head[s->heads - 1], '.');
+    if (pragma && sets && strcmp(pragma, "journal_mode") == 0)
+        return "PRAGMA journal_mode";
+    for (size_t i = 0; !postgres && sqlite[i]; i++)
+        if (rb_sql_is(first, sqlite[i]))
+            return sqlite[i];
+    if (!postgres)
+        return NULL;
+    bool index =
+        rb_sql_is(first, "create") || rb_sql_is(first, "drop") || rb_sql_is(first, "reindex");
+    if (index && has_word(s, "concurrently"))
+        return "CONCURRENTLY";
+    if (rb_sql_is(first, "vacuum"))
+        return "VACUUM";
+    if (rb_sql_is(first, "alter") && s->heads > 1 && rb_sql_is(&s->head[1], "system"))
+        return "ALTER SYSTEM";
+    bool makes = rb_sql_is(first, "create") || rb_sql_is(first, "drop");
+    if (makes && s->heads > 1 && rb_sql_is(&s->head[1], "database"))
+        return "CREATE or DROP DATABASE";
+    if (makes && s->heads > 1 && rb_sql_is(&s->head[1], "tablespace"))
+        return "CREATE or DROP TABLESPACE";
+    return NULL;
+}
+
+/*
+ * RB006. The marker itself is reported for PostgreSQL only: nearly all of SQLite runs inside a
+ * transaction, and scripts there are marked for a PRAGMA foreign_keys that rbtool takes care of.
+ */
+static void check_transactional(const struct run *run, const rb_migration *m, const rb_script *s)
+{
+    if (!s->present)
+        return;
+    bool found = false;
+    rb_sql sql;
+    rb_sql_init(&sql, s->text, s->len, run->engine);
+    rb_sql_statement statement;
+    while (rb_sql_statement_next(&statement, &sql)) {
+        const char *what = not_transactional(&statement, run->postgres);
+        if (!what)
+            continue;
+        found = true;
+        rb_findings_add(run->out, "RB006", m->id, s->path, line_at(s, statement.start),
+                        "%s does not work inside a transaction, so the migration cannot be undone "
+                        "as a whole",
+                        what);
+    }
+    if (!found && !s->transactional && run->postgres)
+        rb_findings_add(run->out, "RB006", m->id, s->path, s->line,
+                        "it is marked to run outside of a transaction, so it cannot be undone as "
+                        "a whole");
+}
+
+static void check_control(const struct run *run, const rb_migration *m, const rb_script *s)
+{
+    if (!s->present)
+        return;
+    rb_wrapping wrapping;
+    rb_sql_wrapping(&wrapping, s->text, s->len, run->engine);
+    if (wrapping.refused)
+        rb_findings_add(run->out, "RB009", m->id, s->path, line_at(s, wrapping.offset),
+                        "%s inside the script; only a BEGIN and COMMIT around all of it can be "
+                        "taken off",
+                        wrapping.what);
+}
+
+static void check_new(const struct run *run, const rb_migration *m)
+{
+    check_down(run, m);
+    if (m->code)
+        return;
+    struct destroyed destroyed = {run, m};
+    rb_sql_destroys(m->up.text, m->up.len, run->engine, add_destroyed, &destroyed);
+    check_transactional(run, m, &m->up);
+    check_transactional(run, m, &m->down);
+    check_control(run, m, &m->up);
+    check_control(run, m, &m->down);
+}
+
+/* RB008. Duplicates stand side by side or apart (dbmate orders by file name): ids are sorted. */
+static int compare_ids(const void *a, const void *b)
+{
+    const rb_migration *x = *(const rb_migration *const *)a, *y = *(const rb_migration *const *)b;
+    int order = strcmp(x->id, y->id);
+    return order ? order : strcmp(x->up.path, y->up.path);
+}
+
+static void check_duplicates(const struct run *run)
+{
+    const rb_migration **items = rb_calloc(run->set->n + 1, sizeof(const rb_migration *));
+    for (size_t i = 0; i < run->set->n; i++)
+        items[i] = &run->set->items[i];
+    qsort(items, run->set->n, sizeof(const rb_migration *), compare_ids);
+    for (size_t i = 1; i < run->set->n; i++)
+        if (strcmp(items[i]->id, items[i - 1]->id) == 0)
+            rb_findings_add(run->out, "RB008", items[i]->id, items[i]->up.path, items[i]->up.line,
+                            "it has the same id as %s", items[i - 1]->up.path);
+    free(items);
+}
+
+/* The ids that released migrations behind each place have: one look from the end. */
+static void check_items(const struct run *run)
+{
+    size_t n = run->set->n;
+    const rb_released **was = rb_calloc(n + 1, sizeof(const rb_released *));
+    const rb_released **later = rb_calloc(n + 1, sizeof(const rb_released *));
+    for (size_t i = n; i-- > 0;) {
+        was[i] = find_released(run, run->set->items[i].id);
+        later[i] = i + 1 < n && was[i + 1] ? was[i + 1] : later[i + 1];
+    }
+    for (size_t i = 0; i < n; i++) {
+        const rb_migration *m = &run->set->items[i];
+        if (was[i]) {
+            check_changed(run, m, was[i]);
+            continue;
+        }
+        if (later[i])
+            rb_findings_add(run->out, "RB008", m->id, m->up.path, m->up.line,
+                            "it is new but sorts before %s, released with %s; give it a later id",
+                            later[i]->id, later[i]->release);
+        check_new(run, m);
+    }
+    free(was);
+    free(later);
+}
+
+/* A set difference is what a deploy runs: a migration that is gone has its down run. */
+static void check_gone(const struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        if (!run->seen[i])
+            rb_findings_add(run->out, "RB004", run->released[i]->id, "", 1,
+                            "it was released with %s and is gone; a deploy would run its down",
+                            run->released[i]->release);
+}
+
+void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
+             const rb_released *released, size_t count)
+{
+    struct run run = {.out = out,
+                      .set = set,
+                      .engine = engine,
+                      .postgres = strcmp(engine, "postgresql") == 0,
+                      .released = rb_calloc(count + 1, sizeof(const rb_released *)),
+                      .seen = rb_calloc(count + 1, sizeof(bool)),
+                      .count = count};
+    for (size_t i = 0; i < count; i++)
+        run.released[i] = &released[i];
+    qsort(run.released, count, sizeof *run.released, compare_released);
+    check_duplicates(&run);
+    check_items(&run);
+    check_gone(&run);
+    free(run.released);
+    free(run.seen);
+}

@@ -1,0 +1,169 @@
+#include "migration/unwrap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "migration/lint.h"
+
+static bool head_is(const rb_sql_statement *s, size_t i, const char *word)
+{
+    return i < s->heads && rb_sql_is(&s->head[i], word);
+}
+
+static bool one_of(const rb_sql_token *token, const char *const *words)
+{
+    for (; *words; words++)
+        if (rb_sql_is(token, *words))
+            return true;
+    return false;
+}
+
+/* COMMIT [WORK or TRANSACTION], with nothing behind it that makes it more than that. */
+static bool is_plain_end(const rb_sql_statement *s)
+{
+    static const char *const fillers[] = {"work", "transaction", NULL};
+    size_t n = s->heads > 1 && one_of(&s->head[1], fillers) ? 2 : 1;
+    return s->heads == n;
+}
+
+enum rb_control rb_sql_control(const rb_sql_statement *s, bool postgres)
+{
+    static const char *const other[] = {"rollback", "savepoint", "release", NULL};
+    const rb_sql_token *first = &s->head[0];
+    if (rb_sql_is(first, "begin"))
+        return RB_CONTROL_BEGIN;
+    if (rb_sql_is(first, "commit") || rb_sql_is(first, "end"))
+        return is_plain_end(s) ? RB_CONTROL_COMMIT : RB_CONTROL_OTHER;
+    if (one_of(first, other))
+        return RB_CONTROL_OTHER;
+    if (!postgres)
+        return RB_CONTROL_NONE;
+    if (rb_sql_is(first, "start") && head_is(s, 1, "transaction"))
+        return RB_CONTROL_BEGIN;
+    bool prepare = rb_sql_is(first, "prepare") && head_is(s, 1, "transaction");
+    return rb_sql_is(first, "abort") || prepare ? RB_CONTROL_OTHER : RB_CONTROL_NONE;
+}
+
+char *rb_sql_pragma(const rb_sql_statement *s, bool postgres)
+{
+    if (postgres || !head_is(s, 0, "pragma") || s->heads < 2)
+        return NULL;
+    /* PRAGMA schema.name */
+    bool qualified = s->heads > 3 && rb_sql_is_char(&s->head[2], '.');
+    return rb_sql_name(&s->head[qualified ? 3 : 1]);
+}
+
+static void refuse(rb_wrapping *out, size_t offset, const char *what)
+{
+    if (out->refused)
+        return;
+    out->refused = true;
+    out->offset = offset;
+    out->what = what;
+}
+
+/* Where the statements stand: before a BEGIN, inside, after the COMMIT. */
+struct place {
+    bool begun;
+    bool ended;
+    bool work_outside; /* a statement that is no PRAGMA, before BEGIN */
+};
+
+static void note_control(rb_wrapping *out, struct place *place, enum rb_control control,
+                         const rb_sql_statement *s)
+{
+    bool begin = control == RB_CONTROL_BEGIN && !place->begun && !place->work_outside;
+    bool commit = control == RB_CONTROL_COMMIT && place->begun && !place->ended;
+    if (begin) {
+        place->begun = true;
+        out->begin[0] = s->start;
+        out->begin[1] = s->end;
+    } else if (commit) {
+        place->ended = true;
+        out->commit[0] = s->start;
+        out->commit[1] = s->end;
+    } else {
+        refuse(out, s->start, "transaction control");
+    }
+}
+
+void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char *engine)
+{
+    *out = (rb_wrapping){0};
+    struct place place = {0};
+    rb_sql sql;
+    rb_sql_init(&sql, text, len, engine);
+    rb_sql_statement s;
+    while (!out->refused && rb_sql_statement_next(&s, &sql)) {
+        if (s.meta.kind != RB_SQL_END)
+            refuse(out, (size_t)(s.meta.text - text),
+                   s.meta.kind == RB_SQL_META ? "a psql command"
+                                              : "COPY data, which only psql reads,");
+        enum rb_control control = rb_sql_control(&s, sql.postgres);
+        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.postgres);
+        if (control != RB_CONTROL_NONE)
+            note_control(out, &place, control, &s);
+        else if (!pragma && place.ended)
+            refuse(out, out->begin[0], "transaction control around a part of the script");
+        else if (!pragma && !place.begun)
+            place.work_outside = true;
+    }
+    if (place.begun && !place.ended)
+        refuse(out, out->begin[0], "BEGIN without COMMIT");
+    out->wrapped = place.ended && !out->refused;
+}
+
+static void blank(char *text, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        if (text[i] != '\n' && text[i] != '\r')
+            text[i] = ' ';
+}
+
+/* Settings of the connection or the file that SQLite takes outside of a transaction only. */
+static void blank_pragmas(char *text, const rb_script *script, const char *engine)
+{
+    static const char *const idle[] = {"foreign_keys", "journal_mode", "synchronous", "temp_store",
+                                       NULL};
+    rb_sql sql;
+    rb_sql_init(&sql, script->text, script->len, engine);
+    rb_sql_statement s;
+    while (rb_sql_statement_next(&s, &sql)) {
+        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.postgres);
+        for (size_t i = 0; pragma && idle[i]; i++)
+            if (strcmp(pragma, idle[i]) == 0)
+                blank(text, s.start, s.end);
+    }
+}
+
+enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine, rb_err *err)
+{
+    rb_wrapping wrapping;
+    rb_sql_wrapping(&wrapping, script->text, script->len, engine);
+    if (wrapping.refused)
+        return rb_fail(err, RB_FOUND,
+                       "%s, line %zu: %s inside a migration cannot run in rbtool's transaction; "
+                       "remove it or split the migration",
+                       script->path, script->line + rb_sql_line(script->text, wrapping.offset) - 1,
+                       wrapping.what);
+    char *text = rb_strndup(script->text, script->len);
+    if (wrapping.wrapped) {
+        blank(text, wrapping.begin[0], wrapping.begin[1]);
+        blank(text, wrapping.commit[0], wrapping.commit[1]);
+    }
+    blank_pragmas(text, script, engine);
+    if (script->len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        blank(text, 0, 3);
+    *out = text;
+    return RB_OK;
+}
+
+bool rb_script_is_blank(const rb_script *script, const char *engine)
+{
+    if (!script->present)
+        return true;
+    rb_sql sql;
+    rb_sql_init(&sql, script->text, script->len, engine);
+    rb_sql_statement s;
+    return !rb_sql_statement_next(&s, &sql);
+}

@@ -1,0 +1,33 @@
+/*
+ * What of a script must not run inside rbtool's transaction; shared by unwrap.c and lint.c.
+ */
+#ifndef RB_MIGRATION_UNWRAP_H
+#define RB_MIGRATION_UNWRAP_H
+
+#include "migration/sql.h"
+
+enum rb_control {
+    RB_CONTROL_NONE,
+    RB_CONTROL_BEGIN,
+    RB_CONTROL_COMMIT,
+    RB_CONTROL_OTHER, /* ROLLBACK, SAVEPOINT, RELEASE, COMMIT AND CHAIN, ... */
+};
+
+/* Is this statement transaction control? */
+enum rb_control rb_sql_control(const rb_sql_statement *statement, bool postgres);
+
+/* SQLite: the lower-case name of the PRAGMA this statement sets or reads, a new string; NULL. */
+char *rb_sql_pragma(const rb_sql_statement *statement, bool postgres);
+
+typedef struct rb_wrapping {
+    bool wrapped;
+    size_t begin[2];  /* the BEGIN statement's bytes */
+    size_t commit[2]; /* and the COMMIT's */
+    bool refused;
+    size_t offset;    /* of the statement refused */
+    const char *what; /* "transaction control", "a psql command"; static */
+} rb_wrapping;
+
+void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char *engine);
+
+#endif
