@@ -1,0 +1,28 @@
+/*
+ * Service commands and checks of an environment: argument vectors, no shell, with RBTOOL_FROM,
+ * RBTOOL_TO and RBTOOL_ENV_NAME set, and a time limit that kills the whole group. SQL checks are
+ * data tests: a query that returns rows has failed.
+ */
+#ifndef RB_ENVIRONMENT_CHECKS_H
+#define RB_ENVIRONMENT_CHECKS_H
+
+#include "database/database.h"
+#include "environment/definition.h"
+#include "release/release.h"
+
+#define RB_SERVICE_TIMEOUT 300 /* seconds for service.stop and service.start */
+
+/* from may be NULL. A status other than 0 or a time-out is RB_FOUND, with the end of what the
+ * command printed. */
+enum rb_code rb_command_run(const rb_env *env, const rb_strs *command, int timeout,
+                            const char *what, const char *from, const char *to,
+                            rb_err *err) RB_MUST_USE;
+
+/* Every check command, in order; failures are gathered: [{"name","message"}]. */
+void rb_checks_run(json_t *failures, const rb_env *env, const char *from, const char *to);
+
+/* Every SQL check of the release against db; failures as above with "rows". */
+enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
+                               rb_db *db, rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * An environment, as its operator defines it (design section 5): a folder, databases, a flag
+ * file, config files, service commands, checks. Read from JSON that the operator owns, never from
+ * a release's tree. Relative paths are taken from the folder of the file that defines them.
+ */
+#ifndef RB_ENVIRONMENT_DEFINITION_H
+#define RB_ENVIRONMENT_DEFINITION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/json.h"
+
+typedef struct rb_env_pair {
+    char *name;  /* database name, or path in the repository */
+    char *value; /* url, or path on this host */
+} rb_env_pair;
+
+typedef struct rb_env_check {
+    char *name;
+    rb_strs command;
+    int timeout; /* seconds, at least 1 */
+} rb_env_check;
+
+typedef struct rb_env {
+    char *name;
+    char *root; /* absolute */
+    rb_env_pair *databases;
+    size_t database_count;
+    char *flags; /* path on this host, or NULL */
+    rb_env_pair *config;
+    size_t config_count;
+    rb_strs stop; /* argument vectors; empty: none */
+    rb_strs start;
+    rb_env_check *checks;
+    size_t check_count;
+    int rto; /* objectives in seconds; -1: none set */
+    int rpo;
+    rb_strs owners;
+    rb_strs escalation;
+    int keep; /* releases kept on disk, at least 2 */
+} rb_env;
+
+/*
+ * name NULL: the only one. base: folder for relative paths. lookup gives the value of a "$NAME"
+ * url. RB_ERROR names the key at fault, or the environments there are.
+ */
+enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *name,
+                         const char *base, const char *(*lookup)(const char *name),
+                         rb_err *err) RB_MUST_USE;
+void rb_env_free(rb_env *env);
+RB_DEFINE_AUTO(rb_env, rb_env_free)
+
+const char *rb_env_database(const rb_env *env, const char *name); /* its url, or NULL */
+
+#endif

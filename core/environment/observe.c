@@ -1,0 +1,149 @@
+#include "environment/observe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "environment/delivered.h"
+
+enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
+{
+    if (!rb_file_exists(path)) {
+        strcpy(out, "missing");
+        return RB_OK;
+    }
+    return rb_sha256_file(out, path, err);
+}
+
+enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", env->root);
+    RB_AUTO(rb_free_str) char *expected = rb_format("releases/%s", tag);
+    RB_AUTO(rb_free_str) char *found = NULL;
+    RB_TRY(rb_link_read(&found, link, err));
+    if (!found || strcmp(found, expected) != 0)
+        rb_drift_add(drift, "app", "current", expected, found ? found : "missing");
+    return rb_delivered_check(drift, env->root, tag, err);
+}
+
+static enum rb_code compare_file(json_t *drift, const char *part, const char *path,
+                                 const char *expected, rb_err *err)
+{
+    char found[RB_SHA256_HEX];
+    RB_TRY(rb_observe_file(found, path, err));
+    if (strcmp(found, expected) != 0)
+        rb_drift_add(drift, part, path, expected, found);
+    return RB_OK;
+}
+
+enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_manifest *manifest,
+                              rb_err *err)
+{
+    if (!env->flags || !manifest->flags_path)
+        return RB_OK;
+    return compare_file(drift, "flags", env->flags, manifest->flags_sha256, err);
+}
+
+enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manifest *manifest,
+                               rb_err *err)
+{
+    for (size_t i = 0; i < env->config_count; i++)
+        for (size_t j = 0; j < manifest->config_count; j++)
+            if (strcmp(env->config[i].name, manifest->config[j].path) == 0)
+                RB_TRY(compare_file(drift, "config", env->config[i].value,
+                                    manifest->config[j].sha256, err));
+    return RB_OK;
+}
+
+/* The release's own ups, in a scratch database. */
+static enum rb_code rebuild_catalog(json_t **out, const rb_release *release, rb_repo *repo,
+                                    const rb_manifest_database *database, rb_err *err)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    RB_TRY(rb_release_migrations(&set, release, repo, database, err));
+    RB_AUTO(rb_db_closep) rb_db *scratch = NULL;
+    RB_TRY(rb_db_scratch(&scratch, database->engine, err));
+    rb_db_step *steps = rb_calloc(set->n, sizeof *steps);
+    for (size_t i = 0; i < set->n; i++)
+        steps[i] = (rb_db_step){&set->items[i], true, release->tag};
+    rb_db_work work = {.steps = steps, .n = set->n, .tracking = "", .order = set};
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
+    enum rb_code code = rb_db_begin(scratch, err);
+    if (code == RB_OK)
+        code = rb_db_run(&outcome, scratch, &work, err);
+    free(steps);
+    if (code != RB_OK)
+        return rb_err_prefix(err, "rebuilding the schema of %s", release->tag);
+    *out = json_incref(outcome.after);
+    return RB_OK;
+}
+
+enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
+                                 const rb_manifest_database *database, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *catalog = NULL;
+    RB_TRY(rb_db_journal_catalog(&catalog, db, release->tag, err));
+    if (!catalog) {
+        RB_TRY(rebuild_catalog(&catalog, release, repo, database, err));
+        char fingerprint[RB_SHA256_HEX];
+        rb_catalog_fingerprint(catalog, fingerprint);
+        if (strcmp(fingerprint, database->fingerprint) != 0)
+            return rb_fail(err, RB_FOUND,
+                           "database %s of release %s: its own migrations give schema %.12s, its "
+                           "manifest says %.12s; make the release again with this version of %s",
+                           database->name, release->tag, fingerprint, database->fingerprint,
+                           database->engine);
+    }
+    *out = catalog;
+    catalog = NULL;
+    return RB_OK;
+}
+
+static void drift_of_applied(json_t *drift, const rb_applied *applied,
+                             const rb_manifest_database *database)
+{
+    for (size_t i = 0; i < database->migration_count; i++)
+        if (!rb_strs_has(&applied->ids, database->migrations[i].id)) {
+            RB_AUTO(rb_free_str)
+            char *path = rb_format("%s: migration %s", database->name, database->migrations[i].id);
+            rb_drift_add(drift, "db", path, "applied", "not applied");
+        }
+    for (size_t i = 0; i < applied->ids.n; i++) {
+        bool known = false;
+        for (size_t j = 0; j < database->migration_count && !known; j++)
+            known = strcmp(database->migrations[j].id, applied->ids.items[i]) == 0;
+        if (!known) {
+            RB_AUTO(rb_free_str)
+            char *path = rb_format("%s: migration %s", database->name, applied->ids.items[i]);
+            rb_drift_add(drift, "db", path, "not applied", "applied");
+        }
+    }
+    if (applied->dirty)
+        rb_drift_add(drift, "db", database->name, "clean", "dirty, says the migration tool");
+}
+
+enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *release, rb_repo *repo,
+                                 const rb_manifest_database *database, rb_err *err)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    RB_TRY(rb_release_migrations(&set, release, repo, database, err));
+    RB_AUTO(rb_applied_clear) rb_applied applied = {0};
+    RB_TRY(rb_db_applied(&applied, db, set, database->tracking, err));
+    drift_of_applied(drift, &applied, database);
+    RB_AUTO(rb_json_freep) json_t *promised = NULL;
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    RB_TRY(rb_promised_catalog(&promised, db, release, repo, database, err));
+    RB_TRY(rb_db_catalog(&found, db, err));
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&differences, &order, promised, found);
+    size_t i;
+    json_t *item;
+    json_array_foreach(differences, i, item)
+    {
+        RB_AUTO(rb_free_str)
+        char *path = rb_format("%s: %s", database->name, rb_json_str(item, "object"));
+        rb_drift_add(drift, "db", path, "as released", rb_json_str(item, "change"));
+    }
+    return RB_OK;
+}

@@ -1,0 +1,35 @@
+/*
+ * What is really there: live releases, and every drift from what they promised. Databases are
+ * opened for reading only.
+ */
+#ifndef RB_ENVIRONMENT_OBSERVE_H
+#define RB_ENVIRONMENT_OBSERVE_H
+
+#include "database/catalog.h"
+#include "environment/definition.h"
+#include "environment/state.h"
+#include "release/release.h"
+
+/* A file's content hash; "missing" when it is not there. */
+enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *err) RB_MUST_USE;
+
+/* ROOT/current and ROOT/releases against the release that is live in part app. */
+enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag,
+                            rb_err *err) RB_MUST_USE;
+/* The flag file and the config files against a release's manifest. */
+enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_manifest *manifest,
+                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manifest *manifest,
+                               rb_err *err) RB_MUST_USE;
+
+/* The catalog that release promises for a database: what this database had when the release was
+ * last live in it, else what the release's own ups give in a scratch database, checked against
+ * the manifest's fingerprint. */
+enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
+                                 const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
+
+/* Applied migrations and catalog against the release's. */
+enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *release, rb_repo *repo,
+                                 const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,341 @@
+#include "environment/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "database/database.h"
+
+struct rb_state {
+    rb_db *db;
+};
+
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS live(part TEXT PRIMARY KEY, tag TEXT, object TEXT);"
+    "CREATE TABLE IF NOT EXISTS transition_log(sequence INTEGER PRIMARY KEY, id TEXT UNIQUE NOT "
+    "NULL, kind TEXT NOT NULL, from_tag TEXT, from_object TEXT, to_tag TEXT, to_object TEXT, "
+    "plan TEXT NOT NULL, outcome TEXT, error TEXT, started INTEGER NOT NULL, finished INTEGER);"
+    "CREATE TABLE IF NOT EXISTS step(transition_id TEXT NOT NULL, step TEXT NOT NULL, state TEXT "
+    "NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(transition_id, step));"
+    "CREATE TABLE IF NOT EXISTS backout(id INTEGER PRIMARY KEY, transition_id TEXT NOT NULL, "
+    "database_name TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, items TEXT NOT NULL, "
+    "put_back INTEGER NOT NULL DEFAULT 0, UNIQUE(transition_id, database_name));";
+
+static const char *const part_names[RB_PARTS] = {"app", "db", "flags", "config"};
+static const char *const step_states[] = {"none", "intent", "done", "failed", "undone"};
+
+const char *rb_part_name(enum rb_part part)
+{
+    return part_names[part];
+}
+
+const char *rb_step_state_name(enum rb_step_state state)
+{
+    return step_states[state];
+}
+
+enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/state.db", root);
+    RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s", path);
+    *out = NULL;
+    if (!write && !rb_file_exists(path))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    if (write)
+        RB_TRY(rb_dir_make(dir, err));
+    RB_AUTO(rb_state_closep) rb_state *state = rb_calloc(1, sizeof *state);
+    RB_TRY(rb_db_open(&state->db, url, write ? RB_DB_CREATE : RB_DB_READ, err));
+    if (write) {
+        RB_TRY(rb_db_exec(state->db, "PRAGMA synchronous=FULL", NULL, err));
+        RB_TRY(rb_db_exec(state->db, schema, NULL, err));
+    }
+    *out = state;
+    state = NULL;
+    return RB_OK;
+}
+
+void rb_state_close(rb_state *state)
+{
+    if (!state)
+        return;
+    rb_db_close(state->db);
+    free(state);
+}
+
+/* A killed first run can leave the file without its tables. */
+static enum rb_code has_tables(bool *out, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, state->db,
+                       "SELECT count(*) FROM sqlite_schema WHERE name IN "
+                       "('live','transition_log','step','backout')",
+                       NULL, err));
+    *out = json_integer_value(json_array_get(json_array_get(rows, 0), 0)) == 4;
+    return RB_OK;
+}
+
+static const char *cell(const json_t *row, size_t column)
+{
+    return json_string_value(json_array_get(row, column));
+}
+
+enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
+{
+    *out = (rb_live){0};
+    bool there;
+    RB_TRY(has_tables(&there, state, err));
+    if (!there)
+        return RB_OK;
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, state->db, "SELECT part, tag, object FROM live", NULL, err));
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) for (int part = 0; part < RB_PARTS;
+                                          part++) if (strcmp(cell(row, 0), part_names[part]) == 0 &&
+                                                      !out->tag[part])
+    {
+        out->tag[part] = rb_strdup(cell(row, 1));
+        out->object[part] = rb_strdup(cell(row, 2));
+    }
+    return RB_OK;
+}
+
+void rb_live_clear(rb_live *live)
+{
+    for (int part = 0; part < RB_PARTS; part++) {
+        free(live->tag[part]);
+        free(live->object[part]);
+    }
+    *live = (rb_live){0};
+}
+
+static enum rb_code read_row(rb_transition_row **out, const json_t *row, rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *t = rb_calloc(1, sizeof *t);
+    const char *plan = cell(row, 6);
+    RB_TRY(rb_json_read(&t->plan, plan, strlen(plan), "a plan in state.db", err));
+    t->id = rb_strdup(cell(row, 0));
+    t->kind = rb_strdup(cell(row, 1));
+    t->from = rb_strdup(cell(row, 2));
+    t->from_object = rb_strdup(cell(row, 3));
+    t->to = rb_strdup(cell(row, 4));
+    t->to_object = rb_strdup(cell(row, 5));
+    t->outcome = rb_strdup(cell(row, 7));
+    t->error = rb_strdup(cell(row, 8));
+    t->started = json_integer_value(json_array_get(row, 9));
+    t->finished = json_integer_value(json_array_get(row, 10));
+    *out = t;
+    t = NULL;
+    return RB_OK;
+}
+
+static enum rb_code read_rows(rb_transition_row ***out, size_t *count, rb_state *state,
+                              const char *where, rb_err *err)
+{
+    *out = NULL;
+    *count = 0;
+    bool there;
+    RB_TRY(has_tables(&there, state, err));
+    if (!there)
+        return RB_OK;
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format(
+        "SELECT id, kind, from_tag, from_object, to_tag, to_object, plan, outcome, error, started, "
+        "finished FROM transition_log WHERE %s ORDER BY sequence DESC",
+        where);
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, state->db, sql, NULL, err));
+    rb_transition_row **list = rb_calloc(json_array_size(rows) + 1, sizeof(rb_transition_row *));
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        enum rb_code code = read_row(&list[i], json_array_get(rows, i), err);
+        if (code != RB_OK) {
+            rb_transition_rows_free(list, i);
+            return code;
+        }
+    }
+    *out = list;
+    *count = json_array_size(rows);
+    return RB_OK;
+}
+
+enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err)
+{
+    rb_transition_row **rows;
+    size_t count;
+    RB_TRY(read_rows(&rows, &count, state, "outcome IS NULL", err));
+    *out = count > 0 ? rows[0] : NULL;
+    if (count > 0)
+        rows[0] = NULL;
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
+enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, rb_err *err)
+{
+    return read_rows(out, count, state, "outcome IS NOT NULL", err);
+}
+
+void rb_transition_row_free(rb_transition_row *row)
+{
+    if (!row)
+        return;
+    free(row->id);
+    free(row->kind);
+    free(row->from);
+    free(row->from_object);
+    free(row->to);
+    free(row->to_object);
+    free(row->outcome);
+    free(row->error);
+    json_decref(row->plan);
+    free(row);
+}
+
+void rb_transition_rows_free(rb_transition_row **rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        rb_transition_row_free(rows[i]);
+    free(rows);
+}
+
+static json_t *text(const char *value)
+{
+    return value ? json_string(value) : json_null();
+}
+
+/* params is taken over. */
+static enum rb_code change(rb_state *state, const char *sql, json_t *params, rb_err *err)
+{
+    enum rb_code code = rb_db_exec(state->db, sql, params, err);
+    json_decref(params);
+    return code == RB_OK ? RB_OK : rb_err_prefix(err, "cannot write the environment's journal");
+}
+
+enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf plan = {0};
+    rb_json_canonical(&plan, row->plan);
+    return change(state,
+                  "INSERT INTO transition_log(id, kind, from_tag, from_object, to_tag, to_object, "
+                  "plan, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                  json_pack("[s,s,o,o,o,o,s,I]", row->id, row->kind, text(row->from),
+                            text(row->from_object), text(row->to), text(row->to_object), plan.data,
+                            (json_int_t)time(NULL)),
+                  err);
+}
+
+static enum rb_code end(rb_state *state, const char *transition, const char *outcome,
+                        const char *error, const rb_live *live, rb_err *err)
+{
+    for (int part = 0; live && part < RB_PARTS; part++)
+        if (live->tag[part])
+            RB_TRY(change(
+                state, "REPLACE INTO live(part, tag, object) VALUES (?, ?, ?)",
+                json_pack("[s,s,o]", part_names[part], live->tag[part], text(live->object[part])),
+                err));
+    RB_TRY(change(
+        state, "UPDATE transition_log SET outcome = ?, error = ?, finished = ? WHERE id = ?",
+        json_pack("[s,o,I,s]", outcome, text(error), (json_int_t)time(NULL), transition), err));
+    return change(state, "COMMIT", NULL, err);
+}
+
+enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
+                          const char *error, const rb_live *live, rb_err *err)
+{
+    RB_TRY(change(state, "BEGIN IMMEDIATE", NULL, err));
+    enum rb_code code = end(state, transition, outcome, error, live, err);
+    if (code != RB_OK) {
+        rb_err ignored;
+        (void)!change(state, "ROLLBACK", NULL, &ignored);
+    }
+    return code;
+}
+
+enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
+                           enum rb_step_state now, rb_err *err)
+{
+    return change(
+        state, "REPLACE INTO step(transition_id, step, state, at) VALUES (?, ?, ?, ?)",
+        json_pack("[s,s,s,I]", transition, step, step_states[now], (json_int_t)time(NULL)), err);
+}
+
+enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,
+                               const char *step, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", transition, step);
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, state->db,
+                       "SELECT state FROM step WHERE transition_id = ? AND step = ?", params, err));
+    *out = RB_STEP_NONE;
+    const char *name = cell(json_array_get(rows, 0), 0);
+    for (int i = 0; name && i <= RB_STEP_UNDONE; i++)
+        if (strcmp(name, step_states[i]) == 0)
+            *out = (enum rb_step_state)i;
+    return RB_OK;
+}
+
+enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const char *database,
+                                  const char *file, const char *sha256, const json_t *items,
+                                  rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf json = {0};
+    rb_json_canonical(&json, items);
+    return change(state,
+                  "REPLACE INTO backout(transition_id, database_name, file, sha256, items) VALUES "
+                  "(?, ?, ?, ?, ?)",
+                  json_pack("[s,s,s,s,s]", transition, database, file, sha256, json.data), err);
+}
+
+enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
+                               const char *database, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", database);
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, state->db,
+                       "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items "
+                       "FROM backout b JOIN transition_log t ON t.id = b.transition_id WHERE "
+                       "b.database_name = ? AND NOT b.put_back AND t.outcome IN ('done', "
+                       "'unhealthy', 'interrupted') ORDER BY b.id DESC",
+                       params, err));
+    rb_backout *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        const char *items = cell(row, 5);
+        list[i] = (rb_backout){.id = json_integer_value(json_array_get(row, 0)),
+                               .transition = rb_strdup(cell(row, 1)),
+                               .database = rb_strdup(cell(row, 2)),
+                               .file = rb_strdup(cell(row, 3)),
+                               .sha256 = rb_strdup(cell(row, 4))};
+        enum rb_code code =
+            rb_json_read(&list[i].items, items, strlen(items), "a back-out in state.db", err);
+        if (code != RB_OK) {
+            rb_backouts_free(list, i + 1);
+            return code;
+        }
+    }
+    *out = list;
+    *count = json_array_size(rows);
+    return RB_OK;
+}
+
+void rb_backouts_free(rb_backout *backouts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(backouts[i].transition);
+        free(backouts[i].database);
+        free(backouts[i].file);
+        free(backouts[i].sha256);
+        json_decref(backouts[i].items);
+    }
+    free(backouts);
+}
+
+enum rb_code rb_state_backout_used(rb_state *state, int64_t id, rb_err *err)
+{
+    return change(state, "UPDATE backout SET put_back = 1 WHERE id = ?",
+                  json_pack("[I]", (json_int_t)id), err);
+}

@@ -1,0 +1,92 @@
+/*
+ * What rbtool remembers of an environment: ROOT/.rbtool/state.db (SQLite, synchronous=FULL).
+ * Which release is live in each part, every transition and its steps, back-outs. A step's intent
+ * is written before it begins and its result after; each call is durable when it returns. The
+ * database that a transition changes has its own journal row, which alone says whether the
+ * commit happened there.
+ *
+ * Times are seconds since the epoch.
+ */
+#ifndef RB_ENVIRONMENT_STATE_H
+#define RB_ENVIRONMENT_STATE_H
+
+#include <stdint.h>
+
+#include "base/json.h"
+
+typedef struct rb_state rb_state;
+
+/* Parts of an environment that can be at different releases after a partial transition. */
+enum rb_part { RB_PART_APP, RB_PART_DB, RB_PART_FLAGS, RB_PART_CONFIG, RB_PARTS };
+const char *rb_part_name(enum rb_part part); /* app, db, flags, config */
+
+typedef struct rb_live {
+    char *tag[RB_PARTS]; /* NULL: nothing was ever put there */
+    char *object[RB_PARTS];
+} rb_live;
+
+typedef struct rb_transition_row {
+    char *id;
+    char *kind; /* deploy, revert, abort */
+    char *from; /* tag, or NULL */
+    char *from_object;
+    char *to;
+    char *to_object;
+    json_t *plan;
+    char *outcome; /* NULL while it runs or is interrupted; else done, failed, unhealthy, aborted */
+    char *error;   /* or NULL */
+    int64_t started;
+    int64_t finished;
+} rb_transition_row;
+
+/* write: makes it when it is missing. Without, *out is NULL when there is none. */
+enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err) RB_MUST_USE;
+void rb_state_close(rb_state *state);
+RB_DEFINE_AUTO(rb_state, rb_state_close)
+
+enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err) RB_MUST_USE;
+void rb_live_clear(rb_live *live);
+
+/* The one transition that has begun and not ended; *out is NULL when there is none. */
+enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
+/* All that ended, newest first. */
+enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state,
+                              rb_err *err) RB_MUST_USE;
+void rb_transition_row_free(rb_transition_row *row);
+RB_DEFINE_AUTO(rb_transition_row, rb_transition_row_free)
+void rb_transition_rows_free(rb_transition_row **rows, size_t count);
+
+/* row: id, kind, from, to, objects and plan are used; started is set. */
+enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err) RB_MUST_USE;
+/* live: what is live from now on, in the same transaction; NULL: as before. */
+enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
+                          const char *error, const rb_live *live, rb_err *err) RB_MUST_USE;
+
+enum rb_step_state { RB_STEP_NONE, RB_STEP_INTENT, RB_STEP_DONE, RB_STEP_FAILED, RB_STEP_UNDONE };
+const char *rb_step_state_name(enum rb_step_state state);
+
+enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
+                           enum rb_step_state now, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,
+                               const char *step, rb_err *err) RB_MUST_USE;
+
+/* Back-outs: what a transition's commit deleted, and the copy that still has it. */
+typedef struct rb_backout {
+    int64_t id;
+    char *transition;
+    char *database;
+    char *file; /* path below ROOT */
+    char *sha256;
+    json_t *items; /* as rb_db_outcome.at_risk */
+} rb_backout;
+
+enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const char *database,
+                                  const char *file, const char *sha256, const json_t *items,
+                                  rb_err *err) RB_MUST_USE;
+/* Those of a database that were not put back yet, newest first, of transitions that committed. */
+enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
+                               const char *database, rb_err *err) RB_MUST_USE;
+void rb_backouts_free(rb_backout *backouts, size_t count);
+enum rb_code rb_state_backout_used(rb_state *state, int64_t id, rb_err *err) RB_MUST_USE;
+
+#endif
