@@ -255,6 +255,10 @@ static bool fits(const rb_shape *shape, const json_t *json, const char *path, rb
     }
     switch (shape->kind) {
     case RB_SHAPE_OBJECT:
+        if (shape->either[0]) {
+            bool first = json_object_get(json, shape->either[0]->fields[0].key) != NULL;
+            shape = shape->either[first ? 0 : 1];
+        }
         return object_fits(shape, json, path, fault);
     case RB_SHAPE_MAP:
         return map_fits(shape, json, path, fault);

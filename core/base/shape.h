@@ -39,6 +39,8 @@ struct rb_shape {
     int64_t min;                  /* INTEGER: value; STRING: bytes; ARRAY, MAP: items */
     int64_t max;                  /* 0: no limit of its own (INTEGER: RB_INTEGER_MAX) */
     bool unique;                  /* ARRAY of strings: none twice */
+    /* OBJECT: the first when it has the first's first key, else the second. */
+    const rb_shape *either[2];
 };
 
 typedef struct rb_shape_fault {

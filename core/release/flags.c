@@ -1,0 +1,91 @@
+#include "release/flags.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/shape.h"
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const rb_manifest_flag *)a)->name, ((const rb_manifest_flag *)b)->name);
+}
+
+static enum rb_code fault(rb_err *err, const char *what, const char *name, const char *field,
+                          const char *expected, const json_t *value)
+{
+    char *found = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    enum rb_code code =
+        rb_fail(err, RB_FOUND, "%s: flags%s%s%s: expected %s, found %.80s; correct the flag file",
+                what, *name ? "." : "", name, field, expected, found ? found : "nothing");
+    free(found);
+    return code;
+}
+
+/* A flag without a default variant leaves the choice to the application: flagd allows that. */
+static enum rb_code read_flag(rb_manifest_flag *out, const char *what, const char *name,
+                              const json_t *flag, rb_err *err)
+{
+    if (!rb_shape_is_plain(name))
+        return fault(err, what, "", "", "a name without control characters", NULL);
+    if (!json_is_object(flag))
+        return fault(err, what, name, "", "an object", flag);
+    const char *state = rb_json_str(flag, "state");
+    if (!state || (strcmp(state, "ENABLED") != 0 && strcmp(state, "DISABLED") != 0))
+        return fault(err, what, name, ".state", "\"ENABLED\" or \"DISABLED\"",
+                     json_object_get(flag, "state"));
+    const json_t *variants = json_object_get(flag, "variants");
+    if (variants && !json_is_object(variants))
+        return fault(err, what, name, ".variants", "an object", variants);
+    const json_t *chosen = json_object_get(flag, "defaultVariant");
+    const char *variant = json_string_value(chosen);
+    if (chosen && !json_is_null(chosen) && (!variant || !json_object_get(variants, variant)))
+        return fault(err, what, name, ".defaultVariant", "the name of one of its variants", chosen);
+    *out = (rb_manifest_flag){
+        .name = rb_strdup(name), .state = rb_strdup(state), .default_ = rb_strdup(variant)};
+    return RB_OK;
+}
+
+enum rb_code rb_flags_parse(rb_manifest_flag **out, size_t *count, const char *text, size_t len,
+                            const char *what, rb_err *err)
+{
+    if (len > RB_FLAGS_LIMIT)
+        return rb_fail(err, RB_FOUND, "%s is larger than the limit of %u bytes", what,
+                       RB_FLAGS_LIMIT);
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    if (rb_json_read(&json, text, len, what, err) != RB_OK)
+        return err->code = RB_FOUND;
+    const json_t *all = json_object_get(json, "flags");
+    if (!json_is_object(all))
+        return fault(err, what, "", "", "an object of flags (flagd's format)", all);
+    rb_manifest_flag *flags = rb_calloc(json_object_size(all), sizeof *flags);
+    size_t n = 0;
+    const char *name;
+    json_t *flag;
+    enum rb_code code = RB_OK;
+    json_object_foreach((json_t *)all, name, flag)
+    {
+        code = read_flag(&flags[n], what, name, flag, err);
+        if (code != RB_OK)
+            break;
+        n++;
+    }
+    if (code != RB_OK) {
+        rb_flags_free(flags, n);
+        return code;
+    }
+    if (n)
+        qsort(flags, n, sizeof *flags, by_name);
+    *out = flags;
+    *count = n;
+    return RB_OK;
+}
+
+void rb_flags_free(rb_manifest_flag *flags, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(flags[i].name);
+        free(flags[i].state);
+        free(flags[i].default_);
+    }
+    free(flags);
+}

@@ -1,0 +1,350 @@
+/* Reading manifests: the shape is checked first, so the readers below need not. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "release/manifest.h"
+#include "release/manifest_shape.h"
+
+static char *copy(const json_t *object, const char *key)
+{
+    return rb_strdup(rb_json_str(object, key));
+}
+
+static void copy_to(char *out, size_t size, const json_t *object, const char *key)
+{
+    const char *text = rb_json_str(object, key);
+    size_t len = text ? strnlen(text, size - 1) : 0;
+    if (len)
+        memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+static void copy_list(rb_strs *out, const json_t *array)
+{
+    size_t i;
+    json_t *value;
+    json_array_foreach(array, i, value) rb_strs_add(out, json_string_value(value));
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+static void read_link(rb_link *out, const json_t *from)
+{
+    out->tag = copy(from, "tag");
+    copy_to(out->object, sizeof out->object, from, "object");
+    copy_to(out->sha256, sizeof out->sha256, from, "sha256");
+}
+
+static void read_links(rb_manifest *out, const json_t *predicate)
+{
+    const json_t *previous = json_object_get(predicate, "previous");
+    const json_t *heads = json_object_get(predicate, "heads");
+    if (!json_is_null(previous)) {
+        out->previous = rb_calloc(1, sizeof *out->previous);
+        read_link(out->previous, previous);
+    }
+    out->head_count = json_array_size(heads);
+    out->heads = rb_calloc(out->head_count, sizeof *out->heads);
+    for (size_t i = 0; i < out->head_count; i++)
+        read_link(&out->heads[i], json_array_get(heads, i));
+}
+
+static void read_artifacts(rb_manifest *out, const json_t *array, const json_t *subjects)
+{
+    out->artifact_count = json_array_size(array);
+    out->artifacts = rb_calloc(out->artifact_count, sizeof *out->artifacts);
+    for (size_t i = 0; i < out->artifact_count; i++) {
+        const json_t *from = json_array_get(array, i);
+        const json_t *digest = json_object_get(json_array_get(subjects, i), "digest");
+        rb_manifest_artifact *artifact = &out->artifacts[i];
+        artifact->name = copy(from, "name");
+        artifact->format = copy(from, "format");
+        artifact->files = (uint64_t)rb_json_int(from, "files", 0);
+        artifact->bytes = (uint64_t)rb_json_int(from, "bytes", 0);
+        copy_list(&artifact->paths, json_object_get(from, "paths"));
+        copy_list(&artifact->submodules, json_object_get(from, "submodules"));
+        copy_to(artifact->tree, sizeof artifact->tree, from, "tree");
+        copy_to(artifact->digest, sizeof artifact->digest, digest, "sha256");
+    }
+}
+
+static void read_migrations(rb_manifest_database *out, const json_t *array)
+{
+    out->migration_count = json_array_size(array);
+    out->migrations = rb_calloc(out->migration_count, sizeof *out->migrations);
+    for (size_t i = 0; i < out->migration_count; i++) {
+        const json_t *from = json_array_get(array, i);
+        const json_t *transaction = json_object_get(from, "transaction");
+        rb_manifest_migration *migration = &out->migrations[i];
+        migration->id = copy(from, "id");
+        migration->name = copy(from, "name");
+        migration->code = is_true(from, "code");
+        migration->up_transactional = is_true(transaction, "up");
+        migration->down_transactional = is_true(transaction, "down");
+        copy_to(migration->up, sizeof migration->up, from, "up");
+        copy_to(migration->down, sizeof migration->down, from, "down");
+    }
+}
+
+static void read_databases(rb_manifest *out, const json_t *array)
+{
+    out->database_count = json_array_size(array);
+    out->databases = rb_calloc(out->database_count, sizeof *out->databases);
+    for (size_t i = 0; i < out->database_count; i++) {
+        const json_t *from = json_array_get(array, i);
+        rb_manifest_database *database = &out->databases[i];
+        database->name = copy(from, "name");
+        database->engine = copy(from, "engine");
+        database->directory = copy(from, "directory");
+        database->layout = copy(from, "layout");
+        database->tracking = copy(from, "tracking");
+        database->proof = json_incref(json_object_get(from, "proof"));
+        copy_to(database->fingerprint, sizeof database->fingerprint, from, "fingerprint");
+        read_migrations(database, json_object_get(from, "migrations"));
+    }
+}
+
+static void read_flags(rb_manifest *out, const json_t *from)
+{
+    if (json_is_null(from))
+        return;
+    const json_t *values = json_object_get(from, "values");
+    out->flags_path = copy(from, "path");
+    out->flags_format = copy(from, "format");
+    copy_to(out->flags_sha256, sizeof out->flags_sha256, from, "sha256");
+    out->flag_count = json_array_size(values);
+    out->flags = rb_calloc(out->flag_count, sizeof *out->flags);
+    for (size_t i = 0; i < out->flag_count; i++) {
+        const json_t *value = json_array_get(values, i);
+        out->flags[i] = (rb_manifest_flag){.name = copy(value, "name"),
+                                           .state = copy(value, "state"),
+                                           .default_ = copy(value, "default")};
+    }
+}
+
+static void read_files(rb_manifest_file **out, size_t *count, const json_t *array)
+{
+    *count = json_array_size(array);
+    *out = rb_calloc(*count, sizeof **out);
+    for (size_t i = 0; i < *count; i++) {
+        const json_t *from = json_array_get(array, i);
+        rb_manifest_file *file = &(*out)[i];
+        file->path = copy(from, "path");
+        copy_to(file->sha256, sizeof file->sha256, from, "sha256");
+        copy_to(file->mode, sizeof file->mode, from, "mode");
+    }
+}
+
+static rb_manifest *from_json(const json_t *json)
+{
+    const json_t *predicate = json_object_get(json, "predicate");
+    const json_t *app = json_object_get(predicate, "app");
+    const json_t *source = json_object_get(predicate, "source");
+    const json_t *rollback = json_object_get(predicate, "rollback");
+    rb_manifest *out = rb_calloc(1, sizeof *out);
+    out->app_name = copy(app, "name");
+    out->app_version = copy(app, "version");
+    copy_to(out->commit, sizeof out->commit, source, "commit");
+    copy_to(out->tree, sizeof out->tree, source, "tree");
+    read_links(out, predicate);
+    read_artifacts(out, json_object_get(predicate, "artifacts"), json_object_get(json, "subject"));
+    read_databases(out, json_object_get(predicate, "databases"));
+    read_flags(out, json_object_get(predicate, "flags"));
+    read_files(&out->config, &out->config_count, json_object_get(predicate, "config"));
+    read_files(&out->checks, &out->check_count, json_object_get(predicate, "checks"));
+    out->class_ = copy(rollback, "class");
+    out->schema_compatible = is_true(rollback, "schemaCompatible");
+    copy_list(&out->notes, json_object_get(rollback, "notes"));
+    out->known_good = copy(predicate, "knownGood");
+    return out;
+}
+
+static bool fault_at(rb_shape_fault *fault, char *path, char *expected, const char *found)
+{
+    *fault = (rb_shape_fault){.path = path, .expected = expected, .found = rb_strdup(found)};
+    return false;
+}
+
+/* Sorted, none twice: key NULL stands for a list of strings. */
+static bool is_sorted(const json_t *array, const char *key, const char *where,
+                      rb_shape_fault *fault)
+{
+    for (size_t i = 1; i < json_array_size(array); i++) {
+        const char *before = rb_json_str(json_array_get(array, i - 1), key);
+        const char *after = rb_json_str(json_array_get(array, i), key);
+        if (strcmp(before, after) >= 0)
+            return fault_at(fault, rb_format("%s[%zu].%s", where, i, key),
+                            rb_format("a %s after \"%s\" in byte order", key, before), after);
+    }
+    return true;
+}
+
+/* Manifests have tens of artifacts and databases, and thousands of migrations. */
+static bool is_unique(const json_t *array, const char *key, const char *where,
+                      rb_shape_fault *fault)
+{
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const char *text = rb_json_str(json_array_get(array, i), key);
+        if (json_object_get(seen, text))
+            return fault_at(fault, rb_format("%s[%zu].%s", where, i, key),
+                            rb_format("each %s once", key), text);
+        rb_json_set_str(seen, text, NULL);
+    }
+    return true;
+}
+
+static bool subjects_agree(const json_t *json, rb_shape_fault *fault)
+{
+    const json_t *predicate = json_object_get(json, "predicate");
+    const json_t *subjects = json_object_get(json, "subject");
+    const json_t *artifacts = json_object_get(predicate, "artifacts");
+    const char *app = rb_json_str(json_object_get(predicate, "app"), "name");
+    size_t n = json_array_size(artifacts);
+    if (json_array_size(subjects) != n) {
+        RB_AUTO(rb_free_str) char *found = rb_format("%zu", json_array_size(subjects));
+        return fault_at(fault, rb_strdup("subject"), rb_format("one for each of %zu artifacts", n),
+                        found);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *name = rb_json_str(json_array_get(artifacts, i), "name");
+        const char *found = rb_json_str(json_array_get(subjects, i), "name");
+        RB_AUTO(rb_free_str) char *expected = rb_format("%s/%s", app, name);
+        if (strcmp(expected, found) != 0)
+            return fault_at(fault, rb_format("subject[%zu].name", i), rb_strdup(expected), found);
+    }
+    return true;
+}
+
+/* What a shape cannot say. */
+static bool rules_hold(const json_t *json, rb_shape_fault *fault)
+{
+    const json_t *predicate = json_object_get(json, "predicate");
+    const json_t *databases = json_object_get(predicate, "databases");
+    const json_t *flags = json_object_get(predicate, "flags");
+    if (!subjects_agree(json, fault) ||
+        !is_unique(json_object_get(predicate, "artifacts"), "name", "predicate.artifacts", fault) ||
+        !is_sorted(json_object_get(predicate, "heads"), "tag", "predicate.heads", fault) ||
+        !is_sorted(databases, "name", "predicate.databases", fault) ||
+        !is_sorted(json_object_get(flags, "values"), "name", "predicate.flags.values", fault) ||
+        !is_sorted(json_object_get(predicate, "config"), "path", "predicate.config", fault) ||
+        !is_sorted(json_object_get(predicate, "checks"), "path", "predicate.checks", fault))
+        return false;
+    for (size_t i = 0; i < json_array_size(databases); i++) {
+        RB_AUTO(rb_free_str) char *where = rb_format("predicate.databases[%zu].migrations", i);
+        if (!is_unique(json_object_get(json_array_get(databases, i), "migrations"), "id", where,
+                       fault))
+            return false;
+    }
+    return true;
+}
+
+/* Where two texts part, as a line number from 1. */
+static size_t first_difference(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < a_len && i < b_len && a[i] == b[i]; i++)
+        line += a[i] == '\n';
+    return line;
+}
+
+/* RB_FOUND with *fault filled as well when the text is JSON of another shape. */
+static enum rb_code parse(rb_manifest **out, const char *text, size_t len, rb_shape_fault *fault,
+                          rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    if (rb_json_read(&json, text, len, "the manifest", err) != RB_OK) {
+        *fault = (rb_shape_fault){.path = rb_strdup(""),
+                                  .expected = rb_strdup("valid JSON"),
+                                  .found = rb_strdup(err->message)};
+        return err->code = RB_FOUND;
+    }
+    if (!rb_shape_fits(&rb_manifest_shape, json, fault) || !rules_hold(json, fault))
+        return rb_fail(err, RB_FOUND, "the manifest is malformed: %s: expected %s, found %s",
+                       fault->path, fault->expected, fault->found);
+    RB_AUTO(rb_manifest_freep) rb_manifest *manifest = from_json(json);
+    RB_AUTO(rb_json_freep) json_t *again = rb_manifest_encode(manifest);
+    RB_AUTO(rb_buf_clear) rb_buf bytes = {0};
+    rb_json_pretty(&bytes, again);
+    if (bytes.len != len || memcmp(bytes.data, text, len) != 0) {
+        size_t line = first_difference(bytes.data, bytes.len, text, len);
+        *fault = (rb_shape_fault){.path = rb_strdup(""),
+                                  .expected = rb_strdup("canonical bytes (sorted keys, an indent "
+                                                        "of two spaces, integers)"),
+                                  .found = rb_format("another spelling in its line %zu", line)};
+        return rb_fail(err, RB_FOUND, "the manifest is not written canonically: line %zu differs",
+                       line);
+    }
+    *out = manifest;
+    manifest = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_manifest_parse(rb_manifest **out, const char *json, size_t len, rb_err *err)
+{
+    RB_AUTO(rb_shape_fault_clear) rb_shape_fault fault = {0};
+    return parse(out, json, len, &fault, err);
+}
+
+/* The start of the line that is exactly word, from at on; NULL when there is none. */
+static const char *find_line(const char *text, const char *at, const char *end, const char *word)
+{
+    size_t len = strlen(word);
+    while ((at = memmem(at, (size_t)(end - at), word, len))) {
+        bool starts = at == text || at[-1] == '\n';
+        if (starts && at + len < end && at[len] == '\n')
+            return at;
+        at += len;
+    }
+    return NULL;
+}
+
+bool rb_manifest_is_in(const rb_tag *tag)
+{
+    const char *text = rb_buf_str(&tag->raw);
+    return tag->annotated && find_line(text, text, text + tag->raw.len, RB_MANIFEST_BEGIN);
+}
+
+static enum rb_code bad_frame(rb_problems *problems, const char *tag, const char *expected,
+                              const char *found, rb_err *err)
+{
+    rb_problems_add(problems, "manifest", "", expected, found,
+                    "%s: its message must hold %s, but has %s; make the release again with "
+                    "`rbtool release`",
+                    tag, expected, found);
+    return rb_fail(err, RB_FOUND, "%s", problems->items[problems->n - 1].message);
+}
+
+enum rb_code rb_manifest_decode(rb_manifest **out, const rb_verified *verified,
+                                rb_problems *problems, rb_err *err)
+{
+    const char *tag = rb_verified_tag(verified);
+    size_t len;
+    const char *text = rb_verified_message(verified, &len);
+    const char *end = text + len;
+    const char *begin = find_line(text, text, end, RB_MANIFEST_BEGIN);
+    if (!begin)
+        return bad_frame(problems, tag, "one release manifest", "none", err);
+    const char *json = begin + strlen(RB_MANIFEST_BEGIN) + 1;
+    const char *stop = find_line(text, json, end, RB_MANIFEST_END);
+    if (!stop)
+        return bad_frame(problems, tag, "a line " RB_MANIFEST_END " after the manifest", "none",
+                         err);
+    if (find_line(text, json, end, RB_MANIFEST_BEGIN))
+        return bad_frame(problems, tag, "one release manifest", "two", err);
+    if (stop + strlen(RB_MANIFEST_END) + 1 != end)
+        return bad_frame(problems, tag, "nothing after the manifest's last line", "more text", err);
+    RB_AUTO(rb_shape_fault_clear) rb_shape_fault fault = {0};
+    enum rb_code code = parse(out, json, (size_t)(stop - json), &fault, err);
+    if (code == RB_FOUND) {
+        rb_problems_add(problems, "manifest", fault.path, fault.expected, fault.found,
+                        "%s: the manifest's %s: expected %s, found %s; it was not written by "
+                        "rbtool, make the release again with `rbtool release`",
+                        tag, *fault.path ? fault.path : "text", fault.expected, fault.found);
+        return rb_fail(err, RB_FOUND, "%s", problems->items[problems->n - 1].message);
+    }
+    return code;
+}
