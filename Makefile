@@ -4,6 +4,7 @@
 # make check T=NAME     runs one suite (release_manifest, verify.bats) or bats tests by name
 # make asan             the same tests under AddressSanitizer and UBSan
 # make fuzz             libFuzzer targets, SECONDS_PER_TARGET=60 each; T=NAME for one
+# make sweep            every kill point of a revert (make test takes a sample)
 # make lint, bench, clean
 # make install          PREFIX=/usr/local, DESTDIR=
 
@@ -29,7 +30,7 @@ UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_
 FUZZ = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 REPLAY = $(FUZZ:%=$(BUILD)/replay/%)
 
-.PHONY: all install demo test check tests unit asan fuzz fuzzers lint bench clean
+.PHONY: all install demo test check tests unit asan sweep fuzz fuzzers lint bench clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/rbtool
@@ -68,10 +69,15 @@ check: tests
 unit: $(filter $(BUILD)/unit/$(U)%,$(UNIT))
 	@set -e; for t in $^; do echo "== $$t"; $$t; done
 
+# The kill sweep goes over every tenth point only here: it is slow under the sanitizers.
 asan:
 	.ci/install
 	$(MAKE) BUILD=build-asan CC=clang CFLAGS='$(SANITIZE)' tests
-	BUILD=build-asan tests/run
+	BUILD=build-asan FAULT_EVERY=10 tests/run
+
+sweep:
+	$(MAKE) tests
+	BUILD=$(BUILD) FAULT_EVERY=1 LIMIT=3600 tests/run sweep
 
 # Fuzzing wants the library instrumented too, hence a build folder of its own.
 fuzz:

@@ -1,0 +1,104 @@
+# Shared by the fault tests: a small shop with two releases, live at v2.0.0, and what its state is.
+# shellcheck shell=bash
+
+BUILD=$(realpath "${BUILD:-$(dirname "${BASH_SOURCE[0]}")/../../build}")
+PATH=$BUILD:$PATH
+export HOME GIT_CONFIG_NOSYSTEM=1 LC_ALL=C.UTF-8 TZ=UTC
+# The leak checker cannot work under strace.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+
+tests_run=0 tests_failed=0
+result() { # STATUS NAME: one TAP line
+    tests_run=$((tests_run + 1))
+    if [[ $1 -eq 0 ]]; then
+        echo "ok $tests_run - $2"
+    else
+        tests_failed=$((tests_failed + 1))
+        echo "not ok $tests_run - $2"
+    fi
+}
+finish() {
+    echo "1..$tests_run"
+    exit $((tests_failed > 0))
+}
+
+# make_shop DIR: DIR/repo, DIR/srv (live at v2.0.0 with data), DIR/home. Paths are absolute.
+make_shop() {
+    local s=$1
+    HOME=$s/home
+    mkdir -p "$s"/{repo,srv/etc,srv/data,home}
+    ssh-keygen -q -t ed25519 -N '' -C ops@example.com -f "$s/home/key"
+    echo "ops@example.com $(cat "$s/home/key.pub")" >"$s/home/signers"
+    git config --global user.name Ops
+    git config --global user.email ops@example.com
+    git config --global gpg.format ssh
+    git config --global user.signingKey "$s/home/key.pub"
+    git config --global gpg.ssh.allowedSignersFile "$s/home/signers"
+    git config --global init.defaultBranch main
+    cd "$s/repo" || return
+    git init -q
+    mkdir -p app migrations config
+    echo one >app/page
+    mkdir app/sub
+    ln -s ../page app/sub/link
+    cat >migrations/1_orders.up.sql <<'SQL'
+CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);
+SQL
+    echo 'DROP TABLE orders;' >migrations/1_orders.down.sql
+    cat >flags.json <<'JSON'
+{ "flags": { "new": { "state": "DISABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off" } } }
+JSON
+    echo 'workers = 1' >config/app.toml
+    cat >rbtool.json <<JSON
+{
+  "app": { "name": "shop" },
+  "artifacts": [ { "name": "app", "paths": ["app"] } ],
+  "databases": { "main": { "engine": "sqlite", "migrations": "migrations" } },
+  "flags": { "file": "flags.json", "format": "flagd" },
+  "config": ["config/*.toml"],
+  "environments": {
+    "prod": {
+      "root": "$s/srv",
+      "databases": { "main": "sqlite:$s/srv/data/shop.db" },
+      "flags": "$s/srv/etc/flags.json",
+      "config": { "config/app.toml": "$s/srv/etc/app.toml" },
+      "service": { "stop": ["touch", "$s/srv/stopped"], "start": ["rm", "-f", "$s/srv/stopped"] },
+      "checks": [ { "name": "up", "command": ["test", "!", "-e", "$s/srv/stopped"], "timeout": 10 } ]
+    }
+  }
+}
+JSON
+    git add -A && git commit -qm one
+    rbtool release v1.0.0 && rbtool deploy v1.0.0 --yes || return
+    sqlite3 "$s/srv/data/shop.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+        WHERE i < 300) INSERT INTO orders SELECT i, i * 17 FROM n" || return
+    cat >migrations/2_discount.up.sql <<'SQL'
+ALTER TABLE orders ADD COLUMN discount INTEGER;
+CREATE TABLE refunds (id INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+SQL
+    cat >migrations/2_discount.down.sql <<'SQL'
+DROP TABLE refunds;
+ALTER TABLE orders DROP COLUMN discount;
+SQL
+    echo two >app/page
+    echo more >app/more
+    sed -i 's/DISABLED/ENABLED/' flags.json
+    echo 'workers = 2' >config/app.toml
+    git add -A && git commit -qm two
+    rbtool release v2.0.0 && rbtool deploy v2.0.0 --yes || return
+    sqlite3 "$s/srv/data/shop.db" "UPDATE orders SET discount = id % 7 WHERE id % 2 = 0;
+        INSERT INTO refunds (reason) SELECT 'r' || id FROM orders WHERE id % 10 = 0"
+}
+
+# Everything a user sees of an environment: data, applied list, files, flags, config, service.
+shop_state() {
+    local s=$1
+    {
+        sqlite3 "$s/srv/data/shop.db" .dump | grep -vE 'rbtool_|^PRAGMA|sqlite_sequence'
+        sqlite3 "$s/srv/data/shop.db" 'SELECT id, up_sha256 FROM rbtool_applied ORDER BY sequence'
+        readlink "$s/srv/current"
+        (cd "$s/srv/current/" && find . -type f -exec sha256sum {} + -o -type l -printf '%p %l\n' | sort)
+        cat "$s/srv/etc/flags.json" "$s/srv/etc/app.toml"
+        find "$s/srv" -maxdepth 1 -name stopped
+    } 2>&1
+}

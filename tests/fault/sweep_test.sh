@@ -1,0 +1,174 @@
+#!/bin/bash
+# Kills `rbtool revert` before every call that changes state (strace injection), each time on a fresh
+# copy of a live environment, then resumes, or aborts, and compares what is there with undisturbed
+# runs. Then the same with the calls failing: disk full and input/output error.
+#
+# EVERY=N takes every Nth point only (1: all; make sweep). Prints TAP, a line for each kind of call.
+set -uo pipefail
+here=$(realpath "$(dirname "$0")")
+. "$here/lib.bash"
+
+EVERY=${EVERY:-${FAULT_EVERY:-1}}
+WORKERS=${WORKERS:-2}
+calls=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,syncfs,rename,renameat,renameat2
+calls+=,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,link,linkat,openat,open,creat,ftruncate
+calls+=,truncate,fallocate,chmod,fchmod,fchmodat,chown,fchown,fchownat,utimensat,copy_file_range
+calls+=,sendfile,flock
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/rbtool-sweep.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 2
+
+fresh() { # SLOT: its environment as it was
+    rm -rf "${work:?}/$1"
+    cp -a "$work/$1.template" "$work/$1"
+    HOME=$work/$1/home
+    cd "$work/$1/repo" || exit 2
+}
+revert() { # OUT: the command under test, quiet
+    rbtool revert v2.0.0 --accept-data-loss "$digest" --yes >"$1" 2>&1
+}
+
+# Prepares each worker's environment, and what FROM and TO look like in it.
+for ((slot = 0; slot < WORKERS; slot++)); do
+    make_shop "$work/$slot" >"$work/prepare.log" 2>&1 || {
+        result 1 "prepare a shop"
+        sed 's/^/# /' "$work/prepare.log"
+        finish
+    }
+    mv "$work/$slot" "$work/$slot.template"
+    fresh "$slot"
+    digest=$(rbtool plan v2.0.0 --json 2>/dev/null | jq -r .digest)
+    echo "$digest" >"$work/$slot.digest"
+    shop_state "$work/$slot" >"$work/$slot.from"
+    revert "$work/prepare.log"
+    code=$?
+    shop_state "$work/$slot" >"$work/$slot.to"
+    [[ $code -eq 0 ]] && ! cmp -s "$work/$slot.from" "$work/$slot.to"
+    result $? "undisturbed revert of worker $slot ends at TO"
+    [[ $code -eq 0 ]] || {
+        sed 's/^/# /' "$work/prepare.log"
+        finish
+    }
+done
+
+# The points: every call of the set that changes something, as NAME N.
+fresh 0
+digest=$(<"$work/0.digest")
+strace -o "$work/trace" -e "trace=$calls" rbtool revert v2.0.0 --accept-data-loss "$digest" --yes \
+    >"$work/prepare.log" 2>&1
+code=$?
+awk '{ name = $1; sub(/\(.*/, "", name); n[name]++ }
+     name ~ /^open(at)?$/ && !/O_CREAT|O_TRUNC/ { next }
+     name == "write" && /^write\((1|2),/ { next }
+     /^[a-z]/ { print name, n[name] }' "$work/trace" >"$work/all"
+[[ $code -eq 0 && $(wc -l <"$work/all") -gt 20 ]]
+result $? "$(wc -l <"$work/all") calls that change state are known"
+awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
+
+# one_kill SLOT NAME N resume|abort: prints what went wrong, nothing when all is well
+one_kill() {
+    local slot=$1 name=$2 n=$3 way=$4 out=$work/$1.out code state want
+    fresh "$slot"
+    digest=$(<"$work/$slot.digest")
+    strace -qq -o "$work/$slot.trace" -e "trace=$name" -e "inject=$name:signal=KILL:when=$n" \
+        rbtool revert v2.0.0 --accept-data-loss "$digest" --yes >"$out" 2>&1
+    code=$?
+    [[ $code -eq 137 ]] || {
+        echo "the kill did not happen (exit $code)"
+        return
+    }
+    # The database is whole at any time: one side or the other, looked at in a copy.
+    cp -a "$work/$slot/srv/data" "$work/$slot.data"
+    sqlite3 "$work/$slot.data/shop.db" 'PRAGMA integrity_check' >"$work/$slot.check" 2>&1
+    grep -qx ok "$work/$slot.check" || echo "the database is damaged: $(head -1 "$work/$slot.check")"
+    rm -rf "$work/$slot.data"
+    state=$(rbtool status --json 2>/dev/null | jq -r .state)
+    rbtool "$way" --yes >"$out" 2>&1
+    code=$?
+    [[ $code -eq 0 ]] || echo "$way exits $code: $(tail -1 "$out")"
+    shop_state "$work/$slot" >"$work/$slot.now"
+    if [[ $state == interrupted ]]; then
+        want=to
+        [[ $way == abort ]] && want=from
+        cmp -s "$work/$slot.now" "$work/$slot.$want" || {
+            echo "after $way the environment is not at ${want^^}:"
+            diff "$work/$slot.$want" "$work/$slot.now" | head -5
+        }
+    else
+        cmp -s "$work/$slot.now" "$work/$slot.from" || cmp -s "$work/$slot.now" "$work/$slot.to" ||
+            echo "status says $state, and it is neither FROM nor TO"
+    fi
+    # Whatever happened, the environment is free for the next transition.
+    if ! cmp -s "$work/$slot.now" "$work/$slot.to"; then
+        digest=$(rbtool plan v2.0.0 --json 2>/dev/null | jq -r .digest)
+        revert "$out"
+        code=$?
+        shop_state "$work/$slot" >"$work/$slot.now"
+        [[ $code -eq 0 ]] && cmp -s "$work/$slot.now" "$work/$slot.to" ||
+            echo "the revert after that exits $code: $(tail -1 "$out")"
+    fi
+    rbtool status --exit-code >"$out" 2>&1 || echo "status finds: $(tail -3 "$out")"
+}
+
+# one_error SLOT NAME N ERRNO: the call fails once
+one_error() {
+    local slot=$1 name=$2 n=$3 error=$4 out=$work/$1.out code
+    fresh "$slot"
+    digest=$(<"$work/$slot.digest")
+    strace -qq -o "$work/$slot.trace" -e "trace=$name" -e "inject=$name:error=$error:when=$n" \
+        rbtool revert v2.0.0 --accept-data-loss "$digest" --yes >"$out" 2>&1
+    code=$?
+    shop_state "$work/$slot" >"$work/$slot.now"
+    case $code in
+    0) cmp -s "$work/$slot.now" "$work/$slot.to" || echo "exit 0, and the environment is not at TO" ;;
+    1 | 2)
+        cmp -s "$work/$slot.now" "$work/$slot.from" || {
+            echo "exit $code, and the environment is not at FROM: $(grep '^rbtool:' "$out" | tail -1)"
+            diff "$work/$slot.from" "$work/$slot.now" | head -5
+        }
+        ;;
+    3) ;;
+    *) echo "exit $code: $(tail -1 "$out")" ;;
+    esac
+    [[ $code -eq 0 ]] || grep -q '^rbtool: ..........' "$out" || echo "exit $code without an error line"
+    rbtool resume --yes >"$out" 2>&1
+    code=$?
+    [[ $code -eq 0 ]] || echo "resume exits $code: $(tail -1 "$out")"
+    shop_state "$work/$slot" >"$work/$slot.now"
+    if ! cmp -s "$work/$slot.now" "$work/$slot.to"; then
+        cmp -s "$work/$slot.now" "$work/$slot.from" || echo "after resume it is neither FROM nor TO"
+        digest=$(rbtool plan v2.0.0 --json 2>/dev/null | jq -r .digest)
+        revert "$out"
+        code=$?
+        shop_state "$work/$slot" >"$work/$slot.now"
+        [[ $code -eq 0 ]] && cmp -s "$work/$slot.now" "$work/$slot.to" ||
+            echo "the revert after that exits $code: $(tail -1 "$out")"
+    fi
+}
+
+# worker SLOT MODE: its share of the points; findings in SLOT.findings as "NAME N: TEXT"
+worker() {
+    local slot=$1 mode=$2 i=0 name n
+    : >"$work/$slot.findings"
+    while read -r name n; do
+        i=$((i + 1))
+        [[ $((i % WORKERS)) -eq $slot ]] || continue
+        case $mode in
+        resume | abort) one_kill "$slot" "$name" "$n" "$mode" ;;
+        *) one_error "$slot" "$name" "$n" "$mode" ;;
+        esac 2>&1 | sed "s/^/$name $n: /" >>"$work/$slot.findings"
+    done <"$work/points"
+}
+
+for mode in resume abort ENOSPC EIO; do
+    for ((slot = 0; slot < WORKERS; slot++)); do worker "$slot" "$mode" & done
+    wait
+    while read -r count name; do
+        grep -h "^$name " "$work"/*.findings >"$work/of-this"
+        [[ ! -s $work/of-this ]]
+        result $? "$mode: $name, $count points"
+        head -40 "$work/of-this" | sed 's/^/# /'
+    done < <(cut -d' ' -f1 "$work/points" | sort | uniq -c)
+done
+finish
