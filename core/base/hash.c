@@ -12,20 +12,31 @@ struct rb_sha256 {
 };
 
 /* Fetched once: an implicit fetch costs more than hashing a small blob. */
-static const EVP_MD *sha256_md(void)
+static const EVP_MD *fetch_once(EVP_MD **md, const char *name)
 {
-    static EVP_MD *md;
-    EVP_MD *seen = __atomic_load_n(&md, __ATOMIC_ACQUIRE);
+    EVP_MD *seen = __atomic_load_n(md, __ATOMIC_ACQUIRE);
     if (seen)
         return seen;
-    EVP_MD *made = EVP_MD_fetch(NULL, "SHA256", NULL);
+    EVP_MD *made = EVP_MD_fetch(NULL, name, NULL);
     if (!made)
         abort();
-    if (!__atomic_compare_exchange_n(&md, &seen, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (!__atomic_compare_exchange_n(md, &seen, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         EVP_MD_free(made);
         return seen;
     }
     return made;
+}
+
+static const EVP_MD *sha256_md(void)
+{
+    static EVP_MD *md;
+    return fetch_once(&md, "SHA256");
+}
+
+static const EVP_MD *sha1_md(void)
+{
+    static EVP_MD *md;
+    return fetch_once(&md, "SHA1");
 }
 
 rb_sha256 *rb_sha256_new(void)
@@ -62,6 +73,17 @@ void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE
 {
     if (EVP_Digest(data, len, out, NULL, sha256_md(), NULL) != 1)
         abort();
+}
+
+void rb_sha1_of(const void *head, size_t head_len, const void *data, size_t len,
+                unsigned char out[20])
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (!ctx || EVP_DigestInit_ex2(ctx, sha1_md(), NULL) != 1 ||
+        EVP_DigestUpdate(ctx, head, head_len) != 1 || EVP_DigestUpdate(ctx, data, len) != 1 ||
+        EVP_DigestFinal_ex(ctx, out, NULL) != 1)
+        abort();
+    EVP_MD_CTX_free(ctx);
 }
 
 void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX])

@@ -1,5 +1,5 @@
 /*
- * SHA-256 (FIPS 180-4), hexadecimal and base64 (RFC 4648).
+ * SHA-256 (FIPS 180-4), SHA-1 for git's object ids, hexadecimal and base64 (RFC 4648).
  */
 #ifndef RB_BASE_HASH_H
 #define RB_BASE_HASH_H
@@ -25,6 +25,11 @@ void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE
 void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX]);
 /* Digest of a file's content, read with a fixed buffer. */
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err) RB_MUST_USE;
+
+/* SHA-1 of two parts behind each other: what git names an object by. To notice bit rot, never to
+ * trust: that is SHA-256's part. */
+void rb_sha1_of(const void *head, size_t head_len, const void *data, size_t len,
+                unsigned char out[20]);
 
 void rb_hex_encode(const unsigned char *data, size_t len, char *out); /* 2 * len + 1 bytes */
 bool rb_hex_decode(const char *hex, unsigned char *out,

@@ -22,6 +22,10 @@ static void start(void)
     static const char *extensions[] = {"partialclone", "worktreeconfig", "preciousobjects",
                                        "relativeworktrees"};
     git_libgit2_init();
+    /* Windows of the default size, 1 GiB, keep whole packs in memory. */
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)1 << 20);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)16 << 20);
+    git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)8 << 20);
     git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions, sizeof extensions / sizeof *extensions);
 }
 
@@ -165,6 +169,26 @@ static enum rb_code open_objects(rb_repo *repo, rb_err *err)
     return rb_fail(err, RB_ERROR, "cannot open the objects of %s: %s", repo->dir, why);
 }
 
+/* Without core.bare git takes a repository folder that was entered by itself as bare; libgit2
+ * would call the folder above it a work tree. */
+static bool looks_bare(git_repository *repo)
+{
+    RB_AUTO(rb_free_str) char *dir = without_slash(git_repository_path(repo));
+    RB_AUTO(rb_free_str) char *common = without_slash(git_repository_commondir(repo));
+    RB_AUTO(rb_free_str) char *worktree = without_slash(git_repository_workdir(repo));
+    RB_AUTO(rb_free_str) char *above = rb_path_dir(dir);
+    const char *name = strrchr(dir, '/');
+    git_config *config = NULL;
+    git_config_entry *entry = NULL;
+    bool said = git_repository_config_snapshot(&config, repo) == 0 &&
+                (git_config_get_entry(&entry, config, "core.bare") == 0 ||
+                 git_config_get_entry(&entry, config, "core.worktree") == 0);
+    git_config_entry_free(entry);
+    git_config_free(config);
+    return !said && strcmp(dir, common) == 0 && strcmp(above, worktree) == 0 &&
+           (!name || strcmp(name, "/.git") != 0);
+}
+
 static enum rb_code find_dirs(rb_repo *repo, rb_err *err)
 {
     repo->common = without_slash(git_repository_commondir(repo->repo));
@@ -191,7 +215,7 @@ static enum rb_code find_dirs(rb_repo *repo, rb_err *err)
             return rb_fail_errno(err, RB_ERROR, "cannot find GIT_WORK_TREE %s", worktree);
         repo->workdir = rb_strdup(full);
         free(full);
-    } else if (found) {
+    } else if (found && !looks_bare(repo->repo)) {
         repo->workdir = without_slash(found);
     }
     return RB_OK;

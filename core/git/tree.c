@@ -5,8 +5,8 @@
 
 #include "git/internal.h"
 
-#define DEPTH_LIMIT 256 /* folders inside folders */
-#define PATH_LIMIT 65536
+#define DEPTH_LIMIT 256  /* folders inside folders */
+#define PATH_LIMIT 65536 /* bytes */
 
 void rb_entry_clear(rb_entry *entry)
 {
@@ -22,7 +22,7 @@ void rb_entries_clear(rb_entries *entries)
     *entries = (rb_entries){0};
 }
 
-static void add(rb_entries *entries, const char *path, const git_oid *oid, enum rb_mode mode)
+void rb_git_entry_add(rb_entries *entries, const char *path, const git_oid *oid, enum rb_mode mode)
 {
     if (entries->n == entries->cap) {
         entries->cap = entries->cap ? entries->cap * 2 : 256;
@@ -133,15 +133,20 @@ enum rb_code rb_git_tree(git_tree **out, const rb_repo *repo, const rb_oid *oid,
     return RB_OK;
 }
 
+enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err)
+{
+    if (depth <= DEPTH_LIMIT && path->len <= PATH_LIMIT)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(path));
+    return rb_fail(err, RB_ERROR, "folders are nested too deep (limit %d) at %.200s", DEPTH_LIMIT,
+                   safe);
+}
+
 /* Appends everything below a tree; path is its own, with '/' at its end unless it is the top. */
 static enum rb_code list(rb_entries *out, const rb_repo *repo, const rb_oid *oid, rb_buf *path,
                          int depth, rb_err *err)
 {
-    if (depth > DEPTH_LIMIT || path->len > PATH_LIMIT) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(path));
-        return rb_fail(err, RB_ERROR, "folders are nested too deep (limit %d) at %.200s",
-                       DEPTH_LIMIT, safe);
-    }
+    RB_TRY(rb_git_depth(path, depth, err));
     RB_AUTO(rb_git_tree_freep) git_tree *tree = NULL;
     RB_TRY(rb_git_tree(&tree, repo, oid, rb_buf_str(path), err));
     size_t len = path->len;
@@ -154,7 +159,7 @@ static enum rb_code list(rb_entries *out, const rb_repo *repo, const rb_oid *oid
             rb_buf_addc(path, '/');
             RB_TRY(list(out, repo, &below, path, depth + 1, err));
         } else {
-            add(out, path->data, git_tree_entry_id(entry), mode);
+            rb_git_entry_add(out, path->data, git_tree_entry_id(entry), mode);
         }
         rb_buf_truncate(path, len);
     }
@@ -198,43 +203,62 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const rb_entry *)a)->path, ((const rb_entry *)b)->path);
 }
 
-/* Several paths may overlap, and come in any order. */
-static void sort_unique(rb_entries *entries)
+/* Drops roots that lie in others; those come first in this order. */
+static void drop_covered(rb_entries *roots)
 {
-    if (entries->n == 0)
-        return;
-    qsort(entries->items, entries->n, sizeof *entries->items, by_path);
-    size_t kept = 1;
-    for (size_t i = 1; i < entries->n; i++) {
-        if (by_path(&entries->items[i], &entries->items[kept - 1]) == 0)
-            free(entries->items[i].path);
+    size_t kept = 0;
+    for (size_t i = 0; i < roots->n; i++) {
+        const rb_entry *last = kept > 0 ? &roots->items[kept - 1] : NULL;
+        rb_entry *root = &roots->items[i];
+        if (last && (strcmp(last->path, root->path) == 0 ||
+                     (last->mode == RB_MODE_TREE &&
+                      strncmp(last->path, root->path, strlen(last->path)) == 0)))
+            rb_entry_clear(root);
         else
-            entries->items[kept++] = entries->items[i];
+            roots->items[kept++] = *root;
     }
-    entries->n = kept;
+    roots->n = kept;
+}
+
+enum rb_code rb_git_roots(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
+                          rb_err *err)
+{
+    RB_AUTO(rb_entries_clear) rb_entries roots = {0};
+    if (!paths || paths->n == 0)
+        rb_git_entry_add(&roots, "", rb_git_oid(tree), RB_MODE_TREE);
+    for (size_t i = 0; paths && i < paths->n; i++) {
+        RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+        RB_TRY(rb_tree_find(&entry, repo, tree, paths->items[i], err));
+        bool folder = entry.mode == RB_MODE_TREE && entry.path[0] != '\0';
+        RB_AUTO(rb_free_str) char *path = rb_format("%s%s", entry.path, folder ? "/" : "");
+        rb_git_entry_add(&roots, path, rb_git_oid(&entry.oid), entry.mode);
+    }
+    if (roots.n > 1)
+        qsort(roots.items, roots.n, sizeof *roots.items, by_path);
+    drop_covered(&roots);
+    rb_entries_clear(out);
+    *out = roots;
+    roots = (rb_entries){0};
+    return RB_OK;
 }
 
 enum rb_code rb_tree_list(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
                           rb_err *err)
 {
     RB_AUTO(rb_entries_clear) rb_entries entries = {0};
+    RB_AUTO(rb_entries_clear) rb_entries roots = {0};
     RB_AUTO(rb_buf_clear) rb_buf path = {0};
-    if (!paths || paths->n == 0)
-        RB_TRY(list(&entries, repo, tree, &path, 0, err));
-    for (size_t i = 0; paths && i < paths->n; i++) {
-        RB_AUTO(rb_entry_clear) rb_entry entry = {0};
-        RB_TRY(rb_tree_find(&entry, repo, tree, paths->items[i], err));
-        rb_buf_truncate(&path, 0);
-        rb_buf_puts(&path, entry.path);
-        if (entry.mode != RB_MODE_TREE) {
-            add(&entries, entry.path, rb_git_oid(&entry.oid), entry.mode);
+    RB_TRY(rb_git_roots(&roots, repo, tree, paths, err));
+    for (size_t i = 0; i < roots.n; i++) {
+        const rb_entry *root = &roots.items[i];
+        if (root->mode != RB_MODE_TREE) {
+            rb_git_entry_add(&entries, root->path, rb_git_oid(&root->oid), root->mode);
             continue;
         }
-        if (path.len > 0)
-            rb_buf_addc(&path, '/');
-        RB_TRY(list(&entries, repo, &entry.oid, &path, 0, err));
+        rb_buf_truncate(&path, 0);
+        rb_buf_puts(&path, root->path);
+        RB_TRY(list(&entries, repo, &root->oid, &path, 0, err));
     }
-    sort_unique(&entries);
     rb_entries_clear(out);
     *out = entries;
     entries = (rb_entries){0};
