@@ -47,7 +47,7 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Tests: unit test programs, and fuzz targets that replay their corpus.
-tests: $(BUILD)/rbtool $(UNIT) $(REPLAY)
+tests: $(BUILD)/rbtool $(BUILD)/rbtool.1 $(UNIT) $(REPLAY)
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/librb.a
 	@mkdir -p $(@D)
@@ -105,13 +105,16 @@ demo:
 	$(MAKE) all
 	BUILD=$(BUILD) tests/demo/run
 
-install: all
+$(BUILD)/rbtool.1: $(BUILD)/rbtool cmd/man/rbtool.1.in cmd/man/build
+	cmd/man/build $(BUILD)/rbtool $@
+
+install: all $(BUILD)/rbtool.1
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -d $(DESTDIR)$(PREFIX)/share/rbtool/hooks $(DESTDIR)$(PREFIX)/share/rbtool/schemas
 	install -m 755 $(BUILD)/rbtool $(DESTDIR)$(PREFIX)/bin/rbtool
-	install -m 644 cmd/man/rbtool.1 $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
+	install -m 644 $(BUILD)/rbtool.1 $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
 	install -m 644 cmd/completion/rbtool.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
 	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
 	for f in $(wildcard hooks/*); do install -m 755 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/; done

@@ -123,7 +123,7 @@ void rb_opt_help(rb_buf *out, const rb_opt *opts)
         if (o->letter)
             rb_buf_printf(&head, "-%c, ", o->letter);
         rb_buf_printf(&head, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        rb_buf_printf(out, "  %-28s %s\n", rb_buf_str(&head), o->help);
+        rb_buf_printf(out, "  %-28s  %s\n", rb_buf_str(&head), o->help);
         rb_buf_clear(&head);
     }
 }
