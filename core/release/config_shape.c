@@ -34,9 +34,9 @@ static const rb_shape argument_list = {.kind = RB_SHAPE_ARRAY,
                                        .expected = "a command: a list of program and arguments"};
 static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
 static const rb_shape people = {.kind = RB_SHAPE_ARRAY, .item = &text, .unique = true};
-static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 31536000};
+static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 86400};
 static const rb_shape timeout = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 86400};
-static const rb_shape keep = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 100000};
+static const rb_shape keep = {.kind = RB_SHAPE_INTEGER, .min = 2, .max = 10000};
 
 static const rb_shape version_file = OBJECT({"file", &path, false});
 static const rb_shape version_json = OBJECT({"json", &path, false}, {"key", &text, true});
@@ -70,14 +70,14 @@ static const rb_shape urls = {
     .kind = RB_SHAPE_MAP, .item = &text, .check = rb_shape_is_name, .expected = NAME_WORDS};
 static const rb_shape files = {
     .kind = RB_SHAPE_MAP, .item = &text, .check = rb_shape_is_path, .expected = PATH_WORDS};
-static const rb_shape service = OBJECT(
-    {"stop", &argument_list, true}, {"start", &argument_list, true}, {"timeout", &timeout, true});
+static const rb_shape service =
+    OBJECT({"stop", &argument_list, true}, {"start", &argument_list, true});
 static const rb_shape check =
     OBJECT({"name", &name, false}, {"command", &argument_list, false}, {"timeout", &timeout, true});
 static const rb_shape environment_checks = {.kind = RB_SHAPE_ARRAY, .item = &check};
 static const rb_shape objectives = OBJECT({"rto", &seconds, true}, {"rpo", &seconds, true});
 static const rb_shape environment =
-    OBJECT({"root", &text, true}, {"databases", &urls, true}, {"flags", &text, true},
+    OBJECT({"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
            {"config", &files, true}, {"service", &service, true},
            {"checks", &environment_checks, true}, {"objectives", &objectives, true},
            {"owners", &people, true}, {"escalation", &people, true}, {"keep", &keep, true});

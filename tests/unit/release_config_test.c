@@ -111,7 +111,7 @@ static void wrong_types_name_their_place(void **state)
            "\"migrations\":\"m\"}}}",
            "databases: expected keys that are a name");
     refuse("{\"app\":{\"name\":\"s\"},\"environments\":{\"p\":{\"keep\":1.5}}}",
-           "environments.p.keep: expected a whole number from 1 to 100000, found 1.5");
+           "environments.p.keep: expected a whole number from 2 to 10000, found 1.5");
     refuse("{\"app\":{\"name\":\"s\"},\"knownGood\":\"yes\"}",
            "knownGood: expected \"verdict\" or \"verified\", found \"yes\"");
 }

@@ -150,7 +150,7 @@ static void other_content_is_refused(void **state)
            "predicate.databases[0].proof.migrations: expected a value without fractions");
     refuse(C40, "cccc", "expected an object id (40 lower-case hexadecimal digits)");
     refuse("urn:rbtool:release:v1", "urn:rbtool:release:v2", "predicateType");
-    refuse("}\n}\n", "}\n}\n{}\n", "end of file expected");
+    refuse("]\n}\n", "]\n}\n{}\n", "end of file expected");
 }
 
 static void nulls_are_kept(void **state)
