@@ -9,7 +9,7 @@
 enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
 {
     if (!rb_file_exists(path)) {
-        strcpy(out, "missing");
+        memcpy(out, "missing", sizeof "missing");
         return RB_OK;
     }
     return rb_sha256_file(out, path, err);
