@@ -7,36 +7,6 @@
 #include "migration/layout.h"
 #include "migration/unwrap.h"
 
-void rb_findings_clear(rb_findings *findings)
-{
-    for (size_t i = 0; i < findings->n; i++) {
-        free(findings->items[i].migration);
-        free(findings->items[i].file);
-        free(findings->items[i].message);
-    }
-    free(findings->items);
-    *findings = (rb_findings){0};
-}
-
-void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
-                     const char *file, size_t line, const char *fmt, ...)
-{
-    if (findings->n == findings->cap) {
-        findings->cap = findings->cap ? findings->cap * 2 : 8;
-        findings->items = rb_realloc(findings->items, findings->cap, sizeof *findings->items);
-    }
-    rb_buf message = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&message, fmt, args);
-    va_end(args);
-    findings->items[findings->n++] = (rb_finding){.rule = rule,
-                                                  .migration = rb_strdup(migration),
-                                                  .file = rb_strdup(file),
-                                                  .line = line,
-                                                  .message = rb_buf_detach(&message)};
-}
-
 /* The run: released[] sorted by id, and which of them the set still holds. */
 struct run {
     rb_findings *out;

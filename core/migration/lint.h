@@ -6,6 +6,7 @@
 #ifndef RB_MIGRATION_LINT_H
 #define RB_MIGRATION_LINT_H
 
+#include "base/json.h"
 #include "migration/migration.h"
 
 typedef struct rb_finding {
@@ -25,6 +26,20 @@ typedef struct rb_findings {
 void rb_findings_clear(rb_findings *findings);
 void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
                      const char *file, size_t line, const char *fmt, ...) RB_PRINTF(6, 7);
+
+/* [{"rule","migration","file","line","message"}], as `lint --json` prints them. */
+json_t *rb_findings_json(const rb_findings *findings);
+/* A SARIF 2.1.0 log (OASIS, 2020) for code scanning, rules described; version: rbtool's. */
+json_t *rb_findings_sarif(const rb_findings *findings, const char *version);
+
+typedef struct rb_rule {
+    const char *id;
+    const char *name;    /* "NoDown" */
+    const char *summary; /* one sentence */
+    bool error;          /* an error, or a warning */
+} rb_rule;
+
+const rb_rule *rb_rule_find(const char *id); /* NULL for an unknown one */
 
 /* A migration of an earlier release: id and the hashes it was released with. */
 typedef struct rb_released {

@@ -1,0 +1,254 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli.h"
+#include "commands.h"
+#include "git/tree.h"
+#include "migration/lint.h"
+#include "release/chain.h"
+#include "ui.h"
+
+struct options {
+    const char *format;
+};
+
+/* What the linted tree is compared with: a release's manifest, a commit's own files, or nothing. */
+struct base {
+    const char *name;
+    const rb_release *release; /* borrowed */
+    rb_release *opened;
+    rb_chain *chain;
+    bool has_tree;
+    rb_oid tree;
+};
+
+struct job {
+    rb_cli *cli;
+    rb_repo *repo;
+    rb_oid commit;
+    rb_oid tree;
+    struct base base;
+    rb_findings findings;
+    size_t migrations;
+    rb_strs ignored;
+    char *from; /* the range's ends; NULL for none */
+    char *to;
+};
+
+static void job_clear(struct job *job)
+{
+    rb_release_free(job->base.opened);
+    rb_chain_free(job->base.chain);
+    rb_findings_clear(&job->findings);
+    rb_strs_clear(&job->ignored);
+    free(job->from);
+    free(job->to);
+}
+
+static bool carries_manifest(rb_repo *repo, const char *name)
+{
+    rb_err ignored;
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    return rb_tag_read(&tag, repo, name, &ignored) == RB_OK && rb_manifest_is_in(tag);
+}
+
+/* Signers are asked for only where there is a release: a young repository needs none to lint. */
+static enum rb_code find_previous(struct job *job, const rb_config *config, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs tags = {0};
+    RB_TRY(rb_tag_names(&tags, job->repo, config->tags, err));
+    bool any = false;
+    for (size_t i = 0; i < tags.n && !any; i++)
+        any = carries_manifest(job->repo, tags.items[i]);
+    if (!any)
+        return RB_OK;
+    const rb_signers *signers;
+    RB_TRY(rb_cli_signers(&signers, job->cli, err));
+    RB_TRY(rb_chain_load(&job->base.chain, job->repo, signers, config->tags, err));
+    RB_TRY(rb_chain_previous(&job->base.release, job->base.chain, job->repo, &job->commit, err));
+    if (job->base.release)
+        job->base.name = job->base.release->tag;
+    return RB_OK;
+}
+
+static enum rb_code use_base(struct job *job, const char *name, rb_err *err)
+{
+    job->base.name = name;
+    if (carries_manifest(job->repo, name)) {
+        RB_TRY(rb_cli_release(&job->base.opened, job->cli, name, err));
+        job->base.release = job->base.opened;
+        return RB_OK;
+    }
+    rb_oid commit;
+    RB_TRY(rb_repo_commit(&commit, job->repo, name, err));
+    RB_TRY(rb_commit_tree(&job->base.tree, job->repo, &commit, err));
+    job->base.has_tree = true;
+    return RB_OK;
+}
+
+/* Borrows all strings. */
+static size_t released_by(rb_released **out, const struct base *base, const char *database)
+{
+    const rb_manifest_database *d = rb_manifest_database_find(base->release->manifest, database);
+    size_t n = d ? d->migration_count : 0;
+    *out = rb_calloc(n + 1, sizeof **out);
+    for (size_t i = 0; i < n; i++) {
+        const rb_manifest_migration *m = &d->migrations[i];
+        (*out)[i] = (rb_released){m->id, m->up, *m->down ? m->down : NULL, base->name};
+    }
+    return n;
+}
+
+static size_t released_in(rb_released **out, const struct base *base, const rb_migrations *set)
+{
+    *out = rb_calloc(set->n + 1, sizeof **out);
+    for (size_t i = 0; i < set->n; i++) {
+        const rb_migration *m = &set->items[i];
+        (*out)[i] =
+            (rb_released){m->id, m->up.sha256, m->down.present ? m->down.sha256 : NULL, base->name};
+    }
+    return set->n;
+}
+
+static enum rb_code lint_database(struct job *job, const rb_config_database *d, rb_err *err)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL, *old = NULL;
+    RB_TRY(rb_migrations_read(&set, job->repo, &job->tree, d->migrations, d->layout, err));
+    if (job->base.has_tree) {
+        enum rb_code code =
+            rb_migrations_read(&old, job->repo, &job->base.tree, d->migrations, d->layout, err);
+        if (code != RB_OK && code != RB_FOUND)
+            return code;
+    }
+    rb_released *released = NULL;
+    size_t n = 0;
+    if (job->base.release)
+        n = released_by(&released, &job->base, d->name);
+    else if (old)
+        n = released_in(&released, &job->base, old);
+    rb_lint(&job->findings, set, d->engine, released, n);
+    free(released);
+    job->migrations += set->n;
+    for (size_t i = 0; i < set->ignored.n; i++)
+        rb_strs_add(&job->ignored, set->ignored.items[i]);
+    return RB_OK;
+}
+
+/* "A..B"; an end left out is HEAD, as git has it. */
+static enum rb_code split_range(char **from, char **to, const char *range, rb_err *err)
+{
+    const char *dots = strstr(range, "..");
+    if (!dots || dots[2] == '.')
+        return rb_fail(err, RB_ERROR, "lint takes a range A..B, not '%s'", range);
+    *from = dots == range ? rb_strdup("HEAD") : rb_strndup(range, (size_t)(dots - range));
+    *to = rb_strdup(dots[2] ? dots + 2 : "HEAD");
+    return RB_OK;
+}
+
+static enum rb_code read_config(rb_config **out, const struct job *job, rb_err *err)
+{
+    if (job->cli->config)
+        return rb_config_read(out, job->cli->config, err);
+    enum rb_code code = rb_config_at(out, job->repo, &job->commit, err);
+    return code == RB_FOUND ? rb_fail(err, RB_ERROR,
+                                      "the commit to lint has no %s; commit one (`rbtool init` "
+                                      "writes it) or name one with --config FILE",
+                                      RB_CONFIG_FILE)
+                            : code;
+}
+
+static void print_text(const struct job *job)
+{
+    const rb_cli *cli = job->cli;
+    for (size_t i = 0; i < job->findings.n; i++) {
+        const rb_finding *f = &job->findings.items[i];
+        const rb_rule *rule = rb_rule_find(f->rule);
+        RB_AUTO(rb_free_str) char *file = rb_safe(f->file), *id = rb_safe(f->migration);
+        RB_AUTO(rb_free_str) char *message = rb_safe(f->message);
+        const char *color = rb_ui_color(cli, rule && rule->error ? RB_RED : RB_YELLOW);
+        const char *plain = rb_ui_color(cli, RB_PLAIN);
+        if (*file)
+            rb_ui_line("%s:%zu: %s%s%s %s: %s", file, f->line, color, f->rule, plain, id, message);
+        else
+            rb_ui_line("%s%s%s %s: %s", color, f->rule, plain, id, message);
+    }
+    for (size_t i = 0; i < job->ignored.n && i < 20; i++)
+        rb_ui_note(cli, "no migration: %s", job->ignored.items[i]);
+    if (job->ignored.n > 20)
+        rb_ui_note(cli, "and %zu more", job->ignored.n - 20);
+    RB_AUTO(rb_free_str) char *migrations = rb_text_count(job->migrations);
+    RB_AUTO(rb_free_str) char *findings = rb_text_count(job->findings.n);
+    rb_ui_note(cli, "%s migration%s, %s finding%s%s%s", migrations, job->migrations == 1 ? "" : "s",
+               findings, job->findings.n == 1 ? "" : "s",
+               job->base.name ? "; compared with " : "; there is no release to compare with",
+               job->base.name ? job->base.name : "");
+}
+
+static void print(const struct job *job, const char *format)
+{
+    if (strcmp(format, "text") == 0) {
+        print_text(job);
+        return;
+    }
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    if (strcmp(format, "sarif") == 0)
+        document = rb_findings_sarif(&job->findings, RB_VERSION);
+    else
+        document = json_pack("{s:o}", "findings", rb_findings_json(&job->findings));
+    rb_ui_json(job->cli, document);
+}
+
+static enum rb_code lint(struct job *job, const char *range, rb_err *err)
+{
+    if (range)
+        RB_TRY(split_range(&job->from, &job->to, range, err));
+    RB_TRY(rb_cli_repo(&job->repo, job->cli, err));
+    RB_TRY(rb_repo_commit(&job->commit, job->repo, job->to ? job->to : "HEAD", err));
+    RB_TRY(rb_commit_tree(&job->tree, job->repo, &job->commit, err));
+    RB_AUTO(rb_config_freep) rb_config *config = NULL;
+    RB_TRY(read_config(&config, job, err));
+    if (job->from)
+        RB_TRY(use_base(job, job->from, err));
+    else
+        RB_TRY(find_previous(job, config, err));
+    for (size_t i = 0; i < config->database_count; i++)
+        RB_TRY(lint_database(job, &config->databases[i], err));
+    return RB_OK;
+}
+
+static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+{
+    const struct options *options = data;
+    const char *format = options->format ? options->format : cli->json ? "json" : "text";
+    if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0 && strcmp(format, "sarif") != 0)
+        return rb_fail(err, RB_ERROR, "--format takes text, json or sarif, not '%s'", format);
+    cli->json = cli->json || strcmp(format, "json") == 0;
+    RB_AUTO(job_clear) struct job job = {.cli = cli};
+    RB_TRY(lint(&job, argc > 0 ? argv[0] : NULL, err));
+    print(&job, format);
+    return job.findings.n > 0 ? RB_FOUND : RB_OK;
+}
+
+static const rb_opt opts[] = {{RB_OPT_TEXT, "format", 0, "FORMAT",
+                               "text (the default), json, or sarif for code scanning",
+                               offsetof(struct options, format)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
+
+const rb_command rb_cmd_lint = {
+    .name = "lint",
+    .args = "[A..B]",
+    .summary = "check migrations without a database",
+    .details =
+        "Checks the migrations of HEAD that the newest release before it does not have, and\n"
+        "that those it has are still the same. A..B checks B against A: releases or any commits.\n"
+        "What is found makes the exit code 1.\n\n"
+        "RB001 no down; RB003 the up destroys data; RB004 a released migration changed or is\n"
+        "gone; RB006 not transactional; RB008 out of order or duplicate id; RB009 transaction\n"
+        "control inside. `rbtool release` adds what only a scratch database shows (RB002).",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .max_args = 1,
+    .run = run,
+};
