@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include <jansson.h>
+#include "base/json.h"
 
 char *rb_text_count(uint64_t n)
 {

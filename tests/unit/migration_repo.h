@@ -86,7 +86,7 @@ static inline rb_oid test_commit(const test_repo *r)
 {
     test_git(r->dir, (const char *const[]){"add", "-A", NULL});
     test_git(r->dir, (const char *const[]){"commit", "-q", "--allow-empty", "-m", "x", NULL});
-    rb_oid commit, tree;
+    rb_oid commit, tree = {0};
     rb_err err = {0};
     if (rb_repo_commit(&commit, r->repo, "HEAD", &err) != RB_OK ||
         rb_commit_tree(&tree, r->repo, &commit, &err) != RB_OK)
