@@ -1,0 +1,109 @@
+/*
+ * SSH keys: public keys and certificates as blobs (RFC 4253, 5656, 8709, PROTOCOL.certkeys,
+ * PROTOCOL.u2f), one-line text, private key files, and what keys do: verify and sign.
+ *
+ * Kinds: ssh-rsa, ssh-ed25519, ecdsa-sha2-nistp256/384/521, sk-ssh-ed25519, sk-ecdsa-sha2-nistp256.
+ * Signatures: rsa-sha2-256 and -512 with 2048 bits and more; ssh-rsa (SHA-1) is refused, also
+ * from an authority under a certificate. Security keys verify, but do not sign here.
+ */
+#ifndef RB_TRUST_KEYS_H
+#define RB_TRUST_KEYS_H
+
+#include "trust/wire.h"
+
+#define RB_KEY_FILE_LIMIT (256u << 10)   /* bytes of a key file */
+#define RB_CERTIFICATE_PRINCIPALS 256    /* names in a certificate, as OpenSSH */
+#define RB_RSA_BITS 2048                 /* fewer do not verify */
+#define RB_FINGERPRINT_SIZE (7 + 43 + 1) /* "SHA256:" and base64 without padding */
+
+enum rb_key_kind {
+    RB_KEY_RSA,
+    RB_KEY_ED25519,
+    RB_KEY_ECDSA_256,
+    RB_KEY_ECDSA_384,
+    RB_KEY_ECDSA_521,
+    RB_KEY_SK_ED25519,
+    RB_KEY_SK_ECDSA,
+};
+
+typedef struct rb_key rb_key;
+
+typedef struct rb_certificate {
+    rb_buf blob; /* the whole certificate */
+    uint64_t serial;
+    bool host;
+    char *id;
+    rb_strs principals;
+    uint64_t after; /* valid when after <= time < before */
+    uint64_t before;
+    rb_key *authority;
+} rb_certificate;
+
+struct rb_key {
+    enum rb_key_kind kind;
+    rb_buf blob;                 /* of the plain public key, canonically encoded */
+    struct evp_pkey_st *evp;     /* holds the private part too when it came from a private file */
+    char *application;           /* of a security key, else NULL */
+    rb_certificate *certificate; /* NULL for a plain key */
+};
+
+/*
+ * From a blob: everything in it is checked, the signature of a certificate too. RB_FOUND when it
+ * is no key of ours.
+ */
+enum rb_code rb_key_parse(rb_key **out, const void *blob, size_t len, rb_err *err) RB_MUST_USE;
+/* From "ssh-ed25519 AAAA... comment" at *line, which is moved behind the key. */
+enum rb_code rb_key_parse_line(rb_key **out, const char **line, rb_err *err) RB_MUST_USE;
+void rb_key_free(rb_key *key);
+RB_DEFINE_AUTO(rb_key, rb_key_free)
+
+/* White space in text is skipped, as OpenSSH does; all else is strict. */
+bool rb_key_base64(rb_buf *out, const char *text, size_t len);
+
+const char *rb_key_name(const rb_key *key); /* "ssh-ed25519" */
+bool rb_key_equal(const rb_key *a,
+                  const rb_key *b); /* the same kind of key with the same numbers */
+void rb_key_fingerprint(const rb_key *key, char out[RB_FINGERPRINT_SIZE]); /* of the plain key */
+/* What goes into a signature's "publickey": the certificate when there is one. */
+const rb_buf *rb_key_public(const rb_key *key);
+
+/* sig is an SSH signature blob: its algorithm's name and the rest. RB_FOUND when it is no good. */
+enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, const void *data,
+                           size_t len, rb_err *err) RB_MUST_USE;
+/* Appends an SSH signature blob; RSA signs with rsa-sha2-512. */
+enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_t len,
+                         rb_err *err) RB_MUST_USE;
+
+enum rb_private_state {
+    RB_PRIVATE_PLAIN,     /* *out can sign */
+    RB_PRIVATE_ENCRYPTED, /* *out is the public part, or NULL when the file does not show it */
+    RB_PRIVATE_HARDWARE,  /* a security key's handle; *out is the public part */
+    RB_PRIVATE_NONE,      /* no private key file at all; *out is NULL */
+};
+
+/*
+ * A private key file: OpenSSH's own format, PKCS#8, or the older PEM forms. RB_ERROR when it looks
+ * like one and is broken. what names it in the error.
+ */
+enum rb_code rb_key_private(rb_key **out, enum rb_private_state *state, const char *text,
+                            size_t len, const char *what, rb_err *err) RB_MUST_USE;
+
+/* For keys.c, private.c and verify.c. */
+typedef struct rb_key_type {
+    const char *name;
+    const char *certificate; /* its name as a certificate */
+    const char *curve;       /* in the blob; NULL for no ECDSA */
+    const char *group;       /* OpenSSL's name for it */
+    const char *digest;      /* of its signatures; NULL where they say it or use none */
+    size_t field;            /* bytes of a coordinate */
+    bool security_key;
+} rb_key_type;
+extern const rb_key_type rb_key_types[];
+
+/* Builds key->blob and key->evp from the numbers; RB_FOUND when they are no key. */
+enum rb_code rb_key_set_rsa(rb_key *key, const rb_wire *n, const rb_wire *e,
+                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_set_ed25519(rb_key *key, const rb_wire *point, rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_set_ecdsa(rb_key *key, const rb_wire *point, rb_err *err) RB_MUST_USE;
+
+#endif

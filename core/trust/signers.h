@@ -1,0 +1,57 @@
+/*
+ * Who may sign: the ALLOWED SIGNERS format of ssh-keygen(1), and the judgement that
+ * `ssh-keygen -Y find-principals` followed by `-Y verify` comes to, as git runs them.
+ *
+ * Lines that cannot be parsed are skipped, as ssh-keygen does, and counted.
+ */
+#ifndef RB_TRUST_SIGNERS_H
+#define RB_TRUST_SIGNERS_H
+
+#include "base/problem.h"
+#include "trust/keys.h"
+#include "trust/revoked.h"
+
+#define RB_SIGNERS_LIMIT (8u << 20) /* bytes of the file */
+
+typedef struct rb_signer { /* a line */
+    char *principals;      /* a pattern list */
+    char *namespaces;      /* a pattern list, or NULL for any */
+    bool authority;        /* cert-authority */
+    uint64_t after;        /* seconds; 0: no limit */
+    uint64_t before;
+    rb_key *key;
+    size_t line;
+} rb_signer;
+
+typedef struct rb_signers {
+    char *path; /* for messages */
+    rb_signer *items;
+    size_t n;
+    size_t cap;
+    size_t *by_key;       /* indices of items, ordered by key blob */
+    size_t skipped;       /* lines that could not be parsed */
+    size_t first_skipped; /* number of the first */
+    rb_revoked *revoked;  /* NULL: no list */
+} rb_signers;
+
+/* text is the file's content; path is said in messages. */
+enum rb_code rb_signers_parse(rb_signers **out, const char *path, const char *text, size_t len,
+                              rb_err *err) RB_MUST_USE;
+void rb_signers_free(rb_signers *signers);
+
+/* A key of some line with this very blob, ready to verify with, or NULL. */
+const rb_key *rb_signers_key(const rb_signers *signers, const void *blob, size_t len);
+
+/*
+ * Whether key may sign in the namespace at that time, and as whom: all principals that match,
+ * joined by ",". A principal that is a pattern stands for email, when it matches it (email may be
+ * NULL). Otherwise RB_FOUND with one problem: "revoked", "signer", "expired" or "namespace".
+ */
+enum rb_code rb_signers_judge(char **principal, const rb_signers *signers, const rb_key *key,
+                              const char *namespace_, uint64_t when, const char *email,
+                              rb_problems *problems) RB_MUST_USE;
+
+/* YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, local time or with Z or UTC behind it. */
+bool rb_signers_time(uint64_t *out, const char *text);
+
+#endif

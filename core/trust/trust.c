@@ -1,0 +1,263 @@
+#include "trust/trust.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "trust/form.h"
+#include "trust/openpgp.h"
+#include "trust/signers.h"
+#include "trust/sshsig.h"
+
+#define SIGNERS_KEY "gpg.ssh.allowedSignersFile"
+#define REVOKED_KEY "gpg.ssh.revocationFile"
+#define NAMESPACE "git"
+
+struct rb_verified {
+    rb_form form;
+    rb_oid object;
+    rb_buf raw;
+    char *principal;
+    char *fingerprint;
+};
+
+static bool is_inside(const char *path, const char *dir)
+{
+    size_t len = strlen(dir);
+    return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* In the work tree, and not in the git folder that may lie in it: commits can bring it along. */
+static bool is_tracked_place(const char *path, rb_repo *repo)
+{
+    const char *workdir = rb_repo_workdir(repo);
+    RB_AUTO(rb_free_str) char *top = workdir ? realpath(workdir, NULL) : NULL;
+    RB_AUTO(rb_free_str) char *git = realpath(rb_repo_common_dir(repo), NULL);
+    return top && is_inside(path, top) && !(git && is_inside(path, git));
+}
+
+/*
+ * Reads a file that says whom to trust. It must not lie in the work tree, itself or by the link
+ * that leads to it: whoever can commit could then change it, and going back would bring the old
+ * one back.
+ */
+static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, size_t limit,
+                                const char *key, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
+    RB_AUTO(rb_free_str) char *real_folder = realpath(folder, NULL);
+    RB_AUTO(rb_free_str) char *real = realpath(path, NULL);
+    if (!real || !real_folder)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s, which git config %s names", path, key);
+    if (is_tracked_place(real, repo) || is_tracked_place(real_folder, repo))
+        return rb_fail(err, RB_ERROR,
+                       "git config %s names %s, which lies in the work tree, where a commit can "
+                       "change it; move it outside, such as to ~/.config/git/, and set %s to it",
+                       key, path, key);
+    if (rb_file_read(out, real, limit, err) != RB_OK)
+        return rb_err_prefix(err, "git config %s", key);
+    return RB_OK;
+}
+
+static enum rb_code load_revoked(rb_revoked **out, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf data = {0};
+    RB_TRY(rb_repo_setting_path(&path, repo, "gpg.ssh.revocationfile", err));
+    if (!path || !*path)
+        return RB_OK;
+    RB_TRY(read_policy(&data, repo, path, RB_REVOKED_LIMIT, REVOKED_KEY, err));
+    return rb_revoked_parse(out, path, data.data ? data.data : "", data.len, err);
+}
+
+enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_signers_freep) rb_signers *signers = NULL;
+    RB_TRY(rb_repo_setting_path(&path, repo, "gpg.ssh.allowedsignersfile", err));
+    bool set = path && *path;
+    if (set)
+        RB_TRY(read_policy(&text, repo, path, RB_SIGNERS_LIMIT, SIGNERS_KEY, err));
+    RB_TRY(rb_signers_parse(&signers, set ? path : "", rb_buf_str(&text), text.len, err));
+    RB_TRY(load_revoked(&signers->revoked, repo, err));
+    *out = signers;
+    signers = NULL;
+    return RB_OK;
+}
+
+static enum rb_code need_signers(const rb_signers *signers, rb_err *err)
+{
+    if (*signers->path)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "git config %s is not set, so no one is trusted to sign: write lines such as "
+                   "\"alice@example.com ssh-ed25519 AAAA...\" to a file outside the repository and "
+                   "run `git config --global %s ~/.config/git/allowed_signers`",
+                   SIGNERS_KEY, SIGNERS_KEY);
+}
+
+void rb_verified_free(rb_verified *verified)
+{
+    if (!verified)
+        return;
+    rb_form_clear(&verified->form);
+    rb_buf_clear(&verified->raw);
+    free(verified->principal);
+    free(verified->fingerprint);
+    free(verified);
+}
+
+/* Checks an armoured signature over data; what does not hold goes to problems. */
+static enum rb_code check_ssh(char **principal, char **fingerprint, const rb_signers *signers,
+                              const char *namespace_, const char *armoured, size_t armoured_len,
+                              const void *data, size_t len, int64_t when, const char *email,
+                              rb_problems *problems)
+{
+    rb_err why;
+    RB_AUTO(rb_sshsig_clear) rb_sshsig sig = {0};
+    RB_AUTO(rb_key_freep) rb_key *parsed = NULL;
+    if (rb_sshsig_parse(&sig, armoured, armoured_len, &why) != RB_OK) {
+        rb_problems_add(problems, "signature", "signature", "", "", "%s", why.message);
+        return RB_FOUND;
+    }
+    if (!rb_wire_is(&sig.namespace_, namespace_)) {
+        RB_AUTO(rb_free_str) char *found = rb_wire_safe(&sig.namespace_);
+        rb_problems_add(problems, "namespace", "signature", namespace_, found,
+                        "the signature was made for the namespace \"%s\", expected \"%s\"", found,
+                        namespace_);
+        return RB_FOUND;
+    }
+    const rb_key *key = rb_signers_key(signers, sig.key.p, sig.key.left);
+    enum rb_code code = key ? RB_OK : rb_key_parse(&parsed, sig.key.p, sig.key.left, &why);
+    if (!key)
+        key = parsed;
+    if (code == RB_OK)
+        code = rb_sshsig_verify(&sig, key, data, len, &why);
+    if (code != RB_OK) {
+        rb_problems_add(problems, "signature", "signature", "", "", "%s", why.message);
+        return RB_FOUND;
+    }
+    /* git passes no time for one of zero, and ssh-keygen then takes its own clock. */
+    uint64_t at = when > 0 ? (uint64_t)when : (uint64_t)time(NULL);
+    RB_TRY(rb_signers_judge(principal, signers, key, namespace_, at, email, problems));
+    char print[RB_FINGERPRINT_SIZE];
+    rb_key_fingerprint(key, print);
+    *fingerprint = rb_strdup(print);
+    return RB_OK;
+}
+
+enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signers *signers,
+                            const char *namespace_, const char *armoured, size_t armoured_len,
+                            const void *data, size_t len, int64_t when, const char *email,
+                            rb_err *err)
+{
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_TRY(need_signers(signers, err));
+    enum rb_code code = check_ssh(principal, fingerprint, signers, namespace_, armoured,
+                                  armoured_len, data, len, when, email, &problems);
+    if (code != RB_OK)
+        return rb_fail(err, RB_FOUND, "%s", problems.items[0].message);
+    return RB_OK;
+}
+
+/* A tag can say "commit" and name something else, or an object that is not here. */
+static void check_target(rb_repo *repo, const rb_oid *target, rb_problems *problems)
+{
+    rb_oid tree;
+    rb_err why;
+    if (rb_commit_tree(&tree, repo, target, &why) == RB_OK)
+        return;
+    char hex[RB_OID_HEX];
+    rb_oid_hex(target, hex);
+    rb_problems_add(problems, "object", "object", "a commit", hex,
+                    "the tag's object cannot be read as a commit: %s", why.message);
+}
+
+static enum rb_code check_signature(rb_verified *v, const rb_signers *signers, rb_repo *repo,
+                                    rb_problems *problems, rb_err *err)
+{
+    const char *raw = v->raw.data;
+    size_t at = v->form.signature_at;
+    if (v->form.signature == RB_SIGNATURE_GPG)
+        return rb_openpgp_verify(&v->principal, &v->fingerprint, repo, &v->object, problems, err);
+    RB_TRY(need_signers(signers, err));
+    return check_ssh(&v->principal, &v->fingerprint, signers, NAMESPACE, raw + at, v->raw.len - at,
+                     raw, at, v->form.time, v->form.email, problems);
+}
+
+enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_repo *repo,
+                             const rb_tag *tag, rb_problems *problems, rb_err *err)
+{
+    RB_AUTO(rb_verified_freep) rb_verified *v = rb_calloc(1, sizeof *v);
+    size_t before = problems->n;
+    v->object = tag->object;
+    if (!tag->annotated) {
+        rb_problems_add(problems, "unsigned", "", "a signed tag object", "a lightweight tag",
+                        "the tag is lightweight and carries no signature; `rbtool release` and "
+                        "`git tag -s` sign");
+    } else {
+        rb_buf_add(&v->raw, rb_buf_str(&tag->raw), tag->raw.len);
+        enum rb_code form =
+            rb_form_parse(&v->form, rb_buf_str(&v->raw), v->raw.len, tag->name, problems);
+        if (v->form.signature != RB_SIGNATURE_NONE)
+            if (check_signature(v, signers, repo, problems, err) == RB_ERROR)
+                return rb_err_prefix(err, "tag %s", tag->name);
+        if (form == RB_OK)
+            check_target(repo, &v->form.target, problems);
+    }
+    if (problems->n > before)
+        return rb_fail(err, RB_FOUND, "tag %s: %s", tag->name, problems->items[before].message);
+    *out = v;
+    v = NULL;
+    return RB_OK;
+}
+
+const char *rb_verified_tag(const rb_verified *v)
+{
+    return v->form.name;
+}
+
+const rb_oid *rb_verified_object(const rb_verified *v)
+{
+    return &v->object;
+}
+
+const rb_oid *rb_verified_commit(const rb_verified *v)
+{
+    return &v->form.target;
+}
+
+const char *rb_verified_message(const rb_verified *v, size_t *len)
+{
+    *len = v->form.signature_at - v->form.message_at;
+    return v->raw.data + v->form.message_at;
+}
+
+const char *rb_verified_signed(const rb_verified *v, size_t *len)
+{
+    *len = v->form.signature_at;
+    return v->raw.data;
+}
+
+const char *rb_verified_principal(const rb_verified *v)
+{
+    return v->principal;
+}
+
+const char *rb_verified_fingerprint(const rb_verified *v)
+{
+    return v->fingerprint;
+}
+
+const char *rb_verified_tagger(const rb_verified *v)
+{
+    return v->form.tagger;
+}
+
+int64_t rb_verified_time(const rb_verified *v)
+{
+    return v->form.time;
+}

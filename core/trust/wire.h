@@ -1,0 +1,42 @@
+/*
+ * The data types of the SSH protocol (RFC 4251 section 5), read from a byte range that is never
+ * left, and written to an rb_buf. A slice is itself a reader over its own bytes.
+ */
+#ifndef RB_TRUST_WIRE_H
+#define RB_TRUST_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define RB_WIRE_MPINT_LIMIT 2048 /* bytes of an integer: 16,384 bits, as OpenSSH */
+
+typedef struct rb_wire {
+    const unsigned char *p;
+    size_t left;
+} rb_wire;
+
+rb_wire rb_wire_of(const void *data, size_t len);
+
+/* Each takes one value off the front; false, and w is not to be used any more, when it is cut. */
+bool rb_wire_u8(rb_wire *w, unsigned char *out) RB_MUST_USE;
+bool rb_wire_u32(rb_wire *w, uint32_t *out) RB_MUST_USE;
+bool rb_wire_u64(rb_wire *w, uint64_t *out) RB_MUST_USE;
+bool rb_wire_string(rb_wire *w, rb_wire *out) RB_MUST_USE;
+/* A string that is text: without NUL, but for one at its end, which is taken off (as OpenSSH). */
+bool rb_wire_text(rb_wire *w, rb_wire *out) RB_MUST_USE;
+/* An integer that is not negative; leading zero bytes are taken off. */
+bool rb_wire_mpint(rb_wire *w, rb_wire *out) RB_MUST_USE;
+
+bool rb_wire_is(const rb_wire *w, const char *text); /* all bytes left equal the text */
+char *rb_wire_dup(const rb_wire *w);
+char *rb_wire_safe(const rb_wire *w); /* for messages; cut after 100 bytes */
+
+void rb_wire_put_u32(rb_buf *out, uint32_t value);
+void rb_wire_put_string(rb_buf *out, const void *data, size_t len);
+void rb_wire_put_text(rb_buf *out, const char *text);
+void rb_wire_put_mpint(rb_buf *out, const void *data, size_t len); /* big-endian, unsigned */
+
+#endif
