@@ -13,6 +13,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SECONDS_PER_TARGET ?= 60
+JOBS ?= $(shell nproc)
 
 LIBS = libgit2 libarchive libcrypto jansson sqlite3
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
@@ -59,7 +60,7 @@ $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/librb.a
 
 test:
 	.ci/install
-	$(MAKE) tests
+	$(MAKE) -j$(JOBS) tests
 	BUILD=$(BUILD) tests/run
 
 check: tests
@@ -72,17 +73,17 @@ unit: $(filter $(BUILD)/unit/$(U)%,$(UNIT))
 # The kill sweep goes over every tenth point only here: it is slow under the sanitizers.
 asan:
 	.ci/install
-	$(MAKE) BUILD=build-asan CC=clang CFLAGS='$(SANITIZE)' tests
+	$(MAKE) BUILD=build-asan CC=clang CFLAGS='$(SANITIZE)' -j$(JOBS) tests
 	BUILD=build-asan FAULT_EVERY=10 tests/run
 
 sweep:
-	$(MAKE) tests
+	$(MAKE) -j$(JOBS) tests
 	BUILD=$(BUILD) FAULT_EVERY=1 LIMIT=3600 tests/run sweep
 
 # Fuzzing wants the library instrumented too, hence a build folder of its own.
 fuzz:
 	.ci/install
-	$(MAKE) BUILD=build-fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' fuzzers
+	$(MAKE) BUILD=build-fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' -j$(JOBS) fuzzers
 	BUILD=build-fuzz SECONDS_PER_TARGET=$(SECONDS_PER_TARGET) tests/fuzz/run $(T)
 
 fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
@@ -97,12 +98,12 @@ lint:
 
 bench:
 	.ci/install
-	$(MAKE) all
+	$(MAKE) -j$(JOBS) all
 	BUILD=$(BUILD) tests/bench/run
 
 demo:
 	.ci/install
-	$(MAKE) all
+	$(MAKE) -j$(JOBS) all
 	BUILD=$(BUILD) tests/demo/run
 
 $(BUILD)/rbtool.1: $(BUILD)/rbtool cmd/man/rbtool.1.in cmd/man/build
