@@ -1,0 +1,26 @@
+# What make install puts where, and what the program needs to run.
+bats_require_minimum_version 1.5.0
+
+@test "make install with PREFIX and DESTDIR" {
+    root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    unset MAKEFLAGS MAKELEVEL
+    run -0 make -s -C "$root" install BUILD="$BUILD" PREFIX=/opt/rb DESTDIR="$BATS_TEST_TMPDIR/stage"
+    cd "$BATS_TEST_TMPDIR/stage/opt/rb"
+    [ "$(bin/rbtool --version)" = "$("$BUILD/rbtool" --version)" ]
+    grep -q '^\.TH RBTOOL 1' share/man/man1/rbtool.1
+    bash -n share/bash-completion/completions/rbtool
+    head -1 share/zsh/site-functions/_rbtool | grep -qx '#compdef rbtool'
+    jq -e '."$schema"' share/rbtool/schemas/config.schema.json
+    [ "$(ls share/rbtool/schemas)" = "$(ls "$root/schemas")" ]
+    [ -z "$(find "$BATS_TEST_TMPDIR/stage" -type f -perm /022)" ]
+}
+
+@test "the program needs only the libraries that are documented" {
+    needed=$(objdump -p "$(command -v rbtool)" | awk '$1 == "NEEDED" { sub(/\.so.*/, "", $2); print $2 }')
+    for library in $needed; do
+        case $library in
+        libgit2 | libarchive | libcrypto | libjansson | libsqlite3 | libc | libm | libgcc_s | ld-linux*) ;;
+        *) echo "needs $library" && return 1 ;;
+        esac
+    done
+}
