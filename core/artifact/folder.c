@@ -1,0 +1,178 @@
+#include "artifact/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+struct rb_folder {
+    int fd;
+    char *path;
+};
+
+static enum rb_code explain(const rb_folder *folder, const char *path, rb_err *err)
+{
+    int saved = errno;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    if (saved == EEXIST)
+        return rb_fail(err, RB_ERROR,
+                       "cannot write %s/%s: something is there already; does this file system tell "
+                       "upper from lower case?",
+                       folder->path, safe);
+    if (saved == ELOOP || saved == ENOTDIR)
+        return rb_fail(err, RB_ERROR, "cannot write %s/%s: a part of its path is no folder",
+                       folder->path, safe);
+    errno = saved;
+    return rb_fail_errno(err, RB_ERROR, "cannot write %s/%s", folder->path, safe);
+}
+
+/* The folder that path lies in, component by component: no symlink is followed. The descriptor is
+ * the caller's; *name is the last component. */
+static int open_parent(const rb_folder *folder, const char *path, const char **name)
+{
+    int at = dup(folder->fd);
+    const char *slash;
+    while (at >= 0 && (slash = strchr(path, '/'))) {
+        RB_AUTO(rb_free_str) char *part = rb_strndup(path, (size_t)(slash - path));
+        int next = openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int saved = errno;
+        close(at);
+        errno = saved;
+        at = next;
+        path = slash + 1;
+    }
+    *name = path;
+    return at;
+}
+
+static enum rb_code make_folder(const rb_folder *folder, const char *path, rb_err *err)
+{
+    const char *name = NULL;
+    int at = open_parent(folder, path, &name);
+    if (at < 0)
+        return explain(folder, path, err);
+    int result = mkdirat(at, name, 0755);
+    if (result == 0)
+        result = fchmodat(at, name, 0755, 0);
+    int saved = errno;
+    close(at);
+    errno = saved;
+    return result == 0 ? RB_OK : explain(folder, path, err);
+}
+
+/* Entries are in order of path, so a folder's first entry follows one that is not in it. */
+static enum rb_code make_folders(const rb_folder *folder, const rb_entries *entries, rb_err *err)
+{
+    const char *last = "";
+    for (size_t i = 0; i < entries->n; i++) {
+        const char *path = entries->items[i].path;
+        if (entries->items[i].mode == RB_MODE_GITLINK)
+            continue;
+        for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+            size_t len = (size_t)(slash - path);
+            if (strncmp(last, path, len + 1) == 0)
+                continue;
+            RB_AUTO(rb_free_str) char *dir = rb_strndup(path, len);
+            RB_TRY(make_folder(folder, dir, err));
+        }
+        last = path;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_entries *entries,
+                            rb_err *err)
+{
+    RB_AUTO(rb_folder_closep) rb_folder *folder = rb_calloc(1, sizeof *folder);
+    folder->fd = -1;
+    folder->path = rb_strdup(path);
+    if (mkdir(path, 0755) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
+    folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder->fd < 0 || fchmod(folder->fd, 0755) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path);
+    RB_TRY(make_folders(folder, entries, err));
+    *out = folder;
+    folder = NULL;
+    return RB_OK;
+}
+
+void rb_folder_close(rb_folder *folder)
+{
+    if (!folder)
+        return;
+    if (folder->fd >= 0)
+        close(folder->fd);
+    free(folder->path);
+    free(folder);
+}
+
+enum rb_code rb_folder_create(int *fd, const rb_folder *folder, const char *path, bool executable,
+                              rb_err *err)
+{
+    const char *name = NULL;
+    int at = open_parent(folder, path, &name);
+    if (at < 0)
+        return explain(folder, path, err);
+    mode_t mode = executable ? 0755 : 0644;
+    int file = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    int saved = errno;
+    close(at);
+    errno = saved;
+    if (file < 0)
+        return explain(folder, path, err);
+    if (fchmod(file, mode) != 0) {
+        enum rb_code code = explain(folder, path, err);
+        close(file);
+        return code;
+    }
+    *fd = file;
+    return RB_OK;
+}
+
+enum rb_code rb_folder_write(int fd, const char *path, const void *data, size_t len, rb_err *err)
+{
+    const char *p = data;
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int saved = errno;
+            RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+            errno = saved;
+            return rb_fail_errno(err, RB_ERROR, "cannot write %s", safe);
+        }
+        p += n;
+        len -= (size_t)n;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_folder_link(const rb_folder *folder, const char *path, const char *target,
+                            rb_err *err)
+{
+    const char *name = NULL;
+    int at = open_parent(folder, path, &name);
+    if (at < 0)
+        return explain(folder, path, err);
+    int result = symlinkat(target, at, name);
+    int saved = errno;
+    close(at);
+    errno = saved;
+    return result == 0 ? RB_OK : explain(folder, path, err);
+}
+
+enum rb_code rb_folder_sync(const rb_folder *folder, rb_err *err)
+{
+    /* One pass over the file system: syncing thousands of files one by one takes many times as
+     * long, a journal commit each. */
+    if (syncfs(folder->fd) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot sync %s", folder->path);
+    RB_AUTO(rb_free_str) char *above = rb_path_dir(folder->path);
+    return rb_dir_sync(above, err);
+}

@@ -1,0 +1,29 @@
+/*
+ * Files of an artifact in a folder: made below one descriptor, never through a symlink, never over
+ * something that is there. Modes 644 and 755 whatever the umask. Not synced; see rb_folder_sync().
+ */
+#ifndef RB_ARTIFACT_FOLDER_H
+#define RB_ARTIFACT_FOLDER_H
+
+#include "git/tree.h"
+
+typedef struct rb_folder rb_folder; /* writing may be done from several threads */
+
+/* Makes path, which must not exist, and all folders that entries need. */
+enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_entries *entries,
+                            rb_err *err) RB_MUST_USE;
+void rb_folder_close(rb_folder *folder);
+RB_DEFINE_AUTO(rb_folder, rb_folder_close)
+
+/* Opens a new file for writing. */
+enum rb_code rb_folder_create(int *fd, const rb_folder *folder, const char *path, bool executable,
+                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_folder_write(int fd, const char *path, const void *data, size_t len,
+                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_folder_link(const rb_folder *folder, const char *path, const char *target,
+                            rb_err *err) RB_MUST_USE;
+
+/* All that was written is on disk when it returns. */
+enum rb_code rb_folder_sync(const rb_folder *folder, rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,273 @@
+#include "git/attributes.h"
+
+#include <fnmatch.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_NAME ".gitattributes"
+#define MACRO "[attr]"
+#define MACRO_DEPTH 8
+
+/* A line: a pattern, or a macro's name, and the words behind it. */
+struct rule {
+    char *pattern;
+    bool macro;
+    rb_strs words;
+};
+
+struct file {
+    char *base; /* its folder: "" or with '/' at the end */
+    struct rule *rules;
+    size_t n;
+    size_t cap;
+};
+
+struct rb_attributes {
+    rb_repo *repo;
+    rb_oid tree;
+    pthread_mutex_t lock;
+    struct file **files; /* read so far, absent ones too */
+    size_t n;
+    size_t cap;
+};
+
+rb_attributes *rb_attributes_new(rb_repo *repo, const rb_oid *tree)
+{
+    rb_attributes *attributes = rb_calloc(1, sizeof *attributes);
+    attributes->repo = repo;
+    attributes->tree = *tree;
+    pthread_mutex_init(&attributes->lock, NULL);
+    return attributes;
+}
+
+static void file_free(struct file *file)
+{
+    if (!file)
+        return;
+    for (size_t i = 0; i < file->n; i++) {
+        free(file->rules[i].pattern);
+        rb_strs_clear(&file->rules[i].words);
+    }
+    free(file->rules);
+    free(file->base);
+    free(file);
+}
+
+RB_DEFINE_AUTO(struct file, file_free)
+
+void rb_attributes_free(rb_attributes *attributes)
+{
+    if (!attributes)
+        return;
+    for (size_t i = 0; i < attributes->n; i++)
+        file_free(attributes->files[i]);
+    free(attributes->files);
+    pthread_mutex_destroy(&attributes->lock);
+    free(attributes);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* One octal or letter escape of a C-quoted name; moves past it. */
+static char unescape(const char **p, const char *end)
+{
+    static const char letters[] = "abfnrtv";
+    static const char meant[] = "\a\b\f\n\r\t\v";
+    if (**p >= '0' && **p <= '7') {
+        unsigned value = 0;
+        for (int i = 0; i < 3 && *p < end && **p >= '0' && **p <= '7'; i++)
+            value = value * 8 + (unsigned)(*(*p)++ - '0');
+        return (char)value;
+    }
+    char c = *(*p)++;
+    const char *letter = strchr(letters, c);
+    return letter && c ? meant[letter - letters] : c;
+}
+
+/* The first word, C-quoted or not; moves past it. */
+static char *first_word(const char **p, const char *end)
+{
+    const char *start = *p;
+    if (*start != '"') {
+        while (*p < end && !is_blank(**p))
+            ++*p;
+        return rb_strndup(start, (size_t)(*p - start));
+    }
+    rb_buf word = {0};
+    ++*p;
+    while (*p < end && **p != '"') {
+        char c = *(*p)++;
+        if (c == '\\' && *p < end)
+            c = unescape(p, end);
+        rb_buf_addc(&word, c);
+    }
+    if (*p < end)
+        ++*p;
+    return rb_buf_detach(&word);
+}
+
+static void add_line(struct file *file, const char *p, const char *end)
+{
+    while (p < end && is_blank(*p))
+        p++;
+    if (p == end || *p == '#')
+        return;
+    RB_AUTO(rb_free_str) char *pattern = first_word(&p, end);
+    bool macro = strncmp(pattern, MACRO, strlen(MACRO)) == 0;
+    /* As git: negative patterns are ignored, and macros count at the top only. */
+    if (pattern[0] == '!' || pattern[0] == '\0' || (macro && file->base[0]))
+        return;
+    if (file->n == file->cap) {
+        file->cap = file->cap ? file->cap * 2 : 16;
+        file->rules = rb_realloc(file->rules, file->cap, sizeof *file->rules);
+    }
+    struct rule *rule = &file->rules[file->n++];
+    *rule =
+        (struct rule){.macro = macro, .pattern = rb_strdup(pattern + (macro ? strlen(MACRO) : 0))};
+    while (p < end) {
+        while (p < end && is_blank(*p))
+            p++;
+        const char *start = p;
+        while (p < end && !is_blank(*p))
+            p++;
+        if (p > start)
+            rb_strs_take(&rule->words, rb_strndup(start, (size_t)(p - start)));
+    }
+}
+
+static struct file *parse(const char *base, const char *text, size_t len)
+{
+    struct file *file = rb_calloc(1, sizeof *file);
+    file->base = rb_strdup(base);
+    const char *end = text + len;
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3;
+    while (text < end) {
+        const char *lf = memchr(text, '\n', (size_t)(end - text));
+        const char *line_end = lf ? lf : end;
+        add_line(file, text, line_end);
+        text = line_end + (lf ? 1 : 0);
+    }
+    return file;
+}
+
+/* wildmatch with WM_PATHNAME: fnmatch, and "**" as a whole component crosses folders. */
+static bool match_path(const char *pattern, const char *path)
+{
+    if (strncmp(pattern, "**/", 3) == 0) {
+        for (const char *p = path; p; p = strchr(p, '/'), p = p ? p + 1 : NULL)
+            if (match_path(pattern + 3, p))
+                return true;
+        return false;
+    }
+    if (strcmp(pattern, "**") == 0)
+        return true;
+    const char *stars = strstr(pattern, "/**");
+    while (stars && stars[3] != '/' && stars[3] != '\0')
+        stars = strstr(stars + 1, "/**");
+    if (!stars)
+        return fnmatch(pattern, path, FNM_PATHNAME) == 0;
+    RB_AUTO(rb_free_str) char *head = rb_strndup(pattern, (size_t)(stars - pattern));
+    for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+        RB_AUTO(rb_free_str) char *front = rb_strndup(path, (size_t)(p - path));
+        if (fnmatch(head, front, FNM_PATHNAME) == 0 && match_path(stars + 1, p + 1))
+            return true;
+    }
+    return false;
+}
+
+bool rb_attributes_match(const char *pattern, const char *base, const char *path)
+{
+    size_t len = strlen(base);
+    size_t n = strlen(pattern);
+    if (n == 0 || pattern[n - 1] == '/' || strncmp(path, base, len) != 0)
+        return false;
+    if (!strchr(pattern, '/')) {
+        const char *slash = strrchr(path, '/');
+        return fnmatch(pattern, slash ? slash + 1 : path, 0) == 0;
+    }
+    return match_path(pattern + (pattern[0] == '/'), path + len);
+}
+
+/* What a list of words says about name: true when it says anything, then *value. */
+static bool words_say(const char **value, const rb_attributes *attributes, const rb_strs *words,
+                      const char *name, int depth)
+{
+    bool said = false;
+    size_t len = strlen(name);
+    for (size_t i = 0; i < words->n; i++) {
+        const char *word = words->items[i];
+        const char *bare = word + (*word == '-' || *word == '!');
+        if (strncmp(bare, name, len) == 0 && (bare[len] == '=' || bare[len] == '\0')) {
+            said = true;
+            *value = bare == word && bare[len] == '=' ? bare + len + 1 : NULL;
+            continue;
+        }
+        const struct file *top = attributes->n > 0 ? attributes->files[0] : NULL;
+        for (size_t j = top && depth < MACRO_DEPTH && bare == word ? top->n : 0; j > 0; j--) {
+            const struct rule *rule = &top->rules[j - 1];
+            if (rule->macro && strcmp(rule->pattern, word) == 0) {
+                said = words_say(value, attributes, &rule->words, name, depth + 1) || said;
+                break;
+            }
+        }
+    }
+    return said;
+}
+
+static enum rb_code file_at(const struct file **out, rb_attributes *attributes, const char *base,
+                            rb_err *err)
+{
+    for (size_t i = 0; i < attributes->n; i++)
+        if (strcmp(attributes->files[i]->base, base) == 0) {
+            *out = attributes->files[i];
+            return RB_OK;
+        }
+    RB_AUTO(rb_free_str) char *path = rb_format("%s" FILE_NAME, base);
+    RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    enum rb_code code = rb_tree_find(&entry, attributes->repo, &attributes->tree, path, err);
+    /* As git: a symlink in its place is not read. */
+    if (code == RB_OK && (entry.mode == RB_MODE_FILE || entry.mode == RB_MODE_EXEC))
+        code = rb_blob_read(&text, attributes->repo, &entry.oid, path, RB_ATTRIBUTES_LIMIT, err);
+    if (code != RB_OK && code != RB_FOUND)
+        return code;
+    if (attributes->n == attributes->cap) {
+        attributes->cap = attributes->cap ? attributes->cap * 2 : 16;
+        attributes->files =
+            rb_realloc(attributes->files, attributes->cap, sizeof *attributes->files);
+    }
+    *out = attributes->files[attributes->n++] = parse(base, rb_buf_str(&text), text.len);
+    return RB_OK;
+}
+
+static enum rb_code get(char **out, rb_attributes *attributes, const char *path, const char *name,
+                        rb_err *err)
+{
+    const char *value = NULL;
+    for (const char *p = path; p; p = strchr(p, '/'), p = p ? p + 1 : NULL) {
+        RB_AUTO(rb_free_str) char *base = rb_strndup(path, (size_t)(p - path));
+        const struct file *file = NULL;
+        RB_TRY(file_at(&file, attributes, base, err));
+        for (size_t i = 0; i < file->n; i++) {
+            const struct rule *rule = &file->rules[i];
+            if (!rule->macro && rb_attributes_match(rule->pattern, base, path))
+                words_say(&value, attributes, &rule->words, name, 0);
+        }
+    }
+    *out = rb_strdup(value);
+    return RB_OK;
+}
+
+enum rb_code rb_attributes_get(char **out, rb_attributes *attributes, const char *path,
+                               const char *name, rb_err *err)
+{
+    pthread_mutex_lock(&attributes->lock);
+    enum rb_code code = get(out, attributes, path, name, err);
+    pthread_mutex_unlock(&attributes->lock);
+    return code;
+}
