@@ -1,0 +1,261 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/diff.h"
+#include "base/text.h"
+#include "cli.h"
+#include "ui.h"
+
+#define PATHS_SHOWN 20   /* of each kind, an artifact; --json has all */
+#define CHAIN_LIMIT 1000 /* releases between the two */
+
+struct options {
+    bool exit_code;
+};
+
+struct between {
+    rb_release **items;
+    size_t n;
+};
+
+static void between_clear(struct between *between)
+{
+    for (size_t i = 0; i < between->n; i++)
+        rb_release_free(between->items[i]);
+    free(between->items);
+}
+
+/*
+ * Releases before `to` along its chain, up to `from`, without the two. What the proofs of a release
+ * that is absent or does not verify would have said is unknown, and rb_diff() says so.
+ */
+static void collect(struct between *between, rb_cli *cli, const rb_release *from,
+                    const rb_release *to)
+{
+    const rb_release *at = to;
+    while (at->manifest->previous && between->n < CHAIN_LIMIT) {
+        const rb_link *link = at->manifest->previous;
+        if (strcmp(link->tag, from->tag) == 0)
+            return;
+        rb_err ignored = {0};
+        rb_release *next = NULL;
+        if (rb_cli_release(&next, cli, link->tag, &ignored) != RB_OK ||
+            strcmp(next->object, link->object) != 0) {
+            rb_release_free(next);
+            return;
+        }
+        between->items = rb_realloc(between->items, between->n + 1, sizeof *between->items);
+        between->items[between->n++] = next;
+        at = next;
+    }
+}
+
+static enum rb_code make(json_t **out, rb_cli *cli, const char *a, const char *b, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *from = NULL, *to = NULL;
+    rb_repo *repo;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_cli_release(&from, cli, a, err));
+    RB_TRY(rb_cli_release(&to, cli, b, err));
+    RB_AUTO(between_clear) struct between between = {0};
+    collect(&between, cli, from, to);
+    return rb_diff(out, repo, from, to, (const rb_release *const *)between.items, between.n, err);
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    const char *s = rb_json_str(object, key);
+    return s ? s : "";
+}
+
+/* One line with its sign, in the sign's colour. */
+static void print_change(const rb_cli *cli, const char *indent, const char *change,
+                         const char *name)
+{
+    bool added = strcmp(change, "added") == 0, removed = strcmp(change, "removed") == 0;
+    enum rb_color color = added ? RB_GREEN : removed ? RB_RED : RB_YELLOW;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+    rb_ui_line("%s%s%s %s%s", indent, rb_ui_color(cli, color),
+               added     ? "+"
+               : removed ? "-"
+                         : "~",
+               safe, rb_ui_color(cli, RB_PLAIN));
+}
+
+/* "app: 1 added, 3 changed"; nothing for nothing. */
+static char *summary(const json_t *lists)
+{
+    static const char *const kinds[] = {"added", "removed", "changed"};
+    rb_buf out = {0};
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = json_array_size(json_object_get(lists, kinds[i]));
+        RB_AUTO(rb_free_str) char *count = rb_text_count(n);
+        if (n > 0)
+            rb_buf_printf(&out, "%s%s %s", out.len ? ", " : "", count, kinds[i]);
+    }
+    return rb_buf_detach(&out);
+}
+
+static void print_lists(const rb_cli *cli, const json_t *lists, const char *noun)
+{
+    static const char *const kinds[] = {"added", "removed", "changed"};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *list = json_object_get(lists, kinds[i]);
+        size_t n = json_array_size(list);
+        for (size_t k = 0; k < n && k < PATHS_SHOWN; k++)
+            print_change(cli, "  ", kinds[i], json_string_value(json_array_get(list, k)));
+        if (n > PATHS_SHOWN)
+            rb_ui_line("    and %zu more %s %s (--json lists all)", n - PATHS_SHOWN, noun,
+                       kinds[i]);
+    }
+}
+
+static void print_head(const rb_cli *cli, const char *part, const char *name, const char *rest)
+{
+    RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+    rb_ui_line("%s%s%s%s%s%s%s", rb_ui_color(cli, RB_BOLD), part, *safe ? " " : "", safe,
+               rb_ui_color(cli, RB_PLAIN), *rest ? ": " : "", rest);
+}
+
+static void print_databases(const rb_cli *cli, const json_t *databases)
+{
+    size_t i, k;
+    json_t *database, *change;
+    json_array_foreach(databases, i, database)
+    {
+        const json_t *migrations = json_object_get(database, "migrations");
+        const json_t *schema = json_object_get(database, "schema");
+        RB_AUTO(rb_free_str) char *counts = summary(migrations);
+        if (!*counts && json_array_size(schema) == 0)
+            continue;
+        RB_AUTO(rb_free_str) char *rest = rb_format("%s migrations", *counts ? counts : "same");
+        print_head(cli, "database", text(database, "name"), rest);
+        print_lists(cli, migrations, "migrations");
+        if (json_array_size(schema) > 0)
+            rb_ui_line("  schema");
+        json_array_foreach(schema, k, change)
+        {
+            if (k == 2 * PATHS_SHOWN) {
+                rb_ui_line("      and %zu more objects (--json lists all)",
+                           json_array_size(schema) - k);
+                break;
+            }
+            print_change(cli, "    ", text(change, "change"), text(change, "object"));
+        }
+    }
+}
+
+static void print_flag(const rb_cli *cli, const json_t *flag)
+{
+    const json_t *from = json_object_get(flag, "from"), *to = json_object_get(flag, "to");
+    const char *kind = json_is_null(from) ? "added" : json_is_null(to) ? "removed" : "changed";
+    const json_t *one = json_is_null(from) ? to : from;
+    RB_AUTO(rb_free_str) char *line = NULL;
+    bool settings = json_equal(json_object_get(from, "state"), json_object_get(to, "state")) &&
+                    json_equal(json_object_get(from, "default"), json_object_get(to, "default"));
+    if (strcmp(kind, "changed") != 0)
+        line = rb_format("%s  %s %s", text(flag, "name"), text(one, "state"), text(one, "default"));
+    else if (settings)
+        line = rb_format("%s  %s %s (variants or targeting changed)", text(flag, "name"),
+                         text(from, "state"), text(from, "default"));
+    else
+        line = rb_format("%s  %s %s -> %s %s", text(flag, "name"), text(from, "state"),
+                         text(from, "default"), text(to, "state"), text(to, "default"));
+    print_change(cli, "  ", kind, line);
+}
+
+static void print_settings(const rb_cli *cli, const json_t *document)
+{
+    const json_t *flags = json_object_get(document, "flags");
+    const json_t *config = json_object_get(document, "config");
+    size_t i;
+    json_t *item;
+    if (json_array_size(flags) > 0)
+        print_head(cli, "flags", "", "");
+    json_array_foreach(flags, i, item) print_flag(cli, item);
+    if (json_array_size(config) > 0)
+        print_head(cli, "config", "", "");
+    json_array_foreach(config, i, item)
+        print_change(cli, "  ", text(item, "change"), text(item, "path"));
+}
+
+static void print_risk(const rb_cli *cli, const json_t *document)
+{
+    const json_t *risk = json_object_get(document, "risk");
+    const char *class_ = text(risk, "class");
+    enum rb_color color = strcmp(class_, "reversible") == 0 ? RB_GREEN
+                          : strcmp(class_, "lossy") == 0    ? RB_YELLOW
+                                                            : RB_RED;
+    RB_AUTO(rb_free_str) char *from = rb_safe(text(document, "from"));
+    rb_ui_line("%sgoing back to %s%s: %s%s%s", rb_ui_color(cli, RB_BOLD), from,
+               rb_ui_color(cli, RB_PLAIN), rb_ui_color(cli, color), class_,
+               rb_ui_color(cli, RB_PLAIN));
+    size_t i;
+    json_t *reason;
+    json_array_foreach(json_object_get(risk, "reasons"), i, reason)
+    {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(json_string_value(reason));
+        rb_ui_line("  %s", safe);
+    }
+}
+
+static void print(const rb_cli *cli, const json_t *document)
+{
+    const json_t *app = json_object_get(document, "app");
+    RB_AUTO(rb_free_str) char *from = rb_safe(text(document, "from"));
+    RB_AUTO(rb_free_str) char *to = rb_safe(text(document, "to"));
+    RB_AUTO(rb_free_str) char *old = rb_safe(text(app, "from"));
+    RB_AUTO(rb_free_str) char *new = rb_safe(text(app, "to"));
+    rb_ui_line("%s%s -> %s%s  (version %s -> %s)", rb_ui_color(cli, RB_BOLD), from, to,
+               rb_ui_color(cli, RB_PLAIN), old, new);
+    if (!rb_diff_any(document)) {
+        rb_ui_line("no differences");
+        return;
+    }
+    size_t i;
+    json_t *artifact;
+    json_array_foreach(json_object_get(document, "artifacts"), i, artifact)
+    {
+        RB_AUTO(rb_free_str) char *counts = summary(artifact);
+        if (!*counts)
+            continue;
+        print_head(cli, "artifact", text(artifact, "name"), counts);
+        print_lists(cli, artifact, "files");
+    }
+    print_databases(cli, json_object_get(document, "databases"));
+    print_settings(cli, document);
+    print_risk(cli, document);
+}
+
+static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    const struct options *options = data;
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    RB_TRY(make(&document, cli, argv[0], argv[1], err));
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else
+        print(cli, document);
+    return options->exit_code && rb_diff_any(document) ? RB_FOUND : RB_OK;
+}
+
+static const rb_opt opts[] = {{RB_OPT_FLAG, "exit-code", 0, NULL, "exit 1 when anything differs",
+                               offsetof(struct options, exit_code)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
+
+const rb_command rb_cmd_diff = {
+    .name = "diff",
+    .args = "A B",
+    .summary = "what changed between two releases",
+    .details =
+        "Files of each artifact, migrations and the schema they make, flags, config, and what\n"
+        "going from B back to A would mean, from the proofs in the manifests. Schemas are\n"
+        "rebuilt in scratch databases; nothing of any environment is read.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 2,
+    .max_args = 2,
+    .run = run,
+};
