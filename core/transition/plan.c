@@ -1,0 +1,380 @@
+#include "transition/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "environment/delivered.h"
+#include "environment/observe.h"
+
+static const char *const kind_names[RB_STEP_KINDS] = {"stage",  "flags",  "stop",   "database",
+                                                      "switch", "config", "commit", "start",
+                                                      "checks", "record"};
+
+/* Design section 10: a revert turns flags off first, a deploy turns them on last. */
+static const enum rb_step_kind revert_order[] = {
+    RB_DO_STAGE,  RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_SWITCH,
+    RB_DO_CONFIG, RB_DO_COMMIT, RB_DO_START, RB_DO_CHECKS,   RB_DO_RECORD};
+static const enum rb_step_kind deploy_order[] = {
+    RB_DO_STAGE,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG, RB_DO_SWITCH,
+    RB_DO_COMMIT, RB_DO_FLAGS, RB_DO_START,    RB_DO_CHECKS, RB_DO_RECORD};
+
+const char *rb_step_kind_name(enum rb_step_kind kind)
+{
+    return kind_names[kind];
+}
+
+void rb_plan_free(rb_plan *plan)
+{
+    if (!plan)
+        return;
+    free(plan->kind);
+    free(plan->id);
+    free(plan->current_before);
+    free(plan->refusal);
+    for (size_t i = 0; i < plan->database_count; i++)
+        rb_plan_database_clear(&plan->databases[i]);
+    free(plan->databases);
+    json_decref(plan->drift);
+    json_decref(plan->json);
+    free(plan);
+}
+
+void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
+{
+    rb_buf message = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&message, fmt, args);
+    va_end(args);
+    json_array_append_new(json_object_get(plan->json, "decisions"),
+                          json_pack("{s:s,s:s}", "code", code, "message", message.data));
+    if (worst != RB_OK && plan->worst == RB_OK) {
+        plan->worst = worst;
+        plan->refusal = rb_buf_detach(&message);
+    }
+    rb_buf_clear(&message);
+}
+
+static bool same_item(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {"database", "table", "column"};
+    for (size_t i = 0; i < 3; i++) {
+        const char *x = rb_json_str(a, keys[i]);
+        const char *y = rb_json_str(b, keys[i]);
+        if ((x == NULL) != (y == NULL) || (x && strcmp(x, y) != 0))
+            return false;
+    }
+    return true;
+}
+
+bool rb_risk_within(const json_t *lost, const json_t *agreed)
+{
+    size_t i;
+    size_t j;
+    json_t *item;
+    json_t *known;
+    json_array_foreach((json_t *)lost, i, item)
+    {
+        bool found = false;
+        json_array_foreach((json_t *)agreed, j, known) found = found || same_item(item, known);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static char *new_id(void)
+{
+    unsigned char random[4] = {0};
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        abort();
+    char hex[9];
+    rb_hex_encode(random, sizeof random, hex);
+    char when[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+    return rb_format("%s-%s", when, hex);
+}
+
+/* Flags and config are compared with what the file holds before anything is touched. */
+static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
+{
+    if (!rq->observe_files || !rq->from)
+        return RB_OK;
+    const rb_manifest *from = rq->from->manifest;
+    if (plan->parts[RB_PART_APP])
+        RB_TRY(rb_observe_app(plan->drift, rq->env, rq->from->tag, err));
+    if (plan->parts[RB_PART_FLAGS])
+        RB_TRY(rb_observe_flags(plan->drift, rq->env, from, err));
+    if (plan->parts[RB_PART_CONFIG])
+        RB_TRY(rb_observe_config(plan->drift, rq->env, from, err));
+    return RB_OK;
+}
+
+static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind)
+{
+    bool serves =
+        plan->parts[RB_PART_APP] || plan->parts[RB_PART_CONFIG] || plan->database_count > 0;
+    switch (kind) {
+    case RB_DO_STAGE:
+    case RB_DO_SWITCH:
+        return plan->parts[RB_PART_APP];
+    case RB_DO_FLAGS:
+        return plan->parts[RB_PART_FLAGS] && rq->env->flags && rq->to->manifest->flags_path;
+    case RB_DO_CONFIG:
+        return plan->parts[RB_PART_CONFIG] && rq->env->config_count > 0;
+    case RB_DO_STOP:
+        return rq->env->stop.n > 0 && serves;
+    case RB_DO_START:
+        return rq->env->start.n > 0 && serves;
+    case RB_DO_DATABASE:
+    case RB_DO_COMMIT:
+        return plan->database_count > 0;
+    case RB_DO_CHECKS:
+        return rq->env->check_count > 0;
+    case RB_DO_RECORD:
+    case RB_STEP_KINDS:
+        break;
+    }
+    return true;
+}
+
+static void add_step(rb_plan *plan, const char *kind, const char *description, const char *inverse)
+{
+    json_t *step = json_object();
+    rb_json_set_str(step, "id", kind);
+    rb_json_set_str(step, "kind", kind);
+    rb_json_set_str(step, "description", description);
+    rb_json_set_str(step, "inverse", inverse);
+    json_array_append_new(json_object_get(plan->json, "steps"), step);
+}
+
+static char *describe_database(const rb_plan *plan)
+{
+    rb_buf out = {0};
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        rb_buf_printf(&out, "%s%s%s in one transaction, left open:", i ? "; " : "", d->name,
+                      d->create ? " (new)" : "");
+        for (size_t j = 0; j < d->step_count; j++)
+            rb_buf_printf(&out, " %s %s%s", d->steps[j].up ? "up" : "down",
+                          d->steps[j].migration->id, j + 1 < d->step_count ? "," : "");
+        rb_buf_puts(&out, d->step_count ? "; verify schema, foreign keys and SQL checks"
+                                        : " no script; verify the schema");
+    }
+    return rb_buf_detach(&out);
+}
+
+static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind,
+                      const char **inverse)
+{
+    const char *to = rq->to->tag;
+    switch (kind) {
+    case RB_DO_STAGE:
+        *inverse = "remove it";
+        return rb_format("rebuild and verify %zu artifact(s) of %s into releases/%s",
+                         rq->to->manifest->artifact_count, to, to);
+    case RB_DO_FLAGS:
+        *inverse = "put the previous file back";
+        return rb_format("write the flags of %s to %s", to, rq->env->flags);
+    case RB_DO_STOP:
+        *inverse = "start the service";
+        return rb_format("stop the service (%s)", rq->env->stop.items[0]);
+    case RB_DO_DATABASE:
+        *inverse = "roll back";
+        return describe_database(plan);
+    case RB_DO_SWITCH:
+        *inverse = "switch back";
+        return rb_format("switch current to releases/%s", to);
+    case RB_DO_CONFIG:
+        *inverse = "put the previous files back";
+        return rb_format("write %zu config file(s) of %s", rq->env->config_count, to);
+    case RB_DO_COMMIT:
+        return rb_strdup("commit the database: the point of no return");
+    case RB_DO_START:
+        return rb_format("start the service (%s)", rq->env->start.items[0]);
+    case RB_DO_CHECKS:
+        return rb_format("run %zu check(s)", rq->env->check_count);
+    case RB_DO_RECORD:
+    case RB_STEP_KINDS:
+        break;
+    }
+    return rb_format("record that %s is live", to);
+}
+
+static void add_steps(rb_plan *plan, const rb_plan_request *rq)
+{
+    bool forward = strcmp(rq->kind, "deploy") == 0;
+    const enum rb_step_kind *order = forward ? deploy_order : revert_order;
+    for (size_t i = 0; i < RB_STEP_KINDS; i++) {
+        if (!has_work(plan, rq, order[i]))
+            continue;
+        const char *inverse = NULL;
+        RB_AUTO(rb_free_str) char *text = describe(plan, rq, order[i], &inverse);
+        plan->order[plan->order_count++] = order[i];
+        add_step(plan, kind_names[order[i]], text, inverse);
+    }
+}
+
+static void add_risk(rb_plan *plan)
+{
+    json_t *all = json_object_get(plan->json, "dataAtRisk");
+    for (size_t i = 0; i < plan->database_count; i++) {
+        size_t j;
+        json_t *item;
+        json_array_foreach(plan->databases[i].at_risk, j, item)
+        {
+            json_t *copy = json_copy(item);
+            rb_json_set_str(copy, "database", plan->databases[i].name);
+            json_array_append_new(all, copy);
+        }
+    }
+    plan->consent = plan->consent || json_array_size(all) > 0;
+}
+
+/* The scripts as they will run: ids, directions and hashes. */
+static json_t *scripts(const rb_plan *plan)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        json_t *steps = json_array();
+        for (size_t j = 0; j < d->step_count; j++) {
+            const rb_migration *m = d->steps[j].migration;
+            const rb_script *script = d->steps[j].up ? &m->up : &m->down;
+            json_array_append_new(steps, json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
+                                                   d->steps[j].up ? "up" : "down", "sha256",
+                                                   script->sha256, "path", script->path));
+        }
+        json_array_append_new(list, json_pack("{s:s,s:o}", "name", d->name, "scripts", steps));
+    }
+    return list;
+}
+
+/* Counts may move between looking and doing; which tables and columns lose data may not. */
+static void make_digest(rb_plan *plan, const rb_plan_request *rq)
+{
+    json_t *lost = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(plan->json, "dataAtRisk"), i, item) json_array_append_new(
+        lost, json_pack("[s,s,s?]", rb_json_str(item, "database"), rb_json_str(item, "table"),
+                        rb_json_str(item, "column")));
+    json_t *kinds = json_array();
+    for (size_t k = 0; k < plan->order_count; k++)
+        json_array_append_new(kinds, json_string(kind_names[plan->order[k]]));
+    json_t *left = json_array();
+    json_array_foreach(json_object_get(plan->json, "decisions"), i,
+                       item) if (strcmp(rb_json_str(item, "code"), "residual") == 0)
+        json_array_append(left, json_object_get(item, "message"));
+    RB_AUTO(rb_json_freep)
+    json_t *all =
+        json_pack("{s:s?,s:s,s:o,s:O,s:o,s:o}", "from", rq->from ? rq->from->object : NULL, "to",
+                  rq->to->object, "steps", kinds, "scripts",
+                  json_object_get(plan->json, "databases"), "lost", lost, "residual", left);
+    rb_json_hash(all, plan->digest);
+    rb_json_set_str(plan->json, "digest", plan->digest);
+}
+
+static void decide_on_loss(rb_plan *plan)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(plan->json, "dataAtRisk"), i, item)
+    {
+        const char *column = rb_json_str(item, "column");
+        rb_plan_decide(plan, "data-loss", RB_OK, "%s%s%s: %" JSON_INTEGER_FORMAT " %s will be lost",
+                       rb_json_str(item, "table"), column ? "." : "", column ? column : "",
+                       json_integer_value(json_object_get(item, column ? "values" : "rows")),
+                       column ? "values" : "rows");
+    }
+}
+
+static const char *class_of(const rb_plan *plan)
+{
+    size_t i;
+    json_t *item;
+    const char *class_ = plan->consent ? "lossy" : "reversible";
+    json_array_foreach(json_object_get(plan->json, "decisions"), i,
+                       item) if (strcmp(rb_json_str(item, "code"), "irreversible") == 0) class_ =
+        "irreversible";
+    return class_;
+}
+
+static void out_of_step(rb_plan *plan, const rb_plan_request *rq)
+{
+    json_t *only = json_object_get(plan->json, "only");
+    json_t *notes = json_object_get(plan->json, "notes");
+    for (int part = 0; part < RB_PARTS; part++) {
+        if (rq->parts[part]) {
+            json_array_append_new(only, json_string(rb_part_name((enum rb_part)part)));
+            continue;
+        }
+        RB_AUTO(rb_free_str)
+        char *note = rb_format("%s stays where it is and will be out of step with %s",
+                               rb_part_name((enum rb_part)part), rq->to->tag);
+        json_array_append_new(notes, json_string(note));
+    }
+}
+
+static void list_databases(rb_strs *out, const rb_plan_request *rq)
+{
+    const rb_manifest *sides[] = {rq->from ? rq->from->manifest : NULL, rq->to->manifest};
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; sides[s] && i < sides[s]->database_count; i++)
+            if (!rb_strs_has(out, sides[s]->databases[i].name))
+                rb_strs_add(out, sides[s]->databases[i].name);
+    rb_strs_sort(out);
+}
+
+static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    if (plan->parts[RB_PART_DB])
+        list_databases(&names, rq);
+    plan->databases = rb_calloc(names.n, sizeof *plan->databases);
+    for (size_t i = 0; i < names.n; i++) {
+        plan->database_count++;
+        RB_TRY(rb_plan_database_make(plan, &plan->databases[i], rq, names.items[i], err));
+    }
+    return RB_OK;
+}
+
+static json_t *empty_document(const rb_plan_request *rq)
+{
+    return json_pack("{s:s?,s:s,s:s,s:s?,s:s,s:[],s:[],s:[],s:[],s:[],s:s?}", "from",
+                     rq->from ? rq->from->tag : NULL, "to", rq->to->tag, "environment",
+                     rq->env->name, "rule", rq->rule, "kind", rq->kind, "steps", "dataAtRisk",
+                     "decisions", "notes", "only", "scriptsFrom",
+                     rq->mended ? rq->mended->tag : NULL);
+}
+
+enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
+    plan->kind = rb_strdup(rq->kind);
+    plan->id = new_id();
+    plan->json = empty_document(rq);
+    plan->drift = json_array();
+    memcpy(plan->parts, rq->parts, sizeof plan->parts);
+    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
+    RB_TRY(rb_link_read(&plan->current_before, link, err));
+    RB_TRY(observe_files(plan, rq, err));
+    RB_TRY(plan_databases(plan, rq, err));
+    json_object_set_new(plan->json, "databases", scripts(plan));
+    add_risk(plan);
+    out_of_step(plan, rq);
+    add_steps(plan, rq);
+    decide_on_loss(plan);
+    json_object_set(plan->json, "drift", plan->drift);
+    rb_json_set_str(plan->json, "class", class_of(plan));
+    rb_json_set_str(plan->json, "currentBefore", plan->current_before);
+    make_digest(plan, rq);
+    *out = plan;
+    plan = NULL;
+    return RB_OK;
+}

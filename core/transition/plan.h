@@ -1,0 +1,99 @@
+/*
+ * The plan of a transition: pure data, made from two verified releases and the environment's
+ * observed state, before anything is touched. Databases are rehearsed on a throw-away copy, so
+ * that what would be lost is counted and a script that fails is known now.
+ */
+#ifndef RB_TRANSITION_PLAN_H
+#define RB_TRANSITION_PLAN_H
+
+#include "database/catalog.h"
+#include "environment/definition.h"
+#include "environment/state.h"
+#include "release/release.h"
+
+/* Where a transition goes through its steps; each kind has its own order (design section 10). */
+enum rb_step_kind {
+    RB_DO_STAGE,
+    RB_DO_FLAGS,
+    RB_DO_STOP,
+    RB_DO_DATABASE,
+    RB_DO_SWITCH,
+    RB_DO_CONFIG,
+    RB_DO_COMMIT,
+    RB_DO_START,
+    RB_DO_CHECKS,
+    RB_DO_RECORD,
+    RB_STEP_KINDS
+};
+const char *rb_step_kind_name(enum rb_step_kind kind);
+
+typedef struct rb_plan_request {
+    const char *kind; /* deploy, revert, abort */
+    const rb_env *env;
+    rb_state *state; /* NULL: the environment has none yet */
+    rb_repo *repo;
+    const rb_signers *signers;
+    const rb_release *from; /* NULL: nothing is live */
+    const rb_release *to;
+    const rb_release *mended; /* --scripts-from, or NULL */
+    bool parts[RB_PARTS];     /* --only */
+    bool observe_files;       /* false when going on half-way, where files may be at either end */
+    const char *rule;         /* why TO, or NULL */
+} rb_plan_request;
+
+typedef struct rb_plan_database {
+    char *name;
+    char *url;
+    bool create;                    /* the file is missing and this transition makes it */
+    char *tracking;                 /* resolved */
+    const rb_manifest_database *to; /* NULL: the release has none; borrowed */
+    rb_migrations *from_set;        /* perhaps NULL */
+    rb_migrations *to_set;          /* never NULL */
+    rb_migrations *mended_set;
+    rb_db_step *steps;
+    size_t step_count;
+    json_t *expected; /* catalog to come out at */
+    json_t *residual; /* [{"object","change"}] known from proofs: may be left */
+    json_t *at_risk;  /* as rb_db_outcome.at_risk; NULL: not counted */
+} rb_plan_database;
+
+typedef struct rb_plan {
+    char *kind;
+    char *id;             /* of the transition it will be */
+    bool parts[RB_PARTS]; /* those that move */
+    enum rb_step_kind order[RB_STEP_KINDS];
+    size_t order_count;
+    rb_plan_database *databases;
+    size_t database_count;
+    char *current_before; /* target of ROOT/current, or NULL */
+    bool consent;         /* something is lost or left: --accept-data-loss DIGEST */
+    json_t *drift;        /* [{"part","path","expected","found"}] */
+    json_t *json;         /* the document of design section 15, plus "drift", "notes", "databases",
+                             "only", "scriptsFrom" */
+    char digest[RB_SHA256_HEX];
+    enum rb_code worst; /* RB_OK; RB_DECIDE: a decision that consent cannot give; RB_FOUND: the
+                           rehearsal failed */
+    char *refusal;      /* the line for it */
+} rb_plan;
+
+enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+void rb_plan_free(rb_plan *plan);
+RB_DEFINE_AUTO(rb_plan, rb_plan_free)
+
+/* Whether every item of lost (with "database" or within one) is in agreed. */
+bool rb_risk_within(const json_t *lost, const json_t *agreed);
+
+void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
+    RB_PRINTF(4, 5);
+
+/* plan_database.c */
+enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
+                                   const rb_plan_request *request, const char *name,
+                                   rb_err *err) RB_MUST_USE;
+void rb_plan_database_clear(rb_plan_database *database);
+/* What differs from the expected end and is no known residual: [{"object","change"}]. left: the
+ * known residuals that did stay. */
+void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_database *database,
+                            const json_t *catalog);
+
+#endif

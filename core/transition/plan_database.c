@@ -1,0 +1,401 @@
+#include "transition/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "database/tracking.h"
+#include "environment/delivered.h"
+#include "environment/observe.h"
+
+#define MAX_CHAIN 10000 /* releases followed back to find a migration's proof */
+
+void rb_plan_database_clear(rb_plan_database *d)
+{
+    free(d->name);
+    free(d->url);
+    free(d->tracking);
+    rb_migrations_free(d->from_set);
+    rb_migrations_free(d->to_set);
+    rb_migrations_free(d->mended_set);
+    free(d->steps);
+    json_decref(d->expected);
+    json_decref(d->residual);
+    json_decref(d->at_risk);
+    *d = (rb_plan_database){0};
+}
+
+static bool in_list(const json_t *list, const char *object, const char *change)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)list, i, item)
+    {
+        const char *o = rb_json_str(item, "object");
+        const char *c = rb_json_str(item, "change");
+        if (o && strcmp(o, object) == 0 && (!change || (c && strcmp(c, change) == 0)))
+            return true;
+    }
+    return false;
+}
+
+void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_database *database,
+                            const json_t *catalog)
+{
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&differences, &order, database->expected, catalog);
+    *wrong = json_array();
+    *left = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach(differences, i, item)
+    {
+        bool known =
+            in_list(database->residual, rb_json_str(item, "object"), rb_json_str(item, "change"));
+        json_array_append(known ? *left : *wrong, item);
+    }
+}
+
+static enum rb_code load_sets(rb_plan_database *d, const rb_plan_request *rq,
+                              const rb_manifest_database **from, rb_err *err)
+{
+    *from = rq->from ? rb_manifest_database_find(rq->from->manifest, d->name) : NULL;
+    d->to = rb_manifest_database_find(rq->to->manifest, d->name);
+    if (*from)
+        RB_TRY(rb_release_migrations(&d->from_set, rq->from, rq->repo, *from, err));
+    if (d->to)
+        RB_TRY(rb_release_migrations(&d->to_set, rq->to, rq->repo, d->to, err));
+    else
+        d->to_set = rb_calloc(1, sizeof *d->to_set);
+    const rb_manifest_database *mended =
+        rq->mended ? rb_manifest_database_find(rq->mended->manifest, d->name) : NULL;
+    if (mended)
+        RB_TRY(rb_release_migrations(&d->mended_set, rq->mended, rq->repo, mended, err));
+    return RB_OK;
+}
+
+/* The missing SQLite file of an environment without history is made; else it must be there. */
+static enum rb_code open_database(rb_db **out, rb_plan_database *d, const rb_plan_request *rq,
+                                  const char *engine, rb_err *err)
+{
+    bool missing =
+        strncmp(d->url, "sqlite:", 7) == 0 && !rb_file_exists(d->url + strlen("sqlite:"));
+    if (missing && !rq->from) {
+        d->create = true;
+        return rb_db_scratch(out, engine, err);
+    }
+    return rb_db_open(out, d->url, RB_DB_READ, err);
+}
+
+/* A down, from the mended set first, then from the FROM release. */
+static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq, const char *id)
+{
+    const rb_migration *m = d->mended_set ? rb_migrations_find(d->mended_set, id) : NULL;
+    if ((!m || !m->down.present) && d->from_set && rb_migrations_find(d->from_set, id))
+        m = rb_migrations_find(d->from_set, id);
+    const char *from = rq->from ? rq->from->tag : "nothing";
+    if (!m)
+        rb_plan_decide(plan, "irreversible", RB_DECIDE,
+                       "database %s: migration %s is applied, but neither %s nor %s has it; apply "
+                       "its way back by hand, or name a release that has it with --scripts-from",
+                       d->name, id, from, rq->to->tag);
+    else if (m->code || !m->down.present)
+        rb_plan_decide(plan, "irreversible", RB_DECIDE,
+                       "database %s: migration %s of %s %s; name a release with a mended one with "
+                       "--scripts-from TAG, or move the rest with --only app,flags,config",
+                       d->name, id, from,
+                       m->code ? "is program code that rbtool cannot run" : "has no down script");
+    else
+        d->steps[d->step_count++] = (rb_db_step){m, false, rq->to->tag};
+}
+
+static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                      const rb_applied *applied)
+{
+    d->steps = rb_calloc(applied->ids.n + d->to_set->n + 1, sizeof *d->steps);
+    for (size_t i = applied->ids.n; i > 0; i--)
+        if (!rb_migrations_find(d->to_set, applied->ids.items[i - 1]))
+            add_down(plan, d, rq, applied->ids.items[i - 1]);
+    for (size_t i = 0; i < d->to_set->n; i++) {
+        const rb_migration *m = &d->to_set->items[i];
+        if (rb_strs_has(&applied->ids, m->id))
+            continue;
+        if (m->code)
+            rb_plan_decide(plan, "irreversible", RB_DECIDE,
+                           "database %s: migration %s of %s is program code that rbtool cannot "
+                           "run; apply it with its own tool first",
+                           d->name, m->id, rq->to->tag);
+        else
+            d->steps[d->step_count++] = (rb_db_step){m, true, rq->to->tag};
+    }
+}
+
+static const json_t *proof_of(const rb_manifest *manifest, const char *database, const char *id)
+{
+    const rb_manifest_database *d = rb_manifest_database_find(manifest, database);
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(d ? d->proof : NULL, "migrations"), i, item)
+    {
+        const char *found = rb_json_str(item, "id");
+        if (found && strcmp(found, id) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+/* What one down is known to leave, and whether it is known to fail. */
+static void use_proof(rb_plan *plan, rb_plan_database *d, const json_t *proof, const char *id)
+{
+    const char *restores = rb_json_str(proof, "restores");
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(proof, "differences"), i, item)
+        json_array_append(d->residual, item);
+    if (restores && strcmp(restores, "fails") == 0)
+        rb_plan_decide(plan, "irreversible", RB_DECIDE,
+                       "database %s: the down of migration %s failed when its release was made; "
+                       "name a release with a mended one with --scripts-from TAG",
+                       d->name, id);
+}
+
+/* Proofs are in the manifest of the release that brought the migration: follow the chain back. */
+static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq)
+{
+    bool *seen = rb_calloc(d->step_count, sizeof *seen);
+    size_t open = 0;
+    for (size_t i = 0; i < d->step_count; i++) {
+        bool mended =
+            d->mended_set &&
+            rb_migrations_find(d->mended_set, d->steps[i].migration->id) == d->steps[i].migration;
+        seen[i] = d->steps[i].up || mended;
+        open += !seen[i];
+    }
+    rb_release *held = NULL;
+    const rb_release *at = rq->from;
+    for (int n = 0; at && open > 0 && n < MAX_CHAIN; n++) {
+        for (size_t i = 0; i < d->step_count; i++) {
+            const char *id = d->steps[i].migration->id;
+            const json_t *proof = seen[i] ? NULL : proof_of(at->manifest, d->name, id);
+            if (!proof)
+                continue;
+            use_proof(plan, d, proof, id);
+            seen[i] = true;
+            open--;
+        }
+        const rb_link *link = at->manifest->previous;
+        rb_release *next = NULL;
+        rb_problems problems = {0};
+        rb_err ignored;
+        if (link &&
+            rb_release_open(&next, rq->repo, rq->signers, link->tag, &problems, &ignored) != RB_OK)
+            next = NULL;
+        rb_problems_clear(&problems);
+        rb_release_free(held);
+        held = next;
+        at = next;
+    }
+    rb_release_free(held);
+    free(seen);
+}
+
+static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
+                             const rb_manifest_database *database, rb_err *err)
+{
+    if (database)
+        return rb_promised_catalog(out, db, release, repo, database, err);
+    *out = json_object();
+    return RB_OK;
+}
+
+/*
+ * Three-way: base is what FROM promised, found what is there, target what TO promised. The end to
+ * come out at is the target, with what drifted in objects that the transition does not touch.
+ */
+static void expect_end(rb_plan *plan, rb_plan_database *d, const json_t *base, const json_t *found,
+                       const json_t *target)
+{
+    RB_AUTO(rb_json_freep) json_t *drifted = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&drifted, &order, base, found);
+    d->expected = json_deep_copy(target);
+    size_t i;
+    json_t *item;
+    json_array_foreach(drifted, i, item)
+    {
+        const char *object = rb_json_str(item, "object");
+        json_t *was = json_object_get(base, object);
+        json_t *aimed = json_object_get(target, object);
+        RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", d->name, object);
+        bool touched = !(was == NULL && aimed == NULL) && !(was && aimed && json_equal(was, aimed));
+        rb_drift_add(plan->drift, "db", path,
+                     touched ? "as released; this transition changes it" : "as released",
+                     rb_json_str(item, "change"));
+        json_t *now = json_object_get(found, object);
+        if (!touched && now)
+            json_object_set(d->expected, object, now);
+        else if (!touched)
+            json_object_del(d->expected, object);
+    }
+}
+
+static enum rb_code catalogs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                             rb_db *db, const rb_manifest_database *from, const rb_applied *applied,
+                             rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *base = NULL;
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    RB_AUTO(rb_json_freep) json_t *target = NULL;
+    RB_TRY(rb_db_catalog(&found, db, err));
+    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, err));
+    bool there_already = d->step_count == 0 && json_equal(found, target);
+    if (rq->from && !there_already)
+        RB_TRY(promised(&base, db, rq->from, rq->repo, from, err));
+    else
+        base = there_already ? json_incref(found) : json_object();
+    if (!rq->from && applied->ids.n > 0) { /* adopting: what is there is not ours to judge */
+        d->expected = json_incref(target);
+        return RB_OK;
+    }
+    expect_end(plan, d, base, found, target);
+    return RB_OK;
+}
+
+static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *applied,
+                          const rb_manifest_database *from)
+{
+    if (applied->dirty)
+        rb_plan_decide(plan, "dirty", RB_DECIDE,
+                       "database %s: its migration tool says that a migration stopped half-way; "
+                       "finish or undo that one with the tool first",
+                       d->name);
+    bool at_to = d->step_count == 0;
+    for (size_t i = 0; from && !at_to && i < from->migration_count; i++)
+        if (!rb_strs_has(&applied->ids, from->migrations[i].id)) {
+            RB_AUTO(rb_free_str)
+            char *path = rb_format("%s: migration %s", d->name, from->migrations[i].id);
+            rb_drift_add(plan->drift, "db", path, "applied", "not applied");
+        }
+    for (size_t i = 0; d->from_set && i < applied->ids.n; i++)
+        if (!rb_migrations_find(d->from_set, applied->ids.items[i]) &&
+            !rb_migrations_find(d->to_set, applied->ids.items[i])) {
+            RB_AUTO(rb_free_str)
+            char *path = rb_format("%s: migration %s", d->name, applied->ids.items[i]);
+            rb_drift_add(plan->drift, "db", path, "not applied", "applied");
+        }
+}
+
+/* Released migrations whose bytes changed are shown, never run again. */
+static void changed_notes(rb_plan *plan, const rb_plan_database *d)
+{
+    json_t *notes = json_object_get(plan->json, "notes");
+    for (size_t i = 0; d->from_set && i < d->from_set->n; i++) {
+        const rb_migration *a = &d->from_set->items[i];
+        const rb_migration *b = rb_migrations_find(d->to_set, a->id);
+        if (!b || strcmp(a->up.sha256, b->up.sha256) == 0)
+            continue;
+        RB_AUTO(rb_free_str)
+        char *note = rb_format(
+            "database %s: migration %s has other bytes in the two releases (RB004); it is not run "
+            "again",
+            d->name, a->id);
+        json_array_append_new(notes, json_string(note));
+    }
+}
+
+static char *list_differences(const json_t *differences)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)differences, i, item)
+    {
+        if (i == 8) {
+            rb_buf_printf(&out, " and %zu more", json_array_size(differences) - i);
+            break;
+        }
+        rb_buf_printf(&out, "%s%s %s", i ? ", " : "", rb_json_str(item, "object"),
+                      rb_json_str(item, "change"));
+    }
+    return rb_buf_detach(&out);
+}
+
+static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                            const rb_db_outcome *outcome)
+{
+    RB_AUTO(rb_json_freep) json_t *wrong = NULL;
+    RB_AUTO(rb_json_freep) json_t *left = NULL;
+    rb_plan_database_judge(&wrong, &left, d, outcome->after);
+    if (json_array_size(wrong) > 0) {
+        RB_AUTO(rb_free_str) char *list = list_differences(wrong);
+        rb_plan_decide(plan, "schema", RB_FOUND,
+                       "database %s would not come out at the schema of %s: %s; mend the scripts "
+                       "in a later release and name it with --scripts-from TAG",
+                       d->name, rq->to->tag, list);
+    }
+    if (json_array_size(left) > 0) {
+        RB_AUTO(rb_free_str) char *list = list_differences(left);
+        plan->consent = true;
+        rb_plan_decide(plan, "residual", RB_OK,
+                       "database %s: known residual, accepted when the release was made, will "
+                       "stay: %s",
+                       d->name, list);
+    }
+}
+
+static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                             const char *engine, rb_err *err)
+{
+    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
+    if (d->create) {
+        RB_TRY(rb_db_scratch(&copy, engine, err));
+    } else {
+        RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", rq->env->root);
+        RB_TRY(rb_dir_make(dir, err));
+        RB_TRY(rb_db_rehearse(&copy, d->url, dir, err));
+    }
+    rb_db_work work = {
+        .steps = d->steps, .n = d->step_count, .tracking = d->tracking, .order = d->to_set};
+    RB_TRY(rb_db_begin(copy, err));
+    rb_err why;
+    enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
+    if (code != RB_OK) {
+        rb_plan_decide(plan, "script", RB_FOUND, "database %s: %s", d->name, why.message);
+        return RB_OK;
+    }
+    d->at_risk = json_incref(outcome.at_risk);
+    judge_rehearsal(plan, d, rq, &outcome);
+    return RB_OK;
+}
+
+enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                                   const char *name, rb_err *err)
+{
+    const rb_manifest_database *from;
+    d->name = rb_strdup(name);
+    d->residual = json_array();
+    const char *url = rb_env_database(rq->env, name);
+    if (!url)
+        return rb_fail(err, RB_ERROR,
+                       "release %s has database %s, but environment %s has no url for it; add it "
+                       "under environments.%s.databases",
+                       rq->to->tag, name, rq->env->name, rq->env->name);
+    d->url = rb_strdup(url);
+    RB_TRY(load_sets(d, rq, &from, err));
+    const rb_manifest_database *any = d->to ? d->to : from;
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    RB_TRY(open_database(&db, d, rq, any->engine, err));
+    RB_AUTO(rb_applied_clear) rb_applied applied = {0};
+    RB_TRY(rb_db_applied(&applied, db, d->from_set ? d->from_set : d->to_set, any->tracking, err));
+    const char *tracking;
+    RB_TRY(rb_tracking_find(&tracking, db, any->tracking, any->layout, err));
+    d->tracking = rb_strdup(tracking);
+    add_steps(plan, d, rq, &applied);
+    applied_drift(plan, d, &applied, from);
+    changed_notes(plan, d);
+    gather_proofs(plan, d, rq);
+    RB_TRY(catalogs(plan, d, rq, db, from, &applied, err));
+    return plan->worst == RB_OK ? rehearse(plan, d, rq, any->engine, err) : RB_OK;
+}
