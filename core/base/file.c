@@ -55,14 +55,18 @@ static enum rb_code write_all(int fd, const char *data, size_t len)
     return RB_OK;
 }
 
-enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode, rb_err *err)
+/* owner NULL: the process's own. */
+static enum rb_code write_file(const char *path, const void *data, size_t len, mode_t mode,
+                               const struct stat *owner, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     RB_AUTO(rb_free_str) char *temp = rb_format("%s.XXXXXX", path);
     int fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
-    bool ok = write_all(fd, data, len) == RB_OK && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+    bool ok = write_all(fd, data, len) == RB_OK &&
+              (!owner || fchown(fd, owner->st_uid, owner->st_gid) == 0) && fchmod(fd, mode) == 0 &&
+              fsync(fd) == 0;
     int saved = errno;
     if (close(fd) != 0 && ok) {
         ok = false;
@@ -78,6 +82,25 @@ enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
     }
     return rb_dir_sync(dir, err);
+}
+
+enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode, rb_err *err)
+{
+    return write_file(path, data, len, mode, NULL, err);
+}
+
+enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return write_file(path, data, len, 0644, NULL, err);
+    char *real = realpath(path, NULL);
+    if (!real)
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    bool ours = st.st_uid == geteuid() && st.st_gid == getegid();
+    enum rb_code code = write_file(real, data, len, st.st_mode & 07777, ours ? NULL : &st, err);
+    free(real);
+    return code;
 }
 
 bool rb_file_exists(const char *path)

@@ -18,6 +18,11 @@ enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *e
 enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode,
                            rb_err *err) RB_MUST_USE;
 
+/* The same over a file that somebody else set up: its mode and owner are kept (0644 and ours when
+ * there is none), and where path is a symlink, the file it points to is replaced. */
+enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
+                             rb_err *err) RB_MUST_USE;
+
 bool rb_file_exists(const char *path); /* a dangling symlink exists */
 
 enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p */

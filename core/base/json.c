@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,18 @@ static void write_array(rb_buf *out, const json_t *json, int depth)
     rb_buf_addc(out, ']');
 }
 
+/* The shortest decimal that reads back as the same number. */
+static void write_real(rb_buf *out, double value)
+{
+    char text[32];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    rb_buf_puts(out, text);
+}
+
 static void write_value(rb_buf *out, const json_t *json, int depth)
 {
     switch (json_typeof(json)) {
@@ -179,7 +192,8 @@ static void write_value(rb_buf *out, const json_t *json, int depth)
         rb_buf_puts(out, "null");
         break;
     case JSON_REAL:
-        abort();
+        write_real(out, json_real_value(json));
+        break;
     }
 }
 

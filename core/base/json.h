@@ -2,7 +2,8 @@
  * JSON: strict reading, canonical writing. The only header that includes jansson.
  *
  * Reading refuses duplicate keys, invalid UTF-8, trailing text, and nesting deeper than 64.
- * Writing is RFC 8785 (JCS), or the same with an indent of two spaces; both write integers only.
+ * Writing is RFC 8785 (JCS), or the same with an indent of two spaces. What is hashed or signed
+ * holds integers only; fractions (seconds in a report) are written shortest.
  */
 #ifndef RB_BASE_JSON_H
 #define RB_BASE_JSON_H
@@ -22,7 +23,7 @@ enum rb_code rb_json_read(json_t **out, const char *text, size_t len, const char
 void rb_json_free(json_t *json); /* json_decref, NULL is fine */
 RB_DEFINE_AUTO(json_t, rb_json_free)
 
-/* RFC 8785: keys in UTF-16 order, no white space. A real ends the process: keep them out. */
+/* RFC 8785: keys in UTF-16 order, no white space. */
 void rb_json_canonical(rb_buf *out, const json_t *json);
 /* The same bytes but for an indent of two spaces, and a newline at the end. */
 void rb_json_pretty(rb_buf *out, const json_t *json);

@@ -20,7 +20,7 @@ static const char schema[] =
     "NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(transition_id, step));"
     "CREATE TABLE IF NOT EXISTS backout(id INTEGER PRIMARY KEY, transition_id TEXT NOT NULL, "
     "database_name TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, items TEXT NOT NULL, "
-    "put_back INTEGER NOT NULL DEFAULT 0, UNIQUE(transition_id, database_name));";
+    "put_back_by TEXT, UNIQUE(transition_id, database_name));";
 
 static const char *const part_names[RB_PARTS] = {"app", "db", "flags", "config"};
 static const char *const step_states[] = {"none", "intent", "done", "failed", "undone"};
@@ -289,15 +289,17 @@ enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const
 }
 
 enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
-                               const char *database, rb_err *err)
+                               const char *database, const char *transition, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", database);
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", database, transition);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, state->db,
                        "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items "
                        "FROM backout b JOIN transition_log t ON t.id = b.transition_id WHERE "
-                       "b.database_name = ? AND NOT b.put_back AND t.outcome IN ('done', "
-                       "'unhealthy', 'interrupted') ORDER BY b.id DESC",
+                       "b.database_name = ?1 AND t.outcome IN ('done', 'unhealthy', 'interrupted') "
+                       "AND (b.put_back_by IS NULL OR b.put_back_by = ?2 OR b.put_back_by NOT IN "
+                       "(SELECT id FROM transition_log WHERE outcome IN ('done', 'unhealthy', "
+                       "'interrupted'))) ORDER BY b.id DESC",
                        params, err));
     rb_backout *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
     size_t i;
@@ -334,8 +336,8 @@ void rb_backouts_free(rb_backout *backouts, size_t count)
     free(backouts);
 }
 
-enum rb_code rb_state_backout_used(rb_state *state, int64_t id, rb_err *err)
+enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *transition, rb_err *err)
 {
-    return change(state, "UPDATE backout SET put_back = 1 WHERE id = ?",
-                  json_pack("[I]", (json_int_t)id), err);
+    return change(state, "UPDATE backout SET put_back_by = ? WHERE id = ?",
+                  json_pack("[s,I]", transition, (json_int_t)id), err);
 }

@@ -39,12 +39,14 @@ typedef struct rb_plan_request {
     bool parts[RB_PARTS];     /* --only */
     bool observe_files;       /* false when going on half-way, where files may be at either end */
     const char *rule;         /* why TO, or NULL */
+    const char *going_on;     /* id of the transition that is gone on with, or NULL */
 } rb_plan_request;
 
 typedef struct rb_plan_database {
     char *name;
     char *url;
     bool create;                    /* the file is missing and this transition makes it */
+    bool committed;                 /* by the transition that is gone on with */
     char *tracking;                 /* resolved */
     const rb_manifest_database *to; /* NULL: the release has none; borrowed */
     rb_migrations *from_set;        /* perhaps NULL */
@@ -85,6 +87,11 @@ bool rb_risk_within(const json_t *lost, const json_t *agreed);
 
 void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
     RB_PRINTF(4, 5);
+
+/* Whether the plan may be carried out: RB_OK; RB_DECIDE with what a person must say (loss: the
+ * digest agreed to, or NULL); RB_FOUND when the rehearsal failed. */
+enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss,
+                             rb_err *err) RB_MUST_USE;
 
 /* plan_database.c */
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,

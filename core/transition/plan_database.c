@@ -387,6 +387,10 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     const rb_manifest_database *any = d->to ? d->to : from;
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     RB_TRY(open_database(&db, d, rq, any->engine, err));
+    if (rq->going_on && !d->create)
+        RB_TRY(rb_db_journal_has(&d->committed, db, rq->going_on, err));
+    if (d->committed)
+        return RB_OK;
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};
     RB_TRY(rb_db_applied(&applied, db, d->from_set ? d->from_set : d->to_set, any->tracking, err));
     const char *tracking;

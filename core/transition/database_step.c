@@ -1,0 +1,188 @@
+#include "transition/database_step.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "environment/checks.h"
+
+struct progress {
+    rb_run *run;
+    const rb_plan_database *database;
+};
+
+static bool proceed(void *context, size_t step)
+{
+    struct progress *p = context;
+    if (p->run->control && p->run->control->cancelled)
+        return false;
+    if (p->run->progress) {
+        const rb_db_step *s = &p->database->steps[step];
+        RB_AUTO(rb_free_str)
+        char *text = rb_format("%s: %s %s (%zu of %zu)", p->database->name, s->up ? "up" : "down",
+                               s->migration->id, step + 1, p->database->step_count);
+        p->run->progress(p->run->context, "database", text);
+    }
+    return true;
+}
+
+/* What the plan says is lost is copied under lock before the first script runs. */
+static enum rb_code back_out(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    if (json_array_size(d->at_risk) == 0)
+        return RB_OK;
+    RB_AUTO(rb_free_str)
+    char *file = rb_format(".rbtool/backups/%s/%s.sqlite", run->plan->id, d->name);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    char sha256[RB_SHA256_HEX];
+    RB_TRY(rb_dir_make(dir, err));
+    RB_TRY(rb_dir_remove(path, err));
+    RB_TRY(rb_db_copy(db, path, sha256, err));
+    return rb_state_backout_add(run->state, run->plan->id, d->name, file, sha256, d->at_risk, err);
+}
+
+/* Of what an earlier transition deleted, that which this one made again. */
+static json_t *made_again(const json_t *items, const rb_db_outcome *outcome)
+{
+    json_t *list = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)items, i, item)
+    {
+        const char *column = rb_json_str(item, "column");
+        const char *table = rb_json_str(item, "table");
+        RB_AUTO(rb_free_str)
+        char *object =
+            column ? rb_format("column %s.%s", table, column) : rb_format("table %s", table);
+        if (json_object_get(outcome->after, object) && !json_object_get(outcome->before, object))
+            json_array_append(list, item);
+    }
+    return list;
+}
+
+static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_backout *backout,
+                                 const json_t *items, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, backout->file);
+    char sha256[RB_SHA256_HEX];
+    RB_TRY(rb_sha256_file(sha256, path, err));
+    if (strcmp(sha256, backout->sha256) != 0)
+        return rb_fail(err, RB_FOUND,
+                       "back-out %s of transition %s has changed on disk: its SHA-256 is %s, the "
+                       "journal says %s; put the file back or move it away",
+                       path, backout->transition, sha256, backout->sha256);
+    RB_AUTO(rb_json_freep) json_t *report = NULL;
+    RB_TRY(rb_db_put_back(&report, db, path, items, err));
+    size_t i;
+    json_t *item;
+    json_array_foreach(report, i, item)
+    {
+        rb_json_set_str(item, "database", backout->database);
+        rb_json_set_str(item, "from", backout->transition);
+        json_array_append(run->put_back, item);
+    }
+    return rb_state_backout_used(run->state, backout->id, run->plan->id, err);
+}
+
+static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
+                             const rb_db_outcome *outcome, rb_err *err)
+{
+    rb_backout *backouts = NULL;
+    size_t count = 0;
+    RB_TRY(rb_state_backouts(&backouts, &count, run->state, d->name, run->plan->id, err));
+    enum rb_code code = RB_OK;
+    for (size_t i = 0; i < count && code == RB_OK; i++) {
+        RB_AUTO(rb_json_freep) json_t *items = made_again(backouts[i].items, outcome);
+        RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, backouts[i].file);
+        if (json_array_size(items) > 0 && rb_file_exists(path))
+            code = put_one_back(run, db, &backouts[i], items, err);
+    }
+    rb_backouts_free(backouts, count);
+    return code;
+}
+
+static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
+                           const rb_db_outcome *outcome, rb_err *err)
+{
+    if (!rb_risk_within(outcome->at_risk, run->agreed)) {
+        RB_AUTO(rb_buf_clear) rb_buf list = {0};
+        rb_json_canonical(&list, outcome->at_risk);
+        return rb_fail(err, RB_DECIDE,
+                       "database %s: under lock more would be lost than was agreed: %s; look at a "
+                       "new plan",
+                       d->name, list.data);
+    }
+    RB_AUTO(rb_json_freep) json_t *wrong = NULL;
+    RB_AUTO(rb_json_freep) json_t *left = NULL;
+    rb_plan_database_judge(&wrong, &left, d, outcome->after);
+    if (json_array_size(wrong) > 0) {
+        RB_AUTO(rb_buf_clear) rb_buf list = {0};
+        size_t i;
+        json_t *item;
+        json_array_foreach(wrong, i, item)
+            rb_buf_printf(&list, "%s%s %s", i ? ", " : "", rb_json_str(item, "object"),
+                          rb_json_str(item, "change"));
+        return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s",
+                       d->name, run->request->to->tag, list.data);
+    }
+    RB_AUTO(rb_json_freep) json_t *failures = json_array();
+    if (d->to)
+        RB_TRY(rb_sql_checks_run(failures, run->request->to, run->request->repo, db, err));
+    if (json_array_size(failures) > 0)
+        return rb_fail(err, RB_FOUND, "database %s: %s", d->name,
+                       rb_json_str(json_array_get(failures, 0), "message"));
+    return RB_OK;
+}
+
+static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
+{
+    const rb_plan_database *d = &run->plan->databases[index];
+    rb_db_outcome *outcome = &run->outcomes[index];
+    const char *from = run->request->from ? run->request->from->tag : NULL;
+    RB_TRY(rb_db_open(&run->dbs[index], d->url, d->create ? RB_DB_CREATE : RB_DB_WRITE, err));
+    rb_db *db = run->dbs[index];
+    if (run->control)
+        atomic_store(&run->control->active, db);
+    RB_TRY(rb_db_begin(db, err));
+    RB_TRY(back_out(run, d, db, err));
+    struct progress progress = {run, d};
+    rb_db_work work = {.steps = d->steps,
+                       .n = d->step_count,
+                       .tracking = d->tracking,
+                       .order = d->to_set,
+                       .expected_risk = d->at_risk,
+                       .proceed = proceed,
+                       .context = &progress};
+    RB_TRY(rb_db_run(outcome, db, &work, err));
+    RB_TRY(put_back(run, d, db, outcome, err));
+    RB_TRY(verify(run, d, db, outcome, err));
+    return rb_db_journal_add(db, run->plan->id, from, run->request->to->tag, outcome, err);
+}
+
+enum rb_code rb_databases_run(rb_run *run, rb_err *err)
+{
+    for (size_t i = 0; i < run->plan->database_count; i++) {
+        if (run->committed[i])
+            continue;
+        enum rb_code code = run_one(run, i, err);
+        if (run->control)
+            atomic_store(&run->control->active, NULL);
+        if (code != RB_OK)
+            return code;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_databases_commit(rb_run *run, rb_err *err)
+{
+    for (size_t i = 0; i < run->plan->database_count; i++) {
+        if (run->committed[i])
+            continue;
+        RB_TRY(rb_db_commit(run->dbs[i], err));
+        run->committed[i] = true;
+        run->past = true;
+    }
+    return RB_OK;
+}

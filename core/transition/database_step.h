@@ -1,0 +1,17 @@
+/*
+ * The database part of a transition: one open transaction a database, verified before any is
+ * committed.
+ */
+#ifndef RB_TRANSITION_DATABASE_STEP_H
+#define RB_TRANSITION_DATABASE_STEP_H
+
+#include "transition/execute.h"
+
+/* Back-outs, scripts, data put back, verification; leaves the transactions open. A database whose
+ * own journal says that this transition was committed is passed over. */
+enum rb_code rb_databases_run(rb_run *run, rb_err *err) RB_MUST_USE;
+
+/* Commits them in order. Sets run->past with the first. */
+enum rb_code rb_databases_commit(rb_run *run, rb_err *err) RB_MUST_USE;
+
+#endif

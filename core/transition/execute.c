@@ -1,0 +1,323 @@
+#include "transition/execute.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+
+void rb_run_clear(rb_run *run)
+{
+    for (size_t i = 0; run->dbs && i < run->plan->database_count; i++) {
+        rb_db_close(run->dbs[i]);
+        rb_db_outcome_clear(&run->outcomes[i]);
+    }
+    free(run->dbs);
+    free(run->outcomes);
+    free(run->committed);
+    json_decref(run->results);
+    json_decref(run->failures);
+    json_decref(run->put_back);
+    run->dbs = NULL;
+    run->outcomes = NULL;
+    run->committed = NULL;
+    run->results = NULL;
+    run->failures = NULL;
+    run->put_back = NULL;
+}
+
+static void prepare(rb_run *run)
+{
+    size_t n = run->plan->database_count;
+    run->dbs = rb_calloc(n, sizeof *run->dbs);
+    run->outcomes = rb_calloc(n, sizeof *run->outcomes);
+    run->committed = rb_calloc(n, sizeof *run->committed);
+    run->results = json_array();
+    run->failures = json_array();
+    run->put_back = json_array();
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Whole milliseconds as a decimal number: the document's only fractions. */
+static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome, double seconds)
+{
+    json_t *item = json_object();
+    rb_json_set_str(item, "id", rb_step_kind_name(kind));
+    rb_json_set_str(item, "kind", rb_step_kind_name(kind));
+    rb_json_set_str(item, "outcome", outcome);
+    json_object_set_new(item, "seconds", json_real((double)(int64_t)(seconds * 1000 + 0.5) / 1000));
+    json_array_append_new(run->results, item);
+}
+
+static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
+{
+    const rb_plan_request *rq = run->request;
+    json_t *doc = json_object();
+    rb_json_set_str(doc, "from", rq->from ? rq->from->tag : NULL);
+    rb_json_set_str(doc, "to", rq->to->tag);
+    rb_json_set_str(doc, "environment", rq->env->name);
+    rb_json_set_str(doc, "transition", run->plan->id);
+    rb_json_set_str(doc, "outcome", outcome);
+    json_object_set(doc, "steps", run->results);
+    json_object_set(doc, "failures", run->failures);
+    json_object_set(doc, "putBack", run->put_back);
+    rb_json_set_str(doc, "error", err ? err->message : NULL);
+    return doc;
+}
+
+enum rb_code rb_run_look(rb_run *run, rb_err *err)
+{
+    for (size_t i = 0; i < run->plan->database_count; i++) {
+        run->committed[i] = run->plan->databases[i].committed;
+        run->past = run->past || run->committed[i];
+    }
+    enum rb_step_state switched;
+    RB_TRY(rb_state_step_get(&switched, run->state, run->plan->id, rb_step_kind_name(RB_DO_SWITCH),
+                             err));
+    if (run->plan->database_count == 0 && switched == RB_STEP_DONE)
+        run->past = true;
+    return RB_OK;
+}
+
+/* The transaction of a run that was cut off is gone: only the database's own row counts. */
+static bool already_done(const rb_run *run, enum rb_step_kind kind, enum rb_step_state state)
+{
+    if (kind == RB_DO_DATABASE || kind == RB_DO_COMMIT) {
+        for (size_t i = 0; i < run->plan->database_count; i++)
+            if (!run->committed[i])
+                return false;
+        return true;
+    }
+    return state == RB_STEP_DONE;
+}
+
+static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
+{
+    const char *name = rb_step_kind_name(kind);
+    enum rb_step_state state;
+    RB_TRY(rb_state_step_get(&state, run->state, run->plan->id, name, err));
+    if (already_done(run, kind, state)) {
+        add_result(run, kind, "done", 0);
+        return RB_OK;
+    }
+    if (run->progress)
+        run->progress(run->context, name, "");
+    RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
+    double began = now();
+    enum rb_code code = rb_step_do(run, kind, err);
+    add_result(run, kind, code == RB_OK ? "done" : "failed", now() - began);
+    if (code != RB_OK)
+        return code;
+    return rb_state_step(run->state, run->plan->id, name, RB_STEP_DONE, err);
+}
+
+static bool ends_unhealthy(const rb_run *run, enum rb_step_kind kind, enum rb_code code)
+{
+    return run->past && code == RB_FOUND && (kind == RB_DO_START || kind == RB_DO_CHECKS);
+}
+
+static void set_live(rb_live *live, const rb_run *run)
+{
+    *live = (rb_live){0};
+    for (int part = 0; part < RB_PARTS; part++)
+        if (run->plan->parts[part]) {
+            live->tag[part] = run->request->to->tag;
+            live->object[part] = (char *)run->request->to->object;
+        }
+}
+
+/* Old releases go from the disk once nothing here needs them. Failing to is no failure. */
+static void prune(const rb_run *run)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    rb_err ignored;
+    if (rb_state_history(&rows, &count, run->state, &ignored) != RB_OK)
+        return;
+    RB_AUTO(rb_strs_clear) rb_strs kept = {0};
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    if (rb_state_live(&live, run->state, &ignored) != RB_OK)
+        count = 0;
+    for (int part = 0; part < RB_PARTS; part++)
+        if (live.tag[part] && !rb_strs_has(&kept, live.tag[part]))
+            rb_strs_add(&kept, live.tag[part]);
+    for (size_t i = 0; i < count; i++) {
+        const char *tag = rows[i]->to;
+        if (!tag || rb_strs_has(&kept, tag))
+            continue;
+        if (kept.n < (size_t)run->request->env->keep) {
+            rb_strs_add(&kept, tag);
+            continue;
+        }
+        RB_AUTO(rb_free_str)
+        char *folder = rb_format("%s/releases/%s", run->request->env->root, tag);
+        (void)!rb_dir_remove(folder, &ignored);
+    }
+    rb_transition_rows_free(rows, count);
+}
+
+static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)
+{
+    rb_live live;
+    set_live(&live, run);
+    const char *outcome = unhealthy ? "unhealthy" : "done";
+    enum rb_code code = rb_state_end(run->state, run->plan->id, outcome,
+                                     unhealthy ? unhealthy->message : NULL, &live, err);
+    if (code != RB_OK) {
+        *out = document(run, "interrupted", err);
+        err->code = RB_HALFWAY;
+        return RB_HALFWAY;
+    }
+    prune(run);
+    *out = document(run, outcome, unhealthy);
+    if (!unhealthy)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND, "%s is live in %s, but %s", run->request->to->tag,
+                   run->request->env->name, unhealthy->message);
+}
+
+static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
+{
+    *out = document(run, "interrupted", err);
+    rb_err_prefix(err,
+                  "the transition to %s stopped half-way; mend the cause and run `rbtool resume`, "
+                  "or go back with `rbtool abort`",
+                  run->request->to->tag);
+    err->code = RB_HALFWAY;
+    return RB_HALFWAY;
+}
+
+static void close_databases(rb_run *run)
+{
+    for (size_t i = 0; i < run->plan->database_count; i++) {
+        rb_db_close(run->dbs[i]);
+        run->dbs[i] = NULL;
+    }
+}
+
+/* Before the point of no return: the inverses, and the environment is where it was. */
+static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
+{
+    close_databases(run);
+    rb_err why = *err;
+    rb_undo undo = {
+        .env = run->request->env,
+        .state = run->state,
+        .transition = run->plan->id,
+        .from = run->request->from ? run->request->from->tag : NULL,
+        .to = run->request->to->tag,
+        .current_before = run->plan->current_before,
+        .staged_before = json_is_true(json_object_get(run->plan->json, "stagedBefore")),
+        .creates = json_object_get(run->plan->json, "creates"),
+    };
+    const char *outcome = why.code == RB_DECIDE ? "refused" : "failed";
+    enum rb_code code = rb_undo_all(&undo, run->plan->json, err);
+    if (code == RB_OK)
+        code = rb_state_end(run->state, run->plan->id, outcome, why.message, NULL, err);
+    if (code != RB_OK) {
+        rb_err_prefix(err, "%s; and putting %s back failed", why.message, run->request->env->name);
+        return interrupted(out, run, err);
+    }
+    *out = document(run, outcome, &why);
+    return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s", why.message,
+                   run->request->env->name, undo.from ? undo.from : "no release");
+}
+
+static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
+{
+    rb_err unhealthy = {0};
+    for (size_t i = 0; i < run->plan->order_count; i++) {
+        enum rb_step_kind kind = run->plan->order[i];
+        enum rb_code code = RB_OK;
+        if (run->control && run->control->cancelled && kind != RB_DO_RECORD)
+            code = rb_fail(err, RB_FOUND, "stopped by a signal");
+        else if (kind != RB_DO_RECORD)
+            code = one_step(run, kind, err);
+        if (code != RB_OK && run->control && run->control->cancelled && !run->past)
+            code = rb_fail(err, RB_FOUND, "stopped by a signal");
+        if (ends_unhealthy(run, kind, code) && !(run->control && run->control->cancelled))
+            unhealthy = *err;
+        else if (code != RB_OK && run->past)
+            return interrupted(out, run, err);
+        else if (code != RB_OK)
+            return put_all_back(out, run, err);
+    }
+    return finish(out, run, unhealthy.message[0] ? &unhealthy : NULL, err);
+}
+
+/* Database files that are not there yet: the inverse removes them. */
+static json_t *creates(const rb_plan *plan)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < plan->database_count; i++)
+        if (plan->databases[i].create)
+            json_array_append_new(list, json_string(plan->databases[i].url + strlen("sqlite:")));
+    return list;
+}
+
+enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
+{
+    const rb_plan_request *rq = run->request;
+    prepare(run);
+    RB_AUTO(rb_free_str) char *staged = rb_format("%s/releases/%s", rq->env->root, rq->to->tag);
+    json_object_set_new(run->plan->json, "stagedBefore", json_boolean(rb_file_exists(staged)));
+    json_object_set_new(run->plan->json, "creates", creates(run->plan));
+    rb_transition_row row = {
+        .id = run->plan->id,
+        .kind = run->plan->kind,
+        .from = rq->from ? rq->from->tag : NULL,
+        .from_object = rq->from ? (char *)rq->from->object : NULL,
+        .to = rq->to->tag,
+        .to_object = (char *)rq->to->object,
+        .plan = run->plan->json,
+    };
+    enum rb_code code = rb_state_begin(run->state, &row, err);
+    if (code != RB_OK) {
+        *out = document(run, "failed", err);
+        return code;
+    }
+    return carry_out(out, run, err);
+}
+
+enum rb_code rb_execute_on(json_t **out, rb_run *run, rb_err *err)
+{
+    prepare(run);
+    enum rb_code code = rb_run_look(run, err);
+    if (code != RB_OK) {
+        *out = document(run, "interrupted", err);
+        err->code = RB_HALFWAY;
+        return RB_HALFWAY;
+    }
+    return carry_out(out, run, err);
+}
+
+static enum rb_step_kind kind_of(const char *name)
+{
+    for (int kind = 0; kind < RB_STEP_KINDS; kind++)
+        if (name && strcmp(name, rb_step_kind_name((enum rb_step_kind)kind)) == 0)
+            return (enum rb_step_kind)kind;
+    return RB_STEP_KINDS;
+}
+
+enum rb_code rb_undo_all(const rb_undo *undo, const json_t *plan, rb_err *err)
+{
+    const json_t *steps = json_object_get(plan, "steps");
+    for (size_t i = json_array_size(steps); i > 0; i--) {
+        const char *name = rb_json_str(json_array_get(steps, i - 1), "id");
+        enum rb_step_state state;
+        if (!name)
+            continue;
+        RB_TRY(rb_state_step_get(&state, undo->state, undo->transition, name, err));
+        if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
+            continue;
+        RB_TRY(rb_step_undo(undo, kind_of(name), err));
+        RB_TRY(rb_state_step(undo->state, undo->transition, name, RB_STEP_UNDONE, err));
+    }
+    return RB_OK;
+}

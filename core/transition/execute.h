@@ -1,0 +1,71 @@
+/*
+ * Carrying a plan out, and going on with one that was interrupted.
+ *
+ * Every step's intent is journaled before it and its result after; each is idempotent, so a run
+ * that was killed at any instant goes on from the journal. The commit of the first database (the
+ * switch of current, where there is no database) is the one point of no return: a failure before
+ * it runs the inverses and ends where it began, after it only forward.
+ */
+#ifndef RB_TRANSITION_EXECUTE_H
+#define RB_TRANSITION_EXECUTE_H
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "transition/plan.h"
+
+typedef struct rb_control { /* shared with a signal handler */
+    volatile sig_atomic_t cancelled;
+    _Atomic(rb_db *) active; /* may be interrupted with rb_db_interrupt() */
+} rb_control;
+
+typedef struct rb_run {
+    const rb_plan *plan;
+    const rb_plan_request *request;
+    rb_state *state;
+    const json_t *agreed; /* what may be lost: items as dataAtRisk */
+    rb_control *control;
+    void (*progress)(void *context, const char *step, const char *text); /* NULL: none */
+    void *context;
+    /* Kept by execute.c and steps.c. */
+    rb_db **dbs; /* open transactions, one a database */
+    rb_db_outcome *outcomes;
+    bool *committed;
+    bool past;        /* the point of no return */
+    json_t *results;  /* steps of the document */
+    json_t *failures; /* of checks */
+    json_t *put_back; /* what back-outs gave back */
+} rb_run;
+
+void rb_run_clear(rb_run *run);
+
+/*
+ * Begins and carries out. *document is what --json prints, set whatever the result:
+ * RB_OK done; RB_FOUND failed and put back, or unhealthy; RB_ERROR a system error, put back;
+ * RB_HALFWAY interrupted; RB_DECIDE more would be lost than was agreed, put back.
+ */
+enum rb_code rb_execute(json_t **document, rb_run *run, rb_err *err) RB_MUST_USE;
+/* The same for one that is already in the journal: plan->id is its id. */
+enum rb_code rb_execute_on(json_t **document, rb_run *run, rb_err *err) RB_MUST_USE;
+
+/* Steps, for execute.c and recover.c. */
+enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err) RB_MUST_USE;
+
+typedef struct rb_undo { /* what an inverse needs: not the releases, which may be gone */
+    const rb_env *env;
+    rb_state *state;
+    const char *transition;
+    const char *from;
+    const char *to;
+    const char *current_before;
+    bool staged_before;    /* releases/TO was there before */
+    const json_t *creates; /* database files that were not */
+} rb_undo;
+enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, rb_err *err) RB_MUST_USE;
+/* The inverses of every step that has an intent, last first. */
+enum rb_code rb_undo_all(const rb_undo *undo, const json_t *plan, rb_err *err) RB_MUST_USE;
+
+/* Whether this transition's commit happened: what a resume must know first. */
+enum rb_code rb_run_look(rb_run *run, rb_err *err) RB_MUST_USE;
+
+#endif

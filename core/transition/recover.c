@@ -1,0 +1,174 @@
+#include "transition/recover.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+void rb_recovery_clear(rb_recovery *recovery)
+{
+    rb_transition_row_free(recovery->row);
+    rb_release_free(recovery->from);
+    rb_release_free(recovery->to);
+    rb_release_free(recovery->mended);
+    *recovery = (rb_recovery){0};
+}
+
+static enum rb_code open_same(rb_release **out, rb_repo *repo, const rb_signers *signers,
+                              const char *tag, const char *object, rb_err *err)
+{
+    rb_problems problems = {0};
+    enum rb_code code = rb_release_open(out, repo, signers, tag, &problems, err);
+    if (code == RB_FOUND && problems.n > 0)
+        code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
+                       problems.items[0].message);
+    rb_problems_clear(&problems);
+    if (code == RB_OK && object && strcmp((*out)->object, object) != 0)
+        code = rb_fail(err, RB_FOUND,
+                       "tag %s has moved since the transition began: its object was %s and is %s; "
+                       "put it back, or go back with `rbtool abort`",
+                       tag, object, (*out)->object);
+    return code;
+}
+
+/* only: the parts that the plan lists. */
+static void read_parts(bool parts[RB_PARTS], const json_t *plan)
+{
+    const json_t *only = json_object_get(plan, "only");
+    size_t i;
+    json_t *item;
+    for (int part = 0; part < RB_PARTS; part++)
+        parts[part] = false;
+    json_array_foreach((json_t *)only, i,
+                       item) for (int part = 0; part < RB_PARTS;
+                                  part++) if (strcmp(json_string_value(item),
+                                                     rb_part_name((enum rb_part)part)) == 0)
+        parts[part] = true;
+}
+
+enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state, rb_repo *repo,
+                              const rb_signers *signers, bool with_releases, rb_err *err)
+{
+    *out = (rb_recovery){0};
+    RB_TRY(rb_state_pending(&out->row, state, err));
+    const rb_transition_row *row = out->row;
+    if (!row || !with_releases)
+        return RB_OK;
+    if (row->from)
+        RB_TRY(open_same(&out->from, repo, signers, row->from, row->from_object, err));
+    RB_TRY(open_same(&out->to, repo, signers, row->to, row->to_object, err));
+    const char *mended = rb_json_str(row->plan, "scriptsFrom");
+    if (mended)
+        RB_TRY(open_same(&out->mended, repo, signers, mended, NULL, err));
+    out->request = (rb_plan_request){
+        .kind = row->kind,
+        .env = env,
+        .state = state,
+        .repo = repo,
+        .signers = signers,
+        .from = out->from,
+        .to = out->to,
+        .mended = out->mended,
+        .going_on = row->id,
+        .rule = rb_json_str(row->plan, "rule"),
+    };
+    read_parts(out->request.parts, row->plan);
+    return RB_OK;
+}
+
+enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err *err)
+{
+    const rb_transition_row *row = recovery->row;
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_TRY(rb_plan_make(&plan, &recovery->request, err));
+    if (plan->worst != RB_OK)
+        return rb_fail(err, plan->worst, "%s", plan->refusal);
+    free(plan->id);
+    plan->id = rb_strdup(row->id);
+    json_decref(plan->json);
+    plan->json = json_incref(row->plan);
+    free(plan->current_before);
+    plan->current_before = rb_strdup(rb_json_str(row->plan, "currentBefore"));
+    *out = plan;
+    plan = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const rb_env *env,
+                                   rb_state *state, rb_err *err)
+{
+    const rb_transition_row *row = recovery->row;
+    const json_t *databases = json_object_get(row->plan, "databases");
+    size_t i;
+    json_t *item;
+    *out = false;
+    json_array_foreach((json_t *)databases, i, item)
+    {
+        const char *url = rb_env_database(env, rb_json_str(item, "name"));
+        if (!url || (strncmp(url, "sqlite:", 7) == 0 && !rb_file_exists(url + 7)))
+            continue;
+        RB_AUTO(rb_db_closep) rb_db *db = NULL;
+        bool has = false;
+        RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
+        RB_TRY(rb_db_journal_has(&has, db, row->id, err));
+        *out = *out || has;
+    }
+    if (json_array_size(databases) > 0)
+        return RB_OK;
+    enum rb_step_state switched;
+    RB_TRY(rb_state_step_get(&switched, state, row->id, rb_step_kind_name(RB_DO_SWITCH), err));
+    *out = switched == RB_STEP_DONE;
+    return RB_OK;
+}
+
+static json_t *document(const rb_transition_row *row, const rb_env *env, const char *outcome,
+                        const char *error)
+{
+    json_t *doc = json_object();
+    rb_json_set_str(doc, "from", row->from);
+    rb_json_set_str(doc, "to", row->to);
+    rb_json_set_str(doc, "environment", env->name);
+    rb_json_set_str(doc, "transition", row->id);
+    rb_json_set_str(doc, "outcome", outcome);
+    json_object_set_new(doc, "steps", json_array());
+    rb_json_set_str(doc, "error", error);
+    return doc;
+}
+
+enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const rb_env *env,
+                               rb_state *state, rb_err *err)
+{
+    const rb_transition_row *row = recovery->row;
+    rb_undo undo = {
+        .env = env,
+        .state = state,
+        .transition = row->id,
+        .from = row->from,
+        .to = row->to,
+        .current_before = rb_json_str(row->plan, "currentBefore"),
+        .staged_before = json_is_true(json_object_get(row->plan, "stagedBefore")),
+        .creates = json_object_get(row->plan, "creates"),
+    };
+    enum rb_code code = rb_undo_all(&undo, row->plan, err);
+    if (code == RB_OK)
+        code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
+    *out = document(row, env, code == RB_OK ? "aborted" : "interrupted",
+                    code == RB_OK ? NULL : err->message);
+    if (code != RB_OK)
+        err->code = RB_HALFWAY;
+    return code == RB_OK ? RB_OK : RB_HALFWAY;
+}
+
+enum rb_code rb_recovery_leave(const rb_recovery *recovery, rb_state *state, rb_err *err)
+{
+    const rb_transition_row *row = recovery->row;
+    bool parts[RB_PARTS];
+    read_parts(parts, row->plan);
+    rb_live live = {0};
+    for (int part = 0; part < RB_PARTS; part++)
+        if (parts[part]) {
+            live.tag[part] = row->to;
+            live.object[part] = row->to_object;
+        }
+    return rb_state_end(state, row->id, "interrupted", NULL, &live, err);
+}
