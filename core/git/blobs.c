@@ -9,7 +9,7 @@
 
 #include <git2/sys/odb_backend.h>
 
-#define HELD_LIMIT ((size_t)8 << 20) /* bytes read and not yet passed on */
+#define HELD_LIMIT ((size_t)4 << 20) /* bytes read and not yet passed on */
 #define RING 256                     /* blobs read and not yet passed on */
 #define BACKENDS 64
 #define THREADS 64
