@@ -67,7 +67,8 @@ static char **build_environment(const char *const *extra)
 __attribute__((noreturn)) static void child(const rb_process *process, char **env, int in[2],
                                             int out[2], int err[2], int report)
 {
-    setpgid(0, 0);
+    if (!process->terminal)
+        setpgid(0, 0);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -114,7 +115,8 @@ static enum rb_code start(struct running *run, const rb_process *process, rb_err
         errno = why;
         return rb_fail_errno(err, RB_ERROR, "cannot run %s", process->argv[0]);
     }
-    setpgid(pid, pid);
+    if (!process->terminal)
+        setpgid(pid, pid);
     *run = (struct running){.pid = pid, .in = in[1], .out = out[0], .err = errors[0]};
     return RB_OK;
 }
@@ -180,7 +182,7 @@ static void converse(struct running *run, const rb_process *process, rb_process_
             ended = true;
         if (!ended && end && now_ms() >= end) {
             result->timed_out = true;
-            kill(-run->pid, SIGKILL);
+            kill(process->terminal ? run->pid : -run->pid, SIGKILL);
             waitpid(run->pid, wait_status, 0);
             ended = true;
         }

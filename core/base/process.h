@@ -21,6 +21,8 @@ typedef struct rb_process {
     size_t input_len;
     int timeout;         /* seconds; 0: none */
     size_t output_limit; /* bytes kept of each of out and err; 0: 1 MiB */
+    bool terminal;       /* it may ask on the terminal: it stays in our process group, and only it
+                            is killed at the time limit */
 } rb_process;
 
 typedef struct rb_process_result {

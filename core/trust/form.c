@@ -5,8 +5,9 @@
 
 #include "trust/wire.h"
 
-#define TIME_LIMIT 253402300799 /* 9999-12-31T23:59:59Z; git writes no later time for ssh-keygen   \
-                                 */
+#define TIME_LIMIT                                                                                 \
+    253402300799 /* 9999-12-31T23:59:59Z; git writes no later time for ssh-keygen                  \
+                  */
 #define MANIFEST_END "-----END RELEASE MANIFEST-----"
 
 static const struct {

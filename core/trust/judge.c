@@ -215,10 +215,10 @@ static enum rb_code refuse_unknown(const rb_signers *signers, const question *q,
                                    const char *fingerprint, rb_problems *problems)
 {
     RB_AUTO(rb_free_str)
-    char *hint =
-        signers->skipped ? rb_format("; %zu lines there cannot be read, the first is line %zu",
-                                     signers->skipped, signers->first_skipped)
-                         : rb_strdup("");
+    char *hint = signers->skipped
+                     ? rb_format("; %zu lines there cannot be read, the first is line %zu",
+                                 signers->skipped, signers->first_skipped)
+                     : rb_strdup("");
     const char *kind = q->key->certificate ? "certificate" : "key";
     bool unfit = find_fit(signers, q, FIT_CERTIFICATE) != NULL;
     rb_problems_add(problems, "signer", "signature", "a key in the allowed signers", fingerprint,

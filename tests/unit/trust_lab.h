@@ -48,7 +48,7 @@ static int sh(const char *fmt, ...)
         }                                                                                          \
     } while (0)
 
-static void put(const char *path, const void *data, size_t len)
+__attribute__((unused)) static void put(const char *path, const void *data, size_t len)
 {
     rb_err err;
     if (rb_file_write(path, data, len, 0600, &err) != RB_OK)
@@ -60,7 +60,7 @@ static void put_text(const char *path, const char *text)
     put(path, text, strlen(text));
 }
 
-static rb_buf get(const char *path)
+__attribute__((unused)) static rb_buf get(const char *path)
 {
     rb_err err;
     rb_buf out = {0};
@@ -110,14 +110,15 @@ static int lab_close(void **state)
 }
 
 /* KIND as ssh-keygen's -t, with -b where bits are not 0; the private key is in NAME. */
-static void make_key(const char *name, const char *kind, int bits)
+__attribute__((unused)) static void make_key(const char *name, const char *kind, int bits)
 {
     RB_AUTO(rb_free_str) char *size = bits ? rb_format("-b %d", bits) : rb_strdup("");
     sh_ok("ssh-keygen -q -t %s %s -N '' -C '%s comment' -f %s", kind, size, name, name);
 }
 
 /* Writes a line of the signers file; options may be "". */
-static void allow(const char *principals, const char *options, const char *key)
+__attribute__((unused)) static void allow(const char *principals, const char *options,
+                                          const char *key)
 {
     sh_ok("printf '%%s %%s ' '%s' '%s' >>signers; cat %s.pub >>signers", principals, options, key);
 }
@@ -186,7 +187,7 @@ static bool git_accepts(const char *name)
 }
 
 /* Both judge alike; with expected "" that is acceptance, else our problem's code. */
-static void expect(const char *name, const char *expected)
+__attribute__((unused)) static void expect(const char *name, const char *expected)
 {
     RB_AUTO(lab_verdict_clear) lab_verdict v = judge(name);
     const char *found = v.code ? v.code : "";
@@ -199,7 +200,7 @@ static void expect(const char *name, const char *expected)
 }
 
 /* The same where we are stricter than git on purpose. */
-static void expect_stricter(const char *name, const char *expected)
+__attribute__((unused)) static void expect_stricter(const char *name, const char *expected)
 {
     RB_AUTO(lab_verdict_clear) lab_verdict v = judge(name);
     assert_non_null(v.code);
@@ -209,13 +210,13 @@ static void expect_stricter(const char *name, const char *expected)
 }
 
 /* Stores raw bytes as a tag object under that name; not even git's parser is asked. */
-static void put_tag(const char *name, const rb_buf *raw)
+__attribute__((unused)) static void put_tag(const char *name, const rb_buf *raw)
 {
     put("raw", raw->data ? raw->data : "", raw->len);
     sh_ok("git -C repo hash-object -t tag -w --literally ../raw >repo/.git/refs/tags/%s", name);
 }
 
-static rb_buf get_tag(const char *name)
+__attribute__((unused)) static rb_buf get_tag(const char *name)
 {
     sh_ok("git -C repo cat-file tag refs/tags/%s >raw", name);
     return get("raw");

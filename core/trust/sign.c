@@ -1,0 +1,315 @@
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/process.h"
+#include "trust/agent.h"
+#include "trust/sshsig.h"
+#include "trust/trust.h"
+
+#define KEYGEN "ssh-keygen"
+#define PROGRAM_TIMEOUT 300 /* seconds: a person may have to type a passphrase */
+#define ADVICE                                                                                     \
+    "run `git config gpg.format ssh` and `git config user.signingKey ~/.ssh/id_ed25519.pub`, or "  \
+    "give --key FILE"
+
+typedef struct signing_key {
+    char *path;    /* NULL for a literal key */
+    char *literal; /* "ssh-... AAAA", or NULL */
+    rb_key *key;   /* NULL when the file does not show its public part */
+    bool plain;    /* key can sign by itself */
+} signing_key;
+
+static void signing_key_clear(signing_key *k)
+{
+    free(k->path);
+    free(k->literal);
+    rb_key_free(k->key);
+}
+
+static void set_key(signing_key *k, rb_key **key)
+{
+    rb_key_free(k->key);
+    k->key = *key;
+    *key = NULL;
+}
+
+static const char *literal_of(const char *value)
+{
+    if (strncmp(value, "key::", 5) == 0)
+        return value + 5;
+    return strncmp(value, "ssh-", 4) == 0 && strchr(value, ' ') ? value : NULL;
+}
+
+static char *expand_home(const char *path)
+{
+    if (strncmp(path, "~/", 2) != 0)
+        return rb_strdup(path);
+    const struct passwd *entry = getpwuid(geteuid());
+    const char *home = getenv("HOME") ? getenv("HOME") : entry ? entry->pw_dir : "~";
+    return rb_format("%s%s", home, path + 1);
+}
+
+/* The first line of what gpg.ssh.defaultKeyCommand prints; words end at white space. */
+static enum rb_code run_key_command(char **out, const char *command, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    for (const char *p = command; *(p += strspn(p, " \t")); p += strcspn(p, " \t"))
+        rb_strs_take(&words, rb_strndup(p, strcspn(p, " \t")));
+    if (words.n == 0)
+        return RB_OK;
+    const char **argv = rb_calloc(words.n + 1, sizeof *argv);
+    for (size_t i = 0; i < words.n; i++)
+        argv[i] = words.items[i];
+    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+    enum rb_code code = rb_process_run(
+        &result, &(rb_process){.argv = argv, .timeout = PROGRAM_TIMEOUT, .terminal = true}, err);
+    free(argv);
+    if (code != RB_OK)
+        return rb_err_prefix(err, "git config gpg.ssh.defaultKeyCommand");
+    const char *text = rb_buf_str(&result.out);
+    if (result.status == 0 && literal_of(text))
+        *out = rb_strndup(text, strcspn(text, "\r\n"));
+    return RB_OK;
+}
+
+/* git's own setting; NULL when no key is set at all. */
+static enum rb_code configured_key(char **out, rb_repo *repo, rb_err *err)
+{
+    const char *format = NULL;
+    const char *value = NULL;
+    const char *command = NULL;
+    RB_TRY(rb_repo_setting(&format, repo, "gpg.format", err));
+    RB_TRY(rb_repo_setting(&value, repo, "user.signingkey", err));
+    RB_TRY(rb_repo_setting(&command, repo, "gpg.ssh.defaultkeycommand", err));
+    if (format && strcmp(format, "ssh") != 0)
+        return rb_fail(err, RB_ERROR,
+                       "git config gpg.format is \"%s\", but releases are signed with SSH keys: %s",
+                       format, ADVICE);
+    if (value && *value && literal_of(value))
+        *out = rb_strdup(value);
+    else if (value && *value)
+        RB_TRY(rb_repo_setting_path(out, repo, "user.signingkey", err));
+    else if (command)
+        RB_TRY(run_key_command(out, command, err));
+    if (!*out)
+        return rb_fail(err, RB_ERROR, "no key to sign with: %s", ADVICE);
+    if (!format && !literal_of(*out) && access(*out, F_OK) != 0)
+        return rb_fail(err, RB_ERROR,
+                       "git config user.signingKey is \"%s\", which is no SSH key file: %s", value,
+                       ADVICE);
+    return RB_OK;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+    return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* The private file beside a public one, as ssh-keygen looks for it. */
+static char *private_path(const char *path)
+{
+    size_t len = strlen(path);
+    if (ends_with(path, "-cert.pub"))
+        return rb_strndup(path, len - strlen("-cert.pub"));
+    return ends_with(path, ".pub") ? rb_strndup(path, len - strlen(".pub")) : NULL;
+}
+
+static enum rb_code read_public(rb_key **out, const rb_buf *text, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str)
+    char *line = rb_strndup(rb_buf_str(text), strcspn(rb_buf_str(text), "\r\n"));
+    const char *p = line;
+    if (rb_key_parse_line(out, &p, err) == RB_OK)
+        return RB_OK;
+    rb_err_prefix(err, "%s is no SSH key file", path);
+    return err->code = RB_ERROR;
+}
+
+/* Puts the private part to a public key when its file is there, readable and unencrypted. */
+static enum rb_code complete(signing_key *k, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = private_path(k->path);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_key_freep) rb_key *full = NULL;
+    enum rb_private_state state;
+    rb_err ignored;
+    if (!path || rb_file_read(&text, path, RB_KEY_FILE_LIMIT, &ignored) != RB_OK)
+        return RB_OK;
+    RB_TRY(rb_key_private(&full, &state, rb_buf_str(&text), text.len, path, err));
+    explicit_bzero(text.data, text.len);
+    if (!full || state != RB_PRIVATE_PLAIN)
+        return RB_OK;
+    if (!rb_key_equal(full, k->key))
+        return rb_fail(err, RB_ERROR, "the private key %s does not belong to %s", path, k->path);
+    full->certificate = k->key->certificate;
+    k->key->certificate = NULL;
+    set_key(k, &full);
+    k->plain = true;
+    return RB_OK;
+}
+
+/* Of an encrypted file that does not show it: from the .pub beside it, if there is one. */
+static void find_public(signing_key *k)
+{
+    rb_err ignored;
+    RB_AUTO(rb_free_str) char *path = rb_format("%s.pub", k->path);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (rb_file_read(&text, path, RB_KEY_FILE_LIMIT, &ignored) == RB_OK &&
+        read_public(&k->key, &text, path, &ignored) != RB_OK)
+        k->key = NULL;
+}
+
+static enum rb_code load_file(signing_key *k, rb_err *err)
+{
+    enum rb_private_state state;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (rb_file_read(&text, k->path, RB_KEY_FILE_LIMIT, err) != RB_OK)
+        return rb_err_prefix(err, "cannot sign");
+    RB_TRY(rb_key_private(&k->key, &state, rb_buf_str(&text), text.len, k->path, err));
+    if (state == RB_PRIVATE_NONE) {
+        RB_TRY(read_public(&k->key, &text, k->path, err));
+        return complete(k, err);
+    }
+    if (text.data)
+        explicit_bzero(text.data, text.len);
+    k->plain = state == RB_PRIVATE_PLAIN;
+    if (!k->key)
+        find_public(k);
+    return RB_OK;
+}
+
+static enum rb_code load_key(signing_key *k, rb_repo *repo, const char *key, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *chosen = NULL;
+    if (!key)
+        RB_TRY(configured_key(&chosen, repo, err));
+    const char *value = key ? key : chosen;
+    const char *literal = literal_of(value);
+    if (!literal) {
+        k->path = expand_home(value);
+        return load_file(k, err);
+    }
+    k->literal = rb_strndup(literal, strcspn(literal, "\r\n"));
+    const char *p = k->literal;
+    if (rb_key_parse_line(&k->key, &p, err) == RB_OK)
+        return RB_OK;
+    rb_err_prefix(err, "the signing key \"%.60s\"", value);
+    return err->code = RB_ERROR;
+}
+
+static void remove_folder(char **dir)
+{
+    rb_err ignored;
+    if (*dir && rb_dir_remove(*dir, &ignored) != RB_OK)
+        errno = 0; /* a folder that stays in /tmp changes nothing about the signature */
+    free(*dir);
+}
+
+static enum rb_code make_folder(char **out, rb_err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *dir = rb_format("%s/rbtool-sign.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(dir)) {
+        rb_fail_errno(err, RB_ERROR, "cannot make a folder to sign in, %s", dir);
+        free(dir);
+        return RB_ERROR;
+    }
+    *out = dir;
+    return RB_OK;
+}
+
+/* Runs PROGRAM -Y sign on files, the way git does: programs such as 1Password's know only that. */
+static enum rb_code run_program(rb_buf *out, const char *program, const signing_key *k,
+                                const char *namespace_, const void *data, size_t len, rb_err *err)
+{
+    RB_AUTO(remove_folder) char *dir = NULL;
+    RB_TRY(make_folder(&dir, err));
+    RB_AUTO(rb_free_str) char *payload = rb_path_join(dir, "payload");
+    RB_AUTO(rb_free_str) char *result_path = rb_path_join(dir, "payload.sig");
+    RB_AUTO(rb_free_str) char *key = k->path ? rb_strdup(k->path) : rb_path_join(dir, "key.pub");
+    RB_TRY(rb_file_write(payload, data, len, 0600, err));
+    if (k->literal)
+        RB_TRY(rb_file_write(key, k->literal, strlen(k->literal), 0600, err));
+    const char *argv[] = {program, "-Y", "sign", "-n", namespace_, "-f", key, payload, NULL};
+    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+    RB_TRY(rb_process_run(
+        &result, &(rb_process){.argv = argv, .timeout = PROGRAM_TIMEOUT, .terminal = true}, err));
+    if (result.status != 0) {
+        const char *said = rb_buf_str(&result.err);
+        RB_AUTO(rb_buf_clear) rb_buf shown = {0};
+        rb_buf_add_safe(&shown, said, strcspn(said, "\r\n"));
+        return rb_fail(err, RB_ERROR,
+                       "cannot sign with %s: `%s -Y sign` ended with status %d: %s (an encrypted "
+                       "key can be given to ssh-agent with ssh-add)",
+                       key, program, result.status, rb_buf_str(&shown));
+    }
+    return rb_file_read(out, result_path, RB_SSHSIG_LIMIT, err);
+}
+
+/* What was made must be what any verifier will see: a good signature by this key. */
+static enum rb_code check_made(const rb_buf *made, const signing_key *k, const char *namespace_,
+                               const void *data, size_t len, rb_err *err)
+{
+    RB_AUTO(rb_sshsig_clear) rb_sshsig sig = {0};
+    RB_AUTO(rb_key_freep) rb_key *key = NULL;
+    enum rb_code code = rb_sshsig_parse(&sig, made->data, made->len, err);
+    if (code == RB_OK)
+        code = rb_key_parse(&key, sig.key.p, sig.key.left, err);
+    if (code == RB_OK &&
+        (!rb_wire_is(&sig.namespace_, namespace_) || (k->key && !rb_key_equal(key, k->key))))
+        code = rb_fail(err, RB_FOUND, "it is by another key or for another namespace");
+    if (code == RB_OK)
+        code = rb_sshsig_verify(&sig, key, data, len, err);
+    if (code == RB_OK)
+        return RB_OK;
+    rb_err_prefix(err, "the signature made with %s is no good", k->path ? k->path : k->literal);
+    return err->code = RB_ERROR;
+}
+
+/* Natively, then by the agent; *done is false when neither can. */
+static enum rb_code sign_here(rb_buf *out, bool *done, const signing_key *k, bool agent,
+                              const char *namespace_, const void *data, size_t len, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf message = {0};
+    RB_AUTO(rb_buf_clear) rb_buf signature = {0};
+    rb_wire ns = rb_wire_of(namespace_, strlen(namespace_));
+    rb_sshsig_message(&message, &ns, "sha512", data, len);
+    *done = k->plain;
+    if (k->plain)
+        RB_TRY(rb_key_sign(&signature, k->key, message.data, message.len, err));
+    else if (agent && k->key)
+        RB_TRY(rb_agent_sign(&signature, done, k->key, message.data, message.len, err));
+    if (*done)
+        rb_sshsig_armour(out, k->key, namespace_, &signature);
+    return RB_OK;
+}
+
+enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const char *namespace_,
+                           const void *data, size_t len, rb_err *err)
+{
+    RB_AUTO(signing_key_clear) signing_key k = {0};
+    RB_AUTO(rb_buf_clear) rb_buf made = {0};
+    const char *program = NULL;
+    bool done = false;
+    RB_TRY(load_key(&k, repo, key, err));
+    RB_TRY(rb_repo_setting(&program, repo, "gpg.ssh.program", err));
+    if (program && strcmp(program, KEYGEN) == 0)
+        program = NULL;
+    RB_TRY(sign_here(&made, &done, &k, program == NULL, namespace_, data, len, err));
+    if (!done && !program && k.literal)
+        return rb_fail(err, RB_ERROR,
+                       "the signing key \"%.60s\" is a public key and no ssh-agent holds it: "
+                       "`ssh-add FILE` adds it",
+                       k.literal);
+    if (!done)
+        RB_TRY(run_program(&made, program ? program : KEYGEN, &k, namespace_, data, len, err));
+    RB_TRY(check_made(&made, &k, namespace_, data, len, err));
+    rb_buf_add(out, made.data, made.len);
+    return RB_OK;
+}
