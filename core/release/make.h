@@ -15,21 +15,29 @@ typedef struct rb_make {
     const char *message;     /* NULL: none */
     const char *key;         /* NULL: user.signingKey */
     const char *previous;    /* tag; NULL: found by ancestry */
-    const rb_strs *accept;   /* rules (RB001, RB002, RB003, ...) whose findings do not refuse */
+    const rb_strs *accept;   /* rules (RB001, RB002, RB003, ...) whose findings do not refuse;
+                                NULL: none */
+    /* Told before each long part ("hashing artifact app"); NULL: no one is. */
+    void (*progress)(void *context, const char *what);
+    void *context;
 } rb_make;
 
 typedef struct rb_made {
     rb_manifest *manifest;
-    rb_findings findings; /* of lint and proof (RB002, RB003), accepted or not */
+    rb_findings findings; /* of lint and proof (RB001, RB002, RB003), accepted or not */
     rb_buf payload;       /* the tag object's bytes, unsigned */
 } rb_made;
 
-/* Everything but signing. RB_FOUND with findings when a rule that is not accepted refuses. */
+/* Everything but signing. RB_FOUND with findings when a rule that is not accepted refuses: the
+ * manifest and the payload are there then too. */
 enum rb_code rb_make_prepare(rb_made *out, rb_repo *repo, const rb_signers *signers,
                              const rb_make *make, rb_err *err) RB_MUST_USE;
-/* Signs, verifies what was signed as any reader would, and creates the tag. */
+/* Signs, verifies what was signed as any reader would, and creates the tag. The first release
+ * pins the app's name in git config rbtool.app. */
 enum rb_code rb_make_finish(rb_oid *tag, rb_repo *repo, const rb_signers *signers,
                             const rb_make *make, const rb_made *made, rb_err *err) RB_MUST_USE;
 void rb_made_clear(rb_made *made);
+
+bool rb_make_accepts(const rb_make *make, const char *rule);
 
 #endif

@@ -19,12 +19,16 @@ typedef struct rb_release {
 } rb_release;
 
 /*
- * Signature, name, manifest, and that the manifest speaks of this tag's commit and of the app
- * pinned for this repository (git config rbtool.app, else the first release's name). RB_FOUND
- * with problems when anything is wrong; when err is what you print, it names the first problem.
+ * Signature, name, manifest, and that the manifest speaks of this tag's commit, of the version in
+ * the tag's name, and of the app pinned for this repository (git config rbtool.app; where it is
+ * not set, rb_chain_load() compares with the first release). RB_FOUND with problems when anything
+ * is wrong; when err is what you print, it names the first problem.
  */
 enum rb_code rb_release_open(rb_release **out, rb_repo *repo, const rb_signers *signers,
                              const char *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
+/* The same of a tag that was read already. */
+enum rb_code rb_release_open_tag(rb_release **out, rb_repo *repo, const rb_signers *signers,
+                                 const rb_tag *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
 void rb_release_free(rb_release *release);
 RB_DEFINE_AUTO(rb_release, rb_release_free)
 
@@ -37,6 +41,14 @@ enum {                        /* how verify looks */
  * problems when something differs. */
 enum rb_code rb_release_verify(rb_problems *problems, const rb_release *release, rb_repo *repo,
                                unsigned how, rb_err *err) RB_MUST_USE;
+
+/* For many releases: what one hashed is not read again for the next. */
+typedef struct rb_verifier rb_verifier;
+rb_verifier *rb_verifier_new(rb_repo *repo, unsigned how);
+enum rb_code rb_verifier_check(rb_problems *problems, rb_verifier *verifier,
+                               const rb_release *release, rb_err *err) RB_MUST_USE;
+void rb_verifier_free(rb_verifier *verifier);
+RB_DEFINE_AUTO(rb_verifier, rb_verifier_free)
 
 /* The release's migrations, read from its tree and checked against the manifest's hashes. */
 enum rb_code rb_release_migrations(rb_migrations **out, const rb_release *release, rb_repo *repo,

@@ -1,0 +1,109 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "release/chain.h"
+#include "ui.h"
+
+struct options {
+    bool unused;
+};
+
+static const rb_opt opts[] = {RB_OPTION_JSON, {.kind = RB_OPT_END}};
+
+static char *date_of(const rb_release *release, const char *format)
+{
+    time_t when = (time_t)rb_verified_time(release->verified);
+    struct tm tm;
+    char text[64];
+    if (!gmtime_r(&when, &tm) || strftime(text, sizeof text, format, &tm) == 0)
+        return rb_strdup("");
+    return rb_strdup(text);
+}
+
+/* Verdicts are the ledger's to give; what does not verify has none. */
+static json_t *to_json(const rb_chain_item *item)
+{
+    const rb_release *release = item->release;
+    RB_AUTO(rb_free_str) char *tag = rb_safe(item->tag);
+    RB_AUTO(rb_free_str)
+    char *date = release ? date_of(release, "%Y-%m-%dT%H:%M:%SZ") : NULL;
+    json_t *object = json_object();
+    rb_json_set_str(object, "tag", tag);
+    rb_json_set_str(object, "object", *item->object ? item->object : NULL);
+    rb_json_set_str(object, "version", release ? release->manifest->app_version : NULL);
+    rb_json_set_str(object, "date", date);
+    rb_json_set_str(object, "signer", release ? rb_verified_principal(release->verified) : NULL);
+    rb_json_set_str(object, "verdict", NULL);
+    rb_json_set_str(object, "class", release ? release->manifest->class_ : NULL);
+    json_object_set_new(object, "ok", json_boolean(release && !rb_problems_any(&item->problems)));
+    return object;
+}
+
+static void add_row(rb_strs *cells, const rb_chain_item *item)
+{
+    const rb_release *release = item->release;
+    rb_strs_add(cells, item->tag);
+    if (!release) {
+        rb_strs_add(cells, "-");
+        rb_strs_add(cells, "-");
+        rb_strs_add(cells, "-");
+        rb_strs_take(cells, rb_format("BAD (%s)", item->problems.items[0].code));
+        rb_strs_add(cells, "-");
+        return;
+    }
+    rb_strs_add(cells, release->manifest->app_version);
+    rb_strs_take(cells, date_of(release, "%Y-%m-%d %H:%M"));
+    rb_strs_add(cells, rb_verified_principal(release->verified));
+    const char *code = NULL;
+    for (size_t i = 0; i < item->problems.n && !code; i++)
+        code = item->problems.items[i].warning ? NULL : item->problems.items[i].code;
+    rb_strs_take(cells, code ? rb_format("BAD (%s)", code) : rb_strdup("-"));
+    rb_strs_add(cells, release->manifest->class_);
+}
+
+static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)options;
+    (void)argc;
+    (void)argv;
+    rb_repo *repo;
+    const rb_signers *signers;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    RB_TRY(rb_chain_load(&chain, repo, signers, NULL, err));
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *document = json_object();
+        json_t *releases = json_array();
+        for (size_t i = 0; i < chain->n; i++)
+            json_array_append_new(releases, to_json(&chain->items[i]));
+        json_object_set_new(document, "releases", releases);
+        rb_ui_json(cli, document);
+        return RB_OK;
+    }
+    if (chain->n == 0) {
+        rb_ui_note(cli, "there is no release here yet; `rbtool release TAG` makes one");
+        return RB_OK;
+    }
+    static const char *const heads[] = {"TAG", "VERSION", "DATE", "SIGNER", "VERDICT", "CLASS"};
+    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    for (size_t i = 0; i < chain->n; i++)
+        add_row(&cells, &chain->items[i]);
+    rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
+    return RB_OK;
+}
+
+const rb_command rb_cmd_list = {
+    .name = "list",
+    .args = "",
+    .summary = "list releases, newest first",
+    .details = "A release whose signature, manifest or chain is not in order is shown as BAD;\n"
+               "`rbtool verify TAG` says why, and compares with the repository too.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 0,
+    .max_args = 0,
+    .run = run_list,
+};

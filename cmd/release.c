@@ -1,0 +1,188 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "release/make.h"
+#include "ui.h"
+
+struct options {
+    bool dry_run;
+    const char *message;
+    const char *key;
+    const char *previous;
+    rb_strs accept;
+};
+
+static const rb_opt opts[] = {
+    {RB_OPT_FLAG, "dry-run", 'n', NULL, "print the manifest, create nothing",
+     offsetof(struct options, dry_run)},
+    {RB_OPT_TEXT, "message", 'm', "TEXT", "words of your own in the tag's message",
+     offsetof(struct options, message)},
+    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
+     offsetof(struct options, key)},
+    {RB_OPT_TEXT, "previous", 0, "TAG", "the release that this one follows",
+     offsetof(struct options, previous)},
+    {RB_OPT_LIST, "accept", 0, "RULE", "release although this rule (RB002) found something",
+     offsetof(struct options, accept)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+static void clear(void *options)
+{
+    struct options *o = options;
+    rb_strs_clear(&o->accept);
+}
+
+static const char *const rules[] = {"RB001", "RB002", "RB003", "RB004", "RB005",
+                                    "RB006", "RB007", "RB008", "RB009", "RB010"};
+
+static enum rb_code check_rules(const rb_strs *accept, rb_err *err)
+{
+    for (size_t i = 0; i < accept->n; i++) {
+        bool known = false;
+        for (size_t j = 0; j < sizeof rules / sizeof *rules; j++)
+            known = known || strcmp(rules[j], accept->items[i]) == 0;
+        if (!known)
+            return rb_fail(err, RB_ERROR,
+                           "--accept %s: there is no such rule, they are RB001 to "
+                           "RB010",
+                           accept->items[i]);
+    }
+    return RB_OK;
+}
+
+static void tell(void *context, const char *what)
+{
+    rb_ui_progress(context, "%s", what);
+}
+
+static void print_findings(const rb_cli *cli, const rb_make *make, const rb_findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++) {
+        const rb_finding *f = &findings->items[i];
+        RB_AUTO(rb_free_str)
+        char *next = rb_make_accepts(make, f->rule) ? rb_strdup("accepted")
+                                                    : rb_format("mend it, or --accept %s", f->rule);
+        rb_ui_note(cli, "%s:%zu: %s migration %s: %s (%s)", f->file, f->line, f->rule, f->migration,
+                   f->message, next);
+    }
+}
+
+static json_t *findings_json(const rb_make *make, const rb_findings *findings)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < findings->n; i++) {
+        const rb_finding *f = &findings->items[i];
+        json_t *object = json_object();
+        const char *const names[] = {"rule", "migration", "file", "message"};
+        const char *const texts[] = {f->rule, f->migration, f->file, f->message};
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
+            RB_AUTO(rb_free_str) char *safe = rb_safe(texts[j] ? texts[j] : "");
+            rb_json_set_str(object, names[j], safe);
+        }
+        json_object_set_new(object, "line", json_integer((json_int_t)f->line));
+        json_object_set_new(object, "accepted", json_boolean(rb_make_accepts(make, f->rule)));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+/* A refusal's document has the findings beside the error. */
+static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const rb_err *err)
+{
+    print_findings(cli, make, &made->findings);
+    if (!cli->json)
+        return;
+    RB_AUTO(rb_json_freep) json_t *document = json_object();
+    json_t *error = json_object();
+    RB_AUTO(rb_free_str) char *message = rb_safe(err->message);
+    json_object_set_new(error, "code", json_integer(err->code));
+    rb_json_set_str(error, "message", message);
+    json_object_set_new(document, "error", error);
+    json_object_set_new(document, "findings", findings_json(make, &made->findings));
+    rb_ui_json(cli, document);
+}
+
+static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, const char *object)
+{
+    RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(made->manifest);
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *document = json_object();
+        rb_json_set_str(document, "tag", make->tag);
+        rb_json_set_str(document, "object", object);
+        json_object_set(document, "manifest", manifest);
+        json_object_set_new(document, "findings", findings_json(make, &made->findings));
+        rb_ui_json(cli, document);
+    } else if (!object) {
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        rb_json_pretty(&text, manifest);
+        fwrite(text.data, 1, text.len, stdout);
+    } else {
+        rb_ui_line("%s  %s  %s, %s", make->tag, object, made->manifest->class_,
+                   made->manifest->previous ? made->manifest->previous->tag : "the first release");
+        rb_ui_note(cli, "push it with: git push origin %s", make->tag);
+    }
+}
+
+static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
+                           const struct options *o, const rb_make *make, const rb_made *made,
+                           rb_err *err)
+{
+    char hex[RB_OID_HEX] = "";
+    if (!o->dry_run) {
+        rb_oid object;
+        rb_ui_progress(cli, "signing %s", make->tag);
+        RB_TRY(rb_make_finish(&object, repo, signers, make, made, err));
+        rb_oid_hex(&object, hex);
+    }
+    rb_ui_progress_end(cli);
+    print_findings(cli, make, &made->findings);
+    print_made(cli, make, made, o->dry_run ? NULL : hex);
+    return RB_OK;
+}
+
+static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    struct options *o = options;
+    rb_repo *repo;
+    const rb_signers *signers;
+    const rb_config *settings = NULL;
+    RB_TRY(check_rules(&o->accept, err));
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_cli_signers(&signers, cli, err));
+    if (cli->config)
+        RB_TRY(rb_cli_settings(&settings, cli, err));
+    const rb_make make = {.tag = argv[0],
+                          .commit = argc > 1 ? argv[1] : NULL,
+                          .config = settings,
+                          .message = o->message,
+                          .key = o->key,
+                          .previous = o->previous,
+                          .accept = &o->accept,
+                          .progress = tell,
+                          .context = cli};
+    RB_AUTO(rb_made_clear) rb_made made = {0};
+    enum rb_code code = rb_make_prepare(&made, repo, signers, &make, err);
+    if (code == RB_OK)
+        code = finish(cli, repo, signers, o, &make, &made, err);
+    else if (code == RB_FOUND && made.payload.len > 0)
+        refuse(cli, &make, &made, err);
+    rb_ui_progress_end(cli);
+    return code;
+}
+
+const rb_command rb_cmd_release = {
+    .name = "release",
+    .args = "TAG [COMMIT]",
+    .summary = "make a signed release of a commit (default: HEAD)",
+    .details = "Reads rbtool.json from that commit, or --config FILE; lints the migrations that\n"
+               "are new and proves their way back in a scratch database; hashes every byte of the\n"
+               "artifacts; signs the tag. What lint or proof finds refuses the release, unless\n"
+               "--accept names its rule; the manifest keeps what the proof found.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 1,
+    .max_args = 2,
+    .run = run_release,
+    .clear = clear,
+};

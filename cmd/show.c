@@ -1,0 +1,115 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli.h"
+#include "ui.h"
+
+struct options {
+    bool unused;
+};
+
+static const rb_opt opts[] = {RB_OPTION_JSON, {.kind = RB_OPT_END}};
+
+static void show_artifacts(const rb_manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        const rb_manifest_artifact *artifact = &manifest->artifacts[i];
+        RB_AUTO(rb_free_str) char *files = rb_text_count(artifact->files);
+        RB_AUTO(rb_free_str) char *bytes = rb_text_bytes(artifact->bytes);
+        RB_AUTO(rb_buf_clear) rb_buf paths = {0};
+        for (size_t j = 0; j < artifact->paths.n; j++)
+            rb_buf_printf(&paths, "%s%s", j ? ", " : "", artifact->paths.items[j]);
+        rb_ui_line("artifact    %s: %s (%s, %s files, %s)", artifact->name,
+                   paths.len ? paths.data : "the whole tree", artifact->format, files, bytes);
+        rb_ui_line("            tree    %s", artifact->tree);
+        rb_ui_line("            archive %s", artifact->digest);
+        for (size_t j = 0; j < artifact->submodules.n; j++)
+            rb_ui_line("            without submodule %s", artifact->submodules.items[j]);
+    }
+}
+
+static void show_databases(const rb_manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->database_count; i++) {
+        const rb_manifest_database *database = &manifest->databases[i];
+        const json_t *proven = json_object_get(database->proof, "migrations");
+        rb_ui_line("database    %s: %s, %zu migrations in %s (%s), %zu new", database->name,
+                   database->engine, database->migration_count, database->directory,
+                   *database->layout ? database->layout : "none yet", json_array_size(proven));
+        size_t j;
+        json_t *item;
+        json_array_foreach(proven, j, item)
+        {
+            const char *id = rb_json_str(item, "id");
+            const char *restores = rb_json_str(item, "restores");
+            rb_ui_line("            %s: down %s", id ? id : "", restores ? restores : "unproven");
+        }
+        rb_ui_line("            schema  %s", database->fingerprint);
+    }
+}
+
+static void show_files(const char *what, const rb_manifest_file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        rb_ui_line("%-11s %s  %s", i == 0 ? what : "", files[i].sha256, files[i].path);
+}
+
+static void show(const rb_release *release)
+{
+    const rb_manifest *manifest = release->manifest;
+    rb_ui_line("release     %s (%s %s)", release->tag, manifest->app_name, manifest->app_version);
+    rb_ui_line("object      %s", release->object);
+    rb_ui_line("commit      %s", manifest->commit);
+    rb_ui_line("signer      %s  %s", rb_verified_principal(release->verified),
+               rb_verified_fingerprint(release->verified));
+    rb_ui_line("tagger      %s", rb_verified_tagger(release->verified));
+    rb_ui_line("previous    %s", manifest->previous ? manifest->previous->tag : "none, the first");
+    for (size_t i = 0; i < manifest->head_count; i++)
+        rb_ui_line("head        %s", manifest->heads[i].tag);
+    show_artifacts(manifest);
+    show_databases(manifest);
+    if (manifest->flags_path)
+        rb_ui_line("flags       %s (%s), %zu", manifest->flags_path, manifest->flags_format,
+                   manifest->flag_count);
+    for (size_t i = 0; i < manifest->flag_count; i++)
+        rb_ui_line("            %s %s %s", manifest->flags[i].name, manifest->flags[i].state,
+                   manifest->flags[i].default_ ? manifest->flags[i].default_ : "-");
+    show_files("config", manifest->config, manifest->config_count);
+    show_files("checks", manifest->checks, manifest->check_count);
+    rb_ui_line("rollback    %s%s", manifest->class_,
+               manifest->schema_compatible ? ", the previous application runs on this schema" : "");
+    for (size_t i = 0; i < manifest->notes.n; i++)
+        rb_ui_line("            %s", manifest->notes.items[i]);
+}
+
+static enum rb_code run_show(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)options;
+    (void)argc;
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_TRY(rb_cli_release(&release, cli, argv[0], err));
+    if (!cli->json) {
+        show(release);
+        return RB_OK;
+    }
+    RB_AUTO(rb_json_freep) json_t *json = rb_manifest_encode(release->manifest);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_pretty(&text, json);
+    fwrite(text.data, 1, text.len, stdout);
+    cli->answered = true;
+    return RB_OK;
+}
+
+const rb_command rb_cmd_show = {
+    .name = "show",
+    .args = "TAG",
+    .summary = "show one release",
+    .details = "With --json: the manifest itself, byte for byte as it was signed. A release that\n"
+               "does not verify is not shown.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_show,
+};

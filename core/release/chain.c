@@ -1,0 +1,379 @@
+#include "release/chain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "release/internal.h"
+
+/* While a chain is loaded: tag name to index of its item, and to the object of every tag. */
+struct loading {
+    rb_chain *chain;
+    json_t *index;
+    json_t *objects;
+};
+
+static void clear_loading(struct loading *loading)
+{
+    rb_json_free(loading->index);
+    rb_json_free(loading->objects);
+}
+
+void rb_chain_free(rb_chain *chain)
+{
+    if (!chain)
+        return;
+    for (size_t i = 0; i < chain->n; i++) {
+        free(chain->items[i].tag);
+        rb_release_free(chain->items[i].release);
+        rb_problems_clear(&chain->items[i].problems);
+    }
+    free(chain->items);
+    free(chain);
+}
+
+const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)
+{
+    for (size_t i = 0; i < chain->n; i++)
+        if (strcmp(chain->items[i].tag, tag) == 0)
+            return &chain->items[i];
+    return NULL;
+}
+
+static rb_chain_item *named(const struct loading *loading, const char *tag)
+{
+    int64_t at = rb_json_int(loading->index, tag, -1);
+    return at < 0 ? NULL : &loading->chain->items[at];
+}
+
+/* A verified item's predecessor, when it is here and is the one that was named. */
+static rb_chain_item *before(const struct loading *loading, const rb_chain_item *item)
+{
+    const rb_link *link = item->release ? item->release->manifest->previous : NULL;
+    rb_chain_item *found = link ? named(loading, link->tag) : NULL;
+    return found && strcmp(found->object, link->object) == 0 ? found : NULL;
+}
+
+static enum rb_code add_item(rb_chain *chain, rb_repo *repo, const rb_signers *signers,
+                             const rb_tag *tag, rb_err *err)
+{
+    rb_chain_item *item = &chain->items[chain->n++];
+    *item = (rb_chain_item){.tag = rb_strdup(tag->name)};
+    rb_oid_hex(&tag->object, item->object);
+    enum rb_code code =
+        rb_release_open_tag(&item->release, repo, signers, tag, &item->problems, err);
+    if (code == RB_OK) {
+        size_t len;
+        const char *bytes = rb_verified_signed(item->release->verified, &len);
+        rb_sha256_hex_of(bytes, len, item->sha256);
+        item->commit = item->release->commit;
+        item->has_commit = true;
+        return RB_OK;
+    }
+    if (code != RB_FOUND)
+        return code;
+    rb_err ignored;
+    item->has_commit = rb_repo_commit(&item->commit, repo, item->object, &ignored) == RB_OK;
+    return RB_OK;
+}
+
+/* A tag whose object cannot be read may be a release: it is shown as a bad one. */
+static void add_unreadable(rb_chain *chain, const char *name, const rb_err *why)
+{
+    rb_chain_item *item = &chain->items[chain->n++];
+    *item = (rb_chain_item){.tag = rb_strdup(name)};
+    rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", name, why->message);
+}
+
+static enum rb_code read_tags(struct loading *loading, rb_repo *repo, const rb_signers *signers,
+                              const char *glob, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_TRY(rb_tag_names(&names, repo, "*", err));
+    RB_AUTO(rb_strs_clear) rb_strs wanted = {0};
+    if (glob)
+        RB_TRY(rb_tag_names(&wanted, repo, glob, err));
+    rb_chain *chain = loading->chain;
+    chain->items = rb_calloc(names.n, sizeof *chain->items);
+    for (size_t i = 0, next = 0; i < names.n; i++) {
+        const char *name = names.items[i];
+        bool matches = !glob || (next < wanted.n && strcmp(wanted.items[next], name) == 0);
+        next += glob && matches;
+        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+        if (rb_tag_read(&tag, repo, name, err) != RB_OK) {
+            if (matches)
+                add_unreadable(chain, name, err);
+            continue;
+        }
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&tag->object, hex);
+        if (json_object_set_new(loading->objects, name, json_string(hex)) != 0)
+            continue; /* no UTF-8: no manifest can name it */
+        if (matches && rb_manifest_is_in(tag))
+            RB_TRY(add_item(chain, repo, signers, tag, err));
+    }
+    return RB_OK;
+}
+
+static int by_version(const void *a, const void *b)
+{
+    return rb_tag_compare(((const rb_chain_item *)a)->tag, ((const rb_chain_item *)b)->tag);
+}
+
+static void build_index(struct loading *loading)
+{
+    json_object_clear(loading->index);
+    for (size_t i = 0; i < loading->chain->n; i++)
+        if (json_object_set_new(loading->index, loading->chain->items[i].tag,
+                                json_integer((json_int_t)i)) != 0)
+            continue; /* no UTF-8: no manifest can name it */
+}
+
+/* Oldest version first; every item after the ones that its links lead to; then turned round. Links
+ * name objects by hash, so following only those that match cannot run in a circle. */
+static void sort_items(struct loading *loading)
+{
+    rb_chain *chain = loading->chain;
+    if (chain->n == 0)
+        return;
+    qsort(chain->items, chain->n, sizeof *chain->items, by_version);
+    build_index(loading);
+    rb_chain_item *sorted = rb_calloc(chain->n, sizeof *sorted);
+    bool *done = rb_calloc(chain->n, sizeof *done);
+    size_t *stack = rb_calloc(chain->n, sizeof *stack);
+    size_t left = chain->n;
+    for (size_t i = 0; i < chain->n; i++) {
+        size_t depth = 0;
+        for (const rb_chain_item *at = &chain->items[i];
+             at && !done[at - chain->items] && depth < chain->n; at = before(loading, at))
+            stack[depth++] = (size_t)(at - chain->items);
+        while (depth > 0) {
+            size_t at = stack[--depth];
+            if (!done[at])
+                sorted[--left] = chain->items[at];
+            done[at] = true;
+        }
+    }
+    free(done);
+    free(stack);
+    free(chain->items);
+    chain->items = sorted;
+    build_index(loading);
+}
+
+static void is_moved(rb_chain_item *item, rb_chain_item *target, const rb_link *link,
+                     const char *field, const char *expected, const char *found)
+{
+    rb_problems_add(&item->problems, "moved", field, expected, found,
+                    "%s: %s: it follows %s as %s, but that tag is %s here: it was moved or made "
+                    "again; ask its signer, or fetch the first one: git fetch origin "
+                    "'+refs/tags/%s:refs/tags/%s'",
+                    item->tag, field, link->tag, expected, found, link->tag, link->tag);
+    if (target)
+        rb_problems_add(&target->problems, "moved", "object", expected, found,
+                        "%s: object: release %s follows it as %s, but it is %s here: it was moved "
+                        "or made again; ask its signer, or fetch the first one: git fetch origin "
+                        "'+refs/tags/%s:refs/tags/%s'",
+                        target->tag, item->tag, expected, found, target->tag, target->tag);
+}
+
+static void check_link(struct loading *loading, rb_chain_item *item, const rb_link *link,
+                       const char *field)
+{
+    const char *object = rb_json_str(loading->objects, link->tag);
+    rb_chain_item *target = named(loading, link->tag);
+    if (!object) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
+        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
+                        "%s: %s: it follows %s, which is not here; git fetch --tags, or ask who "
+                        "deleted it",
+                        item->tag, inner, link->tag);
+        return;
+    }
+    if (strcmp(object, link->object) != 0) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.object", field);
+        is_moved(item, target, link, inner, link->object, object);
+        return;
+    }
+    if (target && target->release && strcmp(target->sha256, link->sha256) != 0) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.sha256", field);
+        is_moved(item, target, link, inner, link->sha256, target->sha256);
+        return;
+    }
+    if (target)
+        target->named = true;
+}
+
+/* Some follow the object that is here, others another one. */
+static void check_fork(rb_chain_item *item)
+{
+    for (size_t i = 0; i < item->problems.n; i++) {
+        const rb_problem *moved = &item->problems.items[i];
+        if (strcmp(moved->code, "moved") != 0 || strcmp(moved->field, "object") != 0)
+            continue;
+        RB_AUTO(rb_free_str) char *other = rb_strdup(moved->expected);
+        rb_problems_add(&item->problems, "fork", "object", other, item->object,
+                        "%s: object: there are two releases of this name, %s and %s, each with "
+                        "followers; decide which line is true, and delete the other one's tags",
+                        item->tag, other, item->object);
+        return;
+    }
+}
+
+static void check_links(struct loading *loading)
+{
+    for (size_t i = 0; i < loading->chain->n; i++) {
+        rb_chain_item *item = &loading->chain->items[i];
+        if (!item->release)
+            continue;
+        const rb_manifest *manifest = item->release->manifest;
+        if (manifest->previous)
+            check_link(loading, item, manifest->previous, "previous");
+        for (size_t j = 0; j < manifest->head_count; j++) {
+            RB_AUTO(rb_free_str) char *field = rb_format("heads[%zu]", j);
+            check_link(loading, item, &manifest->heads[j], field);
+        }
+    }
+    for (size_t i = 0; i < loading->chain->n; i++)
+        if (loading->chain->items[i].named)
+            check_fork(&loading->chain->items[i]);
+}
+
+/* The root that most releases come from; the lowest version where that is a tie. */
+static rb_chain_item *find_root(const struct loading *loading)
+{
+    rb_chain *chain = loading->chain;
+    size_t *root = rb_calloc(chain->n, sizeof *root);
+    size_t *count = rb_calloc(chain->n, sizeof *count);
+    rb_chain_item *best = NULL;
+    for (size_t i = chain->n; i-- > 0;) { /* oldest first: what is before it is done */
+        const rb_chain_item *parent = before(loading, &chain->items[i]);
+        root[i] = parent ? root[parent - chain->items] : i;
+        count[root[i]]++;
+    }
+    for (size_t i = chain->n; i-- > 0;) {
+        rb_chain_item *item = &chain->items[i];
+        if (!item->release || item->release->manifest->previous)
+            continue;
+        if (!best || count[i] > count[best - chain->items])
+            best = item;
+    }
+    free(root);
+    free(count);
+    return best;
+}
+
+static enum rb_code check_roots(struct loading *loading, rb_repo *repo, rb_err *err)
+{
+    const char *pinned;
+    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    const rb_chain_item *root = find_root(loading);
+    for (size_t i = 0; i < loading->chain->n && root; i++) {
+        rb_chain_item *item = &loading->chain->items[i];
+        if (!item->release || item == root)
+            continue;
+        const char *app = root->release->manifest->app_name;
+        const char *found = item->release->manifest->app_name;
+        if (!pinned && strcmp(app, found) != 0)
+            rb_problems_add(&item->problems, "app", "app.name", app, found,
+                            "%s: app.name: the first release %s is of %s, this one is of %s; it is "
+                            "another application's release (git config rbtool.app pins the name)",
+                            item->tag, root->tag, app, found);
+        if (!item->release->manifest->previous)
+            rb_problems_add(&item->problems, "fork", "previous", root->tag, "",
+                            "%s: previous: it says that it is the first release, but %s is; make "
+                            "it again with `rbtool release --previous TAG`",
+                            item->tag, root->tag);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                           const char *glob, rb_err *err)
+{
+    RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
+    RB_AUTO(clear_loading)
+    struct loading loading = {chain, json_object(), json_object()};
+    RB_TRY(read_tags(&loading, repo, signers, glob, err));
+    sort_items(&loading);
+    check_links(&loading);
+    RB_TRY(check_roots(&loading, repo, err));
+    *out = chain;
+    chain = NULL;
+    return RB_OK;
+}
+
+/* Ancestors of commit among the items, without those that a nearer one follows. */
+static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *count,
+                                    const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
+                                    bool verified, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *passed = json_object();
+    for (size_t i = 0; i < chain->n; i++) {
+        const rb_chain_item *item = &chain->items[i];
+        bool reached = json_object_get(passed, item->tag) != NULL;
+        if (!item->has_commit || (verified && !item->release))
+            continue;
+        if (!reached) {
+            RB_TRY(rb_commit_reaches(&reached, repo, commit, &item->commit, err));
+            if (!reached)
+                continue;
+            candidates[(*count)++] = item;
+        }
+        if (item->release && item->release->manifest->previous)
+            rb_json_set_str(passed, item->release->manifest->previous->tag, NULL);
+    }
+    return RB_OK;
+}
+
+static bool is_nearer(const rb_chain_item *a, const rb_chain_item *b)
+{
+    if (a->named != b->named)
+        return !a->named;
+    return rb_tag_compare(a->tag, b->tag) > 0;
+}
+
+/* Of candidates, the best of those that are no ancestor of another. */
+static enum rb_code pick(const rb_chain_item **out, const rb_chain_item **candidates, size_t count,
+                         rb_repo *repo, rb_err *err)
+{
+    const rb_chain_item *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        bool inner = false;
+        for (size_t j = 0; j < count && !inner; j++)
+            if (!rb_oid_equal(&candidates[i]->commit, &candidates[j]->commit))
+                RB_TRY(rb_commit_reaches(&inner, repo, &candidates[j]->commit,
+                                         &candidates[i]->commit, err));
+        if (!inner && (!best || is_nearer(candidates[i], best)))
+            best = candidates[i];
+    }
+    *out = best;
+    return RB_OK;
+}
+
+static enum rb_code nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
+                            const rb_oid *commit, bool verified, rb_err *err)
+{
+    const rb_chain_item **candidates = rb_calloc(chain->n, sizeof *candidates);
+    size_t count = 0;
+    *out = NULL;
+    enum rb_code code = find_candidates(candidates, &count, chain, repo, commit, verified, err);
+    if (code == RB_OK)
+        code = pick(out, candidates, count, repo, err);
+    free(candidates);
+    return code;
+}
+
+enum rb_code rb_chain_previous(const rb_release **out, const rb_chain *chain, rb_repo *repo,
+                               const rb_oid *commit, rb_err *err)
+{
+    const rb_chain_item *item;
+    RB_TRY(nearest(&item, chain, repo, commit, true, err));
+    *out = item ? item->release : NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
+                              const rb_oid *commit, rb_err *err)
+{
+    return nearest(out, chain, repo, commit, false, err);
+}

@@ -1,0 +1,317 @@
+#include "release/make.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/shape.h"
+#include "base/text.h"
+#include "git/tree.h"
+#include "release/make_internal.h"
+
+#define NOTE_LIMIT 500  /* bytes of one Rollback: trailer */
+#define NOTES_LIMIT 200 /* of them in one manifest */
+
+void rb_made_clear(rb_made *made)
+{
+    rb_manifest_free(made->manifest);
+    rb_findings_clear(&made->findings);
+    rb_buf_clear(&made->payload);
+    *made = (rb_made){0};
+}
+
+static void making_clear(rb_making *making)
+{
+    rb_entries_clear(&making->entries);
+    free(making->classes);
+}
+
+void rb_making_tell(const rb_making *making, const char *what, const char *name)
+{
+    if (!making->make->progress)
+        return;
+    RB_AUTO(rb_free_str) char *line = rb_format("%s %s", what, name);
+    making->make->progress(making->make->context, line);
+}
+
+bool rb_make_accepts(const rb_make *make, const char *rule)
+{
+    return make->accept && rb_strs_has(make->accept, rule);
+}
+
+static enum rb_code check_tag(const rb_making *making, rb_err *err)
+{
+    const char *tag = making->make->tag;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(tag);
+    if (!rb_shape_is_plain(tag))
+        return rb_fail(err, RB_ERROR,
+                       "the tag's name '%s' is empty, not UTF-8 or holds control "
+                       "characters",
+                       safe);
+    if (fnmatch(making->config->tags, tag, 0) != 0)
+        return rb_fail(err, RB_ERROR,
+                       "tag %s does not match \"tags\": \"%s\" of %s; choose a name that does",
+                       safe, making->config->tags, making->config->source);
+    rb_tag *taken = NULL;
+    rb_err absent;
+    if (rb_tag_read(&taken, making->repo, tag, &absent) == RB_FOUND)
+        return RB_OK;
+    rb_tag_free(taken);
+    return rb_fail(err, RB_FOUND,
+                   "tag %s is there already; a release is never changed, choose "
+                   "another version",
+                   safe);
+}
+
+static enum rb_code named_previous(const rb_release **out, const rb_making *making, rb_err *err)
+{
+    const char *tag = making->make->previous;
+    const rb_chain_item *item = rb_chain_find(making->chain, tag);
+    if (!item)
+        return rb_fail(err, RB_FOUND,
+                       "--previous %s: there is no such release here; git fetch --tags, or see "
+                       "`rbtool list`",
+                       tag);
+    if (!item->release)
+        return rb_fail(err, RB_FOUND, "--previous %s does not verify: %s", tag,
+                       item->problems.n ? item->problems.items[0].message : "");
+    *out = item->release;
+    return RB_OK;
+}
+
+static enum rb_code find_previous(rb_making *making, rb_err *err)
+{
+    const rb_chain *chain = making->chain;
+    if (making->make->previous)
+        return named_previous(&making->previous, making, err);
+    RB_TRY(rb_chain_previous(&making->previous, chain, making->repo, &making->commit, err));
+    if (making->previous || chain->n == 0)
+        return RB_OK;
+    for (size_t i = 0; i < chain->n; i++)
+        if (chain->items[i].release)
+            return rb_fail(err, RB_FOUND,
+                           "no release is an ancestor of %s; name the one that %s follows with "
+                           "--previous TAG (the newest is %s)",
+                           making->make->commit ? making->make->commit : "HEAD", making->make->tag,
+                           chain->items[i].tag);
+    return rb_fail(err, RB_FOUND,
+                   "none of the %zu releases here verifies, so none can be "
+                   "followed: %s",
+                   chain->n, chain->items[0].problems.items[0].message);
+}
+
+static void set_link(rb_link *out, const rb_chain_item *item)
+{
+    out->tag = rb_strdup(item->tag);
+    memcpy(out->object, item->object, sizeof out->object);
+    memcpy(out->sha256, item->sha256, sizeof out->sha256);
+}
+
+static int by_tag(const void *a, const void *b)
+{
+    return strcmp(((const rb_link *)a)->tag, ((const rb_link *)b)->tag);
+}
+
+static void set_links(rb_making *making)
+{
+    rb_manifest *manifest = making->made->manifest;
+    manifest->heads = rb_calloc(making->chain->n, sizeof *manifest->heads);
+    for (size_t i = 0; i < making->chain->n; i++) {
+        const rb_chain_item *item = &making->chain->items[i];
+        if (!item->release)
+            continue;
+        if (item->release == making->previous) {
+            manifest->previous = rb_calloc(1, sizeof *manifest->previous);
+            set_link(manifest->previous, item);
+        } else if (!item->named) {
+            set_link(&manifest->heads[manifest->head_count++], item);
+        }
+    }
+    if (manifest->head_count)
+        qsort(manifest->heads, manifest->head_count, sizeof *manifest->heads, by_tag);
+}
+
+/* Rollback: trailers of one message: lines of its last paragraph, folded ones joined. */
+static bool add_notes(void *context, const rb_oid *commit, const char *message)
+{
+    (void)commit;
+    static const char key[] = "Rollback:";
+    rb_strs *notes = context;
+    size_t len = strlen(message);
+    while (len > 0 && message[len - 1] == '\n')
+        len--;
+    size_t start = len;
+    while (start > 1 && !(message[start - 1] == '\n' && message[start - 2] == '\n'))
+        start--;
+    if (start <= 1)
+        return true; /* the title is no trailer */
+    RB_AUTO(rb_buf_clear) rb_buf note = {0};
+    bool open = false;
+    for (size_t i = start; i < len && notes->n < NOTES_LIMIT;) {
+        size_t line = strcspn(message + i, "\n");
+        bool folded = open && (message[i] == ' ' || message[i] == '\t');
+        if (!folded && note.len > 0)
+            rb_strs_take(notes, rb_buf_detach(&note));
+        open = folded || strncasecmp(message + i, key, strlen(key)) == 0;
+        size_t skip = open && !folded ? strlen(key) : 0;
+        while (skip < line && (message[i + skip] == ' ' || message[i + skip] == '\t'))
+            skip++;
+        if (open && skip < line && note.len + line - skip < NOTE_LIMIT) {
+            if (note.len > 0)
+                rb_buf_addc(&note, ' ');
+            rb_buf_add_safe(&note, message + i + skip, line - skip);
+        }
+        i += line + (i + line < len);
+    }
+    if (note.len > 0 && notes->n < NOTES_LIMIT)
+        rb_strs_take(notes, rb_buf_detach(&note));
+    return notes->n < NOTES_LIMIT;
+}
+
+static enum rb_code collect_notes(rb_making *making, rb_err *err)
+{
+    if (!making->previous)
+        return RB_OK;
+    RB_AUTO(rb_strs_clear) rb_strs newest_first = {0};
+    RB_TRY(rb_commit_walk(making->repo, &making->commit, &making->previous->commit, 1, add_notes,
+                          &newest_first, err));
+    for (size_t i = newest_first.n; i-- > 0;)
+        rb_strs_add(&making->made->manifest->notes, newest_first.items[i]);
+    return RB_OK;
+}
+
+static enum rb_code check_app(rb_making *making, rb_err *err)
+{
+    const char *pinned;
+    RB_TRY(rb_repo_setting(&pinned, making->repo, "rbtool.app", err));
+    const char *source = "git config rbtool.app";
+    if (!pinned && making->previous) {
+        pinned = making->previous->manifest->app_name;
+        source = making->previous->tag;
+    }
+    const char *name = making->config->app_name;
+    if (pinned && strcmp(pinned, name) != 0)
+        return rb_fail(err, RB_FOUND,
+                       "this repository releases %s (%s), but app.name in %s is %s; correct one",
+                       pinned, source, making->config->source, name);
+    making->made->manifest->app_name = rb_strdup(name);
+    return RB_OK;
+}
+
+/* The line that refuses; the findings themselves are for the caller to show. */
+static enum rb_code judge(const rb_making *making, rb_err *err)
+{
+    const rb_findings *findings = &making->made->findings;
+    RB_AUTO(rb_strs_clear) rb_strs rules = {0};
+    size_t refused = 0;
+    for (size_t i = 0; i < findings->n; i++) {
+        if (rb_make_accepts(making->make, findings->items[i].rule))
+            continue;
+        refused++;
+        if (!rb_strs_has(&rules, findings->items[i].rule))
+            rb_strs_add(&rules, findings->items[i].rule);
+    }
+    if (refused == 0)
+        return RB_OK;
+    rb_strs_sort(&rules);
+    RB_AUTO(rb_buf_clear) rb_buf list = {0};
+    for (size_t i = 0; i < rules.n; i++)
+        rb_buf_printf(&list, "%s%s", i ? "," : "", rules.items[i]);
+    return rb_fail(err, RB_FOUND,
+                   "%s is not released: %zu finding%s; mend the migrations, or release all the "
+                   "same with --accept %s",
+                   making->make->tag, refused, refused == 1 ? "" : "s", list.data);
+}
+
+static enum rb_code fill(rb_making *making, rb_err *err)
+{
+    rb_manifest *manifest = making->made->manifest;
+    rb_oid_hex(&making->commit, manifest->commit);
+    rb_oid_hex(&making->tree, manifest->tree);
+    RB_TRY(check_app(making, err));
+    RB_TRY(rb_making_version(&manifest->app_version, making, err));
+    set_links(making);
+    RB_TRY(rb_making_files(making, err));
+    RB_TRY(rb_making_databases(making, err));
+    RB_TRY(rb_making_artifacts(making, err));
+    RB_TRY(collect_notes(making, err));
+    manifest->known_good = rb_strdup(making->config->known_good);
+    manifest->schema_compatible = making->config->schema_compatible;
+    return rb_making_payload(making, err);
+}
+
+static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *signers,
+                            const rb_make *make, rb_err *err)
+{
+    RB_AUTO(rb_config_freep) rb_config *own = NULL;
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    RB_AUTO(making_clear)
+    rb_making making = {.make = make, .config = make->config, .repo = repo, .made = made};
+    RB_TRY(rb_repo_commit(&making.commit, repo, make->commit ? make->commit : "HEAD", err));
+    RB_TRY(rb_commit_tree(&making.tree, repo, &making.commit, err));
+    if (!making.config && rb_config_at(&own, repo, &making.commit, err) != RB_OK)
+        return err->code = RB_ERROR; /* settings, not a finding */
+    making.config = own ? own : make->config;
+    RB_TRY(check_tag(&making, err));
+    RB_TRY(rb_chain_load(&chain, repo, signers, NULL, err));
+    making.chain = chain;
+    RB_TRY(find_previous(&making, err));
+    made->manifest = rb_calloc(1, sizeof *made->manifest);
+    RB_TRY(fill(&making, err));
+    return judge(&making, err);
+}
+
+enum rb_code rb_make_prepare(rb_made *out, rb_repo *repo, const rb_signers *signers,
+                             const rb_make *make, rb_err *err)
+{
+    RB_AUTO(rb_made_clear) rb_made made = {0};
+    enum rb_code code = prepare(&made, repo, signers, make, err);
+    if (code == RB_OK || (code == RB_FOUND && made.payload.len > 0)) {
+        *out = made;
+        made = (rb_made){0};
+    }
+    return code;
+}
+
+/* Reads the tag as any reader would, before it gets its name. */
+static enum rb_code read_back(rb_repo *repo, const rb_signers *signers, const rb_make *make,
+                              const rb_made *made, const rb_buf *raw, rb_err *err)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *tag = rb_calloc(1, sizeof *tag);
+    tag->name = rb_strdup(make->tag);
+    tag->annotated = true;
+    rb_buf_add(&tag->raw, raw->data, raw->len);
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    enum rb_code code = rb_release_open_tag(&release, repo, signers, tag, &problems, err);
+    if (code == RB_FOUND && problems.n > 0)
+        return rb_fail(err, RB_FOUND, "%s would not verify, so it is not created: %s", make->tag,
+                       problems.items[0].message);
+    RB_TRY(code);
+    if (strcmp(release->manifest->commit, made->manifest->commit) != 0)
+        return rb_fail(err, RB_ERROR, "%s would not read back as it was written", make->tag);
+    return RB_OK;
+}
+
+static enum rb_code pin_app(rb_repo *repo, const char *name, rb_err *err)
+{
+    const char *pinned;
+    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    if (pinned)
+        return RB_OK;
+    const char *const args[] = {"config", "--local", "rbtool.app", name, NULL};
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    return rb_repo_git(&out, repo, args, err);
+}
+
+enum rb_code rb_make_finish(rb_oid *tag, rb_repo *repo, const rb_signers *signers,
+                            const rb_make *make, const rb_made *made, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf raw = {0};
+    rb_buf_add(&raw, made->payload.data, made->payload.len);
+    RB_TRY(rb_trust_sign(&raw, repo, make->key, "git", made->payload.data, made->payload.len, err));
+    RB_TRY(read_back(repo, signers, make, made, &raw, err));
+    RB_TRY(rb_tag_create(tag, repo, make->tag, raw.data, raw.len, err));
+    return pin_app(repo, made->manifest->app_name, err);
+}

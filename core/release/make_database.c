@@ -1,0 +1,265 @@
+/* Databases of a release: read, linted against what was released before, proven in a scratch
+ * database. What is found refuses the release unless its rule is accepted. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/shape.h"
+#include "database/proof.h"
+#include "git/tree.h"
+#include "release/make_internal.h"
+
+#define SEED_LIMIT (64u << 20) /* bytes */
+#define SHOWN 20               /* differences of one migration that are written out */
+
+/* One database on its way into the manifest. */
+struct work {
+    rb_making *making;
+    const rb_config_database *config;
+    rb_manifest_database *out;
+    rb_migrations *set;
+    const rb_manifest_database *before; /* the previous release's, or NULL */
+    rb_released *released;              /* one for each of before's migrations */
+};
+
+static void work_clear(struct work *work)
+{
+    rb_migrations_free(work->set);
+    free(work->released);
+}
+
+static const rb_release *follow(const rb_making *making, const rb_release *release)
+{
+    const rb_link *link = release->manifest->previous;
+    const rb_chain_item *item = link ? rb_chain_find(making->chain, link->tag) : NULL;
+    return item && strcmp(item->object, link->object) == 0 ? item->release : NULL;
+}
+
+/* Goes back along the chain for as long as a release still has one of the migrations. */
+static void find_first_releases(struct work *work)
+{
+    RB_AUTO(rb_json_freep) json_t *open = json_object();
+    size_t n = work->before->migration_count;
+    for (size_t i = 0; i < n; i++)
+        if (json_object_set_new(open, work->released[i].id, json_integer((json_int_t)i)) != 0)
+            abort();
+    const rb_release *release = follow(work->making, work->making->previous);
+    for (; release && json_object_size(open) > 0; release = follow(work->making, release)) {
+        RB_AUTO(rb_json_freep) json_t *still = json_object();
+        const rb_manifest_database *database =
+            rb_manifest_database_find(release->manifest, work->config->name);
+        for (size_t i = 0; database && i < database->migration_count; i++) {
+            const char *id = database->migrations[i].id;
+            json_t *index = json_object_get(open, id);
+            if (!index)
+                continue;
+            work->released[json_integer_value(index)].release = release->tag;
+            if (json_object_set(still, id, index) != 0)
+                abort();
+        }
+        rb_json_free(open);
+        open = still;
+        still = NULL;
+    }
+}
+
+static void collect_released(struct work *work)
+{
+    const rb_release *previous = work->making->previous;
+    work->before =
+        previous ? rb_manifest_database_find(previous->manifest, work->config->name) : NULL;
+    if (!work->before)
+        return;
+    work->released = rb_calloc(work->before->migration_count, sizeof *work->released);
+    for (size_t i = 0; i < work->before->migration_count; i++) {
+        const rb_manifest_migration *m = &work->before->migrations[i];
+        work->released[i] = (rb_released){m->id, m->up, *m->down ? m->down : NULL, previous->tag};
+    }
+    find_first_releases(work);
+}
+
+/* New is what no environment at the previous release has run, whatever its text says now. */
+static bool *mark_new(const struct work *work)
+{
+    RB_AUTO(rb_json_freep) json_t *known = json_object();
+    for (size_t i = 0; work->before && i < work->before->migration_count; i++)
+        rb_json_set_str(known, work->before->migrations[i].id, NULL);
+    bool *is_new = rb_calloc(work->set->n, sizeof *is_new);
+    for (size_t i = 0; i < work->set->n; i++)
+        is_new[i] = json_object_get(known, work->set->items[i].id) == NULL;
+    return is_new;
+}
+
+static bool has_finding(const rb_findings *findings, const char *rule, const char *migration)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (strcmp(findings->items[i].rule, rule) == 0 &&
+            strcmp(findings->items[i].migration, migration) == 0)
+            return true;
+    return false;
+}
+
+/* What a proof's list item speaks of: a string, or an object's texts joined by dots. */
+static char *words_of(const json_t *item)
+{
+    rb_buf out = {0};
+    const char *key;
+    json_t *value;
+    if (json_is_string(item))
+        rb_buf_puts(&out, json_string_value(item));
+    json_object_foreach((json_t *)item, key, value) if (json_is_string(value))
+        rb_buf_printf(&out, "%s%s", out.len ? " " : "", json_string_value(value));
+    return rb_buf_detach(&out);
+}
+
+static void add_differences(rb_findings *findings, const rb_migration *m, const json_t *proof)
+{
+    const json_t *list = json_object_get(proof, "differences");
+    size_t n = json_array_size(list);
+    for (size_t i = 0; i < n && i < SHOWN; i++) {
+        RB_AUTO(rb_free_str) char *what = words_of(json_array_get(list, i));
+        rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
+                        "its down does not restore %s", what);
+    }
+    if (n > SHOWN)
+        rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
+                        "its down does not restore %zu objects more", n - SHOWN);
+    if (n == 0)
+        rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
+                        "its down does not restore the rows that were there");
+}
+
+static void add_failed(rb_findings *findings, const rb_migration *m, const json_t *proof)
+{
+    const char *why = rb_json_str(proof, "error");
+    rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line, "its down fails%s%s",
+                    why ? ": " : "", why ? why : "");
+}
+
+static void add_destroyed(rb_findings *findings, const rb_migration *m, const json_t *proof)
+{
+    const json_t *list = json_object_get(proof, "destroys");
+    if (has_finding(findings, "RB003", m->id))
+        return; /* lint names the statement */
+    for (size_t i = 0; i < json_array_size(list) && i < SHOWN; i++) {
+        RB_AUTO(rb_free_str) char *what = words_of(json_array_get(list, i));
+        rb_findings_add(findings, "RB003", m->id, m->up.path, m->up.line,
+                        "its up destroys data of %s that the down cannot bring back", what);
+    }
+}
+
+static void judge_proof(rb_findings *findings, const rb_migrations *set, const json_t *json)
+{
+    size_t i;
+    json_t *proof;
+    json_array_foreach(json_object_get(json, "migrations"), i, proof)
+    {
+        const char *id = rb_json_str(proof, "id");
+        const rb_migration *m = id ? rb_migrations_find(set, id) : NULL;
+        const char *restores = rb_json_str(proof, "restores");
+        if (!m || !restores)
+            continue;
+        if (strcmp(restores, "differs") == 0)
+            add_differences(findings, m, proof);
+        else if (strcmp(restores, "fails") == 0)
+            add_failed(findings, m, proof);
+        else if ((strcmp(restores, "missing") == 0 || strcmp(restores, "code") == 0) &&
+                 !has_finding(findings, "RB001", id))
+            rb_findings_add(findings, "RB001", id, m->up.path, m->up.line,
+                            "it has no down that rbtool can run");
+        if (json_is_false(json_object_get(proof, "reapplies")))
+            rb_findings_add(findings, "RB002", id, m->up.path, m->up.line,
+                            "its up fails after its own down");
+        add_destroyed(findings, m, proof);
+    }
+}
+
+static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
+{
+    const rb_config_database *config = work->config;
+    rb_making *making = work->making;
+    RB_AUTO(rb_buf_clear) rb_buf seed = {0};
+    if (config->seed &&
+        rb_tree_read(&seed, making->repo, &making->tree, config->seed, SEED_LIMIT, err) != RB_OK)
+        return rb_err_prefix(err, "databases.%s.seed", config->name);
+    rb_making_tell(making, "proving database", config->name);
+    bool *is_new = mark_new(work);
+    RB_AUTO(rb_proof_clear) rb_proof proof = {0};
+    enum rb_code code = rb_proof_make(&proof, config->engine, work->set, is_new,
+                                      config->seed ? rb_buf_str(&seed) : NULL, err);
+    free(is_new);
+    if (code != RB_OK)
+        return rb_err_prefix(err, "database %s", config->name);
+    judge_proof(&making->made->findings, work->set, proof.json);
+    work->out->proof = json_incref(proof.json);
+    memcpy(work->out->fingerprint, proof.fingerprint, sizeof work->out->fingerprint);
+    *class_ = proof.class_;
+    return RB_OK;
+}
+
+/* What the manifest's form does not allow is told here, in the user's words. */
+static enum rb_code check_names(const struct work *work, rb_err *err)
+{
+    for (size_t i = 0; i < work->set->n; i++) {
+        const rb_migration *m = &work->set->items[i];
+        const char *name = m->name ? m->name : "";
+        if (rb_shape_is_plain(m->id) && (!*name || rb_shape_is_plain(name)))
+            continue;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(m->up.path ? m->up.path : m->id);
+        return rb_fail(err, RB_FOUND,
+                       "database %s: the name of migration %s is not UTF-8 or holds control "
+                       "characters; rename the file",
+                       work->config->name, safe);
+    }
+    return RB_OK;
+}
+
+static enum rb_code add_database(struct work *work, const char **class_, rb_err *err)
+{
+    const rb_config_database *config = work->config;
+    rb_making *making = work->making;
+    enum rb_code code = rb_migrations_read(&work->set, making->repo, &making->tree,
+                                           config->migrations, config->layout, err);
+    if (code != RB_OK)
+        return rb_err_prefix(err, "database %s", config->name);
+    RB_TRY(check_names(work, err));
+    rb_manifest_database *out = work->out;
+    out->name = rb_strdup(config->name);
+    out->engine = rb_strdup(config->engine);
+    out->directory = rb_strdup(config->migrations);
+    out->layout = rb_strdup(work->set->layout);
+    out->tracking = rb_strdup(config->tracking);
+    out->migrations = rb_release_describe(&out->migration_count, work->set);
+    collect_released(work);
+    rb_lint(&making->made->findings, work->set, config->engine, work->released,
+            work->before ? work->before->migration_count : 0);
+    return prove(work, class_, err);
+}
+
+static const char *worse(const char *a, const char *b)
+{
+    static const char *const order[] = {"irreversible", "lossy"};
+    for (size_t i = 0; i < 2; i++)
+        if (strcmp(a, order[i]) == 0 || strcmp(b, order[i]) == 0)
+            return order[i];
+    return "reversible";
+}
+
+enum rb_code rb_making_databases(rb_making *making, rb_err *err)
+{
+    rb_manifest *manifest = making->made->manifest;
+    size_t n = making->config->database_count;
+    const char *class_ = "reversible";
+    manifest->databases = rb_calloc(n, sizeof *manifest->databases);
+    manifest->database_count = n;
+    making->classes = rb_calloc(n, sizeof *making->classes);
+    for (size_t i = 0; i < n; i++) {
+        RB_AUTO(work_clear)
+        struct work work = {.making = making,
+                            .config = &making->config->databases[i],
+                            .out = &manifest->databases[i]};
+        RB_TRY(add_database(&work, &making->classes[i], err));
+        class_ = worse(class_, making->classes[i]);
+    }
+    manifest->class_ = rb_strdup(class_);
+    return RB_OK;
+}

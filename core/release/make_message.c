@@ -1,0 +1,153 @@
+/* The tag object: headers, a summary for people, the manifest. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "release/make_internal.h"
+
+static const rb_manifest *before(const rb_making *making)
+{
+    return making->previous ? making->previous->manifest : NULL;
+}
+
+static void add_artifacts(rb_buf *out, const rb_manifest *manifest)
+{
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        files += manifest->artifacts[i].files;
+        bytes += manifest->artifacts[i].bytes;
+    }
+    RB_AUTO(rb_free_str) char *count = rb_text_count(files);
+    RB_AUTO(rb_free_str) char *size = rb_text_bytes(bytes);
+    rb_buf_printf(out, "Artifacts: %zu (%s file%s, %s)\n", manifest->artifact_count, count,
+                  files == 1 ? "" : "s", size);
+}
+
+static void add_databases(rb_buf *out, const rb_making *making)
+{
+    const rb_manifest *manifest = making->made->manifest;
+    for (size_t i = 0; i < manifest->database_count; i++) {
+        const rb_manifest_database *database = &manifest->databases[i];
+        const json_t *proven = json_object_get(database->proof, "migrations");
+        size_t fresh = json_array_size(proven);
+        rb_buf_printf(out, "%s%s %zu (%zu new%s%s)", i == 0 ? "Migrations: " : ", ", database->name,
+                      database->migration_count, fresh, fresh ? ", " : "",
+                      fresh ? making->classes[i] : "");
+    }
+    if (manifest->database_count)
+        rb_buf_addc(out, '\n');
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Both lists are sorted by name: one pass tells added, removed and changed. */
+static size_t changed_flags(const rb_manifest *now, const rb_manifest *then)
+{
+    size_t changed = 0;
+    size_t i = 0;
+    size_t j = 0;
+    size_t m = then ? then->flag_count : 0;
+    while (i < now->flag_count || j < m) {
+        int order = i == now->flag_count ? 1
+                    : j == m             ? -1
+                                         : strcmp(now->flags[i].name, then->flags[j].name);
+        if (order != 0 || strcmp(now->flags[i].state, then->flags[j].state) != 0 ||
+            !same_text(now->flags[i].default_, then->flags[j].default_))
+            changed++;
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return changed;
+}
+
+static size_t changed_config(const rb_manifest *now, const rb_manifest *then)
+{
+    size_t changed = 0;
+    size_t i = 0;
+    size_t j = 0;
+    size_t m = then ? then->config_count : 0;
+    while (i < now->config_count || j < m) {
+        int order = i == now->config_count ? 1
+                    : j == m               ? -1
+                                           : strcmp(now->config[i].path, then->config[j].path);
+        if (order != 0 || strcmp(now->config[i].sha256, then->config[j].sha256) != 0 ||
+            strcmp(now->config[i].mode, then->config[j].mode) != 0)
+            changed++;
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return changed;
+}
+
+static void add_summary(rb_buf *out, const rb_making *making)
+{
+    const rb_manifest *manifest = making->made->manifest;
+    const rb_manifest *then = before(making);
+    rb_buf_printf(out, "Previous: %s\n", manifest->previous ? manifest->previous->tag : "none");
+    add_artifacts(out, manifest);
+    add_databases(out, making);
+    if (manifest->flags_path)
+        rb_buf_printf(out, "Flags: %zu (%zu changed)\n", manifest->flag_count,
+                      changed_flags(manifest, then));
+    if (manifest->config_count)
+        rb_buf_printf(out, "Config: %zu file%s (%zu changed)\n", manifest->config_count,
+                      manifest->config_count == 1 ? "" : "s", changed_config(manifest, then));
+}
+
+/* Nothing in it may look like the manifest's or a signature's first or last line. */
+static enum rb_code add_text(rb_buf *out, const char *text, rb_err *err)
+{
+    size_t len = text ? strlen(text) : 0;
+    while (len > 0 && strchr("\n\r\t ", text[len - 1]))
+        len--;
+    if (len == 0)
+        return RB_OK;
+    if (!rb_text_is_utf8(text, len))
+        return rb_fail(err, RB_ERROR, "the text of -m is not UTF-8; write it again");
+    for (size_t i = 0; i < len; i++) {
+        bool control = (unsigned char)text[i] < 0x20 && text[i] != '\n' && text[i] != '\t';
+        bool starts = i == 0 || text[i - 1] == '\n';
+        if (control || (starts && strncmp(text + i, "-----", 5) == 0))
+            return rb_fail(err, RB_ERROR, "the text of -m holds %s; leave it out",
+                           control ? "control characters" : "a line that begins with -----");
+    }
+    rb_buf_add(out, text, len);
+    rb_buf_puts(out, "\n\n");
+    return RB_OK;
+}
+
+static enum rb_code add_headers(rb_buf *out, const rb_making *making, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf who = {0};
+    const char *const args[] = {"var", "GIT_COMMITTER_IDENT", NULL};
+    if (rb_repo_git(&who, making->repo, args, err) != RB_OK)
+        return rb_err_prefix(err, "git does not know who you are (user.name, user.email)");
+    rb_buf_printf(out, "object %s\ntype commit\ntag %s\ntagger %.*s\n\n",
+                  making->made->manifest->commit, making->make->tag,
+                  (int)strcspn(rb_buf_str(&who), "\n"), rb_buf_str(&who));
+    return RB_OK;
+}
+
+enum rb_code rb_making_payload(rb_making *making, rb_err *err)
+{
+    const rb_manifest *manifest = making->made->manifest;
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    RB_TRY(add_headers(&out, making, err));
+    rb_buf_printf(&out, "%s %s\n\n", manifest->app_name, manifest->app_version);
+    RB_TRY(add_text(&out, making->make->message, err));
+    add_summary(&out, making);
+    RB_AUTO(rb_json_freep) json_t *json = rb_manifest_encode(manifest);
+    rb_buf_puts(&out, "\n" RB_MANIFEST_BEGIN "\n");
+    rb_json_pretty(&out, json);
+    rb_buf_puts(&out, RB_MANIFEST_END "\n");
+    if (out.len + 65536 > RB_TAG_LIMIT)
+        return rb_fail(err, RB_ERROR, "the manifest of %s has %zu bytes, the limit of a tag is %u",
+                       making->make->tag, out.len, RB_TAG_LIMIT);
+    making->made->payload = out;
+    out = (rb_buf){0};
+    return RB_OK;
+}
