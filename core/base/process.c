@@ -212,3 +212,9 @@ void rb_process_result_clear(rb_process_result *result)
     rb_buf_clear(&result->out);
     rb_buf_clear(&result->err);
 }
+
+int rb_process_cores(int limit)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > limit ? limit : (int)cores;
+}

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/process.h"
 #include "git/blobs.h"
 #include "git/internal.h"
 #include "git/treecache.h"
@@ -261,10 +261,9 @@ static enum rb_code hash_missing(struct gathering *g, rb_err *err)
 {
     if (g->missing.n == 0)
         return RB_OK;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int threads = cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : (int)cores;
-    rb_blobs job = {
-        .repo = g->repo, .entries = &g->missing, .threads = g->missing.n < 32 ? 1 : threads};
+    rb_blobs job = {.repo = g->repo,
+                    .entries = &g->missing,
+                    .threads = g->missing.n < 32 ? 1 : rb_process_cores(THREADS_MAX)};
     unsigned char(*ids)[RB_SHA256_SIZE] = rb_calloc(g->missing.n, sizeof *ids);
     enum rb_code code = rb_blobs_read(ids, &job, err);
     for (size_t i = 0; code == RB_OK && i < g->missing.n; i++) {

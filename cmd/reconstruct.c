@@ -1,0 +1,74 @@
+#include <stddef.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "release/reconstruct.h"
+#include "ui.h"
+
+struct options {
+    const char *output;
+};
+
+static void print(rb_cli *cli, const json_t *document, const char *dir)
+{
+    const json_t *artifacts = json_object_get(document, "artifacts");
+    size_t i;
+    const json_t *artifact;
+    if (cli->json) {
+        rb_ui_json(cli, document);
+        return;
+    }
+    json_array_foreach(artifacts, i, artifact)
+    {
+        RB_AUTO(rb_free_str) char *path = rb_safe(rb_json_str(artifact, "path"));
+        RB_AUTO(rb_free_str) char *files = rb_ui_count((uint64_t)rb_json_int(artifact, "files", 0));
+        RB_AUTO(rb_free_str) char *bytes = rb_ui_bytes((uint64_t)rb_json_int(artifact, "bytes", 0));
+        rb_ui_line("%s  %s files, %s, sha256 %s", path, files, bytes,
+                   rb_json_str(artifact, "digest"));
+    }
+    RB_AUTO(rb_free_str) char *safe = rb_safe(dir);
+    rb_ui_note(cli, "%s is rebuilt and verified in %s", rb_json_str(document, "tag"), safe);
+}
+
+static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+{
+    const struct options *options = data;
+    (void)argc;
+    if (!options->output)
+        return rb_fail(err, RB_ERROR, "reconstruct needs -o DIR, a folder that is new or empty");
+    rb_repo *repo = NULL;
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_reconstruct_freep) rb_reconstruct *work = NULL;
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_cli_release(&release, cli, argv[0], err));
+    RB_TRY(rb_reconstruct_begin(&work, options->output, err));
+    rb_ui_progress(cli, "rebuilding %s", argv[0]);
+    enum rb_code code = rb_reconstruct_release(&document, work, release, repo, err);
+    rb_ui_progress_end(cli);
+    RB_TRY(code);
+    RB_TRY(rb_reconstruct_finish(work, err));
+    print(cli, document, options->output);
+    return RB_OK;
+}
+
+static const rb_opt opts[] = {{RB_OPT_TEXT, "output", 'o', "DIR",
+                               "where to; must not exist, or be empty",
+                               offsetof(struct options, output)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
+
+const rb_command rb_cmd_reconstruct = {
+    .name = "reconstruct",
+    .args = "TAG -o DIR",
+    .summary = "rebuild a release's files, verified",
+    .details = "Rebuilds every artifact, migration script, flag and config file of a release from\n"
+               "git objects, and checks each against the signed manifest: DIR/artifacts,\n"
+               "DIR/migrations/DATABASE, DIR/flags, DIR/config, DIR/checks, DIR/manifest.json.\n"
+               "DIR appears when all of it is verified and on disk, or not at all.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};
