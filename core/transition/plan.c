@@ -1,5 +1,6 @@
 #include "transition/plan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -103,14 +104,14 @@ static char *new_id(void)
 /* Flags and config are compared with what the file holds before anything is touched. */
 static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
-    if (!rq->observe_files || !rq->from)
+    if (!rq->from)
         return RB_OK;
     const rb_manifest *from = rq->from->manifest;
-    if (plan->parts[RB_PART_APP])
+    if (plan->parts[RB_PART_APP] && rq->observe[RB_PART_APP])
         RB_TRY(rb_observe_app(plan->drift, rq->env, rq->from->tag, err));
-    if (plan->parts[RB_PART_FLAGS])
+    if (plan->parts[RB_PART_FLAGS] && rq->observe[RB_PART_FLAGS])
         RB_TRY(rb_observe_flags(plan->drift, rq->env, from, err));
-    if (plan->parts[RB_PART_CONFIG])
+    if (plan->parts[RB_PART_CONFIG] && rq->observe[RB_PART_CONFIG])
         RB_TRY(rb_observe_config(plan->drift, rq->env, from, err));
     return RB_OK;
 }
@@ -353,6 +354,30 @@ static json_t *empty_document(const rb_plan_request *rq)
                      rq->mended ? rq->mended->tag : NULL);
 }
 
+/* --rehearse: the databases were rehearsed anyway; this rebuilds and verifies every artifact. */
+static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
+{
+    struct timespec began;
+    struct timespec ended;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    enum rb_code code =
+        rb_release_verify(&problems, rq->to, rq->repo, RB_VERIFY_DEEP | RB_VERIFY_NO_CACHE, err);
+    if (code == RB_FOUND && problems.n > 0)
+        return rb_fail(err, RB_FOUND, "release %s: %s", rq->to->tag, problems.items[0].message);
+    if (code != RB_OK)
+        return code;
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    int64_t ms = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
+    RB_AUTO(rb_free_str)
+    char *note =
+        rb_format("rehearsed on copies: scripts, schema and SQL checks of %zu database(s); "
+                  "artifacts rebuilt and verified in %" PRId64 " ms",
+                  plan->database_count, ms);
+    json_array_append_new(json_object_get(plan->json, "notes"), json_string(note));
+    return RB_OK;
+}
+
 enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss, rb_err *err)
 {
     if (plan->worst != RB_OK)
@@ -397,6 +422,8 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     rb_json_set_str(plan->json, "class", class_of(plan));
     rb_json_set_str(plan->json, "currentBefore", plan->current_before);
     make_digest(plan, rq);
+    if (rq->rehearse)
+        RB_TRY(rehearse_artifacts(plan, rq, err));
     *out = plan;
     plan = NULL;
     return RB_OK;

@@ -37,7 +37,8 @@ typedef struct rb_plan_request {
     const rb_release *to;
     const rb_release *mended; /* --scripts-from, or NULL */
     bool parts[RB_PARTS];     /* --only */
-    bool observe_files;       /* false when going on half-way, where files may be at either end */
+    bool observe[RB_PARTS];   /* parts whose files are compared with what FROM promised */
+    bool rehearse;            /* also rebuild the artifacts, and say how long it took */
     const char *rule;         /* why TO, or NULL */
     const char *going_on;     /* id of the transition that is gone on with, or NULL */
 } rb_plan_request;

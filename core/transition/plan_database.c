@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "database/tracking.h"
+#include "environment/checks.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
 
@@ -367,6 +368,12 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     }
     d->at_risk = json_incref(outcome.at_risk);
     judge_rehearsal(plan, d, rq, &outcome);
+    RB_AUTO(rb_json_freep) json_t *failures = json_array();
+    if (d->to)
+        RB_TRY(rb_sql_checks_run(failures, rq->to, rq->repo, copy, err));
+    if (json_array_size(failures) > 0)
+        rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name,
+                       rb_json_str(json_array_get(failures, 0), "message"));
     return RB_OK;
 }
 

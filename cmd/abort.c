@@ -1,0 +1,97 @@
+#include "site.h"
+#include "transition/recover.h"
+#include "ui.h"
+
+static const rb_opt opts[] = {
+    RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+
+/* After the commit the way back is a transition of its own, under the same rules as any. */
+static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o,
+                            rb_recovery *recovery, rb_err *err)
+{
+    rb_recovery_clear(recovery);
+    RB_TRY(
+        rb_recovery_load(recovery, site->env, site->state, site->repo, site->signers, true, err));
+    if (!recovery->from)
+        return rb_fail(err, RB_DECIDE,
+                       "the first deploy of %s is committed and there is nothing to go back to; go "
+                       "on with `rbtool resume --env %s`",
+                       site->env->name, site->env->name);
+    rb_plan_request rq = recovery->request;
+    rq.kind = "abort";
+    rq.from = recovery->to;
+    rq.to = recovery->from;
+    rq.mended = NULL;
+    rq.going_on = NULL;
+    rq.rule = "what was live before the transition that is aborted";
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_TRY(rb_plan_make(&plan, &rq, err));
+    rb_site_show_plan(cli, plan, true);
+    enum rb_code code = rb_plan_allowed(plan, true, o->accept_loss, err);
+    if (code != RB_OK)
+        return rb_site_refused(cli, site, plan, "refused", err);
+    RB_TRY(rb_recovery_leave(recovery, site->state, err));
+    rb_run run = {.plan = plan,
+                  .request = &rq,
+                  .state = site->state,
+                  .agreed = json_object_get(plan->json, "dataAtRisk")};
+    return rb_site_run(cli, &run, true, err);
+}
+
+static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *o,
+                             rb_recovery *recovery, rb_err *err)
+{
+    RB_TRY(
+        rb_recovery_load(recovery, site->env, site->state, site->repo, site->signers, false, err));
+    const rb_transition_row *row = recovery->row;
+    if (!row)
+        return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");
+    bool committed = false;
+    RB_TRY(rb_recovery_committed(&committed, recovery, site->env, site->state, err));
+    RB_AUTO(rb_free_str)
+    char *what =
+        rb_format("undo the %s of %s from %s to %s, which %s", row->kind, site->env->name,
+                  row->from ? row->from : "nothing", row->to,
+                  committed ? "is committed: this is a transition back" : "is not committed");
+    rb_ui_note(cli, "%s (transition %s)", what, row->id);
+    RB_TRY(rb_site_confirm(cli, o, what, err));
+    if (committed)
+        return go_back(cli, site, o, recovery, err);
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    enum rb_code code = rb_recovery_abort(&document, recovery, site->env, site->state, err);
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else if (code == RB_OK)
+        rb_ui_line("aborted: %s is back at %s", site->env->name, row->from ? row->from : "nothing");
+    return code;
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    rb_site site = {0};
+    rb_recovery recovery = {0};
+    const rb_site_options *o = options;
+    enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
+    if (code == RB_OK)
+        code = abort_it(cli, &site, o, &recovery, err);
+    rb_recovery_clear(&recovery);
+    rb_site_close(&site);
+    return code;
+}
+
+const rb_command rb_cmd_abort = {
+    .name = "abort",
+    .args = "",
+    .summary = "Undo a transition that stopped half-way",
+    .details =
+        "Before the database commit the inverses of what was done run. After it, abort is a\n"
+        "transition back, with the data that was backed out put back where it can be.",
+    .opts = opts,
+    .options_size = sizeof(rb_site_options),
+    .min_args = 0,
+    .max_args = 0,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

@@ -1,0 +1,196 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "site.h"
+#include "ui.h"
+
+/* Reached by the signal handler: the only state that is not passed along. */
+static rb_control *caught;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    caught->cancelled = 1;
+    rb_db *db = atomic_load(&caught->active);
+    if (db)
+        rb_db_interrupt(db);
+}
+
+static void show(bool to_stderr, const rb_cli *cli, const char *text)
+{
+    if (to_stderr)
+        rb_ui_note(cli, "%s", text);
+    else
+        rb_ui_line("%s", text);
+}
+
+static void add_list(rb_buf *out, const json_t *list, const char *title, const char *key)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(list) > 0)
+        rb_buf_printf(out, "%s\n", title);
+    json_array_foreach((json_t *)list, i, item)
+        rb_buf_printf(out, "  - %s\n", key ? rb_json_str(item, key) : json_string_value(item));
+}
+
+static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(list) > 0)
+        rb_buf_printf(out, "%sdata at risk%s\n", rb_ui_color(cli, RB_RED),
+                      rb_ui_color(cli, RB_PLAIN));
+    json_array_foreach((json_t *)list, i, item)
+    {
+        const char *column = rb_json_str(item, "column");
+        RB_AUTO(rb_free_str)
+        char *count = rb_ui_count((uint64_t)rb_json_int(item, column ? "values" : "rows", 0));
+        rb_buf_printf(out, "  - %s: %s%s%s: %s%s %s will be lost\n", rb_json_str(item, "database"),
+                      rb_json_str(item, "table"), column ? "." : "", column ? column : "",
+                      json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
+                      column ? "values" : "rows");
+    }
+}
+
+static void add_drift(rb_buf *out, const json_t *drift)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(drift) > 0)
+        rb_buf_puts(out, "drift\n");
+    json_array_foreach((json_t *)drift, i, item) rb_buf_printf(
+        out, "  - %s %s: expected %s, found %s\n", rb_json_str(item, "part"),
+        rb_json_str(item, "path"), rb_json_str(item, "expected"), rb_json_str(item, "found"));
+}
+
+void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
+{
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    const json_t *json = plan->json;
+    const char *from = rb_json_str(json, "from");
+    const char *rule = rb_json_str(json, "rule");
+    rb_buf_printf(&out, "%s%s %s%s: FROM %s TO %s\n", rb_ui_color(cli, RB_BOLD), plan->kind,
+                  rb_json_str(json, "environment"), rb_ui_color(cli, RB_PLAIN),
+                  from ? from : "nothing", rb_json_str(json, "to"));
+    if (rule)
+        rb_buf_printf(&out, "TO is %s\n", rule);
+    rb_buf_puts(&out, "steps\n");
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(json, "steps"), i, step)
+    {
+        const char *inverse = rb_json_str(step, "inverse");
+        rb_buf_printf(&out, "  %zu. %-9s %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
+                      rb_json_str(step, "description"), inverse ? " (inverse: " : "",
+                      inverse ? inverse : "", inverse ? ")" : "");
+    }
+    add_risk(&out, cli, json_object_get(json, "dataAtRisk"));
+    add_drift(&out, plan->drift);
+    add_list(&out, json_object_get(json, "notes"), "notes", NULL);
+    add_list(&out, json_object_get(json, "decisions"), "decisions", "message");
+    rb_buf_printf(&out, "digest %s", plan->digest);
+    show(to_stderr, cli, out.data);
+}
+
+static void progress(void *context, const char *step, const char *text)
+{
+    rb_ui_progress(context, "%s %s", step, text);
+}
+
+static void show_outcome(const rb_cli *cli, const json_t *document)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(document, "steps"), i, item) rb_ui_note(
+        cli, "  %-9s %-6s %8.3f s", rb_json_str(item, "id"), rb_json_str(item, "outcome"),
+        json_number_value(json_object_get(item, "seconds")));
+    json_array_foreach(json_object_get(document, "failures"), i, item)
+        rb_ui_note(cli, "  failed: %s", rb_json_str(item, "message"));
+    json_array_foreach(json_object_get(document, "putBack"), i, item)
+    {
+        const char *column = rb_json_str(item, "column");
+        rb_ui_note(cli,
+                   "  put back from %s: %s%s%s: %" JSON_INTEGER_FORMAT
+                   " restored, %" JSON_INTEGER_FORMAT " could not be%s%s",
+                   rb_json_str(item, "from"), rb_json_str(item, "table"), column ? "." : "",
+                   column ? column : "", (json_int_t)rb_json_int(item, "restored", 0),
+                   (json_int_t)rb_json_int(item, "missingCount", 0),
+                   rb_json_str(item, "reason") ? ": " : "",
+                   rb_json_str(item, "reason") ? rb_json_str(item, "reason") : "");
+    }
+    const char *from = rb_json_str(document, "from");
+    const char *outcome = rb_json_str(document, "outcome");
+    if (strcmp(outcome, "done") == 0)
+        rb_ui_line("%s%s%s: %s is at %s (was %s)", rb_ui_color(cli, RB_GREEN), outcome,
+                   rb_ui_color(cli, RB_PLAIN), rb_json_str(document, "environment"),
+                   rb_json_str(document, "to"), from ? from : "nothing");
+    else if (strcmp(outcome, "aborted") == 0)
+        rb_ui_line("aborted: %s is back at %s", rb_json_str(document, "environment"),
+                   from ? from : "nothing");
+}
+
+enum rb_code rb_site_run(rb_cli *cli, rb_run *run, bool begin, rb_err *err)
+{
+    rb_control control = {0};
+    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction old_int;
+    struct sigaction old_term;
+    caught = &control;
+    run->control = &control;
+    run->progress = progress;
+    run->context = cli;
+    sigaction(SIGINT, &action, &old_int);
+    sigaction(SIGTERM, &action, &old_term);
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    enum rb_code code =
+        begin ? rb_execute(&document, run, err) : rb_execute_on(&document, run, err);
+    sigaction(SIGINT, &old_int, NULL);
+    sigaction(SIGTERM, &old_term, NULL);
+    rb_ui_progress_end(cli);
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else
+        show_outcome(cli, document);
+    rb_run_clear(run);
+    return code;
+}
+
+static const char *outcome_of(enum rb_code code)
+{
+    return code == RB_FOUND ? "failed" : "refused";
+}
+
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
+                               const rb_site_options *options, rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    rb_ui_progress(cli, "planning");
+    enum rb_code code = rb_plan_make(&plan, request, err);
+    rb_ui_progress_end(cli);
+    if (code != RB_OK)
+        return code;
+    if (!cli->json || !options->dry_run)
+        rb_site_show_plan(cli, plan, !options->dry_run);
+    if (options->dry_run) {
+        if (cli->json)
+            rb_ui_json(cli, plan->json);
+        return RB_OK;
+    }
+    code = rb_plan_allowed(plan, options->accept_drift, options->accept_loss, err);
+    if (code != RB_OK)
+        return rb_site_refused(cli, site, plan, outcome_of(code), err);
+    RB_AUTO(rb_free_str)
+    char *what = rb_format("%s %s from %s to %s", plan->kind, site->env->name,
+                           request->from ? request->from->tag : "nothing", request->to->tag);
+    code = rb_site_confirm(cli, options, what, err);
+    if (code != RB_OK)
+        return rb_site_refused(cli, site, plan, "refused", err);
+    rb_run run = {.plan = plan,
+                  .request = request,
+                  .state = site->state,
+                  .agreed = json_object_get(plan->json, "dataAtRisk")};
+    return rb_site_run(cli, &run, true, err);
+}

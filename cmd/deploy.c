@@ -1,0 +1,114 @@
+#include <string.h>
+
+#include "site.h"
+#include "transition/known_good.h"
+
+static const rb_opt opts[] = {
+    RB_OPTION_ENV,
+    RB_OPTION_ONLY,
+    RB_OPTION_LOSS,
+    RB_OPTION_DRIFT,
+    {RB_OPT_FLAG, "accept-reverted", 0, NULL, "deploy although this release was reverted here",
+     RB_SITE_AT(accept_reverted)},
+    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
+     RB_SITE_AT(scripts_from)},
+    RB_OPTION_DRY,
+    RB_OPTION_YES,
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+static bool is(const char *a, const char *b)
+{
+    return a && strcmp(a, b) == 0;
+}
+
+/* FROM: what the database is at, since its scripts depend on it; else what the application is at.
+ */
+static const char *live_tag(const rb_site *site, const bool parts[RB_PARTS])
+{
+    if (parts[RB_PART_DB] && site->live.tag[RB_PART_DB])
+        return site->live.tag[RB_PART_DB];
+    for (int part = 0; part < RB_PARTS; part++)
+        if (parts[part] && site->live.tag[part])
+            return site->live.tag[part];
+    return NULL;
+}
+
+static enum rb_code refuse_reverted(const rb_site *site, const char *tag, const rb_site_options *o,
+                                    rb_err *err)
+{
+    bool bad = false;
+    RB_TRY(rb_known_bad(&bad, site->state, tag, err));
+    if (!bad || o->accept_reverted)
+        return RB_OK;
+    return rb_fail(err, RB_DECIDE,
+                   "release %s was reverted in %s and is marked bad; make a new release, or add "
+                   "--accept-reverted to deploy it all the same",
+                   tag, site->env->name);
+}
+
+static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
+                           rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *from = NULL;
+    RB_AUTO(rb_release_freep) rb_release *to = NULL;
+    RB_AUTO(rb_release_freep) rb_release *mended = NULL;
+    rb_plan_request rq = {.kind = "deploy",
+                          .env = site->env,
+                          .state = site->state,
+                          .repo = site->repo,
+                          .signers = site->signers};
+    RB_TRY(rb_site_parts(rq.parts, &o->only, err));
+    RB_TRY(rb_site_settled(site, err));
+    RB_TRY(rb_cli_release(&to, cli, tag, err));
+    bool there = true;
+    for (int part = 0; part < RB_PARTS; part++) {
+        bool at = is(site->live.tag[part], tag) && is(site->live.object[part], to->object);
+        rq.parts[part] = rq.parts[part] && !at;
+        there = there && !rq.parts[part];
+    }
+    if (there) {
+        RB_AUTO(rb_free_str)
+        char *why = rb_format("%s is live in %s already", tag, site->env->name);
+        return rb_site_nothing(cli, site, tag, tag, why);
+    }
+    RB_TRY(refuse_reverted(site, tag, o, err));
+    const char *live = live_tag(site, rq.parts);
+    if (live)
+        RB_TRY(rb_site_live_release(&from, cli, site, live, err));
+    if (o->scripts_from)
+        RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
+    for (int part = 0; part < RB_PARTS; part++)
+        rq.observe[part] = live && is(site->live.tag[part], live);
+    rq.from = from;
+    rq.to = to;
+    rq.mended = mended;
+    return rb_site_carry_out(cli, site, &rq, o, err);
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    const rb_site_options *o = options;
+    rb_site site = {0};
+    enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
+    if (code == RB_OK)
+        code = deploy(cli, &site, o, argv[0], err);
+    rb_site_close(&site);
+    return code;
+}
+
+const rb_command rb_cmd_deploy = {
+    .name = "deploy",
+    .args = "TAG",
+    .summary = "Move an environment forward to a release",
+    .details = "Files, databases, config and flags move as one unit: everything is made ready and\n"
+               "verified inside the open database transaction, and only then committed. A failure\n"
+               "before that puts all back (exit 1). Data that would be lost exits 5 with a digest.",
+    .opts = opts,
+    .options_size = sizeof(rb_site_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

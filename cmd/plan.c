@@ -1,0 +1,109 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "audit/runbook.h"
+#include "revert.h"
+#include "ui.h"
+
+struct options {
+    rb_site_options site;
+    bool rehearse;
+    const char *format;
+};
+
+static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "to", 0, "TAG", "go to this release instead of the previous known-good",
+     RB_SITE_AT(to)},
+    RB_OPTION_ENV,
+    RB_OPTION_ONLY,
+    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
+     RB_SITE_AT(scripts_from)},
+    {RB_OPT_FLAG, "rehearse", 0, NULL, "run all of it on copies, artifacts included",
+     offsetof(struct options, rehearse)},
+    {RB_OPT_TEXT, "format", 0, "FORMAT", "text, json, or markdown (the runbook)",
+     offsetof(struct options, format)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
+                          const struct options *o)
+{
+    if (o->format && strcmp(o->format, "markdown") == 0) {
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        RB_AUTO(rb_buf_clear) rb_buf safe = {0};
+        rb_runbook_write(&text, plan, site->env);
+        for (const char *p = text.data; *p; p += strcspn(p, "\n") + 1) {
+            rb_buf_add_safe(&safe, p, strcspn(p, "\n"));
+            rb_buf_addc(&safe, '\n');
+        }
+        fputs(safe.data, stdout);
+    } else if (cli->json) {
+        rb_ui_json(cli, plan->json);
+    } else {
+        rb_site_show_plan(cli, plan, false);
+    }
+    return RB_OK;
+}
+
+static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct options *o,
+                                const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *from = NULL;
+    RB_AUTO(rb_release_freep) rb_release *mended = NULL;
+    RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    rb_plan_request rq;
+    bool live;
+    RB_TRY(rb_revert_request(&rq, &live, site, &o->site.only, tag, err));
+    if (!live) {
+        RB_TRY(rb_cli_release(&from, cli, tag, err));
+        const char *app = site->live.tag[RB_PART_APP];
+        RB_AUTO(rb_free_str)
+        char *why =
+            rb_format("%s is not live in %s, %s is", tag, site->env->name, app ? app : "nothing");
+        return rb_site_nothing(cli, site, tag, NULL, why);
+    }
+    RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
+    if (o->site.scripts_from)
+        RB_TRY(rb_cli_release(&mended, cli, o->site.scripts_from, err));
+    RB_TRY(rb_revert_target(&good, cli, site, from, o->site.to, err));
+    rq.from = from;
+    rq.to = good.release;
+    rq.mended = mended;
+    rq.rule = good.rule;
+    rq.rehearse = o->rehearse;
+    RB_TRY(rb_plan_make(&plan, &rq, err));
+    RB_TRY(print(cli, plan, site, o));
+    return plan->worst == RB_FOUND ? rb_fail(err, RB_FOUND, "%s", plan->refusal) : RB_OK;
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    struct options *o = options;
+    if (o->format && strcmp(o->format, "json") == 0)
+        cli->json = true;
+    else if (o->format && strcmp(o->format, "text") != 0 && strcmp(o->format, "markdown") != 0)
+        return rb_fail(err, RB_ERROR, "--format takes text, json or markdown, not '%s'", o->format);
+    rb_site site = {0};
+    enum rb_code code = rb_site_open(&site, cli, o->site.env, false, err);
+    if (code == RB_OK)
+        code = plan_revert(cli, &site, o, argv[0], err);
+    rb_site_close(&site);
+    return code;
+}
+
+const rb_command rb_cmd_plan = {
+    .name = "plan",
+    .args = "TAG",
+    .summary = "Show what `revert TAG` would do, and what it would cost",
+    .details =
+        "Nothing is changed. Databases are rehearsed on throw-away copies: scripts, schema,\n"
+        "SQL checks, and a count of every row and value that would be lost.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

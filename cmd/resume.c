@@ -1,0 +1,57 @@
+#include "site.h"
+#include "transition/recover.h"
+#include "ui.h"
+
+static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+
+static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
+                           rb_recovery *recovery, rb_err *err)
+{
+    RB_TRY(
+        rb_recovery_load(recovery, site->env, site->state, site->repo, site->signers, true, err));
+    const rb_transition_row *row = recovery->row;
+    if (!row)
+        return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");
+    RB_AUTO(rb_free_str)
+    char *what = rb_format("go on with the %s of %s from %s to %s", row->kind, site->env->name,
+                           row->from ? row->from : "nothing", row->to);
+    rb_ui_note(cli, "%s (transition %s)", what, row->id);
+    RB_TRY(rb_site_confirm(cli, o, what, err));
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_TRY(rb_recovery_plan(&plan, recovery, err));
+    rb_run run = {.plan = plan,
+                  .request = &recovery->request,
+                  .state = site->state,
+                  .agreed = json_object_get(plan->json, "dataAtRisk")};
+    return rb_site_run(cli, &run, false, err);
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    const rb_site_options *o = options;
+    rb_site site = {0};
+    rb_recovery recovery = {0};
+    enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
+    if (code == RB_OK)
+        code = resume(cli, &site, o, &recovery, err);
+    rb_recovery_clear(&recovery);
+    rb_site_close(&site);
+    return code;
+}
+
+const rb_command rb_cmd_resume = {
+    .name = "resume",
+    .args = "",
+    .summary = "Go on with a transition that stopped half-way",
+    .details =
+        "Nothing is done twice: steps that were finished are passed over, and the databases'\n"
+        "own journal rows say whether their commit happened.",
+    .opts = opts,
+    .options_size = sizeof(rb_site_options),
+    .min_args = 0,
+    .max_args = 0,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

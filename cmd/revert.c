@@ -1,0 +1,130 @@
+#include <string.h>
+
+#include "revert.h"
+#include "site.h"
+#include "ui.h"
+
+static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "to", 0, "TAG", "go to this release instead of the previous known-good",
+     RB_SITE_AT(to)},
+    RB_OPTION_ENV,
+    RB_OPTION_ONLY,
+    RB_OPTION_LOSS,
+    RB_OPTION_DRIFT,
+    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
+     RB_SITE_AT(scripts_from)},
+    {RB_OPT_TEXT, "output", 'o', "DIR",
+     "no environment: write a verified bundle of TO for other tools to apply", RB_SITE_AT(output)},
+    RB_OPTION_DRY,
+    RB_OPTION_YES,
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+static bool is(const char *a, const char *b)
+{
+    return a && strcmp(a, b) == 0;
+}
+
+enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *site,
+                              const rb_release *from, const char *to, rb_err *err)
+{
+    *good = (rb_known_good){0};
+    if (to) {
+        if (strcmp(to, from->tag) == 0)
+            return rb_fail(err, RB_ERROR, "FROM and TO are the same release, %s", to);
+        good->rule = rb_strdup("the release that --to names");
+        return rb_cli_release(&good->release, cli, to, err);
+    }
+    const rb_config *settings = NULL;
+    rb_err ignored;
+    const char *setting = from->manifest->known_good;
+    if (rb_cli_settings(&settings, cli, &ignored) == RB_OK)
+        setting = settings->known_good;
+    return rb_known_good_find(good, site ? site->state : NULL, cli->repo, cli->signers, from,
+                              setting, err);
+}
+
+enum rb_code rb_revert_request(rb_plan_request *rq, bool *live, const rb_site *site,
+                               const rb_strs *only, const char *tag, rb_err *err)
+{
+    *rq = (rb_plan_request){.kind = "revert",
+                            .env = site->env,
+                            .state = site->state,
+                            .repo = site->repo,
+                            .signers = site->signers};
+    *live = false;
+    RB_TRY(rb_site_parts(rq->parts, only, err));
+    RB_TRY(rb_site_settled(site, err));
+    for (int part = 0; part < RB_PARTS; part++) {
+        rq->parts[part] = rq->parts[part] && is(site->live.tag[part], tag);
+        rq->observe[part] = rq->parts[part];
+        *live = *live || rq->parts[part];
+    }
+    return RB_OK;
+}
+
+static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
+                           rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *from = NULL;
+    RB_AUTO(rb_release_freep) rb_release *mended = NULL;
+    rb_plan_request rq;
+    bool live;
+    RB_TRY(rb_revert_request(&rq, &live, site, &o->only, tag, err));
+    if (!live) {
+        RB_TRY(rb_cli_release(&from, cli, tag, err));
+        const char *app = site->live.tag[RB_PART_APP];
+        RB_AUTO(rb_free_str)
+        char *why =
+            rb_format("%s is not live in %s, %s is", tag, site->env->name, app ? app : "nothing");
+        return rb_site_nothing(cli, site, tag, NULL, why);
+    }
+    RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
+    if (o->scripts_from)
+        RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
+    RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
+    RB_TRY(rb_revert_target(&good, cli, site, from, o->to, err));
+    rq.from = from;
+    rq.to = good.release;
+    rq.mended = mended;
+    rq.rule = good.rule;
+    return rb_site_carry_out(cli, site, &rq, o, err);
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    const rb_site_options *o = options;
+    bool configured = false;
+    if (o->output) {
+        RB_TRY(rb_site_configured(&configured, cli, err));
+        if (configured)
+            return rb_fail(err, RB_ERROR,
+                           "-o is for repositories without an environment; this one "
+                           "has one: leave -o out to move it, or use `rbtool "
+                           "reconstruct`");
+        return rb_revert_bundle(cli, o, argv[0], err);
+    }
+    rb_site site = {0};
+    enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
+    if (code == RB_OK)
+        code = revert(cli, &site, o, argv[0], err);
+    rb_site_close(&site);
+    return code;
+}
+
+const rb_command rb_cmd_revert = {
+    .name = "revert",
+    .args = "TAG",
+    .summary = "Undo a release: move an environment back to the previous known-good",
+    .details =
+        "TAG is the release that is undone; the release to go to is printed before anything is\n"
+        "asked. Files, databases, flags and config move as one unit; the down scripts come from\n"
+        "TAG's own git objects. Data that would be lost exits 5 with the digest to agree to.",
+    .opts = opts,
+    .options_size = sizeof(rb_site_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

@@ -1,0 +1,20 @@
+/* What `revert` and `plan` share: the request for undoing TAG, and where it goes. */
+#ifndef RB_CMD_REVERT_H
+#define RB_CMD_REVERT_H
+
+#include "site.h"
+#include "transition/known_good.h"
+
+/* live: TAG is live in at least one of the parts asked for. */
+enum rb_code rb_revert_request(rb_plan_request *rq, bool *live, const rb_site *site,
+                               const rb_strs *only, const char *tag, rb_err *err) RB_MUST_USE;
+
+/* --to, else the previous known-good. site NULL: no environment. */
+enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *site,
+                              const rb_release *from, const char *to, rb_err *err) RB_MUST_USE;
+
+/* revert TAG -o DIR: a bundle of TO. */
+enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,
+                              rb_err *err) RB_MUST_USE;
+
+#endif

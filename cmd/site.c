@@ -1,0 +1,185 @@
+#include "site.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "ui.h"
+
+#define ENVIRONMENTS_LIMIT (1u << 20) /* bytes of the file that rbtool.environments names */
+
+static const char *lookup(const char *name)
+{
+    return getenv(name);
+}
+
+static char *folder_of(const char *path)
+{
+    char *real = realpath(path, NULL);
+    char *dir = real ? rb_path_dir(real) : rb_path_dir(path);
+    free(real);
+    return dir;
+}
+
+/* --config FILE, else what git config rbtool.environments names, else the work tree's own. */
+static enum rb_code find_environments(json_t **out, char **base, rb_cli *cli, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *named = NULL;
+    rb_repo *repo;
+    const rb_config *settings;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    if (!cli->config)
+        RB_TRY(rb_repo_setting_path(&named, repo, "rbtool.environments", err));
+    if (!named) {
+        RB_TRY(rb_cli_settings(&settings, cli, err));
+        *out = json_incref(settings->environments);
+        *base = folder_of(settings->source);
+        return RB_OK;
+    }
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_file_read(&text, named, ENVIRONMENTS_LIMIT, err));
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    RB_TRY(rb_json_read(&json, rb_buf_str(&text), text.len, named, err));
+    json_t *inner = json_object_get(json, "environments");
+    *out = json_incref(inner ? inner : json);
+    *base = folder_of(named);
+    return RB_OK;
+}
+
+enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *environments = NULL;
+    RB_AUTO(rb_free_str) char *base = NULL;
+    enum rb_code code = find_environments(&environments, &base, cli, err);
+    *out = code == RB_OK && json_object_size(environments) > 0;
+    return cli->config || *out ? code : RB_OK;
+}
+
+enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *environments = NULL;
+    RB_AUTO(rb_free_str) char *base = NULL;
+    const char *name = env ? env : getenv("RBTOOL_ENV");
+    RB_TRY(find_environments(&environments, &base, cli, err));
+    RB_TRY(rb_env_read(&site->env, environments, name && *name ? name : NULL, base, lookup, err));
+    RB_TRY(rb_cli_repo(&site->repo, cli, err));
+    RB_TRY(rb_cli_signers(&site->signers, cli, err));
+    if (write)
+        RB_TRY(rb_lock_take(&site->lock, site->env->root, err));
+    RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
+    return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
+}
+
+void rb_site_close(rb_site *site)
+{
+    rb_live_clear(&site->live);
+    rb_state_close(site->state);
+    rb_lock_release(site->lock);
+    rb_env_free(site->env);
+    *site = (rb_site){0};
+}
+
+void rb_site_options_clear(void *options)
+{
+    rb_strs_clear(&((rb_site_options *)options)->only);
+}
+
+enum rb_code rb_site_settled(const rb_site *site, rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    if (!site->state)
+        return RB_OK;
+    RB_TRY(rb_state_pending(&row, site->state, err));
+    if (!row)
+        return RB_OK;
+    return rb_fail(
+        err, RB_HALFWAY,
+        "the %s of %s from %s to %s stopped half-way (transition %s); go on with `rbtool "
+        "resume --env %s` or back with `rbtool abort --env %s`",
+        row->kind, site->env->name, row->from ? row->from : "nothing", row->to, row->id,
+        site->env->name, site->env->name);
+}
+
+enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err)
+{
+    for (int part = 0; part < RB_PARTS; part++)
+        parts[part] = only->n == 0 || rb_strs_has(only, rb_part_name((enum rb_part)part));
+    for (size_t i = 0; i < only->n; i++) {
+        bool known = false;
+        for (int part = 0; part < RB_PARTS; part++)
+            known = known || strcmp(only->items[i], rb_part_name((enum rb_part)part)) == 0;
+        if (!known)
+            return rb_fail(err, RB_ERROR, "--only takes app, db, flags and config, not '%s'",
+                           only->items[i]);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
+                                  const char *tag, rb_err *err)
+{
+    RB_TRY(rb_cli_release(out, cli, tag, err));
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *object = site->live.object[part];
+        if (!site->live.tag[part] || strcmp(site->live.tag[part], tag) != 0 || !object ||
+            strcmp(object, (*out)->object) == 0)
+            continue;
+        enum rb_code code =
+            rb_fail(err, RB_FOUND,
+                    "tag %s has moved since it went live in %s: its object was %s and is %s; put "
+                    "it back with `git update-ref refs/tags/%s %s`",
+                    tag, site->env->name, object, (*out)->object, tag, object);
+        rb_release_free(*out);
+        *out = NULL;
+        return code;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
+                             rb_err *err)
+{
+    if (options->yes)
+        return RB_OK;
+    if (!cli->interactive)
+        return rb_fail(err, RB_ERROR, "%s: there is no terminal to ask on; add --yes to go on",
+                       what);
+    if (!rb_ui_ask(cli, "%s? [y/N] ", what))
+        return rb_fail(err, RB_ERROR, "not confirmed; nothing was changed");
+    return RB_OK;
+}
+
+enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from, const char *to,
+                             const char *why)
+{
+    if (cli->json) {
+        RB_AUTO(rb_json_freep)
+        json_t *doc =
+            json_pack("{s:s?,s:s?,s:s,s:s,s:[],s:n}", "from", from, "to", to, "environment",
+                      site->env->name, "outcome", "nothing", "steps", "error");
+        rb_ui_json(cli, doc);
+    } else {
+        rb_ui_line("nothing to do: %s", why);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *plan,
+                             const char *outcome, const rb_err *err)
+{
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *doc = json_object();
+        json_object_set(doc, "from", json_object_get(plan->json, "from"));
+        json_object_set(doc, "to", json_object_get(plan->json, "to"));
+        rb_json_set_str(doc, "environment", site->env->name);
+        rb_json_set_str(doc, "outcome", outcome);
+        json_object_set_new(doc, "steps", json_array());
+        rb_json_set_str(doc, "error", err->message);
+        rb_json_set_str(doc, "digest", plan->digest);
+        json_object_set(doc, "dataAtRisk", json_object_get(plan->json, "dataAtRisk"));
+        json_object_set(doc, "decisions", json_object_get(plan->json, "decisions"));
+        json_object_set(doc, "drift", plan->drift);
+        rb_ui_json(cli, doc);
+    }
+    return err->code;
+}

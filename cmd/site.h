@@ -1,0 +1,106 @@
+/*
+ * What the environment commands share: the environment that was asked for, its lock, journal and
+ * repository, and the ways a transition is shown, agreed to and carried out.
+ */
+#ifndef RB_CMD_SITE_H
+#define RB_CMD_SITE_H
+
+#include "cli.h"
+#include "environment/lock.h"
+#include "transition/execute.h"
+
+typedef struct rb_site {
+    rb_repo *repo;             /* borrowed from cli */
+    const rb_signers *signers; /* the same */
+    rb_env *env;
+    rb_lock *lock;   /* NULL for commands that only look */
+    rb_state *state; /* NULL when the environment has none yet and we only look */
+    rb_live live;
+} rb_site;
+
+/* Options that the environment commands have in common. */
+typedef struct rb_site_options {
+    const char *env;
+    rb_strs only;
+    const char *accept_loss;
+    const char *scripts_from;
+    const char *to;
+    const char *output;
+    bool accept_drift;
+    bool accept_reverted;
+    bool yes;
+    bool dry_run;
+} rb_site_options;
+
+#define RB_SITE_AT(field) offsetof(rb_site_options, field)
+#define RB_OPTION_ENV                                                                              \
+    {                                                                                              \
+        RB_OPT_TEXT, "env", 'e', "NAME",                                                           \
+            "the environment (default: RBTOOL_ENV, else the only one)", RB_SITE_AT(env)            \
+    }
+#define RB_OPTION_YES                                                                              \
+    {                                                                                              \
+        RB_OPT_FLAG, "yes", 'y', NULL, "do not ask; needed where there is no terminal",            \
+            RB_SITE_AT(yes)                                                                        \
+    }
+#define RB_OPTION_ONLY                                                                             \
+    {                                                                                              \
+        RB_OPT_LIST, "only", 0, "PARTS", "only these parts: app,db,flags,config", RB_SITE_AT(only) \
+    }
+#define RB_OPTION_LOSS                                                                             \
+    {                                                                                              \
+        RB_OPT_TEXT, "accept-data-loss", 0, "DIGEST",                                              \
+            "agree to what the plan with this digest loses", RB_SITE_AT(accept_loss)               \
+    }
+#define RB_OPTION_DRIFT                                                                            \
+    {                                                                                              \
+        RB_OPT_FLAG, "accept-drift", 0, NULL, "go on although the environment has drifted",        \
+            RB_SITE_AT(accept_drift)                                                               \
+    }
+#define RB_OPTION_DRY                                                                              \
+    {                                                                                              \
+        RB_OPT_FLAG, "dry-run", 'n', NULL, "show the plan and change nothing", RB_SITE_AT(dry_run) \
+    }
+
+/* write: takes the lock and makes the journal. RB_ERROR when no such environment is configured. */
+enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
+                          rb_err *err) RB_MUST_USE;
+void rb_site_close(rb_site *site);
+void rb_site_options_clear(void *options);
+
+/* Whether any environment is configured at all. */
+enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE;
+
+/* RB_HALFWAY, naming the way out, when a transition is pending. */
+enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
+
+/* The parts that --only names; all when it is empty. */
+enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err) RB_MUST_USE;
+
+/* Opens the release that is live in a part and checks that its tag is the object that went live. */
+enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
+                                  const char *tag, rb_err *err) RB_MUST_USE;
+
+/* FROM and TO, steps, data at risk, decisions. to: stdout or stderr. */
+void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
+
+/* Shows, checks consent, asks, carries out, prints the result. */
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
+                               const rb_site_options *options, rb_err *err) RB_MUST_USE;
+
+/* Asks unless --yes; RB_ERROR where nobody can be asked. */
+enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
+                             rb_err *err) RB_MUST_USE;
+
+/* Runs with signals caught; begin: a new transition, else one that is gone on with. */
+enum rb_code rb_site_run(rb_cli *cli, rb_run *run, bool begin, rb_err *err) RB_MUST_USE;
+
+/* {"outcome":"nothing",...} with --json, else the note; RB_OK. */
+enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from, const char *to,
+                             const char *why);
+
+/* The document of something refused before it began; returns err's code. */
+enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *plan,
+                             const char *outcome, const rb_err *err);
+
+#endif

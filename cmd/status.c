@@ -1,0 +1,166 @@
+#include <string.h>
+
+#include "environment/delivered.h"
+#include "environment/observe.h"
+#include "site.h"
+#include "ui.h"
+
+struct options {
+    rb_site_options site;
+    bool exit_code;
+};
+
+static const rb_opt opts[] = {RB_OPTION_ENV,
+                              {RB_OPT_FLAG, "exit-code", 0, NULL,
+                               "exit 1 on drift, 3 when a transition is half-way",
+                               offsetof(struct options, exit_code)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
+
+static enum rb_code observe_databases(json_t *drift, const rb_site *site, const rb_release *release,
+                                      rb_err *err)
+{
+    for (size_t i = 0; i < release->manifest->database_count; i++) {
+        const rb_manifest_database *d = &release->manifest->databases[i];
+        const char *url = rb_env_database(site->env, d->name);
+        rb_err why;
+        RB_AUTO(rb_db_closep) rb_db *db = NULL;
+        if (!url)
+            rb_drift_add(drift, "db", d->name, "a url in the environment", "none");
+        else if (rb_db_open(&db, url, RB_DB_READ, &why) != RB_OK)
+            rb_drift_add(drift, "db", d->name, "a database", why.message);
+        else
+            RB_TRY(rb_observe_database(drift, db, release, site->repo, d, err));
+    }
+    return RB_OK;
+}
+
+static enum rb_code observe_part(json_t *drift, rb_cli *cli, const rb_site *site, enum rb_part part,
+                                 const char *release_tag, rb_err *err)
+{
+    const char *tag = site->live.tag[part];
+    if (!tag)
+        return RB_OK;
+    if (strcmp(tag, release_tag) != 0)
+        rb_drift_add(drift, rb_part_name(part), "", release_tag, tag);
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    rb_err why;
+    enum rb_code code = rb_site_live_release(&release, cli, site, tag, &why);
+    if (code != RB_OK) {
+        rb_drift_add(drift, rb_part_name(part), tag, "a release that verifies", why.message);
+        return part == RB_PART_APP ? rb_observe_app(drift, site->env, tag, err) : RB_OK;
+    }
+    switch (part) {
+    case RB_PART_APP:
+        return rb_observe_app(drift, site->env, tag, err);
+    case RB_PART_DB:
+        return observe_databases(drift, site, release, err);
+    case RB_PART_FLAGS:
+        return rb_observe_flags(drift, site->env, release->manifest, err);
+    case RB_PART_CONFIG:
+        return rb_observe_config(drift, site->env, release->manifest, err);
+    case RB_PARTS:
+        break;
+    }
+    return RB_OK;
+}
+
+static const char *main_tag(const rb_site *site)
+{
+    for (int part = 0; part < RB_PARTS; part++)
+        if (site->live.tag[part])
+            return site->live.tag[part];
+    return NULL;
+}
+
+/* The step that was begun and not ended. */
+static enum rb_code pending_step(const char **out, const rb_site *site,
+                                 const rb_transition_row *row, rb_err *err)
+{
+    const json_t *steps = json_object_get(row->plan, "steps");
+    size_t i;
+    json_t *step;
+    *out = NULL;
+    json_array_foreach((json_t *)steps, i, step)
+    {
+        const char *id = rb_json_str(step, "id");
+        enum rb_step_state state = RB_STEP_NONE;
+        if (id)
+            RB_TRY(rb_state_step_get(&state, site->state, row->id, id, err));
+        if (state != RB_STEP_NONE || !*out)
+            *out = id;
+    }
+    return RB_OK;
+}
+
+static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row, const char *tag,
+                 const char *step, const json_t *drift)
+{
+    rb_ui_line("%s%s%s: %s%s", rb_ui_color(cli, RB_BOLD), site->env->name,
+               rb_ui_color(cli, RB_PLAIN), tag ? tag : "nothing is live",
+               row   ? ""
+               : tag ? ", settled"
+                     : "");
+    if (row)
+        rb_ui_line("interrupted in step %s of the %s from %s to %s (transition %s): go on with "
+                   "`rbtool resume --env %s`, or back with `rbtool abort --env %s`",
+                   step ? step : "none", row->kind, row->from ? row->from : "nothing", row->to,
+                   row->id, site->env->name, site->env->name);
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)drift, i, item)
+        rb_ui_line("  %sdrift%s %s %s: expected %s, found %s", rb_ui_color(cli, RB_YELLOW),
+                   rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "part"), rb_json_str(item, "path"),
+                   rb_json_str(item, "expected"), rb_json_str(item, "found"));
+}
+
+static enum rb_code status(rb_cli *cli, const rb_site *site, const struct options *o, rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    RB_AUTO(rb_json_freep) json_t *drift = json_array();
+    const char *step = NULL;
+    const char *tag = main_tag(site);
+    if (site->state)
+        RB_TRY(rb_state_pending(&row, site->state, err));
+    if (row)
+        RB_TRY(pending_step(&step, site, row, err));
+    for (int part = 0; tag && part < RB_PARTS; part++)
+        RB_TRY(observe_part(drift, cli, site, (enum rb_part)part, tag, err));
+    const char *state = row ? "interrupted" : tag ? "settled" : "empty";
+    if (cli->json) {
+        RB_AUTO(rb_json_freep)
+        json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O}", "environment", site->env->name,
+                                "release", tag, "state", state, "step", step, "drift", drift);
+        rb_ui_json(cli, doc);
+    } else {
+        show(cli, site, row, tag, step, drift);
+    }
+    if (o->exit_code && row)
+        return rb_site_settled(site, err);
+    return o->exit_code && json_array_size(drift) > 0 ? RB_FOUND : RB_OK;
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *o = options;
+    rb_site site = {0};
+    enum rb_code code = rb_site_open(&site, cli, o->site.env, false, err);
+    if (code == RB_OK)
+        code = status(cli, &site, o, err);
+    rb_site_close(&site);
+    return code;
+}
+
+const rb_command rb_cmd_status = {
+    .name = "status",
+    .args = "",
+    .summary = "Show what runs in an environment, and every drift from its manifest",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 0,
+    .max_args = 0,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

@@ -1,0 +1,14 @@
+/*
+ * The runbook of one revert, in Markdown: detection, decision, execution, verification, owners and
+ * escalation. Made from the plan and the environment's definition, so that it is as true as they
+ * are.
+ */
+#ifndef RB_AUDIT_RUNBOOK_H
+#define RB_AUDIT_RUNBOOK_H
+
+#include "environment/definition.h"
+#include "transition/plan.h"
+
+void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env);
+
+#endif
