@@ -58,7 +58,7 @@ static void read_line(status *s, const char *line)
         s->good++;
     } else if (is_word(line, "VALIDSIG")) {
         size_t len;
-        const char *word = last_word(line, &len);
+        const char *word = last_word(line + strlen("VALIDSIG"), &len);
         free(s->fingerprint);
         s->fingerprint = rb_strndup(word, len);
         s->valid++;

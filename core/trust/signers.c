@@ -126,7 +126,7 @@ static bool read_options(rb_signer *signer, const char *p)
             return false;
         if (*p == '\0' || *p == ' ' || *p == '\t')
             break;
-        if (*p++ != ',' || *p == '\0')
+        if (*p++ != ',' || *p == '\0' || *p == ' ' || *p == '\t')
             return false;
     }
     return !(signer->after && signer->before && signer->before <= signer->after);
