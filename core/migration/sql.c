@@ -12,9 +12,10 @@ void rb_sql_init(rb_sql *sql, const char *text, size_t len, const char *engine)
         sql->at = 3;
 }
 
+/* A vertical tab is none for either engine. */
 static bool is_space(char c)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
 }
 
 static bool is_digit(char c)
@@ -138,7 +139,7 @@ static enum rb_sql_kind skip_token(rb_sql *sql)
     }
     if (sql->postgres && c == '$' && skip_dollar(sql))
         return RB_SQL_STRING;
-    if (is_word(c) && c != '$')
+    if (is_word(c) && (c != '$' || !sql->postgres))
         return skip_word(sql);
     sql->at++;
     return RB_SQL_OTHER;
@@ -193,6 +194,8 @@ char *rb_sql_name(const rb_sql_token *token)
 
 /* What tells where the statement being read ends. */
 struct body {
+    bool explain; /* only EXPLAIN so far */
+    bool opening; /* SQLite: CREATE so far, perhaps TEMP */
     bool create;
     bool trigger;        /* SQLite: until "; END ;" */
     size_t atomic;       /* PostgreSQL: depth of BEGIN ATOMIC and CASE */
@@ -221,6 +224,32 @@ static void body_note_postgres(struct body *body, const rb_sql_token *token)
         body->atomic--;
 }
 
+static bool is_any(const rb_sql_token *token, const char *const *words)
+{
+    for (; *words; words++)
+        if (rb_sql_is(token, *words))
+            return true;
+    return false;
+}
+
+/* As SQLite's own sqlite3_complete() has it: EXPLAIN [QUERY PLAN] CREATE [TEMP] TRIGGER. */
+static void body_note_sqlite(struct body *body, const rb_sql_token *token, size_t n)
+{
+    static const char *const temp[] = {"temp", "temporary", NULL};
+    static const char *const plain[] = {"explain", "temp", "temporary", "trigger", "end", NULL};
+    if ((n == 0 || body->explain) && rb_sql_is(token, "create")) {
+        body->explain = false;
+        body->opening = true;
+    } else if (n == 0) {
+        body->explain = rb_sql_is(token, "explain");
+    } else if (body->explain) {
+        body->explain = !is_any(token, plain);
+    } else if (body->opening && !is_any(token, temp)) {
+        body->opening = false;
+        body->trigger = rb_sql_is(token, "trigger");
+    }
+}
+
 static void body_note(struct body *body, const rb_sql *sql, const rb_sql_token *token, size_t n)
 {
     if (n == 0) {
@@ -229,8 +258,8 @@ static void body_note(struct body *body, const rb_sql *sql, const rb_sql_token *
     }
     if (sql->postgres)
         body_note_postgres(body, token);
-    else if (body->create && n > 0 && n < 3 && rb_sql_is(token, "trigger"))
-        body->trigger = true;
+    else
+        body_note_sqlite(body, token, n);
 }
 
 static bool body_ends(const struct body *body)
@@ -271,6 +300,7 @@ bool rb_sql_statement_next(rb_sql_statement *out, rb_sql *sql)
             out->start = (size_t)(token.text - sql->text);
         out->end = sql->at;
         if (token.kind == RB_SQL_SEMICOLON && body_ends(&body)) {
+            out->closed = true;
             if (body.copy_in) {
                 out->meta = out->head[0];
                 skip_copy_data(sql);

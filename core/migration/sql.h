@@ -54,6 +54,7 @@ typedef struct rb_sql_statement {
     size_t end;                     /* past its semicolon, or its last token */
     rb_sql_token head[RB_SQL_HEAD]; /* its first tokens */
     size_t heads;
+    bool closed;       /* by a semicolon, not by the end of the text */
     rb_sql_token meta; /* the first of psql's commands in it; kind is RB_SQL_END for none */
 } rb_sql_statement;
 
