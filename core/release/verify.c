@@ -8,6 +8,7 @@
 #include "artifact/artifact.h"
 #include "git/tree.h"
 #include "git/treeid.h"
+#include "release/flags.h"
 #include "release/internal.h"
 
 #define FILE_LIMIT (64u << 20)
@@ -237,6 +238,63 @@ static enum rb_code verify_files(rb_problems *problems, rb_verifier *verifier,
     return RB_OK;
 }
 
+/* One text for a list of flags, to compare and to remember. */
+static char *spell_flags(const rb_manifest_flag *flags, size_t count)
+{
+    rb_buf out = {0};
+    for (size_t i = 0; i < count; i++)
+        rb_buf_printf(&out, "%s%s %s %s", i ? "; " : "", flags[i].name, flags[i].state,
+                      flags[i].default_ ? flags[i].default_ : "-");
+    return rb_buf_detach(&out);
+}
+
+static enum rb_code spell_file(char **out, rb_verifier *verifier, const rb_release *release,
+                               const char *path, rb_err *err)
+{
+    RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+    RB_TRY(rb_tree_find(&entry, verifier->repo, &release->tree, path, err));
+    char key[RB_OID_HEX + 6] = "flags ";
+    rb_oid_hex(&entry.oid, key + 6);
+    const char *known = rb_json_str(verifier->files, key);
+    if (known) {
+        *out = rb_strdup(known);
+        return RB_OK;
+    }
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_blob_read(&text, verifier->repo, &entry.oid, path, RB_FLAGS_LIMIT, err));
+    rb_manifest_flag *flags = NULL;
+    size_t count = 0;
+    RB_TRY(rb_flags_parse(&flags, &count, rb_buf_str(&text), text.len, path, err));
+    *out = spell_flags(flags, count);
+    rb_flags_free(flags, count);
+    rb_json_set_str(verifier->files, key, *out);
+    return RB_OK;
+}
+
+/* The file's digest, and that the values in the manifest are the file's. */
+static enum rb_code verify_flags(rb_problems *problems, rb_verifier *verifier,
+                                 const rb_release *release, rb_err *err)
+{
+    const rb_manifest *manifest = release->manifest;
+    if (!manifest->flags_path)
+        return RB_OK;
+    size_t before = problems->n;
+    RB_TRY(verify_file(problems, verifier, release, "flags", "flags", manifest->flags_path,
+                       manifest->flags_sha256, NULL, err));
+    if (problems->n > before)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *found = NULL;
+    if (spell_file(&found, verifier, release, manifest->flags_path, err) != RB_OK)
+        return unreadable(problems, release, "flags", "flags", err);
+    RB_AUTO(rb_free_str) char *expected = spell_flags(manifest->flags, manifest->flag_count);
+    if (strcmp(expected, found) != 0)
+        rb_problems_add(problems, "flags", "flags.values", expected, found,
+                        "%s: flags.values: expected %s, found %s in %s of its commit; do not use "
+                        "it, make the release again",
+                        release->tag, expected, found, manifest->flags_path);
+    return RB_OK;
+}
+
 static void compare_artifact(rb_problems *problems, const rb_release *release, size_t i,
                              const char *part, const char *expected, const char *found)
 {
@@ -314,9 +372,7 @@ enum rb_code rb_verifier_check(rb_problems *problems, rb_verifier *verifier,
         RB_TRY(verify_artifact(problems, verifier, release, i, err));
     for (size_t i = 0; i < manifest->database_count; i++)
         RB_TRY(verify_database(problems, verifier, release, i, err));
-    if (manifest->flags_path)
-        RB_TRY(verify_file(problems, verifier, release, "flags", "flags", manifest->flags_path,
-                           manifest->flags_sha256, NULL, err));
+    RB_TRY(verify_flags(problems, verifier, release, err));
     RB_TRY(verify_files(problems, verifier, release, "config", "config", manifest->config,
                         manifest->config_count, err));
     RB_TRY(verify_files(problems, verifier, release, "check", "checks", manifest->checks,

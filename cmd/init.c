@@ -1,0 +1,143 @@
+#include "init.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "ui.h"
+
+struct options {
+    bool dry_run;
+    bool uninstall;
+};
+
+static const rb_opt opts[] = {
+    {RB_OPT_FLAG, "dry-run", 'n', NULL, "print rbtool.json, change nothing",
+     offsetof(struct options, dry_run)},
+    {RB_OPT_FLAG, "uninstall", 0, NULL, "remove rbtool's settings from git's config",
+     offsetof(struct options, uninstall)},
+    {.kind = RB_OPT_END}};
+
+static enum rb_code git(rb_repo *repo, const char *const *args, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    return rb_repo_git(&out, repo, args, err);
+}
+
+/* rbtool.json, releases and ledger are the project's own and stay. */
+static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
+{
+    const char *pinned;
+    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    rb_err absent;
+    const char *const args[] = {"config", "--local", "--remove-section", "rbtool", NULL};
+    bool removed = git(repo, args, &absent) == RB_OK;
+    if (!removed && pinned)
+        return rb_fail(err, RB_ERROR,
+                       "rbtool.app is set outside this repository's own config; remove it there "
+                       "(git config --show-origin --get rbtool.app)");
+    rb_ui_line("%s", removed ? "removed the section rbtool from this repository's git config"
+                             : "this repository's git config has no section rbtool");
+    rb_ui_note(cli, "%s and the releases stay; remove them with git if you want to",
+               RB_CONFIG_FILE);
+    return RB_OK;
+}
+
+/* Signing is git's: say what of it is not set up yet. */
+static enum rb_code tell_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
+{
+    static const struct {
+        const char *key;
+        const char *spelled;
+        const char *example;
+    } settings[] = {
+        {"user.signingkey", "user.signingKey", "~/.ssh/id_ed25519"},
+        {"gpg.format", "gpg.format", "ssh"},
+        {"gpg.ssh.allowedsignersfile", "gpg.ssh.allowedSignersFile", "~/.ssh/allowed_signers"}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const char *value;
+        RB_TRY(rb_repo_setting(&value, repo, settings[i].key, err));
+        if (!value)
+            rb_ui_note(cli, "to sign and verify, set: git config --global %s %s",
+                       settings[i].spelled, settings[i].example);
+    }
+    return RB_OK;
+}
+
+static enum rb_code pin(rb_repo *repo, const json_t *config, rb_err *err)
+{
+    const char *pinned;
+    const char *name = rb_json_str(json_object_get(config, "app"), "name");
+    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    if (pinned)
+        return RB_OK;
+    return git(repo, (const char *const[]){"config", "--local", "rbtool.app", name, NULL}, err);
+}
+
+static enum rb_code place(char **out, const rb_cli *cli, rb_repo *repo, rb_err *err)
+{
+    const char *top = rb_repo_workdir(repo);
+    if (!cli->config && !top)
+        return rb_fail(err, RB_ERROR,
+                       "a bare repository has no place for %s; name one with --config FILE",
+                       RB_CONFIG_FILE);
+    *out = cli->config ? rb_strdup(cli->config) : rb_path_join(top, RB_CONFIG_FILE);
+    return RB_OK;
+}
+
+static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const rb_found *found,
+                                 const rb_buf *text, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = NULL;
+    RB_TRY(place(&path, cli, repo, err));
+    if (rb_file_exists(path))
+        return rb_fail(err, RB_ERROR,
+                       "%s is there already and is not overwritten; `rbtool init --dry-run` prints "
+                       "what it would be",
+                       path);
+    RB_TRY(rb_file_write(path, text->data, text->len, 0644, err));
+    RB_TRY(pin(repo, found->config, err));
+    rb_ui_line("wrote %s", path);
+    for (size_t i = 0; i < found->said.n; i++)
+        rb_ui_line("  %s", found->said.items[i]);
+    rb_ui_note(cli, "look it over and commit it; then `rbtool release TAG`");
+    return tell_signing(cli, repo, err);
+}
+
+static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *o = options;
+    rb_repo *repo;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    if (o->uninstall)
+        return uninstall(cli, repo, err);
+    RB_AUTO(rb_found_clear) rb_found found = {0};
+    RB_TRY(rb_init_detect(&found, repo, err));
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_pretty(&text, found.config);
+    RB_AUTO(rb_config_freep) rb_config *config = NULL;
+    RB_TRY(rb_config_parse(&config, text.data, text.len, "what init found", err));
+    if (!o->dry_run)
+        return write_config(cli, repo, &found, &text, err);
+    fwrite(text.data, 1, text.len, stdout);
+    for (size_t i = 0; i < found.said.n; i++)
+        rb_ui_note(cli, "%s", found.said.items[i]);
+    return RB_OK;
+}
+
+const rb_command rb_cmd_init = {
+    .name = "init",
+    .args = "",
+    .summary = "write rbtool.json from what the repository holds",
+    .details = "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
+               "flag file, config files, checks. Pins the application's name in git config\n"
+               "rbtool.app. Nothing that is there already is overwritten.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 0,
+    .max_args = 0,
+    .run = run_init,
+};

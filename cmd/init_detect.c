@@ -1,0 +1,359 @@
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/shape.h"
+#include "base/text.h"
+#include "database/database.h"
+#include "git/tag.h"
+#include "git/tree.h"
+#include "init.h"
+#include "migration/migration.h"
+#include "release/flags.h"
+
+#define FILE_LIMIT (4u << 20) /* bytes of a file that is looked into */
+#define FOLDERS_LIMIT 500     /* folders tried for migrations */
+
+struct look {
+    rb_found *found;
+    rb_repo *repo;
+    rb_oid tree;
+    rb_entries entries;
+};
+
+static void look_clear(struct look *look)
+{
+    rb_entries_clear(&look->entries);
+}
+
+void rb_found_clear(rb_found *found)
+{
+    rb_json_free(found->config);
+    rb_strs_clear(&found->said);
+}
+
+static void say(struct look *look, const char *fmt, ...) RB_PRINTF(2, 3);
+static void say(struct look *look, const char *fmt, ...)
+{
+    rb_buf line = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&line, fmt, args);
+    va_end(args);
+    rb_strs_take(&look->found->said, rb_buf_detach(&line));
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        abort();
+}
+
+static bool has_file(const struct look *look, const char *path)
+{
+    for (size_t i = 0; i < look->entries.n; i++)
+        if (strcmp(look->entries.items[i].path, path) == 0)
+            return look->entries.items[i].mode != RB_MODE_GITLINK;
+    return false;
+}
+
+/* False when it is absent, too large or cannot be read: then it is no evidence. */
+static bool read_file(rb_buf *out, const struct look *look, const char *path)
+{
+    rb_err ignored;
+    return has_file(look, path) &&
+           rb_tree_read(out, look->repo, &look->tree, path, FILE_LIMIT, &ignored) == RB_OK;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text);
+    size_t m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* The last part of a path or url, in letters that a name may have. */
+static char *name_from(const char *text)
+{
+    size_t len = strlen(text);
+    while (len > 0 && text[len - 1] == '/')
+        len--;
+    if (len > 4 && strncmp(text + len - 4, ".git", 4) == 0)
+        len -= 4;
+    size_t start = len;
+    while (start > 0 && !strchr("/:", text[start - 1]))
+        start--;
+    rb_buf out = {0};
+    for (size_t i = start; i < len && out.len < 100; i++) {
+        bool plain = isalnum((unsigned char)text[i]) || (out.len > 0 && strchr("._-", text[i]));
+        if (plain)
+            rb_buf_addc(&out, text[i]);
+        else if (out.len > 0)
+            rb_buf_addc(&out, '-');
+    }
+    if (out.len == 0)
+        rb_buf_puts(&out, "app");
+    return rb_buf_detach(&out);
+}
+
+static enum rb_code find_name(char **out, struct look *look, rb_err *err)
+{
+    const char *pinned;
+    const char *remote;
+    RB_TRY(rb_repo_setting(&pinned, look->repo, "rbtool.app", err));
+    RB_TRY(rb_repo_setting(&remote, look->repo, "remote.origin.url", err));
+    const char *folder = rb_repo_workdir(look->repo);
+    const char *from = pinned ? pinned : remote ? remote : folder ? folder : "app";
+    *out = name_from(from);
+    say(look, "app.name: %s (from %s)", *out,
+        pinned   ? "git config rbtool.app"
+        : remote ? "the remote origin"
+                 : "the folder's name");
+    return RB_OK;
+}
+
+static json_t *find_version(struct look *look)
+{
+    static const char *const plain[] = {"VERSION", "version.txt", "VERSION.txt"};
+    static const char *const json[] = {"package.json", "composer.json", "manifest.json"};
+    static const char *const other[] = {"Cargo.toml", "pyproject.toml", "setup.cfg", "pom.xml"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        if (!read_file(&text, look, plain[i]) || !isdigit((unsigned char)*rb_buf_str(&text)) ||
+            strcspn(text.data, "\n") + 1 < text.len)
+            continue;
+        say(look, "app.version: from %s", plain[i]);
+        return json_pack("{s:s}", "file", plain[i]);
+    }
+    for (size_t i = 0; i < sizeof json / sizeof *json; i++) {
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        RB_AUTO(rb_json_freep) json_t *read = NULL;
+        rb_err ignored;
+        if (!read_file(&text, look, json[i]) ||
+            rb_json_read(&read, rb_buf_str(&text), text.len, json[i], &ignored) != RB_OK ||
+            !rb_json_str(read, "version"))
+            continue;
+        say(look, "app.version: \"version\" of %s", json[i]);
+        return json_pack("{s:s,s:s}", "json", json[i], "key", "version");
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (has_file(look, other[i]))
+            say(look, "app.version: the tag gives it (%s is not read)", other[i]);
+    return NULL;
+}
+
+static enum rb_code find_tags(struct look *look, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs all = {0};
+    size_t digits = 0;
+    RB_TRY(rb_tag_names(&all, look->repo, "*", err));
+    for (size_t i = 0; i < all.n; i++)
+        digits += isdigit((unsigned char)all.items[i][0]) != 0;
+    if (digits * 2 > all.n) {
+        rb_json_set_str(look->found->config, "tags", "[0-9]*");
+        say(look, "tags: [0-9]* (as most of the %zu tags here)", all.n);
+    }
+    return RB_OK;
+}
+
+static bool below(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* Folders that may be a migrations folder: those with SQL files, and those above up.sql. */
+static void list_folders(rb_strs *out, const struct look *look)
+{
+    for (size_t i = 0; i < look->entries.n && out->n < FOLDERS_LIMIT; i++) {
+        const char *path = look->entries.items[i].path;
+        if (!ends_with(path, ".sql") || !strchr(path, '/'))
+            continue;
+        RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
+        RB_AUTO(rb_free_str) char *above = rb_path_dir(folder);
+        const char *candidate = ends_with(path, "/up.sql") ? above : folder;
+        if (strcmp(candidate, ".") != 0 && rb_shape_is_path(candidate) &&
+            rb_text_is_utf8(candidate, strlen(candidate)) && !rb_strs_has(out, candidate))
+            rb_strs_add(out, candidate);
+    }
+    rb_strs_sort(out);
+}
+
+static size_t count_words(const rb_migrations *set, const char *const *words)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < set->n; i++)
+        for (size_t j = 0; words[j]; j++)
+            n += set->items[i].up.text && strcasestr(set->items[i].up.text, words[j]) != NULL;
+    return n;
+}
+
+/* By the folder's name, else by what only one of the engines understands. NULL: another one. */
+static const char *guess_engine(const char *folder, const rb_migrations *set)
+{
+    static const char *const postgres[] = {
+        "SERIAL", "JSONB", "TIMESTAMPTZ", "$$", "::", "BYTEA", "UUID", "plpgsql", NULL};
+    static const char *const sqlite[] = {"AUTOINCREMENT", "PRAGMA ", "WITHOUT ROWID", "STRICT;",
+                                         NULL};
+    static const char *const mysql[] = {"ENGINE=", "AUTO_INCREMENT", "UNSIGNED", NULL};
+    if (strcasestr(folder, "sqlite"))
+        return "sqlite";
+    if (strcasestr(folder, "postgres"))
+        return "postgresql";
+    if (strcasestr(folder, "mysql") || strcasestr(folder, "mariadb"))
+        return NULL;
+    size_t p = count_words(set, postgres);
+    size_t s = count_words(set, sqlite);
+    size_t m = count_words(set, mysql);
+    if (m > p && m > s)
+        return NULL;
+    return p > s ? "postgresql" : "sqlite";
+}
+
+static const char *find_seed(const struct look *look)
+{
+    static const char *const seeds[] = {"tests/seed.sql", "test/seed.sql", "db/seed.sql",
+                                        "db/seeds.sql", "seed.sql"};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+        if (has_file(look, seeds[i]))
+            return seeds[i];
+    return NULL;
+}
+
+/* Databases by folder first: whether one is called "main" depends on how many there are. */
+static void name_databases(struct look *look, json_t *by_folder)
+{
+    if (json_object_size(by_folder) == 0)
+        return;
+    json_t *databases = json_object();
+    const char *folder;
+    json_t *database;
+    json_object_foreach(by_folder, folder, database)
+    {
+        RB_AUTO(rb_free_str) char *last = name_from(folder);
+        RB_AUTO(rb_free_str) char *whole = rb_strdup(folder);
+        for (char *p = whole; *p; p++)
+            *p = isalnum((unsigned char)*p) ? *p : '-';
+        const char *name = json_object_size(by_folder) == 1   ? "main"
+                           : json_object_get(databases, last) ? whole
+                                                              : last;
+        const char *seed = json_object_size(by_folder) == 1 ? find_seed(look) : NULL;
+        if (seed)
+            rb_json_set_str(database, "seed", seed);
+        if (rb_shape_is_name(name))
+            set(databases, name, json_incref(database));
+    }
+    set(look->found->config, "databases", databases);
+}
+
+static void find_databases(struct look *look)
+{
+    RB_AUTO(rb_strs_clear) rb_strs folders = {0};
+    RB_AUTO(rb_json_freep) json_t *found = json_object();
+    list_folders(&folders, look);
+    const char *accepted = NULL;
+    for (size_t i = 0; i < folders.n; i++) {
+        const char *folder = folders.items[i];
+        if (accepted && below(folder, accepted))
+            continue;
+        RB_AUTO(rb_migrations_freep) rb_migrations *read = NULL;
+        rb_err ignored;
+        if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", &ignored) != RB_OK ||
+            read->n == 0)
+            continue;
+        accepted = folder;
+        const char *engine = guess_engine(folder, read);
+        if (!engine || !rb_engine_known(engine)) {
+            say(look, "%s: %zu migrations for %s, which rbtool does not speak, left out", folder,
+                read->n, engine ? engine : "another engine");
+            continue;
+        }
+        say(look, "databases: %zu migrations in %s (%s, %s; correct the engine if that is wrong)",
+            read->n, folder, read->layout, engine);
+        set(found, folder, json_pack("{s:s,s:s}", "engine", engine, "migrations", folder));
+    }
+    name_databases(look, found);
+}
+
+static void find_flags(struct look *look)
+{
+    for (size_t i = 0; i < look->entries.n; i++) {
+        const char *path = look->entries.items[i].path;
+        const char *slash = strrchr(path, '/');
+        if (!strcasestr(slash ? slash : path, "flag") || !ends_with(path, ".json") ||
+            !rb_shape_is_path(path) || !rb_text_is_utf8(path, strlen(path)))
+            continue;
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        rb_manifest_flag *flags = NULL;
+        size_t n = 0;
+        rb_err ignored;
+        if (!read_file(&text, look, path) ||
+            rb_flags_parse(&flags, &n, rb_buf_str(&text), text.len, path, &ignored) != RB_OK)
+            continue;
+        rb_flags_free(flags, n);
+        say(look, "flags: %s (flagd, %zu flags)", path, n);
+        set(look->found->config, "flags", json_pack("{s:s,s:s}", "file", path, "format", "flagd"));
+        return;
+    }
+}
+
+static void find_globs(struct look *look)
+{
+    static const char *const globs[] = {"config/*.toml", "config/*.yaml", "config/*.yml",
+                                        "config/*.ini",  "config/*.conf", "config/*.json"};
+    json_t *config = json_array();
+    bool checks = false;
+    for (size_t j = 0; j < sizeof globs / sizeof *globs; j++)
+        for (size_t i = 0; i < look->entries.n; i++)
+            if (rb_path_match(globs[j], look->entries.items[i].path)) {
+                json_array_append_new(config, json_string(globs[j]));
+                say(look, "config: %s", globs[j]);
+                break;
+            }
+    for (size_t i = 0; i < look->entries.n && !checks; i++)
+        checks = rb_path_match("checks/*.sql", look->entries.items[i].path);
+    if (json_array_size(config) > 0)
+        set(look->found->config, "config", json_incref(config));
+    json_decref(config);
+    if (checks) {
+        say(look, "checks.sql: checks/*.sql");
+        set(look->found->config, "checks", json_pack("{s:[s]}", "sql", "checks/*.sql"));
+    }
+}
+
+/* What is committed counts; a repository without a commit has a name only. */
+static enum rb_code list_head(struct look *look, rb_err *err)
+{
+    static const rb_strs everything = {0};
+    rb_oid head;
+    rb_err unborn;
+    if (rb_repo_commit(&head, look->repo, "HEAD", &unborn) != RB_OK) {
+        say(look, "nothing is committed yet, so there is nothing to find");
+        return RB_OK;
+    }
+    RB_TRY(rb_commit_tree(&look->tree, look->repo, &head, err));
+    return rb_tree_list(&look->entries, look->repo, &look->tree, &everything, err);
+}
+
+enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_found_clear) rb_found found = {.config = json_object()};
+    RB_AUTO(look_clear) struct look look = {.found = &found, .repo = repo};
+    RB_TRY(list_head(&look, err));
+    RB_AUTO(rb_free_str) char *name = NULL;
+    RB_TRY(find_name(&name, &look, err));
+    json_t *app = json_object();
+    rb_json_set_str(app, "name", name);
+    set(found.config, "app", app);
+    json_t *version = find_version(&look);
+    if (version)
+        set(app, "version", version);
+    RB_TRY(find_tags(&look, err));
+    find_databases(&look);
+    find_flags(&look);
+    find_globs(&look);
+    *out = found;
+    found = (rb_found){0};
+    return RB_OK;
+}
