@@ -1,0 +1,25 @@
+#include "transition/bundle.h"
+
+#include "revert.h"
+#include "ui.h"
+
+enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,
+                              rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *from = NULL;
+    RB_AUTO(rb_release_freep) rb_release *mended = NULL;
+    RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    RB_TRY(rb_cli_release(&from, cli, tag, err));
+    if (options->scripts_from)
+        RB_TRY(rb_cli_release(&mended, cli, options->scripts_from, err));
+    RB_TRY(rb_revert_target(&good, cli, NULL, from, options->to, err));
+    rb_ui_note(cli, "FROM %s TO %s (%s)", from->tag, good.release->tag, good.rule);
+    RB_TRY(rb_bundle_write(&document, from, good.release, mended, good.rule, cli->repo,
+                           options->output, err));
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else
+        rb_ui_line("wrote a verified bundle of %s to %s", good.release->tag, options->output);
+    return RB_OK;
+}

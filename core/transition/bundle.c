@@ -1,0 +1,128 @@
+#include "transition/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "release/reconstruct.h"
+
+struct writer {
+    const char *root; /* of the bundle */
+    const char *database;
+    json_t *scripts;
+    size_t n;
+};
+
+static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up, rb_err *err)
+{
+    const rb_script *script = up ? &m->up : &m->down;
+    RB_AUTO(rb_free_str)
+    char *path =
+        rb_format("scripts/%s/%03zu-%s-%s.sql", w->database, ++w->n, up ? "up" : "down", m->id);
+    RB_AUTO(rb_free_str) char *full = rb_path_join(w->root, path);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(full);
+    if (!rb_path_is_safe(path, strlen(path)))
+        return rb_fail(err, RB_FOUND, "cannot write %s: it is no safe path", path);
+    RB_TRY(rb_dir_make(dir, err));
+    RB_TRY(rb_file_write(full, script->text, script->len, 0644, err));
+    json_array_append_new(w->scripts,
+                          json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
+                                    up ? "up" : "down", "path", path, "sha256", script->sha256));
+    return RB_OK;
+}
+
+static const rb_migration *find(const rb_migrations *set, const char *id)
+{
+    return set ? rb_migrations_find(set, id) : NULL;
+}
+
+static enum rb_code add_scripts(struct writer *w, const rb_migrations *from,
+                                const rb_migrations *to, const rb_migrations *mended,
+                                const char *from_tag, rb_err *err)
+{
+    for (size_t i = from ? from->n : 0; i > 0; i--) {
+        const char *id = from->items[i - 1].id;
+        const rb_migration *m = find(mended, id);
+        if (find(to, id))
+            continue;
+        if (!m || !m->down.present)
+            m = &from->items[i - 1];
+        if (!m->down.present || m->code)
+            return rb_fail(
+                err, RB_DECIDE,
+                "database %s: migration %s of %s cannot be undone: it %s; name a release "
+                "with a mended down with --scripts-from TAG",
+                w->database, id, from_tag, m->code ? "is program code" : "has no down script");
+        RB_TRY(add_script(w, m, false, err));
+    }
+    for (size_t i = 0; to && i < to->n; i++)
+        if (!find(from, to->items[i].id) && !to->items[i].code)
+            RB_TRY(add_script(w, &to->items[i], true, err));
+    return RB_OK;
+}
+
+static enum rb_code read_set(rb_migrations **out, const rb_release *release, rb_repo *repo,
+                             const char *database, rb_err *err)
+{
+    const rb_manifest_database *d =
+        release ? rb_manifest_database_find(release->manifest, database) : NULL;
+    return d ? rb_release_migrations(out, release, repo, d, err) : RB_OK;
+}
+
+static enum rb_code add_database(json_t *databases, const char *root, const char *name,
+                                 const rb_release *from, const rb_release *to,
+                                 const rb_release *mended, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *from_set = NULL;
+    RB_AUTO(rb_migrations_freep) rb_migrations *to_set = NULL;
+    RB_AUTO(rb_migrations_freep) rb_migrations *mended_set = NULL;
+    RB_TRY(read_set(&from_set, from, repo, name, err));
+    RB_TRY(read_set(&to_set, to, repo, name, err));
+    RB_TRY(read_set(&mended_set, mended, repo, name, err));
+    RB_AUTO(rb_json_freep) json_t *scripts = json_array();
+    struct writer w = {.root = root, .database = name, .scripts = scripts};
+    RB_TRY(add_scripts(&w, from_set, to_set, mended_set, from->tag, err));
+    json_array_append_new(databases, json_pack("{s:s,s:O}", "name", name, "scripts", scripts));
+    return RB_OK;
+}
+
+static enum rb_code add_databases(json_t *databases, const char *root, const rb_release *from,
+                                  const rb_release *to, const rb_release *mended, rb_repo *repo,
+                                  rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    const rb_manifest *sides[] = {from->manifest, to->manifest};
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; i < sides[s]->database_count; i++)
+            if (!rb_strs_has(&names, sides[s]->databases[i].name))
+                rb_strs_add(&names, sides[s]->databases[i].name);
+    rb_strs_sort(&names);
+    for (size_t i = 0; i < names.n; i++)
+        RB_TRY(add_database(databases, root, names.items[i], from, to, mended, repo, err));
+    return RB_OK;
+}
+
+enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb_release *to,
+                             const rb_release *mended, const char *rule, rb_repo *repo,
+                             const char *dir, rb_err *err)
+{
+    RB_AUTO(rb_reconstruct_freep) rb_reconstruct *work = NULL;
+    RB_AUTO(rb_json_freep) json_t *release = NULL;
+    RB_TRY(rb_reconstruct_begin(&work, dir, err));
+    RB_TRY(rb_reconstruct_release(&release, work, to, repo, err));
+    RB_AUTO(rb_json_freep) json_t *databases = json_array();
+    const char *root = rb_reconstruct_path(work);
+    RB_TRY(add_databases(databases, root, from, to, mended, repo, err));
+    RB_AUTO(rb_json_freep)
+    json_t *plan =
+        json_pack("{s:s,s:s,s:s?,s:O,s:O}", "from", from->tag, "to", to->tag, "rule", rule,
+                  "databases", databases, "artifacts", json_object_get(release, "artifacts"));
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_free_str) char *path = rb_path_join(root, "plan.json");
+    rb_json_pretty(&text, plan);
+    RB_TRY(rb_file_write(path, text.data, text.len, 0644, err));
+    RB_TRY(rb_reconstruct_finish(work, err));
+    *document = plan;
+    plan = NULL;
+    return RB_OK;
+}
