@@ -8,7 +8,8 @@
  * Tables of rbtool's own in the user's database, left out of every catalog with the tracking
  * tables: rbtool_applied(sequence, id, up_sha256, release, applied_at) and
  * rbtool_journal(transition_id, from_release, to_release, finished_at, engine_version,
- * catalog_before, catalog_after). They are made inside the transaction when they are not there.
+ * catalog_before, catalog_after, sequence). They are made inside the transaction when they are not
+ * there.
  */
 #ifndef RB_DATABASE_DATABASE_H
 #define RB_DATABASE_DATABASE_H
@@ -41,8 +42,9 @@ bool rb_engine_known(const char *engine);
 /* Makes a running statement of this handle fail soon; may be called from a signal handler. */
 void rb_db_interrupt(rb_db *db);
 
-/* Statements of rbtool's own. params: JSON array of strings, integers and nulls, or NULL. rows:
- * array of arrays, integers as integers, NULL as null, text as strings, all else as strings. */
+/* Statements of rbtool's own, one or more. params ($1, $2, ...): JSON array of strings, integers
+ * and nulls, or NULL. rows: array of arrays, integers as integers, NULL as null, text as strings,
+ * all else as strings. */
 enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
                          rb_err *err) RB_MUST_USE;
@@ -84,11 +86,14 @@ typedef struct rb_db_work {
     size_t n;
     const char *tracking;       /* resolved name of the tool's table to keep true, "" for none */
     const rb_migrations *order; /* the set TO has, for tools that keep only a last version */
-    /* What an earlier look (a rehearsal) said is at risk: counted before the scripts run. NULL:
-     * none known. Where the scripts lose more than that, the run is undone by savepoint, what is
-     * lost is counted, and the scripts run again. */
+    /* What is applied now, in order (rb_db_applied under the lock). rbtool_applied is made to say
+     * the same first. NULL: rbtool_applied is right, or there is nothing. */
+    const rb_strs *applied;
+    /* What an earlier look (a rehearsal) said is at risk, or NULL. Only a help: what is destroyed
+     * is counted just before it is, and where earlier statements of the run had changed it, the run
+     * is undone by savepoint, counted, and made again. Tables named here are counted first. */
     const json_t *expected_risk;
-    /* Called before each script; false stops with RB_ERROR. NULL: none. */
+    /* Called before each script, in each of the two runs; false stops with RB_ERROR. NULL: none. */
     bool (*proceed)(void *context, size_t step);
     void *context;
 } rb_db_work;
@@ -99,14 +104,17 @@ typedef struct rb_db_outcome {
     json_t *at_risk; /* [{"table","column" or null,"rows","values","exact"}], non-empty ones only,
                         sorted: dropped tables (column null, rows), dropped columns (rows of the
                         table, values other than the default), rows that scripts delete or update
-                        (column null, rows) */
+                        (column null, rows). Rows that the same run made are not counted, and a
+                        table or column that is renamed or rebuilt is followed. "values" is 0 where
+                        column is null */
     json_t *emptied; /* the same for dropped tables and columns that hold nothing */
 } rb_db_outcome;
 
 /*
- * A script that fails names migration, file, line, the database's own message, and what it was
- * doing. Transaction control inside is refused with its line (rb_script_unwrap), ATTACH and
- * PRAGMAs that reach outside too. After the scripts: foreign keys, then catalogs.
+ * Refuses to apply what is applied, and to undo what is not. A script that fails names migration,
+ * file, line, the database's own message, and what it was doing. Transaction control inside is
+ * refused with its line (rb_script_unwrap), ATTACH and PRAGMAs that reach outside too. After the
+ * scripts: foreign keys, then catalogs.
  */
 enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work,
                        rb_err *err) RB_MUST_USE;

@@ -1,0 +1,96 @@
+/* SQLite's catalog, from the text that its schema table keeps. PRAGMAs would leave out CHECK,
+ * generated expressions and DEFERRABLE. */
+#include "database/catalog.h"
+#include "database/sqlite.h"
+#include "database/sqltable.h"
+#include "database/tracking.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+typedef struct reading {
+    json_t *out;
+    json_t *memo;
+    rb_strs shadows; /* tables that a virtual table keeps its data in */
+} reading;
+
+static bool left_out(const reading *r, const char *name, const char *table)
+{
+    return strncasecmp(table, "sqlite_", 7) == 0 || rb_tracking_owns(table) ||
+           rb_tracking_owns(name) || rb_strs_has(&r->shadows, table);
+}
+
+/* Columns of the table as read before: tables come first. */
+static void columns_of(rb_strs *out, const json_t *catalog, const char *table)
+{
+    RB_AUTO(rb_free_str) char *raw = rb_format("order %s", table);
+    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    size_t i;
+    json_t *name;
+    json_array_foreach(json_object_get(catalog, key), i, name)
+        rb_strs_add(out, json_string_value(name));
+}
+
+/* Entries follow from the text alone (an index's from its table's columns too), so they are made
+ * once and shared by the catalogs of this connection. */
+static const json_t *entries_of(reading *r, const char *type, const char *name, const char *table,
+                                const char *sql)
+{
+    RB_AUTO(rb_strs_clear) rb_strs columns = {0};
+    RB_AUTO(rb_buf_clear) rb_buf raw = {0};
+    bool is_index = strcmp(type, "index") == 0;
+    rb_buf_printf(&raw, "%s\n%s\n%s\n%s", type, name, table, sql);
+    if (is_index) {
+        columns_of(&columns, r->out, table);
+        for (size_t i = 0; i < columns.n; i++)
+            rb_buf_printf(&raw, "\n%s", columns.items[i]);
+    }
+    json_t *known = json_object_get(r->memo, rb_buf_str(&raw));
+    if (!known) {
+        known = rb_sqltable_entries(type, name, table, sql, is_index ? &columns : NULL);
+        json_object_set_new_nocheck(r->memo, rb_buf_str(&raw), known);
+    }
+    return known;
+}
+
+static bool add_entries(void *context, const rb_cell *cells, size_t n)
+{
+    reading *r = context;
+    const char *type = cells[0].data;
+    const char *name = cells[1].data;
+    const char *table = cells[2].data;
+    (void)n;
+    if (cells[3].kind != RB_CELL_TEXT || left_out(r, name, table))
+        return true;
+    const json_t *entries = entries_of(r, type, name, table, cells[3].data);
+    json_object_update(r->out, (json_t *)entries);
+    return true;
+}
+
+static bool add_name(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_add(context, cells[0].data);
+    return true;
+}
+
+enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    RB_AUTO(rb_json_freep) json_t *catalog = json_object();
+    reading r = {.out = catalog, .memo = db->memo};
+    enum rb_code code = rb_sqlite_each(
+        db, "SELECT name FROM pragma_table_list WHERE schema='main' AND type='shadow'", NULL,
+        add_name, &r.shadows, err);
+    if (code == RB_OK)
+        code = rb_sqlite_each(db,
+                              "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE type"
+                              " IN ('table','index','trigger','view') ORDER BY type='table' DESC",
+                              NULL, add_entries, &r, err);
+    rb_strs_clear(&r.shadows);
+    RB_TRY(code);
+    *out = catalog;
+    catalog = NULL;
+    return RB_OK;
+}

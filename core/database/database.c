@@ -1,0 +1,123 @@
+#include "database/driver.h"
+
+#include <string.h>
+
+static const rb_db_driver *const drivers[] = {&rb_sqlite_driver};
+
+static const rb_db_driver *find(const char *engine, size_t len)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+        if (strlen(drivers[i]->engine) == len && memcmp(drivers[i]->engine, engine, len) == 0)
+            return drivers[i];
+    return NULL;
+}
+
+bool rb_engine_known(const char *engine)
+{
+    return find(engine, strlen(engine)) != NULL;
+}
+
+/* *rest: what follows "ENGINE:". The url itself is not shown: it may hold a password. */
+static enum rb_code driver_of(const rb_db_driver **out, const char **rest, const char *url,
+                              rb_err *err)
+{
+    size_t len = strcspn(url, ":");
+    const rb_db_driver *driver = url[len] == ':' ? find(url, len) : NULL;
+    if (!driver || url[len + 1] == '\0')
+        return rb_fail(err, RB_ERROR,
+                       "a database url starting with \"%.*s\" is not understood; write sqlite:PATH",
+                       (int)(len > 20 ? 20 : len), url);
+    *rest = url + len + 1;
+    *out = driver;
+    return RB_OK;
+}
+
+enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err)
+{
+    const rb_db_driver *driver;
+    const char *rest;
+    RB_TRY(driver_of(&driver, &rest, url, err));
+    return driver->open(out, rest, mode, err);
+}
+
+enum rb_code rb_db_rehearse(rb_db **out, const char *url, const char *dir, rb_err *err)
+{
+    const rb_db_driver *driver;
+    const char *rest;
+    RB_TRY(driver_of(&driver, &rest, url, err));
+    return driver->rehearse(out, rest, dir, err);
+}
+
+enum rb_code rb_db_scratch(rb_db **out, const char *engine, rb_err *err)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    if (!driver)
+        return rb_fail(err, RB_ERROR, "database engine \"%s\" is not known; known: sqlite", engine);
+    return driver->scratch(out, err);
+}
+
+void rb_db_close(rb_db *db)
+{
+    if (db)
+        db->driver->close(db);
+}
+
+const char *rb_db_engine(const rb_db *db)
+{
+    return db->driver->engine;
+}
+
+const char *rb_db_version(const rb_db *db)
+{
+    return db->driver->version(db);
+}
+
+void rb_db_interrupt(rb_db *db)
+{
+    db->driver->interrupt(db);
+}
+
+enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err)
+{
+    return db->driver->query(NULL, db, sql, params, err);
+}
+
+enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
+                         rb_err *err)
+{
+    return db->driver->query(rows, db, sql, params, err);
+}
+
+enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err)
+{
+    return db->driver->check(rows, db, sql, limit, err);
+}
+
+enum rb_code rb_db_begin(rb_db *db, rb_err *err)
+{
+    return db->driver->begin(db, err);
+}
+
+enum rb_code rb_db_commit(rb_db *db, rb_err *err)
+{
+    return db->driver->commit(db, err);
+}
+
+void rb_db_rollback(rb_db *db)
+{
+    db->driver->rollback(db);
+}
+
+enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX], rb_err *err)
+{
+    RB_TRY(db->driver->copy(db, path, err));
+    return rb_sha256_file(sha256, path, err);
+}
+
+enum rb_code rb_db_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
+                            rb_err *err)
+{
+    if (!db->driver->in_transaction(db))
+        return rb_fail(err, RB_ERROR, "data is put back inside a transaction only: begin first");
+    return db->driver->put_back(report, db, copy, lost, err);
+}

@@ -1,0 +1,86 @@
+/*
+ * What a database engine has to provide. database.h's functions check their order of calls and
+ * hand over to the driver; everything in SQL that one engine only understands is behind this table.
+ * A new engine is one more table and an entry in database.c.
+ */
+#ifndef RB_DATABASE_DRIVER_H
+#define RB_DATABASE_DRIVER_H
+
+#include "database/database.h"
+
+/* SQL from outside, with what an error message needs. */
+typedef struct rb_sql {
+    const char *text; /* NUL-terminated */
+    size_t line;      /* of text's first byte in file, from 1 */
+    const char *file; /* "db/7.down.sql"; shown */
+    const char *what; /* "migration 7 (down)"; shown */
+} rb_sql;
+
+/* What rb_sql text did to data that was there when the watch began; see watch_begin. */
+typedef struct rb_losses {
+    json_t *at_risk;
+    json_t *emptied;
+    bool uncertain; /* some counts came too late: run again after watch_expect() */
+} rb_losses;
+
+typedef struct rb_db_driver {
+    const char *engine;
+    const char *(*version)(const rb_db *db);
+
+    /* rest: the url without "ENGINE:" */
+    enum rb_code (*open)(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err);
+    enum rb_code (*scratch)(rb_db **out, rb_err *err);
+    enum rb_code (*rehearse)(rb_db **out, const char *rest, const char *dir, rb_err *err);
+    void (*close)(rb_db *db);
+    void (*interrupt)(rb_db *db);
+
+    /* rows may be NULL. Parameters are written $1, $2, ... */
+    enum rb_code (*query)(json_t **rows, rb_db *db, const char *sql, const json_t *params,
+                          rb_err *err);
+    enum rb_code (*check)(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err);
+
+    enum rb_code (*begin)(rb_db *db, rb_err *err);
+    enum rb_code (*commit)(rb_db *db, rb_err *err);
+    void (*rollback)(rb_db *db);
+    bool (*in_transaction)(const rb_db *db);
+
+    /* All statements of a text, inside the transaction. RB_ERROR says what failed and where. */
+    enum rb_code (*script)(rb_db *db, const rb_sql *sql, rb_err *err);
+    /* Statements one by one, each undone alone when it fails; done[i] is set for those that ran,
+     * and those set already are left out. *why: the last failure that was no broken constraint. */
+    enum rb_code (*seed)(rb_db *db, const rb_sql *sql, json_t *done, char **why, rb_err *err);
+
+    enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
+    /* Names of all tables, as keys. */
+    enum rb_code (*tables)(json_t **out, rb_db *db, rb_err *err);
+    /* Broken references, as "TABLE -> PARENT" with a count and an example each. */
+    enum rb_code (*violations)(json_t **out, rb_db *db, rb_err *err);
+
+    /* Between begin and end, what scripts do to the data is followed. In the first pass counts are
+     * taken just before something is destroyed; where earlier statements had already changed it,
+     * end says so in *uncertain, and a second pass, from the same state, counts at its begin. */
+    enum rb_code (*watch_begin)(rb_db *db, rb_err *err);
+    enum rb_code (*watch_end)(rb_losses *out, rb_db *db, rb_err *err);
+    /* Count this table when the next watch begins. */
+    void (*watch_expect)(rb_db *db, const char *table);
+    /* Tables whose rows or definition the scripts touched since watch_begin: array of names. */
+    json_t *(*watch_touched)(rb_db *db);
+
+    /* Puts a made-up row into each empty table where one can be made; the names of the others. */
+    enum rb_code (*fill)(json_t **unfilled, rb_db *db, rb_err *err);
+    /* {"column": contents, ...} of a table, rows by key; equal contents, equal strings. NULL when
+     * there is no such table. */
+    enum rb_code (*contents)(json_t **out, rb_db *db, const char *table, rb_err *err);
+
+    enum rb_code (*copy)(rb_db *db, const char *path, rb_err *err);
+    enum rb_code (*put_back)(json_t **report, rb_db *db, const char *copy, const json_t *lost,
+                             rb_err *err);
+} rb_db_driver;
+
+struct rb_db {
+    const rb_db_driver *driver;
+};
+
+extern const rb_db_driver rb_sqlite_driver;
+
+#endif

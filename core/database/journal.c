@@ -1,0 +1,81 @@
+#include "database/catalog.h"
+#include "database/driver.h"
+
+#include <string.h>
+
+#define CATALOG_LIMIT (64u << 20)
+
+static enum rb_code has_journal(bool *out, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    RB_TRY(db->driver->tables(&tables, db, err));
+    *out = json_object_get(tables, "rbtool_journal") != NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
+                               const rb_db_outcome *outcome, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf before = {0};
+    RB_AUTO(rb_buf_clear) rb_buf after = {0};
+    if (!db->driver->in_transaction(db))
+        return rb_fail(err, RB_ERROR,
+                       "the journal row belongs into the transition's transaction, "
+                       "and there is none open");
+    RB_TRY(
+        rb_db_exec(db,
+                   "CREATE TABLE IF NOT EXISTS rbtool_journal (transition_id TEXT PRIMARY KEY NOT"
+                   " NULL, from_release TEXT, to_release TEXT, finished_at TEXT NOT NULL,"
+                   " engine_version TEXT NOT NULL, catalog_before TEXT NOT NULL,"
+                   " catalog_after TEXT NOT NULL, sequence INTEGER NOT NULL)",
+                   NULL, err));
+    rb_json_canonical(&before, outcome->before);
+    rb_json_canonical(&after, outcome->after);
+    RB_AUTO(rb_json_freep)
+    json_t *params = json_pack("[s, s?, s?, s, s, s]", transition, from, to, rb_db_version(db),
+                               rb_buf_str(&before), rb_buf_str(&after));
+    return rb_db_exec(db,
+                      "INSERT INTO rbtool_journal (transition_id, from_release, to_release,"
+                      " finished_at, engine_version, catalog_before, catalog_after, sequence)"
+                      " VALUES ($1, $2, $3, CURRENT_TIMESTAMP, $4, $5, $6, (SELECT"
+                      " coalesce(max(sequence), 0) + 1 FROM rbtool_journal))",
+                      params, err);
+}
+
+enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
+    bool there;
+    RB_TRY(has_journal(&there, db, err));
+    if (there)
+        RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM rbtool_journal WHERE transition_id = $1",
+                           params, err));
+    *out = json_array_size(rows) > 0;
+    return RB_OK;
+}
+
+enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", release);
+    bool there;
+    RB_TRY(has_journal(&there, db, err));
+    /* Leaving a release records what it had become meanwhile; that is the later knowledge. */
+    if (there)
+        RB_TRY(rb_db_query(&rows, db,
+                           "SELECT CASE WHEN to_release = $1 THEN catalog_after ELSE catalog_before"
+                           " END FROM rbtool_journal WHERE to_release = $1 OR from_release = $1"
+                           " ORDER BY sequence DESC LIMIT 1",
+                           params, err));
+    const char *text = json_string_value(json_array_get(json_array_get(rows, 0), 0));
+    json_t *catalog = NULL;
+    if (text && strlen(text) > CATALOG_LIMIT)
+        return rb_fail(err, RB_ERROR,
+                       "the catalog in rbtool_journal for %s is larger than %u bytes", release,
+                       CATALOG_LIMIT);
+    if (text)
+        RB_TRY(rb_json_read(&catalog, text, strlen(text), "a catalog in rbtool_journal", err));
+    *out = catalog;
+    return RB_OK;
+}

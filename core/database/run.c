@@ -1,0 +1,191 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/applied.h"
+#include "database/catalog.h"
+#include "database/driver.h"
+#include "database/run.h"
+#include "database/tracking.h"
+#include "migration/lint.h"
+
+static const char savepoint[] = "rbtool_run";
+
+void rb_db_outcome_clear(rb_db_outcome *outcome)
+{
+    json_decref(outcome->before);
+    json_decref(outcome->after);
+    json_decref(outcome->at_risk);
+    json_decref(outcome->emptied);
+    *outcome = (rb_db_outcome){0};
+}
+
+/* "migration 7 add_discount (down)" */
+static char *title(const rb_db_step *step)
+{
+    const rb_migration *m = step->migration;
+    return rb_format("migration %s%s%s (%s)", m->id, m->name && m->name[0] ? " " : "",
+                     m->name ? m->name : "", step->up ? "up" : "down");
+}
+
+static enum rb_code find_script(const rb_script **out, const rb_db_step *step, rb_err *err)
+{
+    const rb_script *script = step->up ? &step->migration->up : &step->migration->down;
+    RB_AUTO(rb_free_str) char *raw = title(step);
+    RB_AUTO(rb_free_str) char *what = rb_safe(raw);
+    if (step->migration->code)
+        return rb_fail(
+            err, RB_ERROR,
+            "%s is written in a programming language; rbtool cannot run it, its own tool "
+            "must",
+            what);
+    if (!script->present)
+        return rb_fail(err, RB_ERROR,
+                       "%s: there is no such script; write one, or take --to another "
+                       "release",
+                       what);
+    *out = script;
+    return RB_OK;
+}
+
+enum rb_code rb_run_script(rb_db *db, const rb_db_step *step, rb_err *err)
+{
+    const rb_script *script = NULL;
+    RB_AUTO(rb_free_str) char *text = NULL;
+    RB_TRY(find_script(&script, step, err));
+    RB_TRY(rb_script_unwrap(&text, script, rb_db_engine(db), err));
+    RB_AUTO(rb_free_str) char *what = title(step);
+    const rb_sql sql = {
+        .text = text,
+        .line = script->line ? script->line : 1,
+        .file = script->path ? script->path : "",
+        .what = what,
+    };
+    return db->driver->script(db, &sql, err);
+}
+
+static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_err *err)
+{
+    bool is_applied = rb_strs_has(now, step->migration->id);
+    if (is_applied != step->up)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *raw = title(step);
+    RB_AUTO(rb_free_str) char *what = rb_safe(raw);
+    return rb_fail(err, RB_ERROR, "%s: this database has it %s; compare with rbtool status", what,
+                   step->up ? "applied already" : "not applied");
+}
+
+static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs now = {0};
+    RB_TRY(rb_applied_prepare(&now, db, work->applied, work->order, err));
+    for (size_t i = 0; i < work->n; i++) {
+        const rb_db_step *step = &work->steps[i];
+        RB_TRY(check_step(step, &now, err));
+        if (work->proceed && !work->proceed(work->context, i))
+            return rb_fail(err, RB_ERROR, "stopped on request before migration %s; nothing is kept",
+                           step->migration->id);
+        RB_TRY(rb_run_script(db, step, err));
+        RB_TRY(rb_applied_note(db, step, &now, err));
+        if (work->tracking && work->tracking[0])
+            RB_TRY(rb_tracking_note(db, work->tracking, step->migration, step->up, &now,
+                                    work->order, err));
+    }
+    return RB_OK;
+}
+
+static enum rb_code say(rb_db *db, const char *command, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *sql = rb_format("%s %s", command, savepoint);
+    return rb_db_exec(db, sql, NULL, err);
+}
+
+/* One run under a watch, inside the savepoint. */
+static enum rb_code run_once(rb_losses *losses, json_t **violations, rb_db *db,
+                             const rb_db_work *work, rb_err *err)
+{
+    RB_TRY(say(db, "SAVEPOINT", err));
+    RB_TRY(db->driver->watch_begin(db, err));
+    RB_TRY(run_steps(db, work, err));
+    RB_TRY(db->driver->watch_end(losses, db, err));
+    return db->driver->violations(violations, db, err);
+}
+
+static void losses_clear(rb_losses *losses)
+{
+    json_decref(losses->at_risk);
+    json_decref(losses->emptied);
+    *losses = (rb_losses){0};
+}
+
+/* Broken references that were not there before. */
+static enum rb_code compare_violations(const json_t *before, const json_t *after, rb_err *err)
+{
+    const char *key;
+    json_t *entry;
+    json_object_foreach((json_t *)after, key, entry)
+    {
+        int64_t had = rb_json_int(json_object_get(before, key), "count", 0);
+        int64_t has = rb_json_int(entry, "count", 0);
+        if (has <= had)
+            continue;
+        const json_t *example = json_object_get(entry, "example");
+        RB_AUTO(rb_free_str)
+        char *row = json_is_integer(example) ? rb_format(" (for example rowid %lld)",
+                                                         (long long)json_integer_value(example))
+                                             : rb_strdup("");
+        return rb_fail(
+            err, RB_FOUND,
+            "the scripts leave %lld row(s) whose foreign key finds no parent: %s%s; look "
+            "with PRAGMA foreign_key_check, mend the script or the rows",
+            (long long)(has - had), key, row);
+    }
+    return RB_OK;
+}
+
+/* The state before is looked at only when something in the state after asks for it. */
+static enum rb_code run_twice(rb_losses *losses, rb_db *db, const rb_db_work *work, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    RB_AUTO(rb_json_freep) json_t *after = NULL;
+    RB_TRY(run_once(losses, &after, db, work, err));
+    if (!losses->uncertain && json_object_size(after) == 0)
+        return say(db, "RELEASE", err);
+    losses_clear(losses);
+    RB_TRY(say(db, "ROLLBACK TO", err));
+    RB_TRY(say(db, "RELEASE", err));
+    RB_TRY(db->driver->violations(&before, db, err));
+    json_decref(after);
+    after = NULL;
+    RB_TRY(run_once(losses, &after, db, work, err));
+    RB_TRY(say(db, "RELEASE", err));
+    return compare_violations(before, after, err);
+}
+
+static enum rb_code run_all(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err)
+{
+    rb_losses losses = {0};
+    size_t i;
+    json_t *item;
+    RB_TRY(rb_db_catalog(&out->before, db, err));
+    json_array_foreach(work->expected_risk, i, item)
+    {
+        if (rb_json_str(item, "column") && rb_json_str(item, "table"))
+            db->driver->watch_expect(db, rb_json_str(item, "table"));
+    }
+    enum rb_code code = run_twice(&losses, db, work, err);
+    out->at_risk = losses.at_risk;
+    out->emptied = losses.emptied;
+    RB_TRY(code);
+    return rb_db_catalog(&out->after, db, err);
+}
+
+enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err)
+{
+    *out = (rb_db_outcome){0};
+    if (!db->driver->in_transaction(db))
+        return rb_fail(err, RB_ERROR, "scripts run inside a transaction only: begin first");
+    enum rb_code code = run_all(out, db, work, err);
+    if (code != RB_OK)
+        rb_db_outcome_clear(out);
+    return code;
+}

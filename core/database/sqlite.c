@@ -1,0 +1,417 @@
+#define SQLITE_ENABLE_PREUPDATE_HOOK 1
+
+#include "database/sqlite.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "database/sqlite_watch.h"
+
+#define SCRATCH_VFS "rbtool-scratch"
+#define SCRATCH_TIME 211813488000000 /* 2000-01-01 12:00 UTC, in ms since the Julian epoch */
+#define BACKUP_PAGES 1024
+
+/* Causes of failures */
+
+enum rb_sqlite_cause rb_sqlite_cause(const rb_sqlite *db)
+{
+    switch (sqlite3_errcode(db->handle) & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return RB_CAUSE_BUSY;
+    case SQLITE_FULL:
+        return RB_CAUSE_FULL;
+    case SQLITE_IOERR:
+        return RB_CAUSE_IO;
+    case SQLITE_CORRUPT:
+        return RB_CAUSE_DAMAGED;
+    case SQLITE_NOTADB:
+        return RB_CAUSE_NO_DATABASE;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return RB_CAUSE_READONLY;
+    case SQLITE_CANTOPEN:
+        return RB_CAUSE_CANNOT_OPEN;
+    case SQLITE_INTERRUPT:
+        return RB_CAUSE_INTERRUPTED;
+    case SQLITE_CONSTRAINT:
+        return RB_CAUSE_CONSTRAINT;
+    default:
+        return RB_CAUSE_OTHER;
+    }
+}
+
+const char *rb_sqlite_message(const rb_sqlite *db)
+{
+    return sqlite3_errmsg(db->handle);
+}
+
+int rb_sqlite_errno(const rb_sqlite *db)
+{
+    return sqlite3_system_errno(db->handle);
+}
+
+/* Scratch databases have a clock that stands still: the same scripts give the same rows. */
+
+static int standing_clock(sqlite3_vfs *vfs, sqlite3_int64 *out)
+{
+    (void)vfs;
+    *out = SCRATCH_TIME;
+    return SQLITE_OK;
+}
+
+static void register_scratch(void)
+{
+    static sqlite3_vfs scratch;
+    if (sqlite3_vfs_find(SCRATCH_VFS))
+        return;
+    scratch = *sqlite3_vfs_find(NULL);
+    scratch.pNext = NULL;
+    scratch.zName = SCRATCH_VFS;
+    scratch.xCurrentTimeInt64 = standing_clock;
+    sqlite3_vfs_register(&scratch, 0);
+}
+
+static int authorize(void *context, int action, const char *one, const char *two,
+                     const char *schema, const char *trigger)
+{
+    rb_sqlite *db = context;
+    bool allowed = true;
+    (void)schema;
+    (void)trigger;
+    if (db->guard == RB_GUARD_NONE)
+        return SQLITE_OK;
+    if (action == SQLITE_ATTACH || action == SQLITE_DETACH)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACH, one, NULL);
+    else if (action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_TRANSACTION, one, two);
+    else if (action == SQLITE_PRAGMA)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_PRAGMA, one, two);
+    else if (action == SQLITE_FUNCTION)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_FUNCTION, two, NULL);
+    else if (action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE ||
+             action == SQLITE_DROP_TABLE || action == SQLITE_CREATE_TABLE)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, one, NULL);
+    else if (action == SQLITE_ALTER_TABLE)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, two, NULL);
+    return allowed ? SQLITE_OK : SQLITE_DENY;
+}
+
+/* Changes of rows */
+
+static uint64_t mix(uint64_t hash, const void *data, size_t len)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* The bytes that make a value; *number holds those of a number. */
+static const void *value_bytes(size_t *len, int64_t *number, sqlite3_value *value)
+{
+    int type = sqlite3_value_type(value);
+    double real = type == SQLITE_FLOAT ? sqlite3_value_double(value) : 0;
+    *len = sizeof *number;
+    if (type == SQLITE_INTEGER)
+        *number = sqlite3_value_int64(value);
+    else if (type == SQLITE_FLOAT)
+        memcpy(number, &real, sizeof real);
+    else if (type == SQLITE_NULL)
+        *len = 0;
+    else {
+        const void *data = sqlite3_value_blob(value);
+        *len = (size_t)sqlite3_value_bytes(value);
+        return data;
+    }
+    return number;
+}
+
+static bool same_value(sqlite3_value *a, sqlite3_value *b)
+{
+    size_t na;
+    size_t nb;
+    int64_t ia;
+    int64_t ib;
+    const void *pa = value_bytes(&na, &ia, a);
+    const void *pb = value_bytes(&nb, &ib, b);
+    return sqlite3_value_type(a) == sqlite3_value_type(b) && na == nb &&
+           (na == 0 || memcmp(pa, pb, na) == 0);
+}
+
+typedef int value_at(sqlite3 *, int, sqlite3_value **);
+
+static uint64_t row_hash(sqlite3 *handle, value_at *at)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < sqlite3_preupdate_count(handle); i++) {
+        sqlite3_value *value = NULL;
+        if (at(handle, i, &value) != SQLITE_OK || !value)
+            continue;
+        size_t len;
+        int64_t number;
+        const void *data = value_bytes(&len, &number, value);
+        int type = sqlite3_value_type(value);
+        hash = mix(hash, &type, sizeof type);
+        hash = mix(hash, &len, sizeof len);
+        hash = mix(hash, data, len);
+    }
+    return hash;
+}
+
+static void note_update(sqlite3 *handle, rb_watch *watch, rb_sqlite_change *change)
+{
+    bool lost[RB_SQLITE_COLUMNS];
+    int n = sqlite3_preupdate_count(handle);
+    if (n > RB_SQLITE_COLUMNS)
+        n = RB_SQLITE_COLUMNS;
+    for (int i = 0; i < n; i++) {
+        sqlite3_value *before = NULL;
+        sqlite3_value *after = NULL;
+        lost[i] = sqlite3_preupdate_old(handle, i, &before) == SQLITE_OK && before &&
+                  sqlite3_value_type(before) != SQLITE_NULL &&
+                  sqlite3_preupdate_new(handle, i, &after) == SQLITE_OK && after &&
+                  !same_value(before, after);
+    }
+    change->lost = lost;
+    change->n = (size_t)n;
+    rb_watch_change(watch, change);
+}
+
+static void note_change(void *context, sqlite3 *handle, int op, const char *schema,
+                        const char *table, sqlite3_int64 old_key, sqlite3_int64 new_key)
+{
+    rb_sqlite *db = context;
+    bool keyless;
+    if (db->guard != RB_GUARD_SCRIPT || strcmp(schema, "main") != 0 ||
+        !rb_watch_wants(db->watch, table, &keyless))
+        return;
+    rb_sqlite_change change = {.old_key = (uint64_t)old_key, .new_key = (uint64_t)new_key};
+    if (keyless && op != SQLITE_INSERT)
+        change.old_key = row_hash(handle, sqlite3_preupdate_old);
+    if (keyless && op != SQLITE_DELETE)
+        change.new_key = row_hash(handle, sqlite3_preupdate_new);
+    change.kind = op == SQLITE_INSERT   ? RB_CHANGE_INSERT
+                  : op == SQLITE_DELETE ? RB_CHANGE_DELETE
+                                        : RB_CHANGE_UPDATE;
+    if (op == SQLITE_UPDATE)
+        note_update(handle, db->watch, &change);
+    else
+        rb_watch_change(db->watch, &change);
+}
+
+/* Connections */
+
+void rb_sqlite_close(rb_sqlite *db)
+{
+    static const char *const parts[] = {"", "-journal", "-wal", "-shm"};
+    if (!db)
+        return;
+    sqlite3_close_v2(db->handle);
+    for (size_t i = 0; db->remove && i < sizeof parts / sizeof *parts; i++) {
+        rb_err ignored;
+        RB_AUTO(rb_free_str) char *path = rb_format("%s%s", db->remove, parts[i]);
+        if (rb_dir_remove(path, &ignored) != RB_OK)
+            break;
+    }
+    rb_watch_free(db->watch);
+    json_decref(db->memo);
+    rb_buf_clear(&db->denied);
+    free(db->path);
+    free(db->remove);
+    free(db);
+}
+
+static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, bool scratch, rb_err *err)
+{
+    sqlite3 *handle = db->handle;
+    sqlite3_busy_timeout(handle, RB_SQLITE_BUSY_MS);
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_set_authorizer(handle, authorize, db);
+    sqlite3_preupdate_hook(handle, note_change, db);
+    /* EXTRA syncs the folder too when the journal goes, so that a commit outlives a power cut. */
+    const char *sql = scratch                  ? "PRAGMA synchronous=OFF"
+                      : how >= RB_SQLITE_WRITE ? "PRAGMA synchronous=EXTRA"
+                                               : "PRAGMA query_only=ON";
+    RB_TRY(rb_sqlite_each(db, sql, NULL, NULL, NULL, err));
+    return rb_sqlite_each(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL, err);
+}
+
+enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
+                               bool scratch, rb_err *err)
+{
+    static const int flags[] = {
+        [RB_SQLITE_READ] = SQLITE_OPEN_READONLY,
+        [RB_SQLITE_RECOVER] = SQLITE_OPEN_READWRITE,
+        [RB_SQLITE_WRITE] = SQLITE_OPEN_READWRITE,
+        [RB_SQLITE_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+    };
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = rb_calloc(1, sizeof *db);
+    sqlite3 *handle = NULL;
+    db->base.driver = &rb_sqlite_driver;
+    db->path = rb_strdup(path);
+    db->memo = json_object();
+    register_scratch();
+    /* SQLite, as Debian builds it, takes a name that begins so for a URI. */
+    bool is_like_uri = strncmp(path, "file:", 5) == 0;
+    RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", path);
+    int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_FULLMUTEX,
+                             scratch ? SCRATCH_VFS : NULL);
+    if (!handle)
+        return rb_fail(err, RB_ERROR, "database sqlite:%s cannot be opened: %s", path,
+                       sqlite3_errstr(rc));
+    db->handle = handle;
+    if (rc != SQLITE_OK)
+        return rb_sqlite_fail(db, "opening it", err);
+    RB_TRY(set_up(db, how, scratch, err));
+    *out = db;
+    db = NULL;
+    return RB_OK;
+}
+
+bool rb_sqlite_active(const rb_sqlite *db)
+{
+    return !sqlite3_get_autocommit(db->handle);
+}
+
+bool rb_sqlite_readonly(const rb_sqlite *db)
+{
+    return sqlite3_db_readonly(db->handle, "main") == 1;
+}
+
+void rb_sqlite_triggers(rb_sqlite *db, bool on)
+{
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, on ? 1 : 0, NULL);
+}
+
+void rb_sqlite_interrupt(rb_db *db)
+{
+    sqlite3_interrupt(((rb_sqlite *)db)->handle);
+}
+
+const char *rb_sqlite_version(const rb_db *db)
+{
+    (void)db;
+    return sqlite3_libversion();
+}
+
+enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+    if (!backup)
+        return rb_sqlite_fail(to, "copying into it", err);
+    int rc;
+    int waits = 0;
+    do {
+        rc = sqlite3_backup_step(backup, BACKUP_PAGES);
+        if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+            sqlite3_sleep(10);
+        else
+            waits = 0;
+    } while (rc == SQLITE_OK ||
+             ((rc == SQLITE_BUSY || rc == SQLITE_LOCKED) && ++waits < RB_SQLITE_BUSY_MS / 10));
+    int finished = sqlite3_backup_finish(backup);
+    if (rc == SQLITE_DONE && finished == SQLITE_OK)
+        return RB_OK;
+    if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+        return rb_fail(err, RB_ERROR,
+                       "database sqlite:%s is locked: it could not be copied in %d s", from->path,
+                       RB_SQLITE_BUSY_MS / 1000);
+    return rb_sqlite_fail(to, "copying into it", err);
+}
+
+/* Statements */
+
+bool rb_stmt_prepare(rb_stmt **out, const char **tail, long *offset, rb_sqlite *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    rb_buf_clear(&db->denied);
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &stmt, tail) != SQLITE_OK) {
+        *offset = sqlite3_error_offset(db->handle);
+        return false;
+    }
+    *out = (rb_stmt *)stmt;
+    return true;
+}
+
+void rb_stmt_free(rb_stmt *stmt)
+{
+    sqlite3_finalize((sqlite3_stmt *)stmt);
+}
+
+bool rb_stmt_bind(rb_stmt *handle, const json_t *params)
+{
+    sqlite3_stmt *stmt = (sqlite3_stmt *)handle;
+    size_t i;
+    json_t *value;
+    json_array_foreach(params, i, value)
+    {
+        int at = (int)i + 1;
+        int rc = json_is_integer(value) ? sqlite3_bind_int64(stmt, at, json_integer_value(value))
+                 : json_is_string(value)
+                     ? sqlite3_bind_text(stmt, at, json_string_value(value),
+                                         (int)json_string_length(value), SQLITE_TRANSIENT)
+                     : sqlite3_bind_null(stmt, at);
+        if (rc != SQLITE_OK)
+            return false;
+    }
+    return true;
+}
+
+bool rb_stmt_reads(const rb_stmt *stmt)
+{
+    return sqlite3_stmt_readonly((sqlite3_stmt *)stmt) != 0;
+}
+
+enum rb_step rb_stmt_step(rb_stmt *stmt)
+{
+    int rc = sqlite3_step((sqlite3_stmt *)stmt);
+    return rc == SQLITE_ROW ? RB_STEP_ROW : rc == SQLITE_DONE ? RB_STEP_DONE : RB_STEP_FAILED;
+}
+
+size_t rb_stmt_width(rb_stmt *stmt)
+{
+    return (size_t)sqlite3_column_count((sqlite3_stmt *)stmt);
+}
+
+const char *rb_stmt_column(rb_stmt *stmt, size_t i)
+{
+    const char *name = sqlite3_column_name((sqlite3_stmt *)stmt, (int)i);
+    return name ? name : "";
+}
+
+void rb_stmt_cell(rb_cell *out, rb_stmt *handle, size_t i)
+{
+    sqlite3_stmt *stmt = (sqlite3_stmt *)handle;
+    int at = (int)i;
+    *out = (rb_cell){.kind = RB_CELL_NULL};
+    switch (sqlite3_column_type(stmt, at)) {
+    case SQLITE_INTEGER:
+        out->kind = RB_CELL_INTEGER;
+        out->integer = sqlite3_column_int64(stmt, at);
+        return;
+    case SQLITE_FLOAT:
+        out->kind = RB_CELL_REAL;
+        out->real = sqlite3_column_double(stmt, at);
+        return;
+    case SQLITE_TEXT:
+        out->kind = RB_CELL_TEXT;
+        out->data = sqlite3_column_text(stmt, at);
+        break;
+    case SQLITE_BLOB:
+        out->kind = RB_CELL_BLOB;
+        out->data = sqlite3_column_blob(stmt, at);
+        break;
+    default:
+        return;
+    }
+    out->len = (size_t)sqlite3_column_bytes(stmt, at);
+}
+
+int64_t rb_sqlite_changes(const rb_sqlite *db)
+{
+    return sqlite3_changes64(db->handle);
+}

@@ -1,0 +1,176 @@
+/*
+ * What the SQLite driver's files share. sqlite.c alone knows libsqlite3; the others speak SQL
+ * through it.
+ */
+#ifndef RB_DATABASE_SQLITE_H
+#define RB_DATABASE_SQLITE_H
+
+#include "database/driver.h"
+
+#define RB_SQLITE_BUSY_MS 5000
+#define RB_SQLITE_COLUMNS 2000 /* SQLite's own limit as built */
+
+typedef struct rb_watch rb_watch; /* sqlite_watch.h */
+
+enum rb_sqlite_guard {
+    RB_GUARD_NONE,   /* rbtool's own statements */
+    RB_GUARD_SCRIPT, /* a migration's */
+    RB_GUARD_CHECK,  /* a data test's: nothing may be written */
+};
+
+typedef struct rb_sqlite {
+    rb_db base;
+    void *handle; /* sqlite3 */
+    char *path;   /* as given; ":memory:" for a scratch database */
+    char *remove; /* the throw-away file, or NULL */
+    json_t *memo; /* text of a schema row -> catalog entries */
+    rb_watch *watch;
+    bool begun; /* by rb_db_begin, and not ended by us */
+    enum rb_sqlite_guard guard;
+    rb_buf denied; /* why a statement was refused */
+} rb_sqlite;
+
+/* Connections */
+
+enum rb_sqlite_how { RB_SQLITE_READ, RB_SQLITE_RECOVER, RB_SQLITE_WRITE, RB_SQLITE_CREATE };
+
+/*
+ * Opens path, looks at it once, and sets what every connection of ours has. RECOVER: may roll back
+ * a journal that a killed process left, and then only reads. scratch: a clock that stands still,
+ * and no care for durability.
+ */
+enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
+                               bool scratch, rb_err *err) RB_MUST_USE;
+void rb_sqlite_close(rb_sqlite *db);
+RB_DEFINE_AUTO(rb_sqlite, rb_sqlite_close)
+
+bool rb_sqlite_active(const rb_sqlite *db); /* in a transaction; SQLite may end one by itself */
+bool rb_sqlite_readonly(const rb_sqlite *db);
+void rb_sqlite_triggers(rb_sqlite *db, bool on);
+void rb_sqlite_interrupt(rb_db *db);
+const char *rb_sqlite_version(const rb_db *db);
+
+/* Copies the whole database of from into to, page by page; from may not have written. */
+enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err) RB_MUST_USE;
+
+/* Statements */
+
+typedef struct rb_stmt rb_stmt;
+
+enum rb_cell_kind { RB_CELL_NULL, RB_CELL_INTEGER, RB_CELL_REAL, RB_CELL_TEXT, RB_CELL_BLOB };
+
+typedef struct rb_cell {
+    enum rb_cell_kind kind;
+    int64_t integer;
+    double real;
+    const void *data; /* text (NUL-terminated) or blob; borrowed until the next step */
+    size_t len;
+} rb_cell;
+
+enum rb_step { RB_STEP_ROW, RB_STEP_DONE, RB_STEP_FAILED };
+
+/* False when it cannot be prepared. *out is NULL when there is nothing but comments. *tail: behind
+ * the statement. *offset: of the error in sql, or -1. */
+bool rb_stmt_prepare(rb_stmt **out, const char **tail, long *offset, rb_sqlite *db,
+                     const char *sql);
+void rb_stmt_free(rb_stmt *stmt);
+RB_DEFINE_AUTO(rb_stmt, rb_stmt_free)
+bool rb_stmt_bind(rb_stmt *stmt, const json_t *params);
+bool rb_stmt_reads(const rb_stmt *stmt);
+enum rb_step rb_stmt_step(rb_stmt *stmt);
+size_t rb_stmt_width(rb_stmt *stmt);
+const char *rb_stmt_column(rb_stmt *stmt, size_t i);
+void rb_stmt_cell(rb_cell *out, rb_stmt *stmt, size_t i);
+
+/* A result row; false stops the statement. */
+typedef bool rb_sqlite_row(void *context, const rb_cell *cells, size_t n);
+
+/* Statements of our own, usually one; row may be NULL. */
+enum rb_code rb_sqlite_each(rb_sqlite *db, const char *sql, const json_t *params,
+                            rb_sqlite_row *row, void *context, rb_err *err) RB_MUST_USE;
+/* The same with a text that was built for it, freed after. */
+enum rb_code rb_sqlite_run(rb_sqlite *db, char *sql, rb_sqlite_row *row, void *context,
+                           rb_err *err) RB_MUST_USE;
+/* First column of the first row; 0 when there is none. sql is freed. */
+enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
+int64_t rb_sqlite_changes(const rb_sqlite *db); /* rows that the last statement changed */
+
+/* Errors: sqlite_guard.c */
+
+enum rb_sqlite_cause {
+    RB_CAUSE_OTHER,
+    RB_CAUSE_BUSY,
+    RB_CAUSE_FULL,
+    RB_CAUSE_IO,
+    RB_CAUSE_DAMAGED,
+    RB_CAUSE_NO_DATABASE,
+    RB_CAUSE_READONLY,
+    RB_CAUSE_CANNOT_OPEN,
+    RB_CAUSE_INTERRUPTED,
+    RB_CAUSE_CONSTRAINT,
+};
+
+enum rb_sqlite_cause rb_sqlite_cause(const rb_sqlite *db); /* of the last failure */
+const char *rb_sqlite_message(const rb_sqlite *db);        /* SQLite's own words */
+int rb_sqlite_errno(const rb_sqlite *db);                  /* of the last failed system call */
+/* What happened, why, what to do. A new string. */
+char *rb_sqlite_explain(const rb_sqlite *db);
+enum rb_code rb_sqlite_fail(const rb_sqlite *db, const char *doing, rb_err *err);
+
+enum rb_sqlite_action {
+    RB_ACTION_ATTACH,
+    RB_ACTION_TRANSACTION,
+    RB_ACTION_PRAGMA,
+    RB_ACTION_FUNCTION,
+    RB_ACTION_WRITE, /* to a table, or of its definition */
+};
+
+/* May a guarded statement do this? False leaves the reason in db->denied. */
+bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
+                       const char *value);
+/* "process 4711 (python3)" when somebody holds a lock on the file, else "". A new string. */
+char *rb_sqlite_lock_holder(const char *path);
+
+/* Changes of rows that a script makes. Keys are rowids, or hashes of the row where there are
+ * none. */
+typedef struct rb_sqlite_change {
+    enum { RB_CHANGE_INSERT, RB_CHANGE_DELETE, RB_CHANGE_UPDATE } kind;
+    uint64_t old_key;
+    uint64_t new_key;
+    const bool *lost; /* UPDATE: columns, as stored, that held a value and now hold another */
+    size_t n;
+} rb_sqlite_change;
+
+/* sqlite_script.c */
+enum rb_code rb_sqlite_script(rb_db *db, const rb_sql *sql, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_seed(rb_db *db, const rb_sql *sql, json_t *done, char **why,
+                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
+                             rb_err *err) RB_MUST_USE;
+
+/* catalog_sqlite.c */
+enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+
+/* sqlite_file.c */
+enum rb_code rb_sqlite_copy(rb_db *db, const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_rehearse(rb_db **out, const char *path, const char *dir,
+                                rb_err *err) RB_MUST_USE;
+
+/* sqlite_putback.c */
+enum rb_code rb_sqlite_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
+                                rb_err *err) RB_MUST_USE;
+
+/* sqlite_fill.c */
+enum rb_code rb_sqlite_fill(json_t **unfilled, rb_db *db, rb_err *err) RB_MUST_USE;
+
+/* sqlite_rows.c */
+enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_contents(json_t **out, rb_db *db, const char *table,
+                                rb_err *err) RB_MUST_USE;
+
+/* Texts for SQL and JSON: a name quoted, a text as a literal, a string made valid where needed. */
+char *rb_sqlite_name(const char *name);
+char *rb_sqlite_text(const char *text);
+json_t *rb_sqlite_json(const rb_cell *cell); /* integers as integers, all else as strings */
+
+#endif

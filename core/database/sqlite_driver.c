@@ -1,0 +1,175 @@
+/* The table of what SQLite does, and the small parts of it. */
+#include "database/sqlite.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "database/sqlite_watch.h"
+
+static bool is_memory(const char *path)
+{
+    return strcmp(path, ":memory:") == 0;
+}
+
+/* A journal that a killed process left, or a WAL whose index must be built, takes write access. */
+static enum rb_code open_reading(rb_sqlite **out, const char *path, rb_err *err)
+{
+    rb_err first;
+    enum rb_code code = rb_sqlite_connect(out, path, RB_SQLITE_READ, false, err);
+    if (code == RB_OK)
+        return RB_OK;
+    first = *err;
+    code = rb_sqlite_connect(out, path, RB_SQLITE_RECOVER, false, err);
+    if (code != RB_OK)
+        *err = first;
+    return code;
+}
+
+static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mode, rb_err *err)
+{
+    rb_sqlite *db = NULL;
+    struct stat st;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    if (!is_memory(path) && stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return rb_fail(err, RB_ERROR, "database sqlite:%s is no file; give the database's path",
+                       safe);
+    if (mode != RB_DB_CREATE && !is_memory(path) && !rb_file_exists(path))
+        return rb_fail(err, RB_ERROR,
+                       "database sqlite:%s does not exist; check the environment's url in "
+                       "rbtool.json, or create the database",
+                       safe);
+    if (mode == RB_DB_READ)
+        RB_TRY(open_reading(&db, path, err));
+    else
+        RB_TRY(rb_sqlite_connect(&db, path,
+                                 mode == RB_DB_CREATE ? RB_SQLITE_CREATE : RB_SQLITE_WRITE,
+                                 is_memory(path), err));
+    if (mode != RB_DB_READ && rb_sqlite_readonly(db)) {
+        rb_sqlite_close(db);
+        return rb_fail(err, RB_ERROR,
+                       "database sqlite:%s cannot be written; check the permissions of the file "
+                       "and its folder",
+                       safe);
+    }
+    *out = &db->base;
+    return RB_OK;
+}
+
+static enum rb_code scratch(rb_db **out, rb_err *err)
+{
+    rb_sqlite *db;
+    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, true, err));
+    *out = &db->base;
+    return RB_OK;
+}
+
+static void close_db(rb_db *db)
+{
+    rb_sqlite_close((rb_sqlite *)db);
+}
+
+static bool add_row(void *context, const rb_cell *cells, size_t n)
+{
+    json_t *row = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(row, rb_sqlite_json(&cells[i]));
+    json_array_append_new(context, row);
+    return true;
+}
+
+static enum rb_code query(json_t **out, rb_db *db, const char *sql, const json_t *params,
+                          rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = json_array();
+    RB_TRY(rb_sqlite_each((rb_sqlite *)db, sql, params, out ? add_row : NULL, rows, err));
+    if (out) {
+        *out = rows;
+        rows = NULL;
+    }
+    return RB_OK;
+}
+
+static bool add_table(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    json_object_set_new_nocheck(context, cells[0].data, json_true());
+    return true;
+}
+
+static enum rb_code tables(json_t **out, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *names = json_object();
+    RB_TRY(rb_sqlite_each((rb_sqlite *)db,
+                          "SELECT name FROM main.sqlite_schema WHERE type = 'table'", NULL,
+                          add_table, names, err));
+    *out = names;
+    names = NULL;
+    return RB_OK;
+}
+
+static enum rb_code begin(rb_db *base, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    if (db->begun)
+        return rb_fail(err, RB_ERROR, "database sqlite:%s is in a transaction already", db->path);
+    /* With enforcement on, a table rebuild would empty the tables that refer to it. */
+    RB_TRY(rb_sqlite_each(db, "PRAGMA foreign_keys=OFF", NULL, NULL, NULL, err));
+    RB_TRY(rb_sqlite_each(db, "BEGIN IMMEDIATE", NULL, NULL, NULL, err));
+    db->begun = true;
+    return RB_OK;
+}
+
+static enum rb_code commit(rb_db *base, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    if (!db->begun)
+        return rb_fail(err, RB_ERROR, "database sqlite:%s: nothing was begun", db->path);
+    RB_TRY(rb_sqlite_each(db, "COMMIT", NULL, NULL, NULL, err));
+    db->begun = false;
+    return RB_OK;
+}
+
+static void rollback(rb_db *base)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    rb_err ignored;
+    db->begun = false;
+    /* A rollback fails only where SQLite has undone the transaction already. */
+    if (rb_sqlite_active(db))
+        (void)!rb_sqlite_each(db, "ROLLBACK", NULL, NULL, NULL, &ignored);
+}
+
+static bool in_transaction(const rb_db *db)
+{
+    return ((const rb_sqlite *)db)->begun && rb_sqlite_active((const rb_sqlite *)db);
+}
+
+const rb_db_driver rb_sqlite_driver = {
+    .engine = "sqlite",
+    .version = rb_sqlite_version,
+    .open = open_path,
+    .scratch = scratch,
+    .rehearse = rb_sqlite_rehearse,
+    .close = close_db,
+    .interrupt = rb_sqlite_interrupt,
+    .query = query,
+    .check = rb_sqlite_check,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .in_transaction = in_transaction,
+    .script = rb_sqlite_script,
+    .seed = rb_sqlite_seed,
+    .catalog = rb_sqlite_catalog,
+    .tables = tables,
+    .violations = rb_sqlite_violations,
+    .watch_begin = rb_watch_begin,
+    .watch_end = rb_watch_end,
+    .watch_expect = rb_watch_expect,
+    .watch_touched = rb_watch_touched,
+    .fill = rb_sqlite_fill,
+    .contents = rb_sqlite_contents,
+    .copy = rb_sqlite_copy,
+    .put_back = rb_sqlite_put_back,
+};

@@ -1,0 +1,95 @@
+/* Copies of whole database files. */
+#include "database/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+static enum rb_code make_empty(const char *path, rb_err *err)
+{
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "a copy of the database cannot be written to %s", path);
+    close(fd);
+    return RB_OK;
+}
+
+/* Second connection: the first may hold the write lock, which does not keep readers out. */
+static enum rb_code copy_into(const char *source, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *from = NULL;
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *to = NULL;
+    rb_err ignored;
+    if (rb_sqlite_connect(&from, source, RB_SQLITE_READ, false, &ignored) != RB_OK)
+        RB_TRY(rb_sqlite_connect(&from, source, RB_SQLITE_RECOVER, false, err));
+    RB_TRY(rb_sqlite_connect(&to, path, RB_SQLITE_WRITE, false, err));
+    RB_TRY(rb_sqlite_backup(to, from, err));
+    /* In WAL mode the copy needs two more files as soon as somebody looks at it. */
+    return rb_sqlite_each(to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL, err);
+}
+
+static enum rb_code copy_as(const char *source, const char *part, const char *path, rb_err *err)
+{
+    RB_TRY(make_empty(part, err));
+    RB_TRY(copy_into(source, part, err));
+    int fd = open(part, O_RDONLY | O_CLOEXEC);
+    int synced = fd < 0 ? -1 : fsync(fd);
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    if (synced != 0)
+        return rb_fail_errno(err, RB_ERROR, "a copy of the database cannot be written to %s", path);
+    return rb_file_rename(part, path, err);
+}
+
+static enum rb_code copy_file(const char *source, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *part = rb_format("%s.part", path);
+    rb_err ignored;
+    RB_TRY(rb_dir_remove(part, err));
+    enum rb_code code = copy_as(source, part, path, err);
+    if (code != RB_OK)
+        (void)!rb_dir_remove(part, &ignored);
+    return code;
+}
+
+enum rb_code rb_sqlite_copy(rb_db *base, const char *path, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    if (rb_file_exists(path))
+        return rb_fail(err, RB_ERROR, "%s exists already; a copy never overwrites", path);
+    if (strcmp(db->path, ":memory:") == 0)
+        return rb_fail(err, RB_ERROR, "a scratch database is not copied");
+    return copy_file(db->path, path, err);
+}
+
+enum rb_code rb_sqlite_rehearse(rb_db **out, const char *path, const char *dir, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
+    RB_TRY(rb_dir_make(dir, err));
+    RB_AUTO(rb_free_str) char *name = rb_format("%s/rehearsal-XXXXXX", dir);
+    int fd = mkstemp(name);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "a rehearsal's copy cannot be written in %s", dir);
+    close(fd);
+    rb_err failure;
+    enum rb_code code = copy_into(path, name, &failure);
+    if (code == RB_OK)
+        code = rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, true, &failure);
+    if (code != RB_OK) {
+        (void)!rb_dir_remove(name, err);
+        *err = failure;
+        return code;
+    }
+    db->remove = name;
+    name = NULL;
+    RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
+    *out = &db->base;
+    db = NULL;
+    return RB_OK;
+}

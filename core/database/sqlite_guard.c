@@ -1,0 +1,190 @@
+/* What scripts may not do, and words for what went wrong. */
+#include "database/sqlite.h"
+#include "database/sqlite_watch.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define LOCKS_LIMIT (4u << 20)
+
+/* PRAGMAs that read, or whose effect ends with the connection or the transaction. */
+static const char *const allowed_pragmas[] = {
+    "analysis_limit",     "application_id",   "cache_size",   "defer_foreign_keys",
+    "foreign_key_check",  "foreign_key_list", "foreign_keys", "ignore_check_constraints",
+    "index_info",         "index_list",       "index_xinfo",  "integrity_check",
+    "legacy_alter_table", "optimize",         "quick_check",  "recursive_triggers",
+    "table_info",         "table_list",       "table_xinfo",  "user_version",
+};
+
+static bool pragma_allowed(const char *name, const char *value)
+{
+    static const char *const acting[] = {"incremental_vacuum", "shrink_memory", "wal_checkpoint"};
+    for (size_t i = 0; i < sizeof allowed_pragmas / sizeof *allowed_pragmas; i++)
+        if (strcasecmp(name, allowed_pragmas[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof acting / sizeof *acting; i++)
+        if (strcasecmp(name, acting[i]) == 0)
+            return false;
+    return value == NULL;
+}
+
+static bool deny(rb_sqlite *db, const char *why, const char *what)
+{
+    RB_AUTO(rb_free_str) char *safe = rb_safe(what ? what : "");
+    rb_buf_clear(&db->denied);
+    rb_buf_printf(&db->denied, "%s%s", why, safe);
+    return false;
+}
+
+bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
+                       const char *value)
+{
+    name = name ? name : "";
+    switch (action) {
+    case RB_ACTION_ATTACH:
+        return deny(db, "a script may not reach other database files; take out ATTACH or DETACH ",
+                    name);
+    case RB_ACTION_TRANSACTION:
+        return deny(db,
+                    "all scripts run in one transaction of rbtool's; take out the script's own ",
+                    value ? "SAVEPOINT" : name);
+    case RB_ACTION_PRAGMA:
+        if (pragma_allowed(name, value))
+            return true;
+        return deny(db, "a script may not change how the file is kept; take out PRAGMA ", name);
+    case RB_ACTION_FUNCTION:
+        if (strcasecmp(name, "load_extension") != 0)
+            return true;
+        return deny(db, "a script may not load program code; take out ", name);
+    case RB_ACTION_WRITE:
+        if (db->watch)
+            rb_watch_note(db->watch, name);
+        if (strcasecmp(name, "rbtool_applied") != 0 && strcasecmp(name, "rbtool_journal") != 0)
+            return true;
+        return deny(db, "a script may not change rbtool's own table ", name);
+    }
+    return true;
+}
+
+static const char *advice(enum rb_sqlite_cause cause)
+{
+    switch (cause) {
+    case RB_CAUSE_FULL:
+        return "the disk, or the database's own size limit, is full; free space and run again";
+    case RB_CAUSE_IO:
+        return "the disk failed; check it, its free space and the system's log, then run again";
+    case RB_CAUSE_DAMAGED:
+        return "the file is damaged; look with PRAGMA integrity_check and restore a backup";
+    case RB_CAUSE_NO_DATABASE:
+        return "this is no SQLite database, or it is encrypted";
+    case RB_CAUSE_READONLY:
+        return "it cannot be written; check the permissions of the file and its folder";
+    case RB_CAUSE_CANNOT_OPEN:
+        return "check that the file exists, may be read, and that its folder may be written";
+    case RB_CAUSE_INTERRUPTED:
+        return "stopped on request";
+    default:
+        return NULL;
+    }
+}
+
+/* Parts that a database may need and this process lacks. */
+static const char *missing_part(const char *message)
+{
+    static const char *const parts[] = {"no such module:", "no such collation sequence:",
+                                        "no such function:", "no such tokenizer:"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(message, parts[i]))
+            return "it comes from an extension or from the application, and rbtool does not load "
+                   "either";
+    if (strstr(message, "VACUUM"))
+        return "it cannot run together with other scripts in one transaction; take it out";
+    return NULL;
+}
+
+char *rb_sqlite_explain(const rb_sqlite *db)
+{
+    if (db->denied.len)
+        return rb_strdup(rb_buf_str(&db->denied));
+    rb_buf out = {0};
+    const char *message = rb_sqlite_message(db);
+    enum rb_sqlite_cause cause = rb_sqlite_cause(db);
+    rb_buf_add_safe(&out, message, strlen(message));
+    if (cause == RB_CAUSE_BUSY) {
+        RB_AUTO(rb_free_str) char *holder = rb_sqlite_lock_holder(db->path);
+        rb_buf_printf(&out, ": %s kept it locked for %d s; stop it, or run again when it is done",
+                      holder[0] ? holder : "another connection", RB_SQLITE_BUSY_MS / 1000);
+    }
+    const char *why = advice(cause);
+    if (!why)
+        why = missing_part(message);
+    if (why)
+        rb_buf_printf(&out, ": %s", why);
+    int saved = cause == RB_CAUSE_IO || cause == RB_CAUSE_CANNOT_OPEN ? rb_sqlite_errno(db) : 0;
+    if (saved)
+        rb_buf_printf(&out, " (%s)", strerror(saved));
+    return rb_buf_detach(&out);
+}
+
+enum rb_code rb_sqlite_fail(const rb_sqlite *db, const char *doing, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = rb_safe(db->path);
+    RB_AUTO(rb_free_str) char *why = rb_sqlite_explain(db);
+    return rb_fail(err, RB_ERROR, "database sqlite:%s: %s: %s", path, doing, why);
+}
+
+static char *process_name(long pid)
+{
+    RB_AUTO(rb_free_str) char *path = rb_format("/proc/%ld/comm", pid);
+    char name[64] = "";
+    FILE *file = fopen(path, "re");
+    if (file) {
+        if (!fgets(name, sizeof name, file))
+            name[0] = '\0';
+        fclose(file);
+    }
+    name[strcspn(name, "\n")] = '\0';
+    RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+    return safe[0] ? rb_format("process %ld (%s)", pid, safe) : rb_format("process %ld", pid);
+}
+
+/* /proc/locks, not F_GETLK: closing a second descriptor of the file would drop SQLite's locks. */
+static char *holder_of(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return NULL;
+    FILE *file = fopen("/proc/locks", "re");
+    if (!file)
+        return NULL;
+    char line[256];
+    char *found = NULL;
+    size_t seen = 0;
+    while (!found && fgets(line, sizeof line, file) && (seen += strlen(line)) < LOCKS_LIMIT) {
+        char kind[16];
+        long pid;
+        unsigned int major_no;
+        unsigned int minor_no;
+        unsigned long inode;
+        if (sscanf(line, "%*s %*s %*s %15s %ld %x:%x:%lu", kind, &pid, &major_no, &minor_no,
+                   &inode) == 5 &&
+            strcmp(kind, "WRITE") == 0 && inode == st.st_ino && major_no == major(st.st_dev) &&
+            minor_no == minor(st.st_dev) && pid > 0)
+            found = process_name(pid);
+    }
+    fclose(file);
+    return found;
+}
+
+char *rb_sqlite_lock_holder(const char *path)
+{
+    char *holder = holder_of(path);
+    if (!holder) {
+        RB_AUTO(rb_free_str) char *shared = rb_format("%s-shm", path);
+        holder = holder_of(shared);
+    }
+    return holder ? holder : rb_strdup("");
+}

@@ -1,0 +1,347 @@
+#include "database/sqlite_watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "database/sqltoken.h"
+#include "database/tracking.h"
+
+static void clear_table(rb_watch_table *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        free(table->columns[i].was);
+        free(table->columns[i].now);
+        free(table->columns[i].fallback);
+        rb_keyset_clear(&table->columns[i].changed);
+    }
+    free(table->columns);
+    free(table->was);
+    free(table->now);
+    rb_strs_clear(&table->stored);
+    rb_keyset_clear(&table->inserted);
+    rb_keyset_clear(&table->deleted);
+}
+
+static void forget(rb_watch *watch)
+{
+    for (size_t i = 0; i < watch->n; i++)
+        clear_table(&watch->tables[i]);
+    free(watch->tables);
+    watch->tables = NULL;
+    watch->last = NULL;
+    watch->n = 0;
+    rb_strs_clear(&watch->noted);
+}
+
+void rb_watch_free(rb_watch *watch)
+{
+    if (!watch)
+        return;
+    forget(watch);
+    rb_strs_clear(&watch->expected);
+    free(watch);
+}
+
+static rb_watch_table *find_now(const rb_watch *watch, const char *name)
+{
+    for (size_t i = 0; name && i < watch->n; i++)
+        if (watch->tables[i].now && strcasecmp(watch->tables[i].now, name) == 0)
+            return &watch->tables[i];
+    return NULL;
+}
+
+static rb_watch_column *find_column(rb_watch_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->n; i++)
+        if (table->columns[i].now && strcasecmp(table->columns[i].now, name) == 0)
+            return &table->columns[i];
+    return NULL;
+}
+
+static bool add_table(void *context, const rb_cell *cells, size_t n)
+{
+    rb_watch *watch = context;
+    (void)n;
+    if (rb_tracking_owns(cells[0].data))
+        return true;
+    if ((watch->n & (watch->n + 1)) == 0) /* full at 0, 1, 3, 7, ... */
+        watch->tables = rb_realloc(watch->tables, watch->n * 2 + 1, sizeof *watch->tables);
+    watch->tables[watch->n] = (rb_watch_table){.was = rb_strdup(cells[0].data),
+                                               .now = rb_strdup(cells[0].data),
+                                               .is_virtual = cells[1].integer != 0};
+    watch->n++;
+    return true;
+}
+
+static bool add_column(void *context, const rb_cell *cells, size_t n)
+{
+    rb_watch_table *table = context;
+    (void)n;
+    if ((table->n & (table->n + 1)) == 0)
+        table->columns = rb_realloc(table->columns, table->n * 2 + 1, sizeof *table->columns);
+    table->columns[table->n] = (rb_watch_column){
+        .was = rb_strdup(cells[0].data),
+        .now = rb_strdup(cells[0].data),
+        .fallback = rb_strdup(cells[1].kind == RB_CELL_TEXT ? cells[1].data : "NULL"),
+        .generated = cells[2].integer >= 2,
+    };
+    table->n++;
+    return true;
+}
+
+static bool add_kind(void *context, const rb_cell *cells, size_t n)
+{
+    rb_watch_table *table = context;
+    (void)n;
+    table->ignored = strcmp(cells[0].data, "shadow") == 0;
+    table->keyless = cells[1].integer != 0;
+    return true;
+}
+
+static char *with_text(const char *before, const char *text, const char *after)
+{
+    RB_AUTO(rb_free_str) char *literal = rb_sqlite_text(text);
+    return rb_format("%s%s%s", before, literal, after);
+}
+
+static enum rb_code load(rb_sqlite *db, rb_watch_table *table, rb_err *err)
+{
+    if (table->loaded)
+        return RB_OK;
+    table->loaded = table->stale = true;
+    RB_TRY(rb_sqlite_run(
+        db,
+        with_text("SELECT type, wr FROM pragma_table_list(", table->now, ") WHERE schema = 'main'"),
+        add_kind, table, err));
+    if (table->is_virtual)
+        return RB_OK;
+    return rb_sqlite_run(
+        db, with_text("SELECT name, dflt_value, hidden FROM pragma_table_xinfo(", table->now, ")"),
+        add_column, table, err);
+}
+
+static bool add_stored(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_add(context, cells[0].data);
+    return true;
+}
+
+static enum rb_code load_stored(rb_sqlite *db, rb_watch_table *table, rb_err *err)
+{
+    if (!table->stale || table->is_virtual)
+        return RB_OK;
+    table->stale = false;
+    rb_strs_clear(&table->stored);
+    /* Virtual generated columns come behind the others in what the hook sees. */
+    return rb_sqlite_run(
+        db,
+        with_text("SELECT name FROM pragma_table_xinfo(", table->now, ") ORDER BY hidden = 2, cid"),
+        add_stored, &table->stored, err);
+}
+
+/* Rows are exact even after changes, values are not: the changed ones cannot be told any more. */
+static enum rb_code count(rb_sqlite *db, rb_watch_table *table, const rb_watch_column *only,
+                          rb_err *err)
+{
+    if (table->counted)
+        return RB_OK;
+    const char **names = rb_calloc(table->n + 1, sizeof *names);
+    const char **fallbacks = rb_calloc(table->n + 1, sizeof *fallbacks);
+    int64_t *values = rb_calloc(table->n + 1, sizeof *values);
+    for (size_t i = 0; i < table->n; i++) {
+        rb_watch_column *column = &table->columns[i];
+        names[i] = column->generated || (only && only != column) ? NULL : column->now;
+        fallbacks[i] = column->fallback;
+        table->uncertain |= names[i] && column->changed.n > 0;
+    }
+    table->uncertain |= table->inserted.n > 0 || table->deleted.n > 0 || table->over > 0;
+    enum rb_code code =
+        rb_watch_count(&table->rows, values, db, table->now, names, fallbacks, table->n, err);
+    table->rows += (int64_t)table->deleted.n - (int64_t)table->inserted.n;
+    for (size_t i = 0; i < table->n; i++)
+        if (names[i])
+            table->columns[i].values = values[i];
+    free(names);
+    free(fallbacks);
+    free(values);
+    return code;
+}
+
+enum rb_code rb_watch_begin(rb_db *base, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    if (!db->watch)
+        db->watch = rb_calloc(1, sizeof *db->watch);
+    rb_watch *watch = db->watch;
+    forget(watch);
+    RB_TRY(rb_sqlite_each(db,
+                          "SELECT name, sql LIKE 'create virtual%' FROM main.sqlite_schema WHERE"
+                          " type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+                          NULL, add_table, watch, err));
+    for (size_t i = 0; i < watch->expected.n; i++) {
+        rb_watch_table *table = find_now(watch, watch->expected.items[i]);
+        if (!table)
+            continue;
+        RB_TRY(load(db, table, err));
+        RB_TRY(count(db, table, NULL, err));
+        table->counted = true;
+    }
+    watch->active = true;
+    return RB_OK;
+}
+
+void rb_watch_expect(rb_db *base, const char *table)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    if (!db->watch)
+        db->watch = rb_calloc(1, sizeof *db->watch);
+    if (!rb_strs_has(&db->watch->expected, table))
+        rb_strs_add(&db->watch->expected, table);
+}
+
+void rb_watch_note(rb_watch *watch, const char *table)
+{
+    if (watch->active && !rb_strs_has(&watch->noted, table))
+        rb_strs_add(&watch->noted, table);
+}
+
+/* What a DROP or ALTER is about to take away. */
+static enum rb_code before_ddl(rb_sqlite *db, const rb_ddl *ddl, rb_err *err)
+{
+    rb_watch_table *table = find_now(db->watch, ddl->table);
+    if (!table)
+        return RB_OK;
+    RB_TRY(load(db, table, err));
+    if (ddl->kind == RB_DDL_DROP_TABLE) {
+        RB_TRY(count(db, table, NULL, err));
+        table->counted = true;
+    } else if (ddl->kind == RB_DDL_DROP_COLUMN) {
+        const rb_watch_column *column = find_column(table, ddl->column);
+        return column ? count(db, table, column, err) : RB_OK;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err)
+{
+    rb_watch *watch = db->watch;
+    rb_ddl ddl;
+    if (!watch->active)
+        return RB_OK;
+    rb_ddl_read(&ddl, sql, len);
+    enum rb_code code = ddl.kind == RB_DDL_OTHER ? RB_OK : before_ddl(db, &ddl, err);
+    rb_ddl_clear(&ddl);
+    for (size_t i = 0; code == RB_OK && i < watch->noted.n; i++) {
+        rb_watch_table *table = find_now(watch, watch->noted.items[i]);
+        if (!table)
+            continue;
+        code = load(db, table, err);
+        if (code == RB_OK)
+            code = load_stored(db, table, err);
+    }
+    rb_strs_clear(&watch->noted);
+    return code;
+}
+
+static void replace(char **name, char *with)
+{
+    free(*name);
+    *name = with;
+}
+
+void rb_watch_after(rb_sqlite *db, const char *sql, size_t len)
+{
+    rb_watch *watch = db->watch;
+    rb_ddl ddl;
+    if (!watch->active)
+        return;
+    rb_ddl_read(&ddl, sql, len);
+    rb_watch_table *table = ddl.kind == RB_DDL_OTHER ? NULL : find_now(watch, ddl.table);
+    if (table) {
+        table->stale = true;
+        rb_watch_column *column = ddl.column ? find_column(table, ddl.column) : NULL;
+        if (ddl.kind == RB_DDL_DROP_TABLE)
+            replace(&table->now, NULL);
+        else if (ddl.kind == RB_DDL_RENAME_TABLE)
+            replace(&table->now, rb_strdup(ddl.new_name));
+        else if (ddl.kind == RB_DDL_DROP_COLUMN && column)
+            replace(&column->now, NULL);
+        else if (ddl.kind == RB_DDL_RENAME_COLUMN && column)
+            replace(&column->now, rb_strdup(ddl.new_name));
+        watch->last = NULL;
+    }
+    rb_ddl_clear(&ddl);
+}
+
+bool rb_watch_wants(rb_watch *watch, const char *table, bool *keyless)
+{
+    if (!watch || !watch->active)
+        return false;
+    if (!watch->last || strcasecmp(watch->last->now, table) != 0)
+        watch->last = find_now(watch, table);
+    if (!watch->last || !watch->last->loaded || watch->last->ignored)
+        return false;
+    *keyless = watch->last->keyless;
+    return true;
+}
+
+static void note_update(rb_watch_table *table, const rb_sqlite_change *change)
+{
+    for (size_t i = 0; i < change->n && i < table->stored.n; i++) {
+        rb_watch_column *column =
+            change->lost[i] ? find_column(table, table->stored.items[i]) : NULL;
+        if (column && !column->generated && !rb_keyset_add(&column->changed, change->old_key))
+            table->over++;
+    }
+}
+
+void rb_watch_change(rb_watch *watch, const rb_sqlite_change *change)
+{
+    rb_watch_table *table = watch->last;
+    switch (change->kind) {
+    case RB_CHANGE_INSERT:
+        if (!rb_keyset_add(&table->inserted, change->new_key))
+            table->over++;
+        return;
+    case RB_CHANGE_DELETE:
+        if (!rb_keyset_remove(&table->inserted, change->old_key) &&
+            !rb_keyset_add(&table->deleted, change->old_key))
+            table->over++;
+        return;
+    case RB_CHANGE_UPDATE:
+        if (!rb_keyset_remove(&table->inserted, change->old_key))
+            note_update(table, change);
+        else if (!rb_keyset_add(&table->inserted, change->new_key))
+            table->over++;
+        return;
+    }
+}
+
+enum rb_code rb_watch_end(rb_losses *out, rb_db *base, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    rb_losses losses = {.at_risk = json_array(), .emptied = json_array()};
+    db->watch->active = false;
+    enum rb_code code = rb_watch_losses(&losses, db, err);
+    if (code != RB_OK) {
+        json_decref(losses.at_risk);
+        json_decref(losses.emptied);
+        return code;
+    }
+    *out = losses;
+    return RB_OK;
+}
+
+json_t *rb_watch_touched(rb_db *base)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    json_t *names = json_array();
+    for (size_t i = 0; db->watch && i < db->watch->n; i++) {
+        const rb_watch_table *table = &db->watch->tables[i];
+        if (table->loaded && !table->ignored)
+            json_array_append_new(names, json_string(table->was));
+    }
+    return names;
+}

@@ -1,0 +1,73 @@
+/*
+ * What scripts do to the data that was there. Follows tables and columns through renames and
+ * rebuilds, counts what is about to be dropped just before it is, and keeps the keys of rows that
+ * were deleted or changed, so that a row is counted once and rows that the run itself made are not.
+ */
+#ifndef RB_DATABASE_SQLITE_WATCH_H
+#define RB_DATABASE_SQLITE_WATCH_H
+
+#include "database/keyset.h"
+#include "database/sqlite.h"
+
+typedef struct rb_watch_column {
+    char *was;      /* name at the beginning */
+    char *now;      /* NULL once it is dropped */
+    char *fallback; /* its default, as SQL */
+    bool generated;
+    int64_t values; /* other than the default, at the beginning */
+    rb_keyset changed;
+} rb_watch_column;
+
+typedef struct rb_watch_table {
+    char *was;
+    char *now; /* NULL once it is dropped */
+    bool is_virtual;
+    bool loaded;  /* the rest is filled */
+    bool ignored; /* the inside of a virtual table */
+    bool keyless;
+    bool counted; /* rows and values hold */
+    bool uncertain;
+    bool stale; /* stored[] is */
+    int64_t rows;
+    rb_watch_column *columns;
+    size_t n;
+    rb_strs stored; /* names of now's columns in the order of a stored row */
+    rb_keyset inserted;
+    rb_keyset deleted;
+    uint64_t over; /* changes that there was no room to remember */
+} rb_watch_table;
+
+struct rb_watch {
+    bool active;
+    rb_watch_table *tables;
+    size_t n;
+    rb_watch_table *last; /* the one that rb_watch_wants() found */
+    rb_strs noted;        /* tables that the statement being prepared writes to */
+    rb_strs expected;     /* tables to count at the beginning */
+};
+
+enum rb_code rb_watch_begin(rb_db *db, rb_err *err) RB_MUST_USE;
+void rb_watch_expect(rb_db *db, const char *table);
+enum rb_code rb_watch_end(rb_losses *out, rb_db *db, rb_err *err) RB_MUST_USE;
+json_t *rb_watch_touched(rb_db *db);
+void rb_watch_free(rb_watch *watch);
+
+/* While a statement is prepared: it writes to this table. */
+void rb_watch_note(rb_watch *watch, const char *table);
+/* Around each statement of a script; len bytes of sql. */
+enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err) RB_MUST_USE;
+void rb_watch_after(rb_sqlite *db, const char *sql, size_t len);
+
+/* Is a change in this table of interest? *keyless: it has no rowid. */
+bool rb_watch_wants(rb_watch *watch, const char *table, bool *keyless);
+/* A change in the table that rb_watch_wants() was asked for last. */
+void rb_watch_change(rb_watch *watch, const rb_sqlite_change *change);
+
+/* sqlite_risk.c: rows of a table, and of each column the values other than its default. names: as
+ * the table has them now; values[i] is -1 where names[i] is NULL. */
+enum rb_code rb_watch_count(int64_t *rows, int64_t *values, rb_sqlite *db, const char *table,
+                            const char *const *names, const char *const *fallbacks, size_t n,
+                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_watch_losses(rb_losses *out, rb_sqlite *db, rb_err *err) RB_MUST_USE;
+
+#endif

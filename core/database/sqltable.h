@@ -1,0 +1,24 @@
+/*
+ * SQLite's CREATE statements taken apart into catalog entries (catalog.h). What two ways of writing
+ * have in common comes out the same: constraints beside the column or behind the list, constraint
+ * names, DEFAULT NULL and no default, ASC.
+ */
+#ifndef RB_DATABASE_SQLTABLE_H
+#define RB_DATABASE_SQLTABLE_H
+
+#include "base/json.h"
+#include "database/sqltoken.h"
+
+/*
+ * Entries of one row of sqlite_schema, by object name. type: table, index, view or trigger; name
+ * and table as that row has them. columns: those of the table, for an index; NULL elsewhere. A text
+ * that cannot be taken apart becomes one entry with its normal form. A new object.
+ */
+json_t *rb_sqltable_entries(const char *type, const char *name, const char *table, const char *sql,
+                            const rb_strs *columns);
+
+/* Expressions that a table's text mentions literals in: string and number tokens of its CHECKs,
+ * as SQL. For making rows that pass. */
+void rb_sqltable_literals(rb_strs *out, const char *sql);
+
+#endif

@@ -1,0 +1,278 @@
+#include "database_help.h"
+
+typedef struct run_case {
+    const char *name;
+    const char *before; /* SQL that makes the database */
+    const char *script;
+    const char *at_risk; /* canonical JSON */
+    const char *emptied;
+} run_case;
+
+#define ITEM(table, column, rows, values)                                                          \
+    "{\"column\":" column ",\"exact\":true,\"rows\":" rows ",\"table\":\"" table                   \
+    "\",\"values\":" values "}"
+
+static const run_case cases[] = {
+    {"drop table", "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2); CREATE TABLE e(a);",
+     "DROP TABLE t; DROP TABLE IF EXISTS \"e\"; DROP TABLE IF EXISTS absent;",
+     "[" ITEM("t", "null", "2", "0") "]", "[" ITEM("e", "null", "0", "0") "]"},
+    {"drop column",
+     "CREATE TABLE t(id INTEGER PRIMARY KEY, d INT DEFAULT 5, n TEXT, z INT DEFAULT 0);"
+     "INSERT INTO t(d,n) VALUES(5,'x'),(6,NULL),(NULL,'y');",
+     "ALTER TABLE t DROP COLUMN d; ALTER TABLE t DROP n; ALTER TABLE main.t DROP COLUMN [z];",
+     "[" ITEM("t", "\"d\"", "3", "2") "," ITEM("t", "\"n\"", "3", "2") "]",
+     "[" ITEM("t", "\"z\"", "3", "0") "]"},
+    {"renames are no loss", "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2);",
+     "ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME COLUMN a TO c; ALTER TABLE u RENAME b TO d;",
+     "[]", "[]"},
+    {"a renamed column that is dropped has its old name",
+     "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2);",
+     "ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME COLUMN a TO c; ALTER TABLE u DROP COLUMN c;",
+     "[" ITEM("t", "\"a\"", "1", "1") "]", "[]"},
+    {"rebuild that keeps all", "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2),(3,NULL);",
+     "CREATE TABLE n(a INT NOT NULL, b TEXT); INSERT INTO n SELECT a, b FROM t; DROP TABLE t;"
+     "ALTER TABLE n RENAME TO t;",
+     "[]", "[]"},
+    {"rebuild by renaming away", "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2),(3,NULL);",
+     "ALTER TABLE t RENAME TO o; CREATE TABLE t(a INT); INSERT INTO t SELECT a FROM o; DROP TABLE "
+     "o;",
+     "[" ITEM("t", "\"b\"", "2", "1") "]", "[]"},
+    {"rebuild that loses rows and values",
+     "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2),(3,4),(5,6),(7,8);",
+     "CREATE TABLE n(a, b); INSERT INTO n SELECT a, NULL FROM t WHERE a > 1; DROP TABLE t;"
+     "ALTER TABLE n RENAME TO t;",
+     "[" ITEM("t", "null", "1", "0") "," ITEM("t", "\"b\"", "4", "4") "]", "[]"},
+    {"delete and update",
+     "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b);"
+     "INSERT INTO t(a) VALUES(1),(2),(3),(4); CREATE TABLE u(a);"
+     "INSERT INTO u VALUES(1),(2);",
+     "DELETE FROM t WHERE a = 1; UPDATE t SET a = a + 10 WHERE a > 2; UPDATE t SET a = 0 WHERE a ="
+     " 13; UPDATE t SET b = 1; DELETE FROM u;",
+     "[" ITEM("t", "null", "3", "0") "," ITEM("u", "null", "2", "0") "]", "[]"},
+    {"rows of the run itself", "CREATE TABLE t(a); INSERT INTO t VALUES(1);",
+     "INSERT INTO t VALUES(2); UPDATE t SET a = 3 WHERE a = 2; DELETE FROM t WHERE a = 3;", "[]",
+     "[]"},
+    {"a column of the run itself", "CREATE TABLE t(a); INSERT INTO t VALUES(1);",
+     "ALTER TABLE t ADD COLUMN b DEFAULT 1; UPDATE t SET b = 2; ALTER TABLE t DROP COLUMN b;", "[]",
+     "[]"},
+    {"rows deleted before the table goes", "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2);",
+     "INSERT INTO t VALUES(3); DELETE FROM t WHERE a = 1; DROP TABLE t;",
+     "[" ITEM("t", "null", "2", "0") "]", "[]"},
+    {"values cleared before the column goes", "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2);",
+     "UPDATE t SET b = NULL; ALTER TABLE t DROP COLUMN b;", "[" ITEM("t", "\"b\"", "1", "1") "]",
+     "[]"},
+    {"without rowid",
+     "CREATE TABLE t(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
+     "INSERT INTO t VALUES('a',1),('b',2),('c',NULL);",
+     "DELETE FROM t WHERE k = 'a'; UPDATE t SET v = 3 WHERE k >= 'b'; INSERT INTO t VALUES('z',0);"
+     "DELETE FROM t WHERE k = 'z';",
+     "[" ITEM("t", "null", "2", "0") "]", "[]"},
+    {"a trigger's deletes count",
+     "CREATE TABLE t(a); CREATE TABLE u(a); INSERT INTO t VALUES(1);"
+     "INSERT INTO u VALUES(1),(2); CREATE TRIGGER g AFTER DELETE ON t"
+     " BEGIN DELETE FROM u; END;",
+     "DELETE FROM t;", "[" ITEM("t", "null", "1", "0") "," ITEM("u", "null", "2", "0") "]", "[]"},
+    {"generated columns hold nothing",
+     "CREATE TABLE t(a, v AS (a * 2), b, s AS (a + b) STORED); INSERT INTO t VALUES(1,2);",
+     "UPDATE t SET b = 9; ALTER TABLE t DROP COLUMN v;", "[" ITEM("t", "null", "1", "0") "]", "[]"},
+    {"full-text index", "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one');",
+     "DROP TABLE f;", "[" ITEM("f", "null", "1", "0") "]", "[]"},
+    {"a parent is rebuilt, its children stay",
+     "CREATE TABLE p(id INTEGER PRIMARY KEY, x); CREATE TABLE c(p REFERENCES p(id) ON DELETE"
+     " CASCADE); INSERT INTO p VALUES(1,1); INSERT INTO c VALUES(1);",
+     "PRAGMA foreign_keys=ON; CREATE TABLE n(id INTEGER PRIMARY KEY); INSERT INTO n SELECT id FROM"
+     " p; DROP TABLE p; ALTER TABLE n RENAME TO p;",
+     "[" ITEM("p", "\"x\"", "1", "1") "]", "[]"},
+};
+
+static void test_risk(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rb_err err;
+        rb_db_outcome outcome;
+        const script_pair pair = {"1", cases[i].script, NULL};
+        rb_migrations *set = help_set(&pair, 1);
+        rb_db *db = help_scratch(cases[i].before);
+        if (help_run(&outcome, db, set, true, &err) != RB_OK)
+            fail_msg("%s: %s", cases[i].name, err.message);
+        char *at_risk = help_json(outcome.at_risk);
+        char *emptied = help_json(outcome.emptied);
+        if (strcmp(at_risk, cases[i].at_risk) != 0)
+            fail_msg("%s: at risk\n%s\nexpected\n%s", cases[i].name, at_risk, cases[i].at_risk);
+        if (strcmp(emptied, cases[i].emptied) != 0)
+            fail_msg("%s: emptied\n%s\nexpected\n%s", cases[i].name, emptied, cases[i].emptied);
+        free(at_risk);
+        free(emptied);
+        rb_db_outcome_clear(&outcome);
+        rb_db_close(db);
+        rb_migrations_free(set);
+    }
+}
+
+typedef struct refusal {
+    const char *before;
+    const char *script;
+    const char *words; /* in the message */
+} refusal;
+
+static const refusal refusals[] = {
+    {"", "CREATE TABLE a(x);\n\nCREATE TABL b(x);", "line 3: near \"TABL\""},
+    {"", "SELECT 1;\n-- words\nDROP TABLE gone;", "line 3: no such table: gone"},
+    {"CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES(1);", "\n\n/* x */\nINSERT INTO t VALUES(1);",
+     "line 4: UNIQUE constraint failed: t.a"},
+    {"", "ATTACH 'x.db' AS x;", "ATTACH"},
+    {"", "CREATE TABLE t(a); PRAGMA writable_schema=1;", "take out PRAGMA writable_schema"},
+    {"", "VACUUM;", "VACUUM"},
+    {"", "CREATE VIRTUAL TABLE v USING nothing_like_it(a);", "comes from an extension"},
+    {"", "CREATE TABLE t(a COLLATE german); CREATE INDEX i ON t(a);", "comes from an extension"},
+    {"", "SELECT no_such_thing(1);", "comes from an extension"},
+    {"", "DELETE FROM rbtool_applied;", "rbtool's own table rbtool_applied"},
+    {"", "DROP TABLE rbtool_applied;", "rbtool's own table rbtool_applied"},
+    {"", "ALTER TABLE rbtool_applied RENAME TO x;", "rbtool's own table rbtool_applied"},
+    {"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p); INSERT INTO p VALUES"
+     "(1); INSERT INTO c VALUES(1),(7);",
+     "DELETE FROM p;", "1 row(s) whose foreign key finds no parent: c -> p"},
+};
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        rb_err err = {0};
+        rb_db_outcome outcome;
+        const script_pair pair = {"7", refusals[i].script, NULL};
+        rb_migrations *set = help_set(&pair, 1);
+        rb_db *db = help_scratch(refusals[i].before);
+        char *before = help_rows(db, "SELECT sql FROM sqlite_schema");
+        assert_int_not_equal(help_run(&outcome, db, set, true, &err), RB_OK);
+        if (!strstr(err.message, refusals[i].words))
+            fail_msg("%s\ngives\n%s\nwithout\n%s", refusals[i].script, err.message,
+                     refusals[i].words);
+        assert_null(strchr(err.message, '\n'));
+        help_expect_rows(db, "SELECT sql FROM sqlite_schema", before);
+        free(before);
+        rb_db_close(db);
+        rb_migrations_free(set);
+    }
+}
+
+/* Violations that were there already do not stop a run, and settings do not leak between scripts.
+ */
+static void test_old_violations_and_leaks(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_db_outcome outcome;
+    const script_pair pairs[] = {
+        {"1",
+         "CREATE TEMP TABLE leak(a); PRAGMA legacy_alter_table=ON; PRAGMA recursive_triggers=ON;"
+         "INSERT INTO p VALUES (2)",
+         NULL},
+        {"2", "CREATE TEMP TABLE leak(a);", NULL},
+    };
+    rb_migrations *set = help_set(pairs, 2);
+    rb_db *db = help_scratch("CREATE TABLE p(id INTEGER PRIMARY KEY);"
+                             "CREATE TABLE c(p REFERENCES p); INSERT INTO c VALUES(7);");
+    help_ok(help_run(&outcome, db, set, true, &err), &err);
+    help_expect_rows(db, "PRAGMA legacy_alter_table", "[[0]]");
+    help_expect_rows(db, "PRAGMA recursive_triggers", "[[0]]");
+    help_expect_rows(db, "SELECT id, up_sha256 IS NOT NULL, release FROM rbtool_applied",
+                     "[[\"1\",1,\"v1\"],[\"2\",1,\"v1\"]]");
+    rb_db_outcome_clear(&outcome);
+    /* what is applied is not applied again */
+    assert_int_equal(help_run(&outcome, db, set, true, &err), RB_ERROR);
+    assert_non_null(strstr(err.message, "applied already"));
+    rb_db_close(db);
+    rb_migrations_free(set);
+}
+
+static bool count_calls(void *context, size_t step)
+{
+    size_t *calls = context;
+    ++*calls;
+    return step == 0;
+}
+
+static void test_proceed_stops(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_db_outcome outcome;
+    size_t calls = 0;
+    const script_pair pairs[] = {{"1", "CREATE TABLE a(x);", NULL},
+                                 {"2", "CREATE TABLE b(x);", NULL}};
+    rb_migrations *set = help_set(pairs, 2);
+    rb_db *db = help_scratch("");
+    const rb_db_step steps[] = {{&set->items[0], true, "v1"}, {&set->items[1], true, "v1"}};
+    const rb_db_work work = {.steps = steps,
+                             .n = 2,
+                             .tracking = "",
+                             .order = set,
+                             .proceed = count_calls,
+                             .context = &calls};
+    assert_int_equal(rb_db_run(&outcome, db, &work, &err), RB_ERROR);
+    assert_non_null(strstr(err.message, "begin first"));
+    help_ok(rb_db_begin(db, &err), &err);
+    assert_int_equal(rb_db_run(&outcome, db, &work, &err), RB_ERROR);
+    assert_int_equal(calls, 2);
+    rb_db_rollback(db);
+    help_expect_rows(db, "SELECT name FROM sqlite_schema", "[]");
+    rb_db_close(db);
+    rb_migrations_free(set);
+}
+
+static void test_journal(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_db_outcome outcome;
+    bool has = true;
+    json_t *catalog = NULL;
+    const script_pair pairs[] = {{"1", "CREATE TABLE a(x);", "DROP TABLE a;"}};
+    rb_migrations *set = help_set(pairs, 1);
+    rb_db *db = help_scratch("");
+    help_ok(rb_db_journal_has(&has, db, "T1", &err), &err);
+    assert_false(has);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", &err), &err);
+    assert_null(catalog);
+    assert_int_equal(rb_db_journal_add(db, "T1", NULL, "v1", NULL, &err), RB_ERROR);
+    const rb_db_step steps[] = {{&set->items[0], true, "v1"}};
+    const rb_db_work work = {.steps = steps, .n = 1, .tracking = "", .order = set};
+    help_ok(rb_db_begin(db, &err), &err);
+    help_ok(rb_db_run(&outcome, db, &work, &err), &err);
+    help_ok(rb_db_journal_add(db, "T1", NULL, "v1", &outcome, &err), &err);
+    help_ok(rb_db_commit(db, &err), &err);
+    help_ok(rb_db_journal_has(&has, db, "T1", &err), &err);
+    assert_true(has);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", &err), &err);
+    assert_true(json_equal(catalog, outcome.after));
+    json_decref(catalog);
+    rb_db_outcome_clear(&outcome);
+
+    /* somebody adds an index; leaving v1 records it */
+    help_exec(db, "CREATE INDEX drift ON a(x)");
+    help_ok(rb_db_begin(db, &err), &err);
+    const rb_db_work none = {.tracking = "", .order = set};
+    help_ok(rb_db_run(&outcome, db, &none, &err), &err);
+    help_ok(rb_db_journal_add(db, "T2", "v1", "v0", &outcome, &err), &err);
+    help_ok(rb_db_commit(db, &err), &err);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", &err), &err);
+    assert_non_null(json_object_get(catalog, "index drift"));
+    json_decref(catalog);
+    rb_db_outcome_clear(&outcome);
+    rb_db_close(db);
+    rb_migrations_free(set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_risk),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_old_violations_and_leaks),
+        cmocka_unit_test(test_proceed_stops),
+        cmocka_unit_test(test_journal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
