@@ -38,6 +38,19 @@ static enum rb_code keep_file(const rb_env *env, const char *transition, const c
     return rb_file_write(kept, rb_buf_str(&content), content.len, 0600, err);
 }
 
+/* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */
+static enum rb_code make_parent(const rb_env *env, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    size_t len = strlen(env->root);
+    if (rb_file_exists(dir))
+        return RB_OK;
+    if (strncmp(dir, env->root, len) != 0 || dir[len] != '/')
+        return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist; make it first",
+                       path);
+    return rb_dir_make(dir, err);
+}
+
 static enum rb_code restore_file(const rb_env *env, const char *transition, const char *name,
                                  const char *path, rb_err *err)
 {
@@ -127,6 +140,7 @@ static enum rb_code do_flags(rb_run *run, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_release_file(&text, to, run->request->repo, to->manifest->flags_path,
                            to->manifest->flags_sha256, err));
+    RB_TRY(make_parent(env, env->flags, err));
     RB_TRY(keep_file(env, run->plan->id, "flags", env->flags, err));
     return rb_file_replace(env->flags, rb_buf_str(&text), text.len, err);
 }
@@ -151,6 +165,7 @@ static enum rb_code place_config(rb_run *run, size_t index, rb_err *err)
     if (there)
         RB_TRY(rb_release_file(&text, rq->to, rq->repo, there->path, there->sha256, err));
     RB_AUTO(rb_free_str) char *name = rb_format("config-%zu", index);
+    RB_TRY(make_parent(rq->env, pair->value, err));
     RB_TRY(keep_file(rq->env, run->plan->id, name, pair->value, err));
     if (there)
         return rb_file_replace(pair->value, rb_buf_str(&text), text.len, err);
@@ -223,6 +238,9 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
         return rb_command_run(env, &env->stop, RB_SERVICE_TIMEOUT, "stopping the service",
                               from_tag(run), run->request->to->tag, err);
     case RB_DO_DATABASE:
+        for (size_t i = 0; i < run->plan->database_count; i++)
+            if (run->plan->databases[i].create)
+                RB_TRY(make_parent(env, run->plan->databases[i].url + strlen("sqlite:"), err));
         return rb_databases_run(run, err);
     case RB_DO_SWITCH:
         return do_switch(run, err);

@@ -1,0 +1,323 @@
+# Deploy, revert, resume, abort, status on a real SQLite database, flags and config.
+
+setup() {
+    load lib
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+}
+
+sql() {
+    sqlite3 "$PROD/data/shop.db" "$@"
+}
+
+# Two releases; the first is live and holds ten orders; the second adds orders.discount.
+two_releases() {
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10)
+        INSERT INTO orders (id, total) SELECT i, i * 100 FROM n"
+}
+
+# What an environment is: files, schema and rows, flags, config.
+picture() {
+    readlink "$PROD/current"
+    (cd "$PROD/current/app" && find . -type f -exec sha256sum {} + | sort -k2)
+    sql .schema | grep -v -e rbtool_ -e schema_migrations -e version_unique
+    sql 'SELECT * FROM orders ORDER BY id'
+    sha256sum "$PROD/etc/flags.json" "$PROD/etc/app.toml"
+}
+
+digest() {
+    rbtool plan "$@" --json | jq -r .digest
+}
+
+# The named step's command kills rbtool itself, once.
+killed_by() {
+    local part=$1
+    cat >"$BATS_TEST_TMPDIR/assassin" <<SH
+#!/bin/sh
+[ -e "$BATS_TEST_TMPDIR/killed" ] && exit 0
+touch "$BATS_TEST_TMPDIR/killed"
+kill -9 \$PPID
+sleep 1
+SH
+    chmod +x "$BATS_TEST_TMPDIR/assassin"
+    jq --arg part "$part" --arg cmd "$BATS_TEST_TMPDIR/assassin" \
+        'if $part == "check" then .environments.prod.checks = [{name: "kill", command: [$cmd]}]
+         else .environments.prod.service = {($part): [$cmd]} end' rbtool.json >new.json
+    mv new.json "$BATS_TEST_TMPDIR/killing.json"
+}
+
+@test "deploy and revert move files, schema, flags and config as one" {
+    two_releases
+    before=$(picture)
+    run rbtool deploy v1.1.0 --yes --json
+    [ "$status" -eq 0 ]
+    echo "$output" | tail -n 1 | schema transition
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    [ "$("$PROD/current/app/src/shop")" = "shop 2" ]
+    [ "$(cat "$PROD/etc/app.toml")" = "workers = 4" ]
+    cmp flags.json "$PROD/etc/flags.json"
+    sql 'SELECT discount FROM orders LIMIT 1'
+    run rbtool status --json
+    [ "$status" -eq 0 ]
+    [ "$(echo "$output" | jq -c '[.release, .state, .drift]')" = '["v1.1.0","settled",[]]' ]
+    echo "$output" | schema status
+    rbtool revert v1.1.0 --yes
+    [ "$(picture)" = "$before" ]
+    rbtool status --exit-code
+}
+
+@test "data at risk is counted, needs its digest, and comes back with the next deploy" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = id WHERE id <= 7'
+    full=$(picture)
+    run rbtool plan v1.1.0 --json
+    [ "$status" -eq 0 ]
+    echo "$output" | schema plan
+    [ "$(echo "$output" | jq -c '.dataAtRisk[] | [.database, .table, .column, .values, .exact]')" = '["main","orders","discount",7,true]' ]
+    d=$(echo "$output" | jq -r .digest)
+    fails 5 "$d" rbtool revert v1.1.0 --yes
+    [ "$(picture)" = "$full" ]
+    fails 5 "not the one" rbtool revert v1.1.0 --yes --accept-data-loss "${d//[0-4]/5}"
+    [ "$(picture)" = "$full" ]
+    # More values in the same column is the same plan.
+    sql 'UPDATE orders SET discount = id WHERE id = 8'
+    full=$(picture)
+    rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    run ! sql 'SELECT discount FROM orders'
+    fails 5 "was reverted" rbtool deploy v1.1.0 --yes
+    sql 'DELETE FROM orders WHERE id = 3'
+    run rbtool deploy v1.1.0 --yes --accept-reverted --json
+    [ "$status" -eq 0 ]
+    [ "$(echo "$output" | tail -n 1 | jq -c '.putBack[0] | [.table, .column, .restored, .missingCount]')" = '["orders","discount",7,1]' ]
+    [ "$(sql 'SELECT count(*), sum(discount) FROM orders WHERE discount IS NOT NULL')" = '7|33' ]
+}
+
+@test "a failing check leaves TO live, says so, and frees the way back" {
+    two_releases
+    before=$(picture)
+    jq '.environments.prod.checks = [{name: "ready", command: ["sh", "-c", "echo not ready; exit 3"], timeout: 5}]' \
+        rbtool.json >"$BATS_TEST_TMPDIR/c.json"
+    fails 1 "not ready" rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    rbtool revert v1.1.0 --yes
+    [ "$(picture)" = "$before" ]
+}
+
+@test "a revert without a terminal needs --yes" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    fails 2 "add --yes" rbtool revert v1.1.0
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+}
+
+@test "what is not live is nothing to revert" {
+    two_releases
+    run rbtool revert v1.1.0 --yes --json
+    [ "$status" -eq 0 ]
+    [ "$(echo "$output" | jq -r .outcome)" = nothing ]
+}
+
+@test "without a known-good release a person decides; --to names one" {
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    rbtool deploy v1.1.0 --yes
+    fails 5 "v1.0.0" rbtool revert v1.1.0 --yes
+    rbtool revert v1.1.0 --to v1.0.0 --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.0.0 ]
+}
+
+@test "drift is shown and stops until it is accepted" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    echo 'workers = 9' >"$PROD/etc/app.toml"
+    sql 'CREATE INDEX by_hand ON orders (total)'
+    run rbtool status --exit-code --json
+    [ "$status" -eq 1 ]
+    [ "$(echo "$output" | jq -r '[.drift[].part] | sort | join(",")')" = config,db ]
+    fails 5 "drifted" rbtool revert v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --accept-drift
+    # What drifted in an object that the revert did not touch is still there.
+    [ "$(sql "SELECT name FROM sqlite_schema WHERE name = 'by_hand'")" = by_hand ]
+    [ "$(cat "$PROD/etc/app.toml")" = "workers = 2" ]
+}
+
+@test "an edited file of the release is drift" {
+    two_releases
+    echo '<h1>changed</h1>' >"$PROD/current/app/src/index.html"
+    fails 1 "src/index.html" rbtool status --exit-code
+    rm "$PROD/current/app/src/index.html"
+    fails 1 "missing" rbtool status --exit-code
+}
+
+@test "a down that does not restore the schema is rolled back, object by object" {
+    two_releases
+    printf 'SELECT 1;\n' >migrations/0002_discount.down.sql
+    git commit -qam 'a down that does nothing'
+    rbtool release v1.2.0 --accept RB002,RB003,RB004
+    rbtool deploy v1.1.0 --yes
+    before=$(picture)
+    fails 1 "orders.discount" rbtool revert v1.1.0 --yes --scripts-from v1.2.0
+    [ "$(picture)" = "$before" ]
+    rbtool revert v1.1.0 --yes
+}
+
+@test "a migration without a down needs a person, or a mended script from a later release" {
+    release v1.0.0
+    second
+    git rm -q migrations/0002_discount.down.sql
+    git commit -qm 'no way back'
+    rbtool release v1.1.0 --accept RB001
+    printf 'ALTER TABLE orders DROP COLUMN discount;\n' >migrations/0002_discount.down.sql
+    git add -A
+    git commit -qm 'the way back'
+    rbtool release v1.1.1 --accept RB004
+    rbtool deploy v1.0.0 --yes
+    before=$(picture)
+    rbtool deploy v1.1.0 --yes
+    fails 5 "--scripts-from" rbtool revert v1.1.0 --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    rbtool revert v1.1.0 --yes --scripts-from v1.1.1
+    [ "$(picture)" = "$before" ]
+}
+
+@test "--only moves the parts named, and says what is out of step" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    run rbtool revert v1.1.0 --yes --only app,flags
+    [ "$status" -eq 0 ]
+    [[ $output == *"db stays"* ]]
+    [ "$(readlink "$PROD/current")" = releases/v1.0.0 ]
+    sql 'SELECT discount FROM orders LIMIT 1'
+    [ "$(cat "$PROD/etc/app.toml")" = "workers = 4" ]
+    fails 1 "v1.1.0" rbtool status --exit-code
+    rbtool revert v1.1.0 --yes
+    rbtool status --exit-code
+    fails 2 "app, db, flags and config" rbtool revert v1.0.0 --yes --only files
+}
+
+@test "a first deploy that fails leaves no database behind" {
+    release v1.0.0
+    jq '.environments.prod.service = {stop: ["true"], start: ["true"]} | .environments.prod.config = {"config/app.toml": "/nowhere/app.toml"}' \
+        rbtool.json >"$BATS_TEST_TMPDIR/c.json"
+    fails 2 "/nowhere/app.toml" rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.0.0 --yes
+    [ ! -e "$PROD/data/shop.db" ]
+    [ ! -e "$PROD/current" ]
+    rbtool deploy v1.0.0 --yes
+}
+
+@test "a missing database of an environment with history is an error" {
+    two_releases
+    rm "$PROD/data/shop.db"
+    fails 2 "shop.db" rbtool deploy v1.1.0 --yes
+    [ ! -e "$PROD/data/shop.db" ]
+}
+
+@test "SQL checks run inside the transaction, before the commit" {
+    two_releases
+    sql 'UPDATE orders SET total = -1 WHERE id = 4'
+    before=$(picture)
+    fails 1 "totals.sql" rbtool deploy v1.1.0 --yes
+    [ "$(picture)" = "$before" ]
+}
+
+@test "killed before the commit: resume goes on, abort goes back" {
+    two_releases
+    before=$(picture)
+    for way in resume abort; do
+        rm -f "$BATS_TEST_TMPDIR/killed"
+        killed_by stop
+        run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+        [ "$status" -eq 137 ]
+        run rbtool status --json
+        [ "$(echo "$output" | jq -r '.state + " " + .step')" = "interrupted stop" ]
+        fails 3 "rbtool resume" rbtool deploy v1.1.0 --yes
+        run rbtool $way --yes --json
+        [ "$status" -eq 0 ]
+        echo "$output" | tail -n 1 | schema transition
+        if [ $way = resume ]; then
+            [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+            rbtool status --exit-code
+            rbtool revert v1.1.0 --yes
+        fi
+        [ "$(picture)" = "$before" ]
+        rbtool status --exit-code
+        git -C . tag -f unused >/dev/null
+        rbtool deploy v1.1.0 --yes --accept-reverted
+        rbtool revert v1.1.0 --yes
+    done
+}
+
+@test "killed after the commit: resume goes on, abort is a transition back" {
+    two_releases
+    before=$(picture)
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    rbtool resume --yes
+    rbtool status --exit-code
+    rbtool revert v1.1.0 --yes
+    [ "$(picture)" = "$before" ]
+    rm "$BATS_TEST_TMPDIR/killed"
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes --accept-reverted
+    [ "$status" -eq 137 ]
+    rbtool abort --yes
+    [ "$(picture)" = "$before" ]
+    rbtool status --exit-code
+    run rbtool resume --yes --json
+    [ "$status" -eq 0 ]
+    [ "$(echo "$output" | jq -r .outcome)" = nothing ]
+}
+
+@test "SIGTERM before the commit puts everything back" {
+    two_releases
+    before=$(picture)
+    jq '.environments.prod.service = {stop: ["sh", "-c", "kill -TERM $PPID; sleep 0.2"], start: ["true"]}' \
+        rbtool.json >"$BATS_TEST_TMPDIR/c.json"
+    fails 1 "signal" rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes
+    [ "$(picture)" = "$before" ]
+    rbtool status --exit-code
+}
+
+@test "two at once: one works, one exits 4" {
+    two_releases
+    jq '.environments.prod.service = {stop: ["sleep", "2"], start: ["true"]}' rbtool.json \
+        >"$BATS_TEST_TMPDIR/c.json"
+    rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes &
+    first=$!
+    sleep 0.7
+    fails 4 "another run" rbtool deploy v1.1.0 --yes
+    wait $first
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+}
+
+@test "without an environment, revert writes a verified bundle" {
+    two_releases
+    jq 'del(.environments)' rbtool.json >new.json && mv new.json rbtool.json
+    run rbtool revert v1.1.0 --to v1.0.0 -o "$BATS_TEST_TMPDIR/bundle" --json
+    [ "$status" -eq 0 ]
+    cd "$BATS_TEST_TMPDIR/bundle"
+    grep -q 'DROP COLUMN discount' scripts/main/001-down-*.sql
+    [ "$(jq -r .to plan.json)" = v1.0.0 ]
+    [ "$(cat artifacts/app/src/shop)" = "$(git -C "$SHOP" show v1.0.0:src/shop)" ]
+}
+
+@test "the runbook names commands, people and the way out" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    jq '.environments.prod.owners = ["ops@example.com"]' rbtool.json >"$BATS_TEST_TMPDIR/c.json"
+    run rbtool --config "$BATS_TEST_TMPDIR/c.json" plan v1.1.0 --format markdown
+    [ "$status" -eq 0 ]
+    for text in '## Detection' '## Decision' '## Execution' '## Verification' ops@example.com \
+        'rbtool revert v1.1.0 --to v1.0.0'; do
+        [[ $output == *"$text"* ]]
+    done
+}

@@ -1,0 +1,85 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "environment/definition.h"
+
+static const char *lookup(const char *name)
+{
+    return strcmp(name, "SHOP_URL") == 0 ? "sqlite:data/shop.db" : NULL;
+}
+
+static enum rb_code parse(rb_env **out, const char *text, const char *name, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    assert_int_equal(rb_json_read(&json, text, strlen(text), "test", err), RB_OK);
+    return rb_env_read(out, json, name, "/base", lookup, err);
+}
+
+static void refuses(const char *text, const char *name, const char *said)
+{
+    rb_env *env = NULL;
+    rb_err err = {0};
+    assert_int_equal(parse(&env, text, name, &err), RB_ERROR);
+    assert_null(env);
+    if (!strstr(err.message, said))
+        fail_msg("expected '%s' in '%s'", said, err.message);
+}
+
+static void reads_everything(void **state)
+{
+    (void)state;
+    RB_AUTO(rb_env_freep) rb_env *env = NULL;
+    rb_err err = {0};
+    assert_int_equal(
+        parse(&env,
+              "{\"prod\":{\"root\":\"srv\",\"databases\":{\"main\":\"$SHOP_URL\","
+              "\"pg\":\"postgresql:///x\"},\"flags\":\"/etc/f.json\",\"config\":{\"a\":\"b\"},"
+              "\"service\":{\"stop\":[\"x\",\"y\"],\"start\":[\"z\"]},\"checks\":[{\"name\":\"n\","
+              "\"command\":[\"c\"],\"timeout\":7}],\"objectives\":{\"rto\":300},\"keep\":9,"
+              "\"owners\":[\"o\"],\"escalation\":[\"e\"]}}",
+              NULL, &err),
+        RB_OK);
+    assert_string_equal(env->name, "prod");
+    assert_string_equal(env->root, "/base/srv");
+    assert_string_equal(rb_env_database(env, "main"), "sqlite:/base/data/shop.db");
+    assert_string_equal(rb_env_database(env, "pg"), "postgresql:///x");
+    assert_null(rb_env_database(env, "other"));
+    assert_string_equal(env->flags, "/etc/f.json");
+    assert_string_equal(env->config[0].value, "/base/b");
+    assert_int_equal(env->stop.n, 2);
+    assert_int_equal(env->checks[0].timeout, 7);
+    assert_int_equal(env->rto, 300);
+    assert_int_equal(env->rpo, -1);
+    assert_int_equal(env->keep, 9);
+}
+
+static void refuses_what_is_wrong(void **state)
+{
+    (void)state;
+    refuses("{}", NULL, "no environment is configured");
+    refuses("{\"a\":{\"root\":\"/x\"}}", "b", "there is a");
+    refuses("{\"a\":{\"root\":\"/x\"},\"b\":{\"root\":\"/y\"}}", NULL, "--env");
+    refuses("{\"a\":{}}", NULL, "environments.a.root");
+    refuses("{\"a\":{\"root\":\"/x\",\"flag\":\"y\"}}", NULL, "flags");
+    refuses("{\"a\":{\"root\":\"/x\",\"databases\":{\"m\":\"$NOPE\"}}}", NULL, "$NOPE");
+    refuses("{\"a\":{\"root\":\"/x\",\"databases\":{\"m\":\"mysql://\"}}}", NULL, "sqlite:PATH");
+    refuses("{\"a\":{\"root\":\"/x\",\"service\":{\"stop\":[]}}}", NULL, "service.stop");
+    refuses("{\"a\":{\"root\":\"/x\",\"checks\":[{\"name\":\"n\",\"command\":[\"c\"],"
+            "\"timeout\":0}]}}",
+            NULL, "at least 1");
+    refuses("{\"a\":{\"root\":\"/x\",\"keep\":1}}", NULL, "keep");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_everything),
+        cmocka_unit_test(refuses_what_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
