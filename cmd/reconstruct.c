@@ -1,5 +1,6 @@
 #include <stddef.h>
 
+#include "base/file.h"
 #include "cli.h"
 #include "commands.h"
 #include "release/reconstruct.h"
@@ -42,13 +43,14 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_release(&release, cli, argv[0], err));
-    RB_TRY(rb_reconstruct_begin(&work, options->output, err));
+    RB_AUTO(rb_free_str) char *dir = rb_path_join(cli->dir, options->output);
+    RB_TRY(rb_reconstruct_begin(&work, dir, err));
     rb_ui_progress(cli, "rebuilding %s", argv[0]);
     enum rb_code code = rb_reconstruct_release(&document, work, release, repo, err);
     rb_ui_progress_end(cli);
     RB_TRY(code);
     RB_TRY(rb_reconstruct_finish(work, err));
-    print(cli, document, options->output);
+    print(cli, document, dir);
     return RB_OK;
 }
 

@@ -2,11 +2,31 @@
 
 #include "git/internal.h"
 
+/* ^{/text}, :/text, @{...} and :path: libgit2 reads some of these otherwise than git. */
+static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, const char *safe,
+                                  rb_err *err)
+{
+    int status = 0;
+    RB_AUTO(rb_free_str) char *said = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf printed = {0};
+    RB_AUTO(rb_free_str) char *peeled = rb_format("%s^{commit}", spec);
+    const char *const args[] = {"rev-parse", "--verify", "--end-of-options", peeled, NULL};
+    RB_TRY(rb_git_run(&printed, &status, &said, repo, args, NULL, 0, err));
+    if (status != 0)
+        return rb_fail(err, RB_ERROR, "%s names no commit: %s", safe, said);
+    rb_buf_truncate(&printed, printed.len > 0 ? printed.len - 1 : 0);
+    if (!rb_oid_parse(out, rb_buf_str(&printed)))
+        return rb_fail(err, RB_ERROR, "git rev-parse gave no object id for %s", safe);
+    return RB_OK;
+}
+
 enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err)
 {
     RB_AUTO(rb_git_object_freep) git_object *object = NULL;
     RB_AUTO(rb_git_object_freep) git_object *commit = NULL;
     RB_AUTO(rb_free_str) char *safe = rb_safe(spec);
+    if (strpbrk(spec, "{:@"))
+        return commit_by_git(out, repo, spec, safe, err);
     int status = git_revparse_single(&object, repo->repo, spec);
     if (status == GIT_ENOTFOUND)
         return rb_fail(err, RB_ERROR, "there is no revision %s in this repository", safe);

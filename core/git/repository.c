@@ -91,6 +91,14 @@ static int open_as_git(git_repository **out, const char *dir)
     return git_repository_open_ext(out, dir, flags, set_env("GIT_CEILING_DIRECTORIES"));
 }
 
+/* libgit2 1.5.1 says "not found", of the setting, where safe.directory is set nowhere. */
+static bool is_owner_refusal(int status)
+{
+    const git_error *error = git_error_last();
+    return status == GIT_EOWNER || (status == GIT_ENOTFOUND && error && error->message &&
+                                    strstr(error->message, "safe.directory"));
+}
+
 /* libgit2 does not see safe.directory from GIT_CONFIG_* and -c. Where it refuses an owner, git
  * itself decides, and its answer is the one that counts. */
 static int open_if_git_trusts(git_repository **out, const char *dir)
@@ -115,7 +123,7 @@ static enum rb_code explain_open(int status, const char *dir, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *where = rb_safe(dir);
     RB_AUTO(rb_free_str) char *why = rb_git_message();
-    if (status == GIT_EOWNER)
+    if (is_owner_refusal(status))
         return rb_fail(err, RB_ERROR,
                        "cannot open the repository at %s: it belongs to another user; if you trust "
                        "it, run git config --global --add safe.directory with its full path",
@@ -227,7 +235,7 @@ enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err)
     RB_AUTO(rb_repo_closep) rb_repo *repo = rb_calloc(1, sizeof *repo);
     repo->dir = rb_strdup(dir);
     int status = open_as_git(&repo->repo, dir);
-    if (status == GIT_EOWNER)
+    if (is_owner_refusal(status))
         status = open_if_git_trusts(&repo->repo, dir);
     if (status != 0)
         return explain_open(status, dir, err);
