@@ -147,10 +147,23 @@ static inline rb_oid oid_of(const char *hex)
 /* A tree object with any content, past all of git's checks. Lines: "MODE NAME OID". */
 static inline char *raw_tree(const char *dir, const char *lines)
 {
-    return sh("cd %s; printf '%%s' '%s' | while read -r mode name oid; do printf '%%s %%b\\0' "
-              "\"$mode\" \"$name\"; printf \"$(printf '%%s' \"$oid\" | sed 's/../\\\\\\\\x&/g')\"; "
-              "done | git hash-object -t tree --literally -w --stdin",
-              dir, lines);
+    rb_err err = {0};
+    rb_buf body = {0};
+    while (*lines) {
+        const char *name = strchr(lines, ' ') + 1;
+        const char *end = strchr(lines, '\n');
+        const char *hex = end - (RB_OID_HEX - 1);
+        RB_AUTO(rb_free_str) char *id = rb_strndup(hex, RB_OID_HEX - 1);
+        rb_oid oid = oid_of(id);
+        rb_buf_add(&body, lines, (size_t)(hex - 1 - lines));
+        assert_true(name < hex);
+        rb_buf_addc(&body, '\0');
+        rb_buf_add(&body, oid.id, RB_OID_SIZE);
+        lines = end + 1;
+    }
+    assert_ok(rb_file_write("raw-tree", rb_buf_str(&body), body.len, 0644, &err));
+    rb_buf_clear(&body);
+    return sh("git -C %s hash-object -t tree --literally -w --stdin <raw-tree", dir);
 }
 
 #endif
