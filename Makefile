@@ -15,7 +15,7 @@ CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SECONDS_PER_TARGET ?= 60
 JOBS ?= $(shell nproc)
 
-LIBS = libgit2 libarchive libcrypto jansson sqlite3
+LIBS = libgit2 libcrypto jansson sqlite3
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
 CPPFLAGS += -D_GNU_SOURCE -Icore
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread

@@ -1,7 +1,5 @@
 #include "artifact/archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -11,11 +9,13 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "artifact/libarchive.h"
 #include "base/file.h"
 
 #define BLOCK 65536
 
 struct rb_archive {
+    const rb_libarchive *lib;
     struct archive *handle;
     int fd;
     char *path;
@@ -34,53 +34,56 @@ bool rb_archive_format_known(const char *format)
 
 static enum rb_code explain(const rb_archive *archive, rb_err *err)
 {
-    const char *why = archive_error_string(archive->handle);
+    const char *why = archive->lib->archive_error_string(archive->handle);
     RB_AUTO(rb_free_str) char *safe = rb_safe(why ? why : strerror(errno));
     return rb_fail(err, RB_ERROR, "cannot write %s: %s", archive->path, safe);
 }
 
-static int choose(struct archive *handle, const char *format)
+static int choose(const rb_libarchive *lib, struct archive *handle, const char *format)
 {
     if (strcmp(format, "zip") == 0)
-        return archive_write_set_format_zip(handle);
-    int status = archive_write_set_format_raw(handle);
+        return lib->archive_write_set_format_zip(handle);
+    int status = lib->archive_write_set_format_raw(handle);
     if (status == ARCHIVE_OK && strcmp(format, "tar.gz") == 0) {
-        status = archive_write_add_filter_gzip(handle);
+        status = lib->archive_write_add_filter_gzip(handle);
         if (status == ARCHIVE_OK)
-            status = archive_write_set_filter_option(handle, "gzip", "timestamp", NULL);
+            status = lib->archive_write_set_filter_option(handle, "gzip", "timestamp", NULL);
     }
     if (status == ARCHIVE_OK && strcmp(format, "tar.zst") == 0)
-        status = archive_write_add_filter_zstd(handle);
+        status = lib->archive_write_add_filter_zstd(handle);
     return status;
 }
 
 /* A compressed tar is one nameless raw entry to libarchive. */
-static int begin_raw(struct archive *handle)
+static int begin_raw(const rb_libarchive *lib, struct archive *handle)
 {
-    struct archive_entry *entry = archive_entry_new();
-    archive_entry_set_filetype(entry, AE_IFREG);
-    int status = archive_write_header(handle, entry);
-    archive_entry_free(entry);
+    struct archive_entry *entry = lib->archive_entry_new();
+    lib->archive_entry_set_filetype(entry, AE_IFREG);
+    int status = lib->archive_write_header(handle, entry);
+    lib->archive_entry_free(entry);
     return status;
 }
 
 enum rb_code rb_archive_create(rb_archive **out, const char *path, const char *format, rb_err *err)
 {
     RB_AUTO(rb_archive_closep) rb_archive *archive = rb_calloc(1, sizeof *archive);
+    archive->fd = -1;
+    RB_TRY(rb_libarchive_load(&archive->lib, err));
     archive->path = rb_strdup(path);
     archive->zip = strcmp(format, "zip") == 0;
     archive->utf8 = archive->zip ? newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0) : (locale_t)0;
     archive->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (archive->fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot create %s", path);
-    archive->handle = archive_write_new();
+    const rb_libarchive *lib = archive->lib;
+    archive->handle = lib->archive_write_new();
     if (!archive->handle)
         return rb_fail(err, RB_ERROR, "cannot write %s: libarchive did not start", path);
-    if (choose(archive->handle, format) != ARCHIVE_OK ||
-        archive_write_set_bytes_per_block(archive->handle, BLOCK) != ARCHIVE_OK ||
-        archive_write_set_bytes_in_last_block(archive->handle, 1) != ARCHIVE_OK ||
-        archive_write_open_fd(archive->handle, archive->fd) != ARCHIVE_OK ||
-        (!archive->zip && begin_raw(archive->handle) != ARCHIVE_OK))
+    if (choose(lib, archive->handle, format) != ARCHIVE_OK ||
+        lib->archive_write_set_bytes_per_block(archive->handle, BLOCK) != ARCHIVE_OK ||
+        lib->archive_write_set_bytes_in_last_block(archive->handle, 1) != ARCHIVE_OK ||
+        lib->archive_write_open_fd(archive->handle, archive->fd) != ARCHIVE_OK ||
+        (!archive->zip && begin_raw(lib, archive->handle) != ARCHIVE_OK))
         return explain(archive, err);
     *out = archive;
     archive = NULL;
@@ -92,8 +95,8 @@ void rb_archive_close(rb_archive *archive)
     if (!archive)
         return;
     if (archive->handle) {
-        archive_write_fail(archive->handle);
-        archive_write_free(archive->handle);
+        archive->lib->archive_write_fail(archive->handle);
+        archive->lib->archive_write_free(archive->handle);
     }
     if (archive->fd >= 0)
         close(archive->fd);
@@ -118,20 +121,21 @@ static bool enter_utf8(const rb_archive *archive, const char *name, locale_t *be
 
 static enum rb_code add_zip_entry(rb_archive *archive, const rb_tar_entry *item, rb_err *err)
 {
-    struct archive_entry *entry = archive_entry_new();
+    const rb_libarchive *lib = archive->lib;
+    struct archive_entry *entry = lib->archive_entry_new();
     bool link = item->mode == RB_MODE_LINK;
-    archive_entry_set_pathname(entry, item->path);
-    archive_entry_set_filetype(entry, link ? AE_IFLNK : AE_IFREG);
-    archive_entry_set_perm(entry, link ? 0777 : item->mode == RB_MODE_EXEC ? 0755 : 0644);
-    archive_entry_set_size(entry, link ? 0 : (la_int64_t)item->size);
+    lib->archive_entry_set_pathname(entry, item->path);
+    lib->archive_entry_set_filetype(entry, link ? AE_IFLNK : AE_IFREG);
+    lib->archive_entry_set_perm(entry, link ? 0777 : item->mode == RB_MODE_EXEC ? 0755 : 0644);
+    lib->archive_entry_set_size(entry, link ? 0 : (la_int64_t)item->size);
     if (link)
-        archive_entry_set_symlink(entry, item->target);
+        lib->archive_entry_set_symlink(entry, item->target);
     locale_t before;
     bool entered = enter_utf8(archive, item->path, &before);
-    int status = archive_write_header(archive->handle, entry);
+    int status = lib->archive_write_header(archive->handle, entry);
     if (entered)
         uselocale(before);
-    archive_entry_free(entry);
+    lib->archive_entry_free(entry);
     return status == ARCHIVE_OK ? RB_OK : explain(archive, err);
 }
 
@@ -139,7 +143,7 @@ static enum rb_code write_data(rb_archive *archive, const void *data, size_t len
 {
     const char *p = data;
     while (len > 0) {
-        la_ssize_t n = archive_write_data(archive->handle, p, len);
+        la_ssize_t n = archive->lib->archive_write_data(archive->handle, p, len);
         if (n <= 0)
             return explain(archive, err);
         p += n;
@@ -167,7 +171,7 @@ enum rb_code rb_archive_tar(rb_archive *archive, const void *data, size_t len, r
 
 enum rb_code rb_archive_finish(rb_archive *archive, rb_err *err)
 {
-    if (archive_write_close(archive->handle) != ARCHIVE_OK)
+    if (archive->lib->archive_write_close(archive->handle) != ARCHIVE_OK)
         return explain(archive, err);
     if (fchmod(archive->fd, 0644) != 0 || fsync(archive->fd) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot sync %s", archive->path);

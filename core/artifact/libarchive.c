@@ -1,0 +1,47 @@
+#include "artifact/libarchive.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+/* The number that goes with the headers compiled against (libarchive 3). */
+#define SONAME "libarchive.so.13"
+
+static struct {
+    pthread_once_t once;
+    rb_libarchive functions;
+    rb_err err;
+    enum rb_code code;
+} loaded = {.once = PTHREAD_ONCE_INIT};
+
+static void load(void)
+{
+    void *library = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        loaded.code = rb_fail(&loaded.err, RB_ERROR,
+                              "cannot load libarchive to write an archive: %s; install libarchive",
+                              dlerror());
+        return;
+    }
+    /* ISO C has no conversion from an object pointer to a function's; POSIX gives both one size. */
+#define FIND(name)                                                                                 \
+    {                                                                                              \
+        void *found = dlsym(library, #name);                                                       \
+        if (!found)                                                                                \
+            loaded.code = rb_fail(&loaded.err, RB_ERROR,                                           \
+                                  "%s lacks %s; install libarchive 3.2 or later", SONAME, #name);  \
+        memcpy(&loaded.functions.name, &found, sizeof found);                                      \
+    }
+    RB_LIBARCHIVE(FIND)
+}
+
+enum rb_code rb_libarchive_load(const rb_libarchive **out, rb_err *err)
+{
+    pthread_once(&loaded.once, load);
+    if (loaded.code != RB_OK) {
+        *err = loaded.err;
+        return loaded.code;
+    }
+    *out = &loaded.functions;
+    return RB_OK;
+}

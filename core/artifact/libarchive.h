@@ -1,0 +1,47 @@
+/*
+ * libarchive, loaded when the first archive is written. It brings libxml2 and ICU with it; linked
+ * in, they cost every start of the program more time than git takes for a whole command.
+ */
+#ifndef RB_ARTIFACT_LIBARCHIVE_H
+#define RB_ARTIFACT_LIBARCHIVE_H
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "base/err.h"
+
+/* Every function of it that is used. */
+#define RB_LIBARCHIVE(X)                                                                           \
+    X(archive_entry_free)                                                                          \
+    X(archive_entry_new)                                                                           \
+    X(archive_entry_set_filetype)                                                                  \
+    X(archive_entry_set_pathname)                                                                  \
+    X(archive_entry_set_perm)                                                                      \
+    X(archive_entry_set_size)                                                                      \
+    X(archive_entry_set_symlink)                                                                   \
+    X(archive_error_string)                                                                        \
+    X(archive_write_add_filter_gzip)                                                               \
+    X(archive_write_add_filter_zstd)                                                               \
+    X(archive_write_close)                                                                         \
+    X(archive_write_data)                                                                          \
+    X(archive_write_fail)                                                                          \
+    X(archive_write_free)                                                                          \
+    X(archive_write_header)                                                                        \
+    X(archive_write_new)                                                                           \
+    X(archive_write_open_fd)                                                                       \
+    X(archive_write_set_bytes_in_last_block)                                                       \
+    X(archive_write_set_bytes_per_block)                                                           \
+    X(archive_write_set_filter_option)                                                             \
+    X(archive_write_set_format_raw)                                                                \
+    X(archive_write_set_format_zip)
+
+typedef struct rb_libarchive {
+#define RB_LIBARCHIVE_MEMBER(name) __typeof__(&(name)) name;
+    RB_LIBARCHIVE(RB_LIBARCHIVE_MEMBER)
+#undef RB_LIBARCHIVE_MEMBER
+} rb_libarchive;
+
+/* Stays loaded until the process ends. Borrowed. */
+enum rb_code rb_libarchive_load(const rb_libarchive **out, rb_err *err) RB_MUST_USE;
+
+#endif
