@@ -278,15 +278,20 @@ bool rb_git_is_shallow(const rb_repo *repo)
     return git_repository_is_shallow(repo->repo) == 1;
 }
 
+static int found_one(const git_config_entry *entry, void *payload)
+{
+    *(bool *)payload = *(bool *)payload || strcmp(entry->value ? entry->value : "", "false") != 0;
+    return 0;
+}
+
+/* git marks the remote; older versions wrote an extension. */
 static bool is_partial(const rb_repo *repo)
 {
     git_config *config = NULL;
-    const char *value = NULL;
-    git_config *snapshot = NULL;
-    bool partial = git_repository_config(&config, repo->repo) == 0 &&
-                   git_config_snapshot(&snapshot, config) == 0 &&
-                   git_config_get_string(&value, snapshot, "extensions.partialclone") == 0;
-    git_config_free(snapshot);
+    bool partial = false;
+    if (git_repository_config_snapshot(&config, repo->repo) == 0)
+        git_config_foreach_match(config, "^(remote\\..*\\.promisor|extensions\\.partialclone)$",
+                                 found_one, &partial);
     git_config_free(config);
     return partial;
 }
