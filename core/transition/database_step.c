@@ -106,7 +106,7 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
 static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
                            const rb_db_outcome *outcome, rb_err *err)
 {
-    if (!rb_risk_within(outcome->at_risk, run->agreed)) {
+    if (!rb_risk_within(outcome->at_risk, d->name, run->agreed)) {
         RB_AUTO(rb_buf_clear) rb_buf list = {0};
         rb_json_canonical(&list, outcome->at_risk);
         return rb_fail(err, RB_DECIDE,

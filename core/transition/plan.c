@@ -61,8 +61,8 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
 
 static bool same_item(const json_t *a, const json_t *b)
 {
-    static const char *const keys[] = {"database", "table", "column"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const keys[] = {"table", "column"};
+    for (size_t i = 0; i < 2; i++) {
         const char *x = rb_json_str(a, keys[i]);
         const char *y = rb_json_str(b, keys[i]);
         if ((x == NULL) != (y == NULL) || (x && strcmp(x, y) != 0))
@@ -71,7 +71,7 @@ static bool same_item(const json_t *a, const json_t *b)
     return true;
 }
 
-bool rb_risk_within(const json_t *lost, const json_t *agreed)
+bool rb_risk_within(const json_t *lost, const char *database, const json_t *agreed)
 {
     size_t i;
     size_t j;
@@ -80,7 +80,11 @@ bool rb_risk_within(const json_t *lost, const json_t *agreed)
     json_array_foreach((json_t *)lost, i, item)
     {
         bool found = false;
-        json_array_foreach((json_t *)agreed, j, known) found = found || same_item(item, known);
+        json_array_foreach((json_t *)agreed, j, known)
+        {
+            const char *where = rb_json_str(known, "database");
+            found = found || (where && strcmp(where, database) == 0 && same_item(item, known));
+        }
         if (!found)
             return false;
     }

@@ -83,8 +83,9 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *request, rb_err 
 void rb_plan_free(rb_plan *plan);
 RB_DEFINE_AUTO(rb_plan, rb_plan_free)
 
-/* Whether every item of lost (with "database" or within one) is in agreed. */
-bool rb_risk_within(const json_t *lost, const json_t *agreed);
+/* Whether every item that database would lose (as rb_db_outcome.at_risk) is in agreed, whose items
+ * name their database. */
+bool rb_risk_within(const json_t *lost, const char *database, const json_t *agreed);
 
 void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
     RB_PRINTF(4, 5);
