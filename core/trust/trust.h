@@ -4,8 +4,12 @@
  *
  * Native SSHSIG (PROTOCOL.sshsig, namespace "git"); OpenPGP and X.509 tags go to `git verify-tag`
  * by object id. Settings are git's own: gpg.ssh.allowedSignersFile, gpg.ssh.revocationFile,
- * user.signingKey. An allowed-signers file inside the work tree is refused. What cannot be read
- * fails closed.
+ * user.signingKey. A signers or revocation file inside the work tree is refused. What cannot be
+ * read fails closed, a revocation file that is not there too (git only warns of that).
+ *
+ * Judged as `git verify-tag` does, by differential tests, but for what is refused here and not
+ * there: RSA below 2048 bits, SHA-1 under a certificate, patterns that name no one, and tags that
+ * are not exactly of the form below.
  */
 #ifndef RB_TRUST_TRUST_H
 #define RB_TRUST_TRUST_H
@@ -19,14 +23,21 @@
 typedef struct rb_signers rb_signers;   /* who may sign, and which keys are revoked */
 typedef struct rb_verified rb_verified; /* a tag whose signature, name and form are good */
 
+/*
+ * Reads and parses the files once; any number of tags, in any thread, can then be judged. No
+ * gpg.ssh.allowedSignersFile at all is said (RB_ERROR) when an SSH signature is to be judged, so
+ * that repositories with OpenPGP tags only need none.
+ */
 enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
 void rb_signers_free(rb_signers *signers);
 RB_DEFINE_AUTO(rb_signers, rb_signers_free)
 
 /*
  * Checks signature, signer, validity at the tagger's time, revocation, the tag's headers (exactly
- * object, type, tag, tagger; object is a commit; name equals tag->name), and that nothing follows
- * the signature. RB_FOUND with at least one problem when any of it fails.
+ * object, type, tag, tagger; object is a commit; name equals tag->name), that nothing follows the
+ * signature, and that nothing stands between a manifest and it. RB_FOUND with at least one problem
+ * when any of it fails: "unsigned", "signature", "signer", "expired", "revoked", "namespace",
+ * "name", "header", "object", "trailing".
  */
 enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_repo *repo,
                              const rb_tag *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
@@ -40,8 +51,11 @@ const rb_oid *rb_verified_commit(const rb_verified *v);
 const char *rb_verified_message(const rb_verified *v, size_t *len); /* without the signature */
 const char *rb_verified_signed(const rb_verified *v, size_t *len);  /* the bytes signed: headers
                                                                         and message */
-const char *rb_verified_principal(const rb_verified *v);   /* as the signers file names it */
-const char *rb_verified_fingerprint(const rb_verified *v); /* SHA256:... as ssh-keygen prints */
+/* All that match, joined by ","; of an OpenPGP key the trusted email, else "openpgp:FINGERPRINT".
+ */
+const char *rb_verified_principal(const rb_verified *v);
+const char *rb_verified_fingerprint(const rb_verified *v); /* SHA256:... as ssh-keygen prints, or
+                                                              the OpenPGP key's */
 const char *rb_verified_tagger(const rb_verified *v);      /* Name <email> */
 int64_t rb_verified_time(const rb_verified *v);            /* the tagger's, seconds; forgeable */
 
@@ -50,7 +64,10 @@ int64_t rb_verified_time(const rb_verified *v);            /* the tagger's, seco
 /*
  * Signs data as `ssh-keygen -Y sign -n namespace` would and appends the armoured signature.
  * key: a private or public key file, "key::ssh-... AAAA" for an agent's key, or NULL for git's
- * user.signingKey. Encrypted files and agent keys go through ssh-agent or ssh-keygen.
+ * user.signingKey. Keys that are not in an unencrypted file go to gpg.ssh.program when it is
+ * set, else to ssh-agent, else to ssh-keygen, which may ask for a passphrase on the terminal. What
+ * was made is verified before it is handed out. Only SSH keys sign: a gpg.format of "openpgp"
+ * without a key given is an error.
  */
 enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const char *namespace_,
                            const void *data, size_t len, rb_err *err) RB_MUST_USE;

@@ -216,9 +216,15 @@ __attribute__((unused)) static void put_tag(const char *name, const rb_buf *raw)
     sh_ok("git -C repo hash-object -t tag -w --literally ../raw >repo/.git/refs/tags/%s", name);
 }
 
-__attribute__((unused)) static rb_buf get_tag(const char *name)
+/* Leaves the tag's bytes in the file raw. */
+__attribute__((unused)) static void get_tag_file(const char *name)
 {
     sh_ok("git -C repo cat-file tag refs/tags/%s >raw", name);
+}
+
+__attribute__((unused)) static rb_buf get_tag(const char *name)
+{
+    get_tag_file(name);
     return get("raw");
 }
 
