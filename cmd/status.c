@@ -35,37 +35,52 @@ static enum rb_code observe_databases(json_t *drift, const rb_site *site, const 
     return RB_OK;
 }
 
-static enum rb_code observe_part(json_t *drift, rb_cli *cli, const rb_site *site, enum rb_part part,
-                                 const char *release_tag, rb_err *err)
+/* release NULL: it does not verify. */
+static enum rb_code observe_part(json_t *drift, const rb_site *site, enum rb_part part,
+                                 const rb_release *release, rb_err *err)
 {
-    const char *tag = site->live.tag[part];
-    if (!tag)
-        return RB_OK;
-    if (strcmp(tag, release_tag) != 0)
-        rb_drift_add(drift, rb_part_name(part), "", release_tag, tag);
-    RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    rb_err why;
-    enum rb_code code = rb_site_live_release(&release, cli, site, tag, &why);
-    if (code != RB_OK) {
-        rb_drift_add(drift, rb_part_name(part), tag, "a release that verifies", why.message);
-        return part == RB_PART_APP ? rb_observe_app(drift, site->env, tag, err) : RB_OK;
-    }
     switch (part) {
     case RB_PART_APP:
-        return rb_observe_app(drift, site->env, tag, err);
+        return rb_observe_app(drift, site->env, site->live.tag[part], err);
     case RB_PART_DB:
-        return observe_databases(drift, site, release, err);
+        return release ? observe_databases(drift, site, release, err) : RB_OK;
     case RB_PART_FLAGS:
-        return rb_observe_flags(drift, site->env, release->manifest, err);
+        return release ? rb_observe_flags(drift, site->env, release->manifest, err) : RB_OK;
     case RB_PART_CONFIG:
-        return rb_observe_config(drift, site->env, release->manifest, err);
+        return release ? rb_observe_config(drift, site->env, release->manifest, err) : RB_OK;
     case RB_PARTS:
         break;
     }
     return RB_OK;
 }
 
-static const char *main_tag(const rb_site *site)
+/* Every part against the release that is live in it; a release is opened once. */
+static enum rb_code observe(json_t *drift, rb_cli *cli, const rb_site *site, const char *main_tag,
+                            rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    const char *opened = NULL;
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *tag = site->live.tag[part];
+        if (!tag)
+            continue;
+        if (strcmp(tag, main_tag) != 0)
+            rb_drift_add(drift, rb_part_name((enum rb_part)part), "", main_tag, tag);
+        if (!opened || strcmp(opened, tag) != 0) {
+            rb_err why;
+            rb_release_free(release);
+            release = NULL;
+            if (rb_site_live_release(&release, cli, site, tag, &why) != RB_OK)
+                rb_drift_add(drift, rb_part_name((enum rb_part)part), tag,
+                             "a release that verifies", why.message);
+            opened = tag;
+        }
+        RB_TRY(observe_part(drift, site, (enum rb_part)part, release, err));
+    }
+    return RB_OK;
+}
+
+static const char *live_tag(const rb_site *site)
 {
     for (int part = 0; part < RB_PARTS; part++)
         if (site->live.tag[part])
@@ -119,13 +134,13 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
     RB_AUTO(rb_json_freep) json_t *drift = json_array();
     const char *step = NULL;
-    const char *tag = main_tag(site);
+    const char *tag = live_tag(site);
     if (site->state)
         RB_TRY(rb_state_pending(&row, site->state, err));
     if (row)
         RB_TRY(pending_step(&step, site, row, err));
-    for (int part = 0; tag && part < RB_PARTS; part++)
-        RB_TRY(observe_part(drift, cli, site, (enum rb_part)part, tag, err));
+    if (tag)
+        RB_TRY(observe(drift, cli, site, tag, err));
     const char *state = row ? "interrupted" : tag ? "settled" : "empty";
     if (cli->json) {
         RB_AUTO(rb_json_freep)
