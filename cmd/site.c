@@ -174,7 +174,7 @@ enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *pl
         rb_json_set_str(doc, "environment", site->env->name);
         rb_json_set_str(doc, "outcome", outcome);
         json_object_set_new(doc, "steps", json_array());
-        rb_json_set_str(doc, "error", err->message);
+        json_object_set_new(doc, "error", rb_err_json(err));
         rb_json_set_str(doc, "digest", plan->digest);
         json_object_set(doc, "dataAtRisk", json_object_get(plan->json, "dataAtRisk"));
         json_object_set(doc, "decisions", json_object_get(plan->json, "decisions"));

@@ -241,3 +241,11 @@ json_t *rb_json_strs(const rb_strs *strs)
             abort();
     return array;
 }
+
+json_t *rb_err_json(const rb_err *err)
+{
+    if (!err)
+        return json_null();
+    RB_AUTO(rb_free_str) char *message = rb_safe(err->message);
+    return json_pack("{s:i,s:s}", "code", (int)err->code, "message", message);
+}

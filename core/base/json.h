@@ -35,6 +35,8 @@ const char *rb_json_str(const json_t *object, const char *key);
 int64_t rb_json_int(const json_t *object, const char *key, int64_t otherwise);
 /* json_object_set_new and json_string, with NULL written as null. */
 void rb_json_set_str(json_t *object, const char *key, const char *value);
+/* {"code","message"}, or null for NULL: a new value. The message is made safe. */
+json_t *rb_err_json(const rb_err *err);
 json_t *rb_json_strs(const rb_strs *strs); /* a new array */
 
 #endif

@@ -67,7 +67,7 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     json_object_set(doc, "steps", run->results);
     json_object_set(doc, "failures", run->failures);
     json_object_set(doc, "putBack", run->put_back);
-    rb_json_set_str(doc, "error", err ? err->message : NULL);
+    json_object_set_new(doc, "error", rb_err_json(err));
     return doc;
 }
 

@@ -122,7 +122,7 @@ enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const
 }
 
 static json_t *document(const rb_transition_row *row, const rb_env *env, const char *outcome,
-                        const char *error)
+                        const rb_err *error)
 {
     json_t *doc = json_object();
     rb_json_set_str(doc, "from", row->from);
@@ -131,7 +131,7 @@ static json_t *document(const rb_transition_row *row, const rb_env *env, const c
     rb_json_set_str(doc, "transition", row->id);
     rb_json_set_str(doc, "outcome", outcome);
     json_object_set_new(doc, "steps", json_array());
-    rb_json_set_str(doc, "error", error);
+    json_object_set_new(doc, "error", rb_err_json(error));
     return doc;
 }
 
@@ -152,8 +152,8 @@ enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const 
     enum rb_code code = rb_undo_all(&undo, row->plan, err);
     if (code == RB_OK)
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
-    *out = document(row, env, code == RB_OK ? "aborted" : "interrupted",
-                    code == RB_OK ? NULL : err->message);
+    *out =
+        document(row, env, code == RB_OK ? "aborted" : "interrupted", code == RB_OK ? NULL : err);
     if (code != RB_OK)
         err->code = RB_HALFWAY;
     return code == RB_OK ? RB_OK : RB_HALFWAY;
