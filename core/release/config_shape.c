@@ -66,8 +66,20 @@ static const rb_shape checks = OBJECT({"sql", &globs, true});
 static const char *const known_goods[] = {"verdict", "verified", NULL};
 static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};
 
+/* $NAME takes it from the environment, so that a password need not stand in a file. */
+static bool is_url(const char *url)
+{
+    static const char *const starts[] = {"sqlite:", "postgresql://", "postgres://", "$"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncmp(url, starts[i], strlen(starts[i])) == 0)
+            return url[strlen(starts[i])] != '\0';
+    return false;
+}
+
+static const rb_shape url = {
+    .kind = RB_SHAPE_STRING, .check = is_url, .expected = "sqlite:PATH, postgresql://... or $NAME"};
 static const rb_shape urls = {
-    .kind = RB_SHAPE_MAP, .item = &text, .check = rb_shape_is_name, .expected = NAME_WORDS};
+    .kind = RB_SHAPE_MAP, .item = &url, .check = rb_shape_is_name, .expected = NAME_WORDS};
 static const rb_shape files = {
     .kind = RB_SHAPE_MAP, .item = &text, .check = rb_shape_is_path, .expected = PATH_WORDS};
 static const rb_shape service =

@@ -64,17 +64,32 @@ static enum rb_code check_app(rb_problems *problems, const rb_release *release, 
     return RB_OK;
 }
 
+/* Room trust speaks of "the tag"; among many releases its name is needed. */
+static void name_tag(rb_problems *problems, size_t from, const char *tag)
+{
+    for (size_t i = from; i < problems->n; i++) {
+        char *said = problems->items[i].message;
+        if (strstr(said, tag))
+            continue;
+        problems->items[i].message = rb_format("%s: %s", tag, said);
+        free(said);
+    }
+}
+
 static enum rb_code open_tag(rb_release **out, rb_repo *repo, const rb_signers *signers,
                              const rb_tag *tag, rb_problems *problems, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = rb_calloc(1, sizeof *release);
     release->tag = rb_strdup(tag->name);
     rb_oid_hex(&tag->object, release->object);
-    RB_TRY(rb_trust_verify(&release->verified, signers, repo, tag, problems, err));
+    size_t before = problems->n;
+    enum rb_code code = rb_trust_verify(&release->verified, signers, repo, tag, problems, err);
+    name_tag(problems, before, tag->name);
+    RB_TRY(code);
     RB_TRY(rb_manifest_decode(&release->manifest, release->verified, problems, err));
     release->commit = *rb_verified_commit(release->verified);
     RB_TRY(rb_commit_tree(&release->tree, repo, &release->commit, err));
-    size_t before = problems->n;
+    before = problems->n;
     check_source(problems, release);
     RB_TRY(check_app(problems, release, repo, err));
     if (problems->n > before)

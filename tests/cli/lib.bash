@@ -134,3 +134,43 @@ fails() {
         return 1
     }
 }
+
+# The JSON between a tag's markers, and its whole message without the signature.
+manifest() {
+    git cat-file tag "$1" | sed -n '/^-----BEGIN RELEASE MANIFEST-----$/,/^-----END RELEASE MANIFEST-----$/p' | sed '1d;$d'
+}
+
+message() {
+    git cat-file tag "$1" | sed '1,/^$/d' | sed '/^-----BEGIN SSH SIGNATURE-----$/,$d'
+}
+
+# resign TAG COMMIT FILTER...: the tag again, its message passed through FILTER, signed by whoever
+# user.signingKey names. What a signer with bad intent, or another tool, could make.
+resign() {
+    local tag=$1 commit=$2
+    shift 2
+    message "$tag" | "$@" >"$BATS_TEST_TMPDIR/message"
+    git tag -f -s --cleanup=verbatim -F "$BATS_TEST_TMPDIR/message" "$tag" "$commit" >/dev/null
+}
+
+# The codes that verify finds, one a line.
+codes() {
+    rbtool verify --json "$@" | jq -r '.releases[].problems[].code' | sort -u
+}
+
+# problem CODE FIELD [ARGUMENTS...]: verify exits 1 and names exactly that code and field.
+problem() {
+    local code=$1 field=$2
+    shift 2
+    run rbtool verify --json "$@"
+    [[ $status -eq 1 ]] || {
+        printf 'expected exit 1, got %s: %s\n' "$status" "$output"
+        return 1
+    }
+    jq -e --arg code "$code" --arg field "$field" \
+        '[.releases[].problems[] | select(.code == $code and (.field | startswith($field)))] |
+         length > 0 and all(.message | length > 20)' <<<"$output" >/dev/null || {
+        printf 'expected %s at %s in: %s\n' "$code" "$field" "$output"
+        return 1
+    }
+}

@@ -14,3 +14,23 @@ setup() {
         [[ $status -eq 0 ]] || { echo "$name: $output"; false; }
     done
 }
+
+# tests/unit puts the same documents through the readers in C.
+cases() {
+    local name=$1 expected=$2 file=$ROOT/tests/data/$1/$2.jsonl
+    run schema "$name" --each <"$file"
+    [[ $status -eq 0 ]]
+    [[ ${#lines[@]} -eq $(wc -l <"$file") ]]
+    paste <(printf '%s\n' "${lines[@]}") "$file" | grep -v "^$expected" >&2 && return 1
+    return 0
+}
+
+@test "the settings' schema judges as the reader in C does" {
+    cases config valid
+    cases config invalid
+}
+
+@test "the manifest's schema judges as the reader in C does" {
+    cases manifest valid
+    cases manifest invalid
+}

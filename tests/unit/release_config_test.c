@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "release/config.h"
 
 static rb_config *parse(const char *text)
@@ -169,6 +170,30 @@ static void other_readers_share_the_words(void **state)
     json_decref(bad);
 }
 
+/* The same documents go through schemas/ in tests/cli/schemas.bats. */
+static void each_line(const char *path, enum rb_code expected)
+{
+    rb_err err = {0};
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    assert_int_equal(rb_file_read(&text, path, 1 << 24, &err), RB_OK);
+    size_t count = 0;
+    for (char *line = text.data; *line; count++) {
+        size_t len = strcspn(line, "\n");
+        RB_AUTO(rb_config_freep) rb_config *config = NULL;
+        if (rb_config_parse(&config, line, len, "rbtool.json", &err) != expected)
+            fail_msg("%.*s: %s", (int)len, line, expected ? "is accepted" : err.message);
+        line += len + 1;
+    }
+    assert_true(count > 50);
+}
+
+static void the_cases_of_the_schema_hold(void **state)
+{
+    (void)state;
+    each_line("tests/data/config/valid.jsonl", RB_OK);
+    each_line("tests/data/config/invalid.jsonl", RB_ERROR);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(only_the_name_is_required),
@@ -177,6 +202,7 @@ int main(void)
                                        cmocka_unit_test(wrong_types_name_their_place),
                                        cmocka_unit_test(paths_stay_inside),
                                        cmocka_unit_test(bad_json_is_refused),
-                                       cmocka_unit_test(other_readers_share_the_words)};
+                                       cmocka_unit_test(other_readers_share_the_words),
+                                       cmocka_unit_test(the_cases_of_the_schema_hold)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

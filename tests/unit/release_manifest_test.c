@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "release/flags.h"
 #include "release/manifest.h"
 
@@ -225,6 +226,34 @@ static void flag_files_are_read(void **state)
     flags("{\"flags\":{\"a\\u0007\":{\"state\":\"ENABLED\"}}}", 0, "control characters");
 }
 
+/* The same documents go through schemas/ in tests/cli/schemas.bats. */
+static void each_line(const char *path, enum rb_code expected, size_t least)
+{
+    rb_err err = {0};
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    assert_int_equal(rb_file_read(&text, path, 1 << 24, &err), RB_OK);
+    size_t count = 0;
+    for (char *line = text.data; *line; count++) {
+        size_t len = strcspn(line, "\n");
+        RB_AUTO(rb_json_freep) json_t *json = NULL;
+        assert_int_equal(rb_json_read(&json, line, len, "a case", &err), RB_OK);
+        RB_AUTO(rb_buf_clear) rb_buf pretty = {0};
+        rb_json_pretty(&pretty, json);
+        RB_AUTO(rb_manifest_freep) rb_manifest *manifest = NULL;
+        if (rb_manifest_parse(&manifest, pretty.data, pretty.len, &err) != expected)
+            fail_msg("%.*s: %s", (int)len, line, expected ? "is accepted" : err.message);
+        line += len + 1;
+    }
+    assert_true(count >= least);
+}
+
+static void the_cases_of_the_schema_hold(void **state)
+{
+    (void)state;
+    each_line("tests/data/manifest/valid.jsonl", RB_OK, 8);
+    each_line("tests/data/manifest/invalid.jsonl", RB_FOUND, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_written_is_read_back),
@@ -232,6 +261,7 @@ int main(void)
                                        cmocka_unit_test(other_content_is_refused),
                                        cmocka_unit_test(nulls_are_kept),
                                        cmocka_unit_test(only_tag_objects_hold_manifests),
-                                       cmocka_unit_test(flag_files_are_read)};
+                                       cmocka_unit_test(flag_files_are_read),
+                                       cmocka_unit_test(the_cases_of_the_schema_hold)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
