@@ -30,10 +30,13 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     enum rb_code code = rb_plan_allowed(plan, true, o->accept_loss, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
-    RB_TRY(rb_recovery_leave(recovery, site->state, err));
+    rb_live live;
+    rb_recovery_live(&live, recovery);
     rb_run run = {.plan = plan,
                   .request = &rq,
                   .state = site->state,
+                  .replaces = recovery->row->id,
+                  .live = &live,
                   .agreed = json_object_get(plan->json, "dataAtRisk")};
     return rb_site_run(cli, &run, true, err);
 }

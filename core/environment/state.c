@@ -213,7 +213,26 @@ static enum rb_code change(rb_state *state, const char *sql, json_t *params, rb_
     return code == RB_OK ? RB_OK : rb_err_prefix(err, "cannot write the environment's journal");
 }
 
-enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err)
+static enum rb_code set_live(rb_state *state, const rb_live *live, rb_err *err)
+{
+    for (int part = 0; live && part < RB_PARTS; part++)
+        if (live->tag[part])
+            RB_TRY(change(
+                state, "REPLACE INTO live(part, tag, object) VALUES (?, ?, ?)",
+                json_pack("[s,s,o]", part_names[part], live->tag[part], text(live->object[part])),
+                err));
+    return RB_OK;
+}
+
+static enum rb_code set_end(rb_state *state, const char *transition, const char *outcome,
+                            const char *error, rb_err *err)
+{
+    return change(
+        state, "UPDATE transition_log SET outcome = ?, error = ?, finished = ? WHERE id = ?",
+        json_pack("[s,o,I,s]", outcome, text(error), (json_int_t)time(NULL), transition), err);
+}
+
+static enum rb_code insert(rb_state *state, const rb_transition_row *row, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf plan = {0};
     rb_json_canonical(&plan, row->plan);
@@ -226,31 +245,38 @@ enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_er
                   err);
 }
 
-static enum rb_code end(rb_state *state, const char *transition, const char *outcome,
-                        const char *error, const rb_live *live, rb_err *err)
+/* Ends what BEGIN began: all of it or none of it. */
+static enum rb_code commit_or_not(rb_state *state, enum rb_code code, rb_err *err)
 {
-    for (int part = 0; live && part < RB_PARTS; part++)
-        if (live->tag[part])
-            RB_TRY(change(
-                state, "REPLACE INTO live(part, tag, object) VALUES (?, ?, ?)",
-                json_pack("[s,s,o]", part_names[part], live->tag[part], text(live->object[part])),
-                err));
-    RB_TRY(change(
-        state, "UPDATE transition_log SET outcome = ?, error = ?, finished = ? WHERE id = ?",
-        json_pack("[s,o,I,s]", outcome, text(error), (json_int_t)time(NULL), transition), err));
-    return change(state, "COMMIT", NULL, err);
+    if (code == RB_OK)
+        code = change(state, "COMMIT", NULL, err);
+    if (code != RB_OK) {
+        rb_err ignored;
+        (void)!change(state, "ROLLBACK", NULL, &ignored);
+    }
+    return code;
+}
+
+enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, const char *replaces,
+                            const rb_live *live, rb_err *err)
+{
+    RB_TRY(change(state, "BEGIN IMMEDIATE", NULL, err));
+    enum rb_code code = set_live(state, live, err);
+    if (code == RB_OK && replaces)
+        code = set_end(state, replaces, "interrupted", NULL, err);
+    if (code == RB_OK)
+        code = insert(state, row, err);
+    return commit_or_not(state, code, err);
 }
 
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err)
 {
     RB_TRY(change(state, "BEGIN IMMEDIATE", NULL, err));
-    enum rb_code code = end(state, transition, outcome, error, live, err);
-    if (code != RB_OK) {
-        rb_err ignored;
-        (void)!change(state, "ROLLBACK", NULL, &ignored);
-    }
-    return code;
+    enum rb_code code = set_live(state, live, err);
+    if (code == RB_OK)
+        code = set_end(state, transition, outcome, error, err);
+    return commit_or_not(state, code, err);
 }
 
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,

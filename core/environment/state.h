@@ -56,8 +56,13 @@ void rb_transition_row_free(rb_transition_row *row);
 RB_DEFINE_AUTO(rb_transition_row, rb_transition_row_free)
 void rb_transition_rows_free(rb_transition_row **rows, size_t count);
 
-/* row: id, kind, from, to, objects and plan are used; started is set. */
-enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err) RB_MUST_USE;
+/*
+ * row: id, kind, from, to, objects and plan are used; started is set. replaces: id of a pending
+ * transition that ends as interrupted by this one's beginning, with live as what is live then;
+ * both NULL otherwise.
+ */
+enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, const char *replaces,
+                            const rb_live *live, rb_err *err) RB_MUST_USE;
 /* live: what is live from now on, in the same transaction; NULL: as before. */
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err) RB_MUST_USE;

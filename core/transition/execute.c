@@ -277,7 +277,7 @@ enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
         .to_object = (char *)rq->to->object,
         .plan = run->plan->json,
     };
-    enum rb_code code = rb_state_begin(run->state, &row, err);
+    enum rb_code code = rb_state_begin(run->state, &row, run->replaces, run->live, err);
     if (code != RB_OK) {
         *out = document(run, "failed", err);
         return code;

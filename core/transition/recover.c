@@ -159,16 +159,15 @@ enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const 
     return code == RB_OK ? RB_OK : RB_HALFWAY;
 }
 
-enum rb_code rb_recovery_leave(const rb_recovery *recovery, rb_state *state, rb_err *err)
+void rb_recovery_live(rb_live *out, const rb_recovery *recovery)
 {
     const rb_transition_row *row = recovery->row;
     bool parts[RB_PARTS];
     read_parts(parts, row->plan);
-    rb_live live = {0};
+    *out = (rb_live){0};
     for (int part = 0; part < RB_PARTS; part++)
         if (parts[part]) {
-            live.tag[part] = row->to;
-            live.object[part] = row->to_object;
+            out->tag[part] = row->to;
+            out->object[part] = row->to_object;
         }
-    return rb_state_end(state, row->id, "interrupted", NULL, &live, err);
 }
