@@ -54,8 +54,6 @@ static void file_free(struct file *file)
     free(file);
 }
 
-RB_DEFINE_AUTO(struct file, file_free)
-
 void rb_attributes_free(rb_attributes *attributes)
 {
     if (!attributes)
