@@ -14,18 +14,12 @@ void rb_applied_clear(rb_applied *applied)
     *applied = (rb_applied){0};
 }
 
-static enum rb_code has_table(bool *out, rb_db *db, const char *name, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *tables = NULL;
-    RB_TRY(db->driver->tables(&tables, db, err));
-    *out = json_object_get(tables, name) != NULL;
-    return RB_OK;
-}
-
-enum rb_code rb_applied_own(rb_strs *out, bool *there, rb_db *db, rb_err *err)
+static enum rb_code read_own(rb_strs *out, bool *there, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(has_table(there, db, "rbtool_applied", err));
+    RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    RB_TRY(db->driver->tables(&tables, db, err));
+    *there = json_object_get(tables, "rbtool_applied") != NULL;
     if (!*there)
         return RB_OK;
     RB_TRY(rb_db_query(&rows, db, "SELECT id FROM rbtool_applied ORDER BY sequence", NULL, err));
@@ -53,26 +47,32 @@ static void copy_strs(rb_strs *out, const rb_strs *from)
         rb_strs_add(out, from->items[i]);
 }
 
-static enum rb_code read_applied(rb_applied *out, rb_db *db, const rb_migrations *set,
-                                 const char *wanted, rb_err *err)
+/* Ours knows the order of application; theirs is what the user's tool goes by. */
+static enum rb_code settle(rb_applied *out, bool *has_own, rb_db *db, const rb_migrations *set,
+                           const char *tool, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs own = {0};
     RB_AUTO(rb_strs_clear) rb_strs theirs = {0};
-    const char *tool;
-    bool has_own;
-    RB_TRY(rb_tracking_find(&tool, db, wanted, set->layout, err));
-    RB_TRY(rb_applied_own(&own, &has_own, db, err));
-    out->tracking = rb_strdup(tool);
+    RB_TRY(read_own(&own, has_own, db, err));
     if (tool[0])
         RB_TRY(rb_tracking_read(&theirs, &out->dirty, db, tool, set, err));
-    if (has_own && tool[0]) {
+    if (*has_own && tool[0]) {
         add_missing(&out->disagree, &own, &theirs);
         add_missing(&out->disagree, &theirs, &own);
     }
-    /* Ours knows the order of application; theirs is what the user's tool goes by. */
-    bool use_own = has_own && (!tool[0] || out->disagree.n == 0);
+    bool use_own = *has_own && out->disagree.n == 0;
     copy_strs(&out->ids, use_own ? &own : &theirs);
     return RB_OK;
+}
+
+static enum rb_code read_applied(rb_applied *out, rb_db *db, const rb_migrations *set,
+                                 const char *wanted, rb_err *err)
+{
+    const char *tool;
+    bool has_own;
+    RB_TRY(rb_tracking_find(&tool, db, wanted, set->layout, err));
+    out->tracking = rb_strdup(tool);
+    return settle(out, &has_own, db, set, tool, err);
 }
 
 enum rb_code rb_db_applied(rb_applied *out, rb_db *db, const rb_migrations *set,
@@ -100,31 +100,70 @@ static enum rb_code insert(rb_db *db, const rb_migration *migration, const char 
         params, err);
 }
 
-enum rb_code rb_applied_prepare(rb_strs *now, rb_db *db, const rb_strs *applied,
-                                const rb_migrations *order, rb_err *err)
+/* Numbers without leading zeros. */
+static int by_number(const void *a, const void *b)
 {
-    bool there;
-    RB_TRY(rb_applied_own(now, &there, db, err));
-    if (!there)
-        RB_TRY(rb_db_exec(db,
+    const char *x = ((const rb_migration *)a)->id;
+    const char *y = ((const rb_migration *)b)->id;
+    size_t nx = strlen(x);
+    size_t ny = strlen(y);
+    return nx != ny ? (nx < ny ? -1 : 1) : strcmp(x, y);
+}
+
+static bool goes_up(const rb_db_work *work, const char *id)
+{
+    for (size_t i = 0; i < work->n; i++)
+        if (work->steps[i].up && strcmp(work->steps[i].migration->id, id) == 0)
+            return true;
+    return false;
+}
+
+/* The migrations that may be applied now; borrowed. A tool that keeps only its last version cannot
+ * tell those before it that are not, so what is about to be applied is left out. It counts in
+ * numbers, hence their order. */
+static void known_set(rb_migrations *out, const rb_db_work *work)
+{
+    *out = (rb_migrations){.layout = work->order ? work->order->layout : NULL};
+    size_t most = (work->order ? work->order->n : 0) + work->n;
+    out->items = rb_calloc(most + 1, sizeof *out->items);
+    for (size_t i = 0; work->order && i < work->order->n; i++)
+        if (!goes_up(work, work->order->items[i].id))
+            out->items[out->n++] = work->order->items[i];
+    size_t before = out->n;
+    for (size_t i = 0; i < work->n; i++)
+        if (!work->steps[i].up && !rb_migrations_find(out, work->steps[i].migration->id))
+            out->items[out->n++] = *work->steps[i].migration;
+    if (out->n > before && strcmp(work->tracking ? work->tracking : "", "golang-migrate") == 0)
+        qsort(out->items, out->n, sizeof *out->items, by_number);
+}
+
+static enum rb_code rewrite(rb_db *db, const rb_strs *ids, const rb_migrations *set, rb_err *err)
+{
+    RB_TRY(rb_db_exec(db, "DELETE FROM rbtool_applied", NULL, err));
+    for (size_t i = 0; i < ids->n; i++)
+        RB_TRY(insert(db, rb_migrations_find(set, ids->items[i]), ids->items[i], NULL, err));
+    return RB_OK;
+}
+
+enum rb_code rb_applied_prepare(rb_strs *now, rb_db *db, const rb_db_work *work, rb_err *err)
+{
+    RB_AUTO(rb_applied_clear) rb_applied applied = {0};
+    rb_migrations set;
+    bool has_own;
+    known_set(&set, work);
+    enum rb_code code =
+        settle(&applied, &has_own, db, &set, work->tracking ? work->tracking : "", err);
+    if (code == RB_OK && !has_own)
+        code = rb_db_exec(db,
                           "CREATE TABLE rbtool_applied (sequence INTEGER PRIMARY KEY,"
                           " id TEXT NOT NULL UNIQUE, up_sha256 TEXT, release TEXT,"
                           " applied_at TEXT NOT NULL)",
-                          NULL, err));
-    if (!applied)
-        return RB_OK;
-    bool same = now->n == applied->n;
-    for (size_t i = 0; same && i < now->n; i++)
-        same = strcmp(now->items[i], applied->items[i]) == 0;
-    if (same)
-        return RB_OK;
-    RB_TRY(rb_db_exec(db, "DELETE FROM rbtool_applied", NULL, err));
-    rb_strs_clear(now);
-    for (size_t i = 0; i < applied->n; i++) {
-        const char *id = applied->items[i];
-        RB_TRY(insert(db, order ? rb_migrations_find(order, id) : NULL, id, NULL, err));
-        rb_strs_add(now, id);
-    }
+                          NULL, err);
+    if (code == RB_OK && (applied.disagree.n > 0 || (!has_own && applied.ids.n > 0)))
+        code = rewrite(db, &applied.ids, &set, err);
+    free(set.items);
+    RB_TRY(code);
+    copy_strs(now, &applied.ids);
     return RB_OK;
 }
 

@@ -86,9 +86,6 @@ typedef struct rb_db_work {
     size_t n;
     const char *tracking;       /* resolved name of the tool's table to keep true, "" for none */
     const rb_migrations *order; /* the set TO has, for tools that keep only a last version */
-    /* What is applied now, in order (rb_db_applied under the lock). rbtool_applied is made to say
-     * the same first. NULL: rbtool_applied is right, or there is nothing. */
-    const rb_strs *applied;
     /* What an earlier look (a rehearsal) said is at risk, or NULL. Only a help: what is destroyed
      * is counted just before it is, and where earlier statements of the run had changed it, the run
      * is undone by savepoint, counted, and made again. Tables named here are counted first. */
@@ -111,6 +108,7 @@ typedef struct rb_db_outcome {
 } rb_db_outcome;
 
 /*
+ * What is applied is what rb_db_applied() says; rbtool_applied is made to say the same first.
  * Refuses to apply what is applied, and to undo what is not. A script that fails names migration,
  * file, line, the database's own message, and what it was doing. Transaction control inside is
  * refused with its line (rb_script_unwrap), ATTACH and PRAGMAs that reach outside too. After the

@@ -31,6 +31,8 @@ typedef struct rb_db_driver {
     enum rb_code (*open)(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err);
     enum rb_code (*scratch)(rb_db **out, rb_err *err);
     enum rb_code (*rehearse)(rb_db **out, const char *rest, const char *dir, rb_err *err);
+    /* Another scratch database that holds the same; of is in no transaction. */
+    enum rb_code (*twin)(rb_db **out, rb_db *of, rb_err *err);
     void (*close)(rb_db *db);
     void (*interrupt)(rb_db *db);
 

@@ -77,7 +77,7 @@ static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_er
 static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs now = {0};
-    RB_TRY(rb_applied_prepare(&now, db, work->applied, work->order, err));
+    RB_TRY(rb_applied_prepare(&now, db, work, err));
     for (size_t i = 0; i < work->n; i++) {
         const rb_db_step *step = &work->steps[i];
         RB_TRY(check_step(step, &now, err));

@@ -740,26 +740,3 @@ json_t *rb_sqltable_entries(const char *type, const char *name, const char *tabl
     rb_tokens_clear(&tokens);
     return r.out;
 }
-
-void rb_sqltable_literals(rb_strs *out, const char *sql)
-{
-    rb_tokens tokens;
-    rb_tokens_read(&tokens, sql, strlen(sql));
-    size_t depth = 0;
-    for (size_t i = 0; i < tokens.n; i++) {
-        const rb_token *t = &tokens.items[i];
-        if (depth == 0 && rb_token_is(t, "CHECK"))
-            depth = 1;
-        else if (depth && rb_token_is(t, "("))
-            depth++;
-        else if (depth && rb_token_is(t, ")"))
-            depth -= depth == 2 ? 2 : 1;
-        else if (depth > 1 && (t->kind == RB_TOKEN_STRING || t->kind == RB_TOKEN_NUMBER ||
-                               (t->kind == RB_TOKEN_QUOTED && t->text[0] == '"'))) {
-            RB_AUTO(rb_free_str) char *literal = rb_strndup(t->text, t->len);
-            if (out->n < 64 && !rb_strs_has(out, literal))
-                rb_strs_add(out, literal);
-        }
-    }
-    rb_tokens_clear(&tokens);
-}

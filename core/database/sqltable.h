@@ -17,8 +17,4 @@
 json_t *rb_sqltable_entries(const char *type, const char *name, const char *table, const char *sql,
                             const rb_strs *columns);
 
-/* Expressions that a table's text mentions literals in: string and number tokens of its CHECKs,
- * as SQL. For making rows that pass. */
-void rb_sqltable_literals(rb_strs *out, const char *sql);
-
 #endif

@@ -1,0 +1,256 @@
+#include "database_help.h"
+
+#include <time.h>
+
+#include "database/proof.h"
+
+/* The first migration is there before; the second is proven. */
+typedef struct proof_case {
+    const char *name;
+    const char *base;
+    const char *up;
+    const char *down;
+    const char *seed;
+    const char *class_;
+    const char *result; /* of the migration, canonical JSON without id */
+} proof_case;
+
+#define RESULT(restores, differences, destroys, discards, reapplies)                               \
+    "{\"destroys\":[" destroys "],\"differences\":[" differences "],\"discards\":[" discards       \
+    "],\"id\":\"2\",\"reapplies\":" reapplies ",\"restores\":\"" restores "\",\"unfilled\":[]}"
+#define PLACE(table, column) "{\"column\":" column ",\"table\":\"" table "\"}"
+#define CHANGE(object, change) "{\"change\":\"" change "\",\"object\":\"" object "\"}"
+
+static const proof_case cases[] = {
+    {"a table there and back", "CREATE TABLE a(x);", "CREATE TABLE b(y INT);", "DROP TABLE b;",
+     NULL, "reversible", RESULT("identical", "", "", PLACE("b", "null"), "true")},
+    {"a column there and back", "CREATE TABLE a(x);", "ALTER TABLE a ADD COLUMN y INT;",
+     "ALTER TABLE a DROP COLUMN y;", NULL, "reversible",
+     RESULT("identical", "", "", PLACE("a", "\"y\""), "true")},
+    {"a dropped column comes back empty and last", "CREATE TABLE a(x, y);",
+     "ALTER TABLE a DROP COLUMN x;", "ALTER TABLE a ADD COLUMN x;", NULL, "lossy",
+     RESULT("order", CHANGE("order a", "changed"), PLACE("a", "\"x\""), "", "true")},
+    {"not null passes on no rows and fails on one", "CREATE TABLE a(x NOT NULL);",
+     "CREATE TABLE n(x); INSERT INTO n SELECT x FROM a; DROP TABLE a; ALTER TABLE n RENAME TO a;"
+     "ALTER TABLE a ADD COLUMN y;",
+     "CREATE TABLE n(x NOT NULL, z NOT NULL); INSERT INTO n SELECT x, y FROM a; DROP TABLE a;"
+     "ALTER TABLE n RENAME TO a;",
+     NULL, "irreversible", NULL},
+    {"blank over a real change", "CREATE TABLE a(x);", "CREATE INDEX i ON a(x);", "-- nothing",
+     NULL, "irreversible", RESULT("differs", CHANGE("index i", "added"), "", "", "false")},
+    {"blank over none", "CREATE TABLE a(x);", "SELECT 1;", "", NULL, "reversible",
+     RESULT("identical", "", "", "", "true")},
+    {"a default is lost", "CREATE TABLE a(x INT DEFAULT 7);",
+     "CREATE TABLE n(x INT); INSERT INTO n SELECT x FROM a; DROP TABLE a; ALTER TABLE n RENAME TO"
+     " a;",
+     "CREATE TABLE n(x INT); INSERT INTO n SELECT x FROM a; DROP TABLE a; ALTER TABLE n RENAME TO"
+     " a;",
+     NULL, "lossy", RESULT("differs", CHANGE("column a.x", "changed"), "", "", "true")},
+    {"rows of the up stay", "CREATE TABLE a(x);", "INSERT INTO a VALUES('new');", "SELECT 1;", NULL,
+     "lossy", RESULT("differs", CHANGE("rows a", "changed"), "", "", "true")},
+    {"rows of the up go", "CREATE TABLE a(x);", "INSERT INTO a VALUES('new');",
+     "DELETE FROM a WHERE x = 'new';", NULL, "reversible", RESULT("identical", "", "", "", "true")},
+    {"the down deletes more than the up made", "CREATE TABLE a(x);", "INSERT INTO a VALUES('new');",
+     "DELETE FROM a;", NULL, "lossy",
+     RESULT("differs", CHANGE("rows a", "changed"), "", PLACE("a", "null"), "true")},
+    {"values changed both ways", "CREATE TABLE a(x INT);", "UPDATE a SET x = x + 1;",
+     "UPDATE a SET x = x - 1;", NULL, "lossy",
+     RESULT("identical", "", PLACE("a", "null"), "", "true")},
+    {"the seed's rows", "CREATE TABLE a(x, k);", "DELETE FROM a WHERE k = 'seed';", "SELECT 1;",
+     "INSERT INTO a VALUES(1, 'other'); INSERT INTO a VALUES(2, 'seed');", "lossy",
+     RESULT("identical", "", PLACE("a", "null"), "", "true")},
+    {"an up that fails the second time", "CREATE TABLE a(x);",
+     "CREATE TABLE b(y); INSERT INTO b SELECT 1; CREATE TABLE once(z);", "DROP TABLE b;", NULL,
+     "lossy", RESULT("differs", CHANGE("table once", "added"), "", PLACE("b", "null"), "false")},
+    {"a view that reads a dropped column", "CREATE TABLE a(x, y);",
+     "CREATE VIEW v AS SELECT y FROM a;", "DROP VIEW v;", NULL, "reversible",
+     RESULT("identical", "", "", "", "true")},
+    {"time and chance do not show", "CREATE TABLE a(x, t DEFAULT CURRENT_TIMESTAMP);",
+     "INSERT INTO a VALUES(hex(randomblob(8)), CURRENT_TIMESTAMP);",
+     "DELETE FROM a WHERE rowid = (SELECT max(rowid) FROM a);", NULL, "reversible",
+     RESULT("identical", "", "", "", "true")},
+};
+
+static char *prove(rb_proof *proof, const proof_case *c)
+{
+    rb_err err;
+    const script_pair pairs[] = {{"1", c->base, NULL}, {"2", c->up, c->down}};
+    const bool is_new[] = {false, true};
+    rb_migrations *set = help_set(pairs, 2);
+    if (rb_proof_make(proof, "sqlite", set, is_new, c->seed, &err) != RB_OK)
+        fail_msg("%s: %s", c->name, err.message);
+    rb_migrations_free(set);
+    return help_json(json_array_get(json_object_get(proof->json, "migrations"), 0));
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rb_proof proof;
+        rb_proof again;
+        char *result = prove(&proof, &cases[i]);
+        char *second = prove(&again, &cases[i]);
+        if (cases[i].result && strcmp(result, cases[i].result) != 0)
+            fail_msg("%s:\n%s\nexpected\n%s", cases[i].name, result, cases[i].result);
+        if (strcmp(proof.class_, cases[i].class_) != 0)
+            fail_msg("%s: class %s, expected %s: %s", cases[i].name, proof.class_, cases[i].class_,
+                     result);
+        assert_string_equal(result, second);
+        assert_string_equal(proof.fingerprint, again.fingerprint);
+        free(result);
+        free(second);
+        rb_proof_clear(&proof);
+        rb_proof_clear(&again);
+    }
+}
+
+static void test_failing_down_says_where(void **state)
+{
+    (void)state;
+    rb_proof proof;
+    const proof_case c = {
+        "",  "CREATE TABLE a(x);", "CREATE TABLE b(y);", "\n\nDROP TABLE c;", NULL, "irreversible",
+        NULL};
+    free(prove(&proof, &c));
+    const json_t *result = json_array_get(json_object_get(proof.json, "migrations"), 0);
+    assert_string_equal(rb_json_str(result, "restores"), "fails");
+    assert_non_null(strstr(rb_json_str(result, "error"), "db/2.down.sql line 3: no such table: c"));
+    assert_string_equal(proof.class_, "irreversible");
+    rb_proof_clear(&proof);
+}
+
+static void test_failing_up_is_an_error(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_proof proof;
+    const script_pair pairs[] = {{"1", "CREATE TABLE a(x);", NULL},
+                                 {"2", "CREATE TABLE b(y);\nDROP TABLE nowhere;", ""}};
+    const bool is_new[] = {false, true};
+    rb_migrations *set = help_set(pairs, 2);
+    assert_int_equal(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), RB_FOUND);
+    assert_non_null(strstr(err.message, "db/2.up.sql line 2: no such table: nowhere"));
+    rb_migrations_free(set);
+}
+
+/* An up that relies on its rows being of a certain kind is proven without made-up ones. */
+static void test_rows_that_do_not_fit(void **state)
+{
+    (void)state;
+    rb_proof proof;
+    const proof_case c = {"",
+                          "CREATE TABLE a(x TEXT);",
+                          "CREATE TABLE b(y CHECK(y IN ('p','q'))); INSERT INTO b SELECT x FROM a;",
+                          "DROP TABLE b;",
+                          NULL,
+                          NULL,
+                          NULL};
+    free(prove(&proof, &c));
+    const json_t *result = json_array_get(json_object_get(proof.json, "migrations"), 0);
+    assert_string_equal(rb_json_str(result, "restores"), "identical");
+    assert_string_equal(proof.class_, "reversible");
+    rb_proof_clear(&proof);
+}
+
+static void test_seed_that_never_fits(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_proof proof;
+    const script_pair pairs[] = {{"1", "CREATE TABLE a(x);", "DROP TABLE a;"}};
+    const bool is_new[] = {true};
+    rb_migrations *set = help_set(pairs, 1);
+    const char *seed = "INSERT INTO a VALUES(1);\nINSERT INTO b VALUES(1);";
+    assert_int_equal(rb_proof_make(&proof, "sqlite", set, is_new, seed, &err), RB_FOUND);
+    assert_non_null(strstr(err.message, "statement 2 of the seed never runs"));
+    rb_migrations_free(set);
+}
+
+/* Each down is fine alone; in a row the second meets what the first left of its own table. */
+static void test_downs_in_a_row(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_proof proof;
+    const script_pair pairs[] = {
+        {"1", "CREATE TABLE a(x INTEGER PRIMARY KEY, k INT NOT NULL DEFAULT 0);", "DROP TABLE a;"},
+        {"2", "CREATE TABLE b(y REFERENCES a(x), z NOT NULL);", "DROP TABLE b;"},
+        {"3", "ALTER TABLE b ADD COLUMN w TEXT DEFAULT 'd' CHECK(length(w) < 3);",
+         "ALTER TABLE b DROP COLUMN w;"},
+    };
+    const bool is_new[] = {true, true, true};
+    rb_migrations *set = help_set(pairs, 3);
+    help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
+    size_t i;
+    json_t *result;
+    json_array_foreach(json_object_get(proof.json, "migrations"), i, result)
+    {
+        char *text = help_json(result);
+        if (strcmp(rb_json_str(result, "restores"), "identical") != 0)
+            fail_msg("%s", text);
+        free(text);
+    }
+    assert_string_equal(proof.class_, "reversible");
+    assert_non_null(json_object_get(proof.catalog, "column b.w"));
+    rb_proof_clear(&proof);
+    rb_migrations_free(set);
+}
+
+/* Several hundred migrations are proven while one looks on. */
+static void test_many(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    rb_err err;
+    rb_proof proof;
+    script_pair *pairs = rb_calloc(N, sizeof *pairs);
+    bool *is_new = rb_calloc(N, sizeof *is_new);
+    char **texts = rb_calloc(N * 3, sizeof *texts);
+    for (int i = 0; i < N; i++) {
+        is_new[i] = true;
+        texts[3 * i] = rb_format("%d", i + 1);
+        if (i % 3 == 0) {
+            texts[3 * i + 1] = rb_format(
+                "CREATE TABLE t%d(id INTEGER PRIMARY KEY, name TEXT NOT NULL, a INT, b TEXT);"
+                "CREATE INDEX i%d ON t%d(name);",
+                i, i, i);
+            texts[3 * i + 2] = rb_format("DROP TABLE t%d;", i);
+        } else {
+            texts[3 * i + 1] =
+                rb_format("ALTER TABLE t%d ADD COLUMN c%d INT DEFAULT 1;", i - i % 3, i);
+            texts[3 * i + 2] = rb_format("ALTER TABLE t%d DROP COLUMN c%d;", i - i % 3, i);
+        }
+        pairs[i] = (script_pair){texts[3 * i], texts[3 * i + 1], texts[3 * i + 2]};
+    }
+    rb_migrations *set = help_set(pairs, N);
+    struct timespec from;
+    struct timespec to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+    print_message("%d migrations proven in %.2f s\n", N, seconds);
+    assert_string_equal(proof.class_, "reversible");
+    rb_proof_clear(&proof);
+    rb_migrations_free(set);
+    for (int i = 0; i < N * 3; i++)
+        free(texts[i]);
+    free(texts);
+    free(pairs);
+    free(is_new);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_failing_down_says_where),
+        cmocka_unit_test(test_failing_up_is_an_error),
+        cmocka_unit_test(test_rows_that_do_not_fit),
+        cmocka_unit_test(test_seed_that_never_fits),
+        cmocka_unit_test(test_downs_in_a_row),
+        cmocka_unit_test(test_many),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
