@@ -49,7 +49,9 @@ static char *expand_home(const char *path)
     if (strncmp(path, "~/", 2) != 0)
         return rb_strdup(path);
     const struct passwd *entry = getpwuid(geteuid());
-    const char *home = getenv("HOME") ? getenv("HOME") : entry ? entry->pw_dir : "~";
+    const char *home = getenv("HOME"); /* lint: allowed: ~ means what it means to git */
+    if (!home)
+        home = entry ? entry->pw_dir : "~";
     return rb_format("%s%s", home, path + 1);
 }
 
@@ -76,7 +78,7 @@ static enum rb_code run_key_command(char **out, const char *command, rb_err *err
     return RB_OK;
 }
 
-/* git's own setting; NULL when no key is set at all. */
+/* git's own setting; *out stays NULL when no key is set at all. */
 static enum rb_code configured_key(char **out, rb_repo *repo, rb_err *err)
 {
     const char *format = NULL;
@@ -95,9 +97,7 @@ static enum rb_code configured_key(char **out, rb_repo *repo, rb_err *err)
         RB_TRY(rb_repo_setting_path(out, repo, "user.signingkey", err));
     else if (command)
         RB_TRY(run_key_command(out, command, err));
-    if (!*out)
-        return rb_fail(err, RB_ERROR, "no key to sign with: %s", ADVICE);
-    if (!format && !literal_of(*out) && access(*out, F_OK) != 0)
+    if (*out && !format && !literal_of(*out) && access(*out, F_OK) != 0)
         return rb_fail(err, RB_ERROR,
                        "git config user.signingKey is \"%s\", which is no SSH key file: %s", value,
                        ADVICE);
@@ -190,6 +190,8 @@ static enum rb_code load_key(signing_key *k, rb_repo *repo, const char *key, rb_
     if (!key)
         RB_TRY(configured_key(&chosen, repo, err));
     const char *value = key ? key : chosen;
+    if (!value)
+        return rb_fail(err, RB_ERROR, "no key to sign with: %s", ADVICE);
     const char *literal = literal_of(value);
     if (!literal) {
         k->path = expand_home(value);
@@ -207,14 +209,16 @@ static void remove_folder(char **dir)
 {
     rb_err ignored;
     if (*dir && rb_dir_remove(*dir, &ignored) != RB_OK)
-        errno = 0; /* a folder that stays in /tmp changes nothing about the signature */
+        errno = 0; /* a folder that stays changes nothing about the signature */
     free(*dir);
 }
 
-static enum rb_code make_folder(char **out, rb_err *err)
+/* Beside the repository's own data, which is as private as the tag is before it is signed. */
+static enum rb_code make_folder(char **out, const rb_repo *repo, rb_err *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *dir = rb_format("%s/rbtool-sign.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    RB_AUTO(rb_free_str) char *parent = rb_path_join(rb_repo_common_dir(repo), "rbtool");
+    RB_TRY(rb_dir_make(parent, err));
+    char *dir = rb_format("%s/sign.XXXXXX", parent);
     if (!mkdtemp(dir)) {
         rb_fail_errno(err, RB_ERROR, "cannot make a folder to sign in, %s", dir);
         free(dir);
@@ -225,11 +229,12 @@ static enum rb_code make_folder(char **out, rb_err *err)
 }
 
 /* Runs PROGRAM -Y sign on files, the way git does: programs such as 1Password's know only that. */
-static enum rb_code run_program(rb_buf *out, const char *program, const signing_key *k,
-                                const char *namespace_, const void *data, size_t len, rb_err *err)
+static enum rb_code run_program(rb_buf *out, const rb_repo *repo, const char *program,
+                                const signing_key *k, const char *namespace_, const void *data,
+                                size_t len, rb_err *err)
 {
     RB_AUTO(remove_folder) char *dir = NULL;
-    RB_TRY(make_folder(&dir, err));
+    RB_TRY(make_folder(&dir, repo, err));
     RB_AUTO(rb_free_str) char *payload = rb_path_join(dir, "payload");
     RB_AUTO(rb_free_str) char *result_path = rb_path_join(dir, "payload.sig");
     RB_AUTO(rb_free_str) char *key = k->path ? rb_strdup(k->path) : rb_path_join(dir, "key.pub");
@@ -308,7 +313,8 @@ enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const ch
                        "`ssh-add FILE` adds it",
                        k.literal);
     if (!done)
-        RB_TRY(run_program(&made, program ? program : KEYGEN, &k, namespace_, data, len, err));
+        RB_TRY(
+            run_program(&made, repo, program ? program : KEYGEN, &k, namespace_, data, len, err));
     RB_TRY(check_made(&made, &k, namespace_, data, len, err));
     rb_buf_add(out, made.data, made.len);
     return RB_OK;
