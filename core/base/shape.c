@@ -82,7 +82,8 @@ static char *describe(const rb_shape *shape)
 
 static char *path_of(const char *path, const char *key)
 {
-    return rb_format("%s%s%s", path, *path ? "." : "", key);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(key);
+    return rb_format("%s%s%s", path, *path ? "." : "", safe);
 }
 
 const char *rb_shape_nearest(const char *key, const char *const *keys)
@@ -118,10 +119,11 @@ static bool unknown_key(const rb_shape *shape, const char *path, const char *key
         keys[i] = shape->fields[i].key;
     const char *nearest = rb_shape_nearest(key, keys);
     free(keys);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(key);
     *fault = (rb_shape_fault){
         .path = rb_strdup(path),
         .expected = rb_format("a known key, the nearest is \"%s\"", nearest ? nearest : ""),
-        .found = rb_format("unknown key \"%s\"", key)};
+        .found = rb_format("unknown key \"%s\"", safe)};
     return false;
 }
 
@@ -160,9 +162,10 @@ static bool map_fits(const rb_shape *shape, const json_t *json, const char *path
     {
         RB_AUTO(rb_free_str) char *inner = path_of(path, key);
         if (shape->check && !shape->check(key)) {
+            RB_AUTO(rb_free_str) char *safe = rb_safe(key);
             *fault = (rb_shape_fault){.path = rb_strdup(path),
                                       .expected = rb_format("keys that are %s", shape->expected),
-                                      .found = rb_format("key \"%s\"", key)};
+                                      .found = rb_format("key \"%s\"", safe)};
             return false;
         }
         if (!fits(shape->item, value, inner, fault))

@@ -18,9 +18,10 @@ enum rb_code rb_keys_check(const json_t *object, const char *where, const char *
         bool found = false;
         for (size_t i = 0; known[i]; i++)
             found = found || strcmp(known[i], key) == 0;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(key);
         if (!found)
             return rb_fail(err, RB_ERROR, "%s: unknown key \"%s\"; the nearest known one is \"%s\"",
-                           where, key, rb_shape_nearest(key, known));
+                           where, safe, rb_shape_nearest(key, known));
     }
     return RB_OK;
 }

@@ -98,34 +98,19 @@ static bool has_finding(const rb_findings *findings, const char *rule, const cha
     return false;
 }
 
-/* What a proof's list item speaks of: a string, or an object's texts joined by dots. */
-static char *words_of(const json_t *item)
-{
-    rb_buf out = {0};
-    const char *key;
-    json_t *value;
-    if (json_is_string(item))
-        rb_buf_puts(&out, json_string_value(item));
-    json_object_foreach((json_t *)item, key, value) if (json_is_string(value))
-        rb_buf_printf(&out, "%s%s", out.len ? " " : "", json_string_value(value));
-    return rb_buf_detach(&out);
-}
-
 static void add_differences(rb_findings *findings, const rb_migration *m, const json_t *proof)
 {
     const json_t *list = json_object_get(proof, "differences");
     size_t n = json_array_size(list);
     for (size_t i = 0; i < n && i < SHOWN; i++) {
-        RB_AUTO(rb_free_str) char *what = words_of(json_array_get(list, i));
+        const json_t *item = json_array_get(list, i);
         rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
-                        "its down does not restore %s", what);
+                        "its down does not restore %s (%s)", rb_json_str(item, "object"),
+                        rb_json_str(item, "change"));
     }
     if (n > SHOWN)
         rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
                         "its down does not restore %zu objects more", n - SHOWN);
-    if (n == 0)
-        rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
-                        "its down does not restore the rows that were there");
 }
 
 static void add_failed(rb_findings *findings, const rb_migration *m, const json_t *proof)
@@ -141,9 +126,11 @@ static void add_destroyed(rb_findings *findings, const rb_migration *m, const js
     if (has_finding(findings, "RB003", m->id))
         return; /* lint names the statement */
     for (size_t i = 0; i < json_array_size(list) && i < SHOWN; i++) {
-        RB_AUTO(rb_free_str) char *what = words_of(json_array_get(list, i));
+        const json_t *item = json_array_get(list, i);
+        const char *column = rb_json_str(item, "column");
         rb_findings_add(findings, "RB003", m->id, m->up.path, m->up.line,
-                        "its up destroys data of %s that the down cannot bring back", what);
+                        "its up destroys data of %s%s%s that the down cannot bring back",
+                        rb_json_str(item, "table"), column ? "." : "", column ? column : "");
     }
 }
 
@@ -166,9 +153,10 @@ static void judge_proof(rb_findings *findings, const rb_migrations *set, const j
                  !has_finding(findings, "RB001", id))
             rb_findings_add(findings, "RB001", id, m->up.path, m->up.line,
                             "it has no down that rbtool can run");
-        if (json_is_false(json_object_get(proof, "reapplies")))
+        else if ((strcmp(restores, "identical") == 0 || strcmp(restores, "order") == 0) &&
+                 json_is_false(json_object_get(proof, "reapplies")))
             rb_findings_add(findings, "RB002", id, m->up.path, m->up.line,
-                            "its up fails after its own down");
+                            "its up fails, or gives another schema, after its own down");
         add_destroyed(findings, m, proof);
     }
 }

@@ -45,7 +45,6 @@ static const rb_shape text_or_null = {.kind = RB_SHAPE_STRING, .nullable = true}
 static const rb_shape texts = LIST(text);
 static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
 static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
-static const rb_shape data = {.kind = RB_SHAPE_DATA};
 
 static const rb_shape link_ =
     OBJECT({"tag", &plain, false}, {"object", &sha1, false}, {"sha256", &sha256, false});
@@ -72,7 +71,20 @@ static const rb_shape migration =
            {"down", &sha256_or_null, false}, {"transaction", &transaction, false},
            {"code", &boolean, false});
 static const rb_shape migrations = LIST(migration);
-static const rb_shape proof = {.kind = RB_SHAPE_MAP, .item = &data};
+static const rb_shape difference = OBJECT({"object", &text, false}, {"change", &text, false});
+static const rb_shape differences = LIST(difference);
+static const rb_shape place = OBJECT({"table", &text, false}, {"column", &text_or_null, false});
+static const rb_shape places = LIST(place);
+static const char *const ends[] = {"identical", "order", "differs", "fails",
+                                   "missing",   "code",  NULL};
+static const rb_shape restores = {.kind = RB_SHAPE_STRING, .one_of = ends};
+static const rb_shape proven = OBJECT(
+    {"id", &plain, false}, {"restores", &restores, false}, {"differences", &differences, false},
+    {"reapplies", &boolean, false}, {"destroys", &places, false}, {"discards", &places, false},
+    {"unfilled", &texts, false}, {"error", &text, true});
+static const rb_shape proven_list = LIST(proven);
+static const rb_shape proof = OBJECT({"engine", &name, false}, {"version", &plain, false},
+                                     {"migrations", &proven_list, false});
 static const rb_shape database =
     OBJECT({"name", &name, false}, {"engine", &name, false}, {"directory", &path, false},
            {"layout", &text, false}, {"tracking", &text, false}, {"migrations", &migrations, false},

@@ -39,15 +39,15 @@ static rb_manifest *sample(void)
     rb_strs_add(&m->artifacts[0].submodules, "src/sub \"quoted\"\n");
     m->databases = rb_calloc(1, sizeof *m->databases);
     m->database_count = 1;
-    m->databases[0] =
-        (rb_manifest_database){.name = rb_strdup("main"),
-                               .engine = rb_strdup("sqlite"),
-                               .directory = rb_strdup("migrations"),
-                               .layout = rb_strdup("diesel"),
-                               .tracking = rb_strdup("auto"),
-                               .fingerprint = A64,
-                               .migration_count = 2,
-                               .proof = json_pack("{s:s,s:[]}", "engine", "sqlite", "migrations")};
+    m->databases[0] = (rb_manifest_database){
+        .name = rb_strdup("main"),
+        .engine = rb_strdup("sqlite"),
+        .directory = rb_strdup("migrations"),
+        .layout = rb_strdup("diesel"),
+        .tracking = rb_strdup("auto"),
+        .fingerprint = A64,
+        .migration_count = 2,
+        .proof = json_pack("{s:s,s:s,s:[]}", "engine", "sqlite", "version", "3", "migrations")};
     rb_manifest_migration *migrations = rb_calloc(2, sizeof *migrations);
     migrations[0] =
         (rb_manifest_migration){rb_strdup("1"), rb_strdup("users"), A64, B64, true, true, false};
@@ -148,7 +148,7 @@ static void other_content_is_refused(void **state)
     refuse("\"name\": \"a\"", "\"name\": \"c\"", "predicate.flags.values[1].name");
     refuse("\"id\": \"2\"", "\"id\": \"1\"", "predicate.databases[0].migrations[1].id");
     refuse("\"migrations\": []", "\"migrations\": [1.5]",
-           "predicate.databases[0].proof.migrations: expected a value without fractions");
+           "predicate.databases[0].proof.migrations[0]: expected an object, found 1.5");
     refuse(C40, "cccc", "expected an object id (40 lower-case hexadecimal digits)");
     refuse("urn:rbtool:release:v1", "urn:rbtool:release:v2", "predicateType");
     refuse("]\n}\n", "]\n}\n{}\n", "end of file expected");
