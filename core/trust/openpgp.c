@@ -18,6 +18,7 @@ typedef struct status {
     bool revoked;
     bool unknown;
     bool trusted;
+    const char *why; /* the first line that speaks against it; borrowed */
     char *user;
     char *fingerprint; /* of the primary key */
 } status;
@@ -46,8 +47,28 @@ static bool is_word(const char *line, const char *word)
     return strncmp(line, word, len) == 0 && strchr(" \r\n", line[len]);
 }
 
+/* Lines that only say that it is no good, and which way. */
+static bool read_fault(status *s, const char *line)
+{
+    if (is_word(line, "EXPSIG") || is_word(line, "EXPKEYSIG"))
+        s->expired = true;
+    else if (is_word(line, "REVKEYSIG"))
+        s->revoked = true;
+    else if (is_word(line, "NO_PUBKEY"))
+        s->unknown = true;
+    else if (is_word(line, "BADSIG") || is_word(line, "ERRSIG"))
+        s->bad++;
+    else
+        return false;
+    if (!s->why)
+        s->why = line;
+    return true;
+}
+
 static void read_line(status *s, const char *line)
 {
+    if (read_fault(s, line))
+        return;
     if (is_word(line, "GOODSIG")) {
         const char *user = line + strlen("GOODSIG");
         user += strspn(user, " ");
@@ -62,14 +83,6 @@ static void read_line(status *s, const char *line)
         free(s->fingerprint);
         s->fingerprint = rb_strndup(word, len);
         s->valid++;
-    } else if (is_word(line, "EXPSIG") || is_word(line, "EXPKEYSIG")) {
-        s->expired = true;
-    } else if (is_word(line, "REVKEYSIG")) {
-        s->revoked = true;
-    } else if (is_word(line, "NO_PUBKEY")) {
-        s->unknown = true;
-    } else if (is_word(line, "BADSIG") || is_word(line, "ERRSIG")) {
-        s->bad++;
     } else if (is_word(line, "TRUST_FULLY") || is_word(line, "TRUST_ULTIMATE")) {
         s->trusted = true;
     }
@@ -86,7 +99,8 @@ static enum rb_code refuse(const status *s, const char *text, rb_problems *probl
                       : s->unknown ? "its key is not in the keyring"
                                    : "it does not match";
     RB_AUTO(rb_buf_clear) rb_buf found = {0};
-    rb_buf_add_safe(&found, text, strcspn(text, "\r\n"));
+    const char *line = s->why ? s->why : text;
+    rb_buf_add_safe(&found, line, strcspn(line, "\r\n"));
     rb_problems_add(problems, code, "signature", "GOODSIG", rb_buf_str(&found),
                     "`git verify-tag` does not accept the tag's OpenPGP or X.509 signature: %s "
                     "(%s)",

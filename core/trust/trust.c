@@ -192,6 +192,7 @@ enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_re
                              const rb_tag *tag, rb_problems *problems, rb_err *err)
 {
     RB_AUTO(rb_verified_freep) rb_verified *v = rb_calloc(1, sizeof *v);
+    RB_AUTO(rb_free_str) char *name = rb_safe(tag->name);
     size_t before = problems->n;
     v->object = tag->object;
     if (!tag->annotated) {
@@ -204,12 +205,12 @@ enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_re
             rb_form_parse(&v->form, rb_buf_str(&v->raw), v->raw.len, tag->name, problems);
         if (v->form.signature != RB_SIGNATURE_NONE)
             if (check_signature(v, signers, repo, problems, err) == RB_ERROR)
-                return rb_err_prefix(err, "tag %s", tag->name);
+                return rb_err_prefix(err, "tag %s", name);
         if (form == RB_OK)
             check_target(repo, &v->form.target, problems);
     }
     if (problems->n > before)
-        return rb_fail(err, RB_FOUND, "tag %s: %s", tag->name, problems->items[before].message);
+        return rb_fail(err, RB_FOUND, "tag %s: %s", name, problems->items[before].message);
     *out = v;
     v = NULL;
     return RB_OK;

@@ -73,7 +73,8 @@ enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const ch
                            const void *data, size_t len, rb_err *err) RB_MUST_USE;
 
 /*
- * Verifies an armoured SSHSIG over data; when is seconds since the epoch, for validity options.
+ * Verifies an armoured SSHSIG over data; when is seconds since the epoch, for validity options
+ * (0: now, as git).
  * Every principal that matches is put into *principal joined by ",". RB_FOUND when it is no good.
  */
 enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signers *signers,
