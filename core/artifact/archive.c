@@ -18,6 +18,7 @@ struct rb_archive {
     const rb_libarchive *lib;
     struct archive *handle;
     int fd;
+    int failed; /* errno of the first write that failed */
     char *path;
     bool zip;
     locale_t utf8; /* 0: this system has none */
@@ -32,11 +33,37 @@ bool rb_archive_format_known(const char *format)
     return false;
 }
 
+/* libarchive forgets errno, and leaks when its writer fails: the failure is kept here instead. */
+static la_ssize_t write_out(struct archive *handle, void *context, const void *data, size_t len)
+{
+    rb_archive *archive = context;
+    const char *p = data;
+    size_t left = len;
+    (void)handle;
+    while (left > 0 && archive->failed == 0) {
+        ssize_t n = write(archive->fd, p, left);
+        if (n > 0) {
+            p += n;
+            left -= (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            archive->failed = n == 0 ? ENOSPC : errno;
+        }
+    }
+    return (la_ssize_t)len;
+}
+
 static enum rb_code explain(const rb_archive *archive, rb_err *err)
 {
     const char *why = archive->lib->archive_error_string(archive->handle);
-    RB_AUTO(rb_free_str) char *safe = rb_safe(why ? why : strerror(errno));
-    return rb_fail(err, RB_ERROR, "cannot write %s: %s", archive->path, safe);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(why ? why : "libarchive gave no reason");
+    errno = archive->failed;
+    return archive->failed ? rb_fail_errno(err, RB_ERROR, "cannot write %s", archive->path)
+                           : rb_fail(err, RB_ERROR, "cannot write %s: %s", archive->path, safe);
+}
+
+static enum rb_code check(const rb_archive *archive, bool ok, rb_err *err)
+{
+    return ok && archive->failed == 0 ? RB_OK : explain(archive, err);
 }
 
 static int choose(const rb_libarchive *lib, struct archive *handle, const char *format)
@@ -82,7 +109,8 @@ enum rb_code rb_archive_create(rb_archive **out, const char *path, const char *f
     if (choose(lib, archive->handle, format) != ARCHIVE_OK ||
         lib->archive_write_set_bytes_per_block(archive->handle, BLOCK) != ARCHIVE_OK ||
         lib->archive_write_set_bytes_in_last_block(archive->handle, 1) != ARCHIVE_OK ||
-        lib->archive_write_open_fd(archive->handle, archive->fd) != ARCHIVE_OK ||
+        lib->archive_write_open2(archive->handle, archive, NULL, write_out, NULL, NULL) !=
+            ARCHIVE_OK ||
         (!archive->zip && begin_raw(lib, archive->handle) != ARCHIVE_OK))
         return explain(archive, err);
     *out = archive;
@@ -95,7 +123,7 @@ void rb_archive_close(rb_archive *archive)
     if (!archive)
         return;
     if (archive->handle) {
-        archive->lib->archive_write_fail(archive->handle);
+        archive->failed = ECANCELED; /* freeing finishes an open archive, for which no one waits */
         archive->lib->archive_write_free(archive->handle);
     }
     if (archive->fd >= 0)
@@ -136,7 +164,7 @@ static enum rb_code add_zip_entry(rb_archive *archive, const rb_tar_entry *item,
     if (entered)
         uselocale(before);
     lib->archive_entry_free(entry);
-    return status == ARCHIVE_OK ? RB_OK : explain(archive, err);
+    return check(archive, status == ARCHIVE_OK, err);
 }
 
 static enum rb_code write_data(rb_archive *archive, const void *data, size_t len, rb_err *err)
@@ -144,8 +172,7 @@ static enum rb_code write_data(rb_archive *archive, const void *data, size_t len
     const char *p = data;
     while (len > 0) {
         la_ssize_t n = archive->lib->archive_write_data(archive->handle, p, len);
-        if (n <= 0)
-            return explain(archive, err);
+        RB_TRY(check(archive, n > 0, err));
         p += n;
         len -= (size_t)n;
     }
@@ -171,8 +198,7 @@ enum rb_code rb_archive_tar(rb_archive *archive, const void *data, size_t len, r
 
 enum rb_code rb_archive_finish(rb_archive *archive, rb_err *err)
 {
-    if (archive->lib->archive_write_close(archive->handle) != ARCHIVE_OK)
-        return explain(archive, err);
+    RB_TRY(check(archive, archive->lib->archive_write_close(archive->handle) == ARCHIVE_OK, err));
     if (fchmod(archive->fd, 0644) != 0 || fsync(archive->fd) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot sync %s", archive->path);
     RB_AUTO(rb_free_str) char *above = rb_path_dir(archive->path);

@@ -24,11 +24,10 @@
     X(archive_write_add_filter_zstd)                                                               \
     X(archive_write_close)                                                                         \
     X(archive_write_data)                                                                          \
-    X(archive_write_fail)                                                                          \
     X(archive_write_free)                                                                          \
     X(archive_write_header)                                                                        \
     X(archive_write_new)                                                                           \
-    X(archive_write_open_fd)                                                                       \
+    X(archive_write_open2)                                                                         \
     X(archive_write_set_bytes_in_last_block)                                                       \
     X(archive_write_set_bytes_per_block)                                                           \
     X(archive_write_set_filter_option)                                                             \

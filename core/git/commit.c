@@ -2,44 +2,50 @@
 
 #include "git/internal.h"
 
-/* ^{/text}, :/text, @{...} and :path: libgit2 reads some of these otherwise than git. */
+/* main~2, ^{/text}, @{...}, abbreviated ids: libgit2 reads some of these otherwise than git. */
 static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, const char *safe,
                                   rb_err *err)
 {
     int status = 0;
     RB_AUTO(rb_free_str) char *said = NULL;
     RB_AUTO(rb_buf_clear) rb_buf printed = {0};
-    RB_AUTO(rb_free_str) char *peeled = rb_format("%s^{commit}", spec);
+    /* ":/text" takes all that follows as text, and always finds a commit. */
+    RB_AUTO(rb_free_str) char *peeled =
+        rb_format("%s%s", spec, strncmp(spec, ":/", 2) == 0 ? "" : "^{commit}");
     const char *const args[] = {"rev-parse", "--verify", "--end-of-options", peeled, NULL};
     RB_TRY(rb_git_run(&printed, &status, &said, repo, args, NULL, 0, err));
     if (status != 0)
-        return rb_fail(err, RB_ERROR, "%s names no commit: %s", safe, said);
+        return rb_fail(err, RB_ERROR, "%s names no commit of this repository: %s", safe, said);
     rb_buf_truncate(&printed, printed.len > 0 ? printed.len - 1 : 0);
     if (!rb_oid_parse(out, rb_buf_str(&printed)))
         return rb_fail(err, RB_ERROR, "git rev-parse gave no object id for %s", safe);
     return RB_OK;
 }
 
+/* A full id, or a ref by the name people use; NULL for all else. */
+static git_object *plain(rb_repo *repo, const char *spec)
+{
+    git_object *object = NULL;
+    git_reference *ref = NULL;
+    rb_oid oid;
+    if (rb_oid_parse(&oid, spec)) {
+        if (git_object_lookup(&object, repo->repo, rb_git_oid(&oid), GIT_OBJECT_ANY) != 0)
+            return NULL;
+    } else if (!strpbrk(spec, "^~:@{") && git_reference_dwim(&ref, repo->repo, spec) == 0 &&
+               git_reference_peel(&object, ref, GIT_OBJECT_ANY) != 0) {
+        object = NULL;
+    }
+    git_reference_free(ref);
+    return object;
+}
+
 enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err)
 {
-    RB_AUTO(rb_git_object_freep) git_object *object = NULL;
+    RB_AUTO(rb_git_object_freep) git_object *object = plain(repo, spec);
     RB_AUTO(rb_git_object_freep) git_object *commit = NULL;
     RB_AUTO(rb_free_str) char *safe = rb_safe(spec);
-    if (strpbrk(spec, "{:@"))
+    if (!object || git_object_peel(&commit, object, GIT_OBJECT_COMMIT) != 0)
         return commit_by_git(out, repo, spec, safe, err);
-    int status = git_revparse_single(&object, repo->repo, spec);
-    if (status == GIT_ENOTFOUND)
-        return rb_fail(err, RB_ERROR, "there is no revision %s in this repository", safe);
-    if (status == 0)
-        status = git_object_peel(&commit, object, GIT_OBJECT_COMMIT);
-    if (status == GIT_EPEEL || status == GIT_EINVALIDSPEC || status == GIT_EAMBIGUOUS) {
-        RB_AUTO(rb_free_str) char *why = rb_git_message();
-        return rb_fail(err, RB_ERROR, "%s names no commit: %s", safe, why);
-    }
-    if (status != 0) {
-        RB_AUTO(rb_free_str) char *why = rb_git_message();
-        return rb_fail(err, RB_ERROR, "cannot read the commit that %s names: %s", safe, why);
-    }
     *out = rb_git_from(git_object_id(commit));
     return RB_OK;
 }

@@ -295,20 +295,24 @@ bool rb_git_is_shallow(const rb_repo *repo)
     return git_repository_is_shallow(repo->repo) == 1;
 }
 
-static int found_one(const git_config_entry *entry, void *payload)
-{
-    *(bool *)payload = *(bool *)payload || strcmp(entry->value ? entry->value : "", "false") != 0;
-    return 0;
-}
-
-/* git marks the remote; older versions wrote an extension. */
+/* git marks the remote; older versions wrote an extension. Looked for without a pattern, since
+ * libgit2 1.5 leaks what it matches with. */
 static bool is_partial(const rb_repo *repo)
 {
+    static const char promisor[] = ".promisor";
     git_config *config = NULL;
+    git_config_iterator *iterator = NULL;
+    git_config_entry *entry = NULL;
     bool partial = false;
-    if (git_repository_config_snapshot(&config, repo->repo) == 0)
-        git_config_foreach_match(config, "^(remote\\..*\\.promisor|extensions\\.partialclone)$",
-                                 found_one, &partial);
+    if (git_repository_config_snapshot(&config, repo->repo) == 0 &&
+        git_config_iterator_new(&iterator, config) == 0)
+        while (git_config_next(&entry, iterator) == 0) {
+            size_t len = strlen(entry->name);
+            partial = partial || strcmp(entry->name, "extensions.partialclone") == 0 ||
+                      (strncmp(entry->name, "remote.", 7) == 0 && len > sizeof promisor &&
+                       strcmp(entry->name + len - sizeof promisor + 1, promisor) == 0);
+        }
+    git_config_iterator_free(iterator);
     git_config_free(config);
     return partial;
 }

@@ -156,8 +156,9 @@ static void test_commits(void **state)
     rb_err err = {0};
     make_history("commits");
     rb_repo *repo = open_repo("commits");
-    static const char *const specs[] = {"HEAD",   "main~1",       "v1.0",          "light",
-                                        "v1.0^2", "HEAD^{/side}", "refs/tags/v1.0"};
+    static const char *const specs[] = {"HEAD",           "main~1",     "v1.0",
+                                        "light",          "v1.0^2",     "HEAD^{/side}",
+                                        "refs/tags/v1.0", "tags/light", "@"};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         RB_AUTO(rb_free_str)
         char *expected = sh("git -C commits rev-parse '%s^{commit}'", specs[i]);
@@ -172,6 +173,10 @@ static void test_commits(void **state)
         assert_string_equal(hex, tree);
     }
     rb_oid oid;
+    RB_AUTO(rb_free_str) char *by_text = sh("git -C commits rev-parse ':/side'");
+    rb_oid same = oid_of(by_text);
+    assert_ok(rb_repo_commit(&oid, repo, ":/side", &err));
+    assert_true(rb_oid_equal(&oid, &same));
     assert_fails(rb_repo_commit(&oid, repo, "no\033such", &err), RB_ERROR, "no\\x1b");
     assert_fails(rb_repo_commit(&oid, repo, "HEAD:f", &err), RB_ERROR, "names no commit");
     assert_fails(rb_repo_commit(&oid, repo, "", &err), RB_ERROR, "");
