@@ -62,8 +62,9 @@ static enum rb_code read_flags(rb_making *making, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     if (rb_tree_read(&text, making->repo, &making->tree, path, RB_FLAGS_LIMIT, err) != RB_OK)
         return rb_err_prefix(err, "flags");
-    RB_TRY(rb_flags_parse(&manifest->flags, &manifest->flag_count, rb_buf_str(&text), text.len,
-                          path, err));
+    if (rb_flags_parse(&manifest->flags, &manifest->flag_count, rb_buf_str(&text), text.len, path,
+                       err) != RB_OK)
+        return rb_err_prefix(err, "flags");
     rb_sha256_hex_of(rb_buf_str(&text), text.len, manifest->flags_sha256);
     manifest->flags_path = rb_strdup(path);
     manifest->flags_format = rb_strdup(making->config->flags_format);

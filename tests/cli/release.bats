@@ -1,0 +1,279 @@
+#!/usr/bin/env bats
+# Making releases, listing and showing them.
+
+load lib
+
+setup() {
+    home
+    keys
+    shop
+}
+
+@test "the tag is laid out as promised" {
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0 -m 'Discounts for everyone'
+    git cat-file tag v1.1.0 >tag
+    [[ $(sed -n 1,3p tag) == "object $(git rev-parse HEAD)"$'\ntype commit\ntag v1.1.0' ]]
+    [[ $(sed -n 4p tag) == "tagger Alice <alice@example.com> "* ]]
+    diff - <(sed -n '5,15p' tag) <<'TEXT'
+
+shop 1.1.0
+
+Discounts for everyone
+
+Previous: v1.0.0
+Artifacts: 1 (3 files, 46 bytes)
+Migrations: main 2 (1 new, reversible)
+Flags: 2 (1 changed)
+Config: 1 file (1 changed)
+
+TEXT
+    [[ $(sed -n 16p tag) == '-----BEGIN RELEASE MANIFEST-----' ]]
+    grep -A1 '^-----END RELEASE MANIFEST-----$' tag | tail -1 | grep -qx -- '-----BEGIN SSH SIGNATURE-----'
+    [[ $(tail -1 tag) == '-----END SSH SIGNATURE-----' ]]
+}
+
+@test "the manifest says what the commit holds" {
+    rbtool release v1.0.0
+    manifest v1.0.0 >m.json
+    schema manifest <m.json
+    cmp m.json <(rbtool show --json v1.0.0)
+    cmp m.json <(jq -S --indent 2 . m.json)
+    [[ $(jq -r '.predicate.source.commit' m.json) == $(git rev-parse HEAD) ]]
+    [[ $(jq -r '.predicate.source.tree' m.json) == $(git rev-parse 'HEAD^{tree}') ]]
+    [[ $(jq -r '.predicate.config[0].sha256' m.json) == $(sha256sum <config/app.toml | cut -d' ' -f1) ]]
+    [[ $(jq -r '.predicate.flags.sha256' m.json) == $(sha256sum <flags.json | cut -d' ' -f1) ]]
+    [[ $(jq -r '.predicate.databases[0].migrations[0].up' m.json) == \
+        $(sha256sum <migrations/0001_orders.up.sql | cut -d' ' -f1) ]]
+    [[ $(jq -c '.predicate.flags.values' m.json) == \
+        '[{"default":"old","name":"checkout","state":"ENABLED"},{"default":"off","name":"search","state":"DISABLED"}]' ]]
+    [[ $(jq -r '.predicate.previous' m.json) == null ]]
+    [[ $(jq -r '.predicate.artifacts[0].files' m.json) == 3 ]]
+}
+
+@test "tree is what git write-tree prints in a SHA-256 repository" {
+    rbtool release v1.0.0
+    git init -q --object-format=sha256 "$BATS_TEST_TMPDIR/sha256"
+    cp -a src "$BATS_TEST_TMPDIR/sha256/"
+    git -C "$BATS_TEST_TMPDIR/sha256" add -A
+    [[ $(manifest v1.0.0 | jq -r '.predicate.artifacts[0].tree') == \
+        $(git -C "$BATS_TEST_TMPDIR/sha256" write-tree) ]]
+}
+
+@test "the same inputs give the same bytes" {
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0 --dry-run >one
+    sleep 1
+    git clone -q "$SHOP" "$BATS_TEST_TMPDIR/elsewhere"
+    cd "$BATS_TEST_TMPDIR/elsewhere"
+    TZ=Asia/Tokyo git -c user.name=Bob -c user.email=bob@example.com status >/dev/null
+    GIT_COMMITTER_NAME=Bob GIT_COMMITTER_EMAIL=bob@example.com rbtool release v1.1.0 --dry-run >two
+    cmp "$SHOP/one" two
+}
+
+@test "--dry-run changes nothing" {
+    rbtool release --dry-run v1.0.0 | schema manifest
+    [[ -z $(git tag) && -z $(git config --local rbtool.app) ]]
+    rbtool release --dry-run --json v1.0.0 | schema release
+}
+
+@test "--json is the document of the schema, in canonical form" {
+    rbtool release --json v1.0.0 >d.json
+    schema release <d.json
+    [[ $(canonical <d.json) == "$(cat d.json)" ]]
+    [[ $(jq -r .object d.json) == $(git rev-parse v1.0.0) ]]
+    rbtool list --json | schema list
+    [[ $(git config --local rbtool.app) == shop ]]
+}
+
+@test "tag and version file must agree" {
+    fails 1 "tag v1.4.0 says version 1.4.0, but VERSION says 1.0.0" rbtool release v1.4.0
+    [[ -z $(git tag) ]]
+    jq '.app.version = {"json": "package.json", "key": "a.b"}' rbtool.json >x && mv x rbtool.json
+    echo '{"a": {"b": "2.0.0"}}' >package.json
+    git add -A
+    git commit -qm json
+    fails 1 "tag v1.0.0 says version 1.0.0, but package.json says 2.0.0" rbtool release v1.0.0
+    rbtool release v2.0.0
+    [[ $(manifest v2.0.0 | jq -r .predicate.app.version) == 2.0.0 ]]
+}
+
+@test "a name that is taken, or of another pattern" {
+    rbtool release v1.0.0
+    fails 1 "tag v1.0.0 is there already" rbtool release v1.0.0
+    fails 2 'does not match "tags": "v*"' rbtool release r1.0.0
+    fails 2 "nonsense" rbtool release v0.1.0 nonsense
+}
+
+@test "settings come from the commit, or from --config" {
+    git rm -q rbtool.json
+    git commit -qm 'no settings'
+    fails 2 "has no rbtool.json" rbtool release v1.0.0
+    echo '{"app": {"name": "shop"}, "tags": "*"}' >"$BATS_TEST_TMPDIR/other.json"
+    rbtool --config "$BATS_TEST_TMPDIR/other.json" release 7.1
+    [[ $(manifest 7.1 | jq -c '[.predicate.app.version, .predicate.artifacts[0].name]') == '["7.1","source"]' ]]
+    echo '{"app": {"name": "shop"}, "artefacts": []}' >"$BATS_TEST_TMPDIR/other.json"
+    fails 2 'the nearest is "artifacts"' rbtool --config "$BATS_TEST_TMPDIR/other.json" release v1.0.0
+    run rbtool --config "$BATS_TEST_TMPDIR/other.json" release v1.0.0 --json
+    schema error <<<"${lines[0]}" || schema error <<<"${lines[1]}"
+}
+
+@test "words of one's own cannot pose as a manifest" {
+    fails 2 "a line that begins with -----" rbtool release v1.0.0 -m $'x\n-----BEGIN RELEASE MANIFEST-----'
+    fails 2 "control characters" rbtool release v1.0.0 -m $'\e[31mred'
+    rbtool release v1.0.0 -m $'One.\n\nTwo.\n\n\n'
+    message v1.0.0 | sed -n 3,6p | diff - <(printf 'One.\n\nTwo.\n\n')
+}
+
+@test "a key that nobody allowed signs nothing" {
+    fails 1 "so it is not created" rbtool release v1.0.0 --key "$KEYS/mallory"
+    [[ -z $(git tag) ]]
+    rbtool release v1.0.0 --key "$KEYS/bob"
+    [[ $(rbtool list --json | jq -r '.releases[].signer') == bob@example.com ]]
+}
+
+@test "what a pattern or a path does not find is refused" {
+    jq '.config = ["conf/*.toml"]' rbtool.json >x && mv x rbtool.json
+    git commit -qam x
+    fails 1 '"conf/*.toml" matches no file' rbtool release v1.0.0
+    jq '.config = [] | .artifacts[0].paths = ["srx"]' rbtool.json >x && mv x rbtool.json
+    git commit -qam x
+    fails 1 'srx' rbtool release v1.0.0
+    jq '.artifacts[0].paths = ["src"] | .flags.file = "VERSION"' rbtool.json >x && mv x rbtool.json
+    git commit -qam x
+    fails 1 'flags' rbtool release v1.0.0
+    jq '.flags.file = "flags.json" | .config = ["src/*.html"]' rbtool.json >x && mv x rbtool.json
+    git commit -qam x
+    fails 1 'src/home.html is no regular file' rbtool release v1.0.0
+    [[ -z $(git tag) ]]
+}
+
+@test "Rollback trailers become notes, oldest first" {
+    rbtool release v1.0.0
+    git commit -q --allow-empty -m $'one\n\nRollback: lossy drops\n  the notes\nSigned-off-by: x'
+    git commit -q --allow-empty -m $'two\n\nRollback: not a trailer here\n\nbody'
+    git commit -q --allow-empty -m $'three\n\nrollback: reversible'
+    release v1.1.0
+    [[ $(manifest v1.1.0 | jq -c .predicate.rollback.notes) == '["lossy drops the notes","reversible"]' ]]
+}
+
+@test "a migration without a way back is refused until it is accepted" {
+    rbtool release v1.0.0
+    echo 'CREATE TABLE notes (id INTEGER PRIMARY KEY);' >migrations/0002_notes.up.sql
+    echo 1.1.0 >VERSION
+    git add -A
+    git commit -qm notes
+    fails 1 "RB001" rbtool release v1.1.0
+    [[ $output == *"--accept RB001"* && $output == *"0002_notes.up.sql"* ]]
+    run rbtool release v1.1.0 --json
+    [[ $status -eq 1 ]]
+    grep '^{' <<<"$output" | schema error
+    [[ $(git tag) == v1.0.0 ]]
+    fails 2 "there is no such rule" rbtool release v1.1.0 --accept RB0001
+    rbtool release v1.1.0 --accept RB001
+    [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) == irreversible ]]
+    [[ $(manifest v1.1.0 | jq -r '.predicate.databases[0].migrations[1].down') == null ]]
+}
+
+@test "a down that does not restore is refused, shown, and recorded when accepted" {
+    rbtool release v1.0.0
+    second
+    echo 'SELECT 1;' >migrations/0002_discount.down.sql
+    git commit -qam 'forgot to drop'
+    fails 1 "RB002" rbtool release v1.1.0
+    [[ $output == *discount* && $output == *"--accept"* ]]
+    rbtool release v1.1.0 --accept RB001,RB002
+    [[ $(manifest v1.1.0 | jq -r '.predicate.databases[0].proof.migrations[0].restores') == differs ]]
+    [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) != reversible ]]
+    rbtool verify --all
+}
+
+@test "an up that destroys data" {
+    rbtool release v1.0.0
+    echo 'DROP TABLE orders;' >migrations/0002_gone.up.sql
+    echo 'CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);' >migrations/0002_gone.down.sql
+    echo 1.1.0 >VERSION
+    rm checks/*; jq 'del(.checks)' rbtool.json >x && mv x rbtool.json
+    git add -A
+    git commit -qm gone
+    fails 1 "RB003" rbtool release v1.1.0
+    rbtool release v1.1.0 --accept RB002,RB003
+    [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) == lossy ]]
+}
+
+@test "a released migration that changed, with the release that first had it" {
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    echo 1.2.0 >VERSION
+    git commit -qam edited
+    fails 1 "RB004" rbtool release v1.2.0
+    [[ $output == *"v1.0.0"* ]]
+    rbtool release v1.2.0 --accept RB004
+    [[ $(manifest v1.2.0 | jq -c '[.predicate.databases[0].proof.migrations[].id]') == '[]' ]]
+}
+
+@test "an up that fails is no release" {
+    echo 'CREATE TABLE orders (id INTEGER);' >migrations/0002_again.up.sql
+    echo 'SELECT 1;' >migrations/0002_again.down.sql
+    git add -A
+    git commit -qm again
+    fails 1 "0002_again.up.sql" rbtool release v1.0.0 --accept RB001,RB002,RB003
+    [[ -z $(git tag) ]]
+}
+
+@test "nothing to follow, and --previous" {
+    rbtool release v1.0.0
+    git checkout -q --orphan other
+    git commit -qm orphan
+    echo 2.0.0 >VERSION
+    git commit -qam 2
+    fails 1 "no release is an ancestor of HEAD" rbtool release v2.0.0
+    fails 1 "there is no such release here" rbtool release v2.0.0 --previous v0.0.1
+    rbtool release v2.0.0 --previous v1.0.0
+    rbtool verify --all
+}
+
+@test "another application cannot be released here by mistake" {
+    rbtool release v1.0.0
+    jq '.app.name = "mall"' rbtool.json >x && mv x rbtool.json
+    fails 1 "this repository releases shop (git config rbtool.app)" release v1.1.0
+    git config --unset rbtool.app
+    fails 1 "this repository releases shop (v1.0.0)" rbtool release v1.1.0
+}
+
+@test "show and list are for people" {
+    rbtool release v1.0.0
+    run rbtool show v1.0.0
+    [[ $output == *"alice@example.com"* && $output == *"reversible"* && $output == *"checkout ENABLED old"* ]]
+    run rbtool list
+    [[ ${lines[0]} == "TAG "*"VERSION"*"DATE"*"SIGNER"*"VERDICT"*"CLASS" && ${lines[1]} == "v1.0.0 "* ]]
+    fails 1 "there is no tag" rbtool show v9
+    git tag -f -a --no-sign -m x v1.0.0
+    fails 1 "does not verify" rbtool show v1.0.0
+    fails 1 "does not verify" rbtool show --json v1.0.0
+}
+
+@test "the user's reference-transaction hook can refuse" {
+    mkdir -p .git/hooks
+    printf '#!/bin/sh\n[ "$1" != prepared ]\n' >.git/hooks/reference-transaction
+    chmod +x .git/hooks/reference-transaction
+    fails 1 "v1.0.0" rbtool release v1.0.0
+    [[ -z $(git tag) ]]
+}
+
+@test "three hundred migrations and files" {
+    for i in $(seq -w 2 300); do
+        echo "CREATE TABLE t$i (id INTEGER PRIMARY KEY);" >"migrations/0${i}_t.up.sql"
+        echo "DROP TABLE t$i;" >"migrations/0${i}_t.down.sql"
+        echo "$i" >"src/f$i"
+    done
+    git add -A
+    git commit -qm many
+    rbtool release v1.0.0
+    [[ $(manifest v1.0.0 | jq '.predicate.databases[0].migrations | length') -eq 300 ]]
+    rbtool verify --all --deep
+}
