@@ -36,7 +36,7 @@ static const rb_opt global_opts[] = {
 static const rb_command *find(const char *name)
 {
     for (size_t i = 0; i < COUNT; i++)
-        if (commands[i] && strcmp(commands[i]->name, name) == 0)
+        if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
 }
@@ -46,8 +46,7 @@ static void print_usage(void)
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     rb_buf_puts(&out, "usage: rbtool [-C DIR] [--config FILE] COMMAND [OPTIONS]\n\n");
     for (size_t i = 0; i < COUNT; i++)
-        if (commands[i])
-            rb_buf_printf(&out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+        rb_buf_printf(&out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     rb_buf_puts(&out, "\n");
     rb_opt_help(&out, global_opts);
     rb_buf_puts(&out, "\n`rbtool help COMMAND` tells more. Exit codes: 0 done; 1 a check found "
@@ -85,7 +84,7 @@ static int count_globals(int argc, char **argv)
 static enum rb_code suggest(const char *name, rb_err *err)
 {
     for (size_t i = 0; i < COUNT; i++)
-        if (commands[i] && strncmp(commands[i]->name, name, 2) == 0)
+        if (strncmp(commands[i]->name, name, 2) == 0)
             return rb_fail(
                 err, RB_ERROR,
                 "'%s' is no rbtool command; did you mean '%s'? `rbtool --help` lists all", name,
@@ -204,12 +203,9 @@ int main(int argc, char **argv)
     enum rb_code code = dispatch(&cli, argc, argv, &err);
     if (code != RB_OK && err.message[0])
         report(&cli, code, &err);
-    if (cli.settings)
-        rb_config_free(cli.settings);
-    if (cli.signers)
-        rb_signers_free(cli.signers);
-    if (cli.repo)
-        rb_repo_close(cli.repo);
+    rb_config_free(cli.settings);
+    rb_signers_free(cli.signers);
+    rb_repo_close(cli.repo);
     if (fflush(stdout) != 0 && code == RB_OK) {
         perror("rbtool: cannot write the result");
         code = RB_ERROR;

@@ -91,7 +91,7 @@ SH
     sql 'UPDATE orders SET discount = id WHERE id = 8'
     full=$(picture)
     rbtool revert v1.1.0 --yes --accept-data-loss "$d"
-    run ! sql 'SELECT discount FROM orders'
+    fails 1 'no such column' sql 'SELECT discount FROM orders'
     fails 5 "was reverted" rbtool deploy v1.1.0 --yes
     sql 'DELETE FROM orders WHERE id = 3'
     run rbtool deploy v1.1.0 --yes --accept-reverted --json
@@ -161,8 +161,7 @@ SH
 @test "a down that does not restore the schema is rolled back, object by object" {
     two_releases
     printf 'SELECT 1;\n' >migrations/0002_discount.down.sql
-    git commit -qam 'a down that does nothing'
-    rbtool release v1.2.0 --accept RB002,RB003,RB004
+    release v1.2.0 --accept RB002,RB003,RB004
     rbtool deploy v1.1.0 --yes
     before=$(picture)
     fails 1 "orders.discount" rbtool revert v1.1.0 --yes --scripts-from v1.2.0
@@ -177,9 +176,7 @@ SH
     git commit -qm 'no way back'
     rbtool release v1.1.0 --accept RB001
     printf 'ALTER TABLE orders DROP COLUMN discount;\n' >migrations/0002_discount.down.sql
-    git add -A
-    git commit -qm 'the way back'
-    rbtool release v1.1.1 --accept RB004
+    release v1.1.1 --accept RB004
     rbtool deploy v1.0.0 --yes
     before=$(picture)
     rbtool deploy v1.1.0 --yes
@@ -235,7 +232,7 @@ SH
     for way in resume abort; do
         rm -f "$BATS_TEST_TMPDIR/killed"
         killed_by stop
-        run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+        run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes --accept-reverted
         [ "$status" -eq 137 ]
         run rbtool status --json
         [ "$(echo "$output" | jq -r '.state + " " + .step')" = "interrupted stop" ]
@@ -250,7 +247,6 @@ SH
         fi
         [ "$(picture)" = "$before" ]
         rbtool status --exit-code
-        git -C . tag -f unused >/dev/null
         rbtool deploy v1.1.0 --yes --accept-reverted
         rbtool revert v1.1.0 --yes
     done
