@@ -41,6 +41,8 @@ static git_object *plain(rb_repo *repo, const char *spec)
 
 enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err)
 {
+    if (!*spec)
+        return rb_fail(err, RB_ERROR, "an empty revision names no commit; name one, or HEAD");
     RB_AUTO(rb_git_object_freep) git_object *object = plain(repo, spec);
     RB_AUTO(rb_git_object_freep) git_object *commit = NULL;
     RB_AUTO(rb_free_str) char *safe = rb_safe(spec);
