@@ -3,12 +3,12 @@
 # copy of a live environment, then resumes, or aborts, and compares what is there with undisturbed
 # runs. Then the same with the calls failing: disk full and input/output error.
 #
-# EVERY=N takes every Nth point only (1: all; make sweep). Prints TAP, a line for each kind of call.
+# EVERY=N takes every Nth point only (make sweep: 1). Prints TAP, a line for each kind of call.
 set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 . "$here/lib.bash"
 
-EVERY=${EVERY:-${FAULT_EVERY:-1}}
+EVERY=${FAULT_EVERY:-3}
 WORKERS=${WORKERS:-2}
 calls=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,syncfs,rename,renameat,renameat2
 calls+=,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,link,linkat,openat,open,creat,ftruncate
@@ -55,13 +55,24 @@ done
 # The points: every call of the set that changes something, as NAME N.
 fresh 0
 digest=$(<"$work/0.digest")
-strace -o "$work/trace" -e "trace=$calls" rbtool revert v2.0.0 --accept-data-loss "$digest" --yes \
+strace -y -o "$work/trace" -e "trace=$calls" rbtool revert v2.0.0 --accept-data-loss "$digest" --yes \
     >"$work/prepare.log" 2>&1
 code=$?
-awk '{ name = $1; sub(/\(.*/, "", name); n[name]++ }
-     name ~ /^open(at)?$/ && !/O_CREAT|O_TRUNC/ { next }
-     name == "write" && /^write\((1|2),/ { next }
-     /^[a-z]/ { print name, n[name] }' "$work/trace" >"$work/all"
+# Of calls that follow each other on one file (a database writing its pages) the first and the last
+# tell as much as all of them do; ALL=1 takes all.
+awk -v all="${ALL:-0}" '
+    function flush() { if (held != "") print held; held = "" }
+    { name = $1; sub(/\(.*/, "", name); n[name]++ }
+    !/^[a-z]/ || / = -1 / { next }
+    name ~ /^open(at)?$/ && !/O_CREAT|O_TRUNC/ { next }
+    name == "write" && /^write\([12]</ { next }
+    {
+        file = $0; sub(/^[^<"]*[<"]/, "", file); sub(/[>"].*/, "", file)
+        this = name " " file
+        if (this == last && !all) { held = name " " n[name]; next }
+        flush(); print name, n[name]; last = this
+    }
+    END { flush() }' "$work/trace" >"$work/all"
 [[ $code -eq 0 && $(wc -l <"$work/all") -gt 20 ]]
 result $? "$(wc -l <"$work/all") calls that change state are known"
 awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
@@ -157,7 +168,7 @@ worker() {
         case $mode in
         resume | abort) one_kill "$slot" "$name" "$n" "$mode" ;;
         *) one_error "$slot" "$name" "$n" "$mode" ;;
-        esac 2>&1 | sed "s/^/$name $n: /" >>"$work/$slot.findings"
+        esac 2>&1 | grep -vE '^[^ ]+: line [0-9]+: +[0-9]+ Killed' | sed "s/^/$name $n: /" >>"$work/$slot.findings"
     done <"$work/points"
 }
 
