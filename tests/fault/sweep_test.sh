@@ -8,7 +8,7 @@ set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 . "$here/lib.bash"
 
-EVERY=${FAULT_EVERY:-3}
+EVERY=${FAULT_EVERY:-4}
 WORKERS=${WORKERS:-2}
 calls=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,syncfs,rename,renameat,renameat2
 calls+=,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,link,linkat,openat,open,creat,ftruncate
