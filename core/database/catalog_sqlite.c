@@ -68,21 +68,12 @@ static bool add_entries(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-static bool add_name(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
-
 enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
     reading r = {.out = catalog, .memo = db->memo};
-    enum rb_code code = rb_sqlite_each(
-        db, "SELECT name FROM pragma_table_list WHERE schema='main' AND type='shadow'", NULL,
-        add_name, &r.shadows, err);
+    enum rb_code code = rb_sqlite_shadows(&r.shadows, db, err);
     if (code == RB_OK)
         code = rb_sqlite_each(db,
                               "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE type"

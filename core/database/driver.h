@@ -31,8 +31,6 @@ typedef struct rb_db_driver {
     enum rb_code (*open)(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err);
     enum rb_code (*scratch)(rb_db **out, rb_err *err);
     enum rb_code (*rehearse)(rb_db **out, const char *rest, const char *dir, rb_err *err);
-    /* Another scratch database that holds the same; of is in no transaction. */
-    enum rb_code (*twin)(rb_db **out, rb_db *of, rb_err *err);
     void (*close)(rb_db *db);
     void (*interrupt)(rb_db *db);
 
@@ -68,8 +66,9 @@ typedef struct rb_db_driver {
     /* Tables whose rows or definition the scripts touched since watch_begin: array of names. */
     json_t *(*watch_touched)(rb_db *db);
 
-    /* Puts a made-up row into each empty table where one can be made; the names of the others. */
-    enum rb_code (*fill)(json_t **unfilled, rb_db *db, rb_err *err);
+    /* Puts a made-up row into each empty table where one can be made. filled: name -> has it rows;
+     * tables that are true there already are not looked at. */
+    enum rb_code (*fill)(json_t *filled, rb_db *db, rb_err *err);
     /* {"column": contents, ...} of a table, rows by key; equal contents, equal strings. NULL when
      * there is no such table. */
     enum rb_code (*contents)(json_t **out, rb_db *db, const char *table, rb_err *err);

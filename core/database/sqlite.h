@@ -161,9 +161,11 @@ enum rb_code rb_sqlite_put_back(json_t **report, rb_db *db, const char *copy, co
                                 rb_err *err) RB_MUST_USE;
 
 /* sqlite_fill.c */
-enum rb_code rb_sqlite_fill(json_t **unfilled, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, rb_err *err) RB_MUST_USE;
 
 /* sqlite_rows.c */
+/* Tables that a virtual table keeps its data in. */
+enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_contents(json_t **out, rb_db *db, const char *table,
                                 rb_err *err) RB_MUST_USE;

@@ -64,16 +64,6 @@ static enum rb_code scratch(rb_db **out, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code twin(rb_db **out, rb_db *of, rb_err *err)
-{
-    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
-    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, true, err));
-    RB_TRY(rb_sqlite_backup(db, (rb_sqlite *)of, err));
-    *out = &db->base;
-    db = NULL;
-    return RB_OK;
-}
-
 static void close_db(rb_db *db)
 {
     rb_sqlite_close((rb_sqlite *)db);
@@ -161,7 +151,6 @@ const rb_db_driver rb_sqlite_driver = {
     .open = open_path,
     .scratch = scratch,
     .rehearse = rb_sqlite_rehearse,
-    .twin = twin,
     .close = close_db,
     .interrupt = rb_sqlite_interrupt,
     .query = query,

@@ -10,7 +10,6 @@
 #include "database/sqltable.h"
 #include "database/tracking.h"
 
-#define PASSES 4      /* chains of references are as deep as that */
 #define CANDIDATES 40 /* values tried for a column that a CHECK restricts */
 #define LENGTH_LIMIT 64
 
@@ -27,12 +26,15 @@ typedef struct table {
     char *sql;
     bool is_virtual;
     bool filled;
+    bool tried;
     bool waits; /* for a row in a table that it refers to */
 } table;
 
 typedef struct list {
     table *items;
     size_t n;
+    rb_strs shadows;
+    const json_t *known; /* name -> filled */
 } list;
 
 typedef struct row {
@@ -371,15 +373,17 @@ static enum rb_code fill_table(table *t, rb_sqlite *db, bool last, rb_err *err)
 static bool add_table(void *context, const rb_cell *cells, size_t n)
 {
     list *all = context;
+    const char *name = cells[0].data;
     (void)n;
-    if (rb_tracking_owns(cells[0].data))
+    if (rb_tracking_owns(name) || rb_strs_has(&all->shadows, name) ||
+        json_is_true(json_object_get(all->known, name)))
         return true;
     if ((all->n & (all->n + 1)) == 0)
         all->items = rb_realloc(all->items, all->n * 2 + 1, sizeof *all->items);
     all->items[all->n++] = (table){
-        .name = rb_strdup(cells[0].data),
+        .name = rb_strdup(name),
         .sql = rb_strdup(cells[1].data),
-        .is_virtual = strcmp(cells[2].data, "virtual") == 0,
+        .is_virtual = cells[2].integer != 0,
     };
     return true;
 }
@@ -391,6 +395,7 @@ static void list_clear(list *all)
         free(all->items[i].sql);
     }
     free(all->items);
+    rb_strs_clear(&all->shadows);
 }
 
 static enum rb_code find_filled(list *all, rb_sqlite *db, rb_err *err)
@@ -410,43 +415,38 @@ static enum rb_code find_filled(list *all, rb_sqlite *db, rb_err *err)
 
 static enum rb_code fill_all(list *all, rb_sqlite *db, rb_err *err)
 {
+    RB_TRY(rb_sqlite_shadows(&all->shadows, db, err));
     RB_TRY(rb_sqlite_each(db,
-                          "SELECT s.name, s.sql, l.type FROM main.sqlite_schema s JOIN"
-                          " pragma_table_list l ON l.name = s.name AND l.schema = 'main' WHERE"
-                          " s.type = 'table' AND l.type IN ('table', 'virtual') AND s.name NOT LIKE"
-                          " 'sqlite\\_%' ESCAPE '\\' ORDER BY s.name",
+                          "SELECT name, sql, sql LIKE 'create virtual%' FROM main.sqlite_schema"
+                          " WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+                          " ORDER BY name",
                           NULL, add_table, all, err));
     RB_TRY(find_filled(all, db, err));
-    for (int pass = 0; pass < PASSES; pass++) {
+    /* Tables wait for the ones they refer to; when nothing moves any more, for the last time
+     * without (references in a circle). */
+    bool last = false;
+    for (;;) {
         bool progress = false;
         for (size_t i = 0; i < all->n; i++) {
             table *t = &all->items[i];
-            if (t->filled || t->is_virtual || (pass > 0 && !t->waits))
+            if (t->filled || t->is_virtual || (t->tried && !t->waits))
                 continue;
-            RB_TRY(fill_table(t, db, pass == PASSES - 1, err));
+            t->tried = true;
+            RB_TRY(fill_table(t, db, last, err));
             progress |= t->filled;
         }
-        if (!progress && pass < PASSES - 2)
-            pass = PASSES - 2;
+        if (!progress && last)
+            return RB_OK;
+        last = !progress;
     }
-    return RB_OK;
 }
 
-enum rb_code rb_sqlite_fill(json_t **unfilled, rb_db *base, rb_err *err)
+enum rb_code rb_sqlite_fill(json_t *filled, rb_db *base, rb_err *err)
 {
-    list all = {0};
+    list all = {.known = filled};
     enum rb_code code = fill_all(&all, (rb_sqlite *)base, err);
-    json_t *names = json_array();
-    for (size_t i = 0; i < all.n; i++) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(all.items[i].name);
-        if (!all.items[i].filled)
-            json_array_append_new(names, json_string(safe));
-    }
+    for (size_t i = 0; i < all.n; i++)
+        json_object_set_new_nocheck(filled, all.items[i].name, json_boolean(all.items[i].filled));
     list_clear(&all);
-    if (code != RB_OK) {
-        json_decref(names);
-        return code;
-    }
-    *unfilled = names;
-    return RB_OK;
+    return code;
 }

@@ -33,6 +33,28 @@ enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err)
     return RB_OK;
 }
 
+static bool add_name(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_add(context, cells[0].data);
+    return true;
+}
+
+enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err)
+{
+    int64_t has_virtual;
+    /* pragma_table_list is slow: it prepares every view. */
+    RB_TRY(rb_sqlite_int(&has_virtual, db,
+                         rb_strdup("SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type ="
+                                   " 'table' AND sql LIKE 'create virtual%')"),
+                         err));
+    if (!has_virtual)
+        return RB_OK;
+    return rb_sqlite_each(
+        db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'", NULL,
+        add_name, out, err);
+}
+
 /* Contents */
 
 #define COLUMNS_AT_ONCE 60

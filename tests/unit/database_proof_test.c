@@ -226,9 +226,9 @@ static void test_many(void **state)
     rb_migrations *set = help_set(pairs, N);
     struct timespec from;
     struct timespec to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
     help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
-    clock_gettime(CLOCK_MONOTONIC, &to);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
     double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
     print_message("%d migrations proven in %.2f s\n", N, seconds);
     assert_string_equal(proof.class_, "reversible");

@@ -1,0 +1,382 @@
+#include "database/proof_trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/driver.h"
+
+typedef struct trial {
+    rb_proving *p;
+    const rb_migration *m;
+    json_t *out;
+    json_t *catalog[3]; /* before, after the up, after the down */
+    rb_losses up;
+    rb_losses down;
+    json_t *touched; /* names of tables, as keys */
+    bool clean;      /* there, back and there again led to where it should */
+} trial;
+
+static void losses_clear(rb_losses *losses)
+{
+    json_decref(losses->at_risk);
+    json_decref(losses->emptied);
+    *losses = (rb_losses){0};
+}
+
+static void trial_clear(trial *t)
+{
+    for (size_t i = 0; i < sizeof t->catalog / sizeof *t->catalog; i++)
+        json_decref(t->catalog[i]);
+    losses_clear(&t->up);
+    losses_clear(&t->down);
+    json_decref(t->touched);
+}
+
+static enum rb_code say(trial *t, const char *sql, rb_err *err)
+{
+    return rb_db_exec(t->p->db, sql, NULL, err);
+}
+
+/* Running */
+
+static enum rb_code watched(rb_losses *losses, trial *t, bool up, rb_err *err)
+{
+    rb_db *db = t->p->db;
+    size_t i;
+    json_t *name;
+    RB_TRY(db->driver->watch_begin(db, err));
+    RB_TRY(rb_proving_run(t->p, t->m, up, err));
+    RB_TRY(db->driver->watch_end(losses, db, err));
+    RB_AUTO(rb_json_freep) json_t *names = db->driver->watch_touched(db);
+    json_array_foreach(names, i, name)
+        json_object_set_new_nocheck(t->touched, json_string_value(name), json_true());
+    return RB_OK;
+}
+
+/* A failure with rows only is no fault of the up: it may rely on what its data are like. */
+static enum rb_code apply(trial *t, rb_err *err)
+{
+    rb_err with_rows;
+    const char *key;
+    json_t *value;
+    if (watched(&t->up, t, true, &with_rows) == RB_OK)
+        return RB_OK;
+    json_object_clear(t->touched);
+    RB_TRY(rb_proving_start(t->p, json_array_size(t->p->results) - 1, err));
+    RB_TRY(say(t, "SAVEPOINT rbtool_trial", err));
+    json_object_foreach(t->catalog[0], key, value)
+    {
+        if (strncmp(key, "table ", 6) == 0)
+            json_object_set_new_nocheck(t->p->filled, key + 6, json_false());
+    }
+    if (watched(&t->up, t, true, err) == RB_OK)
+        return RB_OK;
+    err->code = RB_FOUND;
+    return RB_FOUND;
+}
+
+/* Results */
+
+static json_t *list_of(trial *t, const char *key)
+{
+    return json_object_get(t->out, key);
+}
+
+static void add_difference(trial *t, const char *object, const char *change)
+{
+    json_t *item = json_object();
+    rb_json_set_str(item, "object", object);
+    rb_json_set_str(item, "change", change);
+    json_array_append_new(list_of(t, "differences"), item);
+}
+
+static void add_place(json_t *list, const json_t *item)
+{
+    json_t *place = json_object();
+    json_object_set(place, "table", json_object_get(item, "table"));
+    json_object_set(place, "column", json_object_get(item, "column"));
+    size_t i;
+    json_t *other;
+    json_array_foreach(list, i, other)
+    {
+        if (json_equal(other, place)) {
+            json_decref(place);
+            return;
+        }
+    }
+    json_array_append_new(list, place);
+}
+
+static void add_destroys(trial *t)
+{
+    const json_t *lists[] = {t->up.at_risk, t->up.emptied};
+    for (size_t l = 0; l < 2; l++) {
+        size_t i;
+        json_t *item;
+        json_array_foreach(lists[l], i, item) add_place(list_of(t, "destroys"), item);
+    }
+}
+
+static bool has_table(const json_t *catalog, const char *name)
+{
+    RB_AUTO(rb_free_str) char *raw = rb_format("table %s", name);
+    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    return json_object_get(catalog, key) != NULL;
+}
+
+static bool has_difference(trial *t, const char *kind, const char *table)
+{
+    RB_AUTO(rb_free_str) char *object = rb_format("%s %s", kind, table);
+    size_t i;
+    json_t *item;
+    json_array_foreach(list_of(t, "differences"), i, item)
+    {
+        if (strcmp(rb_json_str(item, "object"), object) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the down drops; and rows it deletes beyond those that the up had made. */
+static void add_discards(trial *t)
+{
+    const json_t *lists[] = {t->down.at_risk, t->down.emptied};
+    for (size_t l = 0; l < 2; l++) {
+        size_t i;
+        json_t *item;
+        json_array_foreach(lists[l], i, item)
+        {
+            const char *table = rb_json_str(item, "table");
+            bool dropped = rb_json_str(item, "column") || !has_table(t->catalog[2], table);
+            if (dropped || has_difference(t, "rows", table))
+                add_place(list_of(t, "discards"), item);
+        }
+    }
+}
+
+/* Tables that stayed empty matter where the migration has to do with them. */
+static void add_unfilled(trial *t)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    const char *name;
+    json_t *filled;
+    json_object_foreach(t->p->filled, name, filled)
+    {
+        if (json_is_false(filled) && json_object_get(t->touched, name) &&
+            has_table(t->catalog[0], name))
+            rb_strs_take(&names, rb_safe(name));
+    }
+    rb_strs_sort(&names);
+    for (size_t i = 0; i < names.n; i++)
+        json_array_append_new(list_of(t, "unfilled"), json_string(names.items[i]));
+}
+
+/* Rows */
+
+/* Did the up itself destroy this? column NULL: the table's rows. */
+static bool is_destroyed(trial *t, const char *table, const char *column)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list_of(t, "destroys"), i, item)
+    {
+        const char *its = rb_json_str(item, "column");
+        if (strcmp(rb_json_str(item, "table"), table) == 0 &&
+            (!its || (column && strcmp(its, column) == 0)))
+            return true;
+    }
+    return false;
+}
+
+static bool same_rows(trial *t, const char *table, const json_t *before, const json_t *after)
+{
+    const char *column;
+    json_t *value;
+    json_object_foreach((json_t *)before, column, value)
+    {
+        const json_t *other = json_object_get(after, column);
+        if (other && !is_destroyed(t, table, column) && !json_equal(value, other))
+            return false;
+    }
+    return true;
+}
+
+/* Contents of all tables that are not known yet. */
+static enum rb_code know_contents(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    const char *name;
+    json_t *value;
+    rb_db *db = t->p->db;
+    RB_TRY(db->driver->tables(&tables, db, err));
+    json_object_foreach(tables, name, value)
+    {
+        json_t *rows = NULL;
+        if (json_object_get(t->p->contents, name))
+            continue;
+        RB_TRY(db->driver->contents(&rows, db, name, err));
+        if (rows)
+            json_object_set_new_nocheck(t->p->contents, name, rows);
+    }
+    return RB_OK;
+}
+
+static enum rb_code compare_rows(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    const char *table;
+    json_t *value;
+    json_object_foreach(t->touched, table, value) rb_strs_add(&names, table);
+    rb_strs_sort(&names);
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = names.items[i];
+        const json_t *before = json_object_get(t->p->contents, name);
+        json_t *after = NULL;
+        if (!before)
+            continue;
+        RB_TRY(t->p->db->driver->contents(&after, t->p->db, name, err));
+        bool same = !after || same_rows(t, name, before, after);
+        json_decref(after);
+        if (same)
+            continue;
+        RB_AUTO(rb_free_str) char *raw = rb_format("rows %s", name);
+        RB_AUTO(rb_free_str) char *object = rb_safe(raw);
+        add_difference(t, object, "changed");
+        rb_json_set_str(t->out, "restores", "differs");
+    }
+    return RB_OK;
+}
+
+static void forget_touched(trial *t)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(t->touched, name, value)
+    {
+        json_object_del(t->p->contents, name);
+        json_object_del(t->p->filled, name);
+    }
+}
+
+/* The way back */
+
+static void fail_down(trial *t, const char *why)
+{
+    rb_json_set_str(t->out, "restores", "fails");
+    rb_json_set_str(t->out, "error", why);
+}
+
+/* Broken references that the way there and back leaves. The state before is asked for only when
+ * there are some. */
+static enum rb_code check_references(trial *t, rb_err *err)
+{
+    rb_db *db = t->p->db;
+    RB_AUTO(rb_json_freep) json_t *after = NULL;
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    const char *key;
+    json_t *entry;
+    RB_TRY(db->driver->violations(&after, db, err));
+    if (json_object_size(after) == 0)
+        return RB_OK;
+    RB_TRY(say(t, "ROLLBACK TO rbtool_trial", err));
+    RB_TRY(db->driver->violations(&before, db, err));
+    json_object_foreach(after, key, entry)
+    {
+        if (rb_json_int(entry, "count", 0) <= rb_json_int(json_object_get(before, key), "count", 0))
+            continue;
+        RB_AUTO(rb_free_str) char *why = rb_format("it leaves rows without their parent: %s", key);
+        fail_down(t, why);
+        return RB_OK;
+    }
+    /* None is new: back to where we were. */
+    RB_TRY(rb_proving_run(t->p, t->m, true, err));
+    return rb_proving_run(t->p, t->m, false, err);
+}
+
+static void compare_catalogs(trial *t)
+{
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&differences, &order, t->catalog[0], t->catalog[2]);
+    bool same = json_array_size(differences) == 0;
+    json_array_extend(list_of(t, "differences"), differences);
+    json_array_extend(list_of(t, "differences"), order);
+    rb_json_set_str(t->out, "restores",
+                    !same                    ? "differs"
+                    : json_array_size(order) ? "order"
+                                             : "identical");
+}
+
+static enum rb_code apply_again(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *catalog = NULL;
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_err why;
+    if (rb_proving_run(t->p, t->m, true, &why) != RB_OK)
+        return RB_OK;
+    RB_TRY(rb_db_catalog(&catalog, t->p->db, err));
+    rb_catalog_compare(&differences, &order, t->catalog[1], catalog);
+    bool same = json_array_size(differences) == 0;
+    json_object_set_new(t->out, "reapplies", json_boolean(same));
+    t->clean = same && strcmp(rb_json_str(t->out, "restores"), "identical") == 0;
+    return RB_OK;
+}
+
+static enum rb_code go_back(trial *t, rb_err *err)
+{
+    rb_err why;
+    if (watched(&t->down, t, false, &why) != RB_OK) {
+        fail_down(t, why.message);
+        return RB_OK;
+    }
+    RB_TRY(check_references(t, err));
+    if (rb_json_str(t->out, "restores"))
+        return RB_OK;
+    RB_TRY(rb_db_catalog(&t->catalog[2], t->p->db, err));
+    compare_catalogs(t);
+    RB_TRY(compare_rows(t, err));
+    add_discards(t);
+    return apply_again(t, err);
+}
+
+static enum rb_code try_migration(trial *t, rb_err *err)
+{
+    rb_proving *p = t->p;
+    RB_TRY(rb_proving_add_rows(p, err));
+    RB_TRY(know_contents(t, err));
+    t->catalog[0] = json_incref(p->catalog);
+    RB_TRY(say(t, "SAVEPOINT rbtool_trial", err));
+    RB_TRY(apply(t, err));
+    RB_TRY(rb_db_catalog(&t->catalog[1], p->db, err));
+    add_destroys(t);
+    add_unfilled(t);
+    if (t->m->code || !t->m->down.present)
+        rb_json_set_str(t->out, "restores", t->m->code ? "code" : "missing");
+    else
+        RB_TRY(go_back(t, err));
+    if (!t->clean) {
+        /* On from the state before: a down's leavings are not the next migration's fault. */
+        RB_TRY(say(t, "ROLLBACK TO rbtool_trial", err));
+        RB_TRY(rb_proving_run(p, t->m, true, err));
+    }
+    RB_TRY(say(t, "RELEASE rbtool_trial", err));
+    forget_touched(t);
+    json_decref(p->catalog);
+    p->catalog = json_incref(t->catalog[1]);
+    return RB_OK;
+}
+
+enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
+{
+    static const char *const lists[] = {"differences", "destroys", "discards", "unfilled"};
+    trial t = {.p = p, .m = m, .touched = json_object(), .out = json_object()};
+    json_array_append_new(p->results, t.out);
+    rb_json_set_str(t.out, "id", m->id);
+    json_object_set_new(t.out, "reapplies", json_false());
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        json_object_set_new(t.out, lists[i], json_array());
+    enum rb_code code = try_migration(&t, err);
+    trial_clear(&t);
+    return code;
+}
