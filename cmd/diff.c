@@ -18,6 +18,17 @@ struct between {
     size_t n;
 };
 
+struct sides {
+    rb_release *from;
+    rb_release *to;
+};
+
+static void sides_clear(struct sides *sides)
+{
+    rb_release_free(sides->from);
+    rb_release_free(sides->to);
+}
+
 static void between_clear(struct between *between)
 {
     for (size_t i = 0; i < between->n; i++)
@@ -50,16 +61,16 @@ static void collect(struct between *between, rb_cli *cli, const rb_release *from
     }
 }
 
-static enum rb_code make(json_t **out, rb_cli *cli, const char *a, const char *b, rb_err *err)
+static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, char **names, rb_err *err)
 {
-    RB_AUTO(rb_release_freep) rb_release *from = NULL, *to = NULL;
     rb_repo *repo;
     RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_release(&from, cli, a, err));
-    RB_TRY(rb_cli_release(&to, cli, b, err));
+    RB_TRY(rb_cli_release(&sides->from, cli, names[0], err));
+    RB_TRY(rb_cli_release(&sides->to, cli, names[1], err));
     RB_AUTO(between_clear) struct between between = {0};
-    collect(&between, cli, from, to);
-    return rb_diff(out, repo, from, to, (const rb_release *const *)between.items, between.n, err);
+    collect(&between, cli, sides->from, sides->to);
+    return rb_diff(out, repo, sides->from, sides->to, (const rb_release *const *)between.items,
+                   between.n, err);
 }
 
 static const char *text(const json_t *object, const char *key)
@@ -82,31 +93,51 @@ static void print_change(const rb_cli *cli, const char *indent, const char *chan
                safe, rb_ui_color(cli, RB_PLAIN));
 }
 
-/* "app: 1 added, 3 changed"; nothing for nothing. */
-static char *summary(const json_t *lists)
+static const char *const kinds[] = {"added", "removed", "changed"};
+
+/* "1 file added, 3 files changed"; "" for nothing. */
+static char *summary(const json_t *lists, const char *noun)
 {
-    static const char *const kinds[] = {"added", "removed", "changed"};
     rb_buf out = {0};
     for (size_t i = 0; i < 3; i++) {
         size_t n = json_array_size(json_object_get(lists, kinds[i]));
         RB_AUTO(rb_free_str) char *count = rb_text_count(n);
         if (n > 0)
-            rb_buf_printf(&out, "%s%s %s", out.len ? ", " : "", count, kinds[i]);
+            rb_buf_printf(&out, "%s%s %s%s %s", out.len ? ", " : "", count, noun, n == 1 ? "" : "s",
+                          kinds[i]);
     }
     return rb_buf_detach(&out);
 }
 
-static void print_lists(const rb_cli *cli, const json_t *lists, const char *noun)
+/* What an id stands for: "2 discount", from the side that has it. */
+static char *migration_label(const struct sides *sides, const char *database, const char *id)
 {
-    static const char *const kinds[] = {"added", "removed", "changed"};
+    const rb_release *const releases[] = {sides->to, sides->from};
+    for (size_t i = 0; i < 2; i++) {
+        const rb_manifest_database *d = rb_manifest_database_find(releases[i]->manifest, database);
+        for (size_t k = 0; d && k < d->migration_count; k++)
+            if (strcmp(d->migrations[k].id, id) == 0)
+                return rb_format("%s%s%s", id, *d->migrations[k].name ? " " : "",
+                                 d->migrations[k].name);
+    }
+    return rb_strdup(id);
+}
+
+/* database: NULL for a list of files. */
+static void print_lists(const rb_cli *cli, const json_t *lists, const struct sides *sides,
+                        const char *database)
+{
     for (size_t i = 0; i < 3; i++) {
         const json_t *list = json_object_get(lists, kinds[i]);
         size_t n = json_array_size(list);
-        for (size_t k = 0; k < n && k < PATHS_SHOWN; k++)
-            print_change(cli, "  ", kinds[i], json_string_value(json_array_get(list, k)));
+        for (size_t k = 0; k < n && k < PATHS_SHOWN; k++) {
+            const char *name = json_string_value(json_array_get(list, k));
+            RB_AUTO(rb_free_str)
+            char *label = database ? migration_label(sides, database, name) : rb_strdup(name);
+            print_change(cli, "  ", kinds[i], label);
+        }
         if (n > PATHS_SHOWN)
-            rb_ui_line("    and %zu more %s %s (--json lists all)", n - PATHS_SHOWN, noun,
-                       kinds[i]);
+            rb_ui_line("    and %zu more %s (--json lists all)", n - PATHS_SHOWN, kinds[i]);
     }
 }
 
@@ -117,7 +148,7 @@ static void print_head(const rb_cli *cli, const char *part, const char *name, co
                rb_ui_color(cli, RB_PLAIN), *rest ? ": " : "", rest);
 }
 
-static void print_databases(const rb_cli *cli, const json_t *databases)
+static void print_databases(const rb_cli *cli, const json_t *databases, const struct sides *sides)
 {
     size_t i, k;
     json_t *database, *change;
@@ -125,12 +156,12 @@ static void print_databases(const rb_cli *cli, const json_t *databases)
     {
         const json_t *migrations = json_object_get(database, "migrations");
         const json_t *schema = json_object_get(database, "schema");
-        RB_AUTO(rb_free_str) char *counts = summary(migrations);
+        RB_AUTO(rb_free_str) char *counts = summary(migrations, "migration");
         if (!*counts && json_array_size(schema) == 0)
             continue;
-        RB_AUTO(rb_free_str) char *rest = rb_format("%s migrations", *counts ? counts : "same");
-        print_head(cli, "database", text(database, "name"), rest);
-        print_lists(cli, migrations, "migrations");
+        const char *name = text(database, "name");
+        print_head(cli, "database", name, *counts ? counts : "the same migrations");
+        print_lists(cli, migrations, sides, name);
         if (json_array_size(schema) > 0)
             rb_ui_line("  schema");
         json_array_foreach(schema, k, change)
@@ -199,7 +230,7 @@ static void print_risk(const rb_cli *cli, const json_t *document)
     }
 }
 
-static void print(const rb_cli *cli, const json_t *document)
+static void print(const rb_cli *cli, const json_t *document, const struct sides *sides)
 {
     const json_t *app = json_object_get(document, "app");
     RB_AUTO(rb_free_str) char *from = rb_safe(text(document, "from"));
@@ -216,13 +247,13 @@ static void print(const rb_cli *cli, const json_t *document)
     json_t *artifact;
     json_array_foreach(json_object_get(document, "artifacts"), i, artifact)
     {
-        RB_AUTO(rb_free_str) char *counts = summary(artifact);
+        RB_AUTO(rb_free_str) char *counts = summary(artifact, "file");
         if (!*counts)
             continue;
         print_head(cli, "artifact", text(artifact, "name"), counts);
-        print_lists(cli, artifact, "files");
+        print_lists(cli, artifact, sides, NULL);
     }
-    print_databases(cli, json_object_get(document, "databases"));
+    print_databases(cli, json_object_get(document, "databases"), sides);
     print_settings(cli, document);
     print_risk(cli, document);
 }
@@ -232,11 +263,12 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
     (void)argc;
     const struct options *options = data;
     RB_AUTO(rb_json_freep) json_t *document = NULL;
-    RB_TRY(make(&document, cli, argv[0], argv[1], err));
+    RB_AUTO(sides_clear) struct sides sides = {0};
+    RB_TRY(make(&document, &sides, cli, argv, err));
     if (cli->json)
         rb_ui_json(cli, document);
     else
-        print(cli, document);
+        print(cli, document, &sides);
     return options->exit_code && rb_diff_any(document) ? RB_FOUND : RB_OK;
 }
 

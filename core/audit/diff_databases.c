@@ -199,9 +199,8 @@ static void judge_proof(rb_diff_risk *risk, const char *what, const json_t *proo
 }
 
 /* Blank over a real change: the proof says "differs", the word for the whole is irreversible. */
-static bool is_blank_down(const rb_migrations *set, const char *id, const char *engine)
+static bool is_blank_down(const rb_migration *m, const char *engine)
 {
-    const rb_migration *m = set ? rb_migrations_find(set, id) : NULL;
     return m && rb_script_is_blank(&m->down, engine) && !rb_script_is_blank(&m->up, engine);
 }
 
@@ -218,14 +217,17 @@ static enum rb_code judge(rb_diff_risk *risk, const struct pair *p, const json_t
     {
         const char *id = json_string_value(item);
         const json_t *proof = find_proof(p, id);
-        RB_AUTO(rb_free_str) char *what = rb_format("%s %s", p->name, id);
+        const rb_migration *m = rb_migrations_find(set, id);
+        RB_AUTO(rb_free_str)
+        char *what =
+            rb_format("%s %s%s%s", p->name, id, m && *m->name ? " " : "", m ? m->name : "");
         if (proof)
             judge_proof(risk, what, proof);
         else
             rb_diff_reason(risk, RB_RISK_IRREVERSIBLE,
                            "%s: no release at hand has proven its way back", what);
         const char *restores = proof ? rb_json_str(proof, "restores") : NULL;
-        if (restores && strcmp(restores, "differs") == 0 && is_blank_down(set, id, p->b->engine))
+        if (restores && strcmp(restores, "differs") == 0 && is_blank_down(m, p->b->engine))
             rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down is blank", what);
     }
     json_array_foreach(json_object_get(migrations, "removed"), i, item)

@@ -38,9 +38,9 @@ setup() {
     run --separate-stderr rbtool diff v1.0.0 v1.1.0
     [[ $status -eq 0 ]]
     [[ ${lines[0]} == "v1.0.0 -> v1.1.0  (version 1.0.0 -> 1.1.0)" ]]
-    [[ $output == *"artifact app: 1 added, 1 removed, 1 changed"* ]]
+    [[ $output == *"artifact app: 1 file added, 1 file removed, 1 file changed"* ]]
     [[ $output == *"  + src/new.json"* && $output == *"  - src/index.html"* && $output == *"  ~ src/shop"* ]]
-    [[ $output == *"database main: 1 added migrations"* ]]
+    [[ $output == *"database main: 1 migration added"*"  + 2 discount"* ]]
     [[ $output == *"    + column orders.discount"* ]]
     [[ $output == *"  ~ checkout  ENABLED old -> ENABLED new"* ]]
     [[ $output == *"  ~ config/app.toml"* ]]
@@ -65,24 +65,24 @@ setup() {
         >migrations/0003_gone.down.sql
     release v1.2.0 --accept RB003
     printf 'CREATE TABLE log (m);\n' >migrations/0004_log.up.sql
-    release v1.3.0 --accept RB001
+    release v1.3.0 --accept RB001,RB002
     printf 'CREATE TABLE fine (m);\n' >migrations/0005_fine.up.sql
     printf 'DROP TABLE fine;\n' >migrations/0005_fine.down.sql
     release v1.4.0
     run --separate-stderr rbtool diff v1.1.0 v1.2.0 --json
     [[ $(jq -r '.risk.class' <<<"$output") == lossy ]]
-    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 3: its up destroyed data: orders"* ]]
+    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 3 gone: its up destroyed data: orders"* ]]
     run --separate-stderr rbtool diff v1.1.0 v1.4.0 --json
     [[ $(jq -r '.risk.class' <<<"$output") == irreversible ]]
-    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 4: it has no down"* ]]
-    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 3: its up destroyed data"* ]]
+    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 4 log: it has no down"* ]]
+    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 3 gone: its up destroyed data"* ]]
     run --separate-stderr rbtool diff v1.3.0 v1.4.0 --json
     [[ $(jq -r '.risk.class' <<<"$output") == reversible ]]
     # the release that proved 3 and 4 is not here
     git tag -d v1.3.0
     run --separate-stderr rbtool diff v1.1.0 v1.4.0 --json
     [[ $(jq -r '.risk.class' <<<"$output") == irreversible ]]
-    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 3: no release at hand has proven its way back"* ]]
+    [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 3 gone: no release at hand has proven its way back"* ]]
 }
 
 @test "a flag whose targeting alone changed is there" {
