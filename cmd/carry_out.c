@@ -26,14 +26,26 @@ static void show(bool to_stderr, const rb_cli *cli, const char *text)
         rb_ui_line("%s", text);
 }
 
-static void add_list(rb_buf *out, const json_t *list, const char *title, const char *key)
+static void add_notes(rb_buf *out, const json_t *notes)
 {
     size_t i;
     json_t *item;
-    if (json_array_size(list) > 0)
-        rb_buf_printf(out, "%s\n", title);
-    json_array_foreach((json_t *)list, i, item)
-        rb_buf_printf(out, "  - %s\n", key ? rb_json_str(item, key) : json_string_value(item));
+    if (json_array_size(notes) > 0)
+        rb_buf_puts(out, "notes\n");
+    json_array_foreach((json_t *)notes, i, item)
+        rb_buf_printf(out, "  - %s\n", json_string_value(item));
+}
+
+/* What is lost stands under "data at risk" already. */
+static void add_decisions(rb_buf *out, const json_t *decisions)
+{
+    size_t i;
+    size_t shown = 0;
+    json_t *item;
+    json_array_foreach((json_t *)decisions, i,
+                       item) if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
+        rb_buf_printf(out, "%s  - %s\n", shown++ ? "" : "decisions\n",
+                      rb_json_str(item, "message"));
 }
 
 static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
@@ -89,8 +101,8 @@ void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
     }
     add_risk(&out, cli, json_object_get(json, "dataAtRisk"));
     add_drift(&out, plan->drift);
-    add_list(&out, json_object_get(json, "notes"), "notes", NULL);
-    add_list(&out, json_object_get(json, "decisions"), "decisions", "message");
+    add_notes(&out, json_object_get(json, "notes"));
+    add_decisions(&out, json_object_get(json, "decisions"));
     rb_buf_printf(&out, "digest %s", plan->digest);
     show(to_stderr, cli, out.data);
 }
@@ -124,9 +136,10 @@ static void show_outcome(const rb_cli *cli, const json_t *document)
     const char *from = rb_json_str(document, "from");
     const char *outcome = rb_json_str(document, "outcome");
     if (strcmp(outcome, "done") == 0)
-        rb_ui_line("%s%s%s: %s is at %s (was %s)", rb_ui_color(cli, RB_GREEN), outcome,
+        rb_ui_line("%s%s%s: %s is at %s (was %s), in %.1f s", rb_ui_color(cli, RB_GREEN), outcome,
                    rb_ui_color(cli, RB_PLAIN), rb_json_str(document, "environment"),
-                   rb_json_str(document, "to"), from ? from : "nothing");
+                   rb_json_str(document, "to"), from ? from : "nothing",
+                   json_number_value(json_object_get(document, "seconds")));
     else if (strcmp(outcome, "aborted") == 0)
         rb_ui_line("aborted: %s is back at %s", rb_json_str(document, "environment"),
                    from ? from : "nothing");

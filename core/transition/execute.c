@@ -26,6 +26,13 @@ void rb_run_clear(rb_run *run)
     run->put_back = NULL;
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void prepare(rb_run *run)
 {
     size_t n = run->plan->database_count;
@@ -35,23 +42,22 @@ static void prepare(rb_run *run)
     run->results = json_array();
     run->failures = json_array();
     run->put_back = json_array();
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    run->began = now();
 }
 
 /* Whole milliseconds as a decimal number: the document's only fractions. */
-static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome, double seconds)
+static json_t *seconds(double value)
+{
+    return json_real((double)(int64_t)(value * 1000 + 0.5) / 1000);
+}
+
+static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome, double took)
 {
     json_t *item = json_object();
     rb_json_set_str(item, "id", rb_step_kind_name(kind));
     rb_json_set_str(item, "kind", rb_step_kind_name(kind));
     rb_json_set_str(item, "outcome", outcome);
-    json_object_set_new(item, "seconds", json_real((double)(int64_t)(seconds * 1000 + 0.5) / 1000));
+    json_object_set_new(item, "seconds", seconds(took));
     json_array_append_new(run->results, item);
 }
 
@@ -64,6 +70,7 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     rb_json_set_str(doc, "environment", rq->env->name);
     rb_json_set_str(doc, "transition", run->plan->id);
     rb_json_set_str(doc, "outcome", outcome);
+    json_object_set_new(doc, "seconds", seconds(now() - run->began));
     json_object_set(doc, "steps", run->results);
     json_object_set(doc, "failures", run->failures);
     json_object_set(doc, "putBack", run->put_back);

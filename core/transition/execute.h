@@ -34,6 +34,7 @@ typedef struct rb_run {
     rb_db_outcome *outcomes;
     bool *committed;
     bool past;        /* the point of no return */
+    double began;     /* seconds of the monotonic clock */
     json_t *results;  /* steps of the document */
     json_t *failures; /* of checks */
     json_t *put_back; /* what back-outs gave back */
