@@ -105,6 +105,9 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     fails 2 "lint takes a range A..B" rbtool lint HEAD...HEAD
     fails 2 "--format takes text, json or sarif" rbtool lint --format xml
     fails 2 "nowhere" rbtool lint nowhere..HEAD
+    git rm -rq migrations
+    commit
+    fails 2 "no migrations in this commit" rbtool lint
     git rm -q rbtool.json
     commit
     fails 2 "no rbtool.json" rbtool lint
