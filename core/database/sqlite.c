@@ -258,7 +258,7 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
     /* SQLite, as Debian builds it, takes a name that begins so for a URI. */
     bool is_like_uri = strncmp(path, "file:", 5) == 0;
     RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", path);
-    int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_FULLMUTEX,
+    int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_URI,
                              scratch ? SCRATCH_VFS : NULL);
     if (!handle)
         return rb_fail(err, RB_ERROR, "database sqlite:%s cannot be opened: %s", path,
