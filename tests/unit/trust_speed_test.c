@@ -76,7 +76,7 @@ static void thousand_tags(void **state)
     for (int i = 0; i < GIT_SAMPLE; i++)
         assert_true(git_accepts("t7"));
     double theirs = (seconds() - start) / GIT_SAMPLE;
-    print_message("verify: %.0f us a tag, git verify-tag %.0f us, %.0f times\n", ours * 1e6,
+    print_message("# verify: %.0f us a tag, git verify-tag %.0f us, %.0f times\n", ours * 1e6,
                   theirs * 1e6, theirs / ours);
 #ifndef SANITIZED
     assert_true(theirs / ours >= FLOOR);
