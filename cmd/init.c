@@ -65,16 +65,6 @@ static enum rb_code tell_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code pin(rb_repo *repo, const json_t *config, rb_err *err)
-{
-    const char *pinned;
-    const char *name = rb_json_str(json_object_get(config, "app"), "name");
-    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
-    if (pinned)
-        return RB_OK;
-    return git(repo, (const char *const[]){"config", "--local", "rbtool.app", name, NULL}, err);
-}
-
 static enum rb_code place(char **out, const rb_cli *cli, rb_repo *repo, rb_err *err)
 {
     const char *top = rb_repo_workdir(repo);
@@ -97,7 +87,6 @@ static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const rb_found *fou
                        "what it would be",
                        path);
     RB_TRY(rb_file_write(path, text->data, text->len, 0644, err));
-    RB_TRY(pin(repo, found->config, err));
     rb_ui_line("wrote %s", path);
     for (size_t i = 0; i < found->said.n; i++)
         rb_ui_line("  %s", found->said.items[i]);
@@ -133,8 +122,7 @@ const rb_command rb_cmd_init = {
     .args = "",
     .summary = "write rbtool.json from what the repository holds",
     .details = "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
-               "flag file, config files, checks. Pins the application's name in git config\n"
-               "rbtool.app. Nothing that is there already is overwritten.",
+               "flag file, config files, checks. Nothing that is there already is overwritten.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -193,8 +193,9 @@ static enum rb_code check_app(rb_making *making, rb_err *err)
     const char *name = making->config->app_name;
     if (pinned && strcmp(pinned, name) != 0)
         return rb_fail(err, RB_FOUND,
-                       "this repository releases %s (%s), but app.name in %s is %s; correct one",
-                       pinned, source, making->config->source, name);
+                       "this repository releases %s (%s), but app.name in %s is %s; correct it, or "
+                       "where the name is meant to change `git config rbtool.app %s`",
+                       pinned, source, making->config->source, name, name);
     making->made->manifest->app_name = rb_strdup(name);
     return RB_OK;
 }

@@ -17,10 +17,11 @@ setup() {
     [[ $status -eq 0 ]]
     schema config <rbtool.json
     diff <(jq -S 'del(.environments, .artifacts)' ../kept.json) <(jq -S . rbtool.json)
-    [[ $(git config --local rbtool.app) == shop ]]
+    [[ -z $(git config --local rbtool.app) ]] # the first release pins it: until then it may change
     git add rbtool.json
     git commit -qm settings
     rbtool release v1.0.0
+    [[ $(git config --local rbtool.app) == shop ]]
     rbtool verify
 }
 
