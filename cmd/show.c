@@ -1,5 +1,5 @@
 #include <stdio.h>
-#include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 #include "cli.h"
@@ -58,12 +58,17 @@ static void show_files(const char *what, const rb_manifest_file *files, size_t c
 static void show(const rb_release *release)
 {
     const rb_manifest *manifest = release->manifest;
+    time_t when = (time_t)rb_verified_time(release->verified);
+    struct tm tm;
+    char date[64] = "";
+    if (gmtime_r(&when, &tm))
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &tm);
     rb_ui_line("release     %s (%s %s)", release->tag, manifest->app_name, manifest->app_version);
     rb_ui_line("object      %s", release->object);
     rb_ui_line("commit      %s", manifest->commit);
     rb_ui_line("signer      %s  %s", rb_verified_principal(release->verified),
                rb_verified_fingerprint(release->verified));
-    rb_ui_line("tagger      %s", rb_verified_tagger(release->verified));
+    rb_ui_line("tagger      %s  %s", rb_verified_tagger(release->verified), date);
     rb_ui_line("previous    %s", manifest->previous ? manifest->previous->tag : "none, the first");
     for (size_t i = 0; i < manifest->head_count; i++)
         rb_ui_line("head        %s", manifest->heads[i].tag);

@@ -69,8 +69,9 @@ static enum rb_code add_item(rb_chain *chain, rb_repo *repo, const rb_signers *s
         item->has_commit = true;
         return RB_OK;
     }
-    if (code != RB_FOUND)
-        return code;
+    if (item->problems.n == 0) /* its commit or tree cannot be read: the others still can */
+        rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", tag->name,
+                        err->message);
     rb_err ignored;
     item->has_commit = rb_repo_commit(&item->commit, repo, item->object, &ignored) == RB_OK;
     return RB_OK;

@@ -50,7 +50,7 @@ static size_t changed_flags(const rb_manifest *now, const rb_manifest *then)
     size_t changed = 0;
     size_t i = 0;
     size_t j = 0;
-    size_t m = then ? then->flag_count : 0;
+    size_t m = then->flag_count;
     while (i < now->flag_count || j < m) {
         int order = i == now->flag_count ? 1
                     : j == m             ? -1
@@ -69,7 +69,7 @@ static size_t changed_config(const rb_manifest *now, const rb_manifest *then)
     size_t changed = 0;
     size_t i = 0;
     size_t j = 0;
-    size_t m = then ? then->config_count : 0;
+    size_t m = then->config_count;
     while (i < now->config_count || j < m) {
         int order = i == now->config_count ? 1
                     : j == m               ? -1
@@ -92,10 +92,11 @@ static void add_summary(rb_buf *out, const rb_making *making)
     add_databases(out, making);
     if (manifest->flags_path)
         rb_buf_printf(out, "Flags: %zu (%zu changed)\n", manifest->flag_count,
-                      changed_flags(manifest, then));
+                      then ? changed_flags(manifest, then) : 0);
     if (manifest->config_count)
         rb_buf_printf(out, "Config: %zu file%s (%zu changed)\n", manifest->config_count,
-                      manifest->config_count == 1 ? "" : "s", changed_config(manifest, then));
+                      manifest->config_count == 1 ? "" : "s",
+                      then ? changed_config(manifest, then) : 0);
 }
 
 /* Nothing in it may look like the manifest's or a signature's first or last line. */

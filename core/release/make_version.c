@@ -82,8 +82,8 @@ enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err)
     }
     RB_AUTO(rb_free_str) char *found = NULL;
     RB_TRY(read_version(&found, making, err));
-    if (!rb_shape_is_plain(found)) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(found);
+    if (!found || !rb_shape_is_plain(found)) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(found ? found : "");
         return rb_fail(err, RB_FOUND, "%s: expected one line with a version, found '%.60s'", path,
                        safe);
     }

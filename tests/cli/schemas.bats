@@ -34,3 +34,24 @@ cases() {
     cases manifest valid
     cases manifest invalid
 }
+
+@test "every command's document fits its schema" {
+    keys
+    shop
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0
+    mkdir -p "$PROD/data" "$PROD/etc"
+    rbtool diff v1.0.0 v1.1.0 --json | schema diff
+    rbtool lint --json | schema lint
+    rbtool status --json | schema status
+    rbtool deploy v1.0.0 --yes --json 2>/dev/null | schema transition
+    rbtool deploy v1.1.0 --yes --json 2>/dev/null | schema transition
+    rbtool status --json | schema status
+    rbtool plan v1.1.0 --json | schema plan
+    rbtool revert v1.1.0 --yes --json 2>/dev/null | schema transition
+    rbtool resume --yes --json 2>/dev/null | schema transition
+    run rbtool diff v1.0.0 v9 --json
+    [[ $status -eq 1 ]]
+    grep '^{' <<<"$output" | schema error
+}

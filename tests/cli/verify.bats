@@ -211,6 +211,21 @@ lies() {
     problem config 'config[0]' v1.1.0
 }
 
+@test "one release whose commit is gone does not hide the others" {
+    git checkout -q --orphan other
+    git commit -qm other
+    rbtool release v2.0.0 --previous v1.1.0 || { echo 2.0.0 >VERSION && git commit -qam 2 && rbtool release v2.0.0 --previous v1.1.0; }
+    local commit
+    commit=$(git rev-parse HEAD)
+    git checkout -q main
+    git branch -q -D other
+    chmod -R u+w .git/objects
+    rm ".git/objects/${commit:0:2}/${commit:2}"
+    problem object "" --all
+    [[ $(rbtool verify --all --json | jq -c '[.releases[] | select(.ok) | .tag]') == '["v1.1.0","v1.0.0"]' ]]
+    [[ $(rbtool list --json | jq '.releases | length') -eq 3 ]]
+}
+
 @test "a broken cache is no evidence" {
     rbtool verify --all
     find .git/rbtool -type f | while read -r f; do echo garbage >"$f"; done
