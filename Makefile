@@ -19,7 +19,6 @@ LIBS = libgit2 libcrypto jansson sqlite3
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
 CPPFLAGS += -D_GNU_SOURCE -Icore
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
-LDFLAGS += -no-pie -Wl,--unresolved-symbols=ignore-all -Wl,-z,lazy # until all rooms are there
 LDLIBS = $(shell pkg-config --libs $(LIBS)) -pthread
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 

@@ -59,6 +59,7 @@ setup() {
 
 @test "--uninstall removes rbtool's settings and says so" {
     rbtool init
+    git config rbtool.app shop
     fails 0 "removed the section rbtool" rbtool init --uninstall
     [[ -z $(git config --local rbtool.app) && -f rbtool.json ]]
     fails 0 "has no section rbtool" rbtool init --uninstall
