@@ -98,15 +98,26 @@ static bool has_finding(const rb_findings *findings, const char *rule, const cha
     return false;
 }
 
+/* A change is told from the state before to the state after up and down. */
+static void add_difference(rb_findings *findings, const rb_migration *m, const char *object,
+                           const char *change)
+{
+    bool added = strcmp(change, "added") == 0;
+    bool removed = strcmp(change, "removed") == 0;
+    rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line, "its down %s %s%s",
+                    removed ? "does not bring back" : "leaves", object,
+                    added     ? " behind"
+                    : removed ? ""
+                              : " changed");
+}
+
 static void add_differences(rb_findings *findings, const rb_migration *m, const json_t *proof)
 {
     const json_t *list = json_object_get(proof, "differences");
     size_t n = json_array_size(list);
     for (size_t i = 0; i < n && i < SHOWN; i++) {
         const json_t *item = json_array_get(list, i);
-        rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
-                        "its down does not restore %s (%s)", rb_json_str(item, "object"),
-                        rb_json_str(item, "change"));
+        add_difference(findings, m, rb_json_str(item, "object"), rb_json_str(item, "change"));
     }
     if (n > SHOWN)
         rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
