@@ -153,29 +153,57 @@ static struct file *parse(const char *base, const char *text, size_t len)
     return file;
 }
 
-/* wildmatch with WM_PATHNAME: fnmatch, and "**" as a whole component crosses folders. */
+/* One component of a path against one of a pattern. */
+static bool match_part(const char *pattern, size_t pattern_len, const char *part, size_t len)
+{
+    RB_AUTO(rb_free_str) char *a = rb_strndup(pattern, pattern_len);
+    RB_AUTO(rb_free_str) char *b = rb_strndup(part, len);
+    return fnmatch(a, b, 0) == 0;
+}
+
+static size_t count_parts(const char *path)
+{
+    size_t n = 1;
+    for (; *path; path++)
+        n += *path == '/';
+    return n;
+}
+
+/*
+ * wildmatch with WM_PATHNAME: component by component, where "**" stands for any number of them,
+ * and for at least one at the end. reach[j]: the pattern so far matches the path's first j
+ * components; one row a component, so that no pattern takes exponential time.
+ */
 static bool match_path(const char *pattern, const char *path)
 {
-    if (strncmp(pattern, "**/", 3) == 0) {
-        for (const char *p = path; p; p = strchr(p, '/'), p = p ? p + 1 : NULL)
-            if (match_path(pattern + 3, p))
-                return true;
-        return false;
+    size_t n = count_parts(path);
+    bool *reach = rb_calloc(n + 1, sizeof *reach);
+    reach[0] = true;
+    for (const char *p = pattern; p;) {
+        size_t len = strcspn(p, "/");
+        bool stars = len == 2 && p[0] == '*' && p[1] == '*';
+        bool last = p[len] == '\0';
+        const char *end = path + strlen(path);
+        bool before = false; /* "**": reached with fewer components */
+        bool previous = reach[0];
+        reach[0] = stars && !last && reach[0];
+        const char *part = path;
+        for (size_t j = 1; j <= n; j++) {
+            size_t part_len = strcspn(part, "/");
+            bool current = reach[j];
+            before = before || previous;
+            if (stars)
+                reach[j] = before || (!last && current);
+            else
+                reach[j] = previous && match_part(p, len, part, part_len);
+            previous = current;
+            part = part + part_len < end ? part + part_len + 1 : end;
+        }
+        p = last ? NULL : p + len + 1;
     }
-    if (strcmp(pattern, "**") == 0)
-        return true;
-    const char *stars = strstr(pattern, "/**");
-    while (stars && stars[3] != '/' && stars[3] != '\0')
-        stars = strstr(stars + 1, "/**");
-    if (!stars)
-        return fnmatch(pattern, path, FNM_PATHNAME) == 0;
-    RB_AUTO(rb_free_str) char *head = rb_strndup(pattern, (size_t)(stars - pattern));
-    for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
-        RB_AUTO(rb_free_str) char *front = rb_strndup(path, (size_t)(p - path));
-        if (fnmatch(head, front, FNM_PATHNAME) == 0 && match_path(stars + 1, p + 1))
-            return true;
-    }
-    return false;
+    bool matched = reach[n];
+    free(reach);
+    return matched;
 }
 
 bool rb_attributes_match(const char *pattern, const char *base, const char *path)
@@ -259,6 +287,14 @@ static enum rb_code get(char **out, rb_attributes *attributes, const char *path,
     }
     *out = rb_strdup(value);
     return RB_OK;
+}
+
+size_t rb_attributes_count(const char *text, size_t len)
+{
+    struct file *file = parse("", text, len);
+    size_t n = file->n;
+    file_free(file);
+    return n;
 }
 
 enum rb_code rb_attributes_get(char **out, rb_attributes *attributes, const char *path,

@@ -25,4 +25,7 @@ enum rb_code rb_attributes_get(char **out, rb_attributes *attributes, const char
  * "" or with '/' at its end. For tests and the fuzzer. */
 bool rb_attributes_match(const char *pattern, const char *base, const char *path);
 
+/* The rules in a file's bytes. For tests and the fuzzer. */
+size_t rb_attributes_count(const char *text, size_t len);
+
 #endif
