@@ -1,8 +1,9 @@
 /* SQLite's catalog, from the text that its schema table keeps. PRAGMAs would leave out CHECK,
  * generated expressions and DEFERRABLE. */
 #include "database/catalog.h"
+#include "database/sqlentries.h"
 #include "database/sqlite.h"
-#include "database/sqltable.h"
+#include "database/sqlreader.h"
 #include "database/tracking.h"
 
 #include <stdlib.h>
@@ -48,7 +49,7 @@ static const json_t *entries_of(reading *r, const char *type, const char *name, 
     }
     json_t *known = json_object_get(r->memo, rb_buf_str(&raw));
     if (!known) {
-        known = rb_sqltable_entries(type, name, table, sql, is_index ? &columns : NULL);
+        known = rb_sqlentries(type, name, table, sql, is_index ? &columns : NULL);
         json_object_set_new_nocheck(r->memo, rb_buf_str(&raw), known);
     }
     return known;
@@ -68,6 +69,30 @@ static bool add_entries(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
+/* REFERENCES p means its primary key: written out, so that it is the same as REFERENCES p (id). */
+static void name_implied(json_t *catalog)
+{
+    RB_AUTO(rb_strs_clear) rb_strs keys = {0};
+    const char *key;
+    json_t *entry;
+    json_object_foreach(catalog, key, entry)
+    {
+        if (strncmp(key, "constraint ", 11) == 0 && json_object_get(entry, "implied"))
+            rb_strs_add(&keys, key);
+    }
+    for (size_t i = 0; i < keys.n; i++) {
+        RB_AUTO(rb_json_freep) json_t *named = json_copy(json_object_get(catalog, keys.items[i]));
+        RB_AUTO(rb_free_str) char *raw = rb_format("table %s", rb_json_str(named, "implied"));
+        RB_AUTO(rb_free_str) char *table = rb_safe(raw);
+        const json_t *columns = json_object_get(json_object_get(catalog, table), "primaryKey");
+        RB_AUTO(rb_free_str) char *list = rb_reader_joined(columns);
+        RB_AUTO(rb_free_str) char *full = rb_format("%s (%s)", keys.items[i], list);
+        json_object_del(named, "implied");
+        json_object_del(catalog, keys.items[i]);
+        json_object_set(catalog, json_array_size(columns) ? full : keys.items[i], named);
+    }
+}
+
 enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
@@ -81,6 +106,7 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
                               NULL, add_entries, &r, err);
     rb_strs_clear(&r.shadows);
     RB_TRY(code);
+    name_implied(catalog);
     *out = catalog;
     catalog = NULL;
     return RB_OK;

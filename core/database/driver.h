@@ -9,14 +9,14 @@
 #include "database/database.h"
 
 /* SQL from outside, with what an error message needs. */
-typedef struct rb_sql {
+typedef struct rb_db_text {
     const char *text; /* NUL-terminated */
     size_t line;      /* of text's first byte in file, from 1 */
     const char *file; /* "db/7.down.sql"; shown */
     const char *what; /* "migration 7 (down)"; shown */
-} rb_sql;
+} rb_db_text;
 
-/* What rb_sql text did to data that was there when the watch began; see watch_begin. */
+/* What rb_db_text text did to data that was there when the watch began; see watch_begin. */
 typedef struct rb_losses {
     json_t *at_risk;
     json_t *emptied;
@@ -45,10 +45,10 @@ typedef struct rb_db_driver {
     bool (*in_transaction)(const rb_db *db);
 
     /* All statements of a text, inside the transaction. RB_ERROR says what failed and where. */
-    enum rb_code (*script)(rb_db *db, const rb_sql *sql, rb_err *err);
+    enum rb_code (*script)(rb_db *db, const rb_db_text *sql, rb_err *err);
     /* Statements one by one, each undone alone when it fails; done[i] is set for those that ran,
      * and those set already are left out. *why: the last failure that was no broken constraint. */
-    enum rb_code (*seed)(rb_db *db, const rb_sql *sql, json_t *done, char **why, rb_err *err);
+    enum rb_code (*seed)(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err);
 
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
     /* Names of all tables, as keys. */

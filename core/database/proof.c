@@ -68,7 +68,8 @@ static void forget_filled(rb_proving *p, const json_t *before)
 
 enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
 {
-    const rb_sql seed = {.text = p->seed ? p->seed : "", .line = 1, .file = "", .what = "the seed"};
+    const rb_db_text seed = {
+        .text = p->seed ? p->seed : "", .line = 1, .file = "", .what = "the seed"};
     size_t i;
     json_t *ran;
     bool left = json_array_size(p->seeded) == 0;

@@ -54,7 +54,7 @@ enum rb_code rb_run_script(rb_db *db, const rb_db_step *step, rb_err *err)
     RB_TRY(find_script(&script, step, err));
     RB_TRY(rb_script_unwrap(&text, script, rb_db_engine(db), err));
     RB_AUTO(rb_free_str) char *what = title(step);
-    const rb_sql sql = {
+    const rb_db_text sql = {
         .text = text,
         .line = script->line ? script->line : 1,
         .file = script->path ? script->path : "",

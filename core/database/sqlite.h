@@ -142,8 +142,8 @@ typedef struct rb_sqlite_change {
 } rb_sqlite_change;
 
 /* sqlite_script.c */
-enum rb_code rb_sqlite_script(rb_db *db, const rb_sql *sql, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_seed(rb_db *db, const rb_sql *sql, json_t *done, char **why,
+enum rb_code rb_sqlite_script(rb_db *db, const rb_db_text *sql, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
                             rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
                              rb_err *err) RB_MUST_USE;

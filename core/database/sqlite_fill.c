@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "database/catalog.h"
-#include "database/sqltable.h"
+#include "database/sqlentries.h"
 #include "database/tracking.h"
 
 #define CANDIDATES 40 /* values tried for a column that a CHECK restricts */
@@ -302,7 +302,7 @@ static void satisfy(rb_sqlite *db, row *r, const char *check)
 static void satisfy_all(rb_sqlite *db, row *r, const table *t)
 {
     RB_AUTO(rb_json_freep)
-    json_t *entries = rb_sqltable_entries("table", t->name, t->name, t->sql, NULL);
+    json_t *entries = rb_sqlentries("table", t->name, t->name, t->sql, NULL);
     RB_AUTO(rb_free_str) char *raw = rb_format("table %s", t->name);
     RB_AUTO(rb_free_str) char *key = rb_safe(raw);
     size_t i;

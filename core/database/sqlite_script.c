@@ -10,7 +10,7 @@
 #define SHOWN_SQL 80
 #define CELL_LIMIT 1000 /* bytes of one value that a data test shows */
 
-static size_t line_of(const rb_sql *sql, size_t offset)
+static size_t line_of(const rb_db_text *sql, size_t offset)
 {
     size_t line = sql->line;
     for (size_t i = 0; i < offset && sql->text[i]; i++)
@@ -19,7 +19,7 @@ static size_t line_of(const rb_sql *sql, size_t offset)
 }
 
 /* Where the statement's first word is. */
-static size_t first_token(const rb_sql *sql, size_t from)
+static size_t first_token(const rb_db_text *sql, size_t from)
 {
     rb_token token;
     const char *at = sql->text + from;
@@ -29,7 +29,7 @@ static size_t first_token(const rb_sql *sql, size_t from)
 }
 
 /* offset: of the error in the text, or -1 for somewhere in the statement at start. */
-static enum rb_code fail_in(const rb_sqlite *db, const rb_sql *sql, size_t start, long offset,
+static enum rb_code fail_in(const rb_sqlite *db, const rb_db_text *sql, size_t start, long offset,
                             rb_err *err)
 {
     size_t first = first_token(sql, start);
@@ -45,7 +45,7 @@ static enum rb_code fail_in(const rb_sqlite *db, const rb_sql *sql, size_t start
 }
 
 /* Runs one statement whose rows nobody wants. */
-static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_sql *sql, size_t start,
+static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql, size_t start,
                             size_t end, rb_err *err)
 {
     enum rb_step step = RB_STEP_ROW;
@@ -62,7 +62,7 @@ static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_sql *sql, siz
     return RB_OK;
 }
 
-static enum rb_code run_all(rb_sqlite *db, const rb_sql *sql, rb_err *err)
+static enum rb_code run_all(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
 {
     const char *at = sql->text;
     while (*at) {
@@ -109,7 +109,7 @@ static enum rb_code tidy(rb_sqlite *db, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_sqlite_script(rb_db *base, const rb_sql *sql, rb_err *err)
+enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
     enum rb_code code = run_all(db, sql, err);
@@ -121,7 +121,7 @@ enum rb_code rb_sqlite_script(rb_db *base, const rb_sql *sql, rb_err *err)
     return code == RB_OK ? tidy(db, err) : code;
 }
 
-static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_sql *sql,
+static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
                              size_t start, char **why, rb_err *err)
 {
     enum rb_step step = RB_STEP_ROW;
@@ -154,7 +154,8 @@ static const char *statement_end(const char *at)
     return end;
 }
 
-enum rb_code rb_sqlite_seed(rb_db *base, const rb_sql *sql, json_t *done, char **why, rb_err *err)
+enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, char **why,
+                            rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
     const char *at = sql->text;

@@ -3,8 +3,8 @@
  * have in common comes out the same: constraints beside the column or behind the list, constraint
  * names, DEFAULT NULL and no default, ASC.
  */
-#ifndef RB_DATABASE_SQLTABLE_H
-#define RB_DATABASE_SQLTABLE_H
+#ifndef RB_DATABASE_SQLENTRIES_H
+#define RB_DATABASE_SQLENTRIES_H
 
 #include "base/json.h"
 #include "database/sqltoken.h"
@@ -14,7 +14,7 @@
  * and table as that row has them. columns: those of the table, for an index; NULL elsewhere. A text
  * that cannot be taken apart becomes one entry with its normal form. A new object.
  */
-json_t *rb_sqltable_entries(const char *type, const char *name, const char *table, const char *sql,
-                            const rb_strs *columns);
+json_t *rb_sqlentries(const char *type, const char *name, const char *table, const char *sql,
+                      const rb_strs *columns);
 
 #endif
