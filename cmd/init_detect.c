@@ -192,6 +192,9 @@ static size_t count_words(const rb_migrations *set, const char *const *words)
 /* By the folder's name, else by what only one of the engines understands. NULL: another one. */
 static const char *guess_engine(const char *folder, const rb_migrations *set)
 {
+    for (size_t i = 0; i < set->engines.n; i++)
+        if (rb_engine_known(set->engines.items[i]))
+            return rb_strs_has(&set->engines, "sqlite") ? "sqlite" : "postgresql";
     static const char *const postgres[] = {
         "SERIAL", "JSONB", "TIMESTAMPTZ", "$$", "::", "BYTEA", "UUID", "plpgsql", NULL};
     static const char *const sqlite[] = {"AUTOINCREMENT", "PRAGMA ", "WITHOUT ROWID", "STRICT;",
@@ -259,7 +262,8 @@ static void find_databases(struct look *look)
             continue;
         RB_AUTO(rb_migrations_freep) rb_migrations *read = NULL;
         rb_err ignored;
-        if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", &ignored) != RB_OK ||
+        if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", NULL, &ignored) !=
+                RB_OK ||
             read->n == 0)
             continue;
         accepted = folder;

@@ -115,14 +115,15 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL, *old = NULL;
     enum rb_code code =
-        rb_migrations_read(&set, job->repo, &job->tree, d->migrations, d->layout, err);
+        rb_migrations_read(&set, job->repo, &job->tree, d->migrations, d->layout, d->engine, err);
     /* 1 is for findings; a folder that is not there is a mistake in the settings. */
     if (code == RB_FOUND)
         err->code = code = RB_ERROR;
     if (code != RB_OK)
         return code;
     if (job->base.has_tree) {
-        code = rb_migrations_read(&old, job->repo, &job->base.tree, d->migrations, d->layout, err);
+        code = rb_migrations_read(&old, job->repo, &job->base.tree, d->migrations, d->layout,
+                                  d->engine, err);
         if (code != RB_OK && code != RB_FOUND)
             return code;
     }

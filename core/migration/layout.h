@@ -12,8 +12,9 @@
 typedef struct rb_layout_source {
     rb_repo *repo;
     const rb_entries *entries;
-    size_t prefix; /* bytes of every entry's path up to the name below the folder */
-    bool *used;    /* one an entry */
+    size_t prefix;      /* bytes of every entry's path up to the name below the folder */
+    bool *used;         /* one an entry */
+    const char *engine; /* "sqlite", "postgresql", or NULL: any */
 } rb_layout_source;
 
 typedef struct rb_layout {
@@ -50,12 +51,16 @@ typedef struct rb_golang_name {
     const char *version; /* digits without leading zeros, "0" when there is nothing else */
     size_t version_len;
     const char *name;
-    size_t name_len;
+    size_t name_len;    /* without the parts below */
+    const char *engine; /* as dialect.h tells it, "all" included; NULL for none. Static */
+    bool autocommit;
     bool up;
 } rb_golang_name;
 
 /* Takes a file name apart; false when it is none of golang-migrate's or its variants'. */
 bool rb_golang_parse(rb_golang_name *out, const char *file);
+/* Versions by number. */
+int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* diesel's version of a folder name: what is before the first "_", without dashes. */
 char *rb_diesel_version(const char *folder, size_t len);

@@ -7,19 +7,18 @@
  * An up and a down belong together when number and name agree, else when they are the only ones of
  * that number. A down that is left over has no up: it is named in ignored, and lint tells of it.
  *
+ * Some folders hold the scripts of several engines (V0001.Name.sqlite.up.sql, 1_name_mysql.up.sql):
+ * dialect.c tells which of them are a database's.
+ *
  * golang-migrate has no marker for scripts outside of a transaction; those of sqlx
- * ("-- no-transaction" at the start of the file) and morph ("-- morph:nontransactional") hold.
+ * ("-- no-transaction" at the start of the file), morph ("-- morph:nontransactional") and popx
+ * (VERSION_NAME.autocommit.up.sql) hold.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "migration/dialect.h"
 #include "migration/layout.h"
-
-struct file {
-    size_t entry;
-    rb_golang_name name;
-    bool paired;
-};
 
 static bool ends_with(const char *text, size_t len, const char *suffix)
 {
@@ -56,15 +55,18 @@ bool rb_golang_parse(rb_golang_name *out, const char *file)
         zeros--;
     if (!fits(digits + zeros, n - zeros))
         return false;
-    *out = (rb_golang_name){.version = digits + zeros,
-                            .version_len = n - zeros,
-                            .name = name,
-                            .name_len = (size_t)(end - name),
-                            .up = up};
+    *out = (rb_golang_name){
+        .version = digits + zeros, .version_len = n - zeros, .name = name, .up = up};
+    static const char autocommit[] = ".autocommit";
+    out->autocommit = ends_with(digits + n, (size_t)(end - digits) - n, autocommit);
+    if (out->autocommit)
+        end -= sizeof autocommit - 1;
+    out->name_len = end > name ? (size_t)(end - name) : 0;
+    rb_dialect_take(out);
     return true;
 }
 
-static int compare_version(const char *a, size_t a_len, const char *b, size_t b_len)
+int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     if (a_len != b_len)
         return a_len < b_len ? -1 : 1;
@@ -73,9 +75,9 @@ static int compare_version(const char *a, size_t a_len, const char *b, size_t b_
 
 static int compare_files(const void *a, const void *b)
 {
-    const rb_golang_name *x = &((const struct file *)a)->name;
-    const rb_golang_name *y = &((const struct file *)b)->name;
-    int order = compare_version(x->version, x->version_len, y->version, y->version_len);
+    const rb_golang_name *x = &((const rb_dialect_file *)a)->name;
+    const rb_golang_name *y = &((const rb_dialect_file *)b)->name;
+    int order = rb_golang_compare(x->version, x->version_len, y->version, y->version_len);
     if (order == 0)
         order = strcmp(x->name, y->name); /* the suffix follows the name: up after down */
     return order;
@@ -83,7 +85,7 @@ static int compare_files(const void *a, const void *b)
 
 static int compare(const rb_migration *a, const rb_migration *b)
 {
-    return compare_version(a->id, strlen(a->id), b->id, strlen(b->id));
+    return rb_golang_compare(a->id, strlen(a->id), b->id, strlen(b->id));
 }
 
 static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *err)
@@ -97,12 +99,12 @@ static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *er
 }
 
 /* The down for files[up], within the run of one version. */
-static struct file *find_down(struct file *files, size_t n, const struct file *up)
+static rb_dialect_file *find_down(rb_dialect_file *files, size_t n, const rb_dialect_file *up)
 {
-    struct file *only = NULL;
+    rb_dialect_file *only = NULL;
     size_t ups = 0, downs = 0;
     for (size_t i = 0; i < n; i++) {
-        struct file *f = &files[i];
+        rb_dialect_file *f = &files[i];
         if (f->name.up) {
             ups++;
             continue;
@@ -124,17 +126,19 @@ static void note_marker(rb_script *script)
             script->transactional = false;
 }
 
-static enum rb_code load(rb_script *out, const rb_layout_source *source, const struct file *file,
-                         rb_err *err)
+static enum rb_code load(rb_script *out, const rb_layout_source *source,
+                         const rb_dialect_file *file, rb_err *err)
 {
     RB_TRY(rb_layout_load(out, source, file->entry, err));
     note_marker(out);
+    if (file->name.autocommit)
+        out->transactional = false;
     return RB_OK;
 }
 
 /* All files of one version. */
 static enum rb_code add_version(rb_migrations *set, const rb_layout_source *source,
-                                struct file *files, size_t n, rb_err *err)
+                                rb_dialect_file *files, size_t n, rb_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         const rb_golang_name *name = &files[i].name;
@@ -143,7 +147,7 @@ static enum rb_code add_version(rb_migrations *set, const rb_layout_source *sour
         rb_migration *item =
             rb_layout_add(set, name->version, name->version_len, name->name, name->name_len);
         RB_TRY(load(&item->up, source, &files[i], err));
-        struct file *down = find_down(files, n, &files[i]);
+        rb_dialect_file *down = find_down(files, n, &files[i]);
         if (down && !down->paired) {
             down->paired = true;
             RB_TRY(load(&item->down, source, down, err));
@@ -152,15 +156,14 @@ static enum rb_code add_version(rb_migrations *set, const rb_layout_source *sour
     return RB_OK;
 }
 
-static enum rb_code add_all(rb_migrations *set, const rb_layout_source *source, struct file *files,
-                            size_t n, rb_err *err)
+static enum rb_code add_all(rb_migrations *set, const rb_layout_source *source,
+                            rb_dialect_file *files, size_t n, rb_err *err)
 {
-    qsort(files, n, sizeof *files, compare_files);
     for (size_t i = 0, next; i < n; i = next) {
         const rb_golang_name *a = &files[i].name;
         for (next = i + 1; next < n; next++) {
             const rb_golang_name *b = &files[next].name;
-            if (compare_version(a->version, a->version_len, b->version, b->version_len) != 0)
+            if (rb_golang_compare(a->version, a->version_len, b->version, b->version_len) != 0)
                 break;
         }
         RB_TRY(add_version(set, source, files + i, next - i, err));
@@ -170,7 +173,7 @@ static enum rb_code add_all(rb_migrations *set, const rb_layout_source *source, 
 
 static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_err *err)
 {
-    struct file *files = rb_calloc(source->entries->n + 1, sizeof *files);
+    rb_dialect_file *files = rb_calloc(source->entries->n + 1, sizeof *files);
     size_t n = 0;
     for (size_t i = 0; i < source->entries->n; i++) {
         files[n].entry = i;
@@ -178,7 +181,9 @@ static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_
             rb_golang_parse(&files[n].name, rb_layout_rest(source, i)))
             n++;
     }
-    enum rb_code code = add_all(set, source, files, n, err);
+    qsort(files, n, sizeof *files, compare_files);
+    size_t left = rb_dialect_select(&set->engines, files, n, source->engine);
+    enum rb_code code = add_all(set, source, files, left, err);
     free(files);
     return code;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "migration/destroys.h"
+#include "migration/dialect.h"
 #include "migration/layout.h"
 #include "migration/unwrap.h"
 
@@ -60,13 +61,16 @@ static void check_changed(const struct run *run, const rb_migration *m, const rb
 }
 
 /* A down of another number or name, left over, is most likely the one that is missing. */
-static const char *stray_down(const rb_migrations *set, const rb_migration *m)
+static const char *stray_down(const struct run *run, const rb_migration *m)
 {
+    const rb_migrations *set = run->set;
     const char *best = NULL;
     for (size_t i = 0; i < set->ignored.n; i++) {
         const char *slash = strrchr(set->ignored.items[i], '/');
         rb_golang_name name;
         if (!rb_golang_parse(&name, slash ? slash + 1 : set->ignored.items[i]) || name.up)
+            continue;
+        if (set->engines.n > 0 && rb_dialect_is_other(&name, run->engine))
             continue;
         bool same =
             name.name_len == strlen(m->name) && memcmp(name.name, m->name, name.name_len) == 0;
@@ -85,7 +89,7 @@ static void check_down(const struct run *run, const rb_migration *m)
                         "it is code that rbtool cannot run; its way back needs a person");
         return;
     }
-    const char *stray = m->down.present ? NULL : stray_down(run->set, m);
+    const char *stray = m->down.present ? NULL : stray_down(run, m);
     if (!m->down.present)
         rb_findings_add(run->out, "RB001", m->id, m->up.path, m->up.line, "it has no down%s%s",
                         stray ? "; mistyped name? there is " : "", stray ? stray : "");

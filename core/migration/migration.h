@@ -1,7 +1,8 @@
 /*
  * Migration sets, read from a commit's tree in the layouts that teams already use:
  *
- *   golang-migrate  N_name.up.sql, N_name.down.sql, and variants such as V0001.Name.up.sql
+ *   golang-migrate  N_name.up.sql, N_name.down.sql, and variants such as V0001.Name.up.sql,
+ *                   V0001.Name.sqlite.up.sql, N_name_sqlite.up.sql, N_name.autocommit.up.sql
  *   diesel          N_name/up.sql, N_name/down.sql
  *   dbmate          N_name.sql with "-- migrate:up" and "-- migrate:down"
  *
@@ -40,12 +41,18 @@ typedef struct rb_migrations {
     char *layout;        /* golang-migrate, diesel, dbmate; "" for an empty set */
     rb_migration *items; /* in the order the layout's tool applies them */
     size_t n;
-    rb_strs ignored;
+    rb_strs engines; /* that file names tell apart ("mysql", "sqlite"), sorted; mostly none */
+    rb_strs ignored; /* files that are no migration of this database */
 } rb_migrations;
 
-/* dir: from the top of the tree. RB_FOUND when it is absent there. */
+/*
+ * dir: from the top of the tree. RB_FOUND when it is absent there. engine: "sqlite" or
+ * "postgresql"; where a folder holds the scripts of several, those of this one and those for all
+ * are read. NULL reads them all, for a look at what is there.
+ */
 enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid *tree,
-                                const char *dir, const char *layout, rb_err *err) RB_MUST_USE;
+                                const char *dir, const char *layout, const char *engine,
+                                rb_err *err) RB_MUST_USE;
 void rb_migrations_free(rb_migrations *set);
 RB_DEFINE_AUTO(rb_migrations, rb_migrations_free)
 

@@ -39,6 +39,7 @@ void rb_migrations_free(rb_migrations *set)
     }
     free(set->items);
     free(set->layout);
+    rb_strs_clear(&set->engines);
     rb_strs_clear(&set->ignored);
     free(set);
 }
@@ -167,6 +168,18 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
     return *out ? RB_OK : refuse_unknown(source, dir, err);
 }
 
+static enum rb_code refuse_others(const rb_migrations *set, const char *dir, const char *engine,
+                                  rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf found = {0};
+    for (size_t i = 0; i < set->engines.n; i++)
+        rb_buf_printf(&found, "%s%s", i ? ", " : "", set->engines.items[i]);
+    return rb_fail(err, RB_ERROR,
+                   "reading migrations in %s: none is for %s; the names of the files say %s; name "
+                   "another folder, or the engine that the database has",
+                   dir, engine, rb_buf_str(&found));
+}
+
 static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source, const char *dir,
                              const char *name, rb_err *err)
 {
@@ -180,6 +193,8 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
         RB_TRY(detect(&layout, source, dir, err));
     if (layout) {
         RB_TRY(layout->read(set, source, err));
+        if (set->n == 0 && set->engines.n > 0)
+            return refuse_others(set, dir, source->engine, err);
         if (set->n > RB_MIGRATION_LIMIT)
             return rb_fail(err, RB_ERROR,
                            "reading migrations in %s: %zu are more than the %d allowed", dir,
@@ -218,14 +233,15 @@ static enum rb_code list(rb_entries *entries, rb_repo *repo, const rb_oid *tree,
 }
 
 enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid *tree,
-                                const char *dir, const char *layout, rb_err *err)
+                                const char *dir, const char *layout, const char *engine,
+                                rb_err *err)
 {
     RB_AUTO(rb_free_str) char *clean = clean_dir(dir);
     RB_AUTO(rb_entries_clear) rb_entries entries = {0};
     RB_TRY(list(&entries, repo, tree, clean, err));
     RB_AUTO(rb_migrations_freep) rb_migrations *set = rb_calloc(1, sizeof *set);
     bool *used = rb_calloc(entries.n + 1, sizeof *used);
-    rb_layout_source source = {repo, &entries, *clean ? strlen(clean) + 1 : 0, used};
+    rb_layout_source source = {repo, &entries, *clean ? strlen(clean) + 1 : 0, used, engine};
     enum rb_code code = read_set(set, &source, *clean ? clean : ".", layout, err);
     free(used);
     if (code != RB_OK)

@@ -212,15 +212,34 @@ static enum rb_code check_names(const struct work *work, rb_err *err)
     return RB_OK;
 }
 
+/* RB008 can be accepted for an order; two migrations of one id cannot be told apart later. */
+static enum rb_code check_ids(struct work *work, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    for (size_t i = 0; i < work->set->n; i++) {
+        const rb_migration *m = &work->set->items[i];
+        const char *other = json_string_value(json_object_get(seen, m->id));
+        if (other)
+            return rb_fail(
+                err, RB_FOUND,
+                "database %s: two migrations have the id %s: %s and %s; give one of them "
+                "another number",
+                work->config->name, m->id, other, m->up.path);
+        rb_json_set_str(seen, m->id, m->up.path);
+    }
+    return RB_OK;
+}
+
 static enum rb_code add_database(struct work *work, const char **class_, rb_err *err)
 {
     const rb_config_database *config = work->config;
     rb_making *making = work->making;
     enum rb_code code = rb_migrations_read(&work->set, making->repo, &making->tree,
-                                           config->migrations, config->layout, err);
+                                           config->migrations, config->layout, config->engine, err);
     if (code != RB_OK)
         return rb_err_prefix(err, "database %s", config->name);
     RB_TRY(check_names(work, err));
+    RB_TRY(check_ids(work, err));
     rb_manifest_database *out = work->out;
     out->name = rb_strdup(config->name);
     out->engine = rb_strdup(config->engine);

@@ -141,8 +141,8 @@ enum rb_code rb_release_migrations(rb_migrations **out, const rb_release *releas
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     const char *layout = *database->layout ? database->layout : "auto";
-    enum rb_code code =
-        rb_migrations_read(&set, repo, &release->tree, database->directory, layout, err);
+    enum rb_code code = rb_migrations_read(&set, repo, &release->tree, database->directory, layout,
+                                           database->engine, err);
     if (code != RB_OK)
         return rb_err_prefix(err, "%s: database %s", release->tag, database->name);
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};

@@ -148,12 +148,13 @@ static enum rb_code read_set(const struct known_set **out, rb_verifier *verifier
     RB_TRY(rb_tree_find(&folder, verifier->repo, &release->tree, database->directory, err));
     char hex[RB_OID_HEX];
     rb_oid_hex(&folder.oid, hex);
-    RB_AUTO(rb_free_str) char *key = rb_format("%s %s %s", hex, layout, database->directory);
+    RB_AUTO(rb_free_str)
+    char *key = rb_format("%s %s %s %s", hex, layout, database->engine, database->directory);
     int64_t at = rb_json_int(verifier->sets, key, -1);
     if (at < 0) {
         RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
         RB_TRY(rb_migrations_read(&set, verifier->repo, &release->tree, database->directory, layout,
-                                  err));
+                                  database->engine, err));
         at = (int64_t)verifier->known_count;
         verifier->known =
             rb_realloc(verifier->known, verifier->known_count + 1, sizeof *verifier->known);

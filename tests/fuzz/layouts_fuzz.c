@@ -21,8 +21,8 @@ static void check_name(const char *name, size_t len)
         must(parsed.version_len > 0 && parsed.version_len <= 19);
         must(parsed.version >= name && parsed.version + parsed.version_len <= parsed.name);
         must(parsed.version[0] != '0' || parsed.version_len == 1);
-        const char *suffix = parsed.up ? ".up.sql" : ".down.sql";
-        must(strcmp(parsed.name + parsed.name_len, suffix) == 0);
+        const char *rest = parsed.name + parsed.name_len;
+        must(rest <= name + len && strstr(rest, parsed.up ? "up.sql" : "down.sql"));
     }
     char *version = rb_diesel_version(name, len);
     must(!strpbrk(version, "-_") && strlen(version) <= len);

@@ -9,7 +9,7 @@ static char *lint(const test_repo *r, const char *engine, const rb_released *rel
     rb_oid tree = test_commit(r);
     rb_migrations *set = NULL;
     rb_err err = {0};
-    if (rb_migrations_read(&set, r->repo, &tree, "m", "auto", &err) != RB_OK)
+    if (rb_migrations_read(&set, r->repo, &tree, "m", "auto", "sqlite", &err) != RB_OK)
         fail_msg("%s", err.message);
     rb_findings_clear(findings);
     rb_lint(findings, set, engine, released, count);
@@ -152,6 +152,26 @@ static void duplicates(void **state)
     test_repo_free(&r);
 }
 
+/* What other engines have under a number is no duplicate, and no down gone astray. */
+static void other_engines(void **state)
+{
+    (void)state;
+    test_repo r = test_repo_new();
+    test_put(&r, "m/V1.a.mysql.up.sql", "SELECT 1;");
+    test_put(&r, "m/V1.a.sqlite.up.sql", "SELECT 1;");
+    test_put(&r, "m/V1.a.all.down.sql", "SELECT 1;");
+    test_put(&r, "m/V2.b.sqlite.up.sql", "SELECT 1;");
+    test_put(&r, "m/V2.b.mysql.up.sql", "SELECT 1;");
+    test_put(&r, "m/V2.b.mysql.down.sql", "SELECT 1;");
+    rb_findings findings = {0};
+    char *all = lint(&r, "sqlite", NULL, 0, &findings);
+    assert_string_equal(all, "RB001 2 m/V2.b.sqlite.up.sql:1\n");
+    assert_string_equal(findings.items[0].message, "it has no down");
+    free(all);
+    rb_findings_clear(&findings);
+    test_repo_free(&r);
+}
+
 static void against_a_release(void **state)
 {
     (void)state;
@@ -191,7 +211,7 @@ int main(void)
         cmocka_unit_test(clean_sets_pass),     cmocka_unit_test(no_down),
         cmocka_unit_test(destroys_data),       cmocka_unit_test(not_transactional),
         cmocka_unit_test(transaction_control), cmocka_unit_test(duplicates),
-        cmocka_unit_test(against_a_release),
+        cmocka_unit_test(other_engines),       cmocka_unit_test(against_a_release),
     };
     return cmocka_run_group_tests_name("migration_lint", tests, NULL, NULL);
 }

@@ -2,14 +2,20 @@
 
 #include "migration/layout.h"
 
-static rb_migrations *read_set(const test_repo *r, const char *dir, const char *layout)
+static rb_migrations *read_for(const test_repo *r, const char *dir, const char *layout,
+                               const char *engine)
 {
     rb_oid tree = test_commit(r);
     rb_migrations *set = NULL;
     rb_err err = {0};
-    if (rb_migrations_read(&set, r->repo, &tree, dir, layout, &err) != RB_OK)
+    if (rb_migrations_read(&set, r->repo, &tree, dir, layout, engine, &err) != RB_OK)
         fail_msg("%s", err.message);
     return set;
+}
+
+static rb_migrations *read_set(const test_repo *r, const char *dir, const char *layout)
+{
+    return read_for(r, dir, layout, "sqlite");
 }
 
 /* The code and message of a reading that must fail. */
@@ -19,7 +25,7 @@ static void read_fails(const test_repo *r, const char *dir, const char *layout, 
     rb_oid tree = test_commit(r);
     rb_migrations *set = NULL;
     rb_err err = {0};
-    assert_int_equal(rb_migrations_read(&set, r->repo, &tree, dir, layout, &err), code);
+    assert_int_equal(rb_migrations_read(&set, r->repo, &tree, dir, layout, "sqlite", &err), code);
     assert_null(set);
     if (!strstr(err.message, part))
         fail_msg("'%s' does not say '%s'", err.message, part);
@@ -102,6 +108,107 @@ static void golang_variants(void **state)
     assert_string_equal(set->items[2].name, "dash");
     assert_string_equal(set->items[2].up.path, "000003-dash.up.sql");
     rb_migrations_free(set);
+    test_repo_free(&r);
+}
+
+static void assert_paths(const rb_migrations *set, const char *expected)
+{
+    rb_buf all = {0};
+    for (size_t i = 0; i < set->n; i++) {
+        const rb_migration *m = &set->items[i];
+        rb_buf_printf(&all, "%s%s=%s/%s", i ? " " : "", m->id, m->up.path,
+                      m->down.present ? m->down.path : "-");
+    }
+    assert_string_equal(rb_buf_str(&all), expected);
+    rb_buf_clear(&all);
+}
+
+static void golang_takes_one_engine(void **state)
+{
+    (void)state;
+    test_repo r = test_repo_new();
+    test_put(&r, "m/V1.Base.mysql.up.sql", "SELECT 'm';");
+    test_put(&r, "m/V1.Base.postgres.up.sql", "SELECT 'p';");
+    test_put(&r, "m/V1.Base.sqlite.up.sql", "SELECT 's';");
+    test_put(&r, "m/V1.Base.all.down.sql", "SELECT '-';");
+    test_put(&r, "m/V2.Only.mysql.up.sql", "SELECT 'm';");
+    test_put(&r, "m/V2.Only.mysql.down.sql", "SELECT 'm';");
+    test_put(&r, "m/V3.move_to_sqlite.up.sql", "SELECT 'all';");
+    test_put(&r, "m/V3.move_to_sqlite.down.sql", "SELECT 'all';");
+    /* an engine's own before the one for all */
+    test_put(&r, "m/V4.Own.up.sql", "SELECT 'all';");
+    test_put(&r, "m/V4.Own.sqlite3.up.sql", "SELECT 's';");
+    test_put(&r, "m/V4.Own.down.sql", "SELECT 'all';");
+    test_put(&r, "m/V4.Own.cockroach.down.sql", "SELECT 'c';");
+    test_put(&r, "m/5.PG.up.sql", "SELECT 'p';");
+    test_put(&r, "m/6.x.autocommit.up.sql", "SELECT 'all';");
+    test_put(&r, "m/6.x.sqlite.autocommit.up.sql", "SELECT 's';");
+    rb_migrations *set = read_set(&r, "m", "auto");
+    assert_paths(set, "1=m/V1.Base.sqlite.up.sql/m/V1.Base.all.down.sql "
+                      "3=m/V3.move_to_sqlite.up.sql/m/V3.move_to_sqlite.down.sql "
+                      "4=m/V4.Own.sqlite3.up.sql/m/V4.Own.down.sql "
+                      "6=m/6.x.sqlite.autocommit.up.sql/-");
+    assert_string_equal(set->items[0].name, "Base");
+    assert_string_equal(set->items[1].name, "move_to_sqlite");
+    assert_string_equal(set->items[3].name, "x");
+    assert_false(set->items[3].up.transactional);
+    assert_ignored(set, "m/5.PG.up.sql m/6.x.autocommit.up.sql m/V1.Base.mysql.up.sql "
+                        "m/V1.Base.postgres.up.sql m/V2.Only.mysql.down.sql "
+                        "m/V2.Only.mysql.up.sql m/V4.Own.cockroach.down.sql m/V4.Own.up.sql");
+    rb_migrations_free(set);
+    set = read_for(&r, "m", "auto", "postgresql");
+    assert_paths(set, "1=m/V1.Base.postgres.up.sql/m/V1.Base.all.down.sql "
+                      "3=m/V3.move_to_sqlite.up.sql/m/V3.move_to_sqlite.down.sql "
+                      "4=m/V4.Own.up.sql/m/V4.Own.down.sql 5=m/5.PG.up.sql/- "
+                      "6=m/6.x.autocommit.up.sql/-");
+    rb_migrations_free(set);
+    set = read_for(&r, "m", "auto", NULL);
+    assert_int_equal(set->n, 10);
+    rb_buf engines = {0};
+    for (size_t i = 0; i < set->engines.n; i++)
+        rb_buf_printf(&engines, "%s ", set->engines.items[i]);
+    assert_string_equal(rb_buf_str(&engines), "cockroachdb mysql postgresql sqlite ");
+    rb_buf_clear(&engines);
+    rb_migrations_free(set);
+    test_repo_free(&r);
+}
+
+/* "_" is in every name, so that it takes two engines to tell. */
+static void golang_takes_one_engine_by_underscore(void **state)
+{
+    (void)state;
+    test_repo r = test_repo_new();
+    test_put(&r, "m/1_move_to_sqlite.up.sql", "SELECT 1;");
+    test_put(&r, "m/1_move_to_sqlite.down.sql", "SELECT 1;");
+    test_put(&r, "m/2_drop_mysql.up.sql", "SELECT 2;");
+    test_put(&r, "m/3_all.up.sql", "SELECT 3;");
+    rb_migrations *set = read_set(&r, "m", "auto");
+    assert_ids(set, "1 2 3");
+    assert_ignored(set, "");
+    assert_string_equal(set->items[1].name, "drop_mysql");
+    rb_migrations_free(set);
+    test_put(&r, "m/4_init_sqlite.up.sql", "SELECT 4;");
+    test_put(&r, "m/4_init_sqlite.down.sql", "SELECT 4;");
+    test_put(&r, "m/4_init_postgres.up.sql", "SELECT 4;");
+    test_put(&r, "m/4_init_postgres.down.sql", "SELECT 4;");
+    test_put(&r, "m/5_more_postgres.up.sql", "SELECT 5;");
+    set = read_set(&r, "m", "auto");
+    assert_ids(set, "1 3 4");
+    assert_string_equal(set->items[2].up.path, "m/4_init_sqlite.up.sql");
+    assert_string_equal(set->items[2].down.path, "m/4_init_sqlite.down.sql");
+    rb_migrations_free(set);
+    test_repo_free(&r);
+}
+
+/* A folder for other engines must not pass for one without migrations. */
+static void golang_refuses_other_engines(void **state)
+{
+    (void)state;
+    test_repo r = test_repo_new();
+    test_put(&r, "m/1.a.mysql.up.sql", "SELECT 1;");
+    test_put(&r, "m/1.a.postgres.up.sql", "SELECT 1;");
+    read_fails(&r, "m", "auto", RB_ERROR,
+               "none is for sqlite; the names of the files say mysql, postgresql");
     test_repo_free(&r);
 }
 
@@ -308,6 +415,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golang_orders_by_number),
         cmocka_unit_test(golang_variants),
+        cmocka_unit_test(golang_takes_one_engine),
+        cmocka_unit_test(golang_takes_one_engine_by_underscore),
+        cmocka_unit_test(golang_refuses_other_engines),
         cmocka_unit_test(golang_keeps_duplicates_apart),
         cmocka_unit_test(diesel_orders_by_text),
         cmocka_unit_test(diesel_metadata),
