@@ -347,7 +347,9 @@ static bool has_column(const rb_strs *columns, const char *name)
     return false;
 }
 
-static void add_token(rb_buf *out, const rb_token *token, bool is_called, const rb_strs *columns)
+/* may_be_string: a double-quoted token stands where a string can. */
+static void add_token(rb_buf *out, const rb_token *token, bool is_called, bool may_be_string,
+                      const rb_strs *columns)
 {
     switch (token->kind) {
     case RB_TOKEN_WORD:
@@ -360,7 +362,7 @@ static void add_token(rb_buf *out, const rb_token *token, bool is_called, const 
         return;
     case RB_TOKEN_QUOTED: {
         RB_AUTO(rb_free_str) char *name = rb_token_name(token);
-        if (columns && token->text[0] == '"' && !is_called && !has_column(columns, name))
+        if (columns && token->text[0] == '"' && may_be_string && !has_column(columns, name))
             add_quoted(out, name, '\'');
         else
             add_name(out, name, is_called);
@@ -403,6 +405,8 @@ void rb_tokens_normal(rb_buf *out, const rb_token *tokens, size_t n, const rb_st
         if (i > 0 && spaced(tokens, i, n))
             rb_buf_addc(out, ' ');
         bool is_called = is_name(&tokens[i]) && i + 1 < n && is_symbol(&tokens[i + 1], '(');
-        add_token(out, &tokens[i], is_called, columns);
+        bool is_part = (i + 1 < n && is_symbol(&tokens[i + 1], '.')) ||
+                       (i > 0 && is_symbol(&tokens[i - 1], '.'));
+        add_token(out, &tokens[i], is_called, !is_called && !is_part, columns);
     }
 }

@@ -16,12 +16,14 @@ static void normal(rb_buf *out, const char *sql, size_t len, const rb_strs *colu
     rb_tokens_clear(&tokens);
 }
 
-static void check_normal(const char *sql, size_t len, const rb_strs *columns)
+/* Without a scope: in one, a name that has to be quoted and is none of its columns would be taken
+ * for a string the second time. */
+static void check_normal(const char *sql, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf once = {0};
     RB_AUTO(rb_buf_clear) rb_buf twice = {0};
-    normal(&once, sql, len, columns);
-    normal(&twice, rb_buf_str(&once), once.len, columns);
+    normal(&once, sql, len, NULL);
+    normal(&twice, rb_buf_str(&once), once.len, NULL);
     if (once.len != twice.len || strcmp(rb_buf_str(&once), rb_buf_str(&twice)) != 0)
         abort();
 }
@@ -46,12 +48,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    const rb_strs none = {0};
     if (size > 65536)
         return 0;
     RB_AUTO(rb_free_str) char *sql = rb_strndup((const char *)data, size);
-    check_normal(sql, size, NULL);
-    check_normal(sql, size, &none);
+    check_normal(sql, size);
     check_entries(sql);
     rb_ddl ddl;
     rb_ddl_read(&ddl, sql, size);
