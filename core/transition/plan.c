@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 #include "base/file.h"
@@ -312,49 +310,6 @@ static const char *class_of(const rb_plan *plan)
     return class_;
 }
 
-static void out_of_step(rb_plan *plan, const rb_plan_request *rq)
-{
-    json_t *only = json_object_get(plan->json, "only");
-    json_t *notes = json_object_get(plan->json, "notes");
-    for (int part = 0; part < RB_PARTS; part++) {
-        if (rq->parts[part]) {
-            json_array_append_new(only, json_string(rb_part_name((enum rb_part)part)));
-            continue;
-        }
-        RB_AUTO(rb_free_str)
-        char *note = rb_format("%s stays where it is and will be out of step with %s",
-                               rb_part_name((enum rb_part)part), rq->to->tag);
-        json_array_append_new(notes, json_string(note));
-    }
-}
-
-/* For 02:00: is there room for what will be written? */
-static void space_notes(rb_plan *plan, const rb_plan_request *rq)
-{
-    json_t *notes = json_object_get(plan->json, "notes");
-    uint64_t need = 0;
-    for (size_t i = 0; i < plan->database_count; i++) {
-        const rb_plan_database *d = &plan->databases[i];
-        struct stat st;
-        if (strncmp(d->url, "sqlite:", 7) == 0 && stat(d->url + 7, &st) == 0 &&
-            (uint64_t)st.st_size > need)
-            need = (uint64_t)st.st_size;
-    }
-    struct statvfs fs;
-    if (statvfs(rq->env->root, &fs) != 0)
-        return;
-    for (size_t i = 0; plan->parts[RB_PART_APP] && i < rq->to->manifest->artifact_count; i++)
-        need += rq->to->manifest->artifacts[i].bytes;
-    uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
-    RB_AUTO(rb_free_str)
-    char *note = rb_format("%" PRIu64 " MiB are free below %s; artifacts and a copy of the largest "
-                           "database take up to %" PRIu64 " MiB",
-                           room >> 20, rq->env->root, (need >> 20) + 1);
-    json_array_append_new(notes, json_string(note));
-    if (room < need)
-        rb_plan_decide(plan, "space", RB_FOUND, "not enough room: %s", note);
-}
-
 static void list_databases(rb_strs *out, const rb_plan_request *rq)
 {
     const rb_manifest *sides[] = {rq->from ? rq->from->manifest : NULL, rq->to->manifest};
@@ -448,8 +403,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     RB_TRY(plan_databases(plan, rq, err));
     json_object_set_new(plan->json, "databases", scripts(plan));
     add_risk(plan);
-    out_of_step(plan, rq);
-    space_notes(plan, rq);
+    rb_plan_notes(plan, rq);
     add_steps(plan, rq);
     decide_on_loss(plan);
     json_object_set(plan->json, "drift", plan->drift);

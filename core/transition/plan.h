@@ -95,6 +95,9 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
 enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss,
                              rb_err *err) RB_MUST_USE;
 
+/* plan_notes.c: what is out of step afterwards, room on disk, faults in the history behind TO. */
+void rb_plan_notes(rb_plan *plan, const rb_plan_request *request);
+
 /* plan_database.c */
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
                                    const rb_plan_request *request, const char *name,

@@ -317,3 +317,17 @@ SH
         [[ $output == *"$text"* ]]
     done
 }
+
+@test "a fault in the history behind TO warns and does not stop the way back" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    echo 3 >src/third
+    release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    git tag -d v1.0.0
+    run rbtool plan v1.2.0
+    [ "$status" -eq 0 ]
+    [[ $output == *"history behind v1.1.0 is in doubt"*"v1.0.0"* ]]
+    rbtool revert v1.2.0 --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+}

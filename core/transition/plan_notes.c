@@ -1,0 +1,95 @@
+#include "transition/plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define MAX_CHAIN 1000 /* links followed back from TO */
+
+static void add_note(rb_plan *plan, char *note)
+{
+    json_array_append_new(json_object_get(plan->json, "notes"), json_string(note));
+    free(note);
+}
+
+static void out_of_step(rb_plan *plan, const rb_plan_request *rq)
+{
+    json_t *only = json_object_get(plan->json, "only");
+    json_t *notes = json_object_get(plan->json, "notes");
+    for (int part = 0; part < RB_PARTS; part++) {
+        if (rq->parts[part]) {
+            json_array_append_new(only, json_string(rb_part_name((enum rb_part)part)));
+            continue;
+        }
+        RB_AUTO(rb_free_str)
+        char *note = rb_format("%s stays where it is and will be out of step with %s",
+                               rb_part_name((enum rb_part)part), rq->to->tag);
+        json_array_append_new(notes, json_string(note));
+    }
+}
+
+/* For 02:00: is there room for what will be written? */
+static void space_notes(rb_plan *plan, const rb_plan_request *rq)
+{
+    json_t *notes = json_object_get(plan->json, "notes");
+    uint64_t need = 0;
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        struct stat st;
+        if (strncmp(d->url, "sqlite:", 7) == 0 && stat(d->url + 7, &st) == 0 &&
+            (uint64_t)st.st_size > need)
+            need = (uint64_t)st.st_size;
+    }
+    struct statvfs fs;
+    if (statvfs(rq->env->root, &fs) != 0)
+        return;
+    for (size_t i = 0; plan->parts[RB_PART_APP] && i < rq->to->manifest->artifact_count; i++)
+        need += rq->to->manifest->artifacts[i].bytes;
+    uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    RB_AUTO(rb_free_str)
+    char *note = rb_format("%" PRIu64 " MiB are free below %s; artifacts and a copy of the largest "
+                           "database take up to %" PRIu64 " MiB",
+                           room >> 20, rq->env->root, (need >> 20) + 1);
+    json_array_append_new(notes, json_string(note));
+    if (room < need)
+        rb_plan_decide(plan, "space", RB_FOUND, "not enough room: %s", note);
+}
+
+/*
+ * A revert is gated by TO's own integrity; a fault further back warns. Each release names its
+ * predecessor's object: the first link that leads elsewhere, or nowhere, is told.
+ */
+static void chain_note(rb_plan *plan, const rb_plan_request *rq)
+{
+    RB_AUTO(rb_release_freep) rb_release *held = NULL;
+    const rb_release *at = rq->to;
+    for (int n = 0; at && at->manifest->previous && n < MAX_CHAIN; n++) {
+        const rb_link *link = at->manifest->previous;
+        rb_release *next = NULL;
+        RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+        rb_err err;
+        bool good =
+            rb_release_open(&next, rq->repo, rq->signers, link->tag, &problems, &err) == RB_OK &&
+            strcmp(next->object, link->object) == 0;
+        if (!good)
+            add_note(plan,
+                     rb_format("the history behind %s is in doubt: %s names %s (%.10s) as its "
+                               "predecessor, %s; see `rbtool verify --all`",
+                               rq->to->tag, at->tag, link->tag, link->object,
+                               next             ? "which has moved since"
+                               : problems.n > 0 ? problems.items[0].message
+                                                : err.message));
+        rb_release_free(held);
+        held = next;
+        at = good ? next : NULL;
+    }
+}
+
+void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
+{
+    out_of_step(plan, rq);
+    space_notes(plan, rq);
+    chain_note(plan, rq);
+}
