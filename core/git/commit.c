@@ -10,8 +10,8 @@ static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, 
     RB_AUTO(rb_free_str) char *said = NULL;
     RB_AUTO(rb_buf_clear) rb_buf printed = {0};
     /* ":/text" takes all that follows as text, and always finds a commit. */
-    RB_AUTO(rb_free_str) char *peeled =
-        rb_format("%s%s", spec, strncmp(spec, ":/", 2) == 0 ? "" : "^{commit}");
+    RB_AUTO(rb_free_str)
+    char *peeled = rb_format("%s%s", spec, strncmp(spec, ":/", 2) == 0 ? "" : "^{commit}");
     const char *const args[] = {"rev-parse", "--verify", "--end-of-options", peeled, NULL};
     RB_TRY(rb_git_run(&printed, &status, &said, repo, args, NULL, 0, err));
     if (status != 0)

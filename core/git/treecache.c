@@ -1,7 +1,7 @@
 #include "git/treecache.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,7 +17,7 @@
 #define RECORD_LEN (1 + RB_OID_SIZE + RB_SHA256_SIZE)
 
 struct record {
-    unsigned char kind; /* 0: empty */
+    unsigned char kind;
     unsigned char oid[RB_OID_SIZE];
     unsigned char id[RB_SHA256_SIZE];
 };
@@ -26,55 +26,55 @@ _Static_assert(sizeof(struct record) == RECORD_LEN, "records are written as they
 
 struct rb_treecache {
     char *path;
-    struct record *slots; /* open addressing, a power of two */
-    size_t cap;
+    struct record *records; /* those before `written` are in the file */
     size_t n;
-    rb_buf fresh; /* records to write */
+    size_t cap;
+    size_t written;
+    uint32_t *slots; /* open addressing, a power of two: index of a record + 1, or 0 */
+    size_t slot_count;
     bool damaged; /* the file must be written anew */
 };
 
 /* The ids are hashes already: their first bytes are as good as any. */
-static size_t start_of(const rb_treecache *cache, const unsigned char *oid)
+static uint32_t *slot_of(const rb_treecache *cache, const unsigned char *oid)
 {
-    size_t value;
-    memcpy(&value, oid, sizeof value);
-    return value & (cache->cap - 1);
-}
-
-static struct record *slot_of(const rb_treecache *cache, const unsigned char *oid)
-{
-    size_t i = start_of(cache, oid);
-    while (cache->slots[i].kind && memcmp(cache->slots[i].oid, oid, RB_OID_SIZE) != 0)
-        i = (i + 1) & (cache->cap - 1);
-    return &cache->slots[i];
+    size_t i;
+    memcpy(&i, oid, sizeof i);
+    for (i &= cache->slot_count - 1;; i = (i + 1) & (cache->slot_count - 1)) {
+        uint32_t *slot = &cache->slots[i];
+        if (*slot == 0 || memcmp(cache->records[*slot - 1].oid, oid, RB_OID_SIZE) == 0)
+            return slot;
+    }
 }
 
 static void grow(rb_treecache *cache, size_t more)
 {
-    if ((cache->n + more) * 2 <= cache->cap)
+    if (cache->n + more > cache->cap) {
+        size_t cap = cache->cap + cache->cap / 2;
+        cache->cap = cap > cache->n + more ? cap : cache->n + more;
+        cache->records = rb_realloc(cache->records, cache->cap, sizeof *cache->records);
+    }
+    if ((cache->n + more) * 2 <= cache->slot_count)
         return;
-    struct record *old = cache->slots;
-    size_t old_cap = cache->cap;
-    cache->cap = old_cap ? old_cap : 1024;
-    while ((cache->n + more) * 2 > cache->cap)
-        cache->cap *= 2;
-    cache->slots = rb_calloc(cache->cap, sizeof *cache->slots);
-    for (size_t i = 0; i < old_cap; i++)
-        if (old[i].kind)
-            *slot_of(cache, old[i].oid) = old[i];
-    free(old);
+    size_t count = cache->slot_count ? cache->slot_count : 1024;
+    while ((cache->n + more) * 2 > count)
+        count *= 2;
+    free(cache->slots);
+    cache->slots = rb_calloc(count, sizeof *cache->slots);
+    cache->slot_count = count;
+    for (size_t i = 0; i < cache->n; i++)
+        *slot_of(cache, cache->records[i].oid) = (uint32_t)(i + 1);
 }
 
-/* The first record of an id wins; false when it was there. */
-static bool insert(rb_treecache *cache, const struct record *record)
+/* The first record of an id stays. */
+static void insert(rb_treecache *cache, const struct record *record)
 {
     grow(cache, 1);
-    struct record *slot = slot_of(cache, record->oid);
-    if (slot->kind)
-        return false;
-    *slot = *record;
-    cache->n++;
-    return true;
+    uint32_t *slot = slot_of(cache, record->oid);
+    if (*slot != 0)
+        return;
+    cache->records[cache->n++] = *record;
+    *slot = (uint32_t)cache->n;
 }
 
 /* Takes the chunk at data; 0 when it is damaged, else its length. */
@@ -131,6 +131,7 @@ rb_treecache *rb_treecache_open(const char *path)
         rb_treecache_read(cache, rb_buf_str(&file), file.len);
     else
         cache->damaged = true;
+    cache->written = cache->n;
     return cache;
 }
 
@@ -139,18 +140,18 @@ void rb_treecache_free(rb_treecache *cache)
     if (!cache)
         return;
     free(cache->path);
+    free(cache->records);
     free(cache->slots);
-    rb_buf_clear(&cache->fresh);
     free(cache);
 }
 
 bool rb_treecache_get(const rb_treecache *cache, const rb_oid *oid, enum rb_treecache_kind kind,
                       unsigned char out[RB_SHA256_SIZE])
 {
-    const struct record *slot = slot_of(cache, oid->id);
-    if (slot->kind != (unsigned char)kind)
+    uint32_t slot = *slot_of(cache, oid->id);
+    if (slot == 0 || cache->records[slot - 1].kind != (unsigned char)kind)
         return false;
-    memcpy(out, slot->id, RB_SHA256_SIZE);
+    memcpy(out, cache->records[slot - 1].id, RB_SHA256_SIZE);
     return true;
 }
 
@@ -160,17 +161,16 @@ void rb_treecache_put(rb_treecache *cache, const rb_oid *oid, enum rb_treecache_
     struct record record = {.kind = (unsigned char)kind};
     memcpy(record.oid, oid->id, RB_OID_SIZE);
     memcpy(record.id, id, RB_SHA256_SIZE);
-    if (insert(cache, &record))
-        rb_buf_add(&cache->fresh, &record, sizeof record);
+    insert(cache, &record);
 }
 
-static void add_chunk(rb_buf *out, const void *records, size_t len)
+static void add_chunk(rb_buf *out, const struct record *records, size_t count)
 {
-    size_t count = len / RECORD_LEN;
     size_t start = out->len;
+    rb_buf_reserve(out, COUNT_LEN + count * RECORD_LEN + RB_SHA256_SIZE);
     for (int shift = 0; shift < 32; shift += 8)
         rb_buf_addc(out, (char)(count >> shift & 0xff));
-    rb_buf_add(out, records, len);
+    rb_buf_add(out, records, count * RECORD_LEN);
     unsigned char sum[RB_SHA256_SIZE];
     rb_sha256_of(out->data + start, out->len - start, sum);
     rb_buf_add(out, sum, sizeof sum);
@@ -178,13 +178,9 @@ static void add_chunk(rb_buf *out, const void *records, size_t len)
 
 static void write_anew(const rb_treecache *cache)
 {
-    RB_AUTO(rb_buf_clear) rb_buf records = {0};
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    for (size_t i = 0; i < cache->cap; i++)
-        if (cache->slots[i].kind)
-            rb_buf_add(&records, &cache->slots[i], sizeof cache->slots[i]);
     rb_buf_puts(&out, HEAD);
-    add_chunk(&out, rb_buf_str(&records), records.len);
+    add_chunk(&out, cache->records, cache->n);
     rb_err ignored;
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(cache->path);
     if (rb_dir_make(dir, &ignored) != RB_OK ||
@@ -196,7 +192,7 @@ static void write_anew(const rb_treecache *cache)
 static void append(const rb_treecache *cache)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    add_chunk(&out, cache->fresh.data, cache->fresh.len);
+    add_chunk(&out, cache->records + cache->written, cache->n - cache->written);
     int fd = open(cache->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return;
@@ -210,12 +206,12 @@ static void append(const rb_treecache *cache)
 
 void rb_treecache_save(rb_treecache *cache)
 {
-    if (cache->fresh.len == 0)
+    if (cache->n == cache->written)
         return;
     if (cache->damaged)
         write_anew(cache);
     else
         append(cache);
     cache->damaged = false;
-    rb_buf_truncate(&cache->fresh, 0);
+    cache->written = cache->n;
 }

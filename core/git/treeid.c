@@ -41,9 +41,8 @@ struct gathering {
     rb_treecache *cache; /* NULL: none */
     struct parts parts;
     size_t ids_cap;
-    rb_entries missing; /* blobs to be hashed */
+    rb_entries missing; /* blobs to be hashed; their paths are those of parts */
     size_t *missing_at; /* where they are in parts */
-    size_t missing_cap;
     struct folders folders;
     rb_strs submodules;
 };
@@ -53,7 +52,7 @@ static void gathering_clear(struct gathering *g)
     rb_treecache_free(g->cache);
     rb_entries_clear(&g->parts.entries);
     free(g->parts.ids);
-    rb_entries_clear(&g->missing);
+    free(g->missing.items);
     free(g->missing_at);
     for (size_t i = 0; i < g->folders.n; i++)
         free(g->folders.items[i].path);
@@ -185,12 +184,13 @@ static void gather_blob(struct gathering *g, const char *path, const git_oid *oi
     unsigned char *out = add_part(g, path, oid, mode);
     if (g->cache && rb_treecache_get(g->cache, &id, RB_TREECACHE_BLOB, out))
         return;
-    rb_git_entry_add(&g->missing, path, oid, mode);
-    if (g->missing.n > g->missing_cap) {
-        g->missing_cap = g->missing.cap;
-        g->missing_at = rb_realloc(g->missing_at, g->missing_cap, sizeof *g->missing_at);
+    if (g->missing.n == g->missing.cap) {
+        g->missing.cap = g->missing.cap ? g->missing.cap * 2 : 256;
+        g->missing.items = rb_realloc(g->missing.items, g->missing.cap, sizeof *g->missing.items);
+        g->missing_at = rb_realloc(g->missing_at, g->missing.cap, sizeof *g->missing_at);
     }
-    g->missing_at[g->missing.n - 1] = g->parts.entries.n - 1;
+    g->missing_at[g->missing.n] = g->parts.entries.n - 1;
+    g->missing.items[g->missing.n++] = g->parts.entries.items[g->parts.entries.n - 1];
 }
 
 static size_t add_folder(struct folders *folders, const char *path, const rb_oid *oid)
