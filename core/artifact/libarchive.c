@@ -9,6 +9,7 @@
 
 static struct {
     pthread_once_t once;
+    void *library;
     rb_libarchive functions;
     rb_err err;
     enum rb_code code;
@@ -16,8 +17,8 @@ static struct {
 
 static void load(void)
 {
-    void *library = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
+    loaded.library = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+    if (!loaded.library) {
         loaded.code = rb_fail(&loaded.err, RB_ERROR,
                               "cannot load libarchive to write an archive: %s; install libarchive",
                               dlerror());
@@ -26,7 +27,7 @@ static void load(void)
     /* ISO C has no conversion from an object pointer to a function's; POSIX gives both one size. */
 #define FIND(name)                                                                                 \
     {                                                                                              \
-        void *found = dlsym(library, #name);                                                       \
+        void *found = dlsym(loaded.library, #name);                                                \
         if (!found)                                                                                \
             loaded.code = rb_fail(&loaded.err, RB_ERROR,                                           \
                                   "%s lacks %s; install libarchive 3.2 or later", SONAME, #name);  \

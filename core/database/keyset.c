@@ -32,9 +32,10 @@ static void grow(rb_keyset *set)
         larger.slots[at] = set->slots[i];
         larger.used[at] = 1;
     }
-    free(set->slots);
-    free(set->used);
+    rb_keyset old = *set;
     *set = larger;
+    free(old.slots);
+    free(old.used);
 }
 
 bool rb_keyset_has(const rb_keyset *set, uint64_t key)

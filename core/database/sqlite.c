@@ -178,6 +178,7 @@ static void note_update(sqlite3 *handle, rb_watch *watch, rb_sqlite_change *chan
     change->lost = lost;
     change->n = (size_t)n;
     rb_watch_change(watch, change);
+    change->lost = NULL;
 }
 
 static void note_change(void *context, sqlite3 *handle, int op, const char *schema,

@@ -133,7 +133,8 @@ static enum rb_code gather(struct parts *parts, rb_repo *repo, const rb_release 
     RB_AUTO(rb_json_freep) json_t *encoded = rb_manifest_encode(m);
     rb_json_pretty(&data, encoded);
     RB_TRY(add_part(parts, "", "manifest.json", false, &data, err));
-    qsort(parts->items, parts->n, sizeof *parts->items, by_path);
+    if (parts->n > 1)
+        qsort(parts->items, parts->n, sizeof *parts->items, by_path);
     return RB_OK;
 }
 

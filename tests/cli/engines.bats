@@ -33,7 +33,7 @@ put() {
     rbtool deploy v1.0.0 --yes
     [[ $(sqlite3 "$PROD/data/shop.db" "SELECT group_concat(name) FROM pragma_table_info('orders')") == id,total ]]
     rbtool lint >out 2>err
-    ! grep -q RB008 out
+    [[ $(grep -c RB008 out) -eq 0 ]]
     grep -qF "no migration: migrations/3.collation.mysql.up.sql" err
 }
 
