@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "database/database.h"
+
 enum rb_code rb_cli_repo(rb_repo **out, rb_cli *cli, rb_err *err)
 {
     if (!cli->repo)
@@ -38,6 +40,30 @@ enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err)
         RB_TRY(rb_config_read(&cli->settings, path, err));
     }
     *out = cli->settings;
+    return RB_OK;
+}
+
+enum rb_code rb_cli_extensions(rb_cli *cli, rb_err *err)
+{
+    static const char key[] = "rbtool.extension";
+    RB_AUTO(rb_strs_clear) rb_strs paths = {0};
+    RB_AUTO(rb_strs_clear) rb_strs real = {0};
+    rb_repo *repo;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_repo_setting_paths(&paths, repo, key, err));
+    for (size_t i = 0; i < paths.n; i++) {
+        bool brought;
+        char *found = NULL;
+        if (rb_repo_brings(&brought, &found, repo, paths.items[i], err) != RB_OK)
+            return rb_err_prefix(err, "git config %s", key);
+        rb_strs_take(&real, found);
+        if (brought)
+            return rb_fail(err, RB_ERROR,
+                           "git config %s names %s, which lies in the work tree, where a commit "
+                           "can change what rbtool runs; move it outside and name it there",
+                           key, paths.items[i]);
+    }
+    rb_db_extensions(&real);
     return RB_OK;
 }
 

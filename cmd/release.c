@@ -150,6 +150,7 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     RB_TRY(check_rules(&o->accept, err));
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_cli_extensions(cli, err));
     if (cli->config)
         RB_TRY(rb_cli_settings(&settings, cli, err));
     const rb_make make = {.tag = argv[0],

@@ -39,6 +39,14 @@ const char *rb_db_engine(const rb_db *db);  /* "sqlite" */
 const char *rb_db_version(const rb_db *db); /* "3.40.1" */
 bool rb_engine_known(const char *engine);
 
+/*
+ * Shared libraries that every SQLite database opened from now on in this process loads, for
+ * functions, modules and collations that its scripts need and the application registers. Absolute
+ * paths, the operator's own choice: never from a release. One that does not load is named by the
+ * opening that fails.
+ */
+void rb_db_extensions(const rb_strs *paths);
+
 /* Makes a running statement of this handle fail soon; may be called from a signal handler. */
 void rb_db_interrupt(rb_db *db);
 

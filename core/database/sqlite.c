@@ -225,6 +225,35 @@ void rb_sqlite_close(rb_sqlite *db)
     free(db);
 }
 
+static rb_strs extensions;
+
+void rb_db_extensions(const rb_strs *paths)
+{
+    rb_strs_clear(&extensions);
+    for (size_t i = 0; i < paths->n; i++)
+        rb_strs_add(&extensions, paths->items[i]);
+}
+
+/* Allowed for the time of loading, and to us only: load_extension() in a script stays refused. */
+static enum rb_code load_extensions(rb_sqlite *db, rb_err *err)
+{
+    enum rb_code code = RB_OK;
+    if (extensions.n == 0)
+        return RB_OK;
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
+    for (size_t i = 0; i < extensions.n && code == RB_OK; i++) {
+        char *why = NULL;
+        if (sqlite3_load_extension(db->handle, extensions.items[i], NULL, &why) != SQLITE_OK)
+            code = rb_fail(err, RB_ERROR,
+                           "SQLite extension %s, which git config rbtool.extension names, does not "
+                           "load: %s",
+                           extensions.items[i], why ? why : sqlite3_errmsg(db->handle));
+        sqlite3_free(why);
+    }
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    return code;
+}
+
 static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, bool scratch, rb_err *err)
 {
     sqlite3 *handle = db->handle;
@@ -233,6 +262,7 @@ static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, bool scratch, 
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_set_authorizer(handle, authorize, db);
     sqlite3_preupdate_hook(handle, note_change, db);
+    RB_TRY(load_extensions(db, err));
     /* EXTRA syncs the folder too when the journal goes, so that a commit outlives a power cut. */
     const char *sql = scratch                  ? "PRAGMA synchronous=OFF"
                       : how >= RB_SQLITE_WRITE ? "PRAGMA synchronous=EXTRA"

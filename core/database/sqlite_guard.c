@@ -98,8 +98,9 @@ static const char *missing_part(const char *message)
                                         "no such function:", "no such tokenizer:"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strstr(message, parts[i]))
-            return "it comes from an extension or from the application, and rbtool does not load "
-                   "either";
+            return "it comes from a newer SQLite than this one, from an extension or from the "
+                   "application; a shared library that has it can be named with git config --add "
+                   "rbtool.extension /PATH/TO/LIBRARY.so";
     if (strstr(message, "VACUUM"))
         return "it cannot run together with other scripts in one transaction; take it out";
     return NULL;

@@ -62,6 +62,17 @@ enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key,
 /* The same for paths: ~/ is expanded, a relative one is taken from the top of the work tree. */
 enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key,
                                   rb_err *err) RB_MUST_USE;
+/* All values of a key that names paths, in git's order, added to out. */
+enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key,
+                                   rb_err *err) RB_MUST_USE;
+
+/*
+ * Is this a place that commits can bring along: in the work tree, and not in the git folder that
+ * may lie in it? path, or the folder of a link that leads out of the work tree, counts. RB_ERROR
+ * when it is not there. real: path without links, to go on with.
+ */
+enum rb_code rb_repo_brings(bool *out, char **real, rb_repo *repo, const char *path,
+                            rb_err *err) RB_MUST_USE;
 
 /* Runs `git -C DIR args...` (args ends with NULL); a non-zero status is an error with its stderr.
  */

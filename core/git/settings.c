@@ -105,15 +105,21 @@ static void parse_settings(rb_repo *repo, const rb_buf *list)
     }
 }
 
+static enum rb_code read_settings(rb_repo *repo, rb_err *err)
+{
+    if (repo->settings_read)
+        return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf list = {0};
+    RB_TRY(
+        rb_repo_git(&list, repo, (const char *const[]){"config", "--null", "--list", NULL}, err));
+    parse_settings(repo, &list);
+    repo->settings_read = true;
+    return RB_OK;
+}
+
 enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key, rb_err *err)
 {
-    if (!repo->settings_read) {
-        RB_AUTO(rb_buf_clear) rb_buf list = {0};
-        RB_TRY(rb_repo_git(&list, repo, (const char *const[]){"config", "--null", "--list", NULL},
-                           err));
-        parse_settings(repo, &list);
-        repo->settings_read = true;
-    }
+    RB_TRY(read_settings(repo, err));
     *out = NULL;
     for (size_t i = repo->setting_count; i > 0 && !*out; i--)
         if (strcmp(repo->settings[i - 1].key, key) == 0)
@@ -129,13 +135,9 @@ static const char *home_of(const char *user)
     return entry ? entry->pw_dir : NULL;
 }
 
-enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key, rb_err *err)
+static enum rb_code expand(char **out, const rb_repo *repo, const char *key, const char *value,
+                           rb_err *err)
 {
-    const char *value = NULL;
-    RB_TRY(rb_repo_setting(&value, repo, key, err));
-    *out = NULL;
-    if (!value)
-        return RB_OK;
     if (value[0] == '~') {
         size_t len = strcspn(value, "/");
         RB_AUTO(rb_free_str) char *user = rb_strndup(value + 1, len - 1);
@@ -148,5 +150,51 @@ enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key, rb
         return RB_OK;
     }
     *out = rb_path_join(repo->workdir ? repo->workdir : repo->dir, value);
+    return RB_OK;
+}
+
+enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key, rb_err *err)
+{
+    const char *value = NULL;
+    RB_TRY(rb_repo_setting(&value, repo, key, err));
+    *out = NULL;
+    return value ? expand(out, repo, key, value, err) : RB_OK;
+}
+
+enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key, rb_err *err)
+{
+    RB_TRY(read_settings(repo, err));
+    for (size_t i = 0; i < repo->setting_count; i++) {
+        char *path = NULL;
+        if (strcmp(repo->settings[i].key, key) != 0)
+            continue;
+        RB_TRY(expand(&path, repo, key, repo->settings[i].value, err));
+        rb_strs_take(out, path);
+    }
+    return RB_OK;
+}
+
+static bool is_inside(const char *path, const char *dir)
+{
+    size_t len = strlen(dir);
+    return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+enum rb_code rb_repo_brings(bool *out, char **real, rb_repo *repo, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
+    RB_AUTO(rb_free_str) char *real_folder = realpath(folder, NULL);
+    RB_AUTO(rb_free_str) char *found = realpath(path, NULL);
+    if (!found || !real_folder)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    const char *workdir = rb_repo_workdir(repo);
+    RB_AUTO(rb_free_str) char *top = workdir ? realpath(workdir, NULL) : NULL;
+    RB_AUTO(rb_free_str) char *git = realpath(rb_repo_common_dir(repo), NULL);
+    const char *places[] = {found, real_folder};
+    *out = false;
+    for (size_t i = 0; i < 2 && top; i++)
+        *out |= is_inside(places[i], top) && !(git && is_inside(places[i], git));
+    *real = found;
+    found = NULL;
     return RB_OK;
 }

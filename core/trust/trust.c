@@ -23,21 +23,6 @@ struct rb_verified {
     char *fingerprint;
 };
 
-static bool is_inside(const char *path, const char *dir)
-{
-    size_t len = strlen(dir);
-    return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
-
-/* In the work tree, and not in the git folder that may lie in it: commits can bring it along. */
-static bool is_tracked_place(const char *path, rb_repo *repo)
-{
-    const char *workdir = rb_repo_workdir(repo);
-    RB_AUTO(rb_free_str) char *top = workdir ? realpath(workdir, NULL) : NULL;
-    RB_AUTO(rb_free_str) char *git = realpath(rb_repo_common_dir(repo), NULL);
-    return top && is_inside(path, top) && !(git && is_inside(path, git));
-}
-
 /*
  * Reads a file that says whom to trust. It must not lie in the work tree, itself or by the link
  * that leads to it: whoever can commit could then change it, and going back would bring the old
@@ -46,12 +31,11 @@ static bool is_tracked_place(const char *path, rb_repo *repo)
 static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, size_t limit,
                                 const char *key, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
-    RB_AUTO(rb_free_str) char *real_folder = realpath(folder, NULL);
-    RB_AUTO(rb_free_str) char *real = realpath(path, NULL);
-    if (!real || !real_folder)
-        return rb_fail_errno(err, RB_ERROR, "cannot read %s, which git config %s names", path, key);
-    if (is_tracked_place(real, repo) || is_tracked_place(real_folder, repo))
+    bool brought;
+    RB_AUTO(rb_free_str) char *real = NULL;
+    if (rb_repo_brings(&brought, &real, repo, path, err) != RB_OK)
+        return rb_err_prefix(err, "git config %s", key);
+    if (brought)
         return rb_fail(err, RB_ERROR,
                        "git config %s names %s, which lies in the work tree, where a commit can "
                        "change it; move it outside, such as to ~/.config/git/, and set %s to it",
