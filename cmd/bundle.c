@@ -6,6 +6,7 @@
 enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,
                               rb_err *err)
 {
+    static const bool whole[RB_PARTS] = {true, true, true, true};
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
     RB_AUTO(rb_release_freep) rb_release *mended = NULL;
     RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
@@ -13,7 +14,7 @@ enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const
     RB_TRY(rb_cli_release(&from, cli, tag, err));
     if (options->scripts_from)
         RB_TRY(rb_cli_release(&mended, cli, options->scripts_from, err));
-    RB_TRY(rb_revert_target(&good, cli, NULL, from, options->to, err));
+    RB_TRY(rb_revert_target(&good, cli, NULL, from, whole, options->to, err));
     rb_ui_note(cli, "FROM %s TO %s (%s)", from->tag, good.release->tag, good.rule);
     RB_TRY(rb_bundle_write(&document, from, good.release, mended, good.rule, cli->repo,
                            options->output, err));

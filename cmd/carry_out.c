@@ -145,23 +145,36 @@ static void show_outcome(const rb_cli *cli, const json_t *document)
                    from ? from : "nothing");
 }
 
+/* SIGHUP: the connection to the operator's terminal is gone; what is begun is not left to chance.
+ */
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#define SIGNALS (sizeof signals / sizeof *signals)
+
+/* What is ignored (nohup, a shell's background job) stays ignored. */
+static void catch_signals(struct sigaction old[SIGNALS])
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    for (size_t i = 0; i < SIGNALS; i++) {
+        sigaction(signals[i], NULL, &old[i]);
+        if (old[i].sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
+}
+
 enum rb_code rb_site_run(rb_cli *cli, rb_run *run, bool begin, rb_err *err)
 {
     rb_control control = {0};
-    struct sigaction action = {.sa_handler = on_signal};
-    struct sigaction old_int;
-    struct sigaction old_term;
+    struct sigaction old[SIGNALS];
     caught = &control;
     run->control = &control;
     run->progress = progress;
     run->context = cli;
-    sigaction(SIGINT, &action, &old_int);
-    sigaction(SIGTERM, &action, &old_term);
+    catch_signals(old);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code =
         begin ? rb_execute(&document, run, err) : rb_execute_on(&document, run, err);
-    sigaction(SIGINT, &old_int, NULL);
-    sigaction(SIGTERM, &old_term, NULL);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &old[i], NULL);
     rb_ui_progress_end(cli);
     if (cli->json)
         rb_ui_json(cli, document);

@@ -66,7 +66,7 @@ static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct o
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->site.scripts_from)
         RB_TRY(rb_cli_release(&mended, cli, o->site.scripts_from, err));
-    RB_TRY(rb_revert_target(&good, cli, site, from, o->site.to, err));
+    RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->site.to, err));
     rq.from = from;
     rq.to = good.release;
     rq.mended = mended;

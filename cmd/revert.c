@@ -26,7 +26,8 @@ static bool is(const char *a, const char *b)
 }
 
 enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *site,
-                              const rb_release *from, const char *to, rb_err *err)
+                              const rb_release *from, const bool parts[RB_PARTS], const char *to,
+                              rb_err *err)
 {
     *good = (rb_known_good){0};
     if (to) {
@@ -40,7 +41,7 @@ enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *s
     const char *setting = from->manifest->known_good;
     if (rb_cli_settings(&settings, cli, &ignored) == RB_OK)
         setting = settings->known_good;
-    return rb_known_good_find(good, site ? site->state : NULL, cli->repo, cli->signers, from,
+    return rb_known_good_find(good, site ? site->state : NULL, cli->repo, cli->signers, from, parts,
                               setting, err);
 }
 
@@ -83,7 +84,7 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     if (o->scripts_from)
         RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
     RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
-    RB_TRY(rb_revert_target(&good, cli, site, from, o->to, err));
+    RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->to, err));
     rq.from = from;
     rq.to = good.release;
     rq.mended = mended;

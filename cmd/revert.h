@@ -9,9 +9,10 @@
 enum rb_code rb_revert_request(rb_plan_request *rq, bool *live, const rb_site *site,
                                const rb_strs *only, const char *tag, rb_err *err) RB_MUST_USE;
 
-/* --to, else the previous known-good. site NULL: no environment. */
+/* --to, else the previous known-good. site NULL: no environment. parts: those that move. */
 enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *site,
-                              const rb_release *from, const char *to, rb_err *err) RB_MUST_USE;
+                              const rb_release *from, const bool parts[RB_PARTS], const char *to,
+                              rb_err *err) RB_MUST_USE;
 
 /* revert TAG -o DIR: a bundle of TO. */
 enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,

@@ -233,6 +233,28 @@ void rb_json_set_str(json_t *object, const char *key, const char *value)
         abort();
 }
 
+void rb_json_set_bytes(json_t *object, const char *key, const char *bytes)
+{
+    RB_AUTO(rb_free_str) char *hex = NULL;
+    if (bytes) {
+        hex = rb_malloc(2 * strlen(bytes) + 1);
+        rb_hex_encode((const unsigned char *)bytes, strlen(bytes), hex);
+    }
+    rb_json_set_str(object, key, hex);
+}
+
+char *rb_json_bytes(const json_t *object, const char *key)
+{
+    const char *hex = rb_json_str(object, key);
+    size_t len = hex ? strlen(hex) / 2 : 0;
+    RB_AUTO(rb_free_str) char *bytes = rb_calloc(len + 1, 1);
+    if (!hex || !rb_hex_decode(hex, (unsigned char *)bytes, len))
+        return NULL;
+    char *out = bytes;
+    bytes = NULL;
+    return out;
+}
+
 json_t *rb_json_strs(const rb_strs *strs)
 {
     json_t *array = json_array();

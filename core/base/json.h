@@ -35,6 +35,10 @@ const char *rb_json_str(const json_t *object, const char *key);
 int64_t rb_json_int(const json_t *object, const char *key, int64_t otherwise);
 /* json_object_set_new and json_string, with NULL written as null. */
 void rb_json_set_str(json_t *object, const char *key, const char *value);
+/* The same for bytes that need not be UTF-8 (paths): hexadecimal, read back with rb_json_bytes(),
+ * which gives NULL when the member is absent or no such text. */
+void rb_json_set_bytes(json_t *object, const char *key, const char *bytes);
+char *rb_json_bytes(const json_t *object, const char *key);
 /* {"code","message"}, or null for NULL: a new value. The message is made safe. */
 json_t *rb_err_json(const rb_err *err);
 json_t *rb_json_strs(const rb_strs *strs); /* a new array */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define DEFAULT_OUTPUT_LIMIT (1u << 20)
+#define LAST_WORDS_MS 500
 
 extern char **environ;
 
@@ -151,12 +152,14 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* A background child may keep the pipes open: once the program itself has ended, one more look. */
+/* A background child may keep the pipes open, and write for ever: once the program itself has
+ * ended, what it left is read, for a moment at most. */
 static void converse(struct running *run, const rb_process *process, rb_process_result *result,
                      int *wait_status)
 {
     size_t limit = process->output_limit ? process->output_limit : DEFAULT_OUTPUT_LIMIT;
     int64_t end = process->timeout ? now_ms() + (int64_t)process->timeout * 1000 : 0;
+    int64_t last = 0;
     size_t sent = 0;
     bool ended = false;
     if (process->input_len == 0)
@@ -176,15 +179,18 @@ static void converse(struct running *run, const rb_process *process, rb_process_
             drain(&run->err, &result->err, limit);
         if (fds[2].revents)
             feed(run, process, &sent);
-        if (ended && ready == 0)
+        if (ended && (ready == 0 || now_ms() >= last))
             break;
-        if (!ended && waitpid(run->pid, wait_status, WNOHANG) == run->pid)
+        if (!ended && waitpid(run->pid, wait_status, WNOHANG) == run->pid) {
             ended = true;
+            last = now_ms() + LAST_WORDS_MS;
+        }
         if (!ended && end && now_ms() >= end) {
             result->timed_out = true;
             kill(process->terminal ? run->pid : -run->pid, SIGKILL);
             waitpid(run->pid, wait_status, 0);
             ended = true;
+            last = now_ms() + LAST_WORDS_MS;
         }
     }
 }

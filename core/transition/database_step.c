@@ -175,12 +175,39 @@ enum rb_code rb_databases_run(rb_run *run, rb_err *err)
     return RB_OK;
 }
 
+/* A commit that reports a failure may have happened: only the database's own row can tell. */
+static enum rb_code commit_one(rb_run *run, size_t index, rb_err *err)
+{
+    const rb_plan_database *d = &run->plan->databases[index];
+    enum rb_code code = rb_db_commit(run->dbs[index], err);
+    if (code == RB_OK)
+        return RB_OK;
+    rb_err why;
+    bool happened = false;
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    rb_db_close(run->dbs[index]);
+    run->dbs[index] = NULL;
+    enum rb_code looked = rb_db_open(&db, d->url, RB_DB_READ, &why);
+    if (looked == RB_OK)
+        looked = rb_db_journal_has(&happened, db, run->plan->id, &why);
+    if (looked == RB_OK && happened)
+        return RB_OK;
+    if (looked != RB_OK) { /* not known: what was done stays until somebody can look */
+        run->past = true;
+        return rb_err_prefix(err,
+                             "database %s: the commit failed, and whether it happened cannot "
+                             "be seen (%s)",
+                             d->name, why.message);
+    }
+    return code;
+}
+
 enum rb_code rb_databases_commit(rb_run *run, rb_err *err)
 {
     for (size_t i = 0; i < run->plan->database_count; i++) {
         if (run->committed[i])
             continue;
-        RB_TRY(rb_db_commit(run->dbs[i], err));
+        RB_TRY(commit_one(run, i, err));
         run->committed[i] = true;
         run->past = true;
     }

@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "transition/kept.h"
+#include "transition/prune.h"
 
 void rb_run_clear(rb_run *run)
 {
@@ -78,7 +80,7 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     return doc;
 }
 
-enum rb_code rb_run_look(rb_run *run, rb_err *err)
+static enum rb_code look(rb_run *run, rb_err *err)
 {
     for (size_t i = 0; i < run->plan->database_count; i++) {
         run->committed[i] = run->plan->databases[i].committed;
@@ -139,34 +141,11 @@ static void set_live(rb_live *live, const rb_run *run)
         }
 }
 
-/* Old releases go from the disk once nothing here needs them. Failing to is no failure. */
-static void prune(const rb_run *run)
+/* Litter is no failure. */
+static void drop_kept(const rb_run *run)
 {
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
     rb_err ignored;
-    if (rb_state_history(&rows, &count, run->state, &ignored) != RB_OK)
-        return;
-    RB_AUTO(rb_strs_clear) rb_strs kept = {0};
-    RB_AUTO(rb_live_clear) rb_live live = {0};
-    if (rb_state_live(&live, run->state, &ignored) != RB_OK)
-        count = 0;
-    for (int part = 0; part < RB_PARTS; part++)
-        if (live.tag[part] && !rb_strs_has(&kept, live.tag[part]))
-            rb_strs_add(&kept, live.tag[part]);
-    for (size_t i = 0; i < count; i++) {
-        const char *tag = rows[i]->to;
-        if (!tag || rb_strs_has(&kept, tag))
-            continue;
-        if (kept.n < (size_t)run->request->env->keep) {
-            rb_strs_add(&kept, tag);
-            continue;
-        }
-        RB_AUTO(rb_free_str)
-        char *folder = rb_format("%s/releases/%s", run->request->env->root, tag);
-        (void)!rb_dir_remove(folder, &ignored);
-    }
-    rb_transition_rows_free(rows, count);
+    (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
 }
 
 static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)
@@ -181,7 +160,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
         err->code = RB_HALFWAY;
         return RB_HALFWAY;
     }
-    prune(run);
+    drop_kept(run);
+    rb_prune(run->request->env, run->state);
     *out = document(run, outcome, unhealthy);
     if (!unhealthy)
         return RB_OK;
@@ -208,21 +188,29 @@ static void close_databases(rb_run *run)
     }
 }
 
+/* As it stands in the journal; borrows. */
+static rb_transition_row row_of(const rb_run *run)
+{
+    const rb_plan_request *rq = run->request;
+    return (rb_transition_row){
+        .id = run->plan->id,
+        .kind = run->plan->kind,
+        .from = rq->from ? rq->from->tag : NULL,
+        .from_object = rq->from ? (char *)rq->from->object : NULL,
+        .to = rq->to->tag,
+        .to_object = (char *)rq->to->object,
+        .plan = run->plan->json,
+    };
+}
+
 /* Before the point of no return: the inverses, and the environment is where it was. */
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
     close_databases(run);
     rb_err why = *err;
-    rb_undo undo = {
-        .env = run->request->env,
-        .state = run->state,
-        .transition = run->plan->id,
-        .from = run->request->from ? run->request->from->tag : NULL,
-        .to = run->request->to->tag,
-        .current_before = run->plan->current_before,
-        .staged_before = json_is_true(json_object_get(run->plan->json, "stagedBefore")),
-        .creates = json_object_get(run->plan->json, "creates"),
-    };
+    rb_transition_row row = row_of(run);
+    RB_AUTO(rb_undo_clear) rb_undo undo;
+    rb_undo_init(&undo, run->request->env, run->state, &row);
     const char *outcome = why.code == RB_DECIDE ? "refused" : "failed";
     enum rb_code code = rb_undo_all(&undo, run->plan->json, err);
     if (code == RB_OK)
@@ -231,6 +219,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         rb_err_prefix(err, "%s; and putting %s back failed", why.message, run->request->env->name);
         return interrupted(out, run, err);
     }
+    drop_kept(run);
     *out = document(run, outcome, &why);
     return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s", why.message,
                    run->request->env->name, undo.from ? undo.from : "no release");
@@ -258,32 +247,58 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
     return finish(out, run, unhealthy.message[0] ? &unhealthy : NULL, err);
 }
 
-/* Database files that are not there yet: the inverse removes them. */
-static json_t *creates(const rb_plan *plan)
+/* What only the inverses need; in the journal's plan, not in what is shown. */
+static json_t *before(const rb_run *run)
 {
-    json_t *list = json_array();
+    const rb_plan *plan = run->plan;
+    const rb_plan_request *rq = run->request;
+    RB_AUTO(rb_free_str) char *staged = rb_format("%s/releases/%s", rq->env->root, rq->to->tag);
+    json_t *json = json_object();
+    json_t *creates = json_array();
+    rb_json_set_bytes(json, "current", plan->current_before);
+    json_object_set_new(json, "staged", json_boolean(rb_file_exists(staged)));
+    json_object_set_new(json, "creates", creates);
     for (size_t i = 0; i < plan->database_count; i++)
-        if (plan->databases[i].create)
-            json_array_append_new(list, json_string(plan->databases[i].url + strlen("sqlite:")));
-    return list;
+        if (plan->databases[i].create) {
+            json_t *item = json_object();
+            rb_json_set_bytes(item, "path", plan->databases[i].url + strlen("sqlite:"));
+            json_array_append_new(creates, item);
+        }
+    return json;
+}
+
+void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_transition_row *row)
+{
+    const json_t *known = json_object_get(row->plan, "before");
+    *undo = (rb_undo){.env = env,
+                      .state = state,
+                      .transition = row->id,
+                      .from = row->from,
+                      .to = row->to,
+                      .current_before = rb_json_bytes(known, "current"),
+                      .staged_before = json_is_true(json_object_get(known, "staged"))};
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(known, "creates"), i, item)
+    {
+        RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
+        if (path)
+            rb_strs_add(&undo->creates, path);
+    }
+}
+
+void rb_undo_clear(rb_undo *undo)
+{
+    free(undo->current_before);
+    rb_strs_clear(&undo->creates);
+    undo->current_before = NULL;
 }
 
 enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
 {
-    const rb_plan_request *rq = run->request;
     prepare(run);
-    RB_AUTO(rb_free_str) char *staged = rb_format("%s/releases/%s", rq->env->root, rq->to->tag);
-    json_object_set_new(run->plan->json, "stagedBefore", json_boolean(rb_file_exists(staged)));
-    json_object_set_new(run->plan->json, "creates", creates(run->plan));
-    rb_transition_row row = {
-        .id = run->plan->id,
-        .kind = run->plan->kind,
-        .from = rq->from ? rq->from->tag : NULL,
-        .from_object = rq->from ? (char *)rq->from->object : NULL,
-        .to = rq->to->tag,
-        .to_object = (char *)rq->to->object,
-        .plan = run->plan->json,
-    };
+    json_object_set_new(run->plan->json, "before", before(run));
+    rb_transition_row row = row_of(run);
     enum rb_code code = rb_state_begin(run->state, &row, run->replaces, run->live, err);
     if (code != RB_OK) {
         *out = document(run, "failed", err);
@@ -295,7 +310,7 @@ enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
 enum rb_code rb_execute_on(json_t **out, rb_run *run, rb_err *err)
 {
     prepare(run);
-    enum rb_code code = rb_run_look(run, err);
+    enum rb_code code = look(run, err);
     if (code != RB_OK) {
         *out = document(run, "interrupted", err);
         err->code = RB_HALFWAY;
@@ -304,7 +319,7 @@ enum rb_code rb_execute_on(json_t **out, rb_run *run, rb_err *err)
     return carry_out(out, run, err);
 }
 
-static enum rb_step_kind kind_of(const char *name)
+enum rb_step_kind rb_step_kind_of(const char *name)
 {
     for (int kind = 0; kind < RB_STEP_KINDS; kind++)
         if (name && strcmp(name, rb_step_kind_name((enum rb_step_kind)kind)) == 0)
@@ -323,7 +338,10 @@ enum rb_code rb_undo_all(const rb_undo *undo, const json_t *plan, rb_err *err)
         RB_TRY(rb_state_step_get(&state, undo->state, undo->transition, name, err));
         if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
             continue;
-        RB_TRY(rb_step_undo(undo, kind_of(name), err));
+        /* A step whose inverse was begun is not done, should this be cut off and gone on with. */
+        if (state != RB_STEP_INTENT)
+            RB_TRY(rb_state_step(undo->state, undo->transition, name, RB_STEP_INTENT, err));
+        RB_TRY(rb_step_undo(undo, rb_step_kind_of(name), err));
         RB_TRY(rb_state_step(undo->state, undo->transition, name, RB_STEP_UNDONE, err));
     }
     return RB_OK;

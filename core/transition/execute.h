@@ -60,15 +60,17 @@ typedef struct rb_undo { /* what an inverse needs: not the releases, which may b
     const char *transition;
     const char *from;
     const char *to;
-    const char *current_before;
-    bool staged_before;    /* releases/TO was there before */
-    const json_t *creates; /* database files that were not */
+    char *current_before;
+    bool staged_before; /* releases/TO was there before */
+    rb_strs creates;    /* database files that were not */
 } rb_undo;
+/* All but env and state from the journal's row, whose strings it borrows. */
+void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_transition_row *row);
+void rb_undo_clear(rb_undo *undo);
 enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, rb_err *err) RB_MUST_USE;
 /* The inverses of every step that has an intent, last first. */
 enum rb_code rb_undo_all(const rb_undo *undo, const json_t *plan, rb_err *err) RB_MUST_USE;
 
-/* Whether this transition's commit happened: what a resume must know first. */
-enum rb_code rb_run_look(rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_step_kind rb_step_kind_of(const char *name); /* RB_STEP_KINDS when there is none such */
 
 #endif

@@ -18,7 +18,7 @@ static bool same(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-static bool reached(const rb_transition_row *row)
+bool rb_known_reached(const rb_transition_row *row)
 {
     return same(row->outcome, "done") || same(row->outcome, "unhealthy");
 }
@@ -27,7 +27,7 @@ static bool reached(const rb_transition_row *row)
 static bool is_bad(rb_transition_row *const *rows, size_t count, const char *tag)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!reached(rows[i]))
+        if (!rb_known_reached(rows[i]))
             continue;
         if (same(rows[i]->kind, "revert") && same(rows[i]->from, tag))
             return true;
@@ -49,12 +49,53 @@ static rb_release *verified(rb_repo *repo, const rb_signers *signers, const char
     return release;
 }
 
+const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
+{
+    for (size_t i = 0; i < count; i++)
+        if (same(rows[i]->outcome, "done") && !same(rows[i]->to, from) &&
+            !is_bad(rows, count, rows[i]->to))
+            return rows[i]->to;
+    return NULL;
+}
+
+/* Whether that row moved this part: it, or a later row of an interrupted one, left it at its TO. */
+static bool moved(const rb_transition_row *row, int part)
+{
+    const json_t *only = json_object_get(row->plan, "only");
+    size_t i;
+    json_t *item;
+    bool left_there = rb_known_reached(row) || same(row->outcome, "interrupted");
+    json_array_foreach((json_t *)only, i, item)
+    {
+        if (left_there && same(json_string_value(item), rb_part_name((enum rb_part)part)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether all of parts were at rows[at]'s TO when it had ended. Partial transitions leave the rest
+ * at other releases: two halves that never ran together are no release. */
+static bool live_together(rb_transition_row *const *rows, size_t count, size_t at,
+                          const bool parts[RB_PARTS])
+{
+    for (int part = 0; part < RB_PARTS; part++) {
+        size_t i = at;
+        while (parts[part] && i < count && !moved(rows[i], part))
+            i++;
+        if (parts[part] && (i == count || !same(rows[i]->to, rows[at]->to)))
+            return false;
+    }
+    return true;
+}
+
 static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_t count,
-                       rb_repo *repo, const rb_signers *signers, const rb_release *from)
+                       rb_repo *repo, const rb_signers *signers, const rb_release *from,
+                       const bool parts[RB_PARTS])
 {
     for (size_t i = 0; i < count && !out->release; i++) {
         const char *tag = rows[i]->to;
-        if (!same(rows[i]->outcome, "done") || same(tag, from->tag) || is_bad(rows, count, tag))
+        if (!same(rows[i]->outcome, "done") || same(tag, from->tag) || is_bad(rows, count, tag) ||
+            !live_together(rows, count, i, parts))
             continue;
         rb_release *release = verified(repo, signers, tag);
         if (release && !same(release->object, rows[i]->to_object)) {
@@ -96,14 +137,14 @@ static void along_chain(rb_known_good *out, rb_transition_row *const *rows, size
 
 enum rb_code rb_known_good_find(rb_known_good *out, rb_state *state, rb_repo *repo,
                                 const rb_signers *signers, const rb_release *from,
-                                const char *setting, rb_err *err)
+                                const bool parts[RB_PARTS], const char *setting, rb_err *err)
 {
     rb_transition_row **rows = NULL;
     size_t count = 0;
     *out = (rb_known_good){0};
     if (state)
         RB_TRY(rb_state_history(&rows, &count, state, err));
-    among_live(out, rows, count, repo, signers, from);
+    among_live(out, rows, count, repo, signers, from, parts);
     if (!out->release)
         along_chain(out, rows, count, repo, signers, from, strcmp(setting, "verified") == 0);
     rb_transition_rows_free(rows, count);

@@ -17,11 +17,18 @@ typedef struct rb_known_good {
     rb_strs candidates;  /* releases that verify and are not bad, nearest first */
 } rb_known_good;
 
-/* RB_DECIDE when there is none; candidates are filled all the same. */
+/* RB_DECIDE when there is none; candidates are filled all the same. parts: those that will move;
+ * a release counts as having been live when all of them were at it together. */
 enum rb_code rb_known_good_find(rb_known_good *out, rb_state *state, rb_repo *repo,
                                 const rb_signers *signers, const rb_release *from,
-                                const char *setting, rb_err *err) RB_MUST_USE;
+                                const bool parts[RB_PARTS], const char *setting,
+                                rb_err *err) RB_MUST_USE;
 void rb_known_good_clear(rb_known_good *good);
+
+/* What the history alone says: whether row ended with its TO live; and the release to go to from
+ * tag, unverified and borrowed, or NULL. rows: newest first. */
+bool rb_known_reached(const rb_transition_row *row);
+const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from);
 
 /* Whether tag was reverted here, and no deploy of it was accepted after. */
 enum rb_code rb_known_bad(bool *out, rb_state *state, const char *tag, rb_err *err) RB_MUST_USE;

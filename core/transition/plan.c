@@ -14,10 +14,14 @@ static const char *const kind_names[RB_STEP_KINDS] = {"stage",  "flags",  "stop"
                                                       "switch", "config", "commit", "start",
                                                       "checks", "record"};
 
-/* Design section 10: a revert turns flags off first, a deploy turns them on last. */
+/* Design section 10: a revert turns flags off first, a deploy turns them on last. Without a
+ * database the switch is the commit: all that may fail comes before it. */
 static const enum rb_step_kind revert_order[] = {
     RB_DO_STAGE,  RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_SWITCH,
     RB_DO_CONFIG, RB_DO_COMMIT, RB_DO_START, RB_DO_CHECKS,   RB_DO_RECORD};
+static const enum rb_step_kind file_revert_order[] = {
+    RB_DO_STAGE,  RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG,
+    RB_DO_SWITCH, RB_DO_COMMIT, RB_DO_START, RB_DO_CHECKS,   RB_DO_RECORD};
 static const enum rb_step_kind deploy_order[] = {
     RB_DO_STAGE,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG, RB_DO_SWITCH,
     RB_DO_COMMIT, RB_DO_FLAGS, RB_DO_START,    RB_DO_CHECKS, RB_DO_RECORD};
@@ -50,8 +54,9 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
     va_start(args, fmt);
     rb_buf_vprintf(&message, fmt, args);
     va_end(args);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(&message));
     json_array_append_new(json_object_get(plan->json, "decisions"),
-                          json_pack("{s:s,s:s}", "code", code, "message", message.data));
+                          json_pack("{s:s,s:s}", "code", code, "message", safe));
     if (worst != RB_OK && plan->worst == RB_OK) {
         plan->worst = worst;
         plan->refusal = rb_buf_detach(&message);
@@ -129,7 +134,8 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
     case RB_DO_SWITCH:
         return plan->parts[RB_PART_APP];
     case RB_DO_FLAGS:
-        return plan->parts[RB_PART_FLAGS] && rq->env->flags && rq->to->manifest->flags_path;
+        return plan->parts[RB_PART_FLAGS] && rq->env->flags &&
+               (rq->to->manifest->flags_path || (rq->from && rq->from->manifest->flags_path));
     case RB_DO_CONFIG:
         return plan->parts[RB_PART_CONFIG] && rq->env->config_count > 0;
     case RB_DO_STOP:
@@ -150,10 +156,11 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
 
 static void add_step(rb_plan *plan, const char *kind, const char *description, const char *inverse)
 {
+    RB_AUTO(rb_free_str) char *safe = rb_safe(description); /* paths in it need not be UTF-8 */
     json_t *step = json_object();
     rb_json_set_str(step, "id", kind);
     rb_json_set_str(step, "kind", kind);
-    rb_json_set_str(step, "description", description);
+    rb_json_set_str(step, "description", safe);
     rb_json_set_str(step, "inverse", inverse);
     json_array_append_new(json_object_get(plan->json, "steps"), step);
 }
@@ -185,6 +192,8 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
                          rq->to->manifest->artifact_count, to, to);
     case RB_DO_FLAGS:
         *inverse = "put the previous file back";
+        if (!rq->to->manifest->flags_path)
+            return rb_format("remove the flag file %s, since %s has none", rq->env->flags, to);
         return rb_format("write the flags of %s to %s", to, rq->env->flags);
     case RB_DO_STOP:
         *inverse = "start the service";
@@ -214,7 +223,9 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
 static void add_steps(rb_plan *plan, const rb_plan_request *rq)
 {
     bool forward = strcmp(rq->kind, "deploy") == 0;
-    const enum rb_step_kind *order = forward ? deploy_order : revert_order;
+    const enum rb_step_kind *order = forward                     ? deploy_order
+                                     : plan->database_count == 0 ? file_revert_order
+                                                                 : revert_order;
     for (size_t i = 0; i < RB_STEP_KINDS; i++) {
         if (!has_work(plan, rq, order[i]))
             continue;
@@ -362,7 +373,7 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
         rb_format("rehearsed on copies: scripts, schema and SQL checks of %zu database(s); "
                   "artifacts rebuilt and verified in %" PRId64 " ms",
                   plan->database_count, ms);
-    json_array_append_new(json_object_get(plan->json, "notes"), json_string(note));
+    rb_plan_note(plan, note);
     return RB_OK;
 }
 
@@ -397,8 +408,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     plan->json = empty_document(rq);
     plan->drift = json_array();
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
-    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
-    RB_TRY(rb_link_read(&plan->current_before, link, err));
+    RB_TRY(rb_plan_look_at_host(plan, rq, err));
     RB_TRY(observe_files(plan, rq, err));
     RB_TRY(plan_databases(plan, rq, err));
     json_object_set_new(plan->json, "databases", scripts(plan));
@@ -408,7 +418,9 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     decide_on_loss(plan);
     json_object_set(plan->json, "drift", plan->drift);
     rb_json_set_str(plan->json, "class", class_of(plan));
-    rb_json_set_str(plan->json, "currentBefore", plan->current_before);
+    RB_AUTO(rb_free_str)
+    char *current = plan->current_before ? rb_safe(plan->current_before) : NULL;
+    rb_json_set_str(plan->json, "currentBefore", current);
     make_digest(plan, rq);
     if (rq->rehearse)
         RB_TRY(rehearse_artifacts(plan, rq, err));

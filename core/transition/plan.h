@@ -97,6 +97,11 @@ enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char 
 
 /* plan_notes.c: what is out of step afterwards, room on disk, faults in the history behind TO. */
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *request);
+void rb_plan_note(rb_plan *plan, const char *text); /* need not be UTF-8 */
+
+/* plan_host.c: RB_ERROR where current, flags or config cannot be written. */
+enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *request,
+                                  rb_err *err) RB_MUST_USE;
 
 /* plan_database.c */
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,

@@ -290,7 +290,6 @@ static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *
 /* Released migrations whose bytes changed are shown, never run again. */
 static void changed_notes(rb_plan *plan, const rb_plan_database *d)
 {
-    json_t *notes = json_object_get(plan->json, "notes");
     for (size_t i = 0; d->from_set && i < d->from_set->n; i++) {
         const rb_migration *a = &d->from_set->items[i];
         const rb_migration *b = rb_migrations_find(d->to_set, a->id);
@@ -301,7 +300,7 @@ static void changed_notes(rb_plan *plan, const rb_plan_database *d)
             "database %s: migration %s has other bytes in the two releases (RB004); it is not run "
             "again",
             d->name, a->id);
-        json_array_append_new(notes, json_string(note));
+        rb_plan_note(plan, note);
     }
 }
 

@@ -8,16 +8,15 @@
 
 #define MAX_CHAIN 1000 /* links followed back from TO */
 
-static void add_note(rb_plan *plan, char *note)
+void rb_plan_note(rb_plan *plan, const char *text)
 {
-    json_array_append_new(json_object_get(plan->json, "notes"), json_string(note));
-    free(note);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(text);
+    json_array_append_new(json_object_get(plan->json, "notes"), json_string(safe));
 }
 
 static void out_of_step(rb_plan *plan, const rb_plan_request *rq)
 {
     json_t *only = json_object_get(plan->json, "only");
-    json_t *notes = json_object_get(plan->json, "notes");
     for (int part = 0; part < RB_PARTS; part++) {
         if (rq->parts[part]) {
             json_array_append_new(only, json_string(rb_part_name((enum rb_part)part)));
@@ -26,14 +25,13 @@ static void out_of_step(rb_plan *plan, const rb_plan_request *rq)
         RB_AUTO(rb_free_str)
         char *note = rb_format("%s stays where it is and will be out of step with %s",
                                rb_part_name((enum rb_part)part), rq->to->tag);
-        json_array_append_new(notes, json_string(note));
+        rb_plan_note(plan, note);
     }
 }
 
 /* For 02:00: is there room for what will be written? */
 static void space_notes(rb_plan *plan, const rb_plan_request *rq)
 {
-    json_t *notes = json_object_get(plan->json, "notes");
     uint64_t need = 0;
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
@@ -52,7 +50,7 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     char *note = rb_format("%" PRIu64 " MiB are free below %s; artifacts and a copy of the largest "
                            "database take up to %" PRIu64 " MiB",
                            room >> 20, rq->env->root, (need >> 20) + 1);
-    json_array_append_new(notes, json_string(note));
+    rb_plan_note(plan, note);
     if (room < need)
         rb_plan_decide(plan, "space", RB_FOUND, "not enough room: %s", note);
 }
@@ -73,14 +71,16 @@ static void chain_note(rb_plan *plan, const rb_plan_request *rq)
         bool good =
             rb_release_open(&next, rq->repo, rq->signers, link->tag, &problems, &err) == RB_OK &&
             strcmp(next->object, link->object) == 0;
-        if (!good)
-            add_note(plan,
-                     rb_format("the history behind %s is in doubt: %s names %s (%.10s) as its "
-                               "predecessor, %s; see `rbtool verify --all`",
-                               rq->to->tag, at->tag, link->tag, link->object,
-                               next             ? "which has moved since"
-                               : problems.n > 0 ? problems.items[0].message
-                                                : err.message));
+        if (!good) {
+            RB_AUTO(rb_free_str)
+            char *note = rb_format("the history behind %s is in doubt: %s names %s (%.10s) as its "
+                                   "predecessor, %s; see `rbtool verify --all`",
+                                   rq->to->tag, at->tag, link->tag, link->object,
+                                   next             ? "which has moved since"
+                                   : problems.n > 0 ? problems.items[0].message
+                                                    : err.message);
+            rb_plan_note(plan, note);
+        }
         rb_release_free(held);
         held = next;
         at = good ? next : NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "transition/kept.h"
 
 void rb_recovery_clear(rb_recovery *recovery)
 {
@@ -88,10 +89,34 @@ enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err
     json_decref(plan->json);
     plan->json = json_incref(row->plan);
     free(plan->current_before);
-    plan->current_before = rb_strdup(rb_json_str(row->plan, "currentBefore"));
+    plan->current_before = rb_json_bytes(json_object_get(row->plan, "before"), "current");
+    /* The settings may have got other commands since; the steps are those that were begun. */
+    plan->order_count = 0;
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(row->plan, "steps"), i, step)
+    {
+        enum rb_step_kind kind = rb_step_kind_of(rb_json_str(step, "id"));
+        if (kind != RB_STEP_KINDS && plan->order_count < RB_STEP_KINDS)
+            plan->order[plan->order_count++] = kind;
+    }
     *out = plan;
     plan = NULL;
     return RB_OK;
+}
+
+/* A first deploy's database file, which it makes. */
+static bool was_to_be_made(const rb_transition_row *row, const char *url)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(json_object_get(row->plan, "before"), "creates"), i, item)
+    {
+        RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
+        if (path && strncmp(url, "sqlite:", 7) == 0 && strcmp(url + 7, path) == 0)
+            return true;
+    }
+    return false;
 }
 
 enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const rb_env *env,
@@ -104,8 +129,14 @@ enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const
     *out = false;
     json_array_foreach((json_t *)databases, i, item)
     {
-        const char *url = rb_env_database(env, rb_json_str(item, "name"));
-        if (!url || (strncmp(url, "sqlite:", 7) == 0 && !rb_file_exists(url + 7)))
+        const char *name = rb_json_str(item, "name");
+        const char *url = name ? rb_env_database(env, name) : NULL;
+        if (!url)
+            return rb_fail(err, RB_HALFWAY,
+                           "whether transition %s was committed stands in database %s, and "
+                           "environment %s has no url for it; add it again",
+                           row->id, name ? name : "?", env->name);
+        if (was_to_be_made(row, url) && !rb_file_exists(url + strlen("sqlite:")))
             continue;
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
         bool has = false;
@@ -139,24 +170,20 @@ enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const 
                                rb_state *state, rb_err *err)
 {
     const rb_transition_row *row = recovery->row;
-    rb_undo undo = {
-        .env = env,
-        .state = state,
-        .transition = row->id,
-        .from = row->from,
-        .to = row->to,
-        .current_before = rb_json_str(row->plan, "currentBefore"),
-        .staged_before = json_is_true(json_object_get(row->plan, "stagedBefore")),
-        .creates = json_object_get(row->plan, "creates"),
-    };
+    RB_AUTO(rb_undo_clear) rb_undo undo;
+    rb_undo_init(&undo, env, state, row);
     enum rb_code code = rb_undo_all(&undo, row->plan, err);
     if (code == RB_OK)
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
-    *out =
-        document(row, env, code == RB_OK ? "aborted" : "interrupted", code == RB_OK ? NULL : err);
-    if (code != RB_OK)
-        err->code = RB_HALFWAY;
-    return code == RB_OK ? RB_OK : RB_HALFWAY;
+    if (code == RB_OK) {
+        rb_err ignored;
+        (void)!rb_kept_drop(env->root, row->id, &ignored);
+        *out = document(row, env, "aborted", NULL);
+        return RB_OK;
+    }
+    *out = document(row, env, "interrupted", err);
+    err->code = RB_HALFWAY;
+    return RB_HALFWAY;
 }
 
 void rb_recovery_live(rb_live *out, const rb_recovery *recovery)

@@ -11,32 +11,9 @@
 #include "release/flags.h"
 #include "transition/database_step.h"
 #include "transition/execute.h"
+#include "transition/kept.h"
 
-#define CONFIG_LIMIT (64u << 20) /* bytes of a flag or config file that is kept */
 #define THREADS 2
-
-static char *backup_path(const rb_env *env, const char *transition, const char *name)
-{
-    return rb_format("%s/.rbtool/backups/%s/%s", env->root, transition, name);
-}
-
-/* Keeps what a file held before this transition, once: a second try must not overwrite it. */
-static enum rb_code keep_file(const rb_env *env, const char *transition, const char *name,
-                              const char *path, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *kept = backup_path(env, transition, name);
-    RB_AUTO(rb_free_str) char *absent = rb_format("%s.absent", kept);
-    RB_AUTO(rb_free_str) char *dir = rb_path_dir(kept);
-    if (rb_file_exists(kept) || rb_file_exists(absent))
-        return RB_OK;
-    RB_TRY(rb_dir_make(dir, err));
-    struct stat st;
-    if (stat(path, &st) != 0 && errno == ENOENT)
-        return rb_file_write(absent, "", 0, 0600, err);
-    RB_AUTO(rb_buf_clear) rb_buf content = {0};
-    RB_TRY(rb_file_read(&content, path, CONFIG_LIMIT, err));
-    return rb_file_write(kept, rb_buf_str(&content), content.len, 0600, err);
-}
 
 /* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */
 static enum rb_code make_parent(const rb_env *env, const char *path, rb_err *err)
@@ -49,23 +26,6 @@ static enum rb_code make_parent(const rb_env *env, const char *path, rb_err *err
         return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist; make it first",
                        path);
     return rb_dir_make(dir, err);
-}
-
-static enum rb_code restore_file(const rb_env *env, const char *transition, const char *name,
-                                 const char *path, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *kept = backup_path(env, transition, name);
-    RB_AUTO(rb_free_str) char *absent = rb_format("%s.absent", kept);
-    if (rb_file_exists(absent)) {
-        if (unlink(path) != 0 && errno != ENOENT)
-            return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
-        return RB_OK;
-    }
-    if (!rb_file_exists(kept))
-        return RB_OK;
-    RB_AUTO(rb_buf_clear) rb_buf content = {0};
-    RB_TRY(rb_file_read(&content, kept, CONFIG_LIMIT, err));
-    return rb_file_replace(path, rb_buf_str(&content), content.len, err);
 }
 
 static enum rb_code verify_artifact(const rb_artifact *made, const rb_manifest_artifact *promised,
@@ -133,16 +93,32 @@ static enum rb_code undo_stage(const rb_undo *undo, rb_err *err)
     return rb_dir_remove(final, err);
 }
 
-static enum rb_code do_flags(rb_run *run, rb_err *err)
+/* What was there is kept, then text takes its place; NULL: nothing does. */
+static enum rb_code place_file(const rb_run *run, const char *part, const char *path,
+                               const rb_buf *text, rb_err *err)
 {
     const rb_env *env = run->request->env;
+    if (text)
+        RB_TRY(make_parent(env, path, err));
+    RB_TRY(rb_kept_save(env->root, run->plan->id, part, path, err));
+    if (text)
+        return rb_file_replace(path, rb_buf_str(text), text->len, err);
+    if (unlink(path) != 0 && errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
+    return RB_OK;
+}
+
+/* A release without flags, after one with them, has no flag file. */
+static enum rb_code do_flags(rb_run *run, rb_err *err)
+{
     const rb_release *to = run->request->to;
+    const char *path = run->request->env->flags;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (!to->manifest->flags_path)
+        return place_file(run, "flags", path, NULL, err);
     RB_TRY(rb_release_file(&text, to, run->request->repo, to->manifest->flags_path,
                            to->manifest->flags_sha256, err));
-    RB_TRY(make_parent(env, env->flags, err));
-    RB_TRY(keep_file(env, run->plan->id, "flags", env->flags, err));
-    return rb_file_replace(env->flags, rb_buf_str(&text), text.len, err);
+    return place_file(run, "flags", path, &text, err);
 }
 
 static const rb_manifest_file *find_config(const rb_manifest *manifest, const char *path)
@@ -164,30 +140,13 @@ static enum rb_code place_config(rb_run *run, size_t index, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     if (there)
         RB_TRY(rb_release_file(&text, rq->to, rq->repo, there->path, there->sha256, err));
-    RB_AUTO(rb_free_str) char *name = rb_format("config-%zu", index);
-    RB_TRY(make_parent(rq->env, pair->value, err));
-    RB_TRY(keep_file(rq->env, run->plan->id, name, pair->value, err));
-    if (there)
-        return rb_file_replace(pair->value, rb_buf_str(&text), text.len, err);
-    if (unlink(pair->value) != 0 && errno != ENOENT)
-        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", pair->value);
-    return RB_OK;
+    return place_file(run, "config", pair->value, there ? &text : NULL, err);
 }
 
 static enum rb_code do_config(rb_run *run, rb_err *err)
 {
     for (size_t i = 0; i < run->request->env->config_count; i++)
         RB_TRY(place_config(run, i, err));
-    return RB_OK;
-}
-
-static enum rb_code undo_config(const rb_undo *undo, rb_err *err)
-{
-    for (size_t i = undo->env->config_count; i > 0; i--) {
-        RB_AUTO(rb_free_str) char *name = rb_format("config-%zu", i - 1);
-        RB_TRY(
-            restore_file(undo->env, undo->transition, name, undo->env->config[i - 1].value, err));
-    }
     return RB_OK;
 }
 
@@ -204,6 +163,10 @@ static enum rb_code do_switch(rb_run *run, rb_err *err)
 static enum rb_code undo_switch(const rb_undo *undo, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", undo->env->root);
+    RB_AUTO(rb_free_str) char *found = NULL;
+    RB_TRY(rb_link_read(&found, link, err));
+    if (found && undo->current_before && strcmp(found, undo->current_before) == 0)
+        return RB_OK;
     if (undo->current_before)
         return rb_link_switch(link, undo->current_before, err);
     if (unlink(link) != 0 && errno != ENOENT)
@@ -214,6 +177,41 @@ static enum rb_code undo_switch(const rb_undo *undo, rb_err *err)
 static const char *from_tag(const rb_run *run)
 {
     return run->request->from ? run->request->from->tag : NULL;
+}
+
+/* A command that a resumed plan has and the settings no longer do is no command. */
+static enum rb_code do_stop(rb_run *run, rb_err *err)
+{
+    const rb_env *env = run->request->env;
+    return env->stop.n == 0
+               ? RB_OK
+               : rb_command_run(env, &env->stop, RB_SERVICE_TIMEOUT, "stopping the service",
+                                from_tag(run), run->request->to->tag, err);
+}
+
+/* A service that cannot be started is found wanting, as one whose checks fail. */
+static enum rb_code do_start(rb_run *run, rb_err *err)
+{
+    const rb_env *env = run->request->env;
+    if (env->start.n == 0)
+        return RB_OK;
+    enum rb_code code = rb_command_run(env, &env->start, RB_SERVICE_TIMEOUT, "starting the service",
+                                       from_tag(run), run->request->to->tag, err);
+    if (code != RB_OK)
+        err->code = RB_FOUND;
+    return code == RB_OK ? RB_OK : RB_FOUND;
+}
+
+static enum rb_code undo_stop(const rb_undo *undo, rb_err *err)
+{
+    const rb_strs *start = &undo->env->start;
+    if (start->n == 0)
+        return RB_OK;
+    enum rb_code code =
+        rb_command_run(undo->env, start, RB_SERVICE_TIMEOUT, "starting the service again", undo->to,
+                       undo->from ? undo->from : "", err);
+    /* Before the first release there may be nothing that can be started. */
+    return undo->from ? code : RB_OK;
 }
 
 static enum rb_code do_checks(rb_run *run, rb_err *err)
@@ -235,8 +233,7 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     case RB_DO_FLAGS:
         return do_flags(run, err);
     case RB_DO_STOP:
-        return rb_command_run(env, &env->stop, RB_SERVICE_TIMEOUT, "stopping the service",
-                              from_tag(run), run->request->to->tag, err);
+        return do_stop(run, err);
     case RB_DO_DATABASE:
         for (size_t i = 0; i < run->plan->database_count; i++)
             if (run->plan->databases[i].create)
@@ -249,8 +246,7 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     case RB_DO_COMMIT:
         return rb_databases_commit(run, err);
     case RB_DO_START:
-        return rb_command_run(env, &env->start, RB_SERVICE_TIMEOUT, "starting the service",
-                              from_tag(run), run->request->to->tag, err);
+        return do_start(run, err);
     case RB_DO_CHECKS:
         return do_checks(run, err);
     case RB_DO_RECORD:
@@ -260,18 +256,35 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     return RB_OK;
 }
 
-/* A database file that this transition made, and never committed to. */
+/* Whether there is nothing in the file but what an unfinished transaction left. */
+static enum rb_code is_unused(bool *out, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s", path);
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    *out = !rb_file_exists(path);
+    if (*out)
+        return RB_OK;
+    RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
+    RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, err));
+    *out = json_array_size(rows) == 0;
+    return RB_OK;
+}
+
+/* A database file that this transition made, and never committed to. Somebody else may have used
+ * it since. */
 static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
 {
     static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
-    size_t i;
-    json_t *item;
-    json_array_foreach((json_t *)undo->creates, i,
-                       item) for (size_t j = 0; j < sizeof suffixes / sizeof *suffixes; j++)
-    {
-        RB_AUTO(rb_free_str) char *path = rb_format("%s%s", json_string_value(item), suffixes[j]);
-        if (unlink(path) != 0 && errno != ENOENT)
-            return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
+    for (size_t i = 0; i < undo->creates.n; i++) {
+        bool unused;
+        RB_TRY(is_unused(&unused, undo->creates.items[i], err));
+        for (size_t j = 0; unused && j < sizeof suffixes / sizeof *suffixes; j++) {
+            RB_AUTO(rb_free_str)
+            char *path = rb_format("%s%s", undo->creates.items[i], suffixes[j]);
+            if (unlink(path) != 0 && errno != ENOENT)
+                return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
+        }
     }
     return RB_OK;
 }
@@ -282,19 +295,13 @@ enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, rb_err *e
     case RB_DO_STAGE:
         return undo_stage(undo, err);
     case RB_DO_FLAGS:
-        return undo->env->flags
-                   ? restore_file(undo->env, undo->transition, "flags", undo->env->flags, err)
-                   : RB_OK;
+        return rb_kept_restore(undo->env->root, undo->transition, "flags", err);
     case RB_DO_CONFIG:
-        return undo_config(undo, err);
+        return rb_kept_restore(undo->env->root, undo->transition, "config", err);
     case RB_DO_SWITCH:
         return undo_switch(undo, err);
     case RB_DO_STOP:
-        return undo->env->start.n == 0
-                   ? RB_OK
-                   : rb_command_run(undo->env, &undo->env->start, RB_SERVICE_TIMEOUT,
-                                    "starting the service again", undo->to,
-                                    undo->from ? undo->from : "", err);
+        return undo_stop(undo, err);
     case RB_DO_DATABASE:
         return undo_database(undo, err);
     case RB_DO_COMMIT:

@@ -1,0 +1,113 @@
+#include "transition/kept.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+
+#define FILE_LIMIT (64u << 20)
+#define NOTE_LIMIT (64u << 10)
+
+static char *folder_of(const char *root, const char *transition)
+{
+    return rb_format("%s/.rbtool/backups/%s/files", root, transition);
+}
+
+enum rb_code rb_kept_save(const char *root, const char *transition, const char *part,
+                          const char *path, rb_err *err)
+{
+    char sha256[RB_SHA256_HEX];
+    rb_sha256_hex_of(path, strlen(path), sha256);
+    RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
+    RB_AUTO(rb_free_str) char *kept = rb_format("%s/%s-%.32s", folder, part, sha256);
+    RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", kept);
+    if (rb_file_exists(note_path))
+        return RB_OK;
+    RB_TRY(rb_dir_make(folder, err));
+    RB_AUTO(rb_json_freep) json_t *note = json_object();
+    RB_AUTO(rb_free_str) char *link = NULL;
+    struct stat st;
+    RB_TRY(rb_link_read(&link, path, err));
+    rb_json_set_bytes(note, "path", path);
+    rb_json_set_bytes(note, "link", link);
+    if (stat(path, &st) == 0) {
+        RB_AUTO(rb_buf_clear) rb_buf content = {0};
+        RB_TRY(rb_file_read(&content, path, FILE_LIMIT, err));
+        RB_TRY(rb_file_write(kept, rb_buf_str(&content), content.len, 0600, err));
+        json_object_set_new(note, "mode", json_integer(st.st_mode & 07777));
+        json_object_set_new(note, "user", json_integer(st.st_uid));
+        json_object_set_new(note, "group", json_integer(st.st_gid));
+    } else if (errno != ENOENT) {
+        return rb_fail_errno(err, RB_ERROR, "cannot look at %s", path);
+    }
+    /* The note comes last: with it the copy is complete. */
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, note);
+    return rb_file_write(note_path, text.data, text.len, 0600, err);
+}
+
+static enum rb_code put_content(const char *path, const char *kept, const json_t *note,
+                                const char *link, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf content = {0};
+    RB_TRY(rb_file_read(&content, kept, FILE_LIMIT, err));
+    if (link && !rb_file_exists(path))
+        RB_TRY(rb_link_switch(path, link, err));
+    struct stat st;
+    if (stat(path, &st) == 0)
+        return rb_file_replace(path, rb_buf_str(&content), content.len, err);
+    RB_TRY(rb_file_write(path, rb_buf_str(&content), content.len,
+                         (mode_t)rb_json_int(note, "mode", 0600), err));
+    uid_t user = (uid_t)rb_json_int(note, "user", geteuid());
+    gid_t group = (gid_t)rb_json_int(note, "group", getegid());
+    if ((user != geteuid() || group != getegid()) && chown(path, user, group) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot give %s back to its owner", path);
+    return RB_OK;
+}
+
+static enum rb_code restore_one(const char *folder, const char *name, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *note_path = rb_path_join(folder, name);
+    RB_AUTO(rb_free_str) char *kept = rb_strndup(note_path, strlen(note_path) - strlen(".json"));
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_json_freep) json_t *note = NULL;
+    RB_TRY(rb_file_read(&text, note_path, NOTE_LIMIT, err));
+    RB_TRY(rb_json_read(&note, rb_buf_str(&text), text.len, note_path, err));
+    RB_AUTO(rb_free_str) char *path = rb_json_bytes(note, "path");
+    RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
+    if (!path)
+        return rb_fail(err, RB_ERROR, "%s names no path: it is damaged", note_path);
+    if (json_object_get(note, "mode"))
+        return put_content(path, kept, note, link, err);
+    if (link)
+        return rb_link_switch(path, link, err);
+    if (unlink(path) != 0 && errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
+    return RB_OK;
+}
+
+enum rb_code rb_kept_restore(const char *root, const char *transition, const char *part,
+                             rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
+    RB_AUTO(rb_free_str) char *pattern = rb_format("%s-*.json", part);
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_TRY(rb_dir_list(&names, folder, err));
+    for (size_t i = 0; i < names.n; i++)
+        if (rb_path_match(pattern, names.items[i]))
+            RB_TRY(restore_one(folder, names.items[i], err));
+    return RB_OK;
+}
+
+enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
+    RB_AUTO(rb_free_str) char *parent = rb_path_dir(folder);
+    RB_TRY(rb_dir_remove(folder, err));
+    (void)rmdir(parent); /* stays where it holds back-outs */
+    return RB_OK;
+}

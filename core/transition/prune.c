@@ -1,0 +1,68 @@
+#include "transition/prune.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "transition/known_good.h"
+
+static void keep(rb_strs *kept, const char *tag)
+{
+    if (tag && !rb_strs_has(kept, tag))
+        rb_strs_add(kept, tag);
+}
+
+/* releases/a/b leaves releases/a behind, when nothing else is in it. */
+static void remove_parents(const char *releases, const char *folder)
+{
+    RB_AUTO(rb_free_str) char *parent = rb_path_dir(folder);
+    while (strlen(parent) > strlen(releases) && rmdir(parent) == 0) {
+        char *up = rb_path_dir(parent);
+        free(parent);
+        parent = up;
+    }
+}
+
+static void remove_release(const char *root, const char *tag)
+{
+    RB_AUTO(rb_free_str) char *releases = rb_format("%s/releases", root);
+    RB_AUTO(rb_free_str) char *folder = rb_format("%s/%s", releases, tag);
+    RB_AUTO(rb_free_str) char *notes = rb_format("%s/.rbtool/delivered", root);
+    RB_AUTO(rb_free_str) char *note = rb_format("%s/%s.json", notes, tag);
+    rb_err ignored;
+    if (rb_file_exists(folder) && rb_dir_remove(folder, &ignored) == RB_OK)
+        remove_parents(releases, folder);
+    if (rb_file_exists(note) && rb_dir_remove(note, &ignored) == RB_OK)
+        remove_parents(notes, note);
+}
+
+static void prune(const rb_env *env, const rb_live *live, rb_transition_row *const *rows,
+                  size_t count)
+{
+    RB_AUTO(rb_strs_clear) rb_strs kept = {0};
+    for (int part = 0; part < RB_PARTS; part++) {
+        keep(&kept, live->tag[part]);
+        if (live->tag[part])
+            keep(&kept, rb_known_good_recorded(rows, count, live->tag[part]));
+    }
+    for (size_t i = 0; i < count && kept.n < (size_t)env->keep; i++)
+        if (rb_known_reached(rows[i]))
+            keep(&kept, rows[i]->to);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i]->to && !rb_strs_has(&kept, rows[i]->to))
+            remove_release(env->root, rows[i]->to);
+}
+
+void rb_prune(const rb_env *env, rb_state *state)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    rb_err ignored;
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    if (rb_state_live(&live, state, &ignored) != RB_OK ||
+        rb_state_history(&rows, &count, state, &ignored) != RB_OK)
+        return;
+    prune(env, &live, rows, count);
+    rb_transition_rows_free(rows, count);
+}

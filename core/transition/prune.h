@@ -1,0 +1,14 @@
+/*
+ * Old releases go from ROOT/releases. What is live in any part, what a revert would go to, and the
+ * newest others up to the environment's "keep" stay.
+ */
+#ifndef RB_TRANSITION_PRUNE_H
+#define RB_TRANSITION_PRUNE_H
+
+#include "environment/definition.h"
+#include "environment/state.h"
+
+/* Failing to is no failure: a release that stays costs room only. */
+void rb_prune(const rb_env *env, rb_state *state);
+
+#endif

@@ -1,0 +1,150 @@
+# Transitions on hosts that are not as they should be: wrong kinds of files, commands that do not
+# behave, rooms that are full.
+
+setup() {
+    load lib
+    load transition
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+}
+
+@test "a current that is no symlink is refused before anything is touched" {
+    two_releases
+    mv "$PROD/current" "$BATS_TEST_TMPDIR/kept"
+    for make in mkdir touch; do
+        $make "$PROD/current"
+        fails 2 "is no symlink" rbtool deploy v1.1.0 --yes --accept-drift
+        [ "$(rbtool status --json | jq -r .state)" = settled ]
+        fails 1 'no such column' sql 'SELECT discount FROM orders'
+        rm -r "$PROD/current"
+    done
+    mv "$BATS_TEST_TMPDIR/kept" "$PROD/current"
+    settled_at v1.0.0
+}
+
+@test "flags and config that cannot be written show before the database is committed" {
+    two_releases
+    mkdir "$BATS_TEST_TMPDIR/folder"
+    for target in "$BATS_TEST_TMPDIR/folder" /nowhere/f; do
+        settings ".environments.prod.flags = \"$target\""
+        fails 2 "cannot write the flag file" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-drift
+        settings ".environments.prod.config = {\"config/app.toml\": \"$target\"}"
+        fails 2 "cannot write config file" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-drift
+    done
+    fails 1 'no such column' sql 'SELECT discount FROM orders'
+    settled_at v1.0.0
+}
+
+@test "flags and config behind symlinks are written through them, and put back" {
+    two_releases
+    mkdir "$PROD/real"
+    for name in flags.json app.toml; do
+        mv "$PROD/etc/$name" "$PROD/real/"
+        ln -s "../real/$name" "$PROD/etc/$name"
+    done
+    chmod 600 "$PROD/real/app.toml"
+    rbtool deploy v1.1.0 --yes
+    [ -L "$PROD/etc/app.toml" ] && [ -L "$PROD/etc/flags.json" ]
+    [ "$(cat "$PROD/real/app.toml")" = "workers = 4" ]
+    rbtool revert v1.1.0 --yes
+    [ -L "$PROD/etc/app.toml" ]
+    [ "$(stat -c %a "$PROD/real/app.toml")" = 600 ]
+    settled_at v1.0.0
+}
+
+@test "a file that the new release lacks comes back with mode and owner when the deploy fails" {
+    release v1.0.0
+    git rm -q config/app.toml flags.json
+    jq 'del(.flags, .config)' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    chmod 600 "$PROD/etc/app.toml"
+    chmod 640 "$PROD/etc/flags.json"
+    settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "kill -9 $PPID"]}'
+    run rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    [ ! -e "$PROD/etc/app.toml" ]
+    [ ! -e "$PROD/etc/flags.json" ]
+    rbtool abort --yes
+    settled_at v1.0.0
+    settings '.environments.prod.service = {stop: ["sh", "-c", "exit 1"], start: ["true"]}'
+    fails 1 "status 1" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "what a failed deploy had overwritten comes back as it was, and no copy of it stays" {
+    two_releases
+    chmod 600 "$PROD/etc/app.toml"
+    git rm -q config/app.toml
+    mkdir -p config
+    echo 'x = 1' >config/b.toml
+    release v1.2.0
+    mkdir "$PROD/current.new" # in the way of the switch
+    fails 2 "current.new" rbtool deploy v1.2.0 --yes
+    rmdir "$PROD/current.new"
+    [ "$(cat "$PROD/etc/app.toml")" = "workers = 2" ]
+    [ "$(stat -c %a "$PROD/etc/app.toml")" = 600 ]
+    settled_at v1.0.0
+    [ -z "$(find "$PROD/.rbtool/backups" -type f)" ]
+}
+
+@test "an abort puts back the files that were overwritten, whatever the settings say now" {
+    two_releases
+    settings '.environments.prod.checks = [] | .environments.prod.config = {
+        "config/app.toml": .environments.prod.config["config/app.toml"]}'
+    mkdir "$PROD/current.new"
+    settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "exit 1"]}'
+    fails 3 "starting the service again" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    rmdir "$PROD/current.new"
+    settings '.environments.prod.config = {} | del(.environments.prod.flags)'
+    rbtool --config "$SETTINGS" abort --yes
+    settled_at v1.0.0
+}
+
+@test "a service that goes on writing in the background does not hold the transition" {
+    two_releases
+    settings '.environments.prod.service = {stop: ["true"],
+        start: ["sh", "-c", "(for i in $(seq 400); do echo x; sleep 0.02; done) & exit 0"]}'
+    SECONDS=0
+    rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [ "$SECONDS" -le 5 ]
+    settled_at v1.1.0
+}
+
+@test "a service that cannot be started leaves TO live and the way back free" {
+    two_releases
+    settings '.environments.prod.service = {stop: ["true"], start: ["/nonexistent/start"]}'
+    fails 1 "cannot run /nonexistent/start" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --json
+    echo "$output" | grep '^{' | tail -n 1 | schema transition
+    [ "$(echo "$output" | grep '^{' | tail -n 1 | jq -r .outcome)" = unhealthy ]
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a first deploy whose service cannot start before there is a release fails and is put back" {
+    release v1.0.0
+    settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "exit 7"]}
+        | .environments.prod.config = {"config/app.toml": "'"$PROD"'/etc/app.toml"}'
+    mkdir "$PROD/current.new"
+    fails 2 "current.new" rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    [ "$(rbtool status --json | jq -r .state)" = empty ]
+    [ ! -e "$PROD/data/shop.db" ]
+}
+
+@test "without a database, config comes before the switch and a failure is put back" {
+    jq 'del(.databases, .checks)' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    mkdir "$PROD/current.new"
+    fails 2 "current.new" rbtool revert v1.1.0 --yes
+    rmdir "$PROD/current.new"
+    settled_at v1.1.0
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}
