@@ -1,7 +1,8 @@
 #!/bin/bash
 # Kills `rbtool revert` before every call that changes state (strace injection), each time on a fresh
 # copy of a live environment, then resumes, or aborts, and compares what is there with undisturbed
-# runs. Then the same with the calls failing: disk full and input/output error.
+# runs. Then the same with the calls failing: disk full and input/output error. SWEEP=deploy: the
+# same for `rbtool deploy` of the release that was reverted, with its data put back.
 #
 # EVERY=N takes every Nth point only (make sweep: 1). Prints TAP, a line for each kind of call.
 set -uo pipefail
@@ -9,6 +10,7 @@ here=$(realpath "$(dirname "$0")")
 . "$here/lib.bash"
 
 EVERY=${FAULT_EVERY:-4}
+SWEEP=${SWEEP:-revert}
 WORKERS=${WORKERS:-2}
 calls=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,syncfs,rename,renameat,renameat2
 calls+=,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,link,linkat,openat,open,creat,ftruncate
@@ -25,8 +27,21 @@ fresh() { # SLOT: its environment as it was
     HOME=$work/$1/home
     cd "$work/$1/repo" || exit 2
 }
-revert() { # OUT: the command under test, quiet
-    rbtool revert v2.0.0 --accept-data-loss "$digest" --yes >"$1" 2>&1
+# The command under test, for the plan whose digest is in $digest.
+command_line() {
+    if [[ $SWEEP == deploy ]]; then
+        command=(rbtool deploy v2.0.0 --accept-reverted --yes)
+    else
+        command=(rbtool revert v2.0.0 --accept-data-loss "$digest" --yes)
+    fi
+}
+digest_now() {
+    rbtool plan v2.0.0 --json 2>/dev/null | jq -r .digest
+}
+run_again() { # OUT
+    digest=$(digest_now)
+    command_line
+    "${command[@]}" >"$1" 2>&1
 }
 
 # Prepares each worker's environment, and what FROM and TO look like in it.
@@ -36,16 +51,20 @@ for ((slot = 0; slot < WORKERS; slot++)); do
         sed 's/^/# /' "$work/prepare.log"
         finish
     }
+    [[ $SWEEP == revert ]] ||
+        rbtool revert v2.0.0 --accept-data-loss "$(digest_now)" --yes >>"$work/prepare.log" 2>&1
+    cd "$work" || exit 2
     mv "$work/$slot" "$work/$slot.template"
     fresh "$slot"
-    digest=$(rbtool plan v2.0.0 --json 2>/dev/null | jq -r .digest)
+    digest=$(digest_now)
     echo "$digest" >"$work/$slot.digest"
     shop_state "$work/$slot" >"$work/$slot.from"
-    revert "$work/prepare.log"
+    command_line
+    "${command[@]}" >"$work/prepare.log" 2>&1
     code=$?
     shop_state "$work/$slot" >"$work/$slot.to"
     [[ $code -eq 0 ]] && ! cmp -s "$work/$slot.from" "$work/$slot.to"
-    result $? "undisturbed revert of worker $slot ends at TO"
+    result $? "undisturbed $SWEEP of worker $slot ends at TO"
     [[ $code -eq 0 ]] || {
         sed 's/^/# /' "$work/prepare.log"
         finish
@@ -55,8 +74,8 @@ done
 # The points: every call of the set that changes something, as NAME N.
 fresh 0
 digest=$(<"$work/0.digest")
-strace -y -o "$work/trace" -e "trace=$calls" rbtool revert v2.0.0 --accept-data-loss "$digest" --yes \
-    >"$work/prepare.log" 2>&1
+command_line
+strace -y -o "$work/trace" -e "trace=$calls" "${command[@]}" >"$work/prepare.log" 2>&1
 code=$?
 # Of calls that follow each other on one file (a database writing its pages) the first and the last
 # tell as much as all of them do; ALL=1 takes all.
@@ -82,8 +101,9 @@ one_kill() {
     local slot=$1 name=$2 n=$3 way=$4 out=$work/$1.out code state want
     fresh "$slot"
     digest=$(<"$work/$slot.digest")
+    command_line
     strace -qq -o "$work/$slot.trace" -e "trace=$name" -e "inject=$name:signal=KILL:when=$n" \
-        rbtool revert v2.0.0 --accept-data-loss "$digest" --yes >"$out" 2>&1
+        "${command[@]}" >"$out" 2>&1
     code=$?
     [[ $code -eq 137 ]] || {
         echo "the kill did not happen (exit $code)"
@@ -97,6 +117,11 @@ one_kill() {
     state=$(rbtool status --json 2>/dev/null | jq -r .state)
     rbtool "$way" --yes >"$out" 2>&1
     code=$?
+    # Going back from a committed deploy loses what it put back: that wants consent, as ever.
+    if [[ $way == abort && $code -eq 5 ]]; then
+        rbtool abort --yes --accept-data-loss "$(grep -oE '[0-9a-f]{64}$' "$out" | tail -1)" >"$out" 2>&1
+        code=$?
+    fi
     [[ $code -eq 0 ]] || echo "$way exits $code: $(tail -1 "$out")"
     shop_state "$work/$slot" >"$work/$slot.now"
     if [[ $state == interrupted ]]; then
@@ -112,12 +137,11 @@ one_kill() {
     fi
     # Whatever happened, the environment is free for the next transition.
     if ! cmp -s "$work/$slot.now" "$work/$slot.to"; then
-        digest=$(rbtool plan v2.0.0 --json 2>/dev/null | jq -r .digest)
-        revert "$out"
+        run_again "$out"
         code=$?
         shop_state "$work/$slot" >"$work/$slot.now"
         [[ $code -eq 0 ]] && cmp -s "$work/$slot.now" "$work/$slot.to" ||
-            echo "the revert after that exits $code: $(tail -1 "$out")"
+            echo "the $SWEEP after that exits $code: $(tail -1 "$out")"
     fi
     rbtool status --exit-code >"$out" 2>&1 || echo "status finds: $(tail -3 "$out")"
 }
@@ -127,8 +151,9 @@ one_error() {
     local slot=$1 name=$2 n=$3 error=$4 out=$work/$1.out code
     fresh "$slot"
     digest=$(<"$work/$slot.digest")
+    command_line
     strace -qq -o "$work/$slot.trace" -e "trace=$name" -e "inject=$name:error=$error:when=$n" \
-        rbtool revert v2.0.0 --accept-data-loss "$digest" --yes >"$out" 2>&1
+        "${command[@]}" >"$out" 2>&1
     code=$?
     shop_state "$work/$slot" >"$work/$slot.now"
     case $code in
@@ -149,12 +174,11 @@ one_error() {
     shop_state "$work/$slot" >"$work/$slot.now"
     if ! cmp -s "$work/$slot.now" "$work/$slot.to"; then
         cmp -s "$work/$slot.now" "$work/$slot.from" || echo "after resume it is neither FROM nor TO"
-        digest=$(rbtool plan v2.0.0 --json 2>/dev/null | jq -r .digest)
-        revert "$out"
+        run_again "$out"
         code=$?
         shop_state "$work/$slot" >"$work/$slot.now"
         [[ $code -eq 0 ]] && cmp -s "$work/$slot.now" "$work/$slot.to" ||
-            echo "the revert after that exits $code: $(tail -1 "$out")"
+            echo "the $SWEEP after that exits $code: $(tail -1 "$out")"
     fi
 }
 
@@ -178,7 +202,7 @@ for mode in resume abort ENOSPC EIO; do
     while read -r count name; do
         grep -h "^$name " "$work"/*.findings >"$work/of-this"
         [[ ! -s $work/of-this ]]
-        result $? "$mode: $name, $count points"
+        result $? "$SWEEP, $mode: $name, $count points"
         head -40 "$work/of-this" | sed 's/^/# /'
     done < <(cut -d' ' -f1 "$work/points" | sort | uniq -c)
 done
