@@ -46,6 +46,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The program holds the hooks that `rbtool init` installs.
+$(BUILD)/cmd/init_hooks.o: $(wildcard hooks/*)
+
 # Tests: unit test programs, and fuzz targets that replay their corpus.
 tests: $(BUILD)/rbtool $(BUILD)/rbtool.1 $(UNIT) $(REPLAY)
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "init_hooks.h"
 #include "ui.h"
 
 struct options {
@@ -15,7 +16,8 @@ struct options {
 static const rb_opt opts[] = {
     {RB_OPT_FLAG, "dry-run", 'n', NULL, "print rbtool.json, change nothing",
      offsetof(struct options, dry_run)},
-    {RB_OPT_FLAG, "uninstall", 0, NULL, "remove rbtool's settings from git's config",
+    {RB_OPT_FLAG, "uninstall", 0, NULL,
+     "remove the hooks, and rbtool's settings and cache from git's folder",
      offsetof(struct options, uninstall)},
     {.kind = RB_OPT_END}};
 
@@ -29,6 +31,11 @@ static enum rb_code git(rb_repo *repo, const char *const *args, rb_err *err)
 static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
 {
     const char *pinned;
+    size_t count;
+    RB_TRY(rb_hooks_remove(&count, cli, repo, err));
+    rb_ui_line("removed %zu hook%s", count, count == 1 ? "" : "s");
+    RB_AUTO(rb_free_str) char *cache = rb_path_join(rb_repo_common_dir(repo), "rbtool");
+    RB_TRY(rb_dir_remove(cache, err));
     RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
     rb_err absent;
     const char *const args[] = {"config", "--local", "--remove-section", "rbtool", NULL};
@@ -76,22 +83,41 @@ static enum rb_code place(char **out, const rb_cli *cli, rb_repo *repo, rb_err *
     return RB_OK;
 }
 
-static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const rb_found *found,
-                                 const rb_buf *text, rb_err *err)
+/* The clone of a project that has its settings needs the hooks only. */
+static enum rb_code keep_config(const char *path, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *path = NULL;
-    RB_TRY(place(&path, cli, repo, err));
-    if (rb_file_exists(path))
-        return rb_fail(err, RB_ERROR,
-                       "%s is there already and is not overwritten; `rbtool init --dry-run` prints "
-                       "what it would be",
-                       path);
-    RB_TRY(rb_file_write(path, text->data, text->len, 0644, err));
+    RB_AUTO(rb_config_freep) rb_config *config = NULL;
+    if (rb_config_read(&config, path, err) != RB_OK) {
+        err->code = RB_ERROR;
+        return rb_err_prefix(err,
+                             "%s is there already and is not overwritten; mend it, or see what "
+                             "`rbtool init --dry-run` prints",
+                             path);
+    }
+    rb_ui_line("kept %s: it is there already and is not overwritten", path);
+    return RB_OK;
+}
+
+static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_found_clear) rb_found found = {0};
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_init_detect(&found, repo, err));
+    rb_json_pretty(&text, found.config);
+    RB_AUTO(rb_config_freep) rb_config *config = NULL;
+    RB_TRY(rb_config_parse(&config, text.data, text.len, "what init found", err));
+    if (!path) {
+        fwrite(text.data, 1, text.len, stdout);
+        for (size_t i = 0; i < found.said.n; i++)
+            rb_ui_note(cli, "%s", found.said.items[i]);
+        return RB_OK;
+    }
+    RB_TRY(rb_file_write(path, text.data, text.len, 0644, err));
     rb_ui_line("wrote %s", path);
-    for (size_t i = 0; i < found->said.n; i++)
-        rb_ui_line("  %s", found->said.items[i]);
+    for (size_t i = 0; i < found.said.n; i++)
+        rb_ui_line("  %s", found.said.items[i]);
     rb_ui_note(cli, "look it over and commit it; then `rbtool release TAG`");
-    return tell_signing(cli, repo, err);
+    return RB_OK;
 }
 
 static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -103,26 +129,27 @@ static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     if (o->uninstall)
         return uninstall(cli, repo, err);
-    RB_AUTO(rb_found_clear) rb_found found = {0};
-    RB_TRY(rb_init_detect(&found, repo, err));
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_json_pretty(&text, found.config);
-    RB_AUTO(rb_config_freep) rb_config *config = NULL;
-    RB_TRY(rb_config_parse(&config, text.data, text.len, "what init found", err));
+    RB_AUTO(rb_free_str) char *path = NULL;
     if (!o->dry_run)
-        return write_config(cli, repo, &found, &text, err);
-    fwrite(text.data, 1, text.len, stdout);
-    for (size_t i = 0; i < found.said.n; i++)
-        rb_ui_note(cli, "%s", found.said.items[i]);
-    return RB_OK;
+        RB_TRY(place(&path, cli, repo, err));
+    if (path && rb_file_exists(path))
+        RB_TRY(keep_config(path, err));
+    else
+        RB_TRY(write_config(cli, repo, path, err));
+    RB_TRY(rb_hooks_install(cli, repo, o->dry_run, err));
+    return o->dry_run ? RB_OK : tell_signing(cli, repo, err);
 }
 
 const rb_command rb_cmd_init = {
     .name = "init",
     .args = "",
-    .summary = "write rbtool.json from what the repository holds",
-    .details = "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
-               "flag file, config files, checks. Nothing that is there already is overwritten.",
+    .summary = "write rbtool.json from what the repository holds, install the hooks",
+    .details =
+        "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
+        "flag file, config files, checks. Nothing that is there already is overwritten: an\n"
+        "rbtool.json is kept, and a hook gets \".before-rbtool\" behind its name and runs\n"
+        "first. core.hooksPath holds; for husky, lefthook and pre-commit the line to add is\n"
+        "said. `rbtool help hook` tells what the hooks refuse.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -42,7 +42,8 @@ enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *re
     argv[1] = "-C";
     argv[2] = repo->dir;
     memcpy(argv + 3, args, n * sizeof *argv);
-    static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", NULL};
+    /* What rbtool does to refs it has checked itself; hooks of others still run. */
+    static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", "RBTOOL=0", NULL};
     rb_process_result result = {0};
     enum rb_code code = rb_process_run(&result,
                                        &(rb_process){.argv = argv,

@@ -1,0 +1,131 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "release/guard.h"
+
+#define INPUT_LIMIT ((size_t)256 << 20) /* bytes: some two million refs */
+
+struct options {
+    bool unused;
+};
+
+static const rb_opt opts[] = {{.kind = RB_OPT_END}};
+
+static enum rb_code read_input(rb_buf *out, rb_err *err)
+{
+    char block[65536];
+    ssize_t n;
+    while ((n = read(STDIN_FILENO, block, sizeof block)) > 0) {
+        rb_buf_add(out, block, (size_t)n);
+        if (out->len > INPUT_LIMIT)
+            return rb_fail(err, RB_ERROR,
+                           "git gave this hook more than the limit of %zu bytes; RBTOOL=0 before "
+                           "the command goes on without it",
+                           INPUT_LIMIT);
+    }
+    return n == 0 ? RB_OK : rb_fail_errno(err, RB_ERROR, "cannot read what git gave this hook");
+}
+
+static enum rb_code run_pre_push(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf input = {0};
+    RB_TRY(read_input(&input, err));
+    return rb_guard_push(out, guard, argv[0], rb_buf_str(&input), input.len, err);
+}
+
+/* Only there can git be told no. */
+static enum rb_code run_transaction(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err)
+{
+    if (strcmp(argv[0], "prepared") != 0)
+        return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf input = {0};
+    RB_TRY(read_input(&input, err));
+    return rb_guard_transaction(out, guard, rb_buf_str(&input), input.len, err);
+}
+
+static enum rb_code run_commit_msg(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err)
+{
+    return rb_guard_commit(out, guard, argv[0], err);
+}
+
+static const struct hook {
+    const char *name;
+    const char *args;
+    int min_args;
+    enum rb_code (*run)(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err);
+} hooks[] = {{"pre-push", "REMOTE [URL]", 1, run_pre_push},
+             {"reference-transaction", "STATE", 1, run_transaction},
+             {"commit-msg", "FILE", 1, run_commit_msg}};
+
+static enum rb_code find(const struct hook **out, const char *name, int args, rb_err *err)
+{
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+        if (strcmp(hooks[i].name, name) != 0)
+            continue;
+        if (args < hooks[i].min_args)
+            return rb_fail(err, RB_ERROR, "hook %s needs %s, as git gives it", name, hooks[i].args);
+        *out = &hooks[i];
+        return RB_OK;
+    }
+    return rb_fail(err, RB_ERROR,
+                   "there is no hook %s here, they are pre-push, reference-transaction and "
+                   "commit-msg",
+                   name);
+}
+
+/* Three lines at most, however many there are. */
+static void print(const rb_refusals *refusals)
+{
+    const rb_refusal *first = &refusals->items[0];
+    fprintf(stderr, "rbtool: %s %s\n", first->what, first->why);
+    if (refusals->n > 1) {
+        fprintf(stderr, "  and %zu more:", refusals->n - 1);
+        for (size_t i = 1; i < refusals->n && i < 6; i++)
+            fprintf(stderr, "%s %s", i > 1 ? "," : "", refusals->items[i].what);
+        fprintf(stderr, "%s\n", refusals->n > 6 ? ", ..." : "");
+    }
+    fprintf(stderr, "  %s\n", first->next);
+}
+
+static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)options;
+    const struct hook *hook = NULL;
+    rb_repo *repo;
+    RB_TRY(find(&hook, argv[0], argc - 1, err));
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->config);
+    rb_refusals refusals = {0};
+    enum rb_code code = hook->run(&refusals, guard, argv + 1, err);
+    if (refusals.n > 0) {
+        print(&refusals);
+        err->message[0] = '\0';
+        code = RB_FOUND;
+    }
+    rb_refusals_clear(&refusals);
+    return code;
+}
+
+const rb_command rb_cmd_hook = {
+    .name = "hook",
+    .args = "NAME [ARGUMENT...]",
+    .summary = "entry point of the git hooks",
+    .details =
+        "What the hooks that `rbtool init` installs call; the arguments and standard input\n"
+        "are those that git gives the hook of that name. Exit 1 refuses. RBTOOL=0 turns the\n"
+        "hooks off.\n"
+        "pre-push: a release tag that does not verify, is moved or deleted; a commit that\n"
+        "changes a released migration. Of what --mirror deletes git does not tell it.\n"
+        "reference-transaction: moving or deleting a release, and creating one that does\n"
+        "not verify; in a server's repository too.\n"
+        "commit-msg: a commit that touches migrations and has none of the trailers\n"
+        "\"Rollback: reversible\", \"Rollback: lossy REASON\", \"Rollback: irreversible\n"
+        "REASON\".",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 1,
+    .max_args = -1,
+    .run = run_hook,
+};

@@ -1,0 +1,287 @@
+#include "init_hooks.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "ui.h"
+
+#define HOOK_LIMIT                                                                                 \
+    (16u << 20) /* bytes of a hook that is there already; a larger one is no text                  \
+                 */
+#define MARK "\n# rbtool's hook: "
+#define BEFORE ".before-rbtool"
+
+/* The files of hooks/ as they are, so that the program can install them wherever it runs. */
+#define EMBED(symbol, file)                                                                        \
+    __asm__(".pushsection .rodata\n" #symbol ":\n.incbin \"" file "\"\n.byte 0\n.popsection\n");   \
+    extern const char symbol[]
+
+EMBED(rb_hook_pre_push, "hooks/pre-push");
+EMBED(rb_hook_reference_transaction, "hooks/reference-transaction");
+EMBED(rb_hook_commit_msg, "hooks/commit-msg");
+
+static const struct hook {
+    const char *name;
+    const char *text;
+} hooks[] = {{"pre-push", rb_hook_pre_push},
+             {"reference-transaction", rb_hook_reference_transaction},
+             {"commit-msg", rb_hook_commit_msg}};
+
+#define HOOKS (sizeof hooks / sizeof *hooks)
+
+enum action { WRITE, CHAIN, RENEW, TELL, NOTHING };
+
+/* What is to be done about one hook. */
+struct plan {
+    enum action action;
+    char *path;
+    char *before;
+    char *tell; /* where the line goes; the line itself follows */
+    char *line;
+};
+
+static void plan_clear(struct plan *plan)
+{
+    free(plan->path);
+    free(plan->before);
+    free(plan->tell);
+    free(plan->line);
+}
+
+static enum rb_code ask_git(char **out, rb_repo *repo, const char *const *args, rb_err *err)
+{
+    rb_buf text = {0};
+    enum rb_code code = rb_repo_git(&text, repo, args, err);
+    if (code == RB_OK) {
+        rb_buf_truncate(&text, text.len > 0 ? text.len - 1 : 0);
+        *out = rb_buf_detach(&text);
+    }
+    rb_buf_clear(&text);
+    return code;
+}
+
+/* The folder that git runs hooks from: core.hooksPath, else the repository's own. */
+static enum rb_code find_folder(char **out, rb_repo *repo, rb_err *err)
+{
+    static const char *const args[] = {"rev-parse", "--path-format=absolute", "--git-path", "hooks",
+                                       NULL};
+    return ask_git(out, repo, args, err);
+}
+
+/* A folder that a setting of the user's or the machine's names serves other repositories too. */
+static enum rb_code is_shared(bool *out, rb_repo *repo, rb_err *err)
+{
+    static const char *const args[] = {"config", "--show-scope", "--get", "core.hooksPath", NULL};
+    const char *path;
+    RB_AUTO(rb_free_str) char *scope = NULL;
+    *out = false;
+    RB_TRY(rb_repo_setting(&path, repo, "core.hookspath", err));
+    if (!path)
+        return RB_OK;
+    RB_TRY(ask_git(&scope, repo, args, err));
+    *out = strncmp(scope, "global", 6) == 0 || strncmp(scope, "system", 6) == 0;
+    return RB_OK;
+}
+
+static char *read_text(const char *path)
+{
+    rb_buf text = {0};
+    rb_err ignored;
+    if (rb_file_read(&text, path, HOOK_LIMIT, &ignored) != RB_OK)
+        rb_buf_clear(&text);
+    return rb_buf_detach(&text); /* up to its first NUL byte */
+}
+
+static bool is_ours(const char *path)
+{
+    RB_AUTO(rb_free_str) char *text = read_text(path);
+    const char *mark = strstr(text, MARK);
+    return mark && mark == strchr(text, '\n');
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text);
+    size_t m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool calls_us(const char *path, const char *line)
+{
+    RB_AUTO(rb_free_str) char *text = read_text(path);
+    return strstr(text, line) != NULL;
+}
+
+static void tell(struct plan *plan, const char *name, char *where, const char *file, char *line)
+{
+    RB_AUTO(rb_free_str) char *call = rb_format("rbtool hook %s", name);
+    plan->action = calls_us(file, call) ? NOTHING : TELL;
+    plan->tell = where;
+    plan->line = line;
+}
+
+static char *call_of(const char *name)
+{
+    return rb_format("rbtool hook %s \"$@\"", name);
+}
+
+/* husky 9 keeps what git runs in .husky/_, which it writes anew, and people's hooks in .husky;
+ * before that git ran them from .husky itself. */
+static bool plan_husky(struct plan *plan, const char *folder, const char *name)
+{
+    bool inner = ends_with(folder, "/.husky/_");
+    if (!inner && !ends_with(folder, "/.husky"))
+        return false;
+    if (inner && !rb_file_exists(plan->path))
+        return false; /* a hook that husky does not know */
+    if (inner && is_ours(plan->path))
+        return false;
+    RB_AUTO(rb_free_str) char *top = inner ? rb_path_dir(folder) : rb_strdup(folder);
+    RB_AUTO(rb_free_str) char *file = rb_path_join(top, name);
+    tell(plan, name, rb_format("husky: add to .husky/%s", name), file, call_of(name));
+    return true;
+}
+
+/* Its own file for this hook, or one of its settings that names the hook, so that `lefthook
+ * install` will write it. */
+static bool plan_lefthook(struct plan *plan, const char *top, const char *name)
+{
+    static const char *const files[] = {"lefthook.yml",   ".lefthook.yml", "lefthook.yaml",
+                                        ".lefthook.yaml", "lefthook.toml", "lefthook.json"};
+    RB_AUTO(rb_free_str) char *hook = read_text(plan->path);
+    RB_AUTO(rb_free_str) char *config = NULL;
+    RB_AUTO(rb_free_str) char *key = rb_format("\n%s:", name);
+    bool named = false;
+    for (size_t i = 0; top && i < sizeof files / sizeof *files && !config; i++) {
+        RB_AUTO(rb_free_str) char *path = rb_path_join(top, files[i]);
+        if (!rb_file_exists(path))
+            continue;
+        RB_AUTO(rb_free_str) char *text = read_text(path);
+        named = strstr(text, key) || strncmp(text, key + 1, strlen(key) - 1) == 0;
+        config = rb_strdup(path);
+    }
+    if (!strstr(hook, "lefthook") && !named)
+        return false;
+    tell(plan, name,
+         rb_format("lefthook: add to %s, under %s: commands:",
+                   config ? strrchr(config, '/') + 1 : "lefthook.yml", name),
+         config ? config : "",
+         rb_format("rbtool: { run: 'rbtool hook %s {0}', use_stdin: true }", name));
+    return true;
+}
+
+/* pre-commit gives its hooks no standard input, but runs NAME.legacy as git would. */
+static bool plan_pre_commit(struct plan *plan, const char *name)
+{
+    RB_AUTO(rb_free_str) char *hook = read_text(plan->path);
+    if (!strstr(hook, "File generated by pre-commit"))
+        return false;
+    RB_AUTO(rb_free_str) char *legacy = rb_format("%s.legacy", plan->path);
+    tell(plan, name, rb_format("pre-commit: add to the executable %s, which it runs first", legacy),
+         legacy, call_of(name));
+    return true;
+}
+
+static void plan_hook(struct plan *plan, const char *folder, const char *top, bool shared,
+                      const char *name)
+{
+    plan->path = rb_path_join(folder, name);
+    plan->before = rb_format("%s" BEFORE, plan->path);
+    if (shared) {
+        tell(plan, name,
+             rb_format("core.hooksPath is set outside this repository: add to %s", plan->path),
+             plan->path, call_of(name));
+        return;
+    }
+    if (plan_husky(plan, folder, name) || plan_lefthook(plan, top, name) ||
+        plan_pre_commit(plan, name))
+        return;
+    if (!rb_file_exists(plan->path)) {
+        plan->action = WRITE;
+    } else if (is_ours(plan->path)) {
+        plan->action = RENEW;
+    } else if (rb_file_exists(plan->before)) {
+        tell(plan, name,
+             rb_format("%s was replaced and %s is there too: add to the first", plan->path,
+                       plan->before),
+             plan->path, call_of(name));
+    } else {
+        plan->action = CHAIN;
+    }
+}
+
+/* The user's hook is moved first: killed in between, there is none, and init again puts ours there,
+ * which runs it. */
+static enum rb_code carry_out(rb_cli *cli, const struct plan *plan, const struct hook *hook,
+                              bool dry_run, rb_err *err)
+{
+    const char *would = dry_run ? "would install" : "installed";
+    if (!dry_run && plan->action == CHAIN)
+        RB_TRY(rb_file_rename(plan->path, plan->before, err));
+    if (!dry_run && plan->action <= RENEW)
+        RB_TRY(rb_file_write(plan->path, hook->text, strlen(hook->text), 0755, err));
+    if (plan->action == TELL)
+        rb_ui_note(cli, "hook %s: %s: %s", hook->name, plan->tell, plan->line);
+    else if (plan->action == CHAIN)
+        rb_ui_note(cli, "%s %s; the hook that was there runs first, as %s" BEFORE, would,
+                   plan->path, hook->name);
+    else if (plan->action == WRITE)
+        rb_ui_note(cli, "%s %s", would, plan->path);
+    return RB_OK;
+}
+
+enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err)
+{
+    bool shared;
+    RB_AUTO(rb_free_str) char *folder = NULL;
+    RB_TRY(is_shared(&shared, repo, err));
+    RB_TRY(find_folder(&folder, repo, err));
+    if (!dry_run && !shared)
+        RB_TRY(rb_dir_make(folder, err));
+    for (size_t i = 0; i < HOOKS; i++) {
+        RB_AUTO(plan_clear) struct plan plan = {0};
+        plan_hook(&plan, folder, rb_repo_workdir(repo), shared, hooks[i].name);
+        RB_TRY(carry_out(cli, &plan, &hooks[i], dry_run, err));
+    }
+    return RB_OK;
+}
+
+static enum rb_code remove_from(size_t *count, rb_cli *cli, const char *folder, rb_err *err)
+{
+    for (size_t i = 0; i < HOOKS; i++) {
+        RB_AUTO(rb_free_str) char *path = rb_path_join(folder, hooks[i].name);
+        RB_AUTO(rb_free_str) char *before = rb_format("%s" BEFORE, path);
+        bool chained = rb_file_exists(before);
+        if (!rb_file_exists(path) && chained) {
+            RB_TRY(rb_file_rename(before, path, err));
+        } else if (is_ours(path)) {
+            if (!chained && unlink(path) != 0)
+                return rb_fail_errno(err, RB_ERROR, "cannot remove the hook %s", path);
+            if (chained)
+                RB_TRY(rb_file_rename(before, path, err));
+            ++*count;
+        } else if (chained) {
+            rb_ui_note(cli,
+                       "%s is not rbtool's any more, so %s stays too; put together what you "
+                       "need of them",
+                       path, before);
+        }
+    }
+    rmdir(folder); /* when nothing is left in it: git asks for none */
+    return RB_OK;
+}
+
+enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *err)
+{
+    bool shared;
+    RB_AUTO(rb_free_str) char *folder = NULL;
+    RB_AUTO(rb_free_str) char *own = rb_path_join(rb_repo_common_dir(repo), "hooks");
+    *count = 0;
+    RB_TRY(is_shared(&shared, repo, err));
+    RB_TRY(find_folder(&folder, repo, err));
+    if (!shared && strcmp(folder, own) != 0)
+        RB_TRY(remove_from(count, cli, folder, err));
+    return remove_from(count, cli, own, err); /* from before core.hooksPath was set, too */
+}

@@ -1,0 +1,17 @@
+/*
+ * The hooks of hooks/, put into a repository beside what is there: a hook of the user's keeps its
+ * bytes, gets ".before-rbtool" behind its name and is run first. Where husky, lefthook, pre-commit
+ * or a core.hooksPath from outside the repository rule, nothing is written: the line to add is
+ * said.
+ */
+#ifndef RB_CMD_INIT_HOOKS_H
+#define RB_CMD_INIT_HOOKS_H
+
+#include "cli.h"
+
+/* dry_run: says what it would do and changes nothing. */
+enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err) RB_MUST_USE;
+/* Everything is as before. *count: how many hooks were removed. */
+enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *err) RB_MUST_USE;
+
+#endif

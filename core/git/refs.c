@@ -1,0 +1,61 @@
+#include "git/refs.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "git/internal.h"
+
+enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *err)
+{
+    git_reference *ref = NULL;
+    *out = (rb_ref){0};
+    int status = git_reference_lookup(&ref, repo->repo, name);
+    if (status == GIT_ENOTFOUND)
+        return RB_OK;
+    if (status != 0) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+        RB_AUTO(rb_free_str) char *why = rb_git_message();
+        return rb_fail(err, RB_ERROR, "cannot read the ref %s: %s; git fsck tells more", safe, why);
+    }
+    out->exists = true;
+    out->symbolic = git_reference_type(ref) == GIT_REFERENCE_SYMBOLIC;
+    if (!out->symbolic)
+        out->object = rb_git_from(git_reference_target(ref));
+    git_reference_free(ref);
+    return RB_OK;
+}
+
+/* A line "ID NAME"; lines with "^" before a peeled id, and the header, cannot be taken for one. */
+enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
+                              const rb_oid *object, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = rb_path_join(repo->common, "packed-refs");
+    *out = false;
+    if (!rb_file_exists(path))
+        return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_file_read(&text, path, RB_PACKED_REFS_LIMIT, err));
+    char hex[RB_OID_HEX];
+    rb_oid_hex(object, hex);
+    RB_AUTO(rb_free_str) char *line = rb_format("\n%s %s\n", hex, name);
+    size_t len = strlen(line);
+    *out = memmem(rb_buf_str(&text), text.len, line, len) != NULL ||
+           (text.len >= len - 1 && memcmp(text.data, line + 1, len - 1) == 0);
+    return RB_OK;
+}
+
+bool rb_object_exists(rb_repo *repo, const rb_oid *object)
+{
+    return git_odb_exists(repo->odb, rb_git_oid(object)) == 1;
+}
+
+bool rb_object_commit(rb_oid *out, rb_repo *repo, const rb_oid *object)
+{
+    RB_AUTO(rb_git_object_freep) git_object *found = NULL;
+    RB_AUTO(rb_git_object_freep) git_object *commit = NULL;
+    if (git_object_lookup(&found, repo->repo, rb_git_oid(object), GIT_OBJECT_ANY) != 0 ||
+        git_object_peel(&commit, found, GIT_OBJECT_COMMIT) != 0)
+        return false;
+    *out = rb_git_from(git_object_id(commit));
+    return true;
+}

@@ -1,0 +1,118 @@
+#include "release/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "release/guard_internal.h"
+
+void rb_refusals_clear(rb_refusals *refusals)
+{
+    for (size_t i = 0; i < refusals->n; i++) {
+        free(refusals->items[i].what);
+        free(refusals->items[i].why);
+        free(refusals->items[i].next);
+    }
+    free(refusals->items);
+    *refusals = (rb_refusals){0};
+}
+
+void rb_guard_refuse(rb_refusals *out, char *what, char *why, char *next)
+{
+    if (out->n == out->cap) {
+        out->cap = out->cap ? out->cap * 2 : 8;
+        out->items = rb_realloc(out->items, out->cap, sizeof *out->items);
+    }
+    out->items[out->n++] = (rb_refusal){what, why, next};
+}
+
+rb_guard *rb_guard_new(rb_repo *repo, const char *config)
+{
+    rb_guard *guard = rb_calloc(1, sizeof *guard);
+    guard->repo = repo;
+    guard->config = config;
+    return guard;
+}
+
+void rb_guard_free(rb_guard *guard)
+{
+    if (!guard)
+        return;
+    rb_verifier_free(guard->verifier);
+    rb_chain_free(guard->chain);
+    rb_signers_free(guard->signers);
+    rb_config_free(guard->settings);
+    free(guard);
+}
+
+bool rb_guard_is_zero(const rb_oid *oid)
+{
+    static const rb_oid zero;
+    return rb_oid_equal(oid, &zero);
+}
+
+/* A repository without commits has no settings; any other failure to read HEAD's is one. */
+static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
+{
+    rb_oid head;
+    if (rb_repo_commit(&head, guard->repo, "HEAD", err) != RB_OK)
+        return RB_OK;
+    enum rb_code code = rb_config_at(&guard->settings, guard->repo, &head, err);
+    return code == RB_FOUND ? RB_OK : code;
+}
+
+enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err)
+{
+    if (!guard->settings_read) {
+        const char *top = rb_repo_workdir(guard->repo);
+        RB_AUTO(rb_free_str) char *found = top ? rb_path_join(top, RB_CONFIG_FILE) : NULL;
+        if (guard->config)
+            RB_TRY(rb_config_read(&guard->settings, guard->config, err));
+        else if (found && rb_file_exists(found))
+            RB_TRY(rb_config_read(&guard->settings, found, err));
+        else
+            RB_TRY(settings_of_head(guard, err));
+        guard->settings_read = true;
+    }
+    *out = guard->settings;
+    return RB_OK;
+}
+
+static enum rb_code signers_of(rb_guard *guard, rb_err *err)
+{
+    return guard->signers ? RB_OK : rb_signers_load(&guard->signers, guard->repo, err);
+}
+
+enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
+{
+    if (!guard->chain) {
+        RB_TRY(signers_of(guard, err));
+        RB_TRY(rb_chain_load(&guard->chain, guard->repo, guard->signers, NULL, err));
+    }
+    *out = guard->chain;
+    return RB_OK;
+}
+
+enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,
+                              const char *name, rb_err *err)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
+    *out = false;
+    RB_TRY(rb_tag_read_object(&read, guard->repo, object, name, err));
+    *out = read->annotated && rb_manifest_is_in(read);
+    if (*out && tag) {
+        *tag = read;
+        read = NULL;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_TRY(signers_of(guard, err));
+    RB_TRY(rb_release_open_tag(&release, guard->repo, guard->signers, tag, problems, err));
+    if (!guard->verifier)
+        guard->verifier = rb_verifier_new(guard->repo, 0);
+    return rb_verifier_check(problems, guard->verifier, release, err);
+}

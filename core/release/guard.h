@@ -1,0 +1,63 @@
+/*
+ * What git's hooks refuse (githooks(5)). Each call looks at what git is about to do and adds a
+ * refusal for everything that must not be; RB_FOUND when there is one. An error means that it
+ * could not be judged: the hook fails then too.
+ *
+ * Needs no ledger. A tag is a release when it carries a manifest, or when its name matches "tags"
+ * of rbtool.json and its commit is or follows the first release's: pattern tags older than that
+ * are none. Signers, settings and releases are read only when something asks for them.
+ */
+#ifndef RB_RELEASE_GUARD_H
+#define RB_RELEASE_GUARD_H
+
+#include "release/chain.h"
+
+typedef struct rb_refusal {
+    char *what; /* "tag v1.0.0", "commit 0123456789" */
+    char *why;  /* "is a release and would be deleted" */
+    char *next; /* what to do next, one line */
+} rb_refusal;
+
+typedef struct rb_refusals {
+    rb_refusal *items;
+    size_t n;
+    size_t cap;
+} rb_refusals;
+
+void rb_refusals_clear(rb_refusals *refusals);
+
+typedef struct rb_guard rb_guard;
+
+/* config: the settings' file; NULL for rbtool.json of the work tree, else of HEAD. Borrows both. */
+rb_guard *rb_guard_new(rb_repo *repo, const char *config);
+void rb_guard_free(rb_guard *guard);
+RB_DEFINE_AUTO(rb_guard, rb_guard_free)
+
+/*
+ * pre-push: lines "LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID". Refuses a release tag that does not
+ * verify, that the remote has with another object, or that would be deleted there; and a commit,
+ * not known to be on the remote yet, that changes the bytes of a migration of a release which the
+ * pushed ref follows. Of what `git push --mirror` deletes git does not tell the hook.
+ */
+enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote, const char *lines,
+                           size_t len, rb_err *err) RB_MUST_USE;
+
+/*
+ * reference-transaction in state "prepared": lines "OLD NEW REF". Refuses moving or deleting a tag
+ * that carries a manifest, and creating one that does not verify (but for its chain: a fetch brings
+ * releases in any order). An old value of zero means create or force, so the ref's value is looked
+ * up. What `git pack-refs` does (the value that is there already; OLD to zero for what packed-refs
+ * has) and symbolic refs pass.
+ */
+enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char *lines, size_t len,
+                                  rb_err *err) RB_MUST_USE;
+
+/*
+ * commit-msg: refuses a commit whose staged files touch the migrations of rbtool.json's databases
+ * while its message, a file, has no trailer "Rollback: reversible", "Rollback: lossy REASON" or
+ * "Rollback: irreversible REASON". Of a merge only what differs from all parents counts.
+ */
+enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *message,
+                             rb_err *err) RB_MUST_USE;
+
+#endif

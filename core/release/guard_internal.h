@@ -1,0 +1,61 @@
+/*
+ * What the hooks' rules share. All that is handed out is the guard's own.
+ */
+#ifndef RB_RELEASE_GUARD_INTERNAL_H
+#define RB_RELEASE_GUARD_INTERNAL_H
+
+#include "release/guard.h"
+
+#define RB_TAGS "refs/tags/"
+
+struct rb_guard {
+    rb_repo *repo;
+    const char *config;
+    rb_signers *signers;
+    rb_chain *chain;
+    rb_verifier *verifier;
+    rb_config *settings;
+    bool settings_read;
+};
+
+/* A line of a push; ids of zero mean that there is nothing on that side. */
+typedef struct rb_pushed {
+    char *local_ref;
+    char *remote_ref;
+    const char *tag; /* in remote_ref; NULL when it is no tag */
+    rb_oid local;
+    rb_oid remote;
+    rb_oid commit; /* of local */
+    bool has_commit;
+} rb_pushed;
+
+typedef struct rb_pushes {
+    rb_pushed *items;
+    size_t n;
+    size_t cap;
+} rb_pushes;
+
+bool rb_guard_is_zero(const rb_oid *oid);
+
+/* next may be NULL. */
+void rb_guard_refuse(rb_refusals *out, char *what, char *why, char *next);
+
+/* *out is NULL where there are no settings. */
+enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+
+/* Whether this object is a tag with a manifest; *tag, when asked for, gets it then. */
+enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,
+                              const char *name, rb_err *err) RB_MUST_USE;
+
+/* Everything that verify looks at but the chain; problems are added to problems. */
+enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag,
+                             rb_err *err) RB_MUST_USE;
+
+/* The two halves of rb_guard_push(). */
+enum rb_code rb_guard_push_tags(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const char *remote,
+                                      const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
+
+#endif
