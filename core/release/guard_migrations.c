@@ -219,8 +219,15 @@ static enum rb_code check_folder(rb_refusals *out, const struct search *search,
     rb_oid_hex(&folder.oid, hex);
     if (json_object_get(place->same, hex))
         return RB_OK;
-    RB_TRY(rb_migrations_read(&set, search->guard->repo, tree, database->directory,
-                              database->layout, err));
+    if (rb_migrations_read(&set, search->guard->repo, tree, database->directory, database->layout,
+                           database->engine, err) != RB_OK) {
+        RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
+        err->code = RB_ERROR;
+        return rb_err_prefix(err,
+                             "cannot tell whether %s changes released migrations (RBTOOL=0 git "
+                             "push sends it all the same)",
+                             ref);
+    }
     bool same = true;
     for (size_t i = 0; i < set->n; i++) {
         const rb_migration *found = &set->items[i];
