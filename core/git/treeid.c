@@ -124,8 +124,9 @@ static bool build(unsigned char out[RB_SHA256_SIZE], const struct parts *parts,
                   size_t prefix)
 {
     RB_AUTO(rb_buf_clear) rb_buf body = {0};
-    const struct folder *folder =
-        cache && first < last ? folder_at(folders, parts->entries.items[first].path, prefix) : NULL;
+    const struct folder *folder = cache && folders && first < last
+                                      ? folder_at(folders, parts->entries.items[first].path, prefix)
+                                      : NULL;
     for (size_t i = first; i < last;) {
         const rb_entry *entry = &parts->entries.items[i];
         const char *name = entry->path + prefix;
