@@ -22,20 +22,19 @@ static size_t find(const rb_keyset *set, uint64_t key)
 
 static void grow(rb_keyset *set)
 {
-    rb_keyset larger = {.cap = set->cap ? set->cap * 2 : 16, .n = set->n};
-    larger.slots = rb_calloc(larger.cap, sizeof *larger.slots);
-    larger.used = rb_calloc(larger.cap, 1);
-    for (size_t i = 0; i < set->cap; i++) {
-        if (!set->used[i])
+    const rb_keyset old = *set;
+    set->cap = old.cap ? old.cap * 2 : 16;
+    set->slots = rb_calloc(set->cap, sizeof *set->slots);
+    set->used = rb_calloc(set->cap, 1);
+    for (size_t i = 0; i < old.cap; i++) {
+        if (!old.used[i])
             continue;
-        size_t at = find(&larger, set->slots[i]);
-        larger.slots[at] = set->slots[i];
-        larger.used[at] = 1;
+        size_t at = find(set, old.slots[i]);
+        set->slots[at] = old.slots[i];
+        set->used[at] = 1;
     }
-    rb_keyset old = *set;
-    *set = larger;
     free(old.slots);
-    free(old.used); /* NOLINT(clang-analyzer-unix.Malloc): it takes both fields for one block */
+    free(old.used);
 }
 
 bool rb_keyset_has(const rb_keyset *set, uint64_t key)

@@ -3,6 +3,7 @@
 #include "database/sqlite_watch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -152,6 +153,27 @@ static char *process_name(long pid)
     return safe[0] ? rb_format("process %ld (%s)", pid, safe) : rb_format("process %ld", pid);
 }
 
+/* One line of /proc/locks, "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 0 EOF": the process that
+ * writes to that file, or 0. */
+static long writer_in(char *line, const struct stat *st)
+{
+    const char *fields[6] = {0};
+    size_t n = 0;
+    char *rest = NULL;
+    for (char *field = strtok_r(line, " ", &rest); field && n < 6;
+         field = strtok_r(NULL, " ", &rest))
+        fields[n++] = field;
+    if (n < 6 || strcmp(fields[3], "WRITE") != 0)
+        return 0;
+    char *end;
+    unsigned long major_no = strtoul(fields[5], &end, 16);
+    unsigned long minor_no = *end == ':' ? strtoul(end + 1, &end, 16) : 0;
+    unsigned long inode = *end == ':' ? strtoul(end + 1, &end, 10) : 0;
+    bool same =
+        inode == st->st_ino && major_no == major(st->st_dev) && minor_no == minor(st->st_dev);
+    return same ? strtol(fields[4], NULL, 10) : 0;
+}
+
 /* /proc/locks, not F_GETLK: closing a second descriptor of the file would drop SQLite's locks. */
 static char *holder_of(const char *path)
 {
@@ -162,22 +184,12 @@ static char *holder_of(const char *path)
     if (!file)
         return NULL;
     char line[256];
-    char *found = NULL;
     size_t seen = 0;
-    while (!found && fgets(line, sizeof line, file) && (seen += strlen(line)) < LOCKS_LIMIT) {
-        char kind[16];
-        long pid;
-        unsigned int major_no;
-        unsigned int minor_no;
-        unsigned long inode;
-        if (sscanf(line, "%*s %*s %*s %15s %ld %x:%x:%lu", kind, &pid, &major_no, &minor_no,
-                   &inode) == 5 &&
-            strcmp(kind, "WRITE") == 0 && inode == st.st_ino && major_no == major(st.st_dev) &&
-            minor_no == minor(st.st_dev) && pid > 0)
-            found = process_name(pid);
-    }
+    long pid = 0;
+    while (pid <= 0 && fgets(line, sizeof line, file) && (seen += strlen(line)) < LOCKS_LIMIT)
+        pid = writer_in(line, &st);
     fclose(file);
-    return found;
+    return pid > 0 ? process_name(pid) : NULL;
 }
 
 char *rb_sqlite_lock_holder(const char *path)

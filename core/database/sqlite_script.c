@@ -40,8 +40,9 @@ static enum rb_code fail_in(const rb_sqlite *db, const rb_db_text *sql, size_t s
     RB_AUTO(rb_free_str) char *file = rb_safe(sql->file);
     RB_AUTO(rb_free_str) char *what = rb_safe(sql->what);
     RB_AUTO(rb_free_str) char *why = rb_sqlite_explain(db);
-    return rb_fail(err, RB_ERROR, "%s: %s line %zu: %s, while running \"%s%s\"", what, file,
-                   line_of(sql, at), why, rb_buf_str(&statement), len > SHOWN_SQL ? "..." : "");
+    return rb_fail(err, RB_ERROR, "%s: %s%sline %zu: %s, while running \"%s%s\"", what, file,
+                   file[0] ? " " : "", line_of(sql, at), why, rb_buf_str(&statement),
+                   len > SHOWN_SQL ? "..." : "");
 }
 
 /* Runs one statement whose rows nobody wants. */
