@@ -55,9 +55,8 @@ enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manife
     return RB_OK;
 }
 
-/* The release's own ups, in a scratch database. */
-static enum rb_code rebuild_catalog(json_t **out, const rb_release *release, rb_repo *repo,
-                                    const rb_manifest_database *database, rb_err *err)
+enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
+                                const rb_manifest_database *database, rb_err *err)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     RB_TRY(rb_release_migrations(&set, release, repo, database, err));
@@ -84,7 +83,7 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
     RB_AUTO(rb_json_freep) json_t *catalog = NULL;
     RB_TRY(rb_db_journal_catalog(&catalog, db, release->tag, err));
     if (!catalog) {
-        RB_TRY(rebuild_catalog(&catalog, release, repo, database, err));
+        RB_TRY(rb_rebuilt_catalog(&catalog, release, repo, database, err));
         char fingerprint[RB_SHA256_HEX];
         rb_catalog_fingerprint(catalog, fingerprint);
         if (strcmp(fingerprint, database->fingerprint) != 0)

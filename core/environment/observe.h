@@ -28,6 +28,10 @@ enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manife
 enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
                                  const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
 
+/* What the release's own ups give in a scratch database. */
+enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
+                                const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
+
 /* Applied migrations and catalog against the release's. */
 enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *release, rb_repo *repo,
                                  const rb_manifest_database *database, rb_err *err) RB_MUST_USE;

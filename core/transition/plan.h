@@ -57,6 +57,7 @@ typedef struct rb_plan_database {
     size_t step_count;
     json_t *expected; /* catalog to come out at */
     json_t *residual; /* [{"object","change"}] known from proofs: may be left */
+    rb_strs edited;   /* ids of migrations that FROM and TO have with other bytes */
     json_t *at_risk;  /* as rb_db_outcome.at_risk; NULL: not counted */
 } rb_plan_database;
 

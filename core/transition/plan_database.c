@@ -8,6 +8,7 @@
 #include "environment/checks.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
+#include "transition/edited.h"
 
 #define MAX_CHAIN 10000 /* releases followed back to find a migration's proof */
 
@@ -22,6 +23,7 @@ void rb_plan_database_clear(rb_plan_database *d)
     free(d->steps);
     json_decref(d->expected);
     json_decref(d->residual);
+    rb_strs_clear(&d->edited);
     json_decref(d->at_risk);
     *d = (rb_plan_database){0};
 }
@@ -241,6 +243,41 @@ static void expect_end(rb_plan *plan, rb_plan_database *d, const json_t *base, c
     }
 }
 
+/*
+ * What this environment was left with when FROM went live, against FROM's own promise (a known
+ * residual), stays as it is where the transition does not touch it.
+ */
+static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq,
+                                  const rb_manifest_database *from, const json_t *lived,
+                                  const json_t *target, rb_err *err)
+{
+    char fingerprint[RB_SHA256_HEX];
+    rb_catalog_fingerprint(lived, fingerprint);
+    if (strcmp(fingerprint, from->fingerprint) == 0)
+        return RB_OK;
+    RB_AUTO(rb_json_freep) json_t *promise = NULL;
+    RB_AUTO(rb_json_freep) json_t *left = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    RB_TRY(rb_rebuilt_catalog(&promise, rq->from, rq->repo, from, err));
+    rb_catalog_compare(&left, &order, promise, lived);
+    size_t i;
+    json_t *item;
+    json_array_foreach(left, i, item)
+    {
+        const char *object = rb_json_str(item, "object");
+        json_t *was = json_object_get(promise, object);
+        json_t *aimed = json_object_get(target, object);
+        json_t *now = json_object_get(lived, object);
+        if (was != aimed && !(was && aimed && json_equal(was, aimed)))
+            continue;
+        if (now)
+            json_object_set(d->expected, object, now);
+        else
+            json_object_del(d->expected, object);
+    }
+    return RB_OK;
+}
+
 static enum rb_code catalogs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                              rb_db *db, const rb_manifest_database *from, const rb_applied *applied,
                              rb_err *err)
@@ -260,7 +297,10 @@ static enum rb_code catalogs(rb_plan *plan, rb_plan_database *d, const rb_plan_r
         return RB_OK;
     }
     expect_end(plan, d, base, found, target);
-    return RB_OK;
+    if (!from || !d->to || there_already)
+        return RB_OK;
+    RB_TRY(keep_residual(d, rq, from, base, target, err));
+    return rb_plan_edited(d, target, from->engine, err);
 }
 
 static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *applied,
@@ -321,6 +361,16 @@ static char *list_differences(const json_t *differences)
     return rb_buf_detach(&out);
 }
 
+static char *list_ids(const rb_strs *ids)
+{
+    rb_buf out = {0};
+    for (size_t i = 0; i < ids->n && i < 8; i++)
+        rb_buf_printf(&out, "%s%s", i ? ", " : "", ids->items[i]);
+    if (ids->n > 8)
+        rb_buf_printf(&out, " and %zu more", ids->n - 8);
+    return rb_buf_detach(&out);
+}
+
 static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                             const rb_db_outcome *outcome)
 {
@@ -334,7 +384,17 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                        "in a later release and name it with --scripts-from TAG",
                        d->name, rq->to->tag, list);
     }
-    if (json_array_size(left) > 0) {
+    if (json_array_size(left) > 0 && d->edited.n > 0) {
+        RB_AUTO(rb_free_str) char *list = list_differences(left);
+        RB_AUTO(rb_free_str) char *ids = list_ids(&d->edited);
+        plan->consent = true;
+        rb_plan_decide(
+            plan, "residual", RB_OK,
+            "database %s: migration %s was edited after it had been released (RB004), so "
+            "this database comes out otherwise than one made anew: %s; a new migration "
+            "can make up for it",
+            d->name, ids, list);
+    } else if (json_array_size(left) > 0) {
         RB_AUTO(rb_free_str) char *list = list_differences(left);
         plan->consent = true;
         rb_plan_decide(plan, "residual", RB_OK,
