@@ -87,7 +87,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_abort = {
     .name = "abort",
     .args = "",
-    .summary = "Undo a transition that stopped half-way",
+    .summary = "undo a transition that stopped half-way",
     .details =
         "Before the database commit the inverses of what was done run. After it, abort is a\n"
         "transition back, with the data that was backed out put back where it can be.",

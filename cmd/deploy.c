@@ -101,7 +101,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_deploy = {
     .name = "deploy",
     .args = "TAG",
-    .summary = "Move an environment forward to a release",
+    .summary = "move an environment forward to a release",
     .details = "Files, databases, config and flags move as one unit: everything is made ready and\n"
                "verified inside the open database transaction, and only then committed. A failure\n"
                "before that puts all back (exit 1). Data that would be lost exits 5 with a digest.",

@@ -96,7 +96,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_plan = {
     .name = "plan",
     .args = "TAG",
-    .summary = "Show what `revert TAG` would do, and what it would cost",
+    .summary = "show what `revert TAG` would do, and what it would cost",
     .details =
         "Nothing is changed. Databases are rehearsed on throw-away copies: scripts, schema,\n"
         "SQL checks, and a count of every row and value that would be lost.",

@@ -44,7 +44,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_resume = {
     .name = "resume",
     .args = "",
-    .summary = "Go on with a transition that stopped half-way",
+    .summary = "go on with a transition that stopped half-way",
     .details =
         "Nothing is done twice: steps that were finished are passed over, and the databases'\n"
         "own journal rows say whether their commit happened.",

@@ -117,7 +117,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_revert = {
     .name = "revert",
     .args = "TAG",
-    .summary = "Undo a release: move an environment back to the previous known-good",
+    .summary = "undo a release: move an environment back to the previous known-good",
     .details =
         "TAG is the release that is undone; the release to go to is printed before anything is\n"
         "asked. Files, databases, flags and config move as one unit; the down scripts come from\n"

@@ -171,7 +171,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_status = {
     .name = "status",
     .args = "",
-    .summary = "Show what runs in an environment, and every drift from its manifest",
+    .summary = "show what runs in an environment, and every drift from its manifest",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,
