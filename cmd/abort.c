@@ -27,7 +27,8 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     RB_TRY(rb_plan_make(&plan, &rq, err));
     rb_site_show_plan(cli, plan, true);
-    enum rb_code code = rb_plan_allowed(plan, true, o->accept_loss, err);
+    enum rb_code code =
+        rb_site_halfway(site, rb_plan_allowed(plan, true, o->accept_loss, err), err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
     rb_live live;
@@ -79,6 +80,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
     if (code == RB_OK)
         code = abort_it(cli, &site, o, &recovery, err);
+    code = rb_site_halfway(&site, code, err);
     rb_recovery_clear(&recovery);
     rb_site_close(&site);
     return code;

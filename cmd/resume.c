@@ -36,6 +36,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
     if (code == RB_OK)
         code = resume(cli, &site, o, &recovery, err);
+    code = rb_site_halfway(&site, code, err);
     rb_recovery_clear(&recovery);
     rb_site_close(&site);
     return code;

@@ -101,6 +101,16 @@ enum rb_code rb_site_settled(const rb_site *site, rb_err *err)
         site->env->name, site->env->name);
 }
 
+enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    rb_err ignored;
+    if (code == RB_FOUND && site->state && rb_state_pending(&row, site->state, &ignored) == RB_OK &&
+        row)
+        code = err->code = RB_HALFWAY;
+    return code;
+}
+
 enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err)
 {
     for (int part = 0; part < RB_PARTS; part++)

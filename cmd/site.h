@@ -74,6 +74,9 @@ enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE
 /* RB_HALFWAY, naming the way out, when a transition is pending. */
 enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
 
+/* What a check found kept a pending transition from going on, or back: it is still half-way. */
+enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err);
+
 /* The parts that --only names; all when it is empty. */
 enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err) RB_MUST_USE;
 

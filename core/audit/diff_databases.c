@@ -71,7 +71,7 @@ static enum rb_code rebuild(json_t **out, const rb_diff_sides *sides, const rb_r
     RB_TRY(rb_db_begin(db, err));
     rb_db_step *steps = rb_calloc(set->n + 1, sizeof *steps);
     for (size_t i = 0; i < set->n; i++)
-        steps[i] = (rb_db_step){&set->items[i], true, release->tag};
+        steps[i] = (rb_db_step){.migration = &set->items[i], .up = true, .release = release->tag};
     const rb_db_work work = {.steps = steps, .n = set->n, .tracking = "", .order = set};
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
     enum rb_code code = rb_db_run(&outcome, db, &work, err);

@@ -87,6 +87,7 @@ typedef struct rb_db_step {
     const rb_migration *migration;
     bool up;
     const char *release; /* noted in rbtool_applied */
+    bool noted;          /* somebody ran the script by hand: it is only noted */
 } rb_db_step;
 
 typedef struct rb_db_work {

@@ -8,7 +8,7 @@
 
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err)
 {
-    const rb_db_step step = {m, up, NULL};
+    const rb_db_step step = {.migration = m, .up = up};
     return rb_run_script(p->db, &step, err);
 }
 

@@ -84,7 +84,8 @@ static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
         if (work->proceed && !work->proceed(work->context, i))
             return rb_fail(err, RB_ERROR, "stopped on request before migration %s; nothing is kept",
                            step->migration->id);
-        RB_TRY(rb_run_script(db, step, err));
+        if (!step->noted)
+            RB_TRY(rb_run_script(db, step, err));
         RB_TRY(rb_applied_note(db, step, &now, err));
         if (work->tracking && work->tracking[0])
             RB_TRY(rb_tracking_note(db, work->tracking, step->migration, step->up, &now,

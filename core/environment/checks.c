@@ -79,12 +79,38 @@ static char *show_rows(const json_t *rows)
     return rb_buf_detach(&out);
 }
 
+/* Whether name is a folder of path, or its file's name up to a dot. */
+static bool names(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = path; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+        if (strncmp(p, name, len) == 0 &&
+            (p[len] == '/' || (p[len] == '.' && !strchr(p + len, '/'))))
+            return true;
+    return false;
+}
+
+static bool belongs(const rb_manifest *manifest, const char *path, const char *database)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < manifest->database_count; i++) {
+        const char *name = manifest->databases[i].name;
+        if (names(path, name))
+            return strcmp(name, database) == 0;
+        if (!first || strcmp(name, first) < 0)
+            first = name;
+    }
+    return first && strcmp(first, database) == 0;
+}
+
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
-                               rb_db *db, rb_err *err)
+                               const char *database, rb_db *db, rb_err *err)
 {
     for (size_t i = 0; i < release->manifest->check_count; i++) {
         const rb_manifest_file *file = &release->manifest->checks[i];
         RB_AUTO(rb_buf_clear) rb_buf sql = {0};
+        if (!belongs(release->manifest, file->path, database))
+            continue;
         RB_TRY(rb_release_file(&sql, release, repo, file->path, file->sha256, err));
         if (sql.len > CHECK_LIMIT)
             return rb_fail(err, RB_ERROR, "check %s is larger than 1 MiB", file->path);

@@ -21,8 +21,12 @@ enum rb_code rb_command_run(const rb_env *env, const rb_strs *command, int timeo
 /* Every check command, in order; failures are gathered: [{"name","message"}]. */
 void rb_checks_run(json_t *failures, const rb_env *env, const char *from, const char *to);
 
-/* Every SQL check of the release against db; failures as above with "rows". */
+/*
+ * The SQL checks of the release that are database's, against db; failures as above with "rows". A
+ * check is that database's whose name is a folder of its path or the first part of its file's name
+ * (checks/audit/totals.sql, checks/audit.sql), else the first one's by name.
+ */
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
-                               rb_db *db, rb_err *err) RB_MUST_USE;
+                               const char *database, rb_db *db, rb_err *err) RB_MUST_USE;
 
 #endif

@@ -82,9 +82,59 @@ static enum rb_code read_seconds(int *out, const json_t *value, int otherwise, c
     return RB_OK;
 }
 
+/* Without empty and "." components, so that one path can be told to lie below another. */
 static char *absolute(const char *base, const char *path)
 {
-    return rb_format("%s%s%s", path[0] == '/' ? "" : base, path[0] == '/' ? "" : "/", path);
+    RB_AUTO(rb_free_str)
+    char *full = rb_format("%s/%s", path[0] == '/' ? "" : base, path);
+    rb_buf out = {0};
+    for (const char *p = full + strspn(full, "/"); *p;) {
+        size_t len = strcspn(p, "/");
+        if (len != 1 || *p != '.') {
+            rb_buf_addc(&out, '/');
+            rb_buf_add(&out, p, len);
+        }
+        p += len;
+        p += strspn(p, "/");
+    }
+    if (out.len == 0)
+        rb_buf_addc(&out, '/');
+    return rb_buf_detach(&out);
+}
+
+/* What lies in a release's folder goes with it, and what it holds is compared with the release. */
+static enum rb_code check_place(const rb_env *env, const char *key, const char *path, rb_err *err)
+{
+    static const char *const ours[] = {"current", "releases", ".rbtool"};
+    size_t len = strlen(env->root);
+    if (strncmp(path, env->root, len) != 0 || path[len] != '/')
+        return RB_OK;
+    const char *rest = path + len + 1;
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        size_t n = strlen(ours[i]);
+        if (strncmp(rest, ours[i], n) == 0 && (rest[n] == '/' || rest[n] == '\0'))
+            return rb_fail(err, RB_ERROR,
+                           "environments.%s.%s lies in %s of the environment's own root, which "
+                           "comes and goes with the releases; put it beside",
+                           env->name, key, ours[i]);
+    }
+    return RB_OK;
+}
+
+static enum rb_code check_places(const rb_env *env, rb_err *err)
+{
+    if (env->flags)
+        RB_TRY(check_place(env, "flags", env->flags, err));
+    for (size_t i = 0; i < env->config_count; i++) {
+        RB_AUTO(rb_free_str) char *key = rb_format("config.%s", env->config[i].name);
+        RB_TRY(check_place(env, key, env->config[i].value, err));
+    }
+    for (size_t i = 0; i < env->database_count; i++) {
+        RB_AUTO(rb_free_str) char *key = rb_format("databases.%s", env->databases[i].name);
+        if (strncmp(env->databases[i].value, "sqlite:", 7) == 0)
+            RB_TRY(check_place(env, key, env->databases[i].value + 7, err));
+    }
+    return RB_OK;
 }
 
 /* "$NAME" from the process environment, so that a password need not stand in a file. */
@@ -236,7 +286,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const char *base,
                  json_integer_value(keep) > 10000))
         return wrong(err, env->name, "keep", "a whole number from 2 to 10000");
     env->keep = keep ? (int)json_integer_value(keep) : DEFAULT_KEEP;
-    return RB_OK;
+    return check_places(env, err);
 }
 
 static enum rb_code pick(const char **name, const json_t *environments, rb_err *err)

@@ -55,26 +55,34 @@ enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manife
     return RB_OK;
 }
 
-enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
-                                const rb_manifest_database *database, rb_err *err)
+enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb_strs *only,
+                                const char *engine, const char *tag, rb_err *err)
 {
-    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
-    RB_TRY(rb_release_migrations(&set, release, repo, database, err));
     RB_AUTO(rb_db_closep) rb_db *scratch = NULL;
-    RB_TRY(rb_db_scratch(&scratch, database->engine, err));
+    RB_TRY(rb_db_scratch(&scratch, engine, err));
     rb_db_step *steps = rb_calloc(set->n, sizeof *steps);
+    size_t n = 0;
     for (size_t i = 0; i < set->n; i++)
-        steps[i] = (rb_db_step){&set->items[i], true, release->tag};
-    rb_db_work work = {.steps = steps, .n = set->n, .tracking = "", .order = set};
+        if (!only || rb_strs_has(only, set->items[i].id))
+            steps[n++] = (rb_db_step){.migration = &set->items[i], .up = true, .release = tag};
+    rb_db_work work = {.steps = steps, .n = n, .tracking = "", .order = set};
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
     enum rb_code code = rb_db_begin(scratch, err);
     if (code == RB_OK)
         code = rb_db_run(&outcome, scratch, &work, err);
     free(steps);
     if (code != RB_OK)
-        return rb_err_prefix(err, "rebuilding the schema of %s", release->tag);
+        return rb_err_prefix(err, "rebuilding the schema of %s", tag);
     *out = json_incref(outcome.after);
     return RB_OK;
+}
+
+enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
+                                const rb_manifest_database *database, rb_err *err)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    RB_TRY(rb_release_migrations(&set, release, repo, database, err));
+    return rb_scratch_catalog(out, set, NULL, database->engine, release->tag, err);
 }
 
 enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,

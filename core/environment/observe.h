@@ -31,6 +31,10 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
 /* What the release's own ups give in a scratch database. */
 enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
                                 const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
+/* What the ups of set, or those that only names, give in a scratch database. tag is for messages.
+ */
+enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb_strs *only,
+                                const char *engine, const char *tag, rb_err *err) RB_MUST_USE;
 
 /* Applied migrations and catalog against the release's. */
 enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *release, rb_repo *repo,

@@ -20,7 +20,9 @@ static const char schema[] =
     "NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(transition_id, step));"
     "CREATE TABLE IF NOT EXISTS backout(id INTEGER PRIMARY KEY, transition_id TEXT NOT NULL, "
     "database_name TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, items TEXT NOT NULL, "
-    "put_back_by TEXT, UNIQUE(transition_id, database_name));";
+    "UNIQUE(transition_id, database_name));"
+    "CREATE TABLE IF NOT EXISTS put_back(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
+    "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));";
 
 static const char *const part_names[RB_PARTS] = {"app", "db", "flags", "config"};
 static const char *const step_states[] = {"none", "intent", "done", "failed", "undone"};
@@ -302,6 +304,16 @@ enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const c
     return RB_OK;
 }
 
+/* Which table or column it is, whatever the counts. */
+static char *item_key(const json_t *item)
+{
+    rb_buf out = {0};
+    RB_AUTO(rb_json_freep)
+    json_t *key = json_pack("[s?,s?]", rb_json_str(item, "table"), rb_json_str(item, "column"));
+    rb_json_canonical(&out, key);
+    return rb_buf_detach(&out);
+}
+
 enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const char *database,
                                   const char *file, const char *sha256, const json_t *items,
                                   rb_err *err)
@@ -314,39 +326,73 @@ enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const
                   json_pack("[s,s,s,s,s]", transition, database, file, sha256, json.data), err);
 }
 
+/* Of a back-out's items, those that no transition that ended well, other than the one that asks,
+ * has put back. */
+static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, const char *text,
+                               const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[I,s]", (json_int_t)backout, transition);
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *all = NULL;
+    RB_TRY(rb_json_read(&all, text, strlen(text), "a back-out in state.db", err));
+    RB_TRY(rb_db_query(&rows, state->db,
+                       "SELECT p.item FROM put_back p JOIN transition_log t ON t.id = "
+                       "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND "
+                       "t.outcome IN ('done', 'unhealthy', 'interrupted')",
+                       params, err));
+    *out = json_array();
+    size_t i;
+    size_t j;
+    json_t *item;
+    json_t *row;
+    json_array_foreach(all, i, item)
+    {
+        RB_AUTO(rb_free_str) char *key = item_key(item);
+        bool used = false;
+        json_array_foreach(rows, j, row) used = used || strcmp(cell(row, 0), key) == 0;
+        if (!used)
+            json_array_append(*out, item);
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
                                const char *database, const char *transition, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", database, transition);
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", database);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, state->db,
                        "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items "
-                       "FROM backout b JOIN transition_log t ON t.id = b.transition_id WHERE "
-                       "b.database_name = ?1 AND t.outcome IN ('done', 'unhealthy', 'interrupted') "
-                       "AND (b.put_back_by IS NULL OR b.put_back_by = ?2 OR b.put_back_by NOT IN "
-                       "(SELECT id FROM transition_log WHERE outcome IN ('done', 'unhealthy', "
-                       "'interrupted'))) ORDER BY b.id DESC",
+                       "FROM backout b JOIN transition_log t ON t.id = "
+                       "b.transition_id WHERE b.database_name = ?1 AND t.outcome IN ('done', "
+                       "'unhealthy', 'interrupted') ORDER BY b.id DESC",
                        params, err));
     rb_backout *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
+    size_t n = 0;
     size_t i;
     json_t *row;
     json_array_foreach(rows, i, row)
     {
-        const char *items = cell(row, 5);
-        list[i] = (rb_backout){.id = json_integer_value(json_array_get(row, 0)),
-                               .transition = rb_strdup(cell(row, 1)),
-                               .database = rb_strdup(cell(row, 2)),
-                               .file = rb_strdup(cell(row, 3)),
-                               .sha256 = rb_strdup(cell(row, 4))};
-        enum rb_code code =
-            rb_json_read(&list[i].items, items, strlen(items), "a back-out in state.db", err);
+        json_t *items = NULL;
+        int64_t id = json_integer_value(json_array_get(row, 0));
+        enum rb_code code = open_items(&items, state, id, cell(row, 5), transition, err);
         if (code != RB_OK) {
-            rb_backouts_free(list, i + 1);
+            rb_backouts_free(list, n);
             return code;
         }
+        if (json_array_size(items) == 0) {
+            json_decref(items);
+            continue;
+        }
+        list[n++] = (rb_backout){.id = id,
+                                 .transition = rb_strdup(cell(row, 1)),
+                                 .database = rb_strdup(cell(row, 2)),
+                                 .file = rb_strdup(cell(row, 3)),
+                                 .sha256 = rb_strdup(cell(row, 4)),
+                                 .items = items};
     }
     *out = list;
-    *count = json_array_size(rows);
+    *count = n;
     return RB_OK;
 }
 
@@ -362,8 +408,17 @@ void rb_backouts_free(rb_backout *backouts, size_t count)
     free(backouts);
 }
 
-enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *transition, rb_err *err)
+enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *transition,
+                                   const json_t *items, rb_err *err)
 {
-    return change(state, "UPDATE backout SET put_back_by = ? WHERE id = ?",
-                  json_pack("[s,I]", transition, (json_int_t)id), err);
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)items, i, item)
+    {
+        RB_AUTO(rb_free_str) char *key = item_key(item);
+        RB_TRY(change(state,
+                      "REPLACE INTO put_back(backout_id, item, transition_id) VALUES (?, ?, ?)",
+                      json_pack("[I,s,s]", (json_int_t)id, key, transition), err));
+    }
+    return RB_OK;
 }

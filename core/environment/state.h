@@ -82,20 +82,21 @@ typedef struct rb_backout {
     char *database;
     char *file; /* path below ROOT */
     char *sha256;
-    json_t *items; /* as rb_db_outcome.at_risk */
+    json_t *items; /* as rb_db_outcome.at_risk: those that are not put back yet */
 } rb_backout;
 
 enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const char *database,
                                   const char *file, const char *sha256, const json_t *items,
                                   rb_err *err) RB_MUST_USE;
-/* Those of a database that no other transition has put back yet, newest first, of transitions
- * that committed. */
+/* Those of a database of which something is left that no other transition has put back yet, newest
+ * first, of transitions that committed. */
 enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
                                const char *database, const char *transition,
                                rb_err *err) RB_MUST_USE;
 void rb_backouts_free(rb_backout *backouts, size_t count);
-/* Notes, before its commit, that transition puts this one back; it counts once that has ended. */
+/* Notes, before its commit, that transition puts these items back; it counts once that has ended.
+ */
 enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *transition,
-                                   rb_err *err) RB_MUST_USE;
+                                   const json_t *items, rb_err *err) RB_MUST_USE;
 
 #endif

@@ -83,7 +83,7 @@ static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_backout *backo
         rb_json_set_str(item, "from", backout->transition);
         json_array_append(run->put_back, item);
     }
-    return rb_state_backout_used(run->state, backout->id, run->plan->id, err);
+    return rb_state_backout_used(run->state, backout->id, run->plan->id, items, err);
 }
 
 static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
@@ -129,7 +129,7 @@ static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
     }
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to)
-        RB_TRY(rb_sql_checks_run(failures, run->request->to, run->request->repo, db, err));
+        RB_TRY(rb_sql_checks_run(failures, run->request->to, run->request->repo, d->name, db, err));
     if (json_array_size(failures) > 0)
         return rb_fail(err, RB_FOUND, "database %s: %s", d->name,
                        rb_json_str(json_array_get(failures, 0), "message"));
@@ -158,7 +158,9 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
     RB_TRY(rb_db_run(outcome, db, &work, err));
     RB_TRY(put_back(run, d, db, outcome, err));
     RB_TRY(verify(run, d, db, outcome, err));
-    return rb_db_journal_add(db, run->plan->id, from, run->request->to->tag, outcome, err);
+    /* What drifted in objects that this transition touches was never FROM's. */
+    rb_db_outcome known = {.before = d->leaving, .after = outcome->after};
+    return rb_db_journal_add(db, run->plan->id, from, run->request->to->tag, &known, err);
 }
 
 enum rb_code rb_databases_run(rb_run *run, rb_err *err)

@@ -28,7 +28,7 @@ static enum rb_code outcome_of(json_t **out, const rb_plan_database *d, const rb
     for (size_t i = 0; i < d->from_set->n; i++) {
         const rb_migration *own = &d->from_set->items[i];
         const rb_migration *other = rb_migrations_find(prefer, own->id);
-        steps[n++] = (rb_db_step){other ? other : own, true, ""};
+        steps[n++] = (rb_db_step){.migration = other ? other : own, .up = true, .release = ""};
     }
     if (d->step_count > 0)
         memcpy(steps + n, d->steps, d->step_count * sizeof *steps);

@@ -56,6 +56,7 @@ typedef struct rb_plan_database {
     rb_db_step *steps;
     size_t step_count;
     json_t *expected; /* catalog to come out at */
+    json_t *leaving;  /* the one to remember of FROM */
     json_t *residual; /* [{"object","change"}] known from proofs: may be left */
     rb_strs edited;   /* ids of migrations that FROM and TO have with other bytes */
     json_t *at_risk;  /* as rb_db_outcome.at_risk; NULL: not counted */
@@ -108,6 +109,11 @@ enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *request,
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
                                    const rb_plan_request *request, const char *name,
                                    rb_err *err) RB_MUST_USE;
+/* plan_expect.c: sets expected and leaving, and adds what drifted to plan->drift. */
+enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *database,
+                            const rb_plan_request *request, rb_db *db,
+                            const rb_manifest_database *from, const rb_applied *applied,
+                            rb_err *err) RB_MUST_USE;
 void rb_plan_database_clear(rb_plan_database *database);
 /* What differs from the expected end and is no known residual: [{"object","change"}]. left: the
  * known residuals that did stay. */

@@ -22,6 +22,7 @@ void rb_plan_database_clear(rb_plan_database *d)
     rb_migrations_free(d->mended_set);
     free(d->steps);
     json_decref(d->expected);
+    json_decref(d->leaving);
     json_decref(d->residual);
     rb_strs_clear(&d->edited);
     json_decref(d->at_risk);
@@ -110,7 +111,7 @@ static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
                        d->name, id, from,
                        m->code ? "is program code that rbtool cannot run" : "has no down script");
     else
-        d->steps[d->step_count++] = (rb_db_step){m, false, rq->to->tag};
+        d->steps[d->step_count++] = (rb_db_step){.migration = m, .release = rq->to->tag};
 }
 
 static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
@@ -130,7 +131,8 @@ static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
                            "run; apply it with its own tool first",
                            d->name, m->id, rq->to->tag);
         else
-            d->steps[d->step_count++] = (rb_db_step){m, true, rq->to->tag};
+            d->steps[d->step_count++] =
+                (rb_db_step){.migration = m, .up = true, .release = rq->to->tag};
     }
 }
 
@@ -201,106 +203,6 @@ static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_requ
     }
     rb_release_free(held);
     free(seen);
-}
-
-static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
-                             const rb_manifest_database *database, rb_err *err)
-{
-    if (database)
-        return rb_promised_catalog(out, db, release, repo, database, err);
-    *out = json_object();
-    return RB_OK;
-}
-
-/*
- * Three-way: base is what FROM promised, found what is there, target what TO promised. The end to
- * come out at is the target, with what drifted in objects that the transition does not touch.
- */
-static void expect_end(rb_plan *plan, rb_plan_database *d, const json_t *base, const json_t *found,
-                       const json_t *target)
-{
-    RB_AUTO(rb_json_freep) json_t *drifted = NULL;
-    RB_AUTO(rb_json_freep) json_t *order = NULL;
-    rb_catalog_compare(&drifted, &order, base, found);
-    d->expected = json_deep_copy(target);
-    size_t i;
-    json_t *item;
-    json_array_foreach(drifted, i, item)
-    {
-        const char *object = rb_json_str(item, "object");
-        json_t *was = json_object_get(base, object);
-        json_t *aimed = json_object_get(target, object);
-        RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", d->name, object);
-        bool touched = !(was == NULL && aimed == NULL) && !(was && aimed && json_equal(was, aimed));
-        rb_drift_add(plan->drift, "db", path,
-                     touched ? "as released; this transition changes it" : "as released",
-                     rb_json_str(item, "change"));
-        json_t *now = json_object_get(found, object);
-        if (!touched && now)
-            json_object_set(d->expected, object, now);
-        else if (!touched)
-            json_object_del(d->expected, object);
-    }
-}
-
-/*
- * What this environment was left with when FROM went live, against FROM's own promise (a known
- * residual), stays as it is where the transition does not touch it.
- */
-static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq,
-                                  const rb_manifest_database *from, const json_t *lived,
-                                  const json_t *target, rb_err *err)
-{
-    char fingerprint[RB_SHA256_HEX];
-    rb_catalog_fingerprint(lived, fingerprint);
-    if (strcmp(fingerprint, from->fingerprint) == 0)
-        return RB_OK;
-    RB_AUTO(rb_json_freep) json_t *promise = NULL;
-    RB_AUTO(rb_json_freep) json_t *left = NULL;
-    RB_AUTO(rb_json_freep) json_t *order = NULL;
-    RB_TRY(rb_rebuilt_catalog(&promise, rq->from, rq->repo, from, err));
-    rb_catalog_compare(&left, &order, promise, lived);
-    size_t i;
-    json_t *item;
-    json_array_foreach(left, i, item)
-    {
-        const char *object = rb_json_str(item, "object");
-        json_t *was = json_object_get(promise, object);
-        json_t *aimed = json_object_get(target, object);
-        json_t *now = json_object_get(lived, object);
-        if (was != aimed && !(was && aimed && json_equal(was, aimed)))
-            continue;
-        if (now)
-            json_object_set(d->expected, object, now);
-        else
-            json_object_del(d->expected, object);
-    }
-    return RB_OK;
-}
-
-static enum rb_code catalogs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                             rb_db *db, const rb_manifest_database *from, const rb_applied *applied,
-                             rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *base = NULL;
-    RB_AUTO(rb_json_freep) json_t *found = NULL;
-    RB_AUTO(rb_json_freep) json_t *target = NULL;
-    RB_TRY(rb_db_catalog(&found, db, err));
-    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, err));
-    bool there_already = d->step_count == 0 && json_equal(found, target);
-    if (rq->from && !there_already)
-        RB_TRY(promised(&base, db, rq->from, rq->repo, from, err));
-    else
-        base = there_already ? json_incref(found) : json_object();
-    if (!rq->from && applied->ids.n > 0) { /* adopting: what is there is not ours to judge */
-        d->expected = json_incref(target);
-        return RB_OK;
-    }
-    expect_end(plan, d, base, found, target);
-    if (!from || !d->to || there_already)
-        return RB_OK;
-    RB_TRY(keep_residual(d, rq, from, base, target, err));
-    return rb_plan_edited(d, target, from->engine, err);
 }
 
 static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *applied,
@@ -429,7 +331,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     judge_rehearsal(plan, d, rq, &outcome);
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to)
-        RB_TRY(rb_sql_checks_run(failures, rq->to, rq->repo, copy, err));
+        RB_TRY(rb_sql_checks_run(failures, rq->to, rq->repo, d->name, copy, err));
     if (json_array_size(failures) > 0)
         rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name,
                        rb_json_str(json_array_get(failures, 0), "message"));
@@ -466,6 +368,6 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     applied_drift(plan, d, &applied, from);
     changed_notes(plan, d);
     gather_proofs(plan, d, rq);
-    RB_TRY(catalogs(plan, d, rq, db, from, &applied, err));
+    RB_TRY(rb_plan_expect(plan, d, rq, db, from, &applied, err));
     return plan->worst == RB_OK ? rehearse(plan, d, rq, any->engine, err) : RB_OK;
 }

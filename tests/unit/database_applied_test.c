@@ -30,7 +30,7 @@ static enum rb_code step(rb_db *db, const rb_migration *m, bool up, const char *
                          const rb_migrations *order, rb_err *err)
 {
     rb_db_outcome outcome;
-    const rb_db_step steps[] = {{m, up, "v2"}};
+    const rb_db_step steps[] = {{.migration = m, .up = up, .release = "v2"}};
     const rb_db_work work = {.steps = steps, .n = 1, .tracking = tracking, .order = order};
     help_ok(rb_db_begin(db, err), err);
     enum rb_code code = rb_db_run(&outcome, db, &work, err);

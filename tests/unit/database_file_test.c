@@ -341,7 +341,7 @@ static void test_killed(void **state)
             rb_db_outcome outcome;
             const script_pair pair = {"1", "ALTER TABLE t ADD COLUMN b DEFAULT 7;", NULL};
             rb_migrations *set = help_set(&pair, 1);
-            const rb_db_step step = {&set->items[0], true, "v1"};
+            const rb_db_step step = {.migration = &set->items[0], .up = true, .release = "v1"};
             const rb_db_work work = {.steps = &step, .n = 1, .tracking = "diesel", .order = set};
             rb_db *db = open_as(p, RB_DB_WRITE);
             help_ok(rb_db_begin(db, &err), &err);

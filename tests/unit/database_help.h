@@ -72,7 +72,8 @@ static inline enum rb_code help_run(rb_db_outcome *out, rb_db *db, const rb_migr
 {
     rb_db_step *steps = rb_calloc(set->n, sizeof *steps);
     for (size_t i = 0; i < set->n; i++)
-        steps[i] = (rb_db_step){&set->items[up ? i : set->n - 1 - i], up, "v1"};
+        steps[i] = (rb_db_step){
+            .migration = &set->items[up ? i : set->n - 1 - i], .up = up, .release = "v1"};
     const rb_db_work work = {.steps = steps, .n = set->n, .tracking = "", .order = set};
     help_ok(rb_db_begin(db, err), err);
     enum rb_code code = rb_db_run(out, db, &work, err);

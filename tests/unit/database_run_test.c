@@ -204,7 +204,8 @@ static void test_proceed_stops(void **state)
                                  {"2", "CREATE TABLE b(x);", NULL}};
     rb_migrations *set = help_set(pairs, 2);
     rb_db *db = help_scratch("");
-    const rb_db_step steps[] = {{&set->items[0], true, "v1"}, {&set->items[1], true, "v1"}};
+    const rb_db_step steps[] = {{.migration = &set->items[0], .up = true, .release = "v1"},
+                                {.migration = &set->items[1], .up = true, .release = "v1"}};
     const rb_db_work work = {.steps = steps,
                              .n = 2,
                              .tracking = "",
@@ -237,7 +238,7 @@ static void test_journal(void **state)
     help_ok(rb_db_journal_catalog(&catalog, db, "v1", &err), &err);
     assert_null(catalog);
     assert_int_equal(rb_db_journal_add(db, "T1", NULL, "v1", NULL, &err), RB_ERROR);
-    const rb_db_step steps[] = {{&set->items[0], true, "v1"}};
+    const rb_db_step steps[] = {{.migration = &set->items[0], .up = true, .release = "v1"}};
     const rb_db_work work = {.steps = steps, .n = 1, .tracking = "", .order = set};
     help_ok(rb_db_begin(db, &err), &err);
     help_ok(rb_db_run(&outcome, db, &work, &err), &err);

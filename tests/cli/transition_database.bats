@@ -1,0 +1,201 @@
+# Transitions and databases that others have touched, several databases, back-outs in parts.
+
+setup() {
+    load lib
+    load transition
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+}
+
+# A second database, whose check would find no table in the first.
+second_database() {
+    jq --arg url "sqlite:$PROD/data/audit.db" '.checks.sql = ["checks/**/*.sql"] | .databases.audit = {engine: "sqlite", migrations: "audit"}
+        | .environments.prod.databases.audit = $url' rbtool.json >new.json
+    mv new.json rbtool.json
+    mkdir audit checks/audit
+    git mv checks/totals.sql checks/main.sql
+    echo 'CREATE TABLE events (id INTEGER PRIMARY KEY, what TEXT);' >audit/1_events.up.sql
+    echo 'DROP TABLE events;' >audit/1_events.down.sql
+    echo "SELECT id FROM events WHERE what = 'bad'" >checks/audit/events.sql
+}
+
+audit() {
+    sqlite3 "$PROD/data/audit.db" "$@"
+}
+
+two_with_audit() {
+    second_database
+    release v1.0.0
+    second
+    echo 'ALTER TABLE events ADD COLUMN who TEXT;' >audit/2_who.up.sql
+    echo 'ALTER TABLE events DROP COLUMN who;' >audit/2_who.down.sql
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    sql 'INSERT INTO orders VALUES (1, 100)'
+    audit "INSERT INTO events VALUES (1, 'opened')"
+}
+
+@test "several databases move together, each with its own checks" {
+    two_with_audit
+    rbtool deploy v1.1.0 --yes
+    sql 'SELECT discount FROM orders'
+    audit 'SELECT who FROM events'
+    settled_at v1.1.0
+    rbtool revert v1.1.0 --yes
+    fails 1 'no such column' sql 'SELECT discount FROM orders'
+    fails 1 'no such column' audit 'SELECT who FROM events'
+    settled_at v1.0.0
+}
+
+@test "of several databases none is committed when one does not verify" {
+    two_with_audit
+    audit "INSERT INTO events VALUES (2, 'bad')"
+    fails 1 "checks/audit/events.sql found rows" rbtool deploy v1.1.0 --yes
+    settled_at v1.0.0
+    audit 'DELETE FROM events WHERE id = 2'
+}
+
+@test "killed between two commits: resume ends at TO, abort at FROM" {
+    two_with_audit
+    command -v strace >/dev/null || skip "strace is not installed"
+    local n log=$BATS_TEST_TMPDIR/trace tried=0
+    # The unlink of a database's journal is its commit: audit's comes first.
+    for way in resume abort; do
+        for ((n = 1; n < 60; n++)); do
+            run strace -f -o "$log" -e trace=unlink -e inject="unlink:signal=KILL:when=$n" \
+                rbtool deploy v1.1.0 --yes --accept-reverted
+            [ "$status" -ne 0 ] || break
+            if audit 'SELECT who FROM events' >/dev/null 2>&1 &&
+                ! sql 'SELECT discount FROM orders' >/dev/null 2>&1; then
+                tried=$((tried + 1))
+                rbtool $way --yes
+                [ $way = resume ] || settled_at v1.0.0
+                break
+            fi
+            rbtool abort --yes
+        done
+        [ $way = resume ] || continue
+        settled_at v1.1.0
+        sql 'SELECT discount FROM orders'
+        rbtool revert v1.1.0 --yes
+    done
+    [ "$tried" -eq 2 ]
+    fails 1 'no such column' audit 'SELECT who FROM events'
+}
+
+@test "a first deploy adopts what golang-migrate has migrated" {
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    sql "CREATE TABLE schema_migrations (version uint64, dirty bool);
+        CREATE UNIQUE INDEX version_unique ON schema_migrations (version);
+        INSERT INTO schema_migrations VALUES (1, 0);
+        CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);
+        INSERT INTO orders VALUES (1, 5)"
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+    [ "$(sql 'SELECT version FROM schema_migrations')" = 2 ]
+    [ "$(sql 'SELECT id, total FROM orders')" = '1|5' ]
+    rbtool revert v1.1.0 --to v1.0.0 --yes
+    [ "$(sql 'SELECT version FROM schema_migrations')" = 1 ]
+}
+
+@test "what a first deploy finds beside is drift, and stays" {
+    release v1.0.0
+    sql "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); INSERT INTO notes VALUES (1, 'x')"
+    fails 5 "table notes" rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.0.0 --yes --accept-drift
+    [ "$(sql 'SELECT text FROM notes')" = x ]
+}
+
+@test "a table made by hand stays through a revert, with its columns" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); INSERT INTO notes VALUES (1, 'x');
+        ALTER TABLE orders ADD COLUMN by_hand INTEGER"
+    fails 5 "drifted" rbtool revert v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --accept-drift
+    [ "$(sql 'SELECT text FROM notes')" = x ]
+    sql 'SELECT by_hand FROM orders LIMIT 1'
+    fails 1 'no such column' sql 'SELECT discount FROM orders'
+}
+
+@test "an object both drifted and changed by the transition comes out as released" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'ALTER TABLE orders DROP COLUMN discount; ALTER TABLE orders ADD COLUMN discount TEXT'
+    run rbtool plan v1.1.0 --json
+    [ "$(jq -r '[.drift[] | select(.path == "main: column orders.discount")][0].expected' <<<"$output")" = \
+        "as released; this transition changes it" ]
+    fails 5 "drifted" rbtool revert v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --accept-drift
+    settled_at v1.0.0
+    # What it had drifted to is not what the release is.
+    rbtool deploy v1.1.0 --yes --accept-reverted
+    settled_at v1.1.0
+}
+
+@test "resume accepts a database that somebody brought to TO by hand" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    settings '.environments.prod.service = {stop: ["sh", "-c", "kill -9 $PPID"], start: ["true"]}'
+    run rbtool --config "$SETTINGS" revert v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    sql 'ALTER TABLE orders DROP COLUMN discount'
+    rbtool resume --yes
+    settled_at v1.0.0
+    [ "$(sql 'SELECT count(*) FROM rbtool_applied')" = 1 ]
+    run rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-reverted
+    [ "$status" -eq 137 ]
+    sql 'ALTER TABLE orders ADD COLUMN discount INTEGER'
+    rbtool resume --yes
+    settled_at v1.1.0
+}
+
+@test "a resume that cannot go on says that it is still half-way" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    settings '.environments.prod.service = {stop: ["sh", "-c", "kill -9 $PPID"], start: ["true"]}'
+    run rbtool --config "$SETTINGS" revert v1.1.0 --yes
+    sql 'ALTER TABLE orders RENAME COLUMN discount TO other'
+    fails 3 "discount" rbtool resume --yes
+    git tag -d v1.1.0 >/dev/null
+    run rbtool resume --yes
+    [ "$status" -eq 2 ] || [ "$status" -eq 3 ]
+    rbtool abort --yes
+}
+
+@test "a back-out is given back column by column, when each is there again" {
+    two_releases
+    echo 'ALTER TABLE orders ADD COLUMN note TEXT;' >migrations/0003_note.up.sql
+    echo 'ALTER TABLE orders DROP COLUMN note;' >migrations/0003_note.down.sql
+    release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    sql "UPDATE orders SET discount = id, note = 'n' || id"
+    rbtool revert v1.2.0 --to v1.0.0 --yes --accept-data-loss "$(digest v1.2.0 --to v1.0.0)"
+    rbtool deploy v1.1.0 --yes
+    [ "$(sql 'SELECT count(discount) FROM orders')" = 10 ]
+    sql 'UPDATE orders SET discount = NULL WHERE id = 1'
+    rbtool deploy v1.2.0 --yes --accept-reverted
+    [ "$(sql 'SELECT count(discount), count(note) FROM orders')" = '9|10' ]
+}
+
+@test "a revert of an older release crosses migrations that were put in between" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    before=$(sql .schema | grep -v rbtool_ | sort)
+    echo 'CREATE TABLE late (id INTEGER PRIMARY KEY);' >migrations/00015_late.up.sql
+    echo 'DROP TABLE late;' >migrations/00015_late.down.sql
+    release v1.2.0 --accept RB008
+    rbtool deploy v1.2.0 --yes
+    sql 'SELECT * FROM late'
+    settled_at v1.2.0
+    rbtool revert v1.2.0 --yes
+    [ "$(sql .schema | grep -v rbtool_ | sort)" = "$before" ]
+    rbtool deploy v1.2.0 --yes --accept-reverted
+    rbtool revert v1.2.0 --to v1.0.0 --yes
+    settled_at v1.0.0
+}

@@ -1,0 +1,157 @@
+# Which release a revert goes to, which stay on disk, and names and places that are out of the
+# ordinary.
+
+setup() {
+    load lib
+    load transition
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+}
+
+next() { # TAG: a release that differs in its files alone
+    echo "$1" >src/index.html
+    release "$1"
+}
+
+@test "a release of which only a part was live is not known good" {
+    two_releases
+    next v1.2.0
+    next v1.3.0
+    rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes --only flags
+    rbtool deploy v1.3.0 --yes
+    [ "$(rbtool plan v1.3.0 --json | jq -r .to)" = v1.1.0 ]
+}
+
+@test "two halves of a release make it whole" {
+    two_releases
+    next v1.2.0
+    rbtool deploy v1.1.0 --yes --only db,config
+    rbtool deploy v1.1.0 --yes --only app,flags
+    rbtool deploy v1.2.0 --yes
+    [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
+    rbtool revert v1.2.0 --yes --only app
+    rbtool revert v1.2.0 --yes
+    settled_at v1.1.0
+}
+
+@test "pruning keeps what is live and what a revert would go to" {
+    release v1.0.0
+    for i in 1 2 3 4 5; do next v1.0.$i; done
+    settings '.environments.prod.keep = 2 | .environments.prod.checks = [{name: "x", command: ["false"]}]'
+    rbtool deploy v1.0.0 --yes
+    jq '.environments.prod.keep = 2' rbtool.json >"$BATS_TEST_TMPDIR/good.json"
+    rbtool --config "$BATS_TEST_TMPDIR/good.json" deploy v1.0.1 --yes
+    for i in 2 3 4; do fails 1 "checks failed" rbtool --config "$SETTINGS" deploy v1.0.$i --yes; done
+    [ "$(rbtool plan v1.0.4 --json | jq -r .to)" = v1.0.1 ]
+    [ "$(cd "$PROD/releases" && echo *)" = "v1.0.1 v1.0.4" ]
+    [ "$(cd "$PROD/.rbtool/delivered" && echo *)" = "v1.0.1.json v1.0.4.json" ]
+    # Deploys that failed do not push out those that were live.
+    chmod -x src/shop
+    settings '.environments.prod.keep = 2 | .environments.prod.service = {stop: ["false"], start: ["true"]}'
+    fails 1 "status 1" rbtool --config "$SETTINGS" deploy v1.0.5 --yes
+    rbtool --config "$BATS_TEST_TMPDIR/good.json" revert v1.0.4 --yes
+    [ -d "$PROD/releases/v1.0.1" ]
+    settled_at v1.0.1
+}
+
+@test "a tag with slashes is a folder of folders, and goes without a trace" {
+    jq '.tags = "rel/*" | .environments.prod.keep = 2' rbtool.json >new.json && mv new.json rbtool.json
+    sed -i 's/"file": "VERSION"/"file": "VERSION"/' rbtool.json
+    git add -A && git commit -qm slashes
+    for v in 1.0.0 1.1.0 1.2.0; do
+        echo $v >VERSION
+        echo $v >src/index.html
+        git commit -qam $v
+        rbtool release rel/$v
+        rbtool deploy rel/$v --yes
+        settled_at rel/$v
+    done
+    [ "$(readlink "$PROD/current")" = releases/rel/1.2.0 ]
+    [ "$(cd "$PROD/releases" && echo rel/*)" = "rel/1.1.0 rel/1.2.0" ]
+    rbtool revert rel/1.2.0 --yes
+    settled_at rel/1.1.0
+}
+
+@test "a tag that moved since it went live stops everything that leans on it" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    git tag -d v1.1.0
+    git commit -q --allow-empty -m other
+    rbtool release v1.1.0
+    fails 1 "has moved" rbtool revert v1.1.0 --yes
+    fails 1 "has moved" rbtool status --exit-code
+    git tag -d v1.1.0
+    run rbtool revert v1.1.0 --yes
+    [ "$status" -ne 0 ]
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+}
+
+@test "bytes of a release on disk that were tampered with are rebuilt from git" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    echo evil >"$PROD/releases/v1.0.0/app/src/index.html"
+    echo evil >"$PROD/releases/v1.0.0/app/src/added"
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+    [ ! -e "$PROD/current/app/src/added" ]
+}
+
+@test "folders whose names hold spaces and bytes that are no UTF-8" {
+    place=$BATS_TEST_TMPDIR/$'caf\xe9 shop'
+    mv "$SHOP" "$place"
+    cd "$place"
+    PROD=$place/'my root'
+    jq '.environments.prod = {root: "./my root/", databases: {main: "sqlite:my root/data/shop.db"},
+        flags: "my root/etc/flags.json", config: {"config/app.toml": "my root//etc/app.toml"},
+        service: {stop: ["true"], start: ["true"]}}' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    settings '.environments.prod.service.stop = ["sh", "-c", "kill -9 $PPID"]'
+    mv "$SETTINGS" killing.json
+    run rbtool --config killing.json deploy v1.0.0 --yes --json
+    [ "$status" -eq 137 ]
+    rbtool abort --yes
+    [ ! -e "$PROD/data/shop.db" ]
+    rbtool deploy v1.0.0 --yes
+    run rbtool deploy v1.1.0 --yes --json
+    [ "$status" -eq 0 ]
+    settled_at v1.1.0
+    rbtool plan v1.1.0 --json | schema plan
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a root that is a symlink, and settings in another folder" {
+    mkdir "$BATS_TEST_TMPDIR/elsewhere"
+    ln -s elsewhere "$BATS_TEST_TMPDIR/link"
+    jq '.environments.prod = {root: "link", databases: {main: "sqlite:link/data/shop.db"}, flags: "link/f.json"}' \
+        rbtool.json >"$BATS_TEST_TMPDIR/c.json"
+    release v1.0.0
+    rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.0.0 --yes
+    rbtool --config "$BATS_TEST_TMPDIR/c.json" status --exit-code
+    [ -f "$BATS_TEST_TMPDIR/elsewhere/current/app/src/shop" ]
+}
+
+@test "flags, config and databases inside a release's folder are refused" {
+    release v1.0.0
+    for change in '.flags = "ROOT/current/flags.json"' '.config["config/app.toml"] = "ROOT/./releases/a"' \
+        '.databases.main = "sqlite:ROOT/current/app.db"'; do
+        settings ".environments.prod$(sed "s|ROOT|$PROD|" <<<"$change")"
+        fails 2 "comes and goes with the releases" rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    done
+}
+
+@test "a hang-up cancels like SIGTERM, and nohup is respected" {
+    two_releases
+    before=$(picture)
+    settings '.environments.prod.service = {stop: ["sh", "-c", "kill -HUP $PPID; sleep 0.2"], start: ["true"]}'
+    fails 1 "signal" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [ "$(picture)" = "$before" ]
+    nohup rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    settled_at v1.1.0
+}
