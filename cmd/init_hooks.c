@@ -165,8 +165,8 @@ static bool plan_lefthook(struct plan *plan, const char *top, const char *name)
     if (!strstr(hook, "lefthook") && !named)
         return false;
     tell(plan, name,
-         rb_format("lefthook: add to %s, under %s: commands:",
-                   config ? strrchr(config, '/') + 1 : "lefthook.yml", name),
+         rb_format("lefthook: add to the commands of %s in %s", name,
+                   config ? strrchr(config, '/') + 1 : "lefthook.yml"),
          config ? config : "",
          rb_format("rbtool: { run: 'rbtool hook %s {0}', use_stdin: true }", name));
     return true;
