@@ -32,7 +32,7 @@ static void add_notes(rb_buf *out, const json_t *notes)
     json_t *item;
     if (json_array_size(notes) > 0)
         rb_buf_puts(out, "notes\n");
-    json_array_foreach((json_t *)notes, i, item)
+    json_array_foreach ((json_t *)notes, i, item)
         rb_buf_printf(out, "  - %s\n", json_string_value(item));
 }
 
@@ -42,10 +42,10 @@ static void add_decisions(rb_buf *out, const json_t *decisions)
     size_t i;
     size_t shown = 0;
     json_t *item;
-    json_array_foreach((json_t *)decisions, i,
-                       item) if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
-        rb_buf_printf(out, "%s  - %s\n", shown++ ? "" : "decisions\n",
-                      rb_json_str(item, "message"));
+    json_array_foreach ((json_t *)decisions, i, item)
+        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
+            rb_buf_printf(out, "%s  - %s\n", shown++ ? "" : "decisions\n",
+                          rb_json_str(item, "message"));
 }
 
 static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
@@ -55,8 +55,7 @@ static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
     if (json_array_size(list) > 0)
         rb_buf_printf(out, "%sdata at risk%s\n", rb_ui_color(cli, RB_RED),
                       rb_ui_color(cli, RB_PLAIN));
-    json_array_foreach((json_t *)list, i, item)
-    {
+    json_array_foreach ((json_t *)list, i, item) {
         const char *column = rb_json_str(item, "column");
         RB_AUTO(rb_free_str)
         char *count = rb_ui_count((uint64_t)rb_json_int(item, column ? "values" : "rows", 0));
@@ -73,9 +72,10 @@ static void add_drift(rb_buf *out, const json_t *drift)
     json_t *item;
     if (json_array_size(drift) > 0)
         rb_buf_puts(out, "drift\n");
-    json_array_foreach((json_t *)drift, i, item) rb_buf_printf(
-        out, "  - %s %s: expected %s, found %s\n", rb_json_str(item, "part"),
-        rb_json_str(item, "path"), rb_json_str(item, "expected"), rb_json_str(item, "found"));
+    json_array_foreach ((json_t *)drift, i, item)
+        rb_buf_printf(out, "  - %s %s: expected %s, found %s\n", rb_json_str(item, "part"),
+                      rb_json_str(item, "path"), rb_json_str(item, "expected"),
+                      rb_json_str(item, "found"));
 }
 
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
@@ -92,8 +92,7 @@ void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
     rb_buf_puts(&out, "steps\n");
     size_t i;
     json_t *step;
-    json_array_foreach(json_object_get(json, "steps"), i, step)
-    {
+    json_array_foreach (json_object_get(json, "steps"), i, step) {
         const char *inverse = rb_json_str(step, "inverse");
         rb_buf_printf(&out, "  %zu. %-9s %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
                       rb_json_str(step, "description"), inverse ? " (inverse: " : "",
@@ -116,13 +115,13 @@ static void show_outcome(const rb_cli *cli, const json_t *document)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(document, "steps"), i, item) rb_ui_note(
-        cli, "  %-9s %-6s %8.3f s", rb_json_str(item, "id"), rb_json_str(item, "outcome"),
-        json_number_value(json_object_get(item, "seconds")));
-    json_array_foreach(json_object_get(document, "failures"), i, item)
+    json_array_foreach (json_object_get(document, "steps"), i, item)
+        rb_ui_note(cli, "  %-9s %-6s %8.3f s", rb_json_str(item, "id"),
+                   rb_json_str(item, "outcome"),
+                   json_number_value(json_object_get(item, "seconds")));
+    json_array_foreach (json_object_get(document, "failures"), i, item)
         rb_ui_note(cli, "  failed: %s", rb_json_str(item, "message"));
-    json_array_foreach(json_object_get(document, "putBack"), i, item)
-    {
+    json_array_foreach (json_object_get(document, "putBack"), i, item) {
         const char *column = rb_json_str(item, "column");
         rb_ui_note(cli,
                    "  put back from %s: %s%s%s: %" JSON_INTEGER_FORMAT

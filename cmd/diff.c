@@ -153,8 +153,7 @@ static void print_databases(const rb_cli *cli, const json_t *databases, const st
 {
     size_t i, k;
     json_t *database, *change;
-    json_array_foreach(databases, i, database)
-    {
+    json_array_foreach (databases, i, database) {
         const json_t *migrations = json_object_get(database, "migrations");
         const json_t *schema = json_object_get(database, "schema");
         RB_AUTO(rb_free_str) char *counts = summary(migrations, "migration");
@@ -165,8 +164,7 @@ static void print_databases(const rb_cli *cli, const json_t *databases, const st
         print_lists(cli, migrations, sides, name);
         if (json_array_size(schema) > 0)
             rb_ui_line("  schema");
-        json_array_foreach(schema, k, change)
-        {
+        json_array_foreach (schema, k, change) {
             if (k == 2 * PATHS_SHOWN) {
                 rb_ui_line("      and %zu more objects (--json lists all)",
                            json_array_size(schema) - k);
@@ -204,10 +202,11 @@ static void print_settings(const rb_cli *cli, const json_t *document)
     json_t *item;
     if (json_array_size(flags) > 0)
         print_head(cli, "flags", "", "");
-    json_array_foreach(flags, i, item) print_flag(cli, item);
+    json_array_foreach (flags, i, item)
+        print_flag(cli, item);
     if (json_array_size(config) > 0)
         print_head(cli, "config", "", "");
-    json_array_foreach(config, i, item)
+    json_array_foreach (config, i, item)
         print_change(cli, "  ", text(item, "change"), text(item, "path"));
 }
 
@@ -224,8 +223,7 @@ static void print_risk(const rb_cli *cli, const json_t *document)
                rb_ui_color(cli, RB_PLAIN));
     size_t i;
     json_t *reason;
-    json_array_foreach(json_object_get(risk, "reasons"), i, reason)
-    {
+    json_array_foreach (json_object_get(risk, "reasons"), i, reason) {
         RB_AUTO(rb_free_str) char *safe = rb_safe(json_string_value(reason));
         rb_ui_line("  %s", safe);
     }
@@ -246,8 +244,7 @@ static void print(const rb_cli *cli, const json_t *document, const struct sides 
     }
     size_t i;
     json_t *artifact;
-    json_array_foreach(json_object_get(document, "artifacts"), i, artifact)
-    {
+    json_array_foreach (json_object_get(document, "artifacts"), i, artifact) {
         RB_AUTO(rb_free_str) char *counts = summary(artifact, "file");
         if (!*counts)
             continue;

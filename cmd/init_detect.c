@@ -232,8 +232,7 @@ static void name_databases(struct look *look, json_t *by_folder)
     json_t *databases = json_object();
     const char *folder;
     json_t *database;
-    json_object_foreach(by_folder, folder, database)
-    {
+    json_object_foreach (by_folder, folder, database) {
         RB_AUTO(rb_free_str) char *last = name_from(folder);
         RB_AUTO(rb_free_str) char *whole = rb_strdup(folder);
         for (char *p = whole; *p; p++)

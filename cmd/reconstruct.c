@@ -19,8 +19,7 @@ static void print(rb_cli *cli, const json_t *document, const char *dir)
         rb_ui_json(cli, document);
         return;
     }
-    json_array_foreach(artifacts, i, artifact)
-    {
+    json_array_foreach (artifacts, i, artifact) {
         RB_AUTO(rb_free_str) char *path = rb_safe(rb_json_str(artifact, "path"));
         RB_AUTO(rb_free_str) char *files = rb_ui_count((uint64_t)rb_json_int(artifact, "files", 0));
         RB_AUTO(rb_free_str) char *bytes = rb_ui_bytes((uint64_t)rb_json_int(artifact, "bytes", 0));

@@ -39,8 +39,7 @@ static void show_databases(const rb_manifest *manifest)
                    *database->layout ? database->layout : "none yet", json_array_size(proven));
         size_t j;
         json_t *item;
-        json_array_foreach(proven, j, item)
-        {
+        json_array_foreach (proven, j, item) {
             const char *id = rb_json_str(item, "id");
             const char *restores = rb_json_str(item, "restores");
             rb_ui_line("            %s: down %s", id ? id : "", restores ? restores : "unproven");

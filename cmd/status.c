@@ -96,8 +96,7 @@ static enum rb_code pending_step(const char **out, const rb_site *site,
     size_t i;
     json_t *step;
     *out = NULL;
-    json_array_foreach((json_t *)steps, i, step)
-    {
+    json_array_foreach ((json_t *)steps, i, step) {
         const char *id = rb_json_str(step, "id");
         enum rb_step_state state = RB_STEP_NONE;
         if (id)
@@ -123,7 +122,7 @@ static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row,
                    row->id, site->env->name, site->env->name);
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)drift, i, item)
+    json_array_foreach ((json_t *)drift, i, item)
         rb_ui_line("  %sdrift%s %s %s: expected %s, found %s", rb_ui_color(cli, RB_YELLOW),
                    rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "part"), rb_json_str(item, "path"),
                    rb_json_str(item, "expected"), rb_json_str(item, "found"));

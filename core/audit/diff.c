@@ -109,10 +109,10 @@ bool rb_diff_any(const json_t *document)
                json_array_size(json_object_get(document, "config")) > 0;
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(document, "artifacts"), i, item) any =
-        any || lists_any(item);
-    json_array_foreach(json_object_get(document, "databases"), i, item) any =
-        any || lists_any(json_object_get(item, "migrations")) ||
-        json_array_size(json_object_get(item, "schema")) > 0;
+    json_array_foreach (json_object_get(document, "artifacts"), i, item)
+        any = any || lists_any(item);
+    json_array_foreach (json_object_get(document, "databases"), i, item)
+        any = any || lists_any(json_object_get(item, "migrations")) ||
+              json_array_size(json_object_get(item, "schema")) > 0;
     return any;
 }

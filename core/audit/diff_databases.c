@@ -129,8 +129,7 @@ static const json_t *proof_in(const rb_release *release, const char *database, c
     const rb_manifest_database *d = rb_manifest_database_find(release->manifest, database);
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(d ? d->proof : NULL, "migrations"), i, item)
-    {
+    json_array_foreach (json_object_get(d ? d->proof : NULL, "migrations"), i, item) {
         const char *its = rb_json_str(item, "id");
         if (its && strcmp(its, id) == 0)
             return item;
@@ -152,8 +151,7 @@ static char *enumerate(const json_t *list)
     rb_buf out = {0};
     size_t i, n = json_array_size(list);
     json_t *item;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach (list, i, item) {
         if (i == 5 && n > 6) {
             rb_buf_printf(&out, " and %zu more", n - i);
             break;
@@ -213,8 +211,7 @@ static enum rb_code judge(rb_diff_risk *risk, const struct pair *p, const json_t
         RB_TRY(rb_release_migrations(&set, p->sides->to, p->sides->repo, p->b, err));
     size_t i;
     json_t *item;
-    json_array_foreach(added, i, item)
-    {
+    json_array_foreach (added, i, item) {
         const char *id = json_string_value(item);
         const json_t *proof = find_proof(p, id);
         const rb_migration *m = rb_migrations_find(set, id);
@@ -230,10 +227,10 @@ static enum rb_code judge(rb_diff_risk *risk, const struct pair *p, const json_t
         if (restores && strcmp(restores, "differs") == 0 && is_blank_down(m, p->b->engine))
             rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down is blank", what);
     }
-    json_array_foreach(json_object_get(migrations, "removed"), i, item)
+    json_array_foreach (json_object_get(migrations, "removed"), i, item)
         rb_diff_reason(risk, RB_RISK_REVERSIBLE, "%s %s: going back runs its up", p->name,
                        json_string_value(item));
-    json_array_foreach(json_object_get(migrations, "changed"), i, item)
+    json_array_foreach (json_object_get(migrations, "changed"), i, item)
         rb_diff_reason(risk, RB_RISK_REVERSIBLE,
                        "%s %s: it changed after it was released; neither way runs it again",
                        p->name, json_string_value(item));

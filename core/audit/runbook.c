@@ -37,8 +37,7 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
              "fault off, or the previous application runs on this schema.\n");
     if (json_array_size(risk) == 0)
         rb_buf_puts(out, "- No data is lost by going back.\n");
-    json_array_foreach((json_t *)risk, i, item)
-    {
+    json_array_foreach ((json_t *)risk, i, item) {
         const char *column = rb_json_str(item, "column");
         rb_buf_printf(out, "- **Data at risk**: %s: %s%s%s, %" JSON_INTEGER_FORMAT " %s\n",
                       rb_json_str(item, "database"), rb_json_str(item, "table"), column ? "." : "",
@@ -46,9 +45,9 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
                       (json_int_t)rb_json_int(item, column ? "values" : "rows", 0),
                       column ? "values" : "rows");
     }
-    json_array_foreach(json_object_get(plan->json, "decisions"), i, item)
+    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
         rb_buf_printf(out, "- %s: %s\n", rb_json_str(item, "code"), rb_json_str(item, "message"));
-    json_array_foreach(json_object_get(plan->json, "notes"), i, item)
+    json_array_foreach (json_object_get(plan->json, "notes"), i, item)
         rb_buf_printf(out, "- %s\n", json_string_value(item));
     rb_buf_puts(out, "\n");
 }
@@ -61,8 +60,7 @@ static void execution(rb_buf *out, const rb_plan *plan, const rb_env *env, const
                   plan->consent ? plan->digest : "");
     size_t i;
     json_t *step;
-    json_array_foreach(json_object_get(plan->json, "steps"), i, step)
-    {
+    json_array_foreach (json_object_get(plan->json, "steps"), i, step) {
         const char *inverse = rb_json_str(step, "inverse");
         rb_buf_printf(out, "%zu. **%s**: %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
                       rb_json_str(step, "description"), inverse ? " (inverse: " : "",

@@ -16,9 +16,13 @@ static bool too_deep(const json_t *json, int depth)
     json_t *value;
     size_t i;
     if (json_is_object(json)) {
-        json_object_foreach((json_t *)json, key, value) if (too_deep(value, depth + 1)) return true;
+        json_object_foreach ((json_t *)json, key, value)
+            if (too_deep(value, depth + 1))
+                return true;
     } else if (json_is_array(json)) {
-        json_array_foreach(json, i, value) if (too_deep(value, depth + 1)) return true;
+        json_array_foreach (json, i, value)
+            if (too_deep(value, depth + 1))
+                return true;
     }
     return false;
 }
@@ -120,7 +124,8 @@ static void write_object(rb_buf *out, const json_t *json, int depth)
     size_t i = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)json, key, value) keys[i++] = key;
+    json_object_foreach ((json_t *)json, key, value)
+        keys[i++] = key;
     qsort(keys, n, sizeof *keys, compare_keys);
     rb_buf_addc(out, '{');
     for (i = 0; i < n; i++) {
@@ -143,8 +148,7 @@ static void write_array(rb_buf *out, const json_t *json, int depth)
     size_t i;
     json_t *value;
     rb_buf_addc(out, '[');
-    json_array_foreach(json, i, value)
-    {
+    json_array_foreach (json, i, value) {
         if (i > 0)
             rb_buf_addc(out, ',');
         newline(out, inner);

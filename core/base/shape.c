@@ -135,8 +135,7 @@ static bool object_fits(const rb_shape *shape, const json_t *json, const char *p
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         const rb_shape_field *field = field_of(shape, key);
         if (!field)
             return unknown_key(shape, path, key, fault);
@@ -158,8 +157,7 @@ static bool map_fits(const rb_shape *shape, const json_t *json, const char *path
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)json, key, value)
-    {
+    json_object_foreach ((json_t *)json, key, value) {
         RB_AUTO(rb_free_str) char *inner = path_of(path, key);
         if (shape->check && !shape->check(key)) {
             RB_AUTO(rb_free_str) char *safe = rb_safe(key);
@@ -180,8 +178,7 @@ static bool array_fits(const rb_shape *shape, const json_t *json, const char *pa
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
     size_t i;
     json_t *value;
-    json_array_foreach(json, i, value)
-    {
+    json_array_foreach (json, i, value) {
         RB_AUTO(rb_free_str) char *inner = rb_format("%s[%zu]", path, i);
         if (!fits(shape->item, value, inner, fault))
             return false;
@@ -202,9 +199,13 @@ static bool has_real(const json_t *json)
     json_t *value;
     size_t i;
     if (json_is_object(json)) {
-        json_object_foreach((json_t *)json, key, value) if (has_real(value)) return true;
+        json_object_foreach ((json_t *)json, key, value)
+            if (has_real(value))
+                return true;
     } else if (json_is_array(json)) {
-        json_array_foreach(json, i, value) if (has_real(value)) return true;
+        json_array_foreach (json, i, value)
+            if (has_real(value))
+                return true;
     }
     return json_is_real(json);
 }

@@ -25,9 +25,9 @@ static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)a, key, value) rb_strs_add(out, key);
-    json_object_foreach((json_t *)b, key, value)
-    {
+    json_object_foreach ((json_t *)a, key, value)
+        rb_strs_add(out, key);
+    json_object_foreach ((json_t *)b, key, value) {
         if (!json_object_get(a, key))
             rb_strs_add(out, key);
     }

@@ -29,7 +29,7 @@ static void columns_of(rb_strs *out, const json_t *catalog, const char *table)
     RB_AUTO(rb_free_str) char *key = rb_safe(raw);
     size_t i;
     json_t *name;
-    json_array_foreach(json_object_get(catalog, key), i, name)
+    json_array_foreach (json_object_get(catalog, key), i, name)
         rb_strs_add(out, json_string_value(name));
 }
 
@@ -75,8 +75,7 @@ static void name_implied(json_t *catalog)
     RB_AUTO(rb_strs_clear) rb_strs keys = {0};
     const char *key;
     json_t *entry;
-    json_object_foreach(catalog, key, entry)
-    {
+    json_object_foreach (catalog, key, entry) {
         if (strncmp(key, "constraint ", 11) == 0 && json_object_get(entry, "implied"))
             rb_strs_add(&keys, key);
     }

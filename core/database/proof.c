@@ -50,15 +50,13 @@ static void forget_filled(rb_proving *p, const json_t *before)
     const char *name;
     json_t *value;
     bool any = false;
-    json_object_foreach(p->filled, name, value)
-    {
+    json_object_foreach (p->filled, name, value) {
         if (!json_is_true(value) || json_is_true(json_object_get(before, name)))
             continue;
         json_object_del(p->contents, name);
         any = true;
     }
-    json_object_foreach(p->catalog, name, value)
-    {
+    json_object_foreach (p->catalog, name, value) {
         if (any && strncmp(name, "trigger ", 8) == 0) {
             json_object_clear(p->contents);
             return;
@@ -73,7 +71,8 @@ enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
     size_t i;
     json_t *ran;
     bool left = json_array_size(p->seeded) == 0;
-    json_array_foreach(p->seeded, i, ran) left |= json_is_false(ran);
+    json_array_foreach (p->seeded, i, ran)
+        left |= json_is_false(ran);
     if (left && p->seed) {
         RB_TRY(p->db->driver->seed(p->db, &seed, p->seeded, &p->seed_error, err));
         json_object_clear(p->contents);
@@ -127,7 +126,8 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
     size_t i;
     json_t *result;
     RB_TRY(run_downs(&all, p));
-    json_array_foreach(p->results, i, result) all &= comes_back(result);
+    json_array_foreach (p->results, i, result)
+        all &= comes_back(result);
     if (!all || json_array_size(p->results) == 0)
         return RB_OK;
     RB_TRY(rb_db_catalog(&end, p->db, err));
@@ -145,8 +145,7 @@ static const char *class_of(const rb_proving *p)
     const char *class_ = "reversible";
     size_t i;
     json_t *result;
-    json_array_foreach(p->results, i, result)
-    {
+    json_array_foreach (p->results, i, result) {
         const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
         bool blank = !comes_back(result) && rb_script_is_blank(&m->down, p->engine);
         if (blank || !can_go_back(result))
@@ -162,8 +161,7 @@ static enum rb_code check_seed(const rb_proving *p, rb_err *err)
 {
     size_t i;
     json_t *ran;
-    json_array_foreach(p->seeded, i, ran)
-    {
+    json_array_foreach (p->seeded, i, ran) {
         if (json_is_false(ran) && p->seed_error)
             return rb_fail(err, RB_FOUND, "statement %zu of the seed never runs: %s", i + 1,
                            p->seed_error);

@@ -50,7 +50,7 @@ static enum rb_code watched(rb_losses *losses, trial *t, bool up, rb_err *err)
     RB_TRY(rb_proving_run(t->p, t->m, up, err));
     RB_TRY(db->driver->watch_end(losses, db, err));
     RB_AUTO(rb_json_freep) json_t *names = db->driver->watch_touched(db);
-    json_array_foreach(names, i, name)
+    json_array_foreach (names, i, name)
         json_object_set_new_nocheck(t->touched, json_string_value(name), json_true());
     return RB_OK;
 }
@@ -66,8 +66,7 @@ static enum rb_code apply(trial *t, rb_err *err)
     json_object_clear(t->touched);
     RB_TRY(rb_proving_start(t->p, json_array_size(t->p->results) - 1, err));
     RB_TRY(say(t, "SAVEPOINT rbtool_trial", err));
-    json_object_foreach(t->catalog[0], key, value)
-    {
+    json_object_foreach (t->catalog[0], key, value) {
         if (strncmp(key, "table ", 6) == 0)
             json_object_set_new_nocheck(t->p->filled, key + 6, json_false());
     }
@@ -99,8 +98,7 @@ static void add_place(json_t *list, const json_t *item)
     json_object_set(place, "column", json_object_get(item, "column"));
     size_t i;
     json_t *other;
-    json_array_foreach(list, i, other)
-    {
+    json_array_foreach (list, i, other) {
         if (json_equal(other, place)) {
             json_decref(place);
             return;
@@ -115,7 +113,8 @@ static void add_destroys(trial *t)
     for (size_t l = 0; l < 2; l++) {
         size_t i;
         json_t *item;
-        json_array_foreach(lists[l], i, item) add_place(list_of(t, "destroys"), item);
+        json_array_foreach (lists[l], i, item)
+            add_place(list_of(t, "destroys"), item);
     }
 }
 
@@ -131,8 +130,7 @@ static bool has_difference(trial *t, const char *kind, const char *table)
     RB_AUTO(rb_free_str) char *object = rb_format("%s %s", kind, table);
     size_t i;
     json_t *item;
-    json_array_foreach(list_of(t, "differences"), i, item)
-    {
+    json_array_foreach (list_of(t, "differences"), i, item) {
         if (strcmp(rb_json_str(item, "object"), object) == 0)
             return true;
     }
@@ -146,8 +144,7 @@ static void add_discards(trial *t)
     for (size_t l = 0; l < 2; l++) {
         size_t i;
         json_t *item;
-        json_array_foreach(lists[l], i, item)
-        {
+        json_array_foreach (lists[l], i, item) {
             const char *table = rb_json_str(item, "table");
             bool dropped = rb_json_str(item, "column") || !has_table(t->catalog[2], table);
             if (dropped || has_difference(t, "rows", table))
@@ -162,8 +159,7 @@ static void add_unfilled(trial *t)
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     const char *name;
     json_t *filled;
-    json_object_foreach(t->p->filled, name, filled)
-    {
+    json_object_foreach (t->p->filled, name, filled) {
         if (json_is_false(filled) && json_object_get(t->touched, name) &&
             has_table(t->catalog[0], name))
             rb_strs_take(&names, rb_safe(name));
@@ -180,8 +176,7 @@ static bool is_destroyed(trial *t, const char *table, const char *column)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(list_of(t, "destroys"), i, item)
-    {
+    json_array_foreach (list_of(t, "destroys"), i, item) {
         const char *its = rb_json_str(item, "column");
         if (strcmp(rb_json_str(item, "table"), table) == 0 &&
             (!its || (column && strcmp(its, column) == 0)))
@@ -194,8 +189,7 @@ static bool same_rows(trial *t, const char *table, const json_t *before, const j
 {
     const char *column;
     json_t *value;
-    json_object_foreach((json_t *)before, column, value)
-    {
+    json_object_foreach ((json_t *)before, column, value) {
         const json_t *other = json_object_get(after, column);
         if (other && !is_destroyed(t, table, column) && !json_equal(value, other))
             return false;
@@ -211,8 +205,7 @@ static enum rb_code know_contents(trial *t, rb_err *err)
     json_t *value;
     rb_db *db = t->p->db;
     RB_TRY(db->driver->tables(&tables, db, err));
-    json_object_foreach(tables, name, value)
-    {
+    json_object_foreach (tables, name, value) {
         json_t *rows = NULL;
         if (json_object_get(t->p->contents, name))
             continue;
@@ -228,7 +221,8 @@ static enum rb_code compare_rows(trial *t, rb_err *err)
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     const char *table;
     json_t *value;
-    json_object_foreach(t->touched, table, value) rb_strs_add(&names, table);
+    json_object_foreach (t->touched, table, value)
+        rb_strs_add(&names, table);
     rb_strs_sort(&names);
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.items[i];
@@ -253,8 +247,7 @@ static void forget_touched(trial *t)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(t->touched, name, value)
-    {
+    json_object_foreach (t->touched, name, value) {
         json_object_del(t->p->contents, name);
         json_object_del(t->p->filled, name);
     }
@@ -276,8 +269,7 @@ static enum rb_code check_references(trial *t, rb_err *err)
     const char *key;
     json_t *entry;
     RB_TRY(db->driver->violations(&after, db, err));
-    json_object_foreach(after, key, entry)
-    {
+    json_object_foreach (after, key, entry) {
         int64_t had = rb_json_int(json_object_get(t->violations, key), "count", 0);
         if (rb_json_int(entry, "count", 0) <= had)
             continue;

@@ -123,8 +123,7 @@ static enum rb_code compare_violations(const json_t *before, const json_t *after
 {
     const char *key;
     json_t *entry;
-    json_object_foreach((json_t *)after, key, entry)
-    {
+    json_object_foreach ((json_t *)after, key, entry) {
         int64_t had = rb_json_int(json_object_get(before, key), "count", 0);
         int64_t has = rb_json_int(entry, "count", 0);
         if (has <= had)
@@ -168,8 +167,7 @@ static enum rb_code run_all(rb_db_outcome *out, rb_db *db, const rb_db_work *wor
     size_t i;
     json_t *item;
     RB_TRY(rb_db_catalog(&out->before, db, err));
-    json_array_foreach(work->expected_risk, i, item)
-    {
+    json_array_foreach (work->expected_risk, i, item) {
         if (rb_json_str(item, "column") && rb_json_str(item, "table"))
             db->driver->watch_expect(db, rb_json_str(item, "table"));
     }

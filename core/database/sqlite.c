@@ -378,8 +378,7 @@ bool rb_stmt_bind(rb_stmt *handle, const json_t *params)
     sqlite3_stmt *stmt = (sqlite3_stmt *)handle;
     size_t i;
     json_t *value;
-    json_array_foreach(params, i, value)
-    {
+    json_array_foreach (params, i, value) {
         int at = (int)i + 1;
         int rc = json_is_integer(value) ? sqlite3_bind_int64(stmt, at, json_integer_value(value))
                  : json_is_string(value)

@@ -307,7 +307,7 @@ static void satisfy_all(rb_sqlite *db, row *r, const table *t)
     RB_AUTO(rb_free_str) char *key = rb_safe(raw);
     size_t i;
     json_t *check;
-    json_array_foreach(json_object_get(json_object_get(entries, key), "checks"), i, check)
+    json_array_foreach (json_object_get(json_object_get(entries, key), "checks"), i, check)
         satisfy(db, r, json_string_value(check));
 }
 

@@ -381,8 +381,7 @@ static enum rb_code drop_orphans(restoring *r, orphans *before, rb_err *err)
 {
     size_t i;
     json_t *entry;
-    json_array_foreach(r->report, i, entry)
-    {
+    json_array_foreach (r->report, i, entry) {
         if (rb_json_int(entry, "restored", 0) == 0)
             continue;
         orphans *o = &before[i];
@@ -429,13 +428,13 @@ static enum rb_code restore_all(restoring *r, const json_t *lost, orphans *befor
 {
     size_t i;
     json_t *item;
-    json_array_foreach(lost, i, item)
-    {
+    json_array_foreach (lost, i, item) {
         const char *table = rb_json_str(item, "table");
         if (table)
             RB_TRY(find_orphans(&before[i], r->db, table, true, err));
     }
-    json_array_foreach(lost, i, item) RB_TRY(try_item(r, item, err));
+    json_array_foreach (lost, i, item)
+        RB_TRY(try_item(r, item, err));
     return drop_orphans(r, before, err);
 }
 

@@ -143,7 +143,7 @@ char *rb_reader_joined(const json_t *list)
     rb_buf out = {0};
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item)
+    json_array_foreach (list, i, item)
         rb_buf_printf(&out, "%s%s", i ? ", " : "", json_string_value(item));
     return rb_buf_detach(&out);
 }

@@ -371,8 +371,7 @@ static void settle_key(rb_sqlreader *r, bool without_rowid)
 {
     size_t i;
     json_t *term;
-    json_array_foreach(r->key, i, term)
-    {
+    json_array_foreach (r->key, i, term) {
         for (size_t c = 0; c < r->columns.n; c++) {
             RB_AUTO(rb_free_str) char *quoted = quoted_name(r->columns.items[c]);
             size_t len = strlen(quoted);

@@ -85,7 +85,7 @@ static enum rb_code read_columns(char **out, rb_db *db, const char *table, rb_er
     rb_buf columns = {0};
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
+    json_array_foreach (rows, i, row)
         rb_buf_printf(&columns, "%s%s", i ? "," : "", json_string_value(json_array_get(row, 0)));
     *out = rb_buf_detach(&columns);
     return RB_OK;
@@ -221,8 +221,7 @@ static enum rb_code read_rows(rb_strs *ids, rb_db *db, const struct tool *tool,
     RB_AUTO(rb_strs_clear) rb_strs versions = {0}, known = {0};
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         char *version = version_text(json_array_get(row, 0));
         if (version)
             rb_strs_take(&versions, version);

@@ -51,8 +51,7 @@ static enum rb_code read_strings(rb_strs *out, const json_t *list, const char *e
     json_t *item;
     if (list && !json_is_array(list))
         return wrong(err, env, key, "a list of strings");
-    json_array_foreach((json_t *)list, i, item)
-    {
+    json_array_foreach ((json_t *)list, i, item) {
         if (!json_is_string(item))
             return wrong(err, env, key, "a list of strings");
         rb_strs_add(out, json_string_value(item));
@@ -170,8 +169,7 @@ static enum rb_code read_databases(rb_env *env, const json_t *map, const char *b
     if (map && !json_is_object(map))
         return wrong(err, env->name, "databases", "an object of name: url");
     env->databases = rb_calloc(json_object_size(map), sizeof *env->databases);
-    json_object_foreach((json_t *)map, key, value)
-    {
+    json_object_foreach ((json_t *)map, key, value) {
         if (!json_is_string(value))
             return wrong(err, env->name, "databases", "an object of name: url");
         rb_env_pair *pair = &env->databases[env->database_count];
@@ -189,8 +187,7 @@ static enum rb_code read_config(rb_env *env, const json_t *map, const char *base
     if (map && !json_is_object(map))
         return wrong(err, env->name, "config", "an object of repository path: host path");
     env->config = rb_calloc(json_object_size(map), sizeof *env->config);
-    json_object_foreach((json_t *)map, key, value)
-    {
+    json_object_foreach ((json_t *)map, key, value) {
         if (!json_is_string(value))
             return wrong(err, env->name, "config", "an object of repository path: host path");
         rb_env_pair *pair = &env->config[env->config_count++];
@@ -208,8 +205,7 @@ static enum rb_code read_checks(rb_env *env, const json_t *list, rb_err *err)
     if (list && !json_is_array(list))
         return wrong(err, env->name, "checks", "a list");
     env->checks = rb_calloc(json_array_size(list), sizeof *env->checks);
-    json_array_foreach((json_t *)list, i, item)
-    {
+    json_array_foreach ((json_t *)list, i, item) {
         RB_AUTO(rb_free_str) char *where = rb_format("checks[%zu]", i);
         if (!json_is_object(item) || !rb_json_str(item, "name") ||
             !json_object_get(item, "command"))
@@ -294,7 +290,7 @@ static enum rb_code pick(const char **name, const json_t *environments, rb_err *
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)environments, key, value)
+    json_object_foreach ((json_t *)environments, key, value)
         rb_buf_printf(&names, "%s%s", names.len ? ", " : "", key);
     if (json_object_size(environments) == 0)
         return rb_fail(

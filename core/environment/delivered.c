@@ -158,8 +158,7 @@ enum rb_code rb_delivered_check(json_t *drift, const char *root, const char *tag
     RB_TRY(walk(folder, "", check_file, &check, err));
     const char *key;
     json_t *entry;
-    json_object_foreach(listing, key, entry)
-    {
+    json_object_foreach (listing, key, entry) {
         size_t len = strlen(key) / 2;
         RB_AUTO(rb_free_str) char *below = rb_calloc(len + 1, 1);
         if (rb_hex_decode(key, (unsigned char *)below, len))

@@ -146,8 +146,7 @@ enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *rel
     rb_catalog_compare(&differences, &order, promised, found);
     size_t i;
     json_t *item;
-    json_array_foreach(differences, i, item)
-    {
+    json_array_foreach (differences, i, item) {
         RB_AUTO(rb_free_str)
         char *path = rb_format("%s: %s", database->name, rb_json_str(item, "object"));
         rb_drift_add(drift, "db", path, "as released", rb_json_str(item, "change"));

@@ -94,13 +94,12 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
     RB_TRY(rb_db_query(&rows, state->db, "SELECT part, tag, object FROM live", NULL, err));
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row) for (int part = 0; part < RB_PARTS;
-                                          part++) if (strcmp(cell(row, 0), part_names[part]) == 0 &&
-                                                      !out->tag[part])
-    {
-        out->tag[part] = rb_strdup(cell(row, 1));
-        out->object[part] = rb_strdup(cell(row, 2));
-    }
+    json_array_foreach (rows, i, row)
+        for (int part = 0; part < RB_PARTS; part++)
+            if (strcmp(cell(row, 0), part_names[part]) == 0 && !out->tag[part]) {
+                out->tag[part] = rb_strdup(cell(row, 1));
+                out->object[part] = rb_strdup(cell(row, 2));
+            }
     return RB_OK;
 }
 
@@ -345,11 +344,11 @@ static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, c
     size_t j;
     json_t *item;
     json_t *row;
-    json_array_foreach(all, i, item)
-    {
+    json_array_foreach (all, i, item) {
         RB_AUTO(rb_free_str) char *key = item_key(item);
         bool used = false;
-        json_array_foreach(rows, j, row) used = used || strcmp(cell(row, 0), key) == 0;
+        json_array_foreach (rows, j, row)
+            used = used || strcmp(cell(row, 0), key) == 0;
         if (!used)
             json_array_append(*out, item);
     }
@@ -371,8 +370,7 @@ enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
     size_t n = 0;
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         json_t *items = NULL;
         int64_t id = json_integer_value(json_array_get(row, 0));
         enum rb_code code = open_items(&items, state, id, cell(row, 5), transition, err);
@@ -413,8 +411,7 @@ enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *tran
 {
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)items, i, item)
-    {
+    json_array_foreach ((json_t *)items, i, item) {
         RB_AUTO(rb_free_str) char *key = item_key(item);
         RB_TRY(change(state,
                       "REPLACE INTO put_back(backout_id, item, transition_id) VALUES (?, ?, ?)",

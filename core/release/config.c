@@ -13,8 +13,7 @@ enum rb_code rb_keys_check(const json_t *object, const char *where, const char *
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)object, key, value)
-    {
+    json_object_foreach ((json_t *)object, key, value) {
         bool found = false;
         for (size_t i = 0; known[i]; i++)
             found = found || strcmp(known[i], key) == 0;
@@ -36,7 +35,8 @@ static void copy_list(rb_strs *out, const json_t *array)
 {
     size_t i;
     json_t *value;
-    json_array_foreach(array, i, value) rb_strs_add(out, json_string_value(value));
+    json_array_foreach (array, i, value)
+        rb_strs_add(out, json_string_value(value));
 }
 
 static void read_artifacts(rb_config *config, const json_t *array)
@@ -68,8 +68,7 @@ static void read_databases(rb_config *config, const json_t *object)
     const char *name;
     json_t *item;
     config->databases = rb_calloc(json_object_size(object), sizeof *config->databases);
-    json_object_foreach((json_t *)object, name, item)
-    {
+    json_object_foreach ((json_t *)object, name, item) {
         config->databases[config->database_count++] = (rb_config_database){
             .name = rb_strdup(name),
             .engine = copy(item, "engine", NULL),

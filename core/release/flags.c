@@ -62,8 +62,7 @@ enum rb_code rb_flags_parse(rb_manifest_flag **out, size_t *count, const char *t
     const char *name;
     json_t *flag;
     enum rb_code code = RB_OK;
-    json_object_foreach((json_t *)all, name, flag)
-    {
+    json_object_foreach ((json_t *)all, name, flag) {
         code = read_flag(&flags[n], what, name, flag, err);
         if (code != RB_OK)
             break;

@@ -149,8 +149,7 @@ static void judge_proof(rb_findings *findings, const rb_migrations *set, const j
 {
     size_t i;
     json_t *proof;
-    json_array_foreach(json_object_get(json, "migrations"), i, proof)
-    {
+    json_array_foreach (json_object_get(json, "migrations"), i, proof) {
         const char *id = rb_json_str(proof, "id");
         const rb_migration *m = id ? rb_migrations_find(set, id) : NULL;
         const char *restores = rb_json_str(proof, "restores");

@@ -23,7 +23,8 @@ static void copy_list(rb_strs *out, const json_t *array)
 {
     size_t i;
     json_t *value;
-    json_array_foreach(array, i, value) rb_strs_add(out, json_string_value(value));
+    json_array_foreach (array, i, value)
+        rb_strs_add(out, json_string_value(value));
 }
 
 static bool is_true(const json_t *object, const char *key)

@@ -49,8 +49,7 @@ static json_t *made_again(const json_t *items, const rb_db_outcome *outcome)
     json_t *list = json_array();
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)items, i, item)
-    {
+    json_array_foreach ((json_t *)items, i, item) {
         const char *column = rb_json_str(item, "column");
         const char *table = rb_json_str(item, "table");
         RB_AUTO(rb_free_str)
@@ -77,8 +76,7 @@ static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_backout *backo
     RB_TRY(rb_db_put_back(&report, db, path, items, err));
     size_t i;
     json_t *item;
-    json_array_foreach(report, i, item)
-    {
+    json_array_foreach (report, i, item) {
         rb_json_set_str(item, "database", backout->database);
         rb_json_set_str(item, "from", backout->transition);
         json_array_append(run->put_back, item);
@@ -121,7 +119,7 @@ static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
         RB_AUTO(rb_buf_clear) rb_buf list = {0};
         size_t i;
         json_t *item;
-        json_array_foreach(wrong, i, item)
+        json_array_foreach (wrong, i, item)
             rb_buf_printf(&list, "%s%s %s", i ? ", " : "", rb_json_str(item, "object"),
                           rb_json_str(item, "change"));
         return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s",

@@ -279,8 +279,7 @@ void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_tr
                       .staged_before = json_is_true(json_object_get(known, "staged"))};
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(known, "creates"), i, item)
-    {
+    json_array_foreach (json_object_get(known, "creates"), i, item) {
         RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
         if (path)
             rb_strs_add(&undo->creates, path);

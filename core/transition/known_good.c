@@ -65,8 +65,7 @@ static bool moved(const rb_transition_row *row, int part)
     size_t i;
     json_t *item;
     bool left_there = rb_known_reached(row) || same(row->outcome, "interrupted");
-    json_array_foreach((json_t *)only, i, item)
-    {
+    json_array_foreach ((json_t *)only, i, item) {
         if (left_there && same(json_string_value(item), rb_part_name((enum rb_part)part)))
             return true;
     }

@@ -82,11 +82,9 @@ bool rb_risk_within(const json_t *lost, const char *database, const json_t *agre
     size_t j;
     json_t *item;
     json_t *known;
-    json_array_foreach((json_t *)lost, i, item)
-    {
+    json_array_foreach ((json_t *)lost, i, item) {
         bool found = false;
-        json_array_foreach((json_t *)agreed, j, known)
-        {
+        json_array_foreach ((json_t *)agreed, j, known) {
             const char *where = rb_json_str(known, "database");
             found = found || (where && strcmp(where, database) == 0 && same_item(item, known));
         }
@@ -242,8 +240,7 @@ static void add_risk(rb_plan *plan)
     for (size_t i = 0; i < plan->database_count; i++) {
         size_t j;
         json_t *item;
-        json_array_foreach(plan->databases[i].at_risk, j, item)
-        {
+        json_array_foreach (plan->databases[i].at_risk, j, item) {
             json_t *copy = json_copy(item);
             rb_json_set_str(copy, "database", plan->databases[i].name);
             json_array_append_new(all, copy);
@@ -277,16 +274,17 @@ static void make_digest(rb_plan *plan, const rb_plan_request *rq)
     json_t *lost = json_array();
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(plan->json, "dataAtRisk"), i, item) json_array_append_new(
-        lost, json_pack("[s,s,s?]", rb_json_str(item, "database"), rb_json_str(item, "table"),
-                        rb_json_str(item, "column")));
+    json_array_foreach (json_object_get(plan->json, "dataAtRisk"), i, item)
+        json_array_append_new(lost,
+                              json_pack("[s,s,s?]", rb_json_str(item, "database"),
+                                        rb_json_str(item, "table"), rb_json_str(item, "column")));
     json_t *kinds = json_array();
     for (size_t k = 0; k < plan->order_count; k++)
         json_array_append_new(kinds, json_string(kind_names[plan->order[k]]));
     json_t *left = json_array();
-    json_array_foreach(json_object_get(plan->json, "decisions"), i,
-                       item) if (strcmp(rb_json_str(item, "code"), "residual") == 0)
-        json_array_append(left, json_object_get(item, "message"));
+    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
+        if (strcmp(rb_json_str(item, "code"), "residual") == 0)
+            json_array_append(left, json_object_get(item, "message"));
     RB_AUTO(rb_json_freep)
     json_t *all =
         json_pack("{s:s?,s:s,s:o,s:O,s:o,s:o}", "from", rq->from ? rq->from->object : NULL, "to",
@@ -300,8 +298,7 @@ static void decide_on_loss(rb_plan *plan)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(plan->json, "dataAtRisk"), i, item)
-    {
+    json_array_foreach (json_object_get(plan->json, "dataAtRisk"), i, item) {
         const char *column = rb_json_str(item, "column");
         rb_plan_decide(plan, "data-loss", RB_OK, "%s%s%s: %" JSON_INTEGER_FORMAT " %s will be lost",
                        rb_json_str(item, "table"), column ? "." : "", column ? column : "",
@@ -315,9 +312,9 @@ static const char *class_of(const rb_plan *plan)
     size_t i;
     json_t *item;
     const char *class_ = plan->consent ? "lossy" : "reversible";
-    json_array_foreach(json_object_get(plan->json, "decisions"), i,
-                       item) if (strcmp(rb_json_str(item, "code"), "irreversible") == 0) class_ =
-        "irreversible";
+    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
+        if (strcmp(rb_json_str(item, "code"), "irreversible") == 0)
+            class_ = "irreversible";
     return class_;
 }
 

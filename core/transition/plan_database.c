@@ -33,8 +33,7 @@ static bool in_list(const json_t *list, const char *object, const char *change)
 {
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)list, i, item)
-    {
+    json_array_foreach ((json_t *)list, i, item) {
         const char *o = rb_json_str(item, "object");
         const char *c = rb_json_str(item, "change");
         if (o && strcmp(o, object) == 0 && (!change || (c && strcmp(c, change) == 0)))
@@ -53,8 +52,7 @@ void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_databas
     *left = json_array();
     size_t i;
     json_t *item;
-    json_array_foreach(differences, i, item)
-    {
+    json_array_foreach (differences, i, item) {
         bool known =
             in_list(database->residual, rb_json_str(item, "object"), rb_json_str(item, "change"));
         json_array_append(known ? *left : *wrong, item);
@@ -141,8 +139,7 @@ static const json_t *proof_of(const rb_manifest *manifest, const char *database,
     const rb_manifest_database *d = rb_manifest_database_find(manifest, database);
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(d ? d->proof : NULL, "migrations"), i, item)
-    {
+    json_array_foreach (json_object_get(d ? d->proof : NULL, "migrations"), i, item) {
         const char *found = rb_json_str(item, "id");
         if (found && strcmp(found, id) == 0)
             return item;
@@ -156,7 +153,7 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const json_t *proof, c
     const char *restores = rb_json_str(proof, "restores");
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(proof, "differences"), i, item)
+    json_array_foreach (json_object_get(proof, "differences"), i, item)
         json_array_append(d->residual, item);
     if (restores && strcmp(restores, "fails") == 0)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
@@ -251,8 +248,7 @@ static char *list_differences(const json_t *differences)
     rb_buf out = {0};
     size_t i;
     json_t *item;
-    json_array_foreach((json_t *)differences, i, item)
-    {
+    json_array_foreach ((json_t *)differences, i, item) {
         if (i == 8) {
             rb_buf_printf(&out, " and %zu more", json_array_size(differences) - i);
             break;

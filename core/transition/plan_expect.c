@@ -29,8 +29,7 @@ static void tell_drift(rb_plan *plan, const rb_plan_database *d, const json_t *b
     rb_catalog_compare(&drifted, &order, base, found);
     size_t i;
     json_t *item;
-    json_array_foreach(drifted, i, item)
-    {
+    json_array_foreach (drifted, i, item) {
         const char *object = rb_json_str(item, "object");
         bool touched = !same(json_object_get(base, object), json_object_get(target, object));
         RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", d->name, object);
@@ -67,8 +66,7 @@ static void expect_end(rb_plan_database *d, const json_t *base, const json_t *fo
     d->expected = json_deep_copy(target);
     d->leaving = json_deep_copy(base);
     for (int side = 0; side < 2; side++)
-        json_object_foreach((json_t *)(side ? found : base), object, value)
-        {
+        json_object_foreach ((json_t *)(side ? found : base), object, value) {
             keep_drifted(d->expected, object, base, found, target);
             keep_drifted(d->leaving, object, base, found, target);
         }
@@ -91,7 +89,7 @@ static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq
     json_t *value;
     RB_TRY(rb_rebuilt_catalog(&promise, rq->from, rq->repo, from, err));
     for (int side = 0; side < 2; side++)
-        json_object_foreach((json_t *)(side ? lived : promise), object, value)
+        json_object_foreach ((json_t *)(side ? lived : promise), object, value)
             keep_drifted(d->expected, object, promise, lived, target);
     return RB_OK;
 }

@@ -40,11 +40,10 @@ static void read_parts(bool parts[RB_PARTS], const json_t *plan)
     json_t *item;
     for (int part = 0; part < RB_PARTS; part++)
         parts[part] = false;
-    json_array_foreach((json_t *)only, i,
-                       item) for (int part = 0; part < RB_PARTS;
-                                  part++) if (strcmp(json_string_value(item),
-                                                     rb_part_name((enum rb_part)part)) == 0)
-        parts[part] = true;
+    json_array_foreach ((json_t *)only, i, item)
+        for (int part = 0; part < RB_PARTS; part++)
+            if (strcmp(json_string_value(item), rb_part_name((enum rb_part)part)) == 0)
+                parts[part] = true;
 }
 
 enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state, rb_repo *repo,
@@ -94,8 +93,7 @@ enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err
     plan->order_count = 0;
     size_t i;
     json_t *step;
-    json_array_foreach(json_object_get(row->plan, "steps"), i, step)
-    {
+    json_array_foreach (json_object_get(row->plan, "steps"), i, step) {
         enum rb_step_kind kind = rb_step_kind_of(rb_json_str(step, "id"));
         if (kind != RB_STEP_KINDS && plan->order_count < RB_STEP_KINDS)
             plan->order[plan->order_count++] = kind;
@@ -110,8 +108,7 @@ static bool was_to_be_made(const rb_transition_row *row, const char *url)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(json_object_get(row->plan, "before"), "creates"), i, item)
-    {
+    json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "creates"), i, item) {
         RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
         if (path && strncmp(url, "sqlite:", 7) == 0 && strcmp(url + 7, path) == 0)
             return true;
@@ -127,8 +124,7 @@ enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const
     size_t i;
     json_t *item;
     *out = false;
-    json_array_foreach((json_t *)databases, i, item)
-    {
+    json_array_foreach ((json_t *)databases, i, item) {
         const char *name = rb_json_str(item, "name");
         const char *url = name ? rb_env_database(env, name) : NULL;
         if (!url)

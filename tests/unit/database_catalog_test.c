@@ -181,8 +181,7 @@ static void test_against_pragma(void **state)
         assert_int_equal(json_array_size(order), json_array_size(rows));
         size_t k;
         json_t *row;
-        json_array_foreach(rows, k, row)
-        {
+        json_array_foreach (rows, k, row) {
             const char *name = json_string_value(json_array_get(row, 0));
             assert_string_equal(json_string_value(json_array_get(order, k)), name);
             char *key = rb_format("column t.%s", name);

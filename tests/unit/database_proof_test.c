@@ -184,8 +184,7 @@ static void test_downs_in_a_row(void **state)
     help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
     size_t i;
     json_t *result;
-    json_array_foreach(json_object_get(proof.json, "migrations"), i, result)
-    {
+    json_array_foreach (json_object_get(proof.json, "migrations"), i, result) {
         char *text = help_json(result);
         if (strcmp(rb_json_str(result, "restores"), "identical") != 0)
             fail_msg("%s", text);
