@@ -3,7 +3,7 @@
 
 #include "git_lab.h"
 
-static rb_oid oid_of(const char *revision)
+static rb_oid named(const char *revision)
 {
     RB_AUTO(rb_free_str) char *hex = sh("git -C refs rev-parse '%s'", revision);
     rb_oid oid;
@@ -27,7 +27,7 @@ static void test_values(void **state)
     sh_do("git init -q refs; cd refs; git commit -q --allow-empty -m 1; git tag -a -m x v1;"
           "git symbolic-ref refs/tags/latest refs/tags/v1; echo nonsense >.git/refs/tags/broken");
     rb_repo *repo = open_repo("refs");
-    rb_oid tag = oid_of("v1");
+    rb_oid tag = named("v1");
     assert_ok(rb_ref_read(&ref, repo, "refs/tags/v1", &err));
     assert_true(ref.exists && !ref.symbolic && rb_oid_equal(&ref.object, &tag));
     assert_ok(rb_ref_read(&ref, repo, "refs/tags/latest", &err));
@@ -45,8 +45,8 @@ static void test_packed(void **state)
     sh_do("rm -rf refs; git init -q refs; cd refs; git commit -q --allow-empty -m 1;"
           "git tag -a -m x v1; git tag v1-rc; git tag av1");
     rb_repo *repo = open_repo("refs");
-    rb_oid tag = oid_of("v1");
-    rb_oid commit = oid_of("v1^{}");
+    rb_oid tag = named("v1");
+    rb_oid commit = named("v1^{}");
     assert_false(is_packed(repo, "refs/tags/v1", &tag));
     sh_do("cd refs; git pack-refs --all; test ! -e .git/refs/tags/v1");
     assert_true(is_packed(repo, "refs/tags/v1", &tag));
@@ -67,10 +67,10 @@ static void test_objects(void **state)
           "git tag -a -m x v1; git tag -a -m nested on v1; git tag blob HEAD:f;"
           "git tag -a -m x tree HEAD^{tree}");
     rb_repo *repo = open_repo("refs");
-    rb_oid commit = oid_of("HEAD");
-    rb_oid nested = oid_of("on");
-    rb_oid blob = oid_of("blob");
-    rb_oid tree = oid_of("tree");
+    rb_oid commit = named("HEAD");
+    rb_oid nested = named("on");
+    rb_oid blob = named("blob");
+    rb_oid tree = named("tree");
     rb_oid absent = {.id = {1}};
     rb_oid found;
     assert_true(rb_object_commit(&found, repo, &nested) && rb_oid_equal(&found, &commit));
