@@ -90,12 +90,9 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 {
     (void)argc;
     const rb_site_options *o = options;
-    rb_site site = {0};
-    enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
-    if (code == RB_OK)
-        code = deploy(cli, &site, o, argv[0], err);
-    rb_site_close(&site);
-    return code;
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
+    return deploy(cli, &site, o, argv[0], err);
 }
 
 const rb_command rb_cmd_deploy = {

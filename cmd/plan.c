@@ -85,12 +85,9 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
         cli->json = true;
     else if (o->format && strcmp(o->format, "text") != 0 && strcmp(o->format, "markdown") != 0)
         return rb_fail(err, RB_ERROR, "--format takes text, json or markdown, not '%s'", o->format);
-    rb_site site = {0};
-    enum rb_code code = rb_site_open(&site, cli, o->site.env, false, err);
-    if (code == RB_OK)
-        code = plan_revert(cli, &site, o, argv[0], err);
-    rb_site_close(&site);
-    return code;
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_TRY(rb_site_open(&site, cli, o->site.env, false, err));
+    return plan_revert(cli, &site, o, argv[0], err);
 }
 
 const rb_command rb_cmd_plan = {

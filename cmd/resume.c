@@ -31,15 +31,10 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     (void)argc;
     (void)argv;
     const rb_site_options *o = options;
-    rb_site site = {0};
-    rb_recovery recovery = {0};
-    enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
-    if (code == RB_OK)
-        code = resume(cli, &site, o, &recovery, err);
-    code = rb_site_halfway(&site, code, err);
-    rb_recovery_clear(&recovery);
-    rb_site_close(&site);
-    return code;
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_AUTO(rb_recovery_clear) rb_recovery recovery = {0};
+    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
+    return rb_site_halfway(&site, resume(cli, &site, o, &recovery, err), err);
 }
 
 const rb_command rb_cmd_resume = {

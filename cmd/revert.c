@@ -106,12 +106,9 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
                            "reconstruct`");
         return rb_revert_bundle(cli, o, argv[0], err);
     }
-    rb_site site = {0};
-    enum rb_code code = rb_site_open(&site, cli, o->env, true, err);
-    if (code == RB_OK)
-        code = revert(cli, &site, o, argv[0], err);
-    rb_site_close(&site);
-    return code;
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
+    return revert(cli, &site, o, argv[0], err);
 }
 
 const rb_command rb_cmd_revert = {

@@ -159,12 +159,9 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     (void)argc;
     (void)argv;
     const struct options *o = options;
-    rb_site site = {0};
-    enum rb_code code = rb_site_open(&site, cli, o->site.env, false, err);
-    if (code == RB_OK)
-        code = status(cli, &site, o, err);
-    rb_site_close(&site);
-    return code;
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_TRY(rb_site_open(&site, cli, o->site.env, false, err));
+    return status(cli, &site, o, err);
 }
 
 const rb_command rb_cmd_status = {
