@@ -1,0 +1,73 @@
+/*
+ * One entry of the ledger: a commit whose message is a title and the entry's JSON
+ * (schemas/ledger-entry.schema.json), whose parents are entries only, and whose tree holds exactly
+ * the attachments that the JSON names with their SHA-256, so that no signed code commit can pose
+ * as an entry.
+ *
+ *     verdict v1.4.0 good: checked by hand
+ *
+ *     { "app": "shop", "at": 1764000000, "attachments": [], "environment": null,
+ *       "kind": "verdict", "object": "40 hex", "tag": "v1.4.0", "type": "urn:rbtool:ledger:v1",
+ *       "verdict": { "transition": null, "verdict": "good", "why": "checked by hand" } }
+ *
+ * in rb_json_pretty() form, so that the same entry is the same bytes; the member named as the
+ * kind holds what is particular to it. "at" equals the committer's time, to the second.
+ */
+#ifndef RB_LEDGER_ENTRY_H
+#define RB_LEDGER_ENTRY_H
+
+#include "base/json.h"
+#include "base/problem.h"
+#include "git/repository.h"
+
+#define RB_ENTRY_TYPE "urn:rbtool:ledger:v1"
+#define RB_ENTRY_LIMIT (4u << 20)       /* bytes of an entry's commit */
+#define RB_ATTACHMENT_LIMIT (64u << 20) /* bytes of an attachment */
+#define RB_ENTRY_PARENTS 16
+
+enum rb_entry_kind {
+    RB_ENTRY_RELEASE,    /* first seen; {"commit","sha256","witness"}; attached: tag, proof, ... */
+    RB_ENTRY_VERDICT,    /* {"verdict": good|bad, "why", "transition": id or null} */
+    RB_ENTRY_APPROVAL,   /* {"why"}; environment null: any */
+    RB_ENTRY_POLICY,     /* {"version", "previous": entry id or null, "policy": {...}} */
+    RB_ENTRY_GAP,        /* {"why"}: this predecessor is lost, and people know */
+    RB_ENTRY_TRANSITION, /* {"id","kind","from","fromObject","to","toObject","digest","outcome",
+                             "started","finished","steps":[{"id","outcome","milliseconds"}],"error",
+                             "acceptedLoss": digest or null,"acceptedDrift"} */
+    RB_ENTRY_DRILL,      /* as transition, and {"rto": seconds or null} */
+    RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass */
+    RB_ENTRY_MERGE,    /* {}: joins concurrent histories; two parents or more */
+    RB_ENTRY_KINDS
+};
+const char *rb_entry_kind_name(enum rb_entry_kind kind);
+bool rb_entry_kind_of(enum rb_entry_kind *out, const char *name);
+
+enum rb_entry_trust {
+    RB_ENTRY_GOOD,     /* signed by an allowed signer */
+    RB_ENTRY_UNSIGNED, /* of good form, no signature */
+    RB_ENTRY_UNKNOWN,  /* signed, by a key that is not allowed, or was not then, or is revoked */
+    RB_ENTRY_BROKEN,   /* signature, form, or an attachment is bad */
+    RB_ENTRY_FOREIGN,  /* no entry of this ledger: a code commit, another application's */
+};
+const char *rb_entry_trust_name(enum rb_entry_trust trust); /* good, unsigned, unknown, ... */
+
+typedef struct rb_entry {
+    rb_oid id; /* of the commit */
+    enum rb_entry_kind kind;
+    enum rb_entry_trust trust;
+    char *title;                      /* first line; need not be printable */
+    char *tag;                        /* or NULL */
+    char *object;                     /* of the tag, 40 hex digits, or NULL */
+    char *environment;                /* or NULL */
+    int64_t at;                       /* seconds since the epoch; the writer's clock */
+    json_t *json;                     /* the whole; NULL when it is foreign or broken in form */
+    const json_t *detail;             /* the member named as the kind */
+    size_t parents[RB_ENTRY_PARENTS]; /* indexes in the ledger */
+    size_t parent_count;
+    char *committer;      /* Name <email>, as the commit says */
+    char *principal;      /* of the signature; NULL when unsigned or broken */
+    char *fingerprint;    /* the same */
+    rb_problems problems; /* why it is not good */
+} rb_entry;
+
+#endif

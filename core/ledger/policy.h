@@ -1,0 +1,84 @@
+/*
+ * Policy: who may do what (design section 7). Versioned entries of kind "policy", each signed
+ * under the one before by someone in its role "policy"; the first by a principal that git config
+ * rbtool.root names (patterns as in allowed signers, several values). It is read from the ledger
+ * alone, never from the release being judged, and never goes back with a revert. Of concurrent
+ * successors the one with the higher version, then the smaller entry id, is in force.
+ *
+ *     { "roles": { "release": ["*@example.com"], "mark": [], "approve": [], "accept-loss": [],
+ *                  "policy": ["root@example.com"], "witness": ["git@server"] },
+ *       "environments": { "prod": { "approvals": { "deploy": 2, "revert": 0 },
+ *                                   "signed": true } },
+ *       "revoked": [ { "key": "SHA256:...", "why": "laptop stolen" } ] }
+ *
+ * A role that is left out is open to every allowed signer. Without a root there is no policy:
+ * every allowed signer may do everything, and rbtool says so.
+ *
+ * A key under "revoked" signs nothing any more; releases that the ledger has from before that
+ * policy (a release entry by the witness, or by another key in role release or witness, that is an
+ * ancestor of the policy entry) stay valid.
+ */
+#ifndef RB_LEDGER_POLICY_H
+#define RB_LEDGER_POLICY_H
+
+#include "ledger/ledger.h"
+#include "release/release.h"
+
+enum rb_role {
+    RB_ROLE_RELEASE,
+    RB_ROLE_MARK,
+    RB_ROLE_APPROVE,
+    RB_ROLE_ACCEPT_LOSS,
+    RB_ROLE_POLICY,
+    RB_ROLE_WITNESS,
+    RB_ROLES
+};
+const char *rb_role_name(enum rb_role role); /* release, mark, approve, accept-loss, ... */
+
+typedef struct rb_policy rb_policy;
+
+/* What is in force at the ledger's tip. Entries that claim to be policy and are not signed under
+ * the one before are in *problems, each named. Borrows the ledger. */
+enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
+                            const rb_ledger *ledger, rb_err *err) RB_MUST_USE;
+void rb_policy_free(rb_policy *policy);
+RB_DEFINE_AUTO(rb_policy, rb_policy_free)
+
+bool rb_policy_rooted(const rb_policy *policy);           /* a root is configured */
+const rb_entry *rb_policy_entry(const rb_policy *policy); /* in force; NULL: none */
+const json_t *rb_policy_json(const rb_policy *policy);    /* the same; NULL: none */
+
+/* Whether one of the principals (joined by ",") may act in the role. */
+bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
+                      const char *fingerprint);
+/* The same of who signed an entry, under the policy in force at that entry; false unless its
+ * trust is good. A key that is revoked now has no say, but for entries from before. */
+bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role);
+
+/* How many approvals a transition of this kind ("deploy", "revert") takes there. */
+int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind);
+bool rb_policy_must_sign(const rb_policy *policy, const char *environment);
+
+/*
+ * The release's signer under the policy in force when the ledger first saw it: RB_FOUND with
+ * problems "role" (not in role release), "revoked" (and not known from before), "backdated" (the
+ * tagger's time lies before the end of the key's validity, the witness saw it after).
+ */
+enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
+                                     const rb_release *release, rb_err *err) RB_MUST_USE;
+
+typedef struct rb_approvals {
+    int needed;
+    int given;      /* by distinct people, never the release's own signer, of this tag object */
+    rb_strs people; /* principals that count */
+    const rb_entry *override; /* the newest override of "approvals" for this release and place */
+} rb_approvals;
+void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
+                        const char *environment, const char *kind);
+void rb_approvals_clear(rb_approvals *approvals);
+
+/* For `policy set`: strict reading of a policy's JSON. */
+enum rb_code rb_policy_read(json_t **out, const char *text, size_t len, const char *what,
+                            rb_err *err) RB_MUST_USE;
+
+#endif
