@@ -19,12 +19,12 @@ struct look {
     rb_found *found;
     rb_repo *repo;
     rb_oid tree;
-    rb_entries entries;
+    rb_tree_entries entries;
 };
 
 static void look_clear(struct look *look)
 {
-    rb_entries_clear(&look->entries);
+    rb_tree_entries_clear(&look->entries);
 }
 
 void rb_found_clear(rb_found *found)

@@ -17,7 +17,7 @@
 struct making {
     rb_artifact *out;
     rb_repo *repo;
-    rb_entries entries;
+    rb_tree_entries entries;
     rb_lfs *lfs;
     rb_sha256 *digest;
     rb_folder *folder;   /* NULL: none is written */
@@ -31,7 +31,7 @@ struct file {
 
 static void making_clear(struct making *making)
 {
-    rb_entries_clear(&making->entries);
+    rb_tree_entries_clear(&making->entries);
     rb_lfs_free(making->lfs);
     rb_sha256_free(making->digest);
     rb_folder_close(making->folder);
@@ -144,7 +144,7 @@ static enum rb_code on_next(void *context, const rb_blob *blob, rb_err *err)
     return add_tar(making, zeros, rb_tar_padding(entry.size), err);
 }
 
-static enum rb_code check_paths(const rb_entries *entries, rb_err *err)
+static enum rb_code check_paths(const rb_tree_entries *entries, rb_err *err)
 {
     for (size_t i = 0; i < entries->n; i++) {
         const char *path = entries->items[i].path;

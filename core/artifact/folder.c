@@ -65,7 +65,8 @@ static enum rb_code make_folder(const rb_folder *folder, const char *path, rb_er
 }
 
 /* Entries are in order of path, so a folder's first entry follows one that is not in it. */
-static enum rb_code make_folders(const rb_folder *folder, const rb_entries *entries, rb_err *err)
+static enum rb_code make_folders(const rb_folder *folder, const rb_tree_entries *entries,
+                                 rb_err *err)
 {
     const char *last = "";
     for (size_t i = 0; i < entries->n; i++) {
@@ -84,7 +85,7 @@ static enum rb_code make_folders(const rb_folder *folder, const rb_entries *entr
     return RB_OK;
 }
 
-enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_entries *entries,
+enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_entries *entries,
                             rb_err *err)
 {
     RB_AUTO(rb_folder_closep) rb_folder *folder = rb_calloc(1, sizeof *folder);

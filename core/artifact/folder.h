@@ -10,7 +10,7 @@
 typedef struct rb_folder rb_folder; /* writing may be done from several threads */
 
 /* Makes path, which must not exist, and all folders that entries need. */
-enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_entries *entries,
+enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_entries *entries,
                             rb_err *err) RB_MUST_USE;
 void rb_folder_close(rb_folder *folder);
 RB_DEFINE_AUTO(rb_folder, rb_folder_close)

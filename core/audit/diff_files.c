@@ -15,19 +15,20 @@ static const rb_manifest_artifact *find_artifact(const rb_manifest *manifest, co
 }
 
 /* An artifact that a release does not have is empty. */
-static enum rb_code list(rb_entries *out, rb_repo *repo, const rb_release *release,
+static enum rb_code list(rb_tree_entries *out, rb_repo *repo, const rb_release *release,
                          const rb_manifest_artifact *artifact, rb_err *err)
 {
     return artifact ? rb_tree_list(out, repo, &release->tree, &artifact->paths, err) : RB_OK;
 }
 
-static void compare_entries(json_t *out, const rb_entries *a, const rb_entries *b)
+static void compare_entries(json_t *out, const rb_tree_entries *a, const rb_tree_entries *b)
 {
     json_t *added = json_object_get(out, "added"), *removed = json_object_get(out, "removed");
     json_t *changed = json_object_get(out, "changed");
     size_t i = 0, j = 0;
     while (i < a->n || j < b->n) {
-        const rb_entry *x = i < a->n ? &a->items[i] : NULL, *y = j < b->n ? &b->items[j] : NULL;
+        const rb_tree_entry *x = i < a->n ? &a->items[i] : NULL,
+                            *y = j < b->n ? &b->items[j] : NULL;
         int order = !x ? 1 : !y ? -1 : strcmp(x->path, y->path);
         if (order < 0)
             json_array_append_new(removed, rb_diff_text(x->path));
@@ -52,8 +53,8 @@ static enum rb_code diff_artifact(json_t *out, const rb_diff_sides *sides, const
     bool bare = a && b && a->submodules.n == 0 && b->submodules.n == 0;
     if (bare && strcmp(a->tree, b->tree) == 0)
         return RB_OK;
-    RB_AUTO(rb_entries_clear) rb_entries x = {0};
-    RB_AUTO(rb_entries_clear) rb_entries y = {0};
+    RB_AUTO(rb_tree_entries_clear) rb_tree_entries x = {0};
+    RB_AUTO(rb_tree_entries_clear) rb_tree_entries y = {0};
     RB_TRY(list(&x, sides->repo, sides->from, a, err));
     RB_TRY(list(&y, sides->repo, sides->to, b, err));
     compare_entries(item, &x, &y);

@@ -254,7 +254,7 @@ static enum rb_code file_at(const struct file **out, rb_attributes *attributes, 
             return RB_OK;
         }
     RB_AUTO(rb_free_str) char *path = rb_format("%s" FILE_NAME, base);
-    RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     enum rb_code code = rb_tree_find(&entry, attributes->repo, &attributes->tree, path, err);
     /* As git: a symlink in its place is not read. */

@@ -41,7 +41,7 @@ struct reading {
     struct slot slots[RING];
 };
 
-static bool is_blob(const rb_entry *entry)
+static bool is_blob(const rb_tree_entry *entry)
 {
     return entry->mode != RB_MODE_GITLINK && entry->mode != RB_MODE_TREE;
 }
@@ -80,7 +80,7 @@ static int read_raw(struct reading *reading, struct slot *slot, const rb_oid *oi
 static enum rb_code read_one(struct reading *reading, struct slot *slot, size_t index,
                              rb_sha256 *hash, rb_err *err)
 {
-    const rb_entry *entry = &reading->job->entries->items[index];
+    const rb_tree_entry *entry = &reading->job->entries->items[index];
     int status = read_raw(reading, slot, &entry->oid);
     if (status != 0)
         return rb_git_unreadable(reading->job->repo, status, "blob", &entry->oid, entry->path, err);
@@ -128,7 +128,7 @@ static bool reserve(struct reading *reading, size_t index, size_t size)
  * failure. */
 static bool take(struct reading *reading, size_t *index, size_t *size)
 {
-    const rb_entries *entries = reading->job->entries;
+    const rb_tree_entries *entries = reading->job->entries;
     pthread_mutex_lock(&reading->lock);
     while (reading->reserving && reading->code == RB_OK)
         pthread_cond_wait(&reading->changed, &reading->lock);
@@ -141,7 +141,7 @@ static bool take(struct reading *reading, size_t *index, size_t *size)
     if (!go)
         return false;
     *size = 0;
-    const rb_entry *entry = &entries->items[*index];
+    const rb_tree_entry *entry = &entries->items[*index];
     git_object_t type;
     int status = is_blob(entry) ? git_odb_read_header(size, &type, reading->job->repo->odb,
                                                       rb_git_oid(&entry->oid))

@@ -12,7 +12,7 @@
 
 typedef struct rb_blob {
     size_t index; /* in entries */
-    const rb_entry *entry;
+    const rb_tree_entry *entry;
     const void *data; /* borrowed, until the function returns */
     size_t len;
 } rb_blob;
@@ -21,10 +21,10 @@ typedef enum rb_code rb_blob_visit(void *context, const rb_blob *blob, rb_err *e
 
 typedef struct rb_blobs {
     rb_repo *repo;
-    const rb_entries *entries; /* gitlinks and trees are passed over */
-    int threads;               /* at least 1 */
-    rb_blob_visit *each;       /* in any order, from several threads at once; NULL: none */
-    rb_blob_visit *next;       /* in the order of entries, one at a time, after each; NULL: none */
+    const rb_tree_entries *entries; /* gitlinks and trees are passed over */
+    int threads;                    /* at least 1 */
+    rb_blob_visit *each;            /* in any order, from several threads at once; NULL: none */
+    rb_blob_visit *next; /* in the order of entries, one at a time, after each; NULL: none */
     void *context;
 } rb_blobs;
 

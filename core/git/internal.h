@@ -60,13 +60,13 @@ enum rb_mode rb_git_mode(const git_tree_entry *entry);
  * them comes in bytewise order of path: folders with '/' at the end, "" for the top. A path below
  * another is dropped.
  */
-enum rb_code rb_git_roots(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
-                          rb_err *err) RB_MUST_USE;
+enum rb_code rb_git_roots(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
+                          const rb_strs *paths, rb_err *err) RB_MUST_USE;
 
 /* Refuses a folder that is nested too deep. */
 enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err) RB_MUST_USE;
 
-void rb_git_entry_add(rb_entries *entries, const char *path, const git_oid *oid,
+void rb_git_entry_add(rb_tree_entries *entries, const char *path, const git_oid *oid,
                       enum rb_mode mode); /* copies */
 
 static inline void rb_git_tree_freep(git_tree **p)

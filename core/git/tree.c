@@ -8,28 +8,29 @@
 #define DEPTH_LIMIT 256  /* folders inside folders */
 #define PATH_LIMIT 65536 /* bytes */
 
-void rb_entry_clear(rb_entry *entry)
+void rb_tree_entry_clear(rb_tree_entry *entry)
 {
     free(entry->path);
-    *entry = (rb_entry){0};
+    *entry = (rb_tree_entry){0};
 }
 
-void rb_entries_clear(rb_entries *entries)
+void rb_tree_entries_clear(rb_tree_entries *entries)
 {
     for (size_t i = 0; i < entries->n; i++)
         free(entries->items[i].path);
     free(entries->items);
-    *entries = (rb_entries){0};
+    *entries = (rb_tree_entries){0};
 }
 
-void rb_git_entry_add(rb_entries *entries, const char *path, const git_oid *oid, enum rb_mode mode)
+void rb_git_entry_add(rb_tree_entries *entries, const char *path, const git_oid *oid,
+                      enum rb_mode mode)
 {
     if (entries->n == entries->cap) {
         entries->cap = entries->cap ? entries->cap * 2 : 256;
         entries->items = rb_realloc(entries->items, entries->cap, sizeof *entries->items);
     }
     entries->items[entries->n++] =
-        (rb_entry){.path = rb_strdup(path), .oid = rb_git_from(oid), .mode = mode};
+        (rb_tree_entry){.path = rb_strdup(path), .oid = rb_git_from(oid), .mode = mode};
 }
 
 enum rb_mode rb_git_mode(const git_tree_entry *entry)
@@ -143,7 +144,7 @@ enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err)
 }
 
 /* Appends everything below a tree; path is its own, with '/' at its end unless it is the top. */
-static enum rb_code list(rb_entries *out, const rb_repo *repo, const rb_oid *oid, rb_buf *path,
+static enum rb_code list(rb_tree_entries *out, const rb_repo *repo, const rb_oid *oid, rb_buf *path,
                          int depth, rb_err *err)
 {
     RB_TRY(rb_git_depth(path, depth, err));
@@ -166,10 +167,10 @@ static enum rb_code list(rb_entries *out, const rb_repo *repo, const rb_oid *oid
     return RB_OK;
 }
 
-enum rb_code rb_tree_find(rb_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
+enum rb_code rb_tree_find(rb_tree_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
                           rb_err *err)
 {
-    rb_entry found = {.oid = *tree, .mode = RB_MODE_TREE};
+    rb_tree_entry found = {.oid = *tree, .mode = RB_MODE_TREE};
     size_t len = strlen(path);
     while (len > 0 && path[len - 1] == '/')
         len--;
@@ -200,34 +201,34 @@ enum rb_code rb_tree_find(rb_entry *out, rb_repo *repo, const rb_oid *tree, cons
 
 static int by_path(const void *a, const void *b)
 {
-    return strcmp(((const rb_entry *)a)->path, ((const rb_entry *)b)->path);
+    return strcmp(((const rb_tree_entry *)a)->path, ((const rb_tree_entry *)b)->path);
 }
 
 /* Drops roots that lie in others; those come first in this order. */
-static void drop_covered(rb_entries *roots)
+static void drop_covered(rb_tree_entries *roots)
 {
     size_t kept = 0;
     for (size_t i = 0; i < roots->n; i++) {
-        const rb_entry *last = kept > 0 ? &roots->items[kept - 1] : NULL;
-        rb_entry *root = &roots->items[i];
+        const rb_tree_entry *last = kept > 0 ? &roots->items[kept - 1] : NULL;
+        rb_tree_entry *root = &roots->items[i];
         if (last && (strcmp(last->path, root->path) == 0 ||
                      (last->mode == RB_MODE_TREE &&
                       strncmp(last->path, root->path, strlen(last->path)) == 0)))
-            rb_entry_clear(root);
+            rb_tree_entry_clear(root);
         else
             roots->items[kept++] = *root;
     }
     roots->n = kept;
 }
 
-enum rb_code rb_git_roots(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
-                          rb_err *err)
+enum rb_code rb_git_roots(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
+                          const rb_strs *paths, rb_err *err)
 {
-    RB_AUTO(rb_entries_clear) rb_entries roots = {0};
+    RB_AUTO(rb_tree_entries_clear) rb_tree_entries roots = {0};
     if (!paths || paths->n == 0)
         rb_git_entry_add(&roots, "", rb_git_oid(tree), RB_MODE_TREE);
     for (size_t i = 0; paths && i < paths->n; i++) {
-        RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+        RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
         RB_TRY(rb_tree_find(&entry, repo, tree, paths->items[i], err));
         bool folder = entry.mode == RB_MODE_TREE && entry.path[0] != '\0';
         RB_AUTO(rb_free_str) char *path = rb_format("%s%s", entry.path, folder ? "/" : "");
@@ -236,21 +237,21 @@ enum rb_code rb_git_roots(rb_entries *out, rb_repo *repo, const rb_oid *tree, co
     if (roots.n > 1)
         qsort(roots.items, roots.n, sizeof *roots.items, by_path);
     drop_covered(&roots);
-    rb_entries_clear(out);
+    rb_tree_entries_clear(out);
     *out = roots;
-    roots = (rb_entries){0};
+    roots = (rb_tree_entries){0};
     return RB_OK;
 }
 
-enum rb_code rb_tree_list(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
-                          rb_err *err)
+enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
+                          const rb_strs *paths, rb_err *err)
 {
-    RB_AUTO(rb_entries_clear) rb_entries entries = {0};
-    RB_AUTO(rb_entries_clear) rb_entries roots = {0};
+    RB_AUTO(rb_tree_entries_clear) rb_tree_entries entries = {0};
+    RB_AUTO(rb_tree_entries_clear) rb_tree_entries roots = {0};
     RB_AUTO(rb_buf_clear) rb_buf path = {0};
     RB_TRY(rb_git_roots(&roots, repo, tree, paths, err));
     for (size_t i = 0; i < roots.n; i++) {
-        const rb_entry *root = &roots.items[i];
+        const rb_tree_entry *root = &roots.items[i];
         if (root->mode != RB_MODE_TREE) {
             rb_git_entry_add(&entries, root->path, rb_git_oid(&root->oid), root->mode);
             continue;
@@ -259,9 +260,9 @@ enum rb_code rb_tree_list(rb_entries *out, rb_repo *repo, const rb_oid *tree, co
         rb_buf_puts(&path, root->path);
         RB_TRY(list(&entries, repo, &root->oid, &path, 0, err));
     }
-    rb_entries_clear(out);
+    rb_tree_entries_clear(out);
     *out = entries;
-    entries = (rb_entries){0};
+    entries = (rb_tree_entries){0};
     return RB_OK;
 }
 
@@ -294,7 +295,7 @@ enum rb_code rb_blob_read(rb_buf *out, rb_repo *repo, const rb_oid *blob, const 
 enum rb_code rb_tree_read(rb_buf *out, rb_repo *repo, const rb_oid *tree, const char *path,
                           size_t limit, rb_err *err)
 {
-    RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
     RB_TRY(rb_tree_find(&entry, repo, tree, path, err));
     return rb_blob_read(out, repo, &entry.oid, path, limit, err);
 }

@@ -14,32 +14,32 @@ enum rb_mode {
     RB_MODE_GITLINK = 0160000,
 };
 
-typedef struct rb_entry {
+typedef struct rb_tree_entry {
     char *path; /* from the top of the tree; bytes, perhaps no UTF-8 */
     rb_oid oid;
     enum rb_mode mode;
-} rb_entry;
+} rb_tree_entry;
 
-typedef struct rb_entries {
-    rb_entry *items;
+typedef struct rb_tree_entries {
+    rb_tree_entry *items;
     size_t n;
     size_t cap;
-} rb_entries;
+} rb_tree_entries;
 
-void rb_entries_clear(rb_entries *entries);
+void rb_tree_entries_clear(rb_tree_entries *entries);
 
 /*
  * All blobs and gitlinks below the given literal paths of a tree, in bytewise order of the whole
  * path, each once. paths->n == 0 means the whole tree. A path that is absent is RB_FOUND and
  * named. Old modes (100664) are read as git's canonical ones.
  */
-enum rb_code rb_tree_list(rb_entries *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
-                          rb_err *err) RB_MUST_USE;
+enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
+                          const rb_strs *paths, rb_err *err) RB_MUST_USE;
 
 /* One path; RB_FOUND when it is absent. */
-enum rb_code rb_tree_find(rb_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
+enum rb_code rb_tree_find(rb_tree_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
                           rb_err *err) RB_MUST_USE;
-void rb_entry_clear(rb_entry *entry);
+void rb_tree_entry_clear(rb_tree_entry *entry);
 
 /* Missing or corrupt objects are named with the path they would have been, and what to fetch. */
 enum rb_code rb_blob_read(rb_buf *out, rb_repo *repo, const rb_oid *blob, const char *path,

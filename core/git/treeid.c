@@ -18,7 +18,7 @@
  * order, which sorts folders as if their names ended with '/'.
  */
 struct parts {
-    rb_entries entries;
+    rb_tree_entries entries;
     unsigned char (*ids)[RB_SHA256_SIZE];
 };
 
@@ -41,8 +41,8 @@ struct gathering {
     rb_treecache *cache; /* NULL: none */
     struct parts parts;
     size_t ids_cap;
-    rb_entries missing; /* blobs to be hashed; their paths are those of parts */
-    size_t *missing_at; /* where they are in parts */
+    rb_tree_entries missing; /* blobs to be hashed; their paths are those of parts */
+    size_t *missing_at;      /* where they are in parts */
     struct folders folders;
     rb_strs submodules;
 };
@@ -50,7 +50,7 @@ struct gathering {
 static void gathering_clear(struct gathering *g)
 {
     rb_treecache_free(g->cache);
-    rb_entries_clear(&g->parts.entries);
+    rb_tree_entries_clear(&g->parts.entries);
     free(g->parts.ids);
     free(g->missing.items);
     free(g->missing_at);
@@ -128,7 +128,7 @@ static bool build(unsigned char out[RB_SHA256_SIZE], const struct parts *parts,
                                       ? folder_at(folders, parts->entries.items[first].path, prefix)
                                       : NULL;
     for (size_t i = first; i < last;) {
-        const rb_entry *entry = &parts->entries.items[i];
+        const rb_tree_entry *entry = &parts->entries.items[i];
         const char *name = entry->path + prefix;
         const char *slash = strchr(name, '/');
         size_t len = slash ? (size_t)(slash - name) : strlen(name);
@@ -153,7 +153,7 @@ static bool build(unsigned char out[RB_SHA256_SIZE], const struct parts *parts,
     return body.len > 0;
 }
 
-void rb_treeid_from_blobs(rb_treeid *out, const rb_entries *entries,
+void rb_treeid_from_blobs(rb_treeid *out, const rb_tree_entries *entries,
                           const unsigned char (*blobs)[RB_SHA256_SIZE])
 {
     unsigned char id[RB_SHA256_SIZE];
@@ -241,11 +241,11 @@ static enum rb_code gather(struct gathering *g, const rb_oid *oid, rb_buf *path,
 static enum rb_code gather_roots(struct gathering *g, const rb_oid *tree, const rb_strs *paths,
                                  rb_err *err)
 {
-    RB_AUTO(rb_entries_clear) rb_entries roots = {0};
+    RB_AUTO(rb_tree_entries_clear) rb_tree_entries roots = {0};
     RB_AUTO(rb_buf_clear) rb_buf path = {0};
     RB_TRY(rb_git_roots(&roots, g->repo, tree, paths, err));
     for (size_t i = 0; i < roots.n; i++) {
-        const rb_entry *root = &roots.items[i];
+        const rb_tree_entry *root = &roots.items[i];
         rb_buf_truncate(&path, 0);
         rb_buf_puts(&path, root->path);
         if (root->mode == RB_MODE_TREE)

@@ -28,7 +28,7 @@ enum rb_code rb_treeid_of(rb_treeid *out, rb_repo *repo, const rb_oid *tree, con
  * The same from blobs hashed elsewhere: entries as rb_tree_list() gives them, blobs[i] the binary
  * SHA-256 blob id of entries[i] (not looked at for gitlinks).
  */
-void rb_treeid_from_blobs(rb_treeid *out, const rb_entries *entries,
+void rb_treeid_from_blobs(rb_treeid *out, const rb_tree_entries *entries,
                           const unsigned char (*blobs)[RB_SHA256_SIZE]);
 
 #endif

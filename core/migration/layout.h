@@ -11,7 +11,7 @@
 
 typedef struct rb_layout_source {
     rb_repo *repo;
-    const rb_entries *entries;
+    const rb_tree_entries *entries;
     size_t prefix;      /* bytes of every entry's path up to the name below the folder */
     bool *used;         /* one an entry */
     const char *engine; /* "sqlite", "postgresql", or NULL: any */

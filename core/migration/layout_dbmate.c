@@ -128,7 +128,7 @@ static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *er
         rb_golang_name other;
         if (!version_of(source, i) || rb_golang_parse(&other, rb_layout_rest(source, i)))
             continue;
-        const rb_entry *entry = &source->entries->items[i];
+        const rb_tree_entry *entry = &source->entries->items[i];
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, RB_SCRIPT_LIMIT, err));
         for (const char *p = rb_buf_str(&text), *end = p + text.len; p < end && !*out;) {

@@ -78,7 +78,7 @@ static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *er
 static enum rb_code read_metadata(bool *transactional, const rb_layout_source *source, size_t i,
                                   rb_err *err)
 {
-    const rb_entry *entry = &source->entries->items[i];
+    const rb_tree_entry *entry = &source->entries->items[i];
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, METADATA_LIMIT, err));
     *transactional = rb_diesel_in_transaction(rb_buf_str(&text), text.len);

@@ -77,7 +77,7 @@ rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, c
 
 enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size_t i, rb_err *err)
 {
-    const rb_entry *entry = &source->entries->items[i];
+    const rb_tree_entry *entry = &source->entries->items[i];
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, RB_SCRIPT_LIMIT, err));
     if (text.len > 0 && memchr(text.data, '\0', text.len))
@@ -219,8 +219,8 @@ static char *clean_dir(const char *dir)
     return rb_strndup(dir, len == 1 && dir[0] == '.' ? 0 : len);
 }
 
-static enum rb_code list(rb_entries *entries, rb_repo *repo, const rb_oid *tree, const char *dir,
-                         rb_err *err)
+static enum rb_code list(rb_tree_entries *entries, rb_repo *repo, const rb_oid *tree,
+                         const char *dir, rb_err *err)
 {
     rb_strs paths = {0};
     if (*dir)
@@ -237,7 +237,7 @@ enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid
                                 rb_err *err)
 {
     RB_AUTO(rb_free_str) char *clean = clean_dir(dir);
-    RB_AUTO(rb_entries_clear) rb_entries entries = {0};
+    RB_AUTO(rb_tree_entries_clear) rb_tree_entries entries = {0};
     RB_TRY(list(&entries, repo, tree, clean, err));
     RB_AUTO(rb_migrations_freep) rb_migrations *set = rb_calloc(1, sizeof *set);
     bool *used = rb_calloc(entries.n + 1, sizeof *used);

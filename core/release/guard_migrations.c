@@ -211,7 +211,7 @@ static enum rb_code check_folder(rb_refusals *out, const struct search *search,
                                  const rb_oid *tree, rb_err *err)
 {
     const rb_manifest_database *database = place->database;
-    RB_AUTO(rb_entry_clear) rb_entry folder = {0};
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry folder = {0};
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     char hex[RB_OID_HEX];
     if (rb_tree_find(&folder, search->guard->repo, tree, database->directory, err) != RB_OK)

@@ -23,7 +23,7 @@ void rb_made_clear(rb_made *made)
 
 static void making_clear(rb_making *making)
 {
-    rb_entries_clear(&making->entries);
+    rb_tree_entries_clear(&making->entries);
     free(making->classes);
 }
 

@@ -81,7 +81,7 @@ static enum rb_code list_tree(rb_making *making, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code add_file(rb_manifest_file *out, rb_making *making, const rb_entry *entry,
+static enum rb_code add_file(rb_manifest_file *out, rb_making *making, const rb_tree_entry *entry,
                              const char *what, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *safe = rb_safe(entry->path);

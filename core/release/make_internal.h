@@ -17,7 +17,7 @@ typedef struct rb_making {
     const rb_release *previous; /* NULL for the first */
     rb_oid commit;
     rb_oid tree;
-    rb_entries entries; /* of the whole tree, read when first asked for */
+    rb_tree_entries entries; /* of the whole tree, read when first asked for */
     bool listed;
     const char **classes; /* of each database, static */
     rb_made *made;

@@ -140,9 +140,9 @@ static enum rb_code gather(struct parts *parts, rb_repo *repo, const rb_release 
 
 static enum rb_code write_parts(rb_reconstruct *work, const struct parts *parts, rb_err *err)
 {
-    rb_entries entries = {.items = rb_calloc(parts->n, sizeof *entries.items), .n = parts->n};
+    rb_tree_entries entries = {.items = rb_calloc(parts->n, sizeof *entries.items), .n = parts->n};
     for (size_t i = 0; i < parts->n; i++)
-        entries.items[i] = (rb_entry){.path = parts->items[i].path, .mode = RB_MODE_FILE};
+        entries.items[i] = (rb_tree_entry){.path = parts->items[i].path, .mode = RB_MODE_FILE};
     enum rb_code code = rb_folder_make(&work->folder, work->staging, &entries, err);
     free(entries.items);
     for (size_t i = 0; i < parts->n && code == RB_OK; i++) {

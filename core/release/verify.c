@@ -143,7 +143,7 @@ static enum rb_code read_set(const struct known_set **out, rb_verifier *verifier
                              const rb_release *release, const rb_manifest_database *database,
                              rb_err *err)
 {
-    RB_AUTO(rb_entry_clear) rb_entry folder = {0};
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry folder = {0};
     const char *layout = *database->layout ? database->layout : "auto";
     RB_TRY(rb_tree_find(&folder, verifier->repo, &release->tree, database->directory, err));
     char hex[RB_OID_HEX];
@@ -183,7 +183,7 @@ static enum rb_code verify_database(rb_problems *problems, rb_verifier *verifier
 }
 
 static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_release *release,
-                              rb_entry *entry, const char *path, rb_err *err)
+                              rb_tree_entry *entry, const char *path, rb_err *err)
 {
     RB_TRY(rb_tree_find(entry, verifier->repo, &release->tree, path, err));
     char hex[RB_OID_HEX];
@@ -205,7 +205,7 @@ static enum rb_code verify_file(rb_problems *problems, rb_verifier *verifier,
                                 const rb_release *release, const char *code, const char *field,
                                 const char *path, const char *sha256, const char *mode, rb_err *err)
 {
-    RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
     const char *found = NULL;
     if (hash_file(&found, verifier, release, &entry, path, err) != RB_OK)
         return unreadable(problems, release, code, field, err);
@@ -252,7 +252,7 @@ static char *spell_flags(const rb_manifest_flag *flags, size_t count)
 static enum rb_code spell_file(char **out, rb_verifier *verifier, const rb_release *release,
                                const char *path, rb_err *err)
 {
-    RB_AUTO(rb_entry_clear) rb_entry entry = {0};
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
     RB_TRY(rb_tree_find(&entry, verifier->repo, &release->tree, path, err));
     char key[RB_OID_HEX + 6] = "flags ";
     rb_oid_hex(&entry.oid, key + 6);

@@ -14,7 +14,7 @@ static void make(const char *dir)
 static char *listed(rb_repo *repo, const rb_strs *paths)
 {
     rb_err err = {0};
-    rb_entries entries = {0};
+    rb_tree_entries entries = {0};
     rb_buf out = {0};
     rb_oid tree = tree_of(repo, "HEAD");
     assert_ok(rb_tree_list(&entries, repo, &tree, paths, &err));
@@ -24,7 +24,7 @@ static char *listed(rb_repo *repo, const rb_strs *paths)
         rb_buf_printf(&out, "%s%06o %s %s", i ? "\n" : "", (unsigned)entries.items[i].mode, hex,
                       entries.items[i].path);
     }
-    rb_entries_clear(&entries);
+    rb_tree_entries_clear(&entries);
     return rb_buf_detach(&out);
 }
 
@@ -66,7 +66,7 @@ static void test_find(void **state)
     make("find");
     rb_repo *repo = open_repo("find");
     rb_oid tree = tree_of(repo, "HEAD");
-    rb_entry entry = {0};
+    rb_tree_entry entry = {0};
     static const struct {
         const char *path;
         enum rb_mode mode;
@@ -76,14 +76,14 @@ static void test_find(void **state)
     for (size_t i = 0; i < sizeof present / sizeof *present; i++) {
         assert_ok(rb_tree_find(&entry, repo, &tree, present[i].path, &err));
         assert_int_equal(entry.mode, present[i].mode);
-        rb_entry_clear(&entry);
+        rb_tree_entry_clear(&entry);
     }
     static const char *const absent[] = {"A",    "a/c",       "a.c/x", "link/two", "sub/x", "/a",
                                          "a//b", "../find/a", ".",     "a/.",      "empty"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         assert_fails(rb_tree_find(&entry, repo, &tree, absent[i], &err), RB_FOUND, absent[i]);
     rb_strs paths = {0};
-    rb_entries entries = {0};
+    rb_tree_entries entries = {0};
     rb_strs_add(&paths, "a");
     rb_strs_add(&paths, "a/absent");
     assert_fails(rb_tree_list(&entries, repo, &tree, &paths, &err), RB_FOUND, "a/absent");
@@ -118,7 +118,7 @@ static void test_read(void **state)
     assert_fails(rb_tree_read(&text, repo, &tree, "a/two", 100, &err), RB_ERROR, "corrupt");
     assert_non_null(strstr(err.message, "a/two"));
     assert_fails(rb_tree_read(&text, repo, &tree, "a.d/four", 100, &err), RB_ERROR, "a.d/four");
-    rb_entries entries = {0};
+    rb_tree_entries entries = {0};
     assert_fails(rb_tree_list(&entries, repo, &tree, NULL, &err), RB_ERROR, "(a/b/)");
     rb_buf_clear(&text);
     rb_repo_close(repo);
@@ -148,7 +148,7 @@ static void test_malformed(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         RB_AUTO(rb_free_str) char *hex = raw_tree("bad", cases[i].lines);
         rb_oid tree = oid_of(hex);
-        rb_entries entries = {0};
+        rb_tree_entries entries = {0};
         assert_fails(rb_tree_list(&entries, repo, &tree, NULL, &err), RB_FOUND, cases[i].said);
         assert_int_equal(entries.n, 0);
         free(cases[i].lines);
@@ -157,11 +157,11 @@ static void test_malformed(void **state)
     RB_AUTO(rb_free_str) char *lines = rb_format("100664 a %s\n100775 b %s\n", blob, blob);
     RB_AUTO(rb_free_str) char *hex = raw_tree("bad", lines);
     rb_oid tree = oid_of(hex);
-    rb_entries entries = {0};
+    rb_tree_entries entries = {0};
     assert_ok(rb_tree_list(&entries, repo, &tree, NULL, &err));
     assert_int_equal(entries.items[0].mode, RB_MODE_FILE);
     assert_int_equal(entries.items[1].mode, RB_MODE_EXEC);
-    rb_entries_clear(&entries);
+    rb_tree_entries_clear(&entries);
     rb_repo_close(repo);
 }
 
@@ -175,7 +175,7 @@ static void test_depth(void **state)
     RB_AUTO(rb_free_str) char *hex = sh("cat nested/top");
     rb_repo *repo = open_repo("nested");
     rb_oid tree = oid_of(hex);
-    rb_entries entries = {0};
+    rb_tree_entries entries = {0};
     assert_fails(rb_tree_list(&entries, repo, &tree, NULL, &err), RB_ERROR, "too deep");
     rb_repo_close(repo);
 }

@@ -123,7 +123,7 @@ static void test_from_blobs(void **state)
     make("blobs");
     rb_repo *repo = open_repo("blobs");
     rb_oid tree = tree_of(repo, "HEAD");
-    rb_entries entries = {0};
+    rb_tree_entries entries = {0};
     assert_ok(rb_tree_list(&entries, repo, &tree, NULL, &err));
     for (int threads = 1; threads <= 4; threads++) {
         unsigned char(*ids)[RB_SHA256_SIZE] = rb_calloc(entries.n, sizeof *ids);
@@ -138,7 +138,7 @@ static void test_from_blobs(void **state)
         rb_treeid_clear(&expected);
         free(ids);
     }
-    rb_entries_clear(&entries);
+    rb_tree_entries_clear(&entries);
     rb_repo_close(repo);
 }
 
