@@ -108,12 +108,15 @@ static enum rb_code place_file(const rb_run *run, const char *part, const char *
     return RB_OK;
 }
 
-/* A release without flags, after one with them, has no flag file. */
+/* A release without flags, after one with them, has no flag file. A file that a resumed plan has
+ * and the settings no longer name is not ours any more. */
 static enum rb_code do_flags(rb_run *run, rb_err *err)
 {
     const rb_release *to = run->request->to;
     const char *path = run->request->env->flags;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (!path)
+        return RB_OK;
     if (!to->manifest->flags_path)
         return place_file(run, "flags", path, NULL, err);
     RB_TRY(rb_release_file(&text, to, run->request->repo, to->manifest->flags_path,

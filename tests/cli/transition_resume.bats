@@ -1,0 +1,117 @@
+# Ways back and onwards that are themselves cut off, or find the settings and files changed.
+
+setup() {
+    load lib
+    load transition
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+    command -v strace >/dev/null || skip "strace is not installed"
+}
+
+# at CALL N PATH WHAT COMMAND...: the Nth CALL that touches PATH meets WHAT (signal=KILL, error=EIO).
+at() {
+    local call=$1 n=$2 path=$3 what=$4
+    shift 4
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qq -o "$BATS_TEST_TMPDIR/trace" \
+        -P "$path" -e trace="$call" -e inject="$call:$what:when=$n" "$@"
+}
+
+# Just before the commit: the unlink of the journal is what makes it.
+killed_before_commit() {
+    run at unlink 1 "$PROD/data/shop.db-journal" signal=KILL rbtool "$@"
+    [ "$status" -eq 137 ]
+    [ -s "$PROD/data/shop.db-journal" ]
+}
+
+@test "an abort killed between an inverse and its journal row: resume ends at TO, abort at FROM" {
+    two_releases
+    before=$(picture)
+    for way in resume abort; do
+        killed_before_commit deploy v1.1.0 --yes --accept-reverted
+        [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+        # current is switched back; that it is, nobody has written down.
+        run at fsync 1 "$PROD" signal=KILL rbtool abort --yes
+        [ "$status" -eq 137 ]
+        [ "$(readlink "$PROD/current")" = releases/v1.0.0 ]
+        rbtool $way --yes
+        [ $way = abort ] || settled_at v1.1.0
+        [ $way = abort ] || rbtool revert v1.1.0 --yes
+    done
+    [ "$(picture)" = "$before" ]
+    settled_at v1.0.0
+}
+
+@test "a commit that reports a failure and has happened is a commit" {
+    two_releases
+    # The folder is synced when the journal appears, and again when it has gone: that fails.
+    run at fdatasync 2 "$PROD/data" error=EIO rbtool deploy v1.1.0 --yes
+    grep -q 'EIO.*INJECTED' "$BATS_TEST_TMPDIR/trace"
+    [ "$status" -eq 0 ]
+    settled_at v1.1.0
+    sql 'SELECT discount FROM orders'
+}
+
+@test "a commit that reports a failure and has not happened puts all back" {
+    two_releases
+    before=$(picture)
+    run at unlink 1 "$PROD/data/shop.db-journal" error=EIO rbtool deploy v1.1.0 --yes
+    grep -q 'EIO.*INJECTED' "$BATS_TEST_TMPDIR/trace"
+    [ "$status" -eq 2 ]
+    [[ $output == *"nothing was changed, prod stays at v1.0.0"* ]]
+    [ "$(picture)" = "$before" ]
+    settled_at v1.0.0
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+}
+
+@test "an abort that cannot ask the database whether it was committed undoes nothing" {
+    two_releases
+    before=$(picture)
+    killed_before_commit deploy v1.1.0 --yes
+    settings 'del(.environments.prod.databases.main)'
+    fails 3 "has no url for it" rbtool --config "$SETTINGS" abort --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    mkdir "$BATS_TEST_TMPDIR/away"
+    mv "$PROD"/data/shop.db* "$BATS_TEST_TMPDIR/away"
+    fails 2 "shop.db does not exist" rbtool abort --yes
+    [ ! -e "$PROD/data/shop.db" ]
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    mv "$BATS_TEST_TMPDIR"/away/* "$PROD/data"
+    rbtool abort --yes
+    [ "$(picture)" = "$before" ]
+    settled_at v1.0.0
+}
+
+@test "a first deploy's file that others have used since is not undone" {
+    release v1.0.0
+    killed_before_commit deploy v1.0.0 --yes
+    sql "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('x')"
+    rbtool abort --yes
+    [ "$(sql 'SELECT text FROM notes')" = x ]
+    [ "$(rbtool status --json | jq -r .state)" = empty ]
+    [ ! -e "$PROD/current" ]
+    rm "$PROD/data/shop.db"
+    # Nobody has used it: it goes.
+    killed_before_commit deploy v1.0.0 --yes
+    rbtool abort --yes
+    [ ! -e "$PROD/data/shop.db" ]
+    [ ! -e "$PROD/data/shop.db-journal" ]
+}
+
+@test "a resume goes through the steps that were begun, whatever the settings say now" {
+    two_releases
+    settings '.environments.prod.service = {stop: ["true"], start: ["true"]}
+        | .environments.prod.checks = [{name: "up", command: ["true"]}]'
+    killed_before_commit --config "$SETTINGS" deploy v1.1.0 --yes
+    # What those steps ran is gone, and what was never planned is there.
+    settings 'del(.environments.prod.flags) | .environments.prod.service = {stop: ["false"]}'
+    rbtool --config "$SETTINGS" resume --yes --json >"$BATS_TEST_TMPDIR/document" 2>"$BATS_TEST_TMPDIR/said"
+    [ "$(jq -c '[.steps[].id]' "$BATS_TEST_TMPDIR/document")" = \
+        '["stage","stop","database","config","switch","commit","flags","start","checks"]' ]
+    [ "$(rbtool --config "$SETTINGS" status --json | jq -c '[.release, .state, .drift]')" = '["v1.1.0","settled",[]]' ]
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+}
