@@ -1,4 +1,5 @@
 /* The places on the host that a transition will write to, looked at before anything is touched. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -6,19 +7,6 @@
 
 #include "base/file.h"
 #include "transition/plan.h"
-
-/* Only a symlink can be switched, and switched back. */
-static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
-    RB_TRY(rb_link_read(&plan->current_before, link, err));
-    if (plan->parts[RB_PART_APP] && !plan->current_before && rb_file_exists(link))
-        return rb_fail(err, RB_ERROR,
-                       "%s is no symlink, so it cannot be switched to a release; nothing was "
-                       "changed; move it away first",
-                       link);
-    return RB_OK;
-}
 
 /* The nearest folder above path that is there. */
 static char *standing_folder(const char *path)
@@ -32,9 +20,52 @@ static char *standing_folder(const char *path)
     return dir;
 }
 
-/* A deploy writes flags when its database is committed already: what cannot be written must show
- * before. */
-static enum rb_code look_at_target(const rb_env *env, const char *what, const char *path,
+/* The folders that the new release and the switch are written into; an old folder of the release
+ * makes room for it. */
+static enum rb_code look_at_root(const rb_plan_request *rq, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *release = rb_format("%s/releases/%s", rq->env->root, rq->to->tag);
+    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
+    RB_AUTO(rb_free_str) char *above = standing_folder(release);
+    RB_AUTO(rb_free_str) char *root = standing_folder(link);
+    const char *const folders[] = {root, above, rb_file_exists(release) ? release : root};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (access(folders[i], W_OK | X_OK) != 0)
+            return rb_fail_errno(err, RB_ERROR,
+                                 "cannot write release %s: nothing was changed; folder %s",
+                                 rq->to->tag, folders[i]);
+    return RB_OK;
+}
+
+/* Only a symlink can be switched, and switched back. */
+static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
+    RB_TRY(rb_link_read(&plan->current_before, link, err));
+    if (plan->parts[RB_PART_APP] && !plan->current_before && rb_file_exists(link))
+        return rb_fail(err, RB_ERROR,
+                       "%s is no symlink, so it cannot be switched to a release; nothing was "
+                       "changed; move it away first",
+                       link);
+    return plan->parts[RB_PART_APP] ? look_at_root(rq, err) : RB_OK;
+}
+
+/* Whether a file that takes this one's place can be given to the same owner and group. */
+static bool can_give(const struct stat *st)
+{
+    gid_t groups[NGROUPS_MAX];
+    if (geteuid() == 0 || st->st_gid == getegid())
+        return geteuid() == 0 || st->st_uid == geteuid();
+    int n = getgroups(NGROUPS_MAX, groups);
+    for (int i = 0; i < n; i++)
+        if (groups[i] == st->st_gid)
+            return st->st_uid == geteuid();
+    return false;
+}
+
+/* What there is room for a new name in: the folder of a file that is written by renaming, or of a
+ * database's journal. */
+static enum rb_code look_at_folder(const rb_env *env, const char *what, const char *path,
                                    rb_err *err)
 {
     struct stat st;
@@ -53,7 +84,50 @@ static enum rb_code look_at_target(const rb_env *env, const char *what, const ch
                        "it first",
                        what, path);
     if (access(standing, W_OK | X_OK) != 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot write %s %s (nothing was changed)", what, path);
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s %s: nothing was changed; folder %s",
+                             what, path, standing);
+    return RB_OK;
+}
+
+/* A deploy writes flags when its database is committed already: what cannot be written must show
+ * before. */
+static enum rb_code look_at_target(const rb_env *env, const char *what, const char *path,
+                                   rb_err *err)
+{
+    struct stat st;
+    RB_TRY(look_at_folder(env, what, path, err));
+    if (stat(path, &st) == 0 && !can_give(&st))
+        return rb_fail(err, RB_ERROR,
+                       "cannot write %s %s: it belongs to user %ld and group %ld, and user %ld "
+                       "cannot write it in their name; nothing was changed; run as its owner or "
+                       "give it to this user",
+                       what, path, (long)st.st_uid, (long)st.st_gid, (long)geteuid());
+    return RB_OK;
+}
+
+static bool names_database(const rb_release *release, const char *name)
+{
+    return release && rb_manifest_database_find(release->manifest, name);
+}
+
+static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
+{
+    static const char prefix[] = "sqlite:";
+    for (size_t i = 0; i < rq->env->database_count; i++) {
+        const rb_env_pair *d = &rq->env->databases[i];
+        const char *path = d->value + sizeof prefix - 1;
+        if (strncmp(d->value, prefix, sizeof prefix - 1) != 0 ||
+            (!names_database(rq->from, d->name) && !names_database(rq->to, d->name)))
+            continue;
+        /* One that is missing, or no file, has a line of its own. */
+        struct stat st;
+        if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+            continue;
+        RB_TRY(look_at_folder(rq->env, "database", path, err));
+        if (access(path, W_OK) != 0)
+            return rb_fail_errno(err, RB_ERROR,
+                                 "cannot write database %s: nothing was changed; its file", path);
+    }
     return RB_OK;
 }
 
@@ -61,7 +135,10 @@ enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *rq, rb_e
 {
     const rb_env *env = rq->env;
     RB_TRY(look_at_current(plan, rq, err));
-    if (plan->parts[RB_PART_FLAGS] && env->flags && rq->to->manifest->flags_path)
+    bool flags = rq->to->manifest->flags_path || (rq->from && rq->from->manifest->flags_path);
+    if (plan->parts[RB_PART_DB])
+        RB_TRY(look_at_databases(rq, err));
+    if (plan->parts[RB_PART_FLAGS] && env->flags && flags)
         RB_TRY(look_at_target(env, "the flag file", env->flags, err));
     for (size_t i = 0; plan->parts[RB_PART_CONFIG] && i < env->config_count; i++)
         RB_TRY(look_at_target(env, "config file", env->config[i].value, err));

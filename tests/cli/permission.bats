@@ -1,0 +1,96 @@
+# An environment that whoever runs rbtool may not write: a clear line, exit 2, nothing changed.
+
+setup() {
+    load lib
+    load transition
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc" "$BATS_TEST_TMPDIR/bin"
+    cp "$BUILD/rbtool" "$BATS_TEST_TMPDIR/bin"
+    git config --global safe.directory '*'
+    chmod a+x "$BATS_RUN_TMPDIR"
+    chmod -R a+rX "$HOME" "$SHOP"
+    nobody true || skip "only root can run a program as somebody else"
+}
+
+nobody() {
+    (cd "$SHOP" && setpriv --reuid 65534 --regid 65534 --clear-groups "$@")
+}
+as_nobody() {
+    nobody "$BATS_TEST_TMPDIR/bin/rbtool" "$@"
+}
+
+# Everything is nobody's but what is named.
+all_but() {
+    chown -R 65534:65534 "$PROD"
+    chown "${@:2}" "$1"
+}
+
+# denied TEXT ARGUMENTS...: exit 2, one line with TEXT, and the environment is as it was.
+denied() {
+    local text=$1 before
+    shift
+    before=$(picture)
+    fails 2 "$text" as_nobody "$@"
+    [ "$(grep -c '^rbtool: ' <<<"$output")" -eq 1 ]
+    [[ $output != *"stage "*done* ]]
+    [ "$(picture)" = "$before" ]
+    [ ! -e "$PROD/releases/v1.1.0" ]
+}
+
+@test "an environment of somebody else can be looked at and not moved" {
+    two_releases
+    settled_at v1.0.0
+    run as_nobody status --exit-code
+    [ "$status" -eq 0 ]
+    for command in "deploy v1.1.0" "revert v1.0.0 --to v1.1.0" resume abort; do
+        # shellcheck disable=SC2086
+        denied "Permission denied" $command --yes
+    done
+    settled_at v1.0.0
+}
+
+@test "one file or folder that may not be written is named before anything is begun" {
+    two_releases
+    all_but "$PROD/data/shop.db" root
+    denied "cannot write database $PROD/data/shop.db" deploy v1.1.0 --yes
+    all_but "$PROD/data" root
+    denied "folder $PROD/data: Permission denied" deploy v1.1.0 --yes
+    all_but "$PROD/etc" root
+    denied "cannot write the flag file" deploy v1.1.0 --yes
+    all_but "$PROD/releases" root
+    denied "folder $PROD/releases: Permission denied" deploy v1.1.0 --yes
+    all_but "$PROD" root
+    denied "folder $PROD: Permission denied" deploy v1.1.0 --yes
+    all_but "$PROD/.rbtool/state.db" root
+    denied "state.db cannot be written" deploy v1.1.0 --yes
+    # A file that only its owner can write again in his own name; flags come after the commit.
+    for file in flags.json app.toml; do
+        all_but "$PROD/etc/$file" root
+        denied "it belongs to user 0" deploy v1.1.0 --yes
+        all_but "$PROD/etc/$file" :root
+        denied "and group 0" deploy v1.1.0 --yes
+    done
+    all_but "$PROD" 65534
+    as_nobody deploy v1.1.0 --yes
+    settled_at v1.1.0
+    all_but "$PROD/releases/v1.0.0" root
+    fails 2 "folder $PROD/releases/v1.0.0: Permission denied" as_nobody revert v1.1.0 --yes
+    settled_at v1.1.0
+    all_but "$PROD" 65534
+    as_nobody revert v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a flag file that the next release removes from a folder of somebody else" {
+    release v1.0.0
+    git rm -q flags.json
+    jq 'del(.flags)' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    all_but "$PROD/etc" root
+    fails 2 "cannot write the flag file" as_nobody deploy v1.1.0 --yes
+    settled_at v1.0.0
+}
