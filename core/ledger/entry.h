@@ -55,23 +55,30 @@ enum rb_entry_trust {
 };
 const char *rb_entry_trust_name(enum rb_entry_trust trust); /* good, unsigned, unknown, ... */
 
-typedef struct rb_entry {
-    rb_oid id; /* of the commit */
+typedef struct rb_entry { /* all borrowed from the ledger that it is in */
+    rb_oid id;            /* of the commit */
     enum rb_entry_kind kind;
     enum rb_entry_trust trust;
-    char *title;                      /* first line; need not be printable */
-    char *tag;                        /* or NULL */
-    char *object;                     /* of the tag, 40 hex digits, or NULL */
-    char *environment;                /* or NULL */
+    const char *title;                /* first line; need not be printable */
+    const char *app;                  /* or NULL, when it is foreign or broken in form */
+    const char *tag;                  /* or NULL */
+    const char *object;               /* of the tag, 40 hex digits, or NULL */
+    const char *environment;          /* or NULL */
     int64_t at;                       /* seconds since the epoch; the writer's clock */
-    json_t *json;                     /* the whole; NULL when it is foreign or broken in form */
-    const json_t *detail;             /* the member named as the kind */
     size_t parents[RB_ENTRY_PARENTS]; /* indexes in the ledger */
     size_t parent_count;
-    char *committer;      /* Name <email>, as the commit says */
-    char *principal;      /* of the signature; NULL when unsigned or broken */
-    char *fingerprint;    /* the same */
-    rb_problems problems; /* why it is not good */
+    const char *committer;   /* Name <email>, as the commit says */
+    const char *principal;   /* of the signature; NULL unless it is good */
+    const char *fingerprint; /* the same, and of an unknown key */
+    rb_problems problems;    /* why it is not good */
+    const char *text;        /* the JSON's bytes: use rb_entry_json() */
+    size_t text_len;
+    json_t *parsed;
 } rb_entry;
+
+/* The whole, and its member named as the kind: parsed on first use, by one thread at a time. NULL
+ * when it is foreign or broken in form. */
+const json_t *rb_entry_json(const rb_entry *entry);
+const json_t *rb_entry_detail(const rb_entry *entry);
 
 #endif

@@ -19,8 +19,10 @@
 typedef struct rb_ledger {
     rb_entry *items; /* oldest first: parents before children */
     size_t n;
-    rb_oid tip; /* not set when n is 0 */
-    char *app;  /* the application that it is about: of rbtool.app, else of its first entry */
+    rb_oid tip;      /* not set when n is 0 */
+    const char *app; /* the application that it is about: of rbtool.app, else of its first entry;
+                        NULL: neither */
+    struct rb_ledger_store *store; /* what the entries borrow from */
 } rb_ledger;
 
 enum { RB_LEDGER_FRESH = 1 };
