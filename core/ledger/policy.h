@@ -2,8 +2,13 @@
  * Policy: who may do what (design section 7). Versioned entries of kind "policy", each signed
  * under the one before by someone in its role "policy"; the first by a principal that git config
  * rbtool.root names (patterns as in allowed signers, several values). It is read from the ledger
- * alone, never from the release being judged, and never goes back with a revert. Of concurrent
- * successors the one with the higher version, then the smaller entry id, is in force.
+ * alone, never from the release being judged, and never goes back with a revert.
+ *
+ * Concurrent successors (two clones, or someone who was put out and goes back to before that) are
+ * in force together, and the strictest holds: a role takes who every one of them lets in, the
+ * largest number of approvals counts, a key that one revokes is revoked. So nobody gains by a fork.
+ * A successor above them all settles it, by someone in role policy in every one of them, or by the
+ * root.
  *
  *     { "roles": { "release": ["*@example.com"], "mark": [], "approve": [], "accept-loss": [],
  *                  "policy": ["root@example.com"], "witness": ["git@server"] },
@@ -11,8 +16,10 @@
  *                                   "signed": true } },
  *       "revoked": [ { "key": "SHA256:...", "why": "laptop stolen" } ] }
  *
- * A role that is left out is open to every allowed signer. Without a root there is no policy:
- * every allowed signer may do everything, and rbtool says so.
+ * A role that is left out is open to every allowed signer; members are patterns, "!" refuses.
+ * Environment "*" stands for those that are not named. Without a root there is no policy: every
+ * allowed signer may do everything, and rbtool says so. With a root, and no policy under it yet,
+ * only the root has a say: the ledger may not have been fetched.
  *
  * A key under "revoked" signs nothing any more; releases that the ledger has from before that
  * policy (a release entry by the witness, or by another key in role release or witness, that is an
@@ -38,9 +45,10 @@ const char *rb_role_name(enum rb_role role); /* release, mark, approve, accept-l
 typedef struct rb_policy rb_policy;
 
 /* What is in force at the ledger's tip. Entries that claim to be policy and are not signed under
- * the one before are in *problems, each named. Borrows the ledger. */
+ * the one before are in *problems, each named. Borrows ledger and signers. */
 enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
-                            const rb_ledger *ledger, rb_err *err) RB_MUST_USE;
+                            const rb_ledger *ledger, const rb_signers *signers,
+                            rb_err *err) RB_MUST_USE;
 void rb_policy_free(rb_policy *policy);
 RB_DEFINE_AUTO(rb_policy, rb_policy_free)
 
