@@ -4,7 +4,7 @@
 # make check T=NAME     runs one suite (release_manifest, verify.bats) or bats tests by name
 # make asan             the same tests under AddressSanitizer and UBSan
 # make fuzz             libFuzzer targets, SECONDS_PER_TARGET=60 each; T=NAME for one
-# make sweep            every kill point of a revert (make test takes a sample)
+# make sweep            every kill point of a transition (make test takes a sample)
 # make lint, bench, clean
 # make install          PREFIX=/usr/local, DESTDIR=
 
@@ -80,7 +80,8 @@ asan:
 
 sweep:
 	$(MAKE) -j$(JOBS) tests
-	BUILD=$(BUILD) FAULT_EVERY=1 LIMIT=3600 tests/run sweep
+	set -e; for sweep in sweep sweep_deploy sweep_databases; do \
+		BUILD=$(BUILD) FAULT_EVERY=1 LIMIT=3600 tests/run $$sweep; done
 
 # Fuzzing wants the library instrumented too, hence a build folder of its own.
 fuzz:

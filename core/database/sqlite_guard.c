@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define LOCKS_LIMIT (4u << 20)
 
@@ -154,8 +155,8 @@ static char *process_name(long pid)
 }
 
 /* One line of /proc/locks, "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 0 EOF": the process that
- * writes to that file, or 0. */
-static long writer_in(char *line, const struct stat *st)
+ * has such a lock on that file, or 0. Our own is in nobody's way. */
+static long holder_in(char *line, const char *kind, const struct stat *st)
 {
     const char *fields[6] = {0};
     size_t n = 0;
@@ -163,7 +164,7 @@ static long writer_in(char *line, const struct stat *st)
     for (char *field = strtok_r(line, " ", &rest); field && n < 6;
          field = strtok_r(NULL, " ", &rest))
         fields[n++] = field;
-    if (n < 6 || strcmp(fields[3], "WRITE") != 0)
+    if (n < 6 || strcmp(fields[3], kind) != 0)
         return 0;
     char *end;
     unsigned long major_no = strtoul(fields[5], &end, 16);
@@ -171,11 +172,12 @@ static long writer_in(char *line, const struct stat *st)
     unsigned long inode = *end == ':' ? strtoul(end + 1, &end, 10) : 0;
     bool same =
         inode == st->st_ino && major_no == major(st->st_dev) && minor_no == minor(st->st_dev);
-    return same ? strtol(fields[4], NULL, 10) : 0;
+    long pid = strtol(fields[4], NULL, 10);
+    return same && pid != (long)getpid() ? pid : 0;
 }
 
 /* /proc/locks, not F_GETLK: closing a second descriptor of the file would drop SQLite's locks. */
-static char *holder_of(const char *path)
+static char *holder_of(const char *path, const char *kind)
 {
     struct stat st;
     if (stat(path, &st) != 0)
@@ -187,17 +189,21 @@ static char *holder_of(const char *path)
     size_t seen = 0;
     long pid = 0;
     while (pid <= 0 && fgets(line, sizeof line, file) && (seen += strlen(line)) < LOCKS_LIMIT)
-        pid = writer_in(line, &st);
+        pid = holder_in(line, kind, &st);
     fclose(file);
     return pid > 0 ? process_name(pid) : NULL;
 }
 
+/* Whoever writes; else it is a reader that a commit waits for. */
 char *rb_sqlite_lock_holder(const char *path)
 {
-    char *holder = holder_of(path);
-    if (!holder) {
-        RB_AUTO(rb_free_str) char *shared = rb_format("%s-shm", path);
-        holder = holder_of(shared);
+    static const char *const kinds[] = {"WRITE", "READ"};
+    RB_AUTO(rb_free_str) char *shared = rb_format("%s-shm", path);
+    char *holder = NULL;
+    for (size_t i = 0; !holder && i < sizeof kinds / sizeof *kinds; i++) {
+        holder = holder_of(path, kinds[i]);
+        if (!holder)
+            holder = holder_of(shared, kinds[i]);
     }
     return holder ? holder : rb_strdup("");
 }
