@@ -44,6 +44,31 @@ enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
     return RB_OK;
 }
 
+enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, const rb_oid *old,
+                         rb_err *err)
+{
+    char new_hex[RB_OID_HEX];
+    char old_hex[RB_OID_HEX] = "0000000000000000000000000000000000000000";
+    rb_oid_hex(to, new_hex);
+    if (old)
+        rb_oid_hex(old, old_hex);
+    int status = 0;
+    RB_AUTO(rb_free_str) char *said = NULL;
+    const char *const args[] = {"update-ref", name, new_hex, old_hex, NULL};
+    RB_TRY(rb_git_run(NULL, &status, &said, repo, args, NULL, 0, err));
+    if (status == 0)
+        return RB_OK;
+    rb_ref now;
+    rb_err ignored;
+    bool moved =
+        rb_ref_read(&now, repo, name, &ignored) == RB_OK &&
+        (now.exists != (old != NULL) || (old && !now.symbolic && !rb_oid_equal(&now.object, old)));
+    enum rb_code code = moved || strstr(said, ".lock': ") ? RB_BUSY
+                        : strstr(said, "hook")            ? RB_FOUND
+                                                          : RB_ERROR;
+    return rb_fail(err, code, "git did not move %s to %s: %s", name, new_hex, said);
+}
+
 bool rb_object_exists(rb_repo *repo, const rb_oid *object)
 {
     return git_odb_exists(repo->odb, rb_git_oid(object)) == 1;

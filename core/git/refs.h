@@ -22,6 +22,14 @@ enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *e
 enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
                               const rb_oid *object, rb_err *err) RB_MUST_USE;
 
+/*
+ * Moves a ref with `git update-ref`, so that the user's hooks run, from the value it has now: old,
+ * or NULL when there is none. RB_BUSY when it has another, or another process holds its lock;
+ * RB_FOUND when a hook refuses.
+ */
+enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, const rb_oid *old,
+                         rb_err *err) RB_MUST_USE;
+
 bool rb_object_exists(rb_repo *repo, const rb_oid *object);
 
 /* The commit that an object is, or that a tag object leads to; false where there is none, or where

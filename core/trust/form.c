@@ -26,8 +26,7 @@ static const struct {
 void rb_form_clear(rb_form *form)
 {
     free(form->name);
-    free(form->tagger);
-    free(form->email);
+    rb_ident_clear(&form->tagger);
     *form = (rb_form){0};
 }
 
@@ -58,8 +57,14 @@ static char *take_header(const char **p, const char *end, const char *name, rb_p
     return NULL;
 }
 
-/* "Name <email> seconds +hhmm", as git fsck wants it. */
-static bool parse_tagger(rb_form *form, const char *text)
+void rb_ident_clear(rb_ident *ident)
+{
+    free(ident->who);
+    free(ident->email);
+    *ident = (rb_ident){0};
+}
+
+bool rb_ident_parse(rb_ident *out, const char *text)
 {
     size_t name = strcspn(text, "<>");
     if (text[name] != '<' || name < 2 || text[name - 1] != ' ' || text[0] == ' ')
@@ -79,9 +84,9 @@ static bool parse_tagger(rb_form *form, const char *text)
     int64_t time = strtoll(p, NULL, 10);
     if (time > TIME_LIMIT)
         return false;
-    form->time = time;
-    form->tagger = rb_strndup(text, (size_t)(close + 1 - text));
-    form->email = rb_strndup(text + name + 1, email);
+    *out = (rb_ident){.who = rb_strndup(text, (size_t)(close + 1 - text)),
+                      .email = rb_strndup(text + name + 1, email),
+                      .time = time};
     return true;
 }
 
@@ -126,7 +131,7 @@ static bool parse_headers(rb_form *form, const char *raw, const char *end, const
         rb_problems_add(problems, "name", "tag", expected, found,
                         "the tag is called %s here, but was signed as %s", expected, found);
     }
-    if (!parse_tagger(form, tagger)) {
+    if (!rb_ident_parse(&form->tagger, tagger)) {
         RB_AUTO(rb_free_str) char *found = rb_safe(tagger);
         rb_problems_add(problems, "header", "tagger", "Name <email> seconds +hhmm", found,
                         "the tag object's header \"tagger\" is malformed: \"%s\"", found);

@@ -9,14 +9,23 @@
 #include "base/problem.h"
 #include "git/tag.h"
 
+/* Who and when, as git writes them into tags and commits: "Name <email> seconds +hhmm". */
+typedef struct rb_ident {
+    char *who; /* Name <email> */
+    char *email;
+    int64_t time; /* seconds; at most the end of year 9999 */
+} rb_ident;
+
+/* False, and nothing to clear, when it is not what git fsck wants. */
+bool rb_ident_parse(rb_ident *out, const char *text);
+void rb_ident_clear(rb_ident *ident);
+
 enum rb_signature_kind { RB_SIGNATURE_NONE, RB_SIGNATURE_SSH, RB_SIGNATURE_GPG };
 
 typedef struct rb_form {
     rb_oid target;
-    char *name;   /* the tag header's */
-    char *tagger; /* Name <email> */
-    char *email;
-    int64_t time;        /* the tagger's, seconds; at most the end of year 9999 */
+    char *name; /* the tag header's */
+    rb_ident tagger;
     size_t message_at;   /* offsets into the object */
     size_t signature_at; /* its length when there is none */
     enum rb_signature_kind signature;

@@ -224,7 +224,9 @@ static enum rb_code refuse_unknown(const rb_signers *signers, const question *q,
     rb_problems_add(problems, "signer", "signature", "a key in the allowed signers", fingerprint,
                     unfit ? "the %s %s is no user certificate with names%s%s%s"
                           : "the %s %s is not in the allowed signers%s%s%s",
-                    kind, fingerprint, " ", signers->path, hint);
+                    kind, fingerprint, " ",
+                    *signers->path ? signers->path : "(git config " RB_SIGNERS_KEY " is not set)",
+                    hint);
     return RB_FOUND;
 }
 

@@ -104,6 +104,18 @@ static enum rb_code configured_key(char **out, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
+enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *key = NULL;
+    const char *format = NULL;
+    RB_TRY(rb_repo_setting(&format, repo, "gpg.format", err));
+    bool ssh = format && strcmp(format, "ssh") == 0;
+    enum rb_code code = !format || ssh ? configured_key(&key, repo, err) : RB_OK;
+    /* Without a format a user.signingKey that is no file is an OpenPGP key's id. */
+    *out = code == RB_OK && key != NULL;
+    return ssh ? code : RB_OK;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t len = strlen(text);

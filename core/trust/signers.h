@@ -7,10 +7,12 @@
 #ifndef RB_TRUST_SIGNERS_H
 #define RB_TRUST_SIGNERS_H
 
+#include "base/hash.h"
 #include "base/problem.h"
 #include "trust/keys.h"
 #include "trust/revoked.h"
 
+#define RB_SIGNERS_KEY "gpg.ssh.allowedSignersFile"
 #define RB_SIGNERS_LIMIT (8u << 20) /* bytes of the file */
 
 typedef struct rb_signer { /* a line */
@@ -28,10 +30,11 @@ typedef struct rb_signers {
     rb_signer *items;
     size_t n;
     size_t cap;
-    size_t *by_key;       /* indices of items, ordered by key blob */
-    size_t skipped;       /* lines that could not be parsed */
-    size_t first_skipped; /* number of the first */
-    rb_revoked *revoked;  /* NULL: no list */
+    size_t *by_key;             /* indices of items, ordered by key blob */
+    size_t skipped;             /* lines that could not be parsed */
+    size_t first_skipped;       /* number of the first */
+    rb_revoked *revoked;        /* NULL: no list */
+    char digest[RB_SHA256_HEX]; /* of both files as rb_signers_load() read them */
 } rb_signers;
 
 /* text is the file's content; path is said in messages. */

@@ -11,7 +11,6 @@
 #include "trust/signers.h"
 #include "trust/sshsig.h"
 
-#define SIGNERS_KEY "gpg.ssh.allowedSignersFile"
 #define REVOKED_KEY "gpg.ssh.revocationFile"
 #define NAMESPACE "git"
 
@@ -45,7 +44,7 @@ static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, si
     return RB_OK;
 }
 
-static enum rb_code load_revoked(rb_revoked **out, rb_repo *repo, rb_err *err)
+static enum rb_code load_revoked(rb_signers *signers, rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = NULL;
     RB_AUTO(rb_buf_clear) rb_buf data = {0};
@@ -53,7 +52,11 @@ static enum rb_code load_revoked(rb_revoked **out, rb_repo *repo, rb_err *err)
     if (!path || !*path)
         return RB_OK;
     RB_TRY(read_policy(&data, repo, path, RB_REVOKED_LIMIT, REVOKED_KEY, err));
-    return rb_revoked_parse(out, path, data.data ? data.data : "", data.len, err);
+    RB_AUTO(rb_buf_clear) rb_buf both = {0};
+    rb_buf_puts(&both, signers->digest);
+    rb_buf_add(&both, rb_buf_str(&data), data.len);
+    rb_sha256_hex_of(both.data, both.len, signers->digest);
+    return rb_revoked_parse(&signers->revoked, path, rb_buf_str(&data), data.len, err);
 }
 
 enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err)
@@ -64,12 +67,18 @@ enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err)
     RB_TRY(rb_repo_setting_path(&path, repo, "gpg.ssh.allowedsignersfile", err));
     bool set = path && *path;
     if (set)
-        RB_TRY(read_policy(&text, repo, path, RB_SIGNERS_LIMIT, SIGNERS_KEY, err));
+        RB_TRY(read_policy(&text, repo, path, RB_SIGNERS_LIMIT, RB_SIGNERS_KEY, err));
     RB_TRY(rb_signers_parse(&signers, set ? path : "", rb_buf_str(&text), text.len, err));
-    RB_TRY(load_revoked(&signers->revoked, repo, err));
+    rb_sha256_hex_of(rb_buf_str(&text), text.len, signers->digest);
+    RB_TRY(load_revoked(signers, repo, err));
     *out = signers;
     signers = NULL;
     return RB_OK;
+}
+
+const char *rb_signers_digest(const rb_signers *signers)
+{
+    return signers->digest;
 }
 
 static enum rb_code need_signers(const rb_signers *signers, rb_err *err)
@@ -80,7 +89,7 @@ static enum rb_code need_signers(const rb_signers *signers, rb_err *err)
                    "git config %s is not set, so no one is trusted to sign: write lines such as "
                    "\"alice@example.com ssh-ed25519 AAAA...\" to a file outside the repository and "
                    "run `git config --global %s ~/.config/git/allowed_signers`",
-                   SIGNERS_KEY, SIGNERS_KEY);
+                   RB_SIGNERS_KEY, RB_SIGNERS_KEY);
 }
 
 void rb_verified_free(rb_verified *verified)
@@ -94,11 +103,10 @@ void rb_verified_free(rb_verified *verified)
     free(verified);
 }
 
-/* Checks an armoured signature over data; what does not hold goes to problems. */
-static enum rb_code check_ssh(char **principal, char **fingerprint, const rb_signers *signers,
-                              const char *namespace_, const char *armoured, size_t armoured_len,
-                              const void *data, size_t len, int64_t when, const char *email,
-                              rb_problems *problems)
+enum rb_code rb_trust_judge(char **principal, char **fingerprint, const rb_signers *signers,
+                            const char *namespace_, const char *armoured, size_t armoured_len,
+                            const void *data, size_t len, int64_t when, const char *email,
+                            rb_problems *problems)
 {
     rb_err why;
     RB_AUTO(rb_sshsig_clear) rb_sshsig sig = {0};
@@ -124,13 +132,12 @@ static enum rb_code check_ssh(char **principal, char **fingerprint, const rb_sig
         rb_problems_add(problems, "signature", "signature", "", "", "%s", why.message);
         return RB_FOUND;
     }
-    /* git passes no time for one of zero, and ssh-keygen then takes its own clock. */
-    uint64_t at = when > 0 ? (uint64_t)when : (uint64_t)time(NULL);
-    RB_TRY(rb_signers_judge(principal, signers, key, namespace_, at, email, problems));
     char print[RB_FINGERPRINT_SIZE];
     rb_key_fingerprint(key, print);
     *fingerprint = rb_strdup(print);
-    return RB_OK;
+    /* git passes no time for one of zero, and ssh-keygen then takes its own clock. */
+    uint64_t at = when > 0 ? (uint64_t)when : (uint64_t)time(NULL);
+    return rb_signers_judge(principal, signers, key, namespace_, at, email, problems);
 }
 
 enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signers *signers,
@@ -139,11 +146,14 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
                             rb_err *err)
 {
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_AUTO(rb_free_str) char *print = NULL;
     RB_TRY(need_signers(signers, err));
-    enum rb_code code = check_ssh(principal, fingerprint, signers, namespace_, armoured,
-                                  armoured_len, data, len, when, email, &problems);
+    enum rb_code code = rb_trust_judge(principal, &print, signers, namespace_, armoured,
+                                       armoured_len, data, len, when, email, &problems);
     if (code != RB_OK)
         return rb_fail(err, RB_FOUND, "%s", problems.items[0].message);
+    *fingerprint = print;
+    print = NULL;
     return RB_OK;
 }
 
@@ -168,8 +178,9 @@ static enum rb_code check_signature(rb_verified *v, const rb_signers *signers, r
     if (v->form.signature == RB_SIGNATURE_GPG)
         return rb_openpgp_verify(&v->principal, &v->fingerprint, repo, &v->object, problems, err);
     RB_TRY(need_signers(signers, err));
-    return check_ssh(&v->principal, &v->fingerprint, signers, NAMESPACE, raw + at, v->raw.len - at,
-                     raw, at, v->form.time, v->form.email, problems);
+    return rb_trust_judge(&v->principal, &v->fingerprint, signers, NAMESPACE, raw + at,
+                          v->raw.len - at, raw, at, v->form.tagger.time, v->form.tagger.email,
+                          problems);
 }
 
 enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_repo *repo,
@@ -239,10 +250,10 @@ const char *rb_verified_fingerprint(const rb_verified *v)
 
 const char *rb_verified_tagger(const rb_verified *v)
 {
-    return v->form.tagger;
+    return v->form.tagger.who;
 }
 
 int64_t rb_verified_time(const rb_verified *v)
 {
-    return v->form.time;
+    return v->form.tagger.time;
 }

@@ -32,6 +32,9 @@ enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err) RB_MU
 void rb_signers_free(rb_signers *signers);
 RB_DEFINE_AUTO(rb_signers, rb_signers_free)
 
+/* Changes when the content of either file does: what is kept of a judgement is kept under it. */
+const char *rb_signers_digest(const rb_signers *signers);
+
 /*
  * Checks signature, signer, validity at the tagger's time, revocation, the tag's headers (exactly
  * object, type, tag, tagger; object is a commit; name equals tag->name), that nothing follows the
@@ -72,6 +75,9 @@ int64_t rb_verified_time(const rb_verified *v);            /* the tagger's, seco
 enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const char *namespace_,
                            const void *data, size_t len, rb_err *err) RB_MUST_USE;
 
+/* Whether git's settings name an SSH key to sign with at all. */
+enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+
 /*
  * Verifies an armoured SSHSIG over data; when is seconds since the epoch, for validity options
  * (0: now, as git).
@@ -81,5 +87,11 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
                             const char *namespace_, const char *armoured, size_t armoured_len,
                             const void *data, size_t len, int64_t when, const char *email,
                             rb_err *err) RB_MUST_USE;
+/* The same with problems as rb_trust_verify() has them; *fingerprint is set as well when the
+ * signature matches and only its key may not sign. Without allowed signers no key may. */
+enum rb_code rb_trust_judge(char **principal, char **fingerprint, const rb_signers *signers,
+                            const char *namespace_, const char *armoured, size_t armoured_len,
+                            const void *data, size_t len, int64_t when, const char *email,
+                            rb_problems *problems) RB_MUST_USE;
 
 #endif

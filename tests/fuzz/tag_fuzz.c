@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (good == (problems.n > 0) || form.signature_at > size || form.message_at > form.signature_at)
         abort();
     if (good && (form.signature == RB_SIGNATURE_NONE || strcmp(form.name, "v1.0.0") != 0 ||
-                 !form.tagger || !form.email || form.signature_at == size))
+                 !form.tagger.who || !form.tagger.email || form.signature_at == size))
         abort();
     rb_form_clear(&form);
     RB_AUTO(rb_free_str) char *text = rb_strndup((const char *)data, size);

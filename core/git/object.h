@@ -1,0 +1,42 @@
+/*
+ * Objects as raw bytes, and writing them. Bytes that are read match the id; what is written is on
+ * disk when the call returns.
+ */
+#ifndef RB_GIT_OBJECT_H
+#define RB_GIT_OBJECT_H
+
+#include "git/repository.h"
+
+enum rb_object_kind {
+    RB_OBJECT_COMMIT = 1, /* as in git's pack format */
+    RB_OBJECT_TREE = 2,
+    RB_OBJECT_BLOB = 3,
+    RB_OBJECT_TAG = 4,
+};
+
+/*
+ * RB_FOUND when the object is of another kind or larger than limit; RB_ERROR when it is missing or
+ * corrupt, said with what (as "entry of the ledger") and what to fetch.
+ */
+enum rb_code rb_object_read(rb_buf *out, rb_repo *repo, const rb_oid *object,
+                            enum rb_object_kind kind, const char *what, size_t limit,
+                            rb_err *err) RB_MUST_USE;
+
+enum rb_code rb_object_write(rb_oid *out, rb_repo *repo, enum rb_object_kind kind, const void *data,
+                             size_t len, rb_err *err) RB_MUST_USE;
+
+/* A folder of files only, as a tree's bytes: names in bytewise order. */
+typedef struct rb_flat_file {
+    const char *name;
+    rb_oid blob;
+} rb_flat_file;
+
+enum rb_code rb_flat_write(rb_oid *out, rb_repo *repo, const rb_flat_file *files, size_t n,
+                           rb_err *err) RB_MUST_USE;
+
+/* The same read: at most limit files, their names in raw. RB_FOUND when the tree holds anything
+ * but plain files, or more. */
+enum rb_code rb_flat_read(rb_flat_file *files, size_t *n, size_t limit, rb_buf *raw, rb_repo *repo,
+                          const rb_oid *tree, const char *what, rb_err *err) RB_MUST_USE;
+
+#endif
