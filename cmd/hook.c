@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "release/guard.h"
+#include "ledger/guard.h"
 
 #define INPUT_LIMIT ((size_t)256 << 20) /* bytes: some two million refs */
 
@@ -28,33 +28,62 @@ static enum rb_code read_input(rb_buf *out, rb_err *err)
     return n == 0 ? RB_OK : rb_fail_errno(err, RB_ERROR, "cannot read what git gave this hook");
 }
 
-static enum rb_code run_pre_push(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err)
+/* What every hook gets; the guard is made of the other two. */
+struct call {
+    rb_cli *cli;
+    rb_repo *repo;
+    rb_guard *guard;
+    char **argv;
+};
+
+static enum rb_code read_pushes(rb_pushes *out, const struct call *call, bool sent, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf input = {0};
     RB_TRY(read_input(&input, err));
-    return rb_guard_push(out, guard, argv[0], rb_buf_str(&input), input.len, err);
+    return rb_pushes_read(out, call->repo, sent, rb_buf_str(&input), input.len, err);
+}
+
+/* Of two checks that both found something the first one's error is as good; any other goes first.
+ */
+static enum rb_code both(enum rb_code first, enum rb_code second)
+{
+    return second != RB_OK && second != RB_FOUND ? second : first != RB_OK ? first : second;
+}
+
+static enum rb_code run_pre_push(rb_refusals *out, const struct call *call, rb_err *err)
+{
+    RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
+    RB_TRY(read_pushes(&pushes, call, true, err));
+    enum rb_code code = rb_guard_push(out, call->guard, call->argv[0], &pushes, err);
+    if (code != RB_OK && code != RB_FOUND)
+        return code;
+    return both(code, rb_ledger_guard_push(out, call->repo, call->argv[0], &pushes, err));
 }
 
 /* Only there can git be told no. */
-static enum rb_code run_transaction(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err)
+static enum rb_code run_transaction(rb_refusals *out, const struct call *call, rb_err *err)
 {
-    if (strcmp(argv[0], "prepared") != 0)
+    if (strcmp(call->argv[0], "prepared") != 0)
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf input = {0};
     RB_TRY(read_input(&input, err));
-    return rb_guard_transaction(out, guard, rb_buf_str(&input), input.len, err);
+    const char *lines = rb_buf_str(&input);
+    enum rb_code code = rb_guard_transaction(out, call->guard, lines, input.len, err);
+    if (code != RB_OK && code != RB_FOUND)
+        return code;
+    return both(code, rb_ledger_guard_transaction(out, call->repo, lines, input.len, err));
 }
 
-static enum rb_code run_commit_msg(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err)
+static enum rb_code run_commit_msg(rb_refusals *out, const struct call *call, rb_err *err)
 {
-    return rb_guard_commit(out, guard, argv[0], err);
+    return rb_guard_commit(out, call->guard, call->argv[0], err);
 }
 
 static const struct hook {
     const char *name;
     const char *args;
     int min_args;
-    enum rb_code (*run)(rb_refusals *out, rb_guard *guard, char **argv, rb_err *err);
+    enum rb_code (*run)(rb_refusals *out, const struct call *call, rb_err *err);
 } hooks[] = {{"pre-push", "REMOTE [URL]", 1, run_pre_push},
              {"reference-transaction", "STATE", 1, run_transaction},
              {"commit-msg", "FILE", 1, run_commit_msg}};
@@ -75,18 +104,33 @@ static enum rb_code find(const struct hook **out, const char *name, int args, rb
                    name);
 }
 
-/* Three lines at most, however many there are. */
-static void print(const rb_refusals *refusals)
+/* Three lines at most, however many there are; returns how many. */
+static size_t print(const rb_refusals *refusals, bool warnings)
 {
-    const rb_refusal *first = &refusals->items[0];
-    fprintf(stderr, "rbtool: %s %s\n", first->what, first->why);
-    if (refusals->n > 1) {
-        fprintf(stderr, "  and %zu more:", refusals->n - 1);
-        for (size_t i = 1; i < refusals->n && i < 6; i++)
-            fprintf(stderr, "%s %s", i > 1 ? "," : "", refusals->items[i].what);
-        fprintf(stderr, "%s\n", refusals->n > 6 ? ", ..." : "");
+    const rb_refusal *first = NULL;
+    rb_strs others = {0};
+    for (size_t i = 0; i < refusals->n; i++) {
+        if (refusals->items[i].warning != warnings)
+            continue;
+        if (first)
+            rb_strs_add(&others, refusals->items[i].what);
+        else
+            first = &refusals->items[i];
     }
+    if (!first)
+        return 0;
+    size_t n = others.n + 1;
+    fprintf(stderr, "rbtool: %s%s %s\n", warnings ? "warning: " : "", first->what, first->why);
+    for (size_t i = 0; i < others.n && i < 5; i++) {
+        if (i == 0)
+            fprintf(stderr, "  and %zu more:", others.n);
+        fprintf(stderr, "%s %s", i > 0 ? "," : "", others.items[i]);
+    }
+    if (others.n > 0)
+        fprintf(stderr, "%s\n", others.n > 5 ? ", ..." : "");
     fprintf(stderr, "  %s\n", first->next);
+    rb_strs_clear(&others);
+    return n;
 }
 
 static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -98,9 +142,9 @@ static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->config);
     rb_refusals refusals = {0};
-    enum rb_code code = hook->run(&refusals, guard, argv + 1, err);
-    if (refusals.n > 0) {
-        print(&refusals);
+    enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, argv + 1}, err);
+    print(&refusals, true);
+    if (print(&refusals, false) > 0) {
         err->message[0] = '\0';
         code = RB_FOUND;
     }

@@ -115,6 +115,30 @@ static enum rb_code read_tags(struct loading *loading, rb_repo *repo, const rb_s
     return RB_OK;
 }
 
+static enum rb_code read_pushed(struct loading *loading, rb_repo *repo, const rb_signers *signers,
+                                const rb_pushes *pushed, rb_err *err)
+{
+    rb_chain *chain = loading->chain;
+    chain->items = rb_realloc(chain->items, chain->n + pushed->n + 1, sizeof *chain->items);
+    for (size_t i = 0; i < pushed->n; i++) {
+        const rb_pushed *one = &pushed->items[i];
+        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+        if (!one->tag || !rb_oid_is_zero(&one->remote) || rb_oid_is_zero(&one->local))
+            continue;
+        if (rb_tag_read_object(&tag, repo, &one->local, one->tag, err) != RB_OK) {
+            add_unreadable(chain, one->tag, err);
+            continue;
+        }
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&tag->object, hex);
+        if (json_object_set_new(loading->objects, one->tag, json_string(hex)) != 0)
+            continue; /* no UTF-8: no manifest can name it */
+        if (rb_manifest_is_in(tag))
+            RB_TRY(add_item(chain, repo, signers, tag, err));
+    }
+    return RB_OK;
+}
+
 static int by_version(const void *a, const void *b)
 {
     return rb_tag_compare(((const rb_chain_item *)a)->tag, ((const rb_chain_item *)b)->tag);
@@ -291,10 +315,18 @@ static enum rb_code check_roots(struct loading *loading, rb_repo *repo, rb_err *
 enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                            const char *glob, rb_err *err)
 {
+    return rb_chain_load_with(out, repo, signers, glob, NULL, err);
+}
+
+enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                                const char *glob, const rb_pushes *pushed, rb_err *err)
+{
     RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
     RB_AUTO(clear_loading)
     struct loading loading = {chain, json_object(), json_object()};
     RB_TRY(read_tags(&loading, repo, signers, glob, err));
+    if (pushed)
+        RB_TRY(read_pushed(&loading, repo, signers, pushed, err));
     sort_items(&loading);
     check_links(&loading);
     RB_TRY(check_roots(&loading, repo, err));

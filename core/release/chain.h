@@ -7,6 +7,7 @@
 #ifndef RB_RELEASE_CHAIN_H
 #define RB_RELEASE_CHAIN_H
 
+#include "git/pushes.h"
 #include "release/release.h"
 
 typedef struct rb_chain_item {
@@ -29,6 +30,9 @@ typedef struct rb_chain {
  * problems, not errors. */
 enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                            const char *glob, rb_err *err) RB_MUST_USE;
+/* As it would be with the tags that a push creates. */
+enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                                const char *glob, const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
 void rb_chain_free(rb_chain *chain);
 RB_DEFINE_AUTO(rb_chain, rb_chain_free)
 

@@ -17,13 +17,21 @@ void rb_refusals_clear(rb_refusals *refusals)
     *refusals = (rb_refusals){0};
 }
 
-void rb_guard_refuse(rb_refusals *out, char *what, char *why, char *next)
+void rb_refusals_add(rb_refusals *refusals, char *what, char *why, char *next)
 {
-    if (out->n == out->cap) {
-        out->cap = out->cap ? out->cap * 2 : 8;
-        out->items = rb_realloc(out->items, out->cap, sizeof *out->items);
+    if (refusals->n == refusals->cap) {
+        refusals->cap = refusals->cap ? refusals->cap * 2 : 8;
+        refusals->items = rb_realloc(refusals->items, refusals->cap, sizeof *refusals->items);
     }
-    out->items[out->n++] = (rb_refusal){what, why, next};
+    refusals->items[refusals->n++] = (rb_refusal){.what = what, .why = why, .next = next};
+}
+
+enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err)
+{
+    for (size_t i = from; i < refusals->n; i++)
+        if (!refusals->items[i].warning)
+            return rb_fail(err, RB_FOUND, "%s %s", refusals->items[i].what, refusals->items[i].why);
+    return RB_OK;
 }
 
 rb_guard *rb_guard_new(rb_repo *repo, const char *config)
@@ -43,12 +51,6 @@ void rb_guard_free(rb_guard *guard)
     rb_signers_free(guard->signers);
     rb_config_free(guard->settings);
     free(guard);
-}
-
-bool rb_guard_is_zero(const rb_oid *oid)
-{
-    static const rb_oid zero;
-    return rb_oid_equal(oid, &zero);
 }
 
 /* A repository without commits has no settings; any other failure to read HEAD's is one. */
@@ -87,7 +89,8 @@ enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
     if (!guard->chain) {
         RB_TRY(signers_of(guard, err));
-        RB_TRY(rb_chain_load(&guard->chain, guard->repo, guard->signers, NULL, err));
+        RB_TRY(rb_chain_load_with(&guard->chain, guard->repo, guard->signers, NULL, guard->received,
+                                  err));
     }
     *out = guard->chain;
     return RB_OK;

@@ -10,12 +10,14 @@
 #ifndef RB_RELEASE_GUARD_H
 #define RB_RELEASE_GUARD_H
 
+#include "git/pushes.h"
 #include "release/chain.h"
 
 typedef struct rb_refusal {
-    char *what; /* "tag v1.0.0", "commit 0123456789" */
-    char *why;  /* "is a release and would be deleted" */
-    char *next; /* what to do next, one line */
+    char *what;   /* "tag v1.0.0", "commit 0123456789" */
+    char *why;    /* "is a release and would be deleted" */
+    char *next;   /* what to do next, one line */
+    bool warning; /* said, and let pass */
 } rb_refusal;
 
 typedef struct rb_refusals {
@@ -25,6 +27,10 @@ typedef struct rb_refusals {
 } rb_refusals;
 
 void rb_refusals_clear(rb_refusals *refusals);
+/* Takes the texts; next may be NULL. */
+void rb_refusals_add(rb_refusals *refusals, char *what, char *why, char *next);
+/* RB_FOUND, and err says the first, when there is one from index from on that is no warning. */
+enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err) RB_MUST_USE;
 
 typedef struct rb_guard rb_guard;
 
@@ -34,13 +40,20 @@ void rb_guard_free(rb_guard *guard);
 RB_DEFINE_AUTO(rb_guard, rb_guard_free)
 
 /*
- * pre-push: lines "LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID". Refuses a release tag that does not
- * verify, that the remote has with another object, or that would be deleted there; and a commit,
- * not known to be on the remote yet, that changes the bytes of a migration of a release which the
- * pushed ref follows. Of what `git push --mirror` deletes git does not tell the hook.
+ * pre-push. Refuses a release tag that does not verify, that the remote has with another object, or
+ * that would be deleted there; and a commit, not known to be on the remote yet, that changes the
+ * bytes of a migration of a release which the pushed ref follows. Of what `git push --mirror`
+ * deletes git does not tell the hook.
  */
-enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote, const char *lines,
-                           size_t len, rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote,
+                           const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
+
+/*
+ * pre-receive: the same rules on the other side, while what was pushed is in quarantine. The chain
+ * is judged as it would be with all tags of the push; a commit is new when no ref here has it.
+ */
+enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                              rb_err *err) RB_MUST_USE;
 
 /*
  * reference-transaction in state "prepared": lines "OLD NEW REF". Refuses moving or deleting a tag

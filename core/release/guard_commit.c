@@ -143,7 +143,7 @@ enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *mess
         wrong ? rb_format("touches migrations (%s%s) and its trailer says \"Rollback: %s\"", first,
                           more, wrong)
               : rb_format("touches migrations (%s%s) without a trailer \"Rollback:\"", first, more);
-    rb_guard_refuse(out, rb_strdup("this commit"), why,
+    rb_refusals_add(out, rb_strdup("this commit"), why,
                     rb_strdup("say how they go back, as the message's last paragraph: \"Rollback: "
                               "reversible\", \"lossy REASON\" or \"irreversible REASON\""));
     return rb_fail(err, RB_FOUND, "%s %s", out->items[out->n - 1].what, why);

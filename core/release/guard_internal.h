@@ -6,8 +6,6 @@
 
 #include "release/guard.h"
 
-#define RB_TAGS "refs/tags/"
-
 struct rb_guard {
     rb_repo *repo;
     const char *config;
@@ -16,29 +14,8 @@ struct rb_guard {
     rb_verifier *verifier;
     rb_config *settings;
     bool settings_read;
+    const rb_pushes *received; /* in quarantine; NULL: this is no pre-receive */
 };
-
-/* A line of a push; ids of zero mean that there is nothing on that side. */
-typedef struct rb_pushed {
-    char *local_ref;
-    char *remote_ref;
-    const char *tag; /* in remote_ref; NULL when it is no tag */
-    rb_oid local;
-    rb_oid remote;
-    rb_oid commit; /* of local */
-    bool has_commit;
-} rb_pushed;
-
-typedef struct rb_pushes {
-    rb_pushed *items;
-    size_t n;
-    size_t cap;
-} rb_pushes;
-
-bool rb_guard_is_zero(const rb_oid *oid);
-
-/* next may be NULL. */
-void rb_guard_refuse(rb_refusals *out, char *what, char *why, char *next);
 
 /* *out is NULL where there are no settings. */
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;

@@ -17,7 +17,7 @@ struct place {
 
 struct search {
     rb_guard *guard;
-    const char *remote;
+    const char *remote; /* NULL: it is received here, and refs are still as they were */
     const rb_pushes *pushes;
     const rb_chain *chain;
     struct place *places;
@@ -46,7 +46,7 @@ static const char **rev_list(rb_strs *strings, const struct search *search, cons
             rb_oid_hex(&pushed->commit, hex);
             rb_strs_add(strings, hex);
         }
-        if (!rb_guard_is_zero(&pushed->remote) &&
+        if (!rb_oid_is_zero(&pushed->remote) &&
             rb_object_exists(search->guard->repo, &pushed->remote)) {
             rb_oid_hex(&pushed->remote, hex);
             rb_strs_take(strings, rb_format("^%s", hex));
@@ -57,7 +57,8 @@ static const char **rev_list(rb_strs *strings, const struct search *search, cons
         rb_strs_add(strings, hex);
     }
     rb_strs_add(strings, "--not");
-    rb_strs_take(strings, rb_format("--remotes=%s", search->remote));
+    rb_strs_take(strings,
+                 search->remote ? rb_format("--remotes=%s", search->remote) : rb_strdup("--all"));
     rb_strs_add(strings, "--");
     for (size_t i = 0; i < paths->n; i++)
         rb_strs_take(strings, rb_format(":(top,literal)%s", paths->items[i]));
@@ -196,12 +197,12 @@ static enum rb_code check_migration(rb_refusals *out, const struct search *searc
     RB_AUTO(rb_free_str) char *path = rb_safe(found->up.path);
     RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
     RB_AUTO(rb_free_str) char *id = rb_safe(found->id);
-    rb_guard_refuse(out, rb_format("commit %.10s", commit),
+    rb_refusals_add(out, rb_format("commit %.10s", commit),
                     rb_format("(%s) changes migration %s, which was released with %s (%s)", ref, id,
                               release->tag, path),
-                    rb_format("put it back (git checkout %s -- %s) and write a new migration; "
-                              "RBTOOL=0 git push sends it all the same",
-                              release->tag, path));
+                    rb_format("put it back (git checkout %s -- %s) and write a new migration%s",
+                              release->tag, path,
+                              search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
     return RB_OK;
 }
 
@@ -223,10 +224,8 @@ static enum rb_code check_folder(rb_refusals *out, const struct search *search,
                            database->engine, err) != RB_OK) {
         RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
         err->code = RB_ERROR;
-        return rb_err_prefix(err,
-                             "cannot tell whether %s changes released migrations (RBTOOL=0 git "
-                             "push sends it all the same)",
-                             ref);
+        return rb_err_prefix(err, "cannot tell whether %s changes released migrations%s", ref,
+                             search->remote ? " (RBTOOL=0 git push sends it all the same)" : "");
     }
     bool same = true;
     for (size_t i = 0; i < set->n; i++) {

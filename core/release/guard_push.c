@@ -6,65 +6,6 @@
 #include "git/refs.h"
 #include "release/guard_internal.h"
 
-static void pushes_clear(rb_pushes *pushes)
-{
-    for (size_t i = 0; i < pushes->n; i++) {
-        free(pushes->items[i].local_ref);
-        free(pushes->items[i].remote_ref);
-    }
-    free(pushes->items);
-}
-
-/* Cuts the last field off the line; NULL when there is only one. */
-static char *cut(char *line)
-{
-    char *space = strrchr(line, ' ');
-    if (space)
-        *space = '\0';
-    return space ? space + 1 : NULL;
-}
-
-/* From its end: what was pushed is spelled as the user did, "HEAD@{1 day ago}" has spaces. */
-static enum rb_code parse(rb_pushes *out, char *line, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *whole = rb_safe(line);
-    rb_pushed pushed = {0};
-    const char *remote = cut(line);
-    const char *ref = remote ? cut(line) : NULL;
-    const char *local = ref ? cut(line) : NULL;
-    if (!local || !rb_oid_parse(&pushed.local, local) || !rb_oid_parse(&pushed.remote, remote))
-        return rb_fail(err, RB_ERROR,
-                       "a line of the push is not LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID as "
-                       "githooks(5) says: %.200s",
-                       whole);
-    pushed.local_ref = rb_strdup(line);
-    pushed.remote_ref = rb_strdup(ref);
-    if (strncmp(ref, RB_TAGS, strlen(RB_TAGS)) == 0)
-        pushed.tag = pushed.remote_ref + strlen(RB_TAGS);
-    if (out->n == out->cap) {
-        out->cap = out->cap ? out->cap * 2 : 16;
-        out->items = rb_realloc(out->items, out->cap, sizeof *out->items);
-    }
-    out->items[out->n++] = pushed;
-    return RB_OK;
-}
-
-static enum rb_code parse_all(rb_pushes *out, rb_repo *repo, const char *lines, size_t len,
-                              rb_err *err)
-{
-    for (size_t i = 0; i < len;) {
-        const char *end = memchr(lines + i, '\n', len - i);
-        size_t n = end ? (size_t)(end - (lines + i)) : len - i;
-        RB_AUTO(rb_free_str) char *line = rb_strndup(lines + i, n);
-        RB_TRY(parse(out, line, err));
-        rb_pushed *pushed = &out->items[out->n - 1];
-        if (!rb_guard_is_zero(&pushed->local))
-            pushed->has_commit = rb_object_commit(&pushed->commit, repo, &pushed->local);
-        i += n + 1;
-    }
-    return RB_OK;
-}
-
 /* While the tags of one push are judged. */
 struct tags {
     rb_guard *guard;
@@ -140,7 +81,7 @@ static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *o
     const rb_chain *chain;
     RB_TRY(rb_guard_chain(&chain, tags->guard, err));
     *out = false;
-    if (chain->n == 0 || rb_guard_is_zero(object))
+    if (chain->n == 0 || rb_oid_is_zero(object))
         return RB_OK;
     rb_ref here = {0};
     if (ref && strncmp(ref, RB_TAGS, strlen(RB_TAGS)) == 0)
@@ -182,27 +123,41 @@ static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_push
     return *out ? RB_OK : is_after_first(out, tags, &pushed->local, pushed->local_ref, err);
 }
 
-static void refuse_change(rb_refusals *out, const rb_pushed *pushed)
+static void refuse_deletion(rb_refusals *out, const struct tags *tags, char *what, const char *name)
+{
+    if (tags->guard->received)
+        rb_refusals_add(out, what, rb_strdup("is a release and would be deleted"),
+                        rb_format("leave it: a release that was bad is reverted, not deleted; who "
+                                  "may work on the server can (RBTOOL=0 git tag -d %s)",
+                                  name));
+    else
+        rb_refusals_add(out, what, rb_strdup("is a release and would be deleted at the remote"),
+                        rb_strdup("leave it there: a release that was bad is reverted, not "
+                                  "deleted; RBTOOL=0 git push does it all the same"));
+}
+
+static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pushed *pushed)
 {
     RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
     char *what = rb_format("tag %s", name);
-    if (rb_guard_is_zero(&pushed->local)) {
-        rb_guard_refuse(out, what, rb_strdup("is a release and would be deleted at the remote"),
-                        rb_strdup("leave it there: a release that was bad is reverted, not "
-                                  "deleted; RBTOOL=0 git push does it all the same"));
+    if (rb_oid_is_zero(&pushed->local)) {
+        refuse_deletion(out, tags, what, name);
         return;
     }
     char there[RB_OID_HEX];
     char here[RB_OID_HEX];
     rb_oid_hex(&pushed->remote, there);
     rb_oid_hex(&pushed->local, here);
-    rb_guard_refuse(out, what,
-                    rb_format("is a release and would be moved: the remote has object %.12s, here "
-                              "it is %.12s",
-                              there, here),
-                    rb_format("fetch the remote's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', "
-                              "and release under a new name; RBTOOL=0 git push moves it",
-                              name, name));
+    bool received = tags->guard->received != NULL;
+    rb_refusals_add(out, what,
+                    rb_format("is a release and would be moved: the %s has object %.12s, %s it is "
+                              "%.12s",
+                              received ? "server" : "remote", there,
+                              received ? "in the push" : "here", here),
+                    rb_format("fetch the %s's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', "
+                              "and release under a new name%s",
+                              received ? "server" : "remote", name, name,
+                              received ? "" : "; RBTOOL=0 git push moves it"));
 }
 
 /* Problems of the chain are known of tags that are here. */
@@ -236,7 +191,7 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     if (!problem)
         return RB_OK;
     RB_AUTO(rb_free_str) char *name = rb_safe(tag->name);
-    rb_guard_refuse(out, rb_format("tag %s", name), rb_format("does not verify: %s", problem),
+    rb_refusals_add(out, rb_format("tag %s", name), rb_format("does not verify: %s", problem),
                     rb_format("look at it with `rbtool verify %s`; make it again with `rbtool "
                               "release`",
                               name));
@@ -246,8 +201,8 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
 static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_pushed *pushed,
                               rb_err *err)
 {
-    bool deletes = rb_guard_is_zero(&pushed->local);
-    bool creates = rb_guard_is_zero(&pushed->remote);
+    bool deletes = rb_oid_is_zero(&pushed->local);
+    bool creates = rb_oid_is_zero(&pushed->remote);
     bool carries = false;
     bool release = false;
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
@@ -258,7 +213,7 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
     if (!creates) {
         RB_TRY(is_release_there(&release, tags, pushed, carries, err));
         if (release)
-            refuse_change(out, pushed);
+            refuse_change(out, tags, pushed);
         return RB_OK;
     }
     if (carries)
@@ -267,7 +222,7 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
         RB_TRY(is_after_first(&release, tags, &pushed->local, pushed->local_ref, err));
     RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
     if (release)
-        rb_guard_refuse(
+        rb_refusals_add(
             out, rb_format("tag %s", name),
             rb_format("does not verify: it has the name of a release (\"tags\": \"%s\") "
                       "and carries no manifest",
@@ -294,15 +249,26 @@ enum rb_code rb_guard_push_tags(rb_refusals *out, rb_guard *guard, const rb_push
     return code;
 }
 
-enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote, const char *lines,
-                           size_t len, rb_err *err)
+static enum rb_code check_all(rb_refusals *out, rb_guard *guard, const char *remote,
+                              const rb_pushes *pushes, rb_err *err)
 {
-    RB_AUTO(pushes_clear) rb_pushes pushes = {0};
     size_t before = out->n;
-    RB_TRY(parse_all(&pushes, guard->repo, lines, len, err));
-    RB_TRY(rb_guard_push_tags(out, guard, &pushes, err));
-    RB_TRY(rb_guard_push_migrations(out, guard, remote, &pushes, err));
-    return out->n > before
-               ? rb_fail(err, RB_FOUND, "%s %s", out->items[before].what, out->items[before].why)
-               : RB_OK;
+    RB_TRY(rb_guard_push_tags(out, guard, pushes, err));
+    RB_TRY(rb_guard_push_migrations(out, guard, remote, pushes, err));
+    return rb_refusals_judge(out, before, err);
+}
+
+enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote,
+                           const rb_pushes *pushes, rb_err *err)
+{
+    return check_all(out, guard, remote, pushes, err);
+}
+
+enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                              rb_err *err)
+{
+    guard->received = pushes;
+    enum rb_code code = check_all(out, guard, NULL, pushes, err);
+    guard->received = NULL;
+    return code;
 }

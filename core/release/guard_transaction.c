@@ -39,8 +39,8 @@ static enum rb_code parse(bool *out, struct update *update, char *line, rb_err *
 static void refuse_change(rb_refusals *out, const struct update *update)
 {
     RB_AUTO(rb_free_str) char *name = rb_safe(update->name);
-    bool deletes = rb_guard_is_zero(&update->new);
-    rb_guard_refuse(
+    bool deletes = rb_oid_is_zero(&update->new);
+    rb_refusals_add(
         out, rb_format("tag %s", name),
         rb_format("is a release and would be %s", deletes ? "deleted" : "moved"),
         deletes ? rb_format("keep it: a release that was bad is reverted, not deleted; RBTOOL=0 "
@@ -49,24 +49,76 @@ static void refuse_change(rb_refusals *out, const struct update *update)
                             "RBTOOL=0 before the command does it all the same"));
 }
 
+/* What the user wants to happen to a tag that does not verify, as a fetch may bring one. */
+static enum rb_code only_warns(bool *out, rb_guard *guard, rb_err *err)
+{
+    const char *value;
+    RB_TRY(rb_repo_setting(&value, guard->repo, "rbtool.badtags", err));
+    *out = value && strcmp(value, "warn") == 0;
+    if (value && !*out && strcmp(value, "refuse") != 0)
+        return rb_fail(err, RB_ERROR,
+                       "git config rbtool.badTags is %s, it must be refuse (the default) or warn",
+                       value);
+    return RB_OK;
+}
+
+/* Whether the object is a release of this name; *why says why not. */
+static enum rb_code is_good(bool *out, char **why, rb_guard *guard, const rb_oid *object,
+                            const char *name, rb_err *err)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    bool carries;
+    *out = false;
+    RB_TRY(rb_guard_carries(&carries, &tag, guard, object, name, err));
+    if (!carries)
+        return RB_OK;
+    enum rb_code code = rb_guard_verify(&problems, guard, tag, err);
+    *out = code == RB_OK;
+    if (code == RB_FOUND)
+        *why = rb_strdup(err->message);
+    return code == RB_FOUND ? RB_OK : code;
+}
+
 /* The new object, when it carries a manifest, must be a release of this name. */
 static enum rb_code check_new(rb_refusals *out, rb_guard *guard, const struct update *update,
                               rb_err *err)
 {
-    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-    bool carries;
-    RB_TRY(rb_guard_carries(&carries, &tag, guard, &update->new, update->name, err));
-    if (!carries)
+    RB_AUTO(rb_free_str) char *why = NULL;
+    bool good;
+    bool warns;
+    RB_TRY(is_good(&good, &why, guard, &update->new, update->name, err));
+    if (good || !why)
         return RB_OK;
-    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    enum rb_code code = rb_guard_verify(&problems, guard, tag, err);
-    if (code != RB_FOUND)
-        return code;
+    RB_TRY(only_warns(&warns, guard, err));
     RB_AUTO(rb_free_str) char *name = rb_safe(update->name);
-    rb_guard_refuse(
+    rb_refusals_add(
         out, rb_format("tag %s", name),
-        rb_format("carries a manifest and does not verify: %s", err->message),
-        rb_format("make it with `rbtool release %s`, or fetch it from who signed it", name));
+        rb_format("carries a manifest and does not verify: %s", why),
+        warns
+            ? rb_format("it is here all the same (git config rbtool.badTags); nothing deploys it")
+            : rb_format("make it with `rbtool release %s`, or fetch it from who signed it", name));
+    out->items[out->n - 1].warning = warns;
+    return RB_OK;
+}
+
+/* A release stays where it is, but one that does not verify may be put right by one that does. */
+static enum rb_code check_move(rb_refusals *out, rb_guard *guard, const struct update *update,
+                               const rb_oid *now, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *why_now = NULL;
+    RB_AUTO(rb_free_str) char *why_new = NULL;
+    bool good;
+    if (!rb_oid_is_zero(&update->new)) {
+        RB_TRY(is_good(&good, &why_now, guard, now, update->name, err));
+        if (!good)
+            RB_TRY(is_good(&good, &why_new, guard, &update->new, update->name, err));
+        else
+            good = false;
+        if (good)
+            return RB_OK;
+    }
+    refuse_change(out, update);
     return RB_OK;
 }
 
@@ -75,12 +127,12 @@ static enum rb_code check(rb_refusals *out, rb_guard *guard, const struct update
 {
     rb_ref now;
     RB_TRY(rb_ref_read(&now, guard->repo, update->ref, err));
-    bool deletes = rb_guard_is_zero(&update->new);
+    bool deletes = rb_oid_is_zero(&update->new);
     if (now.symbolic || (deletes && !now.exists))
         return RB_OK;
     if (now.exists && rb_oid_equal(&now.object, &update->new))
         return RB_OK; /* being packed, or written again */
-    if (deletes && !rb_guard_is_zero(&update->old)) {
+    if (deletes && !rb_oid_is_zero(&update->old)) {
         /* Deleting what is packed begins with another transaction, on packed-refs, of zero to
          * zero: from OLD to zero only the loose copy goes. */
         bool packed;
@@ -92,10 +144,8 @@ static enum rb_code check(rb_refusals *out, rb_guard *guard, const struct update
     rb_err unreadable; /* a tag whose object is gone or broken may be deleted or put right */
     if (now.exists &&
         rb_guard_carries(&release, NULL, guard, &now.object, update->name, &unreadable) == RB_OK &&
-        release) {
-        refuse_change(out, update);
-        return RB_OK;
-    }
+        release)
+        return check_move(out, guard, update, &now.object, err);
     return deletes ? RB_OK : check_new(out, guard, update, err);
 }
 
@@ -114,7 +164,5 @@ enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char 
             RB_TRY(check(out, guard, &update, err));
         i += n + 1;
     }
-    return out->n > before
-               ? rb_fail(err, RB_FOUND, "%s %s", out->items[before].what, out->items[before].why)
-               : RB_OK;
+    return rb_refusals_judge(out, before, err);
 }

@@ -1,0 +1,20 @@
+/*
+ * What git's hooks refuse about the ledger, beside what rb_guard_*() say of releases: it grows,
+ * and nothing of it is rewritten.
+ */
+#ifndef RB_LEDGER_GUARD_H
+#define RB_LEDGER_GUARD_H
+
+#include "ledger/ledger.h"
+#include "release/guard.h"
+
+/* reference-transaction in state "prepared": deleting or rewinding the ledger here. What
+ * `git pack-refs` does passes. */
+enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const char *lines,
+                                         size_t len, rb_err *err) RB_MUST_USE;
+
+/* pre-push: deleting the remote's ledger, and pushing one that does not descend from it. */
+enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
+                                  const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
+
+#endif
