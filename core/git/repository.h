@@ -59,6 +59,9 @@ enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide
  */
 enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key,
                              rb_err *err) RB_MUST_USE;
+/* All values of a key, in git's order, added to out. */
+enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key,
+                              rb_err *err) RB_MUST_USE;
 /* The same for paths: ~/ is expanded, a relative one is taken from the top of the work tree. */
 enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key,
                                   rb_err *err) RB_MUST_USE;

@@ -128,6 +128,15 @@ enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key, r
     return RB_OK;
 }
 
+enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key, rb_err *err)
+{
+    RB_TRY(read_settings(repo, err));
+    for (size_t i = 0; i < repo->setting_count; i++)
+        if (strcmp(repo->settings[i].key, key) == 0)
+            rb_strs_add(out, repo->settings[i].value);
+    return RB_OK;
+}
+
 static const char *home_of(const char *user)
 {
     if (!*user && getenv("HOME"))

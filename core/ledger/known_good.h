@@ -20,7 +20,7 @@ typedef struct rb_judgement {
 } rb_judgement;
 
 /*
- * own: entries that this host wrote itself (hexadecimal ids, as its environments' journals keep
+ * own: entries that this host wrote itself (hexadecimal ids, sorted, as its journals keep
  * them), which count though they may be unsigned; NULL: none. Entries that count: kind verdict;
  * kind transition (a deploy that ended done, the whole environment at its TO, is good; a revert
  * that reached its TO, done or unhealthy, makes its FROM bad) when own, or signed by someone in

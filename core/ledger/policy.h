@@ -52,9 +52,14 @@ enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *rep
 void rb_policy_free(rb_policy *policy);
 RB_DEFINE_AUTO(rb_policy, rb_policy_free)
 
-bool rb_policy_rooted(const rb_policy *policy);           /* a root is configured */
+bool rb_policy_rooted(const rb_policy *policy); /* a root is configured */
+const rb_strs *rb_policy_roots(const rb_policy *policy);
 const rb_entry *rb_policy_entry(const rb_policy *policy); /* in force; NULL: none */
 const json_t *rb_policy_json(const rb_policy *policy);    /* the same; NULL: none */
+/* How many are in force together; more than one is a dispute that somebody should settle. */
+size_t rb_policy_count(const rb_policy *policy);
+const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
+char *rb_policy_members(const rb_policy *policy, enum rb_role role); /* for messages */
 
 /* Whether one of the principals (joined by ",") may act in the role. */
 bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
@@ -70,7 +75,10 @@ bool rb_policy_must_sign(const rb_policy *policy, const char *environment);
 /*
  * The release's signer under the policy in force when the ledger first saw it: RB_FOUND with
  * problems "role" (not in role release), "revoked" (and not known from before), "backdated" (the
- * tagger's time lies before the end of the key's validity, the witness saw it after).
+ * tagger's time lies before the end of the key's validity, nobody else saw it then). The ledger has
+ * seen a release when somebody wrote about this tag object who had a say in that: an entry of kind
+ * release by role witness or release, an approval, a verdict or a transition. Under a key that was
+ * revoked or has ended, only others' entries tell.
  */
 enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
                                      const rb_release *release, rb_err *err) RB_MUST_USE;
@@ -79,14 +87,35 @@ typedef struct rb_approvals {
     int needed;
     int given;      /* by distinct people, never the release's own signer, of this tag object */
     rb_strs people; /* principals that count */
+    size_t ignored; /* approvals of it that do not */
     const rb_entry *override; /* the newest override of "approvals" for this release and place */
 } rb_approvals;
+/* environment: NULL for none, then only approvals for any place count and none are needed. Two
+ * people are distinct when they share neither a principal nor a key, also by way of a third. */
 void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
                         const char *environment, const char *kind);
 void rb_approvals_clear(rb_approvals *approvals);
 
-/* For `policy set`: strict reading of a policy's JSON. */
+/* Who the caller is: git's signing key, proven by signing, judged as a signature made now. */
+typedef struct rb_caller {
+    char *principal; /* NULL: no key, or one that is not an allowed signer's */
+    char *fingerprint;
+    char *why; /* when principal is NULL: one line */
+} rb_caller;
+enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *signers,
+                            const char *key, rb_err *err) RB_MUST_USE;
+void rb_caller_clear(rb_caller *caller);
+
+/* Strict reading of a policy's JSON. */
 enum rb_code rb_policy_read(json_t **out, const char *text, size_t len, const char *what,
                             rb_err *err) RB_MUST_USE;
+
+/*
+ * The detail of the entry that puts json in force, written by the caller. RB_FOUND when the caller
+ * may not do that; RB_DECIDE when policies are concurrent and over (an entry's id, or its
+ * beginning) names none of them to go on from; RB_ERROR when nobody could set a policy after it.
+ */
+enum rb_code rb_policy_draft(json_t **out, const rb_policy *policy, const json_t *json,
+                             const rb_caller *caller, const char *over, rb_err *err) RB_MUST_USE;
 
 #endif

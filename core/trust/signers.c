@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "trust/pattern.h"
+
 static void signer_clear(rb_signer *signer)
 {
     free(signer->principals);
@@ -263,4 +265,33 @@ enum rb_code rb_signers_parse(rb_signers **out, const char *path, const char *te
                 signers->items);
     *out = signers;
     return RB_OK;
+}
+
+static bool names_one(const char *list, const char *principals)
+{
+    for (const char *p = principals; *p; p += *p == ',') {
+        size_t len = strcspn(p, ",");
+        RB_AUTO(rb_free_str) char *principal = rb_strndup(p, len);
+        if (len > 0 && rb_pattern_list_matches(principal, list))
+            return true;
+        p += len;
+    }
+    return false;
+}
+
+uint64_t rb_signers_end(const rb_signers *signers, const char *principals, const char *fingerprint)
+{
+    uint64_t last = 0;
+    for (size_t i = 0; i < signers->n; i++) {
+        const rb_signer *line = &signers->items[i];
+        char own[RB_FINGERPRINT_SIZE];
+        rb_key_fingerprint(line->key, own);
+        if (line->authority || strcmp(own, fingerprint) != 0 ||
+            !names_one(line->principals, principals))
+            continue;
+        if (line->before == 0)
+            return 0;
+        last = line->before > last ? line->before : last;
+    }
+    return last;
 }

@@ -54,6 +54,10 @@ enum rb_code rb_signers_judge(char **principal, const rb_signers *signers, const
                               const char *namespace_, uint64_t when, const char *email,
                               rb_problems *problems) RB_MUST_USE;
 
+/* When the last validity of the key (by its fingerprint) ends under one of the principals (joined
+ * by ","); 0: never, or there is no such line. */
+uint64_t rb_signers_end(const rb_signers *signers, const char *principals, const char *fingerprint);
+
 /* YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, local time or with Z or UTC behind it. */
 bool rb_signers_time(uint64_t *out, const char *text);
 

@@ -1,0 +1,116 @@
+#include "ledger/known_good.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger/policy_internal.h"
+
+const char *rb_verdict_name(enum rb_verdict verdict)
+{
+    static const char *const names[] = {NULL, "good", "bad"};
+    return names[verdict];
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+static enum rb_verdict of_transition(const json_t *t, const char *tag, const char *object)
+{
+    const char *kind = rb_json_str(t, "kind");
+    const char *outcome = rb_json_str(t, "outcome");
+    if (same(kind, "deploy") && same(rb_json_str(t, "to"), tag) &&
+        same(rb_json_str(t, "toObject"), object) && same(outcome, "done") &&
+        json_is_true(json_object_get(t, "whole")))
+        return RB_VERDICT_GOOD;
+    if (same(kind, "revert") && same(rb_json_str(t, "from"), tag) &&
+        same(rb_json_str(t, "fromObject"), object) &&
+        (same(outcome, "done") || same(outcome, "unhealthy")))
+        return RB_VERDICT_BAD;
+    return RB_VERDICT_NONE;
+}
+
+/* What the entry says of this tag object, whoever wrote it. */
+static enum rb_verdict said(const rb_entry *entry, const char *tag, const char *object)
+{
+    if (entry->kind == RB_ENTRY_TRANSITION)
+        return of_transition(rb_entry_detail(entry), tag, object);
+    if (entry->kind != RB_ENTRY_VERDICT || !same(entry->object, object))
+        return RB_VERDICT_NONE;
+    const char *verdict = rb_json_str(rb_entry_detail(entry), "verdict");
+    return same(verdict, "good")  ? RB_VERDICT_GOOD
+           : same(verdict, "bad") ? RB_VERDICT_BAD
+                                  : RB_VERDICT_NONE;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(a, *(char *const *)b);
+}
+
+static bool is_own(const rb_strs *own, const rb_entry *entry)
+{
+    if (!own || own->n == 0)
+        return false;
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&entry->id, hex);
+    return bsearch(hex, own->items, own->n, sizeof *own->items, compare_ids) != NULL;
+}
+
+struct word {
+    size_t entry;
+    enum rb_verdict verdict;
+};
+
+/* The newest word, and whether one that is no ancestor of it, nor followed by another, disagrees.
+ */
+static void decide(rb_judgement *out, const rb_ledger *ledger, const struct word *words, size_t n)
+{
+    const struct word *last = &words[n - 1];
+    out->verdict = last->verdict;
+    out->entry = &ledger->items[last->entry];
+    const size_t lowest = words[0].entry;
+    unsigned char *older = rb_calloc(last->entry - lowest + 1, 1);
+    size_t w = n;
+    for (size_t i = last->entry + 1; i > lowest; i--) {
+        const size_t at = i - 1;
+        bool spoken = w > 0 && words[w - 1].entry == at;
+        if (spoken && !older[at - lowest] && words[w - 1].verdict != out->verdict) {
+            out->disputed = true;
+            if (words[w - 1].verdict == RB_VERDICT_BAD)
+                out->entry = &ledger->items[at];
+        }
+        const rb_entry *entry = &ledger->items[at];
+        for (size_t p = 0; (spoken || older[at - lowest]) && p < entry->parent_count; p++)
+            if (entry->parents[p] >= lowest)
+                older[entry->parents[p] - lowest] = 1;
+        w -= spoken;
+    }
+    if (out->disputed)
+        out->verdict = RB_VERDICT_BAD;
+    free(older);
+}
+
+void rb_verdict_of(rb_judgement *out, const rb_ledger *ledger, const rb_policy *policy,
+                   const rb_strs *own, const char *tag, const char *object)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, policy, tag);
+    *out = (rb_judgement){0};
+    struct word *words = rb_calloc(count + 1, sizeof *words);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const rb_entry *entry = &ledger->items[about[i].entry];
+        enum rb_verdict verdict = said(entry, tag, object);
+        if (verdict == RB_VERDICT_NONE)
+            continue;
+        if (is_own(own, entry) || rb_policy_counts(policy, entry, RB_ROLE_MARK))
+            words[n++] = (struct word){about[i].entry, verdict};
+        else
+            out->ignored++;
+    }
+    if (n > 0)
+        decide(out, ledger, words, n);
+    free(words);
+}

@@ -1,0 +1,334 @@
+#include "ledger/policy_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool in_set(const rb_buf *set, size_t i)
+{
+    return i / 8 < set->len && (set->data[i / 8] >> (i % 8) & 1);
+}
+
+static void set_add(rb_buf *set, size_t i)
+{
+    while (set->len <= i / 8)
+        rb_buf_addc(set, '\0');
+    set->data[i / 8] = (char)(set->data[i / 8] | 1 << (i % 8));
+}
+
+static void set_add_all(rb_buf *set, const rb_buf *other)
+{
+    for (size_t i = 0; i < other->len; i++) {
+        if (set->len <= i)
+            rb_buf_addc(set, '\0');
+        set->data[i] = (char)(set->data[i] | other->data[i]);
+    }
+}
+
+void rb_policy_free(rb_policy *policy)
+{
+    if (!policy)
+        return;
+    for (size_t i = 0; i < policy->edict_count; i++) {
+        rb_buf_clear(&policy->edicts[i].before);
+        free(policy->edicts[i].older);
+    }
+    for (size_t i = 0; i < policy->state_count; i++)
+        free(policy->states[i].items);
+    free(policy->edicts);
+    free(policy->states);
+    free(policy->state);
+    free(policy->about);
+    rb_strs_clear(&policy->roots);
+    free(policy);
+}
+
+static bool matches_roots(const rb_strs *roots, const char *principals)
+{
+    RB_AUTO(rb_json_freep) json_t *list = rb_json_strs(roots);
+    return principals && rb_members_match(list, principals);
+}
+
+bool rb_policy_is_root(const rb_policy *policy, const char *principals)
+{
+    return matches_roots(&policy->roots, principals);
+}
+
+/* The index of a state with these edicts; the caller's list is copied. */
+static size_t intern(rb_policy *policy, const size_t *items, size_t n)
+{
+    for (size_t i = policy->state_count; i > 0; i--) {
+        const rb_edicts *state = &policy->states[i - 1];
+        if (state->n == n && (n == 0 || memcmp(state->items, items, n * sizeof *items) == 0))
+            return i - 1;
+    }
+    policy->states = rb_realloc(policy->states, policy->state_count + 1, sizeof *policy->states);
+    rb_edicts *state = &policy->states[policy->state_count];
+    *state = (rb_edicts){.items = rb_calloc(n + 1, sizeof *items), .n = n};
+    if (n > 0)
+        memcpy(state->items, items, n * sizeof *items);
+    return policy->state_count++;
+}
+
+static bool edict_before(const rb_policy *policy, size_t a, size_t b)
+{
+    return in_set(&policy->edicts[b].before, a);
+}
+
+/* Whether a root's edict of these, concurrent with edict i, puts its maker out: who goes back to
+ * before that gains nothing. */
+static bool put_out(const rb_policy *policy, const rb_buf *these, size_t i)
+{
+    const rb_edict *edict = &policy->edicts[i];
+    const rb_entry *entry = &policy->ledger->items[edict->entry];
+    for (size_t j = 0; j < policy->edict_count && !edict->by_root; j++) {
+        const rb_edict *other = &policy->edicts[j];
+        if (j == i || !other->by_root || !in_set(these, j) || edict_before(policy, i, j) ||
+            edict_before(policy, j, i))
+            continue;
+        if (!rb_edict_lets(other->json, RB_ROLE_POLICY, entry->principal) ||
+            rb_edict_revokes(other->json, entry->fingerprint))
+            return true;
+    }
+    return false;
+}
+
+static int compare_sizes(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a;
+    size_t y = *(const size_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Of all, what is in force together: those that no other of them follows, each once, sorted. */
+static size_t reduce(rb_policy *policy, size_t *all, size_t n)
+{
+    RB_AUTO(rb_buf_clear) rb_buf these = {0};
+    for (size_t i = 0; i < n; i++) {
+        set_add(&these, all[i]);
+        set_add_all(&these, &policy->edicts[all[i]].before);
+    }
+    size_t standing = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!put_out(policy, &these, all[i]))
+            all[standing++] = all[i];
+    RB_AUTO(rb_buf_clear) rb_buf followed = {0};
+    for (size_t i = 0; i < standing; i++)
+        set_add_all(&followed, &policy->edicts[all[i]].before);
+    size_t kept = 0;
+    qsort(all, standing, sizeof *all, compare_sizes);
+    for (size_t i = 0; i < standing; i++)
+        if (!in_set(&followed, all[i]) && (kept == 0 || all[kept - 1] != all[i]))
+            all[kept++] = all[i];
+    return kept;
+}
+
+/* What is in force where entry i is written: after all of its parents. */
+static size_t state_before(rb_policy *policy, const size_t *after, size_t i)
+{
+    const rb_entry *entry = &policy->ledger->items[i];
+    bool same = true;
+    size_t count = 0;
+    for (size_t p = 0; p < entry->parent_count; p++) {
+        same = same && after[entry->parents[p]] == after[entry->parents[0]];
+        count += policy->states[after[entry->parents[p]]].n;
+    }
+    if (entry->parent_count == 0 || count == 0)
+        return 0;
+    if (same)
+        return after[entry->parents[0]];
+    size_t *all = rb_calloc(count, sizeof *all);
+    size_t n = 0;
+    for (size_t p = 0; p < entry->parent_count; p++) {
+        const rb_edicts *state = &policy->states[after[entry->parents[p]]];
+        for (size_t j = 0; j < state->n; j++)
+            all[n++] = state->items[j];
+    }
+    size_t out = intern(policy, all, reduce(policy, all, n));
+    free(all);
+    return out;
+}
+
+/* Whether the signer may set the policy that follows these; NULL, or why not. */
+static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, const char *who,
+                               const char *key)
+{
+    bool root = rb_policy_is_root(policy, who);
+    size_t lets = 0;
+    size_t revoked = 0;
+    for (size_t i = 0; i < over->n; i++) {
+        const json_t *json = policy->edicts[over->items[i]].json;
+        bool gone = rb_edict_revokes(json, key);
+        revoked += gone;
+        lets += !gone && rb_edict_lets(json, RB_ROLE_POLICY, who);
+    }
+    if (over->n == 0)
+        return root ? NULL : "git config rbtool.root does not name its signer";
+    if (revoked == over->n)
+        return "its key is revoked";
+    if (lets == over->n || (root && over->n > 1))
+        return NULL;
+    return "its signer is not in role policy";
+}
+
+/* Whether an entry of kind policy is one; *chosen is the edict that it goes on from. */
+static const char *fault_of(const rb_policy *policy, const rb_entry *entry, const rb_edicts *over,
+                            const rb_edict **chosen, rb_buf *why)
+{
+    *chosen = NULL;
+    if (entry->trust != RB_ENTRY_GOOD)
+        return entry->problems.n > 0 ? entry->problems.items[0].message : "it is not signed";
+    rb_shape_fault fault = {0};
+    const json_t *json = json_object_get(rb_entry_detail(entry), "policy");
+    if (!json || !rb_shape_fits(&rb_policy_shape, json, &fault)) {
+        rb_buf_printf(why, "policy: %s: expected %s, found %s", fault.path ? fault.path : "",
+                      fault.expected ? fault.expected : "a policy",
+                      fault.found ? fault.found : "none");
+        rb_shape_fault_clear(&fault);
+        return rb_buf_str(why);
+    }
+    int64_t version = 0;
+    char hex[RB_OID_HEX] = "";
+    const char *previous = rb_json_str(rb_entry_detail(entry), "previous");
+    for (size_t i = 0; i < over->n; i++) {
+        const rb_edict *edict = &policy->edicts[over->items[i]];
+        version = edict->version > version ? edict->version : version;
+        rb_oid_hex(&policy->ledger->items[edict->entry].id, hex);
+        if (previous && strcmp(previous, hex) == 0)
+            *chosen = edict;
+    }
+    if (previous ? !*chosen : over->n > 0)
+        return "it does not follow the policy that was in force there";
+    if (rb_json_int(rb_entry_detail(entry), "version", 0) != version + 1)
+        return "its version does not follow the one before";
+    if (policy->edict_count == RB_POLICIES)
+        return "there are more policies than the limit";
+    return not_allowed(policy, over, entry->principal, entry->fingerprint);
+}
+
+/* Who settles concurrent policies goes on from one of them; what only the others say binds no
+ * more. */
+static void overrule(rb_policy *policy, const rb_edicts *over, const rb_edict *chosen)
+{
+    size_t best = (size_t)(chosen - policy->edicts);
+    for (size_t i = 0; i < policy->edict_count; i++) {
+        bool other = false;
+        for (size_t j = 0; j < over->n; j++)
+            other = other || i == over->items[j] || edict_before(policy, i, over->items[j]);
+        if (other && i != best && !edict_before(policy, i, best))
+            policy->edicts[i].void_ = true;
+    }
+}
+
+static size_t add_edict(rb_policy *policy, size_t i, const rb_edicts *over, const rb_edict *chosen)
+{
+    const rb_entry *entry = &policy->ledger->items[i];
+    rb_edict edict = {.entry = i,
+                      .json = json_object_get(rb_entry_detail(entry), "policy"),
+                      .version = rb_json_int(rb_entry_detail(entry), "version", 0),
+                      .by_root = rb_policy_is_root(policy, entry->principal)};
+    for (size_t j = 0; j < over->n; j++) {
+        set_add(&edict.before, over->items[j]);
+        set_add_all(&edict.before, &policy->edicts[over->items[j]].before);
+    }
+    if (over->n > 1)
+        overrule(policy, over, chosen);
+    policy->edicts = rb_realloc(policy->edicts, policy->edict_count + 1, sizeof *policy->edicts);
+    policy->edicts[policy->edict_count] = edict;
+    const size_t index = policy->edict_count++;
+    return intern(policy, &index, 1);
+}
+
+static void refuse(rb_problems *problems, const rb_entry *entry, const char *why)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&entry->id, hex);
+    rb_problems_add(problems, "policy", hex, "", entry->principal,
+                    "entry %.10s claims to be policy and is not in force: %s", hex, why);
+}
+
+static void walk(rb_policy *policy, rb_problems *problems)
+{
+    const rb_ledger *ledger = policy->ledger;
+    size_t *after = rb_calloc(ledger->n + 1, sizeof *after);
+    for (size_t i = 0; i < ledger->n; i++) {
+        const rb_entry *entry = &ledger->items[i];
+        policy->forked = policy->forked || entry->parent_count > 1;
+        policy->state[i] = state_before(policy, after, i);
+        after[i] = policy->state[i];
+        if (entry->kind != RB_ENTRY_POLICY || !rb_entry_detail(entry))
+            continue;
+        const rb_edict *chosen;
+        RB_AUTO(rb_buf_clear) rb_buf why = {0};
+        /* A copy: what it points to moves when a state is added. */
+        rb_edicts over = policy->states[policy->state[i]];
+        const char *fault = policy->roots.n == 0
+                                ? "git config rbtool.root names nobody here, so there is no policy"
+                                : fault_of(policy, entry, &over, &chosen, &why);
+        if (fault)
+            refuse(problems, entry, fault);
+        else
+            after[i] = add_edict(policy, i, &over, chosen);
+        if (fault && policy->roots.n == 0)
+            rb_problems_warn(problems);
+    }
+    if (ledger->n > 0)
+        policy->now = after[ledger->n - 1];
+    RB_AUTO(rb_buf_clear) rb_buf all = {0};
+    for (size_t i = 0; i < policy->edict_count; i++)
+        set_add(&all, i);
+    for (size_t i = 0; i < policy->edict_count; i++)
+        policy->edicts[i].void_ = policy->edicts[i].void_ || put_out(policy, &all, i);
+    free(after);
+}
+
+static int compare_about(const void *a, const void *b)
+{
+    const rb_about *x = a;
+    const rb_about *y = b;
+    int order = strcmp(x->tag, y->tag);
+    return order ? order : compare_sizes(&x->entry, &y->entry);
+}
+
+static void index_tags(rb_policy *policy)
+{
+    const rb_ledger *ledger = policy->ledger;
+    policy->about = rb_calloc(ledger->n + 1, sizeof *policy->about);
+    for (size_t i = 0; i < ledger->n; i++)
+        if (ledger->items[i].tag)
+            policy->about[policy->about_count++] =
+                (rb_about){.tag = ledger->items[i].tag, .entry = i};
+    qsort(policy->about, policy->about_count, sizeof *policy->about, compare_about);
+}
+
+enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
+                            const rb_ledger *ledger, const rb_signers *signers, rb_err *err)
+{
+    RB_AUTO(rb_policy_freep) rb_policy *policy = rb_calloc(1, sizeof *policy);
+    policy->ledger = ledger;
+    policy->signers = signers;
+    RB_TRY(rb_repo_settings(&policy->roots, repo, "rbtool.root", err));
+    policy->state = rb_calloc(ledger->n + 1, sizeof *policy->state);
+    intern(policy, NULL, 0);
+    walk(policy, problems);
+    index_tags(policy);
+    *out = policy;
+    policy = NULL;
+    return RB_OK;
+}
+
+const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag)
+{
+    size_t low = 0;
+    size_t high = policy->about_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(policy->about[middle].tag, tag) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *count = 0;
+    while (low + *count < policy->about_count && strcmp(policy->about[low + *count].tag, tag) == 0)
+        ++*count;
+    return policy->about + low;
+}

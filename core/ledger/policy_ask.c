@@ -1,0 +1,180 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger/policy_internal.h"
+
+/* Which entries are ancestors of an edict's. */
+static const unsigned char *older(const rb_policy *policy, rb_edict *edict)
+{
+    if (edict->older)
+        return edict->older;
+    unsigned char *marks = rb_calloc(policy->ledger->n + 1, 1);
+    marks[edict->entry] = 1;
+    for (size_t i = edict->entry + 1; i > 0; i--) {
+        const rb_entry *entry = &policy->ledger->items[i - 1];
+        for (size_t p = 0; marks[i - 1] && p < entry->parent_count; p++)
+            marks[entry->parents[p]] = 1;
+    }
+    return edict->older = marks;
+}
+
+static bool precedes(const rb_policy *policy, size_t edict, const rb_edicts *state)
+{
+    for (size_t i = 0; i < state->n; i++) {
+        const rb_buf *before = &policy->edicts[state->items[i]].before;
+        if (state->items[i] == edict ||
+            (edict / 8 < before->len && (before->data[edict / 8] >> (edict % 8) & 1)))
+            return true;
+    }
+    return false;
+}
+
+bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_edict_test *test,
+                       const void *context)
+{
+    const rb_edicts *state = &policy->states[policy->state[entry]];
+    for (size_t i = 0; i < state->n; i++)
+        if (!test(context, policy->edicts[state->items[i]].json))
+            return false;
+    for (size_t i = 0; i < policy->edict_count && policy->forked; i++) {
+        rb_edict *edict = &policy->edicts[i];
+        if (edict->void_ || edict->entry == entry || precedes(policy, i, state) ||
+            older(policy, edict)[entry])
+            continue;
+        if (!test(context, edict->json))
+            return false;
+    }
+    return true;
+}
+
+bool rb_policy_rooted(const rb_policy *policy)
+{
+    return policy->roots.n > 0;
+}
+
+const rb_strs *rb_policy_roots(const rb_policy *policy)
+{
+    return &policy->roots;
+}
+
+/* The one with the highest version, then the smallest id. */
+static const rb_edict *first(const rb_policy *policy)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    const rb_edict *best = NULL;
+    for (size_t i = 0; i < now->n; i++) {
+        const rb_edict *edict = &policy->edicts[now->items[i]];
+        const rb_entry *items = policy->ledger->items;
+        if (!best || edict->version > best->version ||
+            (edict->version == best->version &&
+             memcmp(&items[edict->entry].id, &items[best->entry].id, sizeof(rb_oid)) < 0))
+            best = edict;
+    }
+    return best;
+}
+
+const rb_entry *rb_policy_entry(const rb_policy *policy)
+{
+    const rb_edict *edict = first(policy);
+    return edict ? &policy->ledger->items[edict->entry] : NULL;
+}
+
+const json_t *rb_policy_json(const rb_policy *policy)
+{
+    const rb_edict *edict = first(policy);
+    return edict ? edict->json : NULL;
+}
+
+size_t rb_policy_count(const rb_policy *policy)
+{
+    return policy->states[policy->now].n;
+}
+
+const rb_entry *rb_policy_at(const rb_policy *policy, size_t i)
+{
+    const rb_edict *edict = &policy->edicts[policy->states[policy->now].items[i]];
+    return &policy->ledger->items[edict->entry];
+}
+
+bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
+                      const char *fingerprint)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    if (!principal)
+        return false;
+    if (now->n == 0)
+        return policy->roots.n == 0 || rb_policy_is_root(policy, principal);
+    for (size_t i = 0; i < now->n; i++) {
+        const json_t *json = policy->edicts[now->items[i]].json;
+        if (rb_edict_revokes(json, fingerprint) || !rb_edict_lets(json, role, principal))
+            return false;
+    }
+    return true;
+}
+
+struct actor {
+    enum rb_role role;
+    const char *principal;
+    const char *fingerprint;
+};
+
+static bool lets(const void *context, const json_t *policy)
+{
+    const struct actor *who = context;
+    return rb_edict_lets(policy, who->role, who->principal) &&
+           !rb_edict_revokes(policy, who->fingerprint);
+}
+
+bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role)
+{
+    if (entry->trust != RB_ENTRY_GOOD || !entry->principal)
+        return false;
+    if (policy->edict_count == 0)
+        return policy->roots.n == 0 || rb_policy_is_root(policy, entry->principal);
+    struct actor who = {role, entry->principal, entry->fingerprint};
+    return rb_policy_binding(policy, (size_t)(entry - policy->ledger->items), lets, &who);
+}
+
+int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    int64_t most = 0;
+    for (size_t i = 0; i < now->n; i++) {
+        const json_t *rules = rb_edict_environment(policy->edicts[now->items[i]].json, environment);
+        int64_t n = rb_json_int(json_object_get(rules, "approvals"), kind, 0);
+        most = n > most ? n : most;
+    }
+    return (int)most;
+}
+
+bool rb_policy_must_sign(const rb_policy *policy, const char *environment)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    for (size_t i = 0; i < now->n; i++) {
+        const json_t *rules = rb_edict_environment(policy->edicts[now->items[i]].json, environment);
+        if (json_is_true(json_object_get(rules, "signed")))
+            return true;
+    }
+    return false;
+}
+
+char *rb_policy_members(const rb_policy *policy, enum rb_role role)
+{
+    rb_buf out = {0};
+    const rb_edicts *now = &policy->states[policy->now];
+    for (size_t i = 0; i < now->n; i++) {
+        const json_t *json = policy->edicts[now->items[i]].json;
+        const json_t *list = json_object_get(json_object_get(json, "roles"), rb_role_name(role));
+        size_t j;
+        json_t *item;
+        json_array_foreach ((json_t *)list, j, item)
+            rb_buf_printf(&out, "%s%s", out.len ? ", " : "", json_string_value(item));
+        if (!list && now->n == 1)
+            rb_buf_puts(&out, "every allowed signer");
+    }
+    for (size_t i = 0; i < policy->roots.n && now->n == 0; i++)
+        rb_buf_printf(&out, "%s%s", i ? ", " : "", policy->roots.items[i]);
+    if (out.len == 0)
+        rb_buf_puts(&out, "nobody");
+    return rb_buf_detach(&out);
+}

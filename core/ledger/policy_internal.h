@@ -1,0 +1,71 @@
+/*
+ * What the files about policy share. Indexes of entries are those of the ledger's items.
+ */
+#ifndef RB_LEDGER_POLICY_INTERNAL_H
+#define RB_LEDGER_POLICY_INTERNAL_H
+
+#include "base/shape.h"
+#include "ledger/policy.h"
+
+#define RB_POLICIES 1024 /* in one ledger; later ones are refused */
+
+typedef struct rb_edict { /* a policy that was rightly made */
+    size_t entry;
+    const json_t *json;
+    int64_t version;
+    bool by_root;
+    bool void_;           /* overruled: it binds nobody beside its own line */
+    rb_buf before;        /* set of edicts that are ancestors */
+    unsigned char *older; /* for every entry, whether it is an ancestor; made on first use */
+} rb_edict;
+
+typedef struct rb_edicts { /* concurrent ones in force together, by index */
+    size_t *items;
+    size_t n;
+} rb_edicts;
+
+typedef struct rb_about {
+    const char *tag;
+    size_t entry;
+} rb_about;
+
+struct rb_policy {
+    const rb_ledger *ledger;
+    const rb_signers *signers;
+    rb_strs roots;
+    rb_edict *edicts;
+    size_t edict_count;
+    rb_edicts *states; /* the first is the empty one */
+    size_t state_count;
+    size_t *state; /* of an entry: in force when it was written, index into states */
+    size_t now;    /* at the tip */
+    bool forked;   /* some entry has more than one parent */
+    rb_about *about;
+    size_t about_count;
+};
+
+extern const rb_shape rb_policy_shape;
+
+/* Whether the policy lets one of the principals act in the role; revoked keys are not looked at. */
+bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals);
+bool rb_edict_revokes(const json_t *policy, const char *fingerprint);
+/* Whether a pattern of the list matches one of the principals, and no negated one any. */
+bool rb_members_match(const json_t *list, const char *principals);
+
+bool rb_policy_is_root(const rb_policy *policy, const char *principals);
+
+/*
+ * Asks for each policy that binds what an entry says: in force where it was written, or concurrent
+ * with it. False when test is false of one.
+ */
+typedef bool rb_edict_test(const void *context, const json_t *policy);
+bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_edict_test *test,
+                       const void *context);
+
+/* Entries about a tag, oldest first. */
+const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag);
+
+/* The environment's rules in one policy, or those of "*"; NULL: none. */
+const json_t *rb_edict_environment(const json_t *policy, const char *environment);
+
+#endif

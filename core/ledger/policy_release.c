@@ -1,0 +1,244 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ledger/policy_internal.h"
+#include "trust/signers.h"
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* Whether the entry is about this very tag object, and its writer had a say. */
+static bool tells(const rb_policy *policy, const rb_release *release, const rb_entry *entry)
+{
+    if (!same(entry->object, release->object))
+        return false;
+    switch (entry->kind) {
+    case RB_ENTRY_RELEASE:
+        return rb_policy_counts(policy, entry, RB_ROLE_WITNESS) ||
+               rb_policy_counts(policy, entry, RB_ROLE_RELEASE);
+    case RB_ENTRY_APPROVAL:
+        return rb_policy_counts(policy, entry, RB_ROLE_APPROVE);
+    case RB_ENTRY_VERDICT:
+    case RB_ENTRY_TRANSITION:
+        return rb_policy_counts(policy, entry, RB_ROLE_MARK);
+    default:
+        return false;
+    }
+}
+
+struct signer {
+    const char *principal;
+    const char *fingerprint;
+};
+
+static bool may_release(const void *context, const json_t *policy)
+{
+    const struct signer *signer = context;
+    return rb_edict_lets(policy, RB_ROLE_RELEASE, signer->principal);
+}
+
+static bool not_revoked(const void *context, const json_t *policy)
+{
+    const struct signer *signer = context;
+    return !rb_edict_revokes(policy, signer->fingerprint);
+}
+
+/* What the ledger knows of a release. */
+struct seen {
+    bool any;
+    bool role;       /* its signer was in role release when it was first seen */
+    bool in_time;    /* another key told of it before its own was revoked */
+    bool witnessed;  /* by role witness, with another key */
+    int64_t others;  /* when another key first told of it; INT64_MAX: never */
+    int64_t witness; /* the same of a witness */
+};
+
+static void look(struct seen *out, const rb_policy *policy, const rb_release *release,
+                 const struct signer *signer)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, policy, release->tag);
+    *out = (struct seen){.others = INT64_MAX, .witness = INT64_MAX};
+    for (size_t i = 0; i < count; i++) {
+        const rb_entry *entry = &policy->ledger->items[about[i].entry];
+        if (!tells(policy, release, entry))
+            continue;
+        if (!out->any)
+            out->role = rb_policy_binding(policy, about[i].entry, may_release, signer);
+        out->any = true;
+        if (same(entry->fingerprint, signer->fingerprint))
+            continue;
+        out->in_time =
+            out->in_time || rb_policy_binding(policy, about[i].entry, not_revoked, signer);
+        out->others = entry->at < out->others ? entry->at : out->others;
+        if (entry->kind != RB_ENTRY_RELEASE || !rb_policy_counts(policy, entry, RB_ROLE_WITNESS))
+            continue;
+        out->witnessed = true;
+        out->witness = entry->at < out->witness ? entry->at : out->witness;
+    }
+}
+
+static bool revoked_now(const rb_policy *policy, const struct signer *signer)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    for (size_t i = 0; i < now->n; i++)
+        if (!not_revoked(signer, policy->edicts[now->items[i]].json))
+            return true;
+    return false;
+}
+
+/* Whether a policy in force names witnesses, so that every release that was pushed has one. */
+static bool names_witnesses(const rb_policy *policy)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    for (size_t i = 0; i < now->n; i++) {
+        const json_t *roles = json_object_get(policy->edicts[now->items[i]].json, "roles");
+        if (json_array_size(json_object_get(roles, rb_role_name(RB_ROLE_WITNESS))) > 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_end(rb_problems *problems, const rb_policy *policy, const rb_release *release,
+                      const struct signer *signer, const struct seen *seen)
+{
+    uint64_t end = rb_signers_end(policy->signers, signer->principal, signer->fingerprint);
+    if (end == 0 || end > INT64_MAX || seen->others < (int64_t)end)
+        return;
+    if (!seen->witnessed && (!names_witnesses(policy) || (int64_t)end > time(NULL)))
+        return;
+    char limit[32];
+    char first[32] = "never";
+    time_t at = (time_t)end;
+    struct tm tm;
+    strftime(limit, sizeof limit, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
+    at = (time_t)seen->witness;
+    if (seen->witnessed && gmtime_r(&at, &tm))
+        strftime(first, sizeof first, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    rb_problems_add(problems, "backdated", "tagger", limit, first,
+                    "the tagger's clock puts release %s before %s, when the validity of key %s "
+                    "ended, but nobody else saw it before that (first witnessed: %s); release it "
+                    "again with a valid key",
+                    release->tag, limit, signer->fingerprint, first);
+}
+
+enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
+                                     const rb_release *release, rb_err *err)
+{
+    const struct signer signer = {rb_verified_principal(release->verified),
+                                  rb_verified_fingerprint(release->verified)};
+    const size_t before = problems->n;
+    struct seen seen;
+    look(&seen, policy, release, &signer);
+    bool role =
+        seen.any ? seen.role : rb_policy_allows(policy, RB_ROLE_RELEASE, signer.principal, NULL);
+    RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_RELEASE);
+    if (!role)
+        rb_problems_add(problems, "role", "signature", members, signer.principal,
+                        "release %s is signed by %s, who was not in role release when the ledger "
+                        "first saw it%s",
+                        release->tag, signer.principal,
+                        seen.any ? "" : " (it has no word of it: run `rbtool sync`)");
+    if (revoked_now(policy, &signer) && !seen.in_time)
+        rb_problems_add(problems, "revoked", "signature", "a key that is not revoked",
+                        signer.fingerprint,
+                        "release %s is signed with key %s, which the policy revokes, and nobody "
+                        "else told of the release before that; release it again with another key",
+                        release->tag, signer.fingerprint);
+    check_end(problems, policy, release, &signer, &seen);
+    if (problems->n == before)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND, "%s", problems->items[before].message);
+}
+
+/* People as a forest: principals and keys that one signature ties together are one person. */
+struct people {
+    rb_strs names; /* "p:alice", "k:SHA256:..." */
+    size_t *parent;
+};
+
+static size_t root_of(const struct people *people, size_t i)
+{
+    while (people->parent[i] != i)
+        i = people->parent[i];
+    return i;
+}
+
+static size_t node_of(struct people *people, char kind, const char *name, size_t len)
+{
+    RB_AUTO(rb_free_str) char *full = rb_format("%c:%.*s", kind, (int)len, name);
+    for (size_t i = 0; i < people->names.n; i++)
+        if (strcmp(people->names.items[i], full) == 0)
+            return i;
+    rb_strs_add(&people->names, full);
+    people->parent = rb_realloc(people->parent, people->names.n, sizeof *people->parent);
+    people->parent[people->names.n - 1] = people->names.n - 1;
+    return people->names.n - 1;
+}
+
+static size_t person_of(struct people *people, const char *principals, const char *fingerprint)
+{
+    size_t key = node_of(people, 'k', fingerprint, strlen(fingerprint));
+    for (const char *p = principals; *p; p += *p == ',') {
+        size_t len = strcspn(p, ",");
+        size_t name = node_of(people, 'p', p, len);
+        people->parent[root_of(people, name)] = root_of(people, key);
+        p += len;
+    }
+    return key;
+}
+
+static bool for_place(const rb_entry *entry, const char *environment)
+{
+    return !entry->environment || same(entry->environment, environment);
+}
+
+void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
+                        const char *environment, const char *kind)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, policy, release->tag);
+    const rb_entry *items = policy->ledger->items;
+    *out =
+        (rb_approvals){.needed = environment ? rb_policy_approvals(policy, environment, kind) : 0};
+    struct people people = {0};
+    size_t signer = person_of(&people, rb_verified_principal(release->verified),
+                              rb_verified_fingerprint(release->verified));
+    size_t *who = rb_calloc(count + 1, sizeof *who);
+    for (size_t i = 0; i < count; i++) {
+        const rb_entry *entry = &items[about[i].entry];
+        who[i] = SIZE_MAX;
+        if (!for_place(entry, environment) || !same(entry->object, release->object))
+            continue;
+        if (entry->kind == RB_ENTRY_OVERRIDE &&
+            same(rb_json_str(rb_entry_detail(entry), "rule"), "approvals"))
+            out->override = entry;
+        if (entry->kind != RB_ENTRY_APPROVAL)
+            continue;
+        if (rb_policy_counts(policy, entry, RB_ROLE_APPROVE))
+            who[i] = person_of(&people, entry->principal, entry->fingerprint);
+        else
+            out->ignored++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool known = who[i] == SIZE_MAX || root_of(&people, who[i]) == root_of(&people, signer);
+        for (size_t j = 0; j < i && !known; j++)
+            known = who[j] != SIZE_MAX && root_of(&people, who[j]) == root_of(&people, who[i]);
+        if (known)
+            continue;
+        out->given++;
+        rb_strs_add(&out->people, items[about[i].entry].principal);
+    }
+    free(who);
+    free(people.parent);
+    rb_strs_clear(&people.names);
+}
+
+void rb_approvals_clear(rb_approvals *approvals)
+{
+    rb_strs_clear(&approvals->people);
+    *approvals = (rb_approvals){0};
+}
