@@ -10,9 +10,10 @@
 #include <string.h>
 #include <strings.h>
 
+#define MEMO_LIMIT 20000 /* schema rows whose entries are remembered */
+
 typedef struct reading {
     json_t *out;
-    json_t *memo;
     rb_strs shadows; /* tables that a virtual table keeps its data in */
 } reading;
 
@@ -34,10 +35,12 @@ static void columns_of(rb_strs *out, const json_t *catalog, const char *table)
 }
 
 /* Entries follow from the text alone (an index's from its table's columns too), so they are made
- * once and shared by the catalogs of this connection. */
-static const json_t *entries_of(reading *r, const char *type, const char *name, const char *table,
-                                const char *sql)
+ * once in a process and shared by the catalogs of all connections: a transition reads nearly the
+ * same schema five times. */
+static const json_t *entries_of(const reading *r, const char *type, const char *name,
+                                const char *table, const char *sql)
 {
+    static json_t *memo;
     RB_AUTO(rb_strs_clear) rb_strs columns = {0};
     RB_AUTO(rb_buf_clear) rb_buf raw = {0};
     bool is_index = strcmp(type, "index") == 0;
@@ -47,10 +50,14 @@ static const json_t *entries_of(reading *r, const char *type, const char *name, 
         for (size_t i = 0; i < columns.n; i++)
             rb_buf_printf(&raw, "\n%s", columns.items[i]);
     }
-    json_t *known = json_object_get(r->memo, rb_buf_str(&raw));
+    if (!memo)
+        memo = json_object();
+    json_t *known = json_object_get(memo, rb_buf_str(&raw));
     if (!known) {
         known = rb_sqlentries(type, name, table, sql, is_index ? &columns : NULL);
-        json_object_set_new_nocheck(r->memo, rb_buf_str(&raw), known);
+        if (json_object_size(memo) >= MEMO_LIMIT)
+            json_object_clear(memo);
+        json_object_set_new_nocheck(memo, rb_buf_str(&raw), known);
     }
     return known;
 }
@@ -96,7 +103,7 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
-    reading r = {.out = catalog, .memo = db->memo};
+    reading r = {.out = catalog};
     enum rb_code code = rb_sqlite_shadows(&r.shadows, db, err);
     if (code == RB_OK)
         code = rb_sqlite_each(db,

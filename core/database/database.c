@@ -17,9 +17,8 @@ bool rb_engine_known(const char *engine)
     return find(engine, strlen(engine)) != NULL;
 }
 
-/* *rest: what follows "ENGINE:". The url itself is not shown: it may hold a password. */
-static enum rb_code driver_of(const rb_db_driver **out, const char **rest, const char *url,
-                              rb_err *err)
+/* The url itself is not shown: it may hold a password. */
+enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err)
 {
     size_t len = strcspn(url, ":");
     const rb_db_driver *driver = url[len] == ':' ? find(url, len) : NULL;
@@ -27,25 +26,12 @@ static enum rb_code driver_of(const rb_db_driver **out, const char **rest, const
         return rb_fail(err, RB_ERROR,
                        "a database url starting with \"%.*s\" is not understood; write sqlite:PATH",
                        (int)(len > 20 ? 20 : len), url);
-    *rest = url + len + 1;
-    *out = driver;
-    return RB_OK;
+    return driver->open(out, url + len + 1, mode, err);
 }
 
-enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err)
+enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, rb_err *err)
 {
-    const rb_db_driver *driver;
-    const char *rest;
-    RB_TRY(driver_of(&driver, &rest, url, err));
-    return driver->open(out, rest, mode, err);
-}
-
-enum rb_code rb_db_rehearse(rb_db **out, const char *url, const char *dir, rb_err *err)
-{
-    const rb_db_driver *driver;
-    const char *rest;
-    RB_TRY(driver_of(&driver, &rest, url, err));
-    return driver->rehearse(out, rest, dir, err);
+    return db->driver->rehearse(out, db, dir, err);
 }
 
 enum rb_code rb_db_scratch(rb_db **out, const char *engine, rb_err *err)

@@ -142,8 +142,9 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
  * Inside a transaction that has not written yet it is the state under lock. */
 enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX],
                         rb_err *err) RB_MUST_USE;
-/* Opens a throw-away copy of url's database for a rehearsal, in dir; gone at close. */
-enum rb_code rb_db_rehearse(rb_db **out, const char *url, const char *dir, rb_err *err) RB_MUST_USE;
+/* Opens a throw-away copy of a database for a rehearsal: in memory up to 64 MiB, else in dir; gone
+ * at close. db is only read, outside a transaction. */
+enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, rb_err *err) RB_MUST_USE;
 /* An empty scratch database of that engine; gone at close. */
 enum rb_code rb_db_scratch(rb_db **out, const char *engine, rb_err *err) RB_MUST_USE;
 

@@ -77,6 +77,8 @@ static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_er
 static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs now = {0};
+    bool tracked = work->tracking && work->tracking[0];
+    bool last_only = tracked && rb_tracking_last_only(work->tracking);
     RB_TRY(rb_applied_prepare(&now, db, work, err));
     for (size_t i = 0; i < work->n; i++) {
         const rb_db_step *step = &work->steps[i];
@@ -87,7 +89,7 @@ static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
         if (!step->noted)
             RB_TRY(rb_run_script(db, step, err));
         RB_TRY(rb_applied_note(db, step, &now, err));
-        if (work->tracking && work->tracking[0])
+        if (tracked && (!last_only || i + 1 == work->n))
             RB_TRY(rb_tracking_note(db, work->tracking, step->migration, step->up, &now,
                                     work->order, err));
     }

@@ -65,8 +65,10 @@ static int standing_clock(sqlite3_vfs *vfs, sqlite3_int64 *out)
 static void register_scratch(void)
 {
     static sqlite3_vfs scratch;
-    if (sqlite3_vfs_find(SCRATCH_VFS))
+    if (scratch.zName)
         return;
+    /* Nobody asks how much memory SQLite uses, and each allocation would take a lock for it. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     scratch = *sqlite3_vfs_find(NULL);
     scratch.pNext = NULL;
     scratch.zName = SCRATCH_VFS;
@@ -79,10 +81,10 @@ static int authorize(void *context, int action, const char *one, const char *two
 {
     rb_sqlite *db = context;
     bool allowed = true;
-    (void)schema;
     (void)trigger;
     if (db->guard == RB_GUARD_NONE)
         return SQLITE_OK;
+    db->untidy |= action == SQLITE_PRAGMA || (schema && strcmp(schema, "temp") == 0);
     if (action == SQLITE_ATTACH || action == SQLITE_DETACH)
         allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACH, one, NULL);
     else if (action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT)
@@ -218,7 +220,6 @@ void rb_sqlite_close(rb_sqlite *db)
             break;
     }
     rb_watch_free(db->watch);
-    json_decref(db->memo);
     rb_buf_clear(&db->denied);
     free(db->path);
     free(db->remove);
@@ -284,12 +285,12 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
     sqlite3 *handle = NULL;
     db->base.driver = &rb_sqlite_driver;
     db->path = rb_strdup(path);
-    db->memo = json_object();
     register_scratch();
     /* SQLite, as Debian builds it, takes a name that begins so for a URI. */
     bool is_like_uri = strncmp(path, "file:", 5) == 0;
     RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", path);
-    int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_URI,
+    /* One thread at a time uses a connection; sqlite3_interrupt() needs no lock. */
+    int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
                              scratch ? SCRATCH_VFS : NULL);
     if (!handle)
         return rb_fail(err, RB_ERROR, "database sqlite:%s cannot be opened: %s", path,

@@ -23,10 +23,10 @@ typedef struct rb_sqlite {
     void *handle; /* sqlite3 */
     char *path;   /* as given; ":memory:" for a scratch database */
     char *remove; /* the throw-away file, or NULL */
-    json_t *memo; /* text of a schema row -> catalog entries */
     rb_watch *watch;
     bool begun; /* by rb_db_begin, and not ended by us */
     enum rb_sqlite_guard guard;
+    bool untidy;   /* a script set a PRAGMA, or made something temporary */
     rb_buf denied; /* why a statement was refused */
 } rb_sqlite;
 
@@ -153,8 +153,7 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE
 
 /* sqlite_file.c */
 enum rb_code rb_sqlite_copy(rb_db *db, const char *path, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_rehearse(rb_db **out, const char *path, const char *dir,
-                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err) RB_MUST_USE;
 
 /* sqlite_putback.c */
 enum rb_code rb_sqlite_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,

@@ -9,6 +9,8 @@
 
 #include "base/file.h"
 
+#define IN_MEMORY (64 << 20) /* bytes of a database that is rehearsed in memory */
+
 static enum rb_code make_empty(const char *path, rb_err *err)
 {
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
@@ -68,7 +70,18 @@ enum rb_code rb_sqlite_copy(rb_db *base, const char *path, rb_err *err)
     return copy_file(db->path, path, err);
 }
 
-enum rb_code rb_sqlite_rehearse(rb_db **out, const char *path, const char *dir, rb_err *err)
+/* A small database is rehearsed in memory. */
+static enum rb_code rehearse_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
+    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, true, err));
+    RB_TRY(rb_sqlite_backup(db, from, err));
+    *out = db;
+    db = NULL;
+    return RB_OK;
+}
+
+static enum rb_code rehearse_in_file(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
     RB_TRY(rb_dir_make(dir, err));
@@ -78,9 +91,7 @@ enum rb_code rb_sqlite_rehearse(rb_db **out, const char *path, const char *dir, 
         return rb_fail_errno(err, RB_ERROR, "a rehearsal's copy cannot be written in %s", dir);
     close(fd);
     rb_err failure;
-    enum rb_code code = copy_into(path, name, &failure);
-    if (code == RB_OK)
-        code = rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, true, &failure);
+    enum rb_code code = rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, true, &failure);
     if (code != RB_OK) {
         (void)!rb_dir_remove(name, err);
         *err = failure;
@@ -88,8 +99,25 @@ enum rb_code rb_sqlite_rehearse(rb_db **out, const char *path, const char *dir, 
     }
     db->remove = name;
     name = NULL;
+    RB_TRY(rb_sqlite_backup(db, from, err));
     RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
-    *out = &db->base;
+    *out = db;
     db = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err)
+{
+    rb_sqlite *db = NULL;
+    rb_sqlite *from = (rb_sqlite *)of;
+    int64_t size;
+    RB_TRY(rb_sqlite_int(
+        &size, from,
+        rb_strdup("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"), err));
+    if (size <= IN_MEMORY)
+        RB_TRY(rehearse_in_memory(&db, from, err));
+    else
+        RB_TRY(rehearse_in_file(&db, from, dir, err));
+    *out = &db->base;
     return RB_OK;
 }

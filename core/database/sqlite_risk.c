@@ -127,15 +127,14 @@ static int64_t rows_hit(rb_watch_table *table)
 static bool add_name(void *context, const rb_cell *cells, size_t n)
 {
     (void)n;
-    rb_strs_add(context, cells[0].data);
+    rb_strs_add(context, cells[1].data);
     return true;
 }
 
 static enum rb_code columns_of(rb_strs *out, rb_sqlite *db, const char *table, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
-    return rb_sqlite_run(db, rb_format("SELECT name FROM pragma_table_xinfo(%s)", name), add_name,
-                         out, err);
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(table);
+    return rb_sqlite_run(db, rb_format("PRAGMA main.table_xinfo(%s)", name), add_name, out, err);
 }
 
 static bool has_name(const rb_strs *names, const char *name)

@@ -98,6 +98,8 @@ static enum rb_code tidy(rb_sqlite *db, rb_err *err)
     static const char *const resets[] = {
         "PRAGMA defer_foreign_keys=OFF", "PRAGMA ignore_check_constraints=OFF",
         "PRAGMA legacy_alter_table=OFF", "PRAGMA recursive_triggers=OFF"};
+    if (!db->untidy)
+        return RB_OK;
     for (size_t i = 0; i < sizeof resets / sizeof *resets; i++)
         RB_TRY(rb_sqlite_each(db, resets[i], NULL, NULL, NULL, err));
     RB_AUTO(rb_strs_clear) rb_strs drops = {0};
@@ -107,6 +109,7 @@ static enum rb_code tidy(rb_sqlite *db, rb_err *err)
                           NULL, collect_temporary, &drops, err));
     for (size_t i = 0; i < drops.n; i++)
         RB_TRY(rb_sqlite_each(db, drops.items[i], NULL, NULL, NULL, err));
+    db->untidy = false;
     return RB_OK;
 }
 

@@ -62,6 +62,7 @@ static rb_watch_column *find_column(rb_watch_table *table, const char *name)
 static bool add_table(void *context, const rb_cell *cells, size_t n)
 {
     rb_watch *watch = context;
+    const char *kind = cells[1].data;
     (void)n;
     if (rb_tracking_owns(cells[0].data))
         return true;
@@ -69,76 +70,61 @@ static bool add_table(void *context, const rb_cell *cells, size_t n)
         watch->tables = rb_realloc(watch->tables, watch->n * 2 + 1, sizeof *watch->tables);
     watch->tables[watch->n] = (rb_watch_table){.was = rb_strdup(cells[0].data),
                                                .now = rb_strdup(cells[0].data),
-                                               .is_virtual = cells[1].integer != 0};
+                                               .is_virtual = strcmp(kind, "virtual") == 0,
+                                               .ignored = strcmp(kind, "shadow") == 0,
+                                               .keyless = cells[2].integer != 0};
     watch->n++;
     return true;
 }
 
-static bool add_column(void *context, const rb_cell *cells, size_t n)
+static void add_column(rb_watch_table *table, const char *name, const rb_cell *fallback, bool made)
 {
-    rb_watch_table *table = context;
-    (void)n;
     if ((table->n & (table->n + 1)) == 0)
         table->columns = rb_realloc(table->columns, table->n * 2 + 1, sizeof *table->columns);
     table->columns[table->n] = (rb_watch_column){
-        .was = rb_strdup(cells[0].data),
-        .now = rb_strdup(cells[0].data),
-        .fallback = rb_strdup(cells[1].kind == RB_CELL_TEXT ? cells[1].data : "NULL"),
-        .generated = cells[2].integer >= 2,
+        .was = rb_strdup(name),
+        .now = rb_strdup(name),
+        .fallback = rb_strdup(fallback->kind == RB_CELL_TEXT ? fallback->data : "NULL"),
+        .generated = made,
     };
     table->n++;
-    return true;
 }
 
-static bool add_kind(void *context, const rb_cell *cells, size_t n)
+typedef struct loading {
+    rb_watch_table *table;
+    rb_strs *computed; /* virtual generated columns: behind the others in what the hook sees */
+} loading;
+
+/* A row of PRAGMA table_xinfo: cid, name, type, notnull, dflt_value, pk, hidden. */
+static bool add_info(void *context, const rb_cell *cells, size_t n)
 {
-    rb_watch_table *table = context;
+    loading *l = context;
+    int64_t hidden = cells[6].integer;
     (void)n;
-    table->ignored = strcmp(cells[0].data, "shadow") == 0;
-    table->keyless = cells[1].integer != 0;
+    if (!l->table->loaded)
+        add_column(l->table, cells[1].data, &cells[4], hidden >= 2);
+    rb_strs_add(hidden == 2 ? l->computed : &l->table->stored, cells[1].data);
     return true;
 }
 
-static char *with_text(const char *before, const char *text, const char *after)
-{
-    RB_AUTO(rb_free_str) char *literal = rb_sqlite_text(text);
-    return rb_format("%s%s%s", before, literal, after);
-}
-
+/* columns[] the first time, stored[] when it no longer holds. */
 static enum rb_code load(rb_sqlite *db, rb_watch_table *table, rb_err *err)
 {
-    if (table->loaded)
+    RB_AUTO(rb_strs_clear) rb_strs computed = {0};
+    loading l = {table, &computed};
+    if (table->loaded && !table->stale)
         return RB_OK;
-    table->loaded = table->stale = true;
-    RB_TRY(rb_sqlite_run(
-        db,
-        with_text("SELECT type, wr FROM pragma_table_list(", table->now, ") WHERE schema = 'main'"),
-        add_kind, table, err));
-    if (table->is_virtual)
-        return RB_OK;
-    return rb_sqlite_run(
-        db, with_text("SELECT name, dflt_value, hidden FROM pragma_table_xinfo(", table->now, ")"),
-        add_column, table, err);
-}
-
-static bool add_stored(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
-
-static enum rb_code load_stored(rb_sqlite *db, rb_watch_table *table, rb_err *err)
-{
-    if (!table->stale || table->is_virtual)
-        return RB_OK;
-    table->stale = false;
     rb_strs_clear(&table->stored);
-    /* Virtual generated columns come behind the others in what the hook sees. */
-    return rb_sqlite_run(
-        db,
-        with_text("SELECT name FROM pragma_table_xinfo(", table->now, ") ORDER BY hidden = 2, cid"),
-        add_stored, &table->stored, err);
+    if (!table->is_virtual) {
+        RB_AUTO(rb_free_str) char *name = rb_sqlite_name(table->now);
+        RB_TRY(
+            rb_sqlite_run(db, rb_format("PRAGMA main.table_xinfo(%s)", name), add_info, &l, err));
+    }
+    for (size_t i = 0; i < computed.n; i++)
+        rb_strs_add(&table->stored, computed.items[i]);
+    table->loaded = true;
+    table->stale = false;
+    return RB_OK;
 }
 
 /* Rows are exact even after changes, values are not: the changed ones cannot be told any more. */
@@ -177,8 +163,9 @@ enum rb_code rb_watch_begin(rb_db *base, rb_err *err)
     rb_watch *watch = db->watch;
     forget(watch);
     RB_TRY(rb_sqlite_each(db,
-                          "SELECT name, sql LIKE 'create virtual%' FROM main.sqlite_schema WHERE"
-                          " type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+                          "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND"
+                          " type <> 'view' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY"
+                          " name",
                           NULL, add_table, watch, err));
     for (size_t i = 0; i < watch->expected.n; i++) {
         rb_watch_table *table = find_now(watch, watch->expected.items[i]);
@@ -238,8 +225,6 @@ enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err 
         if (!table)
             continue;
         code = load(db, table, err);
-        if (code == RB_OK)
-            code = load_stored(db, table, err);
     }
     rb_strs_clear(&watch->noted);
     return code;

@@ -280,6 +280,12 @@ static enum rb_code write_last(rb_db *db, const struct tool *tool, const rb_strs
     return rb_db_exec(db, tool->insert, params, err);
 }
 
+bool rb_tracking_last_only(const char *name)
+{
+    const struct tool *tool = find_tool(name);
+    return tool && tool->last_only;
+}
+
 enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
                               const rb_strs *applied, const rb_migrations *order, rb_err *err)
 {

@@ -26,6 +26,9 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
 enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *name,
                               const rb_migrations *set, rb_err *err) RB_MUST_USE;
 
+/* Does this tool keep only the last version? Then noting the last step of a run is enough. */
+bool rb_tracking_last_only(const char *name);
+
 /* Notes that migration was applied (up) or undone. applied: all that is applied after it, for
  * tools that keep only the last version. Creates the table as its tool would. */
 enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,

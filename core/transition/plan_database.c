@@ -302,8 +302,9 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     }
 }
 
+/* db: as it is now, only read. */
 static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                             const char *engine, rb_err *err)
+                             rb_db *db, const char *engine, rb_err *err)
 {
     RB_AUTO(rb_db_closep) rb_db *copy = NULL;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
@@ -311,8 +312,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
         RB_TRY(rb_db_scratch(&copy, engine, err));
     } else {
         RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", rq->env->root);
-        RB_TRY(rb_dir_make(dir, err));
-        RB_TRY(rb_db_rehearse(&copy, d->url, dir, err));
+        RB_TRY(rb_db_rehearse(&copy, db, dir, err));
     }
     rb_db_work work = {
         .steps = d->steps, .n = d->step_count, .tracking = d->tracking, .order = d->to_set};
@@ -365,5 +365,5 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     changed_notes(plan, d);
     gather_proofs(plan, d, rq);
     RB_TRY(rb_plan_expect(plan, d, rq, db, from, &applied, err));
-    return plan->worst == RB_OK ? rehearse(plan, d, rq, any->engine, err) : RB_OK;
+    return plan->worst == RB_OK ? rehearse(plan, d, rq, db, any->engine, err) : RB_OK;
 }
