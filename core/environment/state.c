@@ -9,6 +9,7 @@
 
 struct rb_state {
     rb_db *db;
+    bool open; /* a transaction that the next intent or end commits */
 };
 
 static const char schema[] =
@@ -50,7 +51,9 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
     RB_AUTO(rb_state_closep) rb_state *state = rb_calloc(1, sizeof *state);
     RB_TRY(rb_db_open(&state->db, url, write ? RB_DB_CREATE : RB_DB_READ, err));
     if (write) {
-        RB_TRY(rb_db_exec(state->db, "PRAGMA synchronous=FULL", NULL, err));
+        /* The journal that stays is overwritten in place: less to sync than a new one each time. */
+        RB_TRY(rb_db_exec(state->db, "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL,
+                          err));
         RB_TRY(rb_db_exec(state->db, schema, NULL, err));
     }
     *out = state;
@@ -116,7 +119,8 @@ static enum rb_code read_row(rb_transition_row **out, const json_t *row, rb_err 
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *t = rb_calloc(1, sizeof *t);
     const char *plan = cell(row, 6);
-    RB_TRY(rb_json_read(&t->plan, plan, strlen(plan), "a plan in state.db", err));
+    if (plan)
+        RB_TRY(rb_json_read(&t->plan, plan, strlen(plan), "a plan in state.db", err));
     t->id = rb_strdup(cell(row, 0));
     t->kind = rb_strdup(cell(row, 1));
     t->from = rb_strdup(cell(row, 2));
@@ -132,8 +136,9 @@ static enum rb_code read_row(rb_transition_row **out, const json_t *row, rb_err 
     return RB_OK;
 }
 
+/* plan: what of the plan is read, as SQL. */
 static enum rb_code read_rows(rb_transition_row ***out, size_t *count, rb_state *state,
-                              const char *where, rb_err *err)
+                              const char *plan, const char *where, rb_err *err)
 {
     *out = NULL;
     *count = 0;
@@ -143,9 +148,9 @@ static enum rb_code read_rows(rb_transition_row ***out, size_t *count, rb_state 
         return RB_OK;
     RB_AUTO(rb_free_str)
     char *sql = rb_format(
-        "SELECT id, kind, from_tag, from_object, to_tag, to_object, plan, outcome, error, started, "
+        "SELECT id, kind, from_tag, from_object, to_tag, to_object, %s, outcome, error, started, "
         "finished FROM transition_log WHERE %s ORDER BY sequence DESC",
-        where);
+        plan, where);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, state->db, sql, NULL, err));
     rb_transition_row **list = rb_calloc(json_array_size(rows) + 1, sizeof(rb_transition_row *));
@@ -165,7 +170,7 @@ enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *
 {
     rb_transition_row **rows;
     size_t count;
-    RB_TRY(read_rows(&rows, &count, state, "outcome IS NULL", err));
+    RB_TRY(read_rows(&rows, &count, state, "plan", "outcome IS NULL", err));
     *out = count > 0 ? rows[0] : NULL;
     if (count > 0)
         rows[0] = NULL;
@@ -173,9 +178,11 @@ enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *
     return RB_OK;
 }
 
-enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, rb_err *err)
+enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
+                              rb_err *err)
 {
-    return read_rows(out, count, state, "outcome IS NOT NULL", err);
+    const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'))" : "NULL";
+    return read_rows(out, count, state, plan, "outcome IS NOT NULL", err);
 }
 
 void rb_transition_row_free(rb_transition_row *row)
@@ -246,34 +253,55 @@ static enum rb_code insert(rb_state *state, const rb_transition_row *row, rb_err
                   err);
 }
 
-/* Ends what BEGIN began: all of it or none of it. */
+static enum rb_code open_transaction(rb_state *state, rb_err *err)
+{
+    if (!state->open)
+        RB_TRY(change(state, "BEGIN IMMEDIATE", NULL, err));
+    state->open = true;
+    return RB_OK;
+}
+
+/* Of what is open all is kept, or none of it. */
+static enum rb_code open_or_not(rb_state *state, enum rb_code code)
+{
+    rb_err ignored;
+    if (code != RB_OK) {
+        (void)!change(state, "ROLLBACK", NULL, &ignored);
+        state->open = false;
+    }
+    return code;
+}
+
 static enum rb_code commit_or_not(rb_state *state, enum rb_code code, rb_err *err)
 {
     if (code == RB_OK)
         code = change(state, "COMMIT", NULL, err);
-    if (code != RB_OK) {
-        rb_err ignored;
-        (void)!change(state, "ROLLBACK", NULL, &ignored);
-    }
-    return code;
+    if (code == RB_OK)
+        state->open = false;
+    return open_or_not(state, code);
+}
+
+enum rb_code rb_state_flush(rb_state *state, rb_err *err)
+{
+    return state->open ? commit_or_not(state, RB_OK, err) : RB_OK;
 }
 
 enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, const char *replaces,
                             const rb_live *live, rb_err *err)
 {
-    RB_TRY(change(state, "BEGIN IMMEDIATE", NULL, err));
+    RB_TRY(open_transaction(state, err));
     enum rb_code code = set_live(state, live, err);
     if (code == RB_OK && replaces)
         code = set_end(state, replaces, "interrupted", NULL, err);
     if (code == RB_OK)
         code = insert(state, row, err);
-    return commit_or_not(state, code, err);
+    return open_or_not(state, code);
 }
 
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err)
 {
-    RB_TRY(change(state, "BEGIN IMMEDIATE", NULL, err));
+    RB_TRY(open_transaction(state, err));
     enum rb_code code = set_live(state, live, err);
     if (code == RB_OK)
         code = set_end(state, transition, outcome, error, err);
@@ -283,9 +311,11 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err)
 {
-    return change(
+    RB_TRY(open_transaction(state, err));
+    enum rb_code code = change(
         state, "REPLACE INTO step(transition_id, step, state, at) VALUES (?, ?, ?, ?)",
         json_pack("[s,s,s,I]", transition, step, step_states[now], (json_int_t)time(NULL)), err);
+    return now == RB_STEP_DONE ? open_or_not(state, code) : commit_or_not(state, code, err);
 }
 
 enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,

@@ -1,9 +1,10 @@
 /*
  * What rbtool remembers of an environment: ROOT/.rbtool/state.db (SQLite, synchronous=FULL).
  * Which release is live in each part, every transition and its steps, back-outs. A step's intent
- * is written before it begins and its result after; each call is durable when it returns. The
- * database that a transition changes has its own journal row, which alone says whether the
- * commit happened there.
+ * is written before it begins and its result after. Each call is durable when it returns, but for
+ * a transition's beginning and a step's done: these are in one transaction with the intent or the
+ * end that follows, before which nothing is done. The database that a transition changes has its
+ * own journal row, which alone says whether the commit happened there.
  *
  * Times are seconds since the epoch.
  */
@@ -32,7 +33,7 @@ typedef struct rb_transition_row {
     char *from_object;
     char *to;
     char *to_object;
-    json_t *plan;
+    json_t *plan;  /* NULL where it was not read */
     char *outcome; /* NULL while it runs or is interrupted; else done, failed, unhealthy, aborted */
     char *error;   /* or NULL */
     int64_t started;
@@ -49,8 +50,8 @@ void rb_live_clear(rb_live *live);
 
 /* The one transition that has begun and not ended; *out is NULL when there is none. */
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
-/* All that ended, newest first. */
-enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state,
+/* All that ended, newest first. Of the plans only "only", and that when parts is asked for. */
+enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
                               rb_err *err) RB_MUST_USE;
 void rb_transition_row_free(rb_transition_row *row);
 RB_DEFINE_AUTO(rb_transition_row, rb_transition_row_free)
@@ -72,6 +73,8 @@ const char *rb_step_state_name(enum rb_step_state state);
 
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err) RB_MUST_USE;
+/* Makes durable what waits for an intent or an end that does not follow. */
+enum rb_code rb_state_flush(rb_state *state, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,
                                const char *step, rb_err *err) RB_MUST_USE;
 

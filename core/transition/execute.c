@@ -171,6 +171,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
 
 static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
 {
+    rb_err ignored; /* what cannot be written is done once more by resume */
+    (void)!rb_state_flush(run->state, &ignored);
     *out = document(run, "interrupted", err);
     rb_err_prefix(err,
                   "the transition to %s stopped half-way; mend the cause and run `rbtool resume`, "

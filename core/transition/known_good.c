@@ -142,7 +142,7 @@ enum rb_code rb_known_good_find(rb_known_good *out, rb_state *state, rb_repo *re
     size_t count = 0;
     *out = (rb_known_good){0};
     if (state)
-        RB_TRY(rb_state_history(&rows, &count, state, err));
+        RB_TRY(rb_state_history(&rows, &count, state, true, err));
     among_live(out, rows, count, repo, signers, from, parts);
     if (!out->release)
         along_chain(out, rows, count, repo, signers, from, strcmp(setting, "verified") == 0);
@@ -162,7 +162,7 @@ enum rb_code rb_known_bad(bool *out, rb_state *state, const char *tag, rb_err *e
 {
     rb_transition_row **rows;
     size_t count;
-    RB_TRY(rb_state_history(&rows, &count, state, err));
+    RB_TRY(rb_state_history(&rows, &count, state, false, err));
     *out = is_bad(rows, count, tag);
     rb_transition_rows_free(rows, count);
     return RB_OK;

@@ -61,7 +61,7 @@ void rb_prune(const rb_env *env, rb_state *state)
     rb_err ignored;
     RB_AUTO(rb_live_clear) rb_live live = {0};
     if (rb_state_live(&live, state, &ignored) != RB_OK ||
-        rb_state_history(&rows, &count, state, &ignored) != RB_OK)
+        rb_state_history(&rows, &count, state, false, &ignored) != RB_OK)
         return;
     prune(env, &live, rows, count);
     rb_transition_rows_free(rows, count);
