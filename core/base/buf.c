@@ -93,7 +93,9 @@ void rb_buf_add(rb_buf *buf, const void *data, size_t len)
 
 void rb_buf_addc(rb_buf *buf, char c)
 {
-    rb_buf_add(buf, &c, 1);
+    rb_buf_reserve(buf, 1);
+    buf->data[buf->len++] = c;
+    buf->data[buf->len] = '\0';
 }
 
 void rb_buf_puts(rb_buf *buf, const char *s)
@@ -105,11 +107,14 @@ void rb_buf_vprintf(rb_buf *buf, const char *fmt, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    rb_buf_reserve(buf, 63); /* most fit the first time */
+    int n = vsnprintf(buf->data + buf->len, buf->cap - buf->len, fmt, args);
     if (n < 0)
         abort();
-    rb_buf_reserve(buf, (size_t)n);
-    vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, again);
+    if ((size_t)n >= buf->cap - buf->len) {
+        rb_buf_reserve(buf, (size_t)n);
+        vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, again);
+    }
     va_end(again);
     buf->len += (size_t)n;
 }

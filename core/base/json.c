@@ -47,43 +47,34 @@ void rb_json_free(json_t *json)
     json_decref(json);
 }
 
-/* Next UTF-16 code unit of a valid UTF-8 string; -1 at its end. low holds a pending surrogate. */
-static int utf16_next(const unsigned char **p, int *low)
+typedef struct member {
+    const char *key;
+    const json_t *value;
+} member;
+
+/* UTF-16 code units order valid UTF-8 as its bytes do, but for U+E000 to U+FFFF (EE, EF), which
+ * come after what takes two units (F0 to F4). */
+static int compare_keys(const char *a, const char *b)
 {
-    if (*low) {
-        int unit = *low;
-        *low = 0;
-        return unit;
+    const unsigned char *p = (const unsigned char *)a;
+    const unsigned char *q = (const unsigned char *)b;
+    while (*p && *p == *q) {
+        p++;
+        q++;
     }
-    const unsigned char *s = *p;
-    if (*s == 0)
-        return -1;
-    int n = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    int c = n == 1 ? s[0] : s[0] & (0x7f >> n);
-    for (int i = 1; i < n; i++)
-        c = c << 6 | (s[i] & 0x3f);
-    *p = s + n;
-    if (c < 0x10000)
-        return c;
-    c -= 0x10000;
-    *low = 0xdc00 | (c & 0x3ff);
-    return 0xd800 | c >> 10;
+    if (*p >= 0xee && *q >= 0xee && (*p >= 0xf0) != (*q >= 0xf0))
+        return *p >= 0xf0 ? -1 : 1;
+    return *p - *q;
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_members(const void *a, const void *b)
 {
-    const unsigned char *p = *(const unsigned char *const *)a;
-    const unsigned char *q = *(const unsigned char *const *)b;
-    int low_p = 0;
-    int low_q = 0;
-    for (;;) {
-        int x = utf16_next(&p, &low_p);
-        int y = utf16_next(&q, &low_q);
-        if (x != y)
-            return x < y ? -1 : 1;
-        if (x < 0)
-            return 0;
-    }
+    return compare_keys(((const member *)a)->key, ((const member *)b)->key);
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c != '"' && c != '\\';
 }
 
 static void write_string(rb_buf *out, const char *text)
@@ -91,16 +82,20 @@ static void write_string(rb_buf *out, const char *text)
     static const char shorts[] = "\b\t\n\f\r\"\\";
     static const char letters[] = "btnfr\"\\";
     rb_buf_addc(out, '"');
-    for (const char *p = text; *p; p++) {
-        const char *at = strchr(shorts, *p);
+    while (*text) {
+        size_t len = 0;
+        while (is_plain((unsigned char)text[len]))
+            len++;
+        rb_buf_add(out, text, len);
+        text += len;
+        const char *at = *text ? strchr(shorts, *text) : NULL;
         if (at) {
             rb_buf_addc(out, '\\');
             rb_buf_addc(out, letters[at - shorts]);
-        } else if ((unsigned char)*p < 0x20) {
-            rb_buf_printf(out, "\\u%04x", (unsigned char)*p);
-        } else {
-            rb_buf_addc(out, *p);
+        } else if (*text) {
+            rb_buf_printf(out, "\\u%04x", (unsigned char)*text);
         }
+        text += *text != '\0';
     }
     rb_buf_addc(out, '"');
 }
@@ -116,30 +111,42 @@ static void newline(rb_buf *out, int depth)
 
 static void write_value(rb_buf *out, const json_t *json, int depth);
 
+/* Most objects are made in the order they are written in. */
+static member *sorted_members(const json_t *json)
+{
+    size_t n = json_object_size(json);
+    member *members = rb_calloc(n, sizeof *members);
+    bool sorted = true;
+    size_t i = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)json, key, value) {
+        sorted = sorted && (i == 0 || compare_keys(members[i - 1].key, key) < 0);
+        members[i++] = (member){key, value};
+    }
+    if (!sorted)
+        qsort(members, n, sizeof *members, compare_members);
+    return members;
+}
+
 static void write_object(rb_buf *out, const json_t *json, int depth)
 {
     int inner = depth < 0 ? depth : depth + 1;
     size_t n = json_object_size(json);
-    const char **keys = rb_calloc(n, sizeof *keys);
-    size_t i = 0;
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)json, key, value)
-        keys[i++] = key;
-    qsort(keys, n, sizeof *keys, compare_keys);
+    member *members = sorted_members(json);
     rb_buf_addc(out, '{');
-    for (i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (i > 0)
             rb_buf_addc(out, ',');
         newline(out, inner);
-        write_string(out, keys[i]);
+        write_string(out, members[i].key);
         rb_buf_puts(out, depth < 0 ? ":" : ": ");
-        write_value(out, json_object_get(json, keys[i]), inner);
+        write_value(out, members[i].value, inner);
     }
     if (n > 0)
         newline(out, depth);
     rb_buf_addc(out, '}');
-    free(keys);
+    free(members);
 }
 
 static void write_array(rb_buf *out, const json_t *json, int depth)

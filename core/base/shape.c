@@ -36,9 +36,37 @@ static char *show(const json_t *json)
     return shown;
 }
 
-static bool fault_at(rb_shape_fault *fault, const char *path, char *expected, const json_t *found)
+/* A place in the document; its path is written only for a fault. */
+typedef struct place {
+    const struct place *up;
+    const char *key; /* NULL: an array's item */
+    size_t index;
+} place;
+
+static void add_path(rb_buf *out, const place *at)
 {
-    fault->path = rb_strdup(path);
+    if (!at)
+        return;
+    add_path(out, at->up);
+    if (!at->key) {
+        rb_buf_printf(out, "[%zu]", at->index);
+        return;
+    }
+    if (out->len > 0)
+        rb_buf_addc(out, '.');
+    rb_buf_add_safe(out, at->key, strlen(at->key));
+}
+
+static char *path_of(const place *at)
+{
+    rb_buf out = {0};
+    add_path(&out, at);
+    return rb_buf_detach(&out);
+}
+
+static bool fault_at(rb_shape_fault *fault, const place *at, char *expected, const json_t *found)
+{
+    fault->path = path_of(at);
     fault->expected = expected;
     fault->found = show(found);
     return false;
@@ -80,12 +108,6 @@ static char *describe(const rb_shape *shape)
     return rb_buf_detach(&out);
 }
 
-static char *path_of(const char *path, const char *key)
-{
-    RB_AUTO(rb_free_str) char *safe = rb_safe(key);
-    return rb_format("%s%s%s", path, *path ? "." : "", safe);
-}
-
 const char *rb_shape_nearest(const char *key, const char *const *keys)
 {
     const char *best = NULL;
@@ -108,7 +130,7 @@ static const rb_shape_field *field_of(const rb_shape *shape, const char *key)
     return NULL;
 }
 
-static bool unknown_key(const rb_shape *shape, const char *path, const char *key,
+static bool unknown_key(const rb_shape *shape, const place *at, const char *key,
                         rb_shape_fault *fault)
 {
     size_t n = 0;
@@ -121,16 +143,15 @@ static bool unknown_key(const rb_shape *shape, const char *path, const char *key
     free(keys);
     RB_AUTO(rb_free_str) char *safe = rb_safe(key);
     *fault = (rb_shape_fault){
-        .path = rb_strdup(path),
+        .path = path_of(at),
         .expected = rb_format("a known key, the nearest is \"%s\"", nearest ? nearest : ""),
         .found = rb_format("unknown key \"%s\"", safe)};
     return false;
 }
 
-static bool fits(const rb_shape *shape, const json_t *json, const char *path,
-                 rb_shape_fault *fault);
+static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_shape_fault *fault);
 
-static bool object_fits(const rb_shape *shape, const json_t *json, const char *path,
+static bool object_fits(const rb_shape *shape, const json_t *json, const place *at,
                         rb_shape_fault *fault)
 {
     const char *key;
@@ -138,55 +159,55 @@ static bool object_fits(const rb_shape *shape, const json_t *json, const char *p
     json_object_foreach ((json_t *)json, key, value) {
         const rb_shape_field *field = field_of(shape, key);
         if (!field)
-            return unknown_key(shape, path, key, fault);
-        RB_AUTO(rb_free_str) char *inner = path_of(path, key);
-        if (!fits(field->shape, value, inner, fault))
+            return unknown_key(shape, at, key, fault);
+        const place inner = {.up = at, .key = key};
+        if (!fits(field->shape, value, &inner, fault))
             return false;
     }
     for (const rb_shape_field *f = shape->fields; f->key; f++) {
         if (f->optional || json_object_get(json, f->key))
             continue;
-        RB_AUTO(rb_free_str) char *inner = path_of(path, f->key);
-        return fault_at(fault, inner, describe(f->shape), NULL);
+        const place inner = {.up = at, .key = f->key};
+        return fault_at(fault, &inner, describe(f->shape), NULL);
     }
     return true;
 }
 
-static bool map_fits(const rb_shape *shape, const json_t *json, const char *path,
+static bool map_fits(const rb_shape *shape, const json_t *json, const place *at,
                      rb_shape_fault *fault)
 {
     const char *key;
     json_t *value;
     json_object_foreach ((json_t *)json, key, value) {
-        RB_AUTO(rb_free_str) char *inner = path_of(path, key);
+        const place inner = {.up = at, .key = key};
         if (shape->check && !shape->check(key)) {
             RB_AUTO(rb_free_str) char *safe = rb_safe(key);
-            *fault = (rb_shape_fault){.path = rb_strdup(path),
+            *fault = (rb_shape_fault){.path = path_of(at),
                                       .expected = rb_format("keys that are %s", shape->expected),
                                       .found = rb_format("key \"%s\"", safe)};
             return false;
         }
-        if (!fits(shape->item, value, inner, fault))
+        if (!fits(shape->item, value, &inner, fault))
             return false;
     }
     return true;
 }
 
-static bool array_fits(const rb_shape *shape, const json_t *json, const char *path,
+static bool array_fits(const rb_shape *shape, const json_t *json, const place *at,
                        rb_shape_fault *fault)
 {
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
     size_t i;
     json_t *value;
     json_array_foreach (json, i, value) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s[%zu]", path, i);
-        if (!fits(shape->item, value, inner, fault))
+        const place inner = {.up = at, .index = i};
+        if (!fits(shape->item, value, &inner, fault))
             return false;
         const char *text = json_string_value(value);
         if (!shape->unique || !text)
             continue;
         if (json_object_get(seen, text))
-            return fault_at(fault, inner, rb_strdup("each item once"), value);
+            return fault_at(fault, &inner, rb_strdup("each item once"), value);
         rb_json_set_str(seen, text, NULL);
     }
     return true;
@@ -249,13 +270,13 @@ static bool value_fits(const rb_shape *shape, const json_t *json)
     return false;
 }
 
-static bool fits(const rb_shape *shape, const json_t *json, const char *path, rb_shape_fault *fault)
+static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_shape_fault *fault)
 {
     if (shape->nullable && json_is_null(json))
         return true;
     if (!value_fits(shape, json)) {
         bool of_keys = shape->kind == RB_SHAPE_MAP; /* expected speaks of its keys */
-        return fault_at(fault, path, of_keys ? rb_strdup("an object") : describe(shape), json);
+        return fault_at(fault, at, of_keys ? rb_strdup("an object") : describe(shape), json);
     }
     switch (shape->kind) {
     case RB_SHAPE_OBJECT:
@@ -263,11 +284,11 @@ static bool fits(const rb_shape *shape, const json_t *json, const char *path, rb
             bool first = json_object_get(json, shape->either[0]->fields[0].key) != NULL;
             shape = shape->either[first ? 0 : 1];
         }
-        return object_fits(shape, json, path, fault);
+        return object_fits(shape, json, at, fault);
     case RB_SHAPE_MAP:
-        return map_fits(shape, json, path, fault);
+        return map_fits(shape, json, at, fault);
     case RB_SHAPE_ARRAY:
-        return array_fits(shape, json, path, fault);
+        return array_fits(shape, json, at, fault);
     default:
         return true;
     }
@@ -275,7 +296,7 @@ static bool fits(const rb_shape *shape, const json_t *json, const char *path, rb
 
 bool rb_shape_fits(const rb_shape *shape, const json_t *json, rb_shape_fault *fault)
 {
-    return fits(shape, json, "", fault);
+    return fits(shape, json, NULL, fault);
 }
 
 enum rb_code rb_shape_check(const rb_shape *shape, const json_t *json, const char *what,

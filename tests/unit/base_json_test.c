@@ -1,0 +1,103 @@
+/* Canonical JSON: RFC 8785, and what reads back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+
+static json_t *read(const char *text)
+{
+    json_t *json = NULL;
+    rb_err err = {0};
+    if (rb_json_read(&json, text, strlen(text), "a test", &err) != RB_OK)
+        fail_msg("%s", err.message);
+    return json;
+}
+
+static void expect(const char *text, const char *canonical)
+{
+    rb_buf out = {0};
+    json_t *json = read(text);
+    rb_json_canonical(&out, json);
+    assert_string_equal(rb_buf_str(&out), canonical);
+    json_t *again = read(rb_buf_str(&out));
+    assert_true(json_equal(json, again));
+    json_decref(json);
+    json_decref(again);
+    rb_buf_clear(&out);
+}
+
+/* RFC 8785, 3.2.3, its keys in another order: the emoji takes two units that come before U+FB33. */
+static void test_key_order(void **state)
+{
+    (void)state;
+    expect("{\"\\ufb33\":7,\"1\":2,\"\\ud83d\\ude02\":6,\"\\u20ac\":5,\"\\r\":1,\"\\u00f6\":4,"
+           "\"\\u0080\":3}",
+           "{\"\\r\":1,\"1\":2,\"\xc2\x80\":3,\"\xc3\xb6\":4,\"\xe2\x82\xac\":5,"
+           "\"\xf0\x9f\x98\x82\":6,\"\xef\xac\xb3\":7}");
+    expect("{\"ab\":1,\"a\":2,\"\":3,\"b\":{\"d\":1,\"c\":2}}",
+           "{\"\":3,\"a\":2,\"ab\":1,\"b\":{\"c\":2,\"d\":1}}");
+    expect("{\"\\ud83d\\ude03\":1,\"\\ud83d\\ude02\":2,\"x\\ue000\":3,\"x\\ud800\\udc00\":4}",
+           "{\"x\xf0\x90\x80\x80\":4,\"x\xee\x80\x80\":3,\"\xf0\x9f\x98\x82\":2,"
+           "\"\xf0\x9f\x98\x83\":1}");
+}
+
+static void test_strings(void **state)
+{
+    (void)state;
+    expect("[\"\",\"plain\",\"a\\\"b\\\\c\\/d\",\"\\b\\t\\n\\f\\r\\u0001\\u001f\\u007f\\u20ac\"]",
+           "[\"\",\"plain\",\"a\\\"b\\\\c/d\",\"\\b\\t\\n\\f\\r\\u0001\\u001f\x7f\xe2\x82\xac\"]");
+    expect("[\"\\n\",\"end\\n\",\"\\nstart\",\"\\\\\\\\\"]",
+           "[\"\\n\",\"end\\n\",\"\\nstart\",\"\\\\\\\\\"]");
+}
+
+static void test_pretty(void **state)
+{
+    (void)state;
+    rb_buf out = {0};
+    json_t *json = read("{\"b\":[1,{}],\"a\":{\"z\":null,\"y\":[]}}");
+    rb_json_pretty(&out, json);
+    assert_string_equal(rb_buf_str(&out), "{\n  \"a\": {\n    \"y\": [],\n    \"z\": null\n  },\n"
+                                          "  \"b\": [\n    1,\n    {}\n  ]\n}\n");
+    json_decref(json);
+    rb_buf_clear(&out);
+}
+
+/* Longer than what is set aside at first. */
+static void test_format(void **state)
+{
+    (void)state;
+    rb_buf out = {0};
+    char expected[1001] = "";
+    for (int i = 0; i < 100; i++) {
+        rb_buf_printf(&out, "%0*d", i % 20 == 19 ? 105 : 5, i);
+        assert_int_equal(strlen(out.data), out.len);
+    }
+    assert_int_equal(out.len, 95 * 5 + 5 * 105);
+    rb_buf_truncate(&out, 0);
+    memset(expected, 'x', sizeof expected - 1);
+    rb_buf_printf(&out, "%s", expected);
+    assert_string_equal(out.data, expected);
+    rb_buf_clear(&out);
+    for (size_t len = 60; len < 68; len++) {
+        char *text = rb_format("%.*s", (int)len, expected);
+        assert_int_equal(strlen(text), len);
+        free(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_key_order),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_pretty),
+        cmocka_unit_test(test_format),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
