@@ -101,6 +101,8 @@ void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, c
     RB_AUTO(rb_strs_clear) rb_strs keys = {0};
     *differences = json_array();
     *order = json_array();
+    if (a == b)
+        return;
     all_keys(&keys, a, b);
     for (size_t i = 0; i < keys.n; i++) {
         const char *key = keys.items[i];

@@ -86,10 +86,10 @@ enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo
 }
 
 enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
-                                 const rb_manifest_database *database, rb_err *err)
+                                 const rb_manifest_database *database, json_t *found, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *catalog = NULL;
-    RB_TRY(rb_db_journal_catalog(&catalog, db, release->tag, err));
+    RB_TRY(rb_db_journal_catalog(&catalog, db, release->tag, found, err));
     if (!catalog) {
         RB_TRY(rb_rebuilt_catalog(&catalog, release, repo, database, err));
         char fingerprint[RB_SHA256_HEX];
@@ -139,8 +139,8 @@ enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *rel
     drift_of_applied(drift, &applied, database);
     RB_AUTO(rb_json_freep) json_t *promised = NULL;
     RB_AUTO(rb_json_freep) json_t *found = NULL;
-    RB_TRY(rb_promised_catalog(&promised, db, release, repo, database, err));
     RB_TRY(rb_db_catalog(&found, db, err));
+    RB_TRY(rb_promised_catalog(&promised, db, release, repo, database, found, err));
     RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     rb_catalog_compare(&differences, &order, promised, found);

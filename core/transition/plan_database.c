@@ -190,7 +190,7 @@ static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_requ
         rb_release *next = NULL;
         rb_problems problems = {0};
         rb_err ignored;
-        if (link &&
+        if (link && open > 0 &&
             rb_release_open(&next, rq->repo, rq->signers, link->tag, &problems, &ignored) != RB_OK)
             next = NULL;
         rb_problems_clear(&problems);

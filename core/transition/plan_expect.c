@@ -7,17 +7,17 @@
 #include "transition/plan.h"
 
 static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
-                             const rb_manifest_database *database, rb_err *err)
+                             const rb_manifest_database *database, json_t *found, rb_err *err)
 {
     if (database)
-        return rb_promised_catalog(out, db, release, repo, database, err);
+        return rb_promised_catalog(out, db, release, repo, database, found, err);
     *out = json_object();
     return RB_OK;
 }
 
 static bool same(const json_t *a, const json_t *b)
 {
-    return (!a && !b) || (a && b && json_equal(a, b));
+    return a == b || (!a && !b) || (a && b && json_equal(a, b));
 }
 
 /* Told table by table: columns that came with a table go without saying. */
@@ -63,8 +63,9 @@ static void expect_end(rb_plan_database *d, const json_t *base, const json_t *fo
 {
     const char *object;
     json_t *value;
-    d->expected = json_deep_copy(target);
-    d->leaving = json_deep_copy(base);
+    /* Objects are changed as a whole, so that what is in them can be shared. */
+    d->expected = json_copy((json_t *)target);
+    d->leaving = json_copy((json_t *)base);
     for (int side = 0; side < 2; side++)
         json_object_foreach ((json_t *)(side ? found : base), object, value) {
             keep_drifted(d->expected, object, base, found, target);
@@ -116,10 +117,11 @@ static void accept_by_hand(rb_plan *plan, rb_plan_database *d, const rb_plan_req
     RB_AUTO(rb_json_freep) json_t *moved = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     RB_AUTO(rb_json_freep) json_t *ignored = NULL;
+    if (!rq->going_on || d->step_count == 0)
+        return;
     rb_catalog_compare(&left, &order, found, target);
     rb_catalog_compare(&moved, &ignored, base, target);
-    if (!rq->going_on || d->step_count == 0 || json_array_size(left) > 0 ||
-        json_array_size(moved) == 0)
+    if (json_array_size(left) > 0 || json_array_size(moved) == 0)
         return;
     for (size_t i = 0; i < d->step_count; i++)
         d->steps[i].noted = true;
@@ -137,10 +139,10 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     RB_AUTO(rb_json_freep) json_t *found = NULL;
     RB_AUTO(rb_json_freep) json_t *target = NULL;
     RB_TRY(rb_db_catalog(&found, db, err));
-    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, err));
+    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, found, err));
     bool there = d->step_count == 0 && json_equal(found, target);
     rb_err why;
-    if (rq->from && promised(&base, db, rq->from, rq->repo, from, &why) != RB_OK && !there) {
+    if (rq->from && promised(&base, db, rq->from, rq->repo, from, found, &why) != RB_OK && !there) {
         *err = why;
         return why.code;
     }

@@ -235,7 +235,7 @@ static void test_journal(void **state)
     rb_db *db = help_scratch("");
     help_ok(rb_db_journal_has(&has, db, "T1", &err), &err);
     assert_false(has);
-    help_ok(rb_db_journal_catalog(&catalog, db, "v1", &err), &err);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", NULL, &err), &err);
     assert_null(catalog);
     assert_int_equal(rb_db_journal_add(db, "T1", NULL, "v1", NULL, &err), RB_ERROR);
     const rb_db_step steps[] = {{.migration = &set->items[0], .up = true, .release = "v1"}};
@@ -246,7 +246,13 @@ static void test_journal(void **state)
     help_ok(rb_db_commit(db, &err), &err);
     help_ok(rb_db_journal_has(&has, db, "T1", &err), &err);
     assert_true(has);
-    help_ok(rb_db_journal_catalog(&catalog, db, "v1", &err), &err);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", NULL, &err), &err);
+    assert_true(json_equal(catalog, outcome.after));
+    json_decref(catalog);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", outcome.after, &err), &err);
+    assert_ptr_equal(catalog, outcome.after);
+    json_decref(catalog);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", outcome.before, &err), &err);
     assert_true(json_equal(catalog, outcome.after));
     json_decref(catalog);
     rb_db_outcome_clear(&outcome);
@@ -258,7 +264,7 @@ static void test_journal(void **state)
     help_ok(rb_db_run(&outcome, db, &none, &err), &err);
     help_ok(rb_db_journal_add(db, "T2", "v1", "v0", &outcome, &err), &err);
     help_ok(rb_db_commit(db, &err), &err);
-    help_ok(rb_db_journal_catalog(&catalog, db, "v1", &err), &err);
+    help_ok(rb_db_journal_catalog(&catalog, db, "v1", NULL, &err), &err);
     assert_non_null(json_object_get(catalog, "index drift"));
     json_decref(catalog);
     rb_db_outcome_clear(&outcome);
