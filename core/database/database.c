@@ -100,6 +100,13 @@ enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX],
     return rb_sha256_file(sha256, path, err);
 }
 
+enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err *err)
+{
+    if (!db->driver->in_transaction(db))
+        return rb_fail(err, RB_ERROR, "what scripts deleted is noted in their transaction only");
+    return db->driver->note_gone(items, db, copy, err);
+}
+
 enum rb_code rb_db_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
                             rb_err *err)
 {

@@ -155,6 +155,10 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE
 enum rb_code rb_sqlite_copy(rb_db *db, const char *path, rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err) RB_MUST_USE;
 
+/* sqlite_gone.c */
+enum rb_code rb_sqlite_note_gone(json_t *items, rb_db *db, const char *copy,
+                                 rb_err *err) RB_MUST_USE;
+
 /* sqlite_putback.c */
 enum rb_code rb_sqlite_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
                                 rb_err *err) RB_MUST_USE;

@@ -171,5 +171,6 @@ const rb_db_driver rb_sqlite_driver = {
     .fill = rb_sqlite_fill,
     .contents = rb_sqlite_contents,
     .copy = rb_sqlite_copy,
+    .note_gone = rb_sqlite_note_gone,
     .put_back = rb_sqlite_put_back,
 };

@@ -1,131 +1,18 @@
 /* Data put back from a copy that was made before it was destroyed. */
-#include "database/sqlite.h"
+#include "database/sqlite_copy.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/file.h"
 #include "database/keyset.h"
 
 #define SHOWN_KEYS 20
 
 typedef struct restoring {
-    rb_sqlite *db;
-    const char *copy;  /* name of the attached copy */
-    const char *table; /* of the item in hand */
-    char *here;        /* main."table" */
-    char *there;       /* copy."table" */
-    rb_strs columns;   /* that both have and that hold data, quoted */
-    rb_strs key;       /* quoted; empty when there is none */
-    bool is_virtual;
+    rb_twin twin;
     json_t *report;
 } restoring;
-
-static void clear_item(restoring *r)
-{
-    free(r->here);
-    free(r->there);
-    r->here = r->there = NULL;
-    rb_strs_clear(&r->columns);
-    rb_strs_clear(&r->key);
-}
-
-static bool add_quoted(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_take(context, rb_sqlite_name(cells[0].data));
-    return true;
-}
-
-static bool add_text(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
-
-/* "a, b" or "m.a = b.a AND ..." and the like: each name in place of the '@'s of a pattern. */
-static char *spread(const rb_strs *names, const char *pattern, const char *between)
-{
-    rb_buf out = {0};
-    for (size_t i = 0; i < names->n; i++) {
-        if (i)
-            rb_buf_puts(&out, between);
-        for (const char *p = pattern; *p; p++) {
-            if (*p == '@')
-                rb_buf_puts(&out, names->items[i]);
-            else
-                rb_buf_addc(&out, *p);
-        }
-    }
-    return rb_buf_detach(&out);
-}
-
-/* What there is */
-
-static enum rb_code find_columns(restoring *r, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->table);
-    int64_t is_virtual;
-    RB_TRY(rb_sqlite_run(
-        r->db,
-        rb_format("SELECT h.name FROM pragma_table_xinfo(%s, 'main') h JOIN pragma_table_xinfo(%s,"
-                  " '%s') t ON t.name = h.name COLLATE NOCASE WHERE h.hidden = 0 ORDER BY h.cid",
-                  table, table, r->copy),
-        add_quoted, &r->columns, err));
-    RB_TRY(
-        rb_sqlite_int(&is_virtual, r->db,
-                      rb_format("SELECT sql LIKE 'create virtual%%' FROM main.sqlite_schema WHERE"
-                                " type = 'table' AND name = %s COLLATE NOCASE",
-                                table),
-                      err));
-    r->is_virtual = is_virtual != 0;
-    return RB_OK;
-}
-
-/* A key counts when both sides have its columns. */
-static bool usable(const restoring *r, const rb_strs *key)
-{
-    for (size_t i = 0; i < key->n; i++)
-        if (!rb_strs_has(&r->columns, key->items[i]))
-            return false;
-    return key->n > 0;
-}
-
-static enum rb_code find_key(restoring *r, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->table);
-    RB_TRY(rb_sqlite_run(r->db,
-                         rb_format("SELECT name FROM pragma_table_xinfo(%s, 'main') WHERE pk > 0"
-                                   " ORDER BY pk",
-                                   table),
-                         add_quoted, &r->key, err));
-    if (usable(r, &r->key))
-        return RB_OK;
-    RB_AUTO(rb_strs_clear) rb_strs indexes = {0};
-    RB_TRY(rb_sqlite_run(
-        r->db,
-        rb_format(
-            "SELECT name FROM pragma_index_list(%s, 'main') l WHERE \"unique\" AND NOT partial"
-            " AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name, 'main') i LEFT JOIN"
-            " pragma_table_xinfo(%s, 'main') x ON x.name = i.name WHERE x.\"notnull\" IS NOT"
-            " 1) ORDER BY seq",
-            table, table),
-        add_text, &indexes, err));
-    for (size_t i = 0; i < indexes.n; i++) {
-        RB_AUTO(rb_free_str) char *index = rb_sqlite_text(indexes.items[i]);
-        rb_strs_clear(&r->key);
-        RB_TRY(rb_sqlite_run(r->db,
-                             rb_format("SELECT name FROM pragma_index_info(%s, 'main')", index),
-                             add_quoted, &r->key, err));
-        if (usable(r, &r->key))
-            return RB_OK;
-    }
-    rb_strs_clear(&r->key);
-    return RB_OK;
-}
 
 /* Reporting */
 
@@ -165,12 +52,12 @@ static bool add_missing(void *context, const rb_cell *cells, size_t n)
 static enum rb_code name_missing(restoring *r, json_t *entry, const char *condition,
                                  const char *reason, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *key = spread(&r->key, "t.@", ", ");
-    RB_AUTO(rb_free_str) char *same = spread(&r->key, "h.@ = t.@", " AND ");
-    RB_TRY(rb_sqlite_run(r->db,
+    RB_AUTO(rb_free_str) char *key = rb_twin_spread(&r->twin.key, "t.@", ", ");
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "h.@ = t.@", " AND ");
+    RB_TRY(rb_sqlite_run(r->twin.db,
                          rb_format("SELECT %s FROM %s t WHERE %s AND NOT EXISTS (SELECT 1 FROM %s h"
                                    " WHERE %s) ORDER BY %s",
-                                   key, r->there, condition, r->here, same, key),
+                                   key, r->twin.there, condition, r->twin.here, same, key),
                          add_missing, entry, err));
     if (rb_json_int(entry, "missingCount", 0) > 0)
         rb_json_set_str(entry, "reason", reason);
@@ -181,15 +68,16 @@ static enum rb_code name_missing(restoring *r, json_t *entry, const char *condit
 
 static enum rb_code restore_rows(restoring *r, json_t *entry, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *columns = spread(&r->columns, "@", ", ");
-    RB_AUTO(rb_free_str) char *same = spread(&r->key, "h.@ = t.@", " AND ");
-    RB_AUTO(rb_free_str) char *values = spread(&r->columns, "t.@", ", ");
-    RB_TRY(rb_sqlite_run(r->db,
-                         rb_format("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s t WHERE NOT"
-                                   " EXISTS (SELECT 1 FROM %s h WHERE %s)",
-                                   r->here, columns, values, r->there, r->here, same),
-                         NULL, NULL, err));
-    add_count(entry, "restored", rb_sqlite_changes(r->db));
+    RB_AUTO(rb_free_str) char *columns = rb_twin_spread(&r->twin.columns, "@", ", ");
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "h.@ = t.@", " AND ");
+    RB_AUTO(rb_free_str) char *values = rb_twin_spread(&r->twin.columns, "t.@", ", ");
+    RB_TRY(
+        rb_sqlite_run(r->twin.db,
+                      rb_format("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s t WHERE NOT"
+                                " EXISTS (SELECT 1 FROM %s h WHERE %s)",
+                                r->twin.here, columns, values, r->twin.there, r->twin.here, same),
+                      NULL, NULL, err));
+    add_count(entry, "restored", rb_sqlite_changes(r->twin.db));
     return name_missing(r, entry, "1", "a constraint of the table as it is now refuses them", err);
 }
 
@@ -197,22 +85,23 @@ static enum rb_code restore_keyless(restoring *r, json_t *entry, rb_err *err)
 {
     int64_t has_rows;
     int64_t wanted;
-    RB_TRY(rb_sqlite_int(&has_rows, r->db, rb_format("SELECT EXISTS (SELECT 1 FROM %s)", r->here),
+    RB_TRY(rb_sqlite_int(&has_rows, r->twin.db,
+                         rb_format("SELECT EXISTS (SELECT 1 FROM %s)", r->twin.here), err));
+    RB_TRY(rb_sqlite_int(&wanted, r->twin.db, rb_format("SELECT count(*) FROM %s", r->twin.there),
                          err));
-    RB_TRY(rb_sqlite_int(&wanted, r->db, rb_format("SELECT count(*) FROM %s", r->there), err));
     if (has_rows) {
         add_count(entry, "missingCount", wanted);
         rb_json_set_str(entry, "reason", "the table has no key and is not empty");
         return RB_OK;
     }
-    RB_AUTO(rb_free_str) char *columns = spread(&r->columns, "@", ", ");
-    const char *rowid = r->is_virtual ? "rowid, " : "";
-    RB_TRY(rb_sqlite_run(r->db,
+    RB_AUTO(rb_free_str) char *columns = rb_twin_spread(&r->twin.columns, "@", ", ");
+    const char *rowid = r->twin.is_virtual ? "rowid, " : "";
+    RB_TRY(rb_sqlite_run(r->twin.db,
                          rb_format("INSERT OR IGNORE INTO %s (%s%s) SELECT %s%s FROM %s ORDER BY"
                                    " rowid",
-                                   r->here, rowid, columns, rowid, columns, r->there),
+                                   r->twin.here, rowid, columns, rowid, columns, r->twin.there),
                          NULL, NULL, err));
-    int64_t restored = rb_sqlite_changes(r->db);
+    int64_t restored = rb_sqlite_changes(r->twin.db);
     add_count(entry, "restored", restored);
     add_count(entry, "missingCount", wanted - restored);
     if (wanted > restored)
@@ -233,10 +122,10 @@ static bool copy_text(void *context, const rb_cell *cells, size_t n)
 static enum rb_code default_of(char **out, restoring *r, const char *schema, const char *column,
                                rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->table);
+    RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->twin.table);
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(column);
     char *found = NULL;
-    RB_TRY(rb_sqlite_run(r->db,
+    RB_TRY(rb_sqlite_run(r->twin.db,
                          rb_format("SELECT CASE WHEN dflt_value LIKE '\"%%\"' THEN quote(trim("
                                    "dflt_value, '\"')) ELSE dflt_value END FROM"
                                    " pragma_table_xinfo(%s, '%s') WHERE name = %s COLLATE NOCASE",
@@ -251,68 +140,99 @@ static enum rb_code restore_column(restoring *r, json_t *entry, const char *colu
     RB_AUTO(rb_free_str) char *name = rb_sqlite_name(column);
     RB_AUTO(rb_free_str) char *now = NULL;
     RB_AUTO(rb_free_str) char *then = NULL;
-    if (r->key.n == 0) {
+    if (r->twin.key.n == 0) {
         rb_json_set_str(entry, "reason", "the table has no key to find its rows by");
         return RB_OK;
     }
     RB_TRY(default_of(&now, r, "main", column, err));
-    RB_TRY(default_of(&then, r, r->copy, column, err));
-    RB_AUTO(rb_free_str) char *same = spread(&r->key, "h.@ = t.@", " AND ");
+    RB_TRY(default_of(&then, r, r->twin.copy, column, err));
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "h.@ = t.@", " AND ");
     RB_AUTO(rb_free_str) char *condition = rb_format("t.%s IS NOT (%s)", name, then);
-    RB_TRY(rb_sqlite_run(r->db,
+    RB_TRY(rb_sqlite_run(r->twin.db,
                          rb_format("UPDATE OR IGNORE %s AS h SET %s = t.%s FROM %s t WHERE %s AND"
                                    " h.%s IS (%s) AND %s",
-                                   r->here, name, name, r->there, same, name, now, condition),
+                                   r->twin.here, name, name, r->twin.there, same, name, now,
+                                   condition),
                          NULL, NULL, err));
-    add_count(entry, "restored", rb_sqlite_changes(r->db));
+    add_count(entry, "restored", rb_sqlite_changes(r->twin.db));
     return name_missing(r, entry, condition, "the rows are gone", err);
 }
 
-static enum rb_code restore_item(restoring *r, json_t *entry, const char *column, rb_err *err)
+static bool has_column(const restoring *r, const char *column)
 {
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(r->table);
-    r->here = rb_format("main.%s", name);
-    r->there = rb_format("%s.%s", r->copy, name);
-    RB_TRY(find_columns(r, err));
-    RB_TRY(find_key(r, err));
-    RB_AUTO(rb_free_str) char *quoted = column ? rb_sqlite_name(column) : NULL;
-    bool is_there = r->columns.n > 0;
-    for (size_t i = 0; quoted && is_there; i++) {
-        if (i == r->columns.n)
-            is_there = false;
-        else if (strcasecmp(r->columns.items[i], quoted) == 0)
-            break;
+    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(column);
+    for (size_t i = 0; i < r->twin.columns.n; i++)
+        if (strcasecmp(r->twin.columns.items[i], quoted) == 0)
+            return true;
+    return false;
+}
+
+static bool add_quoted(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_take(context, rb_sqlite_name(cells[0].data));
+    return true;
+}
+
+/* Of a table that stayed, those rows only that scripts deleted. */
+static enum rb_code restore_gone(restoring *r, json_t *entry, const json_t *item, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs key = {0};
+    RB_AUTO(rb_free_str) char *list = rb_gone_table(r->twin.table);
+    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(list);
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(list);
+    RB_TRY(rb_sqlite_run(
+        r->twin.db, rb_format("SELECT name FROM pragma_table_xinfo(%s, '%s')", text, r->twin.copy),
+        add_quoted, &key, err));
+    if (key.n == 0) {
+        add_count(entry, "missingCount", rb_json_int(item, "rows", 0));
+        rb_json_set_str(entry, "reason", "the rows that were deleted cannot be told from others");
+        return RB_OK;
     }
-    if (!is_there) {
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&key, "t.@ IS g.@", " AND ");
+    char *rows = rb_format("(SELECT t.* FROM %s.%s g JOIN %s t ON %s)", r->twin.copy, name,
+                           r->twin.there, same);
+    free(r->twin.there);
+    r->twin.there = rows;
+    return r->twin.key.n ? restore_rows(r, entry, err) : restore_keyless(r, entry, err);
+}
+
+static enum rb_code restore_item(restoring *r, json_t *entry, const json_t *item, rb_err *err)
+{
+    const char *table = rb_json_str(item, "table");
+    const char *column = rb_json_str(item, "column");
+    RB_TRY(rb_twin_find(&r->twin, table, table, err));
+    if (column ? !has_column(r, column) : r->twin.columns.n == 0) {
         rb_json_set_str(entry, "reason", "it is not there again");
         return RB_OK;
     }
     if (column)
         return restore_column(r, entry, column, err);
-    return r->key.n ? restore_rows(r, entry, err) : restore_keyless(r, entry, err);
+    if (json_is_true(json_object_get(item, "stays")))
+        return restore_gone(r, entry, item, err);
+    return r->twin.key.n ? restore_rows(r, entry, err) : restore_keyless(r, entry, err);
 }
 
 /* One item's failure is told, and the others go on, as long as the transaction lives. */
 static enum rb_code try_item(restoring *r, const json_t *item, rb_err *err)
 {
     json_t *entry = add_report(r, item);
-    r->table = rb_json_str(item, "table");
-    if (!r->table)
+    if (!rb_json_str(item, "table"))
         return rb_fail(err, RB_ERROR, "an item to put back names no table");
-    RB_TRY(rb_sqlite_each(r->db, "SAVEPOINT rbtool_item", NULL, NULL, NULL, err));
+    RB_TRY(rb_sqlite_each(r->twin.db, "SAVEPOINT rbtool_item", NULL, NULL, NULL, err));
     rb_err why;
-    enum rb_code code = restore_item(r, entry, rb_json_str(item, "column"), &why);
-    clear_item(r);
+    enum rb_code code = restore_item(r, entry, item, &why);
+    rb_twin_clear(&r->twin);
     if (code != RB_OK) {
-        if (!rb_sqlite_active(r->db)) {
+        if (!rb_sqlite_active(r->twin.db)) {
             *err = why;
             return code;
         }
-        RB_TRY(rb_sqlite_each(r->db, "ROLLBACK TO rbtool_item", NULL, NULL, NULL, err));
+        RB_TRY(rb_sqlite_each(r->twin.db, "ROLLBACK TO rbtool_item", NULL, NULL, NULL, err));
         json_object_set_new(entry, "restored", json_integer(0));
         rb_json_set_str(entry, "reason", why.message);
     }
-    return rb_sqlite_each(r->db, "RELEASE rbtool_item", NULL, NULL, NULL, err);
+    return rb_sqlite_each(r->twin.db, "RELEASE rbtool_item", NULL, NULL, NULL, err);
 }
 
 /* References: what was put back without its parent goes again. */
@@ -360,14 +280,14 @@ static enum rb_code drop_orphan(restoring *r, json_t *entry, const char *rowid, 
     RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(table);
     RB_AUTO(rb_free_str) char *name = column ? rb_sqlite_name(column) : NULL;
     RB_AUTO(rb_free_str) char *fallback = NULL;
-    r->table = table;
+    r->twin.table = table;
     if (column)
         RB_TRY(default_of(&fallback, r, "main", column, err));
     char *sql = column ? rb_format("UPDATE main.%s SET %s = (%s) WHERE rowid = %s", quoted, name,
                                    fallback, rowid)
                        : rb_format("DELETE FROM main.%s WHERE rowid = %s", quoted, rowid);
-    RB_TRY(rb_sqlite_run(r->db, sql, NULL, NULL, err));
-    int64_t changed = rb_sqlite_changes(r->db);
+    RB_TRY(rb_sqlite_run(r->twin.db, sql, NULL, NULL, err));
+    int64_t changed = rb_sqlite_changes(r->twin.db);
     add_count(entry, "restored", -changed);
     add_count(entry, "missingCount", changed);
     json_t *list = json_object_get(entry, "missing");
@@ -385,44 +305,14 @@ static enum rb_code drop_orphans(restoring *r, orphans *before, rb_err *err)
         if (rb_json_int(entry, "restored", 0) == 0)
             continue;
         orphans *o = &before[i];
-        RB_TRY(find_orphans(o, r->db, rb_json_str(entry, "table"), false, err));
+        RB_TRY(find_orphans(o, r->twin.db, rb_json_str(entry, "table"), false, err));
         for (size_t k = 0; k < o->rowids.n; k++)
             RB_TRY(drop_orphan(r, entry, o->rowids.items[k], err));
     }
     return RB_OK;
 }
 
-/* The copy */
-
-static char *uri_of(const char *path)
-{
-    rb_buf out = {0};
-    rb_buf_puts(&out, "file:");
-    for (const char *p = path; *p; p++) {
-        bool plain = isalnum((unsigned char)*p) || strchr("/._-", *p);
-        rb_buf_printf(&out, plain ? "%c" : "%%%02X", (unsigned char)*p);
-    }
-    rb_buf_puts(&out, "?mode=ro&immutable=1");
-    return rb_buf_detach(&out);
-}
-
-/* A copy stays attached until the connection is closed: SQLite detaches nothing in a transaction.
- */
-static enum rb_code attach(char **name, rb_sqlite *db, const char *copy, rb_err *err)
-{
-    int64_t attached;
-    if (!rb_file_exists(copy))
-        return rb_fail(err, RB_ERROR, "the copy to put data back from, %s, is gone", copy);
-    RB_TRY(
-        rb_sqlite_int(&attached, db, rb_strdup("SELECT count(*) FROM pragma_database_list"), err));
-    RB_AUTO(rb_free_str) char *alias = rb_format("rbtool_copy_%lld", (long long)attached);
-    RB_AUTO(rb_free_str) char *uri = uri_of(copy);
-    RB_AUTO(rb_free_str) char *literal = rb_sqlite_text(uri);
-    RB_TRY(rb_sqlite_run(db, rb_format("ATTACH %s AS %s", literal, alias), NULL, NULL, err));
-    *name = alias;
-    alias = NULL;
-    return RB_OK;
-}
+/* All of it */
 
 static enum rb_code restore_all(restoring *r, const json_t *lost, orphans *before, rb_err *err)
 {
@@ -431,11 +321,29 @@ static enum rb_code restore_all(restoring *r, const json_t *lost, orphans *befor
     json_array_foreach (lost, i, item) {
         const char *table = rb_json_str(item, "table");
         if (table)
-            RB_TRY(find_orphans(&before[i], r->db, table, true, err));
+            RB_TRY(find_orphans(&before[i], r->twin.db, table, true, err));
     }
     json_array_foreach (lost, i, item)
         RB_TRY(try_item(r, item, err));
     return drop_orphans(r, before, err);
+}
+
+/* SQLite attaches ten files to a transaction. */
+static json_t *all_missing(const json_t *lost, const char *copy)
+{
+    restoring r = {.report = json_array()};
+    RB_AUTO(rb_free_str)
+    char *reason =
+        rb_format("too many copies are in use at once; put them back by hand from %s", copy);
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)lost, i, item) {
+        json_t *entry = add_report(&r, item);
+        const char *count = rb_json_str(item, "column") ? "values" : "rows";
+        add_count(entry, "missingCount", rb_json_int(item, count, 0));
+        rb_json_set_str(entry, "reason", reason);
+    }
+    return r.report;
 }
 
 enum rb_code rb_sqlite_put_back(json_t **report, rb_db *base, const char *copy, const json_t *lost,
@@ -443,8 +351,14 @@ enum rb_code rb_sqlite_put_back(json_t **report, rb_db *base, const char *copy, 
 {
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_free_str) char *name = NULL;
-    RB_TRY(attach(&name, db, copy, err));
-    restoring r = {.db = db, .copy = name, .report = json_array()};
+    bool room;
+    RB_TRY(rb_sqlite_attachable(&room, db, err));
+    if (!room) {
+        *report = all_missing(lost, copy);
+        return RB_OK;
+    }
+    RB_TRY(rb_sqlite_attach(&name, db, copy, err));
+    restoring r = {.twin = {.db = db, .copy = name}, .report = json_array()};
     size_t n = json_array_size(lost);
     orphans *before = rb_calloc(n + 1, sizeof *before);
     rb_sqlite_triggers(db, false);

@@ -51,6 +51,14 @@ static rb_watch_table *find_now(const rb_watch *watch, const char *name)
     return NULL;
 }
 
+const char *rb_watch_name_now(const rb_watch *watch, const char *was)
+{
+    for (size_t i = 0; watch && i < watch->n; i++)
+        if (strcasecmp(watch->tables[i].was, was) == 0)
+            return watch->tables[i].now;
+    return NULL;
+}
+
 static rb_watch_column *find_column(rb_watch_table *table, const char *name)
 {
     for (size_t i = 0; i < table->n; i++)

@@ -54,6 +54,9 @@ void rb_watch_free(rb_watch *watch);
 
 /* While a statement is prepared: it writes to this table. */
 void rb_watch_note(rb_watch *watch, const char *table);
+/* What the table of that name at the beginning is called now; NULL when it was dropped. */
+const char *rb_watch_name_now(const rb_watch *watch, const char *was);
+
 /* Around each statement of a script; len bytes of sql. */
 enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err) RB_MUST_USE;
 void rb_watch_after(rb_sqlite *db, const char *sql, size_t len);

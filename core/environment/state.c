@@ -385,31 +385,53 @@ static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, c
     return RB_OK;
 }
 
+/* What a stored plan ran in a database. */
+static enum rb_code scripts_of(json_t **out, const char *plan, const char *database, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    RB_TRY(rb_json_read(&json, plan, strlen(plan), "a plan in state.db", err));
+    size_t i;
+    json_t *item;
+    *out = NULL;
+    json_array_foreach (json_object_get(json, "databases"), i, item) {
+        const char *name = rb_json_str(item, "name");
+        if (name && strcmp(name, database) == 0 && !*out)
+            *out = json_incref(json_object_get(item, "scripts"));
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
                                const char *database, const char *transition, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", database);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db,
-                       "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items "
-                       "FROM backout b JOIN transition_log t ON t.id = "
-                       "b.transition_id WHERE b.database_name = ?1 AND t.outcome IN ('done', "
-                       "'unhealthy', 'interrupted') ORDER BY b.id DESC",
-                       params, err));
+    RB_TRY(rb_db_query(
+        &rows, state->db,
+        "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, t.plan "
+        "FROM backout b JOIN transition_log t ON t.id = "
+        "b.transition_id WHERE b.database_name = ?1 AND t.outcome IN ('done', "
+        "'unhealthy', 'interrupted') ORDER BY b.id DESC",
+        params, err));
     rb_backout *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
     size_t n = 0;
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
         json_t *items = NULL;
+        json_t *scripts = NULL;
         int64_t id = json_integer_value(json_array_get(row, 0));
         enum rb_code code = open_items(&items, state, id, cell(row, 5), transition, err);
+        if (code == RB_OK)
+            code = scripts_of(&scripts, cell(row, 6), database, err);
         if (code != RB_OK) {
+            json_decref(items);
             rb_backouts_free(list, n);
             return code;
         }
         if (json_array_size(items) == 0) {
             json_decref(items);
+            json_decref(scripts);
             continue;
         }
         list[n++] = (rb_backout){.id = id,
@@ -417,7 +439,8 @@ enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
                                  .database = rb_strdup(cell(row, 2)),
                                  .file = rb_strdup(cell(row, 3)),
                                  .sha256 = rb_strdup(cell(row, 4)),
-                                 .items = items};
+                                 .items = items,
+                                 .scripts = scripts};
     }
     *out = list;
     *count = n;
@@ -432,6 +455,7 @@ void rb_backouts_free(rb_backout *backouts, size_t count)
         free(backouts[i].file);
         free(backouts[i].sha256);
         json_decref(backouts[i].items);
+        json_decref(backouts[i].scripts);
     }
     free(backouts);
 }

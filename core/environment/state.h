@@ -85,7 +85,8 @@ typedef struct rb_backout {
     char *database;
     char *file; /* path below ROOT */
     char *sha256;
-    json_t *items; /* as rb_db_outcome.at_risk: those that are not put back yet */
+    json_t *items;   /* as rb_db_outcome.at_risk: those that are not put back yet */
+    json_t *scripts; /* what the transition ran there: [{"id","direction",...}] */
 } rb_backout;
 
 enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const char *database,

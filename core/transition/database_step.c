@@ -27,13 +27,17 @@ static bool proceed(void *context, size_t step)
     return true;
 }
 
+static char *backout_file(const rb_run *run, const rb_plan_database *d)
+{
+    return rb_format(".rbtool/backups/%s/%s.sqlite", run->plan->id, d->name);
+}
+
 /* What the plan says is lost is copied under lock before the first script runs. */
 static enum rb_code back_out(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
 {
     if (json_array_size(d->at_risk) == 0)
         return RB_OK;
-    RB_AUTO(rb_free_str)
-    char *file = rb_format(".rbtool/backups/%s/%s.sqlite", run->plan->id, d->name);
+    RB_AUTO(rb_free_str) char *file = backout_file(run, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     char sha256[RB_SHA256_HEX];
@@ -43,19 +47,68 @@ static enum rb_code back_out(rb_run *run, const rb_plan_database *d, rb_db *db, 
     return rb_state_backout_add(run->state, run->plan->id, d->name, file, sha256, d->at_risk, err);
 }
 
-/* Of what an earlier transition deleted, that which this one made again. */
-static json_t *made_again(const json_t *items, const rb_db_outcome *outcome)
+/* What of it the scripts deleted is known after them only. */
+static enum rb_code complete_back_out(rb_run *run, const rb_plan_database *d, rb_db *db,
+                                      rb_err *err)
 {
-    json_t *list = json_array();
+    if (json_array_size(d->at_risk) == 0)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *file = backout_file(run, d);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
+    RB_AUTO(rb_json_freep) json_t *items = json_deep_copy(d->at_risk);
+    char sha256[RB_SHA256_HEX];
+    RB_TRY(rb_db_note_gone(items, db, path, err));
+    if (json_equal(items, d->at_risk))
+        return RB_OK;
+    RB_TRY(rb_sha256_file(sha256, path, err));
+    return rb_state_backout_add(run->state, run->plan->id, d->name, file, sha256, items, err);
+}
+
+static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, db, "SELECT id FROM rbtool_applied", NULL, err));
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row)
+        rb_strs_add(out, json_string_value(json_array_get(row, 0)));
+    return RB_OK;
+}
+
+/* Whether every script of the transition that made a back-out is undone. */
+static bool is_undone(const rb_backout *backout, const rb_strs *applied)
+{
     size_t i;
     json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
+    json_array_foreach (backout->scripts, i, item) {
+        const char *id = rb_json_str(item, "id");
+        const char *direction = rb_json_str(item, "direction");
+        bool up = direction && strcmp(direction, "up") == 0;
+        if (id && rb_strs_has(applied, id) == up)
+            return false;
+    }
+    return json_array_size(backout->scripts) > 0;
+}
+
+/* Of what an earlier transition deleted: tables and columns that this one made again, and rows of
+ * tables that stayed, when the scripts that deleted them are undone. */
+static json_t *wanted_again(const rb_backout *backout, const rb_db_outcome *outcome,
+                            const rb_strs *applied)
+{
+    json_t *list = json_array();
+    bool undone = is_undone(backout, applied);
+    size_t i;
+    json_t *item;
+    json_array_foreach (backout->items, i, item) {
         const char *column = rb_json_str(item, "column");
         const char *table = rb_json_str(item, "table");
         RB_AUTO(rb_free_str)
         char *object =
             column ? rb_format("column %s.%s", table, column) : rb_format("table %s", table);
-        if (json_object_get(outcome->after, object) && !json_object_get(outcome->before, object))
+        bool stays = json_is_true(json_object_get(item, "stays"));
+        bool again = json_object_get(outcome->after, object) &&
+                     (stays ? undone : !json_object_get(outcome->before, object));
+        if (again)
             json_array_append(list, item);
     }
     return list;
@@ -90,9 +143,10 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
     rb_backout *backouts = NULL;
     size_t count = 0;
     RB_TRY(rb_state_backouts(&backouts, &count, run->state, d->name, run->plan->id, err));
-    enum rb_code code = RB_OK;
+    RB_AUTO(rb_strs_clear) rb_strs applied = {0};
+    enum rb_code code = count > 0 ? read_applied(&applied, db, err) : RB_OK;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
-        RB_AUTO(rb_json_freep) json_t *items = made_again(backouts[i].items, outcome);
+        RB_AUTO(rb_json_freep) json_t *items = wanted_again(&backouts[i], outcome, &applied);
         RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, backouts[i].file);
         if (json_array_size(items) > 0 && rb_file_exists(path))
             code = put_one_back(run, db, &backouts[i], items, err);
@@ -154,6 +208,7 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
                        .proceed = proceed,
                        .context = &progress};
     RB_TRY(rb_db_run(outcome, db, &work, err));
+    RB_TRY(complete_back_out(run, d, db, err));
     RB_TRY(put_back(run, d, db, outcome, err));
     RB_TRY(verify(run, d, db, outcome, err));
     /* What drifted in objects that this transition touches was never FROM's. */

@@ -1,0 +1,134 @@
+# Rows that scripts delete from tables that stay come back with the way back, by key; what somebody
+# else deleted since does not.
+
+setup() {
+    load lib
+    load transition
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+    jq 'del(.checks)' rbtool.json >new.json && mv new.json rbtool.json
+}
+
+# change N UP DOWN: migration N
+change() {
+    echo "$2" >"migrations/000$1_change.up.sql"
+    echo "$3" >"migrations/000$1_change.down.sql"
+}
+
+# One release on another; the first is live with ten orders, whose totals are 100 to 1000.
+on_top() { # UP DOWN
+    release v1.0.0
+    change 2 "$1" "$2"
+    release v1.1.0 --accept RB002,RB003
+    rbtool deploy v1.0.0 --yes
+    sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10)
+        INSERT INTO orders (id, total) SELECT i, i * 100 FROM n"
+}
+
+# move COMMAND...: with consent to what the plan loses; the document is in $document
+move() {
+    local digest
+    run rbtool "$@" --yes --json
+    digest=$(grep '^{' <<<"$output" | tail -n 1 | jq -r '.digest // empty')
+    [ "$status" -ne 5 ] || run rbtool "$@" --yes --json --accept-data-loss "$digest"
+    [ "$status" -eq 0 ] || {
+        echo "$output"
+        return 1
+    }
+    document=$(grep '^{' <<<"$output" | tail -n 1)
+}
+
+orders() {
+    sql 'SELECT group_concat(id) FROM (SELECT id FROM orders ORDER BY id)'
+}
+
+put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
+    jq -c '[.putBack[] | [.table, .column, .restored, .missingCount]]' <<<"$document"
+}
+
+@test "rows that an up deleted come back with the revert, those that users deleted do not" {
+    on_top 'DELETE FROM orders WHERE total <= 400;' 'SELECT 1;'
+    move deploy v1.1.0
+    [ "$(orders)" = 5,6,7,8,9,10 ]
+    # A user deletes one, takes a key again, adds one.
+    sql 'DELETE FROM orders WHERE id = 7; INSERT INTO orders VALUES (2, 1), (11, 1)'
+    move revert v1.1.0
+    [ "$(put_back)" = '[["orders",null,3,0]]' ]
+    [ "$(orders)" = 1,2,3,4,5,6,8,9,10,11 ]
+    [ "$(sql 'SELECT total FROM orders WHERE id IN (1, 2) ORDER BY id')" = "100"$'\n'"1" ]
+    settled_at v1.0.0
+    # Once is enough.
+    sql 'DELETE FROM orders WHERE id = 3'
+    move deploy v1.1.0 --accept-reverted
+    move revert v1.1.0
+    [ "$(orders)" = 1,2,4,5,6,8,9,10,11 ]
+}
+
+@test "rows that a down deleted come back with the next deploy" {
+    on_top "INSERT INTO orders VALUES (50, 1), (51, 1);" 'DELETE FROM orders WHERE id >= 50 OR id = 1;'
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET total = 7 WHERE id = 50; INSERT INTO orders VALUES (52, 9)'
+    move revert v1.1.0
+    [ "$(orders)" = 2,3,4,5,6,7,8,9,10 ]
+    move deploy v1.1.0 --accept-reverted
+    # 50 and 51 were made by the script again: what is there stays.
+    [ "$(put_back)" = '[["orders",null,2,0]]' ]
+    [ "$(orders)" = 1,2,3,4,5,6,7,8,9,10,50,51,52 ]
+}
+
+@test "they wait until the scripts that deleted them are undone" {
+    on_top 'DELETE FROM orders WHERE total <= 400;' 'SELECT 1;'
+    change 3 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    release v1.2.0
+    move deploy v1.1.0
+    move deploy v1.2.0
+    [ "$(orders)" = 5,6,7,8,9,10 ]
+    move revert v1.2.0
+    [ "$(orders)" = 5,6,7,8,9,10 ]
+    move deploy v1.2.0 --accept-reverted
+    move revert v1.2.0 --to v1.0.0
+    [ "$(orders)" = 1,2,3,4,5,6,7,8,9,10 ]
+    settled_at v1.0.0
+}
+
+@test "rows of a table that was rebuilt, or renamed, come back too" {
+    on_top 'CREATE TABLE new (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);
+        INSERT INTO new SELECT * FROM orders WHERE total > 400;
+        DROP TABLE orders; ALTER TABLE new RENAME TO orders;' 'SELECT 1;'
+    change 3 'DELETE FROM orders WHERE id = 5; ALTER TABLE orders RENAME TO bills;' \
+        'ALTER TABLE bills RENAME TO orders;'
+    release v1.2.0 --accept RB003
+    move deploy v1.1.0
+    move deploy v1.2.0
+    sql 'DELETE FROM bills WHERE id = 9'
+    move revert v1.2.0
+    [ "$(orders)" = 5,6,7,8,10 ]
+    move revert v1.1.0
+    [ "$(orders)" = 1,2,3,4,5,6,7,8,10 ]
+    settled_at v1.0.0
+}
+
+@test "what cannot be put back is named: no key, a constraint, parents that are gone" {
+    release v1.0.0
+    change 2 'CREATE TABLE log (line TEXT);
+        CREATE TABLE items (id INTEGER PRIMARY KEY, orders INTEGER REFERENCES orders (id), code TEXT UNIQUE);' \
+        'DROP TABLE items; DROP TABLE log;'
+    release v1.1.0
+    change 3 'DELETE FROM log; DELETE FROM items;' 'SELECT 1;'
+    release v1.2.0 --accept RB003
+    rbtool deploy v1.1.0 --yes
+    sql "INSERT INTO log VALUES ('a'), ('b'); INSERT INTO orders VALUES (1, 1), (2, 2);
+        INSERT INTO items VALUES (1, 1, 'x'), (2, 2, 'y'), (3, 1, 'z')"
+    move deploy v1.2.0
+    sql "INSERT INTO log VALUES ('c'); INSERT INTO items VALUES (9, 1, 'x'); DELETE FROM orders WHERE id = 2"
+    move revert v1.2.0
+    [ "$(put_back)" = '[["items",null,1,2],["log",null,0,2]]' ]
+    [ "$(jq -c '.putBack[0].missing' <<<"$document")" = '[1,2]' ]
+    [[ $(jq -r '.putBack[1].reason' <<<"$document") == *"cannot be told"* ]]
+    [ "$(sql 'SELECT id FROM items ORDER BY id')" = 3$'\n'9 ]
+    [ "$(sql 'SELECT line FROM log')" = c ]
+    echo "$document" | schema transition
+}
