@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -40,7 +42,7 @@ static bool named(const char *entry, const char *name, size_t len)
     return strncmp(entry, name, len) == 0 && (entry[len] == '=' || entry[len] == '\0');
 }
 
-/* Ours with the additions; built before fork, since the child may not allocate. */
+/* Ours with the additions. */
 static char **build_environment(const char *const *extra)
 {
     size_t ours = 0;
@@ -65,24 +67,41 @@ static char **build_environment(const char *const *extra)
     return env;
 }
 
-__attribute__((noreturn)) static void child(const rb_process *process, char **env, int in[2],
-                                            int out[2], int err[2], int report)
+/* The child's standard files, folder, process group and signals. */
+static int spawn(pid_t *pid, const rb_process *process, char **env, int in, int out, int err)
 {
-    if (!process->terminal)
-        setpgid(0, 0);
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
     sigset_t none;
+    sigset_t pipe_only;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    if (dup2(in[0], 0) >= 0 && dup2(out[1], 1) >= 0 && dup2(err[1], 2) >= 0 &&
-        (!process->dir || chdir(process->dir) == 0)) {
-        environ = env;
-        execvp(process->argv[0], (char *const *)process->argv);
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    int why = posix_spawn_file_actions_init(&files);
+    if (why != 0)
+        return why;
+    why = posix_spawnattr_init(&attributes);
+    if (why != 0) {
+        posix_spawn_file_actions_destroy(&files);
+        return why;
     }
-    int why = errno;
-    ssize_t ignored = write(report, &why, sizeof why);
-    (void)ignored;
-    _exit(127);
+    if (!process->terminal)
+        flags |= POSIX_SPAWN_SETPGROUP; /* of its own: zero is the default */
+    posix_spawnattr_setflags(&attributes, flags);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &pipe_only);
+    const int from[] = {in, out, err};
+    for (int i = 0; i < 3 && why == 0; i++)
+        why = posix_spawn_file_actions_adddup2(&files, from[i], i);
+    if (why == 0 && process->dir)
+        why = posix_spawn_file_actions_addchdir_np(&files, process->dir);
+    if (why == 0)
+        why = posix_spawnp(pid, process->argv[0], &files, &attributes, (char *const *)process->argv,
+                           env);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return why;
 }
 
 static enum rb_code start(struct running *run, const rb_process *process, rb_err *err)
@@ -90,25 +109,16 @@ static enum rb_code start(struct running *run, const rb_process *process, rb_err
     int in[2] = {-1, -1};
     int out[2] = {-1, -1};
     int errors[2] = {-1, -1};
-    int report[2] = {-1, -1};
     pid_t pid = -1;
-    int why = 0;
     char **env = build_environment(process->env);
-    if (pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0 &&
-        pipe2(report, O_CLOEXEC) == 0)
-        pid = fork();
-    if (pid == 0)
-        child(process, env, in, out, errors, report[1]);
-    if (pid < 0)
-        why = errno;
+    int why =
+        pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0
+            ? spawn(&pid, process, env, in[0], out[1], errors[1])
+            : errno;
     free(env);
     close_fd(&in[0]);
     close_fd(&out[1]);
     close_fd(&errors[1]);
-    close_fd(&report[1]);
-    if (pid > 0 && read(report[0], &why, sizeof why) == (ssize_t)sizeof why)
-        waitpid(pid, NULL, 0);
-    close_pair(report);
     if (why != 0) {
         close_pair(in);
         close_pair(out);
@@ -116,8 +126,6 @@ static enum rb_code start(struct running *run, const rb_process *process, rb_err
         errno = why;
         return rb_fail_errno(err, RB_ERROR, "cannot run %s", process->argv[0]);
     }
-    if (!process->terminal)
-        setpgid(pid, pid);
     *run = (struct running){.pid = pid, .in = in[1], .out = out[0], .err = errors[0]};
     return RB_OK;
 }
@@ -199,13 +207,19 @@ enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, r
 {
     struct running run = {.pid = -1, .in = -1, .out = -1, .err = -1};
     RB_TRY(start(&run, process, err));
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    struct sigaction old;
-    sigaction(SIGPIPE, &ignore, &old);
+    /* A child that does not read its input: for this thread only, others may run children too. */
+    sigset_t pipe_only;
+    sigset_t old;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &old);
     *out = (rb_process_result){0};
     int status = 0;
     converse(&run, process, out, &status);
-    sigaction(SIGPIPE, &old, NULL);
+    if (!sigismember(&old, SIGPIPE))
+        while (sigtimedwait(&pipe_only, NULL, &(struct timespec){0}) == SIGPIPE)
+            continue;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
     close_fd(&run.in);
     close_fd(&run.out);
     close_fd(&run.err);

@@ -2,7 +2,8 @@
  * Other programs, run as argument vectors, never through a shell.
  *
  * The child gets its own process group; at the time limit the whole group is killed. Output past
- * the limit is read and thrown away. File descriptors above 2 are not handed on.
+ * the limit is read and thrown away. File descriptors above 2 are not handed on. Several threads
+ * may run programs at once.
  */
 #ifndef RB_BASE_PROCESS_H
 #define RB_BASE_PROCESS_H

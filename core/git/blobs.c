@@ -7,17 +7,12 @@
 
 #include "git/internal.h"
 
-#include <git2/sys/odb_backend.h>
-
 #define HELD_LIMIT ((size_t)4 << 20) /* bytes read and not yet passed on */
 #define RING 256                     /* blobs read and not yet passed on */
-#define BACKENDS 64
 #define THREADS 64
 
 struct slot {
-    git_odb_backend *backend; /* that allocated data */
-    void *data;
-    size_t len;
+    struct rb_raw raw;
     size_t size; /* as reserved */
     bool ready;
 };
@@ -26,8 +21,6 @@ struct slot {
 struct reading {
     const rb_blobs *job;
     unsigned char (*ids)[RB_SHA256_SIZE];
-    git_odb_backend *backends[BACKENDS];
-    size_t backend_count;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t reserved; /* entries before it are taken */
@@ -58,54 +51,32 @@ static void fail(struct reading *reading, size_t index, const rb_err *err)
     pthread_mutex_unlock(&reading->lock);
 }
 
-/* Past the backends' own door: libgit2's checks every object with its slow SHA-1; ours is below. */
-static int read_raw(struct reading *reading, struct slot *slot, const rb_oid *oid)
-{
-    int status = GIT_ENOTFOUND;
-    git_object_t type = GIT_OBJECT_INVALID;
-    for (size_t i = 0; i < reading->backend_count && status == GIT_ENOTFOUND; i++) {
-        slot->backend = reading->backends[i];
-        status =
-            slot->backend->read(&slot->data, &slot->len, &type, slot->backend, rb_git_oid(oid));
-    }
-    if (status == 0 && type != GIT_OBJECT_BLOB) {
-        git_error_set_str(GIT_ERROR_ODB, "it is not a blob");
-        git_odb_backend_data_free(slot->backend, slot->data);
-        slot->data = NULL;
-        return GIT_ERROR;
-    }
-    return status;
-}
-
 static enum rb_code read_one(struct reading *reading, struct slot *slot, size_t index,
                              rb_sha256 *hash, rb_err *err)
 {
     const rb_tree_entry *entry = &reading->job->entries->items[index];
-    int status = read_raw(reading, slot, &entry->oid);
+    const struct rb_raw *raw = &slot->raw;
+    int status = rb_git_read(&slot->raw, reading->job->repo, &entry->oid);
+    if (status == 0 && raw->type != GIT_OBJECT_BLOB) {
+        git_error_set_str(GIT_ERROR_ODB, "it is not a blob");
+        status = GIT_ERROR;
+    }
     if (status != 0)
         return rb_git_unreadable(reading->job->repo, status, "blob", &entry->oid, entry->path, err);
     char head[32];
-    size_t len = (size_t)snprintf(head, sizeof head, "blob %zu", slot->len) + 1;
-    rb_oid found;
-    rb_sha1_of(head, len, slot->data, slot->len, found.id);
-    if (!rb_oid_equal(&found, &entry->oid)) {
-        git_error_set_str(GIT_ERROR_ODB, "its bytes do not match its id");
-        return rb_git_unreadable(reading->job->repo, GIT_EMISMATCH, "blob", &entry->oid,
-                                 entry->path, err);
-    }
+    size_t len = (size_t)snprintf(head, sizeof head, "blob %zu", raw->len) + 1;
     rb_sha256_add(hash, head, len);
-    rb_sha256_add(hash, slot->data, slot->len);
+    rb_sha256_add(hash, raw->data, raw->len);
     rb_sha256_end(hash, reading->ids[index]);
     if (!reading->job->each)
         return RB_OK;
-    rb_blob blob = {.index = index, .entry = entry, .data = slot->data, .len = slot->len};
+    rb_blob blob = {.index = index, .entry = entry, .data = raw->data, .len = raw->len};
     return reading->job->each(reading->job->context, &blob, err);
 }
 
 static void release(struct slot *slot)
 {
-    if (slot->data)
-        git_odb_backend_data_free(slot->backend, slot->data);
+    rb_git_raw_clear(&slot->raw);
     *slot = (struct slot){0};
 }
 
@@ -159,8 +130,10 @@ static enum rb_code give(struct reading *reading, size_t index, struct slot *slo
     const rb_blobs *job = reading->job;
     if (!job->next || !is_blob(&job->entries->items[index]))
         return RB_OK;
-    rb_blob blob = {
-        .index = index, .entry = &job->entries->items[index], .data = slot->data, .len = slot->len};
+    rb_blob blob = {.index = index,
+                    .entry = &job->entries->items[index],
+                    .data = slot->raw.data,
+                    .len = slot->raw.len};
     return job->next(job->context, &blob, err);
 }
 
@@ -209,27 +182,11 @@ static void *work(void *argument)
     return NULL;
 }
 
-static enum rb_code find_backends(struct reading *reading, rb_err *err)
-{
-    git_odb *odb = reading->job->repo->odb;
-    size_t n = git_odb_num_backends(odb);
-    if (n > BACKENDS)
-        return rb_fail(err, RB_ERROR,
-                       "the repository borrows objects from %zu places, the limit is %d; repack it "
-                       "with git repack -a -d",
-                       n / 2, BACKENDS / 2);
-    for (size_t i = 0; i < n; i++)
-        if (git_odb_get_backend(&reading->backends[reading->backend_count], odb, i) == 0)
-            reading->backend_count++;
-    return RB_OK;
-}
-
 enum rb_code rb_blobs_read(unsigned char (*ids)[RB_SHA256_SIZE], const rb_blobs *job, rb_err *err)
 {
     struct reading reading = {.job = job, .ids = ids};
     pthread_t threads[THREADS];
     int started = 0;
-    RB_TRY(find_backends(&reading, err));
     pthread_mutex_init(&reading.lock, NULL);
     pthread_cond_init(&reading.changed, NULL);
     while (started + 1 < job->threads && started < THREADS &&

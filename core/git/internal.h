@@ -17,6 +17,8 @@ struct rb_setting {
 struct rb_repo {
     git_repository *repo;
     git_odb *odb;
+    git_odb_backend **backends; /* of odb: packs and loose objects, alternates too */
+    size_t backend_count;
     char *dir;    /* as given: where `git -C` runs */
     char *common; /* shared by all work trees */
     char *workdir;
@@ -40,6 +42,21 @@ bool rb_git_is_shallow(const rb_repo *repo);
  */
 enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
                                const char *path, rb_err *err) RB_MUST_USE;
+
+/*
+ * An object's bytes, checked against its id, for objects that git_odb_read_header() found. Past
+ * libgit2's own door, which hashes with its slow SHA-1 and lets in one thread at a time. Returns
+ * libgit2's status.
+ */
+struct rb_raw {
+    git_odb_backend *backend; /* that allocated data */
+    void *data;
+    size_t len;
+    git_object_t type;
+};
+
+int rb_git_read(struct rb_raw *out, const rb_repo *repo, const rb_oid *oid) RB_MUST_USE;
+void rb_git_raw_clear(struct rb_raw *raw);
 
 /* Runs `git -C DIR args...` with input; out may be NULL. *status gets git's status, *said its
  * stderr in one safe line. An error only when git could not be run. */

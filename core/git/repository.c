@@ -1,6 +1,7 @@
 #include "git/repository.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/process.h"
 #include "git/internal.h"
 
+#include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
 
 _Static_assert(sizeof(rb_oid) == sizeof(git_oid), "an object id is 20 bytes in both");
@@ -196,6 +198,15 @@ static enum rb_code open_objects(rb_repo *repo, rb_err *err)
     return rb_fail(err, RB_ERROR, "cannot open the objects of %s: %s", repo->dir, why);
 }
 
+static void find_backends(rb_repo *repo)
+{
+    size_t n = git_odb_num_backends(repo->odb);
+    repo->backends = rb_calloc(n, sizeof *repo->backends);
+    for (size_t i = 0; i < n; i++)
+        if (git_odb_get_backend(&repo->backends[repo->backend_count], repo->odb, i) == 0)
+            repo->backend_count++;
+}
+
 /* Without core.bare git takes a repository folder that was entered by itself as bare; libgit2
  * would call the folder above it a work tree. */
 static bool looks_bare(git_repository *repo)
@@ -260,6 +271,7 @@ enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err)
         return explain_open(status, dir, err);
     RB_TRY(find_dirs(repo, err));
     RB_TRY(open_objects(repo, err));
+    find_backends(repo);
     *out = repo;
     repo = NULL;
     return RB_OK;
@@ -274,6 +286,7 @@ void rb_repo_close(rb_repo *repo)
         free(repo->settings[i].value);
     }
     free(repo->settings);
+    free(repo->backends);
     git_odb_free(repo->odb);
     git_repository_free(repo->repo);
     free(repo->dir);
@@ -295,6 +308,38 @@ const char *rb_repo_workdir(const rb_repo *repo)
 bool rb_git_is_shallow(const rb_repo *repo)
 {
     return git_repository_is_shallow(repo->repo) == 1;
+}
+
+int rb_git_read(struct rb_raw *out, const rb_repo *repo, const rb_oid *oid)
+{
+    struct rb_raw raw = {.type = GIT_OBJECT_INVALID};
+    int status = GIT_ENOTFOUND;
+    for (size_t i = 0; i < repo->backend_count && status == GIT_ENOTFOUND; i++) {
+        raw.backend = repo->backends[i];
+        status = raw.backend->read(&raw.data, &raw.len, &raw.type, raw.backend, rb_git_oid(oid));
+    }
+    if (status != 0)
+        return status;
+    char head[32];
+    rb_oid found;
+    size_t len =
+        (size_t)snprintf(head, sizeof head, "%s %zu", git_object_type2string(raw.type), raw.len) +
+        1;
+    rb_sha1_of(head, len, raw.data, raw.len, found.id);
+    if (!rb_oid_equal(&found, oid)) {
+        rb_git_raw_clear(&raw);
+        git_error_set_str(GIT_ERROR_ODB, "its bytes do not match its id");
+        return GIT_EMISMATCH;
+    }
+    *out = raw;
+    return 0;
+}
+
+void rb_git_raw_clear(struct rb_raw *raw)
+{
+    if (raw->data)
+        git_odb_backend_data_free(raw->backend, raw->data);
+    *raw = (struct rb_raw){0};
 }
 
 /* git marks the remote; older versions wrote an extension. Looked for without a pattern, since

@@ -36,11 +36,12 @@ static enum rb_code read_raw(rb_tag *tag, rb_repo *repo, rb_err *err)
                        "cannot read tag %s: its object has %zu bytes, the limit is %u", safe, size,
                        RB_TAG_LIMIT);
     }
-    RB_AUTO(rb_git_odb_object_freep) git_odb_object *object = NULL;
-    status = git_odb_read(&object, repo->odb, rb_git_oid(&tag->object));
+    struct rb_raw raw;
+    status = rb_git_read(&raw, repo, &tag->object);
     if (status != 0)
         return rb_git_unreadable(repo, status, "the object of tag", &tag->object, tag->name, err);
-    rb_buf_add(&tag->raw, git_odb_object_data(object), git_odb_object_size(object));
+    rb_buf_add(&tag->raw, raw.data, raw.len);
+    rb_git_raw_clear(&raw);
     tag->annotated = true;
     return RB_OK;
 }
@@ -91,6 +92,71 @@ void rb_tag_free(rb_tag *tag)
     free(tag);
 }
 
+static enum rb_code cannot_list(rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *why = rb_git_message();
+    return rb_fail(err, RB_ERROR, "cannot list the tags of this repository: %s", why);
+}
+
+void rb_tag_refs_clear(rb_tag_refs *refs)
+{
+    for (size_t i = 0; i < refs->n; i++)
+        free(refs->items[i].name);
+    free(refs->items);
+    *refs = (rb_tag_refs){0};
+}
+
+/* Links between tags are followed; what leads nowhere, or has a name that git refuses, has no
+ * object. */
+static void add_ref(rb_tag_refs *refs, git_reference *ref)
+{
+    const char *name = git_reference_name(ref);
+    git_reference *target = NULL;
+    int valid = 0;
+    if (strncmp(name, TAGS, strlen(TAGS)) != 0)
+        return;
+    if (refs->n == refs->cap) {
+        refs->cap = refs->cap ? refs->cap * 2 : 64;
+        refs->items = rb_realloc(refs->items, refs->cap, sizeof *refs->items);
+    }
+    rb_tag_ref *item = &refs->items[refs->n++];
+    *item = (rb_tag_ref){.name = rb_strdup(name + strlen(TAGS))};
+    if (git_reference_name_is_valid(&valid, name) != 0 || !valid)
+        return;
+    if (git_reference_type(ref) == GIT_REFERENCE_SYMBOLIC &&
+        git_reference_resolve(&target, ref) != 0)
+        return;
+    item->object = rb_git_from(git_reference_target(target ? target : ref));
+    item->resolved = true;
+    git_reference_free(target);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const rb_tag_ref *)a)->name, ((const rb_tag_ref *)b)->name);
+}
+
+enum rb_code rb_tag_refs_read(rb_tag_refs *out, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_tag_refs_clear) rb_tag_refs refs = {0};
+    git_reference_iterator *iterator = NULL;
+    git_reference *ref = NULL;
+    int status = git_reference_iterator_glob_new(&iterator, repo->repo, TAGS "*");
+    while (status == 0 && (status = git_reference_next(&ref, iterator)) == 0) {
+        add_ref(&refs, ref);
+        git_reference_free(ref);
+    }
+    git_reference_iterator_free(iterator);
+    if (status != GIT_ITEROVER)
+        return cannot_list(err);
+    if (refs.n > 1)
+        qsort(refs.items, refs.n, sizeof *refs.items, by_name);
+    rb_tag_refs_clear(out);
+    *out = refs;
+    refs = (rb_tag_refs){0};
+    return RB_OK;
+}
+
 enum rb_code rb_tag_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err)
 {
     git_reference_iterator *iterator = NULL;
@@ -100,10 +166,8 @@ enum rb_code rb_tag_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err 
         if (strncmp(ref, TAGS, strlen(TAGS)) == 0 && fnmatch(glob, ref + strlen(TAGS), 0) == 0)
             rb_strs_add(out, ref + strlen(TAGS));
     git_reference_iterator_free(iterator);
-    if (status != GIT_ITEROVER) {
-        RB_AUTO(rb_free_str) char *why = rb_git_message();
-        return rb_fail(err, RB_ERROR, "cannot list the tags of this repository: %s", why);
-    }
+    if (status != GIT_ITEROVER)
+        return cannot_list(err);
     rb_strs_sort(out);
     return RB_OK;
 }

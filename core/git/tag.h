@@ -18,11 +18,27 @@ typedef struct rb_tag {
 
 /* RB_FOUND when there is no such tag; RB_ERROR when its object is missing or corrupt. */
 enum rb_code rb_tag_read(rb_tag **out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
-/* A tag object by id, with the name its ref should have. */
+/* A tag object by id, with the name its ref should have; from any thread. */
 enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *object, const char *name,
                                 rb_err *err) RB_MUST_USE;
 void rb_tag_free(rb_tag *tag);
 RB_DEFINE_AUTO(rb_tag, rb_tag_free)
+
+/* What every tag's ref names, without reading the objects; sorted bytewise by name. */
+typedef struct rb_tag_ref {
+    char *name;
+    rb_oid object;
+    bool resolved; /* false: there is no object; rb_tag_read() says why */
+} rb_tag_ref;
+
+typedef struct rb_tag_refs {
+    rb_tag_ref *items;
+    size_t n;
+    size_t cap;
+} rb_tag_refs;
+
+enum rb_code rb_tag_refs_read(rb_tag_refs *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+void rb_tag_refs_clear(rb_tag_refs *refs);
 
 /* Names of all tags that match the glob (fnmatch), sorted bytewise. */
 enum rb_code rb_tag_names(rb_strs *out, rb_repo *repo, const char *glob, rb_err *err) RB_MUST_USE;

@@ -1,12 +1,19 @@
 #include "release/chain.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
+#include "git/refs.h"
 #include "release/internal.h"
 
 /* While a chain is loaded: tag name to index of its item, and to the object of every tag. */
 struct loading {
+    rb_repo *repo;
+    const rb_signers *signers;
+    const char *glob;
+    rb_tag_refs refs;
     rb_chain *chain;
     json_t *index;
     json_t *objects;
@@ -14,6 +21,7 @@ struct loading {
 
 static void clear_loading(struct loading *loading)
 {
+    rb_tag_refs_clear(&loading->refs);
     rb_json_free(loading->index);
     rb_json_free(loading->objects);
 }
@@ -53,90 +61,91 @@ static rb_chain_item *before(const struct loading *loading, const rb_chain_item 
     return found && strcmp(found->object, link->object) == 0 ? found : NULL;
 }
 
-static enum rb_code add_item(rb_chain *chain, rb_repo *repo, const rb_signers *signers,
-                             const rb_tag *tag, rb_err *err)
+static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *signers,
+                      const rb_tag *tag)
 {
-    rb_chain_item *item = &chain->items[chain->n++];
-    *item = (rb_chain_item){.tag = rb_strdup(tag->name)};
+    rb_err err;
     rb_oid_hex(&tag->object, item->object);
-    enum rb_code code =
-        rb_release_open_tag(&item->release, repo, signers, tag, &item->problems, err);
-    if (code == RB_OK) {
+    if (rb_release_open_tag(&item->release, repo, signers, tag, &item->problems, &err) == RB_OK) {
         size_t len;
         const char *bytes = rb_verified_signed(item->release->verified, &len);
         rb_sha256_hex_of(bytes, len, item->sha256);
         item->commit = item->release->commit;
         item->has_commit = true;
-        return RB_OK;
+        return;
     }
     if (item->problems.n == 0) /* its commit or tree cannot be read: the others still can */
         rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", tag->name,
-                        err->message);
-    rb_err ignored;
-    item->has_commit = rb_repo_commit(&item->commit, repo, item->object, &ignored) == RB_OK;
+                        err.message);
+    item->has_commit = rb_object_commit(&item->commit, repo, &tag->object);
+}
+
+/* Without a manifest there is no item. */
+static void read_tag(rb_chain_item *item, const struct loading *loading, const rb_tag_ref *ref)
+{
+    rb_err err;
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    enum rb_code code =
+        ref->resolved
+            ? rb_tag_read_object(&tag, loading->repo, &ref->object, ref->name, &err)
+            : rb_fail(&err, RB_ERROR, "its ref leads to no object, or has a name that git refuses");
+    if (code == RB_OK && !rb_manifest_is_in(tag))
+        return;
+    item->tag = rb_strdup(ref->name);
+    if (code == RB_OK)
+        open_item(item, loading->repo, loading->signers, tag);
+    else /* it may be a release: it is shown as a bad one */
+        rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", ref->name,
+                        err.message);
+}
+
+/* What several threads do at once. */
+static void read_one(void *context, size_t i)
+{
+    const struct loading *loading = context;
+    const rb_tag_ref *ref = &loading->refs.items[i];
+    if (!loading->glob || fnmatch(loading->glob, ref->name, 0) == 0)
+        read_tag(&loading->chain->items[i], loading, ref);
+}
+
+/* read: what read_tag() made of ref, in the chain's items at its end or behind it. */
+static void take_item(struct loading *loading, const rb_tag_ref *ref, const rb_chain_item *read)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&ref->object, hex);
+    bool is_here = ref->resolved && (!read->tag || *read->object);
+    if (read->tag)
+        loading->chain->items[loading->chain->n++] = *read;
+    if (is_here && json_object_set_new(loading->objects, ref->name, json_string(hex)) != 0)
+        return; /* no UTF-8: no manifest can name it */
+}
+
+static enum rb_code read_tags(struct loading *loading, rb_err *err)
+{
+    const char *set;
+    RB_TRY(rb_tag_refs_read(&loading->refs, loading->repo, err));
+    RB_TRY(rb_repo_setting(&set, loading->repo, "rbtool.app", err)); /* one thread reads them all */
+    size_t n = loading->refs.n;
+    loading->chain->items = rb_calloc(n, sizeof *loading->chain->items);
+    rb_parallel(n, rb_release_threads(), read_one, loading);
+    for (size_t i = 0; i < n; i++)
+        take_item(loading, &loading->refs.items[i], &loading->chain->items[i]);
     return RB_OK;
 }
 
-/* A tag whose object cannot be read may be a release: it is shown as a bad one. */
-static void add_unreadable(rb_chain *chain, const char *name, const rb_err *why)
-{
-    rb_chain_item *item = &chain->items[chain->n++];
-    *item = (rb_chain_item){.tag = rb_strdup(name)};
-    rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", name, why->message);
-}
-
-static enum rb_code read_tags(struct loading *loading, rb_repo *repo, const rb_signers *signers,
-                              const char *glob, rb_err *err)
-{
-    RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    RB_TRY(rb_tag_names(&names, repo, "*", err));
-    RB_AUTO(rb_strs_clear) rb_strs wanted = {0};
-    if (glob)
-        RB_TRY(rb_tag_names(&wanted, repo, glob, err));
-    rb_chain *chain = loading->chain;
-    chain->items = rb_calloc(names.n, sizeof *chain->items);
-    for (size_t i = 0, next = 0; i < names.n; i++) {
-        const char *name = names.items[i];
-        bool matches = !glob || (next < wanted.n && strcmp(wanted.items[next], name) == 0);
-        next += glob && matches;
-        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-        if (rb_tag_read(&tag, repo, name, err) != RB_OK) {
-            if (matches)
-                add_unreadable(chain, name, err);
-            continue;
-        }
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&tag->object, hex);
-        if (json_object_set_new(loading->objects, name, json_string(hex)) != 0)
-            continue; /* no UTF-8: no manifest can name it */
-        if (matches && rb_manifest_is_in(tag))
-            RB_TRY(add_item(chain, repo, signers, tag, err));
-    }
-    return RB_OK;
-}
-
-static enum rb_code read_pushed(struct loading *loading, rb_repo *repo, const rb_signers *signers,
-                                const rb_pushes *pushed, rb_err *err)
+static void read_pushed(struct loading *loading, const rb_pushes *pushed)
 {
     rb_chain *chain = loading->chain;
     chain->items = rb_realloc(chain->items, chain->n + pushed->n + 1, sizeof *chain->items);
     for (size_t i = 0; i < pushed->n; i++) {
         const rb_pushed *one = &pushed->items[i];
-        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
         if (!one->tag || !rb_oid_is_zero(&one->remote) || rb_oid_is_zero(&one->local))
             continue;
-        if (rb_tag_read_object(&tag, repo, &one->local, one->tag, err) != RB_OK) {
-            add_unreadable(chain, one->tag, err);
-            continue;
-        }
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&tag->object, hex);
-        if (json_object_set_new(loading->objects, one->tag, json_string(hex)) != 0)
-            continue; /* no UTF-8: no manifest can name it */
-        if (rb_manifest_is_in(tag))
-            RB_TRY(add_item(chain, repo, signers, tag, err));
+        const rb_tag_ref ref = {.name = (char *)one->tag, .object = one->local, .resolved = true};
+        rb_chain_item item = {0};
+        read_tag(&item, loading, &ref);
+        take_item(loading, &ref, &item);
     }
-    return RB_OK;
 }
 
 static int by_version(const void *a, const void *b)
@@ -287,10 +296,10 @@ static rb_chain_item *find_root(const struct loading *loading)
     return best;
 }
 
-static enum rb_code check_roots(struct loading *loading, rb_repo *repo, rb_err *err)
+static enum rb_code check_roots(struct loading *loading, rb_err *err)
 {
     const char *pinned;
-    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    RB_TRY(rb_repo_setting(&pinned, loading->repo, "rbtool.app", err));
     const rb_chain_item *root = find_root(loading);
     for (size_t i = 0; i < loading->chain->n && root; i++) {
         rb_chain_item *item = &loading->chain->items[i];
@@ -323,13 +332,18 @@ enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers 
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
     RB_AUTO(clear_loading)
-    struct loading loading = {chain, json_object(), json_object()};
-    RB_TRY(read_tags(&loading, repo, signers, glob, err));
+    struct loading loading = {.repo = repo,
+                              .signers = signers,
+                              .glob = glob,
+                              .chain = chain,
+                              .index = json_object(),
+                              .objects = json_object()};
+    RB_TRY(read_tags(&loading, err));
     if (pushed)
-        RB_TRY(read_pushed(&loading, repo, signers, pushed, err));
+        read_pushed(&loading, pushed);
     sort_items(&loading);
     check_links(&loading);
-    RB_TRY(check_roots(&loading, repo, err));
+    RB_TRY(check_roots(&loading, err));
     *out = chain;
     chain = NULL;
     return RB_OK;

@@ -106,6 +106,39 @@ static void test_names(void **state)
     rb_repo_close(repo);
 }
 
+/* What git for-each-ref says, packed, loose and by way of another tag; the rest has no object. */
+static void test_refs(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    make("refs");
+    sh_do("cd refs; git pack-refs --all; git tag v1.10; git tag -f light HEAD; "
+          "git symbolic-ref refs/tags/link refs/tags/v1.0");
+    RB_AUTO(rb_free_str)
+    char *expected = sh("git -C refs for-each-ref --format='%%(objectname) %%(refname:lstrip=2)' "
+                        "refs/tags | LC_ALL=C sort -k2");
+    sh_do("cd refs; git symbolic-ref refs/tags/nowhere refs/tags/none;"
+          "echo \"$(git rev-parse HEAD) refs/tags/bad..name\" >>.git/packed-refs");
+    rb_repo *repo = open_repo("refs");
+    rb_tag_refs refs = {0};
+    rb_buf list = {0};
+    size_t unresolved = 0;
+    assert_ok(rb_tag_refs_read(&refs, repo, &err));
+    for (size_t i = 0; i < refs.n; i++) {
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&refs.items[i].object, hex);
+        if (refs.items[i].resolved)
+            rb_buf_printf(&list, "%s%s %s", list.len ? "\n" : "", hex, refs.items[i].name);
+        else
+            unresolved++;
+    }
+    assert_string_equal(rb_buf_str(&list), expected);
+    assert_int_equal(unresolved, 2);
+    rb_buf_clear(&list);
+    rb_tag_refs_clear(&refs);
+    rb_repo_close(repo);
+}
+
 static void test_create(void **state)
 {
     (void)state;
@@ -197,10 +230,10 @@ static void test_compare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),    cmocka_unit_test(test_read_damaged),
-        cmocka_unit_test(test_limit),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_create),  cmocka_unit_test(test_create_hook),
-        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_read),        cmocka_unit_test(test_read_damaged),
+        cmocka_unit_test(test_limit),       cmocka_unit_test(test_names),
+        cmocka_unit_test(test_refs),        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_create_hook), cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, lab_open, lab_close);
 }

@@ -1,0 +1,35 @@
+#include "base/parallel.h"
+
+#include <pthread.h>
+
+#define THREADS 64
+#define SHARE 16 /* indices that a thread takes at least, to be worth its start */
+
+struct sharing {
+    size_t n;
+    size_t next;
+    rb_parallel_work *work;
+    void *context;
+};
+
+static void *run(void *argument)
+{
+    struct sharing *sharing = argument;
+    size_t i;
+    while ((i = __atomic_fetch_add(&sharing->next, 1, __ATOMIC_RELAXED)) < sharing->n)
+        sharing->work(sharing->context, i);
+    return NULL;
+}
+
+void rb_parallel(size_t n, int threads, rb_parallel_work *work, void *context)
+{
+    struct sharing sharing = {.n = n, .work = work, .context = context};
+    pthread_t started[THREADS];
+    int count = 0;
+    while (count + 1 < threads && count < THREADS && (size_t)(count + 1) * SHARE < n &&
+           pthread_create(&started[count], NULL, run, &sharing) == 0)
+        count++;
+    run(&sharing);
+    for (int i = 0; i < count; i++)
+        pthread_join(started[i], NULL);
+}

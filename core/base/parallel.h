@@ -1,0 +1,15 @@
+/*
+ * The same work on many things, in several threads.
+ */
+#ifndef RB_BASE_PARALLEL_H
+#define RB_BASE_PARALLEL_H
+
+#include <stddef.h>
+
+typedef void rb_parallel_work(void *context, size_t index);
+
+/* Calls work for every index below n, in any order, from at most threads threads at once, this one
+ * among them; fewer where they cannot be had. */
+void rb_parallel(size_t n, int threads, rb_parallel_work *work, void *context);
+
+#endif

@@ -1,0 +1,132 @@
+/* Programs run as argument vectors, by several threads at once. */
+#include "base/process.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/parallel.h"
+
+static void test_run(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    rb_process_result result = {0};
+    const char *const argv[] = {"sh", "-c",
+                                "pwd; cat; printf \"%s%s\" \"$A\" \"$HOME\" >&2; exit 3", NULL};
+    const char *const env[] = {"A=one", "HOME", NULL};
+    rb_process process = {
+        .argv = argv, .dir = "/", .env = env, .input = "two", .input_len = strlen("two")};
+    assert_int_equal(rb_process_run(&result, &process, &err), RB_OK);
+    assert_int_equal(result.status, 3);
+    assert_string_equal(rb_buf_str(&result.out), "/\ntwo");
+    assert_string_equal(rb_buf_str(&result.err), "one");
+    assert_non_null(getenv("HOME"));
+    rb_process_result_clear(&result);
+}
+
+static void test_cannot_run(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    rb_process_result result = {0};
+    const char *const none[] = {"rbtool-has-no-such-program", NULL};
+    const char *const here[] = {"true", NULL};
+    assert_int_equal(rb_process_run(&result, &(rb_process){.argv = none}, &err), RB_ERROR);
+    assert_non_null(strstr(err.message, "rbtool-has-no-such-program"));
+    assert_non_null(strstr(err.message, strerror(ENOENT)));
+    assert_int_equal(
+        rb_process_run(&result, &(rb_process){.argv = here, .dir = "/no/folder"}, &err), RB_ERROR);
+}
+
+static void test_timeout(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    rb_process_result result = {0};
+    /* The whole group goes: sleep is a child of the shell. */
+    const char *const argv[] = {"sh", "-c", "sleep 60 & wait", NULL};
+    assert_int_equal(rb_process_run(&result, &(rb_process){.argv = argv, .timeout = 1}, &err),
+                     RB_OK);
+    assert_true(result.timed_out);
+    assert_int_equal(result.status, 128 + SIGKILL);
+    rb_process_result_clear(&result);
+}
+
+#define RUNS 64
+
+struct runs {
+    char *input; /* more than a pipe holds */
+    size_t len;
+    int status[RUNS];
+    size_t printed[RUNS];
+};
+
+/* Every other one goes away without reading: writing to it must not kill this program. */
+static void run_one(void *context, size_t i)
+{
+    struct runs *runs = context;
+    rb_err err = {0};
+    rb_process_result result = {0};
+    const char *const argv[] = {"sh", "-c", i % 2 ? "exit 7" : "exec cat", NULL};
+    rb_process process = {
+        .argv = argv, .input = runs->input, .input_len = runs->len, .output_limit = 2 * runs->len};
+    runs->status[i] = rb_process_run(&result, &process, &err) == RB_OK ? result.status : -1;
+    runs->printed[i] = result.out.len;
+    rb_process_result_clear(&result);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    struct runs runs = {.len = (size_t)1 << 20};
+    struct sigaction action;
+    runs.input = rb_calloc(runs.len, 1);
+    rb_parallel(RUNS, 4, run_one, &runs);
+    for (size_t i = 0; i < RUNS; i++) {
+        assert_int_equal(runs.status[i], i % 2 ? 7 : 0);
+        assert_int_equal(runs.printed[i], i % 2 ? 0 : runs.len);
+    }
+    free(runs.input);
+    sigset_t mask;
+    assert_int_equal(sigaction(SIGPIPE, NULL, &action), 0);
+    assert_true(action.sa_handler == SIG_DFL);
+    assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &mask), 0);
+    assert_false(sigismember(&mask, SIGPIPE));
+}
+
+static void count(void *context, size_t i)
+{
+    __atomic_fetch_add(&((int *)context)[i], 1, __ATOMIC_RELAXED);
+}
+
+static void test_parallel(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 15, 16, 17, 1000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int *seen = rb_calloc(sizes[i] + 1, sizeof *seen);
+        rb_parallel(sizes[i], 1 + (int)i, count, seen);
+        for (size_t j = 0; j < sizes[i]; j++)
+            assert_int_equal(seen[j], 1);
+        assert_int_equal(seen[sizes[i]], 0);
+        free(seen);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_run),      cmocka_unit_test(test_cannot_run),
+        cmocka_unit_test(test_timeout),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_parallel),
+    };
+    return cmocka_run_group_tests_name("base process", tests, NULL, NULL);
+}
