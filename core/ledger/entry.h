@@ -24,6 +24,7 @@
 #define RB_ENTRY_LIMIT (4u << 20)       /* bytes of an entry's commit */
 #define RB_ATTACHMENT_LIMIT (64u << 20) /* bytes of an attachment */
 #define RB_ENTRY_PARENTS 16
+#define RB_ATTACHMENTS 64
 
 enum rb_entry_kind {
     RB_ENTRY_RELEASE,    /* first seen; {"commit","sha256","witness"}; attached: tag, proof, ... */
@@ -55,9 +56,9 @@ enum rb_entry_trust {
 };
 const char *rb_entry_trust_name(enum rb_entry_trust trust); /* good, unsigned, unknown, ... */
 
-typedef struct rb_entry { /* all borrowed from the ledger that it is in */
-    rb_oid id;            /* of the commit */
-    enum rb_entry_kind kind;
+typedef struct rb_entry {    /* all borrowed from the ledger that it is in */
+    rb_oid id;               /* of the commit */
+    enum rb_entry_kind kind; /* RB_ENTRY_KINDS when it is foreign or broken in form */
     enum rb_entry_trust trust;
     const char *title;                /* first line; need not be printable */
     const char *app;                  /* or NULL, when it is foreign or broken in form */

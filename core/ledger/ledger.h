@@ -15,6 +15,7 @@
 #include "trust/trust.h"
 
 #define RB_LEDGER_REF "refs/rbtool/ledger"
+#define RB_LEDGER_LIMIT 1000000 /* entries */
 
 typedef struct rb_ledger {
     rb_entry *items; /* oldest first: parents before children */
@@ -60,8 +61,9 @@ typedef struct rb_draft { /* all borrowed */
     json_t *detail;
     const rb_attachment *attachments;
     size_t attachment_count;
-    const char *key; /* as rb_trust_sign() */
-    bool must_sign;  /* else an entry is unsigned where no key is configured */
+    const char *key;       /* as rb_trust_sign() */
+    bool must_sign;        /* else an entry is unsigned where no key is configured */
+    const char *committer; /* "Name <email> seconds +hhmm"; NULL: as git says, now */
 } rb_draft;
 
 /*

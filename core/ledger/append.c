@@ -1,0 +1,302 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/shape.h"
+#include "base/text.h"
+#include "git/refs.h"
+#include "ledger/judge.h"
+
+#define NAMESPACE "git"
+#define TITLE_LIMIT 200  /* bytes; the rest is in the JSON */
+#define PATIENCE 60      /* seconds to go on trying when others are quicker */
+#define TURN_PATIENCE 10 /* seconds to wait for a turn, which is a courtesy only */
+#define PAUSE 5          /* milliseconds */
+
+static void sleep_milliseconds(long n)
+{
+    struct timespec t = {.tv_sec = n / 1000, .tv_nsec = n % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static int64_t seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec;
+}
+
+static void give_back(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+/* Writers on one host queue up here, so that they do not sign again and again on top of each
+ * other; what keeps entries from being lost is the ref that moves from a known value only. */
+static int take_turn(const rb_repo *repo)
+{
+    rb_err ignored;
+    RB_AUTO(rb_free_str) char *dir = rb_path_join(rb_repo_common_dir(repo), "rbtool");
+    RB_AUTO(rb_free_str) char *path = rb_path_join(dir, "ledger.turn");
+    if (rb_dir_make(dir, &ignored) != RB_OK)
+        return -1;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    int64_t end = seconds() + TURN_PATIENCE;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && seconds() < end)
+        sleep_milliseconds(PAUSE);
+    return fd;
+}
+
+/* A host where no one ever set a name still has things to say. */
+static enum rb_code find_committer(char **out, rb_repo *repo, const rb_draft *draft, rb_err *err)
+{
+    if (draft->committer) {
+        *out = rb_strdup(draft->committer);
+        return RB_OK;
+    }
+    RB_AUTO(rb_buf_clear) rb_buf who = {0};
+    const char *const own[] = {"var", "GIT_COMMITTER_IDENT", NULL};
+    if (rb_repo_git(&who, repo, own, err) != RB_OK) {
+        char host[256] = "localhost";
+        if (gethostname(host, sizeof host - 1) != 0 || !rb_shape_is_name(host))
+            strcpy(host, "localhost");
+        RB_AUTO(rb_free_str) char *email = rb_format("user.email=rbtool@%s", host);
+        const char *const named[] = {"-c",  "user.name=rbtool",    "-c", email,
+                                     "var", "GIT_COMMITTER_IDENT", NULL};
+        RB_TRY(rb_repo_git(&who, repo, named, err));
+    }
+    *out = rb_strndup(rb_buf_str(&who), strcspn(rb_buf_str(&who), "\n"));
+    return RB_OK;
+}
+
+static void add_title(rb_buf *out, const rb_draft *draft)
+{
+    size_t start = out->len;
+    rb_buf_puts(out, rb_entry_kind_name(draft->kind));
+    if (draft->tag)
+        rb_buf_printf(out, " %s", draft->tag);
+    if (draft->title) {
+        rb_buf_addc(out, ' ');
+        rb_buf_add_safe(out, draft->title, strlen(draft->title));
+    }
+    if (out->len - start > TITLE_LIMIT) {
+        size_t len = start + TITLE_LIMIT;
+        while (((unsigned char)out->data[len] & 0xc0) == 0x80)
+            len--;
+        rb_buf_truncate(out, len);
+        rb_buf_puts(out, "...");
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const rb_attachment *const *x = a;
+    const rb_attachment *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* Writes the attachments; what the JSON says of them. */
+static enum rb_code write_attachments(rb_oid *tree, json_t *named, rb_repo *repo,
+                                      const rb_draft *draft, rb_err *err)
+{
+    const rb_attachment *sorted[RB_ATTACHMENTS];
+    rb_flat_file files[RB_ATTACHMENTS];
+    size_t n = draft->attachment_count;
+    if (n > RB_ATTACHMENTS)
+        return rb_fail(err, RB_ERROR, "an entry with %zu attachments, the limit is %d", n,
+                       RB_ATTACHMENTS);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &draft->attachments[i];
+    qsort(sorted, n, sizeof *sorted, by_name);
+    for (size_t i = 0; i < n; i++) {
+        char hex[RB_SHA256_HEX];
+        if (sorted[i]->len > RB_ATTACHMENT_LIMIT)
+            return rb_fail(err, RB_ERROR, "the attachment %s has %zu bytes, the limit is %u",
+                           sorted[i]->name, sorted[i]->len, RB_ATTACHMENT_LIMIT);
+        files[i].name = sorted[i]->name;
+        RB_TRY(rb_object_write(&files[i].blob, repo, RB_OBJECT_BLOB, sorted[i]->data,
+                               sorted[i]->len, err));
+        rb_sha256_hex_of(sorted[i]->data, sorted[i]->len, hex);
+        json_t *item = json_object();
+        rb_json_set_str(item, "name", files[i].name);
+        rb_json_set_str(item, "sha256", hex);
+        json_array_append_new(named, item);
+    }
+    return rb_flat_write(tree, repo, files, n, err);
+}
+
+/* JSON holds no other text. */
+static enum rb_code check_texts(const rb_draft *draft, const char *app, rb_err *err)
+{
+    const char *const texts[] = {app, draft->tag, draft->object, draft->environment};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!texts[i] || rb_text_is_utf8(texts[i], strlen(texts[i])))
+            continue;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(texts[i]);
+        return rb_fail(err, RB_ERROR, "cannot write the entry: %s is not UTF-8", safe);
+    }
+    if (!draft->detail)
+        return rb_fail(err, RB_ERROR, "cannot write the entry: it has no detail");
+    return RB_OK;
+}
+
+static void add_json(rb_buf *out, const rb_draft *draft, const char *app, int64_t at,
+                     json_t *attachments)
+{
+    RB_AUTO(rb_json_freep) json_t *json = json_object();
+    const char *kind = rb_entry_kind_name(draft->kind);
+    rb_json_set_str(json, "type", RB_ENTRY_TYPE);
+    rb_json_set_str(json, "app", app);
+    json_object_set_new(json, "at", json_integer(at));
+    json_object_set(json, "attachments", attachments);
+    rb_json_set_str(json, "environment", draft->environment);
+    rb_json_set_str(json, "kind", kind);
+    rb_json_set_str(json, "object", draft->object);
+    rb_json_set_str(json, "tag", draft->tag);
+    json_object_set(json, kind, draft->detail);
+    rb_json_pretty(out, json);
+}
+
+/* Puts the header gpgsig before the empty line, as git does. */
+static enum rb_code sign(rb_buf *commit, rb_repo *repo, const rb_draft *draft, size_t headers,
+                         rb_err *err)
+{
+    bool has_key = draft->key != NULL || draft->must_sign;
+    if (!has_key)
+        RB_TRY(rb_trust_has_key(&has_key, repo, err));
+    if (!has_key)
+        return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf armoured = {0};
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    RB_TRY(rb_trust_sign(&armoured, repo, draft->key, NAMESPACE, commit->data, commit->len, err));
+    rb_buf_add(&out, commit->data, headers);
+    rb_buf_puts(&out, "gpgsig");
+    for (const char *p = armoured.data; *p;) {
+        size_t len = strcspn(p, "\n");
+        rb_buf_addc(&out, ' ');
+        rb_buf_add(&out, p, len);
+        rb_buf_addc(&out, '\n');
+        p += len + (p[len] == '\n');
+    }
+    rb_buf_add(&out, commit->data + headers, commit->len - headers);
+    rb_buf_clear(commit);
+    *commit = out;
+    out = (rb_buf){0};
+    return RB_OK;
+}
+
+/* What is written must be what any reader takes. */
+static enum rb_code check_made(const rb_buf *commit, rb_err *err)
+{
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_AUTO(rb_entry_form_clear) rb_entry_form form = {0};
+    if (commit->len > RB_ENTRY_LIMIT)
+        return rb_fail(err, RB_ERROR,
+                       "cannot write the entry: it has %zu bytes, the limit is %u; shorten its "
+                       "text",
+                       commit->len, RB_ENTRY_LIMIT);
+    if (rb_entry_form_read(&form, commit->data, commit->len, &problems) != RB_OK)
+        return rb_fail(err, RB_ERROR, "cannot write the entry: %s", problems.items[0].message);
+    return RB_OK;
+}
+
+enum rb_code rb_ledger_write(rb_oid *out, rb_repo *repo, const rb_draft *draft,
+                             const rb_oid *parents, size_t parent_count, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *committer = NULL;
+    RB_AUTO(rb_ident_clear) rb_ident ident = {0};
+    RB_AUTO(rb_json_freep) json_t *attachments = json_array();
+    RB_AUTO(rb_buf_clear) rb_buf commit = {0};
+    char hex[RB_OID_HEX];
+    rb_oid tree;
+    const char *app = draft->app;
+    if (!app)
+        RB_TRY(rb_repo_setting(&app, repo, "rbtool.app", err));
+    if (!app || !*app)
+        return rb_fail(err, RB_ERROR,
+                       "which application is the ledger about? `rbtool release` pins its name, or "
+                       "`git config rbtool.app NAME`");
+    RB_TRY(check_texts(draft, app, err));
+    RB_TRY(find_committer(&committer, repo, draft, err));
+    if (!rb_ident_parse(&ident, committer))
+        return rb_fail(err, RB_ERROR, "git gave no name, email and time to write with, but \"%s\"",
+                       committer);
+    RB_TRY(write_attachments(&tree, attachments, repo, draft, err));
+    rb_oid_hex(&tree, hex);
+    rb_buf_printf(&commit, "tree %s\n", hex);
+    for (size_t i = 0; i < parent_count; i++) {
+        rb_oid_hex(&parents[i], hex);
+        rb_buf_printf(&commit, "parent %s\n", hex);
+    }
+    rb_buf_printf(&commit, "author %s\ncommitter %s\n", committer, committer);
+    size_t headers = commit.len;
+    rb_buf_addc(&commit, '\n');
+    add_title(&commit, draft);
+    rb_buf_puts(&commit, "\n\n");
+    add_json(&commit, draft, app, ident.time, attachments);
+    RB_TRY(check_made(&commit, err));
+    RB_TRY(sign(&commit, repo, draft, headers, err));
+    return rb_object_write(out, repo, RB_OBJECT_COMMIT, commit.data, commit.len, err);
+}
+
+/* The application of the tip, which must be an entry. */
+static enum rb_code read_tip(char **app, rb_repo *repo, const rb_oid *tip, rb_err *err)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(tip, hex);
+    RB_AUTO(rb_buf_clear) rb_buf raw = {0};
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_AUTO(rb_entry_form_clear) rb_entry_form form = {0};
+    enum rb_code code = rb_object_read(&raw, repo, tip, RB_OBJECT_COMMIT, "the ledger's entry",
+                                       RB_ENTRY_LIMIT, err);
+    if (code == RB_ERROR)
+        return code;
+    if (code == RB_OK)
+        code = rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, &problems);
+    if (code != RB_OK && !form.claims)
+        return rb_fail(err, RB_ERROR,
+                       "nothing is written on top of " RB_LEDGER_REF ": %s there is no entry of a "
+                       "ledger; set it back with git update-ref",
+                       hex);
+    *app = rb_strdup(rb_json_str(form.json, "app"));
+    return RB_OK;
+}
+
+static enum rb_code try_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err)
+{
+    rb_ref ref;
+    rb_draft own = *draft;
+    const char *pinned = NULL;
+    RB_AUTO(rb_free_str) char *app = NULL;
+    RB_TRY(rb_ref_read(&ref, repo, RB_LEDGER_REF, err));
+    if (ref.symbolic)
+        return rb_fail(err, RB_ERROR,
+                       RB_LEDGER_REF " is a symbolic ref, a ledger is not; git symbolic-ref "
+                                     "--delete " RB_LEDGER_REF " removes it");
+    if (ref.exists)
+        RB_TRY(read_tip(&app, repo, &ref.object, err));
+    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    if (!own.app)
+        own.app = pinned && *pinned ? pinned : app;
+    RB_TRY(rb_ledger_write(out, repo, &own, &ref.object, ref.exists ? 1 : 0, err));
+    return rb_ref_move(repo, RB_LEDGER_REF, out, ref.exists ? &ref.object : NULL, err);
+}
+
+enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err)
+{
+    RB_AUTO(give_back) int turn = take_turn(repo);
+    int64_t end = seconds() + PATIENCE;
+    enum rb_code code = try_append(out, repo, draft, err);
+    for (long pause = PAUSE; code == RB_BUSY && seconds() < end; pause += PAUSE) {
+        /* Spread out, so that those who lost together do not meet again. */
+        sleep_milliseconds(pause % 100 + getpid() % 17);
+        code = try_append(out, repo, draft, err);
+    }
+    return code;
+}

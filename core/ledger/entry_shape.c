@@ -1,0 +1,106 @@
+#include "ledger/entry_shape.h"
+
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, NULL, false                                                                          \
+    }
+#define FIELDS(...)                                                                                \
+    (const rb_shape_field[])                                                                       \
+    {                                                                                              \
+        __VA_ARGS__, END                                                                           \
+    }
+#define OBJECT(...)                                                                                \
+    {                                                                                              \
+        .kind = RB_SHAPE_OBJECT, .fields = FIELDS(__VA_ARGS__)                                     \
+    }
+
+#define SHA1_WORDS "an object id (40 lower-case hexadecimal digits)"
+#define SHA256_WORDS "a SHA-256 (64 lower-case hexadecimal digits)"
+#define TIME_LIMIT 253402300799 /* 9999-12-31T23:59:59Z */
+
+static const rb_shape sha1 = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_sha1, .expected = SHA1_WORDS};
+static const rb_shape sha1_or_null = {
+    .kind = RB_SHAPE_STRING, .nullable = true, .check = rb_shape_is_sha1, .expected = SHA1_WORDS};
+static const rb_shape sha256 = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_sha256, .expected = SHA256_WORDS};
+static const rb_shape sha256_or_null = {.kind = RB_SHAPE_STRING,
+                                        .nullable = true,
+                                        .check = rb_shape_is_sha256,
+                                        .expected = SHA256_WORDS};
+static const rb_shape name = {.kind = RB_SHAPE_STRING,
+                              .check = rb_shape_is_name,
+                              .expected = "a name (letters, digits, '.', '_', '-')"};
+static const rb_shape plain = {.kind = RB_SHAPE_STRING,
+                               .check = rb_shape_is_plain,
+                               .expected = "text without control characters"};
+static const rb_shape plain_or_null = {.kind = RB_SHAPE_STRING,
+                                       .nullable = true,
+                                       .check = rb_shape_is_plain,
+                                       .expected = "text without control characters"};
+static const rb_shape text = {.kind = RB_SHAPE_STRING};
+static const rb_shape text_or_null = {.kind = RB_SHAPE_STRING, .nullable = true};
+static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
+static const rb_shape number_or_null = {.kind = RB_SHAPE_INTEGER, .nullable = true};
+static const rb_shape version = {.kind = RB_SHAPE_INTEGER, .min = 1};
+static const rb_shape when = {.kind = RB_SHAPE_INTEGER, .max = TIME_LIMIT};
+static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
+static const char *const types[] = {RB_ENTRY_TYPE, NULL};
+static const rb_shape type = {.kind = RB_SHAPE_STRING, .one_of = types};
+
+static const rb_shape attachment = OBJECT({"name", &name, false}, {"sha256", &sha256, false});
+static const rb_shape attachments = {
+    .kind = RB_SHAPE_ARRAY, .item = &attachment, .max = RB_ATTACHMENTS};
+
+static const rb_shape release =
+    OBJECT({"commit", &sha1, false}, {"sha256", &sha256, false}, {"witness", &boolean, false});
+static const char *const verdicts[] = {"good", "bad", NULL};
+static const rb_shape verdict_word = {.kind = RB_SHAPE_STRING, .one_of = verdicts};
+static const rb_shape verdict = OBJECT({"verdict", &verdict_word, false}, {"why", &text, false},
+                                       {"transition", &plain_or_null, false});
+static const rb_shape reason = OBJECT({"why", &text, false});
+static const rb_shape rules = {.kind = RB_SHAPE_DATA,
+                               .expected = "a policy"}; /* read strictly by who asks for it */
+static const rb_shape policy = OBJECT(
+    {"version", &version, false}, {"previous", &sha1_or_null, false}, {"policy", &rules, false});
+static const rb_shape step =
+    OBJECT({"id", &plain, false}, {"outcome", &plain, false}, {"milliseconds", &number, false});
+static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
+#define TRANSITION                                                                                 \
+    {"id", &plain, false}, {"kind", &plain, false}, {"from", &text_or_null, false},                \
+        {"fromObject", &sha1_or_null, false}, {"to", &text_or_null, false},                        \
+        {"toObject", &sha1_or_null, false}, {"digest", &sha256_or_null, false},                    \
+        {"outcome", &plain, false}, {"started", &when, false}, {"finished", &when, false},         \
+        {"steps", &steps, false}, {"error", &text_or_null, false},                                 \
+        {"acceptedLoss", &text_or_null, false},                                                    \
+    {                                                                                              \
+        "acceptedDrift", &boolean, false                                                           \
+    }
+static const rb_shape transition = OBJECT(TRANSITION);
+static const rb_shape drill = OBJECT(TRANSITION, {"rto", &number_or_null, false});
+static const rb_shape override =
+    OBJECT({"rule", &plain, false}, {"why", &text, false}, {"transition", &plain_or_null, false});
+static const rb_shape merge = OBJECT(END);
+
+/* What every entry has; tag and object as the kind wants them. */
+#define ENTRY(kind_name, detail, tag_shape, object_shape)                                          \
+    {                                                                                              \
+        .kind = RB_SHAPE_OBJECT,                                                                   \
+        .fields =                                                                                  \
+            FIELDS({"type", &type, false}, {"app", &name, false}, {"at", &when, false},            \
+                   {"attachments", &attachments, false}, {"environment", &plain_or_null, false},   \
+                   {"kind", &plain, false}, {"object", &(object_shape), false},                    \
+                   {"tag", &(tag_shape), false}, {kind_name, &(detail), false})                    \
+    }
+
+const rb_shape rb_entry_shapes[RB_ENTRY_KINDS] = {
+    [RB_ENTRY_RELEASE] = ENTRY("release", release, plain, sha1),
+    [RB_ENTRY_VERDICT] = ENTRY("verdict", verdict, plain, sha1),
+    [RB_ENTRY_APPROVAL] = ENTRY("approval", reason, plain, sha1),
+    [RB_ENTRY_POLICY] = ENTRY("policy", policy, plain_or_null, sha1_or_null),
+    [RB_ENTRY_GAP] = ENTRY("gap", reason, plain, sha1_or_null),
+    [RB_ENTRY_TRANSITION] = ENTRY("transition", transition, plain_or_null, sha1_or_null),
+    [RB_ENTRY_DRILL] = ENTRY("drill", drill, plain_or_null, sha1_or_null),
+    [RB_ENTRY_OVERRIDE] = ENTRY("override", override, plain_or_null, sha1_or_null),
+    [RB_ENTRY_MERGE] = ENTRY("merge", merge, plain_or_null, sha1_or_null),
+};

@@ -1,0 +1,13 @@
+/*
+ * What an entry's JSON must look like, for each kind (schemas/ledger-entry.schema.json says the
+ * same).
+ */
+#ifndef RB_LEDGER_ENTRY_SHAPE_H
+#define RB_LEDGER_ENTRY_SHAPE_H
+
+#include "base/shape.h"
+#include "ledger/entry.h"
+
+extern const rb_shape rb_entry_shapes[RB_ENTRY_KINDS];
+
+#endif

@@ -1,0 +1,246 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "git/refs.h"
+#include "ledger/judge.h"
+
+#define AHEAD 86400                   /* seconds that a clock may be ahead of ours */
+#define HELD_LIMIT ((size_t)32 << 20) /* bytes of entries that wait to be judged */
+
+/* Entries as they are found from the tip on: first by where they are found, then in order. */
+typedef struct loading {
+    rb_repo *repo;
+    const rb_signers *signers;
+    rb_ledger *ledger;
+    rb_judged *found;
+    int64_t *when; /* of an entry and all before it, the latest */
+    size_t *after; /* how many were done before it: a parent has fewer */
+    size_t n;
+    size_t cap;
+    uint32_t *slots; /* open addressing: index in found + 1, by id */
+    size_t slot_count;
+    rb_pendings pendings;
+} loading;
+
+typedef struct step { /* of the walk: an entry, and how many of its parents are done */
+    size_t index;
+    size_t parent;
+} step;
+
+static void loading_clear(loading *l)
+{
+    for (size_t i = 0; l->found && i < l->n; i++)
+        rb_problems_clear(&l->found[i].entry.problems);
+    free(l->found);
+    free(l->when);
+    free(l->after);
+    free(l->slots);
+    rb_pendings_clear(&l->pendings);
+}
+
+static uint32_t *slot_of(const loading *l, const rb_oid *id)
+{
+    size_t i;
+    memcpy(&i, id->id, sizeof i);
+    for (i &= l->slot_count - 1;; i = (i + 1) & (l->slot_count - 1)) {
+        uint32_t *slot = &l->slots[i];
+        if (*slot == 0 || rb_oid_equal(&l->found[*slot - 1].entry.id, id))
+            return slot;
+    }
+}
+
+static void grow(loading *l)
+{
+    if (l->n < l->cap)
+        return;
+    l->cap = l->cap ? l->cap * 2 : 1024;
+    l->found = rb_realloc(l->found, l->cap, sizeof *l->found);
+    l->when = rb_realloc(l->when, l->cap, sizeof *l->when);
+    l->after = rb_realloc(l->after, l->cap, sizeof *l->after);
+    l->slot_count = l->cap * 2;
+    free(l->slots);
+    l->slots = rb_calloc(l->slot_count, sizeof *l->slots);
+    for (size_t i = 0; i < l->n; i++)
+        *slot_of(l, &l->found[i].entry.id) = (uint32_t)(i + 1);
+}
+
+static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id, rb_err *err)
+{
+    grow(l);
+    uint32_t *slot = slot_of(l, id);
+    *new = *slot == 0;
+    if (!*new) {
+        *index = *slot - 1;
+        return RB_OK;
+    }
+    if (l->n == RB_LEDGER_LIMIT)
+        return rb_fail(
+            err, RB_ERROR,
+            "the ledger has more than %d entries, which is the limit; git log " RB_LEDGER_REF
+            " shows who wrote them",
+            RB_LEDGER_LIMIT);
+    rb_judged *judged = &l->found[l->n];
+    if (!rb_ledger_store_get(judged, l->ledger->store, id) &&
+        rb_judge_read(judged, &l->pendings, l->n, l->repo, l->ledger->store, id, err) != RB_OK)
+        return rb_err_prefix(err, "the ledger is not whole, fetch " RB_LEDGER_REF " again");
+    *index = l->n++;
+    *slot = (uint32_t)l->n;
+    if (l->pendings.bytes > HELD_LIMIT)
+        rb_judge_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store);
+    return RB_OK;
+}
+
+static void leave(loading *l, const step *at, size_t *done)
+{
+    rb_entry *entry = &l->found[at->index].entry;
+    int64_t when = entry->at;
+    for (size_t i = 0; i < entry->parent_count; i++)
+        if (l->when[entry->parents[i]] > when)
+            when = l->when[entry->parents[i]];
+    l->when[at->index] = when;
+    l->after[at->index] = (*done)++;
+}
+
+/* Depth first, without recursion: a ledger is as deep as it is long. */
+static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
+{
+    size_t cap = 1024;
+    size_t depth = 0;
+    size_t done = 0;
+    step *stack = rb_malloc(cap * sizeof *stack);
+    bool new;
+    enum rb_code code = find(l, &stack[0].index, &new, tip, err);
+    if (code == RB_OK) {
+        stack[0].parent = 0;
+        depth = 1;
+    }
+    while (code == RB_OK && depth > 0) {
+        step *at = &stack[depth - 1];
+        rb_judged *judged = &l->found[at->index];
+        if (at->parent == judged->entry.parent_count) {
+            leave(l, at, &done);
+            depth--;
+            continue;
+        }
+        rb_oid id = judged->parents[at->parent];
+        size_t index;
+        code = find(l, &index, &new, &id, err);
+        if (code != RB_OK)
+            break;
+        l->found[at->index].entry.parents[at->parent++] = index;
+        if (!new)
+            continue;
+        if (depth == cap) {
+            cap *= 2;
+            stack = rb_realloc(stack, cap, sizeof *stack);
+        }
+        stack[depth++] = (step){.index = index};
+    }
+    free(stack);
+    return code;
+}
+
+static int by_time(const void *a, const void *b, void *context)
+{
+    const loading *l = context;
+    size_t x = *(const size_t *)a;
+    size_t y = *(const size_t *)b;
+    if (l->when[x] != l->when[y])
+        return l->when[x] < l->when[y] ? -1 : 1;
+    return l->after[x] < l->after[y] ? -1 : 1;
+}
+
+/* Moves the entries into the ledger: oldest first, never before a parent. */
+static void put_in_order(loading *l)
+{
+    rb_ledger *ledger = l->ledger;
+    size_t *order = rb_calloc(l->n, sizeof *order);
+    size_t *place = rb_calloc(l->n, sizeof *place);
+    for (size_t i = 0; i < l->n; i++)
+        order[i] = i;
+    qsort_r(order, l->n, sizeof *order, by_time, l);
+    for (size_t i = 0; i < l->n; i++)
+        place[order[i]] = i;
+    ledger->items = rb_calloc(l->n, sizeof *ledger->items);
+    for (size_t i = 0; i < l->n; i++) {
+        rb_entry *entry = &ledger->items[i];
+        *entry = l->found[order[i]].entry;
+        l->found[order[i]].entry.problems = (rb_problems){0};
+        for (size_t j = 0; j < entry->parent_count; j++)
+            entry->parents[j] = place[entry->parents[j]];
+    }
+    ledger->n = l->n;
+    free(order);
+    free(place);
+}
+
+/* What the place of an entry in this ledger says about it. */
+static void check_place(rb_ledger *ledger, const char *pinned)
+{
+    int64_t latest = (int64_t)time(NULL) + AHEAD;
+    ledger->app = pinned ? rb_ledger_store_text(ledger->store, pinned, strlen(pinned)) : NULL;
+    for (size_t i = 0; i < ledger->n; i++) {
+        rb_entry *entry = &ledger->items[i];
+        if (!ledger->app)
+            ledger->app = entry->app;
+        for (size_t j = 0; j < entry->parent_count; j++) {
+            const rb_entry *parent = &ledger->items[entry->parents[j]];
+            char hex[RB_OID_HEX];
+            rb_oid_hex(&parent->id, hex);
+            if (parent->trust != RB_ENTRY_FOREIGN || parent->app)
+                continue;
+            rb_problems_add(&entry->problems, "parents", "parent", "an entry", hex,
+                            "the entry follows %s, which is no entry of a ledger", hex);
+            entry->trust = RB_ENTRY_BROKEN;
+        }
+        if (entry->app && strcmp(entry->app, ledger->app) != 0) {
+            rb_problems_add(&entry->problems, "app", "app", ledger->app, entry->app,
+                            "the entry is about the application %s, this ledger about %s",
+                            entry->app, ledger->app);
+            entry->trust = RB_ENTRY_FOREIGN;
+        }
+        if (entry->at > latest) {
+            rb_problems_add(&entry->problems, "clock", "at", "", "",
+                            "the entry's time lies in the future: its writer's clock was wrong, or "
+                            "ours is");
+            rb_problems_warn(&entry->problems);
+        }
+    }
+}
+
+static enum rb_code load_from(loading *l, const rb_oid *tip, unsigned how, rb_err *err)
+{
+    const char *pinned = NULL;
+    rb_ledger_store *store = l->ledger->store;
+    RB_TRY(rb_repo_setting(&pinned, l->repo, "rbtool.app", err));
+    if (!(how & RB_LEDGER_FRESH))
+        rb_ledger_store_open(store, rb_repo_common_dir(l->repo), rb_signers_digest(l->signers));
+    RB_TRY(walk(l, tip, err));
+    rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store);
+    rb_ledger_store_save(store, l->found, l->n);
+    put_in_order(l);
+    check_place(l->ledger, pinned && *pinned ? pinned : NULL);
+    l->ledger->tip = *tip;
+    return RB_OK;
+}
+
+enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *signers,
+                            const rb_oid *tip, unsigned how, rb_err *err)
+{
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = rb_calloc(1, sizeof *ledger);
+    RB_AUTO(loading_clear) loading l = {.repo = repo, .signers = signers, .ledger = ledger};
+    rb_ref ref = {.exists = true};
+    ledger->store = rb_ledger_store_new();
+    if (!tip)
+        RB_TRY(rb_ref_read(&ref, repo, RB_LEDGER_REF, err));
+    if (ref.symbolic)
+        return rb_fail(err, RB_ERROR,
+                       RB_LEDGER_REF " is a symbolic ref, a ledger is not; git symbolic-ref "
+                                     "--delete " RB_LEDGER_REF " removes it");
+    if (ref.exists)
+        RB_TRY(load_from(&l, tip ? tip : &ref.object, how, err));
+    *out = ledger;
+    ledger = NULL;
+    return RB_OK;
+}
