@@ -22,7 +22,7 @@ _rbtool() {
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
         ;;
-    --config | -o | --output | --key)
+    --config | -o | --output | --key | --append | --public-key)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;

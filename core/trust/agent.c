@@ -15,6 +15,7 @@ enum message {
     SIGN_RESPONSE = 14,
 };
 
+#define FLAG_RSA_SHA2_256 2
 #define FLAG_RSA_SHA2_512 4
 #define IDENTITIES_LIMIT 2048
 
@@ -126,8 +127,8 @@ static const rb_buf *find_held(int fd, const rb_key *key)
     return rb_agent_lists(answer.data, answer.len, &key->blob) ? &key->blob : NULL;
 }
 
-enum rb_code rb_agent_sign(rb_buf *out, bool *held, const rb_key *key, const void *data, size_t len,
-                           rb_err *err)
+enum rb_code rb_agent_sign(rb_buf *out, bool *held, const rb_key *key, bool sha256,
+                           const void *data, size_t len, rb_err *err)
 {
     *held = false;
     RB_AUTO(close_socket) int fd = connect_agent();
@@ -139,7 +140,8 @@ enum rb_code rb_agent_sign(rb_buf *out, bool *held, const rb_key *key, const voi
     rb_buf_addc(&request, SIGN_REQUEST);
     rb_wire_put_string(&request, blob->data, blob->len);
     rb_wire_put_string(&request, data, len);
-    rb_wire_put_u32(&request, key->kind == RB_KEY_RSA ? FLAG_RSA_SHA2_512 : 0);
+    uint32_t flag = sha256 ? FLAG_RSA_SHA2_256 : FLAG_RSA_SHA2_512;
+    rb_wire_put_u32(&request, key->kind == RB_KEY_RSA ? flag : 0);
     char print[RB_FINGERPRINT_SIZE];
     rb_key_fingerprint(key, print);
     if (!ask(&answer, fd, &request))

@@ -74,6 +74,21 @@ enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, c
 enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_t len,
                          rb_err *err) RB_MUST_USE;
 
+/*
+ * Raw signatures, as other formats than SSH's want them (DSSE, X.509): Ed25519 the 64 bytes
+ * (RFC 8032); ECDSA as DER, with the digest that the curve has in SSH; RSA PKCS#1 v1.5 with
+ * SHA-256.
+ */
+enum rb_code rb_key_sign_raw(rb_buf *out, const rb_key *key, const void *data, size_t len,
+                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_key_verify_raw(const rb_key *key, const void *sig, size_t sig_len, const void *data,
+                               size_t len, rb_err *err) RB_MUST_USE;
+/* The raw form of an SSH signature blob (of RSA: an rsa-sha2-256 one). */
+enum rb_code rb_key_raw_of(rb_buf *out, const rb_key *key, const rb_buf *blob,
+                           rb_err *err) RB_MUST_USE;
+/* Appends the public part as PEM (SubjectPublicKeyInfo, RFC 5280). */
+void rb_key_pem(rb_buf *out, const rb_key *key);
+
 enum rb_private_state {
     RB_PRIVATE_PLAIN,     /* *out can sign */
     RB_PRIVATE_ENCRYPTED, /* *out is the public part, or NULL when the file does not show it */
@@ -88,7 +103,7 @@ enum rb_private_state {
 enum rb_code rb_key_private(rb_key **out, enum rb_private_state *state, const char *text,
                             size_t len, const char *what, rb_err *err) RB_MUST_USE;
 
-/* For keys.c, private.c and verify.c. */
+/* For keys.c, private.c, verify.c and raw.c. */
 typedef struct rb_key_type {
     const char *name;
     const char *certificate; /* its name as a certificate */
@@ -99,6 +114,14 @@ typedef struct rb_key_type {
     bool security_key;
 } rb_key_type;
 extern const rb_key_type rb_key_types[];
+
+/* digest: OpenSSL's name, NULL for Ed25519. */
+bool rb_key_digest_sign(rb_buf *out, const rb_key *key, const char *digest, const void *data,
+                        size_t len) RB_MUST_USE;
+bool rb_key_digest_verify(const rb_key *key, const char *digest, const void *sig, size_t sig_len,
+                          const void *data, size_t len) RB_MUST_USE;
+/* No security key, and RSA long enough. */
+enum rb_code rb_key_can_sign(const rb_key *key, rb_err *err) RB_MUST_USE;
 
 /* Builds key->blob and key->evp from the numbers; RB_FOUND when they are no key. */
 enum rb_code rb_key_set_rsa(rb_key *key, const rb_wire *n, const rb_wire *e,

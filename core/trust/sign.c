@@ -301,7 +301,7 @@ static enum rb_code sign_here(rb_buf *out, bool *done, const signing_key *k, boo
     if (k->plain)
         RB_TRY(rb_key_sign(&signature, k->key, message.data, message.len, err));
     else if (agent && k->key)
-        RB_TRY(rb_agent_sign(&signature, done, k->key, message.data, message.len, err));
+        RB_TRY(rb_agent_sign(&signature, done, k->key, false, message.data, message.len, err));
     if (*done)
         rb_sshsig_armour(out, k->key, namespace_, &signature);
     return RB_OK;
@@ -329,5 +329,79 @@ enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const ch
             run_program(&made, repo, program ? program : KEYGEN, &k, namespace_, data, len, err));
     RB_TRY(check_made(&made, &k, namespace_, data, len, err));
     rb_buf_add(out, made.data, made.len);
+    return RB_OK;
+}
+
+void rb_raw_clear(rb_raw *raw)
+{
+    rb_buf_clear(&raw->signature);
+    free(raw->fingerprint);
+    *raw = (rb_raw){0};
+}
+
+static enum rb_code no_raw(const signing_key *k, rb_err *err)
+{
+    const char *name = k->path ? k->path : k->literal;
+    return rb_fail(err, RB_ERROR,
+                   "cannot make a plain signature with %.200s: its private part is not in an "
+                   "unencrypted file and no ssh-agent holds it (ssh-keygen makes SSH signatures "
+                   "only); `ssh-add %.200s` adds it",
+                   name, k->path ? k->path : "FILE");
+}
+
+/* A key that can make raw signatures, but for its private part. */
+static enum rb_code load_raw_key(signing_key *k, rb_repo *repo, const char *key, rb_err *err)
+{
+    RB_TRY(load_key(k, repo, key, err));
+    if (!k->key)
+        return no_raw(k, err);
+    if (rb_key_types[k->key->kind].security_key)
+        return rb_fail(err, RB_ERROR,
+                       "the key %s is a security key (%s), which signs SSH signatures only; name "
+                       "one in a file or in ssh-agent with --key FILE",
+                       k->path ? k->path : k->literal, rb_key_name(k->key));
+    return rb_key_can_sign(k->key, err);
+}
+
+enum rb_code rb_trust_key(char **fingerprint, rb_buf *pem, rb_repo *repo, const char *key,
+                          rb_err *err)
+{
+    RB_AUTO(signing_key_clear) signing_key k = {0};
+    RB_TRY(load_raw_key(&k, repo, key, err));
+    char print[RB_FINGERPRINT_SIZE];
+    rb_key_fingerprint(k.key, print);
+    if (fingerprint)
+        *fingerprint = rb_strdup(print);
+    if (pem)
+        rb_key_pem(pem, k.key);
+    return RB_OK;
+}
+
+enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, const void *data,
+                               size_t len, rb_err *err)
+{
+    RB_AUTO(signing_key_clear) signing_key k = {0};
+    RB_AUTO(rb_raw_clear) rb_raw made = {0};
+    RB_TRY(load_raw_key(&k, repo, key, err));
+    if (k.plain) {
+        RB_TRY(rb_key_sign_raw(&made.signature, k.key, data, len, err));
+    } else {
+        RB_AUTO(rb_buf_clear) rb_buf blob = {0};
+        bool held;
+        RB_TRY(rb_agent_sign(&blob, &held, k.key, true, data, len, err));
+        if (!held)
+            return no_raw(&k, err);
+        RB_TRY(rb_key_raw_of(&made.signature, k.key, &blob, err));
+    }
+    if (rb_key_verify_raw(k.key, made.signature.data, made.signature.len, data, len, err) !=
+        RB_OK) {
+        rb_err_prefix(err, "the signature made with %s is no good", k.path ? k.path : k.literal);
+        return err->code = RB_ERROR;
+    }
+    char print[RB_FINGERPRINT_SIZE];
+    rb_key_fingerprint(k.key, print);
+    made.fingerprint = rb_strdup(print);
+    *out = made;
+    made = (rb_raw){0};
     return RB_OK;
 }

@@ -94,4 +94,32 @@ enum rb_code rb_trust_judge(char **principal, char **fingerprint, const rb_signe
                             const void *data, size_t len, int64_t when, const char *email,
                             rb_problems *problems) RB_MUST_USE;
 
+/*
+ * A raw signature over data (no SSHSIG around it), for DSSE: Ed25519 as it is, ECDSA in DER with
+ * the curve's digest, RSA PKCS#1 v1.5 with SHA-256: what in-toto's and sigstore's verifiers take.
+ * key as above; from an unencrypted file or ssh-agent, never a security key, which can make SSH
+ * signatures only. What was made is verified before it is handed out.
+ */
+typedef struct rb_raw {
+    rb_buf signature;
+    char *fingerprint; /* SHA256:... of the key */
+} rb_raw;
+
+enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, const void *data,
+                               size_t len, rb_err *err) RB_MUST_USE;
+void rb_raw_clear(rb_raw *raw);
+/* The key that would sign: its fingerprint, and its public part appended as PEM. Either may be
+ * NULL. */
+enum rb_code rb_trust_key(char **fingerprint, rb_buf *pem, rb_repo *repo, const char *key,
+                          rb_err *err) RB_MUST_USE;
+
+/*
+ * A raw signature by the allowed signer whose key has this fingerprint, valid now. *principal
+ * stays NULL, and nothing was checked, when no line has it. RB_FOUND when it is no good.
+ */
+enum rb_code rb_trust_check_raw(char **principal, const rb_signers *signers,
+                                const char *fingerprint, const void *signature,
+                                size_t signature_len, const void *data, size_t len,
+                                rb_err *err) RB_MUST_USE;
+
 #endif

@@ -159,29 +159,51 @@ static bool put_ecdsa(rb_buf *out, const unsigned char *der, size_t len)
     return true;
 }
 
-enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_t len, rb_err *err)
+bool rb_key_digest_sign(rb_buf *out, const rb_key *key, const char *digest, const void *data,
+                        size_t len)
 {
-    const rb_key_type *type = &rb_key_types[key->kind];
-    if (type->security_key)
-        return rb_fail(err, RB_ERROR, "%s keys sign through ssh-keygen only", type->name);
-    if (key->kind == RB_KEY_RSA && EVP_PKEY_get_bits(key->evp) < RB_RSA_BITS)
-        return rb_fail(err, RB_ERROR,
-                       "cannot sign with an RSA key of %d bits: at least %d are needed; "
-                       "ssh-keygen -t ed25519 makes a better key",
-                       EVP_PKEY_get_bits(key->evp), RB_RSA_BITS);
-    const char *digest = key->kind == RB_KEY_RSA ? "SHA512" : type->digest;
     unsigned char sig[SIGNATURE_LIMIT];
     size_t sig_len = sizeof sig;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool ok = ctx && EVP_DigestSignInit_ex(ctx, NULL, digest, NULL, NULL, key->evp, NULL) == 1 &&
               EVP_DigestSign(ctx, sig, &sig_len, data, len) == 1;
     EVP_MD_CTX_free(ctx);
+    if (ok)
+        rb_buf_add(out, sig, sig_len);
+    return ok;
+}
+
+bool rb_key_digest_verify(const rb_key *key, const char *digest, const void *sig, size_t sig_len,
+                          const void *data, size_t len)
+{
+    return digest_verify(key->evp, digest, sig, sig_len, data, len);
+}
+
+enum rb_code rb_key_can_sign(const rb_key *key, rb_err *err)
+{
+    if (rb_key_types[key->kind].security_key)
+        return rb_fail(err, RB_ERROR, "%s keys sign through ssh-keygen only", rb_key_name(key));
+    if (key->kind == RB_KEY_RSA && EVP_PKEY_get_bits(key->evp) < RB_RSA_BITS)
+        return rb_fail(err, RB_ERROR,
+                       "cannot sign with an RSA key of %d bits: at least %d are needed; "
+                       "ssh-keygen -t ed25519 makes a better key",
+                       EVP_PKEY_get_bits(key->evp), RB_RSA_BITS);
+    return RB_OK;
+}
+
+enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_t len, rb_err *err)
+{
+    const rb_key_type *type = &rb_key_types[key->kind];
+    RB_TRY(rb_key_can_sign(key, err));
+    RB_AUTO(rb_buf_clear) rb_buf sig = {0};
+    const char *digest = key->kind == RB_KEY_RSA ? "SHA512" : type->digest;
+    bool ok = rb_key_digest_sign(&sig, key, digest, data, len);
     RB_AUTO(rb_buf_clear) rb_buf made = {0};
     rb_wire_put_text(&made, key->kind == RB_KEY_RSA ? "rsa-sha2-512" : type->name);
     if (ok && type->curve)
-        ok = put_ecdsa(&made, sig, sig_len);
+        ok = put_ecdsa(&made, (const unsigned char *)sig.data, sig.len);
     else if (ok)
-        rb_wire_put_string(&made, sig, sig_len);
+        rb_wire_put_string(&made, sig.data, sig.len);
     if (!ok)
         return rb_fail(err, RB_ERROR, "cannot sign with the %s key: OpenSSL refused it",
                        type->name);

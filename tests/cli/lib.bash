@@ -20,7 +20,7 @@ BUILD=${BUILD:-$ROOT/build}
 PATH=$BUILD:$PATH
 
 home() {
-    export HOME=$BATS_TEST_TMPDIR/home
+    export HOME=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/home # in setup_file there is no test yet
     mkdir -p "$HOME"
     export GIT_CONFIG_GLOBAL=$HOME/gitconfig GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
     unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE SSH_AUTH_SOCK RBTOOL RBTOOL_ENV

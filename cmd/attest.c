@@ -1,0 +1,208 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "audit/envelope.h"
+#include "audit/summary.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "cli.h"
+#include "commands.h"
+#include "release/chain.h"
+#include "ui.h"
+
+struct options {
+    const char *output;
+    const char *key;
+    const char *append;
+    const char *public_key;
+    bool vsa;
+    const char *verifier;
+    const char *resource;
+};
+
+static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "output", 'o', "FILE", "write the envelope to FILE (default: stdout)",
+     offsetof(struct options, output)},
+    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
+     offsetof(struct options, key)},
+    {RB_OPT_TEXT, "append", 0, "FILE", "add a signature to the envelope in FILE",
+     offsetof(struct options, append)},
+    {RB_OPT_TEXT, "public-key", 0, "FILE", "write the key's public part as PEM to FILE too",
+     offsetof(struct options, public_key)},
+    {RB_OPT_FLAG, "vsa", 0, NULL, "a SLSA verification summary instead of the manifest",
+     offsetof(struct options, vsa)},
+    {RB_OPT_TEXT, "verifier", 0, "URI", "who verified (default: the key, as urn:rbtool:key:...)",
+     offsetof(struct options, verifier)},
+    {RB_OPT_TEXT, "resource", 0, "URI", "what was verified (default: pkg:generic/APP@VERSION)",
+     offsetof(struct options, resource)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+static enum rb_code check_options(const struct options *o, rb_err *err)
+{
+    if (o->vsa && o->append)
+        return rb_fail(
+            err, RB_ERROR,
+            "--vsa and --append do not go together: every verifier's summary is its own");
+    if (!o->vsa && (o->verifier || o->resource))
+        return rb_fail(err, RB_ERROR, "--verifier and --resource are for --vsa");
+    const char *uris[] = {o->verifier, o->resource};
+    for (size_t i = 0; i < 2; i++)
+        if (uris[i] && !rb_summary_is_uri(uris[i]))
+            return rb_fail(err, RB_ERROR,
+                           "%s '%s' is no URI, such as https://ci.example.com/ or "
+                           "pkg:generic/shop@1.4.0",
+                           i ? "--resource" : "--verifier", uris[i]);
+    return RB_OK;
+}
+
+/* The release, checked as `verify` does; its manifest is what is signed. */
+static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_TRY(rb_cli_release(&release, cli, tag, err));
+    if (rb_release_verify(&problems, release, cli->repo, 0, err) != RB_OK)
+        return rb_err_prefix(err, "release %s does not verify", tag);
+    RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(release->manifest);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_pretty(&text, manifest);
+    rb_envelope_make(out, text.data, text.len);
+    return RB_OK;
+}
+
+/* What another one signed must be the same manifest, and what can be checked of it must hold. */
+static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char *tag,
+                                  const char *path, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_envelope_clear) rb_envelope found = {0};
+    RB_AUTO(rb_strs_clear) rb_strs people = {0};
+    const rb_signers *signers;
+    size_t unknown;
+    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_file_read(&text, path, RB_ENVELOPE_LIMIT, err));
+    RB_TRY(rb_envelope_read(&found, rb_buf_str(&text), text.len, path, err));
+    if (found.payload.len != envelope->payload.len ||
+        memcmp(rb_buf_str(&found.payload), envelope->payload.data, found.payload.len) != 0)
+        return rb_fail(err, RB_FOUND,
+                       "%s holds another payload than the manifest of %s; nothing was signed", path,
+                       tag);
+    if (rb_envelope_check(&people, &unknown, &found, signers, err) != RB_OK)
+        return rb_err_prefix(err, "%s: nothing was signed", path);
+    if (unknown > 0)
+        rb_ui_note(cli, "%s has %zu signature(s) that no allowed signer made; they are kept", path,
+                   unknown);
+    rb_envelope_clear(envelope);
+    *envelope = found;
+    found = (rb_envelope){0};
+    return RB_OK;
+}
+
+/* As `verify TAG`: signature, chain, content. */
+static enum rb_code make_summary(rb_envelope *out, bool *passed, rb_cli *cli, const char *tag,
+                                 const struct options *o, rb_err *err)
+{
+    rb_repo *repo;
+    const rb_signers *signers;
+    RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_AUTO(rb_free_str) char *key = NULL;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_trust_key(&key, NULL, repo, o->key, err));
+    RB_TRY(rb_tag_read(&read, repo, tag, err));
+    RB_TRY(rb_chain_load(&chain, repo, signers, NULL, err));
+    const rb_chain_item *item = rb_chain_find(chain, tag);
+    if (!item)
+        return rb_fail(err, RB_FOUND, "%s is no release: it carries no manifest", tag);
+    const rb_release *release = item->release;
+    if (release && rb_release_verify(&problems, release, repo, 0, err) == RB_ERROR)
+        return RB_ERROR;
+    char sha256[RB_SHA256_HEX];
+    rb_sha256_hex_of(rb_buf_str(&read->raw), read->raw.len, sha256);
+    RB_AUTO(rb_free_str) char *verifier = rb_format("urn:rbtool:key:%s", key);
+    const rb_summary summary = {
+        .tag = tag,
+        .object = item->object,
+        .sha256 = sha256,
+        .release = release,
+        .passed = release && !rb_problems_any(&item->problems) && !rb_problems_any(&problems),
+        .verifier = o->verifier ? o->verifier : verifier,
+        .version = RB_VERSION,
+        .resource = o->resource,
+        .when = (int64_t)time(NULL),
+    };
+    RB_AUTO(rb_json_freep) json_t *statement = rb_summary_statement(&summary);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, statement);
+    rb_envelope_make(out, text.data, text.len);
+    *passed = rb_summary_passed(&summary);
+    return RB_OK;
+}
+
+static enum rb_code write_envelope(rb_cli *cli, const rb_envelope *envelope, const char *path,
+                                   rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_envelope_write(&text, envelope);
+    if (path)
+        return rb_file_replace(path, text.data, text.len, err);
+    fwrite(text.data, 1, text.len, stdout);
+    cli->answered = true;
+    return RB_OK;
+}
+
+static enum rb_code sign(rb_cli *cli, rb_envelope *envelope, const struct options *o, rb_err *err)
+{
+    bool added;
+    RB_TRY(rb_envelope_sign(envelope, &added, cli->repo, o->key, err));
+    if (!added)
+        rb_ui_note(cli, "%s has a signature by this key already; no second one was added",
+                   o->append);
+    if (o->public_key) {
+        RB_AUTO(rb_buf_clear) rb_buf pem = {0};
+        RB_TRY(rb_trust_key(NULL, &pem, cli->repo, o->key, err));
+        RB_TRY(rb_file_replace(o->public_key, pem.data, pem.len, err));
+    }
+    return RB_OK;
+}
+
+static enum rb_code run_attest(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    const struct options *o = options;
+    RB_AUTO(rb_envelope_clear) rb_envelope envelope = {0};
+    bool passed = true;
+    RB_TRY(check_options(o, err));
+    if (o->vsa)
+        RB_TRY(make_summary(&envelope, &passed, cli, argv[0], o, err));
+    else
+        RB_TRY(make_manifest(&envelope, cli, argv[0], err));
+    if (o->append)
+        RB_TRY(take_envelope(&envelope, cli, argv[0], o->append, err));
+    RB_TRY(sign(cli, &envelope, o, err));
+    RB_TRY(write_envelope(cli, &envelope, o->output ? o->output : o->append, err));
+    if (passed)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND, "the summary says FAILED; `rbtool verify %s` says why", argv[0]);
+}
+
+const rb_command rb_cmd_attest = {
+    .name = "attest",
+    .args = "TAG",
+    .summary = "the manifest as a signed DSSE envelope",
+    .details = "The payload is the manifest's own bytes, an in-toto Statement; it is signed then\n"
+               "and there with your key: Ed25519, ECDSA, or RSA (PKCS#1 v1.5, SHA-256), from a\n"
+               "file without passphrase or from ssh-agent, not a security key. The keyid is the\n"
+               "fingerprint that ssh-keygen -l prints. --append adds your signature to someone\n"
+               "else's. --vsa writes what `rbtool verify TAG` and the ledger say instead, as a\n"
+               "SLSA verification summary; exit 1 when that is FAILED.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run_attest,
+};

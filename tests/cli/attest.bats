@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# DSSE envelopes and verification summaries, as in-toto's and sigstore's own libraries take them.
+bats_require_minimum_version 1.5.0
+
+load lib
+
+setup_file() {
+    home
+    keys
+    for kind in ecdsa:256 ecdsa:384 ecdsa:521 rsa:2048; do
+        ssh-keygen -q -t "${kind%:*}" -b "${kind#*:}" -N '' -C '' -f "$KEYS/${kind/:/}"
+    done
+    SHOP=$BATS_FILE_TMPDIR/shop
+    PROD=$BATS_FILE_TMPDIR/prod shop "$SHOP" >/dev/null
+    rbtool release v1.0.0 >/dev/null
+    second
+    rbtool release v1.1.0 >/dev/null
+    export KEYS SHOP
+}
+
+setup() {
+    home
+    unset SSH_AGENT_PID
+    cp "$BATS_FILE_TMPDIR/home/gitconfig" "$GIT_CONFIG_GLOBAL"
+    cp -a "$SHOP" "$BATS_TEST_TMPDIR/shop"
+    cd "$BATS_TEST_TMPDIR/shop" || return 1
+    E=$BATS_TEST_TMPDIR/envelope.json
+}
+
+teardown() {
+    [ -z "${SSH_AGENT_PID:-}" ] || kill "$SSH_AGENT_PID"
+}
+
+fingerprint() {
+    ssh-keygen -lf "$1" | cut -d' ' -f2
+}
+
+# Debian's python3, whose packages they are.
+verifiers() {
+    MODULES=$("$ROOT/tests/npm" @sigstore/verify @sigstore/bundle) || skip "npm packages are not to be had"
+    /usr/bin/python3 -c 'import cryptography, securesystemslib' || skip "no python3-securesystemslib"
+}
+
+# sigstore ENVELOPE KEY PEM, in_toto ENVELOPE THRESHOLD KEY=PEM...: print the payload.
+sigstore() {
+    NODE_PATH=$MODULES node "$ROOT/tests/cli/dsse.cjs" "$1" "$(fingerprint "$2")" "$3"
+}
+
+in_toto() {
+    local envelope=$1 threshold=$2 pair
+    local -a pairs=()
+    for pair in "${@:3}"; do
+        pairs+=("$(fingerprint "${pair%%=*}")=${pair#*=}")
+    done
+    /usr/bin/python3 "$ROOT/tests/cli/dsse.py" "$envelope" "$threshold" "${pairs[@]}"
+}
+
+payload_of() {
+    jq -r .payload "$1" | base64 -d
+}
+
+@test "the manifest's own bytes; in-toto's and sigstore's libraries accept the signature" {
+    verifiers
+    rbtool attest v1.1.0 -o "$E" --public-key alice.pem
+    schema envelope <"$E"
+    jq -e '(keys | join(" ")) == "payload payloadType signatures" and
+           .payloadType == "application/vnd.in-toto+json" and (.signatures | length) == 1' "$E"
+    [ "$(jq -r '.signatures[0].keyid' "$E")" = "$(fingerprint "$KEYS/alice.pub")" ]
+    payload_of "$E" >payload
+    manifest v1.1.0 | cmp - payload
+    rbtool show --json v1.1.0 | cmp - payload
+    [ "$(rbtool attest v1.1.0)" = "$(cat "$E")" ] # Ed25519 signs the same way each time
+    sigstore "$E" "$KEYS/alice.pub" alice.pem | cmp - payload
+    in_toto "$E" 1 "$KEYS/alice.pub=alice.pem" | cmp - payload
+}
+
+@test "both refuse a changed payload, and another key" {
+    verifiers
+    rbtool attest v1.1.0 -o "$E" --public-key alice.pem
+    rbtool attest v1.1.0 --key "$KEYS/bob" -o bob.json --public-key bob.pem
+    jq -c --arg p "$(payload_of "$E" | sed 's/"reversible"/"lossy"/' | base64 -w0)" '.payload = $p' "$E" >changed.json
+    run -1 sigstore changed.json "$KEYS/alice.pub" alice.pem
+    run -1 in_toto changed.json 1 "$KEYS/alice.pub=alice.pem"
+    run -1 sigstore "$E" "$KEYS/alice.pub" bob.pem
+    run -1 in_toto "$E" 1 "$KEYS/alice.pub=bob.pem"
+}
+
+@test "every kind of key, and what each verifier takes" {
+    verifiers
+    for kind in ecdsa256 ecdsa384 ecdsa521 rsa2048; do
+        rbtool attest v1.1.0 --key "$KEYS/$kind" -o "$E" --public-key pem
+        payload_of "$E" >payload
+        # The curve's own digest, as ssh-agent signs: these know SHA-256, and P-384's of the others.
+        case $kind in
+        ecdsa256 | rsa2048) sigstore "$E" "$KEYS/$kind.pub" pem | cmp - payload ;;
+        esac
+        case $kind in
+        ecdsa521) ;;
+        *) in_toto "$E" 1 "$KEYS/$kind.pub=pem" | cmp - payload ;;
+        esac
+        # OpenSSL takes all of them.
+        jq -r '.signatures[0].sig' "$E" | base64 -d >sig
+        printf 'DSSEv1 28 application/vnd.in-toto+json %s ' "$(stat -c %s payload)" >message
+        cat payload >>message
+        case $kind in ecdsa384) digest=-sha384 ;; ecdsa521) digest=-sha512 ;; *) digest=-sha256 ;; esac
+        openssl dgst "$digest" -verify pem -signature sig message
+    done
+}
+
+@test "ssh-agent's keys sign the same" {
+    verifiers
+    eval "$(ssh-agent -s)" >/dev/null
+    for kind in alice ecdsa256 rsa2048; do
+        ssh-add -q "$KEYS/$kind"
+        cp "$KEYS/$kind.pub" held.pub
+        rbtool attest v1.1.0 --key held.pub -o "$E" --public-key pem
+        payload_of "$E" >payload
+        sigstore "$E" held.pub pem | cmp - payload
+        in_toto "$E" 1 held.pub=pem | cmp - payload
+    done
+    rbtool attest v1.1.0 --key "key::$(cat "$KEYS/alice.pub")" >"$E"
+    [ "$(jq -r '.signatures[0].keyid' "$E")" = "$(fingerprint "$KEYS/alice.pub")" ]
+}
+
+@test "keys that cannot: security keys, encrypted ones without an agent, none" {
+    { printf '\0\0\0\032sk-ssh-ed25519@openssh.com\0\0\0\040' &&
+        cut -d' ' -f2 "$KEYS/alice.pub" | base64 -d | tail -c 32 && printf '\0\0\0\4ssh:'; } >blob
+    echo "sk-ssh-ed25519@openssh.com $(base64 -w0 blob)" >sk.pub
+    ssh-keygen -lf sk.pub
+    fails 2 "security key" rbtool attest v1.1.0 --key sk.pub
+    ssh-keygen -q -t ed25519 -N secret -C '' -f locked
+    fails 2 'ssh-add locked' rbtool attest v1.1.0 --key locked
+    fails 2 "ssh-add" rbtool attest v1.1.0 --key locked.pub
+    git config --global --unset user.signingKey
+    fails 2 "no key to sign with" rbtool attest v1.1.0
+    git config --global user.signingKey "$KEYS/alice"
+}
+
+@test "several signatures in one envelope, each checked" {
+    verifiers
+    rbtool attest v1.1.0 -o "$E" --public-key alice.pem
+    rbtool attest v1.1.0 --append "$E" --key "$KEYS/bob" --public-key bob.pem
+    rbtool attest v1.1.0 --append "$E" --key "$KEYS/ecdsa256" -o three.json --public-key ecdsa.pem
+    [ "$(jq '.signatures | length' "$E")" -eq 2 ]
+    [ "$(jq '.signatures | length' three.json)" -eq 3 ]
+    for pair in alice=alice.pem bob=bob.pem ecdsa256=ecdsa.pem; do
+        sigstore three.json "$KEYS/${pair%=*}.pub" "${pair#*=}" >/dev/null
+    done
+    in_toto three.json 3 "$KEYS/alice.pub=alice.pem" "$KEYS/bob.pub=bob.pem" "$KEYS/ecdsa256.pub=ecdsa.pem" >/dev/null
+    run -1 in_toto "$E" 3 "$KEYS/alice.pub=alice.pem" "$KEYS/bob.pub=bob.pem" "$KEYS/ecdsa256.pub=ecdsa.pem"
+
+    run -0 --separate-stderr rbtool attest v1.1.0 --append three.json --key "$KEYS/bob"
+    # shellcheck disable=SC2154 # bats sets stderr
+    [[ $stderr == *"1 signature(s) that no allowed signer made"*"already"* ]]
+    [ "$(jq '.signatures | length' three.json)" -eq 3 ]
+}
+
+@test "an envelope that is not what it should be is not signed" {
+    rbtool attest v1.0.0 -o "$E"
+    cp "$E" before.json
+    fails 1 "another payload" rbtool attest v1.1.0 --append "$E" --key "$KEYS/bob"
+    jq -c '.signatures[0].sig |= (.[0:4] + "AAAA" + .[8:])' "$E" >bad.json
+    fails 1 "signatures[0]" rbtool attest v1.0.0 --append bad.json --key "$KEYS/bob"
+    jq -c '.payloadType = "text/plain"' "$E" >bad.json
+    fails 2 "payloadType" rbtool attest v1.0.0 --append bad.json --key "$KEYS/bob"
+    jq -c '.signatures[0].sig = "*"' "$E" >bad.json
+    fails 2 "signatures[0].sig" rbtool attest v1.0.0 --append bad.json --key "$KEYS/bob"
+    jq -c 'del(.payload)' "$E" >bad.json
+    fails 2 "no payload" rbtool attest v1.0.0 --append bad.json --key "$KEYS/bob"
+    fails 2 "cannot" rbtool attest v1.0.0 --append absent.json --key "$KEYS/bob"
+    cmp "$E" before.json
+    # What others wrote into it stays, and so does URL-safe base64.
+    jq -c '.note = "kept" | .signatures[0].sig |= (gsub("\\+"; "-") | gsub("/"; "_"))' "$E" >other.json
+    rbtool attest v1.0.0 --append other.json --key "$KEYS/bob"
+    [ "$(jq -r '.note, (.signatures | length)' other.json | tr '\n' ' ')" = "kept 2 " ]
+}
+
+@test "a release that does not verify is not attested" {
+    git cat-file tag v1.1.0 | sed 's/"version": "1.1.0"/"version": "1.1.1"/' >edited
+    git update-ref refs/tags/v1.1.0 "$(git hash-object -t tag -w edited)"
+    fails 1 "does not verify" rbtool attest v1.1.0 -o "$E"
+    [ ! -e "$E" ]
+    fails 1 "there is no tag" rbtool attest v9 -o "$E"
+}
+
+@test "a verification summary: PASSED, and FAILED with exit 1" {
+    verifiers
+    rbtool attest v1.1.0 --vsa -o "$E" --public-key alice.pem
+    payload_of "$E" >payload
+    sigstore "$E" "$KEYS/alice.pub" alice.pem | cmp - payload
+    in_toto "$E" 1 "$KEYS/alice.pub=alice.pem" | cmp - payload
+    schema vsa <payload
+    jq -e --arg object "$(git rev-parse v1.1.0)" --arg key "$(fingerprint "$KEYS/alice.pub")" \
+        --arg archive "$(manifest v1.1.0 | jq -r '.subject[0].digest.sha256')" '
+        .predicate.verificationResult == "PASSED" and
+        .predicate.verifier.id == "urn:rbtool:key:" + $key and
+        .predicate.resourceUri == "pkg:generic/shop@1.1.0" and
+        .subject[0].digest.sha256 == $archive and
+        .subject[1] == {"name": "refs/tags/v1.1.0", "digest": {"gitTag": $object}}' payload
+    [ "$(jq -r .predicate.timeVerified payload | date -f - +%s)" -ge $(($(date +%s) - 60)) ]
+    rbtool attest v1.1.0 --vsa --verifier https://ci.example.com/ --resource pkg:oci/shop@1.1.0 >"$E"
+    [ "$(payload_of "$E" | jq -r '.predicate.verifier.id, .predicate.resourceUri' | tr '\n' ' ')" = \
+        "https://ci.example.com/ pkg:oci/shop@1.1.0 " ]
+
+    git tag -d v1.0.0 # v1.1.0 follows it
+    run -1 rbtool attest v1.1.0 --vsa -o "$E"
+    [[ $output == *"FAILED"*"rbtool verify v1.1.0"* ]]
+    payload_of "$E" | schema vsa
+    [ "$(payload_of "$E" | jq -c '[.predicate.verificationResult, .predicate.verifiedLevels]')" = '["FAILED",["FAILED"]]' ]
+
+    git cat-file tag v1.1.0 | sed 's/"version": "1.1.0"/"version": "1.1.1"/' >edited
+    git update-ref refs/tags/v1.1.0 "$(git hash-object -t tag -w edited)"
+    run -1 rbtool attest v1.1.0 --vsa -o "$E"
+    payload_of "$E" | schema vsa
+    [ "$(payload_of "$E" | jq -c '[.predicate.verificationResult, (.subject | length)]')" = '["FAILED",1]' ]
+}
+
+@test "usage" {
+    fails 2 "do not go together" rbtool attest v1.1.0 --vsa --append "$E"
+    fails 2 "are for --vsa" rbtool attest v1.1.0 --verifier https://x.example
+    fails 2 "is no URI" rbtool attest v1.1.0 --vsa --verifier 'ci system'
+    fails 2 "is no URI" rbtool attest v1.1.0 --vsa --resource shop
+}
