@@ -6,7 +6,21 @@
 #include "base/process.h"
 
 #define SHOWN_ROWS 5
+#define SAID " and said: "
+#define ROWS " found rows: "
 #define CHECK_LIMIT (1u << 20) /* bytes of one SQL check */
+
+char *rb_checks_public(const char *message)
+{
+    static const char *const marks[] = {SAID, ROWS};
+    size_t len = strlen(message);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        const char *at = strstr(message, marks[i]);
+        if (at && (size_t)(at - message) < len)
+            len = (size_t)(at - message) + (i == 1 ? strlen(" found rows") : 0);
+    }
+    return rb_strndup(message, len);
+}
 
 /* The last line that says something, for one line of error. */
 static char *last_words(const rb_process_result *result)
@@ -45,7 +59,7 @@ enum rb_code rb_command_run(const rb_env *env, const rb_strs *command, int timeo
                        command->items[0], timeout);
     if (result.status != 0)
         return rb_fail(err, RB_FOUND, "%s (%s) ended with status %d%s%s", what, command->items[0],
-                       result.status, *words ? ": " : "", words);
+                       result.status, *words ? SAID : "", words);
     return RB_OK;
 }
 
@@ -120,7 +134,7 @@ enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_r
             message = rb_format("check %s failed to run: %s", file->path, why.message);
         } else if (json_array_size(rows) > 0) {
             RB_AUTO(rb_free_str) char *shown = show_rows(rows);
-            message = rb_format("check %s found rows: %s", file->path, shown);
+            message = rb_format("check %s" ROWS "%s", file->path, shown);
         }
         if (message)
             json_array_append_new(failures, json_pack("{s:s,s:s,s:O*}", "name", file->path,

@@ -29,4 +29,7 @@ void rb_checks_run(json_t *failures, const rb_env *env, const char *from, const 
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
                                const char *database, rb_db *db, rb_err *err) RB_MUST_USE;
 
+/* A failure's message without what a command printed and what rows hold: those stay on the host. */
+char *rb_checks_public(const char *message);
+
 #endif

@@ -1,4 +1,4 @@
-#include "environment/state.h"
+#include "environment/state_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +7,16 @@
 #include "base/file.h"
 #include "database/database.h"
 
-struct rb_state {
-    rb_db *db;
-    bool open; /* a transaction that the next intent or end commits */
-};
-
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS live(part TEXT PRIMARY KEY, tag TEXT, object TEXT);"
     "CREATE TABLE IF NOT EXISTS transition_log(sequence INTEGER PRIMARY KEY, id TEXT UNIQUE NOT "
     "NULL, kind TEXT NOT NULL, from_tag TEXT, from_object TEXT, to_tag TEXT, to_object TEXT, "
     "plan TEXT NOT NULL, outcome TEXT, error TEXT, started INTEGER NOT NULL, finished INTEGER);"
     "CREATE TABLE IF NOT EXISTS step(transition_id TEXT NOT NULL, step TEXT NOT NULL, state TEXT "
-    "NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(transition_id, step));"
+    "NOT NULL, at INTEGER NOT NULL, outcome TEXT, milliseconds INTEGER, "
+    "PRIMARY KEY(transition_id, step));"
+    "CREATE TABLE IF NOT EXISTS entry(transition_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT "
+    "NULL, PRIMARY KEY(transition_id, kind));"
     "CREATE TABLE IF NOT EXISTS backout(id INTEGER PRIMARY KEY, transition_id TEXT NOT NULL, "
     "database_name TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, items TEXT NOT NULL, "
     "UNIQUE(transition_id, database_name));"
@@ -38,6 +36,21 @@ const char *rb_step_state_name(enum rb_step_state state)
     return step_states[state];
 }
 
+/* A journal that an older rbtool began has steps without these. */
+static enum rb_code add_columns(rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, state->db,
+                       "SELECT 1 FROM pragma_table_info('step') WHERE name = 'milliseconds'", NULL,
+                       err));
+    if (json_array_size(rows) > 0)
+        return RB_OK;
+    return rb_db_exec(state->db,
+                      "BEGIN IMMEDIATE; ALTER TABLE step ADD COLUMN outcome TEXT; ALTER TABLE step "
+                      "ADD COLUMN milliseconds INTEGER; COMMIT",
+                      NULL, err);
+}
+
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/state.db", root);
@@ -55,6 +68,7 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
         RB_TRY(rb_db_exec(state->db, "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL,
                           err));
         RB_TRY(rb_db_exec(state->db, schema, NULL, err));
+        RB_TRY(add_columns(state, err));
     }
     *out = state;
     state = NULL;
@@ -69,8 +83,7 @@ void rb_state_close(rb_state *state)
     free(state);
 }
 
-/* A killed first run can leave the file without its tables. */
-static enum rb_code has_tables(bool *out, rb_state *state, rb_err *err)
+enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, state->db,
@@ -90,7 +103,7 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
 {
     *out = (rb_live){0};
     bool there;
-    RB_TRY(has_tables(&there, state, err));
+    RB_TRY(rb_state_has_tables(&there, state, err));
     if (!there)
         return RB_OK;
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
@@ -131,26 +144,30 @@ static enum rb_code read_row(rb_transition_row **out, const json_t *row, rb_err 
     t->error = rb_strdup(cell(row, 8));
     t->started = json_integer_value(json_array_get(row, 9));
     t->finished = json_integer_value(json_array_get(row, 10));
+    t->entry = rb_strdup(cell(row, 11));
     *out = t;
     t = NULL;
     return RB_OK;
 }
 
-/* plan: what of the plan is read, as SQL. */
-static enum rb_code read_rows(rb_transition_row ***out, size_t *count, rb_state *state,
-                              const char *plan, const char *where, rb_err *err)
+enum rb_code rb_state_rows(rb_transition_row ***out, size_t *count, rb_state *state,
+                           const char *plan, const char *where, rb_err *err)
 {
     *out = NULL;
     *count = 0;
     bool there;
-    RB_TRY(has_tables(&there, state, err));
+    RB_TRY(rb_state_has_tables(&there, state, err));
     if (!there)
         return RB_OK;
+    RB_TRY(rb_state_has_outbox(&there, state, err));
     RB_AUTO(rb_free_str)
     char *sql = rb_format(
         "SELECT id, kind, from_tag, from_object, to_tag, to_object, %s, outcome, error, started, "
-        "finished FROM transition_log WHERE %s ORDER BY sequence DESC",
-        plan, where);
+        "finished, %s FROM transition_log AS t WHERE %s ORDER BY sequence DESC",
+        plan,
+        there ? "(SELECT e.id FROM entry e WHERE e.transition_id = t.id AND e.kind = 'transition')"
+              : "NULL",
+        where);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, state->db, sql, NULL, err));
     rb_transition_row **list = rb_calloc(json_array_size(rows) + 1, sizeof(rb_transition_row *));
@@ -170,7 +187,7 @@ enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *
 {
     rb_transition_row **rows;
     size_t count;
-    RB_TRY(read_rows(&rows, &count, state, "plan", "outcome IS NULL", err));
+    RB_TRY(rb_state_rows(&rows, &count, state, "plan", "outcome IS NULL", err));
     *out = count > 0 ? rows[0] : NULL;
     if (count > 0)
         rows[0] = NULL;
@@ -182,7 +199,7 @@ enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state 
                               rb_err *err)
 {
     const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'))" : "NULL";
-    return read_rows(out, count, state, plan, "outcome IS NOT NULL", err);
+    return rb_state_rows(out, count, state, plan, "outcome IS NOT NULL", err);
 }
 
 void rb_transition_row_free(rb_transition_row *row)
@@ -197,6 +214,7 @@ void rb_transition_row_free(rb_transition_row *row)
     free(row->to_object);
     free(row->outcome);
     free(row->error);
+    free(row->entry);
     json_decref(row->plan);
     free(row);
 }
@@ -213,8 +231,7 @@ static json_t *text(const char *value)
     return value ? json_string(value) : json_null();
 }
 
-/* params is taken over. */
-static enum rb_code change(rb_state *state, const char *sql, json_t *params, rb_err *err)
+enum rb_code rb_state_change(rb_state *state, const char *sql, json_t *params, rb_err *err)
 {
     enum rb_code code = rb_db_exec(state->db, sql, params, err);
     json_decref(params);
@@ -225,7 +242,7 @@ static enum rb_code set_live(rb_state *state, const rb_live *live, rb_err *err)
 {
     for (int part = 0; live && part < RB_PARTS; part++)
         if (live->tag[part])
-            RB_TRY(change(
+            RB_TRY(rb_state_change(
                 state, "REPLACE INTO live(part, tag, object) VALUES (?, ?, ?)",
                 json_pack("[s,s,o]", part_names[part], live->tag[part], text(live->object[part])),
                 err));
@@ -235,7 +252,7 @@ static enum rb_code set_live(rb_state *state, const rb_live *live, rb_err *err)
 static enum rb_code set_end(rb_state *state, const char *transition, const char *outcome,
                             const char *error, rb_err *err)
 {
-    return change(
+    return rb_state_change(
         state, "UPDATE transition_log SET outcome = ?, error = ?, finished = ? WHERE id = ?",
         json_pack("[s,o,I,s]", outcome, text(error), (json_int_t)time(NULL), transition), err);
 }
@@ -244,19 +261,19 @@ static enum rb_code insert(rb_state *state, const rb_transition_row *row, rb_err
 {
     RB_AUTO(rb_buf_clear) rb_buf plan = {0};
     rb_json_canonical(&plan, row->plan);
-    return change(state,
-                  "INSERT INTO transition_log(id, kind, from_tag, from_object, to_tag, to_object, "
-                  "plan, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                  json_pack("[s,s,o,o,o,o,s,I]", row->id, row->kind, text(row->from),
-                            text(row->from_object), text(row->to), text(row->to_object), plan.data,
-                            (json_int_t)time(NULL)),
-                  err);
+    return rb_state_change(
+        state,
+        "INSERT INTO transition_log(id, kind, from_tag, from_object, to_tag, to_object, "
+        "plan, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        json_pack("[s,s,o,o,o,o,s,I]", row->id, row->kind, text(row->from), text(row->from_object),
+                  text(row->to), text(row->to_object), plan.data, (json_int_t)time(NULL)),
+        err);
 }
 
 static enum rb_code open_transaction(rb_state *state, rb_err *err)
 {
     if (!state->open)
-        RB_TRY(change(state, "BEGIN IMMEDIATE", NULL, err));
+        RB_TRY(rb_state_change(state, "BEGIN IMMEDIATE", NULL, err));
     state->open = true;
     return RB_OK;
 }
@@ -266,7 +283,7 @@ static enum rb_code open_or_not(rb_state *state, enum rb_code code)
 {
     rb_err ignored;
     if (code != RB_OK) {
-        (void)!change(state, "ROLLBACK", NULL, &ignored);
+        (void)!rb_state_change(state, "ROLLBACK", NULL, &ignored);
         state->open = false;
     }
     return code;
@@ -275,7 +292,7 @@ static enum rb_code open_or_not(rb_state *state, enum rb_code code)
 static enum rb_code commit_or_not(rb_state *state, enum rb_code code, rb_err *err)
 {
     if (code == RB_OK)
-        code = change(state, "COMMIT", NULL, err);
+        code = rb_state_change(state, "COMMIT", NULL, err);
     if (code == RB_OK)
         state->open = false;
     return open_or_not(state, code);
@@ -308,14 +325,30 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
     return commit_or_not(state, code, err);
 }
 
+/* What is known of how it ended the last time stays: an inverse does not change that. */
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err)
 {
     RB_TRY(open_transaction(state, err));
-    enum rb_code code = change(
-        state, "REPLACE INTO step(transition_id, step, state, at) VALUES (?, ?, ?, ?)",
+    enum rb_code code = rb_state_change(
+        state,
+        "INSERT INTO step(transition_id, step, state, at) VALUES (?, ?, ?, ?) ON "
+        "CONFLICT(transition_id, step) DO UPDATE SET state = excluded.state, at = excluded.at",
         json_pack("[s,s,s,I]", transition, step, step_states[now], (json_int_t)time(NULL)), err);
-    return now == RB_STEP_DONE ? open_or_not(state, code) : commit_or_not(state, code, err);
+    return commit_or_not(state, code, err);
+}
+
+enum rb_code rb_state_step_ended(rb_state *state, const char *transition, const char *step,
+                                 enum rb_step_state now, int64_t milliseconds, rb_err *err)
+{
+    RB_TRY(open_transaction(state, err));
+    return open_or_not(
+        state, rb_state_change(state,
+                               "UPDATE step SET state = ?1, outcome = ?1, at = ?2, milliseconds = "
+                               "?3 WHERE transition_id = ?4 AND step = ?5",
+                               json_pack("[s,I,I,s,s]", step_states[now], (json_int_t)time(NULL),
+                                         (json_int_t)milliseconds, transition, step),
+                               err));
 }
 
 enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,
@@ -349,10 +382,11 @@ enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const
 {
     RB_AUTO(rb_buf_clear) rb_buf json = {0};
     rb_json_canonical(&json, items);
-    return change(state,
-                  "REPLACE INTO backout(transition_id, database_name, file, sha256, items) VALUES "
-                  "(?, ?, ?, ?, ?)",
-                  json_pack("[s,s,s,s,s]", transition, database, file, sha256, json.data), err);
+    return rb_state_change(
+        state,
+        "REPLACE INTO backout(transition_id, database_name, file, sha256, items) VALUES "
+        "(?, ?, ?, ?, ?)",
+        json_pack("[s,s,s,s,s]", transition, database, file, sha256, json.data), err);
 }
 
 /* Of a back-out's items, those that no transition that ended well, other than the one that asks,
@@ -467,9 +501,9 @@ enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *tran
     json_t *item;
     json_array_foreach ((json_t *)items, i, item) {
         RB_AUTO(rb_free_str) char *key = item_key(item);
-        RB_TRY(change(state,
-                      "REPLACE INTO put_back(backout_id, item, transition_id) VALUES (?, ?, ?)",
-                      json_pack("[I,s,s]", (json_int_t)id, key, transition), err));
+        RB_TRY(rb_state_change(
+            state, "REPLACE INTO put_back(backout_id, item, transition_id) VALUES (?, ?, ?)",
+            json_pack("[I,s,s]", (json_int_t)id, key, transition), err));
     }
     return RB_OK;
 }

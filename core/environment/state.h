@@ -2,7 +2,7 @@
  * What rbtool remembers of an environment: ROOT/.rbtool/state.db (SQLite, synchronous=FULL).
  * Which release is live in each part, every transition and its steps, back-outs. A step's intent
  * is written before it begins and its result after. Each call is durable when it returns, but for
- * a transition's beginning and a step's done: these are in one transaction with the intent or the
+ * a transition's beginning and a step's end: these are in one transaction with the intent or the
  * end that follows, before which nothing is done. The database that a transition changes has its
  * own journal row, which alone says whether the commit happened there.
  *
@@ -36,6 +36,7 @@ typedef struct rb_transition_row {
     json_t *plan;  /* NULL where it was not read */
     char *outcome; /* NULL while it runs or is interrupted; else done, failed, unhealthy, aborted */
     char *error;   /* or NULL */
+    char *entry;   /* id of its entry in the ledger; NULL: not written yet */
     int64_t started;
     int64_t finished;
 } rb_transition_row;
@@ -73,10 +74,38 @@ const char *rb_step_state_name(enum rb_step_state state);
 
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err) RB_MUST_USE;
+/* The step that was begun has been done or has failed, and took that long. Undoing it does not
+ * change this. */
+enum rb_code rb_state_step_ended(rb_state *state, const char *transition, const char *step,
+                                 enum rb_step_state now, int64_t milliseconds,
+                                 rb_err *err) RB_MUST_USE;
 /* Makes durable what waits for an intent or an end that does not follow. */
 enum rb_code rb_state_flush(rb_state *state, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,
                                const char *step, rb_err *err) RB_MUST_USE;
+
+/* [{"id","outcome","milliseconds"}] of the steps that were begun, in their order; outcome: done,
+ * failed, undone, interrupted. */
+enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_row *row,
+                            rb_err *err) RB_MUST_USE;
+
+/*
+ * The outbox: what the ledger is still to be told of. kind: of the entry, "transition" or
+ * "verdict" (that a revert makes its FROM bad).
+ */
+typedef struct rb_outbox_item {
+    rb_transition_row *row; /* with its plan */
+    bool transition;        /* the entries that are missing */
+    bool verdict;
+} rb_outbox_item;
+/* Oldest first. */
+enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *state,
+                             rb_err *err) RB_MUST_USE;
+void rb_outbox_free(rb_outbox_item *items, size_t count);
+enum rb_code rb_state_written(rb_state *state, const char *transition, const char *kind,
+                              const char *entry, rb_err *err) RB_MUST_USE;
+/* The ids of all entries that were written, added to out. */
+enum rb_code rb_state_entries(rb_strs *out, rb_state *state, rb_err *err) RB_MUST_USE;
 
 /* Back-outs: what a transition's commit deleted, and the copy that still has it. */
 typedef struct rb_backout {

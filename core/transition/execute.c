@@ -120,10 +120,15 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
     double began = now();
     enum rb_code code = rb_step_do(run, kind, err);
-    add_result(run, kind, code == RB_OK ? "done" : "failed", now() - began);
-    if (code != RB_OK)
-        return code;
-    return rb_state_step(run->state, run->plan->id, name, RB_STEP_DONE, err);
+    double took = now() - began;
+    add_result(run, kind, code == RB_OK ? "done" : "failed", took);
+    rb_err why;
+    enum rb_code noted = rb_state_step_ended(run->state, run->plan->id, name,
+                                             code == RB_OK ? RB_STEP_DONE : RB_STEP_FAILED,
+                                             (int64_t)(took * 1000 + 0.5), &why);
+    if (code == RB_OK && noted != RB_OK)
+        *err = why;
+    return code == RB_OK ? noted : code;
 }
 
 static bool ends_unhealthy(const rb_run *run, enum rb_step_kind kind, enum rb_code code)
@@ -295,10 +300,23 @@ void rb_undo_clear(rb_undo *undo)
     undo->current_before = NULL;
 }
 
+/* What its entry in the ledger will say besides the journal. */
+static json_t *accepted(const rb_run *run)
+{
+    json_t *json = json_object();
+    rb_json_set_str(json, "loss", run->plan->consent ? run->accepted_loss : NULL);
+    json_object_set_new(json, "drift",
+                        json_boolean(run->accepted_drift && json_array_size(run->plan->drift) > 0));
+    json_object_set_new(json, "reverted", json_boolean(run->accepted_reverted));
+    return json;
+}
+
 enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
 {
     prepare(run);
     json_object_set_new(run->plan->json, "before", before(run));
+    json_object_set_new(run->plan->json, "accepted", accepted(run));
+    rb_json_set_str(run->plan->json, "app", run->request->to->manifest->app_name);
     rb_transition_row row = row_of(run);
     enum rb_code code = rb_state_begin(run->state, &row, run->replaces, run->live, err);
     if (code != RB_OK) {

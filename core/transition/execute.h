@@ -23,9 +23,12 @@ typedef struct rb_run {
     const rb_plan *plan;
     const rb_plan_request *request;
     rb_state *state;
-    const json_t *agreed; /* what may be lost: items as dataAtRisk */
-    const char *replaces; /* id of the pending transition that this one undoes, or NULL */
-    const rb_live *live;  /* what is live once that has ended, or NULL */
+    const json_t *agreed;      /* what may be lost: items as dataAtRisk */
+    const char *accepted_loss; /* digest, or NULL; and what else was agreed to */
+    bool accepted_drift;
+    bool accepted_reverted; /* TO was marked bad */
+    const char *replaces;   /* id of the pending transition that this one undoes, or NULL */
+    const rb_live *live;    /* what is live once that has ended, or NULL */
     rb_control *control;
     void (*progress)(void *context, const char *step, const char *text); /* NULL: none */
     void *context;
