@@ -1,3 +1,4 @@
+#include "rules.h"
 #include "site.h"
 #include "transition/recover.h"
 #include "ui.h"
@@ -27,8 +28,10 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     RB_TRY(rb_plan_make(&plan, &rq, err));
     rb_site_show_plan(cli, plan, true);
-    enum rb_code code =
-        rb_site_halfway(site, rb_plan_allowed(plan, true, o->accept_loss, err), err);
+    enum rb_code code = rb_plan_allowed(plan, true, o->accept_loss, err);
+    if (code == RB_OK && o->accept_loss)
+        code = rb_rules_loss(cli, plan, &rq, err);
+    code = rb_site_halfway(site, code, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
     rb_live live;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules.h"
 #include "site.h"
 #include "ui.h"
 
@@ -188,15 +189,41 @@ static const char *outcome_of(enum rb_code code)
     return code == RB_FOUND ? "failed" : "refused";
 }
 
+static enum rb_code make_plan(rb_plan **out, int *missing, rb_cli *cli,
+                              const rb_plan_request *request, const rb_site_options *options,
+                              rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    if (options->break_glass && !(options->why && *options->why))
+        return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
+    RB_TRY(rb_rules_releases(cli, request, err));
+    rb_ui_progress(cli, "planning");
+    enum rb_code code = rb_plan_make(&plan, request, err);
+    rb_ui_progress_end(cli);
+    if (code == RB_OK)
+        code = rb_rules_approvals(missing, cli, plan, request, options->break_glass, err);
+    if (code != RB_OK)
+        return code;
+    *out = plan;
+    plan = NULL;
+    return RB_OK;
+}
+
+/* What must be agreed to, and by whom. */
+static enum rb_code agree(rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
+                          const rb_site_options *options, rb_err *err)
+{
+    RB_TRY(rb_rules_signed(cli, request, err));
+    RB_TRY(rb_plan_allowed(plan, options->accept_drift, options->accept_loss, err));
+    return options->accept_loss ? rb_rules_loss(cli, plan, request, err) : RB_OK;
+}
+
 enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
                                const rb_site_options *options, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    rb_ui_progress(cli, "planning");
-    enum rb_code code = rb_plan_make(&plan, request, err);
-    rb_ui_progress_end(cli);
-    if (code != RB_OK)
-        return code;
+    int missing;
+    RB_TRY(make_plan(&plan, &missing, cli, request, options, err));
     if (!cli->json || !options->dry_run)
         rb_site_show_plan(cli, plan, !options->dry_run);
     if (options->dry_run) {
@@ -204,13 +231,15 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
             rb_ui_json(cli, plan->json);
         return RB_OK;
     }
-    code = rb_plan_allowed(plan, options->accept_drift, options->accept_loss, err);
+    enum rb_code code = agree(cli, plan, request, options, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, outcome_of(code), err);
     RB_AUTO(rb_free_str)
     char *what = rb_format("%s %s from %s to %s", plan->kind, site->env->name,
                            request->from ? request->from->tag : "nothing", request->to->tag);
     code = rb_site_confirm(cli, options, what, err);
+    if (code == RB_OK && missing > 0)
+        code = rb_rules_override(cli, plan, request, options->why, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
     rb_run run = {.plan = plan,

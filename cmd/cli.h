@@ -25,6 +25,7 @@ typedef struct rb_cli {
     rb_repo *repo;
     rb_signers *signers;
     rb_config *settings;
+    struct rb_books *books; /* books.h */
 } rb_cli;
 
 enum rb_opt_kind { RB_OPT_END, RB_OPT_FLAG, RB_OPT_TEXT, RB_OPT_LIST, RB_OPT_NUMBER, RB_OPT_JSON };

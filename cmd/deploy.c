@@ -12,6 +12,8 @@ static const rb_opt opts[] = {
      RB_SITE_AT(accept_reverted)},
     {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
      RB_SITE_AT(scripts_from)},
+    RB_OPTION_BREAK,
+    RB_OPTION_WHY,
     RB_OPTION_DRY,
     RB_OPTION_YES,
     RB_OPTION_JSON,

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "books.h"
 #include "cli.h"
 #include "commands.h"
 #include "ui.h"
@@ -203,6 +204,7 @@ int main(int argc, char **argv)
     enum rb_code code = dispatch(&cli, argc, argv, &err);
     if (code != RB_OK && err.message[0])
         report(&cli, code, &err);
+    rb_cli_books_drop(&cli);
     rb_config_free(cli.settings);
     rb_signers_free(cli.signers);
     rb_repo_close(cli.repo);

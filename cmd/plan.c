@@ -3,6 +3,7 @@
 
 #include "audit/runbook.h"
 #include "revert.h"
+#include "rules.h"
 #include "ui.h"
 
 struct options {
@@ -72,7 +73,10 @@ static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct o
     rq.mended = mended;
     rq.rule = good.rule;
     rq.rehearse = o->rehearse;
+    RB_TRY(rb_rules_releases(cli, &rq, err));
     RB_TRY(rb_plan_make(&plan, &rq, err));
+    int missing;
+    RB_TRY(rb_rules_approvals(&missing, cli, plan, &rq, false, err));
     RB_TRY(print(cli, plan, site, o));
     return plan->worst == RB_FOUND ? rb_fail(err, RB_FOUND, "%s", plan->refusal) : RB_OK;
 }

@@ -15,6 +15,8 @@ static const rb_opt opts[] = {
      RB_SITE_AT(scripts_from)},
     {RB_OPT_TEXT, "output", 'o', "DIR",
      "no environment: write a verified bundle of TO for other tools to apply", RB_SITE_AT(output)},
+    RB_OPTION_BREAK,
+    RB_OPTION_WHY,
     RB_OPTION_DRY,
     RB_OPTION_YES,
     RB_OPTION_JSON,

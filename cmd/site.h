@@ -26,6 +26,8 @@ typedef struct rb_site_options {
     const char *scripts_from;
     const char *to;
     const char *output;
+    const char *why; /* -m */
+    bool break_glass;
     bool accept_drift;
     bool accept_reverted;
     bool yes;
@@ -56,6 +58,16 @@ typedef struct rb_site_options {
     {                                                                                              \
         RB_OPT_FLAG, "accept-drift", 0, NULL, "go on although the environment has drifted",        \
             RB_SITE_AT(accept_drift)                                                               \
+    }
+#define RB_OPTION_BREAK                                                                            \
+    {                                                                                              \
+        RB_OPT_FLAG, "break-glass", 0, NULL,                                                       \
+            "go on without the approvals that the policy asks for; recorded, needs -m",            \
+            RB_SITE_AT(break_glass)                                                                \
+    }
+#define RB_OPTION_WHY                                                                              \
+    {                                                                                              \
+        RB_OPT_TEXT, "message", 'm', "WHY", "the reason for --break-glass", RB_SITE_AT(why)        \
     }
 #define RB_OPTION_DRY                                                                              \
     {                                                                                              \

@@ -1,0 +1,131 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/shape.h"
+#include "books.h"
+#include "ui.h"
+#include "word.h"
+
+struct options {
+    const char *why;
+    const char *environment;
+    const char *key;
+};
+
+static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "message", 'm', "WHY", "what was looked at", offsetof(struct options, why)},
+    {RB_OPT_TEXT, "env", 'e', "NAME", "for this environment only (default: for any)",
+     offsetof(struct options, environment)},
+    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
+     offsetof(struct options, key)},
+    {.kind = RB_OPT_END}};
+
+static bool share(const char *a, const char *b)
+{
+    for (const char *p = a; *p; p += *p == ',') {
+        size_t len = strcspn(p, ",");
+        for (const char *q = b; *q; q += *q == ',') {
+            size_t other = strcspn(q, ",");
+            if (len == other && strncmp(p, q, len) == 0)
+                return true;
+            q += other;
+        }
+        p += len;
+    }
+    return false;
+}
+
+/* Signature, contents, and the signer under the policy. */
+static enum rb_code verify(rb_release **out, rb_cli *cli, const char *tag, rb_err *err)
+{
+    const rb_books *books;
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_TRY(rb_cli_release(&release, cli, tag, err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    enum rb_code code = rb_release_verify(&problems, release, cli->repo, 0, err);
+    if (code == RB_FOUND && problems.n > 0)
+        code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
+                       problems.items[0].message);
+    if (code == RB_OK)
+        code = rb_policy_check_release(&problems, books->policy, release, err);
+    if (code != RB_OK)
+        return code;
+    *out = release;
+    release = NULL;
+    return RB_OK;
+}
+
+static enum rb_code refuse_own(const rb_caller *caller, const rb_release *release, rb_err *err)
+{
+    const char *principal = rb_verified_principal(release->verified);
+    bool key = strcmp(caller->fingerprint, rb_verified_fingerprint(release->verified)) == 0;
+    if (!key && !share(caller->principal, principal))
+        return RB_OK;
+    return rb_fail(err, RB_FOUND,
+                   "release %s is signed by %s with %s; an approval takes somebody else",
+                   release->tag, principal, key ? "this very key" : "another key of yours");
+}
+
+static void report(rb_cli *cli, const rb_release *release, const char *environment)
+{
+    const rb_books *books;
+    rb_err ignored;
+    if (!environment || rb_cli_books(&books, cli, &ignored) != RB_OK)
+        return;
+    RB_AUTO(rb_approvals_clear) rb_approvals now = {0};
+    rb_approvals_count(&now, books->policy, release, environment, "deploy");
+    rb_ui_line("%s to %s: %d of %d approvals to deploy", release->tag, environment, now.given,
+               now.needed);
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    const struct options *o = options;
+    if (o->environment && !rb_shape_is_name(o->environment))
+        return rb_fail(err, RB_ERROR, "'%s' is no name of an environment", o->environment);
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_APPROVE, o->key, "an approval", err));
+    RB_TRY(verify(&release, cli, argv[0], err));
+    RB_TRY(refuse_own(&caller, release, err));
+    const char *why = o->why ? o->why : "";
+    RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", why);
+    RB_AUTO(rb_free_str)
+    char *title = rb_format("for %s%s%s", o->environment ? o->environment : "any environment",
+                            *why ? ": " : "", why);
+    const rb_draft draft = {.kind = RB_ENTRY_APPROVAL,
+                            .tag = release->tag,
+                            .object = release->object,
+                            .environment = o->environment,
+                            .title = title,
+                            .detail = detail,
+                            .key = o->key,
+                            .must_sign = true};
+    rb_oid id;
+    RB_TRY(rb_word_write(&id, cli, &draft, err));
+    rb_ui_line("%sapproved%s %s %s, by %s (entry %.10s)", rb_ui_color(cli, RB_GREEN),
+               rb_ui_color(cli, RB_PLAIN), release->tag, title, caller.principal,
+               rb_word_id(&id).hex);
+    report(cli, release, o->environment);
+    rb_word_hint(cli);
+    return RB_OK;
+}
+
+const rb_command rb_cmd_approve = {
+    .name = "approve",
+    .args = "TAG",
+    .summary = "approve a release, as a second pair of eyes",
+    .details =
+        "A signed entry in the ledger, for this very tag object: a tag that is moved has none.\n"
+        "The release is verified first. Whoever signed it cannot approve it, by name or by key.\n"
+        "How many a deploy or revert takes, the policy says (`rbtool policy show`); of a revert "
+        "it\n"
+        "is the release that it goes to.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

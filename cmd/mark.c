@@ -1,0 +1,93 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "books.h"
+#include "git/tag.h"
+#include "ui.h"
+#include "word.h"
+
+struct options {
+    const char *why;
+    const char *environment;
+    const char *key;
+};
+
+static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "message", 'm', "WHY", "the reason, for those who ask later",
+     offsetof(struct options, why)},
+    {RB_OPT_TEXT, "env", 'e', "NAME", "the environment where it was seen",
+     offsetof(struct options, environment)},
+    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
+     offsetof(struct options, key)},
+    {.kind = RB_OPT_END}};
+
+/* A release that does not verify can be called bad, not good. */
+static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char *tag, bool good,
+                                rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    if (good) {
+        RB_AUTO(rb_release_freep) rb_release *release = NULL;
+        RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+        RB_TRY(rb_cli_release(&release, cli, tag, err));
+        RB_TRY(rb_policy_check_release(&problems, books->policy, release, err));
+        memcpy(object, release->object, RB_OID_HEX);
+        return RB_OK;
+    }
+    RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
+    RB_TRY(rb_tag_read(&found, cli->repo, tag, err));
+    if (!found->annotated || !rb_manifest_is_in(found))
+        return rb_fail(err, RB_FOUND, "tag %s is no release: it carries no manifest", tag);
+    rb_oid_hex(&found->object, object);
+    return RB_OK;
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    const struct options *o = options;
+    const char *tag = argv[0];
+    const char *verdict = argv[1];
+    char object[RB_OID_HEX];
+    bool good = strcmp(verdict, "good") == 0;
+    if (!good && strcmp(verdict, "bad") != 0)
+        return rb_fail(err, RB_ERROR, "a verdict is good or bad, not '%s'", verdict);
+    if (!o->why || !*o->why)
+        return rb_fail(err, RB_ERROR, "a verdict needs a reason: -m WHY");
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a verdict", err));
+    RB_TRY(find_object(object, cli, tag, good, err));
+    RB_AUTO(rb_json_freep)
+    json_t *detail = json_pack("{s:s,s:s,s:n}", "verdict", verdict, "why", o->why, "transition");
+    RB_AUTO(rb_free_str) char *title = rb_format("%s: %s", verdict, o->why);
+    const rb_draft draft = {.kind = RB_ENTRY_VERDICT,
+                            .tag = tag,
+                            .object = object,
+                            .environment = o->environment,
+                            .title = title,
+                            .detail = detail,
+                            .key = o->key,
+                            .must_sign = true};
+    rb_oid id;
+    RB_TRY(rb_word_write(&id, cli, &draft, err));
+    rb_ui_line("%s%s%s %s, says %s (entry %.10s)", rb_ui_color(cli, good ? RB_GREEN : RB_RED),
+               verdict, rb_ui_color(cli, RB_PLAIN), tag, caller.principal, rb_word_id(&id).hex);
+    rb_word_hint(cli);
+    return RB_OK;
+}
+
+const rb_command rb_cmd_mark = {
+    .name = "mark",
+    .args = "TAG good|bad",
+    .summary = "say that a release is good or bad",
+    .details =
+        "A signed verdict in the ledger, about this very tag object. The latest one that counts\n"
+        "decides where a revert goes: by someone in role mark of the policy, or by a deploy on\n"
+        "this host that ended with every check passed. A release that is bad is not deployed.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 2,
+    .max_args = 2,
+    .run = run,
+};

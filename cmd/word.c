@@ -1,0 +1,57 @@
+#include "word.h"
+
+#include "ui.h"
+
+enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
+                            const char *what, rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_caller_find(out, cli->repo, cli->signers, key, err));
+    if (!out->principal)
+        return rb_fail(err, RB_ERROR, "%s must be signed: %s", what, out->why);
+    if (rb_policy_allows(books->policy, role, out->principal, out->fingerprint))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *members = rb_policy_members(books->policy, role);
+    return rb_fail(err, RB_FOUND,
+                   "%s by %s (key %s) would not count: in role %s are %s; ask one of them", what,
+                   out->principal, out->fingerprint, rb_role_name(role), members);
+}
+
+enum rb_code rb_word_app(const char **out, rb_cli *cli, rb_err *err)
+{
+    const rb_books *books;
+    const rb_config *settings;
+    RB_TRY(rb_repo_setting(out, cli->repo, "rbtool.app", err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    if ((*out && **out) || books->ledger->n > 0) {
+        *out = NULL; /* rb_ledger_append() knows it */
+        return RB_OK;
+    }
+    RB_TRY(rb_cli_settings(&settings, cli, err));
+    *out = settings->app_name;
+    return RB_OK;
+}
+
+enum rb_code rb_word_write(rb_oid *out, rb_cli *cli, const rb_draft *draft, rb_err *err)
+{
+    rb_draft own = *draft;
+    if (!own.detail)
+        return rb_fail(err, RB_ERROR, "the reason given with -m is not UTF-8");
+    RB_TRY(rb_word_app(&own.app, cli, err));
+    RB_TRY(rb_ledger_append(out, cli->repo, &own, err));
+    rb_cli_books_drop(cli);
+    return RB_OK;
+}
+
+void rb_word_hint(const rb_cli *cli)
+{
+    rb_ui_note(cli, "others see it after `rbtool sync`");
+}
+
+rb_word_hex rb_word_id(const rb_oid *id)
+{
+    rb_word_hex out;
+    rb_oid_hex(id, out.hex);
+    return out;
+}
