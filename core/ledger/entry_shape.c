@@ -40,7 +40,6 @@ static const rb_shape plain_or_null = {.kind = RB_SHAPE_STRING,
                                        .expected = "text without control characters"};
 static const rb_shape text = {.kind = RB_SHAPE_STRING};
 static const rb_shape text_or_null = {.kind = RB_SHAPE_STRING, .nullable = true};
-static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
 static const rb_shape number_or_null = {.kind = RB_SHAPE_INTEGER, .nullable = true};
 static const rb_shape version = {.kind = RB_SHAPE_INTEGER, .min = 1};
 static const rb_shape when = {.kind = RB_SHAPE_INTEGER, .max = TIME_LIMIT};
@@ -63,8 +62,8 @@ static const rb_shape rules = {.kind = RB_SHAPE_DATA,
                                .expected = "a policy"}; /* read strictly by who asks for it */
 static const rb_shape policy = OBJECT(
     {"version", &version, false}, {"previous", &sha1_or_null, false}, {"policy", &rules, false});
-static const rb_shape step =
-    OBJECT({"id", &plain, false}, {"outcome", &plain, false}, {"milliseconds", &number, false});
+static const rb_shape step = OBJECT({"id", &plain, false}, {"outcome", &plain, false},
+                                    {"milliseconds", &number_or_null, false});
 static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
 #define TRANSITION                                                                                 \
     {"id", &plain, false}, {"kind", &plain, false}, {"from", &text_or_null, false},                \
@@ -72,9 +71,10 @@ static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
         {"toObject", &sha1_or_null, false}, {"digest", &sha256_or_null, false},                    \
         {"outcome", &plain, false}, {"started", &when, false}, {"finished", &when, false},         \
         {"steps", &steps, false}, {"error", &text_or_null, false},                                 \
-        {"acceptedLoss", &text_or_null, false},                                                    \
+        {"acceptedLoss", &text_or_null, false}, {"acceptedDrift", &boolean, false},                \
+        {"acceptedReverted", &boolean, false},                                                     \
     {                                                                                              \
-        "acceptedDrift", &boolean, false                                                           \
+        "whole", &boolean, false                                                                   \
     }
 static const rb_shape transition = OBJECT(TRANSITION);
 static const rb_shape drill = OBJECT(TRANSITION, {"rto", &number_or_null, false});
