@@ -35,6 +35,11 @@ cases() {
     cases manifest invalid
 }
 
+@test "the policy's schema judges as the reader in C does" {
+    cases policy valid
+    cases policy invalid
+}
+
 @test "every command's document fits its schema" {
     keys
     shop
