@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "ledger/seen.h"
 #include "release/make.h"
 #include "ui.h"
 
@@ -11,6 +12,7 @@ struct options {
     const char *key;
     const char *previous;
     rb_strs accept;
+    bool record;
 };
 
 static const rb_opt opts[] = {
@@ -24,6 +26,9 @@ static const rb_opt opts[] = {
      offsetof(struct options, previous)},
     {RB_OPT_LIST, "accept", 0, "RULE", "release although this rule (RB002) found something",
      offsetof(struct options, accept)},
+    {RB_OPT_FLAG, "record", 0, NULL,
+     "only write what the ledger lacks about a release that is there",
+     offsetof(struct options, record)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
@@ -103,13 +108,15 @@ static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const 
     rb_ui_json(cli, document);
 }
 
-static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, const char *object)
+static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, const char *object,
+                       const char *entry)
 {
     RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(made->manifest);
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_object();
         rb_json_set_str(document, "tag", make->tag);
         rb_json_set_str(document, "object", object);
+        rb_json_set_str(document, "entry", entry);
         json_object_set(document, "manifest", manifest);
         json_object_set_new(document, "findings", findings_json(make, &made->findings));
         rb_ui_json(cli, document);
@@ -124,11 +131,31 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
     }
 }
 
+/* The release is made whatever becomes of its entry: who has the tag can verify it. */
+static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const struct options *o,
+                   const rb_make *make, const rb_made *made)
+{
+    rb_err why;
+    rb_oid id;
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    enum rb_code code = rb_cli_release(&release, cli, make->tag, &why);
+    if (code == RB_OK)
+        code = rb_ledger_see(&id, repo, release, false, made->catalogs, o->key, &why);
+    if (code == RB_OK)
+        rb_oid_hex(&id, entry);
+    else
+        rb_ui_note(cli,
+                   "release %s is made, but the ledger has no entry about it: %s; when that is "
+                   "mended, rbtool release %s --record writes it",
+                   make->tag, why.message, make->tag);
+}
+
 static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
                            const struct options *o, const rb_make *make, const rb_made *made,
                            rb_err *err)
 {
     char hex[RB_OID_HEX] = "";
+    char entry[RB_OID_HEX] = "";
     if (!o->dry_run) {
         rb_oid object;
         rb_ui_progress(cli, "signing %s", make->tag);
@@ -136,8 +163,40 @@ static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers
         rb_oid_hex(&object, hex);
     }
     rb_ui_progress_end(cli);
+    if (!o->dry_run)
+        record(entry, cli, repo, o, make, made);
     print_findings(cli, make, &made->findings);
-    print_made(cli, make, made, o->dry_run ? NULL : hex);
+    print_made(cli, make, made, o->dry_run ? NULL : hex, *entry ? entry : NULL);
+    return RB_OK;
+}
+
+/* For a release that was made elsewhere, or whose entry could not be written then. */
+static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
+                               const struct options *o, const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    char hex[RB_OID_HEX] = "";
+    RB_TRY(rb_cli_release(&release, cli, tag, err));
+    RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
+    if (rb_ledger_has_seen(ledger, release->object, false)) {
+        rb_ui_note(cli, "the ledger has an entry about release %s already", tag);
+    } else {
+        rb_oid id;
+        RB_TRY(rb_ledger_see(&id, repo, release, false, NULL, o->key, err));
+        rb_oid_hex(&id, hex);
+    }
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *document = json_object();
+        rb_json_set_str(document, "tag", tag);
+        rb_json_set_str(document, "object", release->object);
+        rb_json_set_str(document, "entry", *hex ? hex : NULL);
+        json_object_set_new(document, "manifest", rb_manifest_encode(release->manifest));
+        json_object_set_new(document, "findings", json_array());
+        rb_ui_json(cli, document);
+    } else if (*hex) {
+        rb_ui_line("%s  %s", tag, hex);
+    }
     return RB_OK;
 }
 
@@ -150,6 +209,8 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     RB_TRY(check_rules(&o->accept, err));
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
+    if (o->record)
+        return run_record(cli, repo, signers, o, argv[0], err);
     RB_TRY(rb_cli_extensions(cli, err));
     if (cli->config)
         RB_TRY(rb_cli_settings(&settings, cli, err));
@@ -179,7 +240,8 @@ const rb_command rb_cmd_release = {
     .details = "Reads rbtool.json from that commit, or --config FILE; lints the migrations that\n"
                "are new and proves their way back in a scratch database; hashes every byte of the\n"
                "artifacts; signs the tag. What lint or proof finds refuses the release, unless\n"
-               "--accept names its rule; the manifest keeps what the proof found.",
+               "--accept names its rule; the manifest keeps what the proof found. The ledger gets\n"
+               "an entry with the tag object and the schema's catalog.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

@@ -95,8 +95,15 @@ static size_t width(const char *text)
 
 void rb_ui_table(const char *const *heads, const rb_strs *cells, size_t columns)
 {
+    rb_ui_rows(NULL, heads, cells, columns, NULL);
+}
+
+void rb_ui_rows(const rb_cli *cli, const char *const *heads, const rb_strs *cells, size_t columns,
+                const enum rb_color *rows)
+{
     if (columns == 0)
         return;
+    size_t above = heads ? 1 : 0;
     size_t *widest = rb_calloc(columns, sizeof *widest);
     RB_AUTO(rb_strs_clear) rb_strs safe = {0};
     for (size_t i = 0; i < columns && heads; i++)
@@ -108,10 +115,14 @@ void rb_ui_table(const char *const *heads, const rb_strs *cells, size_t columns)
             widest[i % columns] = width(safe.items[i]);
     for (size_t i = 0; i < safe.n; i++) {
         bool last = i % columns == columns - 1;
+        size_t row = i / columns;
         size_t pad = widest[i % columns] - width(safe.items[i]);
+        bool colored = rows && row >= above && rows[row - above] != RB_PLAIN;
+        if (colored && i % columns == 0)
+            fputs(rb_ui_color(cli, rows[row - above]), stdout);
         printf("%s%*s", safe.items[i], last ? 0 : (int)pad + 2, "");
         if (last)
-            putchar('\n');
+            printf("%s\n", colored ? rb_ui_color(cli, RB_PLAIN) : "");
     }
     free(widest);
 }

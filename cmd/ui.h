@@ -17,6 +17,9 @@ void rb_ui_progress_end(const rb_cli *cli);
 void rb_ui_table(const char *const *heads, const rb_strs *cells, size_t columns);
 
 enum rb_color { RB_PLAIN, RB_BOLD, RB_RED, RB_GREEN, RB_YELLOW, RB_DIM };
+/* The same with a colour for each row below the heads. */
+void rb_ui_rows(const rb_cli *cli, const char *const *heads, const rb_strs *cells, size_t columns,
+                const enum rb_color *rows);
 /* Escape sequence to begin with, "" without colour; RB_PLAIN ends it. */
 const char *rb_ui_color(const rb_cli *cli, enum rb_color color);
 

@@ -16,6 +16,7 @@
 void rb_made_clear(rb_made *made)
 {
     rb_manifest_free(made->manifest);
+    rb_json_free(made->catalogs);
     rb_findings_clear(&made->findings);
     rb_buf_clear(&made->payload);
     *made = (rb_made){0};
@@ -259,6 +260,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     making.chain = chain;
     RB_TRY(find_previous(&making, err));
     made->manifest = rb_calloc(1, sizeof *made->manifest);
+    made->catalogs = json_object();
     RB_TRY(fill(&making, err));
     return judge(&making, err);
 }

@@ -189,6 +189,7 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
         return rb_err_prefix(err, "database %s", config->name);
     judge_proof(&making->made->findings, work->set, proof.json);
     work->out->proof = json_incref(proof.json);
+    json_object_set(making->made->catalogs, config->name, proof.catalog);
     memcpy(work->out->fingerprint, proof.fingerprint, sizeof work->out->fingerprint);
     *class_ = proof.class_;
     return RB_OK;

@@ -1,0 +1,401 @@
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/shape.h"
+#include "base/text.h"
+#include "cli.h"
+#include "ledger/policy.h"
+#include "release/manifest.h"
+#include "ui.h"
+
+#define SHOWN 200 /* bytes of a title */
+#define ID 10     /* digits of an entry's id */
+
+struct options {
+    rb_strs tags;
+    rb_strs environments;
+    rb_strs kinds;
+    const char *since;
+    long count;
+    bool verify;
+};
+
+static const rb_opt opts[] = {
+    {RB_OPT_LIST, "tag", 't', "TAG", "only about this release; * and ? stand for others",
+     offsetof(struct options, tags)},
+    {RB_OPT_LIST, "env", 'e', "NAME", "only about this environment",
+     offsetof(struct options, environments)},
+    {RB_OPT_LIST, "kind", 'k', "KIND",
+     "only release, verdict, approval, policy, gap, transition, drill, override or merge",
+     offsetof(struct options, kinds)},
+    {RB_OPT_TEXT, "since", 0, "DATE", "only since then, as in `git log --since`",
+     offsetof(struct options, since)},
+    {RB_OPT_NUMBER, "max-count", 'n', "NUMBER", "the newest NUMBER only",
+     offsetof(struct options, count)},
+    {RB_OPT_FLAG, "verify", 0, NULL, "judge every entry anew and show those that are not in order",
+     offsetof(struct options, verify)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+/* What is shown, and why. */
+struct job {
+    rb_cli *cli;
+    rb_repo *repo;
+    const struct options *options;
+    rb_ledger *ledger;
+    rb_policy *policy;
+    rb_problems claims; /* entries that claim to be policy */
+    int64_t since;      /* seconds */
+    const rb_entry **shown;
+    size_t n;
+};
+
+static void job_clear(struct job *job)
+{
+    rb_policy_free(job->policy);
+    rb_ledger_free(job->ledger);
+    rb_problems_clear(&job->claims);
+    free(job->shown);
+}
+
+static void clear(void *options)
+{
+    struct options *o = options;
+    rb_strs_clear(&o->tags);
+    rb_strs_clear(&o->environments);
+    rb_strs_clear(&o->kinds);
+}
+
+static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
+{
+    const char *names[RB_ENTRY_KINDS + 1] = {NULL};
+    for (int i = 0; i < RB_ENTRY_KINDS; i++)
+        names[i] = rb_entry_kind_name((enum rb_entry_kind)i);
+    for (size_t i = 0; i < kinds->n; i++) {
+        enum rb_entry_kind kind;
+        if (!rb_entry_kind_of(&kind, kinds->items[i]))
+            return rb_fail(err, RB_ERROR, "--kind %s: there is no such kind; the nearest is %s",
+                           kinds->items[i], rb_shape_nearest(kinds->items[i], names));
+    }
+    return RB_OK;
+}
+
+/* What git makes of a date: it knows "yesterday" and "2 weeks ago". */
+static enum rb_code find_since(struct job *job, rb_err *err)
+{
+    static const char prefix[] = "--max-age=";
+    job->since = INT64_MIN;
+    if (!job->options->since)
+        return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf said = {0};
+    RB_AUTO(rb_free_str) char *asked = rb_format("--since=%s", job->options->since);
+    const char *const args[] = {"rev-parse", asked, NULL};
+    RB_TRY(rb_repo_git(&said, job->repo, args, err));
+    if (strncmp(rb_buf_str(&said), prefix, strlen(prefix)) != 0)
+        return rb_fail(err, RB_ERROR, "--since %s: git reads no date in it", job->options->since);
+    job->since = strtoll(rb_buf_str(&said) + strlen(prefix), NULL, 10);
+    return RB_OK;
+}
+
+static bool matches_any(const rb_strs *patterns, const char *text)
+{
+    for (size_t i = 0; i < patterns->n; i++)
+        if (text &&
+            (strcmp(patterns->items[i], text) == 0 || fnmatch(patterns->items[i], text, 0) == 0))
+            return true;
+    return patterns->n == 0;
+}
+
+/* A reason for `log --verify` to end with 1. */
+static bool is_fault(const struct job *job, const rb_entry *entry)
+{
+    if (entry->trust == RB_ENTRY_UNSIGNED)
+        return rb_policy_must_sign(job->policy, entry->environment);
+    return entry->trust != RB_ENTRY_GOOD;
+}
+
+static bool is_missing(const rb_entry *entry)
+{
+    for (size_t i = 0; i < entry->problems.n; i++)
+        if (strcmp(entry->problems.items[i].code, "missing") == 0)
+            return true;
+    return false;
+}
+
+static bool is_wanted(const struct job *job, const rb_entry *entry)
+{
+    const struct options *o = job->options;
+    if (o->verify && entry->problems.n == 0)
+        return false;
+    if (!o->verify && entry->kind == RB_ENTRY_MERGE && o->kinds.n == 0 &&
+        entry->trust == RB_ENTRY_GOOD)
+        return false;
+    return entry->at >= job->since && matches_any(&o->tags, entry->tag) &&
+           matches_any(&o->environments, entry->environment) &&
+           (o->kinds.n == 0 || rb_strs_has(&o->kinds, rb_entry_kind_name(entry->kind)));
+}
+
+/* Newest first. */
+static void choose(struct job *job)
+{
+    size_t limit = job->options->count > 0 ? (size_t)job->options->count : SIZE_MAX;
+    job->shown = rb_calloc(job->ledger->n + 1, sizeof *job->shown);
+    for (size_t i = job->ledger->n; i > 0 && job->n < limit; i--)
+        if (is_wanted(job, &job->ledger->items[i - 1]))
+            job->shown[job->n++] = &job->ledger->items[i - 1];
+}
+
+static json_t *problems_json(const rb_problems *problems)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < problems->n; i++) {
+        const rb_problem *p = &problems->items[i];
+        json_t *object = json_object();
+        RB_AUTO(rb_free_str) char *message = rb_safe(p->message);
+        rb_json_set_str(object, "code", p->code);
+        rb_json_set_str(object, "message", message);
+        json_object_set_new(object, "warning", json_boolean(p->warning));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static void set_safe(json_t *object, const char *key, const char *text)
+{
+    RB_AUTO(rb_free_str) char *safe = text ? rb_safe(text) : NULL;
+    rb_json_set_str(object, key, safe);
+}
+
+static void print_json(const struct job *job, const rb_entry *entry)
+{
+    RB_AUTO(rb_json_freep) json_t *line = json_object();
+    json_t *parents = json_array();
+    char hex[RB_OID_HEX];
+    for (size_t i = 0; i < entry->parent_count; i++) {
+        rb_oid_hex(&job->ledger->items[entry->parents[i]].id, hex);
+        json_array_append_new(parents, json_string(hex));
+    }
+    rb_oid_hex(&entry->id, hex);
+    rb_json_set_str(line, "id", hex);
+    set_safe(line, "title", entry->title);
+    rb_json_set_str(line, "trust", rb_entry_trust_name(entry->trust));
+    set_safe(line, "committer", entry->committer);
+    set_safe(line, "principal", entry->principal);
+    rb_json_set_str(line, "fingerprint", entry->fingerprint);
+    json_object_set_new(line, "parents", parents);
+    json_object_set_new(line, "problems", problems_json(&entry->problems));
+    json_t *json = (json_t *)rb_entry_json(entry); /* borrowed, and given back unchanged */
+    json_object_set_new(line, "entry", json ? json_incref(json) : json_null());
+    rb_ui_json(job->cli, line);
+}
+
+static char *date_of(const rb_entry *entry)
+{
+    time_t when = (time_t)entry->at;
+    struct tm tm;
+    char text[64];
+    if (entry->kind == RB_ENTRY_KINDS && entry->at == 0)
+        return rb_strdup("-");
+    if (!gmtime_r(&when, &tm) || strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm) == 0)
+        return rb_strdup("-");
+    return rb_strdup(text);
+}
+
+static char *signer_of(const rb_entry *entry)
+{
+    switch (entry->trust) {
+    case RB_ENTRY_GOOD:
+        return rb_strdup(entry->principal);
+    case RB_ENTRY_UNSIGNED:
+        return rb_format("UNSIGNED %s", entry->committer);
+    case RB_ENTRY_UNKNOWN:
+        return rb_format("UNKNOWN %s", entry->fingerprint ? entry->fingerprint : entry->committer);
+    default:
+        return rb_strdup(entry->trust == RB_ENTRY_BROKEN ? "BROKEN" : "FOREIGN");
+    }
+}
+
+/* The title behind "KIND TAG", which have columns of their own. */
+static char *words_of(const rb_entry *entry)
+{
+    const char *text = entry->title;
+    if (entry->kind != RB_ENTRY_KINDS) {
+        text += strlen(rb_entry_kind_name(entry->kind));
+        text += strspn(text, " ");
+        if (entry->tag && strncmp(text, entry->tag, strlen(entry->tag)) == 0)
+            text += strlen(entry->tag);
+        text += strspn(text, " ");
+    }
+    size_t len = strlen(text);
+    RB_AUTO(rb_free_str) char *cut = rb_strndup(text, len < SHOWN ? len : SHOWN);
+    return rb_format("%s%s%s", entry->kind == RB_ENTRY_OVERRIDE ? "PAST THE RULES: " : "", cut,
+                     len > SHOWN ? "..." : "");
+}
+
+static enum rb_color color_of(const struct job *job, const rb_entry *entry)
+{
+    if (entry->kind == RB_ENTRY_OVERRIDE || is_fault(job, entry))
+        return RB_RED;
+    return entry->trust == RB_ENTRY_UNSIGNED ? RB_YELLOW : RB_PLAIN;
+}
+
+static void print_table(const struct job *job)
+{
+    static const char *const heads[] = {"ENTRY", "TIME", "KIND", "RELEASE", "ENV", "BY", "WHAT"};
+    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    enum rb_color *colors = rb_calloc(job->n + 1, sizeof *colors);
+    for (size_t i = 0; i < job->n; i++) {
+        const rb_entry *entry = job->shown[i];
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&entry->id, hex);
+        rb_strs_take(&cells, rb_strndup(hex, ID));
+        rb_strs_take(&cells, date_of(entry));
+        rb_strs_add(&cells, entry->kind == RB_ENTRY_OVERRIDE ? "OVERRIDE"
+                            : entry->kind == RB_ENTRY_KINDS  ? "-"
+                                                             : rb_entry_kind_name(entry->kind));
+        rb_strs_add(&cells, entry->tag ? entry->tag : "-");
+        rb_strs_add(&cells, entry->environment ? entry->environment : "-");
+        rb_strs_take(&cells, signer_of(entry));
+        rb_strs_take(&cells, words_of(entry));
+        colors[i] = color_of(job, entry);
+    }
+    rb_ui_rows(job->cli, heads, &cells, sizeof heads / sizeof *heads, colors);
+    free(colors);
+}
+
+static void print_problems(const struct job *job)
+{
+    for (size_t i = 0; i < job->n; i++) {
+        const rb_entry *entry = job->shown[i];
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&entry->id, hex);
+        RB_AUTO(rb_free_str) char *words = words_of(entry);
+        RB_AUTO(rb_free_str) char *title = rb_safe(words);
+        bool bad = is_fault(job, entry);
+        for (size_t j = 0; j < entry->problems.n; j++) {
+            RB_AUTO(rb_free_str) char *why = rb_safe(entry->problems.items[j].message);
+            rb_ui_line("%s%.*s %s: %s%s (%s%s%s)", rb_ui_color(job->cli, bad ? RB_RED : RB_YELLOW),
+                       ID, hex, rb_entry_trust_name(entry->trust), why,
+                       rb_ui_color(job->cli, RB_PLAIN), rb_entry_kind_name(entry->kind),
+                       *title ? ": " : "", title);
+        }
+    }
+}
+
+static void count(const struct job *job, size_t counts[RB_ENTRY_FOREIGN + 1], size_t *missing,
+                  size_t *faults)
+{
+    for (size_t i = 0; i < job->ledger->n; i++) {
+        const rb_entry *entry = &job->ledger->items[i];
+        counts[entry->trust]++;
+        *missing += is_missing(entry);
+        *faults += is_missing(entry) || is_fault(job, entry);
+    }
+}
+
+/* Releases that are tags here and that no entry is about. */
+static enum rb_code note_untold(const struct job *job, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs tags = {0};
+    RB_AUTO(rb_json_freep) json_t *told = json_object();
+    for (size_t i = 0; i < job->ledger->n; i++) {
+        const rb_entry *entry = &job->ledger->items[i];
+        if (entry->kind == RB_ENTRY_RELEASE && entry->object)
+            rb_json_set_str(told, entry->object, NULL);
+    }
+    RB_TRY(rb_tag_names(&tags, job->repo, "*", err));
+    for (size_t i = 0; i < tags.n; i++) {
+        rb_err unreadable;
+        char hex[RB_OID_HEX];
+        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+        if (rb_tag_read(&tag, job->repo, tags.items[i], &unreadable) != RB_OK ||
+            !rb_manifest_is_in(tag))
+            continue;
+        rb_oid_hex(&tag->object, hex);
+        if (!json_object_get(told, hex))
+            rb_ui_note(job->cli,
+                       "the ledger has no entry about release %s; rbtool release %s --record "
+                       "writes it",
+                       tag->name, tag->name);
+    }
+    return RB_OK;
+}
+
+static enum rb_code verify(const struct job *job, rb_err *err)
+{
+    size_t counts[RB_ENTRY_FOREIGN + 1] = {0};
+    size_t missing = 0;
+    size_t faults = job->claims.n;
+    count(job, counts, &missing, &faults);
+    if (!job->cli->json) {
+        print_problems(job);
+        for (size_t i = 0; i < job->claims.n; i++) {
+            RB_AUTO(rb_free_str) char *why = rb_safe(job->claims.items[i].message);
+            rb_ui_line("%s", why);
+        }
+    }
+    RB_TRY(note_untold(job, err));
+    RB_AUTO(rb_buf_clear) rb_buf summary = {0};
+    RB_AUTO(rb_free_str) char *all = rb_text_count(job->ledger->n);
+    rb_buf_printf(&summary, "%s %s", all, job->ledger->n == 1 ? "entry" : "entries");
+    for (size_t i = 0; i <= RB_ENTRY_FOREIGN; i++) {
+        RB_AUTO(rb_free_str) char *n = rb_text_count(counts[i]);
+        if (counts[i] > 0)
+            rb_buf_printf(&summary, "%s%s %s", strchr(summary.data, ':') ? ", " : ": ", n,
+                          rb_entry_trust_name((enum rb_entry_trust)i));
+    }
+    if (missing > 0)
+        rb_buf_printf(&summary, "; attachments of %zu missing", missing);
+    if (!job->cli->json)
+        rb_ui_line("%s", summary.data);
+    if (faults == 0)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND, "the ledger is not in order: %s", summary.data);
+}
+
+static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *o = options;
+    const rb_signers *signers;
+    RB_AUTO(job_clear) struct job job = {.cli = cli, .options = o};
+    RB_TRY(check_kinds(&o->kinds, err));
+    RB_TRY(rb_cli_repo(&job.repo, cli, err));
+    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(find_since(&job, err));
+    unsigned how = o->verify ? RB_LEDGER_FRESH : 0;
+    RB_TRY(rb_ledger_load(&job.ledger, job.repo, signers, NULL, how, err));
+    RB_TRY(rb_policy_load(&job.policy, &job.claims, job.repo, job.ledger, signers, err));
+    if (job.ledger->n == 0)
+        rb_ui_note(cli, "there is no ledger here yet; git fetch or rbtool sync may bring one");
+    choose(&job);
+    for (size_t i = 0; cli->json && i < job.n; i++)
+        print_json(&job, job.shown[i]);
+    cli->answered = cli->answered || cli->json;
+    if (o->verify)
+        return verify(&job, err);
+    if (!cli->json && job.n > 0)
+        print_table(&job);
+    return RB_OK;
+}
+
+const rb_command rb_cmd_log = {
+    .name = "log",
+    .args = "",
+    .summary = "show the ledger, newest entry first",
+    .details = "Who released, judged, approved, deployed, reverted and overrode what, as signed\n"
+               "commits on refs/rbtool/ledger. Entries that join histories are shown with --kind\n"
+               "merge only. --verify ends with 1 when an entry is broken, signed by someone\n"
+               "unknown, or foreign; and when one is unsigned that policy wants signed.\n"
+               "--json prints one entry a line.",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 0,
+    .max_args = 0,
+    .run = run_log,
+    .clear = clear,
+};
