@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "environment/tidy.h"
 #include "ui.h"
 
 #define ENVIRONMENTS_LIMIT (1u << 20) /* bytes of the file that rbtool.environments names */
@@ -65,8 +66,10 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_TRY(rb_cli_repo(&site->repo, cli, err));
     RB_TRY(rb_cli_signers(&site->signers, cli, err));
     RB_TRY(rb_cli_extensions(cli, err));
-    if (write)
+    if (write) {
         RB_TRY(rb_lock_take(&site->lock, site->env->root, err));
+        rb_env_tidy(site->env);
+    }
     RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
     return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
 }

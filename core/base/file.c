@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,13 +56,52 @@ static enum rb_code write_all(int fd, const char *data, size_t len)
     return RB_OK;
 }
 
+static const char temporary[] = ".rbtool-XXXXXX";
+
+/* The lock says that there is a process behind it; rb_dir_tidy() leaves it alone. */
+int rb_file_temporary(char **path, const char *dir)
+{
+    char *name = rb_path_join(dir, temporary);
+    int fd = mkostemp(name, O_CLOEXEC);
+    int saved = errno;
+    if (fd >= 0)
+        (void)!flock(fd, LOCK_EX | LOCK_NB);
+    if (fd < 0)
+        rb_free_str(&name);
+    *path = name;
+    errno = saved;
+    return fd;
+}
+
+void rb_dir_tidy(const char *path)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    rb_err ignored;
+    if (rb_dir_list(&names, path, &ignored) != RB_OK)
+        return;
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = names.items[i];
+        if (strlen(name) != strlen(temporary) ||
+            strncmp(name, temporary, strcspn(temporary, "X")) != 0)
+            continue;
+        RB_AUTO(rb_free_str) char *file = rb_path_join(path, name);
+        struct stat st;
+        int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+            continue;
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            unlink(file);
+        close(fd);
+    }
+}
+
 /* owner NULL: the process's own. */
 static enum rb_code write_file(const char *path, const void *data, size_t len, mode_t mode,
                                const struct stat *owner, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
-    RB_AUTO(rb_free_str) char *temp = rb_format("%s.XXXXXX", path);
-    int fd = mkostemp(temp, O_CLOEXEC);
+    RB_AUTO(rb_free_str) char *temp = NULL;
+    int fd = rb_file_temporary(&temp, dir);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
     bool ok = write_all(fd, data, len) == RB_OK &&

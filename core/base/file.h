@@ -23,6 +23,14 @@ enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_
 enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
                              rb_err *err) RB_MUST_USE;
 
+/*
+ * A new file in a folder, until it gets its name or goes: its descriptor, or -1 with errno set.
+ * While that is open nobody takes the file for one that a killed process left behind; those
+ * rb_dir_tidy() removes, as far as it may.
+ */
+int rb_file_temporary(char **path, const char *dir);
+void rb_dir_tidy(const char *path);
+
 bool rb_file_exists(const char *path); /* a dangling symlink exists */
 
 enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p */

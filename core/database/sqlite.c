@@ -209,20 +209,12 @@ static void note_change(void *context, sqlite3 *handle, int op, const char *sche
 
 void rb_sqlite_close(rb_sqlite *db)
 {
-    static const char *const parts[] = {"", "-journal", "-wal", "-shm"};
     if (!db)
         return;
     sqlite3_close_v2(db->handle);
-    for (size_t i = 0; db->remove && i < sizeof parts / sizeof *parts; i++) {
-        rb_err ignored;
-        RB_AUTO(rb_free_str) char *path = rb_format("%s%s", db->remove, parts[i]);
-        if (rb_dir_remove(path, &ignored) != RB_OK)
-            break;
-    }
     rb_watch_free(db->watch);
     rb_buf_clear(&db->denied);
     free(db->path);
-    free(db->remove);
     free(db);
 }
 

@@ -22,7 +22,6 @@ typedef struct rb_sqlite {
     rb_db base;
     void *handle; /* sqlite3 */
     char *path;   /* as given; ":memory:" for a scratch database */
-    char *remove; /* the throw-away file, or NULL */
     rb_watch *watch;
     bool begun; /* by rb_db_begin, and not ended by us */
     enum rb_sqlite_guard guard;

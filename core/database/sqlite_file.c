@@ -81,29 +81,32 @@ static enum rb_code rehearse_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err 
     return RB_OK;
 }
 
-static enum rb_code rehearse_in_file(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
+static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
-    RB_TRY(rb_dir_make(dir, err));
-    RB_AUTO(rb_free_str) char *name = rb_format("%s/rehearsal-XXXXXX", dir);
-    int fd = mkstemp(name);
-    if (fd < 0)
-        return rb_fail_errno(err, RB_ERROR, "a rehearsal's copy cannot be written in %s", dir);
-    close(fd);
-    rb_err failure;
-    enum rb_code code = rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, true, &failure);
-    if (code != RB_OK) {
-        (void)!rb_dir_remove(name, err);
-        *err = failure;
-        return code;
-    }
-    db->remove = name;
-    name = NULL;
+    RB_TRY(rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, true, err));
+    RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
     RB_TRY(rb_sqlite_backup(db, from, err));
+    /* The copy of a database in WAL mode is in it, too. */
     RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
     *out = db;
     db = NULL;
     return RB_OK;
+}
+
+/* The file loses its name when it is complete: SQLite writes to such a one as long as it needs no
+ * other beside it. */
+static enum rb_code rehearse_in_file(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
+{
+    RB_TRY(rb_dir_make(dir, err));
+    RB_AUTO(rb_free_str) char *name = NULL;
+    int fd = rb_file_temporary(&name, dir);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "a rehearsal's copy cannot be written in %s", dir);
+    enum rb_code code = copy_to(out, name, from, err);
+    unlink(name);
+    close(fd);
+    return code;
 }
 
 enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err)

@@ -226,7 +226,8 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         rb_err_prefix(err, "%s; and putting %s back failed", why.message, run->request->env->name);
         return interrupted(out, run, err);
     }
-    drop_kept(run);
+    rb_err ignored;
+    (void)!rb_kept_drop_all(run->request->env->root, run->plan->id, &ignored);
     *out = document(run, outcome, &why);
     return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s", why.message,
                    run->request->env->name, undo.from ? undo.from : "no release");

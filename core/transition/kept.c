@@ -111,3 +111,9 @@ enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err)
     (void)rmdir(parent); /* stays where it holds back-outs */
     return RB_OK;
 }
+
+enum rb_code rb_kept_drop_all(const char *root, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *folder = rb_format("%s/.rbtool/backups/%s", root, transition);
+    return rb_dir_remove(folder, err);
+}

@@ -19,5 +19,7 @@ enum rb_code rb_kept_save(const char *root, const char *transition, const char *
 enum rb_code rb_kept_restore(const char *root, const char *transition, const char *part,
                              rb_err *err) RB_MUST_USE;
 enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err) RB_MUST_USE;
+/* The same with its back-outs: of a transition that came to nothing. */
+enum rb_code rb_kept_drop_all(const char *root, const char *transition, rb_err *err) RB_MUST_USE;
 
 #endif

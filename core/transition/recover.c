@@ -173,7 +173,7 @@ enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const 
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
     if (code == RB_OK) {
         rb_err ignored;
-        (void)!rb_kept_drop(env->root, row->id, &ignored);
+        (void)!rb_kept_drop_all(env->root, row->id, &ignored);
         *out = document(row, env, "aborted", NULL);
         return RB_OK;
     }

@@ -115,3 +115,35 @@ killed_before_commit() {
     [ "$(rbtool --config "$SETTINGS" status --json | jq -c '[.release, .state, .drift]')" = '["v1.1.0","settled",[]]' ]
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
+
+# litter: what is in the environment besides what a settled one has
+litter() {
+    find "$PROD" \( -name '.rbtool-*' -o -name '*.part' -o -name 'rehearsal-*' -o -name '.staging-*' \
+        -o -name '.old-*' -o -name '*.new' \) -print
+}
+
+@test "a kill while a file is written leaves a temporary that the next run removes, and no other" {
+    two_releases
+    : >"$PROD/etc/.rbtool-backup" # ours by name, and somebody has it open
+    : >"$PROD/etc/app.toml.sample"
+    bash -c 'exec 9<"$1" && flock 9 && exec sleep 60' - "$PROD/etc/.rbtool-backup" 3>&- &
+    holder=$!
+    while flock -n "$PROD/etc/.rbtool-backup" true; do sleep 0.05; done
+    found=0
+    for n in 2 4 5 7 9; do # of the note of what was delivered, a kept file's, config, again, flags
+        run strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=rename \
+            -e inject=rename:signal=KILL:when=$n rbtool deploy v1.1.0 --yes
+        [ "$status" -eq 137 ]
+        found=$((found + $(litter | wc -l) - 1))
+        rbtool abort --yes
+        [ "$(litter)" = "$PROD/etc/.rbtool-backup" ]
+    done
+    [ "$found" -eq 5 ]
+    settled_at v1.0.0
+    [ -e "$PROD/etc/app.toml.sample" ]
+    kill $holder
+    wait $holder || true
+    rbtool deploy v1.1.0 --yes
+    [ -z "$(litter)" ]
+    settled_at v1.1.0
+}

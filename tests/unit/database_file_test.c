@@ -281,9 +281,9 @@ static void test_rehearse_large(void **state)
     help_exec(copy, "UPDATE t SET a = 1");
     help_ok(rb_db_commit(copy, &err), &err);
     help_expect_rows(copy, "PRAGMA journal_mode", "[[\"memory\"]]");
+    /* It has no name: a kill would leave nothing. */
     help_ok(rb_dir_list(&names, dir, &err), &err);
-    assert_int_equal(names.n, 1);
-    rb_strs_clear(&names);
+    assert_int_equal(names.n, 0);
     rb_db_close(copy);
     help_ok(rb_dir_list(&names, dir, &err), &err);
     assert_int_equal(names.n, 0);
