@@ -76,8 +76,11 @@ static int choose(const rb_libarchive *lib, struct archive *handle, const char *
         if (status == ARCHIVE_OK)
             status = lib->archive_write_set_filter_option(handle, "gzip", "timestamp", NULL);
     }
-    if (status == ARCHIVE_OK && strcmp(format, "tar.zst") == 0)
+    if (status == ARCHIVE_OK && strcmp(format, "tar.zst") == 0) {
         status = lib->archive_write_add_filter_zstd(handle);
+        if (status == ARCHIVE_OK) /* 3, the default, takes 5 MB more memory for 8 % less bytes */
+            status = lib->archive_write_set_filter_option(handle, "zstd", "compression-level", "2");
+    }
     return status;
 }
 

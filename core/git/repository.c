@@ -1,5 +1,6 @@
 #include "git/repository.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +42,14 @@ static void start(void)
     static const char *extensions[] = {"partialclone", "worktreeconfig", "preciousobjects",
                                        "relativeworktrees"};
     git_libgit2_init();
+    /* Most blobs come and go: memory for them is kept, up to this, instead of given back to the
+     * system and zeroed by it again. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
     /* Windows of the default size, 1 GiB, keep whole packs in memory. */
-    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)1 << 20);
-    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)8 << 20);
-    git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)8 << 20);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)512 << 10);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)4 << 20);
+    git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)2 << 20);
     /* Objects that are written are what refs name next. */
     git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions, sizeof extensions / sizeof *extensions);
