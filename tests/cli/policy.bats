@@ -1,0 +1,332 @@
+# Who may do what: roles, approvals, revoked keys, the one way past. Four people with keys of
+# ssh-keygen's, and what people try who are not let in.
+
+load lib
+load transition
+
+setup_file() {
+    local who
+    BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+    home
+    keys
+    for who in carol dave; do
+        ssh-keygen -q -t ed25519 -N '' -C '' -f "$KEYS/$who"
+        printf '%s@example.com %s\n' "$who" "$(cut -d' ' -f1,2 "$KEYS/$who.pub")" >>"$KEYS/allowed"
+    done
+    shop
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+}
+
+setup() {
+    home
+    KEYS=$BATS_FILE_TMPDIR/home/keys
+    cp "$BATS_FILE_TMPDIR/home/gitconfig" "$HOME/gitconfig"
+    cp "$KEYS/allowed" "$HOME/allowed"
+    git config --global gpg.ssh.allowedSignersFile "$HOME/allowed"
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+    cp -r "$BATS_FILE_TMPDIR/shop" "$BATS_TEST_TMPDIR/shop"
+    cd "$BATS_TEST_TMPDIR/shop"
+    sed -i "s|$BATS_FILE_TMPDIR|$BATS_TEST_TMPDIR|g" rbtool.json
+}
+
+as() { # NAME COMMAND...: with that person's key and name
+    local who=$1
+    shift
+    git config --global user.signingKey "$KEYS/$who"
+    git config --global user.email "$who@example.com"
+    "$@"
+    local code=$?
+    git config --global user.signingKey "$KEYS/alice"
+    git config --global user.email alice@example.com
+    return $code
+}
+
+policy() { # JSON: set by alice, who is the root
+    git config rbtool.root alice@example.com
+    printf '%s' "$1" >"$BATS_TEST_TMPDIR/policy.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'as agreed' "${@:2}"
+}
+
+fingerprint() {
+    ssh-keygen -lf "$KEYS/$1.pub" | cut -d' ' -f2
+}
+
+two='"environments":{"prod":{"approvals":{"deploy":2}}}'
+
+@test "without a root everybody may do everything, and policy show says so" {
+    run rbtool policy show
+    [[ $status -eq 0 && $output == *"rbtool.root is not set, so every allowed signer may do everything"* ]]
+    rbtool policy show --json | schema policy-show
+    as dave rbtool mark v1.0.0 good -m 'works here'
+    rbtool deploy v1.0.0 --yes
+    echo '{}' >"$BATS_TEST_TMPDIR/p.json"
+    fails 2 "git config rbtool.root PRINCIPAL" rbtool policy set "$BATS_TEST_TMPDIR/p.json"
+}
+
+@test "policies are set by the root, then by role policy; what is shown is what is in force" {
+    git config rbtool.root 'alice@*'
+    fails 2 "rbtool policy set FILE" rbtool deploy v1.0.0 --yes
+    echo '{"roles":{"policy":["bob@example.com"],"mark":["carol@example.com"]}}' >"$BATS_TEST_TMPDIR/p.json"
+    fails 1 "bob@example.com (key SHA256:" as bob rbtool policy set "$BATS_TEST_TMPDIR/p.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m 'first'
+    [ "$(git log -1 --format=%s refs/rbtool/ledger)" = "policy version 1: first" ]
+    git verify-commit refs/rbtool/ledger
+    run rbtool policy show
+    [[ $output == *"role mark         carol@example.com"* && $output == *"role approve      every allowed signer"* ]]
+    fails 1 "in role policy are bob@example.com" rbtool policy set "$BATS_TEST_TMPDIR/p.json"
+    as bob rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m again
+    rbtool policy show --json >"$BATS_TEST_TMPDIR/show.json"
+    schema policy-show <"$BATS_TEST_TMPDIR/show.json"
+    [ "$(jq -c '.inForce[] | [.version, .signer]' "$BATS_TEST_TMPDIR/show.json")" = '[2,"bob@example.com"]' ]
+    fails 1 "in role mark are carol@example.com" rbtool mark v1.0.0 good -m 'no say'
+    as carol rbtool mark v1.0.0 good -m 'looked'
+}
+
+@test "what is no policy, or would lock everybody out, is refused" {
+    git config rbtool.root alice@example.com
+    p=$BATS_TEST_TMPDIR/p.json
+    echo '{"roles":{"aprove":[]}}' >"$p"
+    fails 2 "approve" rbtool policy set "$p"
+    echo '{"environments":{"prod":{"approvals":{"deploy":"two"}}}}' >"$p"
+    fails 2 "environments.prod.approvals.deploy" rbtool policy set "$p"
+    echo '{"roles":{"policy":["nobody@example.com"]}}' >"$p"
+    fails 2 "nobody could set another" rbtool policy set "$p"
+    printf '{"roles":{"policy":["alice@example.com"]},"revoked":[{"key":"%s"}]}' "$(fingerprint alice)" >"$p"
+    fails 2 "nobody could set another" rbtool policy set "$p"
+    echo '{}' >"$p"
+    git config --global --unset user.signingKey
+    fails 2 "a policy must be signed" rbtool policy set "$p"
+    fails 2 "show\` or \`set FILE\`" rbtool policy get
+    run git rev-parse -q --verify refs/rbtool/ledger
+    [ "$status" -ne 0 ]
+}
+
+@test "a deploy takes as many people as the policy says, and names the next step" {
+    policy "{\"roles\":{\"approve\":[\"bob@*\",\"carol@*\",\"alice@*\"]},$two}"
+    fails 5 "2 missing: \`rbtool approve v1.0.0 --env prod\`" rbtool deploy v1.0.0 --yes
+    run rbtool status --json
+    [ "$(jq -r .state <<<"$output")" = empty ]
+    fails 1 "not count: in role approve are bob@*" as dave rbtool approve v1.0.0
+    fails 1 "signed by alice@example.com with this very key" rbtool approve v1.0.0
+    run as bob rbtool approve v1.0.0 --env prod -m 'read the diff'
+    [[ $status -eq 0 && $output == *"1 of 2 approvals"* && $output == *"rbtool sync"* ]]
+    as bob rbtool approve v1.0.0 # once more, from the same person
+    fails 5 "1 given (bob@example.com), 1 missing" rbtool deploy v1.0.0 --yes
+    [ "$(rbtool deploy v1.0.0 --dry-run --json | jq -r '.decisions[].code')" = approvals ]
+    as carol rbtool approve v1.0.0 --env stage # another place
+    fails 5 "1 missing" rbtool deploy v1.0.0 --yes
+    as carol rbtool approve v1.0.0
+    rbtool deploy v1.0.0 --yes
+    settled_at v1.0.0
+    # Another release has approvals of its own.
+    fails 5 "0 given (nobody), 2 missing" rbtool deploy v1.1.0 --yes
+}
+
+@test "approvals of a revert are of the release that it goes to, and plan shows them" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    policy '{"environments":{"*":{"approvals":{"revert":1}}}}'
+    [ "$(rbtool plan v1.1.0 --json | jq -r '.decisions[] | select(.code == "approvals") | .message')" = \
+        "revert to v1.0.0 takes 1 approval(s) of it for prod, 0 given (nobody), 1 missing: \`rbtool approve v1.0.0 --env prod\` by others than its signer" ]
+    rbtool plan v1.1.0 --json | schema plan
+    fails 5 "approve v1.0.0" rbtool revert v1.1.0 --yes
+    as dave rbtool approve v1.0.0 --env prod
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "two names on one key, and two keys of one name, are one person" {
+    ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/bob2"
+    {
+        printf 'bob@example.com %s\n' "$(cut -d' ' -f1,2 "$HOME/bob2.pub")"
+        printf 'robert@example.com,bobby@example.com %s\n' "$(cut -d' ' -f1,2 "$HOME/bob2.pub")"
+        printf 'alice@example.com %s\n' "$(cut -d' ' -f1,2 "$KEYS/mallory.pub")"
+    } >>"$HOME/allowed"
+    policy "{$two}"
+    as bob rbtool approve v1.0.0
+    rbtool approve v1.0.0 --key "$HOME/bob2"
+    fails 5 "1 given" rbtool deploy v1.0.0 --yes
+    fails 1 "with another key of yours" as mallory rbtool approve v1.0.0
+    as carol rbtool approve v1.0.0
+    rbtool deploy v1.0.0 --yes
+}
+
+@test "an approval is of one tag object, and of this application" {
+    policy '{"environments":{"prod":{"approvals":{"deploy":1}}}}'
+    echo 1.2.0 >VERSION
+    git commit -qam 1.2.0
+    rbtool release v1.2.0
+    as bob rbtool approve v1.2.0
+    approval=$(git rev-parse refs/rbtool/ledger)
+    git tag -d v1.2.0 >/dev/null
+    rbtool release v1.2.0 -m 'the same commit, another object'
+    fails 5 "0 given (nobody), 1 missing" rbtool deploy v1.2.0 --yes
+    # The old approval's words again, for the new object: by nobody, then by someone of no role.
+    object=$(git rev-parse v1.2.0)
+    git cat-file commit "$approval" | sed '1,/^$/d' | sed -E "s/\"object\": \"[0-9a-f]+\"/\"object\": \"$object\"/" >"$BATS_TEST_TMPDIR/words"
+    at=$(grep -oE '"at": [0-9]+' "$BATS_TEST_TMPDIR/words" | cut -d' ' -f2)
+    for sign in '' "-S$KEYS/mallory"; do
+        # shellcheck disable=SC2086 # no word at all when it is empty
+        new=$(GIT_COMMITTER_DATE="$at +0000" git commit-tree $sign -p refs/rbtool/ledger \
+            -F "$BATS_TEST_TMPDIR/words" "$(git rev-parse refs/rbtool/ledger^{tree})")
+        git update-ref refs/rbtool/ledger "$new"
+        fails 5 "0 given (nobody" rbtool deploy v1.2.0 --yes
+    done
+    # Signed by one in the role, but about another application.
+    sed -i 's/"app": "shop"/"app": "bank"/' "$BATS_TEST_TMPDIR/words"
+    new=$(GIT_COMMITTER_DATE="$at +0000" git commit-tree "-S$KEYS/bob" -p refs/rbtool/ledger \
+        -F "$BATS_TEST_TMPDIR/words" "$(git rev-parse refs/rbtool/ledger^{tree})")
+    git update-ref refs/rbtool/ledger "$new"
+    run rbtool deploy v1.2.0 --yes
+    [ "$status" -ne 0 ]
+    [ ! -e "$PROD/current" ]
+}
+
+@test "break-glass passes over approvals, with a reason, and stays to be seen" {
+    policy "{\"roles\":{\"accept-loss\":[\"bob@example.com\"]},$two}"
+    fails 2 "needs a reason" rbtool deploy v1.0.0 --yes --break-glass
+    run rbtool deploy v1.0.0 --yes --break-glass -m 'nobody can pay'
+    [[ $status -eq 0 && $output == *"BREAK-GLASS"* ]]
+    settled_at v1.0.0
+    entry=$(git log --format=%H --grep '^override v1.0.0 approvals for prod: nobody can pay' refs/rbtool/ledger)
+    git verify-commit "$entry"
+    [ "$(git cat-file commit "$entry" | sed '1,/^{/{/^{/!d}' | jq -c '[.kind, .environment, .override.rule, .override.why, .override.transition != null]')" = \
+        '["override","prod","approvals","nobody can pay",true]' ]
+    # It is no key to the next one, and writes nothing where it is not needed.
+    fails 5 "2 missing" rbtool deploy v1.1.0 --yes
+    as bob rbtool approve v1.1.0
+    as carol rbtool approve v1.1.0
+    before=$(git log --format=%s refs/rbtool/ledger | grep -c ^override)
+    rbtool deploy v1.1.0 --yes --break-glass -m 'just in case'
+    [ "$(git log --format=%s refs/rbtool/ledger | grep -c ^override)" -eq "$before" ]
+}
+
+@test "a loss is agreed to by role accept-loss, not by who breaks the glass" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sql 'INSERT INTO orders VALUES (1, 5, 7)'
+    policy '{"roles":{"accept-loss":["bob@example.com"]}}'
+    d=$(digest v1.1.0)
+    fails 5 "--accept-data-loss $d" rbtool revert v1.1.0 --yes --break-glass -m 'go'
+    fails 5 "key in role accept-loss (bob@example.com): not that of alice@example.com" \
+        rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    git config --global --unset user.signingKey
+    fails 5 "user.signingKey" rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    settled_at v1.1.0
+    as bob rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    settled_at v1.0.0
+}
+
+@test "where entries must be signed, a host without a key is refused before anything is touched" {
+    policy '{"environments":{"prod":{"signed":true}}}'
+    git config --global --unset user.signingKey
+    fails 2 "the policy wants signed entries for prod" rbtool deploy v1.0.0 --yes
+    [ ! -e "$PROD/current" ] && [ ! -e "$PROD/data/shop.db" ]
+    git config --global user.signingKey "$KEYS/mallory"
+    fails 2 "this host cannot write them" rbtool deploy v1.0.0 --yes --break-glass -m 'now'
+    git config --global user.signingKey "$KEYS/dave"
+    rbtool deploy v1.0.0 --yes
+}
+
+@test "a release counts by the role of its signer when it was first seen" {
+    policy '{"roles":{"release":["alice@example.com"],"policy":["alice@example.com"]}}'
+    echo 1.2.0 >VERSION
+    git commit -qam 1.2.0
+    as dave rbtool release v1.2.0
+    fails 1 "dave@example.com, who was not in role release" rbtool deploy v1.2.0 --yes
+    fails 1 "not in role release" rbtool approve v1.2.0
+    fails 1 "not in role release" rbtool mark v1.2.0 good -m 'mine'
+    rbtool mark v1.2.0 bad -m 'not by us'
+    # Alice leaves; what the ledger saw before stays good, what comes after is not.
+    as bob rbtool approve v1.0.0
+    policy '{"roles":{"release":["bob@example.com"],"policy":["bob@example.com"]}}'
+    rbtool deploy v1.0.0 --yes
+    fails 1 "not in role release" rbtool deploy v1.1.0 --yes
+}
+
+@test "a revoked key: releases known from before stay, new ones do not, its word counts no more" {
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two}"
+    echo 1.2.0 >VERSION
+    git commit -qam 1.2.0
+    as dave rbtool release v1.2.0
+    as bob rbtool approve v1.2.0
+    as dave rbtool approve v1.0.0
+    as dave rbtool mark v1.0.0 good -m 'fine'
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two,\"revoked\":[{\"key\":\"$(fingerprint dave)\",\"why\":\"laptop stolen\"}]}"
+    run rbtool policy show
+    [[ $output == *"revoked $(fingerprint dave): laptop stolen"* ]]
+    # Known from before, by bob's word.
+    fails 5 "1 given (bob@example.com), 1 missing" rbtool deploy v1.2.0 --yes
+    # The thief's own.
+    echo 1.3.0 >VERSION
+    git commit -qam 1.3.0
+    as dave rbtool release v1.3.0
+    fails 1 "which the policy revokes" rbtool deploy v1.3.0 --yes
+    fails 1 "would not count" as dave rbtool approve v1.1.0
+    # What it said before that stands.
+    fails 5 "1 given (dave@example.com)" rbtool deploy v1.0.0 --yes
+}
+
+@test "a backdated tag of a key that has ended shows by what a witness saw" {
+    ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/old"
+    printf 'old@example.com valid-before="20260101Z" %s\n' "$(cut -d' ' -f1,2 "$HOME/old.pub")" >>"$HOME/allowed"
+    policy '{"roles":{"witness":["carol@example.com"]}}'
+    echo 1.2.0 >VERSION
+    git commit -qam 1.2.0
+    GIT_COMMITTER_DATE='2025-06-01T00:00:00Z' rbtool release v1.2.0 --key "$HOME/old"
+    git verify-tag v1.2.0
+    fails 1 "when the validity of key" rbtool deploy v1.2.0 --yes
+    # Somebody's word from then makes it good.
+    GIT_COMMITTER_DATE='2025-07-01T00:00:00Z' as bob rbtool mark v1.2.0 bad -m 'slow' || true
+    GIT_COMMITTER_DATE='2025-07-01T00:00:00Z' as carol rbtool mark v1.2.0 good -m 'seen then'
+    rbtool deploy v1.2.0 --yes
+}
+
+@test "a revert moves files back, never the policy; a release brings none along" {
+    policy '{"roles":{"policy":["alice@example.com"]}}'
+    rbtool deploy v1.0.0 --yes
+    echo 1.2.0 >VERSION
+    printf '{"roles":{"policy":["*"]},"environments":{"prod":{"approvals":{"deploy":0}}}}' >policy.json
+    mkdir -p .rbtool && cp policy.json .rbtool/
+    git add -A && git commit -qm 1.2.0
+    rbtool release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two}"
+    rbtool revert v1.2.0 --yes
+    settled_at v1.0.0
+    [ "$(rbtool policy show --json | jq -c '[.inForce[].version]')" = '[2]' ]
+    fails 5 "2 missing" rbtool deploy v1.1.0 --yes
+    git checkout -q v1.2.0
+    fails 5 "2 missing" rbtool deploy v1.1.0 --yes
+}
+
+@test "concurrent policies are in force together until one of them is gone on from" {
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\",\"bob@example.com\"]}}"
+    base=$(git rev-parse refs/rbtool/ledger)
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\",\"bob@example.com\"]},$two}"
+    one=$(git rev-parse refs/rbtool/ledger)
+    git update-ref refs/rbtool/ledger "$base"
+    echo '{"roles":{"mark":["bob@example.com"]}}' >"$BATS_TEST_TMPDIR/p.json"
+    as bob rbtool policy set "$BATS_TEST_TMPDIR/p.json"
+    other=$(git rev-parse refs/rbtool/ledger)
+    # A merge entry, as sync writes it.
+    now=$(date +%s)
+    printf 'merge\n\n' >"$BATS_TEST_TMPDIR/merge"
+    jq -nS --indent 2 --argjson at "$now" '{type: "urn:rbtool:ledger:v1", app: "shop", at: $at, attachments: [],
+        environment: null, kind: "merge", merge: {}, object: null, tag: null}' >>"$BATS_TEST_TMPDIR/merge"
+    merge=$(GIT_COMMITTER_DATE="$now +0000" git commit-tree "-S$KEYS/alice" -p "$one" -p "$other" \
+        -F "$BATS_TEST_TMPDIR/merge" "$(git hash-object -t tree /dev/null)")
+    git update-ref refs/rbtool/ledger "$merge"
+    run rbtool policy show
+    [[ $output == *"2 policies were set at the same time"* ]]
+    fails 5 "2 missing" rbtool deploy v1.0.0 --yes
+    fails 1 "in role mark are" rbtool mark v1.0.0 bad -m 'no say in one of them'
+    fails 5 "--over ID" rbtool policy set "$BATS_TEST_TMPDIR/policy.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" --over "${one:0:10}"
+    run rbtool policy show
+    [[ $output == *"policy version 3"* && $output != *"at the same time"* ]]
+    rbtool mark v1.0.0 bad -m 'has a say again'
+}
