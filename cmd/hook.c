@@ -60,6 +60,16 @@ static enum rb_code run_pre_push(rb_refusals *out, const struct call *call, rb_e
     return both(code, rb_ledger_guard_push(out, call->repo, call->argv[0], &pushes, err));
 }
 
+static enum rb_code run_pre_receive(rb_refusals *out, const struct call *call, rb_err *err)
+{
+    RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
+    RB_TRY(read_pushes(&pushes, call, false, err));
+    enum rb_code code = rb_guard_receive(out, call->guard, &pushes, err);
+    if (code != RB_OK && code != RB_FOUND)
+        return code;
+    return both(code, rb_ledger_guard_receive(out, call->repo, &pushes, err));
+}
+
 /* Only there can git be told no. */
 static enum rb_code run_transaction(rb_refusals *out, const struct call *call, rb_err *err)
 {
@@ -86,7 +96,8 @@ static const struct hook {
     enum rb_code (*run)(rb_refusals *out, const struct call *call, rb_err *err);
 } hooks[] = {{"pre-push", "REMOTE [URL]", 1, run_pre_push},
              {"reference-transaction", "STATE", 1, run_transaction},
-             {"commit-msg", "FILE", 1, run_commit_msg}};
+             {"commit-msg", "FILE", 1, run_commit_msg},
+             {"pre-receive", "", 0, run_pre_receive}};
 
 static enum rb_code find(const struct hook **out, const char *name, int args, rb_err *err)
 {
@@ -98,10 +109,11 @@ static enum rb_code find(const struct hook **out, const char *name, int args, rb
         *out = &hooks[i];
         return RB_OK;
     }
-    return rb_fail(err, RB_ERROR,
-                   "there is no hook %s here, they are pre-push, reference-transaction and "
-                   "commit-msg",
-                   name);
+    return rb_fail(
+        err, RB_ERROR,
+        "there is no hook %s here, they are pre-push, reference-transaction, commit-msg, "
+        "pre-receive and post-receive",
+        name);
 }
 
 /* Three lines at most, however many there are; returns how many. */

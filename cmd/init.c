@@ -72,15 +72,39 @@ static enum rb_code tell_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code place(char **out, const rb_cli *cli, rb_repo *repo, rb_err *err)
+/* A server's own checks need the application's name where it has no release yet. */
+static enum rb_code pin(rb_repo *repo, rb_err *err)
 {
-    const char *top = rb_repo_workdir(repo);
-    if (!cli->config && !top)
-        return rb_fail(err, RB_ERROR,
-                       "a bare repository has no place for %s; name one with --config FILE",
-                       RB_CONFIG_FILE);
-    *out = cli->config ? rb_strdup(cli->config) : rb_path_join(top, RB_CONFIG_FILE);
+    const char *pinned;
+    rb_oid head;
+    rb_err absent;
+    RB_AUTO(rb_config_freep) rb_config *settings = NULL;
+    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    if (pinned || rb_repo_commit(&head, repo, "HEAD", &absent) != RB_OK ||
+        rb_config_at(&settings, repo, &head, &absent) != RB_OK)
+        return RB_OK;
+    const char *const args[] = {"config", "--local", "rbtool.app", settings->app_name, NULL};
+    RB_TRY(git(repo, args, err));
+    rb_ui_line("pinned this repository to the application %s (git config rbtool.app)",
+               settings->app_name);
     return RB_OK;
+}
+
+/* Its settings come with what is pushed. */
+static enum rb_code init_server(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err)
+{
+    if (!dry_run)
+        RB_TRY(pin(repo, err));
+    rb_ui_line("this repository is bare: %s the hooks of a server",
+               dry_run ? "would install" : "installing");
+    RB_TRY(rb_hooks_install(cli, repo, dry_run, err));
+    return dry_run ? RB_OK : tell_signing(cli, repo, err);
+}
+
+static char *place(const rb_cli *cli, rb_repo *repo)
+{
+    return cli->config ? rb_strdup(cli->config)
+                       : rb_path_join(rb_repo_workdir(repo), RB_CONFIG_FILE);
 }
 
 /* The clone of a project that has its settings needs the hooks only. */
@@ -129,9 +153,9 @@ static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     if (o->uninstall)
         return uninstall(cli, repo, err);
-    RB_AUTO(rb_free_str) char *path = NULL;
-    if (!o->dry_run)
-        RB_TRY(place(&path, cli, repo, err));
+    if (!rb_repo_workdir(repo) && !cli->config)
+        return init_server(cli, repo, o->dry_run, err);
+    RB_AUTO(rb_free_str) char *path = o->dry_run ? NULL : place(cli, repo);
     if (path && rb_file_exists(path))
         RB_TRY(keep_config(path, err));
     else
@@ -148,8 +172,11 @@ const rb_command rb_cmd_init = {
         "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
         "flag file, config files, checks. Nothing that is there already is overwritten: an\n"
         "rbtool.json is kept, and a hook gets \".before-rbtool\" behind its name and runs\n"
-        "first. core.hooksPath holds; for husky, lefthook and pre-commit the line to add is\n"
-        "said. `rbtool help hook` tells what the hooks refuse.",
+        "first. core.hooksPath holds; where husky, lefthook, pre-commit or a core.hooksPath of\n"
+        "all repositories rules, git 2.54 and later get the hook as hook.rbtool-NAME.command\n"
+        "in git config, and for older ones the line to add is said. A bare repository, as a\n"
+        "server has it, gets pre-receive, post-receive and reference-transaction. `rbtool\n"
+        "help hook` tells what the hooks refuse.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -1,5 +1,6 @@
 #include "init_hooks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,17 +22,23 @@
 EMBED(rb_hook_pre_push, "hooks/pre-push");
 EMBED(rb_hook_reference_transaction, "hooks/reference-transaction");
 EMBED(rb_hook_commit_msg, "hooks/commit-msg");
+EMBED(rb_hook_pre_receive, "hooks/pre-receive");
+EMBED(rb_hook_post_receive, "hooks/post-receive");
 
 static const struct hook {
     const char *name;
     const char *text;
-} hooks[] = {{"pre-push", rb_hook_pre_push},
-             {"reference-transaction", rb_hook_reference_transaction},
-             {"commit-msg", rb_hook_commit_msg}};
+    bool work;   /* where people work */
+    bool server; /* in a bare repository, which others push to */
+} hooks[] = {{"pre-push", rb_hook_pre_push, true, false},
+             {"reference-transaction", rb_hook_reference_transaction, true, true},
+             {"commit-msg", rb_hook_commit_msg, true, false},
+             {"pre-receive", rb_hook_pre_receive, false, true},
+             {"post-receive", rb_hook_post_receive, false, true}};
 
 #define HOOKS (sizeof hooks / sizeof *hooks)
 
-enum action { WRITE, CHAIN, RENEW, TELL, NOTHING };
+enum action { WRITE, CHAIN, RENEW, CONFIGURE, TELL, NOTHING };
 
 /* What is to be done about one hook. */
 struct plan {
@@ -212,18 +219,77 @@ static void plan_hook(struct plan *plan, const char *folder, const char *top, bo
     }
 }
 
+/* From 2.54 on git has hooks in its settings too, hook.NAME.command, beside those in files. */
+static enum rb_code has_config_hooks(bool *out, char **version, rb_repo *repo, rb_err *err)
+{
+    static const char *const args[] = {"version", NULL};
+    unsigned major = 0;
+    unsigned minor = 0;
+    RB_TRY(ask_git(version, repo, args, err));
+    *out = sscanf(*version, "git version %u.%u", &major, &minor) == 2 &&
+           (major > 2 || (major == 2 && minor >= 54));
+    return RB_OK;
+}
+
+/* Our own copy of the shim, below git's folder. */
+static char *own_shim(const rb_repo *repo, const char *name)
+{
+    return rb_format("%s/rbtool/hooks/%s", rb_repo_common_dir(repo), name);
+}
+
+static void quote(rb_buf *out, const char *text)
+{
+    rb_buf_addc(out, '\'');
+    for (; *text; text++)
+        if (*text == '\'')
+            rb_buf_puts(out, "'\\''");
+        else
+            rb_buf_addc(out, *text);
+    rb_buf_addc(out, '\'');
+}
+
+/* Where the folder of hooks is another tool's and git takes settings for it. git puts the arguments
+ * behind the command; a repository that was moved goes on without. */
+static enum rb_code configure(rb_repo *repo, const struct hook *hook, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *own = own_shim(repo, hook->name);
+    RB_AUTO(rb_free_str) char *folder = rb_path_dir(own);
+    RB_AUTO(rb_free_str) char *real = NULL;
+    RB_TRY(rb_dir_make(folder, err));
+    RB_TRY(rb_file_write(own, hook->text, strlen(hook->text), 0755, err));
+    real = realpath(own, NULL);
+    if (!real)
+        return rb_fail_errno(err, RB_ERROR, "cannot find %s", own);
+    RB_AUTO(rb_buf_clear) rb_buf command = {0};
+    rb_buf_puts(&command, "test ! -x ");
+    quote(&command, real);
+    rb_buf_puts(&command, " || ");
+    quote(&command, real);
+    RB_AUTO(rb_free_str) char *event_key = rb_format("hook.rbtool-%s.event", hook->name);
+    RB_AUTO(rb_free_str) char *command_key = rb_format("hook.rbtool-%s.command", hook->name);
+    const char *const event[] = {"config", "--local", event_key, hook->name, NULL};
+    const char *const run[] = {"config", "--local", command_key, rb_buf_str(&command), NULL};
+    RB_TRY(rb_repo_git(NULL, repo, event, err));
+    return rb_repo_git(NULL, repo, run, err);
+}
+
 /* The user's hook is moved first: killed in between, there is none, and init again puts ours there,
  * which runs it. */
-static enum rb_code carry_out(rb_cli *cli, const struct plan *plan, const struct hook *hook,
-                              bool dry_run, rb_err *err)
+static enum rb_code carry_out(rb_cli *cli, rb_repo *repo, const struct plan *plan,
+                              const struct hook *hook, bool dry_run, rb_err *err)
 {
     const char *would = dry_run ? "would install" : "installed";
     if (!dry_run && plan->action == CHAIN)
         RB_TRY(rb_file_rename(plan->path, plan->before, err));
     if (!dry_run && plan->action <= RENEW)
         RB_TRY(rb_file_write(plan->path, hook->text, strlen(hook->text), 0755, err));
+    if (!dry_run && plan->action == CONFIGURE)
+        RB_TRY(configure(repo, hook, err));
     if (plan->action == TELL)
         rb_ui_note(cli, "hook %s: %s: %s", hook->name, plan->tell, plan->line);
+    else if (plan->action == CONFIGURE)
+        rb_ui_note(cli, "%s hook %s as hook.rbtool-%s in this repository's git config", would,
+                   hook->name, hook->name);
     else if (plan->action == CHAIN)
         rb_ui_note(cli, "%s %s; the hook that was there runs first, as %s" BEFORE, would,
                    plan->path, hook->name);
@@ -235,17 +301,36 @@ static enum rb_code carry_out(rb_cli *cli, const struct plan *plan, const struct
 enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err)
 {
     bool shared;
+    bool config;
+    bool bare = rb_repo_workdir(repo) == NULL;
     RB_AUTO(rb_free_str) char *folder = NULL;
+    RB_AUTO(rb_free_str) char *version = NULL;
     RB_TRY(is_shared(&shared, repo, err));
     RB_TRY(find_folder(&folder, repo, err));
+    RB_TRY(has_config_hooks(&config, &version, repo, err));
     if (!dry_run && !shared)
         RB_TRY(rb_dir_make(folder, err));
     for (size_t i = 0; i < HOOKS; i++) {
         RB_AUTO(plan_clear) struct plan plan = {0};
+        if (bare ? !hooks[i].server : !hooks[i].work)
+            continue;
         plan_hook(&plan, folder, rb_repo_workdir(repo), shared, hooks[i].name);
-        RB_TRY(carry_out(cli, &plan, &hooks[i], dry_run, err));
+        if (plan.action == TELL && config)
+            plan.action = CONFIGURE;
+        RB_TRY(carry_out(cli, repo, &plan, &hooks[i], dry_run, err));
     }
     return RB_OK;
+}
+
+/* The shims themselves go with git's folder rbtool/. */
+static void remove_settings(size_t *count, const rb_repo *repo)
+{
+    for (size_t i = 0; i < HOOKS; i++) {
+        RB_AUTO(rb_free_str) char *section = rb_format("hook.rbtool-%s", hooks[i].name);
+        const char *const args[] = {"config", "--local", "--remove-section", section, NULL};
+        rb_err absent;
+        *count += rb_repo_git(NULL, repo, args, &absent) == RB_OK;
+    }
 }
 
 static enum rb_code remove_from(size_t *count, rb_cli *cli, const char *folder, rb_err *err)
@@ -279,6 +364,7 @@ enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *
     RB_AUTO(rb_free_str) char *folder = NULL;
     RB_AUTO(rb_free_str) char *own = rb_path_join(rb_repo_common_dir(repo), "hooks");
     *count = 0;
+    remove_settings(count, repo);
     RB_TRY(is_shared(&shared, repo, err));
     RB_TRY(find_folder(&folder, repo, err));
     if (!shared && strcmp(folder, own) != 0)

@@ -120,3 +120,30 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
     }
     return rb_refusals_judge(out, before, err);
 }
+
+enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+                                     rb_err *err)
+{
+    size_t before = out->n;
+    const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
+    bool fine;
+    if (!pushed)
+        return RB_OK;
+    if (rb_oid_is_zero(&pushed->local)) {
+        refuse(out, rb_strdup("is the ledger and would be deleted"),
+               rb_strdup("leave it: nothing of it is rewritten; `git push --mirror` needs "
+                         "`rbtool sync` before"));
+        return rb_refusals_judge(out, before, err);
+    }
+    RB_TRY(grows(&fine, repo, pushed, err));
+    if (!fine) {
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&pushed->remote, hex);
+        refuse(out,
+               rb_format("would fork: the server has entries up to %.*s that are not in what was "
+                         "pushed",
+                         SHORT, hex),
+               rb_strdup("join the histories first: rbtool sync"));
+    }
+    return rb_refusals_judge(out, before, err);
+}

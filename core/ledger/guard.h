@@ -17,4 +17,8 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
 enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
                                   const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
 
+/* pre-receive: the same on the other side. */
+enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+                                     rb_err *err) RB_MUST_USE;
+
 #endif

@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# A server and two clones, driven by real pushes: what pre-receive stops and what passes, over
+# file:// and over ssh, with --no-verify, which no hook of the pusher's sees.
+bats_require_minimum_version 1.5.0
+
+load lib
+load server
+
+setup_file() {
+    sshd_start
+}
+
+teardown_file() {
+    sshd_stop
+}
+
+setup() {
+    home
+    keys
+    shop
+    server
+}
+
+# Two releases on the server, and alice's and bob's clones.
+released() { # [KIND]
+    git remote add origin "$(url "${1:-file}")"
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0
+    git push -q origin main --tags
+    clone bob "${1:-file}"
+    cd "$SHOP"
+    rbtool init >/dev/null 2>&1
+}
+
+# What must not arrive does not: driven with and without the pusher's own hooks.
+stopped() { # KIND
+    released "$1"
+    local object
+    object=$(there v1.0.0)
+    # a moved tag
+    refused "tag v1.0.0 is a release and would be moved: the server has object ${object:0:12}" \
+        git push --no-verify -f origin HEAD:refs/tags/v1.0.0
+    refused "would be moved" env RBTOOL=0 git push --no-verify -f origin v1.1.0:refs/tags/v1.0.0
+    refused "tag v1.0.0 is a release and would be deleted" git push --no-verify origin :v1.0.0
+    [[ $(there v1.0.0) == "$object" ]]
+    # an edited released migration
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    git commit -qam edited -m 'Rollback: reversible'
+    refused "changes migration 1, which was released with" git push --no-verify origin main
+    [[ $output != *RBTOOL=0* ]]
+    git reset -q --hard HEAD~1
+    # an unsigned release, one by nobody, one that was tampered with
+    cd "$BATS_TEST_TMPDIR/bob"
+    git fetch -q --tags
+    message v1.1.0 | sed 's/1\.1\.0/1.2.0/g' >../m
+    git commit -q --allow-empty -m more
+    RBTOOL=0 git tag -a --cleanup=verbatim -F ../m v1.2.0
+    refused "tag v1.2.0 does not verify" git push --no-verify origin v1.2.0
+    echo 1.2.0 >VERSION && git commit -qam 1.2.0
+    RBTOOL=0 git tag -d v1.2.0
+    cp "$KEYS/allowed" ../all
+    printf 'mallory@example.com %s\n' "$(cut -d' ' -f1,2 "$KEYS/mallory.pub")" >>"$KEYS/allowed"
+    rbtool release v1.2.0 --key "$KEYS/mallory"
+    refused "tag v1.2.0 does not verify" git push --no-verify origin main v1.2.0
+    cp ../all "$KEYS/allowed"
+    RBTOOL=0 git tag -d v1.2.0
+    # a stolen key, revoked on the server
+    rbtool release v1.2.0
+    ssh-keygen -q -k -f "$KEYS/revoked" "$KEYS/bob.pub"
+    git -C "$SERVER" config gpg.ssh.revocationFile "$KEYS/revoked"
+    refused "tag v1.2.0 does not verify" git push --no-verify origin v1.2.0
+    [[ $output == *revoked* ]]
+    git -C "$SERVER" config --unset gpg.ssh.revocationFile
+    git push -q --no-verify origin v1.2.0
+    [[ $(there v1.2.0) == $(git rev-parse v1.2.0) ]]
+}
+
+@test "over file:// what must not arrive is refused in quarantine" {
+    stopped file
+    [[ -z $(find "$SERVER/objects" -name 'tmp_objdir-*') ]]
+    git -C "$SERVER" fsck --no-dangling
+}
+
+@test "over ssh what must not arrive is refused in quarantine" {
+    stopped ssh
+    git -C "$SERVER" fsck --no-dangling
+}
+
+# What people do all day is not in the way.
+ordinary() { # KIND
+    released "$1"
+    git tag keep HEAD && git tag -a -m 'a note' note HEAD
+    git push -q origin keep note
+    git push -q -f origin HEAD~1:refs/tags/keep
+    git push -q origin :note
+    git checkout -q -b feature
+    git commit -q --allow-empty -m one
+    git push -q -u origin feature
+    git commit -q --amend --allow-empty -m two
+    git push -q -f origin feature
+    git push -q origin :feature
+    git checkout -q main
+    # several releases and branches in one push, also --atomic
+    local v
+    for v in 1.2.0 1.2.1 1.3.0; do release "v$v"; done
+    git push -q --atomic origin main v1.2.0 v1.2.1 v1.3.0
+    [[ $(there v1.3.0) == $(git rev-parse v1.3.0) ]]
+    # out of order: the later one alone names a release that nobody there has seen
+    for v in 1.4.0 1.5.0; do release "v$v"; done
+    refused "it follows v1.4.0, which is not here" git push origin v1.5.0
+    git push -q origin main v1.4.0
+    git push -q origin v1.5.0
+    # a new migration with its release
+    printf 'CREATE TABLE more (id INTEGER PRIMARY KEY);\n' >migrations/0003_more.up.sql
+    printf 'DROP TABLE more;\n' >migrations/0003_more.down.sql
+    git add -A && git commit -qm more -m 'Rollback: reversible'
+    release v1.6.0
+    git push -q --follow-tags origin main
+    git push -q origin v1.6.0
+    git -C "$SERVER" gc -q --prune=now
+    git -C "$SERVER" pack-refs --all
+    # from a shallow clone
+    git clone -q --depth 1 "$(url "$1")" ../shallow
+    cd ../shallow
+    git commit -q --allow-empty -m shallow
+    git push -q origin HEAD:main
+    git push -q origin HEAD:refs/heads/side
+    git push -q origin :side
+    # the whole of it elsewhere
+    cd "$SHOP"
+    git pull -q origin main
+    local second=$BATS_TEST_TMPDIR/second.git
+    SERVER=$second
+    git init -q --bare "$second"
+    git -C "$second" config gpg.ssh.allowedSignersFile "$KEYS/allowed"
+    rbtool -C "$second" init >/dev/null 2>&1
+    git push -q --mirror "$second"
+    [[ $(there v1.6.0) == $(git rev-parse v1.6.0) ]]
+    rbtool -C "$second" verify --all
+}
+
+@test "over file:// an ordinary day's pushes pass" {
+    ordinary file
+}
+
+@test "over ssh an ordinary day's pushes pass" {
+    ordinary ssh
+}
+
+@test "a refused push leaves nothing, and of --atomic nothing at all" {
+    released
+    git commit -q --allow-empty -m one
+    git branch side
+    refused "would be moved" git push --no-verify --atomic -f origin side main HEAD:refs/tags/v1.0.0
+    run ! there refs/heads/side
+    # pre-receive is about the whole push: without --atomic too
+    refused "would be moved" git push --no-verify -f origin side HEAD:refs/tags/v1.0.0
+    run ! there refs/heads/side
+    git push -q origin side main
+}
+
+@test "2,000 refs in one push" {
+    released
+    local n head
+    head=$(git rev-parse HEAD)
+    for n in {1..1000}; do
+        echo "create refs/tags/plain-$n $head"
+        echo "create refs/heads/b$n $head"
+    done | RBTOOL=0 git update-ref --stdin
+    rm "$SERVER/hooks/reference-transaction" # once a ref of the push; here it is pre-receive's turn
+    git push -q origin 'refs/heads/*:refs/heads/*' 'refs/tags/*:refs/tags/*'
+    [[ $(git -C "$SERVER" for-each-ref refs/heads refs/tags | wc -l) -eq 2003 ]]
+    refused "would be moved" git push -q --no-verify -f origin 'refs/heads/*:refs/heads/again*' main:refs/tags/v1.0.0
+    [[ $(git -C "$SERVER" for-each-ref refs/heads refs/tags | wc -l) -eq 2003 ]]
+}
+
+@test "a push into an empty server, releases and all" {
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0
+    git remote add origin "$(url file)"
+    git push -q --mirror origin
+    [[ $(there v1.1.0) == $(git rev-parse v1.1.0) ]]
+    rbtool -C "$SERVER" verify --all
+}
+
+@test "init in a bare repository installs a server's hooks, and --uninstall leaves no trace" {
+    local bare=$BATS_TEST_TMPDIR/bare.git
+    git clone -q --bare "$SHOP" "$bare"
+    printf '#!/bin/sh\ncat >>"%s/seen"\n' "$BATS_TEST_TMPDIR" >"$bare/hooks/post-receive"
+    chmod +x "$bare/hooks/post-receive"
+    find "$bare" -path '*/objects' -prune -o -type f -exec sha256sum {} + | sort >before
+    fails 0 "pinned this repository to the application shop" rbtool -C "$bare" init
+    [[ $(git -C "$bare" config rbtool.app) == shop ]]
+    cmp "$bare/hooks/pre-receive" "$ROOT/hooks/pre-receive"
+    [[ -x $bare/hooks/reference-transaction && ! -e $bare/hooks/pre-push && ! -e $bare/hooks/commit-msg ]]
+    git push -q "$bare" HEAD:refs/heads/x
+    grep -q refs/heads/x "$BATS_TEST_TMPDIR/seen"
+    git push -q "$bare" :refs/heads/x
+    rbtool -C "$bare" init --uninstall
+    find "$bare" -path '*/objects' -prune -o -type f -exec sha256sum {} + | sort | diff before -
+}
+
+@test "a server without rbtool in its PATH refuses what it cannot check" {
+    released
+    local name bin=$BATS_TEST_TMPDIR/bin
+    mkdir "$bin"
+    for name in git sh cat ssh-keygen; do ln -s "$(command -v "$name")" "$bin/$name"; done
+    git commit -q --allow-empty -m one
+    run env PATH="$bin" git push --no-verify origin main
+    [[ $status -ne 0 && $output == *"rbtool is not in this server's PATH: a push that cannot be checked is refused"* ]]
+    git push -q origin main
+}
