@@ -64,6 +64,17 @@ enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *re
                         const char *const *args, const void *input, size_t len,
                         rb_err *err) RB_MUST_USE;
 
+typedef struct rb_git_result {
+    int status;
+    char *said; /* stderr in one safe line */
+    rb_buf out;
+} rb_git_result;
+
+/* Runs git where it talks to a remote: it may ask on the terminal, and says things in English. */
+enum rb_code rb_git_talk(rb_git_result *out, const rb_repo *repo, const char *const *args,
+                         rb_err *err) RB_MUST_USE;
+void rb_git_result_clear(rb_git_result *result);
+
 /*
  * A tree, refused when it is malformed: names empty or with '/', out of order, twice, or an
  * unknown mode. path: of the tree itself, for messages.

@@ -31,8 +31,15 @@ static char *last_line(const rb_buf *text)
     return rb_buf_detach(&line);
 }
 
-enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *repo,
-                        const char *const *args, const void *input, size_t len, rb_err *err)
+void rb_git_result_clear(rb_git_result *result)
+{
+    free(result->said);
+    rb_buf_clear(&result->out);
+    *result = (rb_git_result){0};
+}
+
+static enum rb_code run(rb_git_result *out, const rb_repo *repo, const char *const *args,
+                        rb_process process, rb_err *err)
 {
     size_t n = 0;
     while (args[n])
@@ -42,31 +49,46 @@ enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *re
     argv[1] = "-C";
     argv[2] = repo->dir;
     memcpy(argv + 3, args, n * sizeof *argv);
-    /* What rbtool does to refs it has checked itself; hooks of others still run. */
-    static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", "RBTOOL=0", NULL};
+    process.argv = argv;
+    process.output_limit = OUTPUT_LIMIT;
     rb_process_result result = {0};
-    enum rb_code code = rb_process_run(&result,
-                                       &(rb_process){.argv = argv,
-                                                     .env = env,
-                                                     .input = input,
-                                                     .input_len = len,
-                                                     .output_limit = OUTPUT_LIMIT},
-                                       err);
+    enum rb_code code = rb_process_run(&result, &process, err);
     free(argv);
     if (code == RB_OK && result.out.len >= OUTPUT_LIMIT)
         code = rb_fail(err, RB_ERROR, "git %s printed more than the limit of %u bytes", args[0],
                        OUTPUT_LIMIT);
     if (code == RB_OK) {
-        *status = result.status;
-        *said = last_line(&result.err);
-        if (out) {
-            rb_buf_clear(out);
-            *out = result.out;
-            result.out = (rb_buf){0};
-        }
+        *out = (rb_git_result){result.status, last_line(&result.err), result.out};
+        result.out = (rb_buf){0};
     }
     rb_process_result_clear(&result);
     return code;
+}
+
+enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *repo,
+                        const char *const *args, const void *input, size_t len, rb_err *err)
+{
+    /* What rbtool does to refs it has checked itself; hooks of others still run. */
+    static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", "RBTOOL=0", NULL};
+    RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
+    RB_TRY(run(&result, repo, args, (rb_process){.env = env, .input = input, .input_len = len},
+               err));
+    *status = result.status;
+    *said = result.said;
+    result.said = NULL;
+    if (out) {
+        rb_buf_clear(out);
+        *out = result.out;
+        result.out = (rb_buf){0};
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_git_talk(rb_git_result *out, const rb_repo *repo, const char *const *args,
+                         rb_err *err)
+{
+    static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", "RBTOOL=0", "LC_ALL=C", NULL};
+    return run(out, repo, args, (rb_process){.env = env, .terminal = true}, err);
 }
 
 enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args, rb_err *err)

@@ -1,0 +1,146 @@
+#include "git/remote.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "git/internal.h"
+
+static enum rb_code list_remotes(rb_strs *out, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_repo_git(&text, repo, (const char *const[]){"remote", NULL}, err));
+    for (const char *line = rb_buf_str(&text); *line;) {
+        size_t len = strcspn(line, "\n");
+        rb_strs_take(out, rb_strndup(line, len));
+        line += len + (line[len] == '\n');
+    }
+    return RB_OK;
+}
+
+/* NULL where HEAD is detached or its branch has none. */
+static enum rb_code branch_remote(const char **out, rb_repo *repo, rb_err *err)
+{
+    int status = 0;
+    RB_AUTO(rb_free_str) char *said = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    const char *const args[] = {"symbolic-ref", "--quiet", "--short", "HEAD", NULL};
+    *out = NULL;
+    RB_TRY(rb_git_run(&text, &status, &said, repo, args, NULL, 0, err));
+    if (status != 0 || text.len < 2)
+        return RB_OK;
+    rb_buf_truncate(&text, text.len - 1);
+    RB_AUTO(rb_free_str) char *key = rb_format("branch.%s.remote", rb_buf_str(&text));
+    return rb_repo_setting(out, repo, key, err);
+}
+
+enum rb_code rb_remote_find(char **out, rb_repo *repo, const char *name, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    const char *found = name;
+    RB_TRY(list_remotes(&names, repo, err));
+    if (!found)
+        RB_TRY(branch_remote(&found, repo, err));
+    if (!name && (!found || !rb_strs_has(&names, found)))
+        found = rb_strs_has(&names, "origin") ? "origin" : names.n == 1 ? names.items[0] : NULL;
+    if (found && rb_strs_has(&names, found)) {
+        *out = rb_strdup(found);
+        return RB_OK;
+    }
+    if (names.n == 0)
+        return rb_fail(err, RB_ERROR,
+                       "this repository has no remote; git remote add origin URL makes one");
+    RB_AUTO(rb_free_str) char *safe = rb_safe(name ? name : names.items[0]);
+    return name ? rb_fail(err, RB_ERROR,
+                          "there is no remote %s; `git remote` lists them, git remote add NAME "
+                          "URL makes one",
+                          safe)
+                : rb_fail(err, RB_ERROR,
+                          "there are %zu remotes, and none is the branch's or called origin; name "
+                          "one (%s)",
+                          names.n, safe);
+}
+
+/* A setting remote.NAME.mirror takes no refspecs. */
+static char *no_mirror(const char *remote)
+{
+    return rb_format("remote.%s.mirror=false", remote);
+}
+
+enum rb_code rb_remote_read(rb_ref *out, rb_repo *repo, const char *remote, const char *ref,
+                            rb_err *err)
+{
+    const char *const args[] = {"ls-remote", "--", remote, ref, NULL};
+    RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
+    RB_TRY(rb_git_talk(&result, repo, args, err));
+    *out = (rb_ref){0};
+    if (result.status != 0)
+        return rb_fail(err, RB_ERROR, "cannot reach the remote %s: %s", remote, result.said);
+    for (char *line = result.out.data; line && *line;) {
+        size_t len = strcspn(line, "\n");
+        char hex[RB_OID_HEX];
+        bool more = line[len] == '\n';
+        line[len] = '\0';
+        /* The name is a pattern to git, which matches longer ones that end so too. */
+        if (len > RB_OID_HEX && strcmp(line + RB_OID_HEX, ref) == 0) {
+            memcpy(hex, line, RB_OID_HEX - 1);
+            hex[RB_OID_HEX - 1] = '\0';
+            out->exists = rb_oid_parse(&out->object, hex);
+        }
+        line += len + more;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_remote_fetch(rb_repo *repo, const char *remote, const char *ref, const char *into,
+                             rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *spec = rb_format("+%s:%s", ref, into);
+    const char *const args[] = {"fetch",
+                                "--quiet",
+                                "--no-tags",
+                                "--no-write-fetch-head",
+                                "--no-auto-maintenance",
+                                "--no-recurse-submodules",
+                                "--no-filter",
+                                "--no-prune",
+                                "--refmap=",
+                                "--",
+                                remote,
+                                spec,
+                                NULL};
+    RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
+    RB_TRY(rb_git_talk(&result, repo, args, err));
+    if (result.status != 0)
+        return rb_fail(err, RB_ERROR, "cannot fetch %s from the remote %s: %s", ref, remote,
+                       result.said);
+    return RB_OK;
+}
+
+/* git's own words in --porcelain, which it does not translate. */
+static bool lost_race(const char *report)
+{
+    return strstr(report, "[rejected]") || strstr(report, "failed to update ref") ||
+           strstr(report, "failed to lock") || strstr(report, "cannot lock ref") ||
+           strstr(report, "reference already exists") || strstr(report, "remote ref was deleted");
+}
+
+enum rb_code rb_remote_push(rb_repo *repo, const char *remote, const rb_oid *commit,
+                            const char *ref, rb_err *err)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(commit, hex);
+    RB_AUTO(rb_free_str) char *spec = rb_format("%s:%s", hex, ref);
+    RB_AUTO(rb_free_str) char *mirror = no_mirror(remote);
+    const char *const args[] = {
+        "-c", mirror, "push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no",
+        "--", remote, spec,   NULL};
+    RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
+    RB_TRY(rb_git_talk(&result, repo, args, err));
+    if (result.status == 0)
+        return RB_OK;
+    const char *report = rb_buf_str(&result.out);
+    enum rb_code code = strstr(report, "hook declined") ? RB_FOUND
+                        : lost_race(report)             ? RB_BUSY
+                                                        : RB_ERROR;
+    return rb_fail(err, code, "cannot push %s to the remote %s: %s", ref, remote, result.said);
+}

@@ -1,0 +1,276 @@
+#include "ledger/sync.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "git/remote.h"
+
+#define ROUNDS 20 /* others may be quicker that often */
+#define PAUSE 20  /* milliseconds, more with every round */
+#define SHORT 10  /* digits of an id */
+
+struct syncing {
+    rb_repo *repo;
+    const rb_signers *signers;
+    const char *remote;
+    char *tracking;   /* refs/rbtool/remotes/REMOTE/ledger: what that remote had last */
+    char *incoming;   /* where it is fetched to before it is judged */
+    rb_ledger *first; /* ours, as it was at first */
+};
+
+/* What both sides have, in one round. */
+struct sides {
+    rb_ref ours;
+    rb_ref theirs;
+    rb_ref had;
+};
+
+void rb_sync_clear(rb_sync *sync)
+{
+    free(sync->remote);
+    *sync = (rb_sync){0};
+}
+
+static void syncing_clear(struct syncing *s)
+{
+    free(s->tracking);
+    free(s->incoming);
+    rb_ledger_free(s->first);
+}
+
+static char *entry_name(const rb_entry *entry)
+{
+    char hex[RB_OID_HEX];
+    RB_AUTO(rb_free_str) char *title = rb_safe(entry->title ? entry->title : "");
+    rb_oid_hex(&entry->id, hex);
+    return rb_format("%.*s \"%.100s\"", SHORT, hex, title);
+}
+
+/* How many of ledger's entries are not in other; *one gets the oldest of them. */
+static size_t count_missing(const rb_entry **one, const rb_ledger *ledger, const rb_ledger *other)
+{
+    size_t n = 0;
+    *one = NULL;
+    for (size_t i = 0; i < ledger->n; i++) {
+        if (other && rb_ledger_find(other, &ledger->items[i].id))
+            continue;
+        if (n++ == 0)
+            *one = &ledger->items[i];
+    }
+    return n;
+}
+
+const rb_entry *rb_ledger_unfit(const rb_ledger *ledger, const rb_ledger *known, const char *app)
+{
+    for (size_t i = 0; i < ledger->n; i++) {
+        const rb_entry *entry = &ledger->items[i];
+        bool other = app && entry->app && strcmp(app, entry->app) != 0;
+        if (entry->trust != RB_ENTRY_BROKEN && entry->trust != RB_ENTRY_FOREIGN && !other)
+            continue;
+        if (!known || !rb_ledger_find(known, &entry->id))
+            return entry;
+    }
+    return NULL;
+}
+
+/* theirs NULL: it has no ledger any more. */
+static enum rb_code refuse_withheld(const struct syncing *s, const rb_ledger *had,
+                                    const rb_ledger *theirs, rb_err *err)
+{
+    const rb_entry *one;
+    size_t n = count_missing(&one, had, theirs);
+    RB_AUTO(rb_free_str) char *name = one ? entry_name(one) : rb_strdup("");
+    bool shorter = theirs && rb_ledger_find(had, &theirs->tip) != NULL;
+    return rb_fail(err, RB_FOUND,
+                   "the ledger of %s was %s: it withholds %zu entr%s that it had, from %s on; ours "
+                   "is unchanged. Ask who did that; %s. Where it is meant to be: git update-ref "
+                   "-d %s",
+                   s->remote,
+                   !theirs   ? "deleted"
+                   : shorter ? "truncated"
+                             : "rewritten",
+                   n, n == 1 ? "y" : "ies", name,
+                   !theirs || shorter ? "git push REMOTE " RB_LEDGER_REF " puts ours back"
+                                      : "sync again when its own is back",
+                   s->tracking);
+}
+
+static enum rb_code refuse_unfit(const struct syncing *s, const rb_entry *entry, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *name = entry_name(entry);
+    const char *why = entry->problems.n > 0 ? entry->problems.items[0].message
+                                            : "it is about another application";
+    return rb_fail(err, RB_FOUND,
+                   "the ledger of %s is not taken, ours is unchanged: its entry %s is %s (%s); ask "
+                   "who pushed it, and have it removed there",
+                   s->remote, name, rb_entry_trust_name(entry->trust), why);
+}
+
+/* Is what was fetched fit to be joined with ours? */
+static enum rb_code judge(const struct syncing *s, const struct sides *sides,
+                          const rb_ledger *theirs, rb_err *err)
+{
+    const rb_entry *unfit =
+        rb_ledger_unfit(theirs, s->first, s->first->n > 0 ? s->first->app : NULL);
+    if (unfit)
+        return refuse_unfit(s, unfit, err);
+    if (!sides->had.exists || rb_ledger_find(theirs, &sides->had.object))
+        return RB_OK;
+    RB_AUTO(rb_ledger_freep) rb_ledger *had = NULL;
+    RB_TRY(rb_ledger_load(&had, s->repo, s->signers, &sides->had.object, 0, err));
+    return refuse_withheld(s, had, theirs, err);
+}
+
+static enum rb_code drop_incoming(const struct syncing *s, rb_err *err)
+{
+    const char *const args[] = {"update-ref", "-d", s->incoming, NULL};
+    return rb_repo_git(NULL, s->repo, args, err);
+}
+
+static bool is_at(const rb_ref *ref, const rb_oid *tip)
+{
+    return ref->exists && rb_oid_equal(&ref->object, tip);
+}
+
+static enum rb_code fetch(rb_ledger **theirs, const struct syncing *s, struct sides *sides,
+                          rb_err *err)
+{
+    rb_ref got;
+    if (is_at(&sides->had, &sides->theirs.object)) /* it was judged when it was new */
+        return rb_ledger_load(theirs, s->repo, s->signers, &sides->had.object, 0, err);
+    RB_TRY(rb_remote_fetch(s->repo, s->remote, RB_LEDGER_REF, s->incoming, err));
+    RB_TRY(rb_ref_read(&got, s->repo, s->incoming, err));
+    if (!got.exists)
+        return rb_fail(err, RB_BUSY, "the ledger of %s vanished while it was fetched", s->remote);
+    sides->theirs = got; /* it may have moved since it was asked for */
+    enum rb_code code = rb_ledger_load(theirs, s->repo, s->signers, &got.object, 0, err);
+    if (code == RB_OK)
+        code = judge(s, sides, *theirs, err);
+    rb_err ignored;
+    if (drop_incoming(s, &ignored) != RB_OK && code == RB_OK)
+        *err = ignored, code = RB_ERROR;
+    return code;
+}
+
+static bool has(const rb_ledger *ledger, const rb_ref *ref)
+{
+    return rb_ledger_find(ledger, &ref->object) != NULL;
+}
+
+/* In the order of their ids, so that it is the same whoever joins them. */
+static enum rb_code join(rb_oid *out, const struct syncing *s, const struct sides *sides,
+                         const char *app, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *detail = json_object();
+    rb_oid parents[2] = {sides->ours.object, sides->theirs.object};
+    if (memcmp(parents[0].id, parents[1].id, RB_OID_SIZE) > 0) {
+        parents[0] = sides->theirs.object;
+        parents[1] = sides->ours.object;
+    }
+    const rb_draft draft = {.kind = RB_ENTRY_MERGE, .app = app, .detail = detail};
+    return rb_ledger_write(out, s->repo, &draft, parents, 2, err);
+}
+
+/* The tip that both sides are to have. */
+static enum rb_code choose(rb_oid *out, bool *merged, const struct syncing *s,
+                           const struct sides *sides, const rb_ledger *ours,
+                           const rb_ledger *theirs, rb_err *err)
+{
+    *merged = false;
+    if (!sides->theirs.exists || has(ours, &sides->theirs)) {
+        *out = sides->ours.object;
+    } else if (!sides->ours.exists || has(theirs, &sides->ours)) {
+        *out = sides->theirs.object;
+    } else {
+        RB_TRY(join(out, s, sides, ours->app, err));
+        *merged = true;
+    }
+    return RB_OK;
+}
+
+/* First there, then here: killed in between, the next sync takes it from there. */
+static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct sides *sides,
+                           const rb_ledger *theirs, rb_err *err)
+{
+    const rb_entry *one;
+    const rb_oid *tip = &out->tip;
+    RB_AUTO(rb_ledger_freep) rb_ledger *both = NULL;
+    RB_TRY(rb_ledger_load(&both, s->repo, s->signers, tip, 0, err));
+    if (!is_at(&sides->theirs, tip)) {
+        RB_TRY(rb_remote_push(s->repo, s->remote, tip, RB_LEDGER_REF, err));
+        out->sent += count_missing(&one, both, theirs);
+    }
+    if (!is_at(&sides->had, tip))
+        RB_TRY(rb_ref_move(s->repo, s->tracking, tip, sides->had.exists ? &sides->had.object : NULL,
+                           err));
+    if (!is_at(&sides->ours, tip))
+        RB_TRY(rb_ref_move(s->repo, RB_LEDGER_REF, tip,
+                           sides->ours.exists ? &sides->ours.object : NULL, err));
+    out->received = theirs ? count_missing(&one, theirs, s->first) : 0;
+    return RB_OK;
+}
+
+/* RB_BUSY: others were quicker, here or there. */
+static enum rb_code one_round(rb_sync *out, const struct syncing *s, rb_err *err)
+{
+    struct sides sides;
+    RB_AUTO(rb_ledger_freep) rb_ledger *ours = NULL;
+    RB_AUTO(rb_ledger_freep) rb_ledger *theirs = NULL;
+    RB_TRY(rb_remote_read(&sides.theirs, s->repo, s->remote, RB_LEDGER_REF, err));
+    RB_TRY(rb_ref_read(&sides.had, s->repo, s->tracking, err));
+    RB_TRY(rb_ref_read(&sides.ours, s->repo, RB_LEDGER_REF, err));
+    if (!sides.theirs.exists && sides.had.exists) {
+        RB_AUTO(rb_ledger_freep) rb_ledger *had = NULL;
+        RB_TRY(rb_ledger_load(&had, s->repo, s->signers, &sides.had.object, 0, err));
+        return refuse_withheld(s, had, NULL, err);
+    }
+    out->exists = sides.ours.exists || sides.theirs.exists;
+    if (!out->exists)
+        return RB_OK;
+    if (sides.theirs.exists)
+        RB_TRY(fetch(&theirs, s, &sides, err));
+    RB_TRY(rb_ledger_load(&ours, s->repo, s->signers, NULL, 0, err));
+    RB_TRY(choose(&out->tip, &out->merged, s, &sides, ours, theirs, err));
+    return settle(out, s, &sides, theirs, err);
+}
+
+static void wait_a_little(int round)
+{
+    long ms = PAUSE * (long)(round + 1) + getpid() % 31;
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signers,
+                            const char *remote, rb_err *err)
+{
+    RB_AUTO(rb_sync_clear) rb_sync sync = {0};
+    RB_TRY(rb_remote_find(&sync.remote, repo, remote, err));
+    RB_AUTO(syncing_clear)
+    struct syncing s = {
+        .repo = repo,
+        .signers = signers,
+        .remote = sync.remote,
+        .tracking = rb_format("refs/rbtool/remotes/%s/ledger", sync.remote),
+        /* Two runs at once do not fetch over each other. */
+        .incoming = rb_format("refs/rbtool/incoming/%ld", (long)getpid()),
+    };
+    RB_TRY(rb_ledger_load(&s.first, repo, signers, NULL, 0, err));
+    enum rb_code code = RB_BUSY;
+    for (int round = 0; round < ROUNDS && code == RB_BUSY; round++) {
+        if (round > 0)
+            wait_a_little(round);
+        code = one_round(&sync, &s, err);
+    }
+    if (code == RB_BUSY) {
+        err->code = RB_ERROR;
+        return rb_err_prefix(err, "others were quicker %d times; sync again", ROUNDS);
+    }
+    if (code != RB_OK)
+        return code;
+    *out = sync;
+    sync = (rb_sync){0};
+    return RB_OK;
+}
