@@ -1,5 +1,5 @@
-#include "commands.h"
 #include "ledger/sync.h"
+#include "commands.h"
 #include "ui.h"
 
 struct options {

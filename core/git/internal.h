@@ -66,7 +66,7 @@ enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *re
 
 typedef struct rb_git_result {
     int status;
-    char *said; /* stderr in one safe line */
+    char *said; /* what it said of errors, in one safe line */
     rb_buf out;
 } rb_git_result;
 

@@ -71,8 +71,8 @@ enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *re
     /* What rbtool does to refs it has checked itself; hooks of others still run. */
     static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", "RBTOOL=0", NULL};
     RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
-    RB_TRY(run(&result, repo, args, (rb_process){.env = env, .input = input, .input_len = len},
-               err));
+    RB_TRY(
+        run(&result, repo, args, (rb_process){.env = env, .input = input, .input_len = len}, err));
     *status = result.status;
     *said = result.said;
     result.said = NULL;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "git/refs.h"
+#include "ledger/sync.h"
 
 #define SHORT 10 /* digits of an id */
 
@@ -84,6 +85,79 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     return rb_refusals_judge(out, before, err);
 }
 
+/* What the policy needs to be asked; loaded for the first release of a push. */
+struct court {
+    rb_repo *repo;
+    rb_signers *signers;
+    rb_ledger *ledger;
+    rb_policy *policy;
+};
+
+static void court_clear(struct court *court)
+{
+    rb_policy_free(court->policy);
+    rb_ledger_free(court->ledger);
+    rb_signers_free(court->signers);
+}
+
+static enum rb_code open_court(struct court *court, rb_err *err)
+{
+    RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` says them */
+    if (court->policy)
+        return RB_OK;
+    RB_TRY(rb_signers_load(&court->signers, court->repo, err));
+    RB_TRY(rb_ledger_load(&court->ledger, court->repo, court->signers, NULL, 0, err));
+    return rb_policy_load(&court->policy, &ignored, court->repo, court->ledger, court->signers,
+                          err);
+}
+
+/* What is no release, or does not verify, is for rb_guard_push() to judge. */
+static enum rb_code check_release(rb_refusals *out, struct court *court, const rb_pushed *pushed,
+                                  rb_err *err)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_TRY(rb_tag_read_object(&tag, court->repo, &pushed->local, pushed->tag, err));
+    if (!tag->annotated || !rb_manifest_is_in(tag))
+        return RB_OK;
+    RB_TRY(open_court(court, err));
+    enum rb_code code =
+        rb_release_open_tag(&release, court->repo, court->signers, tag, &problems, err);
+    if (code == RB_OK)
+        code = rb_policy_check_release(&problems, court->policy, release, err);
+    if (code != RB_FOUND || !release)
+        return code == RB_FOUND ? RB_OK : code;
+    RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
+    rb_refusals_add(out, rb_format("tag %s", name),
+                    rb_format("is against the policy in the ledger: %s", err->message),
+                    rb_strdup("have someone release it who may (rbtool policy show), or change "
+                              "the policy first"));
+    return RB_OK;
+}
+
+/* Without a root everybody may do everything. */
+static enum rb_code check_releases(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+                                   rb_err *err)
+{
+    const char *root;
+    bool tags = false;
+    for (size_t i = 0; i < pushes->n && !tags; i++)
+        tags = pushes->items[i].tag != NULL;
+    if (!tags)
+        return RB_OK;
+    RB_TRY(rb_repo_setting(&root, repo, "rbtool.root", err));
+    if (!root)
+        return RB_OK;
+    RB_AUTO(court_clear) struct court court = {.repo = repo};
+    for (size_t i = 0; i < pushes->n; i++) {
+        const rb_pushed *pushed = &pushes->items[i];
+        if (pushed->tag && !rb_oid_is_zero(&pushed->local) && rb_oid_is_zero(&pushed->remote))
+            RB_TRY(check_release(out, &court, pushed, err));
+    }
+    return RB_OK;
+}
+
 /* Whether what the other side has would still be in what it gets. */
 static enum rb_code grows(bool *out, rb_repo *repo, const rb_pushed *pushed, rb_err *err)
 {
@@ -93,32 +167,87 @@ static enum rb_code grows(bool *out, rb_repo *repo, const rb_pushed *pushed, rb_
     return rb_commit_reaches(out, repo, &pushed->commit, &pushed->remote, err);
 }
 
-enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
-                                  const rb_pushes *pushes, rb_err *err)
+static void refuse_fork(rb_refusals *out, const char *who, const rb_pushed *pushed, char *next)
 {
-    size_t before = out->n;
-    const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&pushed->remote, hex);
+    refuse(out,
+           rb_format("would fork: %s has entries up to %.*s that are not in what is pushed", who,
+                     SHORT, hex),
+           next);
+}
+
+static enum rb_code check_pushed(rb_refusals *out, rb_repo *repo, const char *remote,
+                                 const rb_pushed *pushed, rb_err *err)
+{
     bool fine;
-    if (!pushed)
-        return RB_OK;
     if (rb_oid_is_zero(&pushed->local)) {
         if (!rb_oid_is_zero(&pushed->remote))
             refuse(out, rb_strdup("is the ledger and would be deleted at the remote"),
                    rb_strdup("leave it there: nothing of it is rewritten; RBTOOL=0 git push does "
                              "it all the same"));
-        return rb_refusals_judge(out, before, err);
+        return RB_OK;
     }
     RB_TRY(grows(&fine, repo, pushed, err));
     if (!fine) {
         RB_AUTO(rb_free_str) char *name = rb_safe(remote);
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&pushed->remote, hex);
-        refuse(out,
-               rb_format("would fork: %s has entries up to %.*s that are not in what is pushed",
-                         name, SHORT, hex),
-               rb_format("join the histories first: rbtool sync %s", name));
+        refuse_fork(out, name, pushed, rb_format("join the histories first: rbtool sync %s", name));
     }
+    return RB_OK;
+}
+
+enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
+                                  const rb_pushes *pushes, rb_err *err)
+{
+    size_t before = out->n;
+    const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
+    if (pushed)
+        RB_TRY(check_pushed(out, repo, remote, pushed, err));
+    RB_TRY(check_releases(out, repo, pushes, err));
     return rb_refusals_judge(out, before, err);
+}
+
+/* Everything between what the server has and the new tip must be entries. */
+static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_pushed *pushed,
+                                  rb_err *err)
+{
+    RB_AUTO(rb_signers_freep) rb_signers *signers = NULL;
+    RB_AUTO(rb_ledger_freep) rb_ledger *now = NULL;
+    RB_AUTO(rb_ledger_freep) rb_ledger *then = NULL;
+    RB_TRY(rb_signers_load(&signers, repo, err));
+    RB_TRY(rb_ledger_load(&now, repo, signers, NULL, 0, err));
+    RB_TRY(rb_ledger_load(&then, repo, signers, &pushed->local, 0, err));
+    const rb_entry *unfit = rb_ledger_unfit(then, now, now->n > 0 ? now->app : NULL);
+    if (!unfit)
+        return RB_OK;
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&unfit->id, hex);
+    RB_AUTO(rb_free_str)
+    char *why = rb_safe(unfit->problems.n > 0 ? unfit->problems.items[0].message
+                                              : "it is about another application");
+    refuse(out,
+           rb_format("would get what is no good entry: %.*s is %s (%s)", SHORT, hex,
+                     rb_entry_trust_name(unfit->trust), why),
+           rb_strdup("entries are written by rbtool and pushed by `rbtool sync`; log --verify "
+                     "names those that are not"));
+    return RB_OK;
+}
+
+static enum rb_code check_received(rb_refusals *out, rb_repo *repo, const rb_pushed *pushed,
+                                   rb_err *err)
+{
+    bool fine;
+    if (rb_oid_is_zero(&pushed->local)) {
+        refuse(out, rb_strdup("is the ledger and would be deleted"),
+               rb_strdup("leave it: nothing of it is rewritten; before git push --mirror run "
+                         "`rbtool sync`"));
+        return RB_OK;
+    }
+    RB_TRY(grows(&fine, repo, pushed, err));
+    if (fine)
+        return check_entries(out, repo, pushed, err);
+    refuse_fork(out, "the server", pushed, rb_strdup("join the histories first: rbtool sync"));
+    return RB_OK;
 }
 
 enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
@@ -126,24 +255,8 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
 {
     size_t before = out->n;
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
-    bool fine;
-    if (!pushed)
-        return RB_OK;
-    if (rb_oid_is_zero(&pushed->local)) {
-        refuse(out, rb_strdup("is the ledger and would be deleted"),
-               rb_strdup("leave it: nothing of it is rewritten; `git push --mirror` needs "
-                         "`rbtool sync` before"));
-        return rb_refusals_judge(out, before, err);
-    }
-    RB_TRY(grows(&fine, repo, pushed, err));
-    if (!fine) {
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&pushed->remote, hex);
-        refuse(out,
-               rb_format("would fork: the server has entries up to %.*s that are not in what was "
-                         "pushed",
-                         SHORT, hex),
-               rb_strdup("join the histories first: rbtool sync"));
-    }
+    if (pushed)
+        RB_TRY(check_received(out, repo, pushed, err));
+    RB_TRY(check_releases(out, repo, pushes, err));
     return rb_refusals_judge(out, before, err);
 }

@@ -6,6 +6,7 @@
 #define RB_LEDGER_GUARD_H
 
 #include "ledger/ledger.h"
+#include "ledger/policy.h"
 #include "release/guard.h"
 
 /* reference-transaction in state "prepared": deleting or rewinding the ledger here. What
@@ -13,11 +14,13 @@
 enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const char *lines,
                                          size_t len, rb_err *err) RB_MUST_USE;
 
-/* pre-push: deleting the remote's ledger, and pushing one that does not descend from it. */
+/* pre-push: deleting the remote's ledger, pushing one that does not descend from it, and releases
+ * that the ledger's policy does not let their signers make. */
 enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
                                   const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
 
-/* pre-receive: the same on the other side. */
+/* pre-receive: the same on the other side, judged by the ledger and the policy from before the
+ * push; and new entries that are none, or are broken. */
 enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                      rb_err *err) RB_MUST_USE;
 

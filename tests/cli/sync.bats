@@ -1,0 +1,275 @@
+#!/usr/bin/env bats
+# The ledger between clones: `rbtool sync` through a bare repository, over file:// and ssh.
+bats_require_minimum_version 1.5.0
+
+load lib
+load server
+
+LEDGER=refs/rbtool/ledger
+
+setup_file() {
+    sshd_start
+}
+
+teardown_file() {
+    sshd_stop
+}
+
+setup() {
+    home
+    keys
+    shop
+    git config rbtool.app shop
+}
+
+# Alice's repository and bob's clone of a plain bare one, with a release that both may speak of.
+two_clones() { # [KIND]
+    SERVER=$BATS_TEST_TMPDIR/server.git
+    git init -q --bare "$SERVER"
+    git remote add origin "$(url "${1:-file}")"
+    rbtool release v1.0.0 2>/dev/null
+    git push -q origin main v1.0.0
+    rbtool sync >/dev/null
+    clone bob "${1:-file}"
+    rbtool sync >/dev/null
+    cd "$SHOP"
+}
+
+in_bob() {
+    (cd "$BATS_TEST_TMPDIR/bob" && "$@")
+}
+
+whys() { git log --format=%s $LEDGER | grep -o 'why-[a-z0-9-]*' | sort; }
+
+tip() { git rev-parse -q --verify $LEDGER; }
+
+@test "entries written at once in two clones meet, and none is lost" {
+    two_clones
+    rbtool mark v1.0.0 good -m why-alice
+    in_bob rbtool mark v1.0.0 bad -m why-bob
+    fails 0 "origin: 0 received, 1 sent; both are at" rbtool sync
+    local a
+    a=$(tip)
+    run in_bob rbtool sync
+    [[ $status -eq 0 && $output == *"1 received, 2 sent, joined"* ]]
+    rbtool sync
+    [[ $(whys) == $'why-alice\nwhy-bob' && $(in_bob whys) == $(whys) ]]
+    [[ $(tip) == $(in_bob tip) && $(tip) == $(there $LEDGER) ]]
+    git merge-base --is-ancestor "$a" $LEDGER # nothing was rewritten
+    git verify-commit $LEDGER
+    local settled
+    settled=$(tip)
+    in_bob rbtool sync && rbtool sync && in_bob rbtool sync # no joins of joins
+    [[ $(tip) == "$settled" && $(in_bob tip) == "$settled" ]]
+    git fsck --no-dangling
+    git -C "$SERVER" fsck --no-dangling
+    [[ -z $(git for-each-ref refs/rbtool/incoming) ]]
+    rbtool sync --json | schema sync
+}
+
+@test "both push at the same moment, again and again" {
+    two_clones
+    local round n
+    for round in 1 2 3; do
+        for n in 1 2; do
+            rbtool mark v1.0.0 good -m "why-a-$round-$n" >/dev/null
+            in_bob rbtool mark v1.0.0 good -m "why-b-$round-$n" >/dev/null
+        done
+        in_bob rbtool sync >"$BATS_TEST_TMPDIR/bob.out" 2>&1 &
+        rbtool sync
+        wait $! || {
+            cat "$BATS_TEST_TMPDIR/bob.out"
+            return 1
+        }
+    done
+    rbtool sync && in_bob rbtool sync && rbtool sync
+    [[ $(tip) == $(in_bob tip) && $(tip) == $(there $LEDGER) ]]
+    [[ $(whys | wc -l) -eq 12 && $(in_bob whys) == $(whys) ]]
+    git fsck --no-dangling
+    # at most one join a round and one to settle
+    [[ $(git rev-list --merges --count $LEDGER) -le 5 ]]
+}
+
+@test "over ssh" {
+    two_clones ssh
+    rbtool mark v1.0.0 good -m why-alice
+    in_bob rbtool mark v1.0.0 good -m why-bob
+    rbtool sync && in_bob rbtool sync && rbtool sync
+    [[ $(whys) == $'why-alice\nwhy-bob' && $(tip) == $(in_bob tip) ]]
+}
+
+@test "histories that began apart are joined" {
+    SERVER=$BATS_TEST_TMPDIR/server.git
+    git init -q --bare "$SERVER"
+    git remote add origin "$(url file)"
+    rbtool release v1.0.0 2>/dev/null
+    git push -q origin main v1.0.0
+    clone bob
+    cd "$SHOP"
+    rbtool mark v1.0.0 good -m why-alice
+    in_bob rbtool mark v1.0.0 good -m why-bob
+    rbtool sync && in_bob rbtool sync && rbtool sync
+    [[ $(whys) == $'why-alice\nwhy-bob' && $(in_bob whys) == $(whys) ]]
+    # another application's
+    shop "$BATS_TEST_TMPDIR/other"
+    sed -i 's/"shop"/"other"/' rbtool.json
+    git commit -qam other
+    rbtool release v1.0.0 2>/dev/null
+    rbtool mark v1.0.0 good -m why-other
+    git remote add origin "$(url file)"
+    local before
+    before=$(tip)
+    fails 1 "the ledger of origin is not taken" rbtool sync
+    [[ $(tip) == "$before" ]]
+}
+
+@test "a ledger that is truncated, deleted or rewritten at the remote is refused" {
+    two_clones
+    rbtool mark v1.0.0 good -m why-zero
+    rbtool mark v1.0.0 good -m why-one
+    rbtool mark v1.0.0 good -m why-two
+    rbtool sync
+    local before
+    before=$(tip)
+    in_bob rbtool sync
+    git -C "$SERVER" update-ref $LEDGER "$before~1"
+    fails 1 "the ledger of origin was truncated: it withholds 1 entry that it had, from ${before:0:10} \"verdict v1.0.0 good: why-two\" on; ours is unchanged" rbtool sync
+    git -C "$SERVER" update-ref -d $LEDGER
+    fails 1 "was deleted: it withholds" rbtool sync
+    [[ $(tip) == "$before" ]]
+    git push -q origin $LEDGER # what the message says
+    rbtool sync
+    # bob goes back and writes another history
+    in_bob env RBTOOL=0 git update-ref $LEDGER "$before~2"
+    in_bob env RBTOOL=0 git update-ref -d refs/rbtool/remotes/origin/ledger
+    in_bob rbtool mark v1.0.0 bad -m why-instead
+    in_bob env RBTOOL=0 git push -q -f origin $LEDGER
+    fails 1 "was rewritten: it withholds 2 entries that it had, from" rbtool sync
+    [[ $output == *"verdict v1.0.0 good: why-one"* && $(tip) == "$before" ]]
+    [[ -z $(git for-each-ref refs/rbtool/incoming) ]]
+    # who never saw the first one cannot know: it is joined with what they have
+    [[ $(git for-each-ref --format='%(objectname)' refs/rbtool/remotes) == "$before" ]]
+    git -C "$SERVER" update-ref $LEDGER "$before"
+    rbtool sync
+}
+
+@test "what is no entry is not taken" {
+    two_clones
+    rbtool mark v1.0.0 good -m why-one
+    rbtool sync
+    local before evil
+    before=$(tip)
+    # a code commit in its place, and one on top
+    git -C "$SERVER" update-ref $LEDGER "$(git rev-parse main)"
+    fails 1 "is not taken, ours is unchanged: its entry $(git rev-parse --short=10 main)" rbtool sync
+    evil=$(git commit-tree -p "$before" -m evil "$before^{tree}")
+    RBTOOL=0 git push -q "$SERVER" "$evil:refs/heads/x"
+    git -C "$SERVER" update-ref $LEDGER "$evil"
+    fails 1 "its entry ${evil:0:10} \"evil\" is foreign" rbtool sync
+    # an entry whose words were changed after it was signed
+    evil=$(git cat-file commit "$before" | sed 's/why-one/why-not/' | git hash-object -t commit -w --stdin)
+    RBTOOL=0 git push -q -f "$SERVER" "$evil:refs/heads/x"
+    git -C "$SERVER" update-ref $LEDGER "$evil"
+    fails 1 "is broken" rbtool sync
+    [[ $(tip) == "$before" ]]
+    # a name that would steer the terminal
+    evil=$(git commit-tree -p "$before" -m $'\e[31mred' "$before^{tree}")
+    RBTOOL=0 git push -q -f "$SERVER" "$evil:refs/heads/x"
+    git -C "$SERVER" update-ref $LEDGER "$evil"
+    run rbtool sync
+    [[ $status -eq 1 && $output == *'\x1b[31mred'* && $output != *$'\e'* ]]
+    git -C "$SERVER" update-ref $LEDGER "$before"
+    rbtool sync
+}
+
+@test "the server's own rules hold for the ledger" {
+    two_clones
+    rbtool -C "$SERVER" init >/dev/null 2>&1
+    rbtool init >/dev/null 2>&1
+    git -C "$SERVER" config gpg.ssh.allowedSignersFile "$KEYS/allowed"
+    rbtool mark v1.0.0 good -m why-first
+    rbtool mark v1.0.0 good -m why-alice
+    in_bob rbtool mark v1.0.0 good -m why-bob
+    rbtool sync
+    refused "would fork: origin has entries up to" in_bob git push origin $LEDGER
+    refused "would fork: the server has entries up to" in_bob git push --no-verify -f origin $LEDGER
+    refused "is the ledger and would be deleted" git push --no-verify origin :$LEDGER
+    refused "would be deleted at the remote" git push origin :$LEDGER
+    refused "would fork" git push --no-verify -f origin $LEDGER~1:$LEDGER
+    local evil
+    evil=$(git commit-tree -p $LEDGER -m evil "$LEDGER^{tree}")
+    refused "would get what is no good entry: ${evil:0:10} is foreign" git push --no-verify origin "$evil:$LEDGER"
+    in_bob rbtool sync && rbtool sync
+    [[ $(whys) == $'why-alice\nwhy-bob\nwhy-first' ]]
+    # on the server itself, and here
+    refused "is the ledger and would be deleted" git -C "$SERVER" update-ref -d $LEDGER
+    refused "is the ledger and would be deleted" in_bob git update-ref -d $LEDGER
+    refused "would lose entries: its new tip does not follow" in_bob git update-ref $LEDGER $LEDGER~1
+    refused "would lose entries" in_bob git fetch -f origin main:$LEDGER
+    in_bob git pack-refs --all
+    refused "is the ledger and would be deleted" in_bob git update-ref -d $LEDGER
+    in_bob git pack-refs --all && in_bob git gc -q
+    in_bob rbtool mark v1.0.0 good -m why-later
+    in_bob rbtool sync
+    git -C "$SERVER" gc -q && git -C "$SERVER" pack-refs --all
+    rbtool sync
+    # a mirror carries it along, once it is in sync
+    git push -q --mirror origin
+}
+
+@test "which remote" {
+    fails 2 "this repository has no remote" rbtool sync
+    git init -q --bare ../one.git
+    git init -q --bare ../two.git
+    git remote add one ../one.git
+    fails 0 "one: no ledger there and none here" rbtool sync
+    git remote add two ../two.git
+    fails 2 "name one" rbtool sync
+    fails 2 "there is no remote three" rbtool sync three
+    git config branch.main.remote two
+    fails 0 "two: no ledger" rbtool sync
+    rbtool release v1.0.0 2>/dev/null
+    rbtool mark v1.0.0 good -m why
+    rbtool sync one
+    git remote set-url two "$BATS_TEST_TMPDIR/nowhere"
+    fails 2 "cannot reach the remote two" rbtool sync
+    # a mirror's fetch takes everything over, but for the ledger
+    git clone -q --mirror ../one.git ../mirror.git
+    cd ../mirror.git
+    git config rbtool.app shop
+    fails 0 "both are at" rbtool sync
+}
+
+@test "a hook of the server's that refuses is heard" {
+    two_clones
+    printf '#!/bin/sh\necho "no ledgers here" >&2\nexit 1\n' >"$SERVER/hooks/pre-receive"
+    chmod +x "$SERVER/hooks/pre-receive"
+    rbtool mark v1.0.0 good -m why
+    local before
+    before=$(tip)
+    fails 1 "no ledgers here" rbtool sync
+    [[ $(tip) == "$before" ]]
+}
+
+@test "shallow and partial clones have the whole ledger" {
+    two_clones
+    rbtool mark v1.0.0 good -m why-one
+    rbtool mark v1.0.0 good -m why-two
+    rbtool sync
+    git -C "$SERVER" config uploadpack.allowFilter true
+    git clone -q --depth 1 "$(url file)" ../shallow
+    git clone -q --filter=blob:none "$(url file)" ../partial
+    local dir
+    for dir in shallow partial; do
+        cd "$BATS_TEST_TMPDIR/$dir"
+        git config rbtool.app shop
+        rbtool sync
+        [[ $(whys) == *$'why-one\n'*why-two ]]
+        git fetch -q origin tag v1.0.0
+        rbtool mark v1.0.0 bad -m "why-$dir"
+        rbtool sync
+    done
+    cd "$SHOP"
+    rbtool sync
+    [[ $(whys) == $'why-one\nwhy-partial\nwhy-shallow\nwhy-two' ]]
+}
