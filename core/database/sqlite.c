@@ -257,7 +257,7 @@ static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, bool scratch, 
     sqlite3_preupdate_hook(handle, note_change, db);
     RB_TRY(load_extensions(db, err));
     /* EXTRA syncs the folder too when the journal goes, so that a commit outlives a power cut. */
-    const char *sql = scratch                  ? "PRAGMA synchronous=OFF"
+    const char *sql = scratch                  ? "PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF"
                       : how >= RB_SQLITE_WRITE ? "PRAGMA synchronous=EXTRA"
                                                : "PRAGMA query_only=ON";
     RB_TRY(rb_sqlite_each(db, sql, NULL, NULL, NULL, err));

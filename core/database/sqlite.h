@@ -141,6 +141,8 @@ typedef struct rb_sqlite_change {
 } rb_sqlite_change;
 
 /* sqlite_script.c */
+/* Takes back what scripts set or made on the connection, when it is untidy. */
+enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_script(rb_db *db, const rb_db_text *sql, rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
                             rb_err *err) RB_MUST_USE;

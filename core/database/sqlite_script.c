@@ -93,7 +93,7 @@ static bool collect_temporary(void *context, const rb_cell *cells, size_t n)
 }
 
 /* What a script set or left on the connection is not the next one's business. */
-static enum rb_code tidy(rb_sqlite *db, rb_err *err)
+enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
 {
     static const char *const resets[] = {
         "PRAGMA defer_foreign_keys=OFF", "PRAGMA ignore_check_constraints=OFF",
@@ -122,7 +122,7 @@ enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
     if (code == RB_OK && !rb_sqlite_active(db))
         code = rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
                        sql->what, sql->file);
-    return code == RB_OK ? tidy(db, err) : code;
+    return code == RB_OK ? rb_sqlite_tidy(db, err) : code;
 }
 
 static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,

@@ -272,6 +272,32 @@ static void test_journal(void **state)
     rb_migrations_free(set);
 }
 
+/* Each script starts alike: neither the first one nor one after another's settings. */
+static void test_scripts_start_alike(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_db_outcome outcome;
+    const script_pair pairs[] = {
+        {"1",
+         "CREATE TABLE t(run, n); CREATE TRIGGER r AFTER INSERT ON t WHEN new.n < 5 BEGIN"
+         " INSERT INTO t VALUES(new.run, new.n + 1); END; INSERT INTO t VALUES(1, 1);",
+         NULL},
+        {"2", "PRAGMA recursive_triggers=ON; INSERT INTO t VALUES(2, 1); CREATE TEMP TABLE x(a);",
+         NULL},
+        {"3", "INSERT INTO t VALUES(3, 1); CREATE TABLE temp.x(a); CREATE TEMP VIEW v AS SELECT 1;",
+         NULL},
+        {"4", "INSERT INTO t VALUES(4, 1); CREATE TEMP TABLE x(a); CREATE TEMP VIEW v AS SELECT 1;",
+         NULL}};
+    rb_migrations *set = help_set(pairs, 4);
+    rb_db *db = help_scratch("");
+    help_ok(help_run(&outcome, db, set, true, &err), &err);
+    help_expect_rows(db, "SELECT run, count(*) FROM t GROUP BY run", "[[1,2],[2,5],[3,2],[4,2]]");
+    rb_db_outcome_clear(&outcome);
+    rb_db_close(db);
+    rb_migrations_free(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_old_violations_and_leaks),
         cmocka_unit_test(test_proceed_stops),
         cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_scripts_start_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
