@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct running {
     int in;
     int out;
     int err;
+    int end; /* readable when it has ended; -1 where the kernel has no such thing */
 };
 
 static void close_fd(int *fd)
@@ -126,7 +128,11 @@ static enum rb_code start(struct running *run, const rb_process *process, rb_err
         errno = why;
         return rb_fail_errno(err, RB_ERROR, "cannot run %s", process->argv[0]);
     }
-    *run = (struct running){.pid = pid, .in = in[1], .out = out[0], .err = errors[0]};
+    *run = (struct running){.pid = pid,
+                            .in = in[1],
+                            .out = out[0],
+                            .err = errors[0],
+                            .end = (int)syscall(SYS_pidfd_open, pid, 0)};
     return RB_OK;
 }
 
@@ -175,12 +181,13 @@ static void converse(struct running *run, const rb_process *process, rb_process_
     else
         fcntl(run->in, F_SETFL, O_NONBLOCK);
     while (!ended || run->out >= 0 || run->err >= 0) {
-        struct pollfd fds[3] = {
+        struct pollfd fds[4] = {
             {.fd = run->out, .events = POLLIN},
             {.fd = run->err, .events = POLLIN},
             {.fd = run->in, .events = POLLOUT},
+            {.fd = ended ? -1 : run->end, .events = POLLIN},
         };
-        int ready = poll(fds, 3, ended ? 50 : run->out < 0 && run->err < 0 ? 5 : 100);
+        int ready = poll(fds, 4, ended ? 50 : run->out < 0 && run->err < 0 ? 5 : 100);
         if (fds[0].revents)
             drain(&run->out, &result->out, limit);
         if (fds[1].revents)
@@ -189,7 +196,10 @@ static void converse(struct running *run, const rb_process *process, rb_process_
             feed(run, process, &sent);
         if (ended && (ready == 0 || now_ms() >= last))
             break;
-        if (!ended && waitpid(run->pid, wait_status, WNOHANG) == run->pid) {
+        pid_t waited = ended ? 0 : waitpid(run->pid, wait_status, WNOHANG);
+        if (waited != 0) {
+            if (waited < 0) /* whoever started us ignores SIGCHLD: how it ended is not known */
+                *wait_status = W_EXITCODE(127, 0);
             ended = true;
             last = now_ms() + LAST_WORDS_MS;
         }
@@ -205,7 +215,7 @@ static void converse(struct running *run, const rb_process *process, rb_process_
 
 enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, rb_err *err)
 {
-    struct running run = {.pid = -1, .in = -1, .out = -1, .err = -1};
+    struct running run = {.pid = -1, .in = -1, .out = -1, .err = -1, .end = -1};
     RB_TRY(start(&run, process, err));
     /* A child that does not read its input: for this thread only, others may run children too. */
     sigset_t pipe_only;
@@ -223,6 +233,7 @@ enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, r
     close_fd(&run.in);
     close_fd(&run.out);
     close_fd(&run.err);
+    close_fd(&run.end);
     out->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     return RB_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -58,6 +59,31 @@ static void test_timeout(void **state)
     assert_true(result.timed_out);
     assert_int_equal(result.status, 128 + SIGKILL);
     rb_process_result_clear(&result);
+}
+
+static void expect(const char *script, int status, const char *out)
+{
+    rb_err err = {0};
+    rb_process_result result = {0};
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    assert_int_equal(rb_process_run(&result, &(rb_process){.argv = argv}, &err), RB_OK);
+    assert_int_equal(result.status, status);
+    assert_string_equal(rb_buf_str(&result.out), out);
+    rb_process_result_clear(&result);
+}
+
+/* One that lives on with its output closed is waited for, what one leaves behind is not. */
+static void test_end(void **state)
+{
+    (void)state;
+    struct timespec began;
+    struct timespec ended;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    expect("exec >&- 2>&-; sleep 0.1; exit 3", 3, "");
+    expect("echo done; sleep 30 &", 0, "done\n");
+    expect("kill -TERM $$", 128 + SIGTERM, "");
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_true(ended.tv_sec - began.tv_sec < 15);
 }
 
 #define RUNS 64
@@ -124,9 +150,9 @@ static void test_parallel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_run),      cmocka_unit_test(test_cannot_run),
-        cmocka_unit_test(test_timeout),  cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_run),     cmocka_unit_test(test_cannot_run),
+        cmocka_unit_test(test_timeout), cmocka_unit_test(test_end),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_parallel),
     };
     return cmocka_run_group_tests_name("base process", tests, NULL, NULL);
 }
