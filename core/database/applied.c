@@ -6,6 +6,8 @@
 #include "database/driver.h"
 #include "database/tracking.h"
 
+#define AT_ONCE 500 /* parameters of one statement: every engine takes more */
+
 void rb_applied_clear(rb_applied *applied)
 {
     rb_strs_clear(&applied->ids);
@@ -178,14 +180,35 @@ static void drop_str(rb_strs *strs, const char *s)
     strs->n = kept;
 }
 
-enum rb_code rb_applied_note(rb_db *db, const rb_db_step *step, rb_strs *now, rb_err *err)
+enum rb_code rb_applied_flush(rb_db *db, rb_strs *undone, rb_err *err)
+{
+    for (size_t done = 0; done < undone->n; done += AT_ONCE) {
+        RB_AUTO(rb_json_freep) json_t *params = json_array();
+        RB_AUTO(rb_buf_clear) rb_buf sql = {0};
+        rb_buf_puts(&sql, "DELETE FROM rbtool_applied WHERE id IN (");
+        for (size_t i = 0; i < AT_ONCE && done + i < undone->n; i++) {
+            const char *id = undone->items[done + i];
+            rb_buf_printf(&sql, "%s$%zu", i ? ", " : "", i + 1);
+            if (json_array_append_new(params, json_string(id)) != 0)
+                return rb_fail(err, RB_ERROR, "noting migration %s: its id is no UTF-8", id);
+        }
+        rb_buf_addc(&sql, ')');
+        RB_TRY(rb_db_exec(db, sql.data, params, err));
+    }
+    rb_strs_clear(undone);
+    return RB_OK;
+}
+
+enum rb_code rb_applied_note(rb_db *db, const rb_db_step *step, rb_strs *now, rb_strs *undone,
+                             rb_err *err)
 {
     const char *id = step->migration->id;
-    if (step->up) {
-        rb_strs_add(now, id);
-        return insert(db, step->migration, id, step->release, err);
+    if (!step->up) {
+        drop_str(now, id);
+        rb_strs_add(undone, id);
+        return RB_OK;
     }
-    drop_str(now, id);
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", id);
-    return rb_db_exec(db, "DELETE FROM rbtool_applied WHERE id = $1", params, err);
+    RB_TRY(rb_applied_flush(db, undone, err));
+    rb_strs_add(now, id);
+    return insert(db, step->migration, id, step->release, err);
 }

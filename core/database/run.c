@@ -77,6 +77,7 @@ static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_er
 static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs now = {0};
+    RB_AUTO(rb_strs_clear) rb_strs undone = {0};
     bool tracked = work->tracking && work->tracking[0];
     bool last_only = tracked && rb_tracking_last_only(work->tracking);
     RB_TRY(rb_applied_prepare(&now, db, work, err));
@@ -88,12 +89,12 @@ static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
                            step->migration->id);
         if (!step->noted)
             RB_TRY(rb_run_script(db, step, err));
-        RB_TRY(rb_applied_note(db, step, &now, err));
+        RB_TRY(rb_applied_note(db, step, &now, &undone, err));
         if (tracked && (!last_only || i + 1 == work->n))
             RB_TRY(rb_tracking_note(db, work->tracking, step->migration, step->up, &now,
                                     work->order, err));
     }
-    return RB_OK;
+    return rb_applied_flush(db, &undone, err);
 }
 
 static enum rb_code say(rb_db *db, const char *command, rb_err *err)

@@ -6,24 +6,28 @@
 
 #define SHOWN_SQL 100 /* characters of a statement in an error */
 
-char *rb_sqlite_name(const char *name)
+static char *quoted(const char *text, char quote)
 {
     rb_buf out = {0};
-    rb_buf_addc(&out, '"');
-    for (; *name; name++)
-        rb_buf_printf(&out, *name == '"' ? "\"\"" : "%c", *name);
-    rb_buf_addc(&out, '"');
+    rb_buf_reserve(&out, strlen(text) + 2);
+    rb_buf_addc(&out, quote);
+    for (; *text; text++) {
+        if (*text == quote)
+            rb_buf_addc(&out, quote);
+        rb_buf_addc(&out, *text);
+    }
+    rb_buf_addc(&out, quote);
     return rb_buf_detach(&out);
+}
+
+char *rb_sqlite_name(const char *name)
+{
+    return quoted(name, '"');
 }
 
 char *rb_sqlite_text(const char *text)
 {
-    rb_buf out = {0};
-    rb_buf_addc(&out, '\'');
-    for (; *text; text++)
-        rb_buf_printf(&out, *text == '\'' ? "''" : "%c", *text);
-    rb_buf_addc(&out, '\'');
-    return rb_buf_detach(&out);
+    return quoted(text, '\'');
 }
 
 static json_t *text_json(const char *data, size_t len)

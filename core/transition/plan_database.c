@@ -134,17 +134,19 @@ static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
     }
 }
 
-static const json_t *proof_of(const rb_manifest *manifest, const char *database, const char *id)
+/* The proofs in a manifest, by id; the first of each. */
+static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
 {
     const rb_manifest_database *d = rb_manifest_database_find(manifest, database);
+    json_t *proofs = json_object();
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(d ? d->proof : NULL, "migrations"), i, item) {
-        const char *found = rb_json_str(item, "id");
-        if (found && strcmp(found, id) == 0)
-            return item;
+        const char *id = rb_json_str(item, "id");
+        if (id && !json_object_get(proofs, id))
+            json_object_set(proofs, id, item);
     }
-    return NULL;
+    return proofs;
 }
 
 /* What one down is known to leave, and whether it is known to fail. */
@@ -177,9 +179,10 @@ static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_requ
     rb_release *held = NULL;
     const rb_release *at = rq->from;
     for (int n = 0; at && open > 0 && n < MAX_CHAIN; n++) {
+        RB_AUTO(rb_json_freep) json_t *proofs = proofs_by_id(at->manifest, d->name);
         for (size_t i = 0; i < d->step_count; i++) {
             const char *id = d->steps[i].migration->id;
-            const json_t *proof = seen[i] ? NULL : proof_of(at->manifest, d->name, id);
+            const json_t *proof = seen[i] ? NULL : json_object_get(proofs, id);
             if (!proof)
                 continue;
             use_proof(plan, d, proof, id);
