@@ -94,7 +94,7 @@ enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err)
     return RB_OK;
 }
 
-static const char *cell(const json_t *row, size_t column)
+const char *rb_state_cell(const json_t *row, size_t column)
 {
     return json_string_value(json_array_get(row, column));
 }
@@ -112,9 +112,9 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
     json_t *row;
     json_array_foreach (rows, i, row)
         for (int part = 0; part < RB_PARTS; part++)
-            if (strcmp(cell(row, 0), part_names[part]) == 0 && !out->tag[part]) {
-                out->tag[part] = rb_strdup(cell(row, 1));
-                out->object[part] = rb_strdup(cell(row, 2));
+            if (strcmp(rb_state_cell(row, 0), part_names[part]) == 0 && !out->tag[part]) {
+                out->tag[part] = rb_strdup(rb_state_cell(row, 1));
+                out->object[part] = rb_strdup(rb_state_cell(row, 2));
             }
     return RB_OK;
 }
@@ -131,20 +131,20 @@ void rb_live_clear(rb_live *live)
 static enum rb_code read_row(rb_transition_row **out, const json_t *row, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *t = rb_calloc(1, sizeof *t);
-    const char *plan = cell(row, 6);
+    const char *plan = rb_state_cell(row, 6);
     if (plan)
         RB_TRY(rb_json_read(&t->plan, plan, strlen(plan), "a plan in state.db", err));
-    t->id = rb_strdup(cell(row, 0));
-    t->kind = rb_strdup(cell(row, 1));
-    t->from = rb_strdup(cell(row, 2));
-    t->from_object = rb_strdup(cell(row, 3));
-    t->to = rb_strdup(cell(row, 4));
-    t->to_object = rb_strdup(cell(row, 5));
-    t->outcome = rb_strdup(cell(row, 7));
-    t->error = rb_strdup(cell(row, 8));
+    t->id = rb_strdup(rb_state_cell(row, 0));
+    t->kind = rb_strdup(rb_state_cell(row, 1));
+    t->from = rb_strdup(rb_state_cell(row, 2));
+    t->from_object = rb_strdup(rb_state_cell(row, 3));
+    t->to = rb_strdup(rb_state_cell(row, 4));
+    t->to_object = rb_strdup(rb_state_cell(row, 5));
+    t->outcome = rb_strdup(rb_state_cell(row, 7));
+    t->error = rb_strdup(rb_state_cell(row, 8));
     t->started = json_integer_value(json_array_get(row, 9));
     t->finished = json_integer_value(json_array_get(row, 10));
-    t->entry = rb_strdup(cell(row, 11));
+    t->entry = rb_strdup(rb_state_cell(row, 11));
     *out = t;
     t = NULL;
     return RB_OK;
@@ -359,151 +359,9 @@ enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const c
     RB_TRY(rb_db_query(&rows, state->db,
                        "SELECT state FROM step WHERE transition_id = ? AND step = ?", params, err));
     *out = RB_STEP_NONE;
-    const char *name = cell(json_array_get(rows, 0), 0);
+    const char *name = rb_state_cell(json_array_get(rows, 0), 0);
     for (int i = 0; name && i <= RB_STEP_UNDONE; i++)
         if (strcmp(name, step_states[i]) == 0)
             *out = (enum rb_step_state)i;
-    return RB_OK;
-}
-
-/* Which table or column it is, whatever the counts. */
-static char *item_key(const json_t *item)
-{
-    rb_buf out = {0};
-    RB_AUTO(rb_json_freep)
-    json_t *key = json_pack("[s?,s?]", rb_json_str(item, "table"), rb_json_str(item, "column"));
-    rb_json_canonical(&out, key);
-    return rb_buf_detach(&out);
-}
-
-enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const char *database,
-                                  const char *file, const char *sha256, const json_t *items,
-                                  rb_err *err)
-{
-    RB_AUTO(rb_buf_clear) rb_buf json = {0};
-    rb_json_canonical(&json, items);
-    return rb_state_change(
-        state,
-        "REPLACE INTO backout(transition_id, database_name, file, sha256, items) VALUES "
-        "(?, ?, ?, ?, ?)",
-        json_pack("[s,s,s,s,s]", transition, database, file, sha256, json.data), err);
-}
-
-/* Of a back-out's items, those that no transition that ended well, other than the one that asks,
- * has put back. */
-static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, const char *text,
-                               const char *transition, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[I,s]", (json_int_t)backout, transition);
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_AUTO(rb_json_freep) json_t *all = NULL;
-    RB_TRY(rb_json_read(&all, text, strlen(text), "a back-out in state.db", err));
-    RB_TRY(rb_db_query(&rows, state->db,
-                       "SELECT p.item FROM put_back p JOIN transition_log t ON t.id = "
-                       "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND "
-                       "t.outcome IN ('done', 'unhealthy', 'interrupted')",
-                       params, err));
-    *out = json_array();
-    size_t i;
-    size_t j;
-    json_t *item;
-    json_t *row;
-    json_array_foreach (all, i, item) {
-        RB_AUTO(rb_free_str) char *key = item_key(item);
-        bool used = false;
-        json_array_foreach (rows, j, row)
-            used = used || strcmp(cell(row, 0), key) == 0;
-        if (!used)
-            json_array_append(*out, item);
-    }
-    return RB_OK;
-}
-
-/* What a stored plan ran in a database. */
-static enum rb_code scripts_of(json_t **out, const char *plan, const char *database, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *json = NULL;
-    RB_TRY(rb_json_read(&json, plan, strlen(plan), "a plan in state.db", err));
-    size_t i;
-    json_t *item;
-    *out = NULL;
-    json_array_foreach (json_object_get(json, "databases"), i, item) {
-        const char *name = rb_json_str(item, "name");
-        if (name && strcmp(name, database) == 0 && !*out)
-            *out = json_incref(json_object_get(item, "scripts"));
-    }
-    return RB_OK;
-}
-
-enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
-                               const char *database, const char *transition, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", database);
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(
-        &rows, state->db,
-        "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, t.plan "
-        "FROM backout b JOIN transition_log t ON t.id = "
-        "b.transition_id WHERE b.database_name = ?1 AND t.outcome IN ('done', "
-        "'unhealthy', 'interrupted') ORDER BY b.id DESC",
-        params, err));
-    rb_backout *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
-    size_t n = 0;
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
-        json_t *items = NULL;
-        json_t *scripts = NULL;
-        int64_t id = json_integer_value(json_array_get(row, 0));
-        enum rb_code code = open_items(&items, state, id, cell(row, 5), transition, err);
-        if (code == RB_OK)
-            code = scripts_of(&scripts, cell(row, 6), database, err);
-        if (code != RB_OK) {
-            json_decref(items);
-            rb_backouts_free(list, n);
-            return code;
-        }
-        if (json_array_size(items) == 0) {
-            json_decref(items);
-            json_decref(scripts);
-            continue;
-        }
-        list[n++] = (rb_backout){.id = id,
-                                 .transition = rb_strdup(cell(row, 1)),
-                                 .database = rb_strdup(cell(row, 2)),
-                                 .file = rb_strdup(cell(row, 3)),
-                                 .sha256 = rb_strdup(cell(row, 4)),
-                                 .items = items,
-                                 .scripts = scripts};
-    }
-    *out = list;
-    *count = n;
-    return RB_OK;
-}
-
-void rb_backouts_free(rb_backout *backouts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(backouts[i].transition);
-        free(backouts[i].database);
-        free(backouts[i].file);
-        free(backouts[i].sha256);
-        json_decref(backouts[i].items);
-        json_decref(backouts[i].scripts);
-    }
-    free(backouts);
-}
-
-enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *transition,
-                                   const json_t *items, rb_err *err)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
-        RB_AUTO(rb_free_str) char *key = item_key(item);
-        RB_TRY(rb_state_change(
-            state, "REPLACE INTO put_back(backout_id, item, transition_id) VALUES (?, ?, ?)",
-            json_pack("[I,s,s]", (json_int_t)id, key, transition), err));
-    }
     return RB_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * The journal's file, for state.c and outbox.c.
+ * The journal's file, for state.c, state_backout.c and outbox.c.
  */
 #ifndef RB_ENVIRONMENT_STATE_INTERNAL_H
 #define RB_ENVIRONMENT_STATE_INTERNAL_H
@@ -11,6 +11,9 @@ struct rb_state {
     rb_db *db;
     bool open; /* a transaction that the next intent or end commits */
 };
+
+/* A row's text, or NULL. */
+const char *rb_state_cell(const json_t *row, size_t column);
 
 /* A killed first run can leave the file without its tables. */
 enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err) RB_MUST_USE;
