@@ -101,8 +101,12 @@ lint:
 
 bench:
 	.ci/install
-	$(MAKE) -j$(JOBS) all
+	$(MAKE) -j$(JOBS) all $(BUILD)/bench/fill_ledger
 	BUILD=$(BUILD) tests/bench/run
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/librb.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 demo:
 	.ci/install
