@@ -34,7 +34,7 @@ static const rb_opt opts[] = {
      offsetof(struct options, vsa)},
     {RB_OPT_TEXT, "verifier", 0, "URI", "who verified (default: the key, as urn:rbtool:key:...)",
      offsetof(struct options, verifier)},
-    {RB_OPT_TEXT, "resource", 0, "URI", "what was verified (default: pkg:generic/APP@VERSION)",
+    {RB_OPT_TEXT, "resource", 0, "URI", "what was verified (default: the application's purl)",
      offsetof(struct options, resource)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
