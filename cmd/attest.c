@@ -6,9 +6,9 @@
 #include "audit/summary.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "cli.h"
+#include "books.h"
 #include "commands.h"
-#include "release/chain.h"
+#include "ledger/history.h"
 #include "ui.h"
 
 struct options {
@@ -100,12 +100,31 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
     return RB_OK;
 }
 
-/* As `verify TAG`: signature, chain, content. */
+/* What the ledger says; the texts live as long as the program's books. */
+static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], const rb_books *books)
+{
+    rb_judgement judgement;
+    const rb_entry *policy = rb_policy_entry(books->policy);
+    rb_verdict_of(&judgement, books->ledger, books->policy, &books->own, out->tag, out->object);
+    out->verdict = rb_verdict_name(judgement.verdict);
+    if (judgement.entry) {
+        rb_oid_hex(&judgement.entry->id, ids[0]);
+        out->verdict_entry = ids[0];
+    }
+    if (policy) {
+        rb_oid_hex(&policy->id, ids[1]);
+        out->policy = ids[1];
+    }
+}
+
+/* As `verify TAG`: signature, chain, policy, content; and the ledger's verdict. */
 static enum rb_code make_summary(rb_envelope *out, bool *passed, rb_cli *cli, const char *tag,
                                  const struct options *o, rb_err *err)
 {
     rb_repo *repo;
     const rb_signers *signers;
+    const rb_books *books;
+    char ids[2][RB_OID_HEX];
     RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
@@ -114,7 +133,8 @@ static enum rb_code make_summary(rb_envelope *out, bool *passed, rb_cli *cli, co
     RB_TRY(rb_cli_signers(&signers, cli, err));
     RB_TRY(rb_trust_key(&key, NULL, repo, o->key, err));
     RB_TRY(rb_tag_read(&read, repo, tag, err));
-    RB_TRY(rb_chain_load(&chain, repo, signers, NULL, err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_history_load(&chain, repo, signers, books->ledger, books->policy, err));
     const rb_chain_item *item = rb_chain_find(chain, tag);
     if (!item)
         return rb_fail(err, RB_FOUND, "%s is no release: it carries no manifest", tag);
@@ -124,7 +144,7 @@ static enum rb_code make_summary(rb_envelope *out, bool *passed, rb_cli *cli, co
     char sha256[RB_SHA256_HEX];
     rb_sha256_hex_of(rb_buf_str(&read->raw), read->raw.len, sha256);
     RB_AUTO(rb_free_str) char *verifier = rb_format("urn:rbtool:key:%s", key);
-    const rb_summary summary = {
+    rb_summary summary = {
         .tag = tag,
         .object = item->object,
         .sha256 = sha256,
@@ -135,6 +155,7 @@ static enum rb_code make_summary(rb_envelope *out, bool *passed, rb_cli *cli, co
         .resource = o->resource,
         .when = (int64_t)time(NULL),
     };
+    add_ledger(&summary, ids, books);
     RB_AUTO(rb_json_freep) json_t *statement = rb_summary_statement(&summary);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, statement);

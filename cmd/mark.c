@@ -1,8 +1,10 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "books.h"
 #include "git/tag.h"
+#include "ledger/history.h"
 #include "ui.h"
 #include "word.h"
 
@@ -10,6 +12,7 @@ struct options {
     const char *why;
     const char *environment;
     const char *key;
+    const char *object;
 };
 
 static const rb_opt opts[] = {
@@ -19,6 +22,8 @@ static const rb_opt opts[] = {
      offsetof(struct options, environment)},
     {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
      offsetof(struct options, key)},
+    {RB_OPT_TEXT, "object", 0, "ID", "gap: which lost object, when releases name several",
+     offsetof(struct options, object)},
     {.kind = RB_OPT_END}};
 
 /* A release that does not verify can be called bad, not good. */
@@ -43,6 +48,66 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
     return RB_OK;
 }
 
+/* The object that releases follow as this tag, and that nobody has any more. */
+static enum rb_code find_lost(char object[RB_OID_HEX], rb_cli *cli, const char *tag,
+                              const char *wanted, rb_err *err)
+{
+    const rb_books *books;
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    RB_AUTO(rb_strs_clear) rb_strs missing = {0};
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_history_load(&chain, cli->repo, cli->signers, books->ledger, books->policy, err));
+    const rb_chain_item *item = rb_chain_find(chain, tag);
+    if (item && item->lost)
+        return rb_fail(err, RB_FOUND,
+                       "%s is no gap: the ledger kept its object; `rbtool verify --restore` puts "
+                       "it back",
+                       tag);
+    RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
+    rb_err absent;
+    if (rb_tag_read(&found, cli->repo, tag, &absent) != RB_FOUND)
+        return rb_fail(
+            err, RB_FOUND,
+            "%s is no gap: that tag is here; a gap is a release that nobody has any more", tag);
+    rb_history_missing(&missing, chain, tag);
+    if (missing.n == 0 || (wanted && !rb_strs_has(&missing, wanted)))
+        return rb_fail(err, RB_FOUND, "%s is no gap: no release here follows %s%sof that name", tag,
+                       wanted ? wanted : "one", wanted ? ", " : " ");
+    if (missing.n > 1 && !wanted)
+        return rb_fail(err, RB_ERROR,
+                       "releases follow %zu objects as %s; say which is lost: --object %s, or "
+                       "--object %s",
+                       missing.n, tag, missing.items[0], missing.items[1]);
+    snprintf(object, RB_OID_HEX, "%s", wanted ? wanted : missing.items[0]);
+    return RB_OK;
+}
+
+static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *tag, rb_err *err)
+{
+    char object[RB_OID_HEX];
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    rb_err no_policy;
+    if (rb_word_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", &no_policy) != RB_OK) {
+        rb_caller_clear(&caller);
+        RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a gap", err));
+    }
+    RB_TRY(find_lost(object, cli, tag, o->object, err));
+    RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", o->why);
+    const rb_draft draft = {.kind = RB_ENTRY_GAP,
+                            .tag = tag,
+                            .object = object,
+                            .title = o->why,
+                            .detail = detail,
+                            .key = o->key,
+                            .must_sign = true};
+    rb_oid id;
+    RB_TRY(rb_word_write(&id, cli, &draft, err));
+    rb_ui_line("%sgap%s %s (%s) is lost, says %s (entry %.10s)", rb_ui_color(cli, RB_YELLOW),
+               rb_ui_color(cli, RB_PLAIN), tag, object, caller.principal, rb_word_id(&id).hex);
+    rb_word_hint(cli);
+    return RB_OK;
+}
+
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     (void)argc;
@@ -51,10 +116,15 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     const char *verdict = argv[1];
     char object[RB_OID_HEX];
     bool good = strcmp(verdict, "good") == 0;
-    if (!good && strcmp(verdict, "bad") != 0)
-        return rb_fail(err, RB_ERROR, "a verdict is good or bad, not '%s'", verdict);
+    bool gap = strcmp(verdict, "gap") == 0;
+    if (!good && !gap && strcmp(verdict, "bad") != 0)
+        return rb_fail(err, RB_ERROR, "a verdict is good or bad (or gap), not '%s'", verdict);
     if (!o->why || !*o->why)
         return rb_fail(err, RB_ERROR, "a verdict needs a reason: -m WHY");
+    if (o->object && !gap)
+        return rb_fail(err, RB_ERROR, "--object is for gap");
+    if (gap)
+        return mark_gap(cli, o, tag, err);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a verdict", err));
     RB_TRY(find_object(object, cli, tag, good, err));
@@ -79,12 +149,14 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 
 const rb_command rb_cmd_mark = {
     .name = "mark",
-    .args = "TAG good|bad",
-    .summary = "say that a release is good or bad",
+    .args = "TAG good|bad|gap",
+    .summary = "say that a release is good, bad, or lost",
     .details =
         "A signed verdict in the ledger, about this very tag object. The latest one that counts\n"
         "decides where a revert goes: by someone in role mark of the policy, or by a deploy on\n"
-        "this host that ended with every check passed. A release that is bad is not deployed.",
+        "this host that ended with every check passed. A release that is bad is not deployed.\n"
+        "gap says that a release which others follow is lost and known to be: `rbtool verify`\n"
+        "then warns instead of failing (role mark or policy).",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 2,

@@ -1,7 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "books.h"
+#include "ledger/history.h"
 #include "ledger/seen.h"
 #include "release/make.h"
 #include "ui.h"
@@ -206,6 +207,7 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     rb_repo *repo;
     const rb_signers *signers;
     const rb_config *settings = NULL;
+    const rb_books *books;
     RB_TRY(check_rules(&o->accept, err));
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
@@ -214,6 +216,9 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     RB_TRY(rb_cli_extensions(cli, err));
     if (cli->config)
         RB_TRY(rb_cli_settings(&settings, cli, err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    const rb_keeping keeping = {repo, books->ledger};
+    const rb_chain_more more = {.keeper = rb_ledger_keeper, .context = &keeping};
     const rb_make make = {.tag = argv[0],
                           .commit = argc > 1 ? argv[1] : NULL,
                           .config = settings,
@@ -221,6 +226,7 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
                           .key = o->key,
                           .previous = o->previous,
                           .accept = &o->accept,
+                          .more = &more,
                           .progress = tell,
                           .context = cli};
     RB_AUTO(rb_made_clear) rb_made made = {0};

@@ -1,14 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "release/chain.h"
+#include "books.h"
+#include "ledger/history.h"
 #include "ui.h"
 
 struct options {
     bool all;
     bool deep;
     bool no_cache;
+    bool restore;
 };
 
 static const rb_opt opts[] = {
@@ -17,6 +18,8 @@ static const rb_opt opts[] = {
      offsetof(struct options, deep)},
     {RB_OPT_FLAG, "no-cache", 0, NULL, "trust nothing computed before",
      offsetof(struct options, no_cache)},
+    {RB_OPT_FLAG, "restore", 0, NULL, "write tag objects that are lost here back from the ledger",
+     offsetof(struct options, restore)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
@@ -31,7 +34,10 @@ struct run {
     rb_cli *cli;
     rb_repo *repo;
     const rb_signers *signers;
+    const rb_books *books;
     rb_chain *chain;
+    rb_restoring restored;
+    bool *content_ok; /* of the chain's items; NULL unless all of them are checked */
     rb_verifier *verifier;
     struct checked *checked;
     size_t n;
@@ -42,6 +48,8 @@ static void run_clear(struct run *run)
     for (size_t i = 0; i < run->n; i++)
         rb_problems_clear(&run->checked[i].problems);
     free(run->checked);
+    free(run->content_ok);
+    rb_restoring_clear(&run->restored);
     rb_verifier_free(run->verifier);
     rb_chain_free(run->chain);
 }
@@ -90,8 +98,12 @@ static enum rb_code check_wanted(struct run *run, const struct options *o, int a
     if (o->all && argc > 0)
         return rb_fail(err, RB_ERROR, "name tags or say --all, not both");
     run->checked = rb_calloc(run->chain->n + (size_t)argc + 1, sizeof *run->checked);
-    for (size_t i = 0; o->all && i < run->chain->n; i++)
+    if (o->all)
+        run->content_ok = rb_calloc(run->chain->n + 1, sizeof *run->content_ok);
+    for (size_t i = 0; o->all && i < run->chain->n; i++) {
         RB_TRY(check(run, run->chain->items[i].tag, &run->chain->items[i], err));
+        run->content_ok[i] = !rb_problems_any(&run->checked[i].problems);
+    }
     for (int i = 0; i < argc; i++)
         RB_TRY(check(run, argv[i], rb_chain_find(run->chain, argv[i]), err));
     return o->all || argc > 0 ? RB_OK : check_newest(run, err);
@@ -113,7 +125,13 @@ static void add_problems(json_t *array, const rb_problems *problems)
     }
 }
 
-static json_t *to_json(const struct checked *checked)
+static void set_since(json_t *object, const rb_chain_item *since)
+{
+    RB_AUTO(rb_free_str) char *tag = since ? rb_safe(since->tag) : NULL;
+    rb_json_set_str(object, "trustedFrom", tag);
+}
+
+static json_t *to_json(const struct run *run, const struct checked *checked)
 {
     const rb_chain_item *item = checked->item;
     const rb_verified *verified = item && item->release ? item->release->verified : NULL;
@@ -129,6 +147,8 @@ static json_t *to_json(const struct checked *checked)
         add_problems(problems, &item->problems);
     add_problems(problems, &checked->problems);
     json_object_set_new(object, "problems", problems);
+    if (run->content_ok)
+        set_since(object, rb_history_since(run->chain, run->content_ok, item));
     return object;
 }
 
@@ -157,22 +177,76 @@ static void print_line(const rb_cli *cli, const struct checked *checked)
         fputs(rb_ui_color(cli, RB_PLAIN), stdout);
 }
 
-static enum rb_code report(struct run *run)
+/* From which release on all of it is in order, and what ends it. */
+static void print_trusted(const struct run *run)
 {
-    rb_ui_progress_end(run->cli);
+    const rb_chain *chain = run->chain;
+    const rb_chain_item *from = rb_history_trusted(chain, run->content_ok);
+    size_t next = from ? (size_t)(from - chain->items) + 1 : 0;
+    if (next == chain->n)
+        rb_ui_line("the whole history can be trusted, from %s on", from->tag);
+    else if (from)
+        rb_ui_line("the history can be trusted from %s on; %s before it is BAD", from->tag,
+                   chain->items[next].tag);
+    else
+        rb_ui_line("the history cannot be trusted: %s, the newest release, is BAD",
+                   chain->items[0].tag);
+}
+
+static void print_restored(const rb_restored *restored)
+{
+    rb_ui_line("%s  its object %s is here again; %s: git update-ref refs/tags/%s %s%s%s",
+               restored->tag, restored->object,
+               *restored->here ? "to move the tag back, if that is the true one"
+                               : "to give it its tag",
+               restored->tag, restored->object, *restored->here ? " " : "", restored->here);
+}
+
+static json_t *restored_json(const rb_restoring *restored)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < restored->n; i++) {
+        const rb_restored *one = &restored->items[i];
+        json_t *object = json_object();
+        RB_AUTO(rb_free_str) char *tag = rb_safe(one->tag);
+        rb_json_set_str(object, "tag", tag);
+        rb_json_set_str(object, "object", one->object);
+        rb_json_set_str(object, "here", *one->here ? one->here : NULL);
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static void report_json(const struct run *run, const struct options *o)
+{
     RB_AUTO(rb_json_freep) json_t *document = json_object();
     json_t *releases = json_array();
-    bool ok = true;
-    for (size_t i = 0; i < run->n; i++) {
-        ok = ok && is_ok(&run->checked[i]);
-        if (run->cli->json)
-            json_array_append_new(releases, to_json(&run->checked[i]));
-        else
-            print_line(run->cli, &run->checked[i]);
-    }
+    for (size_t i = 0; i < run->n; i++)
+        json_array_append_new(releases, to_json(run, &run->checked[i]));
     json_object_set_new(document, "releases", releases);
-    if (run->cli->json)
-        rb_ui_json(run->cli, document);
+    if (run->content_ok && run->chain->n > 0)
+        set_since(document, rb_history_trusted(run->chain, run->content_ok));
+    if (o->restore)
+        json_object_set_new(document, "restored", restored_json(&run->restored));
+    rb_ui_json(run->cli, document);
+}
+
+static enum rb_code report(struct run *run, const struct options *o)
+{
+    bool ok = true;
+    rb_ui_progress_end(run->cli);
+    for (size_t i = 0; i < run->n; i++)
+        ok = ok && is_ok(&run->checked[i]);
+    if (run->cli->json) {
+        report_json(run, o);
+    } else {
+        for (size_t i = 0; i < run->restored.n; i++)
+            print_restored(&run->restored.items[i]);
+        for (size_t i = 0; i < run->n; i++)
+            print_line(run->cli, &run->checked[i]);
+        if (run->content_ok && run->chain->n > 0)
+            print_trusted(run);
+    }
     if (run->n == 0)
         rb_ui_note(run->cli, "there is no release here yet");
     return ok ? RB_OK : RB_FOUND;
@@ -186,10 +260,15 @@ static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv
     RB_TRY(rb_cli_signers(&run.signers, cli, err));
     unsigned how = (o->deep ? RB_VERIFY_DEEP : 0u) | (o->no_cache ? RB_VERIFY_NO_CACHE : 0u);
     run.verifier = rb_verifier_new(run.repo, how);
-    RB_TRY(rb_chain_load(&run.chain, run.repo, run.signers, NULL, err));
+    RB_TRY(rb_cli_books(&run.books, cli, err));
+    RB_TRY(rb_history_load(&run.chain, run.repo, run.signers, run.books->ledger, run.books->policy,
+                           err));
+    if (o->restore)
+        RB_TRY(rb_history_restore(&run.restored, run.chain, run.repo, run.signers,
+                                  run.books->ledger, err));
     RB_TRY(check_wanted(&run, o, argc, argv, err));
     err->message[0] = '\0'; /* what was found is in the report */
-    return report(&run);
+    return report(&run, o);
 }
 
 const rb_command rb_cmd_verify = {
@@ -199,7 +278,11 @@ const rb_command rb_cmd_verify = {
     .details = "Without a TAG: the newest release that HEAD descends from. Checked are the\n"
                "signature and its signer, the tag's name, the chain of releases, and that\n"
                "artifacts, migrations, flags, config and checks are in the commit as the\n"
-               "manifest says. Exit 1 when anything is wrong.",
+               "manifest says, and that the ledger's policy lets the signer release. A\n"
+               "predecessor whose tag is lost is taken from the ledger, where that kept it;\n"
+               "--restore writes it back. `rbtool mark TAG gap` accepts one that nobody has.\n"
+               "Exit 1 when anything is wrong; a warning is nothing wrong. --all says from\n"
+               "which release on the history can be trusted.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

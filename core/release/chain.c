@@ -14,6 +14,7 @@ struct loading {
     const rb_signers *signers;
     const char *glob;
     rb_tag_refs refs;
+    const rb_chain_more *more; /* or NULL */
     rb_chain *chain;
     json_t *index;
     json_t *objects;
@@ -26,15 +27,19 @@ static void clear_loading(struct loading *loading)
     rb_json_free(loading->objects);
 }
 
+static void clear_item(rb_chain_item *item)
+{
+    free(item->tag);
+    rb_release_free(item->release);
+    rb_problems_clear(&item->problems);
+}
+
 void rb_chain_free(rb_chain *chain)
 {
     if (!chain)
         return;
-    for (size_t i = 0; i < chain->n; i++) {
-        free(chain->items[i].tag);
-        rb_release_free(chain->items[i].release);
-        rb_problems_clear(&chain->items[i].problems);
-    }
+    for (size_t i = 0; i < chain->n; i++)
+        clear_item(&chain->items[i]);
     free(chain->items);
     free(chain);
 }
@@ -45,6 +50,16 @@ const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)
         if (strcmp(chain->items[i].tag, tag) == 0)
             return &chain->items[i];
     return NULL;
+}
+
+const rb_chain_item *rb_chain_before(const rb_chain *chain, const rb_chain_item *item)
+{
+    const rb_link *link = item->release ? item->release->manifest->previous : NULL;
+    const rb_chain_item *found = link ? rb_chain_find(chain, link->tag) : NULL;
+    return found && strcmp(found->object, link->object) == 0 &&
+                   strcmp(found->sha256, link->sha256) == 0
+               ? found
+               : NULL;
 }
 
 static rb_chain_item *named(const struct loading *loading, const char *tag)
@@ -148,6 +163,49 @@ static void read_pushed(struct loading *loading, const rb_pushes *pushed)
     }
 }
 
+/* Takes the item that a link names but no tag leads to, if somebody kept it and it verifies. */
+static enum rb_code find_lost(struct loading *loading, const rb_link *link, rb_err *err)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    rb_chain *chain = loading->chain;
+    if (json_object_get(loading->objects, link->tag))
+        return RB_OK;
+    RB_TRY(loading->more->keeper(loading->more->context, &tag, link->tag, link->object, err));
+    if (!tag)
+        return RB_OK;
+    rb_chain_item item = {.tag = rb_strdup(link->tag), .lost = true};
+    open_item(&item, loading->repo, loading->signers, tag);
+    if (!item.release || strcmp(item.object, link->object) != 0 ||
+        strcmp(item.sha256, link->sha256) != 0) {
+        clear_item(&item);
+        return RB_OK;
+    }
+    rb_problems_add(&item.problems, "lost", "tag", item.object, "",
+                    "%s: its tag is not here any more; the ledger kept its object, which verifies: "
+                    "`rbtool verify --restore` puts it back",
+                    item.tag);
+    rb_problems_warn(&item.problems);
+    rb_json_set_str(loading->objects, item.tag, item.object);
+    chain->items = rb_realloc(chain->items, chain->n + 1, sizeof *chain->items);
+    chain->items[chain->n++] = item;
+    return RB_OK;
+}
+
+/* What is found has links of its own; each name is found once at most. */
+static enum rb_code find_all_lost(struct loading *loading, rb_err *err)
+{
+    for (size_t i = 0; i < loading->chain->n; i++) {
+        const rb_release *release = loading->chain->items[i].release;
+        if (!release)
+            continue;
+        if (release->manifest->previous)
+            RB_TRY(find_lost(loading, release->manifest->previous, err));
+        for (size_t j = 0; j < release->manifest->head_count; j++)
+            RB_TRY(find_lost(loading, &release->manifest->heads[j], err));
+    }
+    return RB_OK;
+}
+
 static int by_version(const void *a, const void *b)
 {
     return rb_tag_compare(((const rb_chain_item *)a)->tag, ((const rb_chain_item *)b)->tag);
@@ -233,8 +291,17 @@ static void check_link(struct loading *loading, rb_chain_item *item, const rb_li
         is_moved(item, target, link, inner, link->sha256, target->sha256);
         return;
     }
-    if (target)
-        target->named = true;
+    if (!target)
+        return;
+    target->named = true;
+    if (target->lost) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
+        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
+                        "%s: %s: it follows %s, which is not here; the ledger kept its object, "
+                        "which verifies",
+                        item->tag, inner, link->tag);
+        rb_problems_warn(&item->problems);
+    }
 }
 
 /* Some follow the object that is here, others another one. */
@@ -328,99 +395,26 @@ enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *sign
 }
 
 enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                const char *glob, const rb_pushes *pushed, rb_err *err)
+                                const char *glob, const rb_chain_more *more, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
     RB_AUTO(clear_loading)
     struct loading loading = {.repo = repo,
                               .signers = signers,
                               .glob = glob,
+                              .more = more,
                               .chain = chain,
                               .index = json_object(),
                               .objects = json_object()};
     RB_TRY(read_tags(&loading, err));
-    if (pushed)
-        read_pushed(&loading, pushed);
+    if (more && more->pushed)
+        read_pushed(&loading, more->pushed);
+    if (more && more->keeper)
+        RB_TRY(find_all_lost(&loading, err));
     sort_items(&loading);
     check_links(&loading);
     RB_TRY(check_roots(&loading, err));
     *out = chain;
     chain = NULL;
     return RB_OK;
-}
-
-/* Ancestors of commit among the items, without those that a nearer one follows. */
-static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *count,
-                                    const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
-                                    bool verified, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *passed = json_object();
-    for (size_t i = 0; i < chain->n; i++) {
-        const rb_chain_item *item = &chain->items[i];
-        bool reached = json_object_get(passed, item->tag) != NULL;
-        if (!item->has_commit || (verified && !item->release))
-            continue;
-        if (!reached) {
-            RB_TRY(rb_commit_reaches(&reached, repo, commit, &item->commit, err));
-            if (!reached)
-                continue;
-            candidates[(*count)++] = item;
-        }
-        if (item->release && item->release->manifest->previous)
-            rb_json_set_str(passed, item->release->manifest->previous->tag, NULL);
-    }
-    return RB_OK;
-}
-
-static bool is_nearer(const rb_chain_item *a, const rb_chain_item *b)
-{
-    if (a->named != b->named)
-        return !a->named;
-    return rb_tag_compare(a->tag, b->tag) > 0;
-}
-
-/* Of candidates, the best of those that are no ancestor of another. */
-static enum rb_code pick(const rb_chain_item **out, const rb_chain_item **candidates, size_t count,
-                         rb_repo *repo, rb_err *err)
-{
-    const rb_chain_item *best = NULL;
-    for (size_t i = 0; i < count; i++) {
-        bool inner = false;
-        for (size_t j = 0; j < count && !inner; j++)
-            if (!rb_oid_equal(&candidates[i]->commit, &candidates[j]->commit))
-                RB_TRY(rb_commit_reaches(&inner, repo, &candidates[j]->commit,
-                                         &candidates[i]->commit, err));
-        if (!inner && (!best || is_nearer(candidates[i], best)))
-            best = candidates[i];
-    }
-    *out = best;
-    return RB_OK;
-}
-
-static enum rb_code nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
-                            const rb_oid *commit, bool verified, rb_err *err)
-{
-    const rb_chain_item **candidates = rb_calloc(chain->n, sizeof *candidates);
-    size_t count = 0;
-    *out = NULL;
-    enum rb_code code = find_candidates(candidates, &count, chain, repo, commit, verified, err);
-    if (code == RB_OK)
-        code = pick(out, candidates, count, repo, err);
-    free(candidates);
-    return code;
-}
-
-enum rb_code rb_chain_previous(const rb_release **out, const rb_chain *chain, rb_repo *repo,
-                               const rb_oid *commit, rb_err *err)
-{
-    const rb_chain_item *item;
-    RB_TRY(nearest(&item, chain, repo, commit, true, err));
-    *out = item ? item->release : NULL;
-    return RB_OK;
-}
-
-enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
-                              const rb_oid *commit, rb_err *err)
-{
-    return nearest(out, chain, repo, commit, false, err);
 }

@@ -2,7 +2,8 @@
  * The chain: every release names its predecessor by tag, object id and hash of its signed bytes,
  * so a moved or rewritten tag shows. Maintenance lines are not forks; a second root, or two tag
  * objects of one name, is. A named predecessor that is absent is "unknown", one that is present
- * with another id is "moved" (a problem of both).
+ * with another id is "moved" (a problem of both). An absent one whose tag object somebody kept (the
+ * ledger) is an item too, marked lost, and "unknown" is a warning then.
  */
 #ifndef RB_RELEASE_CHAIN_H
 #define RB_RELEASE_CHAIN_H
@@ -19,6 +20,7 @@ typedef struct rb_chain_item {
     rb_oid commit;              /* what the tag is on, verified or not */
     bool has_commit;
     bool named; /* by a verified release, as its previous or one of its heads */
+    bool lost;  /* has no tag here; its object was kept elsewhere, and verifies */
 } rb_chain_item;
 
 typedef struct rb_chain {
@@ -30,13 +32,27 @@ typedef struct rb_chain {
  * problems, not errors. */
 enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                            const char *glob, rb_err *err) RB_MUST_USE;
-/* As it would be with the tags that a push creates. */
+
+/* The tag object of that name and id (40 hex digits) from where it was kept; *out stays NULL when
+ * it is not to be had. It is verified as any tag is. */
+typedef enum rb_code rb_chain_keeper(const void *context, rb_tag **out, const char *tag,
+                                     const char *object, rb_err *err);
+
+typedef struct rb_chain_more {
+    const rb_pushes *pushed; /* as it would be with the tags that a push creates; NULL: none */
+    rb_chain_keeper *keeper; /* asked for predecessors that have no tag here; NULL: no one */
+    const void *context;
+} rb_chain_more;
+
 enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                const char *glob, const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
+                                const char *glob, const rb_chain_more *more,
+                                rb_err *err) RB_MUST_USE;
 void rb_chain_free(rb_chain *chain);
 RB_DEFINE_AUTO(rb_chain, rb_chain_free)
 
 const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag);
+/* What the item follows, when it is in the chain and is the object that was named, else NULL. */
+const rb_chain_item *rb_chain_before(const rb_chain *chain, const rb_chain_item *item);
 
 /* The release that a new one at commit follows: nearest by ancestry; ties: the head no one names
  * yet, then version order. NULL where no verified release is an ancestor. Borrowed. */

@@ -89,8 +89,8 @@ enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
     if (!guard->chain) {
         RB_TRY(signers_of(guard, err));
-        RB_TRY(rb_chain_load_with(&guard->chain, guard->repo, guard->signers, NULL, guard->received,
-                                  err));
+        const rb_chain_more more = {.pushed = guard->received};
+        RB_TRY(rb_chain_load_with(&guard->chain, guard->repo, guard->signers, NULL, &more, err));
     }
     *out = guard->chain;
     return RB_OK;

@@ -65,6 +65,20 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
                    safe);
 }
 
+/* A release that lost its tag is a release all the same. */
+static enum rb_code check_lost(const rb_making *making, rb_err *err)
+{
+    const char *tag = making->make->tag;
+    const rb_chain_item *item = rb_chain_find(making->chain, tag);
+    if (!item || !item->lost)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND,
+                   "%s is a release already, though its tag is not here any more; a release is "
+                   "never changed: choose another version, or put it back with `rbtool verify "
+                   "--restore`",
+                   tag);
+}
+
 static enum rb_code named_previous(const rb_release **out, const rb_making *making, rb_err *err)
 {
     const char *tag = making->make->previous;
@@ -256,8 +270,9 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
         return err->code = RB_ERROR; /* settings, not a finding */
     making.config = own ? own : make->config;
     RB_TRY(check_tag(&making, err));
-    RB_TRY(rb_chain_load(&chain, repo, signers, NULL, err));
+    RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, make->more, err));
     making.chain = chain;
+    RB_TRY(check_lost(&making, err));
     RB_TRY(find_previous(&making, err));
     made->manifest = rb_calloc(1, sizeof *made->manifest);
     made->catalogs = json_object();

@@ -10,13 +10,14 @@
 
 typedef struct rb_make {
     const char *tag;
-    const char *commit;      /* a revision; NULL: HEAD */
-    const rb_config *config; /* NULL: rbtool.json of the commit */
-    const char *message;     /* NULL: none */
-    const char *key;         /* NULL: user.signingKey */
-    const char *previous;    /* tag; NULL: found by ancestry */
-    const rb_strs *accept;   /* rules (RB001, RB002, RB003, ...) whose findings do not refuse;
-                                NULL: none */
+    const char *commit;        /* a revision; NULL: HEAD */
+    const rb_config *config;   /* NULL: rbtool.json of the commit */
+    const char *message;       /* NULL: none */
+    const char *key;           /* NULL: user.signingKey */
+    const char *previous;      /* tag; NULL: found by ancestry */
+    const rb_strs *accept;     /* rules (RB001, RB002, RB003, ...) whose findings do not refuse;
+                                  NULL: none */
+    const rb_chain_more *more; /* predecessors without a tag here; NULL: none are known */
     /* Told before each long part ("hashing artifact app"); NULL: no one is. */
     void (*progress)(void *context, const char *what);
     void *context;

@@ -69,7 +69,8 @@ setup() {
     problem name "" --all
 }
 
-@test "deleted" {
+@test "deleted, and nobody kept it" {
+    git update-ref -d refs/rbtool/ledger
     git tag -d v1.0.0
     problem unknown previous.tag v1.1.0
     problem unknown previous.tag --all

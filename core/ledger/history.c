@@ -1,0 +1,271 @@
+#include "ledger/history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "git/object.h"
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* Bytes that git would name object. */
+static bool is_object(const rb_buf *raw, const rb_oid *object)
+{
+    rb_oid found;
+    RB_AUTO(rb_free_str) char *head = rb_format("tag %zu", raw->len);
+    rb_sha1_of(head, strlen(head) + 1, rb_buf_str(raw), raw->len, found.id);
+    return rb_oid_equal(&found, object);
+}
+
+/* Whoever wrote the entry: what the bytes are is told by their own id and signature. */
+enum rb_code rb_ledger_keeper(const void *context, rb_tag **out, const char *tag,
+                              const char *object, rb_err *err)
+{
+    const rb_keeping *keeping = context;
+    rb_oid oid;
+    (void)err;
+    *out = NULL;
+    if (!rb_oid_parse(&oid, object))
+        return RB_OK;
+    for (size_t i = 0; i < keeping->ledger->n; i++) {
+        const rb_entry *entry = &keeping->ledger->items[i];
+        if (entry->kind != RB_ENTRY_RELEASE || entry->trust == RB_ENTRY_BROKEN ||
+            entry->trust == RB_ENTRY_FOREIGN || !same(entry->tag, tag) ||
+            !same(entry->object, object))
+            continue;
+        RB_AUTO(rb_tag_freep) rb_tag *found = rb_calloc(1, sizeof *found);
+        rb_err why; /* an entry without it, or whose blob is not here: another may have it */
+        if (rb_ledger_attachment(&found->raw, keeping->repo, entry, RB_KEPT_TAG, &why) != RB_OK ||
+            !is_object(&found->raw, &oid))
+            continue;
+        found->name = rb_strdup(tag);
+        found->object = oid;
+        found->annotated = true;
+        *out = found;
+        found = NULL;
+        return RB_OK;
+    }
+    return RB_OK;
+}
+
+static size_t link_count(const rb_chain_item *item)
+{
+    const rb_manifest *manifest = item->release ? item->release->manifest : NULL;
+    return manifest ? (manifest->previous != NULL) + manifest->head_count : 0;
+}
+
+/* The predecessor first, when there is one. */
+static const rb_link *link_at(const rb_chain_item *item, size_t i)
+{
+    const rb_manifest *manifest = item->release->manifest;
+    if (!manifest->previous)
+        return &manifest->heads[i];
+    return i == 0 ? manifest->previous : &manifest->heads[i - 1];
+}
+
+/* The problem that a link of the item has: part is "tag" or "object". */
+static rb_problem *problem_of(rb_chain_item *item, size_t i, const char *code, const char *part)
+{
+    size_t head = i - (item->release->manifest->previous != NULL);
+    bool previous = item->release->manifest->previous && i == 0;
+    RB_AUTO(rb_free_str)
+    char *field =
+        previous ? rb_format("previous.%s", part) : rb_format("heads[%zu].%s", head, part);
+    for (size_t j = 0; j < item->problems.n; j++) {
+        rb_problem *problem = &item->problems.items[j];
+        if (same(problem->code, code) && same(problem->field, field) && !problem->warning)
+            return problem;
+    }
+    return NULL;
+}
+
+static const rb_entry *find_gap(const rb_ledger *ledger, const rb_policy *policy,
+                                const rb_link *link)
+{
+    for (size_t i = ledger->n; i-- > 0;) {
+        const rb_entry *entry = &ledger->items[i];
+        if (entry->kind == RB_ENTRY_GAP && same(entry->tag, link->tag) &&
+            same(entry->object, link->object) &&
+            (rb_policy_counts(policy, entry, RB_ROLE_MARK) ||
+             rb_policy_counts(policy, entry, RB_ROLE_POLICY)))
+            return entry;
+    }
+    return NULL;
+}
+
+static void accept_gaps(rb_chain_item *item, const rb_ledger *ledger, const rb_policy *policy)
+{
+    for (size_t i = 0; i < link_count(item); i++) {
+        const rb_link *link = link_at(item, i);
+        rb_problem *problem = problem_of(item, i, "unknown", "tag");
+        const rb_entry *gap = problem ? find_gap(ledger, policy, link) : NULL;
+        if (!gap)
+            continue;
+        const char *why = rb_json_str(rb_entry_detail(gap), "why");
+        char id[RB_OID_HEX];
+        rb_oid_hex(&gap->id, id);
+        free(problem->message);
+        problem->message =
+            rb_format("%s: %s: it follows %s, which is lost; %s says so: %.200s "
+                      "(gap, entry %.10s)",
+                      item->tag, problem->field, link->tag, gap->principal, why ? why : "", id);
+        problem->warning = true;
+    }
+}
+
+/* Which of two is true people must say; that the ledger has the one that was followed helps. */
+static enum rb_code tell_kept(rb_chain_item *item, const rb_keeping *keeping, rb_err *err)
+{
+    for (size_t i = 0; i < link_count(item); i++) {
+        const rb_link *link = link_at(item, i);
+        rb_problem *problem = problem_of(item, i, "moved", "object");
+        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+        if (problem)
+            RB_TRY(rb_ledger_keeper(keeping, &tag, link->tag, link->object, err));
+        if (!tag)
+            continue;
+        char *said = problem->message;
+        problem->message = rb_format("%s; the ledger kept the first one, too: `rbtool verify "
+                                     "--restore`",
+                                     said);
+        free(said);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_history_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                             const rb_ledger *ledger, const rb_policy *policy, rb_err *err)
+{
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    const rb_keeping keeping = {repo, ledger};
+    const rb_chain_more more = {.keeper = rb_ledger_keeper, .context = &keeping};
+    RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, &more, err));
+    for (size_t i = 0; i < chain->n; i++) {
+        rb_chain_item *item = &chain->items[i];
+        if (!item->release)
+            continue;
+        accept_gaps(item, ledger, policy);
+        RB_TRY(tell_kept(item, &keeping, err));
+        enum rb_code code = rb_policy_check_release(&item->problems, policy, item->release, err);
+        if (code != RB_OK && code != RB_FOUND)
+            return code;
+    }
+    *out = chain;
+    chain = NULL;
+    return RB_OK;
+}
+
+static bool is_ok(const rb_chain *chain, const bool *ok, const rb_chain_item *item)
+{
+    return item->release && !rb_problems_any(&item->problems) && ok[item - chain->items];
+}
+
+const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok)
+{
+    const rb_chain_item *oldest = NULL;
+    for (size_t i = 0; i < chain->n && is_ok(chain, ok, &chain->items[i]); i++)
+        oldest = &chain->items[i];
+    return oldest;
+}
+
+const rb_chain_item *rb_history_since(const rb_chain *chain, const bool *ok,
+                                      const rb_chain_item *item)
+{
+    const rb_chain_item *oldest = NULL;
+    for (; item && is_ok(chain, ok, item); item = rb_chain_before(chain, item))
+        oldest = item;
+    return oldest;
+}
+
+/* Whether the tag here is the object that the link names. */
+static bool is_here(const rb_chain *chain, const rb_link *link)
+{
+    const rb_chain_item *item = rb_chain_find(chain, link->tag);
+    return item && !item->lost && strcmp(item->object, link->object) == 0;
+}
+
+void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag)
+{
+    for (size_t i = 0; i < chain->n; i++)
+        for (size_t j = 0; j < link_count(&chain->items[i]); j++) {
+            const rb_link *link = link_at(&chain->items[i], j);
+            if (strcmp(link->tag, tag) == 0 && !is_here(chain, link) &&
+                !rb_strs_has(objects, link->object))
+                rb_strs_add(objects, link->object);
+        }
+}
+
+void rb_restoring_clear(rb_restoring *restoring)
+{
+    for (size_t i = 0; i < restoring->n; i++)
+        free(restoring->items[i].tag);
+    free(restoring->items);
+    *restoring = (rb_restoring){0};
+}
+
+/* Kept, and what the link says: name, id, hash of the signed bytes, and a good signature. */
+static enum rb_code find_kept(rb_tag **out, const rb_link *link, rb_repo *repo,
+                              const rb_signers *signers, const rb_ledger *ledger, rb_err *err)
+{
+    const rb_keeping keeping = {repo, ledger};
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    rb_err why;
+    size_t len;
+    char sha256[RB_SHA256_HEX];
+    *out = NULL;
+    RB_TRY(rb_ledger_keeper(&keeping, &tag, link->tag, link->object, err));
+    if (!tag || rb_release_open_tag(&release, repo, signers, tag, &problems, &why) != RB_OK)
+        return RB_OK;
+    const char *bytes = rb_verified_signed(release->verified, &len);
+    rb_sha256_hex_of(bytes, len, sha256);
+    if (strcmp(sha256, link->sha256) != 0)
+        return RB_OK;
+    *out = tag;
+    tag = NULL;
+    return RB_OK;
+}
+
+static bool has_restored(const rb_restoring *restoring, const char *object)
+{
+    for (size_t i = 0; i < restoring->n; i++)
+        if (strcmp(restoring->items[i].object, object) == 0)
+            return true;
+    return false;
+}
+
+static enum rb_code restore_one(rb_restoring *out, const rb_chain *chain, const rb_link *link,
+                                rb_repo *repo, const rb_signers *signers, const rb_ledger *ledger,
+                                rb_err *err)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    rb_oid written;
+    if (is_here(chain, link) || has_restored(out, link->object))
+        return RB_OK;
+    RB_TRY(find_kept(&tag, link, repo, signers, ledger, err));
+    if (!tag)
+        return RB_OK;
+    RB_TRY(rb_object_write(&written, repo, RB_OBJECT_TAG, tag->raw.data, tag->raw.len, err));
+    const rb_chain_item *here = rb_chain_find(chain, link->tag);
+    out->items = rb_realloc(out->items, out->n + 1, sizeof *out->items);
+    rb_restored *restored = &out->items[out->n++];
+    *restored = (rb_restored){.tag = rb_strdup(link->tag)};
+    rb_oid_hex(&written, restored->object);
+    if (here && !here->lost)
+        memcpy(restored->here, here->object, sizeof restored->here);
+    return RB_OK;
+}
+
+enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, rb_repo *repo,
+                                const rb_signers *signers, const rb_ledger *ledger, rb_err *err)
+{
+    for (size_t i = 0; i < chain->n; i++)
+        for (size_t j = 0; j < link_count(&chain->items[i]); j++)
+            RB_TRY(
+                restore_one(out, chain, link_at(&chain->items[i], j), repo, signers, ledger, err));
+    return RB_OK;
+}

@@ -1,0 +1,80 @@
+/* Which release a commit comes after. */
+#include <stdlib.h>
+
+#include "release/chain.h"
+
+/* Ancestors of commit among the items, without those that a nearer one follows. */
+static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *count,
+                                    const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
+                                    bool verified, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *passed = json_object();
+    for (size_t i = 0; i < chain->n; i++) {
+        const rb_chain_item *item = &chain->items[i];
+        bool reached = json_object_get(passed, item->tag) != NULL;
+        if (!item->has_commit || (verified && !item->release))
+            continue;
+        if (!reached) {
+            RB_TRY(rb_commit_reaches(&reached, repo, commit, &item->commit, err));
+            if (!reached)
+                continue;
+            candidates[(*count)++] = item;
+        }
+        if (item->release && item->release->manifest->previous)
+            rb_json_set_str(passed, item->release->manifest->previous->tag, NULL);
+    }
+    return RB_OK;
+}
+
+static bool is_nearer(const rb_chain_item *a, const rb_chain_item *b)
+{
+    if (a->named != b->named)
+        return !a->named;
+    return rb_tag_compare(a->tag, b->tag) > 0;
+}
+
+/* Of candidates, the best of those that are no ancestor of another. */
+static enum rb_code pick(const rb_chain_item **out, const rb_chain_item **candidates, size_t count,
+                         rb_repo *repo, rb_err *err)
+{
+    const rb_chain_item *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        bool inner = false;
+        for (size_t j = 0; j < count && !inner; j++)
+            if (!rb_oid_equal(&candidates[i]->commit, &candidates[j]->commit))
+                RB_TRY(rb_commit_reaches(&inner, repo, &candidates[j]->commit,
+                                         &candidates[i]->commit, err));
+        if (!inner && (!best || is_nearer(candidates[i], best)))
+            best = candidates[i];
+    }
+    *out = best;
+    return RB_OK;
+}
+
+static enum rb_code nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
+                            const rb_oid *commit, bool verified, rb_err *err)
+{
+    const rb_chain_item **candidates = rb_calloc(chain->n, sizeof *candidates);
+    size_t count = 0;
+    *out = NULL;
+    enum rb_code code = find_candidates(candidates, &count, chain, repo, commit, verified, err);
+    if (code == RB_OK)
+        code = pick(out, candidates, count, repo, err);
+    free(candidates);
+    return code;
+}
+
+enum rb_code rb_chain_previous(const rb_release **out, const rb_chain *chain, rb_repo *repo,
+                               const rb_oid *commit, rb_err *err)
+{
+    const rb_chain_item *item;
+    RB_TRY(nearest(&item, chain, repo, commit, true, err));
+    *out = item ? item->release : NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
+                              const rb_oid *commit, rb_err *err)
+{
+    return nearest(out, chain, repo, commit, false, err);
+}
