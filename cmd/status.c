@@ -17,8 +17,19 @@ static const rb_opt opts[] = {RB_OPTION_ENV,
                               RB_OPTION_JSON,
                               {.kind = RB_OPT_END}};
 
-static enum rb_code observe_databases(json_t *drift, const rb_site *site, const rb_release *release,
-                                      rb_err *err)
+typedef struct findings {
+    json_t *drift;
+    json_t *accepted; /* otherwise than the manifest, and known when the release went live */
+} findings;
+
+static void clear_findings(findings *found)
+{
+    json_decref(found->drift);
+    json_decref(found->accepted);
+}
+
+static enum rb_code observe_databases(const findings *found, const rb_site *site,
+                                      const rb_release *release, rb_err *err)
 {
     for (size_t i = 0; i < release->manifest->database_count; i++) {
         const rb_manifest_database *d = &release->manifest->databases[i];
@@ -26,24 +37,26 @@ static enum rb_code observe_databases(json_t *drift, const rb_site *site, const 
         rb_err why;
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
         if (!url)
-            rb_drift_add(drift, "db", d->name, "a url in the environment", "none");
+            rb_drift_add(found->drift, "db", d->name, "a url in the environment", "none");
         else if (rb_db_open(&db, url, RB_DB_READ, &why) != RB_OK)
-            rb_drift_add(drift, "db", d->name, "a database", why.message);
+            rb_drift_add(found->drift, "db", d->name, "a database", why.message);
         else
-            RB_TRY(rb_observe_database(drift, db, release, site->repo, d, err));
+            RB_TRY(rb_observe_database(found->drift, found->accepted, db, release, site->repo, d,
+                                       err));
     }
     return RB_OK;
 }
 
 /* release NULL: it does not verify. */
-static enum rb_code observe_part(json_t *drift, const rb_site *site, enum rb_part part,
+static enum rb_code observe_part(const findings *found, const rb_site *site, enum rb_part part,
                                  const rb_release *release, rb_err *err)
 {
+    json_t *drift = found->drift;
     switch (part) {
     case RB_PART_APP:
         return rb_observe_app(drift, site->env, site->live.tag[part], err);
     case RB_PART_DB:
-        return release ? observe_databases(drift, site, release, err) : RB_OK;
+        return release ? observe_databases(found, site, release, err) : RB_OK;
     case RB_PART_FLAGS:
         return release ? rb_observe_flags(drift, site->env, release->manifest, err) : RB_OK;
     case RB_PART_CONFIG:
@@ -55,8 +68,8 @@ static enum rb_code observe_part(json_t *drift, const rb_site *site, enum rb_par
 }
 
 /* Every part against the release that is live in it; a release is opened once. */
-static enum rb_code observe(json_t *drift, rb_cli *cli, const rb_site *site, const char *main_tag,
-                            rb_err *err)
+static enum rb_code observe(const findings *found, rb_cli *cli, const rb_site *site,
+                            const char *main_tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     const char *opened = NULL;
@@ -65,17 +78,17 @@ static enum rb_code observe(json_t *drift, rb_cli *cli, const rb_site *site, con
         if (!tag)
             continue;
         if (strcmp(tag, main_tag) != 0)
-            rb_drift_add(drift, rb_part_name((enum rb_part)part), "", main_tag, tag);
+            rb_drift_add(found->drift, rb_part_name((enum rb_part)part), "", main_tag, tag);
         if (!opened || strcmp(opened, tag) != 0) {
             rb_err why;
             rb_release_free(release);
             release = NULL;
             if (rb_site_live_release(&release, cli, site, tag, &why) != RB_OK)
-                rb_drift_add(drift, rb_part_name((enum rb_part)part), tag,
+                rb_drift_add(found->drift, rb_part_name((enum rb_part)part), tag,
                              "a release that verifies", why.message);
             opened = tag;
         }
-        RB_TRY(observe_part(drift, site, (enum rb_part)part, release, err));
+        RB_TRY(observe_part(found, site, (enum rb_part)part, release, err));
     }
     return RB_OK;
 }
@@ -107,8 +120,18 @@ static enum rb_code pending_step(const char **out, const rb_site *site,
     return RB_OK;
 }
 
+static void show_list(const rb_cli *cli, const char *word, enum rb_color color, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item)
+        rb_ui_line("  %s%s%s %s %s: expected %s, found %s", rb_ui_color(cli, color), word,
+                   rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "part"), rb_json_str(item, "path"),
+                   rb_json_str(item, "expected"), rb_json_str(item, "found"));
+}
+
 static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row, const char *tag,
-                 const char *step, const json_t *drift)
+                 const char *step, const findings *found)
 {
     rb_ui_line("%s%s%s: %s%s", rb_ui_color(cli, RB_BOLD), site->env->name,
                rb_ui_color(cli, RB_PLAIN), tag ? tag : "nothing is live",
@@ -120,18 +143,14 @@ static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row,
                    "`rbtool resume --env %s`, or back with `rbtool abort --env %s`",
                    step ? step : "none", row->kind, row->from ? row->from : "nothing", row->to,
                    row->id, site->env->name, site->env->name);
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)drift, i, item)
-        rb_ui_line("  %sdrift%s %s %s: expected %s, found %s", rb_ui_color(cli, RB_YELLOW),
-                   rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "part"), rb_json_str(item, "path"),
-                   rb_json_str(item, "expected"), rb_json_str(item, "found"));
+    show_list(cli, "drift", RB_YELLOW, found->drift);
+    show_list(cli, "accepted", RB_PLAIN, found->accepted);
 }
 
 static enum rb_code status(rb_cli *cli, const rb_site *site, const struct options *o, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
-    RB_AUTO(rb_json_freep) json_t *drift = json_array();
+    RB_AUTO(clear_findings) findings found = {json_array(), json_array()};
     const char *step = NULL;
     const char *tag = live_tag(site);
     if (site->state)
@@ -139,19 +158,20 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
     if (row)
         RB_TRY(pending_step(&step, site, row, err));
     if (tag)
-        RB_TRY(observe(drift, cli, site, tag, err));
+        RB_TRY(observe(&found, cli, site, tag, err));
     const char *state = row ? "interrupted" : tag ? "settled" : "empty";
     if (cli->json) {
         RB_AUTO(rb_json_freep)
-        json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O}", "environment", site->env->name,
-                                "release", tag, "state", state, "step", step, "drift", drift);
+        json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O}", "environment", site->env->name,
+                                "release", tag, "state", state, "step", step, "drift", found.drift,
+                                "accepted", found.accepted);
         rb_ui_json(cli, doc);
     } else {
-        show(cli, site, row, tag, step, drift);
+        show(cli, site, row, tag, step, &found);
     }
     if (o->exit_code && row)
         return rb_site_settled(site, err);
-    return o->exit_code && json_array_size(drift) > 0 ? RB_FOUND : RB_OK;
+    return o->exit_code && json_array_size(found.drift) > 0 ? RB_FOUND : RB_OK;
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -168,6 +188,9 @@ const rb_command rb_cmd_status = {
     .name = "status",
     .args = "",
     .summary = "show what runs in an environment, and every drift from its manifest",
+    .details =
+        "What a database was left with when the release went live, by consent, and its manifest\n"
+        "does not have, is told apart as accepted: known residuals, drift that was gone on over.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -129,7 +129,51 @@ static void drift_of_applied(json_t *drift, const rb_applied *applied,
         rb_drift_add(drift, "db", database->name, "clean", "dirty, says the migration tool");
 }
 
-enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *release, rb_repo *repo,
+static bool same(const json_t *a, const json_t *b)
+{
+    return (!a && !b) || (a && b && json_equal(a, b));
+}
+
+/* known NULL: none; else only what it has as it was found. */
+static void add_differences(json_t *out, const char *database, const json_t *from,
+                            const json_t *found, const json_t *known)
+{
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&differences, &order, from, found);
+    size_t i;
+    json_t *item;
+    json_array_foreach (differences, i, item) {
+        const char *object = rb_json_str(item, "object");
+        if (known && !same(json_object_get(known, object), json_object_get(found, object)))
+            continue;
+        RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", database, object);
+        rb_drift_add(out, "db", path, "as released", rb_json_str(item, "change"));
+    }
+}
+
+/* What this environment was left with when the release went live, and the manifest does not say. */
+static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *repo,
+                         const rb_manifest_database *database, const json_t *promised,
+                         const json_t *found)
+{
+    char fingerprint[RB_SHA256_HEX];
+    rb_err why;
+    RB_AUTO(rb_json_freep) json_t *made = NULL;
+    rb_catalog_fingerprint(promised, fingerprint);
+    if (strcmp(fingerprint, database->fingerprint) == 0)
+        return;
+    if (rb_rebuilt_catalog(&made, release, repo, database, &why) == RB_OK) {
+        add_differences(accepted, database->name, made, found, promised);
+        return;
+    }
+    RB_AUTO(rb_free_str) char *expected = rb_format("schema %.12s", database->fingerprint);
+    RB_AUTO(rb_free_str) char *is = rb_format("schema %.12s (%s)", fingerprint, why.message);
+    rb_drift_add(accepted, "db", database->name, expected, is);
+}
+
+enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
+                                 const rb_release *release, rb_repo *repo,
                                  const rb_manifest_database *database, rb_err *err)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
@@ -141,15 +185,7 @@ enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *rel
     RB_AUTO(rb_json_freep) json_t *found = NULL;
     RB_TRY(rb_db_catalog(&found, db, err));
     RB_TRY(rb_promised_catalog(&promised, db, release, repo, database, found, err));
-    RB_AUTO(rb_json_freep) json_t *differences = NULL;
-    RB_AUTO(rb_json_freep) json_t *order = NULL;
-    rb_catalog_compare(&differences, &order, promised, found);
-    size_t i;
-    json_t *item;
-    json_array_foreach (differences, i, item) {
-        RB_AUTO(rb_free_str)
-        char *path = rb_format("%s: %s", database->name, rb_json_str(item, "object"));
-        rb_drift_add(drift, "db", path, "as released", rb_json_str(item, "change"));
-    }
+    add_differences(drift, database->name, promised, found, NULL);
+    add_accepted(accepted, release, repo, database, promised, found);
     return RB_OK;
 }

@@ -37,8 +37,13 @@ enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo
 enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb_strs *only,
                                 const char *engine, const char *tag, rb_err *err) RB_MUST_USE;
 
-/* Applied migrations and catalog against the release's. */
-enum rb_code rb_observe_database(json_t *drift, rb_db *db, const rb_release *release, rb_repo *repo,
+/*
+ * Applied migrations and catalog against the release's. drift: what happened since it went live
+ * here. accepted: what was there by then and is not in its manifest, known residuals and drift that
+ * was accepted.
+ */
+enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
+                                 const rb_release *release, rb_repo *repo,
                                  const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
 
 #endif

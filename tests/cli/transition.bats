@@ -105,6 +105,19 @@ setup() {
     # What drifted in an object that the revert did not touch is still there.
     [ "$(sql "SELECT name FROM sqlite_schema WHERE name = 'by_hand'")" = by_hand ]
     [ "$(cat "$PROD/etc/app.toml")" = "workers = 2" ]
+    # It was accepted, and is still not in the manifest.
+    run rbtool status --exit-code --json
+    [ "$status" -eq 0 ]
+    echo "$output" | schema status
+    [ "$(jq -c '[.drift, .accepted]' <<<"$output")" = \
+        '[[],[{"expected":"as released","found":"added","part":"db","path":"main: index by_hand"}]]' ]
+    run rbtool status
+    [[ $output == *"accepted db main: index by_hand"* ]]
+    # What happens to it now is drift again, and no more accepted.
+    sql 'DROP INDEX by_hand; CREATE INDEX by_hand ON orders (id)'
+    run rbtool status --exit-code --json
+    [ "$status" -eq 1 ]
+    [ "$(jq -c '[.drift[].path, .accepted]' <<<"$output")" = '["main: index by_hand",[]]' ]
 }
 
 @test "an edited file of the release is drift" {
