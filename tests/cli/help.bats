@@ -49,7 +49,7 @@ options() { # COMMAND
             grep -qE -- "$option( |$)" <<<"$text"
         done
     done
-    [ "$(grep -c '@' "$man")" -eq 0 ]
+    [ "$(grep -cE '@[A-Z]+@' "$man")" -eq 0 ]
 }
 
 @test "bash completion offers every command, and every option of each" {
