@@ -249,7 +249,8 @@ static void test_rehearse(void **state)
     rb_err err;
     rb_db *copy = NULL;
     rb_strs names = {0};
-    make(p, "PRAGMA journal_mode=WAL; CREATE TABLE t(a); INSERT INTO t VALUES(1)");
+    make(p, "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; CREATE TABLE t(a); INSERT INTO t "
+            "VALUES(1)");
     char *dir = rb_format("%s/below", p->dir);
     help_ok(rb_dir_make(dir, &err), &err);
     rb_db *db = open_as(p, RB_DB_READ);
