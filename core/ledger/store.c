@@ -93,8 +93,12 @@ static const char *take_text(reader *in, size_t *len)
 {
     size_t n = (size_t)take_number(in, LENGTH);
     const char *text = n > 0 ? take(in, n) : NULL;
-    if (!in->ok || n == 0 || text[n - 1] != '\0')
+    if (!in->ok || n == 0)
         return NULL;
+    if (memchr(text, '\0', n) != text + n - 1) {
+        in->ok = false;
+        return NULL;
+    }
     if (len)
         *len = n - 1;
     return text;
@@ -248,15 +252,13 @@ static size_t read_chunk(rb_ledger_store *store, size_t at, size_t *cap)
     return end;
 }
 
-void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const char *digest)
+size_t rb_ledger_store_read(rb_ledger_store *store, const char *digest)
 {
-    rb_err ignored;
-    store->path = rb_format("%s/rbtool/ledger", common_dir);
+    free(store->head);
     store->head = rb_format("rbtool ledger 1 %s\n", digest);
     size_t head = strlen(store->head);
     size_t cap = 0;
-    store->damaged = rb_file_read(&store->file, store->path, FILE_LIMIT, &ignored) != RB_OK ||
-                     store->file.len < head || memcmp(store->file.data, store->head, head) != 0;
+    store->damaged = store->file.len < head || memcmp(store->file.data, store->head, head) != 0;
     for (size_t at = head; !store->damaged && at < store->file.len;) {
         at = read_chunk(store, at, &cap);
         store->damaged = at == 0;
@@ -270,6 +272,16 @@ void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const 
         memcpy(id.id, store->file.data + store->offsets[i] + LENGTH, RB_OID_SIZE);
         *slot_of(store, &id) = (uint32_t)(i + 1);
     }
+    return store->count;
+}
+
+void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const char *digest)
+{
+    rb_err ignored;
+    store->path = rb_format("%s/rbtool/ledger", common_dir);
+    if (rb_file_read(&store->file, store->path, FILE_LIMIT, &ignored) != RB_OK)
+        rb_buf_clear(&store->file);
+    rb_ledger_store_read(store, digest);
 }
 
 bool rb_ledger_store_get(rb_judged *out, const rb_ledger_store *store, const rb_oid *id)

@@ -52,4 +52,7 @@ bool rb_ledger_store_get(rb_judged *out, const rb_ledger_store *store, const rb_
 /* Keeps those of judged[] that are not kept yet. */
 void rb_ledger_store_save(rb_ledger_store *store, const rb_judged *judged, size_t n);
 
+/* For open and the fuzzer: takes what is in store->file; the number of records. */
+size_t rb_ledger_store_read(rb_ledger_store *store, const char *digest);
+
 #endif

@@ -60,3 +60,8 @@ cases() {
     [[ $status -eq 1 ]]
     grep '^{' <<<"$output" | schema error
 }
+
+@test "the ledger's schema judges as the reader in C does" {
+    cases ledger-entry valid
+    cases ledger-entry invalid
+}
