@@ -291,6 +291,7 @@ static enum rb_code try_append(rb_oid *out, rb_repo *repo, const rb_draft *draft
 enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err)
 {
     RB_AUTO(give_back) int turn = take_turn(repo);
+    (void)turn; /* held until the end */
     int64_t end = seconds() + PATIENCE;
     enum rb_code code = try_append(out, repo, draft, err);
     for (long pause = PAUSE; code == RB_BUSY && seconds() < end; pause += PAUSE) {
