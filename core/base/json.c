@@ -31,9 +31,11 @@ enum rb_code rb_json_read(json_t **out, const char *text, size_t len, const char
 {
     json_error_t why;
     json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (!json)
+    if (!json) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(why.text); /* it quotes the input */
         return rb_fail(err, RB_ERROR, "%s is not valid JSON: line %d column %d: %s", what, why.line,
-                       why.column, why.text);
+                       why.column, safe);
+    }
     if (too_deep(json, 0)) {
         json_decref(json);
         return rb_fail(err, RB_ERROR, "%s nests deeper than %d levels", what, MAX_DEPTH);
