@@ -161,8 +161,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     enum rb_code code = rb_state_end(run->state, run->plan->id, outcome,
                                      unhealthy ? unhealthy->message : NULL, &live, err);
     if (code != RB_OK) {
-        *out = document(run, "interrupted", err);
         err->code = RB_HALFWAY;
+        *out = document(run, "interrupted", err);
         return RB_HALFWAY;
     }
     drop_kept(run);
@@ -178,12 +178,12 @@ static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
 {
     rb_err ignored; /* what cannot be written is done once more by resume */
     (void)!rb_state_flush(run->state, &ignored);
+    err->code = RB_HALFWAY;
     *out = document(run, "interrupted", err);
     rb_err_prefix(err,
                   "the transition to %s stopped half-way; mend the cause and run `rbtool resume`, "
                   "or go back with `rbtool abort`",
                   run->request->to->tag);
-    err->code = RB_HALFWAY;
     return RB_HALFWAY;
 }
 
@@ -332,8 +332,8 @@ enum rb_code rb_execute_on(json_t **out, rb_run *run, rb_err *err)
     prepare(run);
     enum rb_code code = look(run, err);
     if (code != RB_OK) {
-        *out = document(run, "interrupted", err);
         err->code = RB_HALFWAY;
+        *out = document(run, "interrupted", err);
         return RB_HALFWAY;
     }
     return carry_out(out, run, err);

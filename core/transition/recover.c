@@ -177,8 +177,8 @@ enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const 
         *out = document(row, env, "aborted", NULL);
         return RB_OK;
     }
-    *out = document(row, env, "interrupted", err);
     err->code = RB_HALFWAY;
+    *out = document(row, env, "interrupted", err);
     return RB_HALFWAY;
 }
 

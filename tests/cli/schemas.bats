@@ -65,3 +65,64 @@ cases() {
     cases ledger-entry valid
     cases ledger-entry invalid
 }
+
+# ends CODE OUTCOME ARGUMENTS...: one document on stdout, of that outcome, that fits its schema
+ends() {
+    local code=$1 outcome=$2
+    shift 2
+    run --separate-stderr rbtool "$@" --yes --json
+    [[ $status -eq $code && $(jq -s length <<<"$output") -eq 1 ]] || {
+        printf 'exit %s:\n%s\n%s\n' "$status" "$output" "${stderr:-}"
+        return 1
+    }
+    schema transition <<<"$output"
+    [[ $(jq -r .outcome <<<"$output") == "$outcome" ]] || { echo "$output"; return 1; }
+    [[ $outcome == done || $outcome == aborted || $outcome == nothing ]] ||
+        jq -e --argjson code "$code" '.error | .code == $code and (.message | length > 10)' <<<"$output" >/dev/null
+}
+
+@test "the documents of transitions that did not end well fit their schema" {
+    bats_require_minimum_version 1.5.0
+    load transition
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+    two_releases
+    sql 'UPDATE orders SET total = -1 WHERE id = 4' # a rehearsal that fails
+    ends 1 failed deploy v1.1.0
+    sql 'UPDATE orders SET total = 1 WHERE id = 4'
+    settings '.environments.prod.service = {stop: ["false"], start: ["true"]}' # a step that fails
+    ends 1 failed --config "$SETTINGS" deploy v1.1.0
+    settings '.environments.prod.checks = [{name: "up", command: ["false"]}]'
+    ends 1 unhealthy --config "$SETTINGS" deploy v1.1.0
+    [[ $(jq -r '.failures[0].name' <<<"$output") == up ]]
+    sql 'UPDATE orders SET discount = 1'
+    ends 5 refused revert v1.1.0
+    [[ $(jq -c '.dataAtRisk[0].column' <<<"$output") == '"discount"' ]]
+    sql 'UPDATE orders SET discount = NULL; CREATE INDEX by_hand ON orders (total)'
+    ends 5 refused revert v1.1.0
+    [[ $(jq -r '.drift[0].part' <<<"$output") == db ]]
+    sql 'DROP INDEX by_hand'
+    ends 0 done revert v1.1.0
+    # Stopped before the commit, which is put back, and after it, which is half-way.
+    settings '.environments.prod.service = {stop: ["sh", "-c", "kill -TERM $PPID; sleep 0.2"], start: ["true"]}'
+    ends 1 failed --config "$SETTINGS" deploy v1.1.0 --accept-reverted
+    settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "kill -TERM $PPID; sleep 0.2; exit 1"]}'
+    ends 3 interrupted --config "$SETTINGS" deploy v1.1.0 --accept-reverted
+    rbtool status --json | schema status
+    run --separate-stderr -3 rbtool deploy v1.1.0 --yes --json
+    schema error <<<"$output"
+    sql 'UPDATE orders SET discount = 2'
+    ends 5 refused abort
+    sql 'UPDATE orders SET discount = NULL'
+    ends 0 done abort
+    ends 0 nothing abort
+    settings '.environments.prod.service = {stop: ["sh", "-c", "kill -9 $PPID"], start: ["true"]}'
+    run rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-reverted
+    settings 'del(.environments.prod.databases)'
+    run --separate-stderr -3 rbtool --config "$SETTINGS" abort --yes --json
+    schema error <<<"$output"
+    ends 0 aborted abort
+    settled_at v1.0.0
+}
