@@ -70,6 +70,14 @@ static enum rb_code run_pre_receive(rb_refusals *out, const struct call *call, r
     return both(code, rb_ledger_guard_receive(out, call->repo, &pushes, err));
 }
 
+/* Nothing can be refused any more. */
+static enum rb_code run_post_receive(rb_refusals *out, const struct call *call, rb_err *err)
+{
+    RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
+    RB_TRY(read_pushes(&pushes, call, false, err));
+    return rb_ledger_witness(out, call->repo, &pushes, err);
+}
+
 /* Only there can git be told no. */
 static enum rb_code run_transaction(rb_refusals *out, const struct call *call, rb_err *err)
 {
@@ -97,7 +105,8 @@ static const struct hook {
 } hooks[] = {{"pre-push", "REMOTE [URL]", 1, run_pre_push},
              {"reference-transaction", "STATE", 1, run_transaction},
              {"commit-msg", "FILE", 1, run_commit_msg},
-             {"pre-receive", "", 0, run_pre_receive}};
+             {"pre-receive", "", 0, run_pre_receive},
+             {"post-receive", "", 0, run_post_receive}};
 
 static enum rb_code find(const struct hook **out, const char *name, int args, rb_err *err)
 {
@@ -173,9 +182,15 @@ const rb_command rb_cmd_hook = {
         "are those that git gives the hook of that name. Exit 1 refuses. RBTOOL=0 turns the\n"
         "hooks off.\n"
         "pre-push: a release tag that does not verify, is moved or deleted; a commit that\n"
-        "changes a released migration. Of what --mirror deletes git does not tell it.\n"
-        "reference-transaction: moving or deleting a release, and creating one that does\n"
-        "not verify; in a server's repository too.\n"
+        "changes a released migration; a ledger that would fork; a release that the policy\n"
+        "does not let its signer make. Of what --mirror deletes git does not tell it.\n"
+        "reference-transaction: moving or deleting a release or the ledger, and creating a\n"
+        "release that does not verify, as a fetch may: with git config rbtool.badTags warn\n"
+        "that is only said.\n"
+        "pre-receive: on a server, what pre-push refuses, and a ledger with what is no good\n"
+        "entry, before anything of the push is there; --no-verify and RBTOOL=0 do not reach it.\n"
+        "post-receive: refuses nothing; writes into the server's ledger which releases came\n"
+        "and when, signed with the server's user.signingKey.\n"
         "commit-msg: a commit that touches migrations and has none of the trailers\n"
         "\"Rollback: reversible\", \"Rollback: lossy REASON\", \"Rollback: irreversible\n"
         "REASON\".",

@@ -1,6 +1,6 @@
 /*
  * What git's hooks refuse about the ledger, beside what rb_guard_*() say of releases: it grows,
- * and nothing of it is rewritten.
+ * and nothing of it is rewritten. And what a server's ledger says of a push.
  */
 #ifndef RB_LEDGER_GUARD_H
 #define RB_LEDGER_GUARD_H
@@ -23,5 +23,13 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
  * push; and new entries that are none, or are broken. */
 enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                      rb_err *err) RB_MUST_USE;
+
+/*
+ * post-receive: writes an entry of kind release, as witness, about every release that the push
+ * created, signed with this repository's own key where it has one. What does not verify is left
+ * out, with a warning in out.
+ */
+enum rb_code rb_ledger_witness(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+                               rb_err *err) RB_MUST_USE;
 
 #endif

@@ -185,6 +185,55 @@ ordinary() { # KIND
     rbtool -C "$SERVER" verify --all
 }
 
+@test "the server's ledger says which releases arrived, signed with its key" {
+    released
+    local tip
+    tip=$(there refs/rbtool/ledger)
+    [[ $(git -C "$SERVER" log --format=%s refs/rbtool/ledger) == *"release v1.1.0 arrived: shop 1.1.0"* ]]
+    [[ $(git -C "$SERVER" log --format=%s refs/rbtool/ledger | grep -c '^release v1') -eq 2 ]]
+    git -C "$SERVER" verify-commit refs/rbtool/ledger
+    rbtool sync
+    rbtool log --verify
+    rbtool log --json | jq -se '[.[] | select(.kind == "release" and .release.witness)] | length == 2'
+    git merge-base --is-ancestor "$tip" refs/rbtool/ledger
+    # what a push leaves behind comes back from there: the tag object, byte by byte
+    git -C "$SERVER" cat-file blob "$tip:tag" | cmp - <(git cat-file tag v1.1.0)
+    # no entry for what is no release, none for a branch, and none for a push that was refused
+    git tag plain && git push -q origin plain main
+    refused "would be moved" git push --no-verify -f origin plain:refs/tags/v1.0.0
+    [[ $(git -C "$SERVER" log --format=%s refs/rbtool/ledger | grep -c arrived) -eq 2 ]]
+    # a server that has no key still says it
+    git -C "$SERVER" config --unset user.signingKey
+    GIT_CONFIG_GLOBAL=$HOME/none git -C "$SERVER" config --list >/dev/null
+    echo 1.2.0 >VERSION && git commit -qam 1.2.0 && rbtool release v1.2.0 2>/dev/null
+    git -c user.signingKey= push -q origin main v1.2.0
+    [[ $(git -C "$SERVER" log -1 --format=%s refs/rbtool/ledger) == "release v1.2.0 arrived"* ]]
+    rbtool sync
+    git fsck --no-dangling
+    git -C "$SERVER" fsck --no-dangling
+}
+
+@test "pushes that arrive at once are all witnessed" {
+    released
+    local n
+    for n in 2 3 4 5; do release "v1.$n.0" >/dev/null 2>&1; done
+    git push -q origin main
+    local pids=()
+    for n in 2 3 4 5; do
+        # each is pushed with those that it follows
+        git push -q origin $(seq -f 'v1.%g.0' 2 $n) >"$BATS_TEST_TMPDIR/push.$n" 2>&1 &
+        pids+=($!)
+    done
+    for n in "${pids[@]}"; do wait "$n" || true; done
+    git push -q origin v1.2.0 v1.3.0 v1.4.0 v1.5.0
+    for n in 2 3 4 5; do
+        git -C "$SERVER" log --format=%s refs/rbtool/ledger | grep -q "^release v1.$n.0 arrived"
+    done
+    git -C "$SERVER" fsck --no-dangling
+    rbtool sync
+    rbtool log --verify
+}
+
 @test "init in a bare repository installs a server's hooks, and --uninstall leaves no trace" {
     local bare=$BATS_TEST_TMPDIR/bare.git
     git clone -q --bare "$SHOP" "$bare"
