@@ -163,6 +163,7 @@ static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->config);
     rb_refusals refusals = {0};
+    rb_guard_load_by(guard, rb_ledger_chain);
     enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, argv + 1}, err);
     print(&refusals, true);
     if (print(&refusals, false) > 0) {

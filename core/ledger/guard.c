@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "git/refs.h"
+#include "ledger/history.h"
 #include "ledger/sync.h"
 
 #define SHORT 10 /* digits of an id */
@@ -85,79 +86,6 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     return rb_refusals_judge(out, before, err);
 }
 
-/* What the policy needs to be asked; loaded for the first release of a push. */
-struct court {
-    rb_repo *repo;
-    rb_signers *signers;
-    rb_ledger *ledger;
-    rb_policy *policy;
-};
-
-static void court_clear(struct court *court)
-{
-    rb_policy_free(court->policy);
-    rb_ledger_free(court->ledger);
-    rb_signers_free(court->signers);
-}
-
-static enum rb_code open_court(struct court *court, rb_err *err)
-{
-    RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` says them */
-    if (court->policy)
-        return RB_OK;
-    RB_TRY(rb_signers_load(&court->signers, court->repo, err));
-    RB_TRY(rb_ledger_load(&court->ledger, court->repo, court->signers, NULL, 0, err));
-    return rb_policy_load(&court->policy, &ignored, court->repo, court->ledger, court->signers,
-                          err);
-}
-
-/* What is no release, or does not verify, is for rb_guard_push() to judge. */
-static enum rb_code check_release(rb_refusals *out, struct court *court, const rb_pushed *pushed,
-                                  rb_err *err)
-{
-    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-    RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    RB_TRY(rb_tag_read_object(&tag, court->repo, &pushed->local, pushed->tag, err));
-    if (!tag->annotated || !rb_manifest_is_in(tag))
-        return RB_OK;
-    RB_TRY(open_court(court, err));
-    enum rb_code code =
-        rb_release_open_tag(&release, court->repo, court->signers, tag, &problems, err);
-    if (code == RB_OK)
-        code = rb_policy_check_release(&problems, court->policy, release, err);
-    if (code != RB_FOUND || !release)
-        return code == RB_FOUND ? RB_OK : code;
-    RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
-    rb_refusals_add(out, rb_format("tag %s", name),
-                    rb_format("is against the policy in the ledger: %s", err->message),
-                    rb_strdup("have someone release it who may (rbtool policy show), or change "
-                              "the policy first"));
-    return RB_OK;
-}
-
-/* Without a root everybody may do everything. */
-static enum rb_code check_releases(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
-                                   rb_err *err)
-{
-    const char *root;
-    bool tags = false;
-    for (size_t i = 0; i < pushes->n && !tags; i++)
-        tags = pushes->items[i].tag != NULL;
-    if (!tags)
-        return RB_OK;
-    RB_TRY(rb_repo_setting(&root, repo, "rbtool.root", err));
-    if (!root)
-        return RB_OK;
-    RB_AUTO(court_clear) struct court court = {.repo = repo};
-    for (size_t i = 0; i < pushes->n; i++) {
-        const rb_pushed *pushed = &pushes->items[i];
-        if (pushed->tag && !rb_oid_is_zero(&pushed->local) && rb_oid_is_zero(&pushed->remote))
-            RB_TRY(check_release(out, &court, pushed, err));
-    }
-    return RB_OK;
-}
-
 /* Whether what the other side has would still be in what it gets. */
 static enum rb_code grows(bool *out, rb_repo *repo, const rb_pushed *pushed, rb_err *err)
 {
@@ -203,7 +131,6 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
     if (pushed)
         RB_TRY(check_pushed(out, repo, remote, pushed, err));
-    RB_TRY(check_releases(out, repo, pushes, err));
     return rb_refusals_judge(out, before, err);
 }
 
@@ -257,6 +184,16 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
     if (pushed)
         RB_TRY(check_received(out, repo, pushed, err));
-    RB_TRY(check_releases(out, repo, pushes, err));
     return rb_refusals_judge(out, before, err);
+}
+
+enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                             const rb_pushes *pushed, rb_err *err)
+{
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` says them */
+    RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
+    RB_TRY(rb_policy_load(&policy, &ignored, repo, ledger, signers, err));
+    return rb_history_load_with(out, repo, signers, ledger, policy, pushed, err);
 }

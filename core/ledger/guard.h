@@ -9,18 +9,21 @@
 #include "ledger/policy.h"
 #include "release/guard.h"
 
+/* An rb_guard_loader: the chain as the ledger and its policy see it, so that a release whose signer
+ * may not release is refused, and predecessors that are known to be lost are not asked for. */
+enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                             const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
+
 /* reference-transaction in state "prepared": deleting or rewinding the ledger here. What
  * `git pack-refs` does passes. */
 enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const char *lines,
                                          size_t len, rb_err *err) RB_MUST_USE;
 
-/* pre-push: deleting the remote's ledger, pushing one that does not descend from it, and releases
- * that the ledger's policy does not let their signers make. */
+/* pre-push: deleting the remote's ledger, and pushing one that does not descend from it. */
 enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
                                   const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
 
-/* pre-receive: the same on the other side, judged by the ledger and the policy from before the
- * push; and new entries that are none, or are broken. */
+/* pre-receive: the same on the other side, and new entries that are none, or are broken. */
 enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                      rb_err *err) RB_MUST_USE;
 

@@ -139,9 +139,16 @@ static enum rb_code tell_kept(rb_chain_item *item, const rb_keeping *keeping, rb
 enum rb_code rb_history_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                              const rb_ledger *ledger, const rb_policy *policy, rb_err *err)
 {
+    return rb_history_load_with(out, repo, signers, ledger, policy, NULL, err);
+}
+
+enum rb_code rb_history_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                                  const rb_ledger *ledger, const rb_policy *policy,
+                                  const rb_pushes *pushed, rb_err *err)
+{
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     const rb_keeping keeping = {repo, ledger};
-    const rb_chain_more more = {.keeper = rb_ledger_keeper, .context = &keeping};
+    const rb_chain_more more = {pushed, rb_ledger_keeper, &keeping};
     RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, &more, err));
     for (size_t i = 0; i < chain->n; i++) {
         rb_chain_item *item = &chain->items[i];

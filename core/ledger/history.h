@@ -29,6 +29,11 @@ enum rb_code rb_history_load(rb_chain **out, rb_repo *repo, const rb_signers *si
                              const rb_ledger *ledger, const rb_policy *policy,
                              rb_err *err) RB_MUST_USE;
 
+/* The same as it would be with the tags that a push creates. */
+enum rb_code rb_history_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                                  const rb_ledger *ledger, const rb_policy *policy,
+                                  const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
+
 /*
  * From which release on the history can be trusted: the oldest for which it and every newer one (in
  * the chain's order) is ok; NULL when the newest is not. ok has an element for every item: what was

@@ -34,14 +34,6 @@ enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err 
     return RB_OK;
 }
 
-rb_guard *rb_guard_new(rb_repo *repo, const char *config)
-{
-    rb_guard *guard = rb_calloc(1, sizeof *guard);
-    guard->repo = repo;
-    guard->config = config;
-    return guard;
-}
-
 void rb_guard_free(rb_guard *guard)
 {
     if (!guard)
@@ -85,15 +77,35 @@ static enum rb_code signers_of(rb_guard *guard, rb_err *err)
     return guard->signers ? RB_OK : rb_signers_load(&guard->signers, guard->repo, err);
 }
 
+static enum rb_code load_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                               const rb_pushes *pushed, rb_err *err)
+{
+    const rb_chain_more more = {.pushed = pushed};
+    return rb_chain_load_with(out, repo, signers, NULL, &more, err);
+}
+
+void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader)
+{
+    guard->loader = loader;
+}
+
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
     if (!guard->chain) {
         RB_TRY(signers_of(guard, err));
-        const rb_chain_more more = {.pushed = guard->received};
-        RB_TRY(rb_chain_load_with(&guard->chain, guard->repo, guard->signers, NULL, &more, err));
+        RB_TRY(guard->loader(&guard->chain, guard->repo, guard->signers, guard->received, err));
     }
     *out = guard->chain;
     return RB_OK;
+}
+
+rb_guard *rb_guard_new(rb_repo *repo, const char *config)
+{
+    rb_guard *guard = rb_calloc(1, sizeof *guard);
+    guard->repo = repo;
+    guard->config = config;
+    guard->loader = load_chain;
+    return guard;
 }
 
 enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,

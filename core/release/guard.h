@@ -3,9 +3,10 @@
  * refusal for everything that must not be; RB_FOUND when there is one. An error means that it
  * could not be judged: the hook fails then too.
  *
- * Needs no ledger. A tag is a release when it carries a manifest, or when its name matches "tags"
- * of rbtool.json and its commit is or follows the first release's: pattern tags older than that
- * are none. Signers, settings and releases are read only when something asks for them.
+ * Needs no ledger, but can be given one. A tag is a release when it carries a manifest, or when its
+ * name matches "tags" of rbtool.json and its commit is or follows the first release's: pattern tags
+ * older than that are none. Signers, settings and releases are read only when something asks for
+ * them.
  */
 #ifndef RB_RELEASE_GUARD_H
 #define RB_RELEASE_GUARD_H
@@ -38,6 +39,12 @@ typedef struct rb_guard rb_guard;
 rb_guard *rb_guard_new(rb_repo *repo, const char *config);
 void rb_guard_free(rb_guard *guard);
 RB_DEFINE_AUTO(rb_guard, rb_guard_free)
+
+/* What loads the chain, with the tags that a push creates (or NULL), in place of
+ * rb_chain_load_with(): for who knows of the ledger. */
+typedef enum rb_code rb_guard_loader(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                                     const rb_pushes *pushed, rb_err *err);
+void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader);
 
 /*
  * pre-push. Refuses a release tag that does not verify, that the remote has with another object, or

@@ -11,6 +11,7 @@ struct rb_guard {
     const char *config;
     rb_signers *signers;
     rb_chain *chain;
+    rb_guard_loader *loader;
     rb_verifier *verifier;
     rb_config *settings;
     bool settings_read;

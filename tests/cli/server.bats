@@ -194,7 +194,7 @@ ordinary() { # KIND
     git -C "$SERVER" verify-commit refs/rbtool/ledger
     rbtool sync
     rbtool log --verify
-    rbtool log --json | jq -se '[.[] | select(.kind == "release" and .release.witness)] | length == 2'
+    rbtool log --json | jq -se '[.[].entry | select(.kind == "release" and .release.witness)] | length == 2'
     git merge-base --is-ancestor "$tip" refs/rbtool/ledger
     # what a push leaves behind comes back from there: the tag object, byte by byte
     git -C "$SERVER" cat-file blob "$tip:tag" | cmp - <(git cat-file tag v1.1.0)
@@ -204,7 +204,6 @@ ordinary() { # KIND
     [[ $(git -C "$SERVER" log --format=%s refs/rbtool/ledger | grep -c arrived) -eq 2 ]]
     # a server that has no key still says it
     git -C "$SERVER" config --unset user.signingKey
-    GIT_CONFIG_GLOBAL=$HOME/none git -C "$SERVER" config --list >/dev/null
     echo 1.2.0 >VERSION && git commit -qam 1.2.0 && rbtool release v1.2.0 2>/dev/null
     git -c user.signingKey= push -q origin main v1.2.0
     [[ $(git -C "$SERVER" log -1 --format=%s refs/rbtool/ledger) == "release v1.2.0 arrived"* ]]
@@ -232,6 +231,93 @@ ordinary() { # KIND
     git -C "$SERVER" fsck --no-dangling
     rbtool sync
     rbtool log --verify
+}
+
+# Alice is the root, here, at bob's and on the server; her policy is there too.
+ruled() { # KIND POLICY
+    released "$1"
+    local repo
+    for repo in "$SHOP" "$BATS_TEST_TMPDIR/bob" "$SERVER"; do
+        git -C "$repo" config rbtool.root alice@example.com
+    done
+    set_policy "$2"
+}
+
+set_policy() {
+    printf '%s' "$1" >"$BATS_TEST_TMPDIR/policy.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'as agreed'
+    rbtool sync
+}
+
+fingerprint() {
+    ssh-keygen -lf "$KEYS/$1.pub" | cut -d' ' -f2
+}
+
+@test "the policy in the server's ledger says whose releases arrive" {
+    ruled ssh '{"roles":{"release":["alice@example.com"],"witness":["git@server"]}}'
+    cd "$BATS_TEST_TMPDIR/bob"
+    git pull -q --tags origin main
+    echo 1.2.0 >VERSION && git commit -qam 1.2.0
+    # bob's clone has not heard of the policy; the server has
+    rbtool release v1.2.0
+    refused "v1.2.0" git push --no-verify origin main v1.2.0
+    [[ $output == *"role release"* ]]
+    rbtool sync
+    refused "role release" git push origin v1.2.0
+    cd "$SHOP"
+    set_policy '{"roles":{"release":["alice@example.com","bob@example.com"],"witness":["git@server"]}}'
+    cd "$BATS_TEST_TMPDIR/bob"
+    rbtool sync
+    git push -q origin main v1.2.0
+}
+
+@test "a stolen key that the policy revokes" {
+    ruled file '{}'
+    cd "$BATS_TEST_TMPDIR/bob"
+    git fetch -q --tags
+    git commit -q --allow-empty -m before
+    echo 1.2.0 >VERSION && git commit -qam 1.2.0
+    rbtool sync
+    rbtool release v1.2.0
+    git push -q origin main v1.2.0
+    rbtool sync
+    cd "$SHOP"
+    rbtool sync
+    set_policy "{\"revoked\":[{\"key\":\"$(fingerprint bob)\",\"why\":\"laptop stolen\"}]}"
+    # with bob's key, before his clone has heard of it
+    cd "$BATS_TEST_TMPDIR/bob"
+    echo 1.3.0 >VERSION && git commit -qam 1.3.0
+    rbtool release v1.3.0
+    refused "revoked" git push --no-verify origin main v1.3.0
+    refused "revoked" env RBTOOL=0 git push --no-verify origin v1.3.0
+    run ! there v1.3.0
+    # what the server saw before that stays good
+    git fetch -q
+    cd "$SHOP"
+    git fetch -q --tags
+    rbtool verify v1.2.0
+    git push -q origin v1.2.0
+}
+
+@test "a release without approvals is not deployed, nor is one that was reverted" {
+    ruled file '{"environments":{"prod":{"approvals":{"deploy":1}}},"roles":{"witness":["git@server"]}}'
+    mkdir -p "$PROD/data" "$PROD/etc"
+    fails 5 "approval" rbtool deploy v1.0.0 --yes
+    [[ ! -e $PROD/current ]]
+    fails 1 "" rbtool approve v1.0.0 -m 'my own'
+    cd "$BATS_TEST_TMPDIR/bob"
+    git fetch -q --tags
+    rbtool sync
+    rbtool approve v1.0.0 -m 'looked at it'
+    rbtool approve v1.1.0 -m 'looked at it'
+    rbtool sync
+    cd "$SHOP"
+    rbtool sync
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    fails 5 "v1.1.0" rbtool deploy v1.1.0 --yes
+    [[ $(readlink "$PROD/current") == *v1.0.0 ]]
 }
 
 @test "init in a bare repository installs a server's hooks, and --uninstall leaves no trace" {
