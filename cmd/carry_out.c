@@ -79,7 +79,21 @@ static void add_drift(rb_buf *out, const json_t *drift)
                       rb_json_str(item, "found"));
 }
 
-void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
+static void add_steps(rb_buf *out, const json_t *steps)
+{
+    size_t i;
+    json_t *step;
+    rb_buf_puts(out, "steps\n");
+    json_array_foreach ((json_t *)steps, i, step) {
+        const char *inverse = rb_json_str(step, "inverse");
+        rb_buf_printf(out, "  %zu. %-9s %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
+                      rb_json_str(step, "description"), inverse ? " (inverse: " : "",
+                      inverse ? inverse : "", inverse ? ")" : "");
+    }
+}
+
+/* seen: who agreed to its digest has read the rest of it, other than the counts and the drift. */
+static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     const json_t *json = plan->json;
@@ -90,21 +104,21 @@ void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
                   from ? from : "nothing", rb_json_str(json, "to"));
     if (rule)
         rb_buf_printf(&out, "TO is %s\n", rule);
-    rb_buf_puts(&out, "steps\n");
-    size_t i;
-    json_t *step;
-    json_array_foreach (json_object_get(json, "steps"), i, step) {
-        const char *inverse = rb_json_str(step, "inverse");
-        rb_buf_printf(&out, "  %zu. %-9s %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
-                      rb_json_str(step, "description"), inverse ? " (inverse: " : "",
-                      inverse ? inverse : "", inverse ? ")" : "");
-    }
+    if (!seen)
+        add_steps(&out, json_object_get(json, "steps"));
     add_risk(&out, cli, json_object_get(json, "dataAtRisk"));
     add_drift(&out, plan->drift);
-    add_notes(&out, json_object_get(json, "notes"));
-    add_decisions(&out, json_object_get(json, "decisions"));
-    rb_buf_printf(&out, "digest %s", plan->digest);
+    if (!seen) {
+        add_notes(&out, json_object_get(json, "notes"));
+        add_decisions(&out, json_object_get(json, "decisions"));
+    }
+    rb_buf_printf(&out, "digest %s%s", plan->digest, seen ? ", agreed to" : "");
     show(to_stderr, cli, out.data);
+}
+
+void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
+{
+    show_plan(cli, plan, false, to_stderr);
 }
 
 static void progress(void *context, const char *step, const char *text)
@@ -224,8 +238,11 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     int missing;
     RB_TRY(make_plan(&plan, &missing, cli, request, options, err));
+    const char *loss = options->accept_loss;
+    bool seen =
+        !options->dry_run && plan->worst == RB_OK && loss && strcmp(loss, plan->digest) == 0;
     if (!cli->json || !options->dry_run)
-        rb_site_show_plan(cli, plan, !options->dry_run);
+        show_plan(cli, plan, seen, !options->dry_run);
     if (options->dry_run) {
         if (cli->json)
             rb_ui_json(cli, plan->json);

@@ -293,9 +293,10 @@ static enum rb_code pick(const char **name, const json_t *environments, rb_err *
     json_object_foreach ((json_t *)environments, key, value)
         rb_buf_printf(&names, "%s%s", names.len ? ", " : "", key);
     if (json_object_size(environments) == 0)
-        return rb_fail(
-            err, RB_ERROR,
-            "no environment is configured; add one under \"environments\" in rbtool.json");
+        return rb_fail(err, RB_ERROR,
+                       "no environment is configured; add one under \"environments\" in "
+                       "rbtool.json, or write a "
+                       "bundle for other tools to apply with `rbtool revert TAG -o DIR`");
     if (*name && !json_object_get(environments, *name))
         return rb_fail(err, RB_ERROR, "no environment '%s' is configured; there is %s", *name,
                        names.data);

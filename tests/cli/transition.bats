@@ -47,7 +47,11 @@ setup() {
     # More values in the same column is the same plan.
     sql 'UPDATE orders SET discount = id WHERE id = 8'
     full=$(picture)
-    rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    run rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    [ "$status" -eq 0 ]
+    # The plan was read when it was agreed to; what may have changed since is shown again.
+    [[ $output == *"FROM v1.1.0 TO v1.0.0"*"orders.discount: 8 values"*"digest $d, agreed to"* ]]
+    [[ $output != *"point of no return"* ]]
     fails 1 'no such column' sql 'SELECT discount FROM orders'
     fails 5 "was reverted" rbtool deploy v1.1.0 --yes
     sql 'DELETE FROM orders WHERE id = 3'
@@ -268,6 +272,7 @@ setup() {
 @test "without an environment, revert writes a verified bundle" {
     two_releases
     jq 'del(.environments)' rbtool.json >new.json && mv new.json rbtool.json
+    fails 2 "rbtool revert TAG -o DIR" rbtool revert v1.1.0 --yes
     run rbtool revert v1.1.0 --to v1.0.0 -o "$BATS_TEST_TMPDIR/bundle" --json
     [ "$status" -eq 0 ]
     cd "$BATS_TEST_TMPDIR/bundle"
