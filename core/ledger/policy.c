@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "trust/signers.h"
 
 static bool in_set(const rb_buf *set, size_t i)
 {
@@ -39,6 +42,7 @@ void rb_policy_free(rb_policy *policy)
     free(policy->state);
     free(policy->about);
     rb_strs_clear(&policy->roots);
+    rb_strs_clear(&policy->ended);
     free(policy);
 }
 
@@ -200,6 +204,8 @@ static const char *fault_of(const rb_policy *policy, const rb_entry *entry, cons
         return "it does not follow the policy that was in force there";
     if (rb_json_int(rb_entry_detail(entry), "version", 0) != version + 1)
         return "its version does not follow the one before";
+    if (rb_policy_late(policy, entry))
+        return "its signer's key had ended when it was written";
     if (policy->edict_count == RB_POLICIES)
         return "there are more policies than the limit";
     return not_allowed(policy, over, entry->principal, entry->fingerprint);
@@ -300,6 +306,18 @@ static void index_tags(rb_policy *policy)
     qsort(policy->about, policy->about_count, sizeof *policy->about, compare_about);
 }
 
+static void list_ended(rb_policy *policy)
+{
+    for (size_t i = 0; i < policy->signers->n; i++) {
+        const rb_signer *line = &policy->signers->items[i];
+        char fingerprint[RB_FINGERPRINT_SIZE];
+        if (line->authority || line->before == 0 || line->before > (uint64_t)policy->clock)
+            continue;
+        rb_key_fingerprint(line->key, fingerprint);
+        rb_strs_add(&policy->ended, fingerprint);
+    }
+}
+
 enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
                             const rb_ledger *ledger, const rb_signers *signers, rb_err *err)
 {
@@ -308,6 +326,8 @@ enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *rep
     policy->signers = signers;
     RB_TRY(rb_repo_settings(&policy->roots, repo, "rbtool.root", err));
     policy->state = rb_calloc(ledger->n + 1, sizeof *policy->state);
+    policy->clock = time(NULL);
+    list_ended(policy);
     intern(policy, NULL, 0);
     walk(policy, problems);
     index_tags(policy);

@@ -65,7 +65,9 @@ char *rb_policy_members(const rb_policy *policy, enum rb_role role); /* for mess
 bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
                       const char *fingerprint);
 /* The same of who signed an entry, under the policy in force at that entry; false unless its
- * trust is good. A key that is revoked now has no say, but for entries from before. */
+ * trust is good. A key that is revoked now has no say, but for entries from before; nor has an
+ * entry by a key whose validity has ended, when others wrote after that end and not on top of it.
+ */
 bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role);
 
 /* How many approvals a transition of this kind ("deploy", "revert") takes there. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ledger/policy_internal.h"
+#include "trust/signers.h"
 
 /* Which entries are ancestors of an edict's. */
 static const unsigned char *older(const rb_policy *policy, rb_edict *edict)
@@ -45,6 +46,60 @@ bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_edict_test *tes
             return false;
     }
     return true;
+}
+
+int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const char *fingerprint)
+{
+    if (!principals || !fingerprint || !rb_strs_has(&policy->ended, fingerprint))
+        return 0;
+    uint64_t end = rb_signers_end(policy->signers, principals, fingerprint);
+    return end <= (uint64_t)policy->clock ? (int64_t)end : 0;
+}
+
+/* Which entries follow one, itself included. */
+static unsigned char *followers(const rb_policy *policy, const rb_entry *entry)
+{
+    const rb_ledger *ledger = policy->ledger;
+    unsigned char *marks = rb_calloc(ledger->n + 1, 1);
+    size_t at = (size_t)(entry - ledger->items);
+    marks[at] = 1;
+    for (size_t i = at + 1; i < ledger->n; i++)
+        for (size_t p = 0; p < ledger->items[i].parent_count && !marks[i]; p++)
+            marks[i] = marks[ledger->items[i].parents[p]];
+    return marks;
+}
+
+static bool by_another(const rb_entry *entry, const rb_entry *other)
+{
+    return other->trust == RB_ENTRY_GOOD && other->fingerprint && entry->fingerprint &&
+           strcmp(other->fingerprint, entry->fingerprint) != 0;
+}
+
+bool rb_policy_late(const rb_policy *policy, const rb_entry *entry)
+{
+    const rb_ledger *ledger = policy->ledger;
+    int64_t end = rb_policy_ended(policy, entry->principal, entry->fingerprint);
+    if (end == 0)
+        return false;
+    unsigned char *after = followers(policy, entry);
+    bool late = false;
+    /* A clock that is ahead of ours proves nothing. */
+    for (size_t i = 0; i < ledger->n && !late; i++)
+        late = !after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at >= end &&
+               ledger->items[i].at <= policy->clock;
+    free(after);
+    return late;
+}
+
+bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t end)
+{
+    const rb_ledger *ledger = policy->ledger;
+    unsigned char *after = followers(policy, entry);
+    bool found = false;
+    for (size_t i = 0; i < ledger->n && !found; i++)
+        found = after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at < end;
+    free(after);
+    return found;
 }
 
 bool rb_policy_rooted(const rb_policy *policy)
@@ -127,7 +182,7 @@ static bool lets(const void *context, const json_t *policy)
 
 bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role)
 {
-    if (entry->trust != RB_ENTRY_GOOD || !entry->principal)
+    if (entry->trust != RB_ENTRY_GOOD || !entry->principal || rb_policy_late(policy, entry))
         return false;
     if (policy->edict_count == 0)
         return policy->roots.n == 0 || rb_policy_is_root(policy, entry->principal);

@@ -40,6 +40,8 @@ struct rb_policy {
     size_t *state; /* of an entry: in force when it was written, index into states */
     size_t now;    /* at the tip */
     bool forked;   /* some entry has more than one parent */
+    rb_strs ended; /* fingerprints of keys whose validity has ended on some line */
+    int64_t clock; /* when it was loaded */
     rb_about *about;
     size_t about_count;
 };
@@ -61,6 +63,16 @@ bool rb_policy_is_root(const rb_policy *policy, const char *principals);
 typedef bool rb_edict_test(const void *context, const json_t *policy);
 bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_edict_test *test,
                        const void *context);
+
+/*
+ * When the validity of the key ended under the principals; 0: it has not. And whether an entry
+ * that claims to be from before that was written after it: what others wrote later does not all
+ * come after it.
+ */
+int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const char *fingerprint);
+bool rb_policy_late(const rb_policy *policy, const rb_entry *entry);
+/* Whether others wrote on top of the entry before that time: then it is no younger. */
+bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t end);
 
 /* Entries about a tag, oldest first. */
 const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag);

@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include "ledger/policy_internal.h"
-#include "trust/signers.h"
 
 static bool same(const char *a, const char *b)
 {
@@ -102,13 +101,25 @@ static bool names_witnesses(const rb_policy *policy)
     return false;
 }
 
+/* Whether somebody else wrote on top of its own entry before the end: it is no younger then. */
+static bool known_in_time(const rb_policy *policy, const rb_release *release, int64_t end)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, policy, release->tag);
+    for (size_t i = 0; i < count; i++) {
+        const rb_entry *entry = &policy->ledger->items[about[i].entry];
+        if (tells(policy, release, entry) && rb_policy_built_on(policy, entry, end))
+            return true;
+    }
+    return false;
+}
+
 static void check_end(rb_problems *problems, const rb_policy *policy, const rb_release *release,
                       const struct signer *signer, const struct seen *seen)
 {
-    uint64_t end = rb_signers_end(policy->signers, signer->principal, signer->fingerprint);
-    if (end == 0 || end > INT64_MAX || seen->others < (int64_t)end)
-        return;
-    if (!seen->witnessed && (!names_witnesses(policy) || (int64_t)end > time(NULL)))
+    int64_t end = rb_policy_ended(policy, signer->principal, signer->fingerprint);
+    if (end == 0 || seen->others < end || known_in_time(policy, release, end) ||
+        (!seen->witnessed && !names_witnesses(policy)))
         return;
     char limit[32];
     char first[32] = "never";

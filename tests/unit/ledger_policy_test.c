@@ -1,6 +1,7 @@
 /* Who may do what, over ledgers made by hand: forks, replays, revocations, verdicts. */
 #include "git_lab.h"
 #include "ledger/known_good.h"
+#include "ledger/policy_internal.h"
 #include "trust/signers.h"
 
 #define OBJECT "0123456789012345678901234567890123456789"
@@ -124,7 +125,9 @@ static int set_up(void **state)
     sh_do("git init -q shop; git init -q open; git -C shop config rbtool.root root@x;"
           "git -C shop config --add rbtool.root 'chief@*';"
           "for k in alice bob root; do ssh-keygen -q -t ed25519 -N '' -C '' -f $k;"
-          "echo \"$k@x $(cat $k.pub)\"; done >signers");
+          "echo \"$k@x $(cat $k.pub)\"; done >signers;"
+          "ssh-keygen -q -t ed25519 -N '' -C '' -f old;"
+          "echo \"old@x valid-before=\\\"19700101003320Z\\\" $(cat old.pub)\" >>signers");
     rb_err err = {0};
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     assert_ok(rb_file_read(&text, "signers", 1 << 20, &err));
@@ -481,6 +484,55 @@ static void the_cases_of_the_schema_hold(void **state)
     assert_fails(rb_policy_read(&json, typo, strlen(typo), "p.json", &err), RB_ERROR, "approve");
 }
 
+static size_t old_says(const char *verdict_, int64_t at, size_t parent)
+{
+    char fingerprint[RB_FINGERPRINT_SIZE];
+    rb_key_fingerprint(signers->items[3].key, fingerprint);
+    size_t i = say("old@x", verdict_, parent);
+    free((char *)items[i].fingerprint);
+    items[i].fingerprint = rb_strdup(fingerprint);
+    items[i].at = at;
+    return i;
+}
+
+static size_t said_at(const char *who, int64_t at, size_t parent)
+{
+    size_t i = say(who, "good", parent);
+    items[i].at = at;
+    return i;
+}
+
+/* The key of old@x ended at 2000. */
+static void what_a_key_that_ended_says_is_bounded_by_others(void **state)
+{
+    (void)state;
+    begin();
+    size_t p = set("root@x", NO_PARENT, 1, NO_PARENT, "{}");
+    size_t early = old_says("good", 1500, p);
+    judge();
+    assert_true(counts(early, RB_ROLE_MARK)); /* nobody said anything since */
+    size_t a = said_at("alice@x", 1600, early);
+    size_t b = said_at("bob@x", 3000, a);
+    size_t late = old_says("bad", 1999, b);       /* on top of what is later */
+    size_t beside = old_says("bad", 1999, early); /* above an old tip, brought in by a merge */
+    size_t m = join(late, beside);
+    items[m].at = 4000;
+    judge();
+    assert_true(counts(early, RB_ROLE_MARK));
+    assert_true(counts(b, RB_ROLE_MARK));
+    assert_false(counts(late, RB_ROLE_MARK));
+    assert_false(counts(beside, RB_ROLE_MARK));
+    assert_true(rb_policy_built_on(policy, &items[early], 2000));
+    assert_false(rb_policy_built_on(policy, &items[late], 2000));
+    /* A clock far ahead of ours puts nobody out. */
+    begin();
+    p = set("root@x", NO_PARENT, 1, NO_PARENT, "{}");
+    size_t ahead = said_at("alice@x", (int64_t)1 << 40, p);
+    size_t fine = old_says("good", 1500, ahead);
+    judge();
+    assert_true(counts(fine, RB_ROLE_MARK));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +542,7 @@ int main(void)
         cmocka_unit_test(concurrent_policies_bind_together),
         cmocka_unit_test(who_is_put_out_gains_nothing_by_a_fork),
         cmocka_unit_test(a_revoked_key_has_no_say_from_then_on),
+        cmocka_unit_test(what_a_key_that_ended_says_is_bounded_by_others),
         cmocka_unit_test(the_latest_verdict_that_counts),
         cmocka_unit_test(transitions_are_verdicts_too),
         cmocka_unit_test(a_policy_that_locks_everybody_out_is_refused),
