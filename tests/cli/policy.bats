@@ -27,8 +27,9 @@ setup() {
     git config --global gpg.ssh.allowedSignersFile "$HOME/allowed"
     PROD=$BATS_TEST_TMPDIR/prod
     mkdir -p "$PROD/data" "$PROD/etc"
-    cp -r "$BATS_FILE_TMPDIR/shop" "$BATS_TEST_TMPDIR/shop"
-    cd "$BATS_TEST_TMPDIR/shop" || return 1
+    SHOP=$BATS_TEST_TMPDIR/shop
+    cp -r "$BATS_FILE_TMPDIR/shop" "$SHOP"
+    cd "$SHOP" || return 1
     sed -i "s|$BATS_FILE_TMPDIR|$BATS_TEST_TMPDIR|g" rbtool.json
 }
 
@@ -331,4 +332,80 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     run rbtool policy show
     [[ $output == *"policy version 3"* && $output != *"at the same time"* ]]
     rbtool mark v1.0.0 bad -m 'has a say again'
+}
+
+# Two clones of one repository, a bare one between them; the shop is one of the two.
+clones() {
+    git clone -q --bare . "$BATS_TEST_TMPDIR/hub.git"
+    git remote add origin "$BATS_TEST_TMPDIR/hub.git"
+    git push -q origin 'refs/rbtool/*:refs/rbtool/*'
+    rbtool sync
+    git clone -q "$BATS_TEST_TMPDIR/hub.git" "$BATS_TEST_TMPDIR/other"
+    git -C "$BATS_TEST_TMPDIR/other" config rbtool.root alice@example.com
+    git -C "$BATS_TEST_TMPDIR/other" config rbtool.app shop
+    rbtool -C "$BATS_TEST_TMPDIR/other" sync
+}
+
+other() {
+    rbtool -C "$BATS_TEST_TMPDIR/other" "$@"
+}
+
+@test "who is put out gains nothing by a ledger forked from before, on any clone" {
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\",\"dave@example.com\"]},$two}"
+    clones
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\"],\"approve\":[\"bob@*\",\"carol@*\"]},$two}"
+    # Dave has not fetched that, and lets himself in for good.
+    echo '{"roles":{"policy":["dave@example.com"]}}' >"$BATS_TEST_TMPDIR/p.json"
+    as dave other policy set "$BATS_TEST_TMPDIR/p.json"
+    echo '{"roles":{"policy":["dave@example.com"],"approve":["dave@*"]}}' >"$BATS_TEST_TMPDIR/p.json"
+    as dave other policy set "$BATS_TEST_TMPDIR/p.json"
+    as dave other approve v1.0.0
+    as dave other sync
+    rbtool sync
+    other sync
+    for dir in "$SHOP" "$BATS_TEST_TMPDIR/other"; do
+        rbtool -C "$dir" policy show --json >"$BATS_TEST_TMPDIR/show.json"
+        [ "$(jq -c '[.inForce[] | [.version, .signer]]' "$BATS_TEST_TMPDIR/show.json")" = '[[2,"alice@example.com"]]' ]
+    done
+    fails 5 "0 given (nobody, and 1 that do not count), 2 missing" rbtool deploy v1.0.0 --yes
+    fails 1 "in role policy are alice@example.com" as dave other policy set "$BATS_TEST_TMPDIR/p.json"
+    as bob other approve v1.0.0
+    as carol rbtool approve v1.0.0
+    other sync
+    rbtool sync
+    rbtool deploy v1.0.0 --yes
+}
+
+@test "a thief who forks the ledger from before the key was revoked is not heard" {
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two}"
+    clones
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two,\"revoked\":[{\"key\":\"$(fingerprint dave)\"}]}"
+    as dave other approve v1.0.0
+    as dave other mark v1.0.0 bad -m 'never again'
+    as dave other sync
+    rbtool sync
+    fails 5 "0 given (nobody, and 1 that do not count)" rbtool deploy v1.0.0 --yes
+    policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},\"revoked\":[{\"key\":\"$(fingerprint dave)\"}]}"
+    rbtool deploy v1.0.0 --yes # nor is the verdict
+}
+
+@test "a key is replaced: what it signed stays, also where witnesses are named" {
+    ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/new"
+    policy '{"roles":{"policy":["alice@example.com"],"witness":["carol@example.com"]}}'
+    end=$(date -u +%Y%m%d%H%M%SZ -d '+2 seconds')
+    sed -i "s|^alice@example.com |alice@example.com valid-before=\"$end\" |" "$HOME/allowed"
+    printf 'alice@example.com %s\n' "$(cut -d' ' -f1,2 "$HOME/new.pub")" >>"$HOME/allowed"
+    as bob rbtool mark v1.0.0 good -m 'looked' # on top of the release's own entry, before the end
+    sleep 2
+    fails 2 "key" rbtool mark v1.1.0 good -m 'with the old key'
+    git config --global user.signingKey "$HOME/new"
+    rbtool mark v1.1.0 good -m 'with the new one'
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    fails 1 "with another key of yours" rbtool approve v1.1.0
+    rbtool policy show | grep -q 'policy version 1'
+    echo 1.2.0 >VERSION
+    git commit -qam 1.2.0
+    GIT_COMMITTER_DATE="$(date +%s -d '-1 hour') +0000" rbtool release v1.2.0 --key "$KEYS/alice"
+    fails 1 "nobody else saw it before that" rbtool deploy v1.2.0 --yes
 }
