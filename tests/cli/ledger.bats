@@ -1,0 +1,140 @@
+#!/usr/bin/env bats
+# Writing the ledger and reading it: release and mark write, log shows, plain git agrees.
+bats_require_minimum_version 1.5.0
+
+load lib
+load ledger
+
+setup_file() { ledger_template; }
+setup() { ledger_shop; }
+
+@test "a release's entry holds the tag object and the catalog" {
+    cmp <(git cat-file blob $LEDGER:tag) <(git cat-file tag v1.0.0)
+    [[ $(git cat-file blob $LEDGER:catalog-main | sha256sum | cut -d' ' -f1) == \
+        $(rbtool show v1.0.0 --json | jq -r '.predicate.databases[0].fingerprint') ]]
+    git verify-commit $LEDGER
+    git fsck --full --strict
+    rbtool log --json >line
+    schema log <line
+    jq .entry line | schema ledger-entry
+    [[ $(jq -r .id line) == "$FIRST" && $(jq -r .principal line) == alice@example.com ]]
+    [[ $(jq -r .entry.release.commit line) == $(git rev-parse v1.0.0^{}) ]]
+    # What is between the entry's title and its end is its JSON, in its one form.
+    cmp <(git log -1 --format=%B $LEDGER | sed '1,2d;$d') <(jq -S --indent 2 .entry line)
+    [[ $(git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH/,$d' | sha256sum | cut -d' ' -f1) == \
+        $(jq -r .entry.release.sha256 line) ]]
+}
+
+@test "a dry run tells the ledger nothing; a release says which entry is its" {
+    rbtool release v1.1.0 --dry-run
+    [[ $(git rev-parse $LEDGER) == "$FIRST" ]]
+    rbtool release v1.1.0 --json 2>/dev/null | tee made | schema release
+    [[ $(jq -r .entry made) == $(git rev-parse $LEDGER) ]]
+    [[ $(git rev-parse $LEDGER^) == "$FIRST" ]]
+}
+
+@test "a release that cannot tell the ledger is made, and can tell it later" {
+    mkdir -p .git/hooks
+    cat >.git/hooks/reference-transaction <<'SH'
+#!/bin/sh
+! { [ "$1" = prepared ] && grep -q refs/rbtool; }
+SH
+    chmod +x .git/hooks/reference-transaction
+    run --separate-stderr -0 rbtool release v1.1.0
+    [[ $stderr == *"is made, but the ledger has no entry about it: git did not move $LEDGER"* ]]
+    [[ $stderr == *"rbtool release v1.1.0 --record"* ]]
+    git verify-tag v1.1.0
+    run --separate-stderr -0 rbtool log --verify
+    [[ $stderr == "the ledger has no entry about release v1.1.0; rbtool release v1.1.0 --record writes it" ]]
+    fails 1 "hook" rbtool release v1.1.0 --record
+    rm .git/hooks/reference-transaction
+    rbtool release v1.1.0 --record
+    [[ $(rbtool log --json -n 1 | jq -r .title) == "release v1.1.0 shop 1.1.0, reversible" ]]
+    cmp <(git cat-file blob $LEDGER:tag) <(git cat-file tag v1.1.0)
+    fails 0 "has an entry about release v1.1.0 already" rbtool release v1.1.0 --record
+    [[ $(rbtool log --verify 2>&1) == "2 entries: 2 good" ]]
+}
+
+@test "log filters by tag, environment, kind, date and number" {
+    AT=1700000000
+    a=$(forge 'verdict v1.0.0 good' . "$FIRST")
+    b=$(forge 'approval v1.0.0 fine' '.kind = "approval" | .approval = {why: "read it"} |
+        del(.verdict) | .environment = "prod"' "$a")
+    AT=$(date +%s)
+    c=$(forge 'verdict v2.0.0 bad: slow' '.tag = "v2.0.0" | .verdict.verdict = "bad"' "$b")
+    d=$(forge 'verdict v1.0.0 good' . "$b")
+    tip "$(forge merge '.kind = "merge" | .merge = {} | del(.verdict) | .tag = null | .object = null' "$c" "$d")"
+    ids() { rbtool log --json "$@" | jq -r .id; }
+    [[ $(ids | sort) == $(printf '%s\n' "$FIRST" "$a" "$b" "$c" "$d" | sort) ]]
+    [[ $(ids --kind merge) == $(git rev-parse $LEDGER) ]]
+    [[ $(ids --kind approval) == "$b" && $(ids --env prod) == "$b" && $(ids --env test) == "" ]]
+    [[ $(ids --tag v2.0.0) == "$c" && $(ids --tag 'v2*' --kind verdict,approval) == "$c" ]]
+    [[ $(ids --since '2 days ago' | wc -l) -eq 3 && $(ids --since 2023-11-01 | wc -l) -eq 5 ]]
+    [[ $(ids -n 2 | sort) == $(printf '%s\n' "$c" "$d" | sort) ]]
+    [[ $(ids --tag v9) == "" ]]
+    fails 2 "there is no such kind; the nearest is verdict" rbtool log --kind verdit
+    run -0 rbtool log
+    [[ ${lines[0]} == "ENTRY "*"WHAT" && ${#lines[@]} -eq 6 ]]
+    [[ $output == *"verdict   v2.0.0   -     alice@example.com  bad: slow"* ]]
+    [[ $output == *"2023-11-14 22:13  approval  v1.0.0   prod  alice@example.com  fine"* ]]
+    [[ $(rbtool log --verify) == "6 entries: 6 good" ]]
+}
+
+@test "overrides are loud" {
+    tip "$(forge 'override v1.0.0 approvals: it is 02:00' '.kind = "override" | del(.verdict) |
+        .override = {rule: "approvals", why: "it is 02:00", transition: null}' "$FIRST")"
+    run -0 rbtool log
+    [[ ${lines[1]} == *"OVERRIDE  v1.0.0"*"PAST THE RULES: approvals: it is 02:00" ]]
+}
+
+@test "an empty repository has an empty ledger" {
+    git init -q "$BATS_TEST_TMPDIR/empty"
+    run --separate-stderr -0 rbtool -C "$BATS_TEST_TMPDIR/empty" log
+    [[ -z $output && $stderr == "there is no ledger here yet"* ]]
+    run --separate-stderr -0 rbtool -C "$BATS_TEST_TMPDIR/empty" log --verify --json
+    [[ -z $output ]]
+}
+
+@test "many writers at once: no entry is lost, nothing is rewritten" {
+    for i in {1..12}; do
+        rbtool mark v1.0.0 good -m "writer $i" >"$BATS_TEST_TMPDIR/out.$i" 2>&1 &
+    done
+    for pid in $(jobs -p); do wait "$pid"; done
+    [[ $(git log --format=%s $LEDGER | grep -o 'writer [0-9]*' | sort -u | wc -l) -eq 12 ]]
+    [[ $(git rev-list --count $LEDGER) -eq 13 && $(git rev-list --merges --count $LEDGER) -eq 0 ]]
+    # Every entry that was told to someone is there.
+    for f in "$BATS_TEST_TMPDIR"/out.*; do
+        git merge-base --is-ancestor "$(grep -o 'entry [0-9a-f]*' "$f" | cut -d' ' -f2)" $LEDGER
+    done
+    git rev-list $LEDGER | xargs git verify-commit
+    git fsck --full --strict
+    [[ $(rbtool log --verify) == "13 entries: 13 good" ]]
+}
+
+@test "without the turn that writers take, the ref still loses none" {
+    mkdir -p .git/rbtool && rm -f .git/rbtool/ledger.turn
+    mkdir .git/rbtool/ledger.turn # it cannot be opened
+    for i in {1..5}; do rbtool mark v1.0.0 good -m "writer $i" & done >/dev/null 2>&1
+    for pid in $(jobs -p); do wait "$pid"; done
+    [[ $(rbtool log --verify) == "6 entries: 6 good" ]]
+}
+
+@test "git agrees with log about every signature" {
+    KEY=$KEYS/mallory
+    unknown=$(forge 'verdict v1.0.0 good' . "$FIRST")
+    KEY=$KEYS/bob
+    good=$(forge 'verdict v1.0.0 good' . "$unknown")
+    KEY=''
+    unsigned=$(forge 'verdict v1.0.0 good' . "$good")
+    tip "$unsigned"
+    [[ $(trust "$unknown") == unknown && $(trust "$good") == good && $(trust "$unsigned") == unsigned ]]
+    [[ $(git log --format=%G? $LEDGER | tr -d '\n') == NGUG ]]
+    run -1 rbtool log --verify
+    [[ $output == *"${unknown:0:10} unknown: the key SHA256:"*"is not in the allowed signers"* ]]
+    [[ $output == *"${unsigned:0:10} unsigned: the entry is not signed"* ]]
+    [[ $output == *"4 entries: 2 good, 1 unsigned, 1 unknown"* ]]
+    # bob's key is revoked: his entry is no longer good, also where it was kept as such.
+    cp "$KEYS/bob.pub" "$KEYS/revoked"
+    git config --global gpg.ssh.revocationFile "$KEYS/revoked"
+    [[ $(trust "$good") == unknown ]]
+}
