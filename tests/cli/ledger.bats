@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Writing the ledger and reading it: release and mark write, log shows, plain git agrees.
+# shellcheck disable=SC2034 # forge reads AT, KEY, TREE and OBJECT
 bats_require_minimum_version 1.5.0
 
 load lib
@@ -18,7 +19,7 @@ setup() { ledger_shop; }
     schema log <line
     jq .entry line | schema ledger-entry
     [[ $(jq -r .id line) == "$FIRST" && $(jq -r .principal line) == alice@example.com ]]
-    [[ $(jq -r .entry.release.commit line) == $(git rev-parse v1.0.0^{}) ]]
+    [[ $(jq -r .entry.release.commit line) == $(git rev-parse 'v1.0.0^{}') ]]
     # What is between the entry's title and its end is its JSON, in its one form.
     cmp <(git log -1 --format=%B $LEDGER | sed '1,2d;$d') <(jq -S --indent 2 .entry line)
     [[ $(git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH/,$d' | sha256sum | cut -d' ' -f1) == \
