@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "database/driver.h"
 
 enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err)
@@ -10,9 +11,33 @@ enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err)
     return db->driver->catalog(out, db, err);
 }
 
+enum rb_code rb_catalog_now_read(rb_catalog_now *out, rb_db *db, rb_err *err)
+{
+    *out = (rb_catalog_now){0};
+    RB_TRY(rb_db_catalog(&out->catalog, db, err));
+    rb_json_canonical(&out->text, out->catalog);
+    return RB_OK;
+}
+
+void rb_catalog_now_clear(rb_catalog_now *now)
+{
+    json_decref(now->catalog);
+    rb_buf_clear(&now->text);
+    *now = (rb_catalog_now){0};
+}
+
 void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
 {
     rb_json_hash(catalog, out);
+}
+
+void rb_catalog_now_fingerprint(const rb_catalog_now *now, const json_t *catalog,
+                                char out[RB_SHA256_HEX])
+{
+    if (catalog == now->catalog)
+        rb_sha256_hex_of(now->text.data, now->text.len, out);
+    else
+        rb_catalog_fingerprint(catalog, out);
 }
 
 static bool starts_with(const char *s, const char *prefix)

@@ -8,7 +8,7 @@
  *
  * Definitions that the engine keeps as text are normalised tokens: comments, white space, case of
  * keywords and quoting of plain names do not matter. Its fingerprint is the SHA-256 of its
- * canonical form.
+ * canonical form. Catalogs share their entries: an entry is replaced, never changed.
  */
 #ifndef RB_DATABASE_CATALOG_H
 #define RB_DATABASE_CATALOG_H
@@ -17,7 +17,24 @@
 
 enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 
+/* The catalog that a database has now, with its canonical form: what is compared with it and hashed
+ * is mostly that again. */
+typedef struct rb_catalog_now {
+    json_t *catalog;
+    rb_buf text;
+} rb_catalog_now;
+enum rb_code rb_catalog_now_read(rb_catalog_now *out, rb_db *db, rb_err *err) RB_MUST_USE;
+void rb_catalog_now_clear(rb_catalog_now *now);
+
+/* The catalog this database had when release was last live in it, from its journal; NULL when there
+ * is no record. now: shared when the record says the same, or NULL. */
+enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
+                                   const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
+
 void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX]);
+/* The same of one that may be now's own. */
+void rb_catalog_now_fingerprint(const rb_catalog_now *now, const json_t *catalog,
+                                char out[RB_SHA256_HEX]);
 
 /*
  * What it takes to get from a to b: [{"object","change"}], change one of added, removed, changed,

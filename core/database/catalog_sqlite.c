@@ -34,6 +34,12 @@ static void columns_of(rb_strs *out, const json_t *catalog, const char *table)
         rb_strs_add(out, json_string_value(name));
 }
 
+static void add_line(rb_buf *out, const char *text)
+{
+    rb_buf_puts(out, text);
+    rb_buf_addc(out, '\n');
+}
+
 /* Entries follow from the text alone (an index's from its table's columns too), so they are made
  * once in a process and shared by the catalogs of all connections: a transition reads nearly the
  * same schema five times. */
@@ -44,11 +50,14 @@ static const json_t *entries_of(const reading *r, const char *type, const char *
     RB_AUTO(rb_strs_clear) rb_strs columns = {0};
     RB_AUTO(rb_buf_clear) rb_buf raw = {0};
     bool is_index = strcmp(type, "index") == 0;
-    rb_buf_printf(&raw, "%s\n%s\n%s\n%s", type, name, table, sql);
+    add_line(&raw, type);
+    add_line(&raw, name);
+    add_line(&raw, table);
+    add_line(&raw, sql);
     if (is_index) {
         columns_of(&columns, r->out, table);
         for (size_t i = 0; i < columns.n; i++)
-            rb_buf_printf(&raw, "\n%s", columns.items[i]);
+            add_line(&raw, columns.items[i]);
     }
     if (!memo)
         memo = json_object();

@@ -132,10 +132,6 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
                                const rb_db_outcome *outcome, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
                                rb_err *err) RB_MUST_USE;
-/* The catalog this database had when release was last live in it; NULL when there is no record.
- * found: the one it has now, shared when the record says the same. */
-enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release, json_t *found,
-                                   rb_err *err) RB_MUST_USE;
 
 /* Copies and back-outs. */
 

@@ -55,16 +55,8 @@ enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_
     return RB_OK;
 }
 
-static bool says(const char *text, const json_t *catalog)
-{
-    RB_AUTO(rb_buf_clear) rb_buf canonical = {0};
-    if (catalog)
-        rb_json_canonical(&canonical, catalog);
-    return strcmp(text, rb_buf_str(&canonical)) == 0;
-}
-
-enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release, json_t *found,
-                                   rb_err *err)
+enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
+                                   const rb_catalog_now *now, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", release);
@@ -83,8 +75,8 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
         return rb_fail(err, RB_ERROR,
                        "the catalog in rbtool_journal for %s is larger than %u bytes", release,
                        CATALOG_LIMIT);
-    if (text && says(text, found))
-        catalog = json_incref(found);
+    if (text && now && strcmp(text, rb_buf_str(&now->text)) == 0)
+        catalog = json_incref(now->catalog);
     else if (text)
         RB_TRY(rb_json_read(&catalog, text, strlen(text), "a catalog in rbtool_journal", err));
     *out = catalog;

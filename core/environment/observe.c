@@ -86,10 +86,11 @@ enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo
 }
 
 enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
-                                 const rb_manifest_database *database, json_t *found, rb_err *err)
+                                 const rb_manifest_database *database, const rb_catalog_now *now,
+                                 rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *catalog = NULL;
-    RB_TRY(rb_db_journal_catalog(&catalog, db, release->tag, found, err));
+    RB_TRY(rb_db_journal_catalog(&catalog, db, release->tag, now, err));
     if (!catalog) {
         RB_TRY(rb_rebuilt_catalog(&catalog, release, repo, database, err));
         char fingerprint[RB_SHA256_HEX];
@@ -155,16 +156,16 @@ static void add_differences(json_t *out, const char *database, const json_t *fro
 /* What this environment was left with when the release went live, and the manifest does not say. */
 static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *repo,
                          const rb_manifest_database *database, const json_t *promised,
-                         const json_t *found)
+                         const rb_catalog_now *now)
 {
     char fingerprint[RB_SHA256_HEX];
     rb_err why;
     RB_AUTO(rb_json_freep) json_t *made = NULL;
-    rb_catalog_fingerprint(promised, fingerprint);
+    rb_catalog_now_fingerprint(now, promised, fingerprint);
     if (strcmp(fingerprint, database->fingerprint) == 0)
         return;
     if (rb_rebuilt_catalog(&made, release, repo, database, &why) == RB_OK) {
-        add_differences(accepted, database->name, made, found, promised);
+        add_differences(accepted, database->name, made, now->catalog, promised);
         return;
     }
     RB_AUTO(rb_free_str) char *expected = rb_format("schema %.12s", database->fingerprint);
@@ -182,10 +183,10 @@ enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
     RB_TRY(rb_db_applied(&applied, db, set, database->tracking, err));
     drift_of_applied(drift, &applied, database);
     RB_AUTO(rb_json_freep) json_t *promised = NULL;
-    RB_AUTO(rb_json_freep) json_t *found = NULL;
-    RB_TRY(rb_db_catalog(&found, db, err));
-    RB_TRY(rb_promised_catalog(&promised, db, release, repo, database, found, err));
-    add_differences(drift, database->name, promised, found, NULL);
-    add_accepted(accepted, release, repo, database, promised, found);
+    RB_AUTO(rb_catalog_now_clear) rb_catalog_now now = {0};
+    RB_TRY(rb_catalog_now_read(&now, db, err));
+    RB_TRY(rb_promised_catalog(&promised, db, release, repo, database, &now, err));
+    add_differences(drift, database->name, promised, now.catalog, NULL);
+    add_accepted(accepted, release, repo, database, promised, &now);
     return RB_OK;
 }

@@ -24,9 +24,9 @@ enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manife
 
 /* The catalog that release promises for a database: what this database had when the release was
  * last live in it, else what the release's own ups give in a scratch database, checked against
- * the manifest's fingerprint. found: the one it has now, shared when it is as promised. */
+ * the manifest's fingerprint. now: shared when it is as promised, or NULL. */
 enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
-                                 const rb_manifest_database *database, json_t *found,
+                                 const rb_manifest_database *database, const rb_catalog_now *now,
                                  rb_err *err) RB_MUST_USE;
 
 /* What the release's own ups give in a scratch database. */

@@ -7,10 +7,11 @@
 #include "transition/plan.h"
 
 static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
-                             const rb_manifest_database *database, json_t *found, rb_err *err)
+                             const rb_manifest_database *database, const rb_catalog_now *now,
+                             rb_err *err)
 {
     if (database)
-        return rb_promised_catalog(out, db, release, repo, database, found, err);
+        return rb_promised_catalog(out, db, release, repo, database, now, err);
     *out = json_object();
     return RB_OK;
 }
@@ -78,11 +79,11 @@ static void expect_end(rb_plan_database *d, const json_t *base, const json_t *fo
  * residual), stays as it is where the transition does not touch it.
  */
 static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq,
-                                  const rb_manifest_database *from, const json_t *lived,
-                                  const json_t *target, rb_err *err)
+                                  const rb_manifest_database *from, const rb_catalog_now *now,
+                                  const json_t *lived, const json_t *target, rb_err *err)
 {
     char fingerprint[RB_SHA256_HEX];
-    rb_catalog_fingerprint(lived, fingerprint);
+    rb_catalog_now_fingerprint(now, lived, fingerprint);
     if (strcmp(fingerprint, from->fingerprint) == 0)
         return RB_OK;
     RB_AUTO(rb_json_freep) json_t *promise = NULL;
@@ -136,13 +137,14 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                             rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *base = NULL;
-    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    RB_AUTO(rb_catalog_now_clear) rb_catalog_now now = {0};
     RB_AUTO(rb_json_freep) json_t *target = NULL;
-    RB_TRY(rb_db_catalog(&found, db, err));
-    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, found, err));
+    RB_TRY(rb_catalog_now_read(&now, db, err));
+    json_t *found = now.catalog;
+    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, &now, err));
     bool there = d->step_count == 0 && json_equal(found, target);
     rb_err why;
-    if (rq->from && promised(&base, db, rq->from, rq->repo, from, found, &why) != RB_OK && !there) {
+    if (rq->from && promised(&base, db, rq->from, rq->repo, from, &now, &why) != RB_OK && !there) {
         *err = why;
         return why.code;
     }
@@ -156,6 +158,6 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     expect_end(d, base, found, target);
     if (!from || !d->to || there)
         return RB_OK;
-    RB_TRY(keep_residual(d, rq, from, base, target, err));
+    RB_TRY(keep_residual(d, rq, from, &now, base, target, err));
     return rb_plan_edited(d, target, from->engine, err);
 }
