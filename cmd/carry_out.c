@@ -19,22 +19,14 @@ static void on_signal(int signal_number)
         rb_db_interrupt(db);
 }
 
-static void show(bool to_stderr, const rb_cli *cli, const char *text)
-{
-    if (to_stderr)
-        rb_ui_note(cli, "%s", text);
-    else
-        rb_ui_line("%s", text);
-}
-
 static void add_notes(rb_buf *out, const json_t *notes)
 {
     size_t i;
     json_t *item;
     if (json_array_size(notes) > 0)
-        rb_buf_puts(out, "notes\n");
+        rb_ui_add(out, "notes");
     json_array_foreach ((json_t *)notes, i, item)
-        rb_buf_printf(out, "  - %s\n", json_string_value(item));
+        rb_ui_add(out, "  - %s", json_string_value(item));
 }
 
 /* What is lost stands under "data at risk" already. */
@@ -44,9 +36,11 @@ static void add_decisions(rb_buf *out, const json_t *decisions)
     size_t shown = 0;
     json_t *item;
     json_array_foreach ((json_t *)decisions, i, item)
-        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
-            rb_buf_printf(out, "%s  - %s\n", shown++ ? "" : "decisions\n",
-                          rb_json_str(item, "message"));
+        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0) {
+            if (shown++ == 0)
+                rb_ui_add(out, "decisions");
+            rb_ui_add(out, "  - %s", rb_json_str(item, "message"));
+        }
 }
 
 static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
@@ -54,16 +48,15 @@ static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
     size_t i;
     json_t *item;
     if (json_array_size(list) > 0)
-        rb_buf_printf(out, "%sdata at risk%s\n", rb_ui_color(cli, RB_RED),
-                      rb_ui_color(cli, RB_PLAIN));
+        rb_ui_add(out, "%sdata at risk%s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN));
     json_array_foreach ((json_t *)list, i, item) {
         const char *column = rb_json_str(item, "column");
         RB_AUTO(rb_free_str)
         char *count = rb_ui_count((uint64_t)rb_json_int(item, column ? "values" : "rows", 0));
-        rb_buf_printf(out, "  - %s: %s%s%s: %s%s %s will be lost\n", rb_json_str(item, "database"),
-                      rb_json_str(item, "table"), column ? "." : "", column ? column : "",
-                      json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
-                      column ? "values" : "rows");
+        rb_ui_add(out, "  - %s: %s%s%s: %s%s %s will be lost", rb_json_str(item, "database"),
+                  rb_json_str(item, "table"), column ? "." : "", column ? column : "",
+                  json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
+                  column ? "values" : "rows");
     }
 }
 
@@ -72,23 +65,23 @@ static void add_drift(rb_buf *out, const json_t *drift)
     size_t i;
     json_t *item;
     if (json_array_size(drift) > 0)
-        rb_buf_puts(out, "drift\n");
+        rb_ui_add(out, "drift");
     json_array_foreach ((json_t *)drift, i, item)
-        rb_buf_printf(out, "  - %s %s: expected %s, found %s\n", rb_json_str(item, "part"),
-                      rb_json_str(item, "path"), rb_json_str(item, "expected"),
-                      rb_json_str(item, "found"));
+        rb_ui_add(out, "  - %s %s: expected %s, found %s", rb_json_str(item, "part"),
+                  rb_json_str(item, "path"), rb_json_str(item, "expected"),
+                  rb_json_str(item, "found"));
 }
 
 static void add_steps(rb_buf *out, const json_t *steps)
 {
     size_t i;
     json_t *step;
-    rb_buf_puts(out, "steps\n");
+    rb_ui_add(out, "steps");
     json_array_foreach ((json_t *)steps, i, step) {
         const char *inverse = rb_json_str(step, "inverse");
-        rb_buf_printf(out, "  %zu. %-9s %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
-                      rb_json_str(step, "description"), inverse ? " (inverse: " : "",
-                      inverse ? inverse : "", inverse ? ")" : "");
+        rb_ui_add(out, "  %zu. %-9s %s%s%s%s", i + 1, rb_json_str(step, "id"),
+                  rb_json_str(step, "description"), inverse ? " (inverse: " : "",
+                  inverse ? inverse : "", inverse ? ")" : "");
     }
 }
 
@@ -99,11 +92,11 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
     const json_t *json = plan->json;
     const char *from = rb_json_str(json, "from");
     const char *rule = rb_json_str(json, "rule");
-    rb_buf_printf(&out, "%s%s %s%s: FROM %s TO %s\n", rb_ui_color(cli, RB_BOLD), plan->kind,
-                  rb_json_str(json, "environment"), rb_ui_color(cli, RB_PLAIN),
-                  from ? from : "nothing", rb_json_str(json, "to"));
+    rb_ui_add(&out, "%s%s %s%s: FROM %s TO %s", rb_ui_color(cli, RB_BOLD), plan->kind,
+              rb_json_str(json, "environment"), rb_ui_color(cli, RB_PLAIN), from ? from : "nothing",
+              rb_json_str(json, "to"));
     if (rule)
-        rb_buf_printf(&out, "TO is %s\n", rule);
+        rb_ui_add(&out, "TO is %s", rule);
     if (!seen)
         add_steps(&out, json_object_get(json, "steps"));
     add_risk(&out, cli, json_object_get(json, "dataAtRisk"));
@@ -112,8 +105,8 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
         add_notes(&out, json_object_get(json, "notes"));
         add_decisions(&out, json_object_get(json, "decisions"));
     }
-    rb_buf_printf(&out, "digest %s%s", plan->digest, seen ? ", agreed to" : "");
-    show(to_stderr, cli, out.data);
+    rb_ui_add(&out, "digest %s%s", plan->digest, seen ? ", agreed to" : "");
+    rb_ui_text(cli, &out, to_stderr);
 }
 
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli.h"
@@ -100,7 +101,10 @@ static enum rb_code run_show(rb_cli *cli, void *options, int argc, char **argv, 
     RB_AUTO(rb_json_freep) json_t *json = rb_manifest_encode(release->manifest);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_pretty(&text, json);
-    fwrite(text.data, 1, text.len, stdout);
+    RB_AUTO(rb_buf_clear) rb_buf shown = {0};
+    rb_json_screen(&shown, &text);
+    const rb_buf *out = isatty(STDOUT_FILENO) ? &shown : &text; /* to read, or to hash */
+    fwrite(out->data, 1, out->len, stdout);
     cli->answered = true;
     return RB_OK;
 }

@@ -1,42 +1,92 @@
 #include "ui.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/text.h"
 
 void rb_ui_json(rb_cli *cli, const json_t *json)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_buf_clear) rb_buf shown = {0};
     rb_json_canonical(&text, json);
     rb_buf_addc(&text, '\n');
-    fwrite(text.data, 1, text.len, stdout);
+    rb_json_screen(&shown, &text);
+    fwrite(shown.data, 1, shown.len, stdout);
     cli->answered = true;
 }
 
-/* Line ends stay; everything else that could steer a terminal is made visible. Our own colours are
- * put in by format strings, as \x1b[..m: kept. */
-static void print_safe(FILE *file, const char *text)
+#define COLORS (RB_DIM + 1)
+
+static const char *const codes[COLORS] = {
+    [RB_PLAIN] = "\x1b[0m",  [RB_BOLD] = "\x1b[1m",    [RB_RED] = "\x1b[31m",
+    [RB_GREEN] = "\x1b[32m", [RB_YELLOW] = "\x1b[33m", [RB_DIM] = "\x1b[2m"};
+
+/* What stands for a colour until the text around it is made safe: ESC, a number that no repository
+ * can know, the colour. */
+static char marks[COLORS][24];
+#define MARK_LEN 18
+
+static void make_marks(void)
+{
+    uint64_t secret;
+    if (marks[0][0])
+        return;
+    if (getrandom(&secret, sizeof secret, 0) != (ssize_t)sizeof secret)
+        abort();
+    for (int i = 0; i < COLORS; i++)
+        snprintf(marks[i], sizeof marks[i], "\x1b%016" PRIx64 "%c", secret, (char)('a' + i));
+}
+
+/* One line: everything that could steer a terminal or begin another line is made visible, but for
+ * our own colours. */
+static void add_safe(rb_buf *out, const char *text)
+{
+    while (*text) {
+        size_t len = strcspn(text, "\x1b");
+        rb_buf_add_safe(out, text, len);
+        text += len;
+        if (!*text)
+            break;
+        int color = 0;
+        while (color < COLORS && (!marks[0][0] || strncmp(text, marks[color], MARK_LEN) != 0))
+            color++;
+        if (color < COLORS)
+            rb_buf_puts(out, codes[color]);
+        else
+            rb_buf_add_safe(out, text, 1);
+        text += color < COLORS ? MARK_LEN : 1;
+    }
+}
+
+static void print_line(FILE *file, const char *text, const char *end)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    while (*text) {
-        size_t len = strcspn(text, "\n\x1b");
-        rb_buf_add_safe(&out, text, len);
-        text += len;
-        if (*text == '\n') {
-            rb_buf_addc(&out, *text++);
-        } else if (*text == '\x1b') {
-            size_t n = strspn(text + 1, "[0123456789;");
-            if (text[1] == '[' && n <= 6 && text[1 + n] == 'm') {
-                rb_buf_add(&out, text, n + 2);
-                text += n + 2;
-            } else {
-                rb_buf_add_safe(&out, text++, 1);
-            }
-        }
-    }
+    add_safe(&out, text);
+    rb_buf_puts(&out, end);
     fwrite(rb_buf_str(&out), 1, out.len, file);
+}
+
+void rb_ui_add(rb_buf *out, const char *fmt, ...)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&text, fmt, args);
+    va_end(args);
+    add_safe(out, rb_buf_str(&text));
+    rb_buf_addc(out, '\n');
+}
+
+void rb_ui_text(const rb_cli *cli, const rb_buf *text, bool to_stderr)
+{
+    if (to_stderr && cli->quiet)
+        return;
+    fflush(stdout);
+    fwrite(rb_buf_str(text), 1, text->len, to_stderr ? stderr : stdout);
 }
 
 void rb_ui_line(const char *fmt, ...)
@@ -46,8 +96,7 @@ void rb_ui_line(const char *fmt, ...)
     va_start(args, fmt);
     rb_buf_vprintf(&text, fmt, args);
     va_end(args);
-    rb_buf_addc(&text, '\n');
-    print_safe(stdout, text.data);
+    print_line(stdout, rb_buf_str(&text), "\n");
 }
 
 void rb_ui_note(const rb_cli *cli, const char *fmt, ...)
@@ -59,9 +108,8 @@ void rb_ui_note(const rb_cli *cli, const char *fmt, ...)
     va_start(args, fmt);
     rb_buf_vprintf(&text, fmt, args);
     va_end(args);
-    rb_buf_addc(&text, '\n');
     fflush(stdout);
-    print_safe(stderr, text.data);
+    print_line(stderr, rb_buf_str(&text), "\n");
 }
 
 void rb_ui_progress(const rb_cli *cli, const char *fmt, ...)
@@ -74,7 +122,7 @@ void rb_ui_progress(const rb_cli *cli, const char *fmt, ...)
     rb_buf_vprintf(&text, fmt, args);
     va_end(args);
     fputs("\r\x1b[K", stderr);
-    print_safe(stderr, text.data);
+    print_line(stderr, rb_buf_str(&text), "");
     fflush(stderr);
 }
 
@@ -119,20 +167,19 @@ void rb_ui_rows(const rb_cli *cli, const char *const *heads, const rb_strs *cell
         size_t pad = widest[i % columns] - width(safe.items[i]);
         bool colored = rows && row >= above && rows[row - above] != RB_PLAIN;
         if (colored && i % columns == 0)
-            fputs(rb_ui_color(cli, rows[row - above]), stdout);
+            fputs(cli->color ? codes[rows[row - above]] : "", stdout);
         printf("%s%*s", safe.items[i], last ? 0 : (int)pad + 2, "");
         if (last)
-            printf("%s\n", colored ? rb_ui_color(cli, RB_PLAIN) : "");
+            printf("%s\n", colored && cli->color ? codes[RB_PLAIN] : "");
     }
     free(widest);
 }
 
 const char *rb_ui_color(const rb_cli *cli, enum rb_color color)
 {
-    static const char *const codes[] = {
-        [RB_PLAIN] = "\x1b[0m",  [RB_BOLD] = "\x1b[1m",    [RB_RED] = "\x1b[31m",
-        [RB_GREEN] = "\x1b[32m", [RB_YELLOW] = "\x1b[33m", [RB_DIM] = "\x1b[2m"};
-    return cli->color ? codes[color] : "";
+    if (cli->color)
+        make_marks();
+    return cli->color ? marks[color] : "";
 }
 
 char *rb_ui_count(uint64_t n)
@@ -155,7 +202,7 @@ bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...)
     rb_buf_vprintf(&text, fmt, args);
     va_end(args);
     fflush(stdout);
-    print_safe(stderr, text.data);
+    print_line(stderr, rb_buf_str(&text), "");
     fflush(stderr);
     char answer[16];
     if (!fgets(answer, sizeof answer, stdin))

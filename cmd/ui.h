@@ -13,6 +13,10 @@ void rb_ui_note(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3); /* std
 void rb_ui_progress(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3); /* overwritten */
 void rb_ui_progress_end(const rb_cli *cli);
 
+/* Several lines as one text: each is made safe as it is added, with its line end. */
+void rb_ui_add(rb_buf *out, const char *fmt, ...) RB_PRINTF(2, 3);
+void rb_ui_text(const rb_cli *cli, const rb_buf *text, bool to_stderr); /* stderr: not --quiet */
+
 /* Columns padded to the widest cell; cells are made safe. Rows of `columns` strings. */
 void rb_ui_table(const char *const *heads, const rb_strs *cells, size_t columns);
 
@@ -20,7 +24,8 @@ enum rb_color { RB_PLAIN, RB_BOLD, RB_RED, RB_GREEN, RB_YELLOW, RB_DIM };
 /* The same with a colour for each row below the heads. */
 void rb_ui_rows(const rb_cli *cli, const char *const *heads, const rb_strs *cells, size_t columns,
                 const enum rb_color *rows);
-/* Escape sequence to begin with, "" without colour; RB_PLAIN ends it. */
+/* What to begin with, "" without colour; RB_PLAIN ends it. It is for the functions above only,
+ * which put the escape sequence in its place: one that comes out of a repository is none. */
 const char *rb_ui_color(const rb_cli *cli, enum rb_color color);
 
 char *rb_ui_count(uint64_t n); /* 18,233 */

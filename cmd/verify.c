@@ -156,8 +156,8 @@ static void print_problems(const rb_cli *cli, const rb_problems *problems)
 {
     for (size_t i = 0; i < problems->n; i++) {
         const rb_problem *p = &problems->items[i];
-        rb_ui_line("    %s%s%s: %s", rb_ui_color(cli, p->warning ? RB_YELLOW : RB_RED),
-                   p->warning ? "warning " : "", p->code, p->message);
+        rb_ui_line("    %s%s%s: %s%s", rb_ui_color(cli, p->warning ? RB_YELLOW : RB_RED),
+                   p->warning ? "warning " : "", p->code, p->message, rb_ui_color(cli, RB_PLAIN));
     }
 }
 
@@ -173,8 +173,6 @@ static void print_line(const rb_cli *cli, const struct checked *checked)
     if (item)
         print_problems(cli, &item->problems);
     print_problems(cli, &checked->problems);
-    if (!ok || checked->problems.n || (item && item->problems.n))
-        fputs(rb_ui_color(cli, RB_PLAIN), stdout);
 }
 
 /* From which release on all of it is in order, and what ends it. */

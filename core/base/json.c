@@ -221,6 +221,36 @@ void rb_json_pretty(rb_buf *out, const json_t *json)
     rb_buf_addc(out, '\n');
 }
 
+/* DEL, C1 controls, line separators and what turns the direction of writing; 0 for all else. JCS
+ * writes them as they are. */
+static unsigned unsafe_at(const unsigned char *p, size_t len)
+{
+    if (p[0] == 0x7f)
+        return 0x7f;
+    if (len >= 2 && p[0] == 0xc2 && p[1] < 0xa0)
+        return p[1];
+    if (len < 3 || p[0] != 0xe2 || (p[1] != 0x80 && p[1] != 0x81))
+        return 0;
+    unsigned c = 0x2000u | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    bool unsafe =
+        c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+    return unsafe ? c : 0;
+}
+
+void rb_json_screen(rb_buf *out, const rb_buf *text)
+{
+    const unsigned char *p = (const unsigned char *)rb_buf_str(text);
+    for (size_t i = 0; i < text->len;) {
+        unsigned c = unsafe_at(p + i, text->len - i);
+        size_t n = c == 0 || c == 0x7f ? 1 : c < 0x800 ? 2 : 3;
+        if (c)
+            rb_buf_printf(out, "\\u%04x", c);
+        else
+            rb_buf_addc(out, (char)p[i]);
+        i += n;
+    }
+}
+
 void rb_json_hash(const json_t *json, char out[65])
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};

@@ -27,6 +27,9 @@ RB_DEFINE_AUTO(json_t, rb_json_free)
 void rb_json_canonical(rb_buf *out, const json_t *json);
 /* The same bytes but for an indent of two spaces, and a newline at the end. */
 void rb_json_pretty(rb_buf *out, const json_t *json);
+/* JSON text for a screen: the same value, but what rb_safe() would not let through is written as
+ * \uXXXX. */
+void rb_json_screen(rb_buf *out, const rb_buf *text);
 /* Hexadecimal SHA-256 of the canonical form. */
 void rb_json_hash(const json_t *json, char out[65]);
 

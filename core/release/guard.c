@@ -17,13 +17,22 @@ void rb_refusals_clear(rb_refusals *refusals)
     *refusals = (rb_refusals){0};
 }
 
+/* Hooks print to whoever pushes: nothing in it may come raw out of the repository. */
+static char *made_safe(char *text)
+{
+    char *safe = text ? rb_safe(text) : NULL;
+    free(text);
+    return safe;
+}
+
 void rb_refusals_add(rb_refusals *refusals, char *what, char *why, char *next)
 {
     if (refusals->n == refusals->cap) {
         refusals->cap = refusals->cap ? refusals->cap * 2 : 8;
         refusals->items = rb_realloc(refusals->items, refusals->cap, sizeof *refusals->items);
     }
-    refusals->items[refusals->n++] = (rb_refusal){.what = what, .why = why, .next = next};
+    refusals->items[refusals->n++] =
+        (rb_refusal){.what = made_safe(what), .why = made_safe(why), .next = made_safe(next)};
 }
 
 enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err)

@@ -28,7 +28,7 @@ typedef struct rb_refusals {
 } rb_refusals;
 
 void rb_refusals_clear(rb_refusals *refusals);
-/* Takes the texts; next may be NULL. */
+/* Takes the texts, and makes them safe; next may be NULL. */
 void rb_refusals_add(rb_refusals *refusals, char *what, char *why, char *next);
 /* RB_FOUND, and err says the first, when there is one from index from on that is no warning. */
 enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err) RB_MUST_USE;

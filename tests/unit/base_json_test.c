@@ -56,6 +56,27 @@ static void test_strings(void **state)
            "[\"\\n\",\"end\\n\",\"\\nstart\",\"\\\\\\\\\"]");
 }
 
+/* What a terminal would obey is escaped, and the value is the same. */
+static void test_screen(void **state)
+{
+    (void)state;
+    rb_buf text = {0};
+    rb_buf out = {0};
+    json_t *json =
+        read("[\"\\u001b[5m\\u007f\\u009b5m\\u00a0\\u200e\\u2028\\u202e\\u202f\\u2066\\u2070\"]");
+    rb_json_canonical(&text, json);
+    rb_json_screen(&out, &text);
+    assert_string_equal(rb_buf_str(&out),
+                        "[\"\\u001b[5m\\u007f\\u009b5m\xc2\xa0\\u200e\\u2028\\u202e"
+                        "\xe2\x80\xaf\\u2066\xe2\x81\xb0\"]");
+    json_t *again = read(rb_buf_str(&out));
+    assert_true(json_equal(json, again));
+    json_decref(json);
+    json_decref(again);
+    rb_buf_clear(&text);
+    rb_buf_clear(&out);
+}
+
 static void test_pretty(void **state)
 {
     (void)state;
@@ -94,9 +115,8 @@ static void test_format(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_key_order),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_pretty),
+        cmocka_unit_test(test_key_order), cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_screen),    cmocka_unit_test(test_pretty),
         cmocka_unit_test(test_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
