@@ -3,18 +3,22 @@
 #include <time.h>
 
 #include "cli.h"
+#include "commands.h"
 #include "release/chain.h"
 #include "ui.h"
 
 struct options {
-    bool unused;
+    bool no_cache;
 };
 
-static const rb_opt opts[] = {RB_OPTION_JSON, {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {{RB_OPT_FLAG, "no-cache", 0, NULL, "judge every signature anew",
+                               offsetof(struct options, no_cache)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
 
-static char *date_of(const rb_release *release, const char *format)
+static char *date_of(const rb_listed_release *release, const char *format)
 {
-    time_t when = (time_t)rb_verified_time(release->verified);
+    time_t when = (time_t)release->time;
     struct tm tm;
     char text[64];
     if (!gmtime_r(&when, &tm) || strftime(text, sizeof text, format, &tm) == 0)
@@ -25,25 +29,25 @@ static char *date_of(const rb_release *release, const char *format)
 /* Verdicts are the ledger's to give; what does not verify has none. */
 static json_t *to_json(const rb_chain_item *item)
 {
-    const rb_release *release = item->release;
+    const rb_listed_release *release = item->listed;
     RB_AUTO(rb_free_str) char *tag = rb_safe(item->tag);
     RB_AUTO(rb_free_str)
     char *date = release ? date_of(release, "%Y-%m-%dT%H:%M:%SZ") : NULL;
     json_t *object = json_object();
     rb_json_set_str(object, "tag", tag);
     rb_json_set_str(object, "object", *item->object ? item->object : NULL);
-    rb_json_set_str(object, "version", release ? release->manifest->app_version : NULL);
+    rb_json_set_str(object, "version", release ? release->version : NULL);
     rb_json_set_str(object, "date", date);
-    rb_json_set_str(object, "signer", release ? rb_verified_principal(release->verified) : NULL);
+    rb_json_set_str(object, "signer", release ? release->signer : NULL);
     rb_json_set_str(object, "verdict", NULL);
-    rb_json_set_str(object, "class", release ? release->manifest->class_ : NULL);
+    rb_json_set_str(object, "class", release ? release->class_ : NULL);
     json_object_set_new(object, "ok", json_boolean(release && !rb_problems_any(&item->problems)));
     return object;
 }
 
 static void add_row(rb_strs *cells, const rb_chain_item *item)
 {
-    const rb_release *release = item->release;
+    const rb_listed_release *release = item->listed;
     rb_strs_add(cells, item->tag);
     if (!release) {
         rb_strs_add(cells, "-");
@@ -53,19 +57,19 @@ static void add_row(rb_strs *cells, const rb_chain_item *item)
         rb_strs_add(cells, "-");
         return;
     }
-    rb_strs_add(cells, release->manifest->app_version);
+    rb_strs_add(cells, release->version);
     rb_strs_take(cells, date_of(release, "%Y-%m-%d %H:%M"));
-    rb_strs_add(cells, rb_verified_principal(release->verified));
+    rb_strs_add(cells, release->signer);
     const char *code = NULL;
     for (size_t i = 0; i < item->problems.n && !code; i++)
         code = item->problems.items[i].warning ? NULL : item->problems.items[i].code;
     rb_strs_take(cells, code ? rb_format("BAD (%s)", code) : rb_strdup("-"));
-    rb_strs_add(cells, release->manifest->class_);
+    rb_strs_add(cells, release->class_);
 }
 
 static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
-    (void)options;
+    const struct options *o = options;
     (void)argc;
     (void)argv;
     rb_repo *repo;
@@ -73,7 +77,7 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    RB_TRY(rb_chain_load(&chain, repo, signers, NULL, err));
+    RB_TRY(rb_chain_list(&chain, repo, signers, RB_VERSION, !o->no_cache, err));
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_object();
         json_t *releases = json_array();
@@ -99,8 +103,10 @@ const rb_command rb_cmd_list = {
     .name = "list",
     .args = "",
     .summary = "list releases, newest first",
-    .details = "A release whose signature, manifest or chain is not in order is shown as BAD;\n"
-               "`rbtool verify TAG` says why, and compares with the repository too.",
+    .details =
+        "A release whose signature, manifest or chain is not in order is shown as BAD;\n"
+        "`rbtool verify TAG` says why, and compares with the repository too. What verified in\n"
+        "an earlier list is remembered, while signers and revoked keys stay as they are.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

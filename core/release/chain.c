@@ -4,25 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/parallel.h"
 #include "git/refs.h"
+#include "release/chain_internal.h"
 #include "release/internal.h"
 
-/* While a chain is loaded: tag name to index of its item, and to the object of every tag. */
-struct loading {
-    rb_repo *repo;
-    const rb_signers *signers;
-    const char *glob;
-    rb_tag_refs refs;
-    const rb_chain_more *more; /* or NULL */
-    rb_chain *chain;
-    json_t *index;
-    json_t *objects;
-};
-
-static void clear_loading(struct loading *loading)
+static void clear_loading(rb_chain_loading *loading)
 {
     rb_tag_refs_clear(&loading->refs);
+    rb_listcache_free(loading->cache);
     rb_json_free(loading->index);
     rb_json_free(loading->objects);
 }
@@ -31,6 +22,7 @@ static void clear_item(rb_chain_item *item)
 {
     free(item->tag);
     rb_release_free(item->release);
+    rb_listed_release_free(item->listed);
     rb_problems_clear(&item->problems);
 }
 
@@ -62,20 +54,6 @@ const rb_chain_item *rb_chain_before(const rb_chain *chain, const rb_chain_item 
                : NULL;
 }
 
-static rb_chain_item *named(const struct loading *loading, const char *tag)
-{
-    int64_t at = rb_json_int(loading->index, tag, -1);
-    return at < 0 ? NULL : &loading->chain->items[at];
-}
-
-/* A verified item's predecessor, when it is here and is the one that was named. */
-static rb_chain_item *before(const struct loading *loading, const rb_chain_item *item)
-{
-    const rb_link *link = item->release ? item->release->manifest->previous : NULL;
-    rb_chain_item *found = link ? named(loading, link->tag) : NULL;
-    return found && strcmp(found->object, link->object) == 0 ? found : NULL;
-}
-
 static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *signers,
                       const rb_tag *tag)
 {
@@ -96,7 +74,7 @@ static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *sign
 }
 
 /* Without a manifest there is no item. */
-static void read_tag(rb_chain_item *item, const struct loading *loading, const rb_tag_ref *ref)
+static void read_tag(rb_chain_item *item, const rb_chain_loading *loading, const rb_tag_ref *ref)
 {
     rb_err err;
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
@@ -114,28 +92,79 @@ static void read_tag(rb_chain_item *item, const struct loading *loading, const r
                         err.message);
 }
 
+static rb_link *copy_links(const rb_link *from, size_t n)
+{
+    rb_link *links = rb_calloc(n, sizeof *links);
+    for (size_t i = 0; i < n; i++) {
+        links[i] = from[i];
+        links[i].tag = rb_strdup(from[i].tag);
+    }
+    return links;
+}
+
+/* What a listing keeps of a release. */
+static void summarise(rb_chain_item *item)
+{
+    const rb_manifest *manifest = item->release->manifest;
+    rb_listed_release *listed = rb_calloc(1, sizeof *listed);
+    *listed = (rb_listed_release){
+        .app = rb_strdup(manifest->app_name),
+        .version = rb_strdup(manifest->app_version),
+        .class_ = rb_strdup(manifest->class_),
+        .signer = rb_strdup(rb_verified_principal(item->release->verified)),
+        .time = rb_verified_time(item->release->verified),
+        .lasts = rb_verified_lasts(item->release->verified),
+        .previous = manifest->previous ? copy_links(manifest->previous, 1) : NULL,
+        .heads = copy_links(manifest->heads, manifest->head_count),
+        .head_count = manifest->head_count,
+    };
+    memcpy(listed->sha256, item->sha256, sizeof listed->sha256);
+    item->listed = listed;
+    rb_release_free(item->release);
+    item->release = NULL;
+}
+
+static bool is_remembered(rb_chain_item *item, const rb_chain_loading *loading,
+                          const rb_tag_ref *ref)
+{
+    enum rb_listed_kind listed = rb_listcache_get(&item->listed, loading->cache, ref);
+    if (listed == RB_LISTED_RELEASE) {
+        item->tag = rb_strdup(ref->name);
+        rb_oid_hex(&ref->object, item->object);
+        memcpy(item->sha256, item->listed->sha256, sizeof item->sha256);
+    }
+    return listed != RB_LISTED_UNKNOWN;
+}
+
 /* What several threads do at once. */
 static void read_one(void *context, size_t i)
 {
-    const struct loading *loading = context;
+    const rb_chain_loading *loading = context;
     const rb_tag_ref *ref = &loading->refs.items[i];
-    if (!loading->glob || fnmatch(loading->glob, ref->name, 0) == 0)
-        read_tag(&loading->chain->items[i], loading, ref);
+    rb_chain_item *item = &loading->chain->items[i];
+    if ((loading->glob && fnmatch(loading->glob, ref->name, 0) != 0) ||
+        (loading->cache && is_remembered(item, loading, ref)))
+        return;
+    read_tag(item, loading, ref);
+    if (loading->listing && item->release)
+        summarise(item);
 }
 
 /* read: what read_tag() made of ref, in the chain's items at its end or behind it. */
-static void take_item(struct loading *loading, const rb_tag_ref *ref, const rb_chain_item *read)
+static void take_item(rb_chain_loading *loading, const rb_tag_ref *ref, const rb_chain_item *read)
 {
     char hex[RB_OID_HEX];
     rb_oid_hex(&ref->object, hex);
     bool is_here = ref->resolved && (!read->tag || *read->object);
+    if (loading->cache && (!read->tag || read->listed))
+        rb_listcache_put(loading->cache, ref, read->listed);
     if (read->tag)
         loading->chain->items[loading->chain->n++] = *read;
     if (is_here && json_object_set_new(loading->objects, ref->name, json_string(hex)) != 0)
         return; /* no UTF-8: no manifest can name it */
 }
 
-static enum rb_code read_tags(struct loading *loading, rb_err *err)
+static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
 {
     const char *set;
     RB_TRY(rb_tag_refs_read(&loading->refs, loading->repo, err));
@@ -148,7 +177,7 @@ static enum rb_code read_tags(struct loading *loading, rb_err *err)
     return RB_OK;
 }
 
-static void read_pushed(struct loading *loading, const rb_pushes *pushed)
+static void read_pushed(rb_chain_loading *loading, const rb_pushes *pushed)
 {
     rb_chain *chain = loading->chain;
     chain->items = rb_realloc(chain->items, chain->n + pushed->n + 1, sizeof *chain->items);
@@ -164,7 +193,7 @@ static void read_pushed(struct loading *loading, const rb_pushes *pushed)
 }
 
 /* Takes the item that a link names but no tag leads to, if somebody kept it and it verifies. */
-static enum rb_code find_lost(struct loading *loading, const rb_link *link, rb_err *err)
+static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb_err *err)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     rb_chain *chain = loading->chain;
@@ -192,7 +221,7 @@ static enum rb_code find_lost(struct loading *loading, const rb_link *link, rb_e
 }
 
 /* What is found has links of its own; each name is found once at most. */
-static enum rb_code find_all_lost(struct loading *loading, rb_err *err)
+static enum rb_code find_all_lost(rb_chain_loading *loading, rb_err *err)
 {
     for (size_t i = 0; i < loading->chain->n; i++) {
         const rb_release *release = loading->chain->items[i].release;
@@ -202,188 +231,6 @@ static enum rb_code find_all_lost(struct loading *loading, rb_err *err)
             RB_TRY(find_lost(loading, release->manifest->previous, err));
         for (size_t j = 0; j < release->manifest->head_count; j++)
             RB_TRY(find_lost(loading, &release->manifest->heads[j], err));
-    }
-    return RB_OK;
-}
-
-static int by_version(const void *a, const void *b)
-{
-    return rb_tag_compare(((const rb_chain_item *)a)->tag, ((const rb_chain_item *)b)->tag);
-}
-
-static void build_index(struct loading *loading)
-{
-    json_object_clear(loading->index);
-    for (size_t i = 0; i < loading->chain->n; i++)
-        if (json_object_set_new(loading->index, loading->chain->items[i].tag,
-                                json_integer((json_int_t)i)) != 0)
-            continue; /* no UTF-8: no manifest can name it */
-}
-
-/* Oldest version first; every item after the ones that its links lead to; then turned round. Links
- * name objects by hash, so following only those that match cannot run in a circle. */
-static void sort_items(struct loading *loading)
-{
-    rb_chain *chain = loading->chain;
-    if (chain->n == 0)
-        return;
-    qsort(chain->items, chain->n, sizeof *chain->items, by_version);
-    build_index(loading);
-    rb_chain_item *sorted = rb_calloc(chain->n, sizeof *sorted);
-    bool *done = rb_calloc(chain->n, sizeof *done);
-    size_t *stack = rb_calloc(chain->n, sizeof *stack);
-    size_t left = chain->n;
-    for (size_t i = 0; i < chain->n; i++) {
-        size_t depth = 0;
-        for (const rb_chain_item *at = &chain->items[i];
-             at && !done[at - chain->items] && depth < chain->n; at = before(loading, at))
-            stack[depth++] = (size_t)(at - chain->items);
-        while (depth > 0) {
-            size_t at = stack[--depth];
-            if (!done[at])
-                sorted[--left] = chain->items[at];
-            done[at] = true;
-        }
-    }
-    free(done);
-    free(stack);
-    free(chain->items);
-    chain->items = sorted;
-    build_index(loading);
-}
-
-static void is_moved(rb_chain_item *item, rb_chain_item *target, const rb_link *link,
-                     const char *field, const char *expected, const char *found)
-{
-    rb_problems_add(&item->problems, "moved", field, expected, found,
-                    "%s: %s: it follows %s as %s, but that tag is %s here: it was moved or made "
-                    "again; ask its signer, or fetch the first one: git fetch origin "
-                    "'+refs/tags/%s:refs/tags/%s'",
-                    item->tag, field, link->tag, expected, found, link->tag, link->tag);
-    if (target)
-        rb_problems_add(&target->problems, "moved", "object", expected, found,
-                        "%s: object: release %s follows it as %s, but it is %s here: it was moved "
-                        "or made again; ask its signer, or fetch the first one: git fetch origin "
-                        "'+refs/tags/%s:refs/tags/%s'",
-                        target->tag, item->tag, expected, found, target->tag, target->tag);
-}
-
-static void check_link(struct loading *loading, rb_chain_item *item, const rb_link *link,
-                       const char *field)
-{
-    const char *object = rb_json_str(loading->objects, link->tag);
-    rb_chain_item *target = named(loading, link->tag);
-    if (!object) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
-        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
-                        "%s: %s: it follows %s, which is not here; git fetch --tags, or ask who "
-                        "deleted it",
-                        item->tag, inner, link->tag);
-        return;
-    }
-    if (strcmp(object, link->object) != 0) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.object", field);
-        is_moved(item, target, link, inner, link->object, object);
-        return;
-    }
-    if (target && target->release && strcmp(target->sha256, link->sha256) != 0) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.sha256", field);
-        is_moved(item, target, link, inner, link->sha256, target->sha256);
-        return;
-    }
-    if (!target)
-        return;
-    target->named = true;
-    if (target->lost) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
-        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
-                        "%s: %s: it follows %s, which is not here; the ledger kept its object, "
-                        "which verifies",
-                        item->tag, inner, link->tag);
-        rb_problems_warn(&item->problems);
-    }
-}
-
-/* Some follow the object that is here, others another one. */
-static void check_fork(rb_chain_item *item)
-{
-    for (size_t i = 0; i < item->problems.n; i++) {
-        const rb_problem *moved = &item->problems.items[i];
-        if (strcmp(moved->code, "moved") != 0 || strcmp(moved->field, "object") != 0)
-            continue;
-        RB_AUTO(rb_free_str) char *other = rb_strdup(moved->expected);
-        rb_problems_add(&item->problems, "fork", "object", other, item->object,
-                        "%s: object: there are two releases of this name, %s and %s, each with "
-                        "followers; decide which line is true, and delete the other one's tags",
-                        item->tag, other, item->object);
-        return;
-    }
-}
-
-static void check_links(struct loading *loading)
-{
-    for (size_t i = 0; i < loading->chain->n; i++) {
-        rb_chain_item *item = &loading->chain->items[i];
-        if (!item->release)
-            continue;
-        const rb_manifest *manifest = item->release->manifest;
-        if (manifest->previous)
-            check_link(loading, item, manifest->previous, "previous");
-        for (size_t j = 0; j < manifest->head_count; j++) {
-            RB_AUTO(rb_free_str) char *field = rb_format("heads[%zu]", j);
-            check_link(loading, item, &manifest->heads[j], field);
-        }
-    }
-    for (size_t i = 0; i < loading->chain->n; i++)
-        if (loading->chain->items[i].named)
-            check_fork(&loading->chain->items[i]);
-}
-
-/* The root that most releases come from; the lowest version where that is a tie. */
-static rb_chain_item *find_root(const struct loading *loading)
-{
-    rb_chain *chain = loading->chain;
-    size_t *root = rb_calloc(chain->n, sizeof *root);
-    size_t *count = rb_calloc(chain->n, sizeof *count);
-    rb_chain_item *best = NULL;
-    for (size_t i = chain->n; i-- > 0;) { /* oldest first: what is before it is done */
-        const rb_chain_item *parent = before(loading, &chain->items[i]);
-        root[i] = parent ? root[parent - chain->items] : i;
-        count[root[i]]++;
-    }
-    for (size_t i = chain->n; i-- > 0;) {
-        rb_chain_item *item = &chain->items[i];
-        if (!item->release || item->release->manifest->previous)
-            continue;
-        if (!best || count[i] > count[best - chain->items])
-            best = item;
-    }
-    free(root);
-    free(count);
-    return best;
-}
-
-static enum rb_code check_roots(struct loading *loading, rb_err *err)
-{
-    const char *pinned;
-    RB_TRY(rb_repo_setting(&pinned, loading->repo, "rbtool.app", err));
-    const rb_chain_item *root = find_root(loading);
-    for (size_t i = 0; i < loading->chain->n && root; i++) {
-        rb_chain_item *item = &loading->chain->items[i];
-        if (!item->release || item == root)
-            continue;
-        const char *app = root->release->manifest->app_name;
-        const char *found = item->release->manifest->app_name;
-        if (!pinned && strcmp(app, found) != 0)
-            rb_problems_add(&item->problems, "app", "app.name", app, found,
-                            "%s: app.name: the first release %s is of %s, this one is of %s; it is "
-                            "another application's release (git config rbtool.app pins the name)",
-                            item->tag, root->tag, app, found);
-        if (!item->release->manifest->previous)
-            rb_problems_add(&item->problems, "fork", "previous", root->tag, "",
-                            "%s: previous: it says that it is the first release, but %s is; make "
-                            "it again with `rbtool release --previous TAG`",
-                            item->tag, root->tag);
     }
     return RB_OK;
 }
@@ -399,21 +246,52 @@ enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers 
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
     RB_AUTO(clear_loading)
-    struct loading loading = {.repo = repo,
-                              .signers = signers,
-                              .glob = glob,
-                              .more = more,
-                              .chain = chain,
-                              .index = json_object(),
-                              .objects = json_object()};
+    rb_chain_loading loading = {.repo = repo,
+                                .signers = signers,
+                                .glob = glob,
+                                .more = more,
+                                .chain = chain,
+                                .index = json_object(),
+                                .objects = json_object()};
     RB_TRY(read_tags(&loading, err));
     if (more && more->pushed)
         read_pushed(&loading, more->pushed);
     if (more && more->keeper)
         RB_TRY(find_all_lost(&loading, err));
-    sort_items(&loading);
-    check_links(&loading);
-    RB_TRY(check_roots(&loading, err));
+    RB_TRY(rb_chain_link(&loading, err));
+    *out = chain;
+    chain = NULL;
+    return RB_OK;
+}
+
+static void open_cache(rb_chain_loading *loading, const char *pinned, const char *version)
+{
+    unsigned char key[RB_SHA256_SIZE];
+    RB_AUTO(rb_free_str)
+    char *path = rb_path_join(rb_repo_common_dir(loading->repo), "rbtool/releases");
+    rb_listcache_key(key, loading->signers, pinned, version);
+    loading->cache = rb_listcache_open(path, key);
+}
+
+enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                           const char *version, bool use_cache, rb_err *err)
+{
+    RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
+    RB_AUTO(clear_loading)
+    rb_chain_loading loading = {.repo = repo,
+                                .signers = signers,
+                                .listing = true,
+                                .chain = chain,
+                                .index = json_object(),
+                                .objects = json_object()};
+    const char *pinned;
+    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
+    if (use_cache)
+        open_cache(&loading, pinned, version);
+    RB_TRY(read_tags(&loading, err));
+    RB_TRY(rb_chain_link(&loading, err));
+    if (use_cache)
+        rb_listcache_save(loading.cache);
     *out = chain;
     chain = NULL;
     return RB_OK;

@@ -9,13 +9,15 @@
 #define RB_RELEASE_CHAIN_H
 
 #include "git/pushes.h"
+#include "release/listcache.h"
 #include "release/release.h"
 
 typedef struct rb_chain_item {
     char *tag;
     char object[RB_OID_HEX];    /* of the tag object */
     char sha256[RB_SHA256_HEX]; /* of the signed bytes; "" when it does not verify */
-    rb_release *release;        /* NULL when it does not verify */
+    rb_release *release;        /* NULL when it does not verify, and in a listing */
+    rb_listed_release *listed;  /* in a listing, when it verifies */
     rb_problems problems;       /* its own, and its link's: moved, unknown, fork */
     rb_oid commit;              /* what the tag is on, verified or not */
     bool has_commit;
@@ -47,6 +49,13 @@ typedef struct rb_chain_more {
 enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                                 const char *glob, const rb_chain_more *more,
                                 rb_err *err) RB_MUST_USE;
+/*
+ * As rb_chain_load() of all tags, for showing: items have what is listed in place of a release.
+ * With use_cache, what verified before, under the same signers and by the same version of the
+ * program, is not judged again.
+ */
+enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                           const char *version, bool use_cache, rb_err *err) RB_MUST_USE;
 void rb_chain_free(rb_chain *chain);
 RB_DEFINE_AUTO(rb_chain, rb_chain_free)
 

@@ -257,3 +257,8 @@ int64_t rb_verified_time(const rb_verified *v)
 {
     return v->form.tagger.time;
 }
+
+bool rb_verified_lasts(const rb_verified *v)
+{
+    return v->form.signature == RB_SIGNATURE_SSH && v->form.tagger.time > 0;
+}

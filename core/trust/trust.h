@@ -60,7 +60,10 @@ const char *rb_verified_principal(const rb_verified *v);
 const char *rb_verified_fingerprint(const rb_verified *v); /* SHA256:... as ssh-keygen prints, or
                                                               the OpenPGP key's */
 const char *rb_verified_tagger(const rb_verified *v);      /* Name <email> */
-int64_t rb_verified_time(const rb_verified *v);            /* the tagger's, seconds; forgeable */
+/* The same signers, revoked keys and tag give the same answer at any time: an SSH signature, judged
+ * at the tagger's time, not at today's or by a keyring. */
+bool rb_verified_lasts(const rb_verified *v);
+int64_t rb_verified_time(const rb_verified *v); /* the tagger's, seconds; forgeable */
 
 /* Lower-level, for other rooms and the differential tests. */
 

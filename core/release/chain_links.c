@@ -1,0 +1,226 @@
+/* What the releases of a chain say of each other: their order, and whether their links hold. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "release/chain_internal.h"
+
+static rb_chain_item *named(const rb_chain_loading *loading, const char *tag)
+{
+    int64_t at = rb_json_int(loading->index, tag, -1);
+    return at < 0 ? NULL : &loading->chain->items[at];
+}
+
+static bool is_verified(const rb_chain_item *item)
+{
+    return item->release || item->listed;
+}
+
+/* Of verified items. */
+static const rb_link *previous_of(const rb_chain_item *item)
+{
+    return item->listed ? item->listed->previous : item->release->manifest->previous;
+}
+
+static const char *app_of(const rb_chain_item *item)
+{
+    return item->listed ? item->listed->app : item->release->manifest->app_name;
+}
+
+/* A verified item's predecessor, when it is here and is the one that was named. */
+static rb_chain_item *before(const rb_chain_loading *loading, const rb_chain_item *item)
+{
+    const rb_link *link = is_verified(item) ? previous_of(item) : NULL;
+    rb_chain_item *found = link ? named(loading, link->tag) : NULL;
+    return found && strcmp(found->object, link->object) == 0 ? found : NULL;
+}
+
+static int by_version(const void *a, const void *b)
+{
+    return rb_tag_compare(((const rb_chain_item *)a)->tag, ((const rb_chain_item *)b)->tag);
+}
+
+static void build_index(rb_chain_loading *loading)
+{
+    json_object_clear(loading->index);
+    for (size_t i = 0; i < loading->chain->n; i++)
+        if (json_object_set_new(loading->index, loading->chain->items[i].tag,
+                                json_integer((json_int_t)i)) != 0)
+            continue; /* no UTF-8: no manifest can name it */
+}
+
+/* Oldest version first; every item after the ones that its links lead to; then turned round. Links
+ * name objects by hash, so following only those that match cannot run in a circle. */
+static void sort_items(rb_chain_loading *loading)
+{
+    rb_chain *chain = loading->chain;
+    if (chain->n == 0)
+        return;
+    qsort(chain->items, chain->n, sizeof *chain->items, by_version);
+    build_index(loading);
+    rb_chain_item *sorted = rb_calloc(chain->n, sizeof *sorted);
+    bool *done = rb_calloc(chain->n, sizeof *done);
+    size_t *stack = rb_calloc(chain->n, sizeof *stack);
+    size_t left = chain->n;
+    for (size_t i = 0; i < chain->n; i++) {
+        size_t depth = 0;
+        for (const rb_chain_item *at = &chain->items[i];
+             at && !done[at - chain->items] && depth < chain->n; at = before(loading, at))
+            stack[depth++] = (size_t)(at - chain->items);
+        while (depth > 0) {
+            size_t at = stack[--depth];
+            if (!done[at])
+                sorted[--left] = chain->items[at];
+            done[at] = true;
+        }
+    }
+    free(done);
+    free(stack);
+    free(chain->items);
+    chain->items = sorted;
+    build_index(loading);
+}
+
+static void is_moved(rb_chain_item *item, rb_chain_item *target, const rb_link *link,
+                     const char *field, const char *expected, const char *found)
+{
+    rb_problems_add(&item->problems, "moved", field, expected, found,
+                    "%s: %s: it follows %s as %s, but that tag is %s here: it was moved or made "
+                    "again; ask its signer, or fetch the first one: git fetch origin "
+                    "'+refs/tags/%s:refs/tags/%s'",
+                    item->tag, field, link->tag, expected, found, link->tag, link->tag);
+    if (target)
+        rb_problems_add(&target->problems, "moved", "object", expected, found,
+                        "%s: object: release %s follows it as %s, but it is %s here: it was moved "
+                        "or made again; ask its signer, or fetch the first one: git fetch origin "
+                        "'+refs/tags/%s:refs/tags/%s'",
+                        target->tag, item->tag, expected, found, target->tag, target->tag);
+}
+
+static void check_link(rb_chain_loading *loading, rb_chain_item *item, const rb_link *link,
+                       const char *field)
+{
+    const char *object = rb_json_str(loading->objects, link->tag);
+    rb_chain_item *target = named(loading, link->tag);
+    if (!object) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
+        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
+                        "%s: %s: it follows %s, which is not here; git fetch --tags, or ask who "
+                        "deleted it",
+                        item->tag, inner, link->tag);
+        return;
+    }
+    if (strcmp(object, link->object) != 0) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.object", field);
+        is_moved(item, target, link, inner, link->object, object);
+        return;
+    }
+    if (target && is_verified(target) && strcmp(target->sha256, link->sha256) != 0) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.sha256", field);
+        is_moved(item, target, link, inner, link->sha256, target->sha256);
+        return;
+    }
+    if (!target)
+        return;
+    target->named = true;
+    if (target->lost) {
+        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
+        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
+                        "%s: %s: it follows %s, which is not here; the ledger kept its object, "
+                        "which verifies",
+                        item->tag, inner, link->tag);
+        rb_problems_warn(&item->problems);
+    }
+}
+
+/* Some follow the object that is here, others another one. */
+static void check_fork(rb_chain_item *item)
+{
+    for (size_t i = 0; i < item->problems.n; i++) {
+        const rb_problem *moved = &item->problems.items[i];
+        if (strcmp(moved->code, "moved") != 0 || strcmp(moved->field, "object") != 0)
+            continue;
+        RB_AUTO(rb_free_str) char *other = rb_strdup(moved->expected);
+        rb_problems_add(&item->problems, "fork", "object", other, item->object,
+                        "%s: object: there are two releases of this name, %s and %s, each with "
+                        "followers; decide which line is true, and delete the other one's tags",
+                        item->tag, other, item->object);
+        return;
+    }
+}
+
+static void check_links(rb_chain_loading *loading)
+{
+    for (size_t i = 0; i < loading->chain->n; i++) {
+        rb_chain_item *item = &loading->chain->items[i];
+        if (!is_verified(item))
+            continue;
+        const rb_listed_release *listed = item->listed;
+        size_t n = listed ? listed->head_count : item->release->manifest->head_count;
+        const rb_link *heads = listed ? listed->heads : item->release->manifest->heads;
+        if (previous_of(item))
+            check_link(loading, item, previous_of(item), "previous");
+        for (size_t j = 0; j < n; j++) {
+            RB_AUTO(rb_free_str) char *field = rb_format("heads[%zu]", j);
+            check_link(loading, item, &heads[j], field);
+        }
+    }
+    for (size_t i = 0; i < loading->chain->n; i++)
+        if (loading->chain->items[i].named)
+            check_fork(&loading->chain->items[i]);
+}
+
+/* The root that most releases come from; the lowest version where that is a tie. */
+static rb_chain_item *find_root(const rb_chain_loading *loading)
+{
+    rb_chain *chain = loading->chain;
+    size_t *root = rb_calloc(chain->n, sizeof *root);
+    size_t *count = rb_calloc(chain->n, sizeof *count);
+    rb_chain_item *best = NULL;
+    for (size_t i = chain->n; i-- > 0;) { /* oldest first: what is before it is done */
+        const rb_chain_item *parent = before(loading, &chain->items[i]);
+        root[i] = parent ? root[parent - chain->items] : i;
+        count[root[i]]++;
+    }
+    for (size_t i = chain->n; i-- > 0;) {
+        rb_chain_item *item = &chain->items[i];
+        if (!is_verified(item) || previous_of(item))
+            continue;
+        if (!best || count[i] > count[best - chain->items])
+            best = item;
+    }
+    free(root);
+    free(count);
+    return best;
+}
+
+static enum rb_code check_roots(rb_chain_loading *loading, rb_err *err)
+{
+    const char *pinned;
+    RB_TRY(rb_repo_setting(&pinned, loading->repo, "rbtool.app", err));
+    const rb_chain_item *root = find_root(loading);
+    for (size_t i = 0; i < loading->chain->n && root; i++) {
+        rb_chain_item *item = &loading->chain->items[i];
+        if (!is_verified(item) || item == root)
+            continue;
+        const char *app = app_of(root);
+        const char *found = app_of(item);
+        if (!pinned && strcmp(app, found) != 0)
+            rb_problems_add(&item->problems, "app", "app.name", app, found,
+                            "%s: app.name: the first release %s is of %s, this one is of %s; it is "
+                            "another application's release (git config rbtool.app pins the name)",
+                            item->tag, root->tag, app, found);
+        if (!previous_of(item))
+            rb_problems_add(&item->problems, "fork", "previous", root->tag, "",
+                            "%s: previous: it says that it is the first release, but %s is; make "
+                            "it again with `rbtool release --previous TAG`",
+                            item->tag, root->tag);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_chain_link(rb_chain_loading *loading, rb_err *err)
+{
+    sort_items(loading);
+    check_links(loading);
+    return check_roots(loading, err);
+}

@@ -1,0 +1,140 @@
+#!/usr/bin/env bats
+# What list remembers is a shortcut: whatever the judgement depends on makes it judge anew.
+
+load lib
+
+setup_file() {
+    BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR home
+    keys
+    git init -q "$BATS_FILE_TMPDIR/made"
+    cd "$BATS_FILE_TMPDIR/made" || return 1
+    echo '{"app": {"name": "small"}}' >rbtool.json
+    git add -A
+    for tag in v1.0.0 v1.1.0 v1.2.0; do
+        git commit -q --allow-empty -m "$tag"
+        rbtool release -q "$tag" >/dev/null
+    done
+    git tag -a -m 'no release' plain
+    git tag light
+    cp "$HOME/gitconfig" "$BATS_FILE_TMPDIR/gitconfig"
+}
+
+setup() {
+    home
+    keys
+    # The releases' signers, in this test's own files.
+    cp -a "$BATS_FILE_TMPDIR/made" "$BATS_TEST_TMPDIR/small"
+    cp "$BATS_FILE_TMPDIR"/home/keys/* "$KEYS"
+    cd "$BATS_TEST_TMPDIR/small" || return 1
+    CACHE=.git/rbtool/releases
+    rm -f $CACHE
+}
+
+# Each tag, with what is wrong about it.
+told() { rbtool list "$@" 2>/dev/null | sed -E '1d; s/^([^ ]*) .*(BAD \([a-z]*\)).*/\1 \2/; t; s/ .*//' | xargs; }
+same() { [[ $(rbtool list --json "$@") == "$(rbtool list --json --no-cache)" ]]; }
+
+@test "a second list says what the first said, and leaves the cache alone" {
+    rbtool list --json --no-cache >anew
+    [[ ! -e $CACHE ]]
+    rbtool list --json | cmp - anew
+    cp -p $CACHE before
+    rbtool list --json | cmp - anew
+    cmp $CACHE before
+    [[ $(jq -r '.releases[].tag' anew | xargs) == 'v1.2.0 v1.1.0 v1.0.0' ]]
+    inode=$(stat -c %i $CACHE)
+    rbtool list >/dev/null
+    [[ $(stat -c %i $CACHE) == "$inode" ]]
+    rbtool list --json | schema list
+}
+
+@test "what is remembered is not judged again" {
+    rbtool list --json >before
+    # Objects that are gone are not missed by a list that has no need of them.
+    for object in $(git rev-parse v1.0.0 v1.1.0); do
+        rm -f ".git/objects/${object:0:2}/${object:2}"
+    done
+    rbtool list --json | cmp - before
+    rbtool list --no-cache | grep -q 'v1.0.0.*BAD (object)'
+    fails 1 "missing" rbtool verify v1.0.0
+}
+
+@test "a key that is revoked, a signer who is taken off, a validity that ends" {
+    rbtool list >/dev/null
+    ssh-keygen -q -kf revoked "$KEYS/alice.pub"
+    mv revoked "$HOME/revoked"
+    git config --global gpg.ssh.revocationFile "$HOME/revoked"
+    [[ $(told) == *'BAD (revoked)'*'BAD (revoked)'*'BAD (revoked)'* ]]
+    same
+    git config --global --unset gpg.ssh.revocationFile
+    [[ $(told) != *BAD* ]]
+    sed -i '/^alice/d' "$KEYS/allowed"
+    [[ $(told) == *'BAD (signer)'* ]]
+    sed "s/ / valid-before=\"20200101\" /" <(echo "alice@example.com $(cut -d' ' -f1,2 "$KEYS/alice.pub")") \
+        >>"$KEYS/allowed"
+    [[ $(told) == *'BAD (expired)'* ]]
+    same
+}
+
+@test "a validity without a zone is read in the host's, which may change" {
+    when=$(git cat-file tag v1.1.0 | sed -n 's/^tagger .* \([0-9]*\) .*/\1/p')
+    printf 'alice@example.com valid-before="%s" %s\n' "$(date -u -d "@$((when + 3600))" +%Y%m%d%H%M%S)" \
+        "$(cut -d' ' -f1,2 "$KEYS/alice.pub")" >"$KEYS/allowed"
+    [[ $(TZ=UTC0 told) != *BAD* ]]
+    [[ $(TZ=EAST-12 told) == *'BAD (expired)'* ]]
+    [[ $(TZ=UTC0 told) != *BAD* ]]
+}
+
+@test "tags that come, go and move" {
+    rbtool list >/dev/null
+    git commit -q --allow-empty -m next
+    rbtool release -q v1.3.0 >/dev/null
+    [[ $(told | cut -d' ' -f1) == v1.3.0 ]]
+    same
+    git tag -d v1.1.0 >/dev/null
+    [[ $(told) == *'v1.2.0 BAD (unknown)'* ]]
+    same
+    git update-ref refs/tags/v1.1.0 "$(git rev-parse v1.0.0)"
+    [[ $(told) == *'v1.1.0 BAD (name)'* ]]
+    same
+}
+
+@test "the app's name is pinned otherwise" {
+    rbtool list >/dev/null
+    git config rbtool.app other
+    [[ $(told) == *'BAD (app)'* ]]
+    same
+}
+
+@test "a cache that is cut, damaged, of another format or no file at all" {
+    rbtool list --json >before
+    cp $CACHE good
+    for damage in "truncate -s 100 $CACHE" "truncate -s -1 $CACHE" "truncate -s 0 $CACHE" \
+        "printf x | dd of=$CACHE bs=1 seek=200 conv=notrunc status=none" \
+        "sed -i '1s/releases 1/releases 2/' $CACHE" "head -c 5000 /dev/urandom >$CACHE" \
+        "cat good >>$CACHE" "ln -sf /nonexistent/place $CACHE"; do
+        rm -f $CACHE
+        cp good $CACHE
+        eval "$damage"
+        rbtool list --json | cmp - before
+        cmp $CACHE good
+    done
+    rm $CACHE
+    mkdir $CACHE
+    rbtool list --json | cmp - before
+}
+
+@test "OpenPGP signatures are the keyring's to judge, each time" {
+    export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
+    mkdir -m 700 "$GNUPGHOME"
+    gpg --batch --quiet --passphrase '' --quick-generate-key 'Alice <alice@example.com>' ed25519 2>/dev/null
+    git cat-file tag v1.2.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
+    gpg --batch --quiet --armor --detach-sign -o signature signed 2>/dev/null
+    git update-ref refs/tags/v1.2.0 "$(cat signed signature | git hash-object -t tag -w --stdin)"
+    [[ $(told) != *BAD* ]]
+    [[ $(told) != *BAD* ]]
+    gpg --batch --quiet --yes --delete-secret-and-public-key \
+        "$(gpg --list-keys --with-colons | sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' | head -1)" 2>/dev/null
+    [[ $(told) == *'v1.2.0 BAD (signer)'* ]]
+    gpgconf --kill all
+}
