@@ -31,8 +31,8 @@ setup() {
 }
 
 # Each tag, with what is wrong about it.
-told() { rbtool list "$@" 2>/dev/null | sed -E '1d; s/^([^ ]*) .*(BAD \([a-z]*\)).*/\1 \2/; t; s/ .*//' | xargs; }
-same() { [[ $(rbtool list --json "$@") == "$(rbtool list --json --no-cache)" ]]; }
+told() { rbtool list 2>/dev/null | sed -E '1d; s/^([^ ]*) .*(BAD \([a-z]*\)).*/\1 \2/; t; s/ .*//' | xargs; }
+same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
 
 @test "a second list says what the first said, and leaves the cache alone" {
     rbtool list --json --no-cache >anew
@@ -56,7 +56,6 @@ same() { [[ $(rbtool list --json "$@") == "$(rbtool list --json --no-cache)" ]];
     done
     rbtool list --json | cmp - before
     rbtool list --no-cache | grep -q 'v1.0.0.*BAD (object)'
-    fails 1 "missing" rbtool verify v1.0.0
 }
 
 @test "a key that is revoked, a signer who is taken off, a validity that ends" {
