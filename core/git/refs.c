@@ -54,7 +54,9 @@ enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, cons
         rb_oid_hex(old, old_hex);
     int status = 0;
     RB_AUTO(rb_free_str) char *said = NULL;
-    const char *const args[] = {"update-ref", name, new_hex, old_hex, NULL};
+    /* Left to itself git does not sync refs: after a power cut an empty one would be there. */
+    const char *const args[] = {"-c", "core.fsync=reference", "update-ref", name, new_hex, old_hex,
+                                NULL};
     RB_TRY(rb_git_run(NULL, &status, &said, repo, args, NULL, 0, err));
     if (status == 0)
         return RB_OK;

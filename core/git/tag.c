@@ -215,7 +215,8 @@ enum rb_code rb_tag_create(rb_oid *out, rb_repo *repo, const char *name, const v
     rb_oid_hex(&object, hex);
     int status = 0;
     RB_AUTO(rb_free_str) char *said = NULL;
-    const char *const args[] = {"update-ref", ref, hex, NO_OBJECT, NULL};
+    const char *const args[] = {"-c", "core.fsync=reference", "update-ref", ref, hex, NO_OBJECT,
+                                NULL};
     RB_TRY(rb_git_run(NULL, &status, &said, repo, args, NULL, 0, err));
     if (status != 0) {
         bool refused = strstr(said, "hook") || resolve(&taken, repo, name, &absent) == RB_OK;

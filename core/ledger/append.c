@@ -13,8 +13,8 @@
 #include "ledger/judge.h"
 
 #define NAMESPACE "git"
-#define TITLE_LIMIT 200  /* bytes; the rest is in the JSON */
-#define PATIENCE 60      /* seconds to go on trying when others are quicker */
+#define TITLE_LIMIT 200 /* bytes; the rest is in the JSON */
+#define PATIENCE 10     /* seconds to go on trying when the ref cannot be moved and does not move */
 #define TURN_PATIENCE 10 /* seconds to wait for a turn, which is a courtesy only */
 #define PAUSE 5          /* milliseconds */
 
@@ -268,36 +268,43 @@ static enum rb_code read_tip(char **app, rb_repo *repo, const rb_oid *tip, rb_er
     return RB_OK;
 }
 
-static enum rb_code try_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err)
+static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb_draft *draft,
+                               rb_err *err)
 {
-    rb_ref ref;
     rb_draft own = *draft;
     const char *pinned = NULL;
     RB_AUTO(rb_free_str) char *app = NULL;
-    RB_TRY(rb_ref_read(&ref, repo, RB_LEDGER_REF, err));
-    if (ref.symbolic)
+    RB_TRY(rb_ref_read(ref, repo, RB_LEDGER_REF, err));
+    if (ref->symbolic)
         return rb_fail(err, RB_ERROR,
                        RB_LEDGER_REF " is a symbolic ref, a ledger is not; git symbolic-ref "
                                      "--delete " RB_LEDGER_REF " removes it");
-    if (ref.exists)
-        RB_TRY(read_tip(&app, repo, &ref.object, err));
+    if (ref->exists)
+        RB_TRY(read_tip(&app, repo, &ref->object, err));
     RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
     if (!own.app)
         own.app = pinned && *pinned ? pinned : app;
-    RB_TRY(rb_ledger_write(out, repo, &own, &ref.object, ref.exists ? 1 : 0, err));
-    return rb_ref_move(repo, RB_LEDGER_REF, out, ref.exists ? &ref.object : NULL, err);
+    RB_TRY(rb_ledger_write(out, repo, &own, &ref->object, ref->exists ? 1 : 0, err));
+    return rb_ref_move(repo, RB_LEDGER_REF, out, ref->exists ? &ref->object : NULL, err);
 }
 
+/* Others that are quicker are waited for as long as they get on; a lock that a killed git left
+ * behind is not. */
 enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err)
 {
     RB_AUTO(give_back) int turn = take_turn(repo);
     (void)turn; /* held until the end */
+    rb_ref last = {0};
+    rb_ref ref = {0};
     int64_t end = seconds() + PATIENCE;
-    enum rb_code code = try_append(out, repo, draft, err);
+    enum rb_code code = try_append(out, &last, repo, draft, err);
     for (long pause = PAUSE; code == RB_BUSY && seconds() < end; pause += PAUSE) {
         /* Spread out, so that those who lost together do not meet again. */
         sleep_milliseconds(pause % 100 + getpid() % 17);
-        code = try_append(out, repo, draft, err);
+        code = try_append(out, &ref, repo, draft, err);
+        if (ref.exists != last.exists || (ref.exists && !rb_oid_equal(&ref.object, &last.object)))
+            end = seconds() + PATIENCE;
+        last = ref;
     }
     return code;
 }
