@@ -7,14 +7,14 @@
 #   clone WHO [KIND]        a clone of it in $BATS_TEST_TMPDIR/WHO with that person's name and key
 
 sshd_start() {
-    local dir=$BATS_FILE_TMPDIR/sshd try
+    local dir=$BATS_FILE_TMPDIR/sshd left
     mkdir -p "$dir"
     ssh-keygen -q -t ed25519 -N '' -f "$dir/host"
     ssh-keygen -q -t ed25519 -N '' -f "$dir/client"
     cp "$dir/client.pub" "$dir/authorized"
     : >"$dir/gitconfig"
     [[ $(id -u) -ne 0 ]] || mkdir -p /run/sshd # compiled in, only asked for by root's
-    for try in 1 2 3 4 5 6 7 8 9 10; do
+    for ((left = 10; left > 0; left--)); do
         PORT=$((20000 + RANDOM % 40000))
         cat >"$dir/config" <<CONFIG
 ListenAddress 127.0.0.1:$PORT
@@ -26,12 +26,13 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
+# HOME too: a shell reads the .bashrc that lies there
 LogLevel VERBOSE
-SetEnv PATH=$PATH GIT_CONFIG_GLOBAL=$dir/gitconfig GIT_CONFIG_NOSYSTEM=1 TMPDIR=${TMPDIR:-/tmp}
+SetEnv HOME=$dir PATH=$PATH GIT_CONFIG_GLOBAL=$dir/gitconfig GIT_CONFIG_NOSYSTEM=1 TMPDIR=${TMPDIR:-/tmp}
 CONFIG
         "$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)" -f "$dir/config" -E "$dir/log" && break
     done
-    for try in {1..50}; do
+    for ((left = 50; left > 0; left--)); do
         [[ -s $dir/pid ]] && ssh-keyscan -p "$PORT" 127.0.0.1 >"$dir/known" 2>/dev/null && break
         sleep 0.1
     done
@@ -40,10 +41,11 @@ CONFIG
         return 1
     }
     export PORT
-    export GIT_SSH_COMMAND="ssh -F none -i $dir/client -o IdentitiesOnly=yes -o UserKnownHostsFile=$dir/known -o StrictHostKeyChecking=yes"
+    export GIT_SSH_COMMAND="ssh -F none -i $dir/client -o IdentitiesOnly=yes -o UserKnownHostsFile=$dir/known -o StrictHostKeyChecking=yes -o ControlMaster=auto -o ControlPath=$dir/m -o ControlPersist=60"
 }
 
 sshd_stop() {
+    $GIT_SSH_COMMAND -p "$PORT" -O exit 127.0.0.1 2>/dev/null || true # the connection that is shared
     [[ ! -s $BATS_FILE_TMPDIR/sshd/pid ]] || kill "$(cat "$BATS_FILE_TMPDIR/sshd/pid")"
 }
 
