@@ -311,7 +311,7 @@ static void list_ended(rb_policy *policy)
     for (size_t i = 0; i < policy->signers->n; i++) {
         const rb_signer *line = &policy->signers->items[i];
         char fingerprint[RB_FINGERPRINT_SIZE];
-        if (line->authority || line->before == 0 || line->before > (uint64_t)policy->clock)
+        if (line->authority || line->before == 0 || line->before >= (uint64_t)policy->clock)
             continue;
         rb_key_fingerprint(line->key, fingerprint);
         rb_strs_add(&policy->ended, fingerprint);

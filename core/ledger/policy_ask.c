@@ -53,7 +53,7 @@ int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const c
     if (!principals || !fingerprint || !rb_strs_has(&policy->ended, fingerprint))
         return 0;
     uint64_t end = rb_signers_end(policy->signers, principals, fingerprint);
-    return end <= (uint64_t)policy->clock ? (int64_t)end : 0;
+    return end < (uint64_t)policy->clock ? (int64_t)end : 0;
 }
 
 /* Which entries follow one, itself included. */
@@ -85,7 +85,7 @@ bool rb_policy_late(const rb_policy *policy, const rb_entry *entry)
     bool late = false;
     /* A clock that is ahead of ours proves nothing. */
     for (size_t i = 0; i < ledger->n && !late; i++)
-        late = !after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at >= end &&
+        late = !after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at > end &&
                ledger->items[i].at <= policy->clock;
     free(after);
     return late;
@@ -97,7 +97,7 @@ bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t 
     unsigned char *after = followers(policy, entry);
     bool found = false;
     for (size_t i = 0; i < ledger->n && !found; i++)
-        found = after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at < end;
+        found = after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at <= end;
     free(after);
     return found;
 }

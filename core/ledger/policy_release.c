@@ -118,7 +118,7 @@ static void check_end(rb_problems *problems, const rb_policy *policy, const rb_r
                       const struct signer *signer, const struct seen *seen)
 {
     int64_t end = rb_policy_ended(policy, signer->principal, signer->fingerprint);
-    if (end == 0 || seen->others < end || known_in_time(policy, release, end) ||
+    if (end == 0 || seen->others <= end || known_in_time(policy, release, end) ||
         (!seen->witnessed && !names_witnesses(policy)))
         return;
     char limit[32];

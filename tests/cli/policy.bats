@@ -396,7 +396,7 @@ other() {
     sed -i "s|^alice@example.com |alice@example.com valid-before=\"$end\" |" "$HOME/allowed"
     printf 'alice@example.com %s\n' "$(cut -d' ' -f1,2 "$HOME/new.pub")" >>"$HOME/allowed"
     as bob rbtool mark v1.0.0 good -m 'looked' # on top of the release's own entry, before the end
-    sleep 2
+    sleep 3
     fails 2 "key" rbtool mark v1.1.0 good -m 'with the old key'
     git config --global user.signingKey "$HOME/new"
     rbtool mark v1.1.0 good -m 'with the new one'
