@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "rules.h"
 #include "site.h"
 #include "transition/recover.h"
@@ -41,8 +43,9 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
                   .state = site->state,
                   .replaces = recovery->row->id,
                   .live = &live,
-                  .agreed = json_object_get(plan->json, "dataAtRisk")};
-    return rb_site_run(cli, &run, true, err);
+                  .agreed = json_object_get(plan->json, "dataAtRisk"),
+                  .accepted_loss = o->accept_loss};
+    return rb_site_run(cli, site, &run, true, err);
 }
 
 static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *o,
@@ -70,6 +73,8 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *
         rb_ui_json(cli, document);
     else if (code == RB_OK)
         rb_ui_line("aborted: %s is back at %s", site->env->name, row->from ? row->from : "nothing");
+    fflush(stdout);
+    rb_site_record(cli, site);
     return code;
 }
 

@@ -1,23 +1,98 @@
 #include "books.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "site.h"
+#include "ui.h"
+
+static void books_free(rb_books *books)
+{
+    if (!books)
+        return;
+    rb_policy_free(books->policy);
+    rb_ledger_free(books->ledger);
+    rb_problems_clear(&books->problems);
+    rb_strs_clear(&books->own);
+    free(books->overrides);
+    rb_transition_rows_free(books->pending, books->pending_count);
+    free(books);
+}
+RB_DEFINE_AUTO(rb_books, books_free)
+
+static int later_first(const void *a, const void *b)
+{
+    const rb_transition_row *left = *(rb_transition_row *const *)a;
+    const rb_transition_row *right = *(rb_transition_row *const *)b;
+    return (left->finished < right->finished) - (left->finished > right->finished);
+}
+
+/* Takes the rows out of the outbox. */
+static void add_pending(rb_books *books, rb_outbox_item *items, size_t count)
+{
+    books->pending =
+        rb_realloc(books->pending, books->pending_count + count + 1, sizeof(rb_transition_row *));
+    for (size_t i = count; i > 0; i--) {
+        books->pending[books->pending_count++] = items[i - 1].row;
+        items[i - 1].row = NULL;
+    }
+}
+
+static enum rb_code read_journal(rb_books *books, const char *root, rb_err *err)
+{
+    RB_AUTO(rb_state_closep) rb_state *state = NULL;
+    rb_outbox_item *items;
+    size_t count;
+    RB_TRY(rb_state_open(&state, root, false, err));
+    if (!state)
+        return RB_OK;
+    RB_TRY(rb_state_entries(&books->own, state, err));
+    RB_TRY(rb_state_outbox(&items, &count, state, err));
+    add_pending(books, items, count);
+    rb_outbox_free(items, count);
+    return RB_OK;
+}
+
+/* An environment that is not this host's, or cannot be read, has no say here. */
+static void read_journals(rb_books *books, rb_cli *cli)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    rb_err ignored;
+    if (rb_site_names(&names, &roots, cli, &ignored) != RB_OK)
+        return;
+    for (size_t i = 0; i < roots.n; i++)
+        (void)!read_journal(books, roots.items[i], &ignored);
+    rb_strs_sort(&books->own);
+    if (books->pending_count > 1)
+        qsort(books->pending, books->pending_count, sizeof *books->pending, later_first);
+}
+
+static void find_overrides(rb_books *books)
+{
+    books->overrides = rb_calloc(books->ledger->n + 1, sizeof *books->overrides);
+    for (size_t i = books->ledger->n; i > 0; i--) {
+        const rb_entry *entry = &books->ledger->items[i - 1];
+        if (entry->kind == RB_ENTRY_OVERRIDE && entry->trust != RB_ENTRY_FOREIGN &&
+            entry->trust != RB_ENTRY_BROKEN)
+            books->overrides[books->override_count++] = entry;
+    }
+}
 
 enum rb_code rb_cli_books(const rb_books **out, rb_cli *cli, rb_err *err)
 {
+    rb_repo *repo;
+    const rb_signers *signers;
     if (!cli->books) {
-        rb_repo *repo;
-        const rb_signers *signers;
+        RB_AUTO(books_freep) rb_books *books = rb_calloc(1, sizeof *books);
         RB_TRY(rb_cli_repo(&repo, cli, err));
         RB_TRY(rb_cli_signers(&signers, cli, err));
-        cli->books = rb_calloc(1, sizeof *cli->books);
-        enum rb_code code = rb_ledger_load(&cli->books->ledger, repo, signers, NULL, 0, err);
-        if (code == RB_OK)
-            code = rb_policy_load(&cli->books->policy, &cli->books->problems, repo,
-                                  cli->books->ledger, signers, err);
-        if (code != RB_OK) {
-            rb_cli_books_drop(cli);
-            return code;
-        }
+        RB_TRY(rb_ledger_load(&books->ledger, repo, signers, NULL, 0, err));
+        RB_TRY(rb_policy_load(&books->policy, &books->problems, repo, books->ledger, signers, err));
+        find_overrides(books);
+        read_journals(books, cli);
+        cli->books = books;
+        books = NULL;
     }
     *out = cli->books;
     return RB_OK;
@@ -25,12 +100,176 @@ enum rb_code rb_cli_books(const rb_books **out, rb_cli *cli, rb_err *err)
 
 void rb_cli_books_drop(rb_cli *cli)
 {
-    if (!cli->books)
-        return;
-    rb_policy_free(cli->books->policy);
-    rb_ledger_free(cli->books->ledger);
-    rb_problems_clear(&cli->books->problems);
-    rb_strs_clear(&cli->books->own);
-    free(cli->books);
+    books_free(cli->books);
     cli->books = NULL;
+}
+
+rb_known rb_books_known(const rb_books *books)
+{
+    return (rb_known){.ledger = books->ledger,
+                      .policy = books->policy,
+                      .own = &books->own,
+                      .pending = books->pending,
+                      .pending_count = books->pending_count};
+}
+
+const char *rb_books_verdict(char **why, const rb_books *books, const char *tag, const char *object)
+{
+    rb_known known = rb_books_known(books);
+    rb_standing word;
+    rb_known_standing(&word, &known, tag, object);
+    *why = word.why;
+    return rb_verdict_name(word.verdict);
+}
+
+static bool is(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+json_t *rb_books_overrides(const rb_books *books, const char *object, const char *environment)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < books->override_count; i++) {
+        const rb_entry *entry = books->overrides[i];
+        if (!is(entry->object, object) || (environment && !is(entry->environment, environment)))
+            continue;
+        const json_t *detail = rb_entry_detail(entry);
+        RB_AUTO(rb_free_str)
+        char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
+        json_t *item = json_object();
+        rb_json_set_str(item, "rule", rb_json_str(detail, "rule"));
+        rb_json_set_str(item, "why", rb_json_str(detail, "why"));
+        rb_json_set_str(item, "environment", entry->environment);
+        rb_json_set_str(item, "by", by);
+        json_object_set_new(item, "signed", json_boolean(entry->trust == RB_ENTRY_GOOD));
+        json_object_set_new(item, "at", json_integer(entry->at));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+/* Where approvals may be asked for. */
+static void add_places(rb_strs *out, rb_cli *cli, const rb_books *books)
+{
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    const char *name;
+    json_t *value;
+    rb_err ignored;
+    if (rb_site_names(out, &roots, cli, &ignored) != RB_OK)
+        rb_strs_clear(out);
+    const json_t *policy = rb_policy_json(books->policy);
+    json_object_foreach (json_object_get(policy, "environments"), name, value)
+        if (strcmp(name, "*") != 0 && !rb_strs_has(out, name))
+            rb_strs_add(out, name);
+    rb_strs_sort(out);
+}
+
+json_t *rb_books_approvals(rb_cli *cli, const rb_books *books, const rb_release *release,
+                           const char *environment)
+{
+    RB_AUTO(rb_strs_clear) rb_strs places = {0};
+    json_t *list = json_array();
+    if (environment)
+        rb_strs_add(&places, environment);
+    else
+        add_places(&places, cli, books);
+    for (size_t i = 0; i < places.n; i++) {
+        rb_approvals approvals = {0};
+        rb_approvals_count(&approvals, books->policy, release, places.items[i], "deploy");
+        if (approvals.needed > 0 || approvals.given > 0) {
+            json_t *item = json_object();
+            rb_json_set_str(item, "environment", places.items[i]);
+            json_object_set_new(item, "needed", json_integer(approvals.needed));
+            json_object_set_new(item, "given", json_integer(approvals.given));
+            json_object_set_new(item, "people", rb_json_strs(&approvals.people));
+            json_array_append_new(list, item);
+        }
+        rb_approvals_clear(&approvals);
+    }
+    return list;
+}
+
+static void show_approvals(rb_cli *cli, const json_t *item)
+{
+    RB_AUTO(rb_buf_clear) rb_buf people = {0};
+    size_t i;
+    json_t *who;
+    int64_t needed = rb_json_int(item, "needed", 0);
+    int64_t given = rb_json_int(item, "given", 0);
+    json_array_foreach (json_object_get(item, "people"), i, who)
+        rb_buf_printf(&people, "%s%s", i ? ", " : ": ", json_string_value(who));
+    rb_ui_line("approvals   %s%d of %d%s for a deploy in %s%s",
+               rb_ui_color(cli, given < needed ? RB_YELLOW : RB_PLAIN), (int)given, (int)needed,
+               rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "environment"), rb_buf_str(&people));
+}
+
+void rb_books_show(rb_cli *cli, const rb_books *books, const rb_release *release,
+                   const char *environment)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    size_t i;
+    json_t *item;
+    const char *verdict = rb_books_verdict(&why, books, release->tag, release->object);
+    rb_ui_line("verdict     %s%s%s%s%s",
+               rb_ui_color(cli, !verdict             ? RB_PLAIN
+                                : is(verdict, "bad") ? RB_RED
+                                                     : RB_GREEN),
+               verdict ? verdict : "none", rb_ui_color(cli, RB_PLAIN), why ? ": " : "",
+               why ? why : "");
+    RB_AUTO(rb_json_freep) json_t *approvals = rb_books_approvals(cli, books, release, environment);
+    json_array_foreach (approvals, i, item)
+        show_approvals(cli, item);
+    RB_AUTO(rb_json_freep)
+    json_t *overrides = rb_books_overrides(books, release->object, environment);
+    json_array_foreach (overrides, i, item) {
+        const char *place = rb_json_str(item, "environment");
+        rb_ui_line("%sOVERRIDE    %s in %s by %s: %s%s", rb_ui_color(cli, RB_RED),
+                   rb_json_str(item, "rule"), place ? place : "any environment",
+                   rb_json_str(item, "by"), rb_json_str(item, "why"), rb_ui_color(cli, RB_PLAIN));
+    }
+}
+
+/* Notes say what the rule for TO does not. */
+static void word_notes(rb_plan *plan, const rb_books *books, const rb_release *release)
+{
+    size_t i;
+    json_t *item;
+    RB_AUTO(rb_json_freep)
+    json_t *overrides =
+        rb_books_overrides(books, release->object, rb_json_str(plan->json, "environment"));
+    json_array_foreach (overrides, i, item) {
+        RB_AUTO(rb_free_str)
+        char *note = rb_format("OVERRIDE of %s for %s by %s: %s", rb_json_str(item, "rule"),
+                               release->tag, rb_json_str(item, "by"), rb_json_str(item, "why"));
+        rb_plan_note(plan, note);
+    }
+}
+
+static void set_verdict(rb_plan *plan, json_t *verdicts, const char *side, const rb_books *books,
+                        const rb_release *release)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    const char *verdict =
+        release ? rb_books_verdict(&why, books, release->tag, release->object) : NULL;
+    rb_json_set_str(verdicts, side, verdict);
+    if (!release)
+        return;
+    RB_AUTO(rb_free_str)
+    char *note = verdict ? rb_format("%s is %s: %s", release->tag, verdict, why)
+                         : rb_format("%s has no verdict", release->tag);
+    rb_plan_note(plan, note);
+    word_notes(plan, books, release);
+}
+
+enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_request *request,
+                                rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    json_t *verdicts = json_object();
+    set_verdict(plan, verdicts, "from", books, request->from);
+    set_verdict(plan, verdicts, "to", books, request->to);
+    json_object_set_new(plan->json, "verdicts", verdicts);
+    return RB_OK;
 }

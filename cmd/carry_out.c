@@ -168,7 +168,7 @@ static void catch_signals(struct sigaction old[SIGNALS])
     }
 }
 
-enum rb_code rb_site_run(rb_cli *cli, rb_run *run, bool begin, rb_err *err)
+enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)
 {
     rb_control control = {0};
     struct sigaction old[SIGNALS];
@@ -188,6 +188,8 @@ enum rb_code rb_site_run(rb_cli *cli, rb_run *run, bool begin, rb_err *err)
     else
         show_outcome(cli, document);
     rb_run_clear(run);
+    fflush(stdout); /* the result is out, whatever becomes of the ledger */
+    rb_site_record(cli, site);
     return code;
 }
 
@@ -209,6 +211,8 @@ static enum rb_code make_plan(rb_plan **out, int *missing, rb_cli *cli,
     rb_ui_progress_end(cli);
     if (code == RB_OK)
         code = rb_rules_approvals(missing, cli, plan, request, options->break_glass, err);
+    if (code == RB_OK)
+        code = rb_site_plan_words(cli, plan, request, err);
     if (code != RB_OK)
         return code;
     *out = plan;
@@ -255,6 +259,9 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     rb_run run = {.plan = plan,
                   .request = request,
                   .state = site->state,
-                  .agreed = json_object_get(plan->json, "dataAtRisk")};
-    return rb_site_run(cli, &run, true, err);
+                  .agreed = json_object_get(plan->json, "dataAtRisk"),
+                  .accepted_loss = options->accept_loss,
+                  .accepted_drift = options->accept_drift,
+                  .accepted_reverted = site->reverted};
+    return rb_site_run(cli, site, &run, true, err);
 }

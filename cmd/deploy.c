@@ -1,14 +1,14 @@
 #include <string.h>
 
+#include "books.h"
 #include "site.h"
-#include "transition/known_good.h"
 
 static const rb_opt opts[] = {
     RB_OPTION_ENV,
     RB_OPTION_ONLY,
     RB_OPTION_LOSS,
     RB_OPTION_DRIFT,
-    {RB_OPT_FLAG, "accept-reverted", 0, NULL, "deploy although this release was reverted here",
+    {RB_OPT_FLAG, "accept-reverted", 0, NULL, "deploy although this release was reverted",
      RB_SITE_AT(accept_reverted)},
     {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
      RB_SITE_AT(scripts_from)},
@@ -36,17 +36,29 @@ static const char *live_tag(const rb_site *site, const bool parts[RB_PARTS])
     return NULL;
 }
 
-static enum rb_code refuse_reverted(const rb_site *site, const char *tag, const rb_site_options *o,
-                                    rb_err *err)
+/*
+ * A revert's verdict can be agreed to go past by who deploys, on a host that has no key to mark
+ * anything with. What people said, and what a policy leaves to people, takes a person's word.
+ */
+static enum rb_code refuse_bad(rb_cli *cli, rb_site *site, const rb_release *to,
+                               const rb_site_options *o, rb_err *err)
 {
-    bool bad = false;
-    RB_TRY(rb_known_bad(&bad, site->state, tag, err));
-    if (!bad || o->accept_reverted)
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    rb_known known = rb_books_known(books);
+    RB_AUTO(rb_standing_clear) rb_standing word = {0};
+    rb_known_standing(&word, &known, to->tag, to->object);
+    if (word.verdict != RB_VERDICT_BAD)
+        return RB_OK;
+    bool may = !word.by_people && !rb_policy_rooted(books->policy);
+    site->reverted = may && o->accept_reverted;
+    if (site->reverted)
         return RB_OK;
     return rb_fail(err, RB_DECIDE,
-                   "release %s was reverted in %s and is marked bad; make a new release, or add "
-                   "--accept-reverted to deploy it all the same",
-                   tag, site->env->name);
+                   "release %s is bad (%s); make a new release, or lift that with `rbtool mark %s "
+                   "good -m WHY`%s",
+                   to->tag, word.why, to->tag,
+                   may ? ", or add --accept-reverted to deploy it all the same" : "");
 }
 
 static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
@@ -74,7 +86,7 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
         char *why = rb_format("%s is live in %s already", tag, site->env->name);
         return rb_site_nothing(cli, site, tag, tag, why);
     }
-    RB_TRY(refuse_reverted(site, tag, o, err));
+    RB_TRY(refuse_bad(cli, site, to, o, err));
     const char *live = live_tag(site, rq.parts);
     if (live)
         RB_TRY(rb_site_live_release(&from, cli, site, live, err));

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "books.h"
 #include "commands.h"
 #include "release/chain.h"
 #include "ui.h"
@@ -26,10 +26,12 @@ static char *date_of(const rb_listed_release *release, const char *format)
     return rb_strdup(text);
 }
 
-/* Verdicts are the ledger's to give; what does not verify has none. */
-static json_t *to_json(const rb_chain_item *item)
+/* What does not verify has no verdict. */
+static json_t *to_json(const rb_chain_item *item, const rb_books *books)
 {
     const rb_listed_release *release = item->listed;
+    RB_AUTO(rb_free_str) char *why = NULL;
+    const char *verdict = release ? rb_books_verdict(&why, books, item->tag, item->object) : NULL;
     RB_AUTO(rb_free_str) char *tag = rb_safe(item->tag);
     RB_AUTO(rb_free_str)
     char *date = release ? date_of(release, "%Y-%m-%dT%H:%M:%SZ") : NULL;
@@ -39,13 +41,25 @@ static json_t *to_json(const rb_chain_item *item)
     rb_json_set_str(object, "version", release ? release->version : NULL);
     rb_json_set_str(object, "date", date);
     rb_json_set_str(object, "signer", release ? release->signer : NULL);
-    rb_json_set_str(object, "verdict", NULL);
+    rb_json_set_str(object, "verdict", verdict);
+    rb_json_set_str(object, "reason", why);
+    json_object_set_new(object, "overrides", rb_books_overrides(books, item->object, NULL));
     rb_json_set_str(object, "class", release ? release->class_ : NULL);
     json_object_set_new(object, "ok", json_boolean(release && !rb_problems_any(&item->problems)));
     return object;
 }
 
-static void add_row(rb_strs *cells, const rb_chain_item *item)
+/* Past a rule is as loud as bad. */
+static char *verdict_of(const rb_chain_item *item, const rb_books *books)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    const char *verdict = rb_books_verdict(&why, books, item->tag, item->object);
+    RB_AUTO(rb_json_freep) json_t *overrides = rb_books_overrides(books, item->object, NULL);
+    return rb_format("%s%s", verdict ? verdict : "-",
+                     json_array_size(overrides) > 0 ? " (OVERRIDE)" : "");
+}
+
+static void add_row(rb_strs *cells, const rb_chain_item *item, const rb_books *books)
 {
     const rb_listed_release *release = item->listed;
     rb_strs_add(cells, item->tag);
@@ -63,7 +77,7 @@ static void add_row(rb_strs *cells, const rb_chain_item *item)
     const char *code = NULL;
     for (size_t i = 0; i < item->problems.n && !code; i++)
         code = item->problems.items[i].warning ? NULL : item->problems.items[i].code;
-    rb_strs_take(cells, code ? rb_format("BAD (%s)", code) : rb_strdup("-"));
+    rb_strs_take(cells, code ? rb_format("BAD (%s)", code) : verdict_of(item, books));
     rb_strs_add(cells, release->class_);
 }
 
@@ -78,11 +92,13 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_signers(&signers, cli, err));
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_TRY(rb_chain_list(&chain, repo, signers, RB_VERSION, !o->no_cache, err));
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_object();
         json_t *releases = json_array();
         for (size_t i = 0; i < chain->n; i++)
-            json_array_append_new(releases, to_json(&chain->items[i]));
+            json_array_append_new(releases, to_json(&chain->items[i], books));
         json_object_set_new(document, "releases", releases);
         rb_ui_json(cli, document);
         return RB_OK;
@@ -94,7 +110,7 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     static const char *const heads[] = {"TAG", "VERSION", "DATE", "SIGNER", "VERDICT", "CLASS"};
     RB_AUTO(rb_strs_clear) rb_strs cells = {0};
     for (size_t i = 0; i < chain->n; i++)
-        add_row(&cells, &chain->items[i]);
+        add_row(&cells, &chain->items[i], books);
     rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
     return RB_OK;
 }
@@ -104,9 +120,12 @@ const rb_command rb_cmd_list = {
     .args = "",
     .summary = "list releases, newest first",
     .details =
-        "A release whose signature, manifest or chain is not in order is shown as BAD;\n"
-        "`rbtool verify TAG` says why, and compares with the repository too. What verified in\n"
-        "an earlier list is remembered, while signers and revoked keys stay as they are.",
+        "VERDICT is the last word that counts: good, bad, or none. A release whose signature,\n"
+        "manifest or chain is not in order is shown as BAD; `rbtool verify TAG` says why, and\n"
+        "compares with the repository too. OVERRIDE: a rule was passed by; `rbtool show TAG`. "
+        "What\n"
+        "verified in an earlier list is remembered, while signers and revoked keys stay as they "
+        "are.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

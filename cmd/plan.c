@@ -77,6 +77,7 @@ static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct o
     RB_TRY(rb_plan_make(&plan, &rq, err));
     int missing;
     RB_TRY(rb_rules_approvals(&missing, cli, plan, &rq, false, err));
+    RB_TRY(rb_site_plan_words(cli, plan, &rq, err));
     RB_TRY(print(cli, plan, site, o));
     return plan->worst == RB_FOUND ? rb_fail(err, RB_FOUND, "%s", plan->refusal) : RB_OK;
 }

@@ -23,7 +23,7 @@ static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
                   .request = &recovery->request,
                   .state = site->state,
                   .agreed = json_object_get(plan->json, "dataAtRisk")};
-    return rb_site_run(cli, &run, false, err);
+    return rb_site_run(cli, site, &run, false, err);
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "books.h"
 #include "revert.h"
 #include "site.h"
 #include "ui.h"
@@ -27,24 +28,46 @@ static bool is(const char *a, const char *b)
     return a && strcmp(a, b) == 0;
 }
 
+static enum rb_code refuse_bad(const rb_known *known, const rb_release *to, rb_err *err)
+{
+    RB_AUTO(rb_standing_clear) rb_standing word = {0};
+    rb_known_standing(&word, known, to->tag, to->object);
+    if (word.verdict != RB_VERDICT_BAD)
+        return RB_OK;
+    return rb_fail(err, RB_DECIDE,
+                   "release %s, which --to names, is bad (%s); name another one, or lift that with "
+                   "`rbtool mark %s good -m WHY`",
+                   to->tag, word.why, to->tag);
+}
+
 enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *site,
                               const rb_release *from, const bool parts[RB_PARTS], const char *to,
                               rb_err *err)
 {
+    const rb_books *books;
     *good = (rb_known_good){0};
+    RB_TRY(rb_cli_books(&books, cli, err));
+    rb_known known = rb_books_known(books);
     if (to) {
         if (strcmp(to, from->tag) == 0)
             return rb_fail(err, RB_ERROR, "FROM and TO are the same release, %s", to);
         good->rule = rb_strdup("the release that --to names");
-        return rb_cli_release(&good->release, cli, to, err);
+        RB_TRY(rb_cli_release(&good->release, cli, to, err));
+        return refuse_bad(&known, good->release, err);
     }
     const rb_config *settings = NULL;
     rb_err ignored;
     const char *setting = from->manifest->known_good;
     if (rb_cli_settings(&settings, cli, &ignored) == RB_OK)
         setting = settings->known_good;
-    return rb_known_good_find(good, site ? site->state : NULL, cli->repo, cli->signers, from, parts,
-                              setting, err);
+    rb_known_request rq = {.known = &known,
+                           .state = site ? site->state : NULL,
+                           .repo = cli->repo,
+                           .signers = cli->signers,
+                           .from = from,
+                           .parts = parts,
+                           .setting = setting};
+    return rb_known_good_find(good, &rq, err);
 }
 
 enum rb_code rb_revert_request(rb_plan_request *rq, bool *live, const rb_site *site,

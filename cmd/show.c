@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli.h"
+#include "books.h"
 #include "ui.h"
 
 struct options {
@@ -95,7 +95,10 @@ static enum rb_code run_show(rb_cli *cli, void *options, int argc, char **argv, 
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_TRY(rb_cli_release(&release, cli, argv[0], err));
     if (!cli->json) {
+        const rb_books *books;
+        RB_TRY(rb_cli_books(&books, cli, err));
         show(release);
+        rb_books_show(cli, books, release, NULL);
         return RB_OK;
     }
     RB_AUTO(rb_json_freep) json_t *json = rb_manifest_encode(release->manifest);
@@ -113,8 +116,10 @@ const rb_command rb_cmd_show = {
     .name = "show",
     .args = "TAG",
     .summary = "show one release",
-    .details = "With --json: the manifest itself, byte for byte as it was signed. A release that\n"
-               "does not verify is not shown.",
+    .details =
+        "Besides what the release says of itself: the verdict on it, approvals, and overrides\n"
+        "of rules. With --json: the manifest itself, byte for byte as it was signed. A release\n"
+        "that does not verify is not shown.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

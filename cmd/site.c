@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "books.h"
 #include "environment/tidy.h"
+#include "transition/record.h"
 #include "ui.h"
 
 #define ENVIRONMENTS_LIMIT (1u << 20) /* bytes of the file that rbtool.environments names */
@@ -56,11 +58,54 @@ enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
     return cli->config || *out ? code : RB_OK;
 }
 
+/* A url that is not set here is no reason not to know the folder. */
+static const char *lookup_any(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? value : "sqlite:/nowhere";
+}
+
+enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *environments = NULL;
+    RB_AUTO(rb_free_str) char *base = NULL;
+    RB_TRY(find_environments(&environments, &base, cli, err));
+    const char *name;
+    json_t *value;
+    json_object_foreach (environments, name, value) {
+        RB_AUTO(rb_env_freep) rb_env *env = NULL;
+        rb_err ignored;
+        if (rb_env_read(&env, environments, name, base, lookup_any, &ignored) != RB_OK)
+            continue;
+        rb_strs_add(names, name);
+        if (!rb_strs_has(roots, env->root))
+            rb_strs_add(roots, env->root);
+    }
+    return RB_OK;
+}
+
+void rb_site_record(rb_cli *cli, rb_site *site)
+{
+    rb_recording done;
+    rb_err why;
+    enum rb_code code =
+        rb_record(&done, site->repo, site->signers, site->env->name, site->state, &why);
+    if (done.written > 0)
+        rb_cli_books_drop(cli);
+    free(site->untold);
+    site->untold = code == RB_OK ? NULL
+                                 : rb_format("the ledger does not have %zu transition(s) of %s "
+                                             "yet: %s; the next deploy, revert, resume or abort "
+                                             "tells it",
+                                             done.left, site->env->name, why.message);
+}
+
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *environments = NULL;
     RB_AUTO(rb_free_str) char *base = NULL;
     const char *name = env ? env : getenv("RBTOOL_ENV");
+    site->cli = cli;
     RB_TRY(find_environments(&environments, &base, cli, err));
     RB_TRY(rb_env_read(&site->env, environments, name && *name ? name : NULL, base, lookup, err));
     RB_TRY(rb_cli_repo(&site->repo, cli, err));
@@ -71,11 +116,16 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
         rb_env_tidy(site->env);
     }
     RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
+    if (write)
+        rb_site_record(cli, site);
     return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
 }
 
 void rb_site_close(rb_site *site)
 {
+    if (site->untold)
+        rb_ui_note(site->cli, "%s", site->untold);
+    free(site->untold);
     rb_live_clear(&site->live);
     rb_state_close(site->state);
     rb_lock_release(site->lock);

@@ -16,6 +16,9 @@ typedef struct rb_site {
     rb_lock *lock;   /* NULL for commands that only look */
     rb_state *state; /* NULL when the environment has none yet and we only look */
     rb_live live;
+    bool reverted; /* the release to deploy is marked bad, and that was agreed to */
+    rb_cli *cli;
+    char *untold; /* why the ledger does not have all of it; said at close, once */
 } rb_site;
 
 /* Options that the environment commands have in common. */
@@ -74,11 +77,19 @@ typedef struct rb_site_options {
         RB_OPT_FLAG, "dry-run", 'n', NULL, "show the plan and change nothing", RB_SITE_AT(dry_run) \
     }
 
-/* write: takes the lock and makes the journal. RB_ERROR when no such environment is configured. */
+/* write: takes the lock, makes the journal, and writes what the ledger is still to be told of.
+ * RB_ERROR when no such environment is configured. */
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
                           rb_err *err) RB_MUST_USE;
 void rb_site_close(rb_site *site);
 void rb_site_options_clear(void *options);
+
+/* Tells the ledger of every transition that has ended. Failing to is said, when the site is closed,
+ * and no more: the next command does it. */
+void rb_site_record(rb_cli *cli, rb_site *site);
+
+/* The environments that are configured and can be read, and their folders, added to the lists. */
+enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
 /* Whether any environment is configured at all. */
 enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE;
@@ -96,6 +107,10 @@ enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *er
 enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
                                   const char *tag, rb_err *err) RB_MUST_USE;
 
+/* What is known of FROM and TO besides: verdicts, and overrides of rules. */
+enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_request *request,
+                                rb_err *err) RB_MUST_USE;
+
 /* FROM and TO, steps, data at risk, decisions. to: stdout or stderr. */
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
 
@@ -108,7 +123,8 @@ enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, 
                              rb_err *err) RB_MUST_USE;
 
 /* Runs with signals caught; begin: a new transition, else one that is gone on with. */
-enum rb_code rb_site_run(rb_cli *cli, rb_run *run, bool begin, rb_err *err) RB_MUST_USE;
+enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin,
+                         rb_err *err) RB_MUST_USE;
 
 /* {"outcome":"nothing",...} with --json, else the note; RB_OK. */
 enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from, const char *to,

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "books.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
 #include "site.h"
@@ -147,6 +148,33 @@ static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row,
     show_list(cli, "accepted", RB_PLAIN, found->accepted);
 }
 
+/* Transitions that the ledger was not told of. */
+static enum rb_code unwritten(size_t *out, const rb_site *site, rb_err *err)
+{
+    rb_outbox_item *items = NULL;
+    *out = 0;
+    if (site->state)
+        RB_TRY(rb_state_outbox(&items, out, site->state, err));
+    rb_outbox_free(items, *out);
+    return RB_OK;
+}
+
+static void add_words(json_t *doc, rb_cli *cli, const rb_books *books, const rb_site *site,
+                      const rb_release *release)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    const char *verdict =
+        release ? rb_books_verdict(&why, books, release->tag, release->object) : NULL;
+    rb_json_set_str(doc, "verdict", verdict);
+    rb_json_set_str(doc, "reason", why);
+    json_object_set_new(doc, "approvals",
+                        release ? rb_books_approvals(cli, books, release, site->env->name)
+                                : json_array());
+    json_object_set_new(doc, "overrides",
+                        release ? rb_books_overrides(books, release->object, site->env->name)
+                                : json_array());
+}
+
 static enum rb_code status(rb_cli *cli, const rb_site *site, const struct options *o, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
@@ -160,14 +188,29 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
     if (tag)
         RB_TRY(observe(&found, cli, site, tag, err));
     const char *state = row ? "interrupted" : tag ? "settled" : "empty";
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    size_t left = 0;
+    RB_TRY(unwritten(&left, site, err));
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    rb_err ignored; /* that it does not verify is drift, and said above */
+    if (tag && rb_site_live_release(&release, cli, site, tag, &ignored) != RB_OK)
+        release = NULL;
     if (cli->json) {
         RB_AUTO(rb_json_freep)
-        json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O}", "environment", site->env->name,
+        json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O,s:I}", "environment", site->env->name,
                                 "release", tag, "state", state, "step", step, "drift", found.drift,
-                                "accepted", found.accepted);
+                                "accepted", found.accepted, "unwritten", (json_int_t)left);
+        add_words(doc, cli, books, site, release);
         rb_ui_json(cli, doc);
     } else {
         show(cli, site, row, tag, step, &found);
+        if (release)
+            rb_books_show(cli, books, release, site->env->name);
+        if (left > 0)
+            rb_ui_line("ledger      does not have %zu transition(s) of %s yet; the next deploy, "
+                       "revert, resume or abort tells it",
+                       left, site->env->name);
     }
     if (o->exit_code && row)
         return rb_site_settled(site, err);

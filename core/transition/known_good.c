@@ -4,6 +4,15 @@
 #include <string.h>
 
 #define MAX_CHAIN 10000 /* releases followed back; a longer chain ends the search */
+#define MAX_SHOWN 5     /* candidates in the line that asks a person to decide */
+
+static const bool all_parts[RB_PARTS] = {true, true, true, true};
+
+void rb_standing_clear(rb_standing *word)
+{
+    free(word->why);
+    *word = (rb_standing){0};
+}
 
 void rb_known_good_clear(rb_known_good *good)
 {
@@ -23,30 +32,26 @@ bool rb_known_reached(const rb_transition_row *row)
     return same(row->outcome, "done") || same(row->outcome, "unhealthy");
 }
 
-/* Newest first: the first word on a tag counts. A partial revert is a word on the release too. */
+/* What this row says of a release. A partial revert is a word on it too; a partial deploy is none.
+ */
+static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bool whole)
+{
+    if (same(row->kind, "revert") && same(row->from, tag) && rb_known_reached(row))
+        return RB_VERDICT_BAD;
+    if (same(row->kind, "deploy") && same(row->to, tag) && same(row->outcome, "done") && whole)
+        return RB_VERDICT_GOOD;
+    return RB_VERDICT_NONE;
+}
+
+/* Newest first: the first word on a tag counts. */
 static bool is_bad(rb_transition_row *const *rows, size_t count, const char *tag)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!rb_known_reached(rows[i]))
-            continue;
-        if (same(rows[i]->kind, "revert") && same(rows[i]->from, tag))
-            return true;
-        if (same(rows[i]->kind, "deploy") && same(rows[i]->to, tag))
-            return false;
+        enum rb_verdict verdict = said_by(rows[i], tag, true);
+        if (verdict != RB_VERDICT_NONE)
+            return verdict == RB_VERDICT_BAD;
     }
     return false;
-}
-
-/* NULL when it does not verify; that is no error here. */
-static rb_release *verified(rb_repo *repo, const rb_signers *signers, const char *tag)
-{
-    rb_release *release = NULL;
-    rb_problems problems = {0};
-    rb_err ignored;
-    if (rb_release_open(&release, repo, signers, tag, &problems, &ignored) != RB_OK)
-        release = NULL;
-    rb_problems_clear(&problems);
-    return release;
 }
 
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
@@ -87,83 +92,178 @@ static bool live_together(rb_transition_row *const *rows, size_t count, size_t a
     return true;
 }
 
-static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_t count,
-                       rb_repo *repo, const rb_signers *signers, const rb_release *from,
-                       const bool parts[RB_PARTS])
+bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at)
 {
-    for (size_t i = 0; i < count && !out->release; i++) {
-        const char *tag = rows[i]->to;
-        if (!same(rows[i]->outcome, "done") || same(tag, from->tag) || is_bad(rows, count, tag) ||
-            !live_together(rows, count, i, parts))
+    return live_together(rows, count, at, all_parts);
+}
+
+static void pending_word(rb_standing *out, const rb_known *known, const char *tag,
+                         const char *object)
+{
+    for (size_t i = 0; i < known->pending_count && out->verdict == RB_VERDICT_NONE; i++) {
+        const rb_transition_row *row = known->pending[i];
+        const char *about = same(row->kind, "revert") ? row->from_object : row->to_object;
+        if (!same(about, object))
             continue;
-        rb_release *release = verified(repo, signers, tag);
-        if (release && !same(release->object, rows[i]->to_object)) {
-            rb_release_free(release); /* the tag has moved since it was live here */
-            continue;
-        }
-        out->release = release;
-        if (release)
-            out->rule = rb_strdup("the newest release that was live here with every check passed");
+        bool whole = json_array_size(json_object_get(row->plan, "only")) == RB_PARTS;
+        out->verdict = said_by(row, tag, whole);
+        const char *name = rb_json_str(row->plan, "environment");
+        if (out->verdict == RB_VERDICT_BAD)
+            out->why = rb_format("reverted in %s", name ? name : "this environment");
+        else if (out->verdict == RB_VERDICT_GOOD)
+            out->why = rb_format("deployed in %s with every check passed",
+                                 name ? name : "this environment");
     }
 }
 
-static void along_chain(rb_known_good *out, rb_transition_row *const *rows, size_t count,
-                        rb_repo *repo, const rb_signers *signers, const rb_release *from, bool take)
+/* In words. */
+static char *why_of(const rb_judgement *judgement)
 {
-    const rb_link *link = from->manifest->previous;
-    rb_release *held = NULL;
-    for (int n = 0; link && n < MAX_CHAIN; n++) {
-        rb_release *release = verified(repo, signers, link->tag);
-        if (!release || !same(release->object, link->object)) {
-            rb_release_free(release);
-            break;
-        }
-        rb_release_free(held);
-        held = release;
-        link = release->manifest->previous;
-        if (is_bad(rows, count, release->tag))
+    const rb_entry *entry = judgement->entry;
+    const json_t *detail = rb_entry_detail(entry);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    const char *name = entry->environment ? entry->environment : "an environment";
+    const char *why = rb_json_str(detail, "why");
+    if (judgement->disputed)
+        rb_buf_puts(&text, "verdicts that do not know of each other disagree; ");
+    if (entry->kind == RB_ENTRY_TRANSITION && judgement->verdict == RB_VERDICT_GOOD)
+        rb_buf_printf(&text, "deployed in %s with every check passed", name);
+    else if (entry->kind == RB_ENTRY_TRANSITION)
+        rb_buf_printf(&text, "reverted in %s", name);
+    else if (rb_json_str(detail, "transition"))
+        rb_buf_puts(&text, why ? why : "reverted");
+    else
+        rb_buf_printf(&text, "marked %s by %s: %s", rb_json_str(detail, "verdict"),
+                      entry->principal ? entry->principal : entry->committer, why ? why : "");
+    return rb_safe(rb_buf_str(&text));
+}
+
+void rb_known_standing(rb_standing *out, const rb_known *known, const char *tag, const char *object)
+{
+    *out = (rb_standing){0};
+    pending_word(out, known, tag, object);
+    if (out->verdict != RB_VERDICT_NONE || !known->ledger)
+        return;
+    rb_judgement judgement = {0};
+    rb_verdict_of(&judgement, known->ledger, known->policy, known->own, tag, object);
+    out->verdict = judgement.verdict;
+    if (!judgement.entry)
+        return;
+    out->why = why_of(&judgement);
+    out->by_people =
+        judgement.disputed || (judgement.entry->kind == RB_ENTRY_VERDICT &&
+                               !rb_json_str(rb_entry_detail(judgement.entry), "transition"));
+}
+
+/* NULL when it does not verify; that is no error here. */
+static rb_release *verified(const rb_known_request *rq, const char *tag, const char *object)
+{
+    rb_release *release = NULL;
+    rb_problems problems = {0};
+    rb_err ignored;
+    if (rb_release_open(&release, rq->repo, rq->signers, tag, &problems, &ignored) != RB_OK)
+        release = NULL;
+    rb_problems_clear(&problems);
+    /* The tag may have moved since. */
+    if (release && !same(release->object, object)) {
+        rb_release_free(release);
+        release = NULL;
+    }
+    return release;
+}
+
+static void add_candidate(rb_known_good *out, const rb_release *release, const rb_standing *word)
+{
+    char *text =
+        word->verdict == RB_VERDICT_NONE
+            ? rb_format("%s (no verdict)", release->tag)
+            : rb_format("%s (%s: %s)", release->tag, rb_verdict_name(word->verdict), word->why);
+    if (rb_strs_has(&out->candidates, text))
+        free(text);
+    else
+        rb_strs_take(&out->candidates, text);
+}
+
+/* release is taken over. */
+static void take(rb_known_good *out, rb_release *release, const rb_standing *word,
+                 const char *which, const char *otherwise)
+{
+    out->release = release;
+    out->rule = word->verdict == RB_VERDICT_GOOD && (word->by_people || !otherwise)
+                    ? rb_format("the %s, %s", which, word->why)
+                    : rb_format("the %s, %s", which, otherwise);
+}
+
+static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_t count,
+                       const rb_known_request *rq)
+{
+    for (size_t i = 0; i < count && !out->release; i++) {
+        const char *tag = rows[i]->to;
+        if (!rb_known_reached(rows[i]) || same(tag, rq->from->tag) ||
+            !live_together(rows, count, i, rq->parts))
             continue;
-        rb_strs_add(&out->candidates, release->tag);
-        if (take && !out->release) {
-            out->release = release;
-            out->rule = rb_strdup("the nearest release along the chain that verifies and is not "
-                                  "marked bad (knownGood: verified)");
+        RB_AUTO(rb_standing_clear) rb_standing word = {0};
+        rb_known_standing(&word, rq->known, tag, rows[i]->to_object);
+        rb_release *release = verified(rq, tag, rows[i]->to_object);
+        bool passed = same(rows[i]->outcome, "done") && word.verdict != RB_VERDICT_BAD;
+        bool marked = word.verdict == RB_VERDICT_GOOD && word.by_people;
+        if (release && (passed || marked)) {
+            take(out, release, &word, "newest known-good release that was live here",
+                 "with every check passed");
             return;
         }
+        if (release)
+            add_candidate(out, release, &word);
+        rb_release_free(release);
+    }
+}
+
+static void along_chain(rb_known_good *out, const rb_known_request *rq)
+{
+    bool any = same(rq->setting, "verified");
+    const rb_link *link = rq->from->manifest->previous;
+    rb_release *held = NULL;
+    for (int n = 0; link && n < MAX_CHAIN; n++) {
+        rb_release *release = verified(rq, link->tag, link->object);
+        rb_release_free(held);
+        held = release;
+        if (!release)
+            break;
+        link = release->manifest->previous;
+        RB_AUTO(rb_standing_clear) rb_standing word = {0};
+        rb_known_standing(&word, rq->known, release->tag, release->object);
+        if (word.verdict == RB_VERDICT_GOOD || (any && word.verdict == RB_VERDICT_NONE)) {
+            take(out, release, &word, "nearest release along the chain that is known good",
+                 word.verdict == RB_VERDICT_GOOD
+                     ? NULL
+                     : "since it verifies and has no verdict (knownGood: verified)");
+            return;
+        }
+        add_candidate(out, release, &word);
     }
     rb_release_free(held);
 }
 
-enum rb_code rb_known_good_find(rb_known_good *out, rb_state *state, rb_repo *repo,
-                                const rb_signers *signers, const rb_release *from,
-                                const bool parts[RB_PARTS], const char *setting, rb_err *err)
+enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, rb_err *err)
 {
     rb_transition_row **rows = NULL;
     size_t count = 0;
     *out = (rb_known_good){0};
-    if (state)
-        RB_TRY(rb_state_history(&rows, &count, state, true, err));
-    among_live(out, rows, count, repo, signers, from, parts);
-    if (!out->release)
-        along_chain(out, rows, count, repo, signers, from, strcmp(setting, "verified") == 0);
+    if (rq->state)
+        RB_TRY(rb_state_history(&rows, &count, rq->state, true, err));
+    among_live(out, rows, count, rq);
     rb_transition_rows_free(rows, count);
+    if (!out->release)
+        along_chain(out, rq);
     if (out->release)
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf list = {0};
-    for (size_t i = 0; i < out->candidates.n && i < 5; i++)
-        rb_buf_printf(&list, "%s%s", i ? ", " : "", out->candidates.items[i]);
+    for (size_t i = 0; i < out->candidates.n && i < MAX_SHOWN; i++)
+        rb_buf_printf(&list, "%s%s", i ? ", " : "; these verify: ", out->candidates.items[i]);
+    if (out->candidates.n > MAX_SHOWN)
+        rb_buf_printf(&list, " and %zu more", out->candidates.n - MAX_SHOWN);
     return rb_fail(err, RB_DECIDE,
-                   "no release before %s is known good here: none was live with every check "
-                   "passed; choose one with --to TAG%s%s",
-                   from->tag, list.len ? "; these verify: " : "", rb_buf_str(&list));
-}
-
-enum rb_code rb_known_bad(bool *out, rb_state *state, const char *tag, rb_err *err)
-{
-    rb_transition_row **rows;
-    size_t count;
-    RB_TRY(rb_state_history(&rows, &count, state, false, err));
-    *out = is_bad(rows, count, tag);
-    rb_transition_rows_free(rows, count);
-    return RB_OK;
+                   "no release before %s is known good here%s; choose one with --to TAG%s",
+                   rq->from->tag, rb_buf_str(&list),
+                   list.len ? ", or say which is good with `rbtool mark TAG good -m WHY`" : "");
 }

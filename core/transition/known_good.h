@@ -1,36 +1,65 @@
 /*
  * Where a revert goes: the previous known-good release (design section 11). Looked for first
- * among what was live in this environment, newest first: this host's own deploys that ended done
- * with every check passed. Then along the chain, when the settings say "knownGood": "verified".
- * A release that was reverted in this environment is bad until it is marked otherwise. Only a
- * release that verifies counts.
+ * among what was live in this environment, newest first, whole, and either with every check passed
+ * or marked good since; then along the chain, among releases that are good by a verdict that
+ * counts, or, when the settings say "knownGood": "verified", that verify. A release with a bad
+ * verdict that counts is never TO, and only a release that verifies is.
  */
 #ifndef RB_TRANSITION_KNOWN_GOOD_H
 #define RB_TRANSITION_KNOWN_GOOD_H
 
 #include "environment/state.h"
+#include "ledger/known_good.h"
 #include "release/chain.h"
+
+/* What verdicts are taken from; all borrowed. */
+typedef struct rb_known {
+    const rb_ledger *ledger;
+    const rb_policy *policy;
+    const rb_strs *own; /* as rb_verdict_of() */
+    /* Transitions of this host that the ledger has not been told of: later than all it has.
+     * Newest first. */
+    rb_transition_row *const *pending;
+    size_t pending_count;
+} rb_known;
+
+typedef struct rb_standing { /* the last word on a release */
+    enum rb_verdict verdict;
+    char *why; /* "reverted in prod", "marked bad by bob@example.com: slow"; NULL: no verdict */
+    bool by_people; /* marked, or disputed: not by a transition alone */
+} rb_standing;
+
+void rb_known_standing(rb_standing *out, const rb_known *known, const char *tag,
+                       const char *object);
+void rb_standing_clear(rb_standing *word);
 
 typedef struct rb_known_good {
     rb_release *release; /* NULL when a person must decide */
     char *rule;          /* one line: why this one */
-    rb_strs candidates;  /* releases that verify and are not bad, nearest first */
+    rb_strs candidates;  /* releases that verify, nearest first, each with its verdict */
 } rb_known_good;
 
-/* RB_DECIDE when there is none; candidates are filled all the same. parts: those that will move;
- * a release counts as having been live when all of them were at it together. */
-enum rb_code rb_known_good_find(rb_known_good *out, rb_state *state, rb_repo *repo,
-                                const rb_signers *signers, const rb_release *from,
-                                const bool parts[RB_PARTS], const char *setting,
+typedef struct rb_known_request {
+    const rb_known *known;
+    rb_state *state; /* NULL: no environment */
+    rb_repo *repo;
+    const rb_signers *signers;
+    const rb_release *from;
+    const bool *parts; /* RB_PARTS: those that will move; a release counts as having been live when
+                          all of them were at it together */
+    const char *setting; /* "verdict" or "verified" */
+} rb_known_request;
+
+/* RB_DECIDE when there is none; candidates are filled all the same. */
+enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *request,
                                 rb_err *err) RB_MUST_USE;
 void rb_known_good_clear(rb_known_good *good);
 
-/* What the history alone says: whether row ended with its TO live; and the release to go to from
- * tag, unverified and borrowed, or NULL. rows: newest first. */
+/* What the history alone says: whether row ended with its TO live; whether every part was at
+ * rows[at]'s TO when that had ended; and the release to go to from tag, unverified and borrowed,
+ * or NULL. rows: newest first. */
 bool rb_known_reached(const rb_transition_row *row);
+bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at);
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from);
-
-/* Whether tag was reverted here, and no deploy of it was accepted after. */
-enum rb_code rb_known_bad(bool *out, rb_state *state, const char *tag, rb_err *err) RB_MUST_USE;
 
 #endif

@@ -53,7 +53,7 @@ setup() {
     [[ $output == *"FROM v1.1.0 TO v1.0.0"*"orders.discount: 8 values"*"digest $d, agreed to"* ]]
     [[ $output != *"point of no return"* ]]
     fails 1 'no such column' sql 'SELECT discount FROM orders'
-    fails 5 "was reverted" rbtool deploy v1.1.0 --yes
+    fails 5 "is bad (reverted in prod)" rbtool deploy v1.1.0 --yes
     sql 'DELETE FROM orders WHERE id = 3'
     run rbtool deploy v1.1.0 --yes --accept-reverted --json
     [ "$status" -eq 0 ]

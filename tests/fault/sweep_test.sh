@@ -96,6 +96,23 @@ awk -v all="${ALL:-0}" '
 result $? "$(wc -l <"$work/all") calls that change state are known"
 awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
 
+# told SLOT: the ledger has every transition that ended once, and a revert's verdict once
+told() {
+    local s=$work/$1
+    rbtool resume --yes >"$s.out" 2>&1
+    sqlite3 "$s/srv/.rbtool/state.db" "SELECT id || ' ' || outcome FROM transition_log WHERE outcome NOT NULL;
+        SELECT id || ' bad' FROM transition_log WHERE kind = 'revert' AND outcome IN ('done', 'unhealthy')" |
+        sort >"$s.journal"
+    git log --format=%b refs/rbtool/ledger | jq -r 'select(.transition) | .transition | "\(.id) \(.outcome)"' >"$s.ledger"
+    git log --format=%b refs/rbtool/ledger | jq -r 'select(.verdict) | .verdict | "\(.transition) \(.verdict)"' >>"$s.ledger"
+    sort -o "$s.ledger" "$s.ledger"
+    cmp -s "$s.journal" "$s.ledger" || {
+        echo "journal and ledger differ: $(tail -1 "$s.out")"
+        diff "$s.journal" "$s.ledger" | head -5
+    }
+    git fsck --no-dangling >"$s.out" 2>&1 || echo "git fsck finds: $(head -1 "$s.out")"
+}
+
 # one_kill SLOT NAME N resume|abort: prints what went wrong, nothing when all is well
 one_kill() {
     local slot=$1 name=$2 n=$3 way=$4 out=$work/$1.out code state want
@@ -144,6 +161,7 @@ one_kill() {
             echo "the $SWEEP after that exits $code: $(tail -1 "$out")"
     fi
     rbtool status --exit-code >"$out" 2>&1 || echo "status finds: $(tail -3 "$out")"
+    told "$slot"
 }
 
 # one_error SLOT NAME N ERRNO: the call fails once
@@ -180,6 +198,7 @@ one_error() {
         [[ $code -eq 0 ]] && cmp -s "$work/$slot.now" "$work/$slot.to" ||
             echo "the $SWEEP after that exits $code: $(tail -1 "$out")"
     fi
+    told "$slot"
 }
 
 # worker SLOT MODE: its share of the points; findings in SLOT.findings as "NAME N: TEXT"

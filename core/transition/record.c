@@ -1,0 +1,178 @@
+#include "transition/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "environment/checks.h"
+#include "transition/known_good.h"
+
+#define ERROR_LIMIT 500 /* bytes of an error's line */
+
+typedef struct recorder {
+    rb_repo *repo;
+    rb_state *state;
+    const char *environment;
+    const rb_ledger *ledger;
+    rb_transition_row *const *rows; /* the whole history, newest first */
+    size_t count;
+} recorder;
+
+static bool is(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* One line for everyone to read. */
+static char *public_error(const char *error)
+{
+    if (!error)
+        return NULL;
+    RB_AUTO(rb_free_str) char *message = rb_checks_public(error);
+    char *safe = rb_safe(message);
+    size_t len = strlen(safe);
+    if (len <= ERROR_LIMIT)
+        return safe;
+    len = ERROR_LIMIT;
+    while (len > 0 && !rb_text_is_utf8(safe, len))
+        len--;
+    char *cut = rb_format("%.*s...", (int)len, safe);
+    free(safe);
+    return cut;
+}
+
+static bool left_whole(const recorder *r, const rb_transition_row *row)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (is(r->rows[i]->id, row->id))
+            return rb_known_whole(r->rows, r->count, i);
+    return false;
+}
+
+/* The same whenever it is made: by that an entry which was written already is known again. */
+static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_transition_row *row,
+                                      rb_err *err)
+{
+    json_t *steps = NULL;
+    RB_TRY(rb_state_steps(&steps, r->state, row, err));
+    RB_AUTO(rb_free_str) char *error = public_error(row->error);
+    const json_t *accepted = json_object_get(row->plan, "accepted");
+    json_t *detail = json_object();
+    rb_json_set_str(detail, "id", row->id);
+    rb_json_set_str(detail, "kind", row->kind);
+    rb_json_set_str(detail, "from", row->from);
+    rb_json_set_str(detail, "fromObject", row->from_object);
+    rb_json_set_str(detail, "to", row->to);
+    rb_json_set_str(detail, "toObject", row->to_object);
+    rb_json_set_str(detail, "digest", rb_json_str(row->plan, "digest"));
+    rb_json_set_str(detail, "outcome", row->outcome);
+    json_object_set_new(detail, "started", json_integer(row->started));
+    json_object_set_new(detail, "finished", json_integer(row->finished));
+    json_object_set_new(detail, "steps", steps);
+    rb_json_set_str(detail, "error", error);
+    rb_json_set_str(detail, "acceptedLoss", rb_json_str(accepted, "loss"));
+    json_object_set_new(detail, "acceptedDrift",
+                        json_boolean(json_is_true(json_object_get(accepted, "drift"))));
+    json_object_set_new(detail, "acceptedReverted",
+                        json_boolean(json_is_true(json_object_get(accepted, "reverted"))));
+    json_object_set_new(detail, "whole", json_boolean(left_whole(r, row)));
+    *out = detail;
+    return RB_OK;
+}
+
+static const rb_entry *find(const recorder *r, const rb_draft *draft)
+{
+    for (size_t i = r->ledger->n; i > 0; i--) {
+        const rb_entry *entry = &r->ledger->items[i - 1];
+        if (entry->kind == draft->kind && entry->trust != RB_ENTRY_FOREIGN &&
+            entry->trust != RB_ENTRY_BROKEN && is(entry->environment, draft->environment) &&
+            is(entry->object, draft->object) && json_equal(rb_entry_detail(entry), draft->detail))
+            return entry;
+    }
+    return NULL;
+}
+
+/* Found in the ledger, or appended; then noted. */
+static enum rb_code write_entry(rb_recording *out, const recorder *r, const char *transition,
+                                const rb_draft *draft, rb_err *err)
+{
+    const rb_entry *known = find(r, draft);
+    rb_oid id;
+    if (known)
+        id = known->id;
+    else
+        RB_TRY(rb_ledger_append(&id, r->repo, draft, err));
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&id, hex);
+    out->written += known ? 0 : 1;
+    return rb_state_written(r->state, transition, rb_entry_kind_name(draft->kind), hex, err);
+}
+
+static char *title_of(const rb_transition_row *row, const char *environment)
+{
+    bool forward = is(row->kind, "deploy");
+    const char *other = forward ? row->from : row->to;
+    RB_AUTO(rb_free_str)
+    char *text = rb_format("%s in %s: %s, %s %s", row->kind, environment, row->outcome,
+                           forward ? "from" : "to", other ? other : "nothing");
+    return rb_safe(text);
+}
+
+static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_outbox_item *item,
+                              rb_err *err)
+{
+    const rb_transition_row *row = item->row;
+    bool forward = is(row->kind, "deploy");
+    rb_draft draft = {.kind = RB_ENTRY_TRANSITION,
+                      .app = rb_json_str(row->plan, "app"),
+                      .tag = forward ? row->to : row->from,
+                      .object = forward ? row->to_object : row->from_object,
+                      .environment = r->environment};
+    if (item->transition) {
+        RB_AUTO(rb_json_freep) json_t *detail = NULL;
+        RB_TRY(transition_detail(&detail, r, row, err));
+        RB_AUTO(rb_free_str) char *title = title_of(row, r->environment);
+        draft.detail = detail;
+        draft.title = title;
+        RB_TRY(write_entry(out, r, row->id, &draft, err));
+    }
+    if (item->verdict) {
+        RB_AUTO(rb_free_str) char *why = rb_format("reverted in %s", r->environment);
+        RB_AUTO(rb_free_str) char *title = rb_format("bad: %s", why);
+        RB_AUTO(rb_json_freep)
+        json_t *detail =
+            json_pack("{s:s,s:s,s:s}", "verdict", "bad", "why", why, "transition", row->id);
+        draft.kind = RB_ENTRY_VERDICT;
+        draft.detail = detail;
+        draft.title = title;
+        RB_TRY(write_entry(out, r, row->id, &draft, err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signers,
+                       const char *environment, rb_state *state, rb_err *err)
+{
+    rb_outbox_item *items = NULL;
+    size_t count = 0;
+    recorder r = {.repo = repo, .state = state, .environment = environment};
+    rb_transition_row **rows = NULL;
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    *out = (rb_recording){0};
+    RB_TRY(rb_state_outbox(&items, &count, state, err));
+    out->left = count;
+    enum rb_code code = RB_OK;
+    if (count > 0)
+        code = rb_ledger_load(&ledger, repo, signers, NULL, 0, err);
+    if (count > 0 && code == RB_OK)
+        code = rb_state_history(&rows, &r.count, state, true, err);
+    r.ledger = ledger;
+    r.rows = rows;
+    for (size_t i = 0; i < count && code == RB_OK; i++) {
+        code = write_one(out, &r, &items[i], err);
+        out->left -= code == RB_OK ? 1 : 0;
+    }
+    rb_transition_rows_free(rows, r.count);
+    rb_outbox_free(items, count);
+    return code;
+}

@@ -1,0 +1,373 @@
+# What transitions leave in the ledger, and what the ledger's verdicts do to the next transition.
+
+setup_file() {
+    load lib
+    load transition
+    BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+    home
+    keys
+    shop
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    echo 3 >src/index.html
+    release v1.2.0
+}
+
+setup() { # the same shop in a place of this test's own
+    load lib
+    load transition
+    cp -a "$BATS_FILE_TMPDIR/home" "$BATS_FILE_TMPDIR/shop" "$BATS_TEST_TMPDIR/"
+    home
+    keys
+    git config --global gpg.ssh.allowedSignersFile "$KEYS/allowed"
+    git config --global user.signingKey "$KEYS/alice"
+    SHOP=$BATS_TEST_TMPDIR/shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    cd "$SHOP" || return
+    sed -i "s|$BATS_FILE_TMPDIR|$BATS_TEST_TMPDIR|g" rbtool.json
+}
+
+# The JSON of every entry, oldest first, with nothing but git.
+entries() {
+    local id
+    for id in $(git rev-list --reverse --topo-order refs/rbtool/ledger 2>/dev/null); do
+        git log -1 --format=%b "$id" | jq -c --arg id "$id" '. + {entry: $id}'
+    done
+}
+transitions() {
+    entries | jq -r 'select(.kind == "transition") | .transition |
+        "\(.kind) \(.from // "-") \(.to) \(.outcome)"'
+}
+verdicts() {
+    entries | jq -r 'select(.kind == "verdict") | "\(.tag) \(.verdict.verdict) \(.verdict.why)"'
+}
+count() {
+    entries | jq -s 'map(select(.kind == "transition" or .kind == "verdict")) | length'
+}
+verdict() { # TAG
+    rbtool list --json | jq -r --arg tag "$1" '.releases[] | select(.tag == $tag).verdict'
+}
+no_key() {
+    git config --global --unset user.signingKey
+}
+
+@test "a deploy and a revert, in plain git" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    [ "$(transitions)" = "deploy - v1.0.0 done
+deploy v1.0.0 v1.1.0 done
+revert v1.1.0 v1.0.0 done" ]
+    [ "$(verdicts)" = "v1.1.0 bad reverted in prod" ]
+    for id in $(git rev-list refs/rbtool/ledger); do git verify-commit "$id"; done
+    git log --format=%s refs/rbtool/ledger | grep -q '^transition v1.1.0 revert in prod: done, to v1.0.0$'
+    last=$(entries | jq -c 'select(.transition.kind == "revert")')
+    [ "$(jq -r '.tag, .environment, .transition.fromObject, .transition.toObject' <<<"$last")" = "v1.1.0
+prod
+$(git rev-parse v1.1.0)
+$(git rev-parse v1.0.0)" ]
+    jq -e '.transition | .whole and (.digest | length == 64) and .finished >= .started and .error == null and
+        .acceptedLoss == null and .acceptedDrift == false and
+        ([.steps[] | .id] | index("database") != null and index("commit") != null) and
+        (.steps | all(.outcome == "done" and (.milliseconds | type == "number" and . >= 0)))' <<<"$last"
+    rbtool log | grep -q "revert in prod: done, to v1.0.0"
+}
+
+@test "verdicts show in list, show, status and plan" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    [ "$(verdict v1.0.0)" = good ]
+    [ "$(verdict v1.1.0)" = bad ]
+    [ "$(verdict v1.2.0)" = null ]
+    rbtool list --json | schema list
+    rbtool list | grep -q 'v1.1.0 .* bad '
+    rbtool show v1.1.0 | grep -q '^verdict     bad: reverted in prod$'
+    rbtool status | grep -q '^verdict     good: deployed in prod with every check passed$'
+    rbtool status --json | schema status
+    [ "$(rbtool status --json | jq -r '.verdict, .unwritten')" = "good
+0" ]
+    rbtool deploy v1.2.0 --yes
+    rbtool plan v1.2.0 --json | schema plan
+    [ "$(rbtool plan v1.2.0 --json | jq -r '.verdicts.from, .verdicts.to, .to')" = "good
+good
+v1.0.0" ]
+    rbtool plan v1.2.0 | grep -q 'TO is the newest known-good release that was live here, with every check passed'
+}
+
+@test "a reverted release is not deployed again until someone says that it is good" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    fails 5 'rbtool mark v1.1.0 good -m WHY' rbtool deploy v1.1.0 --yes
+    [[ "$output" == *"is bad (reverted in prod)"* ]]
+    fails 5 "which --to names, is bad" rbtool revert v1.0.0 --to v1.1.0 --yes
+    settled_at v1.0.0
+    rbtool mark v1.1.0 good -m 'it was the network'
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+    rbtool mark v1.1.0 bad -m 'it was not'
+    # What people said is not gone past by an option.
+    rbtool deploy v1.0.0 --yes
+    fails 5 'marked bad by alice@example.com: it was not' rbtool deploy v1.1.0 --yes --accept-reverted
+}
+
+@test "--accept-reverted is for what was reverted, and is written down" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    rbtool deploy v1.1.0 --yes --accept-reverted
+    entries | jq -se 'map(select(.kind == "transition")) | map(.transition.acceptedReverted) == [false, false, false, true]'
+    [ "$(verdict v1.1.0)" = good ]
+    rbtool deploy v1.2.0 --yes
+    [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
+}
+
+@test "what failed is written too, without what the checks printed" {
+    rbtool deploy v1.0.0 --yes
+    settings '.environments.prod.service = {stop: ["sh", "-c", "echo s3cret-a; exit 4"], start: ["true"]}'
+    fails 1 s3cret-a rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    settings '.environments.prod.checks = [{name: "up", command: ["sh", "-c", "echo s3cret-b >&2; exit 3"]}]'
+    fails 1 s3cret-b rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [ "$(transitions)" = "deploy - v1.0.0 done
+deploy v1.0.0 v1.1.0 failed
+deploy v1.0.0 v1.1.0 unhealthy" ]
+    [ -z "$(entries | grep s3cret)" ]
+    entries | jq -se 'map(.transition // empty) | .[1].error == "stopping the service (sh) ended with status 4" and
+        (.[1].steps | map(.outcome) | index("failed") != null and index("undone") != null) and
+        (.[2].error | endswith("(sh) ended with status 3"))'
+    [ "$(verdict v1.1.0)" = null ]
+    [ -z "$(verdicts)" ]
+}
+
+@test "what is refused before it begins is no transition" {
+    rbtool deploy v1.0.0 --yes
+    sql 'INSERT INTO orders VALUES (41, -4242)'
+    fails 1 -4242 rbtool deploy v1.1.0 --yes
+    [ "$(count)" -eq 1 ]
+}
+
+@test "killed and gone on with: one entry" {
+    rbtool deploy v1.0.0 --yes
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    [ "$(transitions | wc -l)" -eq 1 ]
+    rbtool --config "$BATS_TEST_TMPDIR/killing.json" resume --yes
+    [ "$(transitions)" = "deploy - v1.0.0 done
+deploy v1.0.0 v1.1.0 done" ]
+}
+
+@test "killed and undone: aborted, or interrupted and a transition back" {
+    rbtool deploy v1.0.0 --yes
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
+    rm "$BATS_TEST_TMPDIR/killed"
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
+    [ "$(transitions)" = "deploy - v1.0.0 done
+deploy v1.0.0 v1.1.0 aborted
+deploy v1.0.0 v1.1.0 interrupted
+abort v1.1.0 v1.0.0 done" ]
+    [ "$(verdict v1.1.0)" = null ]
+}
+
+@test "a ledger that cannot be written stops nothing, and is told later" {
+    rbtool deploy v1.0.0 --yes
+    mkdir -p .git/refs/rbtool
+    touch .git/refs/rbtool/ledger.lock
+    run rbtool deploy v1.1.0 --yes
+    [ "$status" -eq 0 ]
+    [ "$(grep -c "the ledger does not have 1 transition(s) of prod yet" <<<"$output")" -eq 1 ]
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+    [ "$(transitions)" = "deploy - v1.0.0 done" ]
+    [ "$(rbtool status --json | jq .unwritten)" -eq 2 ]
+    rbtool status | grep -q 'does not have 2 transition(s) of prod yet'
+    # The host knows all the same.
+    [ "$(verdict v1.1.0)" = bad ]
+    fails 5 "is bad (reverted in prod)" rbtool deploy v1.1.0 --yes
+    rm .git/refs/rbtool/ledger.lock
+    rbtool resume --yes
+    [ "$(transitions)" = "deploy - v1.0.0 done
+deploy v1.0.0 v1.1.0 done
+revert v1.1.0 v1.0.0 done" ]
+    [ "$(rbtool status --json | jq .unwritten)" -eq 0 ]
+    [ "$(verdict v1.1.0)" = bad ]
+}
+
+@test "without a git identity it is written all the same" {
+    git config --global --unset user.email
+    git config --global --unset user.name
+    git config --global user.useConfigOnly true
+    run env -u EMAIL rbtool deploy v1.0.0 --yes
+    [ "$status" -eq 0 ]
+    [ "$(transitions)" = "deploy - v1.0.0 done" ]
+    [ "$(verdict v1.0.0)" = good ]
+}
+
+@test "an entry that was written but not noted is not written twice" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    before=$(count)
+    noted=$(sqlite3 "$PROD/.rbtool/state.db" 'SELECT * FROM entry ORDER BY 1, 2')
+    sqlite3 "$PROD/.rbtool/state.db" "DELETE FROM entry WHERE kind = 'verdict' OR transition_id IN
+        (SELECT id FROM transition_log ORDER BY sequence DESC LIMIT 2)"
+    rbtool resume --yes
+    [ "$(count)" -eq "$before" ]
+    [ "$(sqlite3 "$PROD/.rbtool/state.db" 'SELECT * FROM entry ORDER BY 1, 2')" = "$noted" ]
+}
+
+@test "a journal from before the ledger is told in full" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    git update-ref -d refs/rbtool/ledger
+    sqlite3 "$PROD/.rbtool/state.db" 'DROP TABLE entry; ALTER TABLE step DROP COLUMN milliseconds;
+        ALTER TABLE step DROP COLUMN outcome'
+    [ "$(rbtool status --json | jq .unwritten)" -eq 2 ]
+    [ "$(verdict v1.1.0)" = good ]
+    rbtool revert v1.1.0 --yes
+    [ "$(transitions)" = "deploy - v1.0.0 done
+deploy v1.0.0 v1.1.0 done
+revert v1.1.0 v1.0.0 done" ]
+}
+
+@test "a host without a key writes unsigned entries, which count there" {
+    no_key
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    [ "$(transitions | wc -l)" -eq 3 ]
+    [ -z "$(git cat-file commit refs/rbtool/ledger | grep gpgsig)" ]
+    [ "$(verdict v1.1.0)" = bad ]
+    fails 5 "reverted in prod" rbtool deploy v1.1.0 --yes
+    rbtool log | grep -qi unsigned
+    # To another host they are what anybody could have written.
+    rm -rf "$PROD"
+    [ "$(verdict v1.1.0)" = null ]
+}
+
+@test "two environments of one host" {
+    for env in staging demo; do
+        jq --arg env $env --arg s "$BATS_TEST_TMPDIR/$env" '.environments[$env] = {root: $s,
+            databases: {main: "sqlite:\($s)/data/shop.db"}}' rbtool.json >new.json && mv new.json rbtool.json
+    done
+    for env in staging prod; do rbtool deploy v1.0.0 --env $env --yes; done
+    rbtool deploy v1.1.0 --env staging --yes
+    rbtool revert v1.1.0 --env staging --yes
+    [ "$(entries | jq -r 'select(.kind == "transition").environment' | sort | uniq -c | tr -s ' \n' ' ')" = " 1 prod 3 staging " ]
+    fails 5 "reverted in staging" rbtool deploy v1.1.0 --env prod --yes
+    rbtool mark v1.1.0 good -m 'staging was full'
+    rbtool deploy v1.1.0 --env prod --yes
+    # What was good elsewhere is good along the chain too.
+    rbtool deploy v1.2.0 --env demo --yes
+    rbtool plan v1.2.0 --env demo | grep -q 'TO is the nearest release along the chain that is known good, deployed in prod with every check passed'
+    [ "$(rbtool plan v1.2.0 --env demo --json | jq -r .to)" = v1.1.0 ]
+    # What was live there comes first.
+    rbtool deploy v1.2.0 --env staging --yes
+    [ "$(rbtool plan v1.2.0 --env staging --json | jq -r .to)" = v1.0.0 ]
+}
+
+@test "two hosts share a ledger: what one reverted, the other does not deploy" {
+    git clone -q --bare . "$BATS_TEST_TMPDIR/server.git"
+    for host in a b; do
+        git clone -q "$BATS_TEST_TMPDIR/server.git" "$BATS_TEST_TMPDIR/$host"
+        jq --arg root "$BATS_TEST_TMPDIR/host-$host" '.environments.prod = {root: $root,
+            databases: {main: "sqlite:\($root)/data/shop.db"}}' rbtool.json >"$BATS_TEST_TMPDIR/$host/rbtool.json"
+    done
+    cd "$BATS_TEST_TMPDIR/a"
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    cd "$BATS_TEST_TMPDIR/b"
+    rbtool deploy v1.0.0 --yes
+    cd "$BATS_TEST_TMPDIR/a"
+    rbtool revert v1.1.0 --yes
+    rbtool sync
+    cd "$BATS_TEST_TMPDIR/b"
+    [ "$(verdict v1.1.0)" = null ]
+    rbtool sync
+    [ "$(verdict v1.1.0)" = bad ]
+    fails 5 "is bad (reverted in prod)" rbtool deploy v1.1.0 --yes
+    [ "$(transitions | wc -l)" -eq 4 ]
+    git config user.email bob@example.com
+    git config user.signingKey "$KEYS/bob"
+    rbtool mark v1.1.0 good -m 'host a was full'
+    rbtool deploy v1.1.0 --yes
+    rbtool sync
+    cd "$BATS_TEST_TMPDIR/a"
+    fails 5 "reverted in prod" rbtool deploy v1.1.0 --yes
+    rbtool sync
+    rbtool deploy v1.1.0 --yes
+    [ "$(readlink "$BATS_TEST_TMPDIR/host-a/current")" = releases/v1.1.0 ]
+}
+
+@test "no known-good: the candidates, each with its verdict" {
+    rbtool deploy v1.2.0 --yes
+    fails 5 "no release before v1.2.0 is known good here; these verify: v1.1.0 (no verdict), v1.0.0 (no verdict)" \
+        rbtool revert v1.2.0 --yes
+    rbtool mark v1.1.0 bad -m 'slow'
+    fails 5 "v1.1.0 (bad: marked bad by alice@example.com: slow), v1.0.0 (no verdict)" rbtool plan v1.2.0
+    fails 5 "is bad (marked bad by alice@example.com: slow)" rbtool revert v1.2.0 --to v1.1.0 --yes
+    rbtool mark v1.0.0 good -m 'ran for a year'
+    rbtool plan v1.2.0 | grep -q 'TO is the nearest release along the chain that is known good, marked good by alice@example.com: ran for a year'
+    rbtool mark v1.0.0 bad -m 'no'
+    settings '.knownGood = "verified"'
+    fails 5 "v1.0.0 (bad" rbtool --config "$SETTINGS" revert v1.2.0 --yes
+    rbtool mark v1.1.0 good -m 'fast again'
+    [ "$(rbtool --config "$SETTINGS" plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
+}
+
+@test "knownGood verified takes what verifies and is not bad" {
+    rbtool deploy v1.2.0 --yes
+    settings '.knownGood = "verified"'
+    rbtool --config "$SETTINGS" plan v1.2.0 | grep -q 'TO is the nearest release along the chain.*verifies and has no verdict (knownGood: verified)'
+    [ "$(rbtool --config "$SETTINGS" plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
+    rbtool mark v1.1.0 bad -m 'slow'
+    [ "$(rbtool --config "$SETTINGS" plan v1.2.0 --json | jq -r .to)" = v1.0.0 ]
+}
+
+@test "a verdict is about one tag object" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.2.0 --yes
+    rbtool revert v1.2.0 --yes
+    [ "$(verdict v1.2.0)" = bad ]
+    git tag -d v1.2.0
+    rbtool release v1.2.0 -m again
+    [ "$(verdict v1.2.0)" = null ]
+    rbtool deploy v1.2.0 --yes
+}
+
+@test "a release that was live unhealthy is known good once someone says so" {
+    rbtool deploy v1.0.0 --yes
+    settings '.environments.prod.checks = [{name: "up", command: ["false"]}]'
+    fails 1 "checks failed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes
+    [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.0.0 ]
+    rbtool mark v1.1.0 good -m 'the check was wrong'
+    [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
+    rbtool plan v1.2.0 | grep -q 'marked good by alice@example.com: the check was wrong'
+}
+
+@test "an override is loud ever after" {
+    rbtool deploy v1.0.0 --yes
+    git config rbtool.root alice@example.com
+    echo '{"environments": {"prod": {"approvals": {"deploy": 1}}}}' >"$BATS_TEST_TMPDIR/policy.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'two of us'
+    fails 5 "approve v1.1.0" rbtool deploy v1.1.0 --yes
+    rbtool show v1.1.0 | grep -q '^approvals   0 of 1 for a deploy in prod$'
+    rbtool deploy v1.1.0 --yes --break-glass -m 'shop is down'
+    rbtool show v1.1.0 | grep -q '^OVERRIDE    approvals in prod by alice@example.com: shop is down$'
+    rbtool list | grep -q 'v1.1.0 .*good (OVERRIDE)'
+    rbtool status | grep -q '^OVERRIDE .*shop is down'
+    rbtool status --json | schema status
+    rbtool list --json | schema list
+    rbtool plan v1.1.0 | grep -q 'OVERRIDE of approvals for v1.1.0 by alice@example.com: shop is down'
+    # With a policy, what is bad is for people to lift.
+    rbtool revert v1.1.0 --yes
+    fails 5 "rbtool mark v1.1.0 good -m WHY" rbtool deploy v1.1.0 --yes --accept-reverted
+}
