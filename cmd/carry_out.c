@@ -205,6 +205,8 @@ static enum rb_code make_plan(rb_plan **out, int *missing, rb_cli *cli,
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     if (options->break_glass && !(options->why && *options->why))
         return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
+    if (options->why && !options->break_glass)
+        return rb_fail(err, RB_ERROR, "-m is the reason for --break-glass, which is not given");
     RB_TRY(rb_rules_releases(cli, request, err));
     rb_ui_progress(cli, "planning");
     enum rb_code code = rb_plan_make(&plan, request, err);
@@ -252,6 +254,8 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     char *what = rb_format("%s %s from %s to %s", plan->kind, site->env->name,
                            request->from ? request->from->tag : "nothing", request->to->tag);
     code = rb_site_confirm(cli, options, what, err);
+    if (options->break_glass && missing == 0)
+        rb_ui_note(cli, "no approval is missing: --break-glass was not needed and is not recorded");
     if (code == RB_OK && missing > 0)
         code = rb_rules_override(cli, plan, request, options->why, err);
     if (code != RB_OK)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/shape.h"
 #include "books.h"
 #include "git/tag.h"
 #include "ledger/history.h"
@@ -85,6 +86,8 @@ static enum rb_code find_lost(char object[RB_OID_HEX], rb_cli *cli, const char *
 static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *tag, rb_err *err)
 {
     char object[RB_OID_HEX];
+    if (o->environment && !rb_shape_is_name(o->environment))
+        return rb_fail(err, RB_ERROR, "'%s' is no name of an environment", o->environment);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     rb_err no_policy;
     if (rb_word_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", &no_policy) != RB_OK) {

@@ -200,7 +200,8 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     as bob rbtool approve v1.1.0
     as carol rbtool approve v1.1.0
     before=$(git log --format=%s refs/rbtool/ledger | grep -c ^override)
-    rbtool deploy v1.1.0 --yes --break-glass -m 'just in case'
+    run rbtool deploy v1.1.0 --yes --break-glass -m 'just in case'
+    [[ $status -eq 0 && $output == *"was not needed"* ]]
     [ "$(git log --format=%s refs/rbtool/ledger | grep -c ^override)" -eq "$before" ]
 }
 
@@ -237,6 +238,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     git commit -qam 1.2.0
     as dave rbtool release v1.2.0
     fails 1 "dave@example.com, who was not in role release" rbtool deploy v1.2.0 --yes
+    [ "$(codes v1.2.0)" = role ]
     fails 1 "not in role release" rbtool approve v1.2.0
     fails 1 "not in role release" rbtool mark v1.2.0 good -m 'mine'
     rbtool mark v1.2.0 bad -m 'not by us'
@@ -268,6 +270,8 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     git commit -qam 1.3.0
     as dave rbtool release v1.3.0
     fails 1 "which the policy revokes" rbtool deploy v1.3.0 --yes
+    [ "$(codes v1.3.0)" = revoked ]
+    rbtool verify v1.2.0
     fails 1 "would not count" as dave rbtool approve v1.1.0
     # What it said before that stands.
     fails 5 "1 given (dave@example.com)" rbtool deploy v1.0.0 --yes
@@ -281,6 +285,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     git commit -qam 1.2.0
     GIT_COMMITTER_DATE='2025-06-01T00:00:00Z' rbtool release v1.2.0 --key "$HOME/old"
     git verify-tag v1.2.0
+    [ "$(codes v1.2.0)" = backdated ]
     fails 1 "when the validity of key" rbtool deploy v1.2.0 --yes
     # Somebody's word from then makes it good.
     GIT_COMMITTER_DATE='2025-07-01T00:00:00Z' as bob rbtool mark v1.2.0 bad -m 'slow' || true
@@ -408,4 +413,15 @@ other() {
     git commit -qam 1.2.0
     GIT_COMMITTER_DATE="$(date +%s -d '-1 hour') +0000" rbtool release v1.2.0 --key "$KEYS/alice"
     fails 1 "nobody else saw it before that" rbtool deploy v1.2.0 --yes
+}
+
+@test "policies that are set at the same moment follow one another" {
+    policy '{"roles":{"policy":["alice@example.com"]}}'
+    for _ in 1 2 3 4; do
+        rbtool policy set "$BATS_TEST_TMPDIR/policy.json" &
+    done
+    wait
+    rbtool policy show --json >"$BATS_TEST_TMPDIR/show.json"
+    [ "$(jq -c '[[.inForce[].version], .problems]' "$BATS_TEST_TMPDIR/show.json")" = '[[5],[]]' ]
+    git fsck --strict
 }
