@@ -139,3 +139,19 @@ SH
     git config --global gpg.ssh.revocationFile "$KEYS/revoked"
     [[ $(trust "$good") == unknown ]]
 }
+
+@test "an unsigned entry is a fault only where the policy wants signatures" {
+    KEY=''
+    local filter='.kind = "approval" | .approval = {why: ""} | del(.verdict) | .environment = '
+    git config rbtool.root alice@example.com
+    echo '{"roles": {}, "environments": {"prod": {"signed": true}}}' >"$BATS_TEST_TMPDIR/policy.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'as agreed'
+    tip "$(forge 'approval v1.0.0 a' "$filter \"test\"" "$(git rev-parse $LEDGER)")"
+    tip "$(forge 'verdict v1.0.0 good' . "$(git rev-parse $LEDGER)")"
+    run -0 rbtool log --verify
+    [[ $output == *"4 entries: 2 good, 2 unsigned"* ]]
+    prod=$(forge 'approval v1.0.0 b' "$filter \"prod\"" "$(git rev-parse $LEDGER)")
+    tip "$prod"
+    run -1 rbtool log --verify
+    [[ $output == *"${prod:0:10} unsigned: the entry is not signed"* ]]
+}
