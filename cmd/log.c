@@ -113,7 +113,7 @@ static bool matches_any(const rb_strs *patterns, const char *text)
 static bool is_fault(const struct job *job, const rb_entry *entry)
 {
     if (entry->trust == RB_ENTRY_UNSIGNED)
-        return rb_policy_must_sign(job->policy, entry->environment);
+        return rb_policy_wanted_signed(job->policy, entry);
     return entry->trust != RB_ENTRY_GOOD;
 }
 

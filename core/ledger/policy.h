@@ -73,6 +73,8 @@ bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_ro
 /* How many approvals a transition of this kind ("deploy", "revert") takes there. */
 int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind);
 bool rb_policy_must_sign(const rb_policy *policy, const char *environment);
+/* The same of an entry under the policy in force when it was written. */
+bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry);
 
 /*
  * The release's signer under the policy in force when the ledger first saw it: RB_FOUND with

@@ -202,15 +202,26 @@ int rb_policy_approvals(const rb_policy *policy, const char *environment, const 
     return (int)most;
 }
 
-bool rb_policy_must_sign(const rb_policy *policy, const char *environment)
+static bool wants_signed(const rb_policy *policy, size_t state, const char *environment)
 {
-    const rb_edicts *now = &policy->states[policy->now];
-    for (size_t i = 0; i < now->n; i++) {
-        const json_t *rules = rb_edict_environment(policy->edicts[now->items[i]].json, environment);
+    const rb_edicts *all = &policy->states[state];
+    for (size_t i = 0; i < all->n; i++) {
+        const json_t *rules = rb_edict_environment(policy->edicts[all->items[i]].json, environment);
         if (json_is_true(json_object_get(rules, "signed")))
             return true;
     }
     return false;
+}
+
+bool rb_policy_must_sign(const rb_policy *policy, const char *environment)
+{
+    return wants_signed(policy, policy->now, environment);
+}
+
+bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry)
+{
+    size_t at = (size_t)(entry - policy->ledger->items);
+    return wants_signed(policy, policy->state[at], entry->environment);
 }
 
 char *rb_policy_members(const rb_policy *policy, enum rb_role role)

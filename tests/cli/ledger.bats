@@ -144,12 +144,14 @@ SH
     KEY=''
     local filter='.kind = "approval" | .approval = {why: ""} | del(.verdict) | .environment = '
     git config rbtool.root alice@example.com
+    # What was written before the policy was set could not follow it.
+    tip "$(forge 'approval v1.0.0 early' "$filter \"prod\"" "$FIRST")"
     echo '{"roles": {}, "environments": {"prod": {"signed": true}}}' >"$BATS_TEST_TMPDIR/policy.json"
     rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'as agreed'
     tip "$(forge 'approval v1.0.0 a' "$filter \"test\"" "$(git rev-parse $LEDGER)")"
     tip "$(forge 'verdict v1.0.0 good' . "$(git rev-parse $LEDGER)")"
     run -0 rbtool log --verify
-    [[ $output == *"4 entries: 2 good, 2 unsigned"* ]]
+    [[ $output == *"5 entries: 2 good, 3 unsigned"* ]]
     prod=$(forge 'approval v1.0.0 b' "$filter \"prod\"" "$(git rev-parse $LEDGER)")
     tip "$prod"
     run -1 rbtool log --verify
