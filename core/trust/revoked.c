@@ -48,6 +48,38 @@ static bool blobs_have(const rb_blobs *blobs, const void *data, size_t len)
            bsearch(&wanted, blobs->items, blobs->n, sizeof *blobs->items, compare) != NULL;
 }
 
+/* Ranges before bitmaps. */
+static int compare_serials(const void *a, const void *b)
+{
+    const rb_serials *x = a;
+    const rb_serials *y = b;
+    bool x_map = x->bitmap.len > 0;
+    bool y_map = y->bitmap.len > 0;
+    if (x_map != y_map)
+        return x_map ? 1 : -1;
+    return x->low < y->low ? -1 : x->low > y->low;
+}
+
+static void sort_serials(rb_revoked_certificates *certs)
+{
+    size_t kept = 0;
+    size_t i = 0;
+    if (certs->n > 1)
+        qsort(certs->serials, certs->n, sizeof *certs->serials, compare_serials);
+    for (; i < certs->n && certs->serials[i].bitmap.len == 0; i++) {
+        rb_serials *last = kept > 0 ? &certs->serials[kept - 1] : NULL;
+        const rb_serials *next = &certs->serials[i];
+        if (!last || next->low > last->high)
+            certs->serials[kept++] = *next;
+        else if (next->high > last->high)
+            last->high = next->high;
+    }
+    certs->ranges = kept;
+    while (i < certs->n)
+        certs->serials[kept++] = certs->serials[i++];
+    certs->n = kept;
+}
+
 void rb_revoked_free(rb_revoked *revoked)
 {
     if (!revoked)
@@ -115,6 +147,8 @@ enum rb_code rb_revoked_parse(rb_revoked **out, const char *path, const void *da
     blobs_sort(&revoked->sha256);
     for (size_t i = 0; i < revoked->n; i++)
         blobs_sort(&revoked->certificates[i].ids);
+    for (size_t i = 0; i < revoked->n; i++)
+        sort_serials(&revoked->certificates[i]);
     *out = revoked;
     revoked = NULL;
     return RB_OK;
@@ -135,12 +169,17 @@ static bool has_plain(const rb_revoked *revoked, const rb_key *key)
            blobs_have(&revoked->keys, key->blob.data, key->blob.len);
 }
 
-static bool serial_in(const rb_serials *serials, uint64_t serial)
+static int compare_range(const void *serial, const void *range)
+{
+    uint64_t wanted = *(const uint64_t *)serial;
+    const rb_serials *serials = range;
+    return wanted < serials->low ? -1 : wanted > serials->high;
+}
+
+static bool is_in_bitmap(const rb_serials *serials, uint64_t serial)
 {
     if (serial < serials->low || serial > serials->high)
         return false;
-    if (serials->bitmap.len == 0)
-        return true;
     uint64_t bit = serial - serials->low;
     size_t byte = serials->bitmap.len - 1 - (size_t)(bit / 8);
     return (unsigned char)serials->bitmap.data[byte] >> (bit % 8) & 1;
@@ -153,10 +192,13 @@ static bool has_certificate(const rb_revoked_certificates *revoked, const rb_cer
     if (blobs_have(&revoked->ids, cert->id, strlen(cert->id)))
         return true;
     /* Zero is what authorities write that do not number: it names no certificate. */
-    for (size_t i = 0; i < revoked->n && cert->serial != 0; i++)
-        if (serial_in(&revoked->serials[i], cert->serial))
+    if (cert->serial == 0)
+        return false;
+    for (size_t i = revoked->ranges; i < revoked->n; i++)
+        if (is_in_bitmap(&revoked->serials[i], cert->serial))
             return true;
-    return false;
+    return revoked->ranges > 0 && bsearch(&cert->serial, revoked->serials, revoked->ranges,
+                                          sizeof *revoked->serials, compare_range) != NULL;
 }
 
 bool rb_revoked_has(const rb_revoked *revoked, const rb_key *key)

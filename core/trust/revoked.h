@@ -19,7 +19,7 @@ RB_DEFINE_AUTO(rb_revoked, rb_revoked_free)
 /* The key, and of a certificate its key, serial number, key id and authority. */
 bool rb_revoked_has(const rb_revoked *revoked, const rb_key *key);
 
-/* For revoked.c and krl.c: what the file says, ordered for look-up after rb_revoked_sort(). */
+/* For revoked.c and krl.c: what the file says; ordered for look-up when all is read. */
 typedef struct rb_blobs {
     rb_buf *items;
     size_t n;
@@ -37,6 +37,7 @@ typedef struct rb_revoked_certificates {
     rb_serials *serials;
     size_t n;
     size_t cap;
+    size_t ranges; /* of them, once sorted: the first ones, apart and in order; bitmaps behind */
     rb_blobs ids;
 } rb_revoked_certificates;
 

@@ -16,7 +16,6 @@ setup_file() {
     done
     git tag -a -m 'no release' plain
     git tag light
-    cp "$HOME/gitconfig" "$BATS_FILE_TMPDIR/gitconfig"
 }
 
 setup() {

@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# Who signed, and whether that counts: what a user sees, beside what `git verify-tag` says.
+
+load lib
+
+setup_file() {
+    BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR home
+    keys
+    git init -q "$BATS_FILE_TMPDIR/made"
+    cd "$BATS_FILE_TMPDIR/made" || return 1
+    echo '{"app": {"name": "small"}}' >rbtool.json
+    git add -A
+    git commit -q -m one
+    rbtool release -q v1.0.0 >/dev/null
+}
+
+setup() {
+    home
+    keys
+    cp "$BATS_FILE_TMPDIR"/home/keys/* "$KEYS"
+    cp -a "$BATS_FILE_TMPDIR/made" "$BATS_TEST_TMPDIR/small"
+    cd "$BATS_TEST_TMPDIR/small" || return 1
+    git update-ref -d refs/rbtool/ledger # the ledger has its own tests
+}
+
+# refused CODE: verify exits 1 with that code, on the screen and as JSON, and list shows it.
+refused() {
+    problem "$1" "" v1.0.0
+    fails 1 "BAD v1.0.0" rbtool verify v1.0.0
+    [[ $output == *"    $1: "* ]]
+    rbtool list | grep -qF "BAD ($1)"
+}
+
+agreed() { # git refuses it too
+    run git verify-tag v1.0.0
+    [[ $status -ne 0 ]]
+}
+
+pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
+
+@test "a signer who is allowed" {
+    git verify-tag v1.0.0
+    rbtool verify v1.0.0 | grep -qF "ok  v1.0.0  alice@example.com  $(ssh-keygen -lf "$KEYS/alice.pub" | cut -d' ' -f2)"
+}
+
+@test "no signature: an annotated tag, a lightweight one" {
+    message v1.0.0 >text
+    git tag -f -a --no-sign --cleanup=verbatim -F text v1.0.0 'v1.0.0^{}'
+    agreed
+    refused unsigned
+    git tag -f v1.0.0 'v1.0.0^{}'
+    agreed
+    fails 1 "lightweight" rbtool verify v1.0.0
+    [[ -z $(rbtool list --json | jq -r '.releases[].tag') ]] # it carries no manifest
+}
+
+@test "a key that no line of the allowed signers has" {
+    git config --global user.signingKey "$KEYS/mallory"
+    resign v1.0.0 'v1.0.0^{}' cat
+    agreed
+    refused signer
+    fails 1 "$(ssh-keygen -lf "$KEYS/mallory.pub" | cut -d' ' -f2)" rbtool verify v1.0.0
+}
+
+@test "a key whose validity ended, or has not begun" {
+    now=$(git cat-file tag v1.0.0 | sed -n 's/^tagger .* \([0-9]*\) .*/\1/p')
+    at() { date -u -d "@$((now + $1))" +%Y%m%d%H%M%SZ; }
+    echo "alice@example.com valid-before=\"$(at -60)\" $(pub alice)" >"$KEYS/allowed"
+    agreed
+    refused expired
+    [[ $(rbtool verify --json v1.0.0 | jq -r '.releases[].problems[0].expected') == 'not after '* ]]
+    echo "alice@example.com valid-after=\"$(at 60)\" $(pub alice)" >"$KEYS/allowed"
+    agreed
+    refused expired
+    echo "alice@example.com valid-after=\"$(at -60)\",valid-before=\"$(at 60)\" $(pub alice)" >"$KEYS/allowed"
+    git verify-tag v1.0.0
+    rbtool verify v1.0.0
+}
+
+@test "a revoked key: a list of keys, a KRL, a KRL of its hash" {
+    git config --global gpg.ssh.revocationFile "$HOME/revoked"
+    cat "$KEYS/mallory.pub" "$KEYS/alice.pub" >"$HOME/revoked"
+    agreed
+    refused revoked
+    ssh-keygen -q -kf "$HOME/revoked" "$KEYS/mallory.pub"
+    git verify-tag v1.0.0
+    rbtool verify v1.0.0
+    ssh-keygen -q -ukf "$HOME/revoked" "$KEYS/alice.pub"
+    agreed
+    refused revoked
+    echo "hash: $(ssh-keygen -lf "$KEYS/alice.pub" | cut -d' ' -f2)" >spec
+    ssh-keygen -q -kf "$HOME/revoked" spec
+    agreed
+    refused revoked
+}
+
+@test "a certificate: by its authority, and revoked by serial number" {
+    ssh-keygen -q -t ed25519 -N '' -f "$KEYS/ca"
+    ssh-keygen -q -s "$KEYS/ca" -I alice -n alice@example.com -z 4242 "$KEYS/alice.pub"
+    echo "*@example.com cert-authority $(pub ca)" >"$KEYS/allowed"
+    git config --global user.signingKey "$KEYS/alice-cert.pub"
+    eval "$(ssh-agent -s)" >/dev/null
+    ssh-add -q "$KEYS/alice" 2>/dev/null
+    resign v1.0.0 'v1.0.0^{}' cat
+    kill "$SSH_AGENT_PID"
+    git verify-tag v1.0.0
+    rbtool verify v1.0.0 | grep -qF alice@example.com
+    git config --global gpg.ssh.revocationFile "$HOME/revoked"
+    # Ranges, numbers one by one and around a gap.
+    for serials in 'serial: 4242' 'serial: 1-5000' \
+        $'serial: 9000-9999\nserial: 1\nserial: 4242\nserial: 3' \
+        $'serial: 4000-9000\nserial: 1-4500\nserial: 100000-200000' \
+        "$(seq -f 'serial: %g' 4200 2 4300)"; do
+        echo "$serials" >spec
+        ssh-keygen -q -kf "$HOME/revoked" -s "$KEYS/ca.pub" spec
+        agreed
+        refused revoked
+    done
+    for serials in 'serial: 4241' 'serial: 4243-5000' \
+        $'serial: 1-4241\nserial: 4243\nserial: 4245' "$(seq -f 'serial: %g' 4201 2 4301)"; do
+        echo "$serials" >spec
+        ssh-keygen -q -kf "$HOME/revoked" -s "$KEYS/ca.pub" spec
+        git verify-tag v1.0.0
+        rbtool verify v1.0.0
+    done
+}
+
+@test "a signature that was made for something else" {
+    git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
+    ssh-keygen -q -Y sign -n file -f "$KEYS/alice" signed 2>/dev/null
+    git update-ref refs/tags/v1.0.0 "$(cat signed signed.sig | git hash-object -t tag -w --stdin)"
+    agreed
+    refused namespace
+    ssh-keygen -q -Y sign -n git -f "$KEYS/alice" - <signed >signed.sig 2>/dev/null
+    git update-ref refs/tags/v1.0.0 "$(cat signed signed.sig | git hash-object -t tag -w --stdin)"
+    git verify-tag v1.0.0
+    rbtool verify v1.0.0
+    echo "alice@example.com namespaces=\"file,mail\" $(pub alice)" >"$KEYS/allowed"
+    agreed
+    refused namespace
+}
+
+@test "a good tag under another name: git does not look at it" {
+    git update-ref refs/tags/v9.0.0 "$(git rev-parse v1.0.0)"
+    git verify-tag v9.0.0
+    problem name "" v9.0.0
+    fails 1 "BAD v9.0.0" rbtool verify v9.0.0
+    rbtool verify v1.0.0
+}
+
+@test "an OpenPGP signature goes to git and its keyring" {
+    export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
+    mkdir -m 700 "$GNUPGHOME"
+    git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
+    gpg --batch --quiet --passphrase '' --quick-generate-key 'Alice <alice@example.com>' ed25519 2>/dev/null
+    gpg --batch --quiet --armor --detach-sign -o signed.asc signed 2>/dev/null
+    print=$(gpg --list-keys --with-colons | sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' | head -1)
+    git update-ref refs/tags/v1.0.0 "$(cat signed signed.asc | git hash-object -t tag -w --stdin)"
+    git verify-tag v1.0.0
+    rbtool verify v1.0.0 | grep -qF "$print"
+    sed -i 's/^tagger Alice/tagger Alicia/' signed
+    git update-ref refs/tags/v1.0.0 "$(cat signed signed.asc | git hash-object -t tag -w --stdin)"
+    agreed
+    refused signature
+    gpgconf --kill all
+}
+
+@test "no allowed signers, and files that cannot be read, trust no one" {
+    git config --global gpg.ssh.revocationFile "$HOME/nowhere"
+    fails 2 "$HOME/nowhere" rbtool verify v1.0.0
+    git config --global --unset gpg.ssh.revocationFile
+    git config --global gpg.ssh.allowedSignersFile "$HOME/nowhere"
+    agreed
+    fails 2 "$HOME/nowhere" rbtool verify v1.0.0
+    git config --global --unset gpg.ssh.allowedSignersFile
+    agreed
+    fails 1 "gpg.ssh.allowedSignersFile" rbtool verify v1.0.0
+    git config --global gpg.ssh.allowedSignersFile "$PWD/allowed"
+    cp "$KEYS/allowed" .
+    fails 2 "in the work tree" rbtool verify v1.0.0
+}
