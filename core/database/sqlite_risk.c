@@ -29,7 +29,7 @@ static bool add_counts(void *context, const rb_cell *cells, size_t n)
 }
 
 /* A default in double quotes is a string; in a query it might be taken for a column. */
-static char *fallback_sql(const char *fallback)
+char *rb_watch_fallback(const char *fallback)
 {
     size_t len = strlen(fallback);
     if (fallback[0] != '"' || len < 2)
@@ -53,7 +53,7 @@ enum rb_code rb_watch_count(int64_t *rows, int64_t *values, rb_sqlite *db, const
             if (!names[i])
                 continue;
             RB_AUTO(rb_free_str) char *name = rb_sqlite_name(names[i]);
-            RB_AUTO(rb_free_str) char *fallback = fallback_sql(fallbacks[i]);
+            RB_AUTO(rb_free_str) char *fallback = rb_watch_fallback(fallbacks[i]);
             rb_buf_printf(&sql, ", sum(%s IS NOT (%s))", name, fallback);
             c.at[taken++] = i;
         }
@@ -180,8 +180,11 @@ static enum rb_code compare_rebuilt(rb_losses *out, rb_sqlite *db, rb_watch_tabl
         add_item(out, table, NULL, gone > hit ? gone : hit, 0, true);
     for (size_t i = 0; i < table->n; i++) {
         int64_t missing = table->columns[i].values - values[i];
-        if (names[i] && missing > gone)
-            add_item(out, table, table->columns[i].was, table->rows, missing, true);
+        int64_t lost = missing > gone ? missing : 0;
+        if (table->columns[i].replaced > lost)
+            lost = table->columns[i].replaced;
+        if (names[i] && lost > 0)
+            add_item(out, table, table->columns[i].was, table->rows, lost, true);
     }
     add_dropped_columns(out, table);
     out->uncertain |= table->uncertain;

@@ -15,6 +15,7 @@ static void clear_table(rb_watch_table *table)
         free(table->columns[i].fallback);
         rb_keyset_clear(&table->columns[i].changed);
     }
+    rb_watch_heirs_clear(table);
     free(table->columns);
     free(table->was);
     free(table->now);
@@ -31,6 +32,7 @@ static void forget(rb_watch *watch)
     watch->tables = NULL;
     watch->last = NULL;
     watch->n = 0;
+    watch->made = false;
     rb_strs_clear(&watch->noted);
 }
 
@@ -212,6 +214,7 @@ static enum rb_code before_ddl(rb_sqlite *db, const rb_ddl *ddl, rb_err *err)
     if (ddl->kind == RB_DDL_DROP_TABLE) {
         RB_TRY(count(db, table, NULL, err));
         table->counted = true;
+        return rb_watch_before_drop(db, table, err);
     } else if (ddl->kind == RB_DDL_DROP_COLUMN) {
         const rb_watch_column *column = find_column(table, ddl->column);
         return column ? count(db, table, column, err) : RB_OK;
@@ -230,6 +233,7 @@ enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err 
     rb_ddl_clear(&ddl);
     for (size_t i = 0; code == RB_OK && i < watch->noted.n; i++) {
         rb_watch_table *table = find_now(watch, watch->noted.items[i]);
+        watch->made = watch->made || (!table && strncmp(watch->noted.items[i], "sqlite_", 7) != 0);
         if (!table)
             continue;
         code = load(db, table, err);
@@ -265,6 +269,8 @@ void rb_watch_after(rb_sqlite *db, const char *sql, size_t len)
             replace(&column->now, rb_strdup(ddl.new_name));
         watch->last = NULL;
     }
+    if (!table && ddl.kind == RB_DDL_RENAME_TABLE)
+        rb_watch_renamed(watch, ddl.table, ddl.new_name);
     rb_ddl_clear(&ddl);
 }
 

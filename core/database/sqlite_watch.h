@@ -14,9 +14,15 @@ typedef struct rb_watch_column {
     char *now;      /* NULL once it is dropped */
     char *fallback; /* its default, as SQL */
     bool generated;
-    int64_t values; /* other than the default, at the beginning */
+    int64_t values;   /* other than the default, at the beginning */
+    int64_t replaced; /* of those, what a rebuild of the table made into others */
     rb_keyset changed;
 } rb_watch_column;
+
+typedef struct rb_watch_heir { /* a table of the run that may take over a dropped one's name */
+    char *name;
+    int64_t *replaced; /* of each column */
+} rb_watch_heir;
 
 typedef struct rb_watch_table {
     char *was;
@@ -35,10 +41,13 @@ typedef struct rb_watch_table {
     rb_keyset inserted;
     rb_keyset deleted;
     uint64_t over; /* changes that there was no room to remember */
+    rb_watch_heir *heirs;
+    size_t heir_count;
 } rb_watch_table;
 
 struct rb_watch {
     bool active;
+    bool made; /* a table that was not there at the beginning was written to */
     rb_watch_table *tables;
     size_t n;
     rb_watch_table *last; /* the one that rb_watch_wants() found */
@@ -65,6 +74,14 @@ void rb_watch_after(rb_sqlite *db, const char *sql, size_t len);
 bool rb_watch_wants(rb_watch *watch, const char *table, bool *keyless);
 /* A change in the table that rb_watch_wants() was asked for last. */
 void rb_watch_change(rb_watch *watch, const rb_sqlite_change *change);
+
+/* sqlite_rebuilt.c */
+enum rb_code rb_watch_before_drop(rb_sqlite *db, rb_watch_table *table, rb_err *err) RB_MUST_USE;
+void rb_watch_renamed(rb_watch *watch, const char *from, const char *to); /* not one of watch's */
+void rb_watch_heirs_clear(rb_watch_table *table);
+
+/* A default as SQL that stands for its value wherever it is written; a new string. */
+char *rb_watch_fallback(const char *fallback);
 
 /* sqlite_risk.c: rows of a table, and of each column the values other than its default. names: as
  * the table has them now; values[i] is -1 where names[i] is NULL. */

@@ -42,6 +42,24 @@ static const run_case cases[] = {
      "CREATE TABLE n(a, b); INSERT INTO n SELECT a, NULL FROM t WHERE a > 1; DROP TABLE t;"
      "ALTER TABLE n RENAME TO t;",
      "[" ITEM("t", "null", "1", "0") "," ITEM("t", "\"b\"", "4", "4") "]", "[]"},
+    {"rebuild that changes values",
+     "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b DEFAULT 1);"
+     "INSERT INTO t VALUES(1,'x',1),(2,'yy',2),(3,'zz',3),(4,NULL,4);",
+     "CREATE TABLE other(id INTEGER PRIMARY KEY, a); INSERT INTO other SELECT id, 0 FROM t;"
+     "CREATE TABLE n(id INTEGER PRIMARY KEY, a, b DEFAULT 1); INSERT INTO n SELECT id, substr(a, 1,"
+     " 1), CASE b WHEN 4 THEN NULL ELSE b END FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
+     "[" ITEM("t", "\"a\"", "4", "2") "," ITEM("t", "\"b\"", "4", "1") "]", "[]"},
+    {"rebuild that changes values, by renaming away",
+     "CREATE TABLE t(k TEXT, l INT, a, PRIMARY KEY(k, l)) WITHOUT ROWID;"
+     "INSERT INTO t VALUES('x',1,10),('x',2,20),('y',1,30);",
+     "ALTER TABLE t RENAME TO o; CREATE TABLE t(k TEXT, l INT, a, PRIMARY KEY(k, l)) WITHOUT ROWID;"
+     "INSERT INTO t SELECT k, l, a / 20 FROM o; DROP TABLE o;",
+     "[" ITEM("t", "\"a\"", "3", "3") "]", "[]"},
+    {"rebuild that changes types only",
+     "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES(1,'7'),(2,NULL);",
+     "CREATE TABLE n(id INTEGER PRIMARY KEY, a INTEGER NOT NULL); INSERT INTO n SELECT id,"
+     " coalesce(a, 0) FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
+     "[]", "[]"},
     {"delete and update",
      "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b);"
      "INSERT INTO t(a) VALUES(1),(2),(3),(4); CREATE TABLE u(a);"
