@@ -172,6 +172,17 @@ static rb_release *verified(const rb_known_request *rq, const char *tag, const c
     return release;
 }
 
+/* By the policy's rules on signers. With a root and no policy under it nothing can be judged, and
+ * the transition will be refused for that. */
+static bool allowed(const rb_known_request *rq, const rb_release *release)
+{
+    const rb_policy *policy = rq->known->policy;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    rb_err ignored;
+    return (rb_policy_rooted(policy) && !rb_policy_entry(policy)) ||
+           rb_policy_check_release(&problems, policy, release, &ignored) == RB_OK;
+}
+
 static void add_candidate(rb_known_good *out, const rb_release *release, const rb_standing *word)
 {
     char *text =
@@ -205,6 +216,10 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
         RB_AUTO(rb_standing_clear) rb_standing word = {0};
         rb_known_standing(&word, rq->known, tag, rows[i]->to_object);
         rb_release *release = verified(rq, tag, rows[i]->to_object);
+        if (release && !allowed(rq, release)) {
+            rb_release_free(release);
+            continue;
+        }
         bool passed = same(rows[i]->outcome, "done") && word.verdict != RB_VERDICT_BAD;
         bool marked = word.verdict == RB_VERDICT_GOOD && word.by_people;
         if (release && (passed || marked)) {
@@ -230,6 +245,8 @@ static void along_chain(rb_known_good *out, const rb_known_request *rq)
         if (!release)
             break;
         link = release->manifest->previous;
+        if (!allowed(rq, release))
+            continue;
         RB_AUTO(rb_standing_clear) rb_standing word = {0};
         rb_known_standing(&word, rq->known, release->tag, release->object);
         if (word.verdict == RB_VERDICT_GOOD || (any && word.verdict == RB_VERDICT_NONE)) {

@@ -425,3 +425,20 @@ other() {
     [ "$(jq -c '[[.inForce[].version], .problems]' "$BATS_TEST_TMPDIR/show.json")" = '[[5],[]]' ]
     git fsck --strict
 }
+
+@test "a revert passes over a release whose signer is not let in" {
+    rbtool deploy v1.0.0 --yes
+    echo 1.2.0 >VERSION
+    git commit -qam 1.2.0
+    as dave rbtool release v1.2.0
+    as dave rbtool deploy v1.2.0 --yes # the entry by another would vouch for it
+    echo 1.3.0 >VERSION
+    git commit -qam 1.3.0
+    rbtool release v1.3.0
+    rbtool deploy v1.3.0 --yes
+    [ "$(rbtool plan v1.3.0 --json | jq -r .to)" = v1.2.0 ]
+    policy "{\"revoked\":[{\"key\":\"$(fingerprint dave)\"}]}"
+    [ "$(rbtool plan v1.3.0 --json | jq -r .to)" = v1.0.0 ]
+    fails 1 "which the policy revokes" rbtool revert v1.3.0 --to v1.2.0 --yes
+    fails 1 "which the policy revokes" rbtool plan v1.3.0 --to v1.2.0
+}
