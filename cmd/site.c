@@ -78,26 +78,59 @@ enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *
         if (rb_env_read(&env, environments, name, base, lookup_any, &ignored) != RB_OK)
             continue;
         rb_strs_add(names, name);
-        if (!rb_strs_has(roots, env->root))
-            rb_strs_add(roots, env->root);
+        rb_strs_add(roots, env->root);
     }
     return RB_OK;
 }
 
-void rb_site_record(rb_cli *cli, rb_site *site)
+/* NULL when the ledger has all of it now. */
+static char *record(rb_cli *cli, const char *environment, rb_state *state)
 {
     rb_recording done;
     rb_err why;
-    enum rb_code code =
-        rb_record(&done, site->repo, site->signers, site->env->name, site->state, &why);
+    enum rb_code code = rb_record(&done, cli->repo, cli->signers, environment, state, &why);
     if (done.written > 0)
         rb_cli_books_drop(cli);
+    if (code == RB_OK)
+        return NULL;
+    return rb_format("the ledger does not have %zu transition(s) of %s yet: %s; the next deploy, "
+                     "revert, resume, abort or sync tells it",
+                     done.left, environment, why.message);
+}
+
+void rb_site_record(rb_cli *cli, rb_site *site)
+{
     free(site->untold);
-    site->untold = code == RB_OK ? NULL
-                                 : rb_format("the ledger does not have %zu transition(s) of %s "
-                                             "yet: %s; the next deploy, revert, resume or abort "
-                                             "tells it",
-                                             done.left, site->env->name, why.message);
+    site->untold = record(cli, site->env->name, site->state);
+}
+
+/* An environment that is not on this host is not made; one that is held tells by itself. */
+static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb_err *err)
+{
+    RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
+    RB_AUTO(rb_state_closep) rb_state *state = NULL;
+    RB_TRY(rb_state_open(&state, root, false, err));
+    if (!state)
+        return RB_OK;
+    rb_state_close(state);
+    state = NULL;
+    RB_TRY(rb_lock_take(&lock, root, err));
+    RB_TRY(rb_state_open(&state, root, true, err));
+    RB_AUTO(rb_free_str) char *untold = record(cli, name, state);
+    if (untold)
+        rb_ui_note(cli, "%s", untold);
+    return RB_OK;
+}
+
+void rb_site_catch_up(rb_cli *cli)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    rb_err ignored;
+    if (rb_site_names(&names, &roots, cli, &ignored) != RB_OK)
+        return;
+    for (size_t i = 0; i < names.n; i++)
+        (void)!catch_up(cli, names.items[i], roots.items[i], &ignored);
 }
 
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)

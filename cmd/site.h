@@ -88,6 +88,10 @@ void rb_site_options_clear(void *options);
  * and no more: the next command does it. */
 void rb_site_record(rb_cli *cli, rb_site *site);
 
+/* The same of every environment of this host that no other run holds. Needs cli's repository and
+ * signers. */
+void rb_site_catch_up(rb_cli *cli);
+
 /* The environments that are configured and can be read, and their folders, added to the lists. */
 enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err) RB_MUST_USE;
 

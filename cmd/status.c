@@ -209,7 +209,7 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
             rb_books_show(cli, books, release, site->env->name);
         if (left > 0)
             rb_ui_line("ledger      does not have %zu transition(s) of %s yet; the next deploy, "
-                       "revert, resume or abort tells it",
+                       "revert, resume, abort or sync tells it",
                        left, site->env->name);
     }
     if (o->exit_code && row)

@@ -1,5 +1,6 @@
 #include "ledger/sync.h"
 #include "commands.h"
+#include "site.h"
 #include "ui.h"
 
 struct options {
@@ -40,6 +41,7 @@ static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, 
     RB_AUTO(rb_sync_clear) rb_sync sync = {0};
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
+    rb_site_catch_up(cli);
     RB_TRY(rb_ledger_sync(&sync, repo, signers, argc > 0 ? argv[0] : NULL, err));
     print(cli, &sync);
     return RB_OK;
@@ -50,12 +52,13 @@ const rb_command rb_cmd_sync = {
     .args = "[REMOTE]",
     .summary = "exchange the ledger with a remote",
     .details =
-        "Default: the branch's remote, else origin, else the only one. Fetches what others\n"
-        "wrote, joins the two histories where both went on (a signed entry of kind merge),\n"
-        "pushes what is new there. Nothing is rewritten on either side. A remote whose ledger\n"
-        "was truncated, rewritten or deleted since the last sync, or holds what is no entry, is\n"
-        "refused (exit 1): what it withholds is named, and the ledger here stays as it is.\n"
-        "What a remote had last is refs/rbtool/remotes/REMOTE/ledger.",
+        "Default: the branch's remote, else origin, else the only one. Writes what transitions of\n"
+        "this host have not told the ledger yet, fetches what others wrote, joins the two\n"
+        "histories where both went on (a signed entry of kind merge), pushes what is new there.\n"
+        "Nothing is rewritten on either side. A remote whose ledger was truncated, rewritten or\n"
+        "deleted since the last sync, or holds what is no entry, is refused (exit 1): what it\n"
+        "withholds is named, and the ledger here stays as it is. What a remote had last is\n"
+        "refs/rbtool/remotes/REMOTE/ledger.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -192,7 +192,10 @@ abort v1.1.0 v1.0.0 done" ]
     [ "$(verdict v1.1.0)" = bad ]
     fails 5 "is bad (reverted in prod)" rbtool deploy v1.1.0 --yes
     rm .git/refs/rbtool/ledger.lock
-    rbtool resume --yes
+    git init -q --bare "$BATS_TEST_TMPDIR/other.git"
+    git remote add origin "$BATS_TEST_TMPDIR/other.git"
+    rbtool sync
+    [ "$(git -C "$BATS_TEST_TMPDIR/other.git" rev-parse refs/rbtool/ledger)" = "$(git rev-parse refs/rbtool/ledger)" ]
     [ "$(transitions)" = "deploy - v1.0.0 done
 deploy v1.0.0 v1.1.0 done
 revert v1.1.0 v1.0.0 done" ]

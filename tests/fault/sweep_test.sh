@@ -53,6 +53,8 @@ for ((slot = 0; slot < WORKERS; slot++)); do
     }
     [[ $SWEEP == revert ]] ||
         rbtool revert v2.0.0 --accept-data-loss "$(digest_now)" --yes >>"$work/prepare.log" 2>&1
+    # Whether the ledger's objects need a new folder depends on their ids: all are there.
+    (cd "$work/$slot/repo/.git/objects" && mkdir -p {{0..9},{a..f}}{{0..9},{a..f}})
     cd "$work" || exit 2
     mv "$work/$slot" "$work/$slot.template"
     fresh "$slot"
