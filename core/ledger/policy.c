@@ -6,12 +6,12 @@
 
 #include "trust/signers.h"
 
-static bool in_set(const rb_buf *set, size_t i)
+bool rb_set_has(const rb_buf *set, size_t i)
 {
     return i / 8 < set->len && (set->data[i / 8] >> (i % 8) & 1);
 }
 
-static void set_add(rb_buf *set, size_t i)
+void rb_set_add(rb_buf *set, size_t i)
 {
     while (set->len <= i / 8)
         rb_buf_addc(set, '\0');
@@ -33,7 +33,7 @@ void rb_policy_free(rb_policy *policy)
         return;
     for (size_t i = 0; i < policy->edict_count; i++) {
         rb_buf_clear(&policy->edicts[i].before);
-        free(policy->edicts[i].older);
+        rb_buf_clear(&policy->edicts[i].older);
     }
     for (size_t i = 0; i < policy->state_count; i++)
         free(policy->states[i].items);
@@ -75,7 +75,7 @@ static size_t intern(rb_policy *policy, const size_t *items, size_t n)
 
 static bool edict_before(const rb_policy *policy, size_t a, size_t b)
 {
-    return in_set(&policy->edicts[b].before, a);
+    return rb_set_has(&policy->edicts[b].before, a);
 }
 
 /* Whether a root's edict of these, concurrent with edict i, puts its maker out: who goes back to
@@ -86,7 +86,7 @@ static bool put_out(const rb_policy *policy, const rb_buf *these, size_t i)
     const rb_entry *entry = &policy->ledger->items[edict->entry];
     for (size_t j = 0; j < policy->edict_count && !edict->by_root; j++) {
         const rb_edict *other = &policy->edicts[j];
-        if (j == i || !other->by_root || !in_set(these, j) || edict_before(policy, i, j) ||
+        if (j == i || !other->by_root || !rb_set_has(these, j) || edict_before(policy, i, j) ||
             edict_before(policy, j, i))
             continue;
         if (!rb_edict_lets(other->json, RB_ROLE_POLICY, entry->principal) ||
@@ -108,20 +108,20 @@ static size_t reduce(rb_policy *policy, size_t *all, size_t n)
 {
     RB_AUTO(rb_buf_clear) rb_buf these = {0};
     for (size_t i = 0; i < n; i++) {
-        set_add(&these, all[i]);
+        rb_set_add(&these, all[i]);
         set_add_all(&these, &policy->edicts[all[i]].before);
     }
+    qsort(all, n, sizeof *all, compare_sizes);
     size_t standing = 0;
     for (size_t i = 0; i < n; i++)
-        if (!put_out(policy, &these, all[i]))
+        if ((i == 0 || all[i] != all[i - 1]) && !put_out(policy, &these, all[i]))
             all[standing++] = all[i];
     RB_AUTO(rb_buf_clear) rb_buf followed = {0};
     for (size_t i = 0; i < standing; i++)
         set_add_all(&followed, &policy->edicts[all[i]].before);
     size_t kept = 0;
-    qsort(all, standing, sizeof *all, compare_sizes);
     for (size_t i = 0; i < standing; i++)
-        if (!in_set(&followed, all[i]) && (kept == 0 || all[kept - 1] != all[i]))
+        if (!rb_set_has(&followed, all[i]))
             all[kept++] = all[i];
     return kept;
 }
@@ -233,7 +233,7 @@ static size_t add_edict(rb_policy *policy, size_t i, const rb_edicts *over, cons
                       .version = rb_json_int(rb_entry_detail(entry), "version", 0),
                       .by_root = rb_policy_is_root(policy, entry->principal)};
     for (size_t j = 0; j < over->n; j++) {
-        set_add(&edict.before, over->items[j]);
+        rb_set_add(&edict.before, over->items[j]);
         set_add_all(&edict.before, &policy->edicts[over->items[j]].before);
     }
     if (over->n > 1)
@@ -281,7 +281,7 @@ static void walk(rb_policy *policy, rb_problems *problems)
         policy->now = after[ledger->n - 1];
     RB_AUTO(rb_buf_clear) rb_buf all = {0};
     for (size_t i = 0; i < policy->edict_count; i++)
-        set_add(&all, i);
+        rb_set_add(&all, i);
     for (size_t i = 0; i < policy->edict_count; i++)
         policy->edicts[i].void_ = policy->edicts[i].void_ || put_out(policy, &all, i);
     free(after);

@@ -5,26 +5,24 @@
 #include "trust/signers.h"
 
 /* Which entries are ancestors of an edict's. */
-static const unsigned char *older(const rb_policy *policy, rb_edict *edict)
+static const rb_buf *older(const rb_policy *policy, rb_edict *edict)
 {
-    if (edict->older)
-        return edict->older;
-    unsigned char *marks = rb_calloc(policy->ledger->n + 1, 1);
-    marks[edict->entry] = 1;
+    if (edict->older.len > 0)
+        return &edict->older;
+    rb_set_add(&edict->older, edict->entry);
     for (size_t i = edict->entry + 1; i > 0; i--) {
         const rb_entry *entry = &policy->ledger->items[i - 1];
-        for (size_t p = 0; marks[i - 1] && p < entry->parent_count; p++)
-            marks[entry->parents[p]] = 1;
+        if (rb_set_has(&edict->older, i - 1))
+            for (size_t p = 0; p < entry->parent_count; p++)
+                rb_set_add(&edict->older, entry->parents[p]);
     }
-    return edict->older = marks;
+    return &edict->older;
 }
 
 static bool precedes(const rb_policy *policy, size_t edict, const rb_edicts *state)
 {
     for (size_t i = 0; i < state->n; i++) {
-        const rb_buf *before = &policy->edicts[state->items[i]].before;
-        if (state->items[i] == edict ||
-            (edict / 8 < before->len && (before->data[edict / 8] >> (edict % 8) & 1)))
+        if (state->items[i] == edict || rb_set_has(&policy->edicts[state->items[i]].before, edict))
             return true;
     }
     return false;
@@ -40,7 +38,7 @@ bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_edict_test *tes
     for (size_t i = 0; i < policy->edict_count && policy->forked; i++) {
         rb_edict *edict = &policy->edicts[i];
         if (edict->void_ || edict->entry == entry || precedes(policy, i, state) ||
-            older(policy, edict)[entry])
+            rb_set_has(older(policy, edict), entry))
             continue;
         if (!test(context, edict->json))
             return false;

@@ -7,7 +7,7 @@
 #include "base/shape.h"
 #include "ledger/policy.h"
 
-#define RB_POLICIES 1024 /* in one ledger; later ones are refused */
+#define RB_POLICIES 4096 /* in one ledger; later ones are refused */
 
 typedef struct rb_edict { /* a policy that was rightly made */
     size_t entry;
@@ -15,8 +15,8 @@ typedef struct rb_edict { /* a policy that was rightly made */
     int64_t version;
     bool by_root;
     bool void_;           /* overruled: it binds nobody beside its own line */
-    rb_buf before;        /* set of edicts that are ancestors */
-    unsigned char *older; /* for every entry, whether it is an ancestor; made on first use */
+    rb_buf before; /* set of edicts that are ancestors */
+    rb_buf older;  /* set of entries that are, itself included; made on first use */
 } rb_edict;
 
 typedef struct rb_edicts { /* concurrent ones in force together, by index */
@@ -47,6 +47,10 @@ struct rb_policy {
 };
 
 extern const rb_shape rb_policy_shape;
+
+/* Sets of small numbers, as bits. */
+bool rb_set_has(const rb_buf *set, size_t i);
+void rb_set_add(rb_buf *set, size_t i);
 
 /* Whether the policy lets one of the principals act in the role; revoked keys are not looked at. */
 bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals);

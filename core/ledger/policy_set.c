@@ -107,6 +107,9 @@ static enum rb_code choose(const rb_edict **out, const rb_policy *policy, const 
     }
     if (matches == 1 || now->n == 0)
         return RB_OK;
+    if (now->n == 1)
+        return rb_fail(err, RB_ERROR, "--over %s is not the policy in force, which is %s", over,
+                       list.data);
     return rb_fail(err, RB_DECIDE,
                    "%zu policies were set at the same time (%s) and the strictest holds; say which "
                    "of them this one goes on from with --over ID; what only the others say is void "

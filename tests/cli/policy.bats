@@ -63,6 +63,11 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     rbtool policy show --json | schema policy-show
     as dave rbtool mark v1.0.0 good -m 'works here'
     rbtool deploy v1.0.0 --yes
+    # A clone where the root was forgotten says what it does not see.
+    policy "{$two}"
+    git config --unset rbtool.root
+    run rbtool deploy v1.1.0 --yes
+    [[ $status -eq 0 && $output == *"no policy is in force here, though the ledger holds one"* ]]
     echo '{}' >"$BATS_TEST_TMPDIR/p.json"
     fails 2 "git config rbtool.root PRINCIPAL" rbtool policy set "$BATS_TEST_TMPDIR/p.json"
 }
@@ -78,6 +83,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     run rbtool policy show
     [[ $output == *"role mark         carol@example.com"* && $output == *"role approve      every allowed signer"* ]]
     fails 1 "in role policy are bob@example.com" rbtool policy set "$BATS_TEST_TMPDIR/p.json"
+    fails 2 "is not the policy in force" as bob rbtool policy set "$BATS_TEST_TMPDIR/p.json" --over 00000000
     as bob rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m again
     rbtool policy show --json >"$BATS_TEST_TMPDIR/show.json"
     schema policy-show <"$BATS_TEST_TMPDIR/show.json"
