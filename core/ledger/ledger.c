@@ -88,7 +88,7 @@ bool rb_ledger_before(const rb_ledger *ledger, const rb_entry *a, const rb_entry
     while (!found && top > 0) {
         size_t at = stack[--top];
         const rb_entry *entry = &ledger->items[at];
-        found = store->chain[at] == store->chain[first] && at >= first;
+        found = at >= first && store->chain[at] == store->chain[first];
         for (size_t i = 0; !found && i < entry->parent_count; i++) {
             size_t parent = entry->parents[i];
             if (parent >= first && !seen[parent]) {

@@ -5,7 +5,8 @@
 #include "git/refs.h"
 #include "ledger/judge.h"
 
-#define AHEAD 86400                   /* seconds that a clock may be ahead of ours */
+#define AHEAD 86400 /* seconds that a clock may be ahead of ours */
+#define UNDONE SIZE_MAX
 #define HELD_LIMIT ((size_t)32 << 20) /* bytes of entries that wait to be judged */
 
 /* Entries as they are found from the tip on: first by where they are found, then in order. */
@@ -81,6 +82,8 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
             " shows who wrote them",
             RB_LEDGER_LIMIT);
     rb_judged *judged = &l->found[l->n];
+    *judged = (rb_judged){0};
+    l->after[l->n] = UNDONE;
     if (!rb_ledger_store_get(judged, l->ledger->store, id) &&
         rb_judge_read(judged, &l->pendings, l->n, l->repo, l->ledger->store, id, err) != RB_OK)
         return rb_err_prefix(err, "the ledger is not whole, fetch " RB_LEDGER_REF " again");
@@ -124,11 +127,16 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
             continue;
         }
         rb_oid id = judged->parents[at->parent];
-        size_t index;
+        size_t index = 0;
         code = find(l, &index, &new, &id, err);
         if (code != RB_OK)
             break;
         l->found[at->index].entry.parents[at->parent++] = index;
+        if (!new && l->after[index] == UNDONE)
+            code = rb_fail(err, RB_ERROR,
+                           "the judgements kept in %s/rbtool/ledger go in a circle, which no "
+                           "ledger does; remove that file",
+                           rb_repo_common_dir(l->repo));
         if (!new)
             continue;
         if (depth == cap) {

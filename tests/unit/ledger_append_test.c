@@ -1,4 +1,5 @@
 /* Entries that are written: git verifies them, they load as what was written, none is lost. */
+#include "ledger/store.h"
 #include "ledger_lab.h"
 
 static void test_one(void **state)
@@ -147,6 +148,41 @@ static void test_concurrent(void **state)
     assert_null(rb_ledger_find(ledger, &(rb_oid){{1}}));
 }
 
+/* What is kept may say anything, but no entry comes before itself. */
+static void test_circle(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    make_repo("circle");
+    RB_AUTO(rb_repo_closep) rb_repo *repo = open_repo("circle");
+    RB_AUTO(rb_signers_freep) rb_signers *signers = NULL;
+    assert_ok(rb_signers_load(&signers, repo, &err));
+    mark_at(repo, "alice", "good", 1);
+    rb_oid tip = mark_at(repo, "alice", "good", 2);
+    rb_judged judged[2] = {0};
+    for (size_t i = 0; i < 2; i++) {
+        judged[i].entry = (rb_entry){.id = tip,
+                                     .kind = RB_ENTRY_VERDICT,
+                                     .title = "verdict v1 good",
+                                     .committer = "Alice <alice@example.com>",
+                                     .parent_count = 1};
+        judged[i].claims = true;
+    }
+    judged[1].entry.id.id[0] ^= 1;
+    judged[0].parents[0] = judged[1].entry.id;
+    judged[1].parents[0] = judged[0].entry.id;
+    rb_ledger_store *store = rb_ledger_store_new();
+    rb_ledger_store_open(store, rb_repo_common_dir(repo), rb_signers_digest(signers));
+    rb_ledger_store_save(store, judged, 2);
+    rb_ledger_store_free(store);
+    rb_ledger *ledger = NULL;
+    assert_fails(rb_ledger_load(&ledger, repo, signers, NULL, 0, &err), RB_ERROR,
+                 "go in a circle, which no ledger does; remove that file");
+    assert_ok(rb_ledger_load(&ledger, repo, signers, NULL, RB_LEDGER_FRESH, &err));
+    assert_int_equal(ledger->n, 2);
+    rb_ledger_free(ledger);
+}
+
 /* Drafts that are not of good form write nothing. */
 static void test_drafts(void **state)
 {
@@ -196,9 +232,8 @@ static void test_drafts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_signers),
-        cmocka_unit_test(test_concurrent),
+        cmocka_unit_test(test_one),        cmocka_unit_test(test_signers),
+        cmocka_unit_test(test_concurrent), cmocka_unit_test(test_circle),
         cmocka_unit_test(test_drafts),
     };
     return cmocka_run_group_tests(tests, lab_open, lab_close);
