@@ -131,9 +131,12 @@ static void known_set(rb_migrations *out, const rb_db_work *work)
         if (!goes_up(work, work->order->items[i].id))
             out->items[out->n++] = work->order->items[i];
     size_t before = out->n;
-    for (size_t i = 0; i < work->n; i++)
-        if (!work->steps[i].up && !rb_migrations_find(out, work->steps[i].migration->id))
-            out->items[out->n++] = *work->steps[i].migration;
+    for (size_t i = 0; i < work->n; i++) {
+        const rb_db_step *step = &work->steps[i];
+        const rb_migration *gone = step->up ? step->was : step->migration;
+        if (gone && !rb_migrations_find(out, gone->id))
+            out->items[out->n++] = *gone;
+    }
     if (out->n > before && strcmp(work->tracking ? work->tracking : "", "golang-migrate") == 0)
         qsort(out->items, out->n, sizeof *out->items, by_number);
 }
@@ -199,6 +202,19 @@ enum rb_code rb_applied_flush(rb_db *db, rb_strs *undone, rb_err *err)
     return RB_OK;
 }
 
+static enum rb_code renumber(rb_db *db, const rb_db_step *step, rb_strs *now, rb_err *err)
+{
+    for (size_t i = 0; i < now->n; i++)
+        if (strcmp(now->items[i], step->was->id) == 0) {
+            free(now->items[i]);
+            now->items[i] = rb_strdup(step->migration->id);
+        }
+    RB_AUTO(rb_json_freep)
+    json_t *params = json_pack("[s,s?,s]", step->migration->id, step->release, step->was->id);
+    return rb_db_exec(db, "UPDATE rbtool_applied SET id = $1, release = $2 WHERE id = $3", params,
+                      err);
+}
+
 enum rb_code rb_applied_note(rb_db *db, const rb_db_step *step, rb_strs *now, rb_strs *undone,
                              rb_err *err)
 {
@@ -209,6 +225,8 @@ enum rb_code rb_applied_note(rb_db *db, const rb_db_step *step, rb_strs *now, rb
         return RB_OK;
     }
     RB_TRY(rb_applied_flush(db, undone, err));
+    if (step->was)
+        return renumber(db, step, now, err);
     rb_strs_add(now, id);
     return insert(db, step->migration, id, step->release, err);
 }

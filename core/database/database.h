@@ -88,6 +88,9 @@ typedef struct rb_db_step {
     bool up;
     const char *release; /* noted in rbtool_applied */
     bool noted;          /* somebody ran the script by hand: it is only noted */
+    /* The same scripts are applied under this one's id: it gets migration's, in its place in the
+     * order, and nothing runs. NULL: no such. */
+    const rb_migration *was;
 } rb_db_step;
 
 typedef struct rb_db_work {

@@ -66,6 +66,11 @@ enum rb_code rb_run_script(rb_db *db, const rb_db_step *step, rb_err *err)
 static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_err *err)
 {
     bool is_applied = rb_strs_has(now, step->migration->id);
+    if (step->was && !rb_strs_has(now, step->was->id))
+        return rb_fail(err, RB_ERROR,
+                       "migration %s should be applied, to become %s, and is not; compare with "
+                       "rbtool status",
+                       step->was->id, step->migration->id);
     if (is_applied != step->up)
         return RB_OK;
     RB_AUTO(rb_free_str) char *raw = title(step);
@@ -87,9 +92,11 @@ static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
         if (work->proceed && !work->proceed(work->context, i))
             return rb_fail(err, RB_ERROR, "stopped on request before migration %s; nothing is kept",
                            step->migration->id);
-        if (!step->noted)
+        if (!step->noted && !step->was)
             RB_TRY(rb_run_script(db, step, err));
         RB_TRY(rb_applied_note(db, step, &now, &undone, err));
+        if (tracked && !last_only && step->was)
+            RB_TRY(rb_tracking_note(db, work->tracking, step->was, false, &now, work->order, err));
         if (tracked && (!last_only || i + 1 == work->n))
             RB_TRY(rb_tracking_note(db, work->tracking, step->migration, step->up, &now,
                                     work->order, err));

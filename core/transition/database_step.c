@@ -64,10 +64,14 @@ static enum rb_code complete_back_out(rb_run *run, const rb_plan_database *d, rb
     return rb_state_backout_add(run->state, run->plan->id, d->name, file, sha256, items, err);
 }
 
+/* Ids, and the hashes of the up scripts, since an id may have changed. */
 static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, db, "SELECT id FROM rbtool_applied", NULL, err));
+    RB_TRY(rb_db_query(&rows, db,
+                       "SELECT id FROM rbtool_applied UNION ALL SELECT up_sha256 FROM"
+                       " rbtool_applied WHERE up_sha256 IS NOT NULL",
+                       NULL, err));
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row)
@@ -84,7 +88,10 @@ static bool is_undone(const rb_backout *backout, const rb_strs *applied)
         const char *id = rb_json_str(item, "id");
         const char *direction = rb_json_str(item, "direction");
         bool up = direction && strcmp(direction, "up") == 0;
-        if (id && rb_strs_has(applied, id) == up)
+        const char *sha256 = rb_json_str(item, "sha256");
+        bool there =
+            (id && rb_strs_has(applied, id)) || (up && sha256 && rb_strs_has(applied, sha256));
+        if (there == up)
             return false;
     }
     return json_array_size(backout->scripts) > 0;

@@ -170,9 +170,13 @@ static char *describe_database(const rb_plan *plan)
         const rb_plan_database *d = &plan->databases[i];
         rb_buf_printf(&out, "%s%s%s in one transaction, left open:", i ? "; " : "", d->name,
                       d->create ? " (new)" : "");
-        for (size_t j = 0; j < d->step_count; j++)
-            rb_buf_printf(&out, " %s %s%s", d->steps[j].up ? "up" : "down",
-                          d->steps[j].migration->id, j + 1 < d->step_count ? "," : "");
+        for (size_t j = 0; j < d->step_count; j++) {
+            const rb_db_step *step = &d->steps[j];
+            rb_buf_puts(&out, step->was ? " renumber " : step->up ? " up " : " down ");
+            if (step->was)
+                rb_buf_printf(&out, "%s to ", step->was->id);
+            rb_buf_printf(&out, "%s%s", step->migration->id, j + 1 < d->step_count ? "," : "");
+        }
         rb_buf_puts(&out, d->step_count ? "; verify schema, foreign keys and SQL checks"
                                         : " no script; verify the schema");
     }
@@ -258,6 +262,8 @@ static json_t *scripts(const rb_plan *plan)
         json_t *steps = json_array();
         for (size_t j = 0; j < d->step_count; j++) {
             const rb_migration *m = d->steps[j].migration;
+            if (d->steps[j].was)
+                continue;
             const rb_script *script = d->steps[j].up ? &m->up : &m->down;
             json_array_append_new(steps, json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
                                                    d->steps[j].up ? "up" : "down", "sha256",

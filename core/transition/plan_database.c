@@ -112,13 +112,65 @@ static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
         d->steps[d->step_count++] = (rb_db_step){.migration = m, .release = rq->to->tag};
 }
 
+static bool same_scripts(const rb_migration *a, const rb_migration *b)
+{
+    return !a->code && !b->code && strcmp(a->up.sha256, b->up.sha256) == 0 &&
+           a->down.present == b->down.present &&
+           (!a->down.present || strcmp(a->down.sha256, b->down.sha256) == 0);
+}
+
+/* The one applied migration that TO lacks and has, under m's id, byte for byte; NULL when there is
+ * none, or more than one on either side. */
+static const rb_migration *renumbered(const rb_plan_database *d, const rb_applied *applied,
+                                      const rb_migration *m)
+{
+    const rb_migration *found = NULL;
+    size_t count = 0;
+    for (size_t i = 0; d->from_set && i < applied->ids.n; i++) {
+        const rb_migration *old = rb_migrations_find(d->from_set, applied->ids.items[i]);
+        if (!old || rb_migrations_find(d->to_set, old->id) || !same_scripts(old, m))
+            continue;
+        found = old;
+        count++;
+    }
+    for (size_t i = 0; i < d->to_set->n && count == 1; i++) {
+        const rb_migration *other = &d->to_set->items[i];
+        count += other != m && !rb_strs_has(&applied->ids, other->id) && same_scripts(other, m);
+    }
+    return count == 1 ? found : NULL;
+}
+
+/* What each new migration of TO was applied as; borrowed, as many as TO has. */
+static const rb_migration **find_renumbered(rb_plan *plan, const rb_plan_database *d,
+                                            const rb_applied *applied, rb_strs *ids)
+{
+    const rb_migration **found = rb_calloc(d->to_set->n + 1, sizeof *found);
+    for (size_t i = 0; i < d->to_set->n; i++) {
+        const rb_migration *m = &d->to_set->items[i];
+        found[i] = rb_strs_has(&applied->ids, m->id) ? NULL : renumbered(d, applied, m);
+        if (!found[i])
+            continue;
+        rb_strs_add(ids, found[i]->id);
+        RB_AUTO(rb_free_str)
+        char *note = rb_format("database %s: migration %s is applied, and has id %s in the release "
+                               "to go to; its scripts are the same, so none runs",
+                               d->name, found[i]->id, m->id);
+        rb_plan_note(plan, note);
+    }
+    return found;
+}
+
 static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                       const rb_applied *applied)
 {
+    RB_AUTO(rb_strs_clear) rb_strs kept = {0};
+    const rb_migration **was = find_renumbered(plan, d, applied, &kept);
     d->steps = rb_calloc(applied->ids.n + d->to_set->n + 1, sizeof *d->steps);
-    for (size_t i = applied->ids.n; i > 0; i--)
-        if (!rb_migrations_find(d->to_set, applied->ids.items[i - 1]))
-            add_down(plan, d, rq, applied->ids.items[i - 1]);
+    for (size_t i = applied->ids.n; i > 0; i--) {
+        const char *id = applied->ids.items[i - 1];
+        if (!rb_migrations_find(d->to_set, id) && !rb_strs_has(&kept, id))
+            add_down(plan, d, rq, id);
+    }
     for (size_t i = 0; i < d->to_set->n; i++) {
         const rb_migration *m = &d->to_set->items[i];
         if (rb_strs_has(&applied->ids, m->id))
@@ -130,8 +182,9 @@ static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
                            d->name, m->id, rq->to->tag);
         else
             d->steps[d->step_count++] =
-                (rb_db_step){.migration = m, .up = true, .release = rq->to->tag};
+                (rb_db_step){.migration = m, .up = true, .release = rq->to->tag, .was = was[i]};
     }
+    free(was);
 }
 
 /* The proofs in a manifest, by id; the first of each. */

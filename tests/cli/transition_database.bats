@@ -199,3 +199,69 @@ two_with_audit() {
     rbtool revert v1.2.0 --to v1.0.0 --yes
     settled_at v1.0.0
 }
+
+applied() {
+    sql 'SELECT group_concat(id) FROM (SELECT id FROM rbtool_applied ORDER BY sequence)'
+}
+
+@test "a migration that only got another id is renumbered, and nothing runs" {
+    two_releases
+    for way in up down; do git mv migrations/000{2,5}_discount.$way.sql; done
+    echo 'CREATE TABLE notes (id INTEGER PRIMARY KEY);' >migrations/0004_notes.up.sql
+    echo 'DROP TABLE notes;' >migrations/0004_notes.down.sql
+    release v1.2.0 --accept RB004,RB008
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = id'
+    run rbtool deploy v1.2.0 --dry-run --json
+    [ "$(jq -c '[.databases[0].scripts[] | .direction + " " + .id]' <<<"$output")" = '["up 4"]' ]
+    [[ $(jq -r '.notes[]' <<<"$output") == *"migration 2 is applied, and has id 5"* ]]
+    rbtool deploy v1.2.0 --yes
+    settled_at v1.2.0
+    [ "$(applied)" = 1,5,4 ]
+    [ "$(sql 'SELECT version FROM schema_migrations')" = 5 ]
+    rbtool revert v1.2.0 --yes
+    settled_at v1.1.0
+    [ "$(applied)" = 1,2 ]
+    [ "$(sql 'SELECT version FROM schema_migrations')" = 2 ]
+    [ "$(sql 'SELECT sum(discount) FROM orders')" = 55 ]
+}
+
+@test "a migration that got another id and other bytes, or has a twin, is not renumbered" {
+    two_releases
+    for way in up down; do git mv migrations/000{2,5}_discount.$way.sql; done
+    echo '-- other bytes' >>migrations/0005_discount.down.sql
+    release v1.2.0 --accept RB004,RB008
+    for way in up down; do echo 'SELECT 1;' >migrations/0006_twin.$way.sql; done
+    release v1.3.0 --accept RB004,RB008
+    for way in up down; do
+        git mv migrations/000{6,7}_twin.$way.sql
+        cp migrations/0007_twin.$way.sql migrations/0008_twin.$way.sql
+    done
+    release v1.4.0 --accept RB004,RB008
+    rbtool deploy v1.1.0 --yes
+    [ "$(rbtool deploy v1.2.0 -n --json | jq -c '[.databases[0].scripts[] | .direction + " " + .id]')" = \
+        '["down 2","up 5"]' ]
+    rbtool deploy v1.3.0 --yes
+    [ "$(rbtool deploy v1.4.0 -n --json | jq -c '[.databases[0].scripts[] | .direction + " " + .id]')" = \
+        '["down 6","up 7","up 8"]' ]
+    rbtool deploy v1.4.0 --yes
+    settled_at v1.4.0
+}
+
+@test "a tool that keeps a row a version learns the other id too" {
+    rm migrations/*
+    printf -- '-- migrate:up\nCREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER);\n-- migrate:down\nDROP TABLE orders;\n' \
+        >migrations/0001_orders.sql
+    release v1.0.0
+    git mv migrations/0001_orders.sql migrations/0002_orders.sql
+    release v1.1.0 --accept RB004,RB008
+    rbtool deploy v1.0.0 --yes
+    sql 'INSERT INTO orders VALUES (1, 5)'
+    rbtool deploy v1.1.0 --yes
+    [ "$(sql 'SELECT version FROM schema_migrations')" = 0002 ]
+    [ "$(sql 'SELECT total FROM orders')" = 5 ]
+    settled_at v1.1.0
+    rbtool revert v1.1.0 --yes
+    [ "$(sql 'SELECT version FROM schema_migrations')" = 0001 ]
+    settled_at v1.0.0
+}
