@@ -86,8 +86,6 @@ static enum rb_code find_lost(char object[RB_OID_HEX], rb_cli *cli, const char *
 static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *tag, rb_err *err)
 {
     char object[RB_OID_HEX];
-    if (o->environment && !rb_shape_is_name(o->environment))
-        return rb_fail(err, RB_ERROR, "'%s' is no name of an environment", o->environment);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     rb_err no_policy;
     if (rb_word_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", &no_policy) != RB_OK) {
@@ -111,23 +109,11 @@ static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *t
     return RB_OK;
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code mark_verdict(rb_cli *cli, const struct options *o, const char *tag,
+                                 const char *verdict, rb_err *err)
 {
-    (void)argc;
-    const struct options *o = options;
-    const char *tag = argv[0];
-    const char *verdict = argv[1];
     char object[RB_OID_HEX];
     bool good = strcmp(verdict, "good") == 0;
-    bool gap = strcmp(verdict, "gap") == 0;
-    if (!good && !gap && strcmp(verdict, "bad") != 0)
-        return rb_fail(err, RB_ERROR, "a verdict is good or bad (or gap), not '%s'", verdict);
-    if (!o->why || !*o->why)
-        return rb_fail(err, RB_ERROR, "a verdict needs a reason: -m WHY");
-    if (o->object && !gap)
-        return rb_fail(err, RB_ERROR, "--object is for gap");
-    if (gap)
-        return mark_gap(cli, o, tag, err);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a verdict", err));
     RB_TRY(find_object(object, cli, tag, good, err));
@@ -148,6 +134,23 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
                verdict, rb_ui_color(cli, RB_PLAIN), tag, caller.principal, rb_word_id(&id).hex);
     rb_word_hint(cli);
     return RB_OK;
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    const struct options *o = options;
+    const char *word = argv[1];
+    bool gap = strcmp(word, "gap") == 0;
+    if (!gap && strcmp(word, "good") != 0 && strcmp(word, "bad") != 0)
+        return rb_fail(err, RB_ERROR, "a verdict is good or bad (or gap), not '%s'", word);
+    if (!o->why || !*o->why)
+        return rb_fail(err, RB_ERROR, "a verdict needs a reason: -m WHY");
+    if (gap ? o->environment != NULL : o->object != NULL)
+        return rb_fail(err, RB_ERROR, "%s for %s", gap ? "--env is not" : "--object is", "gap");
+    if (o->environment && !rb_shape_is_name(o->environment))
+        return rb_fail(err, RB_ERROR, "'%s' is no name of an environment", o->environment);
+    return gap ? mark_gap(cli, o, argv[0], err) : mark_verdict(cli, o, argv[0], word, err);
 }
 
 const rb_command rb_cmd_mark = {
