@@ -12,6 +12,7 @@
 #include "ui.h"
 
 #define SHOWN 200 /* bytes of a title */
+#define NAMED 5   /* releases that the ledger lacks */
 #define ID 10     /* digits of an entry's id */
 
 struct options {
@@ -303,10 +304,11 @@ static enum rb_code note_untold(const struct job *job, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *told = json_object();
     for (size_t i = 0; i < job->ledger->n; i++) {
         const rb_entry *entry = &job->ledger->items[i];
-        if (entry->kind == RB_ENTRY_RELEASE && entry->object)
+        if (entry->kind == RB_ENTRY_RELEASE && entry->trust <= RB_ENTRY_UNSIGNED && entry->object)
             rb_json_set_str(told, entry->object, NULL);
     }
     RB_TRY(rb_tag_names(&tags, job->repo, "*", err));
+    size_t untold = 0;
     for (size_t i = 0; i < tags.n; i++) {
         rb_err unreadable;
         char hex[RB_OID_HEX];
@@ -315,12 +317,14 @@ static enum rb_code note_untold(const struct job *job, rb_err *err)
             !rb_manifest_is_in(tag))
             continue;
         rb_oid_hex(&tag->object, hex);
-        if (!json_object_get(told, hex))
+        if (!json_object_get(told, hex) && ++untold <= NAMED)
             rb_ui_note(job->cli,
                        "the ledger has no entry about release %s; rbtool release %s --record "
                        "writes it",
                        tag->name, tag->name);
     }
+    if (untold > NAMED)
+        rb_ui_note(job->cli, "nor about %zu other releases", untold - NAMED);
     return RB_OK;
 }
 

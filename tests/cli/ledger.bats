@@ -157,3 +157,29 @@ SH
     run -1 rbtool log --verify
     [[ $output == *"${prod:0:10} unsigned: the entry is not signed"* ]]
 }
+
+@test "work trees and bare clones have the same ledger" {
+    git worktree add -q "$BATS_TEST_TMPDIR/tree" HEAD
+    (cd "$BATS_TEST_TMPDIR/tree" && rbtool mark v1.0.0 good -m 'from the work tree')
+    [[ $(rbtool log --json -n 1 | jq -r .entry.verdict.why) == 'from the work tree' ]]
+    [[ $(cd "$BATS_TEST_TMPDIR/tree" && rbtool log --verify) == "2 entries: 2 good" ]]
+    [[ ! -e .git/worktrees/tree/rbtool ]]
+    git clone -q --mirror . "$BATS_TEST_TMPDIR/mirror.git"
+    [[ $(rbtool -C "$BATS_TEST_TMPDIR/mirror.git" log --verify) == "2 entries: 2 good" ]]
+    git gc -q --prune=now
+    [[ $(rbtool log --verify) == "2 entries: 2 good" ]]
+    git pack-refs --all
+    rbtool mark v1.0.0 bad -m 'from packed refs'
+    [[ $(rbtool log --verify) == "3 entries: 3 good" ]]
+}
+
+@test "a host without a name still has a say" {
+    # No identity at all: git itself refuses to commit.
+    git config --global --unset user.name
+    git config --global --unset user.email
+    git config --global user.useConfigOnly true
+    fails 128 "" git commit -q --allow-empty -m x
+    rbtool mark v1.0.0 good -m nameless
+    [[ $(rbtool log --json -n 1 | jq -r .committer) == 'rbtool <rbtool@'*'>' ]]
+    [[ $(rbtool log --verify) == "2 entries: 2 good" ]]
+}
