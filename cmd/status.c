@@ -68,12 +68,14 @@ static enum rb_code observe_part(const findings *found, const rb_site *site, enu
     return RB_OK;
 }
 
-/* Every part against the release that is live in it; a release is opened once. */
-static enum rb_code observe(const findings *found, rb_cli *cli, const rb_site *site,
-                            const char *main_tag, rb_err *err)
+/* Every part against the release that is live in it. *main is main_tag's, or NULL when it does not
+ * verify. */
+static enum rb_code observe(rb_release **main, const findings *found, rb_cli *cli,
+                            const rb_site *site, const char *main_tag, rb_err *err)
 {
-    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_release_freep) rb_release *other = NULL;
     const char *opened = NULL;
+    const rb_release *release = NULL;
     for (int part = 0; part < RB_PARTS; part++) {
         const char *tag = site->live.tag[part];
         if (!tag)
@@ -82,11 +84,14 @@ static enum rb_code observe(const findings *found, rb_cli *cli, const rb_site *s
             rb_drift_add(found->drift, rb_part_name((enum rb_part)part), "", main_tag, tag);
         if (!opened || strcmp(opened, tag) != 0) {
             rb_err why;
-            rb_release_free(release);
-            release = NULL;
-            if (rb_site_live_release(&release, cli, site, tag, &why) != RB_OK)
+            bool is_main = strcmp(tag, main_tag) == 0;
+            rb_release **into = is_main ? main : &other;
+            rb_release_free(*into);
+            *into = NULL;
+            if (rb_site_live_release(into, cli, site, tag, &why) != RB_OK)
                 rb_drift_add(found->drift, rb_part_name((enum rb_part)part), tag,
                              "a release that verifies", why.message);
+            release = *into;
             opened = tag;
         }
         RB_TRY(observe_part(found, site, (enum rb_part)part, release, err));
@@ -185,17 +190,14 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
         RB_TRY(rb_state_pending(&row, site->state, err));
     if (row)
         RB_TRY(pending_step(&step, site, row, err));
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
     if (tag)
-        RB_TRY(observe(&found, cli, site, tag, err));
+        RB_TRY(observe(&release, &found, cli, site, tag, err));
     const char *state = row ? "interrupted" : tag ? "settled" : "empty";
     const rb_books *books;
     RB_TRY(rb_cli_books(&books, cli, err));
     size_t left = 0;
     RB_TRY(unwritten(&left, site, err));
-    RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    rb_err ignored; /* that it does not verify is drift, and said above */
-    if (tag && rb_site_live_release(&release, cli, site, tag, &ignored) != RB_OK)
-        release = NULL;
     if (cli->json) {
         RB_AUTO(rb_json_freep)
         json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O,s:I}", "environment", site->env->name,
