@@ -79,6 +79,7 @@ enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *stat
 enum rb_code rb_state_written(rb_state *state, const char *transition, const char *kind,
                               const char *entry, rb_err *err)
 {
+    RB_TRY(rb_state_hold(state, err));
     return rb_state_change(state, "REPLACE INTO entry(transition_id, kind, id) VALUES (?, ?, ?)",
                            json_pack("[s,s,s]", transition, kind, entry), err);
 }

@@ -270,7 +270,7 @@ static enum rb_code insert(rb_state *state, const rb_transition_row *row, rb_err
         err);
 }
 
-static enum rb_code open_transaction(rb_state *state, rb_err *err)
+enum rb_code rb_state_hold(rb_state *state, rb_err *err)
 {
     if (!state->open)
         RB_TRY(rb_state_change(state, "BEGIN IMMEDIATE", NULL, err));
@@ -306,7 +306,7 @@ enum rb_code rb_state_flush(rb_state *state, rb_err *err)
 enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, const char *replaces,
                             const rb_live *live, rb_err *err)
 {
-    RB_TRY(open_transaction(state, err));
+    RB_TRY(rb_state_hold(state, err));
     enum rb_code code = set_live(state, live, err);
     if (code == RB_OK && replaces)
         code = set_end(state, replaces, "interrupted", NULL, err);
@@ -318,7 +318,7 @@ enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, const
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err)
 {
-    RB_TRY(open_transaction(state, err));
+    RB_TRY(rb_state_hold(state, err));
     enum rb_code code = set_live(state, live, err);
     if (code == RB_OK)
         code = set_end(state, transition, outcome, error, err);
@@ -329,7 +329,7 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err)
 {
-    RB_TRY(open_transaction(state, err));
+    RB_TRY(rb_state_hold(state, err));
     enum rb_code code = rb_state_change(
         state,
         "INSERT INTO step(transition_id, step, state, at) VALUES (?, ?, ?, ?) ON "
@@ -341,7 +341,7 @@ enum rb_code rb_state_step(rb_state *state, const char *transition, const char *
 enum rb_code rb_state_step_ended(rb_state *state, const char *transition, const char *step,
                                  enum rb_step_state now, int64_t milliseconds, rb_err *err)
 {
-    RB_TRY(open_transaction(state, err));
+    RB_TRY(rb_state_hold(state, err));
     return open_or_not(
         state, rb_state_change(state,
                                "UPDATE step SET state = ?1, outcome = ?1, at = ?2, milliseconds = "

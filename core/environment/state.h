@@ -102,6 +102,7 @@ typedef struct rb_outbox_item {
 enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *state,
                              rb_err *err) RB_MUST_USE;
 void rb_outbox_free(rb_outbox_item *items, size_t count);
+/* Durable with rb_state_flush(): a note that is lost is made again from the ledger. */
 enum rb_code rb_state_written(rb_state *state, const char *transition, const char *kind,
                               const char *entry, rb_err *err) RB_MUST_USE;
 /* The ids of all entries that were written, added to out. */

@@ -26,6 +26,9 @@ enum rb_code rb_state_has_outbox(bool *out, rb_state *state, rb_err *err) RB_MUS
 enum rb_code rb_state_rows(rb_transition_row ***out, size_t *count, rb_state *state,
                            const char *plan, const char *where, rb_err *err) RB_MUST_USE;
 
+/* What follows waits for the next intent, the end or rb_state_flush(). */
+enum rb_code rb_state_hold(rb_state *state, rb_err *err) RB_MUST_USE;
+
 /* params is taken over. */
 enum rb_code rb_state_change(rb_state *state, const char *sql, json_t *params,
                              rb_err *err) RB_MUST_USE;

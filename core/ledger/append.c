@@ -268,10 +268,28 @@ static enum rb_code read_tip(char **app, rb_repo *repo, const rb_oid *tip, rb_er
     return RB_OK;
 }
 
-static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb_draft *draft,
-                               rb_err *err)
+/* out: their ids. They are written by one person at one time, which git is asked for once. */
+static enum rb_code write_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
+                              const rb_ref *ref, const char *app, rb_err *err)
 {
-    rb_draft own = *draft;
+    RB_AUTO(rb_free_str) char *committer = NULL;
+    if (n > 1)
+        RB_TRY(find_committer(&committer, repo, &drafts[0], err));
+    for (size_t i = 0; i < n; i++) {
+        rb_draft own = drafts[i];
+        const rb_oid *parent = i > 0 ? &out[i - 1] : &ref->object;
+        if (!own.app)
+            own.app = app;
+        if (!own.committer)
+            own.committer = committer;
+        RB_TRY(rb_ledger_write(&out[i], repo, &own, parent, i > 0 || ref->exists ? 1 : 0, err));
+    }
+    return RB_OK;
+}
+
+static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb_draft *drafts,
+                               size_t n, rb_err *err)
+{
     const char *pinned = NULL;
     RB_AUTO(rb_free_str) char *app = NULL;
     RB_TRY(rb_ref_read(ref, repo, RB_LEDGER_REF, err));
@@ -282,29 +300,33 @@ static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb
     if (ref->exists)
         RB_TRY(read_tip(&app, repo, &ref->object, err));
     RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
-    if (!own.app)
-        own.app = pinned && *pinned ? pinned : app;
-    RB_TRY(rb_ledger_write(out, repo, &own, &ref->object, ref->exists ? 1 : 0, err));
-    return rb_ref_move(repo, RB_LEDGER_REF, out, ref->exists ? &ref->object : NULL, err);
+    RB_TRY(write_all(out, repo, drafts, n, ref, pinned && *pinned ? pinned : app, err));
+    return rb_ref_move(repo, RB_LEDGER_REF, &out[n - 1], ref->exists ? &ref->object : NULL, err);
 }
 
 /* Others that are quicker are waited for as long as they get on; a lock that a killed git left
  * behind is not. */
-enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err)
+enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
+                                  rb_err *err)
 {
     RB_AUTO(give_back) int turn = take_turn(repo);
     (void)turn; /* held until the end */
     rb_ref last = {0};
     rb_ref ref = {0};
     int64_t end = seconds() + PATIENCE;
-    enum rb_code code = try_append(out, &last, repo, draft, err);
+    enum rb_code code = try_append(out, &last, repo, drafts, n, err);
     for (long pause = PAUSE; code == RB_BUSY && seconds() < end; pause += PAUSE) {
         /* Spread out, so that those who lost together do not meet again. */
         sleep_milliseconds(pause % 100 + getpid() % 17);
-        code = try_append(out, &ref, repo, draft, err);
+        code = try_append(out, &ref, repo, drafts, n, err);
         if (ref.exists != last.exists || (ref.exists && !rb_oid_equal(&ref.object, &last.object)))
             end = seconds() + PATIENCE;
         last = ref;
     }
     return code;
+}
+
+enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft, rb_err *err)
+{
+    return rb_ledger_append_all(out, repo, draft, 1, err);
 }

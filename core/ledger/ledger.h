@@ -72,6 +72,9 @@ typedef struct rb_draft { /* all borrowed */
  */
 enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft,
                               rb_err *err) RB_MUST_USE;
+/* The same for several, each on top of the one before: all of them or none. out: n ids. */
+enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
+                                  rb_err *err) RB_MUST_USE;
 /* The same on top of other tips than the ref's, for sync's merges; does not move the ref. */
 enum rb_code rb_ledger_write(rb_oid *out, rb_repo *repo, const rb_draft *draft,
                              const rb_oid *parents, size_t parent_count, rb_err *err) RB_MUST_USE;

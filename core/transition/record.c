@@ -8,6 +8,7 @@
 #include "transition/known_good.h"
 
 #define ERROR_LIMIT 500 /* bytes of an error's line */
+#define ENTRIES 2       /* of one transition */
 
 typedef struct recorder {
     rb_repo *repo;
@@ -92,20 +93,30 @@ static const rb_entry *find(const recorder *r, const rb_draft *draft)
     return NULL;
 }
 
-/* Found in the ledger, or appended; then noted. */
-static enum rb_code write_entry(rb_recording *out, const recorder *r, const char *transition,
-                                const rb_draft *draft, rb_err *err)
+/* Found in the ledger, or appended together; then noted. */
+static enum rb_code write_entries(rb_recording *out, const recorder *r, const char *transition,
+                                  const rb_draft *drafts, size_t n, rb_err *err)
 {
-    const rb_entry *known = find(r, draft);
-    rb_oid id;
-    if (known)
-        id = known->id;
-    else
-        RB_TRY(rb_ledger_append(&id, r->repo, draft, err));
-    char hex[RB_OID_HEX];
-    rb_oid_hex(&id, hex);
-    out->written += known ? 0 : 1;
-    return rb_state_written(r->state, transition, rb_entry_kind_name(draft->kind), hex, err);
+    rb_draft missing[ENTRIES];
+    rb_oid ids[ENTRIES];
+    const rb_entry *known[ENTRIES];
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        known[i] = find(r, &drafts[i]);
+        if (!known[i])
+            missing[left++] = drafts[i];
+    }
+    if (left > 0)
+        RB_TRY(rb_ledger_append_all(ids, r->repo, missing, left, err));
+    out->written += left;
+    left = 0;
+    for (size_t i = 0; i < n; i++) {
+        char hex[RB_OID_HEX];
+        rb_oid_hex(known[i] ? &known[i]->id : &ids[left++], hex);
+        RB_TRY(
+            rb_state_written(r->state, transition, rb_entry_kind_name(drafts[i].kind), hex, err));
+    }
+    return rb_state_flush(r->state, err);
 }
 
 static char *title_of(const rb_transition_row *row, const char *environment)
@@ -123,31 +134,33 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
 {
     const rb_transition_row *row = item->row;
     bool forward = is(row->kind, "deploy");
-    rb_draft draft = {.kind = RB_ENTRY_TRANSITION,
-                      .app = rb_json_str(row->plan, "app"),
-                      .tag = forward ? row->to : row->from,
-                      .object = forward ? row->to_object : row->from_object,
-                      .environment = r->environment};
+    const rb_draft about = {.app = rb_json_str(row->plan, "app"),
+                            .tag = forward ? row->to : row->from,
+                            .object = forward ? row->to_object : row->from_object,
+                            .environment = r->environment};
+    rb_draft drafts[ENTRIES];
+    size_t n = 0;
+    RB_AUTO(rb_json_freep) json_t *detail = NULL;
+    RB_AUTO(rb_free_str) char *title = title_of(row, r->environment);
     if (item->transition) {
-        RB_AUTO(rb_json_freep) json_t *detail = NULL;
         RB_TRY(transition_detail(&detail, r, row, err));
-        RB_AUTO(rb_free_str) char *title = title_of(row, r->environment);
-        draft.detail = detail;
-        draft.title = title;
-        RB_TRY(write_entry(out, r, row->id, &draft, err));
+        drafts[n] = about;
+        drafts[n].kind = RB_ENTRY_TRANSITION;
+        drafts[n].detail = detail;
+        drafts[n++].title = title;
     }
+    RB_AUTO(rb_free_str) char *why = rb_format("reverted in %s", r->environment);
+    RB_AUTO(rb_free_str) char *word = rb_format("bad: %s", why);
+    RB_AUTO(rb_json_freep)
+    json_t *verdict =
+        json_pack("{s:s,s:s,s:s}", "verdict", "bad", "why", why, "transition", row->id);
     if (item->verdict) {
-        RB_AUTO(rb_free_str) char *why = rb_format("reverted in %s", r->environment);
-        RB_AUTO(rb_free_str) char *title = rb_format("bad: %s", why);
-        RB_AUTO(rb_json_freep)
-        json_t *detail =
-            json_pack("{s:s,s:s,s:s}", "verdict", "bad", "why", why, "transition", row->id);
-        draft.kind = RB_ENTRY_VERDICT;
-        draft.detail = detail;
-        draft.title = title;
-        RB_TRY(write_entry(out, r, row->id, &draft, err));
+        drafts[n] = about;
+        drafts[n].kind = RB_ENTRY_VERDICT;
+        drafts[n].detail = verdict;
+        drafts[n++].title = word;
     }
-    return RB_OK;
+    return write_entries(out, r, row->id, drafts, n, err);
 }
 
 enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signers,

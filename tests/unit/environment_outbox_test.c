@@ -85,6 +85,7 @@ static void what_has_ended_is_left_until_it_is_written(void **unused)
     assert_int_equal(rb_state_written(state, "b-", "transition", "22", &err), RB_OK);
     expect_left("b-v c-t d-t");
     assert_int_equal(rb_state_written(state, "b-", "verdict", "33", &err), RB_OK);
+    assert_int_equal(rb_state_flush(state, &err), RB_OK);
     end("e-", "done");
     expect_left("c-t d-t e-t");
     RB_AUTO(rb_strs_clear) rb_strs ids = {0};
