@@ -4,7 +4,7 @@
 
 #include "books.h"
 #include "commands.h"
-#include "release/chain.h"
+#include "ledger/history.h"
 #include "ui.h"
 
 struct options {
@@ -91,9 +91,10 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    RB_TRY(rb_chain_list(&chain, repo, signers, RB_VERSION, !o->no_cache, err));
     const rb_books *books;
     RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_history_list(&chain, repo, signers, books->ledger, books->policy, RB_VERSION,
+                           !o->no_cache, err));
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_object();
         json_t *releases = json_array();

@@ -72,7 +72,7 @@ static enum rb_code check_signatures(const json_t *array, const char *what, rb_e
     json_array_foreach (array, i, item) {
         RB_AUTO(rb_free_str) char *where = rb_format("signatures[%zu]", i);
         RB_AUTO(rb_buf_clear) rb_buf bytes = {0};
-        const char *text;
+        const char *text = NULL;
         if (!json_is_object(item))
             return rb_fail(err, RB_ERROR, "%s: %s: expected an object", what, where);
         RB_TRY(member(&text, item, "sig", &signature_text, what, where, err));
@@ -88,8 +88,8 @@ enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, co
                               rb_err *err)
 {
     RB_AUTO(rb_envelope_clear) rb_envelope made = {0};
-    const char *payload;
-    const char *type;
+    const char *payload = NULL;
+    const char *type = NULL;
     if (len > RB_ENVELOPE_LIMIT)
         return rb_fail(err, RB_ERROR, "%s has %zu bytes, more than the limit of %u", what, len,
                        RB_ENVELOPE_LIMIT);
@@ -108,7 +108,8 @@ enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, co
         return rb_fail(err, RB_ERROR, "%s: payload: expected base64", what);
     RB_TRY(check_signatures(json_object_get(made.json, "signatures"), what, err));
     *out = made;
-    made = (rb_envelope){0};
+    made.json = NULL; /* they are the caller's now */
+    made.payload = (rb_buf){0};
     return RB_OK;
 }
 

@@ -53,27 +53,32 @@ enum rb_code rb_ledger_keeper(const void *context, rb_tag **out, const char *tag
 
 static size_t link_count(const rb_chain_item *item)
 {
-    const rb_manifest *manifest = item->release ? item->release->manifest : NULL;
-    return manifest ? (manifest->previous != NULL) + manifest->head_count : 0;
+    const rb_link *previous;
+    const rb_link *heads;
+    size_t n;
+    return rb_chain_links(item, &previous, &heads, &n) ? n + (previous != NULL) : 0;
 }
 
 /* The predecessor first, when there is one. */
-static const rb_link *link_at(const rb_chain_item *item, size_t i)
+static const rb_link *link_at(const rb_chain_item *item, size_t i, char **field)
 {
-    const rb_manifest *manifest = item->release->manifest;
-    if (!manifest->previous)
-        return &manifest->heads[i];
-    return i == 0 ? manifest->previous : &manifest->heads[i - 1];
+    const rb_link *previous = NULL;
+    const rb_link *heads = NULL;
+    size_t n;
+    if (!rb_chain_links(item, &previous, &heads, &n))
+        return NULL;
+    bool first = previous && i == 0;
+    size_t head = previous ? i - 1 : i;
+    if (field)
+        *field = first ? rb_strdup("previous") : rb_format("heads[%zu]", head);
+    return first ? previous : &heads[head];
 }
 
 /* The problem that a link of the item has: part is "tag" or "object". */
-static rb_problem *problem_of(rb_chain_item *item, size_t i, const char *code, const char *part)
+static rb_problem *problem_of(rb_chain_item *item, const char *link, const char *code,
+                              const char *part)
 {
-    size_t head = i - (item->release->manifest->previous != NULL);
-    bool previous = item->release->manifest->previous && i == 0;
-    RB_AUTO(rb_free_str)
-    char *field =
-        previous ? rb_format("previous.%s", part) : rb_format("heads[%zu].%s", head, part);
+    RB_AUTO(rb_free_str) char *field = rb_format("%s.%s", link, part);
     for (size_t j = 0; j < item->problems.n; j++) {
         rb_problem *problem = &item->problems.items[j];
         if (same(problem->code, code) && same(problem->field, field) && !problem->warning)
@@ -99,8 +104,9 @@ static const rb_entry *find_gap(const rb_ledger *ledger, const rb_policy *policy
 static void accept_gaps(rb_chain_item *item, const rb_ledger *ledger, const rb_policy *policy)
 {
     for (size_t i = 0; i < link_count(item); i++) {
-        const rb_link *link = link_at(item, i);
-        rb_problem *problem = problem_of(item, i, "unknown", "tag");
+        RB_AUTO(rb_free_str) char *field = NULL;
+        const rb_link *link = link_at(item, i, &field);
+        rb_problem *problem = problem_of(item, field, "unknown", "tag");
         const rb_entry *gap = problem ? find_gap(ledger, policy, link) : NULL;
         if (!gap)
             continue;
@@ -120,8 +126,9 @@ static void accept_gaps(rb_chain_item *item, const rb_ledger *ledger, const rb_p
 static enum rb_code tell_kept(rb_chain_item *item, const rb_keeping *keeping, rb_err *err)
 {
     for (size_t i = 0; i < link_count(item); i++) {
-        const rb_link *link = link_at(item, i);
-        rb_problem *problem = problem_of(item, i, "moved", "object");
+        RB_AUTO(rb_free_str) char *field = NULL;
+        const rb_link *link = link_at(item, i, &field);
+        rb_problem *problem = problem_of(item, field, "moved", "object");
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
         if (problem)
             RB_TRY(rb_ledger_keeper(keeping, &tag, link->tag, link->object, err));
@@ -132,6 +139,30 @@ static enum rb_code tell_kept(rb_chain_item *item, const rb_keeping *keeping, rb
                                      "--restore`",
                                      said);
         free(said);
+    }
+    return RB_OK;
+}
+
+/* What ledger and policy say of each that verifies. */
+static enum rb_code judge(rb_chain *chain, const rb_keeping *keeping, const rb_policy *policy,
+                          rb_err *err)
+{
+    for (size_t i = 0; i < chain->n; i++) {
+        rb_chain_item *item = &chain->items[i];
+        const rb_verified *verified = item->release ? item->release->verified : NULL;
+        if (!verified && !item->listed)
+            continue;
+        const rb_signed_release release = {
+            item->tag, item->object,
+            verified ? rb_verified_principal(verified) : item->listed->signer,
+            verified ? rb_verified_fingerprint(verified) : item->listed->fingerprint};
+        if (item->problems.n > 0) {
+            accept_gaps(item, keeping->ledger, policy);
+            RB_TRY(tell_kept(item, keeping, err));
+        }
+        enum rb_code code = rb_policy_check_signed(&item->problems, policy, &release, err);
+        if (code != RB_OK && code != RB_FOUND)
+            return code;
     }
     return RB_OK;
 }
@@ -150,16 +181,21 @@ enum rb_code rb_history_load_with(rb_chain **out, rb_repo *repo, const rb_signer
     const rb_keeping keeping = {repo, ledger};
     const rb_chain_more more = {pushed, rb_ledger_keeper, &keeping};
     RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, &more, err));
-    for (size_t i = 0; i < chain->n; i++) {
-        rb_chain_item *item = &chain->items[i];
-        if (!item->release)
-            continue;
-        accept_gaps(item, ledger, policy);
-        RB_TRY(tell_kept(item, &keeping, err));
-        enum rb_code code = rb_policy_check_release(&item->problems, policy, item->release, err);
-        if (code != RB_OK && code != RB_FOUND)
-            return code;
-    }
+    RB_TRY(judge(chain, &keeping, policy, err));
+    *out = chain;
+    chain = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_history_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                             const rb_ledger *ledger, const rb_policy *policy, const char *version,
+                             bool use_cache, rb_err *err)
+{
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    const rb_keeping keeping = {repo, ledger};
+    const rb_chain_more more = {.keeper = rb_ledger_keeper, .context = &keeping};
+    RB_TRY(rb_chain_list(&chain, repo, signers, version, use_cache, &more, err));
+    RB_TRY(judge(chain, &keeping, policy, err));
     *out = chain;
     chain = NULL;
     return RB_OK;
@@ -198,7 +234,7 @@ void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag
 {
     for (size_t i = 0; i < chain->n; i++)
         for (size_t j = 0; j < link_count(&chain->items[i]); j++) {
-            const rb_link *link = link_at(&chain->items[i], j);
+            const rb_link *link = link_at(&chain->items[i], j, NULL);
             if (strcmp(link->tag, tag) == 0 && !is_here(chain, link) &&
                 !rb_strs_has(objects, link->object))
                 rb_strs_add(objects, link->object);
@@ -272,7 +308,7 @@ enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, rb_rep
 {
     for (size_t i = 0; i < chain->n; i++)
         for (size_t j = 0; j < link_count(&chain->items[i]); j++)
-            RB_TRY(
-                restore_one(out, chain, link_at(&chain->items[i], j), repo, signers, ledger, err));
+            RB_TRY(restore_one(out, chain, link_at(&chain->items[i], j, NULL), repo, signers,
+                               ledger, err));
     return RB_OK;
 }

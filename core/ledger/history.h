@@ -34,6 +34,11 @@ enum rb_code rb_history_load_with(rb_chain **out, rb_repo *repo, const rb_signer
                                   const rb_ledger *ledger, const rb_policy *policy,
                                   const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
 
+/* The same as rb_chain_list(), for showing. */
+enum rb_code rb_history_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                             const rb_ledger *ledger, const rb_policy *policy, const char *version,
+                             bool use_cache, rb_err *err) RB_MUST_USE;
+
 /*
  * From which release on the history can be trusted: the oldest for which it and every newer one (in
  * the chain's order) is ok; NULL when the newest is not. ok has an element for every item: what was

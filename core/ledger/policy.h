@@ -86,6 +86,15 @@ bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry);
  */
 enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
                                      const rb_release *release, rb_err *err) RB_MUST_USE;
+/* The same of one that was verified before. */
+typedef struct rb_signed_release { /* borrowed */
+    const char *tag;
+    const char *object;
+    const char *principal;
+    const char *fingerprint;
+} rb_signed_release;
+enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *policy,
+                                    const rb_signed_release *release, rb_err *err) RB_MUST_USE;
 
 typedef struct rb_approvals {
     int needed;

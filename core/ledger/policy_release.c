@@ -10,7 +10,7 @@ static bool same(const char *a, const char *b)
 }
 
 /* Whether the entry is about this very tag object, and its writer had a say. */
-static bool tells(const rb_policy *policy, const rb_release *release, const rb_entry *entry)
+static bool tells(const rb_policy *policy, const rb_signed_release *release, const rb_entry *entry)
 {
     if (!same(entry->object, release->object))
         return false;
@@ -28,21 +28,16 @@ static bool tells(const rb_policy *policy, const rb_release *release, const rb_e
     }
 }
 
-struct signer {
-    const char *principal;
-    const char *fingerprint;
-};
-
 static bool may_release(const void *context, const json_t *policy)
 {
-    const struct signer *signer = context;
-    return rb_edict_lets(policy, RB_ROLE_RELEASE, signer->principal);
+    const rb_signed_release *release = context;
+    return rb_edict_lets(policy, RB_ROLE_RELEASE, release->principal);
 }
 
 static bool not_revoked(const void *context, const json_t *policy)
 {
-    const struct signer *signer = context;
-    return !rb_edict_revokes(policy, signer->fingerprint);
+    const rb_signed_release *release = context;
+    return !rb_edict_revokes(policy, release->fingerprint);
 }
 
 /* What the ledger knows of a release. */
@@ -55,8 +50,7 @@ struct seen {
     int64_t witness; /* the same of a witness */
 };
 
-static void look(struct seen *out, const rb_policy *policy, const rb_release *release,
-                 const struct signer *signer)
+static void look(struct seen *out, const rb_policy *policy, const rb_signed_release *release)
 {
     size_t count;
     const rb_about *about = rb_policy_about(&count, policy, release->tag);
@@ -66,12 +60,12 @@ static void look(struct seen *out, const rb_policy *policy, const rb_release *re
         if (!tells(policy, release, entry))
             continue;
         if (!out->any)
-            out->role = rb_policy_binding(policy, about[i].entry, may_release, signer);
+            out->role = rb_policy_binding(policy, about[i].entry, may_release, release);
         out->any = true;
-        if (same(entry->fingerprint, signer->fingerprint))
+        if (same(entry->fingerprint, release->fingerprint))
             continue;
         out->in_time =
-            out->in_time || rb_policy_binding(policy, about[i].entry, not_revoked, signer);
+            out->in_time || rb_policy_binding(policy, about[i].entry, not_revoked, release);
         out->others = entry->at < out->others ? entry->at : out->others;
         if (entry->kind != RB_ENTRY_RELEASE || !rb_policy_counts(policy, entry, RB_ROLE_WITNESS))
             continue;
@@ -80,11 +74,11 @@ static void look(struct seen *out, const rb_policy *policy, const rb_release *re
     }
 }
 
-static bool revoked_now(const rb_policy *policy, const struct signer *signer)
+static bool revoked_now(const rb_policy *policy, const rb_signed_release *release)
 {
     const rb_edicts *now = &policy->states[policy->now];
     for (size_t i = 0; i < now->n; i++)
-        if (!not_revoked(signer, policy->edicts[now->items[i]].json))
+        if (!not_revoked(release, policy->edicts[now->items[i]].json))
             return true;
     return false;
 }
@@ -102,7 +96,7 @@ static bool names_witnesses(const rb_policy *policy)
 }
 
 /* Whether somebody else wrote on top of its own entry before the end: it is no younger then. */
-static bool known_in_time(const rb_policy *policy, const rb_release *release, int64_t end)
+static bool known_in_time(const rb_policy *policy, const rb_signed_release *release, int64_t end)
 {
     size_t count;
     const rb_about *about = rb_policy_about(&count, policy, release->tag);
@@ -114,10 +108,10 @@ static bool known_in_time(const rb_policy *policy, const rb_release *release, in
     return false;
 }
 
-static void check_end(rb_problems *problems, const rb_policy *policy, const rb_release *release,
-                      const struct signer *signer, const struct seen *seen)
+static void check_end(rb_problems *problems, const rb_policy *policy,
+                      const rb_signed_release *release, const struct seen *seen)
 {
-    int64_t end = rb_policy_ended(policy, signer->principal, signer->fingerprint);
+    int64_t end = rb_policy_ended(policy, release->principal, release->fingerprint);
     if (end == 0 || seen->others <= end || known_in_time(policy, release, end) ||
         (!seen->witnessed && !names_witnesses(policy)))
         return;
@@ -133,36 +127,44 @@ static void check_end(rb_problems *problems, const rb_policy *policy, const rb_r
                     "the tagger's clock puts release %s before %s, when the validity of key %s "
                     "ended, but nobody else saw it before that (first witnessed: %s); release it "
                     "again with a valid key",
-                    release->tag, limit, signer->fingerprint, first);
+                    release->tag, limit, release->fingerprint, first);
+}
+
+enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *policy,
+                                    const rb_signed_release *release, rb_err *err)
+{
+    const size_t before = problems->n;
+    struct seen seen;
+    look(&seen, policy, release);
+    bool role =
+        seen.any ? seen.role : rb_policy_allows(policy, RB_ROLE_RELEASE, release->principal, NULL);
+    if (!role) {
+        RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_RELEASE);
+        rb_problems_add(problems, "role", "signature", members, release->principal,
+                        "release %s is signed by %s, who was not in role release when the ledger "
+                        "first saw it%s",
+                        release->tag, release->principal,
+                        seen.any ? "" : " (it has no word of it: run `rbtool sync`)");
+    }
+    if (revoked_now(policy, release) && !seen.in_time)
+        rb_problems_add(problems, "revoked", "signature", "a key that is not revoked",
+                        release->fingerprint,
+                        "release %s is signed with key %s, which the policy revokes, and nobody "
+                        "else told of the release before that; release it again with another key",
+                        release->tag, release->fingerprint);
+    check_end(problems, policy, release, &seen);
+    if (problems->n == before)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND, "%s", problems->items[before].message);
 }
 
 enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
                                      const rb_release *release, rb_err *err)
 {
-    const struct signer signer = {rb_verified_principal(release->verified),
-                                  rb_verified_fingerprint(release->verified)};
-    const size_t before = problems->n;
-    struct seen seen;
-    look(&seen, policy, release, &signer);
-    bool role =
-        seen.any ? seen.role : rb_policy_allows(policy, RB_ROLE_RELEASE, signer.principal, NULL);
-    RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_RELEASE);
-    if (!role)
-        rb_problems_add(problems, "role", "signature", members, signer.principal,
-                        "release %s is signed by %s, who was not in role release when the ledger "
-                        "first saw it%s",
-                        release->tag, signer.principal,
-                        seen.any ? "" : " (it has no word of it: run `rbtool sync`)");
-    if (revoked_now(policy, &signer) && !seen.in_time)
-        rb_problems_add(problems, "revoked", "signature", "a key that is not revoked",
-                        signer.fingerprint,
-                        "release %s is signed with key %s, which the policy revokes, and nobody "
-                        "else told of the release before that; release it again with another key",
-                        release->tag, signer.fingerprint);
-    check_end(problems, policy, release, &signer, &seen);
-    if (problems->n == before)
-        return RB_OK;
-    return rb_fail(err, RB_FOUND, "%s", problems->items[before].message);
+    const rb_signed_release signed_release = {release->tag, release->object,
+                                              rb_verified_principal(release->verified),
+                                              rb_verified_fingerprint(release->verified)};
+    return rb_policy_check_signed(problems, policy, &signed_release, err);
 }
 
 /* People as a forest: principals and keys that one signature ties together are one person. */

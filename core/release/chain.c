@@ -44,9 +44,25 @@ const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)
     return NULL;
 }
 
+bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const rb_link **heads,
+                    size_t *head_count)
+{
+    if (!item->release && !item->listed)
+        return false;
+    const rb_manifest *manifest = item->release ? item->release->manifest : NULL;
+    *previous = manifest ? manifest->previous : item->listed->previous;
+    *heads = manifest ? manifest->heads : item->listed->heads;
+    *head_count = manifest ? manifest->head_count : item->listed->head_count;
+    return true;
+}
+
 const rb_chain_item *rb_chain_before(const rb_chain *chain, const rb_chain_item *item)
 {
-    const rb_link *link = item->release ? item->release->manifest->previous : NULL;
+    const rb_link *link = NULL;
+    const rb_link *heads;
+    size_t n;
+    if (rb_chain_links(item, &link, &heads, &n) && !link)
+        return NULL;
     const rb_chain_item *found = link ? rb_chain_find(chain, link->tag) : NULL;
     return found && strcmp(found->object, link->object) == 0 &&
                    strcmp(found->sha256, link->sha256) == 0
@@ -112,6 +128,7 @@ static void summarise(rb_chain_item *item)
         .version = rb_strdup(manifest->app_version),
         .class_ = rb_strdup(manifest->class_),
         .signer = rb_strdup(rb_verified_principal(item->release->verified)),
+        .fingerprint = rb_strdup(rb_verified_fingerprint(item->release->verified)),
         .time = rb_verified_time(item->release->verified),
         .lasts = rb_verified_lasts(item->release->verified),
         .previous = manifest->previous ? copy_links(manifest->previous, 1) : NULL,
@@ -209,6 +226,8 @@ static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb
         clear_item(&item);
         return RB_OK;
     }
+    if (loading->listing)
+        summarise(&item);
     rb_problems_add(&item.problems, "lost", "tag", item.object, "",
                     "%s: its tag is not here any more; the ledger kept its object, which verifies: "
                     "`rbtool verify --restore` puts it back",
@@ -224,13 +243,15 @@ static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb
 static enum rb_code find_all_lost(rb_chain_loading *loading, rb_err *err)
 {
     for (size_t i = 0; i < loading->chain->n; i++) {
-        const rb_release *release = loading->chain->items[i].release;
-        if (!release)
+        const rb_link *previous;
+        const rb_link *heads;
+        size_t n;
+        if (!rb_chain_links(&loading->chain->items[i], &previous, &heads, &n))
             continue;
-        if (release->manifest->previous)
-            RB_TRY(find_lost(loading, release->manifest->previous, err));
-        for (size_t j = 0; j < release->manifest->head_count; j++)
-            RB_TRY(find_lost(loading, &release->manifest->heads[j], err));
+        if (previous)
+            RB_TRY(find_lost(loading, previous, err));
+        for (size_t j = 0; j < n; j++)
+            RB_TRY(find_lost(loading, &heads[j], err));
     }
     return RB_OK;
 }
@@ -274,12 +295,14 @@ static void open_cache(rb_chain_loading *loading, const char *pinned, const char
 }
 
 enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                           const char *version, bool use_cache, rb_err *err)
+                           const char *version, bool use_cache, const rb_chain_more *more,
+                           rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
     RB_AUTO(clear_loading)
     rb_chain_loading loading = {.repo = repo,
                                 .signers = signers,
+                                .more = more,
                                 .listing = true,
                                 .chain = chain,
                                 .index = json_object(),
@@ -289,6 +312,8 @@ enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *sign
     if (use_cache)
         open_cache(&loading, pinned, version);
     RB_TRY(read_tags(&loading, err));
+    if (more && more->keeper)
+        RB_TRY(find_all_lost(&loading, err));
     RB_TRY(rb_chain_link(&loading, err));
     if (use_cache)
         rb_listcache_save(loading.cache);

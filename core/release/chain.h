@@ -52,12 +52,18 @@ enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers 
 /*
  * As rb_chain_load() of all tags, for showing: items have what is listed in place of a release.
  * With use_cache, what verified before, under the same signers and by the same version of the
- * program, is not judged again.
+ * program, is not judged again. Of more the keeper counts.
  */
 enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                           const char *version, bool use_cache, rb_err *err) RB_MUST_USE;
+                           const char *version, bool use_cache, const rb_chain_more *more,
+                           rb_err *err) RB_MUST_USE;
 void rb_chain_free(rb_chain *chain);
 RB_DEFINE_AUTO(rb_chain, rb_chain_free)
+
+/* What a verified item names: its predecessor (NULL: none) and the other heads. False when it does
+ * not verify. */
+bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const rb_link **heads,
+                    size_t *head_count);
 
 const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag);
 /* What the item follows, when it is in the chain and is the object that was named, else NULL. */

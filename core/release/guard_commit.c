@@ -146,5 +146,6 @@ enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *mess
     rb_refusals_add(out, rb_strdup("this commit"), why,
                     rb_strdup("say how they go back, as the message's last paragraph: \"Rollback: "
                               "reversible\", \"lossy REASON\" or \"irreversible REASON\""));
-    return rb_fail(err, RB_FOUND, "%s %s", out->items[out->n - 1].what, why);
+    const rb_refusal *said = &out->items[out->n - 1];
+    return rb_fail(err, RB_FOUND, "%s %s", said->what, said->why);
 }

@@ -9,7 +9,7 @@
 #include "trust/signers.h"
 #include "trust/wire.h"
 
-#define HEAD "rbtool releases 1\n"
+#define HEAD "rbtool releases 2\n"
 #define HEAD_LEN (sizeof HEAD - 1)
 #define FILE_LIMIT ((size_t)256 << 20)
 #define HEADS_LIMIT 4096
@@ -47,6 +47,7 @@ void rb_listed_release_free(rb_listed_release *summary)
     free(summary->version);
     free(summary->class_);
     free(summary->signer);
+    free(summary->fingerprint);
     links_free(summary->previous, summary->previous ? 1 : 0);
     links_free(summary->heads, summary->head_count);
     free(summary);
@@ -193,8 +194,9 @@ static bool take_summary(rb_wire w, rb_listed_release *out)
     uint32_t heads;
     unsigned char first;
     if (!take_text(&w, &out->app) || !take_text(&w, &out->version) ||
-        !take_text(&w, &out->class_) || !take_text(&w, &out->signer) || !rb_wire_u64(&w, &time) ||
-        time > INT64_MAX || !take_hex(&w, out->sha256, RB_SHA256_SIZE) || !rb_wire_u8(&w, &first))
+        !take_text(&w, &out->class_) || !take_text(&w, &out->signer) ||
+        !take_text(&w, &out->fingerprint) || !rb_wire_u64(&w, &time) || time > INT64_MAX ||
+        !take_hex(&w, out->sha256, RB_SHA256_SIZE) || !rb_wire_u8(&w, &first))
         return false;
     out->time = (int64_t)time;
     out->lasts = true;
@@ -262,6 +264,7 @@ void rb_listcache_put(rb_listcache *cache, const rb_tag_ref *ref, const rb_liste
         rb_wire_put_text(&body, summary->version);
         rb_wire_put_text(&body, summary->class_);
         rb_wire_put_text(&body, summary->signer);
+        rb_wire_put_text(&body, summary->fingerprint);
         for (int shift = 56; shift >= 0; shift -= 8)
             rb_buf_addc(&body, (char)((uint64_t)summary->time >> shift & 0xff));
         put_hex(&body, summary->sha256, RB_SHA256_SIZE);

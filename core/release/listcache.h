@@ -24,6 +24,7 @@ typedef struct rb_listed_release {
     char *version;
     char *class_;
     char *signer;
+    char *fingerprint;          /* of the signer's key */
     int64_t time;               /* the tagger's */
     bool lasts;                 /* rb_verified_lasts() */
     char sha256[RB_SHA256_HEX]; /* of the signed bytes */

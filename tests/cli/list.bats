@@ -90,6 +90,9 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     [[ $(told | cut -d' ' -f1) == v1.3.0 ]]
     same
     git tag -d v1.1.0 >/dev/null
+    [[ $(told) != *BAD* && $(told) == *v1.1.0* ]] # the ledger kept it
+    same
+    git update-ref -d refs/rbtool/ledger
     [[ $(told) == *'v1.2.0 BAD (unknown)'* ]]
     same
     git update-ref refs/tags/v1.1.0 "$(git rev-parse v1.0.0)"
@@ -109,7 +112,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     cp $CACHE good
     for damage in "truncate -s 100 $CACHE" "truncate -s -1 $CACHE" "truncate -s 0 $CACHE" \
         "printf x | dd of=$CACHE bs=1 seek=200 conv=notrunc status=none" \
-        "sed -i '1s/releases 1/releases 2/' $CACHE" "head -c 5000 /dev/urandom >$CACHE" \
+        "sed -i '1s/releases 2/releases 1/' $CACHE" "head -c 5000 /dev/urandom >$CACHE" \
         "cat good >>$CACHE" "ln -sf /nonexistent/place $CACHE"; do
         rm -f $CACHE
         cp good $CACHE

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "release/listcache.h"
 
-#define HEAD "rbtool releases 1\n"
+#define HEAD "rbtool releases 2\n"
 #define RECORD 28 /* bytes of the smallest: an object id and two lengths */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,6 +49,7 @@ static void look_up(rb_listcache *cache, const uint8_t *data, size_t size)
         must_be_plain(found->version);
         must_be_plain(found->class_);
         must_be_plain(found->signer);
+        must_be_plain(found->fingerprint);
         if (found->time < 0 || strlen(found->sha256) != RB_SHA256_HEX - 1)
             abort();
         rb_listcache_put(cache, &ref, found);
