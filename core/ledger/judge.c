@@ -17,6 +17,7 @@ typedef struct judging {
     rb_pendings *pendings;
     rb_repo *repo;
     const rb_signers *signers;
+    bool all; /* attachments of entries that nobody vouches for, too */
     atomic_size_t next;
 } judging;
 
@@ -149,7 +150,8 @@ enum rb_code rb_judge_attachment(rb_buf *out, rb_repo *repo, const rb_flat_file 
 }
 
 /* What is withheld is no lie: the entry stands, and says so, until its objects are here. */
-static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_form *form)
+static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_form *form,
+                              bool contents)
 {
     rb_err why;
     rb_flat_file files[RB_ATTACHMENTS];
@@ -157,7 +159,7 @@ static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_f
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
     const json_t *named = json_object_get(form->json, "attachments");
     enum rb_code code = rb_judge_tree(files, &n, &names, repo, form->json, &form->tree, &why);
-    for (size_t i = 0; code == RB_OK && i < n; i++) {
+    for (size_t i = 0; contents && code == RB_OK && i < n; i++) {
         RB_AUTO(rb_buf_clear) rb_buf data = {0};
         code = rb_judge_attachment(&data, repo, &files[i], json_array_get(named, i), &why);
     }
@@ -179,16 +181,21 @@ static void *work(void *argument)
         rb_pending *pending = &all->pendings->items[i];
         rb_judged *judged = &all->judged[pending->index];
         judged->entry.trust = judge_signature(pending, all->signers, &judged->entry.problems);
-        if (!judge_attachments(judged, all->repo, &pending->form))
+        bool contents = all->all || judged->entry.trust == RB_ENTRY_GOOD;
+        if (!judge_attachments(judged, all->repo, &pending->form, contents))
             judged->entry.trust = RB_ENTRY_BROKEN;
     }
     return NULL;
 }
 
 void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
-                  const rb_signers *signers, rb_ledger_store *store)
+                  const rb_signers *signers, rb_ledger_store *store, bool all_contents)
 {
-    judging all = {.judged = judged, .pendings = pendings, .repo = repo, .signers = signers};
+    judging all = {.judged = judged,
+                   .pendings = pendings,
+                   .repo = repo,
+                   .signers = signers,
+                   .all = all_contents};
     pthread_t threads[THREADS];
     size_t cores = (size_t)rb_process_cores(THREADS);
     size_t started = 0;

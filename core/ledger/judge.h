@@ -27,9 +27,10 @@ typedef struct rb_pendings {
  * it is missing or corrupt. */
 enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, rb_repo *repo,
                            rb_ledger_store *store, const rb_oid *id, rb_err *err) RB_MUST_USE;
-/* Judges all of them, with several threads, and empties pendings. */
+/* Judges all of them, with several threads, and empties pendings. What is attached to entries that
+ * no allowed signer vouches for is read only when all_contents is set: it could be gigabytes. */
 void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
-                  const rb_signers *signers, rb_ledger_store *store);
+                  const rb_signers *signers, rb_ledger_store *store, bool all_contents);
 void rb_pendings_clear(rb_pendings *pendings);
 
 /* The attachments that the entry's JSON names, in its tree. RB_FOUND when the tree has others;

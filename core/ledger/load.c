@@ -14,6 +14,7 @@ typedef struct loading {
     rb_repo *repo;
     const rb_signers *signers;
     rb_ledger *ledger;
+    bool fresh;
     rb_judged *found;
     int64_t *when; /* of an entry and all before it, the latest */
     size_t *after; /* how many were done before it: a parent has fewer */
@@ -90,7 +91,7 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
     *index = l->n++;
     *slot = (uint32_t)l->n;
     if (l->pendings.bytes > HELD_LIMIT)
-        rb_judge_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store);
+        rb_judge_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store, l->fresh);
     return RB_OK;
 }
 
@@ -222,10 +223,11 @@ static enum rb_code load_from(loading *l, const rb_oid *tip, unsigned how, rb_er
     const char *pinned = NULL;
     rb_ledger_store *store = l->ledger->store;
     RB_TRY(rb_repo_setting(&pinned, l->repo, "rbtool.app", err));
-    if (!(how & RB_LEDGER_FRESH))
+    l->fresh = (how & RB_LEDGER_FRESH) != 0;
+    if (!l->fresh)
         rb_ledger_store_open(store, rb_repo_common_dir(l->repo), rb_signers_digest(l->signers));
     RB_TRY(walk(l, tip, err));
-    rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store);
+    rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh);
     rb_ledger_store_save(store, l->found, l->n);
     put_in_order(l);
     check_place(l->ledger, pinned && *pinned ? pinned : NULL);

@@ -14,7 +14,7 @@ typedef struct rb_edict { /* a policy that was rightly made */
     const json_t *json;
     int64_t version;
     bool by_root;
-    bool void_;           /* overruled: it binds nobody beside its own line */
+    bool void_;    /* overruled: it binds nobody beside its own line */
     rb_buf before; /* set of edicts that are ancestors */
     rb_buf older;  /* set of entries that are, itself included; made on first use */
 } rb_edict;

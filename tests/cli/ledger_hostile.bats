@@ -215,6 +215,14 @@ verdict() {
     TREE=$(printf '120000 blob %s\tnote\n' "$blob" | git mktree)
     broken "$(forge 'verdict v1.0.0 good' ".attachments = [{name: \"note\", sha256: \"$sum\"}]" "$FIRST")" \
         "something else than plain files"
+    # Of an entry that nobody vouches for what is attached is looked at when it is asked for.
+    TREE=$(printf '100644 blob %s\tnote\n' "$blob" | git mktree)
+    KEY=''
+    vain=$(forge 'verdict v1.0.0 good' ".attachments = [{name: \"note\", sha256: \"${sum//[0-9]/0}\"}]" "$FIRST")
+    tip "$vain"
+    [[ $(trust "$vain") == unsigned ]]
+    run -1 rbtool log --verify
+    [[ $output == *"${vain:0:10} broken: "*"the entry's attachment note has the SHA-256 $sum"* ]]
     # Withheld: the entry stands, and verify says what is missing.
     tip "$good"
     rm -f ".git/objects/${blob:0:2}/${blob:2}"
