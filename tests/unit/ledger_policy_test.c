@@ -533,6 +533,139 @@ static void what_a_key_that_ended_says_is_bounded_by_others(void **state)
     assert_true(counts(fine, RB_ROLE_MARK));
 }
 
+/* A little generator of its own, so that a failure comes back. */
+static unsigned seed;
+static unsigned dice(unsigned sides)
+{
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 16) % sides;
+}
+
+static const char *const crowd[] = {"root@x", "alice@x", "bob@x", "eve@x"};
+
+static json_t *some_rules(void)
+{
+    json_t *list = json_array();
+    json_t *json = json_pack("{s:{s:o}}", "roles", "policy", list);
+    for (size_t i = 0; i < 4; i++)
+        if (dice(3) > 0)
+            json_array_append_new(list, json_string(crowd[i]));
+    if (dice(2))
+        json_object_set_new(json_object_get(json, "roles"), "mark", json_deep_copy(list));
+    if (dice(5) == 0)
+        json_object_set_new(json, "revoked", json_pack("[{s:s}]", "key", key_of(crowd[dice(4)])));
+    return json;
+}
+
+/* Entries above and beside each other; who writes a policy goes on from the last on its line. */
+static void some_ledger(size_t n)
+{
+    size_t last[MOST];
+    int version[MOST];
+    for (size_t i = 0; i < n; i++) {
+        size_t parent = i == 0 ? NO_PARENT : i - 1 - dice(i < 4 ? (unsigned)i : 4);
+        const char *who = crowd[dice(4)];
+        size_t other = i > 1 && dice(3) == 0 ? dice((unsigned)i) : NO_PARENT;
+        last[i] = i == 0 ? NO_PARENT : last[parent];
+        version[i] = i == 0 ? 0 : version[parent];
+        if (i + 1 == n) { /* the tip is above all */
+            add(RB_ENTRY_MERGE, "root@x", json_object(), parent, NO_PARENT);
+            items[i].parent_count = 0;
+            for (size_t j = i; j > 0 && items[i].parent_count < RB_ENTRY_PARENTS; j--)
+                items[i].parents[items[i].parent_count++] = j - 1;
+        } else if (i > 0 && other != NO_PARENT && other != parent) {
+            add(RB_ENTRY_MERGE, who, json_object(), parent, other);
+            if (version[other] > version[i]) {
+                version[i] = version[other];
+                last[i] = last[other];
+            }
+        } else if (i == 0 || dice(2)) {
+            add(RB_ENTRY_POLICY, i == 0 ? "root@x" : who,
+                json_pack("{s:i,s:s?,s:o}", "version", version[i] + 1, "previous",
+                          last[i] == NO_PARENT ? NULL : ids[last[i]], "policy", some_rules()),
+                parent, NO_PARENT);
+            last[i] = i;
+            version[i]++;
+        } else {
+            say(who, "good", parent);
+        }
+    }
+}
+
+/* The same entries with the tip last and parents first, in another order. */
+static void shuffle(void)
+{
+    rb_entry old[MOST];
+    size_t place[MOST];
+    bool taken[MOST] = {false};
+    size_t n = ledger.n;
+    memcpy(old, items, sizeof old);
+    for (size_t at = 0; at < n; at++) {
+        size_t pick = SIZE_MAX;
+        for (size_t tries = 0; pick == SIZE_MAX; tries++) {
+            size_t i = tries < 50 ? dice((unsigned)n) : tries % n;
+            bool ready = !taken[i];
+            for (size_t p = 0; p < old[i].parent_count; p++)
+                ready = ready && taken[old[i].parents[p]];
+            if (ready)
+                pick = i;
+        }
+        taken[pick] = true;
+        place[pick] = at;
+        items[at] = old[pick];
+        for (size_t p = 0; p < items[at].parent_count; p++)
+            items[at].parents[p] = place[items[at].parents[p]];
+    }
+}
+
+/* By id: what is in force, and what counts. */
+static void picture(bool in[256], bool count[256])
+{
+    memset(in, 0, 256);
+    memset(count, 0, 256);
+    for (size_t i = 0; i < rb_policy_count(policy); i++)
+        in[rb_policy_at(policy, i)->id.id[0]] = true;
+    for (size_t i = 0; i < ledger.n; i++)
+        count[items[i].id.id[0]] = counts(i, RB_ROLE_MARK);
+}
+
+static void every_clone_comes_to_the_same(void **state)
+{
+    (void)state;
+    size_t disputes = 0;
+    size_t longest = 0;
+    for (seed = 1; seed < 1500u * 7919u;) {
+        unsigned round = seed;
+        begin();
+        some_ledger(17);
+        judge();
+        bool in[2][256];
+        bool count[2][256];
+        picture(in[0], count[0]);
+        disputes += rb_policy_count(policy) > 1;
+        int64_t v = rb_policy_entry(policy)
+                        ? rb_json_int(rb_entry_detail(rb_policy_entry(policy)), "version", 0)
+                        : 0;
+        longest = (size_t)v > longest ? (size_t)v : longest;
+        shuffle();
+        judge();
+        picture(in[1], count[1]);
+        if (memcmp(in[0], in[1], 256) != 0 || memcmp(count[0], count[1], 256) != 0)
+            fail_msg("seed %u: another order, another policy", round);
+        /* Whoever has no way to act in every one of those in force has none at all. */
+        for (size_t i = 0; i < 4; i++)
+            for (size_t j = 0; j < rb_policy_count(policy); j++) {
+                const json_t *json =
+                    json_object_get(rb_entry_detail(rb_policy_at(policy, j)), "policy");
+                if (may(crowd[i], RB_ROLE_MARK) && !rb_edict_lets(json, RB_ROLE_MARK, crowd[i]))
+                    fail_msg("seed %u: %s is let in by fewer than all", round, crowd[i]);
+            }
+        seed = round + 7919;
+    }
+    assert_true(disputes > 20); /* the cases are there at all */
+    assert_true(longest > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +676,7 @@ int main(void)
         cmocka_unit_test(who_is_put_out_gains_nothing_by_a_fork),
         cmocka_unit_test(a_revoked_key_has_no_say_from_then_on),
         cmocka_unit_test(what_a_key_that_ended_says_is_bounded_by_others),
+        cmocka_unit_test(every_clone_comes_to_the_same),
         cmocka_unit_test(the_latest_verdict_that_counts),
         cmocka_unit_test(transitions_are_verdicts_too),
         cmocka_unit_test(a_policy_that_locks_everybody_out_is_refused),
