@@ -451,3 +451,19 @@ other() {
     fails 1 "which the policy revokes" rbtool revert v1.3.0 --to v1.2.0 --yes
     fails 1 "which the policy revokes" rbtool plan v1.3.0 --to v1.2.0
 }
+
+@test "what an abort would lose is agreed to by role accept-loss too" {
+    rbtool deploy v1.0.0 --yes
+    policy '{"roles":{"accept-loss":["bob@example.com"]}}'
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -ne 0 ]
+    sql 'INSERT INTO orders VALUES (1, 5, 7)'
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes --json
+    [ "$status" -eq 5 ]
+    d=$(grep '^{' <<<"$output" | jq -r .digest)
+    fails 5 "key in role accept-loss (bob@example.com): not that of alice@example.com" \
+        rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes --accept-data-loss "$d"
+    as bob rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes --accept-data-loss "$d"
+    settled_at v1.0.0
+}
