@@ -216,7 +216,8 @@ there() { # REF: its object at the remote
     PATH=$PWD/bin:$PATH "$real" release v1.0.0
     grep -q refs/tags/v1.0.0 seen
     [[ ! -e called ]]
-    PATH=$PWD/bin:$PATH git tag plain
+    git commit -q --allow-empty -m more
+    PATH=$PWD/bin:$PATH git tag plain HEAD~1
     [[ -e called ]]
 }
 
@@ -461,7 +462,7 @@ there() { # REF: its object at the remote
     local name bin=$BATS_TEST_TMPDIR/bin
     mkdir "$bin"
     for name in git sh cat sed ssh-keygen; do ln -s "$(command -v "$name")" "$bin/$name"; done
-    run --separate-stderr env PATH="$bin" git tag nightly
+    run --separate-stderr env PATH="$bin" git tag nightly HEAD~1
     [[ $status -eq 0 && $stderr == 'rbtool is not in PATH: this change of tags was not checked' ]]
     run --separate-stderr env PATH="$bin" git branch side
     [[ $status -eq 0 && -z $stderr ]]
@@ -486,7 +487,16 @@ there() { # REF: its object at the remote
     git push -q --no-verify origin HEAD:refs/heads/side
     git push -q origin :side
     [[ ! -e ../called ]]
-    run ! git tag plain
+    git tag here # a commit is no tag object, and that this one is a commit is known
+    git tag -d here
+    git tag here && RBTOOL=0 git pack-refs --all
+    git commit -q --allow-empty -m more # the branch is loose again
+    git tag there
+    [[ ! -e ../called ]]
+    run ! git tag -d here # packed: what it is cannot be told
+    [[ -e ../called ]]
+    rm ../called
+    run ! git tag plain HEAD~1
     [[ -e ../called ]]
     RBTOOL=0 git tag plain
     for n in {1..200}; do echo "create refs/heads/b$n HEAD"; done | RBTOOL=0 git update-ref --stdin
