@@ -490,7 +490,7 @@ there() { # REF: its object at the remote
     git tag here # a commit is no tag object, and that this one is a commit is known
     git tag -d here
     git tag here && RBTOOL=0 git pack-refs --all
-    git commit -q --allow-empty -m more # the branch is loose again
+    RBTOOL=0 git commit -q --allow-empty -m more # the branch is loose again
     git tag there
     [[ ! -e ../called ]]
     run ! git tag -d here # packed: what it is cannot be told
