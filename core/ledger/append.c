@@ -60,17 +60,16 @@ static enum rb_code find_committer(char **out, rb_repo *repo, const rb_draft *dr
         *out = rb_strdup(draft->committer);
         return RB_OK;
     }
+    if (rb_repo_committer(out, repo, err) == RB_OK)
+        return RB_OK;
+    char host[256] = "";
+    bool named_host = gethostname(host, sizeof host - 1) == 0 && rb_shape_is_name(host);
     RB_AUTO(rb_buf_clear) rb_buf who = {0};
-    const char *const own[] = {"var", "GIT_COMMITTER_IDENT", NULL};
-    if (rb_repo_git(&who, repo, own, err) != RB_OK) {
-        char host[256] = "";
-        bool named_host = gethostname(host, sizeof host - 1) == 0 && rb_shape_is_name(host);
-        RB_AUTO(rb_free_str)
-        char *email = rb_format("user.email=rbtool@%s", named_host ? host : "localhost");
-        const char *const named[] = {"-c",  "user.name=rbtool",    "-c", email,
-                                     "var", "GIT_COMMITTER_IDENT", NULL};
-        RB_TRY(rb_repo_git(&who, repo, named, err));
-    }
+    RB_AUTO(rb_free_str)
+    char *email = rb_format("user.email=rbtool@%s", named_host ? host : "localhost");
+    const char *const named[] = {"-c",  "user.name=rbtool",    "-c", email,
+                                 "var", "GIT_COMMITTER_IDENT", NULL};
+    RB_TRY(rb_repo_git(&who, repo, named, err));
     *out = rb_strndup(rb_buf_str(&who), strcspn(rb_buf_str(&who), "\n"));
     return RB_OK;
 }

@@ -123,13 +123,11 @@ static enum rb_code add_text(rb_buf *out, const char *text, rb_err *err)
 
 static enum rb_code add_headers(rb_buf *out, const rb_making *making, rb_err *err)
 {
-    RB_AUTO(rb_buf_clear) rb_buf who = {0};
-    const char *const args[] = {"var", "GIT_COMMITTER_IDENT", NULL};
-    if (rb_repo_git(&who, making->repo, args, err) != RB_OK)
+    RB_AUTO(rb_free_str) char *who = NULL;
+    if (rb_repo_committer(&who, making->repo, err) != RB_OK)
         return rb_err_prefix(err, "git does not know who you are (user.name, user.email)");
-    rb_buf_printf(out, "object %s\ntype commit\ntag %s\ntagger %.*s\n\n",
-                  making->made->manifest->commit, making->make->tag,
-                  (int)strcspn(rb_buf_str(&who), "\n"), rb_buf_str(&who));
+    rb_buf_printf(out, "object %s\ntype commit\ntag %s\ntagger %s\n\n",
+                  making->made->manifest->commit, making->make->tag, who);
     return RB_OK;
 }
 
