@@ -85,7 +85,7 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
     RB_TRY(rb_file_read(&text, path, RB_ENVELOPE_LIMIT, err));
     RB_TRY(rb_envelope_read(&found, rb_buf_str(&text), text.len, path, err));
     if (found.payload.len != envelope->payload.len ||
-        memcmp(rb_buf_str(&found.payload), envelope->payload.data, found.payload.len) != 0)
+        memcmp(rb_buf_str(&found.payload), rb_buf_str(&envelope->payload), found.payload.len) != 0)
         return rb_fail(err, RB_FOUND,
                        "%s holds another payload than the manifest of %s; nothing was signed", path,
                        tag);

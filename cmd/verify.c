@@ -125,13 +125,13 @@ static void add_problems(json_t *array, const rb_problems *problems)
     }
 }
 
-static void set_since(json_t *object, const rb_chain_item *since)
+static void set_trusted(json_t *object, const rb_chain_item *from)
 {
-    RB_AUTO(rb_free_str) char *tag = since ? rb_safe(since->tag) : NULL;
+    RB_AUTO(rb_free_str) char *tag = from ? rb_safe(from->tag) : NULL;
     rb_json_set_str(object, "trustedFrom", tag);
 }
 
-static json_t *to_json(const struct run *run, const struct checked *checked)
+static json_t *to_json(const struct checked *checked)
 {
     const rb_chain_item *item = checked->item;
     const rb_verified *verified = item && item->release ? item->release->verified : NULL;
@@ -147,8 +147,6 @@ static json_t *to_json(const struct run *run, const struct checked *checked)
         add_problems(problems, &item->problems);
     add_problems(problems, &checked->problems);
     json_object_set_new(object, "problems", problems);
-    if (run->content_ok)
-        set_since(object, rb_history_since(run->chain, run->content_ok, item));
     return object;
 }
 
@@ -215,15 +213,29 @@ static json_t *restored_json(const rb_restoring *restored)
     return array;
 }
 
+/* With --all the releases are the chain's items, in its order. */
+static void add_trusted(json_t *document, const struct run *run)
+{
+    const rb_chain *chain = run->chain;
+    const json_t *releases = json_object_get(document, "releases");
+    size_t *since = rb_calloc(chain->n, sizeof *since);
+    rb_history_since(since, chain, run->content_ok);
+    for (size_t i = 0; i < chain->n; i++)
+        set_trusted(json_array_get(releases, i),
+                    since[i] == SIZE_MAX ? NULL : &chain->items[since[i]]);
+    free(since);
+    set_trusted(document, rb_history_trusted(chain, run->content_ok));
+}
+
 static void report_json(const struct run *run, const struct options *o)
 {
     RB_AUTO(rb_json_freep) json_t *document = json_object();
     json_t *releases = json_array();
     for (size_t i = 0; i < run->n; i++)
-        json_array_append_new(releases, to_json(run, &run->checked[i]));
+        json_array_append_new(releases, to_json(&run->checked[i]));
     json_object_set_new(document, "releases", releases);
     if (run->content_ok && run->chain->n > 0)
-        set_since(document, rb_history_trusted(run->chain, run->content_ok));
+        add_trusted(document, run);
     if (o->restore)
         json_object_set_new(document, "restored", restored_json(&run->restored));
     rb_ui_json(run->cli, document);

@@ -57,7 +57,8 @@ static enum rb_code member(const char **out, const json_t *object, const char *k
         return rb_fail(err, RB_ERROR, "%s is no DSSE envelope: it has no %s", what, name);
     RB_AUTO(rb_free_str) char *label = rb_format("%s: %s", what, name);
     RB_TRY(rb_shape_check(shape, value, label, err));
-    *out = json_string_value(value);
+    const char *found = json_string_value(value);
+    *out = found ? found : "";
     return RB_OK;
 }
 

@@ -214,13 +214,25 @@ const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok)
     return oldest;
 }
 
-const rb_chain_item *rb_history_since(const rb_chain *chain, const bool *ok,
-                                      const rb_chain_item *item)
+/* Oldest first: what is before an item is done. */
+void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
 {
-    const rb_chain_item *oldest = NULL;
-    for (; item && is_ok(chain, ok, item); item = rb_chain_before(chain, item))
-        oldest = item;
-    return oldest;
+    RB_AUTO(rb_json_freep) json_t *index = json_object();
+    for (size_t i = chain->n; i-- > 0;) {
+        const rb_chain_item *item = &chain->items[i];
+        const rb_link *previous = NULL;
+        const rb_link *heads;
+        size_t n;
+        since[i] = SIZE_MAX;
+        if (!is_ok(chain, ok, item) || !rb_chain_links(item, &previous, &heads, &n))
+            continue;
+        int64_t at = previous ? rb_json_int(index, previous->tag, -1) : -1;
+        bool holds = at >= 0 && strcmp(chain->items[at].object, previous->object) == 0 &&
+                     strcmp(chain->items[at].sha256, previous->sha256) == 0;
+        since[i] = holds && since[at] != SIZE_MAX ? since[at] : i;
+        if (json_object_set_new(index, item->tag, json_integer((json_int_t)i)) != 0)
+            continue; /* no UTF-8: no manifest can name it */
+    }
 }
 
 /* Whether the tag here is the object that the link names. */

@@ -45,9 +45,9 @@ enum rb_code rb_history_list(rb_chain **out, rb_repo *repo, const rb_signers *si
  * found besides the chain's own problems.
  */
 const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok);
-/* The same along one release's own predecessors, up to one that is not ok or not here. */
-const rb_chain_item *rb_history_since(const rb_chain *chain, const bool *ok,
-                                      const rb_chain_item *item);
+/* The same along each release's own predecessors, up to one that is not ok or not here: the index
+ * of the oldest, SIZE_MAX for one that is not ok itself. since has room for all items. */
+void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok);
 
 /* Object ids that verified releases name as TAG and that are not that tag here, each once. */
 void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag);

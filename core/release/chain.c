@@ -56,20 +56,6 @@ bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const r
     return true;
 }
 
-const rb_chain_item *rb_chain_before(const rb_chain *chain, const rb_chain_item *item)
-{
-    const rb_link *link = NULL;
-    const rb_link *heads;
-    size_t n;
-    if (rb_chain_links(item, &link, &heads, &n) && !link)
-        return NULL;
-    const rb_chain_item *found = link ? rb_chain_find(chain, link->tag) : NULL;
-    return found && strcmp(found->object, link->object) == 0 &&
-                   strcmp(found->sha256, link->sha256) == 0
-               ? found
-               : NULL;
-}
-
 static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *signers,
                       const rb_tag *tag)
 {

@@ -66,8 +66,6 @@ bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const r
                     size_t *head_count);
 
 const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag);
-/* What the item follows, when it is in the chain and is the object that was named, else NULL. */
-const rb_chain_item *rb_chain_before(const rb_chain *chain, const rb_chain_item *item);
 
 /* The release that a new one at commit follows: nearest by ancestry; ties: the head no one names
  * yet, then version order. NULL where no verified release is an ancestor. Borrowed. */

@@ -402,6 +402,7 @@ enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, cons
     rb_key_fingerprint(k.key, print);
     made.fingerprint = rb_strdup(print);
     *out = made;
-    made = (rb_raw){0};
+    made.signature = (rb_buf){0}; /* they are the caller's now */
+    made.fingerprint = NULL;
     return RB_OK;
 }
