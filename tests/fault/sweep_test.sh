@@ -27,12 +27,14 @@ fresh() { # SLOT: its environment as it was
     HOME=$work/$1/home
     cd "$work/$1/repo" || exit 2
 }
-# The command under test, for the plan whose digest is in $digest.
+# The command under test, for the plan whose digest is in $digest. On one processor it is one
+# thread, whose calls come in one order.
 command_line() {
+    command=(taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" rbtool)
     if [[ $SWEEP == deploy ]]; then
-        command=(rbtool deploy v2.0.0 --accept-reverted --yes)
+        command+=(deploy v2.0.0 --accept-reverted --yes)
     else
-        command=(rbtool revert v2.0.0 --accept-data-loss "$digest" --yes)
+        command+=(revert v2.0.0 --accept-data-loss "$digest" --yes)
     fi
 }
 digest_now() {
