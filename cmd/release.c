@@ -128,7 +128,8 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
     } else {
         rb_ui_line("%s  %s  %s, %s", make->tag, object, made->manifest->class_,
                    made->manifest->previous ? made->manifest->previous->tag : "the first release");
-        rb_ui_note(cli, "push it with: git push origin %s", make->tag);
+        rb_ui_note(cli, "push it with: git push origin %s, and the ledger with: rbtool sync",
+                   make->tag);
     }
 }
 
