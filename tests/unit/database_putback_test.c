@@ -118,8 +118,46 @@ static void test_put_back(void **state)
     free(dir);
 }
 
+/* SQLite attaches ten files to a transaction: the eleventh is told, and the transaction goes on. */
+static void test_more_copies_than_fit(void **state)
+{
+    (void)state;
+    rb_err err;
+    char *dir = help_dir();
+    char *url = rb_format("sqlite:%s/many.db", dir);
+    char *copy = rb_format("%s/copy", dir);
+    char sha256[RB_SHA256_HEX];
+    rb_db *db = NULL;
+    json_t *lost = json_pack("[{s:s,s:n,s:i}]", "table", "t", "column", "rows", 2);
+    help_ok(rb_db_open(&db, url, RB_DB_CREATE, &err), &err);
+    help_exec(db, "CREATE TABLE t(a INTEGER PRIMARY KEY); INSERT INTO t VALUES(1),(2)");
+    help_ok(rb_db_begin(db, &err), &err);
+    help_ok(rb_db_copy(db, copy, sha256, &err), &err);
+    help_exec(db, "DELETE FROM t");
+    for (int i = 0; i < 12; i++) {
+        json_t *report = NULL;
+        help_ok(rb_db_put_back(&report, db, copy, lost, &err), &err);
+        const json_t *entry = json_array_get(report, 0);
+        const char *reason = rb_json_str(entry, "reason");
+        assert_int_equal(rb_json_int(entry, "restored", -1), i == 0 ? 2 : 0);
+        assert_int_equal(rb_json_int(entry, "missingCount", -1), i < 10 ? 0 : 2);
+        if (i >= 10 && (!reason || !strstr(reason, copy)))
+            fail_msg("%s", reason ? reason : "no reason");
+        json_decref(report);
+    }
+    help_ok(rb_db_commit(db, &err), &err);
+    help_expect_rows(db, "SELECT a FROM t", "[[1],[2]]");
+    rb_db_close(db);
+    json_decref(lost);
+    help_ok(rb_dir_remove(dir, &err), &err);
+    free(copy);
+    free(url);
+    free(dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_put_back)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_put_back),
+                                       cmocka_unit_test(test_more_copies_than_fit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
