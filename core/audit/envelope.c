@@ -73,7 +73,7 @@ static enum rb_code check_signatures(const json_t *array, const char *what, rb_e
     json_array_foreach (array, i, item) {
         RB_AUTO(rb_free_str) char *where = rb_format("signatures[%zu]", i);
         RB_AUTO(rb_buf_clear) rb_buf bytes = {0};
-        const char *text = NULL;
+        const char *text = "";
         if (!json_is_object(item))
             return rb_fail(err, RB_ERROR, "%s: %s: expected an object", what, where);
         RB_TRY(member(&text, item, "sig", &signature_text, what, where, err));
@@ -89,8 +89,8 @@ enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, co
                               rb_err *err)
 {
     RB_AUTO(rb_envelope_clear) rb_envelope made = {0};
-    const char *payload = NULL;
-    const char *type = NULL;
+    const char *payload = "";
+    const char *type = "";
     if (len > RB_ENVELOPE_LIMIT)
         return rb_fail(err, RB_ERROR, "%s has %zu bytes, more than the limit of %u", what, len,
                        RB_ENVELOPE_LIMIT);

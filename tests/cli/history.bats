@@ -164,6 +164,8 @@ trusted() {
     [[ ${lines[-1]} == "the whole history can be trusted, from v1.1.0 on" ]]
     rbtool verify --all --json | schema verify
     [ "$(rbtool verify v1.1.0 --json | jq -c '[.releases[0] | .ok, .problems[0].warning]')" = '[true,true]' ]
+    run ! grep -q BAD <(rbtool list)
+    rbtool log --kind gap | grep -q 'deleted by mistake in March'
     release v1.3.0
 }
 
@@ -201,6 +203,7 @@ JSON
     release v1.3.0 || true
     git rev-parse -q --verify refs/tags/v1.3.0 || skip "refused at once"
     problem role signature v1.3.0
+    rbtool list | grep -q 'v1.3.0 .*BAD (role)'
     run -1 rbtool verify --all
     [[ ${lines[-1]} == "the history cannot be trusted: v1.3.0, the newest release, is BAD" ]]
     fails 1 "FAILED" rbtool attest v1.3.0 --vsa -o "$BATS_TEST_TMPDIR/vsa"
