@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "commands.h"
 #include "ledger/guard.h"
 
 #define INPUT_LIMIT ((size_t)256 << 20) /* bytes: some two million refs */
@@ -163,7 +163,7 @@ static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->config);
     rb_refusals refusals = {0};
-    rb_guard_load_by(guard, rb_ledger_chain);
+    rb_guard_load_by(guard, rb_ledger_chain, RB_VERSION);
     enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, argv + 1}, err);
     print(&refusals, true);
     if (print(&refusals, false) > 0) {

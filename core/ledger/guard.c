@@ -188,12 +188,13 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
 }
 
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_pushes *pushed, rb_err *err)
+                             const rb_pushes *pushed, const char *version, rb_err *err)
 {
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
     RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
     RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` says them */
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
     RB_TRY(rb_policy_load(&policy, &ignored, repo, ledger, signers, err));
-    return rb_history_load_with(out, repo, signers, ledger, policy, pushed, err);
+    return version ? rb_history_list(out, repo, signers, ledger, policy, version, true, err)
+                   : rb_history_load_with(out, repo, signers, ledger, policy, pushed, err);
 }

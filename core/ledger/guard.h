@@ -12,7 +12,7 @@
 /* An rb_guard_loader: the chain as the ledger and its policy see it, so that a release whose signer
  * may not release is refused, and predecessors that are known to be lost are not asked for. */
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
+                             const rb_pushes *pushed, const char *version, rb_err *err) RB_MUST_USE;
 
 /* reference-transaction in state "prepared": deleting or rewinding the ledger here. What
  * `git pack-refs` does passes. */

@@ -40,11 +40,15 @@ rb_guard *rb_guard_new(rb_repo *repo, const char *config);
 void rb_guard_free(rb_guard *guard);
 RB_DEFINE_AUTO(rb_guard, rb_guard_free)
 
-/* What loads the chain, with the tags that a push creates (or NULL), in place of
- * rb_chain_load_with(): for who knows of the ledger. */
+/*
+ * What loads the chain in place of rb_chain_load_with(), for who knows of the ledger: with the tags
+ * that a push creates (or NULL). version not NULL: as rb_chain_list() with its cache, for how
+ * releases hang together, where the one that is pushed is verified besides.
+ */
 typedef enum rb_code rb_guard_loader(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                     const rb_pushes *pushed, rb_err *err);
-void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader);
+                                     const rb_pushes *pushed, const char *version, rb_err *err);
+/* version: of the program; NULL: nothing that was judged before is asked. */
+void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader, const char *version);
 
 /*
  * pre-push. Refuses a release tag that does not verify, that the remote has with another object, or

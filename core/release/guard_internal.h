@@ -11,7 +11,9 @@ struct rb_guard {
     const char *config;
     rb_signers *signers;
     rb_chain *chain;
+    rb_chain *listing;
     rb_guard_loader *loader;
+    const char *version;
     rb_verifier *verifier;
     rb_config *settings;
     bool settings_read;
@@ -21,6 +23,8 @@ struct rb_guard {
 /* *out is NULL where there are no settings. */
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+/* The same, perhaps from what was judged before: items and their problems only. */
+enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 
 /* Whether this object is a tag with a manifest; *tag, when asked for, gets it then. */
 enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,

@@ -94,8 +94,9 @@ static enum rb_code is_touched(bool *out, const struct search *search, rb_err *e
     const rb_config *settings;
     RB_TRY(rb_guard_settings(&settings, search->guard, err));
     *out = true;
-    if (!settings || settings->database_count == 0 || search->pushes->n > QUICK_LIMIT)
+    if (!settings || search->pushes->n > QUICK_LIMIT)
         return RB_OK;
+    /* No databases now: anything new may touch the folder of one that there was. */
     RB_AUTO(rb_strs_clear) rb_strs folders = {0};
     for (size_t i = 0; i < settings->database_count; i++)
         rb_strs_add(&folders, settings->databases[i].migrations);

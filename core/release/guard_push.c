@@ -171,7 +171,7 @@ static enum rb_code find_problem(char **out, struct tags *tags, const rb_tag *ta
         *out = rb_strdup(err->message);
     if (code != RB_OK)
         return code == RB_FOUND ? RB_OK : code;
-    RB_TRY(rb_guard_chain(&chain, tags->guard, err));
+    RB_TRY(rb_guard_listing(&chain, tags->guard, err));
     const rb_chain_item *item = rb_chain_find(chain, tag->name);
     char hex[RB_OID_HEX];
     rb_oid_hex(&tag->object, hex);
