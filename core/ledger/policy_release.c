@@ -140,11 +140,14 @@ enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *poli
         seen.any ? seen.role : rb_policy_allows(policy, RB_ROLE_RELEASE, release->principal, NULL);
     if (!role) {
         RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_RELEASE);
+        const char *when = !rb_policy_entry(policy)
+                               ? "may not release while the ledger here holds no policy"
+                           : seen.any ? "was not in role release when the ledger first saw it"
+                                      : "is not in role release, and the ledger here has no word "
+                                        "of it from earlier";
         rb_problems_add(problems, "role", "signature", members, release->principal,
-                        "release %s is signed by %s, who was not in role release when the ledger "
-                        "first saw it%s",
-                        release->tag, release->principal,
-                        seen.any ? "" : " (it has no word of it: run `rbtool sync`)");
+                        "release %s is signed by %s, who %s; allowed: %s", release->tag,
+                        release->principal, when, members);
     }
     if (revoked_now(policy, release) && !seen.in_time)
         rb_problems_add(problems, "revoked", "signature", "a key that is not revoked",
