@@ -70,5 +70,6 @@ setup() {
     rbtool -C "$BATS_TEST_TMPDIR/empty" init
     [[ $(jq -c . "$BATS_TEST_TMPDIR/empty/rbtool.json") == '{"app":{"name":"empty"}}' ]]
     git init -q --bare "$BATS_TEST_TMPDIR/bare.git"
-    fails 2 "bare repository" rbtool -C "$BATS_TEST_TMPDIR/bare.git" init
+    fails 0 "hooks of a server" rbtool -C "$BATS_TEST_TMPDIR/bare.git" init
+    [[ -x $BATS_TEST_TMPDIR/bare.git/hooks/pre-receive && ! -e $BATS_TEST_TMPDIR/bare.git/rbtool.json ]]
 }
