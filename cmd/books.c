@@ -190,6 +190,12 @@ json_t *rb_books_approvals(rb_cli *cli, const rb_books *books, const rb_release 
     return list;
 }
 
+/* Anyone can put a name on an entry that is not signed by it. */
+static const char *doubt(const json_t *override)
+{
+    return json_is_true(json_object_get(override, "signed")) ? "" : " (not verified)";
+}
+
 static void show_approvals(rb_cli *cli, const json_t *item)
 {
     RB_AUTO(rb_buf_clear) rb_buf people = {0};
@@ -224,9 +230,10 @@ void rb_books_show(rb_cli *cli, const rb_books *books, const rb_release *release
     json_t *overrides = rb_books_overrides(books, release->object, environment);
     json_array_foreach (overrides, i, item) {
         const char *place = rb_json_str(item, "environment");
-        rb_ui_line("%sOVERRIDE    %s in %s by %s: %s%s", rb_ui_color(cli, RB_RED),
+        rb_ui_line("%sOVERRIDE    %s in %s by %s%s: %s%s", rb_ui_color(cli, RB_RED),
                    rb_json_str(item, "rule"), place ? place : "any environment",
-                   rb_json_str(item, "by"), rb_json_str(item, "why"), rb_ui_color(cli, RB_PLAIN));
+                   rb_json_str(item, "by"), doubt(item), rb_json_str(item, "why"),
+                   rb_ui_color(cli, RB_PLAIN));
     }
 }
 
@@ -240,8 +247,9 @@ static void word_notes(rb_plan *plan, const rb_books *books, const rb_release *r
         rb_books_overrides(books, release->object, rb_json_str(plan->json, "environment"));
     json_array_foreach (overrides, i, item) {
         RB_AUTO(rb_free_str)
-        char *note = rb_format("OVERRIDE of %s for %s by %s: %s", rb_json_str(item, "rule"),
-                               release->tag, rb_json_str(item, "by"), rb_json_str(item, "why"));
+        char *note =
+            rb_format("OVERRIDE of %s for %s by %s%s: %s", rb_json_str(item, "rule"), release->tag,
+                      rb_json_str(item, "by"), doubt(item), rb_json_str(item, "why"));
         rb_plan_note(plan, note);
     }
 }

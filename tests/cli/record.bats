@@ -370,6 +370,12 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool status --json | schema status
     rbtool list --json | schema list
     rbtool plan v1.1.0 | grep -q 'OVERRIDE of approvals for v1.1.0 by alice@example.com: shop is down'
+    # Anyone can put a name on what is not signed.
+    git config --global --unset user.signingKey
+    rbtool deploy v1.2.0 --yes --break-glass -m 'no key at hand'
+    rbtool show v1.2.0 | grep -q 'OVERRIDE    approvals in prod by Alice <alice@example.com> (not verified): no key at hand$'
+    rbtool revert v1.2.0 --yes
+    git config --global user.signingKey "$KEYS/alice"
     # With a policy, what is bad is for people to lift.
     rbtool revert v1.1.0 --yes
     fails 5 "rbtool mark v1.1.0 good -m WHY" rbtool deploy v1.1.0 --yes --accept-reverted
