@@ -2,7 +2,7 @@
  * Reading many blobs, each once, with several threads.
  *
  * Every blob's bytes are checked against its SHA-1 id, so that a corrupt object is named, and
- * hashed to its git SHA-256 id. At most 2 MiB, or one larger blob, are held at a time.
+ * hashed to its git SHA-256 id. At most 1 MiB, or one larger blob, are held at a time.
  */
 #ifndef RB_GIT_BLOBS_H
 #define RB_GIT_BLOBS_H
