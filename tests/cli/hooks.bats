@@ -751,6 +751,33 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     [[ ! -e .git/rbtool ]]
 }
 
+# entry ID: what .pre-commit-hooks.yaml runs, as pre-commit folds and splits it
+entry() {
+    awk -v id="$1" '$1 == "-" { on = $3 == id } on' "$ROOT/.pre-commit-hooks.yaml" |
+        awk '/^  entry:/ { on = 1; sub(/^  entry: (>-)?/, ""); print; next } on && /^    / { print; next } { on = 0 }' |
+        tr '\n' ' '
+}
+
+@test "pre-commit's list of hooks" {
+    released
+    local message=$BATS_TEST_TMPDIR/message
+    echo '-- later' >>migrations/0002_discount.up.sql
+    git add -A
+    echo 'edit' >"$message"
+    eval "set -- $(entry rbtool-commit-msg)"
+    refused "touches migrations" "$@" "$message"
+    git commit -qm edit -m 'Rollback: reversible'
+    eval "set -- $(entry rbtool-pre-push)"
+    export PRE_COMMIT_LOCAL_BRANCH=refs/heads/main PRE_COMMIT_REMOTE_BRANCH=refs/heads/main
+    export PRE_COMMIT_REMOTE_NAME=origin PRE_COMMIT_REMOTE_URL=$REMOTE
+    refused "changes migration 2" "$@"
+    PRE_COMMIT_TO_REF=$(git rev-parse HEAD~1) "$@"
+    echo 1.2.0 >VERSION
+    git revert --no-edit HEAD >/dev/null 2>&1 || true
+    RBTOOL=0 git tag -a -m 'no release' v1.2.0 v1.1.0^{}
+    PRE_COMMIT_LOCAL_BRANCH=refs/tags/v1.2.0 PRE_COMMIT_REMOTE_BRANCH=refs/tags/v1.2.0 refused "carries no manifest" "$@"
+}
+
 @test "a hook that replaced ours is not lost" {
     git_says 2.39.5
     printf '#!/bin/sh\nexit 0\n' >.git/hooks/pre-push
