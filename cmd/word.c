@@ -51,7 +51,7 @@ void rb_word_hint(const rb_cli *cli)
 
 rb_word_hex rb_word_id(const rb_oid *id)
 {
-    rb_word_hex out;
+    rb_word_hex out = {0};
     rb_oid_hex(id, out.hex);
     return out;
 }

@@ -69,7 +69,8 @@ enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key,
 enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key,
                                    rb_err *err) RB_MUST_USE;
 
-/* "Name <email> seconds +hhmm" of who commits here now, as `git var GIT_COMMITTER_IDENT` says it. */
+/* "Name <email> seconds +hhmm" of who commits here now, as `git var GIT_COMMITTER_IDENT` says it.
+ */
 enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
 
 /*

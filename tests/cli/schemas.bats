@@ -104,7 +104,7 @@ ends() {
     ends 5 refused revert v1.1.0
     [[ $(jq -r '.drift[0].part' <<<"$output") == db ]]
     sql 'DROP INDEX by_hand'
-    ends 0 done revert v1.1.0
+    ends 0 "done" revert v1.1.0
     # Stopped before the commit, which is put back, and after it, which is half-way.
     settings '.environments.prod.service = {stop: ["sh", "-c", "kill -TERM $PPID; sleep 0.2"], start: ["true"]}'
     ends 1 failed --config "$SETTINGS" deploy v1.1.0 --accept-reverted
@@ -116,7 +116,7 @@ ends() {
     sql 'UPDATE orders SET discount = 2'
     ends 5 refused abort
     sql 'UPDATE orders SET discount = NULL'
-    ends 0 done abort
+    ends 0 "done" abort
     ends 0 nothing abort
     settings '.environments.prod.service = {stop: ["sh", "-c", "kill -9 $PPID"], start: ["true"]}'
     run rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-reverted

@@ -29,7 +29,7 @@ released() { # [KIND]
     rbtool release v1.1.0
     git push -q origin main --tags
     clone bob "${1:-file}"
-    cd "$SHOP"
+    cd "$SHOP" || return
     rbtool init >/dev/null 2>&1
 }
 
@@ -51,7 +51,7 @@ stopped() { # KIND
     [[ $output != *RBTOOL=0* ]]
     git reset -q --hard HEAD~1
     # an unsigned release, one by nobody, one that was tampered with
-    cd "$BATS_TEST_TMPDIR/bob"
+    cd "$BATS_TEST_TMPDIR/bob" || return
     git fetch -q --tags
     message v1.1.0 | sed 's/1\.1\.0/1.2.0/g' >../m
     git commit -q --allow-empty -m more
@@ -122,13 +122,13 @@ ordinary() { # KIND
     git -C "$SERVER" pack-refs --all
     # from a shallow clone
     git clone -q --depth 1 "$(url "$1")" ../shallow
-    cd ../shallow
+    cd ../shallow || return
     git commit -q --allow-empty -m shallow
     git push -q origin HEAD:main
     git push -q origin HEAD:refs/heads/side
     git push -q origin :side
     # the whole of it elsewhere
-    cd "$SHOP"
+    cd "$SHOP" || return
     git pull -q origin main
     local second=$BATS_TEST_TMPDIR/second.git
     SERVER=$second
@@ -255,7 +255,7 @@ fingerprint() {
 
 @test "the policy in the server's ledger says whose releases arrive" {
     ruled ssh '{"roles":{"release":["alice@example.com"],"witness":["git@server"]}}'
-    cd "$BATS_TEST_TMPDIR/bob"
+    cd "$BATS_TEST_TMPDIR/bob" || return
     git pull -q --tags origin main
     echo 1.2.0 >VERSION && git commit -qam 1.2.0
     # bob's clone has not heard of the policy; the server has
@@ -264,16 +264,16 @@ fingerprint() {
     [[ $output == *"role release"* ]]
     rbtool sync
     refused "role release" git push origin v1.2.0
-    cd "$SHOP"
+    cd "$SHOP" || return
     set_policy '{"roles":{"release":["alice@example.com","bob@example.com"],"witness":["git@server"]}}'
-    cd "$BATS_TEST_TMPDIR/bob"
+    cd "$BATS_TEST_TMPDIR/bob" || return
     rbtool sync
     git push -q origin main v1.2.0
 }
 
 @test "a stolen key that the policy revokes" {
     ruled file '{}'
-    cd "$BATS_TEST_TMPDIR/bob"
+    cd "$BATS_TEST_TMPDIR/bob" || return
     git fetch -q --tags
     git commit -q --allow-empty -m before
     echo 1.2.0 >VERSION && git commit -qam 1.2.0
@@ -281,11 +281,11 @@ fingerprint() {
     rbtool release v1.2.0
     git push -q origin main v1.2.0
     rbtool sync
-    cd "$SHOP"
+    cd "$SHOP" || return
     rbtool sync
     set_policy "{\"revoked\":[{\"key\":\"$(fingerprint bob)\",\"why\":\"laptop stolen\"}]}"
     # with bob's key, before his clone has heard of it
-    cd "$BATS_TEST_TMPDIR/bob"
+    cd "$BATS_TEST_TMPDIR/bob" || return
     echo 1.3.0 >VERSION && git commit -qam 1.3.0
     rbtool release v1.3.0
     refused "which the policy revokes" git push --no-verify origin main v1.3.0
@@ -293,7 +293,7 @@ fingerprint() {
     run ! there v1.3.0
     # what the server saw before that stays good
     git fetch -q
-    cd "$SHOP"
+    cd "$SHOP" || return
     git fetch -q --tags
     rbtool verify v1.2.0
     git push -q origin v1.2.0
@@ -305,13 +305,13 @@ fingerprint() {
     fails 5 "approval" rbtool deploy v1.0.0 --yes
     [[ ! -e $PROD/current ]]
     fails 1 "" rbtool approve v1.0.0 -m 'my own'
-    cd "$BATS_TEST_TMPDIR/bob"
+    cd "$BATS_TEST_TMPDIR/bob" || return
     git fetch -q --tags
     rbtool sync
     rbtool approve v1.0.0 -m 'looked at it'
     rbtool approve v1.1.0 -m 'looked at it'
     rbtool sync
-    cd "$SHOP"
+    cd "$SHOP" || return
     rbtool sync
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes

@@ -32,7 +32,7 @@ two_clones() { # [KIND]
     rbtool sync >/dev/null
     clone bob "${1:-file}"
     rbtool sync >/dev/null
-    cd "$SHOP"
+    cd "$SHOP" || return
 }
 
 in_bob() {
@@ -105,7 +105,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool release v1.0.0 2>/dev/null
     git push -q origin main v1.0.0
     clone bob
-    cd "$SHOP"
+    cd "$SHOP" || return
     rbtool mark v1.0.0 good -m why-alice
     in_bob rbtool mark v1.0.0 good -m why-bob
     rbtool sync && in_bob rbtool sync && rbtool sync
@@ -269,7 +269,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
         rbtool mark v1.0.0 bad -m "why-$dir"
         rbtool sync
     done
-    cd "$SHOP"
+    cd "$SHOP" || return
     rbtool sync
     [[ $(whys) == $'why-one\nwhy-partial\nwhy-shallow\nwhy-two' ]]
 }
