@@ -77,7 +77,7 @@ ends() {
     }
     schema transition <<<"$output"
     [[ $(jq -r .outcome <<<"$output") == "$outcome" ]] || { echo "$output"; return 1; }
-    [[ $outcome == done || $outcome == aborted || $outcome == nothing ]] ||
+    [[ $outcome == "done" || $outcome == aborted || $outcome == nothing ]] ||
         jq -e --argjson code "$code" '.error | .code == $code and (.message | length > 10)' <<<"$output" >/dev/null
 }
 
