@@ -116,12 +116,17 @@ enum rb_code rb_remote_fetch(rb_repo *repo, const char *remote, const char *ref,
     return RB_OK;
 }
 
-/* git's own words in --porcelain, which it does not translate. */
+/* git's own words in --porcelain, which it does not translate; the last three are of git 2.5x. */
 static bool lost_race(const char *report)
 {
-    return strstr(report, "[rejected]") || strstr(report, "failed to update ref") ||
-           strstr(report, "failed to lock") || strstr(report, "cannot lock ref") ||
-           strstr(report, "reference already exists") || strstr(report, "remote ref was deleted");
+    static const char *const words[] = {
+        "[rejected]",          "failed to update ref",     "failed to lock",
+        "cannot lock ref",     "reference already exists", "remote ref was deleted",
+        "incorrect old value", "reference does not exist", "reference conflict"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(report, words[i]))
+            return true;
+    return false;
 }
 
 enum rb_code rb_remote_push(rb_repo *repo, const char *remote, const rb_oid *commit,

@@ -190,6 +190,20 @@ static enum rb_code choose(rb_oid *out, bool *merged, const struct syncing *s,
     return RB_OK;
 }
 
+/* However git spells it: who finds another tip there than before lost a race. */
+static enum rb_code push(const struct syncing *s, const struct sides *sides, const rb_oid *tip,
+                         rb_err *err)
+{
+    rb_ref now;
+    rb_err ignored;
+    enum rb_code code = rb_remote_push(s->repo, s->remote, tip, RB_LEDGER_REF, err);
+    if (code == RB_ERROR &&
+        rb_remote_read(&now, s->repo, s->remote, RB_LEDGER_REF, &ignored) == RB_OK && now.exists &&
+        !is_at(&sides->theirs, &now.object))
+        err->code = code = RB_BUSY;
+    return code;
+}
+
 /* First there, then here: killed in between, the next sync takes it from there. */
 static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct sides *sides,
                            const rb_ledger *theirs, rb_err *err)
@@ -199,7 +213,7 @@ static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct s
     RB_AUTO(rb_ledger_freep) rb_ledger *both = NULL;
     RB_TRY(rb_ledger_load(&both, s->repo, s->signers, tip, 0, err));
     if (!is_at(&sides->theirs, tip)) {
-        RB_TRY(rb_remote_push(s->repo, s->remote, tip, RB_LEDGER_REF, err));
+        RB_TRY(push(s, sides, tip, err));
         out->sent += count_missing(&one, both, theirs);
     }
     if (!is_at(&sides->had, tip))
