@@ -318,6 +318,12 @@ fingerprint() {
     rbtool revert v1.1.0 --yes
     fails 5 "v1.1.0" rbtool deploy v1.1.0 --yes
     [[ $(readlink "$PROD/current") == *v1.0.0 ]]
+    # what was done here is known there
+    rbtool sync
+    cd "$BATS_TEST_TMPDIR/bob"
+    rbtool sync
+    [[ $(rbtool log --kind transition --tag v1.1.0) == *"revert in prod: done, to v1.0.0"* ]]
+    [[ $(rbtool log --kind verdict --tag v1.1.0) == *bad* ]]
 }
 
 @test "init in a bare repository installs a server's hooks, and --uninstall leaves no trace" {
