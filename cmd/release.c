@@ -202,6 +202,27 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
     return RB_OK;
 }
 
+/* A tag by who may not release would be born bad, and its name could not be used again. Before
+ * there is a policy, and without a key, there is nothing to say here. */
+static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
+                                const rb_policy *policy, const struct options *o, rb_err *err)
+{
+    if (!rb_policy_entry(policy))
+        return RB_OK;
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    RB_TRY(rb_caller_find(&caller, repo, signers, o->key, err));
+    if (!caller.principal ||
+        rb_policy_allows(policy, RB_ROLE_RELEASE, caller.principal, caller.fingerprint))
+        return RB_OK;
+    RB_AUTO(rb_free_str)
+    char *why = rb_policy_refusal(policy, RB_ROLE_RELEASE, caller.fingerprint);
+    if (!o->dry_run)
+        return rb_fail(err, RB_FOUND, "%s (key %s) may not release: %s; nothing was made",
+                       caller.principal, caller.fingerprint, why);
+    rb_ui_note(cli, "%s (key %s) may not release: %s", caller.principal, caller.fingerprint, why);
+    return RB_OK;
+}
+
 static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     struct options *o = options;
@@ -218,6 +239,7 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     if (cli->config)
         RB_TRY(rb_cli_settings(&settings, cli, err));
     RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(may_release(cli, repo, signers, books->policy, o, err));
     const rb_keeping keeping = {repo, books->ledger};
     const rb_chain_more more = {.keeper = rb_ledger_keeper, .context = &keeping};
     const rb_make make = {.tag = argv[0],
@@ -247,8 +269,9 @@ const rb_command rb_cmd_release = {
     .details = "Reads rbtool.json from that commit, or --config FILE; lints the migrations that\n"
                "are new and proves their way back in a scratch database; hashes every byte of the\n"
                "artifacts; signs the tag. What lint or proof finds refuses the release, unless\n"
-               "--accept names its rule; the manifest keeps what the proof found. The ledger gets\n"
-               "an entry with the tag object and the schema's catalog.",
+               "--accept names its rule; the manifest keeps what the proof found. Nothing is made\n"
+               "for a key that the ledger's policy does not let release. The ledger gets an entry\n"
+               "with the tag object and the schema's catalog.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

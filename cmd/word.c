@@ -12,10 +12,9 @@ enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, cons
         return rb_fail(err, RB_ERROR, "%s must be signed: %s", what, out->why);
     if (rb_policy_allows(books->policy, role, out->principal, out->fingerprint))
         return RB_OK;
-    RB_AUTO(rb_free_str) char *members = rb_policy_members(books->policy, role);
-    return rb_fail(err, RB_FOUND,
-                   "%s by %s (key %s) would not count: in role %s are %s; ask one of them", what,
-                   out->principal, out->fingerprint, rb_role_name(role), members);
+    RB_AUTO(rb_free_str) char *why = rb_policy_refusal(books->policy, role, out->fingerprint);
+    return rb_fail(err, RB_FOUND, "%s by %s (key %s) would not count: %s", what, out->principal,
+                   out->fingerprint, why);
 }
 
 enum rb_code rb_word_app(const char **out, rb_cli *cli, rb_err *err)

@@ -60,6 +60,9 @@ const json_t *rb_policy_json(const rb_policy *policy);    /* the same; NULL: non
 size_t rb_policy_count(const rb_policy *policy);
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
 char *rb_policy_members(const rb_policy *policy, enum rb_role role); /* for messages */
+/* Why rb_policy_allows() said no to this key, and what to do: the key is revoked, or others are in
+ * the role. */
+char *rb_policy_refusal(const rb_policy *policy, enum rb_role role, const char *fingerprint);
 
 /* Whether one of the principals (joined by ",") may act in the role. */
 bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,

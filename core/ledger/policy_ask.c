@@ -242,3 +242,13 @@ char *rb_policy_members(const rb_policy *policy, enum rb_role role)
         rb_buf_puts(&out, "nobody");
     return rb_buf_detach(&out);
 }
+
+char *rb_policy_refusal(const rb_policy *policy, enum rb_role role, const char *fingerprint)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    for (size_t i = 0; i < now->n; i++)
+        if (rb_edict_revokes(policy->edicts[now->items[i]].json, fingerprint))
+            return rb_strdup("the policy revokes this key; sign with another one");
+    RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, role);
+    return rb_format("in role %s are %s; ask one of them", rb_role_name(role), members);
+}

@@ -131,11 +131,11 @@ static enum rb_code may_set(const rb_policy *policy, const rb_caller *caller, rb
         (n > 1 && rb_policy_is_root(policy, caller->principal)))
         return RB_OK;
     RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_POLICY);
-    return rb_fail(err, RB_FOUND,
-                   "%s (key %s) may not set a policy: %s %s; ask one of them, or sign with "
-                   "another key",
-                   caller->principal, caller->fingerprint,
-                   n == 0 ? "git config rbtool.root names" : "in role policy are", members);
+    RB_AUTO(rb_free_str)
+    char *why = n == 0 ? rb_format("git config rbtool.root names %s; ask one of them", members)
+                       : rb_policy_refusal(policy, RB_ROLE_POLICY, caller->fingerprint);
+    return rb_fail(err, RB_FOUND, "%s (key %s) may not set a policy: %s", caller->principal,
+                   caller->fingerprint, why);
 }
 
 enum rb_code rb_policy_draft(json_t **out, const rb_policy *policy, const json_t *json,

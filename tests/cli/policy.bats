@@ -51,6 +51,14 @@ policy() { # JSON: set by alice, who is the root
     rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'as agreed' "${@:2}"
 }
 
+lawless() { # COMMAND...: in a clone whose owner has set no root
+    git config --unset rbtool.root
+    "$@"
+    local code=$?
+    git config rbtool.root alice@example.com
+    return $code
+}
+
 fingerprint() {
     ssh-keygen -lf "$KEYS/$1.pub" | cut -d' ' -f2
 }
@@ -245,7 +253,11 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     policy '{"roles":{"release":["alice@example.com"],"policy":["alice@example.com"]}}'
     echo 1.2.0 >VERSION
     git commit -qam 1.2.0
-    as dave rbtool release v1.2.0
+    fails 1 "may not release: in role release are alice@example.com; ask one of them; nothing was made" as dave rbtool release v1.2.0
+    run git rev-parse -q --verify v1.2.0
+    [ "$status" -ne 0 ]
+    as dave rbtool release --dry-run v1.2.0
+    lawless as dave rbtool release v1.2.0
     fails 1 "dave@example.com, who was not in role release" rbtool deploy v1.2.0 --yes
     [ "$(codes v1.2.0)" = role ]
     fails 1 "not in role release" rbtool approve v1.2.0
@@ -256,7 +268,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     rbtool deploy v1.1.0 --yes
     echo 1.3.0 >VERSION
     git commit -qam 1.3.0
-    rbtool release v1.3.0
+    lawless rbtool release v1.3.0
     fails 1 "alice@example.com, who was not in role release" rbtool deploy v1.3.0 --yes
     fails 1 "not in role release" rbtool deploy v1.3.0 --dry-run
 }
@@ -277,11 +289,12 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     # The thief's own.
     echo 1.3.0 >VERSION
     git commit -qam 1.3.0
-    as dave rbtool release v1.3.0
+    fails 1 "may not release: the policy revokes this key" as dave rbtool release v1.3.0
+    lawless as dave rbtool release v1.3.0
     fails 1 "which the policy revokes" rbtool deploy v1.3.0 --yes
     [ "$(codes v1.3.0)" = revoked ]
     rbtool verify v1.2.0
-    fails 1 "would not count" as dave rbtool approve v1.1.0
+    fails 1 "would not count: the policy revokes this key; sign with another one" as dave rbtool approve v1.1.0
     # What it said before that stands.
     fails 5 "1 given (dave@example.com)" rbtool deploy v1.0.0 --yes
 }
