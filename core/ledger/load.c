@@ -218,7 +218,19 @@ static void check_place(rb_ledger *ledger, const char *pinned)
     }
 }
 
-static enum rb_code load_from(loading *l, const rb_oid *tip, unsigned how, rb_err *err)
+/* What others sent and nobody will take leaves nothing here. */
+static bool is_refused(const loading *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const rb_judged *judged = &l->found[i];
+        if (!judged->kept &&
+            (judged->entry.trust == RB_ENTRY_BROKEN || judged->entry.trust == RB_ENTRY_FOREIGN))
+            return true;
+    }
+    return false;
+}
+
+static enum rb_code load_from(loading *l, const rb_oid *tip, bool own, unsigned how, rb_err *err)
 {
     const char *pinned = NULL;
     rb_ledger_store *store = l->ledger->store;
@@ -228,7 +240,8 @@ static enum rb_code load_from(loading *l, const rb_oid *tip, unsigned how, rb_er
         rb_ledger_store_open(store, rb_repo_common_dir(l->repo), rb_signers_digest(l->signers));
     RB_TRY(walk(l, tip, err));
     rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh);
-    rb_ledger_store_save(store, l->found, l->n);
+    if (own || !is_refused(l))
+        rb_ledger_store_save(store, l->found, l->n);
     put_in_order(l);
     check_place(l->ledger, pinned && *pinned ? pinned : NULL);
     l->ledger->tip = *tip;
@@ -249,7 +262,7 @@ enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *si
                        RB_LEDGER_REF " is a symbolic ref, a ledger is not; git symbolic-ref "
                                      "--delete " RB_LEDGER_REF " removes it");
     if (ref.exists)
-        RB_TRY(load_from(&l, tip ? tip : &ref.object, how, err));
+        RB_TRY(load_from(&l, tip ? tip : &ref.object, !tip, how, err));
     *out = ledger;
     ledger = NULL;
     return RB_OK;

@@ -138,8 +138,11 @@ static enum rb_code fetch(rb_ledger **theirs, const struct syncing *s, struct si
                           rb_err *err)
 {
     rb_ref got;
-    if (is_at(&sides->had, &sides->theirs.object)) /* it was judged when it was new */
-        return rb_ledger_load(theirs, s->repo, s->signers, &sides->had.object, 0, err);
+    if (is_at(&sides->had, &sides->theirs.object)) {
+        /* Judged again: a fetch or a push of all refs may have put it there. */
+        RB_TRY(rb_ledger_load(theirs, s->repo, s->signers, &sides->had.object, 0, err));
+        return judge(s, sides, *theirs, err);
+    }
     RB_TRY(rb_remote_fetch(s->repo, s->remote, RB_LEDGER_REF, s->incoming, err));
     RB_TRY(rb_ref_read(&got, s->repo, s->incoming, err));
     if (!got.exists)

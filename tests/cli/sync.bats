@@ -182,6 +182,37 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync
 }
 
+@test "what a fetch of all refs put where sync remembers is judged all the same" {
+    two_clones
+    local before evil
+    before=$(tip)
+    evil=$(git commit-tree -p "$before" -m evil "main^{tree}")
+    RBTOOL=0 git push -q "$SERVER" "$evil:refs/heads/x"
+    git -C "$SERVER" update-ref $LEDGER "$evil"
+    git -C "$SERVER" update-ref refs/rbtool/remotes/origin/ledger "$evil"
+    git fetch -q origin '+refs/rbtool/remotes/*:refs/rbtool/remotes/*'
+    rbtool mark v1.0.0 good -m why-mine
+    before=$(tip)
+    fails 1 "is not taken, ours is unchanged: its entry ${evil:0:10}" rbtool sync
+    [[ $(tip) == "$before" ]]
+}
+
+@test "a refused push leaves nothing in what the server keeps" {
+    two_clones
+    rbtool -C "$SERVER" init >/dev/null 2>&1
+    git -C "$SERVER" config gpg.ssh.allowedSignersFile "$KEYS/allowed"
+    rbtool mark v1.0.0 good -m why-one
+    rbtool sync
+    local good bad size
+    size=$(wc -c <"$SERVER/rbtool/ledger")
+    # an entry that could be taken, under one that cannot
+    good=$(git cat-file commit $LEDGER |
+        sed "/^gpgsig/,/^ -----END/d; s/^parent .*/parent $(tip)/" | git hash-object -t commit -w --stdin)
+    bad=$(git commit-tree -p "$good" -m '"type": "urn:rbtool:ledger:v1"' "$(git mktree </dev/null)")
+    refused "would get what is no good entry: ${bad:0:10} is broken" git push --no-verify -f origin "$bad:$LEDGER"
+    [[ $(wc -c <"$SERVER/rbtool/ledger") -eq $size ]]
+}
+
 @test "the server's own rules hold for the ledger" {
     two_clones
     rbtool -C "$SERVER" init >/dev/null 2>&1
