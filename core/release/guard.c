@@ -52,6 +52,7 @@ void rb_guard_free(rb_guard *guard)
     rb_chain_free(guard->listing);
     rb_signers_free(guard->signers);
     rb_config_free(guard->settings);
+    free(guard->settings_fault);
     free(guard);
 }
 
@@ -62,7 +63,13 @@ static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
     if (rb_repo_commit(&head, guard->repo, "HEAD", err) != RB_OK)
         return RB_OK;
     enum rb_code code = rb_config_at(&guard->settings, guard->repo, &head, err);
-    return code == RB_FOUND ? RB_OK : code;
+    if (code == RB_OK || code == RB_FOUND)
+        return RB_OK;
+    if (!guard->received)
+        return code;
+    /* Whoever may push a branch can break them there: a push must be able to mend them. */
+    guard->settings_fault = rb_strdup(err->message);
+    return RB_OK;
 }
 
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err)

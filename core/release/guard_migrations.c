@@ -33,6 +33,13 @@ static void search_clear(struct search *search)
     free(search->places);
 }
 
+/* A server's hook looks at branches and tags only: what came under another name is not known to be
+ * good. */
+static bool is_looked_at(const struct search *search, const rb_pushed *pushed)
+{
+    return search->remote || pushed->tag || strncmp(pushed->remote_ref, "refs/heads/", 11) == 0;
+}
+
 /* Arguments of `git rev-list` for the commits of the push that the remote is not known to have and
  * that touch one of the paths; the caller frees the list, strings holds its texts. */
 static const char **rev_list(rb_strs *strings, const struct search *search, const rb_oid *tip,
@@ -46,7 +53,7 @@ static const char **rev_list(rb_strs *strings, const struct search *search, cons
             rb_oid_hex(&pushed->commit, hex);
             rb_strs_add(strings, hex);
         }
-        if (!rb_oid_is_zero(&pushed->remote) &&
+        if (!rb_oid_is_zero(&pushed->remote) && is_looked_at(search, pushed) &&
             rb_object_exists(search->guard->repo, &pushed->remote)) {
             rb_oid_hex(&pushed->remote, hex);
             rb_strs_take(strings, rb_format("^%s", hex));
@@ -57,8 +64,12 @@ static const char **rev_list(rb_strs *strings, const struct search *search, cons
         rb_strs_add(strings, hex);
     }
     rb_strs_add(strings, "--not");
-    rb_strs_take(strings,
-                 search->remote ? rb_format("--remotes=%s", search->remote) : rb_strdup("--all"));
+    if (search->remote) {
+        rb_strs_take(strings, rb_format("--remotes=%s", search->remote));
+    } else {
+        rb_strs_add(strings, "--branches");
+        rb_strs_add(strings, "--tags");
+    }
     rb_strs_add(strings, "--");
     for (size_t i = 0; i < paths->n; i++)
         rb_strs_take(strings, rb_format(":(top,literal)%s", paths->items[i]));

@@ -160,6 +160,36 @@ ordinary() { # KIND
     git push -q origin side main
 }
 
+@test "settings that somebody broke on the server's branch are mended by a push" {
+    released
+    cp rbtool.json ../good.json
+    echo '{ broken' >rbtool.json
+    RBTOOL=0 git commit -qam broken
+    git push -q --no-verify origin main
+    # what it would say is passed over, with a word; releases are looked after all the same
+    run -0 git push --no-verify origin main:refs/heads/side
+    [[ $output == *"warning: rbtool.json of this server's HEAD cannot be read"* ]]
+    refused "would be moved" git push --no-verify -f origin HEAD:refs/tags/v1.0.0
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    RBTOOL=0 git commit -qam edited
+    refused "changes migration 1" git push --no-verify origin main
+    git reset -q --hard HEAD~1
+    cp ../good.json rbtool.json
+    RBTOOL=0 git commit -qam mended
+    git push -q --no-verify origin main
+    [[ $(there main) == $(git rev-parse main) ]]
+}
+
+@test "a commit that came under a name which no hook looks at is new to the branch" {
+    released
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    RBTOOL=0 git commit -qam edited
+    git push -q --no-verify origin main:refs/hidden/x
+    refused "changes migration 1" git push --no-verify origin main
+    git commit -q --allow-empty -m more
+    refused "changes migration 1" git push --no-verify origin main main:refs/hidden/x
+}
+
 @test "600 refs in one push" {
     released
     local n head
