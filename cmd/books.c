@@ -279,5 +279,13 @@ enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_reques
     set_verdict(plan, verdicts, "from", books, request->from);
     set_verdict(plan, verdicts, "to", books, request->to);
     json_object_set_new(plan->json, "verdicts", verdicts);
+    if (plan->consent && rb_policy_entry(books->policy)) {
+        RB_AUTO(rb_free_str)
+        char *members = rb_policy_members(books->policy, RB_ROLE_ACCEPT_LOSS);
+        RB_AUTO(rb_free_str)
+        char *note =
+            rb_format("who agrees to this digest has to be in role accept-loss: %s", members);
+        rb_plan_note(plan, note);
+    }
     return RB_OK;
 }

@@ -50,7 +50,8 @@ enum rb_code rb_rules_approvals(int *missing, rb_cli *cli, rb_plan *plan, const 
                         : rb_strdup("");
     RB_AUTO(rb_free_str)
     char *next = passed ? rb_strdup("passed over by --break-glass")
-                        : rb_format("`rbtool approve %s --env %s` by others than its signer",
+                        : rb_format("`rbtool approve %s --env %s` by others than its signer, "
+                                    "and `rbtool sync` for what they wrote elsewhere",
                                     rq->to->tag, rq->env->name);
     rb_plan_decide(plan, "approvals", passed ? RB_OK : RB_DECIDE,
                    "%s to %s takes %d approval(s) of it for %s, %d given (%s%s), %d missing: %s",

@@ -147,7 +147,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     rbtool deploy v1.1.0 --yes
     policy '{"environments":{"*":{"approvals":{"revert":1}}}}'
     [ "$(rbtool plan v1.1.0 --json | jq -r '.decisions[] | select(.code == "approvals") | .message')" = \
-        "revert to v1.0.0 takes 1 approval(s) of it for prod, 0 given (nobody), 1 missing: \`rbtool approve v1.0.0 --env prod\` by others than its signer" ]
+        "revert to v1.0.0 takes 1 approval(s) of it for prod, 0 given (nobody), 1 missing: \`rbtool approve v1.0.0 --env prod\` by others than its signer, and \`rbtool sync\` for what they wrote elsewhere" ]
     rbtool plan v1.1.0 --json | schema plan
     fails 5 "approve v1.0.0" rbtool revert v1.1.0 --yes
     as dave rbtool approve v1.0.0 --env prod
@@ -228,6 +228,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     sql 'INSERT INTO orders VALUES (1, 5, 7)'
     policy '{"roles":{"accept-loss":["bob@example.com"]}}'
     d=$(digest v1.1.0)
+    rbtool plan v1.1.0 | grep -q 'who agrees to this digest has to be in role accept-loss: bob@example.com'
     fails 5 "--accept-data-loss $d" rbtool revert v1.1.0 --yes --break-glass -m 'go'
     fails 5 "key in role accept-loss (bob@example.com): not that of alice@example.com" \
         rbtool revert v1.1.0 --yes --accept-data-loss "$d"

@@ -349,7 +349,11 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool deploy v1.0.0 --yes
     settings '.environments.prod.checks = [{name: "up", command: ["false"]}]'
     fails 1 "checks failed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    rbtool status | grep -q "^checks      failed when it went live: .*check 'up'"
+    rbtool status --json | schema status
+    [[ $(rbtool status --json | jq -r .failedChecks) == *"check 'up'"* ]]
     rbtool deploy v1.2.0 --yes
+    [ "$(rbtool status --json | jq -r .failedChecks)" = null ]
     [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.0.0 ]
     rbtool mark v1.1.0 good -m 'the check was wrong'
     [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
