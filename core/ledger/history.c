@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "git/object.h"
 
+#define TRIES 4 /* of entries that no allowed signer vouches for */
+
 static bool same(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;
@@ -20,7 +22,30 @@ static bool is_object(const rb_buf *raw, const rb_oid *object)
     return rb_oid_equal(&found, object);
 }
 
-/* Whoever wrote the entry: what the bytes are is told by their own id and signature. */
+static bool keeps(const rb_entry *entry, const char *tag, const char *object)
+{
+    return entry->kind == RB_ENTRY_RELEASE && entry->trust != RB_ENTRY_BROKEN &&
+           entry->trust != RB_ENTRY_FOREIGN && same(entry->tag, tag) && same(entry->object, object);
+}
+
+/* NULL: the entry is without it, its blob is not here, or it is another. */
+static rb_tag *read_kept(const rb_keeping *keeping, const rb_entry *entry, const rb_oid *oid)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *found = rb_calloc(1, sizeof *found);
+    rb_err why;
+    if (rb_ledger_attachment(&found->raw, keeping->repo, entry, RB_KEPT_TAG, &why) != RB_OK ||
+        !is_object(&found->raw, oid))
+        return NULL;
+    found->name = rb_strdup(entry->tag);
+    found->object = *oid;
+    found->annotated = true;
+    rb_tag *out = found;
+    found = NULL;
+    return out;
+}
+
+/* Whoever wrote the entry: what the bytes are is told by their own id and signature. But first
+ * those of allowed signers, and few of anybody's: what is attached to them may be large. */
 enum rb_code rb_ledger_keeper(const void *context, rb_tag **out, const char *tag,
                               const char *object, rb_err *err)
 {
@@ -30,23 +55,15 @@ enum rb_code rb_ledger_keeper(const void *context, rb_tag **out, const char *tag
     *out = NULL;
     if (!rb_oid_parse(&oid, object))
         return RB_OK;
-    for (size_t i = 0; i < keeping->ledger->n; i++) {
-        const rb_entry *entry = &keeping->ledger->items[i];
-        if (entry->kind != RB_ENTRY_RELEASE || entry->trust == RB_ENTRY_BROKEN ||
-            entry->trust == RB_ENTRY_FOREIGN || !same(entry->tag, tag) ||
-            !same(entry->object, object))
-            continue;
-        RB_AUTO(rb_tag_freep) rb_tag *found = rb_calloc(1, sizeof *found);
-        rb_err why; /* an entry without it, or whose blob is not here: another may have it */
-        if (rb_ledger_attachment(&found->raw, keeping->repo, entry, RB_KEPT_TAG, &why) != RB_OK ||
-            !is_object(&found->raw, &oid))
-            continue;
-        found->name = rb_strdup(tag);
-        found->object = oid;
-        found->annotated = true;
-        *out = found;
-        found = NULL;
-        return RB_OK;
+    for (int good = 1; good >= 0; good--) {
+        size_t tries = good ? SIZE_MAX : TRIES;
+        for (size_t i = 0; i < keeping->ledger->n && tries > 0 && !*out; i++) {
+            const rb_entry *entry = &keeping->ledger->items[i];
+            if (!keeps(entry, tag, object) || (entry->trust == RB_ENTRY_GOOD) != (good == 1))
+                continue;
+            *out = read_kept(keeping, entry, &oid);
+            tries--;
+        }
     }
     return RB_OK;
 }

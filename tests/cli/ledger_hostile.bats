@@ -258,3 +258,31 @@ verdict() {
     fails 2 "is a symbolic ref" rbtool log
     fails 2 "is a symbolic ref" rbtool mark v1.0.0 good -m x
 }
+
+@test "what anybody attached for a lost release is looked at few times" {
+    rbtool release v1.1.0 2>/dev/null
+    local blob sum commit n at='' good
+    commit=$(git rev-parse HEAD)
+    good=$(git rev-parse $LEDGER)
+    RBTOOL=0 git tag -d v1.0.0
+    kept() { # TEXT-OF-THE-TAG: an entry about v1.0.0 that keeps it, on top of the last
+        blob=$(git hash-object -w --stdin <"$1") sum=$(sha256sum <"$1" | cut -d' ' -f1)
+        TREE=$(printf '100644 blob %s\ttag\n' "$blob" | git mktree)
+        at=$(forge "release v1.0.0" "del(.verdict) | .kind = \"release\" |
+            .attachments = [{ name: \"tag\", sha256: \"$sum\" }] |
+            .release = { commit: \"$commit\", sha256: \"$sum\", witness: false }" $at)
+    }
+    git cat-file tag "$OBJECT" >../real
+    echo no >../false
+    KEY=
+    for n in {1..5}; do kept ../false; done
+    kept ../real
+    tip "$at"
+    fails 1 "unknown" rbtool verify --all
+    KEY=$KEYS/alice # who is allowed is heard wherever it says so
+    kept ../real
+    tip "$at"
+    run -0 rbtool verify --all
+    [[ $output == *"warning lost: v1.0.0"* ]]
+    tip "$good"
+}
