@@ -210,6 +210,21 @@ static void show_approvals(rb_cli *cli, const json_t *item)
                rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "environment"), rb_buf_str(&people));
 }
 
+void rb_books_note_policy(const rb_cli *cli, const rb_books *books)
+{
+    bool rooted = rb_policy_rooted(books->policy);
+    if (rooted && !rb_policy_entry(books->policy))
+        rb_ui_note(cli,
+                   "%sno policy is in force here%s: git config rbtool.root is set, but the ledger "
+                   "here holds none under it; fetch it with `rbtool sync`",
+                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+    else if (!rooted && books->problems.n > 0)
+        rb_ui_note(cli,
+                   "%sno policy is in force here%s, though the ledger holds one: git config "
+                   "rbtool.root is not set",
+                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+}
+
 void rb_books_show(rb_cli *cli, const rb_books *books, const rb_release *release,
                    const char *environment)
 {
@@ -217,6 +232,7 @@ void rb_books_show(rb_cli *cli, const rb_books *books, const rb_release *release
     size_t i;
     json_t *item;
     const char *verdict = rb_books_verdict(&why, books, release->tag, release->object);
+    rb_books_note_policy(cli, books);
     rb_ui_line("verdict     %s%s%s%s%s",
                rb_ui_color(cli, !verdict             ? RB_PLAIN
                                 : is(verdict, "bad") ? RB_RED

@@ -34,6 +34,8 @@ json_t *rb_books_approvals(rb_cli *cli, const rb_books *books, const rb_release 
                            const char *environment);
 void rb_books_show(rb_cli *cli, const rb_books *books, const rb_release *release,
                    const char *environment);
+/* Said on stderr: that nobody was held to a policy here, though there should be one. */
+void rb_books_note_policy(const rb_cli *cli, const rb_books *books);
 /* good, bad, or NULL; an allocated reason, or NULL. */
 const char *rb_books_verdict(char **why, const rb_books *books, const char *tag,
                              const char *object);

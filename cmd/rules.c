@@ -21,11 +21,7 @@ enum rb_code rb_rules_releases(rb_cli *cli, const rb_plan_request *rq, rb_err *e
                        "the first one with `rbtool policy set FILE`",
                        books->problems.n > 0 ? ": " : "",
                        books->problems.n > 0 ? books->problems.items[0].message : "");
-    if (!rb_policy_rooted(books->policy) && books->problems.n > 0)
-        rb_ui_note(cli,
-                   "%sno policy is in force here%s, though the ledger holds one: git config "
-                   "rbtool.root is not set",
-                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+    rb_books_note_policy(cli, books);
     RB_TRY(check(books->policy, rq->to, err));
     return check(books->policy, rq->mended, err);
 }

@@ -259,6 +259,7 @@ static enum rb_code report(struct run *run, const struct options *o)
     }
     if (run->n == 0)
         rb_ui_note(run->cli, "there is no release here yet");
+    rb_books_note_policy(run->cli, run->books);
     return ok ? RB_OK : RB_FOUND;
 }
 

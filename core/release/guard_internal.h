@@ -17,7 +17,7 @@ struct rb_guard {
     rb_verifier *verifier;
     rb_config *settings;
     bool settings_read;
-    char *settings_fault; /* of a server: what is wrong with those of HEAD */
+    char *settings_fault;      /* of a server: what is wrong with those of HEAD */
     const rb_pushes *received; /* in quarantine; NULL: this is no pre-receive */
 };
 

@@ -79,6 +79,20 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     git config --unset rbtool.root
     run rbtool deploy v1.1.0 --yes
     [[ $status -eq 0 && $output == *"no policy is in force here, though the ledger holds one"* ]]
+    run rbtool verify --all
+    [[ $status -eq 0 && $output == *"no policy is in force here, though the ledger holds one"* ]]
+    # So does one that has the root and not the ledger.
+    git config rbtool.root alice@example.com
+    git update-ref refs/ledger-elsewhere refs/rbtool/ledger
+    RBTOOL=0 git update-ref -d refs/rbtool/ledger
+    for command in 'verify --all' status 'show v1.0.0'; do
+        # shellcheck disable=SC2086
+        run rbtool $command
+        [[ $status -eq 0 && $output == *"no policy is in force here: git config rbtool.root is set"* ]]
+    done
+    RBTOOL=0 git update-ref refs/rbtool/ledger refs/ledger-elsewhere
+    [[ -z $(rbtool verify --all 2>&1 >/dev/null) ]]
+    git config --unset rbtool.root
     echo '{}' >"$BATS_TEST_TMPDIR/p.json"
     fails 2 "git config rbtool.root PRINCIPAL" rbtool policy set "$BATS_TEST_TMPDIR/p.json"
 }
