@@ -43,6 +43,20 @@ struct rb_shape {
     const rb_shape *either[2];
 };
 
+/* For tables of shapes: the fields of an object, and an object of just these. */
+#define RB_SHAPE_FIELDS(...)                                                                       \
+    (const rb_shape_field[])                                                                       \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            NULL, NULL, false                                                                      \
+        }                                                                                          \
+    }
+#define RB_SHAPE_OBJECT_OF(...)                                                                    \
+    {                                                                                              \
+        .kind = RB_SHAPE_OBJECT, .fields = RB_SHAPE_FIELDS(__VA_ARGS__)                            \
+    }
+
 typedef struct rb_shape_fault {
     char *path; /* "artifacts[0].paths[1]"; "" is the document itself */
     char *expected;

@@ -1,19 +1,5 @@
 #include "ledger/entry_shape.h"
 
-#define END                                                                                        \
-    {                                                                                              \
-        NULL, NULL, false                                                                          \
-    }
-#define FIELDS(...)                                                                                \
-    (const rb_shape_field[])                                                                       \
-    {                                                                                              \
-        __VA_ARGS__, END                                                                           \
-    }
-#define OBJECT(...)                                                                                \
-    {                                                                                              \
-        .kind = RB_SHAPE_OBJECT, .fields = FIELDS(__VA_ARGS__)                                     \
-    }
-
 #define SHA1_WORDS "an object id (40 lower-case hexadecimal digits)"
 #define SHA256_WORDS "a SHA-256 (64 lower-case hexadecimal digits)"
 #define TIME_LIMIT 253402300799 /* 9999-12-31T23:59:59Z */
@@ -47,23 +33,25 @@ static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
 static const char *const types[] = {RB_ENTRY_TYPE, NULL};
 static const rb_shape type = {.kind = RB_SHAPE_STRING, .one_of = types};
 
-static const rb_shape attachment = OBJECT({"name", &name, false}, {"sha256", &sha256, false});
+static const rb_shape attachment =
+    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"sha256", &sha256, false});
 static const rb_shape attachments = {
     .kind = RB_SHAPE_ARRAY, .item = &attachment, .max = RB_ATTACHMENTS};
 
-static const rb_shape release =
-    OBJECT({"commit", &sha1, false}, {"sha256", &sha256, false}, {"witness", &boolean, false});
+static const rb_shape release = RB_SHAPE_OBJECT_OF(
+    {"commit", &sha1, false}, {"sha256", &sha256, false}, {"witness", &boolean, false});
 static const char *const verdicts[] = {"good", "bad", NULL};
 static const rb_shape verdict_word = {.kind = RB_SHAPE_STRING, .one_of = verdicts};
-static const rb_shape verdict = OBJECT({"verdict", &verdict_word, false}, {"why", &text, false},
-                                       {"transition", &plain_or_null, false});
-static const rb_shape reason = OBJECT({"why", &text, false});
+static const rb_shape verdict =
+    RB_SHAPE_OBJECT_OF({"verdict", &verdict_word, false}, {"why", &text, false},
+                       {"transition", &plain_or_null, false});
+static const rb_shape reason = RB_SHAPE_OBJECT_OF({"why", &text, false});
 static const rb_shape rules = {.kind = RB_SHAPE_DATA,
                                .expected = "a policy"}; /* read strictly by who asks for it */
-static const rb_shape policy = OBJECT(
+static const rb_shape policy = RB_SHAPE_OBJECT_OF(
     {"version", &version, false}, {"previous", &sha1_or_null, false}, {"policy", &rules, false});
-static const rb_shape step = OBJECT({"id", &plain, false}, {"outcome", &plain, false},
-                                    {"milliseconds", &number_or_null, false});
+static const rb_shape step = RB_SHAPE_OBJECT_OF({"id", &plain, false}, {"outcome", &plain, false},
+                                                {"milliseconds", &number_or_null, false});
 static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
 #define TRANSITION                                                                                 \
     {"id", &plain, false}, {"kind", &plain, false}, {"from", &text_or_null, false},                \
@@ -76,21 +64,21 @@ static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
     {                                                                                              \
         "whole", &boolean, false                                                                   \
     }
-static const rb_shape transition = OBJECT(TRANSITION);
-static const rb_shape drill = OBJECT(TRANSITION, {"rto", &number_or_null, false});
-static const rb_shape override =
-    OBJECT({"rule", &plain, false}, {"why", &text, false}, {"transition", &plain_or_null, false});
-static const rb_shape merge = OBJECT(END);
+static const rb_shape transition = RB_SHAPE_OBJECT_OF(TRANSITION);
+static const rb_shape drill = RB_SHAPE_OBJECT_OF(TRANSITION, {"rto", &number_or_null, false});
+static const rb_shape override = RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
+                                                    {"transition", &plain_or_null, false});
+static const rb_shape merge = RB_SHAPE_OBJECT_OF({NULL, NULL, false});
 
 /* What every entry has; tag and object as the kind wants them. */
 #define ENTRY(kind_name, detail, tag_shape, object_shape)                                          \
     {                                                                                              \
         .kind = RB_SHAPE_OBJECT,                                                                   \
-        .fields =                                                                                  \
-            FIELDS({"type", &type, false}, {"app", &name, false}, {"at", &when, false},            \
-                   {"attachments", &attachments, false}, {"environment", &plain_or_null, false},   \
-                   {"kind", &plain, false}, {"object", &(object_shape), false},                    \
-                   {"tag", &(tag_shape), false}, {kind_name, &(detail), false})                    \
+        .fields = RB_SHAPE_FIELDS({"type", &type, false}, {"app", &name, false},                   \
+                                  {"at", &when, false}, {"attachments", &attachments, false},      \
+                                  {"environment", &plain_or_null, false}, {"kind", &plain, false}, \
+                                  {"object", &(object_shape), false},                              \
+                                  {"tag", &(tag_shape), false}, {kind_name, &(detail), false})     \
     }
 
 const rb_shape rb_entry_shapes[RB_ENTRY_KINDS] = {

@@ -31,11 +31,6 @@ static bool is_environment(const char *text)
     return strcmp(text, "*") == 0 || rb_shape_is_name(text);
 }
 
-#define END                                                                                        \
-    {                                                                                              \
-        NULL, NULL, false                                                                          \
-    }
-
 static const rb_shape any_text = {.kind = RB_SHAPE_STRING};
 static const rb_shape text = {
     .kind = RB_SHAPE_STRING, .check = rb_shape_is_plain, .max = 4096, .expected = "plain text"};
@@ -43,23 +38,19 @@ static const rb_shape member = {
     .kind = RB_SHAPE_STRING, .check = is_member, .expected = "a principal or a pattern of them"};
 static const rb_shape members = {
     .kind = RB_SHAPE_ARRAY, .item = &member, .max = 1000, .unique = true};
-static const rb_shape roles = {.kind = RB_SHAPE_OBJECT,
-                               .fields = (const rb_shape_field[]){{"release", &members, true},
-                                                                  {"mark", &members, true},
-                                                                  {"approve", &members, true},
-                                                                  {"accept-loss", &members, true},
-                                                                  {"policy", &members, true},
-                                                                  {"witness", &members, true},
-                                                                  END}};
+static const rb_shape roles = {
+    .kind = RB_SHAPE_OBJECT,
+    .fields = RB_SHAPE_FIELDS({"release", &members, true}, {"mark", &members, true},
+                              {"approve", &members, true}, {"accept-loss", &members, true},
+                              {"policy", &members, true}, {"witness", &members, true})};
 static const rb_shape number = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 100};
 static const rb_shape approvals = {
     .kind = RB_SHAPE_OBJECT,
-    .fields = (const rb_shape_field[]){{"deploy", &number, true}, {"revert", &number, true}, END}};
+    .fields = RB_SHAPE_FIELDS({"deploy", &number, true}, {"revert", &number, true})};
 static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
 static const rb_shape environment = {
     .kind = RB_SHAPE_OBJECT,
-    .fields =
-        (const rb_shape_field[]){{"approvals", &approvals, true}, {"signed", &boolean, true}, END}};
+    .fields = RB_SHAPE_FIELDS({"approvals", &approvals, true}, {"signed", &boolean, true})};
 static const rb_shape environments = {.kind = RB_SHAPE_MAP,
                                       .item = &environment,
                                       .check = is_environment,
@@ -71,16 +62,13 @@ static const rb_shape fingerprint = {
     .expected = "a key's fingerprint as `ssh-keygen -l` prints it (SHA256:...)"};
 static const rb_shape revocation = {
     .kind = RB_SHAPE_OBJECT,
-    .fields = (const rb_shape_field[]){{"key", &fingerprint, false}, {"why", &text, true}, END}};
+    .fields = RB_SHAPE_FIELDS({"key", &fingerprint, false}, {"why", &text, true})};
 static const rb_shape revoked = {.kind = RB_SHAPE_ARRAY, .item = &revocation, .max = 10000};
 
 const rb_shape rb_policy_shape = {
     .kind = RB_SHAPE_OBJECT,
-    .fields = (const rb_shape_field[]){{"$schema", &any_text, true},
-                                       {"roles", &roles, true},
-                                       {"environments", &environments, true},
-                                       {"revoked", &revoked, true},
-                                       END}};
+    .fields = RB_SHAPE_FIELDS({"$schema", &any_text, true}, {"roles", &roles, true},
+                              {"environments", &environments, true}, {"revoked", &revoked, true})};
 
 enum rb_code rb_policy_read(json_t **out, const char *data, size_t len, const char *what,
                             rb_err *err)

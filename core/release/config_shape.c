@@ -2,20 +2,6 @@
 
 #include <string.h>
 
-#define END                                                                                        \
-    {                                                                                              \
-        NULL, NULL, false                                                                          \
-    }
-#define FIELDS(...)                                                                                \
-    (const rb_shape_field[])                                                                       \
-    {                                                                                              \
-        __VA_ARGS__, END                                                                           \
-    }
-#define OBJECT(...)                                                                                \
-    {                                                                                              \
-        .kind = RB_SHAPE_OBJECT, .fields = FIELDS(__VA_ARGS__)                                     \
-    }
-
 #define NAME_WORDS "a name (letters, digits, '.', '_', '-'; at most 100)"
 #define PATH_WORDS "a path inside the repository (relative, without '.', '..' or .git)"
 
@@ -38,15 +24,16 @@ static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 8640
 static const rb_shape timeout = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 86400};
 static const rb_shape keep = {.kind = RB_SHAPE_INTEGER, .min = 2, .max = 10000};
 
-static const rb_shape version_file = OBJECT({"file", &path, false});
-static const rb_shape version_json = OBJECT({"json", &path, false}, {"key", &text, true});
+static const rb_shape version_file = RB_SHAPE_OBJECT_OF({"file", &path, false});
+static const rb_shape version_json =
+    RB_SHAPE_OBJECT_OF({"json", &path, false}, {"key", &text, true});
 static const rb_shape version = {.kind = RB_SHAPE_OBJECT, .either = {&version_file, &version_json}};
-static const rb_shape app = OBJECT({"name", &name, false}, {"version", &version, true});
+static const rb_shape app = RB_SHAPE_OBJECT_OF({"name", &name, false}, {"version", &version, true});
 
 static const char *const formats[] = {"dir", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const rb_shape format = {.kind = RB_SHAPE_STRING, .one_of = formats};
 static const rb_shape artifact =
-    OBJECT({"name", &name, false}, {"paths", &paths, false}, {"format", &format, true});
+    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"paths", &paths, false}, {"format", &format, true});
 static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .min = 1};
 
 static const char *const engines[] = {"sqlite", "postgresql", NULL};
@@ -54,15 +41,16 @@ static const rb_shape engine = {.kind = RB_SHAPE_STRING, .one_of = engines};
 static const char *const tools[] = {"auto", "golang-migrate", "diesel", "dbmate", NULL};
 static const rb_shape tool = {.kind = RB_SHAPE_STRING, .one_of = tools};
 static const rb_shape database =
-    OBJECT({"engine", &engine, false}, {"migrations", &path, false}, {"layout", &tool, true},
-           {"tracking", &tool, true}, {"seed", &path, true});
+    RB_SHAPE_OBJECT_OF({"engine", &engine, false}, {"migrations", &path, false},
+                       {"layout", &tool, true}, {"tracking", &tool, true}, {"seed", &path, true});
 static const rb_shape databases = {
     .kind = RB_SHAPE_MAP, .item = &database, .check = rb_shape_is_name, .expected = NAME_WORDS};
 
 static const char *const flag_formats[] = {"flagd", NULL};
 static const rb_shape flag_format = {.kind = RB_SHAPE_STRING, .one_of = flag_formats};
-static const rb_shape flags = OBJECT({"file", &path, false}, {"format", &flag_format, true});
-static const rb_shape checks = OBJECT({"sql", &globs, true});
+static const rb_shape flags =
+    RB_SHAPE_OBJECT_OF({"file", &path, false}, {"format", &flag_format, true});
+static const rb_shape checks = RB_SHAPE_OBJECT_OF({"sql", &globs, true});
 static const char *const known_goods[] = {"verdict", "verified", NULL};
 static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};
 
@@ -83,20 +71,21 @@ static const rb_shape urls = {
 static const rb_shape files = {
     .kind = RB_SHAPE_MAP, .item = &text, .check = rb_shape_is_path, .expected = PATH_WORDS};
 static const rb_shape service =
-    OBJECT({"stop", &argument_list, true}, {"start", &argument_list, true});
-static const rb_shape check =
-    OBJECT({"name", &name, false}, {"command", &argument_list, false}, {"timeout", &timeout, true});
+    RB_SHAPE_OBJECT_OF({"stop", &argument_list, true}, {"start", &argument_list, true});
+static const rb_shape check = RB_SHAPE_OBJECT_OF(
+    {"name", &name, false}, {"command", &argument_list, false}, {"timeout", &timeout, true});
 static const rb_shape environment_checks = {.kind = RB_SHAPE_ARRAY, .item = &check};
-static const rb_shape objectives = OBJECT({"rto", &seconds, true}, {"rpo", &seconds, true});
-static const rb_shape environment =
-    OBJECT({"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
-           {"config", &files, true}, {"service", &service, true},
-           {"checks", &environment_checks, true}, {"objectives", &objectives, true},
-           {"owners", &people, true}, {"escalation", &people, true}, {"keep", &keep, true});
+static const rb_shape objectives =
+    RB_SHAPE_OBJECT_OF({"rto", &seconds, true}, {"rpo", &seconds, true});
+static const rb_shape environment = RB_SHAPE_OBJECT_OF(
+    {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
+    {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
+    {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
+    {"keep", &keep, true});
 static const rb_shape environments = {
     .kind = RB_SHAPE_MAP, .item = &environment, .check = rb_shape_is_name, .expected = NAME_WORDS};
 
-const rb_shape rb_config_shape = OBJECT(
+const rb_shape rb_config_shape = RB_SHAPE_OBJECT_OF(
     {"$schema", &any_text, true}, {"app", &app, false}, {"tags", &text, true},
     {"artifacts", &artifacts, true}, {"databases", &databases, true}, {"flags", &flags, true},
     {"config", &globs, true}, {"checks", &checks, true}, {"knownGood", &known_good, true},
