@@ -168,13 +168,22 @@ static enum rb_code prepare(struct making *making, const rb_oid *tree, const rb_
     return RB_OK;
 }
 
-static enum rb_code run(struct making *making, int threads, rb_err *err)
+/* What was read unchecked came out as another tree: the error names an object that is corrupt. */
+static enum rb_code find_corrupt(const struct making *making, unsigned char (*ids)[RB_SHA256_SIZE],
+                                 int threads, rb_err *err)
+{
+    rb_blobs job = {.repo = making->repo, .entries = &making->entries, .threads = threads};
+    return rb_blobs_read(ids, &job, err);
+}
+
+static enum rb_code run(struct making *making, const char *expected, int threads, rb_err *err)
 {
     rb_artifact *out = making->out;
     size_t n = making->entries.n;
     rb_blobs job = {.repo = making->repo,
                     .entries = &making->entries,
                     .threads = threads,
+                    .unchecked = expected != NULL,
                     .each = making->folder ? on_each : NULL,
                     .next = on_next,
                     .context = making};
@@ -190,6 +199,8 @@ static enum rb_code run(struct making *making, int threads, rb_err *err)
         out->submodules = id.submodules;
         rb_sha256_end(making->digest, digest);
         rb_hex_encode(digest, sizeof digest, out->digest);
+        if (expected && strcmp(out->tree, expected) != 0)
+            code = find_corrupt(making, ids, threads, err);
     }
     free(ids);
     return code;
@@ -201,22 +212,22 @@ enum rb_code rb_artifact_hash(rb_artifact *out, rb_repo *repo, const rb_oid *tre
     RB_AUTO(rb_artifact_clear) rb_artifact artifact = {0};
     RB_AUTO(making_clear) struct making making = {.out = &artifact, .repo = repo};
     RB_TRY(prepare(&making, tree, spec, err));
-    RB_TRY(run(&making, threads, err));
+    RB_TRY(run(&making, spec->expected, threads, err));
     rb_artifact_clear(out);
     *out = artifact;
     artifact = (rb_artifact){0};
     return RB_OK;
 }
 
-static enum rb_code write_to(struct making *making, const char *path, const char *format,
+static enum rb_code write_to(struct making *making, const char *path, const rb_artifact_spec *spec,
                              int threads, rb_err *err)
 {
-    bool folder = strcmp(format, "dir") == 0;
+    bool folder = strcmp(spec->format, "dir") == 0;
     if (folder)
         RB_TRY(rb_folder_make(&making->folder, path, &making->entries, err));
     else
-        RB_TRY(rb_archive_create(&making->archive, path, format, err));
-    RB_TRY(run(making, threads, err));
+        RB_TRY(rb_archive_create(&making->archive, path, spec->format, err));
+    RB_TRY(run(making, spec->expected, threads, err));
     return folder ? rb_folder_sync(making->folder, err) : rb_archive_finish(making->archive, err);
 }
 
@@ -242,7 +253,7 @@ enum rb_code rb_artifact_write(rb_artifact *out, rb_repo *repo, const rb_oid *tr
     if (rb_file_exists(path))
         return rb_fail(err, RB_ERROR, "cannot write %s: it is there already", path);
     RB_TRY(prepare(&making, tree, spec, err));
-    enum rb_code code = write_to(&making, path, spec->format, threads, err);
+    enum rb_code code = write_to(&making, path, spec, threads, err);
     if (code != RB_OK) {
         rb_err ignored;
         if (rb_dir_remove(path, &ignored) != RB_OK)

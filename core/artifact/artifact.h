@@ -7,6 +7,10 @@
  * "linkpath", "size") only where ustar cannot say it. The digest is over the uncompressed tar.
  * Attributes change nothing. LFS pointers stay pointers in the tree id; their content, checked,
  * goes into archive and folder.
+ *
+ * What was read is checked by its SHA-1 object ids, or where the tree id is known by that: where it
+ * comes out as another, the objects are read once more to name one that is corrupt. Without one
+ * the result is told as it is, and the caller compares it with the manifest.
  */
 #ifndef RB_ARTIFACT_ARTIFACT_H
 #define RB_ARTIFACT_ARTIFACT_H
@@ -20,6 +24,7 @@ typedef struct rb_artifact_spec {
     const char *name;
     const rb_strs *paths; /* none: the whole tree */
     const char *format;   /* dir, tar, tar.gz, tar.zst, zip */
+    const char *expected; /* tree id that a signed manifest names; NULL: not known */
 } rb_artifact_spec;
 
 typedef struct rb_artifact {

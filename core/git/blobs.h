@@ -1,8 +1,9 @@
 /*
  * Reading many blobs, each once, with several threads.
  *
- * Every blob's bytes are checked against its SHA-1 id, so that a corrupt object is named, and
- * hashed to its git SHA-256 id. At most 1 MiB, or one larger blob, are held at a time.
+ * Every blob's bytes are hashed to its git SHA-256 id and, unless that is left to the caller,
+ * checked against its SHA-1 id, so that a corrupt object is named. Two MiB are held at a time, what
+ * the threads are at (less than RB_GIT_MUCH each, see alloc.h), and one larger blob.
  */
 #ifndef RB_GIT_BLOBS_H
 #define RB_GIT_BLOBS_H
@@ -23,7 +24,9 @@ typedef struct rb_blobs {
     rb_repo *repo;
     const rb_tree_entries *entries; /* gitlinks and trees are passed over */
     int threads;                    /* at least 1 */
-    rb_blob_visit *each;            /* in any order, from several threads at once; NULL: none */
+    bool unchecked; /* the caller knows the SHA-256 of these very bytes, and asks again where it
+                       differs */
+    rb_blob_visit *each; /* in any order, from several threads at once; NULL: none */
     rb_blob_visit *next; /* in the order of entries, one at a time, after each; NULL: none */
     void *context;
 } rb_blobs;

@@ -44,7 +44,7 @@ enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind
                                const char *path, rb_err *err) RB_MUST_USE;
 
 /*
- * An object's bytes, checked against its id, for objects that git_odb_read_header() found. Past
+ * An object's bytes, for objects that git_odb_read_header() found; checked: against its id. Past
  * libgit2's own door, which hashes with its slow SHA-1 and lets in one thread at a time. Returns
  * libgit2's status.
  */
@@ -55,7 +55,8 @@ struct rb_raw {
     git_object_t type;
 };
 
-int rb_git_read(struct rb_raw *out, const rb_repo *repo, const rb_oid *oid) RB_MUST_USE;
+int rb_git_read(struct rb_raw *out, const rb_repo *repo, const rb_oid *oid,
+                bool checked) RB_MUST_USE;
 void rb_git_raw_clear(struct rb_raw *raw);
 
 /* Runs `git -C DIR args...` with input; out may be NULL. *status gets git's status, *said its

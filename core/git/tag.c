@@ -37,7 +37,7 @@ static enum rb_code read_raw(rb_tag *tag, rb_repo *repo, rb_err *err)
                        RB_TAG_LIMIT);
     }
     struct rb_raw raw;
-    status = rb_git_read(&raw, repo, &tag->object);
+    status = rb_git_read(&raw, repo, &tag->object, true);
     if (status != 0)
         return rb_git_unreadable(repo, status, "the object of tag", &tag->object, tag->name, err);
     rb_buf_add(&tag->raw, raw.data, raw.len);

@@ -23,7 +23,7 @@ static void add_names(rb_strs *out, const rb_strs *names)
 static enum rb_code hash_artifact(rb_manifest_artifact *out, rb_making *making,
                                   const rb_config_artifact *from, rb_err *err)
 {
-    const rb_artifact_spec spec = {from->name, &from->paths, from->format};
+    const rb_artifact_spec spec = {from->name, &from->paths, from->format, NULL};
     RB_AUTO(rb_artifact_clear) rb_artifact artifact = {0};
     rb_making_tell(making, "hashing artifact", from->name);
     enum rb_code code =

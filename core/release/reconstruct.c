@@ -204,8 +204,8 @@ static enum rb_code write_artifact(json_t *list, const char *dir, rb_repo *repo,
                                    rb_err *err)
 {
     RB_AUTO(rb_artifact_clear) rb_artifact found = {0};
-    rb_artifact_spec spec = {
-        .name = expected->name, .paths = &expected->paths, .format = expected->format};
+    const rb_artifact_spec spec = {expected->name, &expected->paths, expected->format,
+                                   expected->tree};
     RB_TRY(rb_artifact_write(&found, repo, &release->tree, &spec, dir,
                              rb_process_cores(THREADS_MAX), err));
     RB_TRY(compare(&found, expected, release->tag, err));

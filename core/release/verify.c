@@ -336,7 +336,8 @@ static enum rb_code verify_deeply(rb_problems *problems, rb_verifier *verifier,
                                   const rb_release *release, size_t i, rb_err *err)
 {
     const rb_manifest_artifact *artifact = &release->manifest->artifacts[i];
-    const rb_artifact_spec spec = {artifact->name, &artifact->paths, artifact->format};
+    const rb_artifact_spec spec = {artifact->name, &artifact->paths, artifact->format,
+                                   artifact->tree};
     RB_AUTO(rb_artifact_clear) rb_artifact found = {0};
     RB_TRY(
         rb_artifact_hash(&found, verifier->repo, &release->tree, &spec, rb_release_threads(), err));

@@ -45,7 +45,7 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
     const rb_release *to = run->request->to;
     for (size_t i = 0; i < to->manifest->artifact_count; i++) {
         const rb_manifest_artifact *a = &to->manifest->artifacts[i];
-        rb_artifact_spec spec = {a->name, &a->paths, a->format};
+        const rb_artifact_spec spec = {a->name, &a->paths, a->format, a->tree};
         RB_AUTO(rb_artifact_clear) rb_artifact made = {0};
         RB_TRY(
             rb_artifact_write(&made, run->request->repo, &to->tree, &spec, staging, THREADS, err));

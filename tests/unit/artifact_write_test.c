@@ -140,8 +140,9 @@ static void test_target(void **state)
     rb_artifact_spec spec = {.name = "ok", .format = "rar"};
     assert_fails(rb_artifact_write(&artifact, repo, &tree, &spec, "target.out", 2, &err), RB_FOUND,
                  "format");
-    assert_fails(rb_artifact_write(&artifact, repo, &tree, &(rb_artifact_spec){"x", NULL, "dir"},
-                                   "no/such", 2, &err),
+    assert_fails(rb_artifact_write(&artifact, repo, &tree,
+                                   &(rb_artifact_spec){.name = "x", .format = "dir"}, "no/such", 2,
+                                   &err),
                  RB_ERROR, "no/such");
     rb_repo_close(repo);
 }
@@ -215,6 +216,7 @@ static void test_damaged(void **state)
     make_project("rotten");
     rb_repo *repo = open_repo("rotten");
     rb_oid tree = tree_of(repo, "HEAD");
+    rb_artifact good = hashed(repo, "HEAD", 2);
     sh_do("mkdir rotten.out; cd rotten; o=$(git rev-parse HEAD:src/deep/large); "
           "p=.git/objects/$(echo "
           "$o | sed 's,^..,&/,'); chmod u+w $p; git cat-file blob $o >x; cp $p ../kept; "
@@ -222,8 +224,9 @@ static void test_damaged(void **state)
           "'s,^..,&/,') $p");
     rb_artifact artifact = {0};
     static const char *const formats[] = {"dir", "tar", "tar.zst", "zip"};
-    for (size_t i = 0; i < 4; i++) {
-        rb_artifact_spec spec = spec_of(formats[i]);
+    for (size_t i = 0; i < 8; i++) {
+        rb_artifact_spec spec = spec_of(formats[i % 4]);
+        spec.expected = i < 4 ? NULL : good.tree;
         assert_fails(rb_artifact_write(&artifact, repo, &tree, &spec, "rotten.out", 2, &err),
                      RB_ERROR, "src/deep/large");
         assert_non_null(strstr(err.message, "corrupt"));
@@ -236,6 +239,33 @@ static void test_damaged(void **state)
                  "bin/run");
     RB_AUTO(rb_free_str) char *left = sh("ls -A rotten.out");
     assert_string_equal(left, "");
+    rb_artifact_clear(&good);
+    rb_repo_close(repo);
+}
+
+/* Blobs that libgit2 takes much memory for are read one at a time, whatever lies between them. */
+static void test_large(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    sh_do(
+        "git init -q large; cd large; for i in $(seq 12); do seq $i 190000 >b$i; seq $i 99 >s$i; "
+        "done; git add -A; git commit -qm one; git repack -adfq; for i in 3 4 9; do seq $i 280000 "
+        ">b$i; done; git commit -qam two");
+    rb_repo *repo = open_repo("large");
+    rb_artifact one = hashed(repo, "HEAD", 1);
+    for (int threads = 2; threads <= 8; threads++) {
+        rb_artifact many = hashed(repo, "HEAD", threads);
+        assert_same(&one, &many);
+        rb_artifact_clear(&many);
+    }
+    rb_artifact_clear(&one);
+    rb_oid tree = tree_of(repo, "HEAD");
+    sh_do("cd large; rm -f .git/objects/$(git rev-parse HEAD:b4 | sed 's,^..,&/,')");
+    rb_repo_close(repo);
+    repo = open_repo("large");
+    rb_artifact_spec spec = spec_of("dir");
+    assert_fails(rb_artifact_hash(&one, repo, &tree, &spec, 8, &err), RB_ERROR, "(b4)");
     rb_repo_close(repo);
 }
 
@@ -263,6 +293,7 @@ static void test_rotten_pack(void **state)
         rb_oid tree;
         rb_artifact artifact = {0};
         rb_artifact_spec spec = spec_of("dir");
+        spec.expected = at % 2 ? good.tree : NULL;
         repo = open_repo("pack");
         if (rb_repo_commit(&commit, repo, "HEAD", &err) != RB_OK ||
             rb_commit_tree(&tree, repo, &commit, &err) != RB_OK ||
@@ -302,11 +333,12 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),       cmocka_unit_test(test_content),
-        cmocka_unit_test(test_again),       cmocka_unit_test(test_zip_names),
-        cmocka_unit_test(test_paths),       cmocka_unit_test(test_target),
-        cmocka_unit_test(test_hostile),     cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_rotten_pack), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_forms),     cmocka_unit_test(test_content),
+        cmocka_unit_test(test_again),     cmocka_unit_test(test_zip_names),
+        cmocka_unit_test(test_paths),     cmocka_unit_test(test_target),
+        cmocka_unit_test(test_hostile),   cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_large),     cmocka_unit_test(test_rotten_pack),
+        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, lab_open, lab_close);
 }

@@ -1,0 +1,110 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <git2.h>
+#include <git2/sys/alloc.h>
+
+#include "git/alloc.h"
+
+static _Thread_local rb_git_before *asked;
+static _Thread_local void *asked_context;
+
+static void ask(size_t size)
+{
+    if (size >= RB_GIT_MUCH && asked)
+        asked(asked_context);
+}
+
+static void *take(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    ask(size);
+    return malloc(size);
+}
+
+static void *resize(void *old, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    ask(size);
+    return realloc(old, size);
+}
+
+/* libgit2 does not export its own functions for the ones that are left as they are. Newer versions
+ * make everything of the two above. */
+#if LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR < 7
+static void *take_zeroed(size_t n, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    ask(size > 0 && n > SIZE_MAX / size ? SIZE_MAX : n * size);
+    return calloc(n, size);
+}
+
+static void *resize_array(void *old, size_t n, size_t size, const char *file, int line)
+{
+    return size > 0 && n > SIZE_MAX / size ? NULL : resize(old, n * size, file, line);
+}
+
+static void *take_array(size_t n, size_t size, const char *file, int line)
+{
+    return resize_array(NULL, n, size, file, line);
+}
+
+static char *copy_of(const char *text, size_t n)
+{
+    char *copy = malloc(n + 1);
+    if (copy) {
+        memcpy(copy, text, n);
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
+static char *copy_bytes(const char *text, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return copy_of(text, n);
+}
+
+static char *copy_start(const char *text, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return copy_of(text, strnlen(text, n));
+}
+
+static char *copy(const char *text, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return copy_of(text, strlen(text));
+}
+#endif
+
+void rb_git_alloc_install(void)
+{
+    git_allocator ours = {
+        .gmalloc = take,
+        .grealloc = resize,
+        .gfree = free,
+#if LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR < 7
+        .gcalloc = take_zeroed,
+        .greallocarray = resize_array,
+        .gmallocarray = take_array,
+        .gstrdup = copy,
+        .gstrndup = copy_start,
+        .gsubstrdup = copy_bytes,
+#endif
+    };
+    git_libgit2_opts(GIT_OPT_SET_ALLOCATOR, &ours);
+}
+
+void rb_git_alloc_ask(rb_git_before *before, void *context)
+{
+    asked = before;
+    asked_context = context;
+}
