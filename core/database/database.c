@@ -94,6 +94,11 @@ void rb_db_rollback(rb_db *db)
     db->driver->rollback(db);
 }
 
+enum rb_code rb_db_stay(rb_db *db, rb_err *err)
+{
+    return db->driver->stay(db, err);
+}
+
 enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX], rb_err *err)
 {
     RB_TRY(db->driver->copy(db, path, err));

@@ -68,6 +68,13 @@ enum rb_code rb_db_begin(rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_commit(rb_db *db, rb_err *err) RB_MUST_USE;
 void rb_db_rollback(rb_db *db);
 
+/*
+ * For a database that nobody else writes as long as this handle is open, such as rbtool's own
+ * journal: keeps the right to read between transactions. Then none has to look whether others left
+ * something, or to make SQLite's journal anew. It has tables already. Others can read.
+ */
+enum rb_code rb_db_stay(rb_db *db, rb_err *err) RB_MUST_USE;
+
 /* What is applied. */
 typedef struct rb_applied {
     rb_strs ids;      /* in order of application */

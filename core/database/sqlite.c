@@ -211,6 +211,7 @@ void rb_sqlite_close(rb_sqlite *db)
 {
     if (!db)
         return;
+    rb_stmt_free(db->lasting);
     sqlite3_close_v2(db->handle);
     rb_watch_free(db->watch);
     rb_buf_clear(&db->denied);

@@ -11,6 +11,7 @@
 #define RB_SQLITE_COLUMNS 2000 /* SQLite's own limit as built */
 
 typedef struct rb_watch rb_watch; /* sqlite_watch.h */
+typedef struct rb_stmt rb_stmt;
 
 enum rb_sqlite_guard {
     RB_GUARD_NONE,   /* rbtool's own statements */
@@ -25,8 +26,9 @@ typedef struct rb_sqlite {
     rb_watch *watch;
     bool begun; /* by rb_db_begin, and not ended by us */
     enum rb_sqlite_guard guard;
-    bool untidy;   /* a script set a PRAGMA, or made something temporary */
-    rb_buf denied; /* why a statement was refused */
+    bool untidy;      /* a script set a PRAGMA, or made something temporary */
+    rb_buf denied;    /* why a statement was refused */
+    rb_stmt *lasting; /* a query that never ends, and holds the shared lock; or NULL */
 } rb_sqlite;
 
 /* Connections */
@@ -53,8 +55,6 @@ const char *rb_sqlite_version(const rb_db *db);
 enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err) RB_MUST_USE;
 
 /* Statements */
-
-typedef struct rb_stmt rb_stmt;
 
 enum rb_cell_kind { RB_CELL_NULL, RB_CELL_INTEGER, RB_CELL_REAL, RB_CELL_TEXT, RB_CELL_BLOB };
 

@@ -148,6 +148,17 @@ static bool in_transaction(const rb_db *db)
     return ((const rb_sqlite *)db)->begun && rb_sqlite_active((const rb_sqlite *)db);
 }
 
+static enum rb_code stay(rb_db *base, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    const char *tail;
+    long offset;
+    if (!rb_stmt_prepare(&db->lasting, &tail, &offset, db, "SELECT 1 FROM sqlite_schema") ||
+        rb_stmt_step(db->lasting) != RB_STEP_ROW)
+        return rb_sqlite_fail(db, "taking a lock to read it", err);
+    return RB_OK;
+}
+
 const rb_db_driver rb_sqlite_driver = {
     .engine = "sqlite",
     .version = rb_sqlite_version,
@@ -162,6 +173,7 @@ const rb_db_driver rb_sqlite_driver = {
     .commit = commit,
     .rollback = rollback,
     .in_transaction = in_transaction,
+    .stay = stay,
     .script = rb_sqlite_script,
     .seed = rb_sqlite_seed,
     .catalog = rb_sqlite_catalog,

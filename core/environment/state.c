@@ -69,6 +69,7 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
                           err));
         RB_TRY(rb_db_exec(state->db, schema, NULL, err));
         RB_TRY(add_columns(state, err));
+        RB_TRY(rb_db_stay(state->db, err));
     }
     *out = state;
     state = NULL;

@@ -51,7 +51,7 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
             rb_artifact_write(&made, run->request->repo, &to->tree, &spec, staging, THREADS, err));
         RB_TRY(verify_artifact(&made, a, to->tag, err));
     }
-    return rb_dir_sync(staging, err);
+    return RB_OK;
 }
 
 static enum rb_code do_stage(rb_run *run, rb_err *err)
@@ -68,7 +68,8 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
     RB_TRY(fill_staging(run, staging, err));
     if (rb_file_exists(final)) {
         RB_TRY(rb_dir_remove(old, err));
-        RB_TRY(rb_file_rename(final, old, err));
+        if (rename(final, old) != 0) /* synced with the next */
+            return rb_fail_errno(err, RB_ERROR, "cannot rename %s to %s", final, old);
     }
     RB_TRY(rb_file_rename(staging, final, err));
     RB_TRY(rb_dir_remove(old, err));
