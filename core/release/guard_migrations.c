@@ -99,12 +99,15 @@ static enum rb_code find_commit(char out[RB_OID_HEX], const struct search *searc
     return RB_OK;
 }
 
-/* false: nothing that is pushed touches a folder of migrations. Most pushes end here. */
+/* false: nothing that is pushed touches a folder of migrations. Most pushes end here. A server does
+ * not go by its settings, which an earlier push can have led elsewhere. */
 static enum rb_code is_touched(bool *out, const struct search *search, rb_err *err)
 {
     const rb_config *settings;
-    RB_TRY(rb_guard_settings(&settings, search->guard, err));
     *out = true;
+    if (!search->remote)
+        return RB_OK;
+    RB_TRY(rb_guard_settings(&settings, search->guard, err));
     if (!settings || search->pushes->n > QUICK_LIMIT)
         return RB_OK;
     /* No databases now: anything new may touch the folder of one that there was. */

@@ -274,8 +274,7 @@ enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes
         rb_refusals_add(
             out, rb_strdup(RB_CONFIG_FILE),
             rb_format("of this server's HEAD cannot be read: %s", guard->settings_fault),
-            rb_strdup("what it says of tags and databases was not looked at; push one "
-                      "that can be read"));
+            rb_strdup("what it says of tags was not looked at; push one that can be read"));
         out->items[out->n - 1].warning = true;
     }
     return code;

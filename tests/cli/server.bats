@@ -167,7 +167,7 @@ ordinary() { # KIND
     RBTOOL=0 git commit -qam broken
     git push -q --no-verify origin main
     # what it would say is passed over, with a word; releases are looked after all the same
-    run -0 git push --no-verify origin main:refs/heads/side
+    run -0 git push --no-verify origin main:refs/tags/plain
     [[ $output == *"warning: rbtool.json of this server's HEAD cannot be read"* ]]
     refused "would be moved" git push --no-verify -f origin HEAD:refs/tags/v1.0.0
     echo '-- edited' >>migrations/0001_orders.up.sql
@@ -188,6 +188,19 @@ ordinary() { # KIND
     refused "changes migration 1" git push --no-verify origin main
     git commit -q --allow-empty -m more
     refused "changes migration 1" git push --no-verify origin main main:refs/hidden/x
+}
+
+@test "settings that name another folder first hide no later edit" {
+    released
+    mkdir elsewhere
+    cp migrations/* elsewhere
+    sed -i 's/"migrations": "migrations"/"migrations": "elsewhere"/' rbtool.json
+    git add -A
+    RBTOOL=0 git commit -qm 'migrations move'
+    git push -q origin main
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    RBTOOL=0 git commit -qam edited
+    refused "changes migration 1" git push --no-verify origin main
 }
 
 @test "600 refs in one push" {
