@@ -36,7 +36,8 @@ REPLAY = $(FUZZ:%=$(BUILD)/replay/%)
 all: $(BUILD)/rbtool
 
 $(BUILD)/rbtool: $(CMD_OBJ) $(BUILD)/librb.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@.new $^ $(LDLIBS)
+	mv $@.new $@
 
 $(BUILD)/librb.a: $(CORE_OBJ)
 	rm -f $@
@@ -109,7 +110,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/librb.a
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 demo:
-	.ci/install
+	.ci/install demo
 	$(MAKE) -j$(JOBS) all
 	BUILD=$(BUILD) tests/demo/run
 
