@@ -10,6 +10,8 @@
 #include "environment/delivered.h"
 #include "environment/observe.h"
 
+#define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
+
 static const char *const kind_names[RB_STEP_KINDS] = {"stage",  "flags",  "stop",   "database",
                                                       "switch", "config", "commit", "start",
                                                       "checks", "record"};
@@ -163,6 +165,37 @@ static void add_step(rb_plan *plan, const char *kind, const char *description, c
     json_array_append_new(json_object_get(plan->json, "steps"), step);
 }
 
+static const char *direction(const rb_db_step *step)
+{
+    return step->was ? "renumber" : step->up ? "up" : "down";
+}
+
+/* What goes the same way as steps[0] and follows on it. */
+static size_t run_of(const rb_db_step *steps, size_t n)
+{
+    size_t i = 1;
+    while (i < n && strcmp(direction(&steps[i]), direction(&steps[0])) == 0)
+        i++;
+    return i;
+}
+
+/* All of few; of many the first two and the last: the plan's JSON lists them with their paths. */
+static void describe_run(rb_buf *out, const rb_db_step *steps, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (n > RUN_SHOWN && i == 2) {
+            i = n - 1;
+            rb_buf_puts(out, " ...");
+        }
+        rb_buf_printf(out, " %s", direction(&steps[i]));
+        if (steps[i].was)
+            rb_buf_printf(out, " %s to", steps[i].was->id);
+        rb_buf_printf(out, " %s%s", steps[i].migration->id, i + 1 < n ? "," : "");
+    }
+    if (n > RUN_SHOWN)
+        rb_buf_printf(out, " (%zu scripts)", n);
+}
+
 static char *describe_database(const rb_plan *plan)
 {
     rb_buf out = {0};
@@ -170,12 +203,11 @@ static char *describe_database(const rb_plan *plan)
         const rb_plan_database *d = &plan->databases[i];
         rb_buf_printf(&out, "%s%s%s in one transaction, left open:", i ? "; " : "", d->name,
                       d->create ? " (new)" : "");
-        for (size_t j = 0; j < d->step_count; j++) {
-            const rb_db_step *step = &d->steps[j];
-            rb_buf_puts(&out, step->was ? " renumber " : step->up ? " up " : " down ");
-            if (step->was)
-                rb_buf_printf(&out, "%s to ", step->was->id);
-            rb_buf_printf(&out, "%s%s", step->migration->id, j + 1 < d->step_count ? "," : "");
+        for (size_t j = 0; j < d->step_count;) {
+            size_t n = run_of(&d->steps[j], d->step_count - j);
+            describe_run(&out, &d->steps[j], n);
+            j += n;
+            rb_buf_puts(&out, j < d->step_count ? "," : "");
         }
         rb_buf_puts(&out, d->step_count ? "; verify schema, foreign keys and SQL checks"
                                         : " no script; verify the schema");

@@ -30,6 +30,21 @@ setup() {
     rbtool status --exit-code
 }
 
+@test "of many scripts a plan for people names the first and the last, its JSON all" {
+    two_releases
+    for n in {3..12}; do
+        echo "CREATE TABLE t$n (id INTEGER PRIMARY KEY);" >migrations/00$n"_t.up.sql"
+        echo "DROP TABLE t$n;" >migrations/00$n"_t.down.sql"
+    done
+    release v1.2.0
+    rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes
+    run -0 rbtool plan v1.2.0
+    [[ $output == *"left open: down 12, down 11, ... down 3 (10 scripts); verify"* ]]
+    run -0 rbtool plan v1.2.0 --json
+    [ "$(echo "$output" | jq -c '[.databases[0].scripts[].id]')" = '["12","11","10","9","8","7","6","5","4","3"]' ]
+}
+
 @test "data at risk is counted, needs its digest, and comes back with the next deploy" {
     two_releases
     rbtool deploy v1.1.0 --yes
