@@ -33,7 +33,7 @@ static const rb_shape app = RB_SHAPE_OBJECT_OF({"name", &name, false}, {"version
 static const char *const formats[] = {"dir", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const rb_shape format = {.kind = RB_SHAPE_STRING, .one_of = formats};
 static const rb_shape artifact =
-    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"paths", &paths, false}, {"format", &format, true});
+    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"paths", &paths, true}, {"format", &format, true});
 static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .min = 1};
 
 static const char *const engines[] = {"sqlite", "postgresql", NULL};

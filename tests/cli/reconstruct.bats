@@ -66,11 +66,11 @@ nothing_at() {
     echo 'CREATE TABLE a (id INTEGER);' >other/migrations/20240101000000_a/up.sql
     echo 'DROP TABLE a;' >other/migrations/20240101000000_a/down.sql
     jq '.artifacts = [{"name":"tar","paths":["src"],"format":"tar"},{"name":"gz","paths":["src"],"format":"tar.gz"},
-        {"name":"zst","paths":["config"],"format":"tar.zst"},{"name":"zip","paths":["src","config"],"format":"zip"},{"name":"all","paths":["src","config","other","VERSION"]}]
+        {"name":"zst","paths":["config"],"format":"tar.zst"},{"name":"zip","paths":["src","config"],"format":"zip"},{"name":"all","paths":["src","config","other","VERSION"]},{"name":"whole","format":"tar"}]
         | .databases.other = {"engine":"sqlite","migrations":"other/migrations"}' rbtool.json >x && mv x rbtool.json
     release v1.1.0 2>/dev/null
     rbtool reconstruct v1.1.0 -o out
-    [ "$(cd out/artifacts && echo *)" = "all gz.tar.gz tar.tar zip.zip zst.tar.zst" ]
+    [ "$(cd out/artifacts && echo *)" = "all gz.tar.gz tar.tar whole.tar zip.zip zst.tar.zst" ]
     # The digest in the manifest is of the tar inside, whatever is around it.
     digest() { jq -r --arg n "shop/$1" '.subject[] | select(.name == $n) | .digest.sha256' out/manifest.json; }
     [ "$(sha256sum <out/artifacts/tar.tar | cut -c1-64)" = "$(digest tar)" ]
@@ -79,6 +79,8 @@ nothing_at() {
     git diff --no-index --quiet x/src src && git diff --no-index --quiet y/config config
     git ls-tree -r --name-only v1.1.0 src config other VERSION | LC_ALL=C sort >files
     (cd out/artifacts/all && find . ! -type d | sed 's,^\./,,' | LC_ALL=C sort) | diff files -
+    git ls-tree -r --name-only v1.1.0 | LC_ALL=C sort >files
+    tar -tf out/artifacts/whole.tar | diff files -
     [ -f out/migrations/other/other/migrations/20240101000000_a/down.sql ]
     [ -f out/migrations/main/migrations/0001_orders.up.sql ]
 }
