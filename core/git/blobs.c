@@ -8,7 +8,7 @@
 #include "git/alloc.h"
 #include "git/internal.h"
 
-#define HELD_LIMIT ((size_t)2 << 20) /* bytes read and not yet passed on */
+#define HELD_LIMIT ((size_t)1 << 20) /* bytes read and not yet passed on */
 #define RING 256                     /* blobs read and not yet passed on */
 #define THREADS 64
 
