@@ -168,18 +168,35 @@ static enum rb_code prepare(struct making *making, const rb_oid *tree, const rb_
     return RB_OK;
 }
 
-/* What was read unchecked came out as another tree: the error names an object that is corrupt. */
-static enum rb_code find_corrupt(const struct making *making, unsigned char (*ids)[RB_SHA256_SIZE],
-                                 int threads, rb_err *err)
+/* Of what was read unchecked something is wrong: where an object is corrupt, that is the error. */
+static enum rb_code look_for_corrupt(const struct making *making, int threads, enum rb_code code,
+                                     rb_err *err)
 {
+    unsigned char(*ids)[RB_SHA256_SIZE] = rb_calloc(making->entries.n + 1, sizeof *ids);
     rb_blobs job = {.repo = making->repo, .entries = &making->entries, .threads = threads};
-    return rb_blobs_read(ids, &job, err);
+    rb_err why;
+    enum rb_code found = rb_blobs_read(ids, &job, &why);
+    free(ids);
+    if (found == RB_OK)
+        return code;
+    *err = why;
+    return found;
+}
+
+static void end(struct making *making, const unsigned char (*ids)[RB_SHA256_SIZE])
+{
+    rb_artifact *out = making->out;
+    unsigned char digest[RB_SHA256_SIZE];
+    rb_treeid id = {0};
+    rb_treeid_from_blobs(&id, &making->entries, ids);
+    memcpy(out->tree, id.hex, sizeof out->tree);
+    out->submodules = id.submodules;
+    rb_sha256_end(making->digest, digest);
+    rb_hex_encode(digest, sizeof digest, out->digest);
 }
 
 static enum rb_code run(struct making *making, const char *expected, int threads, rb_err *err)
 {
-    rb_artifact *out = making->out;
-    size_t n = making->entries.n;
     rb_blobs job = {.repo = making->repo,
                     .entries = &making->entries,
                     .threads = threads,
@@ -187,22 +204,15 @@ static enum rb_code run(struct making *making, const char *expected, int threads
                     .each = making->folder ? on_each : NULL,
                     .next = on_next,
                     .context = making};
-    unsigned char(*ids)[RB_SHA256_SIZE] = rb_calloc(n + 1, sizeof *ids);
+    unsigned char(*ids)[RB_SHA256_SIZE] = rb_calloc(making->entries.n + 1, sizeof *ids);
     enum rb_code code = rb_blobs_read(ids, &job, err);
     if (code == RB_OK)
         code = add_tar(making, zeros, sizeof zeros, err);
-    if (code == RB_OK) {
-        unsigned char digest[RB_SHA256_SIZE];
-        rb_treeid id = {0};
-        rb_treeid_from_blobs(&id, &making->entries, (const unsigned char(*)[RB_SHA256_SIZE])ids);
-        memcpy(out->tree, id.hex, sizeof out->tree);
-        out->submodules = id.submodules;
-        rb_sha256_end(making->digest, digest);
-        rb_hex_encode(digest, sizeof digest, out->digest);
-        if (expected && strcmp(out->tree, expected) != 0)
-            code = find_corrupt(making, ids, threads, err);
-    }
+    if (code == RB_OK)
+        end(making, (const unsigned char(*)[RB_SHA256_SIZE])ids);
     free(ids);
+    if (expected && (code != RB_OK || strcmp(making->out->tree, expected) != 0))
+        code = look_for_corrupt(making, threads, code, err);
     return code;
 }
 

@@ -10,26 +10,31 @@
 static _Thread_local rb_git_before *asked;
 static _Thread_local void *asked_context;
 
-static void ask(size_t size)
+static bool may_take(size_t size)
 {
-    if (size >= RB_GIT_MUCH && asked)
-        asked(asked_context);
+    return size < RB_GIT_MUCH || !asked || asked(asked_context);
+}
+
+/* As libgit2's own functions say it. */
+static void *said(void *block)
+{
+    if (!block)
+        git_error_set_str(GIT_ERROR_NOMEMORY, "out of memory");
+    return block;
 }
 
 static void *take(size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    ask(size);
-    return malloc(size);
+    return said(may_take(size) ? malloc(size) : NULL);
 }
 
 static void *resize(void *old, size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    ask(size);
-    return realloc(old, size);
+    return said(old || may_take(size) ? realloc(old, size) : NULL);
 }
 
 /* libgit2 does not export its own functions for the ones that are left as they are. Newer versions
@@ -39,13 +44,14 @@ static void *take_zeroed(size_t n, size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    ask(size > 0 && n > SIZE_MAX / size ? SIZE_MAX : n * size);
-    return calloc(n, size);
+    bool fits = size == 0 || n <= SIZE_MAX / size;
+    return said(fits && may_take(n * size) ? calloc(n, size) : NULL);
 }
 
 static void *resize_array(void *old, size_t n, size_t size, const char *file, int line)
 {
-    return size > 0 && n > SIZE_MAX / size ? NULL : resize(old, n * size, file, line);
+    bool fits = size == 0 || n <= SIZE_MAX / size;
+    return fits ? resize(old, n * size, file, line) : said(NULL);
 }
 
 static void *take_array(size_t n, size_t size, const char *file, int line)
@@ -55,7 +61,7 @@ static void *take_array(size_t n, size_t size, const char *file, int line)
 
 static char *copy_of(const char *text, size_t n)
 {
-    char *copy = malloc(n + 1);
+    char *copy = said(malloc(n + 1));
     if (copy) {
         memcpy(copy, text, n);
         copy[n] = '\0';

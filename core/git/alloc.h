@@ -3,20 +3,26 @@
  * out beforehand (through a whole chain of deltas, which the reading itself seldom goes through).
  * So a thread that reads is stopped at the moment when libgit2 asks for much, and waits for its
  * turn.
+ *
+ * libgit2 1.5 holds no lock while it takes memory for an object's bytes, but it does while its
+ * cache of delta bases grows. A block that grows is never stopped: those of objects are new ones.
  */
 #ifndef RB_GIT_ALLOC_H
 #define RB_GIT_ALLOC_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define RB_GIT_MUCH ((size_t)1 << 20) /* bytes */
 
-typedef void rb_git_before(void *context);
+/* False: there is to be no memory, and what libgit2 is at fails. */
+typedef bool rb_git_before(void *context);
 
 /* Once, before libgit2 is started. */
 void rb_git_alloc_install(void);
 
-/* From now on libgit2 calls before in this thread when it is about to take RB_GIT_MUCH or more;
- * NULL ends that. It may wait: libgit2 holds no lock while it takes memory for an object's bytes.
- */
+/* From now on before is called in this thread when libgit2 is about to take a new block of
+ * RB_GIT_MUCH or more; NULL ends that. It may wait. */
 void rb_git_alloc_ask(rb_git_before *before, void *context);
 
 #endif

@@ -10,7 +10,9 @@
 
 #define HELD_LIMIT ((size_t)1 << 20) /* bytes read and not yet passed on */
 #define RING 256                     /* blobs read and not yet passed on */
-#define THREADS 64
+/* A thread that waits may pin a delta base of 1 MiB in libgit2's cache, which holds 16 MiB of them
+ * and looks for one to drop until there is one. */
+#define THREADS 8
 
 struct slot {
     struct rb_raw raw;
@@ -36,6 +38,7 @@ struct reading {
 struct turn {
     struct reading *reading;
     size_t index;
+    bool refused; /* since another thread failed */
 };
 
 static bool is_blob(const rb_tree_entry *entry)
@@ -77,38 +80,52 @@ static bool take(struct reading *reading, size_t *index)
 }
 
 /* Before libgit2 takes much memory: one at a time does, and that is whoever all others wait for. */
-static void wait_for_turn(void *context)
+static bool wait_for_turn(void *context)
 {
-    const struct turn *turn = context;
+    struct turn *turn = context;
     struct reading *reading = turn->reading;
     pthread_mutex_lock(&reading->lock);
     while (reading->code == RB_OK && turn->index != reading->passed)
         pthread_cond_wait(&reading->room, &reading->lock);
+    turn->refused = reading->code != RB_OK;
     pthread_mutex_unlock(&reading->lock);
+    return !turn->refused;
 }
 
-static int read_object(struct rb_raw *raw, struct reading *reading, size_t index)
+/* What another thread failed of is this one's error too: it is told once. */
+static enum rb_code same_failure(struct reading *reading, rb_err *err)
 {
-    struct turn turn = {reading, index};
+    pthread_mutex_lock(&reading->lock);
+    *err = reading->err;
+    pthread_mutex_unlock(&reading->lock);
+    return err->code;
+}
+
+static enum rb_code read_object(struct rb_raw *raw, struct reading *reading, size_t index,
+                                rb_err *err)
+{
+    const rb_blobs *job = reading->job;
+    const rb_tree_entry *entry = &job->entries->items[index];
+    struct turn turn = {reading, index, false};
     rb_git_alloc_ask(wait_for_turn, &turn);
-    int status = rb_git_read(raw, reading->job->repo, &reading->job->entries->items[index].oid,
-                             !reading->job->unchecked);
+    int status = rb_git_read(raw, job->repo, &entry->oid, !job->unchecked);
     rb_git_alloc_ask(NULL, NULL);
+    if (status != 0 && turn.refused)
+        return same_failure(reading, err);
     if (status == 0 && raw->type != GIT_OBJECT_BLOB) {
         git_error_set_str(GIT_ERROR_ODB, "it is not a blob");
         status = GIT_ERROR;
     }
-    return status;
+    if (status != 0)
+        return rb_git_unreadable(job->repo, status, "blob", &entry->oid, entry->path, err);
+    return RB_OK;
 }
 
 static enum rb_code read_one(struct reading *reading, struct slot *slot, size_t index,
                              rb_sha256 *hash, rb_err *err)
 {
-    const rb_tree_entry *entry = &reading->job->entries->items[index];
     const struct rb_raw *raw = &slot->raw;
-    int status = read_object(&slot->raw, reading, index);
-    if (status != 0)
-        return rb_git_unreadable(reading->job->repo, status, "blob", &entry->oid, entry->path, err);
+    RB_TRY(read_object(&slot->raw, reading, index, err));
     char head[32];
     size_t len = (size_t)snprintf(head, sizeof head, "blob %zu", raw->len) + 1;
     rb_sha256_add(hash, head, len);
@@ -116,7 +133,10 @@ static enum rb_code read_one(struct reading *reading, struct slot *slot, size_t 
     rb_sha256_end(hash, reading->ids[index]);
     if (!reading->job->each)
         return RB_OK;
-    rb_blob blob = {.index = index, .entry = entry, .data = raw->data, .len = raw->len};
+    rb_blob blob = {.index = index,
+                    .entry = &reading->job->entries->items[index],
+                    .data = raw->data,
+                    .len = raw->len};
     return reading->job->each(reading->job->context, &blob, err);
 }
 

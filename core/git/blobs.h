@@ -2,8 +2,9 @@
  * Reading many blobs, each once, with several threads.
  *
  * Every blob's bytes are hashed to its git SHA-256 id and, unless that is left to the caller,
- * checked against its SHA-1 id, so that a corrupt object is named. Two MiB are held at a time, what
- * the threads are at (less than RB_GIT_MUCH each, see alloc.h), and one larger blob.
+ * checked against its SHA-1 id, so that a corrupt object is named. What waits to be passed on is at
+ * most one MiB and what the threads were at. Of what libgit2 takes for an object (its bytes, and a
+ * delta and its base), blocks of RB_GIT_MUCH and more are taken by one thread at a time.
  */
 #ifndef RB_GIT_BLOBS_H
 #define RB_GIT_BLOBS_H
@@ -23,7 +24,7 @@ typedef enum rb_code rb_blob_visit(void *context, const rb_blob *blob, rb_err *e
 typedef struct rb_blobs {
     rb_repo *repo;
     const rb_tree_entries *entries; /* gitlinks and trees are passed over */
-    int threads;                    /* at least 1 */
+    int threads;                    /* at least 1; more than 8 are 8 */
     bool unchecked; /* the caller knows the SHA-256 of these very bytes, and asks again where it
                        differs */
     rb_blob_visit *each; /* in any order, from several threads at once; NULL: none */

@@ -243,6 +243,52 @@ static void test_damaged(void **state)
     rb_repo_close(repo);
 }
 
+/* Bytes that are no longer what was released can mislead before their hash is known. */
+static void test_misleading(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    make_project("misled");
+    rb_repo *repo = open_repo("misled");
+    rb_oid tree = tree_of(repo, "HEAD");
+    rb_artifact good = hashed(repo, "HEAD", 2);
+    rb_repo_close(repo);
+    /* A symlink whose target got a NUL byte. */
+    sh_do("cd misled; o=$(git rev-parse HEAD:src/dangling); p=.git/objects/$(echo $o | sed "
+          "'s,^..,&/,'); chmod u+w $p; n=$(printf '/etc\\0nowhere' | git hash-object -w --stdin); "
+          "cp .git/objects/$(echo $n | sed 's,^..,&/,') $p; mkdir ../misled.out");
+    rb_artifact artifact = {0};
+    rb_artifact_spec spec = spec_of("dir");
+    spec.expected = good.tree;
+    repo = open_repo("misled");
+    assert_fails(rb_artifact_write(&artifact, repo, &tree, &spec, "misled.out", 2, &err), RB_ERROR,
+                 "(src/dangling): the object is corrupt");
+    rb_artifact_clear(&good);
+    rb_repo_close(repo);
+}
+
+/* libgit2's cache of delta bases grows beyond 1 MiB, under its lock, while others wait for it. */
+static void test_many_small(void **state)
+{
+    (void)state;
+    sh_do(
+        "git init -q many; cd many; git config fastimport.unpackLimit 0; awk 'BEGIN { n = 56000; "
+        "srand(1); for (i = 1; i <= n; i++) { d = sprintf(\"common text that all of these files "
+        "share, as translations or fixtures do: %%010d\", i * 7919 %% 10000000000); printf "
+        "\"blob\\nmark :%%d\\ndata %%d\\n%%s\\n\", i, length(d), d } printf \"commit "
+        "refs/heads/main\\ncommitter a <a@example.org> 1700000000 +0000\\ndata 1\\nx\\n\"; for (i "
+        "= 1; i <= n; i++) printf \"M 100644 :%%d d%%03d/f%%04d.txt\\n\", i, i / 500, i %% 500; "
+        "print \"\" }' | git fast-import --quiet");
+    rb_repo *repo = open_repo("many");
+    rb_artifact one = hashed(repo, "refs/heads/main", 1);
+    rb_artifact two = hashed(repo, "refs/heads/main", 2);
+    assert_int_equal(one.files, 56000);
+    assert_same(&one, &two);
+    rb_artifact_clear(&one);
+    rb_artifact_clear(&two);
+    rb_repo_close(repo);
+}
+
 /* Blobs that libgit2 takes much memory for are read one at a time, whatever lies between them. */
 static void test_large(void **state)
 {
@@ -333,11 +379,12 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),     cmocka_unit_test(test_content),
-        cmocka_unit_test(test_again),     cmocka_unit_test(test_zip_names),
-        cmocka_unit_test(test_paths),     cmocka_unit_test(test_target),
-        cmocka_unit_test(test_hostile),   cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_large),     cmocka_unit_test(test_rotten_pack),
+        cmocka_unit_test(test_forms),      cmocka_unit_test(test_content),
+        cmocka_unit_test(test_again),      cmocka_unit_test(test_zip_names),
+        cmocka_unit_test(test_paths),      cmocka_unit_test(test_target),
+        cmocka_unit_test(test_hostile),    cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_large),      cmocka_unit_test(test_misleading),
+        cmocka_unit_test(test_many_small), cmocka_unit_test(test_rotten_pack),
         cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, lab_open, lab_close);
