@@ -85,5 +85,8 @@ enum rb_code rb_repo_brings(bool *out, char **real, rb_repo *repo, const char *p
  */
 enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args,
                          rb_err *err) RB_MUST_USE;
+/* The same with a text on its standard input, for what a command line has no room for. */
+enum rb_code rb_repo_git_with(rb_buf *out, const rb_repo *repo, const char *const *args,
+                              const rb_buf *input, rb_err *err) RB_MUST_USE;
 
 #endif

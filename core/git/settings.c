@@ -93,10 +93,17 @@ enum rb_code rb_git_talk(rb_git_result *out, const rb_repo *repo, const char *co
 
 enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args, rb_err *err)
 {
+    return rb_repo_git_with(out, repo, args, NULL, err);
+}
+
+enum rb_code rb_repo_git_with(rb_buf *out, const rb_repo *repo, const char *const *args,
+                              const rb_buf *input, rb_err *err)
+{
     int status = 0;
     RB_AUTO(rb_free_str) char *said = NULL;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_TRY(rb_git_run(&text, &status, &said, repo, args, NULL, 0, err));
+    RB_TRY(rb_git_run(&text, &status, &said, repo, args, input ? rb_buf_str(input) : NULL,
+                      input ? input->len : 0, err));
     if (status != 0)
         return rb_fail(err, RB_ERROR, "git %s failed with status %d%s%s", args[0], status,
                        *said ? ": " : "", said);

@@ -6,8 +6,6 @@
 #include "git/tree.h"
 #include "release/guard_internal.h"
 
-#define QUICK_LIMIT 10000 /* refs that one command line of git takes */
-
 /* Where releases keep a database's migrations. */
 struct place {
     const rb_manifest_database *database; /* of one release that has it there */
@@ -22,6 +20,7 @@ struct search {
     const rb_chain *chain;
     struct place *places;
     size_t place_count;
+    json_t *news; /* paths: whether anything that is pushed touches them */
 };
 
 static void search_clear(struct search *search)
@@ -31,64 +30,62 @@ static void search_clear(struct search *search)
         rb_json_free(search->places[i].same);
     }
     free(search->places);
+    rb_json_free(search->news);
 }
 
-/* A server's hook looks at branches and tags only: what came under another name is not known to be
- * good. */
-static bool is_looked_at(const struct search *search, const rb_pushed *pushed)
+static void add_line(rb_buf *out, const char *before, const rb_oid *oid)
 {
-    return search->remote || pushed->tag || strncmp(pushed->remote_ref, "refs/heads/", 11) == 0;
+    char hex[RB_OID_HEX];
+    rb_oid_hex(oid, hex);
+    rb_buf_printf(out, "%s%s\n", before, hex);
 }
 
-/* Arguments of `git rev-list` for the commits of the push that the remote is not known to have and
- * that touch one of the paths; the caller frees the list, strings holds its texts. */
-static const char **rev_list(rb_strs *strings, const struct search *search, const rb_oid *tip,
-                             const rb_strs *paths)
+/* Where `git rev-list` starts and ends: tip, or all that is pushed, less what the remote is known
+ * to have. Of what is received all refs are still as they were, and branches and tags say it. */
+static void add_range(rb_buf *out, const struct search *search, const rb_oid *tip)
 {
     const rb_pushes *pushes = search->pushes;
-    char hex[RB_OID_HEX];
+    if (tip)
+        add_line(out, "", tip);
     for (size_t i = 0; i < pushes->n; i++) {
         const rb_pushed *pushed = &pushes->items[i];
-        if (!tip && pushed->has_commit) {
-            rb_oid_hex(&pushed->commit, hex);
-            rb_strs_add(strings, hex);
-        }
-        if (!rb_oid_is_zero(&pushed->remote) && is_looked_at(search, pushed) &&
-            rb_object_exists(search->guard->repo, &pushed->remote)) {
-            rb_oid_hex(&pushed->remote, hex);
-            rb_strs_take(strings, rb_format("^%s", hex));
-        }
+        if (!tip && pushed->has_commit)
+            add_line(out, "", &pushed->commit);
+        if (search->remote && !rb_oid_is_zero(&pushed->remote) &&
+            rb_object_exists(search->guard->repo, &pushed->remote))
+            add_line(out, "^", &pushed->remote);
     }
-    if (tip) {
-        rb_oid_hex(tip, hex);
-        rb_strs_add(strings, hex);
-    }
-    rb_strs_add(strings, "--not");
-    if (search->remote) {
-        rb_strs_take(strings, rb_format("--remotes=%s", search->remote));
-    } else {
-        rb_strs_add(strings, "--branches");
-        rb_strs_add(strings, "--tags");
-    }
-    rb_strs_add(strings, "--");
-    for (size_t i = 0; i < paths->n; i++)
-        rb_strs_take(strings, rb_format(":(top,literal)%s", paths->items[i]));
-    const char **args = rb_calloc(strings->n + 3, sizeof *args);
-    args[0] = "rev-list";
-    args[1] = "--max-count=1";
-    for (size_t i = 0; i < strings->n; i++)
-        args[i + 2] = strings->items[i];
-    return args;
 }
 
-/* The newest such commit's id; "" when there is none. tip NULL: of everything that is pushed. */
+/*
+ * The newest commit that the remote is not known to have and that touches one of the paths; "" when
+ * there is none. tip NULL: of everything that is pushed. With its full history, since a merge that
+ * takes one side's file as it is touches it too.
+ */
 static enum rb_code find_commit(char out[RB_OID_HEX], const struct search *search,
                                 const rb_oid *tip, const rb_strs *paths, rb_err *err)
 {
+    static const char *const first[] = {"rev-list", "--max-count=1", "--full-history", "--stdin",
+                                        "--not"};
     RB_AUTO(rb_strs_clear) rb_strs strings = {0};
+    RB_AUTO(rb_buf_clear) rb_buf range = {0};
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    const char **args = rev_list(&strings, search, tip, paths);
-    enum rb_code code = rb_repo_git(&text, search->guard->repo, args, err);
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        rb_strs_add(&strings, first[i]);
+    if (search->remote) {
+        rb_strs_take(&strings, rb_format("--remotes=%s", search->remote));
+    } else {
+        rb_strs_add(&strings, "--branches");
+        rb_strs_add(&strings, "--tags");
+    }
+    rb_strs_add(&strings, "--");
+    for (size_t i = 0; i < paths->n; i++)
+        rb_strs_take(&strings, rb_format(":(top,literal)%s", paths->items[i]));
+    const char **args = rb_calloc(strings.n + 1, sizeof *args);
+    for (size_t i = 0; i < strings.n; i++)
+        args[i] = strings.items[i];
+    add_range(&range, search, tip);
+    enum rb_code code = rb_repo_git_with(&text, search->guard->repo, args, &range, err);
     free(args);
     RB_TRY(code);
     out[0] = '\0';
@@ -96,6 +93,23 @@ static enum rb_code find_commit(char out[RB_OID_HEX], const struct search *searc
         memcpy(out, text.data, RB_OID_HEX - 1);
         out[RB_OID_HEX - 1] = '\0';
     }
+    return RB_OK;
+}
+
+/* Whether anything that is pushed touches the paths: asked once, however many refs there are. */
+static enum rb_code is_news(bool *out, struct search *search, const rb_strs *paths, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf key = {0};
+    for (size_t i = 0; i < paths->n; i++)
+        rb_buf_add_safe(&key, paths->items[i], strlen(paths->items[i]) + 1);
+    const json_t *known = json_object_get(search->news, rb_buf_str(&key));
+    if (!known) {
+        char commit[RB_OID_HEX];
+        RB_TRY(find_commit(commit, search, NULL, paths, err));
+        json_object_set_new(search->news, rb_buf_str(&key), json_boolean(*commit != '\0'));
+        known = json_object_get(search->news, rb_buf_str(&key));
+    }
+    *out = json_is_true(known);
     return RB_OK;
 }
 
@@ -108,7 +122,7 @@ static enum rb_code is_touched(bool *out, const struct search *search, rb_err *e
     if (!search->remote)
         return RB_OK;
     RB_TRY(rb_guard_settings(&settings, search->guard, err));
-    if (!settings || search->pushes->n > QUICK_LIMIT)
+    if (!settings)
         return RB_OK;
     /* No databases now: anything new may touch the folder of one that there was. */
     RB_AUTO(rb_strs_clear) rb_strs folders = {0};
@@ -191,7 +205,7 @@ static enum rb_code find_release(const rb_release **out, const struct search *se
     return RB_OK;
 }
 
-static enum rb_code check_migration(rb_refusals *out, const struct search *search,
+static enum rb_code check_migration(rb_refusals *out, struct search *search,
                                     const struct place *place, const rb_pushed *pushed,
                                     const rb_migration *found, rb_err *err)
 {
@@ -205,8 +219,11 @@ static enum rb_code check_migration(rb_refusals *out, const struct search *searc
         rb_strs_add(&paths, found->down.path);
     else
         rb_strs_add(&paths, place->database->directory);
-    char commit[RB_OID_HEX];
-    RB_TRY(find_commit(commit, search, &pushed->commit, &paths, err));
+    char commit[RB_OID_HEX] = "";
+    bool news;
+    RB_TRY(is_news(&news, search, &paths, err));
+    if (news)
+        RB_TRY(find_commit(commit, search, &pushed->commit, &paths, err));
     if (!*commit)
         return RB_OK; /* the remote has it already */
     RB_AUTO(rb_free_str) char *path = rb_safe(found->up.path);
@@ -221,10 +238,23 @@ static enum rb_code check_migration(rb_refusals *out, const struct search *searc
     return RB_OK;
 }
 
+/* Does the ref have the same there as before the push? */
+static bool is_as_before(const struct search *search, const rb_pushed *pushed, const char *path,
+                         const rb_oid *now)
+{
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry was = {0};
+    rb_repo *repo = search->guard->repo;
+    rb_oid commit;
+    rb_oid tree;
+    rb_err ignored;
+    return !rb_oid_is_zero(&pushed->remote) && rb_object_commit(&commit, repo, &pushed->remote) &&
+           rb_commit_tree(&tree, repo, &commit, &ignored) == RB_OK &&
+           rb_tree_find(&was, repo, &tree, path, &ignored) == RB_OK && rb_oid_equal(&was.oid, now);
+}
+
 /* The set of one folder, as one pushed ref has it. */
-static enum rb_code check_folder(rb_refusals *out, const struct search *search,
-                                 const struct place *place, const rb_pushed *pushed,
-                                 const rb_oid *tree, rb_err *err)
+static enum rb_code check_folder(rb_refusals *out, struct search *search, const struct place *place,
+                                 const rb_pushed *pushed, const rb_oid *tree, rb_err *err)
 {
     const rb_manifest_database *database = place->database;
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry folder = {0};
@@ -237,6 +267,8 @@ static enum rb_code check_folder(rb_refusals *out, const struct search *search,
         return RB_OK;
     if (rb_migrations_read(&set, search->guard->repo, tree, database->directory, database->layout,
                            database->engine, err) != RB_OK) {
+        if (is_as_before(search, pushed, database->directory, &folder.oid))
+            return RB_OK;
         RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
         err->code = RB_ERROR;
         return rb_err_prefix(err, "cannot tell whether %s changes released migrations%s", ref,
@@ -288,7 +320,8 @@ enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const c
                                       const rb_pushes *pushes, rb_err *err)
 {
     RB_AUTO(search_clear)
-    struct search search = {.guard = guard, .remote = remote, .pushes = pushes};
+    struct search search = {
+        .guard = guard, .remote = remote, .pushes = pushes, .news = json_object()};
     bool any = false;
     for (size_t i = 0; i < pushes->n; i++)
         any = any || pushes->items[i].has_commit;

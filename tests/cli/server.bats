@@ -203,6 +203,39 @@ ordinary() { # KIND
     refused "changes migration 1" git push --no-verify origin main
 }
 
+@test "a merge that takes an edit from a branch which followed no release yet" {
+    rbtool release v1.0.0
+    git remote add origin "$(url file)"
+    git checkout -q -b feature HEAD
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    RBTOOL=0 git commit -qam 'feature: an edit'
+    git checkout -q --orphan early
+    RBTOOL=0 git commit -qm 'the same, of no release'
+    git push -q origin main early
+    git push -q origin v1.0.0
+    git checkout -q main
+    RBTOOL=0 git merge -q --no-edit --allow-unrelated-histories -X theirs early
+    refused "changes migration 1" git push --no-verify origin main
+    rbtool init
+    refused "changes migration 1" git push origin main
+}
+
+@test "a branch whose migrations cannot be read is no obstacle to what leaves them alone" {
+    released
+    git checkout -q -b odd
+    git mv migrations elsewhere
+    ln -s elsewhere migrations
+    git add -A
+    RBTOOL=0 git commit -qm odd
+    refused "cannot tell whether" git push --no-verify origin odd
+    mv "$SERVER/hooks" "$SERVER/hooks.off"
+    git push -q --no-verify origin odd
+    mv "$SERVER/hooks.off" "$SERVER/hooks"
+    RBTOOL=0 git commit -q --allow-empty -m more
+    git push -q --no-verify origin odd
+    [[ $(there odd) == $(git rev-parse odd) ]]
+}
+
 @test "600 refs in one push" {
     released
     local n head
