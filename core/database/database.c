@@ -99,6 +99,11 @@ enum rb_code rb_db_stay(rb_db *db, rb_err *err)
     return db->driver->stay(db, err);
 }
 
+void rb_db_leave(rb_db *db)
+{
+    db->driver->leave(db);
+}
+
 enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX], rb_err *err)
 {
     RB_TRY(db->driver->copy(db, path, err));

@@ -71,9 +71,11 @@ void rb_db_rollback(rb_db *db);
 /*
  * For a database that nobody else writes as long as this handle is open, such as rbtool's own
  * journal: keeps the right to read between transactions. Then none has to look whether others left
- * something, or to make SQLite's journal anew. It has tables already. Others can read.
+ * something, or to make SQLite's journal anew. It has tables already. Others can read. After a
+ * failure the handle has to leave: until then SQLite does not forget a rollback that failed.
  */
 enum rb_code rb_db_stay(rb_db *db, rb_err *err) RB_MUST_USE;
+void rb_db_leave(rb_db *db);
 
 /* What is applied. */
 typedef struct rb_applied {

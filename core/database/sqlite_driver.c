@@ -159,6 +159,13 @@ static enum rb_code stay(rb_db *base, rb_err *err)
     return RB_OK;
 }
 
+static void leave(rb_db *base)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    rb_stmt_free(db->lasting);
+    db->lasting = NULL;
+}
+
 const rb_db_driver rb_sqlite_driver = {
     .engine = "sqlite",
     .version = rb_sqlite_version,
@@ -174,6 +181,7 @@ const rb_db_driver rb_sqlite_driver = {
     .rollback = rollback,
     .in_transaction = in_transaction,
     .stay = stay,
+    .leave = leave,
     .script = rb_sqlite_script,
     .seed = rb_sqlite_seed,
     .catalog = rb_sqlite_catalog,

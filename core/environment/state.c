@@ -236,7 +236,10 @@ enum rb_code rb_state_change(rb_state *state, const char *sql, json_t *params, r
 {
     enum rb_code code = rb_db_exec(state->db, sql, params, err);
     json_decref(params);
-    return code == RB_OK ? RB_OK : rb_err_prefix(err, "cannot write the environment's journal");
+    if (code == RB_OK)
+        return RB_OK;
+    rb_db_leave(state->db);
+    return rb_err_prefix(err, "cannot write the environment's journal");
 }
 
 static enum rb_code set_live(rb_state *state, const rb_live *live, rb_err *err)

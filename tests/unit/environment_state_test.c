@@ -1,10 +1,12 @@
 /* The journal of an environment: what another process can see of it, and when. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +167,40 @@ static void test_begun_twice(void **context)
     rb_state_close(state);
 }
 
+static void limit_files(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size == RLIM_INFINITY ? limit.rlim_max : size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A disk on which not even a rollback can write, wherever it begins to be full: when there is room
+ * again, the same handle goes on, and others read. */
+static void test_failed_rollback(void **context)
+{
+    const char *root = *context;
+    rb_err err;
+    int failures = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    rb_state *state = open_state(root, true);
+    begin(state);
+    for (int i = 0; i < 400; i++) { /* the table gets pages at the file's end */
+        RB_AUTO(rb_free_str) char *name = rb_format("step %d %0100d", i, i);
+        step(state, name, RB_STEP_INTENT);
+    }
+    for (rlim_t limit = 1024; limit < 128 * 1024; limit += 3 * 1024) {
+        RB_AUTO(rb_free_str) char *name = rb_format("last %d", (int)limit);
+        limit_files(limit);
+        failures += rb_state_step(state, "T1", name, RB_STEP_INTENT, &err) != RB_OK;
+        limit_files(RLIM_INFINITY);
+        step(state, name, RB_STEP_INTENT);
+        expect(root, true, name, RB_STEP_INTENT);
+    }
+    assert_true(failures > 5);
+    rb_state_close(state);
+}
+
 static void test_history(void **context)
 {
     rb_err err;
@@ -192,6 +228,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flush, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_rollback, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_begun_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_history, set_up, tear_down),
     };
