@@ -46,6 +46,20 @@ static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
     return RB_OK;
 }
 
+/* A plan without steps. */
+static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *tag,
+                                  const char *why)
+{
+    if (!cli->json)
+        return rb_site_nothing(cli, site, tag, NULL, why);
+    RB_AUTO(rb_json_freep)
+    json_t *doc = json_pack("{s:s,s:n,s:s,s:n,s:n,s:n,s:[],s:[],s:[{s:s,s:s}]}", "from", tag, "to",
+                            "environment", site->env->name, "digest", "class", "rule", "steps",
+                            "dataAtRisk", "decisions", "code", "nothing", "message", why);
+    rb_ui_json(cli, doc);
+    return RB_OK;
+}
+
 static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct options *o,
                                 const char *tag, rb_err *err)
 {
@@ -62,7 +76,7 @@ static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct o
         RB_AUTO(rb_free_str)
         char *why =
             rb_format("%s is not live in %s, %s is", tag, site->env->name, app ? app : "nothing");
-        return rb_site_nothing(cli, site, tag, NULL, why);
+        return print_nothing(cli, site, tag, why);
     }
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->site.scripts_from)

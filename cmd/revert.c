@@ -117,12 +117,30 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     return rb_site_carry_out(cli, site, &rq, o, err);
 }
 
+/* What only means something where an environment is moved. */
+static const char *not_for_bundles(const rb_site_options *o)
+{
+    return o->dry_run        ? "--dry-run"
+           : o->only.n > 0   ? "--only"
+           : o->env          ? "--env"
+           : o->accept_loss  ? "--accept-data-loss"
+           : o->accept_drift ? "--accept-drift"
+           : o->break_glass  ? "--break-glass"
+                             : NULL;
+}
+
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     (void)argc;
     const rb_site_options *o = options;
     bool configured = false;
     if (o->output) {
+        const char *odd = not_for_bundles(o);
+        if (odd)
+            return rb_fail(err, RB_ERROR,
+                           "-o writes a whole bundle and moves no environment, so that %s has "
+                           "nothing to say; leave it out",
+                           odd);
         RB_TRY(rb_site_configured(&configured, cli, err));
         if (configured)
             return rb_fail(err, RB_ERROR,

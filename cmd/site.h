@@ -74,7 +74,8 @@ typedef struct rb_site_options {
     }
 #define RB_OPTION_DRY                                                                              \
     {                                                                                              \
-        RB_OPT_FLAG, "dry-run", 'n', NULL, "show the plan and change nothing", RB_SITE_AT(dry_run) \
+        RB_OPT_FLAG, "dry-run", 'n', NULL,                                                         \
+            "show the plan (with --json: its document) and change nothing", RB_SITE_AT(dry_run)    \
     }
 
 /* write: takes the lock, makes the journal, and writes what the ledger is still to be told of.

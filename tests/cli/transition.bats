@@ -96,6 +96,9 @@ setup() {
 
 @test "what is not live is nothing to revert" {
     two_releases
+    run -0 rbtool plan v1.1.0 --json
+    echo "$output" | schema plan
+    [ "$(echo "$output" | jq -r '.decisions[0].code')" = nothing ]
     run rbtool revert v1.1.0 --yes --json
     [ "$status" -eq 0 ]
     [ "$(echo "$output" | jq -r .outcome)" = nothing ]
@@ -288,6 +291,9 @@ setup() {
     two_releases
     jq 'del(.environments)' rbtool.json >new.json && mv new.json rbtool.json
     fails 2 "rbtool revert TAG -o DIR" rbtool revert v1.1.0 --yes
+    fails 2 "leave it out" rbtool revert v1.1.0 --to v1.0.0 -o "$BATS_TEST_TMPDIR/bundle" --dry-run
+    fails 2 "--only has nothing to say" rbtool revert v1.1.0 -o "$BATS_TEST_TMPDIR/bundle" --only flags
+    [ ! -e "$BATS_TEST_TMPDIR/bundle" ]
     run rbtool revert v1.1.0 --to v1.0.0 -o "$BATS_TEST_TMPDIR/bundle" --json
     [ "$status" -eq 0 ]
     cd "$BATS_TEST_TMPDIR/bundle"
