@@ -45,6 +45,7 @@ nothing_at() {
 
 @test "the JSON document names what was written" {
     rbtool reconstruct v1.0.0 -o out --json >doc.json
+    schema reconstruct <doc.json
     jq -e '.tag == "v1.0.0" and (.artifacts | length) == 1' doc.json
     [ "$(jq -r '.artifacts[0].digest' doc.json)" = "$(jq -r '.subject[0].digest.sha256' out/manifest.json)" ]
     [ "$(jq -r '.artifacts[0].files' doc.json)" -eq 3 ]

@@ -299,6 +299,7 @@ setup() {
     cd "$BATS_TEST_TMPDIR/bundle"
     grep -q 'DROP COLUMN discount' scripts/main/001-down-*.sql
     [ "$(jq -r .to plan.json)" = v1.0.0 ]
+    schema bundle <plan.json
     [ "$(cat artifacts/app/src/shop)" = "$(git -C "$SHOP" show v1.0.0:src/shop)" ]
 }
 
