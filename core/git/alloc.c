@@ -34,7 +34,7 @@ static void *resize(void *old, size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return said(old || may_take(size) ? realloc(old, size) : NULL);
+    return said(old || may_take(size) ? realloc(old, size ? size : 1) : NULL);
 }
 
 /* libgit2 does not export its own functions for the ones that are left as they are. Newer versions
@@ -45,7 +45,8 @@ static void *take_zeroed(size_t n, size_t size, const char *file, int line)
     (void)file;
     (void)line;
     bool fits = size == 0 || n <= SIZE_MAX / size;
-    return said(fits && may_take(n * size) ? calloc(n, size) : NULL);
+    size_t all = fits ? n * size : 0;
+    return said(fits && may_take(all) ? calloc(1, all > 0 ? all : 1) : NULL);
 }
 
 static void *resize_array(void *old, size_t n, size_t size, const char *file, int line)
