@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/hash.h"
 #include "database/driver.h"
@@ -59,24 +60,48 @@ static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
     rb_strs_sort(out);
 }
 
-/* The table that a column or constraint belongs to, when all of it came or went: the table says
- * that already. Names may hold spaces and dots, so the longest table that fits is looked for. */
-static bool goes_with_table(const char *key, const json_t *where, const json_t *other)
+/* "table T" of a column, constraint or order of T. Names may hold spaces and dots, so the longest
+ * table that fits is looked for. */
+static char *table_of_part(const json_t *catalog, const char *key)
 {
     const char *rest = starts_with(key, "column ")       ? key + 7
                        : starts_with(key, "constraint ") ? key + 11
                        : starts_with(key, "order ")      ? key + 6
                                                          : NULL;
-    if (!rest)
-        return false;
-    for (size_t len = strlen(rest); len > 0; len--) {
+    for (size_t len = rest ? strlen(rest) : 0; len > 0; len--) {
         if (rest[len] != '\0' && rest[len] != '.' && rest[len] != ' ')
             continue;
-        RB_AUTO(rb_free_str) char *table = rb_format("table %.*s", (int)len, rest);
-        if (json_object_get(where, table))
-            return !json_object_get(other, table);
+        char *table = rb_format("table %.*s", (int)len, rest);
+        if (json_object_get(catalog, table))
+            return table;
+        free(table);
     }
-    return false;
+    return NULL;
+}
+
+char *rb_catalog_table_of(const json_t *catalog, const char *object)
+{
+    const char *key;
+    json_t *value;
+    if (!starts_with(object, "index ") && !starts_with(object, "trigger "))
+        return table_of_part(catalog, object);
+    const char *name = rb_json_str(json_object_get(catalog, object), "table");
+    /* A trigger keeps the case that its own text has. */
+    json_object_foreach ((json_t *)catalog, key, value) {
+        const char *its = starts_with(key, "table ")  ? key + 6
+                          : starts_with(key, "view ") ? key + 5
+                                                      : NULL;
+        if (name && its && strcasecmp(its, name) == 0)
+            return rb_strdup(key);
+    }
+    return NULL;
+}
+
+/* When all of a table came or went, the table says so for its columns and constraints. */
+static bool goes_with_table(const char *key, const json_t *where, const json_t *other)
+{
+    RB_AUTO(rb_free_str) char *table = table_of_part(where, key);
+    return table && !json_object_get(other, table);
 }
 
 static int by_text(const void *a, const void *b)

@@ -42,4 +42,8 @@ void rb_catalog_now_fingerprint(const rb_catalog_now *now, const json_t *catalog
  */
 void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, const json_t *b);
 
+/* The key of the table (of a trigger, perhaps of the view) that a column, constraint, index or
+ * trigger goes with when it is dropped; NULL for others, and where the catalog has none. */
+char *rb_catalog_table_of(const json_t *catalog, const char *object);
+
 #endif

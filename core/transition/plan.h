@@ -57,6 +57,7 @@ typedef struct rb_plan_database {
     size_t step_count;
     json_t *expected; /* catalog to come out at */
     json_t *leaving;  /* the one to remember of FROM */
+    json_t *drifted;  /* [{"object","change"}] since FROM went live, or NULL */
     json_t *residual; /* [{"object","change"}] known from proofs: may be left */
     rb_strs edited;   /* ids of migrations that FROM and TO have with other bytes */
     json_t *at_risk;  /* as rb_db_outcome.at_risk; NULL: not counted */
@@ -109,7 +110,7 @@ enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *request,
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
                                    const rb_plan_request *request, const char *name,
                                    rb_err *err) RB_MUST_USE;
-/* plan_expect.c: sets expected and leaving, and adds what drifted to plan->drift. */
+/* plan_expect.c: sets expected, leaving and drifted, and adds what drifted to plan->drift. */
 enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *database,
                             const rb_plan_request *request, rb_db *db,
                             const rb_manifest_database *from, const rb_applied *applied,

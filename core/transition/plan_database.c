@@ -23,6 +23,7 @@ void rb_plan_database_clear(rb_plan_database *d)
     free(d->steps);
     json_decref(d->expected);
     json_decref(d->leaving);
+    json_decref(d->drifted);
     json_decref(d->residual);
     rb_strs_clear(&d->edited);
     json_decref(d->at_risk);
@@ -315,6 +316,25 @@ static char *list_differences(const json_t *differences)
     return rb_buf_detach(&out);
 }
 
+/* "; " and what to do where drift stands in the way: that in objects which text names, else any
+ * when guess. "" when there is none. */
+static char *drift_advice(const rb_plan_database *d, const char *text, bool guess)
+{
+    RB_AUTO(rb_json_freep) json_t *named = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach (d->drifted, i, item)
+        if (strstr(text, rb_json_str(item, "object")))
+            json_array_append(named, item);
+    bool any = json_array_size(named) > 0;
+    if (!any && (!guess || json_array_size(d->drifted) == 0))
+        return rb_strdup("");
+    RB_AUTO(rb_free_str) char *list = list_differences(any ? named : d->drifted);
+    return rb_format("; drift %s in the way (%s): undo it in the database, keep what made it for "
+                     "afterwards, and try again",
+                     any ? "stands" : "may stand", list);
+}
+
 static char *list_ids(const rb_strs *ids)
 {
     rb_buf out = {0};
@@ -333,10 +353,13 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     rb_plan_database_judge(&wrong, &left, d, outcome->after);
     if (json_array_size(wrong) > 0) {
         RB_AUTO(rb_free_str) char *list = list_differences(wrong);
+        RB_AUTO(rb_free_str) char *drift = drift_advice(d, list, false);
         rb_plan_decide(plan, "schema", RB_FOUND,
-                       "database %s would not come out at the schema of %s: %s; mend the scripts "
-                       "in a later release and name it with --scripts-from TAG",
-                       d->name, rq->to->tag, list);
+                       "database %s would not come out at the schema of %s: %s%s", d->name,
+                       rq->to->tag, list,
+                       drift[0] ? drift
+                                : "; mend the scripts in a later release and name it with "
+                                  "--scripts-from TAG");
     }
     if (json_array_size(left) > 0 && d->edited.n > 0) {
         RB_AUTO(rb_free_str) char *list = list_differences(left);
@@ -376,7 +399,8 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     rb_err why;
     enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
     if (code != RB_OK) {
-        rb_plan_decide(plan, "script", RB_FOUND, "database %s: %s", d->name, why.message);
+        RB_AUTO(rb_free_str) char *drift = drift_advice(d, why.message, true);
+        rb_plan_decide(plan, "script", RB_FOUND, "database %s: %s%s", d->name, why.message, drift);
         return RB_OK;
     }
     d->at_risk = json_incref(outcome.at_risk);

@@ -21,21 +21,31 @@ static bool same(const json_t *a, const json_t *b)
     return a == b || (!a && !b) || (a && b && json_equal(a, b));
 }
 
-/* Told table by table: columns that came with a table go without saying. */
-static void tell_drift(rb_plan *plan, const rb_plan_database *d, const json_t *base,
-                       const json_t *found, const json_t *target)
+/* What lives on a table that the transition drops goes with it. */
+static bool loses_table(const char *object, const json_t *base, const json_t *found,
+                        const json_t *target)
 {
-    RB_AUTO(rb_json_freep) json_t *drifted = NULL;
+    RB_AUTO(rb_free_str) char *table = rb_catalog_table_of(found, object);
+    return table && json_object_get(base, table) && !json_object_get(target, table);
+}
+
+/* Told table by table: columns that came with a table go without saying. */
+static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, const json_t *found,
+                       const json_t *target)
+{
     RB_AUTO(rb_json_freep) json_t *order = NULL;
-    rb_catalog_compare(&drifted, &order, base, found);
+    rb_catalog_compare(&d->drifted, &order, base, found);
     size_t i;
     json_t *item;
-    json_array_foreach (drifted, i, item) {
+    json_array_foreach (d->drifted, i, item) {
         const char *object = rb_json_str(item, "object");
         bool touched = !same(json_object_get(base, object), json_object_get(target, object));
         RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", d->name, object);
         rb_drift_add(plan->drift, "db", path,
-                     touched ? "as released; this transition changes it" : "as released",
+                     touched ? "as released; this transition changes it"
+                     : loses_table(object, base, found, target)
+                         ? "as released; this transition drops its table"
+                         : "as released",
                      rb_json_str(item, "change"));
     }
 }
@@ -46,7 +56,8 @@ static void keep_drifted(json_t *catalog, const char *object, const json_t *base
 {
     json_t *was = json_object_get(base, object);
     json_t *now = json_object_get(found, object);
-    if (same(was, now) || !same(was, json_object_get(target, object)))
+    if (same(was, now) || !same(was, json_object_get(target, object)) ||
+        loses_table(object, base, found, target))
         return;
     if (now)
         json_object_set(catalog, object, now);

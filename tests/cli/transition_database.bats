@@ -138,6 +138,81 @@ two_with_audit() {
     settled_at v1.1.0
 }
 
+# A release whose second migration makes a table and a column.
+with_notes() {
+    printf 'CREATE TABLE notes (id INTEGER PRIMARY KEY); ALTER TABLE orders ADD COLUMN d INTEGER;' \
+        >migrations/0002_notes.up.sql
+    printf 'DROP TABLE notes; ALTER TABLE orders DROP COLUMN d;' >migrations/0002_notes.down.sql
+}
+
+@test "what drifted on a table goes with the table that the transition drops" {
+    release v1.0.0
+    with_notes
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sql 'CREATE INDEX by_hand ON notes (id); ALTER TABLE notes ADD COLUMN more INTEGER;
+        CREATE TRIGGER guard AFTER INSERT ON NOTES BEGIN SELECT 1; END; INSERT INTO notes VALUES (1, 5)'
+    run rbtool plan v1.1.0 --json
+    [ "$(jq -c '[.drift[] | [.path, .expected]]' <<<"$output")" = '[["main: column notes.more","as released; this transition drops its table"],["main: index by_hand","as released; this transition drops its table"],["main: trigger guard","as released; this transition drops its table"]]' ]
+    fails 5 "drifted" rbtool revert v1.1.0 --yes
+    fails 5 "--accept-data-loss" rbtool revert v1.1.0 --yes --accept-drift
+    rbtool revert v1.1.0 --yes --accept-drift --accept-data-loss "$(digest v1.1.0)"
+    settled_at v1.0.0
+    # What was never the release's is not expected of it again.
+    rbtool deploy v1.1.0 --yes --accept-reverted
+    settled_at v1.1.0
+}
+
+@test "drift that was accepted by a deploy goes with its table too" {
+    release v1.0.0
+    with_notes
+    release v1.1.0
+    release v1.2.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sql 'CREATE INDEX by_hand ON notes (id)'
+    rbtool deploy v1.2.0 --yes --accept-drift
+    rbtool revert v1.2.0 --to v1.0.0 --yes
+    settled_at v1.0.0
+}
+
+@test "drift that stands in a script's way is named, with what to do" {
+    local by_hand
+    release v1.0.0
+    with_notes
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    for by_hand in 'INDEX by_hand ON orders (d)' 'VIEW by_hand AS SELECT d FROM orders' \
+        'VIEW by_hand AS SELECT id FROM notes'; do
+        sql "CREATE $by_hand"
+        fails 1 "drift stands in the way ($(tr A-Z a-z <<<"${by_hand%% *}") by_hand added): undo it" \
+            rbtool revert v1.1.0 --yes --accept-drift
+        sql "DROP ${by_hand%% *} by_hand"
+    done
+    sql 'ALTER TABLE orders DROP COLUMN d'
+    fails 1 "drift may stand in the way (column orders.d removed)" \
+        rbtool revert v1.1.0 --yes --accept-drift
+}
+
+@test "a script that rebuilds a table without what drifted on it is refused, and the drift named" {
+    release v1.0.0
+    echo 'ALTER TABLE orders ADD COLUMN d INTEGER;' >migrations/0002_d.up.sql
+    echo 'CREATE TABLE new (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);
+        INSERT INTO new SELECT id, total FROM orders; DROP TABLE orders;
+        ALTER TABLE new RENAME TO orders;' >migrations/0002_d.down.sql
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sql 'CREATE INDEX by_hand ON orders (total)'
+    fails 1 "v1.0.0: index by_hand removed; drift stands in the way (index by_hand added): undo it" \
+        rbtool revert v1.1.0 --yes --accept-drift
+    [ "$(sql "SELECT name FROM sqlite_schema WHERE name = 'by_hand'")" = by_hand ]
+    sql 'DROP INDEX by_hand'
+    rbtool revert v1.1.0 --yes
+}
+
 @test "resume accepts a database that somebody brought to TO by hand" {
     two_releases
     rbtool deploy v1.1.0 --yes
