@@ -132,3 +132,59 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     [ "$(sql 'SELECT line FROM log')" = c ]
     echo "$document" | schema transition
 }
+
+@test "values that an up changed come back where they are as it left them, and the rest is named" {
+    on_top 'UPDATE orders SET total = 0 WHERE total <= 400;' 'SELECT 1;'
+    run rbtool deploy v1.1.0 --dry-run
+    [[ $output == *"main: orders.total: 4 values will be lost"* ]]
+    move deploy v1.1.0
+    # A user deletes one, changes one, and changes one that the script left alone.
+    sql 'DELETE FROM orders WHERE id = 1; UPDATE orders SET total = 7 WHERE id IN (2, 9)'
+    move revert v1.1.0
+    [ "$(put_back)" = '[["orders","total",2,2]]' ]
+    [ "$(jq -c '.putBack[0].missing' <<<"$document")" = '[1,2]' ]
+    [[ $(jq -r '.putBack[0].reason' <<<"$document") == *"hold something else"* ]]
+    [ -f "$(jq -r '.putBack[0].copy' <<<"$document")" ]
+    echo "$document" | schema transition
+    [ "$(sql 'SELECT group_concat(total) FROM (SELECT total FROM orders ORDER BY id)')" = \
+        7,300,400,500,600,700,800,7,1000 ]
+    settled_at v1.0.0
+}
+
+@test "what cannot be put back is said with the file that has it" {
+    on_top 'UPDATE orders SET total = 0;' 'SELECT 1;'
+    move deploy v1.1.0
+    sql 'UPDATE orders SET total = 7'
+    run rbtool revert v1.1.0 --yes
+    [[ $output == *"orders.total: 0 restored, 10 could not be: "*"; they are in $PROD/.rbtool/backups/"*"/main.sqlite"* ]]
+}
+
+@test "values that the way back changes itself are left to it" {
+    on_top 'UPDATE orders SET total = total + 1;' 'UPDATE orders SET total = total - 1;'
+    move deploy v1.1.0
+    sql 'UPDATE orders SET total = total + 1 WHERE id = 1'
+    move revert v1.1.0
+    [ "$(sql 'SELECT group_concat(total) FROM orders WHERE id < 4')" = 101,200,300 ]
+    [ "$(put_back)" = '[["orders","total",0,1]]' ]
+}
+
+@test "values of rows that were replaced, of a table that was rebuilt, and references" {
+    release v1.0.0
+    change 2 'CREATE TABLE tags (id INTEGER PRIMARY KEY, of INTEGER REFERENCES orders (id), name TEXT COLLATE NOCASE);
+        CREATE TABLE log (line TEXT);' 'DROP TABLE log; DROP TABLE tags;'
+    release v1.1.0
+    change 3 "REPLACE INTO orders VALUES (1, 9);
+        UPDATE tags SET of = 1, name = lower(name); UPDATE log SET line = 'x';
+        CREATE TABLE new (id INTEGER PRIMARY KEY, of INTEGER REFERENCES orders (id), name TEXT COLLATE NOCASE);
+        INSERT INTO new SELECT * FROM tags; DROP TABLE tags; ALTER TABLE new RENAME TO tags;" 'SELECT 1;'
+    release v1.2.0 --accept RB002,RB003
+    rbtool deploy v1.1.0 --yes
+    sql "INSERT INTO orders VALUES (1, 100), (2, 200), (3, 300); INSERT INTO log VALUES ('a');
+        INSERT INTO tags VALUES (1, 2, 'A'), (2, 3, 'B'), (3, NULL, NULL)"
+    move deploy v1.2.0
+    sql 'DELETE FROM orders WHERE id = 2'
+    move revert v1.2.0
+    [ "$(sql 'SELECT * FROM orders')" = '1|100'$'\n''3|300' ]
+    [ "$(sql 'SELECT * FROM tags')" = '1|1|A'$'\n''2|3|B'$'\n''3|1|' ]
+    [ "$(put_back)" = '[["log","line",0,1],["tags","name",2,0],["tags","of",1,1],["orders","total",1,0]]' ]
+}
