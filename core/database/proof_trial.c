@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "database/driver.h"
+#include "migration/destroys.h"
 
 typedef struct trial {
     rb_proving *p;
@@ -262,6 +264,35 @@ static void forget_touched(trial *t)
     }
 }
 
+/* What text alone says the up destroys: the rows that it is about need not have been there. */
+
+/* As the catalog writes it; as it is, where the catalog has none of that name. */
+static char *name_in(const json_t *catalog, const char *kind, const char *name)
+{
+    RB_AUTO(rb_free_str) char *raw = rb_format("%s %s", kind, name);
+    RB_AUTO(rb_free_str) char *wanted = rb_safe(raw);
+    size_t skip = strlen(kind) + 1;
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)catalog, key, value)
+        if (strcasecmp(key, wanted) == 0)
+            return rb_strdup(key + skip);
+    return rb_strdup(wanted + skip);
+}
+
+static void add_stated(void *context, const rb_destroyed *what)
+{
+    trial *t = context;
+    RB_AUTO(rb_free_str) char *table = name_in(t->catalog[0], "table", what->table);
+    RB_AUTO(rb_free_str)
+    char *part = what->column ? rb_format("%s.%s", table, what->column) : NULL;
+    RB_AUTO(rb_free_str) char *full = part ? name_in(t->catalog[0], "column", part) : NULL;
+    const char *column = full ? full + strlen(table) + 1 : NULL;
+    RB_AUTO(rb_json_freep) json_t *item = json_pack("{s:s,s:s?}", "table", table, "column", column);
+    if (!is_destroyed(t, table, column))
+        add_place(list_of(t, "destroys"), item);
+}
+
 /* The way back */
 
 static void fail_down(trial *t, const char *why)
@@ -374,6 +405,9 @@ enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         json_object_set_new(t.out, lists[i], json_array());
     enum rb_code code = try_migration(&t, err);
+    /* Only now: rows of such a table have been compared all the same. */
+    if (code == RB_OK && !m->code)
+        rb_sql_destroys(m->up.text, m->up.len, p->engine, add_stated, &t);
     trial_clear(&t);
     return code;
 }

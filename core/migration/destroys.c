@@ -63,9 +63,8 @@ static void skip_if_exists(struct words *w)
 
 static void report(struct scan *scan, const char *how, const char *table, const char *column)
 {
-    RB_AUTO(rb_free_str)
-    char *what = rb_format("%s %s%s%s", how, table, column ? "." : "", column ? column : "");
-    scan->visit(scan->context, scan->offset, what);
+    const rb_destroyed what = {scan->offset, how, table, column};
+    scan->visit(scan->context, &what);
 }
 
 static bool is_own(const struct scan *scan, const char *table)

@@ -6,8 +6,14 @@
 
 #include <stddef.h>
 
-/* what: "DROP TABLE orders"; borrowed for the call. offset: of the statement in text. */
-typedef void rb_destroys_visit(void *context, size_t offset, const char *what);
+/* Borrowed for the call. */
+typedef struct rb_destroyed {
+    size_t offset;      /* of the statement in text */
+    const char *how;    /* "DROP TABLE" */
+    const char *table;  /* a plain name in lower case; of DROP SCHEMA, the schema */
+    const char *column; /* of DROP COLUMN, or NULL */
+} rb_destroyed;
+typedef void rb_destroys_visit(void *context, const rb_destroyed *what);
 
 /*
  * DROP TABLE, DROP COLUMN, DELETE, TRUNCATE, DROP SCHEMA. Not reported: tables that the script

@@ -98,17 +98,18 @@ static void check_down(const struct run *run, const rb_migration *m)
                         "its down is blank although its up is not");
 }
 
-struct destroyed {
+struct destroying {
     const struct run *run;
     const rb_migration *migration;
 };
 
-static void add_destroyed(void *context, size_t offset, const char *what)
+static void add_destroyed(void *context, const rb_destroyed *what)
 {
-    const struct destroyed *d = context;
+    const struct destroying *d = context;
     const rb_script *up = &d->migration->up;
-    rb_findings_add(d->run->out, "RB003", d->migration->id, up->path, line_at(up, offset),
-                    "%s destroys data that the down cannot bring back", what);
+    rb_findings_add(d->run->out, "RB003", d->migration->id, up->path, line_at(up, what->offset),
+                    "%s %s%s%s destroys data that the down cannot bring back", what->how,
+                    what->table, what->column ? "." : "", what->column ? what->column : "");
 }
 
 static bool has_word(const rb_sql_statement *s, const char *word)
@@ -195,8 +196,8 @@ static void check_new(const struct run *run, const rb_migration *m)
     check_down(run, m);
     if (m->code)
         return;
-    struct destroyed destroyed = {run, m};
-    rb_sql_destroys(m->up.text, m->up.len, run->engine, add_destroyed, &destroyed);
+    struct destroying destroying = {run, m};
+    rb_sql_destroys(m->up.text, m->up.len, run->engine, add_destroyed, &destroying);
     check_transactional(run, m, &m->up);
     check_transactional(run, m, &m->down);
     check_control(run, m, &m->up);

@@ -203,6 +203,17 @@ TEXT
     [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) == lossy ]]
 }
 
+@test "an up that says it destroys data is lossy, whatever rows the proof had" {
+    rbtool release v1.0.0
+    echo 'DELETE FROM orders WHERE id = 987;' >migrations/0002_some.up.sql
+    echo 'SELECT 1;' >migrations/0002_some.down.sql
+    fails 1 "RB003" release v1.1.0
+    rbtool release v1.1.0 --accept RB003
+    [[ $(manifest v1.1.0 | jq -c '[.predicate.rollback.class, .predicate.databases[0].proof.migrations[0].destroys]') == \
+        '["lossy",[{"column":null,"table":"orders"}]]' ]]
+    rbtool verify v1.1.0
+}
+
 @test "a released migration that changed, with the release that first had it" {
     rbtool release v1.0.0
     second

@@ -50,10 +50,10 @@ static void compare_with_sqlite(const char *text, size_t len)
     }
 }
 
-static void visit(void *context, size_t offset, const char *what)
+static void visit(void *context, const rb_destroyed *what)
 {
-    must(offset < *(size_t *)context);
-    must(*what);
+    must(what->offset < *(size_t *)context);
+    must(*what->how);
 }
 
 static void check_engine(const char *text, size_t len, const char *engine)
