@@ -19,7 +19,8 @@ typedef struct rb_proof {
 } rb_proof;
 
 /*
- * set: the whole set of the release. is_new[i]: migration i is new in it. seed: SQL text or NULL.
+ * set: the whole set of the release, whose ups have to run in an empty database and leave no broken
+ * reference there. is_new[i]: migration i is new in it. seed: SQL text or NULL.
  * removed: migrations that the previous release had and this one lacks are no part of it. A failing
  * up is an error (RB_FOUND) with script, line and message; a failing down is a result.
  */

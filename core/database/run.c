@@ -128,8 +128,7 @@ static void losses_clear(rb_losses *losses)
     *losses = (rb_losses){0};
 }
 
-/* Broken references that were not there before. */
-static enum rb_code compare_violations(const json_t *before, const json_t *after, rb_err *err)
+enum rb_code rb_run_compare_references(const json_t *before, const json_t *after, rb_err *err)
 {
     const char *key;
     json_t *entry;
@@ -168,7 +167,7 @@ static enum rb_code run_twice(rb_losses *losses, rb_db *db, const rb_db_work *wo
     after = NULL;
     RB_TRY(run_once(losses, &after, db, work, err));
     RB_TRY(say(db, "RELEASE", err));
-    return compare_violations(before, after, err);
+    return rb_run_compare_references(before, after, err);
 }
 
 static enum rb_code run_all(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err)

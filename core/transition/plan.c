@@ -445,7 +445,10 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
     RB_TRY(rb_plan_look_at_host(plan, rq, err));
     RB_TRY(observe_files(plan, rq, err));
-    RB_TRY(plan_databases(plan, rq, err));
+    rb_err why;
+    enum rb_code code = plan_databases(plan, rq, &why);
+    if (code != RB_OK)
+        return rb_fail(err, code, code == RB_FOUND ? "%s; nothing was changed" : "%s", why.message);
     json_object_set_new(plan->json, "databases", scripts(plan));
     add_risk(plan);
     rb_plan_notes(plan, rq);

@@ -214,6 +214,15 @@ TEXT
     rbtool verify v1.1.0
 }
 
+@test "an up that leaves a row without its parent is refused, and leaves no tag" {
+    rbtool release v1.0.0
+    echo 'CREATE TABLE items (id INTEGER PRIMARY KEY, of INTEGER REFERENCES orders (id));
+        INSERT INTO items VALUES (1, 9);' >migrations/0002_items.up.sql
+    echo 'DROP TABLE items;' >migrations/0002_items.down.sql
+    fails 1 "1 row(s) whose foreign key finds no parent: items -> orders" release v1.1.0
+    [ -z "$(git tag --list v1.1.0)" ]
+}
+
 @test "a released migration that changed, with the release that first had it" {
     rbtool release v1.0.0
     second

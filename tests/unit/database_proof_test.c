@@ -147,6 +147,35 @@ static void test_failing_up_is_an_error(void **state)
     rb_migrations_free(set);
 }
 
+/* No made-up row is the parent that an up forgot, and none of them is to blame. */
+static void test_references_of_ups(void **state)
+{
+    (void)state;
+    rb_err err;
+    const bool is_new[] = {false, true, true};
+    const script_pair bad[] = {
+        {"1", "CREATE TABLE p(id INTEGER PRIMARY KEY);", "DROP TABLE p;"},
+        {"2", "CREATE TABLE q(p REFERENCES p(id)); INSERT INTO q VALUES(1);", "DROP TABLE q;"}};
+    /* the parent comes with the next one; and rows of p that the proof makes up have children */
+    const script_pair good[] = {
+        {"1", "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p NOT NULL REFERENCES p);",
+         "DROP TABLE c; DROP TABLE p;"},
+        {"2", "CREATE TABLE q(p REFERENCES p(id)); INSERT INTO q VALUES(9);", "DROP TABLE q;"},
+        {"3", "DELETE FROM p; INSERT INTO p VALUES(9);", "DELETE FROM p;"}};
+    rb_proof proof;
+    rb_migrations *set = help_set(bad, 2);
+    assert_int_equal(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), RB_FOUND);
+    assert_string_equal(err.message,
+                        "the new migrations, in an empty database: the scripts leave 1 row(s) whose"
+                        " foreign key finds no parent: q -> p (for example rowid 1); look with"
+                        " PRAGMA foreign_key_check, mend the script or the rows");
+    rb_migrations_free(set);
+    set = help_set(good, 3);
+    help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
+    rb_proof_clear(&proof);
+    rb_migrations_free(set);
+}
+
 /* An up that relies on its rows being of a certain kind is proven without made-up ones. */
 static void test_rows_that_do_not_fit(void **state)
 {
@@ -259,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_failing_down_says_where),
         cmocka_unit_test(test_failing_up_is_an_error),
+        cmocka_unit_test(test_references_of_ups),
         cmocka_unit_test(test_rows_that_do_not_fit),
         cmocka_unit_test(test_seed_that_never_fits),
         cmocka_unit_test(test_downs_in_a_row),
