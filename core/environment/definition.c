@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
 #include "release/config.h"
 
 #define DEFAULT_KEEP 5
@@ -120,6 +122,38 @@ static enum rb_code check_place(const rb_env *env, const char *key, const char *
     return RB_OK;
 }
 
+/* The same for two names of one file, linked or not; one that is not there yet goes by its folder.
+ */
+static char *identity_of(const char *url)
+{
+    struct stat st;
+    const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL;
+    if (!path)
+        return rb_strdup(url);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    bool there = stat(path, &st) == 0;
+    if (!there && stat(dir, &st) != 0)
+        return rb_strdup(url);
+    return rb_format("%llu:%llu%s", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+                     there ? "" : path + strlen(dir));
+}
+
+/* Each would take the other's tables for drift, and undo what the other's scripts do. */
+static enum rb_code check_distinct(const rb_env *env, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs seen = {0};
+    for (size_t i = 0; i < env->database_count; i++) {
+        rb_strs_take(&seen, identity_of(env->databases[i].value));
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(seen.items[i], seen.items[j]) == 0)
+                return rb_fail(err, RB_ERROR,
+                               "environments.%s.databases.%s and databases.%s are one and the same "
+                               "database; give each its own",
+                               env->name, env->databases[j].name, env->databases[i].name);
+    }
+    return RB_OK;
+}
+
 static enum rb_code check_places(const rb_env *env, rb_err *err)
 {
     if (env->flags)
@@ -133,7 +167,7 @@ static enum rb_code check_places(const rb_env *env, rb_err *err)
         if (strncmp(env->databases[i].value, "sqlite:", 7) == 0)
             RB_TRY(check_place(env, key, env->databases[i].value + 7, err));
     }
-    return RB_OK;
+    return check_distinct(env, err);
 }
 
 /* "$NAME" from the process environment, so that a password need not stand in a file. */

@@ -43,7 +43,8 @@ typedef struct rb_env {
 
 /*
  * name NULL: the only one. base: folder for relative paths. lookup gives the value of a "$NAME"
- * url. RB_ERROR names the key at fault, or the environments there are.
+ * url. RB_ERROR names the key at fault, or the environments there are. No two databases are one
+ * file, as far as can be seen now.
  */
 enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *name,
                          const char *base, const char *(*lookup)(const char *name),

@@ -50,6 +50,23 @@ two_with_audit() {
     settled_at v1.0.0
 }
 
+@test "two databases on one file are refused, by whatever name" {
+    local other
+    two_with_audit
+    ln -s shop.db "$PROD/data/link.db"
+    ln "$PROD/data/shop.db" "$PROD/data/hard.db"
+    ln -s data "$PROD/dir"
+    for other in data/shop.db data/link.db data/hard.db dir/shop.db; do
+        settings ".environments.prod.databases.audit = \"sqlite:$PROD/$other\""
+        fails 2 "environments.prod.databases.main and databases.audit are one and the same database" \
+            rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    done
+    # Files that the first deploy is to make.
+    settings ".environments.prod.databases = {main: \"sqlite:$PROD/data/new.db\", audit: \"sqlite:$PROD/dir/new.db\"}"
+    fails 2 "are one and the same database" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    settled_at v1.0.0
+}
+
 @test "of several databases none is committed when one does not verify" {
     two_with_audit
     audit "INSERT INTO events VALUES (2, 'bad')"

@@ -68,6 +68,10 @@ static void refuses_what_is_wrong(void **state)
     refuses("{\"a\":{\"root\":\"/x\",\"flag\":\"y\"}}", NULL, "flags");
     refuses("{\"a\":{\"root\":\"/x\",\"databases\":{\"m\":\"$NOPE\"}}}", NULL, "$NOPE");
     refuses("{\"a\":{\"root\":\"/x\",\"databases\":{\"m\":\"mysql://\"}}}", NULL, "sqlite:PATH");
+    refuses(
+        "{\"a\":{\"root\":\"/x\",\"databases\":{\"m\":\"sqlite:/none/d\",\"n\":\"sqlite:d\",\"o\":"
+        "\"sqlite:/none/./d\"}}}",
+        NULL, "environments.a.databases.m and databases.o are one");
     refuses("{\"a\":{\"root\":\"/x\",\"service\":{\"stop\":[]}}}", NULL, "service.stop");
     refuses("{\"a\":{\"root\":\"/x\",\"checks\":[{\"name\":\"n\",\"command\":[\"c\"],"
             "\"timeout\":0}]}}",
