@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "rules.h"
 #include "site.h"
@@ -21,6 +22,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
                        "on with `rbtool resume --env %s`",
                        site->env->name, site->env->name);
     rb_plan_request rq = recovery->request;
+    memset(rq.unused, 0, sizeof rq.unused); /* by what is aborted they are */
     rq.kind = "abort";
     rq.from = recovery->to;
     rq.to = recovery->from;

@@ -21,7 +21,7 @@ static const rb_opt opts[] = {
 
 static bool is(const char *a, const char *b)
 {
-    return a && strcmp(a, b) == 0;
+    return a && b && strcmp(a, b) == 0;
 }
 
 /* FROM: what the database is at, since its scripts depend on it; else what the application is at.
@@ -92,8 +92,10 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
         RB_TRY(rb_site_live_release(&from, cli, site, live, err));
     if (o->scripts_from)
         RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
-    for (int part = 0; part < RB_PARTS; part++)
-        rq.observe[part] = live && is(site->live.tag[part], live);
+    for (int part = 0; part < RB_PARTS; part++) {
+        rq.unused[part] = !site->live.tag[part];
+        rq.observe[part] = rq.unused[part] || is(site->live.tag[part], live);
+    }
     rq.from = from;
     rq.to = to;
     rq.mended = mended;

@@ -119,7 +119,7 @@ static enum rb_code check_file(void *context, const char *path, const char *belo
     RB_AUTO(rb_free_str) char *key = key_of(below);
     RB_AUTO(rb_json_freep) json_t *entry = json_incref(json_object_get(check->listing, key));
     if (!entry) {
-        report(check, below, "no such file", "a file that the release did not deliver");
+        report(check, below, RB_DRIFT_NO_FILE, "a file that the release did not deliver");
         return RB_OK;
     }
     json_object_del(check->listing, key);

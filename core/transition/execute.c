@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "transition/kept.h"
+#include "transition/places.h"
 #include "transition/prune.h"
 
 void rb_run_clear(rb_run *run)
@@ -76,6 +77,7 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     json_object_set(doc, "steps", run->results);
     json_object_set(doc, "failures", run->failures);
     json_object_set(doc, "putBack", run->put_back);
+    json_object_set_new(doc, "kept", rb_places_kept(run));
     json_object_set_new(doc, "error", rb_err_json(err));
     return doc;
 }
@@ -146,11 +148,13 @@ static void set_live(rb_live *live, const rb_run *run)
         }
 }
 
-/* Litter is no failure. */
+/* Litter is no failure. What had drifted is in no release, and stays. */
 static void drop_kept(const rb_run *run)
 {
     rb_err ignored;
-    (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
+    RB_AUTO(rb_json_freep) json_t *kept = rb_places_kept(run);
+    if (json_array_size(kept) == 0)
+        (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
 }
 
 static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)
@@ -236,6 +240,8 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
 {
     rb_err unhealthy = {0};
+    if (rb_places_keep(run, err) != RB_OK)
+        return run->past ? interrupted(out, run, err) : put_all_back(out, run, err);
     for (size_t i = 0; i < run->plan->order_count; i++) {
         enum rb_step_kind kind = run->plan->order[i];
         enum rb_code code = RB_OK;

@@ -11,19 +11,26 @@
 
 #define FILE_LIMIT (64u << 20)
 #define NOTE_LIMIT (64u << 10)
+#define OWN "own" /* in place of a transition's id */
 
 static char *folder_of(const char *root, const char *transition)
 {
     return rb_format("%s/.rbtool/backups/%s/files", root, transition);
 }
 
-enum rb_code rb_kept_save(const char *root, const char *transition, const char *part,
-                          const char *path, rb_err *err)
+char *rb_kept_path(const char *root, const char *transition, const char *part, const char *path)
 {
     char sha256[RB_SHA256_HEX];
     rb_sha256_hex_of(path, strlen(path), sha256);
     RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
-    RB_AUTO(rb_free_str) char *kept = rb_format("%s/%s-%.32s", folder, part, sha256);
+    return rb_format("%s/%s-%.32s", folder, part, sha256);
+}
+
+enum rb_code rb_kept_save(const char *root, const char *transition, const char *part,
+                          const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
+    RB_AUTO(rb_free_str) char *kept = rb_kept_path(root, transition, part, path);
     RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", kept);
     if (rb_file_exists(note_path))
         return RB_OK;
@@ -69,14 +76,18 @@ static enum rb_code put_content(const char *path, const char *kept, const json_t
     return RB_OK;
 }
 
-static enum rb_code restore_one(const char *folder, const char *name, rb_err *err)
+static enum rb_code read_note(json_t **out, const char *note_path, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *note_path = rb_path_join(folder, name);
-    RB_AUTO(rb_free_str) char *kept = rb_strndup(note_path, strlen(note_path) - strlen(".json"));
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_AUTO(rb_json_freep) json_t *note = NULL;
     RB_TRY(rb_file_read(&text, note_path, NOTE_LIMIT, err));
-    RB_TRY(rb_json_read(&note, rb_buf_str(&text), text.len, note_path, err));
+    return rb_json_read(out, rb_buf_str(&text), text.len, note_path, err);
+}
+
+static enum rb_code restore_one(const char *note_path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *kept = rb_strndup(note_path, strlen(note_path) - strlen(".json"));
+    RB_AUTO(rb_json_freep) json_t *note = NULL;
+    RB_TRY(read_note(&note, note_path, err));
     RB_AUTO(rb_free_str) char *path = rb_json_bytes(note, "path");
     RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
     if (!path)
@@ -98,9 +109,53 @@ enum rb_code rb_kept_restore(const char *root, const char *transition, const cha
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     RB_TRY(rb_dir_list(&names, folder, err));
     for (size_t i = 0; i < names.n; i++)
-        if (rb_path_match(pattern, names.items[i]))
-            RB_TRY(restore_one(folder, names.items[i], err));
+        if (rb_path_match(pattern, names.items[i])) {
+            RB_AUTO(rb_free_str) char *note = rb_path_join(folder, names.items[i]);
+            RB_TRY(restore_one(note, err));
+        }
     return RB_OK;
+}
+
+static enum rb_code copy_file(const char *from, const char *to, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf content = {0};
+    RB_TRY(rb_file_read(&content, from, FILE_LIMIT, err));
+    return rb_file_write(to, rb_buf_str(&content), content.len, 0600, err);
+}
+
+enum rb_code rb_kept_own(const char *root, const char *transition, const char *part,
+                         const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *folder = folder_of(root, OWN);
+    RB_AUTO(rb_free_str) char *kept = rb_kept_path(root, transition, part, path);
+    RB_AUTO(rb_free_str) char *kept_note = rb_format("%s.json", kept);
+    RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
+    RB_AUTO(rb_free_str) char *own_note = rb_format("%s.json", own);
+    RB_AUTO(rb_json_freep) json_t *note = NULL;
+    RB_TRY(read_note(&note, kept_note, err));
+    RB_TRY(rb_dir_remove(own_note, err));
+    RB_TRY(rb_dir_remove(own, err));
+    RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
+    if (!json_object_get(note, "mode") && !link)
+        return RB_OK;
+    RB_TRY(rb_dir_make(folder, err));
+    if (json_object_get(note, "mode"))
+        RB_TRY(copy_file(kept, own, err));
+    return copy_file(kept_note, own_note, err);
+}
+
+bool rb_kept_has_own(const char *root, const char *part, const char *path)
+{
+    RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
+    RB_AUTO(rb_free_str) char *note = rb_format("%s.json", own);
+    return rb_file_exists(note);
+}
+
+enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
+    RB_AUTO(rb_free_str) char *note = rb_format("%s.json", own);
+    return restore_one(note, err);
 }
 
 enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err)

@@ -10,6 +10,8 @@
 #ifndef RB_TRANSITION_KEPT_H
 #define RB_TRANSITION_KEPT_H
 
+#include <stdbool.h>
+
 #include "base/json.h"
 
 /* Once a path: a second try must not keep what the first one wrote. At most 64 MiB a file. part is
@@ -21,5 +23,19 @@ enum rb_code rb_kept_restore(const char *root, const char *transition, const cha
 enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err) RB_MUST_USE;
 /* The same with its back-outs: of a transition that came to nothing. */
 enum rb_code rb_kept_drop_all(const char *root, const char *transition, rb_err *err) RB_MUST_USE;
+
+/*
+ * The operator's own: what transition kept of path, from now on kept beside all transitions, in
+ * place of what was there of that path; nothing where it had kept none. It is given back, any
+ * number of times, by whatever removes the file that has taken its place.
+ */
+enum rb_code rb_kept_own(const char *root, const char *transition, const char *part,
+                         const char *path, rb_err *err) RB_MUST_USE;
+bool rb_kept_has_own(const char *root, const char *part, const char *path);
+enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path,
+                               rb_err *err) RB_MUST_USE;
+
+/* Where the content of path is, if transition kept any. */
+char *rb_kept_path(const char *root, const char *transition, const char *part, const char *path);
 
 #endif

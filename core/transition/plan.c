@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
+#include "transition/places.h"
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
 
@@ -113,16 +114,19 @@ static char *new_id(void)
 /* Flags and config are compared with what the file holds before anything is touched. */
 static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
-    if (!rq->from)
-        return RB_OK;
-    const rb_manifest *from = rq->from->manifest;
-    if (plan->parts[RB_PART_APP] && rq->observe[RB_PART_APP])
+    if (rq->observe[RB_PART_APP] && plan->parts[RB_PART_APP] && !rq->unused[RB_PART_APP])
         RB_TRY(rb_observe_app(plan->drift, rq->env, rq->from->tag, err));
-    if (plan->parts[RB_PART_FLAGS] && rq->observe[RB_PART_FLAGS])
-        RB_TRY(rb_observe_flags(plan->drift, rq->env, from, err));
-    if (plan->parts[RB_PART_CONFIG] && rq->observe[RB_PART_CONFIG])
-        RB_TRY(rb_observe_config(plan->drift, rq->env, from, err));
-    return RB_OK;
+    if (rq->observe[RB_PART_FLAGS])
+        RB_TRY(rb_places_observe(plan->drift, rq, RB_PART_FLAGS, err));
+    return rq->observe[RB_PART_CONFIG] ? rb_places_observe(plan->drift, rq, RB_PART_CONFIG, err)
+                                       : RB_OK;
+}
+
+static bool has_places(const rb_plan_request *rq, enum rb_part part)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, rq, part);
+    return places.n > 0;
 }
 
 static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind)
@@ -134,10 +138,9 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
     case RB_DO_SWITCH:
         return plan->parts[RB_PART_APP];
     case RB_DO_FLAGS:
-        return plan->parts[RB_PART_FLAGS] && rq->env->flags &&
-               (rq->to->manifest->flags_path || (rq->from && rq->from->manifest->flags_path));
+        return has_places(rq, RB_PART_FLAGS);
     case RB_DO_CONFIG:
-        return plan->parts[RB_PART_CONFIG] && rq->env->config_count > 0;
+        return has_places(rq, RB_PART_CONFIG);
     case RB_DO_STOP:
         return rq->env->stop.n > 0 && serves;
     case RB_DO_START:
@@ -419,12 +422,18 @@ enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char 
     size_t drifted = json_array_size(plan->drift);
     if (drifted > 0 && !accept_drift) {
         const json_t *first = json_array_get(plan->drift, 0);
+        const char *expected = rb_json_str(first, "expected");
+        bool own = strcmp(rb_json_str(first, "part"), "app") != 0 && expected &&
+                   strcmp(expected, RB_DRIFT_NO_FILE) == 0;
         return rb_fail(err, RB_DECIDE,
                        "the environment has drifted in %zu place(s), first %s %s (expected %s, "
-                       "found %s); nothing was changed; look with `rbtool status`, and go on over "
-                       "it with --accept-drift",
-                       drifted, rb_json_str(first, "part"), rb_json_str(first, "path"),
-                       rb_json_str(first, "expected"), rb_json_str(first, "found"));
+                       "found %s); nothing was changed; %s",
+                       drifted, rb_json_str(first, "part"), rb_json_str(first, "path"), expected,
+                       rb_json_str(first, "found"),
+                       own ? "no release put that file there, and this one brings another: release "
+                             "what is in it, or let it be replaced with --accept-drift; it is kept "
+                             "below .rbtool/backups, and comes back with a release that has none"
+                           : "look with `rbtool status`, and go on over it with --accept-drift");
     }
     if (!plan->consent || (loss && strcmp(loss, plan->digest) == 0))
         return RB_OK;

@@ -37,6 +37,7 @@ typedef struct rb_plan_request {
     const rb_release *to;
     const rb_release *mended; /* --scripts-from, or NULL */
     bool parts[RB_PARTS];     /* --only */
+    bool unused[RB_PARTS];    /* parts where nothing was ever put: not by FROM either */
     bool observe[RB_PARTS];   /* parts whose files are compared with what FROM promised */
     bool rehearse;            /* also rebuild the artifacts, and say how long it took */
     const char *rule;         /* why TO, or NULL */

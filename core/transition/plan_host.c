@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "transition/plan.h"
+#include "transition/places.h"
 
 /* The nearest folder above path that is there. */
 static char *standing_folder(const char *path)
@@ -131,16 +131,21 @@ static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
     return RB_OK;
 }
 
+static enum rb_code look_at_places(const rb_plan_request *rq, enum rb_part part, const char *what,
+                                   rb_err *err)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, rq, part);
+    for (size_t i = 0; i < places.n; i++)
+        RB_TRY(look_at_target(rq->env, what, places.items[i].path, err));
+    return RB_OK;
+}
+
 enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
-    const rb_env *env = rq->env;
     RB_TRY(look_at_current(plan, rq, err));
-    bool flags = rq->to->manifest->flags_path || (rq->from && rq->from->manifest->flags_path);
     if (plan->parts[RB_PART_DB])
         RB_TRY(look_at_databases(rq, err));
-    if (plan->parts[RB_PART_FLAGS] && env->flags && flags)
-        RB_TRY(look_at_target(env, "the flag file", env->flags, err));
-    for (size_t i = 0; plan->parts[RB_PART_CONFIG] && i < env->config_count; i++)
-        RB_TRY(look_at_target(env, "config file", env->config[i].value, err));
-    return RB_OK;
+    RB_TRY(look_at_places(rq, RB_PART_FLAGS, "the flag file", err));
+    return look_at_places(rq, RB_PART_CONFIG, "config file", err);
 }

@@ -73,6 +73,10 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
         .rule = rb_json_str(row->plan, "rule"),
     };
     read_parts(out->request.parts, row->plan);
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    RB_TRY(rb_state_live(&live, state, err));
+    for (int part = 0; part < RB_PARTS; part++)
+        out->request.unused[part] = !live.tag[part];
     return RB_OK;
 }
 

@@ -8,25 +8,12 @@
 #include "base/file.h"
 #include "environment/checks.h"
 #include "environment/delivered.h"
-#include "release/flags.h"
 #include "transition/database_step.h"
 #include "transition/execute.h"
 #include "transition/kept.h"
+#include "transition/places.h"
 
 #define THREADS 2
-
-/* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */
-static enum rb_code make_parent(const rb_env *env, const char *path, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
-    size_t len = strlen(env->root);
-    if (rb_file_exists(dir))
-        return RB_OK;
-    if (strncmp(dir, env->root, len) != 0 || dir[len] != '/')
-        return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist; make it first",
-                       path);
-    return rb_dir_make(dir, err);
-}
 
 static enum rb_code verify_artifact(const rb_artifact *made, const rb_manifest_artifact *promised,
                                     const char *tag, rb_err *err)
@@ -92,66 +79,6 @@ static enum rb_code undo_stage(const rb_undo *undo, rb_err *err)
         return RB_OK;
     RB_TRY(rb_dir_remove(listing, err));
     return rb_dir_remove(final, err);
-}
-
-/* What was there is kept, then text takes its place; NULL: nothing does. */
-static enum rb_code place_file(const rb_run *run, const char *part, const char *path,
-                               const rb_buf *text, rb_err *err)
-{
-    const rb_env *env = run->request->env;
-    if (text)
-        RB_TRY(make_parent(env, path, err));
-    RB_TRY(rb_kept_save(env->root, run->plan->id, part, path, err));
-    if (text)
-        return rb_file_replace(path, rb_buf_str(text), text->len, err);
-    if (unlink(path) != 0 && errno != ENOENT)
-        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
-    return RB_OK;
-}
-
-/* A release without flags, after one with them, has no flag file. A file that a resumed plan has
- * and the settings no longer name is not ours any more. */
-static enum rb_code do_flags(rb_run *run, rb_err *err)
-{
-    const rb_release *to = run->request->to;
-    const char *path = run->request->env->flags;
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    if (!path)
-        return RB_OK;
-    if (!to->manifest->flags_path)
-        return place_file(run, "flags", path, NULL, err);
-    RB_TRY(rb_release_file(&text, to, run->request->repo, to->manifest->flags_path,
-                           to->manifest->flags_sha256, err));
-    return place_file(run, "flags", path, &text, err);
-}
-
-static const rb_manifest_file *find_config(const rb_manifest *manifest, const char *path)
-{
-    for (size_t i = 0; manifest && i < manifest->config_count; i++)
-        if (strcmp(manifest->config[i].path, path) == 0)
-            return &manifest->config[i];
-    return NULL;
-}
-
-/* A file that TO lacks and FROM had goes; one that neither knows is not ours. */
-static enum rb_code place_config(rb_run *run, size_t index, rb_err *err)
-{
-    const rb_plan_request *rq = run->request;
-    const rb_env_pair *pair = &rq->env->config[index];
-    const rb_manifest_file *there = find_config(rq->to->manifest, pair->name);
-    if (!there && !find_config(rq->from ? rq->from->manifest : NULL, pair->name))
-        return RB_OK;
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    if (there)
-        RB_TRY(rb_release_file(&text, rq->to, rq->repo, there->path, there->sha256, err));
-    return place_file(run, "config", pair->value, there ? &text : NULL, err);
-}
-
-static enum rb_code do_config(rb_run *run, rb_err *err)
-{
-    for (size_t i = 0; i < run->request->env->config_count; i++)
-        RB_TRY(place_config(run, i, err));
-    return RB_OK;
 }
 
 static enum rb_code do_switch(rb_run *run, rb_err *err)
@@ -235,18 +162,18 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     case RB_DO_STAGE:
         return do_stage(run, err);
     case RB_DO_FLAGS:
-        return do_flags(run, err);
+        return rb_places_fill(run, RB_PART_FLAGS, err);
     case RB_DO_STOP:
         return do_stop(run, err);
     case RB_DO_DATABASE:
         for (size_t i = 0; i < run->plan->database_count; i++)
             if (run->plan->databases[i].create)
-                RB_TRY(make_parent(env, run->plan->databases[i].url + strlen("sqlite:"), err));
+                RB_TRY(rb_place_folder(env, run->plan->databases[i].url + strlen("sqlite:"), err));
         return rb_databases_run(run, err);
     case RB_DO_SWITCH:
         return do_switch(run, err);
     case RB_DO_CONFIG:
-        return do_config(run, err);
+        return rb_places_fill(run, RB_PART_CONFIG, err);
     case RB_DO_COMMIT:
         return rb_databases_commit(run, err);
     case RB_DO_START:

@@ -1,0 +1,172 @@
+#include "transition/places.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "environment/delivered.h"
+#include "environment/observe.h"
+#include "release/flags.h"
+#include "transition/kept.h"
+
+static const enum rb_part file_parts[] = {RB_PART_FLAGS, RB_PART_CONFIG};
+#define FILE_PARTS (sizeof file_parts / sizeof *file_parts)
+
+static const rb_manifest_file *find_config(const rb_manifest *manifest, const char *path)
+{
+    for (size_t i = 0; manifest && i < manifest->config_count; i++)
+        if (strcmp(manifest->config[i].path, path) == 0)
+            return &manifest->config[i];
+    return NULL;
+}
+
+/* One that neither knows is not ours. */
+static void add(rb_places *out, const rb_place *place)
+{
+    if (place->had || place->brings)
+        out->items[out->n++] = *place;
+}
+
+void rb_places_find(rb_places *out, const rb_plan_request *rq, enum rb_part part)
+{
+    const rb_env *env = rq->env;
+    const rb_manifest *from = rq->from && !rq->unused[part] ? rq->from->manifest : NULL;
+    const rb_manifest *to = rq->to->manifest;
+    *out = (rb_places){.items = rb_calloc(env->config_count + 1, sizeof *out->items)};
+    if (!rq->parts[part])
+        return;
+    if (part == RB_PART_FLAGS && env->flags)
+        add(out, &(rb_place){.path = env->flags,
+                             .had = from && from->flags_path ? from->flags_sha256 : NULL,
+                             .brings = to->flags_path ? to->flags_sha256 : NULL,
+                             .source = to->flags_path});
+    for (size_t i = 0; part == RB_PART_CONFIG && i < env->config_count; i++) {
+        const rb_manifest_file *had = find_config(from, env->config[i].name);
+        const rb_manifest_file *brings = find_config(to, env->config[i].name);
+        add(out, &(rb_place){.path = env->config[i].value,
+                             .had = had ? had->sha256 : NULL,
+                             .brings = brings ? brings->sha256 : NULL,
+                             .source = brings ? brings->path : NULL});
+    }
+}
+
+void rb_places_clear(rb_places *places)
+{
+    free(places->items);
+    *places = (rb_places){0};
+}
+
+enum rb_code rb_places_observe(json_t *drift, const rb_plan_request *rq, enum rb_part part,
+                               rb_err *err)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, rq, part);
+    for (size_t i = 0; i < places.n; i++) {
+        const rb_place *place = &places.items[i];
+        char found[RB_SHA256_HEX];
+        if (!place->had && access(place->path, F_OK) != 0)
+            continue;
+        RB_TRY(rb_observe_file(found, place->path, err));
+        if (strcmp(found, place->had ? place->had : place->brings) != 0)
+            rb_drift_add(drift, rb_part_name(part), place->path,
+                         place->had ? place->had : RB_DRIFT_NO_FILE, found);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
+{
+    const char *root = run->request->env->root;
+    for (size_t p = 0; p < FILE_PARTS; p++) {
+        const char *name = rb_part_name(file_parts[p]);
+        RB_AUTO(rb_places_clear) rb_places places;
+        rb_places_find(&places, run->request, file_parts[p]);
+        for (size_t i = 0; i < places.n; i++) {
+            if (places.items[i].had)
+                continue;
+            RB_TRY(rb_kept_save(root, run->plan->id, name, places.items[i].path, err));
+            RB_TRY(rb_kept_own(root, run->plan->id, name, places.items[i].path, err));
+        }
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    size_t len = strlen(env->root);
+    if (rb_file_exists(dir))
+        return RB_OK;
+    if (strncmp(dir, env->root, len) != 0 || dir[len] != '/')
+        return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist; make it first",
+                       path);
+    return rb_dir_make(dir, err);
+}
+
+/* A release without a file, after one with it, has what was there before. */
+static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *place, rb_err *err)
+{
+    const rb_plan_request *rq = run->request;
+    const char *root = rq->env->root;
+    const char *name = rb_part_name(part);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (place->brings) {
+        RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+        RB_TRY(rb_place_folder(rq->env, place->path, err));
+    }
+    RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));
+    if (place->brings)
+        return rb_file_replace(place->path, rb_buf_str(&text), text.len, err);
+    if (rb_kept_has_own(root, name, place->path))
+        return rb_kept_give_back(root, name, place->path, err);
+    if (unlink(place->path) != 0 && errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", place->path);
+    return RB_OK;
+}
+
+enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, run->request, part);
+    for (size_t i = 0; i < places.n; i++)
+        RB_TRY(fill(run, part, &places.items[i], err));
+    return RB_OK;
+}
+
+static bool drifted(const rb_run *run, const char *part, const char *path)
+{
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(run->plan->json, "drift"), i, item)
+        if (strcmp(rb_json_str(item, "part"), part) == 0 &&
+            strcmp(rb_json_str(item, "path"), safe) == 0)
+            return true;
+    return false;
+}
+
+json_t *rb_places_kept(const rb_run *run)
+{
+    json_t *list = json_array();
+    for (size_t p = 0; p < FILE_PARTS; p++) {
+        const char *name = rb_part_name(file_parts[p]);
+        RB_AUTO(rb_places_clear) rb_places places;
+        rb_places_find(&places, run->request, file_parts[p]);
+        for (size_t i = 0; i < places.n; i++) {
+            const char *path = places.items[i].path;
+            RB_AUTO(rb_free_str)
+            char *copy = rb_kept_path(run->request->env->root, run->plan->id, name, path);
+            if (!drifted(run, name, path) || !rb_file_exists(copy))
+                continue;
+            RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+            RB_AUTO(rb_free_str) char *where = rb_safe(copy);
+            json_t *item = json_object();
+            rb_json_set_str(item, "path", safe);
+            rb_json_set_str(item, "copy", where);
+            json_array_append_new(list, item);
+        }
+    }
+    return list;
+}
