@@ -47,11 +47,11 @@ enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_manifes
 enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manifest *manifest,
                                rb_err *err)
 {
-    for (size_t i = 0; i < env->config_count; i++)
-        for (size_t j = 0; j < manifest->config_count; j++)
-            if (strcmp(env->config[i].name, manifest->config[j].path) == 0)
-                RB_TRY(compare_file(drift, "config", env->config[i].value,
-                                    manifest->config[j].sha256, err));
+    for (size_t i = 0; i < env->config_count; i++) {
+        const rb_manifest_file *file = rb_manifest_config_find(manifest, env->config[i].name);
+        if (file)
+            RB_TRY(compare_file(drift, "config", env->config[i].value, file->sha256, err));
+    }
     return RB_OK;
 }
 

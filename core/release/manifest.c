@@ -232,3 +232,11 @@ const rb_manifest_database *rb_manifest_database_find(const rb_manifest *manifes
             return &manifest->databases[i];
     return NULL;
 }
+
+const rb_manifest_file *rb_manifest_config_find(const rb_manifest *manifest, const char *path)
+{
+    for (size_t i = 0; i < manifest->config_count; i++)
+        if (strcmp(manifest->config[i].path, path) == 0)
+            return &manifest->config[i];
+    return NULL;
+}

@@ -109,5 +109,6 @@ bool rb_manifest_is_in(const rb_tag *tag);
 
 const rb_manifest_database *rb_manifest_database_find(const rb_manifest *manifest,
                                                       const char *name);
+const rb_manifest_file *rb_manifest_config_find(const rb_manifest *manifest, const char *path);
 
 #endif

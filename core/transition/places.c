@@ -14,14 +14,6 @@
 static const enum rb_part file_parts[] = {RB_PART_FLAGS, RB_PART_CONFIG};
 #define FILE_PARTS (sizeof file_parts / sizeof *file_parts)
 
-static const rb_manifest_file *find_config(const rb_manifest *manifest, const char *path)
-{
-    for (size_t i = 0; manifest && i < manifest->config_count; i++)
-        if (strcmp(manifest->config[i].path, path) == 0)
-            return &manifest->config[i];
-    return NULL;
-}
-
 /* One that neither knows is not ours. */
 static void add(rb_places *out, const rb_place *place)
 {
@@ -43,8 +35,9 @@ void rb_places_find(rb_places *out, const rb_plan_request *rq, enum rb_part part
                              .brings = to->flags_path ? to->flags_sha256 : NULL,
                              .source = to->flags_path});
     for (size_t i = 0; part == RB_PART_CONFIG && i < env->config_count; i++) {
-        const rb_manifest_file *had = find_config(from, env->config[i].name);
-        const rb_manifest_file *brings = find_config(to, env->config[i].name);
+        const rb_manifest_file *had =
+            from ? rb_manifest_config_find(from, env->config[i].name) : NULL;
+        const rb_manifest_file *brings = rb_manifest_config_find(to, env->config[i].name);
         add(out, &(rb_place){.path = env->config[i].value,
                              .had = had ? had->sha256 : NULL,
                              .brings = brings ? brings->sha256 : NULL,
@@ -74,6 +67,43 @@ enum rb_code rb_places_observe(json_t *drift, const rb_plan_request *rq, enum rb
                          place->had ? place->had : RB_DRIFT_NO_FILE, found);
     }
     return RB_OK;
+}
+
+static char *describe_flags(const rb_plan_request *rq, const rb_place *place)
+{
+    const char *to = rq->to->tag;
+    if (place->brings)
+        return rb_format("write the flags of %s to %s", to, place->path);
+    if (rb_kept_has_own(rq->env->root, rb_part_name(RB_PART_FLAGS), place->path))
+        return rb_format("put back the flag file %s that was there before, since %s has none",
+                         place->path, to);
+    return rb_format("remove the flag file %s, since %s has none", place->path, to);
+}
+
+char *rb_places_describe(const rb_plan_request *rq, enum rb_part part)
+{
+    rb_buf out = {0};
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, rq, part);
+    if (part == RB_PART_FLAGS && places.n > 0)
+        return describe_flags(rq, &places.items[0]);
+    size_t written = 0;
+    size_t given_back = 0;
+    for (size_t i = 0; i < places.n; i++)
+        if (places.items[i].brings)
+            written++;
+        else if (rb_kept_has_own(rq->env->root, rb_part_name(part), places.items[i].path))
+            given_back++;
+    size_t removed = places.n - written - given_back;
+    if (written > 0)
+        rb_buf_printf(&out, "write %zu config file(s) of %s", written, rq->to->tag);
+    if (removed > 0)
+        rb_buf_printf(&out, "%sremove %zu config file(s) that %s does not have",
+                      out.len ? ", " : "", removed, rq->to->tag);
+    if (given_back > 0)
+        rb_buf_printf(&out, "%sput back %zu config file(s) that were there before",
+                      out.len ? ", " : "", given_back);
+    return rb_buf_detach(&out);
 }
 
 enum rb_code rb_places_keep(const rb_run *run, rb_err *err)

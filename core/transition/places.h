@@ -30,6 +30,9 @@ void rb_places_clear(rb_places *places);
 enum rb_code rb_places_observe(json_t *drift, const rb_plan_request *request, enum rb_part part,
                                rb_err *err) RB_MUST_USE;
 
+/* What rb_places_fill() will do, for people. */
+char *rb_places_describe(const rb_plan_request *request, enum rb_part part);
+
 /* Before any step, so that whatever comes of the transition the operator's own files are kept. */
 enum rb_code rb_places_keep(const rb_run *run, rb_err *err) RB_MUST_USE;
 /* Writes, removes, gives back. */

@@ -229,9 +229,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
                          rq->to->manifest->artifact_count, to, to);
     case RB_DO_FLAGS:
         *inverse = "put the previous file back";
-        if (!rq->to->manifest->flags_path)
-            return rb_format("remove the flag file %s, since %s has none", rq->env->flags, to);
-        return rb_format("write the flags of %s to %s", to, rq->env->flags);
+        return rb_places_describe(rq, RB_PART_FLAGS);
     case RB_DO_STOP:
         *inverse = "start the service";
         return rb_format("stop the service (%s)", rq->env->stop.items[0]);
@@ -243,7 +241,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
         return rb_format("switch current to releases/%s", to);
     case RB_DO_CONFIG:
         *inverse = "put the previous files back";
-        return rb_format("write %zu config file(s) of %s", rq->env->config_count, to);
+        return rb_places_describe(rq, RB_PART_CONFIG);
     case RB_DO_COMMIT:
         return rb_strdup("commit the database: the point of no return");
     case RB_DO_START:
@@ -453,6 +451,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     plan->drift = json_array();
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
     RB_TRY(rb_plan_look_at_host(plan, rq, err));
+    RB_TRY(rb_plan_undelivered(plan, rq, err));
     RB_TRY(observe_files(plan, rq, err));
     rb_err why;
     enum rb_code code = plan_databases(plan, rq, &why);

@@ -103,6 +103,11 @@ enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char 
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *request);
 void rb_plan_note(rb_plan *plan, const char *text); /* need not be UTF-8 */
 
+/* plan_undelivered.c: notes what the environment and the releases do not have in common. RB_ERROR
+ * where a deploy would leave out a config file for a path that looks misspelt. */
+enum rb_code rb_plan_undelivered(rb_plan *plan, const rb_plan_request *request,
+                                 rb_err *err) RB_MUST_USE;
+
 /* plan_host.c: RB_ERROR where current, flags or config cannot be written. */
 enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *request,
                                   rb_err *err) RB_MUST_USE;

@@ -111,3 +111,58 @@ own_files_are_there() {
     [ "$(grep -rl 'workers = 3' "$PROD/.rbtool/backups" | wc -l)" -eq 1 ]
     settled_at v1.1.0
 }
+
+steps_of() {
+    rbtool "$@" --json | jq -r '.steps[] | select(.id == "config" or .id == "flags").description'
+}
+
+@test "a plan counts the files that are written, removed and put back" {
+    echo 'b = 1' >config/b.toml
+    jq --arg etc "$PROD/etc" '.environments.prod.config["config/b.toml"] = "\($etc)/b.toml"' \
+        rbtool.json >new.json && mv new.json rbtool.json
+    release v1.0.0
+    git rm -q config/b.toml flags.json
+    jq 'del(.flags)' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.1.0
+    git rm -q config/app.toml
+    jq 'del(.config)' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.2.0
+    git show v1.0.0:flags.json >"$PROD/etc/flags.json"
+    [ "$(steps_of deploy v1.0.0 -n)" = "write 2 config file(s) of v1.0.0
+write the flags of v1.0.0 to $PROD/etc/flags.json" ]
+    rbtool deploy v1.0.0 --yes
+    [ "$(steps_of deploy v1.1.0 -n)" = "write 1 config file(s) of v1.1.0, remove 1 config file(s) that v1.1.0 does not have
+put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 has none" ]
+    [ "$(steps_of deploy v1.2.0 -n | head -n 1)" = "remove 2 config file(s) that v1.2.0 does not have" ]
+    rbtool deploy v1.1.0 --yes
+    [ "$(steps_of plan v1.1.0 | tail -n 1)" = "write 2 config file(s) of v1.0.0" ]
+}
+
+@test "a misspelt config path stops a deploy, and one of another release does not" {
+    release v1.0.0
+    settings '.environments.prod.config = {"config/ap.toml": "'"$PROD"'/etc/app.toml"}'
+    fails 2 "names config/ap.toml, which neither v1.0.0 nor the repository has, and config/app.toml of v1.0.0 has no place" \
+        rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    [ ! -e "$PROD/releases" ]
+    # A file that a coming release has, and one that has no place here, are noted.
+    echo 'b = 1' >config/b.toml
+    git add config/b.toml && git commit -qm 'another file'
+    settings '.environments.prod.config = {"config/b.toml": "'"$PROD"'/etc/b.toml"}
+        | del(.environments.prod.flags) | .environments.prod.databases.other = "sqlite:/x"'
+    fails 0 "environments.prod.config names config/b.toml, which v1.0.0 does not have" \
+        rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    [[ $output == *"1 config file(s) of v1.0.0 are not delivered, environment prod gives them no place: config/app.toml"* ]]
+    [[ $output == *'the flags of v1.0.0 are not delivered, environment prod has no "flags"'* ]]
+    [[ $output == *"environments.prod.databases names other, which v1.0.0 does not have"* ]]
+    [[ $output != *"config  "* ]]
+}
+
+@test "a way back is not stopped by a path that only a coming release has" {
+    release v1.0.0
+    git mv config/app.toml config/b.toml
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    settings '.environments.prod.config = {"config/c.toml": "'"$PROD"'/etc/c.toml"}'
+    rbtool --config "$SETTINGS" revert v1.1.0 --yes
+}
