@@ -35,6 +35,8 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     enum rb_code code = rb_plan_allowed(plan, true, o->accept_loss, err);
     if (code == RB_OK && o->accept_loss)
         code = rb_rules_loss(cli, plan, &rq, err);
+    if (code == RB_ERROR) /* no room: it stays half-way */
+        code = err->code = RB_HALFWAY;
     code = rb_site_halfway(site, code, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);

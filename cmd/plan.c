@@ -93,7 +93,8 @@ static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct o
     RB_TRY(rb_rules_approvals(&missing, cli, plan, &rq, false, err));
     RB_TRY(rb_site_plan_words(cli, plan, &rq, err));
     RB_TRY(print(cli, plan, site, o));
-    return plan->worst == RB_FOUND ? rb_fail(err, RB_FOUND, "%s", plan->refusal) : RB_OK;
+    bool cannot = plan->worst == RB_FOUND || plan->worst == RB_ERROR;
+    return cannot ? rb_fail(err, plan->worst, "%s", plan->refusal) : RB_OK;
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)

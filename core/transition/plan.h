@@ -79,7 +79,7 @@ typedef struct rb_plan {
                              "only", "scriptsFrom" */
     char digest[RB_SHA256_HEX];
     enum rb_code worst; /* RB_OK; RB_DECIDE: a decision that consent cannot give; RB_FOUND: the
-                           rehearsal failed */
+                           rehearsal failed; RB_ERROR: there is no room */
     char *refusal;      /* the line for it */
 } rb_plan;
 
@@ -95,7 +95,8 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
     RB_PRINTF(4, 5);
 
 /* Whether the plan may be carried out: RB_OK; RB_DECIDE with what a person must say (loss: the
- * digest agreed to, or NULL); RB_FOUND when the rehearsal failed. */
+ * digest agreed to, or NULL); RB_FOUND when the rehearsal failed, RB_ERROR when there is no room.
+ */
 enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss,
                              rb_err *err) RB_MUST_USE;
 

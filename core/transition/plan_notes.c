@@ -52,7 +52,7 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
                            room >> 20, rq->env->root, (need >> 20) + 1);
     rb_plan_note(plan, note);
     if (room < need)
-        rb_plan_decide(plan, "space", RB_FOUND, "not enough room: %s", note);
+        rb_plan_decide(plan, "space", RB_ERROR, "not enough room: %s", note);
 }
 
 /*

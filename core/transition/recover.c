@@ -85,8 +85,8 @@ enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err
     const rb_transition_row *row = recovery->row;
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     RB_TRY(rb_plan_make(&plan, &recovery->request, err));
-    if (plan->worst != RB_OK)
-        return rb_fail(err, plan->worst, "%s", plan->refusal);
+    if (plan->worst != RB_OK) /* a person must decide, or it stays half-way */
+        return rb_fail(err, plan->worst == RB_DECIDE ? RB_DECIDE : RB_HALFWAY, "%s", plan->refusal);
     free(plan->id);
     plan->id = rb_strdup(row->id);
     json_decref(plan->json);

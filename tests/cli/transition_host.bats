@@ -148,3 +148,17 @@ setup() {
     rbtool revert v1.1.0 --yes
     settled_at v1.0.0
 }
+
+@test "a disk without room is a system error before anything is touched" {
+    head -c 3000000 /dev/urandom >src/large
+    release v1.0.0
+    mkdir "$PROD/small"
+    mount -t tmpfs -o size=2m none "$PROD/small" || skip "no file system can be mounted here"
+    settings '.environments.prod.root = "'"$PROD"'/small"'
+    run rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    begun=$(ls -d "$PROD"/small/{releases,current} 2>/dev/null || true)
+    umount "$PROD/small"
+    [ "$status" -eq 2 ]
+    [[ $output == *"not enough room: 1 MiB are free below $PROD/small"*"nothing was changed"* ]]
+    [ -z "$begun" ]
+}
