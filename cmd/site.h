@@ -99,7 +99,11 @@ enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *
 /* Whether any environment is configured at all. */
 enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
-/* RB_HALFWAY, naming the way out, when a transition is pending. */
+/* The transition that has begun and not ended, and who holds the environment; each or NULL. One
+ * that nobody holds was interrupted. */
+enum rb_code rb_site_pending(rb_transition_row **out, char **holder, const rb_site *site,
+                             rb_err *err) RB_MUST_USE;
+/* RB_HALFWAY, naming the way out, when a transition was interrupted; RB_BUSY when it is at work. */
 enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
 
 /* What a check found kept a pending transition from going on, or back: it is still half-way. */

@@ -12,12 +12,13 @@ struct options {
     bool exit_code;
 };
 
-static const rb_opt opts[] = {RB_OPTION_ENV,
-                              {RB_OPT_FLAG, "exit-code", 0, NULL,
-                               "exit 1 on drift, 3 when a transition is half-way",
-                               offsetof(struct options, exit_code)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {
+    RB_OPTION_ENV,
+    {RB_OPT_FLAG, "exit-code", 0, NULL,
+     "exit 1 on drift, 3 when a transition is half-way, 4 when one is at work",
+     offsetof(struct options, exit_code)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
 
 typedef struct findings {
     json_t *drift;
@@ -138,14 +139,21 @@ static void show_list(const rb_cli *cli, const char *word, enum rb_color color, 
 }
 
 static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row, const char *tag,
-                 const char *step, const findings *found)
+                 const char *step, const char *holder, const findings *found)
 {
     rb_ui_line("%s%s%s: %s%s", rb_ui_color(cli, RB_BOLD), site->env->name,
                rb_ui_color(cli, RB_PLAIN), tag ? tag : "nothing is live",
                row   ? ""
                : tag ? ", settled"
                      : "");
-    if (row)
+    if (row && holder)
+        rb_ui_line("another run holds the environment (%s): it is in step %s of the %s from %s to "
+                   "%s (transition %s)",
+                   holder, step ? step : "none", row->kind, row->from ? row->from : "nothing",
+                   row->to, row->id);
+    else if (holder)
+        rb_ui_line("another run holds the environment (%s)", holder);
+    else if (row)
         rb_ui_line("interrupted in step %s of the %s from %s to %s (transition %s): go on with "
                    "`rbtool resume --env %s`, or back with `rbtool abort --env %s`",
                    step ? step : "none", row->kind, row->from ? row->from : "nothing", row->to,
@@ -203,11 +211,11 @@ static enum rb_code failed_checks(char **out, const rb_site *site, rb_err *err)
 static enum rb_code status(rb_cli *cli, const rb_site *site, const struct options *o, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    RB_AUTO(rb_free_str) char *holder = NULL;
     RB_AUTO(clear_findings) findings found = {json_array(), json_array()};
     const char *step = NULL;
     const char *tag = live_tag(site);
-    if (site->state)
-        RB_TRY(rb_state_pending(&row, site->state, err));
+    RB_TRY(rb_site_pending(&row, &holder, site, err));
     if (row)
         RB_TRY(pending_step(&step, site, row, err));
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
@@ -225,11 +233,12 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
         json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O,s:I}", "environment", site->env->name,
                                 "release", tag, "state", state, "step", step, "drift", found.drift,
                                 "accepted", found.accepted, "unwritten", (json_int_t)left);
+        rb_json_set_str(doc, "holder", holder);
         rb_json_set_str(doc, "failedChecks", failed);
         add_words(doc, cli, books, site, release);
         rb_ui_json(cli, doc);
     } else {
-        show(cli, site, row, tag, step, &found);
+        show(cli, site, row, tag, step, holder, &found);
         if (failed)
             rb_ui_line("%schecks%s      failed when it went live: %s", rb_ui_color(cli, RB_YELLOW),
                        rb_ui_color(cli, RB_PLAIN), failed);

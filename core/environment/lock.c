@@ -14,16 +14,43 @@ struct rb_lock {
     int fd;
 };
 
-static enum rb_code busy(int fd, const char *path, rb_err *err)
+static char *read_holder(int fd)
 {
     char holder[128] = "";
     ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
     holder[n > 0 ? n : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
+    return rb_strdup(*holder ? holder : "holder unknown");
+}
+
+static enum rb_code busy(int fd, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *holder = read_holder(fd);
     return rb_fail(err, RB_BUSY,
                    "another run holds the environment (%s; lock %s); wait for it, or stop that "
                    "process and run `rbtool resume`",
-                   *holder ? holder : "holder unknown", path);
+                   holder, path);
+}
+
+/* flock(2) can be asked for only by taking it, and for that instant nobody else could. A record
+ * lock of the same open file dies with the holder too, and can be looked at. It binds nobody. */
+static void show(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    (void)!fcntl(fd, F_OFD_SETLK, &whole);
+}
+
+char *rb_lock_holder(const char *root)
+{
+    RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/lock", root);
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    bool held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    char *holder = held ? read_holder(fd) : NULL;
+    close(fd);
+    return holder;
 }
 
 /* For the person who reads the refusal; the lock itself is flock's. */
@@ -56,6 +83,7 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
         return code;
     }
     sign(fd);
+    show(fd);
     rb_lock *lock = rb_malloc(sizeof *lock);
     lock->fd = fd;
     *out = lock;

@@ -14,4 +14,8 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err) RB_MUST_
 void rb_lock_release(rb_lock *lock);
 RB_DEFINE_AUTO(rb_lock, rb_lock_release)
 
+/* Who holds it, "process 123 since ..."; NULL: nobody, as far as can be told. Never in the way of
+ * one who takes it. */
+char *rb_lock_holder(const char *root);
+
 #endif

@@ -277,13 +277,23 @@ setup() {
 
 @test "two at once: one works, one exits 4" {
     two_releases
-    jq '.environments.prod.service = {stop: ["sleep", "2"], start: ["true"]}' rbtool.json \
+    jq --arg dir "$BATS_TEST_TMPDIR" '.environments.prod.service = {start: ["true"], stop: ["sh", "-c",
+        "touch \($dir)/stopping; until [ -e \($dir)/go ]; do sleep 0.05; done"]}' rbtool.json \
         >"$BATS_TEST_TMPDIR/c.json"
     rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes &
     first=$!
-    sleep 0.7
+    until [ -e "$BATS_TEST_TMPDIR/stopping" ]; do sleep 0.05; done
     fails 4 "another run" rbtool deploy v1.1.0 --yes
+    fails 0 "another run holds the environment (process $first since" rbtool status
+    [[ $output == *"it is in step stop of the deploy from v1.0.0 to v1.1.0"* ]]
+    [[ $output != *"rbtool resume"* ]]
+    rbtool status --json | schema status
+    [ "$(rbtool status --json | jq -r '.state + " " + (.holder | split(" since")[0])')" = "interrupted process $first" ]
+    fails 4 "is at work" rbtool status --exit-code
+    fails 4 "the deploy of prod from v1.0.0 to v1.1.0 is at work" rbtool plan v1.0.0
+    touch "$BATS_TEST_TMPDIR/go"
     wait $first
+    [ "$(rbtool status --json | jq .holder)" = null ]
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 

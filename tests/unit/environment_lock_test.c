@@ -32,7 +32,11 @@ static void one_holder_at_a_time(void **state)
     assert_int_equal(rb_lock_take(&second, root, &err), RB_BUSY);
     RB_AUTO(rb_free_str) char *holder = rb_format("process %ld", (long)getpid());
     assert_non_null(strstr(err.message, holder));
+    RB_AUTO(rb_free_str) char *shown = rb_lock_holder(root);
+    assert_non_null(shown);
+    assert_non_null(strstr(shown, holder));
     rb_lock_release(first);
+    assert_null(rb_lock_holder(root));
     assert_int_equal(rb_lock_take(&second, root, &err), RB_OK);
     rb_lock_release(second);
     assert_int_equal(rb_dir_remove(root, &err), RB_OK);
@@ -60,6 +64,7 @@ static void dies_with_its_holder(void **state)
     assert_int_equal(rb_lock_take(&mine, root, &err), RB_BUSY);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+    assert_null(rb_lock_holder(root));
     assert_int_equal(rb_lock_take(&mine, root, &err), RB_OK);
     rb_lock_release(mine);
     assert_int_equal(rb_dir_remove(root, &err), RB_OK);
