@@ -129,6 +129,22 @@ enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_
     return write_file(path, data, len, mode, NULL, err);
 }
 
+/* Whether the file holds just this, and does so after a power cut. */
+static bool holds(const char *path, const void *data, size_t len)
+{
+    RB_AUTO(rb_buf_clear) rb_buf found = {0};
+    rb_err ignored;
+    if (rb_file_read(&found, path, len, &ignored) != RB_OK || found.len != len ||
+        memcmp(rb_buf_str(&found), data, len) != 0)
+        return false;
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0 && rb_dir_sync(dir, &ignored) == RB_OK;
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
 enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_err *err)
 {
     struct stat st;
@@ -137,6 +153,10 @@ enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_
     char *real = realpath(path, NULL);
     if (!real)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    if (holds(real, data, len)) {
+        free(real);
+        return RB_OK;
+    }
     bool ours = st.st_uid == geteuid() && st.st_gid == getegid();
     enum rb_code code = write_file(real, data, len, st.st_mode & 07777, ours ? NULL : &st, err);
     free(real);

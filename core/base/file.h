@@ -19,7 +19,8 @@ enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_
                            rb_err *err) RB_MUST_USE;
 
 /* The same over a file that somebody else set up: its mode and owner are kept (0644 and ours when
- * there is none), and where path is a symlink, the file it points to is replaced. */
+ * there is none), and where path is a symlink, the file it points to is replaced. One that holds
+ * the data already is left alone, and synced. */
 enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
                              rb_err *err) RB_MUST_USE;
 

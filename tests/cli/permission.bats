@@ -94,3 +94,16 @@ denied() {
     fails 2 "cannot write the flag file" as_nobody deploy v1.1.0 --yes
     settled_at v1.0.0
 }
+
+@test "a file that could not be written needs no putting back" {
+    two_releases
+    all_but "$PROD" 65534
+    settings '.environments.prod.service = {stop: ["chmod", "555", "'"$PROD"'/etc"], start: ["true"]}'
+    chmod a+r "$SETTINGS"
+    chmod a+x "$BATS_TEST_TMPDIR"
+    before=$(picture)
+    fails 2 "nothing was changed, prod stays at v1.0.0" as_nobody --config "$SETTINGS" deploy v1.1.0 --yes
+    [ "$(picture)" = "$before" ]
+    chmod 755 "$PROD/etc"
+    settled_at v1.0.0
+}
