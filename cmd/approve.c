@@ -127,5 +127,6 @@ const rb_command rb_cmd_approve = {
     .options_size = sizeof(struct options),
     .min_args = 1,
     .max_args = 1,
+    .changes = true,
     .run = run,
 };

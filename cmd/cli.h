@@ -54,6 +54,7 @@ typedef struct rb_command {
     size_t options_size;
     int min_args;
     int max_args; /* -1: any number */
+    bool changes; /* something: it is not ended by whoever stops reading its output */
     enum rb_code (*run)(rb_cli *cli, void *options, int argc, char **argv, rb_err *err);
     /* Frees what options owns (lists); NULL when it owns nothing. */
     void (*clear)(void *options);

@@ -199,5 +199,6 @@ const rb_command rb_cmd_hook = {
     .options_size = sizeof(struct options),
     .min_args = 1,
     .max_args = -1,
+    .changes = true,
     .run = run_hook,
 };

@@ -181,5 +181,6 @@ const rb_command rb_cmd_init = {
     .options_size = sizeof(struct options),
     .min_args = 0,
     .max_args = 0,
+    .changes = true,
     .run = run_init,
 };

@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +177,8 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
         print_help(command);
         return RB_OK;
     }
+    if (command->changes)
+        signal(SIGPIPE, SIG_IGN);
     cli->dir = globals.dir;
     cli->config = globals.config;
     cli->quiet = globals.quiet;
@@ -220,9 +224,9 @@ int main(int argc, char **argv)
     rb_config_free(cli.settings);
     rb_signers_free(cli.signers);
     rb_repo_close(cli.repo);
-    if (fflush(stdout) != 0 && code == RB_OK) {
-        perror("rbtool: cannot write the result");
-        code = RB_ERROR;
-    }
-    return code;
+    /* A reader that left wanted no more; what was to be changed is. */
+    if (fflush(stdout) == 0 || code != RB_OK || errno == EPIPE)
+        return code;
+    perror("rbtool: cannot write the result");
+    return RB_ERROR;
 }

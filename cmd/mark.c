@@ -167,5 +167,6 @@ const rb_command rb_cmd_mark = {
     .options_size = sizeof(struct options),
     .min_args = 2,
     .max_args = 2,
+    .changes = true,
     .run = run,
 };

@@ -225,5 +225,6 @@ const rb_command rb_cmd_policy = {
     .options_size = sizeof(struct options),
     .min_args = 1,
     .max_args = 2,
+    .changes = true,
     .run = run,
 };

@@ -276,6 +276,7 @@ const rb_command rb_cmd_release = {
     .options_size = sizeof(struct options),
     .min_args = 1,
     .max_args = 2,
+    .changes = true,
     .run = run_release,
     .clear = clear,
 };

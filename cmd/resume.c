@@ -48,6 +48,7 @@ const rb_command rb_cmd_resume = {
     .options_size = sizeof(rb_site_options),
     .min_args = 0,
     .max_args = 0,
+    .changes = true,
     .run = run,
     .clear = rb_site_options_clear,
 };

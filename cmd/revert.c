@@ -166,6 +166,7 @@ const rb_command rb_cmd_revert = {
     .options_size = sizeof(rb_site_options),
     .min_args = 1,
     .max_args = 1,
+    .changes = true,
     .run = run,
     .clear = rb_site_options_clear,
 };

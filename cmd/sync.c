@@ -63,5 +63,6 @@ const rb_command rb_cmd_sync = {
     .options_size = sizeof(struct options),
     .min_args = 0,
     .max_args = 1,
+    .changes = true,
     .run = run_sync,
 };

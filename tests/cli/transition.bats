@@ -338,3 +338,17 @@ setup() {
     rbtool revert v1.2.0 --yes
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
+
+@test "whoever reads the output may leave: what was begun is ended, and told" {
+    two_releases
+    run bash -c 'rbtool deploy v1.1.0 --yes 2>&1 | true; exit "${PIPESTATUS[0]}"'
+    [ "$status" -eq 0 ]
+    settled_at v1.1.0
+    [ "$(rbtool status --json | jq .unwritten)" = 0 ]
+    run bash -c 'rbtool mark v1.1.0 bad -m slow 2>&1 | true; exit "${PIPESTATUS[0]}"'
+    [ "$status" -eq 0 ]
+    [ "$(rbtool status --json | jq -r .verdict)" = bad ]
+    # What only reads ends there, and says nothing.
+    run bash -c 'rbtool log 2>"$1" | true; cat "$1"' _ "$BATS_TEST_TMPDIR/said"
+    [ -z "$output" ]
+}
