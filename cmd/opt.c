@@ -20,14 +20,22 @@ static const rb_opt *find_letter(const rb_opt *opts, char letter)
     return NULL;
 }
 
-static void add_list(rb_strs *list, const char *value)
+/* False where value has nothing in it: what limits a command must not vanish. */
+static bool add_list(rb_strs *list, const char *value)
 {
+    size_t before = list->n;
     for (const char *p = value; *p;) {
         size_t len = strcspn(p, ",");
         if (len > 0)
             rb_strs_take(list, rb_strndup(p, len));
         p += len + (p[len] == ',');
     }
+    return list->n > before;
+}
+
+static enum rb_code no_value(const rb_opt *opt, rb_err *err)
+{
+    return rb_fail(err, RB_ERROR, "--%s needs a value: %s", opt->name, opt->arg);
 }
 
 static enum rb_code store(const rb_opt *opt, void *options, rb_cli *cli, const char *value,
@@ -46,7 +54,8 @@ static enum rb_code store(const rb_opt *opt, void *options, rb_cli *cli, const c
         *(const char **)place = value;
         break;
     case RB_OPT_LIST:
-        add_list((rb_strs *)place, value);
+        if (!add_list((rb_strs *)place, value))
+            return no_value(opt, err);
         break;
     case RB_OPT_NUMBER:
         errno = 0;
@@ -92,7 +101,7 @@ static enum rb_code parse_one(const rb_opt *opts, void *options, rb_cli *cli, in
         return rb_fail(err, RB_ERROR, "--%s takes no value", opt->name);
     if (takes_value(opt) && !value) {
         if (*i + 1 >= argc)
-            return rb_fail(err, RB_ERROR, "--%s needs a value: %s", opt->name, opt->arg);
+            return no_value(opt, err);
         value = argv[++*i];
     }
     return store(opt, options, cli, value, err);

@@ -31,6 +31,15 @@ options() { # COMMAND
     [[ $output == "usage: rbtool"* ]]
 }
 
+@test "a list of nothing is no list of everything" {
+    for empty in '' ',' ',,'; do
+        run -2 rbtool deploy v1.0.0 --only "$empty" --yes
+        [[ $output == *"--only needs a value: PARTS"* ]]
+    done
+    run -2 rbtool log --kind=
+    [[ $output == *"--kind needs a value: KIND"* ]]
+}
+
 @test "a result that cannot be written is an error" {
     [ -e /dev/full ] || skip "no /dev/full"
     run -2 bash -c 'rbtool --version >/dev/full'
