@@ -142,7 +142,7 @@ static void show_outcome(const rb_cli *cli, const json_t *document)
                    missing ? rb_json_str(item, "copy") : "");
     }
     json_array_foreach (json_object_get(document, "kept"), i, item)
-        rb_ui_note(cli, "  kept: what had drifted in %s is in %s", rb_json_str(item, "path"),
+        rb_ui_note(cli, "  kept: what was in %s is in %s", rb_json_str(item, "path"),
                    rb_json_str(item, "copy"));
     const char *from = rb_json_str(document, "from");
     const char *outcome = rb_json_str(document, "outcome");

@@ -51,8 +51,8 @@ void rb_places_clear(rb_places *places)
     *places = (rb_places){0};
 }
 
-enum rb_code rb_places_observe(json_t *drift, const rb_plan_request *rq, enum rb_part part,
-                               rb_err *err)
+enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *rq,
+                               enum rb_part part, rb_err *err)
 {
     RB_AUTO(rb_places_clear) rb_places places;
     rb_places_find(&places, rq, part);
@@ -63,7 +63,7 @@ enum rb_code rb_places_observe(json_t *drift, const rb_plan_request *rq, enum rb
             continue;
         RB_TRY(rb_observe_file(found, place->path, err));
         if (strcmp(found, place->had ? place->had : place->brings) != 0)
-            rb_drift_add(drift, rb_part_name(part), place->path,
+            rb_drift_add(rq->from ? drift : taken, rb_part_name(part), place->path,
                          place->had ? place->had : RB_DRIFT_NO_FILE, found);
     }
     return RB_OK;
@@ -165,12 +165,12 @@ enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err)
     return RB_OK;
 }
 
-static bool drifted(const rb_run *run, const char *part, const char *path)
+static bool lists(const json_t *list, const char *part, const char *path)
 {
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
     size_t i;
     json_t *item;
-    json_array_foreach (json_object_get(run->plan->json, "drift"), i, item)
+    json_array_foreach ((json_t *)list, i, item)
         if (strcmp(rb_json_str(item, "part"), part) == 0 &&
             strcmp(rb_json_str(item, "path"), safe) == 0)
             return true;
@@ -179,6 +179,8 @@ static bool drifted(const rb_run *run, const char *part, const char *path)
 
 json_t *rb_places_kept(const rb_run *run)
 {
+    const json_t *drift = json_object_get(run->plan->json, "drift");
+    const json_t *taken = json_object_get(run->plan->json, "takenOver");
     json_t *list = json_array();
     for (size_t p = 0; p < FILE_PARTS; p++) {
         const char *name = rb_part_name(file_parts[p]);
@@ -188,7 +190,7 @@ json_t *rb_places_kept(const rb_run *run)
             const char *path = places.items[i].path;
             RB_AUTO(rb_free_str)
             char *copy = rb_kept_path(run->request->env->root, run->plan->id, name, path);
-            if (!drifted(run, name, path) || !rb_file_exists(copy))
+            if ((!lists(drift, name, path) && !lists(taken, name, path)) || !rb_file_exists(copy))
                 continue;
             RB_AUTO(rb_free_str) char *safe = rb_safe(path);
             RB_AUTO(rb_free_str) char *where = rb_safe(copy);

@@ -3,7 +3,8 @@
  * as far as FROM or TO has them and the environment gives them a place.
  *
  * A file that is at such a place while FROM has none is the operator's own. Where TO brings another
- * it is drift. It is kept beside every transition, and comes back with a release that has none.
+ * it is drift; but where no release was ever live it is what a host is taken over with. It is kept
+ * beside every transition, and comes back with a release that has none.
  */
 #ifndef RB_TRANSITION_PLACES_H
 #define RB_TRANSITION_PLACES_H
@@ -26,9 +27,10 @@ typedef struct rb_places {
 void rb_places_find(rb_places *out, const rb_plan_request *request, enum rb_part part);
 void rb_places_clear(rb_places *places);
 
-/* Appends to drift what is there and neither FROM's nor, where FROM has none, TO's. */
-enum rb_code rb_places_observe(json_t *drift, const rb_plan_request *request, enum rb_part part,
-                               rb_err *err) RB_MUST_USE;
+/* Appends to drift what is there and neither FROM's nor, where FROM has none, TO's; to taken what
+ * else of the operator's own TO takes the place of. */
+enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *request,
+                               enum rb_part part, rb_err *err) RB_MUST_USE;
 
 /* What rb_places_fill() will do, for people. */
 char *rb_places_describe(const rb_plan_request *request, enum rb_part part);
@@ -37,7 +39,7 @@ char *rb_places_describe(const rb_plan_request *request, enum rb_part part);
 enum rb_code rb_places_keep(const rb_run *run, rb_err *err) RB_MUST_USE;
 /* Writes, removes, gives back. */
 enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err) RB_MUST_USE;
-/* [{"path","copy"}]: the files that had drifted and were gone on over, and where they are kept. */
+/* [{"path","copy"}]: the files that had drifted or were taken over, and where they are kept. */
 json_t *rb_places_kept(const rb_run *run);
 
 /* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */

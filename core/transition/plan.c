@@ -114,12 +114,24 @@ static char *new_id(void)
 /* Flags and config are compared with what the file holds before anything is touched. */
 static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
+    json_t *taken = json_array();
+    json_object_set_new(plan->json, "takenOver", taken);
     if (rq->observe[RB_PART_APP] && plan->parts[RB_PART_APP] && !rq->unused[RB_PART_APP])
         RB_TRY(rb_observe_app(plan->drift, rq->env, rq->from->tag, err));
     if (rq->observe[RB_PART_FLAGS])
-        RB_TRY(rb_places_observe(plan->drift, rq, RB_PART_FLAGS, err));
-    return rq->observe[RB_PART_CONFIG] ? rb_places_observe(plan->drift, rq, RB_PART_CONFIG, err)
-                                       : RB_OK;
+        RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_FLAGS, err));
+    if (rq->observe[RB_PART_CONFIG])
+        RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_CONFIG, err));
+    size_t i;
+    json_t *item;
+    json_array_foreach (taken, i, item) {
+        RB_AUTO(rb_free_str)
+        char *note = rb_format("%s is there, and no release put it there: it is replaced, kept "
+                               "below .rbtool/backups, and comes back with a release that has none",
+                               rb_json_str(item, "path"));
+        rb_plan_note(plan, note);
+    }
+    return RB_OK;
 }
 
 static bool has_places(const rb_plan_request *rq, enum rb_part part)

@@ -52,16 +52,23 @@ own_files_are_there() {
     [ "$(cat "$PROD/etc/app.toml")" = 'mine = 2' ]
 }
 
-@test "a first deploy onto a host with files of its own asks, and one with the same bytes does not" {
+@test "a first deploy takes a host over: its own files are kept and named, and come back" {
+    cp rbtool.json full.json
+    jq 'del(.flags, .config)' full.json >rbtool.json
     release v1.0.0
+    mv full.json rbtool.json
+    release v1.1.0
     echo 'mine = 1' >"$PROD/etc/app.toml"
     cp flags.json "$PROD/etc/"
-    fails 5 "drifted in 1 place(s), first config $PROD/etc/app.toml" rbtool deploy v1.0.0 --yes
+    fails 0 "$PROD/etc/app.toml is there, and no release put it there" rbtool deploy v1.1.0 --dry-run
+    run -0 --separate-stderr rbtool deploy v1.1.0 --yes --json
+    schema transition <<<"$output"
+    [ "$(jq -r '[.kept[].path] | join(" ")' <<<"$output")" = "$PROD/etc/app.toml" ]
+    [ "$(cat "$(jq -r '.kept[].copy' <<<"$output")")" = 'mine = 1' ]
+    settled_at v1.1.0
+    rbtool revert v1.1.0 --to v1.0.0 --yes --accept-data-loss "$(rbtool plan v1.1.0 --to v1.0.0 --json | jq -r .digest)"
     [ "$(cat "$PROD/etc/app.toml")" = 'mine = 1' ]
-    [ ! -e "$PROD/releases/v1.0.0" ]
-    rm "$PROD/etc/app.toml"
-    rbtool deploy v1.0.0 --yes
-    settled_at v1.0.0
+    cmp flags.json "$PROD/etc/flags.json"
 }
 
 @test "the same bytes as the release's come back too" {
@@ -106,7 +113,7 @@ own_files_are_there() {
     two_releases
     echo 'workers = 3' >"$PROD/etc/app.toml"
     fails 5 "look with \`rbtool status\`" rbtool deploy v1.1.0 --yes
-    fails 0 "kept: what had drifted in $PROD/etc/app.toml is in $PROD/.rbtool/backups/" \
+    fails 0 "kept: what was in $PROD/etc/app.toml is in $PROD/.rbtool/backups/" \
         rbtool deploy v1.1.0 --yes --accept-drift
     [ "$(grep -rl 'workers = 3' "$PROD/.rbtool/backups" | wc -l)" -eq 1 ]
     settled_at v1.1.0
