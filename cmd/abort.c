@@ -3,7 +3,6 @@
 
 #include "rules.h"
 #include "site.h"
-#include "transition/recover.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {
@@ -14,8 +13,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
                             rb_recovery *recovery, rb_err *err)
 {
     rb_recovery_clear(recovery);
-    RB_TRY(
-        rb_recovery_load(recovery, site->env, site->state, site->repo, site->signers, true, err));
+    RB_TRY(rb_site_recovery(recovery, cli, site, true, err));
     if (!recovery->from)
         return rb_fail(err, RB_DECIDE,
                        "the first deploy of %s is committed and there is nothing to go back to; go "
@@ -55,8 +53,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
 static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *o,
                              rb_recovery *recovery, rb_err *err)
 {
-    RB_TRY(
-        rb_recovery_load(recovery, site->env, site->state, site->repo, site->signers, false, err));
+    RB_TRY(rb_site_recovery(recovery, cli, site, false, err));
     const rb_transition_row *row = recovery->row;
     if (!row)
         return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");

@@ -104,6 +104,11 @@ void rb_cli_books_drop(rb_cli *cli)
     cli->books = NULL;
 }
 
+rb_keeping rb_books_keeping(const rb_books *books, rb_repo *repo)
+{
+    return (rb_keeping){repo, books->ledger, books->policy};
+}
+
 rb_known rb_books_known(const rb_books *books)
 {
     return (rb_known){.ledger = books->ledger,

@@ -6,6 +6,7 @@
 #define RB_CMD_BOOKS_H
 
 #include "cli.h"
+#include "ledger/history.h"
 #include "transition/known_good.h"
 
 typedef struct rb_books {
@@ -40,6 +41,8 @@ void rb_books_note_policy(const rb_cli *cli, const rb_books *books);
 const char *rb_books_verdict(char **why, const rb_books *books, const char *tag,
                              const char *object);
 
+/* For rb_history_lost(); borrows. */
+rb_keeping rb_books_keeping(const rb_books *books, rb_repo *repo);
 /* For rb_known_standing() and rb_known_good_find(); borrows. */
 rb_known rb_books_known(const rb_books *books);
 

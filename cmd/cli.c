@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "books.h"
 #include "database/database.h"
+#include "ui.h"
 
 enum rb_code rb_cli_repo(rb_repo **out, rb_cli *cli, rb_err *err)
 {
@@ -67,17 +69,41 @@ enum rb_code rb_cli_extensions(rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_cli_release(rb_release **out, rb_cli *cli, const char *tag, rb_err *err)
+/* A ledger that cannot be read leaves it at what was found here. */
+static bool find_lost(rb_release **out, rb_cli *cli, const char *tag, const char *object)
+{
+    const rb_books *books;
+    rb_err ignored;
+    if (rb_cli_books(&books, cli, &ignored) != RB_OK)
+        return false;
+    const rb_keeping keeping = rb_books_keeping(books, cli->repo);
+    rb_history_lost(out, &keeping, cli->signers, tag, object);
+    if (*out)
+        rb_ui_note(cli,
+                   "tag %s does not lead to the release any more; it is taken from the ledger, "
+                   "which kept its object %.12s; `rbtool verify --restore` puts it back",
+                   tag, (*out)->object);
+    return *out != NULL;
+}
+
+enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, const char *object,
+                               rb_err *err)
 {
     rb_repo *repo;
     const rb_signers *signers;
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
-    rb_problems problems = {0};
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     enum rb_code code = rb_release_open(out, repo, signers, tag, &problems, err);
+    if (code == RB_FOUND && find_lost(out, cli, tag, object))
+        return RB_OK;
     if (code == RB_FOUND && problems.n > 0)
         code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
                        problems.items[0].message);
-    rb_problems_clear(&problems);
     return code;
+}
+
+enum rb_code rb_cli_release(rb_release **out, rb_cli *cli, const char *tag, rb_err *err)
+{
+    return rb_cli_release_of(out, cli, tag, NULL, err);
 }

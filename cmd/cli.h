@@ -69,9 +69,12 @@ enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err) RB
 /* Before databases are opened: what git config rbtool.extension names. */
 enum rb_code rb_cli_extensions(rb_cli *cli, rb_err *err) RB_MUST_USE;
 
-/* As rb_release_open() with cli's repository and signers; err names the first problem. */
+/* As rb_release_open() with cli's repository and signers; err names the first problem. One whose
+ * tag is gone is taken from the ledger, and that is said; object: which one that was, or NULL. */
 enum rb_code rb_cli_release(rb_release **out, rb_cli *cli, const char *tag,
                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, const char *object,
+                               rb_err *err) RB_MUST_USE;
 
 /* opt.c */
 enum rb_code rb_opt_parse(const rb_opt *opts, void *options, rb_cli *cli, int *argc, char **argv,

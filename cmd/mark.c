@@ -49,34 +49,32 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
     return RB_OK;
 }
 
-/* The object that releases follow as this tag, and that nobody has any more. */
+/* The object that releases follow, or the ledger knows, as this tag, and that it is not here. */
 static enum rb_code find_lost(char object[RB_OID_HEX], rb_cli *cli, const char *tag,
                               const char *wanted, rb_err *err)
 {
     const rb_books *books;
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_history_load(&chain, cli->repo, cli->signers, books->ledger, books->policy, err));
-    const rb_chain_item *item = rb_chain_find(chain, tag);
-    if (item && item->lost)
-        return rb_fail(err, RB_FOUND,
-                       "%s is no gap: the ledger kept its object; `rbtool verify --restore` puts "
-                       "it back",
-                       tag);
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
     rb_err absent;
-    if (rb_tag_read(&found, cli->repo, tag, &absent) != RB_FOUND)
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_history_load(&chain, cli->repo, cli->signers, books->ledger, books->policy, err));
+    bool here = rb_tag_read(&found, cli->repo, tag, &absent) != RB_FOUND;
+    rb_history_missing(&missing, chain, tag, here);
+    if (here && missing.n == 0)
         return rb_fail(
             err, RB_FOUND,
-            "%s is no gap: that tag is here; a gap is a release that nobody has any more", tag);
-    rb_history_missing(&missing, chain, tag);
+            "%s is no gap: that tag is here; a gap is a release that is not here any more", tag);
     if (missing.n == 0 || (wanted && !rb_strs_has(&missing, wanted)))
-        return rb_fail(err, RB_FOUND, "%s is no gap: no release here follows %s%sof that name", tag,
-                       wanted ? wanted : "one", wanted ? ", " : " ");
+        return rb_fail(
+            err, RB_FOUND,
+            "%s is no gap: no release here follows %s%sof that name, nor does the ledger "
+            "know of it",
+            tag, wanted ? wanted : "one", wanted ? ", " : " ");
     if (missing.n > 1 && !wanted)
         return rb_fail(err, RB_ERROR,
-                       "releases follow %zu objects as %s; say which is lost: --object %s, or "
+                       "%zu objects are known as %s; say which is lost: --object %s, or "
                        "--object %s",
                        missing.n, tag, missing.items[0], missing.items[1]);
     snprintf(object, RB_OID_HEX, "%s", wanted ? wanted : missing.items[0]);
@@ -161,8 +159,9 @@ const rb_command rb_cmd_mark = {
         "A signed verdict in the ledger, about this very tag object. The latest one that counts\n"
         "decides where a revert goes: by someone in role mark of the policy, or by a deploy on\n"
         "this host that ended with every check passed. A release that is bad is not deployed.\n"
-        "gap says that a release which others follow is lost and known to be: `rbtool verify`\n"
-        "then warns instead of failing (role mark or policy).",
+        "gap says that a release which others follow, or the ledger knows, is lost and known to\n"
+        "be: `rbtool verify` then does not fail for it, and its name is free (role mark or\n"
+        "policy).",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 2,

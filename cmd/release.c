@@ -240,8 +240,8 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
         RB_TRY(rb_cli_settings(&settings, cli, err));
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(may_release(cli, repo, signers, books->policy, o, err));
-    const rb_keeping keeping = {repo, books->ledger};
-    const rb_chain_more more = {.keeper = rb_ledger_keeper, .context = &keeping};
+    const rb_keeping keeping = rb_books_keeping(books, repo);
+    const rb_chain_more more = rb_history_more(&keeping, NULL);
     const rb_make make = {.tag = argv[0],
                           .commit = argc > 1 ? argv[1] : NULL,
                           .config = settings,

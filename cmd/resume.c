@@ -1,5 +1,4 @@
 #include "site.h"
-#include "transition/recover.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
@@ -7,8 +6,7 @@ static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, {.ki
 static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
                            rb_recovery *recovery, rb_err *err)
 {
-    RB_TRY(
-        rb_recovery_load(recovery, site->env, site->state, site->repo, site->signers, true, err));
+    RB_TRY(rb_site_recovery(recovery, cli, site, true, err));
     const rb_transition_row *row = recovery->row;
     if (!row)
         return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");

@@ -154,6 +154,16 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
 }
 
+enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
+                              bool with_releases, rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    const rb_keeping keeping = rb_books_keeping(books, site->repo);
+    return rb_recovery_load(out, site->env, site->state, &keeping, site->signers, with_releases,
+                            err);
+}
+
 void rb_site_close(rb_site *site)
 {
     if (site->untold)
@@ -237,7 +247,11 @@ enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *er
 enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
                                   const char *tag, rb_err *err)
 {
-    RB_TRY(rb_cli_release(out, cli, tag, err));
+    const char *live = NULL;
+    for (int part = 0; part < RB_PARTS && !live; part++)
+        if (site->live.tag[part] && strcmp(site->live.tag[part], tag) == 0)
+            live = site->live.object[part];
+    RB_TRY(rb_cli_release_of(out, cli, tag, live, err));
     for (int part = 0; part < RB_PARTS; part++) {
         const char *object = site->live.object[part];
         if (!site->live.tag[part] || strcmp(site->live.tag[part], tag) != 0 || !object ||

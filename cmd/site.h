@@ -7,7 +7,7 @@
 
 #include "cli.h"
 #include "environment/lock.h"
-#include "transition/execute.h"
+#include "transition/recover.h"
 
 typedef struct rb_site {
     rb_repo *repo;             /* borrowed from cli */
@@ -83,6 +83,10 @@ typedef struct rb_site_options {
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
                           rb_err *err) RB_MUST_USE;
 void rb_site_close(rb_site *site);
+
+/* rb_recovery_load() of its pending transition. */
+enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
+                              bool with_releases, rb_err *err) RB_MUST_USE;
 void rb_site_options_clear(void *options);
 
 /* Tells the ledger of every transition that has ended. Failing to is said, when the site is closed,

@@ -60,19 +60,32 @@ static bool is_ok(const struct checked *checked)
            !rb_problems_any(&checked->problems);
 }
 
+/* No manifest, or no such tag: the reason is the same that any reader gets. */
+static enum rb_code check_tag(struct checked *checked, const struct run *run, rb_err *err)
+{
+    rb_release *release = NULL;
+    enum rb_code code =
+        rb_release_open(&release, run->repo, run->signers, checked->tag, &checked->problems, err);
+    rb_release_free(release);
+    return code == RB_FOUND ? RB_OK : code;
+}
+
+/* Whether a tag is there in place of a release that the ledger knows. */
+static bool is_replaced(const struct run *run, const rb_chain_item *item)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    rb_err absent;
+    return item->lost && rb_tag_read(&tag, run->repo, item->tag, &absent) == RB_OK;
+}
+
 static enum rb_code check(struct run *run, const char *tag, const rb_chain_item *item, rb_err *err)
 {
     struct checked *checked = &run->checked[run->n++];
     checked->tag = tag;
     checked->item = item;
-    if (!item) { /* no manifest, or no such tag: the reason is the same that any reader gets */
-        rb_release *release = NULL;
-        enum rb_code code =
-            rb_release_open(&release, run->repo, run->signers, tag, &checked->problems, err);
-        rb_release_free(release);
-        return code == RB_FOUND ? RB_OK : code;
-    }
-    if (!item->release)
+    if (!item || is_replaced(run, item))
+        RB_TRY(check_tag(checked, run, err));
+    if (!item || !item->release)
         return RB_OK;
     rb_ui_progress(run->cli, "verifying %s", tag);
     enum rb_code code = rb_verifier_check(&checked->problems, run->verifier, item->release, err);
@@ -274,9 +287,9 @@ static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv
     RB_TRY(rb_cli_books(&run.books, cli, err));
     RB_TRY(rb_history_load(&run.chain, run.repo, run.signers, run.books->ledger, run.books->policy,
                            err));
+    const rb_keeping keeping = rb_books_keeping(run.books, run.repo);
     if (o->restore)
-        RB_TRY(rb_history_restore(&run.restored, run.chain, run.repo, run.signers,
-                                  run.books->ledger, err));
+        RB_TRY(rb_history_restore(&run.restored, run.chain, &keeping, run.signers, err));
     RB_TRY(check_wanted(&run, o, argc, argv, err));
     err->message[0] = '\0'; /* what was found is in the report */
     return report(&run, o);
@@ -290,8 +303,9 @@ const rb_command rb_cmd_verify = {
                "signature and its signer, the tag's name, the chain of releases, and that\n"
                "artifacts, migrations, flags, config and checks are in the commit as the\n"
                "manifest says, and that the ledger's policy lets the signer release. A\n"
-               "predecessor whose tag is lost is taken from the ledger, where that kept it;\n"
-               "--restore writes it back. `rbtool mark TAG gap` accepts one that nobody has.\n"
+               "release that the ledger knows and whose tag is gone or another object is wrong,\n"
+               "too; --restore writes back what the ledger kept of it. `rbtool mark TAG gap`\n"
+               "accepts that it is gone.\n"
                "Exit 1 when anything is wrong; a warning is nothing wrong. --all says from\n"
                "which release on the history can be trusted.",
     .opts = opts,

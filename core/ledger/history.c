@@ -6,66 +6,9 @@
 #include "base/hash.h"
 #include "git/object.h"
 
-#define TRIES 4 /* of entries that no allowed signer vouches for */
-
 static bool same(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;
-}
-
-/* Bytes that git would name object. */
-static bool is_object(const rb_buf *raw, const rb_oid *object)
-{
-    rb_oid found;
-    RB_AUTO(rb_free_str) char *head = rb_format("tag %zu", raw->len);
-    rb_sha1_of(head, strlen(head) + 1, rb_buf_str(raw), raw->len, found.id);
-    return rb_oid_equal(&found, object);
-}
-
-static bool keeps(const rb_entry *entry, const char *tag, const char *object)
-{
-    return entry->kind == RB_ENTRY_RELEASE && entry->trust != RB_ENTRY_BROKEN &&
-           entry->trust != RB_ENTRY_FOREIGN && same(entry->tag, tag) && same(entry->object, object);
-}
-
-/* NULL: the entry is without it, its blob is not here, or it is another. */
-static rb_tag *read_kept(const rb_keeping *keeping, const rb_entry *entry, const rb_oid *oid)
-{
-    RB_AUTO(rb_tag_freep) rb_tag *found = rb_calloc(1, sizeof *found);
-    rb_err why;
-    if (rb_ledger_attachment(&found->raw, keeping->repo, entry, RB_KEPT_TAG, &why) != RB_OK ||
-        !is_object(&found->raw, oid))
-        return NULL;
-    found->name = rb_strdup(entry->tag);
-    found->object = *oid;
-    found->annotated = true;
-    rb_tag *out = found;
-    found = NULL;
-    return out;
-}
-
-/* Whoever wrote the entry: what the bytes are is told by their own id and signature. But first
- * those of allowed signers, and few of anybody's: what is attached to them may be large. */
-enum rb_code rb_ledger_keeper(const void *context, rb_tag **out, const char *tag,
-                              const char *object, rb_err *err)
-{
-    const rb_keeping *keeping = context;
-    rb_oid oid;
-    (void)err;
-    *out = NULL;
-    if (!rb_oid_parse(&oid, object))
-        return RB_OK;
-    for (int good = 1; good >= 0; good--) {
-        size_t tries = good ? SIZE_MAX : TRIES;
-        for (size_t i = 0; i < keeping->ledger->n && tries > 0 && !*out; i++) {
-            const rb_entry *entry = &keeping->ledger->items[i];
-            if (!keeps(entry, tag, object) || (entry->trust == RB_ENTRY_GOOD) != (good == 1))
-                continue;
-            *out = read_kept(keeping, entry, &oid);
-            tries--;
-        }
-    }
-    return RB_OK;
 }
 
 static size_t link_count(const rb_chain_item *item)
@@ -104,27 +47,13 @@ static rb_problem *problem_of(rb_chain_item *item, const char *link, const char 
     return NULL;
 }
 
-static const rb_entry *find_gap(const rb_ledger *ledger, const rb_policy *policy,
-                                const rb_link *link)
-{
-    for (size_t i = ledger->n; i-- > 0;) {
-        const rb_entry *entry = &ledger->items[i];
-        if (entry->kind == RB_ENTRY_GAP && same(entry->tag, link->tag) &&
-            same(entry->object, link->object) &&
-            (rb_policy_counts(policy, entry, RB_ROLE_MARK) ||
-             rb_policy_counts(policy, entry, RB_ROLE_POLICY)))
-            return entry;
-    }
-    return NULL;
-}
-
-static void accept_gaps(rb_chain_item *item, const rb_ledger *ledger, const rb_policy *policy)
+static void accept_gaps(rb_chain_item *item, const rb_keeping *keeping)
 {
     for (size_t i = 0; i < link_count(item); i++) {
         RB_AUTO(rb_free_str) char *field = NULL;
         const rb_link *link = link_at(item, i, &field);
         rb_problem *problem = problem_of(item, field, "unknown", "tag");
-        const rb_entry *gap = problem ? find_gap(ledger, policy, link) : NULL;
+        const rb_entry *gap = problem ? rb_ledger_gap(keeping, link->tag, link->object) : NULL;
         if (!gap)
             continue;
         const char *why = rb_json_str(rb_entry_detail(gap), "why");
@@ -140,7 +69,7 @@ static void accept_gaps(rb_chain_item *item, const rb_ledger *ledger, const rb_p
 }
 
 /* Which of two is true people must say; that the ledger has the one that was followed helps. */
-static enum rb_code tell_kept(rb_chain_item *item, const rb_keeping *keeping, rb_err *err)
+static void tell_kept(rb_chain_item *item, const rb_keeping *keeping)
 {
     for (size_t i = 0; i < link_count(item); i++) {
         RB_AUTO(rb_free_str) char *field = NULL;
@@ -148,7 +77,7 @@ static enum rb_code tell_kept(rb_chain_item *item, const rb_keeping *keeping, rb
         rb_problem *problem = problem_of(item, field, "moved", "object");
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
         if (problem)
-            RB_TRY(rb_ledger_keeper(keeping, &tag, link->tag, link->object, err));
+            rb_ledger_kept(&tag, keeping, link->tag, link->object);
         if (!tag)
             continue;
         char *said = problem->message;
@@ -157,12 +86,10 @@ static enum rb_code tell_kept(rb_chain_item *item, const rb_keeping *keeping, rb
                                      said);
         free(said);
     }
-    return RB_OK;
 }
 
 /* What ledger and policy say of each that verifies. */
-static enum rb_code judge(rb_chain *chain, const rb_keeping *keeping, const rb_policy *policy,
-                          rb_err *err)
+static enum rb_code judge(rb_chain *chain, const rb_keeping *keeping, rb_err *err)
 {
     for (size_t i = 0; i < chain->n; i++) {
         rb_chain_item *item = &chain->items[i];
@@ -174,10 +101,10 @@ static enum rb_code judge(rb_chain *chain, const rb_keeping *keeping, const rb_p
             verified ? rb_verified_principal(verified) : item->listed->signer,
             verified ? rb_verified_fingerprint(verified) : item->listed->fingerprint};
         if (item->problems.n > 0) {
-            accept_gaps(item, keeping->ledger, policy);
-            RB_TRY(tell_kept(item, keeping, err));
+            accept_gaps(item, keeping);
+            tell_kept(item, keeping);
         }
-        enum rb_code code = rb_policy_check_signed(&item->problems, policy, &release, err);
+        enum rb_code code = rb_policy_check_signed(&item->problems, keeping->policy, &release, err);
         if (code != RB_OK && code != RB_FOUND)
             return code;
     }
@@ -195,10 +122,10 @@ enum rb_code rb_history_load_with(rb_chain **out, rb_repo *repo, const rb_signer
                                   const rb_pushes *pushed, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    const rb_keeping keeping = {repo, ledger};
-    const rb_chain_more more = {pushed, rb_ledger_keeper, &keeping};
+    const rb_keeping keeping = {repo, ledger, policy};
+    const rb_chain_more more = rb_history_more(&keeping, pushed);
     RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, &more, err));
-    RB_TRY(judge(chain, &keeping, policy, err));
+    RB_TRY(judge(chain, &keeping, err));
     *out = chain;
     chain = NULL;
     return RB_OK;
@@ -209,10 +136,10 @@ enum rb_code rb_history_list(rb_chain **out, rb_repo *repo, const rb_signers *si
                              bool use_cache, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    const rb_keeping keeping = {repo, ledger};
-    const rb_chain_more more = {.keeper = rb_ledger_keeper, .context = &keeping};
+    const rb_keeping keeping = {repo, ledger, policy};
+    const rb_chain_more more = rb_history_more(&keeping, NULL);
     RB_TRY(rb_chain_list(&chain, repo, signers, version, use_cache, &more, err));
-    RB_TRY(judge(chain, &keeping, policy, err));
+    RB_TRY(judge(chain, &keeping, err));
     *out = chain;
     chain = NULL;
     return RB_OK;
@@ -259,15 +186,39 @@ static bool is_here(const rb_chain *chain, const rb_link *link)
     return item && !item->lost && strcmp(item->object, link->object) == 0;
 }
 
-void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag)
+/* What the ledger knows that tag as, and it is not here. */
+static void add_known(rb_strs *objects, const rb_chain_item *item)
 {
+    if (item->lost)
+        rb_strs_add(objects, item->object);
+    for (size_t i = 0; i < item->problems.n; i++) {
+        const rb_problem *moved = &item->problems.items[i];
+        rb_oid id;
+        if (same(moved->code, "moved") && same(moved->field, "object") &&
+            rb_oid_parse(&id, moved->expected) && !rb_strs_has(objects, moved->expected))
+            rb_strs_add(objects, moved->expected);
+    }
+}
+
+void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag, bool replaced)
+{
+    RB_AUTO(rb_strs_clear) rb_strs followed = {0};
+    RB_AUTO(rb_strs_clear) rb_strs known = {0};
     for (size_t i = 0; i < chain->n; i++)
         for (size_t j = 0; j < link_count(&chain->items[i]); j++) {
             const rb_link *link = link_at(&chain->items[i], j, NULL);
             if (strcmp(link->tag, tag) == 0 && !is_here(chain, link) &&
-                !rb_strs_has(objects, link->object))
-                rb_strs_add(objects, link->object);
+                !rb_strs_has(&followed, link->object))
+                rb_strs_add(&followed, link->object);
         }
+    const rb_chain_item *item = rb_chain_find(chain, tag);
+    if (item)
+        add_known(&known, item);
+    for (size_t i = 0; i < followed.n && !replaced; i++)
+        rb_strs_add(objects, followed.items[i]);
+    for (size_t i = 0; i < known.n; i++)
+        if (!rb_strs_has(&followed, known.items[i]))
+            rb_strs_add(objects, known.items[i]);
 }
 
 void rb_restoring_clear(rb_restoring *restoring)
@@ -278,11 +229,11 @@ void rb_restoring_clear(rb_restoring *restoring)
     *restoring = (rb_restoring){0};
 }
 
-/* Kept, and what the link says: name, id, hash of the signed bytes, and a good signature. */
-static enum rb_code find_kept(rb_tag **out, const rb_link *link, rb_repo *repo,
-                              const rb_signers *signers, const rb_ledger *ledger, rb_err *err)
+/* Kept, and what the link says: name, id, hash of the signed bytes (where it has one), and a good
+ * signature. */
+static void find_kept(rb_tag **out, const rb_link *link, const rb_keeping *keeping,
+                      const rb_signers *signers)
 {
-    const rb_keeping keeping = {repo, ledger};
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
@@ -290,16 +241,16 @@ static enum rb_code find_kept(rb_tag **out, const rb_link *link, rb_repo *repo,
     size_t len;
     char sha256[RB_SHA256_HEX];
     *out = NULL;
-    RB_TRY(rb_ledger_keeper(&keeping, &tag, link->tag, link->object, err));
-    if (!tag || rb_release_open_tag(&release, repo, signers, tag, &problems, &why) != RB_OK)
-        return RB_OK;
+    rb_ledger_kept(&tag, keeping, link->tag, link->object);
+    if (!tag ||
+        rb_release_open_tag(&release, keeping->repo, signers, tag, &problems, &why) != RB_OK)
+        return;
     const char *bytes = rb_verified_signed(release->verified, &len);
     rb_sha256_hex_of(bytes, len, sha256);
-    if (strcmp(sha256, link->sha256) != 0)
-        return RB_OK;
+    if (*link->sha256 && strcmp(sha256, link->sha256) != 0)
+        return;
     *out = tag;
     tag = NULL;
-    return RB_OK;
 }
 
 static bool has_restored(const rb_restoring *restoring, const char *object)
@@ -311,33 +262,51 @@ static bool has_restored(const rb_restoring *restoring, const char *object)
 }
 
 static enum rb_code restore_one(rb_restoring *out, const rb_chain *chain, const rb_link *link,
-                                rb_repo *repo, const rb_signers *signers, const rb_ledger *ledger,
-                                rb_err *err)
+                                const rb_keeping *keeping, const rb_signers *signers, rb_err *err)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    RB_AUTO(rb_tag_freep) rb_tag *here = NULL;
     rb_oid written;
+    rb_err absent;
     if (is_here(chain, link) || has_restored(out, link->object))
         return RB_OK;
-    RB_TRY(find_kept(&tag, link, repo, signers, ledger, err));
+    find_kept(&tag, link, keeping, signers);
     if (!tag)
         return RB_OK;
-    RB_TRY(rb_object_write(&written, repo, RB_OBJECT_TAG, tag->raw.data, tag->raw.len, err));
-    const rb_chain_item *here = rb_chain_find(chain, link->tag);
+    RB_TRY(
+        rb_object_write(&written, keeping->repo, RB_OBJECT_TAG, tag->raw.data, tag->raw.len, err));
     out->items = rb_realloc(out->items, out->n + 1, sizeof *out->items);
     rb_restored *restored = &out->items[out->n++];
     *restored = (rb_restored){.tag = rb_strdup(link->tag)};
     rb_oid_hex(&written, restored->object);
-    if (here && !here->lost)
-        memcpy(restored->here, here->object, sizeof restored->here);
+    if (rb_tag_read(&here, keeping->repo, link->tag, &absent) == RB_OK)
+        rb_oid_hex(&here->object, restored->here);
     return RB_OK;
 }
 
-enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, rb_repo *repo,
-                                const rb_signers *signers, const rb_ledger *ledger, rb_err *err)
+/* What the ledger alone knows of the item's name. */
+static enum rb_code restore_known(rb_restoring *out, const rb_chain *chain,
+                                  const rb_chain_item *item, const rb_keeping *keeping,
+                                  const rb_signers *signers, rb_err *err)
 {
-    for (size_t i = 0; i < chain->n; i++)
-        for (size_t j = 0; j < link_count(&chain->items[i]); j++)
-            RB_TRY(restore_one(out, chain, link_at(&chain->items[i], j, NULL), repo, signers,
-                               ledger, err));
+    RB_AUTO(rb_strs_clear) rb_strs known = {0};
+    add_known(&known, item);
+    for (size_t i = 0; i < known.n; i++) {
+        rb_link link = {.tag = item->tag};
+        memcpy(link.object, known.items[i], sizeof link.object);
+        RB_TRY(restore_one(out, chain, &link, keeping, signers, err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const rb_keeping *keeping,
+                                const rb_signers *signers, rb_err *err)
+{
+    for (size_t i = 0; i < chain->n; i++) {
+        const rb_chain_item *item = &chain->items[i];
+        for (size_t j = 0; j < link_count(item); j++)
+            RB_TRY(restore_one(out, chain, link_at(item, j, NULL), keeping, signers, err));
+        RB_TRY(restore_known(out, chain, item, keeping, signers, err));
+    }
     return RB_OK;
 }

@@ -1,11 +1,14 @@
 /*
  * Trust over the whole history: the chain of releases as the ledger and its policy see it.
  *
- * A predecessor that has no tag here any more is taken from the release entry that kept its object
- * ("lost", a warning: it is verified as any tag is). One that nobody kept stays "unknown", until a
- * gap entry, signed by someone in role mark or policy, says that it is lost and known to be; then
- * that is a warning. A release whose signer was not allowed at the time, is revoked or backdated
- * has the problems of rb_policy_check_release().
+ * A release that the ledger knows, by a release entry or a transition of someone who had a say,
+ * must have its tag here. One that no tag leads to is taken from the release entry that kept its
+ * object, verified as any tag is, and is "lost": a problem, of it and not of what follows it, until
+ * the tag is back. Where the tag is another object than the ledger knows, it is "moved". A gap
+ * entry, signed by someone in role mark or policy, says that an object is lost and known to be: it
+ * is not taken or missed any more, and that its followers' predecessor is "unknown" is a warning. A
+ * release whose signer was not allowed at the time, is revoked or backdated has the problems of
+ * rb_policy_check_release().
  */
 #ifndef RB_LEDGER_HISTORY_H
 #define RB_LEDGER_HISTORY_H
@@ -18,11 +21,21 @@
 typedef struct rb_keeping { /* borrowed */
     rb_repo *repo;
     const rb_ledger *ledger;
+    const rb_policy *policy;
 } rb_keeping;
 
-/* An rb_chain_keeper; its context is an rb_keeping. */
-enum rb_code rb_ledger_keeper(const void *keeping, rb_tag **out, const char *tag,
-                              const char *object, rb_err *err) RB_MUST_USE;
+/* The tag object of that name and id which an entry kept; NULL: none did. */
+void rb_ledger_kept(rb_tag **out, const rb_keeping *keeping, const char *tag, const char *object);
+/* The newest gap entry of it that counts, or NULL. */
+const rb_entry *rb_ledger_gap(const rb_keeping *keeping, const char *tag, const char *object);
+/* What rb_chain_load_with() asks of the ledger; borrows both. */
+rb_chain_more rb_history_more(const rb_keeping *keeping, const rb_pushes *pushed);
+
+/* A release that rb_release_open() does not find, since no tag of that name with a manifest is
+ * here: the newest of that name (and of that object, when it is not NULL) that the ledger knows,
+ * kept, and that verifies; else NULL. */
+void rb_history_lost(rb_release **out, const rb_keeping *keeping, const rb_signers *signers,
+                     const char *tag, const char *object);
 
 /* As rb_chain_load() of all tags. */
 enum rb_code rb_history_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
@@ -49,8 +62,10 @@ const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok);
  * of the oldest, SIZE_MAX for one that is not ok itself. since has room for all items. */
 void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok);
 
-/* Object ids that verified releases name as TAG and that are not that tag here, each once. */
-void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag);
+/* Object ids that verified releases or the ledger know as TAG and that are not that tag here, each
+ * once. replaced: a tag of that name is here, so what releases follow was moved, and is left out.
+ */
+void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag, bool replaced);
 
 typedef struct rb_restored {
     char *tag;
@@ -63,11 +78,10 @@ typedef struct rb_restoring {
     size_t n;
 } rb_restoring;
 
-/* Writes every tag object that releases name, that the tags here do not lead to, and that the
- * ledger kept, into the object database. No ref is touched. */
-enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, rb_repo *repo,
-                                const rb_signers *signers, const rb_ledger *ledger,
-                                rb_err *err) RB_MUST_USE;
+/* Writes every tag object that releases or the ledger name, that the tags here do not lead to, and
+ * that the ledger kept, into the object database. No ref is touched. */
+enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const rb_keeping *keeping,
+                                const rb_signers *signers, rb_err *err) RB_MUST_USE;
 void rb_restoring_clear(rb_restoring *restoring);
 
 #endif

@@ -1,6 +1,7 @@
 #include "release/chain.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,23 @@ static void clear_loading(rb_chain_loading *loading)
     rb_listcache_free(loading->cache);
     rb_json_free(loading->index);
     rb_json_free(loading->objects);
+    rb_links_clear(&loading->known);
+}
+
+void rb_links_add(rb_links *links, const char *tag, const char *object)
+{
+    links->items = rb_realloc(links->items, links->n + 1, sizeof *links->items);
+    rb_link *link = &links->items[links->n++];
+    *link = (rb_link){.tag = rb_strdup(tag)};
+    snprintf(link->object, sizeof link->object, "%s", object);
+}
+
+void rb_links_clear(rb_links *links)
+{
+    for (size_t i = 0; i < links->n; i++)
+        free(links->items[i].tag);
+    free(links->items);
+    *links = (rb_links){0};
 }
 
 static void clear_item(rb_chain_item *item)
@@ -195,33 +213,81 @@ static void read_pushed(rb_chain_loading *loading, const rb_pushes *pushed)
     }
 }
 
-/* Takes the item that a link names but no tag leads to, if somebody kept it and it verifies. */
-static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb_err *err)
+static void add_item(rb_chain_loading *loading, const rb_chain_item *item)
+{
+    rb_chain *chain = loading->chain;
+    if (*item->sha256 && !json_object_get(loading->objects, item->tag))
+        rb_json_set_str(loading->objects, item->tag, item->object);
+    chain->items = rb_realloc(chain->items, chain->n + 1, sizeof *chain->items);
+    chain->items[chain->n++] = *item;
+}
+
+/* False when nobody kept it, or what is kept does not verify or is not what the link names. */
+static enum rb_code open_lost(bool *out, rb_chain_item *item, rb_chain_loading *loading,
+                              const rb_link *link, rb_err *err)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-    rb_chain *chain = loading->chain;
-    if (json_object_get(loading->objects, link->tag))
-        return RB_OK;
+    *out = false;
+    *item = (rb_chain_item){.tag = rb_strdup(link->tag), .lost = true};
     RB_TRY(loading->more->keeper(loading->more->context, &tag, link->tag, link->object, err));
     if (!tag)
         return RB_OK;
-    rb_chain_item item = {.tag = rb_strdup(link->tag), .lost = true};
-    open_item(&item, loading->repo, loading->signers, tag);
-    if (!item.release || strcmp(item.object, link->object) != 0 ||
-        strcmp(item.sha256, link->sha256) != 0) {
-        clear_item(&item);
-        return RB_OK;
-    }
-    if (loading->listing)
-        summarise(&item);
-    rb_problems_add(&item.problems, "lost", "tag", item.object, "",
+    open_item(item, loading->repo, loading->signers, tag);
+    *out = item->release && strcmp(item->object, link->object) == 0 &&
+           (!*link->sha256 || strcmp(item->sha256, link->sha256) == 0);
+    if (*out && loading->listing)
+        summarise(item);
+    return RB_OK;
+}
+
+static void is_lost(rb_chain_item *item)
+{
+    rb_problems_add(&item->problems, "lost", "tag", item->object, "",
                     "%s: its tag is not here any more; the ledger kept its object, which verifies: "
-                    "`rbtool verify --restore` puts it back",
-                    item.tag);
-    rb_problems_warn(&item.problems);
-    rb_json_set_str(loading->objects, item.tag, item.object);
-    chain->items = rb_realloc(chain->items, chain->n + 1, sizeof *chain->items);
-    chain->items[chain->n++] = item;
+                    "`rbtool verify --restore` puts it back; or git fetch --tags, or accept that "
+                    "it is gone with `rbtool mark %s gap -m WHY`",
+                    item->tag, item->tag);
+}
+
+/* Takes the item that a link names but no tag leads to, if somebody kept it and it verifies. */
+static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb_err *err)
+{
+    RB_AUTO(clear_item) rb_chain_item item = {0};
+    bool found;
+    if (json_object_get(loading->objects, link->tag))
+        return RB_OK;
+    RB_TRY(open_lost(&found, &item, loading, link, err));
+    if (!found)
+        return RB_OK;
+    is_lost(&item);
+    add_item(loading, &item);
+    item = (rb_chain_item){0};
+    return RB_OK;
+}
+
+/* The same of one that somebody knows of; kept false: it is shown also when nobody kept it. */
+static enum rb_code find_known(rb_chain_loading *loading, const rb_link *link, bool kept,
+                               rb_err *err)
+{
+    RB_AUTO(clear_item) rb_chain_item item = {0};
+    bool found;
+    const char *here = rb_json_str(loading->objects, link->tag);
+    if ((here && strcmp(here, link->object) == 0) || rb_chain_find(loading->chain, link->tag))
+        return RB_OK;
+    RB_TRY(open_lost(&found, &item, loading, link, err));
+    if (kept && !found)
+        return RB_OK;
+    memcpy(item.object, link->object, sizeof item.object);
+    if (!here && found)
+        is_lost(&item);
+    else if (!here)
+        rb_problems_add(&item.problems, "lost", "tag", item.object, "",
+                        "%s: its tag is not here any more, and the ledger, which knows it as %s, "
+                        "kept no object of it that verifies; git fetch --tags, or ask who deleted "
+                        "it, or accept that it is gone with `rbtool mark %s gap -m WHY`",
+                        item.tag, item.object, item.tag);
+    add_item(loading, &item);
+    item = (rb_chain_item){0};
     return RB_OK;
 }
 
@@ -240,6 +306,22 @@ static enum rb_code find_all_lost(rb_chain_loading *loading, rb_err *err)
             RB_TRY(find_lost(loading, &heads[j], err));
     }
     return RB_OK;
+}
+
+/* Of several objects of one name, the one that releases follow is taken, else the newest that
+ * somebody kept. */
+static enum rb_code find_gone(rb_chain_loading *loading, rb_err *err)
+{
+    const rb_chain_more *more = loading->more;
+    if (!more || !more->keeper)
+        return RB_OK;
+    if (more->census)
+        more->census(more->context, &loading->known, loading->objects);
+    RB_TRY(find_all_lost(loading, err));
+    for (int kept = 1; kept >= 0; kept--)
+        for (size_t i = 0; i < loading->known.n; i++)
+            RB_TRY(find_known(loading, &loading->known.items[i], kept == 1, err));
+    return loading->known.n > 0 ? find_all_lost(loading, err) : RB_OK;
 }
 
 enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
@@ -263,8 +345,7 @@ enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers 
     RB_TRY(read_tags(&loading, err));
     if (more && more->pushed)
         read_pushed(&loading, more->pushed);
-    if (more && more->keeper)
-        RB_TRY(find_all_lost(&loading, err));
+    RB_TRY(find_gone(&loading, err));
     RB_TRY(rb_chain_link(&loading, err));
     *out = chain;
     chain = NULL;
@@ -298,8 +379,7 @@ enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *sign
     if (use_cache)
         open_cache(&loading, pinned, version);
     RB_TRY(read_tags(&loading, err));
-    if (more && more->keeper)
-        RB_TRY(find_all_lost(&loading, err));
+    RB_TRY(find_gone(&loading, err));
     RB_TRY(rb_chain_link(&loading, err));
     if (use_cache)
         rb_listcache_save(loading.cache);

@@ -3,7 +3,8 @@
  * so a moved or rewritten tag shows. Maintenance lines are not forks; a second root, or two tag
  * objects of one name, is. A named predecessor that is absent is "unknown", one that is present
  * with another id is "moved" (a problem of both). An absent one whose tag object somebody kept (the
- * ledger) is an item too, marked lost, and "unknown" is a warning then.
+ * ledger) is an item too, marked lost, and "unknown" is a warning then. So is a release that
+ * somebody knows of and no release here follows; where a tag is there in its place, it is "moved".
  */
 #ifndef RB_RELEASE_CHAIN_H
 #define RB_RELEASE_CHAIN_H
@@ -22,7 +23,7 @@ typedef struct rb_chain_item {
     rb_oid commit;              /* what the tag is on, verified or not */
     bool has_commit;
     bool named; /* by a verified release, as its previous or one of its heads */
-    bool lost;  /* has no tag here; its object was kept elsewhere, and verifies */
+    bool lost;  /* no tag here leads to it; it verifies if its object was kept elsewhere */
 } rb_chain_item;
 
 typedef struct rb_chain {
@@ -40,9 +41,20 @@ enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *sign
 typedef enum rb_code rb_chain_keeper(const void *context, rb_tag **out, const char *tag,
                                      const char *object, rb_err *err);
 
+typedef struct rb_links {
+    rb_link *items;
+    size_t n;
+} rb_links;
+void rb_links_add(rb_links *links, const char *tag, const char *object); /* without sha256 */
+void rb_links_clear(rb_links *links);
+
+/* Adds, newest first, the releases that must be here and are not: here is tag to object id. */
+typedef void rb_chain_census(const void *context, rb_links *out, const json_t *here);
+
 typedef struct rb_chain_more {
     const rb_pushes *pushed; /* as it would be with the tags that a push creates; NULL: none */
-    rb_chain_keeper *keeper; /* asked for predecessors that have no tag here; NULL: no one */
+    rb_chain_keeper *keeper; /* asked for releases that have no tag here; NULL: no one */
+    rb_chain_census *census; /* with a keeper */
     const void *context;
 } rb_chain_more;
 

@@ -218,9 +218,38 @@ static enum rb_code check_roots(rb_chain_loading *loading, rb_err *err)
     return RB_OK;
 }
 
+static bool says_moved(const rb_chain_item *item, const char *object)
+{
+    for (size_t i = 0; i < item->problems.n; i++)
+        if (strcmp(item->problems.items[i].code, "moved") == 0 &&
+            strcmp(item->problems.items[i].expected, object) == 0)
+            return true;
+    return false;
+}
+
+/* Another object is in its place, and no release that follows it has said so. */
+static void check_known(rb_chain_loading *loading)
+{
+    for (size_t i = 0; i < loading->known.n; i++) {
+        const rb_link *link = &loading->known.items[i];
+        const char *here = rb_json_str(loading->objects, link->tag);
+        rb_chain_item *item = named(loading, link->tag);
+        if (!item || !here || strcmp(here, link->object) == 0 || says_moved(item, link->object))
+            continue;
+        rb_problems_add(
+            &item->problems, "moved", "object", link->object, here,
+            "%s: object: the ledger knows it as %s, but %s is in its place: it was moved or "
+            "made again; ask its signer, and bring the first one back with `rbtool "
+            "verify --restore` or accept that it is gone with `rbtool mark %s gap "
+            "--object %s -m WHY`",
+            item->tag, link->object, here, item->tag, link->object);
+    }
+}
+
 enum rb_code rb_chain_link(rb_chain_loading *loading, rb_err *err)
 {
     sort_items(loading);
     check_links(loading);
+    check_known(loading);
     return check_roots(loading, err);
 }

@@ -74,9 +74,10 @@ static enum rb_code check_lost(const rb_making *making, rb_err *err)
         return RB_OK;
     return rb_fail(err, RB_FOUND,
                    "%s is a release already, though its tag is not here any more; a release is "
-                   "never changed: choose another version, or put it back with `rbtool verify "
-                   "--restore`",
-                   tag);
+                   "never changed: choose another version, put it back with `rbtool verify "
+                   "--restore`, or, where nobody else has it, give it up with `rbtool mark %s gap "
+                   "-m WHY` first",
+                   tag, tag);
 }
 
 static enum rb_code named_previous(const rb_release **out, const rb_making *making, rb_err *err)

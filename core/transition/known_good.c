@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger/history.h"
+
 #define MAX_CHAIN 10000 /* releases followed back; a longer chain ends the search */
 #define MAX_SHOWN 5     /* candidates in the line that asks a person to decide */
 
@@ -158,11 +160,12 @@ void rb_known_standing(rb_standing *out, const rb_known *known, const char *tag,
 /* NULL when it does not verify; that is no error here. */
 static rb_release *verified(const rb_known_request *rq, const char *tag, const char *object)
 {
+    const rb_keeping keeping = {rq->repo, rq->known->ledger, rq->known->policy};
     rb_release *release = NULL;
     rb_problems problems = {0};
     rb_err ignored;
     if (rb_release_open(&release, rq->repo, rq->signers, tag, &problems, &ignored) != RB_OK)
-        release = NULL;
+        rb_history_lost(&release, &keeping, rq->signers, tag, object);
     rb_problems_clear(&problems);
     /* The tag may have moved since. */
     if (release && !same(release->object, object)) {

@@ -15,11 +15,19 @@ void rb_recovery_clear(rb_recovery *recovery)
     *recovery = (rb_recovery){0};
 }
 
-static enum rb_code open_same(rb_release **out, rb_repo *repo, const rb_signers *signers,
-                              const char *tag, const char *object, rb_err *err)
+static enum rb_code open_same(rb_release **out, const rb_keeping *keeping,
+                              const rb_signers *signers, const char *tag, const char *object,
+                              rb_err *err)
 {
     rb_problems problems = {0};
-    enum rb_code code = rb_release_open(out, repo, signers, tag, &problems, err);
+    enum rb_code code = rb_release_open(out, keeping->repo, signers, tag, &problems, err);
+    rb_release *lost = NULL;
+    if (code == RB_FOUND)
+        rb_history_lost(&lost, keeping, signers, tag, object);
+    if (lost) {
+        *out = lost;
+        code = RB_OK;
+    }
     if (code == RB_FOUND && problems.n > 0)
         code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
                        problems.items[0].message);
@@ -46,8 +54,9 @@ static void read_parts(bool parts[RB_PARTS], const json_t *plan)
                 parts[part] = true;
 }
 
-enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state, rb_repo *repo,
-                              const rb_signers *signers, bool with_releases, rb_err *err)
+enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
+                              const rb_keeping *keeping, const rb_signers *signers,
+                              bool with_releases, rb_err *err)
 {
     *out = (rb_recovery){0};
     RB_TRY(rb_state_pending(&out->row, state, err));
@@ -55,16 +64,16 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     if (!row || !with_releases)
         return RB_OK;
     if (row->from)
-        RB_TRY(open_same(&out->from, repo, signers, row->from, row->from_object, err));
-    RB_TRY(open_same(&out->to, repo, signers, row->to, row->to_object, err));
+        RB_TRY(open_same(&out->from, keeping, signers, row->from, row->from_object, err));
+    RB_TRY(open_same(&out->to, keeping, signers, row->to, row->to_object, err));
     const char *mended = rb_json_str(row->plan, "scriptsFrom");
     if (mended)
-        RB_TRY(open_same(&out->mended, repo, signers, mended, NULL, err));
+        RB_TRY(open_same(&out->mended, keeping, signers, mended, NULL, err));
     out->request = (rb_plan_request){
         .kind = row->kind,
         .env = env,
         .state = state,
-        .repo = repo,
+        .repo = keeping->repo,
         .signers = signers,
         .from = out->from,
         .to = out->to,

@@ -79,6 +79,45 @@ trusted() {
     [ "$(trusted)" = null ]
 }
 
+@test "the newest release's tag deleted or replaced, and the ledger knows it" {
+    local object put
+    keep v1.0.0
+    keep v1.2.0
+    object=$(git rev-parse v1.2.0)
+    for put in : 'git tag v1.2.0 HEAD' 'git tag -a --no-sign -m plain v1.2.0 HEAD'; do
+        git tag -d v1.2.0 >/dev/null
+        eval "$put"
+        [[ $put == : ]] && problem lost tag v1.2.0 || problem moved object v1.2.0
+        run -1 rbtool verify --all
+        [[ $output == *"BAD v1.2.0"*"v1.2.0: "*"rbtool verify --restore"* ]]
+        [[ ${lines[-1]} == "the history cannot be trusted: v1.2.0, the newest release, is BAD" ]]
+        rbtool verify --all --json | schema verify
+        rbtool list | grep -q 'v1.2.0 .*BAD'
+        run -1 rbtool verify --restore v1.2.0
+        [[ ${lines[0]} == "v1.2.0  its object $object is here again"*"git update-ref refs/tags/v1.2.0 $object"* ]]
+        eval "${lines[0]##*: }"
+        rbtool verify --all
+    done
+    # Made again, signed and in order: not what the ledger knows.
+    message v1.2.0 | sed '1s/$/ again/' >text
+    git tag -f -s --cleanup=verbatim -F text v1.2.0 'v1.2.0^{}' >/dev/null
+    problem moved object v1.2.0
+    rbtool mark v1.2.0 gap -m 'the first one was a mistake'
+    rbtool verify --all
+}
+
+@test "the newest release's tag is gone, and so is its object" {
+    keep v1.2.0
+    lose v1.2.0
+    rbtool verify --restore v1.2.0 | grep -q '^BAD v1.2.0' # and is here again, without its tag
+    fails 1 "is a release already" release v1.2.0
+    run -0 rbtool mark v1.2.0 gap -m 'never left this clone'
+    run -0 rbtool verify --all
+    [[ $output != *v1.2.0* ]]
+    release v1.2.0 -m 'the same name, another object'
+    rbtool verify --all
+}
+
 @test "what the ledger kept is used, verified, and put back" {
     keep v1.0.0
     keep v1.1.0
@@ -88,16 +127,16 @@ trusted() {
     lose v1.0.0
     run ! git cat-file -e "$object"
 
-    run -0 rbtool verify --all
-    [[ $output == *"v1.1.0: previous.tag: it follows v1.0.0, which is not here; the ledger kept its object"* ]]
-    [[ $output == *"ok  v1.0.0  alice@example.com"*"warning lost: v1.0.0: its tag is not here"* ]]
-    [[ ${lines[-1]} == "the whole history can be trusted, from v1.0.0 on" ]]
+    run -1 rbtool verify --all
+    [[ $output == *"ok  v1.1.0"*"warning unknown: v1.1.0: previous.tag: it follows v1.0.0, which is not here; the ledger kept its object"* ]]
+    [[ $output == *"BAD v1.0.0  alice@example.com"*"lost: v1.0.0: its tag is not here"*"rbtool verify --restore"* ]]
+    [[ ${lines[-1]} == "the history can be trusted from v1.1.0 on; v1.0.0 before it is BAD" ]]
     rbtool verify --all --json | schema verify
-    [ "$(rbtool verify v1.0.0 --json | jq -r '.releases[0] | .ok, .object' | tr '\n' ' ')" = "true $object " ]
+    rbtool verify v1.1.0 # it is in order itself
+    [ "$(rbtool verify v1.0.0 --json | jq -r '.releases[0] | .ok, .object' | tr '\n' ' ')" = "false $object " ]
     fails 1 "is a release already" rbtool release v1.0.0
-    fails 1 "no gap: the ledger kept its object" rbtool mark v1.0.0 gap -m 'lost it'
 
-    run -0 rbtool verify --restore --all
+    run -1 rbtool verify --restore --all
     [[ ${lines[0]} == "v1.0.0  its object $object is here again"*"git update-ref refs/tags/v1.0.0 $object" ]]
     git cat-file tag "$object" | cmp - before
     eval "${lines[0]##*: }"
@@ -110,8 +149,8 @@ trusted() {
 @test "a whole run of lost predecessors comes back, and a new release follows the last" {
     for tag in v1.0.0 v1.1.0 v1.2.0; do keep "$tag"; done
     git tag -d v1.0.0 v1.1.0 >/dev/null
-    run -0 rbtool verify --all
-    [ "$(trusted)" = v1.0.0 ]
+    run -1 rbtool verify --all
+    [ "$(trusted)" = v1.2.0 ]
     [ "$(rbtool verify --restore --json v1.2.0 | tee restored | jq '.restored | length')" -eq 2 ]
     schema verify <restored
 
@@ -167,6 +206,16 @@ trusted() {
     run ! grep -q BAD <(rbtool list)
     rbtool log --kind gap | grep -q 'deleted by mistake in March'
     release v1.3.0
+}
+
+@test "a gap is also for what the ledger kept" {
+    keep v1.0.0
+    lose v1.0.0
+    run -1 rbtool verify --all
+    rbtool mark v1.0.0 gap -m 'deleted on purpose'
+    run -0 rbtool verify --all
+    [[ $output == *"warning unknown: v1.1.0: previous.tag: it follows v1.0.0, which is lost; alice@example.com says so: deleted on purpose"* ]]
+    [[ ${lines[-1]} == "the whole history can be trusted, from v1.1.0 on" ]]
 }
 
 @test "a gap counts only when someone in the role signed it, for that object" {

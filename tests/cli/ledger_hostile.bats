@@ -282,7 +282,30 @@ verdict() {
     KEY=$KEYS/alice # who is allowed is heard wherever it says so
     kept ../real
     tip "$at"
-    run -0 rbtool verify --all
-    [[ $output == *"warning lost: v1.0.0"* ]]
+    fails 1 "lost: v1.0.0: its tag is not here any more; the ledger kept its object" rbtool verify --all
     tip "$good"
+}
+
+@test "nobody without a say makes a lost release, and who has one needs no object for it" {
+    local detail=': { commit: "0123456789012345678901234567890123456789", sha256: ("0" * 64), witness: false }'
+    detail="del(.verdict) | .kind = \"release\" | .release = ${detail#: }"
+    for KEY in '' "$KEYS/mallory"; do
+        tip "$(forge 'release v7.7.7' "$detail | .tag = \"v7.7.7\"" "$FIRST")"
+        run -0 rbtool verify --all
+        [[ $output != *v7.7.7* ]]
+        run -0 rbtool list
+        [[ $output != *v7.7.7* ]]
+        # Nor does it move one that is here.
+        tip "$(forge 'release v1.0.0' "$detail | .object = (\"7\" * 40)" "$FIRST")"
+        run -0 rbtool verify --all
+    done
+    KEY=$KEYS/alice
+    tip "$(forge 'release v7.7.7' "$detail | .tag = \"v7.7.7\"" "$FIRST")"
+    fails 1 "lost: v7.7.7: its tag is not here any more, and the ledger, which knows it as $OBJECT, kept no object" \
+        rbtool verify --all
+    rbtool verify --all --json | schema verify
+    rbtool list | grep -q 'v7.7.7 .*BAD (lost)'
+    fails 1 "does not verify: v7.7.7: there is no tag" rbtool show v7.7.7
+    rbtool mark v7.7.7 gap -m 'never was'
+    rbtool verify --all
 }

@@ -339,7 +339,7 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool deploy v1.2.0 --yes
     rbtool revert v1.2.0 --yes
     [ "$(verdict v1.2.0)" = bad ]
-    git tag -d v1.2.0
+    forget v1.2.0
     rbtool release v1.2.0 -m again
     [ "$(verdict v1.2.0)" = null ]
     rbtool deploy v1.2.0 --yes

@@ -79,15 +79,40 @@ next() { # TAG: a release that differs in its files alone
 @test "a tag that moved since it went live stops everything that leans on it" {
     two_releases
     rbtool deploy v1.1.0 --yes
-    git tag -d v1.1.0
+    forget v1.1.0
     git commit -q --allow-empty -m other
     rbtool release v1.1.0
     fails 1 "has moved" rbtool revert v1.1.0 --yes
     fails 1 "has moved" rbtool status --exit-code
     git tag -d v1.1.0
-    run rbtool revert v1.1.0 --yes
+    run rbtool revert v1.1.0 --yes # what the ledger kept last is not what is live
     [ "$status" -ne 0 ]
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+}
+
+@test "releases whose tags were deleted or replaced are taken from the ledger" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    git tag -d v1.0.0 v1.1.0
+    git tag v1.0.0 HEAD # no release, in place of one
+    git gc -q --prune=now
+    run rbtool plan v1.1.0
+    [ "$status" -eq 0 ]
+    [[ $output == *"tag v1.1.0 does not lead to the release any more; it is taken from the ledger"* ]]
+    run rbtool status --exit-code
+    [ "$status" -eq 0 ]
+    rbtool revert v1.1.0 --yes
+    [ "$(rbtool status --json 2>/dev/null | jq -r '.release, .state, (.drift | length)' | tr '\n' ' ')" = "v1.0.0 settled 0 " ]
+    rbtool deploy v1.1.0 --yes --accept-reverted
+    # Half-way, and back from there.
+    jq '.environments.prod.service.stop = ["sh", "-c", "kill -9 $PPID"]' rbtool.json >killing.json
+    run rbtool --config killing.json revert v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    rbtool resume --yes
+    [ "$(rbtool status --json 2>/dev/null | jq -r '.release, .state, (.drift | length)' | tr '\n' ' ')" = "v1.0.0 settled 0 " ]
+    # Without the ledger's word there is nothing to go by.
+    git update-ref -d refs/rbtool/ledger
+    fails 1 "there is no tag v1.1.0" rbtool deploy v1.1.0 --yes --accept-reverted
 }
 
 @test "bytes of a release on disk that were tampered with are rebuilt from git" {

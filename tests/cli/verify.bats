@@ -31,6 +31,7 @@ setup() {
     git commit -qm other
     fails 2 "no release is an ancestor of HEAD" rbtool verify
     git tag -d v1.0.0 v1.1.0
+    git update-ref -d refs/rbtool/ledger
     [[ $(rbtool verify --all --json 2>/dev/null) == '{"releases":[]}' ]]
 }
 
@@ -44,7 +45,7 @@ setup() {
 }
 
 @test "signed again by someone unknown" {
-    git -c user.signingKey="$KEYS/mallory" tag -d v1.1.0
+    forget v1.1.0
     fails 1 "not" rbtool release v1.1.0 --key "$KEYS/mallory"
     rbtool release v1.1.0
     git config --global user.signingKey "$KEYS/mallory"
@@ -110,7 +111,7 @@ setup() {
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
     (
         cd "$BATS_TEST_TMPDIR/other"
-        git tag -d v1.1.0
+        git tag -d v1.1.0 # the ledger is not there
         rbtool release v1.1.0 -m 'the other one'
         release v1.2.0
     )
@@ -146,11 +147,11 @@ setup() {
     problem manifest "" v1.1.0
     resign v1.1.0 'v1.1.0^{}' bash -c 't=$(cat); echo "$t"; echo; echo "$t" | sed -n "/BEGIN RELEASE/,\$p"'
     problem trailing manifest v1.1.0
-    git tag -d v1.1.0
+    forget v1.1.0
     rbtool release v1.1.0
     resign v1.1.0 'v1.1.0^{}' bash -c 'cat; echo more'
     problem trailing "" v1.1.0
-    git tag -d v1.1.0
+    forget v1.1.0
     rbtool release v1.1.0
     resign v1.1.0 'v1.1.0^{}' sed 's/"knownGood": "verdict"/"knownGood": "never"/'
     problem manifest predicate.knownGood v1.1.0
@@ -159,7 +160,7 @@ setup() {
 # Signed in order, but not what the commit holds: field, code, the edit.
 lies() {
     local code=$1 field=$2 edit=$3
-    git tag -d v1.1.0 >/dev/null
+    forget v1.1.0 >/dev/null
     rbtool release v1.1.0
     manifest v1.1.0 | jq -S --indent 2 "$edit" >lie.json
     resign v1.1.0 'v1.1.0^{}' bash -c 'sed "/BEGIN RELEASE/q"; cat lie.json; echo "-----END RELEASE MANIFEST-----"'

@@ -1,0 +1,161 @@
+/* Releases that no tag here leads to any more: what the ledger knows of them, and kept. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "ledger/history.h"
+#include "ledger/policy_internal.h"
+
+#define TRIES 4 /* of entries that no allowed signer vouches for */
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* Bytes that git would name object. */
+static bool is_object(const rb_buf *raw, const rb_oid *object)
+{
+    rb_oid found;
+    RB_AUTO(rb_free_str) char *head = rb_format("tag %zu", raw->len);
+    rb_sha1_of(head, strlen(head) + 1, rb_buf_str(raw), raw->len, found.id);
+    return rb_oid_equal(&found, object);
+}
+
+static bool keeps(const rb_entry *entry, const char *tag, const char *object)
+{
+    return entry->kind == RB_ENTRY_RELEASE && entry->trust != RB_ENTRY_BROKEN &&
+           entry->trust != RB_ENTRY_FOREIGN && same(entry->tag, tag) && same(entry->object, object);
+}
+
+/* NULL: the entry is without it, its blob is not here, or it is another. */
+static rb_tag *read_kept(const rb_keeping *keeping, const rb_entry *entry, const rb_oid *oid)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *found = rb_calloc(1, sizeof *found);
+    rb_err why;
+    if (rb_ledger_attachment(&found->raw, keeping->repo, entry, RB_KEPT_TAG, &why) != RB_OK ||
+        !is_object(&found->raw, oid))
+        return NULL;
+    found->name = rb_strdup(entry->tag);
+    found->object = *oid;
+    found->annotated = true;
+    rb_tag *out = found;
+    found = NULL;
+    return out;
+}
+
+/* Whoever wrote the entry: what the bytes are is told by their own id and signature. But first
+ * those of allowed signers, and few of anybody's: what is attached to them may be large. */
+void rb_ledger_kept(rb_tag **out, const rb_keeping *keeping, const char *tag, const char *object)
+{
+    rb_oid oid;
+    *out = NULL;
+    if (!rb_oid_parse(&oid, object))
+        return;
+    for (int good = 1; good >= 0; good--) {
+        size_t tries = good ? SIZE_MAX : TRIES;
+        for (size_t i = 0; i < keeping->ledger->n && tries > 0 && !*out; i++) {
+            const rb_entry *entry = &keeping->ledger->items[i];
+            if (!keeps(entry, tag, object) || (entry->trust == RB_ENTRY_GOOD) != (good == 1))
+                continue;
+            *out = read_kept(keeping, entry, &oid);
+            tries--;
+        }
+    }
+}
+
+const rb_entry *rb_ledger_gap(const rb_keeping *keeping, const char *tag, const char *object)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    for (size_t i = count; i-- > 0;) {
+        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
+        if (entry->kind == RB_ENTRY_GAP && same(entry->object, object) &&
+            (rb_policy_counts(keeping->policy, entry, RB_ROLE_MARK) ||
+             rb_policy_counts(keeping->policy, entry, RB_ROLE_POLICY)))
+            return entry;
+    }
+    return NULL;
+}
+
+/* What is given up is not used either. */
+static enum rb_code keeper(const void *context, rb_tag **out, const char *tag, const char *object,
+                           rb_err *err)
+{
+    (void)err;
+    *out = NULL;
+    if (!rb_ledger_gap(context, tag, object))
+        rb_ledger_kept(out, context, tag, object);
+    return RB_OK;
+}
+
+/* An entry by someone whose word is that there is such a release. */
+static bool vouches(const rb_policy *policy, const rb_entry *entry)
+{
+    switch (entry->kind) {
+    case RB_ENTRY_RELEASE:
+        return rb_policy_counts(policy, entry, RB_ROLE_RELEASE) ||
+               rb_policy_counts(policy, entry, RB_ROLE_WITNESS);
+    case RB_ENTRY_TRANSITION:
+        return rb_policy_counts(policy, entry, RB_ROLE_MARK);
+    default:
+        return false;
+    }
+}
+
+/* Each tag and object once. What is here costs a comparison. */
+static void census(const void *context, rb_links *out, const json_t *here)
+{
+    const rb_keeping *keeping = context;
+    RB_AUTO(rb_json_freep) json_t *found = json_object();
+    for (size_t i = keeping->ledger->n; i-- > 0;) {
+        const rb_entry *entry = &keeping->ledger->items[i];
+        if (!entry->tag || !entry->object || same(rb_json_str(here, entry->tag), entry->object) ||
+            !vouches(keeping->policy, entry))
+            continue;
+        RB_AUTO(rb_free_str) char *key = rb_format("%s %s", entry->object, entry->tag);
+        if (json_object_get(found, key))
+            continue;
+        rb_json_set_str(found, key, NULL);
+        if (!rb_ledger_gap(keeping, entry->tag, entry->object))
+            rb_links_add(out, entry->tag, entry->object);
+    }
+}
+
+rb_chain_more rb_history_more(const rb_keeping *keeping, const rb_pushes *pushed)
+{
+    return (rb_chain_more){
+        .pushed = pushed, .keeper = keeper, .census = census, .context = keeping};
+}
+
+/* Which the ledger knows by that name, newest first: the first that it kept and that verifies. */
+static void open_kept(rb_release **out, const rb_keeping *keeping, const rb_signers *signers,
+                      const char *tag, const char *object)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    for (size_t i = count; i-- > 0 && !*out;) {
+        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
+        RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
+        RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+        rb_err why;
+        if (!entry->object || (object && !same(entry->object, object)) ||
+            !vouches(keeping->policy, entry) || rb_ledger_gap(keeping, tag, entry->object))
+            continue;
+        rb_ledger_kept(&kept, keeping, tag, entry->object);
+        if (kept &&
+            rb_release_open_tag(out, keeping->repo, signers, kept, &problems, &why) != RB_OK)
+            *out = NULL;
+    }
+}
+
+void rb_history_lost(rb_release **out, const rb_keeping *keeping, const rb_signers *signers,
+                     const char *tag, const char *object)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *here = NULL;
+    rb_err why;
+    *out = NULL;
+    enum rb_code code = rb_tag_read(&here, keeping->repo, tag, &why);
+    if (code == RB_FOUND || (code == RB_OK && !rb_manifest_is_in(here)))
+        open_kept(out, keeping, signers, tag, object);
+}
