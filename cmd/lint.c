@@ -6,7 +6,7 @@
 #include "commands.h"
 #include "git/tree.h"
 #include "migration/lint.h"
-#include "release/chain.h"
+#include "release/released.h"
 #include "ui.h"
 
 struct options {
@@ -88,25 +88,16 @@ static enum rb_code use_base(struct job *job, const char *name, rb_err *err)
 }
 
 /* Borrows all strings. */
-static size_t released_by(rb_released **out, const struct base *base, const char *database)
-{
-    const rb_manifest_database *d = rb_manifest_database_find(base->release->manifest, database);
-    size_t n = d ? d->migration_count : 0;
-    *out = rb_calloc(n + 1, sizeof **out);
-    for (size_t i = 0; i < n; i++) {
-        const rb_manifest_migration *m = &d->migrations[i];
-        (*out)[i] = (rb_released){m->id, m->up, *m->down ? m->down : NULL, base->name};
-    }
-    return n;
-}
-
 static size_t released_in(rb_released **out, const struct base *base, const rb_migrations *set)
 {
     *out = rb_calloc(set->n + 1, sizeof **out);
     for (size_t i = 0; i < set->n; i++) {
         const rb_migration *m = &set->items[i];
-        (*out)[i] =
-            (rb_released){m->id, m->up.sha256, m->down.present ? m->down.sha256 : NULL, base->name};
+        (*out)[i] = (rb_released){.id = m->id,
+                                  .up = m->up.sha256,
+                                  .down = m->down.present ? m->down.sha256 : NULL,
+                                  .release = base->name,
+                                  .file = m->up.path};
     }
     return set->n;
 }
@@ -127,14 +118,12 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
         if (code != RB_OK && code != RB_FOUND)
             return code;
     }
-    rb_released *released = NULL;
-    size_t n = 0;
+    RB_AUTO(rb_carried_clear) rb_carried carried = {0};
     if (job->base.release)
-        n = released_by(&released, &job->base, d->name);
+        rb_carried_find(&carried, job->base.release, job->base.chain, job->repo, d->name, set);
     else if (old)
-        n = released_in(&released, &job->base, old);
-    rb_lint(&job->findings, set, d->engine, released, n);
-    free(released);
+        carried.n = released_in(&carried.items, &job->base, old);
+    rb_lint(&job->findings, set, d->engine, carried.items, carried.n);
     job->migrations += set->n;
     for (size_t i = 0; i < set->ignored.n; i++)
         rb_strs_add(&job->ignored, set->ignored.items[i]);

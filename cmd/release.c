@@ -69,7 +69,8 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_find
         RB_AUTO(rb_free_str)
         char *next = rb_make_accepts(make, f->rule) ? rb_strdup("accepted")
                                                     : rb_format("mend it, or --accept %s", f->rule);
-        rb_ui_note(cli, "%s:%zu: %s migration %s: %s (%s)", f->file, f->line, f->rule, f->migration,
+        RB_AUTO(rb_free_str) char *at = *f->file ? rb_format("%s:%zu: ", f->file, f->line) : NULL;
+        rb_ui_note(cli, "%s%s migration %s: %s (%s)", at ? at : "", f->rule, f->migration,
                    f->message, next);
     }
 }

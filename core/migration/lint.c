@@ -256,7 +256,8 @@ static void check_gone(const struct run *run)
 {
     for (size_t i = 0; i < run->count; i++)
         if (!run->seen[i])
-            rb_findings_add(run->out, "RB004", run->released[i]->id, "", 1,
+            rb_findings_add(run->out, "RB004", run->released[i]->id,
+                            run->released[i]->file ? run->released[i]->file : "", 1,
                             "it was released with %s and is gone; a deploy would run its down",
                             run->released[i]->release);
 }

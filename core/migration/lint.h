@@ -47,6 +47,7 @@ typedef struct rb_released {
     const char *up;      /* SHA-256, hexadecimal */
     const char *down;    /* NULL: it had none */
     const char *release; /* tag that first carried it */
+    const char *file;    /* that its up was in, for one that is gone; NULL: not known */
 } rb_released;
 
 /*

@@ -7,6 +7,7 @@
 #include "database/proof.h"
 #include "git/tree.h"
 #include "release/make_internal.h"
+#include "release/released.h"
 
 #define SEED_LIMIT (64u << 20) /* bytes */
 #define SHOWN 20               /* differences of one migration that are written out */
@@ -17,72 +18,21 @@ struct work {
     const rb_config_database *config;
     rb_manifest_database *out;
     rb_migrations *set;
-    const rb_manifest_database *before; /* the previous release's, or NULL */
-    rb_released *released;              /* one for each of before's migrations */
+    rb_carried carried; /* by the previous release */
 };
 
 static void work_clear(struct work *work)
 {
     rb_migrations_free(work->set);
-    free(work->released);
-}
-
-static const rb_release *follow(const rb_making *making, const rb_release *release)
-{
-    const rb_link *link = release->manifest->previous;
-    const rb_chain_item *item = link ? rb_chain_find(making->chain, link->tag) : NULL;
-    return item && strcmp(item->object, link->object) == 0 ? item->release : NULL;
-}
-
-/* Goes back along the chain for as long as a release still has one of the migrations. */
-static void find_first_releases(struct work *work)
-{
-    RB_AUTO(rb_json_freep) json_t *open = json_object();
-    size_t n = work->before->migration_count;
-    for (size_t i = 0; i < n; i++)
-        if (json_object_set_new(open, work->released[i].id, json_integer((json_int_t)i)) != 0)
-            abort();
-    const rb_release *release = follow(work->making, work->making->previous);
-    for (; release && json_object_size(open) > 0; release = follow(work->making, release)) {
-        RB_AUTO(rb_json_freep) json_t *still = json_object();
-        const rb_manifest_database *database =
-            rb_manifest_database_find(release->manifest, work->config->name);
-        for (size_t i = 0; database && i < database->migration_count; i++) {
-            const char *id = database->migrations[i].id;
-            json_t *index = json_object_get(open, id);
-            if (!index)
-                continue;
-            work->released[json_integer_value(index)].release = release->tag;
-            if (json_object_set(still, id, index) != 0)
-                abort();
-        }
-        rb_json_free(open);
-        open = still;
-        still = NULL;
-    }
-}
-
-static void collect_released(struct work *work)
-{
-    const rb_release *previous = work->making->previous;
-    work->before =
-        previous ? rb_manifest_database_find(previous->manifest, work->config->name) : NULL;
-    if (!work->before)
-        return;
-    work->released = rb_calloc(work->before->migration_count, sizeof *work->released);
-    for (size_t i = 0; i < work->before->migration_count; i++) {
-        const rb_manifest_migration *m = &work->before->migrations[i];
-        work->released[i] = (rb_released){m->id, m->up, *m->down ? m->down : NULL, previous->tag};
-    }
-    find_first_releases(work);
+    rb_carried_clear(&work->carried);
 }
 
 /* New is what no environment at the previous release has run, whatever its text says now. */
 static bool *mark_new(const struct work *work)
 {
     RB_AUTO(rb_json_freep) json_t *known = json_object();
-    for (size_t i = 0; work->before && i < work->before->migration_count; i++)
-        rb_json_set_str(known, work->before->migrations[i].id, NULL);
+    for (size_t i = 0; i < work->carried.n; i++)
+        rb_json_set_str(known, work->carried.items[i].id, NULL);
     bool *is_new = rb_calloc(work->set->n, sizeof *is_new);
     for (size_t i = 0; i < work->set->n; i++)
         is_new[i] = json_object_get(known, work->set->items[i].id) == NULL;
@@ -247,9 +197,11 @@ static enum rb_code add_database(struct work *work, const char **class_, rb_err 
     out->layout = rb_strdup(work->set->layout);
     out->tracking = rb_strdup(config->tracking);
     out->migrations = rb_release_describe(&out->migration_count, work->set);
-    collect_released(work);
-    rb_lint(&making->made->findings, work->set, config->engine, work->released,
-            work->before ? work->before->migration_count : 0);
+    if (making->previous)
+        rb_carried_find(&work->carried, making->previous, making->chain, making->repo, config->name,
+                        work->set);
+    rb_lint(&making->made->findings, work->set, config->engine, work->carried.items,
+            work->carried.n);
     return prove(work, class_, err);
 }
 

@@ -88,7 +88,7 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     git rm -q migrations/1_a.up.sql migrations/1_a.down.sql
     commit
     run --separate-stderr rbtool lint HEAD~1..HEAD
-    [[ $status -eq 1 && $output == "RB004 1: it was released with HEAD~1 and is gone"* ]]
+    [[ $status -eq 1 && $output == "migrations/1_a.up.sql:1: RB004 1: it was released with HEAD~1 and is gone"* ]]
 }
 
 @test "a folder that is not there yet in A is no error" {

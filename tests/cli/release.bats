@@ -223,6 +223,21 @@ TEXT
     [ -z "$(git tag --list v1.1.0)" ]
 }
 
+@test "a released migration that is gone is named by its file, by lint and release alike" {
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0
+    release v1.2.0 # has it, too
+    git rm -q migrations/0002_discount.up.sql migrations/0002_discount.down.sql
+    echo 1.3.0 >VERSION
+    git commit -qam gone
+    text='it was released with v1.1.0 and is gone; a deploy would run its down'
+    fails 1 "migrations/0002_discount.up.sql:1: RB004 migration 2: $text" rbtool release v1.3.0
+    run -1 --separate-stderr rbtool lint
+    [[ $output == "migrations/0002_discount.up.sql:1: RB004 2: $text" ]]
+    [[ $(rbtool lint --json | jq -r '.findings[0].file') == migrations/0002_discount.up.sql ]]
+}
+
 @test "a released migration that changed, with the release that first had it" {
     rbtool release v1.0.0
     second
