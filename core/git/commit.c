@@ -2,6 +2,23 @@
 
 #include "git/internal.h"
 
+static enum rb_code no_commit(const rb_repo *repo, const char *spec, const char *safe,
+                              const char *said, rb_err *err)
+{
+    static const char fatal[] = "fatal: ";
+    if (strcmp(spec, "HEAD") == 0 && git_repository_head_unborn(repo->repo) == 1)
+        return rb_fail(err, RB_ERROR,
+                       "HEAD names no commit: its branch has none yet; make the first one with git "
+                       "commit");
+    if (strncmp(said, fatal, strlen(fatal)) == 0)
+        said += strlen(fatal);
+    bool unknown = strcmp(said, "Needed a single revision") == 0;
+    return rb_fail(err, RB_ERROR,
+                   "%s names no commit of this repository%s%s; name another (git log, git tag -l), "
+                   "or git fetch what is missing",
+                   safe, unknown ? "" : ": ", unknown ? "" : said);
+}
+
 /* main~2, ^{/text}, @{...}, abbreviated ids: libgit2 reads some of these otherwise than git. */
 static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, const char *safe,
                                   rb_err *err)
@@ -15,7 +32,7 @@ static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, 
     const char *const args[] = {"rev-parse", "--verify", "--end-of-options", peeled, NULL};
     RB_TRY(rb_git_run(&printed, &status, &said, repo, args, NULL, 0, err));
     if (status != 0)
-        return rb_fail(err, RB_ERROR, "%s names no commit of this repository: %s", safe, said);
+        return no_commit(repo, spec, safe, said, err);
     rb_buf_truncate(&printed, printed.len > 0 ? printed.len - 1 : 0);
     if (!rb_oid_parse(out, rb_buf_str(&printed)))
         return rb_fail(err, RB_ERROR, "git rev-parse gave no object id for %s", safe);

@@ -76,6 +76,16 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
             "$modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
 }
 
+@test "revisions that name no commit" {
+    fails 2 "nosuch names no commit of this repository; name another (git log, git tag -l)" rbtool lint nosuch..HEAD
+    [[ $output != *fatal* ]]
+    git init -q "$BATS_TEST_TMPDIR/empty"
+    cd "$BATS_TEST_TMPDIR/empty"
+    fails 2 "HEAD names no commit: its branch has none yet; make the first one with git commit" rbtool lint
+    fails 2 "make the first one with git commit" rbtool release v1.0.0
+    [[ $output != *fatal* ]]
+}
+
 @test "A..B compares any two commits" {
     printf 'CREATE TABLE a (x, y);\n' >migrations/1_a.up.sql
     printf 'SELECT 1;\n' >migrations/0_before.up.sql

@@ -179,6 +179,8 @@ static void test_commits(void **state)
     assert_true(rb_oid_equal(&oid, &same));
     assert_fails(rb_repo_commit(&oid, repo, "no\033such", &err), RB_ERROR, "no\\x1b");
     assert_fails(rb_repo_commit(&oid, repo, "HEAD:f", &err), RB_ERROR, "names no commit");
+    assert_fails(rb_repo_commit(&oid, repo, "nosuch", &err), RB_ERROR,
+                 "nosuch names no commit of this repository; name another");
     assert_fails(rb_repo_commit(&oid, repo, "", &err), RB_ERROR, "empty");
     rb_repo_close(repo);
 }
