@@ -33,6 +33,10 @@ rb_oid rb_git_from(const git_oid *oid);
 /* libgit2's last message, made safe for one line; freed by the caller. */
 char *rb_git_message(void);
 
+/* Fails with why there is no repository at dir: git_dir (GIT_DIR, or NULL) or the nearest .git is
+ * broken, and what it lacks, or there is none. */
+enum rb_code rb_git_explain_absence(const char *dir, const char *git_dir, rb_err *err) RB_MUST_USE;
+
 /* True for a clone that was cut off at some depth. */
 bool rb_git_is_shallow(const rb_repo *repo);
 

@@ -169,10 +169,25 @@ static enum rb_code explain_open(int status, const char *dir, rb_err *err)
                        "convert them with git refs migrate --ref-format=files",
                        where);
     if (status == GIT_ENOTFOUND)
-        return rb_fail(err, RB_ERROR,
-                       "no git repository at %s or above; run this inside one, or name it with -C",
-                       where);
+        return rb_git_explain_absence(dir, set_env("GIT_DIR"), err);
     return rb_fail(err, RB_ERROR, "cannot open the repository at %s: %s", where, why);
+}
+
+/* libgit2 looks only whether there is one; git takes no repository without a HEAD that it can read.
+ */
+static enum rb_code check_head(const rb_repo *repo, const char *dir, rb_err *err)
+{
+    git_reference *head = NULL;
+    int status = git_reference_lookup(&head, repo->repo, "HEAD");
+    git_reference_free(head);
+    if (status == 0)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *where = rb_safe(dir);
+    RB_AUTO(rb_free_str) char *why = rb_git_message();
+    return rb_fail(err, RB_ERROR,
+                   "cannot open the repository at %s: its HEAD is broken (%s); it should name a "
+                   "branch: ref: refs/heads/main",
+                   where, why);
 }
 
 /* Git's quarantine: new objects are in GIT_OBJECT_DIRECTORY, the others in the alternates. */
@@ -278,6 +293,7 @@ enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err)
         status = open_if_git_trusts(&repo->repo, dir);
     if (status != 0)
         return explain_open(status, dir, err);
+    RB_TRY(check_head(repo, dir, err));
     RB_TRY(find_dirs(repo, err));
     RB_TRY(open_objects(repo, err));
     find_backends(repo);

@@ -337,3 +337,25 @@ Rollback: lossy ${esc}${c1}${bidi} it is"
     git add -A
     clean rbtool hook commit-msg "$T/message"
 }
+
+@test "a repository that is broken is named, and what it lacks" {
+    for lack in HEAD objects refs; do
+        mv ".git/$lack" kept
+        fails 2 "cannot open the repository at $PWD/.git: it is broken, it has no $lack; bring that back" rbtool list
+        mv kept ".git/$lack"
+    done
+    rbtool list
+    cp .git/HEAD kept
+    for text in '' 'nonsense'; do
+        printf '%s' "$text" >.git/HEAD
+        fails 2 "its HEAD is broken" rbtool list
+    done
+    mv kept .git/HEAD
+    mkdir "$T/linked"
+    echo "gitdir: $T/nowhere" >"$T/linked/.git"
+    fails 2 "cannot open the repository at $T/linked/.git: it names $T/nowhere, which is not there" rbtool -C "$T/linked" list
+    GIT_DIR=/nonexistent fails 2 "no git repository at /nonexistent, which GIT_DIR names; unset it" rbtool list
+    GIT_DIR=$T fails 2 "cannot open the repository at $T: it is broken, it has no HEAD" rbtool list
+    mkdir "$T/plain"
+    fails 2 "no git repository at $T/plain or above" rbtool -C "$T/plain" list
+}

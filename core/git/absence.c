@@ -1,0 +1,93 @@
+/* Why there is no repository where one was looked for. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "git/internal.h"
+
+#define GITFILE_LIMIT (1u << 16) /* bytes of a file ".git" */
+
+/* What git wants to be there, in a folder that should be a repository; NULL: all of it. */
+static const char *find_lack(const char *dir)
+{
+    static const char *const names[] = {"HEAD", "objects", "refs"};
+    RB_AUTO(rb_free_str) char *linked = rb_path_join(dir, "commondir");
+    bool is_worktree = rb_file_exists(linked);
+    for (size_t i = 0; i < (is_worktree ? 1 : sizeof names / sizeof *names); i++) {
+        RB_AUTO(rb_free_str) char *path = rb_path_join(dir, names[i]);
+        if (!rb_file_exists(path))
+            return names[i];
+    }
+    return NULL;
+}
+
+/* The folder that a file ".git" names; NULL: path is no such file. */
+static char *linked_dir(const char *path)
+{
+    static const char key[] = "gitdir: ";
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_err ignored;
+    if (rb_file_read(&text, path, GITFILE_LIMIT, &ignored) != RB_OK ||
+        strncmp(rb_buf_str(&text), key, strlen(key)) != 0)
+        return NULL;
+    RB_AUTO(rb_free_str) char *above = rb_path_dir(path);
+    RB_AUTO(rb_free_str) char *named = rb_strdup(text.data + strlen(key));
+    named[strcspn(named, "\r\n")] = '\0';
+    return rb_path_join(above, named);
+}
+
+/* path: a .git, or what GIT_DIR names, that is there and was not taken. */
+static enum rb_code explain_broken(const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    RB_AUTO(rb_free_str) char *named = linked_dir(path);
+    RB_AUTO(rb_free_str) char *target = named ? rb_safe(named) : NULL;
+    if (named && !rb_file_exists(named))
+        return rb_fail(
+            err, RB_ERROR,
+            "cannot open the repository at %s: it names %s, which is not there; put that "
+            "back, or make the link again (git worktree repair, git submodule update)",
+            safe, target);
+    const char *lack = find_lack(named ? named : path);
+    return rb_fail(err, RB_ERROR,
+                   "cannot open the repository at %s: it is broken, %s%s; bring that back from a "
+                   "backup or another clone",
+                   named ? target : safe, lack ? "it has no " : "git would not take it either",
+                   lack ? lack : "");
+}
+
+/* The nearest .git of dir and the folders above it, or NULL. */
+static char *nearest_git(const char *dir)
+{
+    char *full = realpath(dir, NULL);
+    RB_AUTO(rb_free_str) char *at = full ? rb_strdup(full) : NULL;
+    free(full);
+    while (at) {
+        char *path = rb_path_join(at, ".git");
+        if (rb_file_exists(path))
+            return path;
+        free(path);
+        if (strcmp(at, "/") == 0)
+            break;
+        char *above = rb_path_dir(at);
+        free(at);
+        at = above;
+    }
+    return NULL;
+}
+
+/* GIT_DIR's folder, or a .git, may be there and broken. */
+enum rb_code rb_git_explain_absence(const char *dir, const char *named, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = named ? rb_path_join(dir, named) : nearest_git(dir);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(named ? named : dir);
+    if (path && rb_file_exists(path))
+        return explain_broken(path, err);
+    if (named)
+        return rb_fail(err, RB_ERROR,
+                       "no git repository at %s, which GIT_DIR names; unset it, or name another",
+                       safe);
+    return rb_fail(err, RB_ERROR,
+                   "no git repository at %s or above; run this inside one, or name it with -C",
+                   safe);
+}
