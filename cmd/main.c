@@ -189,6 +189,15 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
     return run_command(cli, command, argc, argv, err);
 }
 
+/* A mistake in the arguments is told as it was asked for, though they could not all be read. */
+static bool asks_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
 static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
 {
     fflush(stdout);
@@ -217,7 +226,9 @@ int main(int argc, char **argv)
     keep_heap();
     rb_cli cli = {.dir = "."};
     rb_err err = {0};
+    const bool json = asks_json(argc, argv); /* parsing moves them */
     enum rb_code code = dispatch(&cli, argc, argv, &err);
+    cli.json = cli.json || json;
     if (code != RB_OK && err.message[0])
         report(&cli, code, &err);
     rb_cli_books_drop(&cli);

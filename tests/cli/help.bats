@@ -91,3 +91,15 @@ options() { # COMMAND
     run -0 zsh -f -n "$BATS_TEST_DIRNAME/../../cmd/completion/_rbtool"
     [ -z "$output" ]
 }
+
+@test "a mistake in the arguments is a JSON document too, where one was asked for" {
+    for words in 'nope --json' '--json deploy v1' 'deploy --json' 'deploy --json --nope v1' 'list extra --json'; do
+        # shellcheck disable=SC2086
+        run -2 --separate-stderr rbtool $words
+        [[ $(jq -c '.error | .code, (.message | length > 10)' <<<"$output" | tr '\n' ' ') == "2 true " ]]
+        [[ $stderr == "rbtool: "* ]]
+    done
+    # shellcheck disable=SC2086
+    run -2 --separate-stderr rbtool nope -- --json
+    [[ -z $output ]]
+}
