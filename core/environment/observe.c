@@ -22,7 +22,10 @@ enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag, r
     RB_AUTO(rb_free_str) char *found = NULL;
     RB_TRY(rb_link_read(&found, link, err));
     if (!found || strcmp(found, expected) != 0)
-        rb_drift_add(drift, "app", "current", expected, found ? found : "missing");
+        rb_drift_add(drift, "app", "current", expected,
+                     found                  ? found
+                     : rb_file_exists(link) ? "something that is no symlink"
+                                            : "missing");
     return rb_delivered_check(drift, env->root, tag, err);
 }
 

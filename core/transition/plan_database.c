@@ -98,11 +98,14 @@ static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
     if ((!m || !m->down.present) && d->from_set && rb_migrations_find(d->from_set, id))
         m = rb_migrations_find(d->from_set, id);
     const char *from = rq->from ? rq->from->tag : "nothing";
+    RB_AUTO(rb_free_str)
+    char *who = rq->from ? rb_format("neither %s nor %s has it", from, rq->to->tag)
+                         : rb_format("%s does not have it", rq->to->tag);
     if (!m)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
-                       "database %s: migration %s is applied, but neither %s nor %s has it; apply "
-                       "its way back by hand, or name a release that has it with --scripts-from",
-                       d->name, id, from, rq->to->tag);
+                       "database %s: migration %s is applied, but %s; apply its way back by hand, "
+                       "or name a release that has it with --scripts-from",
+                       d->name, id, who);
     else if (m->code || !m->down.present)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
                        "database %s: migration %s of %s %s; name a release with a mended one with "

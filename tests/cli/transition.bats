@@ -203,6 +203,17 @@ setup() {
     rbtool deploy v1.0.0 --yes
 }
 
+@test "current that is no symlink, and what nobody has a way back for, are said as they are" {
+    two_releases
+    rm "$PROD/current"
+    mkdir "$PROD/current"
+    fails 1 "drift app current: expected releases/v1.0.0, found something that is no symlink" rbtool status --exit-code
+    rm -r "${PROD:?}"/{current,.rbtool}
+    sql "DROP TABLE rbtool_applied; DROP TABLE IF EXISTS schema_migrations;
+        CREATE TABLE schema_migrations (version uint64, dirty bool); INSERT INTO schema_migrations VALUES (9, 0)"
+    fails 5 "migration 9 is applied, but v1.0.0 does not have it; apply its way back by hand" rbtool deploy v1.0.0 --yes
+}
+
 @test "a missing database of an environment with history is an error" {
     two_releases
     rm "$PROD/data/shop.db"
