@@ -89,36 +89,66 @@ static enum rb_code keeper(const void *context, rb_tag **out, const char *tag, c
     return RB_OK;
 }
 
-/* An entry by someone whose word is that there is such a release. */
-static bool vouches(const rb_policy *policy, const rb_entry *entry)
+static bool by_witness(const rb_entry *entry)
 {
-    switch (entry->kind) {
-    case RB_ENTRY_RELEASE:
-        return rb_policy_counts(policy, entry, RB_ROLE_RELEASE) ||
-               rb_policy_counts(policy, entry, RB_ROLE_WITNESS);
-    case RB_ENTRY_TRANSITION:
-        return rb_policy_counts(policy, entry, RB_ROLE_MARK);
-    default:
-        return false;
-    }
+    return json_is_true(json_object_get(rb_entry_detail(entry), "witness"));
 }
 
-/* Each tag and object once. What is here costs a comparison. */
-static void census(const void *context, rb_links *out, const json_t *here)
+/* Says whoever may make one: there is such a release. */
+static bool made(const rb_policy *policy, const rb_entry *entry)
+{
+    return entry->kind == RB_ENTRY_RELEASE && !by_witness(entry) &&
+           rb_policy_counts(policy, entry, RB_ROLE_RELEASE);
+}
+
+/* A server saw it come, or it was live somewhere. */
+static bool used(const rb_policy *policy, const rb_entry *entry)
+{
+    return (entry->kind == RB_ENTRY_RELEASE && by_witness(entry) &&
+            rb_policy_counts(policy, entry, RB_ROLE_WITNESS)) ||
+           (entry->kind == RB_ENTRY_TRANSITION && rb_policy_counts(policy, entry, RB_ROLE_MARK));
+}
+
+static bool is_used(const rb_keeping *keeping, const char *tag, const char *object)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    for (size_t i = 0; i < count; i++) {
+        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
+        if (same(entry->object, object) && used(keeping->policy, entry))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Each tag and object once. What is here costs a comparison. A release that was made again under
+ * its name, before anybody used it, takes the place of the one before.
+ */
+static void census(const void *context, rb_knowns *out, const json_t *here)
 {
     const rb_keeping *keeping = context;
+    const rb_policy *policy = keeping->policy;
     RB_AUTO(rb_json_freep) json_t *found = json_object();
+    RB_AUTO(rb_json_freep) json_t *newest = json_object();
     for (size_t i = keeping->ledger->n; i-- > 0;) {
         const rb_entry *entry = &keeping->ledger->items[i];
-        if (!entry->tag || !entry->object || same(rb_json_str(here, entry->tag), entry->object) ||
-            !vouches(keeping->policy, entry))
+        if (!entry->tag || !entry->object)
+            continue;
+        bool is_here = same(rb_json_str(here, entry->tag), entry->object);
+        bool its_own = made(policy, entry);
+        bool again = its_own && json_object_get(newest, entry->tag);
+        if (its_own && !again)
+            rb_json_set_str(newest, entry->tag, NULL);
+        if (is_here || again || (!its_own && !used(policy, entry)))
             continue;
         RB_AUTO(rb_free_str) char *key = rb_format("%s %s", entry->object, entry->tag);
         if (json_object_get(found, key))
             continue;
         rb_json_set_str(found, key, NULL);
         if (!rb_ledger_gap(keeping, entry->tag, entry->object))
-            rb_links_add(out, entry->tag, entry->object);
+            rb_knowns_add(out, entry->tag, entry->object,
+                          is_used(keeping, entry->tag, entry->object));
     }
 }
 
@@ -140,7 +170,8 @@ static void open_kept(rb_release **out, const rb_keeping *keeping, const rb_sign
         RB_AUTO(rb_problems_clear) rb_problems problems = {0};
         rb_err why;
         if (!entry->object || (object && !same(entry->object, object)) ||
-            !vouches(keeping->policy, entry) || rb_ledger_gap(keeping, tag, entry->object))
+            !(made(keeping->policy, entry) || used(keeping->policy, entry)) ||
+            rb_ledger_gap(keeping, tag, entry->object))
             continue;
         rb_ledger_kept(&kept, keeping, tag, entry->object);
         if (kept &&

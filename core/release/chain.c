@@ -17,23 +17,26 @@ static void clear_loading(rb_chain_loading *loading)
     rb_listcache_free(loading->cache);
     rb_json_free(loading->index);
     rb_json_free(loading->objects);
-    rb_links_clear(&loading->known);
+    rb_knowns_clear(&loading->known);
 }
 
-void rb_links_add(rb_links *links, const char *tag, const char *object)
+void rb_knowns_add(rb_knowns *knowns, const char *tag, const char *object, bool used)
 {
-    links->items = rb_realloc(links->items, links->n + 1, sizeof *links->items);
-    rb_link *link = &links->items[links->n++];
+    knowns->items = rb_realloc(knowns->items, knowns->n + 1, sizeof *knowns->items);
+    knowns->used = rb_realloc(knowns->used, knowns->n + 1, sizeof *knowns->used);
+    rb_link *link = &knowns->items[knowns->n];
     *link = (rb_link){.tag = rb_strdup(tag)};
     snprintf(link->object, sizeof link->object, "%s", object);
+    knowns->used[knowns->n++] = used;
 }
 
-void rb_links_clear(rb_links *links)
+void rb_knowns_clear(rb_knowns *knowns)
 {
-    for (size_t i = 0; i < links->n; i++)
-        free(links->items[i].tag);
-    free(links->items);
-    *links = (rb_links){0};
+    for (size_t i = 0; i < knowns->n; i++)
+        free(knowns->items[i].tag);
+    free(knowns->items);
+    free(knowns->used);
+    *knowns = (rb_knowns){0};
 }
 
 static void clear_item(rb_chain_item *item)
@@ -52,6 +55,19 @@ void rb_chain_free(rb_chain *chain)
         clear_item(&chain->items[i]);
     free(chain->items);
     free(chain);
+}
+
+void rb_chain_drop_unused(rb_chain *chain)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < chain->n; i++) {
+        rb_chain_item *item = &chain->items[i];
+        if (item->lost && !item->named && !item->used)
+            clear_item(item);
+        else
+            chain->items[kept++] = *item;
+    }
+    chain->n = kept;
 }
 
 const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)
@@ -266,9 +282,9 @@ static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb
 }
 
 /* The same of one that somebody knows of; kept false: it is shown also when nobody kept it. */
-static enum rb_code find_known(rb_chain_loading *loading, const rb_link *link, bool kept,
-                               rb_err *err)
+static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept, rb_err *err)
 {
+    const rb_link *link = &loading->known.items[i];
     RB_AUTO(clear_item) rb_chain_item item = {0};
     bool found;
     const char *here = rb_json_str(loading->objects, link->tag);
@@ -278,6 +294,7 @@ static enum rb_code find_known(rb_chain_loading *loading, const rb_link *link, b
     if (kept && !found)
         return RB_OK;
     memcpy(item.object, link->object, sizeof item.object);
+    item.used = loading->known.used[i];
     if (!here && found)
         is_lost(&item);
     else if (!here)
@@ -320,7 +337,7 @@ static enum rb_code find_gone(rb_chain_loading *loading, rb_err *err)
     RB_TRY(find_all_lost(loading, err));
     for (int kept = 1; kept >= 0; kept--)
         for (size_t i = 0; i < loading->known.n; i++)
-            RB_TRY(find_known(loading, &loading->known.items[i], kept == 1, err));
+            RB_TRY(find_known(loading, i, kept == 1, err));
     return loading->known.n > 0 ? find_all_lost(loading, err) : RB_OK;
 }
 

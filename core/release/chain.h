@@ -24,6 +24,7 @@ typedef struct rb_chain_item {
     bool has_commit;
     bool named; /* by a verified release, as its previous or one of its heads */
     bool lost;  /* no tag here leads to it; it verifies if its object was kept elsewhere */
+    bool used;  /* of a lost one: it was live somewhere, or a server saw it come */
 } rb_chain_item;
 
 typedef struct rb_chain {
@@ -41,15 +42,16 @@ enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *sign
 typedef enum rb_code rb_chain_keeper(const void *context, rb_tag **out, const char *tag,
                                      const char *object, rb_err *err);
 
-typedef struct rb_links {
-    rb_link *items;
+typedef struct rb_knowns { /* releases that somebody knows of */
+    rb_link *items;        /* without sha256 */
+    bool *used;            /* it was live somewhere, or a server saw it come */
     size_t n;
-} rb_links;
-void rb_links_add(rb_links *links, const char *tag, const char *object); /* without sha256 */
-void rb_links_clear(rb_links *links);
+} rb_knowns;
+void rb_knowns_add(rb_knowns *knowns, const char *tag, const char *object, bool used);
+void rb_knowns_clear(rb_knowns *knowns);
 
 /* Adds, newest first, the releases that must be here and are not: here is tag to object id. */
-typedef void rb_chain_census(const void *context, rb_links *out, const json_t *here);
+typedef void rb_chain_census(const void *context, rb_knowns *out, const json_t *here);
 
 typedef struct rb_chain_more {
     const rb_pushes *pushed; /* as it would be with the tags that a push creates; NULL: none */
@@ -70,6 +72,9 @@ enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *sign
                            const char *version, bool use_cache, const rb_chain_more *more,
                            rb_err *err) RB_MUST_USE;
 void rb_chain_free(rb_chain *chain);
+/* Leaves out lost releases that none here follows and nobody used: a mistake that was taken back
+ * before it went anywhere. Whoever makes a release does not go by them; their names are free. */
+void rb_chain_drop_unused(rb_chain *chain);
 RB_DEFINE_AUTO(rb_chain, rb_chain_free)
 
 /* What a verified item names: its predecessor (NULL: none) and the other heads. False when it does

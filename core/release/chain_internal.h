@@ -18,7 +18,7 @@ typedef struct rb_chain_loading {
     rb_chain *chain;
     json_t *index;   /* tag name to index of its item */
     json_t *objects; /* tag name to the object of every tag */
-    rb_links known;  /* what should be here and is not, by the census */
+    rb_knowns known; /* what should be here and is not, by the census */
 } rb_chain_loading;
 
 /* Sorts the items; problems are added where links do not hold. */

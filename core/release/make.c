@@ -75,8 +75,7 @@ static enum rb_code check_lost(const rb_making *making, rb_err *err)
     return rb_fail(err, RB_FOUND,
                    "%s is a release already, though its tag is not here any more; a release is "
                    "never changed: choose another version, put it back with `rbtool verify "
-                   "--restore`, or, where nobody else has it, give it up with `rbtool mark %s gap "
-                   "-m WHY` first",
+                   "--restore`, or give it up with `rbtool mark %s gap -m WHY` first",
                    tag, tag);
 }
 
@@ -272,6 +271,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     making.config = own ? own : make->config;
     RB_TRY(check_tag(&making, err));
     RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, make->more, err));
+    rb_chain_drop_unused(chain);
     making.chain = chain;
     RB_TRY(check_lost(&making, err));
     RB_TRY(find_previous(&making, err));

@@ -110,12 +110,30 @@ trusted() {
     keep v1.2.0
     lose v1.2.0
     rbtool verify --restore v1.2.0 | grep -q '^BAD v1.2.0' # and is here again, without its tag
-    fails 1 "is a release already" release v1.2.0
     run -0 rbtool mark v1.2.0 gap -m 'never left this clone'
     run -0 rbtool verify --all
     [[ $output != *v1.2.0* ]]
     release v1.2.0 -m 'the same name, another object'
     rbtool verify --all
+}
+
+@test "a release that nobody used is made again under its name, or passed over; one that was live is not" {
+    keep v1.2.0
+    git tag -d v1.2.0
+    run -1 rbtool verify --all
+    [[ $output == *"BAD v1.2.0"*"lost"* ]]
+    release v1.2.0 -m 'made again'
+    rbtool verify --all
+    git tag -d v1.2.0
+    release v1.3.0
+    [[ $(rbtool show v1.3.0 --json | jq -r .predicate.previous.tag) == v1.1.0 ]]
+    fails 1 "BAD v1.2.0" rbtool verify --all
+    mkdir -p "$BATS_FILE_TMPDIR"/prod/{data,etc}
+    rbtool deploy v1.3.0 --yes
+    git tag -d v1.3.0
+    fails 1 "v1.3.0 is a release already" release v1.3.0
+    run -1 rbtool verify --all
+    [[ $output == *"BAD v1.3.0"* ]]
 }
 
 @test "what the ledger kept is used, verified, and put back" {

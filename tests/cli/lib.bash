@@ -112,13 +112,6 @@ release() {
     rbtool release "$tag" "$@"
 }
 
-# The release never left this clone: its name is free again. One that was made twice within a second
-# is the same object, and has its gap.
-forget() {
-    git tag -d "$1"
-    rbtool mark "$1" gap -m 'made again' || :
-}
-
 schema() {
     local modules
     modules=$("$ROOT/tests/npm" ajv canonicalize) || skip "npm packages are not to be had"

@@ -192,7 +192,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     rbtool release v1.2.0
     as bob rbtool approve v1.2.0
     approval=$(git rev-parse refs/rbtool/ledger)
-    forget v1.2.0 >/dev/null
+    git tag -d v1.2.0 >/dev/null
     rbtool release v1.2.0 -m 'the same commit, another object'
     fails 5 "0 given (nobody), 1 missing" rbtool deploy v1.2.0 --yes
     # The old approval's words again, for the new object: by nobody, then by someone of no role.

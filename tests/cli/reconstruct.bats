@@ -120,7 +120,7 @@ nothing_at() {
         fails 1 "0000000000000007" rbtool reconstruct v1.0.0 -o out
         [[ $output == *"${good:0:20}"* ]]
         nothing_at out
-        forget v1.0.0 >/dev/null
+        git tag -d v1.0.0 >/dev/null
         release v1.0.0 2>/dev/null
     done
 }

@@ -339,7 +339,9 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool deploy v1.2.0 --yes
     rbtool revert v1.2.0 --yes
     [ "$(verdict v1.2.0)" = bad ]
-    forget v1.2.0
+    git tag -d v1.2.0
+    fails 1 "rbtool mark v1.2.0 gap" rbtool release v1.2.0 -m again # it was live
+    rbtool mark v1.2.0 gap -m 'made again'
     rbtool release v1.2.0 -m again
     [ "$(verdict v1.2.0)" = null ]
     rbtool deploy v1.2.0 --yes

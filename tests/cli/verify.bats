@@ -45,7 +45,7 @@ setup() {
 }
 
 @test "signed again by someone unknown" {
-    forget v1.1.0
+    git tag -d v1.1.0
     fails 1 "not" rbtool release v1.1.0 --key "$KEYS/mallory"
     rbtool release v1.1.0
     git config --global user.signingKey "$KEYS/mallory"
@@ -147,11 +147,11 @@ setup() {
     problem manifest "" v1.1.0
     resign v1.1.0 'v1.1.0^{}' bash -c 't=$(cat); echo "$t"; echo; echo "$t" | sed -n "/BEGIN RELEASE/,\$p"'
     problem trailing manifest v1.1.0
-    forget v1.1.0
+    git tag -d v1.1.0
     rbtool release v1.1.0
     resign v1.1.0 'v1.1.0^{}' bash -c 'cat; echo more'
     problem trailing "" v1.1.0
-    forget v1.1.0
+    git tag -d v1.1.0
     rbtool release v1.1.0
     resign v1.1.0 'v1.1.0^{}' sed 's/"knownGood": "verdict"/"knownGood": "never"/'
     problem manifest predicate.knownGood v1.1.0
@@ -160,7 +160,7 @@ setup() {
 # Signed in order, but not what the commit holds: field, code, the edit.
 lies() {
     local code=$1 field=$2 edit=$3
-    forget v1.1.0 >/dev/null
+    git tag -d v1.1.0 >/dev/null
     rbtool release v1.1.0
     manifest v1.1.0 | jq -S --indent 2 "$edit" >lie.json
     resign v1.1.0 'v1.1.0^{}' bash -c 'sed "/BEGIN RELEASE/q"; cat lie.json; echo "-----END RELEASE MANIFEST-----"'
