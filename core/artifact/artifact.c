@@ -201,6 +201,7 @@ static enum rb_code run(struct making *making, const char *expected, int threads
                     .entries = &making->entries,
                     .threads = threads,
                     .unchecked = expected != NULL,
+                    .sparing = making->archive != NULL,
                     .each = making->folder ? on_each : NULL,
                     .next = on_next,
                     .context = making};

@@ -201,6 +201,7 @@ enum rb_code rb_blobs_read(unsigned char (*ids)[RB_SHA256_SIZE], const rb_blobs 
     struct reading reading = {.job = job, .ids = ids};
     pthread_t threads[THREADS];
     int started = 0;
+    rb_git_memory(job->sparing);
     pthread_mutex_init(&reading.lock, NULL);
     pthread_cond_init(&reading.room, NULL);
     while (started + 1 < job->threads && started < THREADS &&

@@ -27,6 +27,7 @@ typedef struct rb_blobs {
     int threads;                    /* at least 1; more than 8 are 8 */
     bool unchecked; /* the caller knows the SHA-256 of these very bytes, and asks again where it
                        differs */
+    bool sparing;   /* what is done with the blobs takes much memory itself */
     rb_blob_visit *each; /* in any order, from several threads at once; NULL: none */
     rb_blob_visit *next; /* in the order of entries, one at a time, after each; NULL: none */
     void *context;

@@ -9,6 +9,10 @@
 #include "git/repository.h"
 #include "git/tree.h"
 
+/* How much of packs is mapped, and whether threads share what they free. sparing: at the price of a
+ * tenth of the time. */
+void rb_git_memory(bool sparing);
+
 struct rb_setting {
     char *key;
     char *value;

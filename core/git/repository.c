@@ -37,6 +37,13 @@ int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path
     return 0; /* no certificate read, no failure: a connection would trust nobody */
 }
 
+void rb_git_memory(bool sparing)
+{
+    /* Apart, threads keep what they freed, up to 8 MB more; together they wait for each other. */
+    mallopt(M_ARENA_MAX, sparing ? 1 : 2);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(sparing ? 4 : 16) << 20);
+}
+
 /* Extensions that change nothing about how objects and refs are read. */
 static void start(void)
 {
@@ -48,11 +55,9 @@ static void start(void)
      * system and zeroed by it again. */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
-    /* What one thread frees another may have: apart, they kept up to 8 MB more. */
-    mallopt(M_ARENA_MAX, 1);
+    rb_git_memory(false);
     /* Windows of the default size, 1 GiB, keep whole packs in memory. */
-    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)512 << 10);
-    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)4 << 20);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)1 << 20);
     git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)512 << 10);
     /* Objects that are written are what refs name next. */
     git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
