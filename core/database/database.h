@@ -159,9 +159,8 @@ enum rb_code rb_db_scratch(rb_db **out, const char *engine, rb_err *err) RB_MUST
 
 /*
  * After rb_db_run(), before its commit: which rows the scripts deleted from tables that are there
- * still, and which values they changed, is noted in the copy, made before them; their items (as
- * at_risk) get "stays": true, and columns of rows that were deleted and made again an item each.
- * The copy's SHA-256 changes with the first such item. Up to a million rows a table, by key.
+ * still is noted in the copy, made before them, and their items (as at_risk) get "stays": true. The
+ * copy's SHA-256 changes with the first such item. Up to a million rows a table, by key.
  */
 enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err *err) RB_MUST_USE;
 
@@ -169,8 +168,7 @@ enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err 
  * Puts data back from a copy, inside the transaction: for each item of lost (as at_risk) whose
  * table or column is there again. By primary key (or a unique key without nulls), triggers off,
  * existing values kept where they are not the default. A table without a key is filled only when it
- * is empty. Of what "stays", the rows that were noted come back, and the values where there still
- * is what the scripts gave them and those of the run so far did not change the column. report:
+ * is empty; of one that "stays", the rows that were noted come back. report:
  * [{"table","column","restored","missing":[up to 20 keys],"missingCount","reason"}].
  */
 enum rb_code rb_db_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,

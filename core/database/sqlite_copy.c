@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 
@@ -126,22 +125,6 @@ enum rb_code rb_twin_find(rb_twin *twin, const char *table, const char *was, rb_
 char *rb_gone_table(const char *table)
 {
     return rb_format("rbtool_gone %s", table);
-}
-
-char *rb_changed_table(const char *table, const char *column)
-{
-    RB_AUTO(rb_free_str) char *its = rb_sqlite_name(table);
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(column);
-    return rb_format("rbtool_changed %s.%s", its, name);
-}
-
-bool rb_twin_has(const rb_twin *twin, const char *column)
-{
-    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(column);
-    for (size_t i = 0; i < twin->columns.n; i++)
-        if (strcasecmp(twin->columns.items[i], quoted) == 0)
-            return true;
-    return false;
 }
 
 static char *uri_of(const char *path)

@@ -26,9 +26,6 @@ char *rb_twin_spread(const rb_strs *names, const char *pattern, const char *betw
 
 /* The table of a copy that lists the keys of rows that scripts deleted, unquoted. */
 char *rb_gone_table(const char *table);
-/* The one that lists rows with their key and the value that scripts gave a column of a table. */
-char *rb_changed_table(const char *table, const char *column);
-bool rb_twin_has(const rb_twin *twin, const char *column);
 
 /* Attaches a copy for reading, under *name. It stays until the connection is closed: SQLite
  * detaches nothing in a transaction. */

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "database/keyset.h"
-#include "database/sqlite_watch.h"
 
 #define SHOWN_KEYS 20
 
@@ -158,6 +158,15 @@ static enum rb_code restore_column(restoring *r, json_t *entry, const char *colu
     return name_missing(r, entry, condition, "the rows are gone", err);
 }
 
+static bool has_column(const restoring *r, const char *column)
+{
+    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(column);
+    for (size_t i = 0; i < r->twin.columns.n; i++)
+        if (strcasecmp(r->twin.columns.items[i], quoted) == 0)
+            return true;
+    return false;
+}
+
 static bool add_quoted(void *context, const rb_cell *cells, size_t n)
 {
     (void)n;
@@ -165,63 +174,16 @@ static bool add_quoted(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-static enum rb_code columns_of(rb_strs *out, restoring *r, const char *list, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(list);
-    return rb_sqlite_run(
-        r->twin.db, rb_format("SELECT name FROM pragma_table_xinfo(%s, '%s')", text, r->twin.copy),
-        add_quoted, out, err);
-}
-
-/* Values that scripts made into others: where there is what they gave still, that is nobody
- * else's. What the way back's own scripts made of it is theirs; it is only looked at. */
-static enum rb_code restore_changed(restoring *r, json_t *entry, const json_t *item, rb_err *err)
-{
-    const char *column = rb_json_str(item, "column");
-    RB_AUTO(rb_strs_clear) rb_strs key = {0};
-    RB_AUTO(rb_free_str) char *list = rb_changed_table(r->twin.table, column);
-    RB_AUTO(rb_free_str) char *given = rb_sqlite_name(list);
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(column);
-    bool scripted = rb_watch_changed(r->twin.db->watch, r->twin.table, column);
-    RB_TRY(columns_of(&key, r, list, err));
-    if (key.n == 0) {
-        add_count(entry, "missingCount", rb_json_int(item, "values", 0));
-        rb_json_set_str(entry, "reason", "the rows that were changed cannot be told from others");
-        return RB_OK;
-    }
-    free(key.items[--key.n]); /* the value */
-    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&key, "t.@ IS g.@", " AND ");
-    RB_AUTO(rb_free_str) char *here = rb_twin_spread(&key, "h.@ IS g.@", " AND ");
-    RB_AUTO(rb_free_str) char *keys = rb_twin_spread(&key, "g.@", ", ");
-    RB_AUTO(rb_free_str)
-    char *both = rb_format("%s.%s g JOIN %s t ON %s", r->twin.copy, given, r->twin.there, same);
-    if (!scripted) {
-        RB_TRY(rb_sqlite_run(r->twin.db,
-                             rb_format("UPDATE OR IGNORE %s AS h SET %s = t.%s FROM %s WHERE %s AND"
-                                       " h.%s IS g.%s COLLATE BINARY",
-                                       r->twin.here, name, name, both, here, name, name),
-                             NULL, NULL, err));
-        add_count(entry, "restored", rb_sqlite_changes(r->twin.db));
-    }
-    RB_TRY(rb_sqlite_run(r->twin.db,
-                         rb_format("SELECT %s FROM %s WHERE NOT EXISTS (SELECT 1 FROM %s h WHERE %s"
-                                   " AND h.%s IS t.%s COLLATE BINARY) ORDER BY %s",
-                                   keys, both, r->twin.here, here, name, name, keys),
-                         add_missing, entry, err));
-    if (rb_json_int(entry, "missingCount", 0) > 0)
-        rb_json_set_str(entry, "reason",
-                        scripted ? "the scripts of the way back change this column themselves"
-                                 : "the rows are gone, or hold something else by now");
-    return RB_OK;
-}
-
 /* Of a table that stayed, those rows only that scripts deleted. */
 static enum rb_code restore_gone(restoring *r, json_t *entry, const json_t *item, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs key = {0};
     RB_AUTO(rb_free_str) char *list = rb_gone_table(r->twin.table);
+    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(list);
     RB_AUTO(rb_free_str) char *name = rb_sqlite_name(list);
-    RB_TRY(columns_of(&key, r, list, err));
+    RB_TRY(rb_sqlite_run(
+        r->twin.db, rb_format("SELECT name FROM pragma_table_xinfo(%s, '%s')", text, r->twin.copy),
+        add_quoted, &key, err));
     if (key.n == 0) {
         add_count(entry, "missingCount", rb_json_int(item, "rows", 0));
         rb_json_set_str(entry, "reason", "the rows that were deleted cannot be told from others");
@@ -240,14 +202,13 @@ static enum rb_code restore_item(restoring *r, json_t *entry, const json_t *item
     const char *table = rb_json_str(item, "table");
     const char *column = rb_json_str(item, "column");
     RB_TRY(rb_twin_find(&r->twin, table, table, err));
-    if (column ? !rb_twin_has(&r->twin, column) : r->twin.columns.n == 0) {
+    if (column ? !has_column(r, column) : r->twin.columns.n == 0) {
         rb_json_set_str(entry, "reason", "it is not there again");
         return RB_OK;
     }
-    bool stays = json_is_true(json_object_get(item, "stays"));
     if (column)
-        return stays ? restore_changed(r, entry, item, err) : restore_column(r, entry, column, err);
-    if (stays)
+        return restore_column(r, entry, column, err);
+    if (json_is_true(json_object_get(item, "stays")))
         return restore_gone(r, entry, item, err);
     return r->twin.key.n ? restore_rows(r, entry, err) : restore_keyless(r, entry, err);
 }
@@ -312,70 +273,31 @@ static enum rb_code find_orphans(orphans *o, rb_sqlite *db, const char *table, b
                          add_orphan, o, err);
 }
 
-/* The query of what a column of row h holds without what was put back. */
-static enum rb_code without_it(char **out, restoring *r, const json_t *item, const char *column,
-                               rb_err *err)
+static enum rb_code drop_orphan(restoring *r, json_t *entry, const char *rowid, rb_err *err)
 {
-    RB_AUTO(rb_strs_clear) rb_strs key = {0};
-    RB_AUTO(rb_free_str) char *fallback = NULL;
-    if (!json_is_true(json_object_get(item, "stays"))) {
-        RB_TRY(default_of(&fallback, r, "main", column, err));
-        *out = rb_format("SELECT (%s)", fallback);
-        return RB_OK;
-    }
-    RB_AUTO(rb_free_str) char *list = rb_changed_table(r->twin.table, column);
-    RB_AUTO(rb_free_str) char *given = rb_sqlite_name(list);
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(column);
-    RB_TRY(columns_of(&key, r, list, err));
-    free(key.items[--key.n]); /* the value */
-    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&key, "h.@ IS g.@", " AND ");
-    *out = rb_format("SELECT g.%s FROM %s.%s g WHERE %s", name, r->twin.copy, given, same);
-    return RB_OK;
-}
-
-/* Of columns, those that refer to something. */
-static enum rb_code drop_value(restoring *r, const json_t *item, const char *column,
-                               const char *rowid, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *table = rb_sqlite_name(r->twin.table);
-    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(r->twin.table);
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(column);
-    RB_AUTO(rb_free_str) char *literal = rb_sqlite_text(column);
-    RB_AUTO(rb_free_str) char *without = NULL;
-    RB_TRY(without_it(&without, r, item, column, err));
-    return rb_sqlite_run(r->twin.db,
-                         rb_format("UPDATE main.%s AS h SET %s = (%s) WHERE rowid = %s AND EXISTS"
-                                   " (%s) AND EXISTS (SELECT 1 FROM pragma_foreign_key_list(%s)"
-                                   " WHERE \"from\" = %s COLLATE NOCASE)",
-                                   table, name, without, rowid, without, text, literal),
-                         NULL, NULL, err);
-}
-
-static enum rb_code drop_orphan(restoring *r, json_t *entry, const json_t *item, const char *rowid,
-                                rb_err *err)
-{
+    const char *table = rb_json_str(entry, "table");
     const char *column = rb_json_str(entry, "column");
-    r->twin.table = rb_json_str(entry, "table");
-    RB_AUTO(rb_free_str) char *table = rb_sqlite_name(r->twin.table);
+    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(table);
+    RB_AUTO(rb_free_str) char *name = column ? rb_sqlite_name(column) : NULL;
+    RB_AUTO(rb_free_str) char *fallback = NULL;
+    r->twin.table = table;
     if (column)
-        RB_TRY(drop_value(r, item, column, rowid, err));
-    else
-        RB_TRY(rb_sqlite_run(r->twin.db,
-                             rb_format("DELETE FROM main.%s WHERE rowid = %s", table, rowid), NULL,
-                             NULL, err));
+        RB_TRY(default_of(&fallback, r, "main", column, err));
+    char *sql = column ? rb_format("UPDATE main.%s SET %s = (%s) WHERE rowid = %s", quoted, name,
+                                   fallback, rowid)
+                       : rb_format("DELETE FROM main.%s WHERE rowid = %s", quoted, rowid);
+    RB_TRY(rb_sqlite_run(r->twin.db, sql, NULL, NULL, err));
     int64_t changed = rb_sqlite_changes(r->twin.db);
-    if (changed == 0)
-        return RB_OK;
     add_count(entry, "restored", -changed);
     add_count(entry, "missingCount", changed);
     json_t *list = json_object_get(entry, "missing");
-    if (json_array_size(list) < SHOWN_KEYS)
+    if (changed && json_array_size(list) < SHOWN_KEYS)
         json_array_append_new(list, json_integer(strtoll(rowid, NULL, 10)));
     rb_json_set_str(entry, "reason", "the rows that they refer to are gone");
     return RB_OK;
 }
 
-static enum rb_code drop_orphans(restoring *r, const json_t *lost, orphans *before, rb_err *err)
+static enum rb_code drop_orphans(restoring *r, orphans *before, rb_err *err)
 {
     size_t i;
     json_t *entry;
@@ -385,7 +307,7 @@ static enum rb_code drop_orphans(restoring *r, const json_t *lost, orphans *befo
         orphans *o = &before[i];
         RB_TRY(find_orphans(o, r->twin.db, rb_json_str(entry, "table"), false, err));
         for (size_t k = 0; k < o->rowids.n; k++)
-            RB_TRY(drop_orphan(r, entry, json_array_get(lost, i), o->rowids.items[k], err));
+            RB_TRY(drop_orphan(r, entry, o->rowids.items[k], err));
     }
     return RB_OK;
 }
@@ -403,7 +325,7 @@ static enum rb_code restore_all(restoring *r, const json_t *lost, orphans *befor
     }
     json_array_foreach (lost, i, item)
         RB_TRY(try_item(r, item, err));
-    return drop_orphans(r, lost, before, err);
+    return drop_orphans(r, before, err);
 }
 
 /* SQLite attaches ten files to a transaction. */

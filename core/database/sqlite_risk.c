@@ -110,26 +110,16 @@ static json_t *sorted(json_t *list)
     return out;
 }
 
-/* Rows of the beginning that were deleted, or are not found by their key any more. */
-static bool collect_gone(rb_keyset *gone, const rb_watch_table *table)
-{
-    bool room = rb_keyset_join(gone, &table->deleted);
-    for (size_t i = 0; i < table->n; i++)
-        if (table->columns[i].now && table->columns[i].key)
-            room = rb_keyset_join(gone, &table->columns[i].changed) && room;
-    return room;
-}
-
-/* Values of a column that is still there, in rows that are, which were made into others. */
-static int64_t values_hit(rb_watch_table *table, const rb_watch_column *column,
-                          const rb_keyset *gone)
+/* Rows of the beginning that were deleted, or changed in a column that is still there. */
+static int64_t rows_hit(rb_watch_table *table)
 {
     rb_keyset all = {0};
-    if (!column->now || column->key || column->changed.n == 0)
-        return 0;
-    if (!rb_keyset_join(&all, gone) || !rb_keyset_join(&all, &column->changed))
+    if (!rb_keyset_join(&all, &table->deleted))
         table->over++;
-    int64_t n = (int64_t)(all.n - gone->n);
+    for (size_t i = 0; i < table->n; i++)
+        if (table->columns[i].now && !rb_keyset_join(&all, &table->columns[i].changed))
+            table->over++;
+    int64_t n = (int64_t)all.n;
     rb_keyset_clear(&all);
     return n;
 }
@@ -153,21 +143,6 @@ static bool has_name(const rb_strs *names, const char *name)
         if (strcasecmp(names->items[i], name) == 0)
             return true;
     return false;
-}
-
-static void add_changed_columns(rb_losses *out, rb_watch_table *table)
-{
-    rb_keyset gone = {0};
-    if (!collect_gone(&gone, table))
-        table->over++;
-    if (gone.n > 0)
-        add_item(out, table, NULL, (int64_t)gone.n, 0, true);
-    for (size_t i = 0; i < table->n; i++) {
-        int64_t hit = values_hit(table, &table->columns[i], &gone);
-        if (hit > 0)
-            add_item(out, table, table->columns[i].was, hit, hit, true);
-    }
-    rb_keyset_clear(&gone);
 }
 
 static void add_dropped_columns(rb_losses *out, const rb_watch_table *table)
@@ -199,24 +174,18 @@ static enum rb_code compare_rebuilt(rb_losses *out, rb_sqlite *db, rb_watch_tabl
     }
     enum rb_code code =
         rb_watch_count(&rows, values, db, table->was, names, fallbacks, table->n, err);
-    rb_keyset hit = {0};
-    if (!collect_gone(&hit, table))
-        table->over++;
     int64_t gone = table->rows > rows ? table->rows - rows : 0;
-    if (gone > 0 || hit.n > 0)
-        add_item(out, table, NULL, gone > (int64_t)hit.n ? gone : (int64_t)hit.n, 0, true);
+    int64_t hit = rows_hit(table);
+    if (gone > 0 || hit > 0)
+        add_item(out, table, NULL, gone > hit ? gone : hit, 0, true);
     for (size_t i = 0; i < table->n; i++) {
         int64_t missing = table->columns[i].values - values[i];
         int64_t lost = missing > gone ? missing : 0;
-        int64_t changed = values_hit(table, &table->columns[i], &hit);
         if (table->columns[i].replaced > lost)
             lost = table->columns[i].replaced;
-        if (changed > lost)
-            lost = changed;
         if (names[i] && lost > 0)
             add_item(out, table, table->columns[i].was, table->rows, lost, true);
     }
-    rb_keyset_clear(&hit);
     add_dropped_columns(out, table);
     out->uncertain |= table->uncertain;
     free(names);
@@ -231,7 +200,9 @@ static enum rb_code add_losses(rb_losses *out, rb_sqlite *db, rb_watch_table *ta
     if (!table->loaded || table->ignored)
         return RB_OK;
     if (table->now) {
-        add_changed_columns(out, table);
+        int64_t hit = rows_hit(table);
+        if (hit > 0)
+            add_item(out, table, NULL, hit, 0, true);
         add_dropped_columns(out, table);
         return RB_OK;
     }

@@ -69,25 +69,6 @@ static rb_watch_column *find_column(rb_watch_table *table, const char *name)
     return NULL;
 }
 
-/* A table that was rebuilt has its first name again, and its columns theirs. */
-static bool is_called(const char *now, const char *was, const char *name)
-{
-    return strcasecmp(now ? now : was, name) == 0;
-}
-
-bool rb_watch_changed(const rb_watch *watch, const char *table, const char *column)
-{
-    for (size_t i = 0; watch && i < watch->n; i++) {
-        const rb_watch_table *t = &watch->tables[i];
-        for (size_t j = 0; is_called(t->now, t->was, table) && j < t->n; j++) {
-            const rb_watch_column *c = &t->columns[j];
-            if (is_called(c->now, c->was, column))
-                return c->changed.n > 0 || c->replaced > 0 || t->over > 0;
-        }
-    }
-    return false;
-}
-
 static bool add_table(void *context, const rb_cell *cells, size_t n)
 {
     rb_watch *watch = context;
@@ -106,8 +87,7 @@ static bool add_table(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-static void add_column(rb_watch_table *table, const char *name, const rb_cell *fallback, bool made,
-                       bool key)
+static void add_column(rb_watch_table *table, const char *name, const rb_cell *fallback, bool made)
 {
     if ((table->n & (table->n + 1)) == 0)
         table->columns = rb_realloc(table->columns, table->n * 2 + 1, sizeof *table->columns);
@@ -116,7 +96,6 @@ static void add_column(rb_watch_table *table, const char *name, const rb_cell *f
         .now = rb_strdup(name),
         .fallback = rb_strdup(fallback->kind == RB_CELL_TEXT ? fallback->data : "NULL"),
         .generated = made,
-        .key = key,
     };
     table->n++;
 }
@@ -133,7 +112,7 @@ static bool add_info(void *context, const rb_cell *cells, size_t n)
     int64_t hidden = cells[6].integer;
     (void)n;
     if (!l->table->loaded)
-        add_column(l->table, cells[1].data, &cells[4], hidden >= 2, cells[5].integer > 0);
+        add_column(l->table, cells[1].data, &cells[4], hidden >= 2);
     rb_strs_add(hidden == 2 ? l->computed : &l->table->stored, cells[1].data);
     return true;
 }

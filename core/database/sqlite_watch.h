@@ -14,7 +14,6 @@ typedef struct rb_watch_column {
     char *now;      /* NULL once it is dropped */
     char *fallback; /* its default, as SQL */
     bool generated;
-    bool key;         /* of the primary key: a row with another value is another row */
     int64_t values;   /* other than the default, at the beginning */
     int64_t replaced; /* of those, what a rebuild of the table made into others */
     rb_keyset changed;
@@ -66,9 +65,6 @@ void rb_watch_free(rb_watch *watch);
 void rb_watch_note(rb_watch *watch, const char *table);
 /* What the table of that name at the beginning is called now; NULL when it was dropped. */
 const char *rb_watch_name_now(const rb_watch *watch, const char *was);
-
-/* Whether a column, by the names that it and its table have now, was given other values. */
-bool rb_watch_changed(const rb_watch *watch, const char *table, const char *column);
 
 /* Around each statement of a script; len bytes of sql. */
 enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err) RB_MUST_USE;

@@ -139,7 +139,6 @@ static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_backout *backo
     json_array_foreach (report, i, item) {
         rb_json_set_str(item, "database", backout->database);
         rb_json_set_str(item, "from", backout->transition);
-        rb_json_set_str(item, "copy", path);
         json_array_append(run->put_back, item);
     }
     return rb_state_backout_used(run->state, backout->id, run->plan->id, items, err);

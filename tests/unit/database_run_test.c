@@ -66,13 +66,7 @@ static const run_case cases[] = {
      "INSERT INTO u VALUES(1),(2);",
      "DELETE FROM t WHERE a = 1; UPDATE t SET a = a + 10 WHERE a > 2; UPDATE t SET a = 0 WHERE a ="
      " 13; UPDATE t SET b = 1; DELETE FROM u;",
-     "[" ITEM("t", "null", "1", "0") "," ITEM("t", "\"a\"", "2", "2") "," ITEM("u", "null", "2",
-                                                                               "0") "]",
-     "[]"},
-    {"a changed key is another row",
-     "CREATE TABLE t(k TEXT PRIMARY KEY, a); INSERT INTO t VALUES('x',1),('y',2);",
-     "UPDATE t SET k = 'z', a = 3 WHERE k = 'x'; UPDATE t SET a = 4;",
-     "[" ITEM("t", "null", "1", "0") "," ITEM("t", "\"a\"", "1", "1") "]", "[]"},
+     "[" ITEM("t", "null", "3", "0") "," ITEM("u", "null", "2", "0") "]", "[]"},
     {"rows of the run itself", "CREATE TABLE t(a); INSERT INTO t VALUES(1);",
      "INSERT INTO t VALUES(2); UPDATE t SET a = 3 WHERE a = 2; DELETE FROM t WHERE a = 3;", "[]",
      "[]"},
@@ -90,7 +84,7 @@ static const run_case cases[] = {
      "INSERT INTO t VALUES('a',1),('b',2),('c',NULL);",
      "DELETE FROM t WHERE k = 'a'; UPDATE t SET v = 3 WHERE k >= 'b'; INSERT INTO t VALUES('z',0);"
      "DELETE FROM t WHERE k = 'z';",
-     "[" ITEM("t", "null", "1", "0") "," ITEM("t", "\"v\"", "1", "1") "]", "[]"},
+     "[" ITEM("t", "null", "2", "0") "]", "[]"},
     {"a trigger's deletes count",
      "CREATE TABLE t(a); CREATE TABLE u(a); INSERT INTO t VALUES(1);"
      "INSERT INTO u VALUES(1),(2); CREATE TRIGGER g AFTER DELETE ON t"
@@ -98,8 +92,7 @@ static const run_case cases[] = {
      "DELETE FROM t;", "[" ITEM("t", "null", "1", "0") "," ITEM("u", "null", "2", "0") "]", "[]"},
     {"generated columns hold nothing",
      "CREATE TABLE t(a, v AS (a * 2), b, s AS (a + b) STORED); INSERT INTO t VALUES(1,2);",
-     "UPDATE t SET b = 9; ALTER TABLE t DROP COLUMN v;", "[" ITEM("t", "\"b\"", "1", "1") "]",
-     "[]"},
+     "UPDATE t SET b = 9; ALTER TABLE t DROP COLUMN v;", "[" ITEM("t", "null", "1", "0") "]", "[]"},
     {"full-text index", "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one');",
      "DROP TABLE f;", "[" ITEM("f", "null", "1", "0") "]", "[]"},
     {"a parent is rebuilt, its children stay",
