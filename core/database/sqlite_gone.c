@@ -73,9 +73,15 @@ static enum rb_code note_item(noting *note, json_t *item, rb_err *err)
     enum rb_code code =
         note->twin.key.n > 0 ? list_gone(note, err) : count_gone(&fewer, &note->twin, err);
     rb_free_str(&note->list);
-    if (code == RB_OK && (note->n > 0 || fewer > 0))
+    if (code != RB_OK)
+        return code;
+    int64_t gone = note->n > 0 ? (int64_t)note->n : fewer;
+    int64_t changed = rb_json_int(item, "rows", 0) - gone;
+    if (gone > 0 || changed > 0)
         json_object_set_new(item, "stays", json_true());
-    return code;
+    if (changed > 0) /* their values: what else became of them later cannot be told */
+        json_object_set_new(item, "changed", json_integer(changed));
+    return RB_OK;
 }
 
 static enum rb_code write_list(const char *copy, const rb_buf *sql, rb_err *err)

@@ -52,6 +52,7 @@ static bool add_missing(void *context, const rb_cell *cells, size_t n)
 static enum rb_code name_missing(restoring *r, json_t *entry, const char *condition,
                                  const char *reason, rb_err *err)
 {
+    int64_t before = rb_json_int(entry, "missingCount", 0);
     RB_AUTO(rb_free_str) char *key = rb_twin_spread(&r->twin.key, "t.@", ", ");
     RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "h.@ = t.@", " AND ");
     RB_TRY(rb_sqlite_run(r->twin.db,
@@ -59,7 +60,7 @@ static enum rb_code name_missing(restoring *r, json_t *entry, const char *condit
                                    " WHERE %s) ORDER BY %s",
                                    key, r->twin.there, condition, r->twin.here, same, key),
                          add_missing, entry, err));
-    if (rb_json_int(entry, "missingCount", 0) > 0)
+    if (rb_json_int(entry, "missingCount", 0) > before)
         rb_json_set_str(entry, "reason", reason);
     return RB_OK;
 }
@@ -174,6 +175,28 @@ static bool add_quoted(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
+/* Rows whose values scripts changed are left as they are; those that the way back did not make what
+ * they were are counted. */
+static enum rb_code count_changed(restoring *r, json_t *entry, const json_t *item, rb_err *err)
+{
+    int64_t changed = rb_json_int(item, "changed", 0);
+    int64_t differ = changed;
+    if (changed > 0 && r->twin.key.n > 0) {
+        RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "t.@ IS h.@", " AND ");
+        RB_AUTO(rb_free_str)
+        char *other = rb_twin_spread(&r->twin.columns, "t.@ IS NOT h.@ COLLATE BINARY", " OR ");
+        RB_TRY(rb_sqlite_int(&differ, r->twin.db,
+                             rb_format("SELECT count(*) FROM %s t JOIN %s h ON %s WHERE %s",
+                                       r->twin.there, r->twin.here, same, other),
+                             err));
+    }
+    if (differ == 0)
+        return RB_OK;
+    add_count(entry, "missingCount", differ < changed ? differ : changed);
+    rb_json_set_str(entry, "reason", "scripts changed their values, which are not put back");
+    return RB_OK;
+}
+
 /* Of a table that stayed, those rows only that scripts deleted. */
 static enum rb_code restore_gone(restoring *r, json_t *entry, const json_t *item, rb_err *err)
 {
@@ -184,11 +207,14 @@ static enum rb_code restore_gone(restoring *r, json_t *entry, const json_t *item
     RB_TRY(rb_sqlite_run(
         r->twin.db, rb_format("SELECT name FROM pragma_table_xinfo(%s, '%s')", text, r->twin.copy),
         add_quoted, &key, err));
-    if (key.n == 0) {
-        add_count(entry, "missingCount", rb_json_int(item, "rows", 0));
+    RB_TRY(count_changed(r, entry, item, err));
+    int64_t gone = rb_json_int(item, "rows", 0) - rb_json_int(item, "changed", 0);
+    if (key.n == 0 && gone > 0) {
+        add_count(entry, "missingCount", gone);
         rb_json_set_str(entry, "reason", "the rows that were deleted cannot be told from others");
-        return RB_OK;
     }
+    if (key.n == 0)
+        return RB_OK;
     RB_AUTO(rb_free_str) char *same = rb_twin_spread(&key, "t.@ IS g.@", " AND ");
     char *rows = rb_format("(SELECT t.* FROM %s.%s g JOIN %s t ON %s)", r->twin.copy, name,
                            r->twin.there, same);

@@ -133,12 +133,14 @@ static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_backout *backo
                        "journal says %s; put the file back or move it away",
                        path, backout->transition, sha256, backout->sha256);
     RB_AUTO(rb_json_freep) json_t *report = NULL;
+    RB_AUTO(rb_free_str) char *shown = rb_safe(path);
     RB_TRY(rb_db_put_back(&report, db, path, items, err));
     size_t i;
     json_t *item;
     json_array_foreach (report, i, item) {
         rb_json_set_str(item, "database", backout->database);
         rb_json_set_str(item, "from", backout->transition);
+        rb_json_set_str(item, "copy", shown);
         json_array_append(run->put_back, item);
     }
     return rb_state_backout_used(run->state, backout->id, run->plan->id, items, err);

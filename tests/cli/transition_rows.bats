@@ -67,6 +67,25 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     [ "$(orders)" = 1,2,4,5,6,8,9,10,11 ]
 }
 
+@test "values that scripts changed are not put back, and that is said, unless the way back did it" {
+    on_top 'UPDATE orders SET total = 0 WHERE id <= 4; DELETE FROM orders WHERE id = 9;' 'SELECT 1;'
+    move deploy v1.1.0
+    sql 'UPDATE orders SET total = 300 WHERE id = 3' # a user has it as it was
+    move revert v1.1.0
+    [ "$(put_back)" = '[["orders",null,1,3]]' ]
+    [[ $(jq -r '.putBack[0].reason' <<<"$document") == *"changed their values, which are not put back"* ]]
+    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT total FROM orders WHERE id = 4')" = 400 ]
+    [ "$(sql 'SELECT group_concat(total) FROM orders')" = 0,0,300,0,500,600,700,800,900,1000 ]
+}
+
+@test "a way back that undoes by itself what scripts changed leaves nothing to say" {
+    on_top 'UPDATE orders SET total = total * 2;' 'UPDATE orders SET total = total / 2;'
+    move deploy v1.1.0
+    move revert v1.1.0
+    [ "$(put_back)" = '[["orders",null,0,0]]' ]
+    [ "$(sql 'SELECT sum(total) FROM orders')" = 5500 ]
+}
+
 @test "rows that a down deleted come back with the next deploy" {
     on_top "INSERT INTO orders VALUES (50, 1), (51, 1);" 'DELETE FROM orders WHERE id >= 50 OR id = 1;'
     rbtool deploy v1.1.0 --yes
