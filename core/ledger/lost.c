@@ -121,16 +121,30 @@ static bool is_used(const rb_keeping *keeping, const char *tag, const char *obje
     return false;
 }
 
+/* Tags that lead to what a maker said; as keys. */
+static json_t *made_and_here(const rb_keeping *keeping, const json_t *here)
+{
+    json_t *tags = json_object();
+    for (size_t i = 0; i < keeping->ledger->n; i++) {
+        const rb_entry *entry = &keeping->ledger->items[i];
+        if (entry->tag && entry->object && same(rb_json_str(here, entry->tag), entry->object) &&
+            made(keeping->policy, entry))
+            rb_json_set_str(tags, entry->tag, NULL);
+    }
+    return tags;
+}
+
 /*
  * Each tag and object once. What is here costs a comparison. A release that was made again under
- * its name, before anybody used it, takes the place of the one before.
+ * its name, before anybody used it, takes the place of the one before; so does the one that is here
+ * of the others.
  */
 static void census(const void *context, rb_knowns *out, const json_t *here)
 {
     const rb_keeping *keeping = context;
     const rb_policy *policy = keeping->policy;
     RB_AUTO(rb_json_freep) json_t *found = json_object();
-    RB_AUTO(rb_json_freep) json_t *newest = json_object();
+    RB_AUTO(rb_json_freep) json_t *newest = made_and_here(keeping, here);
     for (size_t i = keeping->ledger->n; i-- > 0;) {
         const rb_entry *entry = &keeping->ledger->items[i];
         if (!entry->tag || !entry->object)

@@ -57,12 +57,12 @@ void rb_chain_free(rb_chain *chain)
     free(chain);
 }
 
-void rb_chain_drop_unused(rb_chain *chain)
+void rb_chain_drop_unused(rb_chain *chain, const char *tag)
 {
     size_t kept = 0;
     for (size_t i = 0; i < chain->n; i++) {
         rb_chain_item *item = &chain->items[i];
-        if (item->lost && !item->named && !item->used)
+        if (item->lost && !item->named && !item->used && strcmp(item->tag, tag) == 0)
             clear_item(item);
         else
             chain->items[kept++] = *item;

@@ -72,9 +72,9 @@ enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *sign
                            const char *version, bool use_cache, const rb_chain_more *more,
                            rb_err *err) RB_MUST_USE;
 void rb_chain_free(rb_chain *chain);
-/* Leaves out lost releases that none here follows and nobody used: a mistake that was taken back
- * before it went anywhere. Whoever makes a release does not go by them; their names are free. */
-void rb_chain_drop_unused(rb_chain *chain);
+/* Leaves out a lost release that none here follows and nobody used: a mistake that was taken back
+ * before it went anywhere. Its name is free. */
+void rb_chain_drop_unused(rb_chain *chain, const char *tag);
 RB_DEFINE_AUTO(rb_chain, rb_chain_free)
 
 /* What a verified item names: its predecessor (NULL: none) and the other heads. False when it does

@@ -271,7 +271,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     making.config = own ? own : make->config;
     RB_TRY(check_tag(&making, err));
     RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, make->more, err));
-    rb_chain_drop_unused(chain);
+    rb_chain_drop_unused(chain, make->tag);
     making.chain = chain;
     RB_TRY(check_lost(&making, err));
     RB_TRY(find_previous(&making, err));
