@@ -151,6 +151,15 @@ bool rb_kept_has_own(const char *root, const char *part, const char *path)
     return rb_file_exists(note);
 }
 
+bool rb_kept_is_own(const char *root, const char *part, const char *path, const char *sha256)
+{
+    RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
+    char found[RB_SHA256_HEX];
+    rb_err ignored;
+    return rb_file_exists(own) && rb_sha256_file(found, own, &ignored) == RB_OK &&
+           strcmp(found, sha256) == 0;
+}
+
 enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
