@@ -105,7 +105,7 @@ void rb_plan_notes(rb_plan *plan, const rb_plan_request *request);
 void rb_plan_note(rb_plan *plan, const char *text); /* need not be UTF-8 */
 
 /* plan_undelivered.c: notes what the environment and the releases do not have in common. RB_ERROR
- * where a deploy would leave out a config file for a path that looks misspelt. */
+ * where a first deploy would leave out a config file for a path that looks misspelt. */
 enum rb_code rb_plan_undelivered(rb_plan *plan, const rb_plan_request *request,
                                  rb_err *err) RB_MUST_USE;
 

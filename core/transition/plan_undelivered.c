@@ -81,13 +81,14 @@ static void note_unknown(rb_plan *plan, const rb_plan_request *rq, const char *w
 static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
                                    const char *const *left_out, rb_err *err)
 {
-    bool forward = strcmp(rq->kind, "deploy") == 0 && !rq->going_on;
+    /* Later an earlier release may be what the path is for. */
+    bool first = strcmp(rq->kind, "deploy") == 0 && !rq->going_on && !rq->from;
     for (size_t i = 0; i < rq->env->config_count; i++) {
         const rb_env_pair *pair = &rq->env->config[i];
         if (has_config(rq->from, pair->name) || has_config(rq->to, pair->name))
             continue;
         const char *nearest = rb_shape_nearest(pair->name, left_out);
-        if (forward && nearest && !is_committed(rq->repo, pair->name))
+        if (first && nearest && !is_committed(rq->repo, pair->name))
             return rb_fail(err, RB_ERROR,
                            "environments.%s.config names %s, which neither %s nor the repository "
                            "has, and %s of %s has no place; nothing was changed; is that the one? "

@@ -173,3 +173,42 @@ put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 
     settings '.environments.prod.config = {"config/c.toml": "'"$PROD"'/etc/c.toml"}'
     rbtool --config "$SETTINGS" revert v1.1.0 --yes
 }
+
+@test "a later deploy is not stopped by a path that only an earlier release has" {
+    echo 'b = 1' >config/b.toml
+    git add config/b.toml && git commit -qm 'another file'
+    release v1.0.0
+    git rm -q config/b.toml
+    release v1.1.0
+    settings '.environments.prod.config = {"config/b.toml": "'"$PROD"'/etc/b.toml"}'
+    rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    echo 'c = 1' >config/c.toml
+    release v1.2.0
+    rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [ ! -e "$PROD/etc/b.toml" ]
+    fails 0 "environments.prod.config names config/b.toml, which neither v1.1.0 nor v1.2.0 has" \
+        rbtool --config "$SETTINGS" deploy v1.2.0 --yes
+    rbtool --config "$SETTINGS" status
+}
+
+@test "a file that was given back is no drift on the way back" {
+    release v1.0.0
+    settings '.environments.prod.config += {"config/b.toml": "'"$PROD"'/etc/b.toml"}'
+    cp "$SETTINGS" rbtool.json
+    echo 'b = 1' >config/b.toml
+    release v1.1.0
+    git rm -q config/b.toml
+    release v1.2.0
+    echo 'mine = 1' >"$PROD/etc/b.toml"
+    rbtool deploy v1.1.0 --yes
+    [ "$(cat "$PROD/etc/b.toml")" = 'b = 1' ]
+    rbtool deploy v1.2.0 --yes
+    [ "$(cat "$PROD/etc/b.toml")" = 'mine = 1' ]
+    rbtool revert v1.2.0 --yes
+    [ "$(cat "$PROD/etc/b.toml")" = 'b = 1' ]
+    rbtool deploy v1.2.0 --yes --accept-reverted
+    [ "$(cat "$PROD/etc/b.toml")" = 'mine = 1' ]
+    # Touched since, it is drift.
+    echo 'mine = 2' >"$PROD/etc/b.toml"
+    fails 5 "expected no such file" rbtool revert v1.2.0 --yes
+}
