@@ -1,5 +1,6 @@
-#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,8 +222,26 @@ static void keep_heap(void)
 #endif
 }
 
+/* A file that is opened must not become what messages are written to. */
+static bool keep_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
+
+/* It wanted no more. Which write it was that failed is not known. */
+static bool reader_left(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
+}
+
 int main(int argc, char **argv)
 {
+    if (!keep_streams())
+        return RB_ERROR;
     keep_heap();
     rb_cli cli = {.dir = "."};
     rb_err err = {0};
@@ -235,9 +254,12 @@ int main(int argc, char **argv)
     rb_config_free(cli.settings);
     rb_signers_free(cli.signers);
     rb_repo_close(cli.repo);
-    /* A reader that left wanted no more; what was to be changed is. */
-    if (fflush(stdout) == 0 || code != RB_OK || errno == EPIPE)
+    fflush(stdout);
+    if (!ferror(stdout) || code != RB_OK || reader_left())
         return code;
-    perror("rbtool: cannot write the result");
+    fputs(
+        "rbtool: the result could not be written to standard output (is the disk full?); what was "
+        "to be done is done\n",
+        stderr);
     return RB_ERROR;
 }

@@ -350,6 +350,25 @@ setup() {
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 
+@test "an account of a transition that could not be written is an error, and the transition is done" {
+    [ -e /dev/full ] || skip "no /dev/full"
+    two_releases
+    run -2 bash -c 'rbtool deploy v1.1.0 --yes >/dev/full'
+    [[ $output == *"the result could not be written"*"what was to be done is done"* ]]
+    settled_at v1.1.0
+    run -2 bash -c 'rbtool log --json >/dev/full'
+}
+
+@test "without standard streams a transition writes its account into no file" {
+    two_releases
+    run -0 bash -c 'rbtool deploy v1.1.0 --yes <&- >&- 2>&-'
+    settled_at v1.1.0
+    cmp <(git show v1.1.0:flags.json) "$PROD/etc/flags.json"
+    run bash -c 'rbtool revert v1.1.0 --yes --accept-drift >&- 2>&-'
+    settled_at v1.0.0
+    [ -z "$(grep -rlE '^rbtool:|switch +done' "$PROD" .git)" ]
+}
+
 @test "whoever reads the output may leave: what was begun is ended, and told" {
     two_releases
     run bash -c 'rbtool deploy v1.1.0 --yes 2>&1 | true; exit "${PIPESTATUS[0]}"'
