@@ -94,7 +94,7 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
     for (size_t i = 0; i < p->set->n; i++) {
         if (p->is_new[i] && rb_proving_run(p, &p->set->items[i], true, err) != RB_OK) {
             err->code = RB_FOUND;
-            return RB_FOUND;
+            return rb_err_prefix(err, "the new migrations, in an empty database");
         }
     }
     RB_TRY(p->db->driver->violations(&after, p->db, err));
