@@ -121,14 +121,14 @@ static bool is_used(const rb_keeping *keeping, const char *tag, const char *obje
     return false;
 }
 
-/* Tags that lead to what a maker said; as keys. */
+/* Tags that lead to what a maker said and nobody gave up; as keys. */
 static json_t *made_and_here(const rb_keeping *keeping, const json_t *here)
 {
     json_t *tags = json_object();
     for (size_t i = 0; i < keeping->ledger->n; i++) {
         const rb_entry *entry = &keeping->ledger->items[i];
         if (entry->tag && entry->object && same(rb_json_str(here, entry->tag), entry->object) &&
-            made(keeping->policy, entry))
+            made(keeping->policy, entry) && !rb_ledger_gap(keeping, entry->tag, entry->object))
             rb_json_set_str(tags, entry->tag, NULL);
     }
     return tags;

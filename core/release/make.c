@@ -116,6 +116,22 @@ static enum rb_code find_previous(rb_making *making, rb_err *err)
                    chain->n, chain->items[0].problems.items[0].message);
 }
 
+/* Whoever has only the tags could not verify what follows one that is gone. Where a release follows
+ * it already, another one makes that no worse. */
+static enum rb_code check_followed(const rb_making *making, rb_err *err)
+{
+    for (size_t i = 0; i < making->chain->n; i++) {
+        const rb_chain_item *item = &making->chain->items[i];
+        if (item->lost && item->release && !item->named)
+            return rb_fail(err, RB_FOUND,
+                           "%s would follow %s, whose tag is not here any more, so that whoever "
+                           "fetches could not verify it; put it back with `rbtool verify "
+                           "--restore`, or give it up with `rbtool mark %s gap -m WHY` first",
+                           making->make->tag, item->tag, item->tag);
+    }
+    return RB_OK;
+}
+
 static void set_link(rb_link *out, const rb_chain_item *item)
 {
     out->tag = rb_strdup(item->tag);
@@ -275,6 +291,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     making.chain = chain;
     RB_TRY(check_lost(&making, err));
     RB_TRY(find_previous(&making, err));
+    RB_TRY(check_followed(&making, err));
     made->manifest = rb_calloc(1, sizeof *made->manifest);
     made->catalogs = json_object();
     RB_TRY(fill(&making, err));

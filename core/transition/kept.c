@@ -12,6 +12,7 @@
 #define FILE_LIMIT (64u << 20)
 #define NOTE_LIMIT (64u << 10)
 #define OWN "own" /* in place of a transition's id */
+#define GIVEN_BACK "givenBack"
 
 static char *folder_of(const char *root, const char *transition)
 {
@@ -24,6 +25,13 @@ char *rb_kept_path(const char *root, const char *transition, const char *part, c
     rb_sha256_hex_of(path, strlen(path), sha256);
     RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
     return rb_format("%s/%s-%.32s", folder, part, sha256);
+}
+
+static enum rb_code write_note(const char *path, const json_t *note, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, note);
+    return rb_file_write(path, text.data, text.len, 0600, err);
 }
 
 enum rb_code rb_kept_save(const char *root, const char *transition, const char *part,
@@ -52,9 +60,7 @@ enum rb_code rb_kept_save(const char *root, const char *transition, const char *
         return rb_fail_errno(err, RB_ERROR, "cannot look at %s", path);
     }
     /* The note comes last: with it the copy is complete. */
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_json_canonical(&text, note);
-    return rb_file_write(note_path, text.data, text.len, 0600, err);
+    return write_note(note_path, note, err);
 }
 
 static enum rb_code put_content(const char *path, const char *kept, const json_t *note,
@@ -133,6 +139,11 @@ enum rb_code rb_kept_own(const char *root, const char *transition, const char *p
     RB_AUTO(rb_free_str) char *own_note = rb_format("%s.json", own);
     RB_AUTO(rb_json_freep) json_t *note = NULL;
     RB_TRY(read_note(&note, kept_note, err));
+    /* An attempt that is undone leaves what was given back as it was. */
+    char sha256[RB_SHA256_HEX];
+    rb_err none;
+    bool given = rb_sha256_file(sha256, kept, &none) == RB_OK &&
+                 rb_kept_was_given_back(root, part, path, sha256);
     RB_TRY(rb_dir_remove(own_note, err));
     RB_TRY(rb_dir_remove(own, err));
     RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
@@ -141,7 +152,9 @@ enum rb_code rb_kept_own(const char *root, const char *transition, const char *p
     RB_TRY(rb_dir_make(folder, err));
     if (json_object_get(note, "mode"))
         RB_TRY(copy_file(kept, own, err));
-    return copy_file(kept_note, own_note, err);
+    if (given)
+        json_object_set_new(note, GIVEN_BACK, json_true());
+    return write_note(own_note, note, err);
 }
 
 bool rb_kept_has_own(const char *root, const char *part, const char *path)
@@ -151,20 +164,28 @@ bool rb_kept_has_own(const char *root, const char *part, const char *path)
     return rb_file_exists(note);
 }
 
-bool rb_kept_is_own(const char *root, const char *part, const char *path, const char *sha256)
+bool rb_kept_was_given_back(const char *root, const char *part, const char *path,
+                            const char *sha256)
 {
     RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
+    RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", own);
+    RB_AUTO(rb_json_freep) json_t *note = NULL;
     char found[RB_SHA256_HEX];
-    rb_err ignored;
-    return rb_file_exists(own) && rb_sha256_file(found, own, &ignored) == RB_OK &&
-           strcmp(found, sha256) == 0;
+    rb_err none;
+    return rb_file_exists(own) && read_note(&note, note_path, &none) == RB_OK &&
+           json_is_true(json_object_get(note, GIVEN_BACK)) &&
+           rb_sha256_file(found, own, &none) == RB_OK && strcmp(found, sha256) == 0;
 }
 
 enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
-    RB_AUTO(rb_free_str) char *note = rb_format("%s.json", own);
-    return restore_one(note, err);
+    RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", own);
+    RB_AUTO(rb_json_freep) json_t *note = NULL;
+    RB_TRY(restore_one(note_path, err));
+    RB_TRY(read_note(&note, note_path, err));
+    json_object_set_new(note, GIVEN_BACK, json_true());
+    return write_note(note_path, note, err);
 }
 
 enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err)

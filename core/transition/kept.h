@@ -32,10 +32,11 @@ enum rb_code rb_kept_drop_all(const char *root, const char *transition, rb_err *
 enum rb_code rb_kept_own(const char *root, const char *transition, const char *part,
                          const char *path, rb_err *err) RB_MUST_USE;
 bool rb_kept_has_own(const char *root, const char *part, const char *path);
-/* Is that what has this SHA-256? */
-bool rb_kept_is_own(const char *root, const char *part, const char *path, const char *sha256);
 enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path,
                                rb_err *err) RB_MUST_USE;
+/* Was that given back, and has it this SHA-256? */
+bool rb_kept_was_given_back(const char *root, const char *part, const char *path,
+                            const char *sha256);
 
 /* Where the content of path is, if transition kept any. */
 char *rb_kept_path(const char *root, const char *transition, const char *part, const char *path);

@@ -63,7 +63,8 @@ enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_reque
             continue;
         RB_TRY(rb_observe_file(found, place->path, err));
         /* What was given back, and nobody touched since, is kept already. */
-        if (!place->had && rb_kept_is_own(rq->env->root, rb_part_name(part), place->path, found))
+        if (rq->from && !place->had &&
+            rb_kept_was_given_back(rq->env->root, rb_part_name(part), place->path, found))
             continue;
         if (strcmp(found, place->had ? place->had : place->brings) != 0)
             rb_drift_add(rq->from ? drift : taken, rb_part_name(part), place->path,

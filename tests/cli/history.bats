@@ -186,6 +186,31 @@ trusted() {
     rbtool verify v1.1.1
 }
 
+@test "a release does not follow one that nobody has but the ledger" {
+    keep v1.2.0
+    git tag -d v1.2.0
+    echo later >src/later
+    fails 1 "v1.3.0 would follow v1.2.0, whose tag is not here any more" release v1.3.0
+    [ -z "$(git tag -l v1.3.0)" ]
+    rbtool mark v1.2.0 gap -m 'not meant'
+    release v1.3.0
+    [ "$(manifest v1.3.0 | jq -r .predicate.previous.tag)" = v1.1.0 ]
+    git -c protocol.file.allow=always clone -q . "$BATS_TEST_TMPDIR/clone"
+    rbtool -C "$BATS_TEST_TMPDIR/clone" verify --all
+}
+
+@test "a tag that goes back to a release that was given up is moved" {
+    keep v1.2.0
+    local first
+    first=$(git rev-parse v1.2.0)
+    git tag -d v1.2.0
+    rbtool mark v1.2.0 gap -m 'not meant'
+    release v1.2.0 -m 'made again'
+    rbtool verify --all
+    git update-ref refs/tags/v1.2.0 "$first"
+    fails 1 "moved" rbtool verify --all
+}
+
 @test "what the ledger kept must be what was followed" {
     keep v1.0.0
     # Another object under that name, kept with its own right digest.

@@ -191,6 +191,24 @@ put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 
     rbtool --config "$SETTINGS" status
 }
 
+@test "an attempt that came to nothing makes the operator's files no less his own" {
+    own_files
+    settings '.environments.prod.service = {"stop": ["false"]}'
+    fails 1 "nothing was changed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-drift
+    own_files_are_there
+    fails 5 "expected no such file" rbtool deploy v1.1.0 --yes
+    own_files_are_there
+}
+
+@test "a first deploy that came to nothing names what it takes over again" {
+    release v1.0.0
+    echo 'mine = 1' >"$PROD/etc/app.toml"
+    settings '.environments.prod.service = {"stop": ["false"]}'
+    run -1 rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    run -0 --separate-stderr rbtool deploy v1.0.0 --yes --json
+    [ "$(jq -r '[.kept[].path] | join(" ")' <<<"$output")" = "$PROD/etc/app.toml" ]
+}
+
 @test "a file that was given back is no drift on the way back" {
     release v1.0.0
     settings '.environments.prod.config += {"config/b.toml": "'"$PROD"'/etc/b.toml"}'
@@ -204,6 +222,9 @@ put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 
     [ "$(cat "$PROD/etc/b.toml")" = 'b = 1' ]
     rbtool deploy v1.2.0 --yes
     [ "$(cat "$PROD/etc/b.toml")" = 'mine = 1' ]
+    # Nor after an attempt that came to nothing.
+    settings '.environments.prod.service = {"stop": ["false"]}'
+    run -1 rbtool --config "$SETTINGS" revert v1.2.0 --yes
     rbtool revert v1.2.0 --yes
     [ "$(cat "$PROD/etc/b.toml")" = 'b = 1' ]
     rbtool deploy v1.2.0 --yes --accept-reverted
