@@ -3,11 +3,8 @@
 setup() {
     load lib
     load transition
-    home
-    keys
-    shop
-    PROD=$BATS_TEST_TMPDIR/prod
-    mkdir -p "$PROD/data" "$PROD/etc" "$BATS_TEST_TMPDIR/bin"
+    host
+    mkdir "$BATS_TEST_TMPDIR/bin"
     cp "$BUILD/rbtool" "$BATS_TEST_TMPDIR/bin"
     git config --global safe.directory '*'
     chmod a+x "$BATS_RUN_TMPDIR"

@@ -1,6 +1,15 @@
 # Shared by the transition bats files: `load transition` after lib. $PROD holds the environment.
 # shellcheck shell=bash disable=SC2154 # $SHOP, $PROD and the functions of lib.bash
 
+# The shop, and a host for its environment prod.
+host() {
+    home
+    keys
+    shop
+    PROD=$BATS_TEST_TMPDIR/prod
+    mkdir -p "$PROD/data" "$PROD/etc"
+}
+
 sql() {
     sqlite3 "$PROD/data/shop.db" "$@"
 }

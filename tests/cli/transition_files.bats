@@ -3,11 +3,7 @@
 setup() {
     load lib
     load transition
-    home
-    keys
-    shop
-    PROD=$BATS_TEST_TMPDIR/prod
-    mkdir -p "$PROD/data" "$PROD/etc"
+    host
 }
 
 # v1.0.0 has neither flags nor config, v1.1.0 has both; v1.0.0 is live, and the operator has files

@@ -4,11 +4,7 @@
 setup() {
     load lib
     load transition
-    home
-    keys
-    shop
-    PROD=$BATS_TEST_TMPDIR/prod
-    mkdir -p "$PROD/data" "$PROD/etc"
+    host
 }
 
 @test "a current that is no symlink is refused before anything is touched" {

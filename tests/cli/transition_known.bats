@@ -4,11 +4,7 @@
 setup() {
     load lib
     load transition
-    home
-    keys
-    shop
-    PROD=$BATS_TEST_TMPDIR/prod
-    mkdir -p "$PROD/data" "$PROD/etc"
+    host
 }
 
 next() { # TAG: a release that differs in its files alone

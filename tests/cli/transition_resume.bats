@@ -3,11 +3,7 @@
 setup() {
     load lib
     load transition
-    home
-    keys
-    shop
-    PROD=$BATS_TEST_TMPDIR/prod
-    mkdir -p "$PROD/data" "$PROD/etc"
+    host
     command -v strace >/dev/null || skip "strace is not installed"
 }
 

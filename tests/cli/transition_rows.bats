@@ -4,11 +4,7 @@
 setup() {
     load lib
     load transition
-    home
-    keys
-    shop
-    PROD=$BATS_TEST_TMPDIR/prod
-    mkdir -p "$PROD/data" "$PROD/etc"
+    host
     jq 'del(.checks)' rbtool.json >new.json && mv new.json rbtool.json
 }
 
