@@ -1,4 +1,5 @@
 #include "books.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,17 +128,13 @@ const char *rb_books_verdict(char **why, const rb_books *books, const char *tag,
     return rb_verdict_name(word.verdict);
 }
 
-static bool is(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
-
 json_t *rb_books_overrides(const rb_books *books, const char *object, const char *environment)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < books->override_count; i++) {
         const rb_entry *entry = books->overrides[i];
-        if (!is(entry->object, object) || (environment && !is(entry->environment, environment)))
+        if (!rb_text_same(entry->object, object) ||
+            (environment && !rb_text_same(entry->environment, environment)))
             continue;
         const json_t *detail = rb_entry_detail(entry);
         RB_AUTO(rb_free_str)
@@ -239,9 +236,9 @@ void rb_books_show(rb_cli *cli, const rb_books *books, const rb_release *release
     const char *verdict = rb_books_verdict(&why, books, release->tag, release->object);
     rb_books_note_policy(cli, books);
     rb_ui_line("verdict     %s%s%s%s%s",
-               rb_ui_color(cli, !verdict             ? RB_PLAIN
-                                : is(verdict, "bad") ? RB_RED
-                                                     : RB_GREEN),
+               rb_ui_color(cli, !verdict                       ? RB_PLAIN
+                                : rb_text_same(verdict, "bad") ? RB_RED
+                                                               : RB_GREEN),
                verdict ? verdict : "none", rb_ui_color(cli, RB_PLAIN), why ? ": " : "",
                why ? why : "");
     RB_AUTO(rb_json_freep) json_t *approvals = rb_books_approvals(cli, books, release, environment);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "books.h"
 #include "site.h"
 
@@ -18,11 +19,6 @@ static const rb_opt opts[] = {
     RB_OPTION_YES,
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
-
-static bool is(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
 
 /* FROM: what the database is at, since its scripts depend on it; else what the application is at.
  */
@@ -77,7 +73,8 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
     RB_TRY(rb_cli_release(&to, cli, tag, err));
     bool there = true;
     for (int part = 0; part < RB_PARTS; part++) {
-        bool at = is(site->live.tag[part], tag) && is(site->live.object[part], to->object);
+        bool at = rb_text_same(site->live.tag[part], tag) &&
+                  rb_text_same(site->live.object[part], to->object);
         rq.parts[part] = rq.parts[part] && !at;
         there = there && !rq.parts[part];
     }
@@ -94,7 +91,7 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
         RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
     for (int part = 0; part < RB_PARTS; part++) {
         rq.unused[part] = !site->live.tag[part];
-        rq.observe[part] = rq.unused[part] || is(site->live.tag[part], live);
+        rq.observe[part] = rq.unused[part] || rb_text_same(site->live.tag[part], live);
     }
     rq.from = from;
     rq.to = to;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "books.h"
 #include "revert.h"
 #include "site.h"
@@ -22,11 +23,6 @@ static const rb_opt opts[] = {
     RB_OPTION_YES,
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
-
-static bool is(const char *a, const char *b)
-{
-    return a && strcmp(a, b) == 0;
-}
 
 static enum rb_code refuse_bad(const rb_known *known, const rb_release *to, rb_err *err)
 {
@@ -82,7 +78,7 @@ enum rb_code rb_revert_request(rb_plan_request *rq, bool *live, const rb_site *s
     RB_TRY(rb_site_parts(rq->parts, only, err));
     RB_TRY(rb_site_settled(site, err));
     for (int part = 0; part < RB_PARTS; part++) {
-        rq->parts[part] = rq->parts[part] && is(site->live.tag[part], tag);
+        rq->parts[part] = rq->parts[part] && rb_text_same(site->live.tag[part], tag);
         rq->observe[part] = rq->parts[part];
         *live = *live || rq->parts[part];
     }

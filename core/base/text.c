@@ -30,6 +30,11 @@ char *rb_text_bytes(uint64_t n)
     return unit == 0 ? rb_format("%" PRIu64 " bytes", n) : rb_format("%.1f %s", value, units[unit]);
 }
 
+bool rb_text_same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
 bool rb_text_is_utf8(const char *text, size_t len)
 {
     json_t *string = memchr(text, '\0', len) ? NULL : json_stringn(text, len);

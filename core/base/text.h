@@ -1,5 +1,5 @@
 /*
- * Small things about text for people: numbers, the nearest word, UTF-8.
+ * Small things about text: sameness, numbers for people, the nearest word, UTF-8.
  */
 #ifndef RB_BASE_TEXT_H
 #define RB_BASE_TEXT_H
@@ -13,6 +13,8 @@
 /* The caller owns. */
 char *rb_text_count(uint64_t n); /* 18,233 */
 char *rb_text_bytes(uint64_t n); /* 43.1 MB */
+
+bool rb_text_same(const char *a, const char *b); /* NULL is like nothing, also not like NULL */
 
 bool rb_text_is_utf8(const char *text, size_t len);  /* RFC 3629, and no NUL byte */
 bool rb_text_is_plain(const char *text, size_t len); /* UTF-8 without control characters */

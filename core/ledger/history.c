@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "git/object.h"
-
-static bool same(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
 
 static size_t link_count(const rb_chain_item *item)
 {
@@ -41,7 +37,8 @@ static rb_problem *problem_of(rb_chain_item *item, const char *link, const char 
     RB_AUTO(rb_free_str) char *field = rb_format("%s.%s", link, part);
     for (size_t j = 0; j < item->problems.n; j++) {
         rb_problem *problem = &item->problems.items[j];
-        if (same(problem->code, code) && same(problem->field, field) && !problem->warning)
+        if (rb_text_same(problem->code, code) && rb_text_same(problem->field, field) &&
+            !problem->warning)
             return problem;
     }
     return NULL;
@@ -194,7 +191,7 @@ static void add_known(rb_strs *objects, const rb_chain_item *item)
     for (size_t i = 0; i < item->problems.n; i++) {
         const rb_problem *moved = &item->problems.items[i];
         rb_oid id;
-        if (same(moved->code, "moved") && same(moved->field, "object") &&
+        if (rb_text_same(moved->code, "moved") && rb_text_same(moved->field, "object") &&
             rb_oid_parse(&id, moved->expected) && !rb_strs_has(objects, moved->expected))
             rb_strs_add(objects, moved->expected);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "ledger/policy_internal.h"
 
 const char *rb_verdict_name(enum rb_verdict verdict)
@@ -11,22 +12,17 @@ const char *rb_verdict_name(enum rb_verdict verdict)
     return names[verdict];
 }
 
-static bool same(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
-
 static enum rb_verdict of_transition(const json_t *t, const char *tag, const char *object)
 {
     const char *kind = rb_json_str(t, "kind");
     const char *outcome = rb_json_str(t, "outcome");
-    if (same(kind, "deploy") && same(rb_json_str(t, "to"), tag) &&
-        same(rb_json_str(t, "toObject"), object) && same(outcome, "done") &&
+    if (rb_text_same(kind, "deploy") && rb_text_same(rb_json_str(t, "to"), tag) &&
+        rb_text_same(rb_json_str(t, "toObject"), object) && rb_text_same(outcome, "done") &&
         json_is_true(json_object_get(t, "whole")))
         return RB_VERDICT_GOOD;
-    if (same(kind, "revert") && same(rb_json_str(t, "from"), tag) &&
-        same(rb_json_str(t, "fromObject"), object) &&
-        (same(outcome, "done") || same(outcome, "unhealthy")))
+    if (rb_text_same(kind, "revert") && rb_text_same(rb_json_str(t, "from"), tag) &&
+        rb_text_same(rb_json_str(t, "fromObject"), object) &&
+        (rb_text_same(outcome, "done") || rb_text_same(outcome, "unhealthy")))
         return RB_VERDICT_BAD;
     return RB_VERDICT_NONE;
 }
@@ -36,12 +32,12 @@ static enum rb_verdict said(const rb_entry *entry, const char *tag, const char *
 {
     if (entry->kind == RB_ENTRY_TRANSITION)
         return of_transition(rb_entry_detail(entry), tag, object);
-    if (entry->kind != RB_ENTRY_VERDICT || !same(entry->object, object))
+    if (entry->kind != RB_ENTRY_VERDICT || !rb_text_same(entry->object, object))
         return RB_VERDICT_NONE;
     const char *verdict = rb_json_str(rb_entry_detail(entry), "verdict");
-    return same(verdict, "good")  ? RB_VERDICT_GOOD
-           : same(verdict, "bad") ? RB_VERDICT_BAD
-                                  : RB_VERDICT_NONE;
+    return rb_text_same(verdict, "good")  ? RB_VERDICT_GOOD
+           : rb_text_same(verdict, "bad") ? RB_VERDICT_BAD
+                                          : RB_VERDICT_NONE;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -3,15 +3,11 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "ledger/history.h"
 #include "ledger/policy_internal.h"
 
 #define TRIES 4 /* of entries that no allowed signer vouches for */
-
-static bool same(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
 
 /* Bytes that git would name object. */
 static bool is_object(const rb_buf *raw, const rb_oid *object)
@@ -25,7 +21,8 @@ static bool is_object(const rb_buf *raw, const rb_oid *object)
 static bool keeps(const rb_entry *entry, const char *tag, const char *object)
 {
     return entry->kind == RB_ENTRY_RELEASE && entry->trust != RB_ENTRY_BROKEN &&
-           entry->trust != RB_ENTRY_FOREIGN && same(entry->tag, tag) && same(entry->object, object);
+           entry->trust != RB_ENTRY_FOREIGN && rb_text_same(entry->tag, tag) &&
+           rb_text_same(entry->object, object);
 }
 
 /* NULL: the entry is without it, its blob is not here, or it is another. */
@@ -70,7 +67,7 @@ const rb_entry *rb_ledger_gap(const rb_keeping *keeping, const char *tag, const 
     const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
     for (size_t i = count; i-- > 0;) {
         const rb_entry *entry = &keeping->ledger->items[about[i].entry];
-        if (entry->kind == RB_ENTRY_GAP && same(entry->object, object) &&
+        if (entry->kind == RB_ENTRY_GAP && rb_text_same(entry->object, object) &&
             (rb_policy_counts(keeping->policy, entry, RB_ROLE_MARK) ||
              rb_policy_counts(keeping->policy, entry, RB_ROLE_POLICY)))
             return entry;
@@ -115,7 +112,7 @@ static bool is_used(const rb_keeping *keeping, const char *tag, const char *obje
     const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
     for (size_t i = 0; i < count; i++) {
         const rb_entry *entry = &keeping->ledger->items[about[i].entry];
-        if (same(entry->object, object) && used(keeping->policy, entry))
+        if (rb_text_same(entry->object, object) && used(keeping->policy, entry))
             return true;
     }
     return false;
@@ -127,7 +124,8 @@ static json_t *made_and_here(const rb_keeping *keeping, const json_t *here)
     json_t *tags = json_object();
     for (size_t i = 0; i < keeping->ledger->n; i++) {
         const rb_entry *entry = &keeping->ledger->items[i];
-        if (entry->tag && entry->object && same(rb_json_str(here, entry->tag), entry->object) &&
+        if (entry->tag && entry->object &&
+            rb_text_same(rb_json_str(here, entry->tag), entry->object) &&
             made(keeping->policy, entry) && !rb_ledger_gap(keeping, entry->tag, entry->object))
             rb_json_set_str(tags, entry->tag, NULL);
     }
@@ -149,7 +147,7 @@ static void census(const void *context, rb_knowns *out, const json_t *here)
         const rb_entry *entry = &keeping->ledger->items[i];
         if (!entry->tag || !entry->object)
             continue;
-        bool is_here = same(rb_json_str(here, entry->tag), entry->object);
+        bool is_here = rb_text_same(rb_json_str(here, entry->tag), entry->object);
         bool its_own = made(policy, entry);
         bool again = its_own && json_object_get(newest, entry->tag);
         if (its_own && !again)
@@ -183,7 +181,7 @@ static void open_kept(rb_release **out, const rb_keeping *keeping, const rb_sign
         RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
         RB_AUTO(rb_problems_clear) rb_problems problems = {0};
         rb_err why;
-        if (!entry->object || (object && !same(entry->object, object)) ||
+        if (!entry->object || (object && !rb_text_same(entry->object, object)) ||
             !(made(keeping->policy, entry) || used(keeping->policy, entry)) ||
             rb_ledger_gap(keeping, tag, entry->object))
             continue;

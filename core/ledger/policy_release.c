@@ -2,17 +2,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "ledger/policy_internal.h"
-
-static bool same(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
 
 /* Whether the entry is about this very tag object, and its writer had a say. */
 static bool tells(const rb_policy *policy, const rb_signed_release *release, const rb_entry *entry)
 {
-    if (!same(entry->object, release->object))
+    if (!rb_text_same(entry->object, release->object))
         return false;
     switch (entry->kind) {
     case RB_ENTRY_RELEASE:
@@ -62,7 +58,7 @@ static void look(struct seen *out, const rb_policy *policy, const rb_signed_rele
         if (!out->any)
             out->role = rb_policy_binding(policy, about[i].entry, may_release, release);
         out->any = true;
-        if (same(entry->fingerprint, release->fingerprint))
+        if (rb_text_same(entry->fingerprint, release->fingerprint))
             continue;
         out->in_time =
             out->in_time || rb_policy_binding(policy, about[i].entry, not_revoked, release);
@@ -209,7 +205,7 @@ static size_t person_of(struct people *people, const char *principals, const cha
 
 static bool for_place(const rb_entry *entry, const char *environment)
 {
-    return !entry->environment || same(entry->environment, environment);
+    return !entry->environment || rb_text_same(entry->environment, environment);
 }
 
 void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
@@ -227,10 +223,10 @@ void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_rel
     for (size_t i = 0; i < count; i++) {
         const rb_entry *entry = &items[about[i].entry];
         who[i] = SIZE_MAX;
-        if (!for_place(entry, environment) || !same(entry->object, release->object))
+        if (!for_place(entry, environment) || !rb_text_same(entry->object, release->object))
             continue;
         if (entry->kind == RB_ENTRY_OVERRIDE &&
-            same(rb_json_str(rb_entry_detail(entry), "rule"), "approvals"))
+            rb_text_same(rb_json_str(rb_entry_detail(entry), "rule"), "approvals"))
             out->override = entry;
         if (entry->kind != RB_ENTRY_APPROVAL)
             continue;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "ledger/history.h"
 
 #define MAX_CHAIN 10000 /* releases followed back; a longer chain ends the search */
@@ -24,23 +25,19 @@ void rb_known_good_clear(rb_known_good *good)
     *good = (rb_known_good){0};
 }
 
-static bool same(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
-
 bool rb_known_reached(const rb_transition_row *row)
 {
-    return same(row->outcome, "done") || same(row->outcome, "unhealthy");
+    return rb_text_same(row->outcome, "done") || rb_text_same(row->outcome, "unhealthy");
 }
 
 /* What this row says of a release. A partial revert is a word on it too; a partial deploy is none.
  */
 static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bool whole)
 {
-    if (same(row->kind, "revert") && same(row->from, tag) && rb_known_reached(row))
+    if (rb_text_same(row->kind, "revert") && rb_text_same(row->from, tag) && rb_known_reached(row))
         return RB_VERDICT_BAD;
-    if (same(row->kind, "deploy") && same(row->to, tag) && same(row->outcome, "done") && whole)
+    if (rb_text_same(row->kind, "deploy") && rb_text_same(row->to, tag) &&
+        rb_text_same(row->outcome, "done") && whole)
         return RB_VERDICT_GOOD;
     return RB_VERDICT_NONE;
 }
@@ -59,7 +56,7 @@ static bool is_bad(rb_transition_row *const *rows, size_t count, const char *tag
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
 {
     for (size_t i = 0; i < count; i++)
-        if (same(rows[i]->outcome, "done") && !same(rows[i]->to, from) &&
+        if (rb_text_same(rows[i]->outcome, "done") && !rb_text_same(rows[i]->to, from) &&
             !is_bad(rows, count, rows[i]->to))
             return rows[i]->to;
     return NULL;
@@ -71,9 +68,9 @@ static bool moved(const rb_transition_row *row, int part)
     const json_t *only = json_object_get(row->plan, "only");
     size_t i;
     json_t *item;
-    bool left_there = rb_known_reached(row) || same(row->outcome, "interrupted");
+    bool left_there = rb_known_reached(row) || rb_text_same(row->outcome, "interrupted");
     json_array_foreach ((json_t *)only, i, item) {
-        if (left_there && same(json_string_value(item), rb_part_name((enum rb_part)part)))
+        if (left_there && rb_text_same(json_string_value(item), rb_part_name((enum rb_part)part)))
             return true;
     }
     return false;
@@ -88,7 +85,7 @@ static bool live_together(rb_transition_row *const *rows, size_t count, size_t a
         size_t i = at;
         while (parts[part] && i < count && !moved(rows[i], part))
             i++;
-        if (parts[part] && (i == count || !same(rows[i]->to, rows[at]->to)))
+        if (parts[part] && (i == count || !rb_text_same(rows[i]->to, rows[at]->to)))
             return false;
     }
     return true;
@@ -104,8 +101,8 @@ static void pending_word(rb_standing *out, const rb_known *known, const char *ta
 {
     for (size_t i = 0; i < known->pending_count && out->verdict == RB_VERDICT_NONE; i++) {
         const rb_transition_row *row = known->pending[i];
-        const char *about = same(row->kind, "revert") ? row->from_object : row->to_object;
-        if (!same(about, object))
+        const char *about = rb_text_same(row->kind, "revert") ? row->from_object : row->to_object;
+        if (!rb_text_same(about, object))
             continue;
         bool whole = json_array_size(json_object_get(row->plan, "only")) == RB_PARTS;
         out->verdict = said_by(row, tag, whole);
@@ -168,7 +165,7 @@ static rb_release *verified(const rb_known_request *rq, const char *tag, const c
         rb_history_lost(&release, &keeping, rq->signers, tag, object);
     rb_problems_clear(&problems);
     /* The tag may have moved since. */
-    if (release && !same(release->object, object)) {
+    if (release && !rb_text_same(release->object, object)) {
         rb_release_free(release);
         release = NULL;
     }
@@ -213,7 +210,7 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
 {
     for (size_t i = 0; i < count && !out->release; i++) {
         const char *tag = rows[i]->to;
-        if (!rb_known_reached(rows[i]) || same(tag, rq->from->tag) ||
+        if (!rb_known_reached(rows[i]) || rb_text_same(tag, rq->from->tag) ||
             !live_together(rows, count, i, rq->parts))
             continue;
         RB_AUTO(rb_standing_clear) rb_standing word = {0};
@@ -223,7 +220,7 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
             rb_release_free(release);
             continue;
         }
-        bool passed = same(rows[i]->outcome, "done") && word.verdict != RB_VERDICT_BAD;
+        bool passed = rb_text_same(rows[i]->outcome, "done") && word.verdict != RB_VERDICT_BAD;
         bool marked = word.verdict == RB_VERDICT_GOOD && word.by_people;
         if (release && (passed || marked)) {
             take(out, release, &word, "newest known-good release that was live here",
@@ -238,7 +235,7 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
 
 static void along_chain(rb_known_good *out, const rb_known_request *rq)
 {
-    bool any = same(rq->setting, "verified");
+    bool any = rb_text_same(rq->setting, "verified");
     const rb_link *link = rq->from->manifest->previous;
     rb_release *held = NULL;
     for (int n = 0; link && n < MAX_CHAIN; n++) {

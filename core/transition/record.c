@@ -19,11 +19,6 @@ typedef struct recorder {
     size_t count;
 } recorder;
 
-static bool is(const char *a, const char *b)
-{
-    return a && b && strcmp(a, b) == 0;
-}
-
 /* One line for everyone to read. */
 static char *public_error(const char *error)
 {
@@ -45,7 +40,7 @@ static char *public_error(const char *error)
 static bool left_whole(const recorder *r, const rb_transition_row *row)
 {
     for (size_t i = 0; i < r->count; i++)
-        if (is(r->rows[i]->id, row->id))
+        if (rb_text_same(r->rows[i]->id, row->id))
             return rb_known_whole(r->rows, r->count, i);
     return false;
 }
@@ -86,8 +81,10 @@ static const rb_entry *find(const recorder *r, const rb_draft *draft)
     for (size_t i = r->ledger->n; i > 0; i--) {
         const rb_entry *entry = &r->ledger->items[i - 1];
         if (entry->kind == draft->kind && entry->trust != RB_ENTRY_FOREIGN &&
-            entry->trust != RB_ENTRY_BROKEN && is(entry->environment, draft->environment) &&
-            is(entry->object, draft->object) && json_equal(rb_entry_detail(entry), draft->detail))
+            entry->trust != RB_ENTRY_BROKEN &&
+            rb_text_same(entry->environment, draft->environment) &&
+            rb_text_same(entry->object, draft->object) &&
+            json_equal(rb_entry_detail(entry), draft->detail))
             return entry;
     }
     return NULL;
@@ -121,7 +118,7 @@ static enum rb_code write_entries(rb_recording *out, const recorder *r, const ch
 
 static char *title_of(const rb_transition_row *row, const char *environment)
 {
-    bool forward = is(row->kind, "deploy");
+    bool forward = rb_text_same(row->kind, "deploy");
     const char *other = forward ? row->from : row->to;
     RB_AUTO(rb_free_str)
     char *text = rb_format("%s in %s: %s, %s %s", row->kind, environment, row->outcome,
@@ -133,7 +130,7 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
                               rb_err *err)
 {
     const rb_transition_row *row = item->row;
-    bool forward = is(row->kind, "deploy");
+    bool forward = rb_text_same(row->kind, "deploy");
     const rb_draft about = {.app = rb_json_str(row->plan, "app"),
                             .tag = forward ? row->to : row->from,
                             .object = forward ? row->to_object : row->from_object,
