@@ -225,10 +225,15 @@ static void keep_heap(void)
 /* A file that is opened must not become what messages are written to. */
 static bool keep_streams(void)
 {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
-            return false;
-    return true;
+    int fd = STDIN_FILENO;
+    while (fcntl(fd, F_GETFD) != -1)
+        if (++fd > STDERR_FILENO)
+            return true;
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDWR); /* the lowest that is free */
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 /* It wanted no more. Which write it was that failed is not known. */
