@@ -1,9 +1,17 @@
 #include "base/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 
-#define THREADS 64
+#define THREADS_MAX 8
 #define SHARE 16 /* indices that a thread takes at least, to be worth its start */
+
+int rb_parallel_threads(void)
+{
+    cpu_set_t set;
+    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : cores;
+}
 
 struct sharing {
     size_t n;
@@ -24,9 +32,9 @@ static void *run(void *argument)
 void rb_parallel(size_t n, int threads, rb_parallel_work *work, void *context)
 {
     struct sharing sharing = {.n = n, .work = work, .context = context};
-    pthread_t started[THREADS];
+    pthread_t started[THREADS_MAX];
     int count = 0;
-    while (count + 1 < threads && count < THREADS && (size_t)(count + 1) * SHARE < n &&
+    while (count + 1 < threads && count < THREADS_MAX && (size_t)(count + 1) * SHARE < n &&
            pthread_create(&started[count], NULL, run, &sharing) == 0)
         count++;
     run(&sharing);

@@ -6,6 +6,10 @@
 
 #include <stddef.h>
 
+/* Threads that are of use: as many as processors may be used now (taskset, a container's cpuset),
+ * from 1 to 8. */
+int rb_parallel_threads(void);
+
 typedef void rb_parallel_work(void *context, size_t index);
 
 /* Calls work for every index below n, in any order, from at most threads threads at once, this one

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -243,11 +242,4 @@ void rb_process_result_clear(rb_process_result *result)
 {
     rb_buf_clear(&result->out);
     rb_buf_clear(&result->err);
-}
-
-int rb_process_cores(int limit)
-{
-    cpu_set_t set;
-    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return cores < 1 ? 1 : cores > limit ? limit : cores;
 }

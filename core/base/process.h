@@ -38,7 +38,4 @@ enum rb_code rb_process_run(rb_process_result *out, const rb_process *process,
                             rb_err *err) RB_MUST_USE;
 void rb_process_result_clear(rb_process_result *result);
 
-/* Processors that may be used now (taskset, a container's share): at least 1, at most limit. */
-int rb_process_cores(int limit);
-
 #endif

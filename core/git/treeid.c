@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/process.h"
+#include "base/parallel.h"
 #include "git/blobs.h"
 #include "git/internal.h"
 #include "git/treecache.h"
-
-#define THREADS_MAX 8
 
 /*
  * What a tree is made of, in bytewise order of path: blobs, and whole subtrees whose id is known
@@ -264,7 +262,7 @@ static enum rb_code hash_missing(struct gathering *g, rb_err *err)
         return RB_OK;
     rb_blobs job = {.repo = g->repo,
                     .entries = &g->missing,
-                    .threads = g->missing.n < 32 ? 1 : rb_process_cores(THREADS_MAX)};
+                    .threads = g->missing.n < 32 ? 1 : rb_parallel_threads()};
     unsigned char(*ids)[RB_SHA256_SIZE] = rb_calloc(g->missing.n, sizeof *ids);
     enum rb_code code = rb_blobs_read(ids, &job, err);
     for (size_t i = 0; code == RB_OK && i < g->missing.n; i++) {

@@ -1,16 +1,12 @@
 #include "ledger/judge.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/process.h"
+#include "base/parallel.h"
 
 #define NAMESPACE "git"
-#define THREADS 8
-#define EACH_THREAD 16 /* entries that are worth one more thread */
 
 typedef struct judging {
     rb_judged *judged;
@@ -18,7 +14,6 @@ typedef struct judging {
     rb_repo *repo;
     const rb_signers *signers;
     bool all; /* attachments of entries that nobody vouches for, too */
-    atomic_size_t next;
 } judging;
 
 void rb_pendings_clear(rb_pendings *pendings)
@@ -174,18 +169,15 @@ static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_f
     return missing;
 }
 
-static void *work(void *argument)
+static void judge_one(void *context, size_t i)
 {
-    judging *all = argument;
-    for (size_t i; (i = atomic_fetch_add(&all->next, 1)) < all->pendings->n;) {
-        rb_pending *pending = &all->pendings->items[i];
-        rb_judged *judged = &all->judged[pending->index];
-        judged->entry.trust = judge_signature(pending, all->signers, &judged->entry.problems);
-        bool contents = all->all || judged->entry.trust == RB_ENTRY_GOOD;
-        if (!judge_attachments(judged, all->repo, &pending->form, contents))
-            judged->entry.trust = RB_ENTRY_BROKEN;
-    }
-    return NULL;
+    judging *all = context;
+    rb_pending *pending = &all->pendings->items[i];
+    rb_judged *judged = &all->judged[pending->index];
+    judged->entry.trust = judge_signature(pending, all->signers, &judged->entry.problems);
+    bool contents = all->all || judged->entry.trust == RB_ENTRY_GOOD;
+    if (!judge_attachments(judged, all->repo, &pending->form, contents))
+        judged->entry.trust = RB_ENTRY_BROKEN;
 }
 
 void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
@@ -196,15 +188,7 @@ void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
                    .repo = repo,
                    .signers = signers,
                    .all = all_contents};
-    pthread_t threads[THREADS];
-    size_t cores = (size_t)rb_process_cores(THREADS);
-    size_t started = 0;
-    while (started + 1 < cores && (started + 1) * EACH_THREAD < pendings->n &&
-           pthread_create(&threads[started], NULL, work, &all) == 0)
-        started++;
-    work(&all);
-    for (size_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
+    rb_parallel(pendings->n, rb_parallel_threads(), judge_one, &all);
     for (size_t i = 0; i < pendings->n; i++) {
         rb_pending *pending = &pendings->items[i];
         rb_entry *entry = &judged[pending->index].entry;

@@ -208,7 +208,7 @@ static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
     RB_TRY(rb_repo_setting(&set, loading->repo, "rbtool.app", err)); /* one thread reads them all */
     size_t n = loading->refs.n;
     loading->chain->items = rb_calloc(n, sizeof *loading->chain->items);
-    rb_parallel(n, rb_release_threads(), read_one, loading);
+    rb_parallel(n, rb_parallel_threads(), read_one, loading);
     for (size_t i = 0; i < n; i++)
         take_item(loading, &loading->refs.items[i], &loading->chain->items[i]);
     return RB_OK;

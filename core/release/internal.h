@@ -15,7 +15,4 @@ void rb_release_compare(rb_problems *problems, const rb_release *release,
                         const rb_manifest_database *database, const rb_manifest_migration *found,
                         size_t count);
 
-/* Threads for hashing: the processors there are, 8 at most. */
-int rb_release_threads(void);
-
 #endif

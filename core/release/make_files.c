@@ -4,6 +4,7 @@
 
 #include "artifact/artifact.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "git/tree.h"
 #include "release/flags.h"
@@ -27,7 +28,7 @@ static enum rb_code hash_artifact(rb_manifest_artifact *out, rb_making *making,
     RB_AUTO(rb_artifact_clear) rb_artifact artifact = {0};
     rb_making_tell(making, "hashing artifact", from->name);
     enum rb_code code =
-        rb_artifact_hash(&artifact, making->repo, &making->tree, &spec, rb_release_threads(), err);
+        rb_artifact_hash(&artifact, making->repo, &making->tree, &spec, rb_parallel_threads(), err);
     if (code != RB_OK)
         return rb_err_prefix(err, "artifact %s", from->name);
     out->name = rb_strdup(from->name);

@@ -8,10 +8,8 @@
 #include "artifact/artifact.h"
 #include "artifact/folder.h"
 #include "base/file.h"
-#include "base/process.h"
+#include "base/parallel.h"
 #include "git/tree.h"
-
-#define THREADS_MAX 8
 
 struct rb_reconstruct {
     char *dir;
@@ -206,8 +204,7 @@ static enum rb_code write_artifact(json_t *list, const char *dir, rb_repo *repo,
     RB_AUTO(rb_artifact_clear) rb_artifact found = {0};
     const rb_artifact_spec spec = {expected->name, &expected->paths, expected->format,
                                    expected->tree};
-    RB_TRY(rb_artifact_write(&found, repo, &release->tree, &spec, dir,
-                             rb_process_cores(THREADS_MAX), err));
+    RB_TRY(rb_artifact_write(&found, repo, &release->tree, &spec, dir, rb_parallel_threads(), err));
     RB_TRY(compare(&found, expected, release->tag, err));
     bool folder = strcmp(expected->format, "dir") == 0;
     RB_AUTO(rb_free_str)

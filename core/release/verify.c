@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "artifact/artifact.h"
+#include "base/parallel.h"
 #include "git/tree.h"
 #include "git/treeid.h"
 #include "release/flags.h"
@@ -50,12 +50,6 @@ void rb_verifier_free(rb_verifier *verifier)
     rb_json_free(verifier->files);
     rb_json_free(verifier->sets);
     free(verifier);
-}
-
-int rb_release_threads(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > 8 ? 8 : (int)n;
 }
 
 rb_manifest_migration *rb_release_describe(size_t *count, const rb_migrations *set)
@@ -339,8 +333,8 @@ static enum rb_code verify_deeply(rb_problems *problems, rb_verifier *verifier,
     const rb_artifact_spec spec = {artifact->name, &artifact->paths, artifact->format,
                                    artifact->tree};
     RB_AUTO(rb_artifact_clear) rb_artifact found = {0};
-    RB_TRY(
-        rb_artifact_hash(&found, verifier->repo, &release->tree, &spec, rb_release_threads(), err));
+    RB_TRY(rb_artifact_hash(&found, verifier->repo, &release->tree, &spec, rb_parallel_threads(),
+                            err));
     RB_AUTO(rb_free_str) char *submodules = join(&artifact->submodules, false);
     RB_AUTO(rb_free_str) char *found_submodules = join(&found.submodules, true);
     RB_AUTO(rb_free_str) char *files = rb_format("%" PRIu64, artifact->files);

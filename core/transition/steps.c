@@ -6,14 +6,13 @@
 
 #include "artifact/artifact.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "environment/checks.h"
 #include "environment/delivered.h"
 #include "transition/database_step.h"
 #include "transition/execute.h"
 #include "transition/kept.h"
 #include "transition/places.h"
-
-#define THREADS 2
 
 static enum rb_code verify_artifact(const rb_artifact *made, const rb_manifest_artifact *promised,
                                     const char *tag, rb_err *err)
@@ -34,8 +33,8 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
         const rb_manifest_artifact *a = &to->manifest->artifacts[i];
         const rb_artifact_spec spec = {a->name, &a->paths, a->format, a->tree};
         RB_AUTO(rb_artifact_clear) rb_artifact made = {0};
-        RB_TRY(
-            rb_artifact_write(&made, run->request->repo, &to->tree, &spec, staging, THREADS, err));
+        RB_TRY(rb_artifact_write(&made, run->request->repo, &to->tree, &spec, staging,
+                                 rb_parallel_threads(), err));
         RB_TRY(verify_artifact(&made, a, to->tag, err));
     }
     return RB_OK;

@@ -75,6 +75,14 @@ for ((slot = 0; slot < WORKERS; slot++)); do
     }
 done
 
+# Injection counts the calls of one thread: there is no other, or the points are not always there.
+fresh 0
+digest=$(<"$work/0.digest")
+command_line
+strace -f -qq -o "$work/threads" -e trace=clone,clone3 "${command[@]}" >"$work/prepare.log" 2>&1
+[[ $? -eq 0 && -s $work/threads ]] && ! grep CLONE_THREAD "$work/threads"
+result $? "on one processor, $SWEEP is one thread"
+
 # The points: every call of the set that changes something, as NAME N.
 fresh 0
 digest=$(<"$work/0.digest")
@@ -119,17 +127,13 @@ told() {
 
 # one_kill SLOT NAME N resume|abort: prints what went wrong, nothing when all is well
 one_kill() {
-    local slot=$1 name=$2 n=$3 way=$4 out=$work/$1.out code=0 state want try
-    # Now and then a run has a call less than the one that was traced (a clock ticks between two
-    # entries, an object is there already): the last point is then met by another one.
-    for ((try = 0; try < 4 && code == 0; try++)); do
-        fresh "$slot"
-        digest=$(<"$work/$slot.digest")
-        command_line
-        strace -qq -o "$work/$slot.trace" -e "trace=$name" -e "inject=$name:signal=KILL:when=$n" \
-            "${command[@]}" >"$out" 2>&1
-        code=$?
-    done
+    local slot=$1 name=$2 n=$3 way=$4 out=$work/$1.out code state want
+    fresh "$slot"
+    digest=$(<"$work/$slot.digest")
+    command_line
+    strace -qq -o "$work/$slot.trace" -e "trace=$name" -e "inject=$name:signal=KILL:when=$n" \
+        "${command[@]}" >"$out" 2>&1
+    code=$?
     [[ $code -eq 137 ]] || {
         echo "the kill did not happen (exit $code)"
         return

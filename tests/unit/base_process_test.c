@@ -2,6 +2,7 @@
 #include "base/process.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -147,12 +148,34 @@ static void test_parallel(void **state)
     }
 }
 
+/* What counts is what this process may use, not what the machine has. */
+static void test_parallel_threads(void **state)
+{
+    (void)state;
+    cpu_set_t all;
+    cpu_set_t one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &all))
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(rb_parallel_threads(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    assert_int_equal(rb_parallel_threads(), CPU_COUNT(&all) > 8 ? 8 : CPU_COUNT(&all));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_run),     cmocka_unit_test(test_cannot_run),
-        cmocka_unit_test(test_timeout), cmocka_unit_test(test_end),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_cannot_run),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_parallel_threads),
     };
     return cmocka_run_group_tests_name("base process", tests, NULL, NULL);
 }
