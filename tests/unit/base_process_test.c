@@ -41,9 +41,13 @@ static void test_cannot_run(void **state)
     rb_process_result result = {0};
     const char *const none[] = {"rbtool-has-no-such-program", NULL};
     const char *const here[] = {"true", NULL};
+    /* A folder that may not be read would make it EACCES. */
+    RB_AUTO(rb_free_str) char *path = rb_strdup(getenv("PATH"));
+    setenv("PATH", "/usr/bin:/bin", 1);
     assert_int_equal(rb_process_run(&result, &(rb_process){.argv = none}, &err), RB_ERROR);
     assert_non_null(strstr(err.message, "rbtool-has-no-such-program"));
     assert_non_null(strstr(err.message, strerror(ENOENT)));
+    setenv("PATH", path, 1);
     assert_int_equal(
         rb_process_run(&result, &(rb_process){.argv = here, .dir = "/no/folder"}, &err), RB_ERROR);
 }
