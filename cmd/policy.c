@@ -169,7 +169,7 @@ static enum rb_code set(rb_cli *cli, const struct options *o, const char *path, 
     RB_TRY(rb_file_read(&text, path, POLICY_LIMIT, err));
     RB_TRY(rb_policy_read(&json, rb_buf_str(&text), text.len, path, err));
     RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_caller_find(&caller, cli->repo, cli->signers, o->key, err));
+    RB_TRY(rb_caller_find(&caller, cli->repo, cli->signers, o->key, true, err));
     rb_oid id;
     enum rb_code code = try_set(&id, cli, o, json, &caller, err);
     for (int i = 1; code == RB_BUSY && i < TRIES; i++)

@@ -211,7 +211,7 @@ static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *si
     if (!rb_policy_entry(policy))
         return RB_OK;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    RB_TRY(rb_caller_find(&caller, repo, signers, o->key, err));
+    RB_TRY(rb_caller_find(&caller, repo, signers, o->key, !o->dry_run, err));
     if (!caller.principal ||
         rb_policy_allows(policy, RB_ROLE_RELEASE, caller.principal, caller.fingerprint))
         return RB_OK;

@@ -63,7 +63,7 @@ enum rb_code rb_rules_signed(rb_cli *cli, const rb_plan_request *rq, rb_err *err
     if (!rb_policy_must_sign(books->policy, rq->env->name))
         return RB_OK;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, err));
+    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, false, err));
     if (caller.principal)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
@@ -80,7 +80,7 @@ enum rb_code rb_rules_loss(rb_cli *cli, const rb_plan *plan, const rb_plan_reque
     if (!plan->consent || !rb_policy_rooted(policy))
         return RB_OK;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, err));
+    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, false, err));
     if (rb_policy_allows(policy, RB_ROLE_ACCEPT_LOSS, caller.principal, caller.fingerprint))
         return RB_OK;
     RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_ACCEPT_LOSS);

@@ -7,7 +7,7 @@ enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, cons
 {
     const rb_books *books;
     RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_caller_find(out, cli->repo, cli->signers, key, err));
+    RB_TRY(rb_caller_find(out, cli->repo, cli->signers, key, true, err));
     if (!out->principal)
         return rb_fail(err, RB_ERROR, "%s must be signed: %s", what, out->why);
     if (rb_policy_allows(books->policy, role, out->principal, out->fingerprint))

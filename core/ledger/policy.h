@@ -112,14 +112,16 @@ void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_rel
                         const char *environment, const char *kind);
 void rb_approvals_clear(rb_approvals *approvals);
 
-/* Who the caller is: git's signing key, proven by signing, judged as a signature made now. */
+/* Who the caller is: git's signing key, judged as a signature made now. will_sign: the entry or tag
+ * that is written next proves that the caller holds it, so that a security key is touched once; it
+ * is proven here otherwise, by signing something that is of no use to anybody. */
 typedef struct rb_caller {
     char *principal; /* NULL: no key, or one that is not an allowed signer's */
     char *fingerprint;
     char *why; /* when principal is NULL: one line */
 } rb_caller;
 enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *signers,
-                            const char *key, rb_err *err) RB_MUST_USE;
+                            const char *key, bool will_sign, rb_err *err) RB_MUST_USE;
 void rb_caller_clear(rb_caller *caller);
 
 /* Strict reading of a policy's JSON. */

@@ -7,6 +7,8 @@
 #include "trust/pattern.h"
 #include "trust/signers.h"
 
+#define NAMESPACE "git"
+
 void rb_caller_clear(rb_caller *caller)
 {
     free(caller->principal);
@@ -28,8 +30,24 @@ static char *committer_email(const rb_repo *repo)
     return close ? rb_strndup(open + 1, (size_t)(close - open - 1)) : NULL;
 }
 
+static enum rb_code prove(rb_caller *out, rb_repo *repo, const rb_signers *signers, const char *key,
+                          const char *email, rb_err *err)
+{
+    unsigned char random[16];
+    char hex[33];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        abort();
+    rb_hex_encode(random, sizeof random, hex);
+    /* No commit and no tag can read like this. */
+    RB_AUTO(rb_free_str) char *text = rb_format("rbtool asks who signs here\n%s\n", hex);
+    RB_AUTO(rb_buf_clear) rb_buf signature = {0};
+    RB_TRY(rb_trust_sign(&signature, repo, key, NAMESPACE, text, strlen(text), err));
+    return rb_trust_check(&out->principal, &out->fingerprint, signers, NAMESPACE,
+                          rb_buf_str(&signature), signature.len, text, strlen(text), 0, email, err);
+}
+
 enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *signers,
-                            const char *key, rb_err *err)
+                            const char *key, bool will_sign, rb_err *err)
 {
     *out = (rb_caller){0};
     bool has = key != NULL;
@@ -39,21 +57,15 @@ enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *sig
         out->why = rb_strdup("git's user.signingKey names no SSH key here");
         return RB_OK;
     }
-    unsigned char random[16];
-    char hex[33];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        abort();
-    rb_hex_encode(random, sizeof random, hex);
-    /* No commit and no tag can read like this. */
-    RB_AUTO(rb_free_str) char *text = rb_format("rbtool asks who signs here\n%s\n", hex);
-    RB_AUTO(rb_buf_clear) rb_buf signature = {0};
     RB_AUTO(rb_free_str) char *email = committer_email(repo);
     rb_err failed = {0};
-    enum rb_code code = rb_trust_sign(&signature, repo, key, "git", text, strlen(text), &failed);
-    if (code == RB_OK)
-        code = rb_trust_check(&out->principal, &out->fingerprint, signers, "git",
-                              rb_buf_str(&signature), signature.len, text, strlen(text), 0, email,
-                              &failed);
+    bool known = false;
+    enum rb_code code = RB_OK;
+    if (will_sign)
+        code = rb_trust_who(&known, &out->principal, &out->fingerprint, signers, repo, key,
+                            NAMESPACE, email, &failed);
+    if (code == RB_OK && !known)
+        code = prove(out, repo, signers, key, email, &failed);
     if (code != RB_OK) {
         rb_caller_clear(out);
         out->why = rb_strdup(failed.message);

@@ -2,11 +2,13 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/process.h"
 #include "trust/agent.h"
+#include "trust/signers.h"
 #include "trust/sshsig.h"
 #include "trust/trust.h"
 
@@ -329,6 +331,25 @@ enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const ch
             run_program(&made, repo, program ? program : KEYGEN, &k, namespace_, data, len, err));
     RB_TRY(check_made(&made, &k, namespace_, data, len, err));
     rb_buf_add(out, made.data, made.len);
+    return RB_OK;
+}
+
+enum rb_code rb_trust_who(bool *known, char **principal, char **fingerprint,
+                          const rb_signers *signers, rb_repo *repo, const char *key,
+                          const char *namespace_, const char *email, rb_err *err)
+{
+    RB_AUTO(signing_key_clear) signing_key k = {0};
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_TRY(load_key(&k, repo, key, err));
+    *known = k.key != NULL;
+    if (!*known)
+        return RB_OK;
+    RB_TRY(rb_signers_need(signers, err));
+    if (rb_signers_judge(principal, signers, k.key, namespace_, (uint64_t)time(NULL), email,
+                         &problems) != RB_OK)
+        return rb_fail(err, RB_FOUND, "%s", problems.items[0].message);
+    *fingerprint = rb_calloc(1, RB_FINGERPRINT_SIZE);
+    rb_key_fingerprint(k.key, *fingerprint);
     return RB_OK;
 }
 

@@ -42,6 +42,9 @@ enum rb_code rb_signers_parse(rb_signers **out, const char *path, const char *te
                               rb_err *err) RB_MUST_USE;
 void rb_signers_free(rb_signers *signers);
 
+/* RB_ERROR, with what to do, where no allowed signers are configured at all. */
+enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err) RB_MUST_USE;
+
 /* A key of some line with this very blob, ready to verify with, or NULL. */
 const rb_key *rb_signers_key(const rb_signers *signers, const void *blob, size_t len);
 

@@ -81,7 +81,7 @@ const char *rb_signers_digest(const rb_signers *signers)
     return signers->digest;
 }
 
-static enum rb_code need_signers(const rb_signers *signers, rb_err *err)
+enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err)
 {
     if (*signers->path)
         return RB_OK;
@@ -147,7 +147,7 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
 {
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     RB_AUTO(rb_free_str) char *print = NULL;
-    RB_TRY(need_signers(signers, err));
+    RB_TRY(rb_signers_need(signers, err));
     enum rb_code code = rb_trust_judge(principal, &print, signers, namespace_, armoured,
                                        armoured_len, data, len, when, email, &problems);
     if (code != RB_OK)
@@ -177,7 +177,7 @@ static enum rb_code check_signature(rb_verified *v, const rb_signers *signers, r
     size_t at = v->form.signature_at;
     if (v->form.signature == RB_SIGNATURE_GPG)
         return rb_openpgp_verify(&v->principal, &v->fingerprint, repo, &v->object, problems, err);
-    RB_TRY(need_signers(signers, err));
+    RB_TRY(rb_signers_need(signers, err));
     return rb_trust_judge(&v->principal, &v->fingerprint, signers, NAMESPACE, raw + at,
                           v->raw.len - at, raw, at, v->form.tagger.time, v->form.tagger.email,
                           problems);

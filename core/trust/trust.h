@@ -78,6 +78,15 @@ int64_t rb_verified_time(const rb_verified *v); /* the tagger's, seconds; forgea
 enum rb_code rb_trust_sign(rb_buf *out, rb_repo *repo, const char *key, const char *namespace_,
                            const void *data, size_t len, rb_err *err) RB_MUST_USE;
 
+/*
+ * Who rb_trust_sign() would sign as, now: its public key judged as rb_trust_check() judges a
+ * signature, which proves nothing before it is made. *known is false, and nothing is judged, where
+ * that key cannot be seen without signing (encrypted, with no .pub beside it).
+ */
+enum rb_code rb_trust_who(bool *known, char **principal, char **fingerprint,
+                          const rb_signers *signers, rb_repo *repo, const char *key,
+                          const char *namespace_, const char *email, rb_err *err) RB_MUST_USE;
+
 /* Whether git's settings name an SSH key to sign with at all. */
 enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
 

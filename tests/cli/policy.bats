@@ -321,7 +321,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     echo 1.2.0 >VERSION
     git commit -qam 1.2.0
     GIT_COMMITTER_DATE='2025-06-01T00:00:00Z' rbtool release v1.2.0 --key "$HOME/old"
-    git verify-tag v1.2.0
+    git -c gpg.ssh.program=ssh-keygen verify-tag v1.2.0
     [ "$(codes v1.2.0)" = backdated ]
     fails 1 "when the validity of key" rbtool deploy v1.2.0 --yes
     # Somebody's word from then makes it good.
@@ -494,4 +494,37 @@ other() {
         rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes --accept-data-loss "$d"
     as bob rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes --accept-data-loss "$d"
     settled_at v1.0.0
+}
+
+@test "nothing is signed but what is written: a security key is touched once for each" {
+    local touched=$BATS_TEST_TMPDIR/touched
+    mkdir "$BATS_TEST_TMPDIR/token"
+    cp "$KEYS/alice.pub" "$KEYS/bob.pub" "$BATS_TEST_TMPDIR/token"
+    # git's way to ask a device: it is given the public key's file, and the device has the rest.
+    printf '#!/bin/sh\necho "$6" >>%s\nexec ssh-keygen -Y sign -n "$4" -f %s/"$(basename "$6" .pub)" "$7"\n' \
+        "$touched" "$KEYS" >"$BATS_TEST_TMPDIR/device"
+    chmod +x "$BATS_TEST_TMPDIR/device"
+    touches() { # N COMMAND...
+        rm -f "$touched"
+        "${@:2}" || return
+        [ "$(wc -l <"$touched")" = "$1" ] || { cat "$touched" && return 1; }
+    }
+    policy '{ "environments": { "prod": { "approvals": { "deploy": 1 } } } }'
+    git config --global gpg.ssh.program "$BATS_TEST_TMPDIR/device"
+    git config --global user.signingKey "$BATS_TEST_TMPDIR/token/alice.pub"
+    echo '{ "roles": { "release": ["alice@example.com"], "mark": ["alice@example.com"] } }' >"$BATS_TEST_TMPDIR/p.json"
+    touches 1 rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m again
+    touches 1 rbtool mark v1.0.0 good -m seen
+    echo 1.2.0 >VERSION && git commit -qam four
+    touches 2 rbtool release v1.2.0 # the tag, and its entry
+    git -c gpg.ssh.program=ssh-keygen verify-tag v1.2.0
+    git config --global user.signingKey "$BATS_TEST_TMPDIR/token/bob.pub"
+    touches 1 rbtool approve v1.2.0 -m read
+    # Who may not is refused by the key alone, and is not asked to touch anything.
+    rm -f "$touched"
+    fails 1 'a verdict by bob@example.com' rbtool mark v1.2.0 bad -m no
+    fails 1 'may not release' rbtool release v1.3.0
+    [ ! -e "$touched" ]
+    git -c gpg.ssh.program=ssh-keygen log --format="%G? %s" -4 refs/rbtool/ledger >"$BATS_TEST_TMPDIR/last"
+    grep -c "^G " "$BATS_TEST_TMPDIR/last" | grep -qx 4
 }
