@@ -6,14 +6,6 @@
 #include "audit/diff_parts.h"
 #include "base/text.h"
 
-json_t *rb_diff_text(const char *text)
-{
-    if (rb_text_is_utf8(text, strlen(text)))
-        return json_string(text);
-    RB_AUTO(rb_free_str) char *safe = rb_safe(text);
-    return json_string(safe);
-}
-
 void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...)
 {
     RB_AUTO(rb_buf_clear) rb_buf reason = {0};
@@ -21,14 +13,14 @@ void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ..
     va_start(args, fmt);
     rb_buf_vprintf(&reason, fmt, args);
     va_end(args);
-    json_array_append_new(risk->reasons, rb_diff_text(rb_buf_str(&reason)));
+    json_array_append_new(risk->reasons, rb_json_text(rb_buf_str(&reason)));
     if (class_ > risk->worst)
         risk->worst = class_;
 }
 
 static json_t *change(const char *path, const char *what)
 {
-    return json_pack("{s:o,s:s}", "path", rb_diff_text(path), "change", what);
+    return json_pack("{s:o,s:s}", "path", rb_json_text(path), "change", what);
 }
 
 json_t *rb_diff_config(const rb_diff_sides *sides)
@@ -78,9 +70,9 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
     const rb_diff_sides sides = {repo, from, to, between, count};
     RB_AUTO(rb_json_freep)
     json_t *document =
-        json_pack("{s:o,s:o,s:{s:o,s:o}}", "from", rb_diff_text(from->tag), "to",
-                  rb_diff_text(to->tag), "app", "from", rb_diff_text(from->manifest->app_version),
-                  "to", rb_diff_text(to->manifest->app_version));
+        json_pack("{s:o,s:o,s:{s:o,s:o}}", "from", rb_json_text(from->tag), "to",
+                  rb_json_text(to->tag), "app", "from", rb_json_text(from->manifest->app_version),
+                  "to", rb_json_text(to->manifest->app_version));
     RB_AUTO(rb_json_freep) json_t *reasons = json_array();
     rb_diff_risk risk = {RB_RISK_REVERSIBLE, reasons};
     RB_TRY(fill(document, &risk, &sides, err));

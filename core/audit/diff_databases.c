@@ -47,13 +47,13 @@ static json_t *diff_migrations(const struct pair *p)
     const rb_manifest_migration **a = index_of(p->a), **b = index_of(p->b);
     for (size_t i = 0; p->a && i < p->a->migration_count; i++)
         if (!find(b, p->b, p->a->migrations[i].id))
-            json_array_append_new(removed, rb_diff_text(p->a->migrations[i].id));
+            json_array_append_new(removed, rb_json_text(p->a->migrations[i].id));
     for (size_t i = 0; p->b && i < p->b->migration_count; i++) {
         const rb_manifest_migration *m = &p->b->migrations[i], *was = find(a, p->a, m->id);
         if (!was)
-            json_array_append_new(added, rb_diff_text(m->id));
+            json_array_append_new(added, rb_json_text(m->id));
         else if (strcmp(m->up, was->up) != 0 || strcmp(m->down, was->down) != 0)
-            json_array_append_new(changed, rb_diff_text(m->id));
+            json_array_append_new(changed, rb_json_text(m->id));
     }
     free(a);
     free(b);

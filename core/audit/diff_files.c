@@ -31,11 +31,11 @@ static void compare_entries(json_t *out, const rb_tree_entries *a, const rb_tree
                             *y = j < b->n ? &b->items[j] : NULL;
         int order = !x ? 1 : !y ? -1 : strcmp(x->path, y->path);
         if (order < 0)
-            json_array_append_new(removed, rb_diff_text(x->path));
+            json_array_append_new(removed, rb_json_text(x->path));
         else if (order > 0)
-            json_array_append_new(added, rb_diff_text(y->path));
+            json_array_append_new(added, rb_json_text(y->path));
         else if (!rb_oid_equal(&x->oid, &y->oid) || x->mode != y->mode)
-            json_array_append_new(changed, rb_diff_text(x->path));
+            json_array_append_new(changed, rb_json_text(x->path));
         i += order <= 0;
         j += order >= 0;
     }
@@ -46,7 +46,7 @@ static enum rb_code diff_artifact(json_t *out, const rb_diff_sides *sides, const
 {
     const rb_manifest_artifact *a = find_artifact(sides->from->manifest, name);
     const rb_manifest_artifact *b = find_artifact(sides->to->manifest, name);
-    json_t *item = json_pack("{s:o,s:[],s:[],s:[]}", "name", rb_diff_text(name), "added", "removed",
+    json_t *item = json_pack("{s:o,s:[],s:[],s:[]}", "name", rb_json_text(name), "added", "removed",
                              "changed");
     json_array_append_new(out, item);
     /* Submodules are no part of the tree id, so equal ids alone do not mean equal content. */

@@ -31,7 +31,4 @@ json_t *rb_diff_config(const rb_diff_sides *sides);
 enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_sides *sides,
                                rb_err *err) RB_MUST_USE;
 
-/* A string of the document from any bytes. */
-json_t *rb_diff_text(const char *text);
-
 #endif

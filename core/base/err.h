@@ -36,7 +36,7 @@ enum rb_code {
 
 typedef struct rb_err {
     enum rb_code code;
-    char message[2048]; /* one line, no newline at the end; longer texts are cut with "..." */
+    char message[2048]; /* one line, no newline at the end, UTF-8; longer ones are cut with "..." */
 } rb_err;
 
 /* Fills *err and returns code. */

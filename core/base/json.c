@@ -269,10 +269,18 @@ int64_t rb_json_int(const json_t *object, const char *key, int64_t otherwise)
     return json_is_integer(value) ? json_integer_value(value) : otherwise;
 }
 
+json_t *rb_json_text(const char *text)
+{
+    json_t *json = text ? json_string(text) : json_null();
+    if (json)
+        return json;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(text);
+    return json_string(safe);
+}
+
 void rb_json_set_str(json_t *object, const char *key, const char *value)
 {
-    json_t *text = value ? json_string(value) : json_null();
-    if (!text || json_object_set_new(object, key, text) != 0)
+    if (json_object_set_new(object, key, rb_json_text(value)) != 0)
         abort();
 }
 

@@ -36,7 +36,9 @@ void rb_json_hash(const json_t *json, char out[65]);
 /* A string member, or NULL when it is absent or no string. Borrowed. */
 const char *rb_json_str(const json_t *object, const char *key);
 int64_t rb_json_int(const json_t *object, const char *key, int64_t otherwise);
-/* json_object_set_new and json_string, with NULL written as null. */
+/* A new string, of text that is no UTF-8 as rb_safe() shows it; null for NULL. */
+json_t *rb_json_text(const char *text);
+/* json_object_set_new and rb_json_text(). */
 void rb_json_set_str(json_t *object, const char *key, const char *value);
 /* The same for bytes that need not be UTF-8 (paths): hexadecimal, read back with rb_json_bytes(),
  * which gives NULL when the member is absent or no such text. */

@@ -1,5 +1,6 @@
 #include "database/driver.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static const rb_db_driver *const drivers[] = {&rb_sqlite_driver};
@@ -63,14 +64,25 @@ void rb_db_interrupt(rb_db *db)
     db->driver->interrupt(db);
 }
 
+/* A list that could not be made is not the same as none: the statement would run with NULLs. */
+static enum rb_code has_params(const char *sql, const json_t *params, rb_err *err)
+{
+    for (const char *p = sql; !params && (p = strpbrk(p, "?$")); p++)
+        if (*p == '?' || isdigit((unsigned char)p[1]))
+            return rb_fail(err, RB_ERROR, "a value for the database is no UTF-8; nothing was run");
+    return RB_OK;
+}
+
 enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err)
 {
+    RB_TRY(has_params(sql, params, err));
     return db->driver->query(NULL, db, sql, params, err);
 }
 
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
                          rb_err *err)
 {
+    RB_TRY(has_params(sql, params, err));
     return db->driver->query(rows, db, sql, params, err);
 }
 

@@ -168,7 +168,7 @@ static void add_unfilled(trial *t)
     }
     rb_strs_sort(&names);
     for (size_t i = 0; i < names.n; i++)
-        json_array_append_new(list_of(t, "unfilled"), json_string(names.items[i]));
+        json_array_append_new(list_of(t, "unfilled"), rb_json_text(names.items[i]));
 }
 
 /* Rows */
@@ -279,7 +279,9 @@ static void add_stated(void *context, const rb_destroyed *what)
     char *part = what->column ? rb_format("%s.%s", table, what->column) : NULL;
     RB_AUTO(rb_free_str) char *full = part ? name_in(t->catalog[0], "column", part) : NULL;
     const char *column = full ? full + strlen(table) + 1 : NULL;
-    RB_AUTO(rb_json_freep) json_t *item = json_pack("{s:s,s:s?}", "table", table, "column", column);
+    RB_AUTO(rb_json_freep)
+    json_t *item =
+        json_pack("{s:o,s:o}", "table", rb_json_text(table), "column", rb_json_text(column));
     if (!is_destroyed(t, table, column))
         add_place(list_of(t, "destroys"), item);
 }

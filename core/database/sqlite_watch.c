@@ -340,7 +340,7 @@ json_t *rb_watch_touched(rb_db *base)
     for (size_t i = 0; db->watch && i < db->watch->n; i++) {
         const rb_watch_table *table = &db->watch->tables[i];
         if (table->loaded && !table->ignored)
-            json_array_append_new(names, json_string(table->was));
+            json_array_append_new(names, rb_json_text(table->was));
     }
     return names;
 }

@@ -67,20 +67,9 @@ char *rb_reader_take_group(rb_sqlreader *r)
     return text;
 }
 
-json_t *rb_reader_string(const char *s)
-{
-    RB_AUTO(rb_free_str) char *safe = NULL;
-    json_t *json = json_string(s);
-    if (!json) {
-        safe = rb_safe(s);
-        json = json_string(safe);
-    }
-    return json;
-}
-
 void rb_reader_put(json_t *object, const char *key, const char *value)
 {
-    json_object_set_new(object, key, value ? rb_reader_string(value) : json_null());
+    json_object_set_new(object, key, rb_json_text(value));
 }
 
 void rb_reader_put_entry(json_t *out, json_t *entry, const char *kind, const char *table,
@@ -131,7 +120,7 @@ json_t *rb_reader_terms(const rb_token *t, size_t n, const rb_strs *columns)
             if (len > 1 && rb_token_is(&t[i - 1], "ASC"))
                 len--;
             RB_AUTO(rb_free_str) char *term = rb_reader_normal(t + start, len, columns);
-            json_array_append_new(list, rb_reader_string(term));
+            json_array_append_new(list, rb_json_text(term));
             start = i + 1;
         }
     }

@@ -40,9 +40,8 @@ json_t *rb_reader_terms(const rb_token *t, size_t n, const rb_strs *columns);
 char *rb_reader_joined(const json_t *list);
 char *rb_reader_upper(char *s); /* in place */
 
-/* A JSON string of whatever bytes; the same as a member, NULL as null; an entry by its name, with a
- * number behind it when the name is taken. rest: "" or ".COLUMN" or a constraint's text. */
-json_t *rb_reader_string(const char *s);
+/* A member of whatever bytes, NULL as null; an entry by its name, with a number behind it when the
+ * name is taken. rest: "" or ".COLUMN" or a constraint's text. */
 void rb_reader_put(json_t *object, const char *key, const char *value);
 void rb_reader_put_entry(json_t *out, json_t *entry, const char *kind, const char *table,
                          const char *rest);

@@ -110,7 +110,7 @@ static bool take_check(rb_sqlreader *r)
     RB_AUTO(rb_free_str) char *expression = rb_reader_take_group(r);
     if (!expression)
         return false;
-    json_array_append_new(r->checks, rb_reader_string(expression));
+    json_array_append_new(r->checks, rb_json_text(expression));
     free(rb_reader_take_conflict(r));
     return true;
 }
@@ -165,7 +165,7 @@ static bool take_column_key(rb_sqlreader *r, const char *quoted)
         rb_reader_take(r, "ASC");
     RB_AUTO(rb_free_str) char *term = rb_format("%s%s", quoted, is_descending ? " desc" : "");
     json_t *list = json_array();
-    json_array_append_new(list, rb_reader_string(term));
+    json_array_append_new(list, rb_json_text(term));
     r->key_beside_descending = is_descending;
     bool first = set_key(r, list);
     r->autoincrement |= rb_reader_take(r, "AUTOINCREMENT");
@@ -195,7 +195,7 @@ static bool take_column_constraint(rb_sqlreader *r, json_t *entry, const char *q
     }
     if (rb_reader_take(r, "UNIQUE")) {
         RB_AUTO(rb_json_freep) json_t *list = json_array();
-        json_array_append_new(list, rb_reader_string(quoted));
+        json_array_append_new(list, rb_json_text(quoted));
         add_unique(r, list);
         return true;
     }
@@ -383,7 +383,7 @@ static void settle_key(rb_sqlreader *r, bool without_rowid)
             bool alias = json_array_size(r->key) == 1 && type && strcmp(type, "INTEGER") == 0 &&
                          !r->key_beside_descending && !without_rowid;
             if (alias)
-                json_array_set_new(r->key, i, rb_reader_string(quoted));
+                json_array_set_new(r->key, i, rb_json_text(quoted));
             if (entry && (alias || without_rowid))
                 json_object_set_new(entry, "notNull", json_boolean(without_rowid));
             break;
@@ -423,7 +423,7 @@ static void finish_table(rb_sqlreader *r, bool without_rowid, bool strict)
     rb_reader_put_entry(r->out, json_incref(r->table), "table", r->name, "");
     json_t *order = json_array();
     for (size_t i = 0; i < r->columns.n; i++)
-        json_array_append_new(order, rb_reader_string(r->columns.items[i]));
+        json_array_append_new(order, rb_json_text(r->columns.items[i]));
     rb_reader_put_entry(r->out, order, "order", r->name, "");
 }
 

@@ -6,6 +6,7 @@
 #include "base/process.h"
 
 #define SHOWN_ROWS 5
+#define SHOWN_WORDS 1000 /* bytes: what rbtool says of it comes behind */
 #define SAID " and said: "
 #define ROWS " found rows: "
 #define CHECK_LIMIT (1u << 20) /* bytes of one SQL check */
@@ -33,6 +34,12 @@ static char *last_words(const rb_process_result *result)
     while (start > 0 && from->data[start - 1] != '\n')
         start--;
     rb_buf out = {0};
+    if (end - start > SHOWN_WORDS) {
+        start = end - SHOWN_WORDS;
+        while (start < end && ((unsigned char)from->data[start] & 0xc0) == 0x80)
+            start++;
+        rb_buf_puts(&out, "...");
+    }
     rb_buf_add_safe(&out, from->data ? from->data + start : "", end - start);
     return rb_buf_detach(&out);
 }
@@ -72,8 +79,9 @@ void rb_checks_run(json_t *failures, const rb_env *env, const char *from, const 
         enum rb_code code =
             rb_command_run(env, &check->command, check->timeout, what, from, to, &why);
         if (code != RB_OK)
-            json_array_append_new(
-                failures, json_pack("{s:s,s:s}", "name", check->name, "message", why.message));
+            json_array_append_new(failures,
+                                  json_pack("{s:o,s:o}", "name", rb_json_text(check->name),
+                                            "message", rb_json_text(why.message)));
     }
 }
 
@@ -137,8 +145,9 @@ enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_r
             message = rb_format("check %s" ROWS "%s", file->path, shown);
         }
         if (message)
-            json_array_append_new(failures, json_pack("{s:s,s:s,s:O*}", "name", file->path,
-                                                      "message", message, "rows", rows));
+            json_array_append_new(failures,
+                                  json_pack("{s:o,s:o,s:O*}", "name", rb_json_text(file->path),
+                                            "message", rb_json_text(message), "rows", rows));
     }
     return RB_OK;
 }

@@ -13,12 +13,13 @@
 void rb_drift_add(json_t *drift, const char *part, const char *path, const char *expected,
                   const char *found)
 {
-    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    const char *const texts[][2] = {{"path", path}, {"expected", expected}, {"found", found}};
     json_t *item = json_object();
     rb_json_set_str(item, "part", part);
-    rb_json_set_str(item, "path", safe);
-    rb_json_set_str(item, "expected", expected);
-    rb_json_set_str(item, "found", found);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        RB_AUTO(rb_free_str) char *safe = texts[i][1] ? rb_safe(texts[i][1]) : NULL;
+        rb_json_set_str(item, texts[i][0], safe);
+    }
     json_array_append_new(drift, item);
 }
 

@@ -227,11 +227,6 @@ void rb_transition_rows_free(rb_transition_row **rows, size_t count)
     free(rows);
 }
 
-static json_t *text(const char *value)
-{
-    return value ? json_string(value) : json_null();
-}
-
 enum rb_code rb_state_change(rb_state *state, const char *sql, json_t *params, rb_err *err)
 {
     enum rb_code code = rb_db_exec(state->db, sql, params, err);
@@ -246,10 +241,10 @@ static enum rb_code set_live(rb_state *state, const rb_live *live, rb_err *err)
 {
     for (int part = 0; live && part < RB_PARTS; part++)
         if (live->tag[part])
-            RB_TRY(rb_state_change(
-                state, "REPLACE INTO live(part, tag, object) VALUES (?, ?, ?)",
-                json_pack("[s,s,o]", part_names[part], live->tag[part], text(live->object[part])),
-                err));
+            RB_TRY(rb_state_change(state, "REPLACE INTO live(part, tag, object) VALUES (?, ?, ?)",
+                                   json_pack("[s,s,o]", part_names[part], live->tag[part],
+                                             rb_json_text(live->object[part])),
+                                   err));
     return RB_OK;
 }
 
@@ -258,7 +253,8 @@ static enum rb_code set_end(rb_state *state, const char *transition, const char 
 {
     return rb_state_change(
         state, "UPDATE transition_log SET outcome = ?, error = ?, finished = ? WHERE id = ?",
-        json_pack("[s,o,I,s]", outcome, text(error), (json_int_t)time(NULL), transition), err);
+        json_pack("[s,o,I,s]", outcome, rb_json_text(error), (json_int_t)time(NULL), transition),
+        err);
 }
 
 static enum rb_code insert(rb_state *state, const rb_transition_row *row, rb_err *err)
@@ -269,8 +265,9 @@ static enum rb_code insert(rb_state *state, const rb_transition_row *row, rb_err
         state,
         "INSERT INTO transition_log(id, kind, from_tag, from_object, to_tag, to_object, "
         "plan, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        json_pack("[s,s,o,o,o,o,s,I]", row->id, row->kind, text(row->from), text(row->from_object),
-                  text(row->to), text(row->to_object), plan.data, (json_int_t)time(NULL)),
+        json_pack("[s,s,o,o,o,o,s,I]", row->id, row->kind, rb_json_text(row->from),
+                  rb_json_text(row->from_object), rb_json_text(row->to),
+                  rb_json_text(row->to_object), plan.data, (json_int_t)time(NULL)),
         err);
 }
 

@@ -62,23 +62,14 @@ void rb_findings_add(rb_findings *findings, const char *rule, const char *migrat
                                                   .message = rb_buf_detach(&message)};
 }
 
-/* Names in a repository need not be UTF-8; JSON is. */
-static json_t *text_json(const char *text)
-{
-    if (rb_text_is_utf8(text, strlen(text)))
-        return json_string(text);
-    RB_AUTO(rb_free_str) char *safe = rb_safe(text);
-    return json_string(safe);
-}
-
 json_t *rb_findings_json(const rb_findings *findings)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < findings->n; i++) {
         const rb_finding *f = &findings->items[i];
         json_t *item = json_pack("{s:s,s:o,s:o,s:I,s:o}", "rule", f->rule, "migration",
-                                 text_json(f->migration), "file", text_json(f->file), "line",
-                                 (json_int_t)f->line, "message", text_json(f->message));
+                                 rb_json_text(f->migration), "file", rb_json_text(f->file), "line",
+                                 (json_int_t)f->line, "message", rb_json_text(f->message));
         json_array_append_new(list, item);
     }
     return list;
@@ -104,7 +95,7 @@ static json_t *sarif_result(const rb_finding *f, size_t rule_index)
     const rb_rule *rule = rb_rule_find(f->rule);
     json_t *result = json_pack(
         "{s:s,s:I,s:s,s:{s:o}}", "ruleId", f->rule, "ruleIndex", (json_int_t)rule_index, "level",
-        rule && rule->error ? "error" : "warning", "message", "text", text_json(message));
+        rule && rule->error ? "error" : "warning", "message", "text", rb_json_text(message));
     if (*f->file)
         json_object_set_new(result, "locations",
                             json_pack("[{s:{s:{s:o},s:{s:I}}}]", "physicalLocation",

@@ -158,3 +158,41 @@ setup() {
     [[ $output == *"not enough room: 1 MiB are free below $PROD/small"*"nothing was changed"* ]]
     [ -z "$begun" ]
 }
+
+@test "a command that fails with a long text of any bytes has failed, wherever the text is cut" {
+    two_releases
+    for pad in '' x; do
+        printf '#!/bin/sh\npython3 -c "print(\\"%s\\" + chr(233) * 1050)"; exit 1\n' "$pad" >"$BATS_TEST_TMPDIR/says"
+        chmod +x "$BATS_TEST_TMPDIR/says"
+        settings ".environments.prod.service = {stop: [\"$BATS_TEST_TMPDIR/says\"], start: [\"true\"]}"
+        fails 1 "nothing was changed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+        settled_at v1.0.0
+        settings ".environments.prod.checks = [{name: \"ready\", command: [\"$BATS_TEST_TMPDIR/says\"]}]"
+        fails 1 "1 of 1 checks failed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+        [[ "$(rbtool status)" == *"failed when it went live"* ]]
+        rbtool revert v1.1.0 --yes
+        rbtool mark v1.1.0 good -m 'once more'
+    done
+}
+
+@test "an SQL check that cannot run fails, however long its words are" {
+    release v1.0.0
+    rbtool deploy v1.0.0 --yes
+    second
+    for pad in '' x; do
+        python3 -c "print('SELECT \"$pad' + chr(233) * 1100 + '\".y FROM orders;')" >checks/totals.sql
+        git add -A && git commit -qm check
+        rbtool release v1.1.0
+        fails 1 "totals.sql failed to run" rbtool deploy v1.1.0 --yes
+        settled_at v1.0.0
+        git tag -d v1.1.0
+    done
+}
+
+@test "a current that leads to a name that is no UTF-8 is drift" {
+    two_releases
+    ln -sfn $'releases/v1\xff' "$PROD/current"
+    fails 1 'v1\xff' rbtool status --exit-code
+    rbtool deploy v1.1.0 --yes --accept-drift
+    settled_at v1.1.0
+}

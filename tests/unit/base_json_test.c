@@ -1,4 +1,5 @@
 /* Canonical JSON: RFC 8785, and what reads back. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "base/text.h"
 
 static json_t *read(const char *text)
 {
@@ -112,12 +114,40 @@ static void test_format(void **state)
     }
 }
 
+/* Wherever it is cut: what a program printed must not end as a message that JSON will not take. */
+static void test_long_error(void **state)
+{
+    (void)state;
+    RB_AUTO(rb_buf_clear) rb_buf many = {0};
+    for (int i = 0; i < 1100; i++)
+        rb_buf_puts(&many, "\xc3\xa9");
+    for (size_t pad = 0; pad < 8; pad++) {
+        rb_err err;
+        errno = ENOENT;
+        assert_int_equal(rb_fail_errno(&err, RB_FOUND, "%.*s%s", (int)pad, "xxxxxxxx", many.data),
+                         RB_FOUND);
+        assert_int_equal(rb_err_prefix(&err, "%.*s", (int)pad, "yyyyyyyy"), RB_FOUND);
+        assert_true(rb_text_is_utf8(err.message, strlen(err.message)));
+        assert_in_range(strlen(err.message), sizeof err.message - 5, sizeof err.message - 1);
+        assert_string_equal(err.message + strlen(err.message) - 3, "...");
+        json_t *text = rb_json_text(err.message);
+        assert_string_equal(json_string_value(text), err.message);
+        json_decref(text);
+    }
+    rb_err err;
+    rb_fail(&err, RB_FOUND, "a\xff%s", "b");
+    assert_string_equal(err.message, "a\\xffb");
+    json_t *text = rb_json_text("c\xff");
+    assert_string_equal(json_string_value(text), "c\\xff");
+    json_decref(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_key_order), cmocka_unit_test(test_strings),
         cmocka_unit_test(test_screen),    cmocka_unit_test(test_pretty),
-        cmocka_unit_test(test_format),
+        cmocka_unit_test(test_format),    cmocka_unit_test(test_long_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
