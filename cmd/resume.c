@@ -40,8 +40,9 @@ const rb_command rb_cmd_resume = {
     .args = "",
     .summary = "go on with a transition that stopped half-way",
     .details =
-        "Nothing is done twice: steps that were finished are passed over, and the databases'\n"
-        "own journal rows say whether their commit happened.",
+        "The databases' own journal rows say whether their commit happened, and it happens once.\n"
+        "All else is made sure of again: files are verified, a service that was stopped is stopped\n"
+        "(before the commit), and started behind it.",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 0,

@@ -96,16 +96,19 @@ static enum rb_code look(rb_run *run, rb_err *err)
     return RB_OK;
 }
 
-/* The transaction of a run that was cut off is gone: only the database's own row counts. */
-static bool already_done(const rb_run *run, enum rb_step_kind kind, enum rb_step_state state)
+/* Since a run was cut off its transaction is gone, files may have been changed, and the host may
+ * have been booted, which starts a service that was stopped: what the journal calls done is done
+ * again. Only a database's own row says that its commit needs nothing more. */
+static bool already_done(const rb_run *run, enum rb_step_kind kind)
 {
-    if (kind == RB_DO_DATABASE || kind == RB_DO_COMMIT) {
-        for (size_t i = 0; i < run->plan->database_count; i++)
-            if (!run->committed[i])
-                return false;
-        return true;
-    }
-    return state == RB_STEP_DONE;
+    if (kind == RB_DO_STOP)
+        return run->past; /* what would run is the new release already */
+    if (kind != RB_DO_DATABASE && kind != RB_DO_COMMIT)
+        return false;
+    for (size_t i = 0; i < run->plan->database_count; i++)
+        if (!run->committed[i])
+            return false;
+    return true;
 }
 
 static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
@@ -113,13 +116,14 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     const char *name = rb_step_kind_name(kind);
     enum rb_step_state state;
     RB_TRY(rb_state_step_get(&state, run->state, run->plan->id, name, err));
-    if (already_done(run, kind, state)) {
+    if (already_done(run, kind)) {
         add_result(run, kind, "done", 0);
         return RB_OK;
     }
     if (run->progress)
         run->progress(run->context, name, "");
-    RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
+    if (state != RB_STEP_DONE) /* once done it stays so, for who asks whether it can be undone */
+        RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
     double began = now();
     enum rb_code code = rb_step_do(run, kind, err);
     double took = now() - began;
@@ -218,6 +222,7 @@ static rb_transition_row row_of(const rb_run *run)
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
     close_databases(run);
+    json_array_clear(run->put_back); /* rolled back, too */
     rb_err why = *err;
     rb_transition_row row = row_of(run);
     RB_AUTO(rb_undo_clear) rb_undo undo;
@@ -353,22 +358,32 @@ enum rb_step_kind rb_step_kind_of(const char *name)
     return RB_STEP_KINDS;
 }
 
+static enum rb_code undo_one(const rb_undo *undo, const char *name, rb_err *err)
+{
+    enum rb_step_state state;
+    RB_TRY(rb_state_step_get(&state, undo->state, undo->transition, name, err));
+    if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
+        return RB_OK;
+    /* A step whose inverse was begun is not done, should this be cut off and gone on with. */
+    if (state != RB_STEP_INTENT)
+        RB_TRY(rb_state_step(undo->state, undo->transition, name, RB_STEP_INTENT, err));
+    RB_TRY(rb_step_undo(undo, rb_step_kind_of(name), state, err));
+    return rb_state_step(undo->state, undo->transition, name, RB_STEP_UNDONE, err);
+}
+
 enum rb_code rb_undo_all(const rb_undo *undo, const json_t *plan, rb_err *err)
 {
     const json_t *steps = json_object_get(plan, "steps");
+    const char *started = NULL;
     for (size_t i = json_array_size(steps); i > 0; i--) {
         const char *name = rb_json_str(json_array_get(steps, i - 1), "id");
-        enum rb_step_state state;
         if (!name)
             continue;
-        RB_TRY(rb_state_step_get(&state, undo->state, undo->transition, name, err));
-        if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
-            continue;
-        /* A step whose inverse was begun is not done, should this be cut off and gone on with. */
-        if (state != RB_STEP_INTENT)
-            RB_TRY(rb_state_step(undo->state, undo->transition, name, RB_STEP_INTENT, err));
-        RB_TRY(rb_step_undo(undo, rb_step_kind_of(name), err));
-        RB_TRY(rb_state_step(undo->state, undo->transition, name, RB_STEP_UNDONE, err));
+        if (rb_step_kind_of(name) == RB_DO_START && undo->env->stop.n == 0)
+            started = name;
+        else
+            RB_TRY(undo_one(undo, name, err));
     }
-    return RB_OK;
+    /* Where nothing stops the service, it is started again once all that it reads is back. */
+    return started ? undo_one(undo, started, err) : RB_OK;
 }

@@ -2,7 +2,8 @@
  * Carrying a plan out, and going on with one that was interrupted.
  *
  * Every step's intent is journaled before it and its result after; each is idempotent, so a run
- * that was killed at any instant goes on from the journal. The commit of the first database (the
+ * that was killed at any instant is gone on with by doing them again: a service that is stopped is
+ * stopped again, one that runs is started again. The commit of the first database (the
  * switch of current, where there is no database) is the one point of no return: a failure before
  * it runs the inverses and ends where it began, after it only forward.
  */
@@ -70,7 +71,9 @@ typedef struct rb_undo { /* what an inverse needs: not the releases, which may b
 /* All but env and state from the journal's row, whose strings it borrows. */
 void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_transition_row *row);
 void rb_undo_clear(rb_undo *undo);
-enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, rb_err *err) RB_MUST_USE;
+/* state: how far the step had come. */
+enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, enum rb_step_state state,
+                          rb_err *err) RB_MUST_USE;
 /* The inverses of every step that has an intent, last first. */
 enum rb_code rb_undo_all(const rb_undo *undo, const json_t *plan, rb_err *err) RB_MUST_USE;
 

@@ -7,6 +7,7 @@
 #include "artifact/artifact.h"
 #include "base/file.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "environment/checks.h"
 #include "environment/delivered.h"
 #include "transition/database_step.h"
@@ -40,10 +41,31 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
     return RB_OK;
 }
 
+/* It runs from there, and is as it was delivered: a resume does not take it away meanwhile. */
+static enum rb_code is_in_use(bool *out, const char *root, const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", root);
+    RB_AUTO(rb_free_str) char *wanted = rb_format("releases/%s", tag);
+    RB_AUTO(rb_free_str) char *found = NULL;
+    RB_AUTO(rb_json_freep) json_t *drift = json_array();
+    *out = false;
+    RB_TRY(rb_link_read(&found, link, err));
+    if (!rb_text_same(found, wanted))
+        return RB_OK;
+    rb_err unreadable;
+    *out =
+        rb_delivered_check(drift, root, tag, &unreadable) == RB_OK && json_array_size(drift) == 0;
+    return RB_OK;
+}
+
 static enum rb_code do_stage(rb_run *run, rb_err *err)
 {
     const char *root = run->request->env->root;
     const char *tag = run->request->to->tag;
+    bool in_use;
+    RB_TRY(is_in_use(&in_use, root, tag, err));
+    if (in_use)
+        return RB_OK;
     RB_AUTO(rb_free_str) char *final = rb_format("%s/releases/%s", root, tag);
     RB_AUTO(rb_free_str) char *staging = rb_format("%s/releases/.staging-%s", root, run->plan->id);
     RB_AUTO(rb_free_str) char *old = rb_format("%s/releases/.old-%s", root, run->plan->id);
@@ -132,7 +154,7 @@ static enum rb_code do_start(rb_run *run, rb_err *err)
     return code == RB_OK ? RB_OK : RB_FOUND;
 }
 
-static enum rb_code undo_stop(const rb_undo *undo, rb_err *err)
+static enum rb_code start_again(const rb_undo *undo, rb_err *err)
 {
     const rb_strs *start = &undo->env->start;
     if (start->n == 0)
@@ -142,6 +164,18 @@ static enum rb_code undo_stop(const rb_undo *undo, rb_err *err)
                        undo->from ? undo->from : "", err);
     /* Before the first release there may be nothing that can be started. */
     return undo->from ? code : RB_OK;
+}
+
+/* It runs on TO's files: it is stopped, and the inverse of the stop starts it on FROM's. One that
+ * did not come up may not be there to be stopped. */
+static enum rb_code undo_start(const rb_undo *undo, enum rb_step_state state, rb_err *err)
+{
+    if (undo->env->stop.n == 0)
+        return start_again(undo, err);
+    enum rb_code code =
+        rb_command_run(undo->env, &undo->env->stop, RB_SERVICE_TIMEOUT,
+                       "stopping the service again", undo->to, undo->from ? undo->from : "", err);
+    return state == RB_STEP_DONE ? code : RB_OK;
 }
 
 static enum rb_code do_checks(rb_run *run, rb_err *err)
@@ -219,7 +253,8 @@ static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, rb_err *err)
+enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, enum rb_step_state state,
+                          rb_err *err)
 {
     switch (kind) {
     case RB_DO_STAGE:
@@ -231,11 +266,12 @@ enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, rb_err *e
     case RB_DO_SWITCH:
         return undo_switch(undo, err);
     case RB_DO_STOP:
-        return undo_stop(undo, err);
+        return start_again(undo, err);
+    case RB_DO_START:
+        return undo_start(undo, state, err);
     case RB_DO_DATABASE:
         return undo_database(undo, err);
     case RB_DO_COMMIT:
-    case RB_DO_START:
     case RB_DO_CHECKS:
     case RB_DO_RECORD:
     case RB_STEP_KINDS:

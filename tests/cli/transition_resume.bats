@@ -104,7 +104,7 @@ killed_before_commit() {
         | .environments.prod.checks = [{name: "up", command: ["true"]}]'
     killed_before_commit --config "$SETTINGS" deploy v1.1.0 --yes
     # What those steps ran is gone, and what was never planned is there.
-    settings 'del(.environments.prod.flags) | .environments.prod.service = {stop: ["false"]}'
+    settings 'del(.environments.prod.flags) | .environments.prod.service = {stop: ["true"]}'
     rbtool --config "$SETTINGS" resume --yes --json >"$BATS_TEST_TMPDIR/document" 2>"$BATS_TEST_TMPDIR/said"
     [ "$(jq -c '[.steps[].id]' "$BATS_TEST_TMPDIR/document")" = \
         '["stage","stop","database","config","switch","commit","flags","start","checks"]' ]
@@ -142,4 +142,67 @@ litter() {
     rbtool deploy v1.1.0 --yes
     [ -z "$(litter)" ]
     settled_at v1.1.0
+}
+
+# service: stop and start commands that say in $CALLS what they did, as an init system would: a service
+# that runs is not started again. What it read when it started is in $PROD/runs.
+service() {
+    CALLS=$BATS_TEST_TMPDIR/calls
+    cat >"$BATS_TEST_TMPDIR/service" <<SH
+#!/bin/sh
+echo \$1 >>"$CALLS"
+[ \$1 = start ] || exec rm -f "$PROD/runs"
+[ -e "$PROD/runs" ] || cat "$PROD/etc/app.toml" >"$PROD/runs"
+SH
+    chmod +x "$BATS_TEST_TMPDIR/service"
+    settings ".environments.prod.service = {stop: [\"$BATS_TEST_TMPDIR/service\", \"stop\"],
+        start: [\"$BATS_TEST_TMPDIR/service\", \"start\"]}"
+    "$BATS_TEST_TMPDIR/service" start
+    rm -f "$CALLS"
+}
+
+@test "a resume takes nothing for done that may have changed since: files, and a service that was stopped" {
+    two_releases
+    service
+    for spoil in 'echo EVIL >"$PROD/releases/v1.1.0/app/src/shop"' 'rm -r "$PROD/releases/v1.1.0"'; do
+        killed_before_commit --config "$SETTINGS" deploy v1.1.0 --yes --accept-reverted
+        [ ! -e "$PROD/runs" ]
+        ln -sfn releases/v1.0.0 "$PROD/current"
+        eval "$spoil"
+        "$BATS_TEST_TMPDIR/service" start # the host was booted
+        rm -f "$CALLS"
+        rbtool --config "$SETTINGS" resume --yes
+        [ "$(xargs <"$CALLS")" = 'stop start' ]
+        settled_at v1.1.0
+        rbtool --config "$SETTINGS" revert v1.1.0 --yes
+    done
+}
+
+@test "a resume past the commit starts the service, and does not stop it" {
+    two_releases
+    service
+    # Config is written before the commit, flags behind it.
+    run at fsync 2 "$PROD/etc" signal=KILL rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    sql 'SELECT discount FROM orders'
+    rbtool --config "$SETTINGS" resume --yes
+    settled_at v1.1.0
+    [ "$(xargs <"$CALLS")" = 'stop start' ]
+    [ "$(cat "$PROD/runs")" = "workers = 4" ]
+}
+
+@test "what is put back is what the service runs with, with a command to stop it and without" {
+    two_releases
+    service
+    checked=$BATS_TEST_TMPDIR/checked.json
+    jq '.environments.prod.checks = [{name: "up", command: ["false"]}]' "$SETTINGS" >"$checked"
+    fails 1 "nothing was changed" rbtool --config "$checked" deploy v1.1.0 --only config --yes
+    [ "$(xargs <"$CALLS")" = 'stop start stop start' ]
+    [ "$(cat "$PROD/runs")" = "workers = 2" ]
+    # A command that loads the files anew, as a reload does.
+    jq --arg p "$PROD" 'del(.environments.prod.service.stop)
+        | .environments.prod.service.start = ["cp", "\($p)/etc/app.toml", "\($p)/runs"]' "$checked" >"$SETTINGS"
+    fails 1 "nothing was changed" rbtool --config "$SETTINGS" deploy v1.1.0 --only config --yes
+    [ "$(cat "$PROD/runs")" = "workers = 2" ]
+    settled_at v1.0.0
 }
