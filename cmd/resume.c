@@ -41,8 +41,8 @@ const rb_command rb_cmd_resume = {
     .summary = "go on with a transition that stopped half-way",
     .details =
         "The databases' own journal rows say whether their commit happened, and it happens once.\n"
-        "All else is made sure of again: files are verified, a service that was stopped is stopped\n"
-        "(before the commit), and started behind it.",
+        "All else is made sure of again: files are verified, the service is stopped (before the\n"
+        "commit) and started.",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 0,

@@ -266,7 +266,19 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
     return finish(out, run, unhealthy.message[0] ? &unhealthy : NULL, err);
 }
 
-/* What only the inverses need; in the journal's plan, not in what is shown. */
+static json_t *urls(const rb_plan *plan)
+{
+    json_t *json = json_array();
+    for (size_t i = 0; i < plan->database_count; i++) {
+        json_t *item = json_object();
+        rb_json_set_str(item, "name", plan->databases[i].name);
+        rb_json_set_bytes(item, "url", plan->databases[i].url);
+        json_array_append_new(json, item);
+    }
+    return json;
+}
+
+/* What only who goes on with it or undoes it needs; in the journal's plan, not in what is shown. */
 static json_t *before(const rb_run *run)
 {
     const rb_plan *plan = run->plan;
@@ -277,6 +289,8 @@ static json_t *before(const rb_run *run)
     rb_json_set_bytes(json, "current", plan->current_before);
     json_object_set_new(json, "staged", json_boolean(rb_file_exists(staged)));
     json_object_set_new(json, "creates", creates);
+    json_object_set_new(json, "databases", urls(plan));
+    rb_json_set_str(json, "scriptsFrom", rq->mended ? rq->mended->object : NULL);
     for (size_t i = 0; i < plan->database_count; i++)
         if (plan->databases[i].create) {
             json_t *item = json_object();

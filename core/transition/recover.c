@@ -54,6 +54,25 @@ static void read_parts(bool parts[RB_PARTS], const json_t *plan)
                 parts[part] = true;
 }
 
+/* Whether it was committed stands in the database that it began with, and only there. */
+static enum rb_code same_databases(const rb_transition_row *row, const rb_env *env, rb_err *err)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "databases"), i,
+                        item) {
+        const char *name = rb_json_str(item, "name");
+        const char *now = name ? rb_env_database(env, name) : NULL;
+        RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
+        if (now && began && strcmp(now, began) != 0)
+            return rb_fail(err, RB_HALFWAY,
+                           "database %s of %s is %s, and was %s when transition %s began; set it "
+                           "back before you go on with that or undo it",
+                           name, env->name, now, began, row->id);
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
                               const rb_keeping *keeping, const rb_signers *signers,
                               bool with_releases, rb_err *err)
@@ -61,14 +80,18 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     *out = (rb_recovery){0};
     RB_TRY(rb_state_pending(&out->row, state, err));
     const rb_transition_row *row = out->row;
-    if (!row || !with_releases)
+    if (!row)
+        return RB_OK;
+    RB_TRY(same_databases(row, env, err));
+    if (!with_releases)
         return RB_OK;
     if (row->from)
         RB_TRY(open_same(&out->from, keeping, signers, row->from, row->from_object, err));
     RB_TRY(open_same(&out->to, keeping, signers, row->to, row->to_object, err));
     const char *mended = rb_json_str(row->plan, "scriptsFrom");
     if (mended)
-        RB_TRY(open_same(&out->mended, keeping, signers, mended, NULL, err));
+        RB_TRY(open_same(&out->mended, keeping, signers, mended,
+                         rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"), err));
     out->request = (rb_plan_request){
         .kind = row->kind,
         .env = env,

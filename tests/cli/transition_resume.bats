@@ -206,3 +206,43 @@ SH
     [ "$(cat "$PROD/runs")" = "workers = 2" ]
     settled_at v1.0.0
 }
+
+@test "a half-way transition is gone on with in the databases that it began with" {
+    jq '.environments.prod.databases.main = "$SHOP_DB"' rbtool.json >new.json && mv new.json rbtool.json
+    export SHOP_DB=sqlite:$PROD/data/shop.db
+    git add -A && git commit -qm url
+    two_releases
+    cp "$PROD/data/shop.db" "$PROD/data/staging.db"
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    sql 'SELECT discount FROM orders'
+    for way in abort resume; do
+        SHOP_DB=sqlite:$PROD/data/staging.db fails 3 "staging.db, and was sqlite:$PROD/data/shop.db" rbtool $way --yes
+    done
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    rbtool resume --yes
+    settled_at v1.1.0
+}
+
+@test "a half-way revert goes on with the mended scripts that were agreed to, and no others" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    printf 'ALTER TABLE orders DROP COLUMN discount; -- mended\n' >migrations/0002_discount.down.sql
+    echo 1.2.0 >VERSION
+    git commit -qam mended && rbtool release v1.2.0 --accept RB004
+    killed_before_commit revert v1.1.0 --to v1.0.0 --scripts-from v1.2.0 --yes
+    git update-ref refs/tags/kept v1.2.0
+    RBTOOL=0 git tag -d v1.2.0
+    printf 'INSERT INTO orders (id, total) VALUES (666, 1); ALTER TABLE orders DROP COLUMN discount;\n' \
+        >migrations/0002_discount.down.sql
+    git commit -qam other
+    rbtool mark v1.2.0 gap -m 'to be made again'
+    rbtool release v1.2.0 --accept RB004 --accept RB002
+    fails 3 "tag v1.2.0 has moved since the transition began" rbtool resume --yes
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    RBTOOL=0 git update-ref refs/tags/v1.2.0 kept
+    rbtool resume --yes
+    settled_at v1.0.0
+    [ -z "$(sql 'SELECT id FROM orders WHERE id = 666')" ]
+}
