@@ -8,6 +8,7 @@
 #include "environment/checks.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
+#include "transition/as_released.h"
 #include "transition/edited.h"
 
 #define MAX_CHAIN 10000 /* releases followed back to find a migration's proof */
@@ -354,6 +355,12 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     RB_AUTO(rb_json_freep) json_t *wrong = NULL;
     RB_AUTO(rb_json_freep) json_t *left = NULL;
     rb_plan_database_judge(&wrong, &left, d, outcome->after);
+    if (json_array_size(wrong) > 0) {
+        rb_plan_take_released(d, rq, wrong, outcome->before, outcome->after);
+        json_decref(wrong);
+        json_decref(left);
+        rb_plan_database_judge(&wrong, &left, d, outcome->after);
+    }
     if (json_array_size(wrong) > 0) {
         RB_AUTO(rb_free_str) char *list = list_differences(wrong);
         RB_AUTO(rb_free_str) char *drift = drift_advice(d, list, false);

@@ -353,3 +353,62 @@ applied() {
     [ "$(sql 'SELECT version FROM schema_migrations')" = 0001 ]
     settled_at v1.0.0
 }
+
+# One index made by hand and accepted, on a table of the first release: live is v1.1.0.
+with_hotfix() {
+    two_releases
+    sql 'CREATE INDEX hot ON orders (total)'
+    rbtool deploy v1.1.0 --yes --accept-drift
+    settled_at v1.1.0
+}
+
+@test "a hotfix that a later release brings as a migration goes back with that release" {
+    with_hotfix
+    echo 'CREATE INDEX IF NOT EXISTS hot ON orders (total);' >migrations/0003_hot.up.sql
+    echo 'DROP INDEX hot;' >migrations/0003_hot.down.sql
+    release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    rbtool revert v1.2.0 --yes
+    settled_at v1.1.0
+    [ -z "$(sql "SELECT name FROM sqlite_schema WHERE name = 'hot'")" ]
+    # also past the release that had it
+    rbtool mark v1.2.0 good -m again
+    rbtool deploy v1.2.0 --yes
+    rbtool revert v1.2.0 --to v1.0.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a migration drops what was made by hand, when it says so" {
+    with_hotfix
+    echo 'DROP INDEX IF EXISTS hot;' >migrations/0003_drop.up.sql
+    echo 'SELECT 1;' >migrations/0003_drop.down.sql
+    release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    settled_at v1.2.0
+    rbtool revert v1.2.0 --yes
+    rbtool status --exit-code
+}
+
+@test "what was made by hand, accepted, and dropped by hand again is not asked for" {
+    with_hotfix
+    echo 'CREATE TABLE c (id INTEGER PRIMARY KEY);' >migrations/0003_c.up.sql
+    echo 'DROP TABLE c;' >migrations/0003_c.down.sql
+    release v1.2.0
+    sql 'DROP INDEX hot'
+    fails 5 "index hot" rbtool deploy v1.2.0 --yes
+    rbtool deploy v1.2.0 --yes --accept-drift
+    settled_at v1.2.0
+    rbtool revert v1.2.0 --yes
+    rbtool status --exit-code
+}
+
+@test "a script that rebuilds a table and does not know of an accepted index is refused still" {
+    with_hotfix
+    printf 'CREATE TABLE o2 (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, discount INTEGER);
+INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO orders;\n' >migrations/0003_o.up.sql
+    echo 'SELECT 1;' >migrations/0003_o.down.sql
+    release v1.2.0 --accept RB007
+    fails 1 "index hot removed" rbtool deploy v1.2.0 --yes --accept-drift
+    settled_at v1.1.0
+    [ -n "$(sql "SELECT name FROM sqlite_schema WHERE name = 'hot'")" ]
+}
