@@ -21,10 +21,9 @@ struct rb_setting {
 struct rb_repo {
     git_repository *repo;
     git_odb *odb;
-    git_odb_backend **backends; /* of odb: packs and loose objects, alternates too */
-    size_t backend_count;
-    char *dir;    /* as given: where `git -C` runs */
-    char *common; /* shared by all work trees */
+    struct rb_views *views; /* of its objects, for rb_git_read() */
+    char *dir;              /* as given: where `git -C` runs */
+    char *common;           /* shared by all work trees */
     char *workdir;
     bool settings_read;
     struct rb_setting *settings; /* in git's order: a later one wins */
@@ -33,6 +32,9 @@ struct rb_repo {
 
 const git_oid *rb_git_oid(const rb_oid *oid);
 rb_oid rb_git_from(const git_oid *oid);
+
+/* One of git's own variables, NULL when it is empty. */
+const char *rb_git_env(const char *name);
 
 /* libgit2's last message, made safe for one line; freed by the caller. */
 char *rb_git_message(void);
@@ -51,10 +53,14 @@ bool rb_git_is_shallow(const rb_repo *repo);
 enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
                                const char *path, rb_err *err) RB_MUST_USE;
 
+/* Opens the objects of a repository whose folders are known: repo->odb, and what reads them. */
+enum rb_code rb_git_odb_open(rb_repo *repo, rb_err *err) RB_MUST_USE;
+void rb_git_odb_close(rb_repo *repo);
+
 /*
- * An object's bytes, for objects that git_odb_read_header() found; checked: against its id. Past
- * libgit2's own door, which hashes with its slow SHA-1 and lets in one thread at a time. Returns
- * libgit2's status.
+ * An object's bytes; checked: against its id. Past libgit2's own door, which hashes with its slow
+ * SHA-1 and lets in one thread at a time. Objects that `git gc` or `git repack` moves in the
+ * meantime are looked for once more. Any thread. Returns libgit2's status.
  */
 struct rb_raw {
     git_odb_backend *backend; /* that allocated data */

@@ -97,7 +97,7 @@ char *rb_git_message(void)
     return rb_safe(error && error->message ? error->message : "no reason given");
 }
 
-static const char *set_env(const char *name)
+const char *rb_git_env(const char *name)
 {
     const char *value = getenv(name);
     return value && *value ? value : NULL;
@@ -115,15 +115,15 @@ static char *without_slash(const char *path)
  * from dir. libgit2's own reading of the environment fails with GIT_WORK_TREE or GIT_COMMON_DIR. */
 static int open_as_git(git_repository **out, const char *dir)
 {
-    const char *named = set_env("GIT_DIR");
+    const char *named = rb_git_env("GIT_DIR");
     if (named) {
         RB_AUTO(rb_free_str) char *path = rb_path_join(dir, named);
         return git_repository_open_ext(
             out, path, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_NO_DOTGIT, NULL);
     }
     unsigned flags =
-        set_env("GIT_DISCOVERY_ACROSS_FILESYSTEM") ? (unsigned)GIT_REPOSITORY_OPEN_CROSS_FS : 0;
-    return git_repository_open_ext(out, dir, flags, set_env("GIT_CEILING_DIRECTORIES"));
+        rb_git_env("GIT_DISCOVERY_ACROSS_FILESYSTEM") ? (unsigned)GIT_REPOSITORY_OPEN_CROSS_FS : 0;
+    return git_repository_open_ext(out, dir, flags, rb_git_env("GIT_CEILING_DIRECTORIES"));
 }
 
 /* libgit2 1.5.1 says "not found", of the setting, where safe.directory is set nowhere. */
@@ -174,7 +174,7 @@ static enum rb_code explain_open(int status, const char *dir, rb_err *err)
                        "convert them with git refs migrate --ref-format=files",
                        where);
     if (status == GIT_ENOTFOUND)
-        return rb_git_explain_absence(dir, set_env("GIT_DIR"), err);
+        return rb_git_explain_absence(dir, rb_git_env("GIT_DIR"), err);
     return rb_fail(err, RB_ERROR, "cannot open the repository at %s: %s", where, why);
 }
 
@@ -193,47 +193,6 @@ static enum rb_code check_head(const rb_repo *repo, const char *dir, rb_err *err
                    "cannot open the repository at %s: its HEAD is broken (%s); it should name a "
                    "branch: ref: refs/heads/main",
                    where, why);
-}
-
-/* Git's quarantine: new objects are in GIT_OBJECT_DIRECTORY, the others in the alternates. */
-static enum rb_code open_objects(rb_repo *repo, rb_err *err)
-{
-    const char *objects = set_env("GIT_OBJECT_DIRECTORY");
-    const char *alternates = set_env("GIT_ALTERNATE_OBJECT_DIRECTORIES");
-    if (!objects && !alternates) {
-        if (git_repository_odb(&repo->odb, repo->repo) == 0)
-            return RB_OK;
-    } else {
-        RB_AUTO(rb_free_str)
-        char *path =
-            objects ? rb_path_join(repo->dir, objects) : rb_path_join(repo->common, "objects");
-        int status = git_odb_open(&repo->odb, path);
-        while (status == 0 && alternates && *alternates) {
-            size_t len = strcspn(alternates, ":");
-            if (*alternates == '"')
-                return rb_fail(err, RB_ERROR,
-                               "cannot read GIT_ALTERNATE_OBJECT_DIRECTORIES: a path in it is "
-                               "quoted; move the repository to a path without colons");
-            RB_AUTO(rb_free_str) char *one = rb_strndup(alternates, len);
-            RB_AUTO(rb_free_str) char *full = rb_path_join(repo->dir, one);
-            if (len > 0)
-                status = git_odb_add_disk_alternate(repo->odb, full);
-            alternates += len + (alternates[len] == ':');
-        }
-        if (status == 0 && git_repository_set_odb(repo->repo, repo->odb) == 0)
-            return RB_OK;
-    }
-    RB_AUTO(rb_free_str) char *why = rb_git_message();
-    return rb_fail(err, RB_ERROR, "cannot open the objects of %s: %s", repo->dir, why);
-}
-
-static void find_backends(rb_repo *repo)
-{
-    size_t n = git_odb_num_backends(repo->odb);
-    repo->backends = rb_calloc(n, sizeof *repo->backends);
-    for (size_t i = 0; i < n; i++)
-        if (git_odb_get_backend(&repo->backends[repo->backend_count], repo->odb, i) == 0)
-            repo->backend_count++;
 }
 
 /* Without core.bare git takes a repository folder that was entered by itself as bare; libgit2
@@ -259,7 +218,7 @@ static bool looks_bare(git_repository *repo)
 static enum rb_code find_dirs(rb_repo *repo, rb_err *err)
 {
     repo->common = without_slash(git_repository_commondir(repo->repo));
-    const char *common = set_env("GIT_COMMON_DIR");
+    const char *common = rb_git_env("GIT_COMMON_DIR");
     if (common) {
         RB_AUTO(rb_free_str) char *joined = rb_path_join(repo->dir, common);
         char *a = realpath(joined, NULL);
@@ -273,7 +232,7 @@ static enum rb_code find_dirs(rb_repo *repo, rb_err *err)
                            "it",
                            common, repo->common);
     }
-    const char *worktree = set_env("GIT_WORK_TREE");
+    const char *worktree = rb_git_env("GIT_WORK_TREE");
     const char *found = git_repository_workdir(repo->repo);
     if (worktree) {
         RB_AUTO(rb_free_str) char *joined = rb_path_join(repo->dir, worktree);
@@ -300,8 +259,7 @@ enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err)
         return explain_open(status, dir, err);
     RB_TRY(check_head(repo, dir, err));
     RB_TRY(find_dirs(repo, err));
-    RB_TRY(open_objects(repo, err));
-    find_backends(repo);
+    RB_TRY(rb_git_odb_open(repo, err));
     *out = repo;
     repo = NULL;
     return RB_OK;
@@ -316,8 +274,7 @@ void rb_repo_close(rb_repo *repo)
         free(repo->settings[i].value);
     }
     free(repo->settings);
-    free(repo->backends);
-    git_odb_free(repo->odb);
+    rb_git_odb_close(repo);
     git_repository_free(repo->repo);
     free(repo->dir);
     free(repo->common);
@@ -338,42 +295,6 @@ const char *rb_repo_workdir(const rb_repo *repo)
 bool rb_git_is_shallow(const rb_repo *repo)
 {
     return git_repository_is_shallow(repo->repo) == 1;
-}
-
-static bool has_id(const struct rb_raw *raw, const rb_oid *oid)
-{
-    char head[32];
-    rb_oid found;
-    const char *type = git_object_type2string(raw->type);
-    size_t len = (size_t)snprintf(head, sizeof head, "%s %zu", type, raw->len) + 1;
-    rb_sha1_of(head, len, raw->data, raw->len, found.id);
-    return rb_oid_equal(&found, oid);
-}
-
-int rb_git_read(struct rb_raw *out, const rb_repo *repo, const rb_oid *oid, bool checked)
-{
-    struct rb_raw raw = {.type = GIT_OBJECT_INVALID};
-    int status = GIT_ENOTFOUND;
-    for (size_t i = 0; i < repo->backend_count && status == GIT_ENOTFOUND; i++) {
-        raw.backend = repo->backends[i];
-        status = raw.backend->read(&raw.data, &raw.len, &raw.type, raw.backend, rb_git_oid(oid));
-    }
-    if (status != 0)
-        return status;
-    if (checked && !has_id(&raw, oid)) {
-        rb_git_raw_clear(&raw);
-        git_error_set_str(GIT_ERROR_ODB, "its bytes do not match its id");
-        return GIT_EMISMATCH;
-    }
-    *out = raw;
-    return 0;
-}
-
-void rb_git_raw_clear(struct rb_raw *raw)
-{
-    if (raw->data)
-        git_odb_backend_data_free(raw->backend, raw->data);
-    *raw = (struct rb_raw){0};
 }
 
 /* git marks the remote; older versions wrote an extension. Looked for without a pattern, since

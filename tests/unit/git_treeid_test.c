@@ -142,6 +142,35 @@ static void test_from_blobs(void **state)
     rb_repo_close(repo);
 }
 
+/* `git gc` takes objects away under whoever reads, and has put them elsewhere before: more often
+ * than the reader looks again, and while several read. */
+static void test_repacked_meanwhile(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    make("moving");
+    sh_do("cd moving; for i in $(seq 200); do echo $i >a/b/c/$i; done; git add -A; git commit -qm "
+          "more");
+    rb_repo *repo = open_repo("moving");
+    rb_oid tree = tree_of(repo, "HEAD");
+    rb_tree_entries entries = {0};
+    assert_ok(rb_tree_list(&entries, repo, &tree, NULL, &err));
+    unsigned char(*ids)[RB_SHA256_SIZE] = rb_calloc(entries.n, sizeof *ids);
+    rb_blobs job = {.repo = repo, .entries = &entries, .threads = 4};
+    for (int i = 0; i < 3; i++) {
+        sh_do("cd moving; git commit -q --allow-empty -m %d; git repack -adq", i);
+        assert_ok(rb_blobs_read(ids, &job, &err));
+        rb_treeid id = {0};
+        rb_treeid_from_blobs(&id, &entries, (const unsigned char(*)[RB_SHA256_SIZE])ids);
+        RB_AUTO(rb_free_str) char *expected = by_git("moving", "HEAD", "");
+        assert_string_equal(id.hex, expected);
+        rb_treeid_clear(&id);
+    }
+    free(ids);
+    rb_tree_entries_clear(&entries);
+    rb_repo_close(repo);
+}
+
 static void grow(const char *dir, int i)
 {
     sh_do("cd %s; echo change%d >a/two; mkdir -p deep/%d/er; echo new >deep/%d/er/f; git rm -q "
@@ -314,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_subsets),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_from_blobs),
+        cmocka_unit_test(test_repacked_meanwhile),
         cmocka_unit_test(test_cache_follows_changes),
         cmocka_unit_test(test_cache_is_used),
         cmocka_unit_test(test_cache_damage),
