@@ -60,10 +60,47 @@ enum rb_code rb_remote_find(char **out, rb_repo *repo, const char *name, rb_err 
                           names.n, safe);
 }
 
+char *rb_remote_fetch_tags(rb_repo *repo)
+{
+    RB_AUTO(rb_free_str) char *name = NULL;
+    rb_err none;
+    if (rb_remote_find(&name, repo, NULL, &none) != RB_OK)
+        return rb_strdup("git fetch REMOTE --tags");
+    RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+    return rb_format("git fetch %s --tags", safe);
+}
+
 /* A setting remote.NAME.mirror takes no refspecs. */
 static char *no_mirror(const char *remote)
 {
     return rb_format("remote.%s.mirror=false", remote);
+}
+
+/* Cuts the next "ID TAB NAME" off what ls-remote printed; false: there is no more. */
+static bool next_ref(char **rest, rb_oid *object, const char **name)
+{
+    while (*rest && **rest) {
+        char *line = *rest;
+        size_t len = strcspn(line, "\n");
+        *rest = line + len + (line[len] == '\n');
+        line[len] = '\0';
+        if (len <= RB_OID_HEX)
+            continue;
+        line[RB_OID_HEX - 1] = '\0';
+        *name = line + RB_OID_HEX;
+        if (rb_oid_parse(object, line))
+            return true;
+    }
+    return false;
+}
+
+static enum rb_code list_refs(rb_git_result *out, rb_repo *repo, const char *const *args,
+                              const char *remote, rb_err *err)
+{
+    RB_TRY(rb_git_talk(out, repo, args, err));
+    if (out->status != 0)
+        return rb_fail(err, RB_ERROR, "cannot reach the remote %s: %s", remote, out->said);
+    return RB_OK;
 }
 
 enum rb_code rb_remote_read(rb_ref *out, rb_repo *repo, const char *remote, const char *ref,
@@ -71,22 +108,32 @@ enum rb_code rb_remote_read(rb_ref *out, rb_repo *repo, const char *remote, cons
 {
     const char *const args[] = {"ls-remote", "--", remote, ref, NULL};
     RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
-    RB_TRY(rb_git_talk(&result, repo, args, err));
+    rb_oid object;
+    const char *name;
+    RB_TRY(list_refs(&result, repo, args, remote, err));
     *out = (rb_ref){0};
-    if (result.status != 0)
-        return rb_fail(err, RB_ERROR, "cannot reach the remote %s: %s", remote, result.said);
-    for (char *line = result.out.data; line && *line;) {
-        size_t len = strcspn(line, "\n");
+    /* The name is a pattern to git, which matches longer ones that end so too. */
+    for (char *rest = result.out.data; next_ref(&rest, &object, &name);)
+        if (strcmp(name, ref) == 0)
+            *out = (rb_ref){.exists = true, .object = object};
+    return RB_OK;
+}
+
+enum rb_code rb_remote_tags(json_t **out, rb_repo *repo, const char *remote, rb_err *err)
+{
+    static const char prefix[] = "refs/tags/";
+    const char *const args[] = {"ls-remote", "--tags", "--refs", "--", remote, NULL};
+    RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
+    rb_oid object;
+    const char *name;
+    RB_TRY(list_refs(&result, repo, args, remote, err));
+    *out = json_object();
+    for (char *rest = result.out.data; next_ref(&rest, &object, &name);) {
         char hex[RB_OID_HEX];
-        bool more = line[len] == '\n';
-        line[len] = '\0';
-        /* The name is a pattern to git, which matches longer ones that end so too. */
-        if (len > RB_OID_HEX && strcmp(line + RB_OID_HEX, ref) == 0) {
-            memcpy(hex, line, RB_OID_HEX - 1);
-            hex[RB_OID_HEX - 1] = '\0';
-            out->exists = rb_oid_parse(&out->object, hex);
-        }
-        line += len + more;
+        rb_oid_hex(&object, hex);
+        if (strncmp(name, prefix, strlen(prefix)) == 0 &&
+            json_object_set_new(*out, name + strlen(prefix), json_string(hex)) != 0)
+            continue; /* no UTF-8: no entry can name it */
     }
     return RB_OK;
 }

@@ -83,6 +83,17 @@ enum rb_code rb_tag_read(rb_tag **out, rb_repo *repo, const char *name, rb_err *
     return rb_tag_read_object(out, repo, &object, name, err);
 }
 
+bool rb_tag_target(rb_oid *out, const rb_tag *tag)
+{
+    static const char key[] = "object ";
+    char hex[RB_OID_HEX] = {0};
+    if (!tag->annotated || tag->raw.len < strlen(key) + RB_OID_HEX - 1 ||
+        strncmp(tag->raw.data, key, strlen(key)) != 0)
+        return false;
+    memcpy(hex, tag->raw.data + strlen(key), RB_OID_HEX - 1);
+    return rb_oid_parse(out, hex);
+}
+
 void rb_tag_free(rb_tag *tag)
 {
     if (!tag)
