@@ -69,6 +69,23 @@ enum rb_code rb_cli_extensions(rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
+/* release: of the ledger. */
+static void note_lost(rb_cli *cli, const rb_release *release)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *other = NULL;
+    rb_err none;
+    const char *tag = release->tag;
+    bool is_replaced = rb_tag_read(&other, cli->repo, tag, &none) != RB_FOUND;
+    RB_AUTO(rb_free_str)
+    char *cure = is_replaced ? rb_chain_back(cli->repo, tag, release->object)
+                             : rb_chain_cure(cli->repo, tag, release->object);
+    rb_ui_note(cli,
+               "tag %s %s; the release is taken from the ledger, which kept its object %.12s; %s "
+               "%s",
+               tag, is_replaced ? "does not lead to the release any more" : "is not here",
+               release->object, cure, is_replaced ? "puts it back" : "brings the tag");
+}
+
 /* A ledger that cannot be read leaves it at what was found here. */
 static bool find_lost(rb_release **out, rb_cli *cli, const char *tag, const char *object)
 {
@@ -79,10 +96,7 @@ static bool find_lost(rb_release **out, rb_cli *cli, const char *tag, const char
     const rb_keeping keeping = rb_books_keeping(books, cli->repo);
     rb_history_lost(out, &keeping, cli->signers, tag, object);
     if (*out)
-        rb_ui_note(cli,
-                   "tag %s does not lead to the release any more; it is taken from the ledger, "
-                   "which kept its object %.12s; `rbtool verify --restore` puts it back",
-                   tag, (*out)->object);
+        note_lost(cli, *out);
     return *out != NULL;
 }
 
@@ -97,6 +111,8 @@ enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, c
     enum rb_code code = rb_release_open(out, repo, signers, tag, &problems, err);
     if (code == RB_FOUND && find_lost(out, cli, tag, object))
         return RB_OK;
+    if (code == RB_FOUND && problems.n > 0 && strcmp(problems.items[0].code, "unknown") == 0)
+        return rb_err_prefix(err, "release %s is not here", tag);
     if (code == RB_FOUND && problems.n > 0)
         code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
                        problems.items[0].message);

@@ -45,8 +45,14 @@ static json_t *to_json(const rb_chain_item *item, const rb_books *books)
     rb_json_set_str(object, "reason", why);
     json_object_set_new(object, "overrides", rb_books_overrides(books, item->object, NULL));
     rb_json_set_str(object, "class", release ? release->class_ : NULL);
+    json_object_set_new(object, "here", json_boolean(!item->lost));
     json_object_set_new(object, "ok", json_boolean(release && !rb_problems_any(&item->problems)));
     return object;
+}
+
+static char *fault_of(const rb_chain_item *item, const char *code)
+{
+    return rb_chain_is_absent(item) ? rb_strdup("not here") : rb_format("BAD (%s)", code);
 }
 
 /* Past a rule is as loud as bad. */
@@ -67,7 +73,7 @@ static void add_row(rb_strs *cells, const rb_chain_item *item, const rb_books *b
         rb_strs_add(cells, "-");
         rb_strs_add(cells, "-");
         rb_strs_add(cells, "-");
-        rb_strs_take(cells, rb_format("BAD (%s)", item->problems.items[0].code));
+        rb_strs_take(cells, fault_of(item, item->problems.items[0].code));
         rb_strs_add(cells, "-");
         return;
     }
@@ -77,7 +83,7 @@ static void add_row(rb_strs *cells, const rb_chain_item *item, const rb_books *b
     const char *code = NULL;
     for (size_t i = 0; i < item->problems.n && !code; i++)
         code = item->problems.items[i].warning ? NULL : item->problems.items[i].code;
-    rb_strs_take(cells, code ? rb_format("BAD (%s)", code) : verdict_of(item, books));
+    rb_strs_take(cells, code ? fault_of(item, code) : verdict_of(item, books));
     rb_strs_add(cells, release->class_);
 }
 
@@ -123,7 +129,9 @@ const rb_command rb_cmd_list = {
     .details =
         "VERDICT is the last word that counts: good, bad, or none. A release whose signature,\n"
         "manifest or chain is not in order is shown as BAD; `rbtool verify TAG` says why, and\n"
-        "compares with the repository too. OVERRIDE: a rule was passed by; `rbtool show TAG`. "
+        "compares with the repository too. One that the ledger knows and that has no tag in this\n"
+        "clone is \"not here\": not fetched, or deleted. OVERRIDE: a rule was passed by; `rbtool "
+        "show TAG`. "
         "What\n"
         "verified in an earlier list is remembered, while signers and revoked keys stay as they "
         "are.",

@@ -163,22 +163,39 @@ static json_t *to_json(const struct checked *checked)
     return object;
 }
 
+/* Its code is for programs, and says more than is known. */
+static const char *name_of(const rb_problem *problem)
+{
+    return strcmp(problem->code, "lost") == 0 ? "not here" : problem->code;
+}
+
 static void print_problems(const rb_cli *cli, const rb_problems *problems)
 {
     for (size_t i = 0; i < problems->n; i++) {
         const rb_problem *p = &problems->items[i];
         rb_ui_line("    %s%s%s: %s%s", rb_ui_color(cli, p->warning ? RB_YELLOW : RB_RED),
-                   p->warning ? "warning " : "", p->code, p->message, rb_ui_color(cli, RB_PLAIN));
+                   p->warning ? "warning " : "", name_of(p), p->message,
+                   rb_ui_color(cli, RB_PLAIN));
     }
+}
+
+/* What cannot be told apart from a tag that was never fetched is not called bad. */
+static const char *word_of(const struct checked *checked)
+{
+    if (is_ok(checked))
+        return "ok";
+    return checked->item && rb_chain_is_absent(checked->item) &&
+                   !rb_problems_any(&checked->problems)
+               ? "not here"
+               : "BAD";
 }
 
 static void print_line(const rb_cli *cli, const struct checked *checked)
 {
     const rb_chain_item *item = checked->item;
     const rb_verified *verified = item && item->release ? item->release->verified : NULL;
-    bool ok = is_ok(checked);
-    rb_ui_line("%s%-3s%s %s%s%s%s%s", rb_ui_color(cli, ok ? RB_GREEN : RB_RED), ok ? "ok" : "BAD",
-               rb_ui_color(cli, RB_PLAIN), checked->tag, verified ? "  " : "",
+    rb_ui_line("%s%-3s%s %s%s%s%s%s", rb_ui_color(cli, is_ok(checked) ? RB_GREEN : RB_RED),
+               word_of(checked), rb_ui_color(cli, RB_PLAIN), checked->tag, verified ? "  " : "",
                verified ? rb_verified_principal(verified) : "", verified ? "  " : "",
                verified ? rb_verified_fingerprint(verified) : "");
     if (item)
@@ -195,11 +212,11 @@ static void print_trusted(const struct run *run)
     if (next == chain->n)
         rb_ui_line("the whole history can be trusted, from %s on", from->tag);
     else if (from)
-        rb_ui_line("the history can be trusted from %s on; %s before it is BAD", from->tag,
-                   chain->items[next].tag);
+        rb_ui_line("the history can be trusted from %s on; %s before it is %s", from->tag,
+                   chain->items[next].tag, word_of(&run->checked[next]));
     else
-        rb_ui_line("the history cannot be trusted: %s, the newest release, is BAD",
-                   chain->items[0].tag);
+        rb_ui_line("the history cannot be trusted: %s, the newest release, is %s",
+                   chain->items[0].tag, word_of(&run->checked[0]));
 }
 
 static void print_restored(const rb_restored *restored)
@@ -276,6 +293,20 @@ static enum rb_code report(struct run *run, const struct options *o)
     return ok ? RB_OK : RB_FOUND;
 }
 
+static enum rb_code load_chain(struct run *run, rb_err *err)
+{
+    rb_chain_free(run->chain);
+    run->chain = NULL;
+    return rb_history_load(&run->chain, run->repo, run->signers, run->books->ledger,
+                           run->books->policy, err);
+}
+
+static enum rb_code restore(struct run *run, rb_err *err)
+{
+    const rb_keeping keeping = rb_books_keeping(run->books, run->repo);
+    return rb_history_restore(&run->restored, run->chain, &keeping, run->signers, err);
+}
+
 static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     const struct options *o = options;
@@ -285,11 +316,9 @@ static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv
     unsigned how = (o->deep ? RB_VERIFY_DEEP : 0u) | (o->no_cache ? RB_VERIFY_NO_CACHE : 0u);
     run.verifier = rb_verifier_new(run.repo, how);
     RB_TRY(rb_cli_books(&run.books, cli, err));
-    RB_TRY(rb_history_load(&run.chain, run.repo, run.signers, run.books->ledger, run.books->policy,
-                           err));
-    const rb_keeping keeping = rb_books_keeping(run.books, run.repo);
+    RB_TRY(load_chain(&run, err));
     if (o->restore)
-        RB_TRY(rb_history_restore(&run.restored, run.chain, &keeping, run.signers, err));
+        RB_TRY(restore(&run, err));
     RB_TRY(check_wanted(&run, o, argc, argv, err));
     err->message[0] = '\0'; /* what was found is in the report */
     return report(&run, o);
@@ -303,9 +332,9 @@ const rb_command rb_cmd_verify = {
                "signature and its signer, the tag's name, the chain of releases, and that\n"
                "artifacts, migrations, flags, config and checks are in the commit as the\n"
                "manifest says, and that the ledger's policy lets the signer release. A\n"
-               "release that the ledger knows and whose tag is gone or another object is wrong,\n"
-               "too; --restore writes back what the ledger kept of it. `rbtool mark TAG gap`\n"
-               "accepts that it is gone.\n"
+               "release that the ledger knows and whose tag is another object or not here is\n"
+               "wrong, too: not fetched, or deleted; git fetch REMOTE --tags, or --restore writes\n"
+               "back what the ledger kept of it. `rbtool mark TAG gap` accepts that it is gone.\n"
                "Exit 1 when anything is wrong; a warning is nothing wrong. --all says from\n"
                "which release on the history can be trusted.",
     .opts = opts,

@@ -78,9 +78,8 @@ static void tell_kept(rb_chain_item *item, const rb_keeping *keeping)
         if (!tag)
             continue;
         char *said = problem->message;
-        problem->message = rb_format("%s; the ledger kept the first one, too: `rbtool verify "
-                                     "--restore`",
-                                     said);
+        RB_AUTO(rb_free_str) char *back = rb_chain_back(keeping->repo, link->tag, link->object);
+        problem->message = rb_format("%s; the ledger kept the first one, too: %s", said, back);
         free(said);
     }
 }

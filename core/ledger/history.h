@@ -3,12 +3,12 @@
  *
  * A release that the ledger knows, by a release entry or a transition of someone who had a say,
  * must have its tag here. One that no tag leads to is taken from the release entry that kept its
- * object, verified as any tag is, and is "lost": a problem, of it and not of what follows it, until
- * the tag is back. Where the tag is another object than the ledger knows, it is "moved". A gap
- * entry, signed by someone in role mark or policy, says that an object is lost and known to be: it
- * is not taken or missed any more, and that its followers' predecessor is "unknown" is a warning. A
- * release whose signer was not allowed at the time, is revoked or backdated has the problems of
- * rb_policy_check_release().
+ * object, verified as any tag is, and is "lost" (release/chain.h): a problem, of it and not of what
+ * follows it, until the tag is here. Where the tag is another object than the ledger knows, it is
+ * "moved". A gap entry, signed by someone in role mark or policy, says that an object is lost and
+ * known to be: it is not taken or missed any more, and that its followers' predecessor is "unknown"
+ * is a warning. A release whose signer was not allowed at the time, is revoked or backdated has the
+ * problems of rb_policy_check_release().
  */
 #ifndef RB_LEDGER_HISTORY_H
 #define RB_LEDGER_HISTORY_H

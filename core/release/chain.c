@@ -18,6 +18,7 @@ static void clear_loading(rb_chain_loading *loading)
     rb_json_free(loading->index);
     rb_json_free(loading->objects);
     rb_knowns_clear(&loading->known);
+    free(loading->fetch);
 }
 
 void rb_knowns_add(rb_knowns *knowns, const char *tag, const char *object, bool used)
@@ -238,17 +239,17 @@ static void add_item(rb_chain_loading *loading, const rb_chain_item *item)
     chain->items[chain->n++] = *item;
 }
 
-/* False when nobody kept it, or what is kept does not verify or is not what the link names. */
-static enum rb_code open_lost(bool *out, rb_chain_item *item, rb_chain_loading *loading,
-                              const rb_link *link, rb_err *err)
+/* False when nobody kept it, or what is kept (*kept, or NULL) does not verify or is not what the
+ * link names. */
+static enum rb_code open_lost(bool *out, rb_chain_item *item, rb_tag **kept,
+                              rb_chain_loading *loading, const rb_link *link, rb_err *err)
 {
-    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     *out = false;
     *item = (rb_chain_item){.tag = rb_strdup(link->tag), .lost = true};
-    RB_TRY(loading->more->keeper(loading->more->context, &tag, link->tag, link->object, err));
-    if (!tag)
+    RB_TRY(loading->more->keeper(loading->more->context, kept, link->tag, link->object, err));
+    if (!*kept)
         return RB_OK;
-    open_item(item, loading->repo, loading->signers, tag);
+    open_item(item, loading->repo, loading->signers, *kept);
     *out = item->release && strcmp(item->object, link->object) == 0 &&
            (!*link->sha256 || strcmp(item->sha256, link->sha256) == 0);
     if (*out && loading->listing)
@@ -256,53 +257,40 @@ static enum rb_code open_lost(bool *out, rb_chain_item *item, rb_chain_loading *
     return RB_OK;
 }
 
-static void is_lost(rb_chain_item *item)
-{
-    rb_problems_add(&item->problems, "lost", "tag", item->object, "",
-                    "%s: its tag is not here any more; the ledger kept its object, which verifies: "
-                    "`rbtool verify --restore` puts it back; or git fetch --tags, or accept that "
-                    "it is gone with `rbtool mark %s gap -m WHY`",
-                    item->tag, item->tag);
-}
-
 /* Takes the item that a link names but no tag leads to, if somebody kept it and it verifies. */
 static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb_err *err)
 {
     RB_AUTO(clear_item) rb_chain_item item = {0};
+    RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
     bool found;
     if (json_object_get(loading->objects, link->tag))
         return RB_OK;
-    RB_TRY(open_lost(&found, &item, loading, link, err));
+    RB_TRY(open_lost(&found, &item, &kept, loading, link, err));
     if (!found)
         return RB_OK;
-    is_lost(&item);
+    rb_chain_say_lost(loading, &item, kept, true);
     add_item(loading, &item);
     item = (rb_chain_item){0};
     return RB_OK;
 }
 
-/* The same of one that somebody knows of; kept false: it is shown also when nobody kept it. */
-static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept, rb_err *err)
+/* The same of one that somebody knows of; not kept_only: it is shown also when nobody kept it. */
+static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept_only, rb_err *err)
 {
     const rb_link *link = &loading->known.items[i];
     RB_AUTO(clear_item) rb_chain_item item = {0};
+    RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
     bool found;
     const char *here = rb_json_str(loading->objects, link->tag);
     if ((here && strcmp(here, link->object) == 0) || rb_chain_find(loading->chain, link->tag))
         return RB_OK;
-    RB_TRY(open_lost(&found, &item, loading, link, err));
-    if (kept && !found)
+    RB_TRY(open_lost(&found, &item, &kept, loading, link, err));
+    if (kept_only && !found)
         return RB_OK;
     memcpy(item.object, link->object, sizeof item.object);
     item.used = loading->known.used[i];
-    if (!here && found)
-        is_lost(&item);
-    else if (!here)
-        rb_problems_add(&item.problems, "lost", "tag", item.object, "",
-                        "%s: its tag is not here any more, and the ledger, which knows it as %s, "
-                        "kept no object of it that verifies; git fetch --tags, or ask who deleted "
-                        "it, or accept that it is gone with `rbtool mark %s gap -m WHY`",
-                        item.tag, item.object, item.tag);
+    if (!here)
+        rb_chain_say_lost(loading, &item, kept, found);
     add_item(loading, &item);
     item = (rb_chain_item){0};
     return RB_OK;

@@ -5,6 +5,10 @@
  * with another id is "moved" (a problem of both). An absent one whose tag object somebody kept (the
  * ledger) is an item too, marked lost, and "unknown" is a warning then. So is a release that
  * somebody knows of and no release here follows; where a tag is there in its place, it is "moved".
+ *
+ * The problem of a lost item that has no tag here is "lost". Whether the tag was never fetched or
+ * was deleted cannot be told: its object may have come without it (git clone --single-branch
+ * --no-tags), or have gone with it. People are told that it is not here.
  */
 #ifndef RB_RELEASE_CHAIN_H
 #define RB_RELEASE_CHAIN_H
@@ -81,6 +85,15 @@ RB_DEFINE_AUTO(rb_chain, rb_chain_free)
  * not verify. */
 bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const rb_link **heads,
                     size_t *head_count);
+
+/* All that is wrong with it is that it is not here, and maybe what it follows is not either. */
+bool rb_chain_is_absent(const rb_chain_item *item);
+/* The command that brings the tag of a release that is here under no tag: a fetch, or git
+ * update-ref where the object is in the repository. */
+char *rb_chain_cure(rb_repo *repo, const char *tag, const char *object);
+
+/* The same where another object has its tag, and the ledger has it. */
+char *rb_chain_back(rb_repo *repo, const char *tag, const char *object);
 
 const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag);
 

@@ -104,9 +104,8 @@ static void check_link(rb_chain_loading *loading, rb_chain_item *item, const rb_
     if (!object) {
         RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
         rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
-                        "%s: %s: it follows %s, which is not here; git fetch --tags, or ask who "
-                        "deleted it",
-                        item->tag, inner, link->tag);
+                        "%s: %s: it follows %s, which is not here; %s, or ask who deleted it",
+                        item->tag, inner, link->tag, rb_chain_fetch(loading));
         return;
     }
     if (strcmp(object, link->object) != 0) {
@@ -236,13 +235,12 @@ static void check_known(rb_chain_loading *loading)
         rb_chain_item *item = named(loading, link->tag);
         if (!item || !here || strcmp(here, link->object) == 0 || says_moved(item, link->object))
             continue;
-        rb_problems_add(
-            &item->problems, "moved", "object", link->object, here,
-            "%s: object: the ledger knows it as %s, but %s is in its place: it was moved or "
-            "made again; ask its signer, and bring the first one back with `rbtool "
-            "verify --restore` or accept that it is gone with `rbtool mark %s gap "
-            "--object %s -m WHY`",
-            item->tag, link->object, here, item->tag, link->object);
+        RB_AUTO(rb_free_str) char *back = rb_chain_back(loading->repo, item->tag, link->object);
+        rb_problems_add(&item->problems, "moved", "object", link->object, here,
+                        "%s: object: the ledger knows it as %s, but %s is in its place: it was "
+                        "moved or made again; ask its signer, and bring the first one back with %s "
+                        "or accept that it is gone with `rbtool mark %s gap --object %s -m WHY`",
+                        item->tag, link->object, here, back, item->tag, link->object);
     }
 }
 

@@ -72,11 +72,12 @@ static enum rb_code check_lost(const rb_making *making, rb_err *err)
     const rb_chain_item *item = rb_chain_find(making->chain, tag);
     if (!item || !item->lost)
         return RB_OK;
+    RB_AUTO(rb_free_str) char *cure = rb_chain_cure(making->repo, tag, item->object);
     return rb_fail(err, RB_FOUND,
-                   "%s is a release already, though its tag is not here any more; a release is "
-                   "never changed: choose another version, put it back with `rbtool verify "
-                   "--restore`, or give it up with `rbtool mark %s gap -m WHY` first",
-                   tag, tag);
+                   "%s is a release already, though its tag is not here; a release is never "
+                   "changed: choose another version, or bring its tag (%s; `rbtool verify %s` says "
+                   "more), or give it up with `rbtool mark %s gap -m WHY` first",
+                   tag, cure, tag, tag);
 }
 
 static enum rb_code named_previous(const rb_release **out, const rb_making *making, rb_err *err)
@@ -122,12 +123,14 @@ static enum rb_code check_followed(const rb_making *making, rb_err *err)
 {
     for (size_t i = 0; i < making->chain->n; i++) {
         const rb_chain_item *item = &making->chain->items[i];
-        if (item->lost && item->release && !item->named)
-            return rb_fail(err, RB_FOUND,
-                           "%s would follow %s, whose tag is not here any more, so that whoever "
-                           "fetches could not verify it; put it back with `rbtool verify "
-                           "--restore`, or give it up with `rbtool mark %s gap -m WHY` first",
-                           making->make->tag, item->tag, item->tag);
+        if (!item->lost || !item->release || item->named)
+            continue;
+        RB_AUTO(rb_free_str) char *cure = rb_chain_cure(making->repo, item->tag, item->object);
+        return rb_fail(err, RB_FOUND,
+                       "%s would follow %s, whose tag is not here, so that whoever fetches could "
+                       "not verify it; bring its tag (%s; `rbtool verify %s` says more), or give "
+                       "it up with `rbtool mark %s gap -m WHY` first",
+                       making->make->tag, item->tag, cure, item->tag, item->tag);
     }
     return RB_OK;
 }

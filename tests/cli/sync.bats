@@ -67,6 +67,26 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync --json | schema sync
 }
 
+@test "a clone without tags has lost nothing" {
+    two_clones
+    git clone -q --no-tags "$(url file)" ../ci
+    cd ../ci
+    git config rbtool.app shop
+    rbtool sync
+    rbtool list | grep -q '^v1.0.0 .* not here '
+    fails 1 "not here v1.0.0  alice@example.com" rbtool verify --all
+    [[ $output == *"; git fetch origin --tags. Where that does not bring it: the ledger kept its object, which verifies, and \`rbtool verify --restore\` puts it back; \`rbtool mark v1.0.0 gap"* ]]
+    fails 0 "tag v1.0.0 is not here; the release is taken from the ledger, which kept its object $(git -C "$SHOP" rev-parse v1.0.0 | cut -c1-12); git fetch origin --tags brings the tag" rbtool show v1.0.0
+    git fetch -q origin --tags
+    rbtool verify --all
+    # git brings the object along here, though no tag.
+    git clone -q --no-tags --single-branch "$(url file)" ../one
+    cd ../one
+    rbtool sync
+    rbtool list | grep -q '^v1.0.0 .* not here '
+    [[ $(rbtool verify --all) == "not here v1.0.0"* ]]
+}
+
 @test "both push at the same moment, again and again" {
     two_clones
     local round n
