@@ -301,10 +301,12 @@ static enum rb_code load_chain(struct run *run, rb_err *err)
                            run->books->policy, err);
 }
 
+/* What is said of each release afterwards is how it is now. */
 static enum rb_code restore(struct run *run, rb_err *err)
 {
     const rb_keeping keeping = rb_books_keeping(run->books, run->repo);
-    return rb_history_restore(&run->restored, run->chain, &keeping, run->signers, err);
+    RB_TRY(rb_history_restore(&run->restored, run->chain, &keeping, run->signers, err));
+    return run->restored.n > 0 ? load_chain(run, err) : RB_OK;
 }
 
 static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)

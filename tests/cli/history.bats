@@ -168,6 +168,7 @@ trusted() {
 
     run -1 rbtool verify --restore --all
     [[ ${lines[0]} == "v1.0.0  its object $object is here again"*"git update-ref refs/tags/v1.0.0 $object" ]]
+    [[ $output != *--restore* && $output == *"its object is here and verifies, and \`git update-ref refs/tags/v1.0.0 $object\` sets its tag"* ]]
     git cat-file tag "$object" | cmp - before
     eval "${lines[0]##*: }"
     run -0 rbtool verify --all
@@ -246,6 +247,7 @@ trusted() {
     run -1 rbtool verify --all
     [[ $output == *"the ledger kept the first one, too: \`rbtool verify --restore\`"* ]]
     run -1 rbtool verify --restore --all
+    [[ $output != *"rbtool verify --restore"* ]]
     [[ ${lines[0]} == "v1.0.0  its object $first is here again; to move the tag back,"*": git update-ref refs/tags/v1.0.0 $first $second" ]]
     rbtool verify --restore --all --json | schema verify
     eval "${lines[0]##*: }"
