@@ -1,7 +1,14 @@
 #include "ledger/sync.h"
+
+#include <string.h>
+
+#include "books.h"
 #include "commands.h"
+#include "git/remote.h"
 #include "site.h"
 #include "ui.h"
+
+#define NAMED 5 /* tags in one note */
 
 struct options {
     bool unused;
@@ -9,7 +16,108 @@ struct options {
 
 static const rb_opt opts[] = {RB_OPTION_JSON, {.kind = RB_OPT_END}};
 
-static void print(rb_cli *cli, const rb_sync *sync)
+/* Releases that the ledger knows and that are not here. */
+struct missing {
+    rb_knowns known;
+    json_t *there; /* the remote's tags; NULL: it was not asked, or did not answer */
+};
+
+static void missing_clear(struct missing *missing)
+{
+    rb_knowns_clear(&missing->known);
+    rb_json_free(missing->there);
+}
+
+/* The remote is asked only where its answer is of use. */
+static enum rb_code find_missing(struct missing *out, rb_cli *cli, rb_repo *repo,
+                                 const rb_sync *sync, rb_err *err)
+{
+    const rb_books *books;
+    rb_err unheard;
+    if (!sync->exists)
+        return RB_OK;
+    rb_cli_books_drop(cli);
+    RB_TRY(rb_cli_books(&books, cli, err));
+    const rb_keeping keeping = rb_books_keeping(books, repo);
+    RB_TRY(rb_history_absent(&out->known, &keeping, err));
+    if (out->known.n > 0 && rb_remote_tags(&out->there, repo, sync->remote, &unheard) != RB_OK)
+        out->there = NULL;
+    return RB_OK;
+}
+
+static json_t *missing_json(const struct missing *missing)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < missing->known.n; i++) {
+        const rb_link *link = &missing->known.items[i];
+        json_t *object = json_object();
+        RB_AUTO(rb_free_str) char *tag = rb_safe(link->tag);
+        rb_json_set_str(object, "tag", tag);
+        rb_json_set_str(object, "object", link->object);
+        if (missing->there)
+            rb_json_set_str(object, "there", rb_json_str(missing->there, link->tag));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+enum place { SAME, OTHER, NOWHERE, UNHEARD };
+
+static enum place place_of(const struct missing *missing, const rb_link *link)
+{
+    const char *there = missing->there ? rb_json_str(missing->there, link->tag) : NULL;
+    if (!missing->there)
+        return UNHEARD;
+    return !there ? NOWHERE : strcmp(there, link->object) == 0 ? SAME : OTHER;
+}
+
+/* "v3, v2 and 7 more"; NULL: none is in that place. */
+static char *names_in(size_t *count, const struct missing *missing, enum place place)
+{
+    RB_AUTO(rb_buf_clear) rb_buf names = {0};
+    *count = 0;
+    for (size_t i = 0; i < missing->known.n; i++) {
+        const rb_link *link = &missing->known.items[i];
+        if (place_of(missing, link) == place && (*count)++ < NAMED)
+            rb_buf_printf(&names, "%s%s", *count > 1 ? ", " : "", link->tag);
+    }
+    if (*count > NAMED)
+        rb_buf_printf(&names, " and %zu more", *count - NAMED);
+    return *count > 0 ? rb_strdup(rb_buf_str(&names)) : NULL;
+}
+
+static void note_missing(const rb_cli *cli, const struct missing *missing, const char *remote)
+{
+    size_t n;
+    RB_AUTO(rb_free_str) char *same = names_in(&n, missing, SAME);
+    if (n == 1)
+        rb_ui_note(cli, "%s is not here, but %s has it: git fetch %s tag %s", same, remote, remote,
+                   same);
+    else if (same)
+        rb_ui_note(cli,
+                   "%zu releases that the ledger knows are not here, but %s has them (%s): git "
+                   "fetch %s --tags",
+                   n, remote, same, remote);
+    RB_AUTO(rb_free_str) char *nowhere = names_in(&n, missing, NOWHERE);
+    if (nowhere)
+        rb_ui_note(cli,
+                   "%zu release%s that the ledger knows %s neither here nor at %s (%s): not pushed "
+                   "yet, or deleted; ask who made %s",
+                   n, n == 1 ? "" : "s", n == 1 ? "is" : "are", remote, nowhere,
+                   n == 1 ? "it" : "them");
+    RB_AUTO(rb_free_str) char *other = names_in(&n, missing, OTHER);
+    if (other)
+        rb_ui_note(cli,
+                   "%zu release%s that the ledger knows %s not here, and at %s the tag is another "
+                   "object (%s): it was moved or made again; ask who did that before you fetch it",
+                   n, n == 1 ? "" : "s", n == 1 ? "is" : "are", remote, other);
+    RB_AUTO(rb_free_str) char *unheard = names_in(&n, missing, UNHEARD);
+    if (unheard)
+        rb_ui_note(cli, "%zu release%s that the ledger knows %s not here (%s): git fetch %s --tags",
+                   n, n == 1 ? "" : "s", n == 1 ? "is" : "are", unheard, remote);
+}
+
+static void print(rb_cli *cli, const rb_sync *sync, const struct missing *missing)
 {
     char hex[RB_OID_HEX];
     rb_oid_hex(&sync->tip, hex);
@@ -20,6 +128,7 @@ static void print(rb_cli *cli, const rb_sync *sync)
         json_object_set_new(document, "sent", json_integer((json_int_t)sync->sent));
         json_object_set_new(document, "merged", json_boolean(sync->merged));
         rb_json_set_str(document, "tip", sync->exists ? hex : NULL);
+        json_object_set_new(document, "missing", missing_json(missing));
         rb_ui_json(cli, document);
         return;
     }
@@ -31,6 +140,7 @@ static void print(rb_cli *cli, const rb_sync *sync)
     else
         rb_ui_line("%s: %s received, %s sent%s; both are at %.10s", name, received, sent,
                    sync->merged ? ", joined" : "", hex);
+    note_missing(cli, missing, name);
 }
 
 static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -43,7 +153,12 @@ static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_signers(&signers, cli, err));
     rb_site_catch_up(cli);
     RB_TRY(rb_ledger_sync(&sync, repo, signers, argc > 0 ? argv[0] : NULL, err));
-    print(cli, &sync);
+    /* The exchange is done, whatever can be said of the tags. */
+    RB_AUTO(missing_clear) struct missing missing = {0};
+    rb_err why;
+    if (find_missing(&missing, cli, repo, &sync, &why) != RB_OK)
+        rb_ui_note(cli, "whether releases are missing here cannot be said: %s", why.message);
+    print(cli, &sync, &missing);
     return RB_OK;
 }
 
@@ -58,7 +173,8 @@ const rb_command rb_cmd_sync = {
         "Nothing is rewritten on either side. A remote whose ledger was truncated, rewritten or\n"
         "deleted since the last sync, or holds what is no entry, is refused (exit 1): what it\n"
         "withholds is named, and the ledger here stays as it is. What a remote had last is\n"
-        "refs/rbtool/remotes/REMOTE/ledger.",
+        "refs/rbtool/remotes/REMOTE/ledger. Tags are git's to fetch and push: which releases\n"
+        "the ledger knows and are not here is said, and whether the remote has them.",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

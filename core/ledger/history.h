@@ -31,6 +31,10 @@ const rb_entry *rb_ledger_gap(const rb_keeping *keeping, const char *tag, const 
 /* What rb_chain_load_with() asks of the ledger; borrows both. */
 rb_chain_more rb_history_more(const rb_keeping *keeping, const rb_pushes *pushed);
 
+/* For telling what to fetch: each tag that the ledger knows a release by and that is not here at
+ * all, newest first. No object is read. */
+enum rb_code rb_history_absent(rb_knowns *out, const rb_keeping *keeping, rb_err *err) RB_MUST_USE;
+
 /* A release that rb_release_open() does not find, since no tag of that name with a manifest is
  * here: the newest of that name (and of that object, when it is not NULL) that the ledger knows,
  * kept, and that verifies; else NULL. */

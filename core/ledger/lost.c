@@ -164,6 +164,29 @@ static void census(const void *context, rb_knowns *out, const json_t *here)
     }
 }
 
+enum rb_code rb_history_absent(rb_knowns *out, const rb_keeping *keeping, rb_err *err)
+{
+    RB_AUTO(rb_tag_refs_clear) rb_tag_refs refs = {0};
+    RB_AUTO(rb_knowns_clear) rb_knowns known = {0};
+    RB_AUTO(rb_json_freep) json_t *here = json_object();
+    RB_TRY(rb_tag_refs_read(&refs, keeping->repo, err));
+    for (size_t i = 0; i < refs.n; i++) {
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&refs.items[i].object, hex);
+        if (json_object_set_new(here, refs.items[i].name, json_string(hex)) != 0)
+            continue; /* no UTF-8: no entry can name it */
+    }
+    census(keeping, &known, here);
+    for (size_t i = 0; i < known.n; i++) {
+        const rb_link *link = &known.items[i];
+        if (json_object_get(here, link->tag))
+            continue;
+        rb_json_set_str(here, link->tag, link->object);
+        rb_knowns_add(out, link->tag, link->object, known.used[i]);
+    }
+    return RB_OK;
+}
+
 rb_chain_more rb_history_more(const rb_keeping *keeping, const rb_pushes *pushed)
 {
     return (rb_chain_more){

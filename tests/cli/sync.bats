@@ -67,6 +67,35 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync --json | schema sync
 }
 
+@test "releases that were not fetched are told from those that nobody pushed" {
+    two_clones
+    release v1.1.0
+    rbtool sync
+    cd "$BATS_TEST_TMPDIR/bob"
+    fails 0 "1 release that the ledger knows is neither here nor at origin (v1.1.0): not pushed yet, or deleted; ask who made it" rbtool sync
+    [[ $(rbtool sync --json 2>/dev/null | jq -c '.missing | map([.tag, .there])') == '[["v1.1.0",null]]' ]]
+    git -C "$SHOP" push -q origin main v1.1.0
+    fails 0 "v1.1.0 is not here, but origin has it: git fetch origin tag v1.1.0" rbtool sync
+    rbtool sync --json | tee "$BATS_TEST_TMPDIR/json" | schema sync
+    [[ $(jq -r '.missing[0] | .object, .there' "$BATS_TEST_TMPDIR/json" | uniq) == $(git -C "$SHOP" rev-parse v1.1.0) ]]
+
+    # Its commit is not here: nothing can be said against it.
+    fails 1 "not here: v1.1.0: its tag was not fetched, or was deleted; git fetch origin --tags. Where" rbtool verify --all
+    [[ $output == "not here v1.1.0"* && $output != *BAD* && $output != *"git fsck"* && $output != *--restore* ]]
+    [[ $output == *"commit $(git -C "$SHOP" rev-parse main) is not here either"* ]]
+    rbtool list | grep -q '^v1.1.0 .* not here '
+    fails 1 "release v1.1.0 is not here: there is no tag" rbtool show v1.1.0
+    git fetch -q origin tag v1.1.0 # what the message says
+    rbtool verify --all
+    run rbtool sync
+    [[ $output != *"not here"* ]]
+
+    # Another object has its name there.
+    RBTOOL=0 git tag -d v1.1.0
+    git -C "$SERVER" update-ref refs/tags/v1.1.0 "$(git rev-parse v1.0.0)"
+    fails 0 "is not here, and at origin the tag is another object (v1.1.0): it was moved or made again" rbtool sync
+}
+
 @test "a clone without tags has lost nothing" {
     two_clones
     git clone -q --no-tags "$(url file)" ../ci
