@@ -39,14 +39,21 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
         rb_buf_puts(out, "- No data is lost by going back.\n");
     json_array_foreach ((json_t *)risk, i, item) {
         const char *column = rb_json_str(item, "column");
-        rb_buf_printf(out, "- **Data at risk**: %s: %s%s%s, %" JSON_INTEGER_FORMAT " %s\n",
+        rb_buf_printf(out, "- **Data at risk**: %s: %s%s%s, %s%" JSON_INTEGER_FORMAT " %s\n",
                       rb_json_str(item, "database"), rb_json_str(item, "table"), column ? "." : "",
                       column ? column : "",
+                      json_is_false(json_object_get(item, "exact")) ? "about " : "",
                       (json_int_t)rb_json_int(item, column ? "values" : "rows", 0),
                       column ? "values" : "rows");
     }
+    json_array_foreach (plan->drift, i, item)
+        rb_buf_printf(out, "- **Drift** that is gone over: %s %s: expected %s, found %s\n",
+                      rb_json_str(item, "part"), rb_json_str(item, "path"),
+                      rb_json_str(item, "expected"), rb_json_str(item, "found"));
     json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
-        rb_buf_printf(out, "- %s: %s\n", rb_json_str(item, "code"), rb_json_str(item, "message"));
+        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
+            rb_buf_printf(out, "- %s: %s\n", rb_json_str(item, "code"),
+                          rb_json_str(item, "message"));
     json_array_foreach (json_object_get(plan->json, "notes"), i, item)
         rb_buf_printf(out, "- %s\n", json_string_value(item));
     rb_buf_puts(out, "\n");
@@ -55,9 +62,9 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
 static void execution(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *from,
                       const char *to)
 {
-    rb_buf_printf(out, "## Execution\n\n```\nrbtool revert %s --to %s --env %s%s%s\n```\n\n", from,
-                  to, env->name, plan->consent ? " --accept-data-loss " : "",
-                  plan->consent ? plan->digest : "");
+    rb_buf_printf(out, "## Execution\n\n```\nrbtool revert %s --to %s --env %s%s%s%s\n```\n\n",
+                  from, to, env->name, json_array_size(plan->drift) > 0 ? " --accept-drift" : "",
+                  plan->consent ? " --accept-data-loss " : "", plan->consent ? plan->digest : "");
     size_t i;
     json_t *step;
     json_array_foreach (json_object_get(plan->json, "steps"), i, step) {

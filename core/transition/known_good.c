@@ -274,6 +274,12 @@ enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, 
         along_chain(out, rq);
     if (out->release)
         return RB_OK;
+    if (!rq->from->manifest->previous && out->candidates.n == 0)
+        return rb_fail(
+            err, RB_DECIDE,
+            "%s is the first release, and nothing else was live here: there is nothing to "
+            "go back to; stop it by hand, or release and deploy what mends it",
+            rq->from->tag);
     RB_AUTO(rb_buf_clear) rb_buf list = {0};
     for (size_t i = 0; i < out->candidates.n && i < MAX_SHOWN; i++)
         rb_buf_printf(&list, "%s%s", i ? ", " : "; these verify: ", out->candidates.items[i]);

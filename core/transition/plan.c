@@ -425,35 +425,6 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
     return RB_OK;
 }
 
-enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss, rb_err *err)
-{
-    if (plan->worst != RB_OK)
-        return rb_fail(err, plan->worst, "%s; nothing was changed", plan->refusal);
-    size_t drifted = json_array_size(plan->drift);
-    if (drifted > 0 && !accept_drift) {
-        const json_t *first = json_array_get(plan->drift, 0);
-        const char *expected = rb_json_str(first, "expected");
-        bool own = strcmp(rb_json_str(first, "part"), "app") != 0 && expected &&
-                   strcmp(expected, RB_DRIFT_NO_FILE) == 0;
-        return rb_fail(err, RB_DECIDE,
-                       "the environment has drifted in %zu place(s), first %s %s (expected %s, "
-                       "found %s); nothing was changed; %s",
-                       drifted, rb_json_str(first, "part"), rb_json_str(first, "path"), expected,
-                       rb_json_str(first, "found"),
-                       own ? "no release put that file there, and this one brings another: release "
-                             "what is in it, or let it be replaced with --accept-drift; it is kept "
-                             "below .rbtool/backups, and comes back with a release that has none"
-                           : "look with `rbtool status`, and go on over it with --accept-drift");
-    }
-    if (!plan->consent || (loss && strcmp(loss, plan->digest) == 0))
-        return RB_OK;
-    return rb_fail(err, RB_DECIDE,
-                   "%s; nothing was changed; to agree to this plan add --accept-data-loss %s",
-                   loss ? "the plan is not the one whose loss was agreed to"
-                        : "the plan loses data or leaves something behind",
-                   plan->digest);
-}
-
 enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);

@@ -72,7 +72,9 @@ consents() {
     rbtool deploy v1.0.0 --yes
     sql 'CREATE TABLE other (x)'
     sql 'CREATE TRIGGER grow AFTER INSERT ON orders BEGIN SELECT 1; END'
-    echo 'DROP TRIGGER IF EXISTS grow;' >>migrations/0002_discount.up.sql
+    echo 'CREATE TABLE o2 (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, discount INTEGER);
+        INSERT INTO o2 SELECT * FROM orders; DROP VIEW totals; DROP TABLE orders; ALTER TABLE o2 RENAME TO orders;
+        CREATE VIEW totals AS SELECT id, total FROM orders;' >>migrations/0002_discount.up.sql
     release v1.2.0 --accept RB004
     fails 1 'trigger grow' rbtool deploy v1.2.0 --yes --accept-drift
     [[ $(readlink "$PROD/current") == releases/v1.0.0 ]]

@@ -332,6 +332,27 @@ setup() {
     done
 }
 
+@test "the command in a runbook goes as it stands, over drift and with what it loses" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 5'
+    ln -sfn releases/v1.0.0 "$PROD/current"
+    run rbtool plan v1.1.0 --format markdown
+    [ "$status" -eq 0 ]
+    [[ $output == *'**Drift** that is gone over: app current: expected releases/v1.1.0, found releases/v1.0.0'* ]]
+    [ "$(grep -c 'orders.discount' <<<"$output")" = 1 ]
+    fails 5 "$(digest v1.1.0) to agree to that" rbtool revert v1.1.0 --yes
+    rbtool plan v1.1.0 --format markdown >"$BATS_TEST_TMPDIR/runbook"
+    $(grep '^rbtool revert' "$BATS_TEST_TMPDIR/runbook") --yes
+    settled_at v1.0.0
+}
+
+@test "before the first release there is nothing to go back to" {
+    release v1.0.0
+    rbtool deploy v1.0.0 --yes
+    fails 5 "v1.0.0 is the first release" rbtool revert v1.0.0 --yes
+}
+
 @test "a fault in the history behind TO warns and does not stop the way back" {
     two_releases
     rbtool deploy v1.1.0 --yes

@@ -108,7 +108,7 @@ own_files_are_there() {
 @test "an edit that was gone on over is kept" {
     two_releases
     echo 'workers = 3' >"$PROD/etc/app.toml"
-    fails 5 "look with \`rbtool status\`" rbtool deploy v1.1.0 --yes
+    fails 5 "look with \`rbtool status --env prod\`" rbtool deploy v1.1.0 --yes
     fails 0 "kept: what was in $PROD/etc/app.toml is in $PROD/.rbtool/backups/" \
         rbtool deploy v1.1.0 --yes --accept-drift
     [ "$(grep -rl 'workers = 3' "$PROD/.rbtool/backups" | wc -l)" -eq 1 ]

@@ -1,0 +1,61 @@
+/* Whether a plan may be carried out, with what was agreed to. */
+#include <string.h>
+
+#include "environment/delivered.h"
+#include "transition/plan.h"
+
+/* asked: what else is to be agreed to, "" for nothing. */
+static enum rb_code refuse_drift(const rb_plan *plan, const char *asked, rb_err *err)
+{
+    const json_t *first = json_array_get(plan->drift, 0);
+    const char *expected = rb_json_str(first, "expected");
+    bool own = strcmp(rb_json_str(first, "part"), "app") != 0 && expected &&
+               strcmp(expected, RB_DRIFT_NO_FILE) == 0;
+    RB_AUTO(rb_free_str)
+    char *look = rb_format("look with `rbtool status --env %s`, and go on over it with "
+                           "--accept-drift",
+                           rb_json_str(plan->json, "environment"));
+    return rb_fail(err, RB_DECIDE,
+                   "the environment has drifted in %zu place(s), first %s %s (expected %s, "
+                   "found %s); nothing was changed; %s%s",
+                   json_array_size(plan->drift), rb_json_str(first, "part"),
+                   rb_json_str(first, "path"), expected, rb_json_str(first, "found"),
+                   own ? "no release put that file there, and this one brings another: release "
+                         "what is in it, or let it be replaced with --accept-drift; it is kept "
+                         "below .rbtool/backups, and comes back with a release that has none"
+                       : look,
+                   asked);
+}
+
+/* What a person has to agree to with the digest, besides the loss of data. */
+static const char *left_behind(const rb_plan *plan)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
+        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
+            return rb_json_str(item, "message");
+    return "the plan is not proven";
+}
+
+enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss, rb_err *err)
+{
+    if (plan->worst != RB_OK)
+        return rb_fail(err, plan->worst, "%s; nothing was changed", plan->refusal);
+    bool asked = plan->consent && !(loss && strcmp(loss, plan->digest) == 0);
+    bool loses = json_array_size(json_object_get(plan->json, "dataAtRisk")) > 0;
+    if (json_array_size(plan->drift) > 0 && !accept_drift) {
+        RB_AUTO(rb_free_str)
+        char *also = rb_format("; the plan also %s: add --accept-data-loss %s to agree to that",
+                               loses ? "loses data" : "leaves something behind", plan->digest);
+        return refuse_drift(plan, asked ? also : "", err);
+    }
+    if (!asked)
+        return RB_OK;
+    return rb_fail(err, RB_DECIDE,
+                   "%s; nothing was changed; to agree to this plan add --accept-data-loss %s",
+                   loss    ? "the plan is not the one whose loss was agreed to"
+                   : loses ? "the plan loses data"
+                           : left_behind(plan),
+                   plan->digest);
+}
