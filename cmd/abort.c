@@ -3,10 +3,28 @@
 
 #include "rules.h"
 #include "site.h"
+#include "transition/parts.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {
     RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+
+/* A transition goes to one release: parts that come from several cannot go back as one. */
+static enum rb_code refuse_several(const rb_site *site, const rb_recovery *recovery, rb_err *err)
+{
+    const rb_plan_request *rq = &recovery->request;
+    bool several = false;
+    for (int part = 0; part < RB_PARTS; part++)
+        several = several || rq->part_from[part];
+    if (!several)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *where = rb_parts_where(rq->live, rq->parts);
+    return rb_fail(err, RB_DECIDE,
+                   "the %s of %s is committed, and its parts came from several releases (%s), so "
+                   "that they cannot go back as one; go on with `rbtool resume --env %s`, then "
+                   "move each with --only",
+                   rq->kind, site->env->name, where, site->env->name);
+}
 
 /* After the commit the way back is a transition of its own, under the same rules as any. */
 static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o,
@@ -19,6 +37,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
                        "the first deploy of %s is committed and there is nothing to go back to; go "
                        "on with `rbtool resume --env %s`",
                        site->env->name, site->env->name);
+    RB_TRY(refuse_several(site, recovery, err));
     rb_plan_request rq = recovery->request;
     memset(rq.unused, 0, sizeof rq.unused); /* by what is aborted they are */
     rq.kind = "abort";
@@ -26,6 +45,13 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     rq.to = recovery->from;
     rq.mended = NULL;
     rq.going_on = NULL;
+    rb_live moved = recovery->live; /* borrows */
+    for (int part = 0; part < RB_PARTS; part++)
+        if (rq.parts[part]) {
+            moved.tag[part] = recovery->row->to;
+            moved.object[part] = recovery->row->to_object;
+        }
+    rq.live = &moved;
     rq.rule = "what was live before the transition that is aborted";
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     RB_TRY(rb_plan_make(&plan, &rq, err));
@@ -70,10 +96,11 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *
         return go_back(cli, site, o, recovery, err);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code = rb_recovery_abort(&document, recovery, site->env, site->state, err);
+    RB_AUTO(rb_free_str) char *parts = rb_parts_subject(row->plan);
     if (cli->json)
         rb_ui_json(cli, document);
     else if (code == RB_OK)
-        rb_ui_line("aborted: %s is back at %s", site->env->name, row->from ? row->from : "nothing");
+        rb_ui_line("aborted: %s is back at %s", parts, row->from ? row->from : "nothing");
     fflush(stdout);
     rb_site_record(cli, site);
     return code;

@@ -89,13 +89,13 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
         RB_TRY(rb_site_live_release(&from, cli, site, live, err));
     if (o->scripts_from)
         RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
-    for (int part = 0; part < RB_PARTS; part++) {
+    for (int part = 0; part < RB_PARTS; part++)
         rq.unused[part] = !site->live.tag[part];
-        rq.observe[part] = rq.unused[part] || rb_text_same(site->live.tag[part], live);
-    }
     rq.from = from;
     rq.to = to;
     rq.mended = mended;
+    rq.observe = true;
+    RB_TRY(rb_site_from(site, cli, &rq, err));
     return rb_site_carry_out(cli, site, &rq, o, err);
 }
 

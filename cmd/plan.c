@@ -60,7 +60,7 @@ static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *
     return RB_OK;
 }
 
-static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct options *o,
+static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options *o,
                                 const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
@@ -68,15 +68,11 @@ static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct o
     RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     rb_plan_request rq;
-    bool live;
-    RB_TRY(rb_revert_request(&rq, &live, site, &o->site.only, tag, err));
-    if (!live) {
+    RB_AUTO(rb_free_str) char *nothing = NULL;
+    RB_TRY(rb_revert_request(&rq, &nothing, site, &o->site.only, tag, err));
+    if (nothing) {
         RB_TRY(rb_cli_release(&from, cli, tag, err));
-        const char *app = site->live.tag[RB_PART_APP];
-        RB_AUTO(rb_free_str)
-        char *why =
-            rb_format("%s is not live in %s, %s is", tag, site->env->name, app ? app : "nothing");
-        return print_nothing(cli, site, tag, why);
+        return print_nothing(cli, site, tag, nothing);
     }
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->site.scripts_from)
@@ -87,6 +83,7 @@ static enum rb_code plan_revert(rb_cli *cli, const rb_site *site, const struct o
     rq.mended = mended;
     rq.rule = good.rule;
     rq.rehearse = o->rehearse;
+    RB_TRY(rb_site_from(site, cli, &rq, err));
     RB_TRY(rb_rules_releases(cli, &rq, err));
     RB_TRY(rb_plan_make(&plan, &rq, err));
     int missing;

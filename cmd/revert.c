@@ -4,6 +4,7 @@
 #include "books.h"
 #include "revert.h"
 #include "site.h"
+#include "transition/parts.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {
@@ -66,22 +67,34 @@ enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *s
     return rb_known_good_find(good, &rq, err);
 }
 
-enum rb_code rb_revert_request(rb_plan_request *rq, bool *live, const rb_site *site,
+enum rb_code rb_revert_request(rb_plan_request *rq, char **nothing, const rb_site *site,
                                const rb_strs *only, const char *tag, rb_err *err)
 {
     *rq = (rb_plan_request){.kind = "revert",
                             .env = site->env,
                             .state = site->state,
                             .repo = site->repo,
-                            .signers = site->signers};
-    *live = false;
-    RB_TRY(rb_site_parts(rq->parts, only, err));
+                            .signers = site->signers,
+                            .observe = true};
+    bool asked[RB_PARTS];
+    bool any = false;
+    bool same = only->n == 0;
+    const char *app = site->live.tag[RB_PART_APP];
+    *nothing = NULL;
+    RB_TRY(rb_site_parts(asked, only, err));
     RB_TRY(rb_site_settled(site, err));
     for (int part = 0; part < RB_PARTS; part++) {
-        rq->parts[part] = rq->parts[part] && rb_text_same(site->live.tag[part], tag);
-        rq->observe[part] = rq->parts[part];
-        *live = *live || rq->parts[part];
+        bool live = asked[part] && rb_text_same(site->live.tag[part], tag);
+        rq->parts[part] = only->n > 0 ? live : site->live.tag[part] != NULL;
+        any = any || live;
+        same = same && (!site->live.tag[part] || rb_text_same(site->live.tag[part], app));
     }
+    RB_AUTO(rb_free_str) char *where = rb_parts_where(&site->live, asked);
+    if (!any && same)
+        *nothing =
+            rb_format("%s is not live in %s, %s is", tag, site->env->name, app ? app : "nothing");
+    else if (!any)
+        *nothing = rb_format("%s is not live in %s: %s", tag, site->env->name, where);
     return RB_OK;
 }
 
@@ -91,15 +104,11 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
     RB_AUTO(rb_release_freep) rb_release *mended = NULL;
     rb_plan_request rq;
-    bool live;
-    RB_TRY(rb_revert_request(&rq, &live, site, &o->only, tag, err));
-    if (!live) {
+    RB_AUTO(rb_free_str) char *nothing = NULL;
+    RB_TRY(rb_revert_request(&rq, &nothing, site, &o->only, tag, err));
+    if (nothing) {
         RB_TRY(rb_cli_release(&from, cli, tag, err));
-        const char *app = site->live.tag[RB_PART_APP];
-        RB_AUTO(rb_free_str)
-        char *why =
-            rb_format("%s is not live in %s, %s is", tag, site->env->name, app ? app : "nothing");
-        return rb_site_nothing(cli, site, tag, NULL, why);
+        return rb_site_nothing(cli, site, tag, NULL, nothing);
     }
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->scripts_from)
@@ -110,6 +119,7 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     rq.to = good.release;
     rq.mended = mended;
     rq.rule = good.rule;
+    RB_TRY(rb_site_from(site, cli, &rq, err));
     return rb_site_carry_out(cli, site, &rq, o, err);
 }
 
@@ -157,7 +167,9 @@ const rb_command rb_cmd_revert = {
     .details =
         "TAG is the release that is undone; the release to go to is printed before anything is\n"
         "asked. Files, databases, flags and config move as one unit; the down scripts come from\n"
-        "TAG's own git objects. Data that would be lost exits 5 with the digest to agree to.",
+        "TAG's own git objects. Data that would be lost exits 5 with the digest to agree to.\n"
+        "A part that a transition with --only left at another release goes there too, from where\n"
+        "it is; with --only none moves but those named that TAG is live in.",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 1,

@@ -5,8 +5,12 @@
 #include "site.h"
 #include "transition/known_good.h"
 
-/* live: TAG is live in at least one of the parts asked for. */
-enum rb_code rb_revert_request(rb_plan_request *rq, bool *live, const rb_site *site,
+/*
+ * nothing: why there is nothing to do, TAG being live in none of the parts asked for; else NULL.
+ * With --only those parts move that TAG is live in; else every part that anything is live in, since
+ * all of an environment is at TO after it.
+ */
+enum rb_code rb_revert_request(rb_plan_request *rq, char **nothing, const rb_site *site,
                                const rb_strs *only, const char *tag, rb_err *err) RB_MUST_USE;
 
 /* --to, else the previous known-good. site NULL: no environment. parts: those that move. */

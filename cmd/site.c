@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "books.h"
 #include "environment/tidy.h"
 #include "transition/record.h"
@@ -169,6 +170,8 @@ void rb_site_close(rb_site *site)
     if (site->untold)
         rb_ui_note(site->cli, "%s", site->untold);
     free(site->untold);
+    for (int part = 0; part < RB_PARTS; part++)
+        rb_release_free(site->part_from[part]);
     rb_live_clear(&site->live);
     rb_state_close(site->state);
     rb_lock_release(site->lock);
@@ -265,6 +268,22 @@ enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *
         rb_release_free(*out);
         *out = NULL;
         return code;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *rq, rb_err *err)
+{
+    rq->live = &site->live;
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *tag = site->live.tag[part];
+        bool there =
+            rb_text_same(tag, rq->to->tag) && rb_text_same(site->live.object[part], rq->to->object);
+        rq->parts[part] = rq->parts[part] && !there;
+        if (!rq->parts[part] || !tag || !rq->from || strcmp(tag, rq->from->tag) == 0)
+            continue;
+        RB_TRY(rb_site_live_release(&site->part_from[part], cli, site, tag, err));
+        rq->part_from[part] = site->part_from[part];
     }
     return RB_OK;
 }

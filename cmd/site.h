@@ -16,6 +16,7 @@ typedef struct rb_site {
     rb_lock *lock;   /* NULL for commands that only look */
     rb_state *state; /* NULL when the environment has none yet and we only look */
     rb_live live;
+    rb_release *part_from[RB_PARTS]; /* rb_site_from() */
     bool reverted; /* the release to deploy is marked bad, and that was agreed to */
     rb_cli *cli;
     char *untold; /* why the ledger does not have all of it; said at close, once */
@@ -119,6 +120,11 @@ enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *er
 /* Opens the release that is live in a part and checks that its tag is the object that went live. */
 enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
                                   const char *tag, rb_err *err) RB_MUST_USE;
+
+/* Of request's parts, which has its FROM and TO: those that are at TO already stay, and of those
+ * that are at another release than FROM that one is opened; the site owns it. */
+enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *request,
+                          rb_err *err) RB_MUST_USE;
 
 /* What is known of FROM and TO besides: verdicts, and overrides of rules. */
 enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_request *request,

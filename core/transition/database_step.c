@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "environment/checks.h"
+#include "transition/parts.h"
 
 struct progress {
     rb_run *run;
@@ -201,7 +202,7 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
 {
     const rb_plan_database *d = &run->plan->databases[index];
     rb_db_outcome *outcome = &run->outcomes[index];
-    const char *from = run->request->from ? run->request->from->tag : NULL;
+    const rb_release *from = rb_parts_from(run->request, RB_PART_DB);
     RB_TRY(rb_db_open(&run->dbs[index], d->url, d->create ? RB_DB_CREATE : RB_DB_WRITE, err));
     rb_db *db = run->dbs[index];
     if (run->control)
@@ -222,7 +223,8 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
     RB_TRY(verify(run, d, db, outcome, err));
     /* What drifted in objects that this transition touches was never FROM's. */
     rb_db_outcome known = {.before = d->leaving, .after = outcome->after};
-    return rb_db_journal_add(db, run->plan->id, from, run->request->to->tag, &known, err);
+    return rb_db_journal_add(db, run->plan->id, from ? from->tag : NULL, run->request->to->tag,
+                             &known, err);
 }
 
 enum rb_code rb_databases_run(rb_run *run, rb_err *err)

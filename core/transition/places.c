@@ -10,6 +10,7 @@
 #include "environment/observe.h"
 #include "release/flags.h"
 #include "transition/kept.h"
+#include "transition/parts.h"
 
 static const enum rb_part file_parts[] = {RB_PART_FLAGS, RB_PART_CONFIG};
 #define FILE_PARTS (sizeof file_parts / sizeof *file_parts)
@@ -24,7 +25,8 @@ static void add(rb_places *out, const rb_place *place)
 void rb_places_find(rb_places *out, const rb_plan_request *rq, enum rb_part part)
 {
     const rb_env *env = rq->env;
-    const rb_manifest *from = rq->from && !rq->unused[part] ? rq->from->manifest : NULL;
+    const rb_release *release = rq->unused[part] ? NULL : rb_parts_from(rq, part);
+    const rb_manifest *from = release ? release->manifest : NULL;
     const rb_manifest *to = rq->to->manifest;
     *out = (rb_places){.items = rb_calloc(env->config_count + 1, sizeof *out->items)};
     if (!rq->parts[part])

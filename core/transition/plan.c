@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
+#include "transition/parts.h"
 #include "transition/places.h"
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
@@ -116,12 +117,12 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
 {
     json_t *taken = json_array();
     json_object_set_new(plan->json, "takenOver", taken);
-    if (rq->observe[RB_PART_APP] && plan->parts[RB_PART_APP] && !rq->unused[RB_PART_APP])
-        RB_TRY(rb_observe_app(plan->drift, rq->env, rq->from->tag, err));
-    if (rq->observe[RB_PART_FLAGS])
-        RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_FLAGS, err));
-    if (rq->observe[RB_PART_CONFIG])
-        RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_CONFIG, err));
+    if (!rq->observe)
+        return RB_OK;
+    if (plan->parts[RB_PART_APP] && !rq->unused[RB_PART_APP])
+        RB_TRY(rb_observe_app(plan->drift, rq->env, rb_parts_from(rq, RB_PART_APP)->tag, err));
+    RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_FLAGS, err));
+    RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_CONFIG, err));
     size_t i;
     json_t *item;
     json_array_foreach (taken, i, item) {
@@ -234,6 +235,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
                       const char **inverse)
 {
     const char *to = rq->to->tag;
+    RB_AUTO(rb_free_str) char *now = rb_parts_live(plan->json);
     switch (kind) {
     case RB_DO_STAGE:
         *inverse = "remove it";
@@ -264,7 +266,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
     case RB_STEP_KINDS:
         break;
     }
-    return rb_format("record that %s is live", to);
+    return rb_format("record that %s", now);
 }
 
 static void add_steps(rb_plan *plan, const rb_plan_request *rq)
@@ -379,9 +381,13 @@ static void list_databases(rb_strs *out, const rb_plan_request *rq)
     rb_strs_sort(out);
 }
 
-static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
+/* Down scripts, schema and proofs are those of the release that the databases are at. */
+static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request, rb_err *err)
 {
+    rb_plan_request own = *request;
+    const rb_plan_request *rq = &own;
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    own.from = rb_parts_from(request, RB_PART_DB);
     if (plan->parts[RB_PART_DB])
         list_databases(&names, rq);
     plan->databases = rb_calloc(names.n, sizeof *plan->databases);
@@ -394,10 +400,10 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *rq, rb_
 
 static json_t *empty_document(const rb_plan_request *rq)
 {
-    return json_pack("{s:s?,s:s,s:s,s:s?,s:s,s:[],s:[],s:[],s:[],s:[],s:s?}", "from",
+    return json_pack("{s:s?,s:s,s:s,s:s?,s:s,s:[],s:[],s:[],s:[],s:[],s:o,s:s?}", "from",
                      rq->from ? rq->from->tag : NULL, "to", rq->to->tag, "environment",
                      rq->env->name, "rule", rq->rule, "kind", rq->kind, "steps", "dataAtRisk",
-                     "decisions", "notes", "only", "scriptsFrom",
+                     "decisions", "notes", "only", "parts", rb_parts_list(rq), "scriptsFrom",
                      rq->mended ? rq->mended->tag : NULL);
 }
 

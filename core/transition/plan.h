@@ -33,12 +33,14 @@ typedef struct rb_plan_request {
     rb_state *state; /* NULL: the environment has none yet */
     rb_repo *repo;
     const rb_signers *signers;
-    const rb_release *from; /* NULL: nothing is live */
+    const rb_release *from;                /* NULL: nothing is live */
+    const rb_release *part_from[RB_PARTS]; /* of a part that is live at another one, else NULL */
     const rb_release *to;
     const rb_release *mended; /* --scripts-from, or NULL */
     bool parts[RB_PARTS];     /* --only */
     bool unused[RB_PARTS];    /* parts where nothing was ever put: not by FROM either */
-    bool observe[RB_PARTS];   /* parts whose files are compared with what FROM promised */
+    const rb_live *live;      /* where every part is, or NULL */
+    bool observe;             /* files are compared with what was promised where they come from */
     bool rehearse;            /* also rebuild the artifacts, and say how long it took */
     const char *rule;         /* why TO, or NULL */
     const char *going_on;     /* id of the transition that is gone on with, or NULL */
@@ -76,7 +78,7 @@ typedef struct rb_plan {
     bool consent;         /* something is lost or left: --accept-data-loss DIGEST */
     json_t *drift;        /* [{"part","path","expected","found"}] */
     json_t *json;         /* the document of design section 15, plus "drift", "notes", "databases",
-                             "only", "scriptsFrom" */
+                             "only", "parts", "scriptsFrom" */
     char digest[RB_SHA256_HEX];
     enum rb_code worst; /* RB_OK; RB_DECIDE: a decision that consent cannot give; RB_FOUND: the
                            rehearsal failed; RB_ERROR: there is no room */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "transition/parts.h"
 #include "transition/places.h"
 
 /* The nearest folder above path that is there. */
@@ -113,11 +114,12 @@ static bool names_database(const rb_release *release, const char *name)
 static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
 {
     static const char prefix[] = "sqlite:";
+    const rb_release *from = rb_parts_from(rq, RB_PART_DB);
     for (size_t i = 0; i < rq->env->database_count; i++) {
         const rb_env_pair *d = &rq->env->databases[i];
         const char *path = d->value + sizeof prefix - 1;
         if (strncmp(d->value, prefix, sizeof prefix - 1) != 0 ||
-            (!names_database(rq->from, d->name) && !names_database(rq->to, d->name)))
+            (!names_database(from, d->name) && !names_database(rq->to, d->name)))
             continue;
         /* One that is missing, or no file, has a line of its own. */
         struct stat st;

@@ -1,4 +1,4 @@
-#include "transition/plan.h"
+#include "transition/parts.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,19 +14,13 @@ void rb_plan_note(rb_plan *plan, const char *text)
     json_array_append_new(json_object_get(plan->json, "notes"), json_string(safe));
 }
 
-static void out_of_step(rb_plan *plan, const rb_plan_request *rq)
+static void part_notes(rb_plan *plan, const rb_plan_request *rq)
 {
     json_t *only = json_object_get(plan->json, "only");
-    for (int part = 0; part < RB_PARTS; part++) {
-        if (rq->parts[part]) {
+    for (int part = 0; part < RB_PARTS; part++)
+        if (rq->parts[part])
             json_array_append_new(only, json_string(rb_part_name((enum rb_part)part)));
-            continue;
-        }
-        RB_AUTO(rb_free_str)
-        char *note = rb_format("%s stays where it is and will be out of step with %s",
-                               rb_part_name((enum rb_part)part), rq->to->tag);
-        rb_plan_note(plan, note);
-    }
+    rb_parts_note(plan, rq);
 }
 
 /* For 02:00: is there room for what will be written? */
@@ -89,7 +83,7 @@ static void chain_note(rb_plan *plan, const rb_plan_request *rq)
 
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
 {
-    out_of_step(plan, rq);
+    part_notes(plan, rq);
     space_notes(plan, rq);
     chain_note(plan, rq);
 }

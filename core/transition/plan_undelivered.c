@@ -8,7 +8,7 @@
 
 #include "base/shape.h"
 #include "git/tree.h"
-#include "transition/plan.h"
+#include "transition/parts.h"
 
 #define NAMED 3 /* files that a note names */
 
@@ -67,14 +67,14 @@ static void note_left_out(rb_plan *plan, const rb_plan_request *rq, const char *
     rb_plan_note(plan, rb_buf_str(&note));
 }
 
-static void note_unknown(rb_plan *plan, const rb_plan_request *rq, const char *what,
-                         const rb_env_pair *pair)
+static void note_unknown(rb_plan *plan, const rb_plan_request *rq, const rb_release *from,
+                         const char *what, const rb_env_pair *pair)
 {
     RB_AUTO(rb_free_str)
-    char *note = rq->from ? rb_format("environments.%s.%s names %s, which neither %s nor %s has",
-                                      rq->env->name, what, pair->name, rq->from->tag, rq->to->tag)
-                          : rb_format("environments.%s.%s names %s, which %s does not have",
-                                      rq->env->name, what, pair->name, rq->to->tag);
+    char *note = from ? rb_format("environments.%s.%s names %s, which neither %s nor %s has",
+                                  rq->env->name, what, pair->name, from->tag, rq->to->tag)
+                      : rb_format("environments.%s.%s names %s, which %s does not have",
+                                  rq->env->name, what, pair->name, rq->to->tag);
     rb_plan_note(plan, note);
 }
 
@@ -82,10 +82,11 @@ static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
                                    const char *const *left_out, rb_err *err)
 {
     /* Later an earlier release may be what the path is for. */
-    bool first = strcmp(rq->kind, "deploy") == 0 && !rq->going_on && !rq->from;
+    const rb_release *from = rb_parts_from(rq, RB_PART_CONFIG);
+    bool first = strcmp(rq->kind, "deploy") == 0 && !rq->going_on && !from;
     for (size_t i = 0; i < rq->env->config_count; i++) {
         const rb_env_pair *pair = &rq->env->config[i];
-        if (has_config(rq->from, pair->name) || has_config(rq->to, pair->name))
+        if (has_config(from, pair->name) || has_config(rq->to, pair->name))
             continue;
         const char *nearest = rb_shape_nearest(pair->name, left_out);
         if (first && nearest && !is_committed(rq->repo, pair->name))
@@ -94,7 +95,7 @@ static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
                            "has, and %s of %s has no place; nothing was changed; is that the one? "
                            "Correct the path, or leave it out until a release has it",
                            rq->env->name, pair->name, rq->to->tag, nearest, rq->to->tag);
-        note_unknown(plan, rq, "config", pair);
+        note_unknown(plan, rq, from, "config", pair);
     }
     return RB_OK;
 }
@@ -107,10 +108,11 @@ enum rb_code rb_plan_undelivered(rb_plan *plan, const rb_plan_request *rq, rb_er
                                rq->to->tag, rq->env->name);
         rb_plan_note(plan, note);
     }
+    const rb_release *from = rb_parts_from(rq, RB_PART_DB);
     for (size_t i = 0; rq->parts[RB_PART_DB] && i < rq->env->database_count; i++)
-        if (!has_database(rq->from, rq->env->databases[i].name) &&
+        if (!has_database(from, rq->env->databases[i].name) &&
             !has_database(rq->to, rq->env->databases[i].name))
-            note_unknown(plan, rq, "databases", &rq->env->databases[i]);
+            note_unknown(plan, rq, from, "databases", &rq->env->databases[i]);
     if (!rq->parts[RB_PART_CONFIG])
         return RB_OK;
     size_t n;

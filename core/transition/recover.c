@@ -12,6 +12,9 @@ void rb_recovery_clear(rb_recovery *recovery)
     rb_release_free(recovery->from);
     rb_release_free(recovery->to);
     rb_release_free(recovery->mended);
+    for (int part = 0; part < RB_PARTS; part++)
+        rb_release_free(recovery->part_from[part]);
+    rb_live_clear(&recovery->live);
     *recovery = (rb_recovery){0};
 }
 
@@ -73,6 +76,25 @@ static enum rb_code same_databases(const rb_transition_row *row, const rb_env *e
     return RB_OK;
 }
 
+/* Until a transition has ended, what its parts come from is what is live. */
+static enum rb_code read_live(rb_recovery *out, rb_state *state, const rb_keeping *keeping,
+                              const rb_signers *signers, rb_err *err)
+{
+    rb_plan_request *rq = &out->request;
+    RB_TRY(rb_state_live(&out->live, state, err));
+    rq->live = &out->live;
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *tag = out->live.tag[part];
+        rq->unused[part] = !tag;
+        if (!rq->parts[part] || !tag || !rq->from || strcmp(tag, rq->from->tag) == 0)
+            continue;
+        RB_TRY(
+            open_same(&out->part_from[part], keeping, signers, tag, out->live.object[part], err));
+        rq->part_from[part] = out->part_from[part];
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
                               const rb_keeping *keeping, const rb_signers *signers,
                               bool with_releases, rb_err *err)
@@ -105,11 +127,7 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
         .rule = rb_json_str(row->plan, "rule"),
     };
     read_parts(out->request.parts, row->plan);
-    RB_AUTO(rb_live_clear) rb_live live = {0};
-    RB_TRY(rb_state_live(&live, state, err));
-    for (int part = 0; part < RB_PARTS; part++)
-        out->request.unused[part] = !live.tag[part];
-    return RB_OK;
+    return read_live(out, state, keeping, signers, err);
 }
 
 enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err *err)

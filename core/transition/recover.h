@@ -13,6 +13,8 @@ typedef struct rb_recovery {
     rb_release *from; /* NULL: nothing was live */
     rb_release *to;
     rb_release *mended;
+    rb_release *part_from[RB_PARTS]; /* as in the request, which borrows them and live */
+    rb_live live;
     rb_plan_request request;
 } rb_recovery;
 

@@ -1,0 +1,120 @@
+# Partial transitions: what later moves as one comes from several releases, and what is said of it.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load lib
+    load transition
+    host
+}
+
+# v1.0.0, v1.1.0 and v1.2.0, which all differ in every part, deployed one after the other.
+three_releases() {
+    two_releases
+    echo '<h1>third</h1>' >src/index.html
+    printf 'workers = 8\n' >config/app.toml
+    jq '.flags.search.defaultVariant = "on"' flags.json >new.json && mv new.json flags.json
+    printf 'CREATE TABLE notes (id INTEGER PRIMARY KEY);\n' >migrations/0003_notes.up.sql
+    printf 'DROP TABLE notes;\n' >migrations/0003_notes.down.sql
+    "$@"
+    release v1.2.0 --accept RB002,RB004
+    before=$(picture)
+    rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes
+}
+
+@test "a whole revert after a partial one is whole" {
+    three_releases
+    rbtool revert v1.2.0 --yes --only config
+    [ "$(cat "$PROD/etc/app.toml")" = 'workers = 4' ]
+    run -0 rbtool revert v1.2.0 --to v1.0.0 --yes
+    [[ $output == *"config is at v1.1.0, and goes to v1.0.0 from there"* ]]
+    [ "$(picture)" = "$before" ]
+    settled_at v1.0.0
+    fails 0 "v1.2.0 is not live in prod, v1.0.0 is" rbtool revert v1.2.0 --to v1.0.0 --yes
+}
+
+@test "downs come from the release that the database is at, also where another one is reverted" {
+    three_releases eval "printf 'SELECT 1;\n' >migrations/0002_discount.down.sql"
+    rbtool revert v1.2.0 --yes --only db
+    rbtool revert v1.2.0 --to v1.0.0 --yes
+    [ "$(picture)" = "$before" ]
+    settled_at v1.0.0
+}
+
+@test "what somebody changed in a part that comes from elsewhere is drift, and is kept" {
+    three_releases
+    rbtool revert v1.2.0 --yes --only config,flags
+    echo 'mine = 1' >"$PROD/etc/app.toml"
+    echo '{}' >"$PROD/etc/flags.json"
+    fails 5 "drifted in 2 place(s), first flags" rbtool revert v1.2.0 --to v1.0.0 --yes
+    run -0 --separate-stderr rbtool revert v1.2.0 --to v1.0.0 --yes --accept-drift --json
+    [ "$(cat "$(jq -r '.kept[] | select(.path | endswith("app.toml")).copy' <<<"$output")")" = 'mine = 1' ]
+    [ "$(picture)" = "$before" ]
+}
+
+@test "a deploy after a partial revert looks at the parts where they are" {
+    three_releases
+    echo '<h1>fourth</h1>' >src/index.html
+    git rm -q --cached flags.json && rm flags.json
+    jq 'del(.flags)' rbtool.json >"$BATS_TEST_TMPDIR/new.json" && mv "$BATS_TEST_TMPDIR/new.json" rbtool.json
+    release v1.3.0
+    rbtool revert v1.2.0 --yes --only flags
+    cp "$PROD/etc/flags.json" "$BATS_TEST_TMPDIR/flags.json"
+    echo '{}' >"$PROD/etc/flags.json"
+    fails 5 "drifted in 1 place(s), first flags" rbtool deploy v1.3.0 --yes
+    cp "$BATS_TEST_TMPDIR/flags.json" "$PROD/etc/flags.json"
+    rbtool deploy v1.3.0 --yes
+    [ ! -e "$PROD/etc/flags.json" ]
+    settled_at v1.3.0
+}
+
+@test "parts of several releases: resumed to the same end, put back each to its own" {
+    three_releases
+    rbtool revert v1.2.0 --yes --only config
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.2.0 --to v1.0.0 --yes
+    fails 0 "back at" rbtool abort --yes
+    [ "$(cat "$PROD/etc/app.toml")" = 'workers = 4' ]
+    [ "$(readlink "$PROD/current")" = releases/v1.2.0 ]
+    rm "$BATS_TEST_TMPDIR/killed"
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.2.0 --to v1.0.0 --yes
+    rbtool resume --yes
+    [ "$(picture)" = "$before" ]
+    settled_at v1.0.0
+}
+
+@test "what is committed and came from several releases does not go back as one" {
+    three_releases
+    rbtool revert v1.2.0 --yes --only config
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.2.0 --to v1.0.0 --yes
+    fails 5 "came from several releases (app, db, flags at v1.2.0, config at v1.1.0)" rbtool abort --yes
+    rbtool resume --yes
+    [ "$(picture)" = "$before" ]
+}
+
+@test "with --only nothing else moves, and what is not live there is nothing to revert" {
+    three_releases
+    rbtool revert v1.2.0 --yes --only config
+    fails 0 "nothing to do: v1.2.0 is not live in prod: config at v1.1.0" rbtool revert v1.2.0 --yes --only config
+    rbtool revert v1.2.0 --to v1.0.0 --yes --only app,flags
+    [ "$(cat "$PROD/etc/app.toml")" = 'workers = 4' ]
+    run rbtool plan v1.2.0 --to v1.1.0 --json
+    schema plan <<<"$output"
+    [ "$(jq -c '[.parts[] | [.part, .from, .to]]' <<<"$output")" = \
+        '[["app","v1.0.0","v1.1.0"],["db","v1.2.0","v1.1.0"],["flags","v1.0.0","v1.1.0"],["config","v1.1.0","v1.1.0"]]' ]
+}
+
+@test "parts that are at TO already are not out of step with it" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --only flags
+    run -0 rbtool revert v1.1.0 --dry-run
+    [[ $output == *"flags is at v1.0.0 already"* && $output != *"out of step"* ]]
+    run -0 rbtool revert v1.1.0 --dry-run --only app
+    [[ $output == *"flags is at v1.0.0 already"* ]]
+    [[ $output == *"db stays at v1.1.0 and will be out of step with v1.0.0"* ]]
+    run -0 rbtool deploy v1.1.0 --yes --accept-reverted
+    [[ $output == *"app is at v1.1.0 already"* && $output != *"out of step"* ]]
+    settled_at v1.1.0
+}
