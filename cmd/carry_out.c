@@ -5,6 +5,7 @@
 
 #include "rules.h"
 #include "site.h"
+#include "transition/parts.h"
 #include "ui.h"
 
 /* Reached by the signal handler: the only state that is not passed along. */
@@ -92,9 +93,9 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
     const json_t *json = plan->json;
     const char *from = rb_json_str(json, "from");
     const char *rule = rb_json_str(json, "rule");
-    rb_ui_add(&out, "%s%s %s%s: FROM %s TO %s", rb_ui_color(cli, RB_BOLD), plan->kind,
-              rb_json_str(json, "environment"), rb_ui_color(cli, RB_PLAIN), from ? from : "nothing",
-              rb_json_str(json, "to"));
+    RB_AUTO(rb_free_str) char *what = rb_parts_subject(json);
+    rb_ui_add(&out, "%s%s %s%s: FROM %s TO %s", rb_ui_color(cli, RB_BOLD), plan->kind, what,
+              rb_ui_color(cli, RB_PLAIN), from ? from : "nothing", rb_json_str(json, "to"));
     if (rule)
         rb_ui_add(&out, "TO is %s", rule);
     if (!seen)
@@ -119,7 +120,23 @@ static void progress(void *context, const char *step, const char *text)
     rb_ui_progress(context, "%s %s", step, text);
 }
 
-static void show_outcome(const rb_cli *cli, const json_t *document)
+static void show_end(const rb_cli *cli, const json_t *document, const json_t *plan)
+{
+    const char *from = rb_json_str(document, "from");
+    const char *outcome = rb_json_str(document, "outcome");
+    RB_AUTO(rb_free_str) char *what = rb_parts_subject(plan);
+    RB_AUTO(rb_free_str) char *now = rb_parts_now(plan);
+    RB_AUTO(rb_free_str) char *was = rb_parts_was(plan);
+    RB_AUTO(rb_free_str) char *rest = rb_parts_rest(plan);
+    if (strcmp(outcome, "done") == 0)
+        rb_ui_line("%s%s%s: %s (was %s), in %.1f s%s", rb_ui_color(cli, RB_GREEN), outcome,
+                   rb_ui_color(cli, RB_PLAIN), now, was,
+                   json_number_value(json_object_get(document, "seconds")), rest);
+    else if (strcmp(outcome, "aborted") == 0)
+        rb_ui_line("aborted: %s is back at %s", what, from ? from : "nothing");
+}
+
+static void show_outcome(const rb_cli *cli, const json_t *document, const json_t *plan)
 {
     size_t i;
     json_t *item;
@@ -144,16 +161,7 @@ static void show_outcome(const rb_cli *cli, const json_t *document)
     json_array_foreach (json_object_get(document, "kept"), i, item)
         rb_ui_note(cli, "  kept: what was in %s is in %s", rb_json_str(item, "path"),
                    rb_json_str(item, "copy"));
-    const char *from = rb_json_str(document, "from");
-    const char *outcome = rb_json_str(document, "outcome");
-    if (strcmp(outcome, "done") == 0)
-        rb_ui_line("%s%s%s: %s is at %s (was %s), in %.1f s", rb_ui_color(cli, RB_GREEN), outcome,
-                   rb_ui_color(cli, RB_PLAIN), rb_json_str(document, "environment"),
-                   rb_json_str(document, "to"), from ? from : "nothing",
-                   json_number_value(json_object_get(document, "seconds")));
-    else if (strcmp(outcome, "aborted") == 0)
-        rb_ui_line("aborted: %s is back at %s", rb_json_str(document, "environment"),
-                   from ? from : "nothing");
+    show_end(cli, document, plan);
 }
 
 /* SIGHUP: the connection to the operator's terminal is gone; what is begun is not left to chance.
@@ -187,10 +195,13 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     for (size_t i = 0; i < SIGNALS; i++)
         sigaction(signals[i], &old[i], NULL);
     rb_ui_progress_end(cli);
+    const json_t *plan = run->plan->json;
+    if (json_object_get(plan, "parts"))
+        json_object_set(document, "parts", json_object_get(plan, "parts"));
     if (cli->json)
         rb_ui_json(cli, document);
     else
-        show_outcome(cli, document);
+        show_outcome(cli, document, plan);
     rb_run_clear(run);
     fflush(stdout); /* the result is out, whatever becomes of the ledger */
     rb_site_record(cli, site);
@@ -255,7 +266,9 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, outcome_of(code), err);
     RB_AUTO(rb_free_str)
-    char *what = rb_format("%s %s from %s to %s", plan->kind, site->env->name,
+    char *parts = rb_parts_subject(plan->json);
+    RB_AUTO(rb_free_str)
+    char *what = rb_format("%s %s from %s to %s", plan->kind, parts,
                            request->from ? request->from->tag : "nothing", request->to->tag);
     code = rb_site_confirm(cli, options, what, err);
     if (options->break_glass && missing == 0)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "transition/parts.h"
+
 static void add_command(rb_buf *out, const rb_strs *command)
 {
     rb_buf_puts(out, "`");
@@ -62,8 +64,10 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
 static void execution(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *from,
                       const char *to)
 {
-    rb_buf_printf(out, "## Execution\n\n```\nrbtool revert %s --to %s --env %s%s%s%s\n```\n\n",
-                  from, to, env->name, json_array_size(plan->drift) > 0 ? " --accept-drift" : "",
+    RB_AUTO(rb_free_str) char *only = rb_parts_option(plan->json);
+    rb_buf_printf(out, "## Execution\n\n```\nrbtool revert %s --to %s --env %s%s%s%s%s\n```\n\n",
+                  from, to, env->name, only,
+                  json_array_size(plan->drift) > 0 ? " --accept-drift" : "",
                   plan->consent ? " --accept-data-loss " : "", plan->consent ? plan->digest : "");
     size_t i;
     json_t *step;

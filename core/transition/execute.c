@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "transition/kept.h"
+#include "transition/parts.h"
 #include "transition/places.h"
 #include "transition/prune.h"
 
@@ -178,8 +179,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     *out = document(run, outcome, unhealthy);
     if (!unhealthy)
         return RB_OK;
-    return rb_fail(err, RB_FOUND, "%s is live in %s, but %s", run->request->to->tag,
-                   run->request->env->name, unhealthy->message);
+    RB_AUTO(rb_free_str) char *now_live = rb_parts_live(run->plan->json);
+    return rb_fail(err, RB_FOUND, "%s, but %s", now_live, unhealthy->message);
 }
 
 static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)

@@ -105,6 +105,20 @@ three_releases() {
         '[["app","v1.0.0","v1.1.0"],["db","v1.2.0","v1.1.0"],["flags","v1.0.0","v1.1.0"],["config","v1.1.0","v1.1.0"]]' ]
 }
 
+@test "what a partial transition did is said of its parts alone" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    run -0 rbtool revert v1.1.0 --yes --only flags
+    [[ $output == *"revert flags of prod: FROM v1.1.0 TO v1.0.0"* ]]
+    [[ $output == *"record that flags of prod is at v1.0.0"* ]]
+    [[ $output == *"done: flags of prod is at v1.0.0 (was v1.1.0), in "*"s; app, db, config stay at v1.1.0"* ]]
+    run -0 --separate-stderr rbtool revert v1.1.0 --yes --only app,config --json
+    schema transition <<<"$output"
+    [ "$(jq -c '[.parts[] | .to]' <<<"$output")" = '["v1.0.0","v1.1.0","v1.0.0","v1.0.0"]' ]
+    run -0 rbtool revert v1.1.0 --yes
+    [[ $output == *"done: prod is at v1.0.0 (was v1.1.0), in "*" s" ]]
+}
+
 @test "parts that are at TO already are not out of step with it" {
     two_releases
     rbtool deploy v1.1.0 --yes
@@ -117,4 +131,12 @@ three_releases() {
     run -0 rbtool deploy v1.1.0 --yes --accept-reverted
     [[ $output == *"app is at v1.1.0 already"* && $output != *"out of step"* ]]
     settled_at v1.1.0
+}
+
+@test "the runbook of a partial revert is for those parts" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    rbtool plan v1.1.0 --only flags,config --format markdown |
+        grep -q '^rbtool revert v1.1.0 --to v1.0.0 --env prod --only flags,config$'
+    rbtool plan v1.1.0 --format markdown | grep -q '^rbtool revert v1.1.0 --to v1.0.0 --env prod$'
 }
