@@ -5,6 +5,7 @@
 #include "environment/observe.h"
 #include "site.h"
 #include "transition/known_good.h"
+#include "transition/parts.h"
 #include "ui.h"
 
 struct options {
@@ -128,24 +129,52 @@ static enum rb_code pending_step(const char **out, const rb_site *site,
     return RB_OK;
 }
 
+static json_t *list_parts(const rb_live *live)
+{
+    json_t *list = json_array();
+    for (int part = 0; part < RB_PARTS; part++)
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s?}", "part", rb_part_name((enum rb_part)part),
+                                        "release", live->tag[part]));
+    return list;
+}
+
+/* The parts that a partial transition left at other releases, or brought there; NULL: none. */
+static char *elsewhere(const rb_live *live, const char *tag)
+{
+    bool apart[RB_PARTS];
+    bool any = false;
+    for (int part = 0; part < RB_PARTS; part++) {
+        apart[part] = tag && live->tag[part] && strcmp(live->tag[part], tag) != 0;
+        any = any || apart[part];
+    }
+    return any ? rb_parts_where(live, apart) : NULL;
+}
+
+/* An entry without a path is no drift that somebody made: which part is where was said before. */
 static void show_list(const rb_cli *cli, const char *word, enum rb_color color, const json_t *list)
 {
     size_t i;
     json_t *item;
     json_array_foreach ((json_t *)list, i, item)
-        rb_ui_line("  %s%s%s %s %s: expected %s, found %s", rb_ui_color(cli, color), word,
-                   rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "part"), rb_json_str(item, "path"),
-                   rb_json_str(item, "expected"), rb_json_str(item, "found"));
+        if (rb_json_str(item, "path")[0])
+            rb_ui_line("  %s%s%s %s %s: expected %s, found %s", rb_ui_color(cli, color), word,
+                       rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "part"),
+                       rb_json_str(item, "path"), rb_json_str(item, "expected"),
+                       rb_json_str(item, "found"));
 }
 
 static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row, const char *tag,
                  const char *step, const char *holder, const findings *found)
 {
-    rb_ui_line("%s%s%s: %s%s", rb_ui_color(cli, RB_BOLD), site->env->name,
-               rb_ui_color(cli, RB_PLAIN), tag ? tag : "nothing is live",
-               row   ? ""
-               : tag ? ", settled"
-                     : "");
+    RB_AUTO(rb_free_str) char *apart = elsewhere(&site->live, tag);
+    rb_ui_line("%s%s%s: %s%s%s%s%s", rb_ui_color(cli, RB_BOLD), site->env->name,
+               rb_ui_color(cli, RB_PLAIN), tag ? tag : "nothing is live", apart ? " (" : "",
+               apart ? apart : "", apart ? ")" : "", tag && !row ? ", settled" : "");
+    if (apart)
+        rb_ui_line("  %sapart%s by a transition with --only, not by hand; a whole one brings all "
+                   "parts to one release",
+                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
     if (row && holder)
         rb_ui_line("another run holds the environment (%s): it is in step %s of the %s from %s to "
                    "%s (transition %s)",
@@ -233,6 +262,7 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
         json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O,s:I}", "environment", site->env->name,
                                 "release", tag, "state", state, "step", step, "drift", found.drift,
                                 "accepted", found.accepted, "unwritten", (json_int_t)left);
+        json_object_set_new(doc, "parts", list_parts(&site->live));
         rb_json_set_str(doc, "holder", holder);
         rb_json_set_str(doc, "failedChecks", failed);
         add_words(doc, cli, books, site, release);

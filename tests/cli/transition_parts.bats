@@ -22,6 +22,12 @@ three_releases() {
     rbtool deploy v1.2.0 --yes
 }
 
+# The parts at TAGS, as status knows them, and nothing that somebody changed.
+parts_at() {
+    [ "$(rbtool status --json | jq -r '[.parts[].release] | join(" ")')" = "$1" ]
+    [ "$(rbtool status --json | jq '[.drift[] | select(.path != "")] | length')" -eq 0 ]
+}
+
 @test "a whole revert after a partial one is whole" {
     three_releases
     rbtool revert v1.2.0 --yes --only config
@@ -117,6 +123,22 @@ three_releases() {
     [ "$(jq -c '[.parts[] | .to]' <<<"$output")" = '["v1.0.0","v1.1.0","v1.0.0","v1.0.0"]' ]
     run -0 rbtool revert v1.1.0 --yes
     [[ $output == *"done: prod is at v1.0.0 (was v1.1.0), in "*" s" ]]
+}
+
+@test "a part at another release is told apart from what somebody changed" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --only flags
+    run -1 rbtool status --exit-code
+    [ "${lines[0]}" = "prod: v1.1.0 (flags at v1.0.0), settled" ]
+    [[ $output == *"apart"*"--only"* ]]
+    [[ $output != *drift* ]]
+    run -0 --separate-stderr rbtool status --json
+    schema status <<<"$output"
+    [ "$(jq -c '.drift' <<<"$output")" = '[{"expected":"v1.1.0","found":"v1.0.0","part":"flags","path":""}]' ]
+    parts_at "v1.1.0 v1.1.0 v1.0.0 v1.1.0"
+    echo '{}' >"$PROD/etc/flags.json"
+    fails 0 "drift flags $PROD/etc/flags.json: expected" rbtool status
 }
 
 @test "parts that are at TO already are not out of step with it" {
