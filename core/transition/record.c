@@ -116,13 +116,28 @@ static enum rb_code write_entries(rb_recording *out, const recorder *r, const ch
     return rb_state_flush(r->state, err);
 }
 
+/* " (flags only)" of a transition that moved some of the parts, else "". */
+static char *only_of(const json_t *plan)
+{
+    const json_t *only = json_object_get(plan, "only");
+    rb_buf out = {0};
+    size_t n = json_array_size(only);
+    if (n == 0 || n >= RB_PARTS)
+        return rb_strdup("");
+    for (size_t i = 0; i < n; i++)
+        rb_buf_printf(&out, "%s%s", i ? ", " : " (", json_string_value(json_array_get(only, i)));
+    rb_buf_puts(&out, " only)");
+    return rb_buf_detach(&out);
+}
+
 static char *title_of(const rb_transition_row *row, const char *environment)
 {
     bool forward = rb_text_same(row->kind, "deploy");
     const char *other = forward ? row->from : row->to;
+    RB_AUTO(rb_free_str) char *only = only_of(row->plan);
     RB_AUTO(rb_free_str)
-    char *text = rb_format("%s in %s: %s, %s %s", row->kind, environment, row->outcome,
-                           forward ? "from" : "to", other ? other : "nothing");
+    char *text = rb_format("%s in %s: %s, %s %s%s", row->kind, environment, row->outcome,
+                           forward ? "from" : "to", other ? other : "nothing", only);
     return rb_safe(text);
 }
 

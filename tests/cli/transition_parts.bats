@@ -125,6 +125,14 @@ parts_at() {
     [[ $output == *"done: prod is at v1.0.0 (was v1.1.0), in "*" s" ]]
 }
 
+@test "the titles of partial transitions name their parts" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --only flags,app
+    rbtool log | grep -q 'revert in prod: done, to v1.0.0 (app, flags only)$'
+    rbtool log | grep -q 'deploy in prod: done, from v1.0.0$'
+}
+
 @test "a part at another release is told apart from what somebody changed" {
     two_releases
     rbtool deploy v1.1.0 --yes
