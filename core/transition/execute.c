@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "transition/failing.h"
 #include "transition/kept.h"
 #include "transition/parts.h"
 #include "transition/places.h"
@@ -140,6 +141,8 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
 
 static bool ends_unhealthy(const rb_run *run, enum rb_step_kind kind, enum rb_code code)
 {
+    if (code == RB_FOUND && kind == RB_DO_CHECKS && rb_failing_still(run))
+        return true;
     return run->past && code == RB_FOUND && (kind == RB_DO_START || kind == RB_DO_CHECKS);
 }
 
@@ -292,6 +295,7 @@ static json_t *before(const rb_run *run)
     json_object_set_new(json, "creates", creates);
     json_object_set_new(json, "databases", urls(plan));
     rb_json_set_str(json, "scriptsFrom", rq->mended ? rq->mended->object : NULL);
+    json_object_set_new(json, "failing", rb_failing_now(run));
     for (size_t i = 0; i < plan->database_count; i++)
         if (plan->databases[i].create) {
             json_t *item = json_object();

@@ -170,3 +170,50 @@ parts_at() {
         grep -q '^rbtool revert v1.1.0 --to v1.0.0 --env prod --only flags,config$'
     rbtool plan v1.1.0 --format markdown | grep -q '^rbtool revert v1.1.0 --to v1.0.0 --env prod$'
 }
+
+# checks NAME COMMAND...: an environment with those checks, for --config "$SETTINGS".
+checked() {
+    settings "$(printf '.environments.prod.checks = ['
+        while [ $# -gt 0 ]; do
+            printf '{name: "%s", command: ["sh", "-c", "%s"]}' "$1" "$2"
+            shift 2
+            [ $# -eq 0 ] || printf ', '
+        done
+        printf ']')"
+}
+
+@test "a flag can be switched off while a check fails that failed before" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    checked up "exit 1"
+    run -1 --separate-stderr rbtool --config "$SETTINGS" revert v1.1.0 --yes --only flags --json
+    schema transition <<<"$output"
+    [ "$(jq -r '[.outcome, .failures[0].name] | join(" ")' <<<"$output")" = "unhealthy up" ]
+    [[ $stderr == *"flags of prod is at v1.0.0, but 1 of 1 checks failed"* ]]
+    parts_at "v1.1.0 v1.1.0 v1.0.0 v1.1.0"
+    fails 1 "config of prod is at v1.0.0, but" rbtool --config "$SETTINGS" revert v1.1.0 --yes --only config
+}
+
+@test "a check that only fails after it puts a transition of flags back" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    git show v1.0.0:flags.json >"$BATS_TEST_TMPDIR/flags.json"
+    checked up "exit 1" new "! cmp -s $BATS_TEST_TMPDIR/flags.json $PROD/etc/flags.json"
+    fails 1 "nothing was changed" rbtool --config "$SETTINGS" revert v1.1.0 --yes --only flags
+    settled_at v1.1.0
+}
+
+@test "killed before its checks, a resume knows what failed before" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    killed_by check
+    jq '.environments.prod.checks = [{name: "up", command: ["false"]}]' rbtool.json >"$BATS_TEST_TMPDIR/up.json"
+    jq --arg cmd "$BATS_TEST_TMPDIR/assassin" --arg flags "$PROD/etc/flags.json" --arg old "$BATS_TEST_TMPDIR/flags.json" \
+        '.environments.prod.checks = [{name: "up", command: ["sh", "-c", "cmp -s \($old) \($flags) && exec \($cmd); exit 1"]}]' \
+        rbtool.json >"$BATS_TEST_TMPDIR/killing.json"
+    git show v1.0.0:flags.json >"$BATS_TEST_TMPDIR/flags.json"
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.1.0 --yes --only flags
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    fails 1 "flags of prod is at v1.0.0, but" rbtool --config "$BATS_TEST_TMPDIR/up.json" resume --yes
+    [ "$(rbtool status --json | jq -r .state)" = settled ]
+}
