@@ -195,7 +195,8 @@ SH
     two_releases
     service
     checked=$BATS_TEST_TMPDIR/checked.json
-    jq '.environments.prod.checks = [{name: "up", command: ["false"]}]' "$SETTINGS" >"$checked"
+    jq --arg p "$PROD" '.environments.prod.checks = [{name: "up", command: ["grep", "-q", "= 2", "\($p)/runs"]}]' \
+        "$SETTINGS" >"$checked"
     fails 1 "nothing was changed" rbtool --config "$checked" deploy v1.1.0 --only config --yes
     [ "$(xargs <"$CALLS")" = 'stop start stop start' ]
     [ "$(cat "$PROD/runs")" = "workers = 2" ]
