@@ -57,6 +57,36 @@ static enum rb_code refuse_bad(rb_cli *cli, rb_site *site, const rb_release *to,
                    may ? ", or add --accept-reverted to deploy it all the same" : "");
 }
 
+/* Whether what is live would stay as it is: nothing has drifted, and all was well when it went
+ * live. */
+static enum rb_code is_well(bool *out, const rb_site *site, const rb_plan_request *rq, rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_AUTO(rb_free_str) char *failed = NULL;
+    RB_TRY(rb_known_unhealthy(&failed, site->state, err));
+    RB_TRY(rb_plan_make(&plan, rq, err));
+    *out = !failed && json_array_size(plan->drift) == 0 && plan->worst == RB_OK;
+    return RB_OK;
+}
+
+/* The release that is live, once more: over drift, and with the service started and checked again.
+ */
+static enum rb_code deploy_again(rb_cli *cli, rb_site *site, rb_plan_request *rq,
+                                 const rb_release *live, const rb_site_options *o, rb_err *err)
+{
+    bool well;
+    rq->from = live;
+    rq->to = live;
+    rq->observe = true;
+    rq->live = &site->live;
+    RB_TRY(is_well(&well, site, rq, err));
+    if (!well)
+        return rb_site_carry_out(cli, site, rq, o, err);
+    RB_AUTO(rb_free_str)
+    char *why = rb_format("%s is live in %s already", live->tag, site->env->name);
+    return rb_site_nothing(cli, site, live->tag, live->tag, why);
+}
+
 static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
                            rb_err *err)
 {
@@ -72,6 +102,8 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
     RB_TRY(rb_site_settled(site, err));
     RB_TRY(rb_cli_release(&to, cli, tag, err));
     bool there = true;
+    bool asked[RB_PARTS];
+    memcpy(asked, rq.parts, sizeof asked);
     for (int part = 0; part < RB_PARTS; part++) {
         bool at = rb_text_same(site->live.tag[part], tag) &&
                   rb_text_same(site->live.object[part], to->object);
@@ -79,9 +111,8 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
         there = there && !rq.parts[part];
     }
     if (there) {
-        RB_AUTO(rb_free_str)
-        char *why = rb_format("%s is live in %s already", tag, site->env->name);
-        return rb_site_nothing(cli, site, tag, tag, why);
+        memcpy(rq.parts, asked, sizeof asked);
+        return deploy_again(cli, site, &rq, to, o, err);
     }
     RB_TRY(refuse_bad(cli, site, to, o, err));
     const char *live = live_tag(site, rq.parts);
@@ -112,9 +143,12 @@ const rb_command rb_cmd_deploy = {
     .name = "deploy",
     .args = "TAG",
     .summary = "move an environment forward to a release",
-    .details = "Files, databases, config and flags move as one unit: everything is made ready and\n"
-               "verified inside the open database transaction, and only then committed. A failure\n"
-               "before that puts all back (exit 1). Data that would be lost exits 5 with a digest.",
+    .details =
+        "Files, databases, config and flags move as one unit: everything is made ready and\n"
+        "verified inside the open database transaction, and only then committed. A failure\n"
+        "before that puts all back (exit 1). Data that would be lost exits 5 with a digest.\n"
+        "The release that is live is put right where it has drifted (--accept-drift), and\n"
+        "started and checked again where that failed.",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 1,

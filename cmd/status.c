@@ -218,25 +218,6 @@ static void add_words(json_t *doc, rb_cli *cli, const rb_books *books, const rb_
                                 : json_array());
 }
 
-/* What the checks said when what is live went live, where that was not that all is well; else NULL.
- */
-static enum rb_code failed_checks(char **out, const rb_site *site, rb_err *err)
-{
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
-    *out = NULL;
-    if (!site->state)
-        return RB_OK;
-    RB_TRY(rb_state_history(&rows, &count, site->state, false, err));
-    size_t i = 0;
-    while (i < count && !rb_known_reached(rows[i]))
-        i++;
-    if (i < count && strcmp(rows[i]->outcome, "unhealthy") == 0)
-        *out = rb_strdup(rows[i]->error ? rows[i]->error : "no word of which");
-    rb_transition_rows_free(rows, count);
-    return RB_OK;
-}
-
 static enum rb_code status(rb_cli *cli, const rb_site *site, const struct options *o, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
@@ -256,7 +237,7 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
     size_t left = 0;
     RB_TRY(unwritten(&left, site, err));
     RB_AUTO(rb_free_str) char *failed = NULL;
-    RB_TRY(failed_checks(&failed, site, err));
+    RB_TRY(rb_known_unhealthy(&failed, site->state, err));
     if (cli->json) {
         RB_AUTO(rb_json_freep)
         json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O,s:I}", "environment", site->env->name,

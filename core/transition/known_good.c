@@ -53,6 +53,23 @@ static bool is_bad(rb_transition_row *const *rows, size_t count, const char *tag
     return false;
 }
 
+enum rb_code rb_known_unhealthy(char **out, rb_state *state, rb_err *err)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    *out = NULL;
+    if (!state)
+        return RB_OK;
+    RB_TRY(rb_state_history(&rows, &count, state, false, err));
+    size_t i = 0;
+    while (i < count && !rb_known_reached(rows[i]))
+        i++;
+    if (i < count && strcmp(rows[i]->outcome, "unhealthy") == 0)
+        *out = rb_strdup(rows[i]->error ? rows[i]->error : "no word of which");
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
 {
     for (size_t i = 0; i < count; i++)

@@ -399,3 +399,43 @@ setup() {
     run bash -c 'rbtool log 2>"$1" | true; cat "$1"' _ "$BATS_TEST_TMPDIR/said"
     [ -z "$output" ]
 }
+
+@test "the release that is live is put right by deploying it again, and left alone when all is well" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    before=$(picture)
+    run rbtool deploy v1.1.0 --yes
+    [[ $status -eq 0 && $output == *'nothing to do: v1.1.0 is live in prod already'* ]]
+    echo spoiled >"$PROD/etc/flags.json"
+    rm "$PROD/current"
+    echo spoiled >"$PROD/releases/v1.1.0/app/src/shop"
+    fails 5 'drifted in' rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.1.0 --yes --accept-drift
+    [ "$(picture)" = "$before" ]
+    settled_at v1.1.0
+    # one part of it
+    echo spoiled >"$PROD/etc/app.toml"
+    run rbtool deploy v1.1.0 --only flags --yes
+    [[ $status -eq 0 && $output == *'nothing to do'* ]]
+    rbtool deploy v1.1.0 --only config --yes --accept-drift
+    settled_at v1.1.0
+    # The way back is the one it was.
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a start or check that failed is tried again by deploying the release again" {
+    two_releases
+    settings '.environments.prod.checks = [{name: "up", command: ["test", "-e", "'"$BATS_TEST_TMPDIR"'/up"]}]'
+    fails 1 'checks failed' rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    fails 1 'checks failed' rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [[ $(rbtool status) == *'failed when it went live'* ]]
+    [[ $(rbtool list) != *'good: '* ]]
+    touch "$BATS_TEST_TMPDIR/up"
+    rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [[ $(rbtool status) == *'good: deployed in prod with every check passed'* ]]
+    [[ $(rbtool status) != *'failed when it went live'* ]]
+    run rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [[ $output == *'nothing to do'* ]]
+    rbtool log --verify
+}
