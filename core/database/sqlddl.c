@@ -64,16 +64,22 @@ static bool complete(const rb_ddl *ddl)
     return ddl->table && (!column || ddl->column) && (!renamed || ddl->new_name);
 }
 
-void rb_ddl_read(rb_ddl *out, const char *sql, size_t len)
+static void read_head(head *h, const char *sql, size_t len)
 {
-    head h = {0};
     const char *at = sql;
     rb_token token;
-    *out = (rb_ddl){0};
-    while (h.n < HEAD && rb_token_next(&token, &at, sql + len)) {
-        if (h.n > 0 || !rb_token_is(&token, ";"))
-            h.items[h.n++] = token;
+    *h = (head){0};
+    while (h->n < HEAD && rb_token_next(&token, &at, sql + len)) {
+        if (h->n > 0 || !rb_token_is(&token, ";"))
+            h->items[h->n++] = token;
     }
+}
+
+void rb_ddl_read(rb_ddl *out, const char *sql, size_t len)
+{
+    head h;
+    *out = (rb_ddl){0};
+    read_head(&h, sql, len);
     if (take(&h, "DROP") && take(&h, "TABLE")) {
         if (take(&h, "IF"))
             take(&h, "EXISTS");
@@ -92,4 +98,21 @@ void rb_ddl_clear(rb_ddl *ddl)
     free(ddl->column);
     free(ddl->new_name);
     *ddl = (rb_ddl){0};
+}
+
+char *rb_ddl_copied(const char *sql, size_t len)
+{
+    head h;
+    read_head(&h, sql, len);
+    if (take(&h, "INSERT") && take(&h, "OR"))
+        h.at++;
+    else
+        take(&h, "REPLACE");
+    if (!take(&h, "INTO"))
+        return NULL;
+    free(take_table(&h));
+    if (!take(&h, "SELECT"))
+        return NULL;
+    take(&h, "ALL");
+    return take(&h, "*") && take(&h, "FROM") ? take_table(&h) : NULL;
 }

@@ -34,6 +34,7 @@ static void forget(rb_watch *watch)
     watch->n = 0;
     watch->made = false;
     rb_strs_clear(&watch->noted);
+    rb_watch_forget_sources(watch);
 }
 
 void rb_watch_free(rb_watch *watch)
@@ -228,6 +229,7 @@ enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err 
     rb_ddl ddl;
     if (!watch->active)
         return RB_OK;
+    rb_watch_keep_sources(watch, sql, len);
     rb_ddl_read(&ddl, sql, len);
     enum rb_code code = ddl.kind == RB_DDL_OTHER ? RB_OK : before_ddl(db, &ddl, err);
     rb_ddl_clear(&ddl);
@@ -269,6 +271,8 @@ void rb_watch_after(rb_sqlite *db, const char *sql, size_t len)
             replace(&column->now, rb_strdup(ddl.new_name));
         watch->last = NULL;
     }
+    if (ddl.kind == RB_DDL_RENAME_TABLE)
+        rb_watch_rename_sources(watch, ddl.table, ddl.new_name);
     if (!table && ddl.kind == RB_DDL_RENAME_TABLE)
         rb_watch_renamed(watch, ddl.table, ddl.new_name);
     rb_ddl_clear(&ddl);

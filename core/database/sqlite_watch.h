@@ -45,6 +45,12 @@ typedef struct rb_watch_table {
     size_t heir_count;
 } rb_watch_table;
 
+typedef struct rb_watch_source { /* a statement wrote to a table what it read of another */
+    char *to;
+    char *from;
+    char *column; /* "": how many rows there are */
+} rb_watch_source;
+
 struct rb_watch {
     bool active;
     bool made; /* a table that was not there at the beginning was written to */
@@ -53,6 +59,10 @@ struct rb_watch {
     rb_watch_table *last; /* the one that rb_watch_wants() found */
     rb_strs noted;        /* tables that the statement being prepared writes to */
     rb_strs expected;     /* tables to count at the beginning */
+    rb_strs reads;        /* what the statement being prepared reads: table, column, table, ... */
+    rb_watch_source *sources;
+    size_t source_count;
+    rb_keyset known_sources;
 };
 
 enum rb_code rb_watch_begin(rb_db *db, rb_err *err) RB_MUST_USE;
@@ -74,6 +84,21 @@ void rb_watch_after(rb_sqlite *db, const char *sql, size_t len);
 bool rb_watch_wants(rb_watch *watch, const char *table, bool *keyless);
 /* A change in the table that rb_watch_wants() was asked for last. */
 void rb_watch_change(rb_watch *watch, const rb_sqlite_change *change);
+
+/* sqlite_reads.c */
+/* While a statement is prepared: it reads this column. */
+void rb_watch_read(rb_watch *watch, const char *table, const char *column);
+/* The statement is prepared: what it reads may be in every table of noted[]. */
+void rb_watch_keep_sources(rb_watch *watch, const char *sql, size_t len);
+void rb_watch_rename_sources(rb_watch *watch, const char *from, const char *to);
+void rb_watch_forget_sources(rb_watch *watch);
+/*
+ * Of a table (column NULL) or column that scripts made: which columns of its own table, unquoted,
+ * that were there before its values may come from. False when they may come from elsewhere, or when
+ * the scripts did not make it but gave it its name. Of a value that is made of many rows only the
+ * own one's columns are told.
+ */
+bool rb_watch_sources(rb_strs *out, const rb_watch *watch, const char *table, const char *column);
 
 /* sqlite_rebuilt.c */
 enum rb_code rb_watch_before_drop(rb_sqlite *db, rb_watch_table *table, rb_err *err) RB_MUST_USE;
