@@ -21,6 +21,8 @@ static const char schema[] =
     "database_name TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, items TEXT NOT NULL, "
     "UNIQUE(transition_id, database_name));"
     "CREATE TABLE IF NOT EXISTS put_back(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
+    "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));"
+    "CREATE TABLE IF NOT EXISTS left_over(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
     "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));";
 
 static const char *const part_names[RB_PARTS] = {"app", "db", "flags", "config"};

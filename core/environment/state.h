@@ -132,5 +132,9 @@ void rb_backouts_free(rb_backout *backouts, size_t count);
  */
 enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *transition,
                                    const json_t *items, rb_err *err) RB_MUST_USE;
+/* The same of items that the back-out gets beside its own: parts of those that were put back for
+ * which there is no place yet. */
+enum rb_code rb_state_backout_left(rb_state *state, int64_t id, const char *transition,
+                                   const json_t *items, rb_err *err) RB_MUST_USE;
 
 #endif

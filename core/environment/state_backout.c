@@ -27,20 +27,62 @@ enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const
         json_pack("[s,s,s,s,s]", transition, database, file, sha256, json.data), err);
 }
 
-/* Of a back-out's items, those that no transition that ended well, other than the one that asks,
- * has put back. */
-static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, const char *text,
-                               const char *transition, rb_err *err)
+static bool has_item(const json_t *items, const char *key)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        RB_AUTO(rb_free_str) char *other = item_key(item);
+        if (strcmp(other, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What transitions that ended well, other than the one that asks, noted of a back-out. */
+static enum rb_code noted_items(json_t **out, rb_state *state, const char *table, int64_t backout,
+                                const char *transition, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[I,s]", (json_int_t)backout, transition);
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("SELECT p.item FROM %s p JOIN transition_log t ON t.id = "
+                          "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND "
+                          "t.outcome IN ('done', 'unhealthy', 'interrupted') ORDER BY p.rowid",
+                          table);
+    return rb_db_query(out, state->db, sql, params, err);
+}
+
+/* All items of a back-out, those too that were left over when others were put back. */
+static enum rb_code all_items(json_t **out, rb_state *state, int64_t backout, const char *text,
+                              const char *transition, rb_err *err)
+{
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *all = NULL;
     RB_TRY(rb_json_read(&all, text, strlen(text), "a back-out in state.db", err));
-    RB_TRY(rb_db_query(&rows, state->db,
-                       "SELECT p.item FROM put_back p JOIN transition_log t ON t.id = "
-                       "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND "
-                       "t.outcome IN ('done', 'unhealthy', 'interrupted')",
-                       params, err));
+    RB_TRY(noted_items(&rows, state, "left_over", backout, transition, err));
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row) {
+        RB_AUTO(rb_json_freep) json_t *item = NULL;
+        const char *left = rb_state_cell(row, 0);
+        RB_TRY(rb_json_read(&item, left, strlen(left), "a back-out in state.db", err));
+        RB_AUTO(rb_free_str) char *key = item_key(item);
+        if (!has_item(all, key))
+            json_array_append(all, item);
+    }
+    *out = all;
+    all = NULL;
+    return RB_OK;
+}
+
+/* Those of them that were not put back. */
+static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, const char *text,
+                               const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *all = NULL;
+    RB_TRY(all_items(&all, state, backout, text, transition, err));
+    RB_TRY(noted_items(&rows, state, "put_back", backout, transition, err));
     *out = json_array();
     size_t i;
     size_t j;
@@ -142,6 +184,21 @@ enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *tran
         RB_TRY(rb_state_change(
             state, "REPLACE INTO put_back(backout_id, item, transition_id) VALUES (?, ?, ?)",
             json_pack("[I,s,s]", (json_int_t)id, key, transition), err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_state_backout_left(rb_state *state, int64_t id, const char *transition,
+                                   const json_t *items, rb_err *err)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        RB_AUTO(rb_buf_clear) rb_buf json = {0};
+        rb_json_canonical(&json, item);
+        RB_TRY(rb_state_change(
+            state, "REPLACE INTO left_over(backout_id, item, transition_id) VALUES (?, ?, ?)",
+            json_pack("[I,s,s]", (json_int_t)id, json.data, transition), err));
     }
     return RB_OK;
 }
