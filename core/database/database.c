@@ -129,10 +129,10 @@ enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err 
     return db->driver->note_gone(items, db, copy, err);
 }
 
-enum rb_code rb_db_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
-                            rb_err *err)
+enum rb_code rb_db_put_back(json_t **report, json_t *left, rb_db *db, const char *copy,
+                            const json_t *lost, const rb_db_work *work, rb_err *err)
 {
     if (!db->driver->in_transaction(db))
         return rb_fail(err, RB_ERROR, "data is put back inside a transaction only: begin first");
-    return db->driver->put_back(report, db, copy, lost, err);
+    return db->driver->put_back(report, left, db, copy, lost, work, err);
 }

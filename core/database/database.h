@@ -170,8 +170,16 @@ enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err 
  * existing values kept where they are not the default. A table without a key is filled only when it
  * is empty; of one that "stays", the rows that were noted come back. report:
  * [{"table","column","restored","missing":[up to 20 keys],"missingCount","reason"}].
+ *
+ * An item with "made": true was made in this transaction, by work, which ran in it (else NULL).
+ * Where that was by scripts that the copy's data had gone through, and from nothing else than what
+ * the copy has too, what they put there is older than the copy's value, which replaces it; else it
+ * stays, and is counted as missing. Rows that the copy does not have stay in any case.
+ *
+ * Columns of the copy that a table has not, or not yet, are reported too, and added to left as
+ * items for the time when they are there.
  */
-enum rb_code rb_db_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
-                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_put_back(json_t **report, json_t *left, rb_db *db, const char *copy,
+                            const json_t *lost, const rb_db_work *work, rb_err *err) RB_MUST_USE;
 
 #endif

@@ -77,8 +77,8 @@ typedef struct rb_db_driver {
 
     enum rb_code (*copy)(rb_db *db, const char *path, rb_err *err);
     enum rb_code (*note_gone)(json_t *items, rb_db *db, const char *copy, rb_err *err);
-    enum rb_code (*put_back)(json_t **report, rb_db *db, const char *copy, const json_t *lost,
-                             rb_err *err);
+    enum rb_code (*put_back)(json_t **report, json_t *left, rb_db *db, const char *copy,
+                             const json_t *lost, const rb_db_work *work, rb_err *err);
 } rb_db_driver;
 
 struct rb_db {

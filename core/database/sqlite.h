@@ -161,7 +161,8 @@ enum rb_code rb_sqlite_note_gone(json_t *items, rb_db *db, const char *copy,
                                  rb_err *err) RB_MUST_USE;
 
 /* sqlite_putback.c */
-enum rb_code rb_sqlite_put_back(json_t **report, rb_db *db, const char *copy, const json_t *lost,
+enum rb_code rb_sqlite_put_back(json_t **report, json_t *left, rb_db *db, const char *copy,
+                                const json_t *lost, const rb_db_work *work,
                                 rb_err *err) RB_MUST_USE;
 
 /* sqlite_fill.c */

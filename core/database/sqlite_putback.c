@@ -1,45 +1,58 @@
 /* Data put back from a copy that was made before it was destroyed. */
-#include "database/sqlite_copy.h"
+#include "database/sqlite_putback.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "database/keyset.h"
-
-#define SHOWN_KEYS 20
-
-typedef struct restoring {
-    rb_twin twin;
-    json_t *report;
-} restoring;
-
 /* Reporting */
 
-static json_t *add_report(restoring *r, const json_t *item)
+static const char refused[] = "a constraint of the table as it is now refuses them";
+static const char other_value[] = "the scripts put another value there";
+
+json_t *rb_putback_entry(json_t *report, const char *table, const char *column)
 {
     json_t *entry = json_object();
-    json_object_set(entry, "table", json_object_get(item, "table"));
-    json_object_set(entry, "column", json_object_get(item, "column"));
+    json_object_set_new(entry, "table", table ? json_string(table) : json_null());
+    json_object_set_new(entry, "column", column ? json_string(column) : json_null());
     json_object_set_new(entry, "restored", json_integer(0));
     json_object_set_new(entry, "missing", json_array());
     json_object_set_new(entry, "missingCount", json_integer(0));
     rb_json_set_str(entry, "reason", NULL);
-    json_array_append_new(r->report, entry);
+    json_array_append_new(report, entry);
     return entry;
 }
 
-static void add_count(json_t *entry, const char *key, int64_t more)
+void rb_putback_count(json_t *entry, const char *key, int64_t more)
 {
     json_object_set_new(entry, key, json_integer(rb_json_int(entry, key, 0) + more));
+}
+
+void rb_putback_reason(json_t *entry, const char *reason)
+{
+    const char *known = rb_json_str(entry, "reason");
+    if (known && strstr(known, reason))
+        return;
+    RB_AUTO(rb_free_str) char *both = known ? rb_format("%s; %s", known, reason) : NULL;
+    rb_json_set_str(entry, "reason", both ? both : reason);
+}
+
+/* Nothing of the item comes back. */
+static void none_back(json_t *entry, const json_t *item, const char *reason)
+{
+    const char *count = rb_json_str(item, "column") ? "values" : "rows";
+    json_object_set_new(entry, "restored", json_integer(0));
+    json_object_set_new(entry, "missing", json_array());
+    json_object_set_new(entry, "missingCount", json_integer(rb_json_int(item, count, 0)));
+    rb_json_set_str(entry, "reason", reason);
 }
 
 static bool add_missing(void *context, const rb_cell *cells, size_t n)
 {
     json_t *entry = context;
     json_t *list = json_object_get(entry, "missing");
-    add_count(entry, "missingCount", 1);
-    if (json_array_size(list) >= SHOWN_KEYS)
+    rb_putback_count(entry, "missingCount", 1);
+    if (json_array_size(list) >= RB_SHOWN_KEYS)
         return true;
     json_t *key = n == 1 ? rb_sqlite_json(&cells[0]) : json_array();
     for (size_t i = 0; n > 1 && i < n; i++)
@@ -48,65 +61,123 @@ static bool add_missing(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-/* Rows of the copy, those of the condition, that are not here. */
-static enum rb_code name_missing(restoring *r, json_t *entry, const char *condition,
-                                 const char *reason, rb_err *err)
+enum rb_code rb_putback_missing(rb_putback *p, json_t *entry, char *sql, const char *reason,
+                                rb_err *err)
 {
     int64_t before = rb_json_int(entry, "missingCount", 0);
-    RB_AUTO(rb_free_str) char *key = rb_twin_spread(&r->twin.key, "t.@", ", ");
-    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "h.@ = t.@", " AND ");
-    RB_TRY(rb_sqlite_run(r->twin.db,
-                         rb_format("SELECT %s FROM %s t WHERE %s AND NOT EXISTS (SELECT 1 FROM %s h"
-                                   " WHERE %s) ORDER BY %s",
-                                   key, r->twin.there, condition, r->twin.here, same, key),
-                         add_missing, entry, err));
+    RB_TRY(rb_sqlite_run(p->twin.db, sql, add_missing, entry, err));
     if (rb_json_int(entry, "missingCount", 0) > before)
-        rb_json_set_str(entry, "reason", reason);
+        rb_putback_reason(entry, reason);
     return RB_OK;
+}
+
+/* Rows of the copy, those of the condition, that are not here. */
+static enum rb_code name_gone(rb_putback *p, json_t *entry, const char *condition,
+                              const char *equal, const char *reason, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *key = rb_twin_spread(&p->twin.key, "t.@", ", ");
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&p->twin.key, equal, " AND ");
+    return rb_putback_missing(p, entry,
+                              rb_format("SELECT %s FROM %s t WHERE %s AND NOT EXISTS (SELECT 1 FROM"
+                                        " %s h WHERE %s) ORDER BY %s",
+                                        key, p->twin.there, condition, p->twin.here, same, key),
+                              reason, err);
+}
+
+/* Rows that both have and of which the condition holds: what is here is not what the copy has. */
+static enum rb_code name_other(rb_putback *p, json_t *entry, const char *condition,
+                               const char *reason, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *key = rb_twin_spread(&p->twin.key, "t.@", ", ");
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&p->twin.key, "h.@ = t.@", " AND ");
+    return rb_putback_missing(p, entry,
+                              rb_format("SELECT %s FROM %s t JOIN %s h ON %s WHERE %s ORDER BY %s",
+                                        key, p->twin.there, p->twin.here, same, condition, key),
+                              reason, err);
 }
 
 /* Items */
 
-static enum rb_code restore_rows(restoring *r, json_t *entry, rb_err *err)
+/* Of rows that the scripts made again, those that the copy has otherwise. */
+static enum rb_code overwrite_rows(rb_putback *p, json_t *entry, const char *newer,
+                                   const char *differ, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *columns = rb_twin_spread(&r->twin.columns, "@", ", ");
-    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "h.@ = t.@", " AND ");
-    RB_AUTO(rb_free_str) char *values = rb_twin_spread(&r->twin.columns, "t.@", ", ");
-    RB_TRY(
-        rb_sqlite_run(r->twin.db,
-                      rb_format("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s t WHERE NOT"
-                                " EXISTS (SELECT 1 FROM %s h WHERE %s)",
-                                r->twin.here, columns, values, r->twin.there, r->twin.here, same),
-                      NULL, NULL, err));
-    add_count(entry, "restored", rb_sqlite_changes(r->twin.db));
-    return name_missing(r, entry, "1", "a constraint of the table as it is now refuses them", err);
+    RB_AUTO(rb_free_str) char *set = rb_twin_spread(&p->twin.columns, "@ = t.@", ", ");
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&p->twin.key, "h.@ = t.@", " AND ");
+    RB_TRY(rb_sqlite_run(p->twin.db,
+                         rb_format("UPDATE OR IGNORE %s AS h SET %s FROM %s t WHERE %s AND (%s) AND"
+                                   " (%s)",
+                                   p->twin.here, set, p->twin.there, same, newer, differ),
+                         NULL, NULL, err));
+    rb_putback_count(entry, "restored", rb_sqlite_changes(p->twin.db));
+    return RB_OK;
 }
 
-static enum rb_code restore_keyless(restoring *r, json_t *entry, rb_err *err)
+/* Overwriting comes first: it may free what a constraint wants once only. A key may be NULL. */
+static enum rb_code restore_rows(rb_putback *p, json_t *entry, const char *newer, rb_err *err)
+{
+    static const char equal[] = "h.@ IS t.@";
+    RB_AUTO(rb_free_str) char *columns = rb_twin_spread(&p->twin.columns, "@", ", ");
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&p->twin.key, equal, " AND ");
+    RB_AUTO(rb_free_str) char *values = rb_twin_spread(&p->twin.columns, "t.@", ", ");
+    RB_AUTO(rb_free_str)
+    char *differ = rb_twin_spread(&p->twin.columns, "h.@ IS NOT t.@ COLLATE BINARY", " OR ");
+    if (newer && !p->twin.is_virtual)
+        RB_TRY(overwrite_rows(p, entry, newer, differ, err));
+    RB_TRY(
+        rb_sqlite_run(p->twin.db,
+                      rb_format("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s t WHERE NOT"
+                                " EXISTS (SELECT 1 FROM %s h WHERE %s)",
+                                p->twin.here, columns, values, p->twin.there, p->twin.here, same),
+                      NULL, NULL, err));
+    rb_putback_count(entry, "restored", rb_sqlite_changes(p->twin.db));
+    RB_TRY(name_gone(p, entry, "1", equal, refused, err));
+    return newer ? name_other(p, entry, differ, other_value, err) : RB_OK;
+}
+
+/* Rows of the copy beyond those that are here too: of equal ones each counts once. */
+static char *beyond(const rb_putback *p)
+{
+    RB_AUTO(rb_free_str)
+    char *exact = rb_twin_spread(&p->twin.columns, "@ COLLATE BINARY AS @", ", ");
+    RB_AUTO(rb_free_str) char *columns = rb_twin_spread(&p->twin.columns, "@", ", ");
+    RB_AUTO(rb_free_str)
+    char *parts = rb_twin_spread(&p->twin.columns, "@ COLLATE BINARY", ", ");
+    return rb_format("SELECT %s FROM (SELECT %s, row_number() OVER (PARTITION BY %s) FROM %s EXCEPT"
+                     " SELECT %s, row_number() OVER (PARTITION BY %s) FROM %s)",
+                     columns, exact, parts, p->twin.there, exact, parts, p->twin.here);
+}
+
+static enum rb_code restore_keyless(rb_putback *p, json_t *entry, const char *newer, rb_err *err)
 {
     int64_t has_rows;
     int64_t wanted;
-    RB_TRY(rb_sqlite_int(&has_rows, r->twin.db,
-                         rb_format("SELECT EXISTS (SELECT 1 FROM %s)", r->twin.here), err));
-    RB_TRY(rb_sqlite_int(&wanted, r->twin.db, rb_format("SELECT count(*) FROM %s", r->twin.there),
+    RB_TRY(rb_sqlite_int(&has_rows, p->twin.db,
+                         rb_format("SELECT EXISTS (SELECT 1 FROM %s)", p->twin.here), err));
+    bool all_made = has_rows && newer && strcmp(newer, "1") == 0 && !p->twin.is_virtual;
+    RB_AUTO(rb_free_str) char *rest = beyond(p);
+    RB_TRY(rb_sqlite_int(&wanted, p->twin.db,
+                         all_made ? rb_format("SELECT count(*) FROM (%s)", rest)
+                                  : rb_format("SELECT count(*) FROM %s", p->twin.there),
                          err));
-    if (has_rows) {
-        add_count(entry, "missingCount", wanted);
-        rb_json_set_str(entry, "reason", "the table has no key and is not empty");
+    if (has_rows && !all_made) {
+        rb_putback_count(entry, "missingCount", wanted);
+        rb_putback_reason(entry, "the table has no key and is not empty");
         return RB_OK;
     }
-    RB_AUTO(rb_free_str) char *columns = rb_twin_spread(&r->twin.columns, "@", ", ");
-    const char *rowid = r->twin.is_virtual ? "rowid, " : "";
-    RB_TRY(rb_sqlite_run(r->twin.db,
-                         rb_format("INSERT OR IGNORE INTO %s (%s%s) SELECT %s%s FROM %s ORDER BY"
-                                   " rowid",
-                                   r->twin.here, rowid, columns, rowid, columns, r->twin.there),
-                         NULL, NULL, err));
-    int64_t restored = rb_sqlite_changes(r->twin.db);
-    add_count(entry, "restored", restored);
-    add_count(entry, "missingCount", wanted - restored);
+    RB_AUTO(rb_free_str) char *columns = rb_twin_spread(&p->twin.columns, "@", ", ");
+    const char *rowid = p->twin.is_virtual ? "rowid, " : "";
+    char *sql = all_made
+                    ? rb_format("INSERT OR IGNORE INTO %s (%s) %s", p->twin.here, columns, rest)
+                    : rb_format("INSERT OR IGNORE INTO %s (%s%s) SELECT %s%s FROM %s ORDER BY"
+                                " rowid",
+                                p->twin.here, rowid, columns, rowid, columns, p->twin.there);
+    RB_TRY(rb_sqlite_run(p->twin.db, sql, NULL, NULL, err));
+    int64_t restored = rb_sqlite_changes(p->twin.db);
+    rb_putback_count(entry, "restored", restored);
+    rb_putback_count(entry, "missingCount", wanted - restored);
     if (wanted > restored)
-        rb_json_set_str(entry, "reason", "a constraint of the table as it is now refuses them");
+        rb_putback_reason(entry, refused);
     return RB_OK;
 }
 
@@ -119,14 +190,13 @@ static bool copy_text(void *context, const rb_cell *cells, size_t n)
     return false;
 }
 
-/* "NULL" where the column has no default. */
-static enum rb_code default_of(char **out, restoring *r, const char *schema, const char *column,
-                               rb_err *err)
+enum rb_code rb_putback_default(char **out, const rb_putback *p, const char *schema,
+                                const char *column, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->twin.table);
+    RB_AUTO(rb_free_str) char *table = rb_sqlite_text(p->twin.table);
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(column);
     char *found = NULL;
-    RB_TRY(rb_sqlite_run(r->twin.db,
+    RB_TRY(rb_sqlite_run(p->twin.db,
                          rb_format("SELECT CASE WHEN dflt_value LIKE '\"%%\"' THEN quote(trim("
                                    "dflt_value, '\"')) ELSE dflt_value END FROM"
                                    " pragma_table_xinfo(%s, '%s') WHERE name = %s COLLATE NOCASE",
@@ -136,34 +206,52 @@ static enum rb_code default_of(char **out, restoring *r, const char *schema, con
     return RB_OK;
 }
 
-static enum rb_code restore_column(restoring *r, json_t *entry, const char *column, rb_err *err)
+/* What is the column's default here is nobody's value. */
+static enum rb_code fill_column(rb_putback *p, json_t *entry, const char *name, const char *wanted,
+                                const char *newer, const char *now, rb_err *err)
 {
+    static const char equal[] = "h.@ = t.@";
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&p->twin.key, equal, " AND ");
+    RB_AUTO(rb_free_str)
+    char *other = rb_format("%s AND h.%s IS NOT t.%s COLLATE BINARY", wanted, name, name);
+    RB_AUTO(rb_free_str)
+    char *scripts = rb_format("%s AND h.%s IS NOT (%s)", other, name, now);
+    RB_AUTO(rb_free_str) char *kept = rb_format("%s AND h.%s IS (%s)", other, name, now);
+    RB_TRY(rb_sqlite_run(
+        p->twin.db,
+        rb_format("UPDATE OR IGNORE %s AS h SET %s = t.%s FROM %s t WHERE %s AND ((%s AND h.%s IS"
+                  " (%s)) OR ((%s) AND h.%s IS NOT t.%s COLLATE BINARY))",
+                  p->twin.here, name, name, p->twin.there, same, wanted, name, now,
+                  newer ? newer : "0", name, name),
+        NULL, NULL, err));
+    rb_putback_count(entry, "restored", rb_sqlite_changes(p->twin.db));
+    RB_TRY(name_gone(p, entry, wanted, equal, "the rows are gone", err));
+    RB_TRY(name_other(p, entry, kept, refused, err));
+    return newer ? name_other(p, entry, scripts, other_value, err) : RB_OK;
+}
+
+static enum rb_code restore_column(rb_putback *p, json_t *entry, const json_t *item, rb_err *err)
+{
+    const char *column = rb_json_str(item, "column");
     RB_AUTO(rb_free_str) char *name = rb_sqlite_name(column);
     RB_AUTO(rb_free_str) char *now = NULL;
     RB_AUTO(rb_free_str) char *then = NULL;
-    if (r->twin.key.n == 0) {
-        rb_json_set_str(entry, "reason", "the table has no key to find its rows by");
+    if (p->twin.key.n == 0) {
+        none_back(entry, item, "the table has no key to find its rows by");
         return RB_OK;
     }
-    RB_TRY(default_of(&now, r, "main", column, err));
-    RB_TRY(default_of(&then, r, r->twin.copy, column, err));
-    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "h.@ = t.@", " AND ");
-    RB_AUTO(rb_free_str) char *condition = rb_format("t.%s IS NOT (%s)", name, then);
-    RB_TRY(rb_sqlite_run(r->twin.db,
-                         rb_format("UPDATE OR IGNORE %s AS h SET %s = t.%s FROM %s t WHERE %s AND"
-                                   " h.%s IS (%s) AND %s",
-                                   r->twin.here, name, name, r->twin.there, same, name, now,
-                                   condition),
-                         NULL, NULL, err));
-    add_count(entry, "restored", rb_sqlite_changes(r->twin.db));
-    return name_missing(r, entry, condition, "the rows are gone", err);
+    RB_TRY(rb_putback_default(&now, p, "main", column, err));
+    RB_TRY(rb_putback_default(&then, p, p->twin.copy, column, err));
+    RB_AUTO(rb_free_str) char *wanted = rb_format("t.%s IS NOT (%s)", name, then);
+    RB_AUTO(rb_free_str) char *newer = rb_putback_newer(p, item);
+    return fill_column(p, entry, name, wanted, newer, now, err);
 }
 
-static bool has_column(const restoring *r, const char *column)
+static bool has_column(const rb_putback *p, const char *column)
 {
     RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(column);
-    for (size_t i = 0; i < r->twin.columns.n; i++)
-        if (strcasecmp(r->twin.columns.items[i], quoted) == 0)
+    for (size_t i = 0; i < p->twin.columns.n; i++)
+        if (strcasecmp(p->twin.columns.items[i], quoted) == 0)
             return true;
     return false;
 }
@@ -177,203 +265,165 @@ static bool add_quoted(void *context, const rb_cell *cells, size_t n)
 
 /* Rows whose values scripts changed are left as they are; those that the way back did not make what
  * they were are counted. */
-static enum rb_code count_changed(restoring *r, json_t *entry, const json_t *item, rb_err *err)
+static enum rb_code count_changed(rb_putback *p, json_t *entry, const json_t *item, rb_err *err)
 {
     int64_t changed = rb_json_int(item, "changed", 0);
     int64_t differ = changed;
-    if (changed > 0 && r->twin.key.n > 0) {
-        RB_AUTO(rb_free_str) char *same = rb_twin_spread(&r->twin.key, "t.@ IS h.@", " AND ");
+    if (changed > 0 && p->twin.key.n > 0) {
+        RB_AUTO(rb_free_str) char *same = rb_twin_spread(&p->twin.key, "t.@ IS h.@", " AND ");
         RB_AUTO(rb_free_str)
-        char *other = rb_twin_spread(&r->twin.columns, "t.@ IS NOT h.@ COLLATE BINARY", " OR ");
-        RB_TRY(rb_sqlite_int(&differ, r->twin.db,
+        char *other = rb_twin_spread(&p->twin.columns, "t.@ IS NOT h.@ COLLATE BINARY", " OR ");
+        RB_TRY(rb_sqlite_int(&differ, p->twin.db,
                              rb_format("SELECT count(*) FROM %s t JOIN %s h ON %s WHERE %s",
-                                       r->twin.there, r->twin.here, same, other),
+                                       p->twin.there, p->twin.here, same, other),
                              err));
     }
     if (differ == 0)
         return RB_OK;
-    add_count(entry, "missingCount", differ < changed ? differ : changed);
-    rb_json_set_str(entry, "reason", "scripts changed their values, which are not put back");
+    rb_putback_count(entry, "missingCount", differ < changed ? differ : changed);
+    rb_putback_reason(entry, "scripts changed their values, which are not put back");
+    return RB_OK;
+}
+
+/* The rows there become those only that scripts deleted; false when they cannot be told. */
+static enum rb_code narrow(bool *out, rb_putback *p, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs key = {0};
+    RB_AUTO(rb_free_str) char *list = rb_gone_table(p->twin.table);
+    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(list);
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(list);
+    RB_TRY(rb_sqlite_run(
+        p->twin.db, rb_format("SELECT name FROM pragma_table_xinfo(%s, '%s')", text, p->twin.copy),
+        add_quoted, &key, err));
+    *out = key.n > 0;
+    if (key.n == 0)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&key, "t.@ IS g.@", " AND ");
+    char *rows = rb_format("(SELECT t.* FROM %s.%s g JOIN %s t ON %s)", p->twin.copy, name,
+                           p->twin.there, same);
+    free(p->twin.there);
+    p->twin.there = rows;
     return RB_OK;
 }
 
 /* Of a table that stayed, those rows only that scripts deleted. */
-static enum rb_code restore_gone(restoring *r, json_t *entry, const json_t *item, rb_err *err)
+static enum rb_code restore_gone(rb_putback *p, json_t *entry, const json_t *item, rb_err *err)
 {
-    RB_AUTO(rb_strs_clear) rb_strs key = {0};
-    RB_AUTO(rb_free_str) char *list = rb_gone_table(r->twin.table);
-    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(list);
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(list);
-    RB_TRY(rb_sqlite_run(
-        r->twin.db, rb_format("SELECT name FROM pragma_table_xinfo(%s, '%s')", text, r->twin.copy),
-        add_quoted, &key, err));
-    RB_TRY(count_changed(r, entry, item, err));
+    bool told;
+    RB_TRY(count_changed(p, entry, item, err));
+    RB_TRY(narrow(&told, p, err));
     int64_t gone = rb_json_int(item, "rows", 0) - rb_json_int(item, "changed", 0);
-    if (key.n == 0 && gone > 0) {
-        add_count(entry, "missingCount", gone);
-        rb_json_set_str(entry, "reason", "the rows that were deleted cannot be told from others");
+    if (!told && gone > 0) {
+        rb_putback_count(entry, "missingCount", gone);
+        rb_putback_reason(entry, "the rows that were deleted cannot be told from others");
     }
-    if (key.n == 0)
+    if (!told)
         return RB_OK;
-    RB_AUTO(rb_free_str) char *same = rb_twin_spread(&key, "t.@ IS g.@", " AND ");
-    char *rows = rb_format("(SELECT t.* FROM %s.%s g JOIN %s t ON %s)", r->twin.copy, name,
-                           r->twin.there, same);
-    free(r->twin.there);
-    r->twin.there = rows;
-    return r->twin.key.n ? restore_rows(r, entry, err) : restore_keyless(r, entry, err);
+    RB_TRY(p->twin.key.n ? restore_rows(p, entry, NULL, err)
+                         : restore_keyless(p, entry, NULL, err));
+    return rb_putback_leave(p, item, err);
 }
 
-static enum rb_code restore_item(restoring *r, json_t *entry, const json_t *item, rb_err *err)
+static enum rb_code restore_table(rb_putback *p, json_t *entry, const json_t *item, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *newer = rb_putback_newer(p, item);
+    RB_TRY(p->twin.key.n ? restore_rows(p, entry, newer, err)
+                         : restore_keyless(p, entry, newer, err));
+    return rb_putback_leave(p, item, err);
+}
+
+static enum rb_code restore_item(rb_putback *p, json_t *entry, const json_t *item, rb_err *err)
 {
     const char *table = rb_json_str(item, "table");
     const char *column = rb_json_str(item, "column");
-    RB_TRY(rb_twin_find(&r->twin, table, table, err));
-    if (column ? !has_column(r, column) : r->twin.columns.n == 0) {
-        rb_json_set_str(entry, "reason", "it is not there again");
+    bool stays = json_is_true(json_object_get(item, "stays"));
+    bool told = true;
+    RB_TRY(rb_twin_find(&p->twin, table, table, err));
+    if (column ? !has_column(p, column) : p->twin.columns.n == 0) {
+        none_back(entry, item, "it is not there again");
         return RB_OK;
     }
-    if (column)
-        return restore_column(r, entry, column, err);
-    if (json_is_true(json_object_get(item, "stays")))
-        return restore_gone(r, entry, item, err);
-    return r->twin.key.n ? restore_rows(r, entry, err) : restore_keyless(r, entry, err);
+    if (!column)
+        return stays ? restore_gone(p, entry, item, err) : restore_table(p, entry, item, err);
+    if (stays)
+        RB_TRY(narrow(&told, p, err));
+    return restore_column(p, entry, item, err);
 }
 
 /* One item's failure is told, and the others go on, as long as the transaction lives. */
-static enum rb_code try_item(restoring *r, const json_t *item, rb_err *err)
+static enum rb_code try_item(rb_putback *p, const json_t *item, rb_err *err)
 {
-    json_t *entry = add_report(r, item);
-    if (!rb_json_str(item, "table"))
+    const char *table = rb_json_str(item, "table");
+    json_t *entry = rb_putback_entry(p->report, table, rb_json_str(item, "column"));
+    if (!table)
         return rb_fail(err, RB_ERROR, "an item to put back names no table");
-    RB_TRY(rb_sqlite_each(r->twin.db, "SAVEPOINT rbtool_item", NULL, NULL, NULL, err));
+    RB_TRY(rb_sqlite_each(p->twin.db, "SAVEPOINT rbtool_item", NULL, NULL, NULL, err));
     rb_err why;
-    enum rb_code code = restore_item(r, entry, item, &why);
-    rb_twin_clear(&r->twin);
+    enum rb_code code = restore_item(p, entry, item, &why);
+    rb_twin_clear(&p->twin);
     if (code != RB_OK) {
-        if (!rb_sqlite_active(r->twin.db)) {
+        if (!rb_sqlite_active(p->twin.db)) {
             *err = why;
             return code;
         }
-        RB_TRY(rb_sqlite_each(r->twin.db, "ROLLBACK TO rbtool_item", NULL, NULL, NULL, err));
-        json_object_set_new(entry, "restored", json_integer(0));
-        rb_json_set_str(entry, "reason", why.message);
+        RB_TRY(rb_sqlite_each(p->twin.db, "ROLLBACK TO rbtool_item", NULL, NULL, NULL, err));
+        none_back(entry, item, why.message);
     }
-    return rb_sqlite_each(r->twin.db, "RELEASE rbtool_item", NULL, NULL, NULL, err);
-}
-
-/* References: what was put back without its parent goes again. */
-
-typedef struct orphans {
-    rb_keyset known;
-    bool collecting; /* those that were there before */
-    rb_strs rowids;
-} orphans;
-
-static bool add_orphan(void *context, const rb_cell *cells, size_t n)
-{
-    orphans *o = context;
-    (void)n;
-    if (cells[0].kind != RB_CELL_INTEGER)
-        return true;
-    if (o->collecting)
-        (void)rb_keyset_add(&o->known, (uint64_t)cells[0].integer);
-    else if (!rb_keyset_has(&o->known, (uint64_t)cells[0].integer))
-        rb_strs_take(&o->rowids, rb_format("%lld", (long long)cells[0].integer));
-    return true;
-}
-
-static enum rb_code find_orphans(orphans *o, rb_sqlite *db, const char *table, bool collecting,
-                                 rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
-    int64_t is_there;
-    o->collecting = collecting;
-    RB_TRY(rb_sqlite_int(&is_there, db,
-                         rb_format("SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type ="
-                                   " 'table' AND name = %s COLLATE NOCASE)",
-                                   name),
-                         err));
-    if (!is_there)
-        return RB_OK;
-    return rb_sqlite_run(db, rb_format("SELECT rowid FROM pragma_foreign_key_check(%s)", name),
-                         add_orphan, o, err);
-}
-
-static enum rb_code drop_orphan(restoring *r, json_t *entry, const char *rowid, rb_err *err)
-{
-    const char *table = rb_json_str(entry, "table");
-    const char *column = rb_json_str(entry, "column");
-    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(table);
-    RB_AUTO(rb_free_str) char *name = column ? rb_sqlite_name(column) : NULL;
-    RB_AUTO(rb_free_str) char *fallback = NULL;
-    r->twin.table = table;
-    if (column)
-        RB_TRY(default_of(&fallback, r, "main", column, err));
-    char *sql = column ? rb_format("UPDATE main.%s SET %s = (%s) WHERE rowid = %s", quoted, name,
-                                   fallback, rowid)
-                       : rb_format("DELETE FROM main.%s WHERE rowid = %s", quoted, rowid);
-    RB_TRY(rb_sqlite_run(r->twin.db, sql, NULL, NULL, err));
-    int64_t changed = rb_sqlite_changes(r->twin.db);
-    add_count(entry, "restored", -changed);
-    add_count(entry, "missingCount", changed);
-    json_t *list = json_object_get(entry, "missing");
-    if (changed && json_array_size(list) < SHOWN_KEYS)
-        json_array_append_new(list, json_integer(strtoll(rowid, NULL, 10)));
-    rb_json_set_str(entry, "reason", "the rows that they refer to are gone");
-    return RB_OK;
-}
-
-static enum rb_code drop_orphans(restoring *r, orphans *before, rb_err *err)
-{
-    size_t i;
-    json_t *entry;
-    json_array_foreach (r->report, i, entry) {
-        if (rb_json_int(entry, "restored", 0) == 0)
-            continue;
-        orphans *o = &before[i];
-        RB_TRY(find_orphans(o, r->twin.db, rb_json_str(entry, "table"), false, err));
-        for (size_t k = 0; k < o->rowids.n; k++)
-            RB_TRY(drop_orphan(r, entry, o->rowids.items[k], err));
-    }
-    return RB_OK;
+    return rb_sqlite_each(p->twin.db, "RELEASE rbtool_item", NULL, NULL, NULL, err);
 }
 
 /* All of it */
 
-static enum rb_code restore_all(restoring *r, const json_t *lost, orphans *before, rb_err *err)
+static enum rb_code restore_all(rb_putback *p, const json_t *lost, rb_orphans *before, rb_err *err)
 {
     size_t i;
     json_t *item;
     json_array_foreach (lost, i, item) {
         const char *table = rb_json_str(item, "table");
         if (table)
-            RB_TRY(find_orphans(&before[i], r->twin.db, table, true, err));
+            RB_TRY(rb_orphans_find(&before[i], p->twin.db, table, true, err));
     }
     json_array_foreach (lost, i, item)
-        RB_TRY(try_item(r, item, err));
-    return drop_orphans(r, before, err);
+        RB_TRY(try_item(p, item, err));
+    RB_TRY(rb_orphans_drop(p, before, err));
+    json_array_extend(p->report, p->waiting);
+    return RB_OK;
 }
 
 /* SQLite attaches ten files to a transaction. */
 static json_t *all_missing(const json_t *lost, const char *copy)
 {
-    restoring r = {.report = json_array()};
+    json_t *report = json_array();
     RB_AUTO(rb_free_str)
     char *reason =
         rb_format("too many copies are in use at once; put them back by hand from %s", copy);
     size_t i;
     json_t *item;
-    json_array_foreach ((json_t *)lost, i, item) {
-        json_t *entry = add_report(&r, item);
-        const char *count = rb_json_str(item, "column") ? "values" : "rows";
-        add_count(entry, "missingCount", rb_json_int(item, count, 0));
-        rb_json_set_str(entry, "reason", reason);
-    }
-    return r.report;
+    json_array_foreach ((json_t *)lost, i, item)
+        none_back(rb_putback_entry(report, rb_json_str(item, "table"), rb_json_str(item, "column")),
+                  item, reason);
+    return report;
 }
 
-enum rb_code rb_sqlite_put_back(json_t **report, rb_db *base, const char *copy, const json_t *lost,
-                                rb_err *err)
+static enum rb_code restore_from(rb_putback *p, const json_t *lost, const rb_db_work *work,
+                                 rb_err *err)
+{
+    size_t n = json_array_size(lost);
+    RB_TRY(rb_putback_same_scripts(&p->same_scripts, p, work, err));
+    rb_orphans *before = rb_calloc(n + 1, sizeof *before);
+    rb_sqlite_triggers(p->twin.db, false);
+    enum rb_code code = restore_all(p, lost, before, err);
+    rb_sqlite_triggers(p->twin.db, true);
+    for (size_t i = 0; i < n; i++) {
+        rb_keyset_clear(&before[i].known);
+        rb_strs_clear(&before[i].rowids);
+    }
+    free(before);
+    return code;
+}
+
+enum rb_code rb_sqlite_put_back(json_t **report, json_t *left, rb_db *base, const char *copy,
+                                const json_t *lost, const rb_db_work *work, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_free_str) char *name = NULL;
@@ -384,21 +434,12 @@ enum rb_code rb_sqlite_put_back(json_t **report, rb_db *base, const char *copy, 
         return RB_OK;
     }
     RB_TRY(rb_sqlite_attach(&name, db, copy, err));
-    restoring r = {.twin = {.db = db, .copy = name}, .report = json_array()};
-    size_t n = json_array_size(lost);
-    orphans *before = rb_calloc(n + 1, sizeof *before);
-    rb_sqlite_triggers(db, false);
-    enum rb_code code = restore_all(&r, lost, before, err);
-    rb_sqlite_triggers(db, true);
-    for (size_t i = 0; i < n; i++) {
-        rb_keyset_clear(&before[i].known);
-        rb_strs_clear(&before[i].rowids);
-    }
-    free(before);
-    if (code != RB_OK) {
-        json_decref(r.report);
-        return code;
-    }
-    *report = r.report;
+    RB_AUTO(rb_json_freep) json_t *all = json_array();
+    RB_AUTO(rb_json_freep) json_t *waiting = json_array();
+    rb_putback p = {
+        .twin = {.db = db, .copy = name}, .report = all, .waiting = waiting, .left = left};
+    RB_TRY(restore_from(&p, lost, work, err));
+    *report = all;
+    all = NULL;
     return RB_OK;
 }

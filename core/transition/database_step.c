@@ -98,10 +98,24 @@ static bool is_undone(const rb_backout *backout, const rb_strs *applied)
     return json_array_size(backout->scripts) > 0;
 }
 
+/* Did a newer back-out of this transition give the same table or column back? */
+static bool is_back(const rb_run *run, const char *database, const json_t *item)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach (run->put_back, i, entry) {
+        if (strcmp(rb_json_str(entry, "database"), database) == 0 &&
+            json_equal(json_object_get(entry, "table"), json_object_get(item, "table")) &&
+            json_equal(json_object_get(entry, "column"), json_object_get(item, "column")))
+            return true;
+    }
+    return false;
+}
+
 /* Of what an earlier transition deleted: tables and columns that this one made again, and rows of
  * tables that stayed, when the scripts that deleted them are undone. */
-static json_t *wanted_again(const rb_backout *backout, const rb_db_outcome *outcome,
-                            const rb_strs *applied)
+static json_t *wanted_again(const rb_run *run, const rb_backout *backout,
+                            const rb_db_outcome *outcome, const rb_strs *applied)
 {
     json_t *list = json_array();
     bool undone = is_undone(backout, applied);
@@ -113,19 +127,32 @@ static json_t *wanted_again(const rb_backout *backout, const rb_db_outcome *outc
         RB_AUTO(rb_free_str)
         char *object =
             column ? rb_format("column %s.%s", table, column) : rb_format("table %s", table);
-        bool stays = json_is_true(json_object_get(item, "stays"));
+        bool stays = !column && json_is_true(json_object_get(item, "stays"));
         bool again = json_object_get(outcome->after, object) &&
                      (stays ? undone : !json_object_get(outcome->before, object));
-        if (again)
-            json_array_append(list, item);
+        if (!again)
+            continue;
+        json_t *wanted = json_copy(item);
+        if (!stays && !is_back(run, backout->database, item))
+            json_object_set_new(wanted, "made", json_true());
+        json_array_append_new(list, wanted);
     }
     return list;
 }
 
-static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_backout *backout,
-                                 const json_t *items, rb_err *err)
+static void add_report(rb_run *run, const rb_backout *backout, json_t *entry, const char *copy)
+{
+    rb_json_set_str(entry, "database", backout->database);
+    rb_json_set_str(entry, "from", backout->transition);
+    rb_json_set_str(entry, "copy", copy);
+    json_array_append(run->put_back, entry);
+}
+
+static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_db_work *work,
+                                 const rb_backout *backout, const json_t *items, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, backout->file);
+    RB_AUTO(rb_free_str) char *shown = rb_safe(path);
     char sha256[RB_SHA256_HEX];
     RB_TRY(rb_sha256_file(sha256, path, err));
     if (strcmp(sha256, backout->sha256) != 0)
@@ -134,21 +161,18 @@ static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_backout *backo
                        "journal says %s; put the file back or move it away",
                        path, backout->transition, sha256, backout->sha256);
     RB_AUTO(rb_json_freep) json_t *report = NULL;
-    RB_AUTO(rb_free_str) char *shown = rb_safe(path);
-    RB_TRY(rb_db_put_back(&report, db, path, items, err));
+    RB_AUTO(rb_json_freep) json_t *left = json_array();
+    RB_TRY(rb_db_put_back(&report, left, db, path, items, work, err));
     size_t i;
-    json_t *item;
-    json_array_foreach (report, i, item) {
-        rb_json_set_str(item, "database", backout->database);
-        rb_json_set_str(item, "from", backout->transition);
-        rb_json_set_str(item, "copy", shown);
-        json_array_append(run->put_back, item);
-    }
+    json_t *entry;
+    json_array_foreach (report, i, entry)
+        add_report(run, backout, entry, shown);
+    RB_TRY(rb_state_backout_left(run->state, backout->id, run->plan->id, left, err));
     return rb_state_backout_used(run->state, backout->id, run->plan->id, items, err);
 }
 
 static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
-                             const rb_db_outcome *outcome, rb_err *err)
+                             const rb_db_work *work, const rb_db_outcome *outcome, rb_err *err)
 {
     rb_backout *backouts = NULL;
     size_t count = 0;
@@ -156,10 +180,10 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
     RB_AUTO(rb_strs_clear) rb_strs applied = {0};
     enum rb_code code = count > 0 ? read_applied(&applied, db, err) : RB_OK;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
-        RB_AUTO(rb_json_freep) json_t *items = wanted_again(&backouts[i], outcome, &applied);
+        RB_AUTO(rb_json_freep) json_t *items = wanted_again(run, &backouts[i], outcome, &applied);
         RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, backouts[i].file);
         if (json_array_size(items) > 0 && rb_file_exists(path))
-            code = put_one_back(run, db, &backouts[i], items, err);
+            code = put_one_back(run, db, work, &backouts[i], items, err);
     }
     rb_backouts_free(backouts, count);
     return code;
@@ -219,7 +243,7 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
                        .context = &progress};
     RB_TRY(rb_db_run(outcome, db, &work, err));
     RB_TRY(complete_back_out(run, d, db, err));
-    RB_TRY(put_back(run, d, db, outcome, err));
+    RB_TRY(put_back(run, d, db, &work, outcome, err));
     RB_TRY(verify(run, d, db, outcome, err));
     /* What drifted in objects that this transition touches was never FROM's. */
     rb_db_outcome known = {.before = d->leaving, .after = outcome->after};

@@ -147,3 +147,92 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     [ "$(sql 'SELECT line FROM log')" = c ]
     echo "$document" | schema transition
 }
+
+# What one database went through: deploy v1.1.0, change as users do, revert with consent, deploy.
+again() { # SQL
+    rbtool deploy v1.1.0 --yes
+    sql "$1"
+    move revert v1.1.0
+    move deploy v1.1.0 --accept-reverted
+}
+
+@test "a value that a user put beside a backfill comes back with it" {
+    on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER; UPDATE orders SET discount = total / 10;' \
+        'ALTER TABLE orders DROP COLUMN discount;'
+    again 'UPDATE orders SET discount = 99 WHERE id = 2; UPDATE orders SET discount = NULL WHERE id = 3'
+    [ "$(put_back)" = '[["orders","discount",2,0]]' ]
+    [ "$(sql 'SELECT discount FROM orders WHERE id < 5')" = 10$'\n'99$'\n\n'40 ]
+    settled_at v1.1.0
+    # Of a row that users changed since, the backfill is as new as the copy: nobody can tell.
+    sql 'UPDATE orders SET discount = 77 WHERE id = 4'
+    move revert v1.1.0
+    sql 'UPDATE orders SET total = 500 WHERE id = 4'
+    move deploy v1.1.0 --accept-reverted
+    [ "$(put_back)" = '[["orders","discount",2,1]]' ]
+    [ "$(jq -c '.putBack[0] | [.missing, .reason]' <<<"$document")" = '[[4],"the scripts put another value there"]' ]
+    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT discount FROM orders WHERE id = 4')" = 77 ]
+    [ "$(sql 'SELECT discount FROM orders WHERE id < 5')" = 10$'\n'99$'\n\n'50 ]
+}
+
+@test "a seed that a user changed comes back as the user had it" {
+    on_top "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+        INSERT INTO settings VALUES ('tax', '19'), ('fee', '3');" 'DROP TABLE settings;'
+    again "UPDATE settings SET value = '21' WHERE name = 'tax'; INSERT INTO settings VALUES ('region', 'eu')"
+    [ "$(put_back)" = '[["settings",null,2,0]]' ]
+    [ "$(sql 'SELECT * FROM settings ORDER BY 1')" = 'fee|3'$'\n''region|eu'$'\n''tax|21' ]
+    settled_at v1.1.0
+}
+
+@test "a migration that was mended keeps its values, and the copy's are named" {
+    on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER; UPDATE orders SET discount = total / 10;' \
+        'ALTER TABLE orders DROP COLUMN discount;'
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 99 WHERE id = 2'
+    move revert v1.1.0
+    git checkout -q -b mended v1.0.0
+    change 2 'ALTER TABLE orders ADD COLUMN discount INTEGER; UPDATE orders SET discount = total / 5;' \
+        'ALTER TABLE orders DROP COLUMN discount;'
+    release v1.0.1
+    move deploy v1.0.1
+    [ "$(put_back)" = '[["orders","discount",0,10]]' ]
+    [ "$(sql 'SELECT sum(discount) FROM orders')" = 1100 ]
+}
+
+@test "columns that are not there yet are named, and come back when they are" {
+    on_top 'CREATE TABLE notes (id INTEGER PRIMARY KEY, n INTEGER);' 'DROP TABLE notes;'
+    change 3 "ALTER TABLE notes ADD COLUMN reason TEXT; UPDATE notes SET reason = 'none';" \
+        'ALTER TABLE notes DROP COLUMN reason;'
+    release v1.2.0
+    rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes
+    sql "INSERT INTO notes VALUES (1, 1, 'damaged'), (2, 2, 'late'), (3, 3, NULL)"
+    move revert v1.2.0 --to v1.0.0
+    run rbtool deploy v1.1.0 --yes
+    [ "$status" -eq 0 ]
+    [[ $output == *"notes: 3 restored, 0 could not be"*"notes.reason: 0 restored, 2 could not be: the column is not there; they are in $PROD/.rbtool/backups/"* ]]
+    sql "DELETE FROM notes WHERE id = 2; INSERT INTO notes VALUES (4, 4)"
+    move deploy v1.2.0 --accept-reverted
+    [ "$(put_back)" = '[["notes","reason",2,1]]' ]
+    [ "$(sql 'SELECT * FROM notes')" = '1|1|damaged'$'\n''3|3|'$'\n''4|4|none' ]
+    settled_at v1.2.0
+    # Once is enough.
+    sql 'UPDATE notes SET reason = NULL'
+    move revert v1.2.0
+    move deploy v1.2.0 --accept-reverted
+    [ "$(put_back)" = '[]' ]
+}
+
+@test "columns of rows that scripts deleted wait for them too" {
+    on_top "ALTER TABLE orders ADD COLUMN note TEXT;" 'ALTER TABLE orders DROP COLUMN note;'
+    change 3 'DELETE FROM orders WHERE id <= 2;' 'SELECT 1;'
+    release v1.2.0 --accept RB003
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'n' || id WHERE id IN (1, 2, 3, 4)"
+    move deploy v1.2.0
+    sql "UPDATE orders SET note = NULL WHERE id = 4"
+    move revert v1.2.0 --to v1.0.0
+    [ "$(put_back)" = '[["orders",null,2,0],["orders","note",0,2]]' ]
+    move deploy v1.1.0 --accept-reverted
+    [ "$(sql 'SELECT id, note FROM orders WHERE id < 5')" = '1|n1'$'\n''2|n2'$'\n''3|n3'$'\n''4|' ]
+    echo "$document" | schema transition
+}

@@ -1,0 +1,55 @@
+/* Data that goes back from a copy: shared by sqlite_putback.c, sqlite_orphans.c, sqlite_made.c. */
+#ifndef RB_DATABASE_SQLITE_PUTBACK_H
+#define RB_DATABASE_SQLITE_PUTBACK_H
+
+#include "database/keyset.h"
+#include "database/sqlite_copy.h"
+
+#define RB_SHOWN_KEYS 20
+
+typedef struct rb_putback {
+    rb_twin twin;
+    json_t *report;
+    json_t *waiting;   /* what the report gets behind it, of columns that are not here */
+    json_t *left;      /* their items */
+    bool same_scripts; /* those of this transaction that ran had made what the copy has */
+} rb_putback;
+
+/* sqlite_putback.c */
+json_t *rb_putback_entry(json_t *report, const char *table, const char *column);
+void rb_putback_count(json_t *entry, const char *key, int64_t more);
+/* One more reason why some are missing. */
+void rb_putback_reason(json_t *entry, const char *reason);
+/* The keys that a query gives are missing, for that reason; sql is freed. */
+enum rb_code rb_putback_missing(rb_putback *p, json_t *entry, char *sql, const char *reason,
+                                rb_err *err) RB_MUST_USE;
+/* A column's default as SQL; "NULL" where it has none. */
+enum rb_code rb_putback_default(char **out, const rb_putback *p, const char *schema,
+                                const char *column, rb_err *err) RB_MUST_USE;
+
+/* sqlite_made.c */
+/* Are the scripts of work that ran the very ones that the copy's data had gone through? */
+enum rb_code rb_putback_same_scripts(bool *out, const rb_putback *p, const rb_db_work *work,
+                                     rb_err *err) RB_MUST_USE;
+/*
+ * Of an item that was made in this transaction: the condition on h (here) and t (the copy) under
+ * which what h has is nothing but what the same scripts made of the same data once more, so that
+ * the copy's value is the newer one. "0": never. NULL: the item was not made in it. A new string.
+ */
+char *rb_putback_newer(const rb_putback *p, const json_t *item);
+/* Names the columns of the copy that are not here, of the rows there, and leaves them over. */
+enum rb_code rb_putback_leave(rb_putback *p, const json_t *item, rb_err *err) RB_MUST_USE;
+
+/* sqlite_orphans.c: what was put back without its parent goes again. */
+typedef struct rb_orphans {
+    rb_keyset known;
+    bool collecting; /* those that were there before */
+    rb_strs rowids;
+} rb_orphans;
+
+enum rb_code rb_orphans_find(rb_orphans *o, rb_sqlite *db, const char *table, bool collecting,
+                             rb_err *err) RB_MUST_USE;
+/* before: one of each of the first n entries of the report. */
+enum rb_code rb_orphans_drop(rb_putback *p, rb_orphans *before, rb_err *err) RB_MUST_USE;
+
+#endif
