@@ -149,14 +149,15 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
     json_array_foreach (json_object_get(document, "putBack"), i, item) {
         const char *column = rb_json_str(item, "column");
         const char *reason = rb_json_str(item, "reason");
+        const char *copy = rb_json_str(item, "copy");
         json_int_t missing = (json_int_t)rb_json_int(item, "missingCount", 0);
         rb_ui_note(cli,
                    "  put back from %s: %s%s%s: %" JSON_INTEGER_FORMAT
                    " restored, %" JSON_INTEGER_FORMAT " could not be%s%s%s%s",
                    rb_json_str(item, "from"), rb_json_str(item, "table"), column ? "." : "",
                    column ? column : "", (json_int_t)rb_json_int(item, "restored", 0), missing,
-                   reason ? ": " : "", reason ? reason : "", missing ? "; they are in " : "",
-                   missing ? rb_json_str(item, "copy") : "");
+                   reason ? ": " : "", reason ? reason : "",
+                   missing && copy ? "; they are in " : "", missing && copy ? copy : "");
     }
     json_array_foreach (json_object_get(document, "kept"), i, item)
         rb_ui_note(cli, "  kept: what was in %s is in %s", rb_json_str(item, "path"),

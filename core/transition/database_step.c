@@ -148,12 +148,34 @@ static void add_report(rb_run *run, const rb_backout *backout, json_t *entry, co
     json_array_append(run->put_back, entry);
 }
 
+/* That the copy is gone is no reason to stay where one is: what it held is lost either way. */
+static enum rb_code tell_gone(rb_run *run, const rb_backout *backout, const json_t *items,
+                              const char *shown, rb_err *err)
+{
+    RB_AUTO(rb_free_str)
+    char *reason = rb_format("the copy that had them, %s, is not there", shown);
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        const char *count = rb_json_str(item, "column") ? "values" : "rows";
+        RB_AUTO(rb_json_freep)
+        json_t *entry =
+            json_pack("{s:O?,s:O?,s:i,s:[],s:I,s:s}", "table", json_object_get(item, "table"),
+                      "column", json_object_get(item, "column"), "restored", 0, "missing",
+                      "missingCount", (json_int_t)rb_json_int(item, count, 0), "reason", reason);
+        add_report(run, backout, entry, NULL);
+    }
+    return rb_state_backout_used(run->state, backout->id, run->plan->id, items, err);
+}
+
 static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_db_work *work,
                                  const rb_backout *backout, const json_t *items, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, backout->file);
     RB_AUTO(rb_free_str) char *shown = rb_safe(path);
     char sha256[RB_SHA256_HEX];
+    if (!rb_file_exists(path))
+        return tell_gone(run, backout, items, shown, err);
     RB_TRY(rb_sha256_file(sha256, path, err));
     if (strcmp(sha256, backout->sha256) != 0)
         return rb_fail(err, RB_FOUND,
@@ -181,8 +203,7 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
     enum rb_code code = count > 0 ? read_applied(&applied, db, err) : RB_OK;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
         RB_AUTO(rb_json_freep) json_t *items = wanted_again(run, &backouts[i], outcome, &applied);
-        RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, backouts[i].file);
-        if (json_array_size(items) > 0 && rb_file_exists(path))
+        if (json_array_size(items) > 0)
             code = put_one_back(run, db, work, &backouts[i], items, err);
     }
     rb_backouts_free(backouts, count);

@@ -236,3 +236,17 @@ again() { # SQL
     [ "$(sql 'SELECT id, note FROM orders WHERE id < 5')" = '1|n1'$'\n''2|n2'$'\n''3|n3'$'\n''4|' ]
     echo "$document" | schema transition
 }
+
+@test "a copy that is gone is told, with all that it held" {
+    on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER;' 'ALTER TABLE orders DROP COLUMN discount;'
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 5'
+    move revert v1.1.0
+    copy=$(find "$PROD/.rbtool/backups" -name main.sqlite)
+    rm "$copy"
+    run rbtool deploy v1.1.0 --accept-reverted --yes
+    [ "$status" -eq 0 ]
+    [[ $output == *"orders.discount: 0 restored, 10 could not be: the copy that had them, $copy, is not there"* ]]
+    [[ $output != *"they are in"* ]]
+    settled_at v1.1.0
+}
