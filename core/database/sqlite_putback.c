@@ -104,10 +104,11 @@ static enum rb_code overwrite_rows(rb_putback *p, json_t *entry, const char *new
 {
     RB_AUTO(rb_free_str) char *set = rb_twin_spread(&p->twin.columns, "@ = t.@", ", ");
     RB_AUTO(rb_free_str) char *same = rb_twin_spread(&p->twin.key, "h.@ = t.@", " AND ");
+    RB_AUTO(rb_free_str) char *condition = rb_format("(%s) AND (%s)", newer, differ);
+    RB_TRY(rb_orphans_keep(p, &p->twin.columns, condition, err));
     RB_TRY(rb_sqlite_run(p->twin.db,
-                         rb_format("UPDATE OR IGNORE %s AS h SET %s FROM %s t WHERE %s AND (%s) AND"
-                                   " (%s)",
-                                   p->twin.here, set, p->twin.there, same, newer, differ),
+                         rb_format("UPDATE OR IGNORE %s AS h SET %s FROM %s t WHERE %s AND %s",
+                                   p->twin.here, set, p->twin.there, same, condition),
                          NULL, NULL, err));
     rb_putback_count(entry, "restored", rb_sqlite_changes(p->twin.db));
     return RB_OK;
@@ -217,12 +218,18 @@ static enum rb_code fill_column(rb_putback *p, json_t *entry, const char *name, 
     RB_AUTO(rb_free_str)
     char *scripts = rb_format("%s AND h.%s IS NOT (%s)", other, name, now);
     RB_AUTO(rb_free_str) char *kept = rb_format("%s AND h.%s IS (%s)", other, name, now);
+    RB_AUTO(rb_free_str)
+    char *overwrite =
+        rb_format("(%s) AND h.%s IS NOT t.%s COLLATE BINARY", newer ? newer : "0", name, name);
+    RB_AUTO(rb_strs_clear) rb_strs column = {0};
+    rb_strs_add(&column, name);
+    if (newer)
+        RB_TRY(rb_orphans_keep(p, &column, overwrite, err));
     RB_TRY(rb_sqlite_run(
         p->twin.db,
         rb_format("UPDATE OR IGNORE %s AS h SET %s = t.%s FROM %s t WHERE %s AND ((%s AND h.%s IS"
-                  " (%s)) OR ((%s) AND h.%s IS NOT t.%s COLLATE BINARY))",
-                  p->twin.here, name, name, p->twin.there, same, wanted, name, now,
-                  newer ? newer : "0", name, name),
+                  " (%s)) OR (%s))",
+                  p->twin.here, name, name, p->twin.there, same, wanted, name, now, overwrite),
         NULL, NULL, err));
     rb_putback_count(entry, "restored", rb_sqlite_changes(p->twin.db));
     RB_TRY(name_gone(p, entry, wanted, equal, "the rows are gone", err));
@@ -374,18 +381,18 @@ static enum rb_code try_item(rb_putback *p, const json_t *item, rb_err *err)
 
 /* All of it */
 
-static enum rb_code restore_all(rb_putback *p, const json_t *lost, rb_orphans *before, rb_err *err)
+static enum rb_code restore_all(rb_putback *p, const json_t *lost, rb_err *err)
 {
     size_t i;
     json_t *item;
     json_array_foreach (lost, i, item) {
         const char *table = rb_json_str(item, "table");
         if (table)
-            RB_TRY(rb_orphans_find(&before[i], p->twin.db, table, true, err));
+            RB_TRY(rb_orphans_find(&p->orphans[i], p->twin.db, table, true, err));
     }
     json_array_foreach (lost, i, item)
         RB_TRY(try_item(p, item, err));
-    RB_TRY(rb_orphans_drop(p, before, err));
+    RB_TRY(rb_orphans_drop(p, err));
     json_array_extend(p->report, p->waiting);
     return RB_OK;
 }
@@ -410,15 +417,16 @@ static enum rb_code restore_from(rb_putback *p, const json_t *lost, const rb_db_
 {
     size_t n = json_array_size(lost);
     RB_TRY(rb_putback_same_scripts(&p->same_scripts, p, work, err));
-    rb_orphans *before = rb_calloc(n + 1, sizeof *before);
+    p->orphans = rb_calloc(n + 1, sizeof *p->orphans);
     rb_sqlite_triggers(p->twin.db, false);
-    enum rb_code code = restore_all(p, lost, before, err);
+    enum rb_code code = restore_all(p, lost, err);
     rb_sqlite_triggers(p->twin.db, true);
     for (size_t i = 0; i < n; i++) {
-        rb_keyset_clear(&before[i].known);
-        rb_strs_clear(&before[i].rowids);
+        rb_keyset_clear(&p->orphans[i].known);
+        rb_strs_clear(&p->orphans[i].rowids);
+        rb_strs_clear(&p->orphans[i].kept);
     }
-    free(before);
+    free(p->orphans);
     return code;
 }
 

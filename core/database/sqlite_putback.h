@@ -7,12 +7,20 @@
 
 #define RB_SHOWN_KEYS 20
 
+typedef struct rb_orphans { /* of one entry of the report */
+    rb_keyset known;
+    bool collecting; /* those that were there before */
+    rb_strs rowids;
+    rb_strs kept; /* columns of what was overwritten, which is in a temporary table */
+} rb_orphans;
+
 typedef struct rb_putback {
     rb_twin twin;
     json_t *report;
-    json_t *waiting;   /* what the report gets behind it, of columns that are not here */
-    json_t *left;      /* their items */
-    bool same_scripts; /* those of this transaction that ran had made what the copy has */
+    rb_orphans *orphans; /* one of each item of lost, in the order of the report */
+    json_t *waiting;     /* what the report gets behind it, of columns that are not here */
+    json_t *left;        /* their items */
+    bool same_scripts;   /* those of this transaction that ran had made what the copy has */
 } rb_putback;
 
 /* sqlite_putback.c */
@@ -41,15 +49,12 @@ char *rb_putback_newer(const rb_putback *p, const json_t *item);
 enum rb_code rb_putback_leave(rb_putback *p, const json_t *item, rb_err *err) RB_MUST_USE;
 
 /* sqlite_orphans.c: what was put back without its parent goes again. */
-typedef struct rb_orphans {
-    rb_keyset known;
-    bool collecting; /* those that were there before */
-    rb_strs rowids;
-} rb_orphans;
-
 enum rb_code rb_orphans_find(rb_orphans *o, rb_sqlite *db, const char *table, bool collecting,
                              rb_err *err) RB_MUST_USE;
-/* before: one of each of the first n entries of the report. */
-enum rb_code rb_orphans_drop(rb_putback *p, rb_orphans *before, rb_err *err) RB_MUST_USE;
+/* Of the item that is being put back: what h has in these columns is about to be overwritten where
+ * the condition holds, and comes again should the row become an orphan. */
+enum rb_code rb_orphans_keep(rb_putback *p, const rb_strs *columns, const char *condition,
+                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_orphans_drop(rb_putback *p, rb_err *err) RB_MUST_USE;
 
 #endif
