@@ -176,6 +176,9 @@ enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err 
  * the copy has too, what they put there is older than the copy's value, which replaces it; else it
  * stays, and is counted as missing. Rows that the copy does not have stay in any case.
  *
+ * *report is NULL, and nothing is put back, where none of the scripts of work is one that the
+ * copy's data had gone through: what they made only has the name of what was deleted.
+ *
  * Columns of the copy that a table has not, or not yet, are reported too, and added to left as
  * items for the time when they are there.
  */

@@ -19,21 +19,31 @@ static enum rb_code agrees(bool *out, const rb_putback *p, const rb_db_step *ste
     return RB_OK;
 }
 
-enum rb_code rb_putback_same_scripts(bool *out, const rb_putback *p, const rb_db_work *work,
-                                     rb_err *err)
+enum rb_code rb_putback_same_scripts(bool *all, bool *some, const rb_putback *p,
+                                     const rb_db_work *work, rb_err *err)
 {
     int64_t told;
-    *out = false;
+    *all = false;
+    *some = true;
     RB_TRY(rb_sqlite_int(&told, p->twin.db,
                          rb_format("SELECT EXISTS (SELECT 1 FROM %s.sqlite_schema WHERE name ="
                                    " 'rbtool_applied')",
                                    p->twin.copy),
                          err));
-    bool same = told && work;
-    for (size_t i = 0; same && i < work->n; i++)
-        if (!work->steps[i].noted && !work->steps[i].was)
-            RB_TRY(agrees(&same, p, &work->steps[i], err));
-    *out = same;
+    if (!told || !work)
+        return RB_OK;
+    size_t same = 0;
+    size_t ran = 0;
+    for (size_t i = 0; i < work->n; i++) {
+        bool agreed = false;
+        if (work->steps[i].noted || work->steps[i].was)
+            continue;
+        RB_TRY(agrees(&agreed, p, &work->steps[i], err));
+        same += agreed;
+        ran++;
+    }
+    *all = same == ran;
+    *some = same > 0 || ran == 0;
     return RB_OK;
 }
 

@@ -412,11 +412,15 @@ static json_t *all_missing(const json_t *lost, const char *copy)
     return report;
 }
 
-static enum rb_code restore_from(rb_putback *p, const json_t *lost, const rb_db_work *work,
-                                 rb_err *err)
+static enum rb_code restore_from(bool *foreign, rb_putback *p, const json_t *lost,
+                                 const rb_db_work *work, rb_err *err)
 {
     size_t n = json_array_size(lost);
-    RB_TRY(rb_putback_same_scripts(&p->same_scripts, p, work, err));
+    bool some;
+    RB_TRY(rb_putback_same_scripts(&p->same_scripts, &some, p, work, err));
+    *foreign = !some;
+    if (!some)
+        return RB_OK;
     p->orphans = rb_calloc(n + 1, sizeof *p->orphans);
     rb_sqlite_triggers(p->twin.db, false);
     enum rb_code code = restore_all(p, lost, err);
@@ -446,8 +450,8 @@ enum rb_code rb_sqlite_put_back(json_t **report, json_t *left, rb_db *base, cons
     RB_AUTO(rb_json_freep) json_t *waiting = json_array();
     rb_putback p = {
         .twin = {.db = db, .copy = name}, .report = all, .waiting = waiting, .left = left};
-    RB_TRY(restore_from(&p, lost, work, err));
-    *report = all;
-    all = NULL;
+    bool foreign;
+    RB_TRY(restore_from(&foreign, &p, lost, work, err));
+    *report = foreign ? NULL : json_incref(all);
     return RB_OK;
 }

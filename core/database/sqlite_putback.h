@@ -36,9 +36,10 @@ enum rb_code rb_putback_default(char **out, const rb_putback *p, const char *sch
                                 const char *column, rb_err *err) RB_MUST_USE;
 
 /* sqlite_made.c */
-/* Are the scripts of work that ran the very ones that the copy's data had gone through? */
-enum rb_code rb_putback_same_scripts(bool *out, const rb_putback *p, const rb_db_work *work,
-                                     rb_err *err) RB_MUST_USE;
+/* Are the scripts of work that ran, or some of them, the very ones that the copy's data had gone
+ * through? Where that is not known: not all, and some. */
+enum rb_code rb_putback_same_scripts(bool *all, bool *some, const rb_putback *p,
+                                     const rb_db_work *work, rb_err *err) RB_MUST_USE;
 /*
  * Of an item that was made in this transaction: the condition on h (here) and t (the copy) under
  * which what h has is nothing but what the same scripts made of the same data once more, so that
