@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,95 +284,4 @@ enum rb_code rb_link_read(char **out, const char *path, rb_err *err)
         return rb_fail(err, RB_ERROR, "cannot read symlink %s: its target is too long", path);
     *out = rb_strndup(target, (size_t)n);
     return RB_OK;
-}
-
-char *rb_path_join(const char *dir, const char *name)
-{
-    if (name[0] == '/' || dir[0] == '\0')
-        return rb_strdup(name);
-    return rb_format("%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", name);
-}
-
-char *rb_path_dir(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return rb_strdup(".");
-    return slash == path ? rb_strdup("/") : rb_strndup(path, (size_t)(slash - path));
-}
-
-/* The code points that HFS+ ignores in a file name (git's utf8.c, next_hfs_char). */
-static size_t hfs_ignored(const char *p, size_t len)
-{
-    static const char *const ignored[] = {
-        "\xe2\x80\x8c", "\xe2\x80\x8d", "\xe2\x80\x8e", "\xe2\x80\x8f",
-        "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac", "\xe2\x80\xad",
-        "\xe2\x80\xae", "\xe2\x81\xaa", "\xe2\x81\xab", "\xe2\x81\xac",
-        "\xe2\x81\xad", "\xe2\x81\xae", "\xe2\x81\xaf", "\xef\xbb\xbf"};
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        if (len >= 3 && memcmp(p, ignored[i], 3) == 0)
-            return 3;
-    return 0;
-}
-
-static bool is_dot_git(const char *name, size_t len)
-{
-    char folded[8] = {0};
-    size_t n = 0;
-    for (size_t i = 0; i < len;) {
-        size_t skip = hfs_ignored(name + i, len - i);
-        if (skip == 0) {
-            char c = name[i];
-            bool trailing = c == ' ' || c == '.'; /* Windows drops any number of them */
-            if (n == sizeof folded && !trailing)
-                return false;
-            if (n == sizeof folded) {
-                i++;
-                continue;
-            }
-            folded[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-            skip = 1;
-        }
-        i += skip;
-    }
-    while (n > 0 && (folded[n - 1] == ' ' || (folded[n - 1] == '.' && n > 1)))
-        n--;
-    return (n == 4 && memcmp(folded, ".git", 4) == 0) ||
-           (n == 5 && memcmp(folded, "git~1", 5) == 0);
-}
-
-bool rb_path_is_safe(const char *path, size_t len)
-{
-    if (len == 0 || memchr(path, '\0', len))
-        return false;
-    size_t start = 0;
-    for (size_t i = 0; i <= len; i++) {
-        if (i < len && path[i] != '/')
-            continue;
-        const char *part = path + start;
-        size_t n = i - start;
-        if (n == 0 || (n == 1 && part[0] == '.') || (n == 2 && part[0] == '.' && part[1] == '.') ||
-            is_dot_git(part, n))
-            return false;
-        start = i + 1;
-    }
-    return true;
-}
-
-bool rb_path_match(const char *pattern, const char *path)
-{
-    const char *stars = strstr(pattern, "**");
-    if (!stars)
-        return fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) == 0;
-    RB_AUTO(rb_free_str) char *head = rb_strndup(pattern, (size_t)(stars - pattern));
-    const char *tail = stars + 2 + (stars[2] == '/');
-    size_t n = strlen(head);
-    if (n > 0 && strncmp(path, head, n) != 0)
-        return false;
-    for (const char *p = path + n;; p++) {
-        if (*tail == '\0' || ((p == path + n || p[-1] == '/') && rb_path_match(tail, p)))
-            return true;
-        if (*p == '\0')
-            return false;
-    }
 }
