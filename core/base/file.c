@@ -8,14 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err)
+static enum rb_code read_all(rb_buf *out, int fd, const char *path, size_t limit, rb_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
     struct stat st;
     enum rb_code code = RB_OK;
     if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
@@ -33,11 +31,40 @@ enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *e
         if (code == RB_OK && out->len > limit)
             code = rb_fail(err, RB_ERROR, "%s is larger than the limit of %zu bytes", path, limit);
     }
-    close(fd);
     if (code != RB_OK)
         rb_buf_clear(out);
     else
         out->data[out->len] = '\0';
+    return code;
+}
+
+enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    enum rb_code code = read_all(out, fd, path, limit, err);
+    close(fd);
+    return code;
+}
+
+enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        enum rb_code code = rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+        if (fd >= 0)
+            close(fd);
+        return code;
+    }
+    enum rb_code code = rb_file_is_own(&st)
+                            ? read_all(out, fd, path, limit, err)
+                            : rb_fail(err, RB_ERROR,
+                                      "%s is not used: it belongs to user %ld, who could have "
+                                      "written anything there; look at it, and move it away",
+                                      path, (long)st.st_uid);
+    close(fd);
     return code;
 }
 
@@ -57,14 +84,31 @@ static enum rb_code write_all(int fd, const char *data, size_t len)
 
 static const char temporary[] = ".rbtool-XXXXXX";
 
-/* The lock says that there is a process behind it; rb_dir_tidy() leaves it alone. */
+/* As mkostemp(3), in an open folder. name: ends with the letters that are replaced. */
+static int make_temporary(int dir, char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    char *end = name + strlen(name) - strlen(strchr(temporary, 'X'));
+    int fd = -1;
+    for (int tries = 0; fd < 0 && (tries == 0 || (errno == EEXIST && tries < 100)); tries++) {
+        unsigned char random[sizeof temporary] = {0};
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+            return -1;
+        for (size_t i = 0; end[i]; i++)
+            end[i] = letters[random[i] % (sizeof letters - 1)];
+        fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    }
+    /* The lock says that there is a process behind it; rb_dir_tidy() leaves it alone. */
+    if (fd >= 0)
+        (void)!flock(fd, LOCK_EX | LOCK_NB);
+    return fd;
+}
+
 int rb_file_temporary(char **path, const char *dir)
 {
     char *name = rb_path_join(dir, temporary);
-    int fd = mkostemp(name, O_CLOEXEC);
+    int fd = make_temporary(AT_FDCWD, name);
     int saved = errno;
-    if (fd >= 0)
-        (void)!flock(fd, LOCK_EX | LOCK_NB);
     if (fd < 0)
         rb_free_str(&name);
     *path = name;
@@ -94,15 +138,42 @@ void rb_dir_tidy(const char *path)
     }
 }
 
-/* owner NULL: the process's own. */
-static enum rb_code write_file(const char *path, const void *data, size_t len, mode_t mode,
-                               const struct stat *owner, rb_err *err)
+/* A file by its folder, which is open, and its name there. */
+typedef struct place {
+    const char *path; /* for messages */
+    int dir;
+    char *name;
+} place;
+
+static void leave(place *at)
 {
-    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
-    RB_AUTO(rb_free_str) char *temp = NULL;
-    int fd = rb_file_temporary(&temp, dir);
+    if (at->dir >= 0)
+        close(at->dir);
+    free(at->name);
+}
+
+static enum rb_code sync_folder(int fd, const char *path, rb_err *err)
+{
+    if (fsync(fd) != 0 && errno != EINVAL)
+        return rb_fail_errno(err, RB_ERROR, "cannot sync folder %s", path);
+    return RB_OK;
+}
+
+static enum rb_code sync_above(const place *at, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(at->path);
+    return sync_folder(at->dir, dir, err);
+}
+
+/* owner NULL: the process's own. */
+static enum rb_code write_at(const place *at, const void *data, size_t len, mode_t mode,
+                             const struct stat *owner, rb_err *err)
+{
+    char temp[sizeof temporary];
+    memcpy(temp, temporary, sizeof temp);
+    int fd = make_temporary(at->dir, temp);
     if (fd < 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", at->path);
     bool ok = write_all(fd, data, len) == RB_OK &&
               (!owner || fchown(fd, owner->st_uid, owner->st_gid) == 0) && fchmod(fd, mode) == 0 &&
               fsync(fd) == 0;
@@ -111,55 +182,97 @@ static enum rb_code write_file(const char *path, const void *data, size_t len, m
         ok = false;
         saved = errno;
     }
-    if (ok && rename(temp, path) != 0) {
+    if (ok && renameat(at->dir, temp, at->dir, at->name) != 0) {
         ok = false;
         saved = errno;
     }
     if (!ok) {
-        unlink(temp);
+        unlinkat(at->dir, temp, 0);
         errno = saved;
-        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", at->path);
     }
-    return rb_dir_sync(dir, err);
+    return sync_above(at, err);
 }
 
 enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode, rb_err *err)
 {
-    return write_file(path, data, len, mode, NULL, err);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    const char *slash = strrchr(path, '/');
+    RB_AUTO(leave)
+    place at = {.path = path,
+                .dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                .name = rb_strdup(slash ? slash + 1 : path)};
+    if (at.dir < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    return write_at(&at, data, len, mode, NULL, err);
+}
+
+static bool is_us(const struct stat *st)
+{
+    return st->st_uid == geteuid() && st->st_gid == getegid();
+}
+
+enum rb_code rb_file_write_as(const char *path, const void *data, size_t len, mode_t mode,
+                              uid_t user, gid_t group, rb_err *err)
+{
+    const struct stat owner = {.st_uid = user, .st_gid = group};
+    RB_AUTO(leave) place at = {.path = path, .dir = -1};
+    RB_TRY(rb_file_folder(&at.dir, &at.name, path, false, err));
+    return write_at(&at, data, len, mode, is_us(&owner) ? NULL : &owner, err);
+}
+
+enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t limit, rb_err *err)
+{
+    RB_AUTO(leave) place at = {.path = path, .dir = -1};
+    *st = (struct stat){0};
+    RB_TRY(rb_file_folder(&at.dir, &at.name, path, true, err));
+    int fd = openat(at.dir, at.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT)
+        return RB_OK;
+    enum rb_code code = fd >= 0 && fstat(fd, st) == 0
+                            ? read_all(out, fd, path, limit, err)
+                            : rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    if (fd >= 0)
+        close(fd);
+    return code;
 }
 
 /* Whether the file holds just this, and does so after a power cut. */
-static bool holds(const char *path, const void *data, size_t len)
+static bool holds(const place *at, int fd, const void *data, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf found = {0};
     rb_err ignored;
-    if (rb_file_read(&found, path, len, &ignored) != RB_OK || found.len != len ||
-        memcmp(rb_buf_str(&found), data, len) != 0)
-        return false;
-    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0 && rb_dir_sync(dir, &ignored) == RB_OK;
-    if (fd >= 0)
-        close(fd);
-    return synced;
+    return read_all(&found, fd, at->path, len, &ignored) == RB_OK && found.len == len &&
+           memcmp(rb_buf_str(&found), data, len) == 0 && fsync(fd) == 0 &&
+           sync_above(at, &ignored) == RB_OK;
 }
 
 enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_err *err)
 {
+    RB_AUTO(leave) place at = {.path = path, .dir = -1};
     struct stat st;
-    if (stat(path, &st) != 0)
-        return write_file(path, data, len, 0644, NULL, err);
-    char *real = realpath(path, NULL);
-    if (!real)
-        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
-    if (holds(real, data, len)) {
-        free(real);
+    RB_TRY(rb_file_folder(&at.dir, &at.name, path, true, err));
+    if (fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? write_at(&at, data, len, 0644, NULL, err)
+                               : rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    int fd = openat(at.dir, at.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    bool same = fd >= 0 && holds(&at, fd, data, len);
+    if (fd >= 0)
+        close(fd);
+    return same ? RB_OK
+                : write_at(&at, data, len, st.st_mode & 07777, is_us(&st) ? NULL : &st, err);
+}
+
+enum rb_code rb_file_remove(const char *path, rb_err *err)
+{
+    RB_AUTO(leave) place at = {.path = path, .dir = -1};
+    struct stat st;
+    if (lstat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return RB_OK;
-    }
-    bool ours = st.st_uid == geteuid() && st.st_gid == getegid();
-    enum rb_code code = write_file(real, data, len, st.st_mode & 07777, ours ? NULL : &st, err);
-    free(real);
-    return code;
+    RB_TRY(rb_file_folder(&at.dir, &at.name, path, false, err));
+    if (unlinkat(at.dir, at.name, 0) != 0 && errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
+    return sync_above(&at, err);
 }
 
 bool rb_file_exists(const char *path)
@@ -228,13 +341,9 @@ enum rb_code rb_dir_sync(const char *path, rb_err *err)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path);
-    int result = fsync(fd);
-    int saved = errno;
+    enum rb_code code = sync_folder(fd, path, err);
     close(fd);
-    errno = saved;
-    if (result != 0 && errno != EINVAL)
-        return rb_fail_errno(err, RB_ERROR, "cannot sync folder %s", path);
-    return RB_OK;
+    return code;
 }
 
 enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err)
@@ -263,12 +372,16 @@ enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err)
 
 enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *temp = rb_format("%s.new", link);
-    if (unlink(temp) != 0 && errno != ENOENT)
-        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", temp);
-    if (symlink(target, temp) != 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot create symlink %s", temp);
-    return rb_file_rename(temp, link, err);
+    RB_AUTO(leave) place at = {.path = link, .dir = -1};
+    RB_TRY(rb_file_folder(&at.dir, &at.name, link, false, err));
+    RB_AUTO(rb_free_str) char *temp = rb_format("%s.new", at.name);
+    if (unlinkat(at.dir, temp, 0) != 0 && errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot remove %s.new", link);
+    if (symlinkat(target, at.dir, temp) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot create symlink %s.new", link);
+    if (renameat(at.dir, temp, at.dir, at.name) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot rename %s.new to %s", link, link);
+    return sync_above(&at, err);
 }
 
 enum rb_code rb_link_read(char **out, const char *path, rb_err *err)

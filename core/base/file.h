@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -14,13 +15,38 @@
 /* Reads a whole regular file. More than limit bytes is an error. */
 enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
 
+/* The same of a file that only rbtool writes: a symlink, and one that is not our own, is an error.
+ */
+enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
+
+/* Root's or the effective user's: nobody else could have put it there. */
+bool rb_file_is_own(const struct stat *st);
+
+/*
+ * The folder of path, open for the *at() calls (close it), and the name in it (free it), which need
+ * not be there. A folder on the way may belong to somebody else, who may put anything into it at
+ * any time: only symlinks of our own are followed, and through: one at path itself, too.
+ */
+enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through,
+                            rb_err *err) RB_MUST_USE;
+
 /* Writes beside the target and renames over it. A symlink at path is replaced, not followed. */
 enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode,
                            rb_err *err) RB_MUST_USE;
 
-/* The same over a file that somebody else set up: its mode and owner are kept (0644 and ours when
- * there is none), and where path is a symlink, the file it points to is replaced. One that holds
- * the data already is left alone, and synced. */
+/* The same where folders may belong to somebody else (rb_file_folder), with that owner: the file
+ * never has another one under its name. */
+enum rb_code rb_file_write_as(const char *path, const void *data, size_t len, mode_t mode,
+                              uid_t user, gid_t group, rb_err *err) RB_MUST_USE;
+
+/* Reads likewise, through symlinks of our own; st is of what was read, st_nlink 0 where there is
+ * none. */
+enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t limit,
+                          rb_err *err) RB_MUST_USE;
+
+/* As rb_file_write() over a file that somebody else set up: its mode and owner are kept (0644 and
+ * ours when there is none), and where path is a symlink of our own, the file it points to is
+ * replaced. One that holds the data already is left alone, and synced. */
 enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
                              rb_err *err) RB_MUST_USE;
 
@@ -32,6 +58,9 @@ enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
 int rb_file_temporary(char **path, const char *dir);
 void rb_dir_tidy(const char *path);
 
+/* Absent is fine; the folders as for rb_file_write_as(). */
+enum rb_code rb_file_remove(const char *path, rb_err *err) RB_MUST_USE;
+
 bool rb_file_exists(const char *path); /* a dangling symlink exists */
 
 enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p */
@@ -42,10 +71,13 @@ enum rb_code rb_dir_sync(const char *path, rb_err *err) RB_MUST_USE;
 /* Names in a folder, sorted bytewise, without "." and "..". Absent: empty. */
 enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err) RB_MUST_USE;
 
-/* Makes link point to target by one rename, synced. */
+/* Makes link point to target by one rename, synced; the folders as for rb_file_write_as(). */
 enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err) RB_MUST_USE;
 /* *out is NULL when there is no symlink at path. */
 enum rb_code rb_link_read(char **out, const char *path, rb_err *err) RB_MUST_USE;
+
+/* The same where folders may belong to somebody else: a symlink that is not our own is an error. */
+enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err) RB_MUST_USE;
 
 enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err) RB_MUST_USE; /* synced */
 
