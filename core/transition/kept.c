@@ -40,24 +40,24 @@ enum rb_code rb_kept_save(const char *root, const char *transition, const char *
     RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
     RB_AUTO(rb_free_str) char *kept = rb_kept_path(root, transition, part, path);
     RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", kept);
-    if (rb_file_exists(note_path))
+    struct stat st;
+    if (lstat(note_path, &st) == 0)
         return RB_OK;
+    if (errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot look at %s", note_path);
     RB_TRY(rb_dir_make(folder, err));
     RB_AUTO(rb_json_freep) json_t *note = json_object();
     RB_AUTO(rb_free_str) char *link = NULL;
-    struct stat st;
-    RB_TRY(rb_link_read(&link, path, err));
+    RB_AUTO(rb_buf_clear) rb_buf content = {0};
+    RB_TRY(rb_link_read_own(&link, path, err));
+    RB_TRY(rb_file_load(&content, &st, path, FILE_LIMIT, err));
     rb_json_set_bytes(note, "path", path);
     rb_json_set_bytes(note, "link", link);
-    if (stat(path, &st) == 0) {
-        RB_AUTO(rb_buf_clear) rb_buf content = {0};
-        RB_TRY(rb_file_read(&content, path, FILE_LIMIT, err));
+    if (st.st_nlink > 0) {
         RB_TRY(rb_file_write(kept, rb_buf_str(&content), content.len, 0600, err));
         json_object_set_new(note, "mode", json_integer(st.st_mode & 07777));
         json_object_set_new(note, "user", json_integer(st.st_uid));
         json_object_set_new(note, "group", json_integer(st.st_gid));
-    } else if (errno != ENOENT) {
-        return rb_fail_errno(err, RB_ERROR, "cannot look at %s", path);
     }
     /* The note comes last: with it the copy is complete. */
     return write_note(note_path, note, err);
@@ -67,44 +67,51 @@ static enum rb_code put_content(const char *path, const char *kept, const json_t
                                 const char *link, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf content = {0};
-    RB_TRY(rb_file_read(&content, kept, FILE_LIMIT, err));
+    RB_TRY(rb_file_read_own(&content, kept, FILE_LIMIT, err));
     if (link && !rb_file_exists(path))
         RB_TRY(rb_link_switch(path, link, err));
     struct stat st;
     if (stat(path, &st) == 0)
         return rb_file_replace(path, rb_buf_str(&content), content.len, err);
-    RB_TRY(rb_file_write(path, rb_buf_str(&content), content.len,
-                         (mode_t)rb_json_int(note, "mode", 0600), err));
-    uid_t user = (uid_t)rb_json_int(note, "user", geteuid());
-    gid_t group = (gid_t)rb_json_int(note, "group", getegid());
-    if ((user != geteuid() || group != getegid()) && chown(path, user, group) != 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot give %s back to its owner", path);
-    return RB_OK;
+    return rb_file_write_as(path, rb_buf_str(&content), content.len,
+                            (mode_t)rb_json_int(note, "mode", 0600) & 0777,
+                            (uid_t)rb_json_int(note, "user", geteuid()),
+                            (gid_t)rb_json_int(note, "group", getegid()), err);
 }
 
 static enum rb_code read_note(json_t **out, const char *note_path, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_TRY(rb_file_read(&text, note_path, NOTE_LIMIT, err));
+    RB_TRY(rb_file_read_own(&text, note_path, NOTE_LIMIT, err));
     return rb_json_read(out, rb_buf_str(&text), text.len, note_path, err);
 }
 
-static enum rb_code restore_one(const char *note_path, rb_err *err)
+/* The name of what is kept is made from the path it came from. */
+static bool belongs(const char *kept, const char *root, const char *transition, const char *part,
+                    const char *path)
+{
+    RB_AUTO(rb_free_str) char *expected = rb_kept_path(root, transition, part, path);
+    return strcmp(kept, expected) == 0;
+}
+
+static enum rb_code restore_one(const char *root, const char *transition, const char *part,
+                                const char *note_path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *kept = rb_strndup(note_path, strlen(note_path) - strlen(".json"));
     RB_AUTO(rb_json_freep) json_t *note = NULL;
     RB_TRY(read_note(&note, note_path, err));
     RB_AUTO(rb_free_str) char *path = rb_json_bytes(note, "path");
     RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
-    if (!path)
-        return rb_fail(err, RB_ERROR, "%s names no path: it is damaged", note_path);
+    if (!path || !belongs(kept, root, transition, part, path))
+        return rb_fail(err, RB_ERROR,
+                       "%s does not say where the file came from: it is damaged; put the file in "
+                       "its place by hand, and move the note away",
+                       note_path);
     if (json_object_get(note, "mode"))
         return put_content(path, kept, note, link, err);
     if (link)
         return rb_link_switch(path, link, err);
-    if (unlink(path) != 0 && errno != ENOENT)
-        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
-    return RB_OK;
+    return rb_file_remove(path, err);
 }
 
 enum rb_code rb_kept_restore(const char *root, const char *transition, const char *part,
@@ -117,7 +124,7 @@ enum rb_code rb_kept_restore(const char *root, const char *transition, const cha
     for (size_t i = 0; i < names.n; i++)
         if (rb_path_match(pattern, names.items[i])) {
             RB_AUTO(rb_free_str) char *note = rb_path_join(folder, names.items[i]);
-            RB_TRY(restore_one(note, err));
+            RB_TRY(restore_one(root, transition, part, note, err));
         }
     return RB_OK;
 }
@@ -125,7 +132,7 @@ enum rb_code rb_kept_restore(const char *root, const char *transition, const cha
 static enum rb_code copy_file(const char *from, const char *to, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf content = {0};
-    RB_TRY(rb_file_read(&content, from, FILE_LIMIT, err));
+    RB_TRY(rb_file_read_own(&content, from, FILE_LIMIT, err));
     return rb_file_write(to, rb_buf_str(&content), content.len, 0600, err);
 }
 
@@ -182,7 +189,7 @@ enum rb_code rb_kept_give_back(const char *root, const char *part, const char *p
     RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
     RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", own);
     RB_AUTO(rb_json_freep) json_t *note = NULL;
-    RB_TRY(restore_one(note_path, err));
+    RB_TRY(restore_one(root, OWN, part, note_path, err));
     RB_TRY(read_note(&note, note_path, err));
     json_object_set_new(note, GIVEN_BACK, json_true());
     return write_note(note_path, note, err);

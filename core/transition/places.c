@@ -157,9 +157,7 @@ static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *p
         return rb_file_replace(place->path, rb_buf_str(&text), text.len, err);
     if (rb_kept_has_own(root, name, place->path))
         return rb_kept_give_back(root, name, place->path, err);
-    if (unlink(place->path) != 0 && errno != ENOENT)
-        return rb_fail_errno(err, RB_ERROR, "cannot remove %s", place->path);
-    return RB_OK;
+    return rb_file_remove(place->path, err);
 }
 
 enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err)

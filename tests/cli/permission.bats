@@ -104,3 +104,31 @@ denied() {
     chmod 755 "$PROD/etc"
     settled_at v1.0.0
 }
+
+# killed_before_commit ARGUMENTS...: the transition has written its files, and stays half-way.
+killed_before_commit() {
+    command -v strace >/dev/null || skip "strace is not installed"
+    run traced -P "$PROD/data/shop.db-journal" -e trace=unlink -e inject=unlink:signal=KILL:when=1 rbtool "$@"
+    [ "$status" -eq 137 ]
+}
+
+traced() {
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qq -o "$BATS_TEST_TMPDIR/trace" "$@"
+}
+
+@test "a file that is put back is its owner's from its first moment, and no name is given away" {
+    release v1.0.0
+    git rm -q config/app.toml
+    mkdir -p config
+    echo 'x = 1' >config/other.toml
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    chown 65534:65534 "$PROD/etc" "$PROD/etc/app.toml"
+    chmod 640 "$PROD/etc/app.toml"
+    killed_before_commit deploy v1.1.0 --yes
+    [ ! -e "$PROD/etc/app.toml" ]
+    # Between a rename and a chown by name, nobody could put a symlink to any file there.
+    traced -e trace=chown,lchown,fchownat -e inject=chown,lchown,fchownat:signal=KILL rbtool abort --yes
+    [ "$(stat -c %u:%g:%a "$PROD/etc/app.toml")" = 65534:65534:640 ]
+    settled_at v1.0.0
+}

@@ -10,7 +10,7 @@ here=$(realpath "$(dirname "$0")")
 . "$here/lib.bash"
 
 EVERY=${FAULT_EVERY:-4}
-calls=write,pwrite64,fsync,fdatasync,unlink,unlinkat,ftruncate,openat,close,rename
+calls=write,pwrite64,fsync,fdatasync,unlink,unlinkat,ftruncate,openat,close,rename,renameat
 work=$(mktemp -d "${TMPDIR:-/tmp}/rbtool-databases.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
