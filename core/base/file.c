@@ -281,6 +281,15 @@ bool rb_file_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
+static enum rb_code make_one(const char *path, rb_err *err)
+{
+    if (mkdir(path, 0777) != 0)
+        return errno == EEXIST ? RB_OK
+                               : rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
+    RB_AUTO(rb_free_str) char *above = rb_path_dir(path);
+    return rb_dir_sync(above, err);
+}
+
 enum rb_code rb_dir_make(const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *copy = rb_strdup(path);
@@ -289,8 +298,7 @@ enum rb_code rb_dir_make(const char *path, rb_err *err)
             continue;
         char kept = *p;
         *p = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-            return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", copy);
+        RB_TRY(make_one(copy, err));
         *p = kept;
         if (kept == '\0')
             break;

@@ -63,7 +63,7 @@ enum rb_code rb_file_remove(const char *path, rb_err *err) RB_MUST_USE;
 
 bool rb_file_exists(const char *path); /* a dangling symlink exists */
 
-enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p */
+enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p, synced */
 enum rb_code rb_dir_remove(const char *path,
                            rb_err *err) RB_MUST_USE; /* as rm -rf; absent is fine */
 enum rb_code rb_dir_sync(const char *path, rb_err *err) RB_MUST_USE;

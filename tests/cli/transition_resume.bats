@@ -247,3 +247,26 @@ SH
     settled_at v1.0.0
     [ -z "$(sql 'SELECT id FROM orders WHERE id = 666')" ]
 }
+
+@test "a folder of rbtool's has its name on disk before the commit that needs what is in it" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 5'
+    agreed=$(digest v1.1.0)
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qq -y -o "$BATS_TEST_TMPDIR/trace" \
+        -e trace=mkdir,fsync,unlink rbtool revert v1.1.0 --accept-data-loss "$agreed" --yes
+    [ -n "$(find "$PROD/.rbtool/backups" -name '*.sqlite')" ]
+    awk -v own="$PROD/.rbtool/" -v commit="unlink(\"$PROD/data/shop.db-journal\")" '
+        /mkdir\(.* = 0$/ && split($0, part, "\"") && index(part[2], own) == 1 {
+            sub("/[^/]*$", "", part[2])
+            open[part[2]] = 1
+            made++
+        }
+        /fsync\(/ && match($0, /<.*>/) { delete open[substr($0, RSTART + 1, RLENGTH - 2)] }
+        index($0, commit) { committed = 1; exit }
+        END {
+            for (folder in open) { print "not synced: " folder; bad = 1 }
+            if (!committed || made < 2) print "committed: " committed ", made: " made
+            exit bad || !committed || made < 2
+        }' "$BATS_TEST_TMPDIR/trace"
+}
