@@ -12,6 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Why the look failed: there is nothing, and not that it may not be looked at. */
+static bool is_absent(void)
+{
+    return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+}
+
 static enum rb_code read_all(rb_buf *out, int fd, const char *path, size_t limit, rb_err *err)
 {
     struct stat st;
@@ -224,6 +230,10 @@ enum rb_code rb_file_write_as(const char *path, const void *data, size_t len, mo
 enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t limit, rb_err *err)
 {
     RB_AUTO(leave) place at = {.path = path, .dir = -1};
+    if (stat(path, st) != 0 && is_absent()) {
+        *st = (struct stat){0};
+        return RB_OK;
+    }
     *st = (struct stat){0};
     RB_TRY(rb_file_folder(&at.dir, &at.name, path, true, err));
     int fd = openat(at.dir, at.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
@@ -267,7 +277,7 @@ enum rb_code rb_file_remove(const char *path, rb_err *err)
 {
     RB_AUTO(leave) place at = {.path = path, .dir = -1};
     struct stat st;
-    if (lstat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
+    if (lstat(path, &st) != 0 && is_absent())
         return RB_OK;
     RB_TRY(rb_file_folder(&at.dir, &at.name, path, false, err));
     if (unlinkat(at.dir, at.name, 0) != 0 && errno != ENOENT)
@@ -278,7 +288,7 @@ enum rb_code rb_file_remove(const char *path, rb_err *err)
 bool rb_file_exists(const char *path)
 {
     struct stat st;
-    return lstat(path, &st) == 0;
+    return lstat(path, &st) == 0 || !is_absent();
 }
 
 static enum rb_code make_one(const char *path, rb_err *err)

@@ -61,7 +61,9 @@ void rb_dir_tidy(const char *path);
 /* Absent is fine; the folders as for rb_file_write_as(). */
 enum rb_code rb_file_remove(const char *path, rb_err *err) RB_MUST_USE;
 
-bool rb_file_exists(const char *path); /* a dangling symlink exists */
+/* False only where nothing is there. A dangling symlink exists, and what may not be looked at is
+ * taken to: whoever then opens it is told why not. */
+bool rb_file_exists(const char *path);
 
 enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p, synced */
 enum rb_code rb_dir_remove(const char *path,

@@ -143,6 +143,8 @@ enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err)
     struct stat st;
     int dir;
     *out = NULL;
+    if (!rb_file_exists(path))
+        return RB_OK;
     RB_TRY(rb_file_folder(&dir, &name, path, false, err));
     int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     enum rb_code code = RB_OK;
