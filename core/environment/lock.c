@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "environment/root.h"
 
 struct rb_lock {
     int fd;
@@ -71,7 +72,10 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", root);
     RB_AUTO(rb_free_str) char *path = rb_format("%s/lock", dir);
+    /* Asked again: the first time it may not have been there. */
+    RB_TRY(rb_root_trust(root, err));
     RB_TRY(rb_dir_make(dir, err));
+    RB_TRY(rb_root_trust(root, err));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open the environment's lock %s", path);

@@ -9,7 +9,8 @@
 
 typedef struct rb_lock rb_lock;
 
-/* Makes ROOT/.rbtool when it is missing. RB_BUSY names the holder's process id and since when. */
+/* Makes ROOT/.rbtool when it is missing, and refuses one that is not to be trusted (root.h).
+ * RB_BUSY names the holder's process id and since when. */
 enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err) RB_MUST_USE;
 void rb_lock_release(rb_lock *lock);
 RB_DEFINE_AUTO(rb_lock, rb_lock_release)

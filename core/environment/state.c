@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "database/database.h"
+#include "environment/root.h"
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS live(part TEXT PRIMARY KEY, tag TEXT, object TEXT);"
@@ -57,12 +58,17 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/state.db", root);
     RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s", path);
-    *out = NULL;
-    if (!write && !rb_file_exists(path))
-        return RB_OK;
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
-    if (write)
+    bool there = false;
+    *out = NULL;
+    if (write) {
         RB_TRY(rb_dir_make(dir, err));
+        RB_TRY(rb_root_trust(root, err));
+    } else {
+        RB_TRY(rb_root_has_state(&there, root, err));
+        if (!there)
+            return RB_OK;
+    }
     RB_AUTO(rb_state_closep) rb_state *state = rb_calloc(1, sizeof *state);
     RB_TRY(rb_db_open(&state->db, url, write ? RB_DB_CREATE : RB_DB_READ, err));
     if (write) {

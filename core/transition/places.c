@@ -53,6 +53,23 @@ void rb_places_clear(rb_places *places)
     *places = (rb_places){0};
 }
 
+/* The way to a place, as far as it is there, leads over no symlink of somebody else. */
+static enum rb_code look_at_way(const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *standing = rb_strdup(path);
+    RB_AUTO(rb_free_str) char *above = rb_path_dir(path);
+    RB_AUTO(rb_free_str) char *name = NULL;
+    int dir;
+    while (!rb_file_exists(above)) {
+        free(standing);
+        standing = above;
+        above = rb_path_dir(standing);
+    }
+    RB_TRY(rb_file_folder(&dir, &name, standing, true, err));
+    close(dir);
+    return RB_OK;
+}
+
 enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *rq,
                                enum rb_part part, rb_err *err)
 {
@@ -61,7 +78,8 @@ enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_reque
     for (size_t i = 0; i < places.n; i++) {
         const rb_place *place = &places.items[i];
         char found[RB_SHA256_HEX];
-        if (!place->had && access(place->path, F_OK) != 0)
+        RB_TRY(look_at_way(place->path, err));
+        if (!place->had && access(place->path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
             continue;
         RB_TRY(rb_observe_file(found, place->path, err));
         /* What was given back, and nobody touched since, is kept already. */
@@ -120,6 +138,7 @@ enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
         RB_AUTO(rb_places_clear) rb_places places;
         rb_places_find(&places, run->request, file_parts[p]);
         for (size_t i = 0; i < places.n; i++) {
+            RB_TRY(look_at_way(places.items[i].path, err));
             if (places.items[i].had)
                 continue;
             RB_TRY(rb_kept_save(root, run->plan->id, name, places.items[i].path, err));
@@ -138,6 +157,7 @@ enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
     if (strncmp(dir, env->root, len) != 0 || dir[len] != '/')
         return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist; make it first",
                        path);
+    RB_TRY(look_at_way(path, err));
     return rb_dir_make(dir, err);
 }
 

@@ -95,6 +95,27 @@ static enum rb_code read_live(rb_recovery *out, rb_state *state, const rb_keepin
     return RB_OK;
 }
 
+/* An undo removes what the transition made, and nothing but databases of this environment. */
+static enum rb_code own_databases(const rb_transition_row *row, const rb_env *env, rb_err *err)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "creates"), i, item) {
+        RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
+        RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s", path ? path : "");
+        bool own = false;
+        for (size_t d = 0; d < env->database_count; d++)
+            own = own || strcmp(env->databases[d].value, url) == 0;
+        if (!own)
+            return rb_fail(
+                err, RB_HALFWAY,
+                "transition %s made database file %s, and environment %s has none there; "
+                "add it again before you go on with that or undo it",
+                row->id, path ? path : "?", env->name);
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
                               const rb_keeping *keeping, const rb_signers *signers,
                               bool with_releases, rb_err *err)
@@ -105,6 +126,7 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     if (!row)
         return RB_OK;
     RB_TRY(same_databases(row, env, err));
+    RB_TRY(own_databases(row, env, err));
     if (!with_releases)
         return RB_OK;
     if (row->from)

@@ -132,3 +132,138 @@ traced() {
     [ "$(stat -c %u:%g:%a "$PROD/etc/app.toml")" = 65534:65534:640 ]
     settled_at v1.0.0
 }
+
+# planted ARGUMENTS...: refused with one line, and what nobody wanted written is not.
+planted() {
+    run rbtool "$@"
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [ "$(grep -c '^rbtool: ' <<<"$output")" -eq 1 ]
+    [ "$(find "$VICTIM" -mindepth 1)" = "$VICTIM/shadow" ]
+    [ "$(cat "$VICTIM/shadow")" = secret ]
+    [ "$(stat -c %u:%a "$VICTIM/shadow")" = 0:600 ]
+}
+
+# A root that is nobody's, before a first deploy by root, and a folder that is not nobody's.
+victim() {
+    release v1.0.0
+    chmod a+x "$BATS_TEST_TMPDIR" "$BATS_FILE_TMPDIR"
+    VICTIM=$BATS_TEST_TMPDIR/victim
+    mkdir "$VICTIM"
+    (umask 077 && echo secret >"$VICTIM/shadow")
+    chown 65534:65534 "$PROD" "$PROD/etc"
+}
+
+@test "symlinks that the owner of the root planted lead root nowhere" {
+    victim
+    nobody ln -s "$VICTIM/shadow" "$PROD/etc/app.toml"
+    planted deploy v1.0.0 --yes
+    [[ $output == *"a symlink in $PROD/etc/app.toml was made by user 65534"* ]]
+    nobody rm "$PROD/etc/app.toml"
+    nobody ln -s "$VICTIM/shadow" "$PROD/etc/flags.json"
+    planted deploy v1.0.0 --yes
+    nobody rm "$PROD/etc/flags.json"
+    rmdir "$PROD/etc"
+    nobody ln -s "$VICTIM" "$PROD/etc"
+    planted deploy v1.0.0 --yes
+    nobody rm "$PROD/etc"
+    nobody ln -s "$VICTIM" "$PROD/releases"
+    planted deploy v1.0.0 --yes
+    [[ $output == *"$PROD/releases is a symlink"* ]]
+    nobody rm "$PROD/releases"
+    nobody mkdir "$PROD/releases"
+    planted deploy v1.0.0 --yes
+    [[ $output == *"$PROD/releases belongs to user 65534"* ]]
+    rm -r "$PROD/releases" "$PROD/.rbtool"
+    nobody ln -s "$VICTIM" "$PROD/.rbtool"
+    planted deploy v1.0.0 --yes
+    planted status
+    nobody rm "$PROD/.rbtool"
+    nobody mkdir "$PROD/.rbtool"
+    nobody ln -s "$VICTIM/new.db" "$PROD/.rbtool/state.db"
+    planted deploy v1.0.0 --yes
+    planted status
+    nobody rm -r "$PROD/.rbtool"
+    rbtool deploy v1.0.0 --yes
+    settled_at v1.0.0
+}
+
+@test "symlinks to a folder above, and to the files, are followed where root made them" {
+    victim
+    mv "$PROD/etc" "$PROD/real"
+    ln -s real "$PROD/etc"
+    ln -s ../data/app.toml "$PROD/real/app.toml"
+    rbtool deploy v1.0.0 --yes
+    [ "$(cat "$PROD/data/app.toml")" = "workers = 2" ]
+    settled_at v1.0.0
+}
+
+@test "a journal and a kept file that the owner of the root planted are not believed" {
+    victim
+    rbtool deploy v1.0.0 --yes
+    cp -r "$PROD/.rbtool" "$BATS_TEST_TMPDIR/copy"
+    mv "$PROD/.rbtool" "$BATS_TEST_TMPDIR/kept"
+    cd "$BATS_TEST_TMPDIR/copy"
+    rm lock
+    sqlite3 state.db "INSERT INTO transition_log(id, kind, to_tag, to_object, plan, started) VALUES
+        ('x', 'deploy', 'v1.0.0', '0', '{\"steps\": [{\"id\": \"config\"}], \"databases\": []}', 1);
+        INSERT INTO step(transition_id, step, state, at) VALUES ('x', 'config', 'done', 1)"
+    mkdir -p backups/x/files
+    kept=backups/x/files/config-$(printf %s "$VICTIM/run" | sha256sum | cut -c1-32)
+    printf '#!/bin/sh\nid\n' >"$kept"
+    jq -n --arg path "$(printf %s "$VICTIM/run" | od -An -v -tx1 | tr -d ' \n')" \
+        '{path: $path, mode: 2541, user: 0, group: 0}' >"$kept.json"
+    cp -r . "$PROD/.rbtool"
+    chown -R 65534:65534 "$PROD/.rbtool"
+    cd "$SHOP"
+    planted abort --yes
+    [[ $output == *"$PROD/.rbtool belongs to user 65534"*"nothing was changed"* ]]
+    planted resume --yes
+    # A folder that was given to root without a look into it.
+    chown 0:0 "$PROD/.rbtool"
+    planted abort --yes
+    chown 0:0 "$PROD/.rbtool/state.db"
+    run rbtool abort --yes
+    [ "$status" -eq 3 ]
+    [[ $output == *"belongs to user 65534"* ]]
+    [ ! -e "$VICTIM/run" ]
+    rm -r "$PROD/.rbtool"
+    mv "$BATS_TEST_TMPDIR/kept" "$PROD/.rbtool"
+    settled_at v1.0.0
+}
+
+@test "an undo removes no database that is not the environment's" {
+    two_releases
+    cp "$PROD/data/shop.db" "$BATS_TEST_TMPDIR/other.db"
+    sqlite3 "$BATS_TEST_TMPDIR/empty.db" 'VACUUM'
+    killed_before_commit deploy v1.1.0 --yes
+    for path in "$BATS_TEST_TMPDIR/empty.db" "$PROD/data/shop.db"; do
+        hex=$(printf %s "$path" | od -An -v -tx1 | tr -d ' \n')
+        sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET plan =
+            json_set(plan, '$.before.creates', json('[{\"path\":\"$hex\"}]')) WHERE outcome IS NULL"
+        [ "$path" = "$PROD/data/shop.db" ] ||
+            fails 3 "made database file $path, and environment prod has none there" rbtool abort --yes
+        [ -e "$path" ]
+    done
+    rbtool abort --yes
+    settled_at v1.0.0
+}
+
+@test "what may not be looked at is not taken for nothing" {
+    two_releases
+    chmod a+x "$BATS_TEST_TMPDIR"
+    as_nobody status --exit-code
+    chmod 700 "$PROD/.rbtool"
+    for command in "status --exit-code" "status --json" "plan v1.0.0 --to v1.1.0"; do
+        # shellcheck disable=SC2086
+        fails 2 "cannot look at $PROD/.rbtool/state.db; run as a user who may" as_nobody $command
+    done
+    chmod 755 "$PROD/.rbtool"
+    chmod 700 "$PROD/etc"
+    fails 2 "$PROD/etc/flags.json: Permission denied" as_nobody status
+    chmod 755 "$PROD/etc"
+    chmod 700 "$PROD/.rbtool/delivered"
+    fails 2 ".json: Permission denied" as_nobody status
+    chmod 755 "$PROD/.rbtool/delivered"
+    as_nobody status --exit-code
+}
