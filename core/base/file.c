@@ -261,7 +261,10 @@ enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_
 {
     RB_AUTO(leave) place at = {.path = path, .dir = -1};
     struct stat st;
-    RB_TRY(rb_file_folder(&at.dir, &at.name, path, true, err));
+    bool dangling = stat(path, &st) != 0 && is_absent();
+    RB_TRY(rb_file_folder(&at.dir, &at.name, path, !dangling, err));
+    if (dangling)
+        return write_at(&at, data, len, 0644, NULL, err);
     if (fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? write_at(&at, data, len, 0644, NULL, err)
                                : rb_fail_errno(err, RB_ERROR, "cannot write %s", path);

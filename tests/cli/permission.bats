@@ -192,6 +192,7 @@ victim() {
     victim
     mv "$PROD/etc" "$PROD/real"
     ln -s real "$PROD/etc"
+    touch "$PROD/data/app.toml"
     ln -s ../data/app.toml "$PROD/real/app.toml"
     rbtool deploy v1.0.0 --yes
     [ "$(cat "$PROD/data/app.toml")" = "workers = 2" ]
