@@ -158,6 +158,8 @@ static bool object_fits(const rb_shape *shape, const json_t *json, const place *
     json_t *value;
     json_object_foreach ((json_t *)json, key, value) {
         const rb_shape_field *field = field_of(shape, key);
+        if (!field && shape->open)
+            continue;
         if (!field)
             return unknown_key(shape, at, key, fault);
         const place inner = {.up = at, .key = key};

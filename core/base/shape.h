@@ -15,7 +15,7 @@ enum rb_shape_kind {
     RB_SHAPE_INTEGER,
     RB_SHAPE_BOOLEAN,
     RB_SHAPE_ARRAY,
-    RB_SHAPE_OBJECT, /* exactly the given fields */
+    RB_SHAPE_OBJECT, /* exactly the given fields; open: others, too */
     RB_SHAPE_MAP,    /* an object with keys of the user's choice */
     RB_SHAPE_DATA,   /* anything without fractions */
 };
@@ -39,6 +39,7 @@ struct rb_shape {
     int64_t min;                  /* INTEGER: value; STRING: bytes; ARRAY, MAP: items */
     int64_t max;                  /* 0: no limit of its own (INTEGER: RB_INTEGER_MAX) */
     bool unique;                  /* ARRAY of strings: none twice */
+    bool open;                    /* OBJECT: other keys are fine */
     /* OBJECT: the first when it has the first's first key, else the second. */
     const rb_shape *either[2];
 };

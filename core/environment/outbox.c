@@ -130,13 +130,13 @@ enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_r
         const char *id = rb_json_str(step, "id");
         json_array_foreach (known, j, cells) {
             const char *name = json_string_value(json_array_get(cells, 0));
-            if (!id || !name || strcmp(id, name) != 0)
+            const char *now = json_string_value(json_array_get(cells, 1));
+            if (!id || !name || !now || strcmp(id, name) != 0)
                 continue;
             json_t *item = json_object();
             rb_json_set_str(item, "id", id);
             rb_json_set_str(item, "outcome",
-                            what_became(json_string_value(json_array_get(cells, 1)),
-                                        json_string_value(json_array_get(cells, 2))));
+                            what_became(now, json_string_value(json_array_get(cells, 2))));
             json_object_set(item, "milliseconds", json_array_get(cells, 3));
             json_array_append_new(list, item);
         }

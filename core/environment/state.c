@@ -70,6 +70,7 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
             return RB_OK;
     }
     RB_AUTO(rb_state_closep) rb_state *state = rb_calloc(1, sizeof *state);
+    state->path = rb_strdup(path);
     RB_TRY(rb_db_open(&state->db, url, write ? RB_DB_CREATE : RB_DB_READ, err));
     if (write) {
         /* The journal that stays is overwritten in place: less to sync than a new one each time. */
@@ -89,6 +90,7 @@ void rb_state_close(rb_state *state)
     if (!state)
         return;
     rb_db_close(state->db);
+    free(state->path);
     free(state);
 }
 
@@ -108,6 +110,18 @@ const char *rb_state_cell(const json_t *row, size_t column)
     return json_string_value(json_array_get(row, column));
 }
 
+static enum rb_code read_live(rb_live *out, const rb_state *state, const json_t *row, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *part = NULL;
+    RB_TRY(rb_state_text(&part, state, row, 0, "part", true, err));
+    for (int i = 0; i < RB_PARTS; i++)
+        if (strcmp(part, part_names[i]) == 0 && !out->tag[i]) {
+            RB_TRY(rb_state_text(&out->tag[i], state, row, 1, "tag", true, err));
+            RB_TRY(rb_state_text(&out->object[i], state, row, 2, "object", false, err));
+        }
+    return RB_OK;
+}
+
 enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
 {
     *out = (rb_live){0};
@@ -117,15 +131,12 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
         return RB_OK;
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, state->db, "SELECT part, tag, object FROM live", NULL, err));
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row)
-        for (int part = 0; part < RB_PARTS; part++)
-            if (strcmp(rb_state_cell(row, 0), part_names[part]) == 0 && !out->tag[part]) {
-                out->tag[part] = rb_strdup(rb_state_cell(row, 1));
-                out->object[part] = rb_strdup(rb_state_cell(row, 2));
-            }
-    return RB_OK;
+    enum rb_code code = RB_OK;
+    for (size_t i = 0; i < json_array_size(rows) && code == RB_OK; i++)
+        code = read_live(out, state, json_array_get(rows, i), err);
+    if (code != RB_OK)
+        rb_live_clear(out);
+    return code;
 }
 
 void rb_live_clear(rb_live *live)
@@ -137,23 +148,31 @@ void rb_live_clear(rb_live *live)
     *live = (rb_live){0};
 }
 
-static enum rb_code read_row(rb_transition_row **out, const json_t *row, rb_err *err)
+static enum rb_code read_row(rb_transition_row **out, const rb_state *state, const json_t *row,
+                             rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *t = rb_calloc(1, sizeof *t);
-    const char *plan = rb_state_cell(row, 6);
-    if (plan)
-        RB_TRY(rb_json_read(&t->plan, plan, strlen(plan), "a plan in state.db", err));
-    t->id = rb_strdup(rb_state_cell(row, 0));
-    t->kind = rb_strdup(rb_state_cell(row, 1));
-    t->from = rb_strdup(rb_state_cell(row, 2));
-    t->from_object = rb_strdup(rb_state_cell(row, 3));
-    t->to = rb_strdup(rb_state_cell(row, 4));
-    t->to_object = rb_strdup(rb_state_cell(row, 5));
-    t->outcome = rb_strdup(rb_state_cell(row, 7));
-    t->error = rb_strdup(rb_state_cell(row, 8));
+    const struct {
+        char **to;
+        size_t column;
+        const char *name;
+        bool required;
+    } texts[] = {{&t->id, 0, "id", true},
+                 {&t->kind, 1, "kind", true},
+                 {&t->from, 2, "from_tag", false},
+                 {&t->from_object, 3, "from_object", false},
+                 {&t->to, 4, "to_tag", true},
+                 {&t->to_object, 5, "to_object", false},
+                 {&t->outcome, 7, "outcome", false},
+                 {&t->error, 8, "error", false},
+                 {&t->entry, 11, "entry", false}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        RB_TRY(rb_state_text(texts[i].to, state, row, texts[i].column, texts[i].name,
+                             texts[i].required, err));
+    if (!json_is_null(json_array_get(row, 6)))
+        RB_TRY(rb_state_read_plan(&t->plan, state, json_array_get(row, 6), err));
     t->started = json_integer_value(json_array_get(row, 9));
     t->finished = json_integer_value(json_array_get(row, 10));
-    t->entry = rb_strdup(rb_state_cell(row, 11));
     *out = t;
     t = NULL;
     return RB_OK;
@@ -181,7 +200,7 @@ enum rb_code rb_state_rows(rb_transition_row ***out, size_t *count, rb_state *st
     RB_TRY(rb_db_query(&rows, state->db, sql, NULL, err));
     rb_transition_row **list = rb_calloc(json_array_size(rows) + 1, sizeof(rb_transition_row *));
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        enum rb_code code = read_row(&list[i], json_array_get(rows, i), err);
+        enum rb_code code = read_row(&list[i], state, json_array_get(rows, i), err);
         if (code != RB_OK) {
             rb_transition_rows_free(list, i);
             return code;

@@ -53,19 +53,18 @@ static enum rb_code noted_items(json_t **out, rb_state *state, const char *table
 }
 
 /* All items of a back-out, those too that were left over when others were put back. */
-static enum rb_code all_items(json_t **out, rb_state *state, int64_t backout, const char *text,
+static enum rb_code all_items(json_t **out, rb_state *state, int64_t backout, const json_t *cell,
                               const char *transition, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *all = NULL;
-    RB_TRY(rb_json_read(&all, text, strlen(text), "a back-out in state.db", err));
+    RB_TRY(rb_state_read_items(&all, state, cell, err));
     RB_TRY(noted_items(&rows, state, "left_over", backout, transition, err));
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
         RB_AUTO(rb_json_freep) json_t *item = NULL;
-        const char *left = rb_state_cell(row, 0);
-        RB_TRY(rb_json_read(&item, left, strlen(left), "a back-out in state.db", err));
+        RB_TRY(rb_state_read_item(&item, state, json_array_get(row, 0), err));
         RB_AUTO(rb_free_str) char *key = item_key(item);
         if (!has_item(all, key))
             json_array_append(all, item);
@@ -76,12 +75,12 @@ static enum rb_code all_items(json_t **out, rb_state *state, int64_t backout, co
 }
 
 /* Those of them that were not put back. */
-static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, const char *text,
+static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, const json_t *cell,
                                const char *transition, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *all = NULL;
-    RB_TRY(all_items(&all, state, backout, text, transition, err));
+    RB_TRY(all_items(&all, state, backout, cell, transition, err));
     RB_TRY(noted_items(&rows, state, "put_back", backout, transition, err));
     *out = json_array();
     size_t i;
@@ -91,8 +90,10 @@ static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, c
     json_array_foreach (all, i, item) {
         RB_AUTO(rb_free_str) char *key = item_key(item);
         bool used = false;
-        json_array_foreach (rows, j, row)
-            used = used || strcmp(rb_state_cell(row, 0), key) == 0;
+        json_array_foreach (rows, j, row) {
+            const char *done = rb_state_cell(row, 0);
+            used = used || (done && strcmp(done, key) == 0);
+        }
         if (!used)
             json_array_append(*out, item);
     }
@@ -100,10 +101,11 @@ static enum rb_code open_items(json_t **out, rb_state *state, int64_t backout, c
 }
 
 /* What a stored plan ran in a database. */
-static enum rb_code scripts_of(json_t **out, const char *plan, const char *database, rb_err *err)
+static enum rb_code scripts_of(json_t **out, const rb_state *state, const json_t *plan,
+                               const char *database, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *json = NULL;
-    RB_TRY(rb_json_read(&json, plan, strlen(plan), "a plan in state.db", err));
+    RB_TRY(rb_state_read_plan(&json, state, plan, err));
     size_t i;
     json_t *item;
     *out = NULL;
@@ -113,6 +115,30 @@ static enum rb_code scripts_of(json_t **out, const char *plan, const char *datab
             *out = json_incref(json_object_get(item, "scripts"));
     }
     return RB_OK;
+}
+
+/* Nothing is in items where all has been put back. */
+static enum rb_code read_backout(rb_backout *out, rb_state *state, const json_t *row,
+                                 const char *database, const char *transition, rb_err *err)
+{
+    out->id = json_integer_value(json_array_get(row, 0));
+    RB_TRY(rb_state_text(&out->transition, state, row, 1, "transition_id", true, err));
+    RB_TRY(rb_state_text(&out->database, state, row, 2, "database_name", true, err));
+    RB_TRY(rb_state_text(&out->file, state, row, 3, "file", true, err));
+    RB_TRY(rb_state_text(&out->sha256, state, row, 4, "sha256", true, err));
+    RB_TRY(open_items(&out->items, state, out->id, json_array_get(row, 5), transition, err));
+    return scripts_of(&out->scripts, state, json_array_get(row, 6), database, err);
+}
+
+static void clear(rb_backout *backout)
+{
+    free(backout->transition);
+    free(backout->database);
+    free(backout->file);
+    free(backout->sha256);
+    json_decref(backout->items);
+    json_decref(backout->scripts);
+    *backout = (rb_backout){0};
 }
 
 enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
@@ -132,29 +158,15 @@ enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
-        json_t *items = NULL;
-        json_t *scripts = NULL;
-        int64_t id = json_integer_value(json_array_get(row, 0));
-        enum rb_code code = open_items(&items, state, id, rb_state_cell(row, 5), transition, err);
-        if (code == RB_OK)
-            code = scripts_of(&scripts, rb_state_cell(row, 6), database, err);
+        enum rb_code code = read_backout(&list[n], state, row, database, transition, err);
         if (code != RB_OK) {
-            json_decref(items);
-            rb_backouts_free(list, n);
+            rb_backouts_free(list, n + 1);
             return code;
         }
-        if (json_array_size(items) == 0) {
-            json_decref(items);
-            json_decref(scripts);
-            continue;
-        }
-        list[n++] = (rb_backout){.id = id,
-                                 .transition = rb_strdup(rb_state_cell(row, 1)),
-                                 .database = rb_strdup(rb_state_cell(row, 2)),
-                                 .file = rb_strdup(rb_state_cell(row, 3)),
-                                 .sha256 = rb_strdup(rb_state_cell(row, 4)),
-                                 .items = items,
-                                 .scripts = scripts};
+        if (json_array_size(list[n].items) > 0)
+            n++;
+        else
+            clear(&list[n]);
     }
     *out = list;
     *count = n;
@@ -163,14 +175,8 @@ enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
 
 void rb_backouts_free(rb_backout *backouts, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        free(backouts[i].transition);
-        free(backouts[i].database);
-        free(backouts[i].file);
-        free(backouts[i].sha256);
-        json_decref(backouts[i].items);
-        json_decref(backouts[i].scripts);
-    }
+    for (size_t i = 0; i < count; i++)
+        clear(&backouts[i]);
     free(backouts);
 }
 

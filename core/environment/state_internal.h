@@ -9,11 +9,27 @@
 
 struct rb_state {
     rb_db *db;
+    char *path;
     bool open; /* a transaction that the next intent or end commits */
 };
 
 /* A row's text, or NULL. */
 const char *rb_state_cell(const json_t *row, size_t column);
+
+/*
+ * What is read is checked: a journal that is damaged is an error that names it, and what to do.
+ * cell: of a row. A plan has the members that anybody reads again in the right kind, or not at all;
+ * a back-out's items have a table and perhaps a column. required: NULL is an error.
+ */
+enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row, size_t column,
+                           const char *name, bool required, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_read_item(json_t **out, const rb_state *state, const json_t *cell,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
+                                 rb_err *err) RB_MUST_USE;
 
 /* A killed first run can leave the file without its tables. */
 enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err) RB_MUST_USE;

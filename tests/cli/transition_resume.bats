@@ -270,3 +270,29 @@ SH
             exit bad || !committed || made < 2
         }' "$BATS_TEST_TMPDIR/trace"
 }
+
+@test "a damaged journal is named, with what to do" {
+    two_releases
+    cp "$PROD/.rbtool/state.db" "$BATS_TEST_TMPDIR/whole.db"
+    pending='UPDATE transition_log SET outcome = NULL'
+    while read -r change; do
+        cp "$BATS_TEST_TMPDIR/whole.db" "$PROD/.rbtool/state.db"
+        sqlite3 "$PROD/.rbtool/state.db" "$change"
+        for command in "status" "status --json" "resume --yes" "abort --yes" "deploy v1.1.0 --yes"; do
+            # shellcheck disable=SC2086
+            fails 2 "$PROD/.rbtool/state.db is damaged: " rbtool $command
+            [[ $output == *"put back a copy of it, or move it away"* ]]
+        done
+    done <<SQL
+INSERT INTO live VALUES (NULL, 'v1.0.0', 'x')
+UPDATE live SET tag = NULL
+$pending, to_tag = NULL
+$pending, plan = '{"only": [1]}'
+$pending, plan = '{"only": ["flags", "config"], "drift": [{}], "steps": []}'
+$pending, plan = '[]'
+$pending, plan = '{"before": {"current": "no hexadecimal"}}'
+SQL
+    rm "$PROD/.rbtool/state.db"
+    cp "$BATS_TEST_TMPDIR/whole.db" "$PROD/.rbtool/state.db"
+    settled_at v1.0.0
+}

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "database/database.h"
 #include "environment/state.h"
 
 static void ok(enum rb_code code, const rb_err *err)
@@ -222,9 +223,188 @@ static void test_history(void **context)
     rb_state_close(state);
 }
 
+/* What the tables would not take, with the tables that whoever damages the file makes. */
+static const char loose[] =
+    "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; CREATE TABLE live(part, tag, object); CREATE "
+    "TABLE transition_log(sequence INTEGER PRIMARY "
+    "KEY, id, kind, from_tag, from_object, to_tag, to_object, plan, outcome, error, started, "
+    "finished); CREATE TABLE step(transition_id, step, state, at, outcome, milliseconds); CREATE "
+    "TABLE entry(transition_id, kind, id); CREATE TABLE backout(id INTEGER PRIMARY KEY, "
+    "transition_id, database_name, file, sha256, items); CREATE TABLE put_back(backout_id, item, "
+    "transition_id);"
+    "INSERT INTO live VALUES ('app', 'v1', 'abc'), ('db', 'v1', NULL);"
+    "INSERT INTO transition_log VALUES (1, 'T1', 'revert', 'v2', 'abc', 'v1', 'abc', :plan, "
+    "'done', "
+    "'why', 1, 2), (2, 'T2', 'deploy', NULL, NULL, 'v1', 'abc', :plan, NULL, NULL, 1, NULL);"
+    "INSERT INTO step VALUES ('T1', 'stage', 'done', 1, 'done', 5);"
+    "INSERT INTO entry VALUES ('T1', 'transition', 'abc');"
+    "INSERT INTO backout VALUES (1, 'T1', 'main', 'f', 'abc', '[{\"table\":\"t\"}]');"
+    "INSERT INTO put_back VALUES (1, '[\"u\",null]', 'T1');";
+
+static const char plan_text[] =
+    "{\"only\":[\"app\"],\"steps\":[{\"id\":\"stage\"}],\"databases\":[{\"name\":\"main\","
+    "\"scripts\":[{\"id\":\"1\",\"direction\":\"up\"}]}],\"drift\":[{\"part\":\"app\","
+    "\"path\":\"p\"}],\"takenOver\":[],\"dataAtRisk\":[{\"table\":\"t\",\"column\":null}],"
+    "\"before\":{\"current\":null,\"staged\":false,\"creates\":[{\"path\":\"2f\"}]},\"more\":1}";
+
+/* Made once more, then changed by sql, NULL: by nothing. */
+static void make_loose(const char *root, const char *plan, const char *sql)
+{
+    rb_err err;
+    RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", root);
+    RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s/state.db", dir);
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    ok(rb_dir_remove(dir, &err), &err);
+    ok(rb_dir_make(dir, &err), &err);
+    ok(rb_db_open(&db, url, RB_DB_CREATE, &err), &err);
+    rb_buf text = {0};
+    for (const char *p = loose; *p;) {
+        const char *mark = strstr(p, ":plan");
+        size_t len = mark ? (size_t)(mark - p) : strlen(p);
+        rb_buf_printf(&text, "%.*s", (int)len, p);
+        if (mark)
+            rb_buf_printf(&text, "'%s'", plan);
+        p += len + (mark ? strlen(":plan") : 0);
+    }
+    ok(rb_db_exec(db, rb_buf_str(&text), NULL, &err), &err);
+    rb_buf_clear(&text);
+    if (sql)
+        ok(rb_db_exec(db, sql, NULL, &err), &err);
+}
+
+/* All that is ever asked of a journal, for reading. The first failure is returned. */
+static enum rb_code read_everything(rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    RB_AUTO(rb_json_freep) json_t *steps = NULL;
+    RB_AUTO(rb_strs_clear) rb_strs entries = {0};
+    enum rb_step_state now;
+    rb_transition_row **rows = NULL;
+    rb_outbox_item *left = NULL;
+    rb_backout *backouts = NULL;
+    size_t n = 0;
+    RB_TRY(rb_state_live(&live, state, err));
+    RB_TRY(rb_state_pending(&row, state, err));
+    if (row) {
+        assert_non_null(row->to);
+        RB_TRY(rb_state_steps(&steps, state, row, err));
+        RB_TRY(rb_state_step_get(&now, state, row->id, "stage", err));
+    }
+    RB_TRY(rb_state_entries(&entries, state, err));
+    RB_TRY(rb_state_history(&rows, &n, state, true, err));
+    for (size_t i = 0; i < n; i++)
+        assert_true(rows[i]->id && rows[i]->kind && rows[i]->to && rows[i]->outcome);
+    rb_transition_rows_free(rows, n);
+    RB_TRY(rb_state_outbox(&left, &n, state, err));
+    rb_outbox_free(left, n);
+    RB_TRY(rb_state_backouts(&backouts, &n, state, "main", "T9", err));
+    for (size_t i = 0; i < n; i++)
+        assert_true(backouts[i].file && backouts[i].sha256 && json_is_array(backouts[i].items));
+    rb_backouts_free(backouts, n);
+    return RB_OK;
+}
+
+/* It can be read, or the error names the file and says what to do. */
+static enum rb_code try_reading(const char *root, const char *why)
+{
+    rb_err err = {0};
+    RB_AUTO(rb_state_closep) rb_state *state = open_state(root, false);
+    enum rb_code code = read_everything(state, &err);
+    if (code != RB_OK &&
+        (code != RB_ERROR || !strstr(err.message, "state.db") || strchr(err.message, '\n')))
+        fail_msg("%s: %s", why, err.message);
+    return code;
+}
+
+static void test_damaged_rows(void **context)
+{
+    static const char *const cells[][2] = {{"live", "part"},
+                                           {"live", "tag"},
+                                           {"live", "object"},
+                                           {"transition_log", "id"},
+                                           {"transition_log", "kind"},
+                                           {"transition_log", "from_tag"},
+                                           {"transition_log", "plan"},
+                                           {"transition_log", "from_object"},
+                                           {"transition_log", "error"},
+                                           {"transition_log", "to_object"},
+                                           {"transition_log", "to_tag"},
+                                           {"transition_log", "outcome"},
+                                           {"transition_log", "started"},
+                                           {"step", "step"},
+                                           {"step", "state"},
+                                           {"step", "outcome"},
+                                           {"step", "milliseconds"},
+                                           {"entry", "id"},
+                                           {"entry", "kind"},
+                                           {"backout", "file"},
+                                           {"backout", "sha256"},
+                                           {"backout", "items"},
+                                           {"backout", "database_name"},
+                                           {"put_back", "item"}};
+    static const char *const values[] = {"NULL", "1",      "x'00ff'",  "''",      "'[]'",   "'[1]'",
+                                         "'{}'", "'[{}]'", "'{\"a\"'", "1.5e300", "char(0)"};
+    make_loose(*context, plan_text, NULL);
+    assert_int_equal(try_reading(*context, "as it was"), RB_OK);
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++) {
+            RB_AUTO(rb_free_str)
+            char *sql = rb_format("UPDATE %s SET %s = %s", cells[i][0], cells[i][1], values[j]);
+            make_loose(*context, plan_text, sql);
+            enum rb_code code = try_reading(*context, sql);
+            bool needed = strcmp(cells[i][1], "part") == 0 || strcmp(cells[i][1], "tag") == 0 ||
+                          strcmp(cells[i][1], "to_tag") == 0 || strcmp(cells[i][1], "id") == 0;
+            if (j == 0 && needed && strcmp(cells[i][0], "entry") != 0)
+                assert_int_equal(code, RB_ERROR);
+        }
+}
+
+/* Every value of the plan in turn becomes something else. */
+static void change(const char *root, json_t *plan, json_t *at, int *changed)
+{
+    static const char *const others[] = {"null", "1", "\"z\"", "[]", "[1]", "{}", "[{}]", "true"};
+    size_t n = json_is_object(at) ? json_object_size(at) : json_array_size(at);
+    for (size_t i = 0; i < n; i++) {
+        void *member = json_object_iter(at);
+        for (size_t k = 0; member && k < i; k++)
+            member = json_object_iter_next(at, member);
+        json_t *kept = json_incref(member ? json_object_iter_value(member) : json_array_get(at, i));
+        for (size_t j = 0; j < sizeof others / sizeof *others; j++) {
+            json_t *other = json_loads(others[j], JSON_DECODE_ANY, NULL);
+            if (member)
+                json_object_iter_set_new(at, member, other);
+            else
+                json_array_set_new(at, i, other);
+            RB_AUTO(rb_buf_clear) rb_buf text = {0};
+            rb_json_canonical(&text, plan);
+            make_loose(root, rb_buf_str(&text), NULL);
+            *changed += try_reading(root, rb_buf_str(&text)) == RB_ERROR;
+        }
+        if (member)
+            json_object_iter_set(at, member, kept);
+        else
+            json_array_set(at, i, kept);
+        change(root, plan, kept, changed);
+        json_decref(kept);
+    }
+}
+
+static void test_damaged_plan(void **context)
+{
+    rb_err err;
+    int refused = 0;
+    RB_AUTO(rb_json_freep) json_t *plan = NULL;
+    ok(rb_json_read(&plan, plan_text, strlen(plan_text), "plan", &err), &err);
+    change(*context, plan, plan, &refused);
+    assert_true(refused > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_damaged_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_plan, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flush, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),

@@ -1,0 +1,112 @@
+/* What is read from the journal, which somebody may have edited or a disk may have damaged. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/shape.h"
+#include "environment/state_internal.h"
+
+static bool is_hex(const char *text)
+{
+    size_t len = strlen(text);
+    return len % 2 == 0 && strspn(text, "0123456789abcdef") == len;
+}
+
+/* Of a plan, what is read of it again: other versions of rbtool know other keys, and had fewer. */
+#define OBJECT(...)                                                                                \
+    {                                                                                              \
+        .kind = RB_SHAPE_OBJECT, .open = true, .fields = RB_SHAPE_FIELDS(__VA_ARGS__)              \
+    }
+#define LIST_OF(shape)                                                                             \
+    {                                                                                              \
+        .kind = RB_SHAPE_ARRAY, .nullable = true, .item = &(shape)                                 \
+    }
+
+static const rb_shape text = {.kind = RB_SHAPE_STRING};
+static const rb_shape text_or_null = {.kind = RB_SHAPE_STRING, .nullable = true};
+static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
+static const rb_shape bytes = {
+    .kind = RB_SHAPE_STRING, .check = is_hex, .expected = "hexadecimal digits"};
+static const rb_shape bytes_or_null = {
+    .kind = RB_SHAPE_STRING, .nullable = true, .check = is_hex, .expected = "hexadecimal digits"};
+
+static const rb_shape parts = LIST_OF(text);
+static const rb_shape step = OBJECT({"id", &text, false});
+static const rb_shape steps = LIST_OF(step);
+static const rb_shape script = OBJECT({"id", &text, false}, {"direction", &text, false});
+static const rb_shape scripts = LIST_OF(script);
+static const rb_shape database = OBJECT({"name", &text, false}, {"scripts", &scripts, true});
+static const rb_shape databases = LIST_OF(database);
+static const rb_shape drifted = OBJECT({"part", &text, false}, {"path", &text, false});
+static const rb_shape drift = LIST_OF(drifted);
+static const rb_shape lost = OBJECT({"table", &text, false}, {"column", &text_or_null, true});
+static const rb_shape items = LIST_OF(lost);
+static const rb_shape file = OBJECT({"path", &bytes, false});
+static const rb_shape files = LIST_OF(file);
+static const rb_shape url = OBJECT({"name", &text, false}, {"url", &bytes, false});
+static const rb_shape urls = LIST_OF(url);
+static const rb_shape before =
+    OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
+           {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true});
+static const rb_shape accepted =
+    OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
+static const rb_shape plan_shape =
+    OBJECT({"only", &parts, true}, {"steps", &steps, true}, {"databases", &databases, true},
+           {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
+           {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
+           {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
+           {"app", &text_or_null, true});
+
+enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
+{
+    return rb_fail(err, RB_ERROR,
+                   "%s is damaged: %s; put back a copy of it, or move it away: then "
+                   "nothing is known to be live here",
+                   state->path, what);
+}
+
+enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row, size_t column,
+                           const char *name, bool required, rb_err *err)
+{
+    const json_t *cell = json_array_get(row, column);
+    if (json_is_string(cell) || (json_is_null(cell) && !required)) {
+        *out = rb_strdup(json_string_value(cell));
+        return RB_OK;
+    }
+    RB_AUTO(rb_free_str) char *what = rb_format("a row's %s is no text", name);
+    return rb_state_damaged(state, what, err);
+}
+
+static enum rb_code read_json(json_t **out, const rb_state *state, const json_t *cell,
+                              const rb_shape *shape, const char *what, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    const char *stored = json_string_value(cell);
+    rb_err why;
+    if (!stored)
+        return rb_state_damaged(state, what, err);
+    if (rb_json_read(&json, stored, strlen(stored), what, &why) != RB_OK ||
+        rb_shape_check(shape, json, what, &why) != RB_OK)
+        return rb_state_damaged(state, why.message, err);
+    *out = json;
+    json = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,
+                                rb_err *err)
+{
+    return read_json(out, state, cell, &plan_shape, "the plan of a transition", err);
+}
+
+enum rb_code rb_state_read_item(json_t **out, const rb_state *state, const json_t *cell,
+                                rb_err *err)
+{
+    return read_json(out, state, cell, &lost, "what a back-out holds", err);
+}
+
+enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
+                                 rb_err *err)
+{
+    static const rb_shape all = {.kind = RB_SHAPE_ARRAY, .item = &lost};
+    return read_json(out, state, cell, &all, "what a back-out holds", err);
+}
