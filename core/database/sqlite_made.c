@@ -5,17 +5,26 @@
 #include <string.h>
 #include <strings.h>
 
-/* Whether it is as the step leaves it: applied with the same text, or not applied. */
-static enum rb_code agrees(bool *out, const rb_putback *p, const rb_db_step *step, rb_err *err)
+/* Whether it is there as the step leaves it: applied with the same text, or not applied; alike: or
+ * applied under the same id, with a text that was mended. */
+static enum rb_code agrees(bool *out, bool *alike, const rb_putback *p, const rb_db_step *step,
+                           rb_err *err)
 {
     RB_AUTO(rb_free_str) char *id = rb_sqlite_text(step->migration->id);
-    int64_t found;
-    RB_TRY(rb_sqlite_int(&found, p->twin.db,
+    int64_t text;
+    int64_t either;
+    RB_TRY(rb_sqlite_int(&text, p->twin.db,
                          rb_format("SELECT EXISTS (SELECT 1 FROM %s.rbtool_applied WHERE up_sha256"
-                                   " = '%s' OR (id = %s AND %d))",
-                                   p->twin.copy, step->migration->up.sha256, id, !step->up),
+                                   " = '%s')",
+                                   p->twin.copy, step->migration->up.sha256),
                          err));
-    *out = (found != 0) == step->up;
+    RB_TRY(rb_sqlite_int(
+        &either, p->twin.db,
+        rb_format("SELECT %d OR EXISTS (SELECT 1 FROM %s.rbtool_applied WHERE id = %s)", text != 0,
+                  p->twin.copy, id),
+        err));
+    *out = step->up ? text != 0 : either == 0;
+    *alike = (either != 0) == step->up;
     return RB_OK;
 }
 
@@ -33,17 +42,20 @@ enum rb_code rb_putback_same_scripts(bool *all, bool *some, const rb_putback *p,
     if (!told || !work)
         return RB_OK;
     size_t same = 0;
+    size_t similar = 0;
     size_t ran = 0;
     for (size_t i = 0; i < work->n; i++) {
-        bool agreed = false;
+        bool agreed;
+        bool alike;
         if (work->steps[i].noted || work->steps[i].was)
             continue;
-        RB_TRY(agrees(&agreed, p, &work->steps[i], err));
+        RB_TRY(agrees(&agreed, &alike, p, &work->steps[i], err));
         same += agreed;
+        similar += alike;
         ran++;
     }
     *all = same == ran;
-    *some = same > 0 || ran == 0;
+    *some = similar > 0 || ran == 0;
     return RB_OK;
 }
 

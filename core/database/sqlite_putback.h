@@ -36,8 +36,8 @@ enum rb_code rb_putback_default(char **out, const rb_putback *p, const char *sch
                                 const char *column, rb_err *err) RB_MUST_USE;
 
 /* sqlite_made.c */
-/* Are the scripts of work that ran, or some of them, the very ones that the copy's data had gone
- * through? Where that is not known: not all, and some. */
+/* Are all scripts of work that ran the very ones that the copy's data had gone through? Are some of
+ * them, though their text may have been mended? Where that is not known: not all, and some. */
 enum rb_code rb_putback_same_scripts(bool *all, bool *some, const rb_putback *p,
                                      const rb_db_work *work, rb_err *err) RB_MUST_USE;
 /*

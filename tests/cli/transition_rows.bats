@@ -251,25 +251,22 @@ again() { # SQL
     settled_at v1.1.0
 }
 
-@test "what another migration made under the same name does not get the old data, also under the same number" {
-    for number in 0002 0003; do
-        on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER; -- percent' 'ALTER TABLE orders DROP COLUMN discount;'
-        rbtool deploy v1.1.0 --yes
-        sql 'UPDATE orders SET discount = 15 WHERE id = 1'
-        move revert v1.1.0
-        git rm -q migrations/0002*
-        echo 'ALTER TABLE orders ADD COLUMN discount INTEGER; -- cents' >migrations/${number}_discount.up.sql
-        echo 'ALTER TABLE orders DROP COLUMN discount;' >migrations/${number}_discount.down.sql
-        echo 1.2.0 >VERSION && git add -A && git commit -qm cents
-        rbtool release v1.2.0 --previous v1.0.0 --accept RB004
-        move deploy v1.2.0
-        [ "$(put_back)" = '[["orders","discount",0,1]]' ]
-        [[ $document == *'another migration than the one that was undone made it'* ]]
-        [ -z "$(sql 'SELECT discount FROM orders WHERE discount IS NOT NULL')" ]
-        # It waits for its own.
-        rbtool revert v1.2.0 --to v1.0.0 --yes
-        move deploy v1.1.0 --accept-reverted
-        [ "$(sql 'SELECT discount FROM orders WHERE id = 1')" = 15 ]
-        cd "$BATS_TEST_TMPDIR" && rm -rf shop prod && setup
-    done
+@test "what another migration made under the same name does not get the old data" {
+    on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER; -- percent' 'ALTER TABLE orders DROP COLUMN discount;'
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 15 WHERE id = 1'
+    move revert v1.1.0
+    git rm -q migrations/0002*
+    echo 'ALTER TABLE orders ADD COLUMN discount INTEGER; -- cents' >migrations/0003_discount.up.sql
+    echo 'ALTER TABLE orders DROP COLUMN discount;' >migrations/0003_discount.down.sql
+    echo 1.2.0 >VERSION && git add -A && git commit -qm cents
+    rbtool release v1.2.0 --previous v1.0.0 --accept RB004
+    move deploy v1.2.0
+    [ "$(put_back)" = '[["orders","discount",0,1]]' ]
+    [[ $document == *'another migration than the one that was undone made it'* ]]
+    [ -z "$(sql 'SELECT discount FROM orders WHERE discount IS NOT NULL')" ]
+    # It waits for its own.
+    rbtool revert v1.2.0 --to v1.0.0 --yes
+    move deploy v1.1.0 --accept-reverted
+    [ "$(sql 'SELECT discount FROM orders WHERE id = 1')" = 15 ]
 }
