@@ -44,9 +44,12 @@ static const rb_shape file = OBJECT({"path", &bytes, false});
 static const rb_shape files = LIST_OF(file);
 static const rb_shape url = OBJECT({"name", &text, false}, {"url", &bytes, false});
 static const rb_shape urls = LIST_OF(url);
-static const rb_shape before =
-    OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
-           {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true});
+static const rb_shape moved =
+    OBJECT({"part", &text, false}, {"from", &text_or_null, true}, {"to", &text, false});
+static const rb_shape moves = LIST_OF(moved);
+static const rb_shape before = OBJECT(
+    {"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
+    {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true}, {"failing", &parts, true});
 static const rb_shape accepted =
     OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
 static const rb_shape plan_shape =
@@ -54,7 +57,7 @@ static const rb_shape plan_shape =
            {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
            {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
            {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
-           {"app", &text_or_null, true});
+           {"app", &text_or_null, true}, {"parts", &moves, true});
 
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {

@@ -231,7 +231,7 @@ static const char loose[] =
     "finished); CREATE TABLE step(transition_id, step, state, at, outcome, milliseconds); CREATE "
     "TABLE entry(transition_id, kind, id); CREATE TABLE backout(id INTEGER PRIMARY KEY, "
     "transition_id, database_name, file, sha256, items); CREATE TABLE put_back(backout_id, item, "
-    "transition_id);"
+    "transition_id); CREATE TABLE left_over(backout_id, item, transition_id);"
     "INSERT INTO live VALUES ('app', 'v1', 'abc'), ('db', 'v1', NULL);"
     "INSERT INTO transition_log VALUES (1, 'T1', 'revert', 'v2', 'abc', 'v1', 'abc', :plan, "
     "'done', "
@@ -239,13 +239,16 @@ static const char loose[] =
     "INSERT INTO step VALUES ('T1', 'stage', 'done', 1, 'done', 5);"
     "INSERT INTO entry VALUES ('T1', 'transition', 'abc');"
     "INSERT INTO backout VALUES (1, 'T1', 'main', 'f', 'abc', '[{\"table\":\"t\"}]');"
-    "INSERT INTO put_back VALUES (1, '[\"u\",null]', 'T1');";
+    "INSERT INTO put_back VALUES (1, '[\"u\",null]', 'T1');"
+    "INSERT INTO left_over VALUES (1, '{\"table\":\"w\",\"column\":\"c\"}', 'T1');";
 
 static const char plan_text[] =
     "{\"only\":[\"app\"],\"steps\":[{\"id\":\"stage\"}],\"databases\":[{\"name\":\"main\","
     "\"scripts\":[{\"id\":\"1\",\"direction\":\"up\"}]}],\"drift\":[{\"part\":\"app\","
     "\"path\":\"p\"}],\"takenOver\":[],\"dataAtRisk\":[{\"table\":\"t\",\"column\":null}],"
-    "\"before\":{\"current\":null,\"staged\":false,\"creates\":[{\"path\":\"2f\"}]},\"more\":1}";
+    "\"before\":{\"current\":null,\"staged\":false,\"creates\":[{\"path\":\"2f\"}],"
+    "\"failing\":[\"up\"]},\"parts\":[{\"part\":\"app\",\"from\":\"v2\",\"to\":\"v1\"}],\"more\":"
+    "1}";
 
 /* Made once more, then changed by sql, NULL: by nothing. */
 static void make_loose(const char *root, const char *plan, const char *sql)
@@ -342,7 +345,8 @@ static void test_damaged_rows(void **context)
                                            {"backout", "sha256"},
                                            {"backout", "items"},
                                            {"backout", "database_name"},
-                                           {"put_back", "item"}};
+                                           {"put_back", "item"},
+                                           {"left_over", "item"}};
     static const char *const values[] = {"NULL", "1",      "x'00ff'",  "''",      "'[]'",   "'[1]'",
                                          "'{}'", "'[{}]'", "'{\"a\"'", "1.5e300", "char(0)"};
     make_loose(*context, plan_text, NULL);
