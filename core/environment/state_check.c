@@ -47,9 +47,10 @@ static const rb_shape urls = LIST_OF(url);
 static const rb_shape moved =
     OBJECT({"part", &text, false}, {"from", &text_or_null, true}, {"to", &text, false});
 static const rb_shape moves = LIST_OF(moved);
-static const rb_shape before = OBJECT(
-    {"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
-    {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true}, {"failing", &parts, true});
+static const rb_shape before =
+    OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
+           {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true},
+           {"failing", &parts, true}, {"by", &text_or_null, true});
 static const rb_shape accepted =
     OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
 static const rb_shape plan_shape =

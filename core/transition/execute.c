@@ -10,6 +10,7 @@
 #include "transition/parts.h"
 #include "transition/places.h"
 #include "transition/prune.h"
+#include "transition/record.h"
 
 void rb_run_clear(rb_run *run)
 {
@@ -294,6 +295,8 @@ static json_t *before(const rb_run *run)
     json_object_set_new(json, "staged", json_boolean(rb_file_exists(staged)));
     json_object_set_new(json, "creates", creates);
     json_object_set_new(json, "databases", urls(plan));
+    RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->repo);
+    rb_json_set_str(json, "by", who);
     rb_json_set_str(json, "scriptsFrom", rq->mended ? rq->mended->object : NULL);
     json_object_set_new(json, "failing", rb_failing_now(run));
     for (size_t i = 0; i < plan->database_count; i++)

@@ -130,14 +130,34 @@ static char *only_of(const json_t *plan)
     return rb_buf_detach(&out);
 }
 
-static char *title_of(const rb_transition_row *row, const char *environment)
+char *rb_transition_by(rb_repo *repo)
+{
+    RB_AUTO(rb_free_str) char *ident = NULL;
+    rb_err unknown;
+    if (rb_repo_committer(&ident, repo, &unknown) != RB_OK)
+        return NULL;
+    const char *end = strchr(ident, '>');
+    RB_AUTO(rb_free_str) char *who = rb_strndup(ident, end ? (size_t)(end - ident) + 1 : 0);
+    return *who ? rb_safe(who) : NULL;
+}
+
+/* The entry is by whoever ended or told of it, on a host that several people use. */
+static char *begun_by(const rb_transition_row *row, rb_repo *repo)
+{
+    const char *by = rb_json_str(json_object_get(row->plan, "before"), "by");
+    RB_AUTO(rb_free_str) char *now = rb_transition_by(repo);
+    return by && !rb_text_same(by, now) ? rb_format(", begun by %s", by) : rb_strdup("");
+}
+
+static char *title_of(const rb_transition_row *row, const char *environment, rb_repo *repo)
 {
     bool forward = rb_text_same(row->kind, "deploy");
     const char *other = forward ? row->from : row->to;
     RB_AUTO(rb_free_str) char *only = only_of(row->plan);
+    RB_AUTO(rb_free_str) char *by = begun_by(row, repo);
     RB_AUTO(rb_free_str)
-    char *text = rb_format("%s in %s: %s, %s %s%s", row->kind, environment, row->outcome,
-                           forward ? "from" : "to", other ? other : "nothing", only);
+    char *text = rb_format("%s in %s: %s, %s %s%s%s", row->kind, environment, row->outcome,
+                           forward ? "from" : "to", other ? other : "nothing", only, by);
     return rb_safe(text);
 }
 
@@ -153,7 +173,7 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     rb_draft drafts[ENTRIES];
     size_t n = 0;
     RB_AUTO(rb_json_freep) json_t *detail = NULL;
-    RB_AUTO(rb_free_str) char *title = title_of(row, r->environment);
+    RB_AUTO(rb_free_str) char *title = title_of(row, r->environment, r->repo);
     if (item->transition) {
         RB_TRY(transition_detail(&detail, r, row, err));
         drafts[n] = about;

@@ -25,4 +25,8 @@ typedef struct rb_recording {
 enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signers,
                        const char *environment, rb_state *state, rb_err *err) RB_MUST_USE;
 
+/* Who git would commit as, "Name <email>", or NULL: what a transition's journal says who began it.
+ */
+char *rb_transition_by(rb_repo *repo);
+
 #endif

@@ -386,3 +386,19 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool revert v1.1.0 --yes
     fails 5 "rbtool mark v1.1.0 good -m WHY" rbtool deploy v1.1.0 --yes --accept-reverted
 }
+
+@test "an entry by somebody else says who began the transition" {
+    rbtool deploy v1.0.0 --yes
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    git config --global user.name Bob
+    git config --global user.email bob@example.com
+    git config --global user.signingKey "$KEYS/bob"
+    rbtool resume --yes
+    [[ $(git log -1 --format=%s refs/rbtool/ledger) == \
+        'transition v1.1.0 deploy in prod: done, from v1.0.0, begun by Alice <alice@example.com>' ]]
+    rbtool revert v1.1.0 --yes
+    git log --format=%s refs/rbtool/ledger | grep -qx 'transition v1.1.0 revert in prod: done, to v1.0.0'
+    rbtool log --verify
+}
