@@ -153,11 +153,18 @@ static bool is_name_char(unsigned char c)
     return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
 }
 
+/* SQLite takes a byte order mark for white space wherever a token can start: a file that was put
+ * behind another one begins with it. */
+static bool is_mark(const char *p, const char *end)
+{
+    return end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0;
+}
+
 static const char *skip_blanks(const char *p, const char *end)
 {
     for (;;) {
-        while (p < end && (isspace((unsigned char)*p) || *p == '\0'))
-            p++;
+        while (p < end && (isspace((unsigned char)*p) || *p == '\0' || is_mark(p, end)))
+            p += is_mark(p, end) ? 3 : 1;
         if (end - p >= 2 && p[0] == '-' && p[1] == '-') {
             const char *line = memchr(p, '\n', (size_t)(end - p));
             p = line ? line + 1 : end;
@@ -329,7 +336,7 @@ static void add_cased(rb_buf *out, const char *text, size_t len, int (*fold)(int
 static void add_name(rb_buf *out, const char *name, bool is_called)
 {
     size_t len = strlen(name);
-    bool plain = len && is_name_start((unsigned char)name[0]) &&
+    bool plain = len && is_name_start((unsigned char)name[0]) && !is_mark(name, name + len) &&
                  (size_t)(word_end(name, name + len) - name) == len && !reserved_word(name, len);
     if (!plain)
         add_quoted(out, name, '"');

@@ -5,10 +5,15 @@
 
 #include "base/buf.h"
 
+static bool at_mark(const rb_sql *sql)
+{
+    return sql->len - sql->at >= 3 && memcmp(sql->text + sql->at, "\xef\xbb\xbf", 3) == 0;
+}
+
 void rb_sql_init(rb_sql *sql, const char *text, size_t len, const char *engine)
 {
     *sql = (rb_sql){.text = text, .len = len, .postgres = strcmp(engine, "postgresql") == 0};
-    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+    if (at_mark(sql))
         sql->at = 3;
 }
 
@@ -62,6 +67,8 @@ static void skip_blank(rb_sql *sql)
     while (sql->at < sql->len) {
         if (is_space(peek(sql, 0)))
             sql->at++;
+        else if (!sql->postgres && at_mark(sql)) /* white space to SQLite where a token can start */
+            sql->at += 3;
         else if (peek(sql, 0) == '-' && peek(sql, 1) == '-')
             skip_line(sql);
         else if (peek(sql, 0) == '/' && peek(sql, 1) == '*')

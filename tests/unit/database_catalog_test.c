@@ -235,6 +235,14 @@ static void test_normal_form(void **state)
         {"\"select\" \"key\" Key", "\"select\" key key"},
         {"1.x .5 a . b", "1.x .5 a.b"},
         {"'it''s' \"say \"\"\" 'open", "'it''s' \"say \"\"\" 'open"},
+        {"\xef\xbb\xbf"
+         "a,\n\xef\xbb\xbf \xef\xbb\xbf"
+         "b\xef\xbb\xbf",
+         "a, b\xef\xbb\xbf"},
+        {"[\xef\xbb\xbf"
+         "a]",
+         "\"\xef\xbb\xbf"
+         "a\""},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         rb_tokens tokens;
@@ -262,6 +270,10 @@ static void test_ddl(void **state)
         {"ALTER TABLE t RENAME COLUMN a TO b", RB_DDL_RENAME_COLUMN, "t", "a", "b"},
         {"ALTER TABLE t DROP [c]", RB_DDL_DROP_COLUMN, "t", "c", NULL},
         {"ALTER TABLE t ADD c", RB_DDL_ADD_COLUMN, "t", NULL, NULL},
+        {"\n\xef\xbb\xbf"
+         "DROP \xef\xbb\xbf"
+         "TABLE t",
+         RB_DDL_DROP_TABLE, "t", NULL, NULL},
         {"DROP VIEW t", RB_DDL_OTHER, NULL, NULL, NULL},
         {"DROP", RB_DDL_OTHER, NULL, NULL, NULL},
         {"", RB_DDL_OTHER, NULL, NULL, NULL},

@@ -16,6 +16,10 @@ static const run_case cases[] = {
     {"drop table", "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2); CREATE TABLE e(a);",
      "DROP TABLE t; DROP TABLE IF EXISTS \"e\"; DROP TABLE IF EXISTS absent;",
      "[" ITEM("t", "null", "2", "0") "]", "[" ITEM("e", "null", "0", "0") "]"},
+    {"byte order marks between two files", "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2);",
+     "SELECT 1;\n\xef\xbb\xbf"
+     "DROP \xef\xbb\xbf TABLE t;",
+     "[" ITEM("t", "null", "2", "0") "]", "[]"},
     {"drop column",
      "CREATE TABLE t(id INTEGER PRIMARY KEY, d INT DEFAULT 5, n TEXT, z INT DEFAULT 0);"
      "INSERT INTO t(d,n) VALUES(5,'x'),(6,NULL),(NULL,'y');",

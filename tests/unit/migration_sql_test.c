@@ -32,8 +32,9 @@ static void statements_of_sqlite(void **state)
     assert_statements("sqlite", "a /* /* */ b;*/;c", "a /* /* */ b;|*/;|c|");
     assert_statements("sqlite",
                       "\xef\xbb\xbf"
-                      "a;",
-                      "a;|");
+                      "a;\n\xef\xbb\xbf"
+                      "b; c\xef\xbb\xbf;",
+                      "a;|b;|c\xef\xbb\xbf;|");
     assert_statements("sqlite",
                       "CREATE TEMP TRIGGER t AFTER INSERT ON x BEGIN\n"
                       " UPDATE y SET a = CASE WHEN 1 THEN 2 END; DELETE FROM z; END; SELECT 1",
