@@ -96,10 +96,12 @@ static int authorize(void *context, int action, const char *one, const char *two
     else if (action == SQLITE_READ && db->watch)
         rb_watch_read(db->watch, one, two);
     else if (action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE ||
-             action == SQLITE_DROP_TABLE || action == SQLITE_CREATE_TABLE)
+             action == SQLITE_CREATE_TABLE)
         allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, one, NULL);
+    else if (action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_DROP, one, schema);
     else if (action == SQLITE_ALTER_TABLE)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, two, NULL);
+        allowed = rb_sqlite_allowed(db, RB_ACTION_ALTER, two, one);
     return allowed ? SQLITE_OK : SQLITE_DENY;
 }
 

@@ -122,6 +122,8 @@ enum rb_sqlite_action {
     RB_ACTION_PRAGMA,
     RB_ACTION_FUNCTION,
     RB_ACTION_WRITE, /* to a table, or of its definition */
+    RB_ACTION_DROP,  /* of a table in a schema, the value */
+    RB_ACTION_ALTER, /* the same */
 };
 
 /* May a guarded statement do this? False leaves the reason in db->denied. */

@@ -41,6 +41,13 @@ static bool deny(rb_sqlite *db, const char *why, const char *what)
     return false;
 }
 
+static bool not_ours(rb_sqlite *db, const char *table)
+{
+    if (strcasecmp(table, "rbtool_applied") != 0 && strcasecmp(table, "rbtool_journal") != 0)
+        return true;
+    return deny(db, "a script may not change rbtool's own table ", table);
+}
+
 bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
                        const char *value)
 {
@@ -61,12 +68,15 @@ bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *
         if (strcasecmp(name, "load_extension") != 0)
             return true;
         return deny(db, "a script may not load program code; take out ", name);
+    case RB_ACTION_DROP:
+    case RB_ACTION_ALTER:
     case RB_ACTION_WRITE:
+        if (db->watch && action != RB_ACTION_WRITE)
+            rb_watch_note_ddl(db->watch, name, action == RB_ACTION_DROP,
+                              value && strcmp(value, "main") == 0);
         if (db->watch)
             rb_watch_note(db->watch, name);
-        if (strcasecmp(name, "rbtool_applied") != 0 && strcasecmp(name, "rbtool_journal") != 0)
-            return true;
-        return deny(db, "a script may not change rbtool's own table ", name);
+        return not_ours(db, name);
     }
     return true;
 }

@@ -59,7 +59,7 @@ static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
     if (step == RB_STEP_FAILED)
         return fail_in(db, sql, start, -1, err);
     if (db->watch)
-        rb_watch_after(db, sql->text + start, end - start);
+        rb_watch_after(db);
     return RB_OK;
 }
 

@@ -35,6 +35,10 @@ static void forget(rb_watch *watch)
     watch->made = false;
     rb_strs_clear(&watch->noted);
     rb_watch_forget_sources(watch);
+    rb_free_str(&watch->drops);
+    watch->alters = false;
+    watch->elsewhere = false;
+    rb_ddl_clear(&watch->ddl);
 }
 
 void rb_watch_free(rb_watch *watch)
@@ -205,6 +209,33 @@ void rb_watch_note(rb_watch *watch, const char *table)
         rb_strs_add(&watch->noted, table);
 }
 
+void rb_watch_note_ddl(rb_watch *watch, const char *table, bool drops, bool in_main)
+{
+    if (!watch->active)
+        return;
+    watch->alters = watch->alters || !drops;
+    watch->elsewhere = !in_main;
+    if (drops) {
+        free(watch->drops);
+        watch->drops = rb_strdup(table);
+    }
+}
+
+/* What SQLite said of it while it was prepared goes before what its text looks like. */
+static void read_ddl(rb_watch *watch, const char *sql, size_t len)
+{
+    rb_token first;
+    const char *at = sql;
+    rb_ddl_clear(&watch->ddl);
+    bool explained = rb_token_next(&first, &at, sql + len) && rb_token_is(&first, "EXPLAIN");
+    if (watch->drops && !explained)
+        watch->ddl = (rb_ddl){.kind = RB_DDL_DROP_TABLE, .table = rb_strdup(watch->drops)};
+    else if (watch->alters)
+        rb_ddl_read(&watch->ddl, sql, len);
+    rb_free_str(&watch->drops);
+    watch->alters = false;
+}
+
 /* What a DROP or ALTER is about to take away. */
 static enum rb_code before_ddl(rb_sqlite *db, const rb_ddl *ddl, rb_err *err)
 {
@@ -226,13 +257,11 @@ static enum rb_code before_ddl(rb_sqlite *db, const rb_ddl *ddl, rb_err *err)
 enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err)
 {
     rb_watch *watch = db->watch;
-    rb_ddl ddl;
     if (!watch->active)
         return RB_OK;
     rb_watch_keep_sources(watch, sql, len);
-    rb_ddl_read(&ddl, sql, len);
-    enum rb_code code = ddl.kind == RB_DDL_OTHER ? RB_OK : before_ddl(db, &ddl, err);
-    rb_ddl_clear(&ddl);
+    read_ddl(watch, sql, len);
+    enum rb_code code = watch->elsewhere ? RB_OK : before_ddl(db, &watch->ddl, err);
     for (size_t i = 0; code == RB_OK && i < watch->noted.n; i++) {
         rb_watch_table *table = find_now(watch, watch->noted.items[i]);
         watch->made = watch->made || (!table && strncmp(watch->noted.items[i], "sqlite_", 7) != 0);
@@ -250,32 +279,37 @@ static void replace(char **name, char *with)
     *name = with;
 }
 
-void rb_watch_after(rb_sqlite *db, const char *sql, size_t len)
+void rb_watch_after(rb_sqlite *db)
 {
     rb_watch *watch = db->watch;
-    rb_ddl ddl;
+    const rb_ddl *ddl = &watch->ddl;
+    rb_watch_table *table = watch->elsewhere ? NULL : find_now(watch, ddl->table);
     if (!watch->active)
         return;
-    rb_ddl_read(&ddl, sql, len);
-    rb_watch_table *table = ddl.kind == RB_DDL_OTHER ? NULL : find_now(watch, ddl.table);
     if (table) {
         table->stale = true;
-        rb_watch_column *column = ddl.column ? find_column(table, ddl.column) : NULL;
-        if (ddl.kind == RB_DDL_DROP_TABLE)
+        rb_watch_column *column = ddl->column ? find_column(table, ddl->column) : NULL;
+        if (ddl->kind == RB_DDL_DROP_TABLE)
             replace(&table->now, NULL);
-        else if (ddl.kind == RB_DDL_RENAME_TABLE)
-            replace(&table->now, rb_strdup(ddl.new_name));
-        else if (ddl.kind == RB_DDL_DROP_COLUMN && column)
+        else if (ddl->kind == RB_DDL_RENAME_TABLE)
+            replace(&table->now, rb_strdup(ddl->new_name));
+        else if (ddl->kind == RB_DDL_DROP_COLUMN && column)
             replace(&column->now, NULL);
-        else if (ddl.kind == RB_DDL_RENAME_COLUMN && column)
-            replace(&column->now, rb_strdup(ddl.new_name));
+        else if (ddl->kind == RB_DDL_RENAME_COLUMN && column)
+            replace(&column->now, rb_strdup(ddl->new_name));
         watch->last = NULL;
     }
-    if (ddl.kind == RB_DDL_RENAME_TABLE)
-        rb_watch_rename_sources(watch, ddl.table, ddl.new_name);
-    if (!table && ddl.kind == RB_DDL_RENAME_TABLE)
-        rb_watch_renamed(watch, ddl.table, ddl.new_name);
-    rb_ddl_clear(&ddl);
+    if (ddl->kind == RB_DDL_RENAME_TABLE)
+        rb_watch_rename_sources(watch, ddl->table, ddl->new_name);
+    if (!table && !watch->elsewhere && ddl->kind == RB_DDL_RENAME_TABLE)
+        rb_watch_renamed(watch, ddl->table, ddl->new_name);
+    rb_ddl_clear(&watch->ddl);
+    /* Virtual tables run statements of their own while one runs. */
+    rb_free_str(&watch->drops);
+    watch->alters = false;
+    watch->elsewhere = false;
+    rb_strs_clear(&watch->noted);
+    rb_strs_clear(&watch->reads);
 }
 
 bool rb_watch_wants(rb_watch *watch, const char *table, bool *keyless)

@@ -8,6 +8,7 @@
 
 #include "database/keyset.h"
 #include "database/sqlite.h"
+#include "database/sqltoken.h"
 
 typedef struct rb_watch_column {
     char *was;      /* name at the beginning */
@@ -58,6 +59,10 @@ struct rb_watch {
     size_t n;
     rb_watch_table *last; /* the one that rb_watch_wants() found */
     rb_strs noted;        /* tables that the statement being prepared writes to */
+    char *drops;          /* table that it drops; or NULL */
+    bool alters;          /* a table */
+    bool elsewhere;       /* and that is a temporary one */
+    rb_ddl ddl;           /* of the statement being run */
     rb_strs expected;     /* tables to count at the beginning */
     rb_strs reads;        /* what the statement being prepared reads: table, column, table, ... */
     rb_watch_source *sources;
@@ -73,12 +78,14 @@ void rb_watch_free(rb_watch *watch);
 
 /* While a statement is prepared: it writes to this table. */
 void rb_watch_note(rb_watch *watch, const char *table);
+/* It drops or alters this table: a name alone may be main's or a temporary table's. */
+void rb_watch_note_ddl(rb_watch *watch, const char *table, bool drops, bool in_main);
 /* What the table of that name at the beginning is called now; NULL when it was dropped. */
 const char *rb_watch_name_now(const rb_watch *watch, const char *was);
 
 /* Around each statement of a script; len bytes of sql. */
 enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err) RB_MUST_USE;
-void rb_watch_after(rb_sqlite *db, const char *sql, size_t len);
+void rb_watch_after(rb_sqlite *db);
 
 /* Is a change in this table of interest? *keyless: it has no rowid. */
 bool rb_watch_wants(rb_watch *watch, const char *table, bool *keyless);

@@ -20,6 +20,15 @@ static const run_case cases[] = {
      "SELECT 1;\n\xef\xbb\xbf"
      "DROP \xef\xbb\xbf TABLE t;",
      "[" ITEM("t", "null", "2", "0") "]", "[]"},
+    {"a temporary table of the same name takes nothing away from it",
+     "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2); CREATE TABLE u(a); INSERT INTO u VALUES(1);",
+     "CREATE TEMP TABLE t(a); CREATE TEMP TABLE u(a); ALTER TABLE t RENAME TO v; DROP TABLE t;"
+     "DROP TABLE u; EXPLAIN DROP TABLE u;",
+     "[" ITEM("t", "null", "2", "0") "]", "[]"},
+    {"a column of a temporary table", "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2),(3,4);",
+     "CREATE TEMP TABLE t(a, b); ALTER TABLE t RENAME COLUMN a TO c; ALTER TABLE t DROP COLUMN b;"
+     "ALTER TABLE main.t DROP COLUMN a;",
+     "[" ITEM("t", "\"a\"", "2", "2") "]", "[]"},
     {"drop column",
      "CREATE TABLE t(id INTEGER PRIMARY KEY, d INT DEFAULT 5, n TEXT, z INT DEFAULT 0);"
      "INSERT INTO t(d,n) VALUES(5,'x'),(6,NULL),(NULL,'y');",
