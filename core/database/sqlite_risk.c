@@ -176,6 +176,9 @@ static enum rb_code compare_rebuilt(rb_losses *out, rb_sqlite *db, rb_watch_tabl
         rb_watch_count(&rows, values, db, table->was, names, fallbacks, table->n, err);
     int64_t gone = table->rows > rows ? table->rows - rows : 0;
     int64_t hit = rows_hit(table);
+    int64_t alone = table->missing + (table->is_held ? 0 : (int64_t)table->deleted.n);
+    if (table->compared && alone > gone)
+        gone = alone;
     if (gone > 0 || hit > 0)
         add_item(out, table, NULL, gone > hit ? gone : hit, 0, true);
     for (size_t i = 0; i < table->n; i++) {
@@ -194,11 +197,53 @@ static enum rb_code compare_rebuilt(rb_losses *out, rb_sqlite *db, rb_watch_tabl
     return code;
 }
 
+/* Only a look from before can tell: the run is made once more. */
+static void look_again(rb_losses *out, rb_sqlite *db, const rb_watch_table *table)
+{
+    out->uncertain = true;
+    if (!rb_strs_has(&db->watch->again, table->was))
+        rb_strs_add(&db->watch->again, table->was);
+}
+
+static enum rb_code compare_virtual(rb_losses *out, rb_sqlite *db, rb_watch_table *table,
+                                    rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs gone = {0};
+    int64_t lost;
+    if (!table->is_held) {
+        if (!table->now && table->is_store && table->rows > 0)
+            look_again(out, db, table);
+        return RB_OK;
+    }
+    RB_TRY(rb_watch_held_lost(&lost, &gone, db, table, table->now ? table->now : table->was, err));
+    if (lost > 0)
+        add_item(out, table, NULL, lost, 0, true);
+    for (size_t i = 0; i < gone.n; i++)
+        add_item(out, table, gone.items[i], table->rows, table->rows, table->rows > 0);
+    return RB_OK;
+}
+
+/* Dropped and made again, with or without a table that took its rows over. */
+static enum rb_code compare_made_again(rb_losses *out, rb_sqlite *db, rb_watch_table *table,
+                                       const rb_strs *now, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs gone = {0};
+    if (table->is_held) {
+        table->compared = true;
+        RB_TRY(rb_watch_held_lost(&table->missing, &gone, db, table, table->was, err));
+    }
+    if (!table->compared && table->rows > 0)
+        look_again(out, db, table);
+    return compare_rebuilt(out, db, table, now, err);
+}
+
 static enum rb_code add_losses(rb_losses *out, rb_sqlite *db, rb_watch_table *table, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs now = {0};
     if (!table->loaded || table->ignored)
         return RB_OK;
+    if (table->now && table->is_virtual)
+        return compare_virtual(out, db, table, err);
     if (table->now) {
         int64_t hit = rows_hit(table);
         if (hit > 0)
@@ -207,10 +252,10 @@ static enum rb_code add_losses(rb_losses *out, rb_sqlite *db, rb_watch_table *ta
         return RB_OK;
     }
     RB_TRY(columns_of(&now, db, table->was, err));
-    if (now.n > 0 && !table->is_virtual)
-        return compare_rebuilt(out, db, table, &now, err);
-    if (now.n == 0)
-        add_item(out, table, NULL, table->rows, 0, table->rows > 0);
+    if (now.n > 0)
+        return table->is_virtual ? compare_virtual(out, db, table, err)
+                                 : compare_made_again(out, db, table, &now, err);
+    add_item(out, table, NULL, table->rows, 0, table->rows > 0);
     return RB_OK;
 }
 

@@ -16,6 +16,7 @@ static void clear_table(rb_watch_table *table)
         rb_keyset_clear(&table->columns[i].changed);
     }
     rb_watch_heirs_clear(table);
+    rb_held_clear(&table->held);
     free(table->columns);
     free(table->was);
     free(table->now);
@@ -47,6 +48,7 @@ void rb_watch_free(rb_watch *watch)
         return;
     forget(watch);
     rb_strs_clear(&watch->expected);
+    rb_strs_clear(&watch->again);
     free(watch);
 }
 
@@ -189,6 +191,8 @@ enum rb_code rb_watch_begin(rb_db *base, rb_err *err)
         RB_TRY(load(db, table, err));
         RB_TRY(count(db, table, NULL, err));
         table->counted = true;
+        if (rb_strs_has(&watch->again, table->was))
+            RB_TRY(rb_watch_hold(db, table, err));
     }
     watch->active = true;
     return RB_OK;
@@ -246,6 +250,8 @@ static enum rb_code before_ddl(rb_sqlite *db, const rb_ddl *ddl, rb_err *err)
     if (ddl->kind == RB_DDL_DROP_TABLE) {
         RB_TRY(count(db, table, NULL, err));
         table->counted = true;
+        if (table->is_virtual)
+            return rb_watch_find_store(&table->is_store, db, table->now, err);
         return rb_watch_before_drop(db, table, err);
     } else if (ddl->kind == RB_DDL_DROP_COLUMN) {
         const rb_watch_column *column = find_column(table, ddl->column);
@@ -268,6 +274,8 @@ enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err 
         if (!table)
             continue;
         code = load(db, table, err);
+        if (code == RB_OK && table->is_virtual && find_now(watch, watch->ddl.table) != table)
+            code = rb_watch_before_write(db, table, err);
     }
     rb_strs_clear(&watch->noted);
     return code;

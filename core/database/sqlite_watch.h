@@ -8,6 +8,7 @@
 
 #include "database/keyset.h"
 #include "database/sqlite.h"
+#include "database/sqlite_held.h"
 #include "database/sqltoken.h"
 
 typedef struct rb_watch_column {
@@ -22,6 +23,7 @@ typedef struct rb_watch_column {
 
 typedef struct rb_watch_heir { /* a table of the run that may take over a dropped one's name */
     char *name;
+    int64_t missing;   /* rows without a partner in it */
     int64_t *replaced; /* of each column */
 } rb_watch_heir;
 
@@ -44,6 +46,12 @@ typedef struct rb_watch_table {
     uint64_t over; /* changes that there was no room to remember */
     rb_watch_heir *heirs;
     size_t heir_count;
+    bool compared;   /* with the one that took over its name: */
+    int64_t missing; /* rows that have no partner there */
+    rb_held held;    /* its rows at the beginning, where is_held */
+    bool is_held;
+    bool asked; /* whether a virtual table keeps data of its own: */
+    bool is_store;
 } rb_watch_table;
 
 typedef struct rb_watch_source { /* a statement wrote to a table what it read of another */
@@ -68,6 +76,7 @@ struct rb_watch {
     rb_watch_source *sources;
     size_t source_count;
     rb_keyset known_sources;
+    rb_strs again; /* tables to hold at the beginning: they are dropped and made again */
 };
 
 enum rb_code rb_watch_begin(rb_db *db, rb_err *err) RB_MUST_USE;
@@ -111,6 +120,18 @@ bool rb_watch_sources(rb_strs *out, const rb_watch *watch, const char *table, co
 enum rb_code rb_watch_before_drop(rb_sqlite *db, rb_watch_table *table, rb_err *err) RB_MUST_USE;
 void rb_watch_renamed(rb_watch *watch, const char *from, const char *to); /* not one of watch's */
 void rb_watch_heirs_clear(rb_watch_table *table);
+
+/* sqlite_virtual.c: no hook sees rows of a virtual table change. */
+/* Has it data of its own, rather than an index of other tables' data, or a view of it? */
+enum rb_code rb_watch_find_store(bool *out, rb_sqlite *db, const char *table,
+                                 rb_err *err) RB_MUST_USE;
+/* A virtual table, before the first statement that writes to it. */
+enum rb_code rb_watch_before_write(rb_sqlite *db, rb_watch_table *table, rb_err *err) RB_MUST_USE;
+/* Holds all rows of a table, which is as it was at the beginning. */
+enum rb_code rb_watch_hold(rb_sqlite *db, rb_watch_table *table, rb_err *err) RB_MUST_USE;
+/* Held rows that the table of that name has not got now; and its columns that are gone. */
+enum rb_code rb_watch_held_lost(int64_t *lost, rb_strs *gone, rb_sqlite *db, rb_watch_table *table,
+                                const char *name, rb_err *err) RB_MUST_USE;
 
 /* A default as SQL that stands for its value wherever it is written; a new string. */
 char *rb_watch_fallback(const char *fallback);

@@ -62,6 +62,61 @@ static const run_case cases[] = {
      "CREATE TABLE n(id INTEGER PRIMARY KEY, a, b DEFAULT 1); INSERT INTO n SELECT id, substr(a, 1,"
      " 1), CASE b WHEN 4 THEN NULL ELSE b END FROM t; DROP TABLE t; ALTER TABLE n RENAME TO t;",
      "[" ITEM("t", "\"a\"", "4", "2") "," ITEM("t", "\"b\"", "4", "1") "]", "[]"},
+    {"rebuild that puts another row in place of one",
+     "CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES(1,'a'),(70,'b'),(80,'c');",
+     "CREATE TABLE n(id INTEGER PRIMARY KEY, a); INSERT INTO n SELECT * FROM t WHERE a <> 'b';"
+     "INSERT INTO n(a) SELECT 'archived' FROM t WHERE a = 'b'; DROP TABLE t;"
+     "ALTER TABLE n RENAME TO t;",
+     "[" ITEM("t", "null", "1", "0") "]", "[]"},
+    {"rebuild without rows of the run itself",
+     "CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES(1,'a'),(2,'b');",
+     "INSERT INTO t VALUES(3,'c'),(4,'d'); CREATE TABLE n(id INTEGER PRIMARY KEY, a);"
+     "INSERT INTO n SELECT * FROM t WHERE id NOT IN (2, 3); DROP TABLE t;"
+     "ALTER TABLE n RENAME TO t;",
+     "[" ITEM("t", "null", "1", "0") "]", "[]"},
+    {"rebuild with a key without case, of another type, with NULLs",
+     "CREATE TABLE t(k TEXT PRIMARY KEY, a); INSERT INTO t VALUES('A',1),('b',2),('7',3),(NULL,4);"
+     "CREATE TABLE u(k INTEGER PRIMARY KEY, a); INSERT INTO u VALUES(1,'x'),(2,NULL);"
+     "CREATE TABLE w(k TEXT COLLATE NOCASE PRIMARY KEY, a); INSERT INTO w VALUES('A',1),('b',2);",
+     "CREATE TABLE n(k TEXT COLLATE NOCASE PRIMARY KEY, a); INSERT INTO n SELECT k, a FROM t;"
+     "DROP TABLE t; ALTER TABLE n RENAME TO t;"
+     "CREATE TABLE n(k TEXT PRIMARY KEY, a NOT NULL) WITHOUT ROWID; INSERT INTO n SELECT k,"
+     " ifnull(a, '') FROM u; DROP TABLE u; ALTER TABLE n RENAME TO u;"
+     "CREATE TABLE n(k TEXT PRIMARY KEY, a); INSERT INTO n SELECT k, a FROM w; DROP TABLE w;"
+     "ALTER TABLE n RENAME TO w;",
+     "[]", "[]"},
+    {"rebuild without a key keeps all: other types, defaults, order, a key of its own",
+     "CREATE TABLE t(a TEXT, b, c REAL); INSERT INTO t VALUES('7',NULL,1),('7',NULL,1),('x',3,2.5),"
+     "(NULL,'4',NULL); CREATE INDEX i ON t(c, b, a);",
+     "CREATE TABLE n(id INTEGER PRIMARY KEY, c INTEGER, b TEXT NOT NULL, a NUMERIC, g AS (a));"
+     "INSERT INTO n(a, b, c) SELECT a, ifnull(b, 'none'), c FROM t ORDER BY rowid; DROP TABLE t;"
+     "ALTER TABLE n RENAME TO t; CREATE TABLE m(a, b, c); INSERT INTO m SELECT a, b, c FROM t ORDER"
+     " BY id DESC; DROP TABLE t; ALTER TABLE m RENAME TO t;",
+     "[]", "[]"},
+    {"rebuild without a key that mixes up its columns",
+     "CREATE TABLE t(a INTEGER, b INTEGER); INSERT INTO t VALUES(1,2),(3,4),(5,5);",
+     "CREATE TABLE n(a INTEGER, b INTEGER); INSERT INTO n SELECT b, a FROM t; DROP TABLE t;"
+     "ALTER TABLE n RENAME TO t;",
+     "[" ITEM("t", "null", "2", "0") "]", "[]"},
+    {"rebuild without a key that loses a row and makes one",
+     "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2),(3,4),(3,4),(5,NULL);",
+     "CREATE TABLE n(a, b); INSERT INTO n SELECT DISTINCT a, b FROM t; INSERT INTO n VALUES(9,9);"
+     "DROP TABLE t; ALTER TABLE n RENAME TO t;",
+     "[" ITEM("t", "null", "1", "0") "]", "[]"},
+    {"dropped and made again with other rows",
+     "CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES('a',1),('b',2),('c',3);"
+     "CREATE TABLE e(k); CREATE TABLE s(k, v DEFAULT 5); INSERT INTO s VALUES('x',5),('y',6);",
+     "DROP TABLE t; CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES('a',1),('b',0),"
+     "('d',0); DROP TABLE e; CREATE TABLE e(k); INSERT INTO e VALUES(1); DROP TABLE s;"
+     "CREATE TABLE s(k, v DEFAULT 5); INSERT INTO s VALUES('y','6'),('x',0);",
+     "[" ITEM("t", "null", "2", "0") "]", "[]"},
+    {"dropped and made again from a temporary copy",
+     "CREATE TABLE t(a, b); INSERT INTO t VALUES(1,2),(3,4); CREATE TABLE u(a, b); INSERT INTO u"
+     " VALUES(1,2),(3,4),(5,6);",
+     "CREATE TEMP TABLE c AS SELECT * FROM t; DROP TABLE t; CREATE TABLE t(a TEXT, b TEXT);"
+     "INSERT INTO t SELECT * FROM c; CREATE TEMP TABLE d AS SELECT * FROM u; DROP TABLE u;"
+     "CREATE TABLE u(b, a); INSERT INTO u SELECT * FROM d;",
+     "[" ITEM("u", "null", "3", "0") "]", "[]"},
     {"rebuild that changes values, by renaming away",
      "CREATE TABLE t(k TEXT, l INT, a, PRIMARY KEY(k, l)) WITHOUT ROWID;"
      "INSERT INTO t VALUES('x',1,10),('x',2,20),('y',1,30);",
@@ -108,6 +163,57 @@ static const run_case cases[] = {
      "UPDATE t SET b = 9; ALTER TABLE t DROP COLUMN v;", "[" ITEM("t", "null", "1", "0") "]", "[]"},
     {"full-text index", "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one');",
      "DROP TABLE f;", "[" ITEM("f", "null", "1", "0") "]", "[]"},
+    {"rows of a full-text index: deleted, changed, put in place of others",
+     "CREATE VIRTUAL TABLE f USING fts5(x, y); INSERT INTO f VALUES('a',1),('b',2),('c',3),('d',4),"
+     "('e',5);",
+     "INSERT INTO f VALUES('new',0); DELETE FROM f WHERE x IN ('a', 'new'); UPDATE f SET y = 2 "
+     "WHERE"
+     " x = 'b'; UPDATE f SET y = 9 WHERE x = 'c'; INSERT OR REPLACE INTO f(rowid, x, y) VALUES(4,"
+     " 'D', 4); INSERT INTO f(f) VALUES('optimize'); ALTER TABLE f RENAME TO g;",
+     "[" ITEM("f", "null", "3", "0") "]", "[]"},
+    {"a full-text index that a trigger fills, and one that it empties",
+     "CREATE VIRTUAL TABLE f USING fts4(x); CREATE TABLE t(x); CREATE TRIGGER d AFTER DELETE ON t"
+     " BEGIN DELETE FROM f WHERE docid = old.rowid; END; CREATE TRIGGER i AFTER INSERT ON t BEGIN"
+     " INSERT INTO f(docid, x) VALUES(new.rowid, new.x); END; INSERT INTO t VALUES('a'),('b');",
+     "DELETE FROM t WHERE x = 'a'; INSERT INTO t VALUES('c');",
+     "[" ITEM("f", "null", "1", "0") "," ITEM("t", "null", "1", "0") "]", "[]"},
+    {"a full-text index of another table's rows, or of none, has none to lose",
+     "CREATE TABLE t(x); INSERT INTO t VALUES('a'),('b'); CREATE VIRTUAL TABLE f USING fts5(x,"
+     " content='t'); INSERT INTO f(f) VALUES('rebuild'); CREATE VIRTUAL TABLE v USING fts5vocab(f,"
+     " row);",
+     "INSERT INTO f(f, rowid, x) VALUES('delete', 1, 'a'); INSERT INTO f(f) VALUES('delete-all');"
+     "DROP TABLE v; DROP TABLE f; CREATE VIRTUAL TABLE f USING fts5(x, content='t');"
+     "CREATE VIRTUAL TABLE v USING fts5vocab(f, row);",
+     "[]", "[]"},
+    {"an index without contents",
+     "CREATE VIRTUAL TABLE f USING fts5(x, content=''); INSERT INTO f(rowid, x) VALUES(1,'a'),"
+     "(2,'b');",
+     "INSERT INTO f(f, rowid, x) VALUES('delete', 1, 'a'); INSERT INTO f(rowid, x) VALUES(3, 'c');",
+     "[" ITEM("f", "null", "1", "0") "]", "[]"},
+    {"a full-text index that is made again",
+     "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('a'),('b');"
+     "CREATE VIRTUAL TABLE g USING fts5(x, y); INSERT INTO g VALUES('a',1),('b',2);"
+     "CREATE VIRTUAL TABLE h USING fts5(x); INSERT INTO h VALUES('a'),('b'),('b');"
+     "CREATE TABLE t(x); INSERT INTO t VALUES('b'),('a'),('b');",
+     "DROP TABLE f; CREATE VIRTUAL TABLE f USING fts5(x); CREATE VIRTUAL TABLE n USING fts5(x);"
+     "INSERT INTO n SELECT x FROM g WHERE x = 'a'; DROP TABLE g; ALTER TABLE n RENAME TO g;"
+     "DROP TABLE h; CREATE VIRTUAL TABLE h USING fts5(x, y); INSERT INTO h(x) SELECT x FROM t;",
+     "[" ITEM("f", "null", "2", "0") "," ITEM("g", "null", "1", "0") "," ITEM("g", "\"y\"", "2",
+                                                                              "2") "]",
+     "[]"},
+    {"deleted, then dropped and made again",
+     "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('a'),('b'); CREATE VIRTUAL TABLE g"
+     " USING fts5(x); INSERT INTO g VALUES('a'),('b');",
+     "DELETE FROM f WHERE x = 'a'; DROP TABLE f; CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO "
+     "f"
+     " VALUES('b'); DELETE FROM g WHERE x = 'a'; DROP TABLE g;",
+     "[" ITEM("f", "null", "1", "0") "," ITEM("g", "null", "2", "0") "]", "[]"},
+    {"an r-tree",
+     "CREATE VIRTUAL TABLE r USING rtree(id, x, y); INSERT INTO r "
+     "VALUES(1,0.1,2),(2,1,2.7),(3,1,2);",
+     "DELETE FROM r WHERE id = 1; UPDATE r SET x = 1 WHERE id = 2; UPDATE r SET x = 0 WHERE id = 3;"
+     "INSERT INTO r VALUES(4, 1, 2);",
+     "[" ITEM("r", "null", "2", "0") "]", "[]"},
     {"a parent is rebuilt, its children stay",
      "CREATE TABLE p(id INTEGER PRIMARY KEY, x); CREATE TABLE c(p REFERENCES p(id) ON DELETE"
      " CASCADE); INSERT INTO p VALUES(1,1); INSERT INTO c VALUES(1);",

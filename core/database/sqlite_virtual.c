@@ -1,0 +1,210 @@
+/*
+ * Virtual tables, whose rows no hook sees change, and tables that are dropped and made again with
+ * nothing to compare in between: their rows are held from before, and looked for after.
+ */
+#include "database/sqlite_watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool copy_text(void *context, const rb_cell *cells, size_t n)
+{
+    char **out = context;
+    (void)n;
+    if (cells[0].kind == RB_CELL_TEXT)
+        *out = rb_strdup(cells[0].data);
+    return false;
+}
+
+/* content=TABLE of a full-text index: the rows are that table's. */
+static bool is_external(const char *sql)
+{
+    rb_tokens tokens;
+    bool found = false;
+    rb_tokens_read(&tokens, sql, strlen(sql));
+    for (size_t i = 0; i + 2 < tokens.n && !found; i++) {
+        if (!rb_token_is(&tokens.items[i], "CONTENT") || !rb_token_is(&tokens.items[i + 1], "="))
+            continue;
+        RB_AUTO(rb_free_str) char *name = rb_token_name(&tokens.items[i + 2]);
+        found = name[0] != '\0';
+    }
+    rb_tokens_clear(&tokens);
+    return found;
+}
+
+enum rb_code rb_watch_find_store(bool *out, rb_sqlite *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
+    RB_AUTO(rb_free_str) char *sql = NULL;
+    int64_t shadows;
+    *out = false;
+    RB_TRY(rb_sqlite_run(db,
+                         rb_format("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND"
+                                   " name = %s COLLATE NOCASE",
+                                   name),
+                         copy_text, &sql, err));
+    if (!sql || is_external(sql))
+        return RB_OK;
+    RB_TRY(rb_sqlite_int(&shadows, db,
+                         rb_format("SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
+                                   " AND type = 'shadow' AND substr(name, 1, length(%s) + 1) = %s"
+                                   " || '_' COLLATE NOCASE",
+                                   name, name),
+                         err));
+    *out = shadows > 0;
+    return RB_OK;
+}
+
+static bool add_column(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_held_columns_add(context, cells[0].data, NULL, false);
+    return true;
+}
+
+/* The rowid says which row it is; SQLite finds none in what has no rowid. */
+static enum rb_code columns_of(rb_held_columns *out, rb_sqlite *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
+    RB_TRY(rb_sqlite_run(db,
+                         rb_format("SELECT 'rowid' FROM pragma_table_list(%s) WHERE schema ="
+                                   " 'main' AND NOT wr",
+                                   name),
+                         add_column, out, err));
+    return rb_sqlite_run(db,
+                         rb_format("SELECT name FROM pragma_table_xinfo(%s, 'main') WHERE hidden ="
+                                   " 0 AND name <> 'rowid' COLLATE NOCASE",
+                                   name),
+                         add_column, out, err);
+}
+
+static void all_columns(rb_held_columns *out, const rb_watch_table *table)
+{
+    for (size_t i = 0; i < table->n; i++)
+        if (!table->columns[i].generated)
+            rb_held_columns_add(out, table->columns[i].was, table->columns[i].fallback, true);
+}
+
+enum rb_code rb_watch_hold(rb_sqlite *db, rb_watch_table *table, rb_err *err)
+{
+    rb_held_columns columns = {0};
+    enum rb_code code = RB_OK;
+    if (table->is_virtual)
+        code = columns_of(&columns, db, table->now, err);
+    else
+        all_columns(&columns, table);
+    if (code == RB_OK)
+        code = rb_held_read(&table->held, db, table->now, &columns, err);
+    rb_held_columns_clear(&columns);
+    RB_TRY(code);
+    table->is_held = true;
+    table->over += table->held.over;
+    return RB_OK;
+}
+
+enum rb_code rb_watch_before_write(rb_sqlite *db, rb_watch_table *table, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(table->now);
+    if (table->is_held || table->asked)
+        return RB_OK;
+    table->asked = true;
+    RB_TRY(rb_watch_find_store(&table->is_store, db, table->now, err));
+    if (!table->is_store)
+        return RB_OK;
+    if (!table->counted)
+        RB_TRY(
+            rb_sqlite_int(&table->rows, db, rb_format("SELECT count(*) FROM main.%s", name), err));
+    table->counted = true;
+    return rb_watch_hold(db, table, err);
+}
+
+static const char *fallback_of(const rb_watch_table *table, const char *column)
+{
+    for (size_t i = 0; i < table->n; i++)
+        if (strcasecmp(table->columns[i].was, column) == 0)
+            return table->columns[i].fallback;
+    return NULL;
+}
+
+static bool add_name(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_add(context, cells[0].data);
+    return true;
+}
+
+static bool has_name(const rb_strs *names, const char *name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (strcasecmp(names->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The held columns that the table of that name has. A rowid of a table made again is another. */
+static enum rb_code find_again(rb_held_columns *out, rb_strs *gone, rb_sqlite *db,
+                               const rb_watch_table *table, const char *name, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(name);
+    RB_TRY(rb_sqlite_run(
+        db, rb_format("SELECT name FROM pragma_table_xinfo(%s, 'main') WHERE hidden <> 1", text),
+        add_name, &names, err));
+    for (size_t i = 0; i < table->held.names.n; i++) {
+        const char *column = table->held.names.items[i];
+        bool is_rowid = table->is_virtual && strcmp(column, "rowid") == 0;
+        if (is_rowid ? table->now != NULL : has_name(&names, column))
+            rb_held_columns_add(out, column, fallback_of(table, column), !table->is_virtual);
+        else if (!is_rowid)
+            rb_strs_add(gone, column);
+    }
+    return RB_OK;
+}
+
+static enum rb_code count_lost(int64_t *lost, rb_sqlite *db, rb_watch_table *table,
+                               const char *name, const rb_held_columns *columns, rb_err *err)
+{
+    RB_AUTO(rb_held_clear) rb_held now = {0};
+    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(name);
+    int64_t rows;
+    RB_TRY(rb_held_read(&now, db, name, columns, err));
+    *lost = rb_held_lost(&table->held, &now);
+    table->over += now.over;
+    if (!table->held.over && !now.over)
+        return RB_OK;
+    RB_TRY(rb_sqlite_int(&rows, db, rb_format("SELECT count(*) FROM main.%s", quoted), err));
+    *lost = table->rows > rows ? table->rows - rows : 0;
+    return RB_OK;
+}
+
+static enum rb_code is_index(bool *out, rb_sqlite *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
+    int64_t is_virtual;
+    bool is_store;
+    RB_TRY(rb_watch_find_store(&is_store, db, table, err));
+    RB_TRY(rb_sqlite_int(&is_virtual, db,
+                         rb_format("SELECT type = 'virtual' FROM pragma_table_list(%s) WHERE schema"
+                                   " = 'main'",
+                                   name),
+                         err));
+    *out = is_virtual && !is_store;
+    return RB_OK;
+}
+
+enum rb_code rb_watch_held_lost(int64_t *lost, rb_strs *gone, rb_sqlite *db, rb_watch_table *table,
+                                const char *name, rb_err *err)
+{
+    rb_held_columns columns = {0};
+    bool only_index;
+    *lost = 0;
+    RB_TRY(is_index(&only_index, db, name, err));
+    if (only_index)
+        return RB_OK;
+    enum rb_code code = find_again(&columns, gone, db, table, name, err);
+    if (code == RB_OK)
+        code = count_lost(lost, db, table, name, &columns, err);
+    rb_held_columns_clear(&columns);
+    return code;
+}
