@@ -55,7 +55,9 @@ typedef struct rb_db_driver {
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
     /* Names of all tables, as keys. */
     enum rb_code (*tables)(json_t **out, rb_db *db, rb_err *err);
-    /* Broken references, as "TABLE -> PARENT" with a count and an example each. */
+    /* Broken references: {"TABLE -> PARENT": {"count", "example", "rows"}}, rows as far as they can
+     * be told apart: [hash of row and constraint, hash of the reference's values, rowid or null].
+     */
     enum rb_code (*violations)(json_t **out, rb_db *db, rb_err *err);
 
     /* Between begin and end, what scripts do to the data is followed. In the first pass counts are

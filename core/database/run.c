@@ -128,29 +128,6 @@ static void losses_clear(rb_losses *losses)
     *losses = (rb_losses){0};
 }
 
-enum rb_code rb_run_compare_references(const json_t *before, const json_t *after, rb_err *err)
-{
-    const char *key;
-    json_t *entry;
-    json_object_foreach ((json_t *)after, key, entry) {
-        int64_t had = rb_json_int(json_object_get(before, key), "count", 0);
-        int64_t has = rb_json_int(entry, "count", 0);
-        if (has <= had)
-            continue;
-        const json_t *example = json_object_get(entry, "example");
-        RB_AUTO(rb_free_str)
-        char *row = json_is_integer(example) ? rb_format(" (for example rowid %lld)",
-                                                         (long long)json_integer_value(example))
-                                             : rb_strdup("");
-        return rb_fail(
-            err, RB_FOUND,
-            "the scripts leave %lld row(s) whose foreign key finds no parent: %s%s; look "
-            "with PRAGMA foreign_key_check, mend the script or the rows",
-            (long long)(has - had), key, row);
-    }
-    return RB_OK;
-}
-
 /* The state before is looked at only when something in the state after asks for it. */
 static enum rb_code run_twice(rb_losses *losses, rb_db *db, const rb_db_work *work, rb_err *err)
 {

@@ -7,6 +7,11 @@
 /* One migration's script. */
 enum rb_code rb_run_script(rb_db *db, const rb_db_step *step, rb_err *err) RB_MUST_USE;
 
+/* Of one "TABLE -> PARENT" of a driver's violations, how many are not those of before (or NULL): as
+ * many as had the same values are known, and a row that was broken by the same constraint.
+ * *example: its rowid, or null. */
+int64_t rb_run_new_references(const json_t **example, const json_t *before, const json_t *after);
+
 /* Broken references (a driver's violations) that were not there before: RB_FOUND with the first. */
 enum rb_code rb_run_compare_references(const json_t *before, const json_t *after,
                                        rb_err *err) RB_MUST_USE;

@@ -173,9 +173,11 @@ enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, rb_err *err) RB_MUST_USE;
 /* sqlite_rows.c */
 /* Tables that a virtual table keeps its data in. */
 enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_contents(json_t **out, rb_db *db, const char *table,
                                 rb_err *err) RB_MUST_USE;
+
+/* sqlite_references.c */
+enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 
 /* Texts for SQL and JSON: a name quoted, a text as a literal, a string made valid where needed. */
 char *rb_sqlite_name(const char *name);

@@ -95,6 +95,12 @@ static uint64_t mix_cell(const rb_cell *cell, bool loose)
     return mix(mix(SEED, &kind, sizeof kind), cell->data ? cell->data : "", cell->len);
 }
 
+uint64_t rb_cell_mix(uint64_t hash, const rb_cell *cell, bool loose)
+{
+    uint64_t value = mix_cell(cell, loose);
+    return mix(hash ^ SEED, &value, sizeof value);
+}
+
 /* Reading */
 
 typedef struct reading {

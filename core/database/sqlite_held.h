@@ -33,6 +33,9 @@ void rb_held_columns_add(rb_held_columns *columns, const char *name, const char 
                          bool loose);
 void rb_held_columns_clear(rb_held_columns *columns);
 
+/* A hash with a value added. loose: a number and its text are the same. */
+uint64_t rb_cell_mix(uint64_t hash, const rb_cell *cell, bool loose);
+
 /* All rows of a table of the main schema, in its own order. */
 enum rb_code rb_held_read(rb_held *out, rb_sqlite *db, const char *table,
                           const rb_held_columns *columns, rb_err *err) RB_MUST_USE;

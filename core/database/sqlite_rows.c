@@ -1,37 +1,8 @@
-/* Broken references, and contents of tables. */
+/* Contents of tables. */
 #include "database/sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool add_violation(void *context, const rb_cell *cells, size_t n)
-{
-    json_t *out = context;
-    (void)n;
-    RB_AUTO(rb_free_str)
-    char *raw = rb_format("%s -> %s", (const char *)cells[0].data,
-                          cells[2].kind == RB_CELL_TEXT ? (const char *)cells[2].data : "?");
-    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
-    json_t *entry = json_object_get(out, key);
-    if (!entry) {
-        entry = json_object();
-        json_object_set_new(out, key, entry);
-        json_object_set_new(entry, "count", json_integer(0));
-        json_object_set_new(entry, "example", rb_sqlite_json(&cells[1]));
-    }
-    json_object_set_new(entry, "count", json_integer(rb_json_int(entry, "count", 0) + 1));
-    return true;
-}
-
-enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *found = json_object();
-    RB_TRY(rb_sqlite_each((rb_sqlite *)db, "PRAGMA main.foreign_key_check", NULL, add_violation,
-                          found, err));
-    *out = found;
-    found = NULL;
-    return RB_OK;
-}
 
 static bool add_name(void *context, const rb_cell *cells, size_t n)
 {

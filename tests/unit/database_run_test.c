@@ -214,6 +214,16 @@ static const run_case cases[] = {
      "DELETE FROM r WHERE id = 1; UPDATE r SET x = 1 WHERE id = 2; UPDATE r SET x = 0 WHERE id = 3;"
      "INSERT INTO r VALUES(4, 1, 2);",
      "[" ITEM("r", "null", "2", "0") "]", "[]"},
+    {"what was broken stays broken: rebuilt, changed, without rowids",
+     "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p, x); INSERT INTO c"
+     " VALUES(1,1),(NULL,2),(7,3),(8,4); DELETE FROM c WHERE x < 3; CREATE TABLE w(k TEXT PRIMARY"
+     " KEY, p REFERENCES p(id)) WITHOUT ROWID; INSERT INTO w VALUES('a',9),('b',1);"
+     "CREATE TABLE d(id INTEGER PRIMARY KEY, p REFERENCES p(id)); INSERT INTO d VALUES(1,9),(2,7);"
+     "INSERT INTO p VALUES(1);",
+     "CREATE TABLE n(p INTEGER REFERENCES p(id), x); INSERT INTO n SELECT * FROM c ORDER BY x DESC;"
+     "DROP TABLE c; ALTER TABLE n RENAME TO c; UPDATE w SET p = 10 WHERE p = 9; UPDATE d SET p = 10"
+     " WHERE p = 9;",
+     "[" ITEM("d", "null", "1", "0") "," ITEM("w", "null", "1", "0") "]", "[]"},
     {"a parent is rebuilt, its children stay",
      "CREATE TABLE p(id INTEGER PRIMARY KEY, x); CREATE TABLE c(p REFERENCES p(id) ON DELETE"
      " CASCADE); INSERT INTO p VALUES(1,1); INSERT INTO c VALUES(1);",
@@ -270,6 +280,16 @@ static const refusal refusals[] = {
     {"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p); INSERT INTO p VALUES"
      "(1); INSERT INTO c VALUES(1),(7);",
      "DELETE FROM p;", "1 row(s) whose foreign key finds no parent: c -> p"},
+    {"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES"
+     " p(id)); INSERT INTO p VALUES(1); INSERT INTO c VALUES(4,1),(5,99);",
+     "UPDATE c SET p = NULL WHERE p = 99; DELETE FROM p;",
+     "1 row(s) whose foreign key finds no parent: c -> p (for example rowid 4)"},
+    {"CREATE TABLE p(a, b, PRIMARY KEY(a, b)); CREATE TABLE c(k TEXT PRIMARY KEY, a, b, x "
+     "REFERENCES"
+     " gone, FOREIGN KEY(a, b) REFERENCES p) WITHOUT ROWID; INSERT INTO p VALUES(1,2);"
+     "INSERT INTO c VALUES('k',1,2,1),('l',1,3,2),('m',NULL,3,NULL);",
+     "DELETE FROM c WHERE k = 'l'; UPDATE c SET b = 4 WHERE k = 'k'; UPDATE c SET x = 3;",
+     "1 row(s) whose foreign key finds no parent: c -> "},
 };
 
 static void test_refusals(void **state)
