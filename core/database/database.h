@@ -185,4 +185,9 @@ enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err 
 enum rb_code rb_db_put_back(json_t **report, json_t *left, rb_db *db, const char *copy,
                             const json_t *lost, const rb_db_work *work, rb_err *err) RB_MUST_USE;
 
+/* Broken references, as they are before data is put back; and, after it, whether there are others
+ * now: RB_FOUND. A parent may be in a later copy, so that only all of them together can tell. */
+enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;
+
 #endif

@@ -83,7 +83,8 @@ int64_t rb_run_new_references(const json_t **example, const json_t *before, cons
     return found;
 }
 
-enum rb_code rb_run_compare_references(const json_t *before, const json_t *after, rb_err *err)
+static enum rb_code compare(const json_t *before, const json_t *after, const char *who,
+                            const char *advice, rb_err *err)
 {
     const char *key;
     json_t *entry;
@@ -96,11 +97,30 @@ enum rb_code rb_run_compare_references(const json_t *before, const json_t *after
         char *row = json_is_integer(example) ? rb_format(" (for example rowid %lld)",
                                                          (long long)json_integer_value(example))
                                              : rb_strdup("");
-        return rb_fail(
-            err, RB_FOUND,
-            "the scripts leave %lld row(s) whose foreign key finds no parent: %s%s; look "
-            "with PRAGMA foreign_key_check, mend the script or the rows",
-            (long long)found, key, row);
+        return rb_fail(err, RB_FOUND,
+                       "%s %lld row(s) whose foreign key finds no parent: %s%s; look with PRAGMA"
+                       " foreign_key_check, %s",
+                       who, (long long)found, key, row, advice);
     }
     return RB_OK;
+}
+
+enum rb_code rb_run_compare_references(const json_t *before, const json_t *after, rb_err *err)
+{
+    return compare(before, after, "the scripts leave", "mend the script or the rows", err);
+}
+
+enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err)
+{
+    return db->driver->violations(out, db, err);
+}
+
+enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *after = NULL;
+    RB_TRY(db->driver->violations(&after, db, err));
+    return compare(before, after, "the rows that were put back leave",
+                   "make the parents again, or move the back-out that has the rows out of"
+                   " .rbtool/backups",
+                   err);
 }

@@ -222,16 +222,21 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
 {
     rb_backout *backouts = NULL;
     size_t count = 0;
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_TRY(rb_state_backouts(&backouts, &count, run->state, d->name, run->plan->id, err));
     RB_AUTO(rb_strs_clear) rb_strs applied = {0};
     enum rb_code code = count > 0 ? read_applied(&applied, db, err) : RB_OK;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
         RB_AUTO(rb_json_freep) json_t *items = wanted_again(run, &backouts[i], outcome, &applied);
-        if (json_array_size(items) > 0)
+        if (json_array_size(items) == 0)
+            continue;
+        if (!before)
+            code = rb_db_references(&before, db, err);
+        if (code == RB_OK)
             code = put_one_back(run, db, work, &backouts[i], items, err);
     }
     rb_backouts_free(backouts, count);
-    return code;
+    return code == RB_OK && before ? rb_db_references_kept(db, before, err) : code;
 }
 
 static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,

@@ -270,3 +270,24 @@ again() { # SQL
     move deploy v1.1.0 --accept-reverted
     [ "$(sql 'SELECT discount FROM orders WHERE id = 1')" = 15 ]
 }
+
+@test "a row that would come back to a parent that is gone, and has no rowid, refuses the deploy" {
+    release v1.0.0
+    change 2 'CREATE TABLE lines (o INTEGER REFERENCES orders (id), n INTEGER, PRIMARY KEY (o, n)) WITHOUT ROWID;' \
+        'DROP TABLE lines;'
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sql 'INSERT INTO orders VALUES (1, 1), (2, 2); INSERT INTO lines VALUES (1, 1), (2, 1)'
+    move revert v1.1.0
+    sql 'DELETE FROM orders WHERE id = 1'
+    run rbtool deploy v1.1.0 --yes --accept-reverted
+    [ "$status" -eq 1 ]
+    [[ $output == *"the rows that were put back leave 1 row(s) whose foreign key finds no parent: lines -> orders"* ]]
+    [ "$(sql "SELECT count(*) FROM sqlite_schema WHERE name = 'lines'")" = 0 ]
+    settled_at v1.0.0
+    sql 'INSERT INTO orders VALUES (1, 1)'
+    move deploy v1.1.0 --accept-reverted
+    [ "$(sql 'SELECT o FROM lines')" = 1$'\n'2 ]
+    [ "$(put_back)" = '[["lines",null,2,0]]' ]
+}
