@@ -123,8 +123,8 @@ typedef struct rb_db_outcome {
                         sorted: dropped tables (column null, rows), dropped columns (rows of the
                         table, values other than the default), rows that scripts delete or update
                         (column null, rows). Rows that the same run made are not counted, and a
-                        table or column that is renamed or rebuilt is followed. "values" is 0 where
-                        column is null */
+                        table or column that is renamed or rebuilt is followed: rows that have no
+                        partner in the new one count. "values" is 0 where column is null */
     json_t *emptied; /* the same for dropped tables and columns that hold nothing */
 } rb_db_outcome;
 

@@ -53,6 +53,9 @@ typedef struct rb_db_driver {
     enum rb_code (*seed)(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err);
 
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
+    /* Numbers that scripts can give the database as a whole, by the words that set them. Not in the
+     * catalog: an application may count on by itself. */
+    enum rb_code (*settings)(json_t **out, rb_db *db, rb_err *err);
     /* Names of all tables, as keys. */
     enum rb_code (*tables)(json_t **out, rb_db *db, rb_err *err);
     /* Broken references: {"TABLE -> PARENT": {"count", "example", "rows"}}, rows as far as they can

@@ -16,6 +16,7 @@ typedef struct trial {
     rb_losses up;
     rb_losses down;
     json_t *violations; /* after the up */
+    json_t *settings;   /* before it */
     json_t *touched;    /* names of tables, as keys */
     bool clean;         /* there, back and there again led to where it should */
 } trial;
@@ -34,6 +35,7 @@ static void trial_clear(trial *t)
     losses_clear(&t->up);
     losses_clear(&t->down);
     json_decref(t->violations);
+    json_decref(t->settings);
     json_decref(t->touched);
 }
 
@@ -328,6 +330,22 @@ static void compare_catalogs(trial *t)
                                              : "identical");
 }
 
+/* An application that takes such a number for the version of its schema may refuse to start. */
+static enum rb_code compare_settings(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *after = NULL;
+    const char *name;
+    json_t *value;
+    RB_TRY(t->p->db->driver->settings(&after, t->p->db, err));
+    json_object_foreach (after, name, value) {
+        if (json_equal(value, json_object_get(t->settings, name)))
+            continue;
+        add_difference(t, name, "changed");
+        rb_json_set_str(t->out, "restores", "differs");
+    }
+    return RB_OK;
+}
+
 static enum rb_code apply_again(trial *t, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *catalog = NULL;
@@ -356,6 +374,7 @@ static enum rb_code go_back(trial *t, rb_err *err)
         return RB_OK;
     RB_TRY(rb_db_catalog(&t->catalog[2], t->p->db, err));
     compare_catalogs(t);
+    RB_TRY(compare_settings(t, err));
     RB_TRY(compare_rows(t, err));
     add_discards(t);
     return apply_again(t, err);
@@ -366,6 +385,7 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     rb_proving *p = t->p;
     RB_TRY(rb_proving_add_rows(p, err));
     RB_TRY(know_contents(t, err));
+    RB_TRY(p->db->driver->settings(&t->settings, p->db, err));
     t->catalog[0] = json_incref(p->catalog);
     RB_TRY(say(t, "SAVEPOINT rbtool_trial", err));
     RB_TRY(apply(t, err));

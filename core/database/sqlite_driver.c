@@ -108,6 +108,20 @@ static enum rb_code tables(json_t **out, rb_db *db, rb_err *err)
     return RB_OK;
 }
 
+static enum rb_code settings(json_t **out, rb_db *base, rb_err *err)
+{
+    static const char *const names[] = {"PRAGMA user_version", "PRAGMA application_id"};
+    RB_AUTO(rb_json_freep) json_t *found = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int64_t number;
+        RB_TRY(rb_sqlite_int(&number, (rb_sqlite *)base, rb_strdup(names[i]), err));
+        json_object_set_new(found, names[i], json_integer(number));
+    }
+    *out = found;
+    found = NULL;
+    return RB_OK;
+}
+
 static enum rb_code begin(rb_db *base, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
@@ -185,6 +199,7 @@ const rb_db_driver rb_sqlite_driver = {
     .script = rb_sqlite_script,
     .seed = rb_sqlite_seed,
     .catalog = rb_sqlite_catalog,
+    .settings = settings,
     .tables = tables,
     .violations = rb_sqlite_violations,
     .watch_begin = rb_watch_begin,

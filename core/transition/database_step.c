@@ -236,7 +236,9 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
             code = put_one_back(run, db, work, &backouts[i], items, err);
     }
     rb_backouts_free(backouts, count);
-    return code == RB_OK && before ? rb_db_references_kept(db, before, err) : code;
+    if (code != RB_OK || !before || rb_db_references_kept(db, before, err) == RB_OK)
+        return code;
+    return rb_err_prefix(err, "database %s", d->name);
 }
 
 static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,

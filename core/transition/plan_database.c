@@ -59,6 +59,11 @@ void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_databas
             in_list(database->residual, rb_json_str(item, "object"), rb_json_str(item, "change"));
         json_array_append(known ? *left : *wrong, item);
     }
+    json_array_foreach (database->residual, i, item) {
+        const char *object = rb_json_str(item, "object");
+        if (object && strncmp(object, "PRAGMA ", 7) == 0 && !in_list(*left, object, NULL))
+            json_array_append(*left, item);
+    }
 }
 
 static enum rb_code load_sets(rb_plan_database *d, const rb_plan_request *rq,

@@ -46,6 +46,25 @@ two_with_audit() {
     settled_at v1.0.0
 }
 
+@test "a version of the schema that the down does not set back is refused, and told when accepted" {
+    echo 'PRAGMA user_version = 1;' >migrations/0002_version.up.sql
+    echo 'PRAGMA user_version = 0;' >migrations/0002_version.down.sql
+    release v1.0.0
+    echo 'CREATE INDEX total ON orders (total); PRAGMA user_version = 2;' >migrations/0003_index.up.sql
+    echo 'DROP INDEX total;' >migrations/0003_index.down.sql
+    run release v1.1.0
+    [ "$status" -eq 1 ]
+    [[ $output == *"RB002"*"its down leaves PRAGMA user_version changed"* ]]
+    rbtool release v1.1.0 --accept RB002
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    run rbtool revert v1.1.0 --yes
+    [ "$status" -eq 5 ]
+    [[ $output == *"known residual"*"PRAGMA user_version changed"* ]]
+    [ "$(sql 'PRAGMA user_version')" = 2 ]
+    settled_at v1.1.0
+}
+
 @test "two databases on one file are refused, by whatever name" {
     local other
     two_with_audit

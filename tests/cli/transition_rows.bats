@@ -291,3 +291,22 @@ again() { # SQL
     [ "$(sql 'SELECT o FROM lines')" = 1$'\n'2 ]
     [ "$(put_back)" = '[["lines",null,2,0]]' ]
 }
+
+@test "rows of a full-text index are not lost unseen, and are in the copy" {
+    change 2 'CREATE VIRTUAL TABLE notes USING fts5 (text);' 'DROP TABLE notes;'
+    release v1.0.0
+    change 3 'CREATE INDEX total ON orders (total);' "DROP INDEX total; DELETE FROM notes WHERE text = 'b';
+        UPDATE notes SET text = 'd' WHERE text = 'c';"
+    release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sql "INSERT INTO notes VALUES ('a'), ('b'), ('c')"
+    run rbtool revert v1.1.0 --yes
+    [ "$status" -eq 5 ]
+    [[ $output == *"main: notes: 2 rows will be lost"* ]]
+    move revert v1.1.0
+    [ "$(sql 'SELECT group_concat(text) FROM notes')" = a,d ]
+    move deploy v1.1.0 --accept-reverted
+    [ "$(put_back)" = '[["notes",null,0,2]]' ]
+    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT group_concat(text) FROM notes')" = a,b,c ]
+}

@@ -40,6 +40,13 @@ static const proof_case cases[] = {
      NULL, "irreversible", RESULT("differs", CHANGE("index i", "added"), "", "", "false")},
     {"blank over none", "CREATE TABLE a(x);", "SELECT 1;", "", NULL, "reversible",
      RESULT("identical", "", "", "", "true")},
+    {"a version of the schema that the down forgets", "CREATE TABLE a(x); PRAGMA user_version=1;",
+     "CREATE TABLE b(y); PRAGMA user_version=2; PRAGMA application_id=7;",
+     "DROP TABLE b; PRAGMA application_id=0;", NULL, "lossy",
+     RESULT("differs", CHANGE("PRAGMA user_version", "changed"), "", PLACE("b", "null"), "true")},
+    {"a version of the schema there and back", "CREATE TABLE a(x); PRAGMA user_version=1;",
+     "CREATE TABLE b(y); PRAGMA user_version=2;", "DROP TABLE b; PRAGMA user_version=1;", NULL,
+     "reversible", RESULT("identical", "", "", PLACE("b", "null"), "true")},
     {"a default is lost", "CREATE TABLE a(x INT DEFAULT 7);",
      "CREATE TABLE n(x INT); INSERT INTO n SELECT x FROM a; DROP TABLE a; ALTER TABLE n RENAME TO"
      " a;",
