@@ -233,7 +233,8 @@ static enum rb_code compare(shared *s, rb_sqlite *db, rb_watch_table *table, con
     if (!filled) /* perhaps later, from somewhere else */
         return RB_OK;
     RB_TRY(find_shared(s, db, name, err));
-    if (s->columns.n == 0)
+    /* One that is hardly like it, and cannot be joined, is compared when it did take over. */
+    if (s->columns.n == 0 || (!s->joinable && s->columns.n * 2 < table->n))
         return RB_OK;
     rb_watch_heir *heir = &table->heirs[table->heir_count++];
     *heir = (rb_watch_heir){.name = rb_strdup(name),

@@ -33,11 +33,29 @@ static bool is_external(const char *sql)
     return found;
 }
 
+static bool add_name(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_add(context, cells[0].data);
+    return true;
+}
+
+static enum rb_code shadows_of(rb_strs *out, rb_sqlite *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
+    return rb_sqlite_run(db,
+                         rb_format("SELECT name FROM pragma_table_list WHERE schema = 'main' AND"
+                                   " type = 'shadow' AND substr(name, 1, length(%s) + 1) = %s ||"
+                                   " '_' COLLATE NOCASE",
+                                   name, name),
+                         add_name, out, err);
+}
+
 enum rb_code rb_watch_find_store(bool *out, rb_sqlite *db, const char *table, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
     RB_AUTO(rb_free_str) char *sql = NULL;
-    int64_t shadows;
+    RB_AUTO(rb_strs_clear) rb_strs shadows = {0};
     *out = false;
     RB_TRY(rb_sqlite_run(db,
                          rb_format("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND"
@@ -46,13 +64,30 @@ enum rb_code rb_watch_find_store(bool *out, rb_sqlite *db, const char *table, rb
                          copy_text, &sql, err));
     if (!sql || is_external(sql))
         return RB_OK;
-    RB_TRY(rb_sqlite_int(&shadows, db,
-                         rb_format("SELECT count(*) FROM pragma_table_list WHERE schema = 'main'"
-                                   " AND type = 'shadow' AND substr(name, 1, length(%s) + 1) = %s"
-                                   " || '_' COLLATE NOCASE",
-                                   name, name),
-                         err));
-    *out = shadows > 0;
+    RB_TRY(shadows_of(&shadows, db, table, err));
+    *out = shadows.n > 0;
+    return RB_OK;
+}
+
+/* Some modules cannot tell their rows (fts4 without contents): then as many as one of its tables
+ * has. */
+enum rb_code rb_watch_virtual_rows(int64_t *rows, rb_sqlite *db, rb_watch_table *table,
+                                   const char *name, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(name);
+    RB_AUTO(rb_strs_clear) rb_strs shadows = {0};
+    enum rb_code code =
+        rb_sqlite_int(rows, db, rb_format("SELECT count(*) FROM main.%s", quoted), err);
+    if (code == RB_OK || !rb_sqlite_active(db))
+        return code;
+    RB_TRY(shadows_of(&shadows, db, name, err));
+    for (size_t i = 0; i < shadows.n; i++) {
+        RB_AUTO(rb_free_str) char *shadow = rb_sqlite_name(shadows.items[i]);
+        int64_t n;
+        RB_TRY(rb_sqlite_int(&n, db, rb_format("SELECT count(*) FROM main.%s", shadow), err));
+        *rows = n > *rows ? n : *rows;
+    }
+    table->over++;
     return RB_OK;
 }
 
@@ -79,6 +114,17 @@ static enum rb_code columns_of(rb_held_columns *out, rb_sqlite *db, const char *
                          add_column, out, err);
 }
 
+/* A module may not let all rows be read, or a column of them: then their number has to do. */
+static enum rb_code read_rows(rb_held *out, rb_sqlite *db, const rb_watch_table *table,
+                              const char *name, const rb_held_columns *columns, rb_err *err)
+{
+    enum rb_code code = rb_held_read(out, db, name, columns, err);
+    if (code == RB_OK || !table->is_virtual || !rb_sqlite_active(db))
+        return code;
+    out->over = true;
+    return RB_OK;
+}
+
 static void all_columns(rb_held_columns *out, const rb_watch_table *table)
 {
     for (size_t i = 0; i < table->n; i++)
@@ -95,7 +141,7 @@ enum rb_code rb_watch_hold(rb_sqlite *db, rb_watch_table *table, rb_err *err)
     else
         all_columns(&columns, table);
     if (code == RB_OK)
-        code = rb_held_read(&table->held, db, table->now, &columns, err);
+        code = read_rows(&table->held, db, table, table->now, &columns, err);
     rb_held_columns_clear(&columns);
     RB_TRY(code);
     table->is_held = true;
@@ -105,7 +151,6 @@ enum rb_code rb_watch_hold(rb_sqlite *db, rb_watch_table *table, rb_err *err)
 
 enum rb_code rb_watch_before_write(rb_sqlite *db, rb_watch_table *table, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(table->now);
     if (table->is_held || table->asked)
         return RB_OK;
     table->asked = true;
@@ -113,8 +158,7 @@ enum rb_code rb_watch_before_write(rb_sqlite *db, rb_watch_table *table, rb_err 
     if (!table->is_store)
         return RB_OK;
     if (!table->counted)
-        RB_TRY(
-            rb_sqlite_int(&table->rows, db, rb_format("SELECT count(*) FROM main.%s", name), err));
+        RB_TRY(rb_watch_virtual_rows(&table->rows, db, table, table->now, err));
     table->counted = true;
     return rb_watch_hold(db, table, err);
 }
@@ -125,13 +169,6 @@ static const char *fallback_of(const rb_watch_table *table, const char *column)
         if (strcasecmp(table->columns[i].was, column) == 0)
             return table->columns[i].fallback;
     return NULL;
-}
-
-static bool add_name(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
 }
 
 static bool has_name(const rb_strs *names, const char *name)
@@ -166,14 +203,13 @@ static enum rb_code count_lost(int64_t *lost, rb_sqlite *db, rb_watch_table *tab
                                const char *name, const rb_held_columns *columns, rb_err *err)
 {
     RB_AUTO(rb_held_clear) rb_held now = {0};
-    RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(name);
     int64_t rows;
-    RB_TRY(rb_held_read(&now, db, name, columns, err));
+    RB_TRY(read_rows(&now, db, table, name, columns, err));
     *lost = rb_held_lost(&table->held, &now);
     table->over += now.over;
     if (!table->held.over && !now.over)
         return RB_OK;
-    RB_TRY(rb_sqlite_int(&rows, db, rb_format("SELECT count(*) FROM main.%s", quoted), err));
+    RB_TRY(rb_watch_virtual_rows(&rows, db, table, name, err));
     *lost = table->rows > rows ? table->rows - rows : 0;
     return RB_OK;
 }

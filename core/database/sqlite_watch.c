@@ -150,6 +150,8 @@ static enum rb_code count(rb_sqlite *db, rb_watch_table *table, const rb_watch_c
 {
     if (table->counted)
         return RB_OK;
+    if (table->is_virtual)
+        return rb_watch_virtual_rows(&table->rows, db, table, table->now, err);
     const char **names = rb_calloc(table->n + 1, sizeof *names);
     const char **fallbacks = rb_calloc(table->n + 1, sizeof *fallbacks);
     int64_t *values = rb_calloc(table->n + 1, sizeof *values);

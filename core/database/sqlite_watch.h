@@ -125,6 +125,8 @@ void rb_watch_heirs_clear(rb_watch_table *table);
 /* Has it data of its own, rather than an index of other tables' data, or a view of it? */
 enum rb_code rb_watch_find_store(bool *out, rb_sqlite *db, const char *table,
                                  rb_err *err) RB_MUST_USE;
+enum rb_code rb_watch_virtual_rows(int64_t *rows, rb_sqlite *db, rb_watch_table *table,
+                                   const char *name, rb_err *err) RB_MUST_USE;
 /* A virtual table, before the first statement that writes to it. */
 enum rb_code rb_watch_before_write(rb_sqlite *db, rb_watch_table *table, rb_err *err) RB_MUST_USE;
 /* Holds all rows of a table, which is as it was at the beginning. */

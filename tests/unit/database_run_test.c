@@ -190,6 +190,14 @@ static const run_case cases[] = {
      "(2,'b');",
      "INSERT INTO f(f, rowid, x) VALUES('delete', 1, 'a'); INSERT INTO f(rowid, x) VALUES(3, 'c');",
      "[" ITEM("f", "null", "1", "0") "]", "[]"},
+    {"an index without contents that cannot be read, but counted",
+     "CREATE VIRTUAL TABLE f USING fts4(x, content=''); INSERT INTO f(docid, x) VALUES(1,'a'),(2,"
+     "'b'); CREATE VIRTUAL TABLE g USING fts4(x, content=''); INSERT INTO g(docid, x) "
+     "VALUES(1,'a'),"
+     "(2,'b');",
+     "INSERT INTO f(docid, x) VALUES(3, 'c'); DROP TABLE g; CREATE VIRTUAL TABLE g USING fts4(x,"
+     " content=''); INSERT INTO g(docid, x) VALUES(1, 'a');",
+     "[{\"column\":null,\"exact\":false,\"rows\":1,\"table\":\"g\",\"values\":0}]", "[]"},
     {"a full-text index that is made again",
      "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('a'),('b');"
      "CREATE VIRTUAL TABLE g USING fts5(x, y); INSERT INTO g VALUES('a',1),('b',2);"
