@@ -39,6 +39,31 @@ static void add_pending(rb_books *books, rb_outbox_item *items, size_t count)
     }
 }
 
+static bool is_told(const rb_books *books, const char *entry)
+{
+    rb_oid id;
+    return !entry || !rb_oid_parse(&id, entry) || rb_ledger_find(books->ledger, &id);
+}
+
+/* Where several clones share an environment, what the others have written since the last sync. */
+static enum rb_code add_untold(rb_books *books, rb_state *state, rb_err *err)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    if (books->own.n == 0 || is_told(books, books->own.items[books->own.n - 1]))
+        return RB_OK;
+    RB_TRY(rb_state_history(&rows, &count, state, true, err));
+    books->pending =
+        rb_realloc(books->pending, books->pending_count + count + 1, sizeof(rb_transition_row *));
+    for (size_t i = 0; i < count && (!rows[i]->entry || !is_told(books, rows[i]->entry)); i++)
+        if (rows[i]->entry) { /* else it is in the outbox */
+            books->pending[books->pending_count++] = rows[i];
+            rows[i] = NULL;
+        }
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
 static enum rb_code read_journal(rb_books *books, const char *root, rb_err *err)
 {
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
@@ -51,7 +76,7 @@ static enum rb_code read_journal(rb_books *books, const char *root, rb_err *err)
     RB_TRY(rb_state_outbox(&items, &count, state, err));
     add_pending(books, items, count);
     rb_outbox_free(items, count);
-    return RB_OK;
+    return add_untold(books, state, err);
 }
 
 /* An environment that is not this host's, or cannot be read, has no say here. */

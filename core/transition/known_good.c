@@ -125,7 +125,8 @@ static void pending_word(rb_standing *out, const rb_known *known, const char *ta
         out->verdict = said_by(row, tag, whole);
         const char *name = rb_json_str(row->plan, "environment");
         if (out->verdict == RB_VERDICT_BAD)
-            out->why = rb_format("reverted in %s", name ? name : "this environment");
+            out->why = rb_format("reverted in %s%s", name ? name : "this environment",
+                                 row->entry ? " by another clone, see it with `rbtool sync`" : "");
         else if (out->verdict == RB_VERDICT_GOOD)
             out->why = rb_format("deployed in %s with every check passed",
                                  name ? name : "this environment");

@@ -402,3 +402,20 @@ revert v1.1.0 v1.0.0 done" ]
     git log --format=%s refs/rbtool/ledger | grep -qx 'transition v1.1.0 revert in prod: done, to v1.0.0'
     rbtool log --verify
 }
+
+@test "a clone that shares the environment knows what another one did there before it syncs" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
+    git -C "$BATS_TEST_TMPDIR/other" fetch -q origin refs/rbtool/ledger:refs/rbtool/ledger
+    cp rbtool.json "$BATS_TEST_TMPDIR/other"
+    rbtool revert v1.1.0 --yes
+    cd "$BATS_TEST_TMPDIR/other"
+    fails 5 'v1.1.0 is bad (reverted in this environment by another clone, see it with `rbtool sync`)' rbtool deploy v1.1.0 --yes
+    [[ $(rbtool list) == *'v1.1.0'*'bad'* ]]
+    rbtool sync
+    fails 5 'v1.1.0 is bad (reverted in prod)' rbtool deploy v1.1.0 --yes
+    rbtool mark v1.1.0 good -m 'once more'
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+}
