@@ -129,6 +129,24 @@ static enum rb_code pending_step(const char **out, const rb_site *site,
     return RB_OK;
 }
 
+/* On which side of the point of no return it stopped: what an abort would mean. */
+static enum rb_code side_of(const char **out, const rb_site *site, const rb_transition_row *row,
+                            rb_err *err)
+{
+    enum rb_step_state committed;
+    enum rb_step_state switched;
+    bool database = json_array_size(json_object_get(row->plan, "databases")) > 0;
+    RB_TRY(rb_state_step_get(&committed, site->state, row->id, "commit", err));
+    RB_TRY(rb_state_step_get(&switched, site->state, row->id, "switch", err));
+    enum rb_step_state state = database ? committed : switched;
+    *out = state == RB_STEP_NONE || state == RB_STEP_UNDONE
+               ? "nothing is committed: an abort puts all back as it was"
+           : state == RB_STEP_DONE
+               ? "it is committed: a resume ends it, an abort is a transition back"
+               : "whether it is committed is looked up by resume and abort, and told";
+    return RB_OK;
+}
+
 static json_t *list_parts(const rb_live *live)
 {
     json_t *list = json_array();
@@ -165,7 +183,7 @@ static void show_list(const rb_cli *cli, const char *word, enum rb_color color, 
 }
 
 static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row, const char *tag,
-                 const char *step, const char *holder, const findings *found)
+                 const char *step, const char *side, const char *holder, const findings *found)
 {
     RB_AUTO(rb_free_str) char *apart = elsewhere(&site->live, tag);
     rb_ui_line("%s%s%s: %s%s%s%s%s", rb_ui_color(cli, RB_BOLD), site->env->name,
@@ -187,6 +205,8 @@ static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row,
                    "`rbtool resume --env %s`, or back with `rbtool abort --env %s`",
                    step ? step : "none", row->kind, row->from ? row->from : "nothing", row->to,
                    row->id, site->env->name, site->env->name);
+    if (row && !holder)
+        rb_ui_line("  %s", side);
     show_list(cli, "drift", RB_YELLOW, found->drift);
     show_list(cli, "accepted", RB_PLAIN, found->accepted);
 }
@@ -224,10 +244,13 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
     RB_AUTO(rb_free_str) char *holder = NULL;
     RB_AUTO(clear_findings) findings found = {json_array(), json_array()};
     const char *step = NULL;
+    const char *side = NULL;
     const char *tag = live_tag(site);
     RB_TRY(rb_site_pending(&row, &holder, site, err));
     if (row)
         RB_TRY(pending_step(&step, site, row, err));
+    if (row)
+        RB_TRY(side_of(&side, site, row, err));
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     if (tag)
         RB_TRY(observe(&release, &found, cli, site, tag, err));
@@ -249,7 +272,7 @@ static enum rb_code status(rb_cli *cli, const rb_site *site, const struct option
         add_words(doc, cli, books, site, release);
         rb_ui_json(cli, doc);
     } else {
-        show(cli, site, row, tag, step, holder, &found);
+        show(cli, site, row, tag, step, side, holder, &found);
         if (failed)
             rb_ui_line("%schecks%s      failed when it went live: %s", rb_ui_color(cli, RB_YELLOW),
                        rb_ui_color(cli, RB_PLAIN), failed);

@@ -296,3 +296,21 @@ SQL
     cp "$BATS_TEST_TMPDIR/whole.db" "$PROD/.rbtool/state.db"
     settled_at v1.0.0
 }
+
+@test "status says on which side of the commit a transition stopped" {
+    two_releases
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    rm "$BATS_TEST_TMPDIR/killed"
+    [[ $(rbtool status) == *'nothing is committed: an abort puts all back as it was'* ]]
+    rbtool abort --yes
+    killed_before_commit deploy v1.1.0 --yes
+    [[ $(rbtool status) == *'whether it is committed is looked up'* ]]
+    rbtool abort --yes
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    [[ $(rbtool status) == *'it is committed: a resume ends it'* ]]
+    rbtool resume --yes
+}
