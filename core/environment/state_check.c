@@ -45,7 +45,7 @@ static const rb_shape files = LIST_OF(file);
 static const rb_shape url = OBJECT({"name", &text, false}, {"url", &bytes, false});
 static const rb_shape urls = LIST_OF(url);
 static const rb_shape moved =
-    OBJECT({"part", &text, false}, {"from", &text_or_null, true}, {"to", &text, false});
+    OBJECT({"part", &text, false}, {"from", &text_or_null, true}, {"to", &text_or_null, true});
 static const rb_shape moves = LIST_OF(moved);
 static const rb_shape before =
     OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
