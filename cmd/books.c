@@ -297,14 +297,15 @@ static void word_notes(rb_plan *plan, const rb_books *books, const rb_release *r
     }
 }
 
+/* told: it was said of the same release already. */
 static void set_verdict(rb_plan *plan, json_t *verdicts, const char *side, const rb_books *books,
-                        const rb_release *release)
+                        const rb_release *release, bool told)
 {
     RB_AUTO(rb_free_str) char *why = NULL;
     const char *verdict =
         release ? rb_books_verdict(&why, books, release->tag, release->object) : NULL;
     rb_json_set_str(verdicts, side, verdict);
-    if (!release)
+    if (!release || told)
         return;
     RB_AUTO(rb_free_str)
     char *note = verdict ? rb_format("%s is %s: %s", release->tag, verdict, why)
@@ -319,8 +320,8 @@ enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_reques
     const rb_books *books;
     RB_TRY(rb_cli_books(&books, cli, err));
     json_t *verdicts = json_object();
-    set_verdict(plan, verdicts, "from", books, request->from);
-    set_verdict(plan, verdicts, "to", books, request->to);
+    set_verdict(plan, verdicts, "from", books, request->from, false);
+    set_verdict(plan, verdicts, "to", books, request->to, request->to == request->from);
     json_object_set_new(plan->json, "verdicts", verdicts);
     if (plan->consent && rb_policy_entry(books->policy)) {
         RB_AUTO(rb_free_str)

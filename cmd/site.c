@@ -94,6 +94,9 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
         rb_cli_books_drop(cli);
     if (code == RB_OK)
         return NULL;
+    if (done.left == 0)
+        return rb_format("what the ledger lacks of %s cannot be looked up: %s", environment,
+                         why.message);
     return rb_format("the ledger does not have %zu transition(s) of %s yet: %s; the next deploy, "
                      "revert, resume, abort or sync tells it",
                      done.left, environment, why.message);
