@@ -97,10 +97,11 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code = rb_recovery_abort(&document, recovery, site->env, site->state, err);
     RB_AUTO(rb_free_str) char *parts = rb_parts_subject(row->plan);
+    RB_AUTO(rb_free_str) char *was = rb_parts_was(row->plan);
     if (cli->json)
         rb_ui_json(cli, document);
     else if (code == RB_OK)
-        rb_ui_line("aborted: %s is back at %s", parts, row->from ? row->from : "nothing");
+        rb_ui_line("aborted: %s is back at %s", parts, was);
     fflush(stdout);
     rb_site_record(cli, site);
     return code;

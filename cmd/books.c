@@ -45,18 +45,37 @@ static bool is_told(const rb_books *books, const char *entry)
     return !entry || !rb_oid_parse(&id, entry) || rb_ledger_find(books->ledger, &id);
 }
 
+static const char *about(const rb_transition_row *row)
+{
+    return rb_text_same(row->kind, "revert") ? row->from_object : row->to_object;
+}
+
+/* The ledger here has a later word on the same release. Rows that were taken are NULL. */
+static bool is_outdated(const rb_books *books, rb_transition_row *const *rows, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (rows[i] && rows[i]->entry && is_told(books, rows[i]->entry) &&
+            rb_text_same(about(rows[i]), about(rows[at])))
+            return true;
+    return false;
+}
+
 /* Where several clones share an environment, what the others have written since the last sync. */
 static enum rb_code add_untold(rb_books *books, rb_state *state, rb_err *err)
 {
     rb_transition_row **rows = NULL;
     size_t count = 0;
-    if (books->own.n == 0 || is_told(books, books->own.items[books->own.n - 1]))
+    bool all = true;
+    for (size_t i = 0; i < books->own.n && all; i++)
+        all = is_told(books, books->own.items[i]);
+    if (all)
         return RB_OK;
     RB_TRY(rb_state_history(&rows, &count, state, true, err));
     books->pending =
         rb_realloc(books->pending, books->pending_count + count + 1, sizeof(rb_transition_row *));
-    for (size_t i = 0; i < count && (!rows[i]->entry || !is_told(books, rows[i]->entry)); i++)
-        if (rows[i]->entry) { /* else it is in the outbox */
+    for (size_t i = 0; i < count; i++)
+        if (rows[i]->entry && /* else it is in the outbox */
+            !is_told(books, rows[i]->entry) && !is_outdated(books, rows, i)) {
             books->pending[books->pending_count++] = rows[i];
             rows[i] = NULL;
         }

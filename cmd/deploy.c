@@ -80,8 +80,10 @@ static enum rb_code deploy_again(rb_cli *cli, rb_site *site, rb_plan_request *rq
     rq->observe = true;
     rq->live = &site->live;
     RB_TRY(is_well(&well, site, rq, err));
-    if (!well)
+    if (!well) {
+        RB_TRY(refuse_bad(cli, site, live, o, err));
         return rb_site_carry_out(cli, site, rq, o, err);
+    }
     RB_AUTO(rb_free_str)
     char *why = rb_format("%s is live in %s already", live->tag, site->env->name);
     return rb_site_nothing(cli, site, live->tag, live->tag, why);

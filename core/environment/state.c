@@ -226,7 +226,9 @@ enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *
 enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
                               rb_err *err)
 {
-    const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'))" : "NULL";
+    const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'), "
+                               "'environment', json_extract(plan, '$.environment'))"
+                             : "NULL";
     return rb_state_rows(out, count, state, plan, "outcome IS NOT NULL", err);
 }
 

@@ -1,6 +1,7 @@
 #include "environment/tidy.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -17,6 +18,8 @@ static void tidy_below(const char *dir, int depth)
     for (size_t i = 0; i < names.n; i++) {
         RB_AUTO(rb_free_str) char *path = rb_path_join(dir, names.items[i]);
         struct stat st;
+        if (strcmp(names.items[i], "app") == 0) /* a release's files that were kept */
+            continue;
         if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
             tidy_below(path, depth - 1);
     }

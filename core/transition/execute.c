@@ -102,10 +102,12 @@ static enum rb_code look(rb_run *run, rb_err *err)
 /* Since a run was cut off its transaction is gone, files may have been changed, and the host may
  * have been booted, which starts a service that was stopped: what the journal calls done is done
  * again. Only a database's own row says that its commit needs nothing more. */
-static bool already_done(const rb_run *run, enum rb_step_kind kind)
+static bool already_done(const rb_run *run, enum rb_step_kind kind, enum rb_step_state state)
 {
     if (kind == RB_DO_STOP)
         return run->past; /* what would run is the new release already */
+    if (kind == RB_DO_STAGE)
+        return run->past && state == RB_STEP_DONE; /* it runs there, and may have written there */
     if (kind != RB_DO_DATABASE && kind != RB_DO_COMMIT)
         return false;
     for (size_t i = 0; i < run->plan->database_count; i++)
@@ -119,7 +121,7 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     const char *name = rb_step_kind_name(kind);
     enum rb_step_state state;
     RB_TRY(rb_state_step_get(&state, run->state, run->plan->id, name, err));
-    if (already_done(run, kind)) {
+    if (already_done(run, kind, state)) {
         add_result(run, kind, "done", 0);
         return RB_OK;
     }
@@ -162,7 +164,8 @@ static void drop_kept(const rb_run *run)
 {
     rb_err ignored;
     RB_AUTO(rb_json_freep) json_t *kept = rb_places_kept(run);
-    if (json_array_size(kept) == 0)
+    RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
+    if (json_array_size(kept) == (size_t)rb_file_exists(app))
         (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
 }
 
@@ -170,6 +173,7 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
 {
     rb_live live;
     set_live(&live, run);
+    rb_step_stage_end(run);
     const char *outcome = unhealthy ? "unhealthy" : "done";
     enum rb_code code = rb_state_end(run->state, run->plan->id, outcome,
                                      unhealthy ? unhealthy->message : NULL, &live, err);
@@ -243,8 +247,10 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     rb_err ignored;
     (void)!rb_kept_drop_all(run->request->env->root, run->plan->id, &ignored);
     *out = document(run, outcome, &why);
-    return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s", why.message,
-                   run->request->env->name, undo.from ? undo.from : "no release");
+    RB_AUTO(rb_free_str) char *what = rb_parts_subject(run->plan->json);
+    RB_AUTO(rb_free_str) char *was = rb_parts_was(run->plan->json);
+    return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s", why.message, what,
+                   undo.from ? was : "no release");
 }
 
 static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)

@@ -58,6 +58,11 @@ enum rb_code rb_execute_on(json_t **document, rb_run *run, rb_err *err) RB_MUST_
 /* Steps, for execute.c and recover.c. */
 enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err) RB_MUST_USE;
 
+/* Before the end, past the point of no return: the folder that the staging step set aside is
+ * removed, or kept as rb_step_kept_app() where it was live and had drifted. */
+void rb_step_stage_end(const rb_run *run);
+char *rb_step_kept_app(const rb_run *run); /* a path, whether there is anything or not */
+
 typedef struct rb_undo { /* what an inverse needs: not the releases, which may be gone */
     const rb_env *env;
     rb_state *state;

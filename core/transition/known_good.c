@@ -123,6 +123,7 @@ static void pending_word(rb_standing *out, const rb_known *known, const char *ta
             continue;
         bool whole = json_array_size(json_object_get(row->plan, "only")) == RB_PARTS;
         out->verdict = said_by(row, tag, whole);
+        out->at = row->finished;
         const char *name = rb_json_str(row->plan, "environment");
         if (out->verdict == RB_VERDICT_BAD)
             out->why = rb_format("reverted in %s%s", name ? name : "this environment",
@@ -157,12 +158,17 @@ static char *why_of(const rb_judgement *judgement)
 
 void rb_known_standing(rb_standing *out, const rb_known *known, const char *tag, const char *object)
 {
+    rb_judgement judgement = {0};
     *out = (rb_standing){0};
+    if (known->ledger)
+        rb_verdict_of(&judgement, known->ledger, known->policy, known->own, tag, object);
     pending_word(out, known, tag, object);
+    /* That it was deployed does not lift what was said of it since. */
+    if (out->verdict == RB_VERDICT_GOOD && judgement.verdict == RB_VERDICT_BAD && judgement.entry &&
+        judgement.entry->at >= out->at)
+        rb_standing_clear(out);
     if (out->verdict != RB_VERDICT_NONE || !known->ledger)
         return;
-    rb_judgement judgement = {0};
-    rb_verdict_of(&judgement, known->ledger, known->policy, known->own, tag, object);
     out->verdict = judgement.verdict;
     if (!judgement.entry)
         return;

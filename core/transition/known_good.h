@@ -24,6 +24,7 @@ typedef struct rb_known {
 } rb_known;
 
 typedef struct rb_standing { /* the last word on a release */
+    int64_t at;              /* of a word that is only in the journal */
     enum rb_verdict verdict;
     char *why; /* "reverted in prod", "marked bad by bob@example.com: slow"; NULL: no verdict */
     bool by_people; /* marked, or disputed: not by a transition alone */

@@ -201,6 +201,19 @@ static bool lists(const json_t *list, const char *part, const char *path)
     return false;
 }
 
+/* The folder of a release that was put right. */
+static void add_kept_app(json_t *list, const rb_run *run)
+{
+    RB_AUTO(rb_free_str) char *copy = rb_step_kept_app(run);
+    if (!rb_file_exists(copy))
+        return;
+    RB_AUTO(rb_free_str) char *path = rb_format("releases/%s", run->request->to->tag);
+    json_t *item = json_object();
+    rb_json_set_str(item, "path", path);
+    rb_json_set_str(item, "copy", copy);
+    json_array_append_new(list, item);
+}
+
 json_t *rb_places_kept(const rb_run *run)
 {
     const json_t *drift = json_object_get(run->plan->json, "drift");
@@ -224,5 +237,6 @@ json_t *rb_places_kept(const rb_run *run)
             json_array_append_new(list, item);
         }
     }
+    add_kept_app(list, run);
     return list;
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "environment/checks.h"
 #include "transition/known_good.h"
+#include "transition/parts.h"
 
 #define ERROR_LIMIT 500 /* bytes of an error's line */
 #define ENTRIES 2       /* of one transition */
@@ -120,9 +121,10 @@ static enum rb_code write_entries(rb_recording *out, const recorder *r, const ch
 static char *only_of(const json_t *plan)
 {
     const json_t *only = json_object_get(plan, "only");
+    RB_AUTO(rb_free_str) char *option = rb_parts_option(plan);
     rb_buf out = {0};
     size_t n = json_array_size(only);
-    if (n == 0 || n >= RB_PARTS)
+    if (n == 0 || n >= RB_PARTS || (json_object_get(plan, "parts") && !*option))
         return rb_strdup("");
     for (size_t i = 0; i < n; i++)
         rb_buf_printf(&out, "%s%s", i ? ", " : " (", json_string_value(json_array_get(only, i)));

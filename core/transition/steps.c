@@ -13,6 +13,7 @@
 #include "transition/database_step.h"
 #include "transition/execute.h"
 #include "transition/kept.h"
+#include "transition/parts.h"
 #include "transition/places.h"
 
 static enum rb_code verify_artifact(const rb_artifact *made, const rb_manifest_artifact *promised,
@@ -74,13 +75,14 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
     RB_TRY(rb_dir_remove(staging, err));
     RB_TRY(rb_dir_make(staging, err));
     RB_TRY(fill_staging(run, staging, err));
+    /* What was there first comes back with the inverse; rb_step_stage_end() ends that. */
+    if (rb_file_exists(final) && rb_file_exists(old))
+        RB_TRY(rb_dir_remove(final, err));
     if (rb_file_exists(final)) {
-        RB_TRY(rb_dir_remove(old, err));
         if (rename(final, old) != 0) /* synced with the next */
             return rb_fail_errno(err, RB_ERROR, "cannot rename %s to %s", final, old);
     }
     RB_TRY(rb_file_rename(staging, final, err));
-    RB_TRY(rb_dir_remove(old, err));
     return rb_delivered_note(root, tag, err);
 }
 
@@ -93,13 +95,49 @@ static enum rb_code undo_stage(const rb_undo *undo, rb_err *err)
     RB_AUTO(rb_free_str) char *old = rb_format("%s/releases/.old-%s", root, undo->transition);
     RB_AUTO(rb_free_str) char *listing = rb_format("%s/.rbtool/delivered/%s.json", root, undo->to);
     RB_TRY(rb_dir_remove(staging, err));
-    if (rb_file_exists(old) && !rb_file_exists(final))
+    if (rb_file_exists(old)) {
+        RB_TRY(rb_dir_remove(final, err));
         RB_TRY(rb_file_rename(old, final, err));
-    RB_TRY(rb_dir_remove(old, err));
+    }
     if (undo->staged_before)
         return RB_OK;
     RB_TRY(rb_dir_remove(listing, err));
     return rb_dir_remove(final, err);
+}
+
+char *rb_step_kept_app(const rb_run *run)
+{
+    return rb_format("%s/.rbtool/backups/%s/app", run->request->env->root, run->plan->id);
+}
+
+/* What somebody changed in the folder that ran, and was told of. */
+static bool has_drifted(const rb_run *run)
+{
+    const rb_release *from = rb_parts_from(run->request, RB_PART_APP);
+    size_t i;
+    json_t *item;
+    if (!from || strcmp(from->tag, run->request->to->tag) != 0)
+        return false; /* another folder, which stays where it is */
+    json_array_foreach (json_object_get(run->plan->json, "drift"), i, item)
+        if (rb_text_same(rb_json_str(item, "part"), "app"))
+            return true;
+    return false;
+}
+
+/* What cannot be moved or removed stays, and does no harm. */
+void rb_step_stage_end(const rb_run *run)
+{
+    rb_err ignored;
+    RB_AUTO(rb_free_str)
+    char *old = rb_format("%s/releases/.old-%s", run->request->env->root, run->plan->id);
+    RB_AUTO(rb_free_str) char *kept = rb_step_kept_app(run);
+    RB_AUTO(rb_free_str) char *parent = rb_path_dir(kept);
+    if (!rb_file_exists(old))
+        return;
+    if (!has_drifted(run))
+        (void)!rb_dir_remove(old, &ignored);
+    else if (rb_dir_make(parent, &ignored) == RB_OK)
+        (void)!rb_file_rename(old, kept, &ignored);
 }
 
 static enum rb_code do_switch(rb_run *run, rb_err *err)

@@ -411,11 +411,35 @@ revert v1.1.0 v1.0.0 done" ]
     cp rbtool.json "$BATS_TEST_TMPDIR/other"
     rbtool revert v1.1.0 --yes
     cd "$BATS_TEST_TMPDIR/other"
-    fails 5 'v1.1.0 is bad (reverted in this environment by another clone, see it with `rbtool sync`)' rbtool deploy v1.1.0 --yes
+    fails 5 'v1.1.0 is bad (reverted in prod by another clone, see it with `rbtool sync`)' rbtool deploy v1.1.0 --yes
     [[ $(rbtool list) == *'v1.1.0'*'bad'* ]]
     rbtool sync
     fails 5 'v1.1.0 is bad (reverted in prod)' rbtool deploy v1.1.0 --yes
     rbtool mark v1.1.0 good -m 'once more'
     rbtool deploy v1.1.0 --yes
     settled_at v1.1.0
+}
+
+@test "a word that is newer than what another clone did stands" {
+    for tag in v1.0.0 v1.1.0 v1.2.0; do rbtool deploy $tag --yes; done
+    git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
+    cp rbtool.json "$BATS_TEST_TMPDIR/other"
+    cd "$BATS_TEST_TMPDIR/other"
+    sleep 1.1
+    rbtool mark v1.1.0 bad -m leaks
+    [[ $(rbtool list | grep v1.1.0) == *bad* ]]
+    [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.0.0 ]
+}
+
+@test "what another clone did stays known when this one has written an entry of its own" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
+    cp rbtool.json "$BATS_TEST_TMPDIR/other"
+    cd "$BATS_TEST_TMPDIR/other"
+    fails 5 'v1.1.0 is bad (reverted in prod by another clone' rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes
+    [[ $(rbtool list | grep v1.1.0) == *bad* ]]
+    fails 5 'v1.1.0 is bad (reverted in prod by another clone' rbtool deploy v1.1.0 --yes
 }

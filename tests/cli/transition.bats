@@ -439,3 +439,42 @@ setup() {
     [[ $output == *'nothing to do'* ]]
     rbtool log --verify
 }
+
+@test "deploying the live release again lifts no verdict" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    rbtool mark v1.1.0 bad -m broken
+    echo x >>"$PROD/etc/app.toml"
+    fails 5 'v1.1.0 is bad' rbtool deploy v1.1.0 --yes --accept-drift
+    [[ $(rbtool list | grep v1.1.0) == *bad* ]]
+}
+
+@test "what was put into the folder of the live release is kept when that is put right" {
+    two_releases
+    upload() {
+        echo user >"$PROD/current/app/upload.txt"
+        echo '# hot fix' >>"$PROD/current/app/src/shop"
+        changed=$(cd "$PROD/current/" && find . -type f -exec sha256sum {} + | sort)
+    }
+    upload
+    settings '.environments.prod.service = {stop: ["false"], start: ["true"]}'
+    fails 1 "nothing was changed" rbtool --config "$SETTINGS" deploy v1.0.0 --yes --accept-drift
+    [ "$(cd "$PROD/current/" && find . -type f -exec sha256sum {} + | sort)" = "$changed" ]
+    killed_by start
+    jq '.environments.prod.service.stop = ["'"$BATS_TEST_TMPDIR/assassin"'"]' "$BATS_TEST_TMPDIR/killing.json" >"$SETTINGS"
+    run rbtool --config "$SETTINGS" deploy v1.0.0 --yes --accept-drift
+    [ "$status" -eq 137 ]
+    rbtool abort --yes
+    [ "$(cd "$PROD/current/" && find . -type f -exec sha256sum {} + | sort)" = "$changed" ]
+    rbtool deploy v1.0.0 --yes --accept-drift --json >"$BATS_TEST_TMPDIR/document"
+    copy=$(jq -r '.kept[] | select(.path == "releases/v1.0.0") | .copy' "$BATS_TEST_TMPDIR/document")
+    [ "$(cd "$copy" && find . -type f -exec sha256sum {} + | sort)" = "$changed" ]
+    [ ! -e "$PROD/current/app/upload.txt" ]
+    settled_at v1.0.0
+    [ -z "$(find "$PROD/releases" -name '.old*')" ]
+    # A folder that nobody changed is not kept.
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    [ "$(find "$PROD" -name upload.txt)" = "$copy/app/upload.txt" ]
+    [ "$(find "$PROD/.rbtool/backups" -name app | wc -l)" = 2 ]
+}

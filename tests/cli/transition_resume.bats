@@ -314,3 +314,15 @@ SQL
     [[ $(rbtool status) == *'it is committed: a resume ends it'* ]]
     rbtool resume --yes
 }
+
+@test "a resume past the commit leaves alone what the release wrote beside its files" {
+    two_releases
+    killed_by check
+    jq --arg p "$PROD" '.environments.prod.service =
+        {start: ["sh", "-c", "echo up >>\($p)/current/app/log"]}' "$BATS_TEST_TMPDIR/killing.json" >"$BATS_TEST_TMPDIR/k.json"
+    run rbtool --config "$BATS_TEST_TMPDIR/k.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    rbtool --config "$BATS_TEST_TMPDIR/k.json" resume --yes
+    [ "$(cat "$PROD/current/app/log")" = up$'\n'up ]
+    fails 1 'app/log' rbtool status --exit-code
+}
