@@ -95,6 +95,8 @@ static int authorize(void *context, int action, const char *one, const char *two
         allowed = rb_sqlite_allowed(db, RB_ACTION_FUNCTION, two, NULL);
     else if (action == SQLITE_READ && db->watch)
         rb_watch_read(db->watch, one, two);
+    else if (action == SQLITE_SELECT && db->watch)
+        db->watch->selects = true;
     else if (action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE ||
              action == SQLITE_CREATE_TABLE)
         allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, one, NULL);

@@ -123,17 +123,34 @@ static enum rb_code drop_orphan(rb_putback *p, size_t at, const char *rowid, rb_
     return RB_OK;
 }
 
+/* Of one entry; each row once. */
+static enum rb_code drop_those_of(bool *dropped, rb_putback *p, size_t at, rb_err *err)
+{
+    rb_orphans *o = &p->orphans[at];
+    const json_t *entry = json_array_get(p->report, at);
+    if (rb_json_int(entry, "restored", 0) <= 0)
+        return RB_OK;
+    rb_strs_clear(&o->rowids);
+    RB_TRY(rb_orphans_find(o, p->twin.db, rb_json_str(entry, "table"), false, err));
+    for (size_t k = 0; k < o->rowids.n; k++) {
+        RB_TRY(drop_orphan(p, at, o->rowids.items[k], err));
+        *dropped |= rb_keyset_add(&o->known, (uint64_t)strtoll(o->rowids.items[k], NULL, 10));
+    }
+    return RB_OK;
+}
+
+/* A row that goes may be another's parent. */
 enum rb_code rb_orphans_drop(rb_putback *p, rb_err *err)
 {
-    size_t i;
-    json_t *entry;
-    json_array_foreach (p->report, i, entry) {
-        rb_orphans *o = &p->orphans[i];
-        if (rb_json_int(entry, "restored", 0) > 0)
-            RB_TRY(rb_orphans_find(o, p->twin.db, rb_json_str(entry, "table"), false, err));
-        for (size_t k = 0; k < o->rowids.n; k++)
-            RB_TRY(drop_orphan(p, i, o->rowids.items[k], err));
-        if (o->kept.n > 0)
+    size_t n = json_array_size(p->report);
+    bool dropped = true;
+    while (dropped) {
+        dropped = false;
+        for (size_t i = 0; i < n; i++)
+            RB_TRY(drop_those_of(&dropped, p, i, err));
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (p->orphans[i].kept.n > 0)
             RB_TRY(rb_sqlite_run(p->twin.db,
                                  rb_format("DROP TABLE IF EXISTS temp.rbtool_made_%zu", i), NULL,
                                  NULL, err));

@@ -1,5 +1,6 @@
 /* Data put back from a copy that was made before it was destroyed. */
 #include "database/sqlite_putback.h"
+#include "database/sqlite_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -198,12 +199,12 @@ enum rb_code rb_putback_default(char **out, const rb_putback *p, const char *sch
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(column);
     char *found = NULL;
     RB_TRY(rb_sqlite_run(p->twin.db,
-                         rb_format("SELECT CASE WHEN dflt_value LIKE '\"%%\"' THEN quote(trim("
-                                   "dflt_value, '\"')) ELSE dflt_value END FROM"
+                         rb_format("SELECT dflt_value FROM"
                                    " pragma_table_xinfo(%s, '%s') WHERE name = %s COLLATE NOCASE",
                                    table, schema, name),
                          copy_text, &found, err));
-    *out = found ? found : rb_strdup("NULL");
+    *out = rb_watch_fallback(found ? found : "NULL");
+    free(found);
     return RB_OK;
 }
 

@@ -62,9 +62,14 @@ void rb_watch_keep_sources(rb_watch *watch, const char *sql, size_t len)
         rb_watch_read(watch, copied, "");
     for (size_t i = 0; i < watch->noted.n; i++)
         for (size_t k = 0; k + 1 < watch->reads.n; k += 2)
+            /* A SELECT from the very table that is written to may read its other rows. */
             add_source(watch, watch->noted.items[i], watch->reads.items[k],
-                       watch->reads.items[k + 1]);
+                       watch->selects &&
+                               strcasecmp(watch->noted.items[i], watch->reads.items[k]) == 0
+                           ? ""
+                           : watch->reads.items[k + 1]);
     rb_strs_clear(&watch->reads);
+    watch->selects = false;
 }
 
 static void rename_one(char **name, const char *from, const char *to)

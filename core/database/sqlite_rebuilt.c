@@ -133,7 +133,8 @@ static char *joined(const shared *s, const char *heir)
     rb_buf_printf(&out, " FROM main.%s o LEFT JOIN main.%s n ON ", old, new);
     for (size_t i = 0; i < s->key.n; i++) {
         RB_AUTO(rb_free_str) char *name = rb_sqlite_name(s->key.items[i]);
-        rb_buf_printf(&out, "%so.%s = n.%s", i ? " AND " : "", name, name);
+        rb_buf_printf(&out, "%sn.%s = o.%s AND o.%s = n.%s", i ? " AND " : "", name, name, name,
+                      name);
     }
     return rb_buf_detach(&out);
 }

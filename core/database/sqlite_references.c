@@ -139,12 +139,12 @@ static char *query(const columns *c, const reference *r)
     RB_AUTO(rb_free_str) char *parent = rb_sqlite_name(r->parent);
     rb_buf_printf(&out, " AND NOT EXISTS (SELECT 1 FROM main.%s p WHERE 1", parent);
     for (size_t i = 0; i < c->from.n; i++)
-        rb_buf_printf(&out, " AND p.%s = c.%s", c->to.items[i], c->from.items[i]);
+        rb_buf_printf(&out, " AND p.%s = +c.%s", c->to.items[i], c->from.items[i]);
     rb_buf_addc(&out, ')');
     return rb_buf_detach(&out);
 }
 
-#define LISTED_LIMIT 1000000 /* more are compared by their number */
+#define LISTED_LIMIT 100000 /* more are compared by their number */
 
 typedef struct listing {
     json_t *rows;

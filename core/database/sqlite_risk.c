@@ -28,13 +28,23 @@ static bool add_counts(void *context, const rb_cell *cells, size_t n)
     return false;
 }
 
-/* A default in double quotes is a string; in a query it might be taken for a column. */
+/* A default that is a name, quoted or not, is a string; in a query it might be taken for a column.
+ */
 char *rb_watch_fallback(const char *fallback)
 {
-    size_t len = strlen(fallback);
-    if (fallback[0] != '"' || len < 2)
+    static const char *const values[] = {"NULL",         "TRUE",         "FALSE",
+                                         "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"};
+    rb_token token;
+    rb_token more;
+    const char *at = fallback;
+    const char *end = fallback + strlen(fallback);
+    if (!rb_token_next(&token, &at, end) || rb_token_next(&more, &at, end) ||
+        (token.kind != RB_TOKEN_WORD && token.kind != RB_TOKEN_QUOTED))
         return rb_strdup(fallback);
-    RB_AUTO(rb_free_str) char *inside = rb_strndup(fallback + 1, len - 2);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (rb_token_is(&token, values[i]))
+            return rb_strdup(fallback);
+    RB_AUTO(rb_free_str) char *inside = rb_token_name(&token);
     return rb_sqlite_text(inside);
 }
 
@@ -232,7 +242,7 @@ static enum rb_code compare_made_again(rb_losses *out, rb_sqlite *db, rb_watch_t
         table->compared = true;
         RB_TRY(rb_watch_held_lost(&table->missing, &gone, db, table, table->was, err));
     }
-    if (!table->compared && table->rows > 0)
+    if ((!table->compared || table->since) && !table->is_held && table->rows > 0)
         look_again(out, db, table);
     return compare_rebuilt(out, db, table, now, err);
 }

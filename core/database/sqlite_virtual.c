@@ -94,7 +94,8 @@ enum rb_code rb_watch_virtual_rows(int64_t *rows, rb_sqlite *db, rb_watch_table 
 static bool add_column(void *context, const rb_cell *cells, size_t n)
 {
     (void)n;
-    rb_held_columns_add(context, cells[0].data, NULL, false);
+    rb_held_columns_add(context, cells[0].data, strcmp(cells[0].data, "rowid") == 0 ? NULL : "NULL",
+                        false);
     return true;
 }
 
@@ -192,7 +193,9 @@ static enum rb_code find_again(rb_held_columns *out, rb_strs *gone, rb_sqlite *d
         const char *column = table->held.names.items[i];
         bool is_rowid = table->is_virtual && strcmp(column, "rowid") == 0;
         if (is_rowid ? table->now != NULL : has_name(&names, column))
-            rb_held_columns_add(out, column, fallback_of(table, column), !table->is_virtual);
+            rb_held_columns_add(
+                out, column, table->is_virtual && !is_rowid ? "NULL" : fallback_of(table, column),
+                !table->is_virtual);
         else if (!is_rowid)
             rb_strs_add(gone, column);
     }

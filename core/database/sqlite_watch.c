@@ -262,17 +262,33 @@ static enum rb_code before_ddl(rb_sqlite *db, const rb_ddl *ddl, rb_err *err)
     return RB_OK;
 }
 
+/* Is it what a dropped table became, or may become? Nobody follows its rows. */
+static void note_heirs(rb_watch *watch, const char *name)
+{
+    for (size_t i = 0; i < watch->n; i++) {
+        rb_watch_table *table = &watch->tables[i];
+        if (table->now || table->is_virtual)
+            continue;
+        table->since |= table->compared && strcasecmp(table->was, name) == 0;
+        for (size_t k = 0; k < table->heir_count; k++)
+            table->since |= strcasecmp(table->heirs[k].name, name) == 0;
+    }
+}
+
 enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err)
 {
     rb_watch *watch = db->watch;
     if (!watch->active)
         return RB_OK;
+    bool alters = watch->alters || watch->drops;
     rb_watch_keep_sources(watch, sql, len);
     read_ddl(watch, sql, len);
     enum rb_code code = watch->elsewhere ? RB_OK : before_ddl(db, &watch->ddl, err);
     for (size_t i = 0; code == RB_OK && i < watch->noted.n; i++) {
         rb_watch_table *table = find_now(watch, watch->noted.items[i]);
         watch->made = watch->made || (!table && strncmp(watch->noted.items[i], "sqlite_", 7) != 0);
+        if (!table && !alters)
+            note_heirs(watch, watch->noted.items[i]);
         if (!table)
             continue;
         code = load(db, table, err);
@@ -320,6 +336,7 @@ void rb_watch_after(rb_sqlite *db)
     watch->elsewhere = false;
     rb_strs_clear(&watch->noted);
     rb_strs_clear(&watch->reads);
+    watch->selects = false;
 }
 
 bool rb_watch_wants(rb_watch *watch, const char *table, bool *keyless)

@@ -46,6 +46,7 @@ typedef struct rb_watch_table {
     uint64_t over; /* changes that there was no room to remember */
     rb_watch_heir *heirs;
     size_t heir_count;
+    bool since;      /* the one that may have taken over its name was written to since */
     bool compared;   /* with the one that took over its name: */
     int64_t missing; /* rows that have no partner there */
     rb_held held;    /* its rows at the beginning, where is_held */
@@ -72,6 +73,7 @@ struct rb_watch {
     bool elsewhere;       /* and that is a temporary one */
     rb_ddl ddl;           /* of the statement being run */
     rb_strs expected;     /* tables to count at the beginning */
+    bool selects;         /* the statement being prepared has a SELECT in it */
     rb_strs reads;        /* what the statement being prepared reads: table, column, table, ... */
     rb_watch_source *sources;
     size_t source_count;

@@ -310,3 +310,70 @@ again() { # SQL
     [ "$(put_back)" = '[["notes",null,0,2]]' ]
     [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT group_concat(text) FROM notes')" = a,b,c ]
 }
+
+@test "what is put back without its parent goes again, and with it what refers to it" {
+    local purchases='CREATE TABLE purchases (id INTEGER PRIMARY KEY, o INTEGER NOT NULL REFERENCES orders (id));
+        CREATE TABLE purchase_lines (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES purchases (id));
+        CREATE TABLE staff (id INTEGER PRIMARY KEY, o INTEGER REFERENCES orders (id), boss INTEGER REFERENCES staff (id));'
+    local none='DROP TABLE purchase_lines; DROP TABLE purchases; DROP TABLE staff;'
+    on_top "$purchases" "$none"
+    rbtool deploy v1.1.0 --yes
+    change 3 "$none" "$purchases"
+    release v1.2.0 --accept RB003
+    sql 'INSERT INTO purchases VALUES (1, 1), (2, 2); INSERT INTO purchase_lines VALUES (1, 1), (2, 2);
+        INSERT INTO staff VALUES (1, 1, NULL), (2, 2, 1), (3, 2, 2), (4, 2, NULL)'
+    move deploy v1.2.0
+    sql 'DELETE FROM orders WHERE id = 1'
+    move revert v1.2.0
+    [ "$(put_back | jq -c 'sort')" = '[["purchase_lines",null,1,1],["purchases",null,1,1],["staff",null,1,3]]' ]
+    [ "$(sql 'SELECT id FROM purchases; SELECT id FROM purchase_lines; SELECT id FROM staff' | xargs)" = '2 2 4' ]
+    [ -z "$(sql 'PRAGMA foreign_key_check')" ]
+}
+
+@test "what a script takes from a table that another one rebuilt before is counted" {
+    on_top 'CREATE TABLE n (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, note TEXT);
+        INSERT INTO n (id, total) SELECT id, total FROM orders; DROP TABLE orders; ALTER TABLE n RENAME TO orders;' \
+        'ALTER TABLE orders DROP COLUMN note;'
+    change 3 'UPDATE orders SET total = 0;' 'SELECT 1;'
+    release v1.2.0 --accept RB003
+    fails 5 "the plan loses data" rbtool deploy v1.2.0 --yes
+}
+
+@test "what is filled in behind a rebuild is nothing lost" {
+    on_top 'CREATE TABLE n (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, note TEXT);
+        INSERT INTO n (id, total) SELECT id, total FROM orders; DROP TABLE orders; ALTER TABLE n RENAME TO orders;' \
+        'ALTER TABLE orders DROP COLUMN note;'
+    change 3 "UPDATE orders SET note = 'n' || id;" 'SELECT 1;'
+    release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    [ "$(sql 'SELECT note FROM orders WHERE id = 10')" = n10 ]
+}
+
+@test "no row is lost by filling in what was empty, in a table that a full-text index follows" {
+    on_top "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT, state TEXT DEFAULT active);
+        CREATE VIRTUAL TABLE f USING fts5(body);
+        CREATE TRIGGER f_u AFTER UPDATE ON notes BEGIN UPDATE f SET body = new.body WHERE rowid = new.id; END;" \
+        'DROP TABLE notes; DROP TABLE f;'
+    rbtool deploy v1.1.0 --yes
+    sql "INSERT INTO notes (id, body) VALUES (1, 'a'), (2, NULL); INSERT INTO f (rowid, body) SELECT id, body FROM notes"
+    change 3 "UPDATE notes SET body = '' WHERE body IS NULL;" 'SELECT 1;'
+    release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    # Its default is a word without quotes.
+    change 4 'CREATE TABLE n (id INTEGER PRIMARY KEY, body TEXT, state TEXT DEFAULT active);
+        INSERT INTO n SELECT * FROM notes; DROP TABLE notes; ALTER TABLE n RENAME TO notes;' 'SELECT 1;'
+    release v1.3.0 --accept RB002
+    rbtool deploy v1.3.0 --yes
+    [ "$(sql 'SELECT id, body, state FROM notes')" = '1|a|active'$'\n''2||active' ]
+}
+
+@test "values that a script makes of other rows are its own, and newer than the copy's" {
+    on_top 'ALTER TABLE orders ADD COLUMN rank; UPDATE orders SET rank = (SELECT count(*) FROM orders x WHERE x.total >= orders.total);' \
+        'ALTER TABLE orders DROP COLUMN rank;'
+    rbtool deploy v1.1.0 --yes
+    move revert v1.1.0
+    sql 'INSERT INTO orders VALUES (11, 5000)'
+    move deploy v1.1.0 --accept-reverted
+    [ "$(sql 'SELECT rank FROM orders WHERE id = 1')" = 11 ]
+    [ "$(put_back)" = '[["orders","rank",0,10]]' ]
+}
