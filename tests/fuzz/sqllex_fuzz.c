@@ -81,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = rb_strndup((const char *)data, size);
     check_engine(text, size, "sqlite");
     check_engine(text, size, "postgresql");
-    if (size <= COMPARED && memcmp(text, "\xef\xbb\xbf", size < 3 ? size : 3) != 0)
+    /* What is blank to SQLite's tokenizer, a byte order mark, is a letter to sqlite3_complete(). */
+    if (size <= COMPARED && !strstr(text, "\xef\xbb\xbf"))
         compare_with_sqlite(text, size);
     free(text);
     return 0;
