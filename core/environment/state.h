@@ -51,7 +51,7 @@ void rb_live_clear(rb_live *live);
 
 /* The one transition that has begun and not ended; *out is NULL when there is none. */
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
-/* All that ended, newest first. Of the plans only "only", and that when parts is asked for. */
+/* All that ended, newest first. Of the plans "only" and "environment", when parts is asked for. */
 enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
                               rb_err *err) RB_MUST_USE;
 void rb_transition_row_free(rb_transition_row *row);
