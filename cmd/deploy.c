@@ -63,8 +63,10 @@ static enum rb_code is_well(bool *out, const rb_site *site, const rb_plan_reques
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     RB_AUTO(rb_free_str) char *failed = NULL;
+    rb_plan_request look = *rq;
+    look.only_drift = true;
     RB_TRY(rb_known_unhealthy(&failed, site->state, err));
-    RB_TRY(rb_plan_make(&plan, rq, err));
+    RB_TRY(rb_plan_make(&plan, &look, err));
     *out = !failed && json_array_size(plan->drift) == 0 && plan->worst == RB_OK;
     return RB_OK;
 }

@@ -42,6 +42,7 @@ typedef struct rb_plan_request {
     const rb_live *live;      /* where every part is, or NULL */
     bool observe;             /* files are compared with what was promised where they come from */
     bool rehearse;            /* also rebuild the artifacts, and say how long it took */
+    bool only_drift;          /* no more is asked than what drifted: no database is copied */
     const char *rule;         /* why TO, or NULL */
     const char *going_on;     /* id of the transition that is gone on with, or NULL */
 } rb_plan_request;
