@@ -322,3 +322,8 @@ json_t *rb_err_json(const rb_err *err)
     RB_AUTO(rb_free_str) char *message = rb_safe(err->message);
     return json_pack("{s:i,s:s}", "code", (int)err->code, "message", message);
 }
+
+bool rb_json_same(const json_t *a, const json_t *b)
+{
+    return a == b || (a && b && json_equal(a, b));
+}

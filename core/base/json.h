@@ -46,6 +46,7 @@ void rb_json_set_bytes(json_t *object, const char *key, const char *bytes);
 char *rb_json_bytes(const json_t *object, const char *key);
 /* {"code","message"}, or null for NULL: a new value. The message is made safe. */
 json_t *rb_err_json(const rb_err *err);
-json_t *rb_json_strs(const rb_strs *strs); /* a new array */
+json_t *rb_json_strs(const rb_strs *strs);           /* a new array */
+bool rb_json_same(const json_t *a, const json_t *b); /* equal, or both NULL */
 
 #endif

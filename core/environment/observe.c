@@ -133,11 +133,6 @@ static void drift_of_applied(json_t *drift, const rb_applied *applied,
         rb_drift_add(drift, "db", database->name, "clean", "dirty, says the migration tool");
 }
 
-static bool same(const json_t *a, const json_t *b)
-{
-    return (!a && !b) || (a && b && json_equal(a, b));
-}
-
 /* known NULL: none; else only what it has as it was found. */
 static void add_differences(json_t *out, const char *database, const json_t *from,
                             const json_t *found, const json_t *known)
@@ -149,7 +144,7 @@ static void add_differences(json_t *out, const char *database, const json_t *fro
     json_t *item;
     json_array_foreach (differences, i, item) {
         const char *object = rb_json_str(item, "object");
-        if (known && !same(json_object_get(known, object), json_object_get(found, object)))
+        if (known && !rb_json_same(json_object_get(known, object), json_object_get(found, object)))
             continue;
         RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", database, object);
         rb_drift_add(out, "db", path, "as released", rb_json_str(item, "change"));

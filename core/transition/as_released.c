@@ -1,21 +1,24 @@
 #include "transition/as_released.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
+#include "database/sqltoken.h"
 #include "environment/observe.h"
 
-static bool is_word(char c)
+/* A comment or a string that has the name in it does not name the object. */
+static bool names(const rb_script *script, const char *name)
 {
-    return c == '_' || isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
-}
-
-static bool names(const char *text, const char *word, size_t len)
-{
-    for (const char *p = text; text && (p = strcasestr(p, word)); p++)
-        if ((p == text || !is_word(p[-1])) && !is_word(p[len]))
+    rb_token token;
+    const char *at = script->text;
+    const char *end = at + script->len;
+    while (script->present && rb_token_next(&token, &at, end)) {
+        if (token.kind != RB_TOKEN_WORD && token.kind != RB_TOKEN_QUOTED)
+            continue;
+        RB_AUTO(rb_free_str) char *found = rb_token_name(&token);
+        if (strcasecmp(found, name) == 0)
             return true;
+    }
     return false;
 }
 
@@ -34,18 +37,12 @@ static char *name_of(const char *object)
 static bool is_named(const rb_plan_database *d, const char *object)
 {
     RB_AUTO(rb_free_str) char *name = name_of(object);
-    size_t len = strlen(name);
-    for (size_t i = 0; len > 0 && i < d->step_count; i++) {
+    for (size_t i = 0; i < d->step_count; i++) {
         const rb_db_step *step = &d->steps[i];
-        if (names(step->up ? step->migration->up.text : step->migration->down.text, name, len))
+        if (names(step->up ? &step->migration->up : &step->migration->down, name))
             return true;
     }
     return false;
-}
-
-static bool same(const json_t *a, const json_t *b)
-{
-    return a == b || (a && b && json_equal(a, b));
 }
 
 void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *request,
@@ -61,8 +58,8 @@ void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *re
     json_array_foreach ((json_t *)wrong, i, item) {
         const char *object = rb_json_str(item, "object");
         json_t *now = json_object_get(after, object);
-        if (!same(now, json_object_get(released, object)) ||
-            (!same(now, json_object_get(before, object)) && !is_named(database, object)))
+        if (!rb_json_same(now, json_object_get(released, object)) ||
+            (!rb_json_same(now, json_object_get(before, object)) && !is_named(database, object)))
             continue;
         if (now)
             json_object_set(database->expected, object, now);

@@ -16,11 +16,6 @@ static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release,
     return RB_OK;
 }
 
-static bool same(const json_t *a, const json_t *b)
-{
-    return a == b || (!a && !b) || (a && b && json_equal(a, b));
-}
-
 /* What lives on a table that the transition drops goes with it. */
 static bool loses_table(const char *object, const json_t *base, const json_t *found,
                         const json_t *target)
@@ -39,7 +34,8 @@ static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, c
     json_t *item;
     json_array_foreach (d->drifted, i, item) {
         const char *object = rb_json_str(item, "object");
-        bool touched = !same(json_object_get(base, object), json_object_get(target, object));
+        bool touched =
+            !rb_json_same(json_object_get(base, object), json_object_get(target, object));
         RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", d->name, object);
         rb_drift_add(plan->drift, "db", path,
                      touched ? "as released; this transition changes it"
@@ -56,7 +52,7 @@ static void keep_drifted(json_t *catalog, const char *object, const json_t *base
 {
     json_t *was = json_object_get(base, object);
     json_t *now = json_object_get(found, object);
-    if (same(was, now) || !same(was, json_object_get(target, object)) ||
+    if (rb_json_same(was, now) || !rb_json_same(was, json_object_get(target, object)) ||
         loses_table(object, base, found, target))
         return;
     if (now)

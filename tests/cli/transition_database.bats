@@ -431,3 +431,14 @@ INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO
     settled_at v1.1.0
     [ -n "$(sql "SELECT name FROM sqlite_schema WHERE name = 'hot'")" ]
 }
+
+@test "a comment that has an index's name in it does not give that index up" {
+    with_hotfix
+    printf -- "-- nothing is done to hot here: 'hot'
+CREATE TABLE o2 (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, discount INTEGER);
+INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO orders;\n" >migrations/0003_o.up.sql
+    echo 'SELECT 1;' >migrations/0003_o.down.sql
+    release v1.2.0 --accept RB007
+    fails 1 "index hot removed" rbtool deploy v1.2.0 --yes --accept-drift
+    settled_at v1.1.0
+}
