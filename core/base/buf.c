@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void *rb_malloc(size_t size)
 {
@@ -175,6 +176,14 @@ bool rb_strs_has(const rb_strs *strs, const char *s)
 {
     for (size_t i = 0; i < strs->n; i++)
         if (strcmp(strs->items[i], s) == 0)
+            return true;
+    return false;
+}
+
+bool rb_strs_has_name(const rb_strs *strs, const char *name)
+{
+    for (size_t i = 0; i < strs->n; i++)
+        if (strcasecmp(strs->items[i], name) == 0)
             return true;
     return false;
 }

@@ -49,7 +49,8 @@ void rb_strs_clear(rb_strs *strs);
 void rb_strs_add(rb_strs *strs, const char *s); /* copies */
 void rb_strs_take(rb_strs *strs, char *s);      /* owns s from now on */
 bool rb_strs_has(const rb_strs *strs, const char *s);
-void rb_strs_sort(rb_strs *strs); /* bytewise */
+bool rb_strs_has_name(const rb_strs *strs, const char *name); /* SQL's: without case in ASCII */
+void rb_strs_sort(rb_strs *strs);                             /* bytewise */
 
 /*
  * Appends text to buf so that it is safe on a terminal and in one line: control bytes, DEL,

@@ -90,6 +90,12 @@ enum rb_code rb_sqlite_each(rb_sqlite *db, const char *sql, const json_t *params
 /* The same with a text that was built for it, freed after. */
 enum rb_code rb_sqlite_run(rb_sqlite *db, char *sql, rb_sqlite_row *row, void *context,
                            rb_err *err) RB_MUST_USE;
+/* For rb_sqlite_run() with an rb_strs: adds the first column of each row, as it is or as a quoted
+ * name. */
+bool rb_sqlite_add_text(void *context, const rb_cell *cells, size_t n);
+bool rb_sqlite_add_quoted(void *context, const rb_cell *cells, size_t n);
+/* First column of the first row; NULL when there is none, or it is no text. sql is freed. */
+enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
 /* First column of the first row; 0 when there is none. sql is freed. */
 enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
 int64_t rb_sqlite_changes(const rb_sqlite *db); /* rows that the last statement changed */

@@ -18,20 +18,6 @@ void rb_twin_clear(rb_twin *twin)
     rb_strs_clear(&twin->key);
 }
 
-static bool add_quoted(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_take(context, rb_sqlite_name(cells[0].data));
-    return true;
-}
-
-static bool add_text(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
-
 char *rb_twin_spread(const rb_strs *names, const char *pattern, const char *between)
 {
     rb_buf out = {0};
@@ -58,7 +44,7 @@ static enum rb_code find_columns(rb_twin *t, const char *was, rb_err *err)
         rb_format("SELECT h.name FROM pragma_table_xinfo(%s, 'main') h JOIN pragma_table_xinfo(%s,"
                   " '%s') t ON t.name = h.name COLLATE NOCASE WHERE h.hidden = 0 ORDER BY h.cid",
                   table, there, t->copy),
-        add_quoted, &t->columns, err));
+        rb_sqlite_add_quoted, &t->columns, err));
     RB_TRY(
         rb_sqlite_int(&is_virtual, t->db,
                       rb_format("SELECT sql LIKE 'create virtual%%' FROM main.sqlite_schema WHERE"
@@ -85,7 +71,7 @@ static enum rb_code find_key(rb_twin *t, rb_err *err)
                          rb_format("SELECT name FROM pragma_table_xinfo(%s, 'main') WHERE pk > 0"
                                    " ORDER BY pk",
                                    table),
-                         add_quoted, &t->key, err));
+                         rb_sqlite_add_quoted, &t->key, err));
     if (usable(t, &t->key))
         return RB_OK;
     RB_AUTO(rb_strs_clear) rb_strs indexes = {0};
@@ -97,13 +83,13 @@ static enum rb_code find_key(rb_twin *t, rb_err *err)
             " pragma_table_xinfo(%s, 'main') x ON x.name = i.name WHERE x.\"notnull\" IS NOT"
             " 1) ORDER BY seq",
             table, table),
-        add_text, &indexes, err));
+        rb_sqlite_add_text, &indexes, err));
     for (size_t i = 0; i < indexes.n; i++) {
         RB_AUTO(rb_free_str) char *index = rb_sqlite_text(indexes.items[i]);
         rb_strs_clear(&t->key);
         RB_TRY(rb_sqlite_run(t->db,
                              rb_format("SELECT name FROM pragma_index_info(%s, 'main')", index),
-                             add_quoted, &t->key, err));
+                             rb_sqlite_add_quoted, &t->key, err));
         if (usable(t, &t->key))
             return RB_OK;
     }

@@ -3,7 +3,6 @@
 #include "database/sqlite_watch.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* Whether it is there as the step leaves it: applied with the same text, or not applied; alike: or
  * applied under the same id, with a text that was mended. */
@@ -59,14 +58,6 @@ enum rb_code rb_putback_same_scripts(bool *all, bool *some, const rb_putback *p,
     return RB_OK;
 }
 
-static bool has(const rb_strs *names, const char *name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (strcasecmp(names->items[i], name) == 0)
-            return true;
-    return false;
-}
-
 char *rb_putback_newer(const rb_putback *p, const json_t *item)
 {
     RB_AUTO(rb_strs_clear) rb_strs sources = {0};
@@ -78,7 +69,7 @@ char *rb_putback_newer(const rb_putback *p, const json_t *item)
         return rb_strdup("0");
     for (size_t i = 0; i < sources.n; i++) {
         rb_strs_take(&quoted, rb_sqlite_name(sources.items[i]));
-        if (!has(&p->twin.columns, quoted.items[i]))
+        if (!rb_strs_has_name(&p->twin.columns, quoted.items[i]))
             return rb_strdup("0");
     }
     return quoted.n ? rb_twin_spread(&quoted, "h.@ IS t.@ COLLATE BINARY", " AND ")
@@ -86,13 +77,6 @@ char *rb_putback_newer(const rb_putback *p, const json_t *item)
 }
 
 /* Columns that are not here */
-
-static bool add_name(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
 
 static enum rb_code leave_column(rb_putback *p, const json_t *item, const char *column, rb_err *err)
 {
@@ -133,7 +117,7 @@ enum rb_code rb_putback_leave(rb_putback *p, const json_t *item, rb_err *err)
                                 " AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(%s, 'main') h"
                                 " WHERE h.name = t.name COLLATE NOCASE)",
                                 table, p->twin.copy, table),
-                      add_name, &names, err));
+                      rb_sqlite_add_text, &names, err));
     for (size_t i = 0; i < names.n; i++)
         RB_TRY(leave_column(p, item, names.items[i], err));
     return RB_OK;

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Reporting */
 
@@ -183,28 +182,19 @@ static enum rb_code restore_keyless(rb_putback *p, json_t *entry, const char *ne
     return RB_OK;
 }
 
-static bool copy_text(void *context, const rb_cell *cells, size_t n)
-{
-    char **out = context;
-    (void)n;
-    if (cells[0].kind == RB_CELL_TEXT)
-        *out = rb_strdup(cells[0].data);
-    return false;
-}
-
 enum rb_code rb_putback_default(char **out, const rb_putback *p, const char *schema,
                                 const char *column, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *table = rb_sqlite_text(p->twin.table);
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(column);
-    char *found = NULL;
-    RB_TRY(rb_sqlite_run(p->twin.db,
-                         rb_format("SELECT dflt_value FROM"
-                                   " pragma_table_xinfo(%s, '%s') WHERE name = %s COLLATE NOCASE",
-                                   table, schema, name),
-                         copy_text, &found, err));
+    RB_AUTO(rb_free_str) char *found = NULL;
+    RB_TRY(rb_sqlite_string(
+        &found, p->twin.db,
+        rb_format(
+            "SELECT dflt_value FROM pragma_table_xinfo(%s, '%s') WHERE name = %s COLLATE NOCASE",
+            table, schema, name),
+        err));
     *out = rb_watch_fallback(found ? found : "NULL");
-    free(found);
     return RB_OK;
 }
 
@@ -258,17 +248,7 @@ static enum rb_code restore_column(rb_putback *p, json_t *entry, const json_t *i
 static bool has_column(const rb_putback *p, const char *column)
 {
     RB_AUTO(rb_free_str) char *quoted = rb_sqlite_name(column);
-    for (size_t i = 0; i < p->twin.columns.n; i++)
-        if (strcasecmp(p->twin.columns.items[i], quoted) == 0)
-            return true;
-    return false;
-}
-
-static bool add_quoted(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_take(context, rb_sqlite_name(cells[0].data));
-    return true;
+    return rb_strs_has_name(&p->twin.columns, quoted);
 }
 
 /* Rows whose values scripts changed are left as they are; those that the way back did not make what
@@ -302,7 +282,7 @@ static enum rb_code narrow(bool *out, rb_putback *p, rb_err *err)
     RB_AUTO(rb_free_str) char *name = rb_sqlite_name(list);
     RB_TRY(rb_sqlite_run(
         p->twin.db, rb_format("SELECT name FROM pragma_table_xinfo(%s, '%s')", text, p->twin.copy),
-        add_quoted, &key, err));
+        rb_sqlite_add_quoted, &key, err));
     *out = key.n > 0;
     if (key.n == 0)
         return RB_OK;

@@ -136,3 +136,31 @@ enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err)
     *out = 0;
     return rb_sqlite_run(db, sql, first_integer, out, err);
 }
+
+bool rb_sqlite_add_text(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_add(context, cells[0].data);
+    return true;
+}
+
+bool rb_sqlite_add_quoted(void *context, const rb_cell *cells, size_t n)
+{
+    (void)n;
+    rb_strs_take(context, rb_sqlite_name(cells[0].data));
+    return true;
+}
+
+static bool first_text(void *context, const rb_cell *cells, size_t n)
+{
+    char **out = context;
+    if (n && cells[0].kind == RB_CELL_TEXT)
+        *out = rb_strdup(cells[0].data);
+    return false;
+}
+
+enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err)
+{
+    *out = NULL;
+    return rb_sqlite_run(db, sql, first_text, out, err);
+}

@@ -119,17 +119,9 @@ static bool had(const rb_watch_table *table, const char *name)
     return false;
 }
 
-static bool has_name(const rb_strs *names, const char *name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (strcasecmp(names->items[i], name) == 0)
-            return true;
-    return false;
-}
-
 static void add_name(rb_strs *names, const char *name)
 {
-    if (!has_name(names, name))
+    if (!rb_strs_has_name(names, name))
         rb_strs_add(names, name);
 }
 

@@ -24,13 +24,6 @@ void rb_watch_heirs_clear(rb_watch_table *table)
     table->heir_count = 0;
 }
 
-static bool add_name(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
-
 static bool is_watched(const rb_watch *watch, const char *name)
 {
     for (size_t i = 0; i < watch->n; i++)
@@ -46,7 +39,7 @@ static enum rb_code find_new(rb_strs *out, rb_sqlite *db, rb_err *err)
     RB_TRY(rb_sqlite_each(db,
                           "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type ="
                           " 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-                          NULL, add_name, &all, err));
+                          NULL, rb_sqlite_add_text, &all, err));
     for (size_t i = 0; i < all.n && out->n < HEIRS_LIMIT; i++)
         if (!is_watched(db->watch, all.items[i]) && !rb_tracking_owns(all.items[i]))
             rb_strs_add(out, all.items[i]);

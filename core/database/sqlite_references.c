@@ -79,13 +79,6 @@ static bool add_pair(void *context, const rb_cell *cells, size_t n)
     return true;
 }
 
-static bool add_quoted(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_take(context, rb_sqlite_name(cells[0].data));
-    return true;
-}
-
 /* REFERENCES p means its primary key. */
 static enum rb_code find_columns(columns *c, rb_sqlite *db, const reference *r, rb_err *err)
 {
@@ -104,7 +97,7 @@ static enum rb_code find_columns(columns *c, rb_sqlite *db, const reference *r, 
         rb_format("SELECT x.name FROM pragma_table_list(%s) l, pragma_table_xinfo(%s, 'main') x"
                   " WHERE l.schema = 'main' AND l.wr AND x.pk > 0 ORDER BY x.pk",
                   table, table),
-        add_quoted, &c->key, err);
+        rb_sqlite_add_quoted, &c->key, err);
 }
 
 static void add_list(rb_buf *out, const rb_strs *names)

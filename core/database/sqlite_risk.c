@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define COLUMNS_AT_ONCE 60 /* a query of ours has at most 64 */
 
@@ -147,14 +146,6 @@ static enum rb_code columns_of(rb_strs *out, rb_sqlite *db, const char *table, r
     return rb_sqlite_run(db, rb_format("PRAGMA main.table_xinfo(%s)", name), add_name, out, err);
 }
 
-static bool has_name(const rb_strs *names, const char *name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (strcasecmp(names->items[i], name) == 0)
-            return true;
-    return false;
-}
-
 static void add_dropped_columns(rb_losses *out, const rb_watch_table *table)
 {
     for (size_t i = 0; i < table->n; i++) {
@@ -176,7 +167,7 @@ static enum rb_code compare_rebuilt(rb_losses *out, rb_sqlite *db, rb_watch_tabl
     int64_t *values = rb_calloc(table->n + 1, sizeof *values);
     for (size_t i = 0; i < table->n; i++) {
         rb_watch_column *column = &table->columns[i];
-        bool kept = !column->generated && column->now && has_name(now, column->now);
+        bool kept = !column->generated && column->now && rb_strs_has_name(now, column->now);
         names[i] = kept ? column->now : NULL;
         fallbacks[i] = column->fallback;
         if (!kept)

@@ -4,13 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool add_name(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
-
 enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err)
 {
     int64_t has_virtual;
@@ -23,7 +16,7 @@ enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err)
         return RB_OK;
     return rb_sqlite_each(
         db, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'", NULL,
-        add_name, out, err);
+        rb_sqlite_add_text, out, err);
 }
 
 /* Contents */

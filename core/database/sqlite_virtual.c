@@ -8,15 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-static bool copy_text(void *context, const rb_cell *cells, size_t n)
-{
-    char **out = context;
-    (void)n;
-    if (cells[0].kind == RB_CELL_TEXT)
-        *out = rb_strdup(cells[0].data);
-    return false;
-}
-
 /* content=TABLE of a full-text index: the rows are that table's. */
 static bool is_external(const char *sql)
 {
@@ -33,13 +24,6 @@ static bool is_external(const char *sql)
     return found;
 }
 
-static bool add_name(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    rb_strs_add(context, cells[0].data);
-    return true;
-}
-
 static enum rb_code shadows_of(rb_strs *out, rb_sqlite *db, const char *table, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
@@ -48,7 +32,7 @@ static enum rb_code shadows_of(rb_strs *out, rb_sqlite *db, const char *table, r
                                    " type = 'shadow' AND substr(name, 1, length(%s) + 1) = %s ||"
                                    " '_' COLLATE NOCASE",
                                    name, name),
-                         add_name, out, err);
+                         rb_sqlite_add_text, out, err);
 }
 
 enum rb_code rb_watch_find_store(bool *out, rb_sqlite *db, const char *table, rb_err *err)
@@ -57,11 +41,11 @@ enum rb_code rb_watch_find_store(bool *out, rb_sqlite *db, const char *table, rb
     RB_AUTO(rb_free_str) char *sql = NULL;
     RB_AUTO(rb_strs_clear) rb_strs shadows = {0};
     *out = false;
-    RB_TRY(rb_sqlite_run(db,
-                         rb_format("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND"
-                                   " name = %s COLLATE NOCASE",
-                                   name),
-                         copy_text, &sql, err));
+    RB_TRY(rb_sqlite_string(&sql, db,
+                            rb_format("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND"
+                                      " name = %s COLLATE NOCASE",
+                                      name),
+                            err));
     if (!sql || is_external(sql))
         return RB_OK;
     RB_TRY(shadows_of(&shadows, db, table, err));
@@ -172,14 +156,6 @@ static const char *fallback_of(const rb_watch_table *table, const char *column)
     return NULL;
 }
 
-static bool has_name(const rb_strs *names, const char *name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (strcasecmp(names->items[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* The held columns that the table of that name has. A rowid of a table made again is another. */
 static enum rb_code find_again(rb_held_columns *out, rb_strs *gone, rb_sqlite *db,
                                const rb_watch_table *table, const char *name, rb_err *err)
@@ -188,11 +164,11 @@ static enum rb_code find_again(rb_held_columns *out, rb_strs *gone, rb_sqlite *d
     RB_AUTO(rb_free_str) char *text = rb_sqlite_text(name);
     RB_TRY(rb_sqlite_run(
         db, rb_format("SELECT name FROM pragma_table_xinfo(%s, 'main') WHERE hidden <> 1", text),
-        add_name, &names, err));
+        rb_sqlite_add_text, &names, err));
     for (size_t i = 0; i < table->held.names.n; i++) {
         const char *column = table->held.names.items[i];
         bool is_rowid = table->is_virtual && strcmp(column, "rowid") == 0;
-        if (is_rowid ? table->now != NULL : has_name(&names, column))
+        if (is_rowid ? table->now != NULL : rb_strs_has_name(&names, column))
             rb_held_columns_add(
                 out, column, table->is_virtual && !is_rowid ? "NULL" : fallback_of(table, column),
                 !table->is_virtual);

@@ -149,31 +149,10 @@ static void add_report(rb_run *run, const rb_backout *backout, json_t *entry, co
     json_array_append(run->put_back, entry);
 }
 
-/* What another migration made under the same name is not what was deleted: its data stays where it
- * is, for the release that it belongs to. */
-static void tell_foreign(rb_run *run, const rb_backout *backout, const json_t *items,
-                         const char *shown)
+/* copy: where they are, or NULL. */
+static void tell_none(rb_run *run, const rb_backout *backout, const json_t *items,
+                      const char *reason, const char *copy)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
-        const char *count = rb_json_str(item, "column") ? "values" : "rows";
-        RB_AUTO(rb_json_freep)
-        json_t *entry =
-            json_pack("{s:O?,s:O?,s:i,s:[],s:I,s:s}", "table", json_object_get(item, "table"),
-                      "column", json_object_get(item, "column"), "restored", 0, "missing",
-                      "missingCount", (json_int_t)rb_json_int(item, count, 0), "reason",
-                      "another migration than the one that was undone made it");
-        add_report(run, backout, entry, shown);
-    }
-}
-
-/* That the copy is gone is no reason to stay where one is: what it held is lost either way. */
-static enum rb_code tell_gone(rb_run *run, const rb_backout *backout, const json_t *items,
-                              const char *shown, rb_err *err)
-{
-    RB_AUTO(rb_free_str)
-    char *reason = rb_format("the copy that had them, %s, is not there", shown);
     size_t i;
     json_t *item;
     json_array_foreach ((json_t *)items, i, item) {
@@ -183,8 +162,17 @@ static enum rb_code tell_gone(rb_run *run, const rb_backout *backout, const json
             json_pack("{s:O?,s:O?,s:i,s:[],s:I,s:s}", "table", json_object_get(item, "table"),
                       "column", json_object_get(item, "column"), "restored", 0, "missing",
                       "missingCount", (json_int_t)rb_json_int(item, count, 0), "reason", reason);
-        add_report(run, backout, entry, NULL);
+        add_report(run, backout, entry, copy);
     }
+}
+
+/* That the copy is gone is no reason to stay where one is: what it held is lost either way. */
+static enum rb_code tell_gone(rb_run *run, const rb_backout *backout, const json_t *items,
+                              const char *shown, rb_err *err)
+{
+    RB_AUTO(rb_free_str)
+    char *reason = rb_format("the copy that had them, %s, is not there", shown);
+    tell_none(run, backout, items, reason, NULL);
     return rb_state_backout_used(run->state, backout->id, run->plan->id, items, err);
 }
 
@@ -205,8 +193,9 @@ static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_db_work *work,
     RB_AUTO(rb_json_freep) json_t *report = NULL;
     RB_AUTO(rb_json_freep) json_t *left = json_array();
     RB_TRY(rb_db_put_back(&report, left, db, path, items, work, err));
-    if (!report) {
-        tell_foreign(run, backout, items, shown);
+    if (!report) { /* the data stays for the release that it belongs to */
+        tell_none(run, backout, items, "another migration than the one that was undone made it",
+                  shown);
         return RB_OK;
     }
     size_t i;
