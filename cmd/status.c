@@ -136,8 +136,10 @@ static enum rb_code side_of(const char **out, const rb_site *site, const rb_tran
     enum rb_step_state committed;
     enum rb_step_state switched;
     bool database = json_array_size(json_object_get(row->plan, "databases")) > 0;
-    RB_TRY(rb_state_step_get(&committed, site->state, row->id, "commit", err));
-    RB_TRY(rb_state_step_get(&switched, site->state, row->id, "switch", err));
+    RB_TRY(
+        rb_state_step_get(&committed, site->state, row->id, rb_step_kind_name(RB_DO_COMMIT), err));
+    RB_TRY(
+        rb_state_step_get(&switched, site->state, row->id, rb_step_kind_name(RB_DO_SWITCH), err));
     enum rb_step_state state = database ? committed : switched;
     *out = state == RB_STEP_NONE || state == RB_STEP_UNDONE
                ? "nothing is committed: an abort puts all back as it was"
