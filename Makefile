@@ -7,6 +7,9 @@
 # make sweep            every kill point of a transition (make test takes a sample)
 # make lint, bench, clean
 # make install          PREFIX=/usr/local, DESTDIR=
+# make uninstall        removes what `make install` installed
+#
+# V=1 shows the commands of a build.
 
 CC ?= gcc
 BUILD ?= build
@@ -14,6 +17,9 @@ PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SECONDS_PER_TARGET ?= 60
 JOBS ?= $(shell nproc)
+V ?=
+Q = $(if $(V),,@)
+SAY = $(if $(V),@:,@printf '%-8s %s\n')
 
 LIBS = libgit2 libcrypto jansson sqlite3
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
@@ -30,22 +36,25 @@ UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_
 FUZZ = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 REPLAY = $(FUZZ:%=$(BUILD)/replay/%)
 
-.PHONY: all install demo test check tests unit asan sweep fuzz fuzzers lint bench clean
+.PHONY: all install uninstall demo test check tests unit asan sweep fuzz fuzzers lint bench clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/rbtool
 
 $(BUILD)/rbtool: $(CMD_OBJ) $(BUILD)/librb.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@.new $^ $(LDLIBS)
-	mv $@.new $@
+	$(SAY) link $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@.new $^ $(LDLIBS)
+	$(Q)mv $@.new $@
 
 $(BUILD)/librb.a: $(CORE_OBJ)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(SAY) archive $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(SAY) compile $<
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The program holds the hooks that `rbtool init` installs.
 $(BUILD)/cmd/init_hooks.o: $(wildcard hooks/*)
@@ -55,11 +64,13 @@ tests: $(BUILD)/rbtool $(BUILD)/rbtool.1 $(UNIT) $(REPLAY)
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/librb.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/librb.a -lcmocka $(LDLIBS)
+	$(SAY) link $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/librb.a -lcmocka $(LDLIBS)
 
 $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/librb.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY) link $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 test:
 	.ci/install
@@ -94,7 +105,8 @@ fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/librb.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(SAY) link $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 lint:
 	.ci/install
@@ -107,7 +119,8 @@ bench:
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/librb.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY) link $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 demo:
 	.ci/install demo
@@ -128,6 +141,15 @@ install: all $(BUILD)/rbtool.1
 	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
 	for f in $(wildcard hooks/*); do install -m 755 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/; done
 	for f in $(wildcard schemas/*.json); do install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/schemas/; done
+
+# Folders are removed only where nothing else is in them.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/rbtool $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
+	for f in $(wildcard hooks/*) $(wildcard schemas/*.json); do rm -f "$(DESTDIR)$(PREFIX)/share/rbtool/$$f"; done
+	for d in /hooks /schemas ''; do [ ! -d "$(DESTDIR)$(PREFIX)/share/rbtool$$d" ] || \
+		rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/rbtool$$d"; done
 
 clean:
 	rm -rf build build-asan build-fuzz

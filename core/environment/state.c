@@ -24,7 +24,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS put_back(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
     "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));"
     "CREATE TABLE IF NOT EXISTS left_over(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
-    "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));";
+    "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));"
+    "CREATE TABLE IF NOT EXISTS pin(name TEXT PRIMARY KEY, value TEXT NOT NULL);";
 
 static const char *const part_names[RB_PARTS] = {"app", "db", "flags", "config"};
 static const char *const step_states[] = {"none", "intent", "done", "failed", "undone"};

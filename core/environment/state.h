@@ -90,6 +90,16 @@ enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_r
                             rb_err *err) RB_MUST_USE;
 
 /*
+ * Pins: what this host noted about the environment at its first transition and compares later,
+ * one text for each name ("host", "environment", "settings", "root", "policy", ...).
+ * rb_state_pin: *out is NULL where nothing is pinned under that name. rb_state_pin_set replaces
+ * the value; it is durable at once, or with the transaction that is open.
+ */
+enum rb_code rb_state_pin(char **out, rb_state *state, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_pin_set(rb_state *state, const char *name, const char *value,
+                              rb_err *err) RB_MUST_USE;
+
+/*
  * The outbox: what the ledger is still to be told of. kind: of the entry, "transition" or
  * "verdict" (that a revert makes its FROM bad).
  */

@@ -15,6 +15,20 @@ bats_require_minimum_version 1.5.0
     [ -z "$(find "$BATS_TEST_TMPDIR/stage" -type f -perm /022)" ]
 }
 
+@test "make uninstall removes what make install installed and nothing else" {
+    root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    unset MAKEFLAGS MAKELEVEL
+    stage=$BATS_TEST_TMPDIR/stage
+    mkdir -p "$stage/opt/rb/share/rbtool/hooks"
+    echo mine >"$stage/opt/rb/share/rbtool/hooks/mine"
+    make -s -C "$root" install BUILD="$BUILD" PREFIX=/opt/rb DESTDIR="$stage"
+    run -0 make -s -C "$root" uninstall BUILD="$BUILD" PREFIX=/opt/rb DESTDIR="$stage"
+    [ "$(find "$stage" -type f -printf '%P\n')" = opt/rb/share/rbtool/hooks/mine ]
+    rm "$stage/opt/rb/share/rbtool/hooks/mine"
+    run -0 make -s -C "$root" uninstall BUILD="$BUILD" PREFIX=/opt/rb DESTDIR="$stage"
+    [ ! -e "$stage/opt/rb/share/rbtool" ]
+}
+
 @test "the program needs only the libraries that are documented" {
     needed=$(objdump -p "$(command -v rbtool)" | awk '$1 == "NEEDED" { sub(/\.so.*/, "", $2); print $2 }')
     for library in $needed; do

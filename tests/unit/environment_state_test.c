@@ -404,6 +404,25 @@ static void test_damaged_plan(void **context)
     assert_true(refused > 50);
 }
 
+/* A pin survives the process, is replaced by name, and a journal without any has none. */
+static void test_pins(void **context)
+{
+    rb_err err;
+    RB_AUTO(rb_free_str) char *none = NULL;
+    RB_AUTO(rb_free_str) char *host = NULL;
+    rb_state *state = open_state(*context, true);
+    ok(rb_state_pin(&none, state, "host", &err), &err);
+    assert_null(none);
+    ok(rb_state_pin_set(state, "host", "one", &err), &err);
+    ok(rb_state_pin_set(state, "host", "two", &err), &err);
+    ok(rb_state_pin_set(state, "settings", "abc", &err), &err);
+    rb_state_close(state);
+    state = open_state(*context, false);
+    ok(rb_state_pin(&host, state, "host", &err), &err);
+    assert_string_equal(host, "two");
+    rb_state_close(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failed_rollback, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_begun_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_history, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pins, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
