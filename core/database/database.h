@@ -8,8 +8,8 @@
  * Tables of rbtool's own in the user's database, left out of every catalog with the tracking
  * tables: rbtool_applied(sequence, id, up_sha256, release, applied_at) and
  * rbtool_journal(transition_id, from_release, to_release, finished_at, engine_version,
- * catalog_before, catalog_after, sequence). They are made inside the transaction when they are not
- * there.
+ * catalog_before, catalog_after, sequence, pins). They are made inside the transaction when they
+ * are not there.
  */
 #ifndef RB_DATABASE_DATABASE_H
 #define RB_DATABASE_DATABASE_H
@@ -139,9 +139,16 @@ enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work,
                        rb_err *err) RB_MUST_USE;
 void rb_db_outcome_clear(rb_db_outcome *outcome);
 
-/* Exactly once: the database's own row says whether a transition's commit happened. */
+/*
+ * Exactly once: the database's own row says whether a transition's commit happened.
+ * pins: an object that names what the database is bound to from this transition on (environment,
+ * host, root and policy of the ledger, ...), or NULL.
+ */
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
-                               const rb_db_outcome *outcome, rb_err *err) RB_MUST_USE;
+                               const rb_db_outcome *outcome, const json_t *pins,
+                               rb_err *err) RB_MUST_USE;
+/* The pins of the newest row; *out is NULL where the database has no journal row. */
+enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
                                rb_err *err) RB_MUST_USE;
 

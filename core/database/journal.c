@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define CATALOG_LIMIT (64u << 20)
+#define PINS_LIMIT (64u << 10)
 
 static enum rb_code has_journal(bool *out, rb_db *db, rb_err *err)
 {
@@ -14,10 +15,11 @@ static enum rb_code has_journal(bool *out, rb_db *db, rb_err *err)
 }
 
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
-                               const rb_db_outcome *outcome, rb_err *err)
+                               const rb_db_outcome *outcome, const json_t *pins, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf before = {0};
     RB_AUTO(rb_buf_clear) rb_buf after = {0};
+    RB_AUTO(rb_buf_clear) rb_buf bound = {0};
     if (!db->driver->in_transaction(db))
         return rb_fail(err, RB_ERROR,
                        "the journal row belongs into the transition's transaction, "
@@ -27,17 +29,20 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
                    "CREATE TABLE IF NOT EXISTS rbtool_journal (transition_id TEXT PRIMARY KEY NOT"
                    " NULL, from_release TEXT, to_release TEXT, finished_at TEXT NOT NULL,"
                    " engine_version TEXT NOT NULL, catalog_before TEXT NOT NULL,"
-                   " catalog_after TEXT NOT NULL, sequence INTEGER NOT NULL)",
+                   " catalog_after TEXT NOT NULL, sequence INTEGER NOT NULL,"
+                   " pins TEXT NOT NULL)",
                    NULL, err));
     rb_json_canonical(&before, outcome->before);
     rb_json_canonical(&after, outcome->after);
+    RB_AUTO(rb_json_freep) json_t *none = json_object();
+    rb_json_canonical(&bound, pins ? pins : none);
     RB_AUTO(rb_json_freep)
-    json_t *params = json_pack("[s, s?, s?, s, s, s]", transition, from, to, rb_db_version(db),
-                               rb_buf_str(&before), rb_buf_str(&after));
+    json_t *params = json_pack("[s, s?, s?, s, s, s, s]", transition, from, to, rb_db_version(db),
+                               rb_buf_str(&before), rb_buf_str(&after), rb_buf_str(&bound));
     return rb_db_exec(db,
                       "INSERT INTO rbtool_journal (transition_id, from_release, to_release,"
-                      " finished_at, engine_version, catalog_before, catalog_after, sequence)"
-                      " VALUES ($1, $2, $3, CURRENT_TIMESTAMP, $4, $5, $6, (SELECT"
+                      " finished_at, engine_version, catalog_before, catalog_after, pins, sequence)"
+                      " VALUES ($1, $2, $3, CURRENT_TIMESTAMP, $4, $5, $6, $7, (SELECT"
                       " coalesce(max(sequence), 0) + 1 FROM rbtool_journal))",
                       params, err);
 }
@@ -52,6 +57,31 @@ enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_
         RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM rbtool_journal WHERE transition_id = $1",
                            params, err));
     *out = json_array_size(rows) > 0;
+    return RB_OK;
+}
+
+enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *pins = NULL;
+    bool there;
+    *out = NULL;
+    RB_TRY(has_journal(&there, db, err));
+    if (there)
+        RB_TRY(rb_db_query(&rows, db,
+                           "SELECT pins FROM rbtool_journal ORDER BY sequence DESC LIMIT 1", NULL,
+                           err));
+    const char *text = json_string_value(json_array_get(json_array_get(rows, 0), 0));
+    if (!text)
+        return RB_OK;
+    if (strlen(text) > PINS_LIMIT)
+        return rb_fail(err, RB_ERROR, "the pins in rbtool_journal are larger than %u bytes",
+                       PINS_LIMIT);
+    RB_TRY(rb_json_read(&pins, text, strlen(text), "the pins in rbtool_journal", err));
+    if (!json_is_object(pins))
+        return rb_fail(err, RB_ERROR, "the pins in rbtool_journal are not a JSON object");
+    *out = pins;
+    pins = NULL;
     return RB_OK;
 }
 

@@ -289,7 +289,7 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
     /* What drifted in objects that this transition touches was never FROM's. */
     rb_db_outcome known = {.before = d->leaving, .after = outcome->after};
     return rb_db_journal_add(db, run->plan->id, from ? from->tag : NULL, run->request->to->tag,
-                             &known, err);
+                             &known, run->pins, err);
 }
 
 enum rb_code rb_databases_run(rb_run *run, rb_err *err)

@@ -30,6 +30,7 @@ typedef struct rb_run {
     bool accepted_reverted; /* TO was marked bad */
     const char *replaces;   /* id of the pending transition that this one undoes, or NULL */
     const rb_live *live;    /* what is live once that has ended, or NULL */
+    const json_t *pins;     /* written into every database's journal row; or NULL */
     rb_control *control;
     void (*progress)(void *context, const char *step, const char *text); /* NULL: none */
     void *context;

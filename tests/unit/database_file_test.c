@@ -372,7 +372,7 @@ static void test_killed(void **state)
             rb_db *db = open_as(p, RB_DB_WRITE);
             help_ok(rb_db_begin(db, &err), &err);
             help_ok(rb_db_run(&outcome, db, &work, &err), &err);
-            help_ok(rb_db_journal_add(db, "T1", NULL, "v1", &outcome, &err), &err);
+            help_ok(rb_db_journal_add(db, "T1", NULL, "v1", &outcome, NULL, &err), &err);
             if (after)
                 help_ok(rb_db_commit(db, &err), &err);
             kill(getpid(), SIGKILL);

@@ -402,12 +402,12 @@ static void test_journal(void **state)
     assert_false(has);
     help_ok(rb_db_journal_catalog(&catalog, db, "v1", NULL, &err), &err);
     assert_null(catalog);
-    assert_int_equal(rb_db_journal_add(db, "T1", NULL, "v1", NULL, &err), RB_ERROR);
+    assert_int_equal(rb_db_journal_add(db, "T1", NULL, "v1", NULL, NULL, &err), RB_ERROR);
     const rb_db_step steps[] = {{.migration = &set->items[0], .up = true, .release = "v1"}};
     const rb_db_work work = {.steps = steps, .n = 1, .tracking = "", .order = set};
     help_ok(rb_db_begin(db, &err), &err);
     help_ok(rb_db_run(&outcome, db, &work, &err), &err);
-    help_ok(rb_db_journal_add(db, "T1", NULL, "v1", &outcome, &err), &err);
+    help_ok(rb_db_journal_add(db, "T1", NULL, "v1", &outcome, NULL, &err), &err);
     help_ok(rb_db_commit(db, &err), &err);
     help_ok(rb_db_journal_has(&has, db, "T1", &err), &err);
     assert_true(has);
@@ -428,11 +428,17 @@ static void test_journal(void **state)
 
     /* somebody adds an index; leaving v1 records it */
     help_exec(db, "CREATE INDEX drift ON a(x)");
-    help_ok(rb_db_begin(db, &err), &err);
     const rb_db_work none = {.tracking = "", .order = set};
+    json_t *bound = json_pack("{s:s}", "environment", "prod");
+    json_t *pins = NULL;
+    help_ok(rb_db_begin(db, &err), &err);
     help_ok(rb_db_run(&outcome, db, &none, &err), &err);
-    help_ok(rb_db_journal_add(db, "T2", "v1", "v0", &outcome, &err), &err);
+    help_ok(rb_db_journal_add(db, "T2", "v1", "v0", &outcome, bound, &err), &err);
     help_ok(rb_db_commit(db, &err), &err);
+    help_ok(rb_db_journal_pins(&pins, db, &err), &err);
+    assert_true(json_equal(pins, bound));
+    json_decref(pins);
+    json_decref(bound);
     help_ok(rb_db_journal_catalog(&catalog, db, "v1", &now, &err), &err);
     assert_non_null(json_object_get(catalog, "index drift"));
     rb_catalog_now_fingerprint(&now, catalog, again);
