@@ -133,12 +133,13 @@ $(BUILD)/rbtool.1: $(BUILD)/rbtool cmd/man/rbtool.1.in cmd/man/build
 install: all $(BUILD)/rbtool.1
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	install -d $(DESTDIR)$(PREFIX)/share/rbtool/hooks $(DESTDIR)$(PREFIX)/share/rbtool/schemas
 	install -m 755 $(BUILD)/rbtool $(DESTDIR)$(PREFIX)/bin/rbtool
 	install -m 644 $(BUILD)/rbtool.1 $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
 	install -m 644 cmd/completion/rbtool.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
 	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
+	install -m 644 cmd/completion/rbtool.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish
 	for f in $(wildcard hooks/*); do install -m 755 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/; done
 	for f in $(wildcard schemas/*.json); do install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/schemas/; done
 
@@ -147,6 +148,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/rbtool $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish
 	for f in $(wildcard hooks/*) $(wildcard schemas/*.json); do rm -f "$(DESTDIR)$(PREFIX)/share/rbtool/$$f"; done
 	for d in /hooks /schemas ''; do [ ! -d "$(DESTDIR)$(PREFIX)/share/rbtool$$d" ] || \
 		rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/rbtool$$d"; done

@@ -117,12 +117,14 @@ const rb_command rb_cmd_approve = {
     .name = "approve",
     .args = "TAG",
     .summary = "approve a release, as a second pair of eyes",
+    .group = RB_GROUP_PEOPLE,
     .details =
         "A signed entry in the ledger, for this very tag object: a tag that is moved has none.\n"
         "The release is verified first. Whoever signed it cannot approve it, by name or by key.\n"
         "How many a deploy or revert takes, the policy says (`rbtool policy show`); of a revert "
         "it\n"
         "is the release that it goes to.",
+    .examples = "rbtool approve v1.4.0 --env prod -m 'read the migrations'",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

@@ -45,12 +45,23 @@ typedef struct rb_opt {
         .kind = RB_OPT_JSON, .name = "json", .help = "print one JSON document"                     \
     }
 
+/* The headings under which `rbtool help` lists the commands, in this order. */
+#define RB_GROUP_SETUP "Set up"
+#define RB_GROUP_RELEASE "Release"
+#define RB_GROUP_DAILY "Every day"
+#define RB_GROUP_BREAKS "When it breaks"
+#define RB_GROUP_PEOPLE "People"
+#define RB_GROUP_AUDIT "Audit"
+#define RB_GROUP_PLUMBING "Plumbing"
+
 typedef struct rb_command {
     const char *name;
-    const char *args;    /* "TAG [COMMIT]" */
-    const char *summary; /* one line */
-    const char *details; /* paragraphs for `rbtool help NAME`, or NULL */
-    const rb_opt *opts;  /* ends with an RB_OPT_END entry */
+    const char *args;     /* "TAG [COMMIT]" */
+    const char *summary;  /* one line */
+    const char *group;    /* RB_GROUP_ */
+    const char *details;  /* paragraphs for `rbtool help NAME`, or NULL */
+    const char *examples; /* lines for `rbtool help NAME`: a command, "#" and what it does */
+    const rb_opt *opts;   /* ends with an RB_OPT_END entry */
     size_t options_size;
     int min_args;
     int max_args; /* -1: any number */
@@ -77,8 +88,19 @@ enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, c
                                rb_err *err) RB_MUST_USE;
 
 /* opt.c */
-enum rb_code rb_opt_parse(const rb_opt *opts, void *options, rb_cli *cli, int *argc, char **argv,
-                          rb_err *err) RB_MUST_USE;
+typedef struct rb_opt_table {
+    const rb_opt *opts;
+    void *options; /* the struct that opts fills */
+} rb_opt_table;
+
+/*
+ * Parses the options in argv with the tables, the first that knows an option wins, and leaves the
+ * other words in argv and their number in argc. only_leading: stops at the first word that is not
+ * an option, which stays with all that follows. "--" ends the options. On an error the words are
+ * complete too. RB_ERROR names an unknown option and the nearest known one.
+ */
+enum rb_code rb_opt_parse(const rb_opt_table *tables, size_t count, rb_cli *cli, bool only_leading,
+                          int *argc, char **argv, rb_err *err) RB_MUST_USE;
 void rb_opt_help(rb_buf *out, const rb_opt *opts);
 
 #endif

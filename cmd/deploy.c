@@ -147,12 +147,16 @@ const rb_command rb_cmd_deploy = {
     .name = "deploy",
     .args = "TAG",
     .summary = "move an environment forward to a release",
+    .group = RB_GROUP_DAILY,
     .details =
         "Files, databases, config and flags move as one unit: everything is made ready and\n"
         "verified inside the open database transaction, and only then committed. A failure\n"
         "before that puts all back (exit 1). Data that would be lost exits 5 with a digest.\n"
         "The release that is live is put right where it has drifted (--accept-drift), and\n"
         "started and checked again where that failed.",
+    .examples = "rbtool deploy v1.4.0 --env prod\n"
+                "rbtool deploy v1.4.0 --env prod --dry-run  # show the plan, change nothing\n"
+                "rbtool deploy v1.4.0 --env prod --only app # the files alone",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 1,

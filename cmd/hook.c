@@ -178,6 +178,7 @@ const rb_command rb_cmd_hook = {
     .name = "hook",
     .args = "NAME [ARGUMENT...]",
     .summary = "entry point of the git hooks",
+    .group = RB_GROUP_PLUMBING,
     .details =
         "What the hooks that `rbtool init` installs call; the arguments and standard input\n"
         "are those that git gives the hook of that name. Exit 1 refuses. RBTOOL=0 turns the\n"
@@ -195,6 +196,7 @@ const rb_command rb_cmd_hook = {
         "commit-msg: a commit that touches migrations and has none of the trailers\n"
         "\"Rollback: reversible\", \"Rollback: lossy REASON\", \"Rollback: irreversible\n"
         "REASON\".",
+    .examples = "rbtool hook pre-push origin https://example.com/shop.git   # as git calls it",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

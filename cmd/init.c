@@ -168,6 +168,7 @@ const rb_command rb_cmd_init = {
     .name = "init",
     .args = "",
     .summary = "write rbtool.json from what the repository holds, install the hooks",
+    .group = RB_GROUP_SETUP,
     .details =
         "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
         "flag file, config files, checks. Nothing that is there already is overwritten: an\n"
@@ -177,6 +178,8 @@ const rb_command rb_cmd_init = {
         "in git config, and for older ones the line to add is said. A bare repository, as a\n"
         "server has it, gets pre-receive, post-receive and reference-transaction. `rbtool\n"
         "help hook` tells what the hooks refuse.",
+    .examples = "rbtool init               # write rbtool.json and install the hooks\n"
+                "rbtool init --dry-run     # show what it would write",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -126,6 +126,7 @@ const rb_command rb_cmd_list = {
     .name = "list",
     .args = "",
     .summary = "list releases, newest first",
+    .group = RB_GROUP_RELEASE,
     .details =
         "VERDICT is the last word that counts: good, bad, or none. A release whose signature,\n"
         "manifest or chain is not in order is shown as BAD; `rbtool verify TAG` says why, and\n"
@@ -135,6 +136,8 @@ const rb_command rb_cmd_list = {
         "What\n"
         "verified in an earlier list is remembered, while signers and revoked keys stay as they "
         "are.",
+    .examples = "rbtool list\n"
+                "rbtool list --json | jq -r '.releases[].tag'",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

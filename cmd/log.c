@@ -391,11 +391,15 @@ const rb_command rb_cmd_log = {
     .name = "log",
     .args = "",
     .summary = "show the ledger, newest entry first",
+    .group = RB_GROUP_AUDIT,
     .details = "Who released, judged, approved, deployed, reverted and overrode what, as signed\n"
                "commits on refs/rbtool/ledger. Entries that join histories are shown with --kind\n"
                "merge only. --verify ends with 1 when an entry is broken, signed by someone\n"
                "unknown, or foreign; and when one is unsigned that policy wants signed.\n"
                "--json prints one entry a line.",
+    .examples = "rbtool log --env prod -n 10\n"
+                "rbtool log --kind approval --tag v1.4.0\n"
+                "rbtool log --verify           # judge every entry again",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

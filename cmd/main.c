@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "books.h"
 #include "cli.h"
 #include "commands.h"
@@ -46,18 +47,36 @@ static const rb_command *find(const char *name)
     return NULL;
 }
 
+static void print_version(void)
+{
+    puts("rbtool " RB_VERSION);
+}
+
+static const char *const groups[] = {RB_GROUP_SETUP,   RB_GROUP_RELEASE, RB_GROUP_DAILY,
+                                     RB_GROUP_BREAKS,  RB_GROUP_PEOPLE,  RB_GROUP_AUDIT,
+                                     RB_GROUP_PLUMBING};
+
 static void print_usage(void)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     rb_buf_puts(&out, "usage: rbtool [-C DIR] [--config FILE] COMMAND [OPTIONS]\n\n");
-    for (size_t i = 0; i < COUNT; i++)
-        rb_buf_printf(&out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    rb_buf_puts(&out, "\n");
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        rb_buf_printf(&out, "%s\n", groups[g]);
+        for (size_t i = 0; i < COUNT; i++)
+            if (strcmp(commands[i]->group, groups[g]) == 0)
+                rb_buf_printf(&out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+        rb_buf_puts(&out, "\n");
+    }
+    rb_buf_puts(&out, "Options of every command, before it or after it\n");
     rb_opt_help(&out, global_opts);
-    rb_buf_puts(&out, "\n`rbtool help COMMAND` tells more. Exit codes: 0 done; 1 a check found "
-                      "something;\n2 usage, config, input or system error, nothing was changed; "
-                      "3 stopped half-way\n(resume or abort); 4 another run holds the environment; "
-                      "5 a person must decide.\n");
+    rb_buf_puts(&out,
+                "\n`rbtool help COMMAND` explains a command and shows examples.\n\nExit codes\n"
+                "  0  done, or nothing to do\n"
+                "  1  a check found something: verification, drift, health, lint, a refused push\n"
+                "  2  usage, settings, input or system error; nothing was changed\n"
+                "  3  a transition stopped half-way: `rbtool resume` or `rbtool abort`\n"
+                "  4  another run holds the environment\n"
+                "  5  a person must decide: data at risk, drift, a bad release, approvals\n");
     fputs(out.data, stdout);
 }
 
@@ -70,124 +89,100 @@ static void print_help(const rb_command *command)
         rb_buf_printf(&out, "\n%s\n", command->details);
     rb_buf_puts(&out, "\n");
     rb_opt_help(&out, command->opts);
-    rb_opt_help(&out, global_opts);
-    fputs(out.data, stdout);
-}
-
-/* The options before the command belong to rbtool itself. */
-static int count_globals(int argc, char **argv)
-{
-    int i = 1;
-    while (i < argc && argv[i][0] == '-' && argv[i][1] != '\0') {
-        bool has_value = strcmp(argv[i], "-C") == 0 || strcmp(argv[i], "--config") == 0 ||
-                         strcmp(argv[i], "--directory") == 0;
-        i += has_value ? 2 : 1;
+    if (command->opts->kind != RB_OPT_END)
+        rb_buf_puts(&out, "\n");
+    rb_buf_puts(&out, "`rbtool help` lists the options that every command takes.\n\nExamples\n");
+    for (const char *line = command->examples; *line;) {
+        const int len = (int)strcspn(line, "\n");
+        rb_buf_printf(&out, "    %.*s\n", len, line);
+        line += len + (line[len] == '\n');
     }
-    return i < argc ? i : argc;
+    fputs(out.data, stdout);
 }
 
 static enum rb_code suggest(const char *name, rb_err *err)
 {
+    const char *names[COUNT + 1] = {NULL};
     for (size_t i = 0; i < COUNT; i++)
-        if (strncmp(commands[i]->name, name, 2) == 0)
-            return rb_fail(
-                err, RB_ERROR,
-                "'%s' is no rbtool command; did you mean '%s'? `rbtool --help` lists all", name,
-                commands[i]->name);
-    return rb_fail(err, RB_ERROR, "'%s' is no rbtool command; `rbtool --help` lists all", name);
+        names[i] = commands[i]->name;
+    const char *near = rb_text_similar(name, names);
+    return near ? rb_fail(err, RB_ERROR,
+                          "'%s' is not an rbtool command; did you mean '%s'? `rbtool help` lists "
+                          "all of them",
+                          name, near)
+                : rb_fail(err, RB_ERROR,
+                          "'%s' is not an rbtool command; `rbtool help` lists all of them", name);
 }
 
-/* Global options work behind the command too: they are parsed with its own. */
-static enum rb_code run_command(rb_cli *cli, const rb_command *command, int argc, char **argv,
-                                rb_err *err)
+/* The words that are left are the command's arguments. */
+static enum rb_code run_command(rb_cli *cli, const rb_command *command, void *options, int argc,
+                                char **argv, rb_err *err)
+{
+    if (argc < command->min_args)
+        return rb_fail(err, RB_ERROR, "%s needs %s; see `rbtool help %s`", command->name,
+                       command->args, command->name);
+    if (command->max_args >= 0 && argc > command->max_args)
+        return rb_fail(err, RB_ERROR, "%s does not take '%s'; see `rbtool help %s`", command->name,
+                       argv[command->max_args], command->name);
+    return command->run(cli, options, argc, argv, err);
+}
+
+static void set_up(rb_cli *cli, const struct globals *globals)
+{
+    cli->dir = globals->dir;
+    cli->config = globals->config;
+    cli->quiet = globals->quiet;
+    const char *no_color = getenv("NO_COLOR");
+    cli->color = isatty(1) && !globals->no_color && !(no_color && *no_color);
+    cli->progress = isatty(2) && !cli->quiet;
+    cli->interactive = isatty(0) && isatty(2);
+}
+
+/* Options that every command takes may stand before it or among its own. */
+static enum rb_code call(rb_cli *cli, const rb_command *command, struct globals *globals, int argc,
+                         char **argv, rb_err *err)
 {
     void *options = rb_calloc(1, command->options_size);
-    enum rb_code code = rb_opt_parse(command->opts, options, cli, &argc, argv, err);
-    if (code == RB_OK && argc < command->min_args)
-        code = rb_fail(err, RB_ERROR, "%s needs %s; see `rbtool help %s`", command->name,
-                       command->args, command->name);
-    if (code == RB_OK && command->max_args >= 0 && argc > command->max_args)
-        code = rb_fail(err, RB_ERROR, "%s does not take '%s'; see `rbtool help %s`", command->name,
-                       argv[command->max_args], command->name);
-    if (code == RB_OK)
-        code = command->run(cli, options, argc, argv, err);
+    const rb_opt_table tables[] = {{command->opts, options}, {global_opts, globals}};
+    enum rb_code code = rb_opt_parse(tables, 2, cli, false, &argc, argv, err);
+    set_up(cli, globals);
+    if (code == RB_OK && globals->version) {
+        print_version();
+    } else if (code == RB_OK && globals->help) {
+        print_help(command);
+    } else if (code == RB_OK) {
+        if (command->changes)
+            signal(SIGPIPE, SIG_IGN);
+        code = run_command(cli, command, options, argc, argv, err);
+    }
     if (command->clear)
         command->clear(options);
     free(options);
     return code;
 }
 
-/* Moves --no-color, --quiet, --config and -C that stand behind the command before it. */
-static int gather_globals(struct globals *globals, rb_cli *cli, int *argc, char **argv, rb_err *err)
-{
-    const int count = *argc;
-    int kept = 0;
-    for (int i = 0; i < count; i++) {
-        const char *a = argv[i];
-        if (strcmp(a, "--") == 0) {
-            while (i < count)
-                argv[kept++] = argv[i++];
-            break;
-        }
-        bool flag = strcmp(a, "--no-color") == 0 || strcmp(a, "--quiet") == 0 ||
-                    strcmp(a, "-q") == 0 || strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0 ||
-                    strncmp(a, "--config=", 9) == 0;
-        bool valued = strcmp(a, "--config") == 0;
-        if (!flag && !valued) {
-            argv[kept++] = argv[i];
-            continue;
-        }
-        bool has_next = valued && i + 1 < count;
-        char *one[2] = {argv[i], has_next ? argv[i + 1] : NULL};
-        int n = has_next ? 2 : 1;
-        i += n - 1;
-        enum rb_code code = rb_opt_parse(global_opts, globals, cli, &n, one, err);
-        if (code != RB_OK)
-            return code;
-    }
-    *argc = kept;
-    return RB_OK;
-}
-
 static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
 {
     struct globals globals = {.dir = "."};
-    int n = count_globals(argc, argv);
-    int global_argc = n - 1;
-    RB_TRY(rb_opt_parse(global_opts, &globals, cli, &global_argc, argv + 1, err));
-    const char *name = n < argc ? argv[n] : NULL;
-    int used = name ? n + 1 : n;
-    argc -= used;
-    argv += used;
-    if (globals.version) {
-        puts("rbtool " RB_VERSION);
+    const rb_opt_table table = {global_opts, &globals};
+    argc--;
+    argv++;
+    RB_TRY(rb_opt_parse(&table, 1, cli, true, &argc, argv, err));
+    const char *name = argc > 0 ? argv[0] : NULL;
+    if (globals.version || (name && strcmp(name, "version") == 0)) {
+        print_version();
         return RB_OK;
     }
-    if (!name || (strcmp(name, "help") == 0 && argc == 0)) {
+    const bool help = name && strcmp(name, "help") == 0;
+    if (!name || (help && argc == 1)) {
         print_usage();
         return name || globals.help ? RB_OK : RB_ERROR;
     }
-    const char *wanted = strcmp(name, "help") == 0 ? argv[0] : name;
-    const rb_command *command = find(wanted);
-    if (!command)
-        return suggest(wanted, err);
-    enum rb_code code = gather_globals(&globals, cli, &argc, argv, err);
-    if (code != RB_OK)
-        return code;
-    if (globals.help || wanted != name) {
-        print_help(command);
-        return RB_OK;
-    }
-    if (command->changes)
-        signal(SIGPIPE, SIG_IGN);
-    cli->dir = globals.dir;
-    cli->config = globals.config;
-    cli->quiet = globals.quiet;
-    const char *no_color = getenv("NO_COLOR");
-    cli->color = isatty(1) && !globals.no_color && !(no_color && *no_color);
-    cli->progress = isatty(2) && !cli->quiet;
-    cli->interactive = isatty(0) && isatty(2);
-    return run_command(cli, command, argc, argv, err);
+    argc -= help;
+    argv += help;
+    globals.help = globals.help || help;
+    const rb_command *command = find(argv[0]);
+    return command ? call(cli, command, &globals, argc - 1, argv + 1, err) : suggest(argv[0], err);
 }
 
 /* A mistake in the arguments is told as it was asked for, though they could not all be read. */

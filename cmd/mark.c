@@ -155,6 +155,7 @@ const rb_command rb_cmd_mark = {
     .name = "mark",
     .args = "TAG good|bad|gap",
     .summary = "say that a release is good, bad, or lost",
+    .group = RB_GROUP_PEOPLE,
     .details =
         "A signed verdict in the ledger, about this very tag object. The latest one that counts\n"
         "decides where a revert goes: by someone in role mark of the policy, or by a deploy on\n"
@@ -162,6 +163,8 @@ const rb_command rb_cmd_mark = {
         "gap says that a release which others follow, or the ledger knows, is lost and known to\n"
         "be: `rbtool verify` then does not fail for it, and its name is free (role mark or\n"
         "policy).",
+    .examples = "rbtool mark v1.4.0 bad -m 'orders vanish'\n"
+                "rbtool mark v1.4.1 good -m 'ran for a week' --env prod",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 2,

@@ -2,22 +2,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli.h"
 
-static const rb_opt *find_long(const rb_opt *opts, const char *name, size_t len)
+/* An option that one of the tables has, and the struct that it fills. */
+struct known {
+    const rb_opt *opt;
+    void *options;
+};
+
+/* name: a long name of that length, or one letter when letter is not 0. */
+static struct known find(const rb_opt_table *tables, size_t count, const char *name, size_t len,
+                         char letter)
 {
-    for (const rb_opt *o = opts; o->kind != RB_OPT_END; o++)
-        if (strlen(o->name) == len && strncmp(o->name, name, len) == 0)
-            return o;
-    return NULL;
+    for (size_t i = 0; i < count; i++)
+        for (const rb_opt *o = tables[i].opts; o->kind != RB_OPT_END; o++)
+            if (letter ? o->letter == letter
+                       : strlen(o->name) == len && strncmp(o->name, name, len) == 0)
+                return (struct known){o, tables[i].options};
+    return (struct known){0};
 }
 
-static const rb_opt *find_letter(const rb_opt *opts, char letter)
+static enum rb_code unknown(const rb_opt_table *tables, size_t count, const char *arg, rb_err *err)
 {
-    for (const rb_opt *o = opts; o->kind != RB_OPT_END; o++)
-        if (o->letter == letter)
-            return o;
-    return NULL;
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    for (size_t i = 0; i < count; i++)
+        for (const rb_opt *o = tables[i].opts; o->kind != RB_OPT_END; o++)
+            rb_strs_take(&names, rb_format("--%s", o->name));
+    RB_AUTO(rb_free_str) char *word = rb_strndup(arg, strcspn(arg, "="));
+    const char **list = rb_calloc(names.n + 1, sizeof *list);
+    for (size_t i = 0; i < names.n; i++)
+        list[i] = names.items[i];
+    const char *near = arg[1] == '-' ? rb_text_similar(word, list) : NULL;
+    free(list);
+    return near ? rb_fail(err, RB_ERROR, "unknown option '%s'; did you mean '%s'?", arg, near)
+                : rb_fail(err, RB_ERROR, "unknown option '%s'", arg);
 }
 
 /* False where value has nothing in it: what limits a command must not vanish. */
@@ -75,51 +94,49 @@ static bool takes_value(const rb_opt *opt)
 }
 
 /* One argument beginning with '-'; *i moves on when its value is the next argument. */
-static enum rb_code parse_one(const rb_opt *opts, void *options, rb_cli *cli, int argc, char **argv,
-                              int *i, rb_err *err)
+static enum rb_code parse_one(const rb_opt_table *tables, size_t count, rb_cli *cli, int argc,
+                              char **argv, int *i, rb_err *err)
 {
     const char *arg = argv[*i];
-    const rb_opt *opt;
     const char *value = NULL;
-    if (arg[1] == '-') {
-        size_t len = strcspn(arg + 2, "=");
-        opt = find_long(opts, arg + 2, len);
-        if (arg[2 + len] == '=')
-            value = arg + 3 + len;
-    } else {
-        opt = find_letter(opts, arg[1]);
-        if (opt && arg[2] != '\0') {
-            value = arg + 2;
-            if (!takes_value(opt))
-                return rb_fail(err, RB_ERROR, "write -%c and the letters after it apart: '%s'",
-                               arg[1], arg);
-        }
-    }
+    const bool is_long = arg[1] == '-';
+    const size_t len = is_long ? strcspn(arg + 2, "=") : 0;
+    const struct known known = find(tables, count, arg + 2, len, is_long ? '\0' : arg[1]);
+    const rb_opt *opt = known.opt;
     if (!opt)
-        return rb_fail(err, RB_ERROR, "unknown option '%s'", arg);
+        return unknown(tables, count, arg, err);
+    if (is_long && arg[2 + len] == '=')
+        value = arg + 3 + len;
+    else if (!is_long && arg[2] != '\0')
+        value = arg + 2;
     if (!takes_value(opt) && value)
-        return rb_fail(err, RB_ERROR, "--%s takes no value", opt->name);
+        return is_long ? rb_fail(err, RB_ERROR, "--%s takes no value", opt->name)
+                       : rb_fail(err, RB_ERROR, "write -%c and the letters after it apart: '%s'",
+                                 arg[1], arg);
     if (takes_value(opt) && !value) {
         if (*i + 1 >= argc)
             return no_value(opt, err);
         value = argv[++*i];
     }
-    return store(opt, options, cli, value, err);
+    return store(opt, known.options, cli, value, err);
 }
 
-enum rb_code rb_opt_parse(const rb_opt *opts, void *options, rb_cli *cli, int *argc, char **argv,
-                          rb_err *err)
+enum rb_code rb_opt_parse(const rb_opt_table *tables, size_t count, rb_cli *cli, bool only_leading,
+                          int *argc, char **argv, rb_err *err)
 {
     int kept = 0;
-    bool only_args = false;
+    bool only_words = false;
     enum rb_code code = RB_OK;
     for (int i = 0; i < *argc; i++) {
-        if (!only_args && strcmp(argv[i], "--") == 0)
-            only_args = true;
-        else if (!only_args && argv[i][0] == '-' && argv[i][1] != '\0')
-            code = code ? code : parse_one(opts, options, cli, *argc, argv, &i, err);
-        else
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+        } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
+            if (code == RB_OK)
+                code = parse_one(tables, count, cli, *argc, argv, &i, err);
+        } else {
+            only_words = only_words || only_leading;
             argv[kept++] = argv[i];
+        }
     }
     *argc = kept;
     return code;

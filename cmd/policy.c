@@ -214,6 +214,7 @@ const rb_command rb_cmd_policy = {
     .name = "policy",
     .args = "show|set FILE",
     .summary = "show or set who may do what",
+    .group = RB_GROUP_PEOPLE,
     .details =
         "A policy is a signed entry of the ledger, never a file of a release, and never goes back\n"
         "with a revert. The first is set by whom git config rbtool.root names, every further one\n"
@@ -221,6 +222,8 @@ const rb_command rb_cmd_policy = {
         "\"roles\" (release, mark, approve, accept-loss, policy, witness: lists of principals or\n"
         "patterns; one that is left out is open to every allowed signer), \"environments\"\n"
         "(approvals for deploy and revert, signed) and \"revoked\" keys.",
+    .examples = "rbtool policy show\n"
+                "rbtool policy set policy.json -m 'as agreed on Monday'",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

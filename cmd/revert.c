@@ -164,12 +164,17 @@ const rb_command rb_cmd_revert = {
     .name = "revert",
     .args = "TAG",
     .summary = "undo a release: move an environment back to the previous known-good",
+    .group = RB_GROUP_BREAKS,
     .details =
         "TAG is the release that is undone; the release to go to is printed before anything is\n"
         "asked. Files, databases, flags and config move as one unit; the down scripts come from\n"
         "TAG's own git objects. Data that would be lost exits 5 with the digest to agree to.\n"
         "A part that a transition with --only left at another release goes there too, from where\n"
         "it is; with --only none moves but those named that TAG is live in.",
+    .examples = "rbtool revert v1.4.0 --env prod              # to the release before that is "
+                "known to be good\n"
+                "rbtool revert v1.4.0 --env prod --to v1.2.0  # to a release of your choice\n"
+                "rbtool revert v1.4.0 --env prod --only flags # put the flags back, leave all else",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 1,

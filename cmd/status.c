@@ -304,9 +304,12 @@ const rb_command rb_cmd_status = {
     .name = "status",
     .args = "",
     .summary = "show what runs in an environment, and every drift from its manifest",
+    .group = RB_GROUP_DAILY,
     .details =
         "What a database was left with when the release went live, by consent, and its manifest\n"
         "does not have, is told apart as accepted: known residuals, drift that was gone on over.",
+    .examples = "rbtool status --env prod\n"
+                "rbtool status --env prod --exit-code >/dev/null || echo \"look at prod\"",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

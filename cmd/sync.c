@@ -166,6 +166,7 @@ const rb_command rb_cmd_sync = {
     .name = "sync",
     .args = "[REMOTE]",
     .summary = "exchange the ledger with a remote",
+    .group = RB_GROUP_AUDIT,
     .details =
         "Default: the branch's remote, else origin, else the only one. Writes what transitions of\n"
         "this host have not told the ledger yet, fetches what others wrote, joins the two\n"
@@ -175,6 +176,8 @@ const rb_command rb_cmd_sync = {
         "withholds is named, and the ledger here stays as it is. What a remote had last is\n"
         "refs/rbtool/remotes/REMOTE/ledger. Tags are git's to fetch and push: which releases\n"
         "the ledger knows and are not here is said, and whether the remote has them.",
+    .examples = "rbtool sync                   # with the branch's remote, or origin\n"
+                "rbtool sync upstream",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -330,6 +330,7 @@ const rb_command rb_cmd_verify = {
     .name = "verify",
     .args = "[TAG...]",
     .summary = "check releases against signatures, chain and repository",
+    .group = RB_GROUP_RELEASE,
     .details = "Without a TAG: the newest release that HEAD descends from. Checked are the\n"
                "signature and its signer, the tag's name, the chain of releases, and that\n"
                "artifacts, migrations, flags, config and checks are in the commit as the\n"
@@ -339,6 +340,8 @@ const rb_command rb_cmd_verify = {
                "back what the ledger kept of it. `rbtool mark TAG gap` accepts that it is gone.\n"
                "Exit 1 when anything is wrong; a warning is nothing wrong. --all says from\n"
                "which release on the history can be trusted.",
+    .examples = "rbtool verify v1.4.0\n"
+                "rbtool verify --all --deep    # every release, every byte",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

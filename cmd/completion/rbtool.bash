@@ -3,38 +3,89 @@
 
 _rbtool() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local command='' dir=. i word
+    local command='' i word words=0 valued=''
+    local -a at=() # -C and --config, as they stand before
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        -C | --directory) dir=${COMP_WORDS[++i]} ;;
-        --config) i=$((i + 1)) ;;
-        -*) ;;
+        -C | --directory | --config)
+            at+=("$word" "${COMP_WORDS[++i]}")
+            ;;
+        -*) [[ $valued != *" $word "* ]] || i=$((i + 1)) ;;
         *)
-            command=$word
-            break
+            if [[ -z $command ]]; then
+                command=$word valued=$(_rbtool_valued "$command")
+            else
+                words=$((words + 1))
+            fi
             ;;
         esac
     done
-    case $previous in
-    -C | --directory)
-        mapfile -t COMPREPLY < <(compgen -d -- "$current")
-        return
-        ;;
-    --config | -o | --output | --key | --append | --public-key)
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        return
-        ;;
+    local value
+    value=$(_rbtool_value "$command" "$previous" "$words" "$current")
+    case $value in
+    folders) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    files) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    nothing) ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$(_rbtool_words "$value" "$command" "${at[@]}")" -- "$current") ;;
     esac
-    if [[ $current == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(_rbtool_options "$command")" -- "$current")
-    elif [[ -z $command || $command == help ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "help $(_rbtool_commands)" -- "$current")
-    else
-        mapfile -t COMPREPLY < <(compgen -W \
-            "$(git -C "$dir" for-each-ref --format='%(refname:strip=2)' refs/tags 2>/dev/null)" -- "$current")
-    fi
+}
+
+# What kind of word is wanted: COMMAND, the word before, how many arguments stand before, the word.
+_rbtool_value() {
+    case $2 in
+    -C | --directory) echo folders && return ;;
+    --config | -o | --output | --key | --append | --public-key) echo files && return ;;
+    --env | -e) echo environments && return ;;
+    --only | --format | --kind | -k) echo "${2#--}" && return ;;
+    --to | --tag | -t | --scripts-from | --previous) echo tags && return ;;
+    -m | --message | --since | --accept-data-loss | --object) echo nothing && return ;;
+    esac
+    case $4:$1:$3 in
+    -*) echo options ;;
+    *::* | *:help:*) echo commands ;;
+    *:policy:0) echo policy ;;
+    *:policy:*) echo files ;;
+    *:env:0) echo env ;;
+    *:mark:1) echo verdicts ;;
+    *:sync:0) echo remotes ;;
+    *:hook:0) echo hooks ;;
+    *:init:* | *:list:* | *:status:* | *:check:* | *:resume:* | *:abort:* | *:log:* | *:env:*) echo nothing ;;
+    *) echo tags ;;
+    esac
+}
+
+_rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
+    local kind=$1 command=$2
+    shift 2
+    case $kind in
+    commands) echo help && _rbtool_commands ;;
+    options) _rbtool_options "$command" ;;
+    environments) rbtool "$@" env --names 2>/dev/null ;;
+    tags) git -C "$(_rbtool_folder "$@")" for-each-ref --format='%(refname:strip=2)' refs/tags 2>/dev/null ;;
+    remotes) git -C "$(_rbtool_folder "$@")" remote 2>/dev/null ;;
+    only) echo app db flags config ;;
+    format) [[ $command == lint ]] && echo text json sarif || echo text markdown json ;;
+    kind | -k) echo release verdict approval policy gap transition drill override merge ;;
+    policy) echo show set ;;
+    env) echo check trust ;;
+    verdicts) echo good bad gap ;;
+    hooks) echo pre-push pre-receive post-receive reference-transaction commit-msg ;;
+    esac
+}
+
+_rbtool_folder() { # the value of -C, else .
+    local folder=.
+    while [[ $# -gt 1 ]]; do
+        [[ $1 == --config ]] || folder=$2
+        shift 2
+    done
+    echo "$folder"
+}
+
+_rbtool_valued() { # COMMAND: its options that take a value, each between blanks
+    rbtool help "$1" 2>/dev/null | sed -nE 's/^  (-[a-zA-Z], )?(--[a-z-]+) [A-Z].*/ \1\2 /p' | tr ',\n' '  '
 }
 
 _rbtool_commands() {
@@ -43,7 +94,8 @@ _rbtool_commands() {
 
 _rbtool_options() {
     # shellcheck disable=SC2086 # no command: none
-    rbtool help $1 2>/dev/null | grep -E '^  -' | grep -oE -- '^  (-[a-zA-Z], )?--[a-z-]+' | tr -d ' ' | tr , '\n'
+    { rbtool help $1 && rbtool help; } 2>/dev/null | grep -oE -- '^  (-[a-zA-Z], )?--[a-z-]+' |
+        tr -d ' ' | tr , '\n' | sort -u
 }
 
 complete -F _rbtool rbtool

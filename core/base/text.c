@@ -78,3 +78,19 @@ size_t rb_text_distance(const char *a, const char *b)
     }
     return rows[n % 3][m];
 }
+
+const char *rb_text_similar(const char *word, const char *const *candidates)
+{
+    const char *best = NULL;
+    const size_t len = strlen(word);
+    size_t fewest = len / 3 + 2; /* one less may differ */
+    for (; *candidates; candidates++) {
+        bool begins = len >= 3 && strncmp(word, *candidates, len) == 0;
+        size_t distance = begins ? 1 : rb_text_distance(word, *candidates);
+        if (distance < fewest) {
+            fewest = distance;
+            best = *candidates;
+        }
+    }
+    return best;
+}

@@ -23,4 +23,8 @@ bool rb_text_is_plain(const char *text, size_t len); /* UTF-8 without control ch
  * bytes of each count. */
 size_t rb_text_distance(const char *a, const char *b);
 
+/* The candidate (list ends with NULL) that word is probably a misspelling or the beginning of, for
+ * "did you mean"; NULL where none is close: more than a third of the letters differ. */
+const char *rb_text_similar(const char *word, const char *const *candidates);
+
 #endif

@@ -7,7 +7,11 @@ commands() {
 }
 
 options() { # COMMAND
-    rbtool help "$1" | grep -E '^  -' | grep -oE -- '^  (-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'
+    rbtool help "$1" | grep -oE -- '^  (-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'
+}
+
+global_options() {
+    rbtool help | grep -oE -- '^  (-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'
 }
 
 @test "help lists the commands, and each has a page with its usage" {
@@ -22,13 +26,58 @@ options() { # COMMAND
 
 @test "an unknown command, an unknown option and a missing argument are usage errors" {
     run -2 rbtool frobnicate
-    [[ $output == "rbtool: 'frobnicate' is no rbtool command"* ]]
+    [[ $output == "rbtool: 'frobnicate' is not an rbtool command"* ]]
     run -2 rbtool verify --frobnicate
     [[ $output == *"--frobnicate"* ]]
     run -2 rbtool release
     [[ $output == *"TAG"* ]]
     run -2 rbtool
     [[ $output == "usage: rbtool"* ]]
+}
+
+@test "a misspelt command or option is answered with the one that was meant" {
+    run -2 rbtool relase v1
+    [[ $output == *"did you mean 'release'?"* ]]
+    run -2 rbtool recon v1
+    [[ $output == *"did you mean 'reconstruct'?"* ]]
+    run -2 rbtool deploy v1 --evn prod
+    [[ $output == "rbtool: unknown option '--evn'; did you mean '--env'?" ]]
+    run -2 rbtool deploy v1 --acept-drift
+    [[ $output == *"did you mean '--accept-drift'?" ]]
+    run -2 rbtool --quite list
+    [[ $output == *"did you mean '--quiet'?" ]]
+    run -2 rbtool deploy v1 --something=else
+    [[ $output == "rbtool: unknown option '--something=else'" ]]
+}
+
+@test "the options that every command takes work before it and behind it" {
+    repo=$BATS_TEST_TMPDIR/elsewhere
+    git init -q "$repo"
+    git -C "$repo" -c user.name=a -c user.email=a@b commit -q --allow-empty -m one
+    run -0 rbtool -C "$repo" list
+    before=$output
+    run -0 rbtool list -C "$repo"
+    [ "$output" = "$before" ]
+    run -0 rbtool list --directory="$repo" --json
+    [ "$(jq -c .releases <<<"$output")" = '[]' ]
+    run -2 rbtool list -C "$BATS_TEST_TMPDIR/nowhere"
+    run -2 rbtool list -C
+    [[ $output == *"--directory needs a value: DIR"* ]]
+    [ "$(rbtool version)" = "$(rbtool --version)" ]
+    [ "$(rbtool list --version)" = "$(rbtool --version)" ]
+}
+
+@test "every command is listed under a heading, and its help ends with examples that use its own options" {
+    headed=$(rbtool help | awk '/^usage/ || /^Options/ { on = 0 } /^Set up$/ { on = 1 } on && /^  [a-z]/ { n++ } END { print n }')
+    [ "$headed" -eq "$(commands | wc -l)" ]
+    for command in $(commands); do
+        examples=$(rbtool help "$command" | sed -n '/^Examples$/,$p' | tail -n +2)
+        [[ $examples == *"rbtool $command"* ]]
+        known=" $(options "$command" | tr '\n' ' ') $(global_options | tr '\n' ' ') "
+        while read -r option; do
+            [[ $known == *" $option "* ]] || { echo "$command: $option"; return 1; }
+        done < <(grep -E "^ *rbtool $command( |$)" <<<"$examples" | sed 's/[|>#&].*//' | grep -oE -- ' --[a-z-]+' | tr -d ' ')
+    done
 }
 
 @test "a list of nothing is no list of everything" {
@@ -70,7 +119,7 @@ options() { # COMMAND
     for command in $(commands); do
         COMP_WORDS=(rbtool "$command" --) COMP_CWORD=2
         _rbtool
-        [ "$(printf '%s\n' "${COMPREPLY[@]}" | sort -u)" = "$(options "$command" | sort -u)" ]
+        [ "$(printf '%s\n' "${COMPREPLY[@]}" | sort -u)" = "$({ options "$command"; global_options; } | sort -u)" ]
     done
 }
 
@@ -86,10 +135,51 @@ options() { # COMMAND
     [ "${COMPREPLY[*]}" = v1.1.0 ]
 }
 
-@test "zsh takes its completion" {
-    command -v zsh >/dev/null || skip "no zsh"
+@test "bash completion offers the values that an option or a word can have" {
+    . "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.bash"
+    offered() { # WORD... : what completes the last word
+        COMP_WORDS=(rbtool "$@") COMP_CWORD=$#
+        _rbtool
+        printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' '
+    }
+    repo=$BATS_TEST_TMPDIR/values
+    git init -q "$repo"
+    git -C "$repo" -c user.name=a -c user.email=a@b commit -q --allow-empty -m one
+    git -C "$repo" tag v1.0.0
+    git -C "$repo" remote add upstream /nowhere
+    cd "$repo"
+    [ "$(offered deploy v1.0.0 --only '')" = 'app config db flags ' ]
+    [ "$(offered mark v1.0.0 g)" = 'gap good ' ]
+    [ "$(offered mark -m 'two words' v1.0.0 b)" = 'bad ' ]
+    [ "$(offered policy s)" = 'set show ' ]
+    [ "$(offered lint --format s)" = 'sarif ' ]
+    [ "$(offered sync '')" = 'upstream ' ]
+    [ "$(offered revert v1.1.0 --to v)" = 'v1.0.0 ' ]
+    [ "$(offered status v)" = ' ' ]
+    touch policy.json
+    [ "$(offered policy set pol)" = 'policy.json ' ]
+}
+
+@test "zsh and fish take their completions" {
     run -0 zsh -f -n "$BATS_TEST_DIRNAME/../../cmd/completion/_rbtool"
     [ -z "$output" ]
+    run -0 fish --no-execute "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.fish"
+    [ -z "$output" ]
+}
+
+@test "fish completes commands, options and values" {
+    repo=$BATS_TEST_TMPDIR/fish
+    git init -q "$repo"
+    git -C "$repo" -c user.name=a -c user.email=a@b commit -q --allow-empty -m one
+    git -C "$repo" tag v1.0.0
+    cd "$repo"
+    complete() {
+        fish --no-config -c "source $BATS_TEST_DIRNAME/../../cmd/completion/rbtool.fish; complete -C '$1'" | cut -f1 | tr '\n' ' '
+    }
+    [ "$(complete 'rbtool rel')" = 'release ' ]
+    [ "$(complete 'rbtool deploy --accept-dr')" = '--accept-drift ' ]
+    [[ $(complete 'rbtool deploy v') == 'v1.0.0 ' ]]
+    [ "$(complete 'rbtool deploy v1.0.0 --only f')" = 'flags ' ]
 }
 
 @test "a mistake in the arguments is a JSON document too, where one was asked for" {

@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
     grep -q '^\.TH RBTOOL 1' share/man/man1/rbtool.1
     bash -n share/bash-completion/completions/rbtool
     head -1 share/zsh/site-functions/_rbtool | grep -qx '#compdef rbtool'
+    [ -s share/fish/vendor_completions.d/rbtool.fish ]
     jq -e '."$schema"' share/rbtool/schemas/config.schema.json
     [ "$(ls share/rbtool/schemas)" = "$(ls "$root/schemas")" ]
     [ -z "$(find "$BATS_TEST_TMPDIR/stage" -type f -perm /022)" ]
