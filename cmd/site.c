@@ -59,13 +59,6 @@ enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
     return cli->config || *out ? code : RB_OK;
 }
 
-/* A url that is not set here is no reason not to know the folder. */
-static const char *lookup_any(const char *name)
-{
-    const char *value = getenv(name);
-    return value ? value : "sqlite:/nowhere";
-}
-
 enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *environments = NULL;
@@ -76,7 +69,7 @@ enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *
     json_object_foreach (environments, name, value) {
         RB_AUTO(rb_env_freep) rb_env *env = NULL;
         rb_err ignored;
-        if (rb_env_read(&env, environments, name, base, lookup_any, &ignored) != RB_OK)
+        if (rb_env_look(&env, environments, name, base, lookup, &ignored) != RB_OK)
             continue;
         rb_strs_add(names, name);
         rb_strs_add(roots, env->root);

@@ -2,14 +2,20 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/file.h"
+#include "environment/overlap.h"
 #include "release/config.h"
 
 #define DEFAULT_KEEP 5
 #define DEFAULT_TIMEOUT 30
 #define MAX_SECONDS 86400
+
+/* How an environment is read. lenient: without the databases whose url is not set here. */
+typedef struct reading {
+    const char *base;
+    const char *(*lookup)(const char *name);
+    bool lenient;
+} reading;
 
 static void pairs_free(rb_env_pair *pairs, size_t count)
 {
@@ -103,79 +109,16 @@ static char *absolute(const char *base, const char *path)
     return rb_buf_detach(&out);
 }
 
-/* What lies in a release's folder goes with it, and what it holds is compared with the release. */
-static enum rb_code check_place(const rb_env *env, const char *key, const char *path, rb_err *err)
-{
-    static const char *const ours[] = {"current", "releases", ".rbtool"};
-    size_t len = strlen(env->root);
-    if (strncmp(path, env->root, len) != 0 || path[len] != '/')
-        return RB_OK;
-    const char *rest = path + len + 1;
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
-        size_t n = strlen(ours[i]);
-        if (strncmp(rest, ours[i], n) == 0 && (rest[n] == '/' || rest[n] == '\0'))
-            return rb_fail(err, RB_ERROR,
-                           "environments.%s.%s lies in %s of the environment's own root, which "
-                           "comes and goes with the releases; put it beside",
-                           env->name, key, ours[i]);
-    }
-    return RB_OK;
-}
-
-/* The same for two names of one file, linked or not; one that is not there yet goes by its folder.
- */
-static char *identity_of(const char *url)
-{
-    struct stat st;
-    const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL;
-    if (!path)
-        return rb_strdup(url);
-    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
-    bool there = stat(path, &st) == 0;
-    if (!there && stat(dir, &st) != 0)
-        return rb_strdup(url);
-    return rb_format("%llu:%llu%s", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
-                     there ? "" : path + strlen(dir));
-}
-
-/* Each would take the other's tables for drift, and undo what the other's scripts do. */
-static enum rb_code check_distinct(const rb_env *env, rb_err *err)
-{
-    RB_AUTO(rb_strs_clear) rb_strs seen = {0};
-    for (size_t i = 0; i < env->database_count; i++) {
-        rb_strs_take(&seen, identity_of(env->databases[i].value));
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(seen.items[i], seen.items[j]) == 0)
-                return rb_fail(err, RB_ERROR,
-                               "environments.%s.databases.%s and databases.%s are one and the same "
-                               "database; give each its own",
-                               env->name, env->databases[j].name, env->databases[i].name);
-    }
-    return RB_OK;
-}
-
-static enum rb_code check_places(const rb_env *env, rb_err *err)
-{
-    if (env->flags)
-        RB_TRY(check_place(env, "flags", env->flags, err));
-    for (size_t i = 0; i < env->config_count; i++) {
-        RB_AUTO(rb_free_str) char *key = rb_format("config.%s", env->config[i].name);
-        RB_TRY(check_place(env, key, env->config[i].value, err));
-    }
-    for (size_t i = 0; i < env->database_count; i++) {
-        RB_AUTO(rb_free_str) char *key = rb_format("databases.%s", env->databases[i].name);
-        if (strncmp(env->databases[i].value, "sqlite:", 7) == 0)
-            RB_TRY(check_place(env, key, env->databases[i].value + 7, err));
-    }
-    return check_distinct(env, err);
-}
-
-/* "$NAME" from the process environment, so that a password need not stand in a file. */
+/* "$NAME" from the process environment, so that a password need not stand in a file. *out is NULL
+ * if it is not set and lenient. */
 static enum rb_code read_url(char **out, const char *env, const char *name, const char *url,
-                             const char *base, const char *(*lookup)(const char *), rb_err *err)
+                             const reading *how, rb_err *err)
 {
+    *out = NULL;
     if (url[0] == '$') {
-        const char *value = lookup ? lookup(url + 1) : NULL;
+        const char *value = how->lookup ? how->lookup(url + 1) : NULL;
+        if (how->lenient && (!value || !*value))
+            return RB_OK;
         if (!value || !*value)
             return rb_fail(err, RB_ERROR,
                            "environments.%s.databases.%s takes its url from %s, which is not set",
@@ -183,7 +126,7 @@ static enum rb_code read_url(char **out, const char *env, const char *name, cons
         url = value;
     }
     if (strncmp(url, "sqlite:", 7) == 0) {
-        RB_AUTO(rb_free_str) char *path = absolute(base, url + 7);
+        RB_AUTO(rb_free_str) char *path = absolute(how->base, url + 7);
         *out = rb_format("sqlite:%s", path);
     } else if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0) {
         *out = rb_strdup(url);
@@ -195,8 +138,7 @@ static enum rb_code read_url(char **out, const char *env, const char *name, cons
     return RB_OK;
 }
 
-static enum rb_code read_databases(rb_env *env, const json_t *map, const char *base,
-                                   const char *(*lookup)(const char *), rb_err *err)
+static enum rb_code read_databases(rb_env *env, const json_t *map, const reading *how, rb_err *err)
 {
     const char *key;
     json_t *value;
@@ -207,7 +149,9 @@ static enum rb_code read_databases(rb_env *env, const json_t *map, const char *b
         if (!json_is_string(value))
             return wrong(err, env->name, "databases", "an object of name: url");
         rb_env_pair *pair = &env->databases[env->database_count];
-        RB_TRY(read_url(&pair->value, env->name, key, json_string_value(value), base, lookup, err));
+        RB_TRY(read_url(&pair->value, env->name, key, json_string_value(value), how, err));
+        if (!pair->value)
+            continue;
         pair->name = rb_strdup(key);
         env->database_count++;
     }
@@ -285,8 +229,7 @@ static enum rb_code read_objectives(rb_env *env, const json_t *objectives, rb_er
                         "objectives.rpo", err);
 }
 
-static enum rb_code read_all(rb_env *env, const json_t *json, const char *base,
-                             const char *(*lookup)(const char *), rb_err *err)
+static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how, rb_err *err)
 {
     static const char *const known[] = {"root",       "databases", "flags",      "config",
                                         "service",    "checks",    "objectives", "owners",
@@ -298,13 +241,13 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const char *base,
     const char *root = rb_json_str(json, "root");
     if (!root || !*root)
         return wrong(err, env->name, "root", "the folder that the application lives in");
-    env->root = absolute(base, root);
+    env->root = absolute(how->base, root);
     const json_t *flags = json_object_get(json, "flags");
     if (flags && !json_is_string(flags))
         return wrong(err, env->name, "flags", "the path of the flag file on this host");
-    env->flags = flags ? absolute(base, json_string_value(flags)) : NULL;
-    RB_TRY(read_databases(env, json_object_get(json, "databases"), base, lookup, err));
-    RB_TRY(read_config(env, json_object_get(json, "config"), base, err));
+    env->flags = flags ? absolute(how->base, json_string_value(flags)) : NULL;
+    RB_TRY(read_databases(env, json_object_get(json, "databases"), how, err));
+    RB_TRY(read_config(env, json_object_get(json, "config"), how->base, err));
     RB_TRY(read_service(env, json_object_get(json, "service"), err));
     RB_TRY(read_checks(env, json_object_get(json, "checks"), err));
     RB_TRY(read_objectives(env, json_object_get(json, "objectives"), err));
@@ -316,7 +259,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const char *base,
                  json_integer_value(keep) > 10000))
         return wrong(err, env->name, "keep", "a whole number from 2 to 10000");
     env->keep = keep ? (int)json_integer_value(keep) : DEFAULT_KEEP;
-    return check_places(env, err);
+    return RB_OK;
 }
 
 static enum rb_code pick(const char **name, const json_t *environments, rb_err *err)
@@ -342,13 +285,48 @@ static enum rb_code pick(const char **name, const json_t *environments, rb_err *
     return RB_OK;
 }
 
+static enum rb_code define(rb_env **out, const json_t *environments, const char *name,
+                           const reading *how, rb_err *err)
+{
+    RB_AUTO(rb_env_freep) rb_env *env = rb_calloc(1, sizeof *env);
+    env->name = rb_strdup(name);
+    RB_TRY(read_all(env, json_object_get(environments, name), how, err));
+    *out = env;
+    env = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *name,
+                         const char *base, const char *(*lookup)(const char *name), rb_err *err)
+{
+    return define(out, environments, name, &(reading){base, lookup, true}, err);
+}
+
+/* An environment that cannot be read cannot be used either, and shares nothing. */
+static enum rb_code check_others(const rb_env *env, const json_t *environments, const reading *how,
+                                 rb_err *err)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)environments, name, value) {
+        RB_AUTO(rb_env_freep) rb_env *other = NULL;
+        rb_err ignored;
+        if (strcmp(name, env->name) != 0 &&
+            rb_env_look(&other, environments, name, how->base, how->lookup, &ignored) == RB_OK)
+            RB_TRY(rb_env_check_shared(env, other, err));
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *name,
                          const char *base, const char *(*lookup)(const char *name), rb_err *err)
 {
+    const reading how = {base, lookup, false};
+    RB_AUTO(rb_env_freep) rb_env *env = NULL;
     RB_TRY(pick(&name, environments, err));
-    RB_AUTO(rb_env_freep) rb_env *env = rb_calloc(1, sizeof *env);
-    env->name = rb_strdup(name);
-    RB_TRY(read_all(env, json_object_get(environments, name), base, lookup, err));
+    RB_TRY(define(&env, environments, name, &how, err));
+    RB_TRY(rb_env_check_places(env, err));
+    RB_TRY(check_others(env, environments, &how, err));
     *out = env;
     env = NULL;
     return RB_OK;

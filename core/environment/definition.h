@@ -42,11 +42,17 @@ typedef struct rb_env {
 } rb_env;
 
 /*
- * name NULL: the only one. base: folder for relative paths. lookup gives the value of a "$NAME"
- * url. RB_ERROR names the key at fault, or the environments there are. No two databases are one
- * file, as far as can be seen now.
+ * Read the environment `name` of `environments`; NULL: the only one. base: folder for relative
+ * paths. lookup gives the value of a "$NAME" url. RB_ERROR names the key at fault, or the
+ * environments that exist. All places of the environment differ (environment/overlap.h), and it
+ * shares none with another one of `environments`.
  */
 enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *name,
+                         const char *base, const char *(*lookup)(const char *name),
+                         rb_err *err) RB_MUST_USE;
+/* The same for commands that only look at it: places are not compared, and databases whose url is
+ * not set on this host are left out. */
+enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *name,
                          const char *base, const char *(*lookup)(const char *name),
                          rb_err *err) RB_MUST_USE;
 void rb_env_free(rb_env *env);

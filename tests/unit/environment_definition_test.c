@@ -79,11 +79,32 @@ static void refuses_what_is_wrong(void **state)
     refuses("{\"a\":{\"root\":\"/x\",\"keep\":1}}", NULL, "keep");
 }
 
+/* Of files that do not exist too, by text. */
+static void refuses_shared_places(void **state)
+{
+    (void)state;
+    refuses("{\"a\":{\"root\":\"/none/a\",\"databases\":{\"m\":\"sqlite:/none/d\"},\"flags\":"
+            "\"/none/x/../d-wal\"}}",
+            NULL,
+            "environments.a.databases.m (its -wal file) and flags are the same place, /none/d-wal");
+    refuses("{\"a\":{\"root\":\"/none/a\",\"flags\":\"/none/a/./x/../.rbtool/f\"}}", NULL,
+            "comes and goes");
+    const char *two =
+        "{\"a\":{\"root\":\"/none/a\",\"databases\":{\"m\":\"$SHOP_URL\"}},\"b\":{"
+        "\"root\":\"/none/b\",\"databases\":{\"n\":\"$SHOP_URL\",\"o\":\"$NOPE\"}},\"c\":{"
+        "\"root\":\"/none/c\"},\"d\":{\"root\":\"/none/a\",\"flag\":\"\"}}";
+    refuses(two, "a", "environments a and b share a place: a.databases.m and b.databases.n");
+    RB_AUTO(rb_env_freep) rb_env *env = NULL;
+    rb_err err = {0};
+    assert_int_equal(parse(&env, two, "c", &err), RB_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_everything),
         cmocka_unit_test(refuses_what_is_wrong),
+        cmocka_unit_test(refuses_shared_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
