@@ -15,7 +15,19 @@
 typedef struct reading {
     json_t *out;
     rb_strs shadows; /* tables that a virtual table keeps its data in */
+    char *refused;   /* why the schema is refused, or NULL */
 } reading;
+
+/* Rows are data, but the schema is code: SQLite runs it when rows are read or written. */
+static bool may_run(reading *r, const char *type, const char *name, const char *sql)
+{
+    RB_AUTO(rb_free_str) char *called = rb_sqlite_unusable_call(sql, strlen(sql));
+    if (called)
+        r->refused = rb_format("the definition of %s %s calls %s(), which only programs may call; "
+                               "remove it with the program that created it",
+                               type, name, called);
+    return !called;
+}
 
 static bool left_out(const reading *r, const char *name, const char *table)
 {
@@ -43,8 +55,8 @@ static void add_line(rb_buf *out, const char *text)
 /* Entries follow from the text alone (an index's from its table's columns too), so they are made
  * once in a process and shared by the catalogs of all connections: a transition reads nearly the
  * same schema five times. */
-static const json_t *entries_of(const reading *r, const char *type, const char *name,
-                                const char *table, const char *sql)
+static const json_t *entries_of(reading *r, const char *type, const char *name, const char *table,
+                                const char *sql)
 {
     static json_t *memo;
     RB_AUTO(rb_strs_clear) rb_strs columns = {0};
@@ -62,6 +74,8 @@ static const json_t *entries_of(const reading *r, const char *type, const char *
     if (!memo)
         memo = json_object();
     json_t *known = json_object_get(memo, rb_buf_str(&raw));
+    if (!known && !may_run(r, type, name, sql))
+        return NULL;
     if (!known) {
         known = rb_sqlentries(type, name, table, sql, is_index ? &columns : NULL);
         if (json_object_size(memo) >= MEMO_LIMIT)
@@ -78,11 +92,14 @@ static bool add_entries(void *context, const rb_cell *cells, size_t n)
     const char *name = cells[1].data;
     const char *table = cells[2].data;
     (void)n;
-    if (cells[3].kind != RB_CELL_TEXT || left_out(r, name, table))
+    if (cells[3].kind != RB_CELL_TEXT)
         return true;
+    if (left_out(r, name, table))
+        return may_run(r, type, name, cells[3].data);
     const json_t *entries = entries_of(r, type, name, table, cells[3].data);
-    json_object_update(r->out, (json_t *)entries);
-    return true;
+    if (entries)
+        json_object_update(r->out, (json_t *)entries);
+    return entries != NULL;
 }
 
 /* REFERENCES p means its primary key: written out, so that it is the same as REFERENCES p (id). */
@@ -120,6 +137,9 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
                               " IN ('table','index','trigger','view') ORDER BY type='table' DESC",
                               NULL, add_entries, &r, err);
     rb_strs_clear(&r.shadows);
+    if (r.refused)
+        code = rb_fail(err, RB_FOUND, "database sqlite:%s: %s", db->path, r.refused);
+    free(r.refused);
     RB_TRY(code);
     name_implied(catalog);
     *out = catalog;

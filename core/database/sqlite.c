@@ -81,7 +81,9 @@ static int authorize(void *context, int action, const char *one, const char *two
 {
     rb_sqlite *db = context;
     bool allowed = true;
-    (void)trigger;
+    /* A trigger or a view is the user's code, even if a statement of rbtool's own runs it. */
+    if (action == SQLITE_FUNCTION && (trigger || db->guard != RB_GUARD_NONE))
+        return rb_sqlite_allowed(db, RB_ACTION_FUNCTION, two, NULL) ? SQLITE_OK : SQLITE_DENY;
     if (db->guard == RB_GUARD_NONE)
         return SQLITE_OK;
     db->untidy |= action == SQLITE_PRAGMA || (schema && strcmp(schema, "temp") == 0);
@@ -91,14 +93,17 @@ static int authorize(void *context, int action, const char *one, const char *two
         allowed = rb_sqlite_allowed(db, RB_ACTION_TRANSACTION, one, two);
     else if (action == SQLITE_PRAGMA)
         allowed = rb_sqlite_allowed(db, RB_ACTION_PRAGMA, one, two);
-    else if (action == SQLITE_FUNCTION)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_FUNCTION, two, NULL);
+    else if (action == SQLITE_CREATE_VTABLE)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_MODULE, one, two);
+    else if (action == SQLITE_CREATE_TRIGGER || action == SQLITE_CREATE_TEMP_TRIGGER ||
+             action == SQLITE_CREATE_INDEX)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, two, NULL);
     else if (action == SQLITE_READ && db->watch)
         rb_watch_read(db->watch, one, two);
     else if (action == SQLITE_SELECT && db->watch)
         db->watch->selects = true;
     else if (action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE ||
-             action == SQLITE_CREATE_TABLE)
+             action == SQLITE_CREATE_TABLE || action == SQLITE_CREATE_VIEW)
         allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, one, NULL);
     else if (action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
         allowed = rb_sqlite_allowed(db, RB_ACTION_DROP, one, schema);
@@ -254,15 +259,21 @@ static enum rb_code load_extensions(rb_sqlite *db, rb_err *err)
     return code;
 }
 
-static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, bool scratch, rb_err *err)
+/* TRUSTED_SCHEMA stays on: without it SQLite 3.40 refuses FTS and R-Tree tables in triggers. */
+static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, enum rb_sqlite_use use,
+                           rb_err *err)
 {
     sqlite3 *handle = db->handle;
     sqlite3_busy_timeout(handle, RB_SQLITE_BUSY_MS);
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_set_authorizer(handle, authorize, db);
-    sqlite3_preupdate_hook(handle, note_change, db);
-    RB_TRY(load_extensions(db, err));
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
+    if (use != RB_SQLITE_OWN) {
+        sqlite3_set_authorizer(handle, authorize, db);
+        sqlite3_preupdate_hook(handle, note_change, db);
+        RB_TRY(load_extensions(db, err));
+    }
+    bool scratch = use == RB_SQLITE_SCRATCH;
     /* EXTRA syncs the folder too when the journal goes, so that a commit outlives a power cut. */
     const char *sql = scratch                  ? "PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF"
                       : how >= RB_SQLITE_WRITE ? "PRAGMA synchronous=EXTRA"
@@ -272,7 +283,7 @@ static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, bool scratch, 
 }
 
 enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
-                               bool scratch, rb_err *err)
+                               enum rb_sqlite_use use, rb_err *err)
 {
     static const int flags[] = {
         [RB_SQLITE_READ] = SQLITE_OPEN_READONLY,
@@ -290,14 +301,14 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
     RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", path);
     /* One thread at a time uses a connection; sqlite3_interrupt() needs no lock. */
     int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-                             scratch ? SCRATCH_VFS : NULL);
+                             use == RB_SQLITE_SCRATCH ? SCRATCH_VFS : NULL);
     if (!handle)
         return rb_fail(err, RB_ERROR, "database sqlite:%s cannot be opened: %s", path,
                        sqlite3_errstr(rc));
     db->handle = handle;
     if (rc != SQLITE_OK)
         return rb_sqlite_fail(db, "opening it", err);
-    RB_TRY(set_up(db, how, scratch, err));
+    RB_TRY(set_up(db, how, use, err));
     *out = db;
     db = NULL;
     return RB_OK;

@@ -35,13 +35,18 @@ typedef struct rb_sqlite {
 
 enum rb_sqlite_how { RB_SQLITE_READ, RB_SQLITE_RECOVER, RB_SQLITE_WRITE, RB_SQLITE_CREATE };
 
+enum rb_sqlite_use {
+    RB_SQLITE_USER,    /* a database of the user's: with rbtool.extension, guards and hooks */
+    RB_SQLITE_SCRATCH, /* the same, with a clock that stands still and without durability */
+    RB_SQLITE_OWN,     /* rbtool's own data, which needs no extension and runs no scripts */
+};
+
 /*
  * Opens path, looks at it once, and sets what every connection of ours has. RECOVER: may roll back
- * a journal that a killed process left, and then only reads. scratch: a clock that stands still,
- * and no care for durability.
+ * a journal that a killed process left, and then only reads.
  */
 enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
-                               bool scratch, rb_err *err) RB_MUST_USE;
+                               enum rb_sqlite_use use, rb_err *err) RB_MUST_USE;
 void rb_sqlite_close(rb_sqlite *db);
 RB_DEFINE_AUTO(rb_sqlite, rb_sqlite_close)
 
@@ -127,14 +132,31 @@ enum rb_sqlite_action {
     RB_ACTION_TRANSACTION,
     RB_ACTION_PRAGMA,
     RB_ACTION_FUNCTION,
-    RB_ACTION_WRITE, /* to a table, or of its definition */
-    RB_ACTION_DROP,  /* of a table in a schema, the value */
-    RB_ACTION_ALTER, /* the same */
+    RB_ACTION_MODULE,      /* of the virtual table name that is created; the value */
+    RB_ACTION_ATTACHED_TO, /* a trigger or an index is created on a table */
+    RB_ACTION_WRITE,       /* to a table, or of its definition */
+    RB_ACTION_DROP,        /* of a table in a schema, the value */
+    RB_ACTION_ALTER,       /* the same */
 };
 
 /* May a guarded statement do this? False leaves the reason in db->denied. */
 bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
                        const char *value);
+
+/* sqlite_functions.c: what scripts may call. Names are compared without case. */
+enum rb_sqlite_part { RB_PART_FUNCTION, RB_PART_MODULE };
+
+/* True if this source file says whether scripts may use the function or module. */
+bool rb_sqlite_classified(enum rb_sqlite_part part, const char *name);
+/* False for what the linked SQLite has and the allow-list does not name. */
+bool rb_sqlite_usable(enum rb_sqlite_part part, const char *name);
+/*
+ * The first function in the SQL text of a table or an index that scripts may not call, or NULL. For
+ * expressions that SQLite shows to no authorizer when it evaluates them: DEFAULT, CHECK, generated
+ * columns and indexes. A new string.
+ */
+char *rb_sqlite_unusable_call(const char *sql, size_t len);
+
 /* "process 4711 (python3)" when somebody holds a lock on the file, else "". A new string. */
 char *rb_sqlite_lock_holder(const char *path);
 

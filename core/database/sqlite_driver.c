@@ -16,11 +16,11 @@ static bool is_memory(const char *path)
 static enum rb_code open_reading(rb_sqlite **out, const char *path, rb_err *err)
 {
     rb_err first;
-    enum rb_code code = rb_sqlite_connect(out, path, RB_SQLITE_READ, false, err);
+    enum rb_code code = rb_sqlite_connect(out, path, RB_SQLITE_READ, RB_SQLITE_USER, err);
     if (code == RB_OK)
         return RB_OK;
     first = *err;
-    code = rb_sqlite_connect(out, path, RB_SQLITE_RECOVER, false, err);
+    code = rb_sqlite_connect(out, path, RB_SQLITE_RECOVER, RB_SQLITE_USER, err);
     if (code != RB_OK)
         *err = first;
     return code;
@@ -44,7 +44,7 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
     else
         RB_TRY(rb_sqlite_connect(&db, path,
                                  mode == RB_DB_CREATE ? RB_SQLITE_CREATE : RB_SQLITE_WRITE,
-                                 is_memory(path), err));
+                                 is_memory(path) ? RB_SQLITE_SCRATCH : RB_SQLITE_USER, err));
     if (mode != RB_DB_READ && rb_sqlite_readonly(db)) {
         rb_sqlite_close(db);
         return rb_fail(err, RB_ERROR,
@@ -59,7 +59,7 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
 static enum rb_code scratch(rb_db **out, rb_err *err)
 {
     rb_sqlite *db;
-    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, true, err));
+    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
     *out = &db->base;
     return RB_OK;
 }

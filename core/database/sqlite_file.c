@@ -26,9 +26,9 @@ static enum rb_code copy_into(const char *source, const char *path, rb_err *err)
     RB_AUTO(rb_sqlite_closep) rb_sqlite *from = NULL;
     RB_AUTO(rb_sqlite_closep) rb_sqlite *to = NULL;
     rb_err ignored;
-    if (rb_sqlite_connect(&from, source, RB_SQLITE_READ, false, &ignored) != RB_OK)
-        RB_TRY(rb_sqlite_connect(&from, source, RB_SQLITE_RECOVER, false, err));
-    RB_TRY(rb_sqlite_connect(&to, path, RB_SQLITE_WRITE, false, err));
+    if (rb_sqlite_connect(&from, source, RB_SQLITE_READ, RB_SQLITE_USER, &ignored) != RB_OK)
+        RB_TRY(rb_sqlite_connect(&from, source, RB_SQLITE_RECOVER, RB_SQLITE_USER, err));
+    RB_TRY(rb_sqlite_connect(&to, path, RB_SQLITE_WRITE, RB_SQLITE_USER, err));
     RB_TRY(rb_sqlite_backup(to, from, err));
     /* In WAL mode the copy needs two more files as soon as somebody looks at it. */
     return rb_sqlite_each(to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL, err);
@@ -74,7 +74,7 @@ enum rb_code rb_sqlite_copy(rb_db *base, const char *path, rb_err *err)
 static enum rb_code rehearse_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
-    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, true, err));
+    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
     RB_TRY(rb_sqlite_backup(db, from, err));
     *out = db;
     db = NULL;
@@ -84,7 +84,7 @@ static enum rb_code rehearse_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err 
 static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
-    RB_TRY(rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, true, err));
+    RB_TRY(rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, RB_SQLITE_SCRATCH, err));
     RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
     RB_TRY(rb_sqlite_backup(db, from, err));
     /* The copy of a database in WAL mode is in it, too. */

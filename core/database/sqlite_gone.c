@@ -89,7 +89,7 @@ static enum rb_code write_list(const char *copy, const rb_buf *sql, rb_err *err)
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
     if (sql->len == 0)
         return RB_OK;
-    RB_TRY(rb_sqlite_connect(&db, copy, RB_SQLITE_WRITE, false, err));
+    RB_TRY(rb_sqlite_connect(&db, copy, RB_SQLITE_WRITE, RB_SQLITE_USER, err));
     RB_TRY(rb_sqlite_each(db, "BEGIN IMMEDIATE", NULL, NULL, NULL, err));
     RB_TRY(rb_sqlite_each(db, sql->data, NULL, NULL, NULL, err));
     return rb_sqlite_each(db, "COMMIT", NULL, NULL, NULL, err);

@@ -65,9 +65,15 @@ bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *
             return true;
         return deny(db, "a script may not change how the file is kept; take out PRAGMA ", name);
     case RB_ACTION_FUNCTION:
-        if (strcasecmp(name, "load_extension") != 0)
+        if (rb_sqlite_usable(RB_PART_FUNCTION, name))
             return true;
-        return deny(db, "a script may not load program code; take out ", name);
+        return deny(db, "a script may call only functions that work on data; take out ", name);
+    case RB_ACTION_MODULE:
+        if (!rb_sqlite_usable(RB_PART_MODULE, value ? value : ""))
+            return deny(db, "a script may not create a virtual table with the module ", value);
+        return not_ours(db, name);
+    case RB_ACTION_ATTACHED_TO:
+        return not_ours(db, name);
     case RB_ACTION_DROP:
     case RB_ACTION_ALTER:
     case RB_ACTION_WRITE:

@@ -45,12 +45,33 @@ static enum rb_code fail_in(const rb_sqlite *db, const rb_db_text *sql, size_t s
                    len > SHOWN_SQL ? "..." : "");
 }
 
+/* What no authorizer sees: functions of a DEFAULT, which the next statement may evaluate, and the
+ * new name of a table. */
+static enum rb_code check_definition(rb_sqlite *db, const rb_db_text *sql, size_t start, size_t end,
+                                     rb_err *err)
+{
+    const char *at = sql->text + start;
+    rb_token first;
+    if (!rb_token_next(&first, &at, sql->text + end) ||
+        (!rb_token_is(&first, "CREATE") && !rb_token_is(&first, "ALTER")))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *called = rb_sqlite_unusable_call(sql->text + start, end - start);
+    RB_AUTO(rb_ddl_clear) rb_ddl ddl = {0};
+    rb_ddl_read(&ddl, sql->text + start, end - start);
+    if ((!called || rb_sqlite_allowed(db, RB_ACTION_FUNCTION, called, NULL)) &&
+        (ddl.kind != RB_DDL_RENAME_TABLE ||
+         rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, ddl.new_name, NULL)))
+        return RB_OK;
+    return fail_in(db, sql, start, -1, err);
+}
+
 /* Runs one statement whose rows nobody wants. */
 static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql, size_t start,
                             size_t end, rb_err *err)
 {
     enum rb_step step = RB_STEP_ROW;
     db->guard = RB_GUARD_NONE;
+    RB_TRY(check_definition(db, sql, start, end, err));
     if (db->watch)
         RB_TRY(rb_watch_before(db, sql->text + start, end - start, err));
     db->guard = RB_GUARD_SCRIPT;
