@@ -75,6 +75,15 @@ void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE
         abort();
 }
 
+void rb_sha384_hex_of(const void *data, size_t len, char out[RB_SHA384_HEX])
+{
+    static EVP_MD *md;
+    unsigned char digest[RB_SHA384_HEX / 2];
+    if (EVP_Digest(data, len, digest, NULL, fetch_once(&md, "SHA384"), NULL) != 1)
+        abort();
+    rb_hex_encode(digest, sizeof digest, out);
+}
+
 void rb_sha1_of(const void *head, size_t head_len, const void *data, size_t len,
                 unsigned char out[20])
 {

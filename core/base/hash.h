@@ -1,5 +1,6 @@
 /*
- * SHA-256 (FIPS 180-4), SHA-1 for git's object ids, hexadecimal and base64 (RFC 4648).
+ * SHA-256 (FIPS 180-4), SHA-384 as sqlx has it, SHA-1 for git's object ids, hexadecimal and base64
+ * (RFC 4648).
  */
 #ifndef RB_BASE_HASH_H
 #define RB_BASE_HASH_H
@@ -25,6 +26,9 @@ void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE
 void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX]);
 /* Digest of a file's content, read with a fixed buffer. */
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err) RB_MUST_USE;
+
+#define RB_SHA384_HEX 97 /* with the '\0' */
+void rb_sha384_hex_of(const void *data, size_t len, char out[RB_SHA384_HEX]);
 
 /* SHA-1 of two parts behind each other: what git names an object by. To notice bit rot, never to
  * trust: that is SHA-256's part. */

@@ -6,10 +6,10 @@
  * rb_db_commit. Everything from begin to commit is one transaction; closing or a kill undoes it.
  *
  * Tables of rbtool's own in the user's database, left out of every catalog with the tracking
- * tables: rbtool_applied(sequence, id, up_sha256, release, applied_at) and
+ * tables: rbtool_applied(sequence, id, up_sha256, release, applied_at),
  * rbtool_journal(transition_id, from_release, to_release, finished_at, engine_version,
- * catalog_before, catalog_after, sequence, pins). They are made inside the transaction when they
- * are not there.
+ * catalog_before, catalog_after, sequence, pins), and rbtool_checksums(up_sha256, checksum), for
+ * which see tracking.h. They are created inside the transaction where they do not exist.
  */
 #ifndef RB_DATABASE_DATABASE_H
 #define RB_DATABASE_DATABASE_H
@@ -79,9 +79,10 @@ void rb_db_leave(rb_db *db);
 
 /* What is applied. */
 typedef struct rb_applied {
-    rb_strs ids;      /* in order of application */
-    char *tracking;   /* the tool's table that is there: golang-migrate, diesel, dbmate; "" none */
-    bool dirty;       /* the tool says that a migration stopped half-way */
+    rb_strs ids;    /* in order of application */
+    char *tracking; /* the tool's table that is there: golang-migrate, diesel, dbmate, sqlx; "" none
+                     */
+    bool dirty;     /* the tool says that a migration stopped half-way */
     rb_strs disagree; /* ids in rbtool_applied or the tracking table only; then ids is what the
                          tracking table says */
 } rb_applied;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "database/applied.h"
 #include "database/catalog.h"
@@ -79,6 +80,13 @@ static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_er
                    step->up ? "applied already" : "not applied");
 }
 
+static int64_t now_in_nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs now = {0};
@@ -92,14 +100,16 @@ static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
         if (work->proceed && !work->proceed(work->context, i))
             return rb_fail(err, RB_ERROR, "stopped on request before migration %s; nothing is kept",
                            step->migration->id);
+        int64_t began = now_in_nanoseconds();
         if (!step->noted && !step->was)
             RB_TRY(rb_run_script(db, step, err));
+        int64_t took = step->noted || step->was ? -1 : now_in_nanoseconds() - began;
         RB_TRY(rb_applied_note(db, step, &now, &undone, err));
         if (tracked && !last_only && step->was)
-            RB_TRY(rb_tracking_note(db, work->tracking, step->was, false, &now, work->order, err));
+            RB_TRY(rb_tracking_note(db, work->tracking, step->was, false, &now, -1, err));
         if (tracked && (!last_only || i + 1 == work->n))
-            RB_TRY(rb_tracking_note(db, work->tracking, step->migration, step->up, &now,
-                                    work->order, err));
+            RB_TRY(
+                rb_tracking_note(db, work->tracking, step->migration, step->up, &now, took, err));
     }
     return rb_applied_flush(db, &undone, err);
 }

@@ -43,7 +43,8 @@ static bool deny(rb_sqlite *db, const char *why, const char *what)
 
 static bool not_ours(rb_sqlite *db, const char *table)
 {
-    if (strcasecmp(table, "rbtool_applied") != 0 && strcasecmp(table, "rbtool_journal") != 0)
+    if (strcasecmp(table, "rbtool_applied") != 0 && strcasecmp(table, "rbtool_journal") != 0 &&
+        strcasecmp(table, "rbtool_checksums") != 0)
         return true;
     return deny(db, "a script may not change rbtool's own table ", table);
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A tool's table: what tells it apart, and the statements its tool runs for SQLite. */
 struct tool {
@@ -9,14 +10,14 @@ struct tool {
     const char *table;
     const char *columns; /* sorted, joined by "," */
     const char *create[2];
-    const char *insert;
+    const char *insert; /* NULL: see insert_checked() */
     const char *remove;
     bool last_only; /* one row with the last version and whether it stopped half-way */
 };
 
 /*
  * golang-migrate database/sqlite3 ensureVersionTable and SetVersion; dbmate pkg/driver/sqlite
- * CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE.
+ * CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE; sqlx-sqlite migrate.rs.
  */
 static const struct tool tools[] = {
     {.name = "golang-migrate",
@@ -42,12 +43,57 @@ static const struct tool tools[] = {
                 "       run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n)"},
      .insert = "INSERT INTO __diesel_schema_migrations (version) VALUES (?1)",
      .remove = "DELETE FROM __diesel_schema_migrations WHERE version = ?1"},
+    {.name = "sqlx",
+     .table = "_sqlx_migrations",
+     .columns = "checksum,description,execution_time,installed_on,success,version",
+     .create = {"CREATE TABLE IF NOT EXISTS _sqlx_migrations (\n"
+                "    version BIGINT PRIMARY KEY,\n"
+                "    description TEXT NOT NULL,\n"
+                "    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n"
+                "    success BOOLEAN NOT NULL,\n"
+                "    checksum BLOB NOT NULL,\n"
+                "    execution_time BIGINT NOT NULL\n)"},
+     .remove = "DELETE FROM _sqlx_migrations WHERE version = ?1"},
 };
 
 #define TOOLS (sizeof tools / sizeof *tools)
 
 static const char *const owned[] = {"schema_migrations", "__diesel_schema_migrations",
-                                    "version_unique", "rbtool_applied", "rbtool_journal"};
+                                    "_sqlx_migrations",  "version_unique",
+                                    "rbtool_applied",    "rbtool_journal",
+                                    "rbtool_checksums"};
+
+/* Tables that say what is applied and that rbtool cannot read. */
+static const struct {
+    const char *table;
+    const char *tool;
+} foreign[] = {{"flyway_schema_history", "Flyway"},
+               {"goose_db_version", "goose"},
+               {"gorp_migrations", "sql-migrate"},
+               {"alembic_version", "Alembic"},
+               {"django_migrations", "Django"},
+               {"knex_migrations", "Knex"},
+               {"pgmigrations", "node-pg-migrate"},
+               {"_prisma_migrations", "Prisma"},
+               {"__EFMigrationsHistory", "Entity Framework"},
+               {"DATABASECHANGELOG", "Liquibase"},
+               {"__drizzle_migrations", "Drizzle"},
+               {"d1_migrations", "Wrangler (D1)"},
+               {"SequelizeMeta", "Sequelize"},
+               {"typeorm_metadata", "TypeORM"},
+               {"mikro_orm_migrations", "MikroORM"},
+               {"refinery_schema_history", "refinery"},
+               {"seaql_migrations", "SeaORM"},
+               {"phinxlog", "Phinx"},
+               {"doctrine_migration_versions", "Doctrine"},
+               {"atlas_schema_revisions", "Atlas"},
+               {"play_evolutions", "Play"},
+               {"schema_version", "tern or an older Flyway"},
+               {"_yoyo_migration", "yoyo"},
+               {"ar_internal_metadata", "Rails"},
+               {"schema_migrations", "another tool"},
+               {"_sqlx_migrations", "another version of sqlx"},
+               {"__diesel_schema_migrations", "another version of diesel"}};
 
 static const struct tool *find_tool(const char *name)
 {
@@ -102,10 +148,11 @@ static enum rb_code is_there(bool *out, const struct tool *tool, rb_db *db, rb_e
 static enum rb_code is_empty(bool *out, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, db,
-                       "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-                       " AND name NOT IN ('rbtool_applied', 'rbtool_journal') LIMIT 1",
-                       NULL, err));
+    RB_TRY(rb_db_query(
+        &rows, db,
+        "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        " AND name NOT IN ('rbtool_applied', 'rbtool_journal', 'rbtool_checksums') LIMIT 1",
+        NULL, err));
     *out = json_array_size(rows) == 0;
     return RB_OK;
 }
@@ -147,9 +194,9 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
         return find_any(name, db, layout, err);
     const struct tool *tool = find_tool(wanted);
     if (!tool)
-        return rb_fail(err, RB_ERROR,
-                       "unknown tracking '%s'; known are auto, golang-migrate, dbmate, diesel",
-                       wanted);
+        return rb_fail(
+            err, RB_ERROR,
+            "unknown tracking '%s'; known are auto, golang-migrate, dbmate, diesel, sqlx", wanted);
     RB_AUTO(rb_free_str) char *columns = NULL;
     RB_TRY(read_columns(&columns, db, tool->table, err));
     if (*columns && strcmp(columns, tool->columns) != 0)
@@ -159,6 +206,52 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
                        tool->table, tool->name, tool->columns, columns);
     *name = tool->name;
     return RB_OK;
+}
+
+enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db, rb_err *err)
+{
+    *table = NULL;
+    for (size_t i = 0; i < TOOLS; i++) {
+        bool known;
+        RB_TRY(is_there(&known, &tools[i], db, err));
+        if (known)
+            return RB_OK;
+    }
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, db,
+                       "SELECT name FROM sqlite_master WHERE type = 'table'"
+                       " AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'rbtool_applied')"
+                       " ORDER BY name",
+                       NULL, err));
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        size_t j;
+        json_t *row;
+        json_array_foreach (rows, j, row) {
+            const char *name = json_string_value(json_array_get(row, 0));
+            if (!name || strcasecmp(name, foreign[i].table) != 0)
+                continue;
+            *table = rb_strdup(name);
+            *tool = foreign[i].tool;
+            return RB_OK;
+        }
+    }
+    return RB_OK;
+}
+
+char *rb_tracking_record_sql(const char *layout, const char *id)
+{
+    const struct tool *tool = find_tool(layout);
+    const char *value = tool && tool->insert ? strstr(tool->insert, "?1") : NULL;
+    if (!value || strspn(id, "0123456789") != strlen(id))
+        return NULL;
+    rb_buf sql = {0};
+    for (size_t i = 0; i < 2 && tool->create[i]; i++)
+        rb_buf_printf(&sql, "%s; ", tool->create[i]);
+    for (char *p = sql.data; *p; p++)
+        if (*p == '\n')
+            *p = ' ';
+    rb_buf_printf(&sql, "%.*s'%s'%s", (int)(value - tool->insert), tool->insert, id, value + 2);
+    return rb_buf_detach(&sql);
 }
 
 /* Versions as text, whatever type the column took them in. */
@@ -212,10 +305,13 @@ static bool sorted_has(const rb_strs *sorted, const char *s)
            bsearch(&s, sorted->items, sorted->n, sizeof *sorted->items, compare_strs);
 }
 
-static enum rb_code read_rows(rb_strs *ids, rb_db *db, const struct tool *tool,
+/* A row that sqlx has not marked as successful is a script that stopped half-way. */
+static enum rb_code read_rows(rb_strs *ids, bool *dirty, rb_db *db, const struct tool *tool,
                               const rb_migrations *set, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *sql = rb_format("SELECT version FROM %s", tool->table);
+    bool success = strstr(tool->columns, ",success,") != NULL;
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("SELECT version, %s FROM %s", success ? "NOT success" : "0", tool->table);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, db, sql, NULL, err));
     RB_AUTO(rb_strs_clear) rb_strs versions = {0}, known = {0};
@@ -225,6 +321,7 @@ static enum rb_code read_rows(rb_strs *ids, rb_db *db, const struct tool *tool,
         char *version = version_text(json_array_get(row, 0));
         if (version)
             rb_strs_take(&versions, version);
+        *dirty = *dirty || json_integer_value(json_array_get(row, 1)) != 0;
     }
     rb_strs_sort(&versions);
     for (i = 0; i < set->n; i++) {
@@ -251,7 +348,7 @@ enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *
     if (!there)
         return RB_OK;
     return tool->last_only ? read_last(ids, dirty, db, set, err)
-                           : read_rows(ids, db, tool, set, err);
+                           : read_rows(ids, dirty, db, tool, set, err);
 }
 
 /* NULL when nothing is applied. */
@@ -286,10 +383,89 @@ bool rb_tracking_last_only(const char *name)
     return tool && tool->last_only;
 }
 
-enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
-                              const rb_strs *applied, const rb_migrations *order, rb_err *err)
+/* The first text of a query with one parameter, "" when there is no row. */
+static enum rb_code first_text(char **out, rb_db *db, const char *sql, const char *param,
+                               rb_err *err)
 {
-    (void)order; /* golang-migrate's order is the numbers' own */
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", param);
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, db, sql, params, err));
+    const char *text = json_string_value(json_array_get(json_array_get(rows, 0), 0));
+    *out = rb_strdup(text ? text : "");
+    return RB_OK;
+}
+
+static enum rb_code has_checksums(bool *out, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *name = NULL;
+    RB_TRY(first_text(&name, db, "SELECT name FROM sqlite_master WHERE name = ?1",
+                      "rbtool_checksums", err));
+    *out = name[0] != '\0';
+    return RB_OK;
+}
+
+/* A checksum that sqlx itself wrote. One that rbtool wrote is the SHA-384 of what it ran. */
+static enum rb_code keep_checksum(rb_db *db, const rb_migration *m, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *found = NULL;
+    RB_AUTO(rb_free_str) char *taken_over = NULL;
+    char own[RB_SHA384_HEX];
+    RB_TRY(first_text(&found, db,
+                      "SELECT lower(hex(checksum)) FROM _sqlx_migrations WHERE version = ?1", m->id,
+                      err));
+    rb_sha384_hex_of(m->up.text ? m->up.text : "", m->up.len, own);
+    if (found[0] == '\0' || strcmp(found, own) == 0)
+        return RB_OK;
+    RB_TRY(first_text(&taken_over, db,
+                      "SELECT id FROM rbtool_applied WHERE id = ?1 AND release IS NULL", m->id,
+                      err));
+    if (taken_over[0] == '\0')
+        return RB_OK;
+    RB_TRY(rb_db_exec(db,
+                      "CREATE TABLE IF NOT EXISTS rbtool_checksums"
+                      " (up_sha256 TEXT PRIMARY KEY, checksum TEXT NOT NULL)",
+                      NULL, err));
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", m->up.sha256, found);
+    return rb_db_exec(db, "INSERT OR REPLACE INTO rbtool_checksums VALUES (?1, ?2)", params, err);
+}
+
+/* What sqlx runs, with the checksum that was there when this script was undone. */
+static enum rb_code insert_checked(rb_db *db, const rb_migration *m, int64_t nanoseconds,
+                                   rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *checksum = rb_calloc(RB_SHA384_HEX, 1);
+    bool kept;
+    rb_sha384_hex_of(m->up.text ? m->up.text : "", m->up.len, checksum);
+    RB_TRY(has_checksums(&kept, db, err));
+    if (kept) {
+        char *before = NULL;
+        RB_TRY(first_text(&before, db, "SELECT checksum FROM rbtool_checksums WHERE up_sha256 = ?1",
+                          m->up.sha256, err));
+        char *unused = before[0] ? checksum : before;
+        checksum = before[0] ? before : checksum;
+        free(unused);
+    }
+    if (strspn(checksum, "0123456789abcdef") != strlen(checksum))
+        return rb_fail(err, RB_ERROR,
+                       "recording migration %s for sqlx: rbtool_checksums has \"%.20s\", which is "
+                       "not hexadecimal; correct that row",
+                       m->id, checksum);
+    RB_AUTO(rb_free_str) char *description = rb_strdup(m->name ? m->name : "");
+    for (char *p = description; *p; p++)
+        if (*p == '_')
+            *p = ' ';
+    RB_AUTO(rb_json_freep)
+    json_t *params = json_pack("[s,s,I]", m->id, description, (json_int_t)nanoseconds);
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("INSERT INTO _sqlx_migrations ( version, description, success, checksum,"
+                          " execution_time ) VALUES ( ?1, ?2, TRUE, x'%s', ?3 )",
+                          checksum);
+    return rb_db_exec(db, sql, params, err);
+}
+
+enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
+                              const rb_strs *applied, int64_t nanoseconds, rb_err *err)
+{
     const struct tool *tool = find_tool(name);
     if (!tool)
         return RB_OK;
@@ -297,9 +473,13 @@ enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *m
         RB_TRY(rb_db_exec(db, tool->create[i], NULL, err));
     if (tool->last_only)
         return write_last(db, tool, applied, err);
+    if (up && !tool->insert)
+        return insert_checked(db, migration, nanoseconds, err);
+    if (!tool->insert)
+        RB_TRY(keep_checksum(db, migration, err));
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", migration->id);
     if (!params)
-        return rb_fail(err, RB_ERROR, "noting migration %s for %s: its id is no UTF-8",
+        return rb_fail(err, RB_ERROR, "recording migration %s for %s: its id is not UTF-8",
                        migration->id, tool->name);
     return rb_db_exec(db, up ? tool->insert : tool->remove, params, err);
 }

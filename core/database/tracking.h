@@ -4,8 +4,14 @@
  *   golang-migrate  schema_migrations(version, dirty): one row, the last version; none at zero
  *   dbmate          schema_migrations(version): a row a version
  *   diesel          __diesel_schema_migrations(version, run_on): a row a version
+ *   sqlx            _sqlx_migrations(version, description, installed_on, success, checksum,
+ *                   execution_time): a row a version; checksum is the SHA-384 of the up script
  *
  * Tables are told apart by their columns. Each is written exactly as its tool would.
+ *
+ * sqlx can be set to leave characters out of its checksum. A checksum that sqlx wrote and that is
+ * not the script's SHA-384 is therefore kept in rbtool_checksums when its migration is undone, and
+ * written again when the same script is applied again.
  */
 #ifndef RB_DATABASE_TRACKING_H
 #define RB_DATABASE_TRACKING_H
@@ -22,6 +28,19 @@ bool rb_tracking_owns(const char *table);
 enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, const char *layout,
                               rb_err *err) RB_MUST_USE;
 
+/*
+ * A tracking table in a database that rbtool has not deployed to yet and where no tool of the list
+ * above has left one: what is applied is not known then. *table: its name, the caller's; NULL where
+ * there is none. *tool: who writes it; static.
+ */
+enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db,
+                                 rb_err *err) RB_MUST_USE;
+
+/* SQL that records migration id as applied in the table of the layout's tool, for a person to run
+ * where another tool or a person applied it. The caller owns it; NULL where a row needs more than
+ * the id. */
+char *rb_tracking_record_sql(const char *layout, const char *id);
+
 /* What the tool thinks is applied, in set's order; versions that set lacks come last. */
 enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *name,
                               const rb_migrations *set, rb_err *err) RB_MUST_USE;
@@ -29,10 +48,10 @@ enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *
 /* Does this tool keep only the last version? Then noting the last step of a run is enough. */
 bool rb_tracking_last_only(const char *name);
 
-/* Notes that migration was applied (up) or undone. applied: all that is applied after it, for
- * tools that keep only the last version. Creates the table as its tool would. */
+/* Records that migration was applied (up) or undone. applied: all that is applied after it, for
+ * tools that keep only the last version. nanoseconds: how long the script took, for tools that
+ * record it; -1 when it is not known. Creates the table as its tool would. */
 enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
-                              const rb_strs *applied, const rb_migrations *order,
-                              rb_err *err) RB_MUST_USE;
+                              const rb_strs *applied, int64_t nanoseconds, rb_err *err) RB_MUST_USE;
 
 #endif

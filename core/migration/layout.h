@@ -14,6 +14,8 @@ typedef struct rb_layout_source {
     const rb_tree_entries *entries;
     size_t prefix;      /* bytes of every entry's path up to the name below the folder */
     bool *used;         /* one an entry */
+    const rb_oid *tree; /* that the folder is in */
+    const char *dir;    /* the folder; "" for the top */
     const char *engine; /* "sqlite", "postgresql", or NULL: any */
 } rb_layout_source;
 
@@ -26,7 +28,7 @@ typedef struct rb_layout {
     int (*compare)(const rb_migration *a, const rb_migration *b);
 } rb_layout;
 
-extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate;
+extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_layout_sqlx;
 
 /* Path of entry i below the folder. */
 const char *rb_layout_rest(const rb_layout_source *source, size_t i);
@@ -42,6 +44,12 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
                             rb_err *err) RB_MUST_USE;
 /* Makes out the given part of a script read whole; out owns its strings. */
 void rb_layout_section(rb_script *out, const rb_script *whole, size_t start, size_t end);
+
+/* A script is not transactional where its first line says so, as sqlx and morph mark it. */
+void rb_layout_note_marker(rb_script *script);
+
+/* Whether a version fits the signed 64-bit column of a tracking table. */
+bool rb_layout_version_fits(const char *digits, size_t len);
 
 void rb_script_clear(rb_script *script);
 

@@ -27,7 +27,7 @@ static bool ends_with(const char *text, size_t len, const char *suffix)
 }
 
 /* The tables of these tools hold signed 64-bit numbers. */
-static bool fits(const char *digits, size_t len)
+bool rb_layout_version_fits(const char *digits, size_t len)
 {
     static const char most[] = "9223372036854775807";
     size_t most_len = sizeof most - 1;
@@ -53,7 +53,7 @@ bool rb_golang_parse(rb_golang_name *out, const char *file)
     size_t zeros = strspn(digits, "0");
     if (zeros == n)
         zeros--;
-    if (!fits(digits + zeros, n - zeros))
+    if (!rb_layout_version_fits(digits + zeros, n - zeros))
         return false;
     *out = (rb_golang_name){
         .version = digits + zeros, .version_len = n - zeros, .name = name, .up = up};
@@ -118,7 +118,7 @@ static rb_dialect_file *find_down(rb_dialect_file *files, size_t n, const rb_dia
     return ups == 1 && downs == 1 ? only : NULL;
 }
 
-static void note_marker(rb_script *script)
+void rb_layout_note_marker(rb_script *script)
 {
     static const char *const markers[] = {"-- no-transaction", "-- morph:nontransactional"};
     for (size_t i = 0; i < 2; i++)
@@ -130,7 +130,7 @@ static enum rb_code load(rb_script *out, const rb_layout_source *source,
                          const rb_dialect_file *file, rb_err *err)
 {
     RB_TRY(rb_layout_load(out, source, file->entry, err));
-    note_marker(out);
+    rb_layout_note_marker(out);
     if (file->name.autocommit)
         out->transactional = false;
     return RB_OK;

@@ -5,6 +5,7 @@
  *                   V0001.Name.sqlite.up.sql, N_name_sqlite.up.sql, N_name.autocommit.up.sql
  *   diesel          N_name/up.sql, N_name/down.sql
  *   dbmate          N_name.sql with "-- migrate:up" and "-- migrate:down"
+ *   sqlx            N_name.up.sql and N_name.down.sql, or N_name.sql, which has no down
  *
  * "auto" detects. Each layout's own order and its own marker for "no transaction" hold. Nothing
  * is expanded, and a file that no rule covers is named in ignored.
@@ -38,7 +39,7 @@ typedef struct rb_migration {
 } rb_migration;
 
 typedef struct rb_migrations {
-    char *layout;        /* golang-migrate, diesel, dbmate; "" for an empty set */
+    char *layout;        /* golang-migrate, diesel, dbmate, sqlx; "" for an empty set */
     rb_migration *items; /* in the order the layout's tool applies them */
     size_t n;
     rb_strs engines; /* that file names tell apart ("mysql", "sqlite"), sorted; mostly none */

@@ -3,7 +3,8 @@
 
 #include "migration/layout.h"
 
-static const rb_layout *const layouts[] = {&rb_layout_golang, &rb_layout_diesel, &rb_layout_dbmate};
+static const rb_layout *const layouts[] = {&rb_layout_golang, &rb_layout_diesel, &rb_layout_dbmate,
+                                           &rb_layout_sqlx};
 
 #define LAYOUTS (sizeof layouts / sizeof *layouts)
 
@@ -157,6 +158,11 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
     for (size_t i = 0; i < LAYOUTS; i++) {
         bool found = false;
         RB_TRY(layouts[i]->detect(&found, source, err));
+        if (found && *out && layouts[i] == &rb_layout_sqlx && *out != &rb_layout_diesel) {
+            /* sqlx reads golang-migrate's pairs too, and dbmate's files have its names. */
+            *out = *out == &rb_layout_dbmate ? *out : layouts[i];
+            continue;
+        }
         if (found && *out)
             return rb_fail(err, RB_ERROR,
                            "reading migrations in %s: both the %s and the %s layout fit; say which "
@@ -187,7 +193,7 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
     if (!layout && strcmp(name, "auto") != 0)
         return rb_fail(err, RB_ERROR,
                        "reading migrations in %s: unknown layout '%s'; known are auto, "
-                       "golang-migrate, diesel, dbmate",
+                       "golang-migrate, diesel, dbmate, sqlx",
                        dir, name);
     if (!layout)
         RB_TRY(detect(&layout, source, dir, err));
@@ -241,7 +247,8 @@ enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid
     RB_TRY(list(&entries, repo, tree, clean, err));
     RB_AUTO(rb_migrations_freep) rb_migrations *set = rb_calloc(1, sizeof *set);
     bool *used = rb_calloc(entries.n + 1, sizeof *used);
-    rb_layout_source source = {repo, &entries, *clean ? strlen(clean) + 1 : 0, used, engine};
+    rb_layout_source source = {repo,  &entries, *clean ? strlen(clean) + 1 : 0, used, tree,
+                               clean, engine};
     enum rb_code code = read_set(set, &source, *clean ? clean : ".", layout, err);
     free(used);
     if (code != RB_OK)

@@ -38,7 +38,7 @@ static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .m
 
 static const char *const engines[] = {"sqlite", "postgresql", NULL};
 static const rb_shape engine = {.kind = RB_SHAPE_STRING, .one_of = engines};
-static const char *const tools[] = {"auto", "golang-migrate", "diesel", "dbmate", NULL};
+static const char *const tools[] = {"auto", "golang-migrate", "diesel", "dbmate", "sqlx", NULL};
 static const rb_shape tool = {.kind = RB_SHAPE_STRING, .one_of = tools};
 static const rb_shape database =
     RB_SHAPE_OBJECT_OF({"engine", &engine, false}, {"migrations", &path, false},

@@ -125,6 +125,17 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *database,
                             const rb_plan_request *request, rb_db *db,
                             const rb_manifest_database *from, const rb_applied *applied,
                             rb_err *err) RB_MUST_USE;
+/* plan_advice.c */
+char *rb_plan_list_differences(const json_t *differences);
+/* "; " and what to do where drift stands in the way: that in objects which text names, or, when
+ * guess, any. "" when there is none. Where it holds data, the advice never is to remove it. */
+char *rb_plan_drift_advice(const rb_plan_database *database, const rb_plan_request *request,
+                           const char *text, bool guess);
+/* Decides that a person must say what is applied, where only a tool that rbtool does not read has
+ * recorded that. */
+enum rb_code rb_plan_refuse_foreign(bool *refused, rb_plan *plan, const rb_plan_database *database,
+                                    const rb_plan_request *request, rb_db *db,
+                                    rb_err *err) RB_MUST_USE;
 void rb_plan_database_clear(rb_plan_database *database);
 /* What differs from the expected end and is no known residual: [{"object","change"}]. left: the
  * known residuals that did stay. */

@@ -309,41 +309,6 @@ static void changed_notes(rb_plan *plan, const rb_plan_database *d)
     }
 }
 
-static char *list_differences(const json_t *differences)
-{
-    rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)differences, i, item) {
-        if (i == 8) {
-            rb_buf_printf(&out, " and %zu more", json_array_size(differences) - i);
-            break;
-        }
-        rb_buf_printf(&out, "%s%s %s", i ? ", " : "", rb_json_str(item, "object"),
-                      rb_json_str(item, "change"));
-    }
-    return rb_buf_detach(&out);
-}
-
-/* "; " and what to do where drift stands in the way: that in objects which text names, else any
- * when guess. "" when there is none. */
-static char *drift_advice(const rb_plan_database *d, const char *text, bool guess)
-{
-    RB_AUTO(rb_json_freep) json_t *named = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach (d->drifted, i, item)
-        if (strstr(text, rb_json_str(item, "object")))
-            json_array_append(named, item);
-    bool any = json_array_size(named) > 0;
-    if (!any && (!guess || json_array_size(d->drifted) == 0))
-        return rb_strdup("");
-    RB_AUTO(rb_free_str) char *list = list_differences(any ? named : d->drifted);
-    return rb_format("; drift %s in the way (%s): undo it in the database, keep what made it for "
-                     "afterwards, and try again",
-                     any ? "stands" : "may stand", list);
-}
-
 static char *list_ids(const rb_strs *ids)
 {
     rb_buf out = {0};
@@ -367,8 +332,8 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
         rb_plan_database_judge(&wrong, &left, d, outcome->after);
     }
     if (json_array_size(wrong) > 0) {
-        RB_AUTO(rb_free_str) char *list = list_differences(wrong);
-        RB_AUTO(rb_free_str) char *drift = drift_advice(d, list, false);
+        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(wrong);
+        RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, list, false);
         rb_plan_decide(plan, "schema", RB_FOUND,
                        "database %s would not come out at the schema of %s: %s%s", d->name,
                        rq->to->tag, list,
@@ -377,7 +342,7 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                                   "--scripts-from TAG");
     }
     if (json_array_size(left) > 0 && d->edited.n > 0) {
-        RB_AUTO(rb_free_str) char *list = list_differences(left);
+        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
         RB_AUTO(rb_free_str) char *ids = list_ids(&d->edited);
         plan->consent = true;
         rb_plan_decide(
@@ -387,7 +352,7 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
             "can make up for it",
             d->name, ids, list);
     } else if (json_array_size(left) > 0) {
-        RB_AUTO(rb_free_str) char *list = list_differences(left);
+        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
         plan->consent = true;
         rb_plan_decide(plan, "residual", RB_OK,
                        "database %s: known residual, accepted when the release was made, will "
@@ -414,7 +379,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     rb_err why;
     enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
     if (code != RB_OK) {
-        RB_AUTO(rb_free_str) char *drift = drift_advice(d, why.message, true);
+        RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, why.message, true);
         rb_plan_decide(plan, "script", RB_FOUND, "database %s: %s%s", d->name, why.message, drift);
         return RB_OK;
     }
@@ -456,6 +421,11 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     RB_TRY(rb_tracking_find(&tracking, db, any->tracking, any->layout, err));
     d->tracking = rb_strdup(tracking);
     add_steps(plan, d, rq, &applied);
+    bool refused = false;
+    if (strcmp(any->tracking, "auto") == 0)
+        RB_TRY(rb_plan_refuse_foreign(&refused, plan, d, rq, db, err));
+    if (refused)
+        return RB_OK;
     applied_drift(plan, d, &applied, from);
     changed_notes(plan, d);
     gather_proofs(plan, d, rq);

@@ -85,9 +85,8 @@ static void note(rb_db *db, const char *name, const char *id, bool up, const cha
     rb_strs after = {0};
     for (; *applied; applied++)
         rb_strs_add(&after, *applied);
-    rb_migrations none = {0};
     rb_err err = {0};
-    if (rb_tracking_note(db, name, &migration, up, &after, &none, &err) != RB_OK)
+    if (rb_tracking_note(db, name, &migration, up, &after, -1, &err) != RB_OK)
         fail_msg("%s", err.message);
     rb_strs_clear(&after);
 }
@@ -191,9 +190,8 @@ static void golang_keeps_the_last(void **state)
     rb_migration odd = {.id = (char *)"abc"};
     rb_strs after = {0};
     rb_strs_add(&after, "abc");
-    rb_migrations none = {0};
     rb_err err = {0};
-    assert_int_equal(rb_tracking_note(db, "golang-migrate", &odd, true, &after, &none, &err),
+    assert_int_equal(rb_tracking_note(db, "golang-migrate", &odd, true, &after, -1, &err),
                      RB_ERROR);
     assert_non_null(strstr(err.message, "'abc' is none"));
     rb_strs_clear(&after);
@@ -228,6 +226,9 @@ static void what_is_left_out_of_catalogs(void **state)
                                        "version_unique",
                                        "rbtool_applied",
                                        "rbtool_journal",
+                                       "rbtool_checksums",
+                                       "_sqlx_migrations",
+                                       "sqlite_autoindex__sqlx_migrations_1",
                                        "sqlite_autoindex_schema_migrations_1",
                                        "sqlite_autoindex___diesel_schema_migrations_1"};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
@@ -238,6 +239,7 @@ static void what_is_left_out_of_catalogs(void **state)
         assert_false(rb_tracking_owns(users[i]));
     assert_true(rb_tracking_known("auto"));
     assert_true(rb_tracking_known("diesel"));
+    assert_true(rb_tracking_known("sqlx"));
     assert_false(rb_tracking_known("rails"));
 }
 
