@@ -257,23 +257,29 @@ static bool holds(const place *at, int fd, const void *data, size_t len)
            sync_above(at, &ignored) == RB_OK;
 }
 
-enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_err *err)
+enum rb_code rb_file_deliver(const char *path, const void *data, size_t len, mode_t fresh,
+                             mode_t fixed, rb_err *err)
 {
     RB_AUTO(leave) place at = {.path = path, .dir = -1};
     struct stat st;
     bool dangling = stat(path, &st) != 0 && is_absent();
     RB_TRY(rb_file_folder(&at.dir, &at.name, path, !dangling, err));
     if (dangling)
-        return write_at(&at, data, len, 0644, NULL, err);
+        return write_at(&at, data, len, fixed ? fixed : fresh, NULL, err);
     if (fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? write_at(&at, data, len, 0644, NULL, err)
+        return errno == ENOENT ? write_at(&at, data, len, fixed ? fixed : fresh, NULL, err)
                                : rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
     int fd = openat(at.dir, at.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    bool same = fd >= 0 && holds(&at, fd, data, len);
+    mode_t mode = fixed ? fixed : st.st_mode & 07777;
+    bool same = fd >= 0 && (st.st_mode & 07777) == mode && holds(&at, fd, data, len);
     if (fd >= 0)
         close(fd);
-    return same ? RB_OK
-                : write_at(&at, data, len, st.st_mode & 07777, is_us(&st) ? NULL : &st, err);
+    return same ? RB_OK : write_at(&at, data, len, mode, is_us(&st) ? NULL : &st, err);
+}
+
+enum rb_code rb_file_replace(const char *path, const void *data, size_t len, rb_err *err)
+{
+    return rb_file_deliver(path, data, len, 0644, 0, err);
 }
 
 enum rb_code rb_file_remove(const char *path, rb_err *err)

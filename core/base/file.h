@@ -50,6 +50,11 @@ enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t
 enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
                              rb_err *err) RB_MUST_USE;
 
+/* The same, for a file whose permissions are chosen: fresh are those of a new file; fixed, unless
+ * 0, those that the file has afterwards in any case. The umask does not count. */
+enum rb_code rb_file_deliver(const char *path, const void *data, size_t len, mode_t fresh,
+                             mode_t fixed, rb_err *err) RB_MUST_USE;
+
 /*
  * A new file in a folder, until it gets its name or goes: its descriptor, or -1 with errno set.
  * While that is open nobody takes the file for one that a killed process left behind; those

@@ -276,6 +276,8 @@ static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_
 {
     if (shape->nullable && json_is_null(json))
         return true;
+    if (shape->text && json_is_string(json))
+        shape = shape->text;
     if (!value_fits(shape, json)) {
         bool of_keys = shape->kind == RB_SHAPE_MAP; /* expected speaks of its keys */
         return fault_at(fault, at, of_keys ? rb_strdup("an object") : describe(shape), json);

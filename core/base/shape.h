@@ -42,6 +42,7 @@ struct rb_shape {
     bool open;                    /* OBJECT: other keys are fine */
     /* OBJECT: the first when it has the first's first key, else the second. */
     const rb_shape *either[2];
+    const rb_shape *text; /* OBJECT: a string of this shape will do as well */
 };
 
 /* For tables of shapes: the fields of an object, and an object of just these. */

@@ -158,6 +158,34 @@ static enum rb_code read_databases(rb_env *env, const json_t *map, const reading
     return RB_OK;
 }
 
+/* "0640": what chmod(1) takes, without set-id bits. */
+static bool read_mode(int *out, const char *text)
+{
+    if (!text || strlen(text) != 4 || text[0] != '0' || strspn(text, "01234567") != 4)
+        return false;
+    *out = (int)strtol(text, NULL, 8);
+    return *out != 0;
+}
+
+static enum rb_code read_config_file(rb_env_pair *out, const rb_env *env, const json_t *value,
+                                     const char *base, rb_err *err)
+{
+    static const char *const known[] = {"path", "mode", NULL};
+    const char *path =
+        json_is_object(value) ? rb_json_str(value, "path") : json_string_value(value);
+    if (!path)
+        return wrong(err, env->name, "config",
+                     "an object of repository path: host path, or {\"path\", \"mode\"}");
+    if (json_is_object(value)) {
+        RB_AUTO(rb_free_str) char *where = rb_format("config.%s", out->name);
+        RB_TRY(rb_keys_check(value, where, known, err));
+        if (json_object_get(value, "mode") && !read_mode(&out->mode, rb_json_str(value, "mode")))
+            return wrong(err, env->name, where, "given a mode like \"0640\"");
+    }
+    out->value = absolute(base, path);
+    return RB_OK;
+}
+
 static enum rb_code read_config(rb_env *env, const json_t *map, const char *base, rb_err *err)
 {
     const char *key;
@@ -166,11 +194,9 @@ static enum rb_code read_config(rb_env *env, const json_t *map, const char *base
         return wrong(err, env->name, "config", "an object of repository path: host path");
     env->config = rb_calloc(json_object_size(map), sizeof *env->config);
     json_object_foreach ((json_t *)map, key, value) {
-        if (!json_is_string(value))
-            return wrong(err, env->name, "config", "an object of repository path: host path");
         rb_env_pair *pair = &env->config[env->config_count++];
         pair->name = rb_strdup(key);
-        pair->value = absolute(base, json_string_value(value));
+        RB_TRY(read_config_file(pair, env, value, base, err));
     }
     return RB_OK;
 }

@@ -14,6 +14,7 @@
 typedef struct rb_env_pair {
     char *name;  /* database name, or path in the repository */
     char *value; /* url, or path on this host */
+    int mode;    /* of a config file: its permissions; 0 where none are given */
 } rb_env_pair;
 
 typedef struct rb_env_check {

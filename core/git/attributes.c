@@ -219,7 +219,10 @@ bool rb_attributes_match(const char *pattern, const char *base, const char *path
     return match_path(pattern + (pattern[0] == '/'), path + len);
 }
 
-/* What a list of words says about name: true when it says anything, then *value. */
+static const char is_set[] = "set";
+
+/* What a list of words says about name: true when it says anything, then *value: NULL where it is
+ * unset, is_set where it has no value of its own. */
 static bool words_say(const char **value, const rb_attributes *attributes, const rb_strs *words,
                       const char *name, int depth)
 {
@@ -230,7 +233,7 @@ static bool words_say(const char **value, const rb_attributes *attributes, const
         const char *bare = word + (*word == '-' || *word == '!');
         if (strncmp(bare, name, len) == 0 && (bare[len] == '=' || bare[len] == '\0')) {
             said = true;
-            *value = bare == word && bare[len] == '=' ? bare + len + 1 : NULL;
+            *value = bare != word ? NULL : bare[len] == '=' ? bare + len + 1 : is_set;
             continue;
         }
         const struct file *top = attributes->n > 0 ? attributes->files[0] : NULL;
@@ -271,8 +274,8 @@ static enum rb_code file_at(const struct file **out, rb_attributes *attributes, 
     return RB_OK;
 }
 
-static enum rb_code get(char **out, rb_attributes *attributes, const char *path, const char *name,
-                        rb_err *err)
+static enum rb_code find_value(const char **out, rb_attributes *attributes, const char *path,
+                               const char *name, rb_err *err)
 {
     const char *value = NULL;
     for (const char *p = path; p; p = strchr(p, '/'), p = p ? p + 1 : NULL) {
@@ -285,7 +288,7 @@ static enum rb_code get(char **out, rb_attributes *attributes, const char *path,
                 words_say(&value, attributes, &rule->words, name, 0);
         }
     }
-    *out = rb_strdup(value);
+    *out = value;
     return RB_OK;
 }
 
@@ -300,8 +303,22 @@ size_t rb_attributes_count(const char *text, size_t len)
 enum rb_code rb_attributes_get(char **out, rb_attributes *attributes, const char *path,
                                const char *name, rb_err *err)
 {
+    const char *value = NULL;
     pthread_mutex_lock(&attributes->lock);
-    enum rb_code code = get(out, attributes, path, name, err);
+    enum rb_code code = find_value(&value, attributes, path, name, err);
+    if (code == RB_OK)
+        *out = value == is_set ? NULL : rb_strdup(value);
+    pthread_mutex_unlock(&attributes->lock);
+    return code;
+}
+
+enum rb_code rb_attributes_is_set(bool *out, rb_attributes *attributes, const char *path,
+                                  const char *name, rb_err *err)
+{
+    const char *value = NULL;
+    pthread_mutex_lock(&attributes->lock);
+    enum rb_code code = find_value(&value, attributes, path, name, err);
+    *out = code == RB_OK && value == is_set;
     pthread_mutex_unlock(&attributes->lock);
     return code;
 }

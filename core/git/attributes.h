@@ -21,6 +21,10 @@ RB_DEFINE_AUTO(rb_attributes, rb_attributes_free)
 enum rb_code rb_attributes_get(char **out, rb_attributes *attributes, const char *path,
                                const char *name, rb_err *err) RB_MUST_USE;
 
+/* Whether an attribute is set for a file without a value ("ident", not "-ident" or "ident=x"). */
+enum rb_code rb_attributes_is_set(bool *out, rb_attributes *attributes, const char *path,
+                                  const char *name, rb_err *err) RB_MUST_USE;
+
 /* gitignore(5) patterns as gitattributes uses them: base is the folder of the file they are in,
  * "" or with '/' at its end. For tests and the fuzzer. */
 bool rb_attributes_match(const char *pattern, const char *base, const char *path);

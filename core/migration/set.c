@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "artifact/lfs.h"
 #include "migration/layout.h"
 
 static const rb_layout *const layouts[] = {&rb_layout_golang, &rb_layout_diesel, &rb_layout_dbmate,
@@ -81,6 +82,12 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
     const rb_tree_entry *entry = &source->entries->items[i];
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, RB_SCRIPT_LIMIT, err));
+    rb_lfs_pointer pointer;
+    if (rb_lfs_parse(&pointer, rb_buf_str(&text), text.len))
+        return rb_fail(err, RB_ERROR,
+                       "reading migration %s: it is a Git LFS pointer; scripts have to be in git "
+                       "itself: exclude the file in .gitattributes and commit it again",
+                       entry->path);
     if (text.len > 0 && memchr(text.data, '\0', text.len))
         return rb_fail(err, RB_ERROR,
                        "reading migration %s: it holds a NUL byte, so it is no SQL text; save it "

@@ -68,8 +68,23 @@ static const rb_shape url = {
     .kind = RB_SHAPE_STRING, .check = is_url, .expected = "sqlite:PATH, postgresql://... or $NAME"};
 static const rb_shape urls = {
     .kind = RB_SHAPE_MAP, .item = &url, .check = rb_shape_is_name, .expected = NAME_WORDS};
+
+/* As chmod(1) has it, without set-id bits. */
+static bool is_mode(const char *mode)
+{
+    return strlen(mode) == 4 && mode[0] == '0' && strspn(mode, "01234567") == 4 &&
+           strcmp(mode, "0000") != 0;
+}
+
+static const rb_shape mode = {
+    .kind = RB_SHAPE_STRING, .check = is_mode, .expected = "permissions like \"0640\""};
+static const rb_shape file = {.kind = RB_SHAPE_OBJECT,
+                              .fields =
+                                  RB_SHAPE_FIELDS({"path", &text, false}, {"mode", &mode, true}),
+                              .text = &text,
+                              .expected = "a path on the host, or an object with path and mode"};
 static const rb_shape files = {
-    .kind = RB_SHAPE_MAP, .item = &text, .check = rb_shape_is_path, .expected = PATH_WORDS};
+    .kind = RB_SHAPE_MAP, .item = &file, .check = rb_shape_is_path, .expected = PATH_WORDS};
 static const rb_shape service =
     RB_SHAPE_OBJECT_OF({"stop", &argument_list, true}, {"start", &argument_list, true});
 static const rb_shape check = RB_SHAPE_OBJECT_OF(

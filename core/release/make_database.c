@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "artifact/checkout.h"
 #include "base/shape.h"
 #include "database/proof.h"
 #include "git/tree.h"
@@ -126,8 +127,8 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
     const rb_config_database *config = work->config;
     rb_making *making = work->making;
     RB_AUTO(rb_buf_clear) rb_buf seed = {0};
-    if (config->seed &&
-        rb_tree_read(&seed, making->repo, &making->tree, config->seed, SEED_LIMIT, err) != RB_OK)
+    if (config->seed && rb_checkout_file(&seed, making->repo, &making->tree, config->seed,
+                                         SEED_LIMIT, err) != RB_OK)
         return rb_err_prefix(err, "databases.%s.seed", config->name);
     rb_making_tell(making, "proving database", config->name);
     bool *is_new = mark_new(work);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "artifact/artifact.h"
+#include "artifact/checkout.h"
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/text.h"
@@ -61,7 +62,7 @@ static enum rb_code read_flags(rb_making *making, rb_err *err)
     if (!path)
         return RB_OK;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    if (rb_tree_read(&text, making->repo, &making->tree, path, RB_FLAGS_LIMIT, err) != RB_OK)
+    if (rb_checkout_file(&text, making->repo, &making->tree, path, RB_FLAGS_LIMIT, err) != RB_OK)
         return rb_err_prefix(err, "flags");
     if (rb_flags_parse(&manifest->flags, &manifest->flag_count, rb_buf_str(&text), text.len, path,
                        err) != RB_OK)
@@ -94,7 +95,8 @@ static enum rb_code add_file(rb_manifest_file *out, rb_making *making, const rb_
         return rb_fail(err, RB_FOUND, "%s: the name of %s is not UTF-8; rename the file", what,
                        safe);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_TRY(rb_blob_read(&text, making->repo, &entry->oid, entry->path, FILE_LIMIT, err));
+    if (rb_checkout_read(&text, making->repo, &making->tree, entry, FILE_LIMIT, err) != RB_OK)
+        return rb_err_prefix(err, "%s", what);
     out->path = rb_strdup(entry->path);
     rb_sha256_hex_of(rb_buf_str(&text), text.len, out->sha256);
     memcpy(out->mode, entry->mode == RB_MODE_EXEC ? "100755" : "100644", 7);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "artifact/artifact.h"
+#include "artifact/checkout.h"
+#include "artifact/lfs.h"
 #include "base/parallel.h"
 #include "git/tree.h"
 #include "git/treeid.h"
@@ -176,6 +178,7 @@ static enum rb_code verify_database(rb_problems *problems, rb_verifier *verifier
     return unreadable(problems, release, "migration", field, err);
 }
 
+/* The digest of LFS content depends on the tree's attributes, all else on the blob alone. */
 static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_release *release,
                               rb_tree_entry *entry, const char *path, rb_err *err)
 {
@@ -188,9 +191,16 @@ static enum rb_code hash_file(const char **out, rb_verifier *verifier, const rb_
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_blob_read(&text, verifier->repo, &entry->oid, path, FILE_LIMIT, err));
     char digest[RB_SHA256_HEX];
-    rb_sha256_hex_of(rb_buf_str(&text), text.len, digest);
-    rb_json_set_str(verifier->files, hex, digest);
-    *out = rb_json_str(verifier->files, hex);
+    rb_lfs_pointer pointer;
+    bool is_pointer = rb_lfs_parse(&pointer, rb_buf_str(&text), text.len);
+    RB_AUTO(rb_free_str)
+    char *key = rb_format("%s%s%s", hex, is_pointer ? " " : "", is_pointer ? release->tag : "");
+    if (is_pointer)
+        RB_TRY(rb_checkout_sha256(digest, verifier->repo, &release->tree, entry, FILE_LIMIT, err));
+    else
+        rb_sha256_hex_of(rb_buf_str(&text), text.len, digest);
+    rb_json_set_str(verifier->files, key, digest);
+    *out = rb_json_str(verifier->files, key);
     return RB_OK;
 }
 
@@ -256,7 +266,7 @@ static enum rb_code spell_file(char **out, rb_verifier *verifier, const rb_relea
         return RB_OK;
     }
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_TRY(rb_blob_read(&text, verifier->repo, &entry.oid, path, RB_FLAGS_LIMIT, err));
+    RB_TRY(rb_checkout_read(&text, verifier->repo, &release->tree, &entry, RB_FLAGS_LIMIT, err));
     rb_manifest_flag *flags = NULL;
     size_t count = 0;
     RB_TRY(rb_flags_parse(&flags, &count, rb_buf_str(&text), text.len, path, err));

@@ -35,7 +35,8 @@ void rb_places_find(rb_places *out, const rb_plan_request *rq, enum rb_part part
         add(out, &(rb_place){.path = env->flags,
                              .had = from && from->flags_path ? from->flags_sha256 : NULL,
                              .brings = to->flags_path ? to->flags_sha256 : NULL,
-                             .source = to->flags_path});
+                             .source = to->flags_path,
+                             .fresh = 0644});
     for (size_t i = 0; part == RB_PART_CONFIG && i < env->config_count; i++) {
         const rb_manifest_file *had =
             from ? rb_manifest_config_find(from, env->config[i].name) : NULL;
@@ -43,7 +44,9 @@ void rb_places_find(rb_places *out, const rb_plan_request *rq, enum rb_part part
         add(out, &(rb_place){.path = env->config[i].value,
                              .had = had ? had->sha256 : NULL,
                              .brings = brings ? brings->sha256 : NULL,
-                             .source = brings ? brings->path : NULL});
+                             .source = brings ? brings->path : NULL,
+                             .fresh = 0600,
+                             .mode = env->config[i].mode});
     }
 }
 
@@ -174,7 +177,8 @@ static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *p
     }
     RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));
     if (place->brings)
-        return rb_file_replace(place->path, rb_buf_str(&text), text.len, err);
+        return rb_file_deliver(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
+                               (mode_t)place->mode, err);
     if (rb_kept_has_own(root, name, place->path))
         return rb_kept_give_back(root, name, place->path, err);
     return rb_file_remove(place->path, err);

@@ -16,6 +16,8 @@ typedef struct rb_place { /* borrows from the request */
     const char *had;      /* SHA-256 of what FROM put there; NULL: nothing */
     const char *brings;   /* of what TO puts there; NULL: FROM's goes */
     const char *source;   /* TO's path of it in the repository, or NULL */
+    int fresh;            /* permissions of a new file */
+    int mode;             /* that it has after it was written; 0: an existing file keeps its own */
 } rb_place;
 
 typedef struct rb_places {

@@ -138,8 +138,14 @@ static enum rb_code look_at_places(const rb_plan_request *rq, enum rb_part part,
 {
     RB_AUTO(rb_places_clear) rb_places places;
     rb_places_find(&places, rq, part);
-    for (size_t i = 0; i < places.n; i++)
-        RB_TRY(look_at_target(rq->env, what, places.items[i].path, err));
+    for (size_t i = 0; i < places.n; i++) {
+        const rb_place *place = &places.items[i];
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        RB_TRY(look_at_target(rq->env, what, place->path, err));
+        /* LFS content may be absent here, and flags are written after the commit. */
+        if (place->brings)
+            RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+    }
     return RB_OK;
 }
 
