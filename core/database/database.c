@@ -64,6 +64,16 @@ void rb_db_interrupt(rb_db *db)
     db->driver->interrupt(db);
 }
 
+enum rb_code rb_db_limit(rb_db *db, const rb_db_limits *limits, rb_err *err)
+{
+    return db->driver->limit(db, limits, err);
+}
+
+bool rb_db_limited(const rb_db *db)
+{
+    return db->driver->limited(db);
+}
+
 /* A list that could not be made is not the same as none: the statement would run with NULLs. */
 static enum rb_code has_params(const char *sql, const json_t *params, rb_err *err)
 {

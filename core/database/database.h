@@ -77,6 +77,25 @@ void rb_db_rollback(rb_db *db);
 enum rb_code rb_db_stay(rb_db *db, rb_err *err) RB_MUST_USE;
 void rb_db_leave(rb_db *db);
 
+/*
+ * What scripts may cost. A script that hits a limit fails with RB_FOUND; its message names the
+ * limit and the setting. rbtool's own statements between two scripts have the time of one script.
+ */
+typedef struct rb_db_limits {
+    int seconds;       /* for one script; 0: any */
+    int memory;        /* MiB of the engine's heap, in the whole process; 0: any */
+    int size;          /* MiB of the database; 0: any */
+    const char *where; /* of the settings: "databases.main.limits"; borrowed */
+} rb_db_limits;
+
+#define RB_DB_LIMITS_SECONDS 20
+#define RB_DB_LIMITS_MEMORY 256
+#define RB_DB_LIMITS_SIZE 2048
+
+/* From now on until the handle is closed. */
+enum rb_code rb_db_limit(rb_db *db, const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
+bool rb_db_limited(const rb_db *db); /* a script of this handle has hit a limit */
+
 /* What is applied. */
 typedef struct rb_applied {
     rb_strs ids;    /* in order of application */

@@ -33,6 +33,8 @@ typedef struct rb_db_driver {
     enum rb_code (*rehearse)(rb_db **out, rb_db *db, const char *dir, rb_err *err);
     void (*close)(rb_db *db);
     void (*interrupt)(rb_db *db);
+    enum rb_code (*limit)(rb_db *db, const rb_db_limits *limits, rb_err *err);
+    bool (*limited)(const rb_db *db);
 
     /* rows may be NULL. Parameters are written $1, $2, ... */
     enum rb_code (*query)(json_t **rows, rb_db *db, const char *sql, const json_t *params,

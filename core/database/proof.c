@@ -12,6 +12,14 @@ enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_er
     return rb_run_script(p->db, &step, err);
 }
 
+enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err)
+{
+    if (!rb_db_limited(p->db))
+        return RB_OK;
+    *err = *why;
+    return RB_FOUND;
+}
+
 static enum rb_code apply_old(rb_proving *p, rb_err *err)
 {
     for (size_t i = 0; i < p->set->n; i++) {
@@ -31,6 +39,7 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     json_object_clear(p->filled);
     json_object_clear(p->contents);
     RB_TRY(rb_db_scratch(&p->db, p->engine, err));
+    RB_TRY(rb_db_limit(p->db, p->limits, err));
     RB_TRY(rb_db_begin(p->db, err));
     RB_TRY(apply_old(p, err));
     for (size_t i = 0; i < p->set->n && count > 0; i++) {
@@ -67,7 +76,11 @@ static void forget_filled(rb_proving *p, const json_t *before)
 enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
 {
     const rb_db_text seed = {
-        .text = p->seed ? p->seed : "", .line = 1, .file = "", .what = "the seed"};
+        .text = p->seed ? p->seed : "",
+        .line = 1,
+        .file = p->seed_file ? p->seed_file : "",
+        .what = "the seed",
+    };
     size_t i;
     json_t *ran;
     bool left = json_array_size(p->seeded) == 0;
@@ -125,7 +138,7 @@ static bool can_go_back(const json_t *result)
 }
 
 /* *all: every one was run. A down that fails only in company, or with rows added later, fails. */
-static enum rb_code run_downs(bool *all, rb_proving *p)
+static enum rb_code run_downs(bool *all, rb_proving *p, rb_err *err)
 {
     *all = false;
     for (size_t i = json_array_size(p->results); i > 0; i--) {
@@ -135,6 +148,7 @@ static enum rb_code run_downs(bool *all, rb_proving *p)
         if (!can_go_back(result))
             return RB_OK;
         if (rb_proving_run(p, m, false, &why) != RB_OK) {
+            RB_TRY(rb_proving_within(p, &why, err));
             rb_json_set_str(result, "restores", "fails");
             rb_json_set_str(result, "error", why.message);
             return RB_OK;
@@ -152,7 +166,7 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
     bool all;
     size_t i;
     json_t *result;
-    RB_TRY(run_downs(&all, p));
+    RB_TRY(run_downs(&all, p, err));
     json_array_foreach (p->results, i, result)
         all &= comes_back(result);
     if (!all || json_array_size(p->results) == 0)
@@ -226,10 +240,16 @@ void rb_proof_clear(rb_proof *proof)
     *proof = (rb_proof){0};
 }
 
-enum rb_code rb_proof_make(rb_proof *out, const char *engine, const rb_migrations *set,
-                           const bool *is_new, const char *seed, rb_err *err)
+enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err)
 {
-    rb_proving p = {.engine = engine, .set = set, .is_new = is_new, .seed = seed};
+    rb_proving p = {
+        .engine = request->engine,
+        .set = request->set,
+        .is_new = request->is_new,
+        .seed = request->seed,
+        .seed_file = request->seed_file,
+        .limits = &request->limits,
+    };
     p.seeded = json_array();
     p.filled = json_object();
     p.contents = json_object();

@@ -18,14 +18,22 @@ typedef struct rb_proof {
     const char *class_; /* reversible, lossy, irreversible (design section 2); static */
 } rb_proof;
 
+typedef struct rb_proof_request {
+    const char *engine;
+    const rb_migrations *set; /* the whole set of the release */
+    const bool *is_new;       /* of each migration: it is new in the release */
+    const char *seed;         /* SQL text, or NULL */
+    const char *seed_file;    /* shown */
+    rb_db_limits limits;      /* of each script and of the seed */
+} rb_proof_request;
+
 /*
- * set: the whole set of the release, whose ups have to run in an empty database and leave no broken
- * reference there. is_new[i]: migration i is new in it. seed: SQL text or NULL.
- * removed: migrations that the previous release had and this one lacks are no part of it. A failing
- * up is an error (RB_FOUND) with script, line and message; a failing down is a result.
+ * The ups of the set have to run in an empty database and leave no broken reference there.
+ * Migrations that the previous release had and this one lacks are not part of the proof. A failing
+ * up is an error (RB_FOUND) with script, line and message; a failing down is a result. A script
+ * that hits a limit is RB_FOUND, a down too.
  */
-enum rb_code rb_proof_make(rb_proof *out, const char *engine, const rb_migrations *set,
-                           const bool *is_new, const char *seed, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err) RB_MUST_USE;
 void rb_proof_clear(rb_proof *proof);
 
 #endif

@@ -68,6 +68,7 @@ static enum rb_code apply(trial *t, rb_err *err)
     json_t *value;
     if (watched(&t->up, t, true, &with_rows) == RB_OK)
         return RB_OK;
+    RB_TRY(rb_proving_within(t->p, &with_rows, err));
     json_object_clear(t->touched);
     RB_TRY(rb_proving_start(t->p, json_array_size(t->p->results) - 1, err));
     RB_TRY(say(t, "SAVEPOINT rbtool_trial", err));
@@ -353,7 +354,7 @@ static enum rb_code apply_again(trial *t, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     rb_err why;
     if (rb_proving_run(t->p, t->m, true, &why) != RB_OK)
-        return RB_OK;
+        return rb_proving_within(t->p, &why, err);
     RB_TRY(rb_db_catalog(&catalog, t->p->db, err));
     rb_catalog_compare(&differences, &order, t->catalog[1], catalog);
     bool same = json_array_size(differences) == 0;
@@ -366,6 +367,7 @@ static enum rb_code go_back(trial *t, rb_err *err)
 {
     rb_err why;
     if (watched(&t->down, t, false, &why) != RB_OK) {
+        RB_TRY(rb_proving_within(t->p, &why, err));
         fail_down(t, why.message);
         return RB_OK;
     }

@@ -14,6 +14,8 @@ typedef struct rb_proving {
     const bool *is_new;
     rb_db *db;
     const char *seed;
+    const char *seed_file;
+    const rb_db_limits *limits;
     json_t *seeded;   /* statements of the seed that have run */
     char *seed_error; /* why the last one of the others did not */
     json_t *filled;   /* table -> has it rows */
@@ -28,6 +30,8 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err) RB_MUST_
 /* The seed's rows and made-up ones. */
 enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err) RB_MUST_USE;
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err) RB_MUST_USE;
+/* RB_FOUND with *why if the script hit a limit: what it would have done is not known. */
+enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err) RB_MUST_USE;
 
 /* Proves m and leaves the schema with it applied; adds to p->results. */
 enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err) RB_MUST_USE;

@@ -1,10 +1,9 @@
-#define SQLITE_ENABLE_PREUPDATE_HOOK 1
-
 #include "database/sqlite.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "database/sqlite_watch.h"
@@ -53,6 +52,59 @@ int rb_sqlite_errno(const rb_sqlite *db)
     return sqlite3_system_errno(db->handle);
 }
 
+/* Limits */
+
+#define TICK 20000 /* instructions between two looks at the clock, about 1 ms */
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int tick(void *context)
+{
+    const rb_sqlite *db = context;
+    return db->deadline && now_ms() >= db->deadline;
+}
+
+void rb_sqlite_clock_start(rb_sqlite *db)
+{
+    db->deadline = db->limits.seconds ? now_ms() + (int64_t)db->limits.seconds * 1000 : 0;
+}
+
+enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db)
+{
+    int rc = sqlite3_errcode(db->handle) & 0xff;
+    enum rb_sqlite_limit hit = RB_LIMIT_NONE;
+    if (rc == SQLITE_INTERRUPT && tick(db))
+        hit = RB_LIMIT_SECONDS;
+    else if (rc == SQLITE_NOMEM && db->limits.memory)
+        hit = RB_LIMIT_MEMORY;
+    else if (rc == SQLITE_FULL && db->limits.size)
+        hit = RB_LIMIT_SIZE;
+    db->limited |= hit != RB_LIMIT_NONE;
+    return hit;
+}
+
+enum rb_code rb_sqlite_limit(rb_db *base, const rb_db_limits *limits, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    db->limits = *limits;
+    rb_sqlite_clock_start(db);
+    sqlite3_progress_handler(db->handle, limits->seconds ? TICK : 0, tick, db);
+    sqlite3_hard_heap_limit64((sqlite3_int64)limits->memory << 20);
+    if (!limits->size)
+        return RB_OK;
+    int64_t page;
+    RB_TRY(rb_sqlite_int(&page, db, rb_strdup("PRAGMA page_size"), err));
+    return rb_sqlite_run(db,
+                         rb_format("PRAGMA max_page_count = %lld",
+                                   (long long)(((int64_t)limits->size << 20) / page)),
+                         NULL, NULL, err);
+}
+
 /* Scratch databases have a clock that stands still: the same scripts give the same rows. */
 
 static int standing_clock(sqlite3_vfs *vfs, sqlite3_int64 *out)
@@ -67,8 +119,6 @@ static void register_scratch(void)
     static sqlite3_vfs scratch;
     if (scratch.zName)
         return;
-    /* Nobody asks how much memory SQLite uses, and each allocation would take a lock for it. */
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     scratch = *sqlite3_vfs_find(NULL);
     scratch.pNext = NULL;
     scratch.zName = SCRATCH_VFS;
@@ -112,110 +162,6 @@ static int authorize(void *context, int action, const char *one, const char *two
     return allowed ? SQLITE_OK : SQLITE_DENY;
 }
 
-/* Changes of rows */
-
-static uint64_t mix(uint64_t hash, const void *data, size_t len)
-{
-    const unsigned char *p = data;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ p[i]) * 0x100000001b3u;
-    return hash;
-}
-
-/* The bytes that make a value; *number holds those of a number. */
-static const void *value_bytes(size_t *len, int64_t *number, sqlite3_value *value)
-{
-    int type = sqlite3_value_type(value);
-    double real = type == SQLITE_FLOAT ? sqlite3_value_double(value) : 0;
-    *len = sizeof *number;
-    if (type == SQLITE_INTEGER)
-        *number = sqlite3_value_int64(value);
-    else if (type == SQLITE_FLOAT)
-        memcpy(number, &real, sizeof real);
-    else if (type == SQLITE_NULL)
-        *len = 0;
-    else {
-        const void *data = sqlite3_value_blob(value);
-        *len = (size_t)sqlite3_value_bytes(value);
-        return data;
-    }
-    return number;
-}
-
-static bool same_value(sqlite3_value *a, sqlite3_value *b)
-{
-    size_t na;
-    size_t nb;
-    int64_t ia;
-    int64_t ib;
-    const void *pa = value_bytes(&na, &ia, a);
-    const void *pb = value_bytes(&nb, &ib, b);
-    return sqlite3_value_type(a) == sqlite3_value_type(b) && na == nb &&
-           (na == 0 || memcmp(pa, pb, na) == 0);
-}
-
-typedef int value_at(sqlite3 *, int, sqlite3_value **);
-
-static uint64_t row_hash(sqlite3 *handle, value_at *at)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (int i = 0; i < sqlite3_preupdate_count(handle); i++) {
-        sqlite3_value *value = NULL;
-        if (at(handle, i, &value) != SQLITE_OK || !value)
-            continue;
-        size_t len;
-        int64_t number;
-        const void *data = value_bytes(&len, &number, value);
-        int type = sqlite3_value_type(value);
-        hash = mix(hash, &type, sizeof type);
-        hash = mix(hash, &len, sizeof len);
-        hash = mix(hash, data, len);
-    }
-    return hash;
-}
-
-static void note_update(sqlite3 *handle, rb_watch *watch, rb_sqlite_change *change)
-{
-    bool lost[RB_SQLITE_COLUMNS];
-    int n = sqlite3_preupdate_count(handle);
-    if (n > RB_SQLITE_COLUMNS)
-        n = RB_SQLITE_COLUMNS;
-    for (int i = 0; i < n; i++) {
-        sqlite3_value *before = NULL;
-        sqlite3_value *after = NULL;
-        lost[i] = sqlite3_preupdate_old(handle, i, &before) == SQLITE_OK && before &&
-                  sqlite3_value_type(before) != SQLITE_NULL &&
-                  sqlite3_preupdate_new(handle, i, &after) == SQLITE_OK && after &&
-                  !same_value(before, after);
-    }
-    change->lost = lost;
-    change->n = (size_t)n;
-    rb_watch_change(watch, change);
-    change->lost = NULL;
-}
-
-static void note_change(void *context, sqlite3 *handle, int op, const char *schema,
-                        const char *table, sqlite3_int64 old_key, sqlite3_int64 new_key)
-{
-    rb_sqlite *db = context;
-    bool keyless;
-    if (db->guard != RB_GUARD_SCRIPT || strcmp(schema, "main") != 0 ||
-        !rb_watch_wants(db->watch, table, &keyless))
-        return;
-    rb_sqlite_change change = {.old_key = (uint64_t)old_key, .new_key = (uint64_t)new_key};
-    if (keyless && op != SQLITE_INSERT)
-        change.old_key = row_hash(handle, sqlite3_preupdate_old);
-    if (keyless && op != SQLITE_DELETE)
-        change.new_key = row_hash(handle, sqlite3_preupdate_new);
-    change.kind = op == SQLITE_INSERT   ? RB_CHANGE_INSERT
-                  : op == SQLITE_DELETE ? RB_CHANGE_DELETE
-                                        : RB_CHANGE_UPDATE;
-    if (op == SQLITE_UPDATE)
-        note_update(handle, db->watch, &change);
-    else
-        rb_watch_change(db->watch, &change);
-}
-
 /* Connections */
 
 void rb_sqlite_close(rb_sqlite *db)
@@ -223,6 +169,8 @@ void rb_sqlite_close(rb_sqlite *db)
     if (!db)
         return;
     rb_stmt_free(db->lasting);
+    if (db->limits.memory)
+        sqlite3_hard_heap_limit64(0);
     sqlite3_close_v2(db->handle);
     rb_watch_free(db->watch);
     rb_buf_clear(&db->denied);
@@ -270,12 +218,13 @@ static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, enum rb_sqlite
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
     if (use != RB_SQLITE_OWN) {
         sqlite3_set_authorizer(handle, authorize, db);
-        sqlite3_preupdate_hook(handle, note_change, db);
+        rb_sqlite_note_changes(db);
         RB_TRY(load_extensions(db, err));
     }
     bool scratch = use == RB_SQLITE_SCRATCH;
     /* EXTRA syncs the folder too when the journal goes, so that a commit outlives a power cut. */
-    const char *sql = scratch                  ? "PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF"
+    const char *sql = scratch                  ? "PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF;"
+                                                 " PRAGMA cache_size=-65536"
                       : how >= RB_SQLITE_WRITE ? "PRAGMA synchronous=EXTRA"
                                                : "PRAGMA query_only=ON";
     RB_TRY(rb_sqlite_each(db, sql, NULL, NULL, NULL, err));

@@ -26,8 +26,11 @@ typedef struct rb_sqlite {
     rb_watch *watch;
     bool begun; /* by rb_db_begin, and not ended by us */
     enum rb_sqlite_guard guard;
-    bool untidy;      /* a script set a PRAGMA, or made something temporary */
-    rb_buf denied;    /* why a statement was refused */
+    bool untidy;   /* a script set a PRAGMA, or made something temporary */
+    rb_buf denied; /* why a statement was refused */
+    rb_db_limits limits;
+    int64_t deadline; /* ms of the monotonic clock; 0: none */
+    bool limited;     /* a limit was hit */
     rb_stmt *lasting; /* a query that never ends, and holds the shared lock; or NULL */
 } rb_sqlite;
 
@@ -105,6 +108,16 @@ enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err)
 enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
 int64_t rb_sqlite_changes(const rb_sqlite *db); /* rows that the last statement changed */
 
+/* Limits: sqlite.c */
+
+enum rb_sqlite_limit { RB_LIMIT_NONE, RB_LIMIT_SECONDS, RB_LIMIT_MEMORY, RB_LIMIT_SIZE };
+
+enum rb_code rb_sqlite_limit(rb_db *db, const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
+/* The time that scripts have is counted from here. */
+void rb_sqlite_clock_start(rb_sqlite *db);
+/* By the last failure; db->limited keeps it. */
+enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db);
+
 /* Errors: sqlite_guard.c */
 
 enum rb_sqlite_cause {
@@ -124,8 +137,8 @@ enum rb_sqlite_cause rb_sqlite_cause(const rb_sqlite *db); /* of the last failur
 const char *rb_sqlite_message(const rb_sqlite *db);        /* SQLite's own words */
 int rb_sqlite_errno(const rb_sqlite *db);                  /* of the last failed system call */
 /* What happened, why, what to do. A new string. */
-char *rb_sqlite_explain(const rb_sqlite *db);
-enum rb_code rb_sqlite_fail(const rb_sqlite *db, const char *doing, rb_err *err);
+char *rb_sqlite_explain(rb_sqlite *db);
+enum rb_code rb_sqlite_fail(rb_sqlite *db, const char *doing, rb_err *err);
 
 enum rb_sqlite_action {
     RB_ACTION_ATTACH,
@@ -169,6 +182,9 @@ typedef struct rb_sqlite_change {
     const bool *lost; /* UPDATE: columns, as stored, that held a value and now hold another */
     size_t n;
 } rb_sqlite_change;
+
+/* sqlite_changes.c: hands what scripts change to db->watch from now on. */
+void rb_sqlite_note_changes(rb_sqlite *db);
 
 /* sqlite_script.c */
 /* Takes back what scripts set or made on the connection, when it is untidy. */

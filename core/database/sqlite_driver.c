@@ -1,6 +1,7 @@
 /* The table of what SQLite does, and the small parts of it. */
 #include "database/sqlite.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,7 +60,10 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
 static enum rb_code scratch(rb_db **out, rb_err *err)
 {
     rb_sqlite *db;
-    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
+    /* A temporary file without a name: in memory up to the page cache's size, then on disk. */
+    RB_TRY(rb_sqlite_connect(&db, "", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
+    free(db->path);
+    db->path = rb_strdup(":memory:");
     *out = &db->base;
     return RB_OK;
 }
@@ -162,6 +166,11 @@ static bool in_transaction(const rb_db *db)
     return ((const rb_sqlite *)db)->begun && rb_sqlite_active((const rb_sqlite *)db);
 }
 
+static bool limited(const rb_db *db)
+{
+    return ((const rb_sqlite *)db)->limited;
+}
+
 static enum rb_code stay(rb_db *base, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
@@ -188,6 +197,8 @@ const rb_db_driver rb_sqlite_driver = {
     .rehearse = rb_sqlite_rehearse,
     .close = close_db,
     .interrupt = rb_sqlite_interrupt,
+    .limit = rb_sqlite_limit,
+    .limited = limited,
     .query = query,
     .check = rb_sqlite_check,
     .begin = begin,

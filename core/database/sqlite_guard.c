@@ -125,10 +125,38 @@ static const char *missing_part(const char *message)
     return NULL;
 }
 
-char *rb_sqlite_explain(const rb_sqlite *db)
+/* What was too much, and the setting that allows more. */
+static char *explain_limit(rb_sqlite *db)
+{
+    const rb_db_limits *l = &db->limits;
+    const char *where = l->where ? l->where : "limits";
+    switch (rb_sqlite_limit_hit(db)) {
+    case RB_LIMIT_SECONDS:
+        return rb_format("it ran longer than %d s, the limit; if it has to, raise %s.seconds in "
+                         "rbtool.json",
+                         l->seconds, where);
+    case RB_LIMIT_MEMORY:
+        return rb_format("it needed more than %d MiB of memory, the limit; if it has to, raise "
+                         "%s.memory in rbtool.json",
+                         l->memory, where);
+    case RB_LIMIT_SIZE:
+        return rb_format("it made the scratch database larger than %d MiB, the limit, or the disk "
+                         "of the temporary files is full; if it has to, raise %s.size in "
+                         "rbtool.json",
+                         l->size, where);
+    case RB_LIMIT_NONE:
+        break;
+    }
+    return NULL;
+}
+
+char *rb_sqlite_explain(rb_sqlite *db)
 {
     if (db->denied.len)
         return rb_strdup(rb_buf_str(&db->denied));
+    char *limit = explain_limit(db);
+    if (limit)
+        return limit;
     rb_buf out = {0};
     const char *message = rb_sqlite_message(db);
     enum rb_sqlite_cause cause = rb_sqlite_cause(db);
@@ -149,11 +177,12 @@ char *rb_sqlite_explain(const rb_sqlite *db)
     return rb_buf_detach(&out);
 }
 
-enum rb_code rb_sqlite_fail(const rb_sqlite *db, const char *doing, rb_err *err)
+enum rb_code rb_sqlite_fail(rb_sqlite *db, const char *doing, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_safe(db->path);
     RB_AUTO(rb_free_str) char *why = rb_sqlite_explain(db);
-    return rb_fail(err, RB_ERROR, "database sqlite:%s: %s: %s", path, doing, why);
+    enum rb_code code = rb_sqlite_limit_hit(db) ? RB_FOUND : RB_ERROR;
+    return rb_fail(err, code, "database sqlite:%s: %s: %s", path, doing, why);
 }
 
 static char *process_name(long pid)

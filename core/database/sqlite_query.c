@@ -62,7 +62,7 @@ json_t *rb_sqlite_json(const rb_cell *cell)
     return json_string(literal);
 }
 
-static enum rb_code fail_at(const rb_sqlite *db, const char *sql, rb_err *err)
+static enum rb_code fail_at(rb_sqlite *db, const char *sql, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf doing = {0};
     size_t len = strlen(sql);
@@ -72,7 +72,7 @@ static enum rb_code fail_at(const rb_sqlite *db, const char *sql, rb_err *err)
 }
 
 /* A statement after SQLite has ended our transaction by itself would commit on its own. */
-static enum rb_code still_begun(const rb_sqlite *db, rb_err *err)
+static enum rb_code still_begun(rb_sqlite *db, rb_err *err)
 {
     if (!db->begun || rb_sqlite_active(db))
         return RB_OK;

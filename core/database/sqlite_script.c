@@ -29,7 +29,7 @@ static size_t first_token(const rb_db_text *sql, size_t from)
 }
 
 /* offset: of the error in the text, or -1 for somewhere in the statement at start. */
-static enum rb_code fail_in(const rb_sqlite *db, const rb_db_text *sql, size_t start, long offset,
+static enum rb_code fail_in(rb_sqlite *db, const rb_db_text *sql, size_t start, long offset,
                             rb_err *err)
 {
     size_t first = first_token(sql, start);
@@ -40,7 +40,8 @@ static enum rb_code fail_in(const rb_sqlite *db, const rb_db_text *sql, size_t s
     RB_AUTO(rb_free_str) char *file = rb_safe(sql->file);
     RB_AUTO(rb_free_str) char *what = rb_safe(sql->what);
     RB_AUTO(rb_free_str) char *why = rb_sqlite_explain(db);
-    return rb_fail(err, RB_ERROR, "%s: %s%sline %zu: %s, while running \"%s%s\"", what, file,
+    enum rb_code code = rb_sqlite_limit_hit(db) ? RB_FOUND : RB_ERROR;
+    return rb_fail(err, code, "%s: %s%sline %zu: %s, while running \"%s%s\"", what, file,
                    file[0] ? " " : "", line_of(sql, at), why, rb_buf_str(&statement),
                    len > SHOWN_SQL ? "..." : "");
 }
@@ -137,8 +138,10 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
 enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite_clock_start(db);
     enum rb_code code = run_all(db, sql, err);
     db->guard = RB_GUARD_NONE;
+    rb_sqlite_clock_start(db);
     rb_buf_clear(&db->denied);
     if (code == RB_OK && !rb_sqlite_active(db))
         code = rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
@@ -158,9 +161,14 @@ static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_d
     *ran = step == RB_STEP_DONE;
     if (!*ran && rb_sqlite_cause(db) != RB_CAUSE_CONSTRAINT) {
         rb_err failure;
-        (void)!fail_in(db, sql, start, -1, &failure);
+        enum rb_code code = fail_in(db, sql, start, -1, &failure);
         free(*why);
         *why = rb_strdup(failure.message);
+        if (code == RB_FOUND) {
+            *err = failure;
+            rb_stmt_free(stmt);
+            return code;
+        }
     }
     rb_stmt_free(stmt);
     if (!*ran)
@@ -184,6 +192,7 @@ enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, ch
 {
     rb_sqlite *db = (rb_sqlite *)base;
     const char *at = sql->text;
+    rb_sqlite_clock_start(db);
     for (size_t i = 0; *at; i++) {
         rb_stmt *stmt = NULL;
         size_t start = (size_t)(at - sql->text);
@@ -210,6 +219,7 @@ enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, ch
         }
         at = tail;
     }
+    rb_sqlite_clock_start(db);
     rb_buf_clear(&db->denied);
     return RB_OK;
 }
@@ -268,6 +278,7 @@ enum rb_code rb_sqlite_check(json_t **out, rb_db *base, const char *sql, size_t 
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_json_freep) json_t *rows = json_array();
     db->guard = RB_GUARD_CHECK;
+    rb_sqlite_clock_start(db);
     enum rb_code code = check_rows(rows, db, sql, limit, err);
     db->guard = RB_GUARD_NONE;
     rb_buf_clear(&db->denied);

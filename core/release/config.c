@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/shape.h"
+#include "database/database.h"
 #include "git/tree.h"
 #include "release/config_shape.h"
 
@@ -69,6 +70,7 @@ static void read_databases(rb_config *config, const json_t *object)
     json_t *item;
     config->databases = rb_calloc(json_object_size(object), sizeof *config->databases);
     json_object_foreach ((json_t *)object, name, item) {
+        const json_t *limits = json_object_get(item, "limits");
         config->databases[config->database_count++] = (rb_config_database){
             .name = rb_strdup(name),
             .engine = copy(item, "engine", NULL),
@@ -76,6 +78,9 @@ static void read_databases(rb_config *config, const json_t *object)
             .layout = copy(item, "layout", "auto"),
             .tracking = copy(item, "tracking", "auto"),
             .seed = copy(item, "seed", NULL),
+            .seconds = (int)rb_json_int(limits, "seconds", RB_DB_LIMITS_SECONDS),
+            .memory = (int)rb_json_int(limits, "memory", RB_DB_LIMITS_MEMORY),
+            .size = (int)rb_json_int(limits, "size", RB_DB_LIMITS_SIZE),
         };
     }
     if (config->database_count)

@@ -25,6 +25,9 @@ typedef struct rb_config_database {
     char *layout;   /* "auto" when not given */
     char *tracking; /* "auto" when not given */
     char *seed;     /* path or NULL */
+    int seconds;    /* limits of a proof: rb_db_limits */
+    int memory;
+    int size;
 } rb_config_database;
 
 typedef struct rb_config {

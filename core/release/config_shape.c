@@ -40,9 +40,12 @@ static const char *const engines[] = {"sqlite", "postgresql", NULL};
 static const rb_shape engine = {.kind = RB_SHAPE_STRING, .one_of = engines};
 static const char *const tools[] = {"auto", "golang-migrate", "diesel", "dbmate", "sqlx", NULL};
 static const rb_shape tool = {.kind = RB_SHAPE_STRING, .one_of = tools};
-static const rb_shape database =
-    RB_SHAPE_OBJECT_OF({"engine", &engine, false}, {"migrations", &path, false},
-                       {"layout", &tool, true}, {"tracking", &tool, true}, {"seed", &path, true});
+static const rb_shape mebibytes = {.kind = RB_SHAPE_INTEGER, .min = 16, .max = 1 << 20};
+static const rb_shape limits = RB_SHAPE_OBJECT_OF(
+    {"seconds", &timeout, true}, {"memory", &mebibytes, true}, {"size", &mebibytes, true});
+static const rb_shape database = RB_SHAPE_OBJECT_OF(
+    {"engine", &engine, false}, {"migrations", &path, false}, {"layout", &tool, true},
+    {"tracking", &tool, true}, {"seed", &path, true}, {"limits", &limits, true});
 static const rb_shape databases = {
     .kind = RB_SHAPE_MAP, .item = &database, .check = rb_shape_is_name, .expected = NAME_WORDS};
 

@@ -133,8 +133,16 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
     rb_making_tell(making, "proving database", config->name);
     bool *is_new = mark_new(work);
     RB_AUTO(rb_proof_clear) rb_proof proof = {0};
-    enum rb_code code = rb_proof_make(&proof, config->engine, work->set, is_new,
-                                      config->seed ? rb_buf_str(&seed) : NULL, err);
+    RB_AUTO(rb_free_str) char *where = rb_format("databases.%s.limits", config->name);
+    const rb_proof_request request = {
+        .engine = config->engine,
+        .set = work->set,
+        .is_new = is_new,
+        .seed = config->seed ? rb_buf_str(&seed) : NULL,
+        .seed_file = config->seed,
+        .limits = {config->seconds, config->memory, config->size, where},
+    };
+    enum rb_code code = rb_proof_make(&proof, &request, err);
     free(is_new);
     if (code != RB_OK)
         return rb_err_prefix(err, "database %s", config->name);

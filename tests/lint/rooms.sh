@@ -11,7 +11,7 @@ libraries=(
     'libgit2 git2(/.*)?\.h core/git/*'
     'OpenSSL openssl/.* core/trust/*|core/base/hash.c'
     'libarchive archive(_entry)?\.h core/artifact/*'
-    'SQLite sqlite3(ext)?\.h core/database/sqlite.c'
+    'SQLite sqlite3(ext)?\.h core/database/sqlite.c|core/database/sqlite_changes.c'
     'libpq (libpq-fe|postgres_ext|libpq/.*)\.h core/database/postgres.c'
     'jansson jansson\.h core/base/json.h'
 )

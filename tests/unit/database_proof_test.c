@@ -86,13 +86,21 @@ static const proof_case cases[] = {
      RESULT("identical", "", "", "", "true")},
 };
 
+static enum rb_code prove_set(rb_proof *proof, const rb_migrations *set, const bool *is_new,
+                              const char *seed, rb_err *err)
+{
+    const rb_proof_request request = {
+        .engine = "sqlite", .set = set, .is_new = is_new, .seed = seed, .seed_file = "seed.sql"};
+    return rb_proof_make(proof, &request, err);
+}
+
 static char *prove(rb_proof *proof, const proof_case *c)
 {
     rb_err err;
     const script_pair pairs[] = {{"1", c->base, NULL}, {"2", c->up, c->down}};
     const bool is_new[] = {false, true};
     rb_migrations *set = help_set(pairs, 2);
-    if (rb_proof_make(proof, "sqlite", set, is_new, c->seed, &err) != RB_OK)
+    if (prove_set(proof, set, is_new, c->seed, &err) != RB_OK)
         fail_msg("%s: %s", c->name, err.message);
     rb_migrations_free(set);
     return help_json(json_array_get(json_object_get(proof->json, "migrations"), 0));
@@ -144,7 +152,7 @@ static void test_failing_up_is_an_error(void **state)
                                  {"2", "CREATE TABLE b(y);\nDROP TABLE nowhere;", ""}};
     const bool is_new[] = {false, true};
     rb_migrations *set = help_set(pairs, 2);
-    assert_int_equal(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), RB_FOUND);
+    assert_int_equal(prove_set(&proof, set, is_new, NULL, &err), RB_FOUND);
     assert_non_null(strstr(err.message, "db/2.up.sql line 2: no such table: nowhere"));
     rb_migrations_free(set);
 }
@@ -166,14 +174,14 @@ static void test_references_of_ups(void **state)
         {"3", "DELETE FROM p; INSERT INTO p VALUES(9);", "DELETE FROM p;"}};
     rb_proof proof;
     rb_migrations *set = help_set(bad, 2);
-    assert_int_equal(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), RB_FOUND);
+    assert_int_equal(prove_set(&proof, set, is_new, NULL, &err), RB_FOUND);
     assert_string_equal(err.message,
                         "the new migrations, in an empty database: the scripts leave 1 row(s) whose"
                         " foreign key finds no parent: q -> p (for example rowid 1); look with"
                         " PRAGMA foreign_key_check, mend the script or the rows");
     rb_migrations_free(set);
     set = help_set(good, 3);
-    help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
+    help_ok(prove_set(&proof, set, is_new, NULL, &err), &err);
     rb_proof_clear(&proof);
     rb_migrations_free(set);
 }
@@ -206,7 +214,7 @@ static void test_seed_that_never_fits(void **state)
     const bool is_new[] = {true};
     rb_migrations *set = help_set(pairs, 1);
     const char *seed = "INSERT INTO a VALUES(1);\nINSERT INTO b VALUES(1);";
-    assert_int_equal(rb_proof_make(&proof, "sqlite", set, is_new, seed, &err), RB_FOUND);
+    assert_int_equal(prove_set(&proof, set, is_new, seed, &err), RB_FOUND);
     assert_non_null(strstr(err.message, "statement 2 of the seed never runs"));
     rb_migrations_free(set);
 }
@@ -225,7 +233,7 @@ static void test_downs_in_a_row(void **state)
     };
     const bool is_new[] = {true, true, true};
     rb_migrations *set = help_set(pairs, 3);
-    help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
+    help_ok(prove_set(&proof, set, is_new, NULL, &err), &err);
     size_t i;
     json_t *result;
     json_array_foreach (json_object_get(proof.json, "migrations"), i, result) {
@@ -270,7 +278,7 @@ static void test_many(void **state)
     struct timespec from;
     struct timespec to;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-    help_ok(rb_proof_make(&proof, "sqlite", set, is_new, NULL, &err), &err);
+    help_ok(prove_set(&proof, set, is_new, NULL, &err), &err);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
     double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
     print_message("%d migrations proven in %.2f s\n", N, seconds);

@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# What a migration of a pull request may not do where it is proven.
+
+load lib
+
+setup() {
+    home
+    keys
+    shop
+    rbtool release v1.0.0
+    echo 1.1.0 >VERSION
+}
+
+migration() { # UP [DOWN]
+    printf '%s\n' "$1" >migrations/0002_x.up.sql
+    printf '%s\n' "${2:-SELECT 1;}" >migrations/0002_x.down.sql
+    git add -A
+    git commit -qm migration
+}
+
+limit() { # JSON
+    jq ".databases.main.limits = $1" rbtool.json >changed.json
+    mv changed.json rbtool.json
+}
+
+endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c;'
+
+@test "a migration that reads an address of the process is refused by the function's name" {
+    migration "CREATE TABLE p AS SELECT hex(fts3_tokenizer('simple')) AS h;" 'DROP TABLE p;'
+    fails 1 'take out fts3_tokenizer' rbtool release --dry-run v1.1.0
+    [[ $output == *migrations/0002_x.up.sql* ]]
+}
+
+@test "a script that never ends is stopped, and the release refused whatever is accepted" {
+    limit '{"seconds": 1}'
+    migration "$endless"
+    fails 1 'migrations/0002_x.up.sql line 1: it ran longer than 1 s, the limit' rbtool release v1.1.0
+    [[ $output == *databases.main.limits.seconds* ]]
+    migration 'CREATE TABLE x(a);' "DROP TABLE x; $endless"
+    fails 1 'migrations/0002_x.down.sql line 1: it ran longer than 1 s' rbtool release v1.1.0 --accept RB001,RB002,RB003
+    [[ -z $(git tag -l v1.1.0) ]]
+}
+
+@test "a script that takes too much memory, or too much disk, is stopped" {
+    limit '{"memory": 16, "size": 16}'
+    migration 'SELECT length(hex(zeroblob(50000000)));'
+    fails 1 'migrations/0002_x.up.sql line 1: it needed more than 16 MiB of memory' rbtool release v1.1.0
+    [[ $output == *databases.main.limits.memory* ]]
+    migration 'CREATE TABLE x(a); INSERT INTO x WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 400)
+        SELECT zeroblob(100000) FROM c;' 'DROP TABLE x;'
+    fails 1 'migrations/0002_x.up.sql line 1: it made the scratch database larger than 16 MiB' rbtool release v1.1.0
+    [[ $output == *databases.main.limits.size* ]]
+}
+
+@test "a seed has the same limits" {
+    limit '{"seconds": 1}'
+    jq '.databases.main.seed = "seed.sql"' rbtool.json >changed.json
+    mv changed.json rbtool.json
+    echo "$endless" >seed.sql
+    migration 'CREATE TABLE x(a);' 'DROP TABLE x;'
+    fails 1 'seed.sql line 1: it ran longer than 1 s' rbtool release v1.1.0
+}
+
+@test "scripts in an environment's own database have no limits" {
+    limit '{"seconds": 60, "memory": 256, "size": 256}'
+    migration 'CREATE TABLE x(a); INSERT INTO x SELECT zeroblob(1000);' 'DROP TABLE x;'
+    rbtool release v1.1.0
+    rbtool deploy v1.1.0 --yes
+    [[ $(sqlite3 "$PROD/data/shop.db" 'SELECT length(a) FROM x') == 1000 ]]
+}
