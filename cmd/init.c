@@ -8,14 +8,20 @@
 #include "init_hooks.h"
 #include "ui.h"
 
+#define CONFIG_LIMIT (1u << 20) /* bytes of rbtool.json */
+
 struct options {
     bool dry_run;
+    bool detect;
     bool uninstall;
 };
 
 static const rb_opt opts[] = {
     {RB_OPT_FLAG, "dry-run", 'n', NULL, "print rbtool.json, change nothing",
      offsetof(struct options, dry_run)},
+    {RB_OPT_FLAG, "detect", 0, NULL,
+     "show what init would find now and rbtool.json does not say; change nothing",
+     offsetof(struct options, detect)},
     {RB_OPT_FLAG, "uninstall", 0, NULL,
      "remove the hooks, and rbtool's settings and cache from git's folder",
      offsetof(struct options, uninstall)},
@@ -51,27 +57,6 @@ static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-/* Signing is git's: say what of it is not set up yet. */
-static enum rb_code tell_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
-{
-    static const struct {
-        const char *key;
-        const char *spelled;
-        const char *example;
-    } settings[] = {
-        {"user.signingkey", "user.signingKey", "~/.ssh/id_ed25519"},
-        {"gpg.format", "gpg.format", "ssh"},
-        {"gpg.ssh.allowedsignersfile", "gpg.ssh.allowedSignersFile", "~/.ssh/allowed_signers"}};
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        const char *value;
-        RB_TRY(rb_repo_setting(&value, repo, settings[i].key, err));
-        if (!value)
-            rb_ui_note(cli, "to sign and verify, set: git config --global %s %s",
-                       settings[i].spelled, settings[i].example);
-    }
-    return RB_OK;
-}
-
 /* A server's own checks need the application's name where it has no release yet. */
 static enum rb_code pin(rb_repo *repo, rb_err *err)
 {
@@ -98,7 +83,7 @@ static enum rb_code init_server(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err
     rb_ui_line("this repository is bare: %s the hooks of a server",
                dry_run ? "would install" : "installing");
     RB_TRY(rb_hooks_install(cli, repo, dry_run, err));
-    return dry_run ? RB_OK : tell_signing(cli, repo, err);
+    return dry_run ? RB_OK : rb_init_signing(cli, repo, err);
 }
 
 static char *place(const rb_cli *cli, rb_repo *repo)
@@ -114,11 +99,13 @@ static enum rb_code keep_config(const char *path, rb_err *err)
     if (rb_config_read(&config, path, err) != RB_OK) {
         err->code = RB_ERROR;
         return rb_err_prefix(err,
-                             "%s is there already and is not overwritten; mend it, or see what "
-                             "`rbtool init --dry-run` prints",
+                             "%s exists and is not overwritten; fix it, or see what `rbtool init "
+                             "--dry-run` prints",
                              path);
     }
-    rb_ui_line("kept %s: it is there already and is not overwritten", path);
+    rb_ui_line("kept %s: it exists and is not overwritten; `rbtool init --detect` shows what it "
+               "does not say",
+               path);
     return RB_OK;
 }
 
@@ -144,6 +131,54 @@ static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const char *path, r
     return RB_OK;
 }
 
+/* Members of found that mine lacks, or has with another value. What only mine has is its own. */
+static size_t print_missing(const json_t *found, const json_t *mine, const char *at)
+{
+    const char *key;
+    json_t *value;
+    size_t n = 0;
+    json_object_foreach ((json_t *)found, key, value) {
+        const json_t *own = json_object_get(mine, key);
+        RB_AUTO(rb_free_str) char *path = rb_format("%s%s%s", at, *at ? "." : "", key);
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        RB_AUTO(rb_buf_clear) rb_buf own_text = {0};
+        if (json_is_object(value) && json_is_object(own)) {
+            n += print_missing(value, own, path);
+            continue;
+        }
+        if (json_equal(value, own))
+            continue;
+        rb_json_canonical(&text, value);
+        if (own)
+            rb_json_canonical(&own_text, own);
+        rb_ui_line("%s %s: %s%s%s%s", own ? "~" : "+", path, rb_buf_str(&text),
+                   own ? " (rbtool.json has " : "", rb_buf_str(&own_text), own ? ")" : "");
+        n++;
+    }
+    return n;
+}
+
+/* What a person wrote of artifacts and environments is never a difference. */
+static enum rb_code detect(rb_cli *cli, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_found_clear) rb_found found = {0};
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_json_freep) json_t *mine = NULL;
+    RB_AUTO(rb_free_str) char *path = place(cli, repo);
+    RB_TRY(rb_file_read(&text, path, CONFIG_LIMIT, err));
+    RB_TRY(rb_json_read(&mine, rb_buf_str(&text), text.len, path, err));
+    RB_TRY(rb_init_detect(&found, repo, err));
+    if (json_object_get(mine, "artifacts"))
+        json_object_del(found.config, "artifacts");
+    if (json_object_size(json_object_get(mine, "environments")) > 0)
+        json_object_del(found.config, "environments");
+    if (print_missing(found.config, mine, "") == 0)
+        rb_ui_line("%s says all that init finds", path);
+    for (size_t i = 0; i < found.said.n; i++)
+        rb_ui_note(cli, "%s", found.said.items[i]);
+    return RB_OK;
+}
+
 static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     (void)argc;
@@ -153,6 +188,8 @@ static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, 
     RB_TRY(rb_cli_repo(&repo, cli, err));
     if (o->uninstall)
         return uninstall(cli, repo, err);
+    if (o->detect)
+        return detect(cli, repo, err);
     if (!rb_repo_workdir(repo) && !cli->config)
         return init_server(cli, repo, o->dry_run, err);
     RB_AUTO(rb_free_str) char *path = o->dry_run ? NULL : place(cli, repo);
@@ -161,7 +198,7 @@ static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, 
     else
         RB_TRY(write_config(cli, repo, path, err));
     RB_TRY(rb_hooks_install(cli, repo, o->dry_run, err));
-    return o->dry_run ? RB_OK : tell_signing(cli, repo, err);
+    return o->dry_run ? RB_OK : rb_init_signing(cli, repo, err);
 }
 
 const rb_command rb_cmd_init = {
@@ -171,15 +208,17 @@ const rb_command rb_cmd_init = {
     .group = RB_GROUP_SETUP,
     .details =
         "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
-        "flag file, config files, checks. Nothing that is there already is overwritten: an\n"
-        "rbtool.json is kept, and a hook gets \".before-rbtool\" behind its name and runs\n"
+        "flag file, config files, checks. It proposes what to deliver, and an environment\n"
+        "\"local\" beside the work tree to try a deploy in. Nothing that exists is overwritten:\n"
+        "an rbtool.json is kept, and a hook gets \".before-rbtool\" behind its name and runs\n"
         "first. core.hooksPath holds; where husky, lefthook, pre-commit or a core.hooksPath of\n"
         "all repositories rules, git 2.54 and later get the hook as hook.rbtool-NAME.command\n"
-        "in git config, and for older ones the line to add is said. A bare repository, as a\n"
+        "in git config, and for older ones the line to add is printed. A bare repository, as a\n"
         "server has it, gets pre-receive, post-receive and reference-transaction. `rbtool\n"
-        "help hook` tells what the hooks refuse.",
+        "help hook` explains what the hooks refuse.",
     .examples = "rbtool init               # write rbtool.json and install the hooks\n"
-                "rbtool init --dry-run     # show what it would write",
+                "rbtool init --dry-run     # show what it would write\n"
+                "rbtool init --detect      # what has been added to the project since",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -9,7 +9,15 @@ typedef struct rb_found {
     rb_strs said;   /* a line for each thing found, and for each that needs a person */
 } rb_found;
 
+/* RB_ERROR where nothing is committed yet. */
 enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+/* Adds "artifacts" and "environments" to what was found; paths: of the commit. */
+void rb_init_suggest(rb_found *found, const rb_strs *paths);
+
+/* Prints, as notes with commands that can be pasted, what of git's signing settings is missing or
+ * does not work: key, format, allowed signers, and whether the key is among them. */
+enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err) RB_MUST_USE;
+
 void rb_found_clear(rb_found *found);
 
 #endif

@@ -301,40 +301,51 @@ static void find_flags(struct look *look)
     }
 }
 
+/* Files that applications read their settings from, by the names that they usually have. */
+static const char *const config_globs[] = {
+    "config/*.toml",   "config/*.yaml",       "config/*.yml",    "config/*.ini", "config/*.conf",
+    "config/*.json",   "config/*.properties", "config/*.env",    "conf/*.toml",  "conf/*.yaml",
+    "conf/*.yml",      "conf/*.ini",          "conf/*.conf",     "conf/*.json",  "settings/*.toml",
+    "settings/*.yaml", "settings/*.yml",      "settings/*.json", ".env",         ".env.production",
+    "config.toml",     "config.yaml",         "config.yml",      "config.ini"};
+
+static bool any_matches(const struct look *look, const char *glob)
+{
+    for (size_t i = 0; i < look->entries.n; i++)
+        if (rb_path_match(glob, look->entries.items[i].path))
+            return true;
+    return false;
+}
+
 static void find_globs(struct look *look)
 {
-    static const char *const globs[] = {"config/*.toml", "config/*.yaml", "config/*.yml",
-                                        "config/*.ini",  "config/*.conf", "config/*.json"};
     json_t *config = json_array();
-    bool checks = false;
-    for (size_t j = 0; j < sizeof globs / sizeof *globs; j++)
-        for (size_t i = 0; i < look->entries.n; i++)
-            if (rb_path_match(globs[j], look->entries.items[i].path)) {
-                json_array_append_new(config, json_string(globs[j]));
-                say(look, "config: %s", globs[j]);
-                break;
-            }
-    for (size_t i = 0; i < look->entries.n && !checks; i++)
-        checks = rb_path_match("checks/*.sql", look->entries.items[i].path);
+    for (size_t i = 0; i < sizeof config_globs / sizeof *config_globs; i++) {
+        if (!any_matches(look, config_globs[i]))
+            continue;
+        json_array_append_new(config, json_string(config_globs[i]));
+        say(look, "config: %s%s", config_globs[i],
+            strstr(config_globs[i], ".env") ? " (secrets do not belong in a release)" : "");
+    }
     if (json_array_size(config) > 0)
         set(look->found->config, "config", json_incref(config));
     json_decref(config);
-    if (checks) {
+    if (any_matches(look, "checks/*.sql")) {
         say(look, "checks.sql: checks/*.sql");
         set(look->found->config, "checks", json_pack("{s:[s]}", "sql", "checks/*.sql"));
     }
 }
 
-/* What is committed counts; a repository without a commit has a name only. */
+/* What is committed counts. */
 static enum rb_code list_head(struct look *look, rb_err *err)
 {
     static const rb_strs everything = {0};
     rb_oid head;
     rb_err unborn;
-    if (rb_repo_commit(&head, look->repo, "HEAD", &unborn) != RB_OK) {
-        say(look, "nothing is committed yet, so there is nothing to find");
-        return RB_OK;
-    }
+    if (rb_repo_commit(&head, look->repo, "HEAD", &unborn) != RB_OK)
+        return rb_fail(err, RB_ERROR,
+                       "nothing is committed here yet, so that there is nothing to find; commit "
+                       "the project, then run `rbtool init` again");
     RB_TRY(rb_commit_tree(&look->tree, look->repo, &head, err));
     return rb_tree_list(&look->entries, look->repo, &look->tree, &everything, err);
 }
@@ -356,6 +367,10 @@ enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err)
     find_databases(&look);
     find_flags(&look);
     find_globs(&look);
+    RB_AUTO(rb_strs_clear) rb_strs paths = {0};
+    for (size_t i = 0; i < look.entries.n; i++)
+        rb_strs_add(&paths, look.entries.items[i].path);
+    rb_init_suggest(&found, &paths);
     *out = found;
     found = (rb_found){0};
     return RB_OK;

@@ -15,8 +15,8 @@
 #define KEYGEN "ssh-keygen"
 #define PROGRAM_TIMEOUT 300 /* seconds: a person may have to type a passphrase */
 #define ADVICE                                                                                     \
-    "run `git config gpg.format ssh` and `git config user.signingKey ~/.ssh/id_ed25519.pub`, or "  \
-    "give --key FILE"
+    "`rbtool init` prints the commands that set it up (gpg.format, user.signingKey); or give "     \
+    "--key FILE"
 
 typedef struct signing_key {
     char *path;    /* NULL for a literal key */

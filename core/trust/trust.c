@@ -86,10 +86,10 @@ enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err)
     if (*signers->path)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
-                   "git config %s is not set, so no one is trusted to sign: write lines such as "
-                   "\"alice@example.com ssh-ed25519 AAAA...\" to a file outside the repository and "
-                   "run `git config --global %s ~/.config/git/allowed_signers`",
-                   RB_SIGNERS_KEY, RB_SIGNERS_KEY);
+                   "git config %s is not set, so that no signer is trusted here; `rbtool init` prints "
+                   "the commands that set it up (a file outside the repository with lines such as "
+                   "\"alice@example.com ssh-ed25519 AAAA...\")",
+                   RB_SIGNERS_KEY);
 }
 
 void rb_verified_free(rb_verified *verified)

@@ -16,13 +16,48 @@ setup() {
     run rbtool init
     [[ $status -eq 0 ]]
     schema config <rbtool.json
-    diff <(jq -S 'del(.environments, .artifacts)' ../kept.json) <(jq -S . rbtool.json)
+    diff <(jq -S 'del(.environments, .artifacts)' ../kept.json) <(jq -S 'del(.environments, .artifacts)' rbtool.json)
     [[ -z $(git config --local rbtool.app) ]] # the first release pins it: until then it may change
     git add rbtool.json
     git commit -qm settings
     rbtool release v1.0.0
     [[ $(git config --local rbtool.app) == shop ]]
     rbtool verify
+}
+
+@test "what init proposes can be released and deployed as it is" {
+    rbtool init
+    jq -e '.artifacts == [{name: "app", paths: ["VERSION", "src"]}]' rbtool.json
+    jq -e '.environments.local.root == "../shop-local"' rbtool.json
+    git add rbtool.json
+    git commit -qm settings
+    rbtool release v1.0.0
+    rbtool deploy v1.0.0 --yes
+    [[ -x ../shop-local/current/app/src/shop && ! -e ../shop-local/current/app/migrations ]]
+    cmp config/app.toml ../shop-local/etc/config/app.toml
+    cmp flags.json ../shop-local/etc/flags.json
+    [[ $(sqlite3 ../shop-local/data/main.db "SELECT count(*) FROM sqlite_schema WHERE name = 'orders'") == 1 ]]
+    rbtool status --exit-code
+}
+
+@test "init --detect shows what rbtool.json does not say, and changes nothing" {
+    rbtool init
+    git add rbtool.json
+    git commit -qm settings
+    run -0 --separate-stderr rbtool init --detect
+    [[ $output == *"says all that init finds" ]]
+    jq 'del(.artifacts) | .artifacts = [{name: "mine", paths: ["src"]}]' rbtool.json >x && mv x rbtool.json
+    git rm -q VERSION
+    echo 'a: 1' >config/more.yaml
+    echo '{"version": "2"}' >package.json
+    git add -A
+    git commit -qm more
+    before=$(sha256sum rbtool.json)
+    run -0 --separate-stderr rbtool init --detect
+    [[ ${#lines[@]} -eq 3 ]]
+    [[ $output == *'+ app.version.json: "package.json"'* && $output == *'+ app.version.key: "version"'* ]]
+    [[ $output == *'~ config: ["config/*.toml","config/*.yaml"] (rbtool.json has ["config/*.toml"])'* ]]
+    [[ $(sha256sum rbtool.json) == "$before" ]]
 }
 
 @test "init overwrites nothing" {
@@ -33,9 +68,24 @@ setup() {
     [[ $(cat rbtool.json) == mine ]]
 }
 
-@test "init says what git's signing still needs" {
-    git config --global --unset gpg.ssh.allowedSignersFile
-    fails 0 "git config --global gpg.ssh.allowedSignersFile" rbtool init
+@test "the commands that init prints set up signing, whatever is missing" {
+    for missing in 'user.signingKey gpg.format gpg.ssh.allowedSignersFile' gpg.format gpg.ssh.allowedSignersFile user.signingKey; do
+        rm -rf ~/.ssh ~/.config/git
+        for name in $missing; do git config --global --unset "$name"; done
+        run -0 --separate-stderr rbtool init
+        [[ $stderr == *"cannot be signed and verified here yet"* ]]
+        # A key without a passphrase, since nobody can type one here.
+        sed -n 's/^    //p' <<<"$stderr" | sed "s/^ssh-keygen/ssh-keygen -q -N ''/" >setup.sh
+        bash -eu setup.sh
+        run -0 --separate-stderr rbtool init
+        [[ $stderr == *"releases are signed here as "*"with the key SHA256:"* ]]
+        git add rbtool.json
+        git diff --cached --quiet || git commit -qm settings
+        RBTOOL=0 git tag -d v1.0.0 2>/dev/null || true
+        RBTOOL=0 git update-ref -d refs/rbtool/ledger
+        rbtool release v1.0.0
+        git verify-tag v1.0.0
+    done
 }
 
 @test "the name comes from the remote, in letters that a name may have" {
@@ -54,7 +104,7 @@ setup() {
     rbtool init
     [[ $(jq -c .databases rbtool.json) == '{"main":{"engine":"sqlite","migrations":"db/migrations"}}' ]]
     [[ $(jq -c .app.version rbtool.json) == '{"json":"package.json","key":"version"}' ]]
-    [[ $(jq -c 'keys' rbtool.json) == '["app","databases"]' ]]
+    [[ $(jq -c 'keys' rbtool.json) == '["app","artifacts","databases","environments"]' ]]
 }
 
 @test "--uninstall removes rbtool's settings and says so" {
@@ -65,10 +115,13 @@ setup() {
     fails 0 "has no section rbtool" rbtool init --uninstall
 }
 
-@test "an empty and a bare repository" {
+@test "init in a repository without a commit writes nothing and says what to do" {
     git init -q "$BATS_TEST_TMPDIR/empty"
-    rbtool -C "$BATS_TEST_TMPDIR/empty" init
-    [[ $(jq -c . "$BATS_TEST_TMPDIR/empty/rbtool.json") == '{"app":{"name":"empty"}}' ]]
+    fails 2 "commit the project, then run \`rbtool init\` again" rbtool -C "$BATS_TEST_TMPDIR/empty" init
+    [[ ! -e $BATS_TEST_TMPDIR/empty/rbtool.json && ! -e $BATS_TEST_TMPDIR/empty/.git/hooks/pre-push ]]
+}
+
+@test "init in a bare repository installs the hooks of a server" {
     git init -q --bare "$BATS_TEST_TMPDIR/bare.git"
     fails 0 "hooks of a server" rbtool -C "$BATS_TEST_TMPDIR/bare.git" init
     [[ -x $BATS_TEST_TMPDIR/bare.git/hooks/pre-receive && ! -e $BATS_TEST_TMPDIR/bare.git/rbtool.json ]]
