@@ -15,7 +15,7 @@
 #define KEYGEN "ssh-keygen"
 #define PROGRAM_TIMEOUT 300 /* seconds: a person may have to type a passphrase */
 #define ADVICE                                                                                     \
-    "`rbtool init` prints the commands that set it up (gpg.format, user.signingKey); or give "     \
+    "`rbtool init` prints the commands that set it up (gpg.format ssh, user.signingKey); or give " \
     "--key FILE"
 
 typedef struct signing_key {
