@@ -6,6 +6,7 @@
 #include "audit/summary.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "books.h"
 #include "commands.h"
 #include "ledger/history.h"
@@ -92,8 +93,8 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
     if (rb_envelope_check(&people, &unknown, &found, signers, err) != RB_OK)
         return rb_err_prefix(err, "%s: nothing was signed", path);
     if (unknown > 0)
-        rb_ui_note(cli, "%s has %zu signature(s) that no allowed signer made; they are kept", path,
-                   unknown);
+        rb_ui_note(cli, "%s has %zu signature%s of unknown signers, kept as found", path, unknown,
+                   rb_text_s(unknown));
     rb_envelope_clear(envelope);
     *envelope = found;
     found = (rb_envelope){0};

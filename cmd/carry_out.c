@@ -79,10 +79,8 @@ static void add_steps(rb_buf *out, const json_t *steps)
     json_t *step;
     rb_ui_add(out, "steps");
     json_array_foreach ((json_t *)steps, i, step) {
-        const char *inverse = rb_json_str(step, "inverse");
-        rb_ui_add(out, "  %zu. %-9s %s%s%s%s", i + 1, rb_json_str(step, "id"),
-                  rb_json_str(step, "description"), inverse ? " (inverse: " : "",
-                  inverse ? inverse : "", inverse ? ")" : "");
+        rb_ui_add(out, "  %2zu. %-9s %s", i + 1, rb_json_str(step, "id"),
+                  rb_json_str(step, "description"));
     }
 }
 

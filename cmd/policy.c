@@ -72,7 +72,7 @@ static void show_rules(const json_t *policy)
     }
     json_object_foreach (json_object_get(policy, "environments"), name, item) {
         const json_t *approvals = json_object_get(item, "approvals");
-        rb_ui_line("  environment %s: %d approval(s) to deploy, %d to revert%s",
+        rb_ui_line("  environment %s: %d approvals to deploy, %d to revert%s",
                    strcmp(name, "*") == 0 ? "* (any other)" : name,
                    (int)rb_json_int(approvals, "deploy", 0),
                    (int)rb_json_int(approvals, "revert", 0),

@@ -90,9 +90,10 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
     if (done.left == 0)
         return rb_format("what the ledger lacks of %s cannot be looked up: %s", environment,
                          why.message);
-    return rb_format("the ledger does not have %zu transition(s) of %s yet: %s; the next deploy, "
-                     "revert, resume, abort or sync tells it",
-                     done.left, environment, why.message);
+    return rb_format(
+        "the ledger lacks %zu transition%s of %s: %s; the next deploy, revert, resume, "
+        "abort or sync writes what is missing",
+        done.left, rb_text_s(done.left), environment, why.message);
 }
 
 void rb_site_record(rb_cli *cli, rb_site *site)

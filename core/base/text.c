@@ -30,6 +30,11 @@ char *rb_text_bytes(uint64_t n)
     return unit == 0 ? rb_format("%" PRIu64 " bytes", n) : rb_format("%.1f %s", value, units[unit]);
 }
 
+const char *rb_text_s(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 bool rb_text_same(const char *a, const char *b)
 {
     return a && b && strcmp(a, b) == 0;

@@ -14,6 +14,8 @@
 char *rb_text_count(uint64_t n); /* 18,233 */
 char *rb_text_bytes(uint64_t n); /* 43.1 MB */
 
+const char *rb_text_s(uint64_t n); /* the plural's "s": "" for one */
+
 bool rb_text_same(const char *a, const char *b); /* NULL is like nothing, also not like NULL */
 
 bool rb_text_is_utf8(const char *text, size_t len);  /* RFC 3629, and no NUL byte */

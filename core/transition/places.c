@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
 #include "release/flags.h"
@@ -123,13 +124,14 @@ char *rb_places_describe(const rb_plan_request *rq, enum rb_part part)
             given_back++;
     size_t removed = places.n - written - given_back;
     if (written > 0)
-        rb_buf_printf(&out, "write %zu config file(s) of %s", written, rq->to->tag);
+        rb_buf_printf(&out, "write %zu config file%s of %s", written, rb_text_s(written),
+                      rq->to->tag);
     if (removed > 0)
-        rb_buf_printf(&out, "%sremove %zu config file(s) that %s does not have",
-                      out.len ? ", " : "", removed, rq->to->tag);
+        rb_buf_printf(&out, "%sremove %zu config file%s that %s does not have", out.len ? ", " : "",
+                      removed, rb_text_s(removed), rq->to->tag);
     if (given_back > 0)
-        rb_buf_printf(&out, "%sput back %zu config file(s) that were there before",
-                      out.len ? ", " : "", given_back);
+        rb_buf_printf(&out, "%srestore %zu config file%s from before the first release",
+                      out.len ? ", " : "", given_back, rb_text_s(given_back));
     return rb_buf_detach(&out);
 }
 

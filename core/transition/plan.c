@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
 #include "transition/parts.h"
@@ -217,7 +218,7 @@ static char *describe_database(const rb_plan *plan)
     rb_buf out = {0};
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
-        rb_buf_printf(&out, "%s%s%s in one transaction, left open:", i ? "; " : "", d->name,
+        rb_buf_printf(&out, "%s%s%s in one transaction:", i ? "; " : "", d->name,
                       d->create ? " (new)" : "");
         for (size_t j = 0; j < d->step_count;) {
             size_t n = run_of(&d->steps[j], d->step_count - j);
@@ -239,8 +240,9 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
     switch (kind) {
     case RB_DO_STAGE:
         *inverse = "remove it";
-        return rb_format("rebuild and verify %zu artifact(s) of %s into releases/%s",
-                         rq->to->manifest->artifact_count, to, to);
+        return rb_format("rebuild and verify %zu artifact%s of %s into releases/%s",
+                         rq->to->manifest->artifact_count,
+                         rb_text_s(rq->to->manifest->artifact_count), to, to);
     case RB_DO_FLAGS:
         *inverse = "put the previous file back";
         return rb_places_describe(rq, RB_PART_FLAGS);
@@ -261,7 +263,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
     case RB_DO_START:
         return rb_format("start the service (%s)", rq->env->start.items[0]);
     case RB_DO_CHECKS:
-        return rb_format("run %zu check(s)", rq->env->check_count);
+        return rb_format("run %zu check%s", rq->env->check_count, rb_text_s(rq->env->check_count));
     case RB_DO_RECORD:
     case RB_STEP_KINDS:
         break;
@@ -423,10 +425,9 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
     clock_gettime(CLOCK_MONOTONIC, &ended);
     int64_t ms = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
     RB_AUTO(rb_free_str)
-    char *note =
-        rb_format("rehearsed on copies: scripts, schema and SQL checks of %zu database(s); "
-                  "artifacts rebuilt and verified in %" PRId64 " ms",
-                  plan->database_count, ms);
+    char *note = rb_format("rehearsed on copies: scripts, schema and SQL checks of %zu database%s; "
+                           "artifacts rebuilt and verified in %" PRId64 " ms",
+                           plan->database_count, rb_text_s(plan->database_count), ms);
     rb_plan_note(plan, note);
     return RB_OK;
 }

@@ -1,6 +1,7 @@
 /* Whether a plan may be carried out, with what was agreed to. */
 #include <string.h>
 
+#include "base/text.h"
 #include "environment/delivered.h"
 #include "transition/plan.h"
 
@@ -16,10 +17,11 @@ static enum rb_code refuse_drift(const rb_plan *plan, const char *asked, rb_err 
                            "--accept-drift",
                            rb_json_str(plan->json, "environment"));
     return rb_fail(err, RB_DECIDE,
-                   "the environment has drifted in %zu place(s), first %s %s (expected %s, "
+                   "the environment has drifted in %zu place%s, first %s %s (expected %s, "
                    "found %s); nothing was changed; %s%s",
-                   json_array_size(plan->drift), rb_json_str(first, "part"),
-                   rb_json_str(first, "path"), expected, rb_json_str(first, "found"),
+                   json_array_size(plan->drift), rb_text_s(json_array_size(plan->drift)),
+                   rb_json_str(first, "part"), rb_json_str(first, "path"), expected,
+                   rb_json_str(first, "found"),
                    own ? "no release put that file there, and this one brings another: release "
                          "what is in it, or let it be replaced with --accept-drift; it is kept "
                          "below .rbtool/backups, and comes back with a release that has none"

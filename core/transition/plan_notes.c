@@ -23,7 +23,7 @@ static void part_notes(rb_plan *plan, const rb_plan_request *rq)
     rb_parts_note(plan, rq);
 }
 
-/* For 02:00: is there room for what will be written? */
+/* Is there room for what will be written? Said where it is more than half of what is free. */
 static void space_notes(rb_plan *plan, const rb_plan_request *rq)
 {
     uint64_t need = 0;
@@ -44,7 +44,8 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     char *note = rb_format("%" PRIu64 " MiB are free below %s; artifacts and a copy of the largest "
                            "database take up to %" PRIu64 " MiB",
                            room >> 20, rq->env->root, (need >> 20) + 1);
-    rb_plan_note(plan, note);
+    if (room / 2 < need)
+        rb_plan_note(plan, note);
     if (room < need)
         rb_plan_decide(plan, "space", RB_ERROR, "not enough room: %s", note);
 }

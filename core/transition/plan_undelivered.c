@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/shape.h"
+#include "base/text.h"
 #include "git/tree.h"
 #include "transition/parts.h"
 
@@ -57,9 +58,9 @@ static void note_left_out(rb_plan *plan, const rb_plan_request *rq, const char *
 {
     RB_AUTO(rb_buf_clear) rb_buf note = {0};
     rb_buf_printf(&note,
-                  "%zu config file(s) of %s are not delivered, environment %s gives them no "
-                  "place:",
-                  n, rq->to->tag, rq->env->name);
+                  "%zu config file%s of %s not delivered, since environment %s gives no path for "
+                  "it:",
+                  n, rb_text_s(n), rq->to->tag, rq->env->name);
     for (size_t i = 0; i < n && i < NAMED; i++)
         rb_buf_printf(&note, "%s %s", i ? "," : "", paths[i]);
     if (n > NAMED)

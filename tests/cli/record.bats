@@ -182,7 +182,7 @@ abort v1.1.0 v1.0.0 done" ]
     touch .git/refs/rbtool/ledger.lock
     run rbtool deploy v1.1.0 --yes
     [ "$status" -eq 0 ]
-    [ "$(grep -c "the ledger does not have 1 transition(s) of prod yet" <<<"$output")" -eq 1 ]
+    [ "$(grep -c "the ledger lacks 1 transition of prod" <<<"$output")" -eq 1 ]
     rbtool revert v1.1.0 --yes
     settled_at v1.0.0
     [ "$(transitions)" = "deploy - v1.0.0 done" ]

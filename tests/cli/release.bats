@@ -219,7 +219,7 @@ TEXT
     echo 'CREATE TABLE items (id INTEGER PRIMARY KEY, of INTEGER REFERENCES orders (id));
         INSERT INTO items VALUES (1, 9);' >migrations/0002_items.up.sql
     echo 'DROP TABLE items;' >migrations/0002_items.down.sql
-    fails 1 "1 row(s) whose foreign key finds no parent: items -> orders" release v1.1.0
+    fails 1 "1 row whose foreign key finds no parent: items -> orders" release v1.1.0
     [ -z "$(git tag --list v1.1.0)" ]
 }
 

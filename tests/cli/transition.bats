@@ -36,7 +36,7 @@ setup() {
     rbtool deploy v1.1.0 --yes
     rbtool deploy v1.2.0 --yes
     run -0 rbtool plan v1.2.0
-    [[ $output == *"left open: down 12, down 11, ... down 3 (10 scripts); verify"* ]]
+    [[ $output == *"in one transaction: down 12, down 11, ... down 3 (10 scripts); verify"* ]]
     run -0 rbtool plan v1.2.0 --json
     [ "$(echo "$output" | jq -c '[.databases[0].scripts[].id]')" = '["12","11","10","9","8","7","6","5","4","3"]' ]
 }

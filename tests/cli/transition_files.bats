@@ -131,14 +131,14 @@ steps_of() {
     jq 'del(.config)' rbtool.json >new.json && mv new.json rbtool.json
     release v1.2.0
     git show v1.0.0:flags.json >"$PROD/etc/flags.json"
-    [ "$(steps_of deploy v1.0.0 -n)" = "write 2 config file(s) of v1.0.0
+    [ "$(steps_of deploy v1.0.0 -n)" = "write 2 config files of v1.0.0
 write the flags of v1.0.0 to $PROD/etc/flags.json" ]
     rbtool deploy v1.0.0 --yes
-    [ "$(steps_of deploy v1.1.0 -n)" = "write 1 config file(s) of v1.1.0, remove 1 config file(s) that v1.1.0 does not have
+    [ "$(steps_of deploy v1.1.0 -n)" = "write 1 config file of v1.1.0, remove 1 config file that v1.1.0 does not have
 put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 has none" ]
-    [ "$(steps_of deploy v1.2.0 -n | head -n 1)" = "remove 2 config file(s) that v1.2.0 does not have" ]
+    [ "$(steps_of deploy v1.2.0 -n | head -n 1)" = "remove 2 config files that v1.2.0 does not have" ]
     rbtool deploy v1.1.0 --yes
-    [ "$(steps_of plan v1.1.0 | tail -n 1)" = "write 2 config file(s) of v1.0.0" ]
+    [ "$(steps_of plan v1.1.0 | tail -n 1)" = "write 2 config files of v1.0.0" ]
 }
 
 @test "a misspelt config path stops a deploy, and one of another release does not" {
@@ -154,7 +154,7 @@ put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 
         | del(.environments.prod.flags) | .environments.prod.databases.other = "sqlite:/x"'
     fails 0 "environments.prod.config names config/b.toml, which v1.0.0 does not have" \
         rbtool --config "$SETTINGS" deploy v1.0.0 --yes
-    [[ $output == *"1 config file(s) of v1.0.0 are not delivered, environment prod gives them no place: config/app.toml"* ]]
+    [[ $output == *"1 config file of v1.0.0 not delivered, since environment prod gives no path for it: config/app.toml"* ]]
     [[ $output == *'the flags of v1.0.0 are not delivered, environment prod has no "flags"'* ]]
     [[ $output == *"environments.prod.databases names other, which v1.0.0 does not have"* ]]
     [[ $output != *"config  "* ]]

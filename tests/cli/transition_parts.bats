@@ -52,7 +52,7 @@ parts_at() {
     rbtool revert v1.2.0 --yes --only config,flags
     echo 'mine = 1' >"$PROD/etc/app.toml"
     echo '{}' >"$PROD/etc/flags.json"
-    fails 5 "drifted in 2 place(s), first flags" rbtool revert v1.2.0 --to v1.0.0 --yes
+    fails 5 "drifted in 2 places, first flags" rbtool revert v1.2.0 --to v1.0.0 --yes
     run -0 --separate-stderr rbtool revert v1.2.0 --to v1.0.0 --yes --accept-drift --json
     [ "$(cat "$(jq -r '.kept[] | select(.path | endswith("app.toml")).copy' <<<"$output")")" = 'mine = 1' ]
     [ "$(picture)" = "$before" ]
@@ -67,7 +67,7 @@ parts_at() {
     rbtool revert v1.2.0 --yes --only flags
     cp "$PROD/etc/flags.json" "$BATS_TEST_TMPDIR/flags.json"
     echo '{}' >"$PROD/etc/flags.json"
-    fails 5 "drifted in 1 place(s), first flags" rbtool deploy v1.3.0 --yes
+    fails 5 "drifted in 1 place, first flags" rbtool deploy v1.3.0 --yes
     cp "$BATS_TEST_TMPDIR/flags.json" "$PROD/etc/flags.json"
     rbtool deploy v1.3.0 --yes
     [ ! -e "$PROD/etc/flags.json" ]

@@ -283,7 +283,7 @@ again() { # SQL
     sql 'DELETE FROM orders WHERE id = 1'
     run rbtool deploy v1.1.0 --yes --accept-reverted
     [ "$status" -eq 1 ]
-    [[ $output == *"the rows that were put back leave 1 row(s) whose foreign key finds no parent: lines -> orders"* ]]
+    [[ $output == *"the rows that were put back leave 1 row whose foreign key finds no parent: lines -> orders"* ]]
     [ "$(sql "SELECT count(*) FROM sqlite_schema WHERE name = 'lines'")" = 0 ]
     settled_at v1.0.0
     sql 'INSERT INTO orders VALUES (1, 1)'

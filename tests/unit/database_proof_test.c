@@ -176,7 +176,7 @@ static void test_references_of_ups(void **state)
     rb_migrations *set = help_set(bad, 2);
     assert_int_equal(prove_set(&proof, set, is_new, NULL, &err), RB_FOUND);
     assert_string_equal(err.message,
-                        "the new migrations, in an empty database: the scripts leave 1 row(s) whose"
+                        "the new migrations, in an empty database: the scripts leave 1 row whose"
                         " foreign key finds no parent: q -> p (for example rowid 1); look with"
                         " PRAGMA foreign_key_check, mend the script or the rows");
     rb_migrations_free(set);

@@ -287,17 +287,17 @@ static const refusal refusals[] = {
     {"", "ALTER TABLE rbtool_applied RENAME TO x;", "rbtool's own table rbtool_applied"},
     {"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p); INSERT INTO p VALUES"
      "(1); INSERT INTO c VALUES(1),(7);",
-     "DELETE FROM p;", "1 row(s) whose foreign key finds no parent: c -> p"},
+     "DELETE FROM p;", "1 row whose foreign key finds no parent: c -> p"},
     {"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES"
      " p(id)); INSERT INTO p VALUES(1); INSERT INTO c VALUES(4,1),(5,99);",
      "UPDATE c SET p = NULL WHERE p = 99; DELETE FROM p;",
-     "1 row(s) whose foreign key finds no parent: c -> p (for example rowid 4)"},
+     "1 row whose foreign key finds no parent: c -> p (for example rowid 4)"},
     {"CREATE TABLE p(a, b, PRIMARY KEY(a, b)); CREATE TABLE c(k TEXT PRIMARY KEY, a, b, x "
      "REFERENCES"
      " gone, FOREIGN KEY(a, b) REFERENCES p) WITHOUT ROWID; INSERT INTO p VALUES(1,2);"
      "INSERT INTO c VALUES('k',1,2,1),('l',1,3,2),('m',NULL,3,NULL);",
      "DELETE FROM c WHERE k = 'l'; UPDATE c SET b = 4 WHERE k = 'k'; UPDATE c SET x = 3;",
-     "1 row(s) whose foreign key finds no parent: c -> "},
+     "1 row whose foreign key finds no parent: c -> "},
 };
 
 static void test_refusals(void **state)
