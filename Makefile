@@ -62,15 +62,15 @@ $(BUILD)/cmd/init_hooks.o: $(wildcard hooks/*)
 # Tests: unit test programs, and fuzz targets that replay their corpus.
 tests: $(BUILD)/rbtool $(BUILD)/rbtool.1 $(UNIT) $(REPLAY)
 
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/librb.a
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librb.a
 	@mkdir -p $(@D)
 	$(SAY) link $@
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(BUILD)/librb.a -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
-$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/librb.a
+$(BUILD)/replay/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/librb.a
 	@mkdir -p $(@D)
 	$(SAY) link $@
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 test:
 	.ci/install
@@ -103,10 +103,10 @@ fuzz:
 
 fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/librb.a
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/librb.a
 	@mkdir -p $(@D)
 	$(SAY) link $@
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 lint:
 	.ci/install
@@ -156,4 +156,7 @@ uninstall:
 clean:
 	rm -rf build build-asan build-fuzz
 
--include $(CORE_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT:%=%.d)
+# Objects of the tests are kept, so that only what changed is compiled again.
+.SECONDARY:
+
+-include $(CORE_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(wildcard $(BUILD)/tests/*/*.d)

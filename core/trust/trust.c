@@ -85,11 +85,12 @@ enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err)
 {
     if (*signers->path)
         return RB_OK;
-    return rb_fail(err, RB_ERROR,
-                   "git config %s is not set, so that no signer is trusted here; `rbtool init` prints "
-                   "the commands that set it up (a file outside the repository with lines such as "
-                   "\"alice@example.com ssh-ed25519 AAAA...\")",
-                   RB_SIGNERS_KEY);
+    return rb_fail(
+        err, RB_ERROR,
+        "git config %s is not set, so that no signer is trusted here; `rbtool init` prints "
+        "the commands that set it up (a file outside the repository with lines such as "
+        "\"alice@example.com ssh-ed25519 AAAA...\")",
+        RB_SIGNERS_KEY);
 }
 
 void rb_verified_free(rb_verified *verified)
