@@ -78,7 +78,7 @@ static void add_row(rb_strs *cells, const rb_chain_item *item, const rb_books *b
         return;
     }
     rb_strs_add(cells, release->version);
-    rb_strs_take(cells, date_of(release, "%Y-%m-%d %H:%M"));
+    rb_strs_take(cells, date_of(release, "%Y-%m-%d %H:%M UTC"));
     rb_strs_add(cells, release->signer);
     const char *code = NULL;
     for (size_t i = 0; i < item->problems.n && !code; i++)

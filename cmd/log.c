@@ -200,7 +200,7 @@ static char *date_of(const rb_entry *entry)
     char text[64];
     if (entry->kind == RB_ENTRY_KINDS && entry->at == 0)
         return rb_strdup("-");
-    if (!gmtime_r(&when, &tm) || strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm) == 0)
+    if (!gmtime_r(&when, &tm) || strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm) == 0)
         return rb_strdup("-");
     return rb_strdup(text);
 }

@@ -123,7 +123,7 @@ static enum rb_code show(rb_cli *cli, rb_err *err)
         time_t at = (time_t)entry->at;
         struct tm tm;
         if (gmtime_r(&at, &tm))
-            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &tm);
+            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
         rb_ui_line("%spolicy version %d%s, entry %.10s, set by %s, %s", rb_ui_color(cli, RB_BOLD),
                    (int)rb_json_int(detail, "version", 0), rb_ui_color(cli, RB_PLAIN),
                    rb_word_id(&entry->id).hex, entry->principal, when);

@@ -17,7 +17,8 @@ struct options {
 };
 
 static const rb_opt opts[] = {
-    {RB_OPT_FLAG, "dry-run", 'n', NULL, "print the manifest, create nothing",
+    {RB_OPT_FLAG, "dry-run", 'n', NULL,
+     "print the manifest and what the tag would say; create nothing",
      offsetof(struct options, dry_run)},
     {RB_OPT_TEXT, "message", 'm', "TEXT", "words of your own in the tag's message",
      offsetof(struct options, message)},
@@ -68,7 +69,7 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_find
         const rb_finding *f = &findings->items[i];
         RB_AUTO(rb_free_str)
         char *next = rb_make_accepts(make, f->rule) ? rb_strdup("accepted")
-                                                    : rb_format("mend it, or --accept %s", f->rule);
+                                                    : rb_format("fix it, or --accept %s", f->rule);
         RB_AUTO(rb_free_str) char *at = *f->file ? rb_format("%s:%zu: ", f->file, f->line) : NULL;
         rb_ui_note(cli, "%s%s migration %s: %s (%s)", at ? at : "", f->rule, f->migration,
                    f->message, next);
@@ -110,6 +111,19 @@ static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const 
     rb_ui_json(cli, document);
 }
 
+/* What the tag's message would say to people: the lines before the manifest. */
+static void preview(const rb_cli *cli, const rb_made *made)
+{
+    const char *text = strstr(rb_buf_str(&made->payload), "\n\n"); /* behind the headers */
+    const char *end = text ? strstr(text, "\n-----BEGIN") : NULL;
+    rb_ui_note(cli, "no tag was created; it would say:");
+    for (const char *line = text ? text + 2 : NULL; line && line < end;) {
+        const int len = (int)strcspn(line, "\n");
+        rb_ui_note(cli, "  %.*s", len, line);
+        line += len + 1;
+    }
+}
+
 static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, const char *object,
                        const char *entry)
 {
@@ -126,6 +140,7 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         rb_json_pretty(&text, manifest);
         fwrite(text.data, 1, text.len, stdout);
+        preview(cli, made);
     } else {
         rb_ui_line("%s  %s  %s, %s", make->tag, object, made->manifest->class_,
                    made->manifest->previous ? made->manifest->previous->tag : "the first release");
@@ -149,7 +164,7 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const str
     else
         rb_ui_note(cli,
                    "release %s is made, but the ledger has no entry about it: %s; when that is "
-                   "mended, rbtool release %s --record writes it",
+                   "fixed, `rbtool release %s --record` writes it",
                    make->tag, why.message, make->tag);
 }
 

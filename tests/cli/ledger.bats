@@ -77,7 +77,7 @@ SH
     run -0 rbtool log
     [[ ${lines[0]} == "ENTRY "*"WHAT" && ${#lines[@]} -eq 6 ]]
     [[ $output == *"verdict   v2.0.0   -     alice@example.com  bad: slow"* ]]
-    [[ $output == *"2023-11-14 22:13  approval  v1.0.0   prod  alice@example.com  fine"* ]]
+    [[ $output == *"2023-11-14 22:13 UTC  approval  v1.0.0   prod  alice@example.com  fine"* ]]
     [[ $(rbtool log --verify) == "6 entries: 6 good" ]]
 }
 

@@ -74,7 +74,11 @@ TEXT
 }
 
 @test "--dry-run changes nothing" {
-    rbtool release --dry-run v1.0.0 | schema manifest
+    rbtool release --dry-run v1.0.0 2>said | schema manifest
+    grep -qx '  shop 1.0.0' said
+    grep -qx '  Migrations: main 1 (1 new, reversible)' said
+    run ! grep -q BEGIN said
+    rm said
     [[ -z $(git tag) && -z $(git config --local rbtool.app) ]]
     rbtool release --dry-run --json v1.0.0 | schema release
 }
