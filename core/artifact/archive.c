@@ -10,6 +10,7 @@
 #include <wchar.h>
 
 #include "artifact/libarchive.h"
+#include "base/anchor.h"
 #include "base/file.h"
 
 #define BLOCK 65536
@@ -102,7 +103,7 @@ enum rb_code rb_archive_create(rb_archive **out, const char *path, const char *f
     archive->path = rb_strdup(path);
     archive->zip = strcmp(format, "zip") == 0;
     archive->utf8 = archive->zip ? newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0) : (locale_t)0;
-    archive->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    archive->fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
     if (archive->fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot create %s", path);
     const rb_libarchive *lib = archive->lib;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 
 struct rb_folder {
@@ -91,9 +92,10 @@ enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_ent
     RB_AUTO(rb_folder_closep) rb_folder *folder = rb_calloc(1, sizeof *folder);
     folder->fd = -1;
     folder->path = rb_strdup(path);
-    if (mkdir(path, 0755) != 0)
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    if (!rb_at_find(&at, path) || mkdirat(at.dir, at.name, 0755) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
-    folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    folder->fd = openat(at.dir, at.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder->fd < 0 || fchmod(folder->fd, 0755) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path);
     RB_TRY(make_folders(folder, entries, err));

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
+
 /* Why the look failed: there is nothing, and not that it may not be looked at. */
 static bool is_absent(void)
 {
@@ -46,7 +48,7 @@ static enum rb_code read_all(rb_buf *out, int fd, const char *path, size_t limit
 
 enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
     enum rb_code code = read_all(out, fd, path, limit, err);
@@ -57,7 +59,7 @@ enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *e
 enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0);
     if (fd < 0 || fstat(fd, &st) != 0) {
         enum rb_code code = rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
         if (fd >= 0)
@@ -112,13 +114,11 @@ static int make_temporary(int dir, char *name)
 
 int rb_file_temporary(char **path, const char *dir)
 {
-    char *name = rb_path_join(dir, temporary);
-    int fd = make_temporary(AT_FDCWD, name);
-    int saved = errno;
-    if (fd < 0)
-        rb_free_str(&name);
-    *path = name;
-    errno = saved;
+    RB_AUTO(rb_free_str) char *pattern = rb_path_join(dir, temporary);
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    int fd = rb_at_find(&at, pattern) ? make_temporary(at.dir, at.name) : -1;
+    const char *slash = fd >= 0 ? strrchr(at.name, '/') : NULL;
+    *path = fd >= 0 ? rb_path_join(dir, slash ? slash + 1 : at.name) : NULL;
     return fd;
 }
 
@@ -135,11 +135,13 @@ void rb_dir_tidy(const char *path)
             continue;
         RB_AUTO(rb_free_str) char *file = rb_path_join(path, name);
         struct stat st;
-        int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+        int fd = rb_at_open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
         if (fd < 0)
             continue;
-        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
-            unlink(file);
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+            rb_at_find(&at, file))
+            unlinkat(at.dir, at.name, 0);
         close(fd);
     }
 }
@@ -206,7 +208,7 @@ enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_
     const char *slash = strrchr(path, '/');
     RB_AUTO(leave)
     place at = {.path = path,
-                .dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                .dir = rb_at_open(dir, O_RDONLY | O_DIRECTORY, 0),
                 .name = rb_strdup(slash ? slash + 1 : path)};
     if (at.dir < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
@@ -286,7 +288,7 @@ enum rb_code rb_file_remove(const char *path, rb_err *err)
 {
     RB_AUTO(leave) place at = {.path = path, .dir = -1};
     struct stat st;
-    if (lstat(path, &st) != 0 && is_absent())
+    if (rb_at_look(&st, path) != 0 && is_absent())
         return RB_OK;
     RB_TRY(rb_file_folder(&at.dir, &at.name, path, false, err));
     if (unlinkat(at.dir, at.name, 0) != 0 && errno != ENOENT)
@@ -297,19 +299,28 @@ enum rb_code rb_file_remove(const char *path, rb_err *err)
 bool rb_file_exists(const char *path)
 {
     struct stat st;
-    return lstat(path, &st) == 0 || !is_absent();
+    return rb_at_look(&st, path) == 0 || !is_absent();
 }
 
-static enum rb_code make_one(const char *path, rb_err *err)
+/* mode 0: what the umask leaves of 0777. */
+static enum rb_code make_one(const char *path, mode_t mode, rb_err *err)
 {
-    if (mkdir(path, 0777) != 0)
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    if (!rb_at_find(&at, path) || mkdirat(at.dir, at.name, 0777) != 0)
         return errno == EEXIST ? RB_OK
                                : rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
+    if (mode != 0 && fchmodat(at.dir, at.name, mode, 0) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot set the mode of folder %s", path);
     RB_AUTO(rb_free_str) char *above = rb_path_dir(path);
     return rb_dir_sync(above, err);
 }
 
 enum rb_code rb_dir_make(const char *path, rb_err *err)
+{
+    return rb_dir_make_as(path, 0, err);
+}
+
+enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *copy = rb_strdup(path);
     for (char *p = copy + 1; *copy; p++) {
@@ -317,16 +328,17 @@ enum rb_code rb_dir_make(const char *path, rb_err *err)
             continue;
         char kept = *p;
         *p = '\0';
-        RB_TRY(make_one(copy, err));
+        RB_TRY(make_one(copy, mode, err));
         *p = kept;
         if (kept == '\0')
             break;
     }
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
-    if (!S_ISDIR(st.st_mode))
+    int fd = rb_at_open(path, O_PATH | O_DIRECTORY, 0);
+    if (fd < 0 && errno == ENOTDIR)
         return rb_fail(err, RB_ERROR, "cannot create folder %s: a file is in its place", path);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot create folder %s", path);
+    close(fd);
     return RB_OK;
 }
 
@@ -358,14 +370,21 @@ static int remove_at(int parent, const char *name)
 
 enum rb_code rb_dir_remove(const char *path, rb_err *err)
 {
-    if (remove_at(AT_FDCWD, path) != 0)
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    if (rb_at_find(&at, path) ? remove_at(at.dir, at.name) != 0 : errno != ENOENT)
         return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
     return RB_OK;
 }
 
+bool rb_dir_remove_empty(const char *path)
+{
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    return rb_at_find(&at, path) && unlinkat(at.dir, at.name, AT_REMOVEDIR) == 0;
+}
+
 enum rb_code rb_dir_sync(const char *path, rb_err *err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = rb_at_open(path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path);
     enum rb_code code = sync_folder(fd, path, err);
@@ -375,11 +394,16 @@ enum rb_code rb_dir_sync(const char *path, rb_err *err)
 
 enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err)
 {
-    DIR *dir = opendir(path);
-    if (!dir && errno == ENOENT)
+    int fd = rb_at_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+    if (fd < 0 && errno == ENOENT)
         return RB_OK;
-    if (!dir)
-        return rb_fail_errno(err, RB_ERROR, "cannot list %s", path);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        enum rb_code code = rb_fail_errno(err, RB_ERROR, "cannot list %s", path);
+        if (fd >= 0)
+            close(fd);
+        return code;
+    }
     struct dirent *entry;
     while ((entry = readdir(dir)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -391,7 +415,10 @@ enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err)
 
 enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err)
 {
-    if (rename(from, to) != 0)
+    RB_AUTO(rb_at_leave) rb_at old = RB_AT_NONE;
+    RB_AUTO(rb_at_leave) rb_at new = RB_AT_NONE;
+    if (!rb_at_find(&old, from) || !rb_at_find(&new, to) ||
+        renameat(old.dir, old.name, new.dir, new.name) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot rename %s to %s", from, to);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(to);
     return rb_dir_sync(dir, err);
@@ -414,7 +441,8 @@ enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err)
 enum rb_code rb_link_read(char **out, const char *path, rb_err *err)
 {
     char target[PATH_MAX];
-    ssize_t n = readlink(path, target, sizeof target);
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    ssize_t n = rb_at_find(&at, path) ? readlinkat(at.dir, at.name, target, sizeof target) : -1;
     *out = NULL;
     if (n < 0 && (errno == ENOENT || errno == EINVAL || errno == ENOTDIR))
         return RB_OK;

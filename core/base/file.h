@@ -1,6 +1,7 @@
 /*
  * Files and paths. Paths are bytes, '/' separates. What is written is on disk when the call
- * returns: files are synced before they get their name, and the folder after.
+ * returns: files are synced before they get their name, and the folder after. A path below an
+ * anchor (anchor.h) is resolved from the anchor's descriptor, and no symlink is followed there.
  */
 #ifndef RB_BASE_FILE_H
 #define RB_BASE_FILE_H
@@ -71,8 +72,12 @@ enum rb_code rb_file_remove(const char *path, rb_err *err) RB_MUST_USE;
 bool rb_file_exists(const char *path);
 
 enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p, synced */
+/* The same, and the folders that it creates get this mode whatever the umask. */
+enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err) RB_MUST_USE;
 enum rb_code rb_dir_remove(const char *path,
                            rb_err *err) RB_MUST_USE; /* as rm -rf; absent is fine */
+/* Remove a folder if nothing is in it; whether that was done. */
+bool rb_dir_remove_empty(const char *path);
 enum rb_code rb_dir_sync(const char *path, rb_err *err) RB_MUST_USE;
 
 /* Names in a folder, sorted bytewise, without "." and "..". Absent: empty. */
@@ -96,6 +101,17 @@ char *rb_path_dir(const char *path);                   /* the part before the la
  * component that is ".git" in the spellings that file systems fold to it (git's verify_path).
  */
 bool rb_path_is_safe(const char *path, size_t len);
+
+/*
+ * True if `name` can be the name of a tag, by the rules of git-check-ref-format(1): no component is
+ * empty, "..", begins with a dot or holds a control character or a backslash. Each is also short
+ * enough for a file of that name with a suffix. Checked before a name becomes a path.
+ */
+#define RB_TAG_COMPONENT_LIMIT 250 /* bytes: NAME_MAX without ".lock" or ".json" */
+#define RB_TAG_NAME_LIMIT 1000     /* bytes: libgit2 takes refs of 1024 */
+#define RB_TAG_NAME_WORDS                                                                          \
+    "a name that git accepts for a tag (at most 250 bytes between slashes, 1000 in all)"
+bool rb_path_is_tag(const char *name);
 
 /* fnmatch(3) with '*' not crossing '/', and "**" crossing it. */
 bool rb_path_match(const char *pattern, const char *path);

@@ -7,6 +7,8 @@
 
 #include <openssl/evp.h>
 
+#include "base/anchor.h"
+
 struct rb_sha256 {
     EVP_MD_CTX *ctx;
 };
@@ -104,7 +106,7 @@ void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX])
 
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = rb_at_open(path, O_RDONLY, 0);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
     RB_AUTO(rb_sha256_freep) rb_sha256 *hash = rb_sha256_new();

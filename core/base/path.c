@@ -78,6 +78,35 @@ bool rb_path_is_safe(const char *path, size_t len)
     return true;
 }
 
+static bool is_ref_part(const char *part, size_t len)
+{
+    if (len == 0 || len > RB_TAG_COMPONENT_LIMIT || part[0] == '.' || part[len - 1] == '.' ||
+        (len >= 5 && memcmp(part + len - 5, ".lock", 5) == 0))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)part[i];
+        unsigned char next = i + 1 < len ? (unsigned char)part[i + 1] : 0;
+        if (c < 0x20 || c == 0x7f || strchr(" ~^:?*[\\", c) || (c == '.' && next == '.') ||
+            (c == '@' && next == '{'))
+            return false;
+    }
+    return true;
+}
+
+bool rb_path_is_tag(const char *name)
+{
+    if (strlen(name) > RB_TAG_NAME_LIMIT)
+        return false;
+    for (const char *p = name;; p++) {
+        size_t len = strcspn(p, "/");
+        if (!is_ref_part(p, len))
+            return false;
+        p += len;
+        if (!*p)
+            return true;
+    }
+}
+
 bool rb_path_match(const char *pattern, const char *path)
 {
     const char *stars = strstr(pattern, "**");

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
+
 #define LINKS 40 /* as the kernel */
 
 typedef struct walk {
@@ -106,8 +108,25 @@ static enum rb_code one(walk *w, const char *name, bool *there, bool through, rb
     return code;
 }
 
+/* Below an anchor no link is followed: the one at path itself is replaced, too. */
+static enum rb_code anchored(int *dir, char **name, rb_at *at, const char *path, rb_err *err)
+{
+    *name = NULL;
+    *dir = openat(at->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*dir < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot reach %s", path);
+    *name = at->name;
+    at->name = NULL;
+    return RB_OK;
+}
+
 enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through, rb_err *err)
 {
+    RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
+    if (!rb_at_find(&at, path))
+        return rb_fail_errno(err, RB_ERROR, "cannot reach %s", path);
+    if (at.dir >= 0)
+        return anchored(dir, name, &at, path, err);
     walk w = {.path = path, .left = rb_strdup(path), .dir = -1};
     char *part = NULL;
     bool there = false;

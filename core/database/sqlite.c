@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 #include "database/sqlite_watch.h"
 
@@ -114,6 +115,27 @@ static int standing_clock(sqlite3_vfs *vfs, sqlite3_int64 *out)
     return SQLITE_OK;
 }
 
+/*
+ * SQLite resolves every symlink of a name as text before it opens it, and would turn the name of
+ * an anchor (/proc/self/fd/N, see base/anchor.h) back into a path that another user may exchange.
+ * For SQLite such a name is therefore the folder that it leads to. Comparing fstat() after the
+ * open would be no substitute: SQLite opens, syncs and removes its journals by name later, too.
+ */
+static int look(const char *path, struct stat *st)
+{
+    static const char prefix[] = "/proc/self/fd/";
+    bool is_anchor =
+        strncmp(path, prefix, sizeof prefix - 1) == 0 && !strchr(path + sizeof prefix - 1, '/');
+    return is_anchor ? stat(path, st) : lstat(path, st);
+}
+
+static void register_look(void)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    if (vfs && vfs->iVersion >= 3)
+        vfs->xSetSystemCall(vfs, "lstat", (sqlite3_syscall_ptr)look);
+}
+
 static void register_scratch(void)
 {
     static sqlite3_vfs scratch;
@@ -124,6 +146,7 @@ static void register_scratch(void)
     scratch.zName = SCRATCH_VFS;
     scratch.xCurrentTimeInt64 = standing_clock;
     sqlite3_vfs_register(&scratch, 0);
+    register_look();
 }
 
 static int authorize(void *context, int action, const char *one, const char *two,
@@ -245,9 +268,10 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
     db->base.driver = &rb_sqlite_driver;
     db->path = rb_strdup(path);
     register_scratch();
+    RB_AUTO(rb_free_str) char *resolved = rb_anchor_name(path);
     /* SQLite, as Debian builds it, takes a name that begins so for a URI. */
     bool is_like_uri = strncmp(path, "file:", 5) == 0;
-    RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", path);
+    RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", resolved);
     /* One thread at a time uses a connection; sqlite3_interrupt() needs no lock. */
     int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
                              use == RB_SQLITE_SCRATCH ? SCRATCH_VFS : NULL);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 
 #define ATTACHED_LIMIT 10 /* SQLite's own, as built */
@@ -146,7 +147,8 @@ enum rb_code rb_sqlite_attach(char **name, rb_sqlite *db, const char *copy, rb_e
         return rb_fail(err, RB_ERROR, "the copy to put data back from, %s, is gone", copy);
     RB_TRY(count_attached(&attached, db, err));
     RB_AUTO(rb_free_str) char *alias = rb_format("rbtool_copy_%lld", (long long)attached);
-    RB_AUTO(rb_free_str) char *uri = uri_of(copy);
+    RB_AUTO(rb_free_str) char *resolved = rb_anchor_name(copy);
+    RB_AUTO(rb_free_str) char *uri = uri_of(resolved);
     RB_AUTO(rb_free_str) char *literal = rb_sqlite_text(uri);
     RB_TRY(rb_sqlite_run(db, rb_format("ATTACH %s AS %s", literal, alias), NULL, NULL, err));
     *name = alias;

@@ -7,13 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 
 #define IN_MEMORY (64 << 20) /* bytes of a database that is rehearsed in memory */
 
 static enum rb_code make_empty(const char *path, rb_err *err)
 {
-    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    int fd = rb_at_open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "a copy of the database cannot be written to %s", path);
     close(fd);
@@ -38,7 +39,7 @@ static enum rb_code copy_as(const char *source, const char *part, const char *pa
 {
     RB_TRY(make_empty(part, err));
     RB_TRY(copy_into(source, part, err));
-    int fd = open(part, O_RDONLY | O_CLOEXEC);
+    int fd = rb_at_open(part, O_RDONLY, 0);
     int synced = fd < 0 ? -1 : fsync(fd);
     int saved = errno;
     if (fd >= 0)
@@ -104,7 +105,8 @@ static enum rb_code rehearse_in_file(rb_sqlite **out, rb_sqlite *from, const cha
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "a rehearsal's copy cannot be written in %s", dir);
     enum rb_code code = copy_to(out, name, from, err);
-    unlink(name);
+    rb_err ignored;
+    (void)!rb_file_remove(name, &ignored);
     close(fd);
     return code;
 }

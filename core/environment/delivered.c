@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 #include "base/hash.h"
 
@@ -66,7 +67,7 @@ static enum rb_code walk(const char *dir, const char *below, visit_file *visit, 
         RB_AUTO(rb_free_str) char *name = rb_path_join(below, names.items[i]);
         RB_AUTO(rb_free_str) char *path = rb_path_join(dir, name);
         struct stat st;
-        if (lstat(path, &st) != 0)
+        if (rb_at_look(&st, path) != 0)
             return rb_fail_errno(err, RB_ERROR, "cannot look at %s", path);
         if (S_ISDIR(st.st_mode))
             RB_TRY(walk(dir, name, visit, context, err));
@@ -97,8 +98,8 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, rb_err *err)
     RB_TRY(walk(folder, "", note_file, listing, err));
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, listing);
-    RB_TRY(rb_dir_make(dir, err));
-    return rb_file_write(path, text.data, text.len, 0644, err);
+    RB_TRY(rb_dir_make_as(dir, 0700, err));
+    return rb_file_write(path, text.data, text.len, 0600, err);
 }
 
 struct check {

@@ -8,11 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 #include "environment/root.h"
 
 struct rb_lock {
     int fd;
+    char *root;
 };
 
 static char *read_holder(int fd)
@@ -70,13 +72,9 @@ static void sign(int fd)
 
 enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", root);
-    RB_AUTO(rb_free_str) char *path = rb_format("%s/lock", dir);
-    /* Asked again: the first time it may not have been there. */
-    RB_TRY(rb_root_trust(root, err));
-    RB_TRY(rb_dir_make(dir, err));
-    RB_TRY(rb_root_trust(root, err));
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/lock", root);
+    RB_TRY(rb_root_hold(root, err));
+    int fd = rb_at_open(path, O_RDWR | O_CREAT, 0600);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open the environment's lock %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -90,6 +88,7 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
     show(fd);
     rb_lock *lock = rb_malloc(sizeof *lock);
     lock->fd = fd;
+    lock->root = rb_strdup(root);
     *out = lock;
     return RB_OK;
 }
@@ -99,5 +98,7 @@ void rb_lock_release(rb_lock *lock)
     if (!lock)
         return;
     close(lock->fd);
+    rb_root_drop(lock->root);
+    free(lock->root);
     free(lock);
 }

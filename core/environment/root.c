@@ -4,12 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 
 /* st->st_nlink 0: there is none. */
 static enum rb_code look(struct stat *st, const char *path, rb_err *err)
 {
-    if (lstat(path, st) != 0) {
+    if (rb_at_look(st, path) != 0) {
         *st = (struct stat){0};
         if (errno != ENOENT && errno != ENOTDIR)
             return rb_fail_errno(err, RB_ERROR,
@@ -39,6 +40,36 @@ enum rb_code rb_root_trust(const char *root, rb_err *err)
                            path, (long)st.st_uid, (long)geteuid());
     }
     return RB_OK;
+}
+
+static enum rb_code hold(const char *root, const char *name, mode_t mode, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = rb_path_join(root, name);
+    RB_TRY(rb_dir_make_as(path, mode, err));
+    return rb_anchor_hold(path, err);
+}
+
+enum rb_code rb_root_hold(const char *root, rb_err *err)
+{
+    RB_TRY(rb_root_trust(root, err));
+    RB_TRY(rb_dir_make_as(root, 0755, err));
+    enum rb_code code = hold(root, ".rbtool", 0700, err);
+    if (code == RB_OK)
+        code = hold(root, "releases", 0755, err);
+    if (code == RB_OK) /* of the journal in the folder that is open now */
+        code = rb_root_trust(root, err);
+    if (code != RB_OK)
+        rb_root_drop(root);
+    return code;
+}
+
+void rb_root_drop(const char *root)
+{
+    static const char *const names[] = {".rbtool", "releases"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        RB_AUTO(rb_free_str) char *path = rb_path_join(root, names[i]);
+        rb_anchor_drop(path);
+    }
 }
 
 enum rb_code rb_root_has_state(bool *out, const char *root, rb_err *err)

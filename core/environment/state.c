@@ -1,9 +1,12 @@
 #include "environment/state_internal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 #include "database/database.h"
 #include "environment/root.h"
@@ -55,6 +58,14 @@ static enum rb_code add_columns(rb_state *state, rb_err *err)
                       NULL, err);
 }
 
+/* SQLite gives its journals the mode of the database, and new databases one by the umask. */
+static void create_private(const char *path)
+{
+    int fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/state.db", root);
@@ -63,8 +74,9 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
     bool there = false;
     *out = NULL;
     if (write) {
-        RB_TRY(rb_dir_make(dir, err));
+        RB_TRY(rb_dir_make_as(dir, 0700, err));
         RB_TRY(rb_root_trust(root, err));
+        create_private(path);
     } else {
         RB_TRY(rb_root_has_state(&there, root, err));
         if (!there)
@@ -117,7 +129,7 @@ static enum rb_code read_live(rb_live *out, const rb_state *state, const json_t 
     RB_TRY(rb_state_text(&part, state, row, 0, "part", true, err));
     for (int i = 0; i < RB_PARTS; i++)
         if (strcmp(part, part_names[i]) == 0 && !out->tag[i]) {
-            RB_TRY(rb_state_text(&out->tag[i], state, row, 1, "tag", true, err));
+            RB_TRY(rb_state_tag(&out->tag[i], state, row, 1, "tag", true, err));
             RB_TRY(rb_state_text(&out->object[i], state, row, 2, "object", false, err));
         }
     return RB_OK;
@@ -158,15 +170,15 @@ static enum rb_code read_row(rb_transition_row **out, const rb_state *state, con
         size_t column;
         const char *name;
         bool required;
-    } texts[] = {{&t->id, 0, "id", true},
-                 {&t->kind, 1, "kind", true},
-                 {&t->from, 2, "from_tag", false},
+    } texts[] = {{&t->kind, 1, "kind", true},
                  {&t->from_object, 3, "from_object", false},
-                 {&t->to, 4, "to_tag", true},
                  {&t->to_object, 5, "to_object", false},
                  {&t->outcome, 7, "outcome", false},
                  {&t->error, 8, "error", false},
                  {&t->entry, 11, "entry", false}};
+    RB_TRY(rb_state_id(&t->id, state, row, 0, "id", true, err));
+    RB_TRY(rb_state_tag(&t->from, state, row, 2, "from_tag", false, err));
+    RB_TRY(rb_state_tag(&t->to, state, row, 4, "to_tag", true, err));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         RB_TRY(rb_state_text(texts[i].to, state, row, texts[i].column, texts[i].name,
                              texts[i].required, err));

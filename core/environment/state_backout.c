@@ -122,9 +122,13 @@ static enum rb_code read_backout(rb_backout *out, rb_state *state, const json_t 
                                  const char *database, const char *transition, rb_err *err)
 {
     out->id = json_integer_value(json_array_get(row, 0));
-    RB_TRY(rb_state_text(&out->transition, state, row, 1, "transition_id", true, err));
-    RB_TRY(rb_state_text(&out->database, state, row, 2, "database_name", true, err));
+    RB_TRY(rb_state_id(&out->transition, state, row, 1, "transition_id", true, err));
+    RB_TRY(rb_state_id(&out->database, state, row, 2, "database_name", true, err));
     RB_TRY(rb_state_text(&out->file, state, row, 3, "file", true, err));
+    RB_AUTO(rb_free_str)
+    char *own = rb_format(".rbtool/backups/%s/%s.sqlite", out->transition, out->database);
+    if (strcmp(out->file, own) != 0)
+        return rb_state_damaged(state, "a row names the file of another back-out", err);
     RB_TRY(rb_state_text(&out->sha256, state, row, 4, "sha256", true, err));
     RB_TRY(open_items(&out->items, state, out->id, json_array_get(row, 5), transition, err));
     return scripts_of(&out->scripts, state, json_array_get(row, 6), database, err);

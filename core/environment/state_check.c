@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/shape.h"
 #include "environment/state_internal.h"
 
@@ -78,6 +79,34 @@ enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row,
     }
     RB_AUTO(rb_free_str) char *what = rb_format("a row's %s is no text", name);
     return rb_state_damaged(state, what, err);
+}
+
+static enum rb_code checked(char **out, const rb_state *state, const json_t *row, size_t column,
+                            const char *name, bool required, bool (*check)(const char *),
+                            rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *found = NULL;
+    RB_TRY(rb_state_text(&found, state, row, column, name, required, err));
+    if (found && !check(found)) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(found);
+        RB_AUTO(rb_free_str) char *what = rb_format("a row's %s, %s, is not a name", name, safe);
+        return rb_state_damaged(state, what, err);
+    }
+    *out = found;
+    found = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_state_tag(char **out, const rb_state *state, const json_t *row, size_t column,
+                          const char *name, bool required, rb_err *err)
+{
+    return checked(out, state, row, column, name, required, rb_path_is_tag, err);
+}
+
+enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, size_t column,
+                         const char *name, bool required, rb_err *err)
+{
+    return checked(out, state, row, column, name, required, rb_shape_is_name, err);
 }
 
 static enum rb_code read_json(json_t **out, const rb_state *state, const json_t *cell,

@@ -24,6 +24,11 @@ const char *rb_state_cell(const json_t *row, size_t column);
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row, size_t column,
                            const char *name, bool required, rb_err *err) RB_MUST_USE;
+/* The same of a tag, and of a transition's id: names that become paths. */
+enum rb_code rb_state_tag(char **out, const rb_state *state, const json_t *row, size_t column,
+                          const char *name, bool required, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, size_t column,
+                         const char *name, bool required, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_item(json_t **out, const rb_state *state, const json_t *cell,

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 
 #define DEPTH 16 /* folders within each other: tags may have slashes */
@@ -20,7 +21,7 @@ static void tidy_below(const char *dir, int depth)
         struct stat st;
         if (strcmp(names.items[i], "app") == 0) /* a release's files that were kept */
             continue;
-        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        if (rb_at_look(&st, path) == 0 && S_ISDIR(st.st_mode))
             tidy_below(path, depth - 1);
     }
 }

@@ -16,7 +16,7 @@ typedef struct rb_tag {
     rb_buf raw;     /* exact bytes of the object */
 } rb_tag;
 
-/* RB_FOUND when there is no such tag; RB_ERROR when its object is missing or corrupt. */
+/* RB_FOUND if the tag does not exist; RB_ERROR if its object is missing or corrupt. */
 enum rb_code rb_tag_read(rb_tag **out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
 /* A tag object by id, with the name its ref should have; from any thread. */
 enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *object, const char *name,

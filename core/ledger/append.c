@@ -13,7 +13,7 @@
 #include "ledger/judge.h"
 
 #define NAMESPACE "git"
-#define TITLE_LIMIT 200 /* bytes; the rest is in the JSON */
+#define TITLE_LIMIT 200 /* bytes after the kind and the tag; the rest is in the JSON */
 #define PATIENCE 10     /* seconds to go on trying when the ref cannot be moved and does not move */
 #define TURN_PATIENCE 10 /* seconds to wait for a turn, which is a courtesy only */
 #define PAUSE 5          /* milliseconds */
@@ -76,10 +76,10 @@ static enum rb_code find_committer(char **out, rb_repo *repo, const rb_draft *dr
 
 static void add_title(rb_buf *out, const rb_draft *draft)
 {
-    size_t start = out->len;
     rb_buf_puts(out, rb_entry_kind_name(draft->kind));
     if (draft->tag)
         rb_buf_printf(out, " %s", draft->tag);
+    size_t start = out->len; /* readers require what comes before, whatever its length */
     if (draft->title) {
         rb_buf_addc(out, ' ');
         rb_buf_add_safe(out, draft->title, strlen(draft->title));

@@ -1,5 +1,7 @@
 #include "ledger/entry_shape.h"
 
+#include "base/file.h"
+
 #define SHA1_WORDS "an object id (40 lower-case hexadecimal digits)"
 #define SHA256_WORDS "a SHA-256 (64 lower-case hexadecimal digits)"
 #define TIME_LIMIT 253402300799 /* 9999-12-31T23:59:59Z */
@@ -24,6 +26,12 @@ static const rb_shape plain_or_null = {.kind = RB_SHAPE_STRING,
                                        .nullable = true,
                                        .check = rb_shape_is_plain,
                                        .expected = "text without control characters"};
+static const rb_shape tag_name = {
+    .kind = RB_SHAPE_STRING, .check = rb_path_is_tag, .expected = RB_TAG_NAME_WORDS};
+static const rb_shape tag_or_null = {.kind = RB_SHAPE_STRING,
+                                     .nullable = true,
+                                     .check = rb_path_is_tag,
+                                     .expected = RB_TAG_NAME_WORDS};
 static const rb_shape text = {.kind = RB_SHAPE_STRING};
 static const rb_shape text_or_null = {.kind = RB_SHAPE_STRING, .nullable = true};
 static const rb_shape number_or_null = {.kind = RB_SHAPE_INTEGER, .nullable = true};
@@ -54,8 +62,8 @@ static const rb_shape step = RB_SHAPE_OBJECT_OF({"id", &plain, false}, {"outcome
                                                 {"milliseconds", &number_or_null, false});
 static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
 #define TRANSITION                                                                                 \
-    {"id", &plain, false}, {"kind", &plain, false}, {"from", &text_or_null, false},                \
-        {"fromObject", &sha1_or_null, false}, {"to", &text_or_null, false},                        \
+    {"id", &plain, false}, {"kind", &plain, false}, {"from", &tag_or_null, false},                 \
+        {"fromObject", &sha1_or_null, false}, {"to", &tag_or_null, false},                         \
         {"toObject", &sha1_or_null, false}, {"digest", &sha256_or_null, false},                    \
         {"outcome", &plain, false}, {"started", &when, false}, {"finished", &when, false},         \
         {"steps", &steps, false}, {"error", &text_or_null, false},                                 \
@@ -82,13 +90,13 @@ static const rb_shape merge = RB_SHAPE_OBJECT_OF({NULL, NULL, false});
     }
 
 const rb_shape rb_entry_shapes[RB_ENTRY_KINDS] = {
-    [RB_ENTRY_RELEASE] = ENTRY("release", release, plain, sha1),
-    [RB_ENTRY_VERDICT] = ENTRY("verdict", verdict, plain, sha1),
-    [RB_ENTRY_APPROVAL] = ENTRY("approval", reason, plain, sha1),
-    [RB_ENTRY_POLICY] = ENTRY("policy", policy, plain_or_null, sha1_or_null),
-    [RB_ENTRY_GAP] = ENTRY("gap", reason, plain, sha1_or_null),
-    [RB_ENTRY_TRANSITION] = ENTRY("transition", transition, plain_or_null, sha1_or_null),
-    [RB_ENTRY_DRILL] = ENTRY("drill", drill, plain_or_null, sha1_or_null),
-    [RB_ENTRY_OVERRIDE] = ENTRY("override", override, plain_or_null, sha1_or_null),
-    [RB_ENTRY_MERGE] = ENTRY("merge", merge, plain_or_null, sha1_or_null),
+    [RB_ENTRY_RELEASE] = ENTRY("release", release, tag_name, sha1),
+    [RB_ENTRY_VERDICT] = ENTRY("verdict", verdict, tag_name, sha1),
+    [RB_ENTRY_APPROVAL] = ENTRY("approval", reason, tag_name, sha1),
+    [RB_ENTRY_POLICY] = ENTRY("policy", policy, tag_or_null, sha1_or_null),
+    [RB_ENTRY_GAP] = ENTRY("gap", reason, tag_name, sha1_or_null),
+    [RB_ENTRY_TRANSITION] = ENTRY("transition", transition, tag_or_null, sha1_or_null),
+    [RB_ENTRY_DRILL] = ENTRY("drill", drill, tag_or_null, sha1_or_null),
+    [RB_ENTRY_OVERRIDE] = ENTRY("override", override, tag_or_null, sha1_or_null),
+    [RB_ENTRY_MERGE] = ENTRY("merge", merge, tag_or_null, sha1_or_null),
 };

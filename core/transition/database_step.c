@@ -43,7 +43,7 @@ static enum rb_code back_out(rb_run *run, const rb_plan_database *d, rb_db *db, 
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     char sha256[RB_SHA256_HEX];
-    RB_TRY(rb_dir_make(dir, err));
+    RB_TRY(rb_dir_make_as(dir, 0700, err));
     RB_TRY(rb_dir_remove(path, err));
     RB_TRY(rb_db_copy(db, path, sha256, err));
     return rb_state_backout_add(run->state, run->plan->id, d->name, file, sha256, d->at_risk, err);

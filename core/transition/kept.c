@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 #include "base/hash.h"
 
@@ -41,11 +42,11 @@ enum rb_code rb_kept_save(const char *root, const char *transition, const char *
     RB_AUTO(rb_free_str) char *kept = rb_kept_path(root, transition, part, path);
     RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", kept);
     struct stat st;
-    if (lstat(note_path, &st) == 0)
+    if (rb_at_look(&st, note_path) == 0)
         return RB_OK;
     if (errno != ENOENT)
         return rb_fail_errno(err, RB_ERROR, "cannot look at %s", note_path);
-    RB_TRY(rb_dir_make(folder, err));
+    RB_TRY(rb_dir_make_as(folder, 0700, err));
     RB_AUTO(rb_json_freep) json_t *note = json_object();
     RB_AUTO(rb_free_str) char *link = NULL;
     RB_AUTO(rb_buf_clear) rb_buf content = {0};
@@ -156,7 +157,7 @@ enum rb_code rb_kept_own(const char *root, const char *transition, const char *p
     RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
     if (!json_object_get(note, "mode") && !link)
         return RB_OK;
-    RB_TRY(rb_dir_make(folder, err));
+    RB_TRY(rb_dir_make_as(folder, 0700, err));
     if (json_object_get(note, "mode"))
         RB_TRY(copy_file(kept, own, err));
     if (given)
@@ -200,7 +201,7 @@ enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err)
     RB_AUTO(rb_free_str) char *folder = folder_of(root, transition);
     RB_AUTO(rb_free_str) char *parent = rb_path_dir(folder);
     RB_TRY(rb_dir_remove(folder, err));
-    (void)rmdir(parent); /* stays where it holds back-outs */
+    (void)rb_dir_remove_empty(parent); /* stays where it holds back-outs */
     return RB_OK;
 }
 

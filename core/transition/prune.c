@@ -17,7 +17,7 @@ static void keep(rb_strs *kept, const char *tag)
 static void remove_parents(const char *releases, const char *folder)
 {
     RB_AUTO(rb_free_str) char *parent = rb_path_dir(folder);
-    while (strlen(parent) > strlen(releases) && rmdir(parent) == 0) {
+    while (strlen(parent) > strlen(releases) && rb_dir_remove_empty(parent)) {
         char *up = rb_path_dir(parent);
         free(parent);
         parent = up;

@@ -71,17 +71,15 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
     RB_AUTO(rb_free_str) char *staging = rb_format("%s/releases/.staging-%s", root, run->plan->id);
     RB_AUTO(rb_free_str) char *old = rb_format("%s/releases/.old-%s", root, run->plan->id);
     RB_AUTO(rb_free_str) char *parent = rb_path_dir(final);
-    RB_TRY(rb_dir_make(parent, err));
+    RB_TRY(rb_dir_make_as(parent, 0755, err));
     RB_TRY(rb_dir_remove(staging, err));
-    RB_TRY(rb_dir_make(staging, err));
+    RB_TRY(rb_dir_make_as(staging, 0755, err));
     RB_TRY(fill_staging(run, staging, err));
     /* What was there first comes back with the inverse; rb_step_stage_end() ends that. */
     if (rb_file_exists(final) && rb_file_exists(old))
         RB_TRY(rb_dir_remove(final, err));
-    if (rb_file_exists(final)) {
-        if (rename(final, old) != 0) /* synced with the next */
-            return rb_fail_errno(err, RB_ERROR, "cannot rename %s to %s", final, old);
-    }
+    if (rb_file_exists(final))
+        RB_TRY(rb_file_rename(final, old, err));
     RB_TRY(rb_file_rename(staging, final, err));
     return rb_delivered_note(root, tag, err);
 }
@@ -136,7 +134,7 @@ void rb_step_stage_end(const rb_run *run)
         return;
     if (!has_drifted(run))
         (void)!rb_dir_remove(old, &ignored);
-    else if (rb_dir_make(parent, &ignored) == RB_OK)
+    else if (rb_dir_make_as(parent, 0700, &ignored) == RB_OK)
         (void)!rb_file_rename(old, kept, &ignored);
 }
 

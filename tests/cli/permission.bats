@@ -19,6 +19,11 @@ as_nobody() {
     nobody "$BATS_TEST_TMPDIR/bin/rbtool" "$@"
 }
 
+# What an administrator does who lets others look at an environment.
+readable() {
+    chmod -R a+rX "$PROD/.rbtool" "$PROD/etc"
+}
+
 # Everything is nobody's but what is named.
 all_but() {
     chown -R 65534:65534 "$PROD"
@@ -40,6 +45,8 @@ denied() {
 @test "an environment of somebody else can be looked at and not moved" {
     two_releases
     settled_at v1.0.0
+    fails 2 "run as a user who may read the environment" as_nobody status
+    readable
     run as_nobody status --exit-code
     [ "$status" -eq 0 ]
     for command in "deploy v1.1.0" "revert v1.0.0 --to v1.1.0" resume abort; do
@@ -51,6 +58,7 @@ denied() {
 
 @test "one file or folder that may not be written is named before anything is begun" {
     two_releases
+    readable
     all_but "$PROD/data/shop.db" root
     denied "cannot write database $PROD/data/shop.db" deploy v1.1.0 --yes
     all_but "$PROD/data" root
@@ -167,6 +175,7 @@ victim() {
     nobody ln -s "$VICTIM" "$PROD/etc"
     planted deploy v1.0.0 --yes
     nobody rm "$PROD/etc"
+    rmdir "$PROD/releases"
     nobody ln -s "$VICTIM" "$PROD/releases"
     planted deploy v1.0.0 --yes
     [[ $output == *"$PROD/releases is a symlink"* ]]
@@ -186,6 +195,64 @@ victim() {
     nobody rm -r "$PROD/.rbtool"
     rbtool deploy v1.0.0 --yes
     settled_at v1.0.0
+}
+
+@test "a root whose owner exchanges its folders while a deploy runs leads root nowhere" {
+    victim
+    rbtool deploy v1.0.0 --yes
+    second
+    rbtool release v1.1.0
+    for folder in releases .rbtool; do
+        away=$BATS_TEST_TMPDIR/away$folder
+        settings '.environments.prod.service = {start: ["true"],
+            stop: ["sh", "-c", "mv '"$PROD/$folder $away && ln -s $VICTIM $PROD/$folder"'; false"]}'
+        mkdir -p "$VICTIM/v1.1.0" "$VICTIM/backups"
+        echo precious | tee "$VICTIM/v1.1.0/file" "$VICTIM/backups/file" "$VICTIM/state.db"
+        run rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+        [ "$status" -eq 1 ]
+        [[ $output == *"nothing was changed, prod stays at v1.0.0"* ]]
+        [ "$(cat "$VICTIM/v1.1.0/file" "$VICTIM/backups/file" "$VICTIM/state.db")" = $'precious\nprecious\nprecious' ]
+        [ "$(find "$VICTIM" -type f | wc -l)" -eq 4 ]
+        rm "$PROD/$folder"
+        mv "$away" "$PROD/$folder"
+        [ ! -e "$PROD/releases/v1.1.0" ]
+        rm -r "$VICTIM/v1.1.0" "$VICTIM/backups" "$VICTIM/state.db"
+        settled_at v1.0.0
+    done
+    chmod o+w "$PROD/releases"
+    planted deploy v1.1.0 --yes
+    [[ $output == *"every user may write to $PROD/releases"*"chmod o-w"* ]]
+}
+
+@test "names in a journal that lead out of the root are damage, and remove nothing" {
+    two_releases
+    mkdir "$BATS_TEST_TMPDIR/victim" && touch "$BATS_TEST_TMPDIR/victim/file"
+    killed_before_commit deploy v1.1.0 --yes
+    cp "$PROD/.rbtool/state.db" "$BATS_TEST_TMPDIR/state.db"
+    for tag in ../../victim /victim .. a/../../b 'a\b' "$(printf 'x%.0s' {1..251})"; do
+        sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET to_tag = '$tag' WHERE outcome IS NULL"
+        fails 2 "is damaged: a row's to_tag" rbtool abort --yes
+        fails 2 "is damaged: a row's to_tag" rbtool status
+        cp "$BATS_TEST_TMPDIR/state.db" "$PROD/.rbtool/state.db"
+    done
+    sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET id = '../../../victim' WHERE outcome IS NULL"
+    fails 2 "is damaged: a row's id" rbtool abort --yes
+    [ -e "$BATS_TEST_TMPDIR/victim/file" ]
+    cp "$BATS_TEST_TMPDIR/state.db" "$PROD/.rbtool/state.db"
+    rbtool abort --yes
+    settled_at v1.0.0
+}
+
+@test "what runs can be read and what rbtool keeps cannot, whatever the umask" {
+    release v1.0.0
+    umask 077
+    PROD=$PROD/new
+    settings ".environments.prod.root = \"$PROD\""
+    rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    [ "$(cd "$PROD" && stat -c %a . releases releases/v1.0.0 releases/v1.0.0/app/src{,/index.html,/shop} | xargs)" = \
+        "755 755 755 755 644 755" ]
+    umask 022
+    [ "$(cd "$PROD/.rbtool" && find . -printf '%y%m\n' | sort -u | xargs)" = "d700 f600" ]
 }
 
 @test "symlinks to a folder above, and to the files, are followed where root made them" {
@@ -253,6 +320,7 @@ victim() {
 @test "what may not be looked at is not taken for nothing" {
     two_releases
     chmod a+x "$BATS_TEST_TMPDIR"
+    readable
     as_nobody status --exit-code
     chmod 700 "$PROD/.rbtool"
     for command in "status --exit-code" "status --json" "plan v1.0.0 --to v1.1.0"; do

@@ -146,7 +146,7 @@ put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 
     settings '.environments.prod.config = {"config/ap.toml": "'"$PROD"'/etc/app.toml"}'
     fails 2 "names config/ap.toml, which neither v1.0.0 nor the repository has, and config/app.toml of v1.0.0 has no place" \
         rbtool --config "$SETTINGS" deploy v1.0.0 --yes
-    [ ! -e "$PROD/releases" ]
+    [ -z "$(ls "$PROD/releases")" ]
     # A file that a coming release has, and one that has no place here, are noted.
     echo 'b = 1' >config/b.toml
     git add config/b.toml && git commit -qm 'another file'

@@ -152,7 +152,7 @@ setup() {
     mount -t tmpfs -o size=2m none "$PROD/small" || skip "no file system can be mounted here"
     settings '.environments.prod.root = "'"$PROD"'/small"'
     run rbtool --config "$SETTINGS" deploy v1.0.0 --yes
-    begun=$(ls -d "$PROD"/small/{releases,current} 2>/dev/null || true)
+    begun=$(ls -d "$PROD"/small/{releases/*,current} 2>/dev/null || true)
     umount "$PROD/small"
     [ "$status" -eq 2 ]
     [[ $output == *"not enough room: 1 MiB are free below $PROD/small"*"nothing was changed"* ]]

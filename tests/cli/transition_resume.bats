@@ -126,7 +126,7 @@ litter() {
     holder=$!
     while flock -n "$PROD/etc/.rbtool-backup" true; do sleep 0.05; done
     found=0
-    for n in 1 3 4 6 8; do # of the note of what was delivered, a kept file's, config, again, flags
+    for n in 2 4 5 7 9; do # after the release's: of the note of what was delivered, a kept file's, config, again, flags
         run strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=renameat \
             -e inject=renameat:signal=KILL:when=$n rbtool deploy v1.1.0 --yes
         [ "$status" -eq 137 ]
@@ -254,12 +254,13 @@ SH
     sql 'UPDATE orders SET discount = 5'
     agreed=$(digest v1.1.0)
     ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qq -y -o "$BATS_TEST_TMPDIR/trace" \
-        -e trace=mkdir,fsync,unlink rbtool revert v1.1.0 --accept-data-loss "$agreed" --yes
+        -e trace=mkdir,mkdirat,fsync,unlink rbtool revert v1.1.0 --accept-data-loss "$agreed" --yes
     [ -n "$(find "$PROD/.rbtool/backups" -name '*.sqlite')" ]
     awk -v own="$PROD/.rbtool/" -v commit="unlink(\"$PROD/data/shop.db-journal\")" '
-        /mkdir\(.* = 0$/ && split($0, part, "\"") && index(part[2], own) == 1 {
-            sub("/[^/]*$", "", part[2])
-            open[part[2]] = 1
+        /mkdirat\(.* = 0$/ && match($0, /<[^>]*>/) {
+            folder = substr($0, RSTART + 1, RLENGTH - 2)
+            if (index(folder "/", own) != 1) next
+            open[folder] = 1
             made++
         }
         /fsync\(/ && match($0, /<.*>/) { delete open[substr($0, RSTART + 1, RLENGTH - 2)] }

@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/anchor.h"
 #include "base/file.h"
 
 static char *root;
@@ -144,12 +146,92 @@ static void links_of_others_are_not_followed(void **unused)
     assert_int_equal(st.st_nlink, 0);
 }
 
+static void below_an_anchor_no_link_is_followed(void **unused)
+{
+    (void)unused;
+    make("kept/sub");
+    make("other/sub");
+    put("other/sub/f", "other");
+    RB_AUTO(rb_free_str) char *kept = at("kept");
+    RB_AUTO(rb_free_str) char *away = at("away");
+    RB_AUTO(rb_free_str) char *f = at("kept/sub/f");
+    RB_AUTO(rb_free_str) char *sub = at("kept/sub");
+    RB_AUTO(rb_free_str) char *inner = at("kept/link");
+    RB_AUTO(rb_free_str) char *through = at("kept/link/f");
+    RB_AUTO(rb_free_str) char *up = at("kept/../other/sub/f");
+    RB_AUTO(rb_free_str) char *g = at("kept/g");
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    assert_int_equal(rb_anchor_hold(kept, &err), RB_OK);
+    assert_int_equal(rb_anchor_hold(kept, &err), RB_OK);
+    /* Its owner exchanges the folder: everything stays with the one that was opened. */
+    assert_int_equal(rename(kept, away), 0);
+    link_to("kept", "other");
+    put("kept/sub/f", "1");
+    expect("kept/sub/f", "1");
+    expect("away/sub/f", "1");
+    expect("other/sub/f", "other");
+    assert_int_equal(rb_file_rename(f, g, &err), RB_OK);
+    expect("away/g", "1");
+    assert_int_equal(rb_dir_remove(sub, &err), RB_OK);
+    expect("other/sub/f", "other");
+    assert_false(rb_file_exists(sub));
+    assert_int_equal(rb_dir_make_as(sub, 0750, &err), RB_OK);
+    assert_true(rb_dir_remove_empty(sub));
+    /* No way leads out of it. */
+    link_to("away/link", "../other/sub");
+    assert_int_equal(rb_file_write(through, "2", 1, 0644, &err), RB_ERROR);
+    assert_int_equal(rb_file_read(&text, through, 10, &err), RB_ERROR);
+    assert_int_equal(rb_file_remove(up, &err), RB_ERROR);
+    assert_int_equal(rb_dir_remove(up, &err), RB_ERROR);
+    assert_int_equal(rb_dir_remove(inner, &err), RB_OK);
+    expect("other/sub/f", "other");
+    rb_anchor_drop(kept);
+    expect("kept/sub/f", "other");
+    assert_int_equal(rb_anchor_hold(kept, &err), RB_ERROR);
+    assert_non_null(strstr(err.message, "is a symlink"));
+    assert_int_equal(chmod(away, 0777), 0);
+    assert_int_equal(rb_anchor_hold(away, &err), RB_ERROR);
+    assert_non_null(strstr(err.message, "chmod o-w"));
+}
+
+/* As git itself judges them. */
+static void tags_are_names_that_git_accepts(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {"v1",       "app/v1",     "v1.0.0-rc.1+b",
+                                        "\xc3\xa9", "a@b",        "@",
+                                        "a{",       "x.lock.y",   "",
+                                        "/v1",      "v1/",        "a//b",
+                                        ".a",       "a/.b",       "a..b",
+                                        "..",       "../a",       "a/../b",
+                                        "a.lock",   "a/b.lock/c", "a b",
+                                        "a\tb",     "a~1",        "a^",
+                                        "a:b",      "a?",         "a*",
+                                        "a[",       "a\\b",       "a@{b",
+                                        "a\x7f",    "a.",         "a\nb"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        RB_AUTO(rb_free_str) char *ref = rb_format("refs/tags/%s", names[i]);
+        assert_int_equal(setenv("REF", ref, 1), 0);
+        bool accepted = system("git check-ref-format \"$REF\"") == 0;
+        if (accepted != rb_path_is_tag(names[i]))
+            fail_msg("git %s the tag '%s'", accepted ? "accepts" : "refuses", names[i]);
+    }
+    char longest[RB_TAG_COMPONENT_LIMIT + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    assert_false(rb_path_is_tag(longest));
+    longest[sizeof longest - 2] = '\0';
+    assert_true(rb_path_is_tag(longest));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(links_of_our_own_are_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_leads_nowhere_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_of_others_are_not_followed, set_up, tear_down),
+        cmocka_unit_test(tags_are_names_that_git_accepts),
+        cmocka_unit_test_setup_teardown(below_an_anchor_no_link_is_followed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,7 +238,8 @@ static const char loose[] =
     "'why', 1, 2), (2, 'T2', 'deploy', NULL, NULL, 'v1', 'abc', :plan, NULL, NULL, 1, NULL);"
     "INSERT INTO step VALUES ('T1', 'stage', 'done', 1, 'done', 5);"
     "INSERT INTO entry VALUES ('T1', 'transition', 'abc');"
-    "INSERT INTO backout VALUES (1, 'T1', 'main', 'f', 'abc', '[{\"table\":\"t\"}]');"
+    "INSERT INTO backout VALUES (1, 'T1', 'main', '.rbtool/backups/T1/main.sqlite', 'abc', "
+    "'[{\"table\":\"t\"}]');"
     "INSERT INTO put_back VALUES (1, '[\"u\",null]', 'T1');"
     "INSERT INTO left_over VALUES (1, '{\"table\":\"w\",\"column\":\"c\"}', 'T1');";
 

@@ -1,0 +1,57 @@
+/*
+ * Anchors: folders that are opened and checked once, and whose descriptors lead to everything
+ * below them from then on.
+ *
+ * The owner of a folder can exchange what is in it at any time. A process with more rights that
+ * uses "ROOT/releases/TAG" as text resolves ROOT anew with every call, and may find a symlink
+ * there the second time. While ROOT/releases is an anchor, a path that begins with this text is
+ * resolved from the descriptor instead: component by component, without following a symlink, and
+ * never upwards.
+ *
+ * Order of calls: rb_anchor_hold() before the first use, rb_anchor_drop() after the last; both in
+ * the thread that starts the others. rb_at_find() is for functions that take a path and make
+ * *at() calls; callers of file.h need nothing of this. A path below no anchor stays as it is.
+ *
+ * A path that cannot be resolved fails with the errno of openat(2): ELOOP or ENOTDIR where a
+ * symlink is in the way, EINVAL for "..".
+ */
+#ifndef RB_BASE_ANCHOR_H
+#define RB_BASE_ANCHOR_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/*
+ * Open the folder `path` as an anchor. It must not be a symlink, must belong to root or the
+ * effective user, and must not be writable by everybody. Does nothing if it is an anchor already.
+ */
+enum rb_code rb_anchor_hold(const char *path, rb_err *err) RB_MUST_USE;
+/* Close the anchors that are `path` or lie below it. */
+void rb_anchor_drop(const char *path);
+
+/* A file for the *at() calls: a folder's descriptor, or AT_FDCWD, and a name. */
+typedef struct rb_at {
+    int dir;
+    char *name;
+} rb_at;
+#define RB_AT_NONE ((rb_at){.dir = -1})
+
+/* False with errno where a folder on the way is missing or is not a folder. */
+bool rb_at_find(rb_at *out, const char *path) RB_MUST_USE;
+void rb_at_leave(rb_at *at);
+
+/* open(2) and lstat(2) of a path that may lie below an anchor; there O_NOFOLLOW is implied. */
+int rb_at_open(const char *path, int flags, mode_t mode);
+int rb_at_look(struct stat *st, const char *path);
+
+/*
+ * A name of `path` for a library that opens files by name: it begins with /proc/self/fd/N where
+ * the path lies below an anchor and /proc is mounted, and is a copy of `path` otherwise. The
+ * folders below the anchor are not checked: everything in them is rbtool's own.
+ */
+char *rb_anchor_name(const char *path);
+
+#endif
