@@ -45,7 +45,7 @@ enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_cli_extensions(rb_cli *cli, rb_err *err)
+static enum rb_code find_extensions(rb_cli *cli, rb_err *err)
 {
     static const char key[] = "rbtool.extension";
     RB_AUTO(rb_strs_clear) rb_strs paths = {0};
@@ -67,6 +67,13 @@ enum rb_code rb_cli_extensions(rb_cli *cli, rb_err *err)
     }
     rb_db_extensions(&real);
     return RB_OK;
+}
+
+void rb_cli_extensions(rb_cli *cli)
+{
+    rb_err why;
+    if (find_extensions(cli, &why) != RB_OK)
+        rb_db_extensions_fail(&why);
 }
 
 /* release: of the ledger. */

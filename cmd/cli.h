@@ -78,7 +78,7 @@ enum rb_code rb_cli_signers(const rb_signers **out, rb_cli *cli, rb_err *err) RB
 enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
 /* Before databases are opened: what git config rbtool.extension names. */
-enum rb_code rb_cli_extensions(rb_cli *cli, rb_err *err) RB_MUST_USE;
+void rb_cli_extensions(rb_cli *cli);
 
 /* As rb_release_open() with cli's repository and signers; err names the first problem. One whose
  * tag is gone is taken from the ledger, and that is said; object: which one that was, or NULL. */

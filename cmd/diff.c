@@ -65,7 +65,7 @@ static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, char **
 {
     rb_repo *repo;
     RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_extensions(cli, err));
+    rb_cli_extensions(cli);
     RB_TRY(rb_cli_release(&sides->from, cli, names[0], err));
     RB_TRY(rb_cli_release(&sides->to, cli, names[1], err));
     RB_AUTO(between_clear) struct between between = {0};

@@ -63,8 +63,9 @@ static void tell(void *context, const char *what)
     rb_ui_progress(context, "%s", what);
 }
 
-static void print_findings(const rb_cli *cli, const rb_make *make, const rb_findings *findings)
+static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made *made)
 {
+    const rb_findings *findings = &made->findings;
     for (size_t i = 0; i < findings->n; i++) {
         const rb_finding *f = &findings->items[i];
         RB_AUTO(rb_free_str)
@@ -74,6 +75,8 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_find
         rb_ui_note(cli, "%s%s migration %s: %s (%s)", at ? at : "", f->rule, f->migration,
                    f->message, next);
     }
+    for (size_t i = 0; i < made->notes.n; i++)
+        rb_ui_note(cli, "note: %s", made->notes.items[i]);
 }
 
 static json_t *findings_json(const rb_make *make, const rb_findings *findings)
@@ -98,7 +101,7 @@ static json_t *findings_json(const rb_make *make, const rb_findings *findings)
 /* A refusal's document has the findings beside the error. */
 static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const rb_err *err)
 {
-    print_findings(cli, make, &made->findings);
+    print_findings(cli, make, made);
     if (!cli->json)
         return;
     RB_AUTO(rb_json_freep) json_t *document = json_object();
@@ -183,7 +186,7 @@ static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers
     rb_ui_progress_end(cli);
     if (!o->dry_run)
         record(entry, cli, repo, o, make, made);
-    print_findings(cli, make, &made->findings);
+    print_findings(cli, make, made);
     print_made(cli, make, made, o->dry_run ? NULL : hex, *entry ? entry : NULL);
     return RB_OK;
 }
@@ -251,7 +254,7 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     RB_TRY(rb_cli_signers(&signers, cli, err));
     if (o->record)
         return run_record(cli, repo, signers, o, argv[0], err);
-    RB_TRY(rb_cli_extensions(cli, err));
+    rb_cli_extensions(cli);
     if (cli->config)
         RB_TRY(rb_cli_settings(&settings, cli, err));
     RB_TRY(rb_cli_books(&books, cli, err));

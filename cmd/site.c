@@ -141,7 +141,7 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_TRY(rb_env_read(&site->env, environments, name && *name ? name : NULL, base, lookup, err));
     RB_TRY(rb_cli_repo(&site->repo, cli, err));
     RB_TRY(rb_cli_signers(&site->signers, cli, err));
-    RB_TRY(rb_cli_extensions(cli, err));
+    rb_cli_extensions(cli);
     if (write) {
         RB_TRY(rb_lock_take(&site->lock, site->env->root, err));
         rb_env_tidy(site->env);

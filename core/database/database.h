@@ -40,12 +40,20 @@ const char *rb_db_version(const rb_db *db); /* "3.40.1" */
 bool rb_engine_known(const char *engine);
 
 /*
+ * A database of rbtool's own: no extensions, no guards. path: a file; write: it is created when it
+ * is missing. So that a broken rbtool.extension keeps nobody from `status` and `abort`.
+ */
+enum rb_code rb_db_open_own(rb_db **out, const char *path, bool write, rb_err *err) RB_MUST_USE;
+
+/*
  * Shared libraries that every SQLite database opened from now on in this process loads, for
  * functions, modules and collations that its scripts need and the application registers. Absolute
  * paths, the operator's own choice: never from a release. One that does not load is named by the
  * opening that fails.
  */
 void rb_db_extensions(const rb_strs *paths);
+/* They cannot be used: from now on, opening a database of the user's fails with why. */
+void rb_db_extensions_fail(const rb_err *why);
 
 /* Makes a running statement of this handle fail soon; may be called from a signal handler. */
 void rb_db_interrupt(rb_db *db);

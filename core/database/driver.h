@@ -43,6 +43,9 @@ typedef struct rb_db_driver {
 
     enum rb_code (*begin)(rb_db *db, rb_err *err);
     enum rb_code (*commit)(rb_db *db, rb_err *err);
+    /* Undoes everything since the savepoint, which was set before the transaction wrote anything,
+     * and releases it. RB_ERROR where another connection wrote meanwhile. */
+    enum rb_code (*undo)(rb_db *db, const char *name, rb_err *err);
     void (*rollback)(rb_db *db);
     bool (*in_transaction)(const rb_db *db);
     enum rb_code (*stay)(rb_db *db, rb_err *err);
@@ -64,6 +67,8 @@ typedef struct rb_db_driver {
      * be told apart: [hash of row and constraint, hash of the reference's values, rowid or null].
      */
     enum rb_code (*violations)(json_t **out, rb_db *db, rb_err *err);
+    /* Foreign keys that the last call of violations could not check, "TABLE -> PARENT", as keys. */
+    json_t *(*mismatches)(const rb_db *db);
 
     /* Between begin and end, what scripts do to the data is followed. In the first pass counts are
      * taken just before something is destroyed; where earlier statements had already changed it,

@@ -20,6 +20,18 @@ enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *e
     return RB_FOUND;
 }
 
+enum rb_code rb_proving_mark(rb_proving *p, rb_err *err)
+{
+    RB_TRY(rb_db_commit(p->db, err));
+    return rb_db_begin(p->db, err);
+}
+
+enum rb_code rb_proving_back(rb_proving *p, rb_err *err)
+{
+    rb_db_rollback(p->db);
+    return rb_db_begin(p->db, err);
+}
+
 static enum rb_code apply_old(rb_proving *p, rb_err *err)
 {
     for (size_t i = 0; i < p->set->n; i++) {
@@ -104,6 +116,7 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_AUTO(rb_json_freep) json_t *after = NULL;
     RB_TRY(p->db->driver->violations(&before, p->db, err));
+    p->mismatches = p->db->driver->mismatches(p->db);
     for (size_t i = 0; i < p->set->n; i++) {
         if (p->is_new[i] && rb_proving_run(p, &p->set->items[i], true, err) != RB_OK) {
             err->code = RB_FOUND;
@@ -118,10 +131,9 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
 
 static enum rb_code try_ups(rb_proving *p, rb_err *err)
 {
-    RB_TRY(rb_db_exec(p->db, "SAVEPOINT rbtool_ups", NULL, err));
+    RB_TRY(rb_proving_mark(p, err));
     RB_TRY(run_ups(p, err));
-    RB_TRY(rb_db_exec(p->db, "ROLLBACK TO rbtool_ups", NULL, err));
-    return rb_db_exec(p->db, "RELEASE rbtool_ups", NULL, err);
+    return rb_proving_back(p, err);
 }
 
 /* All new downs in one go, as a revert runs them. */
@@ -230,6 +242,7 @@ static enum rb_code prove_all(rb_proof *out, rb_proving *p, rb_err *err)
     json_object_set(out->json, "migrations", p->results);
     rb_catalog_fingerprint(out->catalog, out->fingerprint);
     out->class_ = class_of(p);
+    out->notes = json_incref(p->notes);
     return RB_OK;
 }
 
@@ -237,6 +250,7 @@ void rb_proof_clear(rb_proof *proof)
 {
     json_decref(proof->json);
     json_decref(proof->catalog);
+    json_decref(proof->notes);
     *proof = (rb_proof){0};
 }
 
@@ -254,6 +268,7 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     p.filled = json_object();
     p.contents = json_object();
     p.results = json_array();
+    p.notes = json_array();
     *out = (rb_proof){0};
     enum rb_code code = prove_all(out, &p, err);
     rb_db_close(p.db);
@@ -261,6 +276,8 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     json_decref(p.filled);
     json_decref(p.contents);
     json_decref(p.results);
+    json_decref(p.notes);
+    json_decref(p.mismatches);
     json_decref(p.catalog);
     json_decref(p.base);
     free(p.seed_error);

@@ -15,6 +15,7 @@ typedef struct rb_proof {
                      could be made for) */
     json_t *catalog;                 /* after all ups, before any row was added */
     char fingerprint[RB_SHA256_HEX]; /* of catalog */
+    json_t *notes;                   /* [{"migration","message"}]: nothing to refuse */
     const char *class_; /* reversible, lossy, irreversible (design section 2); static */
 } rb_proof;
 

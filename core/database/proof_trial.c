@@ -39,11 +39,6 @@ static void trial_clear(trial *t)
     json_decref(t->touched);
 }
 
-static enum rb_code say(trial *t, const char *sql, rb_err *err)
-{
-    return rb_db_exec(t->p->db, sql, NULL, err);
-}
-
 /* Running */
 
 static enum rb_code watched(rb_losses *losses, trial *t, bool up, rb_err *err)
@@ -71,7 +66,7 @@ static enum rb_code apply(trial *t, rb_err *err)
     RB_TRY(rb_proving_within(t->p, &with_rows, err));
     json_object_clear(t->touched);
     RB_TRY(rb_proving_start(t->p, json_array_size(t->p->results) - 1, err));
-    RB_TRY(say(t, "SAVEPOINT rbtool_trial", err));
+    RB_TRY(rb_proving_mark(t->p, err));
     json_object_foreach (t->catalog[0], key, value) {
         if (strncmp(key, "table ", 6) == 0)
             json_object_set_new_nocheck(t->p->filled, key + 6, json_false());
@@ -382,6 +377,26 @@ static enum rb_code go_back(trial *t, rb_err *err)
     return apply_again(t, err);
 }
 
+/* SQLite creates such a reference, and refuses to check or to enforce it. */
+static void add_mismatches(trial *t)
+{
+    json_t *after = t->p->db->driver->mismatches(t->p->db);
+    const char *name;
+    json_t *value;
+    json_object_foreach (after, name, value) {
+        if (json_object_get(t->p->mismatches, name))
+            continue;
+        RB_AUTO(rb_free_str)
+        char *message = rb_format("the foreign key %s refers to columns that are not unique; the "
+                                  "database cannot enforce it, and rbtool does not check it",
+                                  name);
+        json_array_append_new(t->p->notes,
+                              json_pack("{s:s,s:s}", "migration", t->m->id, "message", message));
+    }
+    json_decref(t->p->mismatches);
+    t->p->mismatches = after;
+}
+
 static enum rb_code try_migration(trial *t, rb_err *err)
 {
     rb_proving *p = t->p;
@@ -389,10 +404,11 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     RB_TRY(know_contents(t, err));
     RB_TRY(p->db->driver->settings(&t->settings, p->db, err));
     t->catalog[0] = json_incref(p->catalog);
-    RB_TRY(say(t, "SAVEPOINT rbtool_trial", err));
+    RB_TRY(rb_proving_mark(t->p, err));
     RB_TRY(apply(t, err));
     RB_TRY(rb_db_catalog(&t->catalog[1], p->db, err));
     RB_TRY(p->db->driver->violations(&t->violations, p->db, err));
+    add_mismatches(t);
     add_destroys(t);
     add_unfilled(t);
     if (t->m->code || !t->m->down.present)
@@ -401,10 +417,9 @@ static enum rb_code try_migration(trial *t, rb_err *err)
         RB_TRY(go_back(t, err));
     if (!t->clean) {
         /* On from the state before: a down's leavings are not the next migration's fault. */
-        RB_TRY(say(t, "ROLLBACK TO rbtool_trial", err));
+        RB_TRY(rb_proving_back(p, err));
         RB_TRY(rb_proving_run(p, t->m, true, err));
     }
-    RB_TRY(say(t, "RELEASE rbtool_trial", err));
     forget_touched(t);
     json_decref(p->catalog);
     p->catalog = json_incref(t->catalog[1]);

@@ -23,6 +23,8 @@ typedef struct rb_proving {
     json_t *catalog;  /* as the schema is now */
     json_t *base;     /* catalog before the first new migration */
     json_t *results;  /* an object each new migration */
+    json_t *notes;
+    json_t *mismatches; /* foreign keys that the engine cannot check, as keys */
 } rb_proving;
 
 /* The ups of what is not new, then the first `count` new ones; no rows added. */
@@ -30,6 +32,10 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err) RB_MUST_
 /* The seed's rows and made-up ones. */
 enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err) RB_MUST_USE;
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err) RB_MUST_USE;
+/* A state to come back to, once or never. Transactions of their own, no savepoints: SQLite fails
+ * after ROLLBACK TO where a virtual table was created or dropped since. */
+enum rb_code rb_proving_mark(rb_proving *p, rb_err *err) RB_MUST_USE;
+enum rb_code rb_proving_back(rb_proving *p, rb_err *err) RB_MUST_USE;
 /* RB_FOUND with *why if the script hit a limit: what it would have done is not known. */
 enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err) RB_MUST_USE;
 

@@ -147,8 +147,7 @@ static enum rb_code run_twice(rb_losses *losses, rb_db *db, const rb_db_work *wo
     if (!losses->uncertain && json_object_size(after) == 0)
         return say(db, "RELEASE", err);
     losses_clear(losses);
-    RB_TRY(say(db, "ROLLBACK TO", err));
-    RB_TRY(say(db, "RELEASE", err));
+    RB_TRY(db->driver->undo(db, savepoint, err));
     RB_TRY(db->driver->violations(&before, db, err));
     json_decref(after);
     after = NULL;

@@ -159,6 +159,8 @@ static int authorize(void *context, int action, const char *one, const char *two
         return rb_sqlite_allowed(db, RB_ACTION_FUNCTION, two, NULL) ? SQLITE_OK : SQLITE_DENY;
     if (db->guard == RB_GUARD_NONE)
         return SQLITE_OK;
+    db->virtual_changed |= action == SQLITE_CREATE_VTABLE || action == SQLITE_DROP_VTABLE;
+    db->renamed |= action == SQLITE_ALTER_TABLE;
     db->untidy |= action == SQLITE_PRAGMA || (schema && strcmp(schema, "temp") == 0);
     if (action == SQLITE_ATTACH || action == SQLITE_DETACH)
         allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACH, one, NULL);
@@ -196,16 +198,24 @@ void rb_sqlite_close(rb_sqlite *db)
         sqlite3_hard_heap_limit64(0);
     sqlite3_close_v2(db->handle);
     rb_watch_free(db->watch);
+    json_decref(db->mismatches);
     rb_buf_clear(&db->denied);
     free(db->path);
     free(db);
 }
 
 static rb_strs extensions;
+static rb_err extensions_fault; /* code RB_OK: none */
+
+void rb_db_extensions_fail(const rb_err *why)
+{
+    extensions_fault = *why;
+}
 
 void rb_db_extensions(const rb_strs *paths)
 {
     rb_strs_clear(&extensions);
+    extensions_fault.code = RB_OK;
     for (size_t i = 0; i < paths->n; i++)
         rb_strs_add(&extensions, paths->items[i]);
 }
@@ -214,8 +224,10 @@ void rb_db_extensions(const rb_strs *paths)
 static enum rb_code load_extensions(rb_sqlite *db, rb_err *err)
 {
     enum rb_code code = RB_OK;
-    if (extensions.n == 0)
-        return RB_OK;
+    if (extensions_fault.code != RB_OK)
+        *err = extensions_fault;
+    if (extensions_fault.code != RB_OK || extensions.n == 0)
+        return extensions_fault.code;
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
     for (size_t i = 0; i < extensions.n && code == RB_OK; i++) {
         char *why = NULL;

@@ -26,8 +26,11 @@ typedef struct rb_sqlite {
     rb_watch *watch;
     bool begun; /* by rb_db_begin, and not ended by us */
     enum rb_sqlite_guard guard;
-    bool untidy;   /* a script set a PRAGMA, or made something temporary */
-    rb_buf denied; /* why a statement was refused */
+    bool untidy;          /* a script set a PRAGMA, or made something temporary */
+    rb_buf denied;        /* why a statement was refused */
+    bool virtual_changed; /* since begin: a virtual table was created or dropped, */
+    bool renamed;         /* some table was renamed */
+    json_t *mismatches;   /* foreign keys that SQLite cannot check, as keys; or NULL */
     rb_db_limits limits;
     int64_t deadline; /* ms of the monotonic clock; 0: none */
     bool limited;     /* a limit was hit */
@@ -222,6 +225,7 @@ enum rb_code rb_sqlite_contents(json_t **out, rb_db *db, const char *table,
 
 /* sqlite_references.c */
 enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+json_t *rb_sqlite_mismatches(const rb_db *db);
 
 /* Texts for SQL and JSON: a name quoted, a text as a literal, a string made valid where needed. */
 char *rb_sqlite_name(const char *name);

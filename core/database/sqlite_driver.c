@@ -14,20 +14,22 @@ static bool is_memory(const char *path)
 }
 
 /* A journal that a killed process left, or a WAL whose index must be built, takes write access. */
-static enum rb_code open_reading(rb_sqlite **out, const char *path, rb_err *err)
+static enum rb_code open_reading(rb_sqlite **out, const char *path, enum rb_sqlite_use use,
+                                 rb_err *err)
 {
     rb_err first;
-    enum rb_code code = rb_sqlite_connect(out, path, RB_SQLITE_READ, RB_SQLITE_USER, err);
+    enum rb_code code = rb_sqlite_connect(out, path, RB_SQLITE_READ, use, err);
     if (code == RB_OK)
         return RB_OK;
     first = *err;
-    code = rb_sqlite_connect(out, path, RB_SQLITE_RECOVER, RB_SQLITE_USER, err);
+    code = rb_sqlite_connect(out, path, RB_SQLITE_RECOVER, use, err);
     if (code != RB_OK)
         *err = first;
     return code;
 }
 
-static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mode, rb_err *err)
+static enum rb_code open_as(rb_db **out, const char *path, enum rb_db_mode mode,
+                            enum rb_sqlite_use use, rb_err *err)
 {
     rb_sqlite *db = NULL;
     struct stat st;
@@ -41,11 +43,11 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
                        "rbtool.json, or create the database",
                        safe);
     if (mode == RB_DB_READ)
-        RB_TRY(open_reading(&db, path, err));
+        RB_TRY(open_reading(&db, path, use, err));
     else
         RB_TRY(rb_sqlite_connect(&db, path,
                                  mode == RB_DB_CREATE ? RB_SQLITE_CREATE : RB_SQLITE_WRITE,
-                                 is_memory(path) ? RB_SQLITE_SCRATCH : RB_SQLITE_USER, err));
+                                 is_memory(path) ? RB_SQLITE_SCRATCH : use, err));
     if (mode != RB_DB_READ && rb_sqlite_readonly(db)) {
         rb_sqlite_close(db);
         return rb_fail(err, RB_ERROR,
@@ -55,6 +57,16 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
     }
     *out = &db->base;
     return RB_OK;
+}
+
+static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mode, rb_err *err)
+{
+    return open_as(out, path, mode, RB_SQLITE_USER, err);
+}
+
+enum rb_code rb_db_open_own(rb_db **out, const char *path, bool write, rb_err *err)
+{
+    return open_as(out, path, write ? RB_DB_CREATE : RB_DB_READ, RB_SQLITE_OWN, err);
 }
 
 static enum rb_code scratch(rb_db **out, rb_err *err)
@@ -135,10 +147,54 @@ static enum rb_code begin(rb_db *base, rb_err *err)
     RB_TRY(rb_sqlite_each(db, "PRAGMA foreign_keys=OFF", NULL, NULL, NULL, err));
     /* How SQLite was built is no script's business either: Debian's has recursive triggers on. */
     db->untidy = true;
+    db->virtual_changed = db->renamed = false;
     RB_TRY(rb_sqlite_tidy(db, err));
     RB_TRY(rb_sqlite_each(db, "BEGIN IMMEDIATE", NULL, NULL, NULL, err));
     db->begun = true;
     return RB_OK;
+}
+
+static enum rb_code has_virtual(bool *out, rb_sqlite *db, rb_err *err)
+{
+    int64_t n;
+    *out = db->virtual_changed;
+    if (*out || !db->renamed)
+        return RB_OK;
+    RB_TRY(rb_sqlite_int(&n, db,
+                         rb_strdup("SELECT count(*) FROM main.sqlite_schema WHERE sql LIKE 'create"
+                                   " virtual%'"),
+                         err));
+    *out = n > 0;
+    return RB_OK;
+}
+
+/* Rolls back all, and takes the lock again. */
+static enum rb_code begin_again(rb_sqlite *db, rb_err *err)
+{
+    int64_t before;
+    int64_t after;
+    RB_TRY(rb_sqlite_int(&before, db, rb_strdup("PRAGMA data_version"), err));
+    rb_db_rollback(&db->base);
+    RB_TRY(begin(&db->base, err));
+    RB_TRY(rb_sqlite_int(&after, db, rb_strdup("PRAGMA data_version"), err));
+    if (before == after)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "database sqlite:%s was changed by another program during the transition; stop "
+                   "that program, then run again",
+                   db->path);
+}
+
+/* After ROLLBACK TO, SQLite asks virtual tables that were created, dropped or renamed since to
+ * take part in every following savepoint, and fails because they do not exist. */
+static enum rb_code undo(rb_db *base, const char *name, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    bool virtual;
+    RB_TRY(has_virtual(&virtual, db, err));
+    if (virtual)
+        return begin_again(db, err);
+    return rb_sqlite_run(db, rb_format("ROLLBACK TO %s; RELEASE %s", name, name), NULL, NULL, err);
 }
 
 static enum rb_code commit(rb_db *base, rb_err *err)
@@ -203,6 +259,7 @@ const rb_db_driver rb_sqlite_driver = {
     .check = rb_sqlite_check,
     .begin = begin,
     .commit = commit,
+    .undo = undo,
     .rollback = rollback,
     .in_transaction = in_transaction,
     .stay = stay,
@@ -213,6 +270,7 @@ const rb_db_driver rb_sqlite_driver = {
     .settings = settings,
     .tables = tables,
     .violations = rb_sqlite_violations,
+    .mismatches = rb_sqlite_mismatches,
     .watch_begin = rb_watch_begin,
     .watch_end = rb_watch_end,
     .watch_expect = rb_watch_expect,

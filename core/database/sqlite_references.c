@@ -22,6 +22,17 @@ typedef struct finding {
     size_t n;
 } finding;
 
+static void finding_clear(finding *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->items[i].table);
+        free(f->items[i].parent);
+    }
+    free(f->items);
+    f->items = NULL;
+    f->n = 0;
+}
+
 static char *title(const reference *r)
 {
     RB_AUTO(rb_free_str)
@@ -66,6 +77,7 @@ typedef struct columns {
     rb_strs to;
     rb_strs key; /* of a table without rowids */
     bool has_parent;
+    bool by_query; /* SQLite does not check this table */
 } columns;
 
 static bool add_pair(void *context, const rb_cell *cells, size_t n)
@@ -106,13 +118,13 @@ static void add_list(rb_buf *out, const rb_strs *names)
         rb_buf_printf(out, ", c.%s", names->items[i]);
 }
 
-/* PRAGMA foreign_key_check gives no rowid where there is none: its rows are looked for here. */
+/* Rows that PRAGMA foreign_key_check gives no rowid of, or does not look for, are found here. */
 static char *query(const columns *c, const reference *r)
 {
     rb_buf out = {0};
     RB_AUTO(rb_free_str) char *table = rb_sqlite_name(r->table);
     RB_AUTO(rb_free_str) char *text = rb_sqlite_text(r->table);
-    if (c->key.n == 0) {
+    if (c->key.n == 0 && !c->by_query) {
         rb_buf_puts(&out, "SELECT v.rowid");
         add_list(&out, &c->from);
         rb_buf_printf(&out,
@@ -121,7 +133,7 @@ static char *query(const columns *c, const reference *r)
                       text, table, (long long)r->id);
         return rb_buf_detach(&out);
     }
-    rb_buf_puts(&out, "SELECT NULL");
+    rb_buf_puts(&out, c->key.n == 0 ? "SELECT c.rowid" : "SELECT NULL");
     add_list(&out, &c->from);
     add_list(&out, &c->key);
     rb_buf_printf(&out, " FROM main.%s c WHERE 1", table);
@@ -178,6 +190,13 @@ static enum rb_code list_rows(json_t *entry, rb_sqlite *db, const columns *c, co
     return rb_sqlite_run(db, query(c, r), add_row, &l, err);
 }
 
+static void columns_clear(columns *c)
+{
+    rb_strs_clear(&c->from);
+    rb_strs_clear(&c->to);
+    rb_strs_clear(&c->key);
+}
+
 static enum rb_code list_reference(finding *f, rb_sqlite *db, const reference *r, rb_err *err)
 {
     columns c = {0};
@@ -185,10 +204,122 @@ static enum rb_code list_reference(finding *f, rb_sqlite *db, const reference *r
     enum rb_code code = find_columns(&c, db, r, err);
     if (code == RB_OK)
         code = list_rows(json_object_get(f->out, key), db, &c, r, err);
-    rb_strs_clear(&c.from);
-    rb_strs_clear(&c.to);
-    rb_strs_clear(&c.key);
+    columns_clear(&c);
     return code;
+}
+
+/* Tables with a foreign key mismatch: SQLite checks none of their references. */
+
+static bool is_mismatch(const rb_err *err)
+{
+    return strstr(err->message, "foreign key mismatch") != NULL;
+}
+
+/* Whether the columns that r refers to are the parent's primary key or a unique index. */
+static enum rb_code is_checkable(bool *out, rb_sqlite *db, const reference *r, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *table = rb_sqlite_text(r->table);
+    RB_AUTO(rb_free_str) char *parent = rb_sqlite_text(r->parent);
+    int64_t found;
+    RB_TRY(rb_sqlite_int(
+        &found, db,
+        rb_format(
+            "WITH f AS (SELECT lower(coalesce(f.\"to\", p.name)) AS name FROM"
+            " pragma_foreign_key_list(%s, 'main') f LEFT JOIN pragma_table_xinfo(%s, 'main') p"
+            " ON p.pk = f.seq + 1 WHERE f.id = %lld), k AS (SELECT '' AS i, lower(name) AS"
+            " name FROM pragma_table_xinfo(%s, 'main') WHERE pk > 0 UNION ALL SELECT l.name,"
+            " lower(x.name) FROM pragma_index_list(%s, 'main') l, pragma_index_info(l.name,"
+            " 'main') x WHERE l.\"unique\" AND NOT l.partial) SELECT NOT EXISTS (SELECT 1 FROM"
+            " main.sqlite_schema WHERE type = 'table' AND name = %s COLLATE NOCASE) OR EXISTS"
+            " (SELECT 1 FROM k GROUP BY i HAVING count(*) = (SELECT count(*) FROM f) AND"
+            " sum(ifnull(name, '') IN (SELECT ifnull(name, ' ') FROM f)) = count(*))",
+            table, parent, (long long)r->id, parent, parent, parent),
+        err));
+    *out = found != 0;
+    return RB_OK;
+}
+
+static enum rb_code check_by_query(finding *f, rb_sqlite *db, const reference *r, rb_err *err)
+{
+    RB_AUTO(columns_clear) columns c = {.by_query = true};
+    RB_AUTO(rb_free_str) char *key = title(r);
+    bool checkable;
+    RB_TRY(is_checkable(&checkable, db, r, err));
+    if (!checkable) {
+        json_object_set_new_nocheck(db->mismatches, key, json_true());
+        return RB_OK;
+    }
+    RB_AUTO(rb_json_freep)
+    json_t *entry = json_pack("{s:i,s:[],s:n}", "count", 0, "rows", "example");
+    RB_TRY(find_columns(&c, db, r, err));
+    RB_TRY(list_rows(entry, db, &c, r, err));
+    json_t *rows = json_object_get(entry, "rows");
+    if (json_array_size(rows) == 0)
+        return RB_OK;
+    json_object_set_new(entry, "count", json_integer((json_int_t)json_array_size(rows)));
+    json_object_set(entry, "example", json_array_get(json_array_get(rows, 0), 2));
+    json_object_set(f->out, key, entry);
+    return RB_OK;
+}
+
+static bool add_reference(void *context, const rb_cell *cells, size_t n)
+{
+    finding *f = context;
+    (void)n;
+    (void)find_reference(f, cells[0].data, cells[1].data, cells[2].integer);
+    return true;
+}
+
+static enum rb_code check_table(finding *f, rb_sqlite *db, const char *table, rb_err *err)
+{
+    finding own = {.out = f->out};
+    rb_err why;
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table);
+    enum rb_code code = rb_sqlite_run(db, rb_format("PRAGMA main.foreign_key_check(%s)", name),
+                                      add_violation, f, &why);
+    if (code == RB_OK)
+        return RB_OK;
+    if (!is_mismatch(&why)) {
+        *err = why;
+        return code;
+    }
+    code = rb_sqlite_run(db,
+                         rb_format("SELECT DISTINCT %s, \"table\", id FROM"
+                                   " pragma_foreign_key_list(%s, 'main')",
+                                   name, name),
+                         add_reference, &own, err);
+    for (size_t i = 0; i < own.n && code == RB_OK; i++)
+        code = check_by_query(&own, db, &own.items[i], err);
+    finding_clear(&own);
+    return code;
+}
+
+static enum rb_code check_tables(finding *f, rb_sqlite *db, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs tables = {0};
+    RB_TRY(rb_sqlite_each(db, "SELECT name FROM main.sqlite_schema WHERE type = 'table'", NULL,
+                          rb_sqlite_add_text, &tables, err));
+    for (size_t i = 0; i < tables.n; i++)
+        RB_TRY(check_table(f, db, tables.items[i], err));
+    return RB_OK;
+}
+
+/* A mismatch fails the PRAGMA before its first row or after some. */
+static enum rb_code check_all(finding *f, rb_sqlite *db, rb_err *err)
+{
+    enum rb_code code =
+        rb_sqlite_each(db, "PRAGMA main.foreign_key_check", NULL, add_violation, f, err);
+    if (code == RB_OK || !is_mismatch(err))
+        return code;
+    finding_clear(f);
+    json_object_clear(f->out);
+    return check_tables(f, db, err);
+}
+
+json_t *rb_sqlite_mismatches(const rb_db *db)
+{
+    const json_t *found = ((const rb_sqlite *)db)->mismatches;
+    return found ? json_copy((json_t *)found) : json_object();
 }
 
 enum rb_code rb_sqlite_violations(json_t **out, rb_db *base, rb_err *err)
@@ -196,15 +327,12 @@ enum rb_code rb_sqlite_violations(json_t **out, rb_db *base, rb_err *err)
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_json_freep) json_t *found = json_object();
     finding f = {.out = found};
-    enum rb_code code =
-        rb_sqlite_each(db, "PRAGMA main.foreign_key_check", NULL, add_violation, &f, err);
+    json_decref(db->mismatches);
+    db->mismatches = json_object();
+    enum rb_code code = check_all(&f, db, err);
     for (size_t i = 0; i < f.n && code == RB_OK; i++)
         code = list_reference(&f, db, &f.items[i], err);
-    for (size_t i = 0; i < f.n; i++) {
-        free(f.items[i].table);
-        free(f.items[i].parent);
-    }
-    free(f.items);
+    finding_clear(&f);
     RB_TRY(code);
     *out = found;
     found = NULL;

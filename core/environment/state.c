@@ -69,7 +69,6 @@ static void create_private(const char *path)
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/state.db", root);
-    RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s", path);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     bool there = false;
     *out = NULL;
@@ -84,7 +83,7 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
     }
     RB_AUTO(rb_state_closep) rb_state *state = rb_calloc(1, sizeof *state);
     state->path = rb_strdup(path);
-    RB_TRY(rb_db_open(&state->db, url, write ? RB_DB_CREATE : RB_DB_READ, err));
+    RB_TRY(rb_db_open_own(&state->db, path, write, err));
     if (write) {
         /* The journal that stays is overwritten in place: less to sync than a new one each time. */
         RB_TRY(rb_db_exec(state->db, "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL,

@@ -18,6 +18,7 @@ void rb_made_clear(rb_made *made)
     rb_manifest_free(made->manifest);
     rb_json_free(made->catalogs);
     rb_findings_clear(&made->findings);
+    rb_strs_clear(&made->notes);
     rb_buf_clear(&made->payload);
     *made = (rb_made){0};
 }

@@ -27,6 +27,7 @@ typedef struct rb_made {
     rb_manifest *manifest;
     json_t *catalogs;     /* of each database by name, after all migrations */
     rb_findings findings; /* of lint and proof (RB001, RB002, RB003), accepted or not */
+    rb_strs notes;        /* of the proofs; they refuse nothing */
     rb_buf payload;       /* the tag object's bytes, unsigned */
 } rb_made;
 

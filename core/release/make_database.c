@@ -122,6 +122,18 @@ static void judge_proof(rb_findings *findings, const rb_migrations *set, const j
     }
 }
 
+static void add_notes(rb_strs *out, const rb_migrations *set, const json_t *notes)
+{
+    size_t i;
+    json_t *note;
+    json_array_foreach (notes, i, note) {
+        const rb_migration *m = rb_migrations_find(set, rb_json_str(note, "migration"));
+        RB_AUTO(rb_free_str) char *path = rb_safe(m && m->up.path ? m->up.path : "");
+        rb_strs_take(out, rb_format("%s: migration %s: %s", path, rb_json_str(note, "migration"),
+                                    rb_json_str(note, "message")));
+    }
+}
+
 static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
 {
     const rb_config_database *config = work->config;
@@ -147,6 +159,7 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
     if (code != RB_OK)
         return rb_err_prefix(err, "database %s", config->name);
     judge_proof(&making->made->findings, work->set, proof.json);
+    add_notes(&making->made->notes, work->set, proof.notes);
     work->out->proof = json_incref(proof.json);
     json_object_set(making->made->catalogs, config->name, proof.catalog);
     memcpy(work->out->fingerprint, proof.fingerprint, sizeof work->out->fingerprint);

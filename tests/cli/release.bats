@@ -227,6 +227,60 @@ TEXT
     [ -z "$(git tag --list v1.1.0)" ]
 }
 
+@test "a foreign key to columns that are not unique is a note, and other references are checked" {
+    echo 'CREATE TABLE p (id INTEGER PRIMARY KEY, h TEXT); CREATE TABLE c (h TEXT REFERENCES p (h), p REFERENCES p);
+        INSERT INTO p VALUES (1, "a"); INSERT INTO c VALUES ("no parent", 1);' >migrations/0002_pc.up.sql
+    echo 'DROP TABLE c; DROP TABLE p;' >migrations/0002_pc.down.sql
+    git add -A
+    git commit -qm references
+    rbtool release v1.0.0 >out 2>&1
+    grep 'note: migrations/0002_pc.up.sql: migration 2: the foreign key c -> p refers to columns that are not unique' out
+    rbtool deploy v1.0.0 --yes
+    sqlite3 "$PROD/data/shop.db" 'INSERT INTO c VALUES (NULL, 7)'
+    echo 1.1.0 >VERSION
+    echo 'INSERT INTO c VALUES (NULL, 8);' >migrations/0003_bad.up.sql
+    echo 'DELETE FROM c WHERE p = 8;' >migrations/0003_bad.down.sql
+    git add -A
+    git commit -qm bad
+    fails 1 'c -> p' rbtool release v1.1.0
+    git rm -q migrations/0003*
+    echo 'CREATE TABLE d (x);' >migrations/0003_d.up.sql
+    echo 'DROP TABLE d;' >migrations/0003_d.down.sql
+    git add -A
+    git commit -qm good
+    rbtool release v1.1.0 >out 2>&1
+    run grep note: out
+    [[ $status == 1 ]]
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+}
+
+@test "full-text tables that a migration creates and fills are released, deployed and reverted" {
+    echo "CREATE TABLE a (id INTEGER PRIMARY KEY, body TEXT, other REFERENCES a);
+        CREATE VIRTUAL TABLE f USING fts5(body, content='a', content_rowid='id'); INSERT INTO f(f) VALUES('rebuild');
+        CREATE VIRTUAL TABLE g USING fts4(body); INSERT INTO g(body) VALUES('help');" >migrations/0002_f.up.sql
+    echo 'DROP TABLE g; DROP TABLE f; DROP TABLE a;' >migrations/0002_f.down.sql
+    git add -A
+    git commit -qm full-text
+    rbtool release v1.0.0
+    rbtool deploy v1.0.0 --yes
+    # a broken reference that is there already: the scripts run twice, to see that none is new
+    sqlite3 "$PROD/data/shop.db" "INSERT INTO a VALUES (1, 'x', 9)"
+    echo 1.1.0 >VERSION
+    echo "CREATE VIRTUAL TABLE h USING fts4(body); INSERT INTO h(body) VALUES('help');
+        CREATE VIRTUAL TABLE i USING fts5(body); INSERT INTO i(body) VALUES('help'), ('more'); ALTER TABLE i RENAME TO j;
+        ALTER TABLE g RENAME TO k;" >migrations/0003_h.up.sql
+    echo 'ALTER TABLE k RENAME TO g; DROP TABLE j; DROP TABLE h;' >migrations/0003_h.down.sql
+    git add -A
+    git commit -qm more
+    rbtool release v1.1.0
+    rbtool deploy v1.1.0 --yes
+    [[ $(sqlite3 "$PROD/data/shop.db" "SELECT count(*) FROM j WHERE j MATCH 'more'") == 1 ]]
+    fails 5 accept-data-loss rbtool revert v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(grep -o 'accept-data-loss [0-9a-f]*' <<<"$output" | tail -1 | cut -d' ' -f2)"
+    [[ $(sqlite3 "$PROD/data/shop.db" "SELECT body FROM g WHERE g MATCH 'help'") == help ]]
+}
+
 @test "a released migration that is gone is named by its file, by lint and release alike" {
     rbtool release v1.0.0
     second
