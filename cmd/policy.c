@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "books.h"
 #include "git/refs.h"
+#include "ledger/identity.h"
 #include "ui.h"
 #include "word.h"
 
@@ -157,7 +158,9 @@ static enum rb_code try_set(rb_oid *out, rb_cli *cli, const struct options *o, c
     if (!draft.app)
         draft.app = ledger->app;
     RB_TRY(rb_ledger_write(out, cli->repo, &draft, &ledger->tip, ledger->n > 0 ? 1 : 0, err));
-    return rb_ref_move(cli->repo, RB_LEDGER_REF, out, ledger->n > 0 ? &ledger->tip : NULL, err);
+    RB_TRY(rb_ref_move(cli->repo, RB_LEDGER_REF, out, ledger->n > 0 ? &ledger->tip : NULL, err));
+    rb_ledger_pin(cli->repo, ledger->n > 0 ? ledger->ids.items[0] : rb_word_id(out).hex);
+    return RB_OK;
 }
 
 static enum rb_code set(rb_cli *cli, const struct options *o, const char *path, rb_err *err)
@@ -168,6 +171,7 @@ static enum rb_code set(rb_cli *cli, const struct options *o, const char *path, 
     const rb_books *books;
     RB_TRY(rb_file_read(&text, path, POLICY_LIMIT, err));
     RB_TRY(rb_policy_read(&json, rb_buf_str(&text), text.len, path, err));
+    RB_TRY(rb_word_ready(cli, true, err));
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(rb_caller_find(&caller, cli->repo, cli->signers, o->key, true, err));
     rb_oid id;

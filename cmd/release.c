@@ -6,6 +6,7 @@
 #include "ledger/seen.h"
 #include "release/make.h"
 #include "ui.h"
+#include "word.h"
 
 struct options {
     bool dry_run;
@@ -161,7 +162,7 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const str
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     enum rb_code code = rb_cli_release(&release, cli, make->tag, &why);
     if (code == RB_OK)
-        code = rb_ledger_see(&id, repo, release, false, made->catalogs, o->key, &why);
+        code = rb_ledger_see(&id, repo, release, false, made->catalogs, o->key, 0, &why);
     if (code == RB_OK)
         rb_oid_hex(&id, entry);
     else
@@ -204,7 +205,7 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
         rb_ui_note(cli, "the ledger has an entry about release %s already", tag);
     } else {
         rb_oid id;
-        RB_TRY(rb_ledger_see(&id, repo, release, false, NULL, o->key, err));
+        RB_TRY(rb_ledger_see(&id, repo, release, false, NULL, o->key, 0, err));
         rb_oid_hex(&id, hex);
     }
     if (cli->json) {
@@ -252,6 +253,8 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     RB_TRY(check_rules(&o->accept, err));
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
+    if (!o->dry_run)
+        RB_TRY(rb_word_ready(cli, true, err));
     if (o->record)
         return run_record(cli, repo, signers, o, argv[0], err);
     rb_cli_extensions(cli);

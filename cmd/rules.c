@@ -95,9 +95,6 @@ enum rb_code rb_rules_override(rb_cli *cli, const rb_plan *plan, const rb_plan_r
                                const char *why, rb_err *err)
 {
     rb_oid id;
-    const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    const bool must_sign = rb_policy_must_sign(books->policy, rq->env->name);
     RB_AUTO(rb_json_freep)
     json_t *detail =
         json_pack("{s:s,s:s,s:s}", "rule", "approvals", "why", why, "transition", plan->id);
@@ -111,7 +108,8 @@ enum rb_code rb_rules_override(rb_cli *cli, const rb_plan *plan, const rb_plan_r
                             .environment = rq->env->name,
                             .title = title,
                             .detail = detail,
-                            .must_sign = must_sign};
+                            .must_sign = true,
+                            .begins = true};
     if (rb_ledger_append(&id, rq->repo, &draft, err) != RB_OK)
         return rb_err_prefix(err, "nothing was changed, since the override cannot be recorded");
     rb_cli_books_drop(cli);

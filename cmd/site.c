@@ -85,6 +85,10 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
     enum rb_code code = rb_record(&done, cli->repo, cli->signers, environment, state, &why);
     if (done.written > 0)
         rb_cli_books_drop(cli);
+    if (done.written > 0 && done.begins)
+        rb_ui_note(cli,
+                   "neither this clone nor its remote had a ledger: the transition begins one; "
+                   "`rbtool sync` sends it");
     if (code == RB_OK)
         return NULL;
     if (done.left == 0)

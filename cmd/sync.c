@@ -11,10 +11,18 @@
 #define NAMED 5 /* tags in one note */
 
 struct options {
-    bool unused;
+    bool fetch;
+    bool join;
 };
 
-static const rb_opt opts[] = {RB_OPTION_JSON, {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {
+    {RB_OPT_FLAG, "fetch", 0, NULL, "only fetch and join: push nothing",
+     offsetof(struct options, fetch)},
+    {RB_OPT_FLAG, "join", 0, NULL,
+     "join a ledger that began apart from ours; needs a signer in role policy",
+     offsetof(struct options, join)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
 
 /* Releases that the ledger knows and that are not here. */
 struct missing {
@@ -127,6 +135,8 @@ static void print(rb_cli *cli, const rb_sync *sync, const struct missing *missin
         json_object_set_new(document, "received", json_integer((json_int_t)sync->received));
         json_object_set_new(document, "sent", json_integer((json_int_t)sync->sent));
         json_object_set_new(document, "merged", json_boolean(sync->merged));
+        json_object_set_new(document, "ignored", json_integer((json_int_t)sync->ignored));
+        json_object_set_new(document, "unsent", json_boolean(sync->unsent));
         rb_json_set_str(document, "tip", sync->exists ? hex : NULL);
         json_object_set_new(document, "missing", missing_json(missing));
         rb_ui_json(cli, document);
@@ -138,21 +148,29 @@ static void print(rb_cli *cli, const rb_sync *sync, const struct missing *missin
     if (!sync->exists)
         rb_ui_line("%s: no ledger there and none here", name);
     else
-        rb_ui_line("%s: %s received, %s sent%s; both are at %.10s", name, received, sent,
-                   sync->merged ? ", joined" : "", hex);
+        rb_ui_line("%s: %s received, %s sent%s; %s at %.10s", name, received, sent,
+                   sync->merged ? ", joined" : "", sync->unsent ? "ours is" : "both are", hex);
+    if (sync->ignored > 0) {
+        RB_AUTO(rb_free_str) char *one = rb_safe(sync->ignored_one);
+        rb_ui_note(cli,
+                   "%zu of the entries received count%s for nothing, since a server with rbtool's "
+                   "hooks refuses them; the first is %s",
+                   sync->ignored, sync->ignored == 1 ? "s" : "", one);
+    }
     note_missing(cli, missing, name);
 }
 
 static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
-    (void)options;
+    const struct options *o = options;
+    const unsigned how = (o->fetch ? RB_SYNC_FETCH : 0) | (o->join ? RB_SYNC_JOIN : 0);
     rb_repo *repo;
     const rb_signers *signers;
     RB_AUTO(rb_sync_clear) rb_sync sync = {0};
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
     rb_site_catch_up(cli);
-    RB_TRY(rb_ledger_sync(&sync, repo, signers, argc > 0 ? argv[0] : NULL, err));
+    RB_TRY(rb_ledger_sync(&sync, repo, signers, argc > 0 ? argv[0] : NULL, how, err));
     /* The exchange is done, whatever can be said of the tags. */
     RB_AUTO(missing_clear) struct missing missing = {0};
     rb_err why;
@@ -172,9 +190,14 @@ const rb_command rb_cmd_sync = {
         "this host have not told the ledger yet, fetches what others wrote, joins the two\n"
         "histories where both went on (a signed entry of kind merge), pushes what is new there.\n"
         "Nothing is rewritten on either side. A remote whose ledger was truncated, rewritten or\n"
-        "deleted since the last sync, or holds what is no entry, is refused (exit 1): what it\n"
-        "withholds is named, and the ledger here stays as it is. What a remote had last is\n"
-        "refs/rbtool/remotes/REMOTE/ledger. Tags are git's to fetch and push: which releases\n"
+        "deleted since the last sync, or is not this ledger, is refused (exit 1): what it\n"
+        "withholds is named, and the ledger here stays as it is. Where nothing may be pushed, "
+        "what\n"
+        "was fetched is kept, and the exit code is 1; with --fetch it is 0. What a remote had "
+        "last\n"
+        "is refs/rbtool/remotes/REMOTE/ledger; git config rbtool.ledger is the id of the ledger's\n"
+        "first entry, which this clone is pinned to. Tags are git's to fetch and push: which "
+        "releases\n"
         "the ledger knows and are not here is said, and whether the remote has them.",
     .examples = "rbtool sync                   # with the branch's remote, or origin\n"
                 "rbtool sync upstream",

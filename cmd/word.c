@@ -1,11 +1,28 @@
 #include "word.h"
 
+#include "ledger/sync.h"
 #include "ui.h"
+
+enum rb_code rb_word_ready(rb_cli *cli, bool begins, rb_err *err)
+{
+    rb_repo *repo;
+    const rb_signers *signers;
+    RB_AUTO(rb_free_str) char *fetched = NULL;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_ledger_ready(&fetched, repo, signers, begins, err));
+    if (fetched) {
+        rb_cli_books_drop(cli);
+        rb_ui_note(cli, "this clone had no ledger: fetched that of %s", fetched);
+    }
+    return RB_OK;
+}
 
 enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
                             const char *what, rb_err *err)
 {
     const rb_books *books;
+    RB_TRY(rb_word_ready(cli, true, err)); /* rb_ledger_append() refuses to begin one */
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(rb_caller_find(out, cli->repo, cli->signers, key, true, err));
     if (!out->principal)

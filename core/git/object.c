@@ -36,6 +36,14 @@ enum rb_code rb_object_read(rb_buf *out, rb_repo *repo, const rb_oid *object,
     return RB_OK;
 }
 
+enum rb_code rb_object_size(size_t *out, rb_repo *repo, const rb_oid *object, const char *what,
+                            rb_err *err)
+{
+    git_object_t type = GIT_OBJECT_INVALID;
+    int status = git_odb_read_header(out, &type, repo->odb, rb_git_oid(object));
+    return status == 0 ? RB_OK : rb_git_unreadable(repo, status, what, object, "", err);
+}
+
 enum rb_code rb_object_write(rb_oid *out, rb_repo *repo, enum rb_object_kind kind, const void *data,
                              size_t len, rb_err *err)
 {

@@ -22,6 +22,10 @@ enum rb_code rb_object_read(rb_buf *out, rb_repo *repo, const rb_oid *object,
                             enum rb_object_kind kind, const char *what, size_t limit,
                             rb_err *err) RB_MUST_USE;
 
+/* Bytes of an object, whatever its kind, without reading it. RB_ERROR when it is missing. */
+enum rb_code rb_object_size(size_t *out, rb_repo *repo, const rb_oid *object, const char *what,
+                            rb_err *err) RB_MUST_USE;
+
 enum rb_code rb_object_write(rb_oid *out, rb_repo *repo, enum rb_object_kind kind, const void *data,
                              size_t len, rb_err *err) RB_MUST_USE;
 

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -10,6 +11,7 @@
 #include "base/shape.h"
 #include "base/text.h"
 #include "git/refs.h"
+#include "ledger/identity.h"
 #include "ledger/judge.h"
 
 #define NAMESPACE "git"
@@ -145,8 +147,8 @@ static enum rb_code check_texts(const rb_draft *draft, const char *app, rb_err *
     return RB_OK;
 }
 
-static void add_json(rb_buf *out, const rb_draft *draft, const char *app, int64_t at,
-                     json_t *attachments)
+static void add_json(rb_buf *out, const rb_draft *draft, const char *app, const char *ledger,
+                     int64_t at, json_t *attachments)
 {
     RB_AUTO(rb_json_freep) json_t *json = json_object();
     const char *kind = rb_entry_kind_name(draft->kind);
@@ -156,6 +158,7 @@ static void add_json(rb_buf *out, const rb_draft *draft, const char *app, int64_
     json_object_set(json, "attachments", attachments);
     rb_json_set_str(json, "environment", draft->environment);
     rb_json_set_str(json, "kind", kind);
+    rb_json_set_str(json, "ledger", ledger);
     rb_json_set_str(json, "object", draft->object);
     rb_json_set_str(json, "tag", draft->tag);
     json_object_set(json, kind, draft->detail);
@@ -191,17 +194,59 @@ static enum rb_code sign(rb_buf *commit, rb_repo *repo, const rb_draft *draft, s
 }
 
 /* What is written must be what any reader takes. */
-static enum rb_code check_made(const rb_buf *commit, rb_err *err)
+static enum rb_code check_made(const rb_buf *commit, size_t message, rb_err *err)
 {
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     RB_AUTO(rb_entry_form_clear) rb_entry_form form = {0};
-    if (commit->len > RB_ENTRY_LIMIT)
+    if (message > RB_ENTRY_LIMIT)
         return rb_fail(err, RB_ERROR,
                        "cannot write the entry: it has %zu bytes, the limit is %u; shorten its "
                        "text",
-                       commit->len, RB_ENTRY_LIMIT);
+                       message, RB_ENTRY_LIMIT);
     if (rb_entry_form_read(&form, commit->data, commit->len, &problems) != RB_OK)
         return rb_fail(err, RB_ERROR, "cannot write the entry: %s", problems.items[0].message);
+    return RB_OK;
+}
+
+/* What entries on top of a tip take from it, which must be an entry. */
+struct tip {
+    char *app;
+    char ledger[RB_OID_HEX]; /* id of the ledger's first entry; "": there is no tip */
+};
+
+static void tip_clear(struct tip *tip)
+{
+    free(tip->app);
+}
+
+static enum rb_code read_tip(struct tip *out, rb_repo *repo, const rb_oid *tip, rb_err *err)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(tip, hex);
+    RB_AUTO(rb_buf_clear) rb_buf raw = {0};
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_AUTO(rb_entry_form_clear) rb_entry_form form = {0};
+    enum rb_code code = rb_object_read(&raw, repo, tip, RB_OBJECT_COMMIT, "the ledger's entry",
+                                       RB_ENTRY_READ_LIMIT, err);
+    if (code == RB_ERROR)
+        return code;
+    if (code == RB_OK)
+        code = rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, &problems);
+    if (code != RB_OK && !form.claims)
+        return rb_fail(err, RB_ERROR,
+                       "nothing is written on top of " RB_LEDGER_REF ": %s there is not an entry "
+                       "of a ledger; set it back with git update-ref",
+                       hex);
+    const char *ledger = form.json ? rb_json_str(form.json, "ledger") : NULL;
+    if (!form.json)
+        RB_TRY(rb_ledger_pinned(&ledger, repo, err));
+    if (!form.json && !ledger)
+        return rb_fail(err, RB_ERROR,
+                       "nothing is written on top of " RB_LEDGER_REF ": its newest entry %s cannot "
+                       "be read, and this clone is not pinned to a ledger; run `rbtool sync`",
+                       hex);
+    memcpy(out->ledger, ledger ? ledger : hex, RB_OID_HEX);
+    out->app = rb_strdup(rb_json_str(form.json, "app"));
     return RB_OK;
 }
 
@@ -215,6 +260,12 @@ enum rb_code rb_ledger_write(rb_oid *out, rb_repo *repo, const rb_draft *draft,
     char hex[RB_OID_HEX];
     rb_oid tree;
     const char *app = draft->app;
+    const char *ledger = draft->ledger;
+    RB_AUTO(tip_clear) struct tip tip = {0};
+    if (!ledger && parent_count > 0) {
+        RB_TRY(read_tip(&tip, repo, &parents[0], err));
+        ledger = tip.ledger;
+    }
     if (!app)
         RB_TRY(rb_repo_setting(&app, repo, "rbtool.app", err));
     if (!app || !*app)
@@ -226,6 +277,11 @@ enum rb_code rb_ledger_write(rb_oid *out, rb_repo *repo, const rb_draft *draft,
     if (!rb_ident_parse(&ident, committer))
         return rb_fail(err, RB_ERROR, "git gave no name, email and time to write with, but \"%s\"",
                        committer);
+    if (draft->at > 0) {
+        free(committer);
+        committer = rb_format("%s %" PRId64 " +0000", ident.who, draft->at);
+        ident.time = draft->at;
+    }
     RB_TRY(write_attachments(&tree, attachments, repo, draft, err));
     rb_oid_hex(&tree, hex);
     rb_buf_printf(&commit, "tree %s\n", hex);
@@ -238,40 +294,18 @@ enum rb_code rb_ledger_write(rb_oid *out, rb_repo *repo, const rb_draft *draft,
     rb_buf_addc(&commit, '\n');
     add_title(&commit, draft);
     rb_buf_puts(&commit, "\n\n");
-    add_json(&commit, draft, app, ident.time, attachments);
-    RB_TRY(check_made(&commit, err));
+    add_json(&commit, draft, app, ledger, ident.time, attachments);
+    RB_TRY(check_made(&commit, commit.len - headers - 1, err));
     RB_TRY(sign(&commit, repo, draft, headers, err));
     return rb_object_write(out, repo, RB_OBJECT_COMMIT, commit.data, commit.len, err);
 }
 
-/* The application of the tip, which must be an entry. */
-static enum rb_code read_tip(char **app, rb_repo *repo, const rb_oid *tip, rb_err *err)
-{
-    char hex[RB_OID_HEX];
-    rb_oid_hex(tip, hex);
-    RB_AUTO(rb_buf_clear) rb_buf raw = {0};
-    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    RB_AUTO(rb_entry_form_clear) rb_entry_form form = {0};
-    enum rb_code code = rb_object_read(&raw, repo, tip, RB_OBJECT_COMMIT, "the ledger's entry",
-                                       RB_ENTRY_LIMIT, err);
-    if (code == RB_ERROR)
-        return code;
-    if (code == RB_OK)
-        code = rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, &problems);
-    if (code != RB_OK && !form.claims)
-        return rb_fail(err, RB_ERROR,
-                       "nothing is written on top of " RB_LEDGER_REF ": %s there is no entry of a "
-                       "ledger; set it back with git update-ref",
-                       hex);
-    *app = rb_strdup(rb_json_str(form.json, "app"));
-    return RB_OK;
-}
-
 /* out: their ids. They are written by one person at one time, which git is asked for once. */
 static enum rb_code write_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
-                              const rb_ref *ref, const char *app, rb_err *err)
+                              const rb_ref *ref, const char *app, const char *ledger, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *committer = NULL;
+    char first[RB_OID_HEX] = "";
     if (n > 1)
         RB_TRY(find_committer(&committer, repo, &drafts[0], err));
     for (size_t i = 0; i < n; i++) {
@@ -281,26 +315,63 @@ static enum rb_code write_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts
             own.app = app;
         if (!own.committer)
             own.committer = committer;
+        if (i > 0 && !ref->exists)
+            rb_oid_hex(&out[0], first);
+        own.ledger = ref->exists ? ledger : i > 0 ? first : NULL;
         RB_TRY(rb_ledger_write(&out[i], repo, &own, parent, i > 0 || ref->exists ? 1 : 0, err));
     }
     return RB_OK;
+}
+
+/* Is this the clone's ledger, or may one of the drafts begin it? Costs the same in a large one:
+ * only where the tip names another ledger than the clone is pinned to, as it may once ledgers were
+ * joined, the whole is read. */
+static enum rb_code check_ledger(rb_repo *repo, const rb_ref *ref, const struct tip *tip,
+                                 const rb_draft *drafts, size_t n, rb_err *err)
+{
+    const char *pinned = NULL;
+    bool begins = false;
+    RB_TRY(rb_ledger_pinned(&pinned, repo, err));
+    for (size_t i = 0; i < n; i++)
+        begins = begins || drafts[i].begins;
+    if (!ref->exists && pinned)
+        return rb_ledger_fail_gone(pinned, err);
+    if (!ref->exists && !begins)
+        return rb_fail(
+            err, RB_ERROR,
+            "this clone has no ledger to write to; `rbtool sync` fetches the remote's, and "
+            "`rbtool release` or `rbtool policy set` begins the first one");
+    if (!ref->exists || !pinned || strcmp(pinned, tip->ledger) == 0)
+        return RB_OK;
+    RB_AUTO(rb_signers_freep) rb_signers *signers = NULL;
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    RB_TRY(rb_signers_load(&signers, repo, err));
+    RB_TRY(rb_ledger_load(&ledger, repo, signers, &ref->object, 0, err));
+    return rb_strs_has(&ledger->ids, tip->ledger) ? RB_OK
+                                                  : rb_ledger_fail_other(pinned, tip->ledger, err);
 }
 
 static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb_draft *drafts,
                                size_t n, rb_err *err)
 {
     const char *pinned = NULL;
-    RB_AUTO(rb_free_str) char *app = NULL;
+    RB_AUTO(tip_clear) struct tip tip = {0};
     RB_TRY(rb_ref_read(ref, repo, RB_LEDGER_REF, err));
     if (ref->symbolic)
         return rb_fail(err, RB_ERROR,
                        RB_LEDGER_REF " is a symbolic ref, a ledger is not; git symbolic-ref "
                                      "--delete " RB_LEDGER_REF " removes it");
     if (ref->exists)
-        RB_TRY(read_tip(&app, repo, &ref->object, err));
+        RB_TRY(read_tip(&tip, repo, &ref->object, err));
+    RB_TRY(check_ledger(repo, ref, &tip, drafts, n, err));
     RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
-    RB_TRY(write_all(out, repo, drafts, n, ref, pinned && *pinned ? pinned : app, err));
-    return rb_ref_move(repo, RB_LEDGER_REF, &out[n - 1], ref->exists ? &ref->object : NULL, err);
+    RB_TRY(write_all(out, repo, drafts, n, ref, pinned && *pinned ? pinned : tip.app, tip.ledger,
+                     err));
+    RB_TRY(rb_ref_move(repo, RB_LEDGER_REF, &out[n - 1], ref->exists ? &ref->object : NULL, err));
+    if (!ref->exists)
+        rb_oid_hex(&out[0], tip.ledger);
+    rb_ledger_pin(repo, tip.ledger);
+    return RB_OK;
 }
 
 /* Others that are quicker are waited for as long as they get on; a lock that a killed git left

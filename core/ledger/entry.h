@@ -7,11 +7,14 @@
  *     verdict v1.4.0 good: checked by hand
  *
  *     { "app": "shop", "at": 1764000000, "attachments": [], "environment": null,
- *       "kind": "verdict", "object": "40 hex", "tag": "v1.4.0", "type": "urn:rbtool:ledger:v1",
+ *       "kind": "verdict", "ledger": "40 hex", "object": "40 hex", "tag": "v1.4.0",
+ *       "type": "urn:rbtool:ledger:v1",
  *       "verdict": { "transition": null, "verdict": "good", "why": "checked by hand" } }
  *
  * in rb_json_pretty() form, so that the same entry is the same bytes; the member named as the
- * kind holds what is particular to it. "at" equals the committer's time, to the second.
+ * kind holds what is particular to it. "at" equals the committer's time, to the second. "ledger" is
+ * the id of the ledger's first entry, null in the first entry itself: an entry of one ledger does
+ * not count in another (identity.h).
  */
 #ifndef RB_LEDGER_ENTRY_H
 #define RB_LEDGER_ENTRY_H
@@ -21,8 +24,13 @@
 #include "git/repository.h"
 
 #define RB_ENTRY_TYPE "urn:rbtool:ledger:v1"
-#define RB_ENTRY_LIMIT (4u << 20)       /* bytes of an entry's commit */
-#define RB_ATTACHMENT_LIMIT (64u << 20) /* bytes of an attachment */
+#define RB_ENTRY_LIMIT (64u << 10)         /* bytes of an entry's message */
+#define RB_ENTRY_HEADERS_LIMIT (32u << 10) /* bytes of the headers before it, signature included   \
+                                            */
+#define RB_ENTRY_READ_LIMIT (4u << 20)     /* of a larger commit not even the parents are read */
+#define RB_ENTRY_TITLE_LIMIT 1024          /* bytes of a title */
+#define RB_ATTACHMENT_LIMIT (16u << 20)    /* bytes of an attachment */
+#define RB_ATTACHED_LIMIT (64u << 20)      /* bytes of all attachments of an entry */
 #define RB_ENTRY_PARENTS 16
 #define RB_ATTACHMENTS 64
 
@@ -41,7 +49,8 @@ enum rb_entry_kind {
                             is TO of a deploy, else FROM: the release that is undone */
     RB_ENTRY_DRILL,      /* as transition, and {"rto": seconds or null} */
     RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass */
-    RB_ENTRY_MERGE,    /* {}: joins concurrent histories; two parents or more */
+    RB_ENTRY_MERGE,    /* {}: joins concurrent histories; two parents or more. {"joins": [first
+                          entries]}: joins ledgers that began apart */
     RB_ENTRY_KINDS
 };
 const char *rb_entry_kind_name(enum rb_entry_kind kind);
@@ -62,6 +71,7 @@ typedef struct rb_entry {    /* all borrowed from the ledger that it is in */
     enum rb_entry_trust trust;
     const char *title;                /* first line; need not be printable */
     const char *app;                  /* or NULL, when it is foreign or broken in form */
+    const char *ledger;               /* first entry's id; NULL in that entry, or broken in form */
     const char *tag;                  /* or NULL */
     const char *object;               /* of the tag, 40 hex digits, or NULL */
     const char *environment;          /* or NULL */

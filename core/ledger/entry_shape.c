@@ -76,17 +76,20 @@ static const rb_shape transition = RB_SHAPE_OBJECT_OF(TRANSITION);
 static const rb_shape drill = RB_SHAPE_OBJECT_OF(TRANSITION, {"rto", &number_or_null, false});
 static const rb_shape override = RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
                                                     {"transition", &plain_or_null, false});
-static const rb_shape merge = RB_SHAPE_OBJECT_OF({NULL, NULL, false});
+static const rb_shape joined = {
+    .kind = RB_SHAPE_ARRAY, .item = &sha1, .min = 1, .max = RB_ENTRY_PARENTS, .unique = true};
+static const rb_shape merge = RB_SHAPE_OBJECT_OF({"joins", &joined, true});
 
 /* What every entry has; tag and object as the kind wants them. */
 #define ENTRY(kind_name, detail, tag_shape, object_shape)                                          \
     {                                                                                              \
         .kind = RB_SHAPE_OBJECT,                                                                   \
-        .fields = RB_SHAPE_FIELDS({"type", &type, false}, {"app", &name, false},                   \
-                                  {"at", &when, false}, {"attachments", &attachments, false},      \
-                                  {"environment", &plain_or_null, false}, {"kind", &plain, false}, \
-                                  {"object", &(object_shape), false},                              \
-                                  {"tag", &(tag_shape), false}, {kind_name, &(detail), false})     \
+        .fields =                                                                                  \
+            RB_SHAPE_FIELDS({"type", &type, false}, {"app", &name, false}, {"at", &when, false},   \
+                            {"attachments", &attachments, false},                                  \
+                            {"environment", &plain_or_null, false}, {"kind", &plain, false},       \
+                            {"ledger", &sha1_or_null, false}, {"object", &(object_shape), false},  \
+                            {"tag", &(tag_shape), false}, {kind_name, &(detail), false})           \
     }
 
 const rb_shape rb_entry_shapes[RB_ENTRY_KINDS] = {

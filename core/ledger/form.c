@@ -117,6 +117,13 @@ static bool read_headers(rb_entry_form *form, lines *in, rb_problems *problems)
         return refuse_header(in, "an empty line", problems);
     rb_buf_add(&form->payload, in->p, (size_t)(in->end - in->p));
     in->p++;
+    if (form->payload.len + form->signature.len - (size_t)(in->end - in->p) >
+        RB_ENTRY_HEADERS_LIMIT) {
+        rb_problems_add(problems, "size", "", "", "",
+                        "the headers of the entry's commit have more than %u bytes",
+                        RB_ENTRY_HEADERS_LIMIT);
+        return false;
+    }
     return true;
 }
 
@@ -159,6 +166,11 @@ static void check_content(const rb_entry_form *form, rb_problems *problems)
         rb_problems_add(problems, "parents", "parent", merge ? "two or more" : "one at most", "",
                         "a %s entry with %zu parents; only merge entries have several",
                         rb_entry_kind_name(form->kind), form->parent_count);
+    if ((form->parent_count == 0) != (rb_json_str(form->json, "ledger") == NULL))
+        rb_problems_add(problems, "ledger", "ledger", "", "",
+                        form->parent_count == 0
+                            ? "the entry has no parent and names another one as the ledger's first"
+                            : "the entry has a parent and does not name the ledger's first entry");
     const char *last = "";
     size_t i;
     json_t *item;
@@ -209,6 +221,14 @@ static void read_message(rb_entry_form *form, const lines *in, rb_problems *prob
     if (!form->claims) {
         rb_problems_add(problems, "foreign", "", RB_ENTRY_TYPE, "",
                         "the commit is no entry of a ledger");
+        return;
+    }
+    if ((size_t)(in->end - p) > RB_ENTRY_LIMIT || strlen(form->title) > RB_ENTRY_TITLE_LIMIT) {
+        rb_problems_add(
+            problems, "size", "", "", "",
+            "the entry's message has %zu bytes and its title %zu, the limits are %u and "
+            "%u",
+            (size_t)(in->end - p), strlen(form->title), RB_ENTRY_LIMIT, RB_ENTRY_TITLE_LIMIT);
         return;
     }
     if (!eol || eol + 2 >= in->end || eol[1] != '\n') {

@@ -24,7 +24,8 @@ typedef struct rb_entry_form {
     enum rb_entry_kind kind;
 } rb_entry_form;
 
-/* RB_FOUND with problems ("form", "header", "parents", "time", "title", "foreign") when the form
+/* RB_FOUND with problems ("form", "header", "parents", "time", "title", "size",
+ * "ledger", "foreign") when the form
  * is not right; *out is filled as far as it could be read. */
 enum rb_code rb_entry_form_read(rb_entry_form *out, const char *raw, size_t len,
                                 rb_problems *problems) RB_MUST_USE;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "git/refs.h"
+#include "ledger/guard_internal.h"
 #include "ledger/history.h"
 #include "ledger/sync.h"
 
@@ -134,6 +135,17 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
     return rb_refusals_judge(out, before, err);
 }
 
+/* Hosts without a key may write transitions and drills, and join histories, unless a policy wants
+ * them signed. */
+static const char *fault_of(const rb_entry *entry, const rb_policy *policy)
+{
+    const char *why = rb_ledger_fault(entry);
+    bool host = entry->kind == RB_ENTRY_TRANSITION || entry->kind == RB_ENTRY_DRILL;
+    if (why || entry->trust == RB_ENTRY_GOOD || !host || !rb_policy_wanted_signed(policy, entry))
+        return why;
+    return "the policy wants entries of its environment to be signed";
+}
+
 /* Everything between what the server has and the new tip must be entries. */
 static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_pushed *pushed,
                                   rb_err *err)
@@ -141,22 +153,32 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
     RB_AUTO(rb_signers_freep) rb_signers *signers = NULL;
     RB_AUTO(rb_ledger_freep) rb_ledger *now = NULL;
     RB_AUTO(rb_ledger_freep) rb_ledger *then = NULL;
+    RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems ignored = {0};
+    RB_AUTO(rb_free_str) char *large = NULL;
+    const char *next = NULL;
     RB_TRY(rb_signers_load(&signers, repo, err));
     RB_TRY(rb_ledger_load(&now, repo, signers, NULL, 0, err));
-    RB_TRY(rb_ledger_load(&then, repo, signers, &pushed->local, 0, err));
-    const rb_entry *unfit = rb_ledger_unfit(then, now, now->n > 0 ? now->app : NULL);
-    if (!unfit)
+    RB_TRY(rb_ledger_guard_size(&large, &next, repo, &pushed->local, now, err));
+    if (large) {
+        refuse(out, rb_strdup(large), rb_strdup(next));
         return RB_OK;
-    char hex[RB_OID_HEX];
-    rb_oid_hex(&unfit->id, hex);
-    RB_AUTO(rb_free_str)
-    char *why = rb_safe(unfit->problems.n > 0 ? unfit->problems.items[0].message
-                                              : "it is about another application");
-    refuse(out,
-           rb_format("would get what is no good entry: %.*s is %s (%s)", SHORT, hex,
-                     rb_entry_trust_name(unfit->trust), why),
-           rb_strdup("entries are written by rbtool and pushed by `rbtool sync`; log --verify "
-                     "names those that are not"));
+    }
+    RB_TRY(rb_ledger_load(&then, repo, signers, &pushed->local, 0, err));
+    RB_TRY(rb_policy_load(&policy, &ignored, repo, then, signers, err));
+    for (size_t i = 0; i < then->n; i++) {
+        const rb_entry *entry = &then->items[i];
+        const char *why = fault_of(entry, policy);
+        if (!why || rb_ledger_find(now, &entry->id))
+            continue;
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&entry->id, hex);
+        refuse(out,
+               rb_format("would get what is not a good entry: %.*s is %s (%s)", SHORT, hex,
+                         rb_entry_trust_name(entry->trust), why),
+               rb_strdup(RB_NEXT_UNFIT));
+        return RB_OK;
+    }
     return RB_OK;
 }
 

@@ -30,7 +30,8 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
 /*
  * post-receive: writes an entry of kind release, as witness, about every release that the push
  * created, signed with this repository's own key where it has one. What does not verify is left
- * out, with a warning in out.
+ * out, with a warning in out. It never begins a ledger: until one is pushed here, the records wait
+ * in COMMON_DIR/rbtool/receipts, and then the entries have the times of the pushes.
  */
 enum rb_code rb_ledger_witness(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                rb_err *err) RB_MUST_USE;

@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 
 #define NAMESPACE "git"
+#define SHOWN 256 /* bytes of a title or a name that are kept */
 
 typedef struct judging {
     rb_judged *judged;
@@ -40,23 +41,42 @@ static const char *keep(rb_ledger_store *store, const char *text)
     return text ? rb_ledger_store_text(store, text, strlen(text)) : NULL;
 }
 
-static void fill(rb_judged *out, rb_ledger_store *store, const rb_entry_form *form)
+static const char *keep_start(rb_ledger_store *store, const char *text)
+{
+    return rb_ledger_store_text(store, text ? text : "", text ? strnlen(text, SHOWN) : 0);
+}
+
+/* What is known of any commit, in few bytes. */
+static void fill_head(rb_judged *out, rb_ledger_store *store, const rb_entry_form *form)
 {
     rb_entry *entry = &out->entry;
     entry->kind = form->kind;
-    entry->title = keep(store, form->title);
-    entry->committer = keep(store, form->committer.who ? form->committer.who : "");
+    entry->title = keep_start(store, form->title);
+    entry->committer = keep_start(store, form->committer.who);
     entry->at = form->committer.time;
     entry->parent_count = form->parent_count;
     memcpy(out->parents, form->parents, sizeof out->parents);
     entry->app = keep(store, rb_json_str(form->json, "app"));
+    entry->ledger = keep(store, rb_json_str(form->json, "ledger"));
+}
+
+/* The rest of an entry of good form. Of those that no allowed signer vouches for, which anybody who
+ * may push can make, only so much is kept in memory: nothing that is decided depends on them. */
+static void fill_text(rb_entry *entry, rb_ledger_store *store, const rb_entry_form *form)
+{
+    if (!rb_ledger_store_admits(store, entry->trust, form->text_len)) {
+        rb_problems_add(&entry->problems, "limit", "", "", "",
+                        "the entry is not read: those that no allowed signer signed have more than "
+                        "%u bytes together",
+                        RB_UNVOUCHED_LIMIT);
+        rb_problems_warn(&entry->problems);
+        return;
+    }
     entry->tag = keep(store, rb_json_str(form->json, "tag"));
     entry->object = keep(store, rb_json_str(form->json, "object"));
     entry->environment = keep(store, rb_json_str(form->json, "environment"));
-    if (form->text) {
-        entry->text = rb_ledger_store_text(store, form->text, form->text_len);
-        entry->text_len = form->text_len;
-    }
+    entry->text = rb_ledger_store_text(store, form->text, form->text_len);
+    entry->text_len = form->text_len;
 }
 
 enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, rb_repo *repo,
@@ -66,8 +86,8 @@ enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, 
     RB_AUTO(rb_entry_form_clear) rb_entry_form form = {.kind = RB_ENTRY_KINDS};
     *out = (rb_judged){.entry = {.id = *id, .kind = RB_ENTRY_KINDS, .trust = RB_ENTRY_FOREIGN}};
     rb_problems *problems = &out->entry.problems;
-    enum rb_code code =
-        rb_object_read(&raw, repo, id, RB_OBJECT_COMMIT, "the ledger's entry", RB_ENTRY_LIMIT, err);
+    enum rb_code code = rb_object_read(&raw, repo, id, RB_OBJECT_COMMIT, "the ledger's entry",
+                                       RB_ENTRY_READ_LIMIT, err);
     if (code == RB_ERROR)
         return code;
     if (code == RB_FOUND) {
@@ -76,7 +96,7 @@ enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, 
         return RB_OK;
     }
     code = rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, problems);
-    fill(out, store, &form);
+    fill_head(out, store, &form);
     out->claims = form.claims;
     if (form.claims)
         out->entry.trust = RB_ENTRY_BROKEN;
@@ -130,6 +150,23 @@ enum rb_code rb_judge_tree(rb_flat_file *files, size_t *n, rb_buf *names, rb_rep
     return RB_OK;
 }
 
+/* Their sizes are asked for before anything is read. */
+static enum rb_code check_sizes(rb_repo *repo, const rb_flat_file *files, size_t n, rb_err *err)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t size;
+        RB_TRY(rb_object_size(&size, repo, &files[i].blob, "the entry's attachment", err));
+        total += size;
+        if (size > RB_ATTACHMENT_LIMIT || total > RB_ATTACHED_LIMIT)
+            return rb_fail(err, RB_FOUND,
+                           "the entry's attachment %s has %zu bytes, and all up to it %zu; the "
+                           "limits are %u and %u",
+                           files[i].name, size, total, RB_ATTACHMENT_LIMIT, RB_ATTACHED_LIMIT);
+    }
+    return RB_OK;
+}
+
 enum rb_code rb_judge_attachment(rb_buf *out, rb_repo *repo, const rb_flat_file *file,
                                  const json_t *named, rb_err *err)
 {
@@ -154,6 +191,8 @@ static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_f
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
     const json_t *named = json_object_get(form->json, "attachments");
     enum rb_code code = rb_judge_tree(files, &n, &names, repo, form->json, &form->tree, &why);
+    if (code == RB_OK)
+        code = check_sizes(repo, files, n, &why);
     for (size_t i = 0; contents && code == RB_OK && i < n; i++) {
         RB_AUTO(rb_buf_clear) rb_buf data = {0};
         code = rb_judge_attachment(&data, repo, &files[i], json_array_get(named, i), &why);
@@ -195,6 +234,7 @@ void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
         bool told = entry->trust != RB_ENTRY_BROKEN;
         entry->principal = told ? keep(store, pending->principal) : NULL;
         entry->fingerprint = told ? keep(store, pending->fingerprint) : NULL;
+        fill_text(entry, store, &pending->form);
         free(pending->principal);
         free(pending->fingerprint);
     }

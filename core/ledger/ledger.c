@@ -17,6 +17,7 @@ void rb_ledger_free(rb_ledger *ledger)
         rb_json_free(ledger->items[i].parsed);
     }
     free(ledger->items);
+    rb_strs_clear(&ledger->ids);
     rb_ledger_store_free(ledger->store);
     free(ledger);
 }
@@ -115,7 +116,7 @@ enum rb_code rb_ledger_attachment(rb_buf *out, rb_repo *repo, const rb_entry *en
     rb_flat_file files[RB_ATTACHMENTS];
     size_t n = 0;
     RB_TRY(rb_object_read(&raw, repo, &entry->id, RB_OBJECT_COMMIT, "the ledger's entry",
-                          RB_ENTRY_LIMIT, err));
+                          RB_ENTRY_READ_LIMIT, err));
     if (!json || rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, &problems) != RB_OK)
         return rb_fail(err, RB_FOUND, "the ledger's entry %s is not of good form", hex);
     RB_TRY(rb_judge_tree(files, &n, &names, repo, json, &form.tree, err));

@@ -23,6 +23,7 @@ typedef struct rb_ledger {
     rb_oid tip;      /* not set when n is 0 */
     const char *app; /* the application that it is about: of rbtool.app, else of its first entry;
                         NULL: neither */
+    rb_strs ids;     /* ids of its first entry, as of those that it was joined with (identity.h) */
     struct rb_ledger_store *store; /* what the entries borrow from */
 } rb_ledger;
 
@@ -53,7 +54,9 @@ typedef struct rb_attachment {
 
 typedef struct rb_draft { /* all borrowed */
     enum rb_entry_kind kind;
+    bool begins;             /* may be the first entry of a new ledger */
     const char *app;         /* NULL: the ledger's */
+    const char *ledger;      /* NULL: that of the first parent */
     const char *tag;         /* or NULL */
     const char *object;      /* or NULL */
     const char *environment; /* or NULL */
@@ -63,12 +66,15 @@ typedef struct rb_draft { /* all borrowed */
     size_t attachment_count;
     const char *key;       /* as rb_trust_sign() */
     bool must_sign;        /* else an entry is unsigned where no key is configured */
+    int64_t at;            /* seconds, where it is of an earlier time; 0: as the committer says */
     const char *committer; /* "Name <email> seconds +hhmm"; NULL: as git says, now */
 } rb_draft;
 
 /*
  * Writes the commit on top of the ledger and moves the ref with `git update-ref`, from the tip
- * that was read: when another process was quicker, it is made again on top of the new tip.
+ * that was read: when another process was quicker, it is made again on top of the new tip. Where no
+ * ledger exists, only a draft that may begin one does, and the clone is pinned to it; RB_ERROR
+ * where the ledger's first entry is not the one that the clone is pinned to.
  */
 enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft,
                               rb_err *err) RB_MUST_USE;

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "git/refs.h"
+#include "ledger/identity.h"
 #include "ledger/judge.h"
 
 #define AHEAD 86400 /* seconds that a clock may be ahead of ours */
@@ -67,6 +68,16 @@ static void grow(loading *l)
         *slot_of(l, &l->found[i].entry.id) = (uint32_t)(i + 1);
 }
 
+static enum rb_code check_sum(const loading *l, rb_err *err)
+{
+    if (!l->ledger->store->full)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "the ledger's signed entries have more than %u bytes together, which is the "
+                   "limit; git log " RB_LEDGER_REF " shows who wrote them",
+                   RB_VOUCHED_LIMIT);
+}
+
 static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id, rb_err *err)
 {
     grow(l);
@@ -85,14 +96,15 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
     rb_judged *judged = &l->found[l->n];
     *judged = (rb_judged){0};
     l->after[l->n] = UNDONE;
-    if (!rb_ledger_store_get(judged, l->ledger->store, id) &&
-        rb_judge_read(judged, &l->pendings, l->n, l->repo, l->ledger->store, id, err) != RB_OK)
+    if (rb_ledger_store_get(judged, l->ledger->store, id))
+        (void)rb_ledger_store_admits(l->ledger->store, judged->entry.trust, judged->entry.text_len);
+    else if (rb_judge_read(judged, &l->pendings, l->n, l->repo, l->ledger->store, id, err) != RB_OK)
         return rb_err_prefix(err, "the ledger is not whole, fetch " RB_LEDGER_REF " again");
     *index = l->n++;
     *slot = (uint32_t)l->n;
     if (l->pendings.bytes > HELD_LIMIT)
         rb_judge_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store, l->fresh);
-    return RB_OK;
+    return check_sum(l, err);
 }
 
 static void leave(loading *l, const step *at, size_t *done)
@@ -185,7 +197,7 @@ static void put_in_order(loading *l)
 }
 
 /* What the place of an entry in this ledger says about it. */
-static void check_place(rb_ledger *ledger, const char *pinned)
+static void check_place(rb_ledger *ledger, const char *pinned, const char *first)
 {
     int64_t latest = (int64_t)time(NULL) + AHEAD;
     ledger->app = pinned ? rb_ledger_store_text(ledger->store, pinned, strlen(pinned)) : NULL;
@@ -216,6 +228,7 @@ static void check_place(rb_ledger *ledger, const char *pinned)
             rb_problems_warn(&entry->problems);
         }
     }
+    rb_ledger_identify(ledger, first);
 }
 
 /* What others sent and nobody will take leaves nothing here. */
@@ -233,17 +246,20 @@ static bool is_refused(const loading *l)
 static enum rb_code load_from(loading *l, const rb_oid *tip, bool own, unsigned how, rb_err *err)
 {
     const char *pinned = NULL;
+    const char *first = NULL;
     rb_ledger_store *store = l->ledger->store;
     RB_TRY(rb_repo_setting(&pinned, l->repo, "rbtool.app", err));
+    RB_TRY(rb_ledger_pinned(&first, l->repo, err));
     l->fresh = (how & RB_LEDGER_FRESH) != 0;
     if (!l->fresh)
         rb_ledger_store_open(store, rb_repo_common_dir(l->repo), rb_signers_digest(l->signers));
     RB_TRY(walk(l, tip, err));
     rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh);
+    RB_TRY(check_sum(l, err));
     if (own || !is_refused(l))
         rb_ledger_store_save(store, l->found, l->n);
     put_in_order(l);
-    check_place(l->ledger, pinned && *pinned ? pinned : NULL);
+    check_place(l->ledger, pinned && *pinned ? pinned : NULL, first);
     l->ledger->tip = *tip;
     return RB_OK;
 }

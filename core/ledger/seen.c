@@ -55,7 +55,7 @@ static void attach_catalogs(attached *a, const json_t *catalogs)
 }
 
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,
-                           const json_t *catalogs, const char *key, rb_err *err)
+                           const json_t *catalogs, const char *key, int64_t at, rb_err *err)
 {
     char sha256[RB_SHA256_HEX];
     char commit[RB_OID_HEX];
@@ -79,6 +79,7 @@ enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release
                             manifest->app_version, manifest->class_);
     return rb_ledger_append(out, repo,
                             &(rb_draft){.kind = RB_ENTRY_RELEASE,
+                                        .begins = !witness,
                                         .app = manifest->app_name,
                                         .tag = release->tag,
                                         .object = release->object,
@@ -86,6 +87,7 @@ enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release
                                         .detail = detail,
                                         .attachments = a.items,
                                         .attachment_count = a.n,
-                                        .key = key},
+                                        .key = key,
+                                        .at = at},
                             err);
 }

@@ -13,8 +13,9 @@
 /* Whether it has: an entry about this very tag object, by a witness when that is asked. */
 bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witness);
 
-/* catalogs: of each database by name, or NULL; key: as rb_trust_sign(). */
+/* catalogs: of each database by name, or NULL; key: as rb_trust_sign(); at: when, 0 for now. */
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,
-                           const json_t *catalogs, const char *key, rb_err *err) RB_MUST_USE;
+                           const json_t *catalogs, const char *key, int64_t at,
+                           rb_err *err) RB_MUST_USE;
 
 #endif

@@ -62,6 +62,18 @@ const char *rb_ledger_store_text(rb_ledger_store *store, const char *text, size_
     return out;
 }
 
+bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, size_t len)
+{
+    size_t *sum = trust == RB_ENTRY_GOOD ? &store->vouched : &store->unvouched;
+    size_t limit = trust == RB_ENTRY_GOOD ? RB_VOUCHED_LIMIT : RB_UNVOUCHED_LIMIT;
+    if (len > limit - *sum) {
+        store->full = store->full || trust == RB_ENTRY_GOOD;
+        return false;
+    }
+    *sum += len;
+    return true;
+}
+
 static const void *take(reader *in, size_t len)
 {
     static const char nothing[RB_OID_SIZE] = {0};
@@ -132,9 +144,9 @@ static void put_record(rb_buf *out, const rb_judged *judged)
     put_number(out, entry->parent_count, 1);
     for (size_t i = 0; i < entry->parent_count; i++)
         rb_buf_add(out, judged->parents[i].id, RB_OID_SIZE);
-    const char *const texts[] = {entry->title,     entry->app,         entry->tag,
-                                 entry->object,    entry->environment, entry->committer,
-                                 entry->principal, entry->fingerprint};
+    const char *const texts[] = {entry->title,     entry->app,       entry->ledger,
+                                 entry->tag,       entry->object,    entry->environment,
+                                 entry->committer, entry->principal, entry->fingerprint};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         put_string(out, texts[i]);
     put_text(out, entry->text, entry->text_len);
@@ -184,9 +196,9 @@ static bool take_record(rb_judged *out, reader in)
     entry->trust = (enum rb_entry_trust)trust;
     for (size_t i = 0; i < entry->parent_count; i++)
         memcpy(out->parents[i].id, take(&in, RB_OID_SIZE), RB_OID_SIZE);
-    const char **const texts[] = {&entry->title,     &entry->app,         &entry->tag,
-                                  &entry->object,    &entry->environment, &entry->committer,
-                                  &entry->principal, &entry->fingerprint};
+    const char **const texts[] = {&entry->title,     &entry->app,       &entry->ledger,
+                                  &entry->tag,       &entry->object,    &entry->environment,
+                                  &entry->committer, &entry->principal, &entry->fingerprint};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = take_text(&in, NULL);
     entry->text = take_text(&in, &entry->text_len);
@@ -255,7 +267,7 @@ static size_t read_chunk(rb_ledger_store *store, size_t at, size_t *cap)
 size_t rb_ledger_store_read(rb_ledger_store *store, const char *digest)
 {
     free(store->head);
-    store->head = rb_format("rbtool ledger 1 %s\n", digest);
+    store->head = rb_format("rbtool ledger 2 %s\n", digest);
     size_t head = strlen(store->head);
     size_t cap = 0;
     store->damaged = store->file.len < head || memcmp(store->file.data, store->head, head) != 0;

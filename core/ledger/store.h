@@ -22,11 +22,17 @@ typedef struct rb_judged {
 
 typedef struct rb_ledger_store rb_ledger_store;
 
+#define RB_VOUCHED_LIMIT (512u << 20)  /* bytes of all entries that allowed signers signed */
+#define RB_UNVOUCHED_LIMIT (64u << 20) /* the same of all others */
+
 struct rb_ledger_store {
     char **blocks; /* of the strings */
     size_t block_count;
     size_t left;
-    rb_buf file;     /* the kept judgements as read; strings point into it */
+    size_t vouched; /* bytes of entries that it holds, by allowed signers and by others */
+    size_t unvouched;
+    bool full;   /* an entry by an allowed signer was over the limit: the ledger cannot be used */
+    rb_buf file; /* the kept judgements as read; strings point into it */
     size_t *offsets; /* of records in file */
     size_t count;
     uint32_t *slots; /* open addressing: index in offsets + 1, by id */
@@ -44,6 +50,9 @@ void rb_ledger_store_free(rb_ledger_store *store);
 
 /* Strings that live as long as the store. */
 const char *rb_ledger_store_text(rb_ledger_store *store, const char *text, size_t len);
+
+/* Counts an entry of len bytes; false when those of its kind would be more than their limit. */
+bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, size_t len);
 
 /* Reads what was kept under these signers. */
 void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const char *digest);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "git/remote.h"
+#include "ledger/identity.h"
 
 #define ROUNDS 20 /* others may be quicker that often */
 #define PAUSE 20  /* milliseconds, more with every round */
@@ -16,6 +17,7 @@ struct syncing {
     const rb_signers *signers;
     const char *remote;
     char *tracking;   /* refs/rbtool/remotes/REMOTE/ledger: what that remote had last */
+    unsigned how;     /* RB_SYNC_... */
     char *incoming;   /* where it is fetched to before it is judged */
     rb_ledger *first; /* ours, as it was at first */
 };
@@ -30,6 +32,7 @@ struct sides {
 void rb_sync_clear(rb_sync *sync)
 {
     free(sync->remote);
+    free(sync->ignored_one);
     *sync = (rb_sync){0};
 }
 
@@ -62,17 +65,30 @@ static size_t count_missing(const rb_entry **one, const rb_ledger *ledger, const
     return n;
 }
 
-const rb_entry *rb_ledger_unfit(const rb_ledger *ledger, const rb_ledger *known, const char *app)
+const rb_entry *rb_ledger_unfit(const rb_ledger *ledger, const rb_ledger *known)
 {
     for (size_t i = 0; i < ledger->n; i++) {
         const rb_entry *entry = &ledger->items[i];
-        bool other = app && entry->app && strcmp(app, entry->app) != 0;
-        if (entry->trust != RB_ENTRY_BROKEN && entry->trust != RB_ENTRY_FOREIGN && !other)
-            continue;
-        if (!known || !rb_ledger_find(known, &entry->id))
+        if (entry->trust == RB_ENTRY_FOREIGN && (!known || !rb_ledger_find(known, &entry->id)))
             return entry;
     }
     return NULL;
+}
+
+static bool must_be_signed(enum rb_entry_kind kind)
+{
+    return kind == RB_ENTRY_VERDICT || kind == RB_ENTRY_APPROVAL || kind == RB_ENTRY_POLICY ||
+           kind == RB_ENTRY_GAP || kind == RB_ENTRY_OVERRIDE;
+}
+
+const char *rb_ledger_fault(const rb_entry *entry)
+{
+    if (entry->trust == RB_ENTRY_BROKEN || entry->trust == RB_ENTRY_FOREIGN)
+        return entry->problems.n > 0 ? entry->problems.items[0].message : "it cannot be read";
+    if (entry->trust == RB_ENTRY_GOOD || !must_be_signed(entry->kind))
+        return NULL;
+    return entry->trust == RB_ENTRY_UNSIGNED ? "it is not signed, and entries of its kind must be"
+                                             : "no allowed signer signed it";
 }
 
 /* theirs NULL: it has no ledger any more. */
@@ -100,21 +116,45 @@ static enum rb_code refuse_withheld(const struct syncing *s, const rb_ledger *ha
 static enum rb_code refuse_unfit(const struct syncing *s, const rb_entry *entry, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *name = entry_name(entry);
-    const char *why = entry->problems.n > 0 ? entry->problems.items[0].message
-                                            : "it is about another application";
+    const char *why = entry->problems.n > 0 ? entry->problems.items[entry->problems.n - 1].message
+                                            : "it cannot be read";
     return rb_fail(err, RB_FOUND,
                    "the ledger of %s is not taken, ours is unchanged: its entry %s is %s (%s); ask "
                    "who pushed it, and have it removed there",
                    s->remote, name, rb_entry_trust_name(entry->trust), why);
 }
 
+/* Whether it is a ledger, but another than ours. */
+static bool began_apart(const struct syncing *s, const rb_ledger *theirs)
+{
+    char hex[RB_OID_HEX];
+    return theirs->n > 0 && s->first->ids.n > 0 &&
+           rb_ledger_of(hex, &theirs->items[theirs->n - 1]) && !rb_strs_has(&s->first->ids, hex) &&
+           !(rb_strs_has(&theirs->ids, hex) && rb_strs_has(&theirs->ids, s->first->ids.items[0]));
+}
+
+static enum rb_code refuse_other(const struct syncing *s, const rb_ledger *theirs, rb_err *err)
+{
+    char hex[RB_OID_HEX];
+    if (!rb_ledger_of(hex, &theirs->items[theirs->n - 1]))
+        return RB_OK;
+    return rb_fail(
+        err, RB_FOUND,
+        "the ledger of %s is another one than ours: it began with entry %.10s, ours with "
+        "%.10s; ours is unchanged. If both are about this application and are to be one: "
+        "`rbtool sync --join %s`, signed by someone in role policy",
+        s->remote, hex, s->first->ids.items[0], s->remote);
+}
+
 /* Is what was fetched fit to be joined with ours? */
 static enum rb_code judge(const struct syncing *s, const struct sides *sides,
                           const rb_ledger *theirs, rb_err *err)
 {
-    const rb_entry *unfit =
-        rb_ledger_unfit(theirs, s->first, s->first->n > 0 ? s->first->app : NULL);
-    if (unfit)
+    const rb_entry *unfit = rb_ledger_unfit(theirs, s->first);
+    const bool apart = began_apart(s, theirs);
+    if (apart && !(s->how & RB_SYNC_JOIN))
+        return refuse_other(s, theirs, err);
+    if (unfit && !apart)
         return refuse_unfit(s, unfit, err);
     if (!sides->had.exists || rb_ledger_find(theirs, &sides->had.object))
         return RB_OK;
@@ -164,15 +204,24 @@ static bool has(const rb_ledger *ledger, const rb_ref *ref)
 
 /* In the order of their ids, so that it is the same whoever joins them. */
 static enum rb_code join(rb_oid *out, const struct syncing *s, const struct sides *sides,
-                         const char *app, rb_err *err)
+                         const rb_ledger *ours, const rb_ledger *theirs, rb_err *err)
 {
+    char other[RB_OID_HEX] = "";
     RB_AUTO(rb_json_freep) json_t *detail = json_object();
+    const bool joins = s->first->ids.n > 0 && began_apart(s, theirs) &&
+                       rb_ledger_of(other, &theirs->items[theirs->n - 1]);
+    if (joins)
+        json_object_set_new(detail, "joins", json_pack("[s]", other));
     rb_oid parents[2] = {sides->ours.object, sides->theirs.object};
     if (memcmp(parents[0].id, parents[1].id, RB_OID_SIZE) > 0) {
         parents[0] = sides->theirs.object;
         parents[1] = sides->ours.object;
     }
-    const rb_draft draft = {.kind = RB_ENTRY_MERGE, .app = app, .detail = detail};
+    const rb_draft draft = {.kind = RB_ENTRY_MERGE,
+                            .app = ours->app,
+                            .ledger = ours->ids.items[0],
+                            .detail = detail,
+                            .must_sign = joins};
     return rb_ledger_write(out, s->repo, &draft, parents, 2, err);
 }
 
@@ -187,7 +236,7 @@ static enum rb_code choose(rb_oid *out, bool *merged, const struct syncing *s,
     } else if (!sides->ours.exists || has(theirs, &sides->ours)) {
         *out = sides->theirs.object;
     } else {
-        RB_TRY(join(out, s, sides, ours->app, err));
+        RB_TRY(join(out, s, sides, ours, theirs, err));
         *merged = true;
     }
     return RB_OK;
@@ -207,25 +256,82 @@ static enum rb_code push(const struct syncing *s, const struct sides *sides, con
     return code;
 }
 
-/* First there, then here: killed in between, the next sync takes it from there. */
+static void note_ignored(rb_sync *out, const rb_ledger *theirs, const rb_ledger *known)
+{
+    out->ignored = 0;
+    for (size_t i = 0; i < theirs->n; i++) {
+        const rb_entry *entry = &theirs->items[i];
+        const char *why = rb_ledger_fault(entry);
+        if (!why || rb_ledger_find(known, &entry->id))
+            continue;
+        if (out->ignored++ == 0) {
+            RB_AUTO(rb_free_str) char *name = entry_name(entry);
+            free(out->ignored_one);
+            out->ignored_one = rb_format("%s: %s", name, why);
+        }
+    }
+}
+
+/* A join counts only if its signer may do that: otherwise nothing is pushed or kept. */
+static enum rb_code check_join(const rb_ledger *both, const struct syncing *s, rb_err *err)
+{
+    const rb_entry *unfit = s->how & RB_SYNC_JOIN ? rb_ledger_unfit(both, s->first) : NULL;
+    if (!unfit)
+        return RB_OK;
+    return rb_fail(
+        err, RB_FOUND,
+        "the two ledgers are not joined, nothing was changed: the join must be signed by "
+        "an allowed signer who is in role policy of every policy that either of them "
+        "has; ask one of them to run `rbtool sync --join %s`",
+        s->remote);
+}
+
+/* What the remote has, and then what we have: killed in between, the next sync takes it from there.
+ */
+static enum rb_code keep(const rb_sync *out, const struct syncing *s, const struct sides *sides,
+                         rb_err *err)
+{
+    const rb_oid *tip = &out->tip;
+    const rb_oid *there = out->unsent ? &sides->theirs.object : tip;
+    if ((!out->unsent || sides->theirs.exists) && !is_at(&sides->had, there))
+        RB_TRY(rb_ref_move(s->repo, s->tracking, there,
+                           sides->had.exists ? &sides->had.object : NULL, err));
+    if (!is_at(&sides->ours, tip))
+        RB_TRY(rb_ref_move(s->repo, RB_LEDGER_REF, tip,
+                           sides->ours.exists ? &sides->ours.object : NULL, err));
+    return RB_OK;
+}
+
+/* First there, then here. Where the push fails, what was fetched is kept all the same. */
 static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct sides *sides,
                            const rb_ledger *theirs, rb_err *err)
 {
     const rb_entry *one;
-    const rb_oid *tip = &out->tip;
+    rb_err kept;
+    enum rb_code pushed = RB_OK;
     RB_AUTO(rb_ledger_freep) rb_ledger *both = NULL;
-    RB_TRY(rb_ledger_load(&both, s->repo, s->signers, tip, 0, err));
-    if (!is_at(&sides->theirs, tip)) {
-        RB_TRY(push(s, sides, tip, err));
-        out->sent += count_missing(&one, both, theirs);
+    RB_TRY(rb_ledger_load(&both, s->repo, s->signers, &out->tip, 0, err));
+    RB_TRY(check_join(both, s, err));
+    out->unsent = !is_at(&sides->theirs, &out->tip);
+    if (out->unsent && !(s->how & RB_SYNC_FETCH)) {
+        pushed = push(s, sides, &out->tip, err);
+        if (pushed == RB_BUSY)
+            return pushed;
+        out->unsent = pushed != RB_OK;
+        out->sent += pushed == RB_OK ? count_missing(&one, both, theirs) : 0;
     }
-    if (!is_at(&sides->had, tip))
-        RB_TRY(rb_ref_move(s->repo, s->tracking, tip, sides->had.exists ? &sides->had.object : NULL,
-                           err));
-    if (!is_at(&sides->ours, tip))
-        RB_TRY(rb_ref_move(s->repo, RB_LEDGER_REF, tip,
-                           sides->ours.exists ? &sides->ours.object : NULL, err));
+    enum rb_code code = keep(out, s, sides, &kept);
+    if (code != RB_OK) {
+        *err = kept;
+        return code;
+    }
     out->received = theirs ? count_missing(&one, theirs, s->first) : 0;
+    if (theirs)
+        note_ignored(out, theirs, s->first);
+    rb_ledger_pin(s->repo, both->ids.n > 0 ? both->ids.items[0] : "");
+    if (pushed != RB_OK)
+        return rb_err_prefix(err, "what was fetched is kept (%zu received), but nothing was sent",
+                             out->received);
     return RB_OK;
 }
 
@@ -261,7 +367,7 @@ static void wait_a_little(int round)
 }
 
 enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signers,
-                            const char *remote, rb_err *err)
+                            const char *remote, unsigned how, rb_err *err)
 {
     RB_AUTO(rb_sync_clear) rb_sync sync = {0};
     RB_TRY(rb_remote_find(&sync.remote, repo, remote, err));
@@ -270,6 +376,7 @@ enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signe
         .repo = repo,
         .signers = signers,
         .remote = sync.remote,
+        .how = how,
         .tracking = rb_format("refs/rbtool/remotes/%s/ledger", sync.remote),
         /* Two runs at once do not fetch over each other. */
         .incoming = rb_format("refs/rbtool/incoming/%ld", (long)getpid()),
@@ -290,4 +397,36 @@ enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signe
     *out = sync;
     sync = (rb_sync){0};
     return RB_OK;
+}
+
+enum rb_code rb_ledger_ready(char **fetched, rb_repo *repo, const rb_signers *signers,
+                             bool may_begin, rb_err *err)
+{
+    rb_ref ours;
+    const char *pinned = NULL;
+    rb_err none;
+    RB_AUTO(rb_free_str) char *remote = NULL;
+    RB_AUTO(rb_sync_clear) rb_sync sync = {0};
+    *fetched = NULL;
+    RB_TRY(rb_ref_read(&ours, repo, RB_LEDGER_REF, err));
+    if (ours.exists)
+        return RB_OK;
+    if (rb_remote_find(&remote, repo, NULL, &none) == RB_OK &&
+        rb_ledger_sync(&sync, repo, signers, remote, RB_SYNC_FETCH, err) != RB_OK)
+        return rb_err_prefix(err, "this clone has no ledger yet, and that of %s cannot be fetched",
+                             remote);
+    if (sync.exists) {
+        *fetched = remote;
+        remote = NULL;
+        return RB_OK;
+    }
+    RB_TRY(rb_ledger_pinned(&pinned, repo, err));
+    if (pinned)
+        return rb_ledger_fail_gone(pinned, err);
+    if (may_begin)
+        return RB_OK;
+    return rb_fail(
+        err, RB_ERROR,
+        "neither this clone nor its remote has a ledger; `rbtool release TAG` begins it, "
+        "and `rbtool release TAG --record` for a release that exists");
 }

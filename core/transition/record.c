@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "environment/checks.h"
+#include "ledger/sync.h"
 #include "transition/known_good.h"
 #include "transition/parts.h"
 
@@ -18,6 +19,7 @@ typedef struct recorder {
     const rb_ledger *ledger;
     rb_transition_row *const *rows; /* the whole history, newest first */
     size_t count;
+    bool signs; /* this host has a key */
 } recorder;
 
 /* One line for everyone to read. */
@@ -91,9 +93,10 @@ static const rb_entry *find(const recorder *r, const rb_draft *draft)
     return NULL;
 }
 
-/* Found in the ledger, or appended together; then noted. */
+/* Found in the ledger, or appended together; then noted. silent: the verdict, too, is noted as
+ * written, by the first of them. */
 static enum rb_code write_entries(rb_recording *out, const recorder *r, const char *transition,
-                                  const rb_draft *drafts, size_t n, rb_err *err)
+                                  const rb_draft *drafts, size_t n, bool silent, rb_err *err)
 {
     rb_draft missing[ENTRIES];
     rb_oid ids[ENTRIES];
@@ -113,6 +116,9 @@ static enum rb_code write_entries(rb_recording *out, const recorder *r, const ch
         rb_oid_hex(known[i] ? &known[i]->id : &ids[left++], hex);
         RB_TRY(
             rb_state_written(r->state, transition, rb_entry_kind_name(drafts[i].kind), hex, err));
+        if (i == 0 && silent)
+            RB_TRY(rb_state_written(r->state, transition, rb_entry_kind_name(RB_ENTRY_VERDICT), hex,
+                                    err));
     }
     return rb_state_flush(r->state, err);
 }
@@ -171,12 +177,15 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     const rb_draft about = {.app = rb_json_str(row->plan, "app"),
                             .tag = forward ? row->to : row->from,
                             .object = forward ? row->to_object : row->from_object,
-                            .environment = r->environment};
+                            .environment = r->environment,
+                            .begins = true};
     rb_draft drafts[ENTRIES];
     size_t n = 0;
     RB_AUTO(rb_json_freep) json_t *detail = NULL;
     RB_AUTO(rb_free_str) char *title = title_of(row, r->environment, r->repo);
-    if (item->transition) {
+    /* Servers refuse unsigned verdicts, and the transition says the same. */
+    const bool silent = item->verdict && !r->signs;
+    if (item->transition || silent) {
         RB_TRY(transition_detail(&detail, r, row, err));
         drafts[n] = about;
         drafts[n].kind = RB_ENTRY_TRANSITION;
@@ -188,13 +197,13 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     RB_AUTO(rb_json_freep)
     json_t *verdict =
         json_pack("{s:s,s:s,s:s}", "verdict", "bad", "why", why, "transition", row->id);
-    if (item->verdict) {
+    if (item->verdict && !silent) {
         drafts[n] = about;
         drafts[n].kind = RB_ENTRY_VERDICT;
         drafts[n].detail = verdict;
         drafts[n++].title = word;
     }
-    return write_entries(out, r, row->id, drafts, n, err);
+    return write_entries(out, r, row->id, drafts, n, silent, err);
 }
 
 enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signers,
@@ -209,11 +218,17 @@ enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signe
     RB_TRY(rb_state_outbox(&items, &count, state, err));
     out->left = count;
     enum rb_code code = RB_OK;
+    RB_AUTO(rb_free_str) char *fetched = NULL;
     if (count > 0)
+        code = rb_ledger_ready(&fetched, repo, signers, true, err);
+    if (count > 0 && code == RB_OK)
+        code = rb_trust_has_key(&r.signs, repo, err);
+    if (count > 0 && code == RB_OK)
         code = rb_ledger_load(&ledger, repo, signers, NULL, 0, err);
     if (count > 0 && code == RB_OK)
         code = rb_state_history(&rows, &r.count, state, true, err);
     r.ledger = ledger;
+    out->begins = count > 0 && ledger && ledger->n == 0;
     r.rows = rows;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
         code = write_one(out, &r, &items[i], err);

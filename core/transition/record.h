@@ -17,6 +17,7 @@
 
 typedef struct rb_recording {
     size_t written; /* entries */
+    bool begins;    /* there was no ledger here, nor at the remote: the first of them begins one */
     size_t left;    /* transitions whose entries are not all written */
 } rb_recording;
 

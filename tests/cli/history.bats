@@ -12,6 +12,7 @@ setup_file() {
     for tag in v1.0.0 v1.1.0 v1.2.0; do
         release "$tag" 2>/dev/null
     done
+    git config --unset rbtool.ledger
     git update-ref -d refs/rbtool/ledger # what is kept, each test says
     export KEYS SHOP
 }
@@ -25,20 +26,21 @@ setup() {
 
 # keep TAG: the release entry that the ledger has of it, made with git alone.
 keep() {
-    local object at parent blob
+    local object at parent blob first
     object=$(git rev-parse "$1")
     at=$(date +%s)
     git cat-file tag "$object" >"$BATS_TEST_TMPDIR/raw"
     blob=$(git hash-object -w "$BATS_TEST_TMPDIR/raw")
     parent=$(git rev-parse -q --verify refs/rbtool/ledger || true)
+    first=$(git rev-list --max-parents=0 refs/rbtool/ledger 2>/dev/null || true)
     {
         printf 'release %s\n\n' "$1"
         jq -nS --indent 2 --arg tag "$1" --arg object "$object" --argjson at "$at" \
-            --arg commit "$(git rev-parse "$1^{}")" \
+            --arg first "$first" --arg commit "$(git rev-parse "$1^{}")" \
             --arg raw "$(sha256sum <"$BATS_TEST_TMPDIR/raw" | cut -d' ' -f1)" \
             --arg signed "$(sed '/^-----BEGIN SSH SIGNATURE-----$/,$d' "$BATS_TEST_TMPDIR/raw" | sha256sum | cut -d' ' -f1)" '
             {app: "shop", at: $at, attachments: [{name: "tag", sha256: $raw}], environment: null,
-             kind: "release", object: $object, tag: $tag, type: "urn:rbtool:ledger:v1",
+             kind: "release", ledger: (if $first == "" then null else $first end), object: $object, tag: $tag, type: "urn:rbtool:ledger:v1",
              release: {commit: $commit, sha256: $signed, witness: false}}'
     } >"$BATS_TEST_TMPDIR/text"
     git update-ref refs/rbtool/ledger "$(GIT_COMMITTER_DATE="$at +0000" GIT_AUTHOR_DATE="$at +0000" \
@@ -257,6 +259,8 @@ trusted() {
 @test "a gap: lost, and people know" {
     lose v1.0.0
     problem unknown previous.tag v1.1.0
+    fails 2 "has no ledger to write to" rbtool mark v1.0.0 gap -m 'deleted by mistake in March'
+    rbtool release v1.2.0 --record
     run -0 rbtool mark v1.0.0 gap -m 'deleted by mistake in March'
     [[ $output == *"gap v1.0.0 ("*") is lost, says alice@example.com"* ]]
     run -0 rbtool verify --all

@@ -45,9 +45,9 @@ forge() {
     done
     {
         printf '%s\n\n' "$title"
-        jq -nS --indent 2 --arg object "$OBJECT" --argjson at "$AT" '{
+        jq -nS --indent 2 --arg object "$OBJECT" --argjson at "$AT" --arg ledger "${parents[0]:+$FIRST}" '{
             app: "shop", at: $at, attachments: [], environment: null, kind: "verdict",
-            object: $object, tag: "v1.0.0", type: "urn:rbtool:ledger:v1",
+            ledger: (if $ledger == "" then null else $ledger end), object: $object, tag: "v1.0.0", type: "urn:rbtool:ledger:v1",
             verdict: { transition: null, verdict: "good", why: "" } } | '"$filter"
     } >"$BATS_TEST_TMPDIR/message"
     GIT_COMMITTER_DATE="$AT +0000" GIT_AUTHOR_DATE="$AT +0000" \

@@ -175,13 +175,13 @@ verdict() {
     run -1 rbtool log --verify
     [[ $output == *"${huge:0:10} foreign: cannot read the ledger's entry $huge: it has 10"*" bytes, the limit is 4194304"* ]]
     [[ $output != *xxxxxxxx* ]]
-    # A million lines, below the limit.
+    # A million lines, whose parents alone are read.
     many=$({ git cat-file commit "$good"; yes '' | head -n 1000000; } | git hash-object -t commit -w --stdin)
-    broken "$many" "not in its one form"
+    broken "$many" "the entry's message has 1000"
     # A title of one million letters is cut.
     broken "$({ git cat-file commit "$good" | sed '/^gpgsig/,/^ -----END/d' |
         sed "s/^verdict v1.0.0 good/verdict v1.0.0 $(head -c 100000 /dev/zero | tr '\0' y)/"; } |
-        git hash-object -t commit -w --stdin)" "the title says"
+        git hash-object -t commit -w --stdin)" "its title 100"
     [[ ${#output} -lt 2000 ]]
 }
 

@@ -360,7 +360,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     # A merge entry, as sync writes it.
     now=$(date +%s)
     printf 'merge\n\n' >"$BATS_TEST_TMPDIR/merge"
-    jq -nS --indent 2 --argjson at "$now" '{type: "urn:rbtool:ledger:v1", app: "shop", at: $at, attachments: [],
+    jq -nS --indent 2 --argjson at "$now" --arg first "$(git config rbtool.ledger)" '{ledger: $first, type: "urn:rbtool:ledger:v1", app: "shop", at: $at, attachments: [],
         environment: null, kind: "merge", merge: {}, object: null, tag: null}' >>"$BATS_TEST_TMPDIR/merge"
     merge=$(GIT_COMMITTER_DATE="$now +0000" git commit-tree "-S$KEYS/alice" -p "$one" -p "$other" \
         -F "$BATS_TEST_TMPDIR/merge" "$(git hash-object -t tree /dev/null)")

@@ -264,9 +264,16 @@ ordinary() { # KIND
 @test "the server's ledger says which releases arrived, signed with its key" {
     released
     local tip
+    run ! there refs/rbtool/ledger # a server never begins one
+    [[ $(wc -l <"$SERVER/rbtool/receipts") -eq 2 ]]
+    at=$(head -1 "$SERVER/rbtool/receipts" | cut -d' ' -f1)
+    sleep 1.1
+    rbtool sync
     tip=$(there refs/rbtool/ledger)
+    [[ ! -s $SERVER/rbtool/receipts && $(git -C "$SERVER" config rbtool.ledger) == $(git config rbtool.ledger) ]]
+    git -C "$SERVER" log --format='%ct %s' refs/rbtool/ledger | grep -q "^$at release v1.0.0 arrived"
     [[ $(git -C "$SERVER" log --format=%s refs/rbtool/ledger) == *"release v1.1.0 arrived: shop 1.1.0"* ]]
-    [[ $(git -C "$SERVER" log --format=%s refs/rbtool/ledger | grep -c '^release v1') -eq 2 ]]
+    [[ $(git -C "$SERVER" log --format=%s refs/rbtool/ledger | grep -c '^release v1.*arrived') -eq 2 ]]
     git -C "$SERVER" verify-commit refs/rbtool/ledger
     rbtool sync
     rbtool log --verify
@@ -290,6 +297,7 @@ ordinary() { # KIND
 
 @test "pushes that arrive at once are all witnessed" {
     released
+    rbtool sync
     local n
     for n in 2 3 4 5; do release "v1.$n.0" >/dev/null 2>&1; done
     git push -q origin main
@@ -334,8 +342,11 @@ fingerprint() {
     cd "$BATS_TEST_TMPDIR/bob" || return
     git pull -q --tags origin main
     echo 1.2.0 >VERSION && git commit -qam 1.2.0
-    # bob's clone has not heard of the policy; the server has
+    # bob's clone fetches the policy before it releases
+    fails 1 "may not release" rbtool release v1.2.0
+    git config --unset rbtool.root
     rbtool release v1.2.0
+    git config rbtool.root alice@example.com
     refused "v1.2.0" git push --no-verify origin main v1.2.0
     [[ $output == *"role release"* ]]
     rbtool sync

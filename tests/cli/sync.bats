@@ -147,7 +147,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(whys) == $'why-alice\nwhy-bob' && $(tip) == $(in_bob tip) ]]
 }
 
-@test "histories that began apart are joined" {
+@test "ledgers that began apart are joined only by sync --join" {
     SERVER=$BATS_TEST_TMPDIR/server.git
     git init -q --bare "$SERVER"
     git remote add origin "$(url file)"
@@ -156,9 +156,25 @@ tip() { git rev-parse -q --verify $LEDGER; }
     clone bob
     cd "$SHOP" || return
     rbtool mark v1.0.0 good -m why-alice
+    fails 2 "has no ledger to write to" in_bob rbtool mark v1.0.0 good -m why-bob
+    in_bob rbtool release v1.0.0 --record
     in_bob rbtool mark v1.0.0 good -m why-bob
-    rbtool sync && in_bob rbtool sync && rbtool sync
+    local alices bobs
+    alices=$(git config rbtool.ledger)
+    bobs=$(in_bob git config rbtool.ledger)
+    rbtool sync
+    fails 1 "began with entry ${alices:0:10}, ours with ${bobs:0:10}; ours is unchanged" in_bob rbtool sync
+    [[ $(in_bob tip) == $(in_bob git rev-list $LEDGER | head -1) && $(there $LEDGER) == $(tip) ]]
+    fails 1 "the two ledgers are not joined" in_bob git -c user.signingKey="$KEYS/mallory" -c alias.x='!rbtool' x sync --join
+    [[ $(there $LEDGER) == $(tip) ]]
+    run in_bob rbtool sync --join
+    [[ $status -eq 0 && $output == *"joined"* ]]
+    rbtool sync && in_bob rbtool sync
     [[ $(whys) == $'why-alice\nwhy-bob' && $(in_bob whys) == $(whys) ]]
+    rbtool log --verify
+    rbtool mark v1.0.0 good -m why-later
+    rbtool sync && in_bob rbtool sync
+    [[ $(in_bob whys) == *why-later* ]]
     # another application's
     shop "$BATS_TEST_TMPDIR/other"
     sed -i 's/"shop"/"other"/' rbtool.json
@@ -168,7 +184,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     git remote add origin "$(url file)"
     local before
     before=$(tip)
-    fails 1 "the ledger of origin is not taken" rbtool sync
+    fails 1 "is another one than ours" rbtool sync
     [[ $(tip) == "$before" ]]
 }
 
@@ -219,7 +235,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     evil=$(git cat-file commit "$before" | sed 's/why-one/why-not/' | git hash-object -t commit -w --stdin)
     RBTOOL=0 git push -q -f "$SERVER" "$evil:refs/heads/x"
     git -C "$SERVER" update-ref $LEDGER "$evil"
-    fails 1 "is broken" rbtool sync
+    fails 1 "was rewritten: it withholds 1 entry" rbtool sync
     [[ $(tip) == "$before" ]]
     # a name that would steer the terminal
     evil=$(git commit-tree -p "$before" -m $'\e[31mred' "$before^{tree}")
@@ -258,7 +274,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     good=$(git cat-file commit $LEDGER |
         sed "/^gpgsig/,/^ -----END/d; s/^parent .*/parent $(tip)/" | git hash-object -t commit -w --stdin)
     bad=$(git commit-tree -p "$good" -m '"type": "urn:rbtool:ledger:v1"' "$(git mktree </dev/null)")
-    refused "would get what is no good entry: ${bad:0:10} is broken" git push --no-verify -f origin "$bad:$LEDGER"
+    refused "would get what is not a good entry: ${bad:0:10} is broken" git push --no-verify -f origin "$bad:$LEDGER"
     [[ $(wc -c <"$SERVER/rbtool/ledger") -eq $size ]]
 }
 
@@ -278,7 +294,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     refused "would fork" git push --no-verify -f origin $LEDGER~1:$LEDGER
     local evil
     evil=$(git commit-tree -p $LEDGER -m evil "$LEDGER^{tree}")
-    refused "would get what is no good entry: ${evil:0:10} is foreign" git push --no-verify origin "$evil:$LEDGER"
+    refused "would get what is not a good entry: ${evil:0:10} is foreign" git push --no-verify origin "$evil:$LEDGER"
     in_bob rbtool sync && rbtool sync
     [[ $(whys) == $'why-alice\nwhy-bob\nwhy-first' ]]
     # on the server itself, and here

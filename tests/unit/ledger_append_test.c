@@ -17,6 +17,7 @@ static void test_one(void **state)
         json_pack("{s:s, s:s, s:b}", "commit", "0123456789012345678901234567890123456789", "sha256",
                   "0123456789012345678901234567890123456789012345678901234567890123", "witness", 0);
     const rb_draft draft = {.kind = RB_ENTRY_RELEASE,
+                            .begins = true,
                             .tag = "v1",
                             .object = "0123456789012345678901234567890123456789",
                             .title = "first \033[31mseen\nhere",
@@ -192,7 +193,8 @@ static void test_drafts(void **state)
     RB_AUTO(rb_repo_closep) rb_repo *repo = open_repo("drafts");
     RB_AUTO(rb_json_freep) json_t *detail = verdict_of("good", "x");
     RB_AUTO(rb_json_freep) json_t *wrong = json_pack("{s:s}", "verdict", "fine");
-    rb_draft draft = {.kind = RB_ENTRY_VERDICT, .tag = "v1", .title = "good", .detail = detail};
+    rb_draft draft = {
+        .kind = RB_ENTRY_VERDICT, .begins = true, .tag = "v1", .title = "good", .detail = detail};
     rb_oid id;
     assert_fails(rb_ledger_append(&id, repo, &draft, &err), RB_ERROR,
                  "object: expected an object id");
@@ -226,7 +228,7 @@ static void test_drafts(void **state)
     /* On top of what is no ledger nothing is written. */
     sh_do("cd drafts; git commit -q --allow-empty -m code; git update-ref refs/rbtool/ledger HEAD");
     assert_fails(rb_ledger_append(&id, nameless, &draft, &err), RB_ERROR,
-                 "is no entry of a ledger");
+                 "is not an entry of a ledger");
 }
 
 int main(void)

@@ -16,9 +16,12 @@
 #define WHO "Alice <alice@example.com> 1700000000 +0000"
 #define HEADERS "tree " TREE "\nauthor " WHO "\ncommitter " WHO "\n"
 #define TITLE "verdict v1 good: seen"
-#define JSON                                                                                       \
+#define JSON JSON_OF("null")
+#define NEXT JSON_OF("\"" C40 "\"")
+#define JSON_OF(LEDGER)                                                                            \
     "{\n  \"app\": \"shop\",\n  \"at\": 1700000000,\n  \"attachments\": [],\n"                     \
-    "  \"environment\": null,\n  \"kind\": \"verdict\",\n  \"object\": \"" C40 "\",\n"             \
+    "  \"environment\": null,\n  \"kind\": \"verdict\",\n  \"ledger\": " LEDGER ",\n"              \
+    "  \"object\": \"" C40 "\",\n"                                                                 \
     "  \"tag\": \"v1\",\n  \"type\": \"urn:rbtool:ledger:v1\",\n  \"verdict\": {\n"                \
     "    \"transition\": null,\n    \"verdict\": \"good\",\n    \"why\": \"seen\"\n  }\n}\n"
 #define ENTRY HEADERS "\n" TITLE "\n\n" JSON
@@ -98,15 +101,47 @@ static void test_form(void **state)
           "\ncommitter Alice <alice@example.com> 1700000001 +0000\n\n" TITLE "\n\n" JSON,
           "time", "of 1700000000, its commit that it is of 1700000001", true);
     judge("tree " TREE "\nparent " C40 "\nparent " TREE "\nauthor " WHO "\ncommitter " WHO
-          "\n\n" TITLE "\n\n" JSON,
+          "\n\n" TITLE "\n\n" NEXT,
           "parents", "only merge entries have several", true);
     judge("tree " TREE "\nparent " C40 "\nparent " C40 "\nauthor " WHO "\ncommitter " WHO
-          "\n\n" TITLE "\n\n" JSON,
+          "\n\n" TITLE "\n\n" NEXT,
           "parents", "twice", true);
+    judge("tree " TREE "\nparent " C40 "\nauthor " WHO "\ncommitter " WHO "\n\n" TITLE "\n\n" NEXT,
+          NULL, NULL, true);
+    judge("tree " TREE "\nparent " C40 "\nauthor " WHO "\ncommitter " WHO "\n\n" TITLE "\n\n" JSON,
+          "ledger", "does not name the ledger's first entry", true);
+    judge(HEADERS "\n" TITLE "\n\n" NEXT, "ledger", "names another one as the ledger's first",
+          true);
+}
+
+/* A headline and a text that are just within the limits, and one byte more. */
+static void test_size(void **state)
+{
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        RB_AUTO(rb_buf_clear) rb_buf raw = {0};
+        rb_buf_puts(&raw, HEADERS "\n" TITLE);
+        for (size_t i = strlen(TITLE); i < RB_ENTRY_TITLE_LIMIT + more; i++)
+            rb_buf_addc(&raw, '!');
+        rb_buf_puts(&raw, "\n\n" JSON);
+        judge(raw.data, more ? "size" : NULL, "its title 1025", true);
+        rb_buf_truncate(&raw, 0);
+        rb_buf_puts(&raw, HEADERS "\n" TITLE "\n\n" JSON);
+        while (raw.len < strlen(HEADERS) + 1 + RB_ENTRY_LIMIT + more)
+            rb_buf_addc(&raw, ' ');
+        judge(raw.data, more ? "size" : "form", more ? "has 65537 bytes" : "one form", true);
+    }
+    RB_AUTO(rb_buf_clear) rb_buf raw = {0};
+    rb_buf_puts(&raw, HEADERS "gpgsig A");
+    for (size_t i = 0; i < RB_ENTRY_HEADERS_LIMIT; i++)
+        rb_buf_addc(&raw, 'A');
+    rb_buf_puts(&raw, "\n\n" TITLE "\n\n" JSON);
+    judge(raw.data, "size", "the headers", true);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_form)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_form),
+                                       cmocka_unit_test(test_size)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

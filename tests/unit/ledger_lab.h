@@ -47,6 +47,7 @@ static inline rb_oid mark_at(rb_repo *repo, const char *key, const char *verdict
     char *who = rb_format("%s <%s@example.com> %d +0000", key ? key : "alice", key ? key : "alice",
                           T0 + seconds);
     const rb_draft draft = {.kind = RB_ENTRY_VERDICT,
+                            .begins = true,
                             .tag = "v1",
                             .object = "0123456789012345678901234567890123456789",
                             .title = verdict,
