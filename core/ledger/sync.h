@@ -35,7 +35,7 @@ enum {
  * remote's ledger was truncated, rewritten or deleted, or contains what is not an entry of this
  * ledger: ours is unchanged then. Broken entries, and unsigned ones of kinds that must be signed,
  * are taken, since a remote without hooks has them for good; they count for nothing. When the push
- * fails, what was fetched is kept, and *out is filled.
+ * fails, what was fetched is kept.
  */
 enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signers,
                             const char *remote, unsigned how, rb_err *err) RB_MUST_USE;
