@@ -24,13 +24,14 @@
 #include "git/repository.h"
 
 #define RB_ENTRY_TYPE "urn:rbtool:ledger:v1"
-#define RB_ENTRY_LIMIT (64u << 10)         /* bytes of an entry's message */
-#define RB_ENTRY_HEADERS_LIMIT (32u << 10) /* bytes of the headers before it, signature included   \
-                                            */
-#define RB_ENTRY_READ_LIMIT (4u << 20)     /* of a larger commit not even the parents are read */
-#define RB_ENTRY_TITLE_LIMIT 1024          /* bytes of a title */
-#define RB_ATTACHMENT_LIMIT (16u << 20)    /* bytes of an attachment */
-#define RB_ATTACHED_LIMIT (64u << 20)      /* bytes of all attachments of an entry */
+#define RB_ENTRY_LIMIT (64u << 10) /* bytes of an entry's message */
+#define RB_ENTRY_HEADERS_LIMIT                                                                     \
+    (32u << 10)                         /* bytes of the headers before it, signature included      \
+                                         */
+#define RB_ENTRY_READ_LIMIT (4u << 20)  /* of a larger commit not even the parents are read */
+#define RB_ENTRY_TITLE_LIMIT 1024       /* bytes of a title */
+#define RB_ATTACHMENT_LIMIT (16u << 20) /* bytes of an attachment */
+#define RB_ATTACHED_LIMIT (64u << 20)   /* bytes of all attachments of an entry */
 #define RB_ENTRY_PARENTS 16
 #define RB_ATTACHMENTS 64
 
