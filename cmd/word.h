@@ -20,8 +20,9 @@ enum rb_code rb_word_write(rb_oid *out, rb_cli *cli, const rb_draft *draft,
                            rb_err *err) RB_MUST_USE;
 
 /* Says that others do not know yet. */
-/* Before an entry is written and the books are read (rb_word_caller() does it, too): fetches the ledger where this clone has none and
- * its remote does, and says so. begins: the entry may be the first of a new ledger. */
+/* Before an entry is written and the books are read (rb_word_caller() does it, too): fetches the
+ * ledger where this clone has none and its remote does, and says so. begins: the entry may be the
+ * first of a new ledger. */
 enum rb_code rb_word_ready(rb_cli *cli, bool begins, rb_err *err) RB_MUST_USE;
 void rb_word_hint(const rb_cli *cli);
 
