@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 
 #include "ledger/policy_internal.h"
 #include "trust/pattern.h"
@@ -21,6 +22,8 @@ static bool is_member(const char *text)
 
 static bool is_fingerprint(const char *text)
 {
+    if (strlen(text) == 40 && strspn(text, "0123456789ABCDEFabcdef") == 40)
+        return true; /* an OpenPGP or X.509 key's */
     return strncmp(text, "SHA256:", 7) == 0 && strlen(text) == 7 + 43 &&
            strspn(text + 7, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
                43;
@@ -59,7 +62,8 @@ static const rb_shape environments = {.kind = RB_SHAPE_MAP,
 static const rb_shape fingerprint = {
     .kind = RB_SHAPE_STRING,
     .check = is_fingerprint,
-    .expected = "a key's fingerprint as `ssh-keygen -l` prints it (SHA256:...)"};
+    .expected = "a key's fingerprint: as `ssh-keygen -l` prints it (SHA256:...), or 40 hexadecimal "
+                "digits of an OpenPGP or X.509 key"};
 static const rb_shape revocation = {
     .kind = RB_SHAPE_OBJECT,
     .fields = RB_SHAPE_FIELDS({"key", &fingerprint, false}, {"why", &text, true})};
@@ -116,12 +120,18 @@ bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principa
     return principals && (!list || rb_members_match(list, principals));
 }
 
+/* Hexadecimal digits are the same in upper and lower case; base64 is not. */
+static bool same_key(const char *a, const char *b)
+{
+    return strncmp(a, "SHA256:", 7) == 0 ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
+}
+
 bool rb_edict_revokes(const json_t *policy, const char *key)
 {
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(policy, "revoked"), i, item)
-        if (key && strcmp(rb_json_str(item, "key"), key) == 0)
+        if (key && same_key(rb_json_str(item, "key"), key))
             return true;
     return false;
 }

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/process.h"
 #include "trust/pattern.h"
 
 #define PREFIX "[GNUPG:] "
+#define SIGNERS_KEY "rbtool.openpgpsigners"
 #define TIMEOUT 60 /* seconds */
 
 typedef struct status {
@@ -39,6 +41,23 @@ static const char *last_word(const char *line, size_t *len)
         start--;
     *len = end - start;
     return line + start;
+}
+
+static bool is_hex(const char *text, size_t len)
+{
+    return len > 0 && strspn(text, "0123456789ABCDEFabcdef") >= len;
+}
+
+/* The last word is the primary key's fingerprint, whichever subkey signed; gpgsm ends with other
+ * words, and its certificate's is the first. */
+static char *primary_of(const char *line)
+{
+    size_t len;
+    const char *word = last_word(line, &len);
+    const char *first = line + strspn(line, " ");
+    size_t first_len = strcspn(first, " \r\n");
+    return is_hex(word, len) && len >= first_len ? rb_strndup(word, len)
+                                                 : rb_strndup(first, first_len);
 }
 
 static bool is_word(const char *line, const char *word)
@@ -78,10 +97,8 @@ static void read_line(status *s, const char *line)
         s->user = rb_strndup(user, strcspn(user, "\r\n"));
         s->good++;
     } else if (is_word(line, "VALIDSIG")) {
-        size_t len;
-        const char *word = last_word(line + strlen("VALIDSIG"), &len);
         free(s->fingerprint);
-        s->fingerprint = rb_strndup(word, len);
+        s->fingerprint = primary_of(line + strlen("VALIDSIG"));
         s->valid++;
     } else if (is_word(line, "TRUST_FULLY") || is_word(line, "TRUST_ULTIMATE")) {
         s->trusted = true;
@@ -138,7 +155,34 @@ enum rb_code rb_openpgp_judge(char **principal, char **fingerprint, const char *
     return RB_OK;
 }
 
-enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, const rb_repo *repo,
+static enum rb_code check_named(rb_repo *repo, const char *fingerprint, rb_problems *problems,
+                                rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs named = {0};
+    bool found = false;
+    RB_TRY(rb_repo_settings(&named, repo, SIGNERS_KEY, err));
+    for (size_t i = 0; i < named.n; i++) {
+        const size_t len = strlen(named.items[i]);
+        if ((len != 40 && len != 64) || !is_hex(named.items[i], len))
+            return rb_fail(err, RB_ERROR,
+                           "git config rbtool.openpgpSigners has %.80s, which is not a full "
+                           "fingerprint (40 hexadecimal digits, without spaces); `gpg "
+                           "--list-keys --with-colons` shows them in its lines \"fpr\"",
+                           named.items[i]);
+        found = found || strcasecmp(named.items[i], fingerprint) == 0;
+    }
+    if (found)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(fingerprint);
+    rb_problems_add(problems, "signer", "signature", "a key that rbtool.openpgpSigners names", safe,
+                    "the OpenPGP or X.509 signature is by the key %s, which git config "
+                    "rbtool.openpgpSigners does not name; compare the fingerprint with its owner "
+                    "first, and then: git config --add rbtool.openpgpSigners %s",
+                    safe, safe);
+    return RB_FOUND;
+}
+
+enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, rb_repo *repo,
                                const rb_oid *object, rb_problems *problems, rb_err *err)
 {
     char hex[RB_OID_HEX];
@@ -152,6 +196,16 @@ enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, const rb_re
     if (result.timed_out)
         return rb_fail(err, RB_ERROR, "`git verify-tag %s` did not end within %d seconds", hex,
                        TIMEOUT);
-    return rb_openpgp_judge(principal, fingerprint, rb_buf_str(&result.err), result.status == 0,
-                            problems);
+    RB_AUTO(rb_free_str) char *who = NULL;
+    RB_AUTO(rb_free_str) char *key = NULL;
+    enum rb_code code =
+        rb_openpgp_judge(&who, &key, rb_buf_str(&result.err), result.status == 0, problems);
+    if (code == RB_OK)
+        code = check_named(repo, key, problems, err);
+    if (code != RB_OK)
+        return code;
+    *principal = who;
+    *fingerprint = key;
+    who = key = NULL;
+    return RB_OK;
 }

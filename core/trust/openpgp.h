@@ -11,9 +11,11 @@
 /*
  * *principal is the email of the key's user id when the keyring trusts it fully, otherwise
  * "openpgp:FINGERPRINT": anyone may write any name into a key. RB_FOUND with one problem when the
- * signature is no good.
+ * signature is not good, and when git config rbtool.openpgpSigners (several values: full
+ * fingerprints) does not name its key: a key is in a keyring for many reasons. RB_ERROR when one of
+ * its values is not a full fingerprint.
  */
-enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, const rb_repo *repo,
+enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, rb_repo *repo,
                                const rb_oid *object, rb_problems *problems,
                                rb_err *err) RB_MUST_USE;
 

@@ -132,6 +132,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     git update-ref -d refs/rbtool/ledger # it knows the release by its first signature
     git cat-file tag v1.2.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
     gpg --batch --quiet --armor --detach-sign -o signature signed 2>/dev/null
+    git config rbtool.openpgpSigners "$(gpg --list-keys --with-colons | sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' | head -1)"
     git update-ref refs/tags/v1.2.0 "$(cat signed signature | git hash-object -t tag -w --stdin)"
     [[ $(told) != *BAD* ]]
     [[ $(told) != *BAD* ]]

@@ -157,6 +157,15 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     print=$(gpg --list-keys --with-colons | sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' | head -1)
     git update-ref refs/tags/v1.0.0 "$(cat signed signed.asc | git hash-object -t tag -w --stdin)"
     git verify-tag v1.0.0
+    # a key is in a keyring for many reasons
+    fails 1 "compare the fingerprint with its owner first, and then: git config --add rbtool.openpgpSigners $print" rbtool verify v1.0.0
+    git config rbtool.openpgpSigners 0123456789ABCDEF0123456789ABCDEF01234567
+    fails 1 "the key $print, which" rbtool verify v1.0.0
+    git config --add rbtool.openpgpSigners "${print: -16}"
+    fails 1 "is not a full fingerprint" rbtool verify v1.0.0
+    git config --unset-all rbtool.openpgpSigners
+    git config --add rbtool.openpgpSigners 0123456789ABCDEF0123456789ABCDEF01234567
+    git config --add rbtool.openpgpSigners "${print,,}"
     rbtool verify v1.0.0 | grep -qF "$print"
     sed -i 's/^tagger Alice/tagger Alicia/' signed
     git update-ref refs/tags/v1.0.0 "$(cat signed signed.asc | git hash-object -t tag -w --stdin)"

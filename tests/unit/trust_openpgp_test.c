@@ -13,6 +13,10 @@ static int setup(void **state)
     have_gpg = sh("command -v gpg") == 0 && chmod(lab, 0700) == 0 &&
                sh("gpg --batch --pinentry-mode loopback --passphrase '' "
                   "--quick-gen-key 'Alice <alice@example.com>' ed25519 sign never") == 0;
+    if (have_gpg) /* git's settings for all of the lab */
+        sh_ok(
+            "git config --global rbtool.openpgpSigners $(gpg --with-colons -k alice@example.com | "
+            "sed -n 's/^fpr:*\\([0-9A-F]*\\):/\\1/p' | head -1)");
     return 0;
 }
 
@@ -111,6 +115,7 @@ static void status_lines(void **state)
         {"x " GOOD VALID, true, "signature", NULL},
         {"[GNUPG:] GOODSIGX 1 y\n" VALID, true, "signature", NULL},
         {"[GNUPG:] GOODSIG\n[GNUPG:] VALIDSIG\n", true, "signature", NULL},
+        {GOOD "[GNUPG:] VALIDSIG AABB 2023-11-14 1 0 0 0 1 8 00\n", true, "", "openpgp:AABB"},
         {"[GNUPG:] GOODSIG 1 M <*@x>\n" VALID "[GNUPG:] TRUST_ULTIMATE\n", true, "",
          "openpgp:BBBB"},
     };
