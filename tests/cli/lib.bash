@@ -12,12 +12,15 @@
 #   schema NAME     checks the JSON document on stdin against schemas/NAME.schema.json
 #   canonical       prints the RFC 8785 form of the document on stdin
 #   fails CODE TEXT COMMAND...   asserts the exit code and a text on stdout or stderr
+#   wait_for COMMAND...          runs it until it succeeds, at most 60 s
 #
 # Everything lives in $BATS_TEST_TMPDIR; nothing touches the caller's settings.
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 BUILD=${BUILD:-$ROOT/build}
 PATH=$BUILD:$PATH
+# shellcheck source=tests/wait.bash
+. "$ROOT/tests/wait.bash"
 
 home() {
     export HOME=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/home # in setup_file there is no test yet

@@ -434,11 +434,12 @@ other() {
 @test "a key is replaced: what it signed stays, also where witnesses are named" {
     ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/new"
     policy '{"roles":{"policy":["alice@example.com"],"witness":["carol@example.com"]}}'
-    end=$(date -u +%Y%m%d%H%M%SZ -d '+2 seconds')
-    sed -i "s|^alice@example.com |alice@example.com valid-before=\"$end\" |" "$HOME/allowed"
-    printf 'alice@example.com %s\n' "$(cut -d' ' -f1,2 "$HOME/new.pub")" >>"$HOME/allowed"
     as bob rbtool mark v1.0.0 good -m 'looked' # on top of the release's own entry, before the end
-    sleep 3
+    end=$(($(date +%s) + 1))
+    sed -i "s|^alice@example.com |alice@example.com valid-before=\"$(date -u +%Y%m%d%H%M%SZ -d @$end)\" |" "$HOME/allowed"
+    printf 'alice@example.com %s\n' "$(cut -d' ' -f1,2 "$HOME/new.pub")" >>"$HOME/allowed"
+    is_over() { [ "$(date +%s)" -gt "$end" ]; }
+    wait_for is_over
     fails 2 "key" rbtool mark v1.1.0 good -m 'with the old key'
     git config --global user.signingKey "$HOME/new"
     rbtool mark v1.1.0 good -m 'with the new one'

@@ -284,12 +284,13 @@ setup() {
 
 @test "two at once: one works, one exits 4" {
     two_releases
-    jq --arg dir "$BATS_TEST_TMPDIR" '.environments.prod.service = {start: ["true"], stop: ["sh", "-c",
-        "touch \($dir)/stopping; until [ -e \($dir)/go ]; do sleep 0.05; done"]}' rbtool.json \
+    jq --arg dir "$BATS_TEST_TMPDIR" --arg wait "$ROOT/tests/wait.bash" '.environments.prod.service = {
+        start: ["true"],
+        stop: ["bash", "-c", "touch \($dir)/stopping; . \($wait); wait_for test -e \($dir)/go"]}' rbtool.json \
         >"$BATS_TEST_TMPDIR/c.json"
     rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes &
     first=$!
-    until [ -e "$BATS_TEST_TMPDIR/stopping" ]; do sleep 0.05; done
+    wait_for test -e "$BATS_TEST_TMPDIR/stopping"
     fails 4 "another run" rbtool deploy v1.1.0 --yes
     fails 0 "another run holds the environment (process $first since" rbtool status
     [[ $output == *"it is in step stop of the deploy from v1.0.0 to v1.1.0"* ]]

@@ -124,7 +124,8 @@ litter() {
     : >"$PROD/etc/app.toml.sample"
     bash -c 'exec 9<"$1" && flock 9 && exec sleep 60' - "$PROD/etc/.rbtool-backup" 3>&- &
     holder=$!
-    while flock -n "$PROD/etc/.rbtool-backup" true; do sleep 0.05; done
+    is_held() { ! flock -n "$PROD/etc/.rbtool-backup" true; }
+    wait_for is_held
     found=0
     for n in 2 4 5 7 9; do # after the release's: of the note of what was delivered, a kept file's, config, again, flags
         run strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=renameat \

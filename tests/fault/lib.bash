@@ -3,6 +3,8 @@
 
 BUILD=$(realpath "${BUILD:-$(dirname "${BASH_SOURCE[0]}")/../../build}")
 PATH=$BUILD:$PATH
+# shellcheck source=tests/wait.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../wait.bash"
 export HOME GIT_CONFIG_NOSYSTEM=1 LC_ALL=C.UTF-8 TZ=UTC
 # The leak checker cannot work under strace.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0

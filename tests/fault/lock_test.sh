@@ -14,9 +14,10 @@ make_shop "$shop" >"$work/log" 2>&1 || {
 }
 # The stop command waits until it is let go: the first revert then holds the environment.
 cat >"$work/stop" <<SH
-#!/bin/sh
+#!/bin/bash
 touch "$work/stopping"
-while [ ! -e "$work/go" ]; do sleep 0.05; done
+. "$here/../wait.bash"
+wait_for test -e "$work/go"
 touch "$shop/srv/stopped"
 SH
 chmod +x "$work/stop"
@@ -25,18 +26,9 @@ digest=$(rbtool --config "$work/settings" plan v2.0.0 --json 2>/dev/null | jq -r
 revert=(rbtool --config "$work/settings" revert v2.0.0 --accept-data-loss "$digest" --yes)
 shop_state "$shop" >"$work/from"
 
-wait_for() {
-    local i
-    for ((i = 0; i < 200; i++)); do
-        [[ -e $1 ]] && return
-        sleep 0.05
-    done
-    return 1
-}
-
 "${revert[@]}" >"$work/first" 2>&1 &
 holder=$!
-wait_for "$work/stopping"
+wait_for test -e "$work/stopping"
 result $? "the first revert is under way"
 "${revert[@]}" >"$work/second" 2>&1
 [[ $? -eq 4 ]] && grep -q '^rbtool: ' "$work/second"

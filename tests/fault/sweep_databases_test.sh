@@ -117,7 +117,7 @@ read_until_gone() { # DATABASE
     reader=$!
     exec 3>"$work/fifo"
     printf 'BEGIN;\nSELECT count(*) FROM sqlite_schema;\n' >&3
-    while [[ ! -s $work/reading ]]; do sleep 0.05; done
+    wait_for test -s "$work/reading"
 }
 gone() {
     exec 3>&-
