@@ -6,8 +6,11 @@
 #include "commands.h"
 #include "git/tree.h"
 #include "migration/lint.h"
+#include "migration/unread.h"
 #include "release/released.h"
 #include "ui.h"
+
+#define UNREAD_SHOWN 20
 
 struct options {
     const char *format;
@@ -31,8 +34,9 @@ struct job {
     struct base base;
     rb_findings findings;
     size_t migrations;
-    rb_strs ignored;
-    char *from; /* the range's ends; NULL for none */
+    rb_strs ignored; /* files that are not read, with the reason where they look like migrations */
+    json_t *unread;  /* those of them that do: [{"file","message"}] */
+    char *from;      /* the range's ends; NULL for none */
     char *to;
 };
 
@@ -42,6 +46,7 @@ static void job_clear(struct job *job)
     rb_chain_free(job->base.chain);
     rb_findings_clear(&job->findings);
     rb_strs_clear(&job->ignored);
+    rb_json_free(job->unread);
     free(job->from);
     free(job->to);
 }
@@ -102,6 +107,14 @@ static size_t released_in(rb_released **out, const struct base *base, const rb_m
     return set->n;
 }
 
+static bool names_file(const rb_unread *unread, const char *path)
+{
+    for (size_t i = 0; i < unread->n; i++)
+        if (strcmp(unread->items[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 static enum rb_code lint_database(struct job *job, const rb_config_database *d, rb_err *err)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL, *old = NULL;
@@ -125,8 +138,18 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
         carried.n = released_in(&carried.items, &job->base, old);
     rb_lint(&job->findings, set, d->engine, carried.items, carried.n);
     job->migrations += set->n;
+    RB_AUTO(rb_unread_clear) rb_unread unread = {0};
+    RB_TRY(rb_migrations_unread(&unread, job->repo, &job->tree, d->migrations, d->layout, d->engine,
+                                err));
     for (size_t i = 0; i < set->ignored.n; i++)
-        rb_strs_add(&job->ignored, set->ignored.items[i]);
+        if (!names_file(&unread, set->ignored.items[i]))
+            rb_strs_add(&job->ignored, set->ignored.items[i]);
+    for (size_t i = 0; i < unread.n; i++) {
+        rb_strs_take(&job->ignored, rb_format("%s: %s", unread.items[i].path, unread.items[i].why));
+        RB_AUTO(rb_free_str) char *file = rb_safe(unread.items[i].path);
+        json_array_append_new(job->unread,
+                              json_pack("{s:s,s:s}", "file", file, "message", unread.items[i].why));
+    }
     return RB_OK;
 }
 
@@ -168,10 +191,10 @@ static void print_text(const struct job *job)
         else
             rb_ui_line("%s%s%s %s: %s", color, f->rule, plain, id, message);
     }
-    for (size_t i = 0; i < job->ignored.n && i < 20; i++)
-        rb_ui_note(cli, "no migration: %s", job->ignored.items[i]);
-    if (job->ignored.n > 20)
-        rb_ui_note(cli, "and %zu more", job->ignored.n - 20);
+    for (size_t i = 0; i < job->ignored.n && i < UNREAD_SHOWN; i++)
+        rb_ui_note(cli, "not read: %s", job->ignored.items[i]);
+    if (job->ignored.n > UNREAD_SHOWN)
+        rb_ui_note(cli, "and %zu more", job->ignored.n - UNREAD_SHOWN);
     RB_AUTO(rb_free_str) char *migrations = rb_text_count(job->migrations);
     RB_AUTO(rb_free_str) char *findings = rb_text_count(job->findings.n);
     rb_ui_note(cli, "%s migration%s, %s finding%s%s%s", migrations, job->migrations == 1 ? "" : "s",
@@ -190,7 +213,8 @@ static void print(const struct job *job, const char *format)
     if (strcmp(format, "sarif") == 0)
         document = rb_findings_sarif(&job->findings, RB_VERSION);
     else
-        document = json_pack("{s:o}", "findings", rb_findings_json(&job->findings));
+        document = json_pack("{s:o,s:O}", "findings", rb_findings_json(&job->findings), "unread",
+                             job->unread);
     rb_ui_json(job->cli, document);
 }
 
@@ -219,7 +243,7 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
     if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0 && strcmp(format, "sarif") != 0)
         return rb_fail(err, RB_ERROR, "--format takes text, json or sarif, not '%s'", format);
     cli->json = cli->json || strcmp(format, "json") == 0;
-    RB_AUTO(job_clear) struct job job = {.cli = cli};
+    RB_AUTO(job_clear) struct job job = {.cli = cli, .unread = json_array()};
     RB_TRY(lint(&job, argc > 0 ? argv[0] : NULL, err));
     print(&job, format);
     return job.findings.n > 0 ? RB_FOUND : RB_OK;

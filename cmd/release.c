@@ -8,6 +8,8 @@
 #include "ui.h"
 #include "word.h"
 
+#define NOTES_SHOWN 20
+
 struct options {
     bool dry_run;
     const char *message;
@@ -76,8 +78,10 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made
         rb_ui_note(cli, "%s%s migration %s: %s (%s)", at ? at : "", f->rule, f->migration,
                    f->message, next);
     }
-    for (size_t i = 0; i < made->notes.n; i++)
+    for (size_t i = 0; i < made->notes.n && i < NOTES_SHOWN; i++)
         rb_ui_note(cli, "note: %s", made->notes.items[i]);
+    if (made->notes.n > NOTES_SHOWN)
+        rb_ui_note(cli, "note: and %zu more; --json lists them", made->notes.n - NOTES_SHOWN);
 }
 
 static json_t *findings_json(const rb_make *make, const rb_findings *findings)
@@ -139,6 +143,7 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
         rb_json_set_str(document, "entry", entry);
         json_object_set(document, "manifest", manifest);
         json_object_set_new(document, "findings", findings_json(make, &made->findings));
+        json_object_set_new(document, "notes", rb_json_strs(&made->notes));
         rb_ui_json(cli, document);
     } else if (!object) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};

@@ -1,8 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "artifact/lfs.h"
+#include "migration/dialect.h"
 #include "migration/layout.h"
+#include "migration/unread.h"
 
 static const rb_layout *const layouts[] = {&rb_layout_golang, &rb_layout_diesel, &rb_layout_dbmate,
                                            &rb_layout_sqlx};
@@ -142,18 +145,49 @@ static void sort(rb_migrations *set, const rb_layout *layout)
     free(ranked);
 }
 
-/* A folder that holds SQL which no layout reads must not pass for one without migrations. */
+/* A folder that holds migrations which no layout reads must not pass for one without any. */
 static enum rb_code refuse_unknown(const rb_layout_source *source, const char *dir, rb_err *err)
 {
+    const char *tool = rb_layout_looks_like(source);
+    if (tool)
+        return rb_fail(err, RB_ERROR,
+                       "reading migrations in %s: no known layout (golang-migrate, diesel, dbmate, "
+                       "sqlx) fits; its files look like those of %s, which rbtool does not read",
+                       dir, tool);
     for (size_t i = 0; i < source->entries->n; i++) {
         const char *path = source->entries->items[i].path;
         size_t len = strlen(path);
-        if (len > 4 && strcmp(path + len - 4, ".sql") == 0)
+        if (len > 4 && strcasecmp(path + len - 4, ".sql") == 0)
             return rb_fail(err, RB_ERROR,
                            "reading migrations in %s: no known layout (golang-migrate, diesel, "
-                           "dbmate) fits; found %s; name the folder that holds one engine's "
-                           "migrations",
+                           "dbmate, sqlx) fits; found %s; name the folder that holds one engine's "
+                           "migrations, or, where each file is an up of sqlx, set "
+                           "\"layout\": \"sqlx\"",
                            dir, path);
+    }
+    return RB_OK;
+}
+
+/* git follows no symlink, the tools do: what it stands for would not be in the release. */
+static enum rb_code refuse_links(const rb_layout_source *source, rb_err *err)
+{
+    for (size_t i = 0; i < source->entries->n; i++) {
+        const char *path = source->entries->items[i].path, *rest = rb_layout_rest(source, i);
+        rb_golang_name name;
+        size_t len = strlen(path);
+        bool is_sql = len > 4 && strcasecmp(path + len - 4, ".sql") == 0 &&
+                      (!strchr(rest, '/') || strstr(rest, "/up.sql") || strstr(rest, "/down.sql"));
+        bool is_numbered = strspn(rest, "0123456789") > 0 && !strchr(rest, '/');
+        if (source->entries->items[i].mode != RB_MODE_LINK || (!is_sql && !is_numbered))
+            continue;
+        if (source->engine && rb_golang_parse(&name, rest) &&
+            rb_dialect_is_other(&name, source->engine))
+            continue;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+        return rb_fail(err, RB_ERROR,
+                       "reading migration %s: it is a symbolic link, and what it points to is not "
+                       "part of the release; commit the file itself in its place",
+                       safe);
     }
     return RB_OK;
 }
@@ -170,6 +204,8 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
             *out = *out == &rb_layout_dbmate ? *out : layouts[i];
             continue;
         }
+        if (found && layouts[i] == &rb_layout_sqlx && rb_layout_looks_like(source))
+            return refuse_unknown(source, dir, err);
         if (found && *out)
             return rb_fail(err, RB_ERROR,
                            "reading migrations in %s: both the %s and the %s layout fit; say which "
@@ -202,6 +238,7 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
                        "reading migrations in %s: unknown layout '%s'; known are auto, "
                        "golang-migrate, diesel, dbmate, sqlx",
                        dir, name);
+    RB_TRY(refuse_links(source, err));
     if (!layout)
         RB_TRY(detect(&layout, source, dir, err));
     if (layout) {
@@ -245,22 +282,59 @@ static enum rb_code list(rb_tree_entries *entries, rb_repo *repo, const rb_oid *
     return code;
 }
 
+/* dir opened: its entries, and what of them is read. */
+struct folder {
+    char *dir;
+    rb_tree_entries entries;
+    bool *used;
+};
+
+static void folder_clear(struct folder *folder)
+{
+    free(folder->dir);
+    free(folder->used);
+    rb_tree_entries_clear(&folder->entries);
+}
+
+static enum rb_code read_folder(rb_migrations **out, rb_layout_source *source,
+                                struct folder *folder, const char *layout, rb_err *err)
+{
+    RB_TRY(list(&folder->entries, source->repo, source->tree, folder->dir, err));
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = rb_calloc(1, sizeof *set);
+    folder->used = rb_calloc(folder->entries.n + 1, sizeof *folder->used);
+    source->entries = &folder->entries;
+    source->prefix = *folder->dir ? strlen(folder->dir) + 1 : 0;
+    source->used = folder->used;
+    source->dir = folder->dir;
+    RB_TRY(read_set(set, source, *folder->dir ? folder->dir : ".", layout, err));
+    *out = set;
+    set = NULL;
+    return RB_OK;
+}
+
 enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid *tree,
                                 const char *dir, const char *layout, const char *engine,
                                 rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *clean = clean_dir(dir);
-    RB_AUTO(rb_tree_entries_clear) rb_tree_entries entries = {0};
-    RB_TRY(list(&entries, repo, tree, clean, err));
-    RB_AUTO(rb_migrations_freep) rb_migrations *set = rb_calloc(1, sizeof *set);
-    bool *used = rb_calloc(entries.n + 1, sizeof *used);
-    rb_layout_source source = {repo,  &entries, *clean ? strlen(clean) + 1 : 0, used, tree,
-                               clean, engine};
-    enum rb_code code = read_set(set, &source, *clean ? clean : ".", layout, err);
-    free(used);
-    if (code != RB_OK)
+    RB_AUTO(folder_clear) struct folder folder = {.dir = clean_dir(dir)};
+    rb_layout_source source = {.repo = repo, .tree = tree, .engine = engine};
+    return read_folder(out, &source, &folder, layout, err);
+}
+
+enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *tree,
+                                  const char *dir, const char *layout, const char *engine,
+                                  rb_err *err)
+{
+    RB_AUTO(folder_clear) struct folder folder = {.dir = clean_dir(dir)};
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    rb_layout_source source = {.repo = repo, .tree = tree, .engine = engine};
+    *out = (rb_unread){0};
+    enum rb_code code = read_folder(&set, &source, &folder, layout, err);
+    if (code != RB_OK && !source.entries)
         return code;
-    *out = set;
-    set = NULL;
+    if (code == RB_OK)
+        rb_layout_unread(out, &source, set);
+    else
+        out->looks_like = rb_layout_looks_like(&source);
     return RB_OK;
 }

@@ -26,8 +26,9 @@ typedef struct rb_make {
 typedef struct rb_made {
     rb_manifest *manifest;
     json_t *catalogs;     /* of each database by name, after all migrations */
+    rb_strs notes;        /* of proofs, of what is left out, of what is delivered otherwise than a
+                             checkout has it; they refuse nothing */
     rb_findings findings; /* of lint and proof (RB001, RB002, RB003), accepted or not */
-    rb_strs notes;        /* of the proofs; they refuse nothing */
     rb_buf payload;       /* the tag object's bytes, unsigned */
 } rb_made;
 

@@ -7,6 +7,7 @@
 #include "base/shape.h"
 #include "database/proof.h"
 #include "git/tree.h"
+#include "migration/unread.h"
 #include "release/make_internal.h"
 #include "release/released.h"
 
@@ -202,6 +203,21 @@ static enum rb_code check_ids(struct work *work, rb_err *err)
     return RB_OK;
 }
 
+/* Files that look like migrations and that no deploy will run. */
+static enum rb_code note_unread(const struct work *work, rb_err *err)
+{
+    const rb_config_database *config = work->config;
+    RB_AUTO(rb_unread_clear) rb_unread unread = {0};
+    RB_TRY(rb_migrations_unread(&unread, work->making->repo, &work->making->tree,
+                                config->migrations, config->layout, config->engine, err));
+    for (size_t i = 0; i < unread.n; i++) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(unread.items[i].path);
+        rb_strs_take(&work->making->made->notes,
+                     rb_format("database %s: %s: %s", config->name, safe, unread.items[i].why));
+    }
+    return RB_OK;
+}
+
 static enum rb_code add_database(struct work *work, const char **class_, rb_err *err)
 {
     const rb_config_database *config = work->config;
@@ -210,6 +226,7 @@ static enum rb_code add_database(struct work *work, const char **class_, rb_err 
                                            config->migrations, config->layout, config->engine, err);
     if (code != RB_OK)
         return rb_err_prefix(err, "database %s", config->name);
+    RB_TRY(note_unread(work, err));
     RB_TRY(check_names(work, err));
     RB_TRY(check_ids(work, err));
     rb_manifest_database *out = work->out;

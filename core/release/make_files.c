@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "git/attributes.h"
 #include "git/tree.h"
 #include "release/flags.h"
 #include "release/make_internal.h"
@@ -44,6 +45,93 @@ static enum rb_code hash_artifact(rb_manifest_artifact *out, rb_making *making,
     return RB_OK;
 }
 
+static enum rb_code list_tree(rb_making *making, rb_err *err)
+{
+    static const rb_strs everything = {0};
+    if (making->listed)
+        return RB_OK;
+    RB_TRY(rb_tree_list(&making->entries, making->repo, &making->tree, &everything, err));
+    making->listed = true;
+    return RB_OK;
+}
+
+static bool is_below(const rb_strs *paths, const char *path)
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        size_t len = strlen(paths->items[i]);
+        if (strncmp(path, paths->items[i], len) == 0 && (path[len] == '/' || path[len] == '\0'))
+            return true;
+    }
+    return paths->n == 0;
+}
+
+/* Whether any .gitattributes of the tree names a filter: else no file has to be looked at. */
+static enum rb_code names_filters(bool *out, rb_making *making, rb_err *err)
+{
+    static const char name[] = ".gitattributes";
+    *out = false;
+    for (size_t i = 0; i < making->entries.n && !*out; i++) {
+        const rb_tree_entry *entry = &making->entries.items[i];
+        const char *slash = strrchr(entry->path, '/');
+        if (strcmp(slash ? slash + 1 : entry->path, name) != 0 ||
+            (entry->mode != RB_MODE_FILE && entry->mode != RB_MODE_EXEC))
+            continue;
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        RB_TRY(
+            rb_blob_read(&text, making->repo, &entry->oid, entry->path, RB_ATTRIBUTES_LIMIT, err));
+        *out = strstr(rb_buf_str(&text), "filter=") != NULL;
+    }
+    return RB_OK;
+}
+
+/* Attributes do not change an artifact's bytes: what a checkout would decrypt or expand is not. */
+static enum rb_code note_filters(rb_making *making, const rb_config_artifact *artifact,
+                                 rb_attributes *attributes, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < making->entries.n; i++) {
+        const rb_tree_entry *entry = &making->entries.items[i];
+        RB_AUTO(rb_free_str) char *filter = NULL;
+        if (entry->mode == RB_MODE_LINK || entry->mode == RB_MODE_GITLINK ||
+            !is_below(&artifact->paths, entry->path))
+            continue;
+        RB_TRY(rb_attributes_get(&filter, attributes, entry->path, "filter", err));
+        if (!filter || strcmp(filter, "lfs") == 0)
+            continue;
+        RB_AUTO(rb_free_str) char *path = rb_safe(entry->path);
+        RB_AUTO(rb_free_str) char *safe = rb_safe(filter);
+        if (count++ == 0)
+            first = rb_format("%s (filter=%s)", path, safe);
+    }
+    if (count > 0)
+        rb_strs_take(&making->made->notes,
+                     rb_format("artifact %s: %zu %s with a filter in .gitattributes, %s%s, "
+                               "delivered as git stores them, not as a checkout has them",
+                               artifact->name, count, count == 1 ? "file" : "files",
+                               count == 1 ? "" : "first ", first));
+    return RB_OK;
+}
+
+static enum rb_code note_artifacts(rb_making *making, rb_err *err)
+{
+    const rb_manifest *manifest = making->made->manifest;
+    bool filters = false;
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        for (size_t j = 0; j < manifest->artifacts[i].submodules.n; j++)
+            rb_strs_take(&making->made->notes,
+                         rb_format("artifact %s: the files of submodule %s are not part of it",
+                                   manifest->artifacts[i].name,
+                                   manifest->artifacts[i].submodules.items[j]));
+    RB_TRY(list_tree(making, err));
+    RB_TRY(names_filters(&filters, making, err));
+    RB_AUTO(rb_attributes_freep)
+    rb_attributes *attributes = rb_attributes_new(making->repo, &making->tree);
+    for (size_t i = 0; filters && i < making->config->artifact_count; i++)
+        RB_TRY(note_filters(making, &making->config->artifacts[i], attributes, err));
+    return RB_OK;
+}
+
 enum rb_code rb_making_artifacts(rb_making *making, rb_err *err)
 {
     rb_manifest *manifest = making->made->manifest;
@@ -52,7 +140,7 @@ enum rb_code rb_making_artifacts(rb_making *making, rb_err *err)
     manifest->artifact_count = n;
     for (size_t i = 0; i < n; i++)
         RB_TRY(hash_artifact(&manifest->artifacts[i], making, &making->config->artifacts[i], err));
-    return RB_OK;
+    return note_artifacts(making, err);
 }
 
 static enum rb_code read_flags(rb_making *making, rb_err *err)
@@ -70,16 +158,6 @@ static enum rb_code read_flags(rb_making *making, rb_err *err)
     rb_sha256_hex_of(rb_buf_str(&text), text.len, manifest->flags_sha256);
     manifest->flags_path = rb_strdup(path);
     manifest->flags_format = rb_strdup(making->config->flags_format);
-    return RB_OK;
-}
-
-static enum rb_code list_tree(rb_making *making, rb_err *err)
-{
-    static const rb_strs everything = {0};
-    if (making->listed)
-        return RB_OK;
-    RB_TRY(rb_tree_list(&making->entries, making->repo, &making->tree, &everything, err));
-    making->listed = true;
     return RB_OK;
 }
 

@@ -53,7 +53,7 @@ bad() {
 RB003 2 migrations/2_b [x].up.sql 3
 RB009 2 migrations/2_b [x].up.sql 4" ]]
     run --separate-stderr rbtool lint HEAD~1..HEAD~1 --format json
-    [[ $status -eq 0 && $output == '{"findings":[]}' ]]
+    [[ $status -eq 0 && $output == '{"findings":[],"unread":[]}' ]]
 }
 
 @test "--format sarif is valid by the official schema" {
@@ -123,14 +123,14 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     fails 2 "no rbtool.json" rbtool lint
 }
 
-@test "files that are no migrations are named on stderr" {
+@test "files that are not read are named on stderr" {
     printf 'DROP TABLE b;\n' >migrations/7_lone.down.sql
     printf 'notes\n' >migrations/README
     commit
     run --separate-stderr rbtool lint
     [[ $status -eq 0 ]]
-    [[ $stderr == *"no migration: migrations/7_lone.down.sql"* ]]
-    [[ $stderr == *"no migration: migrations/README"* ]]
+    [[ $stderr == *"not read: migrations/7_lone.down.sql"* ]]
+    [[ $stderr == *"not read: migrations/README"* ]]
     run --separate-stderr rbtool lint --quiet
     [[ -z $stderr ]]
 }

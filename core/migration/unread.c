@@ -1,0 +1,197 @@
+#include "migration/unread.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "migration/dialect.h"
+
+#define LOOKED_AT 200             /* files that are read to tell their tool */
+#define MARKER_LIMIT (256u << 10) /* bytes of one of them */
+
+/* A tool's files: the end of their names, and what each has in its text; NULL: any text. */
+static const struct marker {
+    const char *tool;
+    const char *ending;
+    const char *text;
+} markers[] = {
+    {"goose", ".sql", "-- +goose Up"},
+    {"sql-migrate", ".sql", "-- +migrate Up"},
+    {"Liquibase", ".sql", "liquibase formatted sql"},
+    {"tern", ".sql", "---- create above / drop below ----"},
+    {"MyBatis Migrations", ".sql", "//@UNDO"},
+    {"Play evolutions", ".sql", "--- !Ups"},
+    {"node-pg-migrate", ".sql", "-- Up Migration"},
+    {"Sqitch", "sqitch.plan", NULL},
+    {"Atlas", "atlas.sum", NULL},
+    {"Prisma", "/migration.sql", NULL},
+    {"Drizzle", "_journal.json", NULL},
+    {"Alembic", ".py", "down_revision"},
+    {"Django", ".py", "migrations.Migration"},
+    {"yoyo", ".py", "yoyo"},
+    {"Rails", ".rb", "ActiveRecord::Migration"},
+    {"Sequel", ".rb", "Sequel.migration"},
+    {"node-pg-migrate", ".js", "pgm"},
+    {"node-pg-migrate", ".ts", "node-pg-migrate"},
+    {"Sequelize", ".js", "queryInterface"},
+    {"TypeORM", ".ts", "MigrationInterface"},
+    {"Knex", ".js", "knex"},
+    {"Knex", ".ts", "knex"},
+    {"db-migrate", ".js", "exports._meta"},
+    {"Ecto", ".exs", "Ecto.Migration"},
+    {"Laravel", ".php", "Illuminate\\Database\\Migrations"},
+    {"Doctrine", ".php", "AbstractMigration"},
+    {"Entity Framework", ".cs", "Migration"},
+    {"goose", ".go", "goose.AddMigration"},
+    {"SeaORM", ".rs", "MigrationTrait"},
+    {"Liquibase", ".xml", "databaseChangeLog"},
+    {"Liquibase", ".yaml", "databaseChangeLog"},
+};
+
+void rb_unread_clear(rb_unread *unread)
+{
+    for (size_t i = 0; i < unread->n; i++)
+        free(unread->items[i].path);
+    free(unread->items);
+    *unread = (rb_unread){0};
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcasecmp(text + n - m, end) == 0;
+}
+
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* V1__name.sql, U1__name.sql, R__name.sql */
+static bool is_flyway(const char *name)
+{
+    if (!strchr("VUR", *name) || *name == '\0' || !ends_with(name, ".sql"))
+        return false;
+    size_t version = strspn(name + 1, "0123456789._");
+    const char *bars = strstr(name, "__");
+    return bars && (*name == 'R' ? bars == name + 1 : version >= 2 && bars <= name + version);
+}
+
+static bool has_text(const rb_layout_source *source, size_t i, const char *text)
+{
+    const rb_tree_entry *entry = &source->entries->items[i];
+    RB_AUTO(rb_buf_clear) rb_buf read = {0};
+    rb_err ignored;
+    return rb_blob_read(&read, source->repo, &entry->oid, entry->path, MARKER_LIMIT, &ignored) ==
+               RB_OK &&
+           read.len > 0 && memmem(read.data, read.len, text, strlen(text)) != NULL;
+}
+
+static bool is_regular(const rb_layout_source *source, size_t i)
+{
+    enum rb_mode mode = source->entries->items[i].mode;
+    return mode == RB_MODE_FILE || mode == RB_MODE_EXEC;
+}
+
+const char *rb_layout_looks_like(const rb_layout_source *source)
+{
+    for (size_t i = 0; i < source->entries->n && i < LOOKED_AT; i++) {
+        const char *path = source->entries->items[i].path;
+        if (!is_regular(source, i))
+            continue;
+        if (is_flyway(base_of(path)))
+            return "Flyway";
+        for (size_t j = 0; j < sizeof markers / sizeof *markers; j++)
+            if (ends_with(path, markers[j].ending) &&
+                (!markers[j].text || has_text(source, i, markers[j].text)))
+                return markers[j].tool;
+    }
+    return NULL;
+}
+
+static bool is_code(const char *name)
+{
+    static const char *const endings[] = {".js",  ".cjs", ".mjs", ".ts",   ".py", ".rb", ".go",
+                                          ".php", ".exs", ".cs",  ".java", ".kt", ".rs", ".sh"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(name, endings[i]))
+            return isdigit((unsigned char)*name) || *name == 'V';
+    return false;
+}
+
+static bool is_template(const char *name)
+{
+    static const char *const endings[] = {".sql.erb",      ".sql.j2",    ".sql.tmpl",  ".sql.in",
+                                          ".sql.mustache", ".sql.jinja", ".sql.gotmpl"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(name, endings[i]))
+            return true;
+    return false;
+}
+
+/* Why a file whose name is right for golang-migrate is left out; NULL: it is another engine's. */
+static const char *why_golang(const rb_layout_source *source, const rb_migrations *set,
+                              const rb_golang_name *name, bool below)
+{
+    if (set->engines.n > 0 && source->engine && rb_dialect_is_other(name, source->engine))
+        return NULL;
+    if (below)
+        return "it is in a folder below, where migrations are not read";
+    return name->up ? "it is not read by this layout"
+                    : "it is a down without an up of its version and name; is a name mistyped?";
+}
+
+/* NULL: it does not look like a migration. */
+static const char *why_not(const rb_layout_source *source, const rb_migrations *set, size_t i)
+{
+    const char *rest = rb_layout_rest(source, i), *name = base_of(rest);
+    bool below = strchr(rest, '/') != NULL;
+    RB_AUTO(rb_free_str) char *lower = rb_strdup(name);
+    rb_golang_name parsed;
+    for (char *p = lower; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    if (is_code(name))
+        return "it is program code, which rbtool cannot run";
+    if (is_template(name))
+        return "it is a template, which rbtool does not expand";
+    if (!ends_with(name, ".sql"))
+        return NULL;
+    if (rb_golang_parse(&parsed, name))
+        return why_golang(source, set, &parsed, below);
+    if (!ends_with(lower, ".sql") || strcmp(name + strlen(name) - 4, ".sql") != 0 ||
+        rb_golang_parse(&parsed, lower))
+        return "its name is not in lower case as the layout's tool reads it";
+    if (strspn(name, "0123456789") > 18)
+        return "its version does not fit 64 bits";
+    if (below)
+        return isdigit((unsigned char)*name)
+                   ? "it is in a folder below, where migrations are not read"
+                   : NULL;
+    if (ends_with(name, ".up.sql") || ends_with(name, ".down.sql"))
+        return "its name has no version at its start";
+    return isdigit((unsigned char)*name) ? "its name is not one of this layout" : NULL;
+}
+
+/* Read as it is, and not SQL yet. */
+static const char *why_doubtful(const rb_layout_source *source, size_t i)
+{
+    if (!ends_with(source->entries->items[i].path, ".sql"))
+        return NULL;
+    if (has_text(source, i, "{{"))
+        return "it is read as SQL, and has {{ as templates do, which rbtool does not expand";
+    return has_text(source, i, "<%=")
+               ? "it is read as SQL, and has <%= as templates do, which rbtool does not expand"
+               : NULL;
+}
+
+void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_migrations *set)
+{
+    out->items = rb_calloc(source->entries->n + 1, sizeof *out->items);
+    for (size_t i = 0; i < source->entries->n; i++) {
+        const char *why = source->used[i] ? why_doubtful(source, i) : why_not(source, set, i);
+        if (why)
+            out->items[out->n++] = (rb_unread_file){rb_strdup(source->entries->items[i].path), why};
+    }
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# Files that look like migrations and are not read are named, not passed over.
+
+bats_require_minimum_version 1.5.0
+load lib
+load transition
+
+setup() {
+    host
+}
+
+# names PATH WORDS: release and lint both name the file, with the reason.
+names() {
+    git add -A
+    git commit -qm "$1"
+    rbtool release v1.0.0 -n --json >doc 2>/dev/null
+    jq -e --arg f "database main: $1: " --arg why "$2" \
+        'any(.notes[]; startswith($f) and contains($why))' doc || {
+        jq .notes doc
+        return 1
+    }
+    run --separate-stderr rbtool lint
+    # shellcheck disable=SC2154 # bats sets stderr
+    [[ $status -eq 0 && $stderr == *"not read: $1: "*"$2"* ]] || {
+        echo "$stderr"
+        return 1
+    }
+    rbtool lint --json 2>/dev/null | schema lint
+    git rm -qf --cached "$1"
+    rm "$1"
+}
+
+@test "release and lint name migrations with mistyped names, in the wrong place, and code" {
+    echo 1.0.0 >VERSION
+    echo doc >.git/info/exclude
+    echo 'SELECT 1;' | tee migrations/0002_b.UP.SQL migrations/0003_c.down.sql \
+        migrations/99999999999999999999_d.up.sql migrations/0005.sql migrations/e.up.sql \
+        migrations/0006_f.py migrations/0007_g.sql.erb >/dev/null
+    mkdir migrations/old
+    echo 'SELECT 1;' >migrations/old/0008_h.up.sql
+    names migrations/0002_b.UP.SQL 'not in lower case'
+    names migrations/0003_c.down.sql 'a down without an up'
+    names migrations/99999999999999999999_d.up.sql 'does not fit 64 bits'
+    names migrations/0005.sql 'its name is not one of this layout'
+    names migrations/e.up.sql 'no version at its start'
+    names migrations/0006_f.py 'program code'
+    names migrations/0007_g.sql.erb 'a template'
+    names migrations/old/0008_h.up.sql 'in a folder below'
+    release v1.0.0 --json >doc
+    schema release <doc
+    [ "$(jq -c .notes doc)" = '[]' ]
+}
+
+@test "a template that is read as SQL is named" {
+    printf 'CREATE TABLE b (id INTEGER PRIMARY KEY); -- {{ .Env.X }}\n' >migrations/0002_b.up.sql
+    printf 'DROP TABLE b;\n' >migrations/0002_b.down.sql
+    run release v1.0.0
+    [[ $status -eq 0 && $output == *"note: database main: migrations/0002_b.up.sql: "*"{{"* ]]
+}
+
+@test "a migration that is a symbolic link refuses the release" {
+    mkdir shared
+    git mv migrations/0001_orders.up.sql shared/up.sql
+    ln -s ../shared/up.sql migrations/0001_orders.up.sql
+    git add -A
+    git commit -qm link
+    fails 2 'migrations/0001_orders.up.sql: it is a symbolic link' rbtool release v1.0.0
+    fails 2 'it is a symbolic link' rbtool lint
+}
+
+# looks_like TOOL FILE TEXT
+looks_like() {
+    git rm -rqf migrations
+    mkdir -p "$(dirname "migrations/$2")"
+    printf '%b' "$3" >"migrations/$2"
+    git add -A
+    git commit -qm "$1"
+    fails 2 "look like those of $1, which rbtool does not read" rbtool release v1.0.0
+    fails 2 "look like those of $1, which rbtool does not read" rbtool lint
+}
+
+@test "a folder of another tool is refused with that tool's name, SQL or code" {
+    printf '[dependencies]\nsqlx = "0.8"\n' >Cargo.toml
+    looks_like goose 0001_a.sql '-- +goose Up\nSELECT 1;\n'
+    looks_like sql-migrate 0001_a.sql '-- +migrate Up\nSELECT 1;\n'
+    looks_like Flyway V1__a.sql 'SELECT 1;\n'
+    looks_like Sqitch sqitch.plan '%syntax-version=1.0.0\n'
+    looks_like node-pg-migrate 1_a.sql '-- Up Migration\nSELECT 1;\n'
+    looks_like Prisma 20240101_a/migration.sql 'SELECT 1;\n'
+    looks_like Rails 20240101_a.rb 'class A < ActiveRecord::Migration[7.0]\n'
+    looks_like Django 0001_initial.py 'class Migration(migrations.Migration):\n'
+    looks_like Alembic ab12_a.py 'down_revision = None\n'
+    looks_like Knex 20240101_a.js 'exports.up = (knex) => {}\n'
+}
+
+@test "an artifact names files under a filter, and submodules, that it has as git stores them" {
+    git init -q "$BATS_TEST_TMPDIR/sub"
+    git -C "$BATS_TEST_TMPDIR/sub" commit -q --allow-empty -m sub
+    git -c protocol.file.allow=always submodule --quiet add "$BATS_TEST_TMPDIR/sub" src/lib
+    echo 'secret' >src/key
+    echo 'src/key filter=git-crypt' >.gitattributes
+    run release v1.0.0
+    [[ $status -eq 0 ]]
+    [[ $output == *"note: artifact app: the files of submodule src/lib are not part of it"* ]]
+    [[ $output == *"note: artifact app: 1 file with a filter in .gitattributes, src/key (filter=git-crypt)"* ]]
+}
