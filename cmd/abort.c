@@ -95,7 +95,10 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *
     if (committed)
         return go_back(cli, site, o, recovery, err);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
+    rb_control control = {0};
+    rb_site_catch(&control);
     enum rb_code code = rb_recovery_abort(&document, recovery, site->env, site->state, err);
+    rb_site_uncatch();
     RB_AUTO(rb_free_str) char *parts = rb_parts_subject(row->plan);
     RB_AUTO(rb_free_str) char *was = rb_parts_was(row->plan);
     if (cli->json)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "rules.h"
 #include "site.h"
 #include "transition/parts.h"
@@ -14,7 +15,7 @@ static rb_control *caught;
 static void on_signal(int signal_number)
 {
     (void)signal_number;
-    caught->cancelled = 1;
+    caught->cancelled++;
     rb_db *db = atomic_load(&caught->active);
     if (db)
         rb_db_interrupt(db);
@@ -134,16 +135,29 @@ static void show_end(const rb_cli *cli, const json_t *document, const json_t *pl
         rb_ui_line("aborted: %s is back at %s", what, from ? from : "nothing");
 }
 
+static void show_output(const rb_cli *cli, const char *output)
+{
+    for (const char *line = output; line && *line; line += *line == '\n') {
+        size_t len = strcspn(line, "\n");
+        rb_ui_note(cli, "    | %.*s", (int)len, line);
+        line += len;
+    }
+}
+
 static void show_outcome(const rb_cli *cli, const json_t *document, const json_t *plan)
 {
     size_t i;
     json_t *item;
-    json_array_foreach (json_object_get(document, "steps"), i, item)
+    json_array_foreach (json_object_get(document, "steps"), i, item) {
         rb_ui_note(cli, "  %-9s %-6s %8.3f s", rb_json_str(item, "id"),
                    rb_json_str(item, "outcome"),
                    json_number_value(json_object_get(item, "seconds")));
-    json_array_foreach (json_object_get(document, "failures"), i, item)
+        show_output(cli, rb_json_str(item, "output"));
+    }
+    json_array_foreach (json_object_get(document, "failures"), i, item) {
         rb_ui_note(cli, "  failed: %s", rb_json_str(item, "message"));
+        show_output(cli, rb_json_str(item, "output"));
+    }
     json_array_foreach (json_object_get(document, "putBack"), i, item) {
         const char *column = rb_json_str(item, "column");
         const char *reason = rb_json_str(item, "reason");
@@ -167,32 +181,39 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
  */
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define SIGNALS (sizeof signals / sizeof *signals)
+static struct sigaction old_actions[SIGNALS];
 
 /* What is ignored (nohup, a shell's background job) stays ignored. */
-static void catch_signals(struct sigaction old[SIGNALS])
+void rb_site_catch(rb_control *control)
 {
     struct sigaction action = {.sa_handler = on_signal};
+    caught = control;
+    rb_process_watch(&control->cancelled);
     for (size_t i = 0; i < SIGNALS; i++) {
-        sigaction(signals[i], NULL, &old[i]);
-        if (old[i].sa_handler != SIG_IGN)
+        sigaction(signals[i], NULL, &old_actions[i]);
+        if (old_actions[i].sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
     }
+}
+
+void rb_site_uncatch(void)
+{
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &old_actions[i], NULL);
+    rb_process_watch(NULL);
 }
 
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)
 {
     rb_control control = {0};
-    struct sigaction old[SIGNALS];
-    caught = &control;
     run->control = &control;
     run->progress = progress;
     run->context = cli;
-    catch_signals(old);
+    rb_site_catch(&control);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code =
         begin ? rb_execute(&document, run, err) : rb_execute_on(&document, run, err);
-    for (size_t i = 0; i < SIGNALS; i++)
-        sigaction(signals[i], &old[i], NULL);
+    rb_site_uncatch();
     rb_ui_progress_end(cli);
     const json_t *plan = run->plan->json;
     if (json_object_get(plan, "parts"))

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "books.h"
 #include "database/database.h"
 #include "ui.h"
@@ -38,6 +39,11 @@ enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err)
                 return rb_fail(err, RB_ERROR,
                                "a bare repository has no rbtool.json; name one with --config FILE");
             path = rb_format("%s/%s", top, RB_CONFIG_FILE);
+            if (!rb_file_exists(path))
+                return rb_fail(err, RB_ERROR,
+                               "this repository has no %s, so rbtool is not set up here; run "
+                               "`rbtool init`",
+                               RB_CONFIG_FILE);
         }
         RB_TRY(rb_config_read(&cli->settings, path, err));
     }

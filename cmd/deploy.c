@@ -57,32 +57,46 @@ static enum rb_code refuse_bad(rb_cli *cli, rb_site *site, const rb_release *to,
                    may ? ", or add --accept-reverted to deploy it all the same" : "");
 }
 
-/* Whether what is live would stay as it is: nothing has drifted, and all was well when it went
- * live. */
-static enum rb_code is_well(bool *out, const rb_site *site, const rb_plan_request *rq, rb_err *err)
+/* Whether what is live has drifted. */
+static enum rb_code has_drifted(bool *out, const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    RB_AUTO(rb_free_str) char *failed = NULL;
     rb_plan_request look = *rq;
     look.only_drift = true;
-    RB_TRY(rb_known_unhealthy(&failed, site->state, err));
     RB_TRY(rb_plan_make(&plan, &look, err));
-    *out = !failed && json_array_size(plan->drift) == 0 && plan->worst == RB_OK;
+    *out = json_array_size(plan->drift) > 0 || plan->worst != RB_OK;
     return RB_OK;
 }
 
-/* The release that is live, once more: over drift, and with the service started and checked again.
- */
+/* What failed when it went live, or when the checks ran last, is done again: a service that runs is
+ * not restarted. */
+static enum rb_code find_failed(enum rb_again *out, const rb_site *site, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *health = NULL;
+    *out = RB_AGAIN_NOT;
+    RB_TRY(rb_state_health(&health, site->state, err));
+    if (!rb_text_same(rb_json_str(health, "health"), "unhealthy"))
+        return RB_OK;
+    bool down = json_is_true(json_object_get(health, "down"));
+    *out = down && site->env->start.n > 0 ? RB_AGAIN_START : RB_AGAIN_CHECKS;
+    return RB_OK;
+}
+
+/* The release that is live, once more: over drift, or the start and the checks that failed. */
 static enum rb_code deploy_again(rb_cli *cli, rb_site *site, rb_plan_request *rq,
                                  const rb_release *live, const rb_site_options *o, rb_err *err)
 {
-    bool well;
+    bool drifted;
+    enum rb_again again;
     rq->from = live;
     rq->to = live;
     rq->observe = true;
     rq->live = &site->live;
-    RB_TRY(is_well(&well, site, rq, err));
-    if (!well) {
+    RB_TRY(has_drifted(&drifted, rq, err));
+    RB_TRY(find_failed(&again, site, err));
+    if (!drifted)
+        rq->again = again;
+    if (drifted || again != RB_AGAIN_NOT) {
         RB_TRY(refuse_bad(cli, site, live, o, err));
         return rb_site_carry_out(cli, site, rq, o, err);
     }
@@ -152,8 +166,8 @@ const rb_command rb_cmd_deploy = {
         "Files, databases, config and flags move as one unit: everything is made ready and\n"
         "verified inside the open database transaction, and only then committed. A failure\n"
         "before that puts all back (exit 1). Data that would be lost exits 5 with a digest.\n"
-        "The release that is live is put right where it has drifted (--accept-drift), and\n"
-        "started and checked again where that failed.",
+        "The release that is live is put right where it has drifted (--accept-drift). Where only\n"
+        "its checks failed, they run again; where its start failed, it is started again.",
     .examples = "rbtool deploy v1.4.0 --env prod\n"
                 "rbtool deploy v1.4.0 --env prod --dry-run  # show the plan, change nothing\n"
                 "rbtool deploy v1.4.0 --env prod --only app # the files alone",

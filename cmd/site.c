@@ -156,6 +156,56 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
 }
 
+static bool note_unreadable(json_t *list, const char *part, enum rb_code code, const rb_err *why)
+{
+    if (code == RB_OK)
+        return false;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(why->message);
+    json_array_append_new(list, json_pack("{s:s,s:s}", "part", part, "message", safe));
+    return true;
+}
+
+enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
+                          rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *environments = NULL;
+    RB_AUTO(rb_free_str) char *base = NULL;
+    const char *name = env ? env : getenv("RBTOOL_ENV");
+    rb_err why;
+    site->cli = cli;
+    RB_TRY(find_environments(&environments, &base, cli, err));
+    name = name && *name ? name : NULL;
+    if (!name && json_object_size(environments) == 1)
+        name = json_object_iter_key(json_object_iter(environments));
+    enum rb_code read = rb_env_read(&site->env, environments, name, base, lookup, &why);
+    if (note_unreadable(unreadable, "settings", read, &why) &&
+        (!name || rb_env_look(&site->env, environments, name, base, lookup, err) != RB_OK)) {
+        *err = why;
+        return read;
+    }
+    RB_TRY(rb_cli_repo(&site->repo, cli, err));
+    (void)note_unreadable(unreadable, "signers", rb_cli_signers(&site->signers, cli, &why), &why);
+    rb_cli_extensions(cli);
+    enum rb_code code = rb_state_open(&site->state, site->env->root, false, &why);
+    if (code == RB_OK && site->state)
+        code = rb_state_live(&site->live, site->state, &why);
+    (void)note_unreadable(unreadable, "state", code, &why);
+    return RB_OK;
+}
+
+enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *environments = NULL;
+    RB_AUTO(rb_free_str) char *base = NULL;
+    const char *name;
+    json_t *value;
+    RB_TRY(find_environments(&environments, &base, cli, err));
+    json_object_foreach (environments, name, value)
+        rb_strs_add(names, name);
+    rb_strs_sort(names);
+    return RB_OK;
+}
+
 enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
                               bool with_releases, rb_err *err)
 {

@@ -83,7 +83,14 @@ typedef struct rb_site_options {
  * RB_ERROR when no such environment is configured. */
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
                           rb_err *err) RB_MUST_USE;
+/* For who only looks, and goes on where a part cannot be read: it is added to unreadable as
+ * {"part","message"}. RB_ERROR where the environment is not known. */
+enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
+                          rb_err *err) RB_MUST_USE;
 void rb_site_close(rb_site *site);
+
+/* The names of all configured environments, sorted. */
+enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
 /* rb_recovery_load() of its pending transition. */
 enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
@@ -140,6 +147,10 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
 /* Asks unless --yes; RB_ERROR where nobody can be asked. */
 enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
                              rb_err *err) RB_MUST_USE;
+
+/* Signals are noted in control, and end the program that rbtool waits for. */
+void rb_site_catch(rb_control *control);
+void rb_site_uncatch(void);
 
 /* Runs with signals caught; begin: a new transition, else one that is gone on with. */
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin,

@@ -1,10 +1,10 @@
+#include "status.h"
+
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "books.h"
-#include "environment/delivered.h"
-#include "environment/observe.h"
-#include "site.h"
-#include "transition/known_good.h"
 #include "transition/parts.h"
 #include "ui.h"
 
@@ -13,151 +13,14 @@ struct options {
     bool exit_code;
 };
 
-static const rb_opt opts[] = {
-    RB_OPTION_ENV,
-    {RB_OPT_FLAG, "exit-code", 0, NULL,
-     "exit 1 on drift, 3 when a transition is half-way, 4 when one is at work",
-     offsetof(struct options, exit_code)},
-    RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
-
-typedef struct findings {
-    json_t *drift;
-    json_t *accepted; /* otherwise than the manifest, and known when the release went live */
-} findings;
-
-static void clear_findings(findings *found)
-{
-    json_decref(found->drift);
-    json_decref(found->accepted);
-}
-
-static enum rb_code observe_databases(const findings *found, const rb_site *site,
-                                      const rb_release *release, rb_err *err)
-{
-    for (size_t i = 0; i < release->manifest->database_count; i++) {
-        const rb_manifest_database *d = &release->manifest->databases[i];
-        const char *url = rb_env_database(site->env, d->name);
-        rb_err why;
-        RB_AUTO(rb_db_closep) rb_db *db = NULL;
-        if (!url)
-            rb_drift_add(found->drift, "db", d->name, "a url in the environment", "none");
-        else if (rb_db_open(&db, url, RB_DB_READ, &why) != RB_OK)
-            rb_drift_add(found->drift, "db", d->name, "a database", why.message);
-        else
-            RB_TRY(rb_observe_database(found->drift, found->accepted, db, release, site->repo, d,
-                                       err));
-    }
-    return RB_OK;
-}
-
-/* release NULL: it does not verify. */
-static enum rb_code observe_part(const findings *found, const rb_site *site, enum rb_part part,
-                                 const rb_release *release, rb_err *err)
-{
-    json_t *drift = found->drift;
-    switch (part) {
-    case RB_PART_APP:
-        return rb_observe_app(drift, site->env, site->live.tag[part], err);
-    case RB_PART_DB:
-        return release ? observe_databases(found, site, release, err) : RB_OK;
-    case RB_PART_FLAGS:
-        return release ? rb_observe_flags(drift, site->env, release->manifest, err) : RB_OK;
-    case RB_PART_CONFIG:
-        return release ? rb_observe_config(drift, site->env, release->manifest, err) : RB_OK;
-    case RB_PARTS:
-        break;
-    }
-    return RB_OK;
-}
-
-/* Every part against the release that is live in it. *main is main_tag's, or NULL when it does not
- * verify. */
-static enum rb_code observe(rb_release **main, const findings *found, rb_cli *cli,
-                            const rb_site *site, const char *main_tag, rb_err *err)
-{
-    RB_AUTO(rb_release_freep) rb_release *other = NULL;
-    const char *opened = NULL;
-    const rb_release *release = NULL;
-    for (int part = 0; part < RB_PARTS; part++) {
-        const char *tag = site->live.tag[part];
-        if (!tag)
-            continue;
-        if (strcmp(tag, main_tag) != 0)
-            rb_drift_add(found->drift, rb_part_name((enum rb_part)part), "", main_tag, tag);
-        if (!opened || strcmp(opened, tag) != 0) {
-            rb_err why;
-            bool is_main = strcmp(tag, main_tag) == 0;
-            rb_release **into = is_main ? main : &other;
-            rb_release_free(*into);
-            *into = NULL;
-            if (rb_site_live_release(into, cli, site, tag, &why) != RB_OK)
-                rb_drift_add(found->drift, rb_part_name((enum rb_part)part), tag,
-                             "a release that verifies", why.message);
-            release = *into;
-            opened = tag;
-        }
-        RB_TRY(observe_part(found, site, (enum rb_part)part, release, err));
-    }
-    return RB_OK;
-}
-
-static const char *live_tag(const rb_site *site)
-{
-    for (int part = 0; part < RB_PARTS; part++)
-        if (site->live.tag[part])
-            return site->live.tag[part];
-    return NULL;
-}
-
-/* The step that was begun and not ended. */
-static enum rb_code pending_step(const char **out, const rb_site *site,
-                                 const rb_transition_row *row, rb_err *err)
-{
-    const json_t *steps = json_object_get(row->plan, "steps");
-    size_t i;
-    json_t *step;
-    *out = NULL;
-    json_array_foreach ((json_t *)steps, i, step) {
-        const char *id = rb_json_str(step, "id");
-        enum rb_step_state state = RB_STEP_NONE;
-        if (id)
-            RB_TRY(rb_state_step_get(&state, site->state, row->id, id, err));
-        if (state != RB_STEP_NONE || !*out)
-            *out = id;
-    }
-    return RB_OK;
-}
-
-/* On which side of the point of no return it stopped: what an abort would mean. */
-static enum rb_code side_of(const char **out, const rb_site *site, const rb_transition_row *row,
-                            rb_err *err)
-{
-    enum rb_step_state committed;
-    enum rb_step_state switched;
-    bool database = json_array_size(json_object_get(row->plan, "databases")) > 0;
-    RB_TRY(
-        rb_state_step_get(&committed, site->state, row->id, rb_step_kind_name(RB_DO_COMMIT), err));
-    RB_TRY(
-        rb_state_step_get(&switched, site->state, row->id, rb_step_kind_name(RB_DO_SWITCH), err));
-    enum rb_step_state state = database ? committed : switched;
-    *out = state == RB_STEP_NONE || state == RB_STEP_UNDONE
-               ? "nothing is committed: an abort puts all back as it was"
-           : state == RB_STEP_DONE
-               ? "it is committed: a resume ends it, an abort is a transition back"
-               : "whether it is committed is looked up by resume and abort, and told";
-    return RB_OK;
-}
-
-static json_t *list_parts(const rb_live *live)
-{
-    json_t *list = json_array();
-    for (int part = 0; part < RB_PARTS; part++)
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s?}", "part", rb_part_name((enum rb_part)part),
-                                        "release", live->tag[part]));
-    return list;
-}
+static const rb_opt opts[] = {RB_OPTION_ENV,
+                              {RB_OPT_FLAG, "exit-code", 0, NULL,
+                               "exit 1 on drift, on failing checks, when the service is down or a "
+                               "part cannot be read, 3 when "
+                               "a transition is half-way, 4 when one is at work",
+                               offsetof(struct options, exit_code)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
 
 /* The parts that a partial transition left at other releases, or brought there; NULL: none. */
 static char *elsewhere(const rb_live *live, const char *tag)
@@ -171,7 +34,137 @@ static char *elsewhere(const rb_live *live, const char *tag)
     return any ? rb_parts_where(live, apart) : NULL;
 }
 
-/* An entry without a path is no drift that somebody made: which part is where was said before. */
+/* A difference without a path is a part that a partial transition left elsewhere, not drift. */
+static bool has_drifted(const rb_status *st)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (st->drift, i, item)
+        if (rb_json_str(item, "path")[0])
+            return true;
+    return false;
+}
+
+/* "settled, healthy", "drifted, unhealthy", "DOWN". */
+static char *state_words(const rb_status *st, bool apart)
+{
+    if (!st->tag)
+        return rb_strdup(st->unknown ? "what is live cannot be read" : "nothing is live");
+    const char *health = st->down ? "DOWN" : st->health;
+    if (has_drifted(st))
+        return rb_format("drifted, %s", health);
+    bool settled = !apart && !st->down && !rb_text_same(st->health, "unhealthy") &&
+                   json_array_size(st->unreadable) == 0;
+    return settled ? rb_format("settled, %s", health) : rb_strdup(health);
+}
+
+static enum rb_color state_color(const rb_status *st)
+{
+    if (st->down || st->stopped || rb_text_same(st->health, "unhealthy"))
+        return RB_RED;
+    return st->row || has_drifted(st) || json_array_size(st->unreadable) > 0 ? RB_YELLOW
+           : st->tag                                                         ? RB_GREEN
+                                                                             : RB_PLAIN;
+}
+
+void rb_status_lines(const char *output)
+{
+    for (const char *line = output; line && *line; line += *line == '\n') {
+        size_t len = strcspn(line, "\n");
+        rb_ui_line("            | %.*s", (int)len, line);
+        line += len;
+    }
+}
+
+/* The first line of an environment with a transition that has not ended. */
+static void show_pending(const rb_cli *cli, const rb_status *st)
+{
+    const rb_transition_row *row = st->row;
+    const char *from = row->from ? row->from : "nothing";
+    const char *step = st->step ? st->step : "none";
+    const char *bold = rb_ui_color(cli, RB_BOLD);
+    const char *plain = rb_ui_color(cli, RB_PLAIN);
+    RB_AUTO(rb_free_str)
+    char *out = rb_format("Finish: `rbtool resume --env %s`. Undo: `rbtool abort --env %s`",
+                          st->name, st->name);
+    if (st->holder)
+        rb_ui_line("%s%s%s: %s, another run holds the environment (%s): it is in step %s of the %s "
+                   "from %s to %s (transition %s)",
+                   bold, st->name, plain, st->tag ? st->tag : "nothing is live", st->holder, step,
+                   row->kind, from, row->to, row->id);
+    else if (st->side == RB_SIDE_AFTER)
+        rb_ui_line(
+            "%s%s%s: %s, not finished: %s from %s stopped in step %s; database and files are "
+            "at %s%s. %s",
+            bold, st->name, plain, row->to, row->kind, from, step, row->to,
+            st->flags_pending ? ", the flags are not yet" : "", out);
+    else if (st->side == RB_SIDE_BEFORE)
+        rb_ui_line("%s%s%s: %s, interrupted: %s to %s stopped in step %s; nothing is committed. %s",
+                   bold, st->name, plain, st->tag ? st->tag : "nothing is live", row->kind, row->to,
+                   step, out);
+    else
+        rb_ui_line("%s%s%s: %s or %s, interrupted: %s stopped in step %s; whether it is committed "
+                   "cannot be read now. %s",
+                   bold, st->name, plain, from, row->to, row->kind, step, out);
+    if (!st->holder)
+        rb_ui_line("transition  %s, a %s", row->id, row->kind);
+    if (st->stopped)
+        rb_ui_line("%sservice     DOWN%s: it was stopped for this transition and is not started "
+                   "again",
+                   rb_ui_color(cli, RB_RED), plain);
+    if (st->said) {
+        rb_ui_line("failed      step %s: %s", rb_json_str(st->said, "step"),
+                   rb_json_str(st->said, "message"));
+        rb_status_lines(rb_json_str(st->said, "output"));
+    }
+}
+
+static void show_first(const rb_cli *cli, const rb_status *st)
+{
+    RB_AUTO(rb_free_str) char *apart = elsewhere(&st->live, st->tag);
+    RB_AUTO(rb_free_str) char *words = state_words(st, apart != NULL);
+    rb_ui_line("%s%s%s: %s%s%s%s%s%s%s%s", rb_ui_color(cli, RB_BOLD), st->name,
+               rb_ui_color(cli, RB_PLAIN), st->tag ? st->tag : "", apart ? " (" : "",
+               apart ? apart : "", apart ? ")" : "", st->tag ? ", " : "",
+               rb_ui_color(cli, state_color(st)), words, rb_ui_color(cli, RB_PLAIN));
+    if (apart)
+        rb_ui_line("  %sapart%s by a transition with --only, not by hand; a whole one brings all "
+                   "parts to one release",
+                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+    if (st->holder)
+        rb_ui_line("another run holds the environment (%s)", st->holder);
+}
+
+static void show_health(const rb_cli *cli, const rb_status *st)
+{
+    if (!st->checks) {
+        if (st->tag && !st->row)
+            rb_ui_line("checks      none have run: `rbtool check --env %s` runs those that are "
+                       "configured",
+                       st->name);
+        return;
+    }
+    RB_AUTO(rb_free_str) char *at = rb_status_time(rb_json_int(st->checks, "at", 0));
+    const char *message = rb_json_str(st->checks, "message");
+    const char *red = rb_ui_color(cli, RB_RED);
+    const char *plain = rb_ui_color(cli, RB_PLAIN);
+    size_t i;
+    json_t *item;
+    if (st->down)
+        rb_ui_line("%sservice     DOWN%s since %s: %s", red, plain, at, message ? message : "");
+    else if (message)
+        rb_ui_line("%schecks      failed%s at %s: %s", red, plain, at, message);
+    else
+        rb_ui_line("checks      passed at %s", at);
+    rb_status_lines(rb_json_str(st->checks, "output"));
+    json_array_foreach (json_object_get(st->checks, "failures"), i, item) {
+        const char *one = rb_json_str(item, "message");
+        if (!rb_text_same(one, message))
+            rb_ui_line("checks      %s", one);
+        rb_status_lines(rb_json_str(item, "output"));
+    }
+}
+
 static void show_list(const rb_cli *cli, const char *word, enum rb_color color, const json_t *list)
 {
     size_t i;
@@ -184,110 +177,135 @@ static void show_list(const rb_cli *cli, const char *word, enum rb_color color, 
                        rb_json_str(item, "found"));
 }
 
-static void show(rb_cli *cli, const rb_site *site, const rb_transition_row *row, const char *tag,
-                 const char *step, const char *side, const char *holder, const findings *found)
+static void show_unreadable(const rb_cli *cli, const json_t *list)
 {
-    RB_AUTO(rb_free_str) char *apart = elsewhere(&site->live, tag);
-    rb_ui_line("%s%s%s: %s%s%s%s%s", rb_ui_color(cli, RB_BOLD), site->env->name,
-               rb_ui_color(cli, RB_PLAIN), tag ? tag : "nothing is live", apart ? " (" : "",
-               apart ? apart : "", apart ? ")" : "", tag && !row ? ", settled" : "");
-    if (apart)
-        rb_ui_line("  %sapart%s by a transition with --only, not by hand; a whole one brings all "
-                   "parts to one release",
-                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
-    if (row && holder)
-        rb_ui_line("another run holds the environment (%s): it is in step %s of the %s from %s to "
-                   "%s (transition %s)",
-                   holder, step ? step : "none", row->kind, row->from ? row->from : "nothing",
-                   row->to, row->id);
-    else if (holder)
-        rb_ui_line("another run holds the environment (%s)", holder);
-    else if (row)
-        rb_ui_line("interrupted in step %s of the %s from %s to %s (transition %s): go on with "
-                   "`rbtool resume --env %s`, or back with `rbtool abort --env %s`",
-                   step ? step : "none", row->kind, row->from ? row->from : "nothing", row->to,
-                   row->id, site->env->name, site->env->name);
-    if (row && !holder)
-        rb_ui_line("  %s", side);
-    show_list(cli, "drift", RB_YELLOW, found->drift);
-    show_list(cli, "accepted", RB_PLAIN, found->accepted);
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item)
+        rb_ui_line("%sunreadable%s  %s: %s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN),
+                   rb_json_str(item, "part"), rb_json_str(item, "message"));
 }
 
-/* Transitions that the ledger was not told of. */
-static enum rb_code unwritten(size_t *out, const rb_site *site, rb_err *err)
+/* A transition that ended elsewhere than at its TO, after the one that brought what is live. */
+static void show_last(const rb_status *st)
 {
-    rb_outbox_item *items = NULL;
-    *out = 0;
-    if (site->state)
-        RB_TRY(rb_state_outbox(&items, out, site->state, err));
-    rb_outbox_free(items, *out);
-    return RB_OK;
+    const rb_transition_row *last = st->last;
+    if (!last || st->row)
+        return;
+    RB_AUTO(rb_free_str) char *at = rb_status_time(last->finished);
+    rb_ui_line("last        %s to %s %s at %s%s%s", last->kind, last->to, last->outcome, at,
+               last->error ? ": " : "", last->error ? last->error : "");
 }
 
-static void add_words(json_t *doc, rb_cli *cli, const rb_books *books, const rb_site *site,
-                      const rb_release *release)
+static void show(rb_cli *cli, const rb_status *st)
 {
-    RB_AUTO(rb_free_str) char *why = NULL;
-    const char *verdict =
-        release ? rb_books_verdict(&why, books, release->tag, release->object) : NULL;
-    rb_json_set_str(doc, "verdict", verdict);
-    rb_json_set_str(doc, "reason", why);
-    json_object_set_new(doc, "approvals",
-                        release ? rb_books_approvals(cli, books, release, site->env->name)
-                                : json_array());
-    json_object_set_new(doc, "overrides",
-                        release ? rb_books_overrides(books, release->object, site->env->name)
-                                : json_array());
-}
-
-static enum rb_code status(rb_cli *cli, const rb_site *site, const struct options *o, rb_err *err)
-{
-    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
-    RB_AUTO(rb_free_str) char *holder = NULL;
-    RB_AUTO(clear_findings) findings found = {json_array(), json_array()};
-    const char *step = NULL;
-    const char *side = NULL;
-    const char *tag = live_tag(site);
-    RB_TRY(rb_site_pending(&row, &holder, site, err));
-    if (row)
-        RB_TRY(pending_step(&step, site, row, err));
-    if (row)
-        RB_TRY(side_of(&side, site, row, err));
-    RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    if (tag)
-        RB_TRY(observe(&release, &found, cli, site, tag, err));
-    const char *state = row ? "interrupted" : tag ? "settled" : "empty";
     const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    size_t left = 0;
-    RB_TRY(unwritten(&left, site, err));
-    RB_AUTO(rb_free_str) char *failed = NULL;
-    RB_TRY(rb_known_unhealthy(&failed, site->state, err));
-    if (cli->json) {
-        RB_AUTO(rb_json_freep)
-        json_t *doc = json_pack("{s:s,s:s?,s:s,s:s?,s:O,s:O,s:I}", "environment", site->env->name,
-                                "release", tag, "state", state, "step", step, "drift", found.drift,
-                                "accepted", found.accepted, "unwritten", (json_int_t)left);
-        json_object_set_new(doc, "parts", list_parts(&site->live));
-        rb_json_set_str(doc, "holder", holder);
-        rb_json_set_str(doc, "failedChecks", failed);
-        add_words(doc, cli, books, site, release);
-        rb_ui_json(cli, doc);
-    } else {
-        show(cli, site, row, tag, step, side, holder, &found);
-        if (failed)
-            rb_ui_line("%schecks%s      failed when it went live: %s", rb_ui_color(cli, RB_YELLOW),
-                       rb_ui_color(cli, RB_PLAIN), failed);
-        if (release)
-            rb_books_show(cli, books, release, site->env->name);
-        if (left > 0)
-            rb_ui_line("ledger      does not have %zu transition(s) of %s yet; the next deploy, "
-                       "revert, resume, abort or sync tells it",
-                       left, site->env->name);
+    rb_err ignored; /* the document has it already */
+    if (st->row)
+        show_pending(cli, st);
+    else
+        show_first(cli, st);
+    if (st->since > 0 && !(st->row && st->side != RB_SIDE_BEFORE)) {
+        RB_AUTO(rb_free_str) char *since = rb_status_time(st->since);
+        rb_ui_line("since       %s%s%s", since, st->by ? ", by " : "", st->by ? st->by : "");
     }
-    if (o->exit_code && row)
-        return rb_site_settled(site, err);
-    return o->exit_code && json_array_size(found.drift) > 0 ? RB_FOUND : RB_OK;
+    show_health(cli, st);
+    show_list(cli, "drift", RB_YELLOW, st->drift);
+    show_list(cli, "accepted", RB_PLAIN, st->accepted);
+    show_unreadable(cli, st->unreadable);
+    show_last(st);
+    if (st->release && !st->row && rb_cli_books(&books, cli, &ignored) == RB_OK)
+        rb_books_show(cli, books, st->release, st->name);
+    if (st->unwritten > 0)
+        rb_ui_line(
+            "ledger      does not have %zu transition(s) of %s yet; the next deploy, revert, "
+            "resume, abort or sync writes it",
+            st->unwritten, st->name);
+}
+
+static void add_row(rb_strs *cells, const rb_status *st)
+{
+    RB_AUTO(rb_free_str) char *apart = elsewhere(&st->live, st->tag);
+    RB_AUTO(rb_free_str) char *words = state_words(st, apart != NULL);
+    RB_AUTO(rb_free_str)
+    char *since = st->since > 0 ? rb_status_time(st->since) : rb_strdup("");
+    RB_AUTO(rb_free_str)
+    char *pending =
+        !st->row ? NULL
+                 : rb_format("%s: %s to %s in step %s%s", st->holder ? "at work" : "interrupted",
+                             st->row->kind, st->row->to, st->step ? st->step : "none",
+                             st->stopped ? ", service DOWN" : "");
+    RB_AUTO(rb_free_str)
+    char *release = rb_format("%s%s%s%s", st->tag ? st->tag : "-", apart ? " (" : "",
+                              apart ? apart : "", apart ? ")" : "");
+    rb_strs_add(cells, st->name);
+    rb_strs_add(cells, release);
+    rb_strs_add(cells, pending ? pending : words);
+    rb_strs_add(cells, since);
+    rb_strs_add(cells, st->by ? st->by : "");
+}
+
+/* One whose settings cannot be read has no more than a message. */
+static json_t *unknown_environment(rb_strs *cells, const char *name, const rb_err *why)
+{
+    RB_AUTO(rb_free_str) char *safe = rb_safe(why->message);
+    RB_AUTO(rb_free_str) char *text = rb_format("unreadable: %s", safe);
+    const char *const row[] = {name, "?", text, "", ""};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        rb_strs_add(cells, row[i]);
+    return json_pack("{s:s,s:n,s:n,s:n,s:s,s:s,s:b,s:n,s:[],s:[{s:s,s:s}]}", "environment", name,
+                     "release", "since", "by", "state", "unknown", "health", "unchecked", "down", 0,
+                     "step", "drift", "unreadable", "part", "settings", "message", safe);
+}
+
+/* A table: a line each. */
+static enum rb_code show_all(rb_cli *cli, const rb_strs *names, const struct options *o,
+                             rb_err *err)
+{
+    static const char *const heads[] = {"ENVIRONMENT", "RELEASE", "STATE", "SINCE", "BY"};
+    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    enum rb_color *colors = rb_calloc(names->n, sizeof *colors);
+    enum rb_code worst = RB_OK;
+    for (size_t i = 0; i < names->n; i++) {
+        RB_AUTO(rb_status_clear) rb_status st = {0};
+        rb_err why = {0};
+        enum rb_code code = rb_status_look(&st, cli, names->items[i], &why);
+        if (code == RB_OK) {
+            json_array_append_new(list, rb_status_document(cli, &st));
+            add_row(&cells, &st);
+            colors[i] = state_color(&st);
+            code = rb_status_code(&st, &why);
+        } else {
+            json_array_append_new(list, unknown_environment(&cells, names->items[i], &why));
+            colors[i] = RB_RED;
+            code = RB_FOUND;
+        }
+        worst = code > worst ? code : worst;
+    }
+    RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "environments", list);
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else
+        rb_ui_rows(cli, heads, &cells, sizeof heads / sizeof *heads, colors);
+    free(colors);
+    if (!cli->json)
+        rb_ui_note(cli, "`rbtool status --env NAME` shows one of them in full");
+    err->message[0] = '\0';
+    err->code = worst;
+    return o->exit_code ? worst : RB_OK;
+}
+
+static enum rb_code show_one(rb_cli *cli, const struct options *o, rb_err *err)
+{
+    RB_AUTO(rb_status_clear) rb_status st = {0};
+    RB_TRY(rb_status_look(&st, cli, o->site.env, err));
+    RB_AUTO(rb_json_freep) json_t *document = rb_status_document(cli, &st);
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else
+        show(cli, &st);
+    return o->exit_code ? rb_status_code(&st, err) : RB_OK;
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -295,20 +313,26 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     (void)argc;
     (void)argv;
     const struct options *o = options;
-    RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->site.env, false, err));
-    return status(cli, &site, o, err);
+    const char *chosen = getenv("RBTOOL_ENV");
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    if (!o->site.env && !(chosen && *chosen))
+        RB_TRY(rb_site_environments(&names, cli, err));
+    return names.n > 1 ? show_all(cli, &names, o, err) : show_one(cli, o, err);
 }
 
 const rb_command rb_cmd_status = {
     .name = "status",
     .args = "",
-    .summary = "show what runs in an environment, and every drift from its manifest",
+    .summary = "show what is live in an environment, since when, its health and drift",
     .group = RB_GROUP_DAILY,
     .details =
+        "Without --env it lists every environment, where there are several. It runs no command:\n"
+        "the last result of the checks is shown with its time, `rbtool check` runs them now.\n"
+        "A part that cannot be read is reported, and the rest is shown.\n"
         "What a database was left with when the release went live, by consent, and its manifest\n"
-        "does not have, is told apart as accepted: known residuals, drift that was gone on over.",
-    .examples = "rbtool status --env prod\n"
+        "does not have, is shown as accepted: known residuals, drift that was accepted.",
+    .examples = "rbtool status  # all environments\n"
+                "rbtool status --env prod\n"
                 "rbtool status --env prod --exit-code >/dev/null || echo \"look at prod\"",
     .opts = opts,
     .options_size = sizeof(struct options),

@@ -15,8 +15,31 @@
 
 #define DEFAULT_OUTPUT_LIMIT (1u << 20)
 #define LAST_WORDS_MS 500
+#define TERM_MS 2000 /* from SIGTERM to SIGKILL */
+#define KILL_MS 5000 /* a killed program that does not end waits for the kernel: it is left */
 
 extern char **environ;
+
+/* Signals are the process's own: so is what they mean for the programs that it runs. */
+static const volatile sig_atomic_t *watched;
+static sig_atomic_t acted_on;
+
+void rb_process_watch(const volatile sig_atomic_t *signals)
+{
+    watched = signals;
+    acted_on = 0;
+}
+
+void rb_process_go_on(void)
+{
+    if (watched)
+        acted_on = *watched;
+}
+
+bool rb_process_cancelled(void)
+{
+    return watched && *watched != acted_on;
+}
 
 struct running {
     pid_t pid;
@@ -113,10 +136,10 @@ static enum rb_code start(struct running *run, const rb_process *process, rb_err
     int errors[2] = {-1, -1};
     pid_t pid = -1;
     char **env = build_environment(process->env);
-    int why =
-        pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0
-            ? spawn(&pid, process, env, in[0], out[1], errors[1])
-            : errno;
+    int why = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 &&
+                      (process->tail || pipe2(errors, O_CLOEXEC) == 0)
+                  ? spawn(&pid, process, env, in[0], out[1], process->tail ? out[1] : errors[1])
+                  : errno;
     free(env);
     close_fd(&in[0]);
     close_fd(&out[1]);
@@ -136,18 +159,31 @@ static enum rb_code start(struct running *run, const rb_process *process, rb_err
     return RB_OK;
 }
 
-static void drain(int *fd, rb_buf *buf, size_t limit)
+static void keep(rb_buf *buf, const char *chunk, size_t n, const rb_process *process)
+{
+    size_t limit = process->output_limit ? process->output_limit : DEFAULT_OUTPUT_LIMIT;
+    if (process->tail == 0) {
+        size_t room = buf->len < limit ? limit - buf->len : 0;
+        rb_buf_add(buf, chunk, n < room ? n : room);
+        return;
+    }
+    rb_buf_add(buf, chunk, n);
+    if (buf->len > process->tail) {
+        memmove(buf->data, buf->data + buf->len - process->tail, process->tail);
+        rb_buf_truncate(buf, process->tail);
+    }
+}
+
+static void drain(int *fd, rb_buf *buf, const rb_process *process)
 {
     char chunk[16384];
     ssize_t n = read(*fd, chunk, sizeof chunk);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    if (n <= 0) {
+    if (n <= 0)
         close_fd(fd);
-        return;
-    }
-    size_t room = buf->len < limit ? limit - buf->len : 0;
-    rb_buf_add(buf, chunk, (size_t)n < room ? (size_t)n : room);
+    else
+        keep(buf, chunk, (size_t)n, process);
 }
 
 static void feed(struct running *run, const rb_process *process, size_t *sent)
@@ -166,56 +202,117 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* How far a program is on its way to its end. */
+struct ending {
+    bool ended;
+    int64_t last; /* until then what it left in the pipes is read */
+    int64_t term; /* when its group got SIGTERM; 0: it did not */
+    int64_t kill; /* the same of SIGKILL */
+};
+
+static void send_signal(const struct running *run, const rb_process *process, int signal_number)
+{
+    kill(process->terminal ? run->pid : -run->pid, signal_number);
+}
+
+/* Whether it has ended: what a signal left of its group is killed while the group's number is its
+ * own. */
+static bool reap(const struct running *run, const rb_process *process, bool kill_rest, int *status)
+{
+    siginfo_t info = {0};
+    int found = waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    if (found == 0 && info.si_pid == 0)
+        return false;
+    if (found == 0 && kill_rest)
+        send_signal(run, process, SIGKILL);
+    if (waitpid(run->pid, status, 0) < 0) /* SIGCHLD is ignored: how it ended is not known */
+        *status = W_EXITCODE(127, 0);
+    return true;
+}
+
+/* Ends it at its time limit, and by what signals to rbtool ask for. */
+static void press(struct ending *at, const struct running *run, const rb_process *process,
+                  rb_process_result *result, int64_t limit)
+{
+    int64_t now = now_ms();
+    if (rb_process_cancelled() && !at->term && !at->kill) {
+        result->cancelled = true;
+        at->term = now;
+        send_signal(run, process, SIGTERM);
+    }
+    if (!at->kill && ((limit && now >= limit) || (at->term && now >= at->term + TERM_MS))) {
+        result->timed_out = !at->term;
+        at->kill = now;
+        send_signal(run, process, SIGKILL);
+    }
+    if (at->kill && now >= at->kill + KILL_MS)
+        at->ended = true;
+}
+
 /* A background child may keep the pipes open, and write for ever: once the program itself has
  * ended, what it left is read, for a moment at most. */
 static void converse(struct running *run, const rb_process *process, rb_process_result *result,
                      int *wait_status)
 {
-    size_t limit = process->output_limit ? process->output_limit : DEFAULT_OUTPUT_LIMIT;
-    int64_t end = process->timeout ? now_ms() + (int64_t)process->timeout * 1000 : 0;
-    int64_t last = 0;
+    int64_t limit = process->timeout ? now_ms() + (int64_t)process->timeout * 1000 : 0;
+    struct ending at = {0};
     size_t sent = 0;
-    bool ended = false;
+    *wait_status = W_EXITCODE(0, SIGKILL);
     if (process->input_len == 0)
         close_fd(&run->in);
     else
         fcntl(run->in, F_SETFL, O_NONBLOCK);
-    while (!ended || run->out >= 0 || run->err >= 0) {
+    while (!at.ended || run->out >= 0 || run->err >= 0) {
         struct pollfd fds[4] = {
             {.fd = run->out, .events = POLLIN},
             {.fd = run->err, .events = POLLIN},
             {.fd = run->in, .events = POLLOUT},
-            {.fd = ended ? -1 : run->end, .events = POLLIN},
+            {.fd = at.ended ? -1 : run->end, .events = POLLIN},
         };
-        int ready = poll(fds, 4, ended ? 50 : run->out < 0 && run->err < 0 ? 5 : 100);
+        int ready = poll(fds, 4, at.ended ? 50 : run->out < 0 && run->err < 0 ? 5 : 100);
         if (fds[0].revents)
-            drain(&run->out, &result->out, limit);
+            drain(&run->out, &result->out, process);
         if (fds[1].revents)
-            drain(&run->err, &result->err, limit);
+            drain(&run->err, &result->err, process);
         if (fds[2].revents)
             feed(run, process, &sent);
-        if (ended && (ready == 0 || now_ms() >= last))
+        if (at.ended && (ready == 0 || now_ms() >= at.last))
             break;
-        pid_t waited = ended ? 0 : waitpid(run->pid, wait_status, WNOHANG);
-        if (waited != 0) {
-            if (waited < 0) /* whoever started us ignores SIGCHLD: how it ended is not known */
-                *wait_status = W_EXITCODE(127, 0);
-            ended = true;
-            last = now_ms() + LAST_WORDS_MS;
-        }
-        if (!ended && end && now_ms() >= end) {
-            result->timed_out = true;
-            kill(process->terminal ? run->pid : -run->pid, SIGKILL);
-            waitpid(run->pid, wait_status, 0);
-            ended = true;
-            last = now_ms() + LAST_WORDS_MS;
-        }
+        if (at.ended)
+            continue;
+        at.ended = reap(run, process, at.term || at.kill, wait_status);
+        if (!at.ended)
+            press(&at, run, process, result, limit);
+        at.last = now_ms() + LAST_WORDS_MS;
     }
+}
+
+bool rb_process_can_run(const char *program)
+{
+    static const char key[] = "PATH=";
+    const char *path = "/bin:/usr/bin";
+    if (strchr(program, '/'))
+        return access(program, X_OK) == 0;
+    for (char **e = environ; *e; e++)
+        if (strncmp(*e, key, sizeof key - 1) == 0)
+            path = *e + sizeof key - 1;
+    RB_AUTO(rb_free_str) char *folders = rb_strdup(path);
+    char *rest = folders;
+    for (char *folder = strsep(&rest, ":"); folder; folder = strsep(&rest, ":")) {
+        RB_AUTO(rb_free_str) char *file = rb_format("%s/%s", *folder ? folder : ".", program);
+        if (access(file, X_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, rb_err *err)
 {
     struct running run = {.pid = -1, .in = -1, .out = -1, .err = -1, .end = -1};
+    if (rb_process_cancelled()) {
+        *out = (rb_process_result){.status = 128 + SIGTERM, .cancelled = true};
+        return RB_OK;
+    }
     RB_TRY(start(&run, process, err));
     /* A child that does not read its input: for this thread only, others may run children too. */
     sigset_t pipe_only;

@@ -4,10 +4,14 @@
  * The child gets its own process group; at the time limit the whole group is killed. Output past
  * the limit is read and thrown away. File descriptors above 2 are not handed on. Several threads
  * may run programs at once.
+ *
+ * A signal that rbtool catches ends the program that it waits for: rb_process_watch() names the
+ * counter that the signal handler raises. The group gets SIGTERM, and SIGKILL two seconds later.
  */
 #ifndef RB_BASE_PROCESS_H
 #define RB_BASE_PROCESS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,6 +26,7 @@ typedef struct rb_process {
     size_t input_len;
     int timeout;         /* seconds; 0: none */
     size_t output_limit; /* bytes kept of each of out and err; 0: 1 MiB */
+    size_t tail;         /* not 0: both streams go to out, of which the last bytes are kept */
     bool terminal;       /* it may ask on the terminal: it stays in our process group, and only it
                             is killed at the time limit */
 } rb_process;
@@ -29,6 +34,7 @@ typedef struct rb_process {
 typedef struct rb_process_result {
     int status; /* exit status; 128 + N when killed by signal N */
     bool timed_out;
+    bool cancelled; /* ended because of a signal to rbtool */
     rb_buf out;
     rb_buf err;
 } rb_process_result;
@@ -36,6 +42,18 @@ typedef struct rb_process_result {
 /* RB_OK whenever the program ran, whatever its status; an error when it could not be started. */
 enum rb_code rb_process_run(rb_process_result *out, const rb_process *process,
                             rb_err *err) RB_MUST_USE;
+/* Whether rb_process_run() would find a program that may be executed; errno says why not of one
+ * that is named by a path. */
+bool rb_process_can_run(const char *program);
+
 void rb_process_result_clear(rb_process_result *result);
+
+/* From now on a change of *signals ends what rb_process_run() waits for, or would start; NULL: no
+ * more. Not while another thread runs a program. */
+void rb_process_watch(const volatile sig_atomic_t *signals);
+/* The signals so far have been acted on: what runs from now on, such as the inverses of a
+ * transition, is ended by later ones only. */
+void rb_process_go_on(void);
+bool rb_process_cancelled(void); /* a signal came that was not acted on */
 
 #endif

@@ -1,13 +1,15 @@
 #include "environment/checks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/process.h"
 
 #define SHOWN_ROWS 5
 #define SHOWN_WORDS 1000 /* bytes: what rbtool says of it comes behind */
-#define SAID " and said: "
+#define SAID " (last output: "
 #define ROWS " found rows: "
 #define CHECK_LIMIT (1u << 20) /* bytes of one SQL check */
 
@@ -23,29 +25,81 @@ char *rb_checks_public(const char *message)
     return rb_strndup(message, len);
 }
 
-/* The last line that says something, for one line of error. */
-static char *last_words(const rb_process_result *result)
+/* Every line made safe, without empty ones. The cut may have gone through a character or a line. */
+static char *safe_lines(const rb_buf *raw)
 {
-    const rb_buf *from = result->err.len ? &result->err : &result->out;
-    size_t end = from->len;
-    while (end > 0 && (from->data[end - 1] == '\n' || from->data[end - 1] == ' '))
-        end--;
-    size_t start = end;
-    while (start > 0 && from->data[start - 1] != '\n')
-        start--;
     rb_buf out = {0};
-    if (end - start > SHOWN_WORDS) {
-        start = end - SHOWN_WORDS;
-        while (start < end && ((unsigned char)from->data[start] & 0xc0) == 0x80)
-            start++;
-        rb_buf_puts(&out, "...");
+    size_t at = 0;
+    if (raw->len >= RB_OUTPUT_KEPT)
+        while (at < raw->len && ((unsigned char)raw->data[at] & 0xc0) == 0x80)
+            at++;
+    while (at < raw->len) {
+        const char *line = raw->data + at;
+        const char *end = memchr(line, '\n', raw->len - at);
+        size_t len = end ? (size_t)(end - line) : raw->len - at;
+        at += len + 1;
+        while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == ' '))
+            len--;
+        if (len == 0)
+            continue;
+        if (out.len > 0)
+            rb_buf_addc(&out, '\n');
+        rb_buf_add_safe(&out, line, len);
     }
-    rb_buf_add_safe(&out, from->data ? from->data + start : "", end - start);
+    return out.len > 0 ? rb_buf_detach(&out) : NULL;
+}
+
+/* " (last output: LINE)" for one line of error, or "". */
+static char *last_words(const char *output)
+{
+    if (!output)
+        return rb_strdup("");
+    const char *line = strrchr(output, '\n');
+    line = line ? line + 1 : output;
+    size_t len = strlen(line);
+    bool cut = len > SHOWN_WORDS;
+    while (cut && (len > SHOWN_WORDS || ((unsigned char)*line & 0xc0) == 0x80)) {
+        line++;
+        len--;
+    }
+    return rb_format(SAID "%s%s)", cut ? "..." : "", line);
+}
+
+char *rb_command_line(const rb_strs *command)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=./:,@%";
+    rb_buf out = {0};
+    for (size_t i = 0; i < command->n; i++) {
+        const char *word = command->items[i];
+        if (i > 0)
+            rb_buf_addc(&out, ' ');
+        if (*word && strspn(word, plain) == strlen(word)) {
+            rb_buf_puts(&out, word);
+            continue;
+        }
+        rb_buf_addc(&out, '\'');
+        for (const char *p = word; *p; p++) {
+            if (*p == '\'')
+                rb_buf_puts(&out, "'\\'");
+            rb_buf_addc(&out, *p);
+        }
+        rb_buf_addc(&out, '\'');
+    }
     return rb_buf_detach(&out);
 }
 
-enum rb_code rb_command_run(const rb_env *env, const rb_strs *command, int timeout,
-                            const char *what, const char *from, const char *to, rb_err *err)
+enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err)
+{
+    const char *program = command->items[0];
+    if (rb_process_can_run(program))
+        return RB_OK;
+    return rb_fail(err, RB_ERROR, "%s: the program %s cannot be executed: %s", what, program,
+                   strchr(program, '/') ? strerror(errno) : "it is not in PATH");
+}
+
+static enum rb_code run_once(rb_process_result *out, const rb_env *env, const rb_strs *command,
+                             int timeout, const char *from, const char *to, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *env_from = rb_format("RBTOOL_FROM=%s", from ? from : "");
     RB_AUTO(rb_free_str) char *env_to = rb_format("RBTOOL_TO=%s", to);
@@ -54,34 +108,115 @@ enum rb_code rb_command_run(const rb_env *env, const rb_strs *command, int timeo
     const char **argv = rb_calloc(command->n + 1, sizeof *argv);
     for (size_t i = 0; i < command->n; i++)
         argv[i] = command->items[i];
-    rb_process process = {.argv = argv, .env = extra, .timeout = timeout};
-    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
-    enum rb_code code = rb_process_run(&result, &process, err);
+    rb_process process = {.argv = argv, .env = extra, .timeout = timeout, .tail = RB_OUTPUT_KEPT};
+    enum rb_code code = rb_process_run(out, &process, err);
     free(argv);
-    if (code != RB_OK)
-        return rb_err_prefix(err, "%s", what);
-    RB_AUTO(rb_free_str) char *words = last_words(&result);
-    if (result.timed_out)
-        return rb_fail(err, RB_FOUND, "%s (%s) did not end within %d s and was killed", what,
-                       command->items[0], timeout);
-    if (result.status != 0)
-        return rb_fail(err, RB_FOUND, "%s (%s) ended with status %d%s%s", what, command->items[0],
-                       result.status, *words ? SAID : "", words);
-    return RB_OK;
+    return code;
 }
 
-void rb_checks_run(json_t *failures, const rb_env *env, const char *from, const char *to)
+/* seconds: of all attempts, which are 0 of a command that is not a check. */
+static enum rb_code judge(char **output, const rb_process_result *result, const char *what,
+                          const char *program, int seconds, int attempts, rb_err *err)
 {
-    for (size_t i = 0; i < env->check_count; i++) {
-        const rb_env_check *check = &env->checks[i];
-        RB_AUTO(rb_free_str) char *what = rb_format("check '%s'", check->name);
-        rb_err why;
-        enum rb_code code =
-            rb_command_run(env, &check->command, check->timeout, what, from, to, &why);
+    RB_AUTO(rb_free_str) char *lines = safe_lines(&result->out);
+    RB_AUTO(rb_free_str) char *words = last_words(lines);
+    RB_AUTO(rb_free_str)
+    char *tries = attempts > 1
+                      ? rb_format(" in the last of %d attempts within %d s", attempts, seconds)
+                      : rb_strdup("");
+    enum rb_code code = RB_OK;
+    if (result->cancelled)
+        code = rb_fail(err, RB_FOUND, "%s (%s) was ended by a signal to rbtool%s", what, program,
+                       words);
+    else if (result->timed_out && attempts == 0)
+        code = rb_fail(err, RB_FOUND, "%s (%s) did not end within %d s and was killed%s", what,
+                       program, seconds, words);
+    else if (result->timed_out)
+        code = rb_fail(err, RB_FOUND, "%s got no answer within %d s%s", what, seconds, words);
+    else if (result->status != 0)
+        code = rb_fail(err, RB_FOUND, "%s (%s) ended with status %d%s%s", what, program,
+                       result->status, tries, words);
+    if (output && code != RB_OK) {
+        *output = lines;
+        lines = NULL;
+    }
+    return code;
+}
+
+enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *command, int timeout,
+                            const char *what, const char *from, const char *to, rb_err *err)
+{
+    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+    if (output)
+        *output = NULL;
+    if (run_once(&result, env, command, timeout, from, to, err) != RB_OK)
+        return rb_err_prefix(err, "%s", what);
+    return judge(output, &result, what, command->items[0], timeout, 0, err);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void show_progress(const rb_checking *c, const rb_env_check *check, double passed,
+                          double left)
+{
+    if (!c->progress)
+        return;
+    RB_AUTO(rb_free_str)
+    char *text = passed > 0 ? rb_format("%s: passes, must hold for %.0f s more", check->name, left)
+                            : rb_format("%s: %.0f s left", check->name, left > 0 ? left : 0);
+    c->progress(c->context, text);
+}
+
+/* began: when the first of all checks did. */
+static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_check *check,
+                              double began, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *what = rb_format("check \"%s\"", check->name);
+    double end = began + check->timeout;
+    double passed = 0; /* since when it does */
+    const double first = now();
+    for (int attempts = 1;; attempts++) {
+        RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+        double left = end - now();
+        show_progress(c, check, passed, passed > 0 ? passed + check->stable_for - now() : left);
+        int limit = passed > 0 || left <= 0 || left > check->attempt ? check->attempt
+                    : left < 1                                       ? 1
+                                                                     : (int)(left + 0.5);
+        if (run_once(&result, c->env, &check->command, limit, c->from, c->to, err) != RB_OK)
+            return rb_err_prefix(err, "%s", what);
+        double after = now();
+        int took = (int)(after - first + 0.5);
+        rb_free_str(output);
+        enum rb_code code = judge(output, &result, what, check->command.items[0],
+                                  took > 0 ? took : 1, attempts, err);
         if (code != RB_OK)
-            json_array_append_new(failures,
-                                  json_pack("{s:o,s:o}", "name", rb_json_text(check->name),
-                                            "message", rb_json_text(why.message)));
+            passed = 0;
+        else if (passed <= 0)
+            passed = after;
+        if (code == RB_OK && (c->once || after >= passed + check->stable_for))
+            return RB_OK;
+        if (code != RB_OK && (c->once || !check->retry || after >= end || result.cancelled))
+            return code;
+        (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* a signal ends it */
+    }
+}
+
+void rb_checks_run(json_t *failures, const rb_checking *c)
+{
+    double began = now();
+    for (size_t i = 0; i < c->env->check_count && !rb_process_cancelled(); i++) {
+        const rb_env_check *check = &c->env->checks[i];
+        RB_AUTO(rb_free_str) char *output = NULL;
+        rb_err why;
+        if (run_check(&output, c, check, began, &why) != RB_OK)
+            json_array_append_new(
+                failures, json_pack("{s:o,s:o,s:o}", "name", rb_json_text(check->name), "message",
+                                    rb_json_text(why.message), "output", rb_json_text(output)));
     }
 }
 

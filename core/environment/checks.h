@@ -2,6 +2,10 @@
  * Service commands and checks of an environment: argument vectors, no shell, with RBTOOL_FROM,
  * RBTOOL_TO and RBTOOL_ENV_NAME set, and a time limit that kills the whole group. SQL checks are
  * data tests: a query that returns rows has failed.
+ *
+ * A check is repeated every second until it passes or its timeout, which counts from the beginning
+ * of all checks, has ended; then it must hold for stableFor seconds. One that is due after its
+ * timeout runs once.
  */
 #ifndef RB_ENVIRONMENT_CHECKS_H
 #define RB_ENVIRONMENT_CHECKS_H
@@ -12,14 +16,32 @@
 
 #define RB_SERVICE_TIMEOUT 300 /* seconds for service.stop and service.start */
 
-/* from may be NULL. A status other than 0 or a time-out is RB_FOUND, with the end of what the
- * command printed. */
-enum rb_code rb_command_run(const rb_env *env, const rb_strs *command, int timeout,
+#define RB_OUTPUT_KEPT 2048 /* bytes of what a command printed last */
+
+/*
+ * from may be NULL. A status other than 0, a time-out and a signal to rbtool are RB_FOUND; a
+ * program that cannot be started is RB_ERROR. *output, which may be NULL, is the end of what the
+ * command printed on both streams: every line is safe on a terminal; NULL where it printed nothing.
+ */
+enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *command, int timeout,
                             const char *what, const char *from, const char *to,
                             rb_err *err) RB_MUST_USE;
+/* Whether the program of a command can be found and executed; else RB_ERROR names it. */
+enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err) RB_MUST_USE;
+char *rb_command_line(const rb_strs *command); /* for people: quoted where it needs to be */
 
-/* Every check command, in order; failures are gathered: [{"name","message"}]. */
-void rb_checks_run(json_t *failures, const rb_env *env, const char *from, const char *to);
+typedef struct rb_checking {
+    const rb_env *env;
+    const char *from; /* may be NULL */
+    const char *to;
+    bool once;                                         /* no repetition */
+    void (*progress)(void *context, const char *text); /* NULL: none */
+    void *context;
+} rb_checking;
+
+/* Every check command, in order; failures are gathered: [{"name","message","output"}], output NULL
+ * where it printed nothing. Ends early at a signal to rbtool. */
+void rb_checks_run(json_t *failures, const rb_checking *checking);
 
 /*
  * The SQL checks of the release that are database's, against db; failures as above with "rows". A

@@ -8,6 +8,7 @@
 
 #define DEFAULT_KEEP 5
 #define DEFAULT_TIMEOUT 30
+#define DEFAULT_ATTEMPT 10
 #define MAX_SECONDS 86400
 
 /* How an environment is read. lenient: without the databases whose url is not set here. */
@@ -203,7 +204,8 @@ static enum rb_code read_config(rb_env *env, const json_t *map, const char *base
 
 static enum rb_code read_checks(rb_env *env, const json_t *list, rb_err *err)
 {
-    static const char *const known[] = {"name", "command", "timeout", NULL};
+    static const char *const known[] = {"name",    "command", "timeout", "stableFor",
+                                        "attempt", "retry",   NULL};
     size_t i;
     json_t *item;
     if (list && !json_is_array(list))
@@ -220,8 +222,18 @@ static enum rb_code read_checks(rb_env *env, const json_t *list, rb_err *err)
         RB_TRY(read_argv(&check->command, json_object_get(item, "command"), env->name, where, err));
         RB_TRY(read_seconds(&check->timeout, json_object_get(item, "timeout"), DEFAULT_TIMEOUT,
                             env->name, where, err));
-        if (check->timeout == 0)
-            return wrong(err, env->name, where, "given a timeout of at least 1 second");
+        RB_TRY(read_seconds(&check->stable_for, json_object_get(item, "stableFor"), 0, env->name,
+                            where, err));
+        const json_t *retry = json_object_get(item, "retry");
+        if (retry && !json_is_boolean(retry))
+            return wrong(err, env->name, where, "given a retry of true or false");
+        check->retry = !json_is_false(retry);
+        RB_TRY(read_seconds(&check->attempt, json_object_get(item, "attempt"),
+                            check->retry && check->timeout > DEFAULT_ATTEMPT ? DEFAULT_ATTEMPT
+                                                                             : check->timeout,
+                            env->name, where, err));
+        if (check->timeout == 0 || check->attempt == 0)
+            return wrong(err, env->name, where, "given a timeout and attempt of at least 1 second");
     }
     return RB_OK;
 }

@@ -20,7 +20,10 @@ typedef struct rb_env_pair {
 typedef struct rb_env_check {
     char *name;
     rb_strs command;
-    int timeout; /* seconds, at least 1 */
+    int timeout;    /* seconds, at least 1: until then it must pass */
+    int stable_for; /* seconds that it must hold */
+    int attempt;    /* seconds of one run, at least 1 */
+    bool retry;
 } rb_env_check;
 
 typedef struct rb_env {

@@ -7,7 +7,8 @@
 #define MISSING_TRANSITION                                                                         \
     "NOT EXISTS (SELECT 1 FROM entry e WHERE e.transition_id = t.id AND e.kind = 'transition')"
 #define MISSING_VERDICT                                                                            \
-    "(t.kind = 'revert' AND t.outcome IN ('done', 'unhealthy') AND NOT EXISTS (SELECT 1 FROM "     \
+    "(t.kind = 'revert' AND t.outcome IN ('done', 'unhealthy', 'down') AND NOT EXISTS (SELECT 1 "  \
+    "FROM "                                                                                        \
     "entry e WHERE e.transition_id = t.id AND e.kind = 'verdict'))"
 
 enum rb_code rb_state_has_outbox(bool *out, rb_state *state, rb_err *err)
@@ -58,9 +59,7 @@ enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *stat
         rb_outbox_item *item = &items[n - 1 - i];
         item->row = rows[i];
         item->transition = !rows[i]->entry;
-        bool reached =
-            strcmp(rows[i]->kind, "revert") == 0 &&
-            (strcmp(rows[i]->outcome, "done") == 0 || strcmp(rows[i]->outcome, "unhealthy") == 0);
+        bool reached = strcmp(rows[i]->kind, "revert") == 0 && rb_outcome_reached(rows[i]->outcome);
         bool has = !reached;
         if (reached && there && code == RB_OK)
             code = has_entry(&has, state, rows[i]->id, "verdict", err);

@@ -28,7 +28,11 @@ static const char schema[] =
     "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));"
     "CREATE TABLE IF NOT EXISTS left_over(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
     "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));"
-    "CREATE TABLE IF NOT EXISTS pin(name TEXT PRIMARY KEY, value TEXT NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS pin(name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS health(one INTEGER PRIMARY KEY CHECK (one = 1), result TEXT NOT "
+    "NULL);"
+    "CREATE TABLE IF NOT EXISTS said(transition_id TEXT NOT NULL, step TEXT NOT NULL, message "
+    "TEXT, output TEXT, PRIMARY KEY(transition_id, step));";
 
 static const char *const part_names[RB_PARTS] = {"app", "db", "flags", "config"};
 static const char *const step_states[] = {"none", "intent", "done", "failed", "undone"};
@@ -185,6 +189,7 @@ static enum rb_code read_row(rb_transition_row **out, const rb_state *state, con
         RB_TRY(rb_state_read_plan(&t->plan, state, json_array_get(row, 6), err));
     t->started = json_integer_value(json_array_get(row, 9));
     t->finished = json_integer_value(json_array_get(row, 10));
+    t->checked = json_integer_value(json_array_get(row, 12)) == 1;
     *out = t;
     t = NULL;
     return RB_OK;
@@ -203,7 +208,8 @@ enum rb_code rb_state_rows(rb_transition_row ***out, size_t *count, rb_state *st
     RB_AUTO(rb_free_str)
     char *sql = rb_format(
         "SELECT id, kind, from_tag, from_object, to_tag, to_object, %s, outcome, error, started, "
-        "finished, %s FROM transition_log AS t WHERE %s ORDER BY sequence DESC",
+        "finished, %s, EXISTS (SELECT 1 FROM step s WHERE s.transition_id = t.id AND s.step = "
+        "'checks' AND s.state = 'done') FROM transition_log AS t WHERE %s ORDER BY sequence DESC",
         plan,
         there ? "(SELECT e.id FROM entry e WHERE e.transition_id = t.id AND e.kind = 'transition')"
               : "NULL",
@@ -239,9 +245,16 @@ enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state 
                               rb_err *err)
 {
     const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'), "
-                               "'environment', json_extract(plan, '$.environment'))"
+                               "'environment', json_extract(plan, '$.environment'), 'before', "
+                               "json_object('by', json_extract(plan, '$.before.by')))"
                              : "NULL";
     return rb_state_rows(out, count, state, plan, "outcome IS NOT NULL", err);
+}
+
+bool rb_outcome_reached(const char *outcome)
+{
+    return outcome && (strcmp(outcome, "done") == 0 || strcmp(outcome, "unhealthy") == 0 ||
+                       strcmp(outcome, "down") == 0);
 }
 
 void rb_transition_row_free(rb_transition_row *row)

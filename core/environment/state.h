@@ -11,6 +11,7 @@
 #ifndef RB_ENVIRONMENT_STATE_H
 #define RB_ENVIRONMENT_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/json.h"
@@ -34,12 +35,17 @@ typedef struct rb_transition_row {
     char *to;
     char *to_object;
     json_t *plan;  /* NULL where it was not read */
-    char *outcome; /* NULL while it runs or is interrupted; else done, failed, unhealthy, aborted */
+    char *outcome; /* NULL while it runs or is interrupted; else done, failed, unhealthy (checks
+                      fail), down (the service was not started), aborted, interrupted */
     char *error;   /* or NULL */
     char *entry;   /* id of its entry in the ledger; NULL: not written yet */
     int64_t started;
     int64_t finished;
+    bool checked; /* its checks ran, and passed */
 } rb_transition_row;
+
+/* Whether it ended at its TO: done, unhealthy or down. */
+bool rb_outcome_reached(const char *outcome);
 
 /* write: makes it when it is missing. Without, *out is NULL when there is none. */
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err) RB_MUST_USE;
@@ -51,7 +57,8 @@ void rb_live_clear(rb_live *live);
 
 /* The one transition that has begun and not ended; *out is NULL when there is none. */
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
-/* All that ended, newest first. Of the plans "only" and "environment", when parts is asked for. */
+/* All that ended, newest first. Of the plans "only", "environment" and
+ * "before"."by", when parts is asked for. */
 enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
                               rb_err *err) RB_MUST_USE;
 void rb_transition_row_free(rb_transition_row *row);
@@ -87,6 +94,25 @@ enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const c
 /* [{"id","outcome","milliseconds"}] of the steps that were begun, in their order; outcome: done,
  * failed, undone, interrupted. */
 enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_row *row,
+                            rb_err *err) RB_MUST_USE;
+
+/*
+ * The last result of the environment's checks: {"health":"healthy" or "unhealthy","down": the
+ * service was not started,"at","release","message","output","failures":[{"name","message",
+ * "output"}]}; output: all lines of the end of what a command printed, safe on a terminal. NULL:
+ * there is none. Durable with the next intent, end or rb_state_flush().
+ */
+enum rb_code rb_state_health(json_t **out, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_health_set(rb_state *state, const json_t *health, rb_err *err) RB_MUST_USE;
+
+/* The same of a step that failed: {"step","message","output"} of the last one, or NULL. */
+enum rb_code rb_state_said(json_t **out, rb_state *state, const char *transition,
+                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_said_set(rb_state *state, const char *transition, const char *step,
+                               const char *message, const char *output, rb_err *err) RB_MUST_USE;
+
+/* [{STEP: milliseconds}] of the last transitions of a kind that reached their TO, newest first. */
+enum rb_code rb_state_times(json_t **out, rb_state *state, const char *kind, size_t limit,
                             rb_err *err) RB_MUST_USE;
 
 /*

@@ -45,10 +45,11 @@ static enum rb_code noted_items(json_t **out, rb_state *state, const char *table
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[I,s]", (json_int_t)backout, transition);
     RB_AUTO(rb_free_str)
-    char *sql = rb_format("SELECT p.item FROM %s p JOIN transition_log t ON t.id = "
-                          "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND "
-                          "t.outcome IN ('done', 'unhealthy', 'interrupted') ORDER BY p.rowid",
-                          table);
+    char *sql =
+        rb_format("SELECT p.item FROM %s p JOIN transition_log t ON t.id = "
+                  "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND "
+                  "t.outcome IN ('done', 'unhealthy', 'down', 'interrupted') ORDER BY p.rowid",
+                  table);
     return rb_db_query(out, state->db, sql, params, err);
 }
 
@@ -155,7 +156,7 @@ enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
         "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, t.plan "
         "FROM backout b JOIN transition_log t ON t.id = "
         "b.transition_id WHERE b.database_name = ?1 AND t.outcome IN ('done', "
-        "'unhealthy', 'interrupted') ORDER BY b.id DESC",
+        "'unhealthy', 'down', 'interrupted') ORDER BY b.id DESC",
         params, err));
     rb_backout *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
     size_t n = 0;

@@ -51,7 +51,7 @@ static const rb_shape moves = LIST_OF(moved);
 static const rb_shape before =
     OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
            {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true},
-           {"failing", &parts, true}, {"by", &text_or_null, true});
+           {"failing", &parts, true}, {"by", &text_or_null, true}, {"again", &boolean, true});
 static const rb_shape accepted =
     OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
 static const rb_shape plan_shape =
@@ -109,8 +109,8 @@ enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, s
     return checked(out, state, row, column, name, required, rb_shape_is_name, err);
 }
 
-static enum rb_code read_json(json_t **out, const rb_state *state, const json_t *cell,
-                              const rb_shape *shape, const char *what, rb_err *err)
+enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,
+                                const rb_shape *shape, const char *what, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     const char *stored = json_string_value(cell);
@@ -128,18 +128,18 @@ static enum rb_code read_json(json_t **out, const rb_state *state, const json_t 
 enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,
                                 rb_err *err)
 {
-    return read_json(out, state, cell, &plan_shape, "the plan of a transition", err);
+    return rb_state_read_json(out, state, cell, &plan_shape, "the plan of a transition", err);
 }
 
 enum rb_code rb_state_read_item(json_t **out, const rb_state *state, const json_t *cell,
                                 rb_err *err)
 {
-    return read_json(out, state, cell, &lost, "what a back-out holds", err);
+    return rb_state_read_json(out, state, cell, &lost, "what a back-out holds", err);
 }
 
 enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
                                  rb_err *err)
 {
     static const rb_shape all = {.kind = RB_SHAPE_ARRAY, .item = &lost};
-    return read_json(out, state, cell, &all, "what a back-out holds", err);
+    return rb_state_read_json(out, state, cell, &all, "what a back-out holds", err);
 }

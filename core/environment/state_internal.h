@@ -4,6 +4,7 @@
 #ifndef RB_ENVIRONMENT_STATE_INTERNAL_H
 #define RB_ENVIRONMENT_STATE_INTERNAL_H
 
+#include "base/shape.h"
 #include "database/database.h"
 #include "environment/state.h"
 
@@ -35,6 +36,10 @@ enum rb_code rb_state_read_item(json_t **out, const rb_state *state, const json_
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
                                  rb_err *err) RB_MUST_USE;
+
+/* stored text of that shape; what: for the message. */
+enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,
+                                const rb_shape *shape, const char *what, rb_err *err) RB_MUST_USE;
 
 /* A killed first run can leave the file without its tables. */
 enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err) RB_MUST_USE;

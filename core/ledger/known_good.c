@@ -12,17 +12,29 @@ const char *rb_verdict_name(enum rb_verdict verdict)
     return names[verdict];
 }
 
+/* Without checks nothing is known of a release that was deployed. */
+static bool checks_passed(const json_t *t)
+{
+    size_t i;
+    json_t *step;
+    json_array_foreach (json_object_get(t, "steps"), i, step)
+        if (rb_text_same(rb_json_str(step, "id"), "checks"))
+            return rb_text_same(rb_json_str(step, "outcome"), "done");
+    return false;
+}
+
 static enum rb_verdict of_transition(const json_t *t, const char *tag, const char *object)
 {
     const char *kind = rb_json_str(t, "kind");
     const char *outcome = rb_json_str(t, "outcome");
     if (rb_text_same(kind, "deploy") && rb_text_same(rb_json_str(t, "to"), tag) &&
         rb_text_same(rb_json_str(t, "toObject"), object) && rb_text_same(outcome, "done") &&
-        json_is_true(json_object_get(t, "whole")))
+        json_is_true(json_object_get(t, "whole")) && checks_passed(t))
         return RB_VERDICT_GOOD;
     if (rb_text_same(kind, "revert") && rb_text_same(rb_json_str(t, "from"), tag) &&
         rb_text_same(rb_json_str(t, "fromObject"), object) &&
-        (rb_text_same(outcome, "done") || rb_text_same(outcome, "unhealthy")))
+        (rb_text_same(outcome, "done") || rb_text_same(outcome, "unhealthy") ||
+         rb_text_same(outcome, "down")))
         return RB_VERDICT_BAD;
     return RB_VERDICT_NONE;
 }

@@ -91,7 +91,8 @@ static const rb_shape files = {
 static const rb_shape service =
     RB_SHAPE_OBJECT_OF({"stop", &argument_list, true}, {"start", &argument_list, true});
 static const rb_shape check = RB_SHAPE_OBJECT_OF(
-    {"name", &name, false}, {"command", &argument_list, false}, {"timeout", &timeout, true});
+    {"name", &name, false}, {"command", &argument_list, false}, {"timeout", &timeout, true},
+    {"stableFor", &seconds, true}, {"attempt", &timeout, true}, {"retry", &boolean, true});
 static const rb_shape environment_checks = {.kind = RB_SHAPE_ARRAY, .item = &check};
 static const rb_shape objectives =
     RB_SHAPE_OBJECT_OF({"rto", &seconds, true}, {"rpo", &seconds, true});

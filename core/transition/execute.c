@@ -5,12 +5,14 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/process.h"
 #include "transition/failing.h"
 #include "transition/kept.h"
 #include "transition/parts.h"
 #include "transition/places.h"
 #include "transition/prune.h"
 #include "transition/record.h"
+#include "transition/service.h"
 
 void rb_run_clear(rb_run *run)
 {
@@ -24,6 +26,8 @@ void rb_run_clear(rb_run *run)
     json_decref(run->results);
     json_decref(run->failures);
     json_decref(run->put_back);
+    rb_free_str(&run->output);
+    rb_free_str(&run->start_output);
     run->dbs = NULL;
     run->outcomes = NULL;
     run->committed = NULL;
@@ -49,6 +53,8 @@ static void prepare(rb_run *run)
     run->failures = json_array();
     run->put_back = json_array();
     run->began = now();
+    run->past = run->request->again != RB_AGAIN_NOT;
+    run->down = false;
 }
 
 /* Whole milliseconds as a decimal number: the document's only fractions. */
@@ -57,13 +63,18 @@ static json_t *seconds(double value)
     return json_real((double)(int64_t)(value * 1000 + 0.5) / 1000);
 }
 
-static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome, double took)
+static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome, double took,
+                       const char *error)
 {
     json_t *item = json_object();
     rb_json_set_str(item, "id", rb_step_kind_name(kind));
     rb_json_set_str(item, "kind", rb_step_kind_name(kind));
     rb_json_set_str(item, "outcome", outcome);
     json_object_set_new(item, "seconds", seconds(took));
+    if (error)
+        rb_json_set_str(item, "error", error);
+    if (error && run->output)
+        rb_json_set_str(item, "output", run->output);
     json_array_append_new(run->results, item);
 }
 
@@ -85,6 +96,11 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     return doc;
 }
 
+static bool is_again(const json_t *plan)
+{
+    return json_is_true(json_object_get(json_object_get(plan, "before"), "again"));
+}
+
 static enum rb_code look(rb_run *run, rb_err *err)
 {
     for (size_t i = 0; i < run->plan->database_count; i++) {
@@ -96,6 +112,7 @@ static enum rb_code look(rb_run *run, rb_err *err)
                              err));
     if (run->plan->database_count == 0 && switched == RB_STEP_DONE)
         run->past = true;
+    run->past = run->past || is_again(run->plan->json);
     return RB_OK;
 }
 
@@ -122,7 +139,7 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     enum rb_step_state state;
     RB_TRY(rb_state_step_get(&state, run->state, run->plan->id, name, err));
     if (already_done(run, kind, state)) {
-        add_result(run, kind, "done", 0);
+        add_result(run, kind, "done", 0, NULL);
         return RB_OK;
     }
     if (run->progress)
@@ -130,10 +147,14 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     if (state != RB_STEP_DONE) /* once done it stays so, for who asks whether it can be undone */
         RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
     double began = now();
+    rb_free_str(&run->output);
     enum rb_code code = rb_step_do(run, kind, err);
     double took = now() - began;
-    add_result(run, kind, code == RB_OK ? "done" : "failed", took);
+    add_result(run, kind, code == RB_OK ? "done" : "failed", took,
+               code == RB_OK ? NULL : err->message);
     rb_err why;
+    if (code != RB_OK) /* what cannot be written is on the terminal */
+        (void)!rb_state_said_set(run->state, run->plan->id, name, err->message, run->output, &why);
     enum rb_code noted = rb_state_step_ended(run->state, run->plan->id, name,
                                              code == RB_OK ? RB_STEP_DONE : RB_STEP_FAILED,
                                              (int64_t)(took * 1000 + 0.5), &why);
@@ -169,14 +190,31 @@ static void drop_kept(const rb_run *run)
         (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
 }
 
+/* What to do next about a release that is live and does not work. */
+static char *way_out(const rb_run *run)
+{
+    const rb_plan_request *rq = run->request;
+    const char *env = rq->env->name;
+    const char *to = rq->to->tag;
+    RB_AUTO(rb_free_str)
+    char *back = rq->from && strcmp(rq->from->tag, to) != 0 && strcmp(rq->kind, "deploy") == 0
+                     ? rb_format("go back with `rbtool revert %s --env %s`, or ", to, env)
+                     : rb_strdup("");
+    return run->down ? rb_format("%stry again with `rbtool deploy %s --env %s`", back, to, env)
+                     : rb_format("%scheck again with `rbtool check --env %s`", back, env);
+}
+
 static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)
 {
     rb_live live;
     set_live(&live, run);
     rb_step_stage_end(run);
-    const char *outcome = unhealthy ? "unhealthy" : "done";
-    enum rb_code code = rb_state_end(run->state, run->plan->id, outcome,
-                                     unhealthy ? unhealthy->message : NULL, &live, err);
+    const char *outcome = run->down ? "down" : unhealthy ? "unhealthy" : "done";
+    RB_AUTO(rb_json_freep) json_t *health = rb_service_health(run, unhealthy);
+    enum rb_code code = rb_state_health_set(run->state, health, err);
+    if (code == RB_OK)
+        code = rb_state_end(run->state, run->plan->id, outcome,
+                            unhealthy ? unhealthy->message : NULL, &live, err);
     if (code != RB_OK) {
         err->code = RB_HALFWAY;
         *out = document(run, "interrupted", err);
@@ -184,11 +222,21 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     }
     drop_kept(run);
     rb_prune(run->request->env, run->state);
-    *out = document(run, outcome, unhealthy);
-    if (!unhealthy)
+    if (!unhealthy) {
+        *out = document(run, outcome, NULL);
         return RB_OK;
+    }
     RB_AUTO(rb_free_str) char *now_live = rb_parts_live(run->plan->json);
-    return rb_fail(err, RB_FOUND, "%s, but %s", now_live, unhealthy->message);
+    RB_AUTO(rb_free_str) char *next = way_out(run);
+    RB_AUTO(rb_free_str) char *only = rb_parts_option(run->plan->json);
+    RB_AUTO(rb_free_str)
+    char *which = *only ? rb_format(", and %s is", run->request->env->name) : rb_strdup(" and");
+    code = run->down ? rb_fail(err, RB_FOUND, "%s and the service is DOWN: %s; %s", now_live,
+                               unhealthy->message, next)
+                     : rb_fail(err, RB_FOUND, "%s%s unhealthy: %s; %s", now_live, which,
+                               unhealthy->message, next);
+    *out = document(run, outcome, err);
+    return code;
 }
 
 static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
@@ -231,6 +279,7 @@ static rb_transition_row row_of(const rb_run *run)
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
     close_databases(run);
+    rb_process_go_on();              /* a signal that ended a step does not end its inverse */
     json_array_clear(run->put_back); /* rolled back, too */
     rb_err why = *err;
     rb_transition_row row = row_of(run);
@@ -253,6 +302,19 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
                    undo.from ? was : "no release");
 }
 
+/* Checks that fail after a service that was not started are no news. */
+static void note_unhealthy(rb_err *unhealthy, rb_run *run, enum rb_step_kind kind,
+                           const rb_err *err)
+{
+    if (!unhealthy->message[0])
+        *unhealthy = *err;
+    if (kind != RB_DO_START)
+        return;
+    run->down = true;
+    run->start_output = run->output;
+    run->output = NULL;
+}
+
 static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
 {
     rb_err unhealthy = {0};
@@ -268,7 +330,7 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
         if (code != RB_OK && run->control && run->control->cancelled && !run->past)
             code = rb_fail(err, RB_FOUND, "stopped by a signal");
         if (ends_unhealthy(run, kind, code) && !(run->control && run->control->cancelled))
-            unhealthy = *err;
+            note_unhealthy(&unhealthy, run, kind, err);
         else if (code != RB_OK && run->past)
             return interrupted(out, run, err);
         else if (code != RB_OK)
@@ -299,6 +361,7 @@ static json_t *before(const rb_run *run)
     json_t *creates = json_array();
     rb_json_set_bytes(json, "current", plan->current_before);
     json_object_set_new(json, "staged", json_boolean(rb_file_exists(staged)));
+    json_object_set_new(json, "again", json_boolean(rq->again != RB_AGAIN_NOT));
     json_object_set_new(json, "creates", creates);
     json_object_set_new(json, "databases", urls(plan));
     RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->repo);
@@ -323,7 +386,8 @@ void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_tr
                       .from = row->from,
                       .to = row->to,
                       .current_before = rb_json_bytes(known, "current"),
-                      .staged_before = json_is_true(json_object_get(known, "staged"))};
+                      .staged_before = json_is_true(json_object_get(known, "staged")),
+                      .again = is_again(row->plan)};
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(known, "creates"), i, item) {

@@ -15,9 +15,9 @@
 
 #include "transition/plan.h"
 
-typedef struct rb_control { /* shared with a signal handler */
-    volatile sig_atomic_t cancelled;
-    _Atomic(rb_db *) active; /* may be interrupted with rb_db_interrupt() */
+typedef struct rb_control {          /* shared with a signal handler */
+    volatile sig_atomic_t cancelled; /* how many signals came */
+    _Atomic(rb_db *) active;         /* may be interrupted with rb_db_interrupt() */
 } rb_control;
 
 typedef struct rb_run {
@@ -38,11 +38,14 @@ typedef struct rb_run {
     rb_db **dbs; /* open transactions, one a database */
     rb_db_outcome *outcomes;
     bool *committed;
-    bool past;        /* the point of no return */
-    double began;     /* seconds of the monotonic clock */
-    json_t *results;  /* steps of the document */
-    json_t *failures; /* of checks */
-    json_t *put_back; /* what back-outs gave back */
+    bool past;          /* the point of no return */
+    bool down;          /* past it the service was not started */
+    char *output;       /* of the last command that failed, or NULL */
+    char *start_output; /* the same of the one that starts the service */
+    double began;       /* seconds of the monotonic clock */
+    json_t *results;    /* steps of the document */
+    json_t *failures;   /* of checks */
+    json_t *put_back;   /* what back-outs gave back */
 } rb_run;
 
 void rb_run_clear(rb_run *run);
@@ -72,6 +75,7 @@ typedef struct rb_undo { /* what an inverse needs: not the releases, which may b
     const char *to;
     char *current_before;
     bool staged_before; /* releases/TO was there before */
+    bool again;         /* rb_plan_request.again: what was there before is what is there now */
     rb_strs creates;    /* database files that were not */
 } rb_undo;
 /* All but env and state from the journal's row, whose strings it borrows. */

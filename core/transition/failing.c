@@ -12,7 +12,9 @@ json_t *rb_failing_now(const rb_run *run)
     if (run->progress && rq->env->check_count > 0)
         run->progress(run->context, rb_step_kind_name(RB_DO_CHECKS), "as it is now");
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
-    rb_checks_run(failures, rq->env, rq->from->tag, rq->from->tag);
+    const rb_checking checking = {
+        .env = rq->env, .from = rq->from->tag, .to = rq->from->tag, .once = true};
+    rb_checks_run(failures, &checking);
     size_t i;
     json_t *item;
     json_array_foreach (failures, i, item)

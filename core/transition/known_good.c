@@ -27,7 +27,7 @@ void rb_known_good_clear(rb_known_good *good)
 
 bool rb_known_reached(const rb_transition_row *row)
 {
-    return rb_text_same(row->outcome, "done") || rb_text_same(row->outcome, "unhealthy");
+    return rb_outcome_reached(row->outcome);
 }
 
 /* What this row says of a release. A partial revert is a word on it too; a partial deploy is none.
@@ -37,7 +37,7 @@ static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bo
     if (rb_text_same(row->kind, "revert") && rb_text_same(row->from, tag) && rb_known_reached(row))
         return RB_VERDICT_BAD;
     if (rb_text_same(row->kind, "deploy") && rb_text_same(row->to, tag) &&
-        rb_text_same(row->outcome, "done") && whole)
+        rb_text_same(row->outcome, "done") && row->checked && whole)
         return RB_VERDICT_GOOD;
     return RB_VERDICT_NONE;
 }
@@ -51,23 +51,6 @@ static bool is_bad(rb_transition_row *const *rows, size_t count, const char *tag
             return verdict == RB_VERDICT_BAD;
     }
     return false;
-}
-
-enum rb_code rb_known_unhealthy(char **out, rb_state *state, rb_err *err)
-{
-    rb_transition_row **rows = NULL;
-    size_t count = 0;
-    *out = NULL;
-    if (!state)
-        return RB_OK;
-    RB_TRY(rb_state_history(&rows, &count, state, false, err));
-    size_t i = 0;
-    while (i < count && !rb_known_reached(rows[i]))
-        i++;
-    if (i < count && strcmp(rows[i]->outcome, "unhealthy") == 0)
-        *out = rb_strdup(rows[i]->error ? rows[i]->error : "no word of which");
-    rb_transition_rows_free(rows, count);
-    return RB_OK;
 }
 
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
@@ -248,7 +231,7 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
         bool marked = word.verdict == RB_VERDICT_GOOD && word.by_people;
         if (release && (passed || marked)) {
             take(out, release, &word, "newest known-good release that was live here",
-                 "with every check passed");
+                 rows[i]->checked ? "with every check passed" : "where nothing was checked");
             return;
         }
         if (release)

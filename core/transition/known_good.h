@@ -56,10 +56,6 @@ enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *requ
                                 rb_err *err) RB_MUST_USE;
 void rb_known_good_clear(rb_known_good *good);
 
-/* What went wrong when what is live went live (a check, the start), or NULL: all was well, or
- * nothing is live. state may be NULL. */
-enum rb_code rb_known_unhealthy(char **out, rb_state *state, rb_err *err) RB_MUST_USE;
-
 /* What the history alone says: whether row ended with its TO live; whether every part was at
  * rows[at]'s TO when that had ended; and the release to go to from tag, unverified and borrowed,
  * or NULL. rows: newest first. */

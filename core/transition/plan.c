@@ -8,10 +8,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "environment/checks.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
 #include "transition/parts.h"
 #include "transition/places.h"
+#include "transition/service.h"
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
 
@@ -145,6 +147,9 @@ static bool has_places(const rb_plan_request *rq, enum rb_part part)
 
 static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind)
 {
+    if (rq->again != RB_AGAIN_NOT && kind != RB_DO_CHECKS && kind != RB_DO_RECORD &&
+        (kind != RB_DO_START || rq->again != RB_AGAIN_START))
+        return false;
     bool serves =
         plan->parts[RB_PART_APP] || plan->parts[RB_PART_CONFIG] || plan->database_count > 0;
     switch (kind) {
@@ -156,9 +161,9 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
     case RB_DO_CONFIG:
         return has_places(rq, RB_PART_CONFIG);
     case RB_DO_STOP:
-        return rq->env->stop.n > 0 && serves;
+        return rq->env->stop.n > 0 && serves && !rb_service_cannot_run_yet(rq);
     case RB_DO_START:
-        return rq->env->start.n > 0 && serves;
+        return rq->env->start.n > 0 && (serves || rq->again == RB_AGAIN_START);
     case RB_DO_DATABASE:
     case RB_DO_COMMIT:
         return plan->database_count > 0;
@@ -232,6 +237,12 @@ static char *describe_database(const rb_plan *plan)
     return rb_buf_detach(&out);
 }
 
+static char *describe_command(const char *verb, const rb_strs *command)
+{
+    RB_AUTO(rb_free_str) char *line = rb_command_line(command);
+    return rb_format("%s the service: %s", verb, line);
+}
+
 static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind,
                       const char **inverse)
 {
@@ -248,7 +259,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
         return rb_places_describe(rq, RB_PART_FLAGS);
     case RB_DO_STOP:
         *inverse = "start the service";
-        return rb_format("stop the service (%s)", rq->env->stop.items[0]);
+        return describe_command("stop", &rq->env->stop);
     case RB_DO_DATABASE:
         *inverse = "roll back";
         return describe_database(plan);
@@ -261,7 +272,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
     case RB_DO_COMMIT:
         return rb_strdup("commit the database: the point of no return");
     case RB_DO_START:
-        return rb_format("start the service (%s)", rq->env->start.items[0]);
+        return describe_command("start", &rq->env->start);
     case RB_DO_CHECKS:
         return rb_format("run %zu check%s", rq->env->check_count, rb_text_s(rq->env->check_count));
     case RB_DO_RECORD:
@@ -390,7 +401,7 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
     const rb_plan_request *rq = &own;
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     own.from = rb_parts_from(request, RB_PART_DB);
-    if (plan->parts[RB_PART_DB])
+    if (plan->parts[RB_PART_DB] && rq->again == RB_AGAIN_NOT)
         list_databases(&names, rq);
     plan->databases = rb_calloc(names.n, sizeof *plan->databases);
     for (size_t i = 0; i < names.n; i++) {

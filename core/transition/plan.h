@@ -27,6 +27,13 @@ enum rb_step_kind {
 };
 const char *rb_step_kind_name(enum rb_step_kind kind);
 
+/* A deploy of the release that is live: what of it is done again. */
+enum rb_again {
+    RB_AGAIN_NOT, /* all of it */
+    RB_AGAIN_CHECKS,
+    RB_AGAIN_START /* and the checks */
+};
+
 typedef struct rb_plan_request {
     const char *kind; /* deploy, revert, abort */
     const rb_env *env;
@@ -43,8 +50,9 @@ typedef struct rb_plan_request {
     bool observe;             /* files are compared with what was promised where they come from */
     bool rehearse;            /* also rebuild the artifacts, and say how long it took */
     bool only_drift;          /* no more is asked than what drifted: no database is copied */
-    const char *rule;         /* why TO, or NULL */
-    const char *going_on;     /* id of the transition that is gone on with, or NULL */
+    enum rb_again again;
+    const char *rule;     /* why TO, or NULL */
+    const char *going_on; /* id of the transition that is gone on with, or NULL */
 } rb_plan_request;
 
 typedef struct rb_plan_database {

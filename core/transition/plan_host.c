@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "transition/parts.h"
 #include "transition/places.h"
+#include "transition/service.h"
 
 /* The nearest folder above path that is there. */
 static char *standing_folder(const char *path)
@@ -152,6 +153,7 @@ static enum rb_code look_at_places(const rb_plan_request *rq, enum rb_part part,
 enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     RB_TRY(look_at_current(plan, rq, err));
+    RB_TRY(rb_service_look(rq, err));
     if (plan->parts[RB_PART_DB])
         RB_TRY(look_at_databases(rq, err));
     RB_TRY(look_at_places(rq, RB_PART_FLAGS, "the flag file", err));

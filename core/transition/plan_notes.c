@@ -1,4 +1,5 @@
 #include "transition/parts.h"
+#include "transition/service.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -82,8 +83,20 @@ static void chain_note(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
+static void service_note(rb_plan *plan, const rb_plan_request *rq)
+{
+    if (!rb_service_cannot_run_yet(rq))
+        return;
+    RB_AUTO(rb_free_str)
+    char *note = rb_format("the service is not stopped: nothing is live here, and its program %s "
+                           "does not exist yet",
+                           rq->env->stop.items[0]);
+    rb_plan_note(plan, note);
+}
+
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
 {
+    service_note(plan, rq);
     part_notes(plan, rq);
     space_notes(plan, rq);
     chain_note(plan, rq);

@@ -8,13 +8,13 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "environment/checks.h"
 #include "environment/delivered.h"
 #include "transition/database_step.h"
 #include "transition/execute.h"
 #include "transition/kept.h"
 #include "transition/parts.h"
 #include "transition/places.h"
+#include "transition/service.h"
 
 static enum rb_code verify_artifact(const rb_artifact *made, const rb_manifest_artifact *promised,
                                     const char *tag, rb_err *err)
@@ -81,6 +81,7 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
     if (rb_file_exists(final))
         RB_TRY(rb_file_rename(final, old, err));
     RB_TRY(rb_file_rename(staging, final, err));
+    RB_TRY(rb_service_can_start(run, err));
     return rb_delivered_note(root, tag, err);
 }
 
@@ -162,68 +163,6 @@ static enum rb_code undo_switch(const rb_undo *undo, rb_err *err)
     return RB_OK;
 }
 
-static const char *from_tag(const rb_run *run)
-{
-    return run->request->from ? run->request->from->tag : NULL;
-}
-
-/* A command that a resumed plan has and the settings no longer do is no command. */
-static enum rb_code do_stop(rb_run *run, rb_err *err)
-{
-    const rb_env *env = run->request->env;
-    return env->stop.n == 0
-               ? RB_OK
-               : rb_command_run(env, &env->stop, RB_SERVICE_TIMEOUT, "stopping the service",
-                                from_tag(run), run->request->to->tag, err);
-}
-
-/* A service that cannot be started is found wanting, as one whose checks fail. */
-static enum rb_code do_start(rb_run *run, rb_err *err)
-{
-    const rb_env *env = run->request->env;
-    if (env->start.n == 0)
-        return RB_OK;
-    enum rb_code code = rb_command_run(env, &env->start, RB_SERVICE_TIMEOUT, "starting the service",
-                                       from_tag(run), run->request->to->tag, err);
-    if (code != RB_OK)
-        err->code = RB_FOUND;
-    return code == RB_OK ? RB_OK : RB_FOUND;
-}
-
-static enum rb_code start_again(const rb_undo *undo, rb_err *err)
-{
-    const rb_strs *start = &undo->env->start;
-    if (start->n == 0)
-        return RB_OK;
-    enum rb_code code =
-        rb_command_run(undo->env, start, RB_SERVICE_TIMEOUT, "starting the service again", undo->to,
-                       undo->from ? undo->from : "", err);
-    /* Before the first release there may be nothing that can be started. */
-    return undo->from ? code : RB_OK;
-}
-
-/* It runs on TO's files: it is stopped, and the inverse of the stop starts it on FROM's. One that
- * did not come up may not be there to be stopped. */
-static enum rb_code undo_start(const rb_undo *undo, enum rb_step_state state, rb_err *err)
-{
-    if (undo->env->stop.n == 0)
-        return start_again(undo, err);
-    enum rb_code code =
-        rb_command_run(undo->env, &undo->env->stop, RB_SERVICE_TIMEOUT,
-                       "stopping the service again", undo->to, undo->from ? undo->from : "", err);
-    return state == RB_STEP_DONE ? code : RB_OK;
-}
-
-static enum rb_code do_checks(rb_run *run, rb_err *err)
-{
-    rb_checks_run(run->failures, run->request->env, from_tag(run), run->request->to->tag);
-    if (json_array_size(run->failures) == 0)
-        return RB_OK;
-    return rb_fail(err, RB_FOUND, "%zu of %zu checks failed: %s", json_array_size(run->failures),
-                   run->request->env->check_count,
-                   rb_json_str(json_array_get(run->failures, 0), "message"));
-}
-
 enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
 {
     const rb_env *env = run->request->env;
@@ -233,7 +172,7 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     case RB_DO_FLAGS:
         return rb_places_fill(run, RB_PART_FLAGS, err);
     case RB_DO_STOP:
-        return do_stop(run, err);
+        return rb_service_stop(run, err);
     case RB_DO_DATABASE:
         for (size_t i = 0; i < run->plan->database_count; i++)
             if (run->plan->databases[i].create)
@@ -246,9 +185,9 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     case RB_DO_COMMIT:
         return rb_databases_commit(run, err);
     case RB_DO_START:
-        return do_start(run, err);
+        return rb_service_start(run, err);
     case RB_DO_CHECKS:
-        return do_checks(run, err);
+        return rb_service_checks(run, err);
     case RB_DO_RECORD:
     case RB_STEP_KINDS:
         break;
@@ -302,9 +241,9 @@ enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, enum rb_s
     case RB_DO_SWITCH:
         return undo_switch(undo, err);
     case RB_DO_STOP:
-        return start_again(undo, err);
+        return rb_service_start_again(undo, err);
     case RB_DO_START:
-        return undo_start(undo, state, err);
+        return rb_service_undo_start(undo, state, err);
     case RB_DO_DATABASE:
         return undo_database(undo, err);
     case RB_DO_COMMIT:

@@ -26,6 +26,9 @@ setup() { # the same shop in a place of this test's own
     PROD=$BATS_TEST_TMPDIR/prod
     cd "$SHOP" || return
     sed -i "s|$BATS_FILE_TMPDIR|$BATS_TEST_TMPDIR|g" rbtool.json
+    # Without a check nothing is known good.
+    jq '.environments.prod.checks = [{name: "up", command: ["true"]}]' rbtool.json >new.json
+    mv new.json rbtool.json
 }
 
 # The JSON of every entry, oldest first, with nothing but git.
@@ -128,7 +131,7 @@ v1.0.0" ]
     rbtool deploy v1.0.0 --yes
     settings '.environments.prod.service = {stop: ["sh", "-c", "echo s3cret-a; exit 4"], start: ["true"]}'
     fails 1 s3cret-a rbtool --config "$SETTINGS" deploy v1.1.0 --yes
-    settings '.environments.prod.checks = [{name: "up", command: ["sh", "-c", "echo s3cret-b >&2; exit 3"]}]'
+    settings '.environments.prod.checks = [{name: "up", command: ["sh", "-c", "echo s3cret-b >&2; exit 3"], timeout: 1}]'
     fails 1 s3cret-b rbtool --config "$SETTINGS" deploy v1.1.0 --yes
     [ "$(transitions)" = "deploy - v1.0.0 done
 deploy v1.0.0 v1.1.0 failed
@@ -136,7 +139,7 @@ deploy v1.0.0 v1.1.0 unhealthy" ]
     [ -z "$(entries | grep s3cret)" ]
     entries | jq -se 'map(.transition // empty) | .[1].error == "stopping the service (sh) ended with status 4" and
         (.[1].steps | map(.outcome) | index("failed") != null and index("undone") != null) and
-        (.[2].error | endswith("(sh) ended with status 3"))'
+        (.[2].error | contains("(sh) ended with status 3") and (contains("last output") | not))'
     [ "$(verdict v1.1.0)" = null ]
     [ -z "$(verdicts)" ]
 }
@@ -351,11 +354,11 @@ revert v1.1.0 v1.0.0 done" ]
 
 @test "a release that was live unhealthy is known good once someone says so" {
     rbtool deploy v1.0.0 --yes
-    settings '.environments.prod.checks = [{name: "up", command: ["false"]}]'
-    fails 1 "checks failed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
-    rbtool status | grep -q "^checks      failed when it went live: .*check 'up'"
+    settings '.environments.prod.checks = [{name: "up", command: ["false"], timeout: 1}]'
+    fails 1 "and unhealthy" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    rbtool status | grep -q "^checks      failed at .*: check \"up\""
     rbtool status --json | schema status
-    [[ $(rbtool status --json | jq -r .failedChecks) == *"check 'up'"* ]]
+    [[ $(rbtool status --json | jq -r .failedChecks) == *"check \"up\""* ]]
     rbtool deploy v1.2.0 --yes
     [ "$(rbtool status --json | jq -r .failedChecks)" = null ]
     [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.0.0 ]

@@ -94,7 +94,7 @@ ends() {
     sql 'UPDATE orders SET total = 1 WHERE id = 4'
     settings '.environments.prod.service = {stop: ["false"], start: ["true"]}' # a step that fails
     ends 1 failed --config "$SETTINGS" deploy v1.1.0
-    settings '.environments.prod.checks = [{name: "up", command: ["false"]}]'
+    settings '.environments.prod.checks = [{name: "up", command: ["false"], timeout: 1}]'
     ends 1 unhealthy --config "$SETTINGS" deploy v1.1.0
     [[ $(jq -r '.failures[0].name' <<<"$output") == up ]]
     sql 'UPDATE orders SET discount = 1'

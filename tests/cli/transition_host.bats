@@ -167,9 +167,9 @@ setup() {
         settings ".environments.prod.service = {stop: [\"$BATS_TEST_TMPDIR/says\"], start: [\"true\"]}"
         fails 1 "nothing was changed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
         settled_at v1.0.0
-        settings ".environments.prod.checks = [{name: \"ready\", command: [\"$BATS_TEST_TMPDIR/says\"]}]"
-        fails 1 "1 of 1 checks failed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
-        [[ "$(rbtool status)" == *"failed when it went live"* ]]
+        settings ".environments.prod.checks = [{name: \"ready\", command: [\"$BATS_TEST_TMPDIR/says\"], timeout: 1}]"
+        fails 1 "and unhealthy" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+        [[ "$(rbtool status)" == *"checks      failed at"* ]]
         rbtool revert v1.1.0 --yes
         rbtool mark v1.1.0 good -m 'once more'
     done

@@ -37,11 +37,11 @@ next() { # TAG: a release that differs in its files alone
 @test "pruning keeps what is live and what a revert would go to" {
     release v1.0.0
     for i in 1 2 3 4 5; do next v1.0.$i; done
-    settings '.environments.prod.keep = 2 | .environments.prod.checks = [{name: "x", command: ["false"]}]'
+    settings '.environments.prod.keep = 2 | .environments.prod.checks = [{name: "x", command: ["false"], timeout: 1}]'
     rbtool deploy v1.0.0 --yes
     jq '.environments.prod.keep = 2' rbtool.json >"$BATS_TEST_TMPDIR/good.json"
     rbtool --config "$BATS_TEST_TMPDIR/good.json" deploy v1.0.1 --yes
-    for i in 2 3 4; do fails 1 "checks failed" rbtool --config "$SETTINGS" deploy v1.0.$i --yes; done
+    for i in 2 3 4; do fails 1 "and unhealthy" rbtool --config "$SETTINGS" deploy v1.0.$i --yes; done
     [ "$(rbtool plan v1.0.4 --json | jq -r .to)" = v1.0.1 ]
     [ "$(cd "$PROD/releases" && echo *)" = "v1.0.1 v1.0.4" ]
     [ "$(cd "$PROD/.rbtool/delivered" && echo *)" = "v1.0.1.json v1.0.4.json" ]

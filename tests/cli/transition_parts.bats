@@ -138,7 +138,7 @@ parts_at() {
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes --only flags
     run -1 rbtool status --exit-code
-    [ "${lines[0]}" = "prod: v1.1.0 (flags at v1.0.0), settled" ]
+    [ "${lines[0]}" = "prod: v1.1.0 (flags at v1.0.0), unchecked" ]
     [[ $output == *"apart"*"--only"* ]]
     [[ $output != *drift* ]]
     run -0 --separate-stderr rbtool status --json
@@ -175,7 +175,7 @@ parts_at() {
 checked() {
     settings "$(printf '.environments.prod.checks = ['
         while [ $# -gt 0 ]; do
-            printf '{name: "%s", command: ["sh", "-c", "%s"]}' "$1" "$2"
+            printf '{name: "%s", command: ["sh", "-c", "%s"], timeout: 1}' "$1" "$2"
             shift 2
             [ $# -eq 0 ] || printf ', '
         done
@@ -189,9 +189,9 @@ checked() {
     run -1 --separate-stderr rbtool --config "$SETTINGS" revert v1.1.0 --yes --only flags --json
     schema transition <<<"$output"
     [ "$(jq -r '[.outcome, .failures[0].name] | join(" ")' <<<"$output")" = "unhealthy up" ]
-    [[ $stderr == *"flags of prod is at v1.0.0, but 1 of 1 checks failed"* ]]
+    [[ $stderr == *"flags of prod is at v1.0.0, and prod is unhealthy"* ]]
     parts_at "v1.1.0 v1.1.0 v1.0.0 v1.1.0"
-    fails 1 "config of prod is at v1.0.0, but" rbtool --config "$SETTINGS" revert v1.1.0 --yes --only config
+    fails 1 "config of prod is at v1.0.0, and prod is unhealthy" rbtool --config "$SETTINGS" revert v1.1.0 --yes --only config
 }
 
 @test "a check that only fails after it puts a transition of flags back" {
@@ -207,13 +207,13 @@ checked() {
     two_releases
     rbtool deploy v1.1.0 --yes
     killed_by check
-    jq '.environments.prod.checks = [{name: "up", command: ["false"]}]' rbtool.json >"$BATS_TEST_TMPDIR/up.json"
+    jq '.environments.prod.checks = [{name: "up", command: ["false"], timeout: 1}]' rbtool.json >"$BATS_TEST_TMPDIR/up.json"
     jq --arg cmd "$BATS_TEST_TMPDIR/assassin" --arg flags "$PROD/etc/flags.json" --arg old "$BATS_TEST_TMPDIR/flags.json" \
         '.environments.prod.checks = [{name: "up", command: ["sh", "-c", "cmp -s \($old) \($flags) && exec \($cmd); exit 1"]}]' \
         rbtool.json >"$BATS_TEST_TMPDIR/killing.json"
     git show v1.0.0:flags.json >"$BATS_TEST_TMPDIR/flags.json"
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.1.0 --yes --only flags
     [ "$(rbtool status --json | jq -r .state)" = interrupted ]
-    fails 1 "flags of prod is at v1.0.0, but" rbtool --config "$BATS_TEST_TMPDIR/up.json" resume --yes
+    fails 1 "flags of prod is at v1.0.0, and prod is unhealthy" rbtool --config "$BATS_TEST_TMPDIR/up.json" resume --yes
     [ "$(rbtool status --json | jq -r .state)" = settled ]
 }

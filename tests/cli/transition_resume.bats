@@ -280,7 +280,9 @@ SH
     while read -r change; do
         cp "$BATS_TEST_TMPDIR/whole.db" "$PROD/.rbtool/state.db"
         sqlite3 "$PROD/.rbtool/state.db" "$change"
-        for command in "status" "status --json" "resume --yes" "abort --yes" "deploy v1.1.0 --yes"; do
+        fails 0 "$PROD/.rbtool/state.db is damaged: " rbtool status --json
+        fails 1 "state.db is damaged: " rbtool status --exit-code
+        for command in "resume --yes" "abort --yes" "deploy v1.1.0 --yes"; do
             # shellcheck disable=SC2086
             fails 2 "$PROD/.rbtool/state.db is damaged: " rbtool $command
             [[ $output == *"put back a copy of it, or move it away"* ]]
@@ -305,15 +307,15 @@ SQL
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
     [ "$status" -eq 137 ]
     rm "$BATS_TEST_TMPDIR/killed"
-    [[ $(rbtool status) == *'nothing is committed: an abort puts all back as it was'* ]]
+    [[ $(rbtool status) == *'prod: v1.0.0, interrupted: deploy to v1.1.0 stopped in step stop; nothing is committed.'* ]]
     rbtool abort --yes
     killed_before_commit deploy v1.1.0 --yes
-    [[ $(rbtool status) == *'whether it is committed is looked up'* ]]
+    [[ $(rbtool status) == *'stopped in step commit; nothing is committed.'* ]]
     rbtool abort --yes
     killed_by start
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
     [ "$status" -eq 137 ]
-    [[ $(rbtool status) == *'it is committed: a resume ends it'* ]]
+    [[ $(rbtool status) == *'prod: v1.1.0, not finished: deploy from v1.0.0 stopped in step start; database and files are at v1.1.0.'* ]]
     rbtool resume --yes
 }
 

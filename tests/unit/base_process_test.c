@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -89,6 +90,66 @@ static void test_end(void **state)
     expect("kill -TERM $$", 128 + SIGTERM, "");
     clock_gettime(CLOCK_MONOTONIC, &ended);
     assert_true(ended.tv_sec - began.tv_sec < 15);
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal_number)
+{
+    (void)signal_number;
+    signals++;
+}
+
+static void run_until_alarm(rb_process_result *result, const char *script)
+{
+    rb_err err = {0};
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    alarm(1);
+    assert_int_equal(
+        rb_process_run(result, &(rb_process){.argv = argv, .timeout = 60, .tail = 20}, &err),
+        RB_OK);
+    alarm(0);
+}
+
+/* The whole group ends, one that ignores SIGTERM too; what runs afterwards is not concerned. */
+static void test_signal_ends_program(void **state)
+{
+    (void)state;
+    struct sigaction old;
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = count_signal}, &old);
+    rb_process_watch(&signals);
+    rb_process_result result = {0};
+    run_until_alarm(&result, "sleep 50 & wait");
+    assert_true(result.cancelled);
+    assert_false(result.timed_out);
+    assert_int_equal(result.status, 128 + SIGTERM);
+    rb_process_result_clear(&result);
+    run_until_alarm(&result, "echo never");
+    assert_true(result.cancelled);
+    assert_int_equal(result.out.len, 0);
+    rb_process_result_clear(&result);
+    rb_process_go_on();
+    run_until_alarm(&result, "trap '' TERM; echo stubborn; sleep 50; sleep 50");
+    assert_true(result.cancelled);
+    assert_int_equal(result.status, 128 + SIGKILL);
+    assert_string_equal(rb_buf_str(&result.out), "stubborn\n");
+    rb_process_result_clear(&result);
+    rb_process_go_on();
+    expect("echo on", 0, "on\n");
+    rb_process_watch(NULL);
+    sigaction(SIGALRM, &old, NULL);
+}
+
+static void test_tail_keeps_end_of_both_streams(void **state)
+{
+    (void)state;
+    rb_err err = {0};
+    rb_process_result result = {0};
+    const char *const argv[] = {"sh", "-c", "seq 1 20000; echo last >&2; exit 1", NULL};
+    assert_int_equal(rb_process_run(&result, &(rb_process){.argv = argv, .tail = 11}, &err), RB_OK);
+    assert_string_equal(rb_buf_str(&result.out), "20000\nlast\n");
+    assert_int_equal(result.err.len, 0);
+    rb_process_result_clear(&result);
 }
 
 #define RUNS 64
@@ -177,6 +238,8 @@ int main(void)
         cmocka_unit_test(test_cannot_run),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_end),
+        cmocka_unit_test(test_signal_ends_program),
+        cmocka_unit_test(test_tail_keeps_end_of_both_streams),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_parallel),
         cmocka_unit_test(test_parallel_threads),

@@ -141,9 +141,9 @@ static void what_was_printed_stays_here(void **unused)
 {
     (void)unused;
     static const char *const cases[][2] = {
-        {"check 'up' (curl) ended with status 7 and said: token=1 found rows: x",
-         "check 'up' (curl) ended with status 7"},
-        {"check checks/a.sql found rows: [{\"id\":1}] and said: y",
+        {"check \"up\" (curl) ended with status 7 (last output: token=1 found rows: x)",
+         "check \"up\" (curl) ended with status 7"},
+        {"check checks/a.sql found rows: [{\"id\":1}] (last output: y)",
          "check checks/a.sql found rows"},
         {"no room left on device", "no room left on device"},
     };

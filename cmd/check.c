@@ -1,0 +1,175 @@
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "environment/checks.h"
+#include "site.h"
+#include "status.h"
+#include "transition/service.h"
+#include "ui.h"
+
+static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+
+static const char *live_tag(const rb_live *live)
+{
+    for (int part = 0; part < RB_PARTS; part++)
+        if (live->tag[part])
+            return live->tag[part];
+    return NULL;
+}
+
+/* What a transition brings in the meantime has a result of its own. */
+static enum rb_code store(const rb_site *site, const json_t *failures, const char *tag,
+                          const rb_transition_row *pending, rb_err *err)
+{
+    RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
+    RB_AUTO(rb_state_closep) rb_state *state = NULL;
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *now = NULL;
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    RB_TRY(rb_lock_take(&lock, site->env->root, err));
+    RB_TRY(rb_state_open(&state, site->env->root, true, err));
+    RB_TRY(rb_state_live(&live, state, err));
+    RB_TRY(rb_state_pending(&now, state, err));
+    if (pending || now || !rb_text_same(live_tag(&live), tag))
+        return rb_fail(err, RB_BUSY, "a transition has begun and not ended");
+    RB_TRY(rb_state_health(&before, state, err));
+    bool down = json_is_true(json_object_get(before, "down"));
+    RB_AUTO(rb_json_freep) json_t *health = rb_health_of_checks(failures, tag, down);
+    RB_TRY(rb_state_health_set(state, health, err));
+    return rb_state_flush(state, err);
+}
+
+static const json_t *failure_of(const json_t *failures, const char *name)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)failures, i, item)
+        if (rb_text_same(rb_json_str(item, "name"), name))
+            return item;
+    return NULL;
+}
+
+static void show(const rb_cli *cli, const rb_env *env, const json_t *failures)
+{
+    for (size_t i = 0; i < env->check_count; i++) {
+        const char *name = env->checks[i].name;
+        const json_t *failure = failure_of(failures, name);
+        const char *plain = rb_ui_color(cli, RB_PLAIN);
+        if (failure)
+            rb_ui_line("%sfailed%s  %s", rb_ui_color(cli, RB_RED), plain,
+                       rb_json_str(failure, "message"));
+        else
+            rb_ui_line("%spassed%s  check \"%s\"", rb_ui_color(cli, RB_GREEN), plain, name);
+        rb_status_lines(rb_json_str(failure, "output"));
+    }
+}
+
+static json_t *document(const rb_env *env, const char *tag, const char *health, bool stored,
+                        const json_t *failures)
+{
+    json_t *doc = json_object();
+    json_t *list = json_array();
+    RB_AUTO(rb_free_str) char *at = rb_status_iso(time(NULL));
+    rb_json_set_str(doc, "environment", env->name);
+    rb_json_set_str(doc, "release", tag);
+    rb_json_set_str(doc, "health", health);
+    rb_json_set_str(doc, "at", at);
+    json_object_set_new(doc, "stored", json_boolean(stored));
+    for (size_t i = 0; i < env->check_count; i++) {
+        const json_t *failure = failure_of(failures, env->checks[i].name);
+        json_t *item = json_object();
+        rb_json_set_str(item, "name", env->checks[i].name);
+        json_object_set_new(item, "passed", json_boolean(!failure));
+        rb_json_set_str(item, "message", rb_json_str(failure, "message"));
+        rb_json_set_str(item, "output", rb_json_str(failure, "output"));
+        json_array_append_new(list, item);
+    }
+    json_object_set_new(doc, "checks", list);
+    return doc;
+}
+
+static void progress(void *context, const char *text)
+{
+    rb_ui_progress(context, "check %s", text);
+}
+
+static enum rb_code run_all(json_t *failures, rb_cli *cli, const rb_site *site, const char *tag,
+                            rb_err *err)
+{
+    const rb_checking checking = {
+        .env = site->env, .from = tag, .to = tag ? tag : "", .progress = progress, .context = cli};
+    rb_control control = {0};
+    rb_site_catch(&control);
+    rb_checks_run(failures, &checking);
+    rb_site_uncatch();
+    rb_ui_progress_end(cli);
+    return control.cancelled ? rb_fail(err, RB_FOUND, "stopped by a signal; nothing was recorded")
+                             : RB_OK;
+}
+
+static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    RB_AUTO(rb_free_str) char *holder = NULL;
+    RB_AUTO(rb_json_freep) json_t *failures = json_array();
+    const rb_env *env = site->env;
+    const char *tag = live_tag(&site->live);
+    RB_TRY(rb_site_pending(&row, &holder, site, err));
+    if (holder)
+        rb_ui_note(cli,
+                   "another run holds the environment (%s): the checks run in the middle of it",
+                   holder);
+    else if (row)
+        rb_ui_note(cli, "the %s of %s to %s stopped half-way (transition %s)", row->kind, env->name,
+                   row->to, row->id);
+    RB_TRY(run_all(failures, cli, site, tag, err));
+    size_t failed = json_array_size(failures);
+    const char *health = env->check_count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
+    rb_err why = {0};
+    bool stored = env->check_count > 0 && tag && store(site, failures, tag, row, &why) == RB_OK;
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *doc = document(env, tag, health, stored, failures);
+        rb_ui_json(cli, doc);
+    } else {
+        show(cli, env, failures);
+        rb_ui_line("%s: %s, %s%s", env->name, tag ? tag : "nothing is live", health,
+                   env->check_count == 0 ? ": no check is configured" : "");
+    }
+    if (why.message[0])
+        rb_ui_note(cli, "the result is not recorded: %s", why.message);
+    if (failed == 0)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed", failed, env->check_count,
+                   env->name);
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    const rb_site_options *o = options;
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_TRY(rb_site_open(&site, cli, o->env, false, err));
+    return check(cli, &site, err);
+}
+
+const rb_command rb_cmd_check = {
+    .name = "check",
+    .args = "",
+    .summary = "run an environment's checks now",
+    .group = RB_GROUP_DAILY,
+    .details =
+        "Every check of the environment runs as after a deploy: it is repeated until it passes or\n"
+        "its timeout ends. The result is recorded and shown by `rbtool status`; exit 1 when one\n"
+        "fails. It waits for nobody: while a transition is at work it says so, and records\n"
+        "nothing.",
+    .examples = "rbtool check --env prod\n"
+                "rbtool check --env prod --json | jq .health",
+    .opts = opts,
+    .options_size = sizeof(rb_site_options),
+    .min_args = 0,
+    .max_args = 0,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

@@ -1,0 +1,386 @@
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "books.h"
+#include "environment/delivered.h"
+#include "environment/observe.h"
+#include "transition/known_good.h"
+
+static void add_unreadable(const rb_status *st, const char *part, const rb_err *why)
+{
+    RB_AUTO(rb_free_str) char *safe = rb_safe(why->message);
+    json_t *item = json_object();
+    rb_json_set_str(item, "part", part);
+    rb_json_set_str(item, "message", safe);
+    json_array_append_new(st->unreadable, item);
+}
+
+/* What cannot be looked at is listed. */
+static bool can(const rb_status *st, const char *part, enum rb_code code, const rb_err *why)
+{
+    if (code != RB_OK)
+        add_unreadable(st, part, why);
+    return code == RB_OK;
+}
+
+static void observe_database(const rb_status *st, const rb_release *release,
+                             const rb_manifest_database *d)
+{
+    rb_err why;
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    const char *url = rb_env_database(st->site.env, d->name);
+    RB_AUTO(rb_free_str) char *part = rb_format("database %s", d->name);
+    if (!url)
+        rb_drift_add(st->drift, "db", d->name, "a url in the environment", "none");
+    else if (rb_db_open(&db, url, RB_DB_READ, &why) != RB_OK)
+        rb_drift_add(st->drift, "db", d->name, "a database", why.message);
+    else
+        (void)can(st, part,
+                  rb_observe_database(st->drift, st->accepted, db, release, st->site.repo, d, &why),
+                  &why);
+}
+
+/* release NULL: it does not verify. */
+static void observe_part(const rb_status *st, enum rb_part part, const rb_release *release)
+{
+    const rb_env *env = st->site.env;
+    rb_err why;
+    enum rb_code code = RB_OK;
+    if (part == RB_PART_APP)
+        code = rb_observe_app(st->drift, env, st->live.tag[part], &why);
+    else if (part == RB_PART_FLAGS && release)
+        code = rb_observe_flags(st->drift, env, release->manifest, &why);
+    else if (part == RB_PART_CONFIG && release)
+        code = rb_observe_config(st->drift, env, release->manifest, &why);
+    for (size_t i = 0; part == RB_PART_DB && release && i < release->manifest->database_count; i++)
+        observe_database(st, release, &release->manifest->databases[i]);
+    (void)can(st, rb_part_name(part), code, &why);
+}
+
+/* Every part against the release that is live in it. */
+static void observe(rb_status *st)
+{
+    RB_AUTO(rb_release_freep) rb_release *other = NULL;
+    const char *opened = NULL;
+    const rb_release *release = NULL;
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *tag = st->live.tag[part];
+        if (!tag)
+            continue;
+        bool is_main = strcmp(tag, st->tag) == 0;
+        if (!is_main)
+            rb_drift_add(st->drift, rb_part_name((enum rb_part)part), "", st->tag, tag);
+        if (!opened || strcmp(opened, tag) != 0) {
+            rb_err why;
+            rb_release **into = is_main ? &st->release : &other;
+            rb_release_free(*into);
+            *into = NULL;
+            if (rb_site_live_release(into, st->site.cli, &st->site, tag, &why) != RB_OK)
+                rb_drift_add(st->drift, rb_part_name((enum rb_part)part), tag,
+                             "a release that verifies", why.message);
+            release = *into;
+            opened = tag;
+        }
+        observe_part(st, (enum rb_part)part, release);
+    }
+}
+
+static enum rb_step_state state_of(const rb_status *st, enum rb_step_kind kind)
+{
+    enum rb_step_state state = RB_STEP_NONE;
+    rb_err why;
+    (void)can(st, "state",
+              rb_state_step_get(&state, st->site.state, st->row->id, rb_step_kind_name(kind), &why),
+              &why);
+    return state;
+}
+
+static bool has_step(const rb_transition_row *row, enum rb_step_kind kind)
+{
+    size_t i;
+    json_t *step;
+    json_array_foreach (json_object_get(row->plan, "steps"), i, step)
+        if (rb_text_same(rb_json_str(step, "id"), rb_step_kind_name(kind)))
+            return true;
+    return false;
+}
+
+/* The commit was begun: the databases' own journal rows say what became of it. */
+static enum rb_side ask_databases(const rb_status *st)
+{
+    size_t i;
+    json_t *item;
+    bool all_read = true;
+    json_array_foreach (json_object_get(st->row->plan, "databases"), i, item) {
+        const char *name = rb_json_str(item, "name");
+        const char *url = name ? rb_env_database(st->site.env, name) : NULL;
+        RB_AUTO(rb_db_closep) rb_db *db = NULL;
+        bool has = false;
+        rb_err why;
+        bool read = url && rb_db_open(&db, url, RB_DB_READ, &why) == RB_OK &&
+                    rb_db_journal_has(&has, db, st->row->id, &why) == RB_OK;
+        if (has)
+            return RB_SIDE_AFTER;
+        all_read = all_read && read;
+    }
+    return all_read && !st->holder ? RB_SIDE_BEFORE : RB_SIDE_UNKNOWN;
+}
+
+static enum rb_side side_of(const rb_status *st)
+{
+    bool database = json_array_size(json_object_get(st->row->plan, "databases")) > 0;
+    enum rb_step_state state = state_of(st, database ? RB_DO_COMMIT : RB_DO_SWITCH);
+    if (json_is_true(json_object_get(json_object_get(st->row->plan, "before"), "again")))
+        return RB_SIDE_AFTER;
+    if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
+        return RB_SIDE_BEFORE;
+    if (state == RB_STEP_DONE)
+        return RB_SIDE_AFTER;
+    return database ? ask_databases(st) : RB_SIDE_UNKNOWN;
+}
+
+/* The step that was begun and not ended. */
+static const char *pending_step(const rb_status *st)
+{
+    const char *out = NULL;
+    size_t i;
+    json_t *step;
+    json_array_foreach (json_object_get(st->row->plan, "steps"), i, step) {
+        const char *id = rb_json_str(step, "id");
+        enum rb_step_kind kind = id ? rb_step_kind_of(id) : RB_STEP_KINDS;
+        if (kind != RB_STEP_KINDS && (!out || state_of(st, kind) != RB_STEP_NONE))
+            out = id;
+    }
+    return out;
+}
+
+/* Of a transition that is committed: its parts are at its TO. */
+static void set_target(rb_status *st)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(st->row->plan, "only"), i, item)
+        for (int part = 0; part < RB_PARTS; part++)
+            if (rb_text_same(json_string_value(item), rb_part_name((enum rb_part)part))) {
+                st->live.tag[part] = st->row->to;
+                st->live.object[part] = st->row->to_object;
+            }
+}
+
+static void look_at_pending(rb_status *st)
+{
+    rb_err why;
+    if (!can(st, "state", rb_site_pending(&st->row, &st->holder, &st->site, &why), &why) ||
+        !st->row)
+        return;
+    st->step = pending_step(st);
+    st->side = side_of(st);
+    enum rb_step_state stop = state_of(st, RB_DO_STOP);
+    enum rb_step_state start = state_of(st, RB_DO_START);
+    st->stopped = has_step(st->row, RB_DO_STOP) && stop != RB_STEP_NONE && stop != RB_STEP_UNDONE &&
+                  start != RB_STEP_DONE;
+    st->flags_pending = has_step(st->row, RB_DO_FLAGS) && state_of(st, RB_DO_FLAGS) != RB_STEP_DONE;
+    (void)can(st, "state", rb_state_said(&st->said, st->site.state, st->row->id, &why), &why);
+    if (st->side == RB_SIDE_AFTER)
+        set_target(st);
+}
+
+/* Since when what is live is live, and by whom. */
+static void look_at_history(rb_status *st)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    rb_err why;
+    if (!can(st, "state", rb_state_history(&rows, &count, st->site.state, true, &why), &why))
+        return;
+    size_t i = 0;
+    while (i < count && !rb_known_reached(rows[i]))
+        i++;
+    for (; i < count && st->tag; i++) {
+        if (!rb_known_reached(rows[i]))
+            continue;
+        if (!rb_text_same(rows[i]->to, st->tag))
+            break;
+        const char *by = rb_json_str(json_object_get(rows[i]->plan, "before"), "by");
+        st->since = rows[i]->finished;
+        free(st->by);
+        st->by = rb_strdup(by);
+    }
+    if (count > 0 && !rb_known_reached(rows[0])) {
+        st->last = rows[0];
+        rows[0] = NULL;
+    }
+    rb_transition_rows_free(rows, count);
+}
+
+static void look_at_state(rb_status *st)
+{
+    rb_outbox_item *items = NULL;
+    rb_err why;
+    if (!st->site.state)
+        return;
+    look_at_pending(st);
+    for (int part = 0; part < RB_PARTS && !st->tag; part++)
+        st->tag = st->live.tag[part];
+    look_at_history(st);
+    (void)can(st, "state", rb_state_outbox(&items, &st->unwritten, st->site.state, &why), &why);
+    rb_outbox_free(items, st->unwritten);
+    (void)can(st, "state", rb_state_health(&st->checks, st->site.state, &why), &why);
+    const char *health = rb_json_str(st->checks, "health");
+    if (rb_text_same(health, "healthy") || rb_text_same(health, "unhealthy"))
+        st->health = rb_text_same(health, "healthy") ? "healthy" : "unhealthy";
+    st->down = json_is_true(json_object_get(st->checks, "down"));
+}
+
+static bool lists_state(const json_t *unreadable)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)unreadable, i, item)
+        if (rb_text_same(rb_json_str(item, "part"), "state"))
+            return true;
+    return false;
+}
+
+enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err *err)
+{
+    *st = (rb_status){.health = "unchecked",
+                      .drift = json_array(),
+                      .accepted = json_array(),
+                      .unreadable = json_array()};
+    RB_TRY(rb_site_look(&st->site, st->unreadable, cli, name, err));
+    st->name = rb_strdup(st->site.env->name);
+    st->unknown = lists_state(st->unreadable);
+    st->live = st->site.live;
+    look_at_state(st);
+    /* In the middle of it files are at either side. */
+    if (st->tag && (!st->row || st->side == RB_SIDE_BEFORE))
+        observe(st);
+    return RB_OK;
+}
+
+void rb_status_clear(rb_status *st)
+{
+    rb_transition_row_free(st->row);
+    rb_transition_row_free(st->last);
+    rb_release_free(st->release);
+    free(st->name);
+    free(st->holder);
+    free(st->by);
+    json_decref(st->said);
+    json_decref(st->drift);
+    json_decref(st->accepted);
+    json_decref(st->unreadable);
+    json_decref(st->checks);
+    rb_site_close(&st->site);
+    *st = (rb_status){0};
+}
+
+static char *format_time(int64_t when, const char *format)
+{
+    time_t seconds = (time_t)when;
+    struct tm tm;
+    char text[64];
+    if (when <= 0 || !gmtime_r(&seconds, &tm) || strftime(text, sizeof text, format, &tm) == 0)
+        return NULL;
+    return rb_strdup(text);
+}
+
+char *rb_status_time(int64_t when)
+{
+    char *text = format_time(when, "%Y-%m-%d %H:%M:%S UTC");
+    return text ? text : rb_strdup("an unknown time");
+}
+
+char *rb_status_iso(int64_t when)
+{
+    return format_time(when, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+static void set_time(json_t *json, const char *key, int64_t when)
+{
+    RB_AUTO(rb_free_str) char *text = rb_status_iso(when);
+    rb_json_set_str(json, key, text);
+}
+
+static json_t *list_parts(const rb_live *live)
+{
+    json_t *list = json_array();
+    for (int part = 0; part < RB_PARTS; part++)
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s?}", "part", rb_part_name((enum rb_part)part),
+                                        "release", live->tag[part]));
+    return list;
+}
+
+static void add_books(json_t *doc, rb_cli *cli, const rb_status *st)
+{
+    const rb_books *books;
+    rb_err why;
+    const rb_release *release = st->row ? NULL : st->release; /* in the middle none is meant */
+    RB_AUTO(rb_free_str) char *reason = NULL;
+    bool known = rb_cli_books(&books, cli, &why) == RB_OK;
+    if (!known)
+        add_unreadable(st, "ledger", &why);
+    const char *verdict =
+        known && release ? rb_books_verdict(&reason, books, release->tag, release->object) : NULL;
+    rb_json_set_str(doc, "verdict", verdict);
+    rb_json_set_str(doc, "reason", reason);
+    json_object_set_new(doc, "approvals",
+                        known && release ? rb_books_approvals(cli, books, release, st->name)
+                                         : json_array());
+    json_object_set_new(doc, "overrides",
+                        known && release ? rb_books_overrides(books, release->object, st->name)
+                                         : json_array());
+}
+
+json_t *rb_status_document(rb_cli *cli, const rb_status *st)
+{
+    json_t *doc = json_object();
+    rb_json_set_str(doc, "environment", st->name);
+    rb_json_set_str(doc, "release", st->tag);
+    set_time(doc, "since", st->since);
+    rb_json_set_str(doc, "by", st->by);
+    rb_json_set_str(doc, "state",
+                    st->row       ? "interrupted"
+                    : st->tag     ? "settled"
+                    : st->unknown ? "unknown"
+                                  : "empty");
+    rb_json_set_str(doc, "health", st->health);
+    json_object_set_new(doc, "down", json_boolean(st->down || st->stopped));
+    rb_json_set_str(doc, "step", st->step);
+    rb_json_set_str(doc, "holder", st->holder);
+    json_object_set_new(doc, "parts", list_parts(&st->live));
+    json_object_set(doc, "drift", st->drift);
+    json_object_set(doc, "accepted", st->accepted);
+    json_object_set_new(doc, "unwritten", json_integer((json_int_t)st->unwritten));
+    rb_json_set_str(doc, "failedChecks", rb_json_str(st->checks, "message"));
+    json_t *checks = json_null();
+    if (st->checks) {
+        checks = json_object();
+        set_time(checks, "at", rb_json_int(st->checks, "at", 0));
+        rb_json_set_str(checks, "message", rb_json_str(st->checks, "message"));
+        rb_json_set_str(checks, "output", rb_json_str(st->checks, "output"));
+        json_object_set(checks, "failures", json_object_get(st->checks, "failures"));
+    }
+    json_object_set_new(doc, "checks", checks);
+    if (st->row)
+        rb_json_set_str(doc, "transition", st->row->id);
+    json_object_set(doc, "failure", st->said ? st->said : json_null());
+    add_books(doc, cli, st);
+    json_object_set(doc, "unreadable", st->unreadable);
+    return doc;
+}
+
+enum rb_code rb_status_code(const rb_status *st, rb_err *err)
+{
+    if (st->row)
+        return rb_site_settled(&st->site, err);
+    bool found = json_array_size(st->drift) > 0 || json_array_size(st->unreadable) > 0 ||
+                 st->down || rb_text_same(st->health, "unhealthy");
+    return found ? RB_FOUND : RB_OK;
+}

@@ -1,0 +1,174 @@
+#include "transition/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "environment/checks.h"
+
+static const char *from_tag(const rb_run *run)
+{
+    return run->request->from ? run->request->from->tag : NULL;
+}
+
+/* A command that a resumed plan has and the settings no longer do is no command. */
+enum rb_code rb_service_stop(rb_run *run, rb_err *err)
+{
+    const rb_env *env = run->request->env;
+    return env->stop.n == 0
+               ? RB_OK
+               : rb_command_run(&run->output, env, &env->stop, RB_SERVICE_TIMEOUT,
+                                "stopping the service", from_tag(run), run->request->to->tag, err);
+}
+
+enum rb_code rb_service_start(rb_run *run, rb_err *err)
+{
+    const rb_env *env = run->request->env;
+    if (env->start.n == 0)
+        return RB_OK;
+    enum rb_code code =
+        rb_command_run(&run->output, env, &env->start, RB_SERVICE_TIMEOUT, "starting the service",
+                       from_tag(run), run->request->to->tag, err);
+    if (code != RB_OK)
+        err->code = RB_FOUND;
+    return code == RB_OK ? RB_OK : RB_FOUND;
+}
+
+static void progress(void *context, const char *text)
+{
+    const rb_run *run = context;
+    run->progress(run->context, rb_step_kind_name(RB_DO_CHECKS), text);
+}
+
+/* Of a service that was not started it is only looked whether it runs all the same. */
+enum rb_code rb_service_checks(rb_run *run, rb_err *err)
+{
+    const rb_env *env = run->request->env;
+    const rb_checking checking = {.env = env,
+                                  .from = from_tag(run),
+                                  .to = run->request->to->tag,
+                                  .once = run->down,
+                                  .progress = run->progress ? progress : NULL,
+                                  .context = run};
+    rb_checks_run(run->failures, &checking);
+    size_t failed = json_array_size(run->failures);
+    if (failed == 0)
+        return RB_OK;
+    const char *first = rb_json_str(json_array_get(run->failures, 0), "message");
+    return failed == 1 ? rb_fail(err, RB_FOUND, "%s", first)
+                       : rb_fail(err, RB_FOUND, "%zu of %zu checks fail, the first: %s", failed,
+                                 env->check_count, first);
+}
+
+/* As one that a step of its own ran. */
+static enum rb_code run_inverse(const rb_undo *undo, const rb_strs *command, const char *what,
+                                enum rb_step_kind step, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *output = NULL;
+    enum rb_code code = rb_command_run(&output, undo->env, command, RB_SERVICE_TIMEOUT, what,
+                                       undo->to, undo->from ? undo->from : "", err);
+    rb_err ignored;
+    if (code != RB_OK)
+        (void)!rb_state_said_set(undo->state, undo->transition, rb_step_kind_name(step),
+                                 err->message, output, &ignored);
+    return code;
+}
+
+enum rb_code rb_service_start_again(const rb_undo *undo, rb_err *err)
+{
+    const rb_strs *start = &undo->env->start;
+    if (start->n == 0)
+        return RB_OK;
+    enum rb_code code = run_inverse(undo, start, "starting the service again", RB_DO_STOP, err);
+    /* Before the first release there may be nothing that can be started. */
+    return undo->from ? code : RB_OK;
+}
+
+/* It runs on TO's files: it is stopped, and the inverse of the stop starts it on FROM's. One that
+ * did not come up may not be there to be stopped. */
+enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state, rb_err *err)
+{
+    if (undo->again)
+        return RB_OK;
+    if (undo->env->stop.n == 0)
+        return rb_service_start_again(undo, err);
+    enum rb_code code =
+        run_inverse(undo, &undo->env->stop, "stopping the service again", RB_DO_START, err);
+    return state == RB_STEP_DONE ? code : RB_OK;
+}
+
+/* The path below ROOT/current of a program that a release brings, or NULL. */
+static const char *below_current(const rb_env *env, const char *program)
+{
+    RB_AUTO(rb_free_str) char *current = rb_format("%s/current/", env->root);
+    size_t len = strlen(current);
+    return strncmp(program, current, len) == 0 ? program + len : NULL;
+}
+
+enum rb_code rb_service_can_start(const rb_run *run, rb_err *err)
+{
+    const rb_env *env = run->request->env;
+    const char *brought = env->start.n ? below_current(env, env->start.items[0]) : NULL;
+    bool starts = false;
+    for (size_t i = 0; i < run->plan->order_count; i++)
+        starts = starts || run->plan->order[i] == RB_DO_START;
+    if (!brought || !starts || !run->plan->parts[RB_PART_APP])
+        return RB_OK;
+    RB_AUTO(rb_free_str)
+    char *program = rb_format("%s/releases/%s/%s", env->root, run->request->to->tag, brought);
+    RB_AUTO(rb_strs_clear) rb_strs command = {0};
+    rb_strs_add(&command, program);
+    if (rb_command_find(&command, "starting the service", err) == RB_OK)
+        return RB_OK;
+    err->code = RB_FOUND;
+    return RB_FOUND;
+}
+
+enum rb_code rb_service_look(const rb_plan_request *rq, rb_err *err)
+{
+    const rb_env *env = rq->env;
+    if (env->start.n == 0 || (below_current(env, env->start.items[0]) && rq->parts[RB_PART_APP]))
+        return RB_OK;
+    return rb_command_find(&env->start, "the service could not be started, nothing was changed",
+                           err);
+}
+
+bool rb_service_cannot_run_yet(const rb_plan_request *rq)
+{
+    rb_err why;
+    return !rq->from && rq->env->stop.n > 0 &&
+           rb_command_find(&rq->env->stop, "stopping the service", &why) != RB_OK;
+}
+
+static json_t *health(bool healthy, bool down, const char *release, const char *message,
+                      const char *output, const json_t *failures)
+{
+    json_t *json = json_object();
+    rb_json_set_str(json, "health", healthy ? "healthy" : "unhealthy");
+    json_object_set_new(json, "down", json_boolean(down));
+    json_object_set_new(json, "at", json_integer((json_int_t)time(NULL)));
+    rb_json_set_str(json, "release", release);
+    rb_json_set_str(json, "message", message);
+    rb_json_set_str(json, "output", output);
+    json_object_set(json, "failures", (json_t *)failures);
+    return json;
+}
+
+json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy)
+{
+    if (!unhealthy && run->request->env->check_count == 0)
+        return NULL;
+    return health(!unhealthy, run->down, run->request->to->tag,
+                  unhealthy ? unhealthy->message : NULL, run->down ? run->start_output : NULL,
+                  run->failures);
+}
+
+json_t *rb_health_of_checks(const json_t *failures, const char *release, bool down)
+{
+    bool healthy = json_array_size(failures) == 0;
+    const json_t *first = json_array_get(failures, 0);
+    return health(healthy, down && !healthy, release,
+                  healthy ? NULL : rb_json_str(first, "message"), NULL, failures);
+}

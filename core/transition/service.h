@@ -1,0 +1,35 @@
+/*
+ * The steps that run the environment's commands: stop and start of the service, and its checks;
+ * what they print when they fail is kept. And what is known of the environment's health afterwards.
+ */
+#ifndef RB_TRANSITION_SERVICE_H
+#define RB_TRANSITION_SERVICE_H
+
+#include "transition/execute.h"
+
+enum rb_code rb_service_stop(rb_run *run, rb_err *err) RB_MUST_USE;
+/* RB_FOUND where the service cannot be started. */
+enum rb_code rb_service_start(rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_service_checks(rb_run *run, rb_err *err) RB_MUST_USE;
+
+/* Inverses. What one that fails prints is kept in the journal, under the step that it belongs to.
+ */
+enum rb_code rb_service_start_again(const rb_undo *undo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state,
+                                   rb_err *err) RB_MUST_USE;
+
+/* RB_FOUND where the release that was staged does not bring the program that starts the service:
+ * known before the service is stopped. */
+enum rb_code rb_service_can_start(const rb_run *run, rb_err *err) RB_MUST_USE;
+/* RB_ERROR where it is missing and no release will bring it. */
+enum rb_code rb_service_look(const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+/* Nothing is live yet, and what would stop the service is not there. */
+bool rb_service_cannot_run_yet(const rb_plan_request *request);
+
+/* The result of run, for rb_state_health_set(): NULL where nothing was checked. unhealthy: what
+ * failed, or NULL. */
+json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy);
+/* The same of checks that ran outside of a transition. down: the service was not started before. */
+json_t *rb_health_of_checks(const json_t *failures, const char *release, bool down);
+
+#endif

@@ -1,0 +1,263 @@
+# The environment's commands: checks, start and stop, and what is kept of what they print.
+
+setup() {
+    load lib
+    load transition
+    host
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+}
+
+# program NAME TEXT: an executable of the host, outside of the repository.
+program() {
+    printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/$1"
+    chmod +x "$BATS_TEST_TMPDIR/$1"
+}
+
+# prod FILTER: the settings of prod, changed.
+prod() {
+    jq --arg tmp "$BATS_TEST_TMPDIR" ".environments.prod |= (. + $1)" rbtool.json >new.json
+    mv new.json rbtool.json
+}
+
+@test "a check is repeated until it passes" {
+    prod '{checks: [{name: "ready", command: ["sh", "-c", "echo x >>\($tmp)/runs; [ $(wc -l <\($tmp)/runs) -gt 2 ]"]}]}'
+    rbtool deploy v1.0.0 --yes
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/runs")" = 3 ]
+    [ "$(rbtool status --json | jq -r '.state, .health')" = "settled
+healthy" ]
+    rbtool status --exit-code | grep -q '^prod: v1.0.0, settled, healthy$'
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.0.0") | .verdict')" = good ]
+}
+
+@test "a check without retry runs once" {
+    prod '{checks: [{name: "ready", command: ["sh", "-c", "echo x >>\($tmp)/runs; exit 1"], retry: false}]}'
+    fails 1 'v1.0.0 is live in prod and unhealthy: check "ready" (sh) ended with status 1' rbtool deploy v1.0.0 --yes
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/runs")" = 1 ]
+}
+
+@test "a check must hold for stableFor seconds, and an attempt is bounded" {
+    # The first attempt hangs, the next passes, the one after fails: from then on it holds.
+    program ready "echo x >>$BATS_TEST_TMPDIR/runs
+        case \$(wc -l <$BATS_TEST_TMPDIR/runs) in 1) sleep 60 ;; 3) exit 1 ;; esac"
+    prod '{checks: [{name: "ready", command: ["\($tmp)/ready"], attempt: 1, stableFor: 1}]}'
+    rbtool deploy v1.0.0 --yes
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/runs")" -ge 5 ]
+    [ "$(rbtool status --json | jq -r .health)" = healthy ]
+}
+
+@test "a check that gives no answer within its timeout says what it printed" {
+    program ready 'echo waiting for the pool; sleep 60'
+    prod '{checks: [{name: "ready", command: ["\($tmp)/ready"], timeout: 1}]}'
+    fails 1 'check "ready" got no answer within 1 s (last output: waiting for the pool)' rbtool deploy v1.0.0 --yes
+    [[ $output == *'`rbtool check --env prod`'* ]]
+}
+
+@test "every line that a failing check prints is kept, and made safe" {
+    program ready 'printf "first \033[31mred\nsesame\n\nlast\n"; exit 3'
+    prod '{checks: [{name: "ready", command: ["\($tmp)/ready"], retry: false}]}'
+    run -1 --separate-stderr rbtool deploy v1.0.0 --yes --json
+    schema transition <<<"$output"
+    [ "$(jq -r '.outcome, .failures[0].output' <<<"$output")" = 'unhealthy
+first \x1b[31mred
+sesame
+last' ]
+    run rbtool status
+    [[ $output == *'| first \x1b[31mred'*'| sesame'*'| last'* ]]
+    rbtool status --json | schema status
+    [ "$(rbtool status --json | jq -r '.checks.failures[0].output | split("\n") | length')" = 3 ]
+    # What a command prints stays on the host.
+    run git log --format=%B refs/rbtool/ledger
+    [[ $output != *sesame* ]]
+}
+
+@test "an environment without checks is unchecked, and its deploys say nothing of a release" {
+    rbtool deploy v1.0.0 --yes
+    [ "$(rbtool status --json | jq -r .health)" = unchecked ]
+    rbtool status --exit-code
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.0.0") | .verdict')" = null ]
+    run -0 rbtool check --json
+    schema check <<<"$output"
+    [ "$(jq -r .health <<<"$output")" = unchecked ]
+}
+
+@test "a service that does not start is down, and deploying the release again starts it" {
+    program start "[ -e $BATS_TEST_TMPDIR/free ] && exec touch $BATS_TEST_TMPDIR/started
+        echo first: port 18080 is in use >&2; echo second >&2; exit 7"
+    rbtool deploy v1.0.0 --yes
+    prod '{service: {stop: ["touch", "\($tmp)/stopped"], start: ["\($tmp)/start"]}, checks: [{name: "up", command: ["test", "-e", "\($tmp)/started"], timeout: 30}]}'
+    run -1 --separate-stderr rbtool deploy v1.1.0 --yes --json
+    schema transition <<<"$output"
+    [ "$(jq -r '.outcome, (.steps[] | select(.id == "start") | .output)' <<<"$output")" = 'down
+first: port 18080 is in use
+second' ]
+    [[ $stderr == *'v1.1.0 is live in prod and the service is DOWN: starting the service'*'`rbtool revert v1.1.0 --env prod`'* ]]
+    run -1 rbtool status --exit-code
+    [ "${lines[0]}" = 'prod: v1.1.0, DOWN' ]
+    [[ $output == *'| first: port 18080 is in use'* ]]
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0") | .verdict')" = null ]
+    rm "$BATS_TEST_TMPDIR/stopped"
+    touch "$BATS_TEST_TMPDIR/free"
+    rbtool deploy v1.1.0 --yes
+    [ ! -e "$BATS_TEST_TMPDIR/stopped" ]
+    rbtool status --exit-code | grep -q '^prod: v1.1.0, settled, healthy$'
+}
+
+@test "deploying a release again of which only checks failed leaves the service alone" {
+    prod '{service: {stop: ["touch", "\($tmp)/stopped"], start: ["touch", "\($tmp)/started"]}, checks: [{name: "up", command: ["test", "-e", "\($tmp)/up"], timeout: 1}]}'
+    fails 1 'and unhealthy' rbtool deploy v1.0.0 --yes
+    rm "$BATS_TEST_TMPDIR/started" "$BATS_TEST_TMPDIR/stopped"
+    touch "$BATS_TEST_TMPDIR/up"
+    run -0 --separate-stderr rbtool deploy v1.0.0 --yes --json
+    [ "$(jq -r '.outcome, .steps[].id' <<<"$output")" = 'done
+checks' ]
+    [ ! -e "$BATS_TEST_TMPDIR/started" ] && [ ! -e "$BATS_TEST_TMPDIR/stopped" ]
+}
+
+@test "a revert from a release whose service is down marks it bad" {
+    prod '{service: {start: ["true"]}}'
+    rbtool deploy v1.0.0 --yes
+    prod '{service: {start: ["false"]}}'
+    fails 1 'service is DOWN' rbtool deploy v1.1.0 --yes
+    prod '{service: {start: ["true"]}}'
+    rbtool revert v1.1.0 --yes
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0") | .verdict')" = bad ]
+    [ "$(rbtool status --json | jq -c '[.release, .down]')" = '["v1.0.0",false]' ]
+}
+
+@test "check runs the checks now, and status shows the result" {
+    prod '{checks: [{name: "up", command: ["test", "!", "-e", "\($tmp)/broken"], timeout: 1}]}'
+    rbtool deploy v1.0.0 --yes
+    touch "$BATS_TEST_TMPDIR/broken"
+    rbtool status --exit-code
+    run -1 --separate-stderr rbtool check --json
+    schema check <<<"$(head -n 1 <<<"$output")"
+    [ "$(head -n 1 <<<"$output" | jq -c '[.health, .stored, .checks[0].passed]')" = '["unhealthy",true,false]' ]
+    fails 1 'prod: v1.0.0, unhealthy' rbtool status --exit-code
+    rm "$BATS_TEST_TMPDIR/broken"
+    rbtool check | grep -q '^prod: v1.0.0, healthy$'
+    rbtool status --exit-code
+}
+
+@test "check says that a transition is at work, and records nothing" {
+    rbtool deploy v1.0.0 --yes
+    prod '{service: {stop: ["sh", "-c", "touch \($tmp)/stopping; until [ -e \($tmp)/go ]; do sleep 0.05; done"]}, checks: [{name: "up", command: ["true"]}]}'
+    rbtool deploy v1.1.0 --yes &
+    until [ -e "$BATS_TEST_TMPDIR/stopping" ]; do sleep 0.05; done
+    run -0 --separate-stderr rbtool check --json
+    [[ $stderr == *'another run holds the environment'* ]]
+    [ "$(jq -r .stored <<<"$output")" = false ]
+    run rbtool status
+    [[ $output == *'service     DOWN'* ]]
+    [ "$(rbtool status --json | jq -r .down)" = true ]
+    touch "$BATS_TEST_TMPDIR/go"
+    wait $!
+    [ "$(rbtool status --json | jq -r .health)" = healthy ]
+}
+
+@test "a signal ends a stop, a start and a check that hang, with what they started" {
+    rbtool deploy v1.0.0 --yes
+    program hang "echo \$\$ >$BATS_TEST_TMPDIR/pid; sleep 300 & wait"
+    for part in stop start check; do
+        prod '{service: {stop: ["true"], start: ["true"]}, checks: []}'
+        [ $part = check ] || prod "{service: {stop: [\"true\"], start: [\"true\"], $part: [\"$BATS_TEST_TMPDIR/hang\"]}}"
+        [ $part != check ] || prod "{checks: [{name: \"up\", command: [\"$BATS_TEST_TMPDIR/hang\"], timeout: 300, attempt: 300}]}"
+        rm -f "$BATS_TEST_TMPDIR/pid"
+        rbtool deploy v1.1.0 --yes >"$BATS_TEST_TMPDIR/out" 2>&1 &
+        local pid=$! code=0
+        until [ -s "$BATS_TEST_TMPDIR/pid" ]; do sleep 0.05; done
+        kill -TERM $pid
+        wait $pid || code=$?
+        [ -z "$(ps -o pid= -g "$(cat "$BATS_TEST_TMPDIR/pid")")" ]
+        if [ $part = stop ]; then
+            [ $code = 1 ]
+            grep -q 'nothing was changed, prod stays at v1.0.0' "$BATS_TEST_TMPDIR/out"
+            settled_at v1.0.0
+        else
+            [ $code = 3 ]
+            prod '{service: {stop: ["true"], start: ["true"]}, checks: []}'
+            [[ $(rbtool status | head -n 1) == "prod: v1.1.0, not finished: deploy from v1.0.0 stopped in step $part"* ]] ||
+                [ $part = check ]
+            rbtool abort --yes
+            settled_at v1.0.0
+        fi
+    done
+}
+
+@test "a daemon that keeps the output of start open does not hold the transition" {
+    program start "sleep 60 & echo \$! >$BATS_TEST_TMPDIR/pid"
+    prod '{service: {start: ["\($tmp)/start"]}}'
+    rbtool deploy v1.0.0 --yes
+    kill "$(cat "$BATS_TEST_TMPDIR/pid")" # it still ran
+    settled_at v1.0.0
+}
+
+@test "a stop that a first release brings is left out, and the plan says so" {
+    prod '{service: {stop: ["\($tmp)/prod/current/app/src/shop", "stop"], start: ["\($tmp)/prod/current/app/src/shop", "start"]}}'
+    run -0 rbtool deploy v1.0.0 --dry-run
+    [[ $output == *"its program $BATS_TEST_TMPDIR/prod/current/app/src/shop does not exist yet"* ]]
+    rbtool deploy v1.0.0 --yes
+    settled_at v1.0.0
+    run rbtool deploy v1.1.0 --dry-run
+    [[ $output == *"stop the service: $BATS_TEST_TMPDIR/prod/current/app/src/shop stop"* ]]
+}
+
+@test "a start whose program is missing is named before the service is stopped" {
+    rbtool deploy v1.0.0 --yes
+    prod '{service: {stop: ["touch", "\($tmp)/stopped"], start: ["/no/such/program"]}}'
+    fails 2 'the program /no/such/program cannot be executed' rbtool deploy v1.1.0 --yes
+    prod '{service: {stop: ["touch", "\($tmp)/stopped"], start: ["\($tmp)/prod/current/app/no"]}}'
+    fails 1 'releases/v1.1.0/app/no cannot be executed' rbtool deploy v1.1.0 --yes
+    [ ! -e "$BATS_TEST_TMPDIR/stopped" ]
+    settled_at v1.0.0
+}
+
+@test "status without --env lists all environments" {
+    rbtool deploy v1.0.0 --yes
+    jq --arg r "$BATS_TEST_TMPDIR/staging" '.environments.staging = {root: $r, databases: {main: "sqlite:\($r)/data/shop.db"}}
+        | .environments.other = {root: "\($r)2", databases: {main: "$NOT_SET"}}' rbtool.json >new.json && mv new.json rbtool.json
+    run -0 --separate-stderr rbtool status
+    [[ ${lines[0]} == ENVIRONMENT* && ${lines[2]} == *prod*v1.0.0*'settled, unchecked'*Alice* ]]
+    [[ $output == *other* && $output == *staging* ]]
+    rbtool status --json | schema status
+    [ "$(rbtool status --json | jq -c '[.environments[] | [.environment, .release]]')" = '[["other",null],["prod","v1.0.0"],["staging",null]]' ]
+    fails 1 '' rbtool status --exit-code
+    [ "$(RBTOOL_ENV=prod rbtool status --json | jq -r .environment)" = prod ]
+}
+
+@test "status says who deployed and when, in UTC" {
+    rbtool deploy v1.0.0 --yes
+    run -0 rbtool status
+    [[ $output =~ since\ +20[0-9-]+\ [0-9:]+\ UTC,\ by\ Alice ]]
+    [[ $(rbtool status --json | jq -r '.since + " " + .by') == 20*Z\ Alice* ]]
+}
+
+@test "status goes on where one part cannot be read" {
+    rbtool deploy v1.0.0 --yes
+    rm "$PROD/etc/flags.json" && mkdir "$PROD/etc/flags.json"
+    run -1 rbtool status --exit-code
+    [[ ${lines[0]} == 'prod: v1.0.0,'* && $output == *'unreadable  flags: cannot read '*'Is a directory'* ]]
+    rbtool status --json | schema status
+    rmdir "$PROD/etc/flags.json" && git show v1.0.0:flags.json >"$PROD/etc/flags.json"
+    head -c 4096 /dev/urandom >"$PROD/data/shop.db"
+    run -1 rbtool status --exit-code
+    [[ ${lines[0]} == 'prod: v1.0.0,'* && $output == *'main'* ]]
+}
+
+@test "of a transition past its commit status names the target first, without drift or verdict" {
+    prod '{checks: [{name: "up", command: ["true"]}]}'
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" revert v1.1.0 --yes
+    run -3 rbtool status --exit-code
+    [[ ${lines[0]} == 'prod: v1.0.0, not finished: revert from v1.1.0 stopped in step start; database and files are at v1.0.0. Finish: `rbtool resume --env prod`. Undo: `rbtool abort --env prod`' ]]
+    [[ $output != *drift* && $output != *good* ]]
+    rbtool status --json | schema status
+}
+
+@test "status in a repository without settings says to run init" {
+    rm rbtool.json
+    fails 2 'run `rbtool init`' rbtool status
+}
