@@ -110,6 +110,39 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
     return RB_OK;
 }
 
+void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
+                               const rb_release *release, rb_repo *repo,
+                               const rb_manifest_database *database)
+{
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    RB_AUTO(rb_json_freep) json_t *released = NULL;
+    char fingerprint[RB_SHA256_HEX];
+    rb_err unknown;
+    rb_catalog_compare(&differences, &order, *promised, now->catalog);
+    if (json_array_size(differences) == 0)
+        return;
+    rb_catalog_now_fingerprint(now, *promised, fingerprint);
+    if (strcmp(fingerprint, database->fingerprint) == 0 ||
+        rb_rebuilt_catalog(&released, release, repo, database, &unknown) != RB_OK)
+        return;
+    json_t *without = json_copy(*promised);
+    size_t i;
+    json_t *item;
+    json_array_foreach (differences, i, item) {
+        const char *object = rb_json_str(item, "object");
+        json_t *found = json_object_get(now->catalog, object);
+        if (!rb_json_same(found, json_object_get(released, object)))
+            continue;
+        if (found)
+            json_object_set(without, object, found);
+        else
+            json_object_del(without, object);
+    }
+    json_decref(*promised);
+    *promised = without;
+}
+
 static void drift_of_applied(json_t *drift, const rb_applied *applied,
                              const rb_manifest_database *database)
 {
@@ -195,6 +228,7 @@ enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
     RB_AUTO(rb_catalog_now_clear) rb_catalog_now now = {0};
     RB_TRY(rb_catalog_now_read(&now, db, err));
     RB_TRY(rb_promised_catalog(&promised, db, release, repo, database, &now, err));
+    rb_promise_without_undone(&promised, &now, release, repo, database);
     add_differences(drift, database->name, promised, now.catalog, NULL);
     add_accepted(accepted, release, repo, database, promised, &now);
     return RB_OK;

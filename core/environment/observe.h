@@ -29,6 +29,15 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
                                  const rb_manifest_database *database, const rb_catalog_now *now,
                                  rb_err *err) RB_MUST_USE;
 
+/*
+ * Drift that was accepted, and that somebody has removed since, is no drift: where found is again
+ * what the release's own ups give, promised gets that. Leaves promised as it is where nothing was
+ * accepted, or where the ups do not run by themselves.
+ */
+void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
+                               const rb_release *release, rb_repo *repo,
+                               const rb_manifest_database *database);
+
 /* What the release's own ups give in a scratch database. */
 enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
                                 const rb_manifest_database *database, rb_err *err) RB_MUST_USE;

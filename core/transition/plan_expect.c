@@ -155,6 +155,8 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
         *err = why;
         return why.code;
     }
+    if (rq->from && base && from)
+        rb_promise_without_undone(&base, &now, rq->from, rq->repo, from);
     if (!rq->from)
         adopt(&base, d, rq, applied, found);
     if (!base)
