@@ -60,16 +60,18 @@ static enum rb_code find_extensions(rb_cli *cli, rb_err *err)
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_repo_setting_paths(&paths, repo, key, err));
     for (size_t i = 0; i < paths.n; i++) {
-        bool brought;
+        RB_AUTO(rb_free_str) char *top = NULL;
         char *found = NULL;
-        if (rb_repo_brings(&brought, &found, repo, paths.items[i], err) != RB_OK)
-            return rb_err_prefix(err, "git config %s", key);
+        rb_repo_work_tree_of(&top, &found, repo, paths.items[i]);
         rb_strs_take(&real, found);
-        if (brought)
+        if (top)
             return rb_fail(err, RB_ERROR,
-                           "git config %s names %s, which lies in the work tree, where a commit "
+                           "git config %s names %s, which lies in the work tree %s, where a commit "
                            "can change what rbtool runs; move it outside and name it there",
-                           key, paths.items[i]);
+                           key, paths.items[i], top);
+        if (!rb_file_exists(found))
+            return rb_fail(err, RB_ERROR, "git config %s names %s, which does not exist", key,
+                           paths.items[i]);
     }
     rb_db_extensions(&real);
     return RB_OK;

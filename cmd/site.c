@@ -59,7 +59,22 @@ enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
     return cli->config || *out ? code : RB_OK;
 }
 
-enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err)
+/* What arrives in a commit is not this host's state: neither a journal, nor its releases. */
+static enum rb_code check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *top = NULL;
+    rb_repo_work_tree_of(&top, NULL, cli->repo, root);
+    if (!top)
+        return RB_OK;
+    return rb_fail(
+        err, RB_ERROR,
+        "environment %s is refused: its root %s lies in the work tree %s, where a commit "
+        "can bring a journal that never happened here; move it to a folder outside and "
+        "set environments.%s.root to that",
+        name, root, top, name);
+}
+
+static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool note, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *environments = NULL;
     RB_AUTO(rb_free_str) char *base = NULL;
@@ -68,13 +83,23 @@ enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *
     json_t *value;
     json_object_foreach (environments, name, value) {
         RB_AUTO(rb_env_freep) rb_env *env = NULL;
-        rb_err ignored;
-        if (rb_env_look(&env, environments, name, base, lookup, &ignored) != RB_OK)
+        rb_err why;
+        if (rb_env_look(&env, environments, name, base, lookup, &why) != RB_OK)
             continue;
+        if (check_root(cli, name, env->root, &why) != RB_OK) {
+            if (note)
+                rb_ui_note(cli, "%s", why.message);
+            continue;
+        }
         rb_strs_add(names, name);
         rb_strs_add(roots, env->root);
     }
     return RB_OK;
+}
+
+enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err)
+{
+    return find_names(names, roots, cli, false, err);
 }
 
 /* NULL when the ledger has all of it now. */
@@ -129,7 +154,7 @@ void rb_site_catch_up(rb_cli *cli)
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
     rb_err ignored;
-    if (rb_site_names(&names, &roots, cli, &ignored) != RB_OK)
+    if (find_names(&names, &roots, cli, true, &ignored) != RB_OK)
         return;
     for (size_t i = 0; i < names.n; i++)
         (void)!catch_up(cli, names.items[i], roots.items[i], &ignored);
@@ -144,6 +169,7 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_TRY(find_environments(&environments, &base, cli, err));
     RB_TRY(rb_env_read(&site->env, environments, name && *name ? name : NULL, base, lookup, err));
     RB_TRY(rb_cli_repo(&site->repo, cli, err));
+    RB_TRY(check_root(cli, site->env->name, site->env->root, err));
     RB_TRY(rb_cli_signers(&site->signers, cli, err));
     rb_cli_extensions(cli);
     if (write) {

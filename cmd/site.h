@@ -105,7 +105,8 @@ void rb_site_record(rb_cli *cli, rb_site *site);
  * signers. */
 void rb_site_catch_up(rb_cli *cli);
 
-/* The environments that are configured and can be read, and their folders, added to the lists. */
+/* The environments that are configured, can be read and do not have their root in a work tree of
+ * the repository, and their folders, added to the lists. */
 enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
 /* Whether any environment is configured at all. */

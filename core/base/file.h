@@ -94,7 +94,13 @@ enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err) RB_MUST
 enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err) RB_MUST_USE; /* synced */
 
 char *rb_path_join(const char *dir, const char *name); /* an absolute name wins */
-char *rb_path_dir(const char *path);                   /* the part before the last '/', or "." */
+/*
+ * The path of the absolute `path` without symlinks and "..", as far as it exists; the rest stays as
+ * it is. visit: NULL, or called with the place of every symlink before it is followed.
+ */
+typedef void rb_path_visit(void *context, const char *at);
+char *rb_path_resolve(const char *path, rb_path_visit *visit, void *context);
+char *rb_path_dir(const char *path); /* the part before the last '/', or "." */
 
 /*
  * A path that may be written below a folder: relative, no empty, "." or ".." component, and no

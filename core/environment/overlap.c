@@ -6,8 +6,6 @@
 
 #include "base/file.h"
 
-#define LINKS_LIMIT 40 /* symlinks followed for one path, as Linux does */
-
 typedef struct place {
     char *key;    /* "databases.main" */
     char *path;   /* resolved; NULL: a database that is not a file */
@@ -29,49 +27,6 @@ static void places_clear(places *list)
         free(list->items[i].id);
     }
     free(list->items);
-}
-
-/* Appends a component to out; *next is what remains to be resolved, with a symlink's target put
- * before it. */
-static void add_part(rb_buf *out, char **next, const char *part, int *links)
-{
-    size_t before = out->len;
-    rb_err ignored;
-    RB_AUTO(rb_free_str) char *target = NULL;
-    rb_buf_printf(out, "/%s", part);
-    if (*links >= LINKS_LIMIT || rb_link_read(&target, out->data, &ignored) != RB_OK || !target)
-        return;
-    (*links)++;
-    rb_buf_truncate(out, target[0] == '/' ? 0 : before);
-    char *joined = rb_format("%s%s", target, *next);
-    free(*next);
-    *next = joined;
-}
-
-char *rb_place_resolve(const char *path)
-{
-    rb_buf out = {0};
-    char *rest = rb_strdup(path);
-    int links = 0;
-    rb_buf_reserve(&out, 1);
-    while (rest[strspn(rest, "/")]) {
-        const char *start = rest + strspn(rest, "/");
-        size_t len = strcspn(start, "/");
-        RB_AUTO(rb_free_str) char *part = rb_strndup(start, len);
-        char *next = rb_strdup(start + len);
-        if (strcmp(part, "..") == 0) {
-            const char *slash = out.len ? strrchr(out.data, '/') : NULL;
-            rb_buf_truncate(&out, slash ? (size_t)(slash - out.data) : 0);
-        } else if (strcmp(part, ".") != 0) {
-            add_part(&out, &next, part, &links);
-        }
-        free(rest);
-        rest = next;
-    }
-    free(rest);
-    if (out.len == 0)
-        rb_buf_addc(&out, '/');
-    return rb_buf_detach(&out);
 }
 
 /* Device and inode of the nearest that exists, and the names below it. path is resolved. */
@@ -106,7 +61,8 @@ static void add_database(places *list, const rb_env *env, size_t index)
     const char *url = env->databases[index].value;
     const char *name = env->databases[index].name;
     bool is_file = strncmp(url, prefix, strlen(prefix)) == 0;
-    RB_AUTO(rb_free_str) char *path = is_file ? rb_place_resolve(url + strlen(prefix)) : NULL;
+    RB_AUTO(rb_free_str)
+    char *path = is_file ? rb_path_resolve(url + strlen(prefix), NULL, NULL) : NULL;
     place *item = add(list, rb_format("databases.%s", name), rb_strdup(path));
     item->owner = (int)index;
     if (!is_file)
@@ -121,7 +77,7 @@ static void add_database(places *list, const rb_env *env, size_t index)
 static void find_places(places *list, const rb_env *env)
 {
     static const char *const managed[] = {".rbtool", "releases", "current"};
-    char *root = rb_place_resolve(env->root);
+    char *root = rb_path_resolve(env->root, NULL, NULL);
     *list = (places){0};
     add(list, rb_strdup("root"), root);
     for (size_t i = 0; i < sizeof managed / sizeof *managed; i++)
@@ -130,10 +86,10 @@ static void find_places(places *list, const rb_env *env)
     for (size_t i = 0; i < env->database_count; i++)
         add_database(list, env, i);
     if (env->flags)
-        add(list, rb_strdup("flags"), rb_place_resolve(env->flags));
+        add(list, rb_strdup("flags"), rb_path_resolve(env->flags, NULL, NULL));
     for (size_t i = 0; i < env->config_count; i++)
         add(list, rb_format("config.%s", env->config[i].name),
-            rb_place_resolve(env->config[i].value));
+            rb_path_resolve(env->config[i].value, NULL, NULL));
 }
 
 /* Whether path, which is resolved, is the folder or lies below it. */

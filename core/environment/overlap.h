@@ -12,9 +12,6 @@
 
 #include "environment/definition.h"
 
-/* The path of path without symlinks and "..", as far as it exists; path is absolute. */
-char *rb_place_resolve(const char *path);
-
 /* RB_ERROR unless every place of env is its own, and no file or database lies in a folder that
  * rbtool manages. */
 enum rb_code rb_env_check_places(const rb_env *env, rb_err *err) RB_MUST_USE;

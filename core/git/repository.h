@@ -74,12 +74,14 @@ enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key,
 enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
 
 /*
- * Is this a place that commits can bring along: in the work tree, and not in the git folder that
- * may lie in it? path, or the folder of a link that leads out of the work tree, counts. RB_ERROR
- * when it is not there. real: path without links, to go on with.
+ * The work tree of the repository in use that `path` lies in, or NULL: what is there can arrive in
+ * a commit, and is never trusted as this host's state. Looked at are the repository's own work
+ * tree, its linked ones, those of its submodules and of the repositories that have it as a
+ * submodule; ignored folders count, git's own folder does not. `path` need not exist. A symlink on
+ * the way that lies in a work tree counts, too, wherever it leads. real, which may be NULL: `path`
+ * without symlinks, to go on with.
  */
-enum rb_code rb_repo_brings(bool *out, char **real, rb_repo *repo, const char *path,
-                            rb_err *err) RB_MUST_USE;
+void rb_repo_work_tree_of(char **top, char **real, const rb_repo *repo, const char *path);
 
 /* Runs `git -C DIR args...` (args ends with NULL); a non-zero status is an error with its stderr.
  */

@@ -212,28 +212,3 @@ enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key,
     }
     return RB_OK;
 }
-
-static bool is_inside(const char *path, const char *dir)
-{
-    size_t len = strlen(dir);
-    return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
-
-enum rb_code rb_repo_brings(bool *out, char **real, rb_repo *repo, const char *path, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
-    RB_AUTO(rb_free_str) char *real_folder = realpath(folder, NULL);
-    RB_AUTO(rb_free_str) char *found = realpath(path, NULL);
-    if (!found || !real_folder)
-        return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
-    const char *workdir = rb_repo_workdir(repo);
-    RB_AUTO(rb_free_str) char *top = workdir ? realpath(workdir, NULL) : NULL;
-    RB_AUTO(rb_free_str) char *git = realpath(rb_repo_common_dir(repo), NULL);
-    const char *places[] = {found, real_folder};
-    *out = false;
-    for (size_t i = 0; i < 2 && top; i++)
-        *out |= is_inside(places[i], top) && !(git && is_inside(places[i], git));
-    *real = found;
-    found = NULL;
-    return RB_OK;
-}

@@ -30,15 +30,14 @@ struct rb_verified {
 static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, size_t limit,
                                 const char *key, rb_err *err)
 {
-    bool brought;
+    RB_AUTO(rb_free_str) char *top = NULL;
     RB_AUTO(rb_free_str) char *real = NULL;
-    if (rb_repo_brings(&brought, &real, repo, path, err) != RB_OK)
-        return rb_err_prefix(err, "git config %s", key);
-    if (brought)
+    rb_repo_work_tree_of(&top, &real, repo, path);
+    if (top)
         return rb_fail(err, RB_ERROR,
-                       "git config %s names %s, which lies in the work tree, where a commit can "
+                       "git config %s names %s, which lies in the work tree %s, where a commit can "
                        "change it; move it outside, such as to ~/.config/git/, and set %s to it",
-                       key, path, key);
+                       key, path, top, key);
     if (rb_file_read(out, real, limit, err) != RB_OK)
         return rb_err_prefix(err, "git config %s", key);
     return RB_OK;
