@@ -3,6 +3,7 @@
 #define RB_CMD_INIT_H
 
 #include "cli.h"
+#include "migration/migration.h"
 
 typedef struct rb_found {
     json_t *config; /* the rbtool.json to write */
@@ -11,6 +12,9 @@ typedef struct rb_found {
 
 /* RB_ERROR where nothing is committed yet. */
 enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+/* "sqlite", "postgresql", or NULL with the reason; the caller owns *why. */
+const char *rb_init_engine(char **why, const char *folder, const rb_migrations *set);
+
 /* Adds "artifacts" and "environments" to what was found; paths: of the commit. */
 void rb_init_suggest(rb_found *found, const rb_strs *paths);
 

@@ -180,40 +180,6 @@ static void list_folders(rb_strs *out, const struct look *look)
     rb_strs_sort(out);
 }
 
-static size_t count_words(const rb_migrations *set, const char *const *words)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < set->n; i++)
-        for (size_t j = 0; words[j]; j++)
-            n += set->items[i].up.text && strcasestr(set->items[i].up.text, words[j]) != NULL;
-    return n;
-}
-
-/* By the folder's name, else by what only one of the engines understands. NULL: another one. */
-static const char *guess_engine(const char *folder, const rb_migrations *set)
-{
-    for (size_t i = 0; i < set->engines.n; i++)
-        if (rb_engine_known(set->engines.items[i]))
-            return rb_strs_has(&set->engines, "sqlite") ? "sqlite" : "postgresql";
-    static const char *const postgres[] = {
-        "SERIAL", "JSONB", "TIMESTAMPTZ", "$$", "::", "BYTEA", "UUID", "plpgsql", NULL};
-    static const char *const sqlite[] = {"AUTOINCREMENT", "PRAGMA ", "WITHOUT ROWID", "STRICT;",
-                                         NULL};
-    static const char *const mysql[] = {"ENGINE=", "AUTO_INCREMENT", "UNSIGNED", NULL};
-    if (strcasestr(folder, "sqlite"))
-        return "sqlite";
-    if (strcasestr(folder, "postgres"))
-        return "postgresql";
-    if (strcasestr(folder, "mysql") || strcasestr(folder, "mariadb"))
-        return NULL;
-    size_t p = count_words(set, postgres);
-    size_t s = count_words(set, sqlite);
-    size_t m = count_words(set, mysql);
-    if (m > p && m > s)
-        return NULL;
-    return p > s ? "postgresql" : "sqlite";
-}
-
 static const char *find_seed(const struct look *look)
 {
     static const char *const seeds[] = {"tests/seed.sql", "test/seed.sql", "db/seed.sql",
@@ -266,14 +232,15 @@ static void find_databases(struct look *look)
             read->n == 0)
             continue;
         accepted = folder;
-        const char *engine = guess_engine(folder, read);
+        RB_AUTO(rb_free_str) char *why = NULL;
+        const char *engine = rb_init_engine(&why, folder, read);
         if (!engine || !rb_engine_known(engine)) {
-            say(look, "%s: %zu migrations for %s, which rbtool does not speak, left out", folder,
-                read->n, engine ? engine : "another engine");
+            say(look, "%s: %zu migration%s left out: %s", folder, read->n, rb_text_s(read->n),
+                why ? why : "they are written for PostgreSQL, which this rbtool cannot move yet");
             continue;
         }
-        say(look, "databases: %zu migrations in %s (%s, %s; correct the engine if that is wrong)",
-            read->n, folder, read->layout, engine);
+        say(look, "databases: %zu migration%s in %s (%s, %s)", read->n, rb_text_s(read->n), folder,
+            read->layout, engine);
         set(found, folder, json_pack("{s:s,s:s}", "engine", engine, "migrations", folder));
     }
     name_databases(look, found);

@@ -83,6 +83,7 @@ setup() {
         git diff --cached --quiet || git commit -qm settings
         RBTOOL=0 git tag -d v1.0.0 2>/dev/null || true
         RBTOOL=0 git update-ref -d refs/rbtool/ledger
+        git config --unset rbtool.ledger || true
         rbtool release v1.0.0
         git verify-tag v1.0.0
     done
@@ -105,6 +106,27 @@ setup() {
     [[ $(jq -c .databases rbtool.json) == '{"main":{"engine":"sqlite","migrations":"db/migrations"}}' ]]
     [[ $(jq -c .app.version rbtool.json) == '{"json":"package.json","key":"version"}' ]]
     [[ $(jq -c 'keys' rbtool.json) == '["app","artifacts","databases","environments"]' ]]
+}
+
+@test "init tells engines apart by what their scripts say outside of comments and strings" {
+    engine_of() { # UP
+        printf '%s\n' "$1" >migrations/0001_orders.up.sql
+        git add -A
+        git -c core.hooksPath=/dev/null commit -qm "$1"
+        rm -f rbtool.json
+        rbtool init >said 2>&1
+
+        jq -r '.databases.main.engine // "none"' rbtool.json
+    }
+    [ "$(engine_of "CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT DEFAULT 'serial JSONB'); -- no bytea")" = sqlite ]
+    [ "$(engine_of 'CREATE TABLE orders (id SERIAL PRIMARY KEY, data JSONB);')" = none ]
+    grep -q 'migrations: 1 migration left out: they are written for PostgreSQL' said
+    [ "$(engine_of "INSERT INTO orders SELECT now()::date;")" = none ]
+    grep -q 'written for PostgreSQL' said
+    [ "$(engine_of 'CREATE TABLE orders (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB;')" = none ]
+    grep -q 'written for MySQL' said
+    [ "$(engine_of 'CREATE TABLE orders OF NOTHING;')" = none ]
+    grep -q 'do not run in an empty SQLite database: .*near "OF"' said
 }
 
 @test "--uninstall removes rbtool's settings and says so" {

@@ -1,0 +1,79 @@
+/* Which database a set of migrations is written for: by the names of files and folder, by what only
+ * one engine's grammar has, else by running the ups in an empty SQLite database. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/database.h"
+#include "database/proof.h"
+#include "init.h"
+#include "migration/sql.h"
+
+enum dialect { SQLITE, POSTGRES, MYSQL, DIALECTS };
+
+/* Words that are types or clauses in one of the engines only. */
+static const struct {
+    const char *word;
+    enum dialect dialect;
+} words[] = {{"autoincrement", SQLITE}, {"pragma", SQLITE},        {"rowid", SQLITE},
+             {"serial", POSTGRES},      {"bigserial", POSTGRES},   {"smallserial", POSTGRES},
+             {"jsonb", POSTGRES},       {"timestamptz", POSTGRES}, {"bytea", POSTGRES},
+             {"plpgsql", POSTGRES},     {"tsvector", POSTGRES},    {"auto_increment", MYSQL},
+             {"unsigned", MYSQL},       {"longtext", MYSQL},       {"engine", MYSQL}};
+
+/* Comments and strings are not looked into. */
+static void count(size_t seen[DIALECTS], const rb_script *script)
+{
+    rb_sql sql;
+    rb_sql_token last = {0};
+    rb_sql_init(&sql, script->text, strlen(script->text), "postgresql");
+    for (rb_sql_token t = rb_sql_next(&sql); t.kind != RB_SQL_END; t = rb_sql_next(&sql)) {
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            seen[words[i].dialect] += rb_sql_is(&t, words[i].word);
+        const bool cast =
+            rb_sql_is_char(&t, ':') && rb_sql_is_char(&last, ':') && t.text == last.text + last.len;
+        seen[POSTGRES] += cast || (t.kind == RB_SQL_STRING && t.text[0] == '$');
+        last = t;
+    }
+}
+
+static bool runs_in_sqlite(const rb_migrations *set, rb_err *err)
+{
+    RB_AUTO(rb_proof_clear) rb_proof proof = {0};
+    bool *none_new = rb_calloc(set->n + 1, sizeof *none_new); /* only the ups are run */
+    const rb_proof_request request = {
+        .engine = "sqlite",
+        .set = set,
+        .is_new = none_new,
+        .limits = {RB_DB_LIMITS_SECONDS, RB_DB_LIMITS_MEMORY, RB_DB_LIMITS_SIZE, "limits"}};
+    const enum rb_code code = rb_proof_make(&proof, &request, err);
+    free(none_new);
+    return code == RB_OK;
+}
+
+const char *rb_init_engine(char **why, const char *folder, const rb_migrations *set)
+{
+    size_t seen[DIALECTS] = {0};
+    rb_err err = {0};
+    *why = NULL;
+    for (size_t i = 0; i < set->engines.n; i++)
+        if (rb_engine_known(set->engines.items[i]))
+            return rb_strs_has(&set->engines, "sqlite") ? "sqlite" : "postgresql";
+    if (strcasestr(folder, "sqlite"))
+        return "sqlite";
+    if (strcasestr(folder, "postgres"))
+        return "postgresql";
+    for (size_t i = 0; i < set->n; i++)
+        if (set->items[i].up.text)
+            count(seen, &set->items[i].up);
+    if (strcasestr(folder, "mysql") || strcasestr(folder, "mariadb") ||
+        (seen[MYSQL] > seen[SQLITE] && seen[MYSQL] > seen[POSTGRES])) {
+        *why = rb_strdup("they are written for MySQL");
+        return NULL;
+    }
+    if (seen[POSTGRES] > seen[SQLITE])
+        return "postgresql";
+    if (seen[SQLITE] > 0 || runs_in_sqlite(set, &err))
+        return "sqlite";
+    *why = rb_format("they do not run in an empty SQLite database: %s", err.message);
+    return NULL;
+}
