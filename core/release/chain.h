@@ -28,6 +28,7 @@ typedef struct rb_chain_item {
     bool has_commit;
     bool named; /* by a verified release, as its previous or one of its heads */
     bool lost;  /* no tag here leads to it; it verifies if its object was kept elsewhere */
+    bool bad;   /* its verdict is bad: for who loads a chain with the ledger */
     bool used;  /* of a lost one: it was live somewhere, or a server saw it come */
 } rb_chain_item;
 

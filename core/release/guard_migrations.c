@@ -4,26 +4,9 @@
 
 #include "git/refs.h"
 #include "git/tree.h"
-#include "release/guard_internal.h"
+#include "release/guard_search.h"
 
-/* Where releases keep a database's migrations. */
-struct place {
-    const rb_manifest_database *database; /* of one release that has it there */
-    json_t *released;                     /* id: {"UP DOWN": null} of every release */
-    json_t *same;                         /* folders' tree ids in which nothing was changed */
-};
-
-struct search {
-    rb_guard *guard;
-    const char *remote; /* NULL: it is received here, and refs are still as they were */
-    const rb_pushes *pushes;
-    const rb_chain *chain;
-    struct place *places;
-    size_t place_count;
-    json_t *news; /* paths: whether anything that is pushed touches them */
-};
-
-static void search_clear(struct search *search)
+static void search_clear(rb_guard_search *search)
 {
     for (size_t i = 0; i < search->place_count; i++) {
         rb_json_free(search->places[i].released);
@@ -42,7 +25,7 @@ static void add_line(rb_buf *out, const char *before, const rb_oid *oid)
 
 /* Where `git rev-list` starts and ends: tip, or all that is pushed, less what the remote is known
  * to have. Of what is received all refs are still as they were, and branches and tags say it. */
-static void add_range(rb_buf *out, const struct search *search, const rb_oid *tip)
+static void add_range(rb_buf *out, const rb_guard_search *search, const rb_oid *tip)
 {
     const rb_pushes *pushes = search->pushes;
     if (tip)
@@ -57,13 +40,8 @@ static void add_range(rb_buf *out, const struct search *search, const rb_oid *ti
     }
 }
 
-/*
- * The newest commit that the remote is not known to have and that touches one of the paths; "" when
- * there is none. tip NULL: of everything that is pushed. With its full history, since a merge that
- * takes one side's file as it is touches it too.
- */
-static enum rb_code find_commit(char out[RB_OID_HEX], const struct search *search,
-                                const rb_oid *tip, const rb_strs *paths, rb_err *err)
+enum rb_code rb_guard_find_commit(char out[RB_OID_HEX], const rb_guard_search *search,
+                                  const rb_oid *tip, const rb_strs *paths, rb_err *err)
 {
     static const char *const first[] = {"rev-list", "--max-count=1", "--full-history", "--stdin",
                                         "--not"};
@@ -96,8 +74,7 @@ static enum rb_code find_commit(char out[RB_OID_HEX], const struct search *searc
     return RB_OK;
 }
 
-/* Whether anything that is pushed touches the paths: asked once, however many refs there are. */
-static enum rb_code is_news(bool *out, struct search *search, const rb_strs *paths, rb_err *err)
+enum rb_code rb_guard_is_news(bool *out, rb_guard_search *search, const rb_strs *paths, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf key = {0};
     for (size_t i = 0; i < paths->n; i++)
@@ -105,7 +82,7 @@ static enum rb_code is_news(bool *out, struct search *search, const rb_strs *pat
     const json_t *known = json_object_get(search->news, rb_buf_str(&key));
     if (!known) {
         char commit[RB_OID_HEX];
-        RB_TRY(find_commit(commit, search, NULL, paths, err));
+        RB_TRY(rb_guard_find_commit(commit, search, NULL, paths, err));
         json_object_set_new(search->news, rb_buf_str(&key), json_boolean(*commit != '\0'));
         known = json_object_get(search->news, rb_buf_str(&key));
     }
@@ -115,7 +92,7 @@ static enum rb_code is_news(bool *out, struct search *search, const rb_strs *pat
 
 /* false: nothing that is pushed touches a folder of migrations. Most pushes end here. A server does
  * not go by its settings, which an earlier push can have led elsewhere. */
-static enum rb_code is_touched(bool *out, const struct search *search, rb_err *err)
+static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err *err)
 {
     const rb_config *settings;
     *out = true;
@@ -128,13 +105,14 @@ static enum rb_code is_touched(bool *out, const struct search *search, rb_err *e
     RB_AUTO(rb_strs_clear) rb_strs folders = {0};
     for (size_t i = 0; i < settings->database_count; i++)
         rb_strs_add(&folders, settings->databases[i].migrations);
+    rb_strs_add(&folders, RB_CONFIG_FILE); /* they may have moved */
     char commit[RB_OID_HEX];
-    RB_TRY(find_commit(commit, search, NULL, &folders, err));
+    RB_TRY(rb_guard_find_commit(commit, search, NULL, &folders, err));
     *out = commit[0] != '\0';
     return RB_OK;
 }
 
-static bool is_at(const struct place *place, const rb_manifest_database *database)
+static bool is_at(const rb_guard_place *place, const rb_manifest_database *database)
 {
     return strcmp(place->database->directory, database->directory) == 0 &&
            strcmp(place->database->layout, database->layout) == 0;
@@ -145,7 +123,7 @@ static char *spell(const char *up, const char *down)
     return rb_format("%s %s", up, down);
 }
 
-static void add_released(struct search *search, const rb_manifest_database *database)
+static void add_released(rb_guard_search *search, const rb_manifest_database *database)
 {
     size_t at = 0;
     while (at < search->place_count && !is_at(&search->places[at], database))
@@ -153,7 +131,7 @@ static void add_released(struct search *search, const rb_manifest_database *data
     if (at == search->place_count) {
         search->places = rb_realloc(search->places, at + 1, sizeof *search->places);
         search->places[search->place_count++] =
-            (struct place){database, json_object(), json_object()};
+            (rb_guard_place){database, json_object(), json_object()};
     }
     for (size_t i = 0; i < database->migration_count; i++) {
         const rb_manifest_migration *m = &database->migrations[i];
@@ -177,8 +155,8 @@ static bool differs(const rb_migration *found, const rb_manifest_migration *was)
 
 /* The release that tip follows and that has this migration with other bytes; NULL: none, or one
  * that has these. */
-static enum rb_code find_release(const rb_release **out, const struct search *search,
-                                 const struct place *place, const rb_oid *tip,
+static enum rb_code find_release(const rb_release **out, const rb_guard_search *search,
+                                 const rb_guard_place *place, const rb_oid *tip,
                                  const rb_migration *found, rb_err *err)
 {
     *out = NULL;
@@ -198,15 +176,15 @@ static enum rb_code find_release(const rb_release **out, const struct search *se
                 *out = NULL;
                 return RB_OK;
             }
-            if (reached)
+            if (reached && !search->chain->items[i].bad)
                 *out = release;
         }
     }
     return RB_OK;
 }
 
-static enum rb_code check_migration(rb_refusals *out, struct search *search,
-                                    const struct place *place, const rb_pushed *pushed,
+static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
+                                    const rb_guard_place *place, const rb_pushed *pushed,
                                     const rb_migration *found, rb_err *err)
 {
     const rb_release *release;
@@ -221,9 +199,9 @@ static enum rb_code check_migration(rb_refusals *out, struct search *search,
         rb_strs_add(&paths, place->database->directory);
     char commit[RB_OID_HEX] = "";
     bool news;
-    RB_TRY(is_news(&news, search, &paths, err));
+    RB_TRY(rb_guard_is_news(&news, search, &paths, err));
     if (news)
-        RB_TRY(find_commit(commit, search, &pushed->commit, &paths, err));
+        RB_TRY(rb_guard_find_commit(commit, search, &pushed->commit, &paths, err));
     if (!*commit)
         return RB_OK; /* the remote has it already */
     RB_AUTO(rb_free_str) char *path = rb_safe(found->up.path);
@@ -239,7 +217,7 @@ static enum rb_code check_migration(rb_refusals *out, struct search *search,
 }
 
 /* Does the ref have the same there as before the push? */
-static bool is_as_before(const struct search *search, const rb_pushed *pushed, const char *path,
+static bool is_as_before(const rb_guard_search *search, const rb_pushed *pushed, const char *path,
                          const rb_oid *now)
 {
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry was = {0};
@@ -253,8 +231,9 @@ static bool is_as_before(const struct search *search, const rb_pushed *pushed, c
 }
 
 /* The set of one folder, as one pushed ref has it. */
-static enum rb_code check_folder(rb_refusals *out, struct search *search, const struct place *place,
-                                 const rb_pushed *pushed, const rb_oid *tree, rb_err *err)
+static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
+                                 const rb_guard_place *place, const rb_pushed *pushed,
+                                 const rb_oid *tree, rb_err *err)
 {
     const rb_manifest_database *database = place->database;
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry folder = {0};
@@ -290,7 +269,7 @@ static enum rb_code check_folder(rb_refusals *out, struct search *search, const 
     return RB_OK;
 }
 
-static enum rb_code check_all(rb_refusals *out, struct search *search, rb_err *err)
+static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err *err)
 {
     RB_TRY(rb_guard_chain(&search->chain, search->guard, err));
     for (size_t i = 0; i < search->chain->n; i++) {
@@ -310,8 +289,11 @@ static enum rb_code check_all(rb_refusals *out, struct search *search, rb_err *e
             continue;
         rb_json_set_str(seen, hex, NULL);
         RB_TRY(rb_commit_tree(&tree, search->guard->repo, &pushed->commit, err));
+        const size_t before = out->n;
         for (size_t j = 0; j < search->place_count; j++)
             RB_TRY(check_folder(out, search, &search->places[j], pushed, &tree, err));
+        if (out->n == before)
+            RB_TRY(rb_guard_check_released(out, search, pushed, &tree, err));
     }
     return RB_OK;
 }
@@ -320,7 +302,7 @@ enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const c
                                       const rb_pushes *pushes, rb_err *err)
 {
     RB_AUTO(search_clear)
-    struct search search = {
+    rb_guard_search search = {
         .guard = guard, .remote = remote, .pushes = pushes, .news = json_object()};
     bool any = false;
     for (size_t i = 0; i < pushes->n; i++)

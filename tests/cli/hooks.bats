@@ -372,7 +372,7 @@ there() { # REF: its object at the remote
     git push -q origin main:refs/heads/side
 }
 
-@test "new migrations, and ones that are gone, leave as they like" {
+@test "new migrations, and ones that no release has, leave as they like" {
     released
     printf 'CREATE TABLE a (id INTEGER);\n' >migrations/0003_a.up.sql
     git add -A && git commit -qm 'new' -m 'Rollback: irreversible no down'
@@ -380,8 +380,15 @@ there() { # REF: its object at the remote
     printf 'CREATE TABLE a (id INTEGER PRIMARY KEY);\n' >migrations/0003_a.up.sql
     git add -A && git commit -qm 'not released yet' -m 'Rollback: irreversible no down'
     git push -q origin main
+    git rm -q migrations/0003*
+    git commit -qm 'not needed' -m 'Rollback: irreversible'$' gone'
+    git push -q origin main
     git rm -q migrations/0001*
     git commit -qm 'squash' -m 'Rollback: irreversible'$' gone'
+    refused "deletes or changes migration 1, which was released with v1.1.0" git push origin main
+    RBTOOL=0 git push -q origin main
+    printf 'CREATE TABLE b (id INTEGER);\n' >migrations/0004_b.up.sql
+    git add -A && git commit -qm 'the remote has it already' -m 'Rollback: irreversible no down'
     git push -q origin main
     git push -q origin :main || true
 }
@@ -788,4 +795,53 @@ entry() {
     [[ $(cat .git/hooks/pre-push) == *"another tool"* ]]
     fails 0 "is not rbtool's any more" rbtool init --uninstall
     [[ -e .git/hooks/pre-push && -e .git/hooks/pre-push.before-rbtool ]]
+}
+
+# --- released migrations that move
+
+@test "released migrations may move byte by byte, and are not edited or deleted on the way" {
+    released
+    rmdir_and_back() { git reset -q --hard v1.1.0 && git clean -qfd; }
+    say() { RBTOOL=0 git commit -qam "$1"; }
+    mkdir db
+    git mv migrations db/migrations
+    sed -i 's|"migrations": "migrations"|"migrations": "db/migrations"|' rbtool.json
+    say 'moved'
+    git push -q origin HEAD:refs/heads/moved
+    echo '-- edited' >>db/migrations/0001_orders.up.sql
+    say 'edited after the move'
+    refused "moves and changes migration 1, which was released with v1.1.0" git push origin HEAD:refs/heads/moved
+    [[ $output == *"git checkout v1.1.0 -- migrations"* ]]
+    rmdir_and_back
+    # another layout, with the same bytes and with others
+    mkdir migrations/0001_orders migrations/0002_discount
+    for m in 0001_orders 0002_discount; do
+        git mv "migrations/$m.up.sql" "migrations/$m/up.sql"
+        git mv "migrations/$m.down.sql" "migrations/$m/down.sql"
+    done
+    say 'diesel'
+    git push -q origin HEAD:refs/heads/diesel
+    echo '-- edited' >>migrations/0002_discount/down.sql
+    say 'edited'
+    refused "which was released with v1.1.0" git push origin HEAD:refs/heads/diesel
+    rmdir_and_back
+    # deleted, with and without the database's settings, which may have another name
+    git rm -q migrations/0002*
+    say 'one deleted'
+    refused "deletes or changes migration 2, which was released with v1.1.0" git push origin HEAD:refs/heads/gone
+    rmdir_and_back
+    git rm -qr migrations
+    jq 'del(.databases)' rbtool.json >x && mv x rbtool.json
+    say 'the database deleted'
+    refused "deletes or changes migration 1 and 1 more, which was released" git push origin HEAD:refs/heads/gone
+    rmdir_and_back
+    jq '.databases = { other: .databases.main }' rbtool.json >x && mv x rbtool.json
+    say 'the database renamed'
+    git push -q origin HEAD:refs/heads/renamed
+    rmdir_and_back
+    # of a bad release they may go
+    rbtool mark v1.1.0 bad -m 'never ran'
+    git rm -q migrations/0002*
+    say 'the bad one deleted'
+    git push -q origin HEAD:refs/heads/bad
 }
