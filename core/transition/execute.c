@@ -221,6 +221,7 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
         return RB_HALFWAY;
     }
     drop_kept(run);
+    rb_places_unstage(run->request->env);
     rb_prune(run->request->env, run->state);
     if (!unhealthy) {
         *out = document(run, outcome, NULL);
@@ -279,6 +280,7 @@ static rb_transition_row row_of(const rb_run *run)
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
     close_databases(run);
+    rb_places_unstage(run->request->env);
     rb_process_go_on();              /* a signal that ended a step does not end its inverse */
     json_array_clear(run->put_back); /* rolled back, too */
     rb_err why = *err;

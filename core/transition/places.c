@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/staged.h"
 #include "base/text.h"
 #include "environment/delivered.h"
 #include "environment/observe.h"
@@ -135,24 +136,6 @@ char *rb_places_describe(const rb_plan_request *rq, enum rb_part part)
     return rb_buf_detach(&out);
 }
 
-enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
-{
-    const char *root = run->request->env->root;
-    for (size_t p = 0; p < FILE_PARTS; p++) {
-        const char *name = rb_part_name(file_parts[p]);
-        RB_AUTO(rb_places_clear) rb_places places;
-        rb_places_find(&places, run->request, file_parts[p]);
-        for (size_t i = 0; i < places.n; i++) {
-            RB_TRY(look_at_way(places.items[i].path, err));
-            if (places.items[i].had)
-                continue;
-            RB_TRY(rb_kept_save(root, run->plan->id, name, places.items[i].path, err));
-            RB_TRY(rb_kept_own(root, run->plan->id, name, places.items[i].path, err));
-        }
-    }
-    return RB_OK;
-}
-
 enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
@@ -164,6 +147,49 @@ enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
                        path);
     RB_TRY(look_at_way(path, err));
     return rb_dir_make(dir, err);
+}
+
+/* Nothing is left but a rename: a deploy writes flags when its database is committed already. */
+static enum rb_code stage(const rb_run *run, const char *part, const rb_place *place, rb_err *err)
+{
+    const rb_plan_request *rq = run->request;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (rq->again != RB_AGAIN_NOT)
+        return RB_OK;
+    if (place->brings) {
+        RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+        RB_TRY(rb_place_folder(rq->env, place->path, err));
+        RB_TRY(rb_file_stage(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
+                             (mode_t)place->mode, err));
+    }
+    return rb_kept_save(rq->env->root, run->plan->id, part, place->path, err);
+}
+
+enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
+{
+    const char *root = run->request->env->root;
+    for (size_t p = 0; p < FILE_PARTS; p++) {
+        const char *name = rb_part_name(file_parts[p]);
+        RB_AUTO(rb_places_clear) rb_places places;
+        rb_places_find(&places, run->request, file_parts[p]);
+        for (size_t i = 0; i < places.n; i++) {
+            RB_TRY(look_at_way(places.items[i].path, err));
+            if (!places.items[i].had) {
+                RB_TRY(rb_kept_save(root, run->plan->id, name, places.items[i].path, err));
+                RB_TRY(rb_kept_own(root, run->plan->id, name, places.items[i].path, err));
+            }
+            RB_TRY(stage(run, name, &places.items[i], err));
+        }
+    }
+    return RB_OK;
+}
+
+void rb_places_unstage(const rb_env *env)
+{
+    if (env->flags)
+        rb_file_unstage(env->flags);
+    for (size_t i = 0; i < env->config_count; i++)
+        rb_file_unstage(env->config[i].value);
 }
 
 /* A release without a file, after one with it, has what was there before. */
@@ -179,8 +205,8 @@ static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *p
     }
     RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));
     if (place->brings)
-        return rb_file_deliver(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
-                               (mode_t)place->mode, err);
+        return rb_file_put_staged(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
+                                  (mode_t)place->mode, err);
     if (rb_kept_has_own(root, name, place->path))
         return rb_kept_give_back(root, name, place->path, err);
     return rb_file_remove(place->path, err);

@@ -37,8 +37,11 @@ enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_reque
 /* What rb_places_fill() will do, for people. */
 char *rb_places_describe(const rb_plan_request *request, enum rb_part part);
 
-/* Before any step, so that whatever comes of the transition the operator's own files are kept. */
+/* Before any step: keeps what is there, so that whatever comes of the transition the operator's own
+ * files are kept, and writes what will take its place beside it (base/staged.h). */
 enum rb_code rb_places_keep(const rb_run *run, rb_err *err) RB_MUST_USE;
+/* Removes what was written beside them and not used. */
+void rb_places_unstage(const rb_env *env);
 /* Writes, removes, gives back. */
 enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err) RB_MUST_USE;
 /* [{"path","copy"}]: the files that had drifted or were taken over, and where they are kept. */

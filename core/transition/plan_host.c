@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/staged.h"
 #include "transition/parts.h"
 #include "transition/places.h"
 #include "transition/service.h"
@@ -98,6 +99,10 @@ static enum rb_code look_at_target(const rb_env *env, const char *what, const ch
 {
     struct stat st;
     RB_TRY(look_at_folder(env, what, path, err));
+    const char *pinned = rb_file_pinned(path);
+    if (pinned)
+        return rb_fail(err, RB_ERROR, "cannot replace %s %s: nothing was changed; %s", what, path,
+                       pinned);
     if (stat(path, &st) == 0 && !can_give(&st))
         return rb_fail(err, RB_ERROR,
                        "cannot write %s %s: it belongs to user %ld and group %ld, and user %ld "

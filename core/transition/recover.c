@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "transition/kept.h"
+#include "transition/places.h"
 
 void rb_recovery_clear(rb_recovery *recovery)
 {
@@ -244,6 +245,7 @@ enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const 
     const rb_transition_row *row = recovery->row;
     RB_AUTO(rb_undo_clear) rb_undo undo;
     rb_undo_init(&undo, env, state, row);
+    rb_places_unstage(env);
     enum rb_code code = rb_undo_all(&undo, row->plan, err);
     if (code == RB_OK)
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);

@@ -1,5 +1,7 @@
 # The environment's commands: checks, start and stop, and what is kept of what they print.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     load lib
     load transition
@@ -260,4 +262,25 @@ checks' ]
 @test "status in a repository without settings says to run init" {
     rm rbtool.json
     fails 2 'run `rbtool init`' rbtool status
+}
+
+@test "a flag file that does not fit is found before the database is committed" {
+    rbtool deploy v1.0.0 --yes
+    # A limit on the size of a file stands for a full disk.
+    python3 -c 'import json
+f = {"f%d" % i: {"state": "ENABLED", "variants": {"on": "x" * 60000}, "defaultVariant": "on"} for i in range(15)}
+json.dump({"flags": f}, open("flags.json", "w"))'
+    printf 'CREATE TABLE big (a);\n' >migrations/0003_big.up.sql
+    printf 'DROP TABLE big;\n' >migrations/0003_big.down.sql
+    release v1.2.0
+    (
+        trap '' XFSZ
+        ulimit -f 700
+        fails 2 "nothing was changed, prod stays at v1.0.0" rbtool deploy v1.2.0 --yes
+    )
+    settled_at v1.0.0
+    [ -z "$(find "$PROD/etc" -name '*.rbtool')" ]
+    rbtool deploy v1.2.0 --yes
+    [ -z "$(find "$PROD/etc" -name '*.rbtool')" ]
+    cmp flags.json "$PROD/etc/flags.json"
 }

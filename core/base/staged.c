@@ -1,0 +1,150 @@
+#include "base/staged.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+typedef struct beside {
+    int dir;
+    char *name;   /* of the file that is replaced */
+    char *staged; /* of the one that replaces it */
+} beside;
+
+static void leave(beside *at)
+{
+    if (at->dir >= 0)
+        close(at->dir);
+    free(at->name);
+    free(at->staged);
+}
+
+/* Where path is a symlink of our own, beside the file that it points to. */
+static enum rb_code find(beside *at, const char *path, rb_err *err)
+{
+    struct stat st;
+    bool there = stat(path, &st) == 0;
+    RB_TRY(rb_file_folder(&at->dir, &at->name, path, there, err));
+    at->staged = rb_format(".%s.rbtool", at->name);
+    return RB_OK;
+}
+
+static bool holds(const char *path, const void *data, size_t len, mode_t fixed)
+{
+    RB_AUTO(rb_buf_clear) rb_buf found = {0};
+    struct stat st;
+    rb_err ignored;
+    return rb_file_load(&found, &st, path, len, &ignored) == RB_OK && st.st_nlink > 0 &&
+           (fixed == 0 || (st.st_mode & 07777) == fixed) && found.len == len &&
+           memcmp(rb_buf_str(&found), data, len) == 0;
+}
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+enum rb_code rb_file_stage(const char *path, const void *data, size_t len, mode_t fresh,
+                           mode_t fixed, rb_err *err)
+{
+    RB_AUTO(leave) beside at = {.dir = -1};
+    struct stat st = {.st_mode = fresh, .st_uid = geteuid(), .st_gid = getegid()};
+    if (holds(path, data, len, fixed))
+        return RB_OK;
+    RB_TRY(find(&at, path, err));
+    (void)fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW);
+    if (S_ISLNK(st.st_mode))
+        st.st_mode = fresh; /* one that leads nowhere is replaced */
+    bool ours = st.st_uid == geteuid() && st.st_gid == getegid();
+    if (unlinkat(at.dir, at.staged, 0) != 0 && errno != ENOENT)
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s: %s beside it", path, at.staged);
+    int fd = openat(at.dir, at.staged, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    bool ok = write_all(fd, data, len) && (ours || fchown(fd, st.st_uid, st.st_gid) == 0) &&
+              fchmod(fd, fixed ? fixed : st.st_mode & 07777) == 0 && fsync(fd) == 0;
+    int saved = errno;
+    if (close(fd) != 0 && ok) {
+        ok = false;
+        saved = errno;
+    }
+    if (ok)
+        return RB_OK;
+    unlinkat(at.dir, at.staged, 0);
+    errno = saved;
+    return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+}
+
+/* What stands there now need not be what was staged. */
+static bool is_staged(const beside *at, const void *data, size_t len)
+{
+    struct stat st;
+    int fd = openat(at->dir, at->staged, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    RB_AUTO(rb_buf_clear) rb_buf found = {0};
+    bool same = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_size >= 0 &&
+                (size_t)st.st_size == len;
+    rb_buf_reserve(&found, len + 1);
+    while (same && found.len < len) {
+        ssize_t n = read(fd, found.data + found.len, len - found.len);
+        same = n > 0;
+        found.len += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    return same && memcmp(found.data, data, len) == 0;
+}
+
+enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len, mode_t fresh,
+                                mode_t fixed, rb_err *err)
+{
+    RB_AUTO(leave) beside at = {.dir = -1};
+    RB_TRY(find(&at, path, err));
+    if (!is_staged(&at, data, len))
+        return rb_file_deliver(path, data, len, fresh, fixed, err);
+    if (renameat(at.dir, at.staged, at.dir, at.name) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
+    if (fsync(at.dir) != 0 && errno != EINVAL)
+        return rb_fail_errno(err, RB_ERROR, "cannot sync the folder of %s", path);
+    return RB_OK;
+}
+
+void rb_file_unstage(const char *path)
+{
+    RB_AUTO(leave) beside at = {.dir = -1};
+    rb_err ignored;
+    if (find(&at, path, &ignored) == RB_OK)
+        (void)unlinkat(at.dir, at.staged, 0);
+}
+
+const char *rb_file_pinned(const char *path)
+{
+    RB_AUTO(leave) beside at = {.dir = -1};
+    struct statx st;
+    rb_err ignored;
+    if (find(&at, path, &ignored) != RB_OK ||
+        statx(at.dir, at.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) != 0)
+        return NULL;
+    uint64_t known = st.stx_attributes_mask & st.stx_attributes;
+    if (known & STATX_ATTR_MOUNT_ROOT)
+        return "it is a mount point, which no other file can take the place of; mount its folder "
+               "instead";
+    if (known & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
+        return "it may not be changed; see `lsattr`, and allow it with `chattr -i -a`";
+    return NULL;
+}
