@@ -67,7 +67,7 @@ static enum rb_code rebuild(json_t **out, const rb_diff_sides *sides, const rb_r
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     RB_TRY(rb_release_migrations(&set, release, sides->repo, d, err));
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
-    RB_TRY(rb_db_scratch(&db, d->engine, err));
+    RB_TRY(rb_db_scratch(&db, d->engine, RB_DB_CLOCK_REAL, err));
     RB_TRY(rb_db_begin(db, err));
     rb_db_step *steps = rb_calloc(set->n + 1, sizeof *steps);
     for (size_t i = 0; i < set->n; i++)

@@ -35,12 +35,12 @@ enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, rb_err *err
     return db->driver->rehearse(out, db, dir, err);
 }
 
-enum rb_code rb_db_scratch(rb_db **out, const char *engine, rb_err *err)
+enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err)
 {
     const rb_db_driver *driver = find(engine, strlen(engine));
     if (!driver)
         return rb_fail(err, RB_ERROR, "database engine \"%s\" is not known; known: sqlite", engine);
-    return driver->scratch(out, err);
+    return driver->scratch(out, clock, err);
 }
 
 void rb_db_close(rb_db *db)

@@ -189,8 +189,11 @@ enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX],
 /* Opens a throw-away copy of a database for a rehearsal: in memory up to 64 MiB, else in dir; gone
  * at close. db is only read, outside a transaction. */
 enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, rb_err *err) RB_MUST_USE;
-/* An empty scratch database of that engine; gone at close. */
-enum rb_code rb_db_scratch(rb_db **out, const char *engine, rb_err *err) RB_MUST_USE;
+/* An empty scratch database of that engine; gone at close. clock: seconds since 1970 at which the
+ * clock that its scripts see stands still, or RB_DB_CLOCK_REAL for the host's. A rehearsal has the
+ * host's clock, too: what it shows is what the transition will do. */
+#define RB_DB_CLOCK_REAL INT64_MIN
+enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err) RB_MUST_USE;
 
 /*
  * After rb_db_run(), before its commit: which rows the scripts deleted from tables that are there

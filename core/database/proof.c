@@ -50,7 +50,7 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     json_array_clear(p->seeded);
     json_object_clear(p->filled);
     json_object_clear(p->contents);
-    RB_TRY(rb_db_scratch(&p->db, p->engine, err));
+    RB_TRY(rb_db_scratch(&p->db, p->engine, p->clock, err));
     RB_TRY(rb_db_limit(p->db, p->limits, err));
     RB_TRY(rb_db_begin(p->db, err));
     RB_TRY(apply_old(p, err));
@@ -262,6 +262,7 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
         .is_new = request->is_new,
         .seed = request->seed,
         .seed_file = request->seed_file,
+        .clock = request->clock,
         .limits = &request->limits,
     };
     p.seeded = json_array();

@@ -25,7 +25,9 @@ typedef struct rb_proof_request {
     const bool *is_new;       /* of each migration: it is new in the release */
     const char *seed;         /* SQL text, or NULL */
     const char *seed_file;    /* shown */
-    rb_db_limits limits;      /* of each script and of the seed */
+    int64_t clock;       /* as for rb_db_scratch(): the time of the released commit, so that the
+                            same commit gives the same proof */
+    rb_db_limits limits; /* of each script and of the seed */
 } rb_proof_request;
 
 /*

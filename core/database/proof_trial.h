@@ -15,6 +15,7 @@ typedef struct rb_proving {
     rb_db *db;
     const char *seed;
     const char *seed_file;
+    int64_t clock; /* as for rb_db_scratch() */
     const rb_db_limits *limits;
     json_t *seeded;   /* statements of the seed that have run */
     char *seed_error; /* why the last one of the others did not */

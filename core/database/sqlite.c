@@ -1,6 +1,7 @@
 #include "database/sqlite.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,8 +10,7 @@
 #include "base/file.h"
 #include "database/sqlite_watch.h"
 
-#define SCRATCH_VFS "rbtool-scratch"
-#define SCRATCH_TIME 211813488000000 /* 2000-01-01 12:00 UTC, in ms since the Julian epoch */
+#define EPOCH 210866760000000 /* 1970-01-01 00:00 UTC, in ms since the Julian epoch */
 #define BACKUP_PAGES 1024
 
 /* Causes of failures */
@@ -106,12 +106,18 @@ enum rb_code rb_sqlite_limit(rb_db *base, const rb_db_limits *limits, rb_err *er
                          NULL, NULL, err);
 }
 
-/* Scratch databases have a clock that stands still: the same scripts give the same rows. */
+/* A clock that stands still: the same scripts give the same rows. SQLite asks the VFS of a
+ * connection for the time, so there is one VFS for each time. */
+
+typedef struct standing {
+    sqlite3_vfs vfs;
+    sqlite3_int64 now; /* ms since the Julian epoch */
+    char name[40];
+} standing;
 
 static int standing_clock(sqlite3_vfs *vfs, sqlite3_int64 *out)
 {
-    (void)vfs;
-    *out = SCRATCH_TIME;
+    *out = ((const standing *)vfs)->now; /* the VFS is its first member */
     return SQLITE_OK;
 }
 
@@ -131,22 +137,34 @@ static int look(const char *path, struct stat *st)
 
 static void register_look(void)
 {
+    static bool done;
+    if (done)
+        return;
+    done = true;
     sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
     if (vfs && vfs->iVersion >= 3)
         vfs->xSetSystemCall(vfs, "lstat", (sqlite3_syscall_ptr)look);
 }
 
-static void register_scratch(void)
+/* Name of the VFS, registered once and for the life of the process. NULL: the host's clock. */
+static const char *vfs_at(int64_t clock)
 {
-    static sqlite3_vfs scratch;
-    if (scratch.zName)
-        return;
-    scratch = *sqlite3_vfs_find(NULL);
-    scratch.pNext = NULL;
-    scratch.zName = SCRATCH_VFS;
-    scratch.xCurrentTimeInt64 = standing_clock;
-    sqlite3_vfs_register(&scratch, 0);
-    register_look();
+    char name[sizeof((standing *)0)->name];
+    if (clock == RB_DB_CLOCK_REAL)
+        return NULL;
+    snprintf(name, sizeof name, "rbtool-%lld", (long long)clock);
+    const sqlite3_vfs *known = sqlite3_vfs_find(name);
+    if (known)
+        return known->zName;
+    standing *s = rb_calloc(1, sizeof *s);
+    s->vfs = *sqlite3_vfs_find(NULL);
+    memcpy(s->name, name, sizeof name);
+    s->vfs.pNext = NULL;
+    s->vfs.zName = s->name;
+    s->vfs.xCurrentTimeInt64 = standing_clock;
+    s->now = EPOCH + clock * 1000;
+    sqlite3_vfs_register(&s->vfs, 0);
+    return s->name;
 }
 
 static int authorize(void *context, int action, const char *one, const char *two,
@@ -266,8 +284,8 @@ static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, enum rb_sqlite
     return rb_sqlite_each(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL, err);
 }
 
-enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
-                               enum rb_sqlite_use use, rb_err *err)
+static enum rb_code connect_at(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
+                               enum rb_sqlite_use use, int64_t clock, rb_err *err)
 {
     static const int flags[] = {
         [RB_SQLITE_READ] = SQLITE_OPEN_READONLY,
@@ -279,14 +297,14 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
     sqlite3 *handle = NULL;
     db->base.driver = &rb_sqlite_driver;
     db->path = rb_strdup(path);
-    register_scratch();
+    register_look();
     RB_AUTO(rb_free_str) char *resolved = rb_anchor_name(path);
     /* SQLite, as Debian builds it, takes a name that begins so for a URI. */
     bool is_like_uri = strncmp(path, "file:", 5) == 0;
     RB_AUTO(rb_free_str) char *name = rb_format("%s%s", is_like_uri ? "./" : "", resolved);
     /* One thread at a time uses a connection; sqlite3_interrupt() needs no lock. */
     int rc = sqlite3_open_v2(name, &handle, flags[how] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-                             use == RB_SQLITE_SCRATCH ? SCRATCH_VFS : NULL);
+                             vfs_at(clock));
     if (!handle)
         return rb_fail(err, RB_ERROR, "database sqlite:%s cannot be opened: %s", path,
                        sqlite3_errstr(rc));
@@ -297,6 +315,17 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
     *out = db;
     db = NULL;
     return RB_OK;
+}
+
+enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
+                               enum rb_sqlite_use use, rb_err *err)
+{
+    return connect_at(out, path, how, use, RB_DB_CLOCK_REAL, err);
+}
+
+enum rb_code rb_sqlite_scratch(rb_sqlite **out, int64_t clock, rb_err *err)
+{
+    return connect_at(out, "", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, clock, err);
 }
 
 bool rb_sqlite_active(const rb_sqlite *db)

@@ -43,7 +43,7 @@ enum rb_sqlite_how { RB_SQLITE_READ, RB_SQLITE_RECOVER, RB_SQLITE_WRITE, RB_SQLI
 
 enum rb_sqlite_use {
     RB_SQLITE_USER,    /* a database of the user's: with rbtool.extension, guards and hooks */
-    RB_SQLITE_SCRATCH, /* the same, with a clock that stands still and without durability */
+    RB_SQLITE_SCRATCH, /* the same, without durability */
     RB_SQLITE_OWN,     /* rbtool's own data, which needs no extension and runs no scripts */
 };
 
@@ -53,6 +53,8 @@ enum rb_sqlite_use {
  */
 enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
                                enum rb_sqlite_use use, rb_err *err) RB_MUST_USE;
+/* An empty database without a name; clock as for rb_db_scratch(). */
+enum rb_code rb_sqlite_scratch(rb_sqlite **out, int64_t clock, rb_err *err) RB_MUST_USE;
 void rb_sqlite_close(rb_sqlite *db);
 RB_DEFINE_AUTO(rb_sqlite, rb_sqlite_close)
 

@@ -69,11 +69,11 @@ enum rb_code rb_db_open_own(rb_db **out, const char *path, bool write, rb_err *e
     return open_as(out, path, write ? RB_DB_CREATE : RB_DB_READ, RB_SQLITE_OWN, err);
 }
 
-static enum rb_code scratch(rb_db **out, rb_err *err)
+static enum rb_code scratch(rb_db **out, int64_t clock, rb_err *err)
 {
     rb_sqlite *db;
     /* A temporary file without a name: in memory up to the page cache's size, then on disk. */
-    RB_TRY(rb_sqlite_connect(&db, "", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
+    RB_TRY(rb_sqlite_scratch(&db, clock, err));
     free(db->path);
     db->path = rb_strdup(":memory:");
     *out = &db->base;

@@ -62,7 +62,7 @@ enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb
                                 const char *engine, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_db_closep) rb_db *scratch = NULL;
-    RB_TRY(rb_db_scratch(&scratch, engine, err));
+    RB_TRY(rb_db_scratch(&scratch, engine, RB_DB_CLOCK_REAL, err));
     rb_db_step *steps = rb_calloc(set->n, sizeof *steps);
     size_t n = 0;
     for (size_t i = 0; i < set->n; i++)

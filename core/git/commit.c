@@ -84,6 +84,15 @@ enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit, rb
     return RB_OK;
 }
 
+enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit, rb_err *err)
+{
+    git_commit *object = NULL;
+    RB_TRY(lookup(&object, repo, commit, err));
+    *out = git_commit_time(object);
+    git_commit_free(object);
+    return RB_OK;
+}
+
 /* libgit2 1.5 does not know where a shallow clone ends and stumbles over the missing parents: git
  * itself is asked there. */
 static enum rb_code reaches_by_git(bool *out, rb_repo *repo, const rb_oid *commit,

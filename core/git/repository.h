@@ -41,6 +41,9 @@ const char *rb_repo_workdir(const rb_repo *repo);    /* NULL in a bare one */
 enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err) RB_MUST_USE;
 enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit,
                             rb_err *err) RB_MUST_USE;
+/* When it was committed, in seconds since 1970. */
+enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit,
+                            rb_err *err) RB_MUST_USE;
 /* Whether ancestor can be reached from commit (a commit reaches itself). */
 enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
                                const rb_oid *ancestor, rb_err *err) RB_MUST_USE;

@@ -11,8 +11,9 @@
 #include "release/make_internal.h"
 #include "release/released.h"
 
-#define SEED_LIMIT (64u << 20) /* bytes */
-#define SHOWN 20               /* differences of one migration that are written out */
+#define SEED_LIMIT (64u << 20)   /* bytes */
+#define SHOWN 20                 /* differences of one migration that are written out */
+#define LAST_SECOND 253402300799 /* of the year 9999, the last that SQLite's dates can name */
 
 /* One database on its way into the manifest. */
 struct work {
@@ -135,6 +136,18 @@ static void add_notes(rb_strs *out, const rb_migrations *set, const json_t *note
     }
 }
 
+/* The time at which the proof's clock stands: the commit's, so that the same commit gives the same
+ * manifest. A commit may claim any date; one that SQLite cannot name becomes the nearest it can. */
+static enum rb_code clock_of(int64_t *out, const rb_making *making, rb_err *err)
+{
+    RB_TRY(rb_commit_time(out, making->repo, &making->commit, err));
+    if (*out < 0)
+        *out = 0;
+    else if (*out > LAST_SECOND)
+        *out = LAST_SECOND;
+    return RB_OK;
+}
+
 static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
 {
     const rb_config_database *config = work->config;
@@ -144,6 +157,8 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
                                          SEED_LIMIT, err) != RB_OK)
         return rb_err_prefix(err, "databases.%s.seed", config->name);
     rb_making_tell(making, "proving database", config->name);
+    int64_t clock;
+    RB_TRY(clock_of(&clock, making, err));
     bool *is_new = mark_new(work);
     RB_AUTO(rb_proof_clear) rb_proof proof = {0};
     RB_AUTO(rb_free_str) char *where = rb_format("databases.%s.limits", config->name);
@@ -153,6 +168,7 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
         .is_new = is_new,
         .seed = config->seed ? rb_buf_str(&seed) : NULL,
         .seed_file = config->seed,
+        .clock = clock,
         .limits = {config->seconds, config->memory, config->size, where},
     };
     enum rb_code code = rb_proof_make(&proof, &request, err);

@@ -230,17 +230,32 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
     return rb_err_prefix(err, "database %s", d->name);
 }
 
+/* Data changed since the plan was made, or a script does not do the same each time. */
+static enum rb_code refuse_loss(rb_run *run, const rb_plan_database *d, const json_t *at_risk,
+                                rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf list = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)at_risk, i, item) {
+        const char *column = rb_json_str(item, "column");
+        rb_buf_printf(&list, "%s%s%s%s (%" JSON_INTEGER_FORMAT " %s)", i ? ", " : "",
+                      rb_json_str(item, "table"), column ? "." : "", column ? column : "",
+                      (json_int_t)rb_json_int(item, column ? "values" : "rows", 0),
+                      column ? "values" : "rows");
+    }
+    RB_TRY(rb_plan_found(run->digest, run->plan, run->request, d->name, at_risk, err));
+    return rb_fail(err, RB_DECIDE,
+                   "database %s: under lock more data is at risk than the plan said: %s; to agree "
+                   "to this add --accept-data-loss %s",
+                   d->name, rb_buf_str(&list), run->digest);
+}
+
 static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
                            const rb_db_outcome *outcome, rb_err *err)
 {
-    if (!rb_risk_within(outcome->at_risk, d->name, run->agreed)) {
-        RB_AUTO(rb_buf_clear) rb_buf list = {0};
-        rb_json_canonical(&list, outcome->at_risk);
-        return rb_fail(err, RB_DECIDE,
-                       "database %s: under lock more would be lost than was agreed: %s; look at a "
-                       "new plan",
-                       d->name, list.data);
-    }
+    if (!rb_risk_within(outcome->at_risk, d->name, run->agreed))
+        return refuse_loss(run, d, outcome->at_risk, err);
     RB_AUTO(rb_json_freep) json_t *wrong = NULL;
     RB_AUTO(rb_json_freep) json_t *left = NULL;
     rb_plan_database_judge(&wrong, &left, d, outcome->after);

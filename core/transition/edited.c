@@ -22,7 +22,7 @@ static enum rb_code outcome_of(json_t **out, const rb_plan_database *d, const rb
 {
     RB_AUTO(rb_db_closep) rb_db *scratch = NULL;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    RB_TRY(rb_db_scratch(&scratch, engine, err));
+    RB_TRY(rb_db_scratch(&scratch, engine, RB_DB_CLOCK_REAL, err));
     size_t n = 0;
     rb_db_step *steps = rb_calloc(d->from_set->n + d->step_count + 1, sizeof *steps);
     for (size_t i = 0; i < d->from_set->n; i++) {

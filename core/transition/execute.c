@@ -92,6 +92,8 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     json_object_set(doc, "failures", run->failures);
     json_object_set(doc, "putBack", run->put_back);
     json_object_set_new(doc, "kept", rb_places_kept(run));
+    if (run->digest[0])
+        rb_json_set_str(doc, "digest", run->digest);
     json_object_set_new(doc, "error", rb_err_json(err));
     return doc;
 }
@@ -212,6 +214,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     const char *outcome = run->down ? "down" : unhealthy ? "unhealthy" : "done";
     RB_AUTO(rb_json_freep) json_t *health = rb_service_health(run, unhealthy);
     enum rb_code code = rb_state_health_set(run->state, health, err);
+    if (code == RB_OK)
+        code = rb_plan_found_end(run->state, err);
     if (code == RB_OK)
         code = rb_state_end(run->state, run->plan->id, outcome,
                             unhealthy ? unhealthy->message : NULL, &live, err);

@@ -38,14 +38,15 @@ typedef struct rb_run {
     rb_db **dbs; /* open transactions, one a database */
     rb_db_outcome *outcomes;
     bool *committed;
-    bool past;          /* the point of no return */
-    bool down;          /* past it the service was not started */
-    char *output;       /* of the last command that failed, or NULL */
-    char *start_output; /* the same of the one that starts the service */
-    double began;       /* seconds of the monotonic clock */
-    json_t *results;    /* steps of the document */
-    json_t *failures;   /* of checks */
-    json_t *put_back;   /* what back-outs gave back */
+    bool past;                  /* the point of no return */
+    bool down;                  /* past it the service was not started */
+    char *output;               /* of the last command that failed, or NULL */
+    char *start_output;         /* the same of the one that starts the service */
+    double began;               /* seconds of the monotonic clock */
+    json_t *results;            /* steps of the document */
+    json_t *failures;           /* of checks */
+    json_t *put_back;           /* what back-outs gave back */
+    char digest[RB_SHA256_HEX]; /* agrees to what was found under lock; "" where nothing was */
 } rb_run;
 
 void rb_run_clear(rb_run *run);

@@ -71,36 +71,6 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
     rb_buf_clear(&message);
 }
 
-static bool same_item(const json_t *a, const json_t *b)
-{
-    static const char *const keys[] = {"table", "column"};
-    for (size_t i = 0; i < 2; i++) {
-        const char *x = rb_json_str(a, keys[i]);
-        const char *y = rb_json_str(b, keys[i]);
-        if ((x == NULL) != (y == NULL) || (x && strcmp(x, y) != 0))
-            return false;
-    }
-    return true;
-}
-
-bool rb_risk_within(const json_t *lost, const char *database, const json_t *agreed)
-{
-    size_t i;
-    size_t j;
-    json_t *item;
-    json_t *known;
-    json_array_foreach ((json_t *)lost, i, item) {
-        bool found = false;
-        json_array_foreach ((json_t *)agreed, j, known) {
-            const char *where = rb_json_str(known, "database");
-            found = found || (where && strcmp(where, database) == 0 && same_item(item, known));
-        }
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
 static char *new_id(void)
 {
     unsigned char random[4] = {0};
@@ -298,21 +268,6 @@ static void add_steps(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
-static void add_risk(rb_plan *plan)
-{
-    json_t *all = json_object_get(plan->json, "dataAtRisk");
-    for (size_t i = 0; i < plan->database_count; i++) {
-        size_t j;
-        json_t *item;
-        json_array_foreach (plan->databases[i].at_risk, j, item) {
-            json_t *copy = json_copy(item);
-            rb_json_set_str(copy, "database", plan->databases[i].name);
-            json_array_append_new(all, copy);
-        }
-    }
-    plan->consent = plan->consent || json_array_size(all) > 0;
-}
-
 /* The scripts as they will run: ids, directions and hashes. */
 static json_t *scripts(const rb_plan *plan)
 {
@@ -332,45 +287,6 @@ static json_t *scripts(const rb_plan *plan)
         json_array_append_new(list, json_pack("{s:s,s:o}", "name", d->name, "scripts", steps));
     }
     return list;
-}
-
-/* Counts may move between looking and doing; which tables and columns lose data may not. */
-static void make_digest(rb_plan *plan, const rb_plan_request *rq)
-{
-    json_t *lost = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan->json, "dataAtRisk"), i, item)
-        json_array_append_new(lost,
-                              json_pack("[s,s,s?]", rb_json_str(item, "database"),
-                                        rb_json_str(item, "table"), rb_json_str(item, "column")));
-    json_t *kinds = json_array();
-    for (size_t k = 0; k < plan->order_count; k++)
-        json_array_append_new(kinds, json_string(kind_names[plan->order[k]]));
-    json_t *left = json_array();
-    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
-        if (strcmp(rb_json_str(item, "code"), "residual") == 0)
-            json_array_append(left, json_object_get(item, "message"));
-    RB_AUTO(rb_json_freep)
-    json_t *all =
-        json_pack("{s:s?,s:s,s:o,s:O,s:o,s:o}", "from", rq->from ? rq->from->object : NULL, "to",
-                  rq->to->object, "steps", kinds, "scripts",
-                  json_object_get(plan->json, "databases"), "lost", lost, "residual", left);
-    rb_json_hash(all, plan->digest);
-    rb_json_set_str(plan->json, "digest", plan->digest);
-}
-
-static void decide_on_loss(rb_plan *plan)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan->json, "dataAtRisk"), i, item) {
-        const char *column = rb_json_str(item, "column");
-        rb_plan_decide(plan, "data-loss", RB_OK, "%s%s%s: %" JSON_INTEGER_FORMAT " %s will be lost",
-                       rb_json_str(item, "table"), column ? "." : "", column ? column : "",
-                       json_integer_value(json_object_get(item, column ? "values" : "rows")),
-                       column ? "values" : "rows");
-    }
 }
 
 static const char *class_of(const rb_plan *plan)
@@ -459,16 +375,16 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     if (code != RB_OK)
         return rb_fail(err, code, code == RB_FOUND ? "%s; nothing was changed" : "%s", why.message);
     json_object_set_new(plan->json, "databases", scripts(plan));
-    add_risk(plan);
+    RB_TRY(rb_plan_losses(plan, rq, err));
     rb_plan_notes(plan, rq);
     add_steps(plan, rq);
-    decide_on_loss(plan);
     json_object_set(plan->json, "drift", plan->drift);
     rb_json_set_str(plan->json, "class", class_of(plan));
     RB_AUTO(rb_free_str)
     char *current = plan->current_before ? rb_safe(plan->current_before) : NULL;
     rb_json_set_str(plan->json, "currentBefore", current);
-    make_digest(plan, rq);
+    rb_plan_digest(plan->digest, plan, rq, NULL);
+    rb_json_set_str(plan->json, "digest", plan->digest);
     if (rq->rehearse)
         RB_TRY(rehearse_artifacts(plan, rq, err));
     *out = plan;

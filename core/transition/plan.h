@@ -102,6 +102,21 @@ RB_DEFINE_AUTO(rb_plan, rb_plan_free)
  * name their database. */
 bool rb_risk_within(const json_t *lost, const char *database, const json_t *agreed);
 
+/* plan_loss.c: lists what is at risk in plan->json, with what an earlier run of the same plan found
+ * under lock. */
+enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+/* The digest that agrees to the plan, and to what also lists (items with their database; NULL:
+ * nothing). It covers releases, steps, scripts, and the tables and columns at risk, not counts. */
+void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_request *request,
+                    const json_t *also);
+/* A run found lost (as rb_db_outcome.at_risk) in database, which was not agreed to. Gives the
+ * digest that agrees to that too, and keeps it in the journal, so that the next plan lists it. */
+enum rb_code rb_plan_found(char digest[RB_SHA256_HEX], const rb_plan *plan,
+                           const rb_plan_request *request, const char *database, const json_t *lost,
+                           rb_err *err) RB_MUST_USE;
+/* A transition has ended: what runs before it found says nothing about the next one. */
+enum rb_code rb_plan_found_end(rb_state *state, rb_err *err) RB_MUST_USE;
+
 void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
     RB_PRINTF(4, 5);
 

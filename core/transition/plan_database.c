@@ -92,7 +92,7 @@ static enum rb_code open_database(rb_db **out, rb_plan_database *d, const rb_pla
         strncmp(d->url, "sqlite:", 7) == 0 && !rb_file_exists(d->url + strlen("sqlite:"));
     if (missing && !rq->from) {
         d->create = true;
-        return rb_db_scratch(out, engine, err);
+        return rb_db_scratch(out, engine, RB_DB_CLOCK_REAL, err);
     }
     return rb_db_open(out, d->url, RB_DB_READ, err);
 }
@@ -368,7 +368,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     RB_AUTO(rb_db_closep) rb_db *copy = NULL;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
     if (d->create) {
-        RB_TRY(rb_db_scratch(&copy, engine, err));
+        RB_TRY(rb_db_scratch(&copy, engine, RB_DB_CLOCK_REAL, err));
     } else {
         RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", rq->env->root);
         RB_TRY(rb_db_rehearse(&copy, db, dir, err));

@@ -377,3 +377,45 @@ again() { # SQL
     [ "$(sql 'SELECT rank FROM orders WHERE id = 1')" = 11 ]
     [ "$(put_back)" = '[["orders","rank",0,10]]' ]
 }
+
+@test "a rehearsal has the host's clock: what a script deletes by date is in the plan" {
+    on_top 'ALTER TABLE orders ADD COLUMN day TEXT;' \
+        "DELETE FROM orders WHERE day < date('now'); ALTER TABLE orders DROP COLUMN day;"
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET day = CASE id WHEN 3 THEN '2020-01-01' ELSE '2999-01-01' END"
+    [ "$(rbtool plan v1.1.0 --json | jq -c '[.dataAtRisk[] | [.table, .column, .rows]] | sort')" = \
+        '[["orders",null,1],["orders","day",10]]' ]
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)"
+    [ "$(orders)" = 1,2,4,5,6,7,8,9,10 ]
+}
+
+@test "what is found at risk under lock only is refused with a digest that agrees to it" {
+    on_top 'SELECT 1;' 'DELETE FROM orders WHERE total < 0;'
+    rbtool deploy v1.1.0 --yes
+    # Between the plan and the lock another order is refunded; the undo takes that back.
+    cat >"$BATS_TEST_TMPDIR/refund" <<SH
+#!/bin/sh
+sqlite3 "$PROD/data/shop.db" "UPDATE orders SET total = \$1 WHERE id = 4"
+SH
+    chmod +x "$BATS_TEST_TMPDIR/refund"
+    settings ".environments.prod.service = {stop: [\"$BATS_TEST_TMPDIR/refund\", \"-4\"],
+        start: [\"$BATS_TEST_TMPDIR/refund\", \"400\"]}"
+    cp "$SETTINGS" rbtool.json
+    [ "$(rbtool plan v1.1.0 --json | jq -c .dataAtRisk)" = '[]' ]
+    first=$(digest v1.1.0)
+    fails 5 'under lock more data is at risk than the plan said: orders (1 rows)' \
+        rbtool revert v1.1.0 --yes
+    new=$(grep -o 'accept-data-loss [0-9a-f]*' <<<"$output" | cut -d' ' -f2)
+    [ "$new" != "$first" ]
+    [ "$(sql 'SELECT total FROM orders WHERE id = 4')" = 400 ]
+    # The next plan lists it, under that digest.
+    run -0 rbtool plan v1.1.0 --json
+    [ "$(jq -c '[.digest, [.dataAtRisk[] | [.database, .table, .column, .rows]]]' <<<"$output")" = \
+        "[\"$new\",[[\"main\",\"orders\",null,1]]]" ]
+    fails 5 "$new" rbtool revert v1.1.0 --yes
+    rbtool revert v1.1.0 --yes --accept-data-loss "$new"
+    [ "$(orders)" = 1,2,3,5,6,7,8,9,10 ]
+    # It was about that transition only.
+    rbtool deploy v1.1.0 --yes --accept-reverted
+    [ "$(rbtool plan v1.1.0 --json | jq -c .dataAtRisk)" = '[]' ]
+}

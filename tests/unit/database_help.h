@@ -120,7 +120,7 @@ static inline rb_db *help_scratch(const char *sql)
 {
     rb_err err;
     rb_db *db = NULL;
-    help_ok(rb_db_scratch(&db, "sqlite", &err), &err);
+    help_ok(rb_db_scratch(&db, "sqlite", RB_DB_CLOCK_REAL, &err), &err);
     help_exec(db, sql);
     return db;
 }

@@ -4,6 +4,8 @@
 
 #include "database/proof.h"
 
+#define CLOCK 1700000000 /* 2023-11-14 22:13:20 UTC */
+
 /* The first migration is there before; the second is proven. */
 typedef struct proof_case {
     const char *name;
@@ -86,12 +88,22 @@ static const proof_case cases[] = {
      RESULT("identical", "", "", "", "true")},
 };
 
+static enum rb_code prove_at(rb_proof *proof, const rb_migrations *set, const bool *is_new,
+                             const char *seed, int64_t clock, rb_err *err)
+{
+    const rb_proof_request request = {.engine = "sqlite",
+                                      .set = set,
+                                      .is_new = is_new,
+                                      .seed = seed,
+                                      .seed_file = "seed.sql",
+                                      .clock = clock};
+    return rb_proof_make(proof, &request, err);
+}
+
 static enum rb_code prove_set(rb_proof *proof, const rb_migrations *set, const bool *is_new,
                               const char *seed, rb_err *err)
 {
-    const rb_proof_request request = {
-        .engine = "sqlite", .set = set, .is_new = is_new, .seed = seed, .seed_file = "seed.sql"};
-    return rb_proof_make(proof, &request, err);
+    return prove_at(proof, set, is_new, seed, CLOCK, err);
 }
 
 static char *prove(rb_proof *proof, const proof_case *c)
@@ -219,6 +231,24 @@ static void test_seed_that_never_fits(void **state)
     rb_migrations_free(set);
 }
 
+static void test_clock(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_proof proof;
+    const script_pair pairs[] = {{"1",
+                                  "CREATE TABLE a(x CHECK(x = '2023-11-14 22:13:20'));"
+                                  "INSERT INTO a VALUES(datetime('now'));",
+                                  "DROP TABLE a;"}};
+    const bool is_new[] = {true};
+    rb_migrations *set = help_set(pairs, 1);
+    help_ok(prove_at(&proof, set, is_new, NULL, CLOCK, &err), &err);
+    rb_proof_clear(&proof);
+    assert_int_equal(prove_at(&proof, set, is_new, NULL, CLOCK + 1, &err), RB_FOUND);
+    assert_int_equal(prove_at(&proof, set, is_new, NULL, RB_DB_CLOCK_REAL, &err), RB_FOUND);
+    rb_migrations_free(set);
+}
+
 /* Each down is fine alone; in a row the second meets what the first left of its own table. */
 static void test_downs_in_a_row(void **state)
 {
@@ -302,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_rows_that_do_not_fit),
         cmocka_unit_test(test_seed_that_never_fits),
         cmocka_unit_test(test_downs_in_a_row),
+        cmocka_unit_test(test_clock),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
