@@ -84,6 +84,22 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made
         rb_ui_note(cli, "note: and %zu more; --json lists them", made->notes.n - NOTES_SHOWN);
 }
 
+/* What the proof could not try is no finding, and the class says it: here is why. */
+static void print_untested(const rb_cli *cli, const rb_manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->database_count; i++) {
+        size_t j;
+        json_t *item;
+        json_array_foreach (json_object_get(manifest->databases[i].proof, "migrations"), j, item)
+            if (strcmp(rb_json_str(item, "restores"), "untested") == 0)
+                rb_ui_note(cli,
+                           "migration %s: its way back could not be tried on every row (%s); name "
+                           "rows that fit in databases.%s.seed of rbtool.json",
+                           rb_json_str(item, "id"), rb_json_str(item, "error"),
+                           manifest->databases[i].name);
+    }
+}
+
 static json_t *findings_json(const rb_make *make, const rb_findings *findings)
 {
     json_t *array = json_array();
@@ -136,6 +152,7 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
                        const char *entry)
 {
     RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(made->manifest);
+    print_untested(cli, made->manifest);
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_object();
         rb_json_set_str(document, "tag", make->tag);

@@ -43,7 +43,9 @@ static void show_databases(const rb_manifest *manifest)
         json_array_foreach (proven, j, item) {
             const char *id = rb_json_str(item, "id");
             const char *restores = rb_json_str(item, "restores");
-            rb_ui_line("            %s: down %s", id ? id : "", restores ? restores : "unproven");
+            const char *why = rb_json_str(item, "error");
+            rb_ui_line("            %s: down %s%s%s", id ? id : "",
+                       restores ? restores : "unproven", why ? ": " : "", why ? why : "");
         }
         rb_ui_line("            schema  %s", database->fingerprint);
     }

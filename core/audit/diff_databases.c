@@ -179,6 +179,9 @@ static void judge_restores(rb_diff_risk *risk, const char *what, const json_t *p
         rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it has no down", what);
     else if (strcmp(restores, "code") == 0)
         rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it is code that rbtool cannot run", what);
+    else if (strcmp(restores, "untested") == 0)
+        rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its down could not be tried on every row: %s",
+                       what, rb_json_str(proof, "error"));
     else if (strcmp(restores, "differs") == 0)
         rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its down leaves another schema: %s", what,
                        differences);

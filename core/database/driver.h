@@ -23,6 +23,21 @@ typedef struct rb_losses {
     bool uncertain; /* some counts came too late: run again after watch_expect() */
 } rb_losses;
 
+/* Made-up rows differ in their values, so that what depends on a value can be told from what every
+ * row meets. */
+enum rb_sample_kind {
+    RB_SAMPLE_PLAIN, /* as an application fills such columns */
+    RB_SAMPLE_NAMED, /* values that the scripts name, elsewhere as plain */
+    RB_SAMPLE_OTHER, /* others; no value, or the default, where a column may go without */
+    RB_SAMPLE_NONE,  /* no made-up rows */
+    RB_SAMPLE_KINDS
+};
+
+typedef struct rb_samples {
+    enum rb_sample_kind kind;
+    const json_t *literals;
+} rb_samples;
+
 typedef struct rb_db_driver {
     const char *engine;
     const char *(*version)(const rb_db *db);
@@ -82,7 +97,9 @@ typedef struct rb_db_driver {
 
     /* Puts a made-up row into each empty table where one can be made. filled: name -> has it rows;
      * tables that are true there already are not looked at. */
-    enum rb_code (*fill)(json_t *filled, rb_db *db, rb_err *err);
+    enum rb_code (*fill)(json_t *filled, rb_db *db, const rb_samples *samples, rb_err *err);
+    /* Adds what a script compares columns with: {"column in lower case": [SQL literals]}. */
+    void (*literals)(json_t *literals, const char *sql, size_t len);
     /* {"column": contents, ...} of a table, rows by key; equal contents, equal strings. NULL when
      * there is no such table. */
     enum rb_code (*contents)(json_t **out, rb_db *db, const char *table, rb_err *err);

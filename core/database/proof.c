@@ -43,10 +43,23 @@ static enum rb_code apply_old(rb_proving *p, rb_err *err)
     return RB_OK;
 }
 
+static void keep_fitted(rb_proving *p)
+{
+    size_t i;
+    json_t *ran;
+    json_array_foreach (p->seeded, i, ran) {
+        if (i >= json_array_size(p->fitted))
+            json_array_append(p->fitted, ran);
+        else if (json_is_true(ran))
+            json_array_set(p->fitted, i, ran);
+    }
+}
+
 enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
 {
     rb_db_close(p->db);
     p->db = NULL;
+    keep_fitted(p);
     json_array_clear(p->seeded);
     json_object_clear(p->filled);
     json_object_clear(p->contents);
@@ -104,9 +117,24 @@ enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
         json_object_clear(p->filled);
     }
     RB_AUTO(rb_json_freep) json_t *before = json_copy(p->filled);
-    RB_TRY(p->db->driver->fill(p->filled, p->db, err));
+    RB_TRY(p->db->driver->fill(p->filled, p->db, &p->samples, err));
     forget_filled(p, before);
     return RB_OK;
+}
+
+/* A new installation has no rows but the migrations' own: a down that fails there fails. */
+static enum rb_code try_empty_down(rb_proving *p, const rb_migration *m, rb_err *err)
+{
+    rb_err why;
+    if (m->code || !m->down.present)
+        return RB_OK;
+    RB_TRY(rb_proving_mark(p, err));
+    if (rb_proving_run(p, m, false, &why) != RB_OK) {
+        RB_TRY(rb_proving_within(p, &why, err));
+        RB_AUTO(rb_free_str) char *text = rb_format("on empty tables: %s", why.message);
+        rb_json_set_str(p->on_empty, m->id, text);
+    }
+    return rb_proving_back(p, err);
 }
 
 /* As a deploy builds the schema that a release promises: in a database without any rows but the
@@ -118,10 +146,13 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
     RB_TRY(p->db->driver->violations(&before, p->db, err));
     p->mismatches = p->db->driver->mismatches(p->db);
     for (size_t i = 0; i < p->set->n; i++) {
-        if (p->is_new[i] && rb_proving_run(p, &p->set->items[i], true, err) != RB_OK) {
+        if (!p->is_new[i])
+            continue;
+        if (rb_proving_run(p, &p->set->items[i], true, err) != RB_OK) {
             err->code = RB_FOUND;
             return rb_err_prefix(err, "the new migrations, in an empty database");
         }
+        RB_TRY(try_empty_down(p, &p->set->items[i], err));
     }
     RB_TRY(p->db->driver->violations(&after, p->db, err));
     if (rb_run_compare_references(before, after, err) == RB_OK)
@@ -131,42 +162,105 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
 
 static enum rb_code try_ups(rb_proving *p, rb_err *err)
 {
-    RB_TRY(rb_proving_mark(p, err));
     RB_TRY(run_ups(p, err));
-    return rb_proving_back(p, err);
+    return rb_proving_start(p, 0, err);
 }
 
 /* All new downs in one go, as a revert runs them. */
 
-static bool comes_back(const json_t *result)
+bool rb_proving_comes_back(const json_t *result)
 {
     const char *restores = rb_json_str(result, "restores");
     return strcmp(restores, "identical") == 0 || strcmp(restores, "order") == 0;
 }
 
-static bool can_go_back(const json_t *result)
+void rb_proving_fails(json_t *result, bool failed, const char *why)
 {
-    return comes_back(result) || strcmp(rb_json_str(result, "restores"), "differs") == 0;
+    if (!failed && !rb_proving_comes_back(result))
+        return;
+    rb_json_set_str(result, "restores", failed ? "fails" : "untested");
+    rb_json_set_str(result, "error", why);
 }
 
-/* *all: every one was run. A down that fails only in company, or with rows added later, fails. */
-static enum rb_code run_downs(bool *all, rb_proving *p, rb_err *err)
+static bool is(const json_t *result, const char *restores)
 {
-    *all = false;
+    return strcmp(rb_json_str(result, "restores"), restores) == 0;
+}
+
+static bool can_go_back(const json_t *result)
+{
+    return rb_proving_comes_back(result) || is(result, "differs") || is(result, "untested");
+}
+
+/* A down that fails only in company, or with rows added later. */
+typedef struct stuck {
+    json_t *result; /* NULL: every one ran */
+    rb_err why;
+} stuck;
+
+static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
+{
+    *out = (stuck){0};
     for (size_t i = json_array_size(p->results); i > 0; i--) {
         json_t *result = json_array_get(p->results, i - 1);
         const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
-        rb_err why;
         if (!can_go_back(result))
             return RB_OK;
-        if (rb_proving_run(p, m, false, &why) != RB_OK) {
-            RB_TRY(rb_proving_within(p, &why, err));
-            rb_json_set_str(result, "restores", "fails");
-            rb_json_set_str(result, "error", why.message);
+        if (rb_proving_run(p, m, false, &out->why) != RB_OK) {
+            RB_TRY(rb_proving_within(p, &out->why, err));
+            out->result = result;
             return RB_OK;
         }
     }
-    *all = true;
+    return RB_OK;
+}
+
+/* All ups from the start, with such rows before each of them and after the last. *fits: they run.
+ */
+static enum rb_code start_with(bool *fits, rb_proving *p, enum rb_sample_kind kind, rb_err *err)
+{
+    rb_err why;
+    *fits = true;
+    RB_TRY(rb_proving_start(p, 0, err));
+    p->samples.kind = kind;
+    for (size_t i = 0; i < p->set->n && *fits; i++) {
+        if (!p->is_new[i])
+            continue;
+        RB_TRY(rb_proving_add_rows(p, err));
+        *fits = rb_proving_run(p, &p->set->items[i], true, &why) == RB_OK;
+        if (!*fits)
+            RB_TRY(rb_proving_within(p, &why, err));
+        json_object_clear(p->filled);
+        json_object_clear(p->contents);
+    }
+    return *fits ? rb_proving_add_rows(p, err) : RB_OK;
+}
+
+/* As for one migration alone (rb_proof_try), after *first with plain rows. */
+static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
+{
+    bool always = false;
+    stuck none = {0};
+    for (int kind = RB_SAMPLE_NAMED; kind < RB_SAMPLE_KINDS; kind++) {
+        stuck next = {0};
+        bool fits;
+        RB_TRY(start_with(&fits, p, (enum rb_sample_kind)kind, err));
+        if (!fits)
+            continue;
+        RB_TRY(run_downs(&next, p, err));
+        if (kind == RB_SAMPLE_NONE)
+            none = next;
+        else if (kind == RB_SAMPLE_OTHER)
+            always = next.result != NULL;
+        if (kind == RB_SAMPLE_NAMED && !next.result) {
+            first->result = NULL;
+            return RB_OK;
+        }
+    }
+    bool failed = none.result || always;
+    const stuck *what = none.result ? &none : first;
+    rb_proving_fails(what->result, failed, what->why.message);
+    first->result = failed ? what->result : NULL;
     return RB_OK;
 }
 
@@ -175,13 +269,16 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *end = NULL;
     RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
-    bool all;
+    stuck at = {0};
+    bool all = true;
     size_t i;
     json_t *result;
-    RB_TRY(run_downs(&all, p, err));
+    RB_TRY(run_downs(&at, p, err));
+    if (at.result)
+        RB_TRY(judge_stuck(&at, p, err));
     json_array_foreach (p->results, i, result)
-        all &= comes_back(result);
-    if (!all || json_array_size(p->results) == 0)
+        all &= rb_proving_comes_back(result) || is(result, "untested");
+    if (at.result || !all || json_array_size(p->results) == 0)
         return RB_OK;
     RB_TRY(rb_db_catalog(&end, p->db, err));
     rb_catalog_compare(&differences, &order, p->base, end);
@@ -200,10 +297,12 @@ static const char *class_of(const rb_proving *p)
     json_t *result;
     json_array_foreach (p->results, i, result) {
         const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
-        bool blank = !comes_back(result) && rb_script_is_blank(&m->down, p->engine);
+        bool untested = is(result, "untested");
+        bool comes_back = rb_proving_comes_back(result);
+        bool blank = !comes_back && !untested && rb_script_is_blank(&m->down, p->engine);
         if (blank || !can_go_back(result))
             return "irreversible";
-        if (!comes_back(result) || json_array_size(json_object_get(result, "destroys")) > 0)
+        if (!comes_back || json_array_size(json_object_get(result, "destroys")) > 0)
             class_ = "lossy";
     }
     return class_;
@@ -215,16 +314,27 @@ static enum rb_code check_seed(const rb_proving *p, rb_err *err)
     size_t i;
     json_t *ran;
     json_array_foreach (p->seeded, i, ran) {
-        if (json_is_false(ran) && p->seed_error)
+        if (json_is_false(ran) && !json_is_true(json_array_get(p->fitted, i)) && p->seed_error)
             return rb_fail(err, RB_FOUND, "statement %zu of the seed never runs: %s", i + 1,
                            p->seed_error);
     }
     return RB_OK;
 }
 
+static void find_literals(rb_proving *p)
+{
+    for (size_t i = 0; i < p->set->n; i++) {
+        const rb_script *scripts[] = {&p->set->items[i].up, &p->set->items[i].down};
+        for (size_t s = 0; s < 2 && !p->set->items[i].code; s++)
+            if (scripts[s]->present)
+                p->db->driver->literals(p->literals, scripts[s]->text, scripts[s]->len);
+    }
+}
+
 static enum rb_code prove_all(rb_proof *out, rb_proving *p, rb_err *err)
 {
     RB_TRY(rb_proving_start(p, 0, err));
+    find_literals(p);
     p->base = json_incref(p->catalog);
     RB_TRY(try_ups(p, err));
     for (size_t i = 0; i < p->set->n; i++)
@@ -265,7 +375,11 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
         .clock = request->clock,
         .limits = &request->limits,
     };
+    p.literals = json_object();
+    p.samples.literals = p.literals;
+    p.on_empty = json_object();
     p.seeded = json_array();
+    p.fitted = json_array();
     p.filled = json_object();
     p.contents = json_object();
     p.results = json_array();
@@ -273,7 +387,10 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     *out = (rb_proof){0};
     enum rb_code code = prove_all(out, &p, err);
     rb_db_close(p.db);
+    json_decref(p.literals);
+    json_decref(p.on_empty);
     json_decref(p.seeded);
+    json_decref(p.fitted);
     json_decref(p.filled);
     json_decref(p.contents);
     json_decref(p.results);

@@ -19,6 +19,8 @@ typedef struct trial {
     json_t *settings;   /* before it */
     json_t *touched;    /* names of tables, as keys */
     bool clean;         /* there, back and there again led to where it should */
+    enum rb_trial_end end;
+    rb_err why; /* of a failure */
 } trial;
 
 static void losses_clear(rb_losses *losses)
@@ -53,28 +55,6 @@ static enum rb_code watched(rb_losses *losses, trial *t, bool up, rb_err *err)
     json_array_foreach (names, i, name)
         json_object_set_new_nocheck(t->touched, json_string_value(name), json_true());
     return RB_OK;
-}
-
-/* A failure with rows only is no fault of the up: it may rely on what its data are like. */
-static enum rb_code apply(trial *t, rb_err *err)
-{
-    rb_err with_rows;
-    const char *key;
-    json_t *value;
-    if (watched(&t->up, t, true, &with_rows) == RB_OK)
-        return RB_OK;
-    RB_TRY(rb_proving_within(t->p, &with_rows, err));
-    json_object_clear(t->touched);
-    RB_TRY(rb_proving_start(t->p, json_array_size(t->p->results) - 1, err));
-    RB_TRY(rb_proving_mark(t->p, err));
-    json_object_foreach (t->catalog[0], key, value) {
-        if (strncmp(key, "table ", 6) == 0)
-            json_object_set_new_nocheck(t->p->filled, key + 6, json_false());
-    }
-    if (watched(&t->up, t, true, err) == RB_OK)
-        return RB_OK;
-    err->code = RB_FOUND;
-    return RB_FOUND;
 }
 
 /* Results */
@@ -217,6 +197,17 @@ static enum rb_code know_contents(trial *t, rb_err *err)
     return RB_OK;
 }
 
+/* A row for each value that the scripts name came back whole: nothing of them was destroyed. */
+static void spare(trial *t, const char *table, const json_t *before, const json_t *after)
+{
+    json_t *list = list_of(t, "destroys");
+    if (t->p->samples.kind != RB_SAMPLE_NAMED || !json_equal(before, after))
+        return;
+    for (size_t i = json_array_size(list); i > 0; i--)
+        if (strcmp(rb_json_str(json_array_get(list, i - 1), "table"), table) == 0)
+            json_array_remove(list, i - 1);
+}
+
 static enum rb_code compare_rows(trial *t, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
@@ -233,12 +224,15 @@ static enum rb_code compare_rows(trial *t, rb_err *err)
             continue;
         RB_TRY(t->p->db->driver->contents(&after, t->p->db, name, err));
         bool same = !after || same_rows(t, name, before, after);
+        spare(t, name, before, after);
         json_decref(after);
         if (same)
             continue;
         RB_AUTO(rb_free_str) char *raw = rb_format("rows %s", name);
         RB_AUTO(rb_free_str) char *object = rb_safe(raw);
         add_difference(t, object, "changed");
+        if (rb_proving_comes_back(t->out))
+            t->end = RB_TRIAL_ROWS;
         rb_json_set_str(t->out, "restores", "differs");
     }
     return RB_OK;
@@ -289,6 +283,7 @@ static void add_stated(void *context, const rb_destroyed *what)
 
 static void fail_down(trial *t, const char *why)
 {
+    t->end = RB_TRIAL_DOWN;
     rb_json_set_str(t->out, "restores", "fails");
     rb_json_set_str(t->out, "error", why);
 }
@@ -305,8 +300,8 @@ static enum rb_code check_references(trial *t, rb_err *err)
         const json_t *example;
         if (rb_run_new_references(&example, json_object_get(t->violations, key), entry) == 0)
             continue;
-        RB_AUTO(rb_free_str) char *why = rb_format("it leaves rows without their parent: %s", key);
-        fail_down(t, why);
+        (void)!rb_fail(&t->why, RB_FOUND, "it leaves rows without their parent: %s", key);
+        fail_down(t, t->why.message);
         return RB_OK;
     }
     return RB_OK;
@@ -320,6 +315,7 @@ static void compare_catalogs(trial *t)
     bool same = json_array_size(differences) == 0;
     json_array_extend(list_of(t, "differences"), differences);
     json_array_extend(list_of(t, "differences"), order);
+    t->end = same ? RB_TRIAL_CLEAN : RB_TRIAL_SCHEMA;
     rb_json_set_str(t->out, "restores",
                     !same                    ? "differs"
                     : json_array_size(order) ? "order"
@@ -337,6 +333,7 @@ static enum rb_code compare_settings(trial *t, rb_err *err)
         if (json_equal(value, json_object_get(t->settings, name)))
             continue;
         add_difference(t, name, "changed");
+        t->end = RB_TRIAL_SCHEMA;
         rb_json_set_str(t->out, "restores", "differs");
     }
     return RB_OK;
@@ -347,12 +344,18 @@ static enum rb_code apply_again(trial *t, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *catalog = NULL;
     RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
-    rb_err why;
-    if (rb_proving_run(t->p, t->m, true, &why) != RB_OK)
-        return rb_proving_within(t->p, &why, err);
+    if (rb_proving_run(t->p, t->m, true, &t->why) != RB_OK) {
+        RB_TRY(rb_proving_within(t->p, &t->why, err));
+        t->end = t->end == RB_TRIAL_CLEAN ? RB_TRIAL_AGAIN : t->end;
+        return RB_OK;
+    }
     RB_TRY(rb_db_catalog(&catalog, t->p->db, err));
     rb_catalog_compare(&differences, &order, t->catalog[1], catalog);
     bool same = json_array_size(differences) == 0;
+    if (!same && t->end == RB_TRIAL_CLEAN) {
+        t->end = RB_TRIAL_AGAIN;
+        (void)!rb_fail(&t->why, RB_FOUND, "the up gives another schema after the down");
+    }
     json_object_set_new(t->out, "reapplies", json_boolean(same));
     t->clean = same && strcmp(rb_json_str(t->out, "restores"), "identical") == 0;
     return RB_OK;
@@ -360,10 +363,9 @@ static enum rb_code apply_again(trial *t, rb_err *err)
 
 static enum rb_code go_back(trial *t, rb_err *err)
 {
-    rb_err why;
-    if (watched(&t->down, t, false, &why) != RB_OK) {
-        RB_TRY(rb_proving_within(t->p, &why, err));
-        fail_down(t, why.message);
+    if (watched(&t->down, t, false, &t->why) != RB_OK) {
+        RB_TRY(rb_proving_within(t->p, &t->why, err));
+        fail_down(t, t->why.message);
         return RB_OK;
     }
     RB_TRY(check_references(t, err));
@@ -405,12 +407,17 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     RB_TRY(p->db->driver->settings(&t->settings, p->db, err));
     t->catalog[0] = json_incref(p->catalog);
     RB_TRY(rb_proving_mark(t->p, err));
-    RB_TRY(apply(t, err));
+    if (watched(&t->up, t, true, &t->why) != RB_OK) {
+        RB_TRY(rb_proving_within(t->p, &t->why, err));
+        t->end = RB_TRIAL_UP;
+        return RB_OK;
+    }
     RB_TRY(rb_db_catalog(&t->catalog[1], p->db, err));
     RB_TRY(p->db->driver->violations(&t->violations, p->db, err));
     add_mismatches(t);
     add_destroys(t);
     add_unfilled(t);
+    t->end = RB_TRIAL_SCHEMA;
     if (t->m->code || !t->m->down.present)
         rb_json_set_str(t->out, "restores", t->m->code ? "code" : "missing");
     else
@@ -426,19 +433,19 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
+enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m, rb_err *err)
 {
     static const char *const lists[] = {"differences", "destroys", "discards", "unfilled"};
     trial t = {.p = p, .m = m, .touched = json_object(), .out = json_object()};
-    json_array_append_new(p->results, t.out);
     rb_json_set_str(t.out, "id", m->id);
     json_object_set_new(t.out, "reapplies", json_false());
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         json_object_set_new(t.out, lists[i], json_array());
     enum rb_code code = try_migration(&t, err);
     /* Only now: rows of such a table have been compared all the same. */
-    if (code == RB_OK && !m->code)
+    if (code == RB_OK && !m->code && t.end != RB_TRIAL_UP)
         rb_sql_destroys(m->up.text, m->up.len, p->engine, add_stated, &t);
     trial_clear(&t);
+    *out = (rb_tried){.result = t.out, .end = t.end, .why = t.why};
     return code;
 }

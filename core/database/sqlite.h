@@ -217,7 +217,11 @@ enum rb_code rb_sqlite_put_back(json_t **report, json_t *left, rb_db *db, const 
                                 rb_err *err) RB_MUST_USE;
 
 /* sqlite_fill.c */
-enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, const rb_samples *samples,
+                            rb_err *err) RB_MUST_USE;
+
+/* sqlite_sample.c */
+void rb_sqlite_literals(json_t *literals, const char *sql, size_t len);
 
 /* sqlite_rows.c */
 /* Tables that a virtual table keeps its data in. */

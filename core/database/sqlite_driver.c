@@ -276,6 +276,7 @@ const rb_db_driver rb_sqlite_driver = {
     .watch_expect = rb_watch_expect,
     .watch_touched = rb_watch_touched,
     .fill = rb_sqlite_fill,
+    .literals = rb_sqlite_literals,
     .contents = rb_sqlite_contents,
     .copy = rb_sqlite_copy,
     .note_gone = rb_sqlite_note_gone,

@@ -66,8 +66,8 @@ static const rb_shape differences = LIST(difference);
 static const rb_shape place =
     RB_SHAPE_OBJECT_OF({"table", &text, false}, {"column", &text_or_null, false});
 static const rb_shape places = LIST(place);
-static const char *const ends[] = {"identical", "order", "differs", "fails",
-                                   "missing",   "code",  NULL};
+static const char *const ends[] = {"identical", "order",    "differs", "fails",
+                                   "missing",   "untested", "code",    NULL};
 static const rb_shape restores = {.kind = RB_SHAPE_STRING, .one_of = ends};
 static const rb_shape proven = RB_SHAPE_OBJECT_OF(
     {"id", &plain, false}, {"restores", &restores, false}, {"differences", &differences, false},

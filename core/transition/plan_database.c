@@ -220,6 +220,13 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const json_t *proof, c
     json_t *item;
     json_array_foreach (json_object_get(proof, "differences"), i, item)
         json_array_append(d->residual, item);
+    if (restores && strcmp(restores, "untested") == 0) {
+        RB_AUTO(rb_free_str)
+        char *note = rb_format("database %s: the down of migration %s could not be tried on every "
+                               "row when its release was made: %s",
+                               d->name, id, rb_json_str(proof, "error"));
+        rb_plan_note(plan, note);
+    }
     if (restores && strcmp(restores, "fails") == 0)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
                        "database %s: the down of migration %s failed when its release was made; "
