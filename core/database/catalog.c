@@ -27,23 +27,20 @@ void rb_catalog_now_clear(rb_catalog_now *now)
     *now = (rb_catalog_now){0};
 }
 
-void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
-{
-    rb_json_hash(catalog, out);
-}
-
-void rb_catalog_now_fingerprint(const rb_catalog_now *now, const json_t *catalog,
-                                char out[RB_SHA256_HEX])
-{
-    if (catalog == now->catalog)
-        rb_sha256_hex_of(now->text.data, now->text.len, out);
-    else
-        rb_catalog_fingerprint(catalog, out);
-}
-
 static bool starts_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
+{
+    RB_AUTO(rb_json_freep) json_t *schema = json_object();
+    const char *key;
+    json_t *entry;
+    json_object_foreach ((json_t *)catalog, key, entry)
+        if (!starts_with(key, "order "))
+            json_object_set_nocheck(schema, key, entry);
+    rb_json_hash(schema, out);
 }
 
 /* Keys of both, each once. */

@@ -8,7 +8,9 @@
  *
  * Definitions that the engine keeps as text are normalised tokens: comments, white space, case of
  * keywords and quoting of plain names do not matter. Its fingerprint is the SHA-256 of its
- * canonical form. Catalogs share their entries: an entry is replaced, never changed.
+ * canonical form without the order of columns, which depends on the way to a schema: a migration
+ * that was released later can sort before one that an environment has. Catalogs share their
+ * entries: an entry is replaced, never changed.
  */
 #ifndef RB_DATABASE_CATALOG_H
 #define RB_DATABASE_CATALOG_H
@@ -32,9 +34,6 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
                                    const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
 
 void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX]);
-/* The same of one that may be now's own. */
-void rb_catalog_now_fingerprint(const rb_catalog_now *now, const json_t *catalog,
-                                char out[RB_SHA256_HEX]);
 
 /*
  * What it takes to get from a to b: [{"object","change"}], change one of added, removed, changed,

@@ -16,6 +16,8 @@ typedef struct reading {
     json_t *out;
     rb_strs shadows; /* tables that a virtual table keeps its data in */
     char *refused;   /* why the schema is refused, or NULL */
+    rb_sqlite *db;
+    rb_strs names; /* of everything that a view or trigger can name, once one asks */
 } reading;
 
 /* Rows are data, but the schema is code: SQLite runs it when rows are read or written. */
@@ -52,6 +54,27 @@ static void add_line(rb_buf *out, const char *text)
     rb_buf_addc(out, '\n');
 }
 
+/*
+ * SQLite takes a double-quoted text that names nothing for a string, and writes it as one when it
+ * rewrites a view or trigger for some other ALTER TABLE. The columns of a broken view are not
+ * known; its own text gives their names.
+ */
+static const rb_strs *names_of(reading *r)
+{
+    static const char *const queries[] = {
+        "SELECT name FROM main.sqlite_schema",
+        "SELECT DISTINCT c.name FROM main.sqlite_schema s, pragma_table_xinfo(s.name, 'main') c"
+        " WHERE s.type = 'table'",
+        "SELECT DISTINCT c.name FROM main.sqlite_schema s, pragma_table_xinfo(s.name, 'main') c"
+        " WHERE s.type = 'view'",
+    };
+    rb_err ignored;
+    bool known = r->names.n > 0;
+    for (size_t i = 0; !known && i < sizeof queries / sizeof *queries; i++)
+        (void)!rb_sqlite_each(r->db, queries[i], NULL, rb_sqlite_add_text, &r->names, &ignored);
+    return &r->names;
+}
+
 /* Entries follow from the text alone (an index's from its table's columns too), so they are made
  * once in a process and shared by the catalogs of all connections: a transition reads nearly the
  * same schema five times. */
@@ -62,22 +85,23 @@ static const json_t *entries_of(reading *r, const char *type, const char *name, 
     RB_AUTO(rb_strs_clear) rb_strs columns = {0};
     RB_AUTO(rb_buf_clear) rb_buf raw = {0};
     bool is_index = strcmp(type, "index") == 0;
+    bool quotes = !is_index && strcmp(type, "table") != 0 && strchr(sql, '"');
+    const rb_strs *scope = is_index ? &columns : quotes ? names_of(r) : NULL;
     add_line(&raw, type);
     add_line(&raw, name);
     add_line(&raw, table);
     add_line(&raw, sql);
-    if (is_index) {
+    if (is_index)
         columns_of(&columns, r->out, table);
-        for (size_t i = 0; i < columns.n; i++)
-            add_line(&raw, columns.items[i]);
-    }
+    for (size_t i = 0; scope && i < scope->n; i++)
+        add_line(&raw, scope->items[i]);
     if (!memo)
         memo = json_object();
     json_t *known = json_object_get(memo, rb_buf_str(&raw));
     if (!known && !may_run(r, type, name, sql))
         return NULL;
     if (!known) {
-        known = rb_sqlentries(type, name, table, sql, is_index ? &columns : NULL);
+        known = rb_sqlentries(type, name, table, sql, scope);
         if (json_object_size(memo) >= MEMO_LIMIT)
             json_object_clear(memo);
         json_object_set_new_nocheck(memo, rb_buf_str(&raw), known);
@@ -129,7 +153,7 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
-    reading r = {.out = catalog};
+    reading r = {.out = catalog, .db = db};
     enum rb_code code = rb_sqlite_shadows(&r.shadows, db, err);
     if (code == RB_OK)
         code = rb_sqlite_each(db,
@@ -137,6 +161,7 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
                               " IN ('table','index','trigger','view') ORDER BY type='table' DESC",
                               NULL, add_entries, &r, err);
     rb_strs_clear(&r.shadows);
+    rb_strs_clear(&r.names);
     if (r.refused)
         code = rb_fail(err, RB_FOUND, "database sqlite:%s: %s", db->path, r.refused);
     free(r.refused);

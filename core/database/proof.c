@@ -196,7 +196,31 @@ static bool can_go_back(const json_t *result)
 typedef struct stuck {
     json_t *result; /* NULL: every one ran */
     rb_err why;
+    json_t *blamed;      /* result of the first down that left another schema than alone, or NULL */
+    json_t *differences; /* which */
 } stuck;
+
+static void stuck_clear(stuck *s)
+{
+    json_decref(s->differences);
+    s->differences = NULL;
+}
+
+static enum rb_code look_behind(stuck *out, rb_proving *p, size_t index, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *now = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    json_t *result = json_array_get(p->results, index);
+    if (out->blamed || !rb_proving_comes_back(result))
+        return RB_OK;
+    RB_TRY(rb_db_catalog(&now, p->db, err));
+    rb_catalog_compare(&out->differences, &order, json_array_get(p->befores, index), now);
+    if (json_array_size(out->differences) > 0)
+        out->blamed = result;
+    else
+        stuck_clear(out);
+    return RB_OK;
+}
 
 static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
 {
@@ -211,6 +235,7 @@ static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
             out->result = result;
             return RB_OK;
         }
+        RB_TRY(look_behind(out, p, i - 1, err));
     }
     return RB_OK;
 }
@@ -240,25 +265,23 @@ static enum rb_code start_with(bool *fits, rb_proving *p, enum rb_sample_kind ki
 static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
 {
     bool always = false;
-    stuck none = {0};
+    RB_AUTO(stuck_clear) stuck none = {0};
     for (int kind = RB_SAMPLE_NAMED; kind < RB_SAMPLE_KINDS; kind++) {
-        stuck next = {0};
+        RB_AUTO(stuck_clear) stuck next = {0};
         bool fits;
         RB_TRY(start_with(&fits, p, (enum rb_sample_kind)kind, err));
         if (!fits)
             continue;
-        RB_TRY(run_downs(&next, p, err));
-        if (kind == RB_SAMPLE_NONE)
-            none = next;
-        else if (kind == RB_SAMPLE_OTHER)
+        RB_TRY(run_downs(kind == RB_SAMPLE_NONE ? &none : &next, p, err));
+        if (kind == RB_SAMPLE_OTHER)
             always = next.result != NULL;
         if (kind == RB_SAMPLE_NAMED && !next.result) {
             first->result = NULL;
             return RB_OK;
         }
     }
-    bool failed = none.result || always;
     const stuck *what = none.result ? &none : first;
+    bool failed = none.result || always;
     rb_proving_fails(what->result, failed, what->why.message);
     first->result = failed ? what->result : NULL;
     return RB_OK;
@@ -269,7 +292,7 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *end = NULL;
     RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
-    stuck at = {0};
+    RB_AUTO(stuck_clear) stuck at = {0};
     bool all = true;
     size_t i;
     json_t *result;
@@ -284,9 +307,10 @@ static enum rb_code go_back_all(rb_proving *p, rb_err *err)
     rb_catalog_compare(&differences, &order, p->base, end);
     if (json_array_size(differences) == 0)
         return RB_OK;
-    json_t *first = json_array_get(p->results, 0);
-    json_array_extend(json_object_get(first, "differences"), differences);
-    rb_json_set_str(first, "restores", "differs");
+    json_t *blamed = at.blamed ? at.blamed : json_array_get(p->results, 0);
+    json_array_extend(json_object_get(blamed, "differences"),
+                      at.blamed ? at.differences : differences);
+    rb_json_set_str(blamed, "restores", "differs");
     return RB_OK;
 }
 
@@ -384,6 +408,7 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     p.contents = json_object();
     p.results = json_array();
     p.notes = json_array();
+    p.befores = json_array();
     *out = (rb_proof){0};
     enum rb_code code = prove_all(out, &p, err);
     rb_db_close(p.db);
@@ -396,6 +421,7 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     json_decref(p.results);
     json_decref(p.notes);
     json_decref(p.mismatches);
+    json_decref(p.befores);
     json_decref(p.catalog);
     json_decref(p.base);
     free(p.seed_error);

@@ -32,6 +32,7 @@ typedef struct rb_proving {
     json_t *results;  /* an object each new migration */
     json_t *notes;
     json_t *mismatches; /* foreign keys that the engine cannot check, as keys */
+    json_t *befores;    /* the catalog before each of them */
 } rb_proving;
 
 /* The ups of what is not new, then the first `count` new ones; no rows added. */

@@ -87,6 +87,7 @@ enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
 {
     trials all = {.index = json_array_size(p->results)};
     rb_tried *chosen = NULL;
+    json_array_append(p->befores, p->catalog);
     enum rb_code code = try_all(&chosen, &all, p, m, err);
     if (code == RB_OK) {
         const char *why = rb_json_str(p->on_empty, m->id);

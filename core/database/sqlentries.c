@@ -28,9 +28,24 @@ static bool read_index(rb_sqlreader *r, const char *name, const char *table, con
     return true;
 }
 
-/* FOR EACH ROW and BEFORE are what a trigger has anyway. */
-static bool read_trigger(rb_sqlreader *r, const char *name, const char *table)
+/* Names in scope: the schema's, and those that the statement itself gives, with AS. NULL stays. */
+static const rb_strs *scope_of(rb_strs *out, const rb_sqlreader *r, const rb_strs *names)
 {
+    if (!names)
+        return NULL;
+    for (size_t i = 0; i < names->n; i++)
+        rb_strs_add(out, names->items[i]);
+    for (size_t i = 1; i < r->n; i++)
+        if (rb_token_is(&r->t[i - 1], "AS") && r->t[i].kind == RB_TOKEN_QUOTED)
+            rb_strs_take(out, rb_token_name(&r->t[i]));
+    return out;
+}
+
+/* FOR EACH ROW and BEFORE are what a trigger has anyway. */
+static bool read_trigger(rb_sqlreader *r, const char *name, const char *table, const rb_strs *names)
+{
+    RB_AUTO(rb_strs_clear) rb_strs own = {0};
+    const rb_strs *scope = scope_of(&own, r, names);
     if (!rb_reader_take_head(r, "TRIGGER"))
         return false;
     rb_reader_take(r, "BEFORE");
@@ -42,10 +57,10 @@ static bool read_trigger(rb_sqlreader *r, const char *name, const char *table)
         begin++;
     if (begin + 3 > r->n)
         return false;
-    RB_AUTO(rb_free_str) char *event = rb_reader_normal(r->t + start, begin - start, NULL);
+    RB_AUTO(rb_free_str) char *event = rb_reader_normal(r->t + start, begin - start, scope);
     if (rb_token_is(&r->t[begin], "FOR"))
         begin += 3;
-    body = rb_reader_normal(r->t + begin, r->n - begin, NULL);
+    body = rb_reader_normal(r->t + begin, r->n - begin, scope);
     RB_AUTO(rb_free_str) char *whole = rb_format("%s %s", event, body);
     json_t *entry = json_object();
     rb_reader_put(entry, "table", table);
@@ -54,11 +69,13 @@ static bool read_trigger(rb_sqlreader *r, const char *name, const char *table)
     return true;
 }
 
-static bool read_view(rb_sqlreader *r, const char *name)
+static bool read_view(rb_sqlreader *r, const char *name, const rb_strs *names)
 {
+    RB_AUTO(rb_strs_clear) rb_strs own = {0};
+    const rb_strs *scope = scope_of(&own, r, names);
     if (!rb_reader_take_head(r, "VIEW"))
         return false;
-    RB_AUTO(rb_free_str) char *definition = rb_reader_normal(r->t + r->at, r->n - r->at, NULL);
+    RB_AUTO(rb_free_str) char *definition = rb_reader_normal(r->t + r->at, r->n - r->at, scope);
     json_t *entry = json_object();
     rb_reader_put(entry, "definition", definition);
     rb_reader_put_entry(r->out, entry, "view", name, "");
@@ -73,8 +90,8 @@ static bool read_entry(rb_sqlreader *r, const char *type, const char *name, cons
     if (strcmp(type, "index") == 0)
         return read_index(r, name, table, columns);
     if (strcmp(type, "trigger") == 0)
-        return read_trigger(r, name, table);
-    return read_view(r, name);
+        return read_trigger(r, name, table, columns);
+    return read_view(r, name, columns);
 }
 
 json_t *rb_sqlentries(const char *type, const char *name, const char *table, const char *sql,

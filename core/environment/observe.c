@@ -122,7 +122,7 @@ void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
     rb_catalog_compare(&differences, &order, *promised, now->catalog);
     if (json_array_size(differences) == 0)
         return;
-    rb_catalog_now_fingerprint(now, *promised, fingerprint);
+    rb_catalog_fingerprint(*promised, fingerprint);
     if (strcmp(fingerprint, database->fingerprint) == 0 ||
         rb_rebuilt_catalog(&released, release, repo, database, &unknown) != RB_OK)
         return;
@@ -192,7 +192,7 @@ static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *r
     char fingerprint[RB_SHA256_HEX];
     rb_err why;
     RB_AUTO(rb_json_freep) json_t *made = NULL;
-    rb_catalog_now_fingerprint(now, promised, fingerprint);
+    rb_catalog_fingerprint(promised, fingerprint);
     if (strcmp(fingerprint, database->fingerprint) == 0)
         return;
     if (rb_rebuilt_catalog(&made, release, repo, database, &why) == RB_OK) {

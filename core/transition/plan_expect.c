@@ -86,11 +86,11 @@ static void expect_end(rb_plan_database *d, const json_t *base, const json_t *fo
  * residual), stays as it is where the transition does not touch it.
  */
 static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq,
-                                  const rb_manifest_database *from, const rb_catalog_now *now,
-                                  const json_t *lived, const json_t *target, rb_err *err)
+                                  const rb_manifest_database *from, const json_t *lived,
+                                  const json_t *target, rb_err *err)
 {
     char fingerprint[RB_SHA256_HEX];
-    rb_catalog_now_fingerprint(now, lived, fingerprint);
+    rb_catalog_fingerprint(lived, fingerprint);
     if (strcmp(fingerprint, from->fingerprint) == 0)
         return RB_OK;
     RB_AUTO(rb_json_freep) json_t *promise = NULL;
@@ -167,6 +167,6 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     expect_end(d, base, found, target);
     if (!from || !d->to || there)
         return RB_OK;
-    RB_TRY(keep_residual(d, rq, from, &now, base, target, err));
+    RB_TRY(keep_residual(d, rq, from, base, target, err));
     return rb_plan_edited(d, target, from->engine, err);
 }

@@ -442,3 +442,21 @@ INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO
     fails 1 "index hot removed" rbtool deploy v1.2.0 --yes --accept-drift
     settled_at v1.1.0
 }
+
+@test "an accepted migration that sorts before released ones is deployed, reverted, and deployed into an empty environment" {
+    echo 'ALTER TABLE orders ADD COLUMN c TEXT;' >migrations/0003_c.up.sql
+    echo 'ALTER TABLE orders DROP COLUMN c;' >migrations/0003_c.down.sql
+    release v1.0.0
+    echo 'ALTER TABLE orders ADD COLUMN b TEXT;' >migrations/0002_b.up.sql
+    echo 'ALTER TABLE orders DROP COLUMN b;' >migrations/0002_b.down.sql
+    release v1.1.0 --accept RB008
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+    rm -rf "$PROD"
+    mkdir -p "$PROD/data" "$PROD/etc"
+    rbtool deploy v1.1.0 --yes --accept-reverted
+    settled_at v1.1.0
+}

@@ -102,6 +102,17 @@ static const pair pairs[] = {
      "[" CHANGE("trigger g", "changed") "," CHANGE("view v", "changed") "]", "[]"},
     {"CREATE VIRTUAL TABLE f USING fts5(x);", "CREATE VIRTUAL TABLE f USING fts5(x, y);",
      "[" CHANGE("table f", "changed") "]", "[]"},
+    /* SQLite itself writes "none" as 'none' when it rewrites a view for another ALTER TABLE */
+    {"CREATE TABLE t(a); CREATE VIEW v AS SELECT ifnull(a, \"none\") AS b FROM t; CREATE TRIGGER g"
+     " DELETE ON t BEGIN SELECT RAISE(ABORT, \"keep it\"); END;",
+     "CREATE TABLE t(a); CREATE VIEW v AS SELECT ifnull(a, 'none') AS b FROM t; CREATE TRIGGER g"
+     " DELETE ON t BEGIN SELECT RAISE(ABORT, 'keep it'); END;",
+     "[]", "[]"},
+    {"CREATE TABLE t(a, b); CREATE VIEW v AS SELECT \"a\" AS \"c d\" FROM t ORDER BY \"c d\";"
+     "CREATE VIEW w AS SELECT \"c d\" FROM v;",
+     "CREATE TABLE t(a, b); CREATE VIEW v AS SELECT 'a' AS \"c d\" FROM t ORDER BY \"c d\";"
+     "CREATE VIEW w AS SELECT 'c d' FROM v;",
+     "[" CHANGE("view v", "changed") "," CHANGE("view w", "changed") "]", "[]"},
     {"CREATE TABLE t(a CHECK('x' = \"a\"));", "CREATE TABLE t(a CHECK('x' = 'a'));",
      "[" CHANGE("table t", "changed") "]", "[]"},
 };
@@ -214,8 +225,8 @@ static void test_fingerprint(void **state)
 {
     (void)state;
     json_t *a = catalog_of("CREATE TABLE t(a, b INT); CREATE TABLE u(x);");
-    json_t *b = catalog_of("create table U2(x); create table t(a, b int); alter table u2 rename to"
-                           " u;");
+    json_t *b = catalog_of("create table U2(x); create table t(b int, a); alter table u2 rename to"
+                           " u;"); /* another order of columns, too */
     char x[RB_SHA256_HEX];
     char y[RB_SHA256_HEX];
     rb_catalog_fingerprint(a, x);
