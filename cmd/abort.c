@@ -72,7 +72,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
                   .replaces = recovery->row->id,
                   .live = &live,
                   .agreed = json_object_get(plan->json, "dataAtRisk"),
-                  .accepted_loss = o->accept_loss};
+                  .accepted_loss = o->accept_loss != NULL};
     return rb_site_run(cli, site, &run, true, err);
 }
 

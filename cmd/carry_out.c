@@ -1,9 +1,13 @@
+#include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/process.h"
+#include "commands.h"
 #include "rules.h"
 #include "site.h"
 #include "transition/parts.h"
@@ -209,6 +213,14 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     run->control = &control;
     run->progress = progress;
     run->context = cli;
+    char host[HOST_NAME_MAX + 1] = "";
+    gethostname(host, sizeof host - 1);
+    const struct passwd *user = getpwuid(geteuid());
+    RB_AUTO(rb_free_str) char *safe_host = rb_safe(host);
+    RB_AUTO(rb_free_str) char *safe_user = user ? rb_safe(user->pw_name) : NULL;
+    run->host = safe_host;
+    run->user = safe_user;
+    run->version = RB_VERSION;
     rb_site_catch(&control);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code =
@@ -257,13 +269,28 @@ static enum rb_code make_plan(rb_plan **out, int *missing, rb_cli *cli,
     return RB_OK;
 }
 
-/* What must be agreed to, and by whom. */
-static enum rb_code agree(rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
-                          const rb_site_options *options, rb_err *err)
+/* At a terminal a person may type how much is at risk, which takes reading it. */
+static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_site_options *options)
+{
+    int64_t stake = rb_plan_at_stake(plan);
+    bool drifted = json_array_size(plan->drift) > 0 && !options->accept_drift;
+    if (options->accept_loss || options->yes || !plan->consent || stake == 0 || drifted ||
+        plan->worst != RB_OK)
+        return false;
+    return rb_ui_ask_number(cli, stake,
+                            "to agree to the loss, type the number of values and rows at risk: ");
+}
+
+/* What must be agreed to, and by whom. *loss: it was. */
+static enum rb_code agree(bool *loss, rb_cli *cli, const rb_plan *plan,
+                          const rb_plan_request *request, const rb_site_options *options,
+                          rb_err *err)
 {
     RB_TRY(rb_rules_signed(cli, request, err));
-    RB_TRY(rb_plan_allowed(plan, options->accept_drift, options->accept_loss, err));
-    return options->accept_loss ? rb_rules_loss(cli, plan, request, err) : RB_OK;
+    const char *given = typed(cli, plan, options) ? plan->digest : options->accept_loss;
+    RB_TRY(rb_plan_allowed(plan, options->accept_drift, given, err));
+    *loss = given != NULL;
+    return given ? rb_rules_loss(cli, plan, request, err) : RB_OK;
 }
 
 enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
@@ -272,9 +299,8 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     int missing;
     RB_TRY(make_plan(&plan, &missing, cli, request, options, err));
-    const char *loss = options->accept_loss;
     bool seen =
-        !options->dry_run && plan->worst == RB_OK && loss && strcmp(loss, plan->digest) == 0;
+        !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
     if (!cli->json || !options->dry_run)
         show_plan(cli, plan, seen, !options->dry_run);
     if (options->dry_run) {
@@ -282,7 +308,8 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
             rb_ui_json(cli, plan->json);
         return RB_OK;
     }
-    enum rb_code code = agree(cli, plan, request, options, err);
+    bool loss = false;
+    enum rb_code code = agree(&loss, cli, plan, request, options, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, outcome_of(code), err);
     RB_AUTO(rb_free_str)
@@ -301,7 +328,7 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
                   .request = request,
                   .state = site->state,
                   .agreed = json_object_get(plan->json, "dataAtRisk"),
-                  .accepted_loss = options->accept_loss,
+                  .accepted_loss = loss,
                   .accepted_drift = options->accept_drift,
                   .accepted_reverted = site->reverted};
     return rb_site_run(cli, site, &run, true, err);

@@ -192,21 +192,47 @@ char *rb_ui_bytes(uint64_t n)
     return rb_text_bytes(n);
 }
 
-bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...)
+#define ANSWER 32 /* bytes of a line that is typed */
+
+static bool answered(char answer[ANSWER], const rb_cli *cli, const char *fmt, va_list args)
 {
     if (!cli->interactive)
         return false;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    va_list args;
-    va_start(args, fmt);
     rb_buf_vprintf(&text, fmt, args);
-    va_end(args);
     fflush(stdout);
     print_line(stderr, rb_buf_str(&text), "");
     fflush(stderr);
-    char answer[16];
-    if (!fgets(answer, sizeof answer, stdin))
+    if (!fgets(answer, ANSWER, stdin))
         return false;
     answer[strcspn(answer, "\n")] = '\0';
-    return strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0 || strcmp(answer, "Y") == 0;
+    return true;
+}
+
+bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...)
+{
+    char answer[ANSWER];
+    va_list args;
+    va_start(args, fmt);
+    bool given = answered(answer, cli, fmt, args);
+    va_end(args);
+    return given &&
+           (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0 || strcmp(answer, "Y") == 0);
+}
+
+bool rb_ui_ask_number(const rb_cli *cli, int64_t number, const char *fmt, ...)
+{
+    char answer[ANSWER];
+    char digits[ANSWER];
+    size_t n = 0;
+    va_list args;
+    va_start(args, fmt);
+    bool given = answered(answer, cli, fmt, args);
+    va_end(args);
+    for (const char *p = answer; given && *p; p++)
+        if (*p != ',' && *p != ' ')
+            digits[n++] = *p;
+    digits[n] = '\0';
+    RB_AUTO(rb_free_str) char *expected = rb_format("%" PRId64, number);
+    return given && strcmp(digits, expected) == 0;
 }

@@ -33,5 +33,7 @@ char *rb_ui_bytes(uint64_t n); /* 43.1 MB */
 
 /* Asks on the terminal; true only for "y" or "yes". */
 bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3);
+/* The same question, to be answered with this number; 20,038 is 20038. */
+bool rb_ui_ask_number(const rb_cli *cli, int64_t number, const char *fmt, ...) RB_PRINTF(3, 4);
 
 #endif

@@ -44,10 +44,13 @@ enum rb_entry_kind {
     RB_ENTRY_TRANSITION, /* {"id","kind","from","fromObject","to","toObject","digest","outcome",
                              "started","finished","steps":[{"id","outcome","milliseconds"}],"error",
                              "acceptedLoss": digest or null,"acceptedDrift",
-                             "acceptedReverted","whole"}; milliseconds null: cut off; whole: every
-                            part of the environment is at TO afterwards; outcome: done, unhealthy,
-                            failed, refused, aborted, interrupted (another one took over). Its tag
-                            is TO of a deploy, else FROM: the release that is undone */
+                             "acceptedReverted","whole"; "accepted": [{"database","table",
+                             "column","rows","values"}] with that loss, "host","user","version"
+                             that it ran with, perhaps left out}; milliseconds null: cut off; whole:
+                            every part of the environment is at TO afterwards; outcome: done,
+                            unhealthy, failed, refused, aborted, interrupted (another one took
+                            over). Its tag is TO of a deploy, else FROM: the release that is undone
+                          */
     RB_ENTRY_DRILL,      /* as transition, and {"rto": seconds or null} */
     RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass */
     RB_ENTRY_MERGE,    /* {}: joins concurrent histories; two parents or more. {"joins": [first

@@ -61,6 +61,11 @@ static const rb_shape policy = RB_SHAPE_OBJECT_OF(
 static const rb_shape step = RB_SHAPE_OBJECT_OF({"id", &plain, false}, {"outcome", &plain, false},
                                                 {"milliseconds", &number_or_null, false});
 static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
+static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
+static const rb_shape loss = RB_SHAPE_OBJECT_OF(
+    {"database", &text, false}, {"table", &text, false}, {"column", &text_or_null, false},
+    {"rows", &number, false}, {"values", &number, false});
+static const rb_shape losses = {.kind = RB_SHAPE_ARRAY, .item = &loss};
 #define TRANSITION                                                                                 \
     {"id", &plain, false}, {"kind", &plain, false}, {"from", &tag_or_null, false},                 \
         {"fromObject", &sha1_or_null, false}, {"to", &tag_or_null, false},                         \
@@ -68,7 +73,9 @@ static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
         {"outcome", &plain, false}, {"started", &when, false}, {"finished", &when, false},         \
         {"steps", &steps, false}, {"error", &text_or_null, false},                                 \
         {"acceptedLoss", &text_or_null, false}, {"acceptedDrift", &boolean, false},                \
-        {"acceptedReverted", &boolean, false},                                                     \
+        {"acceptedReverted", &boolean, false}, {"accepted", &losses, true},                        \
+        {"host", &text_or_null, true}, {"user", &text_or_null, true},                              \
+        {"version", &text_or_null, true},                                                          \
     {                                                                                              \
         "whole", &boolean, false                                                                   \
     }

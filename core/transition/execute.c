@@ -372,6 +372,9 @@ static json_t *before(const rb_run *run)
     json_object_set_new(json, "databases", urls(plan));
     RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->repo);
     rb_json_set_str(json, "by", who);
+    rb_json_set_str(json, "host", run->host);
+    rb_json_set_str(json, "user", run->user);
+    rb_json_set_str(json, "version", run->version);
     rb_json_set_str(json, "scriptsFrom", rq->mended ? rq->mended->object : NULL);
     json_object_set_new(json, "failing", rb_failing_now(run));
     for (size_t i = 0; i < plan->database_count; i++)
@@ -414,7 +417,10 @@ void rb_undo_clear(rb_undo *undo)
 static json_t *accepted(const rb_run *run)
 {
     json_t *json = json_object();
-    rb_json_set_str(json, "loss", run->plan->consent ? run->accepted_loss : NULL);
+    bool loss = run->plan->consent && run->accepted_loss;
+    rb_json_set_str(json, "loss", loss ? run->plan->digest : NULL);
+    if (loss)
+        json_object_set(json, "items", json_object_get(run->plan->json, "dataAtRisk"));
     json_object_set_new(json, "drift",
                         json_boolean(run->accepted_drift && json_array_size(run->plan->drift) > 0));
     json_object_set_new(json, "reverted", json_boolean(run->accepted_reverted));

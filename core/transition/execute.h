@@ -24,13 +24,16 @@ typedef struct rb_run {
     const rb_plan *plan;
     const rb_plan_request *request;
     rb_state *state;
-    const json_t *agreed;      /* what may be lost: items as dataAtRisk */
-    const char *accepted_loss; /* digest, or NULL; and what else was agreed to */
+    const json_t *agreed; /* what may be lost: items as dataAtRisk */
+    bool accepted_loss;   /* of the plan's digest; and what else was agreed to */
     bool accepted_drift;
     bool accepted_reverted; /* TO was marked bad */
     const char *replaces;   /* id of the pending transition that this one undoes, or NULL */
     const rb_live *live;    /* what is live once that has ended, or NULL */
     const json_t *pins;     /* written into every database's journal row; or NULL */
+    const char *host;       /* that it runs on, recorded; these three perhaps NULL */
+    const char *user;       /* of the operating system */
+    const char *version;    /* rbtool's */
     rb_control *control;
     void (*progress)(void *context, const char *step, const char *text); /* NULL: none */
     void *context;

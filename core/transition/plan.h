@@ -120,6 +120,12 @@ enum rb_code rb_plan_found_end(rb_state *state, rb_err *err) RB_MUST_USE;
 void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
     RB_PRINTF(4, 5);
 
+/* Does loss (digits that a person gave, or NULL) name this plan: its digest, or a prefix of it? */
+#define RB_DIGEST_PREFIX 12
+bool rb_plan_agrees(const rb_plan *plan, const char *loss);
+/* Values and rows at risk together. */
+int64_t rb_plan_at_stake(const rb_plan *plan);
+
 /* Whether the plan may be carried out: RB_OK; RB_DECIDE with what a person must say (loss: the
  * digest agreed to, or NULL); RB_FOUND when the rehearsal failed, RB_ERROR when there is no room.
  */

@@ -40,11 +40,28 @@ static const char *left_behind(const rb_plan *plan)
     return "the plan is not proven";
 }
 
+/* A prefix will do: there is one plan that it can be about. */
+bool rb_plan_agrees(const rb_plan *plan, const char *loss)
+{
+    size_t len = loss ? strlen(loss) : 0;
+    return len >= RB_DIGEST_PREFIX && strncmp(loss, plan->digest, len) == 0;
+}
+
+int64_t rb_plan_at_stake(const rb_plan *plan)
+{
+    int64_t total = 0;
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(plan->json, "dataAtRisk"), i, item)
+        total += rb_json_int(item, rb_json_str(item, "column") ? "values" : "rows", 0);
+    return total;
+}
+
 enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss, rb_err *err)
 {
     if (plan->worst != RB_OK)
         return rb_fail(err, plan->worst, "%s; nothing was changed", plan->refusal);
-    bool asked = plan->consent && !(loss && strcmp(loss, plan->digest) == 0);
+    bool asked = plan->consent && !rb_plan_agrees(plan, loss);
     bool loses = json_array_size(json_object_get(plan->json, "dataAtRisk")) > 0;
     if (json_array_size(plan->drift) > 0 && !accept_drift) {
         RB_AUTO(rb_free_str)
@@ -56,7 +73,9 @@ enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char 
         return RB_OK;
     return rb_fail(err, RB_DECIDE,
                    "%s; nothing was changed; to agree to this plan add --accept-data-loss %s",
-                   loss    ? "the plan is not the one whose loss was agreed to"
+                   loss && strlen(loss) < RB_DIGEST_PREFIX
+                       ? "--accept-data-loss takes at least 12 digits of the plan's digest"
+                   : loss  ? "the plan is not the one whose loss was agreed to"
                    : loses ? "the plan loses data"
                            : left_behind(plan),
                    plan->digest);

@@ -10,6 +10,7 @@
 #include "transition/parts.h"
 
 #define ERROR_LIMIT 500 /* bytes of an error's line */
+#define ITEMS_LIMIT 200 /* tables and columns that were agreed to lose */
 #define ENTRIES 2       /* of one transition */
 
 typedef struct recorder {
@@ -48,6 +49,25 @@ static bool left_whole(const recorder *r, const rb_transition_row *row)
     return false;
 }
 
+/* What a person agreed to lose, as far as an entry has room; the digest covers all of it. */
+static json_t *accepted_items(const json_t *accepted)
+{
+    json_t *list = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(accepted, "items"), i, item) {
+        if (i == ITEMS_LIMIT)
+            break;
+        json_array_append_new(list, json_pack("{s:O,s:O,s:O?,s:I,s:I}", "database",
+                                              json_object_get(item, "database"), "table",
+                                              json_object_get(item, "table"), "column",
+                                              json_object_get(item, "column"), "rows",
+                                              (json_int_t)rb_json_int(item, "rows", 0), "values",
+                                              (json_int_t)rb_json_int(item, "values", 0)));
+    }
+    return list;
+}
+
 /* The same whenever it is made: by that an entry which was written already is known again. */
 static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_transition_row *row,
                                       rb_err *err)
@@ -75,6 +95,11 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
     json_object_set_new(detail, "acceptedReverted",
                         json_boolean(json_is_true(json_object_get(accepted, "reverted"))));
     json_object_set_new(detail, "whole", json_boolean(left_whole(r, row)));
+    json_object_set_new(detail, "accepted", accepted_items(accepted));
+    const json_t *known = json_object_get(row->plan, "before");
+    rb_json_set_str(detail, "host", rb_json_str(known, "host"));
+    rb_json_set_str(detail, "user", rb_json_str(known, "user"));
+    rb_json_set_str(detail, "version", rb_json_str(known, "version"));
     *out = detail;
     return RB_OK;
 }

@@ -448,3 +448,18 @@ revert v1.1.0 v1.0.0 done" ]
     [[ $(rbtool list | grep v1.1.0) == *bad* ]]
     fails 5 'v1.1.0 is bad (reverted in prod' rbtool deploy v1.1.0 --yes
 }
+
+@test "the ledger has the tables and counts that a person agreed to lose, the host, the user and the version" {
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sqlite3 "$PROD/data/shop.db" 'INSERT INTO orders (id, total, discount) VALUES (1, 2, 3), (2, 3, NULL)'
+    # At a terminal the number at risk is typed.
+    timeout 60 script -qec 'rbtool revert v1.1.0' /dev/null <<<$'2\ny\n' || true
+    [ "$(rbtool status --json | jq -r .release)" = v1.1.0 ]
+    timeout 60 script -qec 'rbtool revert v1.1.0' /dev/null <<<$'1\ny\n'
+    last=$(entries | jq -c 'select(.transition.kind == "revert")')
+    jq -e '.transition | .acceptedLoss == .digest and .accepted == [{"database": "main", "table": "orders",
+        "column": "discount", "rows": 2, "values": 1}]' <<<"$last"
+    [ "$(jq -r '.transition | [.host, .user, "rbtool " + .version] | join(" ")' <<<"$last")" = \
+        "$(hostname) $(id -un) $(rbtool --version)" ]
+}

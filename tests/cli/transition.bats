@@ -55,10 +55,12 @@ setup() {
     [ "$(picture)" = "$full" ]
     fails 5 "not the one" rbtool revert v1.1.0 --yes --accept-data-loss "${d//[0-4]/5}"
     [ "$(picture)" = "$full" ]
+    fails 5 "at least 12 digits" rbtool revert v1.1.0 --yes --accept-data-loss "${d:0:11}"
+    [ "$(picture)" = "$full" ]
     # More values in the same column is the same plan.
     sql 'UPDATE orders SET discount = id WHERE id = 8'
     full=$(picture)
-    run rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    run rbtool revert v1.1.0 --yes --accept-data-loss "${d:0:12}"
     [ "$status" -eq 0 ]
     # The plan was read when it was agreed to; what may have changed since is shown again.
     [[ $output == *"FROM v1.1.0 TO v1.0.0"*"orders.discount: 8 values"*"digest $d, agreed to"* ]]
