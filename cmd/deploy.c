@@ -11,7 +11,7 @@ static const rb_opt opts[] = {
     RB_OPTION_DRIFT,
     {RB_OPT_FLAG, "accept-reverted", 0, NULL, "deploy although this release was reverted",
      RB_SITE_AT(accept_reverted)},
-    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
+    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
      RB_SITE_AT(scripts_from)},
     RB_OPTION_BREAK,
     RB_OPTION_WHY,

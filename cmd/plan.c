@@ -17,7 +17,7 @@ static const rb_opt opts[] = {
      RB_SITE_AT(to)},
     RB_OPTION_ENV,
     RB_OPTION_ONLY,
-    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
+    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
      RB_SITE_AT(scripts_from)},
     {RB_OPT_FLAG, "rehearse", 0, NULL, "run all of it on copies, artifacts included",
      offsetof(struct options, rehearse)},

@@ -14,7 +14,7 @@ static const rb_opt opts[] = {
     RB_OPTION_ONLY,
     RB_OPTION_LOSS,
     RB_OPTION_DRIFT,
-    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take mended down scripts from a later release",
+    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
      RB_SITE_AT(scripts_from)},
     {RB_OPT_TEXT, "output", 'o', "DIR",
      "no environment: write a verified bundle of TO for other tools to apply", RB_SITE_AT(output)},

@@ -108,7 +108,7 @@ static enum rb_code compare(const json_t *before, const json_t *after, const cha
 
 enum rb_code rb_run_compare_references(const json_t *before, const json_t *after, rb_err *err)
 {
-    return compare(before, after, "the scripts leave", "mend the script or the rows", err);
+    return compare(before, after, "the scripts leave", "fix the script or the rows", err);
 }
 
 enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err)

@@ -48,7 +48,7 @@ static void check_changed(const struct run *run, const rb_migration *m, const rb
     if (strcmp(m->up.sha256, was->up) != 0)
         rb_findings_add(run->out, "RB004", m->id, m->up.path, m->up.line,
                         "its up changed since %s; environments that ran the old one will not run "
-                        "it again: put it back and write a new migration",
+                        "it again: restore the file and write a new migration",
                         was->release);
     if (!m->down.present && was->down)
         rb_findings_add(run->out, "RB004", m->id, m->up.path, m->up.line,
@@ -91,11 +91,12 @@ static void check_down(const struct run *run, const rb_migration *m)
     }
     const char *stray = m->down.present ? NULL : stray_down(run, m);
     if (!m->down.present)
-        rb_findings_add(run->out, "RB001", m->id, m->up.path, m->up.line, "it has no down%s%s",
-                        stray ? "; mistyped name? there is " : "", stray ? stray : "");
+        rb_findings_add(run->out, "RB001", m->id, m->up.path, m->up.line, "it has no down; %s%s",
+                        stray ? "is this its misspelt name: " : "write one, beside the up",
+                        stray ? stray : "");
     else if (rb_script_is_blank(&m->down, run->engine) && !rb_script_is_blank(&m->up, run->engine))
         rb_findings_add(run->out, "RB001", m->id, m->down.path, m->down.line,
-                        "its down is blank although its up is not");
+                        "its down is blank although its up is not; write what undoes the up");
 }
 
 struct destroying {
@@ -108,8 +109,10 @@ static void add_destroyed(void *context, const rb_destroyed *what)
     const struct destroying *d = context;
     const rb_script *up = &d->migration->up;
     rb_findings_add(d->run->out, "RB003", d->migration->id, up->path, line_at(up, what->offset),
-                    "%s %s%s%s destroys data that the down cannot bring back", what->how,
-                    what->table, what->column ? "." : "", what->column ? what->column : "");
+                    "%s %s%s%s destroys data that the down cannot bring back; rename it in this "
+                    "release, and drop it in the next",
+                    what->how, what->table, what->column ? "." : "",
+                    what->column ? what->column : "");
 }
 
 static bool has_word(const rb_sql_statement *s, const char *word)

@@ -255,7 +255,7 @@ static enum rb_code judge(const rb_making *making, rb_err *err)
     for (size_t i = 0; i < rules.n; i++)
         rb_buf_printf(&list, "%s%s", i ? "," : "", rules.items[i]);
     return rb_fail(err, RB_FOUND,
-                   "%s is not released: %zu finding%s; mend the migrations, or release all the "
+                   "%s is not released: %zu finding%s; fix the migrations, or release all the "
                    "same with --accept %s",
                    making->make->tag, refused, refused == 1 ? "" : "s", list.data);
 }

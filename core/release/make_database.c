@@ -51,17 +51,26 @@ static bool has_finding(const rb_findings *findings, const char *rule, const cha
     return false;
 }
 
-/* A change is told from the state before to the state after up and down. */
+/* change: from the state before the up to the state after the down. */
 static void add_difference(rb_findings *findings, const rb_migration *m, const char *object,
                            const char *change)
 {
-    bool added = strcmp(change, "added") == 0;
-    bool removed = strcmp(change, "removed") == 0;
-    rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line, "its down %s %s%s",
-                    removed ? "does not bring back" : "leaves", object,
-                    added     ? " behind"
-                    : removed ? ""
-                              : " changed");
+    const char *path = m->down.path;
+    if (strncmp(object, "rows ", 5) == 0)
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down leaves the rows of %s changed; undo in the down what the up does "
+                        "to them",
+                        object + 5);
+    else if (strcmp(change, "added") == 0)
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down leaves %s behind; drop it in the down", object);
+    else if (strcmp(change, "removed") == 0)
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down does not bring back %s; recreate it in the down", object);
+    else
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down leaves %s changed; restore in the down what it was before",
+                        object);
 }
 
 static void add_differences(rb_findings *findings, const rb_migration *m, const json_t *proof)
@@ -74,7 +83,7 @@ static void add_differences(rb_findings *findings, const rb_migration *m, const 
     }
     if (n > SHOWN)
         rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
-                        "its down does not restore %zu objects more", n - SHOWN);
+                        "its down does not restore %zu more objects", n - SHOWN);
 }
 
 static void add_failed(rb_findings *findings, const rb_migration *m, const json_t *proof)
@@ -92,9 +101,11 @@ static void add_destroyed(rb_findings *findings, const rb_migration *m, const js
     for (size_t i = 0; i < json_array_size(list) && i < SHOWN; i++) {
         const json_t *item = json_array_get(list, i);
         const char *column = rb_json_str(item, "column");
-        rb_findings_add(findings, "RB003", m->id, m->up.path, m->up.line,
-                        "its up destroys data of %s%s%s that the down cannot bring back",
-                        rb_json_str(item, "table"), column ? "." : "", column ? column : "");
+        rb_findings_add(
+            findings, "RB003", m->id, m->up.path, m->up.line,
+            "its up destroys data of %s%s%s that the down cannot bring back; rename it in "
+            "this release, and drop it in the next",
+            rb_json_str(item, "table"), column ? "." : "", column ? column : "");
     }
 }
 
@@ -115,11 +126,13 @@ static void judge_proof(rb_findings *findings, const rb_migrations *set, const j
         else if ((strcmp(restores, "missing") == 0 || strcmp(restores, "code") == 0) &&
                  !has_finding(findings, "RB001", id))
             rb_findings_add(findings, "RB001", id, m->up.path, m->up.line,
-                            "it has no down that rbtool can run");
+                            "it has no down that rbtool can run; write one");
         else if ((strcmp(restores, "identical") == 0 || strcmp(restores, "order") == 0) &&
                  json_is_false(json_object_get(proof, "reapplies")))
-            rb_findings_add(findings, "RB002", id, m->up.path, m->up.line,
-                            "its up fails, or gives another schema, after its own down");
+            rb_findings_add(
+                findings, "RB002", id, m->up.path, m->up.line,
+                "its up fails, or gives another schema, after its own down; undo in the "
+                "down all that the up does");
         add_destroyed(findings, m, proof);
     }
 }

@@ -113,11 +113,12 @@ static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
                        "or name a release that has it with --scripts-from",
                        d->name, id, who);
     else if (m->code || !m->down.present)
-        rb_plan_decide(plan, "irreversible", RB_DECIDE,
-                       "database %s: migration %s of %s %s; name a release with a mended one with "
-                       "--scripts-from TAG, or move the rest with --only app,flags,config",
-                       d->name, id, from,
-                       m->code ? "is program code that rbtool cannot run" : "has no down script");
+        rb_plan_decide(
+            plan, "irreversible", RB_DECIDE,
+            "database %s: migration %s of %s %s; name a release that has an override script with "
+            "--scripts-from TAG, or move the rest with --only app,flags,config",
+            d->name, id, from,
+            m->code ? "is program code that rbtool cannot run" : "has no down script");
     else
         d->steps[d->step_count++] = (rb_db_step){.migration = m, .release = rq->to->tag};
 }
@@ -230,7 +231,7 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const json_t *proof, c
     if (restores && strcmp(restores, "fails") == 0)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
                        "database %s: the down of migration %s failed when its release was made; "
-                       "name a release with a mended one with --scripts-from TAG",
+                       "name a release that has an override script with --scripts-from TAG",
                        d->name, id);
 }
 
@@ -345,7 +346,7 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                        "database %s would not come out at the schema of %s: %s%s", d->name,
                        rq->to->tag, list,
                        drift[0] ? drift
-                                : "; mend the scripts in a later release and name it with "
+                                : "; fix the scripts in a later release and name it with "
                                   "--scripts-from TAG");
     }
     if (json_array_size(left) > 0 && d->edited.n > 0) {

@@ -37,7 +37,7 @@ bad() {
     bad
     run --separate-stderr rbtool lint
     [[ $status -eq 1 ]]
-    [[ ${lines[0]} == "migrations/2_b [x].up.sql:1: RB001 2: it has no down" ]]
+    [[ ${lines[0]} == "migrations/2_b [x].up.sql:1: RB001 2: it has no down; write one, beside the up" ]]
     [[ ${lines[1]} == "migrations/2_b [x].up.sql:3: RB003 2: DROP TABLE a destroys data"* ]]
     [[ ${lines[2]} == "migrations/2_b [x].up.sql:4: RB009 2: transaction control"* ]]
     [[ ${#lines[@]} -eq 3 ]]

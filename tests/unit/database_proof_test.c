@@ -226,7 +226,7 @@ static void test_references_of_ups(void **state)
     assert_string_equal(err.message,
                         "the new migrations, in an empty database: the scripts leave 1 row whose"
                         " foreign key finds no parent: q -> p (for example rowid 1); look with"
-                        " PRAGMA foreign_key_check, mend the script or the rows");
+                        " PRAGMA foreign_key_check, fix the script or the rows");
     rb_migrations_free(set);
     set = help_set(good, 3);
     help_ok(prove_set(&proof, set, is_new, NULL, &err), &err);

@@ -66,9 +66,9 @@ static void no_down(void **state)
     assert_string_equal(all, "RB001 1 m/1_a.up.sql:1\nRB001 2 m/2_b.down.sql:1\n"
                              "RB001 3 m/3_c.up.sql:1\n");
     free(all);
-    assert_string_equal(findings.items[0].message, "it has no down");
+    assert_string_equal(findings.items[0].message, "it has no down; write one, beside the up");
     assert_string_equal(findings.items[2].message,
-                        "it has no down; mistyped name? there is m/4_c.down.sql");
+                        "it has no down; is this its misspelt name: m/4_c.down.sql");
     rb_findings_clear(&findings);
     test_repo_free(&r);
 }
@@ -93,9 +93,11 @@ static void destroys_data(void **state)
                              "RB003 1 m/1_a.up.sql:6\nRB003 1 m/1_a.up.sql:7\n");
     free(all);
     assert_string_equal(findings.items[1].message,
-                        "DROP TABLE b destroys data that the down cannot bring back");
+                        "DROP TABLE b destroys data that the down cannot bring back; rename "
+                        "it in this release, and drop it in the next");
     assert_string_equal(findings.items[2].message,
-                        "DROP COLUMN c.d destroys data that the down cannot bring back");
+                        "DROP COLUMN c.d destroys data that the down cannot bring back; rename "
+                        "it in this release, and drop it in the next");
     rb_findings_clear(&findings);
     test_put(&r, "m/1_a.up.sql",
              "ALTER TABLE ONLY a ADD CONSTRAINT k CHECK (x, y), ALTER COLUMN b DROP DEFAULT,\n"
@@ -105,7 +107,8 @@ static void destroys_data(void **state)
     assert_string_equal(all, "RB003 1 m/1_a.up.sql:1\nRB003 1 m/1_a.up.sql:1\n"
                              "RB003 1 m/1_a.up.sql:3\nRB003 1 m/1_a.up.sql:5\n");
     assert_string_equal(findings.items[0].message,
-                        "DROP COLUMN a.d destroys data that the down cannot bring back");
+                        "DROP COLUMN a.d destroys data that the down cannot bring back; rename "
+                        "it in this release, and drop it in the next");
     free(all);
     rb_findings_clear(&findings);
     test_repo_free(&r);
@@ -166,7 +169,7 @@ static void other_engines(void **state)
     rb_findings findings = {0};
     char *all = lint(&r, "sqlite", NULL, 0, &findings);
     assert_string_equal(all, "RB001 2 m/V2.b.sqlite.up.sql:1\n");
-    assert_string_equal(findings.items[0].message, "it has no down");
+    assert_string_equal(findings.items[0].message, "it has no down; write one, beside the up");
     free(all);
     rb_findings_clear(&findings);
     test_repo_free(&r);
