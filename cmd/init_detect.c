@@ -9,11 +9,12 @@
 #include "git/tag.h"
 #include "git/tree.h"
 #include "init.h"
-#include "migration/migration.h"
+#include "migration/unread.h"
 #include "release/flags.h"
 
 #define FILE_LIMIT (4u << 20) /* bytes of a file that is looked into */
 #define FOLDERS_LIMIT 500     /* folders tried for migrations */
+#define UNREAD_SHOWN 5        /* files of a folder that are named as not read */
 
 struct look {
     rb_found *found;
@@ -163,14 +164,43 @@ static bool below(const char *path, const char *folder)
     return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
+/* Tools whose migrations are code keep them in folders of these names. */
+static bool is_migrations_name(const char *folder)
+{
+    const char *slash = strrchr(folder, '/');
+    const char *last = slash ? slash + 1 : folder;
+    return strcmp(last, "migrations") == 0 || strcmp(last, "migrate") == 0 ||
+           strcmp(last, "versions") == 0;
+}
+
+/* Names the files of a folder that no release would have, though they look like migrations. */
+static void say_unread(struct look *look, const char *folder, bool read)
+{
+    RB_AUTO(rb_unread_clear) rb_unread unread = {0};
+    rb_err ignored;
+    if (rb_migrations_unread(&unread, look->repo, &look->tree, folder, "auto", NULL, &ignored) !=
+        RB_OK)
+        return;
+    if (!read && unread.looks_like)
+        say(look, "%s: looks like migrations of %s, which rbtool does not read", folder,
+            unread.looks_like);
+    for (size_t i = 0; read && i < unread.n; i++) {
+        if (i == UNREAD_SHOWN) {
+            say(look, "... and %zu more; `rbtool lint` names them all", unread.n - i);
+            break;
+        }
+        say(look, "not read: %s: %s", unread.items[i].path, unread.items[i].why);
+    }
+}
+
 /* Folders that may be a migrations folder: those with SQL files, and those above up.sql. */
 static void list_folders(rb_strs *out, const struct look *look)
 {
     for (size_t i = 0; i < look->entries.n && out->n < FOLDERS_LIMIT; i++) {
         const char *path = look->entries.items[i].path;
-        if (!ends_with(path, ".sql") || !strchr(path, '/'))
-            continue;
         RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
+        if (!strchr(path, '/') || (!ends_with(path, ".sql") && !is_migrations_name(folder)))
+            continue;
         RB_AUTO(rb_free_str) char *above = rb_path_dir(folder);
         const char *candidate = ends_with(path, "/up.sql") ? above : folder;
         if (strcmp(candidate, ".") != 0 && rb_shape_is_path(candidate) &&
@@ -229,8 +259,10 @@ static void find_databases(struct look *look)
         rb_err ignored;
         if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", NULL, &ignored) !=
                 RB_OK ||
-            read->n == 0)
+            read->n == 0) {
+            say_unread(look, folder, false);
             continue;
+        }
         accepted = folder;
         RB_AUTO(rb_free_str) char *why = NULL;
         const char *engine = rb_init_engine(&why, folder, read);
@@ -241,6 +273,7 @@ static void find_databases(struct look *look)
         }
         say(look, "databases: %zu migration%s in %s (%s, %s)", read->n, rb_text_s(read->n), folder,
             read->layout, engine);
+        say_unread(look, folder, true);
         set(found, folder, json_pack("{s:s,s:s}", "engine", engine, "migrations", folder));
     }
     name_databases(look, found);

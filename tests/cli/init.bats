@@ -129,6 +129,19 @@ setup() {
     grep -q 'do not run in an empty SQLite database: .*near "OF"' said
 }
 
+@test "init names migrations that no release would have" {
+    mkdir -p goose db/migrate
+    printf -- '-- +goose Up\nCREATE TABLE a (id INTEGER);\n-- +goose Down\nDROP TABLE a;\n' >goose/001_a.sql
+    printf 'class A < ActiveRecord::Migration[7.0]\nend\n' >db/migrate/20240101000000_a.rb
+    echo 'CREATE TABLE b (id INTEGER);' >migrations/0002_b.UP.SQL
+    git add -A
+    git commit -qm 'other tools'
+    run -0 rbtool init --dry-run
+    [[ $output == *"goose: looks like migrations of goose, which rbtool does not read"* ]]
+    [[ $output == *"db/migrate: looks like migrations of Rails, which rbtool does not read"* ]]
+    [[ $output == *"not read: migrations/0002_b.UP.SQL: "* ]]
+}
+
 @test "--uninstall removes rbtool's settings and says so" {
     rbtool init
     git config rbtool.app shop
