@@ -11,6 +11,7 @@
 
 struct options {
     bool exit_code;
+    bool stat;
 };
 
 struct between {
@@ -194,7 +195,20 @@ static void print_flag(const rb_cli *cli, const json_t *flag)
     print_change(cli, "  ", kind, line);
 }
 
-static void print_settings(const rb_cli *cli, const json_t *document)
+static void print_lines(const rb_cli *cli, const json_t *lines, bool stat)
+{
+    size_t i;
+    json_t *line;
+    json_array_foreach (lines, i, line) {
+        const char *text = json_string_value(line);
+        enum rb_color color = *text == '+' ? RB_GREEN : *text == '-' ? RB_RED : RB_PLAIN;
+        if (!stat)
+            rb_ui_line("      %s%s%s", rb_ui_color(cli, color), text, rb_ui_color(cli, RB_PLAIN));
+    }
+}
+
+/* stat: without the lines of flags and config files. */
+static void print_settings(const rb_cli *cli, const json_t *document, bool stat)
 {
     const json_t *flags = json_object_get(document, "flags");
     const json_t *config = json_object_get(document, "config");
@@ -202,12 +216,16 @@ static void print_settings(const rb_cli *cli, const json_t *document)
     json_t *item;
     if (json_array_size(flags) > 0)
         print_head(cli, "flags", "", "");
-    json_array_foreach (flags, i, item)
+    json_array_foreach (flags, i, item) {
         print_flag(cli, item);
+        print_lines(cli, json_object_get(item, "lines"), stat);
+    }
     if (json_array_size(config) > 0)
         print_head(cli, "config", "", "");
-    json_array_foreach (config, i, item)
+    json_array_foreach (config, i, item) {
         print_change(cli, "  ", text(item, "change"), text(item, "path"));
+        print_lines(cli, json_object_get(item, "lines"), stat);
+    }
 }
 
 static void print_risk(const rb_cli *cli, const json_t *document)
@@ -229,7 +247,7 @@ static void print_risk(const rb_cli *cli, const json_t *document)
     }
 }
 
-static void print(const rb_cli *cli, const json_t *document, const struct sides *sides)
+static void print(const rb_cli *cli, const json_t *document, const struct sides *sides, bool stat)
 {
     const json_t *app = json_object_get(document, "app");
     RB_AUTO(rb_free_str) char *from = rb_safe(text(document, "from"));
@@ -252,7 +270,7 @@ static void print(const rb_cli *cli, const json_t *document, const struct sides 
         print_lists(cli, artifact, sides, NULL);
     }
     print_databases(cli, json_object_get(document, "databases"), sides);
-    print_settings(cli, document);
+    print_settings(cli, document, stat);
     print_risk(cli, document);
 }
 
@@ -266,12 +284,15 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
     if (cli->json)
         rb_ui_json(cli, document);
     else
-        print(cli, document, &sides);
+        print(cli, document, &sides, options->stat);
     return options->exit_code && rb_diff_any(document) ? RB_FOUND : RB_OK;
 }
 
 static const rb_opt opts[] = {{RB_OPT_FLAG, "exit-code", 0, NULL, "exit 1 when anything differs",
                                offsetof(struct options, exit_code)},
+                              {RB_OPT_FLAG, "stat", 0, NULL,
+                               "without the changed lines of config files and flags",
+                               offsetof(struct options, stat)},
                               RB_OPTION_JSON,
                               {.kind = RB_OPT_END}};
 

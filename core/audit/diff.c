@@ -18,32 +18,6 @@ void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ..
         risk->worst = class_;
 }
 
-static json_t *change(const char *path, const char *what)
-{
-    return json_pack("{s:o,s:s}", "path", rb_json_text(path), "change", what);
-}
-
-json_t *rb_diff_config(const rb_diff_sides *sides)
-{
-    const rb_manifest *a = sides->from->manifest, *b = sides->to->manifest;
-    json_t *out = json_array();
-    size_t i = 0, j = 0;
-    while (i < a->config_count || j < b->config_count) {
-        const rb_manifest_file *x = i < a->config_count ? &a->config[i] : NULL;
-        const rb_manifest_file *y = j < b->config_count ? &b->config[j] : NULL;
-        int order = !x ? 1 : !y ? -1 : strcmp(x->path, y->path);
-        if (order < 0)
-            json_array_append_new(out, change(x->path, "removed"));
-        else if (order > 0)
-            json_array_append_new(out, change(y->path, "added"));
-        else if (strcmp(x->sha256, y->sha256) != 0 || strcmp(x->mode, y->mode) != 0)
-            json_array_append_new(out, change(x->path, "changed"));
-        i += order <= 0;
-        j += order >= 0;
-    }
-    return out;
-}
-
 static const char *class_name(enum rb_risk class_)
 {
     static const char *const names[] = {"reversible", "lossy", "irreversible"};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "audit/diff_parts.h"
+#include "git/lines.h"
 #include "git/tree.h"
 #include "release/flags.h"
 
@@ -106,10 +107,33 @@ static json_t *describe(const rb_manifest_flag *flag, const json_t *definitions)
                      hex);
 }
 
+/* One definition over several lines, so that it can be compared line by line. */
+static char *spell(const rb_manifest_flag *flag, const json_t *definitions)
+{
+    const json_t *definition = flag ? json_object_get(definitions, flag->name) : NULL;
+    char *text = definition ? json_dumps(definition, JSON_SORT_KEYS | JSON_INDENT(1)) : NULL;
+    char *owned = rb_strdup(text ? text : "");
+    free(text);
+    return owned;
+}
+
+static enum rb_code flag_lines(json_t **out, const rb_manifest_flag *x, const json_t *x_all,
+                               const rb_manifest_flag *y, const json_t *y_all, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *was = spell(x, x_all);
+    RB_AUTO(rb_free_str) char *is = spell(y, y_all);
+    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
+    RB_TRY(rb_lines_compare(&lines, was, strlen(was), is, strlen(is), err));
+    *out = rb_json_strs(&lines);
+    return RB_OK;
+}
+
 enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err)
 {
     const rb_manifest *a = sides->from->manifest, *b = sides->to->manifest;
-    RB_AUTO(rb_json_freep) json_t *flags = json_array(), *x_all = NULL, *y_all = NULL;
+    RB_AUTO(rb_json_freep) json_t *flags = json_array();
+    RB_AUTO(rb_json_freep) json_t *x_all = NULL;
+    RB_AUTO(rb_json_freep) json_t *y_all = NULL;
     bool same = strcmp(a->flags_sha256, b->flags_sha256) == 0;
     if (!same) {
         RB_TRY(read_definitions(&x_all, sides, sides->from, err));
@@ -122,14 +146,61 @@ enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err
         int order = !x ? 1 : !y ? -1 : strcmp(x->name, y->name);
         RB_AUTO(rb_json_freep) json_t *was = describe(order <= 0 ? x : NULL, x_all);
         RB_AUTO(rb_json_freep) json_t *is = describe(order >= 0 ? y : NULL, y_all);
-        if (!json_equal(was, is))
-            json_array_append_new(flags,
-                                  json_pack("{s:s,s:O,s:O}", "name", order <= 0 ? x->name : y->name,
-                                            "from", was, "to", is));
+        if (!json_equal(was, is)) {
+            json_t *lines = NULL;
+            RB_TRY(flag_lines(&lines, order <= 0 ? x : NULL, x_all, order >= 0 ? y : NULL, y_all,
+                              err));
+            json_array_append_new(flags, json_pack("{s:s,s:O,s:O,s:o}", "name",
+                                                   order <= 0 ? x->name : y->name, "from", was,
+                                                   "to", is, "lines", lines));
+        }
         i += order <= 0;
         j += order >= 0;
     }
     *out = flags;
     flags = NULL;
     return RB_OK;
+}
+
+/* A file that a side does not have is empty. Content that cannot be read (LFS content that is not
+ * here) leaves the lines out: the digests say that it changed. */
+static json_t *config_lines(const rb_diff_sides *sides, const rb_manifest_file *x,
+                            const rb_manifest_file *y)
+{
+    RB_AUTO(rb_buf_clear) rb_buf was = {0};
+    RB_AUTO(rb_buf_clear) rb_buf is = {0};
+    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
+    rb_err unreadable;
+    if ((x && rb_release_file(&was, sides->from, sides->repo, x->path, x->sha256, &unreadable) !=
+                  RB_OK) ||
+        (y &&
+         rb_release_file(&is, sides->to, sides->repo, y->path, y->sha256, &unreadable) != RB_OK) ||
+        rb_lines_compare(&lines, rb_buf_str(&was), was.len, rb_buf_str(&is), is.len, &unreadable) !=
+            RB_OK)
+        return json_array();
+    return rb_json_strs(&lines);
+}
+
+json_t *rb_diff_config(const rb_diff_sides *sides)
+{
+    const rb_manifest *a = sides->from->manifest, *b = sides->to->manifest;
+    json_t *out = json_array();
+    for (size_t i = 0, j = 0; i < a->config_count || j < b->config_count;) {
+        const rb_manifest_file *x = i < a->config_count ? &a->config[i] : NULL;
+        const rb_manifest_file *y = j < b->config_count ? &b->config[j] : NULL;
+        int order = !x ? 1 : !y ? -1 : strcmp(x->path, y->path);
+        x = order <= 0 ? x : NULL;
+        y = order >= 0 ? y : NULL;
+        bool same = x && y && strcmp(x->sha256, y->sha256) == 0 && strcmp(x->mode, y->mode) == 0;
+        if (!same)
+            json_array_append_new(out, json_pack("{s:o,s:s,s:o}", "path",
+                                                 rb_json_text(x ? x->path : y->path), "change",
+                                                 !y   ? "removed"
+                                                 : !x ? "added"
+                                                      : "changed",
+                                                 "lines", config_lines(sides, x, y)));
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return out;
 }

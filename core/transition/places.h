@@ -14,6 +14,7 @@
 typedef struct rb_place { /* borrows from the request */
     const char *path;     /* on this host */
     const char *had;      /* SHA-256 of what FROM put there; NULL: nothing */
+    const char *held;     /* FROM's path of it in the repository, or NULL */
     const char *brings;   /* of what TO puts there; NULL: FROM's goes */
     const char *source;   /* TO's path of it in the repository, or NULL */
     int fresh;            /* permissions of a new file */

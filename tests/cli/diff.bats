@@ -29,7 +29,7 @@ setup() {
     jq -e '.databases[0].schema | index({"object":"column orders.discount","change":"added"})' <<<"$output"
     [[ $(jq -c '[.flags[] | [.name, .from.default, .to.default]]' <<<"$output") == \
         '[["checkout","old","new"]]' ]]
-    [[ $(jq -c '.config' <<<"$output") == \
+    [[ $(jq -c '[.config[] | {change, path}]' <<<"$output") == \
         '[{"change":"changed","path":"config/app.toml"},{"change":"added","path":"config/new.toml"}]' ]]
     [[ $(jq -r '.risk.class' <<<"$output") == reversible ]]
 }

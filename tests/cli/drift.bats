@@ -26,3 +26,32 @@ setup() {
     sql 'CREATE INDEX hotfix ON orders (id)'
     fails 1 'index hotfix' rbtool status --exit-code
 }
+
+@test "diff shows the changed lines of config files and flags, and --stat leaves them out" {
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    run rbtool diff v1.0.0 v1.1.0
+    [[ $output == *'~ config/app.toml'*'      -workers = 2'*'      +workers = 4'* ]]
+    [[ $output == *'      - "defaultVariant": "old",'*'      + "defaultVariant": "new",'* ]]
+    rbtool diff v1.0.0 v1.1.0 --json | schema diff
+    run rbtool diff v1.0.0 v1.1.0 --stat
+    [[ $output == *'~ config/app.toml'* && $output != *'workers'* && $output != *defaultVariant* ]]
+}
+
+@test "a plan shows drift of text files as lines" {
+    two_releases
+    printf 'workers = 3\n' >"$PROD/etc/app.toml"
+    sed -i 's/"defaultVariant": "old"/"defaultVariant": "new"/' "$PROD/etc/flags.json"
+    run rbtool deploy v1.1.0 -n
+    [[ $output == *"config $PROD/etc/app.toml: it was changed after it was delivered"* ]]
+    [[ $output == *'      -workers = 2'*'      +workers = 3'* ]]
+    [[ $output == *'      +'*'"defaultVariant": "new"'* ]]
+    rbtool deploy v1.1.0 -n --json >doc || true
+    schema plan <doc
+    [ "$(jq -c '[.drift[] | select(.part == "config").lines]' doc)" = \
+        '[["-workers = 2","+workers = 3"]]' ]
+    printf 'a\0b' >"$PROD/etc/app.toml"
+    run rbtool deploy v1.1.0 -n
+    [[ $output == *'not compared line by line'* ]]
+}
