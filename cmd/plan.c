@@ -83,6 +83,7 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     rq.mended = mended;
     rq.rule = good.rule;
     rq.rehearse = o->rehearse;
+    rq.partial = true;
     RB_TRY(rb_site_from(site, cli, &rq, err));
     RB_TRY(rb_rules_releases(cli, &rq, err));
     RB_TRY(rb_plan_make(&plan, &rq, err));

@@ -85,6 +85,16 @@ static char *new_id(void)
     return rb_format("%s-%s", when, hex);
 }
 
+/* A part that cannot be read: a plan that is only looked at names it and goes on. */
+static enum rb_code part_read(rb_plan *plan, const rb_plan_request *rq, enum rb_code code,
+                              const rb_err *why)
+{
+    if (code == RB_OK || !rq->partial)
+        return code;
+    rb_plan_decide(plan, "unreadable", code, "%s", why->message);
+    return RB_OK;
+}
+
 /* Flags and config are compared with what the file holds before anything is touched. */
 static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
@@ -93,9 +103,12 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
     if (!rq->observe)
         return RB_OK;
     if (plan->parts[RB_PART_APP] && !rq->unused[RB_PART_APP])
-        RB_TRY(rb_observe_app(plan->drift, rq->env, rb_parts_from(rq, RB_PART_APP)->tag, err));
-    RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_FLAGS, err));
-    RB_TRY(rb_places_observe(plan->drift, taken, rq, RB_PART_CONFIG, err));
+        RB_TRY(part_read(
+            plan, rq,
+            rb_observe_app(plan->drift, rq->env, rb_parts_from(rq, RB_PART_APP)->tag, err), err));
+    RB_TRY(part_read(plan, rq, rb_places_observe(plan->drift, taken, rq, RB_PART_FLAGS, err), err));
+    RB_TRY(
+        part_read(plan, rq, rb_places_observe(plan->drift, taken, rq, RB_PART_CONFIG, err), err));
     size_t i;
     json_t *item;
     json_array_foreach (taken, i, item) {
@@ -367,12 +380,12 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     plan->json = empty_document(rq);
     plan->drift = json_array();
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
-    RB_TRY(rb_plan_look_at_host(plan, rq, err));
+    RB_TRY(part_read(plan, rq, rb_plan_look_at_host(plan, rq, err), err));
     RB_TRY(rb_plan_undelivered(plan, rq, err));
     RB_TRY(observe_files(plan, rq, err));
     rb_err why;
     enum rb_code code = plan_databases(plan, rq, &why);
-    if (code != RB_OK)
+    if (part_read(plan, rq, code, &why) != RB_OK)
         return rb_fail(err, code, code == RB_FOUND ? "%s; nothing was changed" : "%s", why.message);
     json_object_set_new(plan->json, "databases", scripts(plan));
     RB_TRY(rb_plan_losses(plan, rq, err));

@@ -49,6 +49,7 @@ typedef struct rb_plan_request {
     const rb_live *live;      /* where every part is, or NULL */
     bool observe;             /* files are compared with what was promised where they come from */
     bool rehearse;            /* also rebuild the artifacts, and say how long it took */
+    bool partial;             /* what cannot be read is a decision of the plan, not its failure */
     bool only_drift;          /* no more is asked than what drifted: no database is copied */
     enum rb_again again;
     const char *rule;     /* why TO, or NULL */

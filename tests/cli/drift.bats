@@ -55,3 +55,22 @@ setup() {
     run rbtool deploy v1.1.0 -n
     [[ $output == *'not compared line by line'* ]]
 }
+
+@test "a plan names a part that cannot be read and goes on, with the exit code of the run" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    rm "$PROD/etc/flags.json"
+    mkdir "$PROD/etc/flags.json"
+    run rbtool plan v1.1.0
+    [ "$status" -eq 2 ]
+    [[ $output == *'flags.json'*'Is a directory'* && $output == *'config    write 1 config file'* ]]
+    fails 2 'flags.json' rbtool revert v1.1.0 --yes
+    rmdir "$PROD/etc/flags.json"
+    git show v1.1.0:flags.json >"$PROD/etc/flags.json"
+    mv "$PROD/data/shop.db" "$PROD/data/kept.db"
+    head -c 8192 /dev/urandom >"$PROD/data/shop.db"
+    run rbtool plan v1.1.0
+    [ "$status" -eq 2 ]
+    [[ $output == *'shop.db'*'is not a database'* && $output == *'config    write 1 config file'* ]]
+    rbtool plan v1.1.0 --json 2>/dev/null | head -n 1 | jq -e '.decisions[0].code == "unreadable"'
+}
