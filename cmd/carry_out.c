@@ -229,6 +229,8 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     run->host = safe_host;
     run->user = safe_user;
     run->version = RB_VERSION;
+    run->pins = site->pins;
+    RB_TRY(rb_binding_record(site->state, site->env->name, site->settings, site->source, err));
     rb_site_catch(&control);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code =
@@ -309,6 +311,7 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     RB_TRY(make_plan(&plan, &missing, cli, request, options, err));
     bool seen =
         !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
+    rb_site_show_first(cli, site);
     if (!cli->json || !options->dry_run)
         show_plan(cli, plan, seen, !options->dry_run);
     if (options->dry_run) {

@@ -105,6 +105,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
         return rb_fail(err, RB_ERROR, "--format takes text, json or markdown, not '%s'", o->format);
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->site.env, false, err));
+    RB_TRY(rb_site_trusted(cli, &site, err));
     return plan_revert(cli, &site, o, argv[0], err);
 }
 

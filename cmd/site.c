@@ -25,8 +25,33 @@ static char *folder_of(const char *path)
     return dir;
 }
 
+typedef struct found {
+    json_t *environments;
+    char *base; /* folder for relative paths */
+    char *file;
+    enum rb_settings_source source;
+} found;
+
+static void found_clear(found *f)
+{
+    json_decref(f->environments);
+    free(f->base);
+    free(f->file);
+}
+
+/* A file that git config names is the operator's, unless it lies where a commit can change it. */
+static enum rb_settings_source source_of(rb_repo *repo, const char *named)
+{
+    RB_AUTO(rb_free_str) char *real = NULL;
+    bool brought = false;
+    rb_err ignored;
+    if (rb_repo_brings(&brought, &real, repo, named, &ignored) != RB_OK)
+        return RB_SETTINGS_OPERATOR;
+    return brought ? RB_SETTINGS_WORKTREE : RB_SETTINGS_OPERATOR;
+}
+
 /* --config FILE, else what git config rbtool.environments names, else the work tree's own. */
-static enum rb_code find_environments(json_t **out, char **base, rb_cli *cli, rb_err *err)
+static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *named = NULL;
     rb_repo *repo;
@@ -36,8 +61,10 @@ static enum rb_code find_environments(json_t **out, char **base, rb_cli *cli, rb
         RB_TRY(rb_repo_setting_path(&named, repo, "rbtool.environments", err));
     if (!named) {
         RB_TRY(rb_cli_settings(&settings, cli, err));
-        *out = json_incref(settings->environments);
-        *base = folder_of(settings->source);
+        *out = (found){.environments = json_incref(settings->environments),
+                       .base = folder_of(settings->source),
+                       .file = rb_strdup(settings->source),
+                       .source = cli->config ? RB_SETTINGS_OPERATOR : RB_SETTINGS_WORKTREE};
         return RB_OK;
     }
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -45,17 +72,18 @@ static enum rb_code find_environments(json_t **out, char **base, rb_cli *cli, rb
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_TRY(rb_json_read(&json, rb_buf_str(&text), text.len, named, err));
     json_t *inner = json_object_get(json, "environments");
-    *out = json_incref(inner ? inner : json);
-    *base = folder_of(named);
+    *out = (found){.environments = json_incref(inner ? inner : json),
+                   .base = folder_of(named),
+                   .file = rb_strdup(named),
+                   .source = source_of(repo, named)};
     return RB_OK;
 }
 
 enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *environments = NULL;
-    RB_AUTO(rb_free_str) char *base = NULL;
-    enum rb_code code = find_environments(&environments, &base, cli, err);
-    *out = code == RB_OK && json_object_size(environments) > 0;
+    RB_AUTO(found_clear) found f = {0};
+    enum rb_code code = find_environments(&f, cli, err);
+    *out = code == RB_OK && json_object_size(f.environments) > 0;
     return cli->config || *out ? code : RB_OK;
 }
 
@@ -76,15 +104,14 @@ static enum rb_code check_root(rb_cli *cli, const char *name, const char *root, 
 
 static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool note, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *environments = NULL;
-    RB_AUTO(rb_free_str) char *base = NULL;
-    RB_TRY(find_environments(&environments, &base, cli, err));
+    RB_AUTO(found_clear) found f = {0};
+    RB_TRY(find_environments(&f, cli, err));
     const char *name;
     json_t *value;
-    json_object_foreach (environments, name, value) {
+    json_object_foreach (f.environments, name, value) {
         RB_AUTO(rb_env_freep) rb_env *env = NULL;
         rb_err why;
-        if (rb_env_look(&env, environments, name, base, lookup, &why) != RB_OK)
+        if (rb_env_look(&env, f.environments, name, f.base, lookup, &why) != RB_OK)
             continue;
         if (check_root(cli, name, env->root, &why) != RB_OK) {
             if (note)
@@ -143,6 +170,10 @@ static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb
     state = NULL;
     RB_TRY(rb_lock_take(&lock, root, err));
     RB_TRY(rb_state_open(&state, root, true, err));
+    RB_AUTO(rb_free_str) char *recorded = NULL;
+    RB_TRY(rb_state_pin(&recorded, state, "environment", err));
+    if (recorded && strcmp(recorded, name) != 0)
+        return RB_OK; /* it would be recorded under a name that is not its own */
     RB_AUTO(rb_free_str) char *untold = record(cli, name, state);
     if (untold)
         rb_ui_note(cli, "%s", untold);
@@ -160,14 +191,25 @@ void rb_site_catch_up(rb_cli *cli)
         (void)!catch_up(cli, names.items[i], roots.items[i], &ignored);
 }
 
+static enum rb_code bind(rb_site *site, const found *f, rb_err *err)
+{
+    site->settings_file = rb_strdup(f->file);
+    site->source = f->source;
+    site->settings = rb_settings_of(f->environments, site->env->name);
+    site->pins = json_object();
+    rb_json_set_str(site->pins, "environment", site->env->name);
+    return rb_binding_look(&site->binding, site->env, site->settings, site->source, site->state,
+                           err);
+}
+
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *environments = NULL;
-    RB_AUTO(rb_free_str) char *base = NULL;
+    RB_AUTO(found_clear) found f = {0};
     const char *name = env ? env : getenv("RBTOOL_ENV");
     site->cli = cli;
-    RB_TRY(find_environments(&environments, &base, cli, err));
-    RB_TRY(rb_env_read(&site->env, environments, name && *name ? name : NULL, base, lookup, err));
+    RB_TRY(find_environments(&f, cli, err));
+    RB_TRY(
+        rb_env_read(&site->env, f.environments, name && *name ? name : NULL, f.base, lookup, err));
     RB_TRY(rb_cli_repo(&site->repo, cli, err));
     RB_TRY(check_root(cli, site->env->name, site->env->root, err));
     RB_TRY(rb_cli_signers(&site->signers, cli, err));
@@ -177,8 +219,11 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
         rb_env_tidy(site->env);
     }
     RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
-    if (write)
+    RB_TRY(bind(site, &f, err));
+    if (write && !site->trusting) {
+        RB_TRY(rb_site_trusted(cli, site, err));
         rb_site_record(cli, site);
+    }
     return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
 }
 
@@ -194,18 +239,17 @@ static bool note_unreadable(json_t *list, const char *part, enum rb_code code, c
 enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
                           rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *environments = NULL;
-    RB_AUTO(rb_free_str) char *base = NULL;
+    RB_AUTO(found_clear) found f = {0};
     const char *name = env ? env : getenv("RBTOOL_ENV");
     rb_err why;
     site->cli = cli;
-    RB_TRY(find_environments(&environments, &base, cli, err));
+    RB_TRY(find_environments(&f, cli, err));
     name = name && *name ? name : NULL;
-    if (!name && json_object_size(environments) == 1)
-        name = json_object_iter_key(json_object_iter(environments));
-    enum rb_code read = rb_env_read(&site->env, environments, name, base, lookup, &why);
+    if (!name && json_object_size(f.environments) == 1)
+        name = json_object_iter_key(json_object_iter(f.environments));
+    enum rb_code read = rb_env_read(&site->env, f.environments, name, f.base, lookup, &why);
     if (note_unreadable(unreadable, "settings", read, &why) &&
-        (!name || rb_env_look(&site->env, environments, name, base, lookup, err) != RB_OK)) {
+        (!name || rb_env_look(&site->env, f.environments, name, f.base, lookup, err) != RB_OK)) {
         *err = why;
         return read;
     }
@@ -215,18 +259,19 @@ enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const 
     enum rb_code code = rb_state_open(&site->state, site->env->root, false, &why);
     if (code == RB_OK && site->state)
         code = rb_state_live(&site->live, site->state, &why);
+    if (code == RB_OK)
+        code = bind(site, &f, &why);
     (void)note_unreadable(unreadable, "state", code, &why);
     return RB_OK;
 }
 
 enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *environments = NULL;
-    RB_AUTO(rb_free_str) char *base = NULL;
+    RB_AUTO(found_clear) found f = {0};
     const char *name;
     json_t *value;
-    RB_TRY(find_environments(&environments, &base, cli, err));
-    json_object_foreach (environments, name, value)
+    RB_TRY(find_environments(&f, cli, err));
+    json_object_foreach (f.environments, name, value)
         rb_strs_add(names, name);
     rb_strs_sort(names);
     return RB_OK;
@@ -250,6 +295,10 @@ void rb_site_close(rb_site *site)
     for (int part = 0; part < RB_PARTS; part++)
         rb_release_free(site->part_from[part]);
     rb_live_clear(&site->live);
+    rb_binding_clear(&site->binding);
+    rb_json_free(site->settings);
+    rb_json_free(site->pins);
+    free(site->settings_file);
     rb_state_close(site->state);
     rb_lock_release(site->lock);
     rb_env_free(site->env);

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "environment/lock.h"
+#include "environment/settings.h"
 #include "transition/recover.h"
 
 typedef struct rb_site {
@@ -19,7 +20,13 @@ typedef struct rb_site {
     rb_release *part_from[RB_PARTS]; /* rb_site_from() */
     bool reverted; /* the release to deploy is marked bad, and that was agreed to */
     rb_cli *cli;
-    char *untold; /* why the ledger does not have all of it; said at close, once */
+    bool trusting;       /* set before rb_site_open(): `env trust`, which accepts what differs */
+    char *settings_file; /* where the environment was read */
+    enum rb_settings_source source;
+    json_t *settings;   /* rb_settings_of() */
+    rb_binding binding; /* what this host recorded, compared with them */
+    json_t *pins;       /* an object, for every journal row of a database (rb_run.pins) */
+    char *untold;       /* why the ledger does not have all of it; said at close, once */
 } rb_site;
 
 /* Options that the environment commands have in common. */
@@ -152,6 +159,22 @@ enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, 
 /* Signals are noted in control, and end the program that rbtool waits for. */
 void rb_site_catch(rb_control *control);
 void rb_site_uncatch(void);
+
+/* RB_DECIDE if the settings come from the work tree and differ from those that this host recorded,
+ * or the root or a database belongs to another environment; the difference goes to stderr. */
+enum rb_code rb_site_trusted(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
+/* [{"what","key","recorded","found"}] of the same: a new array; empty: nothing to accept. */
+json_t *rb_site_distrust(const rb_site *site);
+/* Prints them for `status`, with the command that accepts them. */
+void rb_site_show_distrust(const rb_cli *cli, const rb_site *site);
+/* One item of rb_site_distrust() in words, without a line end. */
+void rb_site_distrust_text(rb_buf *out, const json_t *item);
+/* The same as lines, each with `lead` before it. */
+void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead);
+/* The command that accepts them. */
+char *rb_site_trust_command(const rb_cli *cli, const rb_site *site);
+/* Before the first transition on this host: what will be recorded, and the commands in it. */
+void rb_site_show_first(const rb_cli *cli, const rb_site *site);
 
 /* Runs with signals caught; begin: a new transition, else one that is gone on with. */
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin,

@@ -216,6 +216,7 @@ static void show(rb_cli *cli, const rb_status *st)
     show_last(st);
     if (st->release && !st->row && rb_cli_books(&books, cli, &ignored) == RB_OK)
         rb_books_show(cli, books, st->release, st->name);
+    rb_site_show_distrust(cli, &st->site);
     if (st->unwritten > 0)
         rb_ui_line(
             "ledger      does not have %zu transition(s) of %s yet; the next deploy, revert, "

@@ -355,6 +355,7 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
     rb_json_set_str(doc, "step", st->step);
     rb_json_set_str(doc, "holder", st->holder);
     json_object_set_new(doc, "parts", list_parts(&st->live));
+    json_object_set_new(doc, "differences", rb_site_distrust(&st->site));
     json_object_set(doc, "drift", st->drift);
     json_object_set(doc, "accepted", st->accepted);
     json_object_set_new(doc, "unwritten", json_integer((json_int_t)st->unwritten));

@@ -54,6 +54,11 @@ const char *rb_db_engine(const rb_db *db)
     return db->driver->engine;
 }
 
+enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err)
+{
+    return db->driver->identity(out, db, err);
+}
+
 const char *rb_db_version(const rb_db *db)
 {
     return db->driver->version(db);

@@ -37,6 +37,9 @@ RB_DEFINE_AUTO(rb_db, rb_db_close)
 
 const char *rb_db_engine(const rb_db *db);  /* "sqlite" */
 const char *rb_db_version(const rb_db *db); /* "3.40.1" */
+/* Names this very database: a copy of it has another identity. SQLite: device and inode of its
+ * file. *out is NULL for one in memory. */
+enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
 bool rb_engine_known(const char *engine);
 
 /*

@@ -245,12 +245,26 @@ static void leave(rb_db *base)
     db->lasting = NULL;
 }
 
+static enum rb_code identity(char **out, rb_db *base, rb_err *err)
+{
+    const char *path = ((rb_sqlite *)base)->path;
+    struct stat st;
+    *out = NULL;
+    if (is_memory(path))
+        return RB_OK;
+    if (stat(path, &st) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot look at database %s", path);
+    *out = rb_format("%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    return RB_OK;
+}
+
 const rb_db_driver rb_sqlite_driver = {
     .engine = "sqlite",
     .version = rb_sqlite_version,
     .open = open_path,
     .scratch = scratch,
     .rehearse = rb_sqlite_rehearse,
+    .identity = identity,
     .close = close_db,
     .interrupt = rb_sqlite_interrupt,
     .limit = rb_sqlite_limit,

@@ -278,6 +278,16 @@ static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
     return RB_OK;
 }
 
+/* What every database of the run is bound to, and which database this one is. */
+static enum rb_code pins_of(json_t **out, const rb_run *run, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *identity = NULL;
+    RB_TRY(rb_db_identity(&identity, db, err));
+    *out = run->pins ? json_copy((json_t *)run->pins) : json_object();
+    rb_json_set_str(*out, "database", identity);
+    return RB_OK;
+}
+
 static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
 {
     const rb_plan_database *d = &run->plan->databases[index];
@@ -303,8 +313,10 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
     RB_TRY(verify(run, d, db, outcome, err));
     /* What drifted in objects that this transition touches was never FROM's. */
     rb_db_outcome known = {.before = d->leaving, .after = outcome->after};
+    RB_AUTO(rb_json_freep) json_t *pins = NULL;
+    RB_TRY(pins_of(&pins, run, db, err));
     return rb_db_journal_add(db, run->plan->id, from ? from->tag : NULL, run->request->to->tag,
-                             &known, run->pins, err);
+                             &known, pins, err);
 }
 
 enum rb_code rb_databases_run(rb_run *run, rb_err *err)

@@ -48,6 +48,12 @@ enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err) R
 /* [{"path","copy"}]: the files that had drifted or were taken over, and where they are kept. */
 json_t *rb_places_kept(const rb_run *run);
 
+/* Whether the flag or config file at path, and a database, can be written by this user, as far as
+ * can be seen without writing. what: "the flag file". */
+enum rb_code rb_place_check(const rb_env *env, const char *what, const char *path,
+                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_place_check_database(const rb_env *env, const char *url, rb_err *err) RB_MUST_USE;
+
 /* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */
 enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err) RB_MUST_USE;
 

@@ -94,8 +94,7 @@ static enum rb_code look_at_folder(const rb_env *env, const char *what, const ch
 
 /* A deploy writes flags when its database is committed already: what cannot be written must show
  * before. */
-static enum rb_code look_at_target(const rb_env *env, const char *what, const char *path,
-                                   rb_err *err)
+enum rb_code rb_place_check(const rb_env *env, const char *what, const char *path, rb_err *err)
 {
     struct stat st;
     RB_TRY(look_at_folder(env, what, path, err));
@@ -117,24 +116,29 @@ static bool names_database(const rb_release *release, const char *name)
     return release && rb_manifest_database_find(release->manifest, name);
 }
 
-static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
+enum rb_code rb_place_check_database(const rb_env *env, const char *url, rb_err *err)
 {
     static const char prefix[] = "sqlite:";
+    const char *path = url + sizeof prefix - 1;
+    /* One that is missing, or is not a file, has a line of its own. */
+    struct stat st;
+    if (strncmp(url, prefix, sizeof prefix - 1) != 0 || stat(path, &st) != 0 ||
+        !S_ISREG(st.st_mode))
+        return RB_OK;
+    RB_TRY(look_at_folder(env, "database", path, err));
+    if (access(path, W_OK) != 0)
+        return rb_fail_errno(err, RB_ERROR,
+                             "cannot write database %s: nothing was changed; its file", path);
+    return RB_OK;
+}
+
+static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
+{
     const rb_release *from = rb_parts_from(rq, RB_PART_DB);
     for (size_t i = 0; i < rq->env->database_count; i++) {
         const rb_env_pair *d = &rq->env->databases[i];
-        const char *path = d->value + sizeof prefix - 1;
-        if (strncmp(d->value, prefix, sizeof prefix - 1) != 0 ||
-            (!names_database(from, d->name) && !names_database(rq->to, d->name)))
-            continue;
-        /* One that is missing, or no file, has a line of its own. */
-        struct stat st;
-        if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
-            continue;
-        RB_TRY(look_at_folder(rq->env, "database", path, err));
-        if (access(path, W_OK) != 0)
-            return rb_fail_errno(err, RB_ERROR,
-                                 "cannot write database %s: nothing was changed; its file", path);
+        if (names_database(from, d->name) || names_database(rq->to, d->name))
+            RB_TRY(rb_place_check_database(rq->env, d->value, err));
     }
     return RB_OK;
 }
@@ -147,7 +151,7 @@ static enum rb_code look_at_places(const rb_plan_request *rq, enum rb_part part,
     for (size_t i = 0; i < places.n; i++) {
         const rb_place *place = &places.items[i];
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
-        RB_TRY(look_at_target(rq->env, what, place->path, err));
+        RB_TRY(rb_place_check(rq->env, what, place->path, err));
         /* LFS content may be absent here, and flags are written after the commit. */
         if (place->brings)
             RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));

@@ -66,3 +66,195 @@ root|.root = "ROOT/releases/v1.0.0"
 CHANGES
     settled_at v1.0.0
 }
+
+# changed FILTER: commits rbtool.json of the work tree, its environment passed through jq.
+changed() {
+    jq ".environments.prod |= ($1)" rbtool.json >new.json
+    mv new.json rbtool.json
+    git commit -qam 'docs: typo'
+}
+
+@test "the first transition shows what it records, and a changed rbtool.json of the work tree stops with exit 5" {
+    changed '.service.stop = ["true"]'
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    fails 0 'service.stop runs ["true"]' rbtool deploy v1.0.0 --yes
+    recorded=$(jq -cS .environments.prod rbtool.json | tr -d '\n' | sha256sum | cut -d' ' -f1)
+    [[ $output == *"settings SHA-256 $recorded"* ]]
+    run rbtool deploy v1.0.0 --yes
+    [[ $output != *SHA-256* ]]
+    changed '.checks = [{name: "ready", command: ["touch", "'"$BATS_TEST_TMPDIR"'/ran"]}] | .keep = 7'
+    for command in "deploy v1.1.0 --yes" "deploy v1.1.0 -n" "deploy v1.1.0 --yes --json" "revert v1.0.0 --yes" \
+        "resume --yes" "abort --yes" "plan v1.0.0"; do
+        # shellcheck disable=SC2086
+        fails 5 'rbtool env trust --env prod --yes' rbtool $command
+        [[ $output == *"checks: recorded nothing, found [{\"command\":[\"touch\""* ]]
+        [[ $output == *"differ from those recorded on this host (checks, keep)"* ]]
+    done
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    fails 0 'keep: recorded nothing, found 7' rbtool status
+    [ "$(rbtool status --json | jq -c '[.differences[].key]')" = '["checks","keep"]' ]
+    fails 1 'checks: recorded nothing' rbtool env check --env prod
+    fails 2 'there is no terminal' rbtool env trust
+    fails 5 'env trust' rbtool deploy v1.1.0 --yes
+    fails 0 'are recorded on this host' rbtool env trust --env prod --yes
+    fails 0 'nothing to do' rbtool env trust --env prod --yes
+    rbtool deploy v1.1.0 --yes
+    [ -e "$BATS_TEST_TMPDIR/ran" ]
+    [ "$(rbtool status --json | jq -c .differences)" = '[]' ]
+}
+
+@test "a pull request's branch cannot add a command to a transition that was approved before" {
+    two_releases
+    git checkout -qb pull-request
+    changed '.checks = [{name: "ready", command: ["touch", "'"$BATS_TEST_TMPDIR"'/ran"]}]'
+    fails 5 "$BATS_TEST_TMPDIR/ran" rbtool deploy v1.1.0 --yes
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    git checkout -q main
+    rbtool deploy v1.1.0 --yes
+}
+
+@test "settings in a file that the operator names are recorded and do not stop" {
+    two_releases
+    settings '.environments.prod.keep = 7'
+    rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes # what the work tree says was accepted before
+    rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-reverted
+    jq '.environments.prod.keep = 8' "$SETTINGS" >"$BATS_TEST_TMPDIR/named.json"
+    git config rbtool.environments "$BATS_TEST_TMPDIR/named.json"
+    rbtool revert v1.1.0 --yes
+    # A commit can change a file in the work tree, whatever git config says.
+    jq '.environments.prod.keep = 9' "$SETTINGS" >environments.json
+    git config rbtool.environments "$PWD/environments.json"
+    fails 5 'keep: recorded nothing, found 9' rbtool deploy v1.1.0 --yes
+}
+
+@test "passwords are neither recorded nor a difference, and a url's own text is" {
+    changed '.databases.main = "$SHOP_URL"'
+    export SHOP_URL=sqlite:$PROD/data/shop.db
+    release v1.0.0
+    rbtool deploy v1.0.0 --yes
+    cp "$PROD/data/shop.db" "$PROD/data/other.db"
+    SHOP_URL=sqlite:$PROD/data/other.db rbtool status --exit-code
+    changed '.databases.main = "postgresql://shop:s3cret@db/shop?password=s3cret&sslmode=require"'
+    fails 5 'databases.main: recorded "$SHOP_URL", found "postgresql://shop@db/shop?sslmode=require"' \
+        rbtool deploy v1.0.0 --yes
+    rbtool env trust --yes
+    changed '.databases.main = "postgresql://shop:0ther@db/shop?password=x&sslmode=require"'
+    fails 0 'nothing to do' rbtool env trust --yes
+    run ! grep -raqE 's3cret|0ther' "$PROD/.rbtool"
+}
+
+@test "the root of another environment is refused, whatever file names it" {
+    two_releases
+    jq '.environments = {other: .environments.prod}' rbtool.json >"$BATS_TEST_TMPDIR/other.json"
+    fails 5 "was recorded on this host as environment prod" \
+        rbtool --config "$BATS_TEST_TMPDIR/other.json" deploy v1.1.0 --yes
+    [[ $output == *"\`rbtool --config $BATS_TEST_TMPDIR/other.json env trust --env other --yes\`"* ]]
+    fails 5 "as environment prod" rbtool --config "$BATS_TEST_TMPDIR/other.json" plan v1.0.0
+    fails 0 "environment root: recorded \"prod\", found \"other\"" \
+        rbtool --config "$BATS_TEST_TMPDIR/other.json" status
+    settled_at v1.0.0
+    rbtool --config "$BATS_TEST_TMPDIR/other.json" env trust --env other --yes
+    rbtool --config "$BATS_TEST_TMPDIR/other.json" deploy v1.1.0 --yes
+    fails 5 "as environment other" rbtool revert v1.1.0 --yes
+}
+
+@test "the database of another environment is refused, and a copy of it is not" {
+    two_releases
+    jq --arg s "$BATS_TEST_TMPDIR/staging" '.environments = {staging: {root: $s, databases: {main: .environments.prod.databases.main}}}' \
+        rbtool.json >"$BATS_TEST_TMPDIR/staging.json"
+    staging() {
+        rbtool --config "$BATS_TEST_TMPDIR/staging.json" "$@"
+    }
+    fails 5 "database main of staging was last moved as environment prod" staging deploy v1.0.0 --yes
+    fails 5 "env trust --env staging --yes" staging deploy v1.0.0 --yes -n
+    [ "$(sql 'SELECT count(*) FROM rbtool_journal')" -eq 1 ]
+    # A dump of production, restored for staging.
+    jq --arg d "sqlite:$BATS_TEST_TMPDIR/copy.db" '.environments.staging.databases.main = $d' \
+        "$BATS_TEST_TMPDIR/staging.json" >"$BATS_TEST_TMPDIR/copy.json"
+    cp "$PROD/data/shop.db" "$BATS_TEST_TMPDIR/copy.db"
+    fails 0 "database main is a copy of another one" rbtool --config "$BATS_TEST_TMPDIR/copy.json" deploy v1.0.0 --yes
+    pins=$(sqlite3 "$BATS_TEST_TMPDIR/copy.db" 'SELECT pins FROM rbtool_journal ORDER BY sequence DESC LIMIT 1')
+    [ "$(jq -r '.environment, .database' <<<"$pins")" = "staging
+$(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
+    # Accepted once.
+    staging env trust --env staging --yes
+    staging deploy v1.0.0 --yes
+    settled_at v1.0.0
+}
+
+@test "commands of rbtool.json run in transitions only" {
+    changed '.checks = [{name: "ready", command: ["touch", "RAN"]}] | .service = {stop: ["touch", "RAN"], start: ["touch", "RAN"]}'
+    sed -i "s|RAN|$BATS_TEST_TMPDIR/ran|g" rbtool.json
+    release v1.0.0
+    second
+    git clone -q --bare . "$BATS_TEST_TMPDIR/server.git"
+    git remote add origin "$BATS_TEST_TMPDIR/server.git"
+    rbtool init >/dev/null
+    for command in "release v1.1.0" "lint" "verify --all" "diff v1.0.0 v1.1.0" "status" \
+        "deploy v1.0.0 -n" "list" "show v1.1.0" "sync" "log" "env" "env check" "env trust --yes"; do
+        # shellcheck disable=SC2086
+        rbtool $command
+        [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    done
+    git push -q origin main v1.1.0
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    rbtool deploy v1.0.0 --yes
+    rm "$BATS_TEST_TMPDIR/ran"
+    rbtool deploy v1.1.0 -n
+    rbtool plan v1.0.0 || [ $? -eq 5 ]
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "env lists what is live, health, drift and the last transition of every environment" {
+    two_releases
+    jq '.environments.demo = {root: "demo", databases: {main: "$NOT_SET"}}' rbtool.json >new.json && mv new.json rbtool.json
+    [ "$(rbtool env --names)" = $'prod\ndemo' ]
+    rbtool env --json | schema env
+    echo changed >"$PROD/etc/app.toml"
+    run -0 rbtool env
+    [[ ${lines[1]} =~ ^prod\ +v1.0.0\ +unchecked\ +1\ +deploy\ to\ v1.0.0\ done\ at\ [0-9-]{10}\ [0-9:]{8}\ UTC\ by\ Alice ]]
+    [[ ${lines[2]} == demo*"cannot be looked at"*'$NOT_SET, which is not set'* ]]
+    [ "$(rbtool env --env prod --json | jq -c '.environments | map([.environment, .release, .state, .drift, .last.kind])')" = '[["prod","v1.0.0","settled",1,"deploy"]]' ]
+}
+
+@test "env check names what does not work on this host, with a hint, and changes nothing" {
+    release v1.0.0
+    settings '.environments.prod |= (.service = {stop: ["\(.root)/current/app/src/shop"], start: ["no-such-program"]}
+        | .databases.main = "sqlite:\(.root)/none/shop.db" | .checks = [{name: "up", command: ["/etc/passwd"]}])'
+    run -1 rbtool --config "$SETTINGS" env check
+    [[ $output == *"warning  service.stop: $PROD/current/app/src/shop does not exist yet; the first deploy has to bring it"* ]]
+    [[ $output == *"error    service.start: program no-such-program does not exist in PATH"* ]]
+    [[ $output == *"error    checks.up: /etc/passwd cannot be executed"* ]]
+    [[ $output == *"error    databases.main: $PROD/none/shop.db does not exist, and its folder cannot be written"* ]]
+    [[ $output == *"hint: mkdir -p $PROD/none"* ]]
+    [[ $output == *"ok       signers: $KEYS/allowed"* && $output == *"ok       root: $PROD belongs to"* ]]
+    [ ! -e "$PROD/.rbtool" ]
+    rbtool --config "$SETTINGS" env check --json 2>/dev/null | schema env-check
+    git config --global --unset gpg.ssh.allowedSignersFile
+    fails 1 "signers: git config gpg.ssh.allowedSignersFile is not set" rbtool env check
+    fails 2 "env takes" rbtool env chek
+    fails 2 "no environment 'x'" rbtool env trust --env x --yes
+}
+
+@test "env check holds the policy's root against the ledger" {
+    release v1.0.0
+    git config rbtool.root alice@example.com
+    fails 1 "the ledger here has no policy under it" rbtool env check
+    echo '{"environments": {"*": {}}}' >"$BATS_TEST_TMPDIR/p.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m why
+    fails 0 "a policy is in force" rbtool env check
+    git config --unset rbtool.root
+    fails 1 "hint: git config rbtool.root" rbtool env check
+}
+
+@test "env trust --json says what was accepted" {
+    two_releases
+    rbtool env trust --yes --json | schema env-trust
+    changed '.keep = 7'
+    run -0 --separate-stderr rbtool env trust --yes --json
+    schema env-trust <<<"$output"
+    [ "$(jq -c '[.outcome, .accepted[0].key]' <<<"$output")" = '["trusted","keep"]' ]
+}

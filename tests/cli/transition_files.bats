@@ -201,6 +201,7 @@ put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 
     echo 'mine = 1' >"$PROD/etc/app.toml"
     settings '.environments.prod.service = {"stop": ["false"]}'
     run -1 rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    rbtool env trust --yes
     run -0 --separate-stderr rbtool deploy v1.0.0 --yes --json
     [ "$(jq -r '[.kept[].path] | join(" ")' <<<"$output")" = "$PROD/etc/app.toml" ]
 }

@@ -1,0 +1,208 @@
+#include "env.h"
+
+#include <string.h>
+
+#include "status.h"
+#include "ui.h"
+
+struct options {
+    rb_site_options site;
+    bool names;
+};
+
+static const rb_opt opts[] = {RB_OPTION_ENV,
+                              RB_OPTION_YES,
+                              {RB_OPT_FLAG, "names", 0, NULL,
+                               "print only the names of the environments, one a line",
+                               offsetof(struct options, names)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
+
+static json_t *describe_last(const rb_transition_row *row)
+{
+    json_t *last = json_object();
+    RB_AUTO(rb_free_str) char *at = rb_status_iso(row->finished ? row->finished : row->started);
+    rb_json_set_str(last, "kind", row->kind);
+    rb_json_set_str(last, "from", row->from);
+    rb_json_set_str(last, "to", row->to);
+    rb_json_set_str(last, "outcome", row->outcome ? row->outcome : "interrupted");
+    rb_json_set_str(last, "at", at);
+    rb_json_set_str(last, "by", rb_json_str(json_object_get(row->plan, "before"), "by"));
+    return last;
+}
+
+static enum rb_code add_last(json_t *out, const rb_status *st, rb_err *err)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    if (st->site.state && !st->row)
+        RB_TRY(rb_state_history(&rows, &count, st->site.state, true, err));
+    const rb_transition_row *last = st->row ? st->row : count > 0 ? rows[0] : NULL;
+    json_object_set_new(out, "last", last ? describe_last(last) : json_null());
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
+static enum rb_code describe(json_t *out, rb_cli *cli, const char *name, rb_err *err)
+{
+    RB_AUTO(rb_status_clear) rb_status st = {0};
+    RB_TRY(rb_status_look(&st, cli, name, err));
+    rb_json_set_str(out, "root", st.site.env->root);
+    rb_json_set_str(out, "release", st.tag);
+    rb_json_set_str(out, "state", st.row ? "interrupted" : st.tag ? "settled" : "empty");
+    rb_json_set_str(out, "health", st.health);
+    if (st.tag)
+        json_object_set_new(out, "drift", json_integer((json_int_t)json_array_size(st.drift)));
+    json_object_set_new(out, "differences", rb_site_distrust(&st.site));
+    const json_t *unreadable = json_array_get(st.unreadable, 0);
+    if (unreadable)
+        return rb_fail(err, RB_ERROR, "%s: %s", rb_json_str(unreadable, "part"),
+                       rb_json_str(unreadable, "message"));
+    return add_last(out, &st, err);
+}
+
+/* What can be said of an environment that cannot be looked at is why not. */
+static json_t *row_of(rb_cli *cli, const char *name)
+{
+    json_t *row = json_pack("{s:n,s:n,s:n,s:n,s:n,s:n,s:[],s:n}", "root", "release", "state",
+                            "health", "drift", "last", "differences", "error");
+    rb_err why;
+    rb_json_set_str(row, "environment", name);
+    if (describe(row, cli, name, &why) != RB_OK)
+        json_object_set_new(row, "error", rb_err_json(&why));
+    return row;
+}
+
+static void add_cells(rb_strs *cells, const json_t *row)
+{
+    const json_t *last = json_object_get(row, "last");
+    const json_t *error = json_object_get(row, "error");
+    const char *release = rb_json_str(row, "release");
+    const char *health = rb_json_str(row, "health");
+    const char *at = rb_json_str(last, "at");
+    const char *by = rb_json_str(last, "by");
+    int64_t drift = rb_json_int(row, "drift", -1);
+    rb_strs_add(cells, rb_json_str(row, "environment"));
+    rb_strs_add(cells, release ? release : "-");
+    rb_strs_add(cells, health ? health : "-");
+    rb_strs_take(cells, drift < 0    ? rb_strdup("-")
+                        : drift == 0 ? rb_strdup("none")
+                                     : rb_format("%d", (int)drift));
+    rb_strs_take(cells,
+                 json_is_object(error)
+                     ? rb_format("cannot be looked at: %s", rb_json_str(error, "message"))
+                 : at ? rb_format("%s to %s %s at %.10s %.8s UTC%s%s", rb_json_str(last, "kind"),
+                                  rb_json_str(last, "to"), rb_json_str(last, "outcome"), at,
+                                  at + 11, by ? " by " : "", by ? by : "")
+                      : rb_strdup("none"));
+}
+
+static enum rb_code list(rb_cli *cli, const rb_strs *names)
+{
+    static const char *const heads[] = {"ENVIRONMENT", "LIVE", "HEALTH", "DRIFT",
+                                        "LAST TRANSITION"};
+    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    RB_AUTO(rb_json_freep) json_t *rows = json_array();
+    size_t i;
+    json_t *row;
+    for (i = 0; i < names->n; i++)
+        json_array_append_new(rows, row_of(cli, names->items[i]));
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "environments", rows);
+        rb_ui_json(cli, document);
+        return RB_OK;
+    }
+    json_array_foreach (rows, i, row)
+        add_cells(&cells, row);
+    rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
+    json_array_foreach (rows, i, row)
+        if (json_array_size(json_object_get(row, "differences")) > 0)
+            rb_ui_note(cli,
+                       "what this host recorded of %s differs from its settings; see `rbtool env "
+                       "check --env %s`",
+                       rb_json_str(row, "environment"), rb_json_str(row, "environment"));
+    return RB_OK;
+}
+
+static enum rb_code trust(rb_cli *cli, const rb_site_options *o, rb_err *err)
+{
+    RB_AUTO(rb_site_close) rb_site site = {.trusting = true};
+    RB_AUTO(rb_buf_clear) rb_buf shown = {0};
+    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
+    const char *name = site.env->name;
+    const bool first = !site.binding.environment;
+    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(&site);
+    const bool nothing = !first && json_array_size(list) == 0;
+    if (!nothing) {
+        rb_site_show_first(cli, &site);
+        rb_site_add_distrust(&shown, &site, "");
+        rb_ui_text(cli, &shown, true);
+        RB_AUTO(rb_free_str)
+        char *what = rb_format("trust the settings of %s in %s", name, site.settings_file);
+        RB_TRY(rb_site_confirm(cli, o, what, err));
+        RB_TRY(rb_binding_accept(site.state, &site.binding, err));
+    }
+    RB_TRY(rb_binding_record(site.state, name, site.settings, site.source, err));
+    if (cli->json) {
+        RB_AUTO(rb_json_freep)
+        json_t *document = json_pack("{s:s,s:s,s:O}", "environment", name, "outcome",
+                                     nothing ? "nothing" : "trusted", "accepted", list);
+        rb_ui_json(cli, document);
+    } else if (nothing) {
+        rb_ui_line("nothing to do: the settings of %s are those that this host recorded", name);
+    } else {
+        rb_ui_line("the settings of %s in %s are recorded on this host", name, site.settings_file);
+    }
+    return RB_OK;
+}
+
+static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+{
+    const struct options *o = options;
+    const char *what = argc > 0 ? argv[0] : NULL;
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    if (what && strcmp(what, "trust") != 0 && strcmp(what, "check") != 0)
+        return rb_fail(err, RB_ERROR, "env takes `check` or `trust`, not '%s'", what);
+    if (o->site.yes && (!what || strcmp(what, "trust") != 0))
+        return rb_fail(err, RB_ERROR, "--yes is for `env trust`");
+    if (o->names && what)
+        return rb_fail(err, RB_ERROR, "--names is for `env` alone, without `%s`", what);
+    if (what && strcmp(what, "trust") == 0)
+        return trust(cli, &o->site, err);
+    if (what)
+        return rb_env_check_host(cli, o->site.env, err);
+    if (o->site.env)
+        rb_strs_add(&names, o->site.env);
+    else
+        RB_TRY(rb_site_environments(&names, cli, err));
+    for (size_t i = 0; o->names && i < names.n; i++)
+        rb_ui_line("%s", names.items[i]);
+    return o->names ? RB_OK : list(cli, &names);
+}
+
+const rb_command rb_cmd_env = {
+    .name = "env",
+    .args = "[check|trust]",
+    .summary = "list environments, check their settings, accept settings that changed",
+    .group = RB_GROUP_SETUP,
+    .details =
+        "Alone it lists the environments: the release that is live, health as of the last\n"
+        "transition, drift, and the last transition. No command of rbtool.json runs.\n"
+        "`env check` compares settings with this host: folders, owners, programs, databases,\n"
+        "files, mounts, signers, policy. It exits 1 if a line is an error, and changes nothing.\n"
+        "`env trust` accepts settings that differ from those that this host recorded. The first\n"
+        "transition records the environment's name and settings. If rbtool.json of the work tree\n"
+        "differs later, or another environment has the same root or database, nothing runs until\n"
+        "then (exit 5). Files that --config or git config rbtool.environments names are the\n"
+        "operator's own: a difference in them is recorded and does not stop.",
+    .examples = "rbtool env\n"
+                "rbtool env check --env prod\n"
+                "rbtool env trust --env prod --yes",
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .min_args = 0,
+    .max_args = 1,
+    .changes = true,
+    .run = run,
+    .clear = rb_site_options_clear,
+};

@@ -1,0 +1,405 @@
+/* `rbtool env check`: an environment's settings, compared with this host. Changes nothing. */
+#include <errno.h>
+#include <mntent.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "books.h"
+#include "database/database.h"
+#include "env.h"
+#include "environment/overlap.h"
+#include "environment/root.h"
+#include "transition/places.h"
+#include "ui.h"
+
+enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_ERROR };
+static const char *const levels[] = {"ok", "warning", "error"};
+
+typedef struct check {
+    rb_cli *cli;
+    const rb_site *site;
+    const rb_env *env;
+    json_t *lines; /* [{"item","level","message","hint"}] */
+} check;
+
+static void add(const check *c, const char *item, enum level level, const char *hint,
+                const char *format, ...) RB_PRINTF(5, 6);
+
+static void add(const check *c, const char *item, enum level level, const char *hint,
+                const char *format, ...)
+{
+    RB_AUTO(rb_buf_clear) rb_buf message = {0};
+    va_list args;
+    va_start(args, format);
+    rb_buf_vprintf(&message, format, args);
+    va_end(args);
+    json_t *line = json_object();
+    rb_json_set_str(line, "item", item);
+    rb_json_set_str(line, "level", levels[level]);
+    rb_json_set_str(line, "message", rb_buf_str(&message));
+    rb_json_set_str(line, "hint", hint);
+    json_array_append_new(c->lines, line);
+}
+
+/* The nearest folder above path that exists. */
+static char *standing_folder(const char *path)
+{
+    char *at = rb_strdup(path);
+    struct stat st;
+    while (stat(at, &st) != 0 && strcmp(at, "/") != 0) {
+        char *up = rb_path_dir(at);
+        free(at);
+        at = up;
+    }
+    return at;
+}
+
+static void check_root(const check *c)
+{
+    const char *root = c->env->root;
+    struct stat st;
+    rb_err why;
+    if (rb_root_trust(root, &why) != RB_OK) {
+        add(c, "root", LEVEL_ERROR, NULL, "%s", why.message);
+    } else if (stat(root, &st) == 0 && S_ISDIR(st.st_mode)) {
+        const struct passwd *owner = getpwuid(st.st_uid);
+        bool may = access(root, W_OK | X_OK) == 0;
+        add(c, "root", may ? LEVEL_OK : LEVEL_ERROR,
+            may ? NULL : "run rbtool as a user who may write there", "%s belongs to %s%s", root,
+            owner ? owner->pw_name : "a user without a name",
+            may ? "" : ", and this user cannot write it");
+    } else if (stat(root, &st) == 0) {
+        add(c, "root", LEVEL_ERROR, "name a folder", "%s is not a folder", root);
+    } else {
+        RB_AUTO(rb_free_str) char *standing = standing_folder(root);
+        RB_AUTO(rb_free_str) char *hint = rb_format("mkdir -p %s", root);
+        bool may = access(standing, W_OK | X_OK) == 0;
+        add(c, "root", may ? LEVEL_OK : LEVEL_ERROR, may ? NULL : hint,
+            may ? "%s does not exist; the first deploy creates it in %s"
+                : "%s does not exist, and %s cannot be written",
+            root, standing);
+    }
+}
+
+/* Where the program is: as given if it holds a '/', else in PATH. NULL: nowhere. */
+static char *find_program(const char *name)
+{
+    const char *path = getenv("PATH");
+    if (strchr(name, '/'))
+        return rb_file_exists(name) ? rb_strdup(name) : NULL;
+    for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
+        size_t len = strcspn(p, ":");
+        RB_AUTO(rb_free_str) char *dir = rb_strndup(p, len);
+        RB_AUTO(rb_free_str) char *full = rb_path_join(len ? dir : ".", name);
+        if (access(full, X_OK) == 0) {
+            char *found = full;
+            full = NULL;
+            return found;
+        }
+        p += len + (p[len] == ':');
+    }
+    return NULL;
+}
+
+/* A program that the releases bring. */
+static bool is_delivered(const rb_env *env, const char *program)
+{
+    RB_AUTO(rb_free_str) char *root = rb_place_resolve(env->root);
+    const char *const bases[] = {env->root, root};
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(bases[i]);
+        if (strncmp(program, bases[i], len) == 0 && strncmp(program + len, "/current/", 9) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_program(const check *c, const char *item, const rb_strs *command)
+{
+    if (command->n == 0)
+        return;
+    const char *name = command->items[0];
+    RB_AUTO(rb_free_str) char *found = find_program(name);
+    bool live = c->site->live.tag[RB_PART_APP] != NULL;
+    if (!found && !live && is_delivered(c->env, name))
+        add(c, item, LEVEL_WARNING, NULL, "%s does not exist yet; the first deploy has to bring it",
+            name);
+    else if (!found)
+        add(c, item, LEVEL_ERROR, "install it, or write its path in the settings",
+            "program %s does not exist%s", name, strchr(name, '/') ? "" : " in PATH");
+    else if (access(found, X_OK) != 0)
+        add(c, item, LEVEL_ERROR, "make it executable with chmod +x", "%s cannot be executed: %s",
+            found, strerror(errno));
+    else if (name[0] != '/' && strchr(name, '/'))
+        add(c, item, LEVEL_WARNING, "write an absolute path",
+            "%s depends on the folder that rbtool is started in", name);
+    else
+        add(c, item, LEVEL_OK, NULL, "%s", found);
+}
+
+static void check_programs(const check *c)
+{
+    check_program(c, "service.stop", &c->env->stop);
+    check_program(c, "service.start", &c->env->start);
+    for (size_t i = 0; i < c->env->check_count; i++) {
+        RB_AUTO(rb_free_str) char *item = rb_format("checks.%s", c->env->checks[i].name);
+        check_program(c, item, &c->env->checks[i].command);
+    }
+}
+
+static void check_file(const check *c, const char *item, const char *what, const char *path)
+{
+    rb_err why;
+    if (rb_place_check(c->env, what, path, &why) != RB_OK)
+        add(c, item, LEVEL_ERROR, NULL, "%s", why.message);
+    else
+        add(c, item, LEVEL_OK, NULL,
+            rb_file_exists(path) ? "%s can be written" : "%s can be created", path);
+}
+
+static void check_files(const check *c)
+{
+    if (c->env->flags)
+        check_file(c, "flags", "the flag file", c->env->flags);
+    for (size_t i = 0; i < c->env->config_count; i++) {
+        RB_AUTO(rb_free_str) char *item = rb_format("config.%s", c->env->config[i].name);
+        check_file(c, item, "config file", c->env->config[i].value);
+    }
+}
+
+/* The file of a database, or NULL. */
+static const char *file_of(const char *url)
+{
+    return strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL;
+}
+
+static void check_database(const check *c, const rb_env_pair *database)
+{
+    RB_AUTO(rb_free_str) char *item = rb_format("databases.%s", database->name);
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    const char *file = file_of(database->value);
+    rb_err why;
+    if (file && !rb_file_exists(file)) {
+        RB_AUTO(rb_free_str) char *dir = rb_path_dir(file);
+        RB_AUTO(rb_free_str) char *hint = rb_format("mkdir -p %s", dir);
+        bool may = access(dir, W_OK | X_OK) == 0;
+        add(c, item, may ? LEVEL_OK : LEVEL_ERROR, may ? NULL : hint,
+            may ? "%s does not exist yet; the first deploy creates it"
+                : "%s does not exist, and its folder cannot be written",
+            file);
+    } else if (rb_db_open(&db, database->value, RB_DB_READ, &why) != RB_OK ||
+               rb_place_check_database(c->env, database->value, &why) != RB_OK) {
+        add(c, item, LEVEL_ERROR, NULL, "%s", why.message);
+    } else {
+        add(c, item, LEVEL_OK, NULL, "%s %s answers", rb_db_engine(db), rb_db_version(db));
+    }
+}
+
+static bool is_mounted(const char *folder)
+{
+    RB_AUTO(rb_free_str) char *above = rb_path_dir(folder);
+    struct stat st;
+    struct stat up;
+    return stat(folder, &st) == 0 && stat(above, &up) == 0 && st.st_dev != up.st_dev;
+}
+
+/* A mount point of /etc/fstab on the way to path that nothing is mounted on; NULL: none. */
+static char *missing_mount(const char *path)
+{
+    char *missing = NULL;
+    FILE *fstab = setmntent("/etc/fstab", "r");
+    const struct mntent *entry;
+    while (fstab && !missing && (entry = getmntent(fstab))) {
+        size_t len = strlen(entry->mnt_dir);
+        if (len > 1 && strncmp(path, entry->mnt_dir, len) == 0 &&
+            (path[len] == '/' || !path[len]) && !is_mounted(entry->mnt_dir))
+            missing = rb_strdup(entry->mnt_dir);
+    }
+    if (fstab)
+        endmntent(fstab);
+    return missing;
+}
+
+static void check_mount(const check *c, const char *item, const char *path)
+{
+    RB_AUTO(rb_free_str) char *real = rb_place_resolve(path);
+    RB_AUTO(rb_free_str) char *missing = missing_mount(real);
+    RB_AUTO(rb_free_str) char *standing = standing_folder(real);
+    struct statvfs fs;
+    if (missing) {
+        RB_AUTO(rb_free_str) char *hint = rb_format("mount %s", missing);
+        add(c, item, LEVEL_ERROR, hint, "nothing is mounted on %s, which /etc/fstab names",
+            missing);
+    } else if (statvfs(standing, &fs) == 0 && (fs.f_flag & ST_RDONLY)) {
+        add(c, item, LEVEL_ERROR, "mount it for writing", "%s is on a read-only file system", path);
+    }
+}
+
+static void check_mounts(const check *c)
+{
+    const rb_env *env = c->env;
+    size_t before = json_array_size(c->lines);
+    check_mount(c, "root", env->root);
+    for (size_t i = 0; i < env->database_count; i++) {
+        RB_AUTO(rb_free_str) char *item = rb_format("databases.%s", env->databases[i].name);
+        if (file_of(env->databases[i].value))
+            check_mount(c, item, file_of(env->databases[i].value));
+    }
+    if (env->flags)
+        check_mount(c, "flags", env->flags);
+    if (json_array_size(c->lines) == before)
+        add(c, "mounts", LEVEL_OK, NULL, "every file system is mounted and can be written");
+}
+
+/* What this host recorded. */
+static void check_binding(const check *c)
+{
+    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(c->site);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_free_str) char *command = rb_site_trust_command(c->cli, c->site);
+    RB_AUTO(rb_free_str) char *hint = rb_format("look at the difference, then `%s`", command);
+    char sha256[65];
+    size_t i;
+    json_t *item;
+    rb_json_hash(c->site->settings, sha256);
+    json_array_foreach (list, i, item) {
+        RB_AUTO(rb_buf_clear) rb_buf line = {0};
+        rb_site_distrust_text(&line, item);
+        add(c, "settings", LEVEL_ERROR, hint, "%s", line.data);
+    }
+    if (json_array_size(list) > 0)
+        return;
+    if (!c->site->binding.environment)
+        add(c, "settings", LEVEL_OK, NULL,
+            "not recorded on this host yet; the first transition records SHA-256 %.12s", sha256);
+    else
+        add(c, "settings", LEVEL_OK, NULL, "as accepted on this host, SHA-256 %.12s", sha256);
+}
+
+static void check_signers(const check *c)
+{
+    RB_AUTO(rb_free_str) char *file = NULL;
+    const rb_signers *signers;
+    rb_err why;
+    if (rb_repo_setting_path(&file, c->site->repo, "gpg.ssh.allowedsignersfile", &why) != RB_OK ||
+        rb_cli_signers(&signers, c->cli, &why) != RB_OK)
+        add(c, "signers", LEVEL_ERROR, NULL, "%s", why.message);
+    else if (!file)
+        add(c, "signers", LEVEL_ERROR, "git config --global gpg.ssh.allowedSignersFile FILE",
+            "git config gpg.ssh.allowedSignersFile is not set, so that no release verifies");
+    else
+        add(c, "signers", LEVEL_OK, NULL, "%s", file);
+}
+
+static void check_policy(const check *c)
+{
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    const rb_books *books;
+    rb_err why;
+    if (rb_cli_books(&books, c->cli, &why) != RB_OK) {
+        add(c, "policy", LEVEL_ERROR, NULL, "%s", why.message);
+        return;
+    }
+    bool rooted = rb_policy_rooted(books->policy);
+    bool in_force = rb_policy_entry(books->policy) != NULL;
+    if (rooted && !in_force)
+        add(c, "policy", LEVEL_ERROR, "rbtool sync",
+            "git config rbtool.root is set, and the ledger here has no policy under it");
+    else if (!rooted && books->problems.n > 0)
+        add(c, "policy", LEVEL_ERROR, "git config rbtool.root PRINCIPAL",
+            "the ledger has a policy, and git config rbtool.root is not set, so that it does not "
+            "apply");
+    else
+        add(c, "policy", LEVEL_OK, NULL,
+            in_force ? "a policy is in force" : "git config rbtool.root is not set: no policy");
+    bool must = rb_policy_must_sign(books->policy, c->env->name);
+    if (rb_caller_find(&caller, c->site->repo, c->cli->signers, NULL, true, &why) != RB_OK)
+        add(c, "key", must ? LEVEL_ERROR : LEVEL_WARNING, NULL, "%s", why.message);
+    else if (!caller.principal)
+        add(c, "key", must ? LEVEL_ERROR : LEVEL_WARNING, "git config user.signingKey FILE",
+            "ledger entries of this host are not signed%s: %s",
+            must ? ", and the policy requires it" : "", caller.why);
+    else
+        add(c, "key", LEVEL_OK, NULL, "ledger entries are signed by %s", caller.principal);
+}
+
+static void check_one(rb_cli *cli, const char *name, json_t *lines)
+{
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    rb_err why;
+    enum rb_code code = rb_site_open(&site, cli, name, false, &why);
+    const check c = {cli, &site, site.env, lines};
+    if (code != RB_OK) {
+        add(&c, "settings", LEVEL_ERROR, NULL, "%s", why.message);
+        return;
+    }
+    check_binding(&c);
+    check_root(&c);
+    check_programs(&c);
+    for (size_t i = 0; i < site.env->database_count; i++)
+        check_database(&c, &site.env->databases[i]);
+    check_files(&c);
+    check_mounts(&c);
+    check_signers(&c);
+    check_policy(&c);
+}
+
+static void show(const rb_cli *cli, const char *name, const json_t *lines)
+{
+    static const enum rb_color colors[] = {RB_GREEN, RB_YELLOW, RB_RED};
+    size_t i;
+    json_t *line;
+    rb_ui_line("%s", name);
+    json_array_foreach ((json_t *)lines, i, line) {
+        const char *level = rb_json_str(line, "level");
+        const char *hint = rb_json_str(line, "hint");
+        enum rb_color color = colors[level[0] == 'o' ? 0 : level[0] == 'w' ? 1 : 2];
+        rb_ui_line("  %s%-7s%s  %s: %s", rb_ui_color(cli, color), level, rb_ui_color(cli, RB_PLAIN),
+                   rb_json_str(line, "item"), rb_json_str(line, "message"));
+        if (hint)
+            rb_ui_line("           hint: %s", hint);
+    }
+}
+
+static size_t count_errors(const json_t *lines)
+{
+    size_t errors = 0;
+    size_t i;
+    json_t *line;
+    json_array_foreach ((json_t *)lines, i, line)
+        errors += strcmp(rb_json_str(line, "level"), levels[LEVEL_ERROR]) == 0;
+    return errors;
+}
+
+enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_AUTO(rb_json_freep) json_t *all = json_array();
+    size_t errors = 0;
+    if (name)
+        rb_strs_add(&names, name);
+    else
+        RB_TRY(rb_site_environments(&names, cli, err));
+    for (size_t i = 0; i < names.n; i++) {
+        json_t *lines = json_array();
+        check_one(cli, names.items[i], lines);
+        errors += count_errors(lines);
+        if (!cli->json)
+            show(cli, names.items[i], lines);
+        json_array_append_new(
+            all, json_pack("{s:s,s:o}", "environment", names.items[i], "lines", lines));
+    }
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "environments", all);
+        rb_ui_json(cli, document);
+    }
+    return errors == 0
+               ? RB_OK
+               : rb_fail(err, RB_FOUND, "%zu of the settings do not work on this host", errors);
+}

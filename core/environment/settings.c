@@ -1,0 +1,230 @@
+#include "environment/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "database/database.h"
+
+static const char *const sources[] = {"worktree", "operator"};
+
+/* Removes what `name` stands before in the query of a url: password=...& */
+static void drop_parameter(char *url, const char *name)
+{
+    size_t len = strlen(name);
+    for (char *p = strchr(url, '?'); p; p = strchr(p + 1, '&')) {
+        while (strncmp(p + 1, name, len) == 0 && p[1 + len] == '=') {
+            char *next = strchr(p + 1, '&');
+            memmove(p + 1, next ? next + 1 : p + strlen(p), strlen(next ? next + 1 : "") + 1);
+        }
+    }
+}
+
+/* scheme://USER:PASSWORD@HOST/... */
+static char *without_password(const char *url)
+{
+    char *copy = rb_strdup(url);
+    char *start = strstr(copy, "://");
+    if (!start || strncmp(copy, "postgres", strlen("postgres")) != 0)
+        return copy;
+    start += strlen("://");
+    char *end = start + strcspn(start, "/?");
+    char *at = NULL;
+    for (char *p = start; p < end; p++)
+        if (*p == '@')
+            at = p;
+    char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
+    if (colon)
+        memmove(colon, at, strlen(at) + 1);
+    drop_parameter(copy, "password");
+    drop_parameter(copy, "sslpassword");
+    return copy;
+}
+
+json_t *rb_settings_of(const json_t *environments, const char *name)
+{
+    json_t *settings = json_deep_copy(json_object_get(environments, name));
+    json_t *databases = json_object_get(settings, "databases");
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(databases, next, key, value)
+    {
+        if (!json_is_string(value))
+            continue;
+        RB_AUTO(rb_free_str) char *url = without_password(json_string_value(value));
+        rb_json_set_str(databases, key, url);
+    }
+    return settings ? settings : json_object();
+}
+
+/* {"service.stop": [...]}: every member that is not an object itself. */
+static void flatten(json_t *out, const char *prefix, const json_t *value)
+{
+    const char *key;
+    json_t *item;
+    if (!json_is_object(value) || json_object_size(value) == 0) {
+        json_object_set(out, prefix, (json_t *)value);
+        return;
+    }
+    json_object_foreach ((json_t *)value, key, item) {
+        RB_AUTO(rb_free_str)
+        char *path = rb_format("%s%s%s", prefix, *prefix ? "." : "", key);
+        flatten(out, path, item);
+    }
+}
+
+static void add_difference(json_t *list, const char *key, json_t *recorded, json_t *found)
+{
+    json_array_append_new(list, json_pack("{s:s,s:o,s:o}", "key", key, "recorded",
+                                          recorded ? json_incref(recorded) : json_null(), "found",
+                                          found ? json_incref(found) : json_null()));
+}
+
+static json_t *compare(const json_t *recorded, const json_t *found)
+{
+    RB_AUTO(rb_json_freep) json_t *was = json_object();
+    RB_AUTO(rb_json_freep) json_t *is = json_object();
+    json_t *list = json_array();
+    const char *key;
+    json_t *value;
+    if (json_equal(recorded, found))
+        return list;
+    flatten(was, "", recorded);
+    flatten(is, "", found);
+    json_object_foreach (was, key, value)
+        if (!json_equal(value, json_object_get(is, key)))
+            add_difference(list, key, value, json_object_get(is, key));
+    json_object_foreach (is, key, value)
+        if (!json_object_get(was, key))
+            add_difference(list, key, NULL, value);
+    if (json_array_size(list) == 0) /* keys that look alike once they are joined */
+        add_difference(list, "", (json_t *)recorded, (json_t *)found);
+    return list;
+}
+
+/* A pin that holds an object; empty if nothing is recorded. */
+static enum rb_code read_pin(json_t **out, rb_state *state, const char *name, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *text = NULL;
+    if (state)
+        RB_TRY(rb_state_pin(&text, state, name, err));
+    if (!text) {
+        *out = json_object();
+        return RB_OK;
+    }
+    return rb_json_read(out, text, strlen(text), "what the environment's journal recorded", err);
+}
+
+static enum rb_code write_pin(rb_state *state, const char *name, const json_t *value, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, value);
+    return rb_state_pin_set(state, name, rb_buf_str(&text), err);
+}
+
+enum rb_code rb_database_pins(json_t **out, bool *copy, const char *url, rb_err *err)
+{
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    RB_AUTO(rb_json_freep) json_t *pins = NULL;
+    RB_AUTO(rb_free_str) char *identity = NULL;
+    *out = NULL;
+    *copy = false;
+    RB_TRY(rb_db_open(&db, url, RB_DB_READ, err));
+    RB_TRY(rb_db_journal_pins(&pins, db, err));
+    if (!pins)
+        return RB_OK;
+    RB_TRY(rb_db_identity(&identity, db, err));
+    const char *recorded = rb_json_str(pins, "database");
+    *copy = recorded && !rb_text_same(recorded, identity);
+    if (!*copy) {
+        *out = pins;
+        pins = NULL;
+    }
+    return RB_OK;
+}
+
+/* What a person accepts: this database, as that environment's. */
+static char *binding_of(const char *environment, const json_t *pins)
+{
+    const char *identity = rb_json_str(pins, "database");
+    return rb_format("%s %s", identity ? identity : "", environment);
+}
+
+static void look_at_database(rb_binding *out, const rb_env *env, const rb_env_pair *database,
+                             const json_t *accepted)
+{
+    RB_AUTO(rb_json_freep) json_t *pins = NULL;
+    bool copy;
+    rb_err ignored;
+    if (rb_database_pins(&pins, &copy, database->value, &ignored) != RB_OK)
+        return;
+    const char *environment = rb_json_str(pins, "environment");
+    if (copy)
+        json_array_append_new(out->copies, json_pack("{s:s}", "database", database->name));
+    if (!environment || strcmp(environment, env->name) == 0)
+        return;
+    RB_AUTO(rb_free_str) char *binding = binding_of(environment, pins);
+    if (rb_text_same(rb_json_str(accepted, database->name), binding))
+        return;
+    json_array_append_new(out->databases,
+                          json_pack("{s:s,s:s,s:s}", "database", database->name, "environment",
+                                    environment, "binding", binding));
+}
+
+enum rb_code rb_binding_look(rb_binding *out, const rb_env *env, const json_t *settings,
+                             enum rb_settings_source source, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *recorded = NULL;
+    RB_AUTO(rb_json_freep) json_t *accepted = NULL;
+    *out = (rb_binding){.databases = json_array(), .copies = json_array()};
+    if (state)
+        RB_TRY(rb_state_pin(&out->environment, state, "environment", err));
+    RB_TRY(read_pin(&recorded, state, "settings", err));
+    RB_TRY(read_pin(&accepted, state, "databases", err));
+    const json_t *ours = json_object_get(recorded, sources[source]);
+    const json_t *theirs = json_object_get(
+        recorded,
+        sources[source == RB_SETTINGS_WORKTREE ? RB_SETTINGS_OPERATOR : RB_SETTINGS_WORKTREE]);
+    const json_t *last = ours ? ours : theirs;
+    bool same = !last || json_equal(settings, ours) || json_equal(settings, theirs);
+    out->differences = same ? json_array() : compare(last, settings);
+    for (size_t i = 0; i < env->database_count; i++)
+        look_at_database(out, env, &env->databases[i], accepted);
+    return RB_OK;
+}
+
+void rb_binding_clear(rb_binding *binding)
+{
+    free(binding->environment);
+    rb_json_free(binding->differences);
+    rb_json_free(binding->databases);
+    rb_json_free(binding->copies);
+    *binding = (rb_binding){0};
+}
+
+enum rb_code rb_binding_record(rb_state *state, const char *name, const json_t *settings,
+                               enum rb_settings_source source, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *recorded = NULL;
+    RB_AUTO(rb_json_freep) json_t *pin = NULL;
+    RB_TRY(rb_state_pin(&recorded, state, "environment", err));
+    RB_TRY(read_pin(&pin, state, "settings", err));
+    if (!json_equal(json_object_get(pin, sources[source]), settings)) {
+        json_object_set(pin, sources[source], (json_t *)settings);
+        RB_TRY(write_pin(state, "settings", pin, err));
+    }
+    return rb_text_same(recorded, name) ? RB_OK : rb_state_pin_set(state, "environment", name, err);
+}
+
+enum rb_code rb_binding_accept(rb_state *state, const rb_binding *binding, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *pin = NULL;
+    size_t i;
+    json_t *item;
+    RB_TRY(read_pin(&pin, state, "databases", err));
+    json_array_foreach (binding->databases, i, item)
+        json_object_set(pin, rb_json_str(item, "database"), json_object_get(item, "binding"));
+    return json_array_size(binding->databases) > 0 ? write_pin(state, "databases", pin, err)
+                                                   : RB_OK;
+}
