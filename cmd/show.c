@@ -84,8 +84,7 @@ static void show(const rb_release *release)
                    manifest->flags[i].default_ ? manifest->flags[i].default_ : "-");
     show_files("config", manifest->config, manifest->config_count);
     show_files("checks", manifest->checks, manifest->check_count);
-    rb_ui_line("rollback    %s%s", manifest->class_,
-               manifest->schema_compatible ? ", the previous application runs on this schema" : "");
+    rb_ui_line("rollback    %s", manifest->class_);
     for (size_t i = 0; i < manifest->notes.n; i++)
         rb_ui_line("            %s", manifest->notes.items[i]);
 }

@@ -70,9 +70,8 @@ static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_file_read(&text, named, ENVIRONMENTS_LIMIT, err));
     RB_AUTO(rb_json_freep) json_t *json = NULL;
-    RB_TRY(rb_json_read(&json, rb_buf_str(&text), text.len, named, err));
-    json_t *inner = json_object_get(json, "environments");
-    *out = (found){.environments = json_incref(inner ? inner : json),
+    RB_TRY(rb_config_environments(&json, rb_buf_str(&text), text.len, named, err));
+    *out = (found){.environments = json_incref(json),
                    .base = folder_of(named),
                    .file = rb_strdup(named),
                    .source = source_of(repo, named)};

@@ -20,6 +20,10 @@
 enum rb_code rb_json_read(json_t **out, const char *text, size_t len, const char *what,
                           rb_err *err) RB_MUST_USE;
 
+/* The line, from 1, of the member at path ("environments.prod.checks[0].name", as a rb_shape_fault
+ * names it) in a text that rb_json_read() took; of the nearest value around it if it is missing. */
+size_t rb_json_line(const char *text, size_t len, const char *path);
+
 void rb_json_free(json_t *json); /* json_decref, NULL is fine */
 RB_DEFINE_AUTO(json_t, rb_json_free)
 

@@ -12,6 +12,7 @@
 void rb_shape_fault_clear(rb_shape_fault *fault)
 {
     free(fault->path);
+    free(fault->key);
     free(fault->expected);
     free(fault->found);
     *fault = (rb_shape_fault){0};
@@ -108,10 +109,25 @@ static char *describe(const rb_shape *shape)
     return rb_buf_detach(&out);
 }
 
+/* Whether key has only letters of word, in their order, from its first on. */
+static bool abbreviates(const char *key, const char *word)
+{
+    if (strlen(key) < 3 || key[0] != word[0])
+        return false;
+    for (; *word && *key; word++)
+        key += *key == *word;
+    return !*key;
+}
+
 const char *rb_shape_nearest(const char *key, const char *const *keys)
 {
-    const char *best = NULL;
+    const char *best = rb_text_similar(key, keys);
     size_t fewest = SIZE_MAX;
+    for (size_t i = 0; keys[i] && !best; i++)
+        if (abbreviates(key, keys[i]))
+            best = keys[i];
+    if (best)
+        return best;
     for (; *keys; keys++) {
         size_t distance = rb_text_distance(key, *keys);
         if (distance < fewest) {
@@ -144,6 +160,7 @@ static bool unknown_key(const rb_shape *shape, const place *at, const char *key,
     RB_AUTO(rb_free_str) char *safe = rb_safe(key);
     *fault = (rb_shape_fault){
         .path = path_of(at),
+        .key = rb_strdup(key),
         .expected = rb_format("a known key, the nearest is \"%s\"", nearest ? nearest : ""),
         .found = rb_format("unknown key \"%s\"", safe)};
     return false;
@@ -185,6 +202,7 @@ static bool map_fits(const rb_shape *shape, const json_t *json, const place *at,
         if (shape->check && !shape->check(key)) {
             RB_AUTO(rb_free_str) char *safe = rb_safe(key);
             *fault = (rb_shape_fault){.path = path_of(at),
+                                      .key = rb_strdup(key),
                                       .expected = rb_format("keys that are %s", shape->expected),
                                       .found = rb_format("key \"%s\"", safe)};
             return false;

@@ -61,6 +61,7 @@ struct rb_shape {
 
 typedef struct rb_shape_fault {
     char *path; /* "artifacts[0].paths[1]"; "" is the document itself */
+    char *key;  /* the key at fault in the object at path, or NULL: the value at path */
     char *expected;
     char *found;
 } rb_shape_fault;
@@ -73,7 +74,8 @@ void rb_shape_fault_clear(rb_shape_fault *fault);
 enum rb_code rb_shape_check(const rb_shape *shape, const json_t *json, const char *what,
                             rb_err *err) RB_MUST_USE;
 
-/* Of keys (NULL at its end), the one with the fewest letters to change. */
+/* Of keys (NULL at its end), the one that key abbreviates ("cmd": "command"), else the one with the
+ * fewest letters to change. */
 const char *rb_shape_nearest(const char *key, const char *const *keys);
 
 /* Checks for strings. */

@@ -111,7 +111,6 @@ static rb_config *from_json(const json_t *json, const char *source)
     copy_list(&config->config, json_object_get(json, "config"));
     copy_list(&config->sql_checks, json_object_get(json_object_get(json, "checks"), "sql"));
     config->known_good = copy(json, "knownGood", "verdict");
-    config->schema_compatible = json_is_true(json_object_get(json, "schemaCompatible"));
     json_t *environments = json_object_get(json, "environments");
     config->environments = environments ? json_incref(environments) : json_object();
     return config;
@@ -133,6 +132,49 @@ static enum rb_code check_names(const json_t *json, const char *source, rb_err *
     return RB_OK;
 }
 
+/* What a value was read from. */
+typedef struct written {
+    const char *text;
+    size_t len;
+    const char *source;
+    const char *within; /* path of the value in text */
+} written;
+
+static enum rb_code check_shape(const rb_shape *shape, const json_t *json, const written *from,
+                                rb_err *err)
+{
+    RB_AUTO(rb_shape_fault_clear) rb_shape_fault fault = {0};
+    if (rb_shape_fits(shape, json, &fault))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *key = fault.key ? rb_safe(fault.key) : NULL;
+    const char *const parts[] = {from->within, fault.path, key};
+    RB_AUTO(rb_buf_clear) rb_buf path = {0}; /* of the value, and with the key at fault */
+    RB_AUTO(rb_buf_clear) rb_buf at = {0};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!parts[i] || !*parts[i])
+            continue;
+        const char *dot = at.len > 0 && parts[i][0] != '[' ? "." : "";
+        rb_buf_printf(&at, "%s%s", dot, parts[i]);
+        if (parts[i] != key)
+            rb_buf_printf(&path, "%s%s", dot, parts[i]);
+    }
+    return rb_fail(err, RB_ERROR, "%s, line %zu: %s%sexpected %s, found %s", from->source,
+                   rb_json_line(from->text, from->len, rb_buf_str(&at)), rb_buf_str(&path),
+                   path.len > 0 ? ": " : "", fault.expected, fault.found);
+}
+
+enum rb_code rb_config_environments(json_t **out, const char *text, size_t len, const char *source,
+                                    rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    RB_TRY(rb_json_read(&json, text, len, source, err));
+    json_t *inner = json_object_get(json, "environments");
+    const written from = {text, len, source, inner ? "environments" : ""};
+    RB_TRY(check_shape(&rb_environments_shape, inner ? inner : json, &from, err));
+    *out = json_incref(inner ? inner : json);
+    return RB_OK;
+}
+
 enum rb_code rb_config_parse(rb_config **out, const char *text, size_t len, const char *source,
                              rb_err *err)
 {
@@ -141,7 +183,7 @@ enum rb_code rb_config_parse(rb_config **out, const char *text, size_t len, cons
                        RB_CONFIG_LIMIT);
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_TRY(rb_json_read(&json, text, len, source, err));
-    RB_TRY(rb_shape_check(&rb_config_shape, json, source, err));
+    RB_TRY(check_shape(&rb_config_shape, json, &(written){text, len, source, ""}, err));
     RB_TRY(check_names(json, source, err));
     *out = from_json(json, source);
     return RB_OK;

@@ -41,12 +41,11 @@ typedef struct rb_config {
     size_t artifact_count;
     rb_config_database *databases;
     size_t database_count;
-    char *flags_file;   /* or NULL */
-    char *flags_format; /* "flagd" */
-    rb_strs config;     /* globs */
-    rb_strs sql_checks; /* globs */
-    char *known_good;   /* "verdict" or "verified" */
-    bool schema_compatible;
+    char *flags_file;     /* or NULL */
+    char *flags_format;   /* "flagd" */
+    rb_strs config;       /* globs */
+    rb_strs sql_checks;   /* globs */
+    char *known_good;     /* "verdict" or "verified" */
     json_t *environments; /* object, perhaps empty */
 } rb_config;
 
@@ -56,6 +55,9 @@ enum rb_code rb_config_read(rb_config **out, const char *path, rb_err *err) RB_M
 /* rbtool.json of a commit's tree. RB_FOUND when it has none. */
 enum rb_code rb_config_at(rb_config **out, rb_repo *repo, const rb_oid *commit,
                           rb_err *err) RB_MUST_USE;
+/* The environments of a file that has nothing else, or has them under "environments". */
+enum rb_code rb_config_environments(json_t **out, const char *text, size_t len, const char *source,
+                                    rb_err *err) RB_MUST_USE;
 void rb_config_free(rb_config *config);
 RB_DEFINE_AUTO(rb_config, rb_config_free)
 

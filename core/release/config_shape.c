@@ -101,11 +101,11 @@ static const rb_shape environment = RB_SHAPE_OBJECT_OF(
     {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
     {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
     {"keep", &keep, true});
-static const rb_shape environments = {
+const rb_shape rb_environments_shape = {
     .kind = RB_SHAPE_MAP, .item = &environment, .check = rb_shape_is_name, .expected = NAME_WORDS};
 
 const rb_shape rb_config_shape = RB_SHAPE_OBJECT_OF(
     {"$schema", &any_text, true}, {"app", &app, false}, {"tags", &text, true},
     {"artifacts", &artifacts, true}, {"databases", &databases, true}, {"flags", &flags, true},
     {"config", &globs, true}, {"checks", &checks, true}, {"knownGood", &known_good, true},
-    {"schemaCompatible", &boolean, true}, {"environments", &environments, true});
+    {"schemaCompatible", &boolean, true}, {"environments", &rb_environments_shape, true});

@@ -8,5 +8,6 @@
 #include "base/shape.h"
 
 extern const rb_shape rb_config_shape;
+extern const rb_shape rb_environments_shape; /* its member "environments" */
 
 #endif

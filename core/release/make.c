@@ -273,7 +273,6 @@ static enum rb_code fill(rb_making *making, rb_err *err)
     RB_TRY(rb_making_artifacts(making, err));
     RB_TRY(collect_notes(making, err));
     manifest->known_good = rb_strdup(making->config->known_good);
-    manifest->schema_compatible = making->config->schema_compatible;
     return rb_making_payload(making, err);
 }
 

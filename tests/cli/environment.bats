@@ -258,3 +258,15 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     schema env-trust <<<"$output"
     [ "$(jq -c '[.outcome, .accepted[0].key]' <<<"$output")" = '["trusted","keep"]' ]
 }
+
+@test "a fault in settings names file, line, the key and the nearest known one" {
+    release v1.0.0
+    printf '{\n"prod": {\n  "root": "%s",\n  "databse": {} }\n}\n' "$PROD" >"$BATS_TEST_TMPDIR/named.json"
+    git config rbtool.environments "$BATS_TEST_TMPDIR/named.json"
+    fails 2 "$BATS_TEST_TMPDIR/named.json, line 4: prod: expected a known key, the nearest is \"databases\", found unknown key \"databse\"" rbtool status
+    sed -i 's/"databse": {}/"keep": "5"/' "$BATS_TEST_TMPDIR/named.json"
+    fails 2 "$BATS_TEST_TMPDIR/named.json, line 4: prod.keep: expected a whole number" rbtool status
+    git config --unset rbtool.environments
+    sed -i 's/"root"/\n"rooot"/' rbtool.json
+    fails 2 "rbtool.json, line $(grep -n rooot rbtool.json | cut -d: -f1): environments.prod: expected a known key, the nearest is \"root\"" rbtool status
+}

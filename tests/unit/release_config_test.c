@@ -44,7 +44,6 @@ static void only_the_name_is_required(void **state)
     assert_int_equal(config->database_count, 0);
     assert_null(config->flags_file);
     assert_null(config->version_file);
-    assert_false(config->schema_compatible);
     assert_int_equal(json_object_size(config->environments), 0);
 }
 
@@ -70,7 +69,6 @@ static void everything_is_read(void **state)
     assert_string_equal(config->flags_format, "flagd");
     assert_string_equal(config->config.items[0], "config/*.toml");
     assert_string_equal(config->sql_checks.items[0], "checks/*.sql");
-    assert_true(config->schema_compatible);
     assert_non_null(json_object_get(config->environments, "prod"));
 }
 
@@ -78,7 +76,8 @@ static void unknown_keys_name_the_nearest(void **state)
 {
     (void)state;
     refuse("{\"app\":{\"name\":\"shop\"},\"artefacts\":[]}",
-           "rbtool.json: expected a known key, the nearest is \"artifacts\", found unknown key "
+           "rbtool.json, line 1: expected a known key, the nearest is \"artifacts\", found unknown "
+           "key "
            "\"artefacts\"");
     refuse("{\"app\":{\"nmae\":\"shop\"}}",
            "app: expected a known key, the nearest is \"name\", found unknown key \"nmae\"");
@@ -88,11 +87,39 @@ static void unknown_keys_name_the_nearest(void **state)
            "app.version: expected a known key, the nearest is \"file\"");
 }
 
+static void faults_name_their_line(void **state)
+{
+    (void)state;
+    refuse("{\"app\":\n{\"name\": \"shop\",\n \"nmae\": 1}}",
+           "rbtool.json, line 3: app: expected a known key, the nearest is \"name\"");
+    refuse(
+        "{\"app\": {\"name\": \"shop\"},\n\"env\": {}}",
+        "line 2: expected a known key, the nearest is \"environments\", found unknown key \"env\"");
+    refuse("{\"app\": {\"name\": \"a \\\" {\"},\n\"environments\": {\n\"p\\u0072od\": {\"root\": "
+           "\"/x\","
+           "\n\"checks\": [\n{\"name\": \"a\", \"command\": [\"x\"]},\n\n{\"name\": \"b\", \"cmd\":"
+           " []}]}}}",
+           "rbtool.json, line 1: app.name: expected a name");
+    refuse("{\"app\": {\"name\": \"shop\"},\n\"environments\": {\n\"p\\u0072od\": {\"root\": "
+           "\"/x\",\n\"checks\":"
+           " [\n{\"name\": \"a\", \"command\": [\"x\"]},\n\n{\"name\": \"b\", \"cmd\": []}]}}}",
+           "rbtool.json, line 7: environments.prod.checks[1]: expected a known key, the nearest is "
+           "\"command\", found unknown key \"cmd\"");
+    refuse("{\n\"app\": {\n\"name\": \"shop\"},\n\"tags\": [],\n\"config\": []}",
+           "rbtool.json, line 4: tags: expected a string");
+    refuse("{\n\"app\": {\"name\": \"shop\"},\n\"artifacts\": [{},\n{\"name\": \"x\"}]}",
+           "rbtool.json, line 3: artifacts[0].name: expected a name");
+    refuse("{\"app\": {\"name\": \"shop\"},\n\"environments\": {\"p\": {\"root\": "
+           "\"/x\",\n\"config\":\n"
+           "{\"a.b/c[0]\":\n1}}}}",
+           "rbtool.json, line 4: environments.p.config.a.b/c[0]: expected");
+}
+
 static void wrong_types_name_their_place(void **state)
 {
     (void)state;
     refuse("{}", "app: expected an object, found nothing");
-    refuse("[]", "rbtool.json: expected an object, found []");
+    refuse("[]", "rbtool.json, line 1: expected an object, found []");
     refuse("{\"app\":{}}", "app.name: expected a name");
     refuse("{\"app\":{\"name\":\"../x\"}}", "found \"../x\"");
     refuse("{\"app\":{\"name\":\"s\"},\"artifacts\":[{\"name\":\"a\",\"paths\":[\"src\",3]}]}",
@@ -200,6 +227,7 @@ int main(void)
                                        cmocka_unit_test(everything_is_read),
                                        cmocka_unit_test(unknown_keys_name_the_nearest),
                                        cmocka_unit_test(wrong_types_name_their_place),
+                                       cmocka_unit_test(faults_name_their_line),
                                        cmocka_unit_test(paths_stay_inside),
                                        cmocka_unit_test(bad_json_is_refused),
                                        cmocka_unit_test(other_readers_share_the_words),
