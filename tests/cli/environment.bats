@@ -211,12 +211,12 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
 @test "env lists what is live, health, drift and the last transition of every environment" {
     two_releases
     jq '.environments.demo = {root: "demo", databases: {main: "$NOT_SET"}}' rbtool.json >new.json && mv new.json rbtool.json
-    [ "$(rbtool env --names)" = $'prod\ndemo' ]
+    [ "$(rbtool env --names)" = $'demo\nprod' ]
     rbtool env --json | schema env
     echo changed >"$PROD/etc/app.toml"
     run -0 rbtool env
-    [[ ${lines[1]} =~ ^prod\ +v1.0.0\ +unchecked\ +1\ +deploy\ to\ v1.0.0\ done\ at\ [0-9-]{10}\ [0-9:]{8}\ UTC\ by\ Alice ]]
-    [[ ${lines[2]} == demo*"cannot be looked at"*'$NOT_SET, which is not set'* ]]
+    [[ ${lines[2]} =~ ^prod\ +v1.0.0\ +unchecked\ +1\ +deploy\ to\ v1.0.0\ done\ at\ [0-9-]{10}\ [0-9:]{8}\ UTC\ by\ Alice ]]
+    [[ ${lines[1]} == demo*"cannot be looked at"*'$NOT_SET, which is not set'* ]]
     [ "$(rbtool env --env prod --json | jq -c '.environments | map([.environment, .release, .state, .drift, .last.kind])')" = '[["prod","v1.0.0","settled",1,"deploy"]]' ]
 }
 
