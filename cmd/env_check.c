@@ -13,7 +13,6 @@
 #include "books.h"
 #include "database/database.h"
 #include "env.h"
-#include "environment/overlap.h"
 #include "environment/root.h"
 #include "transition/places.h"
 #include "ui.h"
@@ -110,7 +109,7 @@ static char *find_program(const char *name)
 /* A program that the releases bring. */
 static bool is_delivered(const rb_env *env, const char *program)
 {
-    RB_AUTO(rb_free_str) char *root = rb_place_resolve(env->root);
+    RB_AUTO(rb_free_str) char *root = rb_path_resolve(env->root, NULL, NULL);
     const char *const bases[] = {env->root, root};
     for (size_t i = 0; i < 2; i++) {
         size_t len = strlen(bases[i]);
@@ -228,7 +227,7 @@ static char *missing_mount(const char *path)
 
 static void check_mount(const check *c, const char *item, const char *path)
 {
-    RB_AUTO(rb_free_str) char *real = rb_place_resolve(path);
+    RB_AUTO(rb_free_str) char *real = rb_path_resolve(path, NULL, NULL);
     RB_AUTO(rb_free_str) char *missing = missing_mount(real);
     RB_AUTO(rb_free_str) char *standing = standing_folder(real);
     struct statvfs fs;

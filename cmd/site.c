@@ -42,12 +42,9 @@ static void found_clear(found *f)
 /* A file that git config names is the operator's, unless it lies where a commit can change it. */
 static enum rb_settings_source source_of(rb_repo *repo, const char *named)
 {
-    RB_AUTO(rb_free_str) char *real = NULL;
-    bool brought = false;
-    rb_err ignored;
-    if (rb_repo_brings(&brought, &real, repo, named, &ignored) != RB_OK)
-        return RB_SETTINGS_OPERATOR;
-    return brought ? RB_SETTINGS_WORKTREE : RB_SETTINGS_OPERATOR;
+    RB_AUTO(rb_free_str) char *top = NULL;
+    rb_repo_work_tree_of(&top, NULL, repo, named);
+    return top ? RB_SETTINGS_WORKTREE : RB_SETTINGS_OPERATOR;
 }
 
 /* --config FILE, else what git config rbtool.environments names, else the work tree's own. */

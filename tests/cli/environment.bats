@@ -210,7 +210,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
 
 @test "env lists what is live, health, drift and the last transition of every environment" {
     two_releases
-    jq '.environments.demo = {root: "demo", databases: {main: "$NOT_SET"}}' rbtool.json >new.json && mv new.json rbtool.json
+    jq --arg d "$BATS_TEST_TMPDIR/demo" '.environments.demo = {root: $d, databases: {main: "$NOT_SET"}}' rbtool.json >new.json && mv new.json rbtool.json
     [ "$(rbtool env --names)" = $'demo\nprod' ]
     rbtool env --json | schema env
     echo changed >"$PROD/etc/app.toml"
