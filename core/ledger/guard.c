@@ -1,6 +1,7 @@
 #include "ledger/guard.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "git/refs.h"
 #include "ledger/guard_internal.h"
@@ -40,6 +41,57 @@ static void refuse(rb_refusals *out, char *why, char *next)
     rb_refusals_add(out, rb_strdup(RB_LEDGER_REF), why, next);
 }
 
+/*
+ * refs/rbtool/ is rbtool's: the ledger, what remotes had last, and what sync is fetching. Any other
+ * name could stand in the ledger's way: a folder of its name, or its name in other letters where
+ * the file system does not tell them apart.
+ */
+static bool is_strange(const char *ref)
+{
+    static const char space[] = "refs/rbtool";
+    static const char remotes[] = "refs/rbtool/remotes/";
+    static const char incoming[] = "refs/rbtool/incoming/";
+    static const char end[] = "/ledger";
+    const size_t len = strlen(ref);
+    if (strncasecmp(ref, space, strlen(space)) != 0 || !strchr("/", ref[strlen(space)]))
+        return false;
+    if (strcmp(ref, RB_LEDGER_REF) == 0)
+        return false;
+    if (strncmp(ref, incoming, strlen(incoming)) == 0)
+        return ref[strlen(incoming) + strspn(ref + strlen(incoming), "0123456789")] != '\0';
+    return strncmp(ref, remotes, strlen(remotes)) != 0 || len <= strlen(remotes) + strlen(end) ||
+           strcmp(ref + len - strlen(end), end) != 0;
+}
+
+static void refuse_name(rb_refusals *out, const char *ref)
+{
+    rb_refusals_add(out, rb_strdup(ref),
+                    rb_strdup("is in refs/rbtool/, where only rbtool's own refs are"),
+                    rb_strdup("use another name; git update-ref -d REF removes one that is there"));
+}
+
+/* What is there already may be removed. */
+static void check_names(rb_refusals *out, const char *lines, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        const char *end = memchr(lines + i, '\n', len - i);
+        size_t n = end ? (size_t)(end - (lines + i)) : len - i;
+        RB_AUTO(rb_free_str) char *line = rb_strndup(lines + i, n);
+        char *new = strchr(line, ' ');
+        char *ref = new ? strchr(new + 1, ' ') : NULL;
+        if (ref && is_strange(ref + 1) && strspn(new + 1, "0") < RB_OID_HEX - 1)
+            refuse_name(out, ref + 1);
+        i += n + 1;
+    }
+}
+
+static void check_pushed_names(rb_refusals *out, const rb_pushes *pushes)
+{
+    for (size_t i = 0; i < pushes->n; i++)
+        if (is_strange(pushes->items[i].remote_ref) && !rb_oid_is_zero(&pushes->items[i].local))
+            refuse_name(out, pushes->items[i].remote_ref);
+}
+
 /* Deleting what is packed begins with another transaction, on packed-refs, of zero to zero: from
  * OLD to zero only the loose copy goes. */
 static enum rb_code is_packing(bool *out, rb_repo *repo, const rb_oid *old, const rb_oid *new,
@@ -58,17 +110,18 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     rb_oid old;
     rb_oid new;
     bool found;
+    check_names(out, lines, len);
     bool fine;
     rb_ref now;
     RB_TRY(find_line(&found, &old, &new, lines, len, err));
     if (!found)
-        return RB_OK;
+        return rb_refusals_judge(out, before, err);
     RB_TRY(rb_ref_read(&now, repo, RB_LEDGER_REF, err));
     if (!now.exists || now.symbolic || rb_oid_equal(&now.object, &new))
-        return RB_OK;
+        return rb_refusals_judge(out, before, err);
     RB_TRY(is_packing(&fine, repo, &old, &new, err));
     if (fine)
-        return RB_OK;
+        return rb_refusals_judge(out, before, err);
     if (rb_oid_is_zero(&new)) {
         refuse(out, rb_strdup("is the ledger and would be deleted"),
                rb_strdup("keep it: nothing of it is rewritten; RBTOOL=0 before the command does "
@@ -131,6 +184,7 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
 {
     size_t before = out->n;
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
+    check_pushed_names(out, pushes);
     if (pushed)
         RB_TRY(check_pushed(out, repo, remote, pushed, err));
     return rb_refusals_judge(out, before, err);
@@ -205,6 +259,7 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
 {
     size_t before = out->n;
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
+    check_pushed_names(out, pushes);
     if (pushed)
         RB_TRY(check_received(out, repo, pushed, err));
     return rb_refusals_judge(out, before, err);

@@ -369,3 +369,21 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync
     [[ $(whys) == $'why-one\nwhy-partial\nwhy-shallow\nwhy-two' ]]
 }
+
+@test "nothing else comes into refs/rbtool/, here or on a server with the hooks" {
+    two_clones
+    rbtool -C "$SERVER" init >/dev/null 2>&1
+    rbtool init >/dev/null 2>&1
+    git -C "$SERVER" config gpg.ssh.allowedSignersFile "$KEYS/allowed"
+    local ref
+    for ref in refs/rbtool/other refs/RBTOOL/ledger refs/rbtool/Ledger refs/rbtool/remotes/origin/other refs/rbtool/incoming/x; do
+        refused "$ref is in refs/rbtool/, where only rbtool's own refs are" git update-ref "$ref" HEAD
+        refused "$ref is in refs/rbtool/" git push origin "HEAD:$ref"
+        refused "$ref is in refs/rbtool/" git push --no-verify origin "HEAD:$ref"
+        RBTOOL=0 git update-ref "$ref" HEAD
+        git update-ref -d "$ref"
+    done
+    git update-ref refs/rbtool/remotes/origin/ledger $LEDGER
+    rbtool mark v1.0.0 good -m why-still
+    rbtool sync
+}
