@@ -332,7 +332,11 @@ static enum rb_code verify(const struct job *job, rb_err *err)
 {
     size_t counts[RB_ENTRY_FOREIGN + 1] = {0};
     size_t missing = 0;
-    size_t faults = job->claims.n;
+    size_t faults = 0;
+    size_t refused = 0; /* policies that are not in force */
+    for (size_t i = 0; i < job->claims.n; i++)
+        refused += !job->claims.items[i].warning;
+    faults = refused;
     count(job, counts, &missing, &faults);
     if (!job->cli->json) {
         print_problems(job);
@@ -351,6 +355,14 @@ static enum rb_code verify(const struct job *job, rb_err *err)
             rb_buf_printf(&summary, "%s%s %s", strchr(summary.data, ':') ? ", " : ": ", n,
                           rb_entry_trust_name((enum rb_entry_trust)i));
     }
+    if (refused > 0)
+        rb_buf_printf(&summary, "; %zu of them claim%s to be policy and %s not in force", refused,
+                      refused == 1 ? "s" : "", refused == 1 ? "is" : "are");
+    if (job->claims.n > refused)
+        rb_buf_printf(&summary,
+                      "; %zu of them set%s a policy, which is not judged here: git config "
+                      "rbtool.root is not set",
+                      job->claims.n - refused, job->claims.n - refused == 1 ? "s" : "");
     if (missing > 0)
         rb_buf_printf(&summary, "; attachments of %zu missing", missing);
     if (!job->cli->json)

@@ -529,3 +529,10 @@ other() {
     git -c gpg.ssh.program=ssh-keygen log --format="%G? %s" -4 refs/rbtool/ledger >"$BATS_TEST_TMPDIR/last"
     grep -c "^G " "$BATS_TEST_TMPDIR/last" | grep -qx 4
 }
+
+@test "log --verify without a root says that policies are not judged, and exits 0" {
+    policy '{"roles":{"policy":["alice@example.com"]}}'
+    git config --unset-all rbtool.root
+    run -0 rbtool log --verify
+    [[ $output == *"of them sets a policy, which is not judged here: git config rbtool.root is not set"* ]]
+}
