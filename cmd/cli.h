@@ -17,10 +17,11 @@ typedef struct rb_cli {
     const char *config; /* --config, or NULL */
     bool json;          /* --json of the command */
     bool quiet;
-    bool color;       /* stdout may be coloured */
-    bool progress;    /* stderr is a terminal and not --quiet */
-    bool interactive; /* a person can be asked: stdin and stderr are terminals */
-    bool answered;    /* the JSON document is already on stdout: an error prints its line only */
+    bool color;        /* stdout may be coloured */
+    bool progress;     /* stderr is a terminal and not --quiet */
+    bool interactive;  /* a person can be asked: stdin and stderr are terminals */
+    const char *typed; /* the command line as it can be pasted into a shell */
+    bool answered;     /* the JSON document is already on stdout: an error prints its line only */
     /* Opened on first use by rb_cli_repo() and rb_cli_signers(); closed by main. */
     rb_repo *repo;
     rb_signers *signers;

@@ -194,6 +194,26 @@ static bool asks_json(int argc, char **argv)
     return false;
 }
 
+/* The words as a shell would read them. */
+static char *command_line(int argc, char **argv)
+{
+    rb_buf out = {0};
+    rb_buf_puts(&out, "rbtool");
+    for (int i = 1; i < argc; i++) {
+        const char *p = argv[i];
+        bool plain = *p && !p[strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "0123456789_./:=@%+,-")];
+        rb_buf_puts(&out, plain ? " " : " '");
+        for (; *p; p++)
+            if (*p == '\'')
+                rb_buf_puts(&out, "'\\''");
+            else
+                rb_buf_addc(&out, *p);
+        rb_buf_puts(&out, plain ? "" : "'");
+    }
+    return rb_buf_detach(&out);
+}
+
 static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
 {
     fflush(stdout);
@@ -243,7 +263,8 @@ int main(int argc, char **argv)
     if (!keep_streams())
         return RB_ERROR;
     keep_heap();
-    rb_cli cli = {.dir = "."};
+    RB_AUTO(rb_free_str) char *typed = command_line(argc, argv); /* parsing moves them */
+    rb_cli cli = {.dir = ".", .typed = typed};
     rb_err err = {0};
     const bool json = asks_json(argc, argv); /* parsing moves them */
     enum rb_code code = dispatch(&cli, argc, argv, &err);

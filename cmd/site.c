@@ -187,6 +187,23 @@ void rb_site_catch_up(rb_cli *cli)
         (void)!catch_up(cli, names.items[i], roots.items[i], &ignored);
 }
 
+/* With the command to paste, which core does not know. */
+static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf names = {0};
+    const char *first = NULL;
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)environments, name, value) {
+        rb_buf_printf(&names, "%s%s", names.len ? ", " : "", name);
+        first = first ? first : name;
+    }
+    return rb_fail(err, RB_ERROR,
+                   "there are several environments (%s); name one of them, for example `%s --env "
+                   "%s`",
+                   names.data, cli->typed, first);
+}
+
 static enum rb_code bind(rb_site *site, const found *f, rb_err *err)
 {
     site->settings_file = rb_strdup(f->file);
@@ -204,6 +221,8 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     const char *name = env ? env : getenv("RBTOOL_ENV");
     site->cli = cli;
     RB_TRY(find_environments(&f, cli, err));
+    if (!(name && *name) && json_object_size(f.environments) > 1)
+        return refuse_several(cli, f.environments, err);
     RB_TRY(
         rb_env_read(&site->env, f.environments, name && *name ? name : NULL, f.base, lookup, err));
     RB_TRY(rb_cli_repo(&site->repo, cli, err));

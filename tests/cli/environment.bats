@@ -270,3 +270,13 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     sed -i 's/"root"/\n"rooot"/' rbtool.json
     fails 2 "rbtool.json, line $(grep -n rooot rbtool.json | cut -d: -f1): environments.prod: expected a known key, the nearest is \"root\"" rbtool status
 }
+
+@test "of several environments one has to be named, and the command to paste is printed" {
+    two_releases
+    jq --arg d "$BATS_TEST_TMPDIR/demo" '.environments.demo = {root: $d}' rbtool.json >new.json && mv new.json rbtool.json
+    fails 2 "there are several environments (prod, demo); name one of them, for example \`rbtool deploy v1.1.0 --yes --env prod\`" \
+        rbtool deploy v1.1.0 --yes
+    fails 2 "\`rbtool deploy 'it'\\''s' -n --env prod\`" rbtool deploy "it's" -n
+    fails 2 "\`rbtool env trust --env prod\`" rbtool env trust
+    RBTOOL_ENV=demo rbtool deploy v1.0.0 --only app --yes
+}
