@@ -111,6 +111,7 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
         rb_ui_add(&out, "TO is %s", rule);
     if (!seen)
         add_steps(&out, json_object_get(json, "steps"));
+    rb_ui_add(&out, "expected: %s", rb_json_str(json_object_get(json, "expected"), "text"));
     add_risk(&out, cli, json_object_get(json, "dataAtRisk"));
     add_drift(&out, plan->drift);
     if (!seen) {

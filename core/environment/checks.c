@@ -56,6 +56,7 @@ static char *last_words(const char *output)
         return rb_strdup("");
     const char *line = strrchr(output, '\n');
     line = line ? line + 1 : output;
+    line += strspn(line, " ");
     size_t len = strlen(line);
     bool cut = len > SHOWN_WORDS;
     while (cut && (len > SHOWN_WORDS || ((unsigned char)*line & 0xc0) == 0x80)) {

@@ -391,6 +391,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     RB_TRY(rb_plan_losses(plan, rq, err));
     rb_plan_notes(plan, rq);
     add_steps(plan, rq);
+    rb_plan_times(plan, rq);
     json_object_set(plan->json, "drift", plan->drift);
     rb_json_set_str(plan->json, "class", class_of(plan));
     RB_AUTO(rb_free_str)

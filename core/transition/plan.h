@@ -137,6 +137,9 @@ enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char 
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *request);
 void rb_plan_note(rb_plan *plan, const char *text); /* need not be UTF-8 */
 
+/* plan_times.c: sets "expected": how long it takes and the service is down, as in earlier ones. */
+void rb_plan_times(rb_plan *plan, const rb_plan_request *request);
+
 /* plan_undelivered.c: notes what the environment and the releases do not have in common. RB_ERROR
  * where a first deploy would leave out a config file for a path that looks misspelt. */
 enum rb_code rb_plan_undelivered(rb_plan *plan, const rb_plan_request *request,

@@ -284,3 +284,15 @@ json.dump({"flags": f}, open("flags.json", "w"))'
     [ -z "$(find "$PROD/etc" -name '*.rbtool')" ]
     cmp flags.json "$PROD/etc/flags.json"
 }
+
+@test "a plan says how long it takes and the service is down, as earlier ones did" {
+    prod '{service: {stop: ["sh", "-c", "exec sleep 0.3"], start: ["true"]}}'
+    run -0 rbtool deploy v1.0.0 --dry-run
+    [[ $output == *'the service is down from step 2 (stop) to step 8 (start); how long is not known yet: no deploy is recorded here'* ]]
+    rbtool deploy v1.0.0 --yes
+    run -0 rbtool deploy v1.1.0 --dry-run
+    [[ $output =~ about\ [0-9.]+\ s\ in\ all\;\ the\ service\ is\ down\ from\ step\ 2\ \(stop\)\ to\ step\ 8\ \(start\),\ about\ [0-9.]+\ s\ \(as\ in\ the\ last\ deploy\) ]]
+    rbtool deploy v1.1.0 --yes
+    rbtool plan v1.1.0 --json | schema plan
+    rbtool deploy v1.1.0 --dry-run --json | jq -e '.outcome == "nothing"'
+}
