@@ -103,6 +103,9 @@ typedef struct rb_db_limits {
 #define RB_DB_LIMITS_MEMORY 256
 #define RB_DB_LIMITS_SIZE 2048
 
+/* Where scratch databases put what does not fit into memory; for the rest of the process. */
+void rb_db_temporary_folder(const char *dir);
+
 /* From now on until the handle is closed. */
 enum rb_code rb_db_limit(rb_db *db, const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
 bool rb_db_limited(const rb_db *db); /* a script of this handle has hit a limit */

@@ -385,10 +385,11 @@ void rb_proof_clear(rb_proof *proof)
     json_decref(proof->json);
     json_decref(proof->catalog);
     json_decref(proof->notes);
+    rb_strs_clear(&proof->missing);
     *proof = (rb_proof){0};
 }
 
-enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err)
+enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, rb_err *err)
 {
     rb_proving p = {
         .engine = request->engine,

@@ -16,6 +16,7 @@ typedef struct rb_proof {
     json_t *catalog;                 /* after all ups, before any row was added */
     char fingerprint[RB_SHA256_HEX]; /* of catalog */
     json_t *notes;                   /* [{"migration","message"}]: nothing to refuse */
+    rb_strs missing;                 /* what the kernel did not keep out of the proof's reach */
     const char *class_; /* reversible, lossy, irreversible (design section 2); static */
 } rb_proof;
 
@@ -35,8 +36,13 @@ typedef struct rb_proof_request {
  * Migrations that the previous release had and this one lacks are not part of the proof. A failing
  * up is an error (RB_FOUND) with script, line and message; a failing down is a result. A script
  * that hits a limit is RB_FOUND, a down too.
+ *
+ * All that runs in a process of its own, base/sandbox.h, and only the result comes back.
  */
 enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err) RB_MUST_USE;
+/* The same in this process: for tests. */
+enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request,
+                                rb_err *err) RB_MUST_USE;
 void rb_proof_clear(rb_proof *proof);
 
 #endif

@@ -89,6 +89,12 @@ enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db)
     return hit;
 }
 
+void rb_db_temporary_folder(const char *dir)
+{
+    sqlite3_free(sqlite3_temp_directory);
+    sqlite3_temp_directory = sqlite3_mprintf("%s", dir);
+}
+
 enum rb_code rb_sqlite_limit(rb_db *base, const rb_db_limits *limits, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;

@@ -161,6 +161,20 @@ static enum rb_code clock_of(int64_t *out, const rb_making *making, rb_err *err)
     return RB_OK;
 }
 
+/* Once, however many databases there are. */
+static void add_missing(rb_strs *out, const rb_strs *missing)
+{
+    for (size_t i = 0; i < missing->n; i++) {
+        char *note = rb_format("this kernel does not let the process that proves migrations be cut "
+                               "off from %s",
+                               missing->items[i]);
+        if (rb_strs_has(out, note))
+            free(note);
+        else
+            rb_strs_take(out, note);
+    }
+}
+
 static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
 {
     const rb_config_database *config = work->config;
@@ -190,6 +204,7 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
         return rb_err_prefix(err, "database %s", config->name);
     judge_proof(&making->made->findings, work->set, proof.json);
     add_notes(&making->made->notes, work->set, proof.notes);
+    add_missing(&making->made->notes, &proof.missing);
     work->out->proof = json_incref(proof.json);
     json_object_set(making->made->catalogs, config->name, proof.catalog);
     memcpy(work->out->fingerprint, proof.fingerprint, sizeof work->out->fingerprint);

@@ -133,7 +133,7 @@ static enum rb_code prove_at(rb_proof *proof, const rb_migrations *set, const bo
                                       .seed = seed,
                                       .seed_file = "seed.sql",
                                       .clock = clock};
-    return rb_proof_make(proof, &request, err);
+    return rb_proof_make_here(proof, &request, err);
 }
 
 static enum rb_code prove_set(rb_proof *proof, const rb_migrations *set, const bool *is_new,
