@@ -36,8 +36,8 @@ static const char *const refused[] = {
     "SELECT load_extension('/nowhere.so');",
     "SELECT sqlite_log(1, 'x');",
     "CREATE VIEW v AS SELECT \"fts3_tokenizer\"('simple'); SELECT * FROM v;",
-    "CREATE TABLE n(a); CREATE TRIGGER g AFTER INSERT ON n BEGIN SELECT fts3_tokenizer('simple');"
-    " END; INSERT INTO n VALUES(1);",
+    ("CREATE TABLE n(a); CREATE TRIGGER g AFTER INSERT ON n BEGIN SELECT fts3_tokenizer('simple');"
+     " END; INSERT INTO n VALUES(1);"),
     "CREATE TABLE n(a DEFAULT (fts3_tokenizer('simple')));",
     "CREATE TABLE n(a, CHECK (fts3_tokenizer(a) IS NULL));",
     "CREATE TABLE n(a, b AS ([fts3_tokenizer] (a)));",
