@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "rules.h"
 #include "site.h"
 #include "transition/parts.h"
@@ -64,50 +65,73 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     code = rb_site_halfway(site, code, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
-    rb_live live;
-    rb_recovery_live(&live, recovery);
     rb_run run = {.plan = plan,
                   .request = &rq,
                   .state = site->state,
-                  .replaces = recovery->row->id,
-                  .live = &live,
                   .agreed = json_object_get(plan->json, "dataAtRisk"),
                   .accepted_loss = o->accept_loss != NULL};
     return rb_site_run(cli, site, &run, true, err);
 }
 
-static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *o,
-                             rb_recovery *recovery, rb_err *err)
+/* Before the commit: the inverses of what was done. */
+static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_recovery *recovery, rb_err *err)
 {
-    RB_TRY(rb_site_recovery(recovery, cli, site, false, err));
     const rb_transition_row *row = recovery->row;
-    if (!row)
-        return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");
-    bool committed = false;
-    RB_TRY(rb_recovery_committed(&committed, recovery, site->env, site->state, err));
-    RB_AUTO(rb_free_str)
-    char *what =
-        rb_format("undo the %s of %s from %s to %s, which %s", row->kind, site->env->name,
-                  row->from ? row->from : "nothing", row->to,
-                  committed ? "is committed: this is a transition back" : "is not committed");
-    rb_ui_note(cli, "%s (transition %s)", what, row->id);
-    RB_TRY(rb_site_confirm(cli, o, what, err));
-    if (committed)
-        return go_back(cli, site, o, recovery, err);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     rb_control control = {0};
     rb_site_catch(&control);
     enum rb_code code = rb_recovery_abort(&document, recovery, site->env, site->state, err);
     rb_site_uncatch();
+    bool goes_on = code == RB_OK && rb_text_same(row->kind, "abort");
     RB_AUTO(rb_free_str) char *parts = rb_parts_subject(row->plan);
     RB_AUTO(rb_free_str) char *was = rb_parts_was(row->plan);
-    if (cli->json)
+    if (goes_on)
+        rb_ui_note(cli, "undone: %s is back at %s", parts, was);
+    else if (cli->json)
         rb_ui_json(cli, document);
     else if (code == RB_OK)
         rb_ui_line("aborted: %s is back at %s", parts, was);
     fflush(stdout);
-    rb_site_record(cli, site);
     return code;
+}
+
+/*
+ * To abort an abort that stopped half-way still means back: before its commit it is undone, and
+ * then the transition that it was to go back from is aborted; after it, it is continued.
+ */
+static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *o,
+                             rb_recovery *recovery, rb_err *err)
+{
+    for (bool asked = false;; asked = true) {
+        RB_TRY(rb_site_recovery(recovery, cli, site, false, err));
+        const rb_transition_row *row = recovery->row;
+        if (!row && !asked)
+            return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");
+        if (!row)
+            return RB_OK;
+        bool back = rb_text_same(row->kind, "abort");
+        bool committed = false;
+        RB_TRY(rb_recovery_committed(&committed, recovery, site->env, site->state, err));
+        RB_AUTO(rb_free_str)
+        char *what = rb_format("undo the %s of %s from %s to %s, which %s", row->kind,
+                               site->env->name, row->from ? row->from : "nothing", row->to,
+                               !committed ? "is not committed"
+                               : back ? "is committed: it is continued, since it goes back already"
+                                      : "is committed: this is a transition back");
+        rb_ui_note(cli, "%s (transition %s)", what, row->id);
+        if (!asked)
+            RB_TRY(rb_site_confirm(cli, o, what, err));
+        if (committed && back) {
+            rb_recovery_clear(recovery);
+            RB_TRY(rb_site_recovery(recovery, cli, site, true, err));
+            return rb_site_continue(cli, site, recovery, err);
+        }
+        if (committed)
+            return go_back(cli, site, o, recovery, err);
+        RB_TRY(undo(cli, site, recovery, err));
+        rb_site_record(cli, site);
+        rb_recovery_clear(recovery);
+    }
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)

@@ -251,6 +251,17 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     return code;
 }
 
+enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, const rb_recovery *recovery, rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_TRY(rb_recovery_plan(&plan, recovery, err));
+    rb_run run = {.plan = plan,
+                  .request = &recovery->request,
+                  .state = site->state,
+                  .agreed = json_object_get(plan->json, "dataAtRisk")};
+    return rb_site_run(cli, site, &run, false, err);
+}
+
 static const char *outcome_of(enum rb_code code)
 {
     return code == RB_FOUND ? "failed" : "refused";

@@ -15,13 +15,7 @@ static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
                            row->from ? row->from : "nothing", row->to);
     rb_ui_note(cli, "%s (transition %s)", what, row->id);
     RB_TRY(rb_site_confirm(cli, o, what, err));
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    RB_TRY(rb_recovery_plan(&plan, recovery, err));
-    rb_run run = {.plan = plan,
-                  .request = &recovery->request,
-                  .state = site->state,
-                  .agreed = json_object_get(plan->json, "dataAtRisk")};
-    return rb_site_run(cli, site, &run, false, err);
+    return rb_site_continue(cli, site, recovery, err);
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)

@@ -159,6 +159,9 @@ enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, 
 /* Signals are noted in control, and end the program that rbtool waits for. */
 void rb_site_catch(rb_control *control);
 void rb_site_uncatch(void);
+/* Continues the half-way transition, which was loaded with its releases. */
+enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, const rb_recovery *recovery,
+                              rb_err *err) RB_MUST_USE;
 
 /* RB_DECIDE if the settings come from the work tree and differ from those that this host recorded,
  * or the root or a database belongs to another environment; the difference goes to stderr. */

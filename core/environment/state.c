@@ -358,16 +358,19 @@ enum rb_code rb_state_flush(rb_state *state, rb_err *err)
     return state->open ? commit_or_not(state, RB_OK, err) : RB_OK;
 }
 
-enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, const char *replaces,
-                            const rb_live *live, rb_err *err)
+enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err)
 {
     RB_TRY(rb_state_hold(state, err));
-    enum rb_code code = set_live(state, live, err);
-    if (code == RB_OK && replaces)
-        code = set_end(state, replaces, "interrupted", NULL, err);
-    if (code == RB_OK)
-        code = insert(state, row, err);
-    return open_or_not(state, code);
+    return open_or_not(state, insert(state, row, err));
+}
+
+/* The transitions that an abort went back from end with it. */
+static enum rb_code end_undone(rb_state *state, rb_err *err)
+{
+    return rb_state_change(state,
+                           "UPDATE transition_log SET outcome = 'interrupted', finished = ? WHERE "
+                           "outcome IS NULL",
+                           json_pack("[I]", (json_int_t)time(NULL)), err);
 }
 
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
@@ -377,6 +380,8 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
     enum rb_code code = set_live(state, live, err);
     if (code == RB_OK)
         code = set_end(state, transition, outcome, error, err);
+    if (code == RB_OK && rb_outcome_reached(outcome))
+        code = end_undone(state, err);
     return commit_or_not(state, code, err);
 }
 

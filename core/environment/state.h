@@ -55,7 +55,11 @@ RB_DEFINE_AUTO(rb_state, rb_state_close)
 enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err) RB_MUST_USE;
 void rb_live_clear(rb_live *live);
 
-/* The one transition that has begun and not ended; *out is NULL when there is none. */
+/*
+ * The newest transition that has begun and not ended; *out is NULL when there is none. An abort
+ * after the commit is a transition of its own: the one that it goes back from stays pending below
+ * it, and is the newest again if the abort does not reach its TO.
+ */
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
 /* All that ended, newest first. Of the plans "only", "environment" and
  * "before"."by", when parts is asked for. */
@@ -65,14 +69,10 @@ void rb_transition_row_free(rb_transition_row *row);
 RB_DEFINE_AUTO(rb_transition_row, rb_transition_row_free)
 void rb_transition_rows_free(rb_transition_row **rows, size_t count);
 
-/*
- * row: id, kind, from, to, objects and plan are used; started is set. replaces: id of a pending
- * transition that ends as interrupted by this one's beginning, with live as what is live then;
- * both NULL otherwise.
- */
-enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, const char *replaces,
-                            const rb_live *live, rb_err *err) RB_MUST_USE;
-/* live: what is live from now on, in the same transaction; NULL: as before. */
+/* row: id, kind, from, to, objects and plan are used; started is set. */
+enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err) RB_MUST_USE;
+/* live: what is live from now on, in the same transaction; NULL: as before. A transition that
+ * reached its TO ends those that are pending below it too, as interrupted. */
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err) RB_MUST_USE;
 

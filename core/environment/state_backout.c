@@ -4,6 +4,10 @@
 
 #include "environment/state_internal.h"
 
+/* Transitions that committed. Of others than the one that asks, those without an outcome are
+ * committed and half-way, and it goes back from them. */
+#define REACHED "(t.outcome IS NULL OR t.outcome IN ('done', 'unhealthy', 'down', 'interrupted'))"
+
 /* Which table or column it is, whatever the counts. */
 static char *item_key(const json_t *item)
 {
@@ -47,8 +51,8 @@ static enum rb_code noted_items(json_t **out, rb_state *state, const char *table
     RB_AUTO(rb_free_str)
     char *sql =
         rb_format("SELECT p.item FROM %s p JOIN transition_log t ON t.id = "
-                  "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND "
-                  "t.outcome IN ('done', 'unhealthy', 'down', 'interrupted') ORDER BY p.rowid",
+                  "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND " REACHED
+                  " ORDER BY p.rowid",
                   table);
     return rb_db_query(out, state->db, sql, params, err);
 }
@@ -149,14 +153,14 @@ static void clear(rb_backout *backout)
 enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
                                const char *database, const char *transition, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", database);
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", database, transition);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(
         &rows, state->db,
         "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, t.plan "
         "FROM backout b JOIN transition_log t ON t.id = "
-        "b.transition_id WHERE b.database_name = ?1 AND t.outcome IN ('done', "
-        "'unhealthy', 'down', 'interrupted') ORDER BY b.id DESC",
+        "b.transition_id WHERE b.database_name = ?1 AND t.id <> ?2 AND " REACHED
+        " ORDER BY b.id DESC",
         params, err));
     rb_backout *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
     size_t n = 0;

@@ -280,6 +280,24 @@ static rb_transition_row row_of(const rb_run *run)
     };
 }
 
+/*
+ * What an abort was to go back from is half-way as before; *row is NULL where nothing is. A
+ * decision stays one: with it the same command succeeds.
+ */
+static enum rb_code left_halfway(rb_transition_row **row, const rb_run *run, const rb_err *why,
+                                 rb_err *err)
+{
+    RB_TRY(rb_state_pending(row, run->state, err));
+    if (!*row)
+        return RB_OK;
+    const char *env = run->request->env->name;
+    return rb_fail(err, why->code == RB_DECIDE ? RB_DECIDE : RB_HALFWAY,
+                   "%s; the %s of %s from %s to %s is half-way as before; continue it with `rbtool "
+                   "resume --env %s`, or go back with `rbtool abort --env %s`",
+                   why->message, (*row)->kind, env, (*row)->from ? (*row)->from : "nothing",
+                   (*row)->to, env, env);
+}
+
 /* Before the point of no return: the inverses, and the environment is where it was. */
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
@@ -301,6 +319,12 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     }
     rb_err ignored;
     (void)!rb_kept_drop_all(run->request->env->root, run->plan->id, &ignored);
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *undone = NULL;
+    code = left_halfway(&undone, run, &why, err);
+    if (code != RB_OK) {
+        *out = document(run, code == RB_HALFWAY ? "interrupted" : outcome, err);
+        return code;
+    }
     *out = document(run, outcome, &why);
     RB_AUTO(rb_free_str) char *what = rb_parts_subject(run->plan->json);
     RB_AUTO(rb_free_str) char *was = rb_parts_was(run->plan->json);
@@ -434,7 +458,7 @@ enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
     json_object_set_new(run->plan->json, "accepted", accepted(run));
     rb_json_set_str(run->plan->json, "app", run->request->to->manifest->app_name);
     rb_transition_row row = row_of(run);
-    enum rb_code code = rb_state_begin(run->state, &row, run->replaces, run->live, err);
+    enum rb_code code = rb_state_begin(run->state, &row, err);
     if (code != RB_OK) {
         *out = document(run, "failed", err);
         return code;

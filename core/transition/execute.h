@@ -28,8 +28,6 @@ typedef struct rb_run {
     bool accepted_loss;   /* of the plan's digest; and what else was agreed to */
     bool accepted_drift;
     bool accepted_reverted; /* TO was marked bad */
-    const char *replaces;   /* id of the pending transition that this one undoes, or NULL */
-    const rb_live *live;    /* what is live once that has ended, or NULL */
     const json_t *pins;     /* written into every database's journal row; or NULL */
     const char *host;       /* that it runs on, recorded; these three perhaps NULL */
     const char *user;       /* of the operating system */

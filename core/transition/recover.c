@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "transition/kept.h"
 #include "transition/places.h"
 
@@ -77,12 +78,27 @@ static enum rb_code same_databases(const rb_transition_row *row, const rb_env *e
     return RB_OK;
 }
 
+/* An abort's parts come from where the transition that it goes back from left them. */
+static void set_aborted(rb_live *live, const bool parts[RB_PARTS], const rb_transition_row *row)
+{
+    for (int part = 0; part < RB_PARTS; part++) {
+        if (!parts[part])
+            continue;
+        free(live->tag[part]);
+        free(live->object[part]);
+        live->tag[part] = rb_strdup(row->from);
+        live->object[part] = rb_strdup(row->from_object);
+    }
+}
+
 /* Until a transition has ended, what its parts come from is what is live. */
 static enum rb_code read_live(rb_recovery *out, rb_state *state, const rb_keeping *keeping,
                               const rb_signers *signers, rb_err *err)
 {
     rb_plan_request *rq = &out->request;
     RB_TRY(rb_state_live(&out->live, state, err));
+    if (rb_text_same(rq->kind, "abort"))
+        set_aborted(&out->live, rq->parts, out->row);
     rq->live = &out->live;
     for (int part = 0; part < RB_PARTS; part++) {
         const char *tag = out->live.tag[part];
@@ -258,17 +274,4 @@ enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const 
     err->code = RB_HALFWAY;
     *out = document(row, env, "interrupted", err);
     return RB_HALFWAY;
-}
-
-void rb_recovery_live(rb_live *out, const rb_recovery *recovery)
-{
-    const rb_transition_row *row = recovery->row;
-    bool parts[RB_PARTS];
-    read_parts(parts, row->plan);
-    *out = (rb_live){0};
-    for (int part = 0; part < RB_PARTS; part++)
-        if (parts[part]) {
-            out->tag[part] = row->to;
-            out->object[part] = row->to_object;
-        }
 }

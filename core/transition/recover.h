@@ -38,7 +38,4 @@ enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const
 enum rb_code rb_recovery_abort(json_t **document, const rb_recovery *recovery, const rb_env *env,
                                rb_state *state, rb_err *err) RB_MUST_USE;
 
-/* After it: what is live once the transition is left as it is. Borrows from recovery. */
-void rb_recovery_live(rb_live *out, const rb_recovery *recovery);
-
 #endif

@@ -330,3 +330,72 @@ SQL
     [ "$(cat "$PROD/current/app/log")" = up$'\n'up ]
     fails 1 'app/log' rbtool status --exit-code
 }
+
+# A deploy that is committed and half-way, and what was there before it.
+committed_half_way() {
+    two_releases
+    before=$(picture)
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+}
+pending() {
+    sqlite3 "$PROD/.rbtool/state.db" "SELECT group_concat(kind) FROM (SELECT kind FROM transition_log WHERE outcome IS NULL ORDER BY sequence)"
+}
+
+@test "an abort that fails before its commit leaves the deploy half-way, to be resumed or aborted" {
+    committed_half_way
+    settings '.environments.prod.service = {stop: ["false"]}'
+    fails 3 "the deploy of prod from v1.0.0 to v1.1.0 is half-way as before" rbtool --config "$SETTINGS" abort --yes
+    [ "$(pending)" = deploy ]
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    fails 3 "half-way" rbtool deploy v1.0.0 --yes
+    rbtool resume --yes
+    settled_at v1.1.0
+    rm "$BATS_TEST_TMPDIR/killed"
+    rbtool revert v1.1.0 --yes
+    rbtool mark v1.1.0 good -m again
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    run rbtool --config "$SETTINGS" abort --yes --json
+    [ "$status" -eq 3 ]
+    [ "$(grep '^{' <<<"$output" | jq -r .outcome)" = interrupted ]
+    rbtool abort --yes
+    [ "$(picture)" = "$before" ]
+    [ -z "$(pending)" ]
+    settled_at v1.0.0
+}
+
+ends_back() { # WAY
+    committed_half_way
+    rm "$BATS_TEST_TMPDIR/killed"
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
+    [ "$status" -eq 137 ]
+    [ "$(pending)" = deploy,abort ]
+    [[ $(rbtool status) == *"of the abort from v1.1.0 to v1.0.0"* ]]
+    rbtool "$1" --yes
+    [ "$(picture)" = "$before" ]
+    [ -z "$(pending)" ]
+    settled_at v1.0.0
+}
+
+@test "an abort that was killed before its commit goes back with another abort" {
+    ends_back abort
+}
+
+@test "an abort that was killed before its commit goes back with resume" {
+    ends_back resume
+}
+
+@test "an abort that was killed after its commit is continued by abort" {
+    committed_half_way
+    rm "$BATS_TEST_TMPDIR/killed"
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
+    [ "$status" -eq 137 ]
+    [ "$(pending)" = deploy,abort ]
+    rbtool abort --yes
+    [ "$(picture)" = "$before" ]
+    [ -z "$(pending)" ]
+    settled_at v1.0.0
+}

@@ -104,3 +104,28 @@ shop_state() {
         find "$s/srv" -maxdepth 1 -name stopped
     } 2>&1
 }
+
+# make_two_databases DIR: the same with database audit, which comes before main; live at v2.1.0, and
+# v2.2.0 changes both.
+make_two_databases() {
+    local s=$1
+    make_shop "$s" || return
+    jq --arg url "sqlite:$s/srv/data/audit.db" '.environments.prod.databases.audit = $url
+        | .databases.audit = {engine: "sqlite", migrations: "audit"}' rbtool.json >new &&
+        mv new rbtool.json && mkdir audit || return
+    echo 'CREATE TABLE events (id INTEGER PRIMARY KEY, what TEXT);' >audit/1_events.up.sql
+    echo 'DROP TABLE events;' >audit/1_events.down.sql
+    git add -A && git commit -qm audit && rbtool release v2.1.0 || return
+    sqlite3 "$s/srv/data/audit.db" VACUUM && rbtool deploy v2.1.0 --yes || return
+    sqlite3 "$s/srv/data/audit.db" "INSERT INTO events (what) VALUES ('a'), ('b')"
+    echo 'ALTER TABLE events ADD COLUMN who TEXT;' >audit/2_who.up.sql
+    echo 'ALTER TABLE events DROP COLUMN who;' >audit/2_who.down.sql
+    echo 'ALTER TABLE refunds ADD COLUMN amount INTEGER;' >migrations/3_amount.up.sql
+    echo 'ALTER TABLE refunds DROP COLUMN amount;' >migrations/3_amount.down.sql
+    git add -A && git commit -qm three && rbtool release v2.2.0
+}
+
+both_state() { # DIR
+    shop_state "$1"
+    sqlite3 "$1/srv/data/audit.db" .dump 2>&1 | grep -vE 'rbtool_|^PRAGMA|sqlite_sequence'
+}

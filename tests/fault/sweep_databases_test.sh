@@ -16,23 +16,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
 s=$work/shop
 
-prepare() { # audit comes before main
-    make_shop "$s" || return
-    jq --arg url "sqlite:$s/srv/data/audit.db" '.environments.prod.databases.audit = $url
-        | .databases.audit = {engine: "sqlite", migrations: "audit"}' rbtool.json >new &&
-        mv new rbtool.json && mkdir audit || return
-    echo 'CREATE TABLE events (id INTEGER PRIMARY KEY, what TEXT);' >audit/1_events.up.sql
-    echo 'DROP TABLE events;' >audit/1_events.down.sql
-    git add -A && git commit -qm audit && rbtool release v2.1.0 || return
-    sqlite3 "$s/srv/data/audit.db" VACUUM && rbtool deploy v2.1.0 --yes || return
-    sqlite3 "$s/srv/data/audit.db" "INSERT INTO events (what) VALUES ('a'), ('b')"
-    echo 'ALTER TABLE events ADD COLUMN who TEXT;' >audit/2_who.up.sql
-    echo 'ALTER TABLE events DROP COLUMN who;' >audit/2_who.down.sql
-    echo 'ALTER TABLE refunds ADD COLUMN amount INTEGER;' >migrations/3_amount.up.sql
-    echo 'ALTER TABLE refunds DROP COLUMN amount;' >migrations/3_amount.down.sql
-    git add -A && git commit -qm three && rbtool release v2.2.0
-}
-prepare >"$work/prepare.log" 2>&1
+make_two_databases "$s" >"$work/prepare.log" 2>&1
 code=$?
 result $code "prepare a shop with two databases"
 [[ $code -eq 0 ]] || {
@@ -47,10 +31,6 @@ fresh() {
     HOME=$s/home
     cd "$s/repo" || exit 2
     sqlite3 "$s/srv/data/shop.db" "PRAGMA journal_mode=$1" >/dev/null
-}
-both_state() {
-    shop_state "$s"
-    sqlite3 "$s/srv/data/audit.db" .dump 2>&1 | grep -vE 'rbtool_|^PRAGMA|sqlite_sequence'
 }
 deploy=(rbtool deploy v2.2.0 --yes)
 mv "$s/srv" "$work/template"
@@ -76,7 +56,7 @@ one_kill() {
         "${deploy[@]}" >"$out" 2>&1
     [[ $? -eq 137 ]] || echo "$name $n: the kill did not happen"
     rbtool "$way" --yes >"$out" 2>&1 || echo "$name $n: $way exits $?: $(tail -1 "$out")"
-    both_state >"$work/now"
+    both_state "$s" >"$work/now"
     local want=to
     [[ $way == resume ]] || want=from
     cmp -s "$work/now" "$work/$want" || {
@@ -91,10 +71,10 @@ one_kill() {
 
 for mode in delete wal; do
     fresh $mode
-    both_state >"$work/from"
+    both_state "$s" >"$work/from"
     strace -y -o "$work/trace" -e "trace=$calls" "${deploy[@]}" >"$work/prepare.log" 2>&1
     code=$?
-    both_state >"$work/to"
+    both_state "$s" >"$work/to"
     points "$work/trace" >"$work/all"
     count=$(wc -l <"$work/all")
     awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
@@ -125,13 +105,13 @@ gone() {
     rm "$work/fifo" "$work/reading"
 }
 fresh delete
-both_state >"$work/from"
+both_state "$s" >"$work/from"
 read_until_gone "$s/srv/data/audit.db"
 "${deploy[@]}" >"$work/out" 2>&1
 [[ $? -eq 2 ]] && grep -q "^rbtool: .*audit.db.*locked.*(sqlite3).*nothing was changed" "$work/out"
 result $? "the first commit does not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
 gone
-both_state | cmp -s "$work/from"
+both_state "$s" | cmp -s "$work/from"
 result $? "and all is at FROM"
 
 read_until_gone "$s/srv/data/shop.db"
@@ -143,7 +123,7 @@ result $? "status says where it stopped"
 gone
 rbtool resume --yes >"$work/out" 2>&1
 code=$?
-both_state | cmp -s "$work/to"
+both_state "$s" | cmp -s "$work/to"
 result $((code || $?)) "resume ends with both at TO: $(tail -1 "$work/out")"
 rbtool status --exit-code >/dev/null 2>&1
 result $? "and nothing has drifted"

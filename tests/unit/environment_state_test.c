@@ -56,7 +56,7 @@ static void begin(rb_state *state)
                                    .to = (char *)"v1",
                                    .to_object = (char *)"abc",
                                    .plan = plan};
-    ok(rb_state_begin(state, &row, NULL, NULL, &err), &err);
+    ok(rb_state_begin(state, &row, &err), &err);
     json_decref(plan);
 }
 
@@ -152,14 +152,13 @@ static void test_begun_twice(void **context)
 {
     const char *root = *context;
     rb_err err;
-    const rb_live live = {.tag = {(char *)"v0"}};
     RB_AUTO(rb_json_freep) json_t *plan = json_object();
     const rb_transition_row row = {
         .id = (char *)"T1", .kind = (char *)"deploy", .to = (char *)"v1", .plan = plan};
     rb_state *state = open_state(root, true);
     begin(state);
     step(state, "stage", RB_STEP_INTENT);
-    assert_int_equal(rb_state_begin(state, &row, NULL, &live, &err), RB_ERROR);
+    assert_int_equal(rb_state_begin(state, &row, &err), RB_ERROR);
     step(state, "stage", RB_STEP_UNDONE);
     expect(root, true, "stage", RB_STEP_UNDONE);
     rb_live now;
