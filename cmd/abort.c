@@ -2,13 +2,12 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "rules.h"
 #include "site.h"
 #include "transition/parts.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {
-    RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_BREAK,     RB_OPTION_WHY,
+                              RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
 
 /* A transition goes to one release: parts that come from several cannot go back as one. */
 static enum rb_code refuse_several(const rb_site *site, const rb_recovery *recovery, rb_err *err)
@@ -54,23 +53,9 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
         }
     rq.live = &moved;
     rq.rule = "what was live before the transition that is aborted";
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    RB_TRY(rb_plan_make(&plan, &rq, err));
-    rb_site_show_plan(cli, plan, true);
-    enum rb_code code = rb_plan_allowed(plan, true, o->accept_loss, err);
-    if (code == RB_OK && o->accept_loss)
-        code = rb_rules_loss(cli, plan, &rq, err);
-    if (code == RB_ERROR) /* no room: it stays half-way */
-        code = err->code = RB_HALFWAY;
-    code = rb_site_halfway(site, code, err);
-    if (code != RB_OK)
-        return rb_site_refused(cli, site, plan, "refused", err);
-    rb_run run = {.plan = plan,
-                  .request = &rq,
-                  .state = site->state,
-                  .agreed = json_object_get(plan->json, "dataAtRisk"),
-                  .accepted_loss = o->accept_loss != NULL};
-    return rb_site_run(cli, site, &run, true, err);
+    rb_site_options own = *o;
+    own.yes = true; /* asked before */
+    return rb_site_carry_out(cli, site, &rq, &own, err);
 }
 
 /* Before the commit: the inverses of what was done. */

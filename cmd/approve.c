@@ -18,6 +18,7 @@ static const rb_opt opts[] = {
      offsetof(struct options, environment)},
     {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
      offsetof(struct options, key)},
+    RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
 static bool share(const char *a, const char *b)
@@ -67,29 +68,62 @@ static enum rb_code refuse_own(const rb_caller *caller, const rb_release *releas
                    release->tag, principal, key ? "this very key" : "another key of yours");
 }
 
-static void report(rb_cli *cli, const rb_release *release, const char *environment)
+/* Whether one of the approvals that count there is the caller's. */
+static bool has_approved(const rb_approvals *now, const rb_caller *caller)
+{
+    for (size_t i = 0; i < now->people.n; i++)
+        if (share(now->people.items[i], caller->principal))
+            return true;
+    return false;
+}
+
+/* id NULL: nothing was written. */
+static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *caller,
+                           const rb_release *release, const rb_oid *id, rb_err *err)
 {
     const rb_books *books;
-    rb_err ignored;
-    if (!environment || rb_cli_books(&books, cli, &ignored) != RB_OK)
-        return;
+    const char *environment = draft->environment;
     RB_AUTO(rb_approvals_clear) rb_approvals now = {0};
+    RB_TRY(rb_cli_books(&books, cli, err));
     rb_approvals_count(&now, books->policy, release, environment, "deploy");
-    rb_ui_line("%s to %s: %d of %d approvals to deploy", release->tag, environment, now.given,
-               now.needed);
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, id);
+        json_object_set_new(json, "given", json_integer(now.given));
+        json_object_set_new(json, "needed", json_integer(now.needed));
+        rb_ui_json(cli, json);
+        return RB_OK;
+    }
+    if (id)
+        rb_ui_line("%sapproved%s %s %s, by %s (entry %.10s)", rb_ui_color(cli, RB_GREEN),
+                   rb_ui_color(cli, RB_PLAIN), release->tag, draft->title, caller->principal,
+                   rb_word_id(id).hex);
+    else
+        rb_ui_line("nothing to do: %s has an approval by %s for %s, and another one by the same "
+                   "person changes nothing",
+                   release->tag, caller->principal, environment ? environment : "any environment");
+    if (environment)
+        rb_ui_line("%s to %s: %d of %d approvals to deploy", release->tag, environment, now.given,
+                   now.needed);
+    if (id)
+        rb_word_hint(cli);
+    return RB_OK;
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     (void)argc;
     const struct options *o = options;
+    const rb_books *books;
     if (o->environment && !rb_shape_is_name(o->environment))
         return rb_fail(err, RB_ERROR, "'%s' is no name of an environment", o->environment);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_approvals_clear) rb_approvals before = {0};
     RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_APPROVE, o->key, "an approval", err));
     RB_TRY(verify(&release, cli, argv[0], err));
     RB_TRY(refuse_own(&caller, release, err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    rb_approvals_count(&before, books->policy, release, o->environment, "deploy");
     const char *why = o->why ? o->why : "";
     RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", why);
     RB_AUTO(rb_free_str)
@@ -103,14 +137,11 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
                             .detail = detail,
                             .key = o->key,
                             .must_sign = true};
+    if (has_approved(&before, &caller))
+        return report(cli, &draft, &caller, release, NULL, err);
     rb_oid id;
     RB_TRY(rb_word_write(&id, cli, &draft, err));
-    rb_ui_line("%sapproved%s %s %s, by %s (entry %.10s)", rb_ui_color(cli, RB_GREEN),
-               rb_ui_color(cli, RB_PLAIN), release->tag, title, caller.principal,
-               rb_word_id(&id).hex);
-    report(cli, release, o->environment);
-    rb_word_hint(cli);
-    return RB_OK;
+    return report(cli, &draft, &caller, release, &id, err);
 }
 
 const rb_command rb_cmd_approve = {

@@ -172,6 +172,13 @@ const char *rb_books_verdict(char **why, const rb_books *books, const char *tag,
     return rb_verdict_name(word.verdict);
 }
 
+char *rb_books_bad(const void *context, const char *tag, const char *object)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    const char *verdict = rb_books_verdict(&why, context, tag, object);
+    return rb_text_same(verdict, "bad") ? rb_strdup(why ? why : "") : NULL;
+}
+
 json_t *rb_books_overrides(const rb_books *books, const char *object, const char *environment)
 {
     json_t *list = json_array();

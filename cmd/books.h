@@ -41,6 +41,9 @@ void rb_books_note_policy(const rb_cli *cli, const rb_books *books);
 const char *rb_books_verdict(char **why, const rb_books *books, const char *tag,
                              const char *object);
 
+/* For rb_chain_mark_bad(); context: the books. */
+char *rb_books_bad(const void *context, const char *tag, const char *object);
+
 /* For rb_history_lost(); borrows. */
 rb_keeping rb_books_keeping(const rb_books *books, rb_repo *repo);
 /* For rb_known_standing() and rb_known_good_find(); borrows. */

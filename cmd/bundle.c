@@ -1,7 +1,8 @@
 #include "transition/bundle.h"
 
+#include "books.h"
 #include "revert.h"
-#include "rules.h"
+#include "transition/policy_check.h"
 #include "ui.h"
 
 enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,
@@ -16,7 +17,11 @@ enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const
     if (options->scripts_from)
         RB_TRY(rb_cli_release(&mended, cli, options->scripts_from, err));
     RB_TRY(rb_revert_target(&good, cli, NULL, from, whole, options->to, err));
-    RB_TRY(rb_rules_releases(cli, &(rb_plan_request){.to = good.release, .mended = mended}, err));
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    rb_books_note_policy(cli, books);
+    RB_TRY(rb_policy_check_releases(books->policy,
+                                    &(rb_plan_request){.to = good.release, .mended = mended}, err));
     rb_ui_note(cli, "FROM %s TO %s (%s)", from->tag, good.release->tag, good.rule);
     RB_TRY(rb_bundle_write(&document, from, good.release, mended, good.rule, cli->repo,
                            options->output, err));

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "books.h"
 #include "commands.h"
-#include "rules.h"
 #include "site.h"
 #include "transition/parts.h"
+#include "transition/policy_pins.h"
 #include "ui.h"
 
 /* Reached by the signal handler: the only state that is not passed along. */
@@ -216,9 +217,39 @@ void rb_site_uncatch(void)
     rb_process_watch(NULL);
 }
 
+static enum rb_code find_place(rb_policy_place *out, rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    *out = (rb_policy_place){.env = site->env,
+                             .state = site->state,
+                             .repo = site->repo,
+                             .ledger = books->ledger,
+                             .policy = books->policy,
+                             .signers = site->signers};
+    return RB_OK;
+}
+
+enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    rb_policy_place place;
+    RB_TRY(find_place(&place, cli, site, err));
+    return rb_policy_bound(&place, err);
+}
+
+/* What every database's journal row will be bound to. One that is continued is judged by what it
+ * began under. */
+static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_site *site, bool begin, rb_err *err)
+{
+    rb_policy_place place;
+    RB_TRY(find_place(&place, cli, site, err));
+    return begin ? rb_policy_pin(pins, &place, err) : rb_policy_pinned(pins, site->state, err);
+}
+
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)
 {
     rb_control control = {0};
+    RB_TRY(pin(site->pins, cli, site, begin, err));
     run->control = &control;
     run->progress = progress;
     run->context = cli;
@@ -267,25 +298,24 @@ static const char *outcome_of(enum rb_code code)
     return code == RB_FOUND ? "failed" : "refused";
 }
 
-static enum rb_code make_plan(rb_plan **out, int *missing, rb_cli *cli,
-                              const rb_plan_request *request, const rb_site_options *options,
-                              rb_err *err)
+enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
+                          const rb_plan_request *request, bool passed, rb_err *err)
 {
+    const rb_books *books;
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    if (options->break_glass && !(options->why && *options->why))
-        return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
-    if (options->why && !options->break_glass)
-        return rb_fail(err, RB_ERROR, "-m is the reason for --break-glass, which is not given");
-    RB_TRY(rb_rules_releases(cli, request, err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    rb_books_note_policy(cli, books);
+    RB_TRY(rb_site_bound(cli, site, err));
+    RB_TRY(rb_policy_check_releases(books->policy, request, err));
     rb_ui_progress(cli, "planning");
     enum rb_code code = rb_plan_make(&plan, request, err);
     rb_ui_progress_end(cli);
     if (code == RB_OK)
-        code = rb_rules_approvals(missing, cli, plan, request, options->break_glass, err);
-    if (code == RB_OK)
-        code = rb_site_plan_words(cli, plan, request, err);
+        code = rb_policy_check_approvals(needs, books->policy, request, err);
     if (code != RB_OK)
         return code;
+    rb_policy_needs_decide(plan, needs, request, passed);
+    RB_TRY(rb_site_plan_words(cli, plan, request, err));
     *out = plan;
     plan = NULL;
     return RB_OK;
@@ -303,24 +333,66 @@ static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_site_options 
                             "to agree to the loss, type the number of values and rows at risk: ");
 }
 
-/* What must be agreed to, and by whom. *loss: it was. */
-static enum rb_code agree(bool *loss, rb_cli *cli, const rb_plan *plan,
+static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
+{
+    if (o->break_glass && !(o->why && *o->why))
+        return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
+    if (o->why && !o->break_glass)
+        return rb_fail(err, RB_ERROR, "-m is the reason for --break-glass, which is not given");
+    return RB_OK;
+}
+
+/* What must be agreed to, and by whom. *loss: it was. *loss_passed: it is agreed to by a person who
+ * may not, with
+ * --break-glass. What keeps an abort from going back leaves it half-way. */
+static enum rb_code agree(bool *loss, bool *loss_passed, rb_cli *cli, const rb_plan *plan,
                           const rb_plan_request *request, const rb_site_options *options,
                           rb_err *err)
 {
-    RB_TRY(rb_rules_signed(cli, request, err));
+    const rb_books *books;
+    bool back = strcmp(plan->kind, "abort") == 0;
+    *loss_passed = false;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_policy_check_key(books->policy, request, err));
     const char *given = typed(cli, plan, options) ? plan->digest : options->accept_loss;
-    RB_TRY(rb_plan_allowed(plan, options->accept_drift, given, err));
-    *loss = given != NULL;
-    return given ? rb_rules_loss(cli, plan, request, err) : RB_OK;
+    enum rb_code code = rb_plan_allowed(plan, options->accept_drift || back, given, err);
+    if (back && (code == RB_ERROR || code == RB_FOUND))
+        code = err->code = RB_HALFWAY;
+    *loss = code == RB_OK && given != NULL;
+    if (!*loss)
+        return code;
+    code = rb_policy_check_loss(books->policy, plan, request, err);
+    *loss_passed = code == RB_DECIDE && options->break_glass;
+    return *loss_passed ? RB_OK : code;
+}
+
+/* Records what --break-glass passes, before the transition begins. */
+static enum rb_code override(rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
+                             const rb_policy_needs *needs, bool loss, const char *why, rb_err *err)
+{
+    const char *to = request->to->tag;
+    for (size_t i = 0; i < needs->n; i++)
+        RB_TRY(rb_policy_override(plan, request, needs->items[i].release, "approvals", why, err));
+    if (loss)
+        RB_TRY(rb_policy_override(plan, request, request->to, "accept-loss", why, err));
+    rb_cli_books_drop(cli);
+    rb_ui_note(cli, "%sBREAK-GLASS%s: %s goes to %s without %s: %s", rb_ui_color(cli, RB_RED),
+               rb_ui_color(cli, RB_PLAIN), request->env->name, to,
+               needs->n == 0 ? "role accept-loss"
+               : loss        ? "its approvals and role accept-loss"
+                             : "its approvals",
+               why);
+    return RB_OK;
 }
 
 enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
                                const rb_site_options *options, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    int missing;
-    RB_TRY(make_plan(&plan, &missing, cli, request, options, err));
+    RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
+    bool loss_passed;
+    RB_TRY(check_reason(options, err));
+    RB_TRY(rb_site_plan(&plan, &needs, cli, site, request, options->break_glass, err));
     bool seen =
         !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
     rb_site_show_first(cli, site);
@@ -332,7 +404,7 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
         return RB_OK;
     }
     bool loss = false;
-    enum rb_code code = agree(&loss, cli, plan, request, options, err);
+    enum rb_code code = agree(&loss, &loss_passed, cli, plan, request, options, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, outcome_of(code), err);
     RB_AUTO(rb_free_str)
@@ -341,10 +413,11 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     char *what = rb_format("%s %s from %s to %s", plan->kind, parts,
                            request->from ? request->from->tag : "nothing", request->to->tag);
     code = rb_site_confirm(cli, options, what, err);
-    if (options->break_glass && missing == 0)
-        rb_ui_note(cli, "no approval is missing: --break-glass was not needed and is not recorded");
-    if (code == RB_OK && missing > 0)
-        code = rb_rules_override(cli, plan, request, options->why, err);
+    bool passes = needs.n > 0 || loss_passed;
+    if (options->break_glass && !passes)
+        rb_ui_note(cli, "nothing is missing: --break-glass was not needed and is not recorded");
+    if (code == RB_OK && passes)
+        code = override(cli, plan, request, &needs, loss_passed, options->why, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
     rb_run run = {.plan = plan,

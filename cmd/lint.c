@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "books.h"
 #include "cli.h"
 #include "commands.h"
 #include "git/tree.h"
@@ -71,7 +72,12 @@ static enum rb_code find_previous(struct job *job, const rb_config *config, rb_e
     const rb_signers *signers;
     RB_TRY(rb_cli_signers(&signers, job->cli, err));
     RB_TRY(rb_chain_load(&job->base.chain, job->repo, signers, config->tags, err));
-    RB_TRY(rb_chain_previous(&job->base.release, job->base.chain, job->repo, &job->commit, err));
+    const rb_books *books;
+    const rb_chain_item *passed_over;
+    RB_TRY(rb_cli_books(&books, job->cli, err));
+    rb_chain_mark_bad(job->base.chain, rb_books_bad, books);
+    RB_TRY(rb_chain_previous(&job->base.release, &passed_over, job->base.chain, job->repo,
+                             &job->commit, err));
     if (job->base.release)
         job->base.name = job->base.release->tag;
     return RB_OK;

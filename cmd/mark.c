@@ -25,6 +25,7 @@ static const rb_opt opts[] = {
      offsetof(struct options, key)},
     {RB_OPT_TEXT, "object", 0, "ID", "gap: which lost object, when releases name several",
      offsetof(struct options, object)},
+    RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
 /* A release that does not verify can be called bad, not good. */
@@ -81,6 +82,14 @@ static enum rb_code find_lost(char object[RB_OID_HEX], rb_cli *cli, const char *
     return RB_OK;
 }
 
+static enum rb_code print_document(rb_cli *cli, const rb_draft *draft, const rb_caller *caller,
+                                   const rb_oid *id)
+{
+    RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, id);
+    rb_ui_json(cli, json);
+    return RB_OK;
+}
+
 static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *tag, rb_err *err)
 {
     char object[RB_OID_HEX];
@@ -101,6 +110,8 @@ static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *t
                             .must_sign = true};
     rb_oid id;
     RB_TRY(rb_word_write(&id, cli, &draft, err));
+    if (cli->json)
+        return print_document(cli, &draft, &caller, &id);
     rb_ui_line("%sgap%s %s (%s) is lost, says %s (entry %.10s)", rb_ui_color(cli, RB_YELLOW),
                rb_ui_color(cli, RB_PLAIN), tag, object, caller.principal, rb_word_id(&id).hex);
     rb_word_hint(cli);
@@ -128,6 +139,8 @@ static enum rb_code mark_verdict(rb_cli *cli, const struct options *o, const cha
                             .must_sign = true};
     rb_oid id;
     RB_TRY(rb_word_write(&id, cli, &draft, err));
+    if (cli->json)
+        return print_document(cli, &draft, &caller, &id);
     rb_ui_line("%s%s%s %s, says %s (entry %.10s)", rb_ui_color(cli, good ? RB_GREEN : RB_RED),
                verdict, rb_ui_color(cli, RB_PLAIN), tag, caller.principal, rb_word_id(&id).hex);
     rb_word_hint(cli);

@@ -3,7 +3,6 @@
 
 #include "audit/runbook.h"
 #include "revert.h"
-#include "rules.h"
 #include "ui.h"
 
 struct options {
@@ -82,14 +81,12 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     rq.to = good.release;
     rq.mended = mended;
     rq.rule = good.rule;
+    rq.marks_bad = o->site.only.n == 0;
     rq.rehearse = o->rehearse;
     rq.partial = true;
     RB_TRY(rb_site_from(site, cli, &rq, err));
-    RB_TRY(rb_rules_releases(cli, &rq, err));
-    RB_TRY(rb_plan_make(&plan, &rq, err));
-    int missing;
-    RB_TRY(rb_rules_approvals(&missing, cli, plan, &rq, false, err));
-    RB_TRY(rb_site_plan_words(cli, plan, &rq, err));
+    RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
+    RB_TRY(rb_site_plan(&plan, &needs, cli, site, &rq, false, err));
     RB_TRY(print(cli, plan, site, o));
     bool cannot = plan->worst == RB_FOUND || plan->worst == RB_ERROR;
     return cannot ? rb_fail(err, plan->worst, "%s", plan->refusal) : RB_OK;
@@ -97,7 +94,6 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
-    (void)argc;
     struct options *o = options;
     if (o->format && strcmp(o->format, "json") == 0)
         cli->json = true;
@@ -106,12 +102,16 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->site.env, false, err));
     RB_TRY(rb_site_trusted(cli, &site, err));
-    return plan_revert(cli, &site, o, argv[0], err);
+    const char *tag = argc > 0 ? argv[0] : rb_site_live_tag(&site);
+    if (!tag)
+        return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert",
+                       site.env->name);
+    return plan_revert(cli, &site, o, tag, err);
 }
 
 const rb_command rb_cmd_plan = {
     .name = "plan",
-    .args = "TAG",
+    .args = "[TAG]",
     .summary = "show what `revert TAG` would do, and what it would cost",
     .group = RB_GROUP_BREAKS,
     .details =
@@ -122,7 +122,7 @@ const rb_command rb_cmd_plan = {
         "rbtool plan v1.4.0 --env prod --json | jq .dataAtRisk",
     .opts = opts,
     .options_size = sizeof(struct options),
-    .min_args = 1,
+    .min_args = 0,
     .max_args = 1,
     .run = run,
     .clear = rb_site_options_clear,

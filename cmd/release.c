@@ -294,6 +294,8 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
                           .previous = o->previous,
                           .accept = &o->accept,
                           .more = &more,
+                          .bad = rb_books_bad,
+                          .bad_context = books,
                           .progress = tell,
                           .context = cli};
     RB_AUTO(rb_made_clear) rb_made made = {0};

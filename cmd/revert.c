@@ -18,6 +18,8 @@ static const rb_opt opts[] = {
      RB_SITE_AT(scripts_from)},
     {RB_OPT_TEXT, "output", 'o', "DIR",
      "no environment: write a verified bundle of TO for other tools to apply", RB_SITE_AT(output)},
+    {RB_OPT_FLAG, "bad", 0, NULL, "with --only: mark TAG bad, as a whole revert does",
+     RB_SITE_AT(bad)},
     RB_OPTION_BREAK,
     RB_OPTION_WHY,
     RB_OPTION_DRY,
@@ -119,8 +121,32 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     rq.to = good.release;
     rq.mended = mended;
     rq.rule = good.rule;
+    rq.marks_bad = o->only.n == 0 || o->bad;
     RB_TRY(rb_site_from(site, cli, &rq, err));
     return rb_site_carry_out(cli, site, &rq, o, err);
+}
+
+/*
+ * Without TAG the live release is proposed and asked about. Where nobody is asked TAG is needed:
+ * two people who revert at once would go back twice.
+ */
+static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site *site,
+                             const rb_site_options *o, const char *tag, rb_err *err)
+{
+    *out = tag;
+    if (tag)
+        return RB_OK;
+    const char *env = site->env->name;
+    RB_TRY(rb_site_settled(site, err));
+    *out = rb_site_live_tag(site);
+    if (!*out)
+        return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert", env);
+    if (o->dry_run || (cli->interactive && !o->yes))
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "revert needs the release to undo where it does not ask; %s is live in %s: "
+                   "`rbtool revert %s --env %s --yes`",
+                   *out, env, *out, env);
 }
 
 /* What only means something where an environment is moved. */
@@ -132,14 +158,17 @@ static const char *not_for_bundles(const rb_site_options *o)
            : o->accept_loss  ? "--accept-data-loss"
            : o->accept_drift ? "--accept-drift"
            : o->break_glass  ? "--break-glass"
+           : o->bad          ? "--bad"
                              : NULL;
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
-    (void)argc;
     const rb_site_options *o = options;
+    const char *tag = argc > 0 ? argv[0] : NULL;
     bool configured = false;
+    if (o->output && !tag)
+        return rb_fail(err, RB_ERROR, "-o needs the release to undo: `rbtool revert TAG -o DIR`");
     if (o->output) {
         const char *odd = not_for_bundles(o);
         if (odd)
@@ -153,21 +182,23 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
                            "-o is for repositories without an environment; this one "
                            "has one: leave -o out to move it, or use `rbtool "
                            "reconstruct`");
-        return rb_revert_bundle(cli, o, argv[0], err);
+        return rb_revert_bundle(cli, o, tag, err);
     }
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    return revert(cli, &site, o, argv[0], err);
+    RB_TRY(find_tag(&tag, cli, &site, o, tag, err));
+    return revert(cli, &site, o, tag, err);
 }
 
 const rb_command rb_cmd_revert = {
     .name = "revert",
-    .args = "TAG",
+    .args = "[TAG]",
     .summary = "undo a release: move an environment back to the previous known-good",
     .group = RB_GROUP_BREAKS,
     .details =
-        "TAG is the release that is undone; the release to go to is printed before anything is\n"
-        "asked. Files, databases, flags and config move as one unit; the down scripts come from\n"
+        "TAG is the release that is undone; without it, the live one is proposed at a terminal.\n"
+        "The release to go to is printed before anything is asked. Files, databases, flags and "
+        "config move as one unit; the down scripts come from\n"
         "TAG's own git objects. Data that would be lost exits 5 with the digest to agree to.\n"
         "A part that a transition with --only left at another release goes there too, from where\n"
         "it is; with --only none moves but those named that TAG is live in.",
@@ -177,7 +208,7 @@ const rb_command rb_cmd_revert = {
                 "rbtool revert v1.4.0 --env prod --only flags # put the flags back, leave all else",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
-    .min_args = 1,
+    .min_args = 0,
     .max_args = 1,
     .changes = true,
     .run = run,

@@ -373,6 +373,14 @@ enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err
     return code;
 }
 
+const char *rb_site_live_tag(const rb_site *site)
+{
+    for (int part = 0; part < RB_PARTS; part++)
+        if (site->live.tag[part])
+            return site->live.tag[part];
+    return NULL;
+}
+
 enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err)
 {
     for (int part = 0; part < RB_PARTS; part++)

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "environment/lock.h"
 #include "environment/settings.h"
+#include "transition/policy_check.h"
 #include "transition/recover.h"
 
 typedef struct rb_site {
@@ -39,6 +40,7 @@ typedef struct rb_site_options {
     const char *output;
     const char *why; /* -m */
     bool break_glass;
+    bool bad;
     bool accept_drift;
     bool accept_reverted;
     bool yes;
@@ -129,6 +131,9 @@ enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
 /* What a check found kept a pending transition from going on, or back: it is still half-way. */
 enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err);
 
+/* The release that is live, by the first part that has one, or NULL. Borrowed. */
+const char *rb_site_live_tag(const rb_site *site);
+
 /* The parts that --only names; all when it is empty. */
 enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err) RB_MUST_USE;
 
@@ -144,6 +149,14 @@ enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *request,
 /* What is known of FROM and TO besides: verdicts, and overrides of rules. */
 enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_request *request,
                                 rb_err *err) RB_MUST_USE;
+
+/* RB_ERROR where the ledger, policy or root here is not what the environment is bound to. */
+enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
+
+/* The plan, under the policy, with what it says of FROM and TO. *needs: what lacks approvals, which
+ * passed (--break-glass is given) lets go. */
+enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
+                          const rb_plan_request *request, bool passed, rb_err *err) RB_MUST_USE;
 
 /* FROM and TO, steps, data at risk, decisions. to: stdout or stderr. */
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);

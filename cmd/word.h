@@ -31,4 +31,7 @@ typedef struct rb_word_hex {
 } rb_word_hex;
 rb_word_hex rb_word_id(const rb_oid *id);
 
+/* The document of an entry that was written; id NULL: of one that would change nothing. */
+json_t *rb_word_document(const rb_draft *draft, const rb_caller *caller, const rb_oid *id);
+
 #endif

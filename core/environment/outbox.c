@@ -3,11 +3,12 @@
 
 #include "environment/state_internal.h"
 
-/* A revert that reached its TO is a word on its FROM. */
+/* A revert that reached its TO is a word on its FROM, where its plan says so. */
 #define MISSING_TRANSITION                                                                         \
     "NOT EXISTS (SELECT 1 FROM entry e WHERE e.transition_id = t.id AND e.kind = 'transition')"
 #define MISSING_VERDICT                                                                            \
-    "(t.kind = 'revert' AND t.outcome IN ('done', 'unhealthy', 'down') AND NOT EXISTS (SELECT 1 "  \
+    "(json_extract(t.plan, '$.marksBad') = 1 AND t.outcome IN ('done', 'unhealthy', 'down') AND "  \
+    "NOT EXISTS (SELECT 1 "                                                                        \
     "FROM "                                                                                        \
     "entry e WHERE e.transition_id = t.id AND e.kind = 'verdict'))"
 
@@ -59,7 +60,8 @@ enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *stat
         rb_outbox_item *item = &items[n - 1 - i];
         item->row = rows[i];
         item->transition = !rows[i]->entry;
-        bool reached = strcmp(rows[i]->kind, "revert") == 0 && rb_outcome_reached(rows[i]->outcome);
+        bool reached = json_is_true(json_object_get(rows[i]->plan, "marksBad")) &&
+                       rb_outcome_reached(rows[i]->outcome);
         bool has = !reached;
         if (reached && there && code == RB_OK)
             code = has_entry(&has, state, rows[i]->id, "verdict", err);

@@ -245,7 +245,8 @@ enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state 
                               rb_err *err)
 {
     const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'), "
-                               "'environment', json_extract(plan, '$.environment'), 'before', "
+                               "'environment', json_extract(plan, '$.environment'), "
+                               "'marksBad', plan -> '$.marksBad', 'before', "
                                "json_object('by', json_extract(plan, '$.before.by')))"
                              : "NULL";
     return rb_state_rows(out, count, state, plan, "outcome IS NOT NULL", err);

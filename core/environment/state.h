@@ -61,8 +61,8 @@ void rb_live_clear(rb_live *live);
  * it, and is the newest again if the abort does not reach its TO.
  */
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
-/* All that ended, newest first. Of the plans "only", "environment" and
- * "before"."by", when parts is asked for. */
+/* All that ended, newest first. Of the plans "only", "environment", "marksBad" and "before"."by",
+ * when parts is asked for. */
 enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
                               rb_err *err) RB_MUST_USE;
 void rb_transition_row_free(rb_transition_row *row);

@@ -75,7 +75,7 @@ static const rb_shape losses = {.kind = RB_SHAPE_ARRAY, .item = &loss};
         {"acceptedLoss", &text_or_null, false}, {"acceptedDrift", &boolean, false},                \
         {"acceptedReverted", &boolean, false}, {"accepted", &losses, true},                        \
         {"host", &text_or_null, true}, {"user", &text_or_null, true},                              \
-        {"version", &text_or_null, true},                                                          \
+        {"version", &text_or_null, true}, {"marksBad", &boolean, true},                            \
     {                                                                                              \
         "whole", &boolean, false                                                                   \
     }

@@ -273,14 +273,6 @@ enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *si
     RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` says them */
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
     RB_TRY(rb_policy_load(&policy, &ignored, repo, ledger, signers, err));
-    if (version)
-        return rb_history_list(out, repo, signers, ledger, policy, version, true, err);
-    RB_TRY(rb_history_load_with(out, repo, signers, ledger, policy, pushed, err));
-    for (size_t i = 0; i < (*out)->n; i++) {
-        rb_judgement verdict;
-        rb_verdict_of(&verdict, ledger, policy, NULL, (*out)->items[i].tag,
-                      (*out)->items[i].object);
-        (*out)->items[i].bad = verdict.verdict == RB_VERDICT_BAD;
-    }
-    return RB_OK;
+    return version ? rb_history_list(out, repo, signers, ledger, policy, version, true, err)
+                   : rb_history_load_with(out, repo, signers, ledger, policy, pushed, err);
 }

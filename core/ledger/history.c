@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "git/object.h"
+#include "ledger/known_good.h"
 
 static size_t link_count(const rb_chain_item *item)
 {
@@ -84,9 +85,18 @@ static void tell_kept(rb_chain_item *item, const rb_keeping *keeping)
     }
 }
 
+static char *ask_bad(const void *context, const char *tag, const char *object)
+{
+    const rb_keeping *keeping = context;
+    rb_judgement judgement;
+    rb_verdict_of(&judgement, keeping->ledger, keeping->policy, NULL, tag, object);
+    return judgement.verdict == RB_VERDICT_BAD ? rb_strdup("by a verdict in the ledger") : NULL;
+}
+
 /* What ledger and policy say of each that verifies. */
 static enum rb_code judge(rb_chain *chain, const rb_keeping *keeping, rb_err *err)
 {
+    rb_chain_mark_bad(chain, ask_bad, keeping);
     for (size_t i = 0; i < chain->n; i++) {
         rb_chain_item *item = &chain->items[i];
         const rb_verified *verified = item->release ? item->release->verified : NULL;

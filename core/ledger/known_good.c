@@ -31,7 +31,7 @@ static enum rb_verdict of_transition(const json_t *t, const char *tag, const cha
         rb_text_same(rb_json_str(t, "toObject"), object) && rb_text_same(outcome, "done") &&
         json_is_true(json_object_get(t, "whole")) && checks_passed(t))
         return RB_VERDICT_GOOD;
-    if (rb_text_same(kind, "revert") && rb_text_same(rb_json_str(t, "from"), tag) &&
+    if (json_is_true(json_object_get(t, "marksBad")) && rb_text_same(rb_json_str(t, "from"), tag) &&
         rb_text_same(rb_json_str(t, "fromObject"), object) &&
         (rb_text_same(outcome, "done") || rb_text_same(outcome, "unhealthy") ||
          rb_text_same(outcome, "down")))

@@ -22,9 +22,10 @@ typedef struct rb_judgement {
 /*
  * own: entries that this host wrote itself (hexadecimal ids, sorted, as its journals keep
  * them), which count though they may be unsigned; NULL: none. Entries that count: kind verdict;
- * kind transition (a deploy that ended done, the whole environment at its TO, is good; a revert
- * that reached its TO, done or unhealthy, makes its FROM bad) when own, or signed by someone in
- * role mark. Asked for one release after another: keep what a lookup needs from call to call cheap.
+ * kind transition (a deploy that ended done, the whole environment at its TO, is good) when own, or
+ * signed by someone in role mark; so does a revert that reached its TO and "marksBad", though its
+ * verdict may be unsigned. Asked for one release after another: keep what a lookup needs from call
+ * to call cheap.
  */
 void rb_verdict_of(rb_judgement *out, const rb_ledger *ledger, const rb_policy *policy,
                    const rb_strs *own, const char *tag, const char *object);

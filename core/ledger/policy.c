@@ -153,8 +153,8 @@ static size_t state_before(rb_policy *policy, const size_t *after, size_t i)
 }
 
 /* Whether the signer may set the policy that follows these; NULL, or why not. */
-static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, const char *who,
-                               const char *key)
+static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, bool endorsed,
+                               const char *who, const char *key)
 {
     bool root = rb_policy_is_root(policy, who);
     size_t lets = 0;
@@ -166,7 +166,7 @@ static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, c
         lets += !gone && rb_edict_lets(json, RB_ROLE_POLICY, who);
     }
     if (over->n == 0)
-        return root ? NULL : "git config rbtool.root does not name its signer";
+        return root || endorsed ? NULL : "git config rbtool.root does not name its signer";
     if (revoked == over->n)
         return "its key is revoked";
     if (lets == over->n || (root && over->n > 1))
@@ -176,7 +176,7 @@ static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, c
 
 /* Whether an entry of kind policy is one; *chosen is the edict that it goes on from. */
 static const char *fault_of(const rb_policy *policy, const rb_entry *entry, const rb_edicts *over,
-                            const rb_edict **chosen, rb_buf *why)
+                            bool endorsed, const rb_edict **chosen, rb_buf *why)
 {
     *chosen = NULL;
     if (entry->trust != RB_ENTRY_GOOD)
@@ -208,7 +208,7 @@ static const char *fault_of(const rb_policy *policy, const rb_entry *entry, cons
         return "its signer's key had ended when it was written";
     if (policy->edict_count == RB_POLICIES)
         return "there are more policies than the limit";
-    return not_allowed(policy, over, entry->principal, entry->fingerprint);
+    return not_allowed(policy, over, endorsed, entry->principal, entry->fingerprint);
 }
 
 /* Who settles concurrent policies goes on from one of them; what only the others say binds no
@@ -252,9 +252,31 @@ static void refuse(rb_problems *problems, const rb_entry *entry, const char *why
                     "entry %.10s claims to be policy and is not in force: %s", hex, why);
 }
 
+/* Marks the entries that a root's policy goes back to by its "previous". */
+static bool *find_endorsed(const rb_policy *policy)
+{
+    const rb_ledger *ledger = policy->ledger;
+    bool *marks = rb_calloc(ledger->n + 1, sizeof *marks);
+    for (size_t i = ledger->n; i > 0; i--) {
+        const rb_entry *entry = &ledger->items[i - 1];
+        if (entry->kind != RB_ENTRY_POLICY || entry->trust != RB_ENTRY_GOOD ||
+            !(marks[i - 1] || rb_policy_is_root(policy, entry->principal)) ||
+            rb_policy_late(policy, entry))
+            continue;
+        rb_oid id;
+        const char *previous = rb_json_str(rb_entry_detail(entry), "previous");
+        const rb_entry *before =
+            previous && rb_oid_parse(&id, previous) ? rb_ledger_find(ledger, &id) : NULL;
+        if (before && before < entry)
+            marks[before - ledger->items] = true;
+    }
+    return marks;
+}
+
 static void walk(rb_policy *policy, rb_problems *problems)
 {
     const rb_ledger *ledger = policy->ledger;
+    bool *endorsed = find_endorsed(policy);
     size_t *after = rb_calloc(ledger->n + 1, sizeof *after);
     for (size_t i = 0; i < ledger->n; i++) {
         const rb_entry *entry = &ledger->items[i];
@@ -269,7 +291,7 @@ static void walk(rb_policy *policy, rb_problems *problems)
         rb_edicts over = policy->states[policy->state[i]];
         const char *fault = policy->roots.n == 0
                                 ? "git config rbtool.root names nobody here, so there is no policy"
-                                : fault_of(policy, entry, &over, &chosen, &why);
+                                : fault_of(policy, entry, &over, endorsed[i], &chosen, &why);
         if (fault)
             refuse(problems, entry, fault);
         else
@@ -285,6 +307,7 @@ static void walk(rb_policy *policy, rb_problems *problems)
     for (size_t i = 0; i < policy->edict_count; i++)
         policy->edicts[i].void_ = policy->edicts[i].void_ || put_out(policy, &all, i);
     free(after);
+    free(endorsed);
 }
 
 static int compare_about(const void *a, const void *b)
@@ -318,22 +341,42 @@ static void list_ended(rb_policy *policy)
     }
 }
 
-enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
-                            const rb_ledger *ledger, const rb_signers *signers, rb_err *err)
+rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger,
+                           const rb_signers *signers, const rb_strs *roots)
 {
-    RB_AUTO(rb_policy_freep) rb_policy *policy = rb_calloc(1, sizeof *policy);
+    rb_policy *policy = rb_calloc(1, sizeof *policy);
     policy->ledger = ledger;
     policy->signers = signers;
-    RB_TRY(rb_repo_settings(&policy->roots, repo, "rbtool.root", err));
+    for (size_t i = 0; i < roots->n; i++)
+        rb_strs_add(&policy->roots, roots->items[i]);
     policy->state = rb_calloc(ledger->n + 1, sizeof *policy->state);
     policy->clock = time(NULL);
     list_ended(policy);
     intern(policy, NULL, 0);
     walk(policy, problems);
     index_tags(policy);
-    *out = policy;
-    policy = NULL;
+    return policy;
+}
+
+enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
+                            const rb_ledger *ledger, const rb_signers *signers, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    RB_TRY(rb_repo_settings(&roots, repo, "rbtool.root", err));
+    *out = rb_policy_under(problems, ledger, signers, &roots);
     return RB_OK;
+}
+
+bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    for (size_t i = 0; entry && i < policy->edict_count; i++) {
+        bool same = &policy->ledger->items[policy->edicts[i].entry] == entry;
+        for (size_t j = 0; same && j < now->n; j++)
+            if (now->items[j] == i || edict_before(policy, i, now->items[j]))
+                return true;
+    }
+    return false;
 }
 
 const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag)

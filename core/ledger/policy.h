@@ -1,8 +1,10 @@
 /*
  * Policy: who may do what (design section 7). Versioned entries of kind "policy", each signed
  * under the one before by someone in its role "policy"; the first by a principal that git config
- * rbtool.root names (patterns as in allowed signers, several values). It is read from the ledger
- * alone, never from the release being judged, and never goes back with a revert.
+ * rbtool.root names (patterns as in allowed signers, several values), or that a root's own policy
+ * goes back to by its "previous": a root is replaced by letting the new one into role policy, who
+ * then sets a policy. It is read from the ledger alone, never from the release being judged, and
+ * never goes back with a revert.
  *
  * Concurrent successors (two clones, or someone who was put out and goes back to before that) are
  * in force together, and the strictest holds: a role takes who every one of them lets in, the
@@ -49,6 +51,9 @@ typedef struct rb_policy rb_policy;
 enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
                             const rb_ledger *ledger, const rb_signers *signers,
                             rb_err *err) RB_MUST_USE;
+/* The same under other roots than the configured ones, which are copied. */
+rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger,
+                           const rb_signers *signers, const rb_strs *roots);
 void rb_policy_free(rb_policy *policy);
 RB_DEFINE_AUTO(rb_policy, rb_policy_free)
 
@@ -59,6 +64,8 @@ const json_t *rb_policy_json(const rb_policy *policy);    /* the same; NULL: non
 /* How many are in force together; more than one is a dispute that somebody should settle. */
 size_t rb_policy_count(const rb_policy *policy);
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
+/* Whether what is in force is that policy entry, or goes on from it. entry may be NULL. */
+bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry);
 char *rb_policy_members(const rb_policy *policy, enum rb_role role); /* for messages */
 /* Why rb_policy_allows() said no to this key, and what to do: the key is revoked, or others are in
  * the role. */
@@ -111,6 +118,10 @@ typedef struct rb_approvals {
 void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
                         const char *environment, const char *kind);
 void rb_approvals_clear(rb_approvals *approvals);
+/* Who could give another one: allowed signers in role approve, other than the release's signer and
+ * those who approved. Of patterns, only the principals that are plain names. */
+void rb_approvals_able(rb_strs *out, const rb_policy *policy, const rb_release *release,
+                       const rb_approvals *approvals);
 
 /* Who the caller is: git's signing key, judged as a signature made now. will_sign: the entry or tag
  * that is written next proves that the caller holds it, so that a security key is touched once; it

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "ledger/policy_internal.h"
+#include "trust/pattern.h"
+#include "trust/signers.h"
 
 /* Whether the entry is about this very tag object, and its writer had a say. */
 static bool tells(const rb_policy *policy, const rb_signed_release *release, const rb_entry *entry)
@@ -253,4 +255,35 @@ void rb_approvals_clear(rb_approvals *approvals)
 {
     rb_strs_clear(&approvals->people);
     *approvals = (rb_approvals){0};
+}
+
+static bool has_person(const rb_strs *people, const char *name)
+{
+    for (size_t i = 0; i < people->n; i++)
+        if (rb_pattern_list_matches(people->items[i], name) ||
+            rb_pattern_list_matches(name, people->items[i]))
+            return true;
+    return false;
+}
+
+void rb_approvals_able(rb_strs *out, const rb_policy *policy, const rb_release *release,
+                       const rb_approvals *approvals)
+{
+    RB_AUTO(rb_strs_clear) rb_strs out_of_it = {0}; /* the signer, and who has approved */
+    rb_strs_add(&out_of_it, rb_verified_principal(release->verified));
+    for (size_t i = 0; i < approvals->people.n; i++)
+        rb_strs_add(&out_of_it, approvals->people.items[i]);
+    for (size_t i = 0; i < policy->signers->n; i++) {
+        const rb_signer *line = &policy->signers->items[i];
+        char fingerprint[RB_FINGERPRINT_SIZE];
+        if (line->authority || !rb_pattern_is_literal(line->principals))
+            continue;
+        rb_key_fingerprint(line->key, fingerprint);
+        if (strcmp(fingerprint, rb_verified_fingerprint(release->verified)) == 0 ||
+            has_person(&out_of_it, line->principals) || rb_strs_has(out, line->principals) ||
+            rb_policy_ended(policy, line->principals, fingerprint) > 0 ||
+            !rb_policy_allows(policy, RB_ROLE_APPROVE, line->principals, fingerprint))
+            continue;
+        rb_strs_add(out, line->principals);
+    }
 }

@@ -46,6 +46,7 @@ static void clear_item(rb_chain_item *item)
     rb_release_free(item->release);
     rb_listed_release_free(item->listed);
     rb_problems_clear(&item->problems);
+    free(item->bad);
 }
 
 void rb_chain_free(rb_chain *chain)
@@ -69,6 +70,14 @@ void rb_chain_drop_unused(rb_chain *chain, const char *tag)
             chain->items[kept++] = *item;
     }
     chain->n = kept;
+}
+
+void rb_chain_mark_bad(rb_chain *chain, rb_chain_bad *ask, const void *context)
+{
+    for (size_t i = 0; i < chain->n; i++) {
+        free(chain->items[i].bad);
+        chain->items[i].bad = ask(context, chain->items[i].tag, chain->items[i].object);
+    }
 }
 
 const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)

@@ -28,8 +28,8 @@ typedef struct rb_chain_item {
     bool has_commit;
     bool named; /* by a verified release, as its previous or one of its heads */
     bool lost;  /* no tag here leads to it; it verifies if its object was kept elsewhere */
-    bool bad;   /* its verdict is bad: for who loads a chain with the ledger */
     bool used;  /* of a lost one: it was live somewhere, or a server saw it come */
+    char *bad;  /* why it is marked bad (rb_chain_mark_bad()); NULL: it is not, as far as known */
 } rb_chain_item;
 
 typedef struct rb_chain {
@@ -98,11 +98,20 @@ char *rb_chain_back(rb_repo *repo, const char *tag, const char *object);
 
 const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag);
 
-/* The release that a new one at commit follows: nearest by ancestry; ties: the head no one names
- * yet, then version order. NULL where no verified release is an ancestor. Borrowed. */
-enum rb_code rb_chain_previous(const rb_release **out, const rb_chain *chain, rb_repo *repo,
-                               const rb_oid *commit, rb_err *err) RB_MUST_USE;
-/* The same, and a release that does not verify counts too. */
+/* Asks of each release whether it is marked bad: why, owned by the caller, or NULL. */
+typedef char *rb_chain_bad(const void *context, const char *tag, const char *object);
+void rb_chain_mark_bad(rb_chain *chain, rb_chain_bad *ask, const void *context);
+
+/*
+ * The release that a new one at commit follows: nearest by ancestry; ties: the head no one names
+ * yet, then version order. A bad one is passed over, unless all are bad; *passed_over is the
+ * nearest that was, or NULL. *out is NULL where no verified release is an ancestor. Both are
+ * borrowed.
+ */
+enum rb_code rb_chain_previous(const rb_release **out, const rb_chain_item **passed_over,
+                               const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
+                               rb_err *err) RB_MUST_USE;
+/* The nearest, whether it verifies or not, and bad or not. */
 enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
                               const rb_oid *commit, rb_err *err) RB_MUST_USE;
 

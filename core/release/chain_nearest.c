@@ -3,16 +3,19 @@
 
 #include "release/chain.h"
 
+enum which { ANY, VERIFIED, NOT_BAD };
+
 /* Ancestors of commit among the items, without those that a nearer one follows. */
 static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *count,
                                     const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
-                                    bool verified, rb_err *err)
+                                    enum which which, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *passed = json_object();
     for (size_t i = 0; i < chain->n; i++) {
         const rb_chain_item *item = &chain->items[i];
         bool reached = json_object_get(passed, item->tag) != NULL;
-        if (!item->has_commit || (verified && !item->release))
+        if (!item->has_commit || (which != ANY && !item->release) ||
+            (which == NOT_BAD && item->bad))
             continue;
         if (!reached) {
             RB_TRY(rb_commit_reaches(&reached, repo, commit, &item->commit, err));
@@ -52,23 +55,30 @@ static enum rb_code pick(const rb_chain_item **out, const rb_chain_item **candid
 }
 
 static enum rb_code nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
-                            const rb_oid *commit, bool verified, rb_err *err)
+                            const rb_oid *commit, enum which which, rb_err *err)
 {
     const rb_chain_item **candidates = rb_calloc(chain->n, sizeof *candidates);
     size_t count = 0;
     *out = NULL;
-    enum rb_code code = find_candidates(candidates, &count, chain, repo, commit, verified, err);
+    enum rb_code code = find_candidates(candidates, &count, chain, repo, commit, which, err);
     if (code == RB_OK)
         code = pick(out, candidates, count, repo, err);
     free(candidates);
     return code;
 }
 
-enum rb_code rb_chain_previous(const rb_release **out, const rb_chain *chain, rb_repo *repo,
-                               const rb_oid *commit, rb_err *err)
+enum rb_code rb_chain_previous(const rb_release **out, const rb_chain_item **passed_over,
+                               const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
+                               rb_err *err)
 {
+    const rb_chain_item *any;
     const rb_chain_item *item;
-    RB_TRY(nearest(&item, chain, repo, commit, true, err));
+    RB_TRY(nearest(&any, chain, repo, commit, VERIFIED, err));
+    item = any;
+    if (any && any->bad)
+        RB_TRY(nearest(&item, chain, repo, commit, NOT_BAD, err));
+    item = item ? item : any;
+    *passed_over = item != any ? any : NULL;
     *out = item ? item->release : NULL;
     return RB_OK;
 }
@@ -76,5 +86,5 @@ enum rb_code rb_chain_previous(const rb_release **out, const rb_chain *chain, rb
 enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
                               const rb_oid *commit, rb_err *err)
 {
-    return nearest(out, chain, repo, commit, false, err);
+    return nearest(out, chain, repo, commit, ANY, err);
 }

@@ -18,8 +18,8 @@ void rb_made_clear(rb_made *made)
     rb_manifest_free(made->manifest);
     rb_json_free(made->catalogs);
     rb_findings_clear(&made->findings);
-    rb_strs_clear(&made->notes);
     rb_buf_clear(&made->payload);
+    rb_strs_clear(&made->notes);
     *made = (rb_made){0};
 }
 
@@ -102,7 +102,13 @@ static enum rb_code find_previous(rb_making *making, rb_err *err)
     const rb_chain *chain = making->chain;
     if (making->make->previous)
         return named_previous(&making->previous, making, err);
-    RB_TRY(rb_chain_previous(&making->previous, chain, making->repo, &making->commit, err));
+    const rb_chain_item *passed_over;
+    RB_TRY(rb_chain_previous(&making->previous, &passed_over, chain, making->repo, &making->commit,
+                             err));
+    if (passed_over)
+        rb_strs_take(&making->made->notes,
+                     rb_format("%s follows %s and not %s, which is bad (%s)", making->make->tag,
+                               making->previous->tag, passed_over->tag, passed_over->bad));
     if (making->previous || chain->n == 0)
         return RB_OK;
     for (size_t i = 0; i < chain->n; i++)
@@ -291,6 +297,8 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     RB_TRY(check_tag(&making, err));
     RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, make->more, err));
     rb_chain_drop_unused(chain, make->tag);
+    if (make->bad)
+        rb_chain_mark_bad(chain, make->bad, make->bad_context);
     making.chain = chain;
     RB_TRY(check_lost(&making, err));
     RB_TRY(find_previous(&making, err));

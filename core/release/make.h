@@ -18,6 +18,8 @@ typedef struct rb_make {
     const rb_strs *accept;     /* rules (RB001, RB002, RB003, ...) whose findings do not refuse;
                                   NULL: none */
     const rb_chain_more *more; /* predecessors without a tag here; NULL: none are known */
+    rb_chain_bad *bad;         /* which releases are marked bad; NULL: none is known to be */
+    const void *bad_context;
     /* Told before each long part ("hashing artifact app"); NULL: no one is. */
     void (*progress)(void *context, const char *what);
     void *context;

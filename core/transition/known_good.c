@@ -22,6 +22,8 @@ void rb_known_good_clear(rb_known_good *good)
     rb_release_free(good->release);
     free(good->rule);
     rb_strs_clear(&good->candidates);
+    rb_strs_clear(&good->bad);
+    free(good->newest_bad);
     *good = (rb_known_good){0};
 }
 
@@ -30,11 +32,11 @@ bool rb_known_reached(const rb_transition_row *row)
     return rb_outcome_reached(row->outcome);
 }
 
-/* What this row says of a release. A partial revert is a word on it too; a partial deploy is none.
- */
+/* What this row says of a release. A partial deploy says nothing. */
 static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bool whole)
 {
-    if (rb_text_same(row->kind, "revert") && rb_text_same(row->from, tag) && rb_known_reached(row))
+    if (json_is_true(json_object_get(row->plan, "marksBad")) && rb_text_same(row->from, tag) &&
+        rb_known_reached(row))
         return RB_VERDICT_BAD;
     if (rb_text_same(row->kind, "deploy") && rb_text_same(row->to, tag) &&
         rb_text_same(row->outcome, "done") && row->checked && whole)
@@ -192,14 +194,17 @@ static bool allowed(const rb_known_request *rq, const rb_release *release)
 
 static void add_candidate(rb_known_good *out, const rb_release *release, const rb_standing *word)
 {
-    char *text =
-        word->verdict == RB_VERDICT_NONE
-            ? rb_format("%s (no verdict)", release->tag)
-            : rb_format("%s (%s: %s)", release->tag, rb_verdict_name(word->verdict), word->why);
-    if (rb_strs_has(&out->candidates, text))
+    bool bad = word->verdict == RB_VERDICT_BAD;
+    rb_strs *list = bad ? &out->bad : &out->candidates;
+    char *text = word->verdict == RB_VERDICT_NONE ? rb_format("%s (no verdict)", release->tag)
+                 : bad                            ? rb_format("%s (%s)", release->tag, word->why)
+                       : rb_format("%s (good: %s)", release->tag, word->why);
+    if (rb_strs_has(list, text))
         free(text);
     else
-        rb_strs_take(&out->candidates, text);
+        rb_strs_take(list, text);
+    if (bad && !out->newest_bad)
+        out->newest_bad = rb_strdup(release->tag);
 }
 
 /* release is taken over. */
@@ -209,7 +214,17 @@ static void take(rb_known_good *out, rb_release *release, const rb_standing *wor
     out->release = release;
     out->rule = word->verdict == RB_VERDICT_GOOD && (word->by_people || !otherwise)
                     ? rb_format("the %s, %s", which, word->why)
-                    : rb_format("the %s, %s", which, otherwise);
+                    : rb_format("the %s %s", which, otherwise);
+}
+
+/* Whether the last run here of the release that rows[at] went to ended well. */
+static bool ran_well(rb_transition_row *const *rows, size_t at)
+{
+    size_t last = 0;
+    while (last < at && !(rb_known_reached(rows[last]) &&
+                          rb_text_same(rows[last]->to_object, rows[at]->to_object)))
+        last++;
+    return rb_text_same(rows[last]->outcome, "done");
 }
 
 static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_t count,
@@ -227,11 +242,12 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
             rb_release_free(release);
             continue;
         }
-        bool passed = rb_text_same(rows[i]->outcome, "done") && word.verdict != RB_VERDICT_BAD;
+        bool passed = ran_well(rows, i) && word.verdict != RB_VERDICT_BAD;
         bool marked = word.verdict == RB_VERDICT_GOOD && word.by_people;
         if (release && (passed || marked)) {
-            take(out, release, &word, "newest known-good release that was live here",
-                 rows[i]->checked ? "with every check passed" : "where nothing was checked");
+            take(out, release, &word, "newest release that was live here as a whole",
+                 rows[i]->checked ? "and is not bad (every check passed)"
+                                  : "and is not bad (nothing was checked)");
             return;
         }
         if (release)
@@ -240,32 +256,68 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
     }
 }
 
-static void along_chain(rb_known_good *out, const rb_known_request *rq)
+/* The next release along the chain, NULL where it does not verify. */
+static rb_release *follow(const rb_known_request *rq, const rb_link *link)
 {
-    bool any = rb_text_same(rq->setting, "verified");
-    const rb_link *link = rq->from->manifest->previous;
-    rb_release *held = NULL;
-    for (int n = 0; link && n < MAX_CHAIN; n++) {
-        rb_release *release = verified(rq, link->tag, link->object);
-        rb_release_free(held);
-        held = release;
-        if (!release)
-            break;
-        link = release->manifest->previous;
-        if (!allowed(rq, release))
-            continue;
+    return link ? verified(rq, link->tag, link->object) : NULL;
+}
+
+/* The nearest release that has that verdict and whose signer may release; the others are
+ * candidates. */
+static void along_chain(rb_known_good *out, const rb_known_request *rq, enum rb_verdict wanted)
+{
+    bool good = wanted == RB_VERDICT_GOOD;
+    rb_release *release = follow(rq, rq->from->manifest->previous);
+    for (int n = 0; release && n < MAX_CHAIN; n++) {
         RB_AUTO(rb_standing_clear) rb_standing word = {0};
         rb_known_standing(&word, rq->known, release->tag, release->object);
-        if (word.verdict == RB_VERDICT_GOOD || (any && word.verdict == RB_VERDICT_NONE)) {
-            take(out, release, &word, "nearest release along the chain that is known good",
-                 word.verdict == RB_VERDICT_GOOD
-                     ? NULL
-                     : "since it verifies and has no verdict (knownGood: verified)");
+        bool may = allowed(rq, release);
+        if (may && word.verdict == wanted) {
+            take(out, release, &word,
+                 good ? "nearest release along the chain that is good"
+                      : "nearest release along the chain that verifies",
+                 good ? NULL : "and has no verdict (knownGood: verified)");
             return;
         }
-        add_candidate(out, release, &word);
+        if (may)
+            add_candidate(out, release, &word);
+        rb_release *next = follow(rq, release->manifest->previous);
+        rb_release_free(release);
+        release = next;
     }
-    rb_release_free(held);
+    rb_release_free(release);
+}
+
+static void say_list(rb_buf *out, const char *before, const rb_strs *list)
+{
+    for (size_t i = 0; i < list->n && i < MAX_SHOWN; i++)
+        rb_buf_printf(out, "%s%s", i ? ", " : before, list->items[i]);
+    if (list->n > MAX_SHOWN)
+        rb_buf_printf(out, " and %zu more", list->n - MAX_SHOWN);
+}
+
+static enum rb_code nothing_good(const rb_known_good *found, const rb_known_request *rq,
+                                 rb_err *err)
+{
+    const char *from = rq->from->tag;
+    RB_AUTO(rb_buf_clear) rb_buf bad = {0};
+    RB_AUTO(rb_buf_clear) rb_buf next = {0};
+    RB_AUTO(rb_buf_clear) rb_buf others = {0};
+    say_list(&bad, found->bad.n == 1 ? "; bad is " : "; bad are ", &found->bad);
+    rb_buf_puts(&next, "fix forward with a new release");
+    if (found->newest_bad)
+        rb_buf_printf(&next, ", or lift that with `rbtool mark %s good -m WHY`", found->newest_bad);
+    if (found->candidates.n == 0)
+        return rb_fail(err, RB_DECIDE,
+                       "nothing to go back to: %s is the first release that was live here%s; %s",
+                       from, rb_buf_str(&bad), next.data);
+    say_list(&others, "; these verify: ", &found->candidates);
+    const char *first = found->candidates.items[0];
+    int len = (int)strcspn(first, " ");
+    return rb_fail(err, RB_DECIDE,
+                   "no release before %s is known good here%s%s; choose one with `rbtool revert %s "
+                   "--to %.*s`, or say which is good with `rbtool mark %.*s good -m WHY`",
+                   from, others.data, rb_buf_str(&bad), from, len, first, len, first);
 }
 
 enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, rb_err *err)
@@ -278,22 +330,8 @@ enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, 
     among_live(out, rows, count, rq);
     rb_transition_rows_free(rows, count);
     if (!out->release)
-        along_chain(out, rq);
-    if (out->release)
-        return RB_OK;
-    if (!rq->from->manifest->previous && out->candidates.n == 0)
-        return rb_fail(
-            err, RB_DECIDE,
-            "%s is the first release, and nothing else was live here: there is nothing to "
-            "go back to; stop it by hand, or release and deploy what mends it",
-            rq->from->tag);
-    RB_AUTO(rb_buf_clear) rb_buf list = {0};
-    for (size_t i = 0; i < out->candidates.n && i < MAX_SHOWN; i++)
-        rb_buf_printf(&list, "%s%s", i ? ", " : "; these verify: ", out->candidates.items[i]);
-    if (out->candidates.n > MAX_SHOWN)
-        rb_buf_printf(&list, " and %zu more", out->candidates.n - MAX_SHOWN);
-    return rb_fail(err, RB_DECIDE,
-                   "no release before %s is known good here%s; choose one with --to TAG%s",
-                   rq->from->tag, rb_buf_str(&list),
-                   list.len ? ", or say which is good with `rbtool mark TAG good -m WHY`" : "");
+        along_chain(out, rq, RB_VERDICT_GOOD);
+    if (!out->release && rb_text_same(rq->setting, "verified"))
+        along_chain(out, rq, RB_VERDICT_NONE);
+    return out->release ? RB_OK : nothing_good(out, rq, err);
 }

@@ -1,9 +1,9 @@
 /*
- * Where a revert goes: the previous known-good release (design section 11). Looked for first
- * among what was live in this environment, newest first, whole, and either with every check passed
- * or marked good since; then along the chain, among releases that are good by a verdict that
- * counts, or, when the settings say "knownGood": "verified", that verify. A release with a bad
- * verdict that counts is never TO, and only a release that verifies is.
+ * Where a revert goes: the previous known-good release (design section 11). First the newest that
+ * was live in this environment as a whole, is not bad, and whose last run here did not end
+ * unhealthy or down (or that a person marked good since); a run without checks counts. Then the
+ * nearest along the chain that is good; then, where the settings say "knownGood": "verified", the
+ * nearest that verifies. A release that is bad is never TO, and only one that verifies is.
  */
 #ifndef RB_TRANSITION_KNOWN_GOOD_H
 #define RB_TRANSITION_KNOWN_GOOD_H
@@ -38,6 +38,8 @@ typedef struct rb_known_good {
     rb_release *release; /* NULL when a person must decide */
     char *rule;          /* one line: why this one */
     rb_strs candidates;  /* releases that verify, nearest first, each with its verdict */
+    rb_strs bad;         /* the same of those that are marked bad, each with the reason */
+    char *newest_bad;    /* its tag */
 } rb_known_good;
 
 typedef struct rb_known_request {

@@ -372,6 +372,21 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
     return RB_OK;
 }
 
+/* Which verdict a revert will write. */
+static void note_verdict(rb_plan *plan, const rb_plan_request *rq)
+{
+    if (strcmp(rq->kind, "revert") != 0 || !rq->from)
+        return;
+    json_object_set_new(plan->json, "marksBad", json_boolean(rq->marks_bad));
+    RB_AUTO(rb_free_str)
+    char *note = rq->marks_bad
+                     ? rb_format("%s will be marked bad when this has ended", rq->from->tag)
+                     : rb_format("%s will not be marked bad, since only a part of it is reverted; "
+                                 "--bad marks it",
+                                 rq->from->tag);
+    rb_plan_note(plan, note);
+}
+
 enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
@@ -390,6 +405,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     json_object_set_new(plan->json, "databases", scripts(plan));
     RB_TRY(rb_plan_losses(plan, rq, err));
     rb_plan_notes(plan, rq);
+    note_verdict(plan, rq);
     add_steps(plan, rq);
     rb_plan_times(plan, rq);
     json_object_set(plan->json, "drift", plan->drift);

@@ -52,6 +52,7 @@ typedef struct rb_plan_request {
     bool partial;             /* what cannot be read is a decision of the plan, not its failure */
     bool only_drift;          /* no more is asked than what drifted: no database is copied */
     enum rb_again again;
+    bool marks_bad;       /* of a revert: FROM is marked bad when it has reached TO */
     const char *rule;     /* why TO, or NULL */
     const char *going_on; /* id of the transition that is gone on with, or NULL */
 } rb_plan_request;

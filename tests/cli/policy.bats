@@ -77,8 +77,9 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     # A clone where the root was forgotten says what it does not see.
     policy "{$two}"
     git config --unset rbtool.root
-    run rbtool deploy v1.1.0 --yes
-    [[ $status -eq 0 && $output == *"no policy is in force here, though the ledger holds one"* ]]
+    fails 2 "is signed by alice@example.com with key $(fingerprint alice): compare that with the team first, then run \`git config rbtool.root alice@example.com\`" \
+        rbtool deploy v1.1.0 --yes
+    settled_at v1.0.0
     run rbtool verify --all
     [[ $status -eq 0 && $output == *"no policy is in force here, though the ledger holds one"* ]]
     # So does one that has the root and not the ledger.
@@ -137,23 +138,35 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
 
 @test "a deploy takes as many people as the policy says, and names the next step" {
     policy "{\"roles\":{\"approve\":[\"bob@*\",\"carol@*\",\"alice@*\"]},$two}"
-    fails 5 "2 missing: \`rbtool approve v1.0.0 --env prod\`" rbtool deploy v1.0.0 --yes
+    fails 5 "v1.0.0 needs 2 approvals for prod and has 0; bob@example.com or carol@example.com can give one: \`rbtool approve v1.0.0 --env prod\`, then \`rbtool sync\`" rbtool deploy v1.0.0 --yes
     run rbtool status --json
     [ "$(jq -r .state <<<"$output")" = empty ]
     fails 1 "not count: in role approve are bob@*" as dave rbtool approve v1.0.0
     fails 1 "signed by alice@example.com with this very key" rbtool approve v1.0.0
     run as bob rbtool approve v1.0.0 --env prod -m 'read the diff'
     [[ $status -eq 0 && $output == *"1 of 2 approvals"* && $output == *"rbtool sync"* ]]
-    as bob rbtool approve v1.0.0 # once more, from the same person
-    fails 5 "1 given (bob@example.com), 1 missing" rbtool deploy v1.0.0 --yes
+    # once more, from the same person: nothing is written
+    before=$(git rev-parse refs/rbtool/ledger)
+    run as bob rbtool approve v1.0.0 --env prod -m again
+    [[ $status -eq 0 && $output == *"another one by the same person changes nothing"* ]]
+    as bob rbtool approve v1.0.0 --env prod --json | schema written
+    [ "$(git rev-parse refs/rbtool/ledger)" = "$before" ]
+    as bob rbtool approve v1.0.0 --json | jq -e '.outcome == "done"' # for any environment
+    fails 5 "needs 2 approvals for prod and has 1 (bob@example.com); " rbtool deploy v1.0.0 --yes
     [ "$(rbtool deploy v1.0.0 --dry-run --json | jq -r '.decisions[].code')" = approvals ]
     as carol rbtool approve v1.0.0 --env stage # another place
-    fails 5 "1 missing" rbtool deploy v1.0.0 --yes
+    fails 5 "has 1" rbtool deploy v1.0.0 --yes
     as carol rbtool approve v1.0.0
     rbtool deploy v1.0.0 --yes
     settled_at v1.0.0
     # Another release has approvals of its own.
-    fails 5 "0 given (nobody), 2 missing" rbtool deploy v1.1.0 --yes
+    fails 5 "needs 2 approvals for prod and has 0; " rbtool deploy v1.1.0 --yes
+}
+
+@test "mark prints its entry as JSON" {
+    rbtool mark v1.0.0 good -m 'looked' --json >"$BATS_TEST_TMPDIR/doc"
+    schema written <"$BATS_TEST_TMPDIR/doc"
+    [ "$(jq -r .entry "$BATS_TEST_TMPDIR/doc")" = "$(git rev-parse refs/rbtool/ledger)" ]
 }
 
 @test "approvals of a revert are of the release that it goes to, and plan shows them" {
@@ -161,7 +174,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     rbtool deploy v1.1.0 --yes
     policy '{"environments":{"*":{"approvals":{"revert":1}}}}'
     [ "$(rbtool plan v1.1.0 --json | jq -r '.decisions[] | select(.code == "approvals") | .message')" = \
-        "revert to v1.0.0 takes 1 approval(s) of it for prod, 0 given (nobody), 1 missing: \`rbtool approve v1.0.0 --env prod\` by others than its signer, and \`rbtool sync\` for what they wrote elsewhere" ]
+        "v1.0.0 needs 1 approval for a revert to it in prod and has 0; bob@example.com, carol@example.com or dave@example.com can give one: \`rbtool approve v1.0.0 --env prod\`, then \`rbtool sync\`" ]
     rbtool plan v1.1.0 --json | schema plan
     fails 5 "approve v1.0.0" rbtool revert v1.1.0 --yes
     as dave rbtool approve v1.0.0 --env prod
@@ -179,7 +192,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     policy "{$two}"
     as bob rbtool approve v1.0.0
     rbtool approve v1.0.0 --key "$HOME/bob2"
-    fails 5 "1 given" rbtool deploy v1.0.0 --yes
+    fails 5 "has 1" rbtool deploy v1.0.0 --yes
     fails 1 "with another key of yours" as mallory rbtool approve v1.0.0
     as carol rbtool approve v1.0.0
     rbtool deploy v1.0.0 --yes
@@ -194,7 +207,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     approval=$(git rev-parse refs/rbtool/ledger)
     git tag -d v1.2.0 >/dev/null
     rbtool release v1.2.0 -m 'the same commit, another object'
-    fails 5 "0 given (nobody), 1 missing" rbtool deploy v1.2.0 --yes
+    fails 5 "needs 1 approval for prod and has 0; " rbtool deploy v1.2.0 --yes
     # The old approval's words again, for the new object: by nobody, then by someone of no role.
     object=$(git rev-parse v1.2.0)
     git cat-file commit "$approval" | sed '1,/^$/d' | sed -E "s/\"object\": \"[0-9a-f]+\"/\"object\": \"$object\"/" >"$BATS_TEST_TMPDIR/words"
@@ -204,7 +217,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
         new=$(GIT_COMMITTER_DATE="$at +0000" git commit-tree $sign -p refs/rbtool/ledger \
             -F "$BATS_TEST_TMPDIR/words" "$(git rev-parse "refs/rbtool/ledger^{tree}")")
         git update-ref refs/rbtool/ledger "$new"
-        fails 5 "0 given (nobody" rbtool deploy v1.2.0 --yes
+        fails 5 "has 0" rbtool deploy v1.2.0 --yes
     done
     # Signed by one in the role, but about another application.
     sed -i 's/"app": "shop"/"app": "bank"/' "$BATS_TEST_TMPDIR/words"
@@ -227,7 +240,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     [ "$(git cat-file commit "$entry" | sed '1,/^{/{/^{/!d}' | jq -c '[.kind, .environment, .override.rule, .override.why, .override.transition != null]')" = \
         '["override","prod","approvals","nobody can pay",true]' ]
     # It is no key to the next one, and writes nothing where it is not needed.
-    fails 5 "2 missing" rbtool deploy v1.1.0 --yes
+    fails 5 "needs 2 approvals" rbtool deploy v1.1.0 --yes
     as bob rbtool approve v1.1.0
     as carol rbtool approve v1.1.0
     before=$(git log --format=%s refs/rbtool/ledger | grep -c ^override)
@@ -236,7 +249,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     [ "$(git log --format=%s refs/rbtool/ledger | grep -c ^override)" -eq "$before" ]
 }
 
-@test "a loss is agreed to by role accept-loss, not by who breaks the glass" {
+@test "a loss is agreed to by role accept-loss, unless the glass is broken" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     sql 'INSERT INTO orders VALUES (1, 5, 7)'
@@ -249,8 +262,15 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     git config --global --unset user.signingKey
     fails 5 "user.signingKey" rbtool revert v1.1.0 --yes --accept-data-loss "$d"
     settled_at v1.1.0
-    as bob rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    git config --global user.signingKey "$KEYS/alice"
+    policy '{"roles":{"accept-loss":["bob@example.com"]},"environments":{"prod":{"approvals":{"revert":1}}}}'
+    d=$(digest v1.1.0)
+    fails 5 "v1.0.0 needs 1 approval" rbtool revert v1.1.0 --yes --accept-data-loss "$d"
+    run rbtool revert v1.1.0 --yes --accept-data-loss "$d" --break-glass -m 'nobody answers'
+    [[ $status -eq 0 && $output == *"without its approvals and role accept-loss: nobody answers"* ]]
     settled_at v1.0.0
+    [ "$(git log --format=%s refs/rbtool/ledger | grep '^override' | sort | cut -d: -f1 | paste -sd,)" = \
+        'override v1.0.0 accept-loss for prod,override v1.0.0 approvals for prod' ]
 }
 
 @test "where entries must be signed, a host without a key is refused before anything is touched" {
@@ -300,7 +320,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     run rbtool policy show
     [[ $output == *"revoked $(fingerprint dave): laptop stolen"* ]]
     # Known from before, by bob's word.
-    fails 5 "1 given (bob@example.com), 1 missing" rbtool deploy v1.2.0 --yes
+    fails 5 "needs 2 approvals for prod and has 1 (bob@example.com); " rbtool deploy v1.2.0 --yes
     # The thief's own.
     echo 1.3.0 >VERSION
     git commit -qam 1.3.0
@@ -311,7 +331,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     rbtool verify v1.2.0
     fails 1 "would not count: the policy revokes this key; sign with another one" as dave rbtool approve v1.1.0
     # What it said before that stands.
-    fails 5 "1 given (dave@example.com)" rbtool deploy v1.0.0 --yes
+    fails 5 "has 1 (dave@example.com)" rbtool deploy v1.0.0 --yes
 }
 
 @test "a backdated tag of a key that has ended shows by what a witness saw" {
@@ -343,9 +363,9 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     rbtool revert v1.2.0 --yes
     settled_at v1.0.0
     [ "$(rbtool policy show --json | jq -c '[.inForce[].version]')" = '[2]' ]
-    fails 5 "2 missing" rbtool deploy v1.1.0 --yes
+    fails 5 "needs 2 approvals" rbtool deploy v1.1.0 --yes
     git checkout -q v1.2.0
-    fails 5 "2 missing" rbtool deploy v1.1.0 --yes
+    fails 5 "needs 2 approvals" rbtool deploy v1.1.0 --yes
 }
 
 @test "concurrent policies are in force together until one of them is gone on from" {
@@ -367,7 +387,7 @@ two='"environments":{"prod":{"approvals":{"deploy":2}}}'
     git update-ref refs/rbtool/ledger "$merge"
     run rbtool policy show
     [[ $output == *"2 policies were set at the same time"* ]]
-    fails 5 "2 missing" rbtool deploy v1.0.0 --yes
+    fails 5 "needs 2 approvals" rbtool deploy v1.0.0 --yes
     fails 1 "in role mark are" rbtool mark v1.0.0 bad -m 'no say in one of them'
     fails 5 "--over ID" rbtool policy set "$BATS_TEST_TMPDIR/policy.json"
     rbtool policy set "$BATS_TEST_TMPDIR/policy.json" --over "${one:0:10}"
@@ -409,7 +429,7 @@ other() {
         rbtool -C "$dir" policy show --json >"$BATS_TEST_TMPDIR/show.json"
         [ "$(jq -c '[.inForce[] | [.version, .signer]]' "$BATS_TEST_TMPDIR/show.json")" = '[[2,"alice@example.com"]]' ]
     done
-    fails 5 "0 given (nobody, and 1 that do not count), 2 missing" rbtool deploy v1.0.0 --yes
+    fails 5 "needs 2 approvals for prod and has 0, and 1 that do not count" rbtool deploy v1.0.0 --yes
     fails 1 "in role policy are alice@example.com" as dave other policy set "$BATS_TEST_TMPDIR/p.json"
     as bob other approve v1.0.0
     as carol rbtool approve v1.0.0
@@ -426,7 +446,7 @@ other() {
     as dave other mark v1.0.0 bad -m 'never again'
     as dave other sync
     rbtool sync
-    fails 5 "0 given (nobody, and 1 that do not count)" rbtool deploy v1.0.0 --yes
+    fails 5 "has 0, and 1 that do not count" rbtool deploy v1.0.0 --yes
     policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},\"revoked\":[{\"key\":\"$(fingerprint dave)\"}]}"
     rbtool deploy v1.0.0 --yes # nor is the verdict
 }
@@ -535,4 +555,128 @@ other() {
     git config --unset-all rbtool.root
     run -0 rbtool log --verify
     [[ $output == *"of them sets a policy, which is not judged here: git config rbtool.root is not set"* ]]
+}
+
+# A policy that asks for two approvals of a deploy and none of a revert, with v1.0.0 live.
+live_under_policy() {
+    policy '{"environments":{"prod":{"approvals":{"deploy":0}}}}'
+    rbtool deploy v1.0.0 --yes
+    policy "{$two}"
+}
+
+@test "a release that was never live takes a deploy's approvals, whichever command brings it" {
+    live_under_policy
+    echo 1.2.0 >VERSION
+    git commit -qam next
+    rbtool release v1.2.0
+    fails 5 "v1.1.0 needs 2 approvals for prod and has 0" rbtool revert v1.0.0 --to v1.1.0 --yes
+    as bob rbtool approve v1.1.0
+    as carol rbtool approve v1.1.0
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes # was live here: a revert's
+    settled_at v1.0.0
+    rbtool mark v1.1.0 good -m looked
+    # Scripts of a third release take its approvals.
+    rbtool deploy v1.1.0 --yes
+    fails 5 "--scripts-from: v1.2.0 needs 2 approvals for prod and has 0" \
+        rbtool revert v1.1.0 --to v1.0.0 --scripts-from v1.2.0 --yes
+    settled_at v1.1.0
+}
+
+@test "an abort after the commit takes a revert's approvals, and stays half-way without them" {
+    rbtool deploy v1.0.0 --yes
+    policy '{"environments":{"prod":{"approvals":{"revert":1}}}}'
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    fails 5 "v1.0.0 needs 1 approval for a revert to it in prod and has 0; bob@example.com" rbtool abort --yes
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    as bob rbtool approve v1.0.0 --env prod
+    rbtool abort --yes
+    settled_at v1.0.0
+}
+
+@test "an abort after the commit breaks the glass with a reason that is recorded" {
+    rbtool deploy v1.0.0 --yes
+    policy '{"environments":{"prod":{"approvals":{"revert":1}}}}'
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    [ "$status" -eq 137 ]
+    fails 2 "needs a reason" rbtool abort --yes --break-glass
+    run rbtool abort --yes --break-glass -m 'shop is down'
+    [[ $status -eq 0 && $output == *"BREAK-GLASS"* ]]
+    settled_at v1.0.0
+    [ "$(git log --format=%s refs/rbtool/ledger | grep -c '^override v1.0.0 approvals for prod: shop is down')" -eq 1 ]
+}
+
+@test "an environment under a policy is not moved without the ledger, with an older one, or another root" {
+    live_under_policy
+    old=$(git rev-parse refs/rbtool/ledger~1)
+    newest=$(git rev-parse refs/rbtool/ledger)
+    as bob rbtool approve v1.1.0
+    as carol rbtool approve v1.1.0
+    rbtool deploy v1.1.0 --yes
+    now=$(git rev-parse refs/rbtool/ledger)
+    moves() { # TEXT: every way is refused with it
+        fails 2 "$1" rbtool deploy v1.0.0 --yes
+        fails 2 "$1" rbtool revert v1.1.0 --yes
+        fails 2 "$1" rbtool revert v1.1.0 --yes --break-glass -m 'all the same'
+        fails 2 "$1" env RBTOOL=0 rbtool deploy v1.0.0 --yes
+        settled_at v1.1.0
+    }
+    # no ledger
+    RBTOOL=0 git update-ref -d refs/rbtool/ledger
+    moves "rbtool sync"
+    git config --unset rbtool.root
+    moves "rbtool sync"
+    # an older one, before the policy that is pinned
+    RBTOOL=0 git update-ref refs/rbtool/ledger "$old"
+    git config rbtool.root alice@example.com
+    [ "$old" != "$newest" ]
+    moves "rbtool sync"
+    # the ledger, and no root
+    RBTOOL=0 git update-ref refs/rbtool/ledger "$now"
+    git config --unset rbtool.root
+    moves "git config rbtool.root alice@example.com"
+    # a root of one's own, with a policy of one's own
+    git config rbtool.root dave@example.com
+    echo '{"environments":{"prod":{"approvals":{"deploy":0}}}}' >"$BATS_TEST_TMPDIR/p.json"
+    as dave rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m mine
+    moves "not the root that prod is bound to (alice@example.com)"
+    # state.db is gone: the database knows
+    mv "$PROD/.rbtool/state.db" "$BATS_TEST_TMPDIR"
+    fails 2 "not the root that prod is bound to" rbtool deploy v1.0.0 --yes
+    mv "$BATS_TEST_TMPDIR/state.db" "$PROD/.rbtool"
+    git config rbtool.root alice@example.com
+    RBTOOL=0 git update-ref refs/rbtool/ledger "$now"
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a clone without a ledger does not move an environment when its remote has one" {
+    policy '{"environments":{"prod":{"approvals":{"deploy":0}}}}'
+    clones
+    RBTOOL=0 git update-ref -d refs/rbtool/ledger
+    git config --unset rbtool.root
+    fails 2 "its remote origin has one; nothing was changed; fetch it with \`rbtool sync\`" rbtool deploy v1.0.0 --yes
+    git config rbtool.root alice@example.com
+    RBTOOL=0 git update-ref -d refs/rbtool/remotes/origin/ledger
+    rbtool sync
+    rbtool deploy v1.0.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a root is replaced by a new one that the old one let in" {
+    policy '{"roles":{"policy":["alice@example.com"]}}'
+    rbtool deploy v1.0.0 --yes
+    policy '{"roles":{"policy":["alice@example.com","bob@example.com"]}}'
+    echo '{"roles":{"policy":["bob@example.com"]}}' >"$BATS_TEST_TMPDIR/p.json"
+    as bob rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m 'alice leaves'
+    git config rbtool.root bob@example.com
+    [ "$(rbtool policy show --json | jq -c '[.inForce[] | [.version, .signer]]')" = '[[3,"bob@example.com"]]' ]
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+    # now it is bound to bob
+    git config rbtool.root carol@example.com
+    fails 2 "(bob@example.com)" rbtool revert v1.1.0 --yes
 }

@@ -96,7 +96,7 @@ $(git rev-parse v1.0.0)" ]
     [ "$(rbtool plan v1.2.0 --json | jq -r '.verdicts.from, .verdicts.to, .to')" = "good
 good
 v1.0.0" ]
-    rbtool plan v1.2.0 | grep -q 'TO is the newest known-good release that was live here, with every check passed'
+    rbtool plan v1.2.0 | grep -q 'TO is the newest release that was live here as a whole and is not bad'
 }
 
 @test "a reverted release is not deployed again until someone says that it is good" {
@@ -235,7 +235,8 @@ revert v1.1.0 v1.0.0 done" ]
     git update-ref -d refs/rbtool/ledger
     git config --unset rbtool.ledger
     sqlite3 "$PROD/.rbtool/state.db" 'DROP TABLE entry; ALTER TABLE step DROP COLUMN milliseconds;
-        ALTER TABLE step DROP COLUMN outcome'
+        ALTER TABLE step DROP COLUMN outcome; DELETE FROM pin'
+    sql "UPDATE rbtool_journal SET pins = '{}'"
     [ "$(rbtool status --json | jq .unwritten)" -eq 2 ]
     [ "$(verdict v1.1.0)" = good ]
     rbtool revert v1.1.0 --yes
@@ -273,7 +274,7 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool deploy v1.1.0 --env prod --yes
     # What was good elsewhere is good along the chain too.
     rbtool deploy v1.2.0 --env demo --yes
-    rbtool plan v1.2.0 --env demo | grep -q 'TO is the nearest release along the chain that is known good, deployed in prod with every check passed'
+    rbtool plan v1.2.0 --env demo | grep -q 'TO is the nearest release along the chain that is good, deployed in prod with every check passed'
     [ "$(rbtool plan v1.2.0 --env demo --json | jq -r .to)" = v1.1.0 ]
     # What was live there comes first.
     rbtool deploy v1.2.0 --env staging --yes
@@ -287,6 +288,7 @@ revert v1.1.0 v1.0.0 done" ]
         git clone -q "$BATS_TEST_TMPDIR/server.git" "$BATS_TEST_TMPDIR/$host"
         jq --arg root "$BATS_TEST_TMPDIR/host-$host" '.environments.prod = {root: $root,
             databases: {main: "sqlite:\($root)/data/shop.db"}}' rbtool.json >"$BATS_TEST_TMPDIR/$host/rbtool.json"
+        rbtool -C "$BATS_TEST_TMPDIR/$host" sync # nothing moves without the ledger
     done
     cd "$BATS_TEST_TMPDIR/a"
     rbtool deploy v1.0.0 --yes
@@ -319,13 +321,14 @@ revert v1.1.0 v1.0.0 done" ]
     fails 5 "no release before v1.2.0 is known good here; these verify: v1.1.0 (no verdict), v1.0.0 (no verdict)" \
         rbtool revert v1.2.0 --yes
     rbtool mark v1.1.0 bad -m 'slow'
-    fails 5 "v1.1.0 (bad: marked bad by alice@example.com: slow), v1.0.0 (no verdict)" rbtool plan v1.2.0
+    fails 5 "these verify: v1.0.0 (no verdict); bad is v1.1.0 (marked bad by alice@example.com: slow); choose one with \`rbtool revert v1.2.0 --to v1.0.0\`" \
+        rbtool plan v1.2.0
     fails 5 "is bad (marked bad by alice@example.com: slow)" rbtool revert v1.2.0 --to v1.1.0 --yes
     rbtool mark v1.0.0 good -m 'ran for a year'
-    rbtool plan v1.2.0 | grep -q 'TO is the nearest release along the chain that is known good, marked good by alice@example.com: ran for a year'
+    rbtool plan v1.2.0 | grep -q 'TO is the nearest release along the chain that is good, marked good by alice@example.com: ran for a year'
     rbtool mark v1.0.0 bad -m 'no'
     settings '.knownGood = "verified"'
-    fails 5 "v1.0.0 (bad" rbtool --config "$SETTINGS" revert v1.2.0 --yes
+    fails 5 "nothing to go back to: v1.2.0 is the first release that was live here; bad are v1.1.0 (" rbtool --config "$SETTINGS" revert v1.2.0 --yes
     rbtool mark v1.1.0 good -m 'fast again'
     [ "$(rbtool --config "$SETTINGS" plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
 }
@@ -430,6 +433,7 @@ revert v1.1.0 v1.0.0 done" ]
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
     cp rbtool.json "$BATS_TEST_TMPDIR/other"
     cd "$BATS_TEST_TMPDIR/other"
+    rbtool sync # it does not plan without the ledger
     sleep 1.1
     rbtool mark v1.1.0 bad -m leaks
     [[ $(rbtool list | grep v1.1.0) == *bad* ]]
@@ -438,10 +442,11 @@ revert v1.1.0 v1.0.0 done" ]
 
 @test "what another clone did stays known when this one has written an entry of its own" {
     rbtool deploy v1.0.0 --yes
-    rbtool deploy v1.1.0 --yes
-    rbtool revert v1.1.0 --yes
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
     cp rbtool.json "$BATS_TEST_TMPDIR/other"
+    rbtool -C "$BATS_TEST_TMPDIR/other" sync
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
     cd "$BATS_TEST_TMPDIR/other"
     fails 5 'v1.1.0 is bad (reverted in prod by another clone' rbtool deploy v1.1.0 --yes
     rbtool deploy v1.2.0 --yes

@@ -179,3 +179,58 @@ next() { # TAG: a release that differs in its files alone
     nohup rbtool --config "$SETTINGS" deploy v1.1.0 --yes
     settled_at v1.1.0
 }
+
+@test "a revert goes to the newest release whose last run here ended well" {
+    two_releases # v1.0.0 is live
+    next v1.2.0
+    rbtool deploy v1.1.0 --yes
+    settings '.environments.prod.checks = [{name: "x", command: ["false"], timeout: 1}]'
+    run rbtool --config "$SETTINGS" deploy v1.0.0 --yes # its last run is unhealthy
+    [ "$status" -eq 1 ]
+    rbtool deploy v1.2.0 --yes
+    rbtool plan | grep -q 'TO is the newest release that was live here as a whole and is not bad'
+    [ "$(rbtool plan --json | jq -r .to)" = v1.1.0 ]
+}
+
+@test "revert --only marks nothing bad, unless --bad is given; the plan says so" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    run rbtool revert v1.1.0 --only flags --yes
+    [[ $status -eq 0 && $output == *"v1.1.0 will not be marked bad"* ]]
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0").verdict')" != bad ]
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --only flags --bad --yes
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0").verdict')" = bad ]
+    rbtool mark v1.1.0 good -m 'all of it'
+    run rbtool revert v1.1.0 --yes
+    [[ $status -eq 0 && $output == *"v1.1.0 will be marked bad"* ]]
+    [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0").verdict')" = bad ]
+}
+
+@test "revert without TAG asks at a terminal, and without one gives the command" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    for options in --yes ''; do
+        # shellcheck disable=SC2086
+        fails 2 "v1.1.0 is live in prod: \`rbtool revert v1.1.0 --env prod --yes\`" rbtool revert $options
+    done
+    [ "$(rbtool plan --json | jq -r .from)" = v1.1.0 ]
+    settled_at v1.1.0
+}
+
+@test "the release after a revert follows the last good one, whether the bad one is live or not" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    rbtool revert v1.1.0 --yes
+    git rm -q migrations/0002*
+    next v1.2.0
+    [ "$(rbtool show v1.2.0 --json | jq -r '.. | .previous? | .tag? // empty' | head -1)" = v1.0.0 ]
+    rbtool deploy v1.2.0 --yes
+    settled_at v1.2.0
+    rbtool deploy v1.1.0 --yes --accept-reverted # the bad one is live: its downs run
+    sql 'SELECT discount FROM orders'
+    rbtool deploy v1.2.0 --yes
+    settled_at v1.2.0
+    run sql 'SELECT discount FROM orders'
+    [ "$status" -ne 0 ]
+}

@@ -1,0 +1,166 @@
+#include "transition/policy_check.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "transition/known_good.h"
+
+#define ABLE_SHOWN 5 /* people in the line that says who can approve */
+
+static enum rb_code check_signer(const rb_policy *policy, const rb_release *release, rb_err *err)
+{
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    return release ? rb_policy_check_release(&problems, policy, release, err) : RB_OK;
+}
+
+enum rb_code rb_policy_check_releases(const rb_policy *policy, const rb_plan_request *rq,
+                                      rb_err *err)
+{
+    RB_TRY(check_signer(policy, rq->to, err));
+    return check_signer(policy, rq->mended, err);
+}
+
+/* Whether the whole environment was at this very release, by its own history. */
+static bool was_live(rb_transition_row *const *rows, size_t count, const rb_release *release)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rb_known_reached(rows[i]) && rb_text_same(rows[i]->to_object, release->object) &&
+            rb_known_whole(rows, count, i))
+            return true;
+    return false;
+}
+
+static void add_need(rb_policy_needs *out, const rb_policy *policy, const rb_release *release,
+                     const char *environment, bool live_before)
+{
+    rb_policy_need need = {.release = release, .kind = live_before ? "revert" : "deploy"};
+    rb_approvals_count(&need.approvals, policy, release, environment, need.kind);
+    need.missing = need.approvals.needed - need.approvals.given;
+    if (need.missing <= 0) {
+        rb_approvals_clear(&need.approvals);
+        return;
+    }
+    rb_approvals_able(&need.able, policy, release, &need.approvals);
+    out->items[out->n++] = need;
+}
+
+enum rb_code rb_policy_check_approvals(rb_policy_needs *out, const rb_policy *policy,
+                                       const rb_plan_request *rq, rb_err *err)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    *out = (rb_policy_needs){0};
+    if (rq->state)
+        RB_TRY(rb_state_history(&rows, &count, rq->state, true, err));
+    add_need(out, policy, rq->to, rq->env->name, was_live(rows, count, rq->to));
+    const rb_release *scripts = rq->mended;
+    if (scripts && !rb_text_same(scripts->object, rq->to->object) &&
+        !(rq->from && rb_text_same(scripts->object, rq->from->object)))
+        add_need(out, policy, scripts, rq->env->name, was_live(rows, count, scripts));
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
+void rb_policy_needs_clear(rb_policy_needs *needs)
+{
+    for (size_t i = 0; i < needs->n; i++) {
+        rb_approvals_clear(&needs->items[i].approvals);
+        rb_strs_clear(&needs->items[i].able);
+    }
+    *needs = (rb_policy_needs){0};
+}
+
+/* "alice@example.com or bob@example.com can give one" */
+static void say_who(rb_buf *out, const rb_strs *able)
+{
+    for (size_t i = 0; i < able->n && i < ABLE_SHOWN; i++)
+        rb_buf_printf(out, "%s%s", i == 0 ? "" : i + 1 == able->n ? " or " : ", ", able->items[i]);
+    if (able->n > ABLE_SHOWN)
+        rb_buf_printf(out, " and %zu others", able->n - ABLE_SHOWN);
+    rb_buf_puts(out, able->n ? " can give one" : "no other allowed signer here can give one");
+}
+
+void rb_policy_needs_decide(rb_plan *plan, const rb_policy_needs *needs, const rb_plan_request *rq,
+                            bool passed)
+{
+    for (size_t i = 0; i < needs->n; i++) {
+        const rb_policy_need *need = &needs->items[i];
+        const rb_approvals *approvals = &need->approvals;
+        bool back = strcmp(need->kind, "revert") == 0;
+        RB_AUTO(rb_buf_clear) rb_buf who = {0};
+        RB_AUTO(rb_buf_clear) rb_buf has = {0};
+        for (size_t j = 0; j < approvals->people.n; j++)
+            rb_buf_printf(&has, "%s%s", j ? ", " : " (", approvals->people.items[j]);
+        rb_buf_puts(&has, approvals->people.n ? ")" : "");
+        if (approvals->ignored > 0)
+            rb_buf_printf(&has, ", and %zu that do not count", approvals->ignored);
+        if (passed)
+            rb_buf_puts(&who, "passed over by --break-glass");
+        else
+            say_who(&who, &need->able);
+        if (!passed)
+            rb_buf_printf(&who, ": `rbtool approve %s --env %s`, then `rbtool sync`",
+                          need->release->tag, rq->env->name);
+        rb_plan_decide(plan, "approvals", passed ? RB_OK : RB_DECIDE,
+                       "%s%s needs %d approval%s for %s%s and has %d%s; %s",
+                       need->release == rq->to ? "" : "--scripts-from: ", need->release->tag,
+                       approvals->needed, approvals->needed == 1 ? "" : "s",
+                       back ? "a revert to it in " : "", rq->env->name, approvals->given,
+                       rb_buf_str(&has), who.data);
+    }
+}
+
+enum rb_code rb_policy_check_key(const rb_policy *policy, const rb_plan_request *rq, rb_err *err)
+{
+    if (!rb_policy_must_sign(policy, rq->env->name))
+        return RB_OK;
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, false, err));
+    if (caller.principal)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "the policy wants signed entries for %s, and this host cannot write them: %s; "
+                   "nothing was changed",
+                   rq->env->name, caller.why);
+}
+
+enum rb_code rb_policy_check_loss(const rb_policy *policy, const rb_plan *plan,
+                                  const rb_plan_request *rq, rb_err *err)
+{
+    if (!plan->consent || !rb_policy_rooted(policy))
+        return RB_OK;
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, false, err));
+    if (rb_policy_allows(policy, RB_ROLE_ACCEPT_LOSS, caller.principal, caller.fingerprint))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_ACCEPT_LOSS);
+    return rb_fail(err, RB_DECIDE,
+                   "agreeing to a loss of data takes a key in role accept-loss (%s): %s%s; nothing "
+                   "was changed",
+                   members, caller.principal ? "not that of " : "",
+                   caller.principal ? caller.principal : caller.why);
+}
+
+enum rb_code rb_policy_override(const rb_plan *plan, const rb_plan_request *rq,
+                                const rb_release *release, const char *rule, const char *why,
+                                rb_err *err)
+{
+    rb_oid id;
+    RB_AUTO(rb_json_freep)
+    json_t *detail = json_pack("{s:s,s:s,s:s}", "rule", rule, "why", why, "transition", plan->id);
+    if (!detail)
+        return rb_fail(err, RB_ERROR, "the reason given with -m is not UTF-8");
+    RB_AUTO(rb_free_str) char *title = rb_format("%s for %s: %s", rule, rq->env->name, why);
+    const rb_draft draft = {.kind = RB_ENTRY_OVERRIDE,
+                            .app = rq->to->manifest->app_name,
+                            .tag = release->tag,
+                            .object = release->object,
+                            .environment = rq->env->name,
+                            .title = title,
+                            .detail = detail,
+                            .must_sign = true,
+                            .begins = true};
+    if (rb_ledger_append(&id, rq->repo, &draft, err) != RB_OK)
+        return rb_err_prefix(err, "nothing was changed, since the override cannot be recorded");
+    return RB_OK;
+}

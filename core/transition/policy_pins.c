@@ -1,0 +1,224 @@
+#include "transition/policy_pins.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "database/database.h"
+#include "git/remote.h"
+
+#define PINNED "this environment is bound to it since its last transition; nothing was changed"
+
+static const char *const names[] = {"ledger", "root", "policy"};
+#define NAMES (sizeof names / sizeof *names)
+
+enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err)
+{
+    for (size_t i = 0; state && i < NAMES; i++) {
+        RB_AUTO(rb_free_str) char *value = NULL;
+        RB_TRY(rb_state_pin(&value, state, names[i], err));
+        if (value)
+            rb_json_set_str(pins, names[i], value);
+    }
+    return RB_OK;
+}
+
+/* A database that cannot be opened now is judged by the plan. The state has the last word: a
+ * database that another transition moved has the same pins or older ones. */
+static void add_database_pins(json_t *pins, const rb_env *env)
+{
+    for (size_t i = 0; i < env->database_count; i++) {
+        RB_AUTO(rb_db_closep) rb_db *db = NULL;
+        RB_AUTO(rb_json_freep) json_t *own = NULL;
+        rb_err ignored;
+        if (rb_db_open(&db, env->databases[i].value, RB_DB_READ, &ignored) != RB_OK ||
+            rb_db_journal_pins(&own, db, &ignored) != RB_OK)
+            continue;
+        for (size_t n = 0; n < NAMES; n++)
+            if (!json_object_get(pins, names[n]) && rb_json_str(own, names[n]))
+                rb_json_set_str(pins, names[n], rb_json_str(own, names[n]));
+    }
+}
+
+static const rb_entry *find(const rb_ledger *ledger, const char *hex)
+{
+    rb_oid id;
+    return hex && rb_oid_parse(&id, hex) ? rb_ledger_find(ledger, &id) : NULL;
+}
+
+/* The oldest policy entry that an allowed signer signed; NULL: none. */
+static const rb_entry *first_policy(const rb_ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->n; i++)
+        if (ledger->items[i].kind == RB_ENTRY_POLICY && ledger->items[i].trust == RB_ENTRY_GOOD)
+            return &ledger->items[i];
+    return NULL;
+}
+
+/* No ledger is here. */
+static enum rb_code check_remote(const rb_policy_place *place, const json_t *pins, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *remote = NULL;
+    rb_err none;
+    if (rb_json_str(pins, "ledger") || rb_json_str(pins, "policy"))
+        return rb_fail(
+            err, RB_ERROR,
+            "this clone has no ledger, and %s is bound to one since its last transition; "
+            "nothing was changed; fetch it with `rbtool sync`",
+            place->env->name);
+    if (rb_remote_find(&remote, place->repo, NULL, &none) != RB_OK)
+        return RB_OK;
+    rb_ref there;
+    if (rb_remote_read(&there, place->repo, remote, RB_LEDGER_REF, err) != RB_OK) {
+        err->code = RB_ERROR;
+        rb_err_prefix(err,
+                      "this clone has no ledger, and whether remote %s has one cannot be asked; "
+                      "nothing was changed; run `rbtool sync` when it can be reached",
+                      remote);
+        return RB_ERROR;
+    }
+    return there.exists ? rb_fail(err, RB_ERROR,
+                                  "this clone has no ledger and its remote %s has one; nothing was "
+                                  "changed; fetch it with `rbtool sync`",
+                                  remote)
+                        : RB_OK;
+}
+
+static enum rb_code check_pinned_entries(const rb_policy_place *place, const json_t *pins,
+                                         rb_err *err)
+{
+    for (size_t i = 0; i < NAMES; i++) {
+        const char *id = rb_json_str(pins, names[i]);
+        if (strcmp(names[i], "root") == 0 || !id || find(place->ledger, id))
+            continue;
+        return rb_fail(err, RB_ERROR,
+                       "the ledger here lacks %s %.10s: " PINNED "; fetch the ledger with `rbtool "
+                       "sync`",
+                       strcmp(names[i], "ledger") == 0 ? "its first entry" : "the policy entry",
+                       id);
+    }
+    return RB_OK;
+}
+
+/* The ledger has a policy, or the environment is bound to one, and no root is configured. */
+static enum rb_code refuse_no_root(const rb_policy_place *place, const rb_entry *first,
+                                   const char *pinned, rb_err *err)
+{
+    rb_err ignored;
+    RB_AUTO(rb_json_freep) json_t *root = NULL;
+    if (pinned)
+        (void)!rb_json_read(&root, pinned, strlen(pinned), "the pinned root", &ignored);
+    const char *who = json_string_value(json_array_get(json_object_get(root, "principals"), 0));
+    const char *key = rb_json_str(root, "key");
+    if (!who && first)
+        who = first->principal;
+    if (!key && first)
+        key = first->fingerprint;
+    RB_AUTO(rb_free_str) char *name = rb_safe(who ? who : "PRINCIPAL");
+    return rb_fail(err, RB_ERROR,
+                   "the ledger holds a policy, and git config rbtool.root does not say here whose "
+                   "policy binds %s; nothing was changed; it is signed by %s with key %s: compare "
+                   "that with the team first, then run `git config rbtool.root %s`",
+                   place->env->name, name, key ? key : "(unknown)", name);
+}
+
+static char *root_text(const rb_policy *policy)
+{
+    const rb_entry *entry = rb_policy_entry(policy);
+    RB_AUTO(rb_json_freep)
+    json_t *json = json_pack("{s:s?,s:o}", "key", entry ? entry->fingerprint : NULL, "principals",
+                             rb_json_strs(rb_policy_roots(policy)));
+    rb_buf out = {0};
+    rb_json_canonical(&out, json);
+    return rb_buf_detach(&out);
+}
+
+/* Another root than the pinned one: what is in force under it must be in force under the pinned one
+ * too, who then has signed it or let its signer in. */
+static enum rb_code check_rotation(const rb_policy_place *place, const json_t *pinned, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    RB_AUTO(rb_policy_freep) rb_policy *old = NULL;
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(pinned, "principals"), i, item)
+        if (json_is_string(item))
+            rb_strs_add(&roots, json_string_value(item));
+    old = rb_policy_under(&problems, place->ledger, place->signers, &roots);
+    const rb_entry *now = rb_policy_entry(place->policy);
+    if (now && now == rb_policy_entry(old))
+        return RB_OK;
+    return rb_fail(
+        err, RB_ERROR,
+        "git config rbtool.root is not the root that %s is bound to (%s), and what is in "
+        "force under it is not signed under that; nothing was changed; set it back with "
+        "`git config --replace-all rbtool.root %s`, or let that root sign a policy that "
+        "lets the new one in",
+        place->env->name, roots.n ? roots.items[0] : "none",
+        roots.n ? roots.items[0] : "PRINCIPAL");
+}
+
+static enum rb_code check_root(const rb_policy_place *place, const json_t *pins, rb_err *err)
+{
+    const char *pinned = rb_json_str(pins, "root");
+    const char *policy = rb_json_str(pins, "policy");
+    const rb_entry *first = first_policy(place->ledger);
+    if (!rb_policy_rooted(place->policy))
+        return first || pinned ? refuse_no_root(place, first, pinned, err) : RB_OK;
+    RB_AUTO(rb_json_freep) json_t *root = NULL;
+    if (pinned)
+        RB_TRY(rb_json_read(&root, pinned, strlen(pinned), "the pinned root", err));
+    RB_AUTO(rb_json_freep) json_t *now = rb_json_strs(rb_policy_roots(place->policy));
+    if (root && !json_equal(json_object_get(root, "principals"), now))
+        return check_rotation(place, root, err);
+    if (!rb_policy_entry(place->policy))
+        return rb_fail(err, RB_ERROR,
+                       "git config rbtool.root is set, but the ledger here holds no policy under "
+                       "it; nothing was changed; fetch the ledger with `rbtool sync`, or set the "
+                       "first one with `rbtool policy set FILE`");
+    if (!policy || rb_policy_follows(place->policy, find(place->ledger, policy)))
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "the policy in force here does not follow policy entry %.10s: " PINNED "; fetch "
+                   "the ledger with `rbtool sync`",
+                   policy);
+}
+
+enum rb_code rb_policy_bound(const rb_policy_place *place, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *pins = json_object();
+    RB_TRY(rb_policy_pinned(pins, place->state, err));
+    add_database_pins(pins, place->env);
+    if (place->ledger->n == 0)
+        RB_TRY(check_remote(place, pins, err));
+    RB_TRY(check_pinned_entries(place, pins, err));
+    return check_root(place, pins, err);
+}
+
+static enum rb_code set(rb_state *state, const json_t *old, const char *name, const char *value,
+                        rb_err *err)
+{
+    return rb_text_same(rb_json_str(old, name), value) ? RB_OK
+                                                       : rb_state_pin_set(state, name, value, err);
+}
+
+enum rb_code rb_policy_pin(json_t *pins, const rb_policy_place *place, rb_err *err)
+{
+    const rb_entry *entry = rb_policy_entry(place->policy);
+    char hex[RB_OID_HEX];
+    RB_AUTO(rb_json_freep) json_t *old = json_object();
+    RB_TRY(rb_policy_pinned(old, place->state, err));
+    if (place->ledger->n > 0) {
+        rb_oid_hex(&place->ledger->items[0].id, hex);
+        RB_TRY(set(place->state, old, "ledger", hex, err));
+    }
+    if (entry) {
+        RB_AUTO(rb_free_str) char *root = root_text(place->policy);
+        rb_oid_hex(&entry->id, hex);
+        RB_TRY(set(place->state, old, "policy", hex, err));
+        RB_TRY(set(place->state, old, "root", root, err));
+    }
+    return rb_policy_pinned(pins, place->state, err);
+}
