@@ -98,11 +98,6 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     return doc;
 }
 
-static bool is_again(const json_t *plan)
-{
-    return json_is_true(json_object_get(json_object_get(plan, "before"), "again"));
-}
-
 static enum rb_code look(rb_run *run, rb_err *err)
 {
     for (size_t i = 0; i < run->plan->database_count; i++) {
@@ -114,7 +109,7 @@ static enum rb_code look(rb_run *run, rb_err *err)
                              err));
     if (run->plan->database_count == 0 && switched == RB_STEP_DONE)
         run->past = true;
-    run->past = run->past || is_again(run->plan->json);
+    run->past = run->past || rb_plan_is_again(run->plan->json);
     return RB_OK;
 }
 

@@ -83,6 +83,8 @@ typedef struct rb_undo { /* what an inverse needs: not the releases, which may b
 /* All but env and state from the journal's row, whose strings it borrows. */
 void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_transition_row *row);
 void rb_undo_clear(rb_undo *undo);
+/* Of a journal's plan: the release that is live is deployed once more. */
+bool rb_plan_is_again(const json_t *plan);
 /* state: how far the step had come. */
 enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, enum rb_step_state state,
                           rb_err *err) RB_MUST_USE;

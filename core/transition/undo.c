@@ -4,6 +4,11 @@
 
 #include "transition/execute.h"
 
+bool rb_plan_is_again(const json_t *plan)
+{
+    return json_is_true(json_object_get(json_object_get(plan, "before"), "again"));
+}
+
 void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_transition_row *row)
 {
     const json_t *known = json_object_get(row->plan, "before");
@@ -14,7 +19,7 @@ void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_tr
                       .to = row->to,
                       .current_before = rb_json_bytes(known, "current"),
                       .staged_before = json_is_true(json_object_get(known, "staged")),
-                      .again = is_again(row->plan)};
+                      .again = rb_plan_is_again(row->plan)};
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(known, "creates"), i, item) {
