@@ -66,6 +66,7 @@ typedef struct rb_command {
     size_t options_size;
     int min_args;
     int max_args; /* -1: any number */
+    bool pages;   /* its text goes through git's pager on a terminal */
     bool changes; /* something: it is not ended by whoever stops reading its output */
     enum rb_code (*run)(rb_cli *cli, void *options, int argc, char **argv, rb_err *err);
     /* Frees what options owns (lists); NULL when it owns nothing. */

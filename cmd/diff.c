@@ -307,6 +307,7 @@ const rb_command rb_cmd_diff = {
         "rebuilt in scratch databases; nothing of any environment is read.",
     .examples = "rbtool diff v1.3.2 v1.4.0\n"
                 "rbtool diff v1.3.2 v1.4.0 --json | jq .risk",
+    .pages = true,
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 2,

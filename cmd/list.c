@@ -138,6 +138,7 @@ const rb_command rb_cmd_list = {
         "are.",
     .examples = "rbtool list\n"
                 "rbtool list --json | jq -r '.releases[].tag'",
+    .pages = true,
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

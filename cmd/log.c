@@ -412,6 +412,7 @@ const rb_command rb_cmd_log = {
     .examples = "rbtool log --env prod -n 10\n"
                 "rbtool log --kind approval --tag v1.4.0\n"
                 "rbtool log --verify           # judge every entry again",
+    .pages = true,
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

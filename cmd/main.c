@@ -153,6 +153,8 @@ static enum rb_code call(rb_cli *cli, const rb_command *command, struct globals 
     } else if (code == RB_OK) {
         if (command->changes)
             signal(SIGPIPE, SIG_IGN);
+        if (command->pages)
+            rb_ui_page(cli);
         code = run_command(cli, command, options, argc, argv, err);
     }
     if (command->clear)
@@ -269,6 +271,7 @@ int main(int argc, char **argv)
     const bool json = asks_json(argc, argv); /* parsing moves them */
     enum rb_code code = dispatch(&cli, argc, argv, &err);
     cli.json = cli.json || json;
+    rb_ui_page_end();
     if (code != RB_OK && err.message[0])
         report(&cli, code, &err);
     rb_cli_books_drop(&cli);

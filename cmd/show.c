@@ -86,7 +86,7 @@ static void show(const rb_release *release)
     show_files("checks", manifest->checks, manifest->check_count);
     rb_ui_line("rollback    %s", manifest->class_);
     for (size_t i = 0; i < manifest->notes.n; i++)
-        rb_ui_line("            %s", manifest->notes.items[i]);
+        rb_ui_line("            trailer Rollback: %s", manifest->notes.items[i]);
 }
 
 static enum rb_code run_show(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -124,6 +124,7 @@ const rb_command rb_cmd_show = {
         "that does not verify is not shown.",
     .examples = "rbtool show v1.4.0\n"
                 "rbtool show v1.4.0 --json | jq .predicate.rollback",
+    .pages = true,
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

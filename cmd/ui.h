@@ -36,4 +36,9 @@ bool rb_ui_ask(const rb_cli *cli, const char *fmt, ...) RB_PRINTF(2, 3);
 /* The same question, to be answered with this number; 20,038 is 20038. */
 bool rb_ui_ask_number(const rb_cli *cli, int64_t number, const char *fmt, ...) RB_PRINTF(3, 4);
 
+/* From here on stdout goes through git's pager, where it is a terminal and no JSON was asked for;
+ * rb_ui_page_end() waits until the person has left it, and does nothing where there is none. */
+void rb_ui_page(rb_cli *cli);
+void rb_ui_page_end(void);
+
 #endif

@@ -141,3 +141,13 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     [[ $(told) == *'v1.2.0 BAD (signer)'* ]]
     gpgconf --kill all
 }
+
+@test "long results on a terminal go through git's pager, and JSON does not" {
+    on_terminal() { script -qec "$1" /dev/null </dev/null | tr -d '\r'; }
+    [[ $(on_terminal "env GIT_PAGER='sed s/^/paged:/' rbtool list") == *"paged:v1.0.0"* ]]
+    [[ $(on_terminal "env GIT_PAGER='sed s/^/paged:/' rbtool log") == *"paged:"*"release  v1.0.0"* ]]
+    [[ $(on_terminal "env GIT_PAGER='sed s/^/paged:/' rbtool list --json") == '{"releases":'* ]]
+    [[ $(on_terminal "env GIT_PAGER=cat rbtool list") == *$'\n'"v1.0.0 "* ]]
+    [[ $(GIT_PAGER='sed s/^/paged:/' rbtool list) != *paged* ]]
+    on_terminal "env GIT_PAGER='head -n 1' rbtool list; echo ended with \$?" | grep -qx 'ended with 0'
+}
