@@ -209,9 +209,11 @@ static enum rb_code run_attest(rb_cli *cli, void *options, int argc, char **argv
     RB_TRY(write_envelope(cli, &envelope, o->output ? o->output : o->append, err));
     if (passed)
         return RB_OK;
-    return rb_fail(err, RB_FOUND, "the summary says FAILED: %s does not verify, or its verdict is bad; see `rbtool "
-                   "verify %s` and `rbtool show %s`",
-                   argv[0], argv[0], argv[0]);
+    return rb_fail(
+        err, RB_FOUND,
+        "the summary says FAILED: %s does not verify, or its verdict is bad; see `rbtool "
+        "verify %s` and `rbtool show %s`",
+        argv[0], argv[0], argv[0]);
 }
 
 const rb_command rb_cmd_attest = {
