@@ -91,6 +91,8 @@ static enum rb_code read_journal(rb_books *books, const char *root, rb_err *err)
     RB_TRY(rb_state_open(&state, root, false, err));
     if (!state)
         return RB_OK;
+    if (rb_state_is_copy(state)) /* its entries are not known to be this host's */
+        return RB_OK;
     RB_TRY(rb_state_entries(&books->own, state, err));
     RB_TRY(rb_state_outbox(&items, &count, state, err));
     add_pending(books, items, count);

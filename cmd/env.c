@@ -132,15 +132,21 @@ static enum rb_code trust(rb_cli *cli, const rb_site_options *o, rb_err *err)
     const char *name = site.env->name;
     const bool first = !site.binding.environment;
     RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(&site);
-    const bool nothing = !first && json_array_size(list) == 0;
+    const bool copy = rb_state_is_copy(site.state);
+    const bool nothing = !first && !copy && json_array_size(list) == 0;
     if (!nothing) {
         rb_site_show_first(cli, &site);
         rb_site_add_distrust(&shown, &site, "");
         rb_ui_text(cli, &shown, true);
+        if (copy)
+            rb_ui_note(cli, "the journal of %s was made on another host or in another folder",
+                       name);
         RB_AUTO(rb_free_str)
         char *what = rb_format("trust the settings of %s in %s", name, site.settings_file);
         RB_TRY(rb_site_confirm(cli, o, what, err));
         RB_TRY(rb_binding_accept(site.state, &site.binding, err));
+        if (copy)
+            RB_TRY(rb_state_take_over(site.state, site.env->root, err));
     }
     RB_TRY(rb_binding_record(site.state, name, site.settings, site.source, err));
     if (cli->json) {

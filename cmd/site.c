@@ -83,21 +83,6 @@ enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
     return cli->config || *out ? code : RB_OK;
 }
 
-/* What arrives in a commit is not this host's state: neither a journal, nor its releases. */
-static enum rb_code check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *top = NULL;
-    rb_repo_work_tree_of(&top, NULL, cli->repo, root);
-    if (!top)
-        return RB_OK;
-    return rb_fail(
-        err, RB_ERROR,
-        "environment %s is refused: its root %s lies in the work tree %s, where a commit "
-        "can bring a journal that never happened here; move it to a folder outside and "
-        "set environments.%s.root to that",
-        name, root, top, name);
-}
-
 static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool note, rb_err *err)
 {
     RB_AUTO(found_clear) found f = {0};
@@ -109,7 +94,7 @@ static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool
         rb_err why;
         if (rb_env_look(&env, f.environments, name, f.base, lookup, &why) != RB_OK)
             continue;
-        if (check_root(cli, name, env->root, &why) != RB_OK) {
+        if (rb_site_check_root(cli, name, env->root, &why) != RB_OK) {
             if (note)
                 rb_ui_note(cli, "%s", why.message);
             continue;
@@ -166,6 +151,7 @@ static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb
     state = NULL;
     RB_TRY(rb_lock_take(&lock, root, err));
     RB_TRY(rb_state_open(&state, root, true, err));
+    RB_TRY(rb_site_check_journal(name, root, state, err));
     RB_AUTO(rb_free_str) char *recorded = NULL;
     RB_TRY(rb_state_pin(&recorded, state, "environment", err));
     if (recorded && strcmp(recorded, name) != 0)
@@ -184,7 +170,8 @@ void rb_site_catch_up(rb_cli *cli)
     if (find_names(&names, &roots, cli, true, &ignored) != RB_OK)
         return;
     for (size_t i = 0; i < names.n; i++)
-        (void)!catch_up(cli, names.items[i], roots.items[i], &ignored);
+        if (catch_up(cli, names.items[i], roots.items[i], &ignored) == RB_ERROR)
+            rb_ui_note(cli, "%s", ignored.message);
 }
 
 /* With the command to paste, which core does not know. */
@@ -226,7 +213,7 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_TRY(
         rb_env_read(&site->env, f.environments, name && *name ? name : NULL, f.base, lookup, err));
     RB_TRY(rb_cli_repo(&site->repo, cli, err));
-    RB_TRY(check_root(cli, site->env->name, site->env->root, err));
+    RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
     RB_TRY(rb_cli_signers(&site->signers, cli, err));
     rb_cli_extensions(cli);
     if (write) {
@@ -234,6 +221,8 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
         rb_env_tidy(site->env);
     }
     RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
+    if (write && !site->trusting)
+        RB_TRY(rb_site_check_journal(site->env->name, site->env->root, site->state, err));
     RB_TRY(bind(site, &f, err));
     if (write && !site->trusting) {
         RB_TRY(rb_site_trusted(cli, site, err));
@@ -269,13 +258,16 @@ enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const 
         return read;
     }
     RB_TRY(rb_cli_repo(&site->repo, cli, err));
+    RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
     (void)note_unreadable(unreadable, "signers", rb_cli_signers(&site->signers, cli, &why), &why);
     rb_cli_extensions(cli);
     enum rb_code code = rb_state_open(&site->state, site->env->root, false, &why);
     if (code == RB_OK && site->state)
         code = rb_state_live(&site->live, site->state, &why);
-    if (code == RB_OK)
-        code = bind(site, &f, &why);
+    if (code == RB_OK && site->state)
+        code = rb_site_check_journal(site->env->name, site->env->root, site->state, &why);
+    (void)note_unreadable(unreadable, "state", code, &why);
+    code = bind(site, &f, &why);
     (void)note_unreadable(unreadable, "state", code, &why);
     return RB_OK;
 }

@@ -101,6 +101,13 @@ void rb_site_close(rb_site *site);
 /* The names of all configured environments, sorted. */
 enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
+/* RB_ERROR if an environment's root lies in a work tree of cli's repository; if its journal was
+ * made on another host or in another folder. Each says what to do. */
+enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
+                                   rb_err *err) RB_MUST_USE;
+
 /* rb_recovery_load() of its pending transition. */
 enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
                               bool with_releases, rb_err *err) RB_MUST_USE;

@@ -49,11 +49,11 @@ enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *stat
     RB_TRY(rb_state_has_tables(&there, state, err));
     if (there)
         RB_TRY(rb_state_has_outbox(&there, state, err));
-    RB_TRY(rb_state_rows(&rows, &n, state, "plan",
-                         !there ? "t.outcome IS NOT NULL"
-                                : "t.outcome IS NOT NULL AND (" MISSING_TRANSITION
-                                  " OR " MISSING_VERDICT ")",
-                         err));
+    RB_AUTO(rb_free_str)
+    char *where = rb_format("t.outcome IS NOT NULL AND t.host = '%s'%s", state->host,
+                            there ? " AND (" MISSING_TRANSITION " OR " MISSING_VERDICT ")" : "");
+    if (!state->copy)
+        RB_TRY(rb_state_rows(&rows, &n, state, "plan", where, err));
     rb_outbox_item *items = rb_calloc(n + 1, sizeof *items);
     enum rb_code code = RB_OK;
     for (size_t i = 0; i < n; i++) {

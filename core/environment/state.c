@@ -15,7 +15,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS live(part TEXT PRIMARY KEY, tag TEXT, object TEXT);"
     "CREATE TABLE IF NOT EXISTS transition_log(sequence INTEGER PRIMARY KEY, id TEXT UNIQUE NOT "
     "NULL, kind TEXT NOT NULL, from_tag TEXT, from_object TEXT, to_tag TEXT, to_object TEXT, "
-    "plan TEXT NOT NULL, outcome TEXT, error TEXT, started INTEGER NOT NULL, finished INTEGER);"
+    "plan TEXT NOT NULL, outcome TEXT, error TEXT, started INTEGER NOT NULL, finished INTEGER, "
+    "host TEXT);"
     "CREATE TABLE IF NOT EXISTS step(transition_id TEXT NOT NULL, step TEXT NOT NULL, state TEXT "
     "NOT NULL, at INTEGER NOT NULL, outcome TEXT, milliseconds INTEGER, "
     "PRIMARY KEY(transition_id, step));"
@@ -96,6 +97,7 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
         RB_TRY(add_columns(state, err));
         RB_TRY(rb_db_stay(state->db, err));
     }
+    RB_TRY(rb_state_bind(state, root, write, err));
     *out = state;
     state = NULL;
     return RB_OK;
@@ -319,10 +321,10 @@ static enum rb_code insert(rb_state *state, const rb_transition_row *row, rb_err
     return rb_state_change(
         state,
         "INSERT INTO transition_log(id, kind, from_tag, from_object, to_tag, to_object, "
-        "plan, started) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        json_pack("[s,s,o,o,o,o,s,I]", row->id, row->kind, rb_json_text(row->from),
+        "plan, started, host) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        json_pack("[s,s,o,o,o,o,s,I,s]", row->id, row->kind, rb_json_text(row->from),
                   rb_json_text(row->from_object), rb_json_text(row->to),
-                  rb_json_text(row->to_object), plan.data, (json_int_t)time(NULL)),
+                  rb_json_text(row->to_object), plan.data, (json_int_t)time(NULL), state->host),
         err);
 }
 

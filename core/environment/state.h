@@ -126,6 +126,19 @@ enum rb_code rb_state_pin_set(rb_state *state, const char *name, const char *val
                               rb_err *err) RB_MUST_USE;
 
 /*
+ * A journal belongs to the host and the folder where it was begun. It is still theirs if
+ * ROOT/.rbtool is the same folder (inode and time of birth: the host was renamed, reinstalled, or
+ * is a container with a volume), or if host and path are the same (the folder was restored in
+ * place). Otherwise it is a copy: what it says about this environment may never have happened here.
+ * Rows carry the host that made them; the outbox holds those of this host only.
+ *
+ * Commands that change an environment refuse a copy. rb_state_take_over() makes it this host's,
+ * for a person who restored or moved it on purpose; rows of another host stay that host's.
+ */
+bool rb_state_is_copy(const rb_state *state);
+enum rb_code rb_state_take_over(rb_state *state, const char *root, rb_err *err) RB_MUST_USE;
+
+/*
  * The outbox: what the ledger is still to be told of. kind: of the entry, "transition" or
  * "verdict" (that a revert makes its FROM bad).
  */

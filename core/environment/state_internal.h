@@ -11,8 +11,13 @@
 struct rb_state {
     rb_db *db;
     char *path;
+    char host[RB_SHA256_HEX]; /* whose rows are this host's */
+    bool copy;
     bool open; /* a transaction that the next intent or end commits */
 };
+
+/* Compares the journal's host and folder with what they are now; write: pins them if it is new. */
+enum rb_code rb_state_bind(rb_state *state, const char *root, bool write, rb_err *err) RB_MUST_USE;
 
 /* A row's text, or NULL. */
 const char *rb_state_cell(const json_t *row, size_t column);

@@ -125,11 +125,12 @@ next() { # TAG: a release that differs in its files alone
 
 @test "folders whose names hold spaces and bytes that are no UTF-8" {
     place=$BATS_TEST_TMPDIR/$'caf\xe9 shop'
-    mv "$SHOP" "$place"
-    cd "$place"
+    mkdir "$place"
+    mv "$SHOP" "$place/shop"
+    cd "$place/shop"
     PROD=$place/'my root'
-    jq '.environments.prod = {root: "./my root/", databases: {main: "sqlite:my root/data/shop.db"},
-        flags: "my root/etc/flags.json", config: {"config/app.toml": "my root//etc/app.toml"},
+    jq '.environments.prod = {root: "../my root/", databases: {main: "sqlite:../my root/data/shop.db"},
+        flags: "../my root/etc/flags.json", config: {"config/app.toml": "../my root//etc/app.toml"},
         service: {stop: ["true"], start: ["true"]}}' rbtool.json >new.json && mv new.json rbtool.json
     release v1.0.0
     second

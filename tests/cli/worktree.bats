@@ -57,7 +57,7 @@ refused() {
     git config --unset gpg.ssh.allowedSignersFile
     touch "$super/library.so"
     git config rbtool.extension "$super/library.so"
-    fails 2 "lies in the work tree $super," rbtool diff v1.0.0 v1.1.0
+    fails 2 "lies in the work tree $super," rbtool deploy v1.1.0 --yes
     git config --unset rbtool.extension
     # From the superproject, the submodule's work tree; and one that has its git folder inside it.
     cd "$SHOP"

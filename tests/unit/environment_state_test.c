@@ -214,7 +214,7 @@ static void test_history(void **context)
         assert_int_equal(count, 1);
         assert_string_equal(rows[0]->to, "v1");
         assert_string_equal(rows[0]->error, "why");
-        assert_int_equal(json_object_size(rows[0]->plan), parts ? 2 : 0);
+        assert_int_equal(json_object_size(rows[0]->plan) > 0, parts);
         if (parts)
             assert_int_equal(json_array_size(json_object_get(rows[0]->plan, "only")), 2);
         rb_transition_rows_free(rows, count);
@@ -227,14 +227,16 @@ static const char loose[] =
     "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; CREATE TABLE live(part, tag, object); CREATE "
     "TABLE transition_log(sequence INTEGER PRIMARY "
     "KEY, id, kind, from_tag, from_object, to_tag, to_object, plan, outcome, error, started, "
-    "finished); CREATE TABLE step(transition_id, step, state, at, outcome, milliseconds); CREATE "
+    "finished, host); CREATE TABLE step(transition_id, step, state, at, outcome, milliseconds); "
+    "CREATE "
     "TABLE entry(transition_id, kind, id); CREATE TABLE backout(id INTEGER PRIMARY KEY, "
     "transition_id, database_name, file, sha256, items); CREATE TABLE put_back(backout_id, item, "
     "transition_id); CREATE TABLE left_over(backout_id, item, transition_id);"
     "INSERT INTO live VALUES ('app', 'v1', 'abc'), ('db', 'v1', NULL);"
     "INSERT INTO transition_log VALUES (1, 'T1', 'revert', 'v2', 'abc', 'v1', 'abc', :plan, "
     "'done', "
-    "'why', 1, 2), (2, 'T2', 'deploy', NULL, NULL, 'v1', 'abc', :plan, NULL, NULL, 1, NULL);"
+    "'why', 1, 2, NULL), (2, 'T2', 'deploy', NULL, NULL, 'v1', 'abc', :plan, NULL, NULL, 1, NULL, "
+    "NULL);"
     "INSERT INTO step VALUES ('T1', 'stage', 'done', 1, 'done', 5);"
     "INSERT INTO entry VALUES ('T1', 'transition', 'abc');"
     "INSERT INTO backout VALUES (1, 'T1', 'main', '.rbtool/backups/T1/main.sqlite', 'abc', "
@@ -411,14 +413,14 @@ static void test_pins(void **context)
     RB_AUTO(rb_free_str) char *none = NULL;
     RB_AUTO(rb_free_str) char *host = NULL;
     rb_state *state = open_state(*context, true);
-    ok(rb_state_pin(&none, state, "host", &err), &err);
+    ok(rb_state_pin(&none, state, "policy", &err), &err);
     assert_null(none);
-    ok(rb_state_pin_set(state, "host", "one", &err), &err);
-    ok(rb_state_pin_set(state, "host", "two", &err), &err);
+    ok(rb_state_pin_set(state, "policy", "one", &err), &err);
+    ok(rb_state_pin_set(state, "policy", "two", &err), &err);
     ok(rb_state_pin_set(state, "settings", "abc", &err), &err);
     rb_state_close(state);
     state = open_state(*context, false);
-    ok(rb_state_pin(&host, state, "host", &err), &err);
+    ok(rb_state_pin(&host, state, "policy", &err), &err);
     assert_string_equal(host, "two");
     rb_state_close(state);
 }

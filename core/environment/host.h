@@ -1,0 +1,13 @@
+/*
+ * This host's identity: the SHA-256 of "rbtool host" and /etc/machine-id, so that the id itself is
+ * not disclosed. Where that file is missing or empty (containers), a random id is created once in
+ * the user's own ~/.local/state/rbtool/host.
+ */
+#ifndef RB_ENVIRONMENT_HOST_H
+#define RB_ENVIRONMENT_HOST_H
+
+#include "base/hash.h"
+
+enum rb_code rb_host_id(char out[RB_SHA256_HEX], rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,78 @@
+# A journal belongs to the host and the folder where it was begun.
+
+setup() {
+    load lib
+    load transition
+    host
+    two_releases
+    git init -q --bare "$BATS_TEST_TMPDIR/server.git"
+    git remote add origin "$BATS_TEST_TMPDIR/server.git"
+    journal=$PROD/.rbtool/state.db
+}
+
+# another: the journal says that it was made on another host.
+another() {
+    sqlite3 "$journal" "UPDATE pin SET value = 'f' || substr(value, 2) WHERE name = 'host' AND value NOT LIKE 'f%';
+        UPDATE pin SET value = '0' || substr(value, 2) WHERE name = 'host' AND value NOT LIKE '0%';
+        UPDATE transition_log SET host = (SELECT substr(value, 1, 64) FROM pin WHERE name = 'host')"
+}
+
+entries() {
+    git log --format=%s refs/rbtool/ledger | grep -c '^transition '
+}
+
+@test "a copied journal moves nothing, is not written to the ledger, and says what to do" {
+    cp -r "$PROD" "$BATS_TEST_TMPDIR/copy"
+    sqlite3 "$BATS_TEST_TMPDIR/copy/.rbtool/state.db" "DELETE FROM entry; UPDATE transition_log SET id = 'copied'"
+    settings '.environments.prod.root = "'"$BATS_TEST_TMPDIR/copy"'"'
+    before=$(entries)
+    for command in "deploy v1.1.0" "revert v1.0.0 --to v1.1.0" resume abort; do
+        # shellcheck disable=SC2086
+        fails 2 "was made on another host or in another folder" rbtool --config "$SETTINGS" $command --yes
+        [[ $output == *"nothing was changed"*"rbtool env trust --env prod --yes"* ]]
+    done
+    run rbtool --config "$SETTINGS" status
+    [[ $output == *"was made on another host or in another folder"* ]]
+    run rbtool --config "$SETTINGS" sync
+    [[ $output == *"was made on another host or in another folder"* ]]
+    [ "$(entries)" = "$before" ]
+    rbtool --config "$SETTINGS" env trust --yes
+    rbtool --config "$SETTINGS" status --env prod
+    run rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [[ $output != *"was made on another host"* ]]
+}
+
+@test "a journal whose pin was removed is a copy, and a new one is not" {
+    sqlite3 "$journal" "DELETE FROM pin WHERE name = 'host'"
+    fails 2 "was made on another host or in another folder" rbtool deploy v1.1.0 --yes
+    rm -r "$PROD/.rbtool" "$PROD/current" "$PROD/data/shop.db"
+    rbtool deploy v1.1.0 --yes
+}
+
+@test "a host that got another name, and a folder restored in its place, go on as before" {
+    another
+    sqlite3 "$journal" 'DELETE FROM entry'
+    rbtool deploy v1.1.0 --yes
+    sqlite3 "$journal" "SELECT count(DISTINCT host) FROM transition_log" | grep -x 1
+    cp -r "$PROD/.rbtool" "$BATS_TEST_TMPDIR/backup"
+    rm -r "$PROD/.rbtool"
+    cp -r "$BATS_TEST_TMPDIR/backup" "$PROD/.rbtool"
+    rbtool status --exit-code
+    mv "$PROD" "$BATS_TEST_TMPDIR/moved"
+    settings '.environments.prod.root = "'"$BATS_TEST_TMPDIR/moved"'"'
+    fails 2 "was made on another host or in another folder" rbtool --config "$SETTINGS" revert v1.1.0 --yes
+}
+
+@test "rows that another host made are not written to the ledger as this host's" {
+    before=$(entries)
+    sqlite3 "$journal" "DELETE FROM entry; UPDATE transition_log SET host = 'other', id = 'elsewhere'"
+    rbtool sync
+    rbtool deploy v1.1.0 --yes
+    [ "$(entries)" -eq $((before + 1)) ]
+    [ "$(git log --format=%B refs/rbtool/ledger | grep -c elsewhere)" -eq 0 ]
+}
+
+@test "the pin holds no raw machine id" {
+    [ ! -s /etc/machine-id ] || ! sqlite3 "$journal" .dump | grep -F "$(cat /etc/machine-id)"
+    sqlite3 "$journal" "SELECT value FROM pin WHERE name = 'host'" | grep -E '^[0-9a-f]{64} [0-9]+:[0-9.]+ [0-9a-f]{64}'
+}
