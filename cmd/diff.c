@@ -263,11 +263,16 @@ static void print(const rb_cli *cli, const json_t *document, const struct sides 
     size_t i;
     json_t *artifact;
     json_array_foreach (json_object_get(document, "artifacts"), i, artifact) {
+        const json_t *ignore = json_object_get(artifact, "ignore");
         RB_AUTO(rb_free_str) char *counts = summary(artifact, "file");
-        if (!*counts)
-            continue;
-        print_head(cli, "artifact", text(artifact, "name"), counts);
+        RB_AUTO(rb_free_str) char *globs = summary(ignore, "ignored glob");
+        if (*counts || *globs)
+            print_head(cli, "artifact", text(artifact, "name"),
+                       *counts ? counts : "the same files");
         print_lists(cli, artifact, sides, NULL);
+        if (*globs)
+            rb_ui_line("  ignore");
+        print_lists(cli, ignore, sides, NULL);
     }
     print_databases(cli, json_object_get(document, "databases"), sides);
     print_settings(cli, document, stat);

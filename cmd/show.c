@@ -27,6 +27,8 @@ static void show_artifacts(const rb_manifest *manifest)
         rb_ui_line("            archive %s", artifact->digest);
         for (size_t j = 0; j < artifact->submodules.n; j++)
             rb_ui_line("            without submodule %s", artifact->submodules.items[j]);
+        for (size_t j = 0; j < artifact->ignore.n; j++)
+            rb_ui_line("            ignores %s", artifact->ignore.items[j]);
     }
 }
 

@@ -64,7 +64,8 @@ static bool lists_any(const json_t *object)
     for (size_t i = 0; i < 3; i++)
         if (json_array_size(json_object_get(object, lists[i])) > 0)
             return true;
-    return false;
+    const json_t *ignore = json_object_get(object, "ignore");
+    return ignore && lists_any(ignore);
 }
 
 bool rb_diff_any(const json_t *document)

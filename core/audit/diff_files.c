@@ -42,6 +42,16 @@ static void compare_entries(json_t *out, const rb_tree_entries *a, const rb_tree
     }
 }
 
+/* The globs that only the first list has. */
+static json_t *left_over(const rb_strs *globs, const rb_strs *without)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < globs->n; i++)
+        if (!rb_strs_has(without, globs->items[i]))
+            json_array_append_new(out, rb_json_text(globs->items[i]));
+    return out;
+}
+
 static enum rb_code diff_artifact(json_t *out, const rb_diff_sides *sides, const char *name,
                                   rb_err *err)
 {
@@ -50,6 +60,12 @@ static enum rb_code diff_artifact(json_t *out, const rb_diff_sides *sides, const
     json_t *item = json_pack("{s:o,s:[],s:[],s:[]}", "name", rb_json_text(name), "added", "removed",
                              "changed");
     json_array_append_new(out, item);
+    static const rb_strs none = {0};
+    const rb_strs *x_globs = a ? &a->ignore : &none, *y_globs = b ? &b->ignore : &none;
+    if (x_globs->n > 0 || y_globs->n > 0)
+        json_object_set_new(item, "ignore",
+                            json_pack("{s:o,s:o}", "added", left_over(y_globs, x_globs), "removed",
+                                      left_over(x_globs, y_globs)));
     /* Submodules are no part of the tree id, so equal ids alone do not mean equal content. */
     bool bare = a && b && a->submodules.n == 0 && b->submodules.n == 0;
     if (bare && strcmp(a->tree, b->tree) == 0)

@@ -119,7 +119,12 @@ bool rb_path_is_safe(const char *path, size_t len);
     "a name that git accepts for a tag (at most 250 bytes between slashes, 1000 in all)"
 bool rb_path_is_tag(const char *name);
 
-/* fnmatch(3) with '*' not crossing '/', and "**" crossing it. */
+/*
+ * Match a path against a glob. Each name between slashes is matched by fnmatch(3): '*', '?' and
+ * "[a-z]" do not match a slash or a dot at the start of a name. A name "**" matches any number of
+ * names, also with dots; at the end of the glob at least one. A path with a slash at its end is a
+ * folder itself: it matches a glob that ends with "**" if everything below it does.
+ */
 bool rb_path_match(const char *pattern, const char *path);
 
 #endif

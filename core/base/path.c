@@ -107,20 +107,47 @@ bool rb_path_is_tag(const char *name)
     }
 }
 
+static const char *next_part(const char *part)
+{
+    const char *slash = strchr(part, '/');
+    return slash ? slash + 1 : NULL;
+}
+
+/* Fails for an empty name, so that "log/" is not matched as a file in it would be. */
+static bool match_part(const char *pattern, const char *path)
+{
+    size_t n = strcspn(pattern, "/"), m = strcspn(path, "/");
+    if (m == 0)
+        return false;
+    if (strcspn(pattern, "*?[\\") >= n)
+        return n == m && memcmp(pattern, path, n) == 0;
+    RB_AUTO(rb_free_str) char *glob = rb_strndup(pattern, n);
+    RB_AUTO(rb_free_str) char *name = rb_strndup(path, m);
+    return fnmatch(glob, name, FNM_PERIOD) == 0;
+}
+
+/* Only the last "**" is extended after a mismatch, as is done for '*' in a name: the time is
+ * bounded by the product of both lengths, whatever the pattern. */
 bool rb_path_match(const char *pattern, const char *path)
 {
-    const char *stars = strstr(pattern, "**");
-    if (!stars)
-        return fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) == 0;
-    RB_AUTO(rb_free_str) char *head = rb_strndup(pattern, (size_t)(stars - pattern));
-    const char *tail = stars + 2 + (stars[2] == '/');
-    size_t n = strlen(head);
-    if (n > 0 && strncmp(path, head, n) != 0)
-        return false;
-    for (const char *p = path + n;; p++) {
-        if (*tail == '\0' || ((p == path + n || p[-1] == '/') && rb_path_match(tail, p)))
-            return true;
-        if (*p == '\0')
-            return false;
+    const char *stars = NULL; /* what follows the last "**" */
+    const char *taken = NULL; /* where in path it is matched next */
+    while (pattern || path) {
+        if (pattern && strncmp(pattern, "**", 2) == 0 && (pattern[2] == '/' || !pattern[2])) {
+            pattern = stars = next_part(pattern);
+            taken = path;
+            if (!pattern)
+                return path != NULL;
+        } else if (pattern && path && match_part(pattern, path)) {
+            pattern = next_part(pattern);
+            path = next_part(path);
+        } else {
+            taken = taken ? next_part(taken) : NULL;
+            if (!taken)
+                return false;
+            pattern = stars;
+            path = taken;
+        }
     }
+    return true;
 }

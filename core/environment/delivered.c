@@ -53,26 +53,48 @@ static int64_t stamp(const struct stat *st)
     return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-/* Walks dir/below; calls on every file and symlink. */
-typedef enum rb_code visit_file(void *context, const char *path, const char *below,
-                                const struct stat *st, rb_err *err);
-
-static enum rb_code walk(const char *dir, const char *below, visit_file *visit, void *context,
-                         rb_err *err)
+static bool is_ignored(const json_t *globs, const char *below)
 {
-    RB_AUTO(rb_free_str) char *here = rb_path_join(dir, below);
+    size_t i;
+    json_t *glob;
+    json_array_foreach (globs, i, glob)
+        if (json_is_string(glob) && rb_path_match(json_string_value(glob), below))
+            return true;
+    return false;
+}
+
+/* Calls visit on every file and symlink below dir. */
+typedef struct folder_walk {
+    const char *dir;
+    const json_t *ignore; /* globs of what the application adds and removes meanwhile, or NULL */
+    enum rb_code (*visit)(void *context, const char *path, const char *below, const struct stat *st,
+                          rb_err *err);
+    void *context;
+} folder_walk;
+
+/* An ignored folder may be unreadable, and an ignored file may vanish. If the release delivered
+ * files there, these then count as missing. */
+static enum rb_code walk(const folder_walk *w, const char *below, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *here = rb_path_join(w->dir, below);
+    RB_AUTO(rb_free_str) char *folder = rb_format("%s/", below);
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    RB_TRY(rb_dir_list(&names, here, err));
+    enum rb_code code = rb_dir_list(&names, here, err);
+    if (code != RB_OK)
+        return is_ignored(w->ignore, folder) ? RB_OK : code;
     for (size_t i = 0; i < names.n; i++) {
         RB_AUTO(rb_free_str) char *name = rb_path_join(below, names.items[i]);
-        RB_AUTO(rb_free_str) char *path = rb_path_join(dir, name);
+        RB_AUTO(rb_free_str) char *path = rb_path_join(w->dir, name);
         struct stat st;
-        if (rb_at_look(&st, path) != 0)
+        if (rb_at_look(&st, path) != 0) {
+            if (errno == ENOENT && is_ignored(w->ignore, name))
+                continue;
             return rb_fail_errno(err, RB_ERROR, "cannot look at %s", path);
+        }
         if (S_ISDIR(st.st_mode))
-            RB_TRY(walk(dir, name, visit, context, err));
+            RB_TRY(walk(w, name, err));
         else
-            RB_TRY(visit(context, path, name, &st, err));
+            RB_TRY(w->visit(w->context, path, name, &st, err));
     }
     return RB_OK;
 }
@@ -89,13 +111,31 @@ static enum rb_code note_file(void *context, const char *path, const char *below
     return RB_OK;
 }
 
-enum rb_code rb_delivered_note(const char *root, const char *tag, rb_err *err)
+/* The globs of every artifact, relative to the release's folder. */
+static json_t *globs_of(const rb_manifest *manifest)
+{
+    json_t *globs = json_array();
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        for (size_t j = 0; j < manifest->artifacts[i].ignore.n; j++) {
+            RB_AUTO(rb_free_str)
+            char *glob = rb_path_join(manifest->artifacts[i].name, //
+                                      manifest->artifacts[i].ignore.items[j]);
+            json_array_append_new(globs, rb_json_text(glob));
+        }
+    return globs;
+}
+
+enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manifest *manifest,
+                               rb_err *err)
 {
     RB_AUTO(rb_free_str) char *folder = rb_format("%s/releases/%s", root, tag);
     RB_AUTO(rb_free_str) char *path = listing_path(root, tag);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     RB_AUTO(rb_json_freep) json_t *listing = json_object();
-    RB_TRY(walk(folder, "", note_file, listing, err));
+    json_t *files = json_object();
+    json_object_set_new(listing, "files", files);
+    json_object_set_new(listing, "ignore", globs_of(manifest));
+    RB_TRY(walk(&(folder_walk){folder, NULL, note_file, files}, "", err));
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, listing);
     RB_TRY(rb_dir_make_as(dir, 0700, err));
@@ -104,7 +144,8 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, rb_err *err)
 
 struct check {
     json_t *drift;
-    json_t *listing; /* entries are taken out as they are seen */
+    json_t *files; /* entries are taken out as they are seen */
+    const json_t *ignore;
     const char *tag;
 };
 
@@ -119,12 +160,13 @@ static enum rb_code check_file(void *context, const char *path, const char *belo
 {
     struct check *check = context;
     RB_AUTO(rb_free_str) char *key = key_of(below);
-    RB_AUTO(rb_json_freep) json_t *entry = json_incref(json_object_get(check->listing, key));
+    RB_AUTO(rb_json_freep) json_t *entry = json_incref(json_object_get(check->files, key));
     if (!entry) {
-        report(check, below, RB_DRIFT_NO_FILE, "a file that the release did not deliver");
+        if (!is_ignored(check->ignore, below))
+            report(check, below, RB_DRIFT_NO_FILE, "a file that the release did not deliver");
         return RB_OK;
     }
-    json_object_del(check->listing, key);
+    json_object_del(check->files, key);
     const char *expected = json_string_value(json_array_get(entry, 3));
     int mode = (int)json_integer_value(json_array_get(entry, 0));
     if (mode != (int)st->st_mode) {
@@ -156,11 +198,12 @@ enum rb_code rb_delivered_check(json_t *drift, const char *root, const char *tag
     RB_TRY(rb_file_read(&text, path, LISTING_LIMIT, err));
     RB_AUTO(rb_json_freep) json_t *listing = NULL;
     RB_TRY(rb_json_read(&listing, text.data, text.len, path, err));
-    check.listing = listing;
-    RB_TRY(walk(folder, "", check_file, &check, err));
+    check.files = json_object_get(listing, "files");
+    check.ignore = json_object_get(listing, "ignore");
+    RB_TRY(walk(&(folder_walk){folder, check.ignore, check_file, &check}, "", err));
     const char *key;
     json_t *entry;
-    json_object_foreach (listing, key, entry) {
+    json_object_foreach (check.files, key, entry) {
         size_t len = strlen(key) / 2;
         RB_AUTO(rb_free_str) char *below = rb_calloc(len + 1, 1);
         if (rb_hex_decode(key, (unsigned char *)below, len))

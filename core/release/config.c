@@ -51,6 +51,7 @@ static void read_artifacts(rb_config *config, const json_t *array)
         artifact->name = copy(item, "name", NULL);
         artifact->format = copy(item, "format", "dir");
         copy_list(&artifact->paths, json_object_get(item, "paths"));
+        copy_list(&artifact->ignore, json_object_get(item, "ignore"));
     }
     if (n == 0) {
         config->artifacts[0].name = rb_strdup("source");
@@ -120,7 +121,15 @@ static rb_config *from_json(const json_t *json, const char *source)
 static enum rb_code check_names(const json_t *json, const char *source, rb_err *err)
 {
     const json_t *artifacts = json_object_get(json, "artifacts");
-    for (size_t i = 0; i < json_array_size(artifacts); i++)
+    for (size_t i = 0; i < json_array_size(artifacts); i++) {
+        const char *format = rb_json_str(json_array_get(artifacts, i), "format");
+        if (json_object_get(json_array_get(artifacts, i), "ignore") && format &&
+            strcmp(format, "dir") != 0)
+            return rb_fail(
+                err, RB_ERROR,
+                "%s: artifacts[%zu].ignore: only an artifact of format dir has files that "
+                "are compared one by one, found format \"%s\"; remove \"ignore\"",
+                source, i, format);
         for (size_t j = 0; j < i; j++) {
             const char *name = rb_json_str(json_array_get(artifacts, i), "name");
             if (strcmp(name, rb_json_str(json_array_get(artifacts, j), "name")) == 0)
@@ -129,6 +138,7 @@ static enum rb_code check_names(const json_t *json, const char *source, rb_err *
                                "as in artifacts[%zu]; rename one",
                                source, i, name, j);
         }
+    }
     return RB_OK;
 }
 
@@ -222,6 +232,7 @@ void rb_config_free(rb_config *config)
         free(config->artifacts[i].name);
         free(config->artifacts[i].format);
         rb_strs_clear(&config->artifacts[i].paths);
+        rb_strs_clear(&config->artifacts[i].ignore);
     }
     for (size_t i = 0; i < config->database_count; i++) {
         rb_config_database *database = &config->databases[i];

@@ -15,7 +15,8 @@
 typedef struct rb_config_artifact {
     char *name;
     rb_strs paths;
-    char *format; /* "dir" when not given */
+    char *format;   /* "dir" when not given */
+    rb_strs ignore; /* globs of files that the application may add; rb_path_match() */
 } rb_config_artifact;
 
 typedef struct rb_config_database {

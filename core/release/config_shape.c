@@ -2,7 +2,12 @@
 
 #include <string.h>
 
+#include "release/manifest_shape.h"
+
 #define NAME_WORDS "a name (letters, digits, '.', '_', '-'; at most 100)"
+#define IGNORE_WORDS                                                                               \
+    "a glob inside the artifact (relative, without '.', '..', .git or a '/' at its end; "          \
+    "\"cache/**\" is all below cache)"
 #define PATH_WORDS "a path inside the repository (relative, without '.', '..' or .git)"
 
 static const rb_shape name = {
@@ -32,8 +37,13 @@ static const rb_shape app = RB_SHAPE_OBJECT_OF({"name", &name, false}, {"version
 
 static const char *const formats[] = {"dir", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const rb_shape format = {.kind = RB_SHAPE_STRING, .one_of = formats};
+static const rb_shape ignored = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_path, .expected = IGNORE_WORDS};
+static const rb_shape ignore = {
+    .kind = RB_SHAPE_ARRAY, .item = &ignored, .min = 1, .max = RB_IGNORE_LIMIT, .unique = true};
 static const rb_shape artifact =
-    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"paths", &paths, true}, {"format", &format, true});
+    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"paths", &paths, true}, {"format", &format, true},
+                       {"ignore", &ignore, true});
 static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .min = 1};
 
 static const char *const engines[] = {"sqlite", "postgresql", NULL};

@@ -41,6 +41,8 @@ static enum rb_code hash_artifact(rb_manifest_artifact *out, rb_making *making,
     memcpy(out->digest, artifact.digest, sizeof out->digest);
     for (size_t i = 0; i < from->paths.n; i++)
         rb_strs_add(&out->paths, from->paths.items[i]);
+    for (size_t i = 0; i < from->ignore.n; i++)
+        rb_strs_add(&out->ignore, from->ignore.items[i]);
     add_names(&out->submodules, &artifact.submodules);
     return RB_OK;
 }

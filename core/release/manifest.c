@@ -39,6 +39,8 @@ static json_t *encode_artifact(const rb_manifest_artifact *from)
     set(object, "bytes", json_integer((json_int_t)from->bytes));
     rb_json_set_str(object, "tree", from->tree);
     set(object, "submodules", rb_json_strs(&from->submodules));
+    if (from->ignore.n > 0)
+        set(object, "ignore", rb_json_strs(&from->ignore));
     return object;
 }
 
@@ -207,6 +209,7 @@ void rb_manifest_free(rb_manifest *manifest)
         free(artifact->format);
         rb_strs_clear(&artifact->paths);
         rb_strs_clear(&artifact->submodules);
+        rb_strs_clear(&artifact->ignore);
     }
     free(manifest->artifacts);
     for (size_t i = 0; i < manifest->database_count; i++)

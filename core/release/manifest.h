@@ -29,6 +29,7 @@ typedef struct rb_manifest_artifact {
     char tree[RB_SHA256_HEX];
     char digest[RB_SHA256_HEX]; /* the subject's */
     rb_strs submodules;
+    rb_strs ignore; /* globs; empty: not in the JSON */
 } rb_manifest_artifact;
 
 typedef struct rb_manifest_migration {

@@ -67,6 +67,7 @@ static void read_artifacts(rb_manifest *out, const json_t *array, const json_t *
         artifact->bytes = (uint64_t)rb_json_int(from, "bytes", 0);
         copy_list(&artifact->paths, json_object_get(from, "paths"));
         copy_list(&artifact->submodules, json_object_get(from, "submodules"));
+        copy_list(&artifact->ignore, json_object_get(from, "ignore"));
         copy_to(artifact->tree, sizeof artifact->tree, from, "tree");
         copy_to(artifact->digest, sizeof artifact->digest, digest, "sha256");
     }

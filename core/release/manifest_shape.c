@@ -47,10 +47,12 @@ static const rb_shape source = RB_SHAPE_OBJECT_OF({"commit", &sha1, false}, {"tr
 
 static const char *const formats[] = {"dir", "tar", "tar.gz", "tar.zst", "zip", NULL};
 static const rb_shape format = {.kind = RB_SHAPE_STRING, .one_of = formats};
-static const rb_shape artifact =
-    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"paths", &paths, false}, {"format", &format, false},
-                       {"files", &number, false}, {"bytes", &number, false},
-                       {"tree", &sha256, false}, {"submodules", &texts, false});
+static const rb_shape ignore = {
+    .kind = RB_SHAPE_ARRAY, .item = &path, .min = 1, .max = RB_IGNORE_LIMIT, .unique = true};
+static const rb_shape artifact = RB_SHAPE_OBJECT_OF(
+    {"name", &name, false}, {"paths", &paths, false}, {"format", &format, false},
+    {"files", &number, false}, {"bytes", &number, false}, {"tree", &sha256, false},
+    {"submodules", &texts, false}, {"ignore", &ignore, true});
 static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .min = 1};
 
 static const rb_shape transaction =

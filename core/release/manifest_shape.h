@@ -9,6 +9,8 @@
 #define RB_STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define RB_PREDICATE_TYPE "urn:rbtool:release:v1"
 
+#define RB_IGNORE_LIMIT 1000 /* globs of an artifact */
+
 extern const rb_shape rb_manifest_shape;
 
 #endif

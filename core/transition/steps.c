@@ -82,7 +82,7 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
         RB_TRY(rb_file_rename(final, old, err));
     RB_TRY(rb_file_rename(staging, final, err));
     RB_TRY(rb_service_can_start(run, err));
-    return rb_delivered_note(root, tag, err);
+    return rb_delivered_note(root, tag, run->request->to->manifest, err);
 }
 
 static enum rb_code undo_stage(const rb_undo *undo, rb_err *err)

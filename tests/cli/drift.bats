@@ -74,3 +74,61 @@ setup() {
     [[ $output == *'shop.db'*'is not a database'* && $output == *'config    write 1 config file'* ]]
     rbtool plan v1.1.0 --json 2>/dev/null | head -n 1 | jq -e '.decisions[0].code == "unreadable"'
 }
+
+@test "files that an artifact ignores are not drift, and the release's own files are compared all the same" {
+    printf 'seed\n' >src/seed.pyc
+    jq '.artifacts[0].ignore = ["src/cache/**", "**/*.pyc", "log/*"]' rbtool.json >new.json
+    mv new.json rbtool.json
+    git add -A && git commit -qm ignore
+    two_releases
+    rbtool show v1.0.0 --json | schema manifest
+    [[ $(rbtool show v1.0.0) == *'ignores src/cache/**'* ]]
+    local app=$PROD/releases/v1.0.0/app
+    mkdir -p "$app/src/cache/deep/.hidden" "$app/log"
+    touch "$app/src/cache/deep/.hidden/x" "$app/log/today" "$app/x.pyc"
+    chmod 0 "$app/src/cache/deep"
+    rbtool status --exit-code
+    inode=$(stat -c %i "$app")
+    rbtool deploy v1.0.0 --yes
+    [ "$(stat -c %i "$app")" = "$inode" ]
+    chmod 755 "$app/src/cache/deep"
+    rbtool plan v1.1.0
+    mkdir "$app/log/old"
+    touch "$app/log/old/x"
+    fails 1 "log/old/x: expected no such file" rbtool status --exit-code
+    fails 5 "log/old/x" rbtool deploy v1.1.0 --yes
+    rm -r "$app/log/old"
+    printf 'other\n' >"$app/src/seed.pyc"
+    fails 1 "src/seed.pyc" rbtool status --exit-code
+    rm "$app/src/seed.pyc"
+    fails 1 "src/seed.pyc" rbtool status --exit-code
+    printf 'seed\n' >"$app/src/seed.pyc"
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "diff shows the globs that an artifact ignores" {
+    release v1.0.0
+    jq '.artifacts[0].ignore = ["src/cache/**"]' rbtool.json >new.json
+    mv new.json rbtool.json
+    echo 1.1.0 >VERSION
+    git commit -qam ignore
+    rbtool release v1.1.0
+    run rbtool diff v1.0.0 v1.1.0
+    [[ $output == *'artifact app: the same files'*'ignore'*'+ src/cache/**'* ]]
+    rbtool diff v1.0.0 v1.1.0 --json | schema diff
+    fails 1 'src/cache' rbtool diff v1.0.0 v1.1.0 --exit-code
+    rbtool verify --all
+}
+
+@test "a glob that leaves the artifact, or an artifact without a folder, is refused by name" {
+    for glob in '../x' '/etc/**' 'cache/'; do
+        settings ".artifacts[0].ignore = [\"$glob\"]"
+        fails 2 'artifacts[0].ignore[0]: expected a glob inside the artifact' \
+            rbtool release v1.0.0 --config "$SETTINGS"
+    done
+    settings '.artifacts[0] |= . + {format: "zip", ignore: ["x"]}'
+    fails 2 'artifacts[0].ignore: only an artifact of format dir' rbtool release v1.0.0 --config "$SETTINGS"
+}

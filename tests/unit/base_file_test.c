@@ -224,6 +224,60 @@ static void tags_are_names_that_git_accepts(void **unused)
     assert_true(rb_path_is_tag(longest));
 }
 
+static void globs_match_names_between_slashes(void **unused)
+{
+    static const char *const yes[][2] = {
+        {"a", "a"},
+        {"*.c", "x.c"},
+        {"src/*", "src/x"},
+        {"cache/**", "cache/"},
+        {"cache/**", "cache/a"},
+        {"cache/**", "cache/a/b/c"},
+        {"**", "a/.b/c"},
+        {"**/*.pyc", "x.pyc"},
+        {"**/*.pyc", "a/.b/x.pyc"},
+        {"a/**/b", "a/b"},
+        {"a/**/b", "a/b/c/b"},
+        {"*/cache/**", "src/cache/x"},
+        {"**/a/**/b", "a/a/c/b"},
+        {"[ab]?/x", "bz/x"},
+        {"a/.*", "a/.b"},
+    };
+    static const char *const no[][2] = {
+        {"a", "b"},        {"a", "a/b"},          {"src/*", "src/x/y"},     {"src/*", "src/.x"},
+        {"log/*", "log/"}, {"cache/**", "cache"}, {"cache/**", "cachex/a"}, {"**/b", "a/c"},
+        {"a/**/b", "a/c"}, {"*", ".a"},           {"**/*.pyc", "x.pyc/y"},  {"a/b/**", "a/c/b/d"},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (!rb_path_match(yes[i][0], yes[i][1]))
+            fail_msg("%s does not match %s", yes[i][0], yes[i][1]);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        if (rb_path_match(no[i][0], no[i][1]))
+            fail_msg("%s matches %s", no[i][0], no[i][1]);
+}
+
+/* A matcher that tries every split would not end within the life of the machine. */
+static void globs_with_many_stars_are_matched_in_bounded_time(void **unused)
+{
+    RB_AUTO(rb_buf_clear) rb_buf glob = {0};
+    RB_AUTO(rb_buf_clear) rb_buf path = {0};
+    RB_AUTO(rb_buf_clear) rb_buf stars = {0};
+    RB_AUTO(rb_buf_clear) rb_buf name = {0};
+    (void)unused;
+    for (size_t i = 0; i < 60; i++) {
+        rb_buf_printf(&glob, "**/a/");
+        rb_buf_printf(&path, "a/a/a/");
+        rb_buf_printf(&stars, "*a");
+        rb_buf_printf(&name, "aaaa");
+    }
+    rb_buf_printf(&glob, "b");
+    rb_buf_printf(&path, "c");
+    rb_buf_printf(&stars, "b");
+    assert_false(rb_path_match(rb_buf_str(&glob), rb_buf_str(&path)));
+    assert_false(rb_path_match(rb_buf_str(&stars), rb_buf_str(&name)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +285,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_leads_nowhere_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_of_others_are_not_followed, set_up, tear_down),
         cmocka_unit_test(tags_are_names_that_git_accepts),
+        cmocka_unit_test(globs_match_names_between_slashes),
+        cmocka_unit_test(globs_with_many_stars_are_matched_in_bounded_time),
         cmocka_unit_test_setup_teardown(below_an_anchor_no_link_is_followed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
