@@ -40,11 +40,12 @@ static bool runs_in_sqlite(const rb_migrations *set, rb_err *err)
 {
     RB_AUTO(rb_proof_clear) rb_proof proof = {0};
     bool *none_new = rb_calloc(set->n + 1, sizeof *none_new); /* only the ups are run */
-    const rb_proof_request request = {
-        .engine = "sqlite",
-        .set = set,
-        .is_new = none_new,
-        .limits = {RB_DB_LIMITS_SECONDS, RB_DB_LIMITS_MEMORY, RB_DB_LIMITS_SIZE, "limits"}};
+    const rb_proof_request request = {.engine = "sqlite",
+                                      .set = set,
+                                      .is_new = none_new,
+                                      .limits = {.seconds = RB_DB_LIMITS_SECONDS,
+                                                 .memory = RB_DB_LIMITS_MEMORY,
+                                                 .size = RB_DB_LIMITS_SIZE}};
     const enum rb_code code = rb_proof_make(&proof, &request, err);
     free(none_new);
     return code == RB_OK;

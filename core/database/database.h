@@ -90,13 +90,15 @@ void rb_db_leave(rb_db *db);
 
 /*
  * What scripts may cost. A script that hits a limit fails with RB_FOUND; its message names the
- * limit and the setting. rbtool's own statements between two scripts have the time of one script.
+ * limit and the setting. rbtool's own statements between two
+ * scripts have the time of one script, where scripts have a limit.
  */
 typedef struct rb_db_limits {
-    int seconds;       /* for one script; 0: any */
+    int seconds;       /* for one script; 0: any, and RB_DB_LIMITS_SECONDS for a check */
+    bool statements;   /* seconds are for each statement of a script; none for rbtool's own */
     int memory;        /* MiB of the engine's heap, in the whole process; 0: any */
     int size;          /* MiB of the database; 0: any */
-    const char *where; /* of the settings: "databases.main.limits"; borrowed */
+    const char *where; /* the settings, "databases.main.limits"; or the one of seconds; borrowed */
 } rb_db_limits;
 
 #define RB_DB_LIMITS_SECONDS 20

@@ -75,6 +75,14 @@ void rb_sqlite_clock_start(rb_sqlite *db)
     db->deadline = db->limits.seconds ? now_ms() + (int64_t)db->limits.seconds * 1000 : 0;
 }
 
+void rb_sqlite_clock_stop(rb_sqlite *db)
+{
+    if (db->limits.statements)
+        db->deadline = 0;
+    else
+        rb_sqlite_clock_start(db);
+}
+
 enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db)
 {
     int rc = sqlite3_errcode(db->handle) & 0xff;
@@ -100,8 +108,8 @@ enum rb_code rb_sqlite_limit(rb_db *base, const rb_db_limits *limits, rb_err *er
     rb_sqlite *db = (rb_sqlite *)base;
     db->limits = *limits;
     rb_sqlite_clock_start(db);
-    sqlite3_progress_handler(db->handle, limits->seconds ? TICK : 0, tick, db);
-    sqlite3_hard_heap_limit64((sqlite3_int64)limits->memory << 20);
+    if (limits->memory)
+        sqlite3_hard_heap_limit64((sqlite3_int64)limits->memory << 20);
     if (!limits->size)
         return RB_OK;
     int64_t page;
@@ -277,6 +285,7 @@ static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, enum rb_sqlite
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
     if (use != RB_SQLITE_OWN) {
         sqlite3_set_authorizer(handle, authorize, db);
+        sqlite3_progress_handler(handle, TICK, tick, db);
         rb_sqlite_note_changes(db);
         RB_TRY(load_extensions(db, err));
     }

@@ -130,11 +130,12 @@ static char *explain_limit(rb_sqlite *db)
 {
     const rb_db_limits *l = &db->limits;
     const char *where = l->where ? l->where : "limits";
+    const char *of_seconds = l->statements ? "" : ".seconds";
     switch (rb_sqlite_limit_hit(db)) {
     case RB_LIMIT_SECONDS:
-        return rb_format("it ran longer than %d s, the limit; if it has to, raise %s.seconds in "
+        return rb_format("it ran longer than %d s, the limit; if it has to, raise %s%s in "
                          "rbtool.json",
-                         l->seconds, where);
+                         l->seconds, where, of_seconds);
     case RB_LIMIT_MEMORY:
         return rb_format("it needed more than %d MiB of memory, the limit; if it has to, raise "
                          "%s.memory in rbtool.json",

@@ -76,10 +76,14 @@ static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
     if (db->watch)
         RB_TRY(rb_watch_before(db, sql->text + start, end - start, err));
     db->guard = RB_GUARD_SCRIPT;
+    if (db->limits.statements)
+        rb_sqlite_clock_start(db);
     while (step == RB_STEP_ROW)
         step = rb_stmt_step(stmt);
     if (step == RB_STEP_FAILED)
         return fail_in(db, sql, start, -1, err);
+    if (db->limits.statements)
+        rb_sqlite_clock_stop(db);
     if (db->watch)
         rb_watch_after(db);
     return RB_OK;
@@ -141,7 +145,7 @@ enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
     rb_sqlite_clock_start(db);
     enum rb_code code = run_all(db, sql, err);
     db->guard = RB_GUARD_NONE;
-    rb_sqlite_clock_start(db);
+    rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
     if (code == RB_OK && !rb_sqlite_active(db))
         code = rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
@@ -219,7 +223,7 @@ enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, ch
         }
         at = tail;
     }
-    rb_sqlite_clock_start(db);
+    rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
     return RB_OK;
 }
@@ -277,10 +281,15 @@ enum rb_code rb_sqlite_check(json_t **out, rb_db *base, const char *sql, size_t 
 {
     rb_sqlite *db = (rb_sqlite *)base;
     RB_AUTO(rb_json_freep) json_t *rows = json_array();
+    const int seconds = db->limits.seconds;
+    if (!seconds)
+        db->limits.seconds = RB_DB_LIMITS_SECONDS;
     db->guard = RB_GUARD_CHECK;
     rb_sqlite_clock_start(db);
     enum rb_code code = check_rows(rows, db, sql, limit, err);
     db->guard = RB_GUARD_NONE;
+    db->limits.seconds = seconds;
+    rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
     RB_TRY(code);
     *out = rows;

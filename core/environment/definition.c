@@ -33,6 +33,7 @@ void rb_env_free(rb_env *env)
         return;
     free(env->name);
     free(env->root);
+    free(env->timeout_key);
     free(env->flags);
     pairs_free(env->databases, env->database_count);
     pairs_free(env->config, env->config_count);
@@ -269,9 +270,9 @@ static enum rb_code read_objectives(rb_env *env, const json_t *objectives, rb_er
 
 static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how, rb_err *err)
 {
-    static const char *const known[] = {"root",       "databases", "flags",      "config",
-                                        "service",    "checks",    "objectives", "owners",
-                                        "escalation", "keep",      NULL};
+    static const char *const known[] = {
+        "root",       "databases", "flags",      "config", "service",          "checks",
+        "objectives", "owners",    "escalation", "keep",   "statementTimeout", NULL};
     RB_AUTO(rb_free_str) char *where = rb_format("environments.%s", env->name);
     if (!json_is_object(json))
         return rb_fail(err, RB_ERROR, "%s must be an object", where);
@@ -296,6 +297,9 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     if (keep && (!json_is_integer(keep) || json_integer_value(keep) < 2 ||
                  json_integer_value(keep) > 10000))
         return wrong(err, env->name, "keep", "a whole number from 2 to 10000");
+    env->timeout_key = rb_format("%s.statementTimeout", where);
+    RB_TRY(read_seconds(&env->statement_timeout, json_object_get(json, "statementTimeout"), 0,
+                        env->name, "statementTimeout", err));
     env->keep = keep ? (int)json_integer_value(keep) : DEFAULT_KEEP;
     return RB_OK;
 }
@@ -376,4 +380,10 @@ const char *rb_env_database(const rb_env *env, const char *name)
         if (strcmp(env->databases[i].name, name) == 0)
             return env->databases[i].value;
     return NULL;
+}
+
+rb_db_limits rb_env_limits(const rb_env *env)
+{
+    return (rb_db_limits){
+        .seconds = env->statement_timeout, .statements = true, .where = env->timeout_key};
 }

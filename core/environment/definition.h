@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/json.h"
+#include "database/database.h"
 
 typedef struct rb_env_pair {
     char *name;  /* database name, or path in the repository */
@@ -42,7 +43,9 @@ typedef struct rb_env {
     int rpo;
     rb_strs owners;
     rb_strs escalation;
-    int keep; /* releases kept on disk, at least 2 */
+    int statement_timeout; /* seconds of a script's statement; 0: any */
+    char *timeout_key;     /* "environments.prod.statementTimeout" */
+    int keep;              /* releases kept on disk, at least 2 */
 } rb_env;
 
 /*
@@ -63,5 +66,8 @@ void rb_env_free(rb_env *env);
 RB_DEFINE_AUTO(rb_env, rb_env_free)
 
 const char *rb_env_database(const rb_env *env, const char *name); /* its url, or NULL */
+
+/* Of scripts and checks in its databases; borrows from env. */
+rb_db_limits rb_env_limits(const rb_env *env);
 
 #endif

@@ -196,7 +196,10 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
         .seed = config->seed ? rb_buf_str(&seed) : NULL,
         .seed_file = config->seed,
         .clock = clock,
-        .limits = {config->seconds, config->memory, config->size, where},
+        .limits = {.seconds = config->seconds,
+                   .memory = config->memory,
+                   .size = config->size,
+                   .where = where},
     };
     enum rb_code code = rb_proof_make(&proof, &request, err);
     free(is_new);

@@ -297,6 +297,8 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
     rb_db *db = run->dbs[index];
     if (run->control)
         atomic_store(&run->control->active, db);
+    const rb_db_limits limits = rb_env_limits(run->request->env);
+    RB_TRY(rb_db_limit(db, &limits, err));
     RB_TRY(rb_db_begin(db, err));
     RB_TRY(back_out(run, d, db, err));
     struct progress progress = {run, d};

@@ -383,6 +383,8 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     }
     rb_db_work work = {
         .steps = d->steps, .n = d->step_count, .tracking = d->tracking, .order = d->to_set};
+    const rb_db_limits limits = rb_env_limits(rq->env);
+    RB_TRY(rb_db_limit(copy, &limits, err));
     RB_TRY(rb_db_begin(copy, err));
     rb_err why;
     enum rb_code code = rb_db_run(&outcome, copy, &work, &why);

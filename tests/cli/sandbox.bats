@@ -68,3 +68,18 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     rbtool deploy v1.1.0 --yes
     [[ $(sqlite3 "$PROD/data/shop.db" 'SELECT length(a) FROM x') == 1000 ]]
 }
+
+@test "statementTimeout of an environment stops a migration, and the transition is undone" {
+    migration "CREATE TABLE x(a); INSERT INTO x WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c
+        WHERE i < (SELECT CASE count(*) WHEN 0 THEN 1 ELSE 1000000000 END FROM orders WHERE id = 77)) SELECT count(*) FROM c;" 'DROP TABLE x;'
+    rbtool release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    sqlite3 "$PROD/data/shop.db" 'INSERT INTO orders VALUES (77, 1)'
+    jq '.environments.prod.statementTimeout = 1' rbtool.json >changed.json
+    mv changed.json rbtool.json
+    run rbtool env trust --env prod --yes
+    fails 1 'it ran longer than 1 s, the limit; if it has to, raise environments.prod.statementTimeout' rbtool deploy v1.1.0 --yes
+    [[ $(sqlite3 "$PROD/data/shop.db" .tables) != *x* ]]
+    sqlite3 "$PROD/data/shop.db" 'DELETE FROM orders'
+    rbtool deploy v1.1.0 --yes
+}
