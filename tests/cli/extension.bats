@@ -88,7 +88,7 @@ C
         rbtool deploy v1.0.0 --yes
     git config rbtool.extension "$HOME/absent.so"
     run rbtool status
-    [[ $output == *v1.0.0* && $output == *"git config rbtool.extension: cannot read $HOME/absent.so"* ]]
+    [[ $output == *v1.0.0* && $output == *"git config rbtool.extension names $HOME/absent.so, which does not exist"* ]]
     git config rbtool.extension "$HOME/shout.so"
     echo "SELECT load_extension('$HOME/shout.so');" >migrations/0003_load.up.sql
     git add -A
