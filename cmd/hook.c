@@ -164,6 +164,7 @@ static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, 
     RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->config);
     rb_refusals refusals = {0};
     rb_guard_load_by(guard, rb_ledger_chain, RB_VERSION);
+    rb_guard_ask_ledger(guard, rb_ledger_gave_up);
     enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, argv + 1}, err);
     print(&refusals, true);
     if (print(&refusals, false) > 0) {
@@ -188,7 +189,8 @@ const rb_command rb_cmd_hook = {
         "does not let its signer make. Of what --mirror deletes git does not tell it.\n"
         "reference-transaction: moving or deleting a release or the ledger, and creating a\n"
         "release that does not verify, as a fetch may: with git config rbtool.badTags warn\n"
-        "that is only said.\n"
+        "that is only said. A release that nothing used may be deleted after\n"
+        "`rbtool mark TAG gap`.\n"
         "pre-receive: on a server, what pre-push refuses, and a ledger with what is no good\n"
         "entry, before anything of the push is there; --no-verify and RBTOOL=0 do not reach it.\n"
         "post-receive: refuses nothing; writes into the server's ledger which releases came\n"

@@ -50,27 +50,50 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
     return RB_OK;
 }
 
-/* The object that releases follow, or the ledger knows, as this tag, and that it is not here. */
-static enum rb_code find_lost(char object[RB_OID_HEX], rb_cli *cli, const char *tag,
+/* A release that is here can be given up while nothing uses it. */
+static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag,
+                                const rb_keeping *keeping, const rb_chain *chain, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    if (!tag->annotated || !rb_manifest_is_in(tag))
+        return rb_fail(err, RB_FOUND, "%s is not a gap: that tag is here, and is not a release",
+                       tag->name);
+    rb_oid_hex(&tag->object, object);
+    rb_history_in_use(&why, keeping, chain, tag->name, object);
+    if (why)
+        return rb_fail(err, RB_FOUND,
+                       "%s is not a gap: that tag is here, and %s; a release that is bad is marked "
+                       "bad: rbtool mark %s bad -m WHY",
+                       tag->name, why, tag->name);
+    return RB_OK;
+}
+
+/* The object that is given up: what releases follow, or the ledger knows, as this tag and is not
+ * here; else that of the tag that is here. */
+static enum rb_code find_lost(char object[RB_OID_HEX], bool *here, rb_cli *cli, const char *tag,
                               const char *wanted, rb_err *err)
 {
     const rb_books *books;
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
+    char present[RB_OID_HEX] = "";
     rb_err absent;
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(rb_history_load(&chain, cli->repo, cli->signers, books->ledger, books->policy, err));
-    bool here = rb_tag_read(&found, cli->repo, tag, &absent) != RB_FOUND;
-    rb_history_missing(&missing, chain, tag, here);
-    if (here && missing.n == 0)
-        return rb_fail(
-            err, RB_FOUND,
-            "%s is no gap: that tag is here; a gap is a release that is not here any more", tag);
+    enum rb_code code = rb_tag_read(&found, cli->repo, tag, &absent);
+    bool exists = code == RB_OK;
+    rb_history_missing(&missing, chain, tag, code != RB_FOUND);
+    if (exists)
+        rb_oid_hex(&found->object, present);
+    *here = exists && (wanted ? strcmp(wanted, present) == 0 : missing.n == 0);
+    if (*here)
+        return find_unused(object, found, &(rb_keeping){cli->repo, books->ledger, books->policy},
+                           chain, err);
     if (missing.n == 0 || (wanted && !rb_strs_has(&missing, wanted)))
         return rb_fail(
             err, RB_FOUND,
-            "%s is no gap: no release here follows %s%sof that name, nor does the ledger "
+            "%s is not a gap: no release here follows %s%sof that name, nor does the ledger "
             "know of it",
             tag, wanted ? wanted : "one", wanted ? ", " : " ");
     if (missing.n > 1 && !wanted)
@@ -93,13 +116,14 @@ static enum rb_code print_document(rb_cli *cli, const rb_draft *draft, const rb_
 static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *tag, rb_err *err)
 {
     char object[RB_OID_HEX];
+    bool here;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     rb_err no_policy;
     if (rb_word_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", &no_policy) != RB_OK) {
         rb_caller_clear(&caller);
         RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a gap", err));
     }
-    RB_TRY(find_lost(object, cli, tag, o->object, err));
+    RB_TRY(find_lost(object, &here, cli, tag, o->object, err));
     RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", o->why);
     const rb_draft draft = {.kind = RB_ENTRY_GAP,
                             .tag = tag,
@@ -112,8 +136,11 @@ static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *t
     RB_TRY(rb_word_write(&id, cli, &draft, err));
     if (cli->json)
         return print_document(cli, &draft, &caller, &id);
-    rb_ui_line("%sgap%s %s (%s) is lost, says %s (entry %.10s)", rb_ui_color(cli, RB_YELLOW),
-               rb_ui_color(cli, RB_PLAIN), tag, object, caller.principal, rb_word_id(&id).hex);
+    rb_ui_line("%sgap%s %s (%s) is %s, says %s (entry %.10s)", rb_ui_color(cli, RB_YELLOW),
+               rb_ui_color(cli, RB_PLAIN), tag, object, here ? "given up" : "lost",
+               caller.principal, rb_word_id(&id).hex);
+    if (here)
+        rb_ui_line("the name is free after: git tag -d %s", tag);
     rb_word_hint(cli);
     return RB_OK;
 }
@@ -175,7 +202,8 @@ const rb_command rb_cmd_mark = {
         "this host that ended with every check passed. A release that is bad is not deployed.\n"
         "gap says that a release which others follow, or the ledger knows, is lost and known to\n"
         "be: `rbtool verify` then does not fail for it, and its name is free (role mark or\n"
-        "policy).",
+        "policy). A release that is here can be given up while no release follows it, no\n"
+        "server received it and no environment had it: then git tag -d TAG deletes it.",
     .examples = "rbtool mark v1.4.0 bad -m 'orders vanish'\n"
                 "rbtool mark v1.4.1 good -m 'ran for a week' --env prod",
     .opts = opts,

@@ -276,3 +276,30 @@ enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *si
     return version ? rb_history_list(out, repo, signers, ledger, policy, version, true, err)
                    : rb_history_load_with(out, repo, signers, ledger, policy, pushed, err);
 }
+
+enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_signers *signers,
+                               const char *tag, const char *object, rb_err *err)
+{
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
+    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems ignored = {0};
+    RB_AUTO(rb_free_str) char *used = NULL;
+    *out = false;
+    RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
+    RB_TRY(rb_policy_load(&policy, &ignored, repo, ledger, signers, err));
+    RB_TRY(rb_history_load(&chain, repo, signers, ledger, policy, err));
+    const rb_keeping keeping = {.repo = repo, .ledger = ledger, .policy = policy};
+    rb_history_in_use(&used, &keeping, chain, tag, object);
+    if (used)
+        *next = rb_format("keep it: %s; a release that was bad is reverted, not deleted; RBTOOL=0 "
+                          "before the command does it all the same",
+                          used);
+    else if (rb_ledger_gap(&keeping, tag, object))
+        *out = true;
+    else
+        *next = rb_format("give it up first: rbtool mark %s gap -m WHY; then git tag -d %s passes, "
+                          "and its name is free",
+                          tag, tag);
+    return RB_OK;
+}

@@ -14,6 +14,11 @@
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                              const rb_pushes *pushed, const char *version, rb_err *err) RB_MUST_USE;
 
+/* An rb_guard_given_up: a release may be deleted where a gap entry that counts is about it, and
+ * nothing used it (rb_history_in_use()). */
+enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_signers *signers,
+                               const char *tag, const char *object, rb_err *err) RB_MUST_USE;
+
 /* reference-transaction in state "prepared": deleting or rewinding the ledger here. What
  * `git pack-refs` does passes. */
 enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const char *lines,

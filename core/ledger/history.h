@@ -28,6 +28,14 @@ typedef struct rb_keeping { /* borrowed */
 void rb_ledger_kept(rb_tag **out, const rb_keeping *keeping, const char *tag, const char *object);
 /* The newest gap entry of it that counts, or NULL. */
 const rb_entry *rb_ledger_gap(const rb_keeping *keeping, const char *tag, const char *object);
+/*
+ * Why a release whose tag is here cannot be given up: a release follows it, a server received it or
+ * an environment had it, as far as the tags here and the ledger know (an unsigned entry is enough).
+ * Sets *why (owned) to NULL where it can: then a gap entry may be written about it, after which
+ * its tag may be deleted. chain: rb_history_load().
+ */
+void rb_history_in_use(char **why, const rb_keeping *keeping, const rb_chain *chain,
+                       const char *tag, const char *object);
 /* What rb_chain_load_with() asks of the ledger; borrows both. */
 rb_chain_more rb_history_more(const rb_keeping *keeping, const rb_pushes *pushed);
 

@@ -118,6 +118,30 @@ static bool is_used(const rb_keeping *keeping, const char *tag, const char *obje
     return false;
 }
 
+void rb_history_in_use(char **why, const rb_keeping *keeping, const rb_chain *chain,
+                       const char *tag, const char *object)
+{
+    size_t count;
+    const rb_chain_item *item = rb_chain_find(chain, tag);
+    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    *why = NULL;
+    if (item && item->named && rb_text_same(item->object, object))
+        *why = rb_strdup("a release follows it");
+    for (size_t i = 0; i < count && !*why; i++) {
+        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&entry->id, hex);
+        if (!rb_text_same(entry->object, object) || entry->trust == RB_ENTRY_BROKEN ||
+            entry->trust == RB_ENTRY_FOREIGN)
+            continue;
+        if (entry->kind == RB_ENTRY_RELEASE && by_witness(entry))
+            *why = rb_format("a server received it (entry %.10s)", hex);
+        else if (entry->kind == RB_ENTRY_TRANSITION)
+            *why = rb_format("%s had it (entry %.10s)",
+                             entry->environment ? entry->environment : "an environment", hex);
+    }
+}
+
 /* Tags that lead to what a maker said and nobody gave up; as keys. */
 static json_t *made_and_here(const rb_keeping *keeping, const json_t *here)
 {

@@ -102,6 +102,18 @@ static enum rb_code load_chain(rb_chain **out, rb_repo *repo, const rb_signers *
     return rb_chain_load_with(out, repo, signers, NULL, &more, err);
 }
 
+enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err)
+{
+    RB_TRY(signers_of(guard, err));
+    *out = guard->signers;
+    return RB_OK;
+}
+
+void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up)
+{
+    guard->given_up = given_up;
+}
+
 void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader, const char *version)
 {
     guard->loader = loader;

@@ -51,6 +51,16 @@ typedef enum rb_code rb_guard_loader(rb_chain **out, rb_repo *repo, const rb_sig
 void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader, const char *version);
 
 /*
+ * Asks whether the ledger gives up a release whose tag would be deleted here. next (owned): what
+ * to do first where it does not, or NULL where the release is to stay.
+ */
+typedef enum rb_code rb_guard_given_up(bool *out, char **next, rb_repo *repo,
+                                       const rb_signers *signers, const char *tag,
+                                       const char *object, rb_err *err);
+/* Without it no release may be deleted. */
+void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up);
+
+/*
  * pre-push. Refuses a release tag that does not verify, that the remote has with another object, or
  * that would be deleted there; and a commit, not known to be on the remote yet, that changes the
  * bytes of a migration of a release which the pushed ref follows. Of what `git push --mirror`
@@ -67,11 +77,11 @@ enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes
                               rb_err *err) RB_MUST_USE;
 
 /*
- * reference-transaction in state "prepared": lines "OLD NEW REF". Refuses moving or deleting a tag
- * that carries a manifest, and creating one that does not verify (but for its chain: a fetch brings
- * releases in any order). An old value of zero means create or force, so the ref's value is looked
- * up. What `git pack-refs` does (the value that is there already; OLD to zero for what packed-refs
- * has) and symbolic refs pass.
+ * reference-transaction in state "prepared": lines "OLD NEW REF". Refuses moving a tag that carries
+ * a manifest, deleting one that the ledger did not give up, and creating one that does not verify
+ * (but for its chain: a fetch brings releases in any order). An old value of zero means create or
+ * force, so the ref's value is looked up. What `git pack-refs` does (the value that is there
+ * already; OLD to zero for what packed-refs has) and symbolic refs pass.
  */
 enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char *lines, size_t len,
                                   rb_err *err) RB_MUST_USE;

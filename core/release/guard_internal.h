@@ -13,6 +13,7 @@ struct rb_guard {
     rb_chain *chain;
     rb_chain *listing;
     rb_guard_loader *loader;
+    rb_guard_given_up *given_up; /* or NULL */
     const char *version;
     rb_verifier *verifier;
     rb_config *settings;
@@ -23,6 +24,7 @@ struct rb_guard {
 
 /* *out is NULL where there are no settings. */
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 /* The same, perhaps from what was judged before: items and their problems only. */
 enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;

@@ -36,17 +36,36 @@ static enum rb_code parse(bool *out, struct update *update, char *line, rb_err *
     return RB_OK;
 }
 
-static void refuse_change(rb_refusals *out, const struct update *update)
+static void refuse_move(rb_refusals *out, const struct update *update)
 {
     RB_AUTO(rb_free_str) char *name = rb_safe(update->name);
-    bool deletes = rb_oid_is_zero(&update->new);
+    rb_refusals_add(out, rb_format("tag %s", name), rb_strdup("is a release and would be moved"),
+                    rb_strdup("make the next release under a name of its own: rbtool release TAG; "
+                              "RBTOOL=0 before the command does it all the same"));
+}
+
+/* A release stays, unless the ledger gave it up before anybody used it. */
+static enum rb_code check_deletion(rb_refusals *out, rb_guard *guard, const struct update *update,
+                                   const rb_oid *now, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *next = NULL;
+    char hex[RB_OID_HEX];
+    bool given_up = false;
+    rb_oid_hex(now, hex);
+    if (guard->given_up) {
+        const rb_signers *signers;
+        RB_TRY(rb_guard_signers(&signers, guard, err));
+        RB_TRY(guard->given_up(&given_up, &next, guard->repo, signers, update->name, hex, err));
+    }
+    if (given_up)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *name = rb_safe(update->name);
     rb_refusals_add(
-        out, rb_format("tag %s", name),
-        rb_format("is a release and would be %s", deletes ? "deleted" : "moved"),
-        deletes ? rb_format("keep it: a release that was bad is reverted, not deleted; RBTOOL=0 "
-                            "before the command does it all the same")
-                : rb_format("make the next release under a name of its own: rbtool release TAG; "
-                            "RBTOOL=0 before the command does it all the same"));
+        out, rb_format("tag %s", name), rb_strdup("is a release and would be deleted"),
+        next ? rb_strdup(next)
+             : rb_strdup("keep it: a release that was bad is reverted, not deleted; RBTOOL=0 "
+                         "before the command does it all the same"));
+    return RB_OK;
 }
 
 /* What the user wants to happen to a tag that does not verify, as a fetch may bring one. */
@@ -109,16 +128,14 @@ static enum rb_code check_move(rb_refusals *out, rb_guard *guard, const struct u
     RB_AUTO(rb_free_str) char *why_now = NULL;
     RB_AUTO(rb_free_str) char *why_new = NULL;
     bool good;
-    if (!rb_oid_is_zero(&update->new)) {
-        RB_TRY(is_good(&good, &why_now, guard, now, update->name, err));
-        if (!good)
-            RB_TRY(is_good(&good, &why_new, guard, &update->new, update->name, err));
-        else
-            good = false;
-        if (good)
-            return RB_OK;
+    RB_TRY(is_good(&good, &why_now, guard, now, update->name, err));
+    if (good) {
+        refuse_move(out, update);
+        return RB_OK;
     }
-    refuse_change(out, update);
+    RB_TRY(is_good(&good, &why_new, guard, &update->new, update->name, err));
+    if (!good)
+        refuse_move(out, update);
     return RB_OK;
 }
 
@@ -145,7 +162,8 @@ static enum rb_code check(rb_refusals *out, rb_guard *guard, const struct update
     if (now.exists &&
         rb_guard_carries(&release, NULL, guard, &now.object, update->name, &unreadable) == RB_OK &&
         release)
-        return check_move(out, guard, update, &now.object, err);
+        return deletes ? check_deletion(out, guard, update, &now.object, err)
+                       : check_move(out, guard, update, &now.object, err);
     return deletes ? RB_OK : check_new(out, guard, update, err);
 }
 

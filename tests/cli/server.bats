@@ -295,6 +295,56 @@ ordinary() { # KIND
     git -C "$SERVER" fsck --no-dangling
 }
 
+@test "a release made by mistake is given up, deleted and made again before anybody used it" {
+    server
+    cd "$SHOP" || return
+    rbtool init >/dev/null 2>&1
+    git remote add origin "$(url file)"
+    local first
+    rbtool release v1.0.0 2>/dev/null
+    first=$(git rev-parse v1.0.0)
+    refused "give it up first: rbtool mark v1.0.0 gap -m WHY; then git tag -d v1.0.0 passes" git tag -d v1.0.0
+    rbtool mark v1.0.0 gap -m 'wrong config' | grep -q 'the name is free after: git tag -d v1.0.0'
+    git tag -d v1.0.0
+    rbtool verify --all
+    [[ $(rbtool list) != *v1.0.0* ]]
+    echo fixed >>src/app
+    git add -A && git commit -qm 'the right config'
+    rbtool release v1.0.0 2>/dev/null
+    [[ $(git rev-parse v1.0.0) != "$first" ]]
+    git push -q origin main v1.0.0
+    rbtool sync
+    [[ $(there v1.0.0) == $(git rev-parse v1.0.0) ]]
+    rbtool sync # the server's receipt
+    rbtool verify --all
+    rbtool -C "$SERVER" verify --all
+    clone bob
+    rbtool sync
+    rbtool verify --all
+    [[ $(git rev-parse v1.0.0) == $(there v1.0.0) ]]
+    # From now on a server has seen it: in no clone can it be given up, with or without a gap.
+    fails 1 "that tag is here, and a server received it (entry " rbtool mark v1.0.0 gap -m 'again'
+    refused "keep it: a server received it (entry " git tag -d v1.0.0
+    refused "would be deleted" git push --no-verify origin :refs/tags/v1.0.0
+}
+
+@test "a release that was live, or that another follows, is not given up" {
+    server
+    cd "$SHOP" || return
+    rbtool init >/dev/null 2>&1
+    rbtool release v1.0.0 2>/dev/null
+    rbtool mark v1.0.0 gap -m 'not meant'
+    rbtool deploy v1.0.0 --env prod --yes
+    refused "keep it: prod had it (entry " git tag -d v1.0.0
+    echo 1.1.0 >VERSION && git commit -qam 1.1.0 && rbtool release v1.1.0 2>/dev/null
+    refused "keep it: a release follows it" git tag -d v1.0.0
+    fails 1 "that tag is here, and a release follows it" rbtool mark v1.0.0 gap -m 'again'
+    rbtool mark v1.1.0 gap -m 'not meant'
+    git tag -d v1.1.0
+    run ! git rev-parse -q --verify refs/tags/v1.1.0
+    rbtool verify --all
+}
+
 @test "pushes that arrive at once are all witnessed" {
     released
     rbtool sync
