@@ -59,8 +59,12 @@ static bool is_strange(const char *ref)
         return false;
     if (strncmp(ref, incoming, strlen(incoming)) == 0)
         return ref[strlen(incoming) + strspn(ref + strlen(incoming), "0123456789")] != '\0';
-    return strncmp(ref, remotes, strlen(remotes)) != 0 || len <= strlen(remotes) + strlen(end) ||
-           strcmp(ref + len - strlen(end), end) != 0;
+    if (strncmp(ref, remotes, strlen(remotes)) != 0 || len <= strlen(remotes) + strlen(end) ||
+        strcmp(ref + len - strlen(end), end) != 0)
+        return true;
+    /* Below what another remote had: ".../origin/ledger/ledger" leaves no room for the shorter. */
+    const char *inner = strcasestr(ref + strlen(remotes), "/ledger/");
+    return inner != NULL;
 }
 
 static void refuse_name(rb_refusals *out, const char *ref)
@@ -117,6 +121,11 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     if (!found)
         return rb_refusals_judge(out, before, err);
     RB_TRY(rb_ref_read(&now, repo, RB_LEDGER_REF, err));
+    if (now.symbolic && !rb_oid_is_zero(&new)) {
+        refuse(out, rb_strdup("is a symbolic ref here, which a ledger is not"),
+               rb_strdup("remove it: git symbolic-ref --delete " RB_LEDGER_REF));
+        return rb_refusals_judge(out, before, err);
+    }
     if (!now.exists || now.symbolic || rb_oid_equal(&now.object, &new))
         return rb_refusals_judge(out, before, err);
     RB_TRY(is_packing(&fine, repo, &old, &new, err));

@@ -387,3 +387,35 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool mark v1.0.0 good -m why-still
     rbtool sync
 }
+
+@test "a ref that would stand in the ledger's way is refused, here and on a server with the hooks" {
+    server
+    cd "$SHOP" || return
+    rbtool init >/dev/null 2>&1
+    git remote add origin "$(url file)"
+    git push -q origin main
+    local ref
+    for ref in refs/rbtool refs/rbtool/ledger/x refs/RBTOOL refs/rbtool/remotes refs/rbtool/remotes/ledger \
+        refs/rbtool/remotes/origin/ledger/ledger refs/rbtool/remotes/origin/LEDGER/x/ledger refs/rbtool/incoming; do
+        refused "$ref is in refs/rbtool/, where only rbtool's own refs are" git update-ref "$ref" HEAD
+        refused "$ref is in refs/rbtool/" git push origin "HEAD:$ref"
+        refused "$ref is in refs/rbtool/" git push --no-verify origin "HEAD:$ref"
+        run ! there "$ref"
+    done
+    # Symbolic refs: git before 2.46 asks no hook when one is made; nothing is written through it.
+    RBTOOL=0 git symbolic-ref $LEDGER refs/heads/main
+    refused "$LEDGER is a symbolic ref here, which a ledger is not" git update-ref $LEDGER HEAD
+    fails 2 "is a symbolic ref" rbtool release v1.0.0
+    git symbolic-ref --delete $LEDGER
+    [[ -z $(git tag -l) && $(git rev-parse main) == $(there main) ]]
+    rbtool release v1.0.0 2>/dev/null
+    git -C "$SERVER" symbolic-ref $LEDGER refs/heads/main
+    local main
+    main=$(there main)
+    refused "is a symbolic ref" git push -f --no-verify origin $LEDGER
+    [[ $(there main) == "$main" ]]
+    git -C "$SERVER" symbolic-ref --delete $LEDGER
+    git push -q origin main v1.0.0
+    rbtool sync
+    [[ $(there $LEDGER) ]]
+}
