@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "books.h"
-#include "database/database.h"
+#include "database/rebuild.h"
 #include "ui.h"
 
 enum rb_code rb_cli_repo(rb_repo **out, rb_cli *cli, rb_err *err)
@@ -77,11 +77,29 @@ static enum rb_code find_extensions(rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
+/* Schemas are rebuilt with the limits of proofs; of several databases, with the largest. */
+static void take_limits(rb_cli *cli)
+{
+    const rb_config *settings;
+    rb_err none;
+    if (rb_cli_settings(&settings, cli, &none) != RB_OK || settings->database_count == 0)
+        return;
+    rb_db_limits most = {.where = "databases.NAME.limits"};
+    for (size_t i = 0; i < settings->database_count; i++) {
+        const rb_config_database *d = &settings->databases[i];
+        most.seconds = d->seconds > most.seconds ? d->seconds : most.seconds;
+        most.memory = d->memory > most.memory ? d->memory : most.memory;
+        most.size = d->size > most.size ? d->size : most.size;
+    }
+    rb_db_rebuild_limits(&most);
+}
+
 void rb_cli_extensions(rb_cli *cli)
 {
     rb_err why;
     if (find_extensions(cli, &why) != RB_OK)
         rb_db_extensions_fail(&why);
+    take_limits(cli);
 }
 
 /* release: of the ledger. */

@@ -79,7 +79,8 @@ enum rb_code rb_cli_repo(rb_repo **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 enum rb_code rb_cli_signers(const rb_signers **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
-/* Before databases are opened: what git config rbtool.extension names. */
+/* Before databases are opened: what git config rbtool.extension names, and the limits of scripts
+ * that rebuild a schema. */
 void rb_cli_extensions(rb_cli *cli);
 
 /* As rb_release_open() with cli's repository and signers; err names the first problem. One whose

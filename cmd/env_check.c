@@ -260,7 +260,6 @@ static void check_mounts(const check *c)
 static void check_binding(const check *c)
 {
     RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(c->site);
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_free_str) char *command = rb_site_trust_command(c->cli, c->site);
     RB_AUTO(rb_free_str) char *hint = rb_format("look at the difference, then `%s`", command);
     char sha256[65];

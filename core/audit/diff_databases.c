@@ -4,6 +4,7 @@
 
 #include "audit/diff_parts.h"
 #include "database/catalog.h"
+#include "environment/observe.h"
 #include "migration/lint.h"
 
 /* One database on both sides; either may be NULL. */
@@ -60,28 +61,6 @@ static json_t *diff_migrations(const struct pair *p)
     return json_pack("{s:o,s:o,s:o}", "added", added, "removed", removed, "changed", changed);
 }
 
-/* The catalog after all ups of a release, made in a scratch database. */
-static enum rb_code rebuild(json_t **out, const rb_diff_sides *sides, const rb_release *release,
-                            const rb_manifest_database *d, rb_err *err)
-{
-    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
-    RB_TRY(rb_release_migrations(&set, release, sides->repo, d, err));
-    RB_AUTO(rb_db_closep) rb_db *db = NULL;
-    RB_TRY(rb_db_scratch(&db, d->engine, RB_DB_CLOCK_REAL, err));
-    RB_TRY(rb_db_begin(db, err));
-    rb_db_step *steps = rb_calloc(set->n + 1, sizeof *steps);
-    for (size_t i = 0; i < set->n; i++)
-        steps[i] = (rb_db_step){.migration = &set->items[i], .up = true, .release = release->tag};
-    const rb_db_work work = {.steps = steps, .n = set->n, .tracking = "", .order = set};
-    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    enum rb_code code = rb_db_run(&outcome, db, &work, err);
-    free(steps);
-    if (code != RB_OK)
-        return code;
-    *out = json_incref(outcome.after);
-    return RB_OK;
-}
-
 /* The catalog, or an empty one and a reason: what cannot be rebuilt here must not keep the rest of
  * the answer from someone who needs it at night. */
 static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
@@ -93,11 +72,10 @@ static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
         return true;
     }
     rb_err err = {0};
-    if (rebuild(out, p->sides, release, d, &err) != RB_OK) {
+    if (rb_rebuilt_catalog(out, release, p->sides->repo, d, &err) != RB_OK) {
         rb_diff_reason(risk, RB_RISK_REVERSIBLE,
-                       "%s: the schema of %s cannot be rebuilt here, so schemas are not compared: "
-                       "%s",
-                       p->name, release->tag, err.message);
+                       "%s: schemas are not compared, because one cannot be rebuilt here: %s",
+                       p->name, err.message);
         return false;
     }
     char hex[RB_SHA256_HEX];

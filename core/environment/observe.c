@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "database/rebuild.h"
 #include "environment/delivered.h"
 
 enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
@@ -61,22 +62,15 @@ enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manife
 enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb_strs *only,
                                 const char *engine, const char *tag, rb_err *err)
 {
-    RB_AUTO(rb_db_closep) rb_db *scratch = NULL;
-    RB_TRY(rb_db_scratch(&scratch, engine, RB_DB_CLOCK_REAL, err));
-    rb_db_step *steps = rb_calloc(set->n, sizeof *steps);
+    rb_db_step *steps = rb_calloc(set->n + 1, sizeof *steps);
     size_t n = 0;
     for (size_t i = 0; i < set->n; i++)
         if (!only || rb_strs_has(only, set->items[i].id))
             steps[n++] = (rb_db_step){.migration = &set->items[i], .up = true, .release = tag};
-    rb_db_work work = {.steps = steps, .n = n, .tracking = "", .order = set};
-    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    enum rb_code code = rb_db_begin(scratch, err);
-    if (code == RB_OK)
-        code = rb_db_run(&outcome, scratch, &work, err);
+    enum rb_code code = rb_db_rebuild(out, engine, steps, n, set, err);
     free(steps);
     if (code != RB_OK)
         return rb_err_prefix(err, "rebuilding the schema of %s", tag);
-    *out = json_incref(outcome.after);
     return RB_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "database/catalog.h"
+#include "database/rebuild.h"
 
 static void find_edited(rb_plan_database *d)
 {
@@ -17,12 +18,11 @@ static void find_edited(rb_plan_database *d)
 
 /* FROM's migrations, those that TO has too with the bytes of prefer, and then the steps. NULL when
  * they do not run. */
-static enum rb_code outcome_of(json_t **out, const rb_plan_database *d, const rb_migrations *prefer,
-                               const char *engine, rb_err *err)
+static json_t *outcome_of(const rb_plan_database *d, const rb_migrations *prefer,
+                          const char *engine)
 {
-    RB_AUTO(rb_db_closep) rb_db *scratch = NULL;
-    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    RB_TRY(rb_db_scratch(&scratch, engine, RB_DB_CLOCK_REAL, err));
+    json_t *out = NULL;
+    rb_err why;
     size_t n = 0;
     rb_db_step *steps = rb_calloc(d->from_set->n + d->step_count + 1, sizeof *steps);
     for (size_t i = 0; i < d->from_set->n; i++) {
@@ -33,31 +33,24 @@ static enum rb_code outcome_of(json_t **out, const rb_plan_database *d, const rb
     if (d->step_count > 0)
         memcpy(steps + n, d->steps, d->step_count * sizeof *steps);
     n += d->step_count;
-    rb_db_work work = {.steps = steps, .n = n, .tracking = "", .order = d->to_set};
-    rb_err why;
-    enum rb_code code = rb_db_begin(scratch, err);
-    bool ran = code == RB_OK && rb_db_run(&outcome, scratch, &work, &why) == RB_OK;
+    const bool ran = rb_db_rebuild(&out, engine, steps, n, d->to_set, &why) == RB_OK;
     free(steps);
-    *out = ran ? json_incref(outcome.after) : NULL;
-    return code;
+    return ran ? out : NULL;
 }
 
-enum rb_code rb_plan_edited(rb_plan_database *d, const json_t *target, const char *engine,
-                            rb_err *err)
+void rb_plan_edited(rb_plan_database *d, const json_t *target, const char *engine)
 {
     if (!d->from_set || d->mended_set)
-        return RB_OK;
+        return;
     find_edited(d);
     const rb_migrations *histories[] = {d->from_set, d->to_set};
     for (size_t i = 0; i < 2 && d->edited.n > 0; i++) {
-        RB_AUTO(rb_json_freep) json_t *after = NULL;
+        RB_AUTO(rb_json_freep) json_t *after = outcome_of(d, histories[i], engine);
         RB_AUTO(rb_json_freep) json_t *differences = NULL;
         RB_AUTO(rb_json_freep) json_t *order = NULL;
-        RB_TRY(outcome_of(&after, d, histories[i], engine, err));
         if (!after)
             continue;
         rb_catalog_compare(&differences, &order, target, after);
         json_array_extend(d->residual, differences);
     }
-    return RB_OK;
 }

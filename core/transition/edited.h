@@ -14,7 +14,6 @@
  * database->residual, and the migrations' ids to database->edited. A history that does not run in
  * a scratch database adds nothing, and neither do mended scripts: they must come out exactly.
  */
-enum rb_code rb_plan_edited(rb_plan_database *database, const json_t *target, const char *engine,
-                            rb_err *err) RB_MUST_USE;
+void rb_plan_edited(rb_plan_database *database, const json_t *target, const char *engine);
 
 #endif

@@ -83,3 +83,14 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     sqlite3 "$PROD/data/shop.db" 'DELETE FROM orders'
     rbtool deploy v1.1.0 --yes
 }
+
+@test "diff rebuilds schemas with the limits of proofs" {
+    migration 'CREATE TABLE x(a); SELECT length(hex(zeroblob(20000000)));' 'DROP TABLE x;'
+    rbtool release v1.1.0
+    run rbtool diff v1.0.0 v1.1.0
+    [[ $status -eq 0 && $output != *'not compared'* ]]
+    limit '{"memory": 16}'
+    run rbtool diff v1.0.0 v1.1.0
+    [[ $status -eq 0 && $output == *'schemas are not compared, because one cannot be rebuilt here: rebuilding the schema of v1.1.0: '* ]]
+    [[ $output == *'it needed more than 16 MiB of memory'* ]]
+}
