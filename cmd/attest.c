@@ -118,8 +118,34 @@ static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], const rb_books 
     }
 }
 
-/* As `verify TAG`: signature, chain, policy, content; and the ledger's verdict. */
-static enum rb_code make_summary(rb_envelope *out, bool *passed, rb_cli *cli, const char *tag,
+/* Why the summary says FAILED, joined by " and ". */
+static void say_why(rb_buf *out, const rb_summary *summary, const rb_books *books,
+                    const rb_problems *chain, const rb_problems *content)
+{
+    const rb_problems *all[] = {chain, content};
+    const char *why = NULL;
+    size_t i;
+    json_t *item;
+    for (size_t a = 0; a < 2; a++)
+        for (i = 0; i < all[a]->n && !why; i++)
+            why = all[a]->items[i].warning ? NULL : all[a]->items[i].message;
+    if (!summary->passed)
+        rb_buf_printf(out, "it does not verify%s%s", why ? ": " : "", why ? why : "");
+    if (rb_text_same(summary->verdict, "bad")) {
+        RB_AUTO(rb_free_str) char *bad = rb_books_bad(books, summary->tag, summary->object);
+        rb_buf_printf(out, "%sits verdict is bad%s%s", out->len ? "; and " : "",
+                      bad && *bad ? ": " : "", bad ? bad : "");
+    }
+    RB_AUTO(rb_json_freep) json_t *list = rb_books_unapproved(books, summary->object, NULL);
+    json_array_foreach (list, i, item)
+        rb_buf_printf(out, "%sits %s in %s had %d of %d approvals", out->len ? "; and " : "",
+                      rb_json_str(item, "kind"), rb_json_str(item, "environment"),
+                      (int)rb_json_int(item, "given", 0), (int)rb_json_int(item, "needed", 0));
+}
+
+/* As `verify TAG`: signature, chain, policy, content; and the ledger's verdict and transitions. why
+ * is empty if it says PASSED. */
+static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, const char *tag,
                                  const struct options *o, rb_err *err)
 {
     rb_repo *repo;
@@ -157,11 +183,14 @@ static enum rb_code make_summary(rb_envelope *out, bool *passed, rb_cli *cli, co
         .when = (int64_t)time(NULL),
     };
     add_ledger(&summary, ids, books);
+    RB_AUTO(rb_json_freep) json_t *unapproved = rb_books_unapproved(books, item->object, NULL);
+    summary.unapproved = json_array_size(unapproved);
     RB_AUTO(rb_json_freep) json_t *statement = rb_summary_statement(&summary);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, statement);
     rb_envelope_make(out, text.data, text.len);
-    *passed = rb_summary_passed(&summary);
+    if (!rb_summary_passed(&summary))
+        say_why(why, &summary, books, &item->problems, &problems);
     return RB_OK;
 }
 
@@ -197,23 +226,21 @@ static enum rb_code run_attest(rb_cli *cli, void *options, int argc, char **argv
     (void)argc;
     const struct options *o = options;
     RB_AUTO(rb_envelope_clear) rb_envelope envelope = {0};
-    bool passed = true;
+    RB_AUTO(rb_buf_clear) rb_buf why = {0};
     RB_TRY(check_options(o, err));
     if (o->vsa)
-        RB_TRY(make_summary(&envelope, &passed, cli, argv[0], o, err));
+        RB_TRY(make_summary(&envelope, &why, cli, argv[0], o, err));
     else
         RB_TRY(make_manifest(&envelope, cli, argv[0], err));
     if (o->append)
         RB_TRY(take_envelope(&envelope, cli, argv[0], o->append, err));
     RB_TRY(sign(cli, &envelope, o, err));
     RB_TRY(write_envelope(cli, &envelope, o->output ? o->output : o->append, err));
-    if (passed)
+    if (why.len == 0)
         return RB_OK;
-    return rb_fail(
-        err, RB_FOUND,
-        "the summary says FAILED: %s does not verify, or its verdict is bad; see `rbtool "
-        "verify %s` and `rbtool show %s`",
-        argv[0], argv[0], argv[0]);
+    return rb_fail(err, RB_FOUND,
+                   "the summary of %s says FAILED: %s; see `rbtool verify %s` and `rbtool show %s`",
+                   argv[0], why.data, argv[0], argv[0]);
 }
 
 const rb_command rb_cmd_attest = {

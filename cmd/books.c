@@ -16,6 +16,7 @@ static void books_free(rb_books *books)
     rb_problems_clear(&books->problems);
     rb_strs_clear(&books->own);
     free(books->overrides);
+    free(books->unapproved);
     rb_transition_rows_free(books->pending, books->pending_count);
     free(books);
 }
@@ -137,6 +138,8 @@ enum rb_code rb_cli_books(const rb_books **out, rb_cli *cli, rb_err *err)
         RB_TRY(rb_ledger_load(&books->ledger, repo, signers, NULL, 0, err));
         RB_TRY(rb_policy_load(&books->policy, &books->problems, repo, books->ledger, signers, err));
         find_overrides(books);
+        const rb_keeping keeping = rb_books_keeping(books, repo);
+        rb_unapproved_find(&books->unapproved, &books->unapproved_count, &keeping, signers);
         read_journals(books, cli);
         cli->books = books;
         books = NULL;
@@ -204,6 +207,33 @@ json_t *rb_books_overrides(const rb_books *books, const char *object, const char
     return list;
 }
 
+json_t *rb_books_unapproved(const rb_books *books, const char *object, const char *environment)
+{
+    json_t *list = json_array();
+    for (size_t i = books->unapproved_count; i > 0; i--) {
+        const rb_unapproved *found = &books->unapproved[i - 1];
+        const rb_entry *entry = found->entry;
+        if (!rb_text_same(found->object, object) ||
+            (environment && !rb_text_same(entry->environment, environment)))
+            continue;
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&entry->id, hex);
+        RB_AUTO(rb_free_str)
+        char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
+        json_t *item = json_object();
+        rb_json_set_str(item, "kind", rb_json_str(rb_entry_detail(entry), "kind"));
+        rb_json_set_str(item, "environment", entry->environment);
+        json_object_set_new(item, "needed", json_integer(found->needed));
+        json_object_set_new(item, "given", json_integer(found->given));
+        rb_json_set_str(item, "by", by);
+        json_object_set_new(item, "signed", json_boolean(entry->trust == RB_ENTRY_GOOD));
+        json_object_set_new(item, "at", json_integer(entry->at));
+        rb_json_set_str(item, "entry", hex);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
 /* Where approvals may be asked for. */
 static void add_places(rb_strs *out, rb_cli *cli, const rb_books *books)
 {
@@ -246,9 +276,9 @@ json_t *rb_books_approvals(rb_cli *cli, const rb_books *books, const rb_release 
 }
 
 /* Anyone can put a name on an entry that is not signed by it. */
-static const char *doubt(const json_t *override)
+static const char *doubt(const json_t *item)
 {
-    return json_is_true(json_object_get(override, "signed")) ? "" : " (not verified)";
+    return json_is_true(json_object_get(item, "signed")) ? "" : " (not verified)";
 }
 
 static void show_approvals(rb_cli *cli, const json_t *item)
@@ -306,6 +336,14 @@ void rb_books_show(rb_cli *cli, const rb_books *books, const rb_release *release
                    rb_json_str(item, "by"), doubt(item), rb_json_str(item, "why"),
                    rb_ui_color(cli, RB_PLAIN));
     }
+    RB_AUTO(rb_json_freep)
+    json_t *unapproved = rb_books_unapproved(books, release->object, environment);
+    json_array_foreach (unapproved, i, item)
+        rb_ui_line("%sUNAPPROVED  %s in %s by %s%s had %d of %d approvals (entry %.10s)%s",
+                   rb_ui_color(cli, RB_RED), rb_json_str(item, "kind"),
+                   rb_json_str(item, "environment"), rb_json_str(item, "by"), doubt(item),
+                   (int)rb_json_int(item, "given", 0), (int)rb_json_int(item, "needed", 0),
+                   rb_json_str(item, "entry"), rb_ui_color(cli, RB_PLAIN));
 }
 
 /* Notes say what the rule for TO does not. */

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "ledger/history.h"
+#include "ledger/unapproved.h"
 #include "transition/known_good.h"
 
 typedef struct rb_books {
@@ -18,6 +19,8 @@ typedef struct rb_books {
     size_t pending_count;
     const rb_entry **overrides; /* of the ledger, newest first */
     size_t override_count;
+    rb_unapproved *unapproved; /* transitions that lacked approvals, oldest first */
+    size_t unapproved_count;
 } rb_books;
 
 /* Borrowed from cli. */
@@ -27,9 +30,11 @@ void rb_cli_books_drop(rb_cli *cli);
 
 /*
  * What is said of a release besides its manifest, everywhere in the same words: its verdict, the
- * approvals it has of those that a deploy takes there, and every override of a rule, loudly.
+ * approvals it has of those that a deploy takes there, and, loudly, every override of a rule and
+ * every transition to it that lacked approvals.
  * environment NULL: every one that is configured or that policy names.
  */
+json_t *rb_books_unapproved(const rb_books *books, const char *object, const char *environment);
 json_t *rb_books_overrides(const rb_books *books, const char *object, const char *environment);
 json_t *rb_books_approvals(rb_cli *cli, const rb_books *books, const rb_release *release,
                            const char *environment);

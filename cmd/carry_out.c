@@ -314,6 +314,7 @@ enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb
         code = rb_policy_check_approvals(needs, books->policy, request, err);
     if (code != RB_OK)
         return code;
+    rb_policy_name(plan, books->policy);
     rb_policy_needs_decide(plan, needs, request, passed);
     RB_TRY(rb_site_plan_words(cli, plan, request, err));
     *out = plan;

@@ -44,6 +44,7 @@ static json_t *to_json(const rb_chain_item *item, const rb_books *books)
     rb_json_set_str(object, "verdict", verdict);
     rb_json_set_str(object, "reason", why);
     json_object_set_new(object, "overrides", rb_books_overrides(books, item->object, NULL));
+    json_object_set_new(object, "unapproved", rb_books_unapproved(books, item->object, NULL));
     rb_json_set_str(object, "class", release ? release->class_ : NULL);
     json_object_set_new(object, "here", json_boolean(!item->lost));
     json_object_set_new(object, "ok", json_boolean(release && !rb_problems_any(&item->problems)));
@@ -61,8 +62,10 @@ static char *verdict_of(const rb_chain_item *item, const rb_books *books)
     RB_AUTO(rb_free_str) char *why = NULL;
     const char *verdict = rb_books_verdict(&why, books, item->tag, item->object);
     RB_AUTO(rb_json_freep) json_t *overrides = rb_books_overrides(books, item->object, NULL);
-    return rb_format("%s%s", verdict ? verdict : "-",
-                     json_array_size(overrides) > 0 ? " (OVERRIDE)" : "");
+    RB_AUTO(rb_json_freep) json_t *unapproved = rb_books_unapproved(books, item->object, NULL);
+    return rb_format("%s%s%s", verdict ? verdict : "-",
+                     json_array_size(overrides) > 0 ? " (OVERRIDE)" : "",
+                     json_array_size(unapproved) > 0 ? " (UNAPPROVED)" : "");
 }
 
 static void add_row(rb_strs *cells, const rb_chain_item *item, const rb_books *books)
@@ -131,10 +134,9 @@ const rb_command rb_cmd_list = {
         "VERDICT is the last word that counts: good, bad, or none. A release whose signature,\n"
         "manifest or chain is not in order is shown as BAD; `rbtool verify TAG` says why, and\n"
         "compares with the repository too. One that the ledger knows and that has no tag in this\n"
-        "clone is \"not here\": not fetched, or deleted. OVERRIDE: a rule was passed by; `rbtool "
-        "show TAG`. "
-        "What\n"
-        "verified in an earlier list is remembered, while signers and revoked keys stay as they "
+        "clone is \"not here\": not fetched, or deleted. OVERRIDE: a rule was passed by.\n"
+        "UNAPPROVED: a transition to it lacked approvals. `rbtool show TAG` says more. What\n"
+        "verified in an earlier list is remembered, while signers and revoked keys stay as they\n"
         "are.",
     .examples = "rbtool list\n"
                 "rbtool list --json | jq -r '.releases[].tag'",

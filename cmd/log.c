@@ -7,7 +7,7 @@
 #include "base/shape.h"
 #include "base/text.h"
 #include "cli.h"
-#include "ledger/policy.h"
+#include "ledger/unapproved.h"
 #include "release/manifest.h"
 #include "ui.h"
 
@@ -110,20 +110,55 @@ static bool matches_any(const rb_strs *patterns, const char *text)
     return patterns->n == 0;
 }
 
+static bool has_problem(const rb_entry *entry, const char *code)
+{
+    for (size_t i = 0; i < entry->problems.n; i++)
+        if (strcmp(entry->problems.items[i].code, code) == 0)
+            return true;
+    return false;
+}
+
+/* The attachment is not in this clone. */
+static bool is_missing(const rb_entry *entry)
+{
+    return has_problem(entry, "missing");
+}
+
+static bool is_unapproved(const rb_entry *entry)
+{
+    return has_problem(entry, "approvals");
+}
+
+/* Names transitions that lacked approvals among the problems of their entries. */
+static void judge_transitions(struct job *job, const rb_signers *signers)
+{
+    const rb_keeping keeping = {job->repo, job->ledger, job->policy};
+    rb_unapproved *items;
+    size_t n;
+    rb_unapproved_find(&items, &n, &keeping, signers);
+    for (size_t i = 0; i < n; i++) {
+        const rb_unapproved *found = &items[i];
+        rb_entry *entry = &job->ledger->items[found->entry - job->ledger->items];
+        RB_AUTO(rb_free_str) char *needed = rb_format("%d", found->needed);
+        RB_AUTO(rb_free_str) char *given = rb_format("%d", found->given);
+        rb_problems_add(&entry->problems, "approvals", "", needed, given,
+                        "%s had %s of the %s approval%s that the policy asked for then in %s%s, "
+                        "and no override excuses it",
+                        found->tag, given, needed, rb_text_s((size_t)found->needed),
+                        entry->environment,
+                        strcmp(found->kind, "revert") == 0 ? " for a revert to it" : "");
+    }
+    free(items);
+}
+
 /* A reason for `log --verify` to end with 1. */
 static bool is_fault(const struct job *job, const rb_entry *entry)
 {
+    if (is_unapproved(entry))
+        return true;
     if (entry->trust == RB_ENTRY_UNSIGNED)
         return rb_policy_wanted_signed(job->policy, entry);
     return entry->trust != RB_ENTRY_GOOD;
-}
-
-static bool is_missing(const rb_entry *entry)
-{
-    for (size_t i = 0; i < entry->problems.n; i++)
-        if (strcmp(entry->problems.items[i].code, "missing") == 0)
-            return true;
-    return false;
 }
 
 static bool is_wanted(const struct job *job, const rb_entry *entry)
@@ -232,8 +267,11 @@ static char *words_of(const rb_entry *entry)
     }
     size_t len = strlen(text);
     RB_AUTO(rb_free_str) char *cut = rb_strndup(text, len < SHOWN ? len : SHOWN);
-    return rb_format("%s%s%s", entry->kind == RB_ENTRY_OVERRIDE ? "PAST THE RULES: " : "", cut,
-                     len > SHOWN ? "..." : "");
+    return rb_format("%s%s%s",
+                     entry->kind == RB_ENTRY_OVERRIDE ? "PAST THE RULES: "
+                     : is_unapproved(entry)           ? "UNAPPROVED: "
+                                                      : "",
+                     cut, len > SHOWN ? "..." : "");
 }
 
 static enum rb_color color_of(const struct job *job, const rb_entry *entry)
@@ -287,12 +325,13 @@ static void print_problems(const struct job *job)
 }
 
 static void count(const struct job *job, size_t counts[RB_ENTRY_FOREIGN + 1], size_t *missing,
-                  size_t *faults)
+                  size_t *unapproved, size_t *faults)
 {
     for (size_t i = 0; i < job->ledger->n; i++) {
         const rb_entry *entry = &job->ledger->items[i];
         counts[entry->trust]++;
         *missing += is_missing(entry);
+        *unapproved += is_unapproved(entry);
         *faults += is_missing(entry) || is_fault(job, entry);
     }
 }
@@ -332,12 +371,13 @@ static enum rb_code verify(const struct job *job, rb_err *err)
 {
     size_t counts[RB_ENTRY_FOREIGN + 1] = {0};
     size_t missing = 0;
+    size_t unapproved = 0;
     size_t faults = 0;
     size_t refused = 0; /* policies that are not in force */
     for (size_t i = 0; i < job->claims.n; i++)
         refused += !job->claims.items[i].warning;
-    faults = refused;
-    count(job, counts, &missing, &faults);
+    count(job, counts, &missing, &unapproved, &faults);
+    faults += refused;
     if (!job->cli->json) {
         print_problems(job);
         for (size_t i = 0; i < job->claims.n; i++) {
@@ -363,6 +403,9 @@ static enum rb_code verify(const struct job *job, rb_err *err)
                       "; %zu of them set%s a policy, which is not judged here: git config "
                       "rbtool.root is not set",
                       job->claims.n - refused, job->claims.n - refused == 1 ? "s" : "");
+    if (unapproved > 0)
+        rb_buf_printf(&summary, "; %zu transition%s lacked approvals", unapproved,
+                      rb_text_s(unapproved));
     if (missing > 0)
         rb_buf_printf(&summary, "; attachments of %zu missing", missing);
     if (!job->cli->json)
@@ -386,6 +429,7 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
     unsigned how = o->verify ? RB_LEDGER_FRESH : 0;
     RB_TRY(rb_ledger_load(&job.ledger, job.repo, signers, NULL, how, err));
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.repo, job.ledger, signers, err));
+    judge_transitions(&job, signers);
     if (job.ledger->n == 0)
         rb_ui_note(cli, "there is no ledger here yet; git fetch or rbtool sync may bring one");
     choose(&job);
@@ -407,7 +451,8 @@ const rb_command rb_cmd_log = {
     .details = "Who released, judged, approved, deployed, reverted and overrode what, as signed\n"
                "commits on refs/rbtool/ledger. Entries that join histories are shown with --kind\n"
                "merge only. --verify ends with 1 when an entry is broken, signed by someone\n"
-               "unknown, or foreign; and when one is unsigned that policy wants signed.\n"
+               "unknown, or foreign; when one is unsigned that policy wants signed; and when a\n"
+               "transition lacked the approvals in force then and no override excuses it.\n"
                "--json prints one entry a line.",
     .examples = "rbtool log --env prod -n 10\n"
                 "rbtool log --kind approval --tag v1.4.0\n"

@@ -336,6 +336,9 @@ static void add_books(json_t *doc, rb_cli *cli, const rb_status *st)
     json_object_set_new(doc, "overrides",
                         known && release ? rb_books_overrides(books, release->object, st->name)
                                          : json_array());
+    json_object_set_new(doc, "unapproved",
+                        known && release ? rb_books_unapproved(books, release->object, st->name)
+                                         : json_array());
 }
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *st)

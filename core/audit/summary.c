@@ -113,7 +113,8 @@ static json_t *inputs_of(const rb_summary *summary)
 
 bool rb_summary_passed(const rb_summary *summary)
 {
-    return summary->passed && (!summary->verdict || strcmp(summary->verdict, "bad") != 0);
+    return summary->passed && summary->unapproved == 0 &&
+           (!summary->verdict || strcmp(summary->verdict, "bad") != 0);
 }
 
 /* SLSA's build track is not ours to judge; levels of one's own must not begin with SLSA_. */

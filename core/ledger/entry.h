@@ -33,6 +33,7 @@
 #define RB_ATTACHMENT_LIMIT (16u << 20) /* bytes of an attachment */
 #define RB_ATTACHED_LIMIT (64u << 20)   /* bytes of all attachments of an entry */
 #define RB_ENTRY_PARENTS 16
+#define RB_ENTRY_POLICIES 16 /* that a transition names */
 #define RB_ATTACHMENTS 64
 
 enum rb_entry_kind {
@@ -46,13 +47,16 @@ enum rb_entry_kind {
                              "acceptedLoss": digest or null,"acceptedDrift",
                              "acceptedReverted","whole"; "accepted": [{"database","table",
                              "column","rows","values"}] with that loss, "host","user","version"
-                             that it ran with, perhaps left out}; milliseconds null: cut off; whole:
+                             that it ran with, "policy": [entry ids] that its plan was judged
+                             under, perhaps left out}; milliseconds null: cut off; whole:
                             every part of the environment is at TO afterwards; outcome: done,
                             unhealthy, failed, refused, aborted, interrupted (another one took
                             over). Its tag is TO of a deploy, else FROM: the release that is undone
                           */
     RB_ENTRY_DRILL,      /* as transition, and {"rto": seconds or null} */
-    RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass */
+    RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass. Of
+                          `env trust`: rule "environment", and "environment": the name before, where
+                          it changed */
     RB_ENTRY_MERGE,    /* {}: joins concurrent histories; two parents or more. {"joins": [first
                           entries]}: joins ledgers that began apart */
     RB_ENTRY_KINDS

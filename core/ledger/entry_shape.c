@@ -66,6 +66,8 @@ static const rb_shape loss = RB_SHAPE_OBJECT_OF(
     {"database", &text, false}, {"table", &text, false}, {"column", &text_or_null, false},
     {"rows", &number, false}, {"values", &number, false});
 static const rb_shape losses = {.kind = RB_SHAPE_ARRAY, .item = &loss};
+static const rb_shape policies = {
+    .kind = RB_SHAPE_ARRAY, .item = &sha1, .max = RB_ENTRY_POLICIES, .unique = true};
 #define TRANSITION                                                                                 \
     {"id", &plain, false}, {"kind", &plain, false}, {"from", &tag_or_null, false},                 \
         {"fromObject", &sha1_or_null, false}, {"to", &tag_or_null, false},                         \
@@ -76,13 +78,15 @@ static const rb_shape losses = {.kind = RB_SHAPE_ARRAY, .item = &loss};
         {"acceptedReverted", &boolean, false}, {"accepted", &losses, true},                        \
         {"host", &text_or_null, true}, {"user", &text_or_null, true},                              \
         {"version", &text_or_null, true}, {"marksBad", &boolean, true},                            \
+        {"policy", &policies, true},                                                               \
     {                                                                                              \
         "whole", &boolean, false                                                                   \
     }
 static const rb_shape transition = RB_SHAPE_OBJECT_OF(TRANSITION);
 static const rb_shape drill = RB_SHAPE_OBJECT_OF(TRANSITION, {"rto", &number_or_null, false});
-static const rb_shape override = RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
-                                                    {"transition", &plain_or_null, false});
+static const rb_shape override =
+    RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
+                       {"transition", &plain_or_null, false}, {"environment", &plain, true});
 static const rb_shape joined = {
     .kind = RB_SHAPE_ARRAY, .item = &sha1, .min = 1, .max = RB_ENTRY_PARENTS, .unique = true};
 static const rb_shape merge = RB_SHAPE_OBJECT_OF({"joins", &joined, true});

@@ -188,16 +188,22 @@ bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_ro
     return rb_policy_binding(policy, (size_t)(entry - policy->ledger->items), lets, &who);
 }
 
-int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind)
+int rb_edicts_approvals(const rb_policy *policy, const rb_edicts *edicts, const char *environment,
+                        const char *kind)
 {
-    const rb_edicts *now = &policy->states[policy->now];
     int64_t most = 0;
-    for (size_t i = 0; i < now->n; i++) {
-        const json_t *rules = rb_edict_environment(policy->edicts[now->items[i]].json, environment);
+    for (size_t i = 0; i < edicts->n; i++) {
+        const json_t *json = policy->edicts[edicts->items[i]].json;
+        const json_t *rules = rb_edict_environment(json, environment);
         int64_t n = rb_json_int(json_object_get(rules, "approvals"), kind, 0);
         most = n > most ? n : most;
     }
     return (int)most;
+}
+
+int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind)
+{
+    return rb_edicts_approvals(policy, &policy->states[policy->now], environment, kind);
 }
 
 static bool wants_signed(const rb_policy *policy, size_t state, const char *environment)

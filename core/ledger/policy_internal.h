@@ -81,6 +81,15 @@ bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t 
 /* Entries about a tag, oldest first. */
 const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag);
 
+/* How many approvals these ask for together: the largest number. */
+int rb_edicts_approvals(const rb_policy *policy, const rb_edicts *edicts, const char *environment,
+                        const char *kind);
+/* As rb_approvals_count(), of those that were given before an entry (NULL: all), but for "needed".
+ * The release's principal and fingerprint are NULL where its signer is not known. */
+void rb_approvals_before(rb_approvals *out, const rb_policy *policy,
+                         const rb_signed_release *release, const char *environment,
+                         const rb_entry *entry);
+
 /* The environment's rules in one policy, or those of "*"; NULL: none. */
 const json_t *rb_edict_environment(const json_t *policy, const char *environment);
 

@@ -210,22 +210,24 @@ static bool for_place(const rb_entry *entry, const char *environment)
     return !entry->environment || rb_text_same(entry->environment, environment);
 }
 
-void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
-                        const char *environment, const char *kind)
+void rb_approvals_before(rb_approvals *out, const rb_policy *policy,
+                         const rb_signed_release *release, const char *environment,
+                         const rb_entry *before)
 {
     size_t count;
     const rb_about *about = rb_policy_about(&count, policy, release->tag);
     const rb_entry *items = policy->ledger->items;
-    *out =
-        (rb_approvals){.needed = environment ? rb_policy_approvals(policy, environment, kind) : 0};
+    *out = (rb_approvals){0};
     struct people people = {0};
-    size_t signer = person_of(&people, rb_verified_principal(release->verified),
-                              rb_verified_fingerprint(release->verified));
+    size_t signer = release->fingerprint
+                        ? person_of(&people, release->principal, release->fingerprint)
+                        : SIZE_MAX;
     size_t *who = rb_calloc(count + 1, sizeof *who);
     for (size_t i = 0; i < count; i++) {
         const rb_entry *entry = &items[about[i].entry];
         who[i] = SIZE_MAX;
-        if (!for_place(entry, environment) || !rb_text_same(entry->object, release->object))
+        if (!for_place(entry, environment) || !rb_text_same(entry->object, release->object) ||
+            (before && !rb_ledger_before(policy->ledger, entry, before)))
             continue;
         if (entry->kind == RB_ENTRY_OVERRIDE &&
             rb_text_same(rb_json_str(rb_entry_detail(entry), "rule"), "approvals"))
@@ -238,7 +240,8 @@ void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_rel
             out->ignored++;
     }
     for (size_t i = 0; i < count; i++) {
-        bool known = who[i] == SIZE_MAX || root_of(&people, who[i]) == root_of(&people, signer);
+        bool known = who[i] == SIZE_MAX ||
+                     (signer != SIZE_MAX && root_of(&people, who[i]) == root_of(&people, signer));
         for (size_t j = 0; j < i && !known; j++)
             known = who[j] != SIZE_MAX && root_of(&people, who[j]) == root_of(&people, who[i]);
         if (known)
@@ -249,6 +252,16 @@ void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_rel
     free(who);
     free(people.parent);
     rb_strs_clear(&people.names);
+}
+
+void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
+                        const char *environment, const char *kind)
+{
+    const rb_signed_release about = {release->tag, release->object,
+                                     rb_verified_principal(release->verified),
+                                     rb_verified_fingerprint(release->verified)};
+    rb_approvals_before(out, policy, &about, environment, NULL);
+    out->needed = environment ? rb_policy_approvals(policy, environment, kind) : 0;
 }
 
 void rb_approvals_clear(rb_approvals *approvals)

@@ -20,6 +20,20 @@ enum rb_code rb_policy_check_releases(const rb_policy *policy, const rb_plan_req
     return check_signer(policy, rq->mended, err);
 }
 
+void rb_policy_name(rb_plan *plan, const rb_policy *policy)
+{
+    json_t *list = json_array();
+    size_t count = rb_policy_count(policy);
+    for (size_t i = 0; i < count && count <= RB_ENTRY_POLICIES; i++) {
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&rb_policy_at(policy, i)->id, hex);
+        json_array_append_new(list, json_string(hex));
+    }
+    json_object_set_new(plan->json, "policy", count <= RB_ENTRY_POLICIES ? list : json_null());
+    if (count > RB_ENTRY_POLICIES)
+        json_decref(list);
+}
+
 /* Whether the whole environment was at this very release, by its own history. */
 static bool was_live(rb_transition_row *const *rows, size_t count, const rb_release *release)
 {

@@ -35,6 +35,9 @@ typedef struct rb_policy_needs {
 enum rb_code rb_policy_check_releases(const rb_policy *policy, const rb_plan_request *request,
                                       rb_err *err) RB_MUST_USE;
 
+/* Names in the plan the policies that it is judged under: a transition that stops half-way is
+ * resumed by them, whatever is set meanwhile. */
+void rb_policy_name(rb_plan *plan, const rb_policy *policy);
 /* What lacks approvals here. */
 enum rb_code rb_policy_check_approvals(rb_policy_needs *out, const rb_policy *policy,
                                        const rb_plan_request *request, rb_err *err) RB_MUST_USE;

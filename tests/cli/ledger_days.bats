@@ -67,10 +67,12 @@ roots() { git rev-list --max-parents=0 --count $LEDGER; }
     [[ $(git -C "$SERVER" config rbtool.ledger) == $(git config rbtool.ledger) ]]
 }
 
-@test "a fresh clone on a deploy host fetches the ledger before it writes to it" {
+@test "a fresh clone on a deploy host deploys once it has the ledger of its remote" {
     published
     other host
     cp "$SHOP/rbtool.json" .
+    fails 2 "this clone has no ledger and its remote origin has one" rbtool deploy v1.0.0 --yes
+    rbtool sync
     run -0 rbtool deploy v1.0.0 --yes
     [[ $(roots) -eq 1 && $(git config rbtool.ledger) == $(git -C "$SHOP" config rbtool.ledger) ]]
     rbtool sync
@@ -117,6 +119,7 @@ roots() { git rev-list --max-parents=0 --count $LEDGER; }
     cp "$SHOP/rbtool.json" .
     git config --unset user.signingKey
     git config --global --unset user.signingKey
+    rbtool sync
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes

@@ -3,67 +3,15 @@
 
 load lib
 load transition
+load policy
 
 setup_file() {
-    local who
-    BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
-    home
-    keys
-    for who in carol dave; do
-        ssh-keygen -q -t ed25519 -N '' -C '' -f "$KEYS/$who"
-        printf '%s@example.com %s\n' "$who" "$(cut -d' ' -f1,2 "$KEYS/$who.pub")" >>"$KEYS/allowed"
-    done
-    shop
-    release v1.0.0
-    second
-    rbtool release v1.1.0
+    policy_template
 }
 
 setup() {
-    home
-    KEYS=$BATS_FILE_TMPDIR/home/keys
-    cp "$BATS_FILE_TMPDIR/home/gitconfig" "$HOME/gitconfig"
-    cp "$KEYS/allowed" "$HOME/allowed"
-    git config --global gpg.ssh.allowedSignersFile "$HOME/allowed"
-    PROD=$BATS_TEST_TMPDIR/prod
-    mkdir -p "$PROD/data" "$PROD/etc"
-    SHOP=$BATS_TEST_TMPDIR/shop
-    cp -r "$BATS_FILE_TMPDIR/shop" "$SHOP"
-    cd "$SHOP" || return 1
-    sed -i "s|$BATS_FILE_TMPDIR|$BATS_TEST_TMPDIR|g" rbtool.json
+    policy_shop
 }
-
-as() { # NAME COMMAND...: with that person's key and name
-    local who=$1
-    shift
-    git config --global user.signingKey "$KEYS/$who"
-    git config --global user.email "$who@example.com"
-    "$@"
-    local code=$?
-    git config --global user.signingKey "$KEYS/alice"
-    git config --global user.email alice@example.com
-    return $code
-}
-
-policy() { # JSON: set by alice, who is the root
-    git config rbtool.root alice@example.com
-    printf '%s' "$1" >"$BATS_TEST_TMPDIR/policy.json"
-    rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'as agreed' "${@:2}"
-}
-
-lawless() { # COMMAND...: in a clone whose owner has set no root
-    git config --unset rbtool.root
-    "$@"
-    local code=$?
-    git config rbtool.root alice@example.com
-    return $code
-}
-
-fingerprint() {
-    ssh-keygen -lf "$KEYS/$1.pub" | cut -d' ' -f2
-}
-
-two='"environments":{"prod":{"approvals":{"deploy":2}}}'
 
 @test "without a root everybody may do everything, and policy show says so" {
     run rbtool policy show
@@ -555,13 +503,6 @@ other() {
     git config --unset-all rbtool.root
     run -0 rbtool log --verify
     [[ $output == *"of them sets a policy, which is not judged here: git config rbtool.root is not set"* ]]
-}
-
-# A policy that asks for two approvals of a deploy and none of a revert, with v1.0.0 live.
-live_under_policy() {
-    policy '{"environments":{"prod":{"approvals":{"deploy":0}}}}'
-    rbtool deploy v1.0.0 --yes
-    policy "{$two}"
 }
 
 @test "a release that was never live takes a deploy's approvals, whichever command brings it" {

@@ -235,7 +235,7 @@ revert v1.1.0 v1.0.0 done" ]
     git update-ref -d refs/rbtool/ledger
     git config --unset rbtool.ledger
     sqlite3 "$PROD/.rbtool/state.db" 'DROP TABLE entry; ALTER TABLE step DROP COLUMN milliseconds;
-        ALTER TABLE step DROP COLUMN outcome; DELETE FROM pin'
+        ALTER TABLE step DROP COLUMN outcome; DELETE FROM pin WHERE name <> '\''host'\'''
     sql "UPDATE rbtool_journal SET pins = '{}'"
     [ "$(rbtool status --json | jq .unwritten)" -eq 2 ]
     [ "$(verdict v1.1.0)" = good ]

@@ -1,0 +1,181 @@
+#include "ledger/unapproved.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ledger/policy_internal.h"
+
+#define RENAMES 16 /* names of one environment that are followed back */
+
+typedef struct judging {
+    const rb_keeping *keeping;
+    const rb_signers *signers;
+    json_t *live;    /* "ENVIRONMENT OBJECT" of what was live as a whole */
+    json_t *renamed; /* an environment's name: the one before */
+    json_t *makers;  /* object: [principal, fingerprint] who signed the release, or [] */
+} judging;
+
+static void judging_clear(judging *j)
+{
+    rb_json_free(j->live);
+    rb_json_free(j->renamed);
+    rb_json_free(j->makers);
+}
+
+/* Who signed a release, borrowed; NULL where that is not known any more. */
+static const json_t *maker_of(const judging *j, const char *tag, const char *object)
+{
+    const json_t *known = json_object_get(j->makers, object);
+    if (known)
+        return known;
+    json_t *maker = json_array();
+    RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
+    RB_AUTO(rb_verified_freep) rb_verified *verified = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    rb_err unknown;
+    rb_oid id;
+    if (!rb_oid_parse(&id, object) ||
+        rb_tag_read_object(&read, j->keeping->repo, &id, tag, &unknown) != RB_OK)
+        rb_ledger_kept(&read, j->keeping, tag, object);
+    if (read && rb_trust_verify(&verified, j->signers, j->keeping->repo, read, &problems,
+                                &unknown) == RB_OK) {
+        json_array_append_new(maker, json_string(rb_verified_principal(verified)));
+        json_array_append_new(maker, json_string(rb_verified_fingerprint(verified)));
+    }
+    json_object_set_new(j->makers, object, maker);
+    return maker;
+}
+
+static char *live_key(const char *environment, const char *object)
+{
+    return rb_format("%s %s", environment, object);
+}
+
+static bool was_live(const judging *j, const char *environment, const char *object)
+{
+    bool found = false;
+    for (int i = 0; environment && i < RENAMES && !found; i++) {
+        RB_AUTO(rb_free_str) char *key = live_key(environment, object);
+        found = json_object_get(j->live, key) != NULL;
+        environment = rb_json_str(j->renamed, environment);
+    }
+    return found;
+}
+
+/* The policies in force where it was written, but for those that its plan cannot have been judged
+ * under: set after it began, and not named by it. */
+static int needed_by(const rb_policy *policy, const rb_entry *entry, const char *kind)
+{
+    const json_t *detail = rb_entry_detail(entry);
+    const json_t *named = json_object_get(detail, "policy");
+    const rb_ledger *ledger = policy->ledger;
+    const size_t state = policy->state[entry - ledger->items];
+    const rb_edicts *there = &policy->states[state];
+    const int64_t started = rb_json_int(detail, "started", 0);
+    RB_AUTO(rb_buf_clear) rb_buf judged = {0};
+    size_t i;
+    json_t *item;
+    rb_oid id;
+    json_array_foreach ((json_t *)named, i, item)
+        for (size_t e = 0; rb_oid_parse(&id, json_string_value(item)) && e < policy->edict_count;
+             e++)
+            if (memcmp(&ledger->items[policy->edicts[e].entry].id, &id, sizeof id) == 0 &&
+                rb_ledger_before(ledger, &ledger->items[policy->edicts[e].entry], entry))
+                rb_set_add(&judged, e);
+    bool holds = named != NULL;
+    for (i = 0; i < there->n && holds; i++)
+        holds = rb_set_has(&judged, there->items[i]) ||
+                ledger->items[policy->edicts[there->items[i]].entry].at > started;
+    if (!holds)
+        return rb_edicts_approvals(policy, there, entry->environment, kind);
+    size_t *items = rb_calloc(policy->edict_count + 1, sizeof *items);
+    rb_edicts under = {.items = items};
+    for (size_t e = 0; e < policy->edict_count; e++)
+        if (rb_set_has(&judged, e))
+            items[under.n++] = e;
+    int needed = rb_edicts_approvals(policy, &under, entry->environment, kind);
+    free(items);
+    return needed;
+}
+
+/* An override is a transition's own: --break-glass passes one run. */
+static bool is_excused(const rb_policy *policy, const rb_entry *entry, const char *tag,
+                       const char *object)
+{
+    size_t count;
+    const rb_about *about = rb_policy_about(&count, policy, tag);
+    const char *id = rb_json_str(rb_entry_detail(entry), "id");
+    for (size_t i = 0; i < count; i++) {
+        const rb_entry *other = &policy->ledger->items[about[i].entry];
+        const json_t *detail = rb_entry_detail(other);
+        if (other->kind == RB_ENTRY_OVERRIDE && other->trust == RB_ENTRY_GOOD &&
+            rb_text_same(rb_json_str(detail, "rule"), "approvals") &&
+            rb_text_same(rb_json_str(detail, "transition"), id) &&
+            rb_text_same(other->object, object) && rb_ledger_before(policy->ledger, other, entry))
+            return true;
+    }
+    return false;
+}
+
+static void judge(rb_unapproved **items, size_t *n, judging *j, const rb_entry *entry)
+{
+    const rb_policy *policy = j->keeping->policy;
+    const json_t *detail = rb_entry_detail(entry);
+    const char *tag = rb_json_str(detail, "to");
+    const char *object = rb_json_str(detail, "toObject");
+    if (!entry->environment || !tag || !object)
+        return;
+    rb_unapproved found = {.entry = entry, .tag = tag, .object = object};
+    found.kind = was_live(j, entry->environment, object) ? "revert" : "deploy";
+    found.needed = needed_by(policy, entry, found.kind);
+    if (found.needed == 0)
+        return;
+    const json_t *maker = maker_of(j, tag, object);
+    const rb_signed_release release = {tag, object, json_string_value(json_array_get(maker, 0)),
+                                       json_string_value(json_array_get(maker, 1))};
+    rb_approvals approvals;
+    rb_approvals_before(&approvals, policy, &release, entry->environment, entry);
+    found.given = approvals.given;
+    rb_approvals_clear(&approvals);
+    if (found.given >= found.needed || is_excused(policy, entry, tag, object))
+        return;
+    *items = rb_realloc(*items, *n + 1, sizeof **items);
+    (*items)[(*n)++] = found;
+}
+
+/* Remembers what it left live. */
+static void follow(judging *j, const rb_entry *entry)
+{
+    const json_t *detail = rb_entry_detail(entry);
+    const char *outcome = rb_json_str(detail, "outcome");
+    const char *object = rb_json_str(detail, "toObject");
+    if (!entry->environment || !object || !json_is_true(json_object_get(detail, "whole")) ||
+        !(rb_text_same(outcome, "done") || rb_text_same(outcome, "unhealthy") ||
+          rb_text_same(outcome, "down")))
+        return;
+    RB_AUTO(rb_free_str) char *key = live_key(entry->environment, object);
+    json_object_set_new(j->live, key, json_true());
+}
+
+void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_keeping *keeping,
+                        const rb_signers *signers)
+{
+    RB_AUTO(judging_clear)
+    judging j = {keeping, signers, json_object(), json_object(), json_object()};
+    const rb_ledger *ledger = keeping->ledger;
+    *items = NULL;
+    *n = 0;
+    for (size_t i = 0; i < ledger->n && keeping->policy->edict_count > 0; i++) {
+        const rb_entry *entry = &ledger->items[i];
+        const bool counts = entry->trust == RB_ENTRY_GOOD || entry->trust == RB_ENTRY_UNSIGNED;
+        const char *before = rb_json_str(rb_entry_detail(entry), "environment");
+        if (counts && entry->kind == RB_ENTRY_TRANSITION) {
+            judge(items, n, &j, entry);
+            follow(&j, entry);
+        } else if (entry->kind == RB_ENTRY_OVERRIDE && entry->trust == RB_ENTRY_GOOD && before &&
+                   entry->environment) {
+            rb_json_set_str(j.renamed, entry->environment, before);
+        }
+    }
+}
