@@ -202,7 +202,7 @@ payload_of() {
     [ "$(payload_of "$E" | jq -r '.predicate.verifier.id, .predicate.resourceUri' | tr '\n' ' ')" = \
         "https://ci.example.com/ pkg:oci/shop@1.1.0 " ]
 
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     git tag -d v1.0.0 # v1.1.0 follows it
     run -1 rbtool attest v1.1.0 --vsa -o "$E"
     [[ $output == *"FAILED"*"rbtool verify v1.1.0"* ]]

@@ -79,7 +79,7 @@ setup() {
     run --separate-stderr rbtool diff v1.3.0 v1.4.0 --json
     [[ $(jq -r '.risk.class' <<<"$output") == reversible ]]
     # the release that proved 3 and 4 is not here
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     git tag -d v1.3.0
     run --separate-stderr rbtool diff v1.1.0 v1.4.0 --json
     [[ $(jq -r '.risk.class' <<<"$output") == irreversible ]]

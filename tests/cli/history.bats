@@ -13,7 +13,7 @@ setup_file() {
         release "$tag" 2>/dev/null
     done
     git config --unset rbtool.ledger
-    git update-ref -d refs/rbtool/ledger # what is kept, each test says
+    forget_ledger # what is kept, each test says
     export KEYS SHOP
 }
 
@@ -226,7 +226,7 @@ trusted() {
     keep v1.0.0
     git tag -d v1.0.0 >/dev/null
     rbtool verify v1.1.0 # the first one still counts
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     git tag -s -m 'no release' v1.0.0 HEAD
     keep v1.0.0
     git tag -d v1.0.0 >/dev/null

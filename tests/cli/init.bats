@@ -82,8 +82,7 @@ setup() {
         git add rbtool.json
         git diff --cached --quiet || git commit -qm settings
         RBTOOL=0 git tag -d v1.0.0 2>/dev/null || true
-        RBTOOL=0 git update-ref -d refs/rbtool/ledger
-        git config --unset rbtool.ledger || true
+        forget_ledger
         rbtool release v1.0.0
         git verify-tag v1.0.0
     done

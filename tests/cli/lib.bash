@@ -12,6 +12,7 @@
 #   schema NAME     checks the JSON document on stdin against schemas/NAME.schema.json
 #   canonical       prints the RFC 8785 form of the document on stdin
 #   fails CODE TEXT COMMAND...   asserts the exit code and a text on stdout or stderr
+#   forget_ledger   the ledger of this clone, and that it was pinned to it
 #   wait_for COMMAND...          runs it until it succeeds, at most 60 s
 #
 # Everything lives in $BATS_TEST_TMPDIR; nothing touches the caller's settings.
@@ -27,7 +28,7 @@ home() {
     mkdir -p "$HOME"
     export GIT_CONFIG_GLOBAL=$HOME/gitconfig GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
     unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE SSH_AUTH_SOCK RBTOOL RBTOOL_ENV
-    export TZ=UTC LC_ALL=C.UTF-8 NO_COLOR=1
+    export TZ=UTC LC_ALL=C.UTF-8 NO_COLOR=1 GIT_PAGER=cat
     git config --global user.name Alice
     git config --global user.email alice@example.com
     git config --global init.defaultBranch main
@@ -47,6 +48,11 @@ keys() {
     done >"$KEYS/allowed"
     git config --global gpg.ssh.allowedSignersFile "$KEYS/allowed"
     git config --global user.signingKey "$KEYS/alice"
+}
+
+forget_ledger() {
+    RBTOOL=0 git update-ref -d refs/rbtool/ledger
+    git config --unset-all rbtool.ledger || true
 }
 
 shop() {

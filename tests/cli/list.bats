@@ -92,7 +92,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     git tag -d v1.1.0 >/dev/null
     [[ $(told) == *'v1.1.0 not here'* && $(told) != *BAD* ]] # the ledger kept it
     same
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     [[ $(told) == *'v1.2.0 BAD (unknown)'* ]]
     same
     git update-ref refs/tags/v1.1.0 "$(git rev-parse v1.0.0)"
@@ -129,7 +129,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
     mkdir -m 700 "$GNUPGHOME"
     gpg --batch --quiet --passphrase '' --quick-generate-key 'Alice <alice@example.com>' ed25519 2>/dev/null
-    git update-ref -d refs/rbtool/ledger # it knows the release by its first signature
+    forget_ledger # it knows the release by its first signature
     git cat-file tag v1.2.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
     gpg --batch --quiet --armor --detach-sign -o signature signed 2>/dev/null
     git config rbtool.openpgpSigners "$(gpg --list-keys --with-colons | sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' | head -1)"

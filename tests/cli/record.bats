@@ -232,7 +232,7 @@ revert v1.1.0 v1.0.0 done" ]
 @test "a journal from before the ledger is told in full" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     git config --unset rbtool.ledger
     sqlite3 "$PROD/.rbtool/state.db" 'DROP TABLE entry; ALTER TABLE step DROP COLUMN milliseconds;
         ALTER TABLE step DROP COLUMN outcome; DELETE FROM pin WHERE name <> '\''host'\'''

@@ -348,7 +348,7 @@ TEXT
     git tag -f -a --no-sign -m x v1.0.0
     run rbtool show v1.0.0
     [[ $output == *"tag v1.0.0 does not lead to the release"*"taken from the ledger"*"alice@example.com"* ]]
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     fails 1 "does not verify" rbtool show v1.0.0
     fails 1 "does not verify" rbtool show --json v1.0.0
 }

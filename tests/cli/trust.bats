@@ -20,7 +20,7 @@ setup() {
     cp "$BATS_FILE_TMPDIR"/home/keys/* "$KEYS"
     cp -a "$BATS_FILE_TMPDIR/made" "$BATS_TEST_TMPDIR/small"
     cd "$BATS_TEST_TMPDIR/small" || return 1
-    git update-ref -d refs/rbtool/ledger # the ledger has its own tests
+    forget_ledger # the ledger has its own tests
 }
 
 # refused CODE: verify exits 1 with that code, on the screen and as JSON, and list shows it.

@@ -31,7 +31,7 @@ setup() {
     git commit -qm other
     fails 2 "no release is an ancestor of HEAD" rbtool verify
     git tag -d v1.0.0 v1.1.0
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     [[ $(rbtool verify --all --json 2>/dev/null) == '{"releases":[]}' ]]
 }
 
@@ -71,7 +71,7 @@ setup() {
 }
 
 @test "deleted, and nobody kept it" {
-    git update-ref -d refs/rbtool/ledger
+    forget_ledger
     git tag -d v1.0.0
     problem unknown previous.tag v1.1.0
     problem unknown previous.tag --all

@@ -36,8 +36,8 @@ static int tear_down(void **unused)
 static void begin(const char *id, const char *kind)
 {
     RB_AUTO(rb_json_freep)
-    json_t *plan = json_pack("{s:[{s:s},{s:s},{s:s}]}", "steps", "id", "stage", "id", "commit",
-                             "id", "record");
+    json_t *plan = json_pack("{s:b,s:[{s:s},{s:s},{s:s}]}", "marksBad", strcmp(kind, "revert") == 0,
+                             "steps", "id", "stage", "id", "commit", "id", "record");
     char from[] = "v1";
     char to[] = "v2";
     char name[16];

@@ -2,6 +2,7 @@
 #include "git_lab.h"
 #include "ledger/known_good.h"
 #include "ledger/policy_internal.h"
+#include "ledger/store.h"
 #include "trust/signers.h"
 
 #define OBJECT "0123456789012345678901234567890123456789"
@@ -40,6 +41,7 @@ static void begin(void)
         rb_problems_clear(&items[i].problems);
     }
     memset(items, 0, sizeof items);
+    rb_ledger_store_free(ledger.store);
     ledger = (rb_ledger){.items = items};
 }
 
@@ -100,6 +102,8 @@ static void judge(void)
     rb_policy_free(policy);
     policy = NULL;
     rb_problems_clear(&problems);
+    rb_ledger_store_free(ledger.store); /* it remembers the order of the entries */
+    ledger.store = rb_ledger_store_new();
     assert_ok(rb_policy_load(&policy, &problems, repo, &ledger, signers, &err));
 }
 
@@ -340,9 +344,11 @@ static size_t moved(const char *who, const char *kind, const char *outcome, bool
 {
     bool deploy = strcmp(kind, "deploy") == 0;
     return add(RB_ENTRY_TRANSITION, who,
-               json_pack("{s:s,s:s,s:b,s:s,s:s,s:s,s:s}", "kind", kind, "outcome", outcome, "whole",
-                         whole, "from", deploy ? "v0" : "v1", "fromObject", deploy ? OTHER : OBJECT,
-                         "to", deploy ? "v1" : "v0", "toObject", deploy ? OBJECT : OTHER),
+               json_pack("{s:s,s:s,s:b,s:b,s:s,s:s,s:s,s:s,s:[{s:s,s:s}]}", "kind", kind, "outcome",
+                         outcome, "whole", whole, "marksBad", whole && !deploy, "from",
+                         deploy ? "v0" : "v1", "fromObject", deploy ? OTHER : OBJECT, "to",
+                         deploy ? "v1" : "v0", "toObject", deploy ? OBJECT : OTHER, "steps", "id",
+                         "checks", "outcome", "done"),
                parent, NO_PARENT);
 }
 
