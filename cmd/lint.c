@@ -271,8 +271,9 @@ const rb_command rb_cmd_lint = {
         "that those it has are still the same. A..B checks B against A: releases or any commits.\n"
         "What is found makes the exit code 1.\n\n"
         "RB001 no down; RB003 the up destroys data; RB004 a released migration changed or is\n"
-        "gone; RB006 not transactional; RB008 out of order or duplicate id; RB009 transaction\n"
-        "control inside. `rbtool release` adds what only a scratch database shows (RB002).",
+        "gone; RB006 not transactional; RB008 an id out of order, changed or there twice;\n"
+        "RB009 transaction control inside. `rbtool release` adds what only a scratch database "
+        "shows (RB002).",
     .examples = "rbtool lint                     # what HEAD adds to the newest release\n"
                 "rbtool lint v1.3.2..HEAD        # the same against a release of your choice\n"
                 "rbtool lint --format sarif >lint.sarif",

@@ -195,6 +195,8 @@ static bool can_go_back(const json_t *result)
 /* A down that fails only in company, or with rows added later. */
 typedef struct stuck {
     json_t *result; /* NULL: every one ran */
+    json_t *cause;  /* of result's failure: itself, or the last down before it that leaves other
+                       than it found */
     rb_err why;
     json_t *blamed;      /* result of the first down that left another schema than alone, or NULL */
     json_t *differences; /* which */
@@ -222,8 +224,20 @@ static enum rb_code look_behind(stuck *out, rb_proving *p, size_t index, rb_err 
     return RB_OK;
 }
 
+/* The down of out->result failed. Alone it runs, so what a down before it left is the cause. */
+static void find_cause(stuck *out, json_t *behind)
+{
+    const char *id = rb_json_str(out->result, "id");
+    out->cause = behind ? behind : out->result;
+    if (!behind)
+        return;
+    RB_AUTO(rb_free_str) char *why = rb_strdup(out->why.message);
+    rb_fail(&out->why, RB_FOUND, "what it leaves makes the down of migration %s fail: %s", id, why);
+}
+
 static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
 {
+    json_t *behind = NULL;
     *out = (stuck){0};
     for (size_t i = json_array_size(p->results); i > 0; i--) {
         json_t *result = json_array_get(p->results, i - 1);
@@ -233,9 +247,12 @@ static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
         if (rb_proving_run(p, m, false, &out->why) != RB_OK) {
             RB_TRY(rb_proving_within(p, &out->why, err));
             out->result = result;
+            find_cause(out, behind);
             return RB_OK;
         }
         RB_TRY(look_behind(out, p, i - 1, err));
+        if (is(result, "differs") || (!behind && out->blamed == result))
+            behind = result;
     }
     return RB_OK;
 }
@@ -282,7 +299,7 @@ static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
     }
     const stuck *what = none.result ? &none : first;
     bool failed = none.result || always;
-    rb_proving_fails(what->result, failed, what->why.message);
+    rb_proving_fails(what->cause, failed, what->why.message);
     first->result = failed ? what->result : NULL;
     return RB_OK;
 }

@@ -8,7 +8,7 @@
 #include "migration/layout.h"
 #include "migration/unwrap.h"
 
-/* The run: released[] sorted by id, and which of them the set still holds. */
+/* The run: released[] sorted by id, and which of them the set still has. */
 struct run {
     rb_findings *out;
     const rb_migrations *set;
@@ -17,6 +17,7 @@ struct run {
     const rb_released **released;
     bool *seen;
     size_t count;
+    const rb_released **was; /* of each item of the set: the released one of its id, or NULL */
 };
 
 static int compare_released(const void *a, const void *b)
@@ -42,9 +43,57 @@ static size_t line_at(const rb_script *script, size_t offset)
     return script->line + rb_sql_line(script->text, offset) - 1;
 }
 
+bool rb_released_has_scripts(const rb_migration *m, const rb_released *was)
+{
+    return !m->code && strcmp(m->up.sha256, was->up) == 0 &&
+           m->down.present == (was->down != NULL) &&
+           (!was->down || strcmp(m->down.sha256, was->down) == 0);
+}
+
+/* The one released migration whose id the set does not have and whose scripts m has, so that only
+ * its id changed. NULL: there is none, or more than one on either side. A transition judges by the
+ * same rule. */
+static const rb_released *find_renumbered(const struct run *run, const rb_migration *m)
+{
+    const rb_released *found = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < run->count; i++)
+        if (!run->seen[i] && rb_released_has_scripts(m, run->released[i])) {
+            found = run->released[i];
+            count++;
+        }
+    for (size_t i = 0; i < run->set->n && count == 1; i++) {
+        const rb_migration *other = &run->set->items[i];
+        count += other != m && !run->was[i] && rb_released_has_scripts(other, found);
+    }
+    return count == 1 ? found : NULL;
+}
+
+/* The migration that has the scripts of was under an id that they were not released with, or NULL.
+ */
+static const rb_migration *find_moved(const struct run *run, const rb_released *was)
+{
+    for (size_t i = 0; i < run->set->n; i++) {
+        const rb_migration *m = &run->set->items[i];
+        bool own = run->was[i] && rb_released_has_scripts(m, run->was[i]);
+        if (!own && rb_released_has_scripts(m, was))
+            return m;
+    }
+    return NULL;
+}
+
 /* RB004: what was released is what every environment ran; another text under its id lies. */
 static void check_changed(const struct run *run, const rb_migration *m, const rb_released *was)
 {
+    const rb_migration *moved = strcmp(m->up.sha256, was->up) == 0 ? NULL : find_moved(run, was);
+    if (moved) {
+        rb_findings_add(run->out, "RB004", m->id, m->up.path, m->up.line,
+                        "its id was released with %s for the scripts that now have id %s (%s); "
+                        "environments that ran those will not run this one: give those their id "
+                        "back, and this one a later id",
+                        was->release, moved->id, moved->up.path);
+        return;
+    }
     if (strcmp(m->up.sha256, was->up) != 0)
         rb_findings_add(run->out, "RB004", m->id, m->up.path, m->up.line,
                         "its up changed since %s; environments that ran the old one will not run "
@@ -228,29 +277,51 @@ static void check_duplicates(const struct run *run)
     free(items);
 }
 
-/* The ids that released migrations behind each place have: one look from the end. */
-static void check_items(const struct run *run)
+/* RB008: a transition records the new id and runs nothing; other tools would run the script. */
+static void add_renumbered(const struct run *run, const rb_migration *m, const rb_released *was)
+{
+    rb_findings_add(run->out, "RB008", m->id, m->up.path, m->up.line,
+                    "it is renumbered: its scripts were released as %s with %s; environments "
+                    "record the new id and run nothing, but its own tool would run it again: give "
+                    "it its old id back",
+                    was->id, was->release);
+}
+
+static void check_added(const struct run *run, const rb_migration *m, const rb_released *later)
+{
+    if (later)
+        rb_findings_add(run->out, "RB008", m->id, m->up.path, m->up.line,
+                        "it is new but sorts before %s, released with %s; give it a later id",
+                        later->id, later->release);
+    check_new(run, m);
+}
+
+/* First the released migration of each id, and the next one behind it, then what is left. */
+static void check_items(struct run *run)
 {
     size_t n = run->set->n;
-    const rb_released **was = rb_calloc(n + 1, sizeof(const rb_released *));
     const rb_released **later = rb_calloc(n + 1, sizeof(const rb_released *));
+    run->was = rb_calloc(n + 1, sizeof(const rb_released *));
     for (size_t i = n; i-- > 0;) {
-        was[i] = find_released(run, run->set->items[i].id);
-        later[i] = i + 1 < n && was[i + 1] ? was[i + 1] : later[i + 1];
+        run->was[i] = find_released(run, run->set->items[i].id);
+        later[i] = i + 1 < n && run->was[i + 1] ? run->was[i + 1] : later[i + 1];
     }
+    const rb_released **renumbered = rb_calloc(n + 1, sizeof(const rb_released *));
+    for (size_t i = 0; i < n; i++)
+        renumbered[i] = run->was[i] ? NULL : find_renumbered(run, &run->set->items[i]);
     for (size_t i = 0; i < n; i++) {
         const rb_migration *m = &run->set->items[i];
-        if (was[i]) {
-            check_changed(run, m, was[i]);
-            continue;
-        }
-        if (later[i])
-            rb_findings_add(run->out, "RB008", m->id, m->up.path, m->up.line,
-                            "it is new but sorts before %s, released with %s; give it a later id",
-                            later[i]->id, later[i]->release);
-        check_new(run, m);
+        if (run->was[i])
+            check_changed(run, m, run->was[i]);
+        else if (renumbered[i])
+            add_renumbered(run, m, renumbered[i]);
+        else
+            check_added(run, m, later[i]);
+        if (renumbered[i])
+            find_released(run, renumbered[i]->id); /* it is not gone */
     }
-    free(was);
+    free(renumbered);
+    free(run->was);
     free(later);
 }
 

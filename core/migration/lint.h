@@ -1,7 +1,7 @@
 /*
  * Checks on migrations that need no database: RB001 no down; RB003 up destroys data; RB004
- * released migration changed; RB006 not transactional; RB008 out of order or duplicate id; RB009
- * transaction control inside.
+ * released migration changed; RB006 not transactional; RB008 an id out of order, changed or there
+ * twice; RB009 transaction control inside.
  */
 #ifndef RB_MIGRATION_LINT_H
 #define RB_MIGRATION_LINT_H
@@ -49,6 +49,8 @@ typedef struct rb_released {
     const char *release; /* tag that first carried it */
     const char *file;    /* that its up was in, for one that is gone; NULL: not known */
 } rb_released;
+/* Whether m has the scripts of was, byte for byte, whatever its id. False for code. */
+bool rb_released_has_scripts(const rb_migration *m, const rb_released *was);
 
 /*
  * engine "sqlite" or "postgresql". Rules about content look at migrations that released[] does

@@ -109,19 +109,31 @@ static void add_destroyed(rb_findings *findings, const rb_migration *m, const js
     }
 }
 
-static void judge_proof(rb_findings *findings, const rb_migrations *set, const json_t *json)
+/* Whether only the id of m is new: its scripts were judged when they were released. */
+static bool is_renumbered(const struct work *work, const rb_migration *m)
 {
+    for (size_t i = 0; i < work->carried.n; i++)
+        if (rb_released_has_scripts(m, &work->carried.items[i]) &&
+            !rb_migrations_find(work->set, work->carried.items[i].id))
+            return true;
+    return false;
+}
+
+static void judge_proof(const struct work *work, const json_t *json)
+{
+    rb_findings *findings = &work->making->made->findings;
     size_t i;
     json_t *proof;
     json_array_foreach (json_object_get(json, "migrations"), i, proof) {
         const char *id = rb_json_str(proof, "id");
-        const rb_migration *m = id ? rb_migrations_find(set, id) : NULL;
+        const rb_migration *m = id ? rb_migrations_find(work->set, id) : NULL;
         const char *restores = rb_json_str(proof, "restores");
-        if (!m || !restores)
+        if (!m || !restores || is_renumbered(work, m))
             continue;
-        if (strcmp(restores, "differs") == 0)
+        bool fails = strcmp(restores, "fails") == 0;
+        if (fails || strcmp(restores, "differs") == 0)
             add_differences(findings, m, proof);
-        else if (strcmp(restores, "fails") == 0)
+        if (fails)
             add_failed(findings, m, proof);
         else if ((strcmp(restores, "missing") == 0 || strcmp(restores, "code") == 0) &&
                  !has_finding(findings, "RB001", id))
@@ -205,7 +217,7 @@ static enum rb_code prove(struct work *work, const char **class_, rb_err *err)
     free(is_new);
     if (code != RB_OK)
         return rb_err_prefix(err, "database %s", config->name);
-    judge_proof(&making->made->findings, work->set, proof.json);
+    judge_proof(work, proof.json);
     add_notes(&making->made->notes, work->set, proof.notes);
     add_missing(&making->made->notes, &proof.missing);
     work->out->proof = json_incref(proof.json);

@@ -296,6 +296,49 @@ TEXT
     [[ $(rbtool lint --json | jq -r '.findings[0].file') == migrations/0002_discount.up.sql ]]
 }
 
+@test "a migration that only got another id is renumbered, by lint and release alike" {
+    rbtool release v1.0.0
+    second
+    printf 'DROP TABLE orders;\n' >migrations/0003_drop.up.sql
+    printf 'SELECT 1;\n' >migrations/0003_drop.down.sql
+    git add -A
+    git commit -qm drop
+    rbtool release v1.1.0 --accept RB002,RB003
+    for way in up down; do git mv migrations/000{3,7}_drop.$way.sql; done
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    echo 1.2.0 >VERSION
+    git commit -qam renumbered
+    run -1 --separate-stderr rbtool lint
+    [[ ${#lines[@]} -eq 2 && ${lines[0]} == "migrations/0001_orders.up.sql:1: RB004 1: its up changed"* ]]
+    text='it is renumbered: its scripts were released as 3 with v1.1.0'
+    [[ ${lines[1]} == "migrations/0007_drop.up.sql:1: RB008 7: $text"* ]]
+    fails 1 "migrations/0007_drop.up.sql:1: RB008 migration 7: $text" rbtool release v1.2.0
+    [[ $(grep -c 'RB00. migration' <<<"$output") -eq 2 ]]
+    rbtool release v1.2.0 --accept RB004,RB008
+}
+
+@test "line ends of the work tree, and modes, change no released migration" {
+    rbtool release v1.0.0
+    second
+    rbtool release v1.1.0
+    git config core.autocrlf true
+    echo '*.sql text=auto' >.gitattributes
+    rm migrations/*
+    git checkout -q -- migrations
+    grep -q $'\r' migrations/0001_orders.up.sql
+    chmod +x migrations/0001_orders.up.sql
+    echo 1.2.0 >VERSION
+    git add -A
+    git commit -qm 'attributes and modes'
+    [[ $(git diff --name-only HEAD~1 -- migrations) == migrations/0001_orders.up.sql ]]
+    rbtool lint
+    rbtool release v1.2.0
+    [[ $(rbtool diff v1.1.0 v1.2.0 --json | jq -c '.databases[].migrations[]') == $'[]\n[]\n[]' ]]
+    rbtool deploy v1.1.0 --yes
+    run -0 rbtool deploy v1.2.0 --yes
+    [[ $output != *RB004* ]]
+}
+
 @test "a released migration that changed, with the release that first had it" {
     rbtool release v1.0.0
     second

@@ -316,6 +316,92 @@ static void test_downs_in_a_row(void **state)
     rb_migrations_free(set);
 }
 
+/* The proof of pairs, of which the first old ones were released before; results by index. */
+static void prove_pairs(rb_proof *proof, const script_pair *pairs, size_t n, size_t old)
+{
+    rb_err err;
+    bool is_new[8];
+    assert_true(n <= sizeof is_new / sizeof *is_new);
+    for (size_t i = 0; i < n; i++)
+        is_new[i] = i >= old;
+    rb_migrations *set = help_set(pairs, n);
+    help_ok(prove_set(proof, set, is_new, NULL, &err), &err);
+    rb_migrations_free(set);
+}
+
+static void assert_result(const rb_proof *proof, size_t index, const char *restores,
+                          const char *object)
+{
+    const json_t *result = json_array_get(json_object_get(proof->json, "migrations"), index);
+    const json_t *differences = json_object_get(result, "differences");
+    assert_string_equal(rb_json_str(result, "restores"), restores);
+    if (object)
+        assert_string_equal(rb_json_str(json_array_get(differences, 0), "object"), object);
+    else
+        assert_int_equal(json_array_size(differences), 0);
+}
+
+/* The down of 3 alone restores c. After the down of 4, which brings t's columns back in another
+ * order, it gives c another type. The migrations before it have nothing to do with that. */
+static void test_blame_in_a_row(void **state)
+{
+    (void)state;
+    rb_proof proof;
+    const script_pair pairs[] = {
+        {"1", "CREATE TABLE t(a INT, b TEXT); CREATE TABLE c(x INT);", "DROP TABLE t;"},
+        {"2", "CREATE TABLE other(y);", "DROP TABLE other;"},
+        {"3", "DROP TABLE c;",
+         "CREATE TABLE c AS WITH q(x, y) AS (SELECT * FROM t) SELECT x FROM q WHERE false;"},
+        {"4", "ALTER TABLE t ADD COLUMN z;",
+         "CREATE TABLE n(b TEXT, a INT); INSERT INTO n SELECT b, a FROM t; DROP TABLE t;"
+         "ALTER TABLE n RENAME TO t;"},
+    };
+    prove_pairs(&proof, pairs, 4, 1);
+    assert_result(&proof, 0, "identical", NULL);
+    assert_result(&proof, 1, "differs", "column c.x");
+    assert_result(&proof, 2, "order", "order t");
+    assert_string_equal(proof.class_, "lossy");
+    rb_proof_clear(&proof);
+}
+
+/* The down of 2 fails only because the down of 3 does not bring back the table. */
+static void test_blame_for_a_failure(void **state)
+{
+    (void)state;
+    rb_proof proof;
+    const script_pair pairs[] = {
+        {"1", "CREATE TABLE a(x INT);", "DROP TABLE a;"},
+        {"2", "ALTER TABLE a ADD COLUMN y;", "ALTER TABLE a DROP COLUMN y;"},
+        {"3", "DROP TABLE a;", "SELECT 1;"},
+    };
+    prove_pairs(&proof, pairs, 3, 0);
+    assert_result(&proof, 0, "identical", NULL);
+    assert_result(&proof, 1, "identical", NULL);
+    assert_result(&proof, 2, "fails", "table a");
+    const json_t *last = json_array_get(json_object_get(proof.json, "migrations"), 2);
+    assert_non_null(
+        strstr(rb_json_str(last, "error"), "what it leaves makes the down of migration 2 fail: "));
+    assert_string_equal(proof.class_, "irreversible");
+    rb_proof_clear(&proof);
+}
+
+/* What the down of 2 leaves is not blamed on 3, whose proof begins where 2 was applied again. */
+static void test_residual_is_its_own(void **state)
+{
+    (void)state;
+    rb_proof proof;
+    const script_pair pairs[] = {
+        {"1", "CREATE TABLE a(x INT);", "DROP TABLE a;"},
+        {"2", "CREATE TABLE IF NOT EXISTS log(z); CREATE TABLE b(y);", "DROP TABLE b;"},
+        {"3", "ALTER TABLE a ADD COLUMN w;", "ALTER TABLE a DROP COLUMN w;"},
+    };
+    prove_pairs(&proof, pairs, 3, 0);
+    assert_result(&proof, 0, "identical", NULL);
+    assert_result(&proof, 1, "differs", "table log");
+    assert_result(&proof, 2, "identical", NULL);
+    rb_proof_clear(&proof);
+}
+
 /* Several hundred migrations are proven while one looks on. */
 static void test_many(void **state)
 {
@@ -370,6 +456,9 @@ int main(void)
         cmocka_unit_test(test_rows_that_do_not_fit),
         cmocka_unit_test(test_seed_that_never_fits),
         cmocka_unit_test(test_downs_in_a_row),
+        cmocka_unit_test(test_blame_in_a_row),
+        cmocka_unit_test(test_blame_for_a_failure),
+        cmocka_unit_test(test_residual_is_its_own),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_many),
     };

@@ -208,13 +208,99 @@ static void against_a_release(void **state)
     test_repo_free(&r);
 }
 
+static void put_pair(const test_repo *r, const char *id, const char *up)
+{
+    RB_AUTO(rb_free_str) char *path = rb_format("m/%s.up.sql", id);
+    RB_AUTO(rb_free_str) char *down = rb_format("m/%s.down.sql", id);
+    test_put(r, path, up);
+    test_put(r, down, "SELECT 0;");
+}
+
+/* Three released migrations: 1 to 3 are SELECT 1; to SELECT 3; */
+typedef struct three {
+    char hashes[4][RB_SHA256_HEX];
+    rb_released released[3];
+} three;
+
+static void three_init(three *t)
+{
+    static const char *const ids[] = {"1", "2", "3"};
+    static const char *const texts[] = {"SELECT 0;", "SELECT 1;", "SELECT 2;", "SELECT 3;"};
+    for (size_t i = 0; i < 4; i++)
+        rb_sha256_hex_of(texts[i], 9, t->hashes[i]);
+    for (size_t i = 0; i < 3; i++)
+        t->released[i] = (rb_released){
+            .id = ids[i], .up = t->hashes[i + 1], .down = t->hashes[0], .release = "v1.0.0"};
+}
+
+static void assert_against(const test_repo *r, const three *t, const char *expected,
+                           const char *last)
+{
+    rb_findings findings = {0};
+    char *all = lint(r, "sqlite", t->released, 3, &findings);
+    assert_string_equal(all, expected);
+    assert_non_null(strstr(findings.items[findings.n - 1].message, last));
+    free(all);
+    rb_findings_clear(&findings);
+}
+
+static void renumbered_while_another_is_edited(void **state)
+{
+    (void)state;
+    three t;
+    three_init(&t);
+    test_repo r = test_repo_new();
+    put_pair(&r, "1_a", "SELECT 1; -- edited");
+    put_pair(&r, "3_other_name", "SELECT 3;");
+    put_pair(&r, "5_b", "SELECT 2;");
+    assert_against(&r, &t, "RB004 1 m/1_a.up.sql:1\nRB008 5 m/5_b.up.sql:1\n",
+                   "it is renumbered: its scripts were released as 2 with v1.0.0");
+    test_repo_free(&r);
+}
+
+static void twins_are_not_renumbered(void **state)
+{
+    (void)state;
+    three t;
+    three_init(&t);
+    test_repo r = test_repo_new();
+    put_pair(&r, "1_a", "SELECT 1;");
+    put_pair(&r, "3_c", "SELECT 3;");
+    put_pair(&r, "5_b", "SELECT 2;");
+    put_pair(&r, "6_b", "SELECT 2;");
+    assert_against(&r, &t, "RB004 2 :1\n", "it was released with v1.0.0 and is gone");
+    test_repo_free(&r);
+}
+
+static void an_id_given_to_another(void **state)
+{
+    (void)state;
+    three t;
+    three_init(&t);
+    test_repo r = test_repo_new();
+    put_pair(&r, "1_a", "SELECT 1;");
+    put_pair(&r, "2_new", "SELECT 4;");
+    put_pair(&r, "3_b", "SELECT 2;"); /* was 2 */
+    put_pair(&r, "4_c", "SELECT 3;"); /* was 3 */
+    assert_against(&r, &t, "RB004 2 m/2_new.up.sql:1\nRB004 3 m/3_b.up.sql:1\n",
+                   "for the scripts that now have id 4 (m/4_c.up.sql)");
+    test_repo_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_sets_pass),     cmocka_unit_test(no_down),
-        cmocka_unit_test(destroys_data),       cmocka_unit_test(not_transactional),
-        cmocka_unit_test(transaction_control), cmocka_unit_test(duplicates),
-        cmocka_unit_test(other_engines),       cmocka_unit_test(against_a_release),
+        cmocka_unit_test(clean_sets_pass),
+        cmocka_unit_test(no_down),
+        cmocka_unit_test(destroys_data),
+        cmocka_unit_test(not_transactional),
+        cmocka_unit_test(transaction_control),
+        cmocka_unit_test(duplicates),
+        cmocka_unit_test(other_engines),
+        cmocka_unit_test(against_a_release),
+        cmocka_unit_test(renumbered_while_another_is_edited),
+        cmocka_unit_test(twins_are_not_renumbered),
+        cmocka_unit_test(an_id_given_to_another),
     };
     return cmocka_run_group_tests_name("migration_lint", tests, NULL, NULL);
 }
