@@ -17,7 +17,8 @@ static const rb_rule rules[] = {
     {"RB005", "NotDeterministic", "A migration gives another schema each time it runs.", false},
     {"RB006", "NotTransactional", "A migration cannot run inside a transaction.", false},
     {"RB007", "NotIdempotent", "An up does not run again after its own down.", false},
-    {"RB008", "OutOfOrder", "A migration's id is taken, was changed, or sorts before released ones.", true},
+    {"RB008", "OutOfOrder",
+     "A migration's id is taken, was changed, or sorts before released ones.", true},
     {"RB009", "TransactionControl", "A migration begins or ends transactions of its own.", true},
     {"RB010", "BlocksWrites", "A migration takes a lock that blocks writes.", false},
 };
