@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "books.h"
 #include "commands.h"
+#include "drift_text.h"
 #include "site.h"
 #include "transition/parts.h"
 #include "transition/policy_pins.h"
@@ -73,18 +74,8 @@ static void add_drift(rb_buf *out, const json_t *drift)
     json_t *item;
     if (json_array_size(drift) > 0)
         rb_ui_add(out, "drift");
-    json_array_foreach ((json_t *)drift, i, item) {
-        const json_t *lines = json_object_get(item, "lines");
-        if (json_array_size(lines) == 0)
-            rb_ui_add(out, "  - %s %s: expected %s, found %s", rb_json_str(item, "part"),
-                      rb_json_str(item, "path"), rb_json_str(item, "expected"),
-                      rb_json_str(item, "found"));
-        else
-            rb_ui_add(out, "  - %s %s: it was changed after it was delivered",
-                      rb_json_str(item, "part"), rb_json_str(item, "path"));
-        for (size_t j = 0; j < json_array_size(lines); j++)
-            rb_ui_add(out, "      %s", json_string_value(json_array_get(lines, j)));
-    }
+    json_array_foreach ((json_t *)drift, i, item)
+        rb_drift_text(out, "  -", item);
 }
 
 static void add_steps(rb_buf *out, const json_t *steps)

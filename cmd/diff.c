@@ -4,6 +4,7 @@
 #include "audit/diff.h"
 #include "base/text.h"
 #include "cli.h"
+#include "release/flags.h"
 #include "ui.h"
 
 #define PATHS_SHOWN 20   /* of each kind, an artifact; --json has all */
@@ -178,21 +179,9 @@ static void print_databases(const rb_cli *cli, const json_t *databases, const st
 
 static void print_flag(const rb_cli *cli, const json_t *flag)
 {
-    const json_t *from = json_object_get(flag, "from"), *to = json_object_get(flag, "to");
-    const char *kind = json_is_null(from) ? "added" : json_is_null(to) ? "removed" : "changed";
-    const json_t *one = json_is_null(from) ? to : from;
-    RB_AUTO(rb_free_str) char *line = NULL;
-    bool settings = json_equal(json_object_get(from, "state"), json_object_get(to, "state")) &&
-                    json_equal(json_object_get(from, "default"), json_object_get(to, "default"));
-    if (strcmp(kind, "changed") != 0)
-        line = rb_format("%s  %s %s", text(flag, "name"), text(one, "state"), text(one, "default"));
-    else if (settings)
-        line = rb_format("%s  %s %s (variants or targeting changed)", text(flag, "name"),
-                         text(from, "state"), text(from, "default"));
-    else
-        line = rb_format("%s  %s %s -> %s %s", text(flag, "name"), text(from, "state"),
-                         text(from, "default"), text(to, "state"), text(to, "default"));
-    print_change(cli, "  ", kind, line);
+    char sign = rb_flag_sign(flag);
+    RB_AUTO(rb_free_str) char *words = rb_flag_words(flag);
+    print_change(cli, "  ", sign == '+' ? "added" : sign == '-' ? "removed" : "changed", words);
 }
 
 static void print_lines(const rb_cli *cli, const json_t *lines, bool stat)

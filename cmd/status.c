@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "books.h"
+#include "drift_text.h"
 #include "transition/parts.h"
 #include "ui.h"
 
@@ -167,14 +168,15 @@ static void show_health(const rb_cli *cli, const rb_status *st)
 
 static void show_list(const rb_cli *cli, const char *word, enum rb_color color, const json_t *list)
 {
+    RB_AUTO(rb_free_str)
+    char *head = rb_format("  %s%s%s", rb_ui_color(cli, color), word, rb_ui_color(cli, RB_PLAIN));
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
     size_t i;
     json_t *item;
     json_array_foreach ((json_t *)list, i, item)
         if (rb_json_str(item, "path")[0])
-            rb_ui_line("  %s%s%s %s %s: expected %s, found %s", rb_ui_color(cli, color), word,
-                       rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "part"),
-                       rb_json_str(item, "path"), rb_json_str(item, "expected"),
-                       rb_json_str(item, "found"));
+            rb_drift_text(&out, head, item);
+    rb_ui_text(cli, &out, false);
 }
 
 static void show_unreadable(const rb_cli *cli, const json_t *list)

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "books.h"
-#include "environment/delivered.h"
+#include "environment/drift.h"
 #include "environment/observe.h"
 #include "transition/known_good.h"
 
@@ -53,9 +53,9 @@ static void observe_part(const rb_status *st, enum rb_part part, const rb_releas
     if (part == RB_PART_APP)
         code = rb_observe_app(st->drift, env, st->live.tag[part], &why);
     else if (part == RB_PART_FLAGS && release)
-        code = rb_observe_flags(st->drift, env, release->manifest, &why);
+        code = rb_observe_flags(st->drift, env, release, st->site.repo, &why);
     else if (part == RB_PART_CONFIG && release)
-        code = rb_observe_config(st->drift, env, release->manifest, &why);
+        code = rb_observe_config(st->drift, env, release, st->site.repo, &why);
     for (size_t i = 0; part == RB_PART_DB && release && i < release->manifest->database_count; i++)
         observe_database(st, release, &release->manifest->databases[i]);
     (void)can(st, rb_part_name(part), code, &why);

@@ -92,90 +92,30 @@ enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err 
     return RB_OK;
 }
 
-/* The flags' own objects, by name; *out is NULL when the release has none. */
-static enum rb_code read_definitions(json_t **out, const rb_diff_sides *sides,
-                                     const rb_release *release, rb_err *err)
+/* *text is NULL where the release has no flags. */
+static enum rb_code read_flags(const rb_buf **text, rb_buf *into, const rb_diff_sides *sides,
+                               const rb_release *release, rb_err *err)
 {
-    *out = NULL;
     const rb_manifest *m = release->manifest;
-    if (!m->flags_path)
-        return RB_OK;
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    RB_TRY(rb_release_file(&text, release, sides->repo, m->flags_path, m->flags_sha256, err));
-    RB_AUTO(rb_json_freep) json_t *file = NULL;
-    RB_TRY(rb_json_read(&file, rb_buf_str(&text), text.len, m->flags_path, err));
-    *out = json_incref(json_object_get(file, "flags"));
-    return RB_OK;
-}
-
-/* Definitions may hold fractions, which RFC 8785 needs number formatting for: jansson's own sorted
- * form is as good to tell two of them apart. */
-static json_t *describe(const rb_manifest_flag *flag, const json_t *definitions)
-{
-    if (!flag)
-        return json_null();
-    const json_t *definition = json_object_get(definitions, flag->name);
-    char *text = definition ? json_dumps(definition, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
-    char hex[RB_SHA256_HEX];
-    rb_sha256_hex_of(text ? text : "", text ? strlen(text) : 0, hex);
-    free(text);
-    return json_pack("{s:s,s:s,s:s}", "state", flag->state, "default", flag->default_, "definition",
-                     hex);
-}
-
-/* One definition over several lines, so that it can be compared line by line. */
-static char *spell(const rb_manifest_flag *flag, const json_t *definitions)
-{
-    const json_t *definition = flag ? json_object_get(definitions, flag->name) : NULL;
-    char *text = definition ? json_dumps(definition, JSON_SORT_KEYS | JSON_INDENT(1)) : NULL;
-    char *owned = rb_strdup(text ? text : "");
-    free(text);
-    return owned;
-}
-
-static enum rb_code flag_lines(json_t **out, const rb_manifest_flag *x, const json_t *x_all,
-                               const rb_manifest_flag *y, const json_t *y_all, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *was = spell(x, x_all);
-    RB_AUTO(rb_free_str) char *is = spell(y, y_all);
-    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
-    RB_TRY(rb_lines_compare(&lines, was, strlen(was), is, strlen(is), err));
-    *out = rb_json_strs(&lines);
-    return RB_OK;
+    *text = m->flags_path ? into : NULL;
+    return m->flags_path
+               ? rb_release_file(into, release, sides->repo, m->flags_path, m->flags_sha256, err)
+               : RB_OK;
 }
 
 enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err)
 {
     const rb_manifest *a = sides->from->manifest, *b = sides->to->manifest;
-    RB_AUTO(rb_json_freep) json_t *flags = json_array();
-    RB_AUTO(rb_json_freep) json_t *x_all = NULL;
-    RB_AUTO(rb_json_freep) json_t *y_all = NULL;
-    bool same = strcmp(a->flags_sha256, b->flags_sha256) == 0;
-    if (!same) {
-        RB_TRY(read_definitions(&x_all, sides, sides->from, err));
-        RB_TRY(read_definitions(&y_all, sides, sides->to, err));
+    RB_AUTO(rb_buf_clear) rb_buf was = {0};
+    RB_AUTO(rb_buf_clear) rb_buf is = {0};
+    const rb_buf *old, *new;
+    if (strcmp(a->flags_sha256, b->flags_sha256) == 0) {
+        *out = json_array();
+        return RB_OK;
     }
-    size_t i = 0, j = 0;
-    while (!same && (i < a->flag_count || j < b->flag_count)) {
-        const rb_manifest_flag *x = i < a->flag_count ? &a->flags[i] : NULL;
-        const rb_manifest_flag *y = j < b->flag_count ? &b->flags[j] : NULL;
-        int order = !x ? 1 : !y ? -1 : strcmp(x->name, y->name);
-        RB_AUTO(rb_json_freep) json_t *was = describe(order <= 0 ? x : NULL, x_all);
-        RB_AUTO(rb_json_freep) json_t *is = describe(order >= 0 ? y : NULL, y_all);
-        if (!json_equal(was, is)) {
-            json_t *lines = NULL;
-            RB_TRY(flag_lines(&lines, order <= 0 ? x : NULL, x_all, order >= 0 ? y : NULL, y_all,
-                              err));
-            json_array_append_new(flags, json_pack("{s:s,s:O,s:O,s:o}", "name",
-                                                   order <= 0 ? x->name : y->name, "from", was,
-                                                   "to", is, "lines", lines));
-        }
-        i += order <= 0;
-        j += order >= 0;
-    }
-    *out = flags;
-    flags = NULL;
-    return RB_OK;
+    RB_TRY(read_flags(&old, &was, sides, sides->from, err));
+    RB_TRY(read_flags(&new, &is, sides, sides->to, err));
+    return rb_flags_compare(out, old, new, "the flags", err);
 }
 
 /* A file that a side does not have is empty. Content that cannot be read (LFS content that is not

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "environment/drift.h"
 #include "transition/parts.h"
 
 static void add_command(rb_buf *out, const rb_strs *command)
@@ -48,10 +49,11 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
                       (json_int_t)rb_json_int(item, column ? "values" : "rows", 0),
                       column ? "values" : "rows");
     }
-    json_array_foreach (plan->drift, i, item)
-        rb_buf_printf(out, "- **Drift** that is gone over: %s %s: expected %s, found %s\n",
-                      rb_json_str(item, "part"), rb_json_str(item, "path"),
-                      rb_json_str(item, "expected"), rb_json_str(item, "found"));
+    json_array_foreach (plan->drift, i, item) {
+        RB_AUTO(rb_free_str) char *words = rb_drift_words(item);
+        rb_buf_printf(out, "- **Drift** that is accepted: %s %s: %s\n", rb_json_str(item, "part"),
+                      rb_json_str(item, "path"), words);
+    }
     json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
         if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
             rb_buf_printf(out, "- %s: %s\n", rb_json_str(item, "code"),

@@ -8,21 +8,9 @@
 #include "base/anchor.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "environment/drift.h"
 
 #define LISTING_LIMIT (256u << 20) /* bytes: a million files */
-
-void rb_drift_add(json_t *drift, const char *part, const char *path, const char *expected,
-                  const char *found)
-{
-    const char *const texts[][2] = {{"path", path}, {"expected", expected}, {"found", found}};
-    json_t *item = json_object();
-    rb_json_set_str(item, "part", part);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        RB_AUTO(rb_free_str) char *safe = texts[i][1] ? rb_safe(texts[i][1]) : NULL;
-        rb_json_set_str(item, texts[i][0], safe);
-    }
-    json_array_append_new(drift, item);
-}
 
 static char *listing_path(const char *root, const char *tag)
 {

@@ -18,9 +18,4 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manif
 enum rb_code rb_delivered_check(json_t *drift, const char *root, const char *tag,
                                 rb_err *err) RB_MUST_USE;
 
-#define RB_DRIFT_NO_FILE "no such file" /* expected, where there is one */
-
-void rb_drift_add(json_t *drift, const char *part, const char *path, const char *expected,
-                  const char *found);
-
 #endif

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "database/rebuild.h"
 #include "environment/delivered.h"
+#include "environment/drift.h"
 
 enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
 {
@@ -30,31 +31,39 @@ enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag, r
     return rb_delivered_check(drift, env->root, tag, err);
 }
 
-static enum rb_code compare_file(json_t *drift, const char *part, const char *path,
-                                 const char *expected, rb_err *err)
+static enum rb_code compare_file(json_t *drift, const char *part, const rb_drift_file *file,
+                                 rb_err *err)
 {
     char found[RB_SHA256_HEX];
-    RB_TRY(rb_observe_file(found, path, err));
-    if (strcmp(found, expected) != 0)
-        rb_drift_add(drift, part, path, expected, found);
+    RB_TRY(rb_observe_file(found, file->path, err));
+    if (strcmp(found, file->sha256) == 0)
+        return RB_OK;
+    rb_drift_add(drift, part, file->path, file->sha256, found);
+    rb_drift_compare(drift, file);
     return RB_OK;
 }
 
-enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_manifest *manifest,
-                              rb_err *err)
+enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_release *release,
+                              rb_repo *repo, rb_err *err)
 {
-    if (!env->flags || !manifest->flags_path)
+    const rb_manifest *m = release->manifest;
+    if (!env->flags || !m->flags_path)
         return RB_OK;
-    return compare_file(drift, "flags", env->flags, manifest->flags_sha256, err);
+    const rb_drift_file file = {release, repo, m->flags_path, m->flags_sha256, env->flags, true};
+    return compare_file(drift, "flags", &file, err);
 }
 
-enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manifest *manifest,
-                               rb_err *err)
+enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_release *release,
+                               rb_repo *repo, rb_err *err)
 {
     for (size_t i = 0; i < env->config_count; i++) {
-        const rb_manifest_file *file = rb_manifest_config_find(manifest, env->config[i].name);
-        if (file)
-            RB_TRY(compare_file(drift, "config", env->config[i].value, file->sha256, err));
+        const rb_manifest_file *from =
+            rb_manifest_config_find(release->manifest, env->config[i].name);
+        if (!from)
+            continue;
+        const rb_drift_file file = {release, repo, from->path, from->sha256, env->config[i].value,
+                                    false};
+        RB_TRY(compare_file(drift, "config", &file, err));
     }
     return RB_OK;
 }

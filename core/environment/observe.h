@@ -16,11 +16,11 @@ enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *
 /* ROOT/current and ROOT/releases against the release that is live in part app. */
 enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag,
                             rb_err *err) RB_MUST_USE;
-/* The flag file and the config files against a release's manifest. */
-enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_manifest *manifest,
-                              rb_err *err) RB_MUST_USE;
-enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_manifest *manifest,
-                               rb_err *err) RB_MUST_USE;
+/* The flag file and the config files against a release's, with what changed in them. */
+enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_release *release,
+                              rb_repo *repo, rb_err *err) RB_MUST_USE;
+enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_release *release,
+                               rb_repo *repo, rb_err *err) RB_MUST_USE;
 
 /* The catalog that release promises for a database: what this database had when the release was
  * last live in it, else what the release's own ups give in a scratch database, checked against

@@ -11,6 +11,17 @@
 /* Names, states and default variants, sorted by name; what says which file, for errors. */
 enum rb_code rb_flags_parse(rb_manifest_flag **out, size_t *count, const char *text, size_t len,
                             const char *what, rb_err *err) RB_MUST_USE;
+/*
+ * Compares two flag files by flag, sorted by name; NULL is a release without flags. *out is
+ * [{"name","from","to","changed","lines"}]: from and to are {"state","default","definition"} or
+ * null, changed are the names of the members that differ, lines are those of the definitions.
+ */
+enum rb_code rb_flags_compare(json_t **out, const rb_buf *old, const rb_buf *new, const char *what,
+                              rb_err *err) RB_MUST_USE;
+/* "search  ENABLED off -> ENABLED on (targeting changed)" of one such item; the caller owns it. */
+char *rb_flag_words(const json_t *change);
+char rb_flag_sign(const json_t *change); /* '+', '-' or '~' */
+
 void rb_flags_free(rb_manifest_flag *flags, size_t count);
 
 #endif

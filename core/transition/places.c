@@ -8,10 +8,8 @@
 #include "base/file.h"
 #include "base/staged.h"
 #include "base/text.h"
-#include "environment/delivered.h"
+#include "environment/drift.h"
 #include "environment/observe.h"
-#include "git/lines.h"
-#include "release/flags.h"
 #include "transition/kept.h"
 #include "transition/parts.h"
 
@@ -78,26 +76,6 @@ static enum rb_code look_at_way(const char *path, rb_err *err)
     return RB_OK;
 }
 
-/* What changed in a file that drifted, line by line; nothing where it cannot be read. */
-static void add_lines(json_t *drift, const rb_plan_request *rq, enum rb_part part,
-                      const rb_place *place)
-{
-    const rb_release *from = rb_parts_from(rq, part);
-    json_t *item = json_array_get(drift, json_array_size(drift) - 1);
-    RB_AUTO(rb_buf_clear) rb_buf was = {0};
-    RB_AUTO(rb_buf_clear) rb_buf is = {0};
-    RB_AUTO(rb_strs_clear) rb_strs lines = {0};
-    struct stat st;
-    rb_err unreadable;
-    if (from && place->held &&
-        rb_release_file(&was, from, rq->repo, place->held, place->had, &unreadable) == RB_OK &&
-        rb_file_load(&is, &st, place->path, RB_LINES_LIMIT, &unreadable) == RB_OK &&
-        st.st_nlink > 0 &&
-        rb_lines_compare(&lines, rb_buf_str(&was), was.len, rb_buf_str(&is), is.len, &unreadable) ==
-            RB_OK)
-        json_object_set_new(item, "lines", rb_json_strs(&lines));
-}
-
 enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *rq,
                                enum rb_part part, rb_err *err)
 {
@@ -119,7 +97,9 @@ enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_reque
         rb_drift_add(rq->from ? drift : taken, rb_part_name(part), place->path,
                      place->had ? place->had : RB_DRIFT_NO_FILE, found);
         if (rq->from && place->had)
-            add_lines(drift, rq, part, place);
+            rb_drift_compare(drift,
+                             &(rb_drift_file){rb_parts_from(rq, part), rq->repo, place->held,
+                                              place->had, place->path, part == RB_PART_FLAGS});
     }
     return RB_OK;
 }

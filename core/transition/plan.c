@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "environment/checks.h"
-#include "environment/delivered.h"
+#include "environment/drift.h"
 #include "environment/observe.h"
 #include "transition/parts.h"
 #include "transition/places.h"

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "environment/delivered.h"
+#include "environment/drift.h"
 #include "transition/plan.h"
 
 /* asked: what else is to be agreed to, "" for nothing. */
@@ -12,16 +12,16 @@ static enum rb_code refuse_drift(const rb_plan *plan, const char *asked, rb_err 
     const char *expected = rb_json_str(first, "expected");
     bool own = strcmp(rb_json_str(first, "part"), "app") != 0 && expected &&
                strcmp(expected, RB_DRIFT_NO_FILE) == 0;
+    RB_AUTO(rb_free_str) char *words = rb_drift_words(first);
     RB_AUTO(rb_free_str)
     char *look = rb_format("look with `rbtool status --env %s`, and go on over it with "
                            "--accept-drift",
                            rb_json_str(plan->json, "environment"));
     return rb_fail(err, RB_DECIDE,
-                   "the environment has drifted in %zu place%s, first %s %s (expected %s, "
-                   "found %s); nothing was changed; %s%s",
+                   "the environment has drifted in %zu place%s, first %s %s (%s); nothing was "
+                   "changed; %s%s",
                    json_array_size(plan->drift), rb_text_s(json_array_size(plan->drift)),
-                   rb_json_str(first, "part"), rb_json_str(first, "path"), expected,
-                   rb_json_str(first, "found"),
+                   rb_json_str(first, "part"), rb_json_str(first, "path"), words,
                    own ? "no release put that file there, and this one brings another: release "
                          "what is in it, or let it be replaced with --accept-drift; it is kept "
                          "below .rbtool/backups, and comes back with a release that has none"

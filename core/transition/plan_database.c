@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "database/tracking.h"
 #include "environment/checks.h"
-#include "environment/delivered.h"
+#include "environment/drift.h"
 #include "environment/observe.h"
 #include "transition/as_released.h"
 #include "transition/edited.h"

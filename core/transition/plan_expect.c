@@ -1,7 +1,7 @@
 /* Which schema a transition has to come out at, object by object (design section 9). */
 #include <string.h>
 
-#include "environment/delivered.h"
+#include "environment/drift.h"
 #include "environment/observe.h"
 #include "transition/edited.h"
 #include "transition/plan.h"

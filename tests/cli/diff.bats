@@ -92,7 +92,7 @@ setup() {
     mv flags.new flags.json
     release v1.2.0
     run --separate-stderr rbtool diff v1.1.0 v1.2.0
-    [[ $output == *"  ~ search  DISABLED off (variants or targeting changed)"* ]]
+    [[ $output == *"  ~ search  DISABLED off (variants, targeting changed)"* ]]
     run --separate-stderr rbtool diff v1.1.0 v1.2.0 --json
     jq -e '.flags | length == 1 and .[0].from.definition != .[0].to.definition' <<<"$output"
 }

@@ -92,7 +92,7 @@ setup() {
     rbtool deploy v1.0.0 --yes
     [ "$(stat -c %i "$app")" = "$inode" ]
     chmod 755 "$app/src/cache/deep"
-    rbtool plan v1.1.0
+    rbtool deploy v1.1.0 -n
     mkdir "$app/log/old"
     touch "$app/log/old/x"
     fails 1 "log/old/x: expected no such file" rbtool status --exit-code
@@ -131,4 +131,37 @@ setup() {
     done
     settings '.artifacts[0] |= . + {format: "zip", ignore: ["x"]}'
     fails 2 'artifacts[0].ignore: only an artifact of format dir' rbtool release v1.0.0 --config "$SETTINGS"
+}
+
+@test "status and plan show drift of flags by name, state, variant and changed members, and of config as lines" {
+    two_releases
+    printf 'workers = 3\n' >"$PROD/etc/app.toml"
+    jq '.flags.fresh = {state: "ENABLED", variants: {a: 1}} |
+        (.flags[] | select(.defaultVariant == "old")) |= (.defaultVariant = "new" | .targeting = {"if": [true, "new", "old"]})' \
+        "$PROD/etc/flags.json" >new.flags
+    cat new.flags >"$PROD/etc/flags.json"
+    for command in 'status' 'deploy v1.1.0 -n'; do
+        # shellcheck disable=SC2086
+        run rbtool $command
+        [[ $output == *"config $PROD/etc/app.toml: it was changed after it was delivered"*'      -workers = 2'*'      +workers = 3'* ]]
+        [[ $output == *"      ~ "*"  ENABLED old -> ENABLED new (targeting changed)"* ]]
+        [[ $output == *"      + fresh  ENABLED without a default"* ]]
+        [[ $output == *'"targeting": {'* ]]
+        [[ ! $output =~ (expected|found)\ [0-9a-f]{13} ]]
+    done
+    rbtool status --json >doc
+    schema status <doc
+    [ "$(jq -c '[.drift[] | select(.part == "flags").flags[].changed]' doc)" = '[["defaultVariant","targeting"],[]]' ]
+    jq -e 'all(.drift[]; (.expected | length) == 64)' doc
+    rbtool deploy v1.1.0 -n --json >doc || true
+    schema plan <doc
+    jq -e '.drift[0].flags[1].name == "fresh"' doc
+    fails 5 'first flags' rbtool deploy v1.1.0 --yes
+    # What is not a flag file any more is shown as lines, and a binary file by 12 digits.
+    printf '{' >"$PROD/etc/flags.json"
+    run rbtool status
+    [[ $output == *"flags $PROD/etc/flags.json: it was changed"*'      +{'* ]]
+    rm "$PROD/etc/app.toml"
+    run rbtool status
+    [[ $output =~ app.toml:\ expected\ [0-9a-f]{12},\ found\ missing ]]
 }

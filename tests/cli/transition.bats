@@ -342,7 +342,7 @@ setup() {
     ln -sfn releases/v1.0.0 "$PROD/current"
     run rbtool plan v1.1.0 --format markdown
     [ "$status" -eq 0 ]
-    [[ $output == *'**Drift** that is gone over: app current: expected releases/v1.1.0, found releases/v1.0.0'* ]]
+    [[ $output == *'**Drift** that is accepted: app current: expected releases/v1.1.0, found releases/v1.0.0'* ]]
     [ "$(grep -c 'orders.discount' <<<"$output")" = 1 ]
     fails 5 "$(digest v1.1.0) to agree to that" rbtool revert v1.1.0 --yes
     rbtool plan v1.1.0 --format markdown >"$BATS_TEST_TMPDIR/runbook"
