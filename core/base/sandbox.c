@@ -182,6 +182,32 @@ static void send_all(int out, const char *data, size_t len)
     }
 }
 
+/* The deadline of what the child is doing. */
+static struct {
+    int out; /* 0: not in a child, or before run() */
+    char *result;
+    size_t len;
+} deadline;
+
+static void on_deadline(int number)
+{
+    (void)number;
+    send_all(deadline.out, deadline.result, deadline.len);
+    _exit(0);
+}
+
+void rb_sandbox_deadline(int seconds, const char *result)
+{
+    if (deadline.out == 0)
+        return;
+    alarm(0);
+    free(deadline.result);
+    deadline.result = rb_strdup(result);
+    deadline.len = strlen(result);
+    signal(SIGALRM, on_deadline);
+    alarm((unsigned)seconds);
+}
+
 _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out, pid_t parent)
 {
     static char *nothing[] = {NULL};
@@ -206,7 +232,9 @@ _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out,
     sigprocmask(SIG_SETMASK, &none, NULL);
     const char missing = (char)((net ? 0 : MISSING_NETWORK) | (files ? 0 : MISSING_FILES));
     send_all(out, &missing, 1);
+    deadline.out = out;
     sandbox->run(sandbox->context, &result);
+    alarm(0);
     send_all(out, rb_buf_str(&result), result.len);
     _exit(0);
 }

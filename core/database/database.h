@@ -90,8 +90,8 @@ void rb_db_leave(rb_db *db);
 
 /*
  * What scripts may cost. A script that hits a limit fails with RB_FOUND; its message names the
- * limit and the setting. rbtool's own statements between two
- * scripts have the time of one script, where scripts have a limit.
+ * limit and the setting. rbtool's own statements between two scripts have the
+ * time of one script, where scripts have a limit.
  */
 typedef struct rb_db_limits {
     int seconds;       /* for one script; 0: any, and RB_DB_LIMITS_SECONDS for a check */
@@ -99,6 +99,8 @@ typedef struct rb_db_limits {
     int memory;        /* MiB of the engine's heap, in the whole process; 0: any */
     int size;          /* MiB of the database; 0: any */
     const char *where; /* the settings, "databases.main.limits"; or the one of seconds; borrowed */
+    /* Called when the time of a script starts, or that of rbtool's own statements; or NULL. */
+    void (*watch)(const struct rb_db_limits *limits, const char *what);
 } rb_db_limits;
 
 #define RB_DB_LIMITS_SECONDS 20

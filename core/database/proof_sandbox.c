@@ -2,16 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sandbox.h"
 #include "base/shape.h"
+#include "database/confined.h"
 #include "database/driver.h"
 #include "database/proof_trial.h"
 
-#define RESULT_LIMIT ((size_t)64 << 20) /* bytes */
-#define RUNS 8                          /* of one new migration's scripts, at most */
-#define OTHER_MEMORY                                                                               \
-    2048                /* MiB of rbtool's own, beyond the engine's: contents of tables, catalogs */
-#define OTHER_FILES 256 /* MiB of a sorter's or a journal's file beyond the database's size */
+#define RUNS 8 /* of one new migration's scripts, at most */
 
 typedef struct proving_child {
     const rb_proof_request *request;
@@ -34,8 +30,10 @@ static void run(void *context, rb_buf *result)
     rb_proof proof = {0};
     RB_AUTO(rb_json_freep) json_t *json = json_object();
     enum rb_code code = child->why.code;
+    rb_proof_request request = *child->request;
+    request.limits.watch = rb_confined_watch;
     if (code == RB_OK)
-        code = rb_proof_make_here(&proof, child->request, &child->why);
+        code = rb_proof_make_here(&proof, &request, &child->why);
     json_object_set_new(json, "code", json_integer(code));
     rb_json_set_str(json, "message", code == RB_OK ? "" : child->why.message);
     if (code == RB_OK) {
@@ -131,29 +129,19 @@ static enum rb_code read_result(rb_proof *out, const rb_buf *text, const rb_proo
     return RB_OK;
 }
 
-static int all_seconds(const rb_proof_request *request)
+static size_t all_runs(const rb_proof_request *request)
 {
     size_t n = RUNS;
     for (size_t i = 0; i < request->set->n; i++)
         n += request->is_new[i] ? RUNS : 1;
-    int64_t seconds = (int64_t)n * request->limits.seconds;
-    return seconds < 86400 ? (int)seconds : 86400;
+    return n;
 }
 
 enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_err *err)
 {
-    const rb_db_limits *limits = &request->limits;
     proving_child child = {.request = request};
-    const rb_sandbox sandbox = {
-        .what = "the proof",
-        .prepare = prepare,
-        .run = run,
-        .context = &child,
-        .result_limit = RESULT_LIMIT,
-        .seconds = all_seconds(request),
-        .memory = limits->memory ? limits->memory + OTHER_MEMORY : 0,
-        .file_size = limits->size ? limits->size + OTHER_FILES : 0,
-    };
+    rb_sandbox sandbox = {.what = "the proof", .prepare = prepare, .run = run, .context = &child};
+    rb_confine(&sandbox, &request->limits, all_runs(request));
     RB_AUTO(rb_buf_clear) rb_buf result = {0};
     *out = (rb_proof){0};
     enum rb_code code = rb_sandbox_run(&result, &out->missing, &sandbox, err);

@@ -1,13 +1,7 @@
 #include "database/rebuild.h"
 
-#include "base/sandbox.h"
 #include "base/shape.h"
-
-#define RESULT_LIMIT ((size_t)64 << 20) /* bytes */
-#define OTHER_SECONDS 60                /* for what is not a script: catalogs, a busy machine */
-#define OTHER_MEMORY 2048               /* MiB of rbtool's own, beyond the engine's */
-#define OTHER_FILES 256                 /* MiB of a sorter's or a journal's file */
-#define MOST_SECONDS 86400
+#include "database/confined.h"
 
 static rb_db_limits script_limits = {.seconds = RB_DB_LIMITS_SECONDS,
                                      .memory = RB_DB_LIMITS_MEMORY,
@@ -36,7 +30,9 @@ static void prepare(void *context, const char *dir)
 
 static enum rb_code run_steps(rb_db_outcome *outcome, rebuilding *r)
 {
-    RB_TRY(rb_db_limit(r->db, &script_limits, &r->why));
+    rb_db_limits limits = script_limits;
+    limits.watch = rb_confined_watch;
+    RB_TRY(rb_db_limit(r->db, &limits, &r->why));
     RB_TRY(rb_db_begin(r->db, &r->why));
     return rb_db_run(outcome, r->db, r->work, &r->why);
 }
@@ -83,28 +79,14 @@ static enum rb_code read_result(json_t **out, const rb_buf *result, rb_err *err)
     return RB_OK;
 }
 
-/* No more than a day, whatever the number of scripts. */
-static int all_seconds(size_t scripts)
-{
-    int64_t seconds = OTHER_SECONDS + (int64_t)scripts * script_limits.seconds;
-    return script_limits.seconds && seconds < MOST_SECONDS ? (int)seconds : MOST_SECONDS;
-}
-
 enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n,
                            const rb_migrations *order, rb_err *err)
 {
     const rb_db_work work = {.steps = steps, .n = n, .tracking = "", .order = order};
     rebuilding r = {.engine = engine, .work = &work};
-    const rb_sandbox sandbox = {
-        .what = "the rebuilding of a schema",
-        .prepare = prepare,
-        .run = run,
-        .context = &r,
-        .result_limit = RESULT_LIMIT,
-        .seconds = all_seconds(n),
-        .memory = script_limits.memory ? script_limits.memory + OTHER_MEMORY : 0,
-        .file_size = script_limits.size ? script_limits.size + OTHER_FILES : 0,
-    };
+    rb_sandbox sandbox = {
+        .what = "the rebuilding of a schema", .prepare = prepare, .run = run, .context = &r};
+    rb_confine(&sandbox, &script_limits, n);
     RB_AUTO(rb_buf_clear) rb_buf result = {0};
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
     RB_TRY(rb_sandbox_run(&result, &missing, &sandbox, err));

@@ -70,8 +70,13 @@ static int tick(void *context)
     return db->deadline && now_ms() >= db->deadline;
 }
 
-void rb_sqlite_clock_start(rb_sqlite *db)
+void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql)
 {
+    RB_AUTO(rb_free_str)
+    char *script = sql ? rb_format("%s: %s", sql->what, sql->file) : NULL;
+    RB_AUTO(rb_free_str) char *what = rb_safe(script ? script : "looking at what scripts left");
+    if (db->limits.watch)
+        db->limits.watch(&db->limits, what);
     db->deadline = db->limits.seconds ? now_ms() + (int64_t)db->limits.seconds * 1000 : 0;
 }
 
@@ -80,7 +85,7 @@ void rb_sqlite_clock_stop(rb_sqlite *db)
     if (db->limits.statements)
         db->deadline = 0;
     else
-        rb_sqlite_clock_start(db);
+        rb_sqlite_clock_start(db, NULL);
 }
 
 enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db)
@@ -107,7 +112,7 @@ enum rb_code rb_sqlite_limit(rb_db *base, const rb_db_limits *limits, rb_err *er
 {
     rb_sqlite *db = (rb_sqlite *)base;
     db->limits = *limits;
-    rb_sqlite_clock_start(db);
+    rb_sqlite_clock_start(db, NULL);
     if (limits->memory)
         sqlite3_hard_heap_limit64((sqlite3_int64)limits->memory << 20);
     if (!limits->size)

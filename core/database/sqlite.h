@@ -118,8 +118,9 @@ int64_t rb_sqlite_changes(const rb_sqlite *db); /* rows that the last statement 
 enum rb_sqlite_limit { RB_LIMIT_NONE, RB_LIMIT_SECONDS, RB_LIMIT_MEMORY, RB_LIMIT_SIZE };
 
 enum rb_code rb_sqlite_limit(rb_db *db, const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
-/* The time that a script, or a statement of it, has is counted from here. */
-void rb_sqlite_clock_start(rb_sqlite *db);
+/* The time that a script, or a statement of it, has is counted from here. sql: NULL for rbtool's
+ * own statements. */
+void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql);
 void rb_sqlite_clock_stop(rb_sqlite *db); /* now rbtool's own statements follow */
 /* By the last failure; db->limited keeps it. */
 enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db);

@@ -77,7 +77,7 @@ static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
         RB_TRY(rb_watch_before(db, sql->text + start, end - start, err));
     db->guard = RB_GUARD_SCRIPT;
     if (db->limits.statements)
-        rb_sqlite_clock_start(db);
+        rb_sqlite_clock_start(db, sql);
     while (step == RB_STEP_ROW)
         step = rb_stmt_step(stmt);
     if (step == RB_STEP_FAILED)
@@ -142,7 +142,7 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
 enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
-    rb_sqlite_clock_start(db);
+    rb_sqlite_clock_start(db, sql);
     enum rb_code code = run_all(db, sql, err);
     db->guard = RB_GUARD_NONE;
     rb_sqlite_clock_stop(db);
@@ -196,7 +196,7 @@ enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, ch
 {
     rb_sqlite *db = (rb_sqlite *)base;
     const char *at = sql->text;
-    rb_sqlite_clock_start(db);
+    rb_sqlite_clock_start(db, sql);
     for (size_t i = 0; *at; i++) {
         rb_stmt *stmt = NULL;
         size_t start = (size_t)(at - sql->text);
@@ -285,7 +285,7 @@ enum rb_code rb_sqlite_check(json_t **out, rb_db *base, const char *sql, size_t 
     if (!seconds)
         db->limits.seconds = RB_DB_LIMITS_SECONDS;
     db->guard = RB_GUARD_CHECK;
-    rb_sqlite_clock_start(db);
+    rb_sqlite_clock_start(db, NULL);
     enum rb_code code = check_rows(rows, db, sql, limit, err);
     db->guard = RB_GUARD_NONE;
     db->limits.seconds = seconds;

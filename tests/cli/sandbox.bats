@@ -41,6 +41,13 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     [[ -z $(git tag -l v1.1.0) ]]
 }
 
+@test "a statement that SQLite cannot interrupt is stopped, and its script named" {
+    limit '{"seconds": 1}'
+    migration "SELECT instr(zeroblob(20000000), CAST(zeroblob(10000000) || 'x' AS BLOB));"
+    fails 1 '0002_x.up.sql: a statement ran longer than 1 s, the limit, and could not be interrupted' rbtool release v1.1.0
+    [[ $output == *databases.main.limits.seconds* ]]
+}
+
 @test "a script that takes too much memory, or too much disk, is stopped" {
     limit '{"memory": 16, "size": 16}'
     migration 'SELECT length(hex(zeroblob(50000000)));'
