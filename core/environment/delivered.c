@@ -126,8 +126,8 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manif
     RB_TRY(walk(&(folder_walk){folder, NULL, note_file, files}, "", err));
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, listing);
-    RB_TRY(rb_dir_make_as(dir, 0700, err));
-    return rb_file_write(path, text.data, text.len, 0600, err);
+    RB_TRY(rb_dir_make_as(dir, 0755, err));
+    return rb_file_write(path, text.data, text.len, 0644, err);
 }
 
 struct check {

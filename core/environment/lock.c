@@ -74,7 +74,7 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/lock", root);
     RB_TRY(rb_root_hold(root, err));
-    int fd = rb_at_open(path, O_RDWR | O_CREAT, 0600);
+    int fd = rb_at_open(path, O_RDWR | O_CREAT, 0644);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open the environment's lock %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -84,6 +84,7 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
         close(fd);
         return code;
     }
+    (void)!fchmod(fd, 0644); /* `status` of any user names who holds it, whatever the umask is */
     sign(fd);
     show(fd);
     rb_lock *lock = rb_malloc(sizeof *lock);

@@ -53,7 +53,7 @@ enum rb_code rb_root_hold(const char *root, rb_err *err)
 {
     RB_TRY(rb_root_trust(root, err));
     RB_TRY(rb_dir_make_as(root, 0755, err));
-    enum rb_code code = hold(root, ".rbtool", 0700, err);
+    enum rb_code code = hold(root, ".rbtool", 0755, err);
     if (code == RB_OK)
         code = hold(root, "releases", 0755, err);
     if (code == RB_OK) /* of the journal in the folder that is open now */

@@ -16,7 +16,8 @@ enum rb_code rb_root_trust(const char *root, rb_err *err) RB_MUST_USE;
 /*
  * Open ROOT/.rbtool and ROOT/releases and keep their descriptors as anchors (base/anchor.h) until
  * rb_root_drop(), so that ROOT's owner cannot exchange them while a transition runs. Creates ROOT
- * and ROOT/releases (mode 0755) and ROOT/.rbtool (0700) if they are missing, whatever the umask.
+ * and ROOT/releases and ROOT/.rbtool (mode 0755) if they are missing, whatever the umask: who may
+ * enter ROOT may look at its state. Only backups are private (0700, files 0600).
  * Refuses what rb_root_trust() refuses, and folders that every user may write to.
  */
 enum rb_code rb_root_hold(const char *root, rb_err *err) RB_MUST_USE;

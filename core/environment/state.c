@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,12 +64,15 @@ static enum rb_code add_columns(rb_state *state, rb_err *err)
                       NULL, err);
 }
 
-/* SQLite gives its journals the mode of the database, and new databases one by the umask. */
-static void create_private(const char *path)
+/* SQLite gives its journals the mode of the database, and new databases one by the umask: who may
+ * look at an environment is to see its state whatever the umask was. */
+static void create_readable(const char *path)
 {
-    int fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (fd >= 0)
-        close(fd);
+    int fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (fd < 0)
+        return;
+    (void)!fchmod(fd, 0644);
+    close(fd);
 }
 
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err)
@@ -78,9 +82,9 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
     bool there = false;
     *out = NULL;
     if (write) {
-        RB_TRY(rb_dir_make_as(dir, 0700, err));
+        RB_TRY(rb_dir_make_as(dir, 0755, err));
         RB_TRY(rb_root_trust(root, err));
-        create_private(path);
+        create_readable(path);
     } else {
         RB_TRY(rb_root_has_state(&there, root, err));
         if (!there)

@@ -11,7 +11,9 @@ setup() { ledger_shop; }
 
 @test "a release's entry holds the tag object and the catalog" {
     cmp <(git cat-file blob $LEDGER:tag) <(git cat-file tag v1.0.0)
-    [[ $(git cat-file blob $LEDGER:catalog-main | sha256sum | cut -d' ' -f1) == \
+    # The fingerprint is that of the catalog without the order of columns.
+    [[ $(git cat-file blob $LEDGER:catalog-main | jq -jcS 'with_entries(select(.key | startswith("order ") | not))' |
+        sha256sum | cut -d' ' -f1) == \
         $(rbtool show v1.0.0 --json | jq -r '.predicate.databases[0].fingerprint') ]]
     git verify-commit $LEDGER
     git fsck --full --strict

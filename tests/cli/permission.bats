@@ -19,9 +19,9 @@ as_nobody() {
     nobody "$BATS_TEST_TMPDIR/bin/rbtool" "$@"
 }
 
-# What an administrator does who lets others look at an environment.
+# A new config file is private; an administrator may open it.
 readable() {
-    chmod -R a+rX "$PROD/.rbtool" "$PROD/etc"
+    chmod -R a+rX "$PROD/etc"
 }
 
 # Everything is nobody's but what is named.
@@ -45,7 +45,7 @@ denied() {
 @test "an environment of somebody else can be looked at and not moved" {
     two_releases
     settled_at v1.0.0
-    fails 2 "run as a user who may read the environment" as_nobody status
+    fails 1 "app.toml: Permission denied" as_nobody status --exit-code
     readable
     run as_nobody status --exit-code
     [ "$status" -eq 0 ]
@@ -186,12 +186,12 @@ victim() {
     rm -r "$PROD/releases" "$PROD/.rbtool"
     nobody ln -s "$VICTIM" "$PROD/.rbtool"
     planted deploy v1.0.0 --yes
-    planted status
+    fails 1 "unreadable  state: $PROD/.rbtool is a symlink" rbtool status --exit-code
     nobody rm "$PROD/.rbtool"
     nobody mkdir "$PROD/.rbtool"
     nobody ln -s "$VICTIM/new.db" "$PROD/.rbtool/state.db"
     planted deploy v1.0.0 --yes
-    planted status
+    fails 1 "unreadable  state: " rbtool status --exit-code
     nobody rm -r "$PROD/.rbtool"
     rbtool deploy v1.0.0 --yes
     settled_at v1.0.0
@@ -232,7 +232,7 @@ victim() {
     for tag in ../../victim /victim .. a/../../b 'a\b' "$(printf 'x%.0s' {1..251})"; do
         sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET to_tag = '$tag' WHERE outcome IS NULL"
         fails 2 "is damaged: a row's to_tag" rbtool abort --yes
-        fails 2 "is damaged: a row's to_tag" rbtool status
+        fails 1 "is damaged: a row's to_tag" rbtool status --exit-code
         cp "$BATS_TEST_TMPDIR/state.db" "$PROD/.rbtool/state.db"
     done
     sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET id = '../../../victim' WHERE outcome IS NULL"
@@ -243,7 +243,7 @@ victim() {
     settled_at v1.0.0
 }
 
-@test "what runs can be read and what rbtool keeps cannot, whatever the umask" {
+@test "what runs and its state can be read and backups cannot, whatever the umask" {
     release v1.0.0
     umask 077
     PROD=$PROD/new
@@ -252,7 +252,8 @@ victim() {
     [ "$(cd "$PROD" && stat -c %a . releases releases/v1.0.0 releases/v1.0.0/app/src{,/index.html,/shop} | xargs)" = \
         "755 755 755 755 644 755" ]
     umask 022
-    [ "$(cd "$PROD/.rbtool" && find . -printf '%y%m\n' | sort -u | xargs)" = "d700 f600" ]
+    [ "$(cd "$PROD/.rbtool" && find . -printf '%P:%y%m\n' | sort | xargs)" = ":d755 backups:d700 \
+delivered/v1.0.0.json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.db:f644" ]
 }
 
 @test "symlinks to a folder above, and to the files, are followed where root made them" {
@@ -323,16 +324,16 @@ victim() {
     readable
     as_nobody status --exit-code
     chmod 700 "$PROD/.rbtool"
-    for command in "status --exit-code" "status --json" "plan v1.0.0 --to v1.1.0"; do
-        # shellcheck disable=SC2086
-        fails 2 "cannot look at $PROD/.rbtool/state.db; run as a user who may" as_nobody $command
-    done
+    denied="cannot look at $PROD/.rbtool/state.db; run as a user who may"
+    fails 1 "unreadable  state: $denied" as_nobody status --exit-code
+    fails 0 "$denied" as_nobody status --json
+    fails 2 "$denied" as_nobody plan v1.0.0 --to v1.1.0
     chmod 755 "$PROD/.rbtool"
     chmod 700 "$PROD/etc"
-    fails 2 "$PROD/etc/flags.json: Permission denied" as_nobody status
+    fails 1 "$PROD/etc/flags.json: Permission denied" as_nobody status --exit-code
     chmod 755 "$PROD/etc"
     chmod 700 "$PROD/.rbtool/delivered"
-    fails 2 ".json: Permission denied" as_nobody status
+    fails 1 ".json: Permission denied" as_nobody status --exit-code
     chmod 755 "$PROD/.rbtool/delivered"
     as_nobody status --exit-code
 }
