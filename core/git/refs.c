@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "git/internal.h"
+#include "git/tag.h"
 
 enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *err)
 {
@@ -78,11 +79,21 @@ bool rb_object_exists(rb_repo *repo, const rb_oid *object)
 
 bool rb_object_commit(rb_oid *out, rb_repo *repo, const rb_oid *object)
 {
-    RB_AUTO(rb_git_object_freep) git_object *found = NULL;
-    RB_AUTO(rb_git_object_freep) git_object *commit = NULL;
-    if (git_object_lookup(&found, repo->repo, rb_git_oid(object), GIT_OBJECT_ANY) != 0 ||
-        git_object_peel(&commit, found, GIT_OBJECT_COMMIT) != 0)
-        return false;
-    *out = rb_git_from(git_object_id(commit));
-    return true;
+    /* By the headers, since the object may be of any size. */
+    rb_oid at = *object;
+    for (;;) {
+        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+        size_t size = 0;
+        git_object_t type = GIT_OBJECT_INVALID;
+        rb_err none;
+        if (git_odb_read_header(&size, &type, repo->odb, rb_git_oid(&at)) != 0)
+            return false;
+        if (type == GIT_OBJECT_COMMIT) {
+            *out = at;
+            return true;
+        }
+        if (type != GIT_OBJECT_TAG || rb_tag_read_object(&tag, repo, &at, "", &none) != RB_OK ||
+            !rb_tag_target(&at, tag))
+            return false;
+    }
 }

@@ -46,6 +46,14 @@ static enum rb_code read_raw(rb_tag *tag, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
+size_t rb_tag_size(rb_repo *repo, const rb_oid *object)
+{
+    size_t size = 0;
+    git_object_t type = GIT_OBJECT_INVALID;
+    int status = git_odb_read_header(&size, &type, repo->odb, rb_git_oid(object));
+    return status == 0 && type == GIT_OBJECT_TAG ? size : 0;
+}
+
 enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *object, const char *name,
                                 rb_err *err)
 {

@@ -21,6 +21,8 @@ enum rb_code rb_tag_read(rb_tag **out, rb_repo *repo, const char *name, rb_err *
 /* A tag object by id, with the name its ref should have; from any thread. */
 enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *object, const char *name,
                                 rb_err *err) RB_MUST_USE;
+/* Bytes of the tag object, by its header; 0 for any other object, and for one that is missing. */
+size_t rb_tag_size(rb_repo *repo, const rb_oid *object);
 /* What a tag object says that it is on; false where it says nothing. */
 bool rb_tag_target(rb_oid *out, const rb_tag *tag);
 void rb_tag_free(rb_tag *tag);

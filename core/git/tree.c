@@ -31,6 +31,7 @@ void rb_git_entry_add(rb_tree_entries *entries, const char *path, const git_oid 
     }
     entries->items[entries->n++] =
         (rb_tree_entry){.path = rb_strdup(path), .oid = rb_git_from(oid), .mode = mode};
+    entries->bytes += sizeof *entries->items + strlen(path) + 1;
 }
 
 enum rb_mode rb_git_mode(const git_tree_entry *entry)
@@ -162,6 +163,11 @@ static enum rb_code list(rb_tree_entries *out, const rb_repo *repo, const rb_oid
         } else {
             rb_git_entry_add(out, path->data, git_tree_entry_id(entry), mode);
         }
+        if (out->bytes > RB_TREE_LIST_LIMIT)
+            return rb_fail(err, RB_ERROR,
+                           "the list of files would have more than %u bytes, which is the limit; "
+                           "git ls-tree shows which folder repeats itself",
+                           RB_TREE_LIST_LIMIT);
         rb_buf_truncate(path, len);
     }
     return RB_OK;

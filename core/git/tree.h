@@ -6,6 +6,8 @@
 
 #include "git/repository.h"
 
+#define RB_TREE_LIST_LIMIT (256u << 20) /* bytes of a list: some two million files */
+
 enum rb_mode {
     RB_MODE_TREE = 0040000,
     RB_MODE_FILE = 0100644,
@@ -24,6 +26,7 @@ typedef struct rb_tree_entries {
     rb_tree_entry *items;
     size_t n;
     size_t cap;
+    size_t bytes; /* of all entries, about */
 } rb_tree_entries;
 
 void rb_tree_entries_clear(rb_tree_entries *entries);
@@ -31,7 +34,8 @@ void rb_tree_entries_clear(rb_tree_entries *entries);
 /*
  * All blobs and gitlinks below the given literal paths of a tree, in bytewise order of the whole
  * path, each once. paths->n == 0 means the whole tree. A path that is absent is RB_FOUND and
- * named. Old modes (100664) are read as git's canonical ones.
+ * named; a longer list than RB_TREE_LIST_LIMIT is RB_ERROR. Old modes (100664) are read as git's
+ * canonical ones.
  */
 enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
                           const rb_strs *paths, rb_err *err) RB_MUST_USE;

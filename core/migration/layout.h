@@ -14,6 +14,7 @@ typedef struct rb_layout_source {
     const rb_tree_entries *entries;
     size_t prefix;      /* bytes of every entry's path up to the name below the folder */
     bool *used;         /* one an entry */
+    size_t *bytes;      /* of the files that were read */
     const rb_oid *tree; /* that the folder is in */
     const char *dir;    /* the folder; "" for the top */
     const char *engine; /* "sqlite", "postgresql", or NULL: any */
@@ -39,7 +40,8 @@ bool rb_layout_is_file(const rb_layout_source *source, size_t i);
 rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, const char *name,
                             size_t name_len);
 
-/* Reads entry i whole as a script and marks it used. A NUL byte in it is RB_ERROR. */
+/* Reads entry i whole as a script and marks it used. A NUL byte in it is RB_ERROR, and so are more
+ * than RB_SCRIPTS_LIMIT bytes of all that were read: they are counted before the file is. */
 enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size_t i,
                             rb_err *err) RB_MUST_USE;
 /* Makes out the given part of a script read whole; out owns its strings. */

@@ -17,8 +17,9 @@
 #include "base/problem.h"
 #include "git/repository.h"
 
-#define RB_SCRIPT_LIMIT (64u << 20) /* bytes of one script */
-#define RB_MIGRATION_LIMIT 100000   /* migrations of one set */
+#define RB_SCRIPT_LIMIT (64u << 20)   /* bytes of one script */
+#define RB_MIGRATION_LIMIT 100000     /* migrations of one set */
+#define RB_SCRIPTS_LIMIT (256u << 20) /* bytes of all scripts of one set */
 
 typedef struct rb_script {
     bool present;
@@ -44,6 +45,7 @@ typedef struct rb_migrations {
     size_t n;
     rb_strs engines; /* that file names tell apart ("mysql", "sqlite"), sorted; mostly none */
     rb_strs ignored; /* files that are no migration of this database */
+    size_t bytes;    /* of all files that were read */
 } rb_migrations;
 
 /*

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "artifact/lfs.h"
+#include "git/object.h"
 #include "migration/dialect.h"
 #include "migration/layout.h"
 #include "migration/unread.h"
@@ -84,7 +85,15 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
 {
     const rb_tree_entry *entry = &source->entries->items[i];
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    size_t size;
+    RB_TRY(rb_object_size(&size, source->repo, &entry->oid, entry->path, err));
+    if (size > RB_SCRIPTS_LIMIT - *source->bytes)
+        return rb_fail(err, RB_ERROR,
+                       "reading migrations: with %s they have more than %u bytes together, which "
+                       "is the limit; keep data out of them",
+                       entry->path, RB_SCRIPTS_LIMIT);
     RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, RB_SCRIPT_LIMIT, err));
+    *source->bytes += size;
     rb_lfs_pointer pointer;
     if (rb_lfs_parse(&pointer, rb_buf_str(&text), text.len))
         return rb_fail(err, RB_ERROR,
@@ -306,6 +315,7 @@ static enum rb_code read_folder(rb_migrations **out, rb_layout_source *source,
     source->prefix = *folder->dir ? strlen(folder->dir) + 1 : 0;
     source->used = folder->used;
     source->dir = folder->dir;
+    source->bytes = &set->bytes;
     RB_TRY(read_set(set, source, *folder->dir ? folder->dir : ".", layout, err));
     *out = set;
     set = NULL;

@@ -6,6 +6,8 @@
 #include "git/tree.h"
 #include "release/guard_search.h"
 
+#define SCRIPTS_LIMIT (1u << 30) /* bytes of scripts that one push may have read on a server */
+
 static void search_clear(rb_guard_search *search)
 {
     for (size_t i = 0; i < search->place_count; i++) {
@@ -254,6 +256,7 @@ static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
                              search->remote ? " (RBTOOL=0 git push sends it all the same)" : "");
     }
     bool same = true;
+    search->bytes += set->bytes;
     for (size_t i = 0; i < set->n; i++) {
         const rb_migration *found = &set->items[i];
         const json_t *known = json_object_get(place->released, found->id);
@@ -267,6 +270,17 @@ static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
     if (same)
         rb_json_set_str(place->same, hex, NULL);
     return RB_OK;
+}
+
+/* What is received is read in full for each commit that a ref gets. */
+static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
+{
+    if (search->remote || search->bytes <= SCRIPTS_LIMIT)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "the migrations of this push have more than %u bytes of scripts together, which "
+                   "is the limit; push fewer branches and tags at a time",
+                   SCRIPTS_LIMIT);
 }
 
 static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err *err)
@@ -288,6 +302,7 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
         if (json_object_get(seen, hex))
             continue;
         rb_json_set_str(seen, hex, NULL);
+        RB_TRY(check_bytes(search, err));
         RB_TRY(rb_commit_tree(&tree, search->guard->repo, &pushed->commit, err));
         const size_t before = out->n;
         for (size_t j = 0; j < search->place_count; j++)

@@ -6,6 +6,8 @@
 #include "git/refs.h"
 #include "release/guard_internal.h"
 
+#define TAGS_LIMIT ((size_t)64 << 20) /* bytes of all tag objects of one push */
+
 /* While the tags of one push are judged. */
 struct tags {
     rb_guard *guard;
@@ -264,9 +266,27 @@ enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote
     return check_all(out, guard, remote, pushes, err);
 }
 
+/* Before any of them is read. */
+static enum rb_code check_tag_bytes(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+                                    rb_err *err)
+{
+    size_t bytes = 0;
+    const size_t before = out->n;
+    for (size_t i = 0; i < pushes->n; i++)
+        if (pushes->items[i].tag)
+            bytes += rb_tag_size(repo, &pushes->items[i].local);
+    if (bytes > TAGS_LIMIT)
+        rb_refusals_add(
+            out, rb_strdup("this push"),
+            rb_format("has tag objects of %zu bytes together, the limit is %zu", bytes, TAGS_LIMIT),
+            rb_strdup("push fewer tags at a time"));
+    return rb_refusals_judge(out, before, err);
+}
+
 enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
                               rb_err *err)
 {
+    RB_TRY(check_tag_bytes(out, guard->repo, pushes, err));
     guard->received = pushes;
     enum rb_code code = check_all(out, guard, NULL, pushes, err);
     guard->received = NULL;

@@ -23,7 +23,7 @@ static void present_clear(struct present *present)
 
 /* A folder that is not there, or that cannot be read in that layout, has none: what a release has
  * must then be elsewhere. */
-static void add_set(struct present *present, const rb_guard_search *search, const rb_oid *tree,
+static void add_set(struct present *present, rb_guard_search *search, const rb_oid *tree,
                     const char *folder, const char *layout, const char *engine, bool kept)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
@@ -32,6 +32,7 @@ static void add_set(struct present *present, const rb_guard_search *search, cons
         rb_strs_add(&present->paths, folder);
     if (rb_migrations_read(&set, search->guard->repo, tree, folder, layout, engine, &none) != RB_OK)
         return;
+    search->bytes += set->bytes;
     for (size_t i = 0; i < set->n; i++) {
         const rb_migration *m = &set->items[i];
         const char *down = m->down.present ? m->down.sha256 : "";
@@ -48,7 +49,7 @@ static void add_set(struct present *present, const rb_guard_search *search, cons
     }
 }
 
-static void list_present(struct present *out, const rb_guard_search *search, const rb_oid *commit,
+static void list_present(struct present *out, rb_guard_search *search, const rb_oid *commit,
                          const rb_oid *tree)
 {
     RB_AUTO(rb_config_freep) rb_config *own = NULL;
@@ -66,7 +67,7 @@ static void list_present(struct present *out, const rb_guard_search *search, con
 }
 
 /* What the ref has at the remote before the push, where that is known. */
-static void list_there(struct present *out, const rb_guard_search *search, const rb_pushed *pushed)
+static void list_there(struct present *out, rb_guard_search *search, const rb_pushed *pushed)
 {
     rb_repo *repo = search->guard->repo;
     rb_oid commit;

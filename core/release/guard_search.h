@@ -22,6 +22,7 @@ typedef struct rb_guard_search {
     rb_guard_place *places;
     size_t place_count;
     json_t *news; /* paths: whether anything that is pushed touches them */
+    size_t bytes; /* of scripts that were read */
 } rb_guard_search;
 
 /*

@@ -295,6 +295,55 @@ ordinary() { # KIND
     git -C "$SERVER" fsck --no-dangling
 }
 
+# peak: KiB that the server's pre-receive had at most since the last call, measured by time(1).
+measure() {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\nexec /usr/bin/time -a -f %%M -o "%s" "%s" "$@"\n' \
+        "$BATS_TEST_TMPDIR/peaks" "$(command -v rbtool)" >"$BATS_TEST_TMPDIR/bin/rbtool"
+    chmod +x "$BATS_TEST_TMPDIR/bin/rbtool"
+}
+peak() {
+    grep -x '[0-9]*' "$BATS_TEST_TMPDIR/peaks" | sort -n | tail -1
+    rm "$BATS_TEST_TMPDIR/peaks"
+}
+
+@test "what one push makes a server read is bounded, whatever is in it" {
+    released
+    measure
+    local blob tree folder i PATH=$BATS_TEST_TMPDIR/bin:$PATH
+    # 40 scripts of 60 MB each, which are one blob.
+    blob=$(head -c 60000000 /dev/zero | tr '\0' ' ' | git hash-object -w --stdin)
+    folder=$(for ((i = 100; i < 140; i++)); do
+        printf '100644 blob %s\t%04d_big.up.sql\n' "$blob" $i
+    done | git mktree)
+    tree=$({ git ls-tree HEAD | grep -v migrations && printf '040000 tree %s\tmigrations\n' "$folder"; } | git mktree)
+    git update-ref refs/heads/scripts "$(git commit-tree -p HEAD -m 'big scripts' "$tree")"
+    refused "more than 268435456 bytes together" git push --no-verify origin scripts
+    (($(peak) < 600000))
+    # A folder that holds itself, ten times on each of twelve levels.
+    tree=$(printf '100644 blob %s\t1_x.up.sql\n' "$(git hash-object -w --stdin <<<'SELECT 1;')" | git mktree)
+    for ((i = 0; i < 12; i++)); do
+        tree=$(for name in a b c d e f g h i j; do printf '040000 tree %s\t%s\n' "$tree" $name; done | git mktree)
+    done
+    tree=$({ git ls-tree HEAD | grep -v migrations && printf '040000 tree %s\tmigrations\n' "$tree"; } | git mktree)
+    git update-ref refs/heads/bomb "$(git commit-tree -p HEAD -m bomb "$tree")"
+    refused "268435456 bytes, which is the limit" git push --no-verify origin bomb
+    (($(peak) < 900000))
+    # Tags of 15 MB, and a file of 200 MB under a tag's name: the one is too much, the other is not read.
+    for ((i = 0; i < 5; i++)); do
+        { printf 'object %s\ntype commit\ntag big%d\ntagger a <a@b> 1700000000 +0000\n\n' "$(git rev-parse HEAD)" $i
+            head -c 15000000 /dev/zero | tr '\0' x; } | git hash-object -t tag -w --stdin >object
+        git update-ref refs/tags/big$i "$(cat object)"
+    done
+    refused "the limit is 67108864" git push --no-verify origin 'refs/tags/big*:refs/tags/big*'
+    (($(peak) < 100000))
+    git push -q --no-verify origin big0 big1
+    peak
+    git tag file "$(head -c 200000000 /dev/zero | git hash-object -w --stdin)"
+    git push -q --no-verify origin file
+    (($(peak) < 100000))
+}
+
 @test "a release made by mistake is given up, deleted and made again before anybody used it" {
     server
     cd "$SHOP" || return
