@@ -34,6 +34,7 @@ typedef struct rb_sqlite {
     rb_db_limits limits;
     int64_t deadline; /* ms of the monotonic clock; 0: none */
     bool limited;     /* a limit was hit */
+    char *script;     /* the last one that was started, for messages; or NULL */
     rb_stmt *lasting; /* a query that never ends, and holds the shared lock; or NULL */
 } rb_sqlite;
 

@@ -139,17 +139,35 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
     return RB_OK;
 }
 
+/* SQLite ends the transaction where memory or disk runs out, even in a statement of rbtool's that
+ * may fail, such as one that makes up a row. */
+static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
+{
+    const rb_db_limits *l = &db->limits;
+    if (rb_sqlite_active(db))
+        return RB_OK;
+    if (!l->memory && !l->size)
+        return rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
+                       sql->what, sql->file);
+    db->limited = true;
+    return rb_fail(err, RB_FOUND,
+                   "%s: %s: rows of a table, with what it computes of them, needed more than the "
+                   "limits of %d MiB of memory or %d MiB of disk; if it has to be, raise %s in "
+                   "rbtool.json",
+                   sql->what, sql->file, l->memory, l->size, l->where ? l->where : "limits");
+}
+
 enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
 {
     rb_sqlite *db = (rb_sqlite *)base;
+    RB_TRY(check_active(db, sql, err));
     rb_sqlite_clock_start(db, sql);
     enum rb_code code = run_all(db, sql, err);
     db->guard = RB_GUARD_NONE;
     rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
-    if (code == RB_OK && !rb_sqlite_active(db))
-        code = rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
-                       sql->what, sql->file);
+    if (code == RB_OK)
+        code = check_active(db, sql, err);
     return code == RB_OK ? rb_sqlite_tidy(db, err) : code;
 }
 

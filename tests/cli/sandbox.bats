@@ -59,6 +59,15 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     [[ $output == *databases.main.limits.size* ]]
 }
 
+@test "what a script puts into temporary tables counts as disk, and what a table computes as memory" {
+    limit '{"memory": 16, "size": 16}'
+    migration 'CREATE TEMP TABLE x(a); INSERT INTO x WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 400)
+        SELECT zeroblob(100000) FROM c;'
+    fails 1 'it made the scratch database larger than 16 MiB' rbtool release v1.1.0
+    migration 'CREATE TABLE x(a, b AS (hex(zeroblob(50000000))));' 'DROP TABLE x;'
+    fails 1 'needed more than the limits of 16 MiB of memory or 16 MiB of disk' rbtool release v1.1.0
+}
+
 @test "a seed has the same limits" {
     limit '{"seconds": 1}'
     jq '.databases.main.seed = "seed.sql"' rbtool.json >changed.json
