@@ -393,7 +393,8 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     if (options->dry_run) {
         if (cli->json)
             rb_ui_json(cli, plan->json);
-        return RB_OK;
+        bool cannot = plan->worst == RB_FOUND || plan->worst == RB_ERROR;
+        return cannot ? rb_fail(err, plan->worst, "%s", plan->refusal) : RB_OK;
     }
     bool loss = false;
     enum rb_code code = agree(&loss, &loss_passed, cli, plan, request, options, err);

@@ -110,12 +110,38 @@ static bool matches_any(const rb_strs *patterns, const char *text)
     return patterns->n == 0;
 }
 
-static bool has_problem(const rb_entry *entry, const char *code)
+static const rb_problem *find_problem(const rb_entry *entry, const char *code)
 {
     for (size_t i = 0; i < entry->problems.n; i++)
         if (strcmp(entry->problems.items[i].code, code) == 0)
-            return true;
-    return false;
+            return &entry->problems.items[i];
+    return NULL;
+}
+
+static bool has_problem(const rb_entry *entry, const char *code)
+{
+    return find_problem(entry, code) != NULL;
+}
+
+/* RB_ERROR where no entry can be read, RB_FOUND where some can. */
+static enum rb_code check_whole(const struct job *job, rb_err *err)
+{
+    const rb_problem *first = NULL;
+    size_t n = 0;
+    for (size_t i = job->ledger->n; i > 0; i--) {
+        const rb_problem *problem = find_problem(&job->ledger->items[i - 1], RB_ENTRY_UNREADABLE);
+        first = first ? first : problem;
+        n += problem != NULL;
+    }
+    if (n == 0)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *why = rb_safe(first->message);
+    if (n == job->ledger->n)
+        return rb_fail(err, RB_ERROR, RB_LEDGER_REF " is not a ledger: %s", why);
+    return rb_fail(err, RB_FOUND,
+                   "the ledger is not whole: %zu %s cannot be read, and what lies behind is not "
+                   "shown; fetch " RB_LEDGER_REF " again: %s",
+                   n, n == 1 ? "entry" : "entries", why);
 }
 
 /* The attachment is not in this clone. */
@@ -426,10 +452,15 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
     RB_TRY(rb_cli_repo(&job.repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
     RB_TRY(find_since(&job, err));
-    unsigned how = o->verify ? RB_LEDGER_FRESH : 0;
+    unsigned how = RB_LEDGER_PARTIAL | (o->verify ? RB_LEDGER_FRESH : 0);
     RB_TRY(rb_ledger_load(&job.ledger, job.repo, signers, NULL, how, err));
+    enum rb_code whole = check_whole(&job, err);
+    if (whole == RB_ERROR)
+        return whole;
+    rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.repo, job.ledger, signers, err));
-    judge_transitions(&job, signers);
+    if (whole == RB_OK) /* else approvals may be among what cannot be read */
+        judge_transitions(&job, signers);
     if (job.ledger->n == 0)
         rb_ui_note(cli, "there is no ledger here yet; git fetch or rbtool sync may bring one");
     choose(&job);
@@ -440,7 +471,8 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
         return verify(&job, err);
     if (!cli->json && job.n > 0)
         print_table(&job);
-    return RB_OK;
+    *err = cannot;
+    return whole;
 }
 
 const rb_command rb_cmd_log = {

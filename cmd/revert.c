@@ -122,6 +122,7 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     rq.mended = mended;
     rq.rule = good.rule;
     rq.marks_bad = o->only.n == 0 || o->bad;
+    rq.partial = o->dry_run;
     RB_TRY(rb_site_from(site, cli, &rq, err));
     return rb_site_carry_out(cli, site, &rq, o, err);
 }

@@ -71,6 +71,7 @@ enum rb_entry_trust {
     RB_ENTRY_BROKEN,   /* signature, form, or an attachment is bad */
     RB_ENTRY_FOREIGN,  /* no entry of this ledger: a code commit, another application's */
 };
+#define RB_ENTRY_UNREADABLE "unreadable" /* code of a problem: the commit cannot be read */
 const char *rb_entry_trust_name(enum rb_entry_trust trust); /* good, unsigned, unknown, ... */
 
 typedef struct rb_entry {    /* all borrowed from the ledger that it is in */

@@ -91,7 +91,7 @@ enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, 
     if (code == RB_ERROR)
         return code;
     if (code == RB_FOUND) {
-        rb_problems_add(problems, "foreign", "", RB_ENTRY_TYPE, "", "%s", err->message);
+        rb_problems_add(problems, RB_ENTRY_UNREADABLE, "", RB_ENTRY_TYPE, "", "%s", err->message);
         out->entry.title = out->entry.committer = "";
         return RB_OK;
     }

@@ -27,7 +27,12 @@ typedef struct rb_ledger {
     struct rb_ledger_store *store; /* what the entries borrow from */
 } rb_ledger;
 
-enum { RB_LEDGER_FRESH = 1 };
+enum {
+    RB_LEDGER_FRESH = 1,
+    RB_LEDGER_PARTIAL = 2, /* for commands that only look: behind the tip, a commit that is missing
+                              or corrupt is a broken entry without parents and with the problem
+                              RB_ENTRY_UNREADABLE */
+};
 
 /* tip NULL: what refs/rbtool/ledger is at; no such ref is an empty ledger. Bad entries are items
  * with problems, not errors; a commit that is missing or corrupt is RB_ERROR, naming what to

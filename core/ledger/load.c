@@ -16,6 +16,7 @@ typedef struct loading {
     const rb_signers *signers;
     rb_ledger *ledger;
     bool fresh;
+    bool partial;
     rb_judged *found;
     int64_t *when; /* of an entry and all before it, the latest */
     size_t *after; /* how many were done before it: a parent has fewer */
@@ -78,6 +79,29 @@ static enum rb_code check_sum(const loading *l, rb_err *err)
                    RB_VOUCHED_LIMIT);
 }
 
+/* Stands in the ledger for a commit that cannot be read. */
+static void put_unreadable(rb_judged *out, const rb_oid *id, const rb_err *why)
+{
+    rb_problems_clear(&out->entry.problems);
+    *out = (rb_judged){.entry = {.id = *id,
+                                 .kind = RB_ENTRY_KINDS,
+                                 .trust = RB_ENTRY_BROKEN,
+                                 .title = "cannot be read",
+                                 .committer = ""}};
+    rb_problems_add(&out->entry.problems, RB_ENTRY_UNREADABLE, "", "a commit", "", "%s",
+                    why->message);
+}
+
+static enum rb_code read_entry(loading *l, rb_judged *out, const rb_oid *id, rb_err *err)
+{
+    if (rb_judge_read(out, &l->pendings, l->n, l->repo, l->ledger->store, id, err) == RB_OK)
+        return RB_OK;
+    if (!l->partial || l->n == 0)
+        return rb_err_prefix(err, "the ledger is not whole, fetch " RB_LEDGER_REF " again");
+    put_unreadable(out, id, err);
+    return RB_OK;
+}
+
 static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id, rb_err *err)
 {
     grow(l);
@@ -98,8 +122,8 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
     l->after[l->n] = UNDONE;
     if (rb_ledger_store_get(judged, l->ledger->store, id))
         (void)rb_ledger_store_admits(l->ledger->store, judged->entry.trust, judged->entry.text_len);
-    else if (rb_judge_read(judged, &l->pendings, l->n, l->repo, l->ledger->store, id, err) != RB_OK)
-        return rb_err_prefix(err, "the ledger is not whole, fetch " RB_LEDGER_REF " again");
+    else
+        RB_TRY(read_entry(l, judged, id, err));
     *index = l->n++;
     *slot = (uint32_t)l->n;
     if (l->pendings.bytes > HELD_LIMIT)
@@ -251,12 +275,13 @@ static enum rb_code load_from(loading *l, const rb_oid *tip, bool own, unsigned 
     RB_TRY(rb_repo_setting(&pinned, l->repo, "rbtool.app", err));
     RB_TRY(rb_ledger_pinned(&first, l->repo, err));
     l->fresh = (how & RB_LEDGER_FRESH) != 0;
+    l->partial = (how & RB_LEDGER_PARTIAL) != 0;
     if (!l->fresh)
         rb_ledger_store_open(store, rb_repo_common_dir(l->repo), rb_signers_digest(l->signers));
     RB_TRY(walk(l, tip, err));
     rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh);
     RB_TRY(check_sum(l, err));
-    if (own || !is_refused(l))
+    if (!l->partial && (own || !is_refused(l)))
         rb_ledger_store_save(store, l->found, l->n);
     put_in_order(l);
     check_place(l->ledger, pinned && *pinned ? pinned : NULL, first);

@@ -64,6 +64,7 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
     RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(&message));
     json_array_append_new(json_object_get(plan->json, "decisions"),
                           json_pack("{s:s,s:s}", "code", code, "message", safe));
+    plan->refusals += worst != RB_OK;
     if (worst != RB_OK && plan->worst == RB_OK) {
         plan->worst = worst;
         plan->refusal = rb_buf_detach(&message);
@@ -206,6 +207,11 @@ static char *describe_database(const rb_plan *plan)
     rb_buf out = {0};
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
+        if (d->unreadable) {
+            rb_buf_printf(&out, "%s%s: cannot be read, so its scripts are not known", i ? "; " : "",
+                          d->name);
+            continue;
+        }
         rb_buf_printf(&out, "%s%s%s in one transaction:", i ? "; " : "", d->name,
                       d->create ? " (new)" : "");
         for (size_t j = 0; j < d->step_count;) {
@@ -335,7 +341,10 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
     plan->databases = rb_calloc(names.n, sizeof *plan->databases);
     for (size_t i = 0; i < names.n; i++) {
         plan->database_count++;
-        RB_TRY(rb_plan_database_make(plan, &plan->databases[i], rq, names.items[i], err));
+        enum rb_code code =
+            rb_plan_database_make(plan, &plan->databases[i], rq, names.items[i], err);
+        plan->databases[i].unreadable = code != RB_OK;
+        RB_TRY(part_read(plan, rq, code, err));
     }
     return RB_OK;
 }
@@ -400,7 +409,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     RB_TRY(observe_files(plan, rq, err));
     rb_err why;
     enum rb_code code = plan_databases(plan, rq, &why);
-    if (part_read(plan, rq, code, &why) != RB_OK)
+    if (code != RB_OK)
         return rb_fail(err, code, code == RB_FOUND ? "%s; nothing was changed" : "%s", why.message);
     json_object_set_new(plan->json, "databases", scripts(plan));
     RB_TRY(rb_plan_losses(plan, rq, err));

@@ -62,6 +62,7 @@ typedef struct rb_plan_database {
     char *url;
     bool create;                    /* the file is missing and this transition makes it */
     bool committed;                 /* by the transition that is gone on with */
+    bool unreadable;                /* of a partial plan: the rest is not filled in */
     char *tracking;                 /* resolved */
     const rb_manifest_database *to; /* NULL: the release has none; borrowed */
     rb_migrations *from_set;        /* perhaps NULL */
@@ -94,6 +95,7 @@ typedef struct rb_plan {
     enum rb_code worst; /* RB_OK; RB_DECIDE: a decision that consent cannot give; RB_FOUND: the
                            rehearsal failed; RB_ERROR: there is no room */
     char *refusal;      /* the line for it */
+    size_t refusals;    /* decisions with a code of their own, the worst one included */
 } rb_plan;
 
 enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *request, rb_err *err) RB_MUST_USE;

@@ -408,6 +408,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
                                    const char *name, rb_err *err)
 {
     const rb_manifest_database *from;
+    size_t refusals = plan->refusals; /* of other parts */
     d->name = rb_strdup(name);
     d->residual = json_array();
     const char *url = rb_env_database(rq->env, name);
@@ -440,7 +441,8 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     changed_notes(plan, d);
     gather_proofs(plan, d, rq);
     RB_TRY(rb_plan_expect(plan, d, rq, db, from, &applied, err));
-    if (plan->worst != RB_OK || rq->only_drift)
+    bool stands = rq->partial ? plan->refusals == refusals : plan->worst == RB_OK;
+    if (!stands || rq->only_drift)
         return RB_OK;
     return rehearse(plan, d, rq, db, any->engine, err);
 }

@@ -165,3 +165,50 @@ setup() {
     run rbtool status
     [[ $output =~ app.toml:\ expected\ [0-9a-f]{12},\ found\ missing ]]
 }
+
+# Two releases, the first live, with a second database that no check reads.
+with_audit() {
+    jq --arg url "sqlite:$PROD/data/audit.db" '.databases.audit = {engine: "sqlite", migrations: "audit"}
+        | .environments.prod.databases.audit = $url | del(.checks)' rbtool.json >new.json
+    mv new.json rbtool.json
+    mkdir audit
+    echo 'CREATE TABLE events (id INTEGER PRIMARY KEY);' >audit/1_events.up.sql
+    echo 'DROP TABLE events;' >audit/1_events.down.sql
+    git add -A && git commit -qm audit
+    two_releases
+}
+
+@test "deploy -n and revert -n name what cannot be read, and plan the rest and the other databases" {
+    with_audit
+    head -c 8192 /dev/urandom >"$PROD/data/audit.db"
+    rm "$PROD/etc/flags.json"
+    mkdir "$PROD/etc/flags.json"
+    run rbtool deploy v1.1.0 -n
+    [ "$status" -eq 2 ]
+    [[ $output == *'audit: cannot be read, so its scripts are not known; main in one transaction: up 2'* ]]
+    [[ $output == *'audit.db'*'is not a database'* && $output == *'flags.json'* ]]
+    rbtool deploy v1.1.0 -n --json 2>/dev/null >doc || true
+    schema plan <doc
+    rmdir "$PROD/etc/flags.json"
+    git show v1.0.0:flags.json >"$PROD/etc/flags.json"
+    rm "$PROD/data/audit.db"
+    sqlite3 "$PROD/data/audit.db" 'CREATE TABLE x (y)'
+    rbtool deploy v1.1.0 --yes --only app,flags,config
+    head -c 8192 /dev/urandom >"$PROD/data/audit.db"
+    run rbtool revert v1.1.0 -n --only app,flags,config
+    [ "$status" -eq 0 ]
+    fails 2 'audit.db' rbtool deploy v1.1.0 --only db --yes
+}
+
+@test "the rows at risk of one database are counted though another database cannot be read" {
+    with_audit
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 5 WHERE id < 4'
+    head -c 8192 /dev/urandom >"$PROD/data/audit.db"
+    for command in 'revert v1.1.0 -n' 'plan v1.1.0'; do
+        # shellcheck disable=SC2086
+        run rbtool $command
+        [ "$status" -eq 2 ]
+        [[ $output == *'main: orders.discount: 3 values will be lost'* && $output == *'audit.db'*'is not a database'* ]]
+    done
+}

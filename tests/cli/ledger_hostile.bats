@@ -236,21 +236,34 @@ verdict() {
     a=$(forge 'verdict v1.0.0 good' . "$FIRST")
     tip "$(forge 'verdict v1.0.0 bad' '.verdict.verdict = "bad"' "$a")"
     mv ".git/objects/${a:0:2}/${a:2}" kept
-    for command in 'log' 'log --verify' 'mark v1.0.0 bad -m x'; do
-        # shellcheck disable=SC2086
-        fails 2 "the ledger is not whole, fetch $LEDGER again: cannot read the ledger's entry $a: the object is missing" \
-            rbtool $command
-    done
+    # The whole cause, and what can be read.
+    fails 1 "fetch $LEDGER again: cannot read the ledger's entry $a: the object is missing" rbtool log
+    [[ $output == *"verdict"*"bad"*"${a:0:10}"*BROKEN*'cannot be read'* ]]
+    run -1 rbtool log --verify
+    [[ $output == *"${a:0:10} broken: cannot read the ledger's entry $a: the object is missing"*'2 entries: 1 good, 1 broken'* ]]
+    rbtool log --json 2>/dev/null >lines || true
+    [[ $(jq -r 'select(.problems[0].code == "unreadable").id' lines) == "$a" ]]
+    head -n 1 lines | schema log
+    tail -n 1 lines | schema log
+    fails 2 "the ledger is not whole, fetch $LEDGER again: cannot read the ledger's entry $a: the object is missing" \
+        rbtool mark v1.0.0 bad -m x
     # Rotten: the bytes are not those of the id.
     printf 'commit 3\0abc' | zlib >".git/objects/${a:0:2}/${a:2}" 2>/dev/null ||
         perl -MCompress::Zlib -e 'print compress("commit 3\0abc")' >".git/objects/${a:0:2}/${a:2}"
-    fails 2 "the object is corrupt" rbtool log
+    fails 1 "the object is corrupt" rbtool log
     mv -f kept ".git/objects/${a:0:2}/${a:2}"
     [[ $(rbtool log --verify) == "3 entries: 3 good" ]]
     # Cut off by a shallow fetch.
     git init -q "$BATS_TEST_TMPDIR/shallow"
     git -C "$BATS_TEST_TMPDIR/shallow" fetch -q --depth 1 "file://$PWD" "$LEDGER:$LEDGER"
-    fails 2 "it is not in this shallow clone; run git fetch --unshallow" rbtool -C "$BATS_TEST_TMPDIR/shallow" log
+    fails 1 "it is not in this shallow clone; run git fetch --unshallow" rbtool -C "$BATS_TEST_TMPDIR/shallow" log
+    # Nothing can be read: the tip is missing, or is not a commit.
+    tip "$a"
+    mv ".git/objects/${a:0:2}/${a:2}" kept
+    fails 2 "cannot read the ledger's entry $a: the object is missing" rbtool log
+    mv kept ".git/objects/${a:0:2}/${a:2}"
+    RBTOOL=0 git update-ref --no-deref "$LEDGER" "$(git hash-object -w VERSION)"
+    fails 2 "$LEDGER is not a ledger: " rbtool log
 }
 
 @test "a symbolic ref is no ledger" {
