@@ -146,7 +146,7 @@ parts_at() {
     [ "$(jq -c '.drift' <<<"$output")" = '[{"expected":"v1.1.0","found":"v1.0.0","part":"flags","path":""}]' ]
     parts_at "v1.1.0 v1.1.0 v1.0.0 v1.1.0"
     echo '{}' >"$PROD/etc/flags.json"
-    fails 0 "drift flags $PROD/etc/flags.json: expected" rbtool status
+    fails 0 "drift flags $PROD/etc/flags.json: it was changed" rbtool status
 }
 
 @test "parts that are at TO already are not out of step with it" {
