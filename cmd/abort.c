@@ -54,7 +54,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     rq.live = &moved;
     rq.rule = "what was live before the transition that is aborted";
     rb_site_options own = *o;
-    own.yes = true; /* asked before */
+    own.confirmed = true;
     return rb_site_carry_out(cli, site, &rq, &own, err);
 }
 

@@ -313,14 +313,29 @@ enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb
     return RB_OK;
 }
 
+/* Where the data that the plan loses can be found afterwards. */
+static void show_backups(const rb_cli *cli, const rb_plan *plan, const rb_plan_request *request)
+{
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
+        if (json_array_size(d->at_risk) > 0)
+            rb_ui_note(cli, "%s: what will be lost is backed up first, in %s/%s", d->name,
+                       request->env->root, file);
+    }
+}
+
 /* At a terminal a person may type how much is at risk, which takes reading it. */
-static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_site_options *options)
+static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
+                  const rb_site_options *options)
 {
     int64_t stake = rb_plan_at_stake(plan);
-    bool drifted = json_array_size(plan->drift) > 0 && !options->accept_drift;
+    bool back = strcmp(plan->kind, "abort") == 0; /* goes back over drift */
+    bool drifted = json_array_size(plan->drift) > 0 && !options->accept_drift && !back;
     if (options->accept_loss || options->yes || !plan->consent || stake == 0 || drifted ||
-        plan->worst != RB_OK)
+        plan->worst != RB_OK || !cli->interactive)
         return false;
+    show_backups(cli, plan, request);
     return rb_ui_ask_number(cli, stake,
                             "to agree to the loss, type the number of values and rows at risk: ");
 }
@@ -335,8 +350,7 @@ static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
 }
 
 /* What must be agreed to, and by whom. *loss: it was. *loss_passed: it is agreed to by a person who
- * may not, with
- * --break-glass. What keeps an abort from going back leaves it half-way. */
+ * may not, with --break-glass. What keeps an abort from going back leaves it half-way. */
 static enum rb_code agree(bool *loss, bool *loss_passed, rb_cli *cli, const rb_plan *plan,
                           const rb_plan_request *request, const rb_site_options *options,
                           rb_err *err)
@@ -346,13 +360,16 @@ static enum rb_code agree(bool *loss, bool *loss_passed, rb_cli *cli, const rb_p
     *loss_passed = false;
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(rb_policy_check_key(books->policy, request, err));
-    const char *given = typed(cli, plan, options) ? plan->digest : options->accept_loss;
+    bool by_number = typed(cli, plan, request, options);
+    const char *given = by_number ? plan->digest : options->accept_loss;
     enum rb_code code = rb_plan_allowed(plan, options->accept_drift || back, given, err);
     if (back && (code == RB_ERROR || code == RB_FOUND))
         code = err->code = RB_HALFWAY;
     *loss = code == RB_OK && given != NULL;
     if (!*loss)
         return code;
+    if (!by_number)
+        show_backups(cli, plan, request);
     code = rb_policy_check_loss(books->policy, plan, request, err);
     *loss_passed = code == RB_DECIDE && options->break_glass;
     return *loss_passed ? RB_OK : code;

@@ -432,7 +432,7 @@ enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *rq, rb_er
 enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
                              rb_err *err)
 {
-    if (options->yes)
+    if (options->yes || options->confirmed)
         return RB_OK;
     if (!cli->interactive)
         return rb_fail(err, RB_ERROR, "%s: there is no terminal to ask on; add --yes to go on",

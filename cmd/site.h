@@ -44,6 +44,7 @@ typedef struct rb_site_options {
     bool accept_drift;
     bool accept_reverted;
     bool yes;
+    bool confirmed; /* the user said yes to it at the terminal before */
     bool dry_run;
 } rb_site_options;
 

@@ -29,9 +29,9 @@ static bool proceed(void *context, size_t step)
     return true;
 }
 
-static char *backout_file(const rb_run *run, const rb_plan_database *d)
+char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
 {
-    return rb_format(".rbtool/backups/%s/%s.sqlite", run->plan->id, d->name);
+    return rb_format(".rbtool/backups/%s/%s.sqlite", plan->id, d->name);
 }
 
 /* What the plan says is lost is copied under lock before the first script runs. */
@@ -39,7 +39,7 @@ static enum rb_code back_out(rb_run *run, const rb_plan_database *d, rb_db *db, 
 {
     if (json_array_size(d->at_risk) == 0)
         return RB_OK;
-    RB_AUTO(rb_free_str) char *file = backout_file(run, d);
+    RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     char sha256[RB_SHA256_HEX];
@@ -55,7 +55,7 @@ static enum rb_code complete_back_out(rb_run *run, const rb_plan_database *d, rb
 {
     if (json_array_size(d->at_risk) == 0)
         return RB_OK;
-    RB_AUTO(rb_free_str) char *file = backout_file(run, d);
+    RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
     RB_AUTO(rb_json_freep) json_t *items = json_deep_copy(d->at_risk);
     char sha256[RB_SHA256_HEX];

@@ -127,6 +127,8 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
 /* Does loss (digits that a person gave, or NULL) name this plan: its digest, or a prefix of it? */
 #define RB_DIGEST_PREFIX 12
 bool rb_plan_agrees(const rb_plan *plan, const char *loss);
+/* The file below ROOT in which the transition backs up what database loses; the caller's. */
+char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *database);
 /* Values and rows at risk together. */
 int64_t rb_plan_at_stake(const rb_plan *plan);
 

@@ -461,7 +461,10 @@ revert v1.1.0 v1.0.0 done" ]
     # At a terminal the number at risk is typed.
     timeout 60 script -qec 'rbtool revert v1.1.0' /dev/null <<<$'2\ny\n' || true
     [ "$(rbtool status --json | jq -r .release)" = v1.1.0 ]
-    timeout 60 script -qec 'rbtool revert v1.1.0' /dev/null <<<$'1\ny\n'
+    timeout 60 script -qec 'rbtool revert v1.1.0' /dev/null <<<$'1\ny\n' >"$BATS_TEST_TMPDIR/seen"
+    grep -q 'orders.discount: 1 values will be lost' "$BATS_TEST_TMPDIR/seen"
+    backup=$(sed -n 's/.*will be lost is backed up first, in \([^[:space:]]*\).*/\1/p' "$BATS_TEST_TMPDIR/seen")
+    [ -s "$backup" ]
     last=$(entries | jq -c 'select(.transition.kind == "revert")')
     jq -e '.transition | .acceptedLoss == .digest and .accepted == [{"database": "main", "table": "orders",
         "column": "discount", "rows": 2, "values": 1}]' <<<"$last"

@@ -399,3 +399,17 @@ ends_back() { # WAY
     [ -z "$(pending)" ]
     settled_at v1.0.0
 }
+
+@test "abort takes the number of values at risk at a terminal, as deploy and revert do" {
+    two_releases
+    killed_by check
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 7 WHERE id < 4'
+    timeout 60 script -qec 'rbtool abort' /dev/null <<<$'y\n2\n' >"$BATS_TEST_TMPDIR/seen" || true
+    grep -q 'orders.discount: 3 values will be lost' "$BATS_TEST_TMPDIR/seen"
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    timeout 60 script -qec 'rbtool abort' /dev/null <<<$'y\n3\n' >"$BATS_TEST_TMPDIR/seen"
+    settled_at v1.0.0
+    backup=$(sed -n 's/.*will be lost is backed up first, in \([^[:space:]]*\).*/\1/p' "$BATS_TEST_TMPDIR/seen")
+    [ -s "$backup" ]
+}
