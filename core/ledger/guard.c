@@ -229,6 +229,11 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
         return RB_OK;
     }
     RB_TRY(rb_ledger_load(&then, repo, signers, &pushed->local, 0, err));
+    RB_TRY(rb_ledger_guard_unsigned(&large, &next, repo, then, now, err));
+    if (large) {
+        refuse(out, rb_strdup(large), rb_strdup(next));
+        return RB_OK;
+    }
     RB_TRY(rb_policy_load(&policy, &ignored, repo, then, signers, err));
     for (size_t i = 0; i < then->n; i++) {
         const rb_entry *entry = &then->items[i];

@@ -15,6 +15,16 @@
 enum rb_code rb_ledger_guard_size(char **why, const char **next, rb_repo *repo, const rb_oid *tip,
                                   const rb_ledger *known, rb_err *err) RB_MUST_USE;
 
+/*
+ * The same for how many entries no allowed signer signed: with this push (git config
+ * rbtool.ledgerPushUnsigned, 1,000) and in the whole ledger (rbtool.ledgerUnsigned, 20,000), since
+ * each of them costs every reader a little for good, and needs nothing but the right to push. A
+ * push without such an entry passes.
+ */
+enum rb_code rb_ledger_guard_unsigned(char **why, const char **next, rb_repo *repo,
+                                      const rb_ledger *then, const rb_ledger *known,
+                                      rb_err *err) RB_MUST_USE;
+
 #define RB_NEXT_UNFIT                                                                              \
     "entries are written by rbtool and pushed by `rbtool sync`; `rbtool log --verify` names "      \
     "those "                                                                                       \

@@ -8,6 +8,10 @@
 #define BYTES_KEY "rbtool.ledgerpushbytes"
 #define ENTRIES 5000
 #define BYTES (64u << 20)
+#define UNSIGNED_KEY "rbtool.ledgerpushunsigned"
+#define ALL_UNSIGNED_KEY "rbtool.ledgerunsigned"
+#define UNSIGNED 1000
+#define ALL_UNSIGNED 20000
 
 struct measuring {
     rb_repo *repo;
@@ -132,5 +136,34 @@ enum rb_code rb_ledger_guard_size(char **why, const char **next, rb_repo *repo, 
                       "larger git config rbtool.ledgerPushEntries or rbtool.ledgerPushBytes there";
     *why = m.why;
     m.why = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_ledger_guard_unsigned(char **why, const char **next, rb_repo *repo,
+                                      const rb_ledger *then, const rb_ledger *known, rb_err *err)
+{
+    size_t limit;
+    size_t all_limit;
+    size_t new = 0;
+    size_t all = 0;
+    *why = NULL;
+    *next = "a host with a key (git config user.signingKey) signs its entries, and those have no "
+            "limit; the server takes more with a larger git config rbtool.ledgerPushUnsigned or "
+            "rbtool.ledgerUnsigned there";
+    RB_TRY(limit_of(&limit, repo, UNSIGNED_KEY, UNSIGNED, err));
+    RB_TRY(limit_of(&all_limit, repo, ALL_UNSIGNED_KEY, ALL_UNSIGNED, err));
+    for (size_t i = 0; i < then->n; i++) {
+        if (then->items[i].trust == RB_ENTRY_GOOD)
+            continue;
+        all++;
+        new += rb_ledger_find(known, &then->items[i].id) == NULL;
+    }
+    if (new > limit)
+        *why = rb_format("would get %zu entries that no allowed signer signed with this push, the "
+                         "limit is %zu",
+                         new, limit);
+    else if (new > 0 && all > all_limit)
+        *why = rb_format("would have %zu entries that no allowed signer signed, the limit is %zu",
+                         all, all_limit);
     return RB_OK;
 }

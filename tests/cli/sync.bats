@@ -313,6 +313,44 @@ tip() { git rev-parse -q --verify $LEDGER; }
     git push -q --mirror origin
 }
 
+@test "a server takes few entries that no allowed signer signed, a push and in all, and any number of signed ones" {
+    two_clones
+    rbtool -C "$SERVER" init >/dev/null 2>&1
+    git -C "$SERVER" config gpg.ssh.allowedSignersFile "$KEYS/allowed"
+    git -C "$SERVER" config rbtool.ledgerPushUnsigned 3
+    git -C "$SERVER" config rbtool.ledgerUnsigned 5
+    local i at one key
+    key=$(git config user.signingKey)
+    git config --global --unset user.signingKey
+    rbtool deploy v1.0.0 --env prod --yes
+    git config --global user.signingKey "$key"
+    one=$(tip)
+    unsigned() { # N: that many more, as a host without a key writes them
+        for ((i = 0; i < $1; i++)); do
+            at=$(($(git log -1 --format=%ct $LEDGER) + 1))
+            git cat-file commit "$one" | sed -e '1,/^$/d' -e "s/^  \"at\": .*/  \"at\": $at,/" >../body
+            git update-ref $LEDGER "$(GIT_COMMITTER_DATE="$at +0000" GIT_AUTHOR_DATE="$at +0000" \
+                git -c commit.gpgSign=false commit-tree -p $LEDGER -F ../body "$one^{tree}")"
+        done
+    }
+    unsigned 3
+    refused "would get 4 entries that no allowed signer signed with this push, the limit is 3" rbtool sync
+    git -C "$SERVER" config rbtool.ledgerPushUnsigned 4
+    rbtool sync
+    unsigned 1
+    rbtool sync
+    unsigned 1
+    refused "would have 6 entries that no allowed signer signed, the limit is 5" rbtool sync
+    # Signed ones still come, from who has none of the others.
+    in_bob rbtool sync
+    in_bob rbtool mark v1.0.0 good -m why-bob
+    in_bob rbtool mark v1.0.0 good -m why-bob
+    in_bob rbtool sync
+    git -C "$SERVER" config rbtool.ledgerUnsigned 6
+    rbtool sync
+    [[ $(whys) == $'why-bob\nwhy-bob' ]]
+}
+
 @test "which remote" {
     fails 2 "this repository has no remote" rbtool sync
     git init -q --bare ../one.git
