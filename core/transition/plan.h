@@ -165,6 +165,9 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *database,
                             rb_err *err) RB_MUST_USE;
 /* plan_advice.c */
 char *rb_plan_list_differences(const json_t *differences);
+/* Whether a script of a first deploy failed with `text` because a table or column exists that
+ * another tool or a person made: a decision for a person, not a fault of the script. */
+bool rb_plan_meets_existing(const rb_plan_database *d, const rb_plan_request *rq, const char *text);
 /* "; " and what to do where drift stands in the way: that in objects which text names, or, when
  * guess, any. "" when there is none. Where it holds data, the advice never is to remove it. */
 char *rb_plan_drift_advice(const rb_plan_database *database, const rb_plan_request *request,

@@ -46,6 +46,18 @@ static bool is_added_data(const json_t *difference)
            (strncmp(object, "table ", 6) == 0 || strncmp(object, "column ", 7) == 0);
 }
 
+bool rb_plan_meets_existing(const rb_plan_database *d, const rb_plan_request *rq, const char *text)
+{
+    size_t i;
+    json_t *item;
+    if (rq->from || (!strstr(text, "already exists") && !strstr(text, "duplicate column")))
+        return false;
+    json_array_foreach (d->drifted, i, item)
+        if (is_added_data(item))
+            return true;
+    return false;
+}
+
 char *rb_plan_drift_advice(const rb_plan_database *d, const rb_plan_request *rq, const char *text,
                            bool guess)
 {

@@ -390,7 +390,9 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
     if (code != RB_OK) {
         RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, why.message, true);
-        rb_plan_decide(plan, "script", RB_FOUND, "database %s: %s%s", d->name, why.message, drift);
+        bool exists = rb_plan_meets_existing(d, rq, why.message);
+        rb_plan_decide(plan, exists ? "tracking" : "script", exists ? RB_DECIDE : RB_FOUND,
+                       "database %s: %s%s", d->name, why.message, drift);
         return RB_OK;
     }
     d->at_risk = json_incref(outcome.at_risk);
