@@ -82,6 +82,7 @@ setup() {
     git clone -q --no-tags "$SHOP" "$BATS_TEST_TMPDIR/other"
     (
         cd "$BATS_TEST_TMPDIR/other"
+        git remote remove origin # a clone that knows nothing of the ledger
         git checkout -q HEAD~
         echo changed >>src/shop
         git commit -qam 'another 1.0.0'
@@ -99,6 +100,7 @@ setup() {
     git clone -q --no-tags "$SHOP" "$BATS_TEST_TMPDIR/other"
     (
         cd "$BATS_TEST_TMPDIR/other"
+        git remote remove origin # a clone that knows nothing of the ledger
         release v1.2.0
     )
     git fetch -q "$BATS_TEST_TMPDIR/other" 'refs/tags/v1.2.0:refs/tags/v1.2.0'
@@ -111,6 +113,7 @@ setup() {
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
     (
         cd "$BATS_TEST_TMPDIR/other"
+        git remote remove origin # a clone that knows nothing of the ledger
         git tag -d v1.1.0 # the ledger is not there
         rbtool release v1.1.0 -m 'the other one'
         release v1.2.0

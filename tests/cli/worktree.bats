@@ -56,6 +56,7 @@ refused() {
     fails 2 "lies in the work tree $super," rbtool verify v1.0.0
     git config --unset gpg.ssh.allowedSignersFile
     touch "$super/library.so"
+    rbtool sync
     git config rbtool.extension "$super/library.so"
     fails 2 "lies in the work tree $super," rbtool deploy v1.1.0 --yes
     git config --unset rbtool.extension

@@ -116,7 +116,7 @@ make_two_databases() {
     echo 'CREATE TABLE events (id INTEGER PRIMARY KEY, what TEXT);' >audit/1_events.up.sql
     echo 'DROP TABLE events;' >audit/1_events.down.sql
     git add -A && git commit -qm audit && rbtool release v2.1.0 || return
-    sqlite3 "$s/srv/data/audit.db" VACUUM && rbtool deploy v2.1.0 --yes || return
+    sqlite3 "$s/srv/data/audit.db" VACUUM && rbtool env trust --env prod --yes && rbtool deploy v2.1.0 --yes || return
     sqlite3 "$s/srv/data/audit.db" "INSERT INTO events (what) VALUES ('a'), ('b')"
     echo 'ALTER TABLE events ADD COLUMN who TEXT;' >audit/2_who.up.sql
     echo 'ALTER TABLE events DROP COLUMN who;' >audit/2_who.down.sql
