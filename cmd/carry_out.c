@@ -237,6 +237,14 @@ static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_site *site, bool beg
     return begin ? rb_policy_pin(pins, &place, err) : rb_policy_pinned(pins, site->state, err);
 }
 
+/* A ledger that this transition began binds the environment from now on. */
+static void pin_new_ledger(rb_cli *cli, rb_site *site)
+{
+    rb_err why;
+    if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
+        rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name, why.message);
+}
+
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)
 {
     rb_control control = {0};
@@ -270,6 +278,7 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     rb_run_clear(run);
     fflush(stdout); /* the result is out, whatever becomes of the ledger */
     rb_site_record(cli, site);
+    pin_new_ledger(cli, site);
     return code;
 }
 

@@ -12,6 +12,10 @@ struct options {
 
 static const rb_opt opts[] = {RB_OPTION_ENV,
                               RB_OPTION_YES,
+                              {RB_OPT_TEXT, "message", 'm', "WHY",
+                               "with trust: why a root or a database gets another environment's "
+                               "rules, or is taken over from another host; it is recorded",
+                               RB_SITE_AT(why)},
                               {RB_OPT_FLAG, "names", 0, NULL,
                                "print only the names of the environments, one a line",
                                offsetof(struct options, names)},
@@ -124,44 +128,6 @@ static enum rb_code list(rb_cli *cli, const rb_strs *names)
     return RB_OK;
 }
 
-static enum rb_code trust(rb_cli *cli, const rb_site_options *o, rb_err *err)
-{
-    RB_AUTO(rb_site_close) rb_site site = {.trusting = true};
-    RB_AUTO(rb_buf_clear) rb_buf shown = {0};
-    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    const char *name = site.env->name;
-    const bool first = !site.binding.environment;
-    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(&site);
-    const bool copy = rb_state_is_copy(site.state);
-    const bool nothing = !first && !copy && json_array_size(list) == 0;
-    if (!nothing) {
-        rb_site_show_first(cli, &site);
-        rb_site_add_distrust(&shown, &site, "");
-        rb_ui_text(cli, &shown, true);
-        if (copy)
-            rb_ui_note(cli, "the journal of %s was made on another host or in another folder",
-                       name);
-        RB_AUTO(rb_free_str)
-        char *what = rb_format("trust the settings of %s in %s", name, site.settings_file);
-        RB_TRY(rb_site_confirm(cli, o, what, err));
-        RB_TRY(rb_binding_accept(site.state, &site.binding, err));
-        if (copy)
-            RB_TRY(rb_state_take_over(site.state, site.env->root, err));
-    }
-    RB_TRY(rb_binding_record(site.state, name, site.settings, site.source, err));
-    if (cli->json) {
-        RB_AUTO(rb_json_freep)
-        json_t *document = json_pack("{s:s,s:s,s:O}", "environment", name, "outcome",
-                                     nothing ? "nothing" : "trusted", "accepted", list);
-        rb_ui_json(cli, document);
-    } else if (nothing) {
-        rb_ui_line("nothing to do: the settings of %s are those that this host recorded", name);
-    } else {
-        rb_ui_line("the settings of %s in %s are recorded on this host", name, site.settings_file);
-    }
-    return RB_OK;
-}
-
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     const struct options *o = options;
@@ -171,10 +137,12 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
         return rb_fail(err, RB_ERROR, "env takes `check` or `trust`, not '%s'", what);
     if (o->site.yes && (!what || strcmp(what, "trust") != 0))
         return rb_fail(err, RB_ERROR, "--yes is for `env trust`");
+    if (o->site.why && (!what || strcmp(what, "trust") != 0))
+        return rb_fail(err, RB_ERROR, "-m is for `env trust`");
     if (o->names && what)
         return rb_fail(err, RB_ERROR, "--names is for `env` alone, without `%s`", what);
     if (what && strcmp(what, "trust") == 0)
-        return trust(cli, &o->site, err);
+        return rb_env_trust(cli, &o->site, err);
     if (what)
         return rb_env_check_host(cli, o->site.env, err);
     if (o->site.env)
@@ -200,10 +168,14 @@ const rb_command rb_cmd_env = {
         "transition records the environment's name and settings. If rbtool.json of the work tree\n"
         "differs later, or another environment has the same root or database, nothing runs until\n"
         "then (exit 5). Files that --config or git config rbtool.environments names are the\n"
-        "operator's own: a difference in them is recorded and does not stop.",
+        "operator's own: a difference in them is recorded and does not stop.\n"
+        "Where the root or a database gets another environment's name, or its journal comes from\n"
+        "another host, the rules for the old one would not apply: -m says why, and an override\n"
+        "entry in the ledger records it.",
     .examples = "rbtool env\n"
                 "rbtool env check --env prod\n"
-                "rbtool env trust --env prod --yes",
+                "rbtool env trust --env prod --yes\n"
+                "rbtool env trust --env shop-prod --yes -m 'prod was renamed'",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -10,6 +10,7 @@ static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
     const rb_transition_row *row = recovery->row;
     if (!row)
         return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");
+    RB_TRY(rb_site_bound(cli, site, err));
     RB_AUTO(rb_free_str)
     char *what = rb_format("go on with the %s of %s from %s to %s", row->kind, site->env->name,
                            row->from ? row->from : "nothing", row->to);
@@ -37,7 +38,8 @@ const rb_command rb_cmd_resume = {
     .details =
         "The databases' own journal rows say whether their commit happened, and it happens once.\n"
         "All else is made sure of again: files are verified, the service is stopped (before the\n"
-        "commit) and started.",
+        "commit) and started. The policy that counts is the one in force when the transition\n"
+        "began: approvals that a later one asks for are not needed to resume.",
     .examples = "rbtool resume --env prod",
     .opts = opts,
     .options_size = sizeof(rb_site_options),

@@ -71,8 +71,10 @@ void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead)
 
 char *rb_site_trust_command(const rb_cli *cli, const rb_site *site)
 {
-    return rb_format("rbtool %s%s%senv trust --env %s --yes", cli->config ? "--config " : "",
-                     cli->config ? cli->config : "", cli->config ? " " : "", site->env->name);
+    bool why = is_renamed(site) || json_array_size(site->binding.databases) > 0;
+    return rb_format("rbtool %s%s%senv trust --env %s --yes%s", cli->config ? "--config " : "",
+                     cli->config ? cli->config : "", cli->config ? " " : "", site->env->name,
+                     why ? " -m WHY" : "");
 }
 
 void rb_site_show_distrust(const rb_cli *cli, const rb_site *site)

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "database/database.h"
+#include "environment/settings.h"
 #include "git/remote.h"
 
 #define PINNED "this environment is bound to it since its last transition; nothing was changed"
@@ -24,16 +24,16 @@ enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err)
     return RB_OK;
 }
 
-/* A database that cannot be opened now is judged by the plan. The state has the last word: a
- * database that another transition moved has the same pins or older ones. */
+/* A copy of another environment's database binds nothing: its pins are replaced by the next
+ * transition. A database that cannot be opened now is judged by the plan. The state has the last
+ * word: a database that another transition moved has the same pins or older ones. */
 static void add_database_pins(json_t *pins, const rb_env *env)
 {
     for (size_t i = 0; i < env->database_count; i++) {
-        RB_AUTO(rb_db_closep) rb_db *db = NULL;
         RB_AUTO(rb_json_freep) json_t *own = NULL;
+        bool copy;
         rb_err ignored;
-        if (rb_db_open(&db, env->databases[i].value, RB_DB_READ, &ignored) != RB_OK ||
-            rb_db_journal_pins(&own, db, &ignored) != RB_OK)
+        if (rb_database_pins(&own, &copy, env->databases[i].value, &ignored) != RB_OK)
             continue;
         for (size_t n = 0; n < NAMES; n++)
             if (!json_object_get(pins, names[n]) && rb_json_str(own, names[n]))

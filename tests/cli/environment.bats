@@ -151,12 +151,13 @@ changed() {
     jq '.environments = {other: .environments.prod}' rbtool.json >"$BATS_TEST_TMPDIR/other.json"
     fails 5 "was recorded on this host as environment prod" \
         rbtool --config "$BATS_TEST_TMPDIR/other.json" deploy v1.1.0 --yes
-    [[ $output == *"\`rbtool --config $BATS_TEST_TMPDIR/other.json env trust --env other --yes\`"* ]]
+    [[ $output == *"\`rbtool --config $BATS_TEST_TMPDIR/other.json env trust --env other --yes -m WHY\`"* ]]
     fails 5 "as environment prod" rbtool --config "$BATS_TEST_TMPDIR/other.json" plan v1.0.0
     fails 0 "environment root: recorded \"prod\", found \"other\"" \
         rbtool --config "$BATS_TEST_TMPDIR/other.json" status
     settled_at v1.0.0
-    rbtool --config "$BATS_TEST_TMPDIR/other.json" env trust --env other --yes
+    fails 2 "say why with -m WHY" rbtool --config "$BATS_TEST_TMPDIR/other.json" env trust --env other --yes
+    rbtool --config "$BATS_TEST_TMPDIR/other.json" env trust --env other --yes -m 'prod was renamed'
     rbtool --config "$BATS_TEST_TMPDIR/other.json" deploy v1.1.0 --yes
     fails 5 "as environment other" rbtool revert v1.1.0 --yes
 }
@@ -169,7 +170,7 @@ changed() {
         rbtool --config "$BATS_TEST_TMPDIR/staging.json" "$@"
     }
     fails 5 "database main of staging was last moved as environment prod" staging deploy v1.0.0 --yes
-    fails 5 "env trust --env staging --yes" staging deploy v1.0.0 --yes -n
+    fails 5 "env trust --env staging --yes -m WHY" staging deploy v1.0.0 --yes -n
     [ "$(sql 'SELECT count(*) FROM rbtool_journal')" -eq 1 ]
     # A dump of production, restored for staging.
     jq --arg d "sqlite:$BATS_TEST_TMPDIR/copy.db" '.environments.staging.databases.main = $d' \
@@ -180,7 +181,7 @@ changed() {
     [ "$(jq -r '.environment, .database' <<<"$pins")" = "staging
 $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     # Accepted once.
-    staging env trust --env staging --yes
+    staging env trust --env staging --yes -m 'shared for a week'
     staging deploy v1.0.0 --yes
     settled_at v1.0.0
 }

@@ -29,14 +29,16 @@ entries() {
     for command in "deploy v1.1.0" "revert v1.0.0 --to v1.1.0" resume abort; do
         # shellcheck disable=SC2086
         fails 2 "was made on another host or in another folder" rbtool --config "$SETTINGS" $command --yes
-        [[ $output == *"nothing was changed"*"rbtool env trust --env prod --yes"* ]]
+        [[ $output == *"nothing was changed"*"rbtool env trust --env prod --yes -m WHY"* ]]
     done
     run rbtool --config "$SETTINGS" status
     [[ $output == *"was made on another host or in another folder"* ]]
     run rbtool --config "$SETTINGS" sync
     [[ $output == *"was made on another host or in another folder"* ]]
     [ "$(entries)" = "$before" ]
-    rbtool --config "$SETTINGS" env trust --yes
+    fails 2 "comes from another host or folder" rbtool --config "$SETTINGS" env trust --yes
+    rbtool --config "$SETTINGS" env trust --yes -m 'restored from the backup'
+    git log -1 --format=%s refs/rbtool/ledger | grep -q '^override v1.0.0 settings for prod: .*: restored from the backup'
     rbtool --config "$SETTINGS" status --env prod
     run rbtool --config "$SETTINGS" deploy v1.1.0 --yes
     [[ $output != *"was made on another host"* ]]

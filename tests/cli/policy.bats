@@ -621,3 +621,78 @@ other() {
     git config rbtool.root carol@example.com
     fails 2 "(bob@example.com)" rbtool revert v1.1.0 --yes
 }
+
+@test "an environment is renamed past its policy with a reason that is recorded and shown" {
+    live_under_policy
+    settings '.environments = {shop: .environments.prod}'
+    other() {
+        rbtool --config "$SETTINGS" "$@"
+    }
+    fails 5 "was recorded on this host as environment prod" other deploy v1.1.0 --yes
+    fails 2 "so that the rules for prod would not apply; nothing was changed; say why with -m WHY" other env trust --yes
+    # who cannot sign it, who lacks the ledger, and who has another root may not
+    git config --unset user.signingKey || true
+    key=$(git config --global user.signingKey)
+    git config --global --unset user.signingKey
+    fails 2 "a policy is in force for prod, and the override that records this must be signed" other env trust --yes -m why
+    git config --global user.signingKey "$key"
+    git config --unset rbtool.root
+    fails 2 "git config rbtool.root does not say here" other env trust --yes -m why
+    git config rbtool.root alice@example.com
+    fails 5 "as environment prod" other deploy v1.1.0 --yes
+    other env trust --yes -m 'prod was renamed'
+    [ "$(git log -1 --format=%s refs/rbtool/ledger)" = "override v1.0.0 environment for shop: shop was prod before: prod was renamed" ]
+    rbtool log --json -n 1 | schema log
+    [ "$(rbtool log --json -n 1 | jq -c '.entry.override | [.rule, .why, .environment]')" = '["environment","prod was renamed","prod"]' ]
+    rbtool log | grep -q 'OVERRIDE .*PAST THE RULES: environment for shop'
+    rbtool list | grep -q 'v1.0.0 .*(OVERRIDE)'
+    other status | grep -q 'OVERRIDE    environment in shop by alice@example.com: prod was renamed'
+    other deploy v1.1.0 --yes
+    # what was live under the old name was live here
+    policy '{"environments":{"*":{"approvals":{"deploy":2}}}}'
+    other revert v1.1.0 --yes
+    rbtool log --verify
+}
+
+@test "settings that changed under the same name need no entry in the ledger" {
+    live_under_policy
+    before=$(git rev-parse refs/rbtool/ledger)
+    jq '.environments.prod.keep = 7' rbtool.json >new.json
+    mv new.json rbtool.json
+    fails 0 "was not needed and is not recorded" rbtool env trust --yes -m 'keep more'
+    [ "$(git rev-parse refs/rbtool/ledger)" = "$before" ]
+}
+
+@test "a ledger that a transition began is pinned in that same transition" {
+    git update-ref -d refs/rbtool/ledger
+    git config --unset rbtool.ledger
+    rbtool deploy v1.0.0 --yes
+    [ "$(sqlite3 "$PROD/.rbtool/state.db" "SELECT value FROM pin WHERE name = 'ledger'")" = \
+        "$(git rev-list --max-parents=0 refs/rbtool/ledger)" ]
+    git update-ref -d refs/rbtool/ledger
+    git config --unset rbtool.ledger
+    fails 2 "this clone has no ledger, and prod is bound to one" rbtool deploy v1.1.0 --yes
+}
+
+@test "a copy of a database is not bound to the ledger and root of the one it was copied from" {
+    live_under_policy
+    git clone -q . "$BATS_TEST_TMPDIR/apart"
+    cp "$PROD/data/shop.db" "$BATS_TEST_TMPDIR/copy.db"
+    settings '.environments = {lab: {root: "'"$BATS_TEST_TMPDIR/lab"'", databases: {main: "sqlite:'"$BATS_TEST_TMPDIR/copy.db"'"}}}'
+    cd "$BATS_TEST_TMPDIR/apart"
+    git remote remove origin
+    fails 0 "is a copy of another one" rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+}
+
+@test "resume needs the ledger and root that the transition began under, and no later approvals" {
+    policy '{"environments":{"prod":{"approvals":{"deploy":0}}}}'
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.0.0 --yes
+    [ "$status" -eq 137 ]
+    git config --unset rbtool.root
+    fails 2 "git config rbtool.root does not say here" rbtool --config "$BATS_TEST_TMPDIR/killing.json" resume --yes
+    git config rbtool.root alice@example.com
+    policy "{$two}"
+    rbtool --config "$BATS_TEST_TMPDIR/killing.json" resume --yes
+    settled_at v1.0.0
+}

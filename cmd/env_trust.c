@@ -1,0 +1,186 @@
+/* `rbtool env trust`: accepts settings that differ from those that this host recorded. */
+#include "env.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "ui.h"
+#include "word.h"
+
+/* What a trust passes over: the rules that went by another name or host. */
+typedef struct passing {
+    const char *rule; /* "environment" or "settings" */
+    const char *old;  /* name of the environment before */
+    bool root;        /* the environment itself is renamed */
+    char *what;       /* for people */
+} passing;
+
+typedef struct passings {
+    passing *items;
+    size_t n;
+} passings;
+
+static void passings_clear(passings *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        free(all->items[i].what);
+    free(all->items);
+}
+
+static void add(passings *all, const char *rule, const char *old, bool root, char *what)
+{
+    all->items = rb_realloc(all->items, all->n + 1, sizeof *all->items);
+    all->items[all->n++] = (passing){rule, old, root, what};
+}
+
+/* The root last: a later entry about the same names is the one that counts. */
+static void find_passings(passings *out, const rb_site *site)
+{
+    const rb_binding *binding = &site->binding;
+    const char *name = site->env->name;
+    size_t i;
+    json_t *item;
+    json_array_foreach (binding->databases, i, item) {
+        const char *old = rb_json_str(item, "environment");
+        add(out, "environment", old, false,
+            rb_format("database %s of %s was last moved as %s", rb_json_str(item, "database"), name,
+                      old));
+    }
+    if (binding->environment && strcmp(binding->environment, name) != 0)
+        add(out, "environment", binding->environment, true,
+            rb_format("%s was %s before", name, binding->environment));
+    if (rb_state_is_copy(site->state))
+        add(out, "settings", name, false,
+            rb_format("the journal of %s comes from another host or folder", name));
+}
+
+/* What is live there, by the journal, or by the ledger where the journal is another one. */
+static void find_live(rb_draft *draft, const rb_site *site, const rb_ledger *ledger,
+                      const char *environment)
+{
+    for (int part = 0; part < RB_PARTS && !draft->tag; part++) {
+        draft->tag = site->live.tag[part];
+        draft->object = site->live.object[part];
+    }
+    for (size_t i = ledger->n; i > 0 && !draft->tag; i--) {
+        const rb_entry *entry = &ledger->items[i - 1];
+        const json_t *detail = rb_entry_detail(entry);
+        if (entry->kind == RB_ENTRY_TRANSITION && rb_text_same(entry->environment, environment) &&
+            rb_outcome_reached(rb_json_str(detail, "outcome")) && rb_json_str(detail, "toObject")) {
+            draft->tag = rb_json_str(detail, "to");
+            draft->object = rb_json_str(detail, "toObject");
+        }
+    }
+}
+
+static enum rb_code record_one(rb_cli *cli, const rb_site *site, const passing *p, const char *why,
+                               rb_err *err)
+{
+    const rb_books *books;
+    rb_oid id;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_AUTO(rb_free_str)
+    char *title = rb_format("%s for %s: %s: %s", p->rule, site->env->name, p->what, why);
+    RB_AUTO(rb_json_freep)
+    json_t *detail = json_pack("{s:s,s:s,s:n}", "rule", p->rule, "why", why, "transition");
+    if (detail && p->root)
+        rb_json_set_str(detail, "environment", p->old);
+    rb_draft draft = {.kind = RB_ENTRY_OVERRIDE,
+                      .environment = site->env->name,
+                      .title = title,
+                      .detail = detail,
+                      .must_sign = true,
+                      .begins = true};
+    find_live(&draft, site, books->ledger, p->old);
+    RB_AUTO(rb_free_str) char *tag = draft.tag ? rb_strdup(draft.tag) : NULL;
+    RB_AUTO(rb_free_str) char *object = draft.object ? rb_strdup(draft.object) : NULL;
+    draft.tag = tag;
+    draft.object = object;
+    if (rb_word_write(&id, cli, &draft, err) != RB_OK)
+        return rb_err_prefix(err, "nothing was changed, since the override cannot be recorded");
+    rb_ui_note(cli, "%sOVERRIDE%s %s: %s: %s (entry %.10s)", rb_ui_color(cli, RB_RED),
+               rb_ui_color(cli, RB_PLAIN), p->rule, p->what, why, rb_word_id(&id).hex);
+    return RB_OK;
+}
+
+/* Who may: a host that has the ledger and the root that the environment is bound to, with a key to
+ * sign the override where a policy is in force. *sign: there is one. */
+static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, const passings *all,
+                              const char *why, rb_err *err)
+{
+    const rb_books *books;
+    const passing *first = &all->items[0];
+    if (!(why && *why))
+        return rb_fail(err, RB_ERROR,
+                       "%s, so that the rules for %s would not apply; nothing was changed; say "
+                       "why with -m WHY, which is recorded in the ledger",
+                       first->what,
+                       first->root || strcmp(first->rule, "environment") == 0 ? first->old
+                                                                              : "that host");
+    RB_TRY(rb_word_ready(cli, true, err));
+    RB_TRY(rb_site_bound(cli, site, err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    RB_TRY(rb_caller_find(&caller, site->repo, site->signers, NULL, true, err));
+    *sign = caller.principal != NULL;
+    if (*sign)
+        return RB_OK;
+    if (rb_policy_entry(books->policy))
+        return rb_fail(err, RB_ERROR,
+                       "%s, a policy is in force for %s, and the override that records this must "
+                       "be signed: %s; nothing was changed",
+                       first->what, first->old, caller.why);
+    rb_ui_note(cli, "the ledger does not record this, since this host cannot sign it: %s",
+               caller.why);
+    return RB_OK;
+}
+
+static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_site_options *o, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf shown = {0};
+    RB_AUTO(passings_clear) passings all = {0};
+    const char *name = site->env->name;
+    bool sign = false;
+    find_passings(&all, site);
+    rb_site_show_first(cli, site);
+    rb_site_add_distrust(&shown, site, "");
+    rb_ui_text(cli, &shown, true);
+    if (rb_state_is_copy(site->state))
+        rb_ui_note(cli, "the journal of %s was made on another host or in another folder", name);
+    if (all.n > 0)
+        RB_TRY(check_may(&sign, cli, site, &all, o->why, err));
+    else if (o->why)
+        rb_ui_note(cli, "only settings changed: -m was not needed and is not recorded");
+    RB_AUTO(rb_free_str)
+    char *what = rb_format("trust the settings of %s in %s", name, site->settings_file);
+    RB_TRY(rb_site_confirm(cli, o, what, err));
+    for (size_t i = 0; i < all.n && sign; i++)
+        RB_TRY(record_one(cli, site, &all.items[i], o->why, err));
+    RB_TRY(rb_binding_accept(site->state, &site->binding, err));
+    return rb_state_is_copy(site->state) ? rb_state_take_over(site->state, site->env->root, err)
+                                         : RB_OK;
+}
+
+enum rb_code rb_env_trust(rb_cli *cli, const rb_site_options *o, rb_err *err)
+{
+    RB_AUTO(rb_site_close) rb_site site = {.trusting = true};
+    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
+    const char *name = site.env->name;
+    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(&site);
+    const bool nothing =
+        site.binding.environment && !rb_state_is_copy(site.state) && json_array_size(list) == 0;
+    if (!nothing)
+        RB_TRY(accept(cli, &site, o, err));
+    RB_TRY(rb_binding_record(site.state, name, site.settings, site.source, err));
+    if (cli->json) {
+        RB_AUTO(rb_json_freep)
+        json_t *document = json_pack("{s:s,s:s,s:O}", "environment", name, "outcome",
+                                     nothing ? "nothing" : "trusted", "accepted", list);
+        rb_ui_json(cli, document);
+    } else if (nothing) {
+        rb_ui_line("nothing to do: the settings of %s are those that this host recorded", name);
+    } else {
+        rb_ui_line("the settings of %s in %s are recorded on this host", name, site.settings_file);
+    }
+    return RB_OK;
+}
