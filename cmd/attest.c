@@ -159,7 +159,7 @@ static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, con
     RB_TRY(rb_cli_repo(&repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
     RB_TRY(rb_trust_key(&key, NULL, repo, o->key, err));
-    RB_TRY(rb_tag_read(&read, repo, tag, err));
+    RB_TRY(rb_cli_tag(&read, cli, tag, err));
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(rb_history_load(&chain, repo, signers, books->ledger, books->policy, err));
     const rb_chain_item *item = rb_chain_find(chain, tag);

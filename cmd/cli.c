@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "books.h"
 #include "database/rebuild.h"
 #include "ui.h"
@@ -133,6 +134,41 @@ static bool find_lost(rb_release **out, rb_cli *cli, const char *tag, const char
     return *out != NULL;
 }
 
+enum rb_code rb_cli_no_tag(const rb_cli *cli, const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs tags = {0};
+    RB_AUTO(rb_free_str) char *safe = rb_safe(tag);
+    rb_err ignored;
+    const char *near = NULL;
+    if (rb_tag_names(&tags, cli->repo, "*", &ignored) != RB_OK)
+        rb_strs_clear(&tags);
+    for (size_t i = 0; i < tags.n && !near; i++) {
+        const char *name = tags.items[i];
+        if ((name[0] == 'v' && strcmp(name + 1, tag) == 0) ||
+            (tag[0] == 'v' && strcmp(name, tag + 1) == 0))
+            near = name;
+    }
+    const char **names = rb_calloc(tags.n + 1, sizeof *names); /* ends with NULL */
+    for (size_t i = 0; i < tags.n; i++)
+        names[i] = tags.items[i];
+    near = near ? near : rb_text_similar(tag, names);
+    RB_AUTO(rb_free_str) char *meant = near ? rb_safe(near) : NULL;
+    free(names);
+    if (meant)
+        return rb_fail(err, RB_ERROR, "there is no tag %s in this repository; did you mean %s?",
+                       safe, meant);
+    return rb_fail(err, RB_ERROR,
+                   "there is no tag %s in this repository; `rbtool list` shows the releases, and "
+                   "`git fetch --tags` brings those of the remote",
+                   safe);
+}
+
+enum rb_code rb_cli_tag(rb_tag **out, const rb_cli *cli, const char *tag, rb_err *err)
+{
+    enum rb_code code = rb_tag_read(out, cli->repo, tag, err);
+    return code == RB_FOUND ? rb_cli_no_tag(cli, tag, err) : code;
+}
+
 enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, const char *object,
                                rb_err *err)
 {
@@ -145,7 +181,7 @@ enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, c
     if (code == RB_FOUND && find_lost(out, cli, tag, object))
         return RB_OK;
     if (code == RB_FOUND && problems.n > 0 && strcmp(problems.items[0].code, "unknown") == 0)
-        return rb_err_prefix(err, "release %s is not here", tag);
+        return rb_cli_no_tag(cli, tag, err);
     if (code == RB_FOUND && problems.n > 0)
         code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
                        problems.items[0].message);

@@ -83,8 +83,13 @@ enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err) RB
  * that rebuild a schema. */
 void rb_cli_extensions(rb_cli *cli);
 
+/* The user named a tag that does not exist: RB_ERROR, with the one that was probably meant. */
+enum rb_code rb_cli_no_tag(const rb_cli *cli, const char *tag, rb_err *err) RB_MUST_USE;
+/* As rb_tag_read() of a tag that the user named; rb_cli_repo() was called. */
+enum rb_code rb_cli_tag(rb_tag **out, const rb_cli *cli, const char *tag, rb_err *err) RB_MUST_USE;
 /* As rb_release_open() with cli's repository and signers; err names the first problem. One whose
- * tag is gone is taken from the ledger, and that is said; object: which one that was, or NULL. */
+ * tag is gone is taken from the ledger, and that is said; object: which one that was, or NULL.
+ * RB_ERROR where neither knows the tag. */
 enum rb_code rb_cli_release(rb_release **out, rb_cli *cli, const char *tag,
                             rb_err *err) RB_MUST_USE;
 enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, const char *object,

@@ -43,7 +43,7 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
         return RB_OK;
     }
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
-    RB_TRY(rb_tag_read(&found, cli->repo, tag, err));
+    RB_TRY(rb_cli_tag(&found, cli, tag, err));
     if (!found->annotated || !rb_manifest_is_in(found))
         return rb_fail(err, RB_FOUND, "tag %s is no release: it carries no manifest", tag);
     rb_oid_hex(&found->object, object);

@@ -86,9 +86,9 @@ static enum rb_code named_previous(const rb_release **out, const rb_making *maki
     const char *tag = making->make->previous;
     const rb_chain_item *item = rb_chain_find(making->chain, tag);
     if (!item)
-        return rb_fail(err, RB_FOUND,
-                       "--previous %s: there is no such release here; git fetch --tags, or see "
-                       "`rbtool list`",
+        return rb_fail(err, RB_ERROR,
+                       "--previous %s: that release does not exist here; `rbtool list` shows those "
+                       "that do, and `git fetch --tags` brings those of the remote",
                        tag);
     if (!item->release)
         return rb_fail(err, RB_FOUND, "--previous %s does not verify: %s", tag,

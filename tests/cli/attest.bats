@@ -180,7 +180,7 @@ payload_of() {
     git update-ref refs/tags/v1.1.0 "$(git hash-object -t tag -w edited)"
     fails 1 "does not verify" rbtool attest v1.1.0 -o "$E"
     [ ! -e "$E" ]
-    fails 1 "there is no tag" rbtool attest v9 -o "$E"
+    fails 2 "there is no tag" rbtool attest v9 -o "$E"
 }
 
 @test "a verification summary: PASSED, and FAILED with exit 1" {

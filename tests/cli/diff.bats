@@ -100,6 +100,6 @@ setup() {
 @test "a release that does not verify is not compared" {
     git tag v9.0.0
     fails 1 "v9.0.0" rbtool diff v1.0.0 v9.0.0
-    fails 1 "no tag nowhere" rbtool diff v1.0.0 nowhere
+    fails 2 "no tag nowhere" rbtool diff v1.0.0 nowhere
     fails 2 "diff needs A B" rbtool diff v1.0.0
 }

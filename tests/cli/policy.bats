@@ -696,3 +696,18 @@ other() {
     rbtool --config "$BATS_TEST_TMPDIR/killing.json" resume --yes
     settled_at v1.0.0
 }
+
+@test "a tag that does not exist is exit 2 everywhere, and names the one that was meant" {
+    for command in deploy revert plan show mark\ -m\ why approve attest attest\ --vsa; do
+        set -- $command
+        first=$1
+        shift
+        words=(1.1.0)
+        [ "$first" != mark ] || words=(1.1.0 bad)
+        fails 2 "there is no tag 1.1.0 in this repository; did you mean v1.1.0?" rbtool "$first" "${words[@]}" "$@"
+    done
+    fails 2 "did you mean v1.1.0?" rbtool diff v1.0.0 v1.1.O
+    fails 2 "did you mean v1.1.0?" rbtool reconstruct 1.1.0 -o out
+    fails 2 "there is no tag nothing-like-it in this repository; \`rbtool list\`" rbtool deploy nothing-like-it --yes
+    fails 2 "that release does not exist here" rbtool release v2.0.0 --previous v0.0.1
+}

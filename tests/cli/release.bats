@@ -368,7 +368,7 @@ TEXT
     echo 2.0.0 >VERSION
     git commit -qam 2
     fails 1 "no release is an ancestor of HEAD" rbtool release v2.0.0
-    fails 1 "there is no such release here" rbtool release v2.0.0 --previous v0.0.1
+    fails 2 "that release does not exist here" rbtool release v2.0.0 --previous v0.0.1
     rbtool release v2.0.0 --previous v1.0.0
     rbtool verify --all
 }
@@ -387,7 +387,7 @@ TEXT
     [[ $output == *"alice@example.com"* && $output == *"reversible"* && $output == *"checkout ENABLED old"* ]]
     run rbtool list
     [[ ${lines[0]} == "TAG "*"VERSION"*"DATE"*"SIGNER"*"VERDICT"*"CLASS" && ${lines[1]} == "v1.0.0 "* ]]
-    fails 1 "there is no tag" rbtool show v9
+    fails 2 "there is no tag" rbtool show v9
     git tag -f -a --no-sign -m x v1.0.0
     run rbtool show v1.0.0
     [[ $output == *"tag v1.0.0 does not lead to the release"*"taken from the ledger"*"alice@example.com"* ]]

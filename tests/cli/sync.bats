@@ -84,7 +84,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $output == "not here v1.1.0"* && $output != *BAD* && $output != *"git fsck"* && $output != *--restore* ]]
     [[ $output == *"commit $(git -C "$SHOP" rev-parse main) is not here either"* ]]
     rbtool list | grep -q '^v1.1.0 .* not here '
-    fails 1 "release v1.1.0 is not here: there is no tag" rbtool show v1.1.0
+    fails 2 "there is no tag v1.1.0" rbtool show v1.1.0
     git fetch -q origin tag v1.1.0 # what the message says
     rbtool verify --all
     run rbtool sync

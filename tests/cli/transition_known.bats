@@ -110,7 +110,7 @@ next() { # TAG: a release that differs in its files alone
     [ "$(rbtool status --json 2>/dev/null | jq -r '.release, .state, (.drift | length)' | tr '\n' ' ')" = "v1.0.0 settled 0 " ]
     # Without the ledger's word there is nothing to go by.
     forget_ledger
-    fails 1 "there is no tag v1.1.0" rbtool deploy v1.1.0 --yes --accept-reverted
+    fails 2 "there is no tag v1.1.0" rbtool deploy v1.1.0 --yes --accept-reverted
 }
 
 @test "bytes of a release on disk that were tampered with are rebuilt from git" {
