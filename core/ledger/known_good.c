@@ -110,10 +110,14 @@ void rb_verdict_of(rb_judgement *out, const rb_ledger *ledger, const rb_policy *
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
         const rb_entry *entry = &ledger->items[about[i].entry];
+        bool mine = is_own(own, entry);
+        /* Hosts without a key write many of these, and of others they never count: not parsed. */
+        if (!mine && entry->kind == RB_ENTRY_TRANSITION && entry->trust != RB_ENTRY_GOOD)
+            continue;
         enum rb_verdict verdict = said(entry, tag, object);
         if (verdict == RB_VERDICT_NONE)
             continue;
-        if (is_own(own, entry) || rb_policy_counts(policy, entry, RB_ROLE_MARK))
+        if (mine || rb_policy_counts(policy, entry, RB_ROLE_MARK))
             words[n++] = (struct word){about[i].entry, verdict};
         else
             out->ignored++;

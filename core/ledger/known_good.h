@@ -16,7 +16,7 @@ typedef struct rb_judgement {
     enum rb_verdict verdict;
     const rb_entry *entry; /* the one that decides, or NULL */
     bool disputed;         /* concurrent verdicts disagree */
-    size_t ignored;        /* verdicts that do not count: unsigned, not in the role */
+    size_t ignored;        /* verdicts, and signed transitions, that do not count */
 } rb_judgement;
 
 /*
