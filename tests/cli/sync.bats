@@ -457,3 +457,54 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync
     [[ $(there $LEDGER) ]]
 }
+
+# apart A B: alice's ledger and bob's, which began apart; each with a policy that gives role policy
+# to the people named, or "" for none.
+apart() {
+    server
+    git -C "$SERVER" config rbtool.root alice@example.com
+    cd "$SHOP" || return
+    git remote add origin "$(url file)"
+    git config rbtool.root alice@example.com
+    rbtool release v1.0.0 2>/dev/null
+    git push -q origin main v1.0.0
+    clone bob
+    git config rbtool.root alice@example.com
+    rbtool release v1.0.0 --record
+    if [[ $2 ]]; then
+        echo "{ \"roles\": { \"policy\": [$2] } }" >"$BATS_TEST_TMPDIR/policy.json"
+        rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m bobs --key "$KEYS/alice"
+    fi
+    cd "$SHOP" || return
+    if [[ $1 ]]; then
+        echo "{ \"roles\": { \"policy\": [$1] } }" >"$BATS_TEST_TMPDIR/policy.json"
+        rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m alices --key "$KEYS/alice"
+    fi
+    rbtool sync
+}
+
+@test "where one ledger has a policy, only who may set it joins another to it" {
+    local before
+    apart '"alice@example.com"' ''
+    before=$(there $LEDGER)
+    fails 1 "the join must be signed by an allowed signer who is in role policy of every policy" in_bob rbtool sync --join
+    [[ $(there $LEDGER) == "$before" ]]
+    in_bob git config user.signingKey "$KEYS/alice"
+    in_bob rbtool sync --join
+    rbtool sync
+    [[ $(in_bob tip) == $(tip) && $(tip) == $(there $LEDGER) ]]
+    rbtool log --verify
+}
+
+@test "where both ledgers have a policy, a join is signed by someone in role policy of both" {
+    local before
+    apart '"alice@example.com"' '"alice@example.com", "bob@example.com"'
+    before=$(there $LEDGER)
+    fails 1 "the join must be signed by an allowed signer who is in role policy of every policy" in_bob rbtool sync --join
+    [[ $(there $LEDGER) == "$before" ]]
+    in_bob git config user.signingKey "$KEYS/alice"
+    in_bob rbtool sync --join
+    rbtool sync
+    [[ $(tip) == $(there $LEDGER) ]]
+    rbtool log --verify
+}
