@@ -43,7 +43,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     rq.kind = "abort";
     rq.from = recovery->to;
     rq.to = recovery->from;
-    rq.mended = NULL;
+    rq.overrides = NULL;
     rq.going_on = NULL;
     rb_live moved = recovery->live; /* borrows */
     for (int part = 0; part < RB_PARTS; part++)

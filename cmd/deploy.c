@@ -110,7 +110,7 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
 {
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
     RB_AUTO(rb_release_freep) rb_release *to = NULL;
-    RB_AUTO(rb_release_freep) rb_release *mended = NULL;
+    RB_AUTO(rb_release_freep) rb_release *overrides = NULL;
     rb_plan_request rq = {.kind = "deploy",
                           .env = site->env,
                           .state = site->state,
@@ -138,12 +138,12 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
     if (live)
         RB_TRY(rb_site_live_release(&from, cli, site, live, err));
     if (o->scripts_from)
-        RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
+        RB_TRY(rb_cli_release(&overrides, cli, o->scripts_from, err));
     for (int part = 0; part < RB_PARTS; part++)
         rq.unused[part] = !site->live.tag[part];
     rq.from = from;
     rq.to = to;
-    rq.mended = mended;
+    rq.overrides = overrides;
     rq.observe = true;
     RB_TRY(rb_site_from(site, cli, &rq, err));
     return rb_site_carry_out(cli, site, &rq, o, err);

@@ -63,7 +63,7 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
                                 const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
-    RB_AUTO(rb_release_freep) rb_release *mended = NULL;
+    RB_AUTO(rb_release_freep) rb_release *overrides = NULL;
     RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     rb_plan_request rq;
@@ -75,11 +75,11 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     }
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->site.scripts_from)
-        RB_TRY(rb_cli_release(&mended, cli, o->site.scripts_from, err));
+        RB_TRY(rb_cli_release(&overrides, cli, o->site.scripts_from, err));
     RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->site.to, err));
     rq.from = from;
     rq.to = good.release;
-    rq.mended = mended;
+    rq.overrides = overrides;
     rq.rule = good.rule;
     rq.marks_bad = o->site.only.n == 0;
     rq.rehearse = o->rehearse;

@@ -104,7 +104,7 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
                            rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
-    RB_AUTO(rb_release_freep) rb_release *mended = NULL;
+    RB_AUTO(rb_release_freep) rb_release *overrides = NULL;
     rb_plan_request rq;
     RB_AUTO(rb_free_str) char *nothing = NULL;
     RB_TRY(rb_revert_request(&rq, &nothing, site, &o->only, tag, err));
@@ -114,12 +114,12 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     }
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->scripts_from)
-        RB_TRY(rb_cli_release(&mended, cli, o->scripts_from, err));
+        RB_TRY(rb_cli_release(&overrides, cli, o->scripts_from, err));
     RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
     RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->to, err));
     rq.from = from;
     rq.to = good.release;
-    rq.mended = mended;
+    rq.overrides = overrides;
     rq.rule = good.rule;
     rq.marks_bad = o->only.n == 0 || o->bad;
     rq.partial = o->dry_run;

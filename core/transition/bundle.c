@@ -37,12 +37,12 @@ static const rb_migration *find(const rb_migrations *set, const char *id)
 }
 
 static enum rb_code add_scripts(struct writer *w, const rb_migrations *from,
-                                const rb_migrations *to, const rb_migrations *mended,
+                                const rb_migrations *to, const rb_migrations *overrides,
                                 const char *from_tag, rb_err *err)
 {
     for (size_t i = from ? from->n : 0; i > 0; i--) {
         const char *id = from->items[i - 1].id;
-        const rb_migration *m = find(mended, id);
+        const rb_migration *m = find(overrides, id);
         if (find(to, id))
             continue;
         if (!m || !m->down.present)
@@ -51,7 +51,7 @@ static enum rb_code add_scripts(struct writer *w, const rb_migrations *from,
             return rb_fail(
                 err, RB_DECIDE,
                 "database %s: migration %s of %s cannot be undone: it %s; name a release "
-                "with a mended down with --scripts-from TAG",
+                "that has an override script with --scripts-from TAG",
                 w->database, id, from_tag, m->code ? "is program code" : "has no down script");
         RB_TRY(add_script(w, m, false, err));
     }
@@ -71,23 +71,23 @@ static enum rb_code read_set(rb_migrations **out, const rb_release *release, rb_
 
 static enum rb_code add_database(json_t *databases, const char *root, const char *name,
                                  const rb_release *from, const rb_release *to,
-                                 const rb_release *mended, rb_repo *repo, rb_err *err)
+                                 const rb_release *overrides, rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *from_set = NULL;
     RB_AUTO(rb_migrations_freep) rb_migrations *to_set = NULL;
-    RB_AUTO(rb_migrations_freep) rb_migrations *mended_set = NULL;
+    RB_AUTO(rb_migrations_freep) rb_migrations *override_set = NULL;
     RB_TRY(read_set(&from_set, from, repo, name, err));
     RB_TRY(read_set(&to_set, to, repo, name, err));
-    RB_TRY(read_set(&mended_set, mended, repo, name, err));
+    RB_TRY(read_set(&override_set, overrides, repo, name, err));
     RB_AUTO(rb_json_freep) json_t *scripts = json_array();
     struct writer w = {.root = root, .database = name, .scripts = scripts};
-    RB_TRY(add_scripts(&w, from_set, to_set, mended_set, from->tag, err));
+    RB_TRY(add_scripts(&w, from_set, to_set, override_set, from->tag, err));
     json_array_append_new(databases, json_pack("{s:s,s:O}", "name", name, "scripts", scripts));
     return RB_OK;
 }
 
 static enum rb_code add_databases(json_t *databases, const char *root, const rb_release *from,
-                                  const rb_release *to, const rb_release *mended, rb_repo *repo,
+                                  const rb_release *to, const rb_release *overrides, rb_repo *repo,
                                   rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
@@ -98,12 +98,12 @@ static enum rb_code add_databases(json_t *databases, const char *root, const rb_
                 rb_strs_add(&names, sides[s]->databases[i].name);
     rb_strs_sort(&names);
     for (size_t i = 0; i < names.n; i++)
-        RB_TRY(add_database(databases, root, names.items[i], from, to, mended, repo, err));
+        RB_TRY(add_database(databases, root, names.items[i], from, to, overrides, repo, err));
     return RB_OK;
 }
 
 enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb_release *to,
-                             const rb_release *mended, const char *rule, rb_repo *repo,
+                             const rb_release *overrides, const char *rule, rb_repo *repo,
                              const char *dir, rb_err *err)
 {
     RB_AUTO(rb_reconstruct_freep) rb_reconstruct *work = NULL;
@@ -112,7 +112,7 @@ enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb
     RB_TRY(rb_reconstruct_release(&release, work, to, repo, err));
     RB_AUTO(rb_json_freep) json_t *databases = json_array();
     const char *root = rb_reconstruct_path(work);
-    RB_TRY(add_databases(databases, root, from, to, mended, repo, err));
+    RB_TRY(add_databases(databases, root, from, to, overrides, repo, err));
     RB_AUTO(rb_json_freep)
     json_t *plan =
         json_pack("{s:s,s:s,s:s?,s:O,s:O}", "from", from->tag, "to", to->tag, "rule", rule,

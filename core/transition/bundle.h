@@ -13,9 +13,9 @@
 
 #include "release/release.h"
 
-/* mended: down scripts come from it first; NULL: none. *document is plan.json. */
+/* overrides: down scripts come from it first; NULL: none. *document is plan.json. */
 enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb_release *to,
-                             const rb_release *mended, const char *rule, rb_repo *repo,
+                             const rb_release *overrides, const char *rule, rb_repo *repo,
                              const char *dir, rb_err *err) RB_MUST_USE;
 
 #endif

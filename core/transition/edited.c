@@ -40,7 +40,7 @@ static json_t *outcome_of(const rb_plan_database *d, const rb_migrations *prefer
 
 void rb_plan_edited(rb_plan_database *d, const json_t *target, const char *engine)
 {
-    if (!d->from_set || d->mended_set)
+    if (!d->from_set || d->override_set)
         return;
     find_edited(d);
     const rb_migrations *histories[] = {d->from_set, d->to_set};

@@ -246,7 +246,7 @@ static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
     err->code = RB_HALFWAY;
     *out = document(run, "interrupted", err);
     rb_err_prefix(err,
-                  "the transition to %s stopped half-way; mend the cause and run `rbtool resume`, "
+                  "the transition to %s stopped half-way; fix the cause and run `rbtool resume`, "
                   "or go back with `rbtool abort`",
                   run->request->to->tag);
     return RB_HALFWAY;
@@ -394,7 +394,7 @@ static json_t *before(const rb_run *run)
     rb_json_set_str(json, "host", run->host);
     rb_json_set_str(json, "user", run->user);
     rb_json_set_str(json, "version", run->version);
-    rb_json_set_str(json, "scriptsFrom", rq->mended ? rq->mended->object : NULL);
+    rb_json_set_str(json, "scriptsFrom", rq->overrides ? rq->overrides->object : NULL);
     json_object_set_new(json, "failing", rb_failing_now(run));
     for (size_t i = 0; i < plan->database_count; i++)
         if (plan->databases[i].create) {

@@ -2,7 +2,7 @@
  * Carrying a plan out, and going on with one that was interrupted.
  *
  * Every step's intent is journaled before it and its result after; each is idempotent, so a run
- * that was killed at any instant is gone on with by doing them again: a service that is stopped is
+ * that was killed at any instant is continued by doing them again: a service that is stopped is
  * stopped again, one that runs is started again. The commit of the first database (the
  * switch of current, where there is no database) is the one point of no return: a failure before
  * it runs the inverses and ends where it began, after it only forward.

@@ -355,7 +355,7 @@ static json_t *empty_document(const rb_plan_request *rq)
                      rq->from ? rq->from->tag : NULL, "to", rq->to->tag, "environment",
                      rq->env->name, "rule", rq->rule, "kind", rq->kind, "steps", "dataAtRisk",
                      "decisions", "notes", "only", "parts", rb_parts_list(rq), "scriptsFrom",
-                     rq->mended ? rq->mended->tag : NULL);
+                     rq->overrides ? rq->overrides->tag : NULL);
 }
 
 /* --rehearse: the databases were rehearsed anyway; this rebuilds and verifies every artifact. */

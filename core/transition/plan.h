@@ -43,31 +43,31 @@ typedef struct rb_plan_request {
     const rb_release *from;                /* NULL: nothing is live */
     const rb_release *part_from[RB_PARTS]; /* of a part that is live at another one, else NULL */
     const rb_release *to;
-    const rb_release *mended; /* --scripts-from, or NULL */
-    bool parts[RB_PARTS];     /* --only */
-    bool unused[RB_PARTS];    /* parts where nothing was ever put: not by FROM either */
-    const rb_live *live;      /* where every part is, or NULL */
-    bool observe;             /* files are compared with what was promised where they come from */
-    bool rehearse;            /* also rebuild the artifacts, and say how long it took */
-    bool partial;             /* what cannot be read is a decision of the plan, not its failure */
-    bool only_drift;          /* no more is asked than what drifted: no database is copied */
+    const rb_release *overrides; /* --scripts-from: whose down scripts come first, or NULL */
+    bool parts[RB_PARTS];        /* --only */
+    bool unused[RB_PARTS];       /* parts where nothing was ever put: not by FROM either */
+    const rb_live *live;         /* where every part is, or NULL */
+    bool observe;    /* files are compared with what was promised where they come from */
+    bool rehearse;   /* also rebuild the artifacts, and say how long it took */
+    bool partial;    /* what cannot be read is a decision of the plan, not its failure */
+    bool only_drift; /* no more is asked than what drifted: no database is copied */
     enum rb_again again;
     bool marks_bad;       /* of a revert: FROM is marked bad when it has reached TO */
     const char *rule;     /* why TO, or NULL */
-    const char *going_on; /* id of the transition that is gone on with, or NULL */
+    const char *going_on; /* id of the transition that is continued, or NULL */
 } rb_plan_request;
 
 typedef struct rb_plan_database {
     char *name;
     char *url;
     bool create;                    /* the file is missing and this transition makes it */
-    bool committed;                 /* by the transition that is gone on with */
+    bool committed;                 /* by the transition that is continued */
     bool unreadable;                /* of a partial plan: the rest is not filled in */
     char *tracking;                 /* resolved */
     const rb_manifest_database *to; /* NULL: the release has none; borrowed */
     rb_migrations *from_set;        /* perhaps NULL */
     rb_migrations *to_set;          /* never NULL */
-    rb_migrations *mended_set;
+    rb_migrations *override_set;
     rb_db_step *steps;
     size_t step_count;
     json_t *expected; /* catalog to come out at */

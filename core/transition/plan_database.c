@@ -20,7 +20,7 @@ void rb_plan_database_clear(rb_plan_database *d)
     free(d->tracking);
     rb_migrations_free(d->from_set);
     rb_migrations_free(d->to_set);
-    rb_migrations_free(d->mended_set);
+    rb_migrations_free(d->override_set);
     free(d->steps);
     json_decref(d->expected);
     json_decref(d->leaving);
@@ -77,10 +77,10 @@ static enum rb_code load_sets(rb_plan_database *d, const rb_plan_request *rq,
         RB_TRY(rb_release_migrations(&d->to_set, rq->to, rq->repo, d->to, err));
     else
         d->to_set = rb_calloc(1, sizeof *d->to_set);
-    const rb_manifest_database *mended =
-        rq->mended ? rb_manifest_database_find(rq->mended->manifest, d->name) : NULL;
-    if (mended)
-        RB_TRY(rb_release_migrations(&d->mended_set, rq->mended, rq->repo, mended, err));
+    const rb_manifest_database *overrides =
+        rq->overrides ? rb_manifest_database_find(rq->overrides->manifest, d->name) : NULL;
+    if (overrides)
+        RB_TRY(rb_release_migrations(&d->override_set, rq->overrides, rq->repo, overrides, err));
     return RB_OK;
 }
 
@@ -97,10 +97,10 @@ static enum rb_code open_database(rb_db **out, rb_plan_database *d, const rb_pla
     return rb_db_open(out, d->url, RB_DB_READ, err);
 }
 
-/* A down, from the mended set first, then from the FROM release. */
+/* A down, from the override scripts first, then from the FROM release. */
 static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq, const char *id)
 {
-    const rb_migration *m = d->mended_set ? rb_migrations_find(d->mended_set, id) : NULL;
+    const rb_migration *m = d->override_set ? rb_migrations_find(d->override_set, id) : NULL;
     if ((!m || !m->down.present) && d->from_set && rb_migrations_find(d->from_set, id))
         m = rb_migrations_find(d->from_set, id);
     const char *from = rq->from ? rq->from->tag : "nothing";
@@ -241,10 +241,10 @@ static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_requ
     bool *seen = rb_calloc(d->step_count, sizeof *seen);
     size_t open = 0;
     for (size_t i = 0; i < d->step_count; i++) {
-        bool mended =
-            d->mended_set &&
-            rb_migrations_find(d->mended_set, d->steps[i].migration->id) == d->steps[i].migration;
-        seen[i] = d->steps[i].up || mended;
+        bool overrides =
+            d->override_set &&
+            rb_migrations_find(d->override_set, d->steps[i].migration->id) == d->steps[i].migration;
+        seen[i] = d->steps[i].up || overrides;
         open += !seen[i];
     }
     rb_release *held = NULL;
@@ -356,7 +356,7 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
         rb_plan_decide(
             plan, "residual", RB_OK,
             "database %s: migration %s was edited after it had been released (RB004), so "
-            "this database comes out otherwise than one made anew: %s; a new migration "
+            "this database gets another schema than a new one would: %s; a new migration "
             "can make up for it",
             d->name, ids, list);
     } else if (json_array_size(left) > 0) {

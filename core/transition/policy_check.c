@@ -17,7 +17,7 @@ enum rb_code rb_policy_check_releases(const rb_policy *policy, const rb_plan_req
                                       rb_err *err)
 {
     RB_TRY(check_signer(policy, rq->to, err));
-    return check_signer(policy, rq->mended, err);
+    return check_signer(policy, rq->overrides, err);
 }
 
 void rb_policy_name(rb_plan *plan, const rb_policy *policy)
@@ -67,7 +67,7 @@ enum rb_code rb_policy_check_approvals(rb_policy_needs *out, const rb_policy *po
     if (rq->state)
         RB_TRY(rb_state_history(&rows, &count, rq->state, true, err));
     add_need(out, policy, rq->to, rq->env->name, was_live(rows, count, rq->to));
-    const rb_release *scripts = rq->mended;
+    const rb_release *scripts = rq->overrides;
     if (scripts && !rb_text_same(scripts->object, rq->to->object) &&
         !(rq->from && rb_text_same(scripts->object, rq->from->object)))
         add_need(out, policy, scripts, rq->env->name, was_live(rows, count, scripts));

@@ -13,7 +13,7 @@ void rb_recovery_clear(rb_recovery *recovery)
     rb_transition_row_free(recovery->row);
     rb_release_free(recovery->from);
     rb_release_free(recovery->to);
-    rb_release_free(recovery->mended);
+    rb_release_free(recovery->overrides);
     for (int part = 0; part < RB_PARTS; part++)
         rb_release_free(recovery->part_from[part]);
     rb_live_clear(&recovery->live);
@@ -149,9 +149,9 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     if (row->from)
         RB_TRY(open_same(&out->from, keeping, signers, row->from, row->from_object, err));
     RB_TRY(open_same(&out->to, keeping, signers, row->to, row->to_object, err));
-    const char *mended = rb_json_str(row->plan, "scriptsFrom");
-    if (mended)
-        RB_TRY(open_same(&out->mended, keeping, signers, mended,
+    const char *overrides = rb_json_str(row->plan, "scriptsFrom");
+    if (overrides)
+        RB_TRY(open_same(&out->overrides, keeping, signers, overrides,
                          rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"), err));
     out->request = (rb_plan_request){
         .kind = row->kind,
@@ -161,7 +161,7 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
         .signers = signers,
         .from = out->from,
         .to = out->to,
-        .mended = out->mended,
+        .overrides = out->overrides,
         .going_on = row->id,
         .rule = rb_json_str(row->plan, "rule"),
     };

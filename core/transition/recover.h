@@ -12,7 +12,7 @@ typedef struct rb_recovery {
     rb_transition_row *row;
     rb_release *from; /* NULL: nothing was live */
     rb_release *to;
-    rb_release *mended;
+    rb_release *overrides;
     rb_release *part_from[RB_PARTS]; /* as in the request, which borrows them and live */
     rb_live live;
     rb_plan_request request;
@@ -26,7 +26,7 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
                               bool with_releases, rb_err *err) RB_MUST_USE;
 void rb_recovery_clear(rb_recovery *recovery);
 
-/* The plan to go on with: the stored one, its databases looked at anew. */
+/* The plan to go on with: the stored one, its databases looked at again. */
 enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err *err) RB_MUST_USE;
 
 /* Whether any of the transition's databases has committed (or, without one, current was

@@ -50,7 +50,7 @@ static enum rb_code undo_one(const rb_undo *undo, const char *name, rb_err *err)
     RB_TRY(rb_state_step_get(&state, undo->state, undo->transition, name, err));
     if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
         return RB_OK;
-    /* A step whose inverse was begun is not done, should this be cut off and gone on with. */
+    /* A step whose inverse was begun is not done, should this be cut off and continued. */
     if (state != RB_STEP_INTENT)
         RB_TRY(rb_state_step(undo->state, undo->transition, name, RB_STEP_INTENT, err));
     RB_TRY(rb_step_undo(undo, rb_step_kind_of(name), state, err));

@@ -233,7 +233,6 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     forget_ledger
-    git config --unset rbtool.ledger
     sqlite3 "$PROD/.rbtool/state.db" 'DROP TABLE entry; ALTER TABLE step DROP COLUMN milliseconds;
         ALTER TABLE step DROP COLUMN outcome; DELETE FROM pin WHERE name <> '\''host'\'''
     sql "UPDATE rbtool_journal SET pins = '{}'"

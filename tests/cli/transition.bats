@@ -159,7 +159,7 @@ setup() {
     rbtool revert v1.1.0 --yes
 }
 
-@test "a migration without a down needs a person, or a mended script from a later release" {
+@test "a migration without a down needs a person, or an override script from a later release" {
     release v1.0.0
     second
     git rm -q migrations/0002_discount.down.sql

@@ -227,7 +227,7 @@ SH
     settled_at v1.1.0
 }
 
-@test "a half-way revert goes on with the mended scripts that were agreed to, and no others" {
+@test "a half-way revert goes on with the override scripts that were agreed to, and no others" {
     two_releases
     rbtool deploy v1.1.0 --yes
     printf 'ALTER TABLE orders DROP COLUMN discount; -- mended\n' >migrations/0002_discount.down.sql
