@@ -197,13 +197,16 @@ const rb_command rb_cmd_mark = {
     .summary = "say that a release is good, bad, or lost",
     .group = RB_GROUP_PEOPLE,
     .details =
-        "A signed verdict in the ledger, about this very tag object. The latest one that counts\n"
-        "decides where a revert goes: by someone in role mark of the policy, or by a deploy on\n"
-        "this host that ended with every check passed. A release that is bad is not deployed.\n"
-        "gap says that a release which others follow, or the ledger knows, is lost and known to\n"
-        "be: `rbtool verify` then does not fail for it, and its name is free (role mark or\n"
-        "policy). A release that is here can be given up while no release follows it, no\n"
-        "server received it and no environment had it: then git tag -d TAG deletes it.",
+        "Records a signed verdict about this tag object in the ledger. The newest valid verdict\n"
+        "decides where a revert goes. A verdict is valid if a person in the policy's role mark\n"
+        "signed it, or if a deploy on this host ended with every check passed. A release that is\n"
+        "bad is not deployed.\n"
+        "gap records that a release is lost, although others follow it or the ledger knows it:\n"
+        "`rbtool verify` then does not fail because of it, and its name can be used again. It "
+        "takes\n"
+        "role mark or policy. A release that is in this clone can be given up if no release "
+        "follows\n"
+        "it, no server received it and no environment had it; then delete it with git tag -d TAG.",
     .examples = "rbtool mark v1.4.0 bad -m 'orders vanish'\n"
                 "rbtool mark v1.4.1 good -m 'ran for a week' --env prod",
     .opts = opts,

@@ -373,7 +373,7 @@ ends_back() { # WAY
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
     [ "$status" -eq 137 ]
     [ "$(pending)" = deploy,abort ]
-    [[ $(rbtool status) == *"an abort"* ]]
+    [[ $(rbtool status) == *"interrupted: abort to v1.0.0 stopped in step"* ]]
     rbtool "$1" --yes
     [ "$(picture)" = "$before" ]
     [ -z "$(pending)" ]
