@@ -174,6 +174,34 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     gpgconf --kill all
 }
 
+@test "an X.509 signature goes to git and gpgsm, and counts for a fingerprint that is configured" {
+    export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
+    mkdir -m 700 "$GNUPGHOME"
+    git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
+    printf '%s\n' 'Key-Type: RSA' 'Key-Length: 2048' 'Key-Usage: sign, cert' 'Serial: random' 'Name-DN: CN=Alice' \
+        'Name-Email: alice@example.com' 'Not-Before: 2020-01-01' 'Not-After: 2099-01-01' >wanted
+    gpgsm --batch --quiet --disable-dirmngr --pinentry-mode loopback --passphrase-fd 0 --gen-key -o cert.pem wanted </dev/null
+    gpgsm --batch --quiet --disable-dirmngr --import cert.pem
+    print=$(gpgsm --list-keys --with-colons | sed -n 's/^fpr:*\([0-9A-F]*\):.*/\1/p')
+    echo "$print S relax" >"$GNUPGHOME/trustlist.txt"
+    echo disable-crl-checks >"$GNUPGHOME/gpgsm.conf"
+    gpgconf --kill gpg-agent
+    gpgsm --batch --quiet --disable-dirmngr --pinentry-mode loopback --passphrase-fd 3 --armor --detach-sign \
+        -u "$print" -o signed.pem signed 3</dev/null
+    git update-ref refs/tags/v1.0.0 "$(cat signed signed.pem | git hash-object -t tag -w --stdin)"
+    git verify-tag v1.0.0
+    fails 1 "git config --add rbtool.openpgpSigners $print" rbtool verify v1.0.0
+    git config rbtool.openpgpSigners 0123456789ABCDEF0123456789ABCDEF01234567
+    fails 1 "the key $print, which" rbtool verify v1.0.0
+    git config --add rbtool.openpgpSigners "$print"
+    rbtool verify v1.0.0 | grep -qF "$print"
+    sed -i 's/^tagger Alice/tagger Alicia/' signed
+    git update-ref refs/tags/v1.0.0 "$(cat signed signed.pem | git hash-object -t tag -w --stdin)"
+    agreed
+    refused signature
+    gpgconf --kill all
+}
+
 @test "no allowed signers, and files that cannot be read, trust no one" {
     git config --global gpg.ssh.revocationFile "$HOME/nowhere"
     fails 2 "$HOME/nowhere" rbtool verify v1.0.0
