@@ -108,7 +108,7 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
                    "cannot be read now. %s",
                    bold, st->name, plain, from, row->to, row->kind, step, out);
     if (!st->holder)
-        rb_ui_line("transition  %s, a %s", row->id, row->kind);
+        rb_ui_line("transition  %s, %s %s", row->id, *row->kind == 'a' ? "an" : "a", row->kind);
     if (st->stopped)
         rb_ui_line("%sservice     DOWN%s: it was stopped for this transition and is not started "
                    "again",
