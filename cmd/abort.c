@@ -41,6 +41,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     rb_plan_request rq = recovery->request;
     memset(rq.unused, 0, sizeof rq.unused); /* by what is aborted they are */
     rq.kind = "abort";
+    rq.command = rb_site_command(site, o, "abort", NULL);
     rq.from = recovery->to;
     rq.to = recovery->from;
     rq.overrides = NULL;

@@ -37,18 +37,30 @@ static void add_notes(rb_buf *out, const json_t *notes)
         rb_ui_add(out, "  - %s", json_string_value(item));
 }
 
+/* What no person can agree to. */
+static bool is_failure(const char *code)
+{
+    static const char *const failures[] = {"script", "schema", "check", "unreadable", "space"};
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+        if (strcmp(code, failures[i]) == 0)
+            return true;
+    return false;
+}
+
 /* What is lost stands under "data at risk" already. */
-static void add_decisions(rb_buf *out, const json_t *decisions)
+static void add_decisions(rb_buf *out, const json_t *decisions, bool failures)
 {
     size_t i;
     size_t shown = 0;
     json_t *item;
-    json_array_foreach ((json_t *)decisions, i, item)
-        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0) {
-            if (shown++ == 0)
-                rb_ui_add(out, "decisions");
-            rb_ui_add(out, "  - %s", rb_json_str(item, "message"));
-        }
+    json_array_foreach ((json_t *)decisions, i, item) {
+        const char *code = rb_json_str(item, "code");
+        if (strcmp(code, "data-loss") == 0 || is_failure(code) != failures)
+            continue;
+        if (shown++ == 0)
+            rb_ui_add(out, failures ? "failures" : "decisions");
+        rb_ui_add(out, "  - %s", rb_json_str(item, "message"));
+    }
 }
 
 static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
@@ -108,9 +120,14 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
     add_drift(&out, plan->drift);
     if (!seen) {
         add_notes(&out, json_object_get(json, "notes"));
-        add_decisions(&out, json_object_get(json, "decisions"));
+        add_decisions(&out, json_object_get(json, "decisions"), true);
+        add_decisions(&out, json_object_get(json, "decisions"), false);
     }
     rb_ui_add(&out, "digest %s%s", plan->digest, seen ? ", agreed to" : "");
+    rb_ui_add(&out, "Plan: %s", rb_json_str(json, "summary"));
+    const char *next = rb_json_str(json, "next");
+    if (next && !to_stderr)
+        rb_ui_add(&out, "next: `%s`", next);
     rb_ui_text(cli, &out, to_stderr);
 }
 
@@ -316,6 +333,8 @@ enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb
         return code;
     rb_policy_name(plan, books->policy);
     rb_policy_needs_decide(plan, needs, request, passed);
+    RB_AUTO(rb_free_str) char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
+    rb_json_set_str(plan->json, "next", plan->worst == RB_OK ? next : NULL);
     RB_TRY(rb_site_plan_words(cli, plan, request, err));
     *out = plan;
     plan = NULL;
@@ -341,8 +360,8 @@ static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_plan_request 
     int64_t stake = rb_plan_at_stake(plan);
     bool back = strcmp(plan->kind, "abort") == 0; /* goes back over drift */
     bool drifted = json_array_size(plan->drift) > 0 && !options->accept_drift && !back;
-    if (options->accept_loss || options->yes || !plan->consent || stake == 0 || drifted ||
-        plan->worst != RB_OK || !cli->interactive)
+    if (options->dry_run || options->accept_loss || options->yes || !plan->consent || stake == 0 ||
+        drifted || plan->worst != RB_OK || !cli->interactive)
         return false;
     show_backups(cli, plan, request);
     return rb_ui_ask_number(cli, stake,
@@ -416,14 +435,12 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     rb_site_show_first(cli, site);
     if (!cli->json || !options->dry_run)
         show_plan(cli, plan, seen, !options->dry_run);
-    if (options->dry_run) {
-        if (cli->json)
-            rb_ui_json(cli, plan->json);
-        bool cannot = plan->worst == RB_FOUND || plan->worst == RB_ERROR;
-        return cannot ? rb_fail(err, plan->worst, "%s", plan->refusal) : RB_OK;
-    }
+    if (options->dry_run && cli->json)
+        rb_ui_json(cli, plan->json);
     bool loss = false;
     enum rb_code code = agree(&loss, &loss_passed, cli, plan, request, options, err);
+    if (options->dry_run)
+        return code;
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, outcome_of(code), err);
     RB_AUTO(rb_free_str)

@@ -116,7 +116,8 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
                           .state = site->state,
                           .repo = site->repo,
                           .signers = site->signers,
-                          .partial = o->dry_run};
+                          .partial = o->dry_run,
+                          .command = rb_site_command(site, o, "deploy", tag)};
     RB_TRY(rb_site_parts(rq.parts, &o->only, err));
     RB_TRY(rb_site_settled(site, err));
     RB_TRY(rb_cli_release(&to, cli, tag, err));

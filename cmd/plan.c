@@ -84,12 +84,12 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     rq.marks_bad = o->site.only.n == 0;
     rq.rehearse = o->rehearse;
     rq.partial = true;
+    rq.command = rb_site_command(site, &o->site, "revert", tag);
     RB_TRY(rb_site_from(site, cli, &rq, err));
     RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
     RB_TRY(rb_site_plan(&plan, &needs, cli, site, &rq, false, err));
     RB_TRY(print(cli, plan, site, o));
-    bool cannot = plan->worst == RB_FOUND || plan->worst == RB_ERROR;
-    return cannot ? rb_fail(err, plan->worst, "%s", plan->refusal) : RB_OK;
+    return rb_plan_allowed(plan, false, NULL, err);
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -115,7 +115,9 @@ const rb_command rb_cmd_plan = {
     .summary = "show what `revert TAG` would do, and what it would cost",
     .group = RB_GROUP_BREAKS,
     .details =
-        "Nothing is changed. Databases are rehearsed on throw-away copies: scripts, schema,\n"
+        "Nothing is changed. The exit code is the one that the revert would stop with: 1 where a\n"
+        "script, the schema or a check fails, 5 where a person must decide. Databases are "
+        "rehearsed on throw-away copies: scripts, schema,\n"
         "SQL checks, and a count of every row and value that would be lost.",
     .examples =
         "rbtool plan v1.4.0 --env prod              # what would going back from v1.4.0 take?\n"

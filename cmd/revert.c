@@ -123,6 +123,7 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     rq.rule = good.rule;
     rq.marks_bad = o->only.n == 0 || o->bad;
     rq.partial = o->dry_run;
+    rq.command = rb_site_command(site, o, "revert", tag);
     RB_TRY(rb_site_from(site, cli, &rq, err));
     return rb_site_carry_out(cli, site, &rq, o, err);
 }

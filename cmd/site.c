@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "books.h"
 #include "environment/tidy.h"
+#include "transition/places.h"
 #include "transition/record.h"
 #include "ui.h"
 
@@ -191,6 +192,16 @@ static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments
                    names.data, cli->typed, first);
 }
 
+/* A run that was killed before its journal row was durable left what it had staged. */
+static enum rb_code drop_staged(const rb_site *site, rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    RB_TRY(rb_state_pending(&row, site->state, err));
+    if (!row)
+        rb_places_unstage(site->env);
+    return RB_OK;
+}
+
 static enum rb_code bind(rb_site *site, const found *f, rb_err *err)
 {
     site->settings_file = rb_strdup(f->file);
@@ -226,6 +237,7 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_TRY(bind(site, &f, err));
     if (write && !site->trusting) {
         RB_TRY(rb_site_trusted(cli, site, err));
+        RB_TRY(drop_staged(site, err));
         rb_site_record(cli, site);
     }
     return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
@@ -306,6 +318,7 @@ void rb_site_close(rb_site *site)
     rb_json_free(site->settings);
     rb_json_free(site->pins);
     free(site->settings_file);
+    free(site->command);
     rb_state_close(site->state);
     rb_lock_release(site->lock);
     rb_env_free(site->env);

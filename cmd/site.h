@@ -27,6 +27,7 @@ typedef struct rb_site {
     json_t *settings;   /* rb_settings_of() */
     rb_binding binding; /* what this host recorded, compared with them */
     json_t *pins;       /* an object, for every journal row of a database (rb_run.pins) */
+    char *command;      /* rb_site_command() */
     char *untold;       /* why the ledger does not have all of it; said at close, once */
 } rb_site;
 
@@ -165,6 +166,11 @@ enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUS
  * passed (--break-glass is given) lets go. */
 enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
                           const rb_plan_request *request, bool passed, rb_err *err) RB_MUST_USE;
+
+/* The command line that carries out what was asked for, without what agrees to a plan; site owns
+ * it. tag may be NULL. */
+const char *rb_site_command(rb_site *site, const rb_site_options *options, const char *kind,
+                            const char *tag);
 
 /* FROM and TO, steps, data at risk, decisions. to: stdout or stderr. */
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);

@@ -1,4 +1,8 @@
-/* Environments whose folder or journal is not this host's. */
+/* Environments whose folder or journal is not this host's, and the command after a refusal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "environment/checks.h"
 #include "site.h"
 
 /* What arrives in a commit is not this host's state: neither a journal, nor its releases. */
@@ -28,4 +32,45 @@ enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_
         "changed; if you restored or moved it, take it over with `rbtool env trust --env "
         "%s --yes -m WHY`, else move %s/.rbtool away",
         name, root, name, root);
+}
+
+static void add_option(rb_strs *words, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    rb_strs_add(words, name);
+    rb_strs_add(words, value);
+}
+
+const char *rb_site_command(rb_site *site, const rb_site_options *o, const char *kind,
+                            const char *tag)
+{
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    RB_AUTO(rb_buf_clear) rb_buf only = {0};
+    for (size_t i = 0; i < o->only.n; i++)
+        rb_buf_printf(&only, "%s%s", i > 0 ? "," : "", o->only.items[i]);
+    rb_strs_add(&words, "rbtool");
+    add_option(&words, "-C", strcmp(site->cli->dir, ".") != 0 ? site->cli->dir : NULL);
+    add_option(&words, "--config", site->cli->config);
+    rb_strs_add(&words, kind);
+    if (tag)
+        rb_strs_add(&words, tag);
+    add_option(&words, "--env", site->env->name);
+    add_option(&words, "--to", o->to);
+    add_option(&words, "--only", only.len > 0 ? only.data : NULL);
+    add_option(&words, "--scripts-from", o->scripts_from);
+    const struct {
+        bool given;
+        const char *name;
+    } flags[] = {{o->bad, "--bad"},
+                 {o->accept_reverted, "--accept-reverted"},
+                 {o->break_glass, "--break-glass"},
+                 {o->yes, "--yes"}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].given)
+            rb_strs_add(&words, flags[i].name);
+    add_option(&words, "-m", o->why);
+    free(site->command);
+    site->command = rb_command_line(&words);
+    return site->command;
 }

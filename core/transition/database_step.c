@@ -234,21 +234,15 @@ static enum rb_code put_back(rb_run *run, const rb_plan_database *d, rb_db *db,
 static enum rb_code refuse_loss(rb_run *run, const rb_plan_database *d, const json_t *at_risk,
                                 rb_err *err)
 {
-    RB_AUTO(rb_buf_clear) rb_buf list = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)at_risk, i, item) {
-        const char *column = rb_json_str(item, "column");
-        rb_buf_printf(&list, "%s%s%s%s (%" JSON_INTEGER_FORMAT " %s)", i ? ", " : "",
-                      rb_json_str(item, "table"), column ? "." : "", column ? column : "",
-                      (json_int_t)rb_json_int(item, column ? "values" : "rows", 0),
-                      column ? "values" : "rows");
-    }
+    RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(at_risk);
     RB_TRY(rb_plan_found(run->digest, run->plan, run->request, d->name, at_risk, err));
+    RB_AUTO(rb_free_str)
+    char *option = rb_format("--accept-data-loss %.*s", RB_DIGEST_PREFIX, run->digest);
+    RB_AUTO(rb_free_str) char *next = rb_plan_with(run->request, option);
     return rb_fail(err, RB_DECIDE,
                    "database %s: under lock more data is at risk than the plan said: %s; to agree "
-                   "to this add --accept-data-loss %s",
-                   d->name, rb_buf_str(&list), run->digest);
+                   "to this: %s",
+                   d->name, list, next);
 }
 
 static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,

@@ -44,6 +44,8 @@ void rb_plan_free(rb_plan *plan)
         return;
     free(plan->kind);
     free(plan->id);
+    free(plan->command);
+    free(plan->backups);
     free(plan->current_before);
     free(plan->refusal);
     for (size_t i = 0; i < plan->database_count; i++)
@@ -396,11 +398,22 @@ static void note_verdict(rb_plan *plan, const rb_plan_request *rq)
     rb_plan_note(plan, note);
 }
 
+/* code: of planning the databases. */
+static bool is_rehearsed(const rb_plan *plan, enum rb_code code)
+{
+    bool all = code == RB_OK;
+    for (size_t i = 0; i < plan->database_count; i++)
+        all = all && plan->databases[i].rehearsed;
+    return all;
+}
+
 enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
     plan->kind = rb_strdup(rq->kind);
     plan->id = new_id();
+    plan->command = rb_strdup(rq->command);
+    plan->backups = rb_format("%s/.rbtool/backups", rq->env->root);
     plan->json = empty_document(rq);
     plan->drift = json_array();
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
@@ -412,11 +425,13 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     if (code != RB_OK)
         return rb_fail(err, code, code == RB_FOUND ? "%s; nothing was changed" : "%s", why.message);
     json_object_set_new(plan->json, "databases", scripts(plan));
+    json_object_set_new(plan->json, "rehearsed", json_boolean(is_rehearsed(plan, code)));
     RB_TRY(rb_plan_losses(plan, rq, err));
     rb_plan_notes(plan, rq);
     note_verdict(plan, rq);
     add_steps(plan, rq);
     rb_plan_times(plan, rq);
+    rb_plan_sum(plan, rq);
     json_object_set(plan->json, "drift", plan->drift);
     rb_json_set_str(plan->json, "class", class_of(plan));
     RB_AUTO(rb_free_str)

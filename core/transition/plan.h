@@ -55,6 +55,8 @@ typedef struct rb_plan_request {
     bool marks_bad;       /* of a revert: FROM is marked bad when it has reached TO */
     const char *rule;     /* why TO, or NULL */
     const char *going_on; /* id of the transition that is continued, or NULL */
+    const char *command;  /* the command line that carries the plan out, without what agrees to
+                             anything; NULL: there is none */
 } rb_plan_request;
 
 typedef struct rb_plan_database {
@@ -63,6 +65,7 @@ typedef struct rb_plan_database {
     bool create;                    /* the file is missing and this transition makes it */
     bool committed;                 /* by the transition that is continued */
     bool unreadable;                /* of a partial plan: the rest is not filled in */
+    bool rehearsed;                 /* its scripts, if it has any, ran on a copy */
     char *tracking;                 /* resolved */
     const rb_manifest_database *to; /* NULL: the release has none; borrowed */
     rb_migrations *from_set;        /* perhaps NULL */
@@ -81,6 +84,8 @@ typedef struct rb_plan_database {
 typedef struct rb_plan {
     char *kind;
     char *id;             /* of the transition it will be */
+    char *command;        /* of the request, or NULL */
+    char *backups;        /* the folder below which copies of what is lost are kept */
     bool parts[RB_PARTS]; /* those that move */
     enum rb_step_kind order[RB_STEP_KINDS];
     size_t order_count;
@@ -90,7 +95,7 @@ typedef struct rb_plan {
     bool consent;         /* something is lost or left: --accept-data-loss DIGEST */
     json_t *drift;        /* [{"part","path","expected","found"}] */
     json_t *json;         /* the document of design section 15, plus "drift", "notes", "databases",
-                             "only", "parts", "scriptsFrom" */
+                             "only", "parts", "scriptsFrom", "rehearsed", "summary" */
     char digest[RB_SHA256_HEX];
     enum rb_code worst; /* RB_OK; RB_DECIDE: a decision that consent cannot give; RB_FOUND: the
                            rehearsal failed; RB_ERROR: there is no room */
@@ -132,6 +137,9 @@ char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *database);
 /* Values and rows at risk together. */
 int64_t rb_plan_at_stake(const rb_plan *plan);
 
+/* "tickets.slug (20,038 values), audit (12 rows)": the first of items as in "dataAtRisk". */
+char *rb_plan_list_losses(const json_t *losses);
+
 /* Whether the plan may be carried out: RB_OK; RB_DECIDE with what a person must say (loss: the
  * digest agreed to, or NULL); RB_FOUND when the rehearsal failed, RB_ERROR when there is no room.
  */
@@ -144,6 +152,16 @@ void rb_plan_note(rb_plan *plan, const char *text); /* need not be UTF-8 */
 
 /* plan_times.c: sets "expected": how long it takes and the service is down, as in earlier ones. */
 void rb_plan_times(rb_plan *plan, const rb_plan_request *request);
+
+/* plan_summary.c: sets "summary": what moves, what is at risk and how long it takes, in one line.
+ */
+void rb_plan_sum(rb_plan *plan, const rb_plan_request *request);
+/* The request's command with an option, "`rbtool revert v2 --env prod --to v1`", or the option
+ * where there is no command. */
+char *rb_plan_with(const rb_plan_request *request, const char *option);
+/* The command that carries the plan out, with the digest where it needs one. drift: with
+ * --accept-drift. */
+char *rb_plan_command(const rb_plan *plan, bool drift);
 
 /* plan_undelivered.c: notes what the environment and the releases do not have in common. RB_ERROR
  * where a first deploy would leave out a config file for a path that looks misspelt. */

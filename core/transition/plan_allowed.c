@@ -5,28 +5,27 @@
 #include "environment/drift.h"
 #include "transition/plan.h"
 
-/* asked: what else is to be agreed to, "" for nothing. */
-static enum rb_code refuse_drift(const rb_plan *plan, const char *asked, rb_err *err)
+#define LISTED 5 /* tables and columns at risk that a refusal names */
+
+char *rb_plan_list_losses(const json_t *losses)
 {
-    const json_t *first = json_array_get(plan->drift, 0);
-    const char *expected = rb_json_str(first, "expected");
-    bool own = strcmp(rb_json_str(first, "part"), "app") != 0 && expected &&
-               strcmp(expected, RB_DRIFT_NO_FILE) == 0;
-    RB_AUTO(rb_free_str) char *words = rb_drift_words(first);
-    RB_AUTO(rb_free_str)
-    char *look = rb_format("look with `rbtool status --env %s`, and go on over it with "
-                           "--accept-drift",
-                           rb_json_str(plan->json, "environment"));
-    return rb_fail(err, RB_DECIDE,
-                   "the environment has drifted in %zu place%s, first %s %s (%s); nothing was "
-                   "changed; %s%s",
-                   json_array_size(plan->drift), rb_text_s(json_array_size(plan->drift)),
-                   rb_json_str(first, "part"), rb_json_str(first, "path"), words,
-                   own ? "no release put that file there, and this one brings another: release "
-                         "what is in it, or let it be replaced with --accept-drift; it is kept "
-                         "below .rbtool/backups, and comes back with a release that has none"
-                       : look,
-                   asked);
+    rb_buf out = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)losses, i, item) {
+        const char *column = rb_json_str(item, "column");
+        int64_t n = rb_json_int(item, column ? "values" : "rows", 0);
+        RB_AUTO(rb_free_str) char *count = rb_text_count((uint64_t)n);
+        if (i == LISTED)
+            break;
+        rb_buf_printf(&out, "%s%s%s%s (%s%s %s%s)", i > 0 ? ", " : "", rb_json_str(item, "table"),
+                      column ? "." : "", column ? column : "",
+                      json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
+                      column ? "value" : "row", rb_text_s((uint64_t)n));
+    }
+    if (json_array_size(losses) > LISTED)
+        rb_buf_printf(&out, " and %zu more", json_array_size(losses) - LISTED);
+    return rb_buf_detach(&out);
 }
 
 /* What a person has to agree to with the digest, besides the loss of data. */
@@ -38,6 +37,45 @@ static const char *left_behind(const rb_plan *plan)
         if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
             return rb_json_str(item, "message");
     return "the plan is not proven";
+}
+
+/* What is to be agreed to with the digest. */
+static char *at_stake(const rb_plan *plan)
+{
+    const json_t *losses = json_object_get(plan->json, "dataAtRisk");
+    if (json_array_size(losses) == 0)
+        return rb_strdup(left_behind(plan));
+    RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(losses);
+    return rb_format("the plan loses data: %s; a copy of it will be below %s, and comes back with "
+                     "a release that has the place for it",
+                     list, plan->backups);
+}
+
+/* asked: the digest is to be given, too. */
+static enum rb_code refuse_drift(const rb_plan *plan, bool asked, rb_err *err)
+{
+    const json_t *first = json_array_get(plan->drift, 0);
+    const char *expected = rb_json_str(first, "expected");
+    bool own = strcmp(rb_json_str(first, "part"), "app") != 0 && expected &&
+               strcmp(expected, RB_DRIFT_NO_FILE) == 0;
+    RB_AUTO(rb_free_str) char *stake = asked ? at_stake(plan) : NULL;
+    RB_AUTO(rb_free_str) char *next = rb_plan_command(plan, true);
+    RB_AUTO(rb_free_str) char *words = rb_drift_words(first);
+    RB_AUTO(rb_free_str)
+    char *look = rb_format("look with `rbtool status --env %s`, and go on over it with `%s`",
+                           rb_json_str(plan->json, "environment"), next);
+    RB_AUTO(rb_free_str)
+    char *replace =
+        rb_format("no release put that file there, and this one brings another: release what is in "
+                  "it, or let it be replaced (it is kept below .rbtool/backups, and comes back "
+                  "with a release that has none) with `%s`",
+                  next);
+    return rb_fail(err, RB_DECIDE,
+                   "the environment has drifted in %zu place%s, first %s %s (%s)%s%s; "
+                   "nothing was changed; %s",
+                   json_array_size(plan->drift), rb_text_s(json_array_size(plan->drift)),
+                   rb_json_str(first, "part"), rb_json_str(first, "path"), words,
+                   asked ? "; also, " : "", asked ? stake : "", own ? replace : look);
 }
 
 /* A prefix will do: there is one plan that it can be about. */
@@ -60,23 +98,19 @@ int64_t rb_plan_at_stake(const rb_plan *plan)
 enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss, rb_err *err)
 {
     if (plan->worst != RB_OK)
-        return rb_fail(err, plan->worst, "%s; nothing was changed", plan->refusal);
+        return rb_fail(err, plan->worst, "nothing was changed: %s", plan->refusal);
     bool asked = plan->consent && !rb_plan_agrees(plan, loss);
-    bool loses = json_array_size(json_object_get(plan->json, "dataAtRisk")) > 0;
-    if (json_array_size(plan->drift) > 0 && !accept_drift) {
-        RB_AUTO(rb_free_str)
-        char *also = rb_format("; the plan also %s: add --accept-data-loss %s to agree to that",
-                               loses ? "loses data" : "leaves something behind", plan->digest);
-        return refuse_drift(plan, asked ? also : "", err);
-    }
+    if (json_array_size(plan->drift) > 0 && !accept_drift)
+        return refuse_drift(plan, asked, err);
     if (!asked)
         return RB_OK;
-    return rb_fail(err, RB_DECIDE,
-                   "%s; nothing was changed; to agree to this plan add --accept-data-loss %s",
+    RB_AUTO(rb_free_str) char *stake = at_stake(plan);
+    RB_AUTO(rb_free_str)
+    char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
+    return rb_fail(err, RB_DECIDE, "%s%s; nothing was changed; to agree to this plan: `%s`",
                    loss && strlen(loss) < RB_DIGEST_PREFIX
-                       ? "--accept-data-loss takes at least 12 digits of the plan's digest"
-                   : loss  ? "the plan is not the one whose loss was agreed to"
-                   : loses ? "the plan loses data"
-                           : left_behind(plan),
-                   plan->digest);
+                       ? "--accept-data-loss takes at least 12 digits of the plan's digest; "
+                   : loss ? "the plan is not the one whose loss was agreed to; "
+                          : "",
+                   stake, next);
 }

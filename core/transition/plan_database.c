@@ -107,18 +107,21 @@ static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
     RB_AUTO(rb_free_str)
     char *who = rq->from ? rb_format("neither %s nor %s has it", from, rq->to->tag)
                          : rb_format("%s does not have it", rq->to->tag);
+    RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
+    RB_AUTO(rb_free_str) char *rest = rb_plan_with(rq, "--only app,flags,config");
     if (!m)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
                        "database %s: migration %s is applied, but %s; apply its way back by hand, "
-                       "or name a release that has it with --scripts-from",
-                       d->name, id, who);
+                       "or name a release that has it with %s",
+                       d->name, id, who, scripts);
     else if (m->code || !m->down.present)
         rb_plan_decide(
             plan, "irreversible", RB_DECIDE,
             "database %s: migration %s of %s %s; name a release that has an override script with "
-            "--scripts-from TAG, or move the rest with --only app,flags,config",
+            "%s, or move the rest with %s",
             d->name, id, from,
-            m->code ? "is program code that rbtool cannot run" : "has no down script");
+            m->code ? "is program code that rbtool cannot run" : "has no down script", scripts,
+            rest);
     else
         d->steps[d->step_count++] = (rb_db_step){.migration = m, .release = rq->to->tag};
 }
@@ -214,8 +217,10 @@ static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
 }
 
 /* What one down is known to leave, and whether it is known to fail. */
-static void use_proof(rb_plan *plan, rb_plan_database *d, const json_t *proof, const char *id)
+static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                      const json_t *proof, const char *id)
 {
+    RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
     const char *restores = rb_json_str(proof, "restores");
     size_t i;
     json_t *item;
@@ -231,8 +236,8 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const json_t *proof, c
     if (restores && strcmp(restores, "fails") == 0)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
                        "database %s: the down of migration %s failed when its release was made; "
-                       "name a release that has an override script with --scripts-from TAG",
-                       d->name, id);
+                       "name a release that has an override script with %s",
+                       d->name, id, scripts);
 }
 
 /* Proofs are in the manifest of the release that brought the migration: follow the chain back. */
@@ -256,7 +261,7 @@ static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_requ
             const json_t *proof = seen[i] ? NULL : json_object_get(proofs, id);
             if (!proof)
                 continue;
-            use_proof(plan, d, proof, id);
+            use_proof(plan, d, rq, proof, id);
             seen[i] = true;
             open--;
         }
@@ -342,12 +347,12 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     if (json_array_size(wrong) > 0) {
         RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(wrong);
         RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, list, false);
+        RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
+        RB_AUTO(rb_free_str)
+        char *fix = rb_format("; fix the scripts in a later release and name it with %s", scripts);
         rb_plan_decide(plan, "schema", RB_FOUND,
                        "database %s would not come out at the schema of %s: %s%s", d->name,
-                       rq->to->tag, list,
-                       drift[0] ? drift
-                                : "; fix the scripts in a later release and name it with "
-                                  "--scripts-from TAG");
+                       rq->to->tag, list, drift[0] ? drift : fix);
     }
     if (json_array_size(left) > 0 && d->edited.n > 0) {
         RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
@@ -388,6 +393,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     RB_TRY(rb_db_begin(copy, err));
     rb_err why;
     enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
+    d->rehearsed = true;
     if (code != RB_OK) {
         RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, why.message, true);
         bool exists = rb_plan_meets_existing(d, rq, why.message);
@@ -426,6 +432,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     RB_TRY(open_database(&db, d, rq, any->engine, err));
     if (rq->going_on && !d->create)
         RB_TRY(rb_db_journal_has(&d->committed, db, rq->going_on, err));
+    d->rehearsed = d->committed; /* nothing of it is left to run */
     if (d->committed)
         return RB_OK;
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};

@@ -148,11 +148,12 @@ enum rb_code rb_policy_check_loss(const rb_policy *policy, const rb_plan *plan,
     if (rb_policy_allows(policy, RB_ROLE_ACCEPT_LOSS, caller.principal, caller.fingerprint))
         return RB_OK;
     RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_ACCEPT_LOSS);
+    RB_AUTO(rb_free_str) char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
     return rb_fail(err, RB_DECIDE,
                    "agreeing to a loss of data takes a key in role accept-loss (%s): %s%s; nothing "
-                   "was changed",
+                   "was changed; with such a key: `%s`",
                    members, caller.principal ? "not that of " : "",
-                   caller.principal ? caller.principal : caller.why);
+                   caller.principal ? caller.principal : caller.why, next);
 }
 
 enum rb_code rb_policy_override(const rb_plan *plan, const rb_plan_request *rq,

@@ -1,5 +1,7 @@
 # Deploy, revert, resume, abort, status on a real SQLite database, flags and config.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     load lib
     load transition
@@ -46,8 +48,7 @@ setup() {
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = id WHERE id <= 7'
     full=$(picture)
-    run rbtool plan v1.1.0 --json
-    [ "$status" -eq 0 ]
+    run -5 --separate-stderr rbtool plan v1.1.0 --json
     echo "$output" | schema plan
     [ "$(echo "$output" | jq -c '.dataAtRisk[] | [.database, .table, .column, .values, .exact]')" = '["main","orders","discount",7,true]' ]
     d=$(echo "$output" | jq -r .digest)
@@ -340,12 +341,12 @@ setup() {
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 5'
     ln -sfn releases/v1.0.0 "$PROD/current"
-    run rbtool plan v1.1.0 --format markdown
-    [ "$status" -eq 0 ]
+    run -5 rbtool plan v1.1.0 --format markdown
     [[ $output == *'**Drift** that is accepted: app current: expected releases/v1.1.0, found releases/v1.0.0'* ]]
-    [ "$(grep -c 'orders.discount' <<<"$output")" = 1 ]
-    fails 5 "$(digest v1.1.0) to agree to that" rbtool revert v1.1.0 --yes
-    rbtool plan v1.1.0 --format markdown >"$BATS_TEST_TMPDIR/runbook"
+    rbtool plan v1.1.0 --format markdown >"$BATS_TEST_TMPDIR/runbook" || [ $? -eq 5 ]
+    [ "$(grep -c 'orders.discount' "$BATS_TEST_TMPDIR/runbook")" = 1 ]
+    fails 5 "go on over it with \`rbtool revert v1.1.0 --env prod --yes --accept-drift --accept-data-loss $(digest v1.1.0 | cut -c1-12)\`" \
+        rbtool revert v1.1.0 --yes
     $(grep '^rbtool revert' "$BATS_TEST_TMPDIR/runbook") --yes
     settled_at v1.0.0
 }
@@ -480,4 +481,36 @@ setup() {
     rbtool revert v1.1.0 --yes
     [ "$(find "$PROD" -name upload.txt)" = "$copy/app/upload.txt" ]
     [ "$(find "$PROD/.rbtool/backups" -name app | wc -l)" = 2 ]
+}
+
+@test "a plan exits with the code of the run: 0, 1 for a failing script, 5 for a decision" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    run -0 rbtool plan v1.1.0
+    [[ $output == *"Plan: application, 1 migration, 1 flag, 1 config file; no data at risk; duration unknown"* ]]
+    [ "${lines[-1]}" = "next: \`rbtool revert v1.1.0 --env prod\`" ]
+    run -0 --separate-stderr rbtool plan v1.1.0 --json
+    [ "$(jq -c '[.rehearsed, .next]' <<<"$output")" = '[true,"rbtool revert v1.1.0 --env prod"]' ]
+    # At risk: with its digest nothing is left to decide.
+    sql 'UPDATE orders SET discount = id WHERE id <= 7'
+    run -5 --separate-stderr rbtool plan v1.1.0
+    [[ $output == *"; 7 values at risk; duration unknown"* ]]
+    next=$(sed -n 's/^next: `\(.*\)`$/\1/p' <<<"$output")
+    [[ $stderr == *"the plan loses data: orders.discount (7 values); a copy of it will be below $PROD/.rbtool/backups"*"to agree to this plan: \`$next\`" ]]
+    run -5 --separate-stderr rbtool revert v1.1.0 -n --json
+    [ "$(jq -c '[.rehearsed, .summary != "", .next]' <<<"$output")" = "[true,true,\"$next\"]" ]
+    schema plan <<<"$output"
+    # shellcheck disable=SC2086 # it is a command line
+    run -0 $next -n
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    # A script fails on what is there.
+    sql 'CREATE VIEW wide AS SELECT discount FROM orders'
+    run -1 --separate-stderr rbtool revert v1.1.0 -n --accept-drift
+    [[ $output == *$'\nfailures\n'* && $output != *$'\ndecisions\n'* && $output != *$'\nnext: '* ]]
+    run -0 rbtool plan v1.1.0 --only app,flags
+    sql 'DROP VIEW wide'
+    # Drift.
+    ln -sfn releases/v1.0.0 "$PROD/current"
+    fails 5 "drifted in 1 place" rbtool deploy v1.1.0 -n
+    fails 5 "drifted in 1 place" rbtool plan v1.1.0
 }

@@ -115,7 +115,7 @@ killed_before_commit() {
 # litter: what is in the environment besides what a settled one has
 litter() {
     find "$PROD" \( -name '.rbtool-*' -o -name '*.part' -o -name 'rehearsal-*' -o -name '.staging-*' \
-        -o -name '.old-*' -o -name '*.new' \) -print
+        -o -name '.old-*' -o -name '*.new' -o -name '.?*.rbtool' \) -print
 }
 
 @test "a kill while a file is written leaves a temporary that the next run removes, and no other" {
@@ -126,16 +126,14 @@ litter() {
     holder=$!
     is_held() { ! flock -n "$PROD/etc/.rbtool-backup" true; }
     wait_for is_held
-    found=0
-    for n in 2 4 5 7 9; do # after the release's: of the note of what was delivered, a kept file's, config, again, flags
+    for n in 1 3 5 6 7 9; do # of a kept file, its note, the release, what was delivered, config, flags
         run strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=renameat \
             -e inject=renameat:signal=KILL:when=$n rbtool deploy v1.1.0 --yes
         [ "$status" -eq 137 ]
-        found=$((found + $(litter | wc -l) - 1))
+        [ "$(litter | wc -l)" -gt 1 ]
         rbtool abort --yes
         [ "$(litter)" = "$PROD/etc/.rbtool-backup" ]
     done
-    [ "$found" -eq 5 ]
     settled_at v1.0.0
     [ -e "$PROD/etc/app.toml.sample" ]
     kill $holder
@@ -373,7 +371,7 @@ ends_back() { # WAY
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
     [ "$status" -eq 137 ]
     [ "$(pending)" = deploy,abort ]
-    [[ $(rbtool status) == *"interrupted: abort to v1.0.0 stopped in step"* ]]
+    [[ $(rbtool status) == *"interrupted: abort to v1.0.0 stopped in step stop"* ]]
     rbtool "$1" --yes
     [ "$(picture)" = "$before" ]
     [ -z "$(pending)" ]

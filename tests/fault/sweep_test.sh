@@ -148,7 +148,7 @@ one_kill() {
     code=$?
     # Going back from a committed deploy loses what it put back: that wants consent, as ever.
     if [[ $way == abort && $code -eq 5 ]]; then
-        rbtool abort --yes --accept-data-loss "$(grep -oE '[0-9a-f]{64}$' "$out" | tail -1)" >"$out" 2>&1
+        rbtool abort --yes --accept-data-loss "$(sed -n 's,.*--accept-data-loss \([0-9a-f]*\).*,\1,p' "$out" | tail -1)" >"$out" 2>&1
         code=$?
     fi
     [[ $code -eq 0 ]] || echo "$way exits $code: $(tail -1 "$out")"

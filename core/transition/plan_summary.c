@@ -1,0 +1,135 @@
+/* A plan in one line, and the command that carries it out. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "transition/parts.h"
+#include "transition/places.h"
+
+char *rb_plan_command(const rb_plan *plan, bool drift)
+{
+    bool takes = drift && strcmp(plan->kind, "abort") != 0; /* which goes back over any */
+    return rb_format("%s%s%s%.*s", plan->command ? plan->command : "repeat it with",
+                     takes ? " --accept-drift" : "", plan->consent ? " --accept-data-loss " : "",
+                     RB_DIGEST_PREFIX, plan->consent ? plan->digest : "");
+}
+
+char *rb_plan_with(const rb_plan_request *rq, const char *option)
+{
+    return rq->command ? rb_format("`%s %s`", rq->command, option) : rb_strdup(option);
+}
+
+static const rb_manifest_flag *find_flag(const rb_manifest *manifest, const char *name)
+{
+    for (size_t i = 0; manifest && i < manifest->flag_count; i++)
+        if (strcmp(manifest->flags[i].name, name) == 0)
+            return &manifest->flags[i];
+    return NULL;
+}
+
+/* Flags of one that the other has not, and those that both have in different states when counted.
+ */
+static size_t count_other(const rb_manifest *one, const rb_manifest *other, bool changed)
+{
+    size_t n = 0;
+    for (size_t i = 0; one && i < one->flag_count; i++) {
+        const rb_manifest_flag *flag = &one->flags[i];
+        const rb_manifest_flag *found = find_flag(other, flag->name);
+        n += !found || (changed && (!rb_text_same(flag->state, found->state) ||
+                                    !rb_text_same(flag->default_, found->default_)));
+    }
+    return n;
+}
+
+/* A flag file that is written has at least one change in it: the targeting of a flag, perhaps. */
+static size_t count_flags(const rb_plan_request *rq)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, rq, RB_PART_FLAGS);
+    if (places.n == 0 || rb_text_same(places.items[0].had, places.items[0].brings))
+        return 0;
+    const rb_release *from = rq->unused[RB_PART_FLAGS] ? NULL : rb_parts_from(rq, RB_PART_FLAGS);
+    const rb_manifest *had = from ? from->manifest : NULL;
+    size_t n = count_other(had, rq->to->manifest, true) + count_other(rq->to->manifest, had, false);
+    return n > 0 ? n : 1;
+}
+
+static size_t count_files(const rb_plan_request *rq)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    size_t n = 0;
+    rb_places_find(&places, rq, RB_PART_CONFIG);
+    for (size_t i = 0; i < places.n; i++)
+        n += !rb_text_same(places.items[i].had, places.items[i].brings);
+    return n;
+}
+
+static void add_count(rb_buf *out, size_t n, const char *what)
+{
+    RB_AUTO(rb_free_str) char *count = rb_text_count(n);
+    if (n > 0)
+        rb_buf_printf(out, "%s%s %s%s", out->len > 0 ? ", " : "", count, what, rb_text_s(n));
+}
+
+static void add_moves(rb_buf *out, const rb_plan *plan, const rb_plan_request *rq)
+{
+    size_t migrations = 0;
+    for (size_t i = 0; i < plan->database_count; i++)
+        for (size_t j = 0; j < plan->databases[i].step_count; j++)
+            migrations += !plan->databases[i].steps[j].was;
+    if (plan->parts[RB_PART_APP] && rq->again == RB_AGAIN_NOT)
+        rb_buf_puts(out, "application");
+    add_count(out, migrations, "migration");
+    add_count(out, rq->again == RB_AGAIN_NOT ? count_flags(rq) : 0, "flag");
+    add_count(out, rq->again == RB_AGAIN_NOT ? count_files(rq) : 0, "config file");
+    if (out->len == 0)
+        rb_buf_puts(out, "nothing to write");
+}
+
+static void add_risk(rb_buf *out, const rb_plan *plan)
+{
+    const json_t *list = json_object_get(plan->json, "dataAtRisk");
+    int64_t n[2] = {0};
+    bool exact = true;
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item) {
+        bool column = rb_json_str(item, "column") != NULL;
+        n[column] += rb_json_int(item, column ? "values" : "rows", 0);
+        exact = exact && !json_is_false(json_object_get(item, "exact"));
+    }
+    RB_AUTO(rb_free_str) char *rows = rb_text_count((uint64_t)n[0]);
+    RB_AUTO(rb_free_str) char *values = rb_text_count((uint64_t)n[1]);
+    bool tried = json_is_true(json_object_get(plan->json, "rehearsed"));
+    if (n[0] + n[1] == 0)
+        rb_buf_puts(out, tried ? "; no data at risk" : "; data at risk is not counted");
+    else
+        rb_buf_printf(out, "; %s%s%s%s%s%s at risk", exact ? "" : "about ", n[0] ? rows : "",
+                      n[0] == 1  ? " row"
+                      : n[0] > 0 ? " rows"
+                                 : "",
+                      n[0] && n[1] ? " and " : "", n[1] ? values : "",
+                      n[1] == 1  ? " value"
+                      : n[1] > 0 ? " values"
+                                 : "");
+}
+
+static void add_time(rb_buf *out, const rb_plan *plan)
+{
+    const json_t *expected = json_object_get(plan->json, "expected");
+    double seconds = json_number_value(json_object_get(expected, "seconds"));
+    double down = json_number_value(json_object_get(expected, "downSeconds"));
+    if (rb_json_int(expected, "runs", 0) == 0)
+        rb_buf_puts(out, "; duration unknown");
+    else
+        rb_buf_printf(out, "; about %.1f s, %.1f s down", seconds, down);
+}
+
+void rb_plan_sum(rb_plan *plan, const rb_plan_request *rq)
+{
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    add_moves(&out, plan, rq);
+    add_risk(&out, plan);
+    add_time(&out, plan);
+    rb_json_set_str(plan->json, "summary", rb_buf_str(&out));
+}
