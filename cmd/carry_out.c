@@ -147,10 +147,10 @@ static void show_end(const rb_cli *cli, const json_t *document, const json_t *pl
     const char *outcome = rb_json_str(document, "outcome");
     RB_AUTO(rb_free_str) char *what = rb_parts_subject(plan);
     RB_AUTO(rb_free_str) char *now = rb_parts_now(plan);
-    RB_AUTO(rb_free_str) char *was = rb_parts_was(plan);
+    RB_AUTO(rb_free_str) char *was = rb_parts_before(plan);
     RB_AUTO(rb_free_str) char *rest = rb_parts_rest(plan);
     if (strcmp(outcome, "done") == 0)
-        rb_ui_line("%s%s%s: %s (was %s), in %.1f s%s", rb_ui_color(cli, RB_GREEN), outcome,
+        rb_ui_line("%s%s%s: %s (%s), in %.1f s%s", rb_ui_color(cli, RB_GREEN), outcome,
                    rb_ui_color(cli, RB_PLAIN), now, was,
                    json_number_value(json_object_get(document, "seconds")), rest);
     else if (strcmp(outcome, "aborted") == 0)

@@ -25,13 +25,19 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
+static bool is_runbook(const struct options *o)
+{
+    return o->format && strcmp(o->format, "markdown") == 0;
+}
+
 static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
                           const struct options *o)
 {
-    if (o->format && strcmp(o->format, "markdown") == 0) {
+    if (is_runbook(o)) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_AUTO(rb_buf_clear) rb_buf safe = {0};
-        rb_runbook_write(&text, plan, site->env);
+        RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
+        rb_runbook_write(&text, plan, site->env, program);
         for (const char *p = text.data; *p; p += strcspn(p, "\n") + 1) {
             rb_buf_add_safe(&safe, p, strcspn(p, "\n"));
             rb_buf_addc(&safe, '\n');
@@ -84,7 +90,10 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     rq.marks_bad = o->site.only.n == 0;
     rq.rehearse = o->rehearse;
     rq.partial = true;
-    rq.command = rb_site_command(site, &o->site, "revert", tag);
+    rb_site_options named = o->site; /* a runbook is read later, when another one may be good */
+    if (is_runbook(o))
+        named.to = good.release->tag;
+    rq.command = rb_site_command(site, &named, "revert", tag);
     RB_TRY(rb_site_from(site, cli, &rq, err));
     RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
     RB_TRY(rb_site_plan(&plan, &needs, cli, site, &rq, false, err));

@@ -42,6 +42,20 @@ static void add_option(rb_strs *words, const char *name, const char *value)
     rb_strs_add(words, value);
 }
 
+static void add_program(rb_strs *words, const rb_cli *cli)
+{
+    rb_strs_add(words, "rbtool");
+    add_option(words, "-C", strcmp(cli->dir, ".") != 0 ? cli->dir : NULL);
+    add_option(words, "--config", cli->config);
+}
+
+char *rb_site_program(const rb_cli *cli)
+{
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    add_program(&words, cli);
+    return rb_command_line(&words);
+}
+
 const char *rb_site_command(rb_site *site, const rb_site_options *o, const char *kind,
                             const char *tag)
 {
@@ -49,14 +63,12 @@ const char *rb_site_command(rb_site *site, const rb_site_options *o, const char 
     RB_AUTO(rb_buf_clear) rb_buf only = {0};
     for (size_t i = 0; i < o->only.n; i++)
         rb_buf_printf(&only, "%s%s", i > 0 ? "," : "", o->only.items[i]);
-    rb_strs_add(&words, "rbtool");
-    add_option(&words, "-C", strcmp(site->cli->dir, ".") != 0 ? site->cli->dir : NULL);
-    add_option(&words, "--config", site->cli->config);
+    add_program(&words, site->cli);
     rb_strs_add(&words, kind);
     if (tag)
         rb_strs_add(&words, tag);
-    add_option(&words, "--env", site->env->name);
     add_option(&words, "--to", o->to);
+    add_option(&words, "--env", site->env->name);
     add_option(&words, "--only", only.len > 0 ? only.data : NULL);
     add_option(&words, "--scripts-from", o->scripts_from);
     const struct {

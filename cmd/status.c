@@ -77,6 +77,28 @@ void rb_status_lines(const char *output)
     }
 }
 
+static void add_databases(rb_buf *out, const rb_strs *names)
+{
+    rb_buf_puts(out, names->n > 1 ? "databases" : "database");
+    for (size_t i = 0; i < names->n; i++)
+        rb_buf_printf(out, "%s %s", i > 0 ? "," : "", names->items[i]);
+}
+
+/* What of a committed transition is where. */
+static char *committed_words(const rb_status *st)
+{
+    const rb_transition_row *row = st->row;
+    if (st->committed.n == 0 || st->waiting.n == 0)
+        return rb_format("database and files are at %s", row->to);
+    rb_buf out = {0};
+    add_databases(&out, &st->committed);
+    rb_buf_printf(&out, " %s at %s, ", st->committed.n > 1 ? "are" : "is", row->to);
+    add_databases(&out, &st->waiting);
+    rb_buf_printf(&out, " still at %s, and files are at %s", row->from ? row->from : "nothing",
+                  row->to);
+    return rb_buf_detach(&out);
+}
+
 /* The first line of an environment with a transition that has not ended. */
 static void show_pending(const rb_cli *cli, const rb_status *st)
 {
@@ -88,17 +110,16 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
     RB_AUTO(rb_free_str)
     char *out = rb_format("Finish: `rbtool resume --env %s`. Undo: `rbtool abort --env %s`",
                           st->name, st->name);
+    RB_AUTO(rb_free_str) char *where = committed_words(st);
     if (st->holder)
         rb_ui_line("%s%s%s: %s, another run holds the environment (%s): it is in step %s of the %s "
                    "from %s to %s (transition %s)",
                    bold, st->name, plain, st->tag ? st->tag : "nothing is live", st->holder, step,
                    row->kind, from, row->to, row->id);
     else if (st->side == RB_SIDE_AFTER)
-        rb_ui_line(
-            "%s%s%s: %s, not finished: %s from %s stopped in step %s; database and files are "
-            "at %s%s. %s",
-            bold, st->name, plain, row->to, row->kind, from, step, row->to,
-            st->flags_pending ? ", the flags are not yet" : "", out);
+        rb_ui_line("%s%s%s: %s, not finished: %s from %s stopped in step %s; %s%s. %s", bold,
+                   st->name, plain, row->to, row->kind, from, step, where,
+                   st->flags_pending ? ", the flags are not yet" : "", out);
     else if (st->side == RB_SIDE_BEFORE)
         rb_ui_line("%s%s%s: %s, interrupted: %s to %s stopped in step %s; nothing is committed. %s",
                    bold, st->name, plain, st->tag ? st->tag : "nothing is live", row->kind, row->to,

@@ -20,6 +20,8 @@ typedef struct rb_status {
     char *holder;           /* who holds the environment, or NULL */
     const char *step;       /* of row */
     enum rb_side side;
+    rb_strs committed;       /* row's databases that are at its TO, where others are not */
+    rb_strs waiting;         /* those others */
     bool stopped;            /* the service, by row */
     bool flags_pending;      /* row is past its commit, and its flags are not written yet */
     json_t *said;            /* what row's last failure reported, or NULL */

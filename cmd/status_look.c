@@ -110,7 +110,7 @@ static bool has_step(const rb_transition_row *row, enum rb_step_kind kind)
 }
 
 /* The commit was begun: the databases' own journal rows say what became of it. */
-static enum rb_side ask_databases(const rb_status *st)
+static enum rb_side ask_databases(rb_status *st)
 {
     size_t i;
     json_t *item;
@@ -123,14 +123,16 @@ static enum rb_side ask_databases(const rb_status *st)
         rb_err why;
         bool read = url && rb_db_open(&db, url, RB_DB_READ, &why) == RB_OK &&
                     rb_db_journal_has(&has, db, st->row->id, &why) == RB_OK;
-        if (has)
-            return RB_SIDE_AFTER;
+        if (read)
+            rb_strs_add(has ? &st->committed : &st->waiting, name);
         all_read = all_read && read;
     }
+    if (st->committed.n > 0)
+        return RB_SIDE_AFTER;
     return all_read && !st->holder ? RB_SIDE_BEFORE : RB_SIDE_UNKNOWN;
 }
 
-static enum rb_side side_of(const rb_status *st)
+static enum rb_side side_of(rb_status *st)
 {
     bool database = json_array_size(json_object_get(st->row->plan, "databases")) > 0;
     enum rb_step_state state = state_of(st, database ? RB_DO_COMMIT : RB_DO_SWITCH);
@@ -271,6 +273,8 @@ void rb_status_clear(rb_status *st)
     free(st->name);
     free(st->holder);
     free(st->by);
+    rb_strs_clear(&st->committed);
+    rb_strs_clear(&st->waiting);
     json_decref(st->said);
     json_decref(st->drift);
     json_decref(st->accepted);

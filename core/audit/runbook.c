@@ -2,26 +2,21 @@
 
 #include <string.h>
 
+#include "environment/checks.h"
 #include "environment/drift.h"
 #include "transition/parts.h"
 
-static void add_command(rb_buf *out, const rb_strs *command)
-{
-    rb_buf_puts(out, "`");
-    for (size_t i = 0; i < command->n; i++)
-        rb_buf_printf(out, "%s%s", i ? " " : "", command->items[i]);
-    rb_buf_puts(out, "`");
-}
-
-static void detection(rb_buf *out, const rb_env *env, const char *from)
+static void detection(rb_buf *out, const rb_env *env, const char *program)
 {
     rb_buf_printf(out,
-                  "## Detection\n\n- `rbtool status --env %s --exit-code` shows drift from %s.\n",
-                  env->name, from);
+                  "## Detection\n\n- `%s check --env %s` runs the checks now, and exits with 1 "
+                  "where one fails.\n- `%s status --env %s --exit-code` exits with 1 and shows "
+                  "`unhealthy` or `DOWN`, by the checks that ran last.\n",
+                  program, env->name, program, env->name);
     for (size_t i = 0; i < env->check_count; i++) {
-        rb_buf_printf(out, "- check **%s**: ", env->checks[i].name);
-        add_command(out, &env->checks[i].command);
-        rb_buf_printf(out, " fails, or takes longer than %d s\n", env->checks[i].timeout);
+        RB_AUTO(rb_free_str) char *command = rb_command_line(&env->checks[i].command);
+        rb_buf_printf(out, "- check **%s**: `%s` fails, or does not pass within %d s\n",
+                      env->checks[i].name, command, env->checks[i].timeout);
     }
     rb_buf_puts(out, "\n");
 }
@@ -34,12 +29,19 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
     rb_buf_puts(out, "## Decision\n\n");
     if (env->rto >= 0)
         rb_buf_printf(out, "- Restore within %d s of the decision (objective).\n", env->rto);
+    rb_buf_printf(out, "- %s.\n- How long: %s.\n", rb_json_str(plan->json, "summary"),
+                  rb_json_str(json_object_get(plan->json, "expected"), "text"));
     rb_buf_puts(
         out, "- **Whole** revert when the fault may be in code, schema or data together.\n"
              "- **Partial** (`--only flags`, or `--only app,flags,config`) when a flag turns the "
              "fault off, or the previous application runs on this schema.\n");
     if (json_array_size(risk) == 0)
         rb_buf_puts(out, "- No data is lost by going back.\n");
+    else
+        rb_buf_printf(out,
+                      "- A copy of what is lost will be below `%s`; it comes back with a release "
+                      "that has the place for it.\n",
+                      plan->backups);
     json_array_foreach ((json_t *)risk, i, item) {
         const char *column = rb_json_str(item, "column");
         rb_buf_printf(out, "- **Data at risk**: %s: %s%s%s, %s%" JSON_INTEGER_FORMAT " %s\n",
@@ -63,14 +65,10 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
     rb_buf_puts(out, "\n");
 }
 
-static void execution(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *from,
-                      const char *to)
+static void execution(rb_buf *out, const rb_plan *plan, const char *env, const char *program)
 {
-    RB_AUTO(rb_free_str) char *only = rb_parts_option(plan->json);
-    rb_buf_printf(out, "## Execution\n\n```\nrbtool revert %s --to %s --env %s%s%s%s%s\n```\n\n",
-                  from, to, env->name, only,
-                  json_array_size(plan->drift) > 0 ? " --accept-drift" : "",
-                  plan->consent ? " --accept-data-loss " : "", plan->consent ? plan->digest : "");
+    RB_AUTO(rb_free_str) char *command = rb_plan_command(plan, json_array_size(plan->drift) > 0);
+    rb_buf_printf(out, "## Execution\n\n```\n%s\n```\n\n", command);
     size_t i;
     json_t *step;
     json_array_foreach (json_object_get(plan->json, "steps"), i, step) {
@@ -79,25 +77,33 @@ static void execution(rb_buf *out, const rb_plan *plan, const rb_env *env, const
                       rb_json_str(step, "description"), inverse ? " (inverse: " : "",
                       inverse ? inverse : "", inverse ? ")" : "");
     }
-    rb_buf_printf(
-        out,
-        "\nIf it stops half-way (exit 3): `rbtool resume --env %s` goes on, `rbtool abort "
-        "--env %s` goes back.\n\n",
-        env->name, env->name);
+    rb_buf_printf(out,
+                  "\n- Exit 1: a step failed and all was put back, or the checks fail at the "
+                  "target: `%s status --env %s` says which.\n"
+                  "- Exit 2: it was refused before the first step; the message says what to fix.\n"
+                  "- Exit 3, it stopped half-way: `%s resume --env %s` continues, `%s abort "
+                  "--env %s` goes back.\n"
+                  "- Exit 4, another run holds the environment: `%s status --env %s` shows "
+                  "which one and its step; wait for it.\n"
+                  "- Exit 5, a person must decide: the message says what, who may, and with which "
+                  "command. Approvals of others arrive here with `%s sync`.\n\n",
+                  program, env, program, env, program, env, program, env, program);
 }
 
-static void verification(rb_buf *out, const rb_env *env, const char *to)
+static void verification(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
 {
+    bool apart = false;
+    const char *to = rb_json_str(plan->json, "to");
+    RB_AUTO(rb_free_str) char *where = rb_parts_after(plan->json, &apart);
     rb_buf_printf(out,
-                  "## Verification\n\n- `rbtool status --env %s --exit-code` says %s, settled, "
-                  "without drift.\n- `git verify-tag %s` accepts the release's signature.\n",
-                  env->name, to, to);
-    for (size_t i = 0; i < env->check_count; i++) {
-        rb_buf_printf(out, "- check **%s** passes: ", env->checks[i].name);
-        add_command(out, &env->checks[i].command);
-        rb_buf_puts(out, "\n");
-    }
-    rb_buf_puts(out, "\n");
+                  "## Verification\n\n- `%s status --env %s --exit-code` begins with `%s: %s` "
+                  "and exits with %s.\n- `git verify-tag %s` accepts the release's signature.\n",
+                  program, env->name, env->name, where,
+                  apart ? "1, since its parts are at different releases" : "0", to);
+    if (env->check_count > 0)
+        rb_buf_printf(out, "- `%s check --env %s` exits with 0.\n", program, env->name);
+    rb_buf_printf(out, "- `%s sync` sends the transition and its verdict to the others.\n\n",
+                  program);
 }
 
 static void people(rb_buf *out, const char *title, const rb_strs *names)
@@ -108,7 +114,7 @@ static void people(rb_buf *out, const char *title, const rb_strs *names)
     rb_buf_puts(out, names->n ? "\n" : " none configured\n");
 }
 
-void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env)
+void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
 {
     const char *from = rb_json_str(plan->json, "from");
     const char *to = rb_json_str(plan->json, "to");
@@ -116,10 +122,10 @@ void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env)
     from = from ? from : "nothing";
     rb_buf_printf(out, "# Runbook: revert %s in %s\n\nFROM %s TO %s (%s). Plan digest `%s`.\n\n",
                   from, env->name, from, to, rule ? rule : "chosen by hand", plan->digest);
-    detection(out, env, from);
+    detection(out, env, program);
     decision(out, plan, env);
-    execution(out, plan, env, from, to);
-    verification(out, env, to);
+    execution(out, plan, env->name, program);
+    verification(out, plan, env, program);
     rb_buf_puts(out, "## People\n\n");
     people(out, "owners", &env->owners);
     people(out, "escalation", &env->escalation);

@@ -9,6 +9,7 @@
 #include "environment/definition.h"
 #include "transition/plan.h"
 
-void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env);
+/* program: how commands begin, "rbtool" and what it was given before the command's name. */
+void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program);
 
 #endif

@@ -163,6 +163,47 @@ char *rb_parts_was(const json_t *plan)
     return rb_format("%s%s%s", from ? from : "nothing", any ? "; " : "", rb_buf_str(&others));
 }
 
+char *rb_parts_before(const json_t *plan)
+{
+    const char *tags[RB_PARTS] = {NULL};
+    bool already = false;
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(plan, "parts"), i, item) {
+        const char *from = rb_json_str(item, "from");
+        bool there =
+            from && rb_text_same(from, rb_json_str(item, "to")) && !is_left_out(plan, item);
+        already = already || there;
+        if (i < RB_PARTS && (moves(item) || there))
+            tags[i] = from ? from : "nothing";
+    }
+    if (!already) {
+        RB_AUTO(rb_free_str) char *was = rb_parts_was(plan);
+        return rb_format("was %s", was);
+    }
+    rb_buf out = {0};
+    group(&out, tags, (const char *const[]){"was at ", "were at "});
+    return rb_buf_detach(&out);
+}
+
+char *rb_parts_after(const json_t *plan, bool *apart)
+{
+    const char *tags[RB_PARTS] = {NULL};
+    const char *main = NULL;
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(plan, "parts"), i, item) {
+        const char *to = rb_json_str(item, "to");
+        main = main ? main : to;
+        if (i < RB_PARTS && to && !rb_text_same(to, main))
+            tags[i] = to;
+    }
+    RB_AUTO(rb_buf_clear) rb_buf others = {0};
+    *apart = group(&others, tags, (const char *const[]){"at ", "at "}) > 0;
+    return rb_format("%s%s%s%s", main ? main : "nothing", *apart ? " (" : "", rb_buf_str(&others),
+                     *apart ? ")" : "");
+}
+
 char *rb_parts_rest(const json_t *plan)
 {
     const char *tags[RB_PARTS] = {NULL};

@@ -21,6 +21,7 @@ program() {
 prod() {
     jq --arg tmp "$BATS_TEST_TMPDIR" ".environments.prod |= (. + $1)" rbtool.json >new.json
     mv new.json rbtool.json
+    [ ! -e "$PROD/.rbtool/state.db" ] || rbtool env trust --env prod --yes
 }
 
 @test "a check is repeated until it passes" {

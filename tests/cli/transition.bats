@@ -331,7 +331,7 @@ setup() {
     run rbtool --config "$BATS_TEST_TMPDIR/c.json" plan v1.1.0 --format markdown
     [ "$status" -eq 0 ]
     for text in '## Detection' '## Decision' '## Execution' '## Verification' ops@example.com \
-        'rbtool revert v1.1.0 --to v1.0.0'; do
+        'c.json revert v1.1.0 --to v1.0.0 --env prod'; do
         [[ $output == *"$text"* ]]
     done
 }
@@ -349,6 +349,36 @@ setup() {
         rbtool revert v1.1.0 --yes
     $(grep '^rbtool revert' "$BATS_TEST_TMPDIR/runbook") --yes
     settled_at v1.0.0
+}
+
+# runbook_commands FILE: every rbtool command line in it, in backquotes or in its block.
+runbook_commands() {
+    grep -oE '`rbtool [^`]*`|^rbtool .*' "$1" | tr -d '`'
+}
+
+@test "every command in a runbook runs, and status prints what it says" {
+    two_releases
+    sql 'UPDATE orders SET total = id'
+    rbtool deploy v1.1.0 --yes
+    settings '.environments.prod.checks = [{name: "up", command: ["sh", "-c", "exit 0"]}]'
+    for only in "" "--only flags"; do
+        # shellcheck disable=SC2086 # none or two words
+        rbtool --config "$SETTINGS" plan v1.1.0 $only --format markdown >"$BATS_TEST_TMPDIR/runbook"
+        runbook_commands "$BATS_TEST_TMPDIR/runbook" >"$BATS_TEST_TMPDIR/commands"
+        [ "$(grep -cE '^rbtool .*(check|status|revert|resume|abort|sync)( |$)' "$BATS_TEST_TMPDIR/commands")" -ge 9 ]
+        [ "$(grep -c 'rbtool --config .* revert v1.1.0 --to v1.0.0 --env prod' "$BATS_TEST_TMPDIR/commands")" -eq 1 ]
+        while read -r line; do
+            case $line in *' sync'*) continue ;; *revert* | *resume* | *abort*) line+=' --yes' ;; esac
+            run bash -c "$line"
+            echo "$line: $output"
+            [[ $status -eq 0 || ($status -eq 1 && -n $only && $line == *--exit-code) ]]
+        done <"$BATS_TEST_TMPDIR/commands"
+        said=$(sed -n 's/^- `rbtool .*status.*begins with `\(.*\)` and exits.*/\1/p' "$BATS_TEST_TMPDIR/runbook")
+        [[ $(rbtool status) == "$said"* ]]
+        [ -n "$only" ] || rbtool deploy v1.1.0 --yes --accept-reverted
+    done
+    [ "$said" = "prod: v1.1.0 (flags at v1.0.0)" ]
+    [[ $(rbtool deploy v1.1.0 --yes --accept-reverted) == *"done: prod is at v1.1.0 (app, db, config were at v1.1.0, flags was at v1.0.0), in"* ]]
 }
 
 @test "before the first release there is nothing to go back to" {

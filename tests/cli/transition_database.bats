@@ -103,6 +103,7 @@ two_with_audit() {
             if audit 'SELECT who FROM events' >/dev/null 2>&1 &&
                 ! sql 'SELECT discount FROM orders' >/dev/null 2>&1; then
                 tried=$((tried + 1))
+                [[ $(rbtool status) == *"; database audit is at v1.1.0, database main still at v1.0.0, and files are at v1.1.0"* ]]
                 rbtool $way --yes
                 [ $way = resume ] || settled_at v1.0.0
                 break
