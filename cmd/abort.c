@@ -19,11 +19,12 @@ static enum rb_code refuse_several(const rb_site *site, const rb_recovery *recov
     if (!several)
         return RB_OK;
     RB_AUTO(rb_free_str) char *where = rb_parts_where(rq->live, rq->parts);
-    return rb_fail(err, RB_DECIDE,
-                   "the %s of %s is committed, and its parts came from several releases (%s), so "
-                   "that they cannot go back as one; go on with `rbtool resume --env %s`, then "
-                   "move each with --only",
-                   rq->kind, site->env->name, where, site->env->name);
+    return rb_fail(
+        err, RB_DECIDE,
+        "the %s of %s is committed, and its parts came from several releases (%s), so "
+        "that they cannot go back as one; continue it with `rbtool resume --env %s`, then "
+        "move each part with `rbtool revert %s --to TAG --only PART --env %s`",
+        rq->kind, site->env->name, where, site->env->name, rq->to->tag, site->env->name);
 }
 
 /* After the commit the way back is a transition of its own, under the same rules as any. */
@@ -34,8 +35,8 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     RB_TRY(rb_site_recovery(recovery, cli, site, true, err));
     if (!recovery->from)
         return rb_fail(err, RB_DECIDE,
-                       "the first deploy of %s is committed and there is nothing to go back to; go "
-                       "on with `rbtool resume --env %s`",
+                       "the first deploy of %s is committed and there is nothing to go back to; "
+                       "continue it with `rbtool resume --env %s`",
                        site->env->name, site->env->name);
     RB_TRY(refuse_several(site, recovery, err));
     rb_plan_request rq = recovery->request;

@@ -228,7 +228,7 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_TRY(rb_cli_signers(&site->signers, cli, err));
     rb_cli_extensions(cli);
     if (write) {
-        RB_TRY(rb_lock_take(&site->lock, site->env->root, err));
+        RB_TRY(rb_site_lock(site, err));
         rb_env_tidy(site->env);
     }
     RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
@@ -328,54 +328,6 @@ void rb_site_close(rb_site *site)
 void rb_site_options_clear(void *options)
 {
     rb_strs_clear(&((rb_site_options *)options)->only);
-}
-
-enum rb_code rb_site_pending(rb_transition_row **out, char **holder, const rb_site *site,
-                             rb_err *err)
-{
-    *out = NULL;
-    *holder = NULL;
-    if (site->state)
-        RB_TRY(rb_state_pending(out, site->state, err));
-    if (site->lock)
-        return RB_OK;
-    *holder = rb_lock_holder(site->env->root);
-    if (!*out || *holder)
-        return RB_OK;
-    rb_transition_row_free(*out); /* it may have ended between the two looks */
-    *out = NULL;
-    return rb_state_pending(out, site->state, err);
-}
-
-enum rb_code rb_site_settled(const rb_site *site, rb_err *err)
-{
-    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
-    RB_AUTO(rb_free_str) char *holder = NULL;
-    RB_TRY(rb_site_pending(&row, &holder, site, err));
-    if (!row)
-        return RB_OK;
-    if (holder)
-        return rb_fail(err, RB_BUSY,
-                       "another run holds the environment (%s): the %s of %s from %s to %s is at "
-                       "work (transition %s); wait for it",
-                       holder, row->kind, site->env->name, row->from ? row->from : "nothing",
-                       row->to, row->id);
-    return rb_fail(
-        err, RB_HALFWAY,
-        "the %s of %s from %s to %s stopped half-way (transition %s); go on with `rbtool "
-        "resume --env %s` or back with `rbtool abort --env %s`",
-        row->kind, site->env->name, row->from ? row->from : "nothing", row->to, row->id,
-        site->env->name, site->env->name);
-}
-
-enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err)
-{
-    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
-    rb_err ignored;
-    if (code == RB_FOUND && site->state && rb_state_pending(&row, site->state, &ignored) == RB_OK &&
-        row)
-        code = err->code = RB_HALFWAY;
-    return code;
 }
 
 const char *rb_site_live_tag(const rb_site *site)

@@ -134,6 +134,8 @@ enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE
  * that nobody holds was interrupted. */
 enum rb_code rb_site_pending(rb_transition_row **out, char **holder, const rb_site *site,
                              rb_err *err) RB_MUST_USE;
+/* Takes the environment's lock; RB_BUSY names the transition that holds it where it can be read. */
+enum rb_code rb_site_lock(rb_site *site, rb_err *err) RB_MUST_USE;
 /* RB_HALFWAY, naming the way out, when a transition was interrupted; RB_BUSY when it is at work. */
 enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
 

@@ -42,9 +42,14 @@ extern char **environ;
 
 /* In the child. Whatever fails here and is not optional ends it. */
 
+/* A lower limit that rbtool itself was started with stays. */
 static void limit(int resource, rlim_t value)
 {
-    const struct rlimit both = {value, value};
+    struct rlimit both;
+    if (getrlimit(resource, &both) != 0)
+        _exit(126);
+    both.rlim_max = value < both.rlim_max ? value : both.rlim_max;
+    both.rlim_cur = both.rlim_max;
     if (setrlimit(resource, &both) != 0)
         _exit(126);
 }

@@ -30,8 +30,8 @@ static enum rb_code busy(int fd, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *holder = read_holder(fd);
     return rb_fail(err, RB_BUSY,
-                   "another run holds the environment (%s; lock %s); wait for it, or stop that "
-                   "process and run `rbtool resume`",
+                   "another run holds the environment (%s; lock %s); wait for it, and see what it "
+                   "does with `rbtool status`",
                    holder, path);
 }
 

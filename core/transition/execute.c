@@ -245,11 +245,14 @@ static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
     (void)!rb_state_flush(run->state, &ignored);
     err->code = RB_HALFWAY;
     *out = document(run, "interrupted", err);
-    rb_err_prefix(err,
-                  "the transition to %s stopped half-way; fix the cause and run `rbtool resume`, "
-                  "or go back with `rbtool abort`",
-                  run->request->to->tag);
-    return RB_HALFWAY;
+    const rb_plan_request *rq = run->request;
+    const char *env = rq->env->name;
+    rb_err why = *err;
+    return rb_fail(err, RB_HALFWAY,
+                   "the %s of %s from %s to %s stopped half-way: %s; fix the cause and continue "
+                   "with `rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
+                   run->plan->kind, env, rq->from ? rq->from->tag : "nothing", rq->to->tag,
+                   why.message, env, env);
 }
 
 static void close_databases(rb_run *run)
