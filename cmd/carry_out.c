@@ -193,6 +193,9 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
                    reason ? ": " : "", reason ? reason : "",
                    missing && copy ? "; they are in " : "", missing && copy ? copy : "");
     }
+    json_array_foreach (json_object_get(document, "backups"), i, item)
+        rb_ui_note(cli, "  backup: what database %s lost is in %s", rb_json_str(item, "database"),
+                   rb_json_str(item, "path"));
     json_array_foreach (json_object_get(document, "kept"), i, item)
         rb_ui_note(cli, "  kept: what was in %s is in %s", rb_json_str(item, "path"),
                    rb_json_str(item, "copy"));

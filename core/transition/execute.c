@@ -78,6 +78,25 @@ static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome,
     json_array_append_new(run->results, item);
 }
 
+/* [{"database","path"}]: copies of what the transition destroyed. */
+static json_t *backups(const rb_run *run)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < run->plan->database_count; i++) {
+        const char *name = run->plan->databases[i].name;
+        RB_AUTO(rb_free_str)
+        char *path = rb_format("%s/%s/%s.sqlite", run->plan->backups, run->plan->id, name);
+        json_t *item = run->committed[i] && rb_file_exists(path) ? json_object() : NULL;
+        if (!item)
+            continue;
+        rb_json_set_str(item, "database", name);
+        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+        rb_json_set_str(item, "path", safe);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
 static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
 {
     const rb_plan_request *rq = run->request;
@@ -92,6 +111,7 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     json_object_set(doc, "failures", run->failures);
     json_object_set(doc, "putBack", run->put_back);
     json_object_set_new(doc, "kept", rb_places_kept(run));
+    json_object_set_new(doc, "backups", backups(run));
     if (run->digest[0])
         rb_json_set_str(doc, "digest", run->digest);
     json_object_set_new(doc, "error", rb_err_json(err));

@@ -66,11 +66,13 @@ setup() {
     # The plan was read when it was agreed to; what may have changed since is shown again.
     [[ $output == *"FROM v1.1.0 TO v1.0.0"*"orders.discount: 8 values"*"digest $d, agreed to"* ]]
     [[ $output != *"point of no return"* ]]
+    [[ $output == *"backup: what database main lost is in $PROD/.rbtool/backups/"*/main.sqlite* ]]
     fails 1 'no such column' sql 'SELECT discount FROM orders'
     fails 5 "is bad (reverted in prod)" rbtool deploy v1.1.0 --yes
     sql 'DELETE FROM orders WHERE id = 3'
     run rbtool deploy v1.1.0 --yes --accept-reverted --json
     [ "$status" -eq 0 ]
+    [ "$(echo "$output" | tail -n 1 | jq -c '.backups')" = '[]' ]
     [ "$(echo "$output" | tail -n 1 | jq -c '.putBack[0] | [.table, .column, .restored, .missingCount]')" = '["orders","discount",7,1]' ]
     [ "$(sql 'SELECT count(*), sum(discount) FROM orders WHERE discount IS NOT NULL')" = '7|33' ]
 }
