@@ -122,7 +122,7 @@ parts_at() {
     schema transition <<<"$output"
     [ "$(jq -c '[.parts[] | .to]' <<<"$output")" = '["v1.0.0","v1.1.0","v1.0.0","v1.0.0"]' ]
     run -0 rbtool revert v1.1.0 --yes
-    [[ $output == *"done: prod is at v1.0.0 (was v1.1.0), in "*" s" ]]
+    [[ $output == *"done: prod is at v1.0.0 (app, flags, config were at v1.0.0, db was at v1.1.0), in "*" s" ]]
 }
 
 @test "the titles of partial transitions name their parts" {
@@ -191,7 +191,7 @@ checked() {
     [ "$(jq -r '[.outcome, .failures[0].name] | join(" ")' <<<"$output")" = "unhealthy up" ]
     [[ $stderr == *"flags of prod is at v1.0.0, and prod is unhealthy"* ]]
     parts_at "v1.1.0 v1.1.0 v1.0.0 v1.1.0"
-    fails 1 "config of prod is at v1.0.0, and prod is unhealthy" rbtool --config "$SETTINGS" revert v1.1.0 --yes --only config
+    fails 1 "config of prod is at v1.0.0, and prod is unhealthy" rbtool --config "$SETTINGS" revert v1.1.0 --to v1.0.0 --yes --only config
 }
 
 @test "a check that only fails after it puts a transition of flags back" {
