@@ -7,15 +7,12 @@
 #include "base/shape.h"
 #include "base/text.h"
 #include "cli.h"
-#include "ledger/unapproved.h"
-#include "release/manifest.h"
+#include "log.h"
 #include "ui.h"
 
 #define SHOWN 200 /* bytes of a title */
-#define NAMED 5   /* releases that the ledger lacks */
-#define ID 10     /* digits of an entry's id */
 
-struct options {
+struct rb_log_options {
     rb_strs tags;
     rb_strs environments;
     rb_strs kinds;
@@ -26,35 +23,22 @@ struct options {
 
 static const rb_opt opts[] = {
     {RB_OPT_LIST, "tag", 't', "TAG", "only about this release; * and ? stand for others",
-     offsetof(struct options, tags)},
+     offsetof(struct rb_log_options, tags)},
     {RB_OPT_LIST, "env", 'e', "NAME", "only about this environment",
-     offsetof(struct options, environments)},
+     offsetof(struct rb_log_options, environments)},
     {RB_OPT_LIST, "kind", 'k', "KIND",
      "only release, verdict, approval, policy, gap, transition, drill, override or merge",
-     offsetof(struct options, kinds)},
+     offsetof(struct rb_log_options, kinds)},
     {RB_OPT_TEXT, "since", 0, "DATE", "only since then, as in `git log --since`",
-     offsetof(struct options, since)},
+     offsetof(struct rb_log_options, since)},
     {RB_OPT_NUMBER, "max-count", 'n', "NUMBER", "the newest NUMBER only",
-     offsetof(struct options, count)},
-    {RB_OPT_FLAG, "verify", 0, NULL, "judge every entry anew and show those that are not in order",
-     offsetof(struct options, verify)},
+     offsetof(struct rb_log_options, count)},
+    {RB_OPT_FLAG, "verify", 0, NULL, "judge every entry again and show those that are not in order",
+     offsetof(struct rb_log_options, verify)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
-/* What is shown, and why. */
-struct job {
-    rb_cli *cli;
-    rb_repo *repo;
-    const struct options *options;
-    rb_ledger *ledger;
-    rb_policy *policy;
-    rb_problems claims; /* entries that claim to be policy */
-    int64_t since;      /* seconds */
-    const rb_entry **shown;
-    size_t n;
-};
-
-static void job_clear(struct job *job)
+static void job_clear(rb_log *job)
 {
     rb_policy_free(job->policy);
     rb_ledger_free(job->ledger);
@@ -64,7 +48,7 @@ static void job_clear(struct job *job)
 
 static void clear(void *options)
 {
-    struct options *o = options;
+    struct rb_log_options *o = options;
     rb_strs_clear(&o->tags);
     rb_strs_clear(&o->environments);
     rb_strs_clear(&o->kinds);
@@ -85,7 +69,7 @@ static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
 }
 
 /* What git makes of a date: it knows "yesterday" and "2 weeks ago". */
-static enum rb_code find_since(struct job *job, rb_err *err)
+static enum rb_code find_since(rb_log *job, rb_err *err)
 {
     static const char prefix[] = "--max-age=";
     job->since = INT64_MIN;
@@ -110,26 +94,13 @@ static bool matches_any(const rb_strs *patterns, const char *text)
     return patterns->n == 0;
 }
 
-static const rb_problem *find_problem(const rb_entry *entry, const char *code)
-{
-    for (size_t i = 0; i < entry->problems.n; i++)
-        if (strcmp(entry->problems.items[i].code, code) == 0)
-            return &entry->problems.items[i];
-    return NULL;
-}
-
-static bool has_problem(const rb_entry *entry, const char *code)
-{
-    return find_problem(entry, code) != NULL;
-}
-
 /* RB_ERROR where no entry can be read, RB_FOUND where some can. */
-static enum rb_code check_whole(const struct job *job, rb_err *err)
+static enum rb_code check_whole(const rb_log *job, rb_err *err)
 {
     const rb_problem *first = NULL;
     size_t n = 0;
     for (size_t i = job->ledger->n; i > 0; i--) {
-        const rb_problem *problem = find_problem(&job->ledger->items[i - 1], RB_ENTRY_UNREADABLE);
+        const rb_problem *problem = rb_log_problem(&job->ledger->items[i - 1], RB_ENTRY_UNREADABLE);
         first = first ? first : problem;
         n += problem != NULL;
     }
@@ -144,52 +115,9 @@ static enum rb_code check_whole(const struct job *job, rb_err *err)
                    n, n == 1 ? "entry" : "entries", why);
 }
 
-/* The attachment is not in this clone. */
-static bool is_missing(const rb_entry *entry)
+static bool is_wanted(const rb_log *job, const rb_entry *entry)
 {
-    return has_problem(entry, "missing");
-}
-
-static bool is_unapproved(const rb_entry *entry)
-{
-    return has_problem(entry, "approvals");
-}
-
-/* Names transitions that lacked approvals among the problems of their entries. */
-static void judge_transitions(struct job *job, const rb_signers *signers)
-{
-    const rb_keeping keeping = {job->repo, job->ledger, job->policy};
-    rb_unapproved *items;
-    size_t n;
-    rb_unapproved_find(&items, &n, &keeping, signers);
-    for (size_t i = 0; i < n; i++) {
-        const rb_unapproved *found = &items[i];
-        rb_entry *entry = &job->ledger->items[found->entry - job->ledger->items];
-        RB_AUTO(rb_free_str) char *needed = rb_format("%d", found->needed);
-        RB_AUTO(rb_free_str) char *given = rb_format("%d", found->given);
-        rb_problems_add(&entry->problems, "approvals", "", needed, given,
-                        "%s had %s of the %s approval%s that the policy asked for then in %s%s, "
-                        "and no override excuses it",
-                        found->tag, given, needed, rb_text_s((size_t)found->needed),
-                        entry->environment,
-                        strcmp(found->kind, "revert") == 0 ? " for a revert to it" : "");
-    }
-    free(items);
-}
-
-/* A reason for `log --verify` to end with 1. */
-static bool is_fault(const struct job *job, const rb_entry *entry)
-{
-    if (is_unapproved(entry))
-        return true;
-    if (entry->trust == RB_ENTRY_UNSIGNED)
-        return rb_policy_wanted_signed(job->policy, entry);
-    return entry->trust != RB_ENTRY_GOOD;
-}
-
-static bool is_wanted(const struct job *job, const rb_entry *entry)
-{
-    const struct options *o = job->options;
+    const struct rb_log_options *o = job->options;
     if (o->verify && entry->problems.n == 0)
         return false;
     if (!o->verify && entry->kind == RB_ENTRY_MERGE && o->kinds.n == 0 &&
@@ -201,7 +129,7 @@ static bool is_wanted(const struct job *job, const rb_entry *entry)
 }
 
 /* Newest first. */
-static void choose(struct job *job)
+static void choose(rb_log *job)
 {
     size_t limit = job->options->count > 0 ? (size_t)job->options->count : SIZE_MAX;
     job->shown = rb_calloc(job->ledger->n + 1, sizeof *job->shown);
@@ -231,7 +159,7 @@ static void set_safe(json_t *object, const char *key, const char *text)
     rb_json_set_str(object, key, safe);
 }
 
-static void print_json(const struct job *job, const rb_entry *entry)
+static void print_json(const rb_log *job, const rb_entry *entry)
 {
     RB_AUTO(rb_json_freep) json_t *line = json_object();
     json_t *parents = json_array();
@@ -281,7 +209,7 @@ static char *signer_of(const rb_entry *entry)
 }
 
 /* The title behind "KIND TAG", which have columns of their own. */
-static char *words_of(const rb_entry *entry)
+char *rb_log_words(const rb_entry *entry)
 {
     const char *text = entry->title;
     if (entry->kind != RB_ENTRY_KINDS) {
@@ -295,19 +223,20 @@ static char *words_of(const rb_entry *entry)
     RB_AUTO(rb_free_str) char *cut = rb_strndup(text, len < SHOWN ? len : SHOWN);
     return rb_format("%s%s%s",
                      entry->kind == RB_ENTRY_OVERRIDE ? "PAST THE RULES: "
-                     : is_unapproved(entry)           ? "UNAPPROVED: "
+                     : rb_log_unapproved(entry)       ? "UNAPPROVED: "
+                     : rb_log_by_revoked_key(entry)   ? "REVOKED KEY: "
                                                       : "",
                      cut, len > SHOWN ? "..." : "");
 }
 
-static enum rb_color color_of(const struct job *job, const rb_entry *entry)
+static enum rb_color color_of(const rb_log *job, const rb_entry *entry)
 {
-    if (entry->kind == RB_ENTRY_OVERRIDE || is_fault(job, entry))
+    if (entry->kind == RB_ENTRY_OVERRIDE || rb_log_is_fault(job, entry))
         return RB_RED;
     return entry->trust == RB_ENTRY_UNSIGNED ? RB_YELLOW : RB_PLAIN;
 }
 
-static void print_table(const struct job *job)
+static void print_table(const rb_log *job)
 {
     static const char *const heads[] = {"ENTRY", "TIME", "KIND", "RELEASE", "ENV", "BY", "WHAT"};
     RB_AUTO(rb_strs_clear) rb_strs cells = {0};
@@ -316,7 +245,7 @@ static void print_table(const struct job *job)
         const rb_entry *entry = job->shown[i];
         char hex[RB_OID_HEX];
         rb_oid_hex(&entry->id, hex);
-        rb_strs_take(&cells, rb_strndup(hex, ID));
+        rb_strs_take(&cells, rb_strndup(hex, RB_LOG_ID));
         rb_strs_take(&cells, date_of(entry));
         rb_strs_add(&cells, entry->kind == RB_ENTRY_OVERRIDE ? "OVERRIDE"
                             : entry->kind == RB_ENTRY_KINDS  ? "-"
@@ -324,130 +253,20 @@ static void print_table(const struct job *job)
         rb_strs_add(&cells, entry->tag ? entry->tag : "-");
         rb_strs_add(&cells, entry->environment ? entry->environment : "-");
         rb_strs_take(&cells, signer_of(entry));
-        rb_strs_take(&cells, words_of(entry));
+        rb_strs_take(&cells, rb_log_words(entry));
         colors[i] = color_of(job, entry);
     }
     rb_ui_rows(job->cli, heads, &cells, sizeof heads / sizeof *heads, colors);
     free(colors);
 }
 
-static void print_problems(const struct job *job)
-{
-    for (size_t i = 0; i < job->n; i++) {
-        const rb_entry *entry = job->shown[i];
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&entry->id, hex);
-        RB_AUTO(rb_free_str) char *words = words_of(entry);
-        RB_AUTO(rb_free_str) char *title = rb_safe(words);
-        bool bad = is_fault(job, entry);
-        for (size_t j = 0; j < entry->problems.n; j++) {
-            RB_AUTO(rb_free_str) char *why = rb_safe(entry->problems.items[j].message);
-            rb_ui_line("%s%.*s %s: %s%s (%s%s%s)", rb_ui_color(job->cli, bad ? RB_RED : RB_YELLOW),
-                       ID, hex, rb_entry_trust_name(entry->trust), why,
-                       rb_ui_color(job->cli, RB_PLAIN), rb_entry_kind_name(entry->kind),
-                       *title ? ": " : "", title);
-        }
-    }
-}
-
-static void count(const struct job *job, size_t counts[RB_ENTRY_FOREIGN + 1], size_t *missing,
-                  size_t *unapproved, size_t *faults)
-{
-    for (size_t i = 0; i < job->ledger->n; i++) {
-        const rb_entry *entry = &job->ledger->items[i];
-        counts[entry->trust]++;
-        *missing += is_missing(entry);
-        *unapproved += is_unapproved(entry);
-        *faults += is_missing(entry) || is_fault(job, entry);
-    }
-}
-
-/* Releases that are tags here and that no entry is about. */
-static enum rb_code note_untold(const struct job *job, rb_err *err)
-{
-    RB_AUTO(rb_strs_clear) rb_strs tags = {0};
-    RB_AUTO(rb_json_freep) json_t *told = json_object();
-    for (size_t i = 0; i < job->ledger->n; i++) {
-        const rb_entry *entry = &job->ledger->items[i];
-        if (entry->kind == RB_ENTRY_RELEASE && entry->trust <= RB_ENTRY_UNSIGNED && entry->object)
-            rb_json_set_str(told, entry->object, NULL);
-    }
-    RB_TRY(rb_tag_names(&tags, job->repo, "*", err));
-    size_t untold = 0;
-    for (size_t i = 0; i < tags.n; i++) {
-        rb_err unreadable;
-        char hex[RB_OID_HEX];
-        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-        if (rb_tag_read(&tag, job->repo, tags.items[i], &unreadable) != RB_OK ||
-            !rb_manifest_is_in(tag))
-            continue;
-        rb_oid_hex(&tag->object, hex);
-        if (!json_object_get(told, hex) && ++untold <= NAMED)
-            rb_ui_note(job->cli,
-                       "the ledger has no entry about release %s; rbtool release %s --record "
-                       "writes it",
-                       tag->name, tag->name);
-    }
-    if (untold > NAMED)
-        rb_ui_note(job->cli, "nor about %zu other releases", untold - NAMED);
-    return RB_OK;
-}
-
-static enum rb_code verify(const struct job *job, rb_err *err)
-{
-    size_t counts[RB_ENTRY_FOREIGN + 1] = {0};
-    size_t missing = 0;
-    size_t unapproved = 0;
-    size_t faults = 0;
-    size_t refused = 0; /* policies that are not in force */
-    for (size_t i = 0; i < job->claims.n; i++)
-        refused += !job->claims.items[i].warning;
-    count(job, counts, &missing, &unapproved, &faults);
-    faults += refused;
-    if (!job->cli->json) {
-        print_problems(job);
-        for (size_t i = 0; i < job->claims.n; i++) {
-            RB_AUTO(rb_free_str) char *why = rb_safe(job->claims.items[i].message);
-            rb_ui_line("%s", why);
-        }
-    }
-    RB_TRY(note_untold(job, err));
-    RB_AUTO(rb_buf_clear) rb_buf summary = {0};
-    RB_AUTO(rb_free_str) char *all = rb_text_count(job->ledger->n);
-    rb_buf_printf(&summary, "%s %s", all, job->ledger->n == 1 ? "entry" : "entries");
-    for (size_t i = 0; i <= RB_ENTRY_FOREIGN; i++) {
-        RB_AUTO(rb_free_str) char *n = rb_text_count(counts[i]);
-        if (counts[i] > 0)
-            rb_buf_printf(&summary, "%s%s %s", strchr(summary.data, ':') ? ", " : ": ", n,
-                          rb_entry_trust_name((enum rb_entry_trust)i));
-    }
-    if (refused > 0)
-        rb_buf_printf(&summary, "; %zu of them claim%s to be policy and %s not in force", refused,
-                      refused == 1 ? "s" : "", refused == 1 ? "is" : "are");
-    if (job->claims.n > refused)
-        rb_buf_printf(&summary,
-                      "; %zu of them set%s a policy, which is not judged here: git config "
-                      "rbtool.root is not set",
-                      job->claims.n - refused, job->claims.n - refused == 1 ? "s" : "");
-    if (unapproved > 0)
-        rb_buf_printf(&summary, "; %zu transition%s lacked approvals", unapproved,
-                      rb_text_s(unapproved));
-    if (missing > 0)
-        rb_buf_printf(&summary, "; attachments of %zu missing", missing);
-    if (!job->cli->json)
-        rb_ui_line("%s", summary.data);
-    if (faults == 0)
-        return RB_OK;
-    return rb_fail(err, RB_FOUND, "the ledger is not in order: %s", summary.data);
-}
-
 static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     (void)argc;
     (void)argv;
-    const struct options *o = options;
+    const struct rb_log_options *o = options;
     const rb_signers *signers;
-    RB_AUTO(job_clear) struct job job = {.cli = cli, .options = o};
+    RB_AUTO(job_clear) rb_log job = {.cli = cli, .options = o};
     RB_TRY(check_kinds(&o->kinds, err));
     RB_TRY(rb_cli_repo(&job.repo, cli, err));
     RB_TRY(rb_cli_signers(&signers, cli, err));
@@ -459,16 +278,15 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
         return whole;
     rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.repo, job.ledger, signers, err));
-    if (whole == RB_OK) /* else approvals may be among what cannot be read */
-        judge_transitions(&job, signers);
+    rb_log_judge(&job, signers, whole == RB_OK);
     if (job.ledger->n == 0)
-        rb_ui_note(cli, "there is no ledger here yet; git fetch or rbtool sync may bring one");
+        rb_ui_note(cli, "there is no ledger here yet; `rbtool sync --fetch` fetches the remote's");
     choose(&job);
     for (size_t i = 0; cli->json && i < job.n; i++)
         print_json(&job, job.shown[i]);
     cli->answered = cli->answered || cli->json;
     if (o->verify)
-        return verify(&job, err);
+        return rb_log_verify(&job, err);
     if (!cli->json && job.n > 0)
         print_table(&job);
     *err = cannot;
@@ -480,18 +298,20 @@ const rb_command rb_cmd_log = {
     .args = "",
     .summary = "show the ledger, newest entry first",
     .group = RB_GROUP_AUDIT,
-    .details = "Who released, judged, approved, deployed, reverted and overrode what, as signed\n"
-               "commits on refs/rbtool/ledger. Entries that join histories are shown with --kind\n"
-               "merge only. --verify ends with 1 when an entry is broken, signed by someone\n"
-               "unknown, or foreign; when one is unsigned that policy wants signed; and when a\n"
-               "transition lacked the approvals in force then and no override excuses it.\n"
-               "--json prints one entry a line.",
+    .details =
+        "Who released, judged, approved, deployed, reverted and overrode what, as signed\n"
+        "commits on refs/rbtool/ledger. Entries that join histories are shown with --kind\n"
+        "merge only. --verify ends with 1 when an entry is broken, signed by someone\n"
+        "unknown, foreign, or with a key that the policy had revoked; when one is unsigned\n"
+        "that policy wants signed; when a transition lacked the approvals in force then and\n"
+        "no override excuses it; and when there are releases and no ledger.\n"
+        "--json prints one entry a line.",
     .examples = "rbtool log --env prod -n 10\n"
                 "rbtool log --kind approval --tag v1.4.0\n"
                 "rbtool log --verify           # judge every entry again",
     .pages = true,
     .opts = opts,
-    .options_size = sizeof(struct options),
+    .options_size = sizeof(struct rb_log_options),
     .min_args = 0,
     .max_args = 0,
     .run = run_log,

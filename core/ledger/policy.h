@@ -85,6 +85,9 @@ int rb_policy_approvals(const rb_policy *policy, const char *environment, const 
 bool rb_policy_must_sign(const rb_policy *policy, const char *environment);
 /* The same of an entry under the policy in force when it was written. */
 bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry);
+/* True if a policy that was in force where the entry was written revokes the key that signed it. An
+ * entry that was written concurrently with that policy is not meant. */
+bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry);
 
 /*
  * The release's signer under the policy in force when the ledger first saw it: RB_FOUND with

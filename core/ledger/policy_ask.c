@@ -228,6 +228,15 @@ bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry)
     return wants_signed(policy, policy->state[at], entry->environment);
 }
 
+bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry)
+{
+    const rb_edicts *all = &policy->states[policy->state[entry - policy->ledger->items]];
+    for (size_t i = 0; entry->fingerprint && i < all->n; i++)
+        if (rb_edict_revokes(policy->edicts[all->items[i]].json, entry->fingerprint))
+            return true;
+    return false;
+}
+
 char *rb_policy_members(const rb_policy *policy, enum rb_role role)
 {
     rb_buf out = {0};

@@ -105,3 +105,46 @@ reported() {
     forge_deploy v1.1.0
     reported
 }
+
+# forge_approval NAME TAG: an approval of TAG for prod at the tip of the ledger, signed by NAME.
+forge_approval() {
+    local tip
+    tip=$(git rev-parse refs/rbtool/ledger)
+    {
+        printf 'approval %s for prod: read\n\n' "$2"
+        jq -n -S --indent 2 --argjson at "$(date +%s)" --arg tag "$2" --arg object "$(git rev-parse "$2")" \
+            --arg ledger "$(git rev-list --max-parents=0 refs/rbtool/ledger)" \
+            '{app: "shop", approval: {why: "read"}, at: $at, attachments: [], environment: "prod", kind: "approval",
+              ledger: $ledger, object: $object, tag: $tag, type: "urn:rbtool:ledger:v1"}'
+    } >"$BATS_TEST_TMPDIR/message"
+    RBTOOL=0 git update-ref refs/rbtool/ledger "$(git commit-tree "-S$KEYS/$1" -p "$tip" \
+        -F "$BATS_TEST_TMPDIR/message" 4b825dc642cb6eb9a060e54bf8d69288fbee4904)"
+}
+
+@test "log --verify reports an entry that a revoked key signed after the policy, and none from before" {
+    live_under_policy
+    as bob rbtool approve v1.1.0 --env prod
+    policy "{$two,\"revoked\":[{\"key\":\"$(fingerprint bob)\",\"why\":\"laptop stolen\"}]}"
+    rbtool log --verify
+    forge_approval bob v1.1.0
+    fails 1 "revoked: signed by bob@example.com with key $(fingerprint bob), which the policy had revoked before" \
+        rbtool log --verify
+    [[ $output == *"1 signed with a revoked key"* && $output != *" good: "* ]]
+    rbtool log -n 1 | grep -q 'approval .*REVOKED KEY: for prod: read'
+    [ "$(rbtool log --json | jq -sc '[.[] | select(.problems[].code == "revoked").entry.kind]')" = '["approval"]' ]
+    rbtool log --json -n 1 | schema log
+}
+
+@test "log --verify in a clone with releases and without a ledger fails and names the command that fetches it" {
+    git clone -q "$SHOP" "$BATS_TEST_TMPDIR/clone"
+    cd "$BATS_TEST_TMPDIR/clone" || return
+    fails 1 "2 releases are here and no ledger, so that nothing about them can be verified; fetch the ledger with \`rbtool sync --fetch\`" \
+        rbtool log --verify
+    [[ $output != *"--record"* ]]
+    rbtool sync --fetch
+    rbtool log --verify
+}
+
+@test "an approval that no policy asks for says so" {
+    as bob rbtool approve v1.0.0 --env prod | grep -qF 'v1.0.0 to prod: no approval is needed to deploy'
+}
