@@ -101,9 +101,11 @@ static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *
         rb_ui_line("nothing to do: %s has an approval by %s for %s, and another one by the same "
                    "person changes nothing",
                    release->tag, caller->principal, environment ? environment : "any environment");
-    if (environment)
+    if (environment && now.needed > 0)
         rb_ui_line("%s to %s: %d of %d approvals to deploy", release->tag, environment, now.given,
                    now.needed);
+    else if (environment)
+        rb_ui_line("%s to %s: no approval is needed to deploy", release->tag, environment);
     if (id)
         rb_word_hint(cli);
     return RB_OK;

@@ -152,7 +152,6 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, false, err));
     RB_TRY(rb_site_trusted(cli, &site, err)); /* it runs commands of the settings */
-    RB_TRY(rb_site_trusted(cli, &site, err));
     return check(cli, &site, err);
 }
 
