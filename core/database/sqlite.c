@@ -55,8 +55,7 @@ int rb_sqlite_errno(const rb_sqlite *db)
 
 /* Limits */
 
-/* Instructions between two looks at the clock, some 50 us; with large rows much more. */
-#define TICK 1000
+#define TICK 1000 /* instructions between two looks at the clock, some 50 us or one large row */
 
 static int64_t now_ms(void)
 {
@@ -78,9 +77,8 @@ void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql)
         free(db->script);
         db->script = rb_safe(script);
     }
-    const char *script = db->script ? db->script : "the first script";
-    RB_AUTO(rb_free_str)
-    char *what = rb_format("%s%s", sql ? "" : "in a table, view or trigger, after ", script);
+    const char *place = sql ? "" : "in a table, view or trigger, after ";
+    RB_AUTO(rb_free_str) char *what = rb_format("%s%s", place, db->script ? db->script : "nothing");
     if (db->limits.watch)
         db->limits.watch(&db->limits, what);
     db->deadline = db->limits.seconds ? now_ms() + (int64_t)db->limits.seconds * 1000 : 0;
@@ -215,8 +213,10 @@ static int authorize(void *context, int action, const char *one, const char *two
     else if (action == SQLITE_CREATE_VTABLE)
         allowed = rb_sqlite_allowed(db, RB_ACTION_MODULE, one, two);
     else if (action == SQLITE_CREATE_TRIGGER || action == SQLITE_CREATE_TEMP_TRIGGER ||
-             action == SQLITE_CREATE_INDEX)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, two, NULL);
+             action == SQLITE_CREATE_INDEX || action == SQLITE_CREATE_TEMP_TABLE ||
+             action == SQLITE_CREATE_TEMP_VIEW)
+        allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, two, NULL) &&
+                  rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, one, NULL);
     else if (action == SQLITE_READ && db->watch)
         rb_watch_read(db->watch, one, two);
     else if (action == SQLITE_SELECT && db->watch)

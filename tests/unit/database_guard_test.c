@@ -38,6 +38,9 @@ static const char *const refused[] = {
     "CREATE VIEW v AS SELECT \"fts3_tokenizer\"('simple'); SELECT * FROM v;",
     ("CREATE TABLE n(a); CREATE TRIGGER g AFTER INSERT ON n BEGIN SELECT fts3_tokenizer('simple');"
      " END; INSERT INTO n VALUES(1);"),
+    "CREATE TABLE n(a); CREATE INDEX rbtool_checksums ON n(a);",
+    "CREATE TEMP TABLE rbtool_applied(a);",
+    "CREATE TEMP VIEW rbtool_journal AS SELECT 1;",
     "CREATE TABLE n(a DEFAULT (fts3_tokenizer('simple')));",
     "CREATE TABLE n(a, CHECK (fts3_tokenizer(a) IS NULL));",
     "CREATE TABLE n(a, b AS ([fts3_tokenizer] (a)));",
