@@ -57,7 +57,7 @@ cases() {
     rbtool revert v1.1.0 --yes --json 2>/dev/null | schema transition
     rbtool resume --yes --json 2>/dev/null | schema transition
     run rbtool diff v1.0.0 v9 --json
-    [[ $status -eq 1 ]]
+    [[ $status -eq 2 ]]
     grep '^{' <<<"$output" | schema error
 }
 
