@@ -287,6 +287,7 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     enum rb_code code =
         begin ? rb_execute(&document, run, err) : rb_execute_on(&document, run, err);
     rb_site_uncatch();
+    run->control = NULL;
     rb_ui_progress_end(cli);
     const json_t *plan = run->plan->json;
     if (json_object_get(plan, "parts"))

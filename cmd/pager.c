@@ -1,5 +1,4 @@
 /* Long results on a terminal go through git's pager, as git's own do. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +17,7 @@ static void wait_for_pager(void)
     if (pager == 0)
         return;
     close(STDOUT_FILENO);
-    while (waitpid(pager, NULL, 0) == -1 && errno == EINTR)
-        ;
+    (void)!waitpid(pager, NULL, 0);
     pager = 0;
 }
 

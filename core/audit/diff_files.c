@@ -148,9 +148,10 @@ json_t *rb_diff_config(const rb_diff_sides *sides)
         x = order <= 0 ? x : NULL;
         y = order >= 0 ? y : NULL;
         bool same = x && y && strcmp(x->sha256, y->sha256) == 0 && strcmp(x->mode, y->mode) == 0;
-        if (!same)
-            json_array_append_new(out, json_pack("{s:o,s:s,s:o}", "path",
-                                                 rb_json_text(x ? x->path : y->path), "change",
+        const rb_manifest_file *named = x ? x : y;
+        if (!same && named)
+            json_array_append_new(out, json_pack("{s:o,s:s,s:o}", "path", rb_json_text(named->path),
+                                                 "change",
                                                  !y   ? "removed"
                                                  : !x ? "added"
                                                       : "changed",

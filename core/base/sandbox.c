@@ -197,8 +197,8 @@ static struct {
 static void on_deadline(int number)
 {
     (void)number;
-    send_all(deadline.out, deadline.result, deadline.len);
-    _exit(0);
+    /* A pipe that is empty takes a short result whole. */
+    _exit(write(deadline.out, deadline.result, deadline.len) == (ssize_t)deadline.len ? 0 : 126);
 }
 
 void rb_sandbox_deadline(int seconds, const char *result)

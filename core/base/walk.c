@@ -160,12 +160,12 @@ enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err)
     const walk w = {.path = path};
     RB_AUTO(rb_free_str) char *name = NULL;
     struct stat st;
-    int dir;
+    int dir = -1;
     *out = NULL;
     if (!rb_file_exists(path))
         return RB_OK;
     RB_TRY(rb_file_folder(&dir, &name, path, false, err));
-    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int fd = name ? openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
     enum rb_code code = RB_OK;
     if (fd < 0 ? errno != ENOENT : fstat(fd, &st) != 0)
         code = fail_at(&w, err);

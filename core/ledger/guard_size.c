@@ -142,8 +142,8 @@ enum rb_code rb_ledger_guard_size(char **why, const char **next, rb_repo *repo, 
 enum rb_code rb_ledger_guard_unsigned(char **why, const char **next, rb_repo *repo,
                                       const rb_ledger *then, const rb_ledger *known, rb_err *err)
 {
-    size_t limit;
-    size_t all_limit;
+    size_t limit = 0;
+    size_t all_limit = 0;
     size_t new = 0;
     size_t all = 0;
     *why = NULL;

@@ -169,7 +169,7 @@ static enum rb_code check_named(rb_repo *repo, const char *fingerprint, rb_probl
                            "fingerprint (40 hexadecimal digits, without spaces); `gpg "
                            "--list-keys --with-colons` shows them in its lines \"fpr\"",
                            named.items[i]);
-        found = found || strcasecmp(named.items[i], fingerprint) == 0;
+        found = found || (fingerprint && strcasecmp(named.items[i], fingerprint) == 0);
     }
     if (found)
         return RB_OK;
