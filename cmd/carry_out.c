@@ -269,7 +269,6 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
 {
     rb_control control = {0};
     RB_TRY(pin(site->pins, cli, site, begin, err));
-    run->control = &control;
     run->progress = progress;
     run->context = cli;
     char host[HOST_NAME_MAX + 1] = "";
@@ -282,6 +281,7 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     run->version = RB_VERSION;
     run->pins = site->pins;
     RB_TRY(rb_binding_record(site->state, site->env->name, site->settings, site->source, err));
+    run->control = &control;
     rb_site_catch(&control);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code =
