@@ -5,6 +5,7 @@
 #include "environment/checks.h"
 #include "site.h"
 #include "status.h"
+#include "transition/known_good.h"
 #include "transition/service.h"
 #include "ui.h"
 
@@ -18,9 +19,10 @@ static const char *live_tag(const rb_live *live)
     return NULL;
 }
 
-/* What a transition brings in the meantime has a result of its own. */
+/* What a transition brings in the meantime has a result of its own. well: whether the transition
+ * that brought the release ended well. */
 static enum rb_code store(const rb_site *site, const json_t *failures, const char *tag,
-                          const rb_transition_row *pending, rb_err *err)
+                          const rb_transition_row *pending, bool *well, rb_err *err)
 {
     RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
@@ -37,6 +39,7 @@ static enum rb_code store(const rb_site *site, const json_t *failures, const cha
     bool down = json_is_true(json_object_get(before, "down"));
     RB_AUTO(rb_json_freep) json_t *health = rb_health_of_checks(failures, tag, down);
     RB_TRY(rb_state_health_set(state, health, err));
+    RB_TRY(rb_known_ended_well(well, state, err));
     return rb_state_flush(state, err);
 }
 
@@ -127,7 +130,9 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
     size_t failed = json_array_size(failures);
     const char *health = env->check_count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
     rb_err why = {0};
-    bool stored = env->check_count > 0 && tag && store(site, failures, tag, row, &why) == RB_OK;
+    bool well = true;
+    bool stored =
+        env->check_count > 0 && tag && store(site, failures, tag, row, &well, &why) == RB_OK;
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *doc = document(env, tag, health, stored, failures);
         rb_ui_json(cli, doc);
@@ -138,6 +143,11 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
     }
     if (why.message[0])
         rb_ui_note(cli, "the result is not recorded: %s", why.message);
+    if (stored && failed == 0 && !well)
+        rb_ui_note(cli,
+                   "%s did not pass its checks when it went live, and a revert does not go back to "
+                   "it; record that it is well now with `rbtool deploy %s --env %s`",
+                   tag, tag, env->name);
     if (failed == 0)
         return RB_OK;
     return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed", failed, env->check_count,

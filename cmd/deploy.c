@@ -69,14 +69,19 @@ static enum rb_code has_drifted(bool *out, const rb_plan_request *rq, rb_err *er
 }
 
 /* What failed when it went live, or when the checks ran last, is done again: a service that runs is
- * not restarted. */
+ * not restarted. Checks that passed since, by `rbtool check`, run again: the transition records
+ * that the release is well here, and only then a revert may go back to it. */
 static enum rb_code find_failed(enum rb_again *out, const rb_site *site, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *health = NULL;
     *out = RB_AGAIN_NOT;
     RB_TRY(rb_state_health(&health, site->state, err));
-    if (!rb_text_same(rb_json_str(health, "health"), "unhealthy"))
+    if (!rb_text_same(rb_json_str(health, "health"), "unhealthy")) {
+        bool well;
+        RB_TRY(rb_known_ended_well(&well, site->state, err));
+        *out = !well && health ? RB_AGAIN_CHECKS : RB_AGAIN_NOT;
         return RB_OK;
+    }
     bool down = json_is_true(json_object_get(health, "down"));
     *out = down && site->env->start.n > 0 ? RB_AGAIN_START : RB_AGAIN_CHECKS;
     return RB_OK;

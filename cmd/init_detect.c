@@ -295,7 +295,7 @@ static void find_flags(struct look *look)
             rb_flags_parse(&flags, &n, rb_buf_str(&text), text.len, path, &ignored) != RB_OK)
             continue;
         rb_flags_free(flags, n);
-        say(look, "flags: %s (flagd, %zu flags)", path, n);
+        say(look, "flags: %s (flagd, %zu flag%s)", path, n, n == 1 ? "" : "s");
         set(look->found->config, "flags", json_pack("{s:s,s:s}", "file", path, "format", "flagd"));
         return;
     }

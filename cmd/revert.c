@@ -65,7 +65,8 @@ enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *s
                            .signers = cli->signers,
                            .from = from,
                            .parts = parts,
-                           .setting = setting};
+                           .setting = setting,
+                           .env = site ? site->env->name : NULL};
     return rb_known_good_find(good, &rq, err);
 }
 

@@ -131,9 +131,9 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
     if (!st->holder)
         rb_ui_line("transition  %s, %s %s", row->id, *row->kind == 'a' ? "an" : "a", row->kind);
     if (st->stopped)
-        rb_ui_line("%sservice     DOWN%s: it was stopped for this transition and is not started "
-                   "again",
-                   rb_ui_color(cli, RB_RED), plain);
+        rb_ui_line("%sservice     DOWN%s: it was stopped for this transition and is %s",
+                   rb_ui_color(cli, RB_RED), plain,
+                   st->holder ? "started at its end" : "not started again");
     if (st->said) {
         rb_ui_line("failed      step %s: %s", rb_json_str(st->said, "step"),
                    rb_json_str(st->said, "message"));

@@ -227,6 +227,18 @@ static bool ran_well(rb_transition_row *const *rows, size_t at)
     return rb_text_same(rows[last]->outcome, "done");
 }
 
+enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err)
+{
+    rb_transition_row **rows = NULL;
+    size_t count = 0, last = 0;
+    RB_TRY(rb_state_history(&rows, &count, state, false, err));
+    while (last < count && !rb_known_reached(rows[last]))
+        last++;
+    *out = last == count || rb_text_same(rows[last]->outcome, "done");
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
 static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_t count,
                        const rb_known_request *rq)
 {
@@ -316,8 +328,9 @@ static enum rb_code nothing_good(const rb_known_good *found, const rb_known_requ
     int len = (int)strcspn(first, " ");
     return rb_fail(err, RB_DECIDE,
                    "no release before %s is known good here%s%s; choose one with `rbtool revert %s "
-                   "--to %.*s`, or say which is good with `rbtool mark %.*s good -m WHY`",
-                   from, others.data, rb_buf_str(&bad), from, len, first, len, first);
+                   "--to %.*s%s%s`, or say which is good with `rbtool mark %.*s good -m WHY`",
+                   from, others.data, rb_buf_str(&bad), from, len, first, rq->env ? " --env " : "",
+                   rq->env ? rq->env : "", len, first);
 }
 
 enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, rb_err *err)

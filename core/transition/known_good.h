@@ -51,6 +51,7 @@ typedef struct rb_known_request {
     const bool *parts; /* RB_PARTS: those that will move; a release counts as having been live when
                           all of them were at it together */
     const char *setting; /* "verdict" or "verified" */
+    const char *env;     /* its name, for the command that a refusal prints; NULL: no environment */
 } rb_known_request;
 
 /* RB_DECIDE when there is none; candidates are filled all the same. */
@@ -62,6 +63,10 @@ void rb_known_good_clear(rb_known_good *good);
  * rows[at]'s TO when that had ended; and the release to go to from tag, unverified and borrowed,
  * or NULL. rows: newest first. */
 bool rb_known_reached(const rb_transition_row *row);
+/* Whether the last transition that ended at its TO ended `done`; true where none did. A release
+ * whose last run here did not is passed over by a revert, even where `rbtool check` passed since.
+ */
+enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err) RB_MUST_USE;
 bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at);
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from);
 

@@ -118,6 +118,22 @@ checks' ]
     [ ! -e "$BATS_TEST_TMPDIR/started" ] && [ ! -e "$BATS_TEST_TMPDIR/stopped" ]
 }
 
+@test "deploying a release again whose checks pass by now makes it one that a revert goes back to" {
+    prod '{checks: [{name: "up", command: ["test", "-e", "\($tmp)/up"], timeout: 1}]}'
+    fails 1 'and unhealthy' rbtool deploy v1.0.0 --yes
+    touch "$BATS_TEST_TMPDIR/up"
+    run -0 --separate-stderr rbtool check
+    [[ $stderr == *'record that it is well now with `rbtool deploy v1.0.0 --env prod`'* ]]
+    run -0 --separate-stderr rbtool deploy v1.0.0 --env prod --yes --json
+    [ "$(jq -r '.outcome, .steps[].id' <<<"$output")" = 'done
+checks' ]
+    run -0 --separate-stderr rbtool check
+    [ -z "$stderr" ]
+    [[ $(rbtool deploy v1.0.0 --env prod --yes) == *'nothing to do'* ]]
+    rbtool deploy v1.1.0 --yes
+    rbtool plan v1.1.0 | grep -q '^revert prod: FROM v1.1.0 TO v1.0.0$'
+}
+
 @test "a revert from a release whose service is down marks it bad" {
     prod '{service: {start: ["true"]}}'
     rbtool deploy v1.0.0 --yes
