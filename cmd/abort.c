@@ -139,7 +139,7 @@ const rb_command rb_cmd_abort = {
     .group = RB_GROUP_BREAKS,
     .details =
         "Before the database commit the inverses of what was done run. After it, abort is a\n"
-        "transition back, with the data that was backed out put back where it can be.",
+        "transition back, and backed-up data is restored where it can be.",
     .examples = "rbtool abort --env prod",
     .opts = opts,
     .options_size = sizeof(rb_site_options),

@@ -117,7 +117,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     const struct options *o = options;
     const rb_books *books;
     if (o->environment && !rb_shape_is_name(o->environment))
-        return rb_fail(err, RB_ERROR, "'%s' is no name of an environment", o->environment);
+        return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->environment);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_approvals_clear) rb_approvals before = {0};

@@ -52,7 +52,7 @@ static enum rb_code check_options(const struct options *o, rb_err *err)
     for (size_t i = 0; i < 2; i++)
         if (uris[i] && !rb_summary_is_uri(uris[i]))
             return rb_fail(err, RB_ERROR,
-                           "%s '%s' is no URI, such as https://ci.example.com/ or "
+                           "%s '%s' is not a URI, such as https://ci.example.com/ or "
                            "pkg:generic/shop@1.4.0",
                            i ? "--resource" : "--verifier", uris[i]);
     return RB_OK;
@@ -164,7 +164,7 @@ static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, con
     RB_TRY(rb_history_load(&chain, repo, signers, books->ledger, books->policy, err));
     const rb_chain_item *item = rb_chain_find(chain, tag);
     if (!item)
-        return rb_fail(err, RB_FOUND, "%s is no release: it carries no manifest", tag);
+        return rb_fail(err, RB_FOUND, "%s is not a release: it has no manifest", tag);
     const rb_release *release = item->release;
     if (release && rb_release_verify(&problems, release, repo, 0, err) == RB_ERROR)
         return RB_ERROR;

@@ -120,7 +120,7 @@ static enum rb_code find(const struct hook **out, const char *name, int args, rb
     }
     return rb_fail(
         err, RB_ERROR,
-        "there is no hook %s here, they are pre-push, reference-transaction, commit-msg, "
+        "hook %s does not exist here; the hooks are pre-push, reference-transaction, commit-msg, "
         "pre-receive and post-receive",
         name);
 }
@@ -191,7 +191,7 @@ const rb_command rb_cmd_hook = {
         "release that does not verify, as a fetch may: with git config rbtool.badTags warn\n"
         "that is only said. A release that nothing used may be deleted after\n"
         "`rbtool mark TAG gap`.\n"
-        "pre-receive: on a server, what pre-push refuses, and a ledger with what is no good\n"
+        "pre-receive: on a server, what pre-push refuses, and a ledger with what is not a good\n"
         "entry, before anything of the push is there; --no-verify and RBTOOL=0 do not reach it.\n"
         "post-receive: refuses nothing; writes into the server's ledger which releases came\n"
         "and when, signed with the server's user.signingKey.\n"

@@ -62,7 +62,7 @@ static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
     for (size_t i = 0; i < kinds->n; i++) {
         enum rb_entry_kind kind;
         if (!rb_entry_kind_of(&kind, kinds->items[i]))
-            return rb_fail(err, RB_ERROR, "--kind %s: there is no such kind; the nearest is %s",
+            return rb_fail(err, RB_ERROR, "--kind %s: the kind does not exist; the nearest is %s",
                            kinds->items[i], rb_shape_nearest(kinds->items[i], names));
     }
     return RB_OK;

@@ -45,7 +45,7 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
     RB_TRY(rb_cli_tag(&found, cli, tag, err));
     if (!found->annotated || !rb_manifest_is_in(found))
-        return rb_fail(err, RB_FOUND, "tag %s is no release: it carries no manifest", tag);
+        return rb_fail(err, RB_FOUND, "tag %s is not a release: it has no manifest", tag);
     rb_oid_hex(&found->object, object);
     return RB_OK;
 }
@@ -187,7 +187,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     if (gap ? o->environment != NULL : o->object != NULL)
         return rb_fail(err, RB_ERROR, "%s for %s", gap ? "--env is not" : "--object is", "gap");
     if (o->environment && !rb_shape_is_name(o->environment))
-        return rb_fail(err, RB_ERROR, "'%s' is no name of an environment", o->environment);
+        return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->environment);
     return gap ? mark_gap(cli, o, argv[0], err) : mark_verdict(cli, o, argv[0], word, err);
 }
 

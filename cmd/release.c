@@ -54,7 +54,7 @@ static enum rb_code check_rules(const rb_strs *accept, rb_err *err)
             known = known || strcmp(rules[j], accept->items[i]) == 0;
         if (!known)
             return rb_fail(err, RB_ERROR,
-                           "--accept %s: there is no such rule, they are RB001 to "
+                           "--accept %s: the rule does not exist; the rules are RB001 to "
                            "RB010",
                            accept->items[i]);
     }

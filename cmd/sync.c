@@ -117,7 +117,7 @@ static void note_missing(const rb_cli *cli, const struct missing *missing, const
     if (other)
         rb_ui_note(cli,
                    "%zu release%s that the ledger knows %s not here, and at %s the tag is another "
-                   "object (%s): it was moved or made again; ask who did that before you fetch it",
+                   "object (%s): it was moved or recreated; ask who did that before you fetch it",
                    n, n == 1 ? "" : "s", n == 1 ? "is" : "are", remote, other);
     RB_AUTO(rb_free_str) char *unheard = names_in(&n, missing, UNHEARD);
     if (unheard)

@@ -25,7 +25,7 @@ static enum rb_code explain(const rb_folder *folder, const char *path, rb_err *e
                        "upper from lower case?",
                        folder->path, safe);
     if (saved == ELOOP || saved == ENOTDIR)
-        return rb_fail(err, RB_ERROR, "cannot write %s/%s: a part of its path is no folder",
+        return rb_fail(err, RB_ERROR, "cannot write %s/%s: a part of its path is not a folder",
                        folder->path, safe);
     errno = saved;
     return rb_fail_errno(err, RB_ERROR, "cannot write %s/%s", folder->path, safe);

@@ -54,7 +54,7 @@ static enum rb_code member(const char **out, const json_t *object, const char *k
     const json_t *value = json_object_get(object, key);
     RB_AUTO(rb_free_str) char *name = rb_format("%s%s%s", where, *where ? "." : "", key);
     if (!value)
-        return rb_fail(err, RB_ERROR, "%s is no DSSE envelope: it has no %s", what, name);
+        return rb_fail(err, RB_ERROR, "%s is not a DSSE envelope: it has no %s", what, name);
     RB_AUTO(rb_free_str) char *label = rb_format("%s: %s", what, name);
     RB_TRY(rb_shape_check(shape, value, label, err));
     const char *found = json_string_value(value);
@@ -66,7 +66,7 @@ static enum rb_code check_signatures(const json_t *array, const char *what, rb_e
 {
     if (!json_is_array(array) || json_array_size(array) > RB_ENVELOPE_SIGNATURES)
         return rb_fail(err, RB_ERROR,
-                       "%s is no DSSE envelope: signatures should be a list of at most %d", what,
+                       "%s is not a DSSE envelope: signatures should be a list of at most %d", what,
                        RB_ENVELOPE_SIGNATURES);
     size_t i;
     json_t *item;
@@ -96,7 +96,7 @@ enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, co
                        RB_ENVELOPE_LIMIT);
     RB_TRY(rb_json_read(&made.json, text, len, what, err));
     if (!json_is_object(made.json))
-        return rb_fail(err, RB_ERROR, "%s is no DSSE envelope: it is no JSON object", what);
+        return rb_fail(err, RB_ERROR, "%s is not a DSSE envelope: it is not a JSON object", what);
     RB_TRY(member(&payload, made.json, "payload", &any_text, what, "", err));
     RB_TRY(member(&type, made.json, "payloadType", &any_text, what, "", err));
     if (strcmp(type, RB_ENVELOPE_TYPE) != 0) {

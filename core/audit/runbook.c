@@ -78,7 +78,7 @@ static void execution(rb_buf *out, const rb_plan *plan, const char *env, const c
                       inverse ? inverse : "", inverse ? ")" : "");
     }
     rb_buf_printf(out,
-                  "\n- Exit 1: a step failed and all was put back, or the checks fail at the "
+                  "\n- Exit 1: a step failed and everything was undone, or the checks fail at the "
                   "target: `%s status --env %s` says which.\n"
                   "- Exit 2: it was refused before the first step; the message says what to fix.\n"
                   "- Exit 3, it stopped half-way: `%s resume --env %s` continues, `%s abort "

@@ -193,7 +193,7 @@ enum rb_code rb_applied_flush(rb_db *db, rb_strs *undone, rb_err *err)
             const char *id = undone->items[done + i];
             rb_buf_printf(&sql, "%s$%zu", i ? ", " : "", i + 1);
             if (json_array_append_new(params, json_string(id)) != 0)
-                return rb_fail(err, RB_ERROR, "noting migration %s: its id is no UTF-8", id);
+                return rb_fail(err, RB_ERROR, "noting migration %s: its id is not valid UTF-8", id);
         }
         rb_buf_addc(&sql, ')');
         RB_TRY(rb_db_exec(db, sql.data, params, err));

@@ -84,7 +84,8 @@ static enum rb_code has_params(const char *sql, const json_t *params, rb_err *er
 {
     for (const char *p = sql; !params && (p = strpbrk(p, "?$")); p++)
         if (*p == '?' || isdigit((unsigned char)p[1]))
-            return rb_fail(err, RB_ERROR, "a value for the database is no UTF-8; nothing was run");
+            return rb_fail(err, RB_ERROR,
+                           "a value for the database is not valid UTF-8; nothing was run");
     return RB_OK;
 }
 
@@ -148,6 +149,6 @@ enum rb_code rb_db_put_back(json_t **report, json_t *left, rb_db *db, const char
                             const json_t *lost, const rb_db_work *work, rb_err *err)
 {
     if (!db->driver->in_transaction(db))
-        return rb_fail(err, RB_ERROR, "data is put back inside a transaction only: begin first");
+        return rb_fail(err, RB_ERROR, "data is restored inside a transaction only: begin first");
     return db->driver->put_back(report, left, db, copy, lost, work, err);
 }

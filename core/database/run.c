@@ -41,7 +41,7 @@ static enum rb_code find_script(const rb_script **out, const rb_db_step *step, r
             what);
     if (!script->present)
         return rb_fail(err, RB_ERROR,
-                       "%s: there is no such script; write one, or take --to another "
+                       "%s: the script does not exist; write one, or take --to another "
                        "release",
                        what);
     *out = script;

@@ -35,7 +35,7 @@ static enum rb_code open_as(rb_db **out, const char *path, enum rb_db_mode mode,
     struct stat st;
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
     if (!is_memory(path) && stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return rb_fail(err, RB_ERROR, "database sqlite:%s is no file; give the database's path",
+        return rb_fail(err, RB_ERROR, "database sqlite:%s is not a file; give the database's path",
                        safe);
     if (mode != RB_DB_CREATE && !is_memory(path) && !rb_file_exists(path))
         return rb_fail(err, RB_ERROR,

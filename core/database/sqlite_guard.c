@@ -98,7 +98,7 @@ static const char *advice(enum rb_sqlite_cause cause)
     case RB_CAUSE_DAMAGED:
         return "the file is damaged; look with PRAGMA integrity_check and restore a backup";
     case RB_CAUSE_NO_DATABASE:
-        return "this is no SQLite database, or it is encrypted";
+        return "this is not an SQLite database, or it is encrypted";
     case RB_CAUSE_READONLY:
         return "it cannot be written; check the permissions of the file and its folder";
     case RB_CAUSE_CANNOT_OPEN:

@@ -269,7 +269,7 @@ static enum rb_code count_changed(rb_putback *p, json_t *entry, const json_t *it
     if (differ == 0)
         return RB_OK;
     rb_putback_count(entry, "missingCount", differ < changed ? differ : changed);
-    rb_putback_reason(entry, "scripts changed their values, which are not put back");
+    rb_putback_reason(entry, "scripts changed their values, which are not restored");
     return RB_OK;
 }
 
@@ -344,7 +344,7 @@ static enum rb_code try_item(rb_putback *p, const json_t *item, rb_err *err)
     const char *table = rb_json_str(item, "table");
     json_t *entry = rb_putback_entry(p->report, table, rb_json_str(item, "column"));
     if (!table)
-        return rb_fail(err, RB_ERROR, "an item to put back names no table");
+        return rb_fail(err, RB_ERROR, "an item to restore names no table");
     RB_TRY(rb_sqlite_each(p->twin.db, "SAVEPOINT rbtool_item", NULL, NULL, NULL, err));
     rb_err why;
     enum rb_code code = restore_item(p, entry, item, &why);

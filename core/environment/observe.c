@@ -26,7 +26,7 @@ enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag, r
     if (!found || strcmp(found, expected) != 0)
         rb_drift_add(drift, "app", "current", expected,
                      found                  ? found
-                     : rb_file_exists(link) ? "something that is no symlink"
+                     : rb_file_exists(link) ? "something that is not a symlink"
                                             : "missing");
     return rb_delivered_check(drift, env->root, tag, err);
 }

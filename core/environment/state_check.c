@@ -64,7 +64,7 @@ static const rb_shape plan_shape =
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {
     return rb_fail(err, RB_ERROR,
-                   "%s is damaged: %s; put back a copy of it, or move it away: then "
+                   "%s is damaged: %s; restore a copy of it, or move it away: then "
                    "nothing is known to be live here",
                    state->path, what);
 }
@@ -77,7 +77,7 @@ enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row,
         *out = rb_strdup(json_string_value(cell));
         return RB_OK;
     }
-    RB_AUTO(rb_free_str) char *what = rb_format("a row's %s is no text", name);
+    RB_AUTO(rb_free_str) char *what = rb_format("a row's %s is not text", name);
     return rb_state_damaged(state, what, err);
 }
 

@@ -82,7 +82,7 @@ enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err) RB_MUST_U
  * tree, its linked ones, those of its submodules and of the repositories that have it as a
  * submodule; ignored folders count, git's own folder does not. `path` need not exist. A symlink on
  * the way that lies in a work tree counts, too, wherever it leads. real, which may be NULL: `path`
- * without symlinks, to go on with.
+ * without symlinks, to continue with.
  */
 void rb_repo_work_tree_of(char **top, char **real, const rb_repo *repo, const char *path);
 

@@ -220,7 +220,7 @@ static void read_message(rb_entry_form *form, const lines *in, rb_problems *prob
     form->claims = memmem(p, (size_t)(in->end - p), CLAIM, strlen(CLAIM)) != NULL;
     if (!form->claims) {
         rb_problems_add(problems, "foreign", "", RB_ENTRY_TYPE, "",
-                        "the commit is no entry of a ledger");
+                        "the commit is not an entry of a ledger");
         return;
     }
     if ((size_t)(in->end - p) > RB_ENTRY_LIMIT || strlen(form->title) > RB_ENTRY_TITLE_LIMIT) {

@@ -29,7 +29,7 @@ static enum rb_code find_line(bool *found, rb_oid *old, rb_oid *new, const char 
             if (!*found)
                 return rb_fail(err, RB_ERROR,
                                "the transaction has no object ids for " RB_LEDGER_REF
-                               ": a ledger is no symbolic ref");
+                               ": a ledger is not a symbolic ref");
         }
         i += n + 1;
     }

@@ -236,7 +236,7 @@ static void check_place(rb_ledger *ledger, const char *pinned, const char *first
             if (parent->trust != RB_ENTRY_FOREIGN || parent->app)
                 continue;
             rb_problems_add(&entry->problems, "parents", "parent", "an entry", hex,
-                            "the entry follows %s, which is no entry of a ledger", hex);
+                            "the entry follows %s, which is not an entry of a ledger", hex);
             entry->trust = RB_ENTRY_BROKEN;
         }
         if (entry->app && strcmp(entry->app, ledger->app) != 0) {

@@ -290,7 +290,7 @@ static void walk(rb_policy *policy, rb_problems *problems)
         /* A copy: what it points to moves when a state is added. */
         rb_edicts over = policy->states[policy->state[i]];
         const char *fault = policy->roots.n == 0
-                                ? "git config rbtool.root names nobody here, so there is no policy"
+                                ? "git config rbtool.root is not set here, so there is no policy"
                                 : fault_of(policy, entry, &over, endorsed[i], &chosen, &why);
         if (fault)
             refuse(problems, entry, fault);

@@ -102,7 +102,7 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
                        entry->path);
     if (text.len > 0 && memchr(text.data, '\0', text.len))
         return rb_fail(err, RB_ERROR,
-                       "reading migration %s: it holds a NUL byte, so it is no SQL text; save it "
+                       "reading migration %s: it holds a NUL byte, so it is not SQL text; save it "
                        "as UTF-8",
                        entry->path);
     *out = (rb_script){.present = true,

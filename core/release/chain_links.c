@@ -91,7 +91,7 @@ static void is_moved(rb_chain_item *item, rb_chain_item *target, const rb_link *
     if (target)
         rb_problems_add(&target->problems, "moved", "object", expected, found,
                         "%s: object: release %s follows it as %s, but it is %s here: it was moved "
-                        "or made again; ask its signer, or fetch the first one: git fetch origin "
+                        "or recreated; ask its signer, or fetch the first one: git fetch origin "
                         "'+refs/tags/%s:refs/tags/%s'",
                         target->tag, item->tag, expected, found, target->tag, target->tag);
 }
@@ -238,7 +238,7 @@ static void check_known(rb_chain_loading *loading)
         RB_AUTO(rb_free_str) char *back = rb_chain_back(loading->repo, item->tag, link->object);
         rb_problems_add(&item->problems, "moved", "object", link->object, here,
                         "%s: object: the ledger knows it as %s, but %s is in its place: it was "
-                        "moved or made again; ask its signer, and bring the first one back with %s "
+                        "moved or recreated; ask its signer, and bring the first one back with %s "
                         "or accept that it is gone with `rbtool mark %s gap --object %s -m WHY`",
                         item->tag, link->object, here, back, item->tag, link->object);
     }

@@ -169,7 +169,7 @@ static enum rb_code add_file(rb_manifest_file *out, rb_making *making, const rb_
     RB_AUTO(rb_free_str) char *safe = rb_safe(entry->path);
     if (entry->mode != RB_MODE_FILE && entry->mode != RB_MODE_EXEC)
         return rb_fail(err, RB_FOUND,
-                       "%s: %s is no regular file (mode %06o); narrow the pattern in %s", what,
+                       "%s: %s is not a regular file (mode %06o); narrow the pattern in %s", what,
                        safe, (unsigned)entry->mode, making->config->source);
     if (!rb_text_is_utf8(entry->path, strlen(entry->path)))
         return rb_fail(err, RB_FOUND, "%s: the name of %s is not UTF-8; rename the file", what,

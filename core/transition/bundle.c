@@ -22,7 +22,7 @@ static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up,
     RB_AUTO(rb_free_str) char *full = rb_path_join(w->root, path);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(full);
     if (!rb_path_is_safe(path, strlen(path)))
-        return rb_fail(err, RB_FOUND, "cannot write %s: it is no safe path", path);
+        return rb_fail(err, RB_FOUND, "cannot write %s: it is not a safe path", path);
     RB_TRY(rb_dir_make(dir, err));
     RB_TRY(rb_file_write(full, script->text, script->len, 0644, err));
     json_array_append_new(w->scripts,

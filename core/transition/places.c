@@ -110,7 +110,7 @@ static char *describe_flags(const rb_plan_request *rq, const rb_place *place)
     if (place->brings)
         return rb_format("write the flags of %s to %s", to, place->path);
     if (rb_kept_has_own(rq->env->root, rb_part_name(RB_PART_FLAGS), place->path))
-        return rb_format("put back the flag file %s that was there before, since %s has none",
+        return rb_format("restore the flag file %s that existed before, since %s has none",
                          place->path, to);
     return rb_format("remove the flag file %s, since %s has none", place->path, to);
 }

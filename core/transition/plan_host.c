@@ -47,7 +47,7 @@ static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb
     RB_TRY(rb_link_read(&plan->current_before, link, err));
     if (plan->parts[RB_PART_APP] && !plan->current_before && rb_file_exists(link))
         return rb_fail(err, RB_ERROR,
-                       "%s is no symlink, so it cannot be switched to a release; nothing was "
+                       "%s is not a symlink, so it cannot be switched to a release; nothing was "
                        "changed; move it away first",
                        link);
     return plan->parts[RB_PART_APP] ? look_at_root(rq, err) : RB_OK;

@@ -26,7 +26,7 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
                               bool with_releases, rb_err *err) RB_MUST_USE;
 void rb_recovery_clear(rb_recovery *recovery);
 
-/* The plan to go on with: the stored one, its databases looked at again. */
+/* The plan to continue with: the stored one, its databases looked at again. */
 enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err *err) RB_MUST_USE;
 
 /* Whether any of the transition's databases has committed (or, without one, current was

@@ -119,7 +119,7 @@ static bool parse_headers(rb_form *form, const char *raw, const char *end, const
     bool ok = rb_oid_parse(&form->target, object);
     if (!ok)
         rb_problems_add(problems, "header", "object", "40 hexadecimal digits", object,
-                        "the tag object's header \"object\" is no object id");
+                        "the tag object's header \"object\" is not an object id");
     if (strcmp(type, "commit") != 0) {
         RB_AUTO(rb_free_str) char *found = rb_safe(type);
         rb_problems_add(problems, "object", "type", "commit", found,

@@ -222,7 +222,7 @@ static enum rb_code refuse_unknown(const rb_signers *signers, const question *q,
     const char *kind = q->key->certificate ? "certificate" : "key";
     bool unfit = find_fit(signers, q, FIT_CERTIFICATE) != NULL;
     rb_problems_add(problems, "signer", "signature", "a key in the allowed signers", fingerprint,
-                    unfit ? "the %s %s is no user certificate with names%s%s%s"
+                    unfit ? "the %s %s is not a user certificate with names%s%s%s"
                           : "the %s %s is not in the allowed signers%s%s%s",
                     kind, fingerprint, " ",
                     *signers->path ? signers->path : "(git config " RB_SIGNERS_KEY " is not set)",

@@ -136,7 +136,7 @@ enum rb_code rb_key_set_rsa(rb_key *key, const rb_wire *n, const rb_wire *e, rb_
     BN_free(exponent);
     OSSL_PARAM_BLD_free(bld);
     if (!key->evp)
-        return rb_fail(err, RB_FOUND, "an RSA key of %d bits is no key that can be used", bits);
+        return rb_fail(err, RB_FOUND, "an RSA key of %d bits is not a key that can be used", bits);
     rb_wire_put_text(&key->blob, "ssh-rsa");
     rb_wire_put_mpint(&key->blob, e->p, e->left);
     rb_wire_put_mpint(&key->blob, n->p, n->left);
@@ -339,7 +339,7 @@ enum rb_code rb_key_parse_line(rb_key **out, const char **line, rb_err *err)
         return rb_fail(err, RB_FOUND, "no public key is there (\"ssh-... AAAA...\")");
     RB_AUTO(rb_buf_clear) rb_buf blob = {0};
     if (!rb_key_base64(&blob, p, len))
-        return rb_fail(err, RB_FOUND, "the public key is no base64");
+        return rb_fail(err, RB_FOUND, "the public key is not valid base64");
     RB_AUTO(rb_key_freep) rb_key *key = NULL;
     RB_TRY(rb_key_parse(&key, blob.data, blob.len, err));
     if (!names_type(&name, key)) {

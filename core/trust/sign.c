@@ -101,8 +101,8 @@ static enum rb_code configured_key(char **out, rb_repo *repo, rb_err *err)
         RB_TRY(run_key_command(out, command, err));
     if (*out && !format && !literal_of(*out) && access(*out, F_OK) != 0)
         return rb_fail(err, RB_ERROR,
-                       "git config user.signingKey is \"%s\", which is no SSH key file: %s", value,
-                       ADVICE);
+                       "git config user.signingKey is \"%s\", which is not an SSH key file: %s",
+                       value, ADVICE);
     return RB_OK;
 }
 
@@ -141,7 +141,7 @@ static enum rb_code read_public(rb_key **out, const rb_buf *text, const char *pa
     const char *p = line;
     if (rb_key_parse_line(out, &p, err) == RB_OK)
         return RB_OK;
-    rb_err_prefix(err, "%s is no SSH key file", path);
+    rb_err_prefix(err, "%s is not an SSH key file", path);
     return err->code = RB_ERROR;
 }
 
@@ -287,7 +287,7 @@ static enum rb_code check_made(const rb_buf *made, const signing_key *k, const c
         code = rb_sshsig_verify(&sig, key, data, len, err);
     if (code == RB_OK)
         return RB_OK;
-    rb_err_prefix(err, "the signature made with %s is no good", k->path ? k->path : k->literal);
+    rb_err_prefix(err, "the signature made with %s is not valid", k->path ? k->path : k->literal);
     return err->code = RB_ERROR;
 }
 
@@ -416,7 +416,7 @@ enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, cons
     }
     if (rb_key_verify_raw(k.key, made.signature.data, made.signature.len, data, len, err) !=
         RB_OK) {
-        rb_err_prefix(err, "the signature made with %s is no good", k.path ? k.path : k.literal);
+        rb_err_prefix(err, "the signature made with %s is not valid", k.path ? k.path : k.literal);
         return err->code = RB_ERROR;
     }
     char print[RB_FINGERPRINT_SIZE];

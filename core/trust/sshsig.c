@@ -32,7 +32,7 @@ static enum rb_code dearmour(rb_buf *out, const char *text, size_t len, rb_err *
     if (!footer)
         return rb_fail(err, RB_FOUND, "the signature has no line %s", RB_SSHSIG_END);
     if (!rb_key_base64(out, body, (size_t)(footer - body)))
-        return rb_fail(err, RB_FOUND, "the signature is no base64");
+        return rb_fail(err, RB_FOUND, "the signature is not valid base64");
     return RB_OK;
 }
 

@@ -219,6 +219,6 @@ payload_of() {
 @test "usage" {
     fails 2 "do not go together" rbtool attest v1.1.0 --vsa --append "$E"
     fails 2 "are for --vsa" rbtool attest v1.1.0 --verifier https://x.example
-    fails 2 "is no URI" rbtool attest v1.1.0 --vsa --verifier 'ci system'
-    fails 2 "is no URI" rbtool attest v1.1.0 --vsa --resource shop
+    fails 2 "is not a URI" rbtool attest v1.1.0 --vsa --verifier 'ci system'
+    fails 2 "is not a URI" rbtool attest v1.1.0 --vsa --resource shop
 }

@@ -522,7 +522,7 @@ there() { # REF: its object at the remote
     fails 0 "" rbtool hook reference-transaction prepared <<<"ref:refs/heads/main ref:refs/heads/x refs/tags/x"
     fails 0 "" rbtool hook reference-transaction prepared </dev/null
     fails 0 "" rbtool hook pre-push origin </dev/null
-    fails 2 "there is no hook frobnicate" rbtool hook frobnicate
+    fails 2 "hook frobnicate does not exist" rbtool hook frobnicate
     fails 2 "needs FILE" rbtool hook commit-msg
 }
 

@@ -75,7 +75,7 @@ SH
     [[ $(ids --since '2 days ago' | wc -l) -eq 3 && $(ids --since 2023-11-01 | wc -l) -eq 5 ]]
     [[ $(ids -n 2 | sort) == $(printf '%s\n' "$c" "$d" | sort) ]]
     [[ $(ids --tag v9) == "" ]]
-    fails 2 "there is no such kind; the nearest is verdict" rbtool log --kind verdit
+    fails 2 "the kind does not exist; the nearest is verdict" rbtool log --kind verdit
     run -0 rbtool log
     [[ ${lines[0]} == "ENTRY "*"WHAT" && ${#lines[@]} -eq 6 ]]
     [[ $output == *"verdict   v2.0.0   -     alice@example.com  bad: slow"* ]]

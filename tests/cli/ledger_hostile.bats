@@ -42,15 +42,15 @@ verdict() {
     broken "$(forge 'verdict v1.0.0 good' . "$FIRST")" "holds 1 files, which are not the 0 attachments"
     # Its tree is empty, its parent is code.
     TREE=$EMPTY
-    broken "$(forge 'verdict v1.0.0 good' . "$(git rev-parse HEAD)")" "which is no entry of a ledger"
-    [[ $output == *"$(git rev-parse --short=10 HEAD) foreign: the commit is no entry of a ledger"* ]]
+    broken "$(forge 'verdict v1.0.0 good' . "$(git rev-parse HEAD)")" "which is not an entry of a ledger"
+    [[ $output == *"$(git rev-parse --short=10 HEAD) foreign: the commit is not an entry of a ledger"* ]]
 }
 
 @test "a code commit at the ledger's tip is foreign, and nothing is written on top" {
     git commit -q -S --allow-empty -m 'Fix the shop'
     tip "$(git rev-parse HEAD)"
     run -1 rbtool log --verify
-    [[ $output == *"foreign: the commit is no entry of a ledger (none: Fix the shop)"* ]]
+    [[ $output == *"foreign: the commit is not an entry of a ledger (none: Fix the shop)"* ]]
     [[ $output == *"1 entry: 1 foreign"* ]] # the history of the code is not read
     fails 2 "nothing is written on top of $LEDGER" rbtool mark v1.0.0 good -m x
     [[ $(git rev-parse $LEDGER) == $(git rev-parse HEAD) ]]

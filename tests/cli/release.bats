@@ -150,7 +150,7 @@ TEXT
     fails 1 'flags' rbtool release v1.0.0
     jq '.flags.file = "flags.json" | .config = ["src/*.html"]' rbtool.json >x && mv x rbtool.json
     git commit -qam x
-    fails 1 'src/home.html is no regular file' rbtool release v1.0.0
+    fails 1 'src/home.html is not a regular file' rbtool release v1.0.0
     [[ -z $(git tag) ]]
 }
 
@@ -175,7 +175,7 @@ TEXT
     [[ $status -eq 1 ]]
     grep '^{' <<<"$output" | schema error
     [[ $(git tag) == v1.0.0 ]]
-    fails 2 "there is no such rule" rbtool release v1.1.0 --accept RB0001
+    fails 2 "the rule does not exist" rbtool release v1.1.0 --accept RB0001
     rbtool release v1.1.0 --accept RB001
     [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) == irreversible ]]
     [[ $(manifest v1.1.0 | jq -r '.predicate.databases[0].migrations[1].down') == null ]]

@@ -93,7 +93,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     # Another object has its name there.
     RBTOOL=0 git tag -d v1.1.0
     git -C "$SERVER" update-ref refs/tags/v1.1.0 "$(git rev-parse v1.0.0)"
-    fails 0 "is not here, and at origin the tag is another object (v1.1.0): it was moved or made again" rbtool sync
+    fails 0 "is not here, and at origin the tag is another object (v1.1.0): it was moved or recreated" rbtool sync
 }
 
 @test "a clone without tags has lost nothing" {

@@ -208,7 +208,7 @@ setup() {
     two_releases
     rm "$PROD/current"
     mkdir "$PROD/current"
-    fails 1 "drift app current: expected releases/v1.0.0, found something that is no symlink" rbtool status --exit-code
+    fails 1 "drift app current: expected releases/v1.0.0, found something that is not a symlink" rbtool status --exit-code
     rm -r "${PROD:?}"/{current,.rbtool}
     sql "DROP TABLE rbtool_applied; DROP TABLE IF EXISTS schema_migrations;
         CREATE TABLE schema_migrations (version uint64, dirty bool); INSERT INTO schema_migrations VALUES (9, 0)"

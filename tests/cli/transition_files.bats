@@ -135,7 +135,7 @@ steps_of() {
 write the flags of v1.0.0 to $PROD/etc/flags.json" ]
     rbtool deploy v1.0.0 --yes
     [ "$(steps_of deploy v1.1.0 -n)" = "write 1 config file of v1.1.0, remove 1 config file that v1.1.0 does not have
-put back the flag file $PROD/etc/flags.json that was there before, since v1.1.0 has none" ]
+restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has none" ]
     [ "$(steps_of deploy v1.2.0 -n | head -n 1)" = "remove 2 config files that v1.2.0 does not have" ]
     rbtool deploy v1.1.0 --yes
     [ "$(steps_of plan v1.1.0 | tail -n 1)" = "write 2 config files of v1.0.0" ]

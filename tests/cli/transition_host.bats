@@ -7,12 +7,12 @@ setup() {
     host
 }
 
-@test "a current that is no symlink is refused before anything is touched" {
+@test "a current that is not a symlink is refused before anything is touched" {
     two_releases
     mv "$PROD/current" "$BATS_TEST_TMPDIR/kept"
     for make in mkdir touch; do
         $make "$PROD/current"
-        fails 2 "is no symlink" rbtool deploy v1.1.0 --yes --accept-drift
+        fails 2 "is not a symlink" rbtool deploy v1.1.0 --yes --accept-drift
         [ "$(rbtool status --json | jq -r .state)" = settled ]
         fails 1 'no such column' sql 'SELECT discount FROM orders'
         rm -r "$PROD/current"

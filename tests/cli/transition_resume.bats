@@ -283,7 +283,7 @@ SH
         for command in "resume --yes" "abort --yes" "deploy v1.1.0 --yes"; do
             # shellcheck disable=SC2086
             fails 2 "$PROD/.rbtool/state.db is damaged: " rbtool $command
-            [[ $output == *"put back a copy of it, or move it away"* ]]
+            [[ $output == *"restore a copy of it, or move it away"* ]]
         done
     done <<SQL
 INSERT INTO live VALUES (NULL, 'v1.0.0', 'x')

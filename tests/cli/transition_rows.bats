@@ -71,7 +71,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     sql 'UPDATE orders SET total = 300 WHERE id = 3' # a user has it as it was
     move revert v1.1.0
     [ "$(put_back)" = '[["orders",null,1,3]]' ]
-    [[ $(jq -r '.putBack[0].reason' <<<"$document") == *"changed their values, which are not put back"* ]]
+    [[ $(jq -r '.putBack[0].reason' <<<"$document") == *"changed their values, which are not restored"* ]]
     [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT total FROM orders WHERE id = 4')" = 400 ]
     [ "$(sql 'SELECT group_concat(total) FROM orders')" = 0,0,300,0,500,600,700,800,900,1000 ]
 }
@@ -285,7 +285,7 @@ again() { # SQL
     sql 'DELETE FROM orders WHERE id = 1'
     run rbtool deploy v1.1.0 --yes --accept-reverted
     [ "$status" -eq 1 ]
-    [[ $output == *"the rows that were put back leave 1 row whose foreign key finds no parent: lines -> orders"* ]]
+    [[ $output == *"the rows that were restored leave 1 row whose foreign key finds no parent: lines -> orders"* ]]
     [ "$(sql "SELECT count(*) FROM sqlite_schema WHERE name = 'lines'")" = 0 ]
     settled_at v1.0.0
     sql 'INSERT INTO orders VALUES (1, 1)'

@@ -89,13 +89,13 @@ static void test_open(void **state)
     expect_error("sqlite:", RB_DB_READ, "write sqlite:PATH");
     expect_error(p->url, RB_DB_READ, "does not exist");
     expect_error(p->url, RB_DB_WRITE, "does not exist");
-    expect_error(dir_url, RB_DB_WRITE, "is no file");
+    expect_error(dir_url, RB_DB_WRITE, "is not a file");
     rb_err err;
     static const char words[] = "words, long enough that SQLite could find its header in them ...."
                                 "................................................................";
     help_ok(rb_file_write(p->path, words, sizeof words, 0644, &err), &err);
-    expect_error(p->url, RB_DB_READ, "no SQLite database");
-    expect_error(p->url, RB_DB_WRITE, "no SQLite database");
+    expect_error(p->url, RB_DB_READ, "not an SQLite database");
+    expect_error(p->url, RB_DB_WRITE, "not an SQLite database");
     assert_int_equal(unlink(p->path), 0);
     make(p, "CREATE TABLE t(a)");
     rb_db *db = open_as(p, RB_DB_READ);

@@ -117,9 +117,9 @@ static void broken_files(void **state)
     sh_ok("sed 's/^b3BlbnNz/AAAAAAAA/' ed >wrong; chmod 600 wrong");
     expect_refused("wrong", "cut off or malformed");
     put_text("text", "hello\n");
-    expect_refused("text", "no SSH key file");
+    expect_refused("text", "not an SSH key file");
     put_text("empty", "");
-    expect_refused("empty", "no SSH key file");
+    expect_refused("empty", "not an SSH key file");
     sh_ok("cp ed mixed; cp p256.pub mixed.pub");
     expect_refused("mixed.pub", "does not belong to");
     make_key("rsa1", "rsa", 1024);
@@ -260,7 +260,7 @@ static void settings(void **state)
     expect_refused("apart/ed.pub", "payload.sig");
     use_settings("printf '#!/bin/sh\\nfor f; do :; done; cp ours.sig $f.sig\\n' >program; "
                  "git -C repo config gpg.ssh.program $PWD/program; echo other >data");
-    expect_refused("apart/ed.pub", "is no good");
+    expect_refused("apart/ed.pub", "is not valid");
     put_text("data", "what is signed\n");
     use_settings("git config --global gpg.format ssh; git -C repo config "
                  "gpg.ssh.defaultKeyCommand 'cat ed.pub'");
