@@ -186,7 +186,7 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
         const char *copy = rb_json_str(item, "copy");
         json_int_t missing = (json_int_t)rb_json_int(item, "missingCount", 0);
         rb_ui_note(cli,
-                   "  put back from %s: %s%s%s: %" JSON_INTEGER_FORMAT
+                   "  from backup %s: %s%s%s: %" JSON_INTEGER_FORMAT
                    " restored, %" JSON_INTEGER_FORMAT " could not be%s%s%s%s",
                    rb_json_str(item, "from"), rb_json_str(item, "table"), column ? "." : "",
                    column ? column : "", (json_int_t)rb_json_int(item, "restored", 0), missing,

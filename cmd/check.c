@@ -173,7 +173,7 @@ const rb_command rb_cmd_check = {
     .details =
         "Every check of the environment runs as after a deploy: it is repeated until it passes or\n"
         "its timeout ends. The result is recorded and shown by `rbtool status`; exit 1 when one\n"
-        "fails. It does not wait: while a transition is at work it says so, and records\n"
+        "fails. It does not wait: while a transition runs it reports that, and records\n"
         "nothing.",
     .examples = "rbtool check --env prod\n"
                 "rbtool check --env prod --json | jq .health",
