@@ -118,7 +118,7 @@ static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], const rb_books 
     }
 }
 
-/* Why the summary says FAILED, joined by " and ". */
+/* Why the summary is FAILED, joined by " and ". */
 static void say_why(rb_buf *out, const rb_summary *summary, const rb_books *books,
                     const rb_problems *chain, const rb_problems *content)
 {

@@ -65,7 +65,7 @@ static enum rb_code describe(json_t *out, rb_cli *cli, const char *name, rb_err 
     return add_last(out, &st, err);
 }
 
-/* What can be said of an environment that cannot be looked at is why not. */
+/* Of an environment that cannot be read the row has the reason only. */
 static json_t *row_of(rb_cli *cli, const char *name)
 {
     json_t *row = json_pack("{s:n,s:n,s:n,s:n,s:n,s:n,s:[],s:n}", "root", "release", "state",

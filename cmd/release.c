@@ -84,7 +84,7 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made
         rb_ui_note(cli, "note: and %zu more; --json lists them", made->notes.n - NOTES_SHOWN);
 }
 
-/* What the proof could not try is no finding, and the class says it: here is why. */
+/* What the proof could not try is not a finding. The class records it, and this is the reason. */
 static void print_untested(const rb_cli *cli, const rb_manifest *manifest)
 {
     for (size_t i = 0; i < manifest->database_count; i++) {

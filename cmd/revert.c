@@ -130,7 +130,7 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
 }
 
 /*
- * Without TAG the live release is proposed and asked about. Where nobody is asked TAG is needed:
+ * Without TAG the live release is proposed and asked about. Without a terminal TAG is required:
  * two people who revert at once would go back twice.
  */
 static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site *site,
@@ -210,7 +210,7 @@ const rb_command rb_cmd_revert = {
     .examples = "rbtool revert v1.4.0 --env prod              # to the release before that is "
                 "known to be good\n"
                 "rbtool revert v1.4.0 --env prod --to v1.2.0  # to a release of your choice\n"
-                "rbtool revert v1.4.0 --env prod --only flags # put the flags back, leave all else",
+                "rbtool revert v1.4.0 --env prod --only flags # restore the flags, leave all else",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 0,

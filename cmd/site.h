@@ -28,7 +28,7 @@ typedef struct rb_site {
     rb_binding binding; /* what this host recorded, compared with them */
     json_t *pins;       /* an object, for every journal row of a database (rb_run.pins) */
     char *command;      /* rb_site_command() */
-    char *untold;       /* why the ledger does not have all of it; said at close, once */
+    char *untold;       /* why the ledger does not have all of it; reported once, at close */
 } rb_site;
 
 /* Options that the environment commands have in common. */
@@ -94,7 +94,8 @@ typedef struct rb_site_options {
  * RB_ERROR when no such environment is configured. */
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
                           rb_err *err) RB_MUST_USE;
-/* For who only looks, and goes on where a part cannot be read: it is added to unreadable as
+/* For commands that only look, and continue where a part cannot be read: it is added to unreadable
+ * as
  * {"part","message"}. RB_ERROR where the environment is not known. */
 enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
                           rb_err *err) RB_MUST_USE;
@@ -104,7 +105,7 @@ void rb_site_close(rb_site *site);
 enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
 /* RB_ERROR if an environment's root lies in a work tree of cli's repository; if its journal was
- * made on another host or in another folder. Each says what to do. */
+ * made on another host or in another folder. Each message names the next step. */
 enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,

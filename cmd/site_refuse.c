@@ -28,7 +28,7 @@ enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_
     return rb_fail(
         err, RB_ERROR,
         "the journal of environment %s, %s/.rbtool/state.db, was made on another host or "
-        "in another folder: what it says may never have happened here; nothing was "
+        "in another folder: what it records may never have happened here; nothing was "
         "changed; if you restored or moved it, take it over with `rbtool env trust --env "
         "%s --yes -m WHY`, else move %s/.rbtool away",
         name, root, name, root);

@@ -41,12 +41,12 @@ typedef struct rb_status {
     rb_transition_row *last; /* the newest that ended, where it did not reach its TO; or NULL */
 } rb_status;
 
-/* name NULL: the only environment. RB_ERROR only where no environment can be told. */
+/* name NULL: the only environment. RB_ERROR only where the environment cannot be determined. */
 enum rb_code rb_status_look(rb_status *out, rb_cli *cli, const char *name, rb_err *err) RB_MUST_USE;
 void rb_status_clear(rb_status *status);
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *status);
-/* What --exit-code asks for; the message is empty where the text says it all. */
+/* The code for --exit-code; the message is empty where the text is enough. */
 enum rb_code rb_status_code(const rb_status *status, rb_err *err);
 
 char *rb_status_time(int64_t when); /* "2026-11-30 19:53:54 UTC" */

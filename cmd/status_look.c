@@ -109,7 +109,7 @@ static bool has_step(const rb_transition_row *row, enum rb_step_kind kind)
     return false;
 }
 
-/* The commit was begun: the databases' own journal rows say what became of it. */
+/* The commit was begun: the databases' own journal rows record how it ended. */
 static enum rb_side ask_databases(rb_status *st)
 {
     size_t i;

@@ -3,7 +3,7 @@
  * below them from then on.
  *
  * The owner of a folder can exchange what is in it at any time. A process with more rights that
- * uses "ROOT/releases/TAG" as text resolves ROOT anew with every call, and may find a symlink
+ * uses "ROOT/releases/TAG" as text resolves ROOT again with every call, and may find a symlink
  * there the second time. While ROOT/releases is an anchor, a path that begins with this text is
  * resolved from the descriptor instead: component by component, without following a symlink, and
  * never upwards.

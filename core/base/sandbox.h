@@ -1,11 +1,12 @@
 /*
  * A function that runs in a process of its own and can give back nothing but bytes.
  *
- * For code that handles what a stranger wrote, such as the SQL of a pull request. The child starts
- * as a copy of this process, so its inputs are in memory. It has no environment, no descriptors but
- * /dev/null and a pipe, no core dumps, no further processes and no new privileges; started by root,
- * it runs as nobody (65534) without groups. Where the kernel permits, it has no network and no
- * files but those of an empty folder of its own. It dies with this process, and at its deadline.
+ * For code that handles input of unknown origin, such as the SQL of a pull request. The child
+ * starts as a copy of this process, so its inputs are in memory. It has no environment, no
+ * descriptors but /dev/null and a pipe, no core dumps, no further processes and no new privileges;
+ * started by root, it runs as nobody (65534) without groups. Where the kernel permits, it has no
+ * network and no files but those of an empty folder of its own. It dies with this process, and at
+ * its deadline.
  *
  * Order of calls in the child: prepare() before all of that, for what has to be opened beforehand
  * (shared libraries); then run(). Neither may exit, nor use what other threads of this process held

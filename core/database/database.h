@@ -44,7 +44,7 @@ bool rb_engine_known(const char *engine);
 
 /*
  * A database of rbtool's own: no extensions, no guards. path: a file; write: it is created when it
- * is missing. So that a broken rbtool.extension keeps nobody from `status` and `abort`.
+ * is missing. A broken rbtool.extension does not stop `status` and `abort`.
  */
 enum rb_code rb_db_open_own(rb_db **out, const char *path, bool write, rb_err *err) RB_MUST_USE;
 
@@ -178,7 +178,7 @@ enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work,
 void rb_db_outcome_clear(rb_db_outcome *outcome);
 
 /*
- * Exactly once: the database's own row says whether a transition's commit happened.
+ * Exactly once: the database's own row records whether a transition's commit happened.
  * pins: an object that names what the database is bound to from this transition on (environment,
  * host, root and policy of the ledger, ...), or NULL.
  */

@@ -1,4 +1,4 @@
-/* What trials with different rows say together. */
+/* The result of trials with different rows. */
 #include <string.h>
 
 #include "database/proof_trial.h"

@@ -1,7 +1,7 @@
 /*
  * The catalog that migrations give in an empty database: what a release promises, worked out from
  * its scripts. They run in a process of its own (base/sandbox.h) and with limits, because they may
- * be a stranger's: `rbtool diff v1.0.0 HEAD` runs the scripts of any branch.
+ * come from anybody: `rbtool diff v1.0.0 HEAD` runs the scripts of any branch.
  */
 #ifndef RB_DATABASE_REBUILD_H
 #define RB_DATABASE_REBUILD_H

@@ -167,7 +167,7 @@ bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *
 /* sqlite_functions.c: what scripts may call. Names are compared without case. */
 enum rb_sqlite_part { RB_PART_FUNCTION, RB_PART_MODULE };
 
-/* True if this source file says whether scripts may use the function or module. */
+/* True if this source file states whether scripts may use the function or module. */
 bool rb_sqlite_classified(enum rb_sqlite_part part, const char *name);
 /* False for what the linked SQLite has and the allow-list does not name. */
 bool rb_sqlite_usable(enum rb_sqlite_part part, const char *name);

@@ -30,7 +30,7 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
                                  rb_err *err) RB_MUST_USE;
 
 /*
- * Drift that was accepted, and that somebody has removed since, is no drift: where found is again
+ * Accepted drift that was removed since is not drift: where found is again
  * what the release's own ups give, promised gets that. Leaves promised as it is where nothing was
  * accepted, or where the ups do not run by themselves.
  */

@@ -129,8 +129,8 @@ enum rb_code rb_state_pin_set(rb_state *state, const char *name, const char *val
  * A journal belongs to the host and the folder where it was begun. It is still theirs if
  * ROOT/.rbtool is the same folder (inode and time of birth: the host was renamed, reinstalled, or
  * is a container with a volume), or if host and path are the same (the folder was restored in
- * place). Otherwise it is a copy: what it says about this environment may never have happened here.
- * Rows carry the host that made them; the outbox holds those of this host only.
+ * place). Otherwise it is a copy: what it records about this environment may never have happened
+ * here. Rows carry the host that made them; the outbox holds those of this host only.
  *
  * Commands that change an environment refuse a copy. rb_state_take_over() makes it this host's,
  * for a person who restored or moved it on purpose; rows of another host stay that host's.

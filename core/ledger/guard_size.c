@@ -57,7 +57,7 @@ static void add(struct measuring *m, const rb_oid *id)
     m->left[m->left_count++] = *id;
 }
 
-/* False, and m->why says it: that is too much. */
+/* Adds the size of an object. Sets m->why if that exceeds the limit. */
 static enum rb_code add_bytes(struct measuring *m, const rb_oid *object, size_t *size, rb_err *err)
 {
     RB_TRY(rb_object_size(size, m->repo, object, "what was pushed", err));

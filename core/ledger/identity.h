@@ -20,7 +20,7 @@ enum rb_code rb_ledger_pinned(const char **out, rb_repo *repo, rb_err *err) RB_M
 /* Pins a clone that is not pinned. Where that cannot be written, the next command tries again. */
 void rb_ledger_pin(rb_repo *repo, const char *first);
 
-/* The ledger that an entry says it is of: 40 hex digits in hex. False when it says none. */
+/* The ledger that an entry names: 40 hex digits in hex. False if it names none. */
 bool rb_ledger_of(char hex[RB_OID_HEX], const rb_entry *entry);
 /* Fills ledger->ids and marks what is of another ledger as foreign. */
 void rb_ledger_identify(rb_ledger *ledger, const char *pinned);

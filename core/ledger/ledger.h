@@ -77,8 +77,8 @@ typedef struct rb_draft { /* all borrowed */
 
 /*
  * Writes the commit on top of the ledger and moves the ref with `git update-ref`, from the tip
- * that was read: when another process was quicker, it is made again on top of the new tip. Where no
- * ledger exists, only a draft that may begin one does, and the clone is pinned to it; RB_ERROR
+ * that was read: when another process was quicker, it is written again on top of the new tip. Where
+ * no ledger exists, only a draft that may begin one does, and the clone is pinned to it; RB_ERROR
  * where the ledger's first entry is not the one that the clone is pinned to.
  */
 enum rb_code rb_ledger_append(rb_oid *out, rb_repo *repo, const rb_draft *draft,

@@ -68,7 +68,7 @@ static bool has(const rb_layout_source *source, const char *path)
     return rb_tree_find(&entry, source->repo, source->tree, path, &ignored) == RB_OK;
 }
 
-/* What cannot be read is no evidence. */
+/* A file that cannot be read proves nothing. */
 static bool tree_uses_sqlx(const rb_layout_source *source)
 {
     RB_AUTO(rb_free_str) char *at = rb_strdup(source->dir);

@@ -7,7 +7,7 @@
 
 #include "migration/dialect.h"
 
-#define LOOKED_AT 200             /* files that are read to tell their tool */
+#define LOOKED_AT 200             /* files that are read to detect their tool */
 #define MARKER_LIMIT (256u << 10) /* bytes of one of them */
 
 /* A tool's files: the end of their names, and what each has in its text; NULL: any text. */

@@ -1,6 +1,6 @@
 /*
  * What a migrations folder has that looks like migrations and is not read. `release`, `lint` and
- * `init` name it, because a migration that nobody runs is found at deploy only, or later.
+ * `init` name it, because a migration that is never run is otherwise found at deploy, or later.
  */
 #ifndef RB_MIGRATION_UNREAD_H
 #define RB_MIGRATION_UNREAD_H
@@ -33,7 +33,7 @@ enum rb_code rb_migrations_unread(rb_unread *out, rb_repo *repo, const rb_oid *t
 
 /* For set.c: which tool's files these look like, or NULL. */
 const char *rb_layout_looks_like(const rb_layout_source *source);
-/* For set.c: the files in question, for a set that was read (used[] says what was). */
+/* For set.c: the files in question, for a set that was read (used[] marks the files that were). */
 void rb_layout_unread(rb_unread *out, const rb_layout_source *source, const rb_migrations *set);
 
 #endif

@@ -32,7 +32,7 @@ bool rb_known_reached(const rb_transition_row *row)
     return rb_outcome_reached(row->outcome);
 }
 
-/* What this row says of a release. A partial deploy says nothing. */
+/* The verdict of this row on a release. A partial deploy has none. */
 static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bool whole)
 {
     if (json_is_true(json_object_get(row->plan, "marksBad")) && rb_text_same(row->from, tag) &&

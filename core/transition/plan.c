@@ -88,7 +88,7 @@ static char *new_id(void)
     return rb_format("%s-%s", when, hex);
 }
 
-/* A part that cannot be read: a plan that is only looked at names it and goes on. */
+/* A part that cannot be read: a plan that is only shown names it and continues. */
 static enum rb_code part_read(rb_plan *plan, const rb_plan_request *rq, enum rb_code code,
                               const rb_err *why)
 {

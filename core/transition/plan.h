@@ -123,7 +123,7 @@ void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_
 enum rb_code rb_plan_found(char digest[RB_SHA256_HEX], const rb_plan *plan,
                            const rb_plan_request *request, const char *database, const json_t *lost,
                            rb_err *err) RB_MUST_USE;
-/* A transition has ended: what runs before it found says nothing about the next one. */
+/* A transition has ended: what runs before it found does not apply to the next one. */
 enum rb_code rb_plan_found_end(rb_state *state, rb_err *err) RB_MUST_USE;
 
 void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "transition/known_good.h"
 
-#define ABLE_SHOWN 5 /* people in the line that says who can approve */
+#define ABLE_SHOWN 5 /* people in the line that names who can approve */
 
 static enum rb_code check_signer(const rb_policy *policy, const rb_release *release, rb_err *err)
 {

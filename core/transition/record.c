@@ -212,7 +212,7 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     size_t n = 0;
     RB_AUTO(rb_json_freep) json_t *detail = NULL;
     RB_AUTO(rb_free_str) char *title = title_of(row, r->environment, r->repo);
-    /* Servers refuse unsigned verdicts, and the transition says the same. */
+    /* Servers refuse unsigned verdicts, and the transition has the same information. */
     const bool silent = item->verdict && !r->signs;
     if (item->transition || silent) {
         RB_TRY(transition_detail(&detail, r, row, err));

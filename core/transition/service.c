@@ -13,7 +13,7 @@ static const char *from_tag(const rb_run *run)
     return run->request->from ? run->request->from->tag : NULL;
 }
 
-/* A command that a resumed plan has and the settings no longer do is no command. */
+/* Does nothing if the settings no longer have the command that a resumed plan had. */
 enum rb_code rb_service_stop(rb_run *run, rb_err *err)
 {
     const rb_env *env = run->request->env;
