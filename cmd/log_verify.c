@@ -39,13 +39,14 @@ bool rb_log_by_revoked_key(const rb_entry *entry)
 }
 
 /* Adds a problem to good entries whose key the policy had revoked before: they count for nothing.
- * Policies are judged when they are loaded. */
+ * Policies are judged when they are loaded. A merge states nothing: it is what `sync` writes when a
+ * clone with that key receives the policy. */
 static void judge_keys(rb_log *job)
 {
     for (size_t i = 0; i < job->ledger->n; i++) {
         rb_entry *entry = &job->ledger->items[i];
         if (entry->trust != RB_ENTRY_GOOD || entry->kind == RB_ENTRY_POLICY ||
-            !rb_policy_revoked_key(job->policy, entry))
+            entry->kind == RB_ENTRY_MERGE || !rb_policy_revoked_key(job->policy, entry))
             continue;
         rb_problems_add(&entry->problems, "revoked", "", "a key that is not revoked",
                         entry->fingerprint,

@@ -95,8 +95,7 @@ typedef struct rb_site_options {
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
                           rb_err *err) RB_MUST_USE;
 /* For commands that only look, and continue where a part cannot be read: it is added to unreadable
- * as
- * {"part","message"}. RB_ERROR where the environment is not known. */
+ * as {"part","message"}. RB_ERROR where the environment is not known. */
 enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
                           rb_err *err) RB_MUST_USE;
 void rb_site_close(rb_site *site);

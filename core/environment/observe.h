@@ -30,9 +30,9 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
                                  rb_err *err) RB_MUST_USE;
 
 /*
- * Accepted drift that was removed since is not drift: where found is again
- * what the release's own ups give, promised gets that. Leaves promised as it is where nothing was
- * accepted, or where the ups do not run by themselves.
+ * Accepted drift that was removed since is not drift: where found is again what the release's own
+ * ups give, promised gets that. Leaves promised as it is where nothing was accepted, or where the
+ * ups do not run by themselves.
  */
 void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
                                const rb_release *release, rb_repo *repo,

@@ -135,6 +135,24 @@ forge_approval() {
     rbtool log --json -n 1 | schema log
 }
 
+@test "log --verify accepts the merge by which a clone with the revoked key received the policy" {
+    live_under_policy
+    git init -q --bare "$BATS_TEST_TMPDIR/hub"
+    git remote add origin "$BATS_TEST_TMPDIR/hub"
+    git push -q --tags origin HEAD:refs/heads/main
+    rbtool sync origin
+    git clone -q -b main "$BATS_TEST_TMPDIR/hub" "$BATS_TEST_TMPDIR/bob"
+    git -C "$BATS_TEST_TMPDIR/bob" config rbtool.root alice@example.com
+    as bob rbtool -C "$BATS_TEST_TMPDIR/bob" sync
+    as bob rbtool -C "$BATS_TEST_TMPDIR/bob" approve v1.1.0 --env prod
+    policy "{$two,\"revoked\":[{\"key\":\"$(fingerprint bob)\",\"why\":\"laptop stolen\"}]}"
+    rbtool sync origin
+    as bob rbtool -C "$BATS_TEST_TMPDIR/bob" sync
+    rbtool sync origin
+    [ "$(git log -1 --format=%s refs/rbtool/ledger)" = merge ]
+    rbtool log --verify
+}
+
 @test "log --verify in a clone with releases and without a ledger fails and names the command that fetches it" {
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/clone"
     cd "$BATS_TEST_TMPDIR/clone" || return
