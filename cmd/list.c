@@ -5,6 +5,7 @@
 #include "books.h"
 #include "commands.h"
 #include "ledger/history.h"
+#include "trust/signers.h"
 #include "ui.h"
 
 struct options {
@@ -122,6 +123,9 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     for (size_t i = 0; i < chain->n; i++)
         add_row(&cells, &chain->items[i], books);
     rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
+    rb_err why;
+    if (rb_signers_need(signers, &why) != RB_OK)
+        rb_ui_note(cli, "no release is verified: %s", why.message);
     return RB_OK;
 }
 

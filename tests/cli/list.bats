@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # What list remembers is a shortcut: whatever the judgement depends on makes it judge anew.
 
+bats_require_minimum_version 1.5.0
+
 load lib
 
 setup_file() {
@@ -150,4 +152,10 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     [[ $(on_terminal "env GIT_PAGER=cat rbtool list") == *$'\n'"v1.0.0 "* ]]
     [[ $(GIT_PAGER='sed s/^/paged:/' rbtool list) != *paged* ]]
     on_terminal "env GIT_PAGER='head -n 1' rbtool list; echo ended with \$?" | grep -qx 'ended with 0'
+}
+
+@test "list in a clone without allowed signers says why no release is verified" {
+    git config --global --unset gpg.ssh.allowedSignersFile
+    run --separate-stderr -0 rbtool list
+    [[ $output == *'BAD ('* && $stderr == "no release is verified: git config gpg.ssh.allowedSignersFile is not set"* ]]
 }
