@@ -212,7 +212,7 @@ static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
     rb_refusals_add(out, rb_format("commit %.10s", commit),
                     rb_format("(%s) changes migration %s, which was released with %s (%s)", ref, id,
                               release->tag, path),
-                    rb_format("put it back (git checkout %s -- %s) and write a new migration%s",
+                    rb_format("restore it (git checkout %s -- %s) and write a new migration%s",
                               release->tag, path,
                               search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
     return RB_OK;

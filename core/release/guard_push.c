@@ -129,8 +129,9 @@ static void refuse_deletion(rb_refusals *out, const struct tags *tags, char *wha
 {
     if (tags->guard->received)
         rb_refusals_add(out, what, rb_strdup("is a release and would be deleted"),
-                        rb_format("leave it: a release that was bad is reverted, not deleted; who "
-                                  "may work on the server can (RBTOOL=0 git tag -d %s)",
+                        rb_format("leave it: a release that was bad is reverted, not deleted; an "
+                                  "administrator can delete it on the server (RBTOOL=0 git tag -d "
+                                  "%s)",
                                   name));
     else
         rb_refusals_add(out, what, rb_strdup("is a release and would be deleted at the remote"),

@@ -150,10 +150,11 @@ static enum rb_code refuse_gone(rb_refusals *out, rb_guard_search *search,
         rb_format("(%s) %s migration %s%s, which was released with %s", ref,
                   json_object_get(present->ids, id) ? "moves and changes" : "deletes or changes",
                   safe, others, base->tag),
-        rb_format("restore its files (git checkout %s -- %s), move them unchanged (git mv), and "
-                  "write a new migration%s",
-                  base->tag, database->directory,
-                  search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
+        rb_format(
+            "restore its files (git checkout %s -- %s), or only move them (git mv), and write "
+            "the change as a new migration%s",
+            base->tag, database->directory,
+            search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
     return RB_OK;
 }
 

@@ -98,8 +98,7 @@ both() {
     git commit -qm more
     local theirs ours
     theirs=$(dbmate status | sed -n 's/^\[ \] \([0-9]*\).*/\1/p')
-    ours=$(rbtool release v1.0.0 --dry-run |
-        sed -n '/^{/,/^}/p' | jq -r '.predicate.databases[0].migrations[].id')
+    ours=$(rbtool release v1.0.0 --dry-run --json | jq -r '.manifest.predicate.databases[0].migrations[].id')
     [[ -n $theirs && $ours == "$theirs" ]]
 }
 
