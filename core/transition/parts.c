@@ -166,7 +166,7 @@ char *rb_parts_was(const json_t *plan)
 char *rb_parts_before(const json_t *plan)
 {
     const char *tags[RB_PARTS] = {NULL};
-    bool already = false;
+    bool already = false, differs = false;
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(plan, "parts"), i, item) {
@@ -174,10 +174,11 @@ char *rb_parts_before(const json_t *plan)
         bool there =
             from && rb_text_same(from, rb_json_str(item, "to")) && !is_left_out(plan, item);
         already = already || there;
+        differs = differs || (moves(item) && !there);
         if (i < RB_PARTS && (moves(item) || there))
             tags[i] = from ? from : "nothing";
     }
-    if (!already) {
+    if (!already || !differs) {
         RB_AUTO(rb_free_str) char *was = rb_parts_was(plan);
         return rb_format("was %s", was);
     }

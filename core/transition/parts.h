@@ -26,7 +26,7 @@ char *rb_parts_subject(const json_t *plan); /* "prod", "flags of prod" */
 char *rb_parts_now(const json_t *plan);     /* "prod is at v1", "flags of prod is at v1" */
 char *rb_parts_live(const json_t *plan);    /* the same, or "v1 is live in prod" */
 char *rb_parts_was(const json_t *plan);     /* "v2", "v2; config at v3", "nothing" */
-/* "was v2", or, with parts that are at TO already, "flags was at v2, app, db were at v1". */
+/* "was v2", or, where only some parts are at TO already, "flags was at v2, app, db were at v1". */
 char *rb_parts_before(const json_t *plan);
 /* Where the environment will be, as `status` shows it: "v1", "v2 (flags at v1)"; apart: so. */
 char *rb_parts_after(const json_t *plan, bool *apart);

@@ -130,6 +130,8 @@ checks' ]
     run -0 --separate-stderr rbtool check
     [ -z "$stderr" ]
     [[ $(rbtool deploy v1.0.0 --env prod --yes) == *'nothing to do'* ]]
+    echo drift >>"$PROD/current/app/VERSION"
+    [[ $(rbtool deploy v1.0.0 --yes --accept-drift) == *'done: prod is at v1.0.0 (was v1.0.0), in '* ]]
     rbtool deploy v1.1.0 --yes
     rbtool plan v1.1.0 | grep -q '^revert prod: FROM v1.1.0 TO v1.0.0$'
 }
