@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "books.h"
 #include "ledger/history.h"
@@ -21,7 +22,7 @@ struct options {
 
 static const rb_opt opts[] = {
     {RB_OPT_FLAG, "dry-run", 'n', NULL,
-     "print what the tag would say (--json: the manifest, too); create nothing",
+     "print what the tag would say, in a pipe the manifest too; create nothing",
      offsetof(struct options, dry_run)},
     {RB_OPT_TEXT, "message", 'm', "TEXT", "words of your own in the tag's message",
      offsetof(struct options, message)},
@@ -136,14 +137,14 @@ static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const 
 }
 
 /* What the tag's message would say to people: the lines before the manifest. */
-static void preview(const rb_made *made)
+static void preview(const rb_cli *cli, const rb_made *made)
 {
     const char *text = strstr(rb_buf_str(&made->payload), "\n\n"); /* behind the headers */
     const char *end = text ? strstr(text, "\n-----BEGIN") : NULL;
-    rb_ui_line("no tag was created; it would say:");
+    rb_ui_note(cli, "no tag was created; it would say:");
     for (const char *line = text ? text + 2 : NULL; line && line < end;) {
         const int len = (int)strcspn(line, "\n");
-        rb_ui_line("%s%.*s", len ? "  " : "", len, line);
+        rb_ui_note(cli, "%s%.*s", len ? "  " : "", len, line);
         line += len + 1;
     }
 }
@@ -163,7 +164,11 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
         json_object_set_new(document, "notes", rb_json_strs(&made->notes));
         rb_ui_json(cli, document);
     } else if (!object) {
-        preview(made);
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        rb_json_pretty(&text, manifest);
+        if (!isatty(STDOUT_FILENO)) /* scripts read it; a person wants the lines below */
+            fwrite(text.data, 1, text.len, stdout);
+        preview(cli, made);
     } else {
         rb_ui_line("%s  %s  %s, %s", make->tag, object, made->manifest->class_,
                    made->manifest->previous ? made->manifest->previous->tag : "the first release");

@@ -73,9 +73,13 @@ TEXT
     cmp "$SHOP/one" two
 }
 
-@test "--dry-run changes nothing and shows the tag's text; --json has the manifest" {
-    rbtool release --dry-run v1.0.0 >said
+@test "--dry-run changes nothing; it shows the tag's text, and in a pipe the manifest too" {
+    rbtool release --dry-run v1.0.0 2>said | schema manifest
     grep -qx '  shop 1.0.0' said
+    script -qec 'rbtool release --dry-run v1.0.0' /dev/null </dev/null >shown
+    run ! grep -q predicate shown
+    grep -q '  shop 1.0.0' shown
+    rm shown
     grep -qx '  Migrations: main 1 (1 new, reversible)' said
     run ! grep -q BEGIN said
     rm said
