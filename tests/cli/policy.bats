@@ -18,8 +18,8 @@ setup() {
     [[ $status -eq 0 && $output == *"rbtool.root is not set, so every allowed signer may do everything"* ]]
     rbtool policy show --json | schema policy-show
     as dave rbtool mark v1.0.0 good -m 'works here' --env prod
-    fails 2 "no name of an environment" rbtool mark v1.0.0 good -m 'why' --env 'a b'
-    fails 2 "no name of an environment" as bob rbtool approve v1.0.0 --env 'a b'
+    fails 2 "not a name of an environment" rbtool mark v1.0.0 good -m 'why' --env 'a b'
+    fails 2 "not a name of an environment" as bob rbtool approve v1.0.0 --env 'a b'
     fails 2 "a verdict needs a reason" rbtool mark v1.0.0 good
     rbtool deploy v1.0.0 --yes
     # A clone where the root was forgotten says what it does not see.

@@ -80,7 +80,7 @@ static void test_form(void **state)
     judge("", "header", "expected tree", false);
     judge("tree " TREE "\n", "header", "expected author", false);
     judge(HEADERS, "header", "expected an empty line", false);
-    judge(HEADERS "\nFix the shop\n", "foreign", "no entry of a ledger", false);
+    judge(HEADERS "\nFix the shop\n", "foreign", "not an entry of a ledger", false);
     judge(HEADERS "encoding latin1\n\n" TITLE "\n\n" JSON, "header", "found \"encoding latin1\"",
           true);
     judge(HEADERS "mergetag object\n\n" TITLE "\n\n" JSON, "header", "mergetag", true);
