@@ -110,12 +110,20 @@ setup() {
     settled_at v1.1.0
 }
 
-@test "a service that cannot be started leaves TO live and the way back free" {
+@test "a start program that does not exist is named before anything is touched" {
     two_releases
     settings '.environments.prod.service = {stop: ["true"], start: ["/nonexistent/start"]}'
-    fails 1 "cannot run /nonexistent/start" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --json
+    fails 2 "the program /nonexistent/start cannot be executed: No such file" \
+        rbtool --config "$SETTINGS" deploy v1.1.0 --yes --json
+    settled_at v1.0.0
+}
+
+@test "a service that does not start leaves the target live and down, and the way back free" {
+    two_releases
+    settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "exit 7"]}'
+    fails 1 "DOWN" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --json
     echo "$output" | grep '^{' | tail -n 1 | schema transition
-    [ "$(echo "$output" | grep '^{' | tail -n 1 | jq -r .outcome)" = unhealthy ]
+    [ "$(echo "$output" | grep '^{' | tail -n 1 | jq -r .outcome)" = down ]
     rbtool revert v1.1.0 --yes
     settled_at v1.0.0
 }
