@@ -116,7 +116,7 @@ result $? "and all is at FROM"
 
 read_until_gone "$s/srv/data/shop.db"
 "${deploy[@]}" >"$work/out" 2>&1
-[[ $? -eq 3 ]] && grep -q "^rbtool: .*rbtool resume.*shop.db.*locked" "$work/out"
+[[ $? -eq 3 ]] && grep -q "^rbtool: .*shop.db.*locked.*rbtool resume" "$work/out"
 result $? "the second commit does not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
 [[ $(rbtool status --json 2>/dev/null | jq -r '.state + " " + .step') == "interrupted commit" ]]
 result $? "status says where it stopped"
