@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "base/shape.h"
 #include "base/text.h"
 #include "git/tree.h"
@@ -51,6 +52,9 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
                        "the tag's name '%s' is empty, not UTF-8 or holds control "
                        "characters",
                        safe);
+    if (!rb_path_is_tag(tag))
+        return rb_fail(err, RB_ERROR,
+                       "a release cannot be called '%s'; choose " RB_TAG_NAME_WORDS, safe);
     if (fnmatch(making->config->tags, tag, 0) != 0)
         return rb_fail(err, RB_ERROR,
                        "tag %s does not match \"tags\": \"%s\" of %s; choose a name that does",

@@ -421,3 +421,13 @@ TEXT
     [[ $(manifest v1.0.0 | jq '.predicate.databases[0].migrations | length') -eq 300 ]]
     rbtool verify --all --deep
 }
+
+@test "release refuses a name that the ledger and the environments refuse" {
+    local long
+    printf -v long 'v%0251d' 1
+    git check-ref-format refs/tags/v1./b
+    fails 2 'choose a name that git accepts for a tag' rbtool release v1./b
+    fails 2 'at most 250 bytes between slashes' rbtool release "$long"
+    fails 2 'choose a name' rbtool release v1.0.0.lock
+    [[ -z $(git tag) ]]
+}
