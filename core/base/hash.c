@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -106,9 +107,15 @@ void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX])
 
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
 {
-    int fd = rb_at_open(path, O_RDONLY, 0);
+    /* A FIFO or a device in a file's place must neither block nor feed this without an end. */
+    int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
+    struct stat st;
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot read %s", path);
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+        close(fd);
+        return rb_fail(err, RB_ERROR, "cannot read %s: it is not a regular file", path);
+    }
     RB_AUTO(rb_sha256_freep) rb_sha256 *hash = rb_sha256_new();
     char chunk[65536];
     ssize_t n;

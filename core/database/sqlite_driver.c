@@ -28,15 +28,30 @@ static enum rb_code open_reading(rb_sqlite **out, const char *path, enum rb_sqli
     return code;
 }
 
+/* SQLite would wait for ever for a writer of a FIFO that stands where a journal is expected. */
+static enum rb_code check_files(const char *path, const char *safe, rb_err *err)
+{
+    static const char *const beside[] = {"", "-journal", "-wal", "-shm"};
+    RB_AUTO(rb_free_str) char *real = realpath(path, NULL);
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        struct stat st;
+        RB_AUTO(rb_free_str) char *file = rb_format("%s%s", real ? real : path, beside[i]);
+        if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+            return rb_fail(err, RB_ERROR,
+                           "database sqlite:%s cannot be opened: %s%s is not a regular file; give "
+                           "the path of a database, or move away what stands there",
+                           safe, safe, beside[i]);
+    }
+    return RB_OK;
+}
+
 static enum rb_code open_as(rb_db **out, const char *path, enum rb_db_mode mode,
                             enum rb_sqlite_use use, rb_err *err)
 {
     rb_sqlite *db = NULL;
-    struct stat st;
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-    if (!is_memory(path) && stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return rb_fail(err, RB_ERROR, "database sqlite:%s is not a file; give the database's path",
-                       safe);
+    if (!is_memory(path))
+        RB_TRY(check_files(path, safe, err));
     if (mode != RB_DB_CREATE && !is_memory(path) && !rb_file_exists(path))
         return rb_fail(err, RB_ERROR,
                        "database sqlite:%s does not exist; check the environment's url in "

@@ -12,9 +12,9 @@
 
 #define LISTING_LIMIT (256u << 20) /* bytes: a million files */
 
-static char *listing_path(const char *root, const char *tag)
+char *rb_delivered_path(const char *root, const char *tag)
 {
-    return rb_format("%s/.rbtool/delivered/%s.json", root, tag);
+    return rb_format("%s/.rbtool/delivered/%s~json", root, tag);
 }
 
 /* Hexadecimal, so that a name that is no UTF-8 can be a JSON key. */
@@ -117,7 +117,7 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manif
                                rb_err *err)
 {
     RB_AUTO(rb_free_str) char *folder = rb_format("%s/releases/%s", root, tag);
-    RB_AUTO(rb_free_str) char *path = listing_path(root, tag);
+    RB_AUTO(rb_free_str) char *path = rb_delivered_path(root, tag);
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     RB_AUTO(rb_json_freep) json_t *listing = json_object();
     json_t *files = json_object();
@@ -176,7 +176,7 @@ static enum rb_code check_file(void *context, const char *path, const char *belo
 enum rb_code rb_delivered_check(json_t *drift, const char *root, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *folder = rb_format("%s/releases/%s", root, tag);
-    RB_AUTO(rb_free_str) char *path = listing_path(root, tag);
+    RB_AUTO(rb_free_str) char *path = rb_delivered_path(root, tag);
     struct check check = {.drift = drift, .tag = tag};
     if (!rb_file_exists(folder) || !rb_file_exists(path)) {
         report(&check, "", "the release's files", "missing");

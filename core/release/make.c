@@ -53,8 +53,8 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
                        "characters",
                        safe);
     if (!rb_path_is_tag(tag))
-        return rb_fail(err, RB_ERROR,
-                       "a release cannot be called '%s'; choose " RB_TAG_NAME_WORDS, safe);
+        return rb_fail(err, RB_ERROR, "a release cannot be called '%s'; choose " RB_TAG_NAME_WORDS,
+                       safe);
     if (fnmatch(making->config->tags, tag, 0) != 0)
         return rb_fail(err, RB_ERROR,
                        "tag %s does not match \"tags\": \"%s\" of %s; choose a name that does",

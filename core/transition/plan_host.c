@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/staged.h"
+#include "environment/delivered.h"
 #include "transition/parts.h"
 #include "transition/places.h"
 #include "transition/service.h"
@@ -40,6 +41,43 @@ static enum rb_code look_at_root(const rb_plan_request *rq, rb_err *err)
     return RB_OK;
 }
 
+/* The notes of what was delivered are removed where a step is undone: a symlink in the way would
+ * leave that half-way. */
+static enum rb_code look_at_notes(const rb_plan_request *rq, rb_err *err)
+{
+    struct stat st;
+    RB_AUTO(rb_free_str) char *notes = rb_format("%s/.rbtool/delivered", rq->env->root);
+    if (lstat(notes, &st) != 0 || S_ISDIR(st.st_mode))
+        return RB_OK;
+    return rb_fail(err, RB_ERROR, "%s is not a folder; nothing was changed; move it away", notes);
+}
+
+/* Git has no two tags of which one's name is a folder of the other's, but one of them may have been
+ * deleted since it was deployed: its files must neither be replaced nor mixed with these. */
+static enum rb_code look_for_nested(const rb_plan_request *rq, rb_err *err)
+{
+    static const char refused[] =
+        "release %s cannot be delivered: release %s lies %s it in %s/releases; nothing was "
+        "changed; give the new release another name";
+    const char *tag = rq->to->tag;
+    for (const char *slash = strchr(tag, '/'); slash; slash = strchr(slash + 1, '/')) {
+        RB_AUTO(rb_free_str) char *above = rb_strndup(tag, (size_t)(slash - tag));
+        RB_AUTO(rb_free_str) char *note = rb_delivered_path(rq->env->root, above);
+        if (rb_file_exists(note))
+            return rb_fail(err, RB_ERROR, refused, tag, above, "above", rq->env->root);
+    }
+    RB_AUTO(rb_free_str) char *below = rb_format("%s/.rbtool/delivered/%s", rq->env->root, tag);
+    RB_AUTO(rb_strs_clear) rb_strs notes = {0};
+    if (!rb_file_exists(below))
+        return RB_OK;
+    RB_TRY(rb_dir_list(&notes, below, err));
+    if (notes.n == 0)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *name = rb_strndup(notes.items[0], strcspn(notes.items[0], "~"));
+    RB_AUTO(rb_free_str) char *other = rb_path_join(tag, name);
+    return rb_fail(err, RB_ERROR, refused, tag, other, "below", rq->env->root);
+}
+
 /* Only a symlink can be switched, and switched back. */
 static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
@@ -50,7 +88,11 @@ static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb
                        "%s is not a symlink, so it cannot be switched to a release; nothing was "
                        "changed; move it away first",
                        link);
-    return plan->parts[RB_PART_APP] ? look_at_root(rq, err) : RB_OK;
+    if (!plan->parts[RB_PART_APP])
+        return RB_OK;
+    RB_TRY(look_at_notes(rq, err));
+    RB_TRY(look_for_nested(rq, err));
+    return look_at_root(rq, err);
 }
 
 /* Whether a file that takes this one's place can be given to the same owner and group. */

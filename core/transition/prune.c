@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "environment/delivered.h"
 #include "transition/known_good.h"
 
 static void keep(rb_strs *kept, const char *tag)
@@ -29,7 +30,7 @@ static void remove_release(const char *root, const char *tag)
     RB_AUTO(rb_free_str) char *releases = rb_format("%s/releases", root);
     RB_AUTO(rb_free_str) char *folder = rb_format("%s/%s", releases, tag);
     RB_AUTO(rb_free_str) char *notes = rb_format("%s/.rbtool/delivered", root);
-    RB_AUTO(rb_free_str) char *note = rb_format("%s/%s.json", notes, tag);
+    RB_AUTO(rb_free_str) char *note = rb_delivered_path(root, tag);
     rb_err ignored;
     if (rb_file_exists(folder) && rb_dir_remove(folder, &ignored) == RB_OK)
         remove_parents(releases, folder);

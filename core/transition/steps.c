@@ -92,7 +92,7 @@ static enum rb_code undo_stage(const rb_undo *undo, rb_err *err)
     RB_AUTO(rb_free_str)
     char *staging = rb_format("%s/releases/.staging-%s", root, undo->transition);
     RB_AUTO(rb_free_str) char *old = rb_format("%s/releases/.old-%s", root, undo->transition);
-    RB_AUTO(rb_free_str) char *listing = rb_format("%s/.rbtool/delivered/%s.json", root, undo->to);
+    RB_AUTO(rb_free_str) char *listing = rb_delivered_path(root, undo->to);
     RB_TRY(rb_dir_remove(staging, err));
     if (rb_file_exists(old)) {
         RB_TRY(rb_dir_remove(final, err));

@@ -212,3 +212,20 @@ with_audit() {
         [[ $output == *'main: orders.discount: 3 values will be lost'* && $output == *'audit.db'*'is not a database'* ]]
     done
 }
+
+@test "a pipe or a device in the place of a file is reported and does not stop rbtool" {
+    local file
+    two_releases
+    for file in etc/app.toml etc/flags.json data/shop.db-journal data/shop.db-wal .rbtool/state.db-journal; do
+        rm -f "$BATS_TEST_TMPDIR/kept"
+        [ ! -e "$PROD/$file" ] || mv "$PROD/$file" "$BATS_TEST_TMPDIR/kept"
+        mkfifo "$PROD/$file"
+        fails 0 'not a regular file' timeout 30 rbtool status
+        fails 2 'not a regular file' timeout 30 rbtool deploy v1.1.0 --yes
+        rm "$PROD/$file"
+        [ ! -e "$BATS_TEST_TMPDIR/kept" ] || mv "$BATS_TEST_TMPDIR/kept" "$PROD/$file"
+    done
+    rm "$PROD/etc/app.toml"
+    ln -s /dev/zero "$PROD/etc/app.toml"
+    fails 0 'app.toml: it is not a regular file' timeout 30 rbtool status
+}

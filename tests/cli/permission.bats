@@ -253,7 +253,7 @@ victim() {
         "755 755 755 755 644 755" ]
     umask 022
     [ "$(cd "$PROD/.rbtool" && find . -printf '%P:%y%m\n' | sort | xargs)" = ":d755 backups:d700 \
-delivered/v1.0.0.json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.db:f644" ]
+delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.db:f644" ]
 }
 
 @test "symlinks to a folder above, and to the files, are followed where root made them" {
@@ -336,4 +336,15 @@ delivered/v1.0.0.json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     fails 1 ".json: Permission denied" as_nobody status --exit-code
     chmod 755 "$PROD/.rbtool/delivered"
     as_nobody status --exit-code
+}
+
+@test "a symlink in the place of the notes of what was delivered is refused before the first step" {
+    two_releases
+    mkdir "$BATS_TEST_TMPDIR/elsewhere"
+    mv "$PROD/.rbtool/delivered" "$BATS_TEST_TMPDIR/kept"
+    ln -s "$BATS_TEST_TMPDIR/elsewhere" "$PROD/.rbtool/delivered"
+    fails 2 "$PROD/.rbtool/delivered is not a folder; nothing was changed" rbtool deploy v1.1.0 --yes --accept-drift
+    rm "$PROD/.rbtool/delivered"
+    mv "$BATS_TEST_TMPDIR/kept" "$PROD/.rbtool/delivered"
+    settled_at v1.0.0
 }

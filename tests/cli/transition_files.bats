@@ -230,3 +230,23 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     echo 'mine = 2' >"$PROD/etc/b.toml"
     fails 5 "expected no such file" rbtool revert v1.2.0 --yes
 }
+
+@test "releases whose names look like another's note or folder do not get in its way" {
+    release v1
+    cp -r "$SHOP" "$BATS_TEST_TMPDIR/other"
+    rbtool deploy v1 --yes
+    release v1.json/b
+    rbtool deploy v1.json/b --yes
+    settled_at v1.json/b
+    release v2
+    rbtool deploy v2 --yes
+    rbtool revert v2 --to v1 --yes
+    cd "$BATS_TEST_TMPDIR/other"
+    release v2/app
+    fails 2 "release v2/app cannot be delivered: release v2 lies above it" rbtool deploy v2/app --yes
+    release v1.json
+    fails 2 "release v1.json cannot be delivered: release v1.json/b lies below it" rbtool deploy v1.json --yes
+    [ -f "$PROD/releases/v2/app/src/shop" ]
+    cd "$SHOP"
+    settled_at v1
+}

@@ -44,7 +44,7 @@ next() { # TAG: a release that differs in its files alone
     for i in 2 3 4; do fails 1 "and unhealthy" rbtool --config "$SETTINGS" deploy v1.0.$i --yes; done
     [ "$(rbtool plan v1.0.4 --json | jq -r .to)" = v1.0.1 ]
     [ "$(cd "$PROD/releases" && echo *)" = "v1.0.1 v1.0.4" ]
-    [ "$(cd "$PROD/.rbtool/delivered" && echo *)" = "v1.0.1.json v1.0.4.json" ]
+    [ "$(cd "$PROD/.rbtool/delivered" && echo *)" = "v1.0.1~json v1.0.4~json" ]
     # Deploys that failed do not push out those that were live.
     chmod -x src/shop
     settings '.environments.prod.keep = 2 | .environments.prod.service = {stop: ["false"], start: ["true"]}'

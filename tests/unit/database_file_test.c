@@ -89,7 +89,7 @@ static void test_open(void **state)
     expect_error("sqlite:", RB_DB_READ, "write sqlite:PATH");
     expect_error(p->url, RB_DB_READ, "does not exist");
     expect_error(p->url, RB_DB_WRITE, "does not exist");
-    expect_error(dir_url, RB_DB_WRITE, "is not a file");
+    expect_error(dir_url, RB_DB_WRITE, "is not a regular file");
     rb_err err;
     static const char words[] = "words, long enough that SQLite could find its header in them ...."
                                 "................................................................";
