@@ -138,6 +138,13 @@ static void set_up(rb_cli *cli, const struct globals *globals)
     cli->interactive = isatty(0) && isatty(2);
 }
 
+/* A write beyond the file size limit then fails, and is reported as a full disk is. Unlike one that
+ * is ignored, the signal stays as it was for the programs that are run. */
+static void on_size_limit(int signal_number)
+{
+    (void)signal_number;
+}
+
 /* Options that every command takes may stand before it or among its own. */
 static enum rb_code call(rb_cli *cli, const rb_command *command, struct globals *globals, int argc,
                          char **argv, rb_err *err)
@@ -153,6 +160,7 @@ static enum rb_code call(rb_cli *cli, const rb_command *command, struct globals 
     } else if (code == RB_OK) {
         if (command->changes)
             signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, on_size_limit);
         if (command->pages)
             rb_ui_page(cli);
         code = run_command(cli, command, options, argc, argv, err);

@@ -63,7 +63,7 @@ setup() {
     mkdir "$PROD/etc/flags.json"
     run rbtool plan v1.1.0
     [ "$status" -eq 2 ]
-    [[ $output == *'flags.json'*'Is a directory'* && $output == *'config    write 1 config file'* ]]
+    [[ $output == *'flags.json'*'not a regular file'* && $output == *'config    write 1 config file'* ]]
     fails 2 'flags.json' rbtool revert v1.1.0 --yes
     rmdir "$PROD/etc/flags.json"
     git show v1.1.0:flags.json >"$PROD/etc/flags.json"

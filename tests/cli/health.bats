@@ -258,7 +258,7 @@ checks' ]
     rbtool deploy v1.0.0 --yes
     rm "$PROD/etc/flags.json" && mkdir "$PROD/etc/flags.json"
     run -1 rbtool status --exit-code
-    [[ ${lines[0]} == 'prod: v1.0.0,'* && $output == *'unreadable  flags: cannot read '*'Is a directory'* ]]
+    [[ ${lines[0]} == 'prod: v1.0.0,'* && $output == *'unreadable  flags: cannot read '*'not a regular file'* ]]
     rbtool status --json | schema status
     rmdir "$PROD/etc/flags.json" && git show v1.0.0:flags.json >"$PROD/etc/flags.json"
     head -c 4096 /dev/urandom >"$PROD/data/shop.db"

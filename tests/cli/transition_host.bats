@@ -204,3 +204,11 @@ setup() {
     rbtool deploy v1.1.0 --yes --accept-drift
     settled_at v1.1.0
 }
+
+@test "a file size limit is an error with its cause, and nothing was changed" {
+    two_releases
+    # The journal of the environment is larger than the limit.
+    run bash -c 'ulimit -f 16; exec rbtool deploy v1.1.0 --yes'
+    [[ $status -eq 2 && $output == *"rbtool: "* ]]
+    settled_at v1.0.0
+}
