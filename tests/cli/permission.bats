@@ -333,7 +333,7 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     fails 1 "$PROD/etc/flags.json: Permission denied" as_nobody status --exit-code
     chmod 755 "$PROD/etc"
     chmod 700 "$PROD/.rbtool/delivered"
-    fails 1 ".json: Permission denied" as_nobody status --exit-code
+    fails 1 "~json: Permission denied" as_nobody status --exit-code
     chmod 755 "$PROD/.rbtool/delivered"
     as_nobody status --exit-code
 }
