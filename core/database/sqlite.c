@@ -296,18 +296,18 @@ static enum rb_code set_up(rb_sqlite *db, enum rb_sqlite_how how, enum rb_sqlite
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, use != RB_SQLITE_OWN, NULL);
+    rb_sqlite_triggers(db, use != RB_SQLITE_OWN); /* a journal has neither, unless planted */
     if (use != RB_SQLITE_OWN) {
         sqlite3_set_authorizer(handle, authorize, db);
         sqlite3_progress_handler(handle, TICK, tick, db);
         rb_sqlite_note_changes(db);
         RB_TRY(load_extensions(db, err));
     }
-    bool scratch = use == RB_SQLITE_SCRATCH;
     /* EXTRA syncs the folder too when the journal goes, so that a commit outlives a power cut. */
-    const char *sql = scratch                  ? "PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF;"
-                                                 " PRAGMA cache_size=-65536"
-                      : how >= RB_SQLITE_WRITE ? "PRAGMA synchronous=EXTRA"
-                                               : "PRAGMA query_only=ON";
+    const char *sql = how >= RB_SQLITE_WRITE ? "PRAGMA synchronous=EXTRA" : "PRAGMA query_only=ON";
+    if (use == RB_SQLITE_SCRATCH)
+        sql = "PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF; PRAGMA cache_size=-65536";
     RB_TRY(rb_sqlite_each(db, sql, NULL, NULL, NULL, err));
     return rb_sqlite_each(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL, err);
 }

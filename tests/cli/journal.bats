@@ -78,3 +78,12 @@ entries() {
     [ ! -s /etc/machine-id ] || ! sqlite3 "$journal" .dump | grep -F "$(cat /etc/machine-id)"
     sqlite3 "$journal" "SELECT value FROM pin WHERE name = 'host'" | grep -E '^[0-9a-f]{64} [0-9]+:[0-9.]+ [0-9a-f]{64}'
 }
+
+@test "triggers and views that were planted in a journal do not run" {
+    sqlite3 "$journal" "CREATE TRIGGER t AFTER INSERT ON transition_log BEGIN DELETE FROM pin; END"
+    rbtool deploy v1.1.0 --yes
+    [ "$(sqlite3 "$journal" 'SELECT count(*) > 0 FROM pin')" = 1 ]
+    sqlite3 "$journal" "ALTER TABLE pin RENAME TO old; CREATE VIEW pin AS
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS name, i AS value FROM n"
+    fails 2 'state.db: running SELECT value FROM pin' timeout 30 rbtool revert v1.1.0 --yes
+}
