@@ -59,7 +59,7 @@ payload_of() {
     jq -r .payload "$1" | base64 -d
 }
 
-@test "the manifest's own bytes; in-toto's and sigstore's libraries accept the signature" {
+@test "attest signs the manifest's own bytes, and the in-toto and sigstore libraries accept the signature" {
     verifiers
     rbtool attest v1.1.0 -o "$E" --public-key alice.pem
     schema envelope <"$E"
@@ -74,7 +74,7 @@ payload_of() {
     in_toto "$E" 1 "$KEYS/alice.pub=alice.pem" | cmp - payload
 }
 
-@test "both refuse a changed payload, and another key" {
+@test "both libraries refuse a changed payload and another key" {
     verifiers
     rbtool attest v1.1.0 -o "$E" --public-key alice.pem
     rbtool attest v1.1.0 --key "$KEYS/bob" -o bob.json --public-key bob.pem
@@ -85,7 +85,7 @@ payload_of() {
     run -1 in_toto "$E" 1 "$KEYS/alice.pub=bob.pem"
 }
 
-@test "every kind of key, and what each verifier takes" {
+@test "attest signs with every type of key, and each verifier accepts the types it supports" {
     verifiers
     for kind in ecdsa256 ecdsa384 ecdsa521 rsa2048; do
         rbtool attest v1.1.0 --key "$KEYS/$kind" -o "$E" --public-key pem
@@ -107,7 +107,7 @@ payload_of() {
     done
 }
 
-@test "ssh-agent's keys sign the same" {
+@test "attest produces the same signature with a key in ssh-agent" {
     verifiers
     eval "$(ssh-agent -s)" >/dev/null
     for kind in alice ecdsa256 rsa2048; do
@@ -122,7 +122,7 @@ payload_of() {
     [ "$(jq -r '.signatures[0].keyid' "$E")" = "$(fingerprint "$KEYS/alice.pub")" ]
 }
 
-@test "keys that cannot: security keys, encrypted ones without an agent, none" {
+@test "attest refuses security keys, encrypted keys without an agent, and a missing key" {
     { printf '\0\0\0\032sk-ssh-ed25519@openssh.com\0\0\0\040' &&
         cut -d' ' -f2 "$KEYS/alice.pub" | base64 -d | tail -c 32 && printf '\0\0\0\4ssh:'; } >blob
     echo "sk-ssh-ed25519@openssh.com $(base64 -w0 blob)" >sk.pub
@@ -136,7 +136,7 @@ payload_of() {
     git config --global user.signingKey "$KEYS/alice"
 }
 
-@test "several signatures in one envelope, each checked" {
+@test "attest adds signatures to an envelope and checks each of them" {
     verifiers
     rbtool attest v1.1.0 -o "$E" --public-key alice.pem
     rbtool attest v1.1.0 --append "$E" --key "$KEYS/bob" --public-key bob.pem
@@ -155,7 +155,7 @@ payload_of() {
     [ "$(jq '.signatures | length' three.json)" -eq 3 ]
 }
 
-@test "an envelope that is not what it should be is not signed" {
+@test "attest does not sign an invalid envelope" {
     rbtool attest v1.0.0 -o "$E"
     cp "$E" before.json
     fails 1 "another payload" rbtool attest v1.1.0 --append "$E" --key "$KEYS/bob"
@@ -175,7 +175,7 @@ payload_of() {
     [ "$(jq -r '.note, (.signatures | length)' other.json | tr '\n' ' ')" = "kept 2 " ]
 }
 
-@test "a release that does not verify is not attested" {
+@test "attest refuses a release that does not verify" {
     git cat-file tag v1.1.0 | sed 's/"version": "1.1.0"/"version": "1.1.1"/' >edited
     git update-ref refs/tags/v1.1.0 "$(git hash-object -t tag -w edited)"
     fails 1 "does not verify" rbtool attest v1.1.0 -o "$E"
@@ -183,7 +183,7 @@ payload_of() {
     fails 2 "there is no tag" rbtool attest v9 -o "$E"
 }
 
-@test "a verification summary: PASSED, and FAILED with exit 1" {
+@test "attest --vsa reports PASSED, or FAILED with exit code 1" {
     verifiers
     rbtool attest v1.1.0 --vsa -o "$E" --public-key alice.pem
     payload_of "$E" >payload
@@ -216,7 +216,7 @@ payload_of() {
     [ "$(payload_of "$E" | jq -c '[.predicate.verificationResult, (.subject | length)]')" = '["FAILED",1]' ]
 }
 
-@test "usage" {
+@test "attest reports usage errors" {
     fails 2 "do not go together" rbtool attest v1.1.0 --vsa --append "$E"
     fails 2 "are for --vsa" rbtool attest v1.1.0 --verifier https://x.example
     fails 2 "is not a URI" rbtool attest v1.1.0 --vsa --verifier 'ci system'

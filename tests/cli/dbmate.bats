@@ -73,7 +73,7 @@ both() {
     }
 }
 
-@test "dbmate and rbtool take and refuse the same files" {
+@test "dbmate and rbtool accept and refuse the same files" {
     rm db/migrations/*
     both taken '-- migrate:up\nCREATE TABLE a(x);\n-- migrate:down\nDROP TABLE a;\n'
     both taken '--migrate:up  \r\nCREATE TABLE a(x);\r\n--\tmigrate:down\r\nDROP TABLE a;'
@@ -102,7 +102,7 @@ both() {
     [[ -n $theirs && $ours == "$theirs" ]]
 }
 
-@test "after deploy and revert dbmate agrees" {
+@test "dbmate status agrees with the database after deploy and revert" {
     release v1.0.0
     rbtool deploy v1.0.0 --yes
     [[ $(versions) == "20240101000000 " ]]
@@ -123,7 +123,7 @@ both() {
     [[ $(versions) == "20240101000000 " ]]
 }
 
-@test "the tracking table is made as dbmate makes it" {
+@test "deploy creates the tracking table as dbmate does" {
     release v1.0.0
     rbtool deploy v1.0.0 --yes
     local theirs=$BATS_TEST_TMPDIR/theirs.db
@@ -133,7 +133,7 @@ both() {
     [[ -n $(sqlite3 "$DB" "$query") ]]
 }
 
-@test "a database that dbmate made is taken over" {
+@test "deploy adopts a database that dbmate has migrated" {
     release v1.0.0
     dbmate up
     rbtool deploy v1.0.0 --yes

@@ -17,7 +17,7 @@ setup() {
     release v1.1.0
 }
 
-@test "diff --json is the documented document" {
+@test "diff --json prints the documented document" {
     run --separate-stderr rbtool diff v1.0.0 v1.1.0 --json
     [[ $status -eq 0 ]]
     schema diff <<<"$output"
@@ -34,7 +34,7 @@ setup() {
     [[ $(jq -r '.risk.class' <<<"$output") == reversible ]]
 }
 
-@test "diff for people" {
+@test "diff prints text for people" {
     run --separate-stderr rbtool diff v1.0.0 v1.1.0
     [[ $status -eq 0 ]]
     [[ ${lines[0]} == "v1.0.0 -> v1.1.0  (version 1.0.0 -> 1.1.0)" ]]
@@ -47,7 +47,7 @@ setup() {
     [[ $output == *"going back to v1.0.0: reversible"* ]]
 }
 
-@test "the other way round, and nothing at all" {
+@test "diff reports removals in the reverse direction, and no differences of a release with itself" {
     run --separate-stderr rbtool diff v1.1.0 v1.0.0 --json
     [[ $(jq -c '.databases[0].migrations' <<<"$output") == '{"added":[],"changed":[],"removed":["2"]}' ]]
     jq -e '.databases[0].schema | index({"object":"column orders.discount","change":"removed"})' <<<"$output"
@@ -59,7 +59,7 @@ setup() {
     [[ $status -eq 1 ]]
 }
 
-@test "the class is the worst of all releases between" {
+@test "diff reports the worst risk class of all releases in the range" {
     printf 'DROP TABLE orders;\n' >migrations/0003_gone.up.sql
     printf 'CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, discount INTEGER);\n' \
         >migrations/0003_gone.down.sql
@@ -86,7 +86,7 @@ setup() {
     [[ $(jq -r '.risk.reasons[]' <<<"$output") == *"main 3 gone: no release at hand has proven its way back"* ]]
 }
 
-@test "a flag whose targeting alone changed is there" {
+@test "diff reports a flag of which only variants or targeting changed" {
     jq '.flags.search.targeting = {"if": [true, "on", "off"]} | .flags.search.variants.on = 1.5' \
         flags.json >flags.new
     mv flags.new flags.json
@@ -97,7 +97,7 @@ setup() {
     jq -e '.flags | length == 1 and .[0].from.definition != .[0].to.definition' <<<"$output"
 }
 
-@test "a release that does not verify is not compared" {
+@test "diff refuses a release that does not verify" {
     git tag v9.0.0
     fails 1 "v9.0.0" rbtool diff v1.0.0 v9.0.0
     fails 2 "no tag nowhere" rbtool diff v1.0.0 nowhere

@@ -9,7 +9,7 @@ setup() {
     host
 }
 
-@test "drift that was accepted and then removed by hand is not drift" {
+@test "accepted drift that was later removed by hand is not reported as drift" {
     two_releases
     sql 'CREATE INDEX hotfix ON orders (total); ALTER TABLE orders ADD COLUMN extra INTEGER'
     rbtool deploy v1.1.0 --yes --accept-drift
@@ -39,7 +39,7 @@ setup() {
     [[ $output == *'~ config/app.toml'* && $output != *'workers'* && $output != *defaultVariant* ]]
 }
 
-@test "a plan shows drift of text files as lines" {
+@test "plan shows the changed lines of text files that drifted" {
     two_releases
     printf 'workers = 3\n' >"$PROD/etc/app.toml"
     sed -i 's/"defaultVariant": "old"/"defaultVariant": "new"/' "$PROD/etc/flags.json"
@@ -56,7 +56,7 @@ setup() {
     [[ $output == *'not compared line by line'* ]]
 }
 
-@test "a plan names a part that cannot be read and goes on, with the exit code of the run" {
+@test "plan reports a part that cannot be read, continues, and exits with the code of the run" {
     two_releases
     rbtool deploy v1.1.0 --yes
     rm "$PROD/etc/flags.json"
@@ -75,7 +75,7 @@ setup() {
     rbtool plan v1.1.0 --json 2>/dev/null | head -n 1 | jq -e '.decisions[0].code == "unreadable"'
 }
 
-@test "files that an artifact ignores are not drift, and the release's own files are compared all the same" {
+@test "files that an artifact ignores are not drift, but the release's own files are still compared" {
     printf 'seed\n' >src/seed.pyc
     jq '.artifacts[0].ignore = ["src/cache/**", "**/*.pyc", "log/*"]' rbtool.json >new.json
     mv new.json rbtool.json
@@ -123,7 +123,7 @@ setup() {
     rbtool verify --all
 }
 
-@test "a glob that leaves the artifact, or an artifact without a folder, is refused by name" {
+@test "ignore globs that lead out of the artifact or belong to an archive are refused by name" {
     for glob in '../x' '/etc/**' 'cache/'; do
         settings ".artifacts[0].ignore = [\"$glob\"]"
         fails 2 'artifacts[0].ignore[0]: expected a glob inside the artifact' \
@@ -200,7 +200,7 @@ with_audit() {
     fails 2 'audit.db' rbtool deploy v1.1.0 --only db --yes
 }
 
-@test "the rows at risk of one database are counted though another database cannot be read" {
+@test "the rows at risk of one database are counted when another database cannot be read" {
     with_audit
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 5 WHERE id < 4'
@@ -213,7 +213,7 @@ with_audit() {
     done
 }
 
-@test "a pipe or a device in the place of a file is reported and does not stop rbtool" {
+@test "a pipe or device in place of a file is reported and does not block rbtool" {
     local file
     two_releases
     for file in etc/app.toml etc/flags.json data/shop.db-journal data/shop.db-wal .rbtool/state.db-journal; do

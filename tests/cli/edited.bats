@@ -28,7 +28,7 @@ consents() {
     "$@" --accept-data-loss "$(grep -o 'accept-data-loss [0-9a-f]*' <<<"$output" | tail -1 | cut -d' ' -f2)"
 }
 
-@test "deploying over an edit is a person's decision, and is asked once" {
+@test "deploy over an edited migration asks for consent once" {
     rbtool deploy v1.0.0 --yes
     sql 'INSERT INTO orders VALUES (1, 5)'
     before=$(picture)
@@ -49,7 +49,7 @@ consents() {
     rbtool status --exit-code
 }
 
-@test "a migration that makes up for it settles it" {
+@test "a later migration that makes the same change resolves the edit" {
     rbtool deploy v1.0.0 --yes
     consents rbtool deploy v1.1.0 --yes
     echo 'DROP VIEW totals; CREATE VIEW totals AS SELECT total, id FROM orders;' >migrations/0003_view.up.sql
@@ -60,7 +60,7 @@ consents() {
     rbtool status --exit-code
 }
 
-@test "going back over an edit, from a database that has only the new bytes" {
+@test "revert restores the earlier text of an edited migration in a database that has only the new one" {
     rbtool deploy v1.1.0 --yes
     consents rbtool revert v1.1.0 --to v1.0.0 --yes
     [[ $(view) == *'SELECT id, total'* ]]
@@ -68,7 +68,7 @@ consents() {
     rbtool status --exit-code
 }
 
-@test "what an edit does not explain is refused as ever" {
+@test "schema differences that the edit does not explain are refused" {
     rbtool deploy v1.0.0 --yes
     sql 'CREATE TABLE other (x)'
     sql 'CREATE TRIGGER grow AFTER INSERT ON orders BEGIN SELECT 1; END'

@@ -23,7 +23,7 @@ put() {
     git add migrations
 }
 
-@test "a database has the scripts of its engine and those for all" {
+@test "a database gets the scripts of its engine and the scripts for all engines" {
     rbtool release v1.0.0
     manifest v1.0.0 | jq -e '.predicate.databases[0].migrations | map(.id + " " + .name) ==
         ["1 orders", "2 total"]'
@@ -45,14 +45,14 @@ put() {
         (.databases[0].migrations | (.added + .removed + .changed) == [])'
 }
 
-@test "init finds the engine in the names" {
+@test "init detects the engine from the file names" {
     git rm -q --cached rbtool.json
     rm rbtool.json
     rbtool init
     jq -e '.databases.main.engine == "sqlite"' rbtool.json
 }
 
-@test "two migrations of one id are no release" {
+@test "release refuses two migrations with one id" {
     put 2.late 'SELECT 1;'
     mv migrations/2.late.sql migrations/2.late.up.sql
     put 2.late.down 'SELECT 1;'

@@ -15,7 +15,7 @@ with() {
     rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-drift
 }
 
-@test "two places of an environment that are one file are refused before anything is changed" {
+@test "two settings of an environment that name one file are refused before any change" {
     two_releases
     ln -s data "$PROD/link"
     ln "$PROD/data/shop.db" "$PROD/data/hard"
@@ -45,7 +45,7 @@ with() {
     settled_at v1.0.0
 }
 
-@test "two environments that share a place are refused by name, and others stay usable" {
+@test "two environments that share a file are refused by name, and others remain usable" {
     two_releases
     other='.environments.staging = (.environments.prod | .root = "S" | .databases.main = "sqlite:S/shop.db"
         | .flags = "S/flags.json" | .config["config/app.toml"] = "S/app.toml")
@@ -115,7 +115,7 @@ changed() {
     rbtool deploy v1.1.0 --yes
 }
 
-@test "settings in a file that the operator names are recorded and do not stop" {
+@test "settings from a file named with --config are recorded and do not stop a transition" {
     two_releases
     settings '.environments.prod.keep = 7'
     rbtool --config "$SETTINGS" deploy v1.1.0 --yes
@@ -130,7 +130,7 @@ changed() {
     fails 5 'keep: recorded nothing, found 9' rbtool deploy v1.1.0 --yes
 }
 
-@test "passwords are neither recorded nor a difference, and a url's own text is" {
+@test "passwords are neither recorded nor compared, and the rest of a URL is" {
     changed '.databases.main = "$SHOP_URL"'
     export SHOP_URL=sqlite:$PROD/data/shop.db
     release v1.0.0
@@ -146,7 +146,7 @@ changed() {
     run ! grep -raqE 's3cret|0ther' "$PROD/.rbtool"
 }
 
-@test "the root of another environment is refused, whatever file names it" {
+@test "the root of another environment is refused, whichever settings file names it" {
     two_releases
     jq '.environments = {other: .environments.prod}' rbtool.json >"$BATS_TEST_TMPDIR/other.json"
     fails 5 "was recorded on this host as environment prod" \
@@ -186,7 +186,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     settled_at v1.0.0
 }
 
-@test "commands of rbtool.json run in transitions only" {
+@test "commands of rbtool.json run only in transitions" {
     changed '.checks = [{name: "ready", command: ["touch", "RAN"]}] | .service = {stop: ["touch", "RAN"], start: ["touch", "RAN"]}'
     sed -i "s|RAN|$BATS_TEST_TMPDIR/ran|g" rbtool.json
     release v1.0.0
@@ -221,7 +221,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     [ "$(rbtool env --env prod --json | jq -c '.environments | map([.environment, .release, .state, .drift, .last.kind])')" = '[["prod","v1.0.0","settled",1,"deploy"]]' ]
 }
 
-@test "env check names what does not work on this host, with a hint, and changes nothing" {
+@test "env check reports what does not work on this host, with a hint, and changes nothing" {
     release v1.0.0
     settings '.environments.prod |= (.service = {stop: ["\(.root)/current/app/src/shop"], start: ["no-such-program"]}
         | .databases.main = "sqlite:\(.root)/none/shop.db" | .checks = [{name: "up", command: ["/etc/passwd"]}])'
@@ -240,7 +240,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     fails 2 "no environment 'x'" rbtool env trust --env x --yes
 }
 
-@test "env check holds the policy's root against the ledger" {
+@test "env check compares the policy's root with the ledger" {
     release v1.0.0
     git config rbtool.root alice@example.com
     fails 1 "the ledger here has no policy under it" rbtool env check
@@ -251,7 +251,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     fails 1 "hint: git config rbtool.root" rbtool env check
 }
 
-@test "env trust --json says what was accepted" {
+@test "env trust --json reports what was accepted" {
     two_releases
     rbtool env trust --yes --json | schema env-trust
     changed '.keep = 7'
@@ -260,7 +260,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     [ "$(jq -c '[.outcome, .accepted[0].key]' <<<"$output")" = '["trusted","keep"]' ]
 }
 
-@test "a fault in settings names file, line, the key and the nearest known one" {
+@test "an error in the settings reports the file, the line, the key and the nearest known key" {
     release v1.0.0
     printf '{\n"prod": {\n  "root": "%s",\n  "databse": {} }\n}\n' "$PROD" >"$BATS_TEST_TMPDIR/named.json"
     git config rbtool.environments "$BATS_TEST_TMPDIR/named.json"
@@ -272,7 +272,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     fails 2 "rbtool.json, line $(grep -n rooot rbtool.json | cut -d: -f1): environments.prod: expected a known key, the nearest is \"root\"" rbtool status
 }
 
-@test "of several environments one has to be named, and the command to paste is printed" {
+@test "a command without --env prints a complete command when there are several environments" {
     two_releases
     jq --arg d "$BATS_TEST_TMPDIR/demo" '.environments.demo = {root: $d}' rbtool.json >new.json && mv new.json rbtool.json
     fails 2 "there are several environments (prod, demo); name one of them, for example \`rbtool deploy v1.1.0 --yes --env prod\`" \

@@ -42,12 +42,12 @@ C
     git commit -qm note
 }
 
-@test "without it, the function is named and what to do" {
+@test "without the extension, the error names the missing function and the setting to add" {
     fails 1 'no such function: shout' rbtool release v1.1.0 --accept RB001,RB002
     [[ $output == *'git config --add rbtool.extension'* && -z $(git tag -l v1.1.0) ]]
 }
 
-@test "with it, the way there and back is proven and made" {
+@test "with the extension, release proves the migrations, and deploy and revert run them" {
     git config rbtool.extension "$HOME/shout.so"
     rbtool release v1.1.0
     [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) == reversible ]]
@@ -62,7 +62,7 @@ C
     [[ $(sqlite3 "$PROD/data/shop.db" 'SELECT * FROM orders') == '1|5' ]]
 }
 
-@test "one that a commit can bring along is refused" {
+@test "an extension in the work tree is refused" {
     cp "$HOME/shout.so" shout.so
     git config rbtool.extension "$PWD/shout.so"
     fails 2 'lies in the work tree' rbtool release v1.1.0
@@ -73,7 +73,7 @@ C
     fails 2 'lies in the work tree' rbtool release v1.1.0
 }
 
-@test "one that does not load keeps nobody from status and abort" {
+@test "status and abort work when an extension does not load" {
     echo 'no library' >"$HOME/broken.so"
     git config rbtool.extension "$HOME/broken.so"
     run rbtool status
@@ -81,7 +81,7 @@ C
     rbtool abort --yes
 }
 
-@test "one that does not load is named, and a script cannot load any" {
+@test "an extension that does not load is named, and a script cannot load one" {
     echo 'no library' >"$HOME/broken.so"
     git config rbtool.extension "$HOME/broken.so"
     fails 2 "SQLite extension $HOME/broken.so, which git config rbtool.extension names, does not load" \

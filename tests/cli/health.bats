@@ -50,14 +50,14 @@ healthy" ]
     [ "$(rbtool status --json | jq -r .health)" = healthy ]
 }
 
-@test "a check that gives no answer within its timeout says what it printed" {
+@test "a check that times out reports its last output" {
     program ready 'echo waiting for the pool; sleep 60'
     prod '{checks: [{name: "ready", command: ["\($tmp)/ready"], timeout: 1}]}'
     fails 1 'check "ready" got no answer within 1 s (last output: waiting for the pool)' rbtool deploy v1.0.0 --yes
     [[ $output == *'`rbtool check --env prod`'* ]]
 }
 
-@test "every line that a failing check prints is kept, and made safe" {
+@test "every line that a failing check prints is reported with control characters escaped" {
     program ready 'printf "first \033[31mred\nsesame\n\nlast\n"; exit 3'
     prod '{checks: [{name: "ready", command: ["\($tmp)/ready"], retry: false}]}'
     run -1 --separate-stderr rbtool deploy v1.0.0 --yes --json
@@ -75,7 +75,7 @@ last' ]
     [[ $output != *sesame* ]]
 }
 
-@test "an environment without checks is unchecked, and its deploys say nothing of a release" {
+@test "an environment without checks is unchecked, and its deploys give a release no verdict" {
     rbtool deploy v1.0.0 --yes
     [ "$(rbtool status --json | jq -r .health)" = unchecked ]
     rbtool status --exit-code
@@ -85,7 +85,7 @@ last' ]
     [ "$(jq -r .health <<<"$output")" = unchecked ]
 }
 
-@test "a service that does not start is down, and deploying the release again starts it" {
+@test "a service that does not start is reported as down, and deploying the release again starts it" {
     program start "[ -e $BATS_TEST_TMPDIR/free ] && exec touch $BATS_TEST_TMPDIR/started
         echo first: port 18080 is in use >&2; echo second >&2; exit 7"
     rbtool deploy v1.0.0 --yes
@@ -107,7 +107,7 @@ second' ]
     rbtool status --exit-code | grep -q '^prod: v1.1.0, settled, healthy$'
 }
 
-@test "deploying a release again of which only checks failed leaves the service alone" {
+@test "deploying a release again does not restart the service when only checks had failed" {
     prod '{service: {stop: ["touch", "\($tmp)/stopped"], start: ["touch", "\($tmp)/started"]}, checks: [{name: "up", command: ["test", "-e", "\($tmp)/up"], timeout: 1}]}'
     fails 1 'and unhealthy' rbtool deploy v1.0.0 --yes
     rm "$BATS_TEST_TMPDIR/started" "$BATS_TEST_TMPDIR/stopped"
@@ -118,7 +118,7 @@ checks' ]
     [ ! -e "$BATS_TEST_TMPDIR/started" ] && [ ! -e "$BATS_TEST_TMPDIR/stopped" ]
 }
 
-@test "deploying a release again whose checks pass by now makes it one that a revert goes back to" {
+@test "deploying a release again makes it known-good when its checks pass now" {
     prod '{checks: [{name: "up", command: ["test", "-e", "\($tmp)/up"], timeout: 1}]}'
     fails 1 'and unhealthy' rbtool deploy v1.0.0 --yes
     touch "$BATS_TEST_TMPDIR/up"
@@ -161,7 +161,7 @@ checks' ]
     rbtool status --exit-code
 }
 
-@test "check says that a transition is at work, and records nothing" {
+@test "check reports a running transition and records nothing" {
     rbtool deploy v1.0.0 --yes
     prod '{service: {stop: ["sh", "-c", "touch \($tmp)/stopping; until [ -e \($tmp)/go ]; do sleep 0.05; done"]}, checks: [{name: "up", command: ["true"]}]}'
     rbtool deploy v1.1.0 --yes &
@@ -177,7 +177,7 @@ checks' ]
     [ "$(rbtool status --json | jq -r .health)" = healthy ]
 }
 
-@test "a signal ends a stop, a start and a check that hang, with what they started" {
+@test "a signal ends a hanging stop, start or check together with its child processes" {
     rbtool deploy v1.0.0 --yes
     program hang "echo \$\$ >$BATS_TEST_TMPDIR/pid; sleep 300 & wait"
     for part in stop start check; do
@@ -206,7 +206,7 @@ checks' ]
     done
 }
 
-@test "a daemon that keeps the output of start open does not hold the transition" {
+@test "a daemon that keeps the output of start open does not block the transition" {
     program start "sleep 60 & echo \$! >$BATS_TEST_TMPDIR/pid"
     prod '{service: {start: ["\($tmp)/start"]}}'
     rbtool deploy v1.0.0 --yes
@@ -214,7 +214,7 @@ checks' ]
     settled_at v1.0.0
 }
 
-@test "a stop that a first release brings is left out, and the plan says so" {
+@test "the first deploy skips a stop command that only the release provides, and the plan reports it" {
     prod '{service: {stop: ["\($tmp)/prod/current/app/src/shop", "stop"], start: ["\($tmp)/prod/current/app/src/shop", "start"]}}'
     run -0 rbtool deploy v1.0.0 --dry-run
     [[ $output == *"its program $BATS_TEST_TMPDIR/prod/current/app/src/shop does not exist yet"* ]]
@@ -224,7 +224,7 @@ checks' ]
     [[ $output == *"stop the service: $BATS_TEST_TMPDIR/prod/current/app/src/shop stop"* ]]
 }
 
-@test "a start whose program is missing is named before the service is stopped" {
+@test "a missing start program is reported before the service is stopped" {
     rbtool deploy v1.0.0 --yes
     prod '{service: {stop: ["touch", "\($tmp)/stopped"], start: ["/no/such/program"]}}'
     fails 2 'the program /no/such/program cannot be executed' rbtool deploy v1.1.0 --yes
@@ -247,14 +247,14 @@ checks' ]
     [ "$(RBTOOL_ENV=prod rbtool status --json | jq -r .environment)" = prod ]
 }
 
-@test "status says who deployed and when, in UTC" {
+@test "status reports who deployed and when, in UTC" {
     rbtool deploy v1.0.0 --yes
     run -0 rbtool status
     [[ $output =~ since\ +20[0-9-]+\ [0-9:]+\ UTC,\ by\ Alice ]]
     [[ $(rbtool status --json | jq -r '.since + " " + .by') == 20*Z\ Alice* ]]
 }
 
-@test "status goes on where one part cannot be read" {
+@test "status continues when one part cannot be read" {
     rbtool deploy v1.0.0 --yes
     rm "$PROD/etc/flags.json" && mkdir "$PROD/etc/flags.json"
     run -1 rbtool status --exit-code
@@ -266,7 +266,7 @@ checks' ]
     [[ ${lines[0]} == 'prod: v1.0.0,'* && $output == *'main'* ]]
 }
 
-@test "of a transition past its commit status names the target first, without drift or verdict" {
+@test "status names the target of a committed transition first, without drift or verdict" {
     prod '{checks: [{name: "up", command: ["true"]}]}'
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
@@ -278,12 +278,12 @@ checks' ]
     rbtool status --json | schema status
 }
 
-@test "status in a repository without settings says to run init" {
+@test "status in a repository without settings prints a hint to run init" {
     rm rbtool.json
     fails 2 'run `rbtool init`' rbtool status
 }
 
-@test "a flag file that does not fit is found before the database is committed" {
+@test "a flag file that is too large for the disk is found before the database is committed" {
     rbtool deploy v1.0.0 --yes
     # A limit on the size of a file stands for a full disk.
     python3 -c 'import json
@@ -304,7 +304,7 @@ json.dump({"flags": f}, open("flags.json", "w"))'
     cmp flags.json "$PROD/etc/flags.json"
 }
 
-@test "a plan says how long it takes and the service is down, as earlier ones did" {
+@test "plan estimates its duration and the downtime from earlier transitions" {
     prod '{service: {stop: ["sh", "-c", "exec sleep 0.3"], start: ["true"]}}'
     run -0 rbtool deploy v1.0.0 --dry-run
     [[ $output == *'the service is down from step 2 (stop) to step 8 (start); how long is not known yet: no deploy is recorded here'* ]]

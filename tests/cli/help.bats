@@ -14,7 +14,7 @@ global_options() {
     rbtool help | grep -oE -- '^  (-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+'
 }
 
-@test "help lists the commands, and each has a page with its usage" {
+@test "help lists the commands, and each command has a page with its usage" {
     [ "$(commands | wc -l)" -ge 10 ]
     for command in $(commands); do
         run -0 rbtool help "$command"
@@ -35,7 +35,7 @@ global_options() {
     [[ $output == "usage: rbtool"* ]]
 }
 
-@test "a misspelt command or option is answered with the one that was meant" {
+@test "a misspelt command or option is answered with the nearest one" {
     run -2 rbtool relase v1
     [[ $output == *"did you mean 'release'?"* ]]
     run -2 rbtool recon v1
@@ -50,7 +50,7 @@ global_options() {
     [[ $output == "rbtool: unknown option '--something=else'" ]]
 }
 
-@test "the options that every command takes work before it and behind it" {
+@test "common options work before and after the command" {
     repo=$BATS_TEST_TMPDIR/elsewhere
     git init -q "$repo"
     git -C "$repo" -c user.name=a -c user.email=a@b commit -q --allow-empty -m one
@@ -80,7 +80,7 @@ global_options() {
     done
 }
 
-@test "a list of nothing is no list of everything" {
+@test "an empty list argument does not select everything" {
     for empty in '' ',' ',,'; do
         run -2 rbtool deploy v1.0.0 --only "$empty" --yes
         [[ $output == *"--only needs a value: PARTS"* ]]
@@ -89,13 +89,13 @@ global_options() {
     [[ $output == *"--kind needs a value: KIND"* ]]
 }
 
-@test "a result that cannot be written is an error" {
+@test "output that cannot be written is an error" {
     [ -e /dev/full ] || skip "no /dev/full"
     run -2 bash -c 'rbtool --version >/dev/full'
     [[ $output == *"could not be written"* ]]
 }
 
-@test "the man page has every command and option, and groff finds no fault in it" {
+@test "the man page has every command and option, and groff reports no error in it" {
     man=$BATS_TEST_TMPDIR/rbtool.1
     "$BATS_TEST_DIRNAME/../../cmd/man/build" "$(command -v rbtool)" "$man"
     run -0 groff -man -ww -z "$man"
@@ -123,7 +123,7 @@ global_options() {
     done
 }
 
-@test "bash completion offers tags of the repository at -C" {
+@test "bash completion offers the tags of the repository given with -C" {
     . "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.bash"
     repo=$BATS_TEST_TMPDIR/repo
     git init -q "$repo"
@@ -135,7 +135,7 @@ global_options() {
     [ "${COMPREPLY[*]}" = v1.1.0 ]
 }
 
-@test "bash completion offers the values that an option or a word can have" {
+@test "bash completion offers the values of an option or argument" {
     . "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.bash"
     offered() { # WORD... : what completes the last word
         COMP_WORDS=(rbtool "$@") COMP_CWORD=$#
@@ -160,7 +160,7 @@ global_options() {
     [ "$(offered policy set pol)" = 'policy.json ' ]
 }
 
-@test "zsh and fish take their completions" {
+@test "zsh and fish load their completion scripts" {
     run -0 zsh -f -n "$BATS_TEST_DIRNAME/../../cmd/completion/_rbtool"
     [ -z "$output" ]
     run -0 fish --no-execute "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.fish"
@@ -182,7 +182,7 @@ global_options() {
     [ "$(complete 'rbtool deploy v1.0.0 --only f')" = 'flags ' ]
 }
 
-@test "a mistake in the arguments is a JSON document too, where one was asked for" {
+@test "a usage error is a JSON document when --json was given" {
     for words in 'nope --json' '--json deploy v1' 'deploy --json' 'deploy --json --nope v1' 'list extra --json'; do
         # shellcheck disable=SC2086
         run -2 --separate-stderr rbtool $words

@@ -59,7 +59,7 @@ trusted() {
     rbtool verify --all --json | jq -r '.trustedFrom'
 }
 
-@test "an unbroken history can be trusted as a whole" {
+@test "verify --all reports that a complete history can be trusted as a whole" {
     run -0 rbtool verify --all
     [[ ${lines[3]} == "the whole history can be trusted, from v1.0.0 on" ]]
     rbtool verify --all --json | schema verify
@@ -68,7 +68,7 @@ trusted() {
     rbtool verify v1.2.0 --json | jq -e 'has("trustedFrom") | not'
 }
 
-@test "a lost predecessor that nobody kept breaks it, there" {
+@test "a missing predecessor without a copy in the ledger breaks the history at its successor" {
     lose v1.0.0
     run -1 rbtool verify --all
     [[ $output == *"v1.1.0: previous.tag: it follows v1.0.0, which is not here"* ]]
@@ -81,7 +81,7 @@ trusted() {
     [ "$(trusted)" = null ]
 }
 
-@test "the newest release's tag deleted or replaced, and the ledger knows it" {
+@test "verify reports that the newest release's tag was deleted or replaced, from the ledger" {
     local object put word
     keep v1.0.0
     keep v1.2.0
@@ -113,7 +113,7 @@ trusted() {
     rbtool verify --all
 }
 
-@test "the newest release's tag is gone, and so is its object" {
+@test "verify --restore or mark gap resolves the newest release when its tag and object are missing" {
     keep v1.2.0
     lose v1.2.0
     rbtool verify --restore v1.2.0 | grep -q '^not here v1.2.0' # and is here again, without its tag
@@ -124,7 +124,7 @@ trusted() {
     rbtool verify --all
 }
 
-@test "a release that nobody used is made again under its name; one that was live is not" {
+@test "an unused release can be recreated under its name, and one that was live cannot" {
     keep v1.2.0
     local first object
     first=$(git rev-parse v1.2.0)
@@ -150,7 +150,7 @@ trusted() {
     [[ $output == *"not here v1.3.0"* ]]
 }
 
-@test "what the ledger kept is used, verified, and put back" {
+@test "a missing tag that the ledger holds is verified, and verify --restore restores its object" {
     keep v1.0.0
     keep v1.1.0
     local object
@@ -179,7 +179,7 @@ trusted() {
     [ "$(rbtool verify --restore --all --json | jq -c .restored)" = '[]' ]
 }
 
-@test "a whole run of lost predecessors comes back, and a new release follows the last" {
+@test "verify --restore restores a chain of missing predecessors, and a new release follows the last one" {
     for tag in v1.0.0 v1.1.0 v1.2.0; do keep "$tag"; done
     git tag -d v1.0.0 v1.1.0 >/dev/null
     run -1 rbtool verify --all
@@ -194,7 +194,7 @@ trusted() {
     rbtool verify v1.1.1
 }
 
-@test "a release does not follow one that nobody has but the ledger" {
+@test "release refuses to follow a release that only the ledger has" {
     keep v1.2.0
     git tag -d v1.2.0
     echo later >src/later
@@ -207,7 +207,7 @@ trusted() {
     rbtool -C "$BATS_TEST_TMPDIR/clone" verify --all
 }
 
-@test "a tag that goes back to a release that was given up is moved" {
+@test "verify reports a tag as moved that points at an abandoned release" {
     keep v1.2.0
     local first
     first=$(git rev-parse v1.2.0)
@@ -219,7 +219,7 @@ trusted() {
     fails 1 "moved" rbtool verify --all
 }
 
-@test "what the ledger kept must be what was followed" {
+@test "the ledger's copy of a predecessor counts only if it is the object that was followed" {
     keep v1.0.0
     # Another object under that name, kept with its own right digest.
     git tag -f -s -m 'no release' v1.0.0 HEAD >/dev/null
@@ -233,7 +233,7 @@ trusted() {
     problem unknown previous.tag v1.1.0
 }
 
-@test "a moved predecessor stays a problem of both; the ledger has the first one" {
+@test "a moved predecessor is reported for both releases, and the ledger restores the first object" {
     keep v1.0.0
     local first second
     first=$(git rev-parse v1.0.0)
@@ -256,7 +256,7 @@ trusted() {
     rbtool verify --all
 }
 
-@test "a gap: lost, and people know" {
+@test "mark gap turns a missing predecessor into a warning" {
     lose v1.0.0
     problem unknown previous.tag v1.1.0
     fails 2 "has no ledger to write to" rbtool mark v1.0.0 gap -m 'deleted by mistake in March'
@@ -273,7 +273,7 @@ trusted() {
     release v1.3.0
 }
 
-@test "a gap is also for what the ledger kept" {
+@test "mark gap also covers a missing tag that the ledger holds" {
     keep v1.0.0
     lose v1.0.0
     run -1 rbtool verify --all
@@ -283,7 +283,7 @@ trusted() {
     [[ ${lines[-1]} == "the whole history can be trusted, from v1.1.0 on" ]]
 }
 
-@test "a gap counts only when someone in the role signed it, for that object" {
+@test "a gap counts only for its object and only if a person with the role mark signed it" {
     local object
     object=$(git rev-parse v1.0.0)
     git config user.signingKey "$KEYS/bob"
@@ -306,7 +306,7 @@ JSON
     git verify-commit refs/rbtool/ledger
 }
 
-@test "a signer who was not allowed at the time" {
+@test "verify reports a release whose signer did not have the role release" {
     git config rbtool.root alice@example.com
     cat >"$BATS_TEST_TMPDIR/policy.json" <<'JSON'
 { "roles": { "release": ["alice@example.com"], "policy": ["alice@example.com"] } }
@@ -326,7 +326,7 @@ JSON
     fails 1 "FAILED" rbtool attest v1.3.0 --vsa -o "$BATS_TEST_TMPDIR/vsa"
 }
 
-@test "a summary names the policy and the verdict that it rests on" {
+@test "a verification summary names the policy and the verdict that it is based on" {
     git config rbtool.root alice@example.com
     echo '{ "roles": { "policy": ["alice@example.com"] } }' >"$BATS_TEST_TMPDIR/policy.json"
     rbtool policy set "$BATS_TEST_TMPDIR/policy.json" -m 'who may do what'

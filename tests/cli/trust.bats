@@ -38,12 +38,12 @@ agreed() { # git refuses it too
 
 pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
 
-@test "a signer who is allowed" {
+@test "a signature by an allowed signer is good" {
     git verify-tag v1.0.0
     rbtool verify v1.0.0 | grep -qF "ok  v1.0.0  alice@example.com  $(ssh-keygen -lf "$KEYS/alice.pub" | cut -d' ' -f2)"
 }
 
-@test "no signature: an annotated tag, a lightweight one" {
+@test "annotated and lightweight tags without a signature are unsigned" {
     message v1.0.0 >text
     git tag -f -a --no-sign --cleanup=verbatim -F text v1.0.0 'v1.0.0^{}'
     agreed
@@ -54,7 +54,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     [[ -z $(rbtool list --json | jq -r '.releases[].tag') ]] # it carries no manifest
 }
 
-@test "a key that no line of the allowed signers has" {
+@test "a key that is not in the allowed signers file is unknown" {
     git config --global user.signingKey "$KEYS/mallory"
     resign v1.0.0 'v1.0.0^{}' cat
     agreed
@@ -62,7 +62,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     fails 1 "$(ssh-keygen -lf "$KEYS/mallory.pub" | cut -d' ' -f2)" rbtool verify v1.0.0
 }
 
-@test "a key whose validity ended, or has not begun" {
+@test "a key outside its validity period is refused" {
     now=$(git cat-file tag v1.0.0 | sed -n 's/^tagger .* \([0-9]*\) .*/\1/p')
     at() { date -u -d "@$((now + $1))" +%Y%m%d%H%M%SZ; }
     echo "alice@example.com valid-before=\"$(at -60)\" $(pub alice)" >"$KEYS/allowed"
@@ -77,7 +77,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     rbtool verify v1.0.0
 }
 
-@test "a revoked key: a list of keys, a KRL, a KRL of its hash" {
+@test "a key that is revoked by a key list, a KRL, or a KRL of its hash is refused" {
     git config --global gpg.ssh.revocationFile "$HOME/revoked"
     cat "$KEYS/mallory.pub" "$KEYS/alice.pub" >"$HOME/revoked"
     agreed
@@ -94,7 +94,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     refused revoked
 }
 
-@test "a certificate: by its authority, and revoked by serial number" {
+@test "a certificate is accepted by its authority, and refused if its serial number is revoked" {
     ssh-keygen -q -t ed25519 -N '' -f "$KEYS/ca"
     ssh-keygen -q -s "$KEYS/ca" -I alice -n alice@example.com -z 4242 "$KEYS/alice.pub"
     echo "*@example.com cert-authority $(pub ca)" >"$KEYS/allowed"
@@ -125,7 +125,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     done
 }
 
-@test "a signature that was made for something else" {
+@test "a signature in another namespace is refused" {
     git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
     ssh-keygen -q -Y sign -n file -f "$KEYS/alice" signed 2>/dev/null
     git update-ref refs/tags/v1.0.0 "$(cat signed signed.sig | git hash-object -t tag -w --stdin)"
@@ -140,7 +140,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     refused namespace
 }
 
-@test "a good tag under another name: git does not look at it" {
+@test "a good tag under another name is refused, which git does not check" {
     git update-ref refs/tags/v9.0.0 "$(git rev-parse v1.0.0)"
     git verify-tag v9.0.0
     problem name "" v9.0.0
@@ -148,7 +148,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     rbtool verify v1.0.0
 }
 
-@test "an OpenPGP signature goes to git and its keyring" {
+@test "an OpenPGP signature is verified by git with its keyring" {
     export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
     mkdir -m 700 "$GNUPGHOME"
     git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
@@ -174,7 +174,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     gpgconf --kill all
 }
 
-@test "an X.509 signature goes to git and gpgsm, and counts for a fingerprint that is configured" {
+@test "an X.509 signature is verified by git with gpgsm, and counts if its fingerprint is configured" {
     export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
     mkdir -m 700 "$GNUPGHOME"
     git cat-file tag v1.0.0 | sed '/^-----BEGIN SSH SIGNATURE/,$d' >signed
@@ -202,7 +202,7 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     gpgconf --kill all
 }
 
-@test "no allowed signers, and files that cannot be read, trust no one" {
+@test "no signature is trusted without allowed signers or with files that cannot be read" {
     git config --global gpg.ssh.revocationFile "$HOME/nowhere"
     fails 2 "$HOME/nowhere" rbtool verify v1.0.0
     git config --global --unset gpg.ssh.revocationFile

@@ -12,7 +12,7 @@ setup() {
     rbtool release v1.1.0
 }
 
-@test "what rbtool signs, git and rbtool verify" {
+@test "git and rbtool verify what rbtool signs" {
     git verify-tag v1.0.0 v1.1.0
     run rbtool verify --all
     [[ $status -eq 0 ]]
@@ -24,7 +24,7 @@ setup() {
     [[ $(rbtool verify --all --json | canonical) == "$(rbtool verify --all --json)" ]]
 }
 
-@test "without a tag: the newest release that HEAD descends from" {
+@test "verify without TAG checks the newest release that HEAD descends from" {
     git checkout -q 'v1.0.0^{}'
     [[ $(rbtool verify --json | jq -r '.releases[].tag') == v1.0.0 ]]
     git checkout -q --orphan other
@@ -35,7 +35,7 @@ setup() {
     [[ $(rbtool verify --all --json 2>/dev/null) == '{"releases":[]}' ]]
 }
 
-@test "one byte edited" {
+@test "verify reports a tag of which one byte was changed" {
     git cat-file tag v1.1.0 | sed 's/"version": "1.1.0"/"version": "1.1.1"/' >edited
     git update-ref refs/tags/v1.1.0 "$(git hash-object -t tag -w edited)"
     problem signature "" v1.1.0
@@ -44,7 +44,7 @@ setup() {
     rbtool list | grep -q 'v1.1.0.*BAD (signature)'
 }
 
-@test "signed again by someone unknown" {
+@test "verify reports a tag that an unknown signer signed again" {
     git tag -d v1.1.0
     fails 1 "not" rbtool release v1.1.0 --key "$KEYS/mallory"
     rbtool release v1.1.0
@@ -54,7 +54,7 @@ setup() {
     rbtool verify v1.0.0
 }
 
-@test "not signed, and not annotated" {
+@test "verify reports unsigned and lightweight tags" {
     message v1.1.0 >text
     git tag -f -a --no-sign --cleanup=verbatim -F text v1.1.0 'v1.1.0^{}'
     problem unsigned "" v1.1.0
@@ -63,14 +63,14 @@ setup() {
     rbtool verify v1.0.0
 }
 
-@test "renamed" {
+@test "verify reports a tag under another name" {
     git update-ref refs/tags/v9.9.9 "$(git rev-parse v1.1.0)"
     git verify-tag v9.9.9
     problem name "" v9.9.9
     problem name "" --all
 }
 
-@test "deleted, and nobody kept it" {
+@test "verify reports a deleted predecessor that the ledger does not know" {
     forget_ledger
     git tag -d v1.0.0
     problem unknown previous.tag v1.1.0
@@ -78,7 +78,7 @@ setup() {
     problem unknown tag v1.0.0
 }
 
-@test "moved: made again elsewhere and fetched over" {
+@test "verify reports a tag that was recreated in another clone and overwritten by a fetch" {
     git clone -q --no-tags "$SHOP" "$BATS_TEST_TMPDIR/other"
     (
         cd "$BATS_TEST_TMPDIR/other"
@@ -96,7 +96,7 @@ setup() {
     [[ $(jq '[.releases[] | select(.ok)] | length' <<<"$output") -eq 0 ]]
 }
 
-@test "fork: a second first release" {
+@test "verify reports a second first release as a fork" {
     git clone -q --no-tags "$SHOP" "$BATS_TEST_TMPDIR/other"
     (
         cd "$BATS_TEST_TMPDIR/other"
@@ -109,7 +109,7 @@ setup() {
     rbtool verify v1.1.0 v1.0.0
 }
 
-@test "fork: two releases of one name, each with a follower" {
+@test "verify reports two releases with one name, each with a successor, as a fork" {
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
     (
         cd "$BATS_TEST_TMPDIR/other"
@@ -125,7 +125,7 @@ setup() {
     rbtool verify v1.3.0
 }
 
-@test "maintenance lines are no fork" {
+@test "verify accepts a release on a maintenance branch" {
     git checkout -q -b fix 'v1.0.0^{}'
     release v1.0.1
     git checkout -q main
@@ -139,13 +139,13 @@ setup() {
         $(rbtool list --json | jq -c '[.releases[].tag]') == '["v1.2.0","v1.0.1","v1.1.0","v1.0.0"]' ]]
 }
 
-@test "on another commit than the manifest's" {
+@test "verify reports a tag on another commit than the manifest names" {
     git commit -q --allow-empty -m later
     resign v1.1.0 HEAD cat
     problem source source.commit v1.1.0
 }
 
-@test "a manifest in another spelling, two of them, text after it" {
+@test "verify reports a non-canonical manifest, a second manifest, and trailing text" {
     resign v1.1.0 'v1.1.0^{}' sed 's/^  "predicate": {/  "predicate":  {/'
     problem manifest "" v1.1.0
     resign v1.1.0 'v1.1.0^{}' bash -c 't=$(cat); echo "$t"; echo; echo "$t" | sed -n "/BEGIN RELEASE/,\$p"'
@@ -172,7 +172,7 @@ lies() {
     rm lie.json
 }
 
-@test "a signed manifest that lies about the commit" {
+@test "verify reports a signed manifest that does not match the commit" {
     local other
     other=$(printf '%064d' 7)
     lies artifact 'artifacts[0].tree' ".predicate.artifacts[0].tree = \"$other\""
@@ -197,14 +197,14 @@ lies() {
     lies app app.name '.predicate.app.name = "mall" | .subject[0].name = "mall/app"'
 }
 
-@test "another application's release" {
+@test "verify reports a release of another application" {
     git config rbtool.app mall
     problem app app.name --all
     git config --unset rbtool.app
     rbtool verify --all
 }
 
-@test "objects that are missing are named, and what to fetch" {
+@test "verify names missing objects and the command that fetches them" {
     local blob
     blob=$(git rev-parse HEAD:src/index.html)
     chmod -R u+w .git/objects
@@ -216,7 +216,7 @@ lies() {
     problem config 'config[0]' v1.1.0
 }
 
-@test "one release whose commit is gone does not hide the others" {
+@test "verify checks the other releases when the commit of one is missing" {
     git checkout -q --orphan other
     git commit -qm other
     rbtool release v2.0.0 --previous v1.1.0 || { echo 2.0.0 >VERSION && git commit -qam 2 && rbtool release v2.0.0 --previous v1.1.0; }
@@ -231,13 +231,13 @@ lies() {
     [[ $(rbtool list --json | jq '.releases | length') -eq 3 ]]
 }
 
-@test "a broken cache is no evidence" {
+@test "verify ignores a damaged cache" {
     rbtool verify --all
     find .git/rbtool -type f | while read -r f; do echo garbage >"$f"; done
     rbtool verify --all
 }
 
-@test "tags without a manifest are no releases" {
+@test "verify ignores tags without a manifest" {
     git tag v0.9.0
     git tag -a -m 'old' --no-sign v0.9.1
     [[ $(rbtool list --json | jq '.releases | length') -eq 2 ]]
@@ -245,7 +245,7 @@ lies() {
     rbtool verify --all
 }
 
-@test "names on the screen cannot steer the terminal" {
+@test "verify escapes control characters in names" {
     git update-ref "refs/tags/v1.0.0"$'\xe2\x80\xae'x "$(git rev-parse v1.0.0)"
     run rbtool verify --all
     [[ $status -eq 1 && $output == *'v1.0.0\u{202e}x'* && $output != *$'\xe2\x80\xae'* ]]
