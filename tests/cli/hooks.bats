@@ -40,7 +40,7 @@ there() { # REF: its object at the remote
 
 # --- reference-transaction
 
-@test "a release is not moved or deleted, loose or packed" {
+@test "the hook refuses to move or delete a release tag, loose or packed" {
     released
     local object round
     object=$(git rev-parse v1.0.0)
@@ -65,7 +65,7 @@ there() { # REF: its object at the remote
     [[ -z $(git tag -l v1.0.0) ]]
 }
 
-@test "pack-refs, gc, and writing the same value again pass" {
+@test "the hook accepts pack-refs, gc, and an update to the same value" {
     released
     git tag nightly
     git pack-refs --all
@@ -79,7 +79,7 @@ there() { # REF: its object at the remote
     rbtool verify --all
 }
 
-@test "tags that are no releases do as they like" {
+@test "the hook accepts any change to tags that are not releases" {
     released
     git tag nightly HEAD~1
     git tag -f nightly HEAD
@@ -95,7 +95,7 @@ there() { # REF: its object at the remote
     [[ $(git tag | wc -l) -eq 2 ]]
 }
 
-@test "a tag with a manifest that does not verify is not created" {
+@test "the hook refuses a tag with a manifest that does not verify" {
     released
     refused "tag v9 carries a manifest and does not verify: tag v9: the tag is called v9" \
         git update-ref refs/tags/v9 "$(git rev-parse v1.0.0)"
@@ -114,7 +114,7 @@ there() { # REF: its object at the remote
     refused "does not verify" git tag -s --cleanup=verbatim -F m v1.0.0 HEAD~1
 }
 
-@test "a fetch brings releases in any order, and refuses what is moved" {
+@test "a fetch accepts releases in any order, and refuses moved ones" {
     released
     git clone -q --no-tags "$REMOTE" ../clone
     cd ../clone
@@ -129,7 +129,7 @@ there() { # REF: its object at the remote
     rbtool verify --all
 }
 
-@test "what a fetch brings that does not verify is reported, and rbtool.badTags says what happens" {
+@test "a fetched release that does not verify is reported, and rbtool.badTags controls the reaction" {
     released
     # somebody who nobody knows here released it, and something that is no release came along
     git clone -q "$REMOTE" ../mallory
@@ -184,7 +184,7 @@ there() { # REF: its object at the remote
     git -C .. worktree list | grep -q linked
 }
 
-@test "a bare repository's own hook sees what is pushed to it" {
+@test "the hook of a bare repository checks what is pushed to it" {
     released
     git config --global rbtool.x 1
     cp .git/hooks/reference-transaction "$REMOTE/hooks/"
@@ -202,7 +202,7 @@ there() { # REF: its object at the remote
     refused "does not verify" git push --no-verify origin v1.2.0:refs/tags/v1.3.0
 }
 
-@test "rbtool release goes through the hooks of others, and not twice through its own" {
+@test "release runs the hooks of other tools, and does not run its own twice" {
     rbtool init 2>/dev/null
     rm .git/hooks/reference-transaction
     printf '#!/bin/sh\ncat >>"%s"\n' "$PWD/seen" >.git/hooks/reference-transaction
@@ -223,7 +223,7 @@ there() { # REF: its object at the remote
 
 # --- pre-push
 
-@test "a release is not moved or deleted at the remote" {
+@test "pre-push refuses to move or delete a release at the remote" {
     released
     local object
     object=$(there v1.0.0)
@@ -250,7 +250,7 @@ there() { # REF: its object at the remote
     run ! there v1.0.0
 }
 
-@test "a release that does not verify does not leave" {
+@test "pre-push refuses a release that does not verify" {
     released
     echo 1.2.0 >VERSION && git commit -qam 1.2.0 && rbtool release v1.2.0
     cp "$KEYS/allowed" "$KEYS/all"
@@ -266,14 +266,14 @@ there() { # REF: its object at the remote
     run ! there v1.2.0
 }
 
-@test "a predecessor that was moved shows in the push" {
+@test "pre-push refuses a release whose predecessor was moved" {
     released
     echo 1.2.0 >VERSION && git commit -qam 1.2.0 && rbtool release v1.2.0
     RBTOOL=0 git tag -f v1.1.0 HEAD
     refused "it follows v1.1.0 as" git push origin v1.2.0
 }
 
-@test "names of releases carry a manifest from the first release on" {
+@test "pre-push refuses a release name without a manifest after the first release" {
     git tag v0.1 # older
     git commit -q --allow-empty -m more
     rbtool release v1.0.0
@@ -296,7 +296,7 @@ there() { # REF: its object at the remote
     git push -q origin HEAD
 }
 
-@test "--mirror, --atomic and --follow-tags" {
+@test "pre-push works with --mirror, --atomic and --follow-tags" {
     released
     git push -q --mirror origin
     RBTOOL=0 git tag -d v1.0.0
@@ -319,7 +319,7 @@ there() { # REF: its object at the remote
     git push -q origin :side
 }
 
-@test "2,000 refs in one push" {
+@test "pre-push checks 2,000 refs in one push" {
     local head n
     head=$(git rev-parse HEAD)
     for n in {1..1000}; do
@@ -342,7 +342,7 @@ there() { # REF: its object at the remote
     [[ $(git for-each-ref | wc -l) -gt 1000 ]]
 }
 
-@test "a commit that changes a released migration does not leave" {
+@test "pre-push refuses a commit that changes a released migration" {
     released
     echo '-- later' >>migrations/0002_discount.up.sql
     git commit -qam 'edit' -m 'Rollback: reversible'
@@ -372,7 +372,7 @@ there() { # REF: its object at the remote
     git push -q origin main:refs/heads/side
 }
 
-@test "new migrations, and ones that no release has, leave as they like" {
+@test "pre-push accepts new migrations and changes to unreleased ones" {
     released
     printf 'CREATE TABLE a (id INTEGER);\n' >migrations/0003_a.up.sql
     git add -A && git commit -qm 'new' -m 'Rollback: irreversible no down'
@@ -395,7 +395,7 @@ there() { # REF: its object at the remote
 
 # --- commit-msg
 
-@test "a commit that touches migrations says how it goes back" {
+@test "commit-msg requires a Rollback trailer in a commit that touches migrations" {
     rbtool init 2>/dev/null
     printf 'CREATE TABLE a (id INTEGER);\n' >migrations/0003_a.up.sql
     git add -A
@@ -426,7 +426,7 @@ there() { # REF: its object at the remote
     RBTOOL=0 git commit -qam 'off'
 }
 
-@test "an editor's message with comments and a diff below" {
+@test "commit-msg reads the trailer of an edited message above comments and a diff" {
     rbtool init 2>/dev/null
     printf 'CREATE TABLE a (id INTEGER);\n' >migrations/0003_a.up.sql
     git add -A
@@ -436,7 +436,7 @@ there() { # REF: its object at the remote
     [[ $(git log -1 --format='%(trailers:key=Rollback,valueonly)') == reversible* ]]
 }
 
-@test "a merge is asked only for what is its own" {
+@test "commit-msg requires a trailer for a merge only if the merge itself changes migrations" {
     rbtool init 2>/dev/null
     git checkout -q -b side
     printf 'CREATE TABLE a (id INTEGER);\n' >migrations/0003_a.up.sql
@@ -451,7 +451,7 @@ there() { # REF: its object at the remote
     git commit -q -m 'merge with more' -m 'Rollback: reversible'
 }
 
-@test "the first commit of all" {
+@test "commit-msg checks the first commit of a repository" {
     git init -q ../fresh && cd ../fresh
     mkdir migrations && printf 'CREATE TABLE a (id INTEGER);\n' >migrations/0001_a.up.sql
     echo '{"app": {"name": "x"}, "databases": {"main": {"engine": "sqlite", "migrations": "migrations"}}}' >rbtool.json
@@ -463,7 +463,7 @@ there() { # REF: its object at the remote
 
 # --- off, absent, broken
 
-@test "without rbtool in PATH git goes on with one line" {
+@test "without rbtool in PATH, git continues and the hook prints one line" {
     released
     # a PATH with git and what its hooks need, and no rbtool
     local name bin=$BATS_TEST_TMPDIR/bin
@@ -481,7 +481,7 @@ there() { # REF: its object at the remote
     [[ $status -eq 0 && $stderr == 'rbtool is not in PATH: this commit was not checked' ]]
 }
 
-@test "what needs no look starts no rbtool" {
+@test "the hooks do not start rbtool when no release is affected" {
     released
     mkdir ../bin
     printf '#!/bin/sh\necho "$@" >>"%s"\nexit 1\n' "$BATS_TEST_TMPDIR/called" >../bin/rbtool
@@ -509,7 +509,7 @@ there() { # REF: its object at the remote
     for n in {1..200}; do echo "create refs/heads/b$n HEAD"; done | RBTOOL=0 git update-ref --stdin
 }
 
-@test "settings that cannot be read, and lines that are none" {
+@test "the hooks refuse unreadable settings and malformed input lines" {
     released
     echo '{' >rbtool.json
     refused "rbtool.json" git push origin HEAD:refs/heads/x
@@ -526,7 +526,7 @@ there() { # REF: its object at the remote
     fails 2 "needs FILE" rbtool hook commit-msg
 }
 
-@test "names from elsewhere cannot steer the terminal" {
+@test "the hooks escape control characters in names" {
     released
     refused 'v1\u{202e}' git update-ref "refs/tags/v1"$'\xe2\x80\xae' "$(git rev-parse v1.0.0)"
     [[ $output != *$'\xe2\x80\xae'* || $(grep -c $'^rbtool: .*\xe2\x80\xae' <<<"$output") -eq 0 ]]
@@ -551,7 +551,7 @@ SH
 listing() { find .git -path .git/objects -prune -o -type f -printf '%P %m\n' -o -type l -printf '%P -> %l\n' -o -type d -printf '%P/\n' | sort; }
 contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
 
-@test "init --uninstall leaves no trace" {
+@test "init --uninstall removes everything that init installed" {
     listing >../before
     contents >../contents
     rbtool init 2>/dev/null
@@ -581,7 +581,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     [[ ! -e .git/hooks/pre-push ]]
 }
 
-@test "hooks that are there run first, get the same input, and come back as they were" {
+@test "existing hooks run first, get the same input, and are restored by --uninstall" {
     released
     rbtool init --uninstall
     git config rbtool.app shop
@@ -620,7 +620,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     [[ -L .git/hooks/commit-msg && $(stat -c %a .git/hooks/pre-push) == 750 ]]
 }
 
-@test "a hook of theirs that reads nothing, or is off" {
+@test "an existing hook that reads no input or is not executable does not break git" {
     printf '#!/bin/sh\nexit 0\n' >.git/hooks/pre-push
     chmod +x .git/hooks/pre-push
     printf '#!/bin/sh\nexit 1\n' >.git/hooks/reference-transaction # not executable: git passes it over
@@ -633,7 +633,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     [[ ! -x .git/hooks/reference-transaction && $(cat .git/hooks/reference-transaction) == $'#!/bin/sh\nexit 1' ]]
 }
 
-@test "core.hooksPath is where the hooks go" {
+@test "init installs the hooks in core.hooksPath" {
     mkdir .githooks
     printf '#!/bin/sh\ntouch "%s/ran"\n' "$BATS_TEST_TMPDIR" >.githooks/pre-push
     chmod +x .githooks/pre-push
@@ -668,7 +668,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     [[ $(ls ../shared | wc -l) -eq 3 ]]
 }
 
-@test "husky keeps its hooks and is told the line" {
+@test "init leaves husky's hooks alone and prints the line to add" {
     git_says 2.39.5
     # as husky 9 lays them out
     mkdir -p .husky/_
@@ -697,7 +697,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     find .husky -type f -exec sha256sum {} + | sort | diff ../before -
 }
 
-@test "lefthook keeps its hooks and is told the line" {
+@test "init leaves lefthook's hooks alone and prints the line to add" {
     git_says 2.39.5
     printf 'pre-push:\n  commands:\n    test:\n      run: "true"\n' >lefthook.yml
     printf '#!/bin/sh\ncall_lefthook()\n{\n  lefthook "$@"\n}\ncall_lefthook run "pre-push" "$@"\n' >.git/hooks/pre-push
@@ -714,7 +714,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     [[ -x .git/hooks/pre-push && ! -e .git/hooks/commit-msg ]]
 }
 
-@test "pre-commit keeps its hooks and is told the line" {
+@test "init leaves pre-commit's hooks alone and prints the line to add" {
     git_says 2.39.5
     printf '#!/usr/bin/env bash\n# File generated by pre-commit: https://pre-commit.com\nif [ -x "$0.legacy" ]; then "$0.legacy" "$@" || exit; fi\n' >.git/hooks/pre-push
     chmod +x .git/hooks/pre-push
@@ -731,7 +731,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     refused "would be deleted at the remote" git push origin :v1.0.0
 }
 
-@test "where git has hooks in its settings, they go there" {
+@test "init installs the hooks in the git config where git supports that" {
     # git 2.54 and later; what `git version` says is all that is asked
     git_says 2.54.1
     mkdir ../shared
@@ -765,7 +765,7 @@ entry() {
         tr '\n' ' '
 }
 
-@test "pre-commit's list of hooks" {
+@test "the hooks in pre-commit's hook list check commits and pushes" {
     released
     local message=$BATS_TEST_TMPDIR/message
     echo '-- later' >>migrations/0002_discount.up.sql
@@ -785,7 +785,7 @@ entry() {
     PRE_COMMIT_LOCAL_BRANCH=refs/tags/v1.2.0 PRE_COMMIT_REMOTE_BRANCH=refs/tags/v1.2.0 refused "carries no manifest" "$@"
 }
 
-@test "a hook that replaced ours is not lost" {
+@test "init and --uninstall keep a hook that replaced rbtool's" {
     git_says 2.39.5
     printf '#!/bin/sh\nexit 0\n' >.git/hooks/pre-push
     chmod +x .git/hooks/pre-push
@@ -799,7 +799,7 @@ entry() {
 
 # --- released migrations that move
 
-@test "released migrations may move byte by byte, and are not edited or deleted on the way" {
+@test "pre-push accepts a move of released migrations, and refuses edits and deletions in it" {
     released
     rmdir_and_back() { git reset -q --hard v1.1.0 && git clean -qfd; }
     say() { RBTOOL=0 git commit -qam "$1"; }

@@ -12,7 +12,7 @@ setup() {
     git commit -qm 'no settings yet'
 }
 
-@test "init finds version, migrations, flags, config and checks" {
+@test "init detects version, migrations, flags, config and checks" {
     run rbtool init
     [[ $status -eq 0 ]]
     schema config <rbtool.json
@@ -40,7 +40,7 @@ setup() {
     rbtool status --exit-code
 }
 
-@test "init --detect shows what rbtool.json does not say, and changes nothing" {
+@test "init --detect shows what rbtool.json does not contain, and changes nothing" {
     rbtool init
     git add rbtool.json
     git commit -qm settings
@@ -60,7 +60,7 @@ setup() {
     [[ $(sha256sum rbtool.json) == "$before" ]]
 }
 
-@test "init overwrites nothing" {
+@test "init does not overwrite files" {
     echo mine >rbtool.json
     fails 2 "is not overwritten" rbtool init
     [[ $(cat rbtool.json) == mine && -z $(git config --local rbtool.app) ]]
@@ -68,7 +68,7 @@ setup() {
     [[ $(cat rbtool.json) == mine ]]
 }
 
-@test "the commands that init prints set up signing, whatever is missing" {
+@test "the commands that init prints set up whatever part of signing is missing" {
     for missing in 'user.signingKey gpg.format gpg.ssh.allowedSignersFile' gpg.format gpg.ssh.allowedSignersFile user.signingKey; do
         rm -rf ~/.ssh ~/.config/git
         for name in $missing; do git config --global --unset "$name"; done
@@ -88,13 +88,13 @@ setup() {
     done
 }
 
-@test "the name comes from the remote, in letters that a name may have" {
+@test "init derives the application name from the remote, with allowed characters only" {
     git remote add origin 'git@example.com:team/the shop+.git'
     rbtool init
     [[ $(jq -r .app.name rbtool.json) == the-shop- ]]
 }
 
-@test "other layouts and version files" {
+@test "init detects other layouts and version files" {
     git rm -qr VERSION migrations flags.json config checks
     mkdir -p db/migrations
     printf -- '-- migrate:up\nCREATE TABLE a (id INTEGER);\n-- migrate:down\nDROP TABLE a;\n' >db/migrations/20240101000000_a.sql
@@ -107,7 +107,7 @@ setup() {
     [[ $(jq -c 'keys' rbtool.json) == '["app","artifacts","databases","environments"]' ]]
 }
 
-@test "init tells engines apart by what their scripts say outside of comments and strings" {
+@test "init detects the engine from the scripts without comments and strings" {
     engine_of() { # UP
         printf '%s\n' "$1" >migrations/0001_orders.up.sql
         git add -A
@@ -128,7 +128,7 @@ setup() {
     grep -q 'do not run in an empty SQLite database: .*near "OF"' said
 }
 
-@test "init names migrations that no release would have" {
+@test "init reports migrations that no release would contain" {
     mkdir -p goose db/migrate
     printf -- '-- +goose Up\nCREATE TABLE a (id INTEGER);\n-- +goose Down\nDROP TABLE a;\n' >goose/001_a.sql
     printf 'class A < ActiveRecord::Migration[7.0]\nend\n' >db/migrate/20240101000000_a.rb
@@ -141,7 +141,7 @@ setup() {
     [[ $output == *"not read: migrations/0002_b.UP.SQL: "* ]]
 }
 
-@test "--uninstall removes rbtool's settings and says so" {
+@test "init --uninstall removes rbtool's git settings and reports it" {
     rbtool init
     git config rbtool.app shop
     fails 0 "removed the section rbtool" rbtool init --uninstall
@@ -149,7 +149,7 @@ setup() {
     fails 0 "has no section rbtool" rbtool init --uninstall
 }
 
-@test "init in a repository without a commit writes nothing and says what to do" {
+@test "init in a repository without a commit writes nothing and prints a hint" {
     git init -q "$BATS_TEST_TMPDIR/empty"
     fails 2 "commit the project, then run \`rbtool init\` again" rbtool -C "$BATS_TEST_TMPDIR/empty" init
     [[ ! -e $BATS_TEST_TMPDIR/empty/rbtool.json && ! -e $BATS_TEST_TMPDIR/empty/.git/hooks/pre-push ]]

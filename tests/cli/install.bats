@@ -1,7 +1,7 @@
 # What make install puts where, and what the program needs to run.
 bats_require_minimum_version 1.5.0
 
-@test "make install with PREFIX and DESTDIR" {
+@test "make install respects PREFIX and DESTDIR" {
     root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     unset MAKEFLAGS MAKELEVEL
     run -0 make -s -C "$root" install BUILD="$BUILD" PREFIX=/opt/rb DESTDIR="$BATS_TEST_TMPDIR/stage"
@@ -16,7 +16,7 @@ bats_require_minimum_version 1.5.0
     [ -z "$(find "$BATS_TEST_TMPDIR/stage" -type f -perm /022)" ]
 }
 
-@test "make uninstall removes what make install installed and nothing else" {
+@test "make uninstall removes only what make install installed" {
     root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     unset MAKEFLAGS MAKELEVEL
     stage=$BATS_TEST_TMPDIR/stage
@@ -30,7 +30,7 @@ bats_require_minimum_version 1.5.0
     [ ! -e "$stage/opt/rb/share/rbtool" ]
 }
 
-@test "the program needs only the libraries that are documented" {
+@test "the program links only to the documented libraries" {
     needed=$(objdump -p "$(command -v rbtool)" | awk '$1 == "NEEDED" { sub(/\.so.*/, "", $2); print $2 }')
     for library in $needed; do
         case $library in

@@ -21,7 +21,7 @@ entries() {
     git log --format=%s refs/rbtool/ledger | grep -c '^transition '
 }
 
-@test "a copied journal moves nothing, is not written to the ledger, and says what to do" {
+@test "a copied journal refuses transitions, is not written to the ledger, and gives a hint" {
     cp -r "$PROD" "$BATS_TEST_TMPDIR/copy"
     sqlite3 "$BATS_TEST_TMPDIR/copy/.rbtool/state.db" "DELETE FROM entry; UPDATE transition_log SET id = 'copied'"
     settings '.environments.prod.root = "'"$BATS_TEST_TMPDIR/copy"'"'
@@ -44,14 +44,14 @@ entries() {
     [[ $output != *"was made on another host"* ]]
 }
 
-@test "a journal whose pin was removed is a copy, and a new one is not" {
+@test "a journal without its pin is treated as a copy, and a new journal is not" {
     sqlite3 "$journal" "DELETE FROM pin WHERE name = 'host'"
     fails 2 "was made on another host or in another folder" rbtool deploy v1.1.0 --yes
     rm -r "$PROD/.rbtool" "$PROD/current" "$PROD/data/shop.db"
     rbtool deploy v1.1.0 --yes
 }
 
-@test "a host that got another name, and a folder restored in its place, go on as before" {
+@test "a renamed host and a folder restored in place continue with their journal" {
     another
     sqlite3 "$journal" 'DELETE FROM entry'
     rbtool deploy v1.1.0 --yes
@@ -65,7 +65,7 @@ entries() {
     fails 2 "was made on another host or in another folder" rbtool --config "$SETTINGS" revert v1.1.0 --yes
 }
 
-@test "rows that another host made are not written to the ledger as this host's" {
+@test "rows that another host wrote are not recorded in the ledger as this host's" {
     before=$(entries)
     sqlite3 "$journal" "DELETE FROM entry; UPDATE transition_log SET host = 'other', id = 'elsewhere'"
     rbtool sync
@@ -74,7 +74,7 @@ entries() {
     [ "$(git log --format=%B refs/rbtool/ledger | grep -c elsewhere)" -eq 0 ]
 }
 
-@test "the pin holds no raw machine id" {
+@test "the pin does not contain the raw machine id" {
     [ ! -s /etc/machine-id ] || ! sqlite3 "$journal" .dump | grep -F "$(cat /etc/machine-id)"
     sqlite3 "$journal" "SELECT value FROM pin WHERE name = 'host'" | grep -E '^[0-9a-f]{64} [0-9]+:[0-9.]+ [0-9a-f]{64}'
 }

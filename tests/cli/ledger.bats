@@ -28,7 +28,7 @@ setup() { ledger_shop; }
         $(jq -r .entry.release.sha256 line) ]]
 }
 
-@test "a dry run tells the ledger nothing; a release says which entry is its" {
+@test "a dry run writes no ledger entry, and a release reports its entry" {
     rbtool release v1.1.0 --dry-run
     [[ $(git rev-parse $LEDGER) == "$FIRST" ]]
     rbtool release v1.1.0 --json 2>/dev/null | tee made | schema release
@@ -36,7 +36,7 @@ setup() { ledger_shop; }
     [[ $(git rev-parse $LEDGER^) == "$FIRST" ]]
 }
 
-@test "a release that cannot tell the ledger is made, and can tell it later" {
+@test "a release is created when the ledger cannot be written, and can be recorded later" {
     mkdir -p .git/hooks
     cat >.git/hooks/reference-transaction <<'SH'
 #!/bin/sh
@@ -83,7 +83,7 @@ SH
     [[ $(rbtool log --verify) == "6 entries: 6 good" ]]
 }
 
-@test "overrides are loud" {
+@test "log marks overrides" {
     tip "$(forge 'override v1.0.0 approvals: it is 02:00' '.kind = "override" | del(.verdict) |
         .override = {rule: "approvals", why: "it is 02:00", transition: null}' "$FIRST")"
     run -0 rbtool log
@@ -98,7 +98,7 @@ SH
     [[ -z $output ]]
 }
 
-@test "many writers at once: no entry is lost, nothing is rewritten" {
+@test "concurrent writers lose no entry and rewrite none" {
     for i in {1..12}; do
         rbtool mark v1.0.0 good -m "writer $i" >"$BATS_TEST_TMPDIR/out.$i" 2>&1 &
     done
@@ -114,7 +114,7 @@ SH
     [[ $(rbtool log --verify) == "13 entries: 13 good" ]]
 }
 
-@test "without the turn that writers take, the ref still loses none" {
+@test "concurrent writers lose no entry when the lock file cannot be opened" {
     mkdir -p .git/rbtool && rm -f .git/rbtool/ledger.turn
     mkdir .git/rbtool/ledger.turn # it cannot be opened
     for i in {1..5}; do rbtool mark v1.0.0 good -m "writer $i" & done >/dev/null 2>&1
@@ -142,7 +142,7 @@ SH
     [[ $(trust "$good") == unknown ]]
 }
 
-@test "an unsigned entry is a fault only where the policy wants signatures" {
+@test "log --verify reports an unsigned entry only where the policy requires signatures" {
     KEY=''
     local filter='.kind = "approval" | .approval = {why: ""} | del(.verdict) | .environment = '
     git config rbtool.root alice@example.com
@@ -160,7 +160,7 @@ SH
     [[ $output == *"${prod:0:10} unsigned: the entry is not signed"* ]]
 }
 
-@test "work trees and bare clones have the same ledger" {
+@test "linked work trees and bare repositories use the same ledger" {
     git worktree add -q "$BATS_TEST_TMPDIR/tree" HEAD
     (cd "$BATS_TEST_TMPDIR/tree" && rbtool mark v1.0.0 good -m 'from the work tree')
     [[ $(rbtool log --json -n 1 | jq -r .entry.verdict.why) == 'from the work tree' ]]
@@ -175,7 +175,7 @@ SH
     [[ $(rbtool log --verify) == "3 entries: 3 good" ]]
 }
 
-@test "a host without a name still has a say" {
+@test "a host without a git identity can write entries" {
     # No identity at all: git itself refuses to commit.
     git config --global --unset user.name
     git config --global --unset user.email

@@ -44,7 +44,7 @@ other() { # NAME
 entries() { git rev-list --count $LEDGER; }
 roots() { git rev-list --max-parents=0 --count $LEDGER; }
 
-@test "the first release begins the ledger and pins the clone to it" {
+@test "the first release creates the ledger and pins the clone to it" {
     rbtool release v1.0.0
     [[ $(git config --local rbtool.ledger) == $(git rev-parse $LEDGER) ]]
     rbtool mark v1.0.0 good -m fine
@@ -99,7 +99,7 @@ roots() { git rev-list --max-parents=0 --count $LEDGER; }
     run ! git rev-parse -q --verify v9.9.9
 }
 
-@test "a second person's first word goes into the same ledger" {
+@test "the first entry of a second person is added to the same ledger" {
     published
     other bob
     run -0 rbtool mark v1.0.0 good -m 'looked at it'
@@ -130,7 +130,7 @@ roots() { git rev-list --max-parents=0 --count $LEDGER; }
     rbtool list | grep 'v1.1.0' | grep -q bad
 }
 
-@test "sync with a remote that may only be read keeps what it fetched" {
+@test "sync with a read-only remote keeps what it fetched" {
     published
     other reader
     rbtool sync
@@ -150,7 +150,7 @@ roots() { git rev-list --max-parents=0 --count $LEDGER; }
     [[ $output == *"both are at"* ]]
 }
 
-@test "a staging database from a dump is no trouble for the ledger" {
+@test "a staging database created from a dump works with the ledger" {
     published
     jq --arg root "$BATS_TEST_TMPDIR/staging" '.environments.staging = {root: $root,
         databases: {main: "sqlite:\($root)/data/shop.db"}}' rbtool.json >x && mv x rbtool.json
@@ -166,7 +166,7 @@ roots() { git rev-list --max-parents=0 --count $LEDGER; }
     rbtool log --verify
 }
 
-@test "entries of another ledger count for nothing, whichever ledger their merge names" {
+@test "entries of another ledger do not count, whichever ledger their merge names" {
     git config rbtool.root alice@example.com
     cp -a "$SHOP" "$BATS_TEST_TMPDIR/sandbox"
     published hooks

@@ -28,13 +28,13 @@ verdict() {
         elif .verifiedLevels | index("RBTOOL_KNOWN_GOOD") then "good" else null end'
 }
 
-@test "a good entry made this way is good: the tests below change one thing" {
+@test "a forged but valid entry is good, as the base for the following tests" {
     tip "$(forge 'verdict v1.0.0 good' . "$FIRST")"
     [[ $(rbtool log --verify) == "2 entries: 2 good" ]]
     [[ $(verdict) == good ]]
 }
 
-@test "a signed code commit does not pose as an entry" {
+@test "a signed code commit is not accepted as an entry" {
     # Its message is an entry's, its tree is code's.
     TREE=$(git rev-parse 'HEAD^{tree}')
     broken "$(forge 'verdict v1.0.0 good' . "$FIRST")" "something else than plain files"
@@ -46,7 +46,7 @@ verdict() {
     [[ $output == *"$(git rev-parse --short=10 HEAD) foreign: the commit is not an entry of a ledger"* ]]
 }
 
-@test "a code commit at the ledger's tip is foreign, and nothing is written on top" {
+@test "a code commit at the ledger's tip is foreign, and rbtool refuses to write after it" {
     git commit -q -S --allow-empty -m 'Fix the shop'
     tip "$(git rev-parse HEAD)"
     run -1 rbtool log --verify
@@ -56,7 +56,7 @@ verdict() {
     [[ $(git rev-parse $LEDGER) == $(git rev-parse HEAD) ]]
 }
 
-@test "a signature does not hold for other bytes" {
+@test "a signature copied to a changed entry is refused" {
     good=$(forge 'verdict v1.0.0 good' . "$FIRST")
     second=$(forge 'verdict v1.0.0 good: twice' . "$good")
     # The same entry in another place, and with another word.
@@ -68,7 +68,7 @@ verdict() {
         git hash-object -t commit -w --stdin)" "SSH SIGNATURE"
 }
 
-@test "what an entry says is said in one way only" {
+@test "an entry that is not in canonical form or contradicts its title is broken" {
     broken "$(forge 'verdict v1.0.0 good' '.verdict.verdict = "bad"' "$FIRST")" 'the title says "verdict v1.0.0 good"'
     broken "$(forge 'verdict v1.0.0 good' '.extra = 1' "$FIRST")" 'unknown key "extra"'
     broken "$(forge 'verdict v1.0.0 good' '.at = 1' "$FIRST")" 'says that it is of 1, its commit'
@@ -101,7 +101,7 @@ verdict() {
     [[ ${lines[1]} == *"UNKNOWN SHA256:"* ]]
 }
 
-@test "entries about tags that are not here change nothing" {
+@test "entries about tags that do not exist have no effect" {
     OBJECT=0123456789012345678901234567890123456789
     one=$(forge 'verdict v7.7.7 bad' '.tag = "v7.7.7" | .verdict.verdict = "bad"' "$FIRST")
     # v1.0.0 by name, but another object: nothing is said about the tag that is here.
@@ -113,7 +113,7 @@ verdict() {
     run -0 rbtool verify --all
 }
 
-@test "replace refs and grafts change nothing" {
+@test "replace refs and grafts have no effect" {
     bad=$(forge 'verdict v1.0.0 bad' '.verdict.verdict = "bad"' "$FIRST")
     good=$(forge 'verdict v1.0.0 good' . "$FIRST")
     tip "$bad"
@@ -127,7 +127,7 @@ verdict() {
     [[ $(rbtool log --verify) == "2 entries: 2 good" && $(verdict) == bad ]]
 }
 
-@test "a clock far in the future is named, and hides nothing that follows" {
+@test "an entry dated in the future is reported, and does not override later entries" {
     now=$AT
     AT=4070908800
     late=$(forge 'verdict v1.0.0 good' . "$FIRST")
@@ -138,7 +138,7 @@ verdict() {
     [[ $(rbtool log --json -n 1 | jq -r .entry.verdict.verdict) == bad && $(verdict) == bad ]]
 }
 
-@test "a merge storm takes no time" {
+@test "many nested merges are read quickly" {
     KEY=''
     # 30 layers of two merges, each of both below it: 2^30 ways through.
     a=$(forge 'verdict v1.0.0 good' . "$FIRST")
@@ -155,7 +155,7 @@ verdict() {
     run -0 timeout 5 rbtool list
 }
 
-@test "an octopus beyond the limit is broken" {
+@test "a merge entry with more parents than the limit is broken" {
     KEY=''
     parents=()
     for i in {1..17}; do parents+=("$(forge "verdict v1.0.0 good: $i" . "$FIRST")"); done
@@ -185,7 +185,7 @@ verdict() {
     [[ ${#output} -lt 2000 ]]
 }
 
-@test "no escape of an entry reaches the terminal" {
+@test "control characters of an entry are escaped" {
     ugly=$'\e[31mred\e]0;title\a\b\u202e\x9b2J\r'
     KEY=$KEYS/mallory
     a=$(forge "verdict v1.0.0 good: $ugly" ".verdict.why = \"\u001b[2J\u0007\" | .environment = \"\u0085x\"" "$FIRST")
@@ -201,7 +201,7 @@ verdict() {
     [[ $output == *'\x1b[31mred\x1b]0;title\x07'* ]]
 }
 
-@test "attachments are what the entry names" {
+@test "an entry is broken if its attachments do not match the list in it" {
     blob=$(echo hello | git hash-object -w --stdin)
     sum=$(echo hello | sha256sum | cut -d' ' -f1)
     TREE=$(printf '100644 blob %s\tnote\n' "$blob" | git mktree)
@@ -232,7 +232,7 @@ verdict() {
     [[ $(verdict) == good ]]
 }
 
-@test "a truncated ledger says what is missing" {
+@test "a truncated ledger is reported with what is missing" {
     a=$(forge 'verdict v1.0.0 good' . "$FIRST")
     tip "$(forge 'verdict v1.0.0 bad' '.verdict.verdict = "bad"' "$a")"
     mv ".git/objects/${a:0:2}/${a:2}" kept
@@ -266,13 +266,13 @@ verdict() {
     fails 2 "$LEDGER is not a ledger: " rbtool log
 }
 
-@test "a symbolic ref is no ledger" {
+@test "a symbolic ref is not accepted as a ledger" {
     RBTOOL=0 git symbolic-ref $LEDGER refs/heads/main
     fails 2 "is a symbolic ref" rbtool log
     fails 2 "is a symbolic ref" rbtool mark v1.0.0 good -m x
 }
 
-@test "what anybody attached for a lost release is looked at few times" {
+@test "only a few of many copies attached for a missing tag are verified" {
     rbtool release v1.1.0 2>/dev/null
     local blob sum commit n at='' good
     commit=$(git rev-parse HEAD)
@@ -299,7 +299,7 @@ verdict() {
     tip "$good"
 }
 
-@test "nobody without a say makes a lost release, and who has one needs no object for it" {
+@test "only entries of allowed signers report a missing tag, also without its object" {
     local detail=': { commit: "0123456789012345678901234567890123456789", sha256: ("0" * 64), witness: false }'
     detail="del(.verdict) | .kind = \"release\" | .release = ${detail#: }"
     for KEY in '' "$KEYS/mallory"; do

@@ -27,13 +27,13 @@ bad() {
     commit bad
 }
 
-@test "a clean set: exit 0, nothing on stdout" {
+@test "lint exits 0 and prints nothing for migrations without findings" {
     run --separate-stderr rbtool lint
     [[ $status -eq 0 && -z $output ]]
     [[ $stderr == "1 migration, 0 findings; there is no release to compare with" ]]
 }
 
-@test "findings: exit 1, file and line first" {
+@test "lint exits 1 and prints findings with file and line first" {
     bad
     run --separate-stderr rbtool lint
     [[ $status -eq 1 ]]
@@ -43,7 +43,7 @@ bad() {
     [[ ${#lines[@]} -eq 3 ]]
 }
 
-@test "--json is the documented document" {
+@test "lint --json prints the documented document" {
     bad
     run --separate-stderr rbtool lint --json
     [[ $status -eq 1 ]]
@@ -56,7 +56,7 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     [[ $status -eq 0 && $output == '{"findings":[],"unread":[]}' ]]
 }
 
-@test "--format sarif is valid by the official schema" {
+@test "lint --format sarif is valid under the official schema" {
     local modules
     modules=$("$ROOT/tests/npm" ajv ajv-draft-04 @microsoft/jest-sarif) || skip "npm packages are not to be had"
     bad
@@ -76,7 +76,7 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
             "$modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
 }
 
-@test "revisions that name no commit" {
+@test "lint refuses revisions that do not name a commit" {
     fails 2 "nosuch names no commit of this repository; name another (git log, git tag -l)" rbtool lint nosuch..HEAD
     [[ $output != *fatal* ]]
     git init -q "$BATS_TEST_TMPDIR/empty"
@@ -86,7 +86,7 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     [[ $output != *fatal* ]]
 }
 
-@test "A..B compares any two commits" {
+@test "lint A..B compares any two commits" {
     printf 'CREATE TABLE a (x, y);\n' >migrations/1_a.up.sql
     printf 'SELECT 1;\n' >migrations/0_before.up.sql
     printf 'SELECT 1;\n' >migrations/0_before.down.sql
@@ -101,7 +101,7 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     [[ $status -eq 1 && $output == "migrations/1_a.up.sql:1: RB004 1: it was released with HEAD~1 and is gone"* ]]
 }
 
-@test "a folder that is not there yet in A is no error" {
+@test "lint accepts a migrations folder that does not exist in A" {
     git checkout -q --orphan other
     git rm -rqf .
     git commit -q --allow-empty -m empty
@@ -110,7 +110,7 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     [[ $status -eq 0 ]]
 }
 
-@test "what is wrong is said in one line, exit 2" {
+@test "lint reports a wrong argument or missing migrations in one line and exits 2" {
     fails 2 "lint takes a range A..B" rbtool lint HEAD
     fails 2 "lint takes a range A..B" rbtool lint HEAD...HEAD
     fails 2 "--format takes text, json or sarif" rbtool lint --format xml
@@ -123,7 +123,7 @@ RB009 2 migrations/2_b [x].up.sql 4" ]]
     fails 2 "no rbtool.json" rbtool lint
 }
 
-@test "files that are not read are named on stderr" {
+@test "lint names files that it does not read on stderr" {
     printf 'DROP TABLE b;\n' >migrations/7_lone.down.sql
     printf 'notes\n' >migrations/README
     commit

@@ -35,7 +35,7 @@ setup() {
 told() { rbtool list 2>/dev/null | sed -E '1d; s/^([^ ]*) .*(BAD \([a-z]*\)|not here).*/\1 \2/; t; s/ .*//' | xargs; }
 same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
 
-@test "a second list says what the first said, and leaves the cache alone" {
+@test "a second list prints the same and does not change the cache" {
     rbtool list --json --no-cache >anew
     [[ ! -e $CACHE ]]
     rbtool list --json | cmp - anew
@@ -49,7 +49,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     rbtool list --json | schema list
 }
 
-@test "what is remembered is not judged again" {
+@test "list does not verify cached releases again" {
     rbtool list --json >before
     # Objects that are gone are not missed by a list that has no need of them.
     for object in $(git rev-parse v1.0.0 v1.1.0); do
@@ -59,7 +59,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     rbtool list --no-cache | grep -q 'v1.0.0.*BAD (object)'
 }
 
-@test "a key that is revoked, a signer who is taken off, a validity that ends" {
+@test "list reflects a revoked key, a removed signer and an expired validity" {
     rbtool list >/dev/null
     ssh-keygen -q -kf revoked "$KEYS/alice.pub"
     mv revoked "$HOME/revoked"
@@ -76,7 +76,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     same
 }
 
-@test "a validity without a zone is read in the host's, which may change" {
+@test "list reads a validity without a time zone in the host's zone, which may change" {
     when=$(git cat-file tag v1.1.0 | sed -n 's/^tagger .* \([0-9]*\) .*/\1/p')
     printf 'alice@example.com valid-before="%s" %s\n' "$(date -u -d "@$((when + 3600))" +%Y%m%d%H%M%S)" \
         "$(cut -d' ' -f1,2 "$KEYS/alice.pub")" >"$KEYS/allowed"
@@ -85,7 +85,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     [[ $(TZ=UTC0 told) != *BAD* ]]
 }
 
-@test "tags that come, go and move" {
+@test "list reflects added, deleted and moved tags" {
     rbtool list >/dev/null
     git commit -q --allow-empty -m next
     rbtool release -q v1.3.0 >/dev/null
@@ -102,14 +102,14 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     same
 }
 
-@test "the app's name is pinned otherwise" {
+@test "list reflects another pinned application name" {
     rbtool list >/dev/null
     git config rbtool.app other
     [[ $(told) == *'BAD (app)'* ]]
     same
 }
 
-@test "a cache that is cut, damaged, of another format or no file at all" {
+@test "list ignores a cache that is truncated, damaged, in another format or not a file" {
     rbtool list --json >before
     cp $CACHE good
     for damage in "truncate -s 100 $CACHE" "truncate -s -1 $CACHE" "truncate -s 0 $CACHE" \
@@ -127,7 +127,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     rbtool list --json | cmp - before
 }
 
-@test "OpenPGP signatures are the keyring's to judge, each time" {
+@test "list verifies OpenPGP signatures with the keyring each time" {
     export GNUPGHOME=$BATS_TEST_TMPDIR/gnupg
     mkdir -m 700 "$GNUPGHOME"
     gpg --batch --quiet --passphrase '' --quick-generate-key 'Alice <alice@example.com>' ed25519 2>/dev/null
@@ -154,7 +154,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     on_terminal "env GIT_PAGER='head -n 1' rbtool list; echo ended with \$?" | grep -qx 'ended with 0'
 }
 
-@test "list in a clone without allowed signers says why no release is verified" {
+@test "list in a clone without allowed signers reports why no release is verified" {
     git config --global --unset gpg.ssh.allowedSignersFile
     run --separate-stderr -0 rbtool list
     [[ $output == *'BAD ('* && $stderr == "no release is verified: git config gpg.ssh.allowedSignersFile is not set"* ]]

@@ -35,7 +35,7 @@ outside_sqlite() {
     ' "$HOME/trace"
 }
 
-@test "only SQLite opens an environment's database, whatever rbtool does" {
+@test "rbtool opens an environment's database only through SQLite" {
     for command in 'status' 'plan v1.1.0' 'deploy v1.1.0 --yes' 'env check' 'revert v1.0.0 --yes'; do
         # shellcheck disable=SC2086 # words
         run outside_sqlite rbtool $command
@@ -46,7 +46,7 @@ outside_sqlite() {
     done
 }
 
-@test "the test above sees a command that reads the database itself" {
+@test "the check for direct opens detects a command that reads the database file" {
     run outside_sqlite cat "$PROD/data/shop.db"
     [[ $status -eq 0 && $output == *shop.db* ]]
 }

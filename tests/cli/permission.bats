@@ -42,7 +42,7 @@ denied() {
     [ ! -e "$PROD/releases/v1.1.0" ]
 }
 
-@test "an environment of somebody else can be looked at and not moved" {
+@test "another user's environment can be inspected and not changed" {
     two_releases
     settled_at v1.0.0
     fails 1 "app.toml: Permission denied" as_nobody status --exit-code
@@ -56,7 +56,7 @@ denied() {
     settled_at v1.0.0
 }
 
-@test "one file or folder that may not be written is named before anything is begun" {
+@test "a file or folder without write permission is named before the first step" {
     two_releases
     readable
     all_but "$PROD/data/shop.db" root
@@ -89,7 +89,7 @@ denied() {
     settled_at v1.0.0
 }
 
-@test "a flag file that the next release removes from a folder of somebody else" {
+@test "a flag file that cannot be removed from another user's folder is named before the first step" {
     release v1.0.0
     git rm -q flags.json
     jq 'del(.flags)' rbtool.json >new.json && mv new.json rbtool.json
@@ -100,7 +100,7 @@ denied() {
     settled_at v1.0.0
 }
 
-@test "a file that could not be written needs no putting back" {
+@test "a deploy that could not write a file reports that nothing was changed" {
     two_releases
     all_but "$PROD" 65534
     settings '.environments.prod.service = {stop: ["chmod", "555", "'"$PROD"'/etc"], start: ["true"]}'
@@ -124,7 +124,7 @@ traced() {
     ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qq -o "$BATS_TEST_TMPDIR/trace" "$@"
 }
 
-@test "a file that is put back is its owner's from its first moment, and no name is given away" {
+@test "a restored file is created with its owner, without a chown by name" {
     release v1.0.0
     git rm -q config/app.toml
     mkdir -p config
@@ -162,7 +162,7 @@ victim() {
     chown 65534:65534 "$PROD" "$PROD/etc"
 }
 
-@test "symlinks that the owner of the root planted lead root nowhere" {
+@test "rbtool as root does not follow symlinks that the owner of the environment created" {
     victim
     nobody ln -s "$VICTIM/shadow" "$PROD/etc/app.toml"
     planted deploy v1.0.0 --yes
@@ -197,7 +197,7 @@ victim() {
     settled_at v1.0.0
 }
 
-@test "a root whose owner exchanges its folders while a deploy runs leads root nowhere" {
+@test "rbtool as root does not follow folders that their owner swaps during a deploy" {
     victim
     rbtool deploy v1.0.0 --yes
     second
@@ -224,7 +224,7 @@ victim() {
     [[ $output == *"every user may write to $PROD/releases"*"chmod o-w"* ]]
 }
 
-@test "names in a journal that lead out of the root are damage, and remove nothing" {
+@test "names in a journal that lead out of the root are reported as damage, and nothing is removed" {
     two_releases
     mkdir "$BATS_TEST_TMPDIR/victim" && touch "$BATS_TEST_TMPDIR/victim/file"
     killed_before_commit deploy v1.1.0 --yes
@@ -243,7 +243,7 @@ victim() {
     settled_at v1.0.0
 }
 
-@test "what runs and its state can be read and backups cannot, whatever the umask" {
+@test "releases and state are world-readable and backups are not, with any umask" {
     release v1.0.0
     umask 077
     PROD=$PROD/new
@@ -256,7 +256,7 @@ victim() {
 delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.db:f644" ]
 }
 
-@test "symlinks to a folder above, and to the files, are followed where root made them" {
+@test "symlinks to files and parent folders are followed if root created them" {
     victim
     mv "$PROD/etc" "$PROD/real"
     ln -s real "$PROD/etc"
@@ -267,7 +267,7 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     settled_at v1.0.0
 }
 
-@test "a journal and a kept file that the owner of the root planted are not believed" {
+@test "a journal and a backup planted by the owner of the environment are not trusted" {
     victim
     rbtool deploy v1.0.0 --yes
     cp -r "$PROD/.rbtool" "$BATS_TEST_TMPDIR/copy"
@@ -301,7 +301,7 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     settled_at v1.0.0
 }
 
-@test "an undo removes no database that is not the environment's" {
+@test "abort does not remove a database that is not the environment's" {
     two_releases
     cp "$PROD/data/shop.db" "$BATS_TEST_TMPDIR/other.db"
     sqlite3 "$BATS_TEST_TMPDIR/empty.db" 'VACUUM'
@@ -318,7 +318,7 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     settled_at v1.0.0
 }
 
-@test "what may not be looked at is not taken for nothing" {
+@test "a path that cannot be read is reported and not treated as missing" {
     two_releases
     chmod a+x "$BATS_TEST_TMPDIR"
     readable
@@ -338,7 +338,7 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     as_nobody status --exit-code
 }
 
-@test "a symlink in the place of the notes of what was delivered is refused before the first step" {
+@test "a symlink in place of the delivered folder is refused before the first step" {
     two_releases
     mkdir "$BATS_TEST_TMPDIR/elsewhere"
     mv "$PROD/.rbtool/delivered" "$BATS_TEST_TMPDIR/kept"
