@@ -13,7 +13,7 @@ setup() {
     policy_shop
 }
 
-@test "without a root everybody may do everything, and policy show says so" {
+@test "without a root every action is allowed, and policy show reports it" {
     run rbtool policy show
     [[ $status -eq 0 && $output == *"rbtool.root is not set, so every allowed signer may do everything"* ]]
     rbtool policy show --json | schema policy-show
@@ -46,7 +46,7 @@ setup() {
     fails 2 "git config rbtool.root PRINCIPAL" rbtool policy set "$BATS_TEST_TMPDIR/p.json"
 }
 
-@test "policies are set by the root, then by role policy; what is shown is what is in force" {
+@test "the root and then the role policy set policies, and policy show prints those in force" {
     git config rbtool.root 'alice@*'
     fails 2 "rbtool policy set FILE" rbtool deploy v1.0.0 --yes
     echo '{"roles":{"policy":["bob@example.com"],"mark":["carol@example.com"]}}' >"$BATS_TEST_TMPDIR/p.json"
@@ -66,7 +66,7 @@ setup() {
     as carol rbtool mark v1.0.0 good -m 'looked'
 }
 
-@test "what is no policy, or would lock everybody out, is refused" {
+@test "policy set refuses an invalid policy and one that locks everyone out" {
     git config rbtool.root alice@example.com
     p=$BATS_TEST_TMPDIR/p.json
     echo '{"roles":{"aprove":[]}}' >"$p"
@@ -84,7 +84,7 @@ setup() {
     [ "$(git log --format=%s refs/rbtool/ledger | grep -c ^policy)" -eq 0 ]
 }
 
-@test "a deploy takes as many people as the policy says, and names the next step" {
+@test "a deploy requires the approvals that the policy asks for, and prints the next command" {
     policy "{\"roles\":{\"approve\":[\"bob@*\",\"carol@*\",\"alice@*\"]},$two}"
     fails 5 "v1.0.0 needs 2 approvals for prod and has 0; bob@example.com or carol@example.com can give one: \`rbtool approve v1.0.0 --env prod\`, then \`rbtool sync\`" rbtool deploy v1.0.0 --yes
     run rbtool status --json
@@ -117,7 +117,7 @@ setup() {
     [ "$(jq -r .entry "$BATS_TEST_TMPDIR/doc")" = "$(git rev-parse refs/rbtool/ledger)" ]
 }
 
-@test "approvals of a revert are of the release that it goes to, and plan shows them" {
+@test "approvals of a revert are for its target release, and plan shows them" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     policy '{"environments":{"*":{"approvals":{"revert":1}}}}'
@@ -130,7 +130,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "two names on one key, and two keys of one name, are one person" {
+@test "two names with one key, or two keys with one name, count as one person" {
     ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/bob2"
     {
         printf 'bob@example.com %s\n' "$(cut -d' ' -f1,2 "$HOME/bob2.pub")"
@@ -146,7 +146,7 @@ setup() {
     rbtool deploy v1.0.0 --yes
 }
 
-@test "an approval is of one tag object, and of this application" {
+@test "an approval is valid for one tag object and one application" {
     policy '{"environments":{"prod":{"approvals":{"deploy":1}}}}'
     echo 1.2.0 >VERSION
     git commit -qam 1.2.0
@@ -177,7 +177,7 @@ setup() {
     [ ! -e "$PROD/current" ]
 }
 
-@test "break-glass passes over approvals, with a reason, and stays to be seen" {
+@test "--break-glass bypasses approvals with a reason that remains visible" {
     policy "{\"roles\":{\"accept-loss\":[\"bob@example.com\"]},$two}"
     fails 2 "needs a reason" rbtool deploy v1.0.0 --yes --break-glass
     run rbtool deploy v1.0.0 --yes --break-glass -m 'nobody can pay'
@@ -197,7 +197,7 @@ setup() {
     [ "$(git log --format=%s refs/rbtool/ledger | grep -c ^override)" -eq "$before" ]
 }
 
-@test "a loss is agreed to by role accept-loss, unless the glass is broken" {
+@test "the role accept-loss accepts data loss, unless --break-glass is given" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     sql 'INSERT INTO orders VALUES (1, 5, 7)'
@@ -221,7 +221,7 @@ setup() {
         'override v1.0.0 accept-loss for prod,override v1.0.0 approvals for prod' ]
 }
 
-@test "where entries must be signed, a host without a key is refused before anything is touched" {
+@test "a host without a key is refused before any change if entries must be signed" {
     policy '{"environments":{"prod":{"signed":true}}}'
     git config --global --unset user.signingKey
     fails 2 "the policy wants signed entries for prod" rbtool deploy v1.0.0 --yes
@@ -232,7 +232,7 @@ setup() {
     rbtool deploy v1.0.0 --yes
 }
 
-@test "a release counts by the role of its signer when it was first seen" {
+@test "a release is judged by its signer's role when it was first seen" {
     policy '{"roles":{"release":["alice@example.com"],"policy":["alice@example.com"]}}'
     echo 1.2.0 >VERSION
     git commit -qam 1.2.0
@@ -256,7 +256,7 @@ setup() {
     fails 1 "not in role release" rbtool deploy v1.3.0 --dry-run
 }
 
-@test "a revoked key: releases known from before stay, new ones do not, its word counts no more" {
+@test "after a key is revoked, earlier releases stay valid, and new ones and its entries do not count" {
     policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two}"
     echo 1.2.0 >VERSION
     git commit -qam 1.2.0
@@ -282,7 +282,7 @@ setup() {
     fails 5 "has 1 (dave@example.com)" rbtool deploy v1.0.0 --yes
 }
 
-@test "a backdated tag of a key that has ended shows by what a witness saw" {
+@test "a backdated tag by an expired key is detected from a witness's entry" {
     ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/old"
     printf 'old@example.com valid-before="20260101Z" %s\n' "$(cut -d' ' -f1,2 "$HOME/old.pub")" >>"$HOME/allowed"
     policy '{"roles":{"witness":["carol@example.com"]}}'
@@ -298,7 +298,7 @@ setup() {
     rbtool deploy v1.2.0 --yes
 }
 
-@test "a revert moves files back, never the policy; a release brings none along" {
+@test "neither a revert nor a release changes the policy" {
     policy '{"roles":{"policy":["alice@example.com"]}}'
     rbtool deploy v1.0.0 --yes
     echo 1.2.0 >VERSION
@@ -316,7 +316,7 @@ setup() {
     fails 5 "needs 2 approvals" rbtool deploy v1.1.0 --yes
 }
 
-@test "concurrent policies are in force together until one of them is gone on from" {
+@test "concurrent policies are in force together until a later policy replaces them" {
     policy "{\"roles\":{\"policy\":[\"alice@example.com\",\"bob@example.com\"]}}"
     base=$(git rev-parse refs/rbtool/ledger)
     policy "{\"roles\":{\"policy\":[\"alice@example.com\",\"bob@example.com\"]},$two}"
@@ -360,7 +360,7 @@ other() {
     rbtool -C "$BATS_TEST_TMPDIR/other" "$@"
 }
 
-@test "who is put out gains nothing by a ledger forked from before, on any clone" {
+@test "a removed person gains nothing from a ledger forked before the removal, in any clone" {
     policy "{\"roles\":{\"policy\":[\"alice@example.com\",\"dave@example.com\"]},$two}"
     clones
     policy "{\"roles\":{\"policy\":[\"alice@example.com\"],\"approve\":[\"bob@*\",\"carol@*\"]},$two}"
@@ -386,7 +386,7 @@ other() {
     rbtool deploy v1.0.0 --yes
 }
 
-@test "a thief who forks the ledger from before the key was revoked is not heard" {
+@test "entries by a revoked key in a ledger forked before the revocation do not count" {
     policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two}"
     clones
     policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two,\"revoked\":[{\"key\":\"$(fingerprint dave)\"}]}"
@@ -399,7 +399,7 @@ other() {
     rbtool deploy v1.0.0 --yes # nor is the verdict
 }
 
-@test "a key is replaced: what it signed stays, also where witnesses are named" {
+@test "entries that a replaced key signed stay valid, also if witnesses are named" {
     ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/new"
     policy '{"roles":{"policy":["alice@example.com"],"witness":["carol@example.com"]}}'
     as bob rbtool mark v1.0.0 good -m 'looked' # on top of the release's own entry, before the end
@@ -421,7 +421,7 @@ other() {
     fails 1 "nobody else saw it before that" rbtool deploy v1.2.0 --yes
 }
 
-@test "policies that are set at the same moment follow one another" {
+@test "policies that are set by processes at the same time get consecutive versions" {
     policy '{"roles":{"policy":["alice@example.com"]}}'
     for _ in 1 2 3 4; do
         rbtool policy set "$BATS_TEST_TMPDIR/policy.json" &
@@ -432,7 +432,7 @@ other() {
     git fsck --strict
 }
 
-@test "a revert passes over a release whose signer is not let in" {
+@test "revert skips a release whose signer is not allowed" {
     rbtool deploy v1.0.0 --yes
     echo 1.2.0 >VERSION
     git commit -qam 1.2.0
@@ -449,7 +449,7 @@ other() {
     fails 1 "which the policy revokes" rbtool plan v1.3.0 --to v1.2.0
 }
 
-@test "what an abort would lose is agreed to by role accept-loss too" {
+@test "the role accept-loss must accept the data loss of an abort too" {
     rbtool deploy v1.0.0 --yes
     policy '{"roles":{"accept-loss":["bob@example.com"]}}'
     killed_by start
@@ -465,7 +465,7 @@ other() {
     settled_at v1.0.0
 }
 
-@test "nothing is signed but what is written: a security key is touched once for each" {
+@test "a security key is touched once for each entry written" {
     local touched=$BATS_TEST_TMPDIR/touched
     mkdir "$BATS_TEST_TMPDIR/token"
     cp "$KEYS/alice.pub" "$KEYS/bob.pub" "$BATS_TEST_TMPDIR/token"
@@ -505,7 +505,7 @@ other() {
     [[ $output == *"of them sets a policy, which is not judged here: git config rbtool.root is not set"* ]]
 }
 
-@test "a release that was never live takes a deploy's approvals, whichever command brings it" {
+@test "a release that was never live needs a deploy's approvals, whichever command deploys it" {
     live_under_policy
     echo 1.2.0 >VERSION
     git commit -qam next
@@ -524,7 +524,7 @@ other() {
     settled_at v1.1.0
 }
 
-@test "an abort after the commit takes a revert's approvals, and stays half-way without them" {
+@test "an abort after the commit needs a revert's approvals, and stays half-way without them" {
     rbtool deploy v1.0.0 --yes
     policy '{"environments":{"prod":{"approvals":{"revert":1}}}}'
     killed_by start
@@ -537,7 +537,7 @@ other() {
     settled_at v1.0.0
 }
 
-@test "an abort after the commit breaks the glass with a reason that is recorded" {
+@test "an abort after the commit accepts --break-glass with a reason that is recorded" {
     rbtool deploy v1.0.0 --yes
     policy '{"environments":{"prod":{"approvals":{"revert":1}}}}'
     killed_by start
@@ -550,7 +550,7 @@ other() {
     [ "$(git log --format=%s refs/rbtool/ledger | grep -c '^override v1.0.0 approvals for prod: shop is down')" -eq 1 ]
 }
 
-@test "an environment under a policy is not moved without the ledger, with an older one, or another root" {
+@test "a policy's environment refuses transitions without the ledger, with an older one or another root" {
     live_under_policy
     old=$(git rev-parse refs/rbtool/ledger~1)
     newest=$(git rev-parse refs/rbtool/ledger)
@@ -594,7 +594,7 @@ other() {
     settled_at v1.0.0
 }
 
-@test "a clone without a ledger does not move an environment when its remote has one" {
+@test "a clone without a ledger refuses transitions when its remote has one" {
     policy '{"environments":{"prod":{"approvals":{"deploy":0}}}}'
     clones
     RBTOOL=0 git update-ref -d refs/rbtool/ledger
@@ -607,7 +607,7 @@ other() {
     settled_at v1.0.0
 }
 
-@test "a root is replaced by a new one that the old one let in" {
+@test "a root is replaced by a new one that the old one allowed" {
     policy '{"roles":{"policy":["alice@example.com"]}}'
     rbtool deploy v1.0.0 --yes
     policy '{"roles":{"policy":["alice@example.com","bob@example.com"]}}'
@@ -622,7 +622,7 @@ other() {
     fails 2 "(bob@example.com)" rbtool revert v1.1.0 --yes
 }
 
-@test "an environment is renamed past its policy with a reason that is recorded and shown" {
+@test "renaming an environment out of its policy needs a reason that is recorded and shown" {
     live_under_policy
     settings '.environments = {shop: .environments.prod}'
     other() {
@@ -654,7 +654,7 @@ other() {
     rbtool log --verify
 }
 
-@test "settings that changed under the same name need no entry in the ledger" {
+@test "changed settings under the same environment name need no ledger entry" {
     live_under_policy
     before=$(git rev-parse refs/rbtool/ledger)
     jq '.environments.prod.keep = 7' rbtool.json >new.json
@@ -663,7 +663,7 @@ other() {
     [ "$(git rev-parse refs/rbtool/ledger)" = "$before" ]
 }
 
-@test "a ledger that a transition began is pinned in that same transition" {
+@test "a ledger that a transition creates is pinned in the same transition" {
     git update-ref -d refs/rbtool/ledger
     git config --unset rbtool.ledger
     rbtool deploy v1.0.0 --yes
@@ -697,7 +697,7 @@ other() {
     settled_at v1.0.0
 }
 
-@test "a tag that does not exist is exit 2 everywhere, and names the one that was meant" {
+@test "every command exits 2 for a tag that does not exist, and names the nearest one" {
     for command in deploy revert plan show mark\ -m\ why approve attest attest\ --vsa; do
         set -- $command
         first=$1

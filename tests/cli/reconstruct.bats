@@ -22,7 +22,7 @@ nothing_at() {
     [ ! -e "$1" ] && [ -z "$(find "$(dirname "$1")" -maxdepth 1 -name "$(basename "$1").*")" ]
 }
 
-@test "every part, with the bytes of the commit, whatever the work tree holds" {
+@test "reconstruct writes every part with the bytes of the commit, whatever the work tree contains" {
     git rm -rqf src config migrations && git commit -qm gone
     run -0 --separate-stderr rbtool reconstruct v1.0.0 -o out
     [[ $output == *"artifacts/app"*"3 files"* ]]
@@ -43,7 +43,7 @@ nothing_at() {
     [ -z "$(find . -maxdepth 1 -name 'out.*')" ]
 }
 
-@test "the JSON document names what was written" {
+@test "reconstruct --json names what was written" {
     rbtool reconstruct v1.0.0 -o out --json >doc.json
     schema reconstruct <doc.json
     jq -e '.tag == "v1.0.0" and (.artifacts | length) == 1' doc.json
@@ -54,7 +54,7 @@ nothing_at() {
         "$(jq -r '.files[]' doc.json)" ]
 }
 
-@test "the tree id is what stock git computes" {
+@test "the tree id is the one that git computes" {
     rbtool reconstruct v1.0.0 -o out --json >doc.json
     git init -q --object-format=sha256 check
     cp -a out/artifacts/app/. check/
@@ -62,7 +62,7 @@ nothing_at() {
     [ "$(git -C check write-tree)" = "$(jq -r '.artifacts[0].tree' doc.json)" ]
 }
 
-@test "archives, several artifacts, several databases" {
+@test "reconstruct writes archives, several artifacts and several databases" {
     mkdir -p other/migrations/20240101000000_a
     echo 'CREATE TABLE a (id INTEGER);' >other/migrations/20240101000000_a/up.sql
     echo 'DROP TABLE a;' >other/migrations/20240101000000_a/down.sql
@@ -86,7 +86,7 @@ nothing_at() {
     [ -f out/migrations/main/migrations/0001_orders.up.sql ]
 }
 
-@test "DIR: new, empty, below folders that are not there; never one that holds something" {
+@test "reconstruct creates DIR and its parents or uses an empty one, and refuses a non-empty one" {
     mkdir empty full && echo mine >full/file
     rbtool reconstruct v1.0.0 -o empty
     rbtool reconstruct v1.0.0 -o not/yet/there/
@@ -99,7 +99,7 @@ nothing_at() {
     [ -f "$SHOP/beside/manifest.json" ]
 }
 
-@test "a manifest that says otherwise: exit 1, both values, nothing left" {
+@test "reconstruct reports both values if the manifest differs, and leaves nothing behind" {
     good=$(git cat-file tag v1.0.0 | jq -Rrs 'split("\n") | map(select(test("\"tree\": \"[0-9a-f]{64}\"")))[0]' | grep -oE '[0-9a-f]{64}')
     bad=$(printf '%064d' 7)
     resign "$good" "$bad"
@@ -108,7 +108,7 @@ nothing_at() {
     nothing_at out
 }
 
-@test "a digest, a migration or a config file that differs: exit 1, nothing left" {
+@test "reconstruct exits 1 if a digest, migration or config file differs, and leaves nothing behind" {
     git tag keep v1.0.0^{}
     for file in "" migrations/0001_orders.down.sql config/app.toml flags.json; do
         if [[ -z $file ]]; then
@@ -125,7 +125,7 @@ nothing_at() {
     done
 }
 
-@test "an unsigned, a foreign, an absent tag" {
+@test "reconstruct refuses an unsigned, a foreign and a missing tag" {
     fails 2 "v9" rbtool reconstruct v9.0.0 -o out
     git config user.signingKey "$KEYS/mallory"
     git cat-file tag v1.0.0 | sed -e '1,/^$/d' -e '/BEGIN SSH SIGNATURE/,$d' >../message
@@ -135,7 +135,7 @@ nothing_at() {
     nothing_at out
 }
 
-@test "a missing object is named, with what to fetch, and nothing is left" {
+@test "reconstruct names a missing object and what to fetch, and leaves nothing behind" {
     object=$(git rev-parse v1.0.0:src/index.html)
     rm -f ".git/objects/${object:0:2}/${object:2}"
     fails 2 "src/index.html" rbtool reconstruct v1.0.0 -o out
@@ -143,7 +143,7 @@ nothing_at() {
     nothing_at out
 }
 
-@test "a corrupt object is named, and nothing is left" {
+@test "reconstruct names a corrupt object and leaves nothing behind" {
     object=$(git rev-parse v1.0.0:src/index.html)
     other=$(echo '<h1>shoq</h1>' | git hash-object -w --stdin)
     cp -f ".git/objects/${other:0:2}/${other:2}" ".git/objects/${object:0:2}/${object:2}"
@@ -152,7 +152,7 @@ nothing_at() {
     nothing_at out
 }
 
-@test "from a shallow clone of the tag, and from a bare one" {
+@test "reconstruct works in a shallow clone of the tag and in a bare one" {
     git clone -q --depth 1 --branch v1.0.0 "file://$SHOP" ../shallow
     git clone -q --bare "$SHOP" ../bare.git
     for clone in ../shallow ../bare.git; do
@@ -162,7 +162,7 @@ nothing_at() {
     done
 }
 
-@test "the same from a linked work tree, and with GIT_DIR" {
+@test "reconstruct works in a linked work tree and with GIT_DIR" {
     git worktree add -q ../linked
     rbtool -C ../linked reconstruct v1.0.0 -o "$SHOP/one"
     (cd / && GIT_DIR=$SHOP/.git GIT_WORK_TREE=$SHOP rbtool reconstruct v1.0.0 -o "$SHOP/two")

@@ -55,7 +55,7 @@ no_key() {
     git config --global --unset user.signingKey
 }
 
-@test "a deploy and a revert, in plain git" {
+@test "a deploy and a revert are recorded in commits that plain git can read" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes
@@ -77,7 +77,7 @@ $(git rev-parse v1.0.0)" ]
     rbtool log | grep -q "revert in prod: done, to v1.0.0"
 }
 
-@test "verdicts show in list, show, status and plan" {
+@test "list, show, status and plan show verdicts" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes
@@ -99,7 +99,7 @@ v1.0.0" ]
     rbtool plan v1.2.0 | grep -q 'TO is the newest release that was live here as a whole and is not bad'
 }
 
-@test "a reverted release is not deployed again until someone says that it is good" {
+@test "a reverted release is not deployed again until a person marks it good" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes
@@ -116,7 +116,7 @@ v1.0.0" ]
     fails 5 'marked bad by alice@example.com: it was not' rbtool deploy v1.1.0 --yes --accept-reverted
 }
 
-@test "--accept-reverted is for what was reverted, and is written down" {
+@test "--accept-reverted works only for a reverted release, and is recorded" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes
@@ -127,7 +127,7 @@ v1.0.0" ]
     [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
 }
 
-@test "what failed is written too, without what the checks printed" {
+@test "a failed transition is recorded without the output of checks" {
     rbtool deploy v1.0.0 --yes
     settings '.environments.prod.service = {stop: ["sh", "-c", "echo s3cret-a; exit 4"], start: ["true"]}'
     fails 1 s3cret-a rbtool --config "$SETTINGS" deploy v1.1.0 --yes
@@ -144,14 +144,14 @@ deploy v1.0.0 v1.1.0 unhealthy" ]
     [ -z "$(verdicts)" ]
 }
 
-@test "what is refused before it begins is no transition" {
+@test "a transition that is refused before it begins is not recorded" {
     rbtool deploy v1.0.0 --yes
     sql 'INSERT INTO orders VALUES (41, -4242)'
     fails 1 -4242 rbtool deploy v1.1.0 --yes
     [ "$(count)" -eq 1 ]
 }
 
-@test "killed and gone on with: one entry" {
+@test "a killed and resumed transition is recorded as one entry" {
     rbtool deploy v1.0.0 --yes
     killed_by stop
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
@@ -162,7 +162,7 @@ deploy v1.0.0 v1.1.0 unhealthy" ]
 deploy v1.0.0 v1.1.0 done" ]
 }
 
-@test "killed and undone: aborted, or interrupted and a transition back" {
+@test "a killed transition is recorded as aborted, or as interrupted with a transition back" {
     rbtool deploy v1.0.0 --yes
     killed_by stop
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
@@ -179,7 +179,7 @@ abort v1.1.0 v1.0.0 done" ]
     [ "$(verdict v1.1.0)" = null ]
 }
 
-@test "a ledger that cannot be written stops nothing, and is told later" {
+@test "a transition goes on if the ledger cannot be written, and is recorded later" {
     rbtool deploy v1.0.0 --yes
     mkdir -p .git/refs/rbtool
     touch .git/refs/rbtool/ledger.lock
@@ -206,7 +206,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(verdict v1.1.0)" = bad ]
 }
 
-@test "without a git identity it is written all the same" {
+@test "a transition is recorded without a git identity" {
     git config --global --unset user.email
     git config --global --unset user.name
     git config --global user.useConfigOnly true
@@ -216,7 +216,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(verdict v1.0.0)" = good ]
 }
 
-@test "an entry that was written but not noted is not written twice" {
+@test "an entry that was written before a crash is not written twice" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes
@@ -229,7 +229,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(sqlite3 "$PROD/.rbtool/state.db" 'SELECT * FROM entry ORDER BY 1, 2')" = "$noted" ]
 }
 
-@test "a journal from before the ledger is told in full" {
+@test "all transitions of a journal older than the ledger are recorded" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     forget_ledger
@@ -244,7 +244,7 @@ deploy v1.0.0 v1.1.0 done
 revert v1.1.0 v1.0.0 done" ]
 }
 
-@test "a host without a key writes unsigned entries, which count there" {
+@test "a host without a key writes unsigned entries, which count on that host" {
     no_key
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
@@ -259,7 +259,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(verdict v1.1.0)" = null ]
 }
 
-@test "two environments of one host" {
+@test "two environments of one host are recorded separately and share verdicts" {
     for env in staging demo; do
         jq --arg env $env --arg s "$BATS_TEST_TMPDIR/$env" '.environments[$env] = {root: $s,
             databases: {main: "sqlite:\($s)/data/shop.db"}}' rbtool.json >new.json && mv new.json rbtool.json
@@ -280,7 +280,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(rbtool plan v1.2.0 --env staging --json | jq -r .to)" = v1.0.0 ]
 }
 
-@test "two hosts share a ledger: what one reverted, the other does not deploy" {
+@test "a release that one host reverted is refused by another host with the same ledger" {
     git clone -q --bare . "$BATS_TEST_TMPDIR/server.git"
     git push -q "$BATS_TEST_TMPDIR/server.git" refs/rbtool/ledger
     for host in a b; do
@@ -315,7 +315,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(readlink "$BATS_TEST_TMPDIR/host-a/current")" = releases/v1.1.0 ]
 }
 
-@test "no known-good: the candidates, each with its verdict" {
+@test "revert without a known-good release lists the candidates with their verdicts" {
     rbtool deploy v1.2.0 --yes
     fails 5 "no release before v1.2.0 is known good here; these verify: v1.1.0 (no verdict), v1.0.0 (no verdict)" \
         rbtool revert v1.2.0 --yes
@@ -332,7 +332,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(rbtool --config "$SETTINGS" plan v1.2.0 --json | jq -r .to)" = v1.1.0 ]
 }
 
-@test "knownGood verified takes what verifies and is not bad" {
+@test "knownGood verified selects a release that verifies and is not bad" {
     rbtool deploy v1.2.0 --yes
     settings '.knownGood = "verified"'
     rbtool --config "$SETTINGS" plan v1.2.0 | grep -q 'TO is the nearest release along the chain.*verifies and has no verdict (knownGood: verified)'
@@ -341,7 +341,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(rbtool --config "$SETTINGS" plan v1.2.0 --json | jq -r .to)" = v1.0.0 ]
 }
 
-@test "a verdict is about one tag object" {
+@test "a verdict applies to one tag object" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.2.0 --yes
     rbtool revert v1.2.0 --yes
@@ -354,7 +354,7 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool deploy v1.2.0 --yes
 }
 
-@test "a release that was live unhealthy is known good once someone says so" {
+@test "a release that was unhealthy is known-good after a person marks it good" {
     rbtool deploy v1.0.0 --yes
     settings '.environments.prod.checks = [{name: "up", command: ["false"], timeout: 1}]'
     fails 1 "and unhealthy" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
@@ -369,7 +369,7 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool plan v1.2.0 | grep -q 'marked good by alice@example.com: the check was wrong'
 }
 
-@test "an override is loud ever after" {
+@test "show, list and status keep marking an override" {
     rbtool deploy v1.0.0 --yes
     git config rbtool.root alice@example.com
     echo '{"environments": {"prod": {"approvals": {"deploy": 1}}}}' >"$BATS_TEST_TMPDIR/policy.json"
@@ -394,7 +394,7 @@ revert v1.1.0 v1.0.0 done" ]
     fails 5 "rbtool mark v1.1.0 good -m WHY" rbtool deploy v1.1.0 --yes --accept-reverted
 }
 
-@test "an entry by somebody else says who began the transition" {
+@test "an entry by another person records who began the transition" {
     rbtool deploy v1.0.0 --yes
     killed_by start
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
@@ -410,7 +410,7 @@ revert v1.1.0 v1.0.0 done" ]
     rbtool log --verify
 }
 
-@test "a clone that shares the environment knows what another one did there before it syncs" {
+@test "a clone knows the transitions of another clone in a shared environment before it syncs" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
@@ -427,7 +427,7 @@ revert v1.1.0 v1.0.0 done" ]
     settled_at v1.1.0
 }
 
-@test "a word that is newer than what another clone did stands" {
+@test "a verdict newer than another clone's transition is kept" {
     for tag in v1.0.0 v1.1.0 v1.2.0; do rbtool deploy $tag --yes; done
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
     cp rbtool.json "$BATS_TEST_TMPDIR/other"
@@ -439,7 +439,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(rbtool plan v1.2.0 --json | jq -r .to)" = v1.0.0 ]
 }
 
-@test "what another clone did stays known when this one has written an entry of its own" {
+@test "another clone's transitions remain known after this clone writes an entry" {
     rbtool deploy v1.0.0 --yes
     git clone -q "$SHOP" "$BATS_TEST_TMPDIR/other"
     cp rbtool.json "$BATS_TEST_TMPDIR/other"
@@ -453,7 +453,7 @@ revert v1.1.0 v1.0.0 done" ]
     fails 5 'v1.1.0 is bad (reverted in prod' rbtool deploy v1.1.0 --yes
 }
 
-@test "the ledger has the tables and counts that a person agreed to lose, the host, the user and the version" {
+@test "a transition's entry has the accepted losses by table and count, the host, the user and the version" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     sqlite3 "$PROD/data/shop.db" 'INSERT INTO orders (id, total, discount) VALUES (1, 2, 3), (2, 3, NULL)'

@@ -9,7 +9,7 @@ setup() {
     shop
 }
 
-@test "the tag is laid out as promised" {
+@test "the tag has the documented layout" {
     rbtool release v1.0.0
     second
     rbtool release v1.1.0 -m 'Discounts for everyone'
@@ -34,7 +34,7 @@ TEXT
     [[ $(tail -1 tag) == '-----END SSH SIGNATURE-----' ]]
 }
 
-@test "the manifest says what the commit holds" {
+@test "the manifest describes the content of the commit" {
     rbtool release v1.0.0
     manifest v1.0.0 >m.json
     schema manifest <m.json
@@ -61,7 +61,7 @@ TEXT
         $(git -C "$BATS_TEST_TMPDIR/sha256" write-tree) ]]
 }
 
-@test "the same inputs give the same bytes" {
+@test "release writes the same bytes for the same inputs" {
     rbtool release v1.0.0
     second
     rbtool release v1.1.0 --dry-run --json >one
@@ -73,7 +73,7 @@ TEXT
     cmp "$SHOP/one" two
 }
 
-@test "--dry-run changes nothing; it shows the tag's text, and in a pipe the manifest too" {
+@test "release --dry-run changes nothing and prints the tag's text, and in a pipe the manifest too" {
     rbtool release --dry-run v1.0.0 2>said | schema manifest
     grep -qx '  shop 1.0.0' said
     script -qec 'rbtool release --dry-run v1.0.0' /dev/null </dev/null >shown
@@ -88,7 +88,7 @@ TEXT
     jq .manifest doc | schema manifest
 }
 
-@test "--json is the document of the schema, in canonical form" {
+@test "release --json prints a document that fits the schema, in canonical form" {
     rbtool release --json v1.0.0 >d.json
     schema release <d.json
     [[ $(canonical <d.json) == "$(cat d.json)" ]]
@@ -97,7 +97,7 @@ TEXT
     [[ $(git config --local rbtool.app) == shop ]]
 }
 
-@test "tag and version file must agree" {
+@test "release refuses a tag that does not match the version file" {
     fails 1 "tag v1.4.0 says version 1.4.0, but VERSION says 1.0.0" rbtool release v1.4.0
     [[ -z $(git tag) ]]
     jq '.app.version = {"json": "package.json", "key": "a.b"}' rbtool.json >x && mv x rbtool.json
@@ -109,14 +109,14 @@ TEXT
     [[ $(manifest v2.0.0 | jq -r .predicate.app.version) == 2.0.0 ]]
 }
 
-@test "a name that is taken, or of another pattern" {
+@test "release refuses a name that exists or does not match the pattern" {
     rbtool release v1.0.0
     fails 1 "tag v1.0.0 is there already" rbtool release v1.0.0
     fails 2 'does not match "tags": "v*"' rbtool release r1.0.0
     fails 2 "nonsense" rbtool release v0.1.0 nonsense
 }
 
-@test "settings come from the commit, or from --config" {
+@test "release reads the settings from the commit or from --config" {
     git rm -q rbtool.json
     git commit -qm 'no settings'
     fails 2 "has no rbtool.json" rbtool release v1.0.0
@@ -129,21 +129,21 @@ TEXT
     schema error <<<"${lines[0]}" || schema error <<<"${lines[1]}"
 }
 
-@test "words of one's own cannot pose as a manifest" {
+@test "release refuses a message that contains a manifest line or control characters" {
     fails 2 "a line that begins with -----" rbtool release v1.0.0 -m $'x\n-----BEGIN RELEASE MANIFEST-----'
     fails 2 "control characters" rbtool release v1.0.0 -m $'\e[31mred'
     rbtool release v1.0.0 -m $'One.\n\nTwo.\n\n\n'
     message v1.0.0 | sed -n 3,6p | diff - <(printf 'One.\n\nTwo.\n\n')
 }
 
-@test "a key that nobody allowed signs nothing" {
+@test "release refuses a key that is not an allowed signer" {
     fails 1 "so it is not created" rbtool release v1.0.0 --key "$KEYS/mallory"
     [[ -z $(git tag) ]]
     rbtool release v1.0.0 --key "$KEYS/bob"
     [[ $(rbtool list --json | jq -r '.releases[].signer') == bob@example.com ]]
 }
 
-@test "what a pattern or a path does not find is refused" {
+@test "release refuses a pattern or path that matches nothing" {
     jq '.config = ["conf/*.toml"]' rbtool.json >x && mv x rbtool.json
     git commit -qam x
     fails 1 '"conf/*.toml" matches no file' rbtool release v1.0.0
@@ -159,7 +159,7 @@ TEXT
     [[ -z $(git tag) ]]
 }
 
-@test "Rollback trailers become notes, oldest first" {
+@test "release puts Rollback trailers into the notes, oldest first" {
     rbtool release v1.0.0
     git commit -q --allow-empty -m $'one\n\nRollback: lossy drops\n  the notes\nSigned-off-by: x'
     git commit -q --allow-empty -m $'two\n\nRollback: not a trailer here\n\nbody'
@@ -168,7 +168,7 @@ TEXT
     [[ $(manifest v1.1.0 | jq -c .predicate.rollback.notes) == '["lossy drops the notes","reversible"]' ]]
 }
 
-@test "a migration without a way back is refused until it is accepted" {
+@test "release refuses a migration without a down until it is accepted" {
     rbtool release v1.0.0
     echo 'CREATE TABLE notes (id INTEGER PRIMARY KEY);' >migrations/0002_notes.up.sql
     echo 1.1.0 >VERSION
@@ -199,7 +199,7 @@ TEXT
     rbtool verify --all
 }
 
-@test "an up that destroys data" {
+@test "release refuses an up that destroys data until it is accepted, and classes it as lossy" {
     rbtool release v1.0.0
     echo 'DROP TABLE orders;' >migrations/0002_gone.up.sql
     echo 'CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);' >migrations/0002_gone.down.sql
@@ -212,7 +212,7 @@ TEXT
     [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) == lossy ]]
 }
 
-@test "an up that says it destroys data is lossy, whatever rows the proof had" {
+@test "an up that declares data loss is lossy, whatever rows the proof had" {
     rbtool release v1.0.0
     echo 'DELETE FROM orders WHERE id = 987;' >migrations/0002_some.up.sql
     echo 'SELECT 1;' >migrations/0002_some.down.sql
@@ -223,7 +223,7 @@ TEXT
     rbtool verify v1.1.0
 }
 
-@test "an up that leaves a row without its parent is refused, and leaves no tag" {
+@test "release refuses an up that leaves a row without its parent, and creates no tag" {
     rbtool release v1.0.0
     echo 'CREATE TABLE items (id INTEGER PRIMARY KEY, of INTEGER REFERENCES orders (id));
         INSERT INTO items VALUES (1, 9);' >migrations/0002_items.up.sql
@@ -232,7 +232,7 @@ TEXT
     [ -z "$(git tag --list v1.1.0)" ]
 }
 
-@test "a foreign key to columns that are not unique is a note, and other references are checked" {
+@test "release notes a foreign key to columns that are not unique, and checks other references" {
     echo 'CREATE TABLE p (id INTEGER PRIMARY KEY, h TEXT); CREATE TABLE c (h TEXT REFERENCES p (h), p REFERENCES p);
         INSERT INTO p VALUES (1, "a"); INSERT INTO c VALUES ("no parent", 1);' >migrations/0002_pc.up.sql
     echo 'DROP TABLE c; DROP TABLE p;' >migrations/0002_pc.down.sql
@@ -286,7 +286,7 @@ TEXT
     [[ $(sqlite3 "$PROD/data/shop.db" "SELECT body FROM g WHERE g MATCH 'help'") == help ]]
 }
 
-@test "a released migration that is gone is named by its file, by lint and release alike" {
+@test "lint and release name the file of a released migration that was deleted" {
     rbtool release v1.0.0
     second
     rbtool release v1.1.0
@@ -301,7 +301,7 @@ TEXT
     [[ $(rbtool lint --json | jq -r '.findings[0].file') == migrations/0002_discount.up.sql ]]
 }
 
-@test "a migration that only got another id is renumbered, by lint and release alike" {
+@test "lint and release report a migration of which only the id changed as renumbered" {
     rbtool release v1.0.0
     second
     printf 'DROP TABLE orders;\n' >migrations/0003_drop.up.sql
@@ -322,7 +322,7 @@ TEXT
     rbtool release v1.2.0 --accept RB004,RB008
 }
 
-@test "line ends of the work tree, and modes, change no released migration" {
+@test "line endings in the work tree and file modes do not change a released migration" {
     rbtool release v1.0.0
     second
     rbtool release v1.1.0
@@ -344,7 +344,7 @@ TEXT
     [[ $output != *RB004* ]]
 }
 
-@test "a released migration that changed, with the release that first had it" {
+@test "release names a changed migration and the release that first had it" {
     rbtool release v1.0.0
     second
     rbtool release v1.1.0
@@ -357,7 +357,7 @@ TEXT
     [[ $(manifest v1.2.0 | jq -c '[.predicate.databases[0].proof.migrations[].id]') == '[]' ]]
 }
 
-@test "an up that fails is no release" {
+@test "release refuses an up that fails" {
     echo 'CREATE TABLE orders (id INTEGER);' >migrations/0002_again.up.sql
     echo 'SELECT 1;' >migrations/0002_again.down.sql
     git add -A
@@ -366,7 +366,7 @@ TEXT
     [[ -z $(git tag) ]]
 }
 
-@test "nothing to follow, and --previous" {
+@test "release without a release in its history needs --previous" {
     rbtool release v1.0.0
     git checkout -q --orphan other
     git commit -qm orphan
@@ -378,7 +378,7 @@ TEXT
     rbtool verify --all
 }
 
-@test "another application cannot be released here by mistake" {
+@test "release refuses another application name in the same repository" {
     rbtool release v1.0.0
     jq '.app.name = "mall"' rbtool.json >x && mv x rbtool.json
     fails 1 "this repository releases shop (git config rbtool.app)" release v1.1.0
@@ -386,7 +386,7 @@ TEXT
     fails 1 "this repository releases shop (v1.0.0)" rbtool release v1.1.0
 }
 
-@test "show and list are for people" {
+@test "show and list print text for people" {
     rbtool release v1.0.0
     run rbtool show v1.0.0
     [[ $output == *"alice@example.com"* && $output == *"reversible"* && $output == *"checkout ENABLED old"* ]]
@@ -401,7 +401,7 @@ TEXT
     fails 1 "does not verify" rbtool show --json v1.0.0
 }
 
-@test "the user's reference-transaction hook can refuse" {
+@test "release fails when the user's reference-transaction hook refuses" {
     mkdir -p .git/hooks
     printf '#!/bin/sh\n[ "$1" != prepared ]\n' >.git/hooks/reference-transaction
     chmod +x .git/hooks/reference-transaction
@@ -409,7 +409,7 @@ TEXT
     [[ -z $(git tag) ]]
 }
 
-@test "three hundred migrations and files" {
+@test "release handles three hundred migrations and files" {
     for i in $(seq -w 2 300); do
         echo "CREATE TABLE t$i (id INTEGER PRIMARY KEY);" >"migrations/0${i}_t.up.sql"
         echo "DROP TABLE t$i;" >"migrations/0${i}_t.down.sql"

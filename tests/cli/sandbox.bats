@@ -31,7 +31,7 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     [[ $output == *migrations/0002_x.up.sql* ]]
 }
 
-@test "a script that never ends is stopped, and the release refused whatever is accepted" {
+@test "a script that never ends is stopped, and the release is refused even with --accept" {
     limit '{"seconds": 1}'
     migration "$endless"
     fails 1 'migrations/0002_x.up.sql line 1: it ran longer than 1 s, the limit' rbtool release v1.1.0
@@ -41,7 +41,7 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     [[ -z $(git tag -l v1.1.0) ]]
 }
 
-@test "a statement that SQLite cannot interrupt is stopped, and its script named" {
+@test "a statement that SQLite cannot interrupt is stopped, and its script is named" {
     limit '{"seconds": 1}'
     migration "SELECT instr(zeroblob(20000000), CAST(zeroblob(10000000) || 'x' AS BLOB));"
     fails 1 '0002_x.up.sql: a statement ran longer than 1 s, the limit, and could not be interrupted' rbtool release v1.1.0
@@ -68,7 +68,7 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     fails 1 'needed more than the limits of 16 MiB of memory or 16 MiB of disk' rbtool release v1.1.0
 }
 
-@test "a seed has the same limits" {
+@test "a seed script has the same limits" {
     limit '{"seconds": 1}'
     jq '.databases.main.seed = "seed.sql"' rbtool.json >changed.json
     mv changed.json rbtool.json
@@ -77,7 +77,7 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     fails 1 'seed.sql line 1: it ran longer than 1 s' rbtool release v1.1.0
 }
 
-@test "scripts in an environment's own database have no limits" {
+@test "scripts run without limits in an environment's database" {
     limit '{"seconds": 60, "memory": 256, "size": 256}'
     migration 'CREATE TABLE x(a); INSERT INTO x SELECT zeroblob(1000);' 'DROP TABLE x;'
     rbtool release v1.1.0
@@ -100,7 +100,7 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     rbtool deploy v1.1.0 --yes
 }
 
-@test "diff rebuilds schemas with the limits of proofs" {
+@test "diff rebuilds schemas under the limits of the proof" {
     migration 'CREATE TABLE x(a); SELECT length(hex(zeroblob(20000000)));' 'DROP TABLE x;'
     rbtool release v1.1.0
     run rbtool diff v1.0.0 v1.1.0

@@ -25,22 +25,22 @@ cases() {
     return 0
 }
 
-@test "the settings' schema judges as the reader in C does" {
+@test "the settings' schema accepts and refuses the same documents as the C reader" {
     cases config valid
     cases config invalid
 }
 
-@test "the manifest's schema judges as the reader in C does" {
+@test "the manifest's schema accepts and refuses the same documents as the C reader" {
     cases manifest valid
     cases manifest invalid
 }
 
-@test "the policy's schema judges as the reader in C does" {
+@test "the policy's schema accepts and refuses the same documents as the C reader" {
     cases policy valid
     cases policy invalid
 }
 
-@test "every command's document fits its schema" {
+@test "the JSON output of every command fits its schema" {
     keys
     shop
     rbtool release v1.0.0
@@ -61,7 +61,7 @@ cases() {
     grep '^{' <<<"$output" | schema error
 }
 
-@test "the ledger's schema judges as the reader in C does" {
+@test "the ledger's schema accepts and refuses the same documents as the C reader" {
     cases ledger-entry valid
     cases ledger-entry invalid
 }
@@ -81,7 +81,7 @@ ends() {
         jq -e --argjson code "$code" '.error | .code == $code and (.message | length > 10)' <<<"$output" >/dev/null
 }
 
-@test "the documents of transitions that did not end well fit their schema" {
+@test "the JSON output of failed transitions fits its schema" {
     bats_require_minimum_version 1.5.0
     load transition
     keys

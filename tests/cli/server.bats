@@ -76,13 +76,13 @@ stopped() { # KIND
     [[ $(there v1.2.0) == $(git rev-parse v1.2.0) ]]
 }
 
-@test "over file:// what must not arrive is refused in quarantine" {
+@test "a server refuses invalid pushes in quarantine over file://" {
     stopped file
     [[ -z $(find "$SERVER/objects" -name 'tmp_objdir-*') ]]
     git -C "$SERVER" fsck --no-dangling
 }
 
-@test "over ssh what must not arrive is refused in quarantine" {
+@test "a server refuses invalid pushes in quarantine over ssh" {
     stopped ssh
     git -C "$SERVER" fsck --no-dangling
 }
@@ -140,15 +140,15 @@ ordinary() { # KIND
     rbtool -C "$second" verify --all
 }
 
-@test "over file:// an ordinary day's pushes pass" {
+@test "a server accepts ordinary pushes over file://" {
     ordinary file
 }
 
-@test "over ssh an ordinary day's pushes pass" {
+@test "a server accepts ordinary pushes over ssh" {
     ordinary ssh
 }
 
-@test "a refused push leaves nothing, and of --atomic nothing at all" {
+@test "a push with one refused ref changes no ref, with and without --atomic" {
     released
     git commit -q --allow-empty -m one
     git branch side
@@ -160,7 +160,7 @@ ordinary() { # KIND
     git push -q origin side main
 }
 
-@test "settings that somebody broke on the server's branch are mended by a push" {
+@test "a push can repair invalid settings on the server's branch" {
     released
     cp rbtool.json ../good.json
     echo '{ broken' >rbtool.json
@@ -180,7 +180,7 @@ ordinary() { # KIND
     [[ $(there main) == $(git rev-parse main) ]]
 }
 
-@test "a commit that came under a name which no hook looks at is new to the branch" {
+@test "a commit that arrived under an unchecked ref is checked when it reaches a branch" {
     released
     echo '-- edited' >>migrations/0001_orders.up.sql
     RBTOOL=0 git commit -qam edited
@@ -190,7 +190,7 @@ ordinary() { # KIND
     refused "changes migration 1" git push --no-verify origin main main:refs/hidden/x
 }
 
-@test "settings that name another folder first hide no later edit" {
+@test "an edit of a released migration is found after the migrations folder changes" {
     released
     mkdir elsewhere
     cp migrations/* elsewhere
@@ -203,7 +203,7 @@ ordinary() { # KIND
     refused "changes migration 1" git push --no-verify origin main
 }
 
-@test "a merge that takes an edit from a branch which followed no release yet" {
+@test "a server refuses a merge that brings an edit from a branch without a release" {
     rbtool release v1.0.0
     git remote add origin "$(url file)"
     git checkout -q -b feature HEAD
@@ -220,7 +220,7 @@ ordinary() { # KIND
     refused "changes migration 1" git push origin main
 }
 
-@test "a branch whose migrations cannot be read is no obstacle to what leaves them alone" {
+@test "an unreadable migrations folder does not block pushes that leave it unchanged" {
     released
     git checkout -q -b odd
     git mv migrations elsewhere
@@ -236,7 +236,7 @@ ordinary() { # KIND
     [[ $(there odd) == $(git rev-parse odd) ]]
 }
 
-@test "600 refs in one push" {
+@test "a server checks 600 refs in one push" {
     released
     local n head
     head=$(git rev-parse HEAD)
@@ -251,7 +251,7 @@ ordinary() { # KIND
     [[ $(git -C "$SERVER" for-each-ref refs/heads refs/tags | wc -l) -eq 603 ]]
 }
 
-@test "a push into an empty server, releases and all" {
+@test "an empty server accepts branches and releases in one push" {
     rbtool release v1.0.0
     second
     rbtool release v1.1.0
@@ -261,7 +261,7 @@ ordinary() { # KIND
     rbtool -C "$SERVER" verify --all
 }
 
-@test "the server's ledger says which releases arrived, signed with its key" {
+@test "the server records the releases that arrived, signed with its key" {
     released
     local tip
     run ! there refs/rbtool/ledger # a server never begins one
@@ -307,7 +307,7 @@ peak() {
     rm "$BATS_TEST_TMPDIR/peaks"
 }
 
-@test "what one push makes a server read is bounded, whatever is in it" {
+@test "the amount that a server reads for one push is bounded" {
     released
     measure
     local blob tree folder i PATH=$BATS_TEST_TMPDIR/bin:$PATH
@@ -344,7 +344,7 @@ peak() {
     (($(peak) < 100000))
 }
 
-@test "a release made by mistake is given up, deleted and made again before anybody used it" {
+@test "an unused release can be marked as a gap, deleted and recreated" {
     server
     cd "$SHOP" || return
     rbtool init >/dev/null 2>&1
@@ -377,7 +377,7 @@ peak() {
     refused "would be deleted" git push --no-verify origin :refs/tags/v1.0.0
 }
 
-@test "a release that was live, or that another follows, is not given up" {
+@test "a release that was live or has a successor cannot be marked as a gap" {
     server
     cd "$SHOP" || return
     rbtool init >/dev/null 2>&1
@@ -394,7 +394,7 @@ peak() {
     rbtool verify --all
 }
 
-@test "pushes that arrive at once are all witnessed" {
+@test "the server records all of several pushes that arrive at once" {
     released
     rbtool sync
     local n
@@ -436,7 +436,7 @@ fingerprint() {
     ssh-keygen -lf "$KEYS/$1.pub" | cut -d' ' -f2
 }
 
-@test "the policy in the server's ledger says whose releases arrive" {
+@test "the server accepts releases only from signers that the policy allows" {
     ruled ssh '{"roles":{"release":["alice@example.com"],"witness":["git@server"]}}'
     cd "$BATS_TEST_TMPDIR/bob" || return
     git pull -q --tags origin main
@@ -457,7 +457,7 @@ fingerprint() {
     git push -q origin main v1.2.0
 }
 
-@test "a stolen key that the policy revokes" {
+@test "the server refuses a release signed with a key that the policy revokes" {
     ruled file '{}'
     cd "$BATS_TEST_TMPDIR/bob" || return
     git fetch -q --tags
@@ -485,7 +485,7 @@ fingerprint() {
     git push -q origin v1.2.0
 }
 
-@test "a release without approvals is not deployed, nor is one that was reverted" {
+@test "a deploy refuses a release without approvals and a reverted one" {
     ruled file '{"environments":{"prod":{"approvals":{"deploy":1}}},"roles":{"witness":["git@server"]}}'
     mkdir -p "$PROD/data" "$PROD/etc"
     fails 5 "approval" rbtool deploy v1.0.0 --yes
@@ -512,7 +512,7 @@ fingerprint() {
     [[ $(rbtool log --kind verdict --tag v1.1.0) == *bad* ]]
 }
 
-@test "init in a bare repository installs a server's hooks, and --uninstall leaves no trace" {
+@test "init in a bare repository installs the server hooks, and --uninstall removes them" {
     local bare=$BATS_TEST_TMPDIR/bare.git
     git clone -q --bare "$SHOP" "$bare"
     printf '#!/bin/sh\ncat >>"%s/seen"\n' "$BATS_TEST_TMPDIR" >"$bare/hooks/post-receive"

@@ -43,7 +43,7 @@ whys() { git log --format=%s $LEDGER | grep -o 'why-[a-z0-9-]*' | sort; }
 
 tip() { git rev-parse -q --verify $LEDGER; }
 
-@test "entries written at once in two clones meet, and none is lost" {
+@test "sync joins entries that two clones wrote concurrently, and loses none" {
     two_clones
     rbtool mark v1.0.0 good -m why-alice
     in_bob rbtool mark v1.0.0 bad -m why-bob
@@ -67,7 +67,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync --json | schema sync
 }
 
-@test "releases that were not fetched are told from those that nobody pushed" {
+@test "sync distinguishes releases that were not fetched from those that were not pushed" {
     two_clones
     release v1.1.0
     rbtool sync
@@ -96,7 +96,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     fails 0 "is not here, and at origin the tag is another object (v1.1.0): it was moved or recreated" rbtool sync
 }
 
-@test "a clone without tags has lost nothing" {
+@test "sync in a clone without tags reports no missing tag" {
     two_clones
     git clone -q --no-tags "$(url file)" ../ci
     cd ../ci
@@ -116,7 +116,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(rbtool verify --all) == "not here v1.0.0"* ]]
 }
 
-@test "both push at the same moment, again and again" {
+@test "sync succeeds when two clones repeatedly push at the same time" {
     two_clones
     local round n
     for round in 1 2 3; do
@@ -139,7 +139,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(git rev-list --merges --count $LEDGER) -le 5 ]]
 }
 
-@test "over ssh" {
+@test "sync works over ssh" {
     two_clones ssh
     rbtool mark v1.0.0 good -m why-alice
     in_bob rbtool mark v1.0.0 good -m why-bob
@@ -147,7 +147,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(whys) == $'why-alice\nwhy-bob' && $(tip) == $(in_bob tip) ]]
 }
 
-@test "ledgers that began apart are joined only by sync --join" {
+@test "ledgers with separate beginnings are joined only by sync --join" {
     SERVER=$BATS_TEST_TMPDIR/server.git
     git init -q --bare "$SERVER"
     git remote add origin "$(url file)"
@@ -188,7 +188,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(tip) == "$before" ]]
 }
 
-@test "a ledger that is truncated, deleted or rewritten at the remote is refused" {
+@test "sync refuses a remote ledger that was truncated, deleted or rewritten" {
     two_clones
     rbtool mark v1.0.0 good -m why-zero
     rbtool mark v1.0.0 good -m why-one
@@ -218,7 +218,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync
 }
 
-@test "what is no entry is not taken" {
+@test "sync refuses commits that are not entries" {
     two_clones
     rbtool mark v1.0.0 good -m why-one
     rbtool sync
@@ -247,7 +247,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync
 }
 
-@test "what a fetch of all refs put where sync remembers is judged all the same" {
+@test "sync checks a remote-tracking ledger that a fetch of all refs wrote" {
     two_clones
     local before evil
     before=$(tip)
@@ -262,7 +262,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(tip) == "$before" ]]
 }
 
-@test "a refused push leaves nothing in what the server keeps" {
+@test "a refused push does not change the server's cache of the ledger" {
     two_clones
     rbtool -C "$SERVER" init >/dev/null 2>&1
     git -C "$SERVER" config gpg.ssh.allowedSignersFile "$KEYS/allowed"
@@ -278,7 +278,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(wc -c <"$SERVER/rbtool/ledger") -eq $size ]]
 }
 
-@test "the server's own rules hold for the ledger" {
+@test "the server's hooks check pushes of the ledger" {
     two_clones
     rbtool -C "$SERVER" init >/dev/null 2>&1
     rbtool init >/dev/null 2>&1
@@ -351,7 +351,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(whys) == $'why-bob\nwhy-bob' ]]
 }
 
-@test "which remote" {
+@test "sync selects the remote and reports a missing or ambiguous one" {
     fails 2 "this repository has no remote" rbtool sync
     git init -q --bare ../one.git
     git init -q --bare ../two.git
@@ -374,7 +374,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     fails 0 "both are at" rbtool sync
 }
 
-@test "a hook of the server's that refuses is heard" {
+@test "sync reports the message of a server hook that refuses" {
     two_clones
     printf '#!/bin/sh\necho "no ledgers here" >&2\nexit 1\n' >"$SERVER/hooks/pre-receive"
     chmod +x "$SERVER/hooks/pre-receive"
@@ -385,7 +385,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(tip) == "$before" ]]
 }
 
-@test "shallow and partial clones have the whole ledger" {
+@test "shallow and partial clones get the whole ledger" {
     two_clones
     rbtool mark v1.0.0 good -m why-one
     rbtool mark v1.0.0 good -m why-two
@@ -408,7 +408,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     [[ $(whys) == $'why-one\nwhy-partial\nwhy-shallow\nwhy-two' ]]
 }
 
-@test "nothing else comes into refs/rbtool/, here or on a server with the hooks" {
+@test "the hooks refuse other refs in refs/rbtool/, locally and on a server" {
     two_clones
     rbtool -C "$SERVER" init >/dev/null 2>&1
     rbtool init >/dev/null 2>&1
@@ -426,7 +426,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     rbtool sync
 }
 
-@test "a ref that would stand in the ledger's way is refused, here and on a server with the hooks" {
+@test "the hooks refuse a ref that conflicts with the ledger's name, locally and on a server" {
     server
     cd "$SHOP" || return
     rbtool init >/dev/null 2>&1
@@ -483,7 +483,7 @@ apart() {
     rbtool sync
 }
 
-@test "where one ledger has a policy, only who may set it joins another to it" {
+@test "only a person who may set the policy joins another ledger to one with a policy" {
     local before
     apart '"alice@example.com"' ''
     before=$(there $LEDGER)
@@ -496,7 +496,7 @@ apart() {
     rbtool log --verify
 }
 
-@test "where both ledgers have a policy, a join is signed by someone in role policy of both" {
+@test "a join of two ledgers with policies needs a signer with the role policy in both" {
     local before
     apart '"alice@example.com"' '"alice@example.com", "bob@example.com"'
     before=$(there $LEDGER)

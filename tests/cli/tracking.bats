@@ -30,7 +30,7 @@ sqlx_rows() {
         length(installed_on) FROM _sqlx_migrations ORDER BY version"
 }
 
-@test "a first deploy takes over what sqlx applied, and writes its table as sqlx does" {
+@test "a first deploy adopts what sqlx applied, and writes its table as sqlx does" {
     release v1.0.0
     printf 'ALTER TABLE orders ADD COLUMN vat INTEGER;\n' >migrations/0002_add_vat.up.sql
     printf 'ALTER TABLE orders DROP COLUMN vat;\n' >migrations/0002_add_vat.down.sql
@@ -49,7 +49,7 @@ sqlx_rows() {
     [ -z "$(sql "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'")" ]
 }
 
-@test "a checksum of sqlx's own is written again when its migration is applied again" {
+@test "the sqlx checksum is updated when its migration is applied again" {
     release v1.0.0
     second
     rbtool release v1.1.0
@@ -64,14 +64,14 @@ sqlx_rows() {
     settled_at v1.1.0
 }
 
-@test "a migration that sqlx says failed needs a person" {
+@test "a migration that sqlx recorded as failed needs a decision" {
     release v1.0.0
     sqlx_run 1 orders migrations/0001_orders.up.sql
     sql 'UPDATE _sqlx_migrations SET success = FALSE'
     fails 5 'a migration stopped half-way' rbtool deploy v1.0.0 --yes
 }
 
-@test "sqlx's simple files are read where the tree uses sqlx, and a missing down is RB001" {
+@test "sqlx's simple files are read if the folder uses sqlx, and a missing down is RB001" {
     git mv migrations/0001_orders.up.sql migrations/0001_orders.sql
     git rm -q migrations/0001_orders.down.sql
     git commit -qm simple
@@ -88,7 +88,7 @@ sqlx_rows() {
         "$(sqlite3 :memory: "$SQLX" "SELECT sql FROM sqlite_schema WHERE type = 'table'")" ]
 }
 
-@test "simple files beside pairs belong to sqlx where the tree uses it" {
+@test "simple files next to up/down pairs belong to sqlx if the folder uses it" {
     printf 'CREATE TABLE b (id INTEGER PRIMARY KEY);\n' >migrations/0002_b.sql
     printf '[dependencies]\nsqlx = "0.8"\n' >Cargo.toml
     release v1.0.0 --accept RB001
@@ -113,7 +113,7 @@ sqlx_rows() {
     [ "$(sql 'SELECT version, dirty FROM schema_migrations')" = '1|0' ]
 }
 
-@test "a table that exists at a first deploy is to be taken over, never to be removed" {
+@test "the hint for a table that exists at a first deploy adopts it and does not remove it" {
     local take_over
     release v1.0.0
     sql "CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);
@@ -129,7 +129,7 @@ sqlx_rows() {
     [ "$(sql 'SELECT id, total FROM orders')" = '1|5' ]
 }
 
-@test "a table made by hand that stands in a script's way is to be renamed, not removed" {
+@test "the hint for a manually created table that blocks a script renames it and does not remove it" {
     release v1.0.0
     printf 'CREATE TABLE notes (id INTEGER PRIMARY KEY);\n' >migrations/0002_notes.up.sql
     printf 'DROP TABLE notes;\n' >migrations/0002_notes.down.sql
