@@ -40,7 +40,7 @@ lfs() {
     settled_at v1.0.0
 }
 
-@test "LFS content that is not here refuses a release and a deploy before anything is touched" {
+@test "release and deploy are refused before any change when LFS content is missing" {
     lfs config/app.toml 'workers = 8'
     mv .git/lfs away
     echo 1.0.0 >VERSION
@@ -60,7 +60,7 @@ lfs() {
     fails 2 'is damaged' rbtool deploy v1.0.0 --yes
 }
 
-@test "attributes that a checkout would act on refuse a release by name" {
+@test "release refuses and names attributes that a checkout would apply" {
     local attribute
     echo "v = \"\$Id\$\"" >config/app.toml
     git add -A
@@ -79,14 +79,14 @@ lfs() {
     release v1.0.0
 }
 
-@test "a migration or a seed under LFS is named" {
+@test "release refuses and names a migration under LFS" {
     lfs migrations/0001_orders.up.sql 'CREATE TABLE orders (id INTEGER PRIMARY KEY)'
     git add -A
     git commit -qm lfs
     fails 2 'migrations/0001_orders.up.sql: it is a Git LFS pointer' rbtool release v1.0.0
 }
 
-@test "a new config file gets mode 0600, an existing one keeps its own, and a given mode holds" {
+@test "a new config file gets mode 0600 or the configured mode, and an existing one keeps its mode" {
     release v1.0.0
     second
     rbtool release v1.1.0

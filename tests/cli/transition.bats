@@ -8,7 +8,7 @@ setup() {
     host
 }
 
-@test "deploy and revert move files, schema, flags and config as one" {
+@test "deploy and revert change files, schema, flags and config as one" {
     two_releases
     before=$(picture)
     run rbtool deploy v1.1.0 --yes --json
@@ -28,7 +28,7 @@ setup() {
     rbtool status --exit-code
 }
 
-@test "of many scripts a plan for people names the first and the last, its JSON all" {
+@test "plan names the first and last of many scripts, and all of them in JSON" {
     two_releases
     for n in {3..12}; do
         echo "CREATE TABLE t$n (id INTEGER PRIMARY KEY);" >migrations/00$n"_t.up.sql"
@@ -43,7 +43,7 @@ setup() {
     [ "$(echo "$output" | jq -c '[.databases[0].scripts[].id]')" = '["12","11","10","9","8","7","6","5","4","3"]' ]
 }
 
-@test "data at risk is counted, needs its digest, and comes back with the next deploy" {
+@test "data at risk is counted, needs its digest, and is restored by the next deploy" {
     two_releases
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = id WHERE id <= 7'
@@ -77,7 +77,7 @@ setup() {
     [ "$(sql 'SELECT count(*), sum(discount) FROM orders WHERE discount IS NOT NULL')" = '7|33' ]
 }
 
-@test "a failing check leaves TO live, says so, and frees the way back" {
+@test "a failing check leaves TO live and unhealthy, and a revert is possible" {
     two_releases
     before=$(picture)
     jq '.environments.prod.checks = [{name: "ready", command: ["sh", "-c", "echo not ready; exit 3"], timeout: 1}]' \
@@ -95,7 +95,7 @@ setup() {
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 
-@test "what is not live is nothing to revert" {
+@test "revert does nothing for a release that is not live" {
     two_releases
     run -0 rbtool plan v1.1.0 --json
     echo "$output" | schema plan
@@ -105,7 +105,7 @@ setup() {
     [ "$(echo "$output" | jq -r .outcome)" = nothing ]
 }
 
-@test "without a known-good release a person decides; --to names one" {
+@test "revert without a known-good release needs --to" {
     release v1.0.0
     second
     rbtool release v1.1.0
@@ -115,7 +115,7 @@ setup() {
     [ "$(readlink "$PROD/current")" = releases/v1.0.0 ]
 }
 
-@test "drift is shown and stops until it is accepted" {
+@test "drift is shown and stops a transition until it is accepted" {
     two_releases
     rbtool deploy v1.1.0 --yes
     echo 'workers = 9' >"$PROD/etc/app.toml"
@@ -143,7 +143,7 @@ setup() {
     [ "$(jq -c '[.drift[].path, .accepted]' <<<"$output")" = '["main: index by_hand",[]]' ]
 }
 
-@test "an edited file of the release is drift" {
+@test "an edited file of the release is reported as drift" {
     two_releases
     echo '<h1>changed</h1>' >"$PROD/current/app/src/index.html"
     fails 1 "src/index.html" rbtool status --exit-code
@@ -151,7 +151,7 @@ setup() {
     fails 1 "missing" rbtool status --exit-code
 }
 
-@test "a down that does not restore the schema is rolled back, object by object" {
+@test "a down that does not restore the schema is rolled back, and each object is named" {
     two_releases
     printf 'SELECT 1;\n' >migrations/0002_discount.down.sql
     release v1.2.0 --accept RB002,RB003,RB004
@@ -162,7 +162,7 @@ setup() {
     rbtool revert v1.1.0 --yes
 }
 
-@test "a migration without a down needs a person, or an override script from a later release" {
+@test "a migration without a down needs a decision or an override script from a later release" {
     release v1.0.0
     second
     git rm -q migrations/0002_discount.down.sql
@@ -179,7 +179,7 @@ setup() {
     [ "$(picture)" = "$before" ]
 }
 
-@test "--only moves the parts named, and says what is out of step" {
+@test "--only changes the named parts, and reports the parts at another release" {
     two_releases
     rbtool deploy v1.1.0 --yes
     run rbtool revert v1.1.0 --yes --only app,flags
@@ -194,7 +194,7 @@ setup() {
     fails 2 "app, db, flags and config" rbtool revert v1.0.0 --yes --only files
 }
 
-@test "a first deploy that fails leaves no database behind" {
+@test "a first deploy that fails removes the database that it created" {
     release v1.0.0
     jq '.environments.prod.service = {stop: ["true"], start: ["true"]} | .environments.prod.config = {"config/app.toml": "/nowhere/app.toml"}' \
         rbtool.json >"$BATS_TEST_TMPDIR/c.json"
@@ -204,7 +204,7 @@ setup() {
     rbtool deploy v1.0.0 --yes
 }
 
-@test "current that is no symlink, and what nobody has a way back for, are said as they are" {
+@test "a current that is not a symlink and a migration without a down are reported" {
     two_releases
     rm "$PROD/current"
     mkdir "$PROD/current"
@@ -230,7 +230,7 @@ setup() {
     [ "$(picture)" = "$before" ]
 }
 
-@test "killed before the commit: resume goes on, abort goes back" {
+@test "after a kill before the commit, resume continues and abort restores FROM" {
     two_releases
     before=$(picture)
     for way in resume abort; do
@@ -256,7 +256,7 @@ setup() {
     done
 }
 
-@test "killed after the commit: resume goes on, abort is a transition back" {
+@test "after a kill after the commit, resume continues and abort is a transition back" {
     two_releases
     before=$(picture)
     killed_by start
@@ -277,7 +277,7 @@ setup() {
     [ "$(echo "$output" | jq -r .outcome)" = nothing ]
 }
 
-@test "SIGTERM before the commit puts everything back" {
+@test "SIGTERM before the commit restores FROM" {
     two_releases
     before=$(picture)
     jq '.environments.prod.service = {stop: ["sh", "-c", "kill -TERM $PPID; sleep 0.2"], start: ["true"]}' \
@@ -287,7 +287,7 @@ setup() {
     rbtool status --exit-code
 }
 
-@test "two at once: one works, one exits 4" {
+@test "of two concurrent transitions, one succeeds and the other exits 4" {
     two_releases
     jq --arg dir "$BATS_TEST_TMPDIR" --arg wait "$ROOT/tests/wait.bash" '.environments.prod.service = {
         start: ["true"],
@@ -310,7 +310,7 @@ setup() {
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 
-@test "without an environment, revert writes a verified bundle" {
+@test "revert without an environment writes a verified bundle" {
     two_releases
     jq 'del(.environments)' rbtool.json >new.json && mv new.json rbtool.json
     fails 2 "rbtool revert TAG -o DIR" rbtool revert v1.1.0 --yes
@@ -326,7 +326,7 @@ setup() {
     [ "$(cat artifacts/app/src/shop)" = "$(git -C "$SHOP" show v1.0.0:src/shop)" ]
 }
 
-@test "the runbook names commands, people and the way out" {
+@test "the runbook has the commands, the owners and all sections" {
     two_releases
     rbtool deploy v1.1.0 --yes
     jq '.environments.prod.owners = ["ops@example.com"]' rbtool.json >"$BATS_TEST_TMPDIR/c.json"
@@ -338,7 +338,7 @@ setup() {
     done
 }
 
-@test "the command in a runbook goes as it stands, over drift and with what it loses" {
+@test "the runbook's revert command works unchanged with drift and data at risk" {
     two_releases
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 5'
@@ -358,7 +358,7 @@ runbook_commands() {
     grep -oE '`rbtool [^`]*`|^rbtool .*' "$1" | tr -d '`'
 }
 
-@test "every command in a runbook runs, and status prints what it says" {
+@test "every command in a runbook runs, and status prints what the runbook expects" {
     two_releases
     sql 'UPDATE orders SET total = id'
     rbtool deploy v1.1.0 --yes
@@ -383,13 +383,13 @@ runbook_commands() {
     [[ $(rbtool deploy v1.1.0 --yes --accept-reverted) == *"done: prod is at v1.1.0 (app, db, config were at v1.1.0, flags was at v1.0.0), in"* ]]
 }
 
-@test "before the first release there is nothing to go back to" {
+@test "revert of the first release is refused" {
     release v1.0.0
     rbtool deploy v1.0.0 --yes
     fails 5 "v1.0.0 is the first release" rbtool revert v1.0.0 --yes
 }
 
-@test "a fault in the history behind TO warns and does not stop the way back" {
+@test "a problem in the history behind TO is a warning and does not stop a revert" {
     two_releases
     rbtool deploy v1.1.0 --yes
     echo 3 >src/third
@@ -403,7 +403,7 @@ runbook_commands() {
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 
-@test "an account of a transition that could not be written is an error, and the transition is done" {
+@test "output that cannot be written is an error, and the transition is completed" {
     [ -e /dev/full ] || skip "no /dev/full"
     two_releases
     run -2 bash -c 'rbtool deploy v1.1.0 --yes >/dev/full'
@@ -412,7 +412,7 @@ runbook_commands() {
     run -2 bash -c 'rbtool log --json >/dev/full'
 }
 
-@test "without standard streams a transition writes its account into no file" {
+@test "a transition without standard streams writes its output into no file" {
     two_releases
     run -0 bash -c 'rbtool deploy v1.1.0 --yes <&- >&- 2>&-'
     settled_at v1.1.0
@@ -422,7 +422,7 @@ runbook_commands() {
     [ -z "$(grep -rlE '^rbtool:|switch +done' "$PROD" .git)" ]
 }
 
-@test "whoever reads the output may leave: what was begun is ended, and told" {
+@test "a transition is completed and recorded when the reader of its output exits" {
     two_releases
     run bash -c 'rbtool deploy v1.1.0 --yes 2>&1 | true; exit "${PIPESTATUS[0]}"'
     [ "$status" -eq 0 ]
@@ -436,7 +436,7 @@ runbook_commands() {
     [ -z "$output" ]
 }
 
-@test "the release that is live is put right by deploying it again, and left alone when all is well" {
+@test "deploying the live release again repairs it, and changes nothing if it is intact" {
     two_releases
     rbtool deploy v1.1.0 --yes
     before=$(picture)
@@ -460,7 +460,7 @@ runbook_commands() {
     settled_at v1.0.0
 }
 
-@test "a start or check that failed is tried again by deploying the release again" {
+@test "deploying the live release again retries a failed start or check" {
     two_releases
     settings '.environments.prod.checks = [{name: "up", command: ["test", "-e", "'"$BATS_TEST_TMPDIR"'/up"], timeout: 1}]'
     fails 1 'and unhealthy' rbtool --config "$SETTINGS" deploy v1.1.0 --yes
@@ -476,7 +476,7 @@ runbook_commands() {
     rbtool log --verify
 }
 
-@test "deploying the live release again lifts no verdict" {
+@test "deploying the live release again does not change its verdict" {
     two_releases
     rbtool deploy v1.1.0 --yes
     rbtool mark v1.1.0 bad -m broken
@@ -485,7 +485,7 @@ runbook_commands() {
     [[ $(rbtool list | grep v1.1.0) == *bad* ]]
 }
 
-@test "what was put into the folder of the live release is kept when that is put right" {
+@test "files added to the live release's folder are backed up when it is repaired" {
     two_releases
     upload() {
         echo user >"$PROD/current/app/upload.txt"
@@ -515,7 +515,7 @@ runbook_commands() {
     [ "$(find "$PROD/.rbtool/backups" -name app | wc -l)" = 2 ]
 }
 
-@test "a plan exits with the code of the run: 0, 1 for a failing script, 5 for a decision" {
+@test "plan exits as the run would: 0, 1 for a failing script, 5 for a decision" {
     two_releases
     rbtool deploy v1.1.0 --yes
     run -0 rbtool plan v1.1.0

@@ -34,7 +34,7 @@ two_with_audit() {
     audit "INSERT INTO events VALUES (1, 'opened')"
 }
 
-@test "several databases move together, each with its own checks" {
+@test "several databases change together, each with its own checks" {
     two_with_audit
     rbtool deploy v1.1.0 --yes
     sql 'SELECT discount FROM orders'
@@ -46,7 +46,7 @@ two_with_audit() {
     settled_at v1.0.0
 }
 
-@test "a version of the schema that the down does not set back is refused, and told when accepted" {
+@test "a user_version that the down does not reset is refused, and reported when accepted" {
     echo 'PRAGMA user_version = 1;' >migrations/0002_version.up.sql
     echo 'PRAGMA user_version = 0;' >migrations/0002_version.down.sql
     release v1.0.0
@@ -65,7 +65,7 @@ two_with_audit() {
     settled_at v1.1.0
 }
 
-@test "two databases on one file are refused, by whatever name" {
+@test "two databases on one file are refused under any name of it" {
     local other
     two_with_audit
     ln -s shop.db "$PROD/data/link.db"
@@ -82,7 +82,7 @@ two_with_audit() {
     settled_at v1.0.0
 }
 
-@test "of several databases none is committed when one does not verify" {
+@test "none of several databases is committed if one does not verify" {
     two_with_audit
     audit "INSERT INTO events VALUES (2, 'bad')"
     fails 1 "checks/audit/events.sql found rows" rbtool deploy v1.1.0 --yes
@@ -90,7 +90,7 @@ two_with_audit() {
     audit 'DELETE FROM events WHERE id = 2'
 }
 
-@test "killed between two commits: resume ends at TO, abort at FROM" {
+@test "after a kill between two commits, resume ends at TO and abort at FROM" {
     two_with_audit
     command -v strace >/dev/null || skip "strace is not installed"
     local n log=$BATS_TEST_TMPDIR/trace tried=0
@@ -136,7 +136,7 @@ two_with_audit() {
     [ "$(sql 'SELECT version FROM schema_migrations')" = 1 ]
 }
 
-@test "what a first deploy finds beside is drift, and stays" {
+@test "additional tables that a first deploy finds are drift and are not removed" {
     release v1.0.0
     sql "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); INSERT INTO notes VALUES (1, 'x')"
     fails 5 "table notes" rbtool deploy v1.0.0 --yes
@@ -144,7 +144,7 @@ two_with_audit() {
     [ "$(sql 'SELECT text FROM notes')" = x ]
 }
 
-@test "a table made by hand stays through a revert, with its columns" {
+@test "a manually created table is unchanged by a revert" {
     two_releases
     rbtool deploy v1.1.0 --yes
     sql "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT); INSERT INTO notes VALUES (1, 'x');
@@ -156,7 +156,7 @@ two_with_audit() {
     fails 1 'no such column' sql 'SELECT discount FROM orders'
 }
 
-@test "an object both drifted and changed by the transition comes out as released" {
+@test "an object that drifted and that the transition changes ends as released" {
     two_releases
     rbtool deploy v1.1.0 --yes
     sql 'ALTER TABLE orders DROP COLUMN discount; ALTER TABLE orders ADD COLUMN discount TEXT'
@@ -178,7 +178,7 @@ with_notes() {
     printf 'DROP TABLE notes; ALTER TABLE orders DROP COLUMN d;' >migrations/0002_notes.down.sql
 }
 
-@test "what drifted on a table goes with the table that the transition drops" {
+@test "drift on a table is removed when the transition drops the table" {
     release v1.0.0
     with_notes
     release v1.1.0
@@ -197,7 +197,7 @@ with_notes() {
     settled_at v1.1.0
 }
 
-@test "drift that was accepted by a deploy goes with its table too" {
+@test "drift that a deploy accepted is removed with its table too" {
     release v1.0.0
     with_notes
     release v1.1.0
@@ -210,7 +210,7 @@ with_notes() {
     settled_at v1.0.0
 }
 
-@test "drift that stands in a script's way is named, with what to do" {
+@test "drift that makes a script fail is named, with a hint" {
     local by_hand
     release v1.0.0
     with_notes
@@ -229,7 +229,7 @@ with_notes() {
         rbtool revert v1.1.0 --yes --accept-drift
 }
 
-@test "a script that rebuilds a table without what drifted on it is refused, and the drift named" {
+@test "a script that rebuilds a table and loses its drift is refused, and the drift is named" {
     release v1.0.0
     echo 'ALTER TABLE orders ADD COLUMN d INTEGER;' >migrations/0002_d.up.sql
     echo 'CREATE TABLE new (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);
@@ -246,7 +246,7 @@ with_notes() {
     rbtool revert v1.1.0 --yes
 }
 
-@test "resume accepts a database that somebody brought to TO by hand" {
+@test "resume accepts a database that was manually brought to TO" {
     two_releases
     rbtool deploy v1.1.0 --yes
     settings '.environments.prod.service = {stop: ["sh", "-c", "kill -9 $PPID"], start: ["true"]}'
@@ -263,7 +263,7 @@ with_notes() {
     settled_at v1.1.0
 }
 
-@test "a resume that cannot go on says that it is still half-way" {
+@test "a resume that fails reports that the transition is still half-way" {
     two_releases
     rbtool deploy v1.1.0 --yes
     settings '.environments.prod.service = {stop: ["sh", "-c", "kill -9 $PPID"], start: ["true"]}'
@@ -276,7 +276,7 @@ with_notes() {
     rbtool abort --yes
 }
 
-@test "a back-out is given back column by column, when each is there again" {
+@test "a backup is restored column by column, as soon as each column exists again" {
     two_releases
     echo 'ALTER TABLE orders ADD COLUMN note TEXT;' >migrations/0003_note.up.sql
     echo 'ALTER TABLE orders DROP COLUMN note;' >migrations/0003_note.down.sql
@@ -291,7 +291,7 @@ with_notes() {
     [ "$(sql 'SELECT count(discount), count(note) FROM orders')" = '9|10' ]
 }
 
-@test "a revert of an older release crosses migrations that were put in between" {
+@test "revert undoes migrations that a later release inserted between older ones" {
     two_releases
     rbtool deploy v1.1.0 --yes
     before=$(sql .schema | grep -v rbtool_ | sort)
@@ -312,7 +312,7 @@ applied() {
     sql 'SELECT group_concat(id) FROM (SELECT id FROM rbtool_applied ORDER BY sequence)'
 }
 
-@test "a migration that only got another id is renumbered, and nothing runs" {
+@test "a migration of which only the id changed is renumbered, and no script runs" {
     two_releases
     for way in up down; do git mv migrations/000{2,5}_discount.$way.sql; done
     echo 'CREATE TABLE notes (id INTEGER PRIMARY KEY);' >migrations/0004_notes.up.sql
@@ -334,7 +334,7 @@ applied() {
     [ "$(sql 'SELECT sum(discount) FROM orders')" = 55 ]
 }
 
-@test "a migration that got another id and other bytes, or has a twin, is not renumbered" {
+@test "a migration with another id and other bytes, or with a duplicate, is not renumbered" {
     two_releases
     for way in up down; do git mv migrations/000{2,5}_discount.$way.sql; done
     echo '-- other bytes' >>migrations/0005_discount.down.sql
@@ -356,7 +356,7 @@ applied() {
     settled_at v1.4.0
 }
 
-@test "a tool that keeps a row a version learns the other id too" {
+@test "renumbering updates a tracking table with one row per version" {
     rm migrations/*
     printf -- '-- migrate:up\nCREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER);\n-- migrate:down\nDROP TABLE orders;\n' \
         >migrations/0001_orders.sql
@@ -382,7 +382,7 @@ with_hotfix() {
     settled_at v1.1.0
 }
 
-@test "a hotfix that a later release brings as a migration goes back with that release" {
+@test "a manual hotfix that a later release contains as a migration is undone with that release" {
     with_hotfix
     echo 'CREATE INDEX IF NOT EXISTS hot ON orders (total);' >migrations/0003_hot.up.sql
     echo 'DROP INDEX hot;' >migrations/0003_hot.down.sql
@@ -398,7 +398,7 @@ with_hotfix() {
     settled_at v1.0.0
 }
 
-@test "a migration drops what was made by hand, when it says so" {
+@test "a migration can drop a manually created object if it names it" {
     with_hotfix
     echo 'DROP INDEX IF EXISTS hot;' >migrations/0003_drop.up.sql
     echo 'SELECT 1;' >migrations/0003_drop.down.sql
@@ -409,7 +409,7 @@ with_hotfix() {
     rbtool status --exit-code
 }
 
-@test "what was made by hand, accepted, and dropped by hand again is not asked for" {
+@test "accepted drift that was manually dropped again is not required by a deploy" {
     with_hotfix
     echo 'CREATE TABLE c (id INTEGER PRIMARY KEY);' >migrations/0003_c.up.sql
     echo 'DROP TABLE c;' >migrations/0003_c.down.sql
@@ -421,7 +421,7 @@ with_hotfix() {
     rbtool status --exit-code
 }
 
-@test "a script that rebuilds a table and does not know of an accepted index is refused still" {
+@test "a script that rebuilds a table without an accepted index is still refused" {
     with_hotfix
     printf 'CREATE TABLE o2 (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, discount INTEGER);
 INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO orders;\n' >migrations/0003_o.up.sql
@@ -432,7 +432,7 @@ INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO
     [ -n "$(sql "SELECT name FROM sqlite_schema WHERE name = 'hot'")" ]
 }
 
-@test "a comment that has an index's name in it does not give that index up" {
+@test "an index that a script names only in a comment still counts as lost" {
     with_hotfix
     printf -- "-- nothing is done to hot here: 'hot'
 CREATE TABLE o2 (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, discount INTEGER);
@@ -443,7 +443,7 @@ INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO
     settled_at v1.1.0
 }
 
-@test "an accepted migration that sorts before released ones is deployed, reverted, and deployed into an empty environment" {
+@test "an accepted migration that sorts before released ones is deployed, reverted and deployed from empty" {
     echo 'ALTER TABLE orders ADD COLUMN c TEXT;' >migrations/0003_c.up.sql
     echo 'ALTER TABLE orders DROP COLUMN c;' >migrations/0003_c.down.sql
     release v1.0.0

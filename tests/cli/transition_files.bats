@@ -26,7 +26,7 @@ own_files_are_there() {
     [ "$(stat -c %a "$PROD/etc/app.toml")" = 600 ]
 }
 
-@test "files of the operator's own are drift, are kept, and come back with a release that has none" {
+@test "the operator's own files are drift, are backed up, and are restored by a release without them" {
     own_files
     fails 5 "expected no such file" rbtool deploy v1.1.0 --yes
     [[ $output == *"no release put that file there"*"--accept-drift"* ]]
@@ -48,7 +48,7 @@ own_files_are_there() {
     [ "$(cat "$PROD/etc/app.toml")" = 'mine = 2' ]
 }
 
-@test "a first deploy takes a host over: its own files are kept and named, and come back" {
+@test "a first deploy backs up and names the host's own files, and a revert restores them" {
     cp rbtool.json full.json
     jq 'del(.flags, .config)' full.json >rbtool.json
     release v1.0.0
@@ -67,7 +67,7 @@ own_files_are_there() {
     cmp flags.json "$PROD/etc/flags.json"
 }
 
-@test "the same bytes as the release's come back too" {
+@test "the operator's own files are restored even if they equal the release's" {
     own_files
     cp config/app.toml flags.json "$PROD/etc/"
     rbtool deploy v1.1.0 --yes
@@ -76,7 +76,7 @@ own_files_are_there() {
     cmp flags.json "$PROD/etc/flags.json"
 }
 
-@test "parts that a first deploy left out are not taken for its own later" {
+@test "a file of a part that a first deploy left out is drift later" {
     release v1.0.0
     second
     rbtool release v1.1.0
@@ -88,7 +88,7 @@ own_files_are_there() {
     settled_at v1.1.0
 }
 
-@test "killed before the operator's flags are replaced, an abort leaves them" {
+@test "abort leaves the operator's flags after a kill before they are replaced" {
     own_files
     settings '.environments.prod.service = {stop: ["true"], start: ["true"]}
         | .environments.prod.flags = "'"$PROD"'/etc/new/flags.json"'
@@ -105,7 +105,7 @@ own_files_are_there() {
     [ "$(cat "$PROD/etc/app.toml")" = 'mine = 1' ]
 }
 
-@test "an edit that was gone on over is kept" {
+@test "an edited file that a deploy overwrites is backed up" {
     two_releases
     echo 'workers = 3' >"$PROD/etc/app.toml"
     fails 5 "look with \`rbtool status --env prod\`" rbtool deploy v1.1.0 --yes
@@ -119,7 +119,7 @@ steps_of() {
     rbtool "$@" --json | jq -r '.steps[] | select(.id == "config" or .id == "flags").description'
 }
 
-@test "a plan counts the files that are written, removed and put back" {
+@test "plan counts the files that are written, removed and restored" {
     echo 'b = 1' >config/b.toml
     jq --arg etc "$PROD/etc" '.environments.prod.config["config/b.toml"] = "\($etc)/b.toml"' \
         rbtool.json >new.json && mv new.json rbtool.json
@@ -141,7 +141,7 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     [ "$(steps_of plan v1.1.0 | tail -n 1)" = "write 2 config files of v1.0.0" ]
 }
 
-@test "a misspelt config path stops a deploy, and one of another release does not" {
+@test "a misspelt config path stops a deploy, and a path of another release does not" {
     release v1.0.0
     settings '.environments.prod.config = {"config/ap.toml": "'"$PROD"'/etc/app.toml"}'
     fails 2 "names config/ap.toml, which neither v1.0.0 nor the repository has, and config/app.toml of v1.0.0 has no place" \
@@ -160,7 +160,7 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     [[ $output != *"config  "* ]]
 }
 
-@test "a way back is not stopped by a path that only a coming release has" {
+@test "a revert is not stopped by a config path that only a later release has" {
     release v1.0.0
     git mv config/app.toml config/b.toml
     release v1.1.0
@@ -170,7 +170,7 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     rbtool --config "$SETTINGS" revert v1.1.0 --yes
 }
 
-@test "a later deploy is not stopped by a path that only an earlier release has" {
+@test "a deploy is not stopped by a config path that only an earlier release has" {
     echo 'b = 1' >config/b.toml
     git add config/b.toml && git commit -qm 'another file'
     release v1.0.0
@@ -187,7 +187,7 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     rbtool --config "$SETTINGS" status
 }
 
-@test "an attempt that came to nothing makes the operator's files no less his own" {
+@test "the operator's files are still drift after a deploy that failed" {
     own_files
     settings '.environments.prod.service = {"stop": ["false"]}'
     fails 1 "nothing was changed" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --accept-drift
@@ -196,7 +196,7 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     own_files_are_there
 }
 
-@test "a first deploy that came to nothing names what it takes over again" {
+@test "a first deploy after a failed one names the operator's files that it replaces" {
     release v1.0.0
     echo 'mine = 1' >"$PROD/etc/app.toml"
     settings '.environments.prod.service = {"stop": ["false"]}'
@@ -206,7 +206,7 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     [ "$(jq -r '[.kept[].path] | join(" ")' <<<"$output")" = "$PROD/etc/app.toml" ]
 }
 
-@test "a file that was given back is no drift on the way back" {
+@test "a file that was restored to the operator is not drift in the revert" {
     release v1.0.0
     settings '.environments.prod.config += {"config/b.toml": "'"$PROD"'/etc/b.toml"}'
     cp "$SETTINGS" rbtool.json
@@ -231,7 +231,7 @@ restore the flag file $PROD/etc/flags.json that existed before, since v1.1.0 has
     fails 5 "expected no such file" rbtool revert v1.2.0 --yes
 }
 
-@test "releases whose names look like another's note or folder do not get in its way" {
+@test "releases whose names look like another's record or folder do not conflict with it" {
     release v1
     cp -r "$SHOP" "$BATS_TEST_TMPDIR/other"
     rbtool deploy v1 --yes

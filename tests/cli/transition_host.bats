@@ -7,7 +7,7 @@ setup() {
     host
 }
 
-@test "a current that is not a symlink is refused before anything is touched" {
+@test "a current that is not a symlink is refused before any change" {
     two_releases
     mv "$PROD/current" "$BATS_TEST_TMPDIR/kept"
     for make in mkdir touch; do
@@ -21,7 +21,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "flags and config that cannot be written show before the database is committed" {
+@test "flags and config that cannot be written are reported before the database is committed" {
     two_releases
     mkdir "$BATS_TEST_TMPDIR/folder"
     for target in "$BATS_TEST_TMPDIR/folder" /nowhere/f; do
@@ -34,7 +34,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "flags and config behind symlinks are written through them, and put back" {
+@test "flags and config behind symlinks are written through them, and restored" {
     two_releases
     mkdir "$PROD/real"
     for name in flags.json app.toml; do
@@ -51,7 +51,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "a file that the new release lacks comes back with mode and owner when the deploy fails" {
+@test "a file that the new release lacks is restored with mode and owner when the deploy fails" {
     release v1.0.0
     git rm -q config/app.toml flags.json
     jq 'del(.flags, .config)' rbtool.json >new.json && mv new.json rbtool.json
@@ -71,7 +71,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "what a failed deploy had overwritten comes back as it was, and no copy of it stays" {
+@test "a failed deploy restores the files that it overwrote, and leaves no copy" {
     two_releases
     chmod 600 "$PROD/etc/app.toml"
     git rm -q config/app.toml
@@ -87,7 +87,7 @@ setup() {
     [ -z "$(find "$PROD/.rbtool/backups" -type f)" ]
 }
 
-@test "an abort puts back the files that were overwritten, whatever the settings say now" {
+@test "abort restores the overwritten files even if the settings have changed" {
     two_releases
     settings '.environments.prod.checks = [] | .environments.prod.config = {
         "config/app.toml": .environments.prod.config["config/app.toml"]}'
@@ -100,7 +100,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "a service that goes on writing in the background does not hold the transition" {
+@test "a service that writes output in the background does not block the transition" {
     two_releases
     settings '.environments.prod.service = {stop: ["true"],
         start: ["sh", "-c", "(for i in $(seq 400); do echo x; sleep 0.02; done) & exit 0"]}'
@@ -110,7 +110,7 @@ setup() {
     settled_at v1.1.0
 }
 
-@test "a start program that does not exist is named before anything is touched" {
+@test "a start program that does not exist is named before any change" {
     two_releases
     settings '.environments.prod.service = {stop: ["true"], start: ["/nonexistent/start"]}'
     fails 2 "the program /nonexistent/start cannot be executed: No such file" \
@@ -118,7 +118,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "a service that does not start leaves the target live and down, and the way back free" {
+@test "a service that does not start leaves the target live and down, and a revert is possible" {
     two_releases
     settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "exit 7"]}'
     fails 1 "DOWN" rbtool --config "$SETTINGS" deploy v1.1.0 --yes --json
@@ -128,7 +128,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "a first deploy whose service cannot start before there is a release fails and is put back" {
+@test "a first deploy whose service cannot start without a release fails and is undone" {
     release v1.0.0
     settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "exit 7"]}
         | .environments.prod.config = {"config/app.toml": "'"$PROD"'/etc/app.toml"}'
@@ -138,7 +138,7 @@ setup() {
     [ ! -e "$PROD/data/shop.db" ]
 }
 
-@test "without a database, config comes before the switch and a failure is put back" {
+@test "without a database, config is written before the switch, and a failure is undone" {
     jq 'del(.databases, .checks)' rbtool.json >new.json && mv new.json rbtool.json
     release v1.0.0
     second
@@ -153,7 +153,7 @@ setup() {
     settled_at v1.0.0
 }
 
-@test "a disk without room is a system error before anything is touched" {
+@test "a full disk is a system error before any change" {
     head -c 3000000 /dev/urandom >src/large
     release v1.0.0
     mkdir "$PROD/small"
@@ -167,7 +167,7 @@ setup() {
     [ -z "$begun" ]
 }
 
-@test "a command that fails with a long text of any bytes has failed, wherever the text is cut" {
+@test "a failing command with long non-ASCII output fails wherever the output is cut" {
     two_releases
     for pad in '' x; do
         printf '#!/bin/sh\npython3 -c "print(\\"%s\\" + chr(233) * 1050)"; exit 1\n' "$pad" >"$BATS_TEST_TMPDIR/says"
@@ -183,7 +183,7 @@ setup() {
     done
 }
 
-@test "an SQL check that cannot run fails, however long its words are" {
+@test "an SQL check that cannot run fails, however long its message is" {
     release v1.0.0
     rbtool deploy v1.0.0 --yes
     second
@@ -197,7 +197,7 @@ setup() {
     done
 }
 
-@test "a current that leads to a name that is no UTF-8 is drift" {
+@test "a current that points to a name that is not UTF-8 is drift" {
     two_releases
     ln -sfn $'releases/v1\xff' "$PROD/current"
     fails 1 'v1\xff' rbtool status --exit-code
@@ -205,7 +205,7 @@ setup() {
     settled_at v1.1.0
 }
 
-@test "a file size limit is an error with its cause, and nothing was changed" {
+@test "a file size limit is reported with its cause, and nothing is changed" {
     two_releases
     # The journal of the environment is larger than the limit.
     run bash -c 'ulimit -f 16; exec rbtool deploy v1.1.0 --yes'

@@ -12,7 +12,7 @@ next() { # TAG: a release that differs in its files alone
     release "$1"
 }
 
-@test "a release of which only a part was live is not known good" {
+@test "a release of which only a part was live is not known-good" {
     two_releases
     next v1.2.0
     next v1.3.0
@@ -22,7 +22,7 @@ next() { # TAG: a release that differs in its files alone
     [ "$(rbtool plan v1.3.0 --json | jq -r .to)" = v1.1.0 ]
 }
 
-@test "two halves of a release make it whole" {
+@test "two partial deploys that cover all parts make a release known-good" {
     two_releases
     next v1.2.0
     rbtool deploy v1.1.0 --yes --only db,config
@@ -54,7 +54,7 @@ next() { # TAG: a release that differs in its files alone
     settled_at v1.0.1
 }
 
-@test "a tag with slashes is a folder of folders, and goes without a trace" {
+@test "a tag with slashes gets nested folders, which are removed completely when pruned" {
     jq '.tags = "rel/*" | .environments.prod.keep = 2' rbtool.json >new.json && mv new.json rbtool.json
     sed -i 's/"file": "VERSION"/"file": "VERSION"/' rbtool.json
     git add -A && git commit -qm slashes
@@ -72,7 +72,7 @@ next() { # TAG: a release that differs in its files alone
     settled_at rel/1.1.0
 }
 
-@test "a tag that moved since it went live stops everything that leans on it" {
+@test "a tag that moved since it went live stops every transition that uses it" {
     two_releases
     rbtool deploy v1.1.0 --yes
     git tag -d v1.1.0
@@ -113,7 +113,7 @@ next() { # TAG: a release that differs in its files alone
     fails 2 "there is no tag v1.1.0" rbtool deploy v1.1.0 --yes --accept-reverted
 }
 
-@test "bytes of a release on disk that were tampered with are rebuilt from git" {
+@test "a modified release folder is rebuilt from git" {
     two_releases
     rbtool deploy v1.1.0 --yes
     echo evil >"$PROD/releases/v1.0.0/app/src/index.html"
@@ -123,7 +123,7 @@ next() { # TAG: a release that differs in its files alone
     [ ! -e "$PROD/current/app/src/added" ]
 }
 
-@test "folders whose names hold spaces and bytes that are no UTF-8" {
+@test "transitions work in folders with spaces and bytes that are not UTF-8" {
     place=$BATS_TEST_TMPDIR/$'caf\xe9 shop'
     mkdir "$place"
     mv "$SHOP" "$place/shop"
@@ -151,7 +151,7 @@ next() { # TAG: a release that differs in its files alone
     settled_at v1.0.0
 }
 
-@test "a root that is a symlink, and settings in another folder" {
+@test "transitions work with a root that is a symlink and settings in another folder" {
     mkdir "$BATS_TEST_TMPDIR/elsewhere"
     ln -s elsewhere "$BATS_TEST_TMPDIR/link"
     jq '.environments.prod = {root: "link", databases: {main: "sqlite:link/data/shop.db"}, flags: "link/f.json"}' \
@@ -171,7 +171,7 @@ next() { # TAG: a release that differs in its files alone
     done
 }
 
-@test "a hang-up cancels like SIGTERM, and nohup is respected" {
+@test "SIGHUP cancels like SIGTERM, and nohup is respected" {
     two_releases
     before=$(picture)
     settings '.environments.prod.service = {stop: ["sh", "-c", "kill -HUP $PPID; sleep 0.2"], start: ["true"]}'
@@ -181,7 +181,7 @@ next() { # TAG: a release that differs in its files alone
     settled_at v1.1.0
 }
 
-@test "a revert goes to the newest release whose last run here ended well" {
+@test "revert goes to the newest release whose last run on this host was healthy" {
     two_releases # v1.0.0 is live
     next v1.2.0
     rbtool deploy v1.1.0 --yes
@@ -193,7 +193,7 @@ next() { # TAG: a release that differs in its files alone
     [ "$(rbtool plan --json | jq -r .to)" = v1.1.0 ]
 }
 
-@test "revert --only marks nothing bad, unless --bad is given; the plan says so" {
+@test "revert --only marks nothing bad unless --bad is given, and the plan shows it" {
     two_releases
     rbtool deploy v1.1.0 --yes
     run rbtool revert v1.1.0 --only flags --yes
@@ -208,7 +208,7 @@ next() { # TAG: a release that differs in its files alone
     [ "$(rbtool list --json | jq -r '.releases[] | select(.tag == "v1.1.0").verdict')" = bad ]
 }
 
-@test "revert without TAG asks at a terminal, and without one gives the command" {
+@test "revert without TAG asks at a terminal, and prints the command without one" {
     two_releases
     rbtool deploy v1.1.0 --yes
     for options in --yes ''; do
@@ -219,7 +219,7 @@ next() { # TAG: a release that differs in its files alone
     settled_at v1.1.0
 }
 
-@test "the release after a revert follows the last good one, whether the bad one is live or not" {
+@test "a release after a revert follows the last good release, whether or not the bad one is live" {
     two_releases
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes

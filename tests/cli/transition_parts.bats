@@ -28,7 +28,7 @@ parts_at() {
     [ "$(rbtool status --json | jq '[.drift[] | select(.path != "")] | length')" -eq 0 ]
 }
 
-@test "a whole revert after a partial one is whole" {
+@test "a full revert after a partial one restores every part" {
     three_releases
     rbtool revert v1.2.0 --yes --only config
     [ "$(cat "$PROD/etc/app.toml")" = 'workers = 4' ]
@@ -39,7 +39,7 @@ parts_at() {
     fails 0 "v1.2.0 is not live in prod, v1.0.0 is" rbtool revert v1.2.0 --to v1.0.0 --yes
 }
 
-@test "downs come from the release that the database is at, also where another one is reverted" {
+@test "downs come from the database's own release, also when another release is reverted" {
     three_releases eval "printf 'SELECT 1;\n' >migrations/0002_discount.down.sql"
     rbtool revert v1.2.0 --yes --only db
     rbtool revert v1.2.0 --to v1.0.0 --yes
@@ -47,7 +47,7 @@ parts_at() {
     settled_at v1.0.0
 }
 
-@test "what somebody changed in a part that comes from elsewhere is drift, and is kept" {
+@test "changes in a part at another release are drift and are backed up" {
     three_releases
     rbtool revert v1.2.0 --yes --only config,flags
     echo 'mine = 1' >"$PROD/etc/app.toml"
@@ -58,7 +58,7 @@ parts_at() {
     [ "$(picture)" = "$before" ]
 }
 
-@test "a deploy after a partial revert looks at the parts where they are" {
+@test "a deploy after a partial revert compares each part with its own release" {
     three_releases
     echo '<h1>fourth</h1>' >src/index.html
     git rm -q --cached flags.json && rm flags.json
@@ -74,7 +74,7 @@ parts_at() {
     settled_at v1.3.0
 }
 
-@test "parts of several releases: resumed to the same end, put back each to its own" {
+@test "with parts at several releases, resume ends at TO and abort restores each part's release" {
     three_releases
     rbtool revert v1.2.0 --yes --only config
     killed_by stop
@@ -89,7 +89,7 @@ parts_at() {
     settled_at v1.0.0
 }
 
-@test "what is committed and came from several releases does not go back as one" {
+@test "abort after the commit is refused when the parts came from several releases" {
     three_releases
     rbtool revert v1.2.0 --yes --only config
     killed_by start
@@ -99,7 +99,7 @@ parts_at() {
     [ "$(picture)" = "$before" ]
 }
 
-@test "with --only nothing else moves, and what is not live there is nothing to revert" {
+@test "revert --only changes no other part, and does nothing for a part at another release" {
     three_releases
     rbtool revert v1.2.0 --yes --only config
     fails 0 "nothing to do: v1.2.0 is not live in prod: config at v1.1.0" rbtool revert v1.2.0 --yes --only config
@@ -111,7 +111,7 @@ parts_at() {
         '[["app","v1.0.0","v1.1.0"],["db","v1.2.0","v1.1.0"],["flags","v1.0.0","v1.1.0"],["config","v1.1.0","v1.1.0"]]' ]
 }
 
-@test "what a partial transition did is said of its parts alone" {
+@test "the output of a partial transition is about its parts only" {
     two_releases
     rbtool deploy v1.1.0 --yes
     run -0 rbtool revert v1.1.0 --yes --only flags
@@ -125,7 +125,7 @@ parts_at() {
     [[ $output == *"done: prod is at v1.0.0 (app, flags, config were at v1.0.0, db was at v1.1.0), in "*" s" ]]
 }
 
-@test "the titles of partial transitions name their parts" {
+@test "the log titles of partial transitions name their parts" {
     two_releases
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes --only flags,app
@@ -133,7 +133,7 @@ parts_at() {
     rbtool log | grep -q 'deploy in prod: done, from v1.0.0$'
 }
 
-@test "a part at another release is told apart from what somebody changed" {
+@test "status distinguishes a part at another release from a changed part" {
     two_releases
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes --only flags
@@ -149,7 +149,7 @@ parts_at() {
     fails 0 "drift flags $PROD/etc/flags.json: it was changed" rbtool status
 }
 
-@test "parts that are at TO already are not out of step with it" {
+@test "parts that are already at TO are not reported as being at another release" {
     two_releases
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes --only flags
@@ -163,7 +163,7 @@ parts_at() {
     settled_at v1.1.0
 }
 
-@test "the runbook of a partial revert is for those parts" {
+@test "the runbook of a partial revert covers only its parts" {
     two_releases
     rbtool deploy v1.1.0 --yes
     rbtool plan v1.1.0 --only flags,config --format markdown |
@@ -194,7 +194,7 @@ checked() {
     fails 1 "config of prod is at v1.0.0, and prod is unhealthy" rbtool --config "$SETTINGS" revert v1.1.0 --to v1.0.0 --yes --only config
 }
 
-@test "a check that only fails after it puts a transition of flags back" {
+@test "a check that fails only after a transition of flags undoes it" {
     two_releases
     rbtool deploy v1.1.0 --yes
     git show v1.0.0:flags.json >"$BATS_TEST_TMPDIR/flags.json"
@@ -203,7 +203,7 @@ checked() {
     settled_at v1.1.0
 }
 
-@test "killed before its checks, a resume knows what failed before" {
+@test "resume after a kill knows the checks that failed before the transition" {
     two_releases
     rbtool deploy v1.1.0 --yes
     killed_by check

@@ -22,7 +22,7 @@ killed_before_commit() {
     [ -s "$PROD/data/shop.db-journal" ]
 }
 
-@test "an abort killed between an inverse and its journal row: resume ends at TO, abort at FROM" {
+@test "after a kill of abort between a step and its journal row, resume ends at TO and abort at FROM" {
     two_releases
     before=$(picture)
     for way in resume abort; do
@@ -40,7 +40,7 @@ killed_before_commit() {
     settled_at v1.0.0
 }
 
-@test "a commit that reports a failure and has happened is a commit" {
+@test "a commit that reports a failure but happened counts as committed" {
     two_releases
     # The folder is synced when the journal appears, and again when it has gone: that fails.
     run at fdatasync 2 "$PROD/data" error=EIO rbtool deploy v1.1.0 --yes
@@ -50,7 +50,7 @@ killed_before_commit() {
     sql 'SELECT discount FROM orders'
 }
 
-@test "a commit that reports a failure and has not happened puts all back" {
+@test "a commit that reports a failure and did not happen is undone" {
     two_releases
     before=$(picture)
     run at unlink 1 "$PROD/data/shop.db-journal" error=EIO rbtool deploy v1.1.0 --yes
@@ -82,7 +82,7 @@ killed_before_commit() {
     settled_at v1.0.0
 }
 
-@test "a first deploy's file that others have used since is not undone" {
+@test "abort does not remove a first deploy's database that others have used since" {
     release v1.0.0
     killed_before_commit deploy v1.0.0 --yes
     sql "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('x')"
@@ -98,7 +98,7 @@ killed_before_commit() {
     [ ! -e "$PROD/data/shop.db-journal" ]
 }
 
-@test "a resume goes through the steps that were begun, whatever the settings say now" {
+@test "resume follows the steps of the plan even if the settings have changed" {
     two_releases
     settings '.environments.prod.service = {stop: ["true"], start: ["true"]}
         | .environments.prod.checks = [{name: "up", command: ["true"]}]'
@@ -118,7 +118,7 @@ litter() {
         -o -name '.old-*' -o -name '*.new' -o -name '.?*.rbtool' \) -print
 }
 
-@test "a kill while a file is written leaves a temporary that the next run removes, and no other" {
+@test "the next run removes the temporary file of a killed write, and no other file" {
     two_releases
     : >"$PROD/etc/.rbtool-backup" # ours by name, and somebody has it open
     : >"$PROD/etc/app.toml.sample"
@@ -160,7 +160,7 @@ SH
     rm -f "$CALLS"
 }
 
-@test "a resume takes nothing for done that may have changed since: files, and a service that was stopped" {
+@test "resume repeats steps whose result may have changed: files and a stopped service" {
     two_releases
     service
     for spoil in 'echo EVIL >"$PROD/releases/v1.1.0/app/src/shop"' 'rm -r "$PROD/releases/v1.1.0"'; do
@@ -177,7 +177,7 @@ SH
     done
 }
 
-@test "a resume past the commit starts the service, and does not stop it" {
+@test "resume after the commit starts the service and does not stop it" {
     two_releases
     service
     # Config is written before the commit, flags behind it.
@@ -190,7 +190,7 @@ SH
     [ "$(cat "$PROD/runs")" = "workers = 4" ]
 }
 
-@test "what is put back is what the service runs with, with a command to stop it and without" {
+@test "the service runs with the restored files, with and without a stop command" {
     two_releases
     service
     checked=$BATS_TEST_TMPDIR/checked.json
@@ -207,7 +207,7 @@ SH
     settled_at v1.0.0
 }
 
-@test "a half-way transition is gone on with in the databases that it began with" {
+@test "resume continues in the databases that the transition began with" {
     jq '.environments.prod.databases.main = "$SHOP_DB"' rbtool.json >new.json && mv new.json rbtool.json
     export SHOP_DB=sqlite:$PROD/data/shop.db
     git add -A && git commit -qm url
@@ -225,7 +225,7 @@ SH
     settled_at v1.1.0
 }
 
-@test "a half-way revert goes on with the override scripts that were agreed to, and no others" {
+@test "resume of a revert uses only the override scripts that were accepted" {
     two_releases
     rbtool deploy v1.1.0 --yes
     printf 'ALTER TABLE orders DROP COLUMN discount; -- mended\n' >migrations/0002_discount.down.sql
@@ -247,7 +247,7 @@ SH
     [ -z "$(sql 'SELECT id FROM orders WHERE id = 666')" ]
 }
 
-@test "a folder of rbtool's has its name on disk before the commit that needs what is in it" {
+@test "a folder's name is synced to disk before the commit that needs its content" {
     two_releases
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 5'
@@ -271,7 +271,7 @@ SH
         }' "$BATS_TEST_TMPDIR/trace"
 }
 
-@test "a damaged journal is named, with what to do" {
+@test "a damaged journal is named, with a hint" {
     two_releases
     cp "$PROD/.rbtool/state.db" "$BATS_TEST_TMPDIR/whole.db"
     pending='UPDATE transition_log SET outcome = NULL'
@@ -299,7 +299,7 @@ SQL
     settled_at v1.0.0
 }
 
-@test "status says on which side of the commit a transition stopped" {
+@test "status reports whether a transition stopped before or after the commit" {
     two_releases
     killed_by stop
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
@@ -317,7 +317,7 @@ SQL
     rbtool resume --yes
 }
 
-@test "a resume past the commit leaves alone what the release wrote beside its files" {
+@test "resume after the commit keeps files that the release wrote into its folder" {
     two_releases
     killed_by check
     jq --arg p "$PROD" '.environments.prod.service =
@@ -378,15 +378,15 @@ ends_back() { # WAY
     settled_at v1.0.0
 }
 
-@test "an abort that was killed before its commit goes back with another abort" {
+@test "another abort completes an abort that was killed before its commit" {
     ends_back abort
 }
 
-@test "an abort that was killed before its commit goes back with resume" {
+@test "resume completes an abort that was killed before its commit" {
     ends_back resume
 }
 
-@test "an abort that was killed after its commit is continued by abort" {
+@test "abort continues an abort that was killed after its commit" {
     committed_half_way
     rm "$BATS_TEST_TMPDIR/killed"
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
@@ -398,7 +398,7 @@ ends_back() { # WAY
     settled_at v1.0.0
 }
 
-@test "abort takes the number of values at risk at a terminal, as deploy and revert do" {
+@test "abort asks for the number of values at risk at a terminal, as deploy and revert do" {
     two_releases
     killed_by check
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes

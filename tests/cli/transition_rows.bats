@@ -47,7 +47,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     jq -c '[.putBack[] | [.table, .column, .restored, .missingCount]]' <<<"$document"
 }
 
-@test "rows that an up deleted come back with the revert, those that users deleted do not" {
+@test "revert restores rows that an up deleted, and not those that users deleted" {
     on_top 'DELETE FROM orders WHERE total <= 400;' 'SELECT 1;'
     move deploy v1.1.0
     [ "$(orders)" = 5,6,7,8,9,10 ]
@@ -65,7 +65,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     [ "$(orders)" = 1,2,4,5,6,8,9,10,11 ]
 }
 
-@test "values that scripts changed are not put back, and that is said, unless the way back did it" {
+@test "revert reports values that scripts changed and that are not restored" {
     on_top 'UPDATE orders SET total = 0 WHERE id <= 4; DELETE FROM orders WHERE id = 9;' 'SELECT 1;'
     move deploy v1.1.0
     sql 'UPDATE orders SET total = 300 WHERE id = 3' # a user has it as it was
@@ -76,7 +76,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     [ "$(sql 'SELECT group_concat(total) FROM orders')" = 0,0,300,0,500,600,700,800,900,1000 ]
 }
 
-@test "a way back that undoes by itself what scripts changed leaves nothing to say" {
+@test "revert reports nothing if the downs restore the values that scripts changed" {
     on_top 'UPDATE orders SET total = total * 2;' 'UPDATE orders SET total = total / 2;'
     move deploy v1.1.0
     move revert v1.1.0
@@ -84,7 +84,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     [ "$(sql 'SELECT sum(total) FROM orders')" = 5500 ]
 }
 
-@test "rows that a down deleted come back with the next deploy" {
+@test "the next deploy restores rows that a down deleted" {
     on_top "INSERT INTO orders VALUES (50, 1), (51, 1);" 'DELETE FROM orders WHERE id >= 50 OR id = 1;'
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET total = 7 WHERE id = 50; INSERT INTO orders VALUES (52, 9)'
@@ -96,7 +96,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     [ "$(orders)" = 1,2,3,4,5,6,7,8,9,10,50,51,52 ]
 }
 
-@test "they wait until the scripts that deleted them are undone" {
+@test "deleted rows are restored only when the scripts that deleted them are undone" {
     on_top 'DELETE FROM orders WHERE total <= 400;' 'SELECT 1;'
     change 3 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
     release v1.2.0
@@ -111,7 +111,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     settled_at v1.0.0
 }
 
-@test "rows of a table that was rebuilt, or renamed, come back too" {
+@test "revert restores rows of a table that was rebuilt or renamed" {
     on_top 'CREATE TABLE new (id INTEGER PRIMARY KEY, total INTEGER NOT NULL);
         INSERT INTO new SELECT * FROM orders WHERE total > 400;
         DROP TABLE orders; ALTER TABLE new RENAME TO orders;' 'SELECT 1;'
@@ -128,7 +128,7 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     settled_at v1.0.0
 }
 
-@test "what cannot be put back is named: no key, a constraint, parents that are gone" {
+@test "rows that cannot be restored are named: no key, a constraint, missing parents" {
     release v1.0.0
     change 2 'CREATE TABLE log (line TEXT);
         CREATE TABLE items (id INTEGER PRIMARY KEY, orders INTEGER REFERENCES orders (id), code TEXT UNIQUE);' \
@@ -158,7 +158,7 @@ again() { # SQL
     move deploy v1.1.0 --accept-reverted
 }
 
-@test "a value that a user put beside a backfill comes back with it" {
+@test "deploy restores a value that a user changed after a backfill" {
     on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER; UPDATE orders SET discount = total / 10;' \
         'ALTER TABLE orders DROP COLUMN discount;'
     again 'UPDATE orders SET discount = 99 WHERE id = 2; UPDATE orders SET discount = NULL WHERE id = 3'
@@ -176,7 +176,7 @@ again() { # SQL
     [ "$(sql 'SELECT discount FROM orders WHERE id < 5')" = 10$'\n'99$'\n\n'50 ]
 }
 
-@test "a seed that a user changed comes back as the user had it" {
+@test "deploy restores a seed row as the user had changed it" {
     on_top "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
         INSERT INTO settings VALUES ('tax', '19'), ('fee', '3');" 'DROP TABLE settings;'
     again "UPDATE settings SET value = '21' WHERE name = 'tax'; INSERT INTO settings VALUES ('region', 'eu')"
@@ -185,7 +185,7 @@ again() { # SQL
     settled_at v1.1.0
 }
 
-@test "a migration that was mended keeps its values, and the copy's are named" {
+@test "a corrected migration keeps its new values, and the backup's values are named" {
     on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER; UPDATE orders SET discount = total / 10;' \
         'ALTER TABLE orders DROP COLUMN discount;'
     rbtool deploy v1.1.0 --yes
@@ -200,7 +200,7 @@ again() { # SQL
     [ "$(sql 'SELECT sum(discount) FROM orders')" = 1100 ]
 }
 
-@test "columns that are not there yet are named, and come back when they are" {
+@test "columns that do not exist yet are named, and are restored when they exist" {
     on_top 'CREATE TABLE notes (id INTEGER PRIMARY KEY, n INTEGER);' 'DROP TABLE notes;'
     change 3 "ALTER TABLE notes ADD COLUMN reason TEXT; UPDATE notes SET reason = 'none';" \
         'ALTER TABLE notes DROP COLUMN reason;'
@@ -224,7 +224,7 @@ again() { # SQL
     [ "$(put_back)" = '[]' ]
 }
 
-@test "columns of rows that scripts deleted wait for them too" {
+@test "column values of deleted rows are restored when the rows exist again" {
     on_top "ALTER TABLE orders ADD COLUMN note TEXT;" 'ALTER TABLE orders DROP COLUMN note;'
     change 3 'DELETE FROM orders WHERE id <= 2;' 'SELECT 1;'
     release v1.2.0 --accept RB003
@@ -239,7 +239,7 @@ again() { # SQL
     echo "$document" | schema transition
 }
 
-@test "a copy that is gone is told, with all that it held" {
+@test "a missing backup is reported with the number of values that it had" {
     on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER;' 'ALTER TABLE orders DROP COLUMN discount;'
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 5'
@@ -253,7 +253,7 @@ again() { # SQL
     settled_at v1.1.0
 }
 
-@test "what another migration made under the same name does not get the old data" {
+@test "a column of another migration under the same name does not get the old data" {
     on_top 'ALTER TABLE orders ADD COLUMN discount INTEGER; -- percent' 'ALTER TABLE orders DROP COLUMN discount;'
     rbtool deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 15 WHERE id = 1'
@@ -273,7 +273,7 @@ again() { # SQL
     [ "$(sql 'SELECT discount FROM orders WHERE id = 1')" = 15 ]
 }
 
-@test "a row that would come back to a parent that is gone, and has no rowid, refuses the deploy" {
+@test "a deploy is refused if a row without rowid would be restored without its parent" {
     release v1.0.0
     change 2 'CREATE TABLE lines (o INTEGER REFERENCES orders (id), n INTEGER, PRIMARY KEY (o, n)) WITHOUT ROWID;' \
         'DROP TABLE lines;'
@@ -294,7 +294,7 @@ again() { # SQL
     [ "$(put_back)" = '[["lines",null,2,0]]' ]
 }
 
-@test "rows of a full-text index are not lost unseen, and are in the copy" {
+@test "lost rows of a full-text index are counted, and are in the backup" {
     change 2 'CREATE VIRTUAL TABLE notes USING fts5 (text);' 'DROP TABLE notes;'
     release v1.0.0
     change 3 'CREATE INDEX total ON orders (total);' "DROP INDEX total; DELETE FROM notes WHERE text = 'b';
@@ -313,7 +313,7 @@ again() { # SQL
     [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT group_concat(text) FROM notes')" = a,b,c ]
 }
 
-@test "what is put back without its parent goes again, and with it what refers to it" {
+@test "restored rows without a parent are removed again, with the rows that refer to them" {
     local purchases='CREATE TABLE purchases (id INTEGER PRIMARY KEY, o INTEGER NOT NULL REFERENCES orders (id));
         CREATE TABLE purchase_lines (id INTEGER PRIMARY KEY, p INTEGER NOT NULL REFERENCES purchases (id));
         CREATE TABLE staff (id INTEGER PRIMARY KEY, o INTEGER REFERENCES orders (id), boss INTEGER REFERENCES staff (id));'
@@ -332,7 +332,7 @@ again() { # SQL
     [ -z "$(sql 'PRAGMA foreign_key_check')" ]
 }
 
-@test "what a script takes from a table that another one rebuilt before is counted" {
+@test "data lost from a table that an earlier script rebuilt is counted" {
     on_top 'CREATE TABLE n (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, note TEXT);
         INSERT INTO n (id, total) SELECT id, total FROM orders; DROP TABLE orders; ALTER TABLE n RENAME TO orders;' \
         'ALTER TABLE orders DROP COLUMN note;'
@@ -341,7 +341,7 @@ again() { # SQL
     fails 5 "the plan loses data" rbtool deploy v1.2.0 --yes
 }
 
-@test "what is filled in behind a rebuild is nothing lost" {
+@test "filling empty values after a rebuild is not data loss" {
     on_top 'CREATE TABLE n (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, note TEXT);
         INSERT INTO n (id, total) SELECT id, total FROM orders; DROP TABLE orders; ALTER TABLE n RENAME TO orders;' \
         'ALTER TABLE orders DROP COLUMN note;'
@@ -351,7 +351,7 @@ again() { # SQL
     [ "$(sql 'SELECT note FROM orders WHERE id = 10')" = n10 ]
 }
 
-@test "no row is lost by filling in what was empty, in a table that a full-text index follows" {
+@test "filling empty values in a table with a full-text index is not data loss" {
     on_top "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT, state TEXT DEFAULT active);
         CREATE VIRTUAL TABLE f USING fts5(body);
         CREATE TRIGGER f_u AFTER UPDATE ON notes BEGIN UPDATE f SET body = new.body WHERE rowid = new.id; END;" \
@@ -369,7 +369,7 @@ again() { # SQL
     [ "$(sql 'SELECT id, body, state FROM notes')" = '1|a|active'$'\n''2||active' ]
 }
 
-@test "values that a script makes of other rows are its own, and newer than the copy's" {
+@test "values that a script computes from other rows are kept over the backup's" {
     on_top 'ALTER TABLE orders ADD COLUMN rank; UPDATE orders SET rank = (SELECT count(*) FROM orders x WHERE x.total >= orders.total);' \
         'ALTER TABLE orders DROP COLUMN rank;'
     rbtool deploy v1.1.0 --yes
@@ -380,7 +380,7 @@ again() { # SQL
     [ "$(put_back)" = '[["orders","rank",0,10]]' ]
 }
 
-@test "a rehearsal has the host's clock: what a script deletes by date is in the plan" {
+@test "the plan counts rows that a script deletes by the current date" {
     on_top 'ALTER TABLE orders ADD COLUMN day TEXT;' \
         "DELETE FROM orders WHERE day < date('now'); ALTER TABLE orders DROP COLUMN day;"
     rbtool deploy v1.1.0 --yes
@@ -391,7 +391,7 @@ again() { # SQL
     [ "$(orders)" = 1,2,4,5,6,7,8,9,10 ]
 }
 
-@test "what is found at risk under lock only is refused with a digest that agrees to it" {
+@test "data at risk that is found only under the lock stops the run and prints its digest" {
     on_top 'SELECT 1;' 'DELETE FROM orders WHERE total < 0;'
     rbtool deploy v1.1.0 --yes
     # Between the plan and the lock another order is refunded; the undo takes that back.

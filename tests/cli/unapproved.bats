@@ -60,7 +60,7 @@ reported() {
     reported
 }
 
-@test "status shows that the release that is live lacked approvals" {
+@test "status shows that the live release lacked approvals" {
     live_under_policy
     forge_deploy v1.0.0
     rbtool log --verify # it was live before: a revert's
@@ -72,7 +72,7 @@ reported() {
     [ "$(rbtool status --json | jq '.unapproved | length')" -eq 1 ]
 }
 
-@test "transitions with approvals, with a broken glass, and from before the policy are not reported" {
+@test "transitions with approvals, with --break-glass, and from before the policy are not reported" {
     live_under_policy
     as bob rbtool approve v1.1.0
     as carol rbtool approve v1.1.0
@@ -90,7 +90,7 @@ reported() {
     reported
 }
 
-@test "a transition that was resumed under a newer policy is judged by the one of its plan" {
+@test "a transition resumed under a newer policy is judged by the policy of its plan" {
     policy '{"environments":{"prod":{"approvals":{"deploy":0}}}}'
     killed_by start
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.0.0 --yes
@@ -164,6 +164,6 @@ forge_approval() {
     rbtool log --verify
 }
 
-@test "an approval that no policy asks for says so" {
+@test "approve reports that no approval is needed if no policy requires one" {
     as bob rbtool approve v1.0.0 --env prod | grep -qF 'v1.0.0 to prod: no approval is needed to deploy'
 }

@@ -30,7 +30,7 @@ names() {
     rm "$1"
 }
 
-@test "release and lint name migrations with mistyped names, in the wrong place, and code" {
+@test "release and lint report migrations with wrong names, in the wrong folder, or as code" {
     echo 1.0.0 >VERSION
     echo doc >.git/info/exclude
     echo 'SELECT 1;' | tee migrations/0002_b.UP.SQL migrations/0003_c.down.sql \
@@ -51,14 +51,14 @@ names() {
     [ "$(jq -c .notes doc)" = '[]' ]
 }
 
-@test "a template that is read as SQL is named" {
+@test "release prints a note for a template that is read as SQL" {
     printf 'CREATE TABLE b (id INTEGER PRIMARY KEY); -- {{ .Env.X }}\n' >migrations/0002_b.up.sql
     printf 'DROP TABLE b;\n' >migrations/0002_b.down.sql
     run release v1.0.0
     [[ $status -eq 0 && $output == *"note: database main: migrations/0002_b.up.sql: "*"{{"* ]]
 }
 
-@test "a migration that is a symbolic link refuses the release" {
+@test "release refuses a migration that is a symbolic link" {
     mkdir shared
     git mv migrations/0001_orders.up.sql shared/up.sql
     ln -s ../shared/up.sql migrations/0001_orders.up.sql
@@ -79,7 +79,7 @@ looks_like() {
     fails 2 "look like those of $1, which rbtool does not read" rbtool lint
 }
 
-@test "a folder of another tool is refused with that tool's name, SQL or code" {
+@test "release refuses another tool's folder and names the tool" {
     printf '[dependencies]\nsqlx = "0.8"\n' >Cargo.toml
     looks_like goose 0001_a.sql '-- +goose Up\nSELECT 1;\n'
     looks_like sql-migrate 0001_a.sql '-- +migrate Up\nSELECT 1;\n'
@@ -93,7 +93,7 @@ looks_like() {
     looks_like Knex 20240101_a.js 'exports.up = (knex) => {}\n'
 }
 
-@test "an artifact names files under a filter, and submodules, that it has as git stores them" {
+@test "release reports submodules and filtered files that an artifact has as git stores them" {
     git init -q "$BATS_TEST_TMPDIR/sub"
     git -C "$BATS_TEST_TMPDIR/sub" commit -q --allow-empty -m sub
     git -c protocol.file.allow=always submodule --quiet add "$BATS_TEST_TMPDIR/sub" src/lib

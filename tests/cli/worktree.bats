@@ -17,7 +17,7 @@ refused() {
     rbtool --config "$SETTINGS" show v1.1.0
 }
 
-@test "a root in a work tree of the repository is refused, however it is named" {
+@test "a root in a work tree of the repository is refused under any path" {
     two_releases
     git worktree add -q "$BATS_TEST_TMPDIR/linked"
     echo ignored >.gitignore
@@ -70,7 +70,7 @@ refused() {
     refused "$SHOP/deploy" "$SHOP"
 }
 
-@test "a journal that a branch brings is not written to the ledger, and the other environments are" {
+@test "a journal that a branch contains is not recorded, and other environments' journals are" {
     two_releases
     git init -q --bare "$BATS_TEST_TMPDIR/server.git"
     git remote add origin "$BATS_TEST_TMPDIR/server.git"
