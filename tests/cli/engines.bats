@@ -37,7 +37,7 @@ put() {
     grep -qF "not read: migrations/3.collation.mysql.up.sql" err
 }
 
-@test "a release that changes another engine's scripts changes no migration" {
+@test "changes to another engine's scripts do not change a database's migrations" {
     rbtool release v1.0.0
     put 2.total.mysql.up 'ALTER TABLE orders ADD COLUMN total BIGINT UNSIGNED;'
     release v1.0.1

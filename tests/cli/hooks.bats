@@ -648,7 +648,7 @@ contents() { find .git/hooks .git/config -type f -exec sha256sum {} + | sort; }
     [[ $(ls .githooks) == pre-push && $(tail -1 .githooks/pre-push) == touch* ]]
 }
 
-@test "a core.hooksPath for all repositories is left alone" {
+@test "init does not change a core.hooksPath for all repositories" {
     git_says 2.39.5
     mkdir ../shared
     git config --global core.hooksPath "$BATS_TEST_TMPDIR/shared"

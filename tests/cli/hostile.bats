@@ -61,7 +61,7 @@ clean() {
     bytes "$T/seen" || { echo "$*, in colours" && return 1; }
 }
 
-@test "a message of 10 MB, and one over the limit" {
+@test "verify accepts a tag message of 10 MB, and refuses one over the limit" {
     { echo title && echo && head -c 10000000 /dev/zero | tr '\0' 'x' && echo && message v1.1.0; } >"$T/text"
     git tag -f -s --cleanup=verbatim -F "$T/text" v1.1.0 'v1.1.0^{}'
     timeout 20 rbtool verify v1.1.0
@@ -76,7 +76,7 @@ clean() {
     [[ $output == *"BAD v1.1.0"*"the limit is 16777216"*"ok  v1.0.0"* ]]
 }
 
-@test "a million lines, before the manifest and in it" {
+@test "verify handles a million lines before the manifest and in it" {
     { echo title && echo && yes '' | head -1000000 && message v1.1.0; } >"$T/text"
     git tag -f -s --cleanup=verbatim -F "$T/text" v1.1.0 'v1.1.0^{}'
     timeout 20 rbtool verify v1.1.0
@@ -93,7 +93,7 @@ clean() {
     fails 1 "the tag has 300001 signatures, expected one" timeout 20 rbtool verify v1.1.0
 }
 
-@test "two manifests, two signatures" {
+@test "verify refuses a second, different manifest and a second signature" {
     resign v1.1.0 'v1.1.0^{}' bash -c 'cat && cat' # what is read twice is there once
     rbtool verify v1.1.0
     message v1.1.0 >"$T/one"
@@ -108,7 +108,7 @@ clean() {
     others '["v1.0.0"]'
 }
 
-@test "tags of tags, of trees and of blobs" {
+@test "verify refuses a release tag that points to a tag, a tree or a blob" {
     message v1.1.0 >"$T/text"
     local target kind
     for target in 'v1.0.0' 'HEAD^{tree}' 'HEAD:VERSION'; do
@@ -133,7 +133,7 @@ clean() {
     fails 1 "v1.1.0" rbtool verify v1.1.0
 }
 
-@test "names that git refuses, written into packed-refs by hand" {
+@test "verify and list escape invalid ref names in packed-refs" {
     git pack-refs --all
     local object esc=$'\e'
     object=$(git rev-parse v1.1.0)
@@ -155,7 +155,7 @@ clean() {
     clean bash -c "rbtool hook pre-push origin url <'$T/push' #"
 }
 
-@test "a name with a line end, and one that is no UTF-8" {
+@test "verify and list escape a name with a newline and one that is not UTF-8" {
     git pack-refs --all
     printf '%s refs/tags/v2\n0000 ok  v9.9.9  alice\n%s refs/tags/\xff\xfe\n' "$(git rev-parse v1.1.0)" "$(git rev-parse v1.1.0)" >>.git/packed-refs
     run rbtool verify --all # git cannot read that file at all
@@ -166,7 +166,7 @@ clean() {
     cp "$SHOP/.git/packed-refs" .git/packed-refs 2>/dev/null || rm .git/packed-refs
 }
 
-@test "replaced objects and grafts do not count" {
+@test "replaced objects and grafts have no effect" {
     local tag other
     tag=$(git rev-parse v1.1.0)
     other=$(git cat-file tag "$tag" | sed 's/"version": "1.1.0"/"version": "6.6.6"/' | git hash-object -t tag -w --stdin)
@@ -191,7 +191,7 @@ clean() {
     rbtool verify --all
 }
 
-@test "clocks far in the future, before the epoch, and beyond any calendar" {
+@test "verify handles dates far in the future, before the epoch, and out of range" {
     local when
     GIT_COMMITTER_DATE='@253402300799 +0000' git commit -q --allow-empty -m 'far away'
     GIT_COMMITTER_DATE='@253402300799 +0000' release v1.2.0
@@ -214,7 +214,7 @@ manifest_of() {
     resign v1.1.0 'v1.1.0^{}' "$@"
 }
 
-@test "JSON to choke on, signed in order" {
+@test "verify refuses signed manifests with malformed or extreme JSON" {
     local deep
     manifest_of sed 's/"files": [0-9]*/"files": 1e999/'
     problem manifest "" v1.1.0
@@ -240,7 +240,7 @@ manifest_of() {
     clean rbtool verify v1.1.0
 }
 
-@test "a tag whose object is missing, or garbled" {
+@test "verify reports a tag whose object is missing or corrupt, and checks the others" {
     local object path
     object=$(git rev-parse v1.1.0)
     path=.git/objects/${object:0:2}/${object:2}
@@ -258,7 +258,7 @@ manifest_of() {
     fails 2 "$object" rbtool attest v1.1.0
 }
 
-@test "escapes in what a signer wrote" {
+@test "control characters in a signer's text are escaped" {
     # Artifact paths, migration names, flags, notes, the tagger's name: whatever a manifest holds.
     local esc=$'\e[5m' c1=$'\u009b5m' bidi=$'\u202e'
     mkdir -p "src/${esc}dir"
@@ -292,7 +292,7 @@ Rollback: lossy ${esc}${c1}${bidi} it is"
     done
 }
 
-@test "colours of one's own are no colours" {
+@test "colour sequences in a signer's text are escaped at a terminal" {
     # A sequence that rbtool itself would write is data all the same when it comes from elsewhere.
     git config user.name $'Alice \e[8mhidden\e[0m\e[31m'
     git commit -q --allow-empty -m later
@@ -304,7 +304,7 @@ Rollback: lossy ${esc}${c1}${bidi} it is"
     grep -q $'\e\[32mok' "$T/seen"
 }
 
-@test "escapes and lines in the ledger" {
+@test "control characters and newlines in ledger entries are escaped" {
     local esc=$'\e]0;owned\a' why=$'\e[5m fine\nok  v9.9.9  alice@example.com \u009b5m \u202e'
     rbtool mark v1.1.0 good -m "$why" --env $'pr\e[5mod' >"$T/seen" 2>&1 || rbtool mark v1.1.0 good -m "$why" >"$T/seen" 2>&1 || true
     bytes "$T/seen"
@@ -319,7 +319,7 @@ Rollback: lossy ${esc}${c1}${bidi} it is"
     run ! grep -q '^ok  v9.9.9' "$T/seen"
 }
 
-@test "signers and hooks" {
+@test "control characters in signers' names and hook input are escaped" {
     printf '%s %s\n' $'e\e[5mve@example.com' "$(cut -d' ' -f1,2 "$KEYS/alice.pub")" >"$KEYS/hostile"
     git config gpg.ssh.allowedSignersFile "$KEYS/hostile"
     clean rbtool verify --all
@@ -338,7 +338,7 @@ Rollback: lossy ${esc}${c1}${bidi} it is"
     clean rbtool hook commit-msg "$T/message"
 }
 
-@test "a repository that is broken is named, and what it lacks" {
+@test "a broken repository is reported with what it lacks" {
     for lack in HEAD objects refs; do
         mv ".git/$lack" kept
         fails 2 "cannot open the repository at $PWD/.git: it is broken, it has no $lack; bring that back" rbtool list

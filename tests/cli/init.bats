@@ -25,7 +25,7 @@ setup() {
     rbtool verify
 }
 
-@test "what init proposes can be released and deployed as it is" {
+@test "the settings that init proposes can be released and deployed unchanged" {
     rbtool init
     jq -e '.artifacts == [{name: "app", paths: ["VERSION", "src"]}]' rbtool.json
     jq -e '.environments.local.root == "../shop-local"' rbtool.json

@@ -9,7 +9,7 @@ load ledger
 setup_file() { ledger_template; }
 setup() { ledger_shop; }
 
-@test "a release's entry holds the tag object and the catalog" {
+@test "a release's entry contains the tag object and the catalog" {
     cmp <(git cat-file blob $LEDGER:tag) <(git cat-file tag v1.0.0)
     # The fingerprint is that of the catalog without the order of columns.
     [[ $(git cat-file blob $LEDGER:catalog-main | jq -jcS 'with_entries(select(.key | startswith("order ") | not))' |
@@ -90,7 +90,7 @@ SH
     [[ ${lines[1]} == *"OVERRIDE  v1.0.0"*"PAST THE RULES: approvals: it is 02:00" ]]
 }
 
-@test "an empty repository has an empty ledger" {
+@test "log reports an empty ledger in an empty repository" {
     git init -q "$BATS_TEST_TMPDIR/empty"
     run --separate-stderr -0 rbtool -C "$BATS_TEST_TMPDIR/empty" log
     [[ -z $output && $stderr == "there is no ledger here yet"* ]]

@@ -52,7 +52,7 @@ TEXT
     [[ $(jq -r '.predicate.artifacts[0].files' m.json) == 3 ]]
 }
 
-@test "tree is what git write-tree prints in a SHA-256 repository" {
+@test "the manifest's tree is what git write-tree prints in a SHA-256 repository" {
     rbtool release v1.0.0
     git init -q --object-format=sha256 "$BATS_TEST_TMPDIR/sha256"
     cp -a src "$BATS_TEST_TMPDIR/sha256/"
@@ -186,7 +186,7 @@ TEXT
     [[ $(manifest v1.1.0 | jq -r '.predicate.databases[0].migrations[1].down') == null ]]
 }
 
-@test "a down that does not restore is refused, shown, and recorded when accepted" {
+@test "release refuses and shows a down that does not restore, and records it when accepted" {
     rbtool release v1.0.0
     second
     echo 'SELECT 1;' >migrations/0002_discount.down.sql

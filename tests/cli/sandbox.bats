@@ -59,7 +59,7 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     [[ $output == *databases.main.limits.size* ]]
 }
 
-@test "what a script puts into temporary tables counts as disk, and what a table computes as memory" {
+@test "temporary tables count as disk, and computed values of a table count as memory" {
     limit '{"memory": 16, "size": 16}'
     migration 'CREATE TEMP TABLE x(a); INSERT INTO x WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 400)
         SELECT zeroblob(100000) FROM c;'

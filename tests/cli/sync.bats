@@ -313,7 +313,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     git push -q --mirror origin
 }
 
-@test "a server takes few entries that no allowed signer signed, a push and in all, and any number of signed ones" {
+@test "a server limits entries without an allowed signer, per push and in total, and not signed ones" {
     two_clones
     rbtool -C "$SERVER" init >/dev/null 2>&1
     git -C "$SERVER" config gpg.ssh.allowedSignersFile "$KEYS/allowed"

@@ -34,7 +34,7 @@ next() { # TAG: a release that differs in its files alone
     settled_at v1.1.0
 }
 
-@test "pruning keeps what is live and what a revert would go to" {
+@test "pruning keeps the live release and the target of the next revert" {
     release v1.0.0
     for i in 1 2 3 4 5; do next v1.0.$i; done
     settings '.environments.prod.keep = 2 | .environments.prod.checks = [{name: "x", command: ["false"], timeout: 1}]'
@@ -88,7 +88,7 @@ next() { # TAG: a release that differs in its files alone
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 
-@test "releases whose tags were deleted or replaced are taken from the ledger" {
+@test "releases whose tags were deleted or replaced are read from the ledger" {
     two_releases
     rbtool deploy v1.1.0 --yes
     git tag -d v1.0.0 v1.1.0

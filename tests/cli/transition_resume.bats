@@ -63,7 +63,7 @@ killed_before_commit() {
     settled_at v1.1.0
 }
 
-@test "an abort that cannot ask the database whether it was committed undoes nothing" {
+@test "abort undoes nothing if it cannot read from the database whether it committed" {
     two_releases
     before=$(picture)
     killed_before_commit deploy v1.1.0 --yes

@@ -83,7 +83,7 @@ while read -r name n; do
     }
 done <"$work/points"
 [[ $faults -eq 0 && $done -gt 5 ]]
-result $? "rbtool killed at $done points: the ledger is whole"
+result $? "the ledger is intact after rbtool was killed at each of $done points"
 
 faults=0 done=0
 while read -r name n; do
@@ -102,7 +102,7 @@ while read -r name n; do
     }
 done <"$work/git.points"
 [[ $faults -eq 0 && $done -gt 0 ]]
-result $? "git update-ref killed at $done points: the ledger is whole"
+result $? "the ledger is intact after git update-ref was killed at each of $done points"
 
 faults=0 done=0
 for fault in ENOSPC EIO; do
@@ -124,7 +124,7 @@ for fault in ENOSPC EIO; do
     done <"$work/points"
 done
 [[ $faults -eq 0 && $done -gt 0 ]]
-result $? "$done calls failed: the exit code tells whether the entry is there"
+result $? "the exit code reports whether the entry was written when each of $done calls failed"
 
 # A lock that a killed git left behind is named, and waited for only so long.
 touch .git/refs/rbtool/ledger.lock
@@ -133,5 +133,5 @@ timeout 60 rbtool mark v1.0.0 good -m locked >"$work/out" 2>&1
 code=$?
 rm .git/refs/rbtool/ledger.lock
 [[ $code -eq 4 && $(entries) -eq $before ]] && grep -q 'ledger.lock' "$work/out"
-result $? "a stale lock is named (exit $code)"
+result $? "mark names a stale lock (exit $code)"
 finish

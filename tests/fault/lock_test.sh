@@ -29,24 +29,24 @@ shop_state "$shop" >"$work/from"
 "${revert[@]}" >"$work/first" 2>&1 &
 holder=$!
 wait_for test -e "$work/stopping"
-result $? "the first revert is under way"
+result $? "the first revert is running"
 "${revert[@]}" >"$work/second" 2>&1
 [[ $? -eq 4 ]] && grep -q '^rbtool: ' "$work/second"
-result $? "the second one exits 4: $(grep -m1 '^rbtool: ' "$work/second")"
+result $? "a second revert exits 4 while the first one runs: $(grep -m1 '^rbtool: ' "$work/second")"
 rbtool --config "$work/settings" resume --yes >"$work/third" 2>&1
-result $(($? != 4)) "so does resume while the first one lives"
+result $(($? != 4)) "resume exits 4 while the first revert runs"
 
 kill -KILL "$holder"
 wait "$holder" 2>/dev/null
 touch "$work/go"
 sleep 0.2
 rbtool --config "$work/settings" abort --yes >"$work/abort" 2>&1
-result $? "the holder killed, abort gets the lock: $(tail -1 "$work/abort")"
+result $? "abort gets the lock after the first revert was killed: $(tail -1 "$work/abort")"
 shop_state "$shop" >"$work/now"
 cmp -s "$work/from" "$work/now"
-result $? "and the environment is at FROM"
+result $? "the environment is at FROM after abort"
 "${revert[@]}" >"$work/last" 2>&1
-result $? "the next revert works: $(tail -1 "$work/last")"
+result $? "the next revert succeeds: $(tail -1 "$work/last")"
 [[ $(readlink "$shop/srv/current") == releases/v1.0.0 ]]
-result $? "and ends at TO"
+result $? "the environment is at TO after the next revert"
 finish

@@ -47,10 +47,10 @@ for end in resume abort; do
     rbtool $end --yes >"$work/out" 2>&1
     code=$?
     both_state "$s" >"$work/$end"
-    result $code "undisturbed $end of the half-way deploy: $(tail -1 "$work/out")"
+    result $code "$end of the half-way deploy succeeds without a fault: $(tail -1 "$work/out")"
 done
 ! cmp -s "$work/resume" "$work/abort"
-result $? "they end at different releases"
+result $? "resume and abort end at different releases"
 
 fresh
 strace -qq -y -o "$work/trace" -e "trace=$calls" "${abort[@]}" >"$work/out" 2>&1
@@ -62,7 +62,7 @@ awk '
     { print name, n[name] }' "$work/trace" >"$work/all"
 count=$(wc -l <"$work/all")
 [[ $count -gt 20 ]]
-result $? "$count calls of abort that change state are known"
+result $? "the trace of abort has $count calls that change state"
 awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
 
 ended() { # WAY: what is not as it must be after that
@@ -114,7 +114,7 @@ for mode in resume abort ENOSPC EIO; do
         esac 2>&1 | grep -vE '^[^ ]+: line [0-9]+: +[0-9]+ Killed' | sed "s/^/$name $n: /"
     done <"$work/points" >"$work/findings"
     [[ ! -s $work/findings ]]
-    result $? "abort, $mode: $(wc -l <"$work/points") points"
+    result $? "abort recovers in mode $mode from a fault at each of $(wc -l <"$work/points") points"
     sed 's/^/# /' "$work/findings" | head -40
 done
 finish

@@ -79,13 +79,13 @@ for mode in delete wal; do
     count=$(wc -l <"$work/all")
     awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
     [[ $code -eq 0 && $count -gt 4 ]] && ! cmp -s "$work/from" "$work/to"
-    result $? "main in mode $mode: $count calls between the two commits are known"
+    result $? "the trace has $count calls between the two commits (main in mode $mode)"
     for way in resume abort; do
         while read -r name n; do
             one_kill $mode "$name" "$n" $way
         done <"$work/points" 2>&1 | grep -vE '^[^ ]+: line [0-9]+: +[0-9]+ Killed' >"$work/findings"
         [[ ! -s $work/findings ]]
-        result $? "main in mode $mode, killed between the commits: $way"
+        result $? "$way recovers after a kill between the commits (main in mode $mode)"
         sed 's/^/# /' "$work/findings" | head -40
     done
 done
@@ -109,22 +109,22 @@ both_state "$s" >"$work/from"
 read_until_gone "$s/srv/data/audit.db"
 "${deploy[@]}" >"$work/out" 2>&1
 [[ $? -eq 2 ]] && grep -q "^rbtool: .*audit.db.*locked.*(sqlite3).*nothing was changed" "$work/out"
-result $? "the first commit does not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
+result $? "deploy reports that the first commit did not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
 gone
 both_state "$s" | cmp -s "$work/from"
-result $? "and all is at FROM"
+result $? "both databases are at FROM after the first commit failed"
 
 read_until_gone "$s/srv/data/shop.db"
 "${deploy[@]}" >"$work/out" 2>&1
 [[ $? -eq 3 ]] && grep -q "^rbtool: .*shop.db.*locked.*rbtool resume" "$work/out"
-result $? "the second commit does not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
+result $? "deploy reports that the second commit did not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
 [[ $(rbtool status --json 2>/dev/null | jq -r '.state + " " + .step') == "interrupted commit" ]]
-result $? "status says where it stopped"
+result $? "status reports the step at which the deploy stopped"
 gone
 rbtool resume --yes >"$work/out" 2>&1
 code=$?
 both_state "$s" | cmp -s "$work/to"
 result $((code || $?)) "resume ends with both at TO: $(tail -1 "$work/out")"
 rbtool status --exit-code >/dev/null 2>&1
-result $? "and nothing has drifted"
+result $? "status reports no drift after resume"
 finish

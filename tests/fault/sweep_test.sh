@@ -68,7 +68,7 @@ for ((slot = 0; slot < WORKERS; slot++)); do
     code=$?
     shop_state "$work/$slot" >"$work/$slot.to"
     [[ $code -eq 0 ]] && ! cmp -s "$work/$slot.from" "$work/$slot.to"
-    result $? "undisturbed $SWEEP of worker $slot ends at TO"
+    result $? "$SWEEP of worker $slot ends at TO without a fault"
     [[ $code -eq 0 ]] || {
         sed 's/^/# /' "$work/prepare.log"
         finish
@@ -81,7 +81,7 @@ digest=$(<"$work/0.digest")
 command_line
 strace -f -qq -o "$work/threads" -e trace=clone,clone3 "${command[@]}" >"$work/prepare.log" 2>&1
 [[ $? -eq 0 && -s $work/threads ]] && ! grep CLONE_THREAD "$work/threads"
-result $? "on one processor, $SWEEP is one thread"
+result $? "$SWEEP runs in one thread on one processor"
 
 # The points: every call of the set that changes something, as NAME N.
 fresh 0
@@ -105,7 +105,7 @@ awk -v all="${ALL:-0}" '
     }
     END { flush() }' "$work/trace" >"$work/all"
 [[ $code -eq 0 && $(wc -l <"$work/all") -gt 20 ]]
-result $? "$(wc -l <"$work/all") calls that change state are known"
+result $? "the trace of $SWEEP has $(wc -l <"$work/all") calls that change state"
 awk -v every="$EVERY" 'NR % every == 0' "$work/all" >"$work/points"
 
 # told SLOT: the ledger has every transition that ended once, and a revert's verdict once
@@ -233,7 +233,7 @@ for mode in resume abort ENOSPC EIO; do
     while read -r count name; do
         grep -h "^$name " "$work"/*.findings >"$work/of-this"
         [[ ! -s $work/of-this ]]
-        result $? "$SWEEP, $mode: $name, $count points"
+        result $? "$SWEEP recovers in mode $mode from a fault at each of $count points in $name"
         head -40 "$work/of-this" | sed 's/^/# /'
     done < <(cut -d' ' -f1 "$work/points" | sort | uniq -c)
 done
