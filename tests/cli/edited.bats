@@ -49,7 +49,7 @@ consents() {
     rbtool status --exit-code
 }
 
-@test "a later migration that makes the same change resolves the edit" {
+@test "a later migration that recreates the object resolves the edit" {
     rbtool deploy v1.0.0 --yes
     consents rbtool deploy v1.1.0 --yes
     echo 'DROP VIEW totals; CREATE VIEW totals AS SELECT total, id FROM orders;' >migrations/0003_view.up.sql
@@ -60,7 +60,7 @@ consents() {
     rbtool status --exit-code
 }
 
-@test "revert restores the earlier text of an edited migration in a database that has only the new one" {
+@test "revert over an edited migration asks for consent and keeps the objects of the new text" {
     rbtool deploy v1.1.0 --yes
     consents rbtool revert v1.1.0 --to v1.0.0 --yes
     [[ $(view) == *'SELECT id, total'* ]]

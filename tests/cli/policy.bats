@@ -282,7 +282,7 @@ setup() {
     fails 5 "has 1 (dave@example.com)" rbtool deploy v1.0.0 --yes
 }
 
-@test "a backdated tag by an expired key is detected from a witness's entry" {
+@test "a backdated tag by an expired key is refused unless a witness's entry confirms its date" {
     ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/old"
     printf 'old@example.com valid-before="20260101Z" %s\n' "$(cut -d' ' -f1,2 "$HOME/old.pub")" >>"$HOME/allowed"
     policy '{"roles":{"witness":["carol@example.com"]}}'

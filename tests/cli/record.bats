@@ -216,7 +216,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(verdict v1.0.0)" = good ]
 }
 
-@test "an entry that was written before a crash is not written twice" {
+@test "an entry that the ledger has and the journal does not is not written twice" {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     rbtool revert v1.1.0 --yes

@@ -377,7 +377,7 @@ peak() {
     refused "would be deleted" git push --no-verify origin :refs/tags/v1.0.0
 }
 
-@test "a release that was live or has a successor cannot be marked as a gap" {
+@test "the tag of a release that was live or has a successor cannot be deleted" {
     server
     cd "$SHOP" || return
     rbtool init >/dev/null 2>&1

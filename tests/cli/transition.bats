@@ -204,7 +204,7 @@ setup() {
     rbtool deploy v1.0.0 --yes
 }
 
-@test "a current that is not a symlink and a migration without a down are reported" {
+@test "a current that is not a symlink and an applied migration unknown to the release are reported" {
     two_releases
     rm "$PROD/current"
     mkdir "$PROD/current"
