@@ -272,7 +272,7 @@ verdict() {
     fails 2 "is a symbolic ref" rbtool mark v1.0.0 good -m x
 }
 
-@test "only a few of many copies attached for a missing tag are verified" {
+@test "only a few of many unsigned copies attached for a missing tag are verified" {
     rbtool release v1.1.0 2>/dev/null
     local blob sum commit n at='' good
     commit=$(git rev-parse HEAD)

@@ -256,7 +256,7 @@ setup() {
     fails 1 "not in role release" rbtool deploy v1.3.0 --dry-run
 }
 
-@test "after a key is revoked, earlier releases stay valid, and new ones and its entries do not count" {
+@test "after a key is revoked, its earlier releases and entries count, and its new ones do not" {
     policy "{\"roles\":{\"policy\":[\"alice@example.com\"]},$two}"
     echo 1.2.0 >VERSION
     git commit -qam 1.2.0
