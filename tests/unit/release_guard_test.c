@@ -271,10 +271,17 @@ static const change changes[] = {
      "deletes or changes migration 1 and 2 more"},
     {"a database that is gone without its folder", "v1.1.0",
      SETTINGS("s/\"databases\".*/\"databases\":{}}/"), false, ""},
+    {"a folder that is gone while the settings name another one", "v1.1.0",
+     "rm -r migrations;" SETTINGS("s/:\"migrations\"/:\"other\"/"), false,
+     "deletes or changes migration 1 and 2 more"},
     /* Moves. */
     {"another id with the same bytes", "v1.1.0",
      "git mv migrations/3_c.up.sql migrations/5_c.up.sql;", false, ""},
     {"a moved folder", "v1.1.0", "git mv migrations db;" SETTINGS("s/:\"migrations\"/:\"db\"/"),
+     false, ""},
+    {"a moved folder with a down where there was none", "v1.1.0",
+     "git mv migrations db; echo 'DROP TABLE c;' >db/3_c.down.sql;" SETTINGS(
+         "s/:\"migrations\"/:\"db\"/"),
      false, ""},
     {"a moved folder that nothing names", "v1.1.0", "git mv migrations db;", false,
      "deletes or changes migration 1 and 2 more"},
@@ -328,18 +335,25 @@ static void test_push_of_migrations(void **state)
     sh_do("cd push; git checkout -q -f main; git clean -qfd");
 }
 
-/* What the remote has is not refused a second time. */
+/* What the remote has is not refused a second time, whatever is pushed on top of it. */
 static void test_push_on_top(void **state)
 {
     (void)state;
-    rb_err err = {0};
-    RB_AUTO(rb_free_str) char *said = NULL;
-    RB_AUTO(rb_free_str)
-    char *old = sh("cd push; git checkout -q --detach v1.1.0; " EDIT(
-        "migrations/2_b.up.sql") "git commit -qam edit; git rev-parse HEAD");
-    RB_AUTO(rb_free_str)
-    char *new = sh("cd push; git commit -q --allow-empty -m more; git rev-parse HEAD");
-    assert_int_equal(judge_push(&said, SENT, "refs/heads/main", new, old, &err), RB_OK);
+    static const char *const faults[] = {EDIT("migrations/2_b.up.sql"),
+                                         "git rm -q migrations/2_b.*;"};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        rb_err err = {0};
+        RB_AUTO(rb_free_str) char *said = NULL;
+        RB_AUTO(rb_free_str)
+        char *old = sh("cd push; git checkout -q -f --detach v1.1.0; %s git commit -qam fault;"
+                       "git rev-parse HEAD",
+                       faults[i]);
+        RB_AUTO(rb_free_str)
+        char *new = sh("cd push; echo 'SELECT 1;' >migrations/9_z.up.sql; git add -A;"
+                       "git commit -qm more; git rev-parse HEAD");
+        assert_int_equal(judge_push(&said, SENT, "refs/heads/main", new, old, &err), RB_OK);
+        assert_string_equal(said, "");
+    }
     sh_do("cd push; git checkout -q -f main");
 }
 

@@ -17,7 +17,7 @@ typedef struct row {
     int deploy;           /* approvals that the policy wants there */
     int revert;           /* the same */
     const char *verb;     /* the command's kind */
-    const char *history;  /* what went to TO there: "whole", "app", "failed", "unhealthy", or "" */
+    const char *history;  /* what went to TO there: "whole", "app", "app rest", an outcome, or "" */
     const char *approved; /* who approved TO there, with spaces between */
     enum scripts scripts; /* --scripts-from */
     const char *scripts_approved;
@@ -36,6 +36,7 @@ static const row rows[] = {
     {"abort-to-new", 1, 0, "abort", "", "", OWN, "", "deploy 1", 0},
     {"only-app", 1, 0, "revert", "app", "", OWN, "", "deploy 1", 0},
     {"failed", 1, 0, "revert", "failed", "", OWN, "", "deploy 1", 0},
+    {"interrupted", 1, 0, "revert", "interrupted", "", OWN, "", "deploy 1", 0},
     /* It was: a revert's number counts, with any verb. */
     {"revert-to-old", 1, 0, "revert", "whole", "", OWN, "", "", 0},
     {"deploy-of-old", 1, 0, "deploy", "whole", "", OWN, "", "", 0},
@@ -56,7 +57,7 @@ static const row rows[] = {
     {"scripts-both", 2, 0, "deploy", "", "bob", OF_THIRD, "", "deploy 1,deploy 2", 0},
     {"scripts-of-old-to", 1, 0, "revert", "whole", "", OF_THIRD, "", "deploy 1", 0},
     {"scripts-of-from", 1, 0, "revert", "whole", "", OF_FROM, "", "", 0},
-    {"scripts-of-to", 1, 0, "deploy", "", "bob", OF_TO, "", "", 0},
+    {"scripts-of-to", 1, 0, "deploy", "", "", OF_TO, "", "deploy 1", 0},
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
