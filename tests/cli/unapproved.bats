@@ -109,17 +109,18 @@ reported() {
 
 # forge_approval NAME TAG: an approval of TAG for prod at the tip of the ledger, signed by NAME.
 forge_approval() {
-    local tip
+    local tip at
     tip=$(git rev-parse refs/rbtool/ledger)
+    at=$(date +%s) # the entry's time and its commit's must be the same
     {
         printf 'approval %s for prod: read\n\n' "$2"
-        jq -n -S --indent 2 --argjson at "$(date +%s)" --arg tag "$2" --arg object "$(git rev-parse "$2")" \
+        jq -n -S --indent 2 --argjson at "$at" --arg tag "$2" --arg object "$(git rev-parse "$2")" \
             --arg ledger "$(git rev-list --max-parents=0 refs/rbtool/ledger)" \
             '{app: "shop", approval: {why: "read"}, at: $at, attachments: [], environment: "prod", kind: "approval",
               ledger: $ledger, object: $object, tag: $tag, type: "urn:rbtool:ledger:v1"}'
     } >"$BATS_TEST_TMPDIR/message"
-    RBTOOL=0 git update-ref refs/rbtool/ledger "$(git commit-tree "-S$KEYS/$1" -p "$tip" \
-        -F "$BATS_TEST_TMPDIR/message" 4b825dc642cb6eb9a060e54bf8d69288fbee4904)"
+    RBTOOL=0 git update-ref refs/rbtool/ledger "$(GIT_AUTHOR_DATE="@$at +0000" GIT_COMMITTER_DATE="@$at +0000" \
+        git commit-tree "-S$KEYS/$1" -p "$tip" -F "$BATS_TEST_TMPDIR/message" 4b825dc642cb6eb9a060e54bf8d69288fbee4904)"
 }
 
 @test "log --verify reports an entry that a revoked key signed after the policy, and none from before" {
