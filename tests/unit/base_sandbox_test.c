@@ -1,4 +1,4 @@
-/* What a confined function can reach, whoever starts it. */
+/* What a confined function can reach, as any user. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
 
 #include "database/sqlite.h"
 
-/* A new SQLite brings functions that somebody has to look at: may a script call them? */
+/* A new SQLite brings functions that a maintainer has to classify: may a script call them? */
 static void expect_classified(rb_db *db, const char *sql, enum rb_sqlite_part part)
 {
     rb_err err;
