@@ -28,7 +28,7 @@ ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
 LDLIBS = $(shell pkg-config --libs $(LIBS)) -pthread
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-CORE = $(sort $(wildcard core/*/*.c))
+CORE = $(sort $(wildcard core/*/*.c core/*/*/*.c))
 CMD = $(sort $(wildcard cmd/*.c))
 CORE_OBJ = $(CORE:%.c=$(BUILD)/%.o)
 CMD_OBJ = $(CMD:%.c=$(BUILD)/%.o)

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "site.h"
+#include "env_session.h"
 #include "transition/parts.h"
 #include "ui.h"
 

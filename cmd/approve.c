@@ -3,8 +3,8 @@
 
 #include "base/shape.h"
 #include "books.h"
+#include "ledger_write.h"
 #include "ui.h"
-#include "word.h"
 
 struct options {
     const char *why;

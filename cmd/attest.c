@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "audit/envelope.h"
-#include "audit/summary.h"
+#include "attest/envelope.h"
+#include "attest/summary.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"

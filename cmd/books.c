@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "site.h"
+#include "env_session.h"
 #include "ui.h"
 
 static void books_free(rb_books *books)

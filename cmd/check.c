@@ -2,8 +2,8 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "env_session.h"
 #include "environment/checks.h"
-#include "site.h"
 #include "status.h"
 #include "transition/known_good.h"
 #include "transition/service.h"

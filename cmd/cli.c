@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "books.h"
-#include "database/rebuild.h"
+#include "proof/rebuild.h"
 #include "ui.h"
 
 enum rb_code rb_cli_repo(rb_repo **out, rb_cli *cli, rb_err *err)

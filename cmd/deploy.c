@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "books.h"
-#include "site.h"
+#include "env_session.h"
 
 static const rb_opt opts[] = {
     RB_OPTION_ENV,

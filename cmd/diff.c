@@ -1,10 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/diff.h"
 #include "base/text.h"
 #include "cli.h"
 #include "release/flags.h"
+#include "report/diff.h"
 #include "ui.h"
 
 #define PATHS_SHOWN 20   /* of each kind, an artifact; --json has all */

@@ -14,7 +14,7 @@
 #include "database/database.h"
 #include "env.h"
 #include "environment/root.h"
-#include "transition/places.h"
+#include "transition/host_files.h"
 #include "ui.h"
 
 enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_ERROR };

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ledger_write.h"
 #include "ui.h"
-#include "word.h"
 
 /* What a trust passes over: the rules that went by another name or host. */
 typedef struct passing {

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "ledger/guard.h"
+#include "hook/ledger.h"
 
 #define INPUT_LIMIT ((size_t)256 << 20) /* bytes: some two million refs */
 

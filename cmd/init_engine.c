@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "database/database.h"
-#include "database/proof.h"
 #include "init.h"
-#include "migration/sql.h"
+#include "proof/proof.h"
+#include "sql/statement.h"
 
 enum dialect { SQLITE, POSTGRES, MYSQL, DIALECTS };
 

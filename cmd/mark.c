@@ -6,8 +6,8 @@
 #include "books.h"
 #include "git/tag.h"
 #include "ledger/history.h"
+#include "ledger_write.h"
 #include "ui.h"
-#include "word.h"
 
 struct options {
     const char *why;

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit/runbook.h"
+#include "report/runbook.h"
 #include "revert.h"
 #include "ui.h"
 

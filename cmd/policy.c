@@ -6,8 +6,8 @@
 #include "books.h"
 #include "git/refs.h"
 #include "ledger/identity.h"
+#include "ledger_write.h"
 #include "ui.h"
-#include "word.h"
 
 #define POLICY_LIMIT (1u << 20) /* bytes of FILE */
 #define TRIES 20

@@ -4,10 +4,10 @@
 
 #include "books.h"
 #include "ledger/history.h"
-#include "ledger/seen.h"
+#include "ledger/release_entry.h"
+#include "ledger_write.h"
 #include "release/make.h"
 #include "ui.h"
-#include "word.h"
 
 #define NOTES_SHOWN 20
 

@@ -1,4 +1,4 @@
-#include "site.h"
+#include "env_session.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};

@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 #include "books.h"
+#include "env_session.h"
 #include "revert.h"
-#include "site.h"
 #include "transition/parts.h"
 #include "ui.h"
 

@@ -2,7 +2,7 @@
 #ifndef RB_CMD_REVERT_H
 #define RB_CMD_REVERT_H
 
-#include "site.h"
+#include "env_session.h"
 #include "transition/known_good.h"
 
 /*

@@ -5,7 +5,7 @@
 #ifndef RB_CMD_STATUS_H
 #define RB_CMD_STATUS_H
 
-#include "site.h"
+#include "env_session.h"
 
 enum rb_side { /* of the point of no return, where a transition stopped */
                RB_SIDE_BEFORE,

@@ -4,8 +4,8 @@
 
 #include "books.h"
 #include "commands.h"
+#include "env_session.h"
 #include "git/remote.h"
-#include "site.h"
 #include "ui.h"
 
 #define NAMED 5 /* tags in one note */

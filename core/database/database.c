@@ -152,3 +152,23 @@ enum rb_code rb_db_put_back(json_t **report, json_t *left, rb_db *db, const char
         return rb_fail(err, RB_ERROR, "data is restored inside a transaction only: begin first");
     return db->driver->put_back(report, left, db, copy, lost, work, err);
 }
+
+enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err)
+{
+    return db->driver->catalog(out, db, err);
+}
+
+enum rb_code rb_catalog_now_read(rb_catalog_now *out, rb_db *db, rb_err *err)
+{
+    *out = (rb_catalog_now){0};
+    RB_TRY(rb_db_catalog(&out->catalog, db, err));
+    rb_json_canonical(&out->text, out->catalog);
+    return RB_OK;
+}
+
+void rb_catalog_now_clear(rb_catalog_now *now)
+{
+    json_decref(now->catalog);
+    rb_buf_clear(&now->text);
+    *now = (rb_catalog_now){0};
+}

@@ -190,6 +190,23 @@ enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err) RB_MUST_US
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
                                rb_err *err) RB_MUST_USE;
 
+/* The schema that a database has now (catalog/catalog.h). */
+enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+
+/* The catalog that a database has now, with its canonical form: what is compared with it and hashed
+ * is mostly that again. */
+typedef struct rb_catalog_now {
+    json_t *catalog;
+    rb_buf text;
+} rb_catalog_now;
+enum rb_code rb_catalog_now_read(rb_catalog_now *out, rb_db *db, rb_err *err) RB_MUST_USE;
+void rb_catalog_now_clear(rb_catalog_now *now);
+
+/* The catalog this database had when release was last live in it, from its journal; NULL when there
+ * is no record. now: shared when the record says the same, or NULL. */
+enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
+                                   const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
+
 /* Copies and back-outs. */
 
 /* A consistent copy of the whole database (SQLite: online backup), synced. path must not exist.

@@ -1,4 +1,4 @@
-#include "database/catalog.h"
+#include "database/database.h"
 #include "database/driver.h"
 
 #include <string.h>

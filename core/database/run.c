@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "catalog/catalog.h"
 #include "database/applied.h"
-#include "database/catalog.h"
 #include "database/driver.h"
 #include "database/run.h"
 #include "database/tracking.h"

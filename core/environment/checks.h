@@ -10,8 +10,8 @@
 #ifndef RB_ENVIRONMENT_CHECKS_H
 #define RB_ENVIRONMENT_CHECKS_H
 
+#include "config/environment.h"
 #include "database/database.h"
-#include "environment/definition.h"
 #include "release/release.h"
 
 #define RB_SERVICE_TIMEOUT 300 /* seconds for service.stop and service.start */

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "database/rebuild.h"
 #include "environment/delivered.h"
 #include "environment/drift.h"
+#include "proof/rebuild.h"
 
 enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
 {

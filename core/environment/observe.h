@@ -5,8 +5,9 @@
 #ifndef RB_ENVIRONMENT_OBSERVE_H
 #define RB_ENVIRONMENT_OBSERVE_H
 
-#include "database/catalog.h"
-#include "environment/definition.h"
+#include "catalog/catalog.h"
+#include "config/environment.h"
+#include "database/database.h"
 #include "environment/state.h"
 #include "release/release.h"
 

@@ -12,7 +12,7 @@
 #ifndef RB_ENVIRONMENT_SETTINGS_H
 #define RB_ENVIRONMENT_SETTINGS_H
 
-#include "environment/definition.h"
+#include "config/environment.h"
 #include "environment/state.h"
 
 /* Who wrote the settings. */

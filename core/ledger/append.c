@@ -11,8 +11,8 @@
 #include "base/shape.h"
 #include "base/text.h"
 #include "git/refs.h"
+#include "ledger/entry_verify.h"
 #include "ledger/identity.h"
-#include "ledger/judge.h"
 
 #define NAMESPACE "git"
 #define TITLE_LIMIT 200 /* bytes after the kind and the tag; the rest is in the JSON */

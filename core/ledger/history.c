@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "git/object.h"
-#include "ledger/known_good.h"
+#include "ledger/verdict.h"
 
 static size_t link_count(const rb_chain_item *item)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "ledger/judge.h"
+#include "ledger/entry_verify.h"
 
 #define NONE SIZE_MAX
 

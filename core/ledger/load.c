@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "git/refs.h"
+#include "ledger/entry_verify.h"
 #include "ledger/identity.h"
-#include "ledger/judge.h"
 
 #define AHEAD 86400 /* seconds that a clock may be ahead of ours */
 #define UNDONE SIZE_MAX

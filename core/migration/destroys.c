@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "migration/sql.h"
+#include "sql/statement.h"
 
 struct scan {
     rb_strs made;   /* tables this script created */

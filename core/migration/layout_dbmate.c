@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "migration/layout.h"
-#include "migration/sql.h"
+#include "sql/statement.h"
 
 enum marker { NONE, UP, DOWN };
 

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migration/dialect.h"
+#include "migration/engine_suffix.h"
 #include "migration/layout.h"
 
 static bool ends_with(const char *text, size_t len, const char *suffix)

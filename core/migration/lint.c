@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "migration/destroys.h"
-#include "migration/dialect.h"
+#include "migration/engine_suffix.h"
 #include "migration/layout.h"
 #include "migration/unwrap.h"
 

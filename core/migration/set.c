@@ -4,7 +4,7 @@
 
 #include "artifact/lfs.h"
 #include "git/object.h"
-#include "migration/dialect.h"
+#include "migration/engine_suffix.h"
 #include "migration/layout.h"
 #include "migration/unread.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "migration/dialect.h"
+#include "migration/engine_suffix.h"
 
 #define LOOKED_AT 200             /* files that are read to detect their tool */
 #define MARKER_LIMIT (256u << 10) /* bytes of one of them */

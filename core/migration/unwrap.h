@@ -4,7 +4,7 @@
 #ifndef RB_MIGRATION_UNWRAP_H
 #define RB_MIGRATION_UNWRAP_H
 
-#include "migration/sql.h"
+#include "sql/statement.h"
 
 enum rb_control {
     RB_CONTROL_NONE,

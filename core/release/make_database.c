@@ -5,9 +5,9 @@
 
 #include "artifact/checkout.h"
 #include "base/shape.h"
-#include "database/proof.h"
 #include "git/tree.h"
 #include "migration/unread.h"
+#include "proof/proof.h"
 #include "release/make_internal.h"
 #include "release/released.h"
 

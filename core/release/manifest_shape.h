@@ -4,12 +4,10 @@
 #ifndef RB_RELEASE_MANIFEST_SHAPE_H
 #define RB_RELEASE_MANIFEST_SHAPE_H
 
-#include "base/shape.h"
+#include "config/config_shape.h"
 
 #define RB_STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define RB_PREDICATE_TYPE "urn:rbtool:release:v1"
-
-#define RB_IGNORE_LIMIT 1000 /* globs of an artifact */
 
 extern const rb_shape rb_manifest_shape;
 

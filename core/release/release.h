@@ -5,8 +5,8 @@
 #ifndef RB_RELEASE_RELEASE_H
 #define RB_RELEASE_RELEASE_H
 
+#include "config/config.h"
 #include "migration/migration.h"
-#include "release/config.h"
 #include "release/manifest.h"
 
 typedef struct rb_release {

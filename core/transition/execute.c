@@ -6,12 +6,12 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "transition/failing.h"
-#include "transition/kept.h"
+#include "transition/failing_checks.h"
+#include "transition/host_file_backup.h"
+#include "transition/host_files.h"
+#include "transition/ledger_outbox.h"
 #include "transition/parts.h"
-#include "transition/places.h"
 #include "transition/prune.h"
-#include "transition/record.h"
 #include "transition/service.h"
 
 void rb_run_clear(rb_run *run)

@@ -9,7 +9,7 @@
 #define RB_TRANSITION_KNOWN_GOOD_H
 
 #include "environment/state.h"
-#include "ledger/known_good.h"
+#include "ledger/verdict.h"
 #include "release/chain.h"
 
 /* What verdicts are taken from; all borrowed. */

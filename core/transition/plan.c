@@ -11,8 +11,8 @@
 #include "environment/checks.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
+#include "transition/host_files.h"
 #include "transition/parts.h"
-#include "transition/places.h"
 #include "transition/service.h"
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */

@@ -6,8 +6,9 @@
 #ifndef RB_TRANSITION_PLAN_H
 #define RB_TRANSITION_PLAN_H
 
-#include "database/catalog.h"
-#include "environment/definition.h"
+#include "catalog/catalog.h"
+#include "config/environment.h"
+#include "database/database.h"
 #include "environment/state.h"
 #include "release/release.h"
 

@@ -8,8 +8,8 @@
 #include "environment/checks.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
-#include "transition/as_released.h"
-#include "transition/edited.h"
+#include "transition/edited_migrations.h"
+#include "transition/released_schema.h"
 
 #define MAX_CHAIN 10000 /* releases followed back to find a migration's proof */
 

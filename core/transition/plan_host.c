@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "base/staged.h"
 #include "environment/delivered.h"
+#include "transition/host_files.h"
 #include "transition/parts.h"
-#include "transition/places.h"
 #include "transition/service.h"
 
 /* The nearest folder above path that is there. */

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "transition/host_files.h"
 #include "transition/parts.h"
-#include "transition/places.h"
 
 char *rb_plan_command(const rb_plan *plan, bool drift)
 {

@@ -11,7 +11,7 @@
 #ifndef RB_TRANSITION_POLICY_PINS_H
 #define RB_TRANSITION_POLICY_PINS_H
 
-#include "environment/definition.h"
+#include "config/environment.h"
 #include "environment/state.h"
 #include "ledger/policy.h"
 

@@ -5,7 +5,7 @@
 #ifndef RB_TRANSITION_PRUNE_H
 #define RB_TRANSITION_PRUNE_H
 
-#include "environment/definition.h"
+#include "config/environment.h"
 #include "environment/state.h"
 
 /* Failing to is no failure: a release that stays costs room only. */

@@ -5,8 +5,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "transition/kept.h"
-#include "transition/places.h"
+#include "transition/host_file_backup.h"
+#include "transition/host_files.h"
 
 void rb_recovery_clear(rb_recovery *recovery)
 {

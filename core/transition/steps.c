@@ -11,9 +11,9 @@
 #include "environment/delivered.h"
 #include "transition/database_step.h"
 #include "transition/execute.h"
-#include "transition/kept.h"
+#include "transition/host_file_backup.h"
+#include "transition/host_files.h"
 #include "transition/parts.h"
-#include "transition/places.h"
 #include "transition/service.h"
 
 static enum rb_code verify_artifact(const rb_artifact *made, const rb_manifest_artifact *promised,

@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "base/file.h"
-#include "trust/form.h"
 #include "trust/openpgp.h"
 #include "trust/signers.h"
 #include "trust/sshsig.h"
+#include "trust/tag_parse.h"
 
 #define REVOKED_KEY "gpg.ssh.revocationFile"
 #define NAMESPACE "git"

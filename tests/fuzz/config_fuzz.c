@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/shape.h"
-#include "release/config.h"
+#include "config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

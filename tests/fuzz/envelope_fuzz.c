@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/envelope.h"
+#include "attest/envelope.h"
 #include "trust/signers.h"
 
 static const char allowed[] =

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ledger/form.h"
+#include "ledger/entry_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "ledger/store.h"
+#include "ledger/verify_cache.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

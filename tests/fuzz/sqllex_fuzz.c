@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "migration/destroys.h"
-#include "migration/sql.h"
+#include "sql/statement.h"
 
 #define COMPARED 2048 /* bytes; the comparison is quadratic */
 

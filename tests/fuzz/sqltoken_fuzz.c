@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "database/sqlentries.h"
-#include "database/sqltoken.h"
+#include "database/sqlite/create_index.h"
+#include "sql/token.h"
 
 static void normal(rb_buf *out, const char *sql, size_t len, const rb_strs *columns)
 {

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trust/form.h"
 #include "trust/openpgp.h"
+#include "trust/tag_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 #include "database_help.h"
 
-#include "database/sqlentries.h"
-#include "database/sqltoken.h"
+#include "database/sqlite/create_index.h"
+#include "sql/token.h"
 
 static json_t *catalog_of(const char *sql)
 {

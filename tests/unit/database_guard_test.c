@@ -1,7 +1,7 @@
 /* What scripts may call and create. */
 #include "database_help.h"
 
-#include "database/sqlite.h"
+#include "database/sqlite/sqlite.h"
 
 /* A new SQLite brings functions that a maintainer has to classify: may a script call them? */
 static void expect_classified(rb_db *db, const char *sql, enum rb_sqlite_part part)
@@ -15,7 +15,7 @@ static void expect_classified(rb_db *db, const char *sql, enum rb_sqlite_part pa
     json_array_foreach (rows, i, row) {
         const char *name = json_string_value(json_array_get(row, 0));
         if (!rb_sqlite_classified(part, name))
-            fail_msg("core/database/sqlite_functions.c does not say whether a script may use %s",
+            fail_msg("core/database/sqlite/functions.c does not say whether a script may use %s",
                      name);
     }
 }

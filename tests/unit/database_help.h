@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "database/catalog.h"
+#include "catalog/catalog.h"
 #include "database/database.h"
 
 typedef struct script_pair {

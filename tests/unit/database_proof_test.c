@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#include "database/proof.h"
+#include "proof/proof.h"
 
 #define CLOCK 1700000000 /* 2023-11-14 22:13:20 UTC */
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "environment/definition.h"
+#include "config/environment.h"
 
 static const char *lookup(const char *name)
 {

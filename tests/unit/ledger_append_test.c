@@ -1,5 +1,5 @@
 /* Entries that are written: git verifies them, they load as what was written, none is lost. */
-#include "ledger/store.h"
+#include "ledger/verify_cache.h"
 #include "ledger_lab.h"
 
 static void test_one(void **state)

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "ledger/entry_parse.h"
 #include "ledger/entry_shape.h"
-#include "ledger/form.h"
 
 #define C40 "cccccccccccccccccccccccccccccccccccccccc"
 #define TREE "4b825dc642cb6eb9a060e54bf8d69288fbee4904"

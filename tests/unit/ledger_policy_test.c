@@ -1,8 +1,8 @@
 /* Who may do what, over ledgers made by hand: forks, replays, revocations, verdicts. */
 #include "git_lab.h"
-#include "ledger/known_good.h"
 #include "ledger/policy_internal.h"
-#include "ledger/store.h"
+#include "ledger/verdict.h"
+#include "ledger/verify_cache.h"
 #include "trust/signers.h"
 
 #define OBJECT "0123456789012345678901234567890123456789"

@@ -3,7 +3,7 @@
 #include <sqlite3.h>
 
 #include "migration/lint.h"
-#include "migration/sql.h"
+#include "sql/statement.h"
 
 /* Statements as "text|text|", white space at their ends as it is. */
 static void assert_statements(const char *engine, const char *text, const char *expected)

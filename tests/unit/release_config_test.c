@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "release/config.h"
+#include "config/config.h"
 
 static rb_config *parse(const char *text)
 {

@@ -1,6 +1,6 @@
 /* What the hooks' checks say by themselves: of a commit's message, of a transaction's lines, and of
  * a push on both of its sides. */
-#include "release/guard.h"
+#include "hook/check.h"
 
 #include "release/manifest.h"
 #include "release_lab.h"

@@ -1,0 +1,88 @@
+/* Environments whose folder or journal is not this host's, and the command after a refusal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "env_session.h"
+#include "environment/checks.h"
+
+/* What arrives in a commit is not this host's state: neither a journal, nor its releases. */
+enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *top = NULL;
+    rb_repo_work_tree_of(&top, NULL, cli->repo, root);
+    if (!top)
+        return RB_OK;
+    return rb_fail(
+        err, RB_ERROR,
+        "environment %s is refused: its root %s lies in the work tree %s, where a commit "
+        "can bring a journal that never happened here; move it to a folder outside and "
+        "set environments.%s.root to that",
+        name, root, top, name);
+}
+
+enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
+                                   rb_err *err)
+{
+    if (!rb_state_is_copy(state))
+        return RB_OK;
+    return rb_fail(
+        err, RB_ERROR,
+        "the journal of environment %s, %s/.rbtool/state.db, was made on another host or "
+        "in another folder: what it records may never have happened here; nothing was "
+        "changed; if you restored or moved it, take it over with `rbtool env trust --env "
+        "%s --yes -m WHY`, else move %s/.rbtool away",
+        name, root, name, root);
+}
+
+static void add_option(rb_strs *words, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    rb_strs_add(words, name);
+    rb_strs_add(words, value);
+}
+
+static void add_program(rb_strs *words, const rb_cli *cli)
+{
+    rb_strs_add(words, "rbtool");
+    add_option(words, "-C", strcmp(cli->dir, ".") != 0 ? cli->dir : NULL);
+    add_option(words, "--config", cli->config);
+}
+
+char *rb_site_program(const rb_cli *cli)
+{
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    add_program(&words, cli);
+    return rb_command_line(&words);
+}
+
+const char *rb_site_command(rb_site *site, const rb_site_options *o, const char *kind,
+                            const char *tag)
+{
+    RB_AUTO(rb_strs_clear) rb_strs words = {0};
+    RB_AUTO(rb_buf_clear) rb_buf only = {0};
+    for (size_t i = 0; i < o->only.n; i++)
+        rb_buf_printf(&only, "%s%s", i > 0 ? "," : "", o->only.items[i]);
+    add_program(&words, site->cli);
+    rb_strs_add(&words, kind);
+    if (tag)
+        rb_strs_add(&words, tag);
+    add_option(&words, "--to", o->to);
+    add_option(&words, "--env", site->env->name);
+    add_option(&words, "--only", only.len > 0 ? only.data : NULL);
+    add_option(&words, "--scripts-from", o->scripts_from);
+    const struct {
+        bool given;
+        const char *name;
+    } flags[] = {{o->bad, "--bad"},
+                 {o->accept_reverted, "--accept-reverted"},
+                 {o->break_glass, "--break-glass"},
+                 {o->yes, "--yes"}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].given)
+            rb_strs_add(&words, flags[i].name);
+    add_option(&words, "-m", o->why);
+    free(site->command);
+    site->command = rb_command_line(&words);
+    return site->command;
+}

@@ -1,0 +1,443 @@
+#include "env_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "books.h"
+#include "environment/tidy.h"
+#include "transition/host_files.h"
+#include "transition/ledger_outbox.h"
+#include "ui.h"
+
+#define ENVIRONMENTS_LIMIT (1u << 20) /* bytes of the file that rbtool.environments names */
+
+static const char *lookup(const char *name)
+{
+    return getenv(name);
+}
+
+static char *folder_of(const char *path)
+{
+    char *real = realpath(path, NULL);
+    char *dir = real ? rb_path_dir(real) : rb_path_dir(path);
+    free(real);
+    return dir;
+}
+
+typedef struct found {
+    json_t *environments;
+    char *base; /* folder for relative paths */
+    char *file;
+    enum rb_settings_source source;
+} found;
+
+static void found_clear(found *f)
+{
+    json_decref(f->environments);
+    free(f->base);
+    free(f->file);
+}
+
+/* A file that git config names is the operator's, unless it lies where a commit can change it. */
+static enum rb_settings_source source_of(rb_repo *repo, const char *named)
+{
+    RB_AUTO(rb_free_str) char *top = NULL;
+    rb_repo_work_tree_of(&top, NULL, repo, named);
+    return top ? RB_SETTINGS_WORKTREE : RB_SETTINGS_OPERATOR;
+}
+
+/* --config FILE, else what git config rbtool.environments names, else the work tree's own. */
+static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *named = NULL;
+    rb_repo *repo;
+    const rb_config *settings;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    if (!cli->config)
+        RB_TRY(rb_repo_setting_path(&named, repo, "rbtool.environments", err));
+    if (!named) {
+        RB_TRY(rb_cli_settings(&settings, cli, err));
+        *out = (found){.environments = json_incref(settings->environments),
+                       .base = folder_of(settings->source),
+                       .file = rb_strdup(settings->source),
+                       .source = cli->config ? RB_SETTINGS_OPERATOR : RB_SETTINGS_WORKTREE};
+        return RB_OK;
+    }
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_file_read(&text, named, ENVIRONMENTS_LIMIT, err));
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
+    RB_TRY(rb_config_environments(&json, rb_buf_str(&text), text.len, named, err));
+    *out = (found){.environments = json_incref(json),
+                   .base = folder_of(named),
+                   .file = rb_strdup(named),
+                   .source = source_of(repo, named)};
+    return RB_OK;
+}
+
+enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
+{
+    RB_AUTO(found_clear) found f = {0};
+    enum rb_code code = find_environments(&f, cli, err);
+    *out = code == RB_OK && json_object_size(f.environments) > 0;
+    return cli->config || *out ? code : RB_OK;
+}
+
+static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool note, rb_err *err)
+{
+    RB_AUTO(found_clear) found f = {0};
+    RB_TRY(find_environments(&f, cli, err));
+    const char *name;
+    json_t *value;
+    json_object_foreach (f.environments, name, value) {
+        RB_AUTO(rb_env_freep) rb_env *env = NULL;
+        rb_err why;
+        if (rb_env_look(&env, f.environments, name, f.base, lookup, &why) != RB_OK)
+            continue;
+        if (rb_site_check_root(cli, name, env->root, &why) != RB_OK) {
+            if (note)
+                rb_ui_note(cli, "%s", why.message);
+            continue;
+        }
+        rb_strs_add(names, name);
+        rb_strs_add(roots, env->root);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err)
+{
+    return find_names(names, roots, cli, false, err);
+}
+
+/* NULL when the ledger has all of it now. */
+static char *record(rb_cli *cli, const char *environment, rb_state *state)
+{
+    rb_recording done;
+    rb_err why;
+    enum rb_code code = rb_record(&done, cli->repo, cli->signers, environment, state, &why);
+    if (done.written > 0)
+        rb_cli_books_drop(cli);
+    if (done.written > 0 && done.begins)
+        rb_ui_note(cli,
+                   "neither this clone nor its remote had a ledger: the transition begins one; "
+                   "`rbtool sync` sends it");
+    if (code == RB_OK)
+        return NULL;
+    if (done.left == 0)
+        return rb_format("what the ledger lacks of %s cannot be looked up: %s", environment,
+                         why.message);
+    return rb_format(
+        "the ledger lacks %zu transition%s of %s: %s; the next deploy, revert, resume, "
+        "abort or sync writes what is missing",
+        done.left, rb_text_s(done.left), environment, why.message);
+}
+
+void rb_site_record(rb_cli *cli, rb_site *site)
+{
+    free(site->untold);
+    site->untold = record(cli, site->env->name, site->state);
+}
+
+/* An environment that is not on this host is not made; one that is held tells by itself. */
+static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb_err *err)
+{
+    RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
+    RB_AUTO(rb_state_closep) rb_state *state = NULL;
+    RB_TRY(rb_state_open(&state, root, false, err));
+    if (!state)
+        return RB_OK;
+    rb_state_close(state);
+    state = NULL;
+    RB_TRY(rb_lock_take(&lock, root, err));
+    RB_TRY(rb_state_open(&state, root, true, err));
+    RB_TRY(rb_site_check_journal(name, root, state, err));
+    RB_AUTO(rb_free_str) char *recorded = NULL;
+    RB_TRY(rb_state_pin(&recorded, state, "environment", err));
+    if (recorded && strcmp(recorded, name) != 0)
+        return RB_OK; /* it would be recorded under a name that is not its own */
+    RB_AUTO(rb_free_str) char *untold = record(cli, name, state);
+    if (untold)
+        rb_ui_note(cli, "%s", untold);
+    return RB_OK;
+}
+
+void rb_site_catch_up(rb_cli *cli)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    rb_err ignored;
+    if (find_names(&names, &roots, cli, true, &ignored) != RB_OK)
+        return;
+    for (size_t i = 0; i < names.n; i++)
+        if (catch_up(cli, names.items[i], roots.items[i], &ignored) == RB_ERROR)
+            rb_ui_note(cli, "%s", ignored.message);
+}
+
+/* With the command to paste, which core does not know. */
+static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf names = {0};
+    const char *first = NULL;
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)environments, name, value) {
+        rb_buf_printf(&names, "%s%s", names.len ? ", " : "", name);
+        first = first ? first : name;
+    }
+    return rb_fail(err, RB_ERROR,
+                   "there are several environments (%s); name one of them, for example `%s --env "
+                   "%s`",
+                   names.data, cli->typed, first);
+}
+
+/* A run that was killed before its journal row was durable left what it had staged. */
+static enum rb_code drop_staged(const rb_site *site, rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
+    RB_TRY(rb_state_pending(&row, site->state, err));
+    if (!row)
+        rb_places_unstage(site->env);
+    return RB_OK;
+}
+
+static enum rb_code bind(rb_site *site, const found *f, rb_err *err)
+{
+    site->settings_file = rb_strdup(f->file);
+    site->source = f->source;
+    site->settings = rb_settings_of(f->environments, site->env->name);
+    site->pins = json_object();
+    rb_json_set_str(site->pins, "environment", site->env->name);
+    return rb_binding_look(&site->binding, site->env, site->settings, site->source, site->state,
+                           err);
+}
+
+enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
+{
+    RB_AUTO(found_clear) found f = {0};
+    const char *name = env ? env : getenv("RBTOOL_ENV");
+    site->cli = cli;
+    RB_TRY(find_environments(&f, cli, err));
+    if (!(name && *name) && json_object_size(f.environments) > 1)
+        return refuse_several(cli, f.environments, err);
+    RB_TRY(
+        rb_env_read(&site->env, f.environments, name && *name ? name : NULL, f.base, lookup, err));
+    RB_TRY(rb_cli_repo(&site->repo, cli, err));
+    RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
+    RB_TRY(rb_cli_signers(&site->signers, cli, err));
+    rb_cli_extensions(cli);
+    if (write) {
+        RB_TRY(rb_site_lock(site, err));
+        rb_env_tidy(site->env);
+    }
+    RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
+    if (write && !site->trusting)
+        RB_TRY(rb_site_check_journal(site->env->name, site->env->root, site->state, err));
+    RB_TRY(bind(site, &f, err));
+    if (write && !site->trusting) {
+        RB_TRY(rb_site_trusted(cli, site, err));
+        RB_TRY(drop_staged(site, err));
+        rb_site_record(cli, site);
+    }
+    return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
+}
+
+static bool note_unreadable(json_t *list, const char *part, enum rb_code code, const rb_err *why)
+{
+    if (code == RB_OK)
+        return false;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(why->message);
+    json_array_append_new(list, json_pack("{s:s,s:s}", "part", part, "message", safe));
+    return true;
+}
+
+enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
+                          rb_err *err)
+{
+    RB_AUTO(found_clear) found f = {0};
+    const char *name = env ? env : getenv("RBTOOL_ENV");
+    rb_err why;
+    site->cli = cli;
+    RB_TRY(find_environments(&f, cli, err));
+    name = name && *name ? name : NULL;
+    if (!name && json_object_size(f.environments) == 1)
+        name = json_object_iter_key(json_object_iter(f.environments));
+    enum rb_code read = rb_env_read(&site->env, f.environments, name, f.base, lookup, &why);
+    if (note_unreadable(unreadable, "settings", read, &why) &&
+        (!name || rb_env_look(&site->env, f.environments, name, f.base, lookup, err) != RB_OK)) {
+        *err = why;
+        return read;
+    }
+    RB_TRY(rb_cli_repo(&site->repo, cli, err));
+    RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
+    (void)note_unreadable(unreadable, "signers", rb_cli_signers(&site->signers, cli, &why), &why);
+    rb_cli_extensions(cli);
+    enum rb_code code = rb_state_open(&site->state, site->env->root, false, &why);
+    if (code == RB_OK && site->state)
+        code = rb_state_live(&site->live, site->state, &why);
+    if (code == RB_OK && site->state)
+        code = rb_site_check_journal(site->env->name, site->env->root, site->state, &why);
+    (void)note_unreadable(unreadable, "state", code, &why);
+    code = bind(site, &f, &why);
+    (void)note_unreadable(unreadable, "state", code, &why);
+    return RB_OK;
+}
+
+enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
+{
+    RB_AUTO(found_clear) found f = {0};
+    const char *name;
+    json_t *value;
+    RB_TRY(find_environments(&f, cli, err));
+    json_object_foreach (f.environments, name, value)
+        rb_strs_add(names, name);
+    rb_strs_sort(names);
+    return RB_OK;
+}
+
+enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
+                              bool with_releases, rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    const rb_keeping keeping = rb_books_keeping(books, site->repo);
+    return rb_recovery_load(out, site->env, site->state, &keeping, site->signers, with_releases,
+                            err);
+}
+
+void rb_site_close(rb_site *site)
+{
+    if (site->untold)
+        rb_ui_note(site->cli, "%s", site->untold);
+    free(site->untold);
+    for (int part = 0; part < RB_PARTS; part++)
+        rb_release_free(site->part_from[part]);
+    rb_live_clear(&site->live);
+    rb_binding_clear(&site->binding);
+    rb_json_free(site->settings);
+    rb_json_free(site->pins);
+    free(site->settings_file);
+    free(site->command);
+    rb_state_close(site->state);
+    rb_lock_release(site->lock);
+    rb_env_free(site->env);
+    *site = (rb_site){0};
+}
+
+void rb_site_options_clear(void *options)
+{
+    rb_strs_clear(&((rb_site_options *)options)->only);
+}
+
+const char *rb_site_live_tag(const rb_site *site)
+{
+    for (int part = 0; part < RB_PARTS; part++)
+        if (site->live.tag[part])
+            return site->live.tag[part];
+    return NULL;
+}
+
+enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err)
+{
+    for (int part = 0; part < RB_PARTS; part++)
+        parts[part] = only->n == 0 || rb_strs_has(only, rb_part_name((enum rb_part)part));
+    for (size_t i = 0; i < only->n; i++) {
+        bool known = false;
+        for (int part = 0; part < RB_PARTS; part++)
+            known = known || strcmp(only->items[i], rb_part_name((enum rb_part)part)) == 0;
+        if (!known)
+            return rb_fail(err, RB_ERROR, "--only takes app, db, flags and config, not '%s'",
+                           only->items[i]);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
+                                  const char *tag, rb_err *err)
+{
+    const char *live = NULL;
+    for (int part = 0; part < RB_PARTS && !live; part++)
+        if (site->live.tag[part] && strcmp(site->live.tag[part], tag) == 0)
+            live = site->live.object[part];
+    RB_TRY(rb_cli_release_of(out, cli, tag, live, err));
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *object = site->live.object[part];
+        if (!site->live.tag[part] || strcmp(site->live.tag[part], tag) != 0 || !object ||
+            strcmp(object, (*out)->object) == 0)
+            continue;
+        enum rb_code code =
+            rb_fail(err, RB_FOUND,
+                    "tag %s has moved since it went live in %s: its object was %s and is %s; put "
+                    "it back with `git update-ref refs/tags/%s %s`",
+                    tag, site->env->name, object, (*out)->object, tag, object);
+        rb_release_free(*out);
+        *out = NULL;
+        return code;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *rq, rb_err *err)
+{
+    rq->live = &site->live;
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *tag = site->live.tag[part];
+        bool there =
+            rb_text_same(tag, rq->to->tag) && rb_text_same(site->live.object[part], rq->to->object);
+        rq->parts[part] = rq->parts[part] && !there;
+        if (!rq->parts[part] || !tag || !rq->from || strcmp(tag, rq->from->tag) == 0)
+            continue;
+        RB_TRY(rb_site_live_release(&site->part_from[part], cli, site, tag, err));
+        rq->part_from[part] = site->part_from[part];
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
+                             rb_err *err)
+{
+    if (options->yes || options->confirmed)
+        return RB_OK;
+    if (!cli->interactive)
+        return rb_fail(err, RB_ERROR, "%s: there is no terminal to ask on; add --yes to go on",
+                       what);
+    if (!rb_ui_ask(cli, "%s? [y/N] ", what))
+        return rb_fail(err, RB_ERROR, "not confirmed; nothing was changed");
+    return RB_OK;
+}
+
+enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from, const char *to,
+                             const char *why)
+{
+    if (cli->json) {
+        RB_AUTO(rb_json_freep)
+        json_t *doc =
+            json_pack("{s:s?,s:s?,s:s,s:s,s:[],s:n}", "from", from, "to", to, "environment",
+                      site->env->name, "outcome", "nothing", "steps", "error");
+        rb_ui_json(cli, doc);
+    } else {
+        rb_ui_line("nothing to do: %s", why);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *plan,
+                             const char *outcome, const rb_err *err)
+{
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *doc = json_object();
+        json_object_set(doc, "from", json_object_get(plan->json, "from"));
+        json_object_set(doc, "to", json_object_get(plan->json, "to"));
+        rb_json_set_str(doc, "environment", site->env->name);
+        rb_json_set_str(doc, "outcome", outcome);
+        json_object_set_new(doc, "steps", json_array());
+        json_object_set_new(doc, "error", rb_err_json(err));
+        rb_json_set_str(doc, "digest", plan->digest);
+        json_object_set(doc, "dataAtRisk", json_object_get(plan->json, "dataAtRisk"));
+        json_object_set(doc, "decisions", json_object_get(plan->json, "decisions"));
+        json_object_set(doc, "drift", plan->drift);
+        rb_ui_json(cli, doc);
+    }
+    return err->code;
+}

@@ -1,0 +1,225 @@
+/*
+ * What the environment commands share: the environment that was asked for, its lock, journal and
+ * repository, and the ways a transition is shown, agreed to and carried out.
+ */
+#ifndef RB_CMD_ENV_SESSION_H
+#define RB_CMD_ENV_SESSION_H
+
+#include "cli.h"
+#include "environment/lock.h"
+#include "environment/settings.h"
+#include "transition/policy_check.h"
+#include "transition/recover.h"
+
+typedef struct rb_site {
+    rb_repo *repo;             /* borrowed from cli */
+    const rb_signers *signers; /* the same */
+    rb_env *env;
+    rb_lock *lock;   /* NULL for commands that only look */
+    rb_state *state; /* NULL when the environment has none yet and we only look */
+    rb_live live;
+    rb_release *part_from[RB_PARTS]; /* rb_site_from() */
+    bool reverted; /* the release to deploy is marked bad, and that was agreed to */
+    rb_cli *cli;
+    bool trusting;       /* set before rb_site_open(): `env trust`, which accepts what differs */
+    char *settings_file; /* where the environment was read */
+    enum rb_settings_source source;
+    json_t *settings;   /* rb_settings_of() */
+    rb_binding binding; /* what this host recorded, compared with them */
+    json_t *pins;       /* an object, for every journal row of a database (rb_run.pins) */
+    char *command;      /* rb_site_command() */
+    char *untold;       /* why the ledger does not have all of it; reported once, at close */
+} rb_site;
+
+/* Options that the environment commands have in common. */
+typedef struct rb_site_options {
+    const char *env;
+    rb_strs only;
+    const char *accept_loss;
+    const char *scripts_from;
+    const char *to;
+    const char *output;
+    const char *why; /* -m */
+    bool break_glass;
+    bool bad;
+    bool accept_drift;
+    bool accept_reverted;
+    bool yes;
+    bool confirmed; /* the user said yes to it at the terminal before */
+    bool dry_run;
+} rb_site_options;
+
+#define RB_SITE_AT(field) offsetof(rb_site_options, field)
+#define RB_OPTION_ENV                                                                              \
+    {                                                                                              \
+        RB_OPT_TEXT, "env", 'e', "NAME",                                                           \
+            "the environment (default: RBTOOL_ENV, else the only one)", RB_SITE_AT(env)            \
+    }
+#define RB_OPTION_YES                                                                              \
+    {                                                                                              \
+        RB_OPT_FLAG, "yes", 'y', NULL, "do not ask; needed where there is no terminal",            \
+            RB_SITE_AT(yes)                                                                        \
+    }
+#define RB_OPTION_ONLY                                                                             \
+    {                                                                                              \
+        RB_OPT_LIST, "only", 0, "PARTS", "only these parts: app,db,flags,config", RB_SITE_AT(only) \
+    }
+#define RB_OPTION_LOSS                                                                             \
+    {                                                                                              \
+        RB_OPT_TEXT, "accept-data-loss", 0, "DIGEST",                                              \
+            "agree to what the plan with this digest loses", RB_SITE_AT(accept_loss)               \
+    }
+#define RB_OPTION_DRIFT                                                                            \
+    {                                                                                              \
+        RB_OPT_FLAG, "accept-drift", 0, NULL, "go on although the environment has drifted",        \
+            RB_SITE_AT(accept_drift)                                                               \
+    }
+#define RB_OPTION_BREAK                                                                            \
+    {                                                                                              \
+        RB_OPT_FLAG, "break-glass", 0, NULL,                                                       \
+            "go on without the approvals that the policy asks for; recorded, needs -m",            \
+            RB_SITE_AT(break_glass)                                                                \
+    }
+#define RB_OPTION_WHY                                                                              \
+    {                                                                                              \
+        RB_OPT_TEXT, "message", 'm', "WHY", "the reason for --break-glass", RB_SITE_AT(why)        \
+    }
+#define RB_OPTION_DRY                                                                              \
+    {                                                                                              \
+        RB_OPT_FLAG, "dry-run", 'n', NULL,                                                         \
+            "show the plan (with --json: its document) and change nothing", RB_SITE_AT(dry_run)    \
+    }
+
+/* write: takes the lock, makes the journal, and writes what the ledger is still to be told of.
+ * RB_ERROR when no such environment is configured. */
+enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
+                          rb_err *err) RB_MUST_USE;
+/* For commands that only look, and continue where a part cannot be read: it is added to unreadable
+ * as {"part","message"}. RB_ERROR where the environment is not known. */
+enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
+                          rb_err *err) RB_MUST_USE;
+void rb_site_close(rb_site *site);
+
+/* The names of all configured environments, sorted. */
+enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err) RB_MUST_USE;
+
+/* RB_ERROR if an environment's root lies in a work tree of cli's repository; if its journal was
+ * made on another host or in another folder. Each message names the next step. */
+enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
+                                   rb_err *err) RB_MUST_USE;
+
+/* rb_recovery_load() of its pending transition. */
+enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
+                              bool with_releases, rb_err *err) RB_MUST_USE;
+void rb_site_options_clear(void *options);
+
+/* Tells the ledger of every transition that has ended. Failing to is said, when the site is closed,
+ * and no more: the next command does it. */
+void rb_site_record(rb_cli *cli, rb_site *site);
+
+/* The same of every environment of this host that no other run holds. Needs cli's repository and
+ * signers. */
+void rb_site_catch_up(rb_cli *cli);
+
+/* The environments that are configured, can be read and do not have their root in a work tree of
+ * the repository, and their folders, added to the lists. */
+enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err) RB_MUST_USE;
+
+/* Whether any environment is configured at all. */
+enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE;
+
+/* The transition that has begun and not ended, and who holds the environment; each or NULL. One
+ * that nobody holds was interrupted. */
+enum rb_code rb_site_pending(rb_transition_row **out, char **holder, const rb_site *site,
+                             rb_err *err) RB_MUST_USE;
+/* Takes the environment's lock; RB_BUSY names the transition that holds it where it can be read. */
+enum rb_code rb_site_lock(rb_site *site, rb_err *err) RB_MUST_USE;
+/* RB_HALFWAY, naming the way out, when a transition was interrupted; RB_BUSY when it is at work. */
+enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
+
+/* What a check found kept a pending transition from going on, or back: it is still half-way. */
+enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err);
+
+/* The release that is live, by the first part that has one, or NULL. Borrowed. */
+const char *rb_site_live_tag(const rb_site *site);
+
+/* The parts that --only names; all when it is empty. */
+enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err) RB_MUST_USE;
+
+/* Opens the release that is live in a part and checks that its tag is the object that went live. */
+enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
+                                  const char *tag, rb_err *err) RB_MUST_USE;
+
+/* Of request's parts, which has its FROM and TO: those that are at TO already stay, and of those
+ * that are at another release than FROM that one is opened; the site owns it. */
+enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *request,
+                          rb_err *err) RB_MUST_USE;
+
+/* What is known of FROM and TO besides: verdicts, and overrides of rules. */
+enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_request *request,
+                                rb_err *err) RB_MUST_USE;
+
+/* RB_ERROR where the ledger, policy or root here is not what the environment is bound to. */
+enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
+
+/* The plan, under the policy, with what it says of FROM and TO. *needs: what lacks approvals, which
+ * passed (--break-glass is given) lets go. */
+enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
+                          const rb_plan_request *request, bool passed, rb_err *err) RB_MUST_USE;
+
+/* How a command line begins: "rbtool", and the options before the command's name. */
+char *rb_site_program(const rb_cli *cli);
+/* The command line that carries out what was asked for, without what agrees to a plan; site owns
+ * it. tag may be NULL. */
+const char *rb_site_command(rb_site *site, const rb_site_options *options, const char *kind,
+                            const char *tag);
+
+/* FROM and TO, steps, data at risk, decisions. to: stdout or stderr. */
+void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
+
+/* Shows, checks consent, asks, carries out, prints the result. */
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
+                               const rb_site_options *options, rb_err *err) RB_MUST_USE;
+
+/* Asks unless --yes; RB_ERROR where nobody can be asked. */
+enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
+                             rb_err *err) RB_MUST_USE;
+
+/* Signals are noted in control, and end the program that rbtool waits for. */
+void rb_site_catch(rb_control *control);
+void rb_site_uncatch(void);
+/* Continues the half-way transition, which was loaded with its releases. */
+enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, const rb_recovery *recovery,
+                              rb_err *err) RB_MUST_USE;
+
+/* RB_DECIDE if the settings come from the work tree and differ from those that this host recorded,
+ * or the root or a database belongs to another environment; the difference goes to stderr. */
+enum rb_code rb_site_trusted(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
+/* [{"what","key","recorded","found"}] of the same: a new array; empty: nothing to accept. */
+json_t *rb_site_distrust(const rb_site *site);
+/* Prints them for `status`, with the command that accepts them. */
+void rb_site_show_distrust(const rb_cli *cli, const rb_site *site);
+/* One item of rb_site_distrust() in words, without a line end. */
+void rb_site_distrust_text(rb_buf *out, const json_t *item);
+/* The same as lines, each with `lead` before it. */
+void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead);
+/* The command that accepts them. */
+char *rb_site_trust_command(const rb_cli *cli, const rb_site *site);
+/* Before the first transition on this host: what will be recorded, and the commands in it. */
+void rb_site_show_first(const rb_cli *cli, const rb_site *site);
+
+/* Runs with signals caught; begin: a new transition, else one that is gone on with. */
+enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin,
+                         rb_err *err) RB_MUST_USE;
+
+/* {"outcome":"nothing",...} with --json, else the note; RB_OK. */
+enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from, const char *to,
+                             const char *why);
+
+/* The document of something refused before it began; returns err's code. */
+enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *plan,
+                             const char *outcome, const rb_err *err);
+
+#endif

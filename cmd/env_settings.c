@@ -1,0 +1,175 @@
+/* Whose settings run: what differs from what this host recorded, and how a person accepts it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "env_session.h"
+#include "ui.h"
+
+static bool is_renamed(const rb_site *site)
+{
+    return site->binding.environment && strcmp(site->binding.environment, site->env->name) != 0;
+}
+
+/* A file that the operator names is the operator's own: a difference there does not stop. */
+static bool settings_stop(const rb_site *site)
+{
+    return site->source == RB_SETTINGS_WORKTREE && json_array_size(site->binding.differences) > 0;
+}
+
+json_t *rb_site_distrust(const rb_site *site)
+{
+    json_t *list = json_array();
+    size_t i;
+    json_t *item;
+    if (is_renamed(site))
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s,s:o,s:o}", "what", "environment", "key", "root",
+                                        "recorded", rb_json_text(site->binding.environment),
+                                        "found", rb_json_text(site->env->name)));
+    json_array_foreach (site->binding.databases, i, item)
+        json_array_append_new(list, json_pack("{s:s,s:O,s:O,s:o}", "what", "database", "key",
+                                              json_object_get(item, "database"), "recorded",
+                                              json_object_get(item, "environment"), "found",
+                                              rb_json_text(site->env->name)));
+    if (settings_stop(site))
+        json_array_foreach (site->binding.differences, i, item)
+            json_array_append_new(list, json_pack("{s:s,s:O,s:O,s:O}", "what", "settings", "key",
+                                                  json_object_get(item, "key"), "recorded",
+                                                  json_object_get(item, "recorded"), "found",
+                                                  json_object_get(item, "found")));
+    return list;
+}
+
+static char *text_of(const json_t *value)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (json_is_null(value))
+        return rb_strdup("nothing");
+    rb_json_canonical(&text, value);
+    return rb_strdup(rb_buf_str(&text));
+}
+
+void rb_site_distrust_text(rb_buf *out, const json_t *item)
+{
+    RB_AUTO(rb_free_str) char *recorded = text_of(json_object_get(item, "recorded"));
+    RB_AUTO(rb_free_str) char *found = text_of(json_object_get(item, "found"));
+    rb_buf_printf(out, "%s %s: recorded %s, found %s", rb_json_str(item, "what"),
+                  rb_json_str(item, "key"), recorded, found);
+}
+
+void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead)
+{
+    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(site);
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item) {
+        RB_AUTO(rb_buf_clear) rb_buf line = {0};
+        rb_site_distrust_text(&line, item);
+        rb_ui_add(out, "%s%s", lead, line.data);
+    }
+}
+
+char *rb_site_trust_command(const rb_cli *cli, const rb_site *site)
+{
+    bool why = is_renamed(site) || json_array_size(site->binding.databases) > 0;
+    return rb_format("rbtool %s%s%senv trust --env %s --yes%s", cli->config ? "--config " : "",
+                     cli->config ? cli->config : "", cli->config ? " " : "", site->env->name,
+                     why ? " -m WHY" : "");
+}
+
+void rb_site_show_distrust(const rb_cli *cli, const rb_site *site)
+{
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    rb_site_add_distrust(&out, site, "differs     ");
+    if (out.len == 0)
+        return;
+    RB_AUTO(rb_free_str) char *command = rb_site_trust_command(cli, site);
+    rb_ui_add(&out, "            the next transition exits 5 until `%s`", command);
+    rb_ui_text(cli, &out, false);
+}
+
+static char *keys_of(const json_t *differences)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)differences, i, item)
+        rb_buf_printf(&out, "%s%s", i ? ", " : "", rb_json_str(item, "key"));
+    return rb_buf_detach(&out);
+}
+
+static enum rb_code refuse(const rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    const rb_binding *binding = &site->binding;
+    const char *name = site->env->name;
+    const json_t *database = json_array_get(binding->databases, 0);
+    RB_AUTO(rb_free_str) char *command = rb_site_trust_command(cli, site);
+    RB_AUTO(rb_free_str) char *keys = keys_of(binding->differences);
+    if (is_renamed(site))
+        return rb_fail(err, RB_DECIDE,
+                       "the root %s was recorded on this host as environment %s, and %s names it "
+                       "%s, so that the rules for %s would not apply; nothing was changed; use "
+                       "--env %s with its own settings, or rename it with `%s`",
+                       site->env->root, binding->environment, site->settings_file, name,
+                       binding->environment, binding->environment, command);
+    if (database)
+        return rb_fail(err, RB_DECIDE,
+                       "database %s of %s was last moved as environment %s, so that the rules for "
+                       "%s would not apply; nothing was changed; give %s its own database, or "
+                       "accept this one with `%s`",
+                       rb_json_str(database, "database"), name,
+                       rb_json_str(database, "environment"), rb_json_str(database, "environment"),
+                       name, command);
+    return rb_fail(err, RB_DECIDE,
+                   "the settings of %s in %s differ from those recorded on this host (%s); nothing "
+                   "was changed and no command was run; if the difference is right, accept it with "
+                   "`%s`",
+                   name, site->settings_file, keys, command);
+}
+
+enum rb_code rb_site_trusted(rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach (site->binding.copies, i, item)
+        rb_ui_note(cli,
+                   "database %s is a copy of another one: what its journal was bound to does not "
+                   "count here, and is replaced by the next transition",
+                   rb_json_str(item, "database"));
+    if (!is_renamed(site) && !settings_stop(site) && json_array_size(site->binding.databases) == 0)
+        return RB_OK;
+    rb_ui_add(&out, "%s of %s, recorded on this host and found now:",
+              settings_stop(site) ? "settings" : "names", site->env->name);
+    rb_site_add_distrust(&out, site, "  ");
+    rb_ui_text(cli, &out, true);
+    return refuse(cli, site, err);
+}
+
+static void add_command(rb_buf *out, const char *what, const rb_strs *command)
+{
+    RB_AUTO(rb_json_freep) json_t *json = rb_json_strs(command);
+    RB_AUTO(rb_free_str) char *text = text_of(json);
+    if (command->n > 0)
+        rb_ui_add(out, "  %s runs %s", what, text);
+}
+
+void rb_site_show_first(const rb_cli *cli, const rb_site *site)
+{
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    const rb_env *env = site->env;
+    char sha256[65];
+    if (site->binding.environment)
+        return;
+    rb_json_hash(site->settings, sha256);
+    rb_ui_add(&out, "first transition of environment %s on this host, with the settings in %s",
+              env->name, site->settings_file);
+    rb_ui_add(&out, "  settings SHA-256 %s", sha256);
+    add_command(&out, "service.stop", &env->stop);
+    add_command(&out, "service.start", &env->start);
+    for (size_t i = 0; i < env->check_count; i++) {
+        RB_AUTO(rb_free_str) char *what = rb_format("check %s", env->checks[i].name);
+        add_command(&out, what, &env->checks[i].command);
+    }
+    rb_ui_text(cli, &out, true);
+}

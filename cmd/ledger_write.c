@@ -1,0 +1,87 @@
+#include "ledger_write.h"
+
+#include "ledger/sync.h"
+#include "ui.h"
+
+enum rb_code rb_word_ready(rb_cli *cli, bool begins, rb_err *err)
+{
+    rb_repo *repo;
+    const rb_signers *signers;
+    RB_AUTO(rb_free_str) char *fetched = NULL;
+    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_ledger_ready(&fetched, repo, signers, begins, err));
+    if (fetched) {
+        rb_cli_books_drop(cli);
+        rb_ui_note(cli, "this clone had no ledger: fetched that of %s", fetched);
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
+                            const char *what, rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_word_ready(cli, true, err)); /* rb_ledger_append() refuses to begin one */
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_caller_find(out, cli->repo, cli->signers, key, true, err));
+    if (!out->principal)
+        return rb_fail(err, RB_ERROR, "%s must be signed: %s", what, out->why);
+    if (rb_policy_allows(books->policy, role, out->principal, out->fingerprint))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *why = rb_policy_refusal(books->policy, role, out->fingerprint);
+    return rb_fail(err, RB_FOUND, "%s by %s (key %s) would not count: %s", what, out->principal,
+                   out->fingerprint, why);
+}
+
+enum rb_code rb_word_app(const char **out, rb_cli *cli, rb_err *err)
+{
+    const rb_books *books;
+    const rb_config *settings;
+    RB_TRY(rb_repo_setting(out, cli->repo, "rbtool.app", err));
+    RB_TRY(rb_cli_books(&books, cli, err));
+    if ((*out && **out) || books->ledger->n > 0) {
+        *out = NULL; /* rb_ledger_append() knows it */
+        return RB_OK;
+    }
+    RB_TRY(rb_cli_settings(&settings, cli, err));
+    *out = settings->app_name;
+    return RB_OK;
+}
+
+enum rb_code rb_word_write(rb_oid *out, rb_cli *cli, const rb_draft *draft, rb_err *err)
+{
+    rb_draft own = *draft;
+    if (!own.detail)
+        return rb_fail(err, RB_ERROR, "the reason given with -m is not UTF-8");
+    RB_TRY(rb_word_app(&own.app, cli, err));
+    RB_TRY(rb_ledger_append(out, cli->repo, &own, err));
+    rb_cli_books_drop(cli);
+    return RB_OK;
+}
+
+void rb_word_hint(const rb_cli *cli)
+{
+    rb_ui_note(cli, "others see it after `rbtool sync`");
+}
+
+rb_word_hex rb_word_id(const rb_oid *id)
+{
+    rb_word_hex out = {0};
+    rb_oid_hex(id, out.hex);
+    return out;
+}
+
+json_t *rb_word_document(const rb_draft *draft, const rb_caller *caller, const rb_oid *id)
+{
+    json_t *json = json_object();
+    rb_json_set_str(json, "kind", rb_entry_kind_name(draft->kind));
+    rb_json_set_str(json, "tag", draft->tag);
+    rb_json_set_str(json, "object", draft->object);
+    rb_json_set_str(json, "environment", draft->environment);
+    rb_json_set_str(json, "verdict", rb_json_str(draft->detail, "verdict"));
+    rb_json_set_str(json, "by", caller->principal);
+    rb_json_set_str(json, "outcome", id ? "done" : "nothing");
+    rb_json_set_str(json, "entry", id ? rb_word_id(id).hex : NULL);
+    return json;
+}

@@ -1,0 +1,471 @@
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/process.h"
+#include "books.h"
+#include "commands.h"
+#include "drift_text.h"
+#include "env_session.h"
+#include "transition/parts.h"
+#include "transition/policy_pins.h"
+#include "ui.h"
+
+/* Reached by the signal handler: the only state that is not passed along. */
+static rb_control *caught;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    caught->cancelled++;
+    rb_db *db = atomic_load(&caught->active);
+    if (db)
+        rb_db_interrupt(db);
+}
+
+static void add_notes(rb_buf *out, const json_t *notes)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(notes) > 0)
+        rb_ui_add(out, "notes");
+    json_array_foreach ((json_t *)notes, i, item)
+        rb_ui_add(out, "  - %s", json_string_value(item));
+}
+
+/* What no person can agree to. */
+static bool is_failure(const char *code)
+{
+    static const char *const failures[] = {"script", "schema", "check", "unreadable", "space"};
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+        if (strcmp(code, failures[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What is lost stands under "data at risk" already. */
+static void add_decisions(rb_buf *out, const json_t *decisions, bool failures)
+{
+    size_t i;
+    size_t shown = 0;
+    json_t *item;
+    json_array_foreach ((json_t *)decisions, i, item) {
+        const char *code = rb_json_str(item, "code");
+        if (strcmp(code, "data-loss") == 0 || is_failure(code) != failures)
+            continue;
+        if (shown++ == 0)
+            rb_ui_add(out, failures ? "failures" : "decisions");
+        rb_ui_add(out, "  - %s", rb_json_str(item, "message"));
+    }
+}
+
+static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(list) > 0)
+        rb_ui_add(out, "%sdata at risk%s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN));
+    json_array_foreach ((json_t *)list, i, item) {
+        const char *column = rb_json_str(item, "column");
+        RB_AUTO(rb_free_str)
+        char *count = rb_ui_count((uint64_t)rb_json_int(item, column ? "values" : "rows", 0));
+        rb_ui_add(out, "  - %s: %s%s%s: %s%s %s will be lost", rb_json_str(item, "database"),
+                  rb_json_str(item, "table"), column ? "." : "", column ? column : "",
+                  json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
+                  column ? "values" : "rows");
+    }
+}
+
+static void add_drift(rb_buf *out, const json_t *drift)
+{
+    size_t i;
+    json_t *item;
+    if (json_array_size(drift) > 0)
+        rb_ui_add(out, "drift");
+    json_array_foreach ((json_t *)drift, i, item)
+        rb_drift_text(out, "  -", item);
+}
+
+static void add_steps(rb_buf *out, const json_t *steps)
+{
+    size_t i;
+    json_t *step;
+    rb_ui_add(out, "steps");
+    json_array_foreach ((json_t *)steps, i, step) {
+        rb_ui_add(out, "  %2zu. %-9s %s", i + 1, rb_json_str(step, "id"),
+                  rb_json_str(step, "description"));
+    }
+}
+
+/* seen: who agreed to its digest has read the rest of it, other than the counts and the drift. */
+static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr)
+{
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    const json_t *json = plan->json;
+    const char *from = rb_json_str(json, "from");
+    const char *rule = rb_json_str(json, "rule");
+    RB_AUTO(rb_free_str) char *what = rb_parts_subject(json);
+    rb_ui_add(&out, "%s%s %s%s: FROM %s TO %s", rb_ui_color(cli, RB_BOLD), plan->kind, what,
+              rb_ui_color(cli, RB_PLAIN), from ? from : "nothing", rb_json_str(json, "to"));
+    if (rule)
+        rb_ui_add(&out, "TO is %s", rule);
+    if (!seen)
+        add_steps(&out, json_object_get(json, "steps"));
+    rb_ui_add(&out, "expected: %s", rb_json_str(json_object_get(json, "expected"), "text"));
+    add_risk(&out, cli, json_object_get(json, "dataAtRisk"));
+    add_drift(&out, plan->drift);
+    if (!seen) {
+        add_notes(&out, json_object_get(json, "notes"));
+        add_decisions(&out, json_object_get(json, "decisions"), true);
+        add_decisions(&out, json_object_get(json, "decisions"), false);
+    }
+    rb_ui_add(&out, "digest %s%s", plan->digest, seen ? ", agreed to" : "");
+    rb_ui_add(&out, "Plan: %s", rb_json_str(json, "summary"));
+    const char *next = rb_json_str(json, "next");
+    if (next && !to_stderr)
+        rb_ui_add(&out, "next: `%s`", next);
+    rb_ui_text(cli, &out, to_stderr);
+}
+
+void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
+{
+    show_plan(cli, plan, false, to_stderr);
+}
+
+static void progress(void *context, const char *step, const char *text)
+{
+    rb_ui_progress(context, "%s %s", step, text);
+}
+
+static void show_end(const rb_cli *cli, const json_t *document, const json_t *plan)
+{
+    const char *from = rb_json_str(document, "from");
+    const char *outcome = rb_json_str(document, "outcome");
+    RB_AUTO(rb_free_str) char *what = rb_parts_subject(plan);
+    RB_AUTO(rb_free_str) char *now = rb_parts_now(plan);
+    RB_AUTO(rb_free_str) char *was = rb_parts_before(plan);
+    RB_AUTO(rb_free_str) char *rest = rb_parts_rest(plan);
+    if (strcmp(outcome, "done") == 0)
+        rb_ui_line("%s%s%s: %s (%s), in %.1f s%s", rb_ui_color(cli, RB_GREEN), outcome,
+                   rb_ui_color(cli, RB_PLAIN), now, was,
+                   json_number_value(json_object_get(document, "seconds")), rest);
+    else if (strcmp(outcome, "aborted") == 0)
+        rb_ui_line("aborted: %s is back at %s", what, from ? from : "nothing");
+}
+
+static void show_output(const rb_cli *cli, const char *output)
+{
+    for (const char *line = output; line && *line; line += *line == '\n') {
+        size_t len = strcspn(line, "\n");
+        rb_ui_note(cli, "    | %.*s", (int)len, line);
+        line += len;
+    }
+}
+
+static void show_outcome(const rb_cli *cli, const json_t *document, const json_t *plan)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(document, "steps"), i, item) {
+        rb_ui_note(cli, "  %-9s %-6s %8.3f s", rb_json_str(item, "id"),
+                   rb_json_str(item, "outcome"),
+                   json_number_value(json_object_get(item, "seconds")));
+        show_output(cli, rb_json_str(item, "output"));
+    }
+    json_array_foreach (json_object_get(document, "failures"), i, item) {
+        rb_ui_note(cli, "  failed: %s", rb_json_str(item, "message"));
+        show_output(cli, rb_json_str(item, "output"));
+    }
+    json_array_foreach (json_object_get(document, "putBack"), i, item) {
+        const char *column = rb_json_str(item, "column");
+        const char *reason = rb_json_str(item, "reason");
+        const char *copy = rb_json_str(item, "copy");
+        json_int_t missing = (json_int_t)rb_json_int(item, "missingCount", 0);
+        rb_ui_note(cli,
+                   "  from backup %s: %s%s%s: %" JSON_INTEGER_FORMAT
+                   " restored, %" JSON_INTEGER_FORMAT " could not be%s%s%s%s",
+                   rb_json_str(item, "from"), rb_json_str(item, "table"), column ? "." : "",
+                   column ? column : "", (json_int_t)rb_json_int(item, "restored", 0), missing,
+                   reason ? ": " : "", reason ? reason : "",
+                   missing && copy ? "; they are in " : "", missing && copy ? copy : "");
+    }
+    json_array_foreach (json_object_get(document, "backups"), i, item)
+        rb_ui_note(cli, "  backup: what database %s lost is in %s", rb_json_str(item, "database"),
+                   rb_json_str(item, "path"));
+    json_array_foreach (json_object_get(document, "kept"), i, item)
+        rb_ui_note(cli, "  kept: what was in %s is in %s", rb_json_str(item, "path"),
+                   rb_json_str(item, "copy"));
+    show_end(cli, document, plan);
+}
+
+/* SIGHUP: the connection to the operator's terminal is gone; what is begun is not left to chance.
+ */
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#define SIGNALS (sizeof signals / sizeof *signals)
+static struct sigaction old_actions[SIGNALS];
+
+/* What is ignored (nohup, a shell's background job) stays ignored. */
+void rb_site_catch(rb_control *control)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    caught = control;
+    rb_process_watch(&control->cancelled);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        sigaction(signals[i], NULL, &old_actions[i]);
+        if (old_actions[i].sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
+}
+
+void rb_site_uncatch(void)
+{
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &old_actions[i], NULL);
+    rb_process_watch(NULL);
+}
+
+static enum rb_code find_place(rb_policy_place *out, rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    const rb_books *books;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    *out = (rb_policy_place){.env = site->env,
+                             .state = site->state,
+                             .repo = site->repo,
+                             .ledger = books->ledger,
+                             .policy = books->policy,
+                             .signers = site->signers};
+    return RB_OK;
+}
+
+enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    rb_policy_place place;
+    RB_TRY(find_place(&place, cli, site, err));
+    return rb_policy_bound(&place, err);
+}
+
+/* What every database's journal row will be bound to. One that is continued is judged by what it
+ * began under. */
+static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_site *site, bool begin, rb_err *err)
+{
+    rb_policy_place place;
+    RB_TRY(find_place(&place, cli, site, err));
+    return begin ? rb_policy_pin(pins, &place, err) : rb_policy_pinned(pins, site->state, err);
+}
+
+/* A ledger that this transition began binds the environment from now on. */
+static void pin_new_ledger(rb_cli *cli, rb_site *site)
+{
+    rb_err why;
+    if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
+        rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name, why.message);
+}
+
+enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)
+{
+    rb_control control = {0};
+    RB_TRY(pin(site->pins, cli, site, begin, err));
+    run->progress = progress;
+    run->context = cli;
+    char host[HOST_NAME_MAX + 1] = "";
+    gethostname(host, sizeof host - 1);
+    const struct passwd *user = getpwuid(geteuid());
+    RB_AUTO(rb_free_str) char *safe_host = rb_safe(host);
+    RB_AUTO(rb_free_str) char *safe_user = user ? rb_safe(user->pw_name) : NULL;
+    run->host = safe_host;
+    run->user = safe_user;
+    run->version = RB_VERSION;
+    run->pins = site->pins;
+    RB_TRY(rb_binding_record(site->state, site->env->name, site->settings, site->source, err));
+    run->control = &control;
+    rb_site_catch(&control);
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    enum rb_code code =
+        begin ? rb_execute(&document, run, err) : rb_execute_on(&document, run, err);
+    rb_site_uncatch();
+    run->control = NULL;
+    rb_ui_progress_end(cli);
+    const json_t *plan = run->plan->json;
+    if (json_object_get(plan, "parts"))
+        json_object_set(document, "parts", json_object_get(plan, "parts"));
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else
+        show_outcome(cli, document, plan);
+    rb_run_clear(run);
+    fflush(stdout); /* the result is out, whatever becomes of the ledger */
+    rb_site_record(cli, site);
+    pin_new_ledger(cli, site);
+    return code;
+}
+
+enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, const rb_recovery *recovery, rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_TRY(rb_recovery_plan(&plan, recovery, err));
+    rb_run run = {.plan = plan,
+                  .request = &recovery->request,
+                  .state = site->state,
+                  .agreed = json_object_get(plan->json, "dataAtRisk")};
+    return rb_site_run(cli, site, &run, false, err);
+}
+
+static const char *outcome_of(enum rb_code code)
+{
+    return code == RB_FOUND ? "failed" : "refused";
+}
+
+enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
+                          const rb_plan_request *request, bool passed, rb_err *err)
+{
+    const rb_books *books;
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    rb_books_note_policy(cli, books);
+    RB_TRY(rb_site_bound(cli, site, err));
+    RB_TRY(rb_policy_check_releases(books->policy, request, err));
+    rb_ui_progress(cli, "planning");
+    enum rb_code code = rb_plan_make(&plan, request, err);
+    rb_ui_progress_end(cli);
+    if (code == RB_OK)
+        code = rb_policy_check_approvals(needs, books->policy, request, err);
+    if (code != RB_OK)
+        return code;
+    rb_policy_name(plan, books->policy);
+    rb_policy_needs_decide(plan, needs, request, passed);
+    RB_AUTO(rb_free_str) char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
+    rb_json_set_str(plan->json, "next", plan->worst == RB_OK ? next : NULL);
+    RB_TRY(rb_site_plan_words(cli, plan, request, err));
+    *out = plan;
+    plan = NULL;
+    return RB_OK;
+}
+
+/* Where the data that the plan loses can be found afterwards. */
+static void show_backups(const rb_cli *cli, const rb_plan *plan, const rb_plan_request *request)
+{
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
+        if (json_array_size(d->at_risk) > 0)
+            rb_ui_note(cli, "%s: what will be lost is backed up first, in %s/%s", d->name,
+                       request->env->root, file);
+    }
+}
+
+/* At a terminal a person may type how much is at risk, which takes reading it. */
+static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
+                  const rb_site_options *options)
+{
+    int64_t stake = rb_plan_at_stake(plan);
+    bool back = strcmp(plan->kind, "abort") == 0; /* goes back over drift */
+    bool drifted = json_array_size(plan->drift) > 0 && !options->accept_drift && !back;
+    if (options->dry_run || options->accept_loss || options->yes || !plan->consent || stake == 0 ||
+        drifted || plan->worst != RB_OK || !cli->interactive)
+        return false;
+    show_backups(cli, plan, request);
+    return rb_ui_ask_number(cli, stake,
+                            "to agree to the loss, type the number of values and rows at risk: ");
+}
+
+static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
+{
+    if (o->break_glass && !(o->why && *o->why))
+        return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
+    if (o->why && !o->break_glass)
+        return rb_fail(err, RB_ERROR, "-m is the reason for --break-glass, which is not given");
+    return RB_OK;
+}
+
+/* What must be agreed to, and by whom. *loss: it was. *loss_passed: it is agreed to by a person who
+ * may not, with --break-glass. What keeps an abort from going back leaves it half-way. */
+static enum rb_code agree(bool *loss, bool *loss_passed, rb_cli *cli, const rb_plan *plan,
+                          const rb_plan_request *request, const rb_site_options *options,
+                          rb_err *err)
+{
+    const rb_books *books;
+    bool back = strcmp(plan->kind, "abort") == 0;
+    *loss_passed = false;
+    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_policy_check_key(books->policy, request, err));
+    bool by_number = typed(cli, plan, request, options);
+    const char *given = by_number ? plan->digest : options->accept_loss;
+    enum rb_code code = rb_plan_allowed(plan, options->accept_drift || back, given, err);
+    if (back && (code == RB_ERROR || code == RB_FOUND))
+        code = err->code = RB_HALFWAY;
+    *loss = code == RB_OK && given != NULL;
+    if (!*loss)
+        return code;
+    if (!by_number)
+        show_backups(cli, plan, request);
+    code = rb_policy_check_loss(books->policy, plan, request, err);
+    *loss_passed = code == RB_DECIDE && options->break_glass;
+    return *loss_passed ? RB_OK : code;
+}
+
+/* Records what --break-glass passes, before the transition begins. */
+static enum rb_code override(rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
+                             const rb_policy_needs *needs, bool loss, const char *why, rb_err *err)
+{
+    const char *to = request->to->tag;
+    for (size_t i = 0; i < needs->n; i++)
+        RB_TRY(rb_policy_override(plan, request, needs->items[i].release, "approvals", why, err));
+    if (loss)
+        RB_TRY(rb_policy_override(plan, request, request->to, "accept-loss", why, err));
+    rb_cli_books_drop(cli);
+    rb_ui_note(cli, "%sBREAK-GLASS%s: %s goes to %s without %s: %s", rb_ui_color(cli, RB_RED),
+               rb_ui_color(cli, RB_PLAIN), request->env->name, to,
+               needs->n == 0 ? "role accept-loss"
+               : loss        ? "its approvals and role accept-loss"
+                             : "its approvals",
+               why);
+    return RB_OK;
+}
+
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
+                               const rb_site_options *options, rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
+    bool loss_passed;
+    RB_TRY(check_reason(options, err));
+    RB_TRY(rb_site_plan(&plan, &needs, cli, site, request, options->break_glass, err));
+    bool seen =
+        !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
+    rb_site_show_first(cli, site);
+    if (!cli->json || !options->dry_run)
+        show_plan(cli, plan, seen, !options->dry_run);
+    if (options->dry_run && cli->json)
+        rb_ui_json(cli, plan->json);
+    bool loss = false;
+    enum rb_code code = agree(&loss, &loss_passed, cli, plan, request, options, err);
+    if (options->dry_run)
+        return code;
+    if (code != RB_OK)
+        return rb_site_refused(cli, site, plan, outcome_of(code), err);
+    RB_AUTO(rb_free_str)
+    char *parts = rb_parts_subject(plan->json);
+    RB_AUTO(rb_free_str)
+    char *what = rb_format("%s %s from %s to %s", plan->kind, parts,
+                           request->from ? request->from->tag : "nothing", request->to->tag);
+    code = rb_site_confirm(cli, options, what, err);
+    bool passes = needs.n > 0 || loss_passed;
+    if (options->break_glass && !passes)
+        rb_ui_note(cli, "nothing is missing: --break-glass was not needed and is not recorded");
+    if (code == RB_OK && passes)
+        code = override(cli, plan, request, &needs, loss_passed, options->why, err);
+    if (code != RB_OK)
+        return rb_site_refused(cli, site, plan, "refused", err);
+    rb_run run = {.plan = plan,
+                  .request = request,
+                  .state = site->state,
+                  .agreed = json_object_get(plan->json, "dataAtRisk"),
+                  .accepted_loss = loss,
+                  .accepted_drift = options->accept_drift,
+                  .accepted_reverted = site->reverted};
+    return rb_site_run(cli, site, &run, true, err);
+}

@@ -1,0 +1,148 @@
+#include "catalog/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool starts_with(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
+{
+    RB_AUTO(rb_json_freep) json_t *schema = json_object();
+    const char *key;
+    json_t *entry;
+    json_object_foreach ((json_t *)catalog, key, entry)
+        if (!starts_with(key, "order "))
+            json_object_set_nocheck(schema, key, entry);
+    rb_json_hash(schema, out);
+}
+
+/* Keys of both, each once. */
+static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)a, key, value)
+        rb_strs_add(out, key);
+    json_object_foreach ((json_t *)b, key, value) {
+        if (!json_object_get(a, key))
+            rb_strs_add(out, key);
+    }
+    rb_strs_sort(out);
+}
+
+/* "table T" of a column, constraint or order of T. Names may hold spaces and dots, so the longest
+ * table that fits is looked for. */
+static char *table_of_part(const json_t *catalog, const char *key)
+{
+    const char *rest = starts_with(key, "column ")       ? key + 7
+                       : starts_with(key, "constraint ") ? key + 11
+                       : starts_with(key, "order ")      ? key + 6
+                                                         : NULL;
+    for (size_t len = rest ? strlen(rest) : 0; len > 0; len--) {
+        if (rest[len] != '\0' && rest[len] != '.' && rest[len] != ' ')
+            continue;
+        char *table = rb_format("table %.*s", (int)len, rest);
+        if (json_object_get(catalog, table))
+            return table;
+        free(table);
+    }
+    return NULL;
+}
+
+char *rb_catalog_table_of(const json_t *catalog, const char *object)
+{
+    const char *key;
+    json_t *value;
+    if (!starts_with(object, "index ") && !starts_with(object, "trigger "))
+        return table_of_part(catalog, object);
+    const char *name = rb_json_str(json_object_get(catalog, object), "table");
+    /* A trigger keeps the case that its own text has. */
+    json_object_foreach ((json_t *)catalog, key, value) {
+        const char *its = starts_with(key, "table ")  ? key + 6
+                          : starts_with(key, "view ") ? key + 5
+                                                      : NULL;
+        if (name && its && strcasecmp(its, name) == 0)
+            return rb_strdup(key);
+    }
+    return NULL;
+}
+
+/* When all of a table came or went, the table says so for its columns and constraints. */
+static bool goes_with_table(const char *key, const json_t *where, const json_t *other)
+{
+    RB_AUTO(rb_free_str) char *table = table_of_part(where, key);
+    return table && !json_object_get(other, table);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char **sorted_texts(const json_t *list)
+{
+    size_t n = json_array_size(list);
+    const char **texts = rb_calloc(n + 1, sizeof *texts);
+    for (size_t i = 0; i < n; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        texts[i] = text ? text : "";
+    }
+    if (n)
+        qsort(texts, n, sizeof *texts, by_text);
+    return texts;
+}
+
+/* The same columns, in whatever order? */
+static bool same_columns(const json_t *a, const json_t *b)
+{
+    size_t n = json_array_size(a);
+    if (n != json_array_size(b))
+        return false;
+    const char **left = sorted_texts(a);
+    const char **right = sorted_texts(b);
+    bool same = true;
+    for (size_t i = 0; i < n && same; i++)
+        same = strcmp(left[i], right[i]) == 0;
+    free(left);
+    free(right);
+    return same;
+}
+
+static void add(json_t *list, const char *key, const char *change)
+{
+    json_t *item = json_object();
+    rb_json_set_str(item, "object", key);
+    rb_json_set_str(item, "change", change);
+    json_array_append_new(list, item);
+}
+
+void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, const json_t *b)
+{
+    RB_AUTO(rb_strs_clear) rb_strs keys = {0};
+    *differences = json_array();
+    *order = json_array();
+    if (a == b)
+        return;
+    all_keys(&keys, a, b);
+    for (size_t i = 0; i < keys.n; i++) {
+        const char *key = keys.items[i];
+        const json_t *before = json_object_get(a, key);
+        const json_t *after = json_object_get(b, key);
+        if (before && after && json_equal(before, after))
+            continue;
+        if (before && after && starts_with(key, "order ")) {
+            if (same_columns(before, after))
+                add(*order, key, "changed");
+        } else if (before && after) {
+            add(*differences, key, "changed");
+        } else if (before && !goes_with_table(key, a, b)) {
+            add(*differences, key, "removed");
+        } else if (after && !goes_with_table(key, b, a)) {
+            add(*differences, key, "added");
+        }
+    }
+}

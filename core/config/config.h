@@ -1,0 +1,70 @@
+/*
+ * rbtool.json (schemas/config.schema.json). Unknown keys are errors that name the key and the
+ * nearest known one. What concerns releases is read here; the environments stay JSON for
+ * environment/definition.
+ */
+#ifndef RB_CONFIG_CONFIG_H
+#define RB_CONFIG_CONFIG_H
+
+#include "base/json.h"
+#include "git/repository.h"
+
+#define RB_CONFIG_FILE "rbtool.json"
+#define RB_CONFIG_LIMIT (1u << 20) /* bytes */
+
+typedef struct rb_config_artifact {
+    char *name;
+    rb_strs paths;
+    char *format;   /* "dir" when not given */
+    rb_strs ignore; /* globs of files that the application may add; rb_path_match() */
+} rb_config_artifact;
+
+typedef struct rb_config_database {
+    char *name;
+    char *engine;
+    char *migrations;
+    char *layout;   /* "auto" when not given */
+    char *tracking; /* "auto" when not given */
+    char *seed;     /* path or NULL */
+    int seconds;    /* limits of a proof: rb_db_limits */
+    int memory;
+    int size;
+} rb_config_database;
+
+typedef struct rb_config {
+    char *source; /* what it was read from, for messages */
+    char *app_name;
+    char *version_file; /* or NULL */
+    char *version_json; /* path, or NULL; then version_key */
+    char *version_key;
+    char *tags;                    /* glob; "v*" when not given */
+    rb_config_artifact *artifacts; /* never empty: "source" when none are given */
+    size_t artifact_count;
+    rb_config_database *databases;
+    size_t database_count;
+    char *flags_file;     /* or NULL */
+    char *flags_format;   /* "flagd" */
+    rb_strs config;       /* globs */
+    rb_strs sql_checks;   /* globs */
+    char *known_good;     /* "verdict" or "verified" */
+    json_t *environments; /* object, perhaps empty */
+} rb_config;
+
+enum rb_code rb_config_parse(rb_config **out, const char *text, size_t len, const char *source,
+                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_config_read(rb_config **out, const char *path, rb_err *err) RB_MUST_USE;
+/* rbtool.json of a commit's tree. RB_FOUND when it has none. */
+enum rb_code rb_config_at(rb_config **out, rb_repo *repo, const rb_oid *commit,
+                          rb_err *err) RB_MUST_USE;
+/* The environments of a file that has nothing else, or has them under "environments". */
+enum rb_code rb_config_environments(json_t **out, const char *text, size_t len, const char *source,
+                                    rb_err *err) RB_MUST_USE;
+void rb_config_free(rb_config *config);
+RB_DEFINE_AUTO(rb_config, rb_config_free)
+
+/* Refuses members of object that are not in known (NULL at its end), naming where and the nearest
+ * known key. For every strict reader of settings. */
+enum rb_code rb_keys_check(const json_t *object, const char *where, const char *const *known,
+                           rb_err *err) RB_MUST_USE;
+
+#endif

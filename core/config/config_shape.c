@@ -1,0 +1,119 @@
+#include "config/config_shape.h"
+
+#include <string.h>
+
+#define NAME_WORDS "a name (letters, digits, '.', '_', '-'; at most 100)"
+#define IGNORE_WORDS                                                                               \
+    "a glob inside the artifact (relative, without '.', '..', .git or a '/' at its end; "          \
+    "\"cache/**\" is all below cache)"
+#define PATH_WORDS "a path inside the repository (relative, without '.', '..' or .git)"
+
+static const rb_shape name = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_name, .expected = NAME_WORDS};
+static const rb_shape path = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_path, .expected = PATH_WORDS};
+static const rb_shape paths = {
+    .kind = RB_SHAPE_ARRAY, .item = &path, .min = 1, .unique = true, .expected = NULL};
+static const rb_shape globs = {.kind = RB_SHAPE_ARRAY, .item = &path, .unique = true};
+static const rb_shape text = {.kind = RB_SHAPE_STRING, .min = 1};
+static const rb_shape any_text = {.kind = RB_SHAPE_STRING};
+static const rb_shape argument_list = {.kind = RB_SHAPE_ARRAY,
+                                       .item = &any_text,
+                                       .min = 1,
+                                       .expected = "a command: a list of program and arguments"};
+static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
+static const rb_shape people = {.kind = RB_SHAPE_ARRAY, .item = &text, .unique = true};
+static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 86400};
+static const rb_shape timeout = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 86400};
+static const rb_shape keep = {.kind = RB_SHAPE_INTEGER, .min = 2, .max = 10000};
+
+static const rb_shape version_file = RB_SHAPE_OBJECT_OF({"file", &path, false});
+static const rb_shape version_json =
+    RB_SHAPE_OBJECT_OF({"json", &path, false}, {"key", &text, true});
+static const rb_shape version = {.kind = RB_SHAPE_OBJECT, .either = {&version_file, &version_json}};
+static const rb_shape app = RB_SHAPE_OBJECT_OF({"name", &name, false}, {"version", &version, true});
+
+static const char *const formats[] = {"dir", "tar", "tar.gz", "tar.zst", "zip", NULL};
+static const rb_shape format = {.kind = RB_SHAPE_STRING, .one_of = formats};
+static const rb_shape ignored = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_path, .expected = IGNORE_WORDS};
+static const rb_shape ignore = {
+    .kind = RB_SHAPE_ARRAY, .item = &ignored, .min = 1, .max = RB_IGNORE_LIMIT, .unique = true};
+static const rb_shape artifact =
+    RB_SHAPE_OBJECT_OF({"name", &name, false}, {"paths", &paths, true}, {"format", &format, true},
+                       {"ignore", &ignore, true});
+static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .min = 1};
+
+static const char *const engines[] = {"sqlite", "postgresql", NULL};
+static const rb_shape engine = {.kind = RB_SHAPE_STRING, .one_of = engines};
+static const char *const tools[] = {"auto", "golang-migrate", "diesel", "dbmate", "sqlx", NULL};
+static const rb_shape tool = {.kind = RB_SHAPE_STRING, .one_of = tools};
+static const rb_shape mebibytes = {.kind = RB_SHAPE_INTEGER, .min = 16, .max = 1 << 20};
+static const rb_shape limits = RB_SHAPE_OBJECT_OF(
+    {"seconds", &timeout, true}, {"memory", &mebibytes, true}, {"size", &mebibytes, true});
+static const rb_shape database = RB_SHAPE_OBJECT_OF(
+    {"engine", &engine, false}, {"migrations", &path, false}, {"layout", &tool, true},
+    {"tracking", &tool, true}, {"seed", &path, true}, {"limits", &limits, true});
+static const rb_shape databases = {
+    .kind = RB_SHAPE_MAP, .item = &database, .check = rb_shape_is_name, .expected = NAME_WORDS};
+
+static const char *const flag_formats[] = {"flagd", NULL};
+static const rb_shape flag_format = {.kind = RB_SHAPE_STRING, .one_of = flag_formats};
+static const rb_shape flags =
+    RB_SHAPE_OBJECT_OF({"file", &path, false}, {"format", &flag_format, true});
+static const rb_shape checks = RB_SHAPE_OBJECT_OF({"sql", &globs, true});
+static const char *const known_goods[] = {"verdict", "verified", NULL};
+static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};
+
+/* $NAME takes it from the environment, so that a password need not stand in a file. */
+static bool is_url(const char *url)
+{
+    static const char *const starts[] = {"sqlite:", "postgresql://", "postgres://", "$"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncmp(url, starts[i], strlen(starts[i])) == 0)
+            return url[strlen(starts[i])] != '\0';
+    return false;
+}
+
+static const rb_shape url = {
+    .kind = RB_SHAPE_STRING, .check = is_url, .expected = "sqlite:PATH, postgresql://... or $NAME"};
+static const rb_shape urls = {
+    .kind = RB_SHAPE_MAP, .item = &url, .check = rb_shape_is_name, .expected = NAME_WORDS};
+
+/* As chmod(1) has it, without set-id bits. */
+static bool is_mode(const char *mode)
+{
+    return strlen(mode) == 4 && mode[0] == '0' && strspn(mode, "01234567") == 4 &&
+           strcmp(mode, "0000") != 0;
+}
+
+static const rb_shape mode = {
+    .kind = RB_SHAPE_STRING, .check = is_mode, .expected = "permissions like \"0640\""};
+static const rb_shape file = {.kind = RB_SHAPE_OBJECT,
+                              .fields =
+                                  RB_SHAPE_FIELDS({"path", &text, false}, {"mode", &mode, true}),
+                              .text = &text,
+                              .expected = "a path on the host, or an object with path and mode"};
+static const rb_shape files = {
+    .kind = RB_SHAPE_MAP, .item = &file, .check = rb_shape_is_path, .expected = PATH_WORDS};
+static const rb_shape service =
+    RB_SHAPE_OBJECT_OF({"stop", &argument_list, true}, {"start", &argument_list, true});
+static const rb_shape check = RB_SHAPE_OBJECT_OF(
+    {"name", &name, false}, {"command", &argument_list, false}, {"timeout", &timeout, true},
+    {"stableFor", &seconds, true}, {"attempt", &timeout, true}, {"retry", &boolean, true});
+static const rb_shape environment_checks = {.kind = RB_SHAPE_ARRAY, .item = &check};
+static const rb_shape objectives =
+    RB_SHAPE_OBJECT_OF({"rto", &seconds, true}, {"rpo", &seconds, true});
+static const rb_shape environment = RB_SHAPE_OBJECT_OF(
+    {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
+    {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
+    {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
+    {"keep", &keep, true}, {"statementTimeout", &timeout, true});
+const rb_shape rb_environments_shape = {
+    .kind = RB_SHAPE_MAP, .item = &environment, .check = rb_shape_is_name, .expected = NAME_WORDS};
+
+const rb_shape rb_config_shape = RB_SHAPE_OBJECT_OF(
+    {"$schema", &any_text, true}, {"app", &app, false}, {"tags", &text, true},
+    {"artifacts", &artifacts, true}, {"databases", &databases, true}, {"flags", &flags, true},
+    {"config", &globs, true}, {"checks", &checks, true}, {"knownGood", &known_good, true},
+    {"schemaCompatible", &boolean, true}, {"environments", &rb_environments_shape, true});

@@ -1,0 +1,73 @@
+/*
+ * An environment, as its operator defines it (design section 5): a folder, databases, a flag
+ * file, config files, service commands, checks. Read from JSON that the operator owns, never from
+ * a release's tree. Relative paths are taken from the folder of the file that defines them.
+ */
+#ifndef RB_CONFIG_ENVIRONMENT_H
+#define RB_CONFIG_ENVIRONMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/json.h"
+#include "database/database.h"
+
+typedef struct rb_env_pair {
+    char *name;  /* database name, or path in the repository */
+    char *value; /* url, or path on this host */
+    int mode;    /* of a config file: its permissions; 0 where none are given */
+} rb_env_pair;
+
+typedef struct rb_env_check {
+    char *name;
+    rb_strs command;
+    int timeout;    /* seconds, at least 1: until then it must pass */
+    int stable_for; /* seconds that it must hold */
+    int attempt;    /* seconds of one run, at least 1 */
+    bool retry;
+} rb_env_check;
+
+typedef struct rb_env {
+    char *name;
+    char *root; /* absolute */
+    rb_env_pair *databases;
+    size_t database_count;
+    char *flags; /* path on this host, or NULL */
+    rb_env_pair *config;
+    size_t config_count;
+    rb_strs stop; /* argument vectors; empty: none */
+    rb_strs start;
+    rb_env_check *checks;
+    size_t check_count;
+    int rto; /* objectives in seconds; -1: none set */
+    int rpo;
+    rb_strs owners;
+    rb_strs escalation;
+    int statement_timeout; /* seconds of a script's statement; 0: any */
+    char *timeout_key;     /* "environments.prod.statementTimeout" */
+    int keep;              /* releases kept on disk, at least 2 */
+} rb_env;
+
+/*
+ * Read the environment `name` of `environments`; NULL: the only one. base: folder for relative
+ * paths. lookup gives the value of a "$NAME" url. RB_ERROR names the key at fault, or the
+ * environments that exist. All places of the environment differ (environment/overlap.h), and it
+ * shares none with another one of `environments`.
+ */
+enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *name,
+                         const char *base, const char *(*lookup)(const char *name),
+                         rb_err *err) RB_MUST_USE;
+/* The same for commands that only look at it: places are not compared, and databases whose url is
+ * not set on this host are left out. */
+enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *name,
+                         const char *base, const char *(*lookup)(const char *name),
+                         rb_err *err) RB_MUST_USE;
+void rb_env_free(rb_env *env);
+RB_DEFINE_AUTO(rb_env, rb_env_free)
+
+const char *rb_env_database(const rb_env *env, const char *name); /* its url, or NULL */
+
+/* Of scripts and checks in its databases; borrows from env. */
+rb_db_limits rb_env_limits(const rb_env *env);
+
+#endif

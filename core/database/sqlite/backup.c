@@ -1,0 +1,128 @@
+/* Copies of whole database files. */
+#include "database/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/anchor.h"
+#include "base/file.h"
+
+#define IN_MEMORY (64 << 20) /* bytes of a database that is rehearsed in memory */
+
+static enum rb_code make_empty(const char *path, rb_err *err)
+{
+    int fd = rb_at_open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "a copy of the database cannot be written to %s", path);
+    close(fd);
+    return RB_OK;
+}
+
+/* Second connection: the first may hold the write lock, which does not keep readers out. */
+static enum rb_code copy_into(const char *source, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *from = NULL;
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *to = NULL;
+    rb_err ignored;
+    if (rb_sqlite_connect(&from, source, RB_SQLITE_READ, RB_SQLITE_USER, &ignored) != RB_OK)
+        RB_TRY(rb_sqlite_connect(&from, source, RB_SQLITE_RECOVER, RB_SQLITE_USER, err));
+    RB_TRY(rb_sqlite_connect(&to, path, RB_SQLITE_WRITE, RB_SQLITE_USER, err));
+    RB_TRY(rb_sqlite_backup(to, from, err));
+    /* In WAL mode the copy needs two more files as soon as somebody looks at it. */
+    return rb_sqlite_each(to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL, err);
+}
+
+static enum rb_code copy_as(const char *source, const char *part, const char *path, rb_err *err)
+{
+    RB_TRY(make_empty(part, err));
+    RB_TRY(copy_into(source, part, err));
+    int fd = rb_at_open(part, O_RDONLY, 0);
+    int synced = fd < 0 ? -1 : fsync(fd);
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    if (synced != 0)
+        return rb_fail_errno(err, RB_ERROR, "a copy of the database cannot be written to %s", path);
+    return rb_file_rename(part, path, err);
+}
+
+static enum rb_code copy_file(const char *source, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *part = rb_format("%s.part", path);
+    rb_err ignored;
+    RB_TRY(rb_dir_remove(part, err));
+    enum rb_code code = copy_as(source, part, path, err);
+    if (code != RB_OK)
+        (void)!rb_dir_remove(part, &ignored);
+    return code;
+}
+
+enum rb_code rb_sqlite_copy(rb_db *base, const char *path, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    if (rb_file_exists(path))
+        return rb_fail(err, RB_ERROR, "%s exists already; a copy never overwrites", path);
+    if (strcmp(db->path, ":memory:") == 0)
+        return rb_fail(err, RB_ERROR, "a scratch database is not copied");
+    return copy_file(db->path, path, err);
+}
+
+/* A small database is rehearsed in memory. */
+static enum rb_code rehearse_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
+    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
+    RB_TRY(rb_sqlite_backup(db, from, err));
+    *out = db;
+    db = NULL;
+    return RB_OK;
+}
+
+static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
+    RB_TRY(rb_sqlite_connect(&db, name, RB_SQLITE_WRITE, RB_SQLITE_SCRATCH, err));
+    RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
+    RB_TRY(rb_sqlite_backup(db, from, err));
+    /* The copy of a database in WAL mode is in it, too. */
+    RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
+    *out = db;
+    db = NULL;
+    return RB_OK;
+}
+
+/* The file loses its name when it is complete: SQLite writes to such a one as long as it needs no
+ * other beside it. */
+static enum rb_code rehearse_in_file(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
+{
+    RB_TRY(rb_dir_make(dir, err));
+    RB_AUTO(rb_free_str) char *name = NULL;
+    int fd = rb_file_temporary(&name, dir);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "a rehearsal's copy cannot be written in %s", dir);
+    enum rb_code code = copy_to(out, name, from, err);
+    rb_err ignored;
+    (void)!rb_file_remove(name, &ignored);
+    close(fd);
+    return code;
+}
+
+enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err)
+{
+    rb_sqlite *db = NULL;
+    rb_sqlite *from = (rb_sqlite *)of;
+    int64_t size;
+    RB_TRY(rb_sqlite_int(
+        &size, from,
+        rb_strdup("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"), err));
+    if (size <= IN_MEMORY)
+        RB_TRY(rehearse_in_memory(&db, from, err));
+    else
+        RB_TRY(rehearse_in_file(&db, from, dir, err));
+    *out = &db->base;
+    return RB_OK;
+}

@@ -1,0 +1,316 @@
+/* Statements from outside: scripts, seeds, data tests. */
+#include "database/sqlite/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/sqlite/watch.h"
+#include "sql/token.h"
+
+#define SHOWN_SQL 80
+#define CELL_LIMIT 1000 /* bytes of one value that a data test shows */
+
+static size_t line_of(const rb_db_text *sql, size_t offset)
+{
+    size_t line = sql->line;
+    for (size_t i = 0; i < offset && sql->text[i]; i++)
+        line += sql->text[i] == '\n';
+    return line;
+}
+
+/* Where the statement's first word is. */
+static size_t first_token(const rb_db_text *sql, size_t from)
+{
+    rb_token token;
+    const char *at = sql->text + from;
+    if (rb_token_next(&token, &at, sql->text + strlen(sql->text)))
+        return (size_t)(token.text - sql->text);
+    return from;
+}
+
+/* offset: of the error in the text, or -1 for somewhere in the statement at start. */
+static enum rb_code fail_in(rb_sqlite *db, const rb_db_text *sql, size_t start, long offset,
+                            rb_err *err)
+{
+    size_t first = first_token(sql, start);
+    size_t at = offset < 0 ? first : start + (size_t)offset;
+    RB_AUTO(rb_buf_clear) rb_buf statement = {0};
+    size_t len = strcspn(sql->text + first, "\n");
+    rb_buf_add_safe(&statement, sql->text + first, len < SHOWN_SQL ? len : SHOWN_SQL);
+    RB_AUTO(rb_free_str) char *file = rb_safe(sql->file);
+    RB_AUTO(rb_free_str) char *what = rb_safe(sql->what);
+    RB_AUTO(rb_free_str) char *why = rb_sqlite_explain(db);
+    enum rb_code code = rb_sqlite_limit_hit(db) ? RB_FOUND : RB_ERROR;
+    return rb_fail(err, code, "%s: %s%sline %zu: %s, while running \"%s%s\"", what, file,
+                   file[0] ? " " : "", line_of(sql, at), why, rb_buf_str(&statement),
+                   len > SHOWN_SQL ? "..." : "");
+}
+
+/* What no authorizer sees: functions of a DEFAULT, which the next statement may evaluate, and the
+ * new name of a table. */
+static enum rb_code check_definition(rb_sqlite *db, const rb_db_text *sql, size_t start, size_t end,
+                                     rb_err *err)
+{
+    const char *at = sql->text + start;
+    rb_token first;
+    if (!rb_token_next(&first, &at, sql->text + end) ||
+        (!rb_token_is(&first, "CREATE") && !rb_token_is(&first, "ALTER")))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *called = rb_sqlite_unusable_call(sql->text + start, end - start);
+    RB_AUTO(rb_ddl_clear) rb_ddl ddl = {0};
+    rb_ddl_read(&ddl, sql->text + start, end - start);
+    if ((!called || rb_sqlite_allowed(db, RB_ACTION_FUNCTION, called, NULL)) &&
+        (ddl.kind != RB_DDL_RENAME_TABLE ||
+         rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, ddl.new_name, NULL)))
+        return RB_OK;
+    return fail_in(db, sql, start, -1, err);
+}
+
+/* Runs one statement whose rows nobody wants. */
+static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql, size_t start,
+                            size_t end, rb_err *err)
+{
+    enum rb_step step = RB_STEP_ROW;
+    db->guard = RB_GUARD_NONE;
+    RB_TRY(check_definition(db, sql, start, end, err));
+    if (db->watch)
+        RB_TRY(rb_watch_before(db, sql->text + start, end - start, err));
+    db->guard = RB_GUARD_SCRIPT;
+    if (db->limits.statements)
+        rb_sqlite_clock_start(db, sql);
+    while (step == RB_STEP_ROW)
+        step = rb_stmt_step(stmt);
+    if (step == RB_STEP_FAILED)
+        return fail_in(db, sql, start, -1, err);
+    if (db->limits.statements)
+        rb_sqlite_clock_stop(db);
+    if (db->watch)
+        rb_watch_after(db);
+    return RB_OK;
+}
+
+static enum rb_code run_all(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
+{
+    const char *at = sql->text;
+    while (*at) {
+        RB_AUTO(rb_stmt_freep) rb_stmt *stmt = NULL;
+        const char *tail = at;
+        size_t start = (size_t)(at - sql->text);
+        long offset = -1;
+        db->guard = RB_GUARD_SCRIPT;
+        if (!rb_stmt_prepare(&stmt, &tail, &offset, db, at))
+            return fail_in(db, sql, start, offset, err);
+        if (stmt)
+            RB_TRY(run_one(db, stmt, sql, start, (size_t)(tail - sql->text), err));
+        else if (tail == at)
+            break;
+        at = tail;
+    }
+    return RB_OK;
+}
+
+static bool collect_temporary(void *context, const rb_cell *cells, size_t n)
+{
+    rb_strs *drops = context;
+    (void)n;
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(cells[1].data);
+    rb_strs_take(drops, rb_format("DROP %s IF EXISTS temp.%s", (const char *)cells[0].data, name));
+    return true;
+}
+
+/* What a script set or left on the connection is not the next one's business. */
+enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
+{
+    static const char *const resets[] = {
+        "PRAGMA defer_foreign_keys=OFF", "PRAGMA ignore_check_constraints=OFF",
+        "PRAGMA legacy_alter_table=OFF", "PRAGMA recursive_triggers=OFF"};
+    if (!db->untidy)
+        return RB_OK;
+    for (size_t i = 0; i < sizeof resets / sizeof *resets; i++)
+        RB_TRY(rb_sqlite_each(db, resets[i], NULL, NULL, NULL, err));
+    RB_AUTO(rb_strs_clear) rb_strs drops = {0};
+    RB_TRY(rb_sqlite_each(db,
+                          "SELECT upper(type), name FROM sqlite_temp_schema WHERE type IN"
+                          " ('table','view','trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+                          NULL, collect_temporary, &drops, err));
+    for (size_t i = 0; i < drops.n; i++)
+        RB_TRY(rb_sqlite_each(db, drops.items[i], NULL, NULL, NULL, err));
+    db->untidy = false;
+    return RB_OK;
+}
+
+/* SQLite ends the transaction where memory or disk runs out, even in a statement of rbtool's that
+ * may fail, such as one that makes up a row. */
+static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
+{
+    const rb_db_limits *l = &db->limits;
+    if (rb_sqlite_active(db))
+        return RB_OK;
+    if (!l->memory && !l->size)
+        return rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
+                       sql->what, sql->file);
+    db->limited = true;
+    return rb_fail(err, RB_FOUND,
+                   "%s: %s: rows of a table, with what it computes of them, needed more than the "
+                   "limits of %d MiB of memory or %d MiB of disk; if it has to be, raise %s in "
+                   "rbtool.json",
+                   sql->what, sql->file, l->memory, l->size, l->where ? l->where : "limits");
+}
+
+enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    RB_TRY(check_active(db, sql, err));
+    rb_sqlite_clock_start(db, sql);
+    enum rb_code code = run_all(db, sql, err);
+    db->guard = RB_GUARD_NONE;
+    rb_sqlite_clock_stop(db);
+    rb_buf_clear(&db->denied);
+    if (code == RB_OK)
+        code = check_active(db, sql, err);
+    return code == RB_OK ? rb_sqlite_tidy(db, err) : code;
+}
+
+static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
+                             size_t start, char **why, rb_err *err)
+{
+    enum rb_step step = RB_STEP_ROW;
+    RB_TRY(rb_sqlite_each(db, "SAVEPOINT rbtool_seed", NULL, NULL, NULL, err));
+    db->guard = RB_GUARD_SCRIPT;
+    while (step == RB_STEP_ROW)
+        step = rb_stmt_step(stmt);
+    db->guard = RB_GUARD_NONE;
+    *ran = step == RB_STEP_DONE;
+    if (!*ran && rb_sqlite_cause(db) != RB_CAUSE_CONSTRAINT) {
+        rb_err failure;
+        enum rb_code code = fail_in(db, sql, start, -1, &failure);
+        free(*why);
+        *why = rb_strdup(failure.message);
+        if (code == RB_FOUND) {
+            *err = failure;
+            rb_stmt_free(stmt);
+            return code;
+        }
+    }
+    rb_stmt_free(stmt);
+    if (!*ran)
+        RB_TRY(rb_sqlite_each(db, "ROLLBACK TO rbtool_seed", NULL, NULL, NULL, err));
+    return rb_sqlite_each(db, "RELEASE rbtool_seed", NULL, NULL, NULL, err);
+}
+
+/* Behind a statement that cannot be prepared: SQLite leaves *tail there only when it parsed it. */
+static const char *statement_end(const char *at)
+{
+    const char *end = at + strlen(at);
+    rb_token token;
+    while (rb_token_next(&token, &at, end))
+        if (rb_token_is(&token, ";"))
+            return at;
+    return end;
+}
+
+enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, char **why,
+                            rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    const char *at = sql->text;
+    rb_sqlite_clock_start(db, sql);
+    for (size_t i = 0; *at; i++) {
+        rb_stmt *stmt = NULL;
+        size_t start = (size_t)(at - sql->text);
+        long offset = -1;
+        bool ran = false;
+        if (json_array_size(done) <= i)
+            json_array_append_new(done, json_false());
+        const char *tail = statement_end(at);
+        if (!json_is_true(json_array_get(done, i))) {
+            db->guard = RB_GUARD_SCRIPT;
+            bool fits = rb_stmt_prepare(&stmt, &tail, &offset, db, at);
+            db->guard = RB_GUARD_NONE;
+            if (!fits) {
+                rb_err failure;
+                (void)!fail_in(db, sql, start, offset, &failure);
+                free(*why);
+                *why = rb_strdup(failure.message);
+                tail = statement_end(at);
+            } else if (stmt) {
+                RB_TRY(seed_one(&ran, db, stmt, sql, start, why, err));
+            }
+            if (ran || (fits && !stmt))
+                json_array_set_new(done, i, json_true());
+        }
+        at = tail;
+    }
+    rb_sqlite_clock_stop(db);
+    rb_buf_clear(&db->denied);
+    return RB_OK;
+}
+
+static json_t *row_json(rb_stmt *stmt)
+{
+    json_t *row = json_object();
+    for (size_t i = 0; i < rb_stmt_width(stmt); i++) {
+        rb_cell cell;
+        rb_stmt_cell(&cell, stmt, i);
+        if (cell.len > CELL_LIMIT)
+            cell.len = CELL_LIMIT;
+        RB_AUTO(rb_free_str) char *name = rb_safe(rb_stmt_column(stmt, i));
+        for (int copy = 2; json_object_get(row, name); copy++) {
+            free(name);
+            name = rb_format("%s (%d)", rb_stmt_column(stmt, i), copy);
+        }
+        json_object_set_new(row, name, rb_sqlite_json(&cell));
+    }
+    return row;
+}
+
+static enum rb_code check_statement(rb_stmt **out, rb_sqlite *db, const char *sql, rb_err *err)
+{
+    RB_AUTO(rb_stmt_freep) rb_stmt *stmt = NULL;
+    rb_token token;
+    long offset;
+    const char *tail;
+    if (!rb_stmt_prepare(&stmt, &tail, &offset, db, sql))
+        return rb_sqlite_fail(db, "a data test cannot be run", err);
+    if (!stmt || !rb_stmt_reads(stmt) || rb_stmt_width(stmt) == 0)
+        return rb_fail(err, RB_ERROR, "a data test is one query that only reads, such as SELECT");
+    while (rb_token_next(&token, &tail, tail + strlen(tail)))
+        if (!rb_token_is(&token, ";"))
+            return rb_fail(err, RB_ERROR, "a data test is one query; there is more behind it");
+    *out = stmt;
+    stmt = NULL;
+    return RB_OK;
+}
+
+static enum rb_code check_rows(json_t *rows, rb_sqlite *db, const char *sql, size_t limit,
+                               rb_err *err)
+{
+    RB_AUTO(rb_stmt_freep) rb_stmt *stmt = NULL;
+    enum rb_step step = RB_STEP_DONE;
+    RB_TRY(check_statement(&stmt, db, sql, err));
+    while (json_array_size(rows) < limit && (step = rb_stmt_step(stmt)) == RB_STEP_ROW)
+        json_array_append_new(rows, row_json(stmt));
+    if (step == RB_STEP_FAILED)
+        return rb_sqlite_fail(db, "running a data test", err);
+    return RB_OK;
+}
+
+enum rb_code rb_sqlite_check(json_t **out, rb_db *base, const char *sql, size_t limit, rb_err *err)
+{
+    rb_sqlite *db = (rb_sqlite *)base;
+    RB_AUTO(rb_json_freep) json_t *rows = json_array();
+    const int seconds = db->limits.seconds;
+    if (!seconds)
+        db->limits.seconds = RB_DB_LIMITS_SECONDS;
+    db->guard = RB_GUARD_CHECK;
+    rb_sqlite_clock_start(db, NULL);
+    enum rb_code code = check_rows(rows, db, sql, limit, err);
+    db->guard = RB_GUARD_NONE;
+    db->limits.seconds = seconds;
+    rb_sqlite_clock_stop(db);
+    rb_buf_clear(&db->denied);
+    RB_TRY(code);
+    *out = rows;
+    rows = NULL;
+    return RB_OK;
+}

@@ -1,0 +1,179 @@
+#include "hook/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "hook/check_internal.h"
+
+void rb_refusals_clear(rb_refusals *refusals)
+{
+    for (size_t i = 0; i < refusals->n; i++) {
+        free(refusals->items[i].what);
+        free(refusals->items[i].why);
+        free(refusals->items[i].next);
+    }
+    free(refusals->items);
+    *refusals = (rb_refusals){0};
+}
+
+/* Hooks print to whoever pushes: nothing in it may come raw out of the repository. */
+static char *made_safe(char *text)
+{
+    char *safe = text ? rb_safe(text) : NULL;
+    free(text);
+    return safe;
+}
+
+void rb_refusals_add(rb_refusals *refusals, char *what, char *why, char *next)
+{
+    if (refusals->n == refusals->cap) {
+        refusals->cap = refusals->cap ? refusals->cap * 2 : 8;
+        refusals->items = rb_realloc(refusals->items, refusals->cap, sizeof *refusals->items);
+    }
+    refusals->items[refusals->n++] =
+        (rb_refusal){.what = made_safe(what), .why = made_safe(why), .next = made_safe(next)};
+}
+
+enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err)
+{
+    for (size_t i = from; i < refusals->n; i++)
+        if (!refusals->items[i].warning)
+            return rb_fail(err, RB_FOUND, "%s %s", refusals->items[i].what, refusals->items[i].why);
+    return RB_OK;
+}
+
+void rb_guard_free(rb_guard *guard)
+{
+    if (!guard)
+        return;
+    rb_verifier_free(guard->verifier);
+    rb_chain_free(guard->chain);
+    rb_chain_free(guard->listing);
+    rb_signers_free(guard->signers);
+    rb_config_free(guard->settings);
+    free(guard->settings_fault);
+    free(guard);
+}
+
+/* A repository without commits has no settings; any other failure to read HEAD's is one. */
+static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
+{
+    rb_oid head;
+    if (rb_repo_commit(&head, guard->repo, "HEAD", err) != RB_OK)
+        return RB_OK;
+    enum rb_code code = rb_config_at(&guard->settings, guard->repo, &head, err);
+    if (code == RB_OK || code == RB_FOUND)
+        return RB_OK;
+    if (!guard->received)
+        return code;
+    /* Whoever may push a branch can break them there: a push must be able to mend them. */
+    guard->settings_fault = rb_strdup(err->message);
+    return RB_OK;
+}
+
+enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err)
+{
+    if (!guard->settings_read) {
+        const char *top = rb_repo_workdir(guard->repo);
+        RB_AUTO(rb_free_str) char *found = top ? rb_path_join(top, RB_CONFIG_FILE) : NULL;
+        if (guard->config)
+            RB_TRY(rb_config_read(&guard->settings, guard->config, err));
+        else if (found && rb_file_exists(found))
+            RB_TRY(rb_config_read(&guard->settings, found, err));
+        else
+            RB_TRY(settings_of_head(guard, err));
+        guard->settings_read = true;
+    }
+    *out = guard->settings;
+    return RB_OK;
+}
+
+static enum rb_code signers_of(rb_guard *guard, rb_err *err)
+{
+    return guard->signers ? RB_OK : rb_signers_load(&guard->signers, guard->repo, err);
+}
+
+static enum rb_code load_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                               const rb_pushes *pushed, const char *version, rb_err *err)
+{
+    (void)version;
+    const rb_chain_more more = {.pushed = pushed};
+    return rb_chain_load_with(out, repo, signers, NULL, &more, err);
+}
+
+enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err)
+{
+    RB_TRY(signers_of(guard, err));
+    *out = guard->signers;
+    return RB_OK;
+}
+
+void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up)
+{
+    guard->given_up = given_up;
+}
+
+void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader, const char *version)
+{
+    guard->loader = loader;
+    guard->version = version;
+}
+
+enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
+{
+    if (!guard->chain) {
+        RB_TRY(signers_of(guard, err));
+        RB_TRY(
+            guard->loader(&guard->chain, guard->repo, guard->signers, guard->received, NULL, err));
+    }
+    *out = guard->chain;
+    return RB_OK;
+}
+
+/* Tags that are received are in no listing. */
+enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err)
+{
+    if (guard->chain || guard->received || !guard->version)
+        return rb_guard_chain(out, guard, err);
+    if (!guard->listing) {
+        RB_TRY(signers_of(guard, err));
+        RB_TRY(
+            guard->loader(&guard->listing, guard->repo, guard->signers, NULL, guard->version, err));
+    }
+    *out = guard->listing;
+    return RB_OK;
+}
+
+rb_guard *rb_guard_new(rb_repo *repo, const char *config)
+{
+    rb_guard *guard = rb_calloc(1, sizeof *guard);
+    guard->repo = repo;
+    guard->config = config;
+    guard->loader = load_chain;
+    return guard;
+}
+
+enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,
+                              const char *name, rb_err *err)
+{
+    RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
+    *out = false;
+    RB_TRY(rb_tag_read_object(&read, guard->repo, object, name, err));
+    *out = read->annotated && rb_manifest_is_in(read);
+    if (*out && tag) {
+        *tag = read;
+        read = NULL;
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_TRY(signers_of(guard, err));
+    RB_TRY(rb_release_open_tag(&release, guard->repo, guard->signers, tag, problems, err));
+    if (!guard->verifier)
+        guard->verifier = rb_verifier_new(guard->repo, 0);
+    return rb_verifier_check(problems, guard->verifier, release, err);
+}

@@ -1,0 +1,46 @@
+/*
+ * What the hooks' rules share. All that is handed out is the guard's own.
+ */
+#ifndef RB_HOOK_CHECK_INTERNAL_H
+#define RB_HOOK_CHECK_INTERNAL_H
+
+#include "hook/check.h"
+
+struct rb_guard {
+    rb_repo *repo;
+    const char *config;
+    rb_signers *signers;
+    rb_chain *chain;
+    rb_chain *listing;
+    rb_guard_loader *loader;
+    rb_guard_given_up *given_up; /* or NULL */
+    const char *version;
+    rb_verifier *verifier;
+    rb_config *settings;
+    bool settings_read;
+    char *settings_fault;      /* of a server: what is wrong with those of HEAD */
+    const rb_pushes *received; /* in quarantine; NULL: this is no pre-receive */
+};
+
+/* *out is NULL where there are no settings. */
+enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+/* The same, perhaps from what was judged before: items and their problems only. */
+enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
+
+/* Whether this object is a tag with a manifest; *tag, when asked for, gets it then. */
+enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,
+                              const char *name, rb_err *err) RB_MUST_USE;
+
+/* Everything that verify looks at but the chain; problems are added to problems. */
+enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag,
+                             rb_err *err) RB_MUST_USE;
+
+/* The two halves of rb_guard_push(). */
+enum rb_code rb_guard_push_tags(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const char *remote,
+                                      const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,330 @@
+/* pre-push: what was released is what environments ran, so its bytes stay. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "git/refs.h"
+#include "git/tree.h"
+#include "hook/check_search.h"
+
+#define SCRIPTS_LIMIT (1u << 30) /* bytes of scripts that one push may have read on a server */
+
+static void search_clear(rb_guard_search *search)
+{
+    for (size_t i = 0; i < search->place_count; i++) {
+        rb_json_free(search->places[i].released);
+        rb_json_free(search->places[i].same);
+    }
+    free(search->places);
+    rb_json_free(search->news);
+}
+
+static void add_line(rb_buf *out, const char *before, const rb_oid *oid)
+{
+    char hex[RB_OID_HEX];
+    rb_oid_hex(oid, hex);
+    rb_buf_printf(out, "%s%s\n", before, hex);
+}
+
+/* Where `git rev-list` starts and ends: tip, or all that is pushed, less what the remote is known
+ * to have. Of what is received all refs are still as they were, and branches and tags say it. */
+static void add_range(rb_buf *out, const rb_guard_search *search, const rb_oid *tip)
+{
+    const rb_pushes *pushes = search->pushes;
+    if (tip)
+        add_line(out, "", tip);
+    for (size_t i = 0; i < pushes->n; i++) {
+        const rb_pushed *pushed = &pushes->items[i];
+        if (!tip && pushed->has_commit)
+            add_line(out, "", &pushed->commit);
+        if (search->remote && !rb_oid_is_zero(&pushed->remote) &&
+            rb_object_exists(search->guard->repo, &pushed->remote))
+            add_line(out, "^", &pushed->remote);
+    }
+}
+
+enum rb_code rb_guard_find_commit(char out[RB_OID_HEX], const rb_guard_search *search,
+                                  const rb_oid *tip, const rb_strs *paths, rb_err *err)
+{
+    static const char *const first[] = {"rev-list", "--max-count=1", "--full-history", "--stdin",
+                                        "--not"};
+    RB_AUTO(rb_strs_clear) rb_strs strings = {0};
+    RB_AUTO(rb_buf_clear) rb_buf range = {0};
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        rb_strs_add(&strings, first[i]);
+    if (search->remote) {
+        rb_strs_take(&strings, rb_format("--remotes=%s", search->remote));
+    } else {
+        rb_strs_add(&strings, "--branches");
+        rb_strs_add(&strings, "--tags");
+    }
+    rb_strs_add(&strings, "--");
+    for (size_t i = 0; i < paths->n; i++)
+        rb_strs_take(&strings, rb_format(":(top,literal)%s", paths->items[i]));
+    const char **args = rb_calloc(strings.n + 1, sizeof *args);
+    for (size_t i = 0; i < strings.n; i++)
+        args[i] = strings.items[i];
+    add_range(&range, search, tip);
+    enum rb_code code = rb_repo_git_with(&text, search->guard->repo, args, &range, err);
+    free(args);
+    RB_TRY(code);
+    out[0] = '\0';
+    if (text.len >= RB_OID_HEX - 1) {
+        memcpy(out, text.data, RB_OID_HEX - 1);
+        out[RB_OID_HEX - 1] = '\0';
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_guard_is_news(bool *out, rb_guard_search *search, const rb_strs *paths, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf key = {0};
+    for (size_t i = 0; i < paths->n; i++)
+        rb_buf_add_safe(&key, paths->items[i], strlen(paths->items[i]) + 1);
+    const json_t *known = json_object_get(search->news, rb_buf_str(&key));
+    if (!known) {
+        char commit[RB_OID_HEX];
+        RB_TRY(rb_guard_find_commit(commit, search, NULL, paths, err));
+        json_object_set_new(search->news, rb_buf_str(&key), json_boolean(*commit != '\0'));
+        known = json_object_get(search->news, rb_buf_str(&key));
+    }
+    *out = json_is_true(known);
+    return RB_OK;
+}
+
+/* false: nothing that is pushed touches a folder of migrations. Most pushes end here. A server does
+ * not go by its settings, which an earlier push can have led elsewhere. */
+static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err *err)
+{
+    const rb_config *settings;
+    *out = true;
+    if (!search->remote)
+        return RB_OK;
+    RB_TRY(rb_guard_settings(&settings, search->guard, err));
+    if (!settings)
+        return RB_OK;
+    /* No databases now: anything new may touch the folder of one that there was. */
+    RB_AUTO(rb_strs_clear) rb_strs folders = {0};
+    for (size_t i = 0; i < settings->database_count; i++)
+        rb_strs_add(&folders, settings->databases[i].migrations);
+    rb_strs_add(&folders, RB_CONFIG_FILE); /* they may have moved */
+    char commit[RB_OID_HEX];
+    RB_TRY(rb_guard_find_commit(commit, search, NULL, &folders, err));
+    *out = commit[0] != '\0';
+    return RB_OK;
+}
+
+static bool is_at(const rb_guard_place *place, const rb_manifest_database *database)
+{
+    return strcmp(place->database->directory, database->directory) == 0 &&
+           strcmp(place->database->layout, database->layout) == 0;
+}
+
+static char *spell(const char *up, const char *down)
+{
+    return rb_format("%s %s", up, down);
+}
+
+static void add_released(rb_guard_search *search, const rb_manifest_database *database)
+{
+    size_t at = 0;
+    while (at < search->place_count && !is_at(&search->places[at], database))
+        at++;
+    if (at == search->place_count) {
+        search->places = rb_realloc(search->places, at + 1, sizeof *search->places);
+        search->places[search->place_count++] =
+            (rb_guard_place){database, json_object(), json_object()};
+    }
+    for (size_t i = 0; i < database->migration_count; i++) {
+        const rb_manifest_migration *m = &database->migrations[i];
+        RB_AUTO(rb_free_str) char *bytes = spell(m->up, m->down);
+        json_t *known = json_object_get(search->places[at].released, m->id);
+        if (!known) {
+            known = json_object();
+            if (json_object_set_new(search->places[at].released, m->id, known) != 0)
+                continue; /* no UTF-8: the manifest could not have it */
+        }
+        rb_json_set_str(known, bytes, NULL);
+    }
+}
+
+/* A down that there was none of before changes nothing that was released. */
+static bool differs(const rb_migration *found, const rb_manifest_migration *was)
+{
+    const char *down = found->down.present ? found->down.sha256 : "";
+    return strcmp(found->up.sha256, was->up) != 0 || (*was->down && strcmp(down, was->down) != 0);
+}
+
+/* The release that tip follows and that has this migration with other bytes; NULL: none, or one
+ * that has these. */
+static enum rb_code find_release(const rb_release **out, const rb_guard_search *search,
+                                 const rb_guard_place *place, const rb_oid *tip,
+                                 const rb_migration *found, rb_err *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < search->chain->n; i++) {
+        const rb_release *release = search->chain->items[i].release;
+        for (size_t j = 0; release && j < release->manifest->database_count; j++) {
+            const rb_manifest_database *database = &release->manifest->databases[j];
+            const rb_manifest_migration *was = NULL;
+            for (size_t k = 0; is_at(place, database) && k < database->migration_count; k++)
+                if (strcmp(database->migrations[k].id, found->id) == 0)
+                    was = &database->migrations[k];
+            bool reached = false;
+            if (was)
+                RB_TRY(
+                    rb_commit_reaches(&reached, search->guard->repo, tip, &release->commit, err));
+            if (reached && !differs(found, was)) {
+                *out = NULL;
+                return RB_OK;
+            }
+            if (reached && !search->chain->items[i].bad)
+                *out = release;
+        }
+    }
+    return RB_OK;
+}
+
+static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
+                                    const rb_guard_place *place, const rb_pushed *pushed,
+                                    const rb_migration *found, rb_err *err)
+{
+    const rb_release *release;
+    RB_TRY(find_release(&release, search, place, &pushed->commit, found, err));
+    if (!release)
+        return RB_OK;
+    RB_AUTO(rb_strs_clear) rb_strs paths = {0};
+    rb_strs_add(&paths, found->up.path);
+    if (found->down.present)
+        rb_strs_add(&paths, found->down.path);
+    else
+        rb_strs_add(&paths, place->database->directory);
+    char commit[RB_OID_HEX] = "";
+    bool news;
+    RB_TRY(rb_guard_is_news(&news, search, &paths, err));
+    if (news)
+        RB_TRY(rb_guard_find_commit(commit, search, &pushed->commit, &paths, err));
+    if (!*commit)
+        return RB_OK; /* the remote has it already */
+    RB_AUTO(rb_free_str) char *path = rb_safe(found->up.path);
+    RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
+    RB_AUTO(rb_free_str) char *id = rb_safe(found->id);
+    rb_refusals_add(out, rb_format("commit %.10s", commit),
+                    rb_format("(%s) changes migration %s, which was released with %s (%s)", ref, id,
+                              release->tag, path),
+                    rb_format("restore it (git checkout %s -- %s) and write a new migration%s",
+                              release->tag, path,
+                              search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
+    return RB_OK;
+}
+
+/* Does the ref have the same there as before the push? */
+static bool is_as_before(const rb_guard_search *search, const rb_pushed *pushed, const char *path,
+                         const rb_oid *now)
+{
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry was = {0};
+    rb_repo *repo = search->guard->repo;
+    rb_oid commit;
+    rb_oid tree;
+    rb_err ignored;
+    return !rb_oid_is_zero(&pushed->remote) && rb_object_commit(&commit, repo, &pushed->remote) &&
+           rb_commit_tree(&tree, repo, &commit, &ignored) == RB_OK &&
+           rb_tree_find(&was, repo, &tree, path, &ignored) == RB_OK && rb_oid_equal(&was.oid, now);
+}
+
+/* The set of one folder, as one pushed ref has it. */
+static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
+                                 const rb_guard_place *place, const rb_pushed *pushed,
+                                 const rb_oid *tree, rb_err *err)
+{
+    const rb_manifest_database *database = place->database;
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry folder = {0};
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    char hex[RB_OID_HEX];
+    if (rb_tree_find(&folder, search->guard->repo, tree, database->directory, err) != RB_OK)
+        return RB_OK; /* not there: nothing of it was changed */
+    rb_oid_hex(&folder.oid, hex);
+    if (json_object_get(place->same, hex))
+        return RB_OK;
+    if (rb_migrations_read(&set, search->guard->repo, tree, database->directory, database->layout,
+                           database->engine, err) != RB_OK) {
+        if (is_as_before(search, pushed, database->directory, &folder.oid))
+            return RB_OK;
+        RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
+        err->code = RB_ERROR;
+        return rb_err_prefix(err, "cannot tell whether %s changes released migrations%s", ref,
+                             search->remote ? " (RBTOOL=0 git push sends it all the same)" : "");
+    }
+    bool same = true;
+    search->bytes += set->bytes;
+    for (size_t i = 0; i < set->n; i++) {
+        const rb_migration *found = &set->items[i];
+        const json_t *known = json_object_get(place->released, found->id);
+        RB_AUTO(rb_free_str)
+        char *bytes = spell(found->up.sha256, found->down.present ? found->down.sha256 : "");
+        if (!known || json_object_get(known, bytes))
+            continue;
+        same = false;
+        RB_TRY(check_migration(out, search, place, pushed, found, err));
+    }
+    if (same)
+        rb_json_set_str(place->same, hex, NULL);
+    return RB_OK;
+}
+
+/* What is received is read in full for each commit that a ref gets. */
+static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
+{
+    if (search->remote || search->bytes <= SCRIPTS_LIMIT)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "the migrations of this push have more than %u bytes of scripts together, which "
+                   "is the limit; push fewer branches and tags at a time",
+                   SCRIPTS_LIMIT);
+}
+
+static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err *err)
+{
+    RB_TRY(rb_guard_chain(&search->chain, search->guard, err));
+    for (size_t i = 0; i < search->chain->n; i++) {
+        const rb_release *release = search->chain->items[i].release;
+        for (size_t j = 0; release && j < release->manifest->database_count; j++)
+            add_released(search, &release->manifest->databases[j]);
+    }
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    for (size_t i = 0; i < search->pushes->n; i++) {
+        const rb_pushed *pushed = &search->pushes->items[i];
+        rb_oid tree;
+        char hex[RB_OID_HEX];
+        if (!pushed->has_commit)
+            continue;
+        rb_oid_hex(&pushed->commit, hex);
+        if (json_object_get(seen, hex))
+            continue;
+        rb_json_set_str(seen, hex, NULL);
+        RB_TRY(check_bytes(search, err));
+        RB_TRY(rb_commit_tree(&tree, search->guard->repo, &pushed->commit, err));
+        const size_t before = out->n;
+        for (size_t j = 0; j < search->place_count; j++)
+            RB_TRY(check_folder(out, search, &search->places[j], pushed, &tree, err));
+        if (out->n == before)
+            RB_TRY(rb_guard_check_released(out, search, pushed, &tree, err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const char *remote,
+                                      const rb_pushes *pushes, rb_err *err)
+{
+    RB_AUTO(search_clear)
+    rb_guard_search search = {
+        .guard = guard, .remote = remote, .pushes = pushes, .news = json_object()};
+    bool any = false;
+    for (size_t i = 0; i < pushes->n; i++)
+        any = any || pushes->items[i].has_commit;
+    if (!any)
+        return RB_OK;
+    bool touched;
+    RB_TRY(is_touched(&touched, &search, err));
+    return touched ? check_all(out, &search, err) : RB_OK;
+}

@@ -1,0 +1,302 @@
+/* pre-push, and what it says about tags. */
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "git/refs.h"
+#include "hook/check_internal.h"
+
+#define TAGS_LIMIT ((size_t)64 << 20) /* bytes of all tag objects of one push */
+
+/* While the tags of one push are judged. */
+struct tags {
+    rb_guard *guard;
+    const rb_config *settings; /* NULL: none */
+    json_t *following;         /* objects of local tags that are or follow a first release */
+};
+
+/* Whether a verified release names this tag as its predecessor, or a tag of that name here carries
+ * a manifest. */
+static bool is_known(const rb_chain *chain, const char *name)
+{
+    for (size_t i = 0; i < chain->n; i++) {
+        const rb_manifest *manifest =
+            chain->items[i].release ? chain->items[i].release->manifest : NULL;
+        if (strcmp(chain->items[i].tag, name) == 0)
+            return true;
+        if (manifest && manifest->previous && strcmp(manifest->previous->tag, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The first of its line: it names no predecessor, or one that is not here. */
+static bool is_first(const rb_chain *chain, const rb_chain_item *item)
+{
+    const rb_link *previous = item->release ? item->release->manifest->previous : NULL;
+    return item->has_commit && (!previous || !rb_chain_find(chain, previous->tag));
+}
+
+/* git itself looks through all tags at once; one by one is a walk each. */
+static enum rb_code list_following(struct tags *tags, const rb_chain *chain, rb_err *err)
+{
+    tags->following = json_object();
+    for (size_t i = 0; i < chain->n; i++) {
+        if (!is_first(chain, &chain->items[i]))
+            continue;
+        char first[RB_OID_HEX];
+        rb_oid_hex(&chain->items[i].commit, first);
+        RB_AUTO(rb_buf_clear) rb_buf list = {0};
+        const char *const args[] = {
+            "for-each-ref", "--format=%(objectname)", "--contains", first, "refs/tags", NULL};
+        RB_TRY(rb_repo_git(&list, tags->guard->repo, args, err));
+        for (char *line = list.data; line && *line;) {
+            size_t len = strcspn(line, "\n");
+            bool more = line[len] != '\0';
+            line[len] = '\0';
+            rb_json_set_str(tags->following, line, NULL);
+            line += len + more;
+        }
+    }
+    return RB_OK;
+}
+
+static enum rb_code reaches_first(bool *out, struct tags *tags, const rb_chain *chain,
+                                  const rb_oid *object, rb_err *err)
+{
+    rb_oid commit;
+    *out = false;
+    if (!rb_object_commit(&commit, tags->guard->repo, object))
+        return RB_OK;
+    for (size_t i = 0; i < chain->n && !*out; i++)
+        if (is_first(chain, &chain->items[i]))
+            RB_TRY(
+                rb_commit_reaches(out, tags->guard->repo, &commit, &chain->items[i].commit, err));
+    return RB_OK;
+}
+
+/* Whether a tag on this object, which carries no manifest, is not older than the first release.
+ * ref: where it is a tag here; NULL when that is not known. */
+static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *object,
+                                   const char *ref, rb_err *err)
+{
+    const rb_chain *chain;
+    RB_TRY(rb_guard_chain(&chain, tags->guard, err));
+    *out = false;
+    if (chain->n == 0 || rb_oid_is_zero(object))
+        return RB_OK;
+    rb_ref here = {0};
+    if (ref && strncmp(ref, RB_TAGS, strlen(RB_TAGS)) == 0)
+        RB_TRY(rb_ref_read(&here, tags->guard->repo, ref, err));
+    if (!here.exists || here.symbolic || !rb_oid_equal(&here.object, object))
+        return reaches_first(out, tags, chain, object, err);
+    if (!tags->following)
+        RB_TRY(list_following(tags, chain, err));
+    char hex[RB_OID_HEX];
+    rb_oid_hex(object, hex);
+    *out = json_object_get(tags->following, hex) != NULL;
+    return RB_OK;
+}
+
+static bool matches(const struct tags *tags, const char *name)
+{
+    return tags->settings && fnmatch(tags->settings->tags, name, 0) == 0;
+}
+
+/* A tag that the remote has otherwise than it would get it: is it a release? */
+static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_pushed *pushed,
+                                     bool carries, rb_err *err)
+{
+    const rb_chain *chain;
+    *out = carries;
+    if (!*out && rb_object_exists(tags->guard->repo, &pushed->remote))
+        RB_TRY(rb_guard_carries(out, NULL, tags->guard, &pushed->remote, pushed->tag, err));
+    if (*out)
+        return RB_OK;
+    RB_TRY(rb_guard_chain(&chain, tags->guard, err));
+    *out = is_known(chain, pushed->tag);
+    if (*out || chain->n == 0 || !matches(tags, pushed->tag))
+        return RB_OK;
+    if (!rb_object_exists(tags->guard->repo, &pushed->remote)) {
+        *out = true; /* of a release's name, and nobody here can say that it is none */
+        return RB_OK;
+    }
+    RB_TRY(is_after_first(out, tags, &pushed->remote, pushed->remote_ref, err));
+    return *out ? RB_OK : is_after_first(out, tags, &pushed->local, pushed->local_ref, err);
+}
+
+static void refuse_deletion(rb_refusals *out, const struct tags *tags, char *what, const char *name)
+{
+    if (tags->guard->received)
+        rb_refusals_add(out, what, rb_strdup("is a release and would be deleted"),
+                        rb_format("leave it: a release that was bad is reverted, not deleted; an "
+                                  "administrator can delete it on the server (RBTOOL=0 git tag -d "
+                                  "%s)",
+                                  name));
+    else
+        rb_refusals_add(out, what, rb_strdup("is a release and would be deleted at the remote"),
+                        rb_strdup("leave it there: a release that was bad is reverted, not "
+                                  "deleted; RBTOOL=0 git push does it all the same"));
+}
+
+static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pushed *pushed)
+{
+    RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
+    char *what = rb_format("tag %s", name);
+    if (rb_oid_is_zero(&pushed->local)) {
+        refuse_deletion(out, tags, what, name);
+        return;
+    }
+    char there[RB_OID_HEX];
+    char here[RB_OID_HEX];
+    rb_oid_hex(&pushed->remote, there);
+    rb_oid_hex(&pushed->local, here);
+    bool received = tags->guard->received != NULL;
+    rb_refusals_add(out, what,
+                    rb_format("is a release and would be moved: the %s has object %.12s, %s it is "
+                              "%.12s",
+                              received ? "server" : "remote", there,
+                              received ? "in the push" : "here", here),
+                    rb_format("fetch the %s's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', "
+                              "and release under a new name%s",
+                              received ? "server" : "remote", name, name,
+                              received ? "" : "; RBTOOL=0 git push moves it"));
+}
+
+/* Problems of the chain are known of tags that are here. */
+static enum rb_code find_problem(char **out, struct tags *tags, const rb_tag *tag, rb_err *err)
+{
+    const rb_chain *chain;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    enum rb_code code = rb_guard_verify(&problems, tags->guard, tag, err);
+    *out = NULL;
+    if (code == RB_FOUND)
+        *out = rb_strdup(err->message);
+    if (code != RB_OK)
+        return code == RB_FOUND ? RB_OK : code;
+    RB_TRY(rb_guard_listing(&chain, tags->guard, err));
+    const rb_chain_item *item = rb_chain_find(chain, tag->name);
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&tag->object, hex);
+    for (size_t i = 0; item && i < item->problems.n && strcmp(item->object, hex) == 0; i++)
+        if (!item->problems.items[i].warning) {
+            *out = rb_strdup(item->problems.items[i].message);
+            break;
+        }
+    return RB_OK;
+}
+
+static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_tag *tag,
+                                  rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *problem = NULL;
+    RB_TRY(find_problem(&problem, tags, tag, err));
+    if (!problem)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *name = rb_safe(tag->name);
+    rb_refusals_add(out, rb_format("tag %s", name), rb_format("does not verify: %s", problem),
+                    rb_format("look at it with `rbtool verify %s`; make it again with `rbtool "
+                              "release`",
+                              name));
+    return RB_OK;
+}
+
+static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_pushed *pushed,
+                              rb_err *err)
+{
+    bool deletes = rb_oid_is_zero(&pushed->local);
+    bool creates = rb_oid_is_zero(&pushed->remote);
+    bool carries = false;
+    bool release = false;
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    if (deletes && creates)
+        return RB_OK;
+    if (!deletes)
+        RB_TRY(rb_guard_carries(&carries, &tag, tags->guard, &pushed->local, pushed->tag, err));
+    if (!creates) {
+        RB_TRY(is_release_there(&release, tags, pushed, carries, err));
+        if (release)
+            refuse_change(out, tags, pushed);
+        return RB_OK;
+    }
+    if (carries)
+        return check_release(out, tags, tag, err);
+    if (matches(tags, pushed->tag))
+        RB_TRY(is_after_first(&release, tags, &pushed->local, pushed->local_ref, err));
+    RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
+    if (release)
+        rb_refusals_add(
+            out, rb_format("tag %s", name),
+            rb_format("does not verify: it has the name of a release (\"tags\": \"%s\") "
+                      "and carries no manifest",
+                      tags->settings->tags),
+            rb_format("make it with `rbtool release %s`, or narrow \"tags\" in %s", name,
+                      RB_CONFIG_FILE));
+    return RB_OK;
+}
+
+enum rb_code rb_guard_push_tags(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                                rb_err *err)
+{
+    struct tags tags = {.guard = guard};
+    enum rb_code code = RB_OK;
+    for (size_t i = 0; i < pushes->n && code == RB_OK; i++) {
+        if (!pushes->items[i].tag)
+            continue;
+        if (!tags.settings)
+            code = rb_guard_settings(&tags.settings, guard, err);
+        if (code == RB_OK)
+            code = check_tag(out, &tags, &pushes->items[i], err);
+    }
+    rb_json_free(tags.following);
+    return code;
+}
+
+static enum rb_code check_all(rb_refusals *out, rb_guard *guard, const char *remote,
+                              const rb_pushes *pushes, rb_err *err)
+{
+    size_t before = out->n;
+    RB_TRY(rb_guard_push_tags(out, guard, pushes, err));
+    RB_TRY(rb_guard_push_migrations(out, guard, remote, pushes, err));
+    return rb_refusals_judge(out, before, err);
+}
+
+enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote,
+                           const rb_pushes *pushes, rb_err *err)
+{
+    return check_all(out, guard, remote, pushes, err);
+}
+
+/* Before any of them is read. */
+static enum rb_code check_tag_bytes(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+                                    rb_err *err)
+{
+    size_t bytes = 0;
+    const size_t before = out->n;
+    for (size_t i = 0; i < pushes->n; i++)
+        if (pushes->items[i].tag)
+            bytes += rb_tag_size(repo, &pushes->items[i].local);
+    if (bytes > TAGS_LIMIT)
+        rb_refusals_add(
+            out, rb_strdup("this push"),
+            rb_format("has tag objects of %zu bytes together, the limit is %zu", bytes, TAGS_LIMIT),
+            rb_strdup("push fewer tags at a time"));
+    return rb_refusals_judge(out, before, err);
+}
+
+enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,
+                              rb_err *err)
+{
+    RB_TRY(check_tag_bytes(out, guard->repo, pushes, err));
+    guard->received = pushes;
+    enum rb_code code = check_all(out, guard, NULL, pushes, err);
+    guard->received = NULL;
+    if (guard->settings_fault && code == RB_OK) {
+        rb_refusals_add(
+            out, rb_strdup(RB_CONFIG_FILE),
+            rb_format("of this server's HEAD cannot be read: %s", guard->settings_fault),
+            rb_strdup("what it says of tags was not looked at; push one that can be read"));
+        out->items[out->n - 1].warning = true;
+    }
+    return code;
+}

@@ -1,0 +1,191 @@
+/* Released migrations that move: they are found by their bytes and ids. */
+#include <string.h>
+
+#include "git/refs.h"
+#include "git/tree.h"
+#include "hook/check_search.h"
+
+/* All migrations that a commit has, wherever its own settings or a release look for them. */
+struct present {
+    json_t *ups;   /* hash of an up script: a list of hashes of down scripts ("": none) */
+    json_t *ids;   /* id: "UP DOWN" */
+    json_t *kept;  /* ids where releases have them: an edit there is check_folder()'s to name */
+    rb_strs paths; /* folders, and the settings */
+};
+
+static void present_clear(struct present *present)
+{
+    rb_json_free(present->ups);
+    rb_json_free(present->ids);
+    rb_json_free(present->kept);
+    rb_strs_clear(&present->paths);
+}
+
+/* A folder that is not there, or that cannot be read in that layout, has none: what a release has
+ * must then be elsewhere. */
+static void add_set(struct present *present, rb_guard_search *search, const rb_oid *tree,
+                    const char *folder, const char *layout, const char *engine, bool kept)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    rb_err none;
+    if (!rb_strs_has(&present->paths, folder))
+        rb_strs_add(&present->paths, folder);
+    if (rb_migrations_read(&set, search->guard->repo, tree, folder, layout, engine, &none) != RB_OK)
+        return;
+    search->bytes += set->bytes;
+    for (size_t i = 0; i < set->n; i++) {
+        const rb_migration *m = &set->items[i];
+        const char *down = m->down.present ? m->down.sha256 : "";
+        RB_AUTO(rb_free_str) char *bytes = rb_format("%s %s", m->up.sha256, down);
+        json_t *downs = json_object_get(present->ups, m->up.sha256);
+        if (!downs) {
+            downs = json_array();
+            json_object_set_new(present->ups, m->up.sha256, downs);
+        }
+        json_array_append_new(downs, json_string(down));
+        rb_json_set_str(present->ids, m->id, bytes);
+        if (kept)
+            rb_json_set_str(present->kept, m->id, NULL);
+    }
+}
+
+static void list_present(struct present *out, rb_guard_search *search, const rb_oid *commit,
+                         const rb_oid *tree)
+{
+    RB_AUTO(rb_config_freep) rb_config *own = NULL;
+    rb_err none;
+    *out = (struct present){.ups = json_object(), .ids = json_object(), .kept = json_object()};
+    rb_strs_add(&out->paths, RB_CONFIG_FILE);
+    if (rb_config_at(&own, search->guard->repo, commit, &none) != RB_OK)
+        own = NULL;
+    for (size_t i = 0; own && i < own->database_count; i++)
+        add_set(out, search, tree, own->databases[i].migrations, own->databases[i].layout,
+                own->databases[i].engine, false);
+    for (size_t i = 0; i < search->place_count; i++)
+        add_set(out, search, tree, search->places[i].database->directory,
+                search->places[i].database->layout, search->places[i].database->engine, true);
+}
+
+/* What the ref has at the remote before the push, where that is known. */
+static void list_there(struct present *out, rb_guard_search *search, const rb_pushed *pushed)
+{
+    rb_repo *repo = search->guard->repo;
+    rb_oid commit;
+    rb_oid tree;
+    rb_err none;
+    if (!rb_oid_is_zero(&pushed->remote) && rb_object_commit(&commit, repo, &pushed->remote) &&
+        rb_commit_tree(&tree, repo, &commit, &none) == RB_OK)
+        list_present(out, search, &commit, &tree);
+}
+
+/* Unchanged, or as some release has that migration. */
+static bool is_present(const struct present *present, const rb_guard_search *search,
+                       const rb_manifest_migration *was)
+{
+    size_t i;
+    json_t *down;
+    json_array_foreach (json_object_get(present->ups, was->up), i, down)
+        if (!*was->down || strcmp(json_string_value(down), was->down) == 0)
+            return true;
+    if (json_object_get(present->kept, was->id))
+        return true;
+    const char *bytes = rb_json_str(present->ids, was->id);
+    for (size_t j = 0; bytes && j < search->place_count; j++)
+        if (json_object_get(json_object_get(search->places[j].released, was->id), bytes))
+            return true;
+    return false;
+}
+
+static bool has_same_folder(const rb_guard_search *search, const rb_oid *tree,
+                            const rb_release *release, const char *folder)
+{
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry now = {0};
+    RB_AUTO(rb_tree_entry_clear) rb_tree_entry was = {0};
+    rb_oid before;
+    rb_err none;
+    rb_repo *repo = search->guard->repo;
+    return rb_commit_tree(&before, repo, &release->commit, &none) == RB_OK &&
+           rb_tree_find(&now, repo, tree, folder, &none) == RB_OK &&
+           rb_tree_find(&was, repo, &before, folder, &none) == RB_OK &&
+           rb_oid_equal(&now.oid, &was.oid);
+}
+
+/* The newest release that is not bad and that the commit follows, or NULL. */
+static enum rb_code find_base(const rb_release **out, const rb_guard_search *search,
+                              const rb_oid *commit, rb_err *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < search->chain->n; i++) {
+        const rb_chain_item *item = &search->chain->items[i];
+        bool reached = false;
+        if (!item->release || item->bad)
+            continue;
+        RB_TRY(
+            rb_commit_reaches(&reached, search->guard->repo, commit, &item->release->commit, err));
+        if (!reached)
+            continue;
+        *out = item->release;
+        return RB_OK;
+    }
+    return RB_OK;
+}
+
+static enum rb_code refuse_gone(rb_refusals *out, rb_guard_search *search,
+                                const struct present *present, const rb_pushed *pushed,
+                                const rb_release *base, const rb_manifest_database *database,
+                                const char *id, size_t more, rb_err *err)
+{
+    char commit[RB_OID_HEX] = "";
+    bool news;
+    RB_TRY(rb_guard_is_news(&news, search, &present->paths, err));
+    if (news)
+        RB_TRY(rb_guard_find_commit(commit, search, &pushed->commit, &present->paths, err));
+    if (!*commit)
+        return RB_OK; /* the remote has it already */
+    RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(id);
+    RB_AUTO(rb_free_str) char *others = more ? rb_format(" and %zu more", more) : rb_strdup("");
+    rb_refusals_add(
+        out, rb_format("commit %.10s", commit),
+        rb_format("(%s) %s migration %s%s, which was released with %s", ref,
+                  json_object_get(present->ids, id) ? "moves and changes" : "deletes or changes",
+                  safe, others, base->tag),
+        rb_format(
+            "restore its files (git checkout %s -- %s), or only move them (git mv), and write "
+            "the change as a new migration%s",
+            base->tag, database->directory,
+            search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
+    return RB_OK;
+}
+
+enum rb_code rb_guard_check_released(rb_refusals *out, rb_guard_search *search,
+                                     const rb_pushed *pushed, const rb_oid *tree, rb_err *err)
+{
+    const rb_release *base;
+    RB_AUTO(present_clear) struct present present = {0};
+    RB_AUTO(present_clear) struct present there = {0};
+    const size_t before = out->n;
+    RB_TRY(find_base(&base, search, &pushed->commit, err));
+    for (size_t i = 0; base && i < base->manifest->database_count && out->n == before; i++) {
+        const rb_manifest_database *database = &base->manifest->databases[i];
+        const char *first = NULL;
+        size_t gone = 0;
+        if (has_same_folder(search, tree, base, database->directory))
+            continue;
+        if (!present.ups) {
+            list_present(&present, search, &pushed->commit, tree);
+            list_there(&there, search, pushed);
+        }
+        for (size_t j = 0; j < database->migration_count; j++) {
+            if (is_present(&present, search, &database->migrations[j]) ||
+                (there.ups && !is_present(&there, search, &database->migrations[j])))
+                continue;
+            first = first ? first : database->migrations[j].id;
+            gone++;
+        }
+        if (gone > 0)
+            RB_TRY(
+                refuse_gone(out, search, &present, pushed, base, database, first, gone - 1, err));
+    }
+    return RB_OK;
+}

@@ -1,0 +1,170 @@
+/* A tagger's clock can lie: the server's entry says when it saw the release at the latest. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "git/refs.h"
+#include "hook/ledger.h"
+#include "ledger/identity.h"
+#include "ledger/release_entry.h"
+
+#define WAITING_LIMIT ((size_t)1 << 20) /* bytes of receipts that wait for a ledger */
+
+struct witnessing {
+    rb_refusals *out;
+    rb_repo *repo;
+    rb_signers *signers;
+    char *path; /* of the receipts that wait */
+    bool waits; /* there is no ledger here yet */
+};
+
+static void witnessing_clear(struct witnessing *w)
+{
+    rb_signers_free(w->signers);
+    free(w->path);
+}
+
+static void warn(struct witnessing *w, const char *tag, char *why, char *next)
+{
+    RB_AUTO(rb_free_str) char *name = rb_safe(tag);
+    rb_refusals_add(w->out, rb_format("tag %s", name), why, next);
+    w->out->items[w->out->n - 1].warning = true;
+}
+
+static void close_file(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+/* "SECONDS OBJECT TAG", a line each: a tag's name holds no space and no line break. */
+static enum rb_code wait_for_ledger(struct witnessing *w, const rb_tag *tag, rb_err *err)
+{
+    char hex[RB_OID_HEX];
+    struct stat st;
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(w->path);
+    RB_TRY(rb_dir_make(dir, err));
+    RB_AUTO(close_file)
+    int fd = open(w->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    rb_oid_hex(&tag->object, hex);
+    RB_AUTO(rb_free_str)
+    char *line = rb_format("%" PRId64 " %s %s\n", (int64_t)time(NULL), hex, tag->name);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot record in %s that %s arrived", w->path,
+                             tag->name);
+    if ((size_t)st.st_size + strlen(line) > WAITING_LIMIT)
+        return rb_fail(err, RB_ERROR,
+                       "too many releases arrived here before a ledger did, so that %s is not "
+                       "recorded; push the ledger with `rbtool sync`",
+                       tag->name);
+    if (write(fd, line, strlen(line)) != (ssize_t)strlen(line))
+        return rb_fail_errno(err, RB_ERROR, "cannot record in %s that %s arrived", w->path,
+                             tag->name);
+    return RB_OK;
+}
+
+static enum rb_code witness(struct witnessing *w, const rb_tag *tag, int64_t at, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    RB_AUTO(rb_problems_clear) rb_problems problems = {0};
+    rb_oid id;
+    if (!w->signers)
+        RB_TRY(rb_signers_load(&w->signers, w->repo, err));
+    enum rb_code code = rb_release_open_tag(&release, w->repo, w->signers, tag, &problems, err);
+    if (code == RB_OK)
+        return w->waits ? wait_for_ledger(w, tag, err)
+                        : rb_ledger_see(&id, w->repo, release, true, NULL, NULL, at, err);
+    if (code != RB_FOUND)
+        return code;
+    warn(w, tag->name,
+         rb_format("is not in the ledger, since it does not verify: %s", err->message),
+         rb_strdup("is the hook pre-receive in its place? `rbtool init` on the server puts it "
+                   "there"));
+    return RB_OK;
+}
+
+/* A tag that is gone since, or a line that was cut, is left out. */
+static enum rb_code write_line(struct witnessing *w, const char *line, rb_err *err)
+{
+    int64_t at = 0;
+    char hex[RB_OID_HEX] = "";
+    int name = 0;
+    rb_oid object;
+    rb_err absent;
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    if (sscanf(line, "%" SCNd64 " %40[0-9a-f] %n", &at, hex, &name) != 2 || name == 0 || at <= 0 ||
+        !rb_oid_parse(&object, hex) ||
+        rb_tag_read_object(&tag, w->repo, &object, line + name, &absent) != RB_OK)
+        return RB_OK;
+    return witness(w, tag, at, err);
+}
+
+/* Under the file's lock, so that no receipt is written twice or lost. */
+static enum rb_code write_waiting(struct witnessing *w, rb_err *err)
+{
+    struct stat st;
+    RB_AUTO(close_file) int fd = open(w->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0 || st.st_size == 0)
+        return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_file_read(&text, w->path, WAITING_LIMIT, err));
+    for (char *line = text.data; line && *line;) {
+        size_t len = strcspn(line, "\n");
+        bool more = line[len] != '\0';
+        line[len] = '\0';
+        RB_TRY(write_line(w, line, err));
+        line += len + more;
+    }
+    if (ftruncate(fd, 0) != 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot empty %s", w->path);
+    return RB_OK;
+}
+
+/* The ledger that arrived first is the one that this server takes entries for. */
+static enum rb_code pin(struct witnessing *w, rb_err *err)
+{
+    const char *pinned;
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    RB_TRY(rb_ledger_pinned(&pinned, w->repo, err));
+    if (pinned)
+        return RB_OK;
+    if (!w->signers)
+        RB_TRY(rb_signers_load(&w->signers, w->repo, err));
+    RB_TRY(rb_ledger_load(&ledger, w->repo, w->signers, NULL, 0, err));
+    if (ledger->ids.n > 0)
+        rb_ledger_pin(w->repo, ledger->ids.items[0]);
+    return RB_OK;
+}
+
+enum rb_code rb_ledger_witness(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+                               rb_err *err)
+{
+    rb_ref ledger;
+    RB_AUTO(witnessing_clear)
+    struct witnessing w = {.out = out,
+                           .repo = repo,
+                           .path = rb_path_join(rb_repo_common_dir(repo), "rbtool/receipts")};
+    RB_TRY(rb_ref_read(&ledger, repo, RB_LEDGER_REF, err));
+    w.waits = !ledger.exists;
+    if (!w.waits) {
+        RB_TRY(pin(&w, err));
+        RB_TRY(write_waiting(&w, err));
+    }
+    for (size_t i = 0; i < pushes->n; i++) {
+        const rb_pushed *pushed = &pushes->items[i];
+        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+        if (!pushed->tag || rb_oid_is_zero(&pushed->local) || !rb_oid_is_zero(&pushed->remote))
+            continue;
+        RB_TRY(rb_tag_read_object(&tag, repo, &pushed->local, pushed->tag, err));
+        if (tag->annotated && rb_manifest_is_in(tag))
+            RB_TRY(witness(&w, tag, 0, err));
+    }
+    return RB_OK;
+}

@@ -1,0 +1,34 @@
+/*
+ * The form of an entry's commit: headers exactly tree, parent*, author, committer and, when it is
+ * signed, gpgsig; a title, an empty line, and the JSON in its one form. git takes more than this.
+ * What is signed are the commit's bytes without the header gpgsig, as for git.
+ */
+#ifndef RB_LEDGER_ENTRY_PARSE_H
+#define RB_LEDGER_ENTRY_PARSE_H
+
+#include "ledger/entry.h"
+#include "trust/tag_parse.h"
+
+typedef struct rb_entry_form {
+    bool claims; /* says that it is an entry of a ledger: the type is in its message */
+    rb_oid tree;
+    rb_oid parents[RB_ENTRY_PARENTS];
+    size_t parent_count; /* as many as could be read, RB_ENTRY_PARENTS at most */
+    rb_ident committer;
+    char *title;
+    rb_buf payload;   /* what the signature is over */
+    rb_buf signature; /* armoured; empty when there is none */
+    char *text;       /* the JSON's bytes; NULL unless the form is right */
+    size_t text_len;
+    json_t *json; /* the same parsed */
+    enum rb_entry_kind kind;
+} rb_entry_form;
+
+/* RB_FOUND with problems ("form", "header", "parents", "time", "title", "size",
+ * "ledger", "foreign") when the form
+ * is not right; *out is filled as far as it could be read. */
+enum rb_code rb_entry_form_read(rb_entry_form *out, const char *raw, size_t len,
+                                rb_problems *problems) RB_MUST_USE;
+void rb_entry_form_clear(rb_entry_form *form);
+
+#endif

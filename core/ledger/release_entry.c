@@ -1,0 +1,93 @@
+#include "ledger/release_entry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/shape.h"
+
+#define PREFIX "catalog-"
+
+typedef struct attached {
+    rb_attachment items[RB_ATTACHMENTS];
+    size_t n;
+    rb_strs names;
+    rb_buf texts[RB_ATTACHMENTS];
+} attached;
+
+static void attached_clear(attached *a)
+{
+    rb_strs_clear(&a->names);
+    for (size_t i = 0; i < RB_ATTACHMENTS; i++)
+        rb_buf_clear(&a->texts[i]);
+}
+
+bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witness)
+{
+    for (size_t i = 0; i < ledger->n; i++) {
+        const rb_entry *entry = &ledger->items[i];
+        if (entry->kind == RB_ENTRY_RELEASE && entry->trust <= RB_ENTRY_UNSIGNED && entry->object &&
+            strcmp(entry->object, object) == 0 &&
+            (!witness || json_is_true(json_object_get(rb_entry_detail(entry), "witness"))))
+            return true;
+    }
+    return false;
+}
+
+/* A database whose name does not fit in an attachment's goes without: the manifest has its
+ * fingerprint. */
+static void attach_catalogs(attached *a, const json_t *catalogs)
+{
+    const char *name;
+    json_t *catalog;
+    json_object_foreach ((json_t *)catalogs, name, catalog) {
+        RB_AUTO(rb_free_str) char *file = rb_format(PREFIX "%s", name);
+        if (!rb_shape_is_name(file) || a->n == RB_ATTACHMENTS)
+            continue;
+        rb_buf *text = &a->texts[a->n];
+        rb_json_canonical(text, catalog);
+        if (text->len > RB_ATTACHMENT_LIMIT)
+            continue;
+        rb_strs_add(&a->names, file);
+        a->items[a->n] = (rb_attachment){a->names.items[a->names.n - 1], text->data, text->len};
+        a->n++;
+    }
+}
+
+enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,
+                           const json_t *catalogs, const char *key, int64_t at, rb_err *err)
+{
+    char sha256[RB_SHA256_HEX];
+    char commit[RB_OID_HEX];
+    size_t len = 0;
+    RB_AUTO(attached_clear) attached a = {0};
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    RB_AUTO(rb_json_freep) json_t *detail = json_object();
+    RB_TRY(
+        rb_tag_read_object(&tag, repo, rb_verified_object(release->verified), release->tag, err));
+    const char *bytes = rb_verified_signed(release->verified, &len);
+    rb_sha256_hex_of(bytes, len, sha256);
+    rb_oid_hex(&release->commit, commit);
+    rb_json_set_str(detail, "commit", commit);
+    rb_json_set_str(detail, "sha256", sha256);
+    json_object_set_new(detail, "witness", json_boolean(witness));
+    a.items[a.n++] = (rb_attachment){"tag", rb_buf_str(&tag->raw), tag->raw.len};
+    attach_catalogs(&a, catalogs);
+    const rb_manifest *manifest = release->manifest;
+    RB_AUTO(rb_free_str)
+    char *title = rb_format("%s%s %s, %s", witness ? "arrived: " : "", manifest->app_name,
+                            manifest->app_version, manifest->class_);
+    return rb_ledger_append(out, repo,
+                            &(rb_draft){.kind = RB_ENTRY_RELEASE,
+                                        .begins = !witness,
+                                        .app = manifest->app_name,
+                                        .tag = release->tag,
+                                        .object = release->object,
+                                        .title = title,
+                                        .detail = detail,
+                                        .attachments = a.items,
+                                        .attachment_count = a.n,
+                                        .key = key,
+                                        .at = at},
+                            err);
+}

@@ -1,0 +1,67 @@
+/*
+ * What a loaded ledger's entries borrow from, and the judgements that are kept between commands.
+ *
+ * COMMON_DIR/rbtool/ledger is a header line with the signers' digest and chunks, each a length, a
+ * SHA-256 and records; a chunk is appended by one write under a lock. What follows the first
+ * damaged chunk is not used, and other signers begin the file anew. Nothing here fails: without
+ * it there is only more to do.
+ */
+#ifndef RB_LEDGER_VERIFY_CACHE_H
+#define RB_LEDGER_VERIFY_CACHE_H
+
+#include "ledger/ledger.h"
+
+/* An entry as it was judged, apart from the ledger that it is in. Strings are borrowed. */
+typedef struct rb_judged {
+    rb_entry entry; /* parents' indexes not set */
+    rb_oid parents[RB_ENTRY_PARENTS];
+    bool claims;  /* is an entry, good or not, whose parents are to be looked at */
+    bool kept;    /* came from the file */
+    bool passing; /* not to be kept */
+} rb_judged;
+
+typedef struct rb_ledger_store rb_ledger_store;
+
+#define RB_VOUCHED_LIMIT (512u << 20)  /* bytes of all entries that allowed signers signed */
+#define RB_UNVOUCHED_LIMIT (64u << 20) /* the same of all others */
+
+struct rb_ledger_store {
+    char **blocks; /* of the strings */
+    size_t block_count;
+    size_t left;
+    size_t vouched; /* bytes of entries that it holds, by allowed signers and by others */
+    size_t unvouched;
+    bool full;   /* an entry by an allowed signer was over the limit: the ledger cannot be used */
+    rb_buf file; /* the kept judgements as read; strings point into it */
+    size_t *offsets; /* of records in file */
+    size_t count;
+    uint32_t *slots; /* open addressing: index in offsets + 1, by id */
+    size_t slot_count;
+    bool damaged; /* the file must be written anew */
+    char *path;   /* NULL: nothing is kept */
+    char *head;
+    size_t *order; /* the ledger's indexes, ordered by id */
+    size_t *chain; /* of every entry: a line of first children that it is in, and */
+    size_t *place; /* how far along */
+};
+
+rb_ledger_store *rb_ledger_store_new(void);
+void rb_ledger_store_free(rb_ledger_store *store);
+
+/* Strings that live as long as the store. */
+const char *rb_ledger_store_text(rb_ledger_store *store, const char *text, size_t len);
+
+/* Counts an entry of len bytes; false when those of its kind would be more than their limit. */
+bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, size_t len);
+
+/* Reads what was kept under these signers. */
+void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const char *digest);
+/* False when it is not kept. The caller owns entry.problems. */
+bool rb_ledger_store_get(rb_judged *out, const rb_ledger_store *store, const rb_oid *id);
+/* Keeps those of judged[] that are not kept yet. */
+void rb_ledger_store_save(rb_ledger_store *store, const rb_judged *judged, size_t n);
+
+/* For open and the fuzzer: takes what is in store->file; the number of records. */
+size_t rb_ledger_store_read(rb_ledger_store *store, const char *digest);
+
+#endif

@@ -1,0 +1,449 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/driver.h"
+#include "database/run.h"
+#include "migration/lint.h"
+#include "proof/trial.h"
+
+enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err)
+{
+    const rb_db_step step = {.migration = m, .up = up};
+    return rb_run_script(p->db, &step, err);
+}
+
+enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err)
+{
+    if (!rb_db_limited(p->db))
+        return RB_OK;
+    *err = *why;
+    return RB_FOUND;
+}
+
+enum rb_code rb_proving_mark(rb_proving *p, rb_err *err)
+{
+    RB_TRY(rb_db_commit(p->db, err));
+    return rb_db_begin(p->db, err);
+}
+
+enum rb_code rb_proving_back(rb_proving *p, rb_err *err)
+{
+    rb_db_rollback(p->db);
+    return rb_db_begin(p->db, err);
+}
+
+static enum rb_code apply_old(rb_proving *p, rb_err *err)
+{
+    for (size_t i = 0; i < p->set->n; i++) {
+        if (p->is_new[i] || rb_proving_run(p, &p->set->items[i], true, err) == RB_OK)
+            continue;
+        err->code = RB_FOUND;
+        return rb_err_prefix(err, "the migrations of earlier releases do not apply");
+    }
+    return RB_OK;
+}
+
+static void keep_fitted(rb_proving *p)
+{
+    size_t i;
+    json_t *ran;
+    json_array_foreach (p->seeded, i, ran) {
+        if (i >= json_array_size(p->fitted))
+            json_array_append(p->fitted, ran);
+        else if (json_is_true(ran))
+            json_array_set(p->fitted, i, ran);
+    }
+}
+
+enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
+{
+    rb_db_close(p->db);
+    p->db = NULL;
+    keep_fitted(p);
+    json_array_clear(p->seeded);
+    json_object_clear(p->filled);
+    json_object_clear(p->contents);
+    RB_TRY(rb_db_scratch(&p->db, p->engine, p->clock, err));
+    RB_TRY(rb_db_limit(p->db, p->limits, err));
+    RB_TRY(rb_db_begin(p->db, err));
+    RB_TRY(apply_old(p, err));
+    for (size_t i = 0; i < p->set->n && count > 0; i++) {
+        if (!p->is_new[i])
+            continue;
+        count--;
+        RB_TRY(rb_proving_run(p, &p->set->items[i], true, err));
+    }
+    json_decref(p->catalog);
+    p->catalog = NULL;
+    return rb_db_catalog(&p->catalog, p->db, err);
+}
+
+/* Contents that filling changed; triggers may have changed any. */
+static void forget_filled(rb_proving *p, const json_t *before)
+{
+    const char *name;
+    json_t *value;
+    bool any = false;
+    json_object_foreach (p->filled, name, value) {
+        if (!json_is_true(value) || json_is_true(json_object_get(before, name)))
+            continue;
+        json_object_del(p->contents, name);
+        any = true;
+    }
+    json_object_foreach (p->catalog, name, value) {
+        if (any && strncmp(name, "trigger ", 8) == 0) {
+            json_object_clear(p->contents);
+            return;
+        }
+    }
+}
+
+enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
+{
+    const rb_db_text seed = {
+        .text = p->seed ? p->seed : "",
+        .line = 1,
+        .file = p->seed_file ? p->seed_file : "",
+        .what = "the seed",
+    };
+    size_t i;
+    json_t *ran;
+    bool left = json_array_size(p->seeded) == 0;
+    json_array_foreach (p->seeded, i, ran)
+        left |= json_is_false(ran);
+    if (left && p->seed) {
+        RB_TRY(p->db->driver->seed(p->db, &seed, p->seeded, &p->seed_error, err));
+        json_object_clear(p->contents);
+        json_object_clear(p->filled);
+    }
+    RB_AUTO(rb_json_freep) json_t *before = json_copy(p->filled);
+    RB_TRY(p->db->driver->fill(p->filled, p->db, &p->samples, err));
+    forget_filled(p, before);
+    return RB_OK;
+}
+
+/* A new installation has no rows but the migrations' own: a down that fails there fails. */
+static enum rb_code try_empty_down(rb_proving *p, const rb_migration *m, rb_err *err)
+{
+    rb_err why;
+    if (m->code || !m->down.present)
+        return RB_OK;
+    RB_TRY(rb_proving_mark(p, err));
+    if (rb_proving_run(p, m, false, &why) != RB_OK) {
+        RB_TRY(rb_proving_within(p, &why, err));
+        RB_AUTO(rb_free_str) char *text = rb_format("on empty tables: %s", why.message);
+        rb_json_set_str(p->on_empty, m->id, text);
+    }
+    return rb_proving_back(p, err);
+}
+
+/* As a deploy builds the schema that a release promises: in a database without any rows but the
+ * migrations' own. Made-up ones could be the parents that these lack. */
+static enum rb_code run_ups(rb_proving *p, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    RB_AUTO(rb_json_freep) json_t *after = NULL;
+    RB_TRY(p->db->driver->violations(&before, p->db, err));
+    p->mismatches = p->db->driver->mismatches(p->db);
+    for (size_t i = 0; i < p->set->n; i++) {
+        if (!p->is_new[i])
+            continue;
+        if (rb_proving_run(p, &p->set->items[i], true, err) != RB_OK) {
+            err->code = RB_FOUND;
+            return rb_err_prefix(err, "the new migrations, in an empty database");
+        }
+        RB_TRY(try_empty_down(p, &p->set->items[i], err));
+    }
+    RB_TRY(p->db->driver->violations(&after, p->db, err));
+    if (rb_run_compare_references(before, after, err) == RB_OK)
+        return RB_OK;
+    return rb_err_prefix(err, "the new migrations, in an empty database");
+}
+
+static enum rb_code try_ups(rb_proving *p, rb_err *err)
+{
+    RB_TRY(run_ups(p, err));
+    return rb_proving_start(p, 0, err);
+}
+
+/* All new downs in one go, as a revert runs them. */
+
+bool rb_proving_comes_back(const json_t *result)
+{
+    const char *restores = rb_json_str(result, "restores");
+    return strcmp(restores, "identical") == 0 || strcmp(restores, "order") == 0;
+}
+
+void rb_proving_fails(json_t *result, bool failed, const char *why)
+{
+    if (!failed && !rb_proving_comes_back(result))
+        return;
+    rb_json_set_str(result, "restores", failed ? "fails" : "untested");
+    rb_json_set_str(result, "error", why);
+}
+
+static bool is(const json_t *result, const char *restores)
+{
+    return strcmp(rb_json_str(result, "restores"), restores) == 0;
+}
+
+static bool can_go_back(const json_t *result)
+{
+    return rb_proving_comes_back(result) || is(result, "differs") || is(result, "untested");
+}
+
+/* A down that fails only in company, or with rows added later. */
+typedef struct stuck {
+    json_t *result; /* NULL: every one ran */
+    json_t *cause;  /* of result's failure: itself, or the last down before it that leaves other
+                       than it found */
+    rb_err why;
+    json_t *blamed;      /* result of the first down that left another schema than alone, or NULL */
+    json_t *differences; /* which */
+} stuck;
+
+static void stuck_clear(stuck *s)
+{
+    json_decref(s->differences);
+    s->differences = NULL;
+}
+
+static enum rb_code look_behind(stuck *out, rb_proving *p, size_t index, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *now = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    json_t *result = json_array_get(p->results, index);
+    if (out->blamed || !rb_proving_comes_back(result))
+        return RB_OK;
+    RB_TRY(rb_db_catalog(&now, p->db, err));
+    rb_catalog_compare(&out->differences, &order, json_array_get(p->befores, index), now);
+    if (json_array_size(out->differences) > 0)
+        out->blamed = result;
+    else
+        stuck_clear(out);
+    return RB_OK;
+}
+
+/* The down of out->result failed. Alone it runs, so what a down before it left is the cause. */
+static void find_cause(stuck *out, json_t *behind)
+{
+    const char *id = rb_json_str(out->result, "id");
+    out->cause = behind ? behind : out->result;
+    if (!behind)
+        return;
+    RB_AUTO(rb_free_str) char *why = rb_strdup(out->why.message);
+    rb_fail(&out->why, RB_FOUND, "what it leaves makes the down of migration %s fail: %s", id, why);
+}
+
+static enum rb_code run_downs(stuck *out, rb_proving *p, rb_err *err)
+{
+    json_t *behind = NULL;
+    *out = (stuck){0};
+    for (size_t i = json_array_size(p->results); i > 0; i--) {
+        json_t *result = json_array_get(p->results, i - 1);
+        const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
+        if (!can_go_back(result))
+            return RB_OK;
+        if (rb_proving_run(p, m, false, &out->why) != RB_OK) {
+            RB_TRY(rb_proving_within(p, &out->why, err));
+            out->result = result;
+            find_cause(out, behind);
+            return RB_OK;
+        }
+        RB_TRY(look_behind(out, p, i - 1, err));
+        if (is(result, "differs") || (!behind && out->blamed == result))
+            behind = result;
+    }
+    return RB_OK;
+}
+
+/* All ups from the start, with such rows before each of them and after the last. *fits: they run.
+ */
+static enum rb_code start_with(bool *fits, rb_proving *p, enum rb_sample_kind kind, rb_err *err)
+{
+    rb_err why;
+    *fits = true;
+    RB_TRY(rb_proving_start(p, 0, err));
+    p->samples.kind = kind;
+    for (size_t i = 0; i < p->set->n && *fits; i++) {
+        if (!p->is_new[i])
+            continue;
+        RB_TRY(rb_proving_add_rows(p, err));
+        *fits = rb_proving_run(p, &p->set->items[i], true, &why) == RB_OK;
+        if (!*fits)
+            RB_TRY(rb_proving_within(p, &why, err));
+        json_object_clear(p->filled);
+        json_object_clear(p->contents);
+    }
+    return *fits ? rb_proving_add_rows(p, err) : RB_OK;
+}
+
+/* As for one migration alone (rb_proof_try), after *first with plain rows. */
+static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
+{
+    bool always = false;
+    RB_AUTO(stuck_clear) stuck none = {0};
+    for (int kind = RB_SAMPLE_NAMED; kind < RB_SAMPLE_KINDS; kind++) {
+        RB_AUTO(stuck_clear) stuck next = {0};
+        bool fits;
+        RB_TRY(start_with(&fits, p, (enum rb_sample_kind)kind, err));
+        if (!fits)
+            continue;
+        RB_TRY(run_downs(kind == RB_SAMPLE_NONE ? &none : &next, p, err));
+        if (kind == RB_SAMPLE_OTHER)
+            always = next.result != NULL;
+        if (kind == RB_SAMPLE_NAMED && !next.result) {
+            first->result = NULL;
+            return RB_OK;
+        }
+    }
+    const stuck *what = none.result ? &none : first;
+    bool failed = none.result || always;
+    rb_proving_fails(what->cause, failed, what->why.message);
+    first->result = failed ? what->result : NULL;
+    return RB_OK;
+}
+
+static enum rb_code go_back_all(rb_proving *p, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *end = NULL;
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    RB_AUTO(stuck_clear) stuck at = {0};
+    bool all = true;
+    size_t i;
+    json_t *result;
+    RB_TRY(run_downs(&at, p, err));
+    if (at.result)
+        RB_TRY(judge_stuck(&at, p, err));
+    json_array_foreach (p->results, i, result)
+        all &= rb_proving_comes_back(result) || is(result, "untested");
+    if (at.result || !all || json_array_size(p->results) == 0)
+        return RB_OK;
+    RB_TRY(rb_db_catalog(&end, p->db, err));
+    rb_catalog_compare(&differences, &order, p->base, end);
+    if (json_array_size(differences) == 0)
+        return RB_OK;
+    json_t *blamed = at.blamed ? at.blamed : json_array_get(p->results, 0);
+    json_array_extend(json_object_get(blamed, "differences"),
+                      at.blamed ? at.differences : differences);
+    rb_json_set_str(blamed, "restores", "differs");
+    return RB_OK;
+}
+
+static const char *class_of(const rb_proving *p)
+{
+    const char *class_ = "reversible";
+    size_t i;
+    json_t *result;
+    json_array_foreach (p->results, i, result) {
+        const rb_migration *m = rb_migrations_find(p->set, rb_json_str(result, "id"));
+        bool untested = is(result, "untested");
+        bool comes_back = rb_proving_comes_back(result);
+        bool blank = !comes_back && !untested && rb_script_is_blank(&m->down, p->engine);
+        if (blank || !can_go_back(result))
+            return "irreversible";
+        if (!comes_back || json_array_size(json_object_get(result, "destroys")) > 0)
+            class_ = "lossy";
+    }
+    return class_;
+}
+
+/* A statement of the seed that fits no state of the schema is a mistake in it. */
+static enum rb_code check_seed(const rb_proving *p, rb_err *err)
+{
+    size_t i;
+    json_t *ran;
+    json_array_foreach (p->seeded, i, ran) {
+        if (json_is_false(ran) && !json_is_true(json_array_get(p->fitted, i)) && p->seed_error)
+            return rb_fail(err, RB_FOUND, "statement %zu of the seed never runs: %s", i + 1,
+                           p->seed_error);
+    }
+    return RB_OK;
+}
+
+static void find_literals(rb_proving *p)
+{
+    for (size_t i = 0; i < p->set->n; i++) {
+        const rb_script *scripts[] = {&p->set->items[i].up, &p->set->items[i].down};
+        for (size_t s = 0; s < 2 && !p->set->items[i].code; s++)
+            if (scripts[s]->present)
+                p->db->driver->literals(p->literals, scripts[s]->text, scripts[s]->len);
+    }
+}
+
+static enum rb_code prove_all(rb_proof *out, rb_proving *p, rb_err *err)
+{
+    RB_TRY(rb_proving_start(p, 0, err));
+    find_literals(p);
+    p->base = json_incref(p->catalog);
+    RB_TRY(try_ups(p, err));
+    for (size_t i = 0; i < p->set->n; i++)
+        if (p->is_new[i])
+            RB_TRY(rb_proof_try(p, &p->set->items[i], err));
+    out->catalog = json_incref(p->catalog);
+    RB_TRY(rb_proving_add_rows(p, err));
+    RB_TRY(check_seed(p, err));
+    RB_TRY(go_back_all(p, err));
+    const char *version = rb_db_version(p->db);
+    RB_AUTO(rb_free_str) char *major = rb_strndup(version, strcspn(version, "."));
+    out->json = json_object();
+    rb_json_set_str(out->json, "engine", p->engine);
+    rb_json_set_str(out->json, "version", major);
+    json_object_set(out->json, "migrations", p->results);
+    rb_catalog_fingerprint(out->catalog, out->fingerprint);
+    out->class_ = class_of(p);
+    out->notes = json_incref(p->notes);
+    return RB_OK;
+}
+
+void rb_proof_clear(rb_proof *proof)
+{
+    json_decref(proof->json);
+    json_decref(proof->catalog);
+    json_decref(proof->notes);
+    rb_strs_clear(&proof->missing);
+    *proof = (rb_proof){0};
+}
+
+enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, rb_err *err)
+{
+    rb_proving p = {
+        .engine = request->engine,
+        .set = request->set,
+        .is_new = request->is_new,
+        .seed = request->seed,
+        .seed_file = request->seed_file,
+        .clock = request->clock,
+        .limits = &request->limits,
+    };
+    p.literals = json_object();
+    p.samples.literals = p.literals;
+    p.on_empty = json_object();
+    p.seeded = json_array();
+    p.fitted = json_array();
+    p.filled = json_object();
+    p.contents = json_object();
+    p.results = json_array();
+    p.notes = json_array();
+    p.befores = json_array();
+    *out = (rb_proof){0};
+    enum rb_code code = prove_all(out, &p, err);
+    rb_db_close(p.db);
+    json_decref(p.literals);
+    json_decref(p.on_empty);
+    json_decref(p.seeded);
+    json_decref(p.fitted);
+    json_decref(p.filled);
+    json_decref(p.contents);
+    json_decref(p.results);
+    json_decref(p.notes);
+    json_decref(p.mismatches);
+    json_decref(p.befores);
+    json_decref(p.catalog);
+    json_decref(p.base);
+    free(p.seed_error);
+    if (code != RB_OK)
+        rb_proof_clear(out);
+    return code;
+}

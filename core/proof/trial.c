@@ -1,0 +1,451 @@
+#include "proof/trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "database/driver.h"
+#include "database/run.h"
+#include "migration/destroys.h"
+
+typedef struct trial {
+    rb_proving *p;
+    const rb_migration *m;
+    json_t *out;
+    json_t *catalog[3]; /* before, after the up, after the down */
+    rb_losses up;
+    rb_losses down;
+    json_t *violations; /* after the up */
+    json_t *settings;   /* before it */
+    json_t *touched;    /* names of tables, as keys */
+    bool clean;         /* there, back and there again led to where it should */
+    enum rb_trial_end end;
+    rb_err why; /* of a failure */
+} trial;
+
+static void losses_clear(rb_losses *losses)
+{
+    json_decref(losses->at_risk);
+    json_decref(losses->emptied);
+    *losses = (rb_losses){0};
+}
+
+static void trial_clear(trial *t)
+{
+    for (size_t i = 0; i < sizeof t->catalog / sizeof *t->catalog; i++)
+        json_decref(t->catalog[i]);
+    losses_clear(&t->up);
+    losses_clear(&t->down);
+    json_decref(t->violations);
+    json_decref(t->settings);
+    json_decref(t->touched);
+}
+
+/* Running */
+
+static enum rb_code watched(rb_losses *losses, trial *t, bool up, rb_err *err)
+{
+    rb_db *db = t->p->db;
+    size_t i;
+    json_t *name;
+    RB_TRY(db->driver->watch_begin(db, err));
+    RB_TRY(rb_proving_run(t->p, t->m, up, err));
+    RB_TRY(db->driver->watch_end(losses, db, err));
+    RB_AUTO(rb_json_freep) json_t *names = db->driver->watch_touched(db);
+    json_array_foreach (names, i, name)
+        json_object_set_new_nocheck(t->touched, json_string_value(name), json_true());
+    return RB_OK;
+}
+
+/* Results */
+
+static json_t *list_of(trial *t, const char *key)
+{
+    return json_object_get(t->out, key);
+}
+
+static void add_difference(trial *t, const char *object, const char *change)
+{
+    json_t *item = json_object();
+    rb_json_set_str(item, "object", object);
+    rb_json_set_str(item, "change", change);
+    json_array_append_new(list_of(t, "differences"), item);
+}
+
+static void add_place(json_t *list, const json_t *item)
+{
+    json_t *place = json_object();
+    json_object_set(place, "table", json_object_get(item, "table"));
+    json_object_set(place, "column", json_object_get(item, "column"));
+    size_t i;
+    json_t *other;
+    json_array_foreach (list, i, other) {
+        if (json_equal(other, place)) {
+            json_decref(place);
+            return;
+        }
+    }
+    json_array_append_new(list, place);
+}
+
+static void add_destroys(trial *t)
+{
+    const json_t *lists[] = {t->up.at_risk, t->up.emptied};
+    for (size_t l = 0; l < 2; l++) {
+        size_t i;
+        json_t *item;
+        json_array_foreach (lists[l], i, item)
+            add_place(list_of(t, "destroys"), item);
+    }
+}
+
+static bool has_table(const json_t *catalog, const char *name)
+{
+    RB_AUTO(rb_free_str) char *raw = rb_format("table %s", name);
+    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    return json_object_get(catalog, key) != NULL;
+}
+
+static bool has_difference(trial *t, const char *kind, const char *table)
+{
+    RB_AUTO(rb_free_str) char *object = rb_format("%s %s", kind, table);
+    size_t i;
+    json_t *item;
+    json_array_foreach (list_of(t, "differences"), i, item) {
+        if (strcmp(rb_json_str(item, "object"), object) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the down drops; and rows it deletes beyond those that the up had made. */
+static void add_discards(trial *t)
+{
+    const json_t *lists[] = {t->down.at_risk, t->down.emptied};
+    for (size_t l = 0; l < 2; l++) {
+        size_t i;
+        json_t *item;
+        json_array_foreach (lists[l], i, item) {
+            const char *table = rb_json_str(item, "table");
+            bool dropped = rb_json_str(item, "column") || !has_table(t->catalog[2], table);
+            if (dropped || has_difference(t, "rows", table))
+                add_place(list_of(t, "discards"), item);
+        }
+    }
+}
+
+/* Tables that stayed empty matter where the migration has to do with them. */
+static void add_unfilled(trial *t)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    const char *name;
+    json_t *filled;
+    json_object_foreach (t->p->filled, name, filled) {
+        if (json_is_false(filled) && json_object_get(t->touched, name) &&
+            has_table(t->catalog[0], name))
+            rb_strs_take(&names, rb_safe(name));
+    }
+    rb_strs_sort(&names);
+    for (size_t i = 0; i < names.n; i++)
+        json_array_append_new(list_of(t, "unfilled"), rb_json_text(names.items[i]));
+}
+
+/* Rows */
+
+/* Did the up itself destroy this? column NULL: the table's rows. */
+static bool is_destroyed(trial *t, const char *table, const char *column)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (list_of(t, "destroys"), i, item) {
+        const char *its = rb_json_str(item, "column");
+        if (strcmp(rb_json_str(item, "table"), table) == 0 &&
+            (!its || (column && strcmp(its, column) == 0)))
+            return true;
+    }
+    return false;
+}
+
+static bool same_rows(trial *t, const char *table, const json_t *before, const json_t *after)
+{
+    const char *column;
+    json_t *value;
+    json_object_foreach ((json_t *)before, column, value) {
+        const json_t *other = json_object_get(after, column);
+        if (other && !is_destroyed(t, table, column) && !json_equal(value, other))
+            return false;
+    }
+    return true;
+}
+
+/* Contents of all tables that are not known yet. */
+static enum rb_code know_contents(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    const char *name;
+    json_t *value;
+    rb_db *db = t->p->db;
+    RB_TRY(db->driver->tables(&tables, db, err));
+    json_object_foreach (tables, name, value) {
+        json_t *rows = NULL;
+        if (json_object_get(t->p->contents, name))
+            continue;
+        RB_TRY(db->driver->contents(&rows, db, name, err));
+        if (rows)
+            json_object_set_new_nocheck(t->p->contents, name, rows);
+    }
+    return RB_OK;
+}
+
+/* A row for each value that the scripts name came back whole: nothing of them was destroyed. */
+static void spare(trial *t, const char *table, const json_t *before, const json_t *after)
+{
+    json_t *list = list_of(t, "destroys");
+    if (t->p->samples.kind != RB_SAMPLE_NAMED || !json_equal(before, after))
+        return;
+    for (size_t i = json_array_size(list); i > 0; i--)
+        if (strcmp(rb_json_str(json_array_get(list, i - 1), "table"), table) == 0)
+            json_array_remove(list, i - 1);
+}
+
+static enum rb_code compare_rows(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    const char *table;
+    json_t *value;
+    json_object_foreach (t->touched, table, value)
+        rb_strs_add(&names, table);
+    rb_strs_sort(&names);
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = names.items[i];
+        const json_t *before = json_object_get(t->p->contents, name);
+        json_t *after = NULL;
+        if (!before)
+            continue;
+        RB_TRY(t->p->db->driver->contents(&after, t->p->db, name, err));
+        bool same = !after || same_rows(t, name, before, after);
+        spare(t, name, before, after);
+        json_decref(after);
+        if (same)
+            continue;
+        RB_AUTO(rb_free_str) char *raw = rb_format("rows %s", name);
+        RB_AUTO(rb_free_str) char *object = rb_safe(raw);
+        add_difference(t, object, "changed");
+        if (rb_proving_comes_back(t->out))
+            t->end = RB_TRIAL_ROWS;
+        rb_json_set_str(t->out, "restores", "differs");
+    }
+    return RB_OK;
+}
+
+static void forget_touched(trial *t)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach (t->touched, name, value) {
+        json_object_del(t->p->contents, name);
+        json_object_del(t->p->filled, name);
+    }
+}
+
+/* What text alone says the up destroys: the rows that it is about need not have been there. */
+
+/* As the catalog writes it; as it is, where the catalog has none of that name. */
+static char *name_in(const json_t *catalog, const char *kind, const char *name)
+{
+    RB_AUTO(rb_free_str) char *raw = rb_format("%s %s", kind, name);
+    RB_AUTO(rb_free_str) char *wanted = rb_safe(raw);
+    size_t skip = strlen(kind) + 1;
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)catalog, key, value)
+        if (strcasecmp(key, wanted) == 0)
+            return rb_strdup(key + skip);
+    return rb_strdup(wanted + skip);
+}
+
+static void add_stated(void *context, const rb_destroyed *what)
+{
+    trial *t = context;
+    RB_AUTO(rb_free_str) char *table = name_in(t->catalog[0], "table", what->table);
+    RB_AUTO(rb_free_str)
+    char *part = what->column ? rb_format("%s.%s", table, what->column) : NULL;
+    RB_AUTO(rb_free_str) char *full = part ? name_in(t->catalog[0], "column", part) : NULL;
+    const char *column = full ? full + strlen(table) + 1 : NULL;
+    RB_AUTO(rb_json_freep)
+    json_t *item =
+        json_pack("{s:o,s:o}", "table", rb_json_text(table), "column", rb_json_text(column));
+    if (!is_destroyed(t, table, column))
+        add_place(list_of(t, "destroys"), item);
+}
+
+/* The way back */
+
+static void fail_down(trial *t, const char *why)
+{
+    t->end = RB_TRIAL_DOWN;
+    rb_json_set_str(t->out, "restores", "fails");
+    rb_json_set_str(t->out, "error", why);
+}
+
+/* Rows that the down leaves without their parent, which a revert would refuse. */
+static enum rb_code check_references(trial *t, rb_err *err)
+{
+    rb_db *db = t->p->db;
+    RB_AUTO(rb_json_freep) json_t *after = NULL;
+    const char *key;
+    json_t *entry;
+    RB_TRY(db->driver->violations(&after, db, err));
+    json_object_foreach (after, key, entry) {
+        const json_t *example;
+        if (rb_run_new_references(&example, json_object_get(t->violations, key), entry) == 0)
+            continue;
+        (void)!rb_fail(&t->why, RB_FOUND, "it leaves rows without their parent: %s", key);
+        fail_down(t, t->why.message);
+        return RB_OK;
+    }
+    return RB_OK;
+}
+
+static void compare_catalogs(trial *t)
+{
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&differences, &order, t->catalog[0], t->catalog[2]);
+    bool same = json_array_size(differences) == 0;
+    json_array_extend(list_of(t, "differences"), differences);
+    json_array_extend(list_of(t, "differences"), order);
+    t->end = same ? RB_TRIAL_CLEAN : RB_TRIAL_SCHEMA;
+    rb_json_set_str(t->out, "restores",
+                    !same                    ? "differs"
+                    : json_array_size(order) ? "order"
+                                             : "identical");
+}
+
+/* An application that takes such a number for the version of its schema may refuse to start. */
+static enum rb_code compare_settings(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *after = NULL;
+    const char *name;
+    json_t *value;
+    RB_TRY(t->p->db->driver->settings(&after, t->p->db, err));
+    json_object_foreach (after, name, value) {
+        if (json_equal(value, json_object_get(t->settings, name)))
+            continue;
+        add_difference(t, name, "changed");
+        t->end = RB_TRIAL_SCHEMA;
+        rb_json_set_str(t->out, "restores", "differs");
+    }
+    return RB_OK;
+}
+
+static enum rb_code apply_again(trial *t, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *catalog = NULL;
+    RB_AUTO(rb_json_freep) json_t *differences = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    if (rb_proving_run(t->p, t->m, true, &t->why) != RB_OK) {
+        RB_TRY(rb_proving_within(t->p, &t->why, err));
+        t->end = t->end == RB_TRIAL_CLEAN ? RB_TRIAL_AGAIN : t->end;
+        return RB_OK;
+    }
+    RB_TRY(rb_db_catalog(&catalog, t->p->db, err));
+    rb_catalog_compare(&differences, &order, t->catalog[1], catalog);
+    bool same = json_array_size(differences) == 0;
+    if (!same && t->end == RB_TRIAL_CLEAN) {
+        t->end = RB_TRIAL_AGAIN;
+        (void)!rb_fail(&t->why, RB_FOUND, "the up gives another schema after the down");
+    }
+    json_object_set_new(t->out, "reapplies", json_boolean(same));
+    t->clean = same && strcmp(rb_json_str(t->out, "restores"), "identical") == 0;
+    return RB_OK;
+}
+
+static enum rb_code go_back(trial *t, rb_err *err)
+{
+    if (watched(&t->down, t, false, &t->why) != RB_OK) {
+        RB_TRY(rb_proving_within(t->p, &t->why, err));
+        fail_down(t, t->why.message);
+        return RB_OK;
+    }
+    RB_TRY(check_references(t, err));
+    if (rb_json_str(t->out, "restores"))
+        return RB_OK;
+    RB_TRY(rb_db_catalog(&t->catalog[2], t->p->db, err));
+    compare_catalogs(t);
+    RB_TRY(compare_settings(t, err));
+    RB_TRY(compare_rows(t, err));
+    add_discards(t);
+    return apply_again(t, err);
+}
+
+/* SQLite creates such a reference, and refuses to check or to enforce it. */
+static void add_mismatches(trial *t)
+{
+    json_t *after = t->p->db->driver->mismatches(t->p->db);
+    const char *name;
+    json_t *value;
+    json_object_foreach (after, name, value) {
+        if (json_object_get(t->p->mismatches, name))
+            continue;
+        RB_AUTO(rb_free_str)
+        char *message = rb_format("the foreign key %s refers to columns that are not unique; the "
+                                  "database cannot enforce it, and rbtool does not check it",
+                                  name);
+        json_array_append_new(t->p->notes,
+                              json_pack("{s:s,s:s}", "migration", t->m->id, "message", message));
+    }
+    json_decref(t->p->mismatches);
+    t->p->mismatches = after;
+}
+
+static enum rb_code try_migration(trial *t, rb_err *err)
+{
+    rb_proving *p = t->p;
+    RB_TRY(rb_proving_add_rows(p, err));
+    RB_TRY(know_contents(t, err));
+    RB_TRY(p->db->driver->settings(&t->settings, p->db, err));
+    t->catalog[0] = json_incref(p->catalog);
+    RB_TRY(rb_proving_mark(t->p, err));
+    if (watched(&t->up, t, true, &t->why) != RB_OK) {
+        RB_TRY(rb_proving_within(t->p, &t->why, err));
+        t->end = RB_TRIAL_UP;
+        return RB_OK;
+    }
+    RB_TRY(rb_db_catalog(&t->catalog[1], p->db, err));
+    RB_TRY(p->db->driver->violations(&t->violations, p->db, err));
+    add_mismatches(t);
+    add_destroys(t);
+    add_unfilled(t);
+    t->end = RB_TRIAL_SCHEMA;
+    if (t->m->code || !t->m->down.present)
+        rb_json_set_str(t->out, "restores", t->m->code ? "code" : "missing");
+    else
+        RB_TRY(go_back(t, err));
+    if (!t->clean) {
+        /* On from the state before: a down's leavings are not the next migration's fault. */
+        RB_TRY(rb_proving_back(p, err));
+        RB_TRY(rb_proving_run(p, t->m, true, err));
+    }
+    forget_touched(t);
+    json_decref(p->catalog);
+    p->catalog = json_incref(t->catalog[1]);
+    return RB_OK;
+}
+
+enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m, rb_err *err)
+{
+    static const char *const lists[] = {"differences", "destroys", "discards", "unfilled"};
+    trial t = {.p = p, .m = m, .touched = json_object(), .out = json_object()};
+    rb_json_set_str(t.out, "id", m->id);
+    json_object_set_new(t.out, "reapplies", json_false());
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        json_object_set_new(t.out, lists[i], json_array());
+    enum rb_code code = try_migration(&t, err);
+    /* Only now: rows of such a table have been compared all the same. */
+    if (code == RB_OK && !m->code && t.end != RB_TRIAL_UP)
+        rb_sql_destroys(m->up.text, m->up.len, p->engine, add_stated, &t);
+    trial_clear(&t);
+    *out = (rb_tried){.result = t.out, .end = t.end, .why = t.why};
+    return code;
+}

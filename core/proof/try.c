@@ -1,0 +1,103 @@
+/* The result of trials with different rows. */
+#include <string.h>
+
+#include "proof/trial.h"
+
+typedef struct trials {
+    rb_tried of[RB_SAMPLE_KINDS];
+    size_t count;
+    size_t index; /* of the migration among the new ones */
+} trials;
+
+static void trials_clear(trials *all)
+{
+    for (size_t i = 0; i < RB_SAMPLE_KINDS; i++)
+        json_decref(all->of[i].result);
+}
+
+static bool failed(const rb_tried *tried)
+{
+    return tried->end == RB_TRIAL_UP || tried->end == RB_TRIAL_DOWN || tried->end == RB_TRIAL_AGAIN;
+}
+
+static enum rb_code try_with(trials *all, rb_proving *p, const rb_migration *m,
+                             enum rb_sample_kind kind, rb_err *err)
+{
+    if (all->count > 0)
+        RB_TRY(rb_proving_start(p, all->index, err));
+    p->samples.kind = kind;
+    all->count++;
+    return rb_proof_trial(&all->of[kind], p, m, err);
+}
+
+static bool failed_later(const rb_tried *tried)
+{
+    return tried->result && failed(tried) && tried->end != RB_TRIAL_UP;
+}
+
+/* On different rows: what scripts name may be in no column of these tables. */
+static bool failed_always(const trials *all)
+{
+    return failed_later(&all->of[RB_SAMPLE_OTHER]) &&
+           (failed_later(&all->of[RB_SAMPLE_PLAIN]) || failed_later(&all->of[RB_SAMPLE_NAMED]));
+}
+
+/* Which trial's result holds, after a failure with plain rows. */
+static enum rb_code judge_failure(rb_tried **out, trials *all, rb_proving *p, const rb_migration *m,
+                                  rb_err *err)
+{
+    rb_tried *plain = &all->of[RB_SAMPLE_PLAIN];
+    rb_tried *other = &all->of[RB_SAMPLE_OTHER];
+    rb_tried *none = &all->of[RB_SAMPLE_NONE];
+    RB_TRY(try_with(all, p, m, RB_SAMPLE_OTHER, err));
+    RB_TRY(try_with(all, p, m, RB_SAMPLE_NONE, err));
+    if (none->end == RB_TRIAL_UP) {
+        *err = none->why;
+        return err->code = RB_FOUND;
+    }
+    *out = failed(other) ? none : other;
+    if (failed(none))
+        *out = none;
+    else if (failed_always(all))
+        *out = plain->end != RB_TRIAL_UP ? plain : other;
+    else if ((*out)->end == RB_TRIAL_CLEAN)
+        rb_proving_fails((*out)->result, false, plain->why.message);
+    return RB_OK;
+}
+
+static enum rb_code try_all(rb_tried **out, trials *all, rb_proving *p, const rb_migration *m,
+                            rb_err *err)
+{
+    rb_tried *plain = &all->of[RB_SAMPLE_PLAIN];
+    rb_tried *named = &all->of[RB_SAMPLE_NAMED];
+    RB_TRY(try_with(all, p, m, RB_SAMPLE_PLAIN, err));
+    *out = plain;
+    if (plain->end == RB_TRIAL_CLEAN || plain->end == RB_TRIAL_SCHEMA)
+        return RB_OK;
+    if (json_object_size(p->literals) > 0)
+        RB_TRY(try_with(all, p, m, RB_SAMPLE_NAMED, err));
+    if (named->result && named->end == RB_TRIAL_CLEAN)
+        *out = named;
+    else if (failed(plain))
+        return judge_failure(out, all, p, m, err);
+    return RB_OK;
+}
+
+enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
+{
+    trials all = {.index = json_array_size(p->results)};
+    rb_tried *chosen = NULL;
+    json_array_append(p->befores, p->catalog);
+    enum rb_code code = try_all(&chosen, &all, p, m, err);
+    if (code == RB_OK) {
+        const char *why = rb_json_str(p->on_empty, m->id);
+        if (why)
+            rb_proving_fails(chosen->result, true, why);
+        json_array_append(p->results, chosen->result);
+        p->samples.kind = RB_SAMPLE_PLAIN;
+        if (all.count > 1)
+            code = rb_proving_start(p, all.index + 1, err);
+    }
+    trials_clear(&all);
+    return code;
+}

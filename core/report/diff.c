@@ -1,0 +1,85 @@
+#include "report/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/diff_parts.h"
+
+void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...)
+{
+    RB_AUTO(rb_buf_clear) rb_buf reason = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&reason, fmt, args);
+    va_end(args);
+    json_array_append_new(risk->reasons, rb_json_text(rb_buf_str(&reason)));
+    if (class_ > risk->worst)
+        risk->worst = class_;
+}
+
+static const char *class_name(enum rb_risk class_)
+{
+    static const char *const names[] = {"reversible", "lossy", "irreversible"};
+    return names[class_];
+}
+
+static enum rb_code fill(json_t *document, rb_diff_risk *risk, const rb_diff_sides *sides,
+                         rb_err *err)
+{
+    json_t *part = NULL;
+    RB_TRY(rb_diff_artifacts(&part, sides, err));
+    json_object_set_new(document, "artifacts", part);
+    RB_TRY(rb_diff_databases(&part, risk, sides, err));
+    json_object_set_new(document, "databases", part);
+    RB_TRY(rb_diff_flags(&part, sides, err));
+    json_object_set_new(document, "flags", part);
+    json_object_set_new(document, "config", rb_diff_config(sides));
+    return RB_OK;
+}
+
+enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const rb_release *to,
+                     const rb_release *const *between, size_t count, rb_err *err)
+{
+    const rb_diff_sides sides = {repo, from, to, between, count};
+    RB_AUTO(rb_json_freep)
+    json_t *document =
+        json_pack("{s:o,s:o,s:{s:o,s:o}}", "from", rb_json_text(from->tag), "to",
+                  rb_json_text(to->tag), "app", "from", rb_json_text(from->manifest->app_version),
+                  "to", rb_json_text(to->manifest->app_version));
+    RB_AUTO(rb_json_freep) json_t *reasons = json_array();
+    rb_diff_risk risk = {RB_RISK_REVERSIBLE, reasons};
+    RB_TRY(fill(document, &risk, &sides, err));
+    json_object_set_new(
+        document, "risk",
+        json_pack("{s:s,s:O}", "class", class_name(risk.worst), "reasons", reasons));
+    *out = document;
+    document = NULL;
+    return RB_OK;
+}
+
+static bool lists_any(const json_t *object)
+{
+    static const char *const lists[] = {"added", "removed", "changed"};
+    for (size_t i = 0; i < 3; i++)
+        if (json_array_size(json_object_get(object, lists[i])) > 0)
+            return true;
+    const json_t *ignore = json_object_get(object, "ignore");
+    return ignore && lists_any(ignore);
+}
+
+bool rb_diff_any(const json_t *document)
+{
+    const json_t *app = json_object_get(document, "app");
+    bool any = !json_equal(json_object_get(app, "from"), json_object_get(app, "to")) ||
+               json_array_size(json_object_get(document, "flags")) > 0 ||
+               json_array_size(json_object_get(document, "config")) > 0;
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(document, "artifacts"), i, item)
+        any = any || lists_any(item);
+    json_array_foreach (json_object_get(document, "databases"), i, item)
+        any = any || lists_any(json_object_get(item, "migrations")) ||
+              json_array_size(json_object_get(item, "schema")) > 0;
+    return any;
+}

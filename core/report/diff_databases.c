@@ -1,0 +1,249 @@
+/* Migrations, schemas, and what going back would cost. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/catalog.h"
+#include "environment/observe.h"
+#include "migration/lint.h"
+#include "report/diff_parts.h"
+
+/* One database on both sides; either may be NULL. */
+struct pair {
+    const rb_diff_sides *sides;
+    const char *name;
+    const rb_manifest_database *a;
+    const rb_manifest_database *b;
+};
+
+/* Migrations of one side by id: sets may have many. */
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp((*(const rb_manifest_migration *const *)a)->id,
+                  (*(const rb_manifest_migration *const *)b)->id);
+}
+
+static const rb_manifest_migration **index_of(const rb_manifest_database *d)
+{
+    size_t n = d ? d->migration_count : 0;
+    const rb_manifest_migration **index = rb_calloc(n + 1, sizeof(const rb_manifest_migration *));
+    for (size_t i = 0; i < n; i++)
+        index[i] = &d->migrations[i];
+    qsort(index, n, sizeof(const rb_manifest_migration *), compare_ids);
+    return index;
+}
+
+static const rb_manifest_migration *find(const rb_manifest_migration **index,
+                                         const rb_manifest_database *d, const char *id)
+{
+    rb_manifest_migration key = {.id = (char *)id};
+    const rb_manifest_migration *wanted = &key;
+    const rb_manifest_migration **hit =
+        d ? bsearch(&wanted, index, d->migration_count, sizeof *index, compare_ids) : NULL;
+    return hit ? *hit : NULL;
+}
+
+static json_t *diff_migrations(const struct pair *p)
+{
+    json_t *added = json_array(), *removed = json_array(), *changed = json_array();
+    const rb_manifest_migration **a = index_of(p->a), **b = index_of(p->b);
+    for (size_t i = 0; p->a && i < p->a->migration_count; i++)
+        if (!find(b, p->b, p->a->migrations[i].id))
+            json_array_append_new(removed, rb_json_text(p->a->migrations[i].id));
+    for (size_t i = 0; p->b && i < p->b->migration_count; i++) {
+        const rb_manifest_migration *m = &p->b->migrations[i], *was = find(a, p->a, m->id);
+        if (!was)
+            json_array_append_new(added, rb_json_text(m->id));
+        else if (strcmp(m->up, was->up) != 0 || strcmp(m->down, was->down) != 0)
+            json_array_append_new(changed, rb_json_text(m->id));
+    }
+    free(a);
+    free(b);
+    return json_pack("{s:o,s:o,s:o}", "added", added, "removed", removed, "changed", changed);
+}
+
+/* The catalog, or an empty one and a reason: what cannot be rebuilt here must not keep the rest of
+ * the answer from someone who needs it at night. */
+static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
+                       const rb_release *release, const rb_manifest_database *d)
+{
+    *out = NULL;
+    if (!d) {
+        *out = json_object();
+        return true;
+    }
+    rb_err err = {0};
+    if (rb_rebuilt_catalog(out, release, p->sides->repo, d, &err) != RB_OK) {
+        rb_diff_reason(risk, RB_RISK_REVERSIBLE,
+                       "%s: schemas are not compared, because one cannot be rebuilt here: %s",
+                       p->name, err.message);
+        return false;
+    }
+    char hex[RB_SHA256_HEX];
+    rb_catalog_fingerprint(*out, hex);
+    if (strcmp(hex, d->fingerprint) != 0)
+        rb_diff_reason(risk, RB_RISK_REVERSIBLE,
+                       "%s: the schema of %s, rebuilt here, is not the one in its manifest "
+                       "(fingerprint %.12s, manifest %.12s); the engine's version may differ",
+                       p->name, release->tag, hex, d->fingerprint);
+    return true;
+}
+
+static json_t *diff_schema(rb_diff_risk *risk, const struct pair *p)
+{
+    if (p->a && p->b && strcmp(p->a->engine, p->b->engine) == 0 &&
+        strcmp(p->a->fingerprint, p->b->fingerprint) == 0)
+        return json_array();
+    RB_AUTO(rb_json_freep) json_t *a = NULL, *b = NULL, *differences = NULL, *order = NULL;
+    bool both = catalog_of(&a, risk, p, p->sides->from, p->a) &&
+                catalog_of(&b, risk, p, p->sides->to, p->b);
+    if (!both)
+        return json_array();
+    rb_catalog_compare(&differences, &order, a, b);
+    return json_incref(differences);
+}
+
+static const json_t *proof_in(const rb_release *release, const char *database, const char *id)
+{
+    const rb_manifest_database *d = rb_manifest_database_find(release->manifest, database);
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(d ? d->proof : NULL, "migrations"), i, item) {
+        const char *its = rb_json_str(item, "id");
+        if (its && strcmp(its, id) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+static const json_t *find_proof(const struct pair *p, const char *id)
+{
+    const json_t *proof = proof_in(p->sides->to, p->name, id);
+    for (size_t i = 0; !proof && i < p->sides->count; i++)
+        proof = proof_in(p->sides->between[i], p->name, id);
+    return proof;
+}
+
+/* "column orders.discount, table log and 3 more" */
+static char *enumerate(const json_t *list)
+{
+    rb_buf out = {0};
+    size_t i, n = json_array_size(list);
+    json_t *item;
+    json_array_foreach (list, i, item) {
+        if (i == 5 && n > 6) {
+            rb_buf_printf(&out, " and %zu more", n - i);
+            break;
+        }
+        const char *object = json_string_value(item);
+        const char *change = rb_json_str(item, "change"), *table = rb_json_str(item, "table");
+        const char *column = rb_json_str(item, "column");
+        object = object ? object : rb_json_str(item, "object");
+        rb_buf_puts(&out, i ? ", " : "");
+        if (object)
+            rb_buf_printf(&out, "%s%s%s", object, change ? " " : "", change ? change : "");
+        else if (table)
+            rb_buf_printf(&out, "%s%s%s", table, column ? "." : "", column ? column : "");
+    }
+    return rb_buf_detach(&out);
+}
+
+static void judge_restores(rb_diff_risk *risk, const char *what, const json_t *proof)
+{
+    const char *restores = rb_json_str(proof, "restores");
+    RB_AUTO(rb_free_str) char *differences = enumerate(json_object_get(proof, "differences"));
+    if (!restores || strcmp(restores, "fails") == 0)
+        rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down fails", what);
+    else if (strcmp(restores, "missing") == 0)
+        rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it has no down", what);
+    else if (strcmp(restores, "code") == 0)
+        rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: it is code that rbtool cannot run", what);
+    else if (strcmp(restores, "untested") == 0)
+        rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its down could not be tried on every row: %s",
+                       what, rb_json_str(proof, "error"));
+    else if (strcmp(restores, "differs") == 0)
+        rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its down leaves another schema: %s", what,
+                       differences);
+}
+
+static void judge_proof(rb_diff_risk *risk, const char *what, const json_t *proof)
+{
+    judge_restores(risk, what, proof);
+    RB_AUTO(rb_free_str) char *destroys = enumerate(json_object_get(proof, "destroys"));
+    if (*destroys)
+        rb_diff_reason(risk, RB_RISK_LOSSY, "%s: its up destroyed data: %s", what, destroys);
+    RB_AUTO(rb_free_str) char *discards = enumerate(json_object_get(proof, "discards"));
+    if (*discards)
+        rb_diff_reason(risk, RB_RISK_REVERSIBLE, "%s: its down discards what was entered since: %s",
+                       what, discards);
+}
+
+/* Blank over a real change: the proof says "differs", the word for the whole is irreversible. */
+static bool is_blank_down(const rb_migration *m, const char *engine)
+{
+    return m && rb_script_is_blank(&m->down, engine) && !rb_script_is_blank(&m->up, engine);
+}
+
+static enum rb_code judge(rb_diff_risk *risk, const struct pair *p, const json_t *migrations,
+                          rb_err *err)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    const json_t *added = json_object_get(migrations, "added");
+    if (json_array_size(added) > 0)
+        RB_TRY(rb_release_migrations(&set, p->sides->to, p->sides->repo, p->b, err));
+    size_t i;
+    json_t *item;
+    json_array_foreach (added, i, item) {
+        const char *id = json_string_value(item);
+        const json_t *proof = find_proof(p, id);
+        const rb_migration *m = rb_migrations_find(set, id);
+        RB_AUTO(rb_free_str)
+        char *what =
+            rb_format("%s %s%s%s", p->name, id, m && *m->name ? " " : "", m ? m->name : "");
+        if (proof)
+            judge_proof(risk, what, proof);
+        else
+            rb_diff_reason(risk, RB_RISK_IRREVERSIBLE,
+                           "%s: no release at hand has proven its way back", what);
+        const char *restores = proof ? rb_json_str(proof, "restores") : NULL;
+        if (restores && strcmp(restores, "differs") == 0 && is_blank_down(m, p->b->engine))
+            rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down is blank", what);
+    }
+    json_array_foreach (json_object_get(migrations, "removed"), i, item)
+        rb_diff_reason(risk, RB_RISK_REVERSIBLE, "%s %s: going back runs its up", p->name,
+                       json_string_value(item));
+    json_array_foreach (json_object_get(migrations, "changed"), i, item)
+        rb_diff_reason(risk, RB_RISK_REVERSIBLE,
+                       "%s %s: it changed after it was released; neither way runs it again",
+                       p->name, json_string_value(item));
+    return RB_OK;
+}
+
+static enum rb_code diff_database(json_t *out, rb_diff_risk *risk, const rb_diff_sides *sides,
+                                  const char *name, rb_err *err)
+{
+    const struct pair p = {.sides = sides,
+                           .name = name,
+                           .a = rb_manifest_database_find(sides->from->manifest, name),
+                           .b = rb_manifest_database_find(sides->to->manifest, name)};
+    RB_AUTO(rb_json_freep) json_t *migrations = diff_migrations(&p);
+    RB_TRY(judge(risk, &p, migrations, err));
+    json_t *schema = diff_schema(risk, &p);
+    json_array_append_new(
+        out, json_pack("{s:s,s:O,s:o}", "name", name, "migrations", migrations, "schema", schema));
+    return RB_OK;
+}
+
+enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_sides *sides,
+                               rb_err *err)
+{
+    const rb_manifest *a = sides->from->manifest, *b = sides->to->manifest;
+    RB_AUTO(rb_json_freep) json_t *databases = json_array();
+    for (size_t i = 0; i < a->database_count; i++)
+        RB_TRY(diff_database(databases, risk, sides, a->databases[i].name, err));
+    for (size_t i = 0; i < b->database_count; i++)
+        if (!rb_manifest_database_find(a, b->databases[i].name))
+            RB_TRY(diff_database(databases, risk, sides, b->databases[i].name, err));
+    *out = databases;
+    databases = NULL;
+    return RB_OK;
+}

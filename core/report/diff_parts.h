@@ -1,0 +1,34 @@
+/*
+ * The parts of a diff, for diff.c.
+ */
+#ifndef RB_REPORT_DIFF_PARTS_H
+#define RB_REPORT_DIFF_PARTS_H
+
+#include "release/release.h"
+
+typedef struct rb_diff_sides {
+    rb_repo *repo;
+    const rb_release *from;
+    const rb_release *to;
+    const rb_release *const *between;
+    size_t count;
+} rb_diff_sides;
+
+enum rb_risk { RB_RISK_REVERSIBLE, RB_RISK_LOSSY, RB_RISK_IRREVERSIBLE };
+
+typedef struct rb_diff_risk {
+    enum rb_risk worst;
+    json_t *reasons; /* array of strings */
+} rb_diff_risk;
+
+/* Notes a reason, and the class where it is worse than the one so far. Formats; made safe. */
+void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ...) RB_PRINTF(3, 4);
+
+/* New arrays of the document. */
+enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
+enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
+json_t *rb_diff_config(const rb_diff_sides *sides);
+enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_sides *sides,
+                               rb_err *err) RB_MUST_USE;
+
+#endif

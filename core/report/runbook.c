@@ -1,0 +1,132 @@
+#include "report/runbook.h"
+
+#include <string.h>
+
+#include "environment/checks.h"
+#include "environment/drift.h"
+#include "transition/parts.h"
+
+static void detection(rb_buf *out, const rb_env *env, const char *program)
+{
+    rb_buf_printf(out,
+                  "## Detection\n\n- `%s check --env %s` runs the checks now, and exits with 1 "
+                  "where one fails.\n- `%s status --env %s --exit-code` exits with 1 and shows "
+                  "`unhealthy` or `DOWN`, by the checks that ran last.\n",
+                  program, env->name, program, env->name);
+    for (size_t i = 0; i < env->check_count; i++) {
+        RB_AUTO(rb_free_str) char *command = rb_command_line(&env->checks[i].command);
+        rb_buf_printf(out, "- check **%s**: `%s` fails, or does not pass within %d s\n",
+                      env->checks[i].name, command, env->checks[i].timeout);
+    }
+    rb_buf_puts(out, "\n");
+}
+
+static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
+{
+    const json_t *risk = json_object_get(plan->json, "dataAtRisk");
+    size_t i;
+    json_t *item;
+    rb_buf_puts(out, "## Decision\n\n");
+    if (env->rto >= 0)
+        rb_buf_printf(out, "- Restore within %d s of the decision (objective).\n", env->rto);
+    rb_buf_printf(out, "- %s.\n- How long: %s.\n", rb_json_str(plan->json, "summary"),
+                  rb_json_str(json_object_get(plan->json, "expected"), "text"));
+    rb_buf_puts(
+        out, "- **Whole** revert when the fault may be in code, schema or data together.\n"
+             "- **Partial** (`--only flags`, or `--only app,flags,config`) when a flag turns the "
+             "fault off, or the previous application runs on this schema.\n");
+    if (json_array_size(risk) == 0)
+        rb_buf_puts(out, "- No data is lost by going back.\n");
+    else
+        rb_buf_printf(out,
+                      "- A copy of what is lost will be below `%s`; it comes back with a release "
+                      "that has the place for it.\n",
+                      plan->backups);
+    json_array_foreach ((json_t *)risk, i, item) {
+        const char *column = rb_json_str(item, "column");
+        rb_buf_printf(out, "- **Data at risk**: %s: %s%s%s, %s%" JSON_INTEGER_FORMAT " %s\n",
+                      rb_json_str(item, "database"), rb_json_str(item, "table"), column ? "." : "",
+                      column ? column : "",
+                      json_is_false(json_object_get(item, "exact")) ? "about " : "",
+                      (json_int_t)rb_json_int(item, column ? "values" : "rows", 0),
+                      column ? "values" : "rows");
+    }
+    json_array_foreach (plan->drift, i, item) {
+        RB_AUTO(rb_free_str) char *words = rb_drift_words(item);
+        rb_buf_printf(out, "- **Drift** that is accepted: %s %s: %s\n", rb_json_str(item, "part"),
+                      rb_json_str(item, "path"), words);
+    }
+    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
+        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
+            rb_buf_printf(out, "- %s: %s\n", rb_json_str(item, "code"),
+                          rb_json_str(item, "message"));
+    json_array_foreach (json_object_get(plan->json, "notes"), i, item)
+        rb_buf_printf(out, "- %s\n", json_string_value(item));
+    rb_buf_puts(out, "\n");
+}
+
+static void execution(rb_buf *out, const rb_plan *plan, const char *env, const char *program)
+{
+    RB_AUTO(rb_free_str) char *command = rb_plan_command(plan, json_array_size(plan->drift) > 0);
+    rb_buf_printf(out, "## Execution\n\n```\n%s\n```\n\n", command);
+    size_t i;
+    json_t *step;
+    json_array_foreach (json_object_get(plan->json, "steps"), i, step) {
+        const char *inverse = rb_json_str(step, "inverse");
+        rb_buf_printf(out, "%zu. **%s**: %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
+                      rb_json_str(step, "description"), inverse ? " (inverse: " : "",
+                      inverse ? inverse : "", inverse ? ")" : "");
+    }
+    rb_buf_printf(out,
+                  "\n- Exit 1: a step failed and everything was undone, or the checks fail at the "
+                  "target: `%s status --env %s` says which.\n"
+                  "- Exit 2: it was refused before the first step; the message says what to fix.\n"
+                  "- Exit 3, it stopped half-way: `%s resume --env %s` continues, `%s abort "
+                  "--env %s` goes back.\n"
+                  "- Exit 4, another run holds the environment: `%s status --env %s` shows "
+                  "which one and its step; wait for it.\n"
+                  "- Exit 5, a person must decide: the message says what, who may, and with which "
+                  "command. Approvals of others arrive here with `%s sync`.\n\n",
+                  program, env, program, env, program, env, program, env, program);
+}
+
+static void verification(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
+{
+    bool apart = false;
+    const char *to = rb_json_str(plan->json, "to");
+    RB_AUTO(rb_free_str) char *where = rb_parts_after(plan->json, &apart);
+    rb_buf_printf(out,
+                  "## Verification\n\n- `%s status --env %s --exit-code` begins with `%s: %s` "
+                  "and exits with %s.\n- `git verify-tag %s` accepts the release's signature.\n",
+                  program, env->name, env->name, where,
+                  apart ? "1, since its parts are at different releases" : "0", to);
+    if (env->check_count > 0)
+        rb_buf_printf(out, "- `%s check --env %s` exits with 0.\n", program, env->name);
+    rb_buf_printf(out, "- `%s sync` sends the transition and its verdict to the others.\n\n",
+                  program);
+}
+
+static void people(rb_buf *out, const char *title, const rb_strs *names)
+{
+    rb_buf_printf(out, "- %s:", title);
+    for (size_t i = 0; i < names->n; i++)
+        rb_buf_printf(out, "%s %s", i ? "," : "", names->items[i]);
+    rb_buf_puts(out, names->n ? "\n" : " none configured\n");
+}
+
+void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
+{
+    const char *from = rb_json_str(plan->json, "from");
+    const char *to = rb_json_str(plan->json, "to");
+    const char *rule = rb_json_str(plan->json, "rule");
+    from = from ? from : "nothing";
+    rb_buf_printf(out, "# Runbook: revert %s in %s\n\nFROM %s TO %s (%s). Plan digest `%s`.\n\n",
+                  from, env->name, from, to, rule ? rule : "chosen by hand", plan->digest);
+    detection(out, env, program);
+    decision(out, plan, env);
+    execution(out, plan, env->name, program);
+    verification(out, plan, env, program);
+    rb_buf_puts(out, "## People\n\n");
+    people(out, "owners", &env->owners);
+    people(out, "escalation", &env->escalation);
+}

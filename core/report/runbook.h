@@ -1,0 +1,15 @@
+/*
+ * The runbook of one revert, in Markdown: detection, decision, execution, verification, owners and
+ * escalation. Made from the plan and the environment's definition, so that it is as true as they
+ * are.
+ */
+#ifndef RB_REPORT_RUNBOOK_H
+#define RB_REPORT_RUNBOOK_H
+
+#include "config/environment.h"
+#include "transition/plan.h"
+
+/* program: how commands begin, "rbtool" and what it was given before the command's name. */
+void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program);
+
+#endif

@@ -1,0 +1,280 @@
+#include "transition/host_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/staged.h"
+#include "base/text.h"
+#include "environment/drift.h"
+#include "environment/observe.h"
+#include "transition/host_file_backup.h"
+#include "transition/parts.h"
+
+static const enum rb_part file_parts[] = {RB_PART_FLAGS, RB_PART_CONFIG};
+#define FILE_PARTS (sizeof file_parts / sizeof *file_parts)
+
+/* One that neither knows is not ours. */
+static void add(rb_places *out, const rb_place *place)
+{
+    if (place->had || place->brings)
+        out->items[out->n++] = *place;
+}
+
+void rb_places_find(rb_places *out, const rb_plan_request *rq, enum rb_part part)
+{
+    const rb_env *env = rq->env;
+    const rb_release *release = rq->unused[part] ? NULL : rb_parts_from(rq, part);
+    const rb_manifest *from = release ? release->manifest : NULL;
+    const rb_manifest *to = rq->to->manifest;
+    *out = (rb_places){.items = rb_calloc(env->config_count + 1, sizeof *out->items)};
+    if (!rq->parts[part])
+        return;
+    if (part == RB_PART_FLAGS && env->flags)
+        add(out, &(rb_place){.path = env->flags,
+                             .had = from && from->flags_path ? from->flags_sha256 : NULL,
+                             .held = from ? from->flags_path : NULL,
+                             .brings = to->flags_path ? to->flags_sha256 : NULL,
+                             .source = to->flags_path,
+                             .fresh = 0644});
+    for (size_t i = 0; part == RB_PART_CONFIG && i < env->config_count; i++) {
+        const rb_manifest_file *had =
+            from ? rb_manifest_config_find(from, env->config[i].name) : NULL;
+        const rb_manifest_file *brings = rb_manifest_config_find(to, env->config[i].name);
+        add(out, &(rb_place){.path = env->config[i].value,
+                             .had = had ? had->sha256 : NULL,
+                             .held = had ? had->path : NULL,
+                             .brings = brings ? brings->sha256 : NULL,
+                             .source = brings ? brings->path : NULL,
+                             .fresh = 0600,
+                             .mode = env->config[i].mode});
+    }
+}
+
+void rb_places_clear(rb_places *places)
+{
+    free(places->items);
+    *places = (rb_places){0};
+}
+
+/* The way to a place, as far as it is there, leads over no symlink of somebody else. */
+static enum rb_code look_at_way(const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *standing = rb_strdup(path);
+    RB_AUTO(rb_free_str) char *above = rb_path_dir(path);
+    RB_AUTO(rb_free_str) char *name = NULL;
+    int dir;
+    while (!rb_file_exists(above)) {
+        free(standing);
+        standing = above;
+        above = rb_path_dir(standing);
+    }
+    RB_TRY(rb_file_folder(&dir, &name, standing, true, err));
+    close(dir);
+    return RB_OK;
+}
+
+enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *rq,
+                               enum rb_part part, rb_err *err)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, rq, part);
+    for (size_t i = 0; i < places.n; i++) {
+        const rb_place *place = &places.items[i];
+        char found[RB_SHA256_HEX];
+        RB_TRY(look_at_way(place->path, err));
+        if (!place->had && access(place->path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+            continue;
+        RB_TRY(rb_observe_file(found, place->path, err));
+        /* What was given back, and nobody touched since, is kept already. */
+        if (rq->from && !place->had &&
+            rb_kept_was_given_back(rq->env->root, rb_part_name(part), place->path, found))
+            continue;
+        if (strcmp(found, place->had ? place->had : place->brings) == 0)
+            continue;
+        rb_drift_add(rq->from ? drift : taken, rb_part_name(part), place->path,
+                     place->had ? place->had : RB_DRIFT_NO_FILE, found);
+        if (rq->from && place->had)
+            rb_drift_compare(drift,
+                             &(rb_drift_file){rb_parts_from(rq, part), rq->repo, place->held,
+                                              place->had, place->path, part == RB_PART_FLAGS});
+    }
+    return RB_OK;
+}
+
+static char *describe_flags(const rb_plan_request *rq, const rb_place *place)
+{
+    const char *to = rq->to->tag;
+    if (place->brings)
+        return rb_format("write the flags of %s to %s", to, place->path);
+    if (rb_kept_has_own(rq->env->root, rb_part_name(RB_PART_FLAGS), place->path))
+        return rb_format("restore the flag file %s that existed before, since %s has none",
+                         place->path, to);
+    return rb_format("remove the flag file %s, since %s has none", place->path, to);
+}
+
+char *rb_places_describe(const rb_plan_request *rq, enum rb_part part)
+{
+    rb_buf out = {0};
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, rq, part);
+    if (part == RB_PART_FLAGS && places.n > 0)
+        return describe_flags(rq, &places.items[0]);
+    size_t written = 0;
+    size_t given_back = 0;
+    for (size_t i = 0; i < places.n; i++)
+        if (places.items[i].brings)
+            written++;
+        else if (rb_kept_has_own(rq->env->root, rb_part_name(part), places.items[i].path))
+            given_back++;
+    size_t removed = places.n - written - given_back;
+    if (written > 0)
+        rb_buf_printf(&out, "write %zu config file%s of %s", written, rb_text_s(written),
+                      rq->to->tag);
+    if (removed > 0)
+        rb_buf_printf(&out, "%sremove %zu config file%s that %s does not have", out.len ? ", " : "",
+                      removed, rb_text_s(removed), rq->to->tag);
+    if (given_back > 0)
+        rb_buf_printf(&out, "%srestore %zu config file%s from before the first release",
+                      out.len ? ", " : "", given_back, rb_text_s(given_back));
+    return rb_buf_detach(&out);
+}
+
+enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    size_t len = strlen(env->root);
+    if (rb_file_exists(dir))
+        return RB_OK;
+    if (strncmp(dir, env->root, len) != 0 || dir[len] != '/')
+        return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist; make it first",
+                       path);
+    RB_TRY(look_at_way(path, err));
+    return rb_dir_make(dir, err);
+}
+
+/* Nothing is left but a rename: a deploy writes flags when its database is committed already. */
+static enum rb_code stage(const rb_run *run, const char *part, const rb_place *place, rb_err *err)
+{
+    const rb_plan_request *rq = run->request;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (rq->again != RB_AGAIN_NOT)
+        return RB_OK;
+    if (place->brings) {
+        RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+        RB_TRY(rb_place_folder(rq->env, place->path, err));
+        RB_TRY(rb_file_stage(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
+                             (mode_t)place->mode, err));
+    }
+    return rb_kept_save(rq->env->root, run->plan->id, part, place->path, err);
+}
+
+enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
+{
+    const char *root = run->request->env->root;
+    for (size_t p = 0; p < FILE_PARTS; p++) {
+        const char *name = rb_part_name(file_parts[p]);
+        RB_AUTO(rb_places_clear) rb_places places;
+        rb_places_find(&places, run->request, file_parts[p]);
+        for (size_t i = 0; i < places.n; i++) {
+            RB_TRY(look_at_way(places.items[i].path, err));
+            if (!places.items[i].had) {
+                RB_TRY(rb_kept_save(root, run->plan->id, name, places.items[i].path, err));
+                RB_TRY(rb_kept_own(root, run->plan->id, name, places.items[i].path, err));
+            }
+            RB_TRY(stage(run, name, &places.items[i], err));
+        }
+    }
+    return RB_OK;
+}
+
+void rb_places_unstage(const rb_env *env)
+{
+    if (env->flags)
+        rb_file_unstage(env->flags);
+    for (size_t i = 0; i < env->config_count; i++)
+        rb_file_unstage(env->config[i].value);
+}
+
+/* A release without a file, after one with it, has what was there before. */
+static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *place, rb_err *err)
+{
+    const rb_plan_request *rq = run->request;
+    const char *root = rq->env->root;
+    const char *name = rb_part_name(part);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    if (place->brings) {
+        RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+        RB_TRY(rb_place_folder(rq->env, place->path, err));
+    }
+    RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));
+    if (place->brings)
+        return rb_file_put_staged(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
+                                  (mode_t)place->mode, err);
+    if (rb_kept_has_own(root, name, place->path))
+        return rb_kept_give_back(root, name, place->path, err);
+    return rb_file_remove(place->path, err);
+}
+
+enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err)
+{
+    RB_AUTO(rb_places_clear) rb_places places;
+    rb_places_find(&places, run->request, part);
+    for (size_t i = 0; i < places.n; i++)
+        RB_TRY(fill(run, part, &places.items[i], err));
+    return RB_OK;
+}
+
+static bool lists(const json_t *list, const char *part, const char *path)
+{
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item)
+        if (strcmp(rb_json_str(item, "part"), part) == 0 &&
+            strcmp(rb_json_str(item, "path"), safe) == 0)
+            return true;
+    return false;
+}
+
+/* The folder of a release that was put right. */
+static void add_kept_app(json_t *list, const rb_run *run)
+{
+    RB_AUTO(rb_free_str) char *copy = rb_step_kept_app(run);
+    if (!rb_file_exists(copy))
+        return;
+    RB_AUTO(rb_free_str) char *path = rb_format("releases/%s", run->request->to->tag);
+    json_t *item = json_object();
+    rb_json_set_str(item, "path", path);
+    rb_json_set_str(item, "copy", copy);
+    json_array_append_new(list, item);
+}
+
+json_t *rb_places_kept(const rb_run *run)
+{
+    const json_t *drift = json_object_get(run->plan->json, "drift");
+    const json_t *taken = json_object_get(run->plan->json, "takenOver");
+    json_t *list = json_array();
+    for (size_t p = 0; p < FILE_PARTS; p++) {
+        const char *name = rb_part_name(file_parts[p]);
+        RB_AUTO(rb_places_clear) rb_places places;
+        rb_places_find(&places, run->request, file_parts[p]);
+        for (size_t i = 0; i < places.n; i++) {
+            const char *path = places.items[i].path;
+            RB_AUTO(rb_free_str)
+            char *copy = rb_kept_path(run->request->env->root, run->plan->id, name, path);
+            if ((!lists(drift, name, path) && !lists(taken, name, path)) || !rb_file_exists(copy))
+                continue;
+            RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+            RB_AUTO(rb_free_str) char *where = rb_safe(copy);
+            json_t *item = json_object();
+            rb_json_set_str(item, "path", safe);
+            rb_json_set_str(item, "copy", where);
+            json_array_append_new(list, item);
+        }
+    }
+    add_kept_app(list, run);
+    return list;
+}

@@ -1,0 +1,60 @@
+/*
+ * The files of the host that a transition writes or removes: the flag file and the config files,
+ * as far as FROM or TO has them and the environment gives them a place.
+ *
+ * A file that is at such a place while FROM has none is the operator's own. Where TO brings another
+ * it is drift; but where no release was ever live it is what a host is taken over with. It is kept
+ * beside every transition, and comes back with a release that has none.
+ */
+#ifndef RB_TRANSITION_HOST_FILES_H
+#define RB_TRANSITION_HOST_FILES_H
+
+#include "transition/execute.h"
+
+typedef struct rb_place { /* borrows from the request */
+    const char *path;     /* on this host */
+    const char *had;      /* SHA-256 of what FROM put there; NULL: nothing */
+    const char *held;     /* FROM's path of it in the repository, or NULL */
+    const char *brings;   /* of what TO puts there; NULL: FROM's goes */
+    const char *source;   /* TO's path of it in the repository, or NULL */
+    int fresh;            /* permissions of a new file */
+    int mode;             /* that it has after it was written; 0: an existing file keeps its own */
+} rb_place;
+
+typedef struct rb_places {
+    rb_place *items;
+    size_t n;
+} rb_places;
+
+/* part: RB_PART_FLAGS or RB_PART_CONFIG, here and below; none where it does not move. */
+void rb_places_find(rb_places *out, const rb_plan_request *request, enum rb_part part);
+void rb_places_clear(rb_places *places);
+
+/* Appends to drift what is there and neither FROM's nor, where FROM has none, TO's; to taken what
+ * else of the operator's own TO takes the place of. */
+enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *request,
+                               enum rb_part part, rb_err *err) RB_MUST_USE;
+
+/* What rb_places_fill() will do, for people. */
+char *rb_places_describe(const rb_plan_request *request, enum rb_part part);
+
+/* Before any step: keeps what is there, so that whatever comes of the transition the operator's own
+ * files are kept, and writes what will take its place beside it (base/staged.h). */
+enum rb_code rb_places_keep(const rb_run *run, rb_err *err) RB_MUST_USE;
+/* Removes what was written beside them and not used. */
+void rb_places_unstage(const rb_env *env);
+/* Writes, removes, gives back. */
+enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err) RB_MUST_USE;
+/* [{"path","copy"}]: the files that had drifted or were taken over, and where they are kept. */
+json_t *rb_places_kept(const rb_run *run);
+
+/* Whether the flag or config file at path, and a database, can be written by this user, as far as
+ * can be seen without writing. what: "the flag file". */
+enum rb_code rb_place_check(const rb_env *env, const char *what, const char *path,
+                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_place_check_database(const rb_env *env, const char *url, rb_err *err) RB_MUST_USE;
+
+/* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */
+enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err) RB_MUST_USE;
+
+#endif

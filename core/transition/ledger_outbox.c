@@ -1,0 +1,269 @@
+#include "transition/ledger_outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "environment/checks.h"
+#include "ledger/sync.h"
+#include "transition/known_good.h"
+#include "transition/parts.h"
+
+#define ERROR_LIMIT 500 /* bytes of an error's line */
+#define ITEMS_LIMIT 200 /* tables and columns that were agreed to lose */
+#define ENTRIES 2       /* of one transition */
+
+typedef struct recorder {
+    rb_repo *repo;
+    rb_state *state;
+    const char *environment;
+    const rb_ledger *ledger;
+    rb_transition_row *const *rows; /* the whole history, newest first */
+    size_t count;
+    bool signs; /* this host has a key */
+} recorder;
+
+/* One line for everyone to read. */
+static char *public_error(const char *error)
+{
+    if (!error)
+        return NULL;
+    RB_AUTO(rb_free_str) char *message = rb_checks_public(error);
+    char *safe = rb_safe(message);
+    size_t len = strlen(safe);
+    if (len <= ERROR_LIMIT)
+        return safe;
+    len = ERROR_LIMIT;
+    while (len > 0 && !rb_text_is_utf8(safe, len))
+        len--;
+    char *cut = rb_format("%.*s...", (int)len, safe);
+    free(safe);
+    return cut;
+}
+
+static bool left_whole(const recorder *r, const rb_transition_row *row)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (rb_text_same(r->rows[i]->id, row->id))
+            return rb_known_whole(r->rows, r->count, i);
+    return false;
+}
+
+/* What a person agreed to lose, as far as an entry has room; the digest covers all of it. */
+static json_t *accepted_items(const json_t *accepted)
+{
+    json_t *list = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(accepted, "items"), i, item) {
+        if (i == ITEMS_LIMIT)
+            break;
+        json_array_append_new(list, json_pack("{s:O,s:O,s:O?,s:I,s:I}", "database",
+                                              json_object_get(item, "database"), "table",
+                                              json_object_get(item, "table"), "column",
+                                              json_object_get(item, "column"), "rows",
+                                              (json_int_t)rb_json_int(item, "rows", 0), "values",
+                                              (json_int_t)rb_json_int(item, "values", 0)));
+    }
+    return list;
+}
+
+/* The same whenever it is made: by that an entry which was written already is known again. */
+static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_transition_row *row,
+                                      rb_err *err)
+{
+    json_t *steps = NULL;
+    RB_TRY(rb_state_steps(&steps, r->state, row, err));
+    RB_AUTO(rb_free_str) char *error = public_error(row->error);
+    const json_t *accepted = json_object_get(row->plan, "accepted");
+    json_t *detail = json_object();
+    rb_json_set_str(detail, "id", row->id);
+    rb_json_set_str(detail, "kind", row->kind);
+    rb_json_set_str(detail, "from", row->from);
+    rb_json_set_str(detail, "fromObject", row->from_object);
+    rb_json_set_str(detail, "to", row->to);
+    rb_json_set_str(detail, "toObject", row->to_object);
+    rb_json_set_str(detail, "digest", rb_json_str(row->plan, "digest"));
+    rb_json_set_str(detail, "outcome", row->outcome);
+    json_object_set_new(detail, "started", json_integer(row->started));
+    json_object_set_new(detail, "finished", json_integer(row->finished));
+    json_object_set_new(detail, "steps", steps);
+    rb_json_set_str(detail, "error", error);
+    rb_json_set_str(detail, "acceptedLoss", rb_json_str(accepted, "loss"));
+    json_object_set_new(detail, "acceptedDrift",
+                        json_boolean(json_is_true(json_object_get(accepted, "drift"))));
+    json_object_set_new(detail, "acceptedReverted",
+                        json_boolean(json_is_true(json_object_get(accepted, "reverted"))));
+    if (json_is_true(json_object_get(row->plan, "marksBad")))
+        json_object_set_new(detail, "marksBad", json_true());
+    if (json_is_array(json_object_get(row->plan, "policy")))
+        json_object_set(detail, "policy", json_object_get(row->plan, "policy"));
+    json_object_set_new(detail, "whole", json_boolean(left_whole(r, row)));
+    json_object_set_new(detail, "accepted", accepted_items(accepted));
+    const json_t *known = json_object_get(row->plan, "before");
+    rb_json_set_str(detail, "host", rb_json_str(known, "host"));
+    rb_json_set_str(detail, "user", rb_json_str(known, "user"));
+    rb_json_set_str(detail, "version", rb_json_str(known, "version"));
+    *out = detail;
+    return RB_OK;
+}
+
+static const rb_entry *find(const recorder *r, const rb_draft *draft)
+{
+    for (size_t i = r->ledger->n; i > 0; i--) {
+        const rb_entry *entry = &r->ledger->items[i - 1];
+        if (entry->kind == draft->kind && entry->trust != RB_ENTRY_FOREIGN &&
+            entry->trust != RB_ENTRY_BROKEN &&
+            rb_text_same(entry->environment, draft->environment) &&
+            rb_text_same(entry->object, draft->object) &&
+            json_equal(rb_entry_detail(entry), draft->detail))
+            return entry;
+    }
+    return NULL;
+}
+
+/* Found in the ledger, or appended together; then noted. silent: the verdict, too, is noted as
+ * written, by the first of them. */
+static enum rb_code write_entries(rb_recording *out, const recorder *r, const char *transition,
+                                  const rb_draft *drafts, size_t n, bool silent, rb_err *err)
+{
+    rb_draft missing[ENTRIES];
+    rb_oid ids[ENTRIES];
+    const rb_entry *known[ENTRIES];
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        known[i] = find(r, &drafts[i]);
+        if (!known[i])
+            missing[left++] = drafts[i];
+    }
+    if (left > 0)
+        RB_TRY(rb_ledger_append_all(ids, r->repo, missing, left, err));
+    out->written += left;
+    left = 0;
+    for (size_t i = 0; i < n; i++) {
+        char hex[RB_OID_HEX];
+        rb_oid_hex(known[i] ? &known[i]->id : &ids[left++], hex);
+        RB_TRY(
+            rb_state_written(r->state, transition, rb_entry_kind_name(drafts[i].kind), hex, err));
+        if (i == 0 && silent)
+            RB_TRY(rb_state_written(r->state, transition, rb_entry_kind_name(RB_ENTRY_VERDICT), hex,
+                                    err));
+    }
+    return rb_state_flush(r->state, err);
+}
+
+/* " (flags only)" of a transition that moved some of the parts, else "". */
+static char *only_of(const json_t *plan)
+{
+    const json_t *only = json_object_get(plan, "only");
+    RB_AUTO(rb_free_str) char *option = rb_parts_option(plan);
+    rb_buf out = {0};
+    size_t n = json_array_size(only);
+    if (n == 0 || n >= RB_PARTS || (json_object_get(plan, "parts") && !*option))
+        return rb_strdup("");
+    for (size_t i = 0; i < n; i++)
+        rb_buf_printf(&out, "%s%s", i ? ", " : " (", json_string_value(json_array_get(only, i)));
+    rb_buf_puts(&out, " only)");
+    return rb_buf_detach(&out);
+}
+
+char *rb_transition_by(rb_repo *repo)
+{
+    RB_AUTO(rb_free_str) char *ident = NULL;
+    rb_err unknown;
+    if (rb_repo_committer(&ident, repo, &unknown) != RB_OK)
+        return NULL;
+    const char *end = strchr(ident, '>');
+    RB_AUTO(rb_free_str) char *who = rb_strndup(ident, end ? (size_t)(end - ident) + 1 : 0);
+    return *who ? rb_safe(who) : NULL;
+}
+
+/* The entry is by whoever ended or told of it, on a host that several people use. */
+static char *begun_by(const rb_transition_row *row, rb_repo *repo)
+{
+    const char *by = rb_json_str(json_object_get(row->plan, "before"), "by");
+    RB_AUTO(rb_free_str) char *now = rb_transition_by(repo);
+    return by && !rb_text_same(by, now) ? rb_format(", begun by %s", by) : rb_strdup("");
+}
+
+static char *title_of(const rb_transition_row *row, const char *environment, rb_repo *repo)
+{
+    bool forward = rb_text_same(row->kind, "deploy");
+    const char *other = forward ? row->from : row->to;
+    RB_AUTO(rb_free_str) char *only = only_of(row->plan);
+    RB_AUTO(rb_free_str) char *by = begun_by(row, repo);
+    RB_AUTO(rb_free_str)
+    char *text = rb_format("%s in %s: %s, %s %s%s%s", row->kind, environment, row->outcome,
+                           forward ? "from" : "to", other ? other : "nothing", only, by);
+    return rb_safe(text);
+}
+
+static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_outbox_item *item,
+                              rb_err *err)
+{
+    const rb_transition_row *row = item->row;
+    bool forward = rb_text_same(row->kind, "deploy");
+    const rb_draft about = {.app = rb_json_str(row->plan, "app"),
+                            .tag = forward ? row->to : row->from,
+                            .object = forward ? row->to_object : row->from_object,
+                            .environment = r->environment,
+                            .begins = true};
+    rb_draft drafts[ENTRIES];
+    size_t n = 0;
+    RB_AUTO(rb_json_freep) json_t *detail = NULL;
+    RB_AUTO(rb_free_str) char *title = title_of(row, r->environment, r->repo);
+    /* Servers refuse unsigned verdicts, and the transition has the same information. */
+    const bool silent = item->verdict && !r->signs;
+    if (item->transition || silent) {
+        RB_TRY(transition_detail(&detail, r, row, err));
+        drafts[n] = about;
+        drafts[n].kind = RB_ENTRY_TRANSITION;
+        drafts[n].detail = detail;
+        drafts[n++].title = title;
+    }
+    RB_AUTO(rb_free_str) char *why = rb_format("reverted in %s", r->environment);
+    RB_AUTO(rb_free_str) char *word = rb_format("bad: %s", why);
+    RB_AUTO(rb_json_freep)
+    json_t *verdict =
+        json_pack("{s:s,s:s,s:s}", "verdict", "bad", "why", why, "transition", row->id);
+    if (item->verdict && !silent) {
+        drafts[n] = about;
+        drafts[n].kind = RB_ENTRY_VERDICT;
+        drafts[n].detail = verdict;
+        drafts[n++].title = word;
+    }
+    return write_entries(out, r, row->id, drafts, n, silent, err);
+}
+
+enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signers,
+                       const char *environment, rb_state *state, rb_err *err)
+{
+    rb_outbox_item *items = NULL;
+    size_t count = 0;
+    recorder r = {.repo = repo, .state = state, .environment = environment};
+    rb_transition_row **rows = NULL;
+    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    *out = (rb_recording){0};
+    RB_TRY(rb_state_outbox(&items, &count, state, err));
+    out->left = count;
+    enum rb_code code = RB_OK;
+    RB_AUTO(rb_free_str) char *fetched = NULL;
+    if (count > 0)
+        code = rb_ledger_ready(&fetched, repo, signers, true, err);
+    if (count > 0 && code == RB_OK)
+        code = rb_trust_has_key(&r.signs, repo, err);
+    if (count > 0 && code == RB_OK)
+        code = rb_ledger_load(&ledger, repo, signers, NULL, 0, err);
+    if (count > 0 && code == RB_OK)
+        code = rb_state_history(&rows, &r.count, state, true, err);
+    r.ledger = ledger;
+    out->begins = count > 0 && ledger && ledger->n == 0;
+    r.rows = rows;
+    for (size_t i = 0; i < count && code == RB_OK; i++) {
+        code = write_one(out, &r, &items[i], err);
+        out->left -= code == RB_OK ? 1 : 0;
+    }
+    rb_transition_rows_free(rows, r.count);
+    rb_outbox_free(items, count);
+    return code;
+}

@@ -1,0 +1,173 @@
+/* Which schema a transition has to come out at, object by object (design section 9). */
+#include <string.h>
+
+#include "environment/drift.h"
+#include "environment/observe.h"
+#include "transition/edited_migrations.h"
+#include "transition/plan.h"
+
+static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
+                             const rb_manifest_database *database, const rb_catalog_now *now,
+                             rb_err *err)
+{
+    if (database)
+        return rb_promised_catalog(out, db, release, repo, database, now, err);
+    *out = json_object();
+    return RB_OK;
+}
+
+/* What lives on a table that the transition drops goes with it. */
+static bool loses_table(const char *object, const json_t *base, const json_t *found,
+                        const json_t *target)
+{
+    RB_AUTO(rb_free_str) char *table = rb_catalog_table_of(found, object);
+    return table && json_object_get(base, table) && !json_object_get(target, table);
+}
+
+/* Told table by table: columns that came with a table go without saying. */
+static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, const json_t *found,
+                       const json_t *target)
+{
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&d->drifted, &order, base, found);
+    size_t i;
+    json_t *item;
+    json_array_foreach (d->drifted, i, item) {
+        const char *object = rb_json_str(item, "object");
+        bool touched =
+            !rb_json_same(json_object_get(base, object), json_object_get(target, object));
+        RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", d->name, object);
+        rb_drift_add(plan->drift, "db", path,
+                     touched ? "as released; this transition changes it"
+                     : loses_table(object, base, found, target)
+                         ? "as released; this transition drops its table"
+                         : "as released",
+                     rb_json_str(item, "change"));
+    }
+}
+
+/* catalog, with what is there in place of an object that drifted and is not touched. */
+static void keep_drifted(json_t *catalog, const char *object, const json_t *base,
+                         const json_t *found, const json_t *target)
+{
+    json_t *was = json_object_get(base, object);
+    json_t *now = json_object_get(found, object);
+    if (rb_json_same(was, now) || !rb_json_same(was, json_object_get(target, object)) ||
+        loses_table(object, base, found, target))
+        return;
+    if (now)
+        json_object_set(catalog, object, now);
+    else
+        json_object_del(catalog, object);
+}
+
+/*
+ * Three-way: base is what FROM promised, found what is there, target what TO promised. The end to
+ * come out at is the target, with what drifted in objects that the transition does not touch; what
+ * FROM will have been is the base with the same.
+ */
+static void expect_end(rb_plan_database *d, const json_t *base, const json_t *found,
+                       const json_t *target)
+{
+    const char *object;
+    json_t *value;
+    /* Objects are changed as a whole, so that what is in them can be shared. */
+    d->expected = json_copy((json_t *)target);
+    d->leaving = json_copy((json_t *)base);
+    for (int side = 0; side < 2; side++)
+        json_object_foreach ((json_t *)(side ? found : base), object, value) {
+            keep_drifted(d->expected, object, base, found, target);
+            keep_drifted(d->leaving, object, base, found, target);
+        }
+}
+
+/*
+ * What this environment was left with when FROM went live, against FROM's own promise (a known
+ * residual), stays as it is where the transition does not touch it.
+ */
+static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq,
+                                  const rb_manifest_database *from, const json_t *lived,
+                                  const json_t *target, rb_err *err)
+{
+    char fingerprint[RB_SHA256_HEX];
+    rb_catalog_fingerprint(lived, fingerprint);
+    if (strcmp(fingerprint, from->fingerprint) == 0)
+        return RB_OK;
+    RB_AUTO(rb_json_freep) json_t *promise = NULL;
+    const char *object;
+    json_t *value;
+    RB_TRY(rb_rebuilt_catalog(&promise, rq->from, rq->repo, from, err));
+    for (int side = 0; side < 2; side++)
+        json_object_foreach ((json_t *)(side ? lived : promise), object, value)
+            keep_drifted(d->expected, object, promise, lived, target);
+    return RB_OK;
+}
+
+/*
+ * A database that another tool migrated before the first deploy: what TO's own scripts give for
+ * those that are applied. Where they do not run by themselves, what is there has to do.
+ */
+static void adopt(json_t **base, const rb_plan_database *d, const rb_plan_request *rq,
+                  const rb_applied *applied, const json_t *found)
+{
+    rb_err ignored;
+    if (!d->to || rb_scratch_catalog(base, d->to_set, &applied->ids, d->to->engine, rq->to->tag,
+                                     &ignored) != RB_OK)
+        *base = json_deep_copy(found);
+}
+
+/* After an interruption, somebody may have run the scripts by hand: the schema is TO's, and what
+ * tracks the migrations does not know. */
+static void accept_by_hand(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                           const json_t *base, const json_t *found, const json_t *target)
+{
+    RB_AUTO(rb_json_freep) json_t *left = NULL;
+    RB_AUTO(rb_json_freep) json_t *moved = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    RB_AUTO(rb_json_freep) json_t *ignored = NULL;
+    if (!rq->going_on || d->step_count == 0)
+        return;
+    rb_catalog_compare(&left, &order, found, target);
+    rb_catalog_compare(&moved, &ignored, base, target);
+    if (json_array_size(left) > 0 || json_array_size(moved) == 0)
+        return;
+    for (size_t i = 0; i < d->step_count; i++)
+        d->steps[i].noted = true;
+    RB_AUTO(rb_free_str)
+    char *note = rb_format("database %s has the schema of %s already: its scripts are noted as run",
+                           d->name, rq->to->tag);
+    rb_plan_note(plan, note);
+}
+
+enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                            rb_db *db, const rb_manifest_database *from, const rb_applied *applied,
+                            rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *base = NULL;
+    RB_AUTO(rb_catalog_now_clear) rb_catalog_now now = {0};
+    RB_AUTO(rb_json_freep) json_t *target = NULL;
+    RB_TRY(rb_catalog_now_read(&now, db, err));
+    json_t *found = now.catalog;
+    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, &now, err));
+    bool there = d->step_count == 0 && json_equal(found, target);
+    rb_err why;
+    if (rq->from && promised(&base, db, rq->from, rq->repo, from, &now, &why) != RB_OK && !there) {
+        *err = why;
+        return why.code;
+    }
+    if (rq->from && base && from)
+        rb_promise_without_undone(&base, &now, rq->from, rq->repo, from);
+    if (!rq->from)
+        adopt(&base, d, rq, applied, found);
+    if (!base)
+        base = json_incref(found);
+    if (!there)
+        tell_drift(plan, d, base, found, target);
+    accept_by_hand(plan, d, rq, base, found, target);
+    expect_end(d, base, found, target);
+    if (!from || !d->to || there)
+        return RB_OK;
+    RB_TRY(keep_residual(d, rq, from, base, target, err));
+    rb_plan_edited(d, target, from->engine);
+    return RB_OK;
+}

@@ -1,0 +1,69 @@
+#include "transition/released_schema.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "environment/observe.h"
+#include "sql/token.h"
+
+/* A comment or a string that has the name in it does not name the object. */
+static bool names(const rb_script *script, const char *name)
+{
+    rb_token token;
+    const char *at = script->text;
+    const char *end = at + script->len;
+    while (script->present && rb_token_next(&token, &at, end)) {
+        if (token.kind != RB_TOKEN_WORD && token.kind != RB_TOKEN_QUOTED)
+            continue;
+        RB_AUTO(rb_free_str) char *found = rb_token_name(&token);
+        if (strcasecmp(found, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The last name in "column orders.discount", "index hot"; of a constraint, its table's. */
+static char *name_of(const char *object)
+{
+    bool constraint = strncmp(object, "constraint ", strlen("constraint ")) == 0;
+    const char *name = strchr(object, ' ');
+    name = name ? name + 1 : object;
+    if (constraint)
+        return rb_strndup(name, strcspn(name, " ."));
+    const char *dot = strrchr(name, '.');
+    return rb_strdup(dot ? dot + 1 : name);
+}
+
+static bool is_named(const rb_plan_database *d, const char *object)
+{
+    RB_AUTO(rb_free_str) char *name = name_of(object);
+    for (size_t i = 0; i < d->step_count; i++) {
+        const rb_db_step *step = &d->steps[i];
+        if (names(step->up ? &step->migration->up : &step->migration->down, name))
+            return true;
+    }
+    return false;
+}
+
+void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *request,
+                           const json_t *wrong, const json_t *before, const json_t *after)
+{
+    RB_AUTO(rb_json_freep) json_t *released = NULL;
+    rb_err unknown;
+    if (!database->to ||
+        rb_rebuilt_catalog(&released, request->to, request->repo, database->to, &unknown) != RB_OK)
+        return;
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)wrong, i, item) {
+        const char *object = rb_json_str(item, "object");
+        json_t *now = json_object_get(after, object);
+        if (!rb_json_same(now, json_object_get(released, object)) ||
+            (!rb_json_same(now, json_object_get(before, object)) && !is_named(database, object)))
+            continue;
+        if (now)
+            json_object_set(database->expected, object, now);
+        else
+            json_object_del(database->expected, object);
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * The form of a release's tag object: headers exactly object, type, tag, tagger; a message; one
+ * signature; nothing behind it, and nothing between a manifest and it. git takes more than this,
+ * fsck warns of some of it.
+ */
+#ifndef RB_TRUST_TAG_PARSE_H
+#define RB_TRUST_TAG_PARSE_H
+
+#include "base/problem.h"
+#include "git/tag.h"
+
+/* Who and when, as git writes them into tags and commits: "Name <email> seconds +hhmm". */
+typedef struct rb_ident {
+    char *who; /* Name <email> */
+    char *email;
+    int64_t time; /* seconds; at most the end of year 9999 */
+} rb_ident;
+
+/* False, and nothing to clear, when it is not what git fsck wants. */
+bool rb_ident_parse(rb_ident *out, const char *text);
+void rb_ident_clear(rb_ident *ident);
+
+enum rb_signature_kind { RB_SIGNATURE_NONE, RB_SIGNATURE_SSH, RB_SIGNATURE_GPG };
+
+typedef struct rb_form {
+    rb_oid target;
+    char *name; /* the tag header's */
+    rb_ident tagger;
+    size_t message_at;   /* offsets into the object */
+    size_t signature_at; /* its length when there is none */
+    enum rb_signature_kind signature;
+} rb_form;
+
+/*
+ * RB_FOUND with problems ("header", "object", "name", "unsigned", "signature", "trailing") when
+ * the form is not right; *out is filled as far as it could be read: signature is NONE when
+ * there is nothing that could be verified.
+ */
+enum rb_code rb_form_parse(rb_form *out, const char *raw, size_t len, const char *name,
+                           rb_problems *problems) RB_MUST_USE;
+void rb_form_clear(rb_form *form);
+
+#endif
