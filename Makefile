@@ -32,6 +32,7 @@ CORE = $(sort $(wildcard core/*/*.c core/*/*/*.c))
 CMD = $(sort $(wildcard cmd/*.c))
 CORE_OBJ = $(CORE:%.c=$(BUILD)/%.o)
 CMD_OBJ = $(CMD:%.c=$(BUILD)/%.o)
+MAN = $(patsubst cmd/man/%.md,$(BUILD)/man/%,$(sort $(wildcard cmd/man/*.md)))
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
 FUZZ = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 REPLAY = $(FUZZ:%=$(BUILD)/replay/%)
@@ -39,7 +40,7 @@ REPLAY = $(FUZZ:%=$(BUILD)/replay/%)
 .PHONY: all install uninstall demo test check tests unit asan sweep fuzz fuzzers lint bench clean
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/rbtool
+all: $(BUILD)/rbtool $(MAN)
 
 $(BUILD)/rbtool: $(CMD_OBJ) $(BUILD)/librb.a
 	$(SAY) link $@
@@ -58,9 +59,11 @@ $(BUILD)/%.o: %.c
 
 # The program holds the hooks that `rbtool init` installs.
 $(BUILD)/cmd/init_hooks.o: $(wildcard hooks/*)
+# It also holds the pages that `rbtool help COMMAND` prints.
+$(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
 
 # Tests: unit test programs, and fuzz targets that replay their corpus.
-tests: $(BUILD)/rbtool $(BUILD)/rbtool.1 $(UNIT) $(REPLAY)
+tests: $(BUILD)/rbtool $(MAN) $(UNIT) $(REPLAY)
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librb.a
 	@mkdir -p $(@D)
@@ -127,16 +130,17 @@ demo:
 	$(MAKE) -j$(JOBS) all
 	BUILD=$(BUILD) tests/demo/run
 
-$(BUILD)/rbtool.1: $(BUILD)/rbtool cmd/man/rbtool.1.in cmd/man/build
-	cmd/man/build $(BUILD)/rbtool $@
+$(BUILD)/man/%: cmd/man/%.md cmd/man/build $(BUILD)/rbtool
+	@mkdir -p $(@D)
+	$(Q)cmd/man/build $(BUILD)/rbtool $< >$@
 
-install: all $(BUILD)/rbtool.1
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+install: all $(MAN)
+	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	install -d $(DESTDIR)$(PREFIX)/share/rbtool/hooks $(DESTDIR)$(PREFIX)/share/rbtool/schemas
 	install -m 755 $(BUILD)/rbtool $(DESTDIR)$(PREFIX)/bin/rbtool
-	install -m 644 $(BUILD)/rbtool.1 $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
+	for f in $(MAN); do install -m 644 "$$f" "$(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/"; done
 	install -m 644 cmd/completion/rbtool.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
 	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
 	install -m 644 cmd/completion/rbtool.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish
@@ -145,7 +149,8 @@ install: all $(BUILD)/rbtool.1
 
 # Folders are removed only where nothing else is in them.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/rbtool $(DESTDIR)$(PREFIX)/share/man/man1/rbtool.1
+	rm -f $(DESTDIR)$(PREFIX)/bin/rbtool
+	for f in $(notdir $(MAN)); do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$$f"; done
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish

@@ -137,10 +137,6 @@ const rb_command rb_cmd_abort = {
     .args = "",
     .summary = "undo a transition that stopped half-way",
     .group = RB_GROUP_BREAKS,
-    .details =
-        "Before the database commit the inverses of what was done run. After it, abort is a\n"
-        "transition back, and backed-up data is restored where it can be.",
-    .examples = "rbtool abort --env prod",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 0,

@@ -151,16 +151,6 @@ const rb_command rb_cmd_approve = {
     .args = "TAG",
     .summary = "approve a release, as a second pair of eyes",
     .group = RB_GROUP_PEOPLE,
-    .details =
-        "Records a signed approval of this tag object in the ledger. If the tag is moved, the\n"
-        "approval does not count for the new object. The release is verified first. The person "
-        "who\n"
-        "signed the release cannot approve it, under another name or with another key either.\n"
-        "The policy says how many approvals a deploy or a revert needs (`rbtool policy show`). A\n"
-        "revert needs approvals of the release that it goes to. A release that was never live in "
-        "an\n"
-        "environment needs those of a deploy, whichever command brings it there.",
-    .examples = "rbtool approve v1.4.0 --env prod -m 'read the migrations'",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

@@ -248,14 +248,6 @@ const rb_command rb_cmd_attest = {
     .args = "TAG",
     .summary = "the manifest as a signed DSSE envelope",
     .group = RB_GROUP_AUDIT,
-    .details = "The payload is the manifest's own bytes, an in-toto Statement; it is signed then\n"
-               "and there with your key: Ed25519, ECDSA, or RSA (PKCS#1 v1.5, SHA-256), from a\n"
-               "file without passphrase or from ssh-agent, not a security key. The keyid is the\n"
-               "fingerprint that ssh-keygen -l prints. --append adds your signature to someone\n"
-               "else's. --vsa writes what `rbtool verify TAG` and the ledger say instead, as a\n"
-               "SLSA verification summary; exit 1 when that is FAILED.",
-    .examples = "rbtool attest v1.4.0 -o v1.4.0.dsse.json\n"
-                "rbtool attest v1.4.0 --vsa -o v1.4.0.vsa.json",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

@@ -170,13 +170,6 @@ const rb_command rb_cmd_check = {
     .args = "",
     .summary = "run an environment's checks now",
     .group = RB_GROUP_DAILY,
-    .details =
-        "Every check of the environment runs as after a deploy: it is repeated until it passes or\n"
-        "its timeout ends. The result is recorded and shown by `rbtool status`; exit 1 when one\n"
-        "fails. It does not wait: while a transition runs it reports that, and records\n"
-        "nothing.",
-    .examples = "rbtool check --env prod\n"
-                "rbtool check --env prod --json | jq .health",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 0,

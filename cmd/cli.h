@@ -1,7 +1,7 @@
 /*
  * What every command gets, and the command table. A command is one file: its options struct, its
- * option table (which drives parsing, usage and help), and a run function. Commands print results
- * to stdout; only main.c prints errors.
+ * option table (which drives parsing, usage, help and manual), and a run function. Its page is
+ * cmd/man/rbtool-NAME.1.md. Commands print results to stdout; only main.c prints errors.
  */
 #ifndef RB_CMD_CLI_H
 #define RB_CMD_CLI_H
@@ -57,12 +57,10 @@ typedef struct rb_opt {
 
 typedef struct rb_command {
     const char *name;
-    const char *args;     /* "TAG [COMMIT]" */
-    const char *summary;  /* one line */
-    const char *group;    /* RB_GROUP_ */
-    const char *details;  /* paragraphs for `rbtool help NAME`, or NULL */
-    const char *examples; /* lines for `rbtool help NAME`: a command, "#" and what it does */
-    const rb_opt *opts;   /* ends with an RB_OPT_END entry */
+    const char *args;    /* "TAG [COMMIT]" */
+    const char *summary; /* one line */
+    const char *group;   /* RB_GROUP_ */
+    const rb_opt *opts;  /* ends with an RB_OPT_END entry */
     size_t options_size;
     int min_args;
     int max_args; /* -1: any number */

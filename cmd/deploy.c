@@ -169,15 +169,6 @@ const rb_command rb_cmd_deploy = {
     .args = "TAG",
     .summary = "move an environment forward to a release",
     .group = RB_GROUP_DAILY,
-    .details =
-        "Files, databases, config and flags move as one unit: everything is made ready and\n"
-        "verified inside the open database transaction, and only then committed. A failure\n"
-        "before that puts all back (exit 1). Data that would be lost exits 5 with a digest.\n"
-        "The release that is live is put right where it has drifted (--accept-drift). Where only\n"
-        "its checks failed, they run again; where its start failed, it is started again.",
-    .examples = "rbtool deploy v1.4.0 --env prod\n"
-                "rbtool deploy v1.4.0 --env prod --dry-run  # show the plan, change nothing\n"
-                "rbtool deploy v1.4.0 --env prod --only app # the files alone",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 1,

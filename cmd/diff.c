@@ -295,12 +295,6 @@ const rb_command rb_cmd_diff = {
     .args = "A B",
     .summary = "what changed between two releases",
     .group = RB_GROUP_RELEASE,
-    .details =
-        "Files of each artifact, migrations and the schema they make, flags, config, and what\n"
-        "going from B back to A would mean, from the proofs in the manifests. Schemas are\n"
-        "rebuilt in scratch databases; nothing of any environment is read.",
-    .examples = "rbtool diff v1.3.2 v1.4.0\n"
-                "rbtool diff v1.3.2 v1.4.0 --json | jq .risk",
     .pages = true,
     .opts = opts,
     .options_size = sizeof(struct options),

@@ -159,23 +159,6 @@ const rb_command rb_cmd_env = {
     .args = "[check|trust]",
     .summary = "list environments, check their settings, accept settings that changed",
     .group = RB_GROUP_SETUP,
-    .details =
-        "Alone it lists the environments: the release that is live, health as of the last\n"
-        "transition, drift, and the last transition. No command of rbtool.json runs.\n"
-        "`env check` compares settings with this host: folders, owners, programs, databases,\n"
-        "files, mounts, signers, policy. It exits 1 if a line is an error, and changes nothing.\n"
-        "`env trust` accepts settings that differ from those that this host recorded. The first\n"
-        "transition records the environment's name and settings. If rbtool.json of the work tree\n"
-        "differs later, or another environment has the same root or database, nothing runs until\n"
-        "then (exit 5). Files that --config or git config rbtool.environments names are the\n"
-        "operator's own: a difference in them is recorded and does not stop.\n"
-        "Where the root or a database gets another environment's name, or its journal comes from\n"
-        "another host, the rules for the old one would not apply: -m says why, and an override\n"
-        "entry in the ledger records it.",
-    .examples = "rbtool env\n"
-                "rbtool env check --env prod\n"
-                "rbtool env trust --env prod --yes\n"
-                "rbtool env trust --env shop-prod --yes -m 'prod was renamed'",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -180,25 +180,6 @@ const rb_command rb_cmd_hook = {
     .args = "NAME [ARGUMENT...]",
     .summary = "entry point of the git hooks",
     .group = RB_GROUP_PLUMBING,
-    .details =
-        "What the hooks that `rbtool init` installs call; the arguments and standard input\n"
-        "are those that git gives the hook of that name. Exit 1 refuses. RBTOOL=0 turns the\n"
-        "hooks off.\n"
-        "pre-push: a release tag that does not verify, is moved or deleted; a commit that\n"
-        "changes a released migration; a ledger that would fork; a release that the policy\n"
-        "does not let its signer make. Of what --mirror deletes git does not tell it.\n"
-        "reference-transaction: moving or deleting a release or the ledger, and creating a\n"
-        "release that does not verify, as a fetch may: with git config rbtool.badTags warn\n"
-        "it is only reported. A release that nothing used may be deleted after\n"
-        "`rbtool mark TAG gap`.\n"
-        "pre-receive: on a server, what pre-push refuses, and ledger entries that are not good,\n"
-        "before anything of the push is stored; --no-verify and RBTOOL=0 do not reach it.\n"
-        "post-receive: refuses nothing; writes into the server's ledger which releases came\n"
-        "and when, signed with the server's user.signingKey.\n"
-        "commit-msg: a commit that touches migrations and has none of the trailers\n"
-        "\"Rollback: reversible\", \"Rollback: lossy REASON\", \"Rollback: irreversible\n"
-        "REASON\".",
-    .examples = "rbtool hook pre-push origin https://example.com/shop.git   # as git calls it",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

@@ -206,19 +206,6 @@ const rb_command rb_cmd_init = {
     .args = "",
     .summary = "write rbtool.json from what the repository holds, install the hooks",
     .group = RB_GROUP_SETUP,
-    .details =
-        "Looks at the commit that is checked out: a version file, folders of migrations, a\n"
-        "flag file, config files, checks. It proposes what to deliver, and an environment\n"
-        "\"local\" beside the work tree to try a deploy in. Nothing that exists is overwritten:\n"
-        "an rbtool.json is kept, and a hook gets \".before-rbtool\" behind its name and runs\n"
-        "first. core.hooksPath holds; where husky, lefthook, pre-commit or a core.hooksPath of\n"
-        "all repositories rules, git 2.54 and later get the hook as hook.rbtool-NAME.command\n"
-        "in git config, and for older ones the line to add is printed. A bare repository, as a\n"
-        "server has it, gets pre-receive, post-receive and reference-transaction. `rbtool\n"
-        "help hook` explains what the hooks refuse.",
-    .examples = "rbtool init               # write rbtool.json and install the hooks\n"
-                "rbtool init --dry-run     # show what it would write\n"
-                "rbtool init --detect      # what has been added to the project since",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -266,17 +266,6 @@ const rb_command rb_cmd_lint = {
     .args = "[A..B]",
     .summary = "check migrations without a database",
     .group = RB_GROUP_RELEASE,
-    .details =
-        "Checks the migrations of HEAD that the newest release before it does not have, and\n"
-        "that those it has are still the same. A..B checks B against A: releases or any commits.\n"
-        "What is found makes the exit code 1.\n\n"
-        "RB001 no down; RB003 the up destroys data; RB004 a released migration changed or is\n"
-        "gone; RB006 not transactional; RB008 an id out of order, changed or there twice;\n"
-        "RB009 transaction control inside. `rbtool release` adds what only a scratch database "
-        "shows (RB002).",
-    .examples = "rbtool lint                     # what HEAD adds to the newest release\n"
-                "rbtool lint v1.3.2..HEAD        # the same against a release of your choice\n"
-                "rbtool lint --format sarif >lint.sarif",
     .opts = opts,
     .options_size = sizeof(struct options),
     .max_args = 1,

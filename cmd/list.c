@@ -134,16 +134,6 @@ const rb_command rb_cmd_list = {
     .args = "",
     .summary = "list releases, newest first",
     .group = RB_GROUP_RELEASE,
-    .details =
-        "VERDICT is the last word that counts: good, bad, or none. A release whose signature,\n"
-        "manifest or chain is not in order is shown as BAD; `rbtool verify TAG` says why, and\n"
-        "compares with the repository too. One that the ledger knows and that has no tag in this\n"
-        "clone is \"not here\": not fetched, or deleted. OVERRIDE: a rule was passed by.\n"
-        "UNAPPROVED: a transition to it lacked approvals. `rbtool show TAG` says more. What\n"
-        "verified in an earlier list is remembered, while signers and revoked keys stay as they\n"
-        "are.",
-    .examples = "rbtool list\n"
-                "rbtool list --json | jq -r '.releases[].tag'",
     .pages = true,
     .opts = opts,
     .options_size = sizeof(struct options),

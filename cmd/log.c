@@ -298,17 +298,6 @@ const rb_command rb_cmd_log = {
     .args = "",
     .summary = "show the ledger, newest entry first",
     .group = RB_GROUP_AUDIT,
-    .details =
-        "Who released, judged, approved, deployed, reverted and overrode what, as signed\n"
-        "commits on refs/rbtool/ledger. Entries that join histories are shown with --kind\n"
-        "merge only. --verify ends with 1 when an entry is broken, signed by someone\n"
-        "unknown, foreign, or with a key that the policy had revoked; when one is unsigned\n"
-        "that policy wants signed; when a transition lacked the approvals in force then and\n"
-        "no override excuses it; and when there are releases and no ledger.\n"
-        "--json prints one entry a line.",
-    .examples = "rbtool log --env prod -n 10\n"
-                "rbtool log --kind approval --tag v1.4.0\n"
-                "rbtool log --verify           # judge every entry again",
     .pages = true,
     .opts = opts,
     .options_size = sizeof(struct rb_log_options),

@@ -11,9 +11,11 @@
 #include "books.h"
 #include "cli.h"
 #include "commands.h"
+#include "help.h"
 #include "ui.h"
 
-static const rb_command *const commands[] = {RB_COMMANDS};
+#define ADDRESS_OF_COMMAND(name) &rb_cmd_##name,
+static const rb_command *const commands[] = {RB_COMMANDS(ADDRESS_OF_COMMAND)};
 
 struct globals {
     const char *dir;
@@ -50,54 +52,6 @@ static const rb_command *find(const char *name)
 static void print_version(void)
 {
     puts("rbtool " RB_VERSION);
-}
-
-static const char *const groups[] = {RB_GROUP_SETUP,   RB_GROUP_RELEASE, RB_GROUP_DAILY,
-                                     RB_GROUP_BREAKS,  RB_GROUP_PEOPLE,  RB_GROUP_AUDIT,
-                                     RB_GROUP_PLUMBING};
-
-static void print_usage(void)
-{
-    RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    rb_buf_puts(&out, "usage: rbtool [-C DIR] [--config FILE] COMMAND [OPTIONS]\n\n");
-    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
-        rb_buf_printf(&out, "%s\n", groups[g]);
-        for (size_t i = 0; i < COUNT; i++)
-            if (strcmp(commands[i]->group, groups[g]) == 0)
-                rb_buf_printf(&out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-        rb_buf_puts(&out, "\n");
-    }
-    rb_buf_puts(&out, "Options of every command, before it or after it\n");
-    rb_opt_help(&out, global_opts);
-    rb_buf_puts(&out,
-                "\n`rbtool help COMMAND` explains a command and shows examples.\n\nExit codes\n"
-                "  0  done, or nothing to do\n"
-                "  1  a check found something: verification, drift, health, lint, a refused push\n"
-                "  2  usage, settings, input or system error; nothing was changed\n"
-                "  3  a transition stopped half-way: `rbtool resume` or `rbtool abort`\n"
-                "  4  another run holds the environment\n"
-                "  5  a person must decide: data at risk, drift, a bad release, approvals\n");
-    fputs(out.data, stdout);
-}
-
-static void print_help(const rb_command *command)
-{
-    RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    rb_buf_printf(&out, "usage: rbtool %s [OPTIONS]%s%s\n\n%s.\n", command->name,
-                  *command->args ? " " : "", command->args, command->summary);
-    if (command->details)
-        rb_buf_printf(&out, "\n%s\n", command->details);
-    rb_buf_puts(&out, "\n");
-    rb_opt_help(&out, command->opts);
-    if (command->opts->kind != RB_OPT_END)
-        rb_buf_puts(&out, "\n");
-    rb_buf_puts(&out, "`rbtool help` lists the options that every command takes.\n\nExamples\n");
-    for (const char *line = command->examples; *line;) {
-        const int len = (int)strcspn(line, "\n");
-        rb_buf_printf(&out, "    %.*s\n", len, line);
-        line += len + (line[len] == '\n');
-    }
-    fputs(out.data, stdout);
 }
 
 static enum rb_code suggest(const char *name, rb_err *err)
@@ -156,7 +110,8 @@ static enum rb_code call(rb_cli *cli, const rb_command *command, struct globals 
     if (code == RB_OK && globals->version) {
         print_version();
     } else if (code == RB_OK && globals->help) {
-        print_help(command);
+        rb_ui_page(cli);
+        rb_help_command(command);
     } else if (code == RB_OK) {
         if (command->changes)
             signal(SIGPIPE, SIG_IGN);
@@ -185,7 +140,7 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
     }
     const bool help = name && strcmp(name, "help") == 0;
     if (!name || (help && argc == 1)) {
-        print_usage();
+        rb_help_usage(global_opts);
         return name || globals.help ? RB_OK : RB_ERROR;
     }
     argc -= help;

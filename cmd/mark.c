@@ -196,19 +196,6 @@ const rb_command rb_cmd_mark = {
     .args = "TAG good|bad|gap",
     .summary = "say that a release is good, bad, or lost",
     .group = RB_GROUP_PEOPLE,
-    .details =
-        "Records a signed verdict about this tag object in the ledger. The newest valid verdict\n"
-        "decides where a revert goes. A verdict is valid if a person in the policy's role mark\n"
-        "signed it, or if a deploy on this host ended with every check passed. A release that is\n"
-        "bad is not deployed.\n"
-        "gap records that a release is lost, although others follow it or the ledger knows it:\n"
-        "`rbtool verify` then does not fail because of it, and its name can be used again. It "
-        "takes\n"
-        "role mark or policy. A release that is in this clone can be given up if no release "
-        "follows\n"
-        "it, no server received it and no environment had it; then delete it with git tag -d TAG.",
-    .examples = "rbtool mark v1.4.0 bad -m 'orders vanish'\n"
-                "rbtool mark v1.4.1 good -m 'ran for a week' --env prod",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 2,

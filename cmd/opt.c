@@ -142,6 +142,29 @@ enum rb_code rb_opt_parse(const rb_opt_table *tables, size_t count, rb_cli *cli,
     return code;
 }
 
+#define TEXT_COLUMN 32
+#define LINE_END 80
+
+/* Append text from TEXT_COLUMN on, in lines that end before LINE_END. */
+static void add_wrapped(rb_buf *out, const char *text)
+{
+    size_t column = TEXT_COLUMN;
+    while (*text) {
+        const size_t len = strcspn(text, " ");
+        if (column > TEXT_COLUMN && column + 1 + len > LINE_END) {
+            rb_buf_printf(out, "\n%*s", TEXT_COLUMN, "");
+            column = TEXT_COLUMN;
+        } else if (column > TEXT_COLUMN) {
+            rb_buf_addc(out, ' ');
+            column++;
+        }
+        rb_buf_add(out, text, len);
+        column += len;
+        text += len + (text[len] == ' ');
+    }
+    rb_buf_addc(out, '\n');
+}
+
 void rb_opt_help(rb_buf *out, const rb_opt *opts)
 {
     for (const rb_opt *o = opts; o->kind != RB_OPT_END; o++) {
@@ -149,7 +172,8 @@ void rb_opt_help(rb_buf *out, const rb_opt *opts)
         if (o->letter)
             rb_buf_printf(&head, "-%c, ", o->letter);
         rb_buf_printf(&head, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        rb_buf_printf(out, "  %-28s  %s\n", rb_buf_str(&head), o->help);
+        rb_buf_printf(out, "  %-28s  ", rb_buf_str(&head));
+        add_wrapped(out, o->help);
         rb_buf_clear(&head);
     }
 }

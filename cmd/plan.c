@@ -123,14 +123,6 @@ const rb_command rb_cmd_plan = {
     .args = "[TAG]",
     .summary = "show what `revert TAG` would do, and what it would cost",
     .group = RB_GROUP_BREAKS,
-    .details =
-        "Nothing is changed. The exit code is the one that the revert would stop with: 1 where a\n"
-        "script, the schema or a check fails, 5 where a person must decide. Databases are "
-        "rehearsed on throw-away copies: scripts, schema,\n"
-        "SQL checks, and a count of every row and value that would be lost.",
-    .examples =
-        "rbtool plan v1.4.0 --env prod              # what would going back from v1.4.0 take?\n"
-        "rbtool plan v1.4.0 --env prod --json | jq .dataAtRisk",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

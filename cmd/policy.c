@@ -219,23 +219,6 @@ const rb_command rb_cmd_policy = {
     .args = "show|set FILE",
     .summary = "show or set who may do what",
     .group = RB_GROUP_PEOPLE,
-    .details =
-        "A policy is a signed entry in the ledger. It is never read from a release, and a revert\n"
-        "does not change it. A person that git config rbtool.root names sets the first one; each\n"
-        "later one is set by a person in role policy of the one before it. FILE\n"
-        "(schemas/policy.schema.json) has three members:\n"
-        "  \"roles\"         release, mark, approve, accept-loss, policy, witness: lists of "
-        "principals\n"
-        "                  or patterns; a role that is left out is open to every allowed signer\n"
-        "  \"environments\"  the number of approvals for deploy and revert; whether entries must "
-        "be\n"
-        "                  signed\n"
-        "  \"revoked\"       keys that do not count any more\n"
-        "If two people set a policy concurrently, both apply and the stricter rule wins. --over "
-        "ID\n"
-        "ends that.",
-    .examples = "rbtool policy show\n"
-                "rbtool policy set policy.json -m 'as agreed on Monday'",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

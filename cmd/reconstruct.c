@@ -64,11 +64,6 @@ const rb_command rb_cmd_reconstruct = {
     .args = "TAG -o DIR",
     .summary = "rebuild a release's files, verified",
     .group = RB_GROUP_RELEASE,
-    .details = "Rebuilds every artifact, migration script, flag and config file of a release from\n"
-               "git objects, and checks each against the signed manifest: DIR/artifacts,\n"
-               "DIR/migrations/DATABASE, DIR/flags, DIR/config, DIR/checks, DIR/manifest.json.\n"
-               "DIR appears when all of it is verified and on disk, or not at all.",
-    .examples = "rbtool reconstruct v1.4.0 -o /tmp/v1.4.0",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

@@ -315,17 +315,6 @@ const rb_command rb_cmd_release = {
     .args = "TAG [COMMIT]",
     .summary = "make a signed release of a commit (default: HEAD)",
     .group = RB_GROUP_RELEASE,
-    .details = "Reads rbtool.json from that commit, or --config FILE; lints the migrations that\n"
-               "are new and proves their way back in a scratch database; hashes every byte of the\n"
-               "artifacts; signs the tag. What lint or proof finds refuses the release, unless\n"
-               "--accept names its rule; the manifest keeps what the proof found. Nothing is made\n"
-               "for a key that the ledger's policy does not let release. The ledger gets an entry\n"
-               "with the tag object and the schema's catalog.",
-    .examples = "rbtool release v1.4.0                      # release HEAD\n"
-                "rbtool release v1.4.0 --dry-run            # lint and prove; make no tag\n"
-                "rbtool release v1.4.0 --dry-run --json | jq .manifest\n"
-                "rbtool release v1.4.0 --accept RB003       # the migrations destroy data, and "
-                "that is intended",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 1,

@@ -35,12 +35,6 @@ const rb_command rb_cmd_resume = {
     .args = "",
     .summary = "go on with a transition that stopped half-way",
     .group = RB_GROUP_BREAKS,
-    .details =
-        "The databases' own journal rows say whether their commit happened, and it happens once.\n"
-        "All else is made sure of again: files are verified, the service is stopped (before the\n"
-        "commit) and started. The policy that counts is the one in force when the transition\n"
-        "began: approvals that a later one asks for are not needed to resume.",
-    .examples = "rbtool resume --env prod",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 0,

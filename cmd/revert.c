@@ -198,19 +198,6 @@ const rb_command rb_cmd_revert = {
     .args = "[TAG]",
     .summary = "undo a release: move an environment back to the previous known-good",
     .group = RB_GROUP_BREAKS,
-    .details =
-        "TAG is the release that is undone. Without TAG, the live release is proposed at a "
-        "terminal.\n"
-        "The release to go to is printed before anything is asked. Files, databases, flags and\n"
-        "config move as one unit; the down scripts come from TAG's own git objects. If data would "
-        "be\n"
-        "lost, the exit code is 5 and the digest to agree to is printed.\n"
-        "If an earlier transition with --only left a part at another release, that part goes back\n"
-        "too. With --only, only the named parts in which TAG is live move.",
-    .examples = "rbtool revert v1.4.0 --env prod              # to the release before that is "
-                "known to be good\n"
-                "rbtool revert v1.4.0 --env prod --to v1.2.0  # to a release of your choice\n"
-                "rbtool revert v1.4.0 --env prod --only flags # restore the flags, leave all else",
     .opts = opts,
     .options_size = sizeof(rb_site_options),
     .min_args = 0,

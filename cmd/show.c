@@ -120,12 +120,6 @@ const rb_command rb_cmd_show = {
     .args = "TAG",
     .summary = "show one release",
     .group = RB_GROUP_RELEASE,
-    .details =
-        "Besides what the release says of itself: the verdict on it, approvals, and overrides\n"
-        "of rules. With --json: the manifest itself, byte for byte as it was signed. A release\n"
-        "that does not verify is not shown.",
-    .examples = "rbtool show v1.4.0\n"
-                "rbtool show v1.4.0 --json | jq .predicate.rollback",
     .pages = true,
     .opts = opts,
     .options_size = sizeof(struct options),

@@ -349,15 +349,6 @@ const rb_command rb_cmd_status = {
     .args = "",
     .summary = "show what is live in an environment, since when, its health and drift",
     .group = RB_GROUP_DAILY,
-    .details =
-        "Without --env it lists every environment, where there are several. It runs no command:\n"
-        "the last result of the checks is shown with its time, `rbtool check` runs them now.\n"
-        "A part that cannot be read is reported, and the rest is shown.\n"
-        "What a database was left with when the release went live, by consent, and its manifest\n"
-        "does not have, is shown as accepted: known residuals, drift that was accepted.",
-    .examples = "rbtool status  # all environments\n"
-                "rbtool status --env prod\n"
-                "rbtool status --env prod --exit-code >/dev/null || echo \"look at prod\"",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

@@ -185,21 +185,6 @@ const rb_command rb_cmd_sync = {
     .args = "[REMOTE]",
     .summary = "exchange the ledger with a remote",
     .group = RB_GROUP_AUDIT,
-    .details =
-        "Default: the branch's remote, else origin, else the only one. Writes what transitions of\n"
-        "this host have not told the ledger yet, fetches what others wrote, joins the two\n"
-        "histories where both went on (a signed entry of kind merge), pushes what is new there.\n"
-        "Nothing is rewritten on either side. A remote whose ledger was truncated, rewritten or\n"
-        "deleted since the last sync, or is not this ledger, is refused (exit 1): what it\n"
-        "withholds is named, and the ledger here stays as it is. Where nothing may be pushed,\n"
-        "what was fetched is kept all the same; with --fetch that is not an error. What a remote\n"
-        "had last is refs/rbtool/remotes/REMOTE/ledger; git config rbtool.ledger is the id of the\n"
-        "ledger's first entry, which this clone is pinned to. Tags are git's to fetch and push:\n"
-        "which releases the ledger knows and are not here is said, and whether the remote has\n"
-        "them.",
-    .examples = "rbtool sync                   # with the branch's remote, or origin\n"
-                "rbtool sync upstream\n"
-                "rbtool sync --fetch           # where this host may not push",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

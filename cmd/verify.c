@@ -331,17 +331,6 @@ const rb_command rb_cmd_verify = {
     .args = "[TAG...]",
     .summary = "check releases against signatures, chain and repository",
     .group = RB_GROUP_RELEASE,
-    .details = "Without a TAG: the newest release that HEAD descends from. Checked are the\n"
-               "signature and its signer, the tag's name, the chain of releases, and that\n"
-               "artifacts, migrations, flags, config and checks are in the commit as the\n"
-               "manifest says, and that the ledger's policy lets the signer release. A\n"
-               "release that the ledger knows and whose tag is another object or not here is\n"
-               "wrong, too: not fetched, or deleted; git fetch REMOTE --tags, or --restore writes\n"
-               "back what the ledger kept of it. `rbtool mark TAG gap` accepts that it is gone.\n"
-               "Exit 1 when anything is wrong; a warning is nothing wrong. --all says from\n"
-               "which release on the history can be trusted.",
-    .examples = "rbtool verify v1.4.0\n"
-                "rbtool verify --all --deep    # every release, every byte",
     .opts = opts,
     .options_size = sizeof(struct options),
     .min_args = 0,

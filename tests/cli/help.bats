@@ -95,21 +95,6 @@ global_options() {
     [[ $output == *"could not be written"* ]]
 }
 
-@test "the man page has every command and option, and groff reports no error in it" {
-    man=$BATS_TEST_TMPDIR/rbtool.1
-    "$BATS_TEST_DIRNAME/../../cmd/man/build" "$(command -v rbtool)" "$man"
-    run -0 groff -man -ww -z "$man"
-    [ -z "$output" ]
-    text=$(groff -man -Tascii -P-cbou "$man")
-    for command in $(commands); do
-        grep -qE "^ *rbtool $command( |$)" <<<"$text"
-        for option in $(options "$command"); do
-            grep -qE -- "$option( |$)" <<<"$text"
-        done
-    done
-    [ "$(grep -cE '@[A-Z]+@' "$man")" -eq 0 ]
-}
-
 @test "bash completion offers every command, and every option of each" {
     # shellcheck source=/dev/null
     . "$BATS_TEST_DIRNAME/../../cmd/completion/rbtool.bash"

@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
     cd "$BATS_TEST_TMPDIR/stage/opt/rb"
     [ "$(bin/rbtool --version)" = "$("$BUILD/rbtool" --version)" ]
     grep -q '^\.TH RBTOOL 1' share/man/man1/rbtool.1
+    [ "$(cd share/man && printf '%s.md\n' man[157]/* | cut -d/ -f2 | sort)" = "$(cd "$root/cmd/man" && printf '%s\n' ./*.md | cut -d/ -f2 | sort)" ]
     bash -n share/bash-completion/completions/rbtool
     head -1 share/zsh/site-functions/_rbtool | grep -qx '#compdef rbtool'
     [ -s share/fish/vendor_completions.d/rbtool.fish ]
