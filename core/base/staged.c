@@ -142,8 +142,8 @@ const char *rb_file_pinned(const char *path)
         return NULL;
     uint64_t known = st.stx_attributes_mask & st.stx_attributes;
     if (known & STATX_ATTR_MOUNT_ROOT)
-        return "it is a mount point, which no other file can take the place of; mount its folder "
-               "instead";
+        return "it is a mount point, which nothing else can take the place of; mount the folder "
+               "above it instead";
     if (known & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
         return "it may not be changed; see `lsattr`, and allow it with `chattr -i -a`";
     return NULL;

@@ -163,6 +163,7 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
         run->progress(run->context, name, "");
     if (state != RB_STEP_DONE) /* once done it stays so, for who asks whether it can be undone */
         RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
+    run->begun = true;
     double began = now();
     rb_free_str(&run->output);
     enum rb_code code = rb_step_do(run, kind, err);
@@ -221,6 +222,22 @@ static char *way_out(const rb_run *run)
                      : rb_format("%scheck again with `rbtool check --env %s`", back, env);
 }
 
+static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
+{
+    rb_err ignored; /* what cannot be written is done once more by resume */
+    (void)!rb_state_flush(run->state, &ignored);
+    err->code = RB_HALFWAY;
+    *out = document(run, "interrupted", err);
+    const rb_plan_request *rq = run->request;
+    const char *env = rq->env->name;
+    rb_err why = *err;
+    return rb_fail(err, RB_HALFWAY,
+                   "the %s of %s from %s to %s stopped half-way: %s; fix the cause and continue "
+                   "with `rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
+                   run->plan->kind, env, rq->from ? rq->from->tag : "nothing", rq->to->tag,
+                   why.message, env, env);
+}
+
 static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)
 {
     rb_live live;
@@ -234,11 +251,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     if (code == RB_OK)
         code = rb_state_end(run->state, run->plan->id, outcome,
                             unhealthy ? unhealthy->message : NULL, &live, err);
-    if (code != RB_OK) {
-        err->code = RB_HALFWAY;
-        *out = document(run, "interrupted", err);
-        return RB_HALFWAY;
-    }
+    if (code != RB_OK)
+        return interrupted(out, run, err);
     drop_kept(run);
     rb_places_unstage(run->request->env);
     rb_prune(run->request->env, run->state);
@@ -257,22 +271,6 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
                                unhealthy->message, next);
     *out = document(run, outcome, err);
     return code;
-}
-
-static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
-{
-    rb_err ignored; /* what cannot be written is done once more by resume */
-    (void)!rb_state_flush(run->state, &ignored);
-    err->code = RB_HALFWAY;
-    *out = document(run, "interrupted", err);
-    const rb_plan_request *rq = run->request;
-    const char *env = rq->env->name;
-    rb_err why = *err;
-    return rb_fail(err, RB_HALFWAY,
-                   "the %s of %s from %s to %s stopped half-way: %s; fix the cause and continue "
-                   "with `rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
-                   run->plan->kind, env, rq->from ? rq->from->tag : "nothing", rq->to->tag,
-                   why.message, env, env);
 }
 
 static void close_databases(rb_run *run)
@@ -298,22 +296,16 @@ static rb_transition_row row_of(const rb_run *run)
     };
 }
 
-/*
- * What an abort was to go back from is half-way as before; *row is NULL where nothing is. A
- * decision stays one: with it the same command succeeds.
- */
-static enum rb_code left_halfway(rb_transition_row **row, const rb_run *run, const rb_err *why,
-                                 rb_err *err)
+/* The transition that an abort was to undo is still half-way. A decision stays one: with it the
+ * same command succeeds. */
+static enum rb_code left_halfway(const rb_run *run, const rb_err *why, rb_err *err)
 {
-    RB_TRY(rb_state_pending(row, run->state, err));
-    if (!*row)
-        return RB_OK;
-    const char *env = run->request->env->name;
+    const rb_plan_request *rq = run->request;
+    const char *env = rq->env->name;
     return rb_fail(err, why->code == RB_DECIDE ? RB_DECIDE : RB_HALFWAY,
-                   "%s; the %s of %s from %s to %s is half-way as before; continue it with `rbtool "
-                   "resume --env %s`, or go back with `rbtool abort --env %s`",
-                   why->message, (*row)->kind, env, (*row)->from ? (*row)->from : "nothing",
-                   (*row)->to, env, env);
+                   "%s; the transition of %s from %s to %s is half-way as before; continue it with "
+                   "`rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
+                   why->message, env, rq->to->tag, rq->from->tag, env, env);
 }
 
 /* Before the point of no return: the inverses, and the environment is where it was. */
@@ -328,18 +320,18 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     RB_AUTO(rb_undo_clear) rb_undo undo;
     rb_undo_init(&undo, run->request->env, run->state, &row);
     const char *outcome = why.code == RB_DECIDE ? "refused" : "failed";
-    enum rb_code code = rb_undo_all(&undo, run->plan->json, err);
+    enum rb_code code = run->begun ? rb_undo_all(&undo, run->plan->json, err) : RB_OK;
     if (code == RB_OK)
         code = rb_state_end(run->state, run->plan->id, outcome, why.message, NULL, err);
-    if (code != RB_OK) {
+    /* A transition whose row could not be written has begun no step: nothing is half-way. */
+    if (code != RB_OK && run->begun) {
         rb_err_prefix(err, "%s; and putting %s back failed", why.message, run->request->env->name);
         return interrupted(out, run, err);
     }
     rb_err ignored;
     (void)!rb_kept_drop_all(run->request->env->root, run->plan->id, &ignored);
-    RB_AUTO(rb_transition_row_freep) rb_transition_row *undone = NULL;
-    code = left_halfway(&undone, run, &why, err);
-    if (code != RB_OK) {
+    if (strcmp(run->plan->kind, "abort") == 0) {
+        code = left_halfway(run, &why, err);
         *out = document(run, code == RB_HALFWAY ? "interrupted" : outcome, err);
         return code;
     }
@@ -363,11 +355,17 @@ static void note_unhealthy(rb_err *unhealthy, rb_run *run, enum rb_step_kind kin
     run->output = NULL;
 }
 
+/* Where it goes from a failed step: only forward past the point of no return. */
+static enum rb_code fail(json_t **out, rb_run *run, rb_err *err)
+{
+    return run->past && run->begun ? interrupted(out, run, err) : put_all_back(out, run, err);
+}
+
 static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
 {
     rb_err unhealthy = {0};
     if (rb_places_keep(run, err) != RB_OK)
-        return run->past ? interrupted(out, run, err) : put_all_back(out, run, err);
+        return fail(out, run, err);
     for (size_t i = 0; i < run->plan->order_count; i++) {
         enum rb_step_kind kind = run->plan->order[i];
         enum rb_code code = RB_OK;
@@ -379,10 +377,8 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
             code = rb_fail(err, RB_FOUND, "stopped by a signal");
         if (ends_unhealthy(run, kind, code) && !(run->control && run->control->cancelled))
             note_unhealthy(&unhealthy, run, kind, err);
-        else if (code != RB_OK && run->past)
-            return interrupted(out, run, err);
         else if (code != RB_OK)
-            return put_all_back(out, run, err);
+            return fail(out, run, err);
     }
     return finish(out, run, unhealthy.message[0] ? &unhealthy : NULL, err);
 }
@@ -460,6 +456,7 @@ enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
 enum rb_code rb_execute_on(json_t **out, rb_run *run, rb_err *err)
 {
     prepare(run);
+    run->begun = true;
     enum rb_code code = look(run, err);
     if (code != RB_OK) {
         err->code = RB_HALFWAY;

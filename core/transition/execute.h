@@ -39,6 +39,7 @@ typedef struct rb_run {
     rb_db **dbs; /* open transactions, one a database */
     rb_db_outcome *outcomes;
     bool *committed;
+    bool begun;                 /* its row is durable: a step may have been begun */
     bool past;                  /* the point of no return */
     bool down;                  /* past it the service was not started */
     char *output;               /* of the last command that failed, or NULL */

@@ -24,6 +24,24 @@ static char *standing_folder(const char *path)
     return dir;
 }
 
+/* What stands where the release is delivered to is moved aside, which only a folder of our own can
+ * be without a loss: a symlink or a file there is somebody's work. */
+static enum rb_code look_at_release(const rb_plan_request *rq, const char *path, rb_err *err)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0)
+        return RB_OK;
+    if (!S_ISDIR(st.st_mode))
+        return rb_fail(err, RB_ERROR,
+                       "cannot write release %s: %s is not a folder; nothing was changed; move it "
+                       "away",
+                       rq->to->tag, path);
+    const char *pinned = rb_file_pinned(path);
+    return pinned
+               ? rb_fail(err, RB_ERROR, "cannot replace %s: nothing was changed; %s", path, pinned)
+               : RB_OK;
+}
+
 /* The folders that the new release and the switch are written into; an old folder of the release
  * makes room for it. */
 static enum rb_code look_at_root(const rb_plan_request *rq, rb_err *err)
@@ -32,6 +50,7 @@ static enum rb_code look_at_root(const rb_plan_request *rq, rb_err *err)
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
     RB_AUTO(rb_free_str) char *above = standing_folder(release);
     RB_AUTO(rb_free_str) char *root = standing_folder(link);
+    RB_TRY(look_at_release(rq, release, err));
     const char *const folders[] = {root, above, rb_file_exists(release) ? release : root};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         if (access(folders[i], W_OK | X_OK) != 0)

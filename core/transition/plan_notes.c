@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "transition/parts.h"
 #include "transition/service.h"
 
@@ -7,7 +8,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define MAX_CHAIN 1000 /* links followed back from TO */
+#define MAX_CHAIN 1000          /* links followed back from TO */
+#define JOURNAL_ROOM (1u << 20) /* bytes for the journal and copies of flags and config */
 
 void rb_plan_note(rb_plan *plan, const char *text)
 {
@@ -24,31 +26,48 @@ static void part_notes(rb_plan *plan, const rb_plan_request *rq)
     rb_parts_note(plan, rq);
 }
 
-/* Is there room for what will be written? Said where it is more than half of what is free. */
-static void space_notes(rb_plan *plan, const rb_plan_request *rq)
+/* Notes what takes more than half of the free space, and refuses what does not fit. */
+static void check_room(rb_plan *plan, const char *path, const char *what, uint64_t need)
 {
-    uint64_t need = 0;
-    for (size_t i = 0; i < plan->database_count; i++) {
-        const rb_plan_database *d = &plan->databases[i];
-        struct stat st;
-        if (strncmp(d->url, "sqlite:", 7) == 0 && stat(d->url + 7, &st) == 0 &&
-            (uint64_t)st.st_size > need)
-            need = (uint64_t)st.st_size;
-    }
     struct statvfs fs;
-    if (statvfs(rq->env->root, &fs) != 0)
+    if (need == 0 || statvfs(path, &fs) != 0)
         return;
-    for (size_t i = 0; plan->parts[RB_PART_APP] && i < rq->to->manifest->artifact_count; i++)
-        need += rq->to->manifest->artifacts[i].bytes;
     uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     RB_AUTO(rb_free_str)
-    char *note = rb_format("%" PRIu64 " MiB are free below %s; artifacts and a copy of the largest "
-                           "database take up to %" PRIu64 " MiB",
-                           room >> 20, rq->env->root, (need >> 20) + 1);
+    char *note = rb_format("%" PRIu64 " MiB are free below %s; %s take up to %" PRIu64 " MiB",
+                           room >> 20, path, what, (need >> 20) + 1);
     if (room / 2 < need)
         rb_plan_note(plan, note);
     if (room < need)
         rb_plan_decide(plan, "space", RB_ERROR, "not enough room: %s", note);
+}
+
+/* ROOT/.rbtool may be a file system of its own. */
+static void space_notes(rb_plan *plan, const rb_plan_request *rq)
+{
+    RB_AUTO(rb_free_str) char *own = rb_path_join(rq->env->root, ".rbtool");
+    uint64_t artifacts = 0;
+    uint64_t copy = 0;
+    struct stat st;
+    if (rq->going_on) /* most of it is written already, and stays written */
+        return;
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        if (strncmp(d->url, "sqlite:", 7) == 0 && stat(d->url + 7, &st) == 0 &&
+            (uint64_t)st.st_size > copy)
+            copy = (uint64_t)st.st_size;
+    }
+    copy += JOURNAL_ROOM;
+    for (size_t i = 0; plan->parts[RB_PART_APP] && i < rq->to->manifest->artifact_count; i++)
+        artifacts += rq->to->manifest->artifacts[i].bytes;
+    struct stat root;
+    if (stat(own, &st) == 0 && stat(rq->env->root, &root) == 0 && st.st_dev != root.st_dev) {
+        check_room(plan, own, "the journal and a copy of the largest database", copy);
+        check_room(plan, rq->env->root, "artifacts", artifacts);
+    } else {
+        check_room(plan, rq->env->root, "artifacts, the journal and a copy of the largest database",
+                   artifacts + copy);
+    }
 }
 
 /*

@@ -167,6 +167,88 @@ setup() {
     [ -z "$begun" ]
 }
 
+# mounted DIR OPTIONS...: a small file system there, until the test ends.
+mounted() {
+    local dir=$1
+    shift
+    mount "$@" "$dir" || skip "no file system can be mounted here"
+    echo "$dir" >>"$BATS_TEST_TMPDIR/mounts"
+}
+
+teardown() {
+    [ ! -e "$BATS_TEST_TMPDIR/mounts" ] || tac "$BATS_TEST_TMPDIR/mounts" | while read -r dir; do umount "$dir"; done
+}
+
+@test "a file or a symlink in the place of a release's folder is refused and stays" {
+    two_releases
+    mkdir "$PROD/elsewhere"
+    touch "$PROD/elsewhere/file"
+    for make in "touch" "ln -s $PROD/elsewhere"; do
+        $make "$PROD/releases/v1.1.0"
+        fails 2 "$PROD/releases/v1.1.0 is not a folder; nothing was changed" rbtool deploy v1.1.0 --yes
+        fails 2 "is not a folder" rbtool deploy v1.1.0 -n
+        settled_at v1.0.0
+        rm "$PROD/releases/v1.1.0"
+    done
+    [ -e "$PROD/elsewhere/file" ]
+    rbtool deploy v1.1.0 --yes
+}
+
+@test "a mount point in the place of a release's folder is refused before any change" {
+    two_releases
+    mkdir "$PROD/releases/v1.1.0"
+    mounted "$PROD/releases/v1.1.0" -t tmpfs -o size=64k none
+    fails 2 "it is a mount point" rbtool deploy v1.1.0 -n
+    fails 2 "it is a mount point" rbtool deploy v1.1.0 --yes
+    settled_at v1.0.0
+}
+
+@test "a read-only folder of releases is refused before any change" {
+    two_releases
+    mounted "$PROD/releases" --bind "$PROD/releases"
+    mount -o remount,bind,ro "$PROD/releases"
+    fails 2 "nothing was changed; folder $PROD/releases: Read-only file system" rbtool deploy v1.1.0 --yes
+    settled_at v1.0.0
+    mount -o remount,bind,rw "$PROD/releases"
+    rbtool deploy v1.1.0 --yes
+}
+
+# The environment's own files on a file system of 2 MiB, which ./fill fills.
+small_journal() {
+    mv "$PROD/.rbtool" "$PROD/journal"
+    mkdir "$PROD/.rbtool"
+    mounted "$PROD/.rbtool" -t tmpfs -o size=2m none
+    cp -a "$PROD/journal/." "$PROD/.rbtool/"
+    printf '#!/bin/sh\ncat /dev/zero >%q 2>/dev/null\nhead -c 3000 /dev/zero | tr "\\0" x\nexit 1\n' \
+        "$PROD/.rbtool/junk" >"$BATS_TEST_TMPDIR/fill"
+    chmod +x "$BATS_TEST_TMPDIR/fill"
+}
+
+@test "a full file system of the environment's journal is refused before any change" {
+    two_releases
+    small_journal
+    run "$BATS_TEST_TMPDIR/fill"
+    fails 2 "not enough room: 0 MiB are free below $PROD/.rbtool" rbtool deploy v1.1.0 --yes
+    settled_at v1.0.0
+    rm "$PROD/.rbtool/junk"
+    rbtool deploy v1.1.0 --yes
+}
+
+@test "a disk that fills after the commit leaves the transition half-way until resume ends it" {
+    two_releases
+    small_journal
+    settings ".environments.prod.checks = [range(6) |
+        {name: \"c\\(.)\", command: [\"$BATS_TEST_TMPDIR/fill\"], retry: false}]"
+    fails 3 "database or disk is full" rbtool --config "$SETTINGS" deploy v1.1.0 --yes
+    [[ $output == *'`rbtool resume --env prod`'* ]]
+    run rbtool status
+    [[ ${lines[0]} == "prod: v1.1.0, not finished: deploy from v1.0.0 stopped in step checks"* ]]
+    rm "$PROD/.rbtool/junk"
+    settings '.environments.prod.checks = []'
+    rbtool --config "$SETTINGS" resume --yes
+    settled_at v1.1.0
+}
+
 @test "a failing command with long non-ASCII output fails wherever the output is cut" {
     two_releases
     for pad in '' x; do
@@ -211,4 +293,11 @@ setup() {
     run bash -c 'ulimit -f 16; exec rbtool deploy v1.1.0 --yes'
     [[ $status -eq 2 && $output == *"rbtool: "* ]]
     settled_at v1.0.0
+    rbtool deploy v1.1.0 --yes
+    # What cannot be recorded has not begun, even where the journal cannot be read either.
+    for size in 16 24 32 40; do
+        run bash -c "ulimit -f $size; exec rbtool revert v1.1.0 --yes"
+        [[ $status -eq 2 && $output == *"nothing was changed, prod stays at v1.1.0"* ]]
+        settled_at v1.1.0
+    done
 }

@@ -344,7 +344,7 @@ pending() {
 @test "an abort that fails before its commit leaves the deploy half-way, to be resumed or aborted" {
     committed_half_way
     settings '.environments.prod.service = {stop: ["false"]}'
-    fails 3 "the deploy of prod from v1.0.0 to v1.1.0 is half-way as before" rbtool --config "$SETTINGS" abort --yes
+    fails 3 "the transition of prod from v1.0.0 to v1.1.0 is half-way as before" rbtool --config "$SETTINGS" abort --yes
     [ "$(pending)" = deploy ]
     [ "$(rbtool status --json | jq -r .state)" = interrupted ]
     fails 3 "half-way" rbtool deploy v1.0.0 --yes
