@@ -80,7 +80,7 @@ static bool follows(const rb_entry *a, const rb_entry *b)
     const char *previous = rb_json_str(rb_entry_detail(b), "previous");
     const json_t *policy = json_object_get(rb_entry_detail(a), "policy");
     return previous && strcmp(previous, hex) == 0 &&
-           rb_edict_lets(policy, RB_ROLE_POLICY, b->principal) &&
+           rb_edict_lets(policy, RB_ROLE_POLICY, b->principal, b->fingerprint) &&
            !rb_edict_revokes(policy, b->fingerprint);
 }
 
@@ -106,8 +106,9 @@ static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
         bool followed = false;
         for (size_t j = 0; j < n && !followed; j++)
             followed = follows(entry, &ledger->items[policies[j]]);
-        may = followed || (rb_edict_lets(policy, RB_ROLE_POLICY, merge->principal) &&
-                           !rb_edict_revokes(policy, merge->fingerprint));
+        may = followed ||
+              (rb_edict_lets(policy, RB_ROLE_POLICY, merge->principal, merge->fingerprint) &&
+               !rb_edict_revokes(policy, merge->fingerprint));
     }
     free(before);
     free(policies);

@@ -46,15 +46,10 @@ void rb_policy_free(rb_policy *policy)
     free(policy);
 }
 
-static bool matches_roots(const rb_strs *roots, const char *principals)
+bool rb_policy_is_root(const rb_policy *policy, const char *principals, const char *key)
 {
-    RB_AUTO(rb_json_freep) json_t *list = rb_json_strs(roots);
-    return principals && rb_members_match(list, principals);
-}
-
-bool rb_policy_is_root(const rb_policy *policy, const char *principals)
-{
-    return matches_roots(&policy->roots, principals);
+    RB_AUTO(rb_json_freep) json_t *list = rb_json_strs(&policy->roots);
+    return principals && rb_members_match(list, principals, key);
 }
 
 /* The index of a state with these edicts; the caller's list is copied. */
@@ -89,7 +84,7 @@ static bool put_out(const rb_policy *policy, const rb_buf *these, size_t i)
         if (j == i || !other->by_root || !rb_set_has(these, j) || edict_before(policy, i, j) ||
             edict_before(policy, j, i))
             continue;
-        if (!rb_edict_lets(other->json, RB_ROLE_POLICY, entry->principal) ||
+        if (!rb_edict_lets(other->json, RB_ROLE_POLICY, entry->principal, entry->fingerprint) ||
             rb_edict_revokes(other->json, entry->fingerprint))
             return true;
     }
@@ -156,14 +151,14 @@ static size_t state_before(rb_policy *policy, const size_t *after, size_t i)
 static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, bool endorsed,
                                const char *who, const char *key)
 {
-    bool root = rb_policy_is_root(policy, who);
+    bool root = rb_policy_is_root(policy, who, key);
     size_t lets = 0;
     size_t revoked = 0;
     for (size_t i = 0; i < over->n; i++) {
         const json_t *json = policy->edicts[over->items[i]].json;
         bool gone = rb_edict_revokes(json, key);
         revoked += gone;
-        lets += !gone && rb_edict_lets(json, RB_ROLE_POLICY, who);
+        lets += !gone && rb_edict_lets(json, RB_ROLE_POLICY, who, key);
     }
     if (over->n == 0)
         return root || endorsed ? NULL : "git config rbtool.root does not name its signer";
@@ -231,7 +226,7 @@ static size_t add_edict(rb_policy *policy, size_t i, const rb_edicts *over, cons
     rb_edict edict = {.entry = i,
                       .json = json_object_get(rb_entry_detail(entry), "policy"),
                       .version = rb_json_int(rb_entry_detail(entry), "version", 0),
-                      .by_root = rb_policy_is_root(policy, entry->principal)};
+                      .by_root = rb_policy_is_root(policy, entry->principal, entry->fingerprint)};
     for (size_t j = 0; j < over->n; j++) {
         rb_set_add(&edict.before, over->items[j]);
         set_add_all(&edict.before, &policy->edicts[over->items[j]].before);
@@ -260,7 +255,7 @@ static bool *find_endorsed(const rb_policy *policy)
     for (size_t i = ledger->n; i > 0; i--) {
         const rb_entry *entry = &ledger->items[i - 1];
         if (entry->kind != RB_ENTRY_POLICY || entry->trust != RB_ENTRY_GOOD ||
-            !(marks[i - 1] || rb_policy_is_root(policy, entry->principal)) ||
+            !(marks[i - 1] || rb_policy_is_root(policy, entry->principal, entry->fingerprint)) ||
             rb_policy_late(policy, entry))
             continue;
         rb_oid id;
@@ -375,6 +370,26 @@ bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry)
         for (size_t j = 0; same && j < now->n; j++)
             if (now->items[j] == i || edict_before(policy, i, now->items[j]))
                 return true;
+    }
+    return false;
+}
+
+static bool has_text(const char *list, const char *text)
+{
+    const size_t len = strlen(text);
+    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
+        if (strcspn(p, ",") == len && strncmp(p, text, len) == 0)
+            return true;
+    return false;
+}
+
+bool rb_policy_was_set_by(const rb_policy *policy, const char *member)
+{
+    for (size_t i = 0; i < policy->edict_count; i++) {
+        const rb_entry *entry = &policy->ledger->items[policy->edicts[i].entry];
+        const char *signer = rb_policy_is_key(member) ? entry->fingerprint : entry->principal;
+        if (signer && has_text(signer, member) && rb_policy_follows(policy, entry))
+            return true;
     }
     return false;
 }

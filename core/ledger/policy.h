@@ -18,7 +18,10 @@
  *                                   "signed": true } },
  *       "revoked": [ { "key": "SHA256:...", "why": "laptop stolen" } ] }
  *
- * A role that is left out is open to every allowed signer; members are patterns, "!" refuses.
+ * A role that is left out is open to every allowed signer. A member is a pattern of principals, or
+ * the fingerprint of a key ("SHA256:...", or 40 hexadecimal digits); "!" refuses. The same holds
+ * for rbtool.root. Which key belongs to a principal is what the allowed signers file of each host
+ * says: only a member that is a key binds a host whose operator names a file of their own.
  * Environment "*" stands for those that are not named. Without a root there is no policy: every
  * allowed signer may do everything, and rbtool says so. With a root, and no policy under it yet,
  * only the root has a say: the ledger may not have been fetched.
@@ -66,6 +69,10 @@ size_t rb_policy_count(const rb_policy *policy);
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
 /* Whether what is in force is that policy entry, or goes on from it. entry may be NULL. */
 bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry);
+/* Whether the principal or key set a policy that is in force or that one in force follows. */
+bool rb_policy_was_set_by(const rb_policy *policy, const char *member);
+/* Whether a member of a role, or a root, is a key's fingerprint. */
+bool rb_policy_is_key(const char *member);
 char *rb_policy_members(const rb_policy *policy, enum rb_role role); /* for messages */
 /* Why rb_policy_allows() said no to this key, and what to do: the key is revoked, or others are in
  * the role. */

@@ -156,10 +156,11 @@ bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *pr
     if (!principal)
         return false;
     if (now->n == 0)
-        return policy->roots.n == 0 || rb_policy_is_root(policy, principal);
+        return policy->roots.n == 0 || rb_policy_is_root(policy, principal, fingerprint);
     for (size_t i = 0; i < now->n; i++) {
         const json_t *json = policy->edicts[now->items[i]].json;
-        if (rb_edict_revokes(json, fingerprint) || !rb_edict_lets(json, role, principal))
+        if (rb_edict_revokes(json, fingerprint) ||
+            !rb_edict_lets(json, role, principal, fingerprint))
             return false;
     }
     return true;
@@ -174,7 +175,7 @@ struct actor {
 static bool lets(const void *context, const json_t *policy)
 {
     const struct actor *who = context;
-    return rb_edict_lets(policy, who->role, who->principal) &&
+    return rb_edict_lets(policy, who->role, who->principal, who->fingerprint) &&
            !rb_edict_revokes(policy, who->fingerprint);
 }
 
@@ -183,7 +184,8 @@ bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_ro
     if (entry->trust != RB_ENTRY_GOOD || !entry->principal || rb_policy_late(policy, entry))
         return false;
     if (policy->edict_count == 0)
-        return policy->roots.n == 0 || rb_policy_is_root(policy, entry->principal);
+        return policy->roots.n == 0 ||
+               rb_policy_is_root(policy, entry->principal, entry->fingerprint);
     struct actor who = {role, entry->principal, entry->fingerprint};
     return rb_policy_binding(policy, (size_t)(entry - policy->ledger->items), lets, &who);
 }

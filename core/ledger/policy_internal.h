@@ -52,13 +52,16 @@ extern const rb_shape rb_policy_shape;
 bool rb_set_has(const rb_buf *set, size_t i);
 void rb_set_add(rb_buf *set, size_t i);
 
-/* Whether the policy lets one of the principals act in the role; revoked keys are not looked at. */
-bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals);
+/* Whether the policy lets the key, which signs as these principals, act in the role. Does not
+ * consider revocation. */
+bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals,
+                   const char *key);
 bool rb_edict_revokes(const json_t *policy, const char *fingerprint);
-/* Whether a pattern of the list matches one of the principals, and no negated one any. */
-bool rb_members_match(const json_t *list, const char *principals);
+/* Whether a member of the list matches the key or one of the principals, and no negated one does.
+ * A member that is a fingerprint names a key, any other is a pattern of principals. */
+bool rb_members_match(const json_t *list, const char *principals, const char *key);
 
-bool rb_policy_is_root(const rb_policy *policy, const char *principals);
+bool rb_policy_is_root(const rb_policy *policy, const char *principals, const char *key);
 
 /*
  * Asks for each policy that binds what an entry says: in force where it was written, or concurrent

@@ -14,19 +14,21 @@ const char *rb_role_name(enum rb_role role)
     return role_names[role];
 }
 
-static bool is_member(const char *text)
-{
-    const char *pattern = *text == '!' ? text + 1 : text;
-    return rb_shape_is_plain(pattern) && strlen(text) < 256 && !strpbrk(pattern, "!, \t\"");
-}
-
-static bool is_fingerprint(const char *text)
+bool rb_policy_is_key(const char *text)
 {
     if (strlen(text) == 40 && strspn(text, "0123456789ABCDEFabcdef") == 40)
         return true; /* an OpenPGP or X.509 key's */
     return strncmp(text, "SHA256:", 7) == 0 && strlen(text) == 7 + 43 &&
            strspn(text + 7, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
                43;
+}
+
+static bool is_member(const char *text)
+{
+    const char *pattern = *text == '!' ? text + 1 : text;
+    if (strncmp(pattern, "SHA256:", strlen("SHA256:")) == 0)
+        return rb_policy_is_key(pattern);
+    return rb_shape_is_plain(pattern) && strlen(text) < 256 && !strpbrk(pattern, "!, \t\"");
 }
 
 static bool is_environment(const char *text)
@@ -37,8 +39,10 @@ static bool is_environment(const char *text)
 static const rb_shape any_text = {.kind = RB_SHAPE_STRING};
 static const rb_shape text = {
     .kind = RB_SHAPE_STRING, .check = rb_shape_is_plain, .max = 4096, .expected = "plain text"};
-static const rb_shape member = {
-    .kind = RB_SHAPE_STRING, .check = is_member, .expected = "a principal or a pattern of them"};
+static const rb_shape member = {.kind = RB_SHAPE_STRING,
+                                .check = is_member,
+                                .expected =
+                                    "a principal, a pattern of them, or a key (SHA256:...)"};
 static const rb_shape members = {
     .kind = RB_SHAPE_ARRAY, .item = &member, .max = 1000, .unique = true};
 static const rb_shape roles = {
@@ -61,7 +65,7 @@ static const rb_shape environments = {.kind = RB_SHAPE_MAP,
                                       .expected = "the name of an environment, or *"};
 static const rb_shape fingerprint = {
     .kind = RB_SHAPE_STRING,
-    .check = is_fingerprint,
+    .check = rb_policy_is_key,
     .expected = "a key's fingerprint: as `ssh-keygen -l` prints it (SHA256:...), or 40 hexadecimal "
                 "digits of an OpenPGP or X.509 key"};
 static const rb_shape revocation = {
@@ -100,30 +104,35 @@ static bool matches_one(const char *pattern, const char *principals)
     return false;
 }
 
-bool rb_members_match(const json_t *list, const char *principals)
+/* Hexadecimal digits are the same in upper and lower case; base64 is not. */
+static bool same_key(const char *a, const char *b)
+{
+    return strncmp(a, "SHA256:", 7) == 0 ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
+}
+
+static bool matches_member(const char *name, const char *principals, const char *key)
+{
+    return rb_policy_is_key(name) ? key && same_key(name, key) : matches_one(name, principals);
+}
+
+bool rb_members_match(const json_t *list, const char *principals, const char *key)
 {
     bool found = false;
     size_t i;
     json_t *item;
     json_array_foreach ((json_t *)list, i, item) {
         const char *pattern = json_string_value(item);
-        if (*pattern == '!' && matches_one(pattern + 1, principals))
+        if (*pattern == '!' && matches_member(pattern + 1, principals, key))
             return false;
-        found = found || (*pattern != '!' && matches_one(pattern, principals));
+        found = found || (*pattern != '!' && matches_member(pattern, principals, key));
     }
     return found;
 }
 
-bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals)
+bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals, const char *key)
 {
     const json_t *list = json_object_get(json_object_get(policy, "roles"), role_names[role]);
-    return principals && (!list || rb_members_match(list, principals));
-}
-
-/* Hexadecimal digits are the same in upper and lower case; base64 is not. */
-static bool same_key(const char *a, const char *b)
-{
-    return strncmp(a, "SHA256:", 7) == 0 ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
+    return principals && (!list || rb_members_match(list, principals, key));
 }
 
 bool rb_edict_revokes(const json_t *policy, const char *key)

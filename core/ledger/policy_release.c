@@ -29,7 +29,7 @@ static bool tells(const rb_policy *policy, const rb_signed_release *release, con
 static bool may_release(const void *context, const json_t *policy)
 {
     const rb_signed_release *release = context;
-    return rb_edict_lets(policy, RB_ROLE_RELEASE, release->principal);
+    return rb_edict_lets(policy, RB_ROLE_RELEASE, release->principal, release->fingerprint);
 }
 
 static bool not_revoked(const void *context, const json_t *policy)
@@ -70,6 +70,18 @@ static void look(struct seen *out, const rb_policy *policy, const rb_signed_rele
         out->witnessed = true;
         out->witness = entry->at < out->witness ? entry->at : out->witness;
     }
+}
+
+/* What is in force now; a revoked key is a problem of its own. */
+static bool may_release_now(const rb_policy *policy, const rb_signed_release *release)
+{
+    const rb_edicts *now = &policy->states[policy->now];
+    if (now->n == 0)
+        return rb_policy_allows(policy, RB_ROLE_RELEASE, release->principal, release->fingerprint);
+    for (size_t i = 0; i < now->n; i++)
+        if (!may_release(release, policy->edicts[now->items[i]].json))
+            return false;
+    return true;
 }
 
 static bool revoked_now(const rb_policy *policy, const rb_signed_release *release)
@@ -134,8 +146,7 @@ enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *poli
     const size_t before = problems->n;
     struct seen seen;
     look(&seen, policy, release);
-    bool role =
-        seen.any ? seen.role : rb_policy_allows(policy, RB_ROLE_RELEASE, release->principal, NULL);
+    bool role = seen.any ? seen.role : may_release_now(policy, release);
     if (!role) {
         RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_RELEASE);
         const char *when = !rb_policy_entry(policy)

@@ -85,7 +85,7 @@ static bool someone_can(const json_t *policy, const rb_signers *signers)
         rb_key_fingerprint(line->key, fingerprint);
         if (!line->authority && (rb_edict_revokes(policy, fingerprint) || line->before > 0))
             continue;
-        if (!list || rb_members_match(list, line->principals))
+        if (!list || rb_members_match(list, line->principals, fingerprint))
             return true;
         size_t j;
         json_t *item;
@@ -140,7 +140,7 @@ static enum rb_code may_set(const rb_policy *policy, const rb_caller *caller, rb
         return rb_fail(err, RB_ERROR, "a policy must be signed: %s", caller->why);
     const size_t n = policy->states[policy->now].n;
     if (rb_policy_allows(policy, RB_ROLE_POLICY, caller->principal, caller->fingerprint) ||
-        (n > 1 && rb_policy_is_root(policy, caller->principal)))
+        (n > 1 && rb_policy_is_root(policy, caller->principal, caller->fingerprint)))
         return RB_OK;
     RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_POLICY);
     RB_AUTO(rb_free_str)
@@ -156,7 +156,7 @@ enum rb_code rb_policy_draft(json_t **out, const rb_policy *policy, const json_t
     const rb_edict *chosen;
     RB_TRY(may_set(policy, caller, err));
     RB_TRY(choose(&chosen, policy, over, err));
-    bool stays = rb_edict_lets(json, RB_ROLE_POLICY, caller->principal) &&
+    bool stays = rb_edict_lets(json, RB_ROLE_POLICY, caller->principal, caller->fingerprint) &&
                  !rb_edict_revokes(json, caller->fingerprint);
     if (!stays && !someone_can(json, policy->signers))
         return rb_fail(err, RB_ERROR,

@@ -134,8 +134,22 @@ static char *root_text(const rb_policy *policy)
     return rb_buf_detach(&out);
 }
 
+/* Whether each new root set a policy under the pinned ones. A key is replaced by keys only: which
+ * key belongs to a principal is what this host's allowed signers file says. */
+static bool are_let_in(const rb_policy *old, const rb_strs *pinned, const rb_strs *now)
+{
+    bool keys = pinned->n > 0;
+    for (size_t i = 0; i < pinned->n; i++)
+        keys = keys && rb_policy_is_key(pinned->items[i]);
+    for (size_t i = 0; i < now->n; i++)
+        if (!rb_strs_has(pinned, now->items[i]) && ((keys && !rb_policy_is_key(now->items[i])) ||
+                                                    !rb_policy_was_set_by(old, now->items[i])))
+            return false;
+    return true;
+}
+
 /* Another root than the pinned one: what is in force under it must be in force under the pinned one
- * too, who then has signed it or let its signer in. */
+ * too, and each root that is new must have set a policy under that. */
 static enum rb_code check_rotation(const rb_policy_place *place, const json_t *pinned, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
@@ -148,14 +162,14 @@ static enum rb_code check_rotation(const rb_policy_place *place, const json_t *p
             rb_strs_add(&roots, json_string_value(item));
     old = rb_policy_under(&problems, place->ledger, place->signers, &roots);
     const rb_entry *now = rb_policy_entry(place->policy);
-    if (now && now == rb_policy_entry(old))
+    if (now && now == rb_policy_entry(old) &&
+        are_let_in(old, &roots, rb_policy_roots(place->policy)))
         return RB_OK;
     return rb_fail(
         err, RB_ERROR,
-        "git config rbtool.root is not the root that %s is bound to (%s), and what is in "
-        "force under it is not signed under that; nothing was changed; set it back with "
-        "`git config --replace-all rbtool.root %s`, or let that root sign a policy that "
-        "lets the new one in",
+        "git config rbtool.root is not the root that %s is bound to (%s), and has not set a policy "
+        "under it; nothing was changed; set it back with `git config --replace-all rbtool.root "
+        "%s`, or let the new root into role policy and set a policy with it",
         place->env->name, roots.n ? roots.items[0] : "none",
         roots.n ? roots.items[0] : "PRINCIPAL");
 }

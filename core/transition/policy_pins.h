@@ -5,8 +5,9 @@
  * ledger, with an older one, or with another root does not move the environment.
  *
  * Pins: "ledger" and "policy" are ids of entries; "root" is JSON, {"key": fingerprint of the key
- * that signed the policy, "principals": [values of rbtool.root]}. A root may be replaced: where the
- * policy that is in force under the new one is in force under the pinned one too.
+ * that signed the policy, "principals": [values of rbtool.root]}. A root may be replaced or added
+ * where the policy that is in force under the new one is in force under the pinned one too, and
+ * each new root has set a policy under it. A root that is a key is replaced by keys only.
  */
 #ifndef RB_TRANSITION_POLICY_PINS_H
 #define RB_TRANSITION_POLICY_PINS_H

@@ -622,6 +622,66 @@ other() {
     fails 2 "(bob@example.com)" rbtool revert v1.1.0 --yes
 }
 
+@test "a root cannot be added or replaced by one that set no policy under the pinned root" {
+    policy '{"roles":{"policy":["alice@example.com"]}}'
+    rbtool deploy v1.0.0 --yes
+    for root in dave@example.com 'a*' '*' "$(fingerprint dave)"; do
+        git config --add rbtool.root "$root"
+        fails 2 "not the root that prod is bound to (alice@example.com)" rbtool deploy v1.1.0 --yes
+        git config --replace-all rbtool.root alice@example.com
+    done
+    git config rbtool.root "$(fingerprint alice)" # the same person's key, from then on pinned
+    rbtool deploy v1.1.0 --yes
+    git config rbtool.root alice@example.com
+    fails 2 "not the root that prod is bound to (SHA256:" rbtool revert v1.1.0 --yes
+    settled_at v1.1.0
+}
+
+@test "a role and a root that name keys cannot be acted for with a signers file of the operator's own" {
+    git config rbtool.root "$(fingerprint alice)"
+    printf '{"roles":{"approve":["%s"],"accept-loss":["%s"],"policy":["%s"]},"environments":{"prod":{"approvals":{"deploy":1}}}}' \
+        "$(fingerprint bob)" "$(fingerprint bob)" "$(fingerprint alice)" >"$BATS_TEST_TMPDIR/p.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/p.json" -m 'by key'
+    honest=$(git rev-parse refs/rbtool/ledger)
+    as bob rbtool approve v1.0.0 --env prod
+    rbtool deploy v1.0.0 --yes
+    # the operator's file says that mallory's key is bob's, and gives it the name of bob's key
+    cp "$HOME/allowed" "$HOME/own"
+    for who in bob@example.com "$(fingerprint bob)"; do
+        printf '%s %s\n' "$who" "$(cut -d' ' -f1,2 "$KEYS/mallory.pub")" >>"$HOME/own"
+    done
+    git config gpg.ssh.allowedSignersFile "$HOME/own"
+    fails 1 "would not count: in role approve are SHA256:" as mallory rbtool approve v1.1.0 --env prod
+    # written all the same, where no policy is seen
+    git config --unset rbtool.root
+    as mallory rbtool approve v1.1.0 --env prod
+    git config rbtool.root "$(fingerprint alice)"
+    fails 5 "needs 1 approval for prod and has 0, and 1 that do not count" rbtool deploy v1.1.0 --yes
+    printf 'alice@example.com %s\n' "$(cut -d' ' -f1,2 "$KEYS/mallory.pub")" >>"$HOME/own"
+    fails 1 "may not set a policy" as mallory rbtool policy set "$BATS_TEST_TMPDIR/p.json"
+    # a policy of their own beside the real one, which their root then settles
+    real=$(git rev-parse refs/rbtool/ledger)
+    git config rbtool.root alice@example.com
+    RBTOOL=0 git update-ref refs/rbtool/ledger "$honest~1"
+    echo '{}' >"$BATS_TEST_TMPDIR/own.json"
+    as mallory rbtool policy set "$BATS_TEST_TMPDIR/own.json" -m mine
+    own=$(git rev-parse refs/rbtool/ledger)
+    git init -q --bare "$BATS_TEST_TMPDIR/other.git"
+    git -C "$BATS_TEST_TMPDIR/other.git" fetch -q "$SHOP" "$real:refs/rbtool/ledger"
+    git remote add other "$BATS_TEST_TMPDIR/other.git"
+    as mallory rbtool sync other
+    [ "$(rbtool policy show --json | jq '.inForce | length')" -eq 2 ]
+    as mallory rbtool policy set "$BATS_TEST_TMPDIR/own.json" --over "${own:0:12}" -m settled
+    [ "$(rbtool policy show --json | jq -c '.inForce[0].policy')" = '{}' ]
+    fails 2 "not the root that prod is bound to (SHA256:" rbtool deploy v1.1.0 --yes
+    git config rbtool.root "$(fingerprint alice)"
+    fails 5 "needs 1 approval for prod and has 0" rbtool deploy v1.1.0 --yes
+    settled_at v1.0.0
+    as bob rbtool approve v1.1.0 --env prod
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+}
+
 @test "renaming an environment out of its policy needs a reason that is recorded and shown" {
     live_under_policy
     settings '.environments = {shop: .environments.prod}'

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof people / sizeof *people; i++)
         for (int role = 0; role < RB_ROLES; role++) {
             const char *name = rb_role_name((enum rb_role)role);
-            bool lets = rb_edict_lets(json, (enum rb_role)role, people[i]);
+            bool lets = rb_edict_lets(json, (enum rb_role)role, people[i], NULL);
             const json_t *list = json_object_get(roles, name);
             if (list ? lets && json_array_size(list) == 0 : !lets)
                 abort();

@@ -663,7 +663,8 @@ static void every_clone_comes_to_the_same(void **state)
             for (size_t j = 0; j < rb_policy_count(policy); j++) {
                 const json_t *json =
                     json_object_get(rb_entry_detail(rb_policy_at(policy, j)), "policy");
-                if (may(crowd[i], RB_ROLE_MARK) && !rb_edict_lets(json, RB_ROLE_MARK, crowd[i]))
+                if (may(crowd[i], RB_ROLE_MARK) &&
+                    !rb_edict_lets(json, RB_ROLE_MARK, crowd[i], NULL))
                     fail_msg("seed %u: %s is let in by fewer than all", round, crowd[i]);
             }
         seed = round + 7919;
