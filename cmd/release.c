@@ -267,6 +267,15 @@ static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *si
     return RB_OK;
 }
 
+/* That it is one of this repository's releases is checked with the chain. */
+static enum rb_code check_previous(rb_cli *cli, const char *tag, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    if (tag && rb_cli_release(&release, cli, tag, err) != RB_OK)
+        return rb_err_prefix(err, "--previous %s", tag);
+    return RB_OK;
+}
+
 static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     struct options *o = options;
@@ -286,6 +295,7 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
         RB_TRY(rb_cli_settings(&settings, cli, err));
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(may_release(cli, repo, signers, books->policy, o, err));
+    RB_TRY(check_previous(cli, o->previous, err));
     const rb_keeping keeping = rb_books_keeping(books, repo);
     const rb_chain_more more = rb_history_more(&keeping, NULL);
     const rb_make make = {.tag = argv[0],

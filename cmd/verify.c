@@ -60,13 +60,17 @@ static bool is_ok(const struct checked *checked)
            !rb_problems_any(&checked->problems);
 }
 
-/* No manifest, or no such tag: the reason is the same that any reader gets. */
+/* Reports why the tag is not a release. Fails with RB_ERROR where neither the repository nor the
+ * ledger knows it. */
 static enum rb_code check_tag(struct checked *checked, const struct run *run, rb_err *err)
 {
     rb_release *release = NULL;
     enum rb_code code =
         rb_release_open(&release, run->repo, run->signers, checked->tag, &checked->problems, err);
     rb_release_free(release);
+    if (code == RB_FOUND && !checked->item && checked->problems.n > 0 &&
+        strcmp(checked->problems.items[0].code, "unknown") == 0)
+        return rb_cli_no_tag(run->cli, checked->tag, err);
     return code == RB_FOUND ? RB_OK : code;
 }
 

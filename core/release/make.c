@@ -90,10 +90,11 @@ static enum rb_code named_previous(const rb_release **out, const rb_making *maki
     const char *tag = making->make->previous;
     const rb_chain_item *item = rb_chain_find(making->chain, tag);
     if (!item)
-        return rb_fail(err, RB_ERROR,
-                       "--previous %s: that release does not exist here; `rbtool list` shows those "
-                       "that do, and `git fetch --tags` brings those of the remote",
-                       tag);
+        return rb_fail(
+            err, RB_ERROR,
+            "--previous %s: the tag is not one of the releases that rbtool.json's \"tags\" "
+            "names; `rbtool list` shows them",
+            tag);
     if (!item->release)
         return rb_fail(err, RB_FOUND, "--previous %s does not verify: %s", tag,
                        item->problems.n ? item->problems.items[0].message : "");

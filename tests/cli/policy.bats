@@ -758,7 +758,7 @@ other() {
 }
 
 @test "every command exits 2 for a tag that does not exist, and names the nearest one" {
-    for command in deploy revert plan show mark\ -m\ why approve attest attest\ --vsa; do
+    for command in deploy revert plan show verify mark\ -m\ why approve attest attest\ --vsa; do
         set -- $command
         first=$1
         shift
@@ -769,5 +769,5 @@ other() {
     fails 2 "did you mean v1.1.0?" rbtool diff v1.0.0 v1.1.O
     fails 2 "did you mean v1.1.0?" rbtool reconstruct 1.1.0 -o out
     fails 2 "there is no tag nothing-like-it in this repository; \`rbtool list\`" rbtool deploy nothing-like-it --yes
-    fails 2 "that release does not exist here" rbtool release v2.0.0 --previous v0.0.1
+    fails 2 "--previous 1.1.0: there is no tag 1.1.0 in this repository; did you mean v1.1.0?" rbtool release v2.0.0 --previous 1.1.0
 }

@@ -373,7 +373,9 @@ TEXT
     echo 2.0.0 >VERSION
     git commit -qam 2
     fails 1 "no release is an ancestor of HEAD" rbtool release v2.0.0
-    fails 2 "that release does not exist here" rbtool release v2.0.0 --previous v0.0.1
+    fails 2 "there is no tag v0.0.1" rbtool release v2.0.0 --previous v0.0.1
+    git tag -m other other
+    fails 1 "--previous other: release other does not verify" rbtool release v2.0.0 --previous other
     rbtool release v2.0.0 --previous v1.0.0
     rbtool verify --all
 }

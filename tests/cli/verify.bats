@@ -75,7 +75,7 @@ setup() {
     git tag -d v1.0.0
     problem unknown previous.tag v1.1.0
     problem unknown previous.tag --all
-    problem unknown tag v1.0.0
+    fails 2 "there is no tag v1.0.0 in this repository" rbtool verify v1.0.0
 }
 
 @test "verify reports a tag that was recreated in another clone and overwritten by a fetch" {
