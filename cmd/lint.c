@@ -5,6 +5,7 @@
 #include "books.h"
 #include "cli.h"
 #include "commands.h"
+#include "database/database.h"
 #include "git/tree.h"
 #include "migration/lint.h"
 #include "migration/unread.h"
@@ -142,7 +143,7 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
         rb_carried_find(&carried, job->base.release, job->base.chain, job->repo, d->name, set);
     else if (old)
         carried.n = released_in(&carried.items, &job->base, old);
-    rb_lint(&job->findings, set, d->engine, carried.items, carried.n);
+    rb_lint(&job->findings, set, d->engine, carried.items, carried.n, rb_engine_refused_call);
     job->migrations += set->n;
     RB_AUTO(rb_unread_clear) rb_unread unread = {0};
     RB_TRY(rb_migrations_unread(&unread, job->repo, &job->tree, d->migrations, d->layout, d->engine,

@@ -44,21 +44,14 @@ static void clear(void *options)
     rb_strs_clear(&o->accept);
 }
 
-static const char *const rules[] = {"RB001", "RB002", "RB003", "RB004", "RB005",
-                                    "RB006", "RB007", "RB008", "RB009", "RB010"};
-
 static enum rb_code check_rules(const rb_strs *accept, rb_err *err)
 {
-    for (size_t i = 0; i < accept->n; i++) {
-        bool known = false;
-        for (size_t j = 0; j < sizeof rules / sizeof *rules; j++)
-            known = known || strcmp(rules[j], accept->items[i]) == 0;
-        if (!known)
+    for (size_t i = 0; i < accept->n; i++)
+        if (!rb_rule_find(accept->items[i]))
             return rb_fail(err, RB_ERROR,
                            "--accept %s: the rule does not exist; the rules are RB001 to "
-                           "RB010",
+                           "RB011",
                            accept->items[i]);
-    }
     return RB_OK;
 }
 

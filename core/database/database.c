@@ -18,6 +18,12 @@ bool rb_engine_known(const char *engine)
     return find(engine, strlen(engine)) != NULL;
 }
 
+char *rb_engine_refused_call(size_t *offset, const char *engine, const char *sql, size_t len)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    return driver && driver->refused_call ? driver->refused_call(offset, sql, len) : NULL;
+}
+
 /* The url itself is not shown: it may hold a password. */
 enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err)
 {

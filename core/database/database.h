@@ -41,6 +41,9 @@ const char *rb_db_version(const rb_db *db); /* "3.40.1" */
  * file. *out is NULL for one in memory. */
 enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
 bool rb_engine_known(const char *engine);
+/* Finds the first function in SQL text that the engine's driver lets no script call, and the offset
+ * of its name. Returns a new string, or NULL. */
+char *rb_engine_refused_call(size_t *offset, const char *engine, const char *sql, size_t len);
 
 /*
  * A database of rbtool's own: no extensions, no guards. path: a file; write: it is created when it

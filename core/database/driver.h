@@ -47,6 +47,8 @@ typedef struct rb_db_driver {
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
     enum rb_code (*rehearse)(rb_db **out, rb_db *db, const char *dir, rb_err *err);
     enum rb_code (*identity)(char **out, rb_db *db, rb_err *err);
+    /* As rb_engine_refused_call(). */
+    char *(*refused_call)(size_t *offset, const char *sql, size_t len);
     void (*close)(rb_db *db);
     void (*interrupt)(rb_db *db);
     enum rb_code (*limit)(rb_db *db, const rb_db_limits *limits, rb_err *err);

@@ -14,13 +14,16 @@ static const rb_rule rules[] = {
     {"RB003", "UpDestroysData", "An up destroys data that its down cannot bring back.", false},
     {"RB004", "ReleasedMigrationChanged", "A migration that was released is another one now.",
      true},
-    {"RB005", "NotDeterministic", "A migration gives another schema each time it runs.", false},
+    {"RB005", "NotDeterministic", "An up writes random values, which differ in each environment.",
+     false},
     {"RB006", "NotTransactional", "A migration cannot run inside a transaction.", false},
     {"RB007", "NotIdempotent", "An up does not run again after its own down.", false},
     {"RB008", "OutOfOrder",
      "A migration's id is taken, was changed, or sorts before released ones.", true},
     {"RB009", "TransactionControl", "A migration begins or ends transactions of its own.", true},
     {"RB010", "BlocksWrites", "A migration takes a lock that blocks writes.", false},
+    {"RB011", "ActsOutside",
+     "A migration acts outside its transaction, or reaches outside the database.", true},
 };
 
 #define RULES (sizeof rules / sizeof *rules)

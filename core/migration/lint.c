@@ -18,6 +18,7 @@ struct run {
     bool *seen;
     size_t count;
     const rb_released **was; /* of each item of the set: the released one of its id, or NULL */
+    rb_refused_call *refused_call;
 };
 
 static int compare_released(const void *a, const void *b)
@@ -157,11 +158,13 @@ static void add_destroyed(void *context, const rb_destroyed *what)
 {
     const struct destroying *d = context;
     const rb_script *up = &d->migration->up;
+    const char *next = strncmp(what->how, "DROP", 4) == 0
+                           ? "rename it in this release, and drop it in the next"
+                           : "copy the old rows into another table first, and take them from there "
+                             "in the down";
     rb_findings_add(d->run->out, "RB003", d->migration->id, up->path, line_at(up, what->offset),
-                    "%s %s%s%s destroys data that the down cannot bring back; rename it in this "
-                    "release, and drop it in the next",
-                    what->how, what->table, what->column ? "." : "",
-                    what->column ? what->column : "");
+                    "%s %s%s%s destroys data that the down cannot bring back; %s", what->how,
+                    what->table, what->column ? "." : "", what->column ? what->column : "", next);
 }
 
 static bool has_word(const rb_sql_statement *s, const char *word)
@@ -243,6 +246,71 @@ static void check_control(const struct run *run, const rb_migration *m, const rb
                         wrapping.what);
 }
 
+static bool is_random(const rb_sql_token *token)
+{
+    static const char *const names[] = {"random", "randomblob", "gen_random_uuid",
+                                        "gen_random_bytes", "uuid_generate_v4"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (rb_sql_is(token, names[i]))
+            return true;
+    return false;
+}
+
+/* Whether a statement writes rows when the script runs. A definition (CREATE TRIGGER, a column's
+ * DEFAULT) does not. */
+static bool writes_rows(const rb_sql_statement *s)
+{
+    static const char *const verbs[] = {"insert", "replace", "update", "delete", "with", "merge"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (rb_sql_is(&s->head[0], verbs[i]))
+            return true;
+    return false;
+}
+
+/* RB005. The time of day differs, too, but is what such a column is for. */
+static void check_random(const struct run *run, const rb_migration *m)
+{
+    rb_sql sql;
+    rb_sql_init(&sql, m->up.text, m->up.len, run->engine);
+    rb_sql_statement s;
+    while (rb_sql_statement_next(&s, &sql)) {
+        rb_sql words = sql;
+        words.at = s.start;
+        rb_sql_token name = {.kind = RB_SQL_END};
+        for (rb_sql_token token = rb_sql_next(&words);
+             writes_rows(&s) && token.kind != RB_SQL_END && words.at <= s.end;
+             name = token, token = rb_sql_next(&words))
+            if (rb_sql_is_char(&token, '(') && is_random(&name)) {
+                rb_findings_add(run->out, "RB005", m->id, m->up.path,
+                                line_at(&m->up, (size_t)(name.text - m->up.text)),
+                                "%.*s() gives other values in each environment and after each "
+                                "deploy; write the values into the script, or let the application "
+                                "set them",
+                                (int)name.len, name.text);
+                break;
+            }
+    }
+}
+
+/* RB011: functions that a transition would refuse to run. */
+static void check_calls(const struct run *run, const rb_migration *m, const rb_script *s)
+{
+    size_t from = 0, offset = 0;
+    while (s->present && run->refused_call && from < s->len) {
+        RB_AUTO(rb_free_str)
+        char *name = run->refused_call(&offset, run->engine, s->text + from, s->len - from);
+        if (!name)
+            return;
+        from += offset;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+        rb_findings_add(run->out, "RB011", m->id, s->path, line_at(s, from),
+                        "%s() reaches outside the database, and no environment runs it; remove the "
+                        "call",
+                        safe);
+        from += strcspn(s->text + from, "(");
+    }
+}
+
 static void check_new(const struct run *run, const rb_migration *m)
 {
     check_down(run, m);
@@ -254,6 +322,9 @@ static void check_new(const struct run *run, const rb_migration *m)
     check_transactional(run, m, &m->down);
     check_control(run, m, &m->up);
     check_control(run, m, &m->down);
+    check_random(run, m);
+    check_calls(run, m, &m->up);
+    check_calls(run, m, &m->down);
 }
 
 /* RB008. Duplicates stand side by side or apart (dbmate orders by file name): ids are sorted. */
@@ -337,7 +408,7 @@ static void check_gone(const struct run *run)
 }
 
 void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
-             const rb_released *released, size_t count)
+             const rb_released *released, size_t count, rb_refused_call *refused_call)
 {
     struct run run = {.out = out,
                       .set = set,
@@ -345,7 +416,8 @@ void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
                       .postgres = strcmp(engine, "postgresql") == 0,
                       .released = rb_calloc(count + 1, sizeof(const rb_released *)),
                       .seen = rb_calloc(count + 1, sizeof(bool)),
-                      .count = count};
+                      .count = count,
+                      .refused_call = refused_call};
     for (size_t i = 0; i < count; i++)
         run.released[i] = &released[i];
     qsort(run.released, count, sizeof *run.released, compare_released);

@@ -1,7 +1,8 @@
 /*
  * Checks on migrations that need no database: RB001 no down; RB003 up destroys data; RB004
- * released migration changed; RB006 not transactional; RB008 an id out of order, changed or there
- * twice; RB009 transaction control inside.
+ * released migration changed; RB005 random values; RB006 not transactional; RB008 an id out of
+ * order, changed or duplicate; RB009 transaction control inside; RB011 a function that no
+ * environment runs.
  */
 #ifndef RB_MIGRATION_LINT_H
 #define RB_MIGRATION_LINT_H
@@ -52,12 +53,17 @@ typedef struct rb_released {
 /* Whether m has the scripts of was, byte for byte, whatever its id. False for code. */
 bool rb_released_has_scripts(const rb_migration *m, const rb_released *was);
 
+/* Finds the first function in SQL text that the engine lets no script call, and the offset of its
+ * name. Returns a new string, or NULL. */
+typedef char *rb_refused_call(size_t *offset, const char *engine, const char *sql, size_t len);
+
 /*
  * engine "sqlite" or "postgresql". Rules about content look at migrations that released[] does
- * not hold; RB004 and RB008 compare with it. Findings come in the set's order.
+ * not hold; RB004 and RB008 compare with it. Findings come in the set's order. refused_call may be
+ * NULL: then no function is refused.
  */
 void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
-             const rb_released *released, size_t count);
+             const rb_released *released, size_t count, rb_refused_call *refused_call);
 
 /*
  * The script as it is run inside rbtool's own transaction: of the same length, so that lines and

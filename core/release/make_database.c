@@ -103,9 +103,10 @@ static void add_destroyed(rb_findings *findings, const rb_migration *m, const js
         const char *column = rb_json_str(item, "column");
         rb_findings_add(
             findings, "RB003", m->id, m->up.path, m->up.line,
-            "its up destroys data of %s%s%s that the down cannot bring back; rename it in "
-            "this release, and drop it in the next",
-            rb_json_str(item, "table"), column ? "." : "", column ? column : "");
+            "its up destroys data of %s%s%s that the down cannot bring back; copy the old %s "
+            "into another %s first, and take them from there in the down",
+            rb_json_str(item, "table"), column ? "." : "", column ? column : "",
+            column ? "values" : "rows", column ? "column" : "table");
     }
 }
 
@@ -299,7 +300,7 @@ static enum rb_code add_database(struct work *work, const char **class_, rb_err 
         rb_carried_find(&work->carried, making->previous, making->chain, making->repo, config->name,
                         work->set);
     rb_lint(&making->made->findings, work->set, config->engine, work->carried.items,
-            work->carried.n);
+            work->carried.n, rb_engine_refused_call);
     return prove(work, class_, err);
 }
 

@@ -43,6 +43,17 @@ bad() {
     [[ ${#lines[@]} -eq 3 ]]
 }
 
+@test "lint names each function that no environment runs, with file and line" {
+    printf "SELECT 1;\nCREATE TABLE b (x DEFAULT (\n  \"Load_Extension\" ('x')));\nUPDATE a SET x = fts3_tokenizer('a'), x = upper(x);\n" >migrations/2_b.up.sql
+    printf "DROP TABLE b;\nSELECT 'load_extension(1)'; -- sqlite_log(1)\nSELECT sqlite_log(1, 'x');" >migrations/2_b.down.sql
+    commit
+    run --separate-stderr rbtool lint
+    [[ $status -eq 1 && ${#lines[@]} -eq 3 ]]
+    [[ ${lines[0]} == "migrations/2_b.up.sql:3: RB011 2: Load_Extension() reaches outside the database"* ]]
+    [[ ${lines[1]} == "migrations/2_b.up.sql:4: RB011 2: fts3_tokenizer() "* ]]
+    [[ ${lines[2]} == "migrations/2_b.down.sql:3: RB011 2: sqlite_log() "* ]]
+}
+
 @test "lint --json prints the documented document" {
     bad
     run --separate-stderr rbtool lint --json

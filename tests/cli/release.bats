@@ -212,6 +212,14 @@ TEXT
     [[ $(manifest v1.1.0 | jq -r .predicate.rollback.class) == lossy ]]
 }
 
+@test "RB003 advises to copy first what an UPDATE overwrites" {
+    rbtool release v1.0.0
+    echo "UPDATE orders SET total = 7;" >migrations/0002_seven.up.sql
+    echo 'SELECT 1;' >migrations/0002_seven.down.sql
+    fails 1 "copy the old rows into another table first, and take them from there in the down" release v1.1.0
+    [[ $output != *"rename it"* ]]
+}
+
 @test "an up that declares data loss is lossy, whatever rows the proof had" {
     rbtool release v1.0.0
     echo 'DELETE FROM orders WHERE id = 987;' >migrations/0002_some.up.sql

@@ -12,7 +12,7 @@ static char *lint(const test_repo *r, const char *engine, const rb_released *rel
     if (rb_migrations_read(&set, r->repo, &tree, "m", "auto", "sqlite", &err) != RB_OK)
         fail_msg("%s", err.message);
     rb_findings_clear(findings);
-    rb_lint(findings, set, engine, released, count);
+    rb_lint(findings, set, engine, released, count, NULL);
     rb_buf all = {0};
     for (size_t i = 0; i < findings->n; i++) {
         const rb_finding *f = &findings->items[i];
@@ -49,6 +49,21 @@ static void clean_sets_pass(void **state)
              "DROP TABLE t;\nCOMMIT;\nPRAGMA foreign_keys=on;\n");
     test_put(&r, "m/4_rebuild.down.sql", "SELECT 1;");
     assert_lint(&r, "sqlite", "");
+    test_repo_free(&r);
+}
+
+static void random_values(void **state)
+{
+    (void)state;
+    test_repo r = test_repo_new();
+    test_put(&r, "m/1_a.up.sql",
+             "CREATE TABLE a(x DEFAULT (random()), random);\n"
+             "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET x = random(); END;\n"
+             "INSERT INTO a VALUES ('random()', CURRENT_TIMESTAMP);\n"
+             "INSERT INTO a SELECT 1,\n  hex( RandomBlob (8)), random();\n"
+             "UPDATE a SET x = random();");
+    test_put(&r, "m/1_a.down.sql", "DELETE FROM a WHERE random() > 0; DROP TABLE a;");
+    assert_lint(&r, "sqlite", "RB005 1 m/1_a.up.sql:5\nRB005 1 m/1_a.up.sql:6\n");
     test_repo_free(&r);
 }
 
@@ -291,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clean_sets_pass),
+        cmocka_unit_test(random_values),
         cmocka_unit_test(no_down),
         cmocka_unit_test(destroys_data),
         cmocka_unit_test(not_transactional),

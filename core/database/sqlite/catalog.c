@@ -23,7 +23,8 @@ typedef struct reading {
 /* Rows are data, but the schema is code: SQLite runs it when rows are read or written. */
 static bool may_run(reading *r, const char *type, const char *name, const char *sql)
 {
-    RB_AUTO(rb_free_str) char *called = rb_sqlite_unusable_call(sql, strlen(sql));
+    size_t offset;
+    RB_AUTO(rb_free_str) char *called = rb_sqlite_unusable_call(&offset, sql, strlen(sql));
     if (called)
         r->refused = rb_format("the definition of %s %s calls %s(), which only programs may call; "
                                "remove it with the program that created it",

@@ -282,6 +282,7 @@ const rb_db_driver rb_sqlite_driver = {
     .identity = identity,
     .close = close_db,
     .interrupt = rb_sqlite_interrupt,
+    .refused_call = rb_sqlite_unusable_call,
     .limit = rb_sqlite_limit,
     .limited = limited,
     .query = query,

@@ -114,7 +114,7 @@ static bool names_table(const rb_token *token)
     return false;
 }
 
-char *rb_sqlite_unusable_call(const char *sql, size_t len)
+char *rb_sqlite_unusable_call(size_t *offset, const char *sql, size_t len)
 {
     const char *at = sql;
     rb_token before = {.kind = RB_TOKEN_SYMBOL, .text = "", .len = 0};
@@ -128,6 +128,7 @@ char *rb_sqlite_unusable_call(const char *sql, size_t len)
         if (!rb_sqlite_usable(RB_PART_FUNCTION, called)) {
             char *found = called;
             called = NULL;
+            *offset = (size_t)(name.text - sql);
             return found;
         }
     }

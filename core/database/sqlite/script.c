@@ -56,7 +56,9 @@ static enum rb_code check_definition(rb_sqlite *db, const rb_db_text *sql, size_
     if (!rb_token_next(&first, &at, sql->text + end) ||
         (!rb_token_is(&first, "CREATE") && !rb_token_is(&first, "ALTER")))
         return RB_OK;
-    RB_AUTO(rb_free_str) char *called = rb_sqlite_unusable_call(sql->text + start, end - start);
+    size_t offset;
+    RB_AUTO(rb_free_str)
+    char *called = rb_sqlite_unusable_call(&offset, sql->text + start, end - start);
     RB_AUTO(rb_ddl_clear) rb_ddl ddl = {0};
     rb_ddl_read(&ddl, sql->text + start, end - start);
     if ((!called || rb_sqlite_allowed(db, RB_ACTION_FUNCTION, called, NULL)) &&

@@ -172,11 +172,11 @@ bool rb_sqlite_classified(enum rb_sqlite_part part, const char *name);
 /* False for what the linked SQLite has and the allow-list does not name. */
 bool rb_sqlite_usable(enum rb_sqlite_part part, const char *name);
 /*
- * The first function in the SQL text of a table or an index that scripts may not call, or NULL. For
- * expressions that SQLite shows to no authorizer when it evaluates them: DEFAULT, CHECK, generated
- * columns and indexes. A new string.
+ * Finds the first function in SQL text that scripts may not call, and the offset of its name. For
+ * expressions that SQLite shows to no authorizer when it evaluates them (DEFAULT, CHECK, generated
+ * columns and indexes), and for lint. Returns a new string, or NULL.
  */
-char *rb_sqlite_unusable_call(const char *sql, size_t len);
+char *rb_sqlite_unusable_call(size_t *offset, const char *sql, size_t len);
 
 /* "process 4711 (python3)" when somebody holds a lock on the file, else "". A new string. */
 char *rb_sqlite_lock_holder(const char *path);
