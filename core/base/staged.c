@@ -59,17 +59,18 @@ static bool write_all(int fd, const char *data, size_t len)
     return true;
 }
 
-enum rb_code rb_file_stage(const char *path, const void *data, size_t len, mode_t fresh,
-                           mode_t fixed, rb_err *err)
+enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
+                           const rb_file_access *access, rb_err *err)
 {
     RB_AUTO(leave) beside at = {.dir = -1};
-    struct stat st = {.st_mode = fresh, .st_uid = geteuid(), .st_gid = getegid()};
-    if (holds(path, data, len, fixed))
+    struct stat st;
+    if (holds(path, data, len, access->fixed))
         return RB_OK;
     RB_TRY(find(&at, path, err));
-    (void)fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW);
-    if (S_ISLNK(st.st_mode))
-        st.st_mode = fresh; /* one that leads nowhere is replaced */
+    /* A symlink that leads nowhere is replaced. */
+    if (fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISLNK(st.st_mode))
+        st = (struct stat){
+            .st_mode = access->fresh, .st_uid = access->user, .st_gid = access->group};
     bool ours = st.st_uid == geteuid() && st.st_gid == getegid();
     if (unlinkat(at.dir, at.staged, 0) != 0 && errno != ENOENT)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s: %s beside it", path, at.staged);
@@ -77,7 +78,7 @@ enum rb_code rb_file_stage(const char *path, const void *data, size_t len, mode_
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
     bool ok = write_all(fd, data, len) && (ours || fchown(fd, st.st_uid, st.st_gid) == 0) &&
-              fchmod(fd, fixed ? fixed : st.st_mode & 07777) == 0 && fsync(fd) == 0;
+              fchmod(fd, access->fixed ? access->fixed : st.st_mode & 07777) == 0 && fsync(fd) == 0;
     int saved = errno;
     if (close(fd) != 0 && ok) {
         ok = false;
@@ -110,13 +111,18 @@ static bool is_staged(const beside *at, const void *data, size_t len)
     return same && memcmp(found.data, data, len) == 0;
 }
 
-enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len, mode_t fresh,
-                                mode_t fixed, rb_err *err)
+enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len,
+                                const rb_file_access *access, rb_err *err)
 {
     RB_AUTO(leave) beside at = {.dir = -1};
+    struct stat st;
     RB_TRY(find(&at, path, err));
     if (!is_staged(&at, data, len))
-        return rb_file_deliver(path, data, len, fresh, fixed, err);
+        return stat(path, &st) == 0
+                   ? rb_file_deliver(path, data, len, access->fresh, access->fixed, err)
+                   : rb_file_write_as(path, data, len,
+                                      access->fixed ? access->fixed : access->fresh, access->user,
+                                      access->group, err);
     if (renameat(at.dir, at.staged, at.dir, at.name) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
     if (fsync(at.dir) != 0 && errno != EINVAL)

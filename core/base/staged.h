@@ -4,8 +4,7 @@
  *
  * rb_file_stage() any number of times, then rb_file_put_staged() with the same bytes, or
  * rb_file_unstage(). The staged file is ".NAME.rbtool" in the folder of the file that is replaced.
- * Folders may belong to another user (rb_file_folder()); mode and owner are as for
- * rb_file_deliver().
+ * Folders may belong to another user (rb_file_folder()).
  */
 #ifndef RB_BASE_STAGED_H
 #define RB_BASE_STAGED_H
@@ -16,12 +15,21 @@
 
 #include "base/err.h"
 
+/* Who may read a file, and whose it is. An existing file keeps its owner, and its permissions
+ * unless `fixed` is set. */
+typedef struct rb_file_access {
+    mode_t fresh; /* permissions of a new file */
+    mode_t fixed; /* of the file in any case; 0: as above */
+    uid_t user;   /* owner of a new file */
+    gid_t group;
+} rb_file_access;
+
 /* Does nothing where path holds the data already, with that mode. */
-enum rb_code rb_file_stage(const char *path, const void *data, size_t len, mode_t fresh,
-                           mode_t fixed, rb_err *err) RB_MUST_USE;
-/* One that is not staged, or was changed since, is written with rb_file_deliver(). */
-enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len, mode_t fresh,
-                                mode_t fixed, rb_err *err) RB_MUST_USE;
+enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
+                           const rb_file_access *access, rb_err *err) RB_MUST_USE;
+/* One that is not staged, or was changed since, is written now. */
+enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len,
+                                const rb_file_access *access, rb_err *err) RB_MUST_USE;
 void rb_file_unstage(const char *path); /* absent is fine */
 
 /* Why a file at path could not be replaced or removed, as the end of a sentence; NULL: it could. */

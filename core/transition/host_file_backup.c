@@ -9,6 +9,7 @@
 #include "base/anchor.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/staged.h"
 
 #define FILE_LIMIT (64u << 20)
 #define NOTE_LIMIT (64u << 10)
@@ -64,20 +65,22 @@ enum rb_code rb_kept_save(const char *root, const char *transition, const char *
     return write_note(note_path, note, err);
 }
 
+static rb_file_access access_of(const json_t *note)
+{
+    return (rb_file_access){.fresh = (mode_t)rb_json_int(note, "mode", 0600) & 0777,
+                            .user = (uid_t)rb_json_int(note, "user", geteuid()),
+                            .group = (gid_t)rb_json_int(note, "group", getegid())};
+}
+
 static enum rb_code put_content(const char *path, const char *kept, const json_t *note,
                                 const char *link, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf content = {0};
+    const rb_file_access access = access_of(note);
     RB_TRY(rb_file_read_own(&content, kept, FILE_LIMIT, err));
     if (link && !rb_file_exists(path))
         RB_TRY(rb_link_switch(path, link, err));
-    struct stat st;
-    if (stat(path, &st) == 0)
-        return rb_file_replace(path, rb_buf_str(&content), content.len, err);
-    return rb_file_write_as(path, rb_buf_str(&content), content.len,
-                            (mode_t)rb_json_int(note, "mode", 0600) & 0777,
-                            (uid_t)rb_json_int(note, "user", geteuid()),
-                            (gid_t)rb_json_int(note, "group", getegid()), err);
+    return rb_file_put_staged(path, rb_buf_str(&content), content.len, &access, err);
 }
 
 static enum rb_code read_note(json_t **out, const char *note_path, rb_err *err)
@@ -185,15 +188,29 @@ bool rb_kept_was_given_back(const char *root, const char *part, const char *path
            rb_sha256_file(found, own, &none) == RB_OK && strcmp(found, sha256) == 0;
 }
 
-enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path, rb_err *err)
+enum rb_code rb_kept_stage_own(const char *root, const char *part, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
     RB_AUTO(rb_free_str) char *note_path = rb_format("%s.json", own);
     RB_AUTO(rb_json_freep) json_t *note = NULL;
-    RB_TRY(restore_one(root, OWN, part, note_path, err));
+    RB_AUTO(rb_buf_clear) rb_buf content = {0};
     RB_TRY(read_note(&note, note_path, err));
+    /* A symlink that has to be made first leads elsewhere. */
+    bool leads_elsewhere = rb_json_str(note, "link") && !rb_file_exists(path);
+    if (json_object_get(note, "mode") && !leads_elsewhere) {
+        const rb_file_access access = access_of(note);
+        RB_TRY(rb_file_read_own(&content, own, FILE_LIMIT, err));
+        RB_TRY(rb_file_stage(path, rb_buf_str(&content), content.len, &access, err));
+    }
     json_object_set_new(note, GIVEN_BACK, json_true());
     return write_note(note_path, note, err);
+}
+
+enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *own = rb_kept_path(root, OWN, part, path);
+    RB_AUTO(rb_free_str) char *note = rb_format("%s.json", own);
+    return restore_one(root, OWN, part, note, err);
 }
 
 enum rb_code rb_kept_drop(const char *root, const char *transition, rb_err *err)

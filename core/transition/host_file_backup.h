@@ -32,6 +32,10 @@ enum rb_code rb_kept_drop_all(const char *root, const char *transition, rb_err *
 enum rb_code rb_kept_own(const char *root, const char *transition, const char *part,
                          const char *path, rb_err *err) RB_MUST_USE;
 bool rb_kept_has_own(const char *root, const char *part, const char *path);
+/* Writes what rb_kept_give_back() will restore beside `path` (base/staged.h), and records that it
+ * is restored, so that only a rename is left. */
+enum rb_code rb_kept_stage_own(const char *root, const char *part, const char *path,
+                               rb_err *err) RB_MUST_USE;
 enum rb_code rb_kept_give_back(const char *root, const char *part, const char *path,
                                rb_err *err) RB_MUST_USE;
 /* Was that given back, and has it this SHA-256? */

@@ -155,6 +155,14 @@ enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
     return rb_dir_make(dir, err);
 }
 
+static rb_file_access access_of(const rb_place *place)
+{
+    return (rb_file_access){.fresh = (mode_t)place->fresh,
+                            .fixed = (mode_t)place->mode,
+                            .user = geteuid(),
+                            .group = getegid()};
+}
+
 /* Nothing is left but a rename: a deploy writes flags when its database is committed already. */
 static enum rb_code stage(const rb_run *run, const char *part, const rb_place *place, rb_err *err)
 {
@@ -165,8 +173,11 @@ static enum rb_code stage(const rb_run *run, const char *part, const rb_place *p
     if (place->brings) {
         RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
         RB_TRY(rb_place_folder(rq->env, place->path, err));
-        RB_TRY(rb_file_stage(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
-                             (mode_t)place->mode, err));
+        const rb_file_access access = access_of(place);
+        RB_TRY(rb_file_stage(place->path, rb_buf_str(&text), text.len, &access, err));
+    } else if (rb_kept_has_own(rq->env->root, part, place->path)) {
+        RB_TRY(rb_place_folder(rq->env, place->path, err));
+        RB_TRY(rb_kept_stage_own(rq->env->root, part, place->path, err));
     }
     return rb_kept_save(rq->env->root, run->plan->id, part, place->path, err);
 }
@@ -205,14 +216,14 @@ static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *p
     const char *root = rq->env->root;
     const char *name = rb_part_name(part);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    const rb_file_access access = access_of(place);
     if (place->brings) {
         RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
         RB_TRY(rb_place_folder(rq->env, place->path, err));
     }
     RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));
     if (place->brings)
-        return rb_file_put_staged(place->path, rb_buf_str(&text), text.len, (mode_t)place->fresh,
-                                  (mode_t)place->mode, err);
+        return rb_file_put_staged(place->path, rb_buf_str(&text), text.len, &access, err);
     if (rb_kept_has_own(root, name, place->path))
         return rb_kept_give_back(root, name, place->path, err);
     return rb_file_remove(place->path, err);

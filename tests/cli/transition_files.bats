@@ -48,6 +48,39 @@ own_files_are_there() {
     [ "$(cat "$PROD/etc/app.toml")" = 'mine = 2' ]
 }
 
+@test "an own flag file that does not fit on the disk any more is found before the commit" {
+    own_files
+    chmod 640 "$PROD/etc/flags.json"
+    head -c 1000000 /dev/zero | tr '\0' ' ' >>"$PROD/etc/flags.json"
+    cp "$PROD/etc/flags.json" own.json
+    rbtool deploy v1.1.0 --yes --accept-drift
+    jq 'del(.flags, .config)' rbtool.json >new.json && mv new.json rbtool.json
+    printf 'CREATE TABLE big (a);\n' >migrations/0003_big.up.sql
+    printf 'DROP TABLE big;\n' >migrations/0003_big.down.sql
+    release v1.2.0
+    (
+        trap '' XFSZ # a limit on the size of a file stands for a full disk
+        ulimit -f 700
+        fails 2 "nothing was changed, prod stays at v1.1.0" rbtool deploy v1.2.0 --yes
+    )
+    settled_at v1.1.0
+    rbtool deploy v1.2.0 --yes
+    cmp own.json "$PROD/etc/flags.json"
+    [ "$(stat -c %a "$PROD/etc/flags.json")" = 640 ]
+    [ "$(cat "$PROD/etc/app.toml")" = 'mine = 1' ]
+    [ -z "$(find "$PROD/etc" -name '*.rbtool')" ]
+    settled_at v1.2.0
+}
+
+@test "own files that somebody removed come back with the mode that they had" {
+    own_files
+    rbtool deploy v1.1.0 --yes --accept-drift
+    rm "$PROD/etc/app.toml" "$PROD/etc/flags.json"
+    rbtool revert v1.1.0 --yes --accept-drift
+    own_files_are_there
+    settled_at v1.0.0
+}
+
 @test "a first deploy backs up and names the host's own files, and a revert restores them" {
     cp rbtool.json full.json
     jq 'del(.flags, .config)' full.json >rbtool.json

@@ -15,6 +15,7 @@
 #include "base/file.h"
 
 static char *dir;
+static rb_file_access private = {.fresh = 0600};
 
 static int set_up(void **state)
 {
@@ -22,6 +23,8 @@ static int set_up(void **state)
     char name[] = "/tmp/rbtool-staged-XXXXXX";
     char *made = mkdtemp(name);
     dir = made ? realpath(made, NULL) : NULL;
+    private.user = geteuid();
+    private.group = getegid();
     return dir && chdir(dir) == 0 ? 0 : -1;
 }
 
@@ -55,11 +58,11 @@ static void staged_file_takes_the_place_with_mode_and_through_a_symlink(void **s
     RB_AUTO(rb_free_str) char *path = rb_path_join(dir, "link");
     assert_int_equal(rb_file_write("real", "old", 3, 0640, &err), RB_OK);
     assert_int_equal(symlink("real", "link"), 0);
-    assert_int_equal(rb_file_stage(path, "new", 3, 0600, 0, &err), RB_OK);
+    assert_int_equal(rb_file_stage(path, "new", 3, &private, &err), RB_OK);
     expect("real", "old");
     expect(".real.rbtool", "new");
-    assert_int_equal(rb_file_stage(path, "newer", 5, 0600, 0, &err), RB_OK);
-    assert_int_equal(rb_file_put_staged(path, "newer", 5, 0600, 0, &err), RB_OK);
+    assert_int_equal(rb_file_stage(path, "newer", 5, &private, &err), RB_OK);
+    assert_int_equal(rb_file_put_staged(path, "newer", 5, &private, &err), RB_OK);
     expect("real", "newer");
     expect(".real.rbtool", NULL);
     struct stat st;
@@ -74,13 +77,13 @@ static void what_was_not_staged_or_was_changed_is_written_again(void **state)
     (void)state;
     rb_err err;
     RB_AUTO(rb_free_str) char *path = rb_path_join(dir, "file");
-    assert_int_equal(rb_file_put_staged(path, "one", 3, 0600, 0, &err), RB_OK);
+    assert_int_equal(rb_file_put_staged(path, "one", 3, &private, &err), RB_OK);
     expect("file", "one");
-    assert_int_equal(rb_file_stage(path, "one", 3, 0600, 0, &err), RB_OK); /* it holds that */
+    assert_int_equal(rb_file_stage(path, "one", 3, &private, &err), RB_OK); /* it holds that */
     expect(".file.rbtool", NULL);
-    assert_int_equal(rb_file_stage(path, "two", 3, 0600, 0, &err), RB_OK);
+    assert_int_equal(rb_file_stage(path, "two", 3, &private, &err), RB_OK);
     assert_int_equal(rb_file_write(".file.rbtool", "bad", 3, 0600, &err), RB_OK);
-    assert_int_equal(rb_file_put_staged(path, "two", 3, 0600, 0, &err), RB_OK);
+    assert_int_equal(rb_file_put_staged(path, "two", 3, &private, &err), RB_OK);
     expect("file", "two");
     rb_file_unstage(path);
     expect(".file.rbtool", NULL);
