@@ -4,10 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-static bool starts_with(const char *s, const char *prefix)
-{
-    return strncmp(s, prefix, strlen(prefix)) == 0;
-}
+#include "catalog/name.h"
 
 void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
 {
@@ -15,7 +12,7 @@ void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
     const char *key;
     json_t *entry;
     json_object_foreach ((json_t *)catalog, key, entry)
-        if (!starts_with(key, "order "))
+        if (!rb_catalog_is(key, "order"))
             json_object_set_nocheck(schema, key, entry);
     rb_json_hash(schema, out);
 }
@@ -34,47 +31,40 @@ static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
     rb_strs_sort(out);
 }
 
-/* "table T" of a column, constraint or order of T. Names may hold spaces and dots, so the longest
- * table that fits is looked for. */
-static char *table_of_part(const json_t *catalog, const char *key)
+/* The key that the catalog has for the table (or view) of this name: a trigger and an index keep
+ * the case that their own text has. NULL if it has none. */
+static char *find_table(const json_t *catalog, const char *kind, const char *name)
 {
-    const char *rest = starts_with(key, "column ")       ? key + 7
-                       : starts_with(key, "constraint ") ? key + 11
-                       : starts_with(key, "order ")      ? key + 6
-                                                         : NULL;
-    for (size_t len = rest ? strlen(rest) : 0; len > 0; len--) {
-        if (rest[len] != '\0' && rest[len] != '.' && rest[len] != ' ')
-            continue;
-        char *table = rb_format("table %.*s", (int)len, rest);
-        if (json_object_get(catalog, table))
-            return table;
-        free(table);
-    }
+    RB_AUTO(rb_free_str) char *wanted = rb_catalog_key(kind, NULL, name);
+    const char *key;
+    json_t *value;
+    if (json_object_get(catalog, wanted))
+        return rb_strdup(wanted);
+    json_object_foreach ((json_t *)catalog, key, value)
+        if (strcasecmp(key, wanted) == 0)
+            return rb_strdup(key);
     return NULL;
 }
 
 char *rb_catalog_table_of(const json_t *catalog, const char *object)
 {
-    const char *key;
-    json_t *value;
-    if (!starts_with(object, "index ") && !starts_with(object, "trigger "))
-        return table_of_part(catalog, object);
-    const char *name = rb_json_str(json_object_get(catalog, object), "table");
-    /* A trigger keeps the case that its own text has. */
-    json_object_foreach ((json_t *)catalog, key, value) {
-        const char *its = starts_with(key, "table ")  ? key + 6
-                          : starts_with(key, "view ") ? key + 5
-                                                      : NULL;
-        if (name && its && strcasecmp(its, name) == 0)
-            return rb_strdup(key);
-    }
-    return NULL;
+    RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+    if (!rb_catalog_name_parse(&name, object))
+        return NULL;
+    const char *table = name.table ? name.table
+                        : strcmp(name.kind, "order") == 0
+                            ? name.name
+                            : rb_json_str(json_object_get(catalog, object), "table");
+    char *found = table ? find_table(catalog, "table", table) : NULL;
+    return found || !table ? found : find_table(catalog, "view", table);
 }
 
 /* When all of a table came or went, the table says so for its columns and constraints. */
 static bool goes_with_table(const char *key, const json_t *where, const json_t *other)
 {
-    RB_AUTO(rb_free_str) char *table = table_of_part(where, key);
+    bool is_part = rb_catalog_is(key, "column") || rb_catalog_is(key, "constraint") ||
+                   rb_catalog_is(key, "order");
+    RB_AUTO(rb_free_str) char *table = is_part ? rb_catalog_table_of(where, key) : NULL;
     return table && !json_object_get(other, table);
 }
 
@@ -134,7 +124,7 @@ void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, c
         const json_t *after = json_object_get(b, key);
         if (before && after && json_equal(before, after))
             continue;
-        if (before && after && starts_with(key, "order ")) {
+        if (before && after && rb_catalog_is(key, "order")) {
             if (same_columns(before, after))
                 add(*order, key, "changed");
         } else if (before && after) {

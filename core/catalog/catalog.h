@@ -1,5 +1,5 @@
 /*
- * A catalog is one flat JSON object, canonical: object name -> definition.
+ * A catalog is one flat JSON object, canonical: key of an object (catalog/name.h) -> definition.
  *
  *   "table orders"            {"kind": ..., "checks": [...], ...}
  *   "column orders.discount"  {"type","notNull","default","generated","collation",...}

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/name.h"
 #include "database/driver.h"
 #include "database/run.h"
 #include "migration/lint.h"
@@ -91,7 +92,7 @@ static void forget_filled(rb_proving *p, const json_t *before)
         any = true;
     }
     json_object_foreach (p->catalog, name, value) {
-        if (any && strncmp(name, "trigger ", 8) == 0) {
+        if (any && rb_catalog_is(name, "trigger")) {
             json_object_clear(p->contents);
             return;
         }

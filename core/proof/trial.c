@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "catalog/name.h"
 #include "database/driver.h"
 #include "database/run.h"
 #include "migration/destroys.h"
@@ -101,14 +102,13 @@ static void add_destroys(trial *t)
 
 static bool has_table(const json_t *catalog, const char *name)
 {
-    RB_AUTO(rb_free_str) char *raw = rb_format("table %s", name);
-    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key("table", NULL, name);
     return json_object_get(catalog, key) != NULL;
 }
 
-static bool has_difference(trial *t, const char *kind, const char *table)
+static bool has_changed_rows(trial *t, const char *table)
 {
-    RB_AUTO(rb_free_str) char *object = rb_format("%s %s", kind, table);
+    RB_AUTO(rb_free_str) char *object = rb_catalog_key("rows", NULL, table);
     size_t i;
     json_t *item;
     json_array_foreach (list_of(t, "differences"), i, item) {
@@ -128,7 +128,7 @@ static void add_discards(trial *t)
         json_array_foreach (lists[l], i, item) {
             const char *table = rb_json_str(item, "table");
             bool dropped = rb_json_str(item, "column") || !has_table(t->catalog[2], table);
-            if (dropped || has_difference(t, "rows", table))
+            if (dropped || has_changed_rows(t, table))
                 add_place(list_of(t, "discards"), item);
         }
     }
@@ -228,8 +228,7 @@ static enum rb_code compare_rows(trial *t, rb_err *err)
         json_decref(after);
         if (same)
             continue;
-        RB_AUTO(rb_free_str) char *raw = rb_format("rows %s", name);
-        RB_AUTO(rb_free_str) char *object = rb_safe(raw);
+        RB_AUTO(rb_free_str) char *object = rb_catalog_key("rows", NULL, name);
         add_difference(t, object, "changed");
         if (rb_proving_comes_back(t->out))
             t->end = RB_TRIAL_ROWS;
@@ -251,27 +250,24 @@ static void forget_touched(trial *t)
 /* What text alone says the up destroys: the rows that it is about need not have been there. */
 
 /* As the catalog writes it; as it is, where the catalog has none of that name. */
-static char *name_in(const json_t *catalog, const char *kind, const char *name)
+static char *name_in(const json_t *catalog, const char *table, const char *column)
 {
-    RB_AUTO(rb_free_str) char *raw = rb_format("%s %s", kind, name);
-    RB_AUTO(rb_free_str) char *wanted = rb_safe(raw);
-    size_t skip = strlen(kind) + 1;
+    RB_AUTO(rb_free_str) char *wanted = rb_catalog_place_key(table, column);
+    RB_AUTO(rb_catalog_name_clear) rb_catalog_name found = {0};
     const char *key;
     json_t *value;
     json_object_foreach ((json_t *)catalog, key, value)
-        if (strcasecmp(key, wanted) == 0)
-            return rb_strdup(key + skip);
-    return rb_strdup(wanted + skip);
+        if (strcasecmp(key, wanted) == 0 && rb_catalog_name_parse(&found, key))
+            return rb_strdup(found.name);
+    return rb_safe(column ? column : table);
 }
 
 static void add_stated(void *context, const rb_destroyed *what)
 {
     trial *t = context;
-    RB_AUTO(rb_free_str) char *table = name_in(t->catalog[0], "table", what->table);
+    RB_AUTO(rb_free_str) char *table = name_in(t->catalog[0], what->table, NULL);
     RB_AUTO(rb_free_str)
-    char *part = what->column ? rb_format("%s.%s", table, what->column) : NULL;
-    RB_AUTO(rb_free_str) char *full = part ? name_in(t->catalog[0], "column", part) : NULL;
-    const char *column = full ? full + strlen(table) + 1 : NULL;
+    char *column = what->column ? name_in(t->catalog[0], table, what->column) : NULL;
     RB_AUTO(rb_json_freep)
     json_t *item =
         json_pack("{s:o,s:o}", "table", rb_json_text(table), "column", rb_json_text(column));

@@ -5,6 +5,7 @@
 
 #include "artifact/checkout.h"
 #include "base/shape.h"
+#include "catalog/name.h"
 #include "git/tree.h"
 #include "migration/unread.h"
 #include "proof/proof.h"
@@ -56,11 +57,12 @@ static void add_difference(rb_findings *findings, const rb_migration *m, const c
                            const char *change)
 {
     const char *path = m->down.path;
-    if (strncmp(object, "rows ", 5) == 0)
+    RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+    if (rb_catalog_name_parse(&name, object) && strcmp(name.kind, "rows") == 0)
         rb_findings_add(findings, "RB002", m->id, path, m->down.line,
                         "its down leaves the rows of %s changed; undo in the down what the up does "
                         "to them",
-                        object + 5);
+                        name.name);
     else if (strcmp(change, "added") == 0)
         rb_findings_add(findings, "RB002", m->id, path, m->down.line,
                         "its down leaves %s behind; drop it in the down", object);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "catalog/name.h"
 #include "environment/checks.h"
 #include "transition/parts.h"
 
@@ -125,9 +126,7 @@ static json_t *wanted_again(const rb_run *run, const rb_backout *backout,
     json_array_foreach (backout->items, i, item) {
         const char *column = rb_json_str(item, "column");
         const char *table = rb_json_str(item, "table");
-        RB_AUTO(rb_free_str)
-        char *object =
-            column ? rb_format("column %s.%s", table, column) : rb_format("table %s", table);
+        RB_AUTO(rb_free_str) char *object = rb_catalog_place_key(table, column);
         bool stays = !column && json_is_true(json_object_get(item, "stays"));
         bool again = json_object_get(outcome->after, object) &&
                      (stays ? undone : !json_object_get(outcome->before, object));

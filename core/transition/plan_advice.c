@@ -1,6 +1,7 @@
 /* What stands in the way of scripts in a database, and what to do about it. */
 #include <string.h>
 
+#include "catalog/name.h"
 #include "database/tracking.h"
 #include "transition/plan.h"
 
@@ -43,7 +44,7 @@ static bool is_added_data(const json_t *difference)
 {
     const char *object = rb_json_str(difference, "object");
     return strcmp(rb_json_str(difference, "change"), "added") == 0 &&
-           (strncmp(object, "table ", 6) == 0 || strncmp(object, "column ", 7) == 0);
+           (rb_catalog_is(object, "table") || rb_catalog_is(object, "column"));
 }
 
 bool rb_plan_meets_existing(const rb_plan_database *d, const rb_plan_request *rq, const char *text)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "catalog/name.h"
 #include "environment/observe.h"
 #include "sql/token.h"
 
@@ -22,16 +23,13 @@ static bool names(const rb_script *script, const char *name)
     return false;
 }
 
-/* The last name in "column orders.discount", "index hot"; of a constraint, its table's. */
+/* The name that scripts have for an object; for a constraint, its table's. */
 static char *name_of(const char *object)
 {
-    bool constraint = strncmp(object, "constraint ", strlen("constraint ")) == 0;
-    const char *name = strchr(object, ' ');
-    name = name ? name + 1 : object;
-    if (constraint)
-        return rb_strndup(name, strcspn(name, " ."));
-    const char *dot = strrchr(name, '.');
-    return rb_strdup(dot ? dot + 1 : name);
+    RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+    if (!rb_catalog_name_parse(&name, object))
+        return rb_strdup(object);
+    return rb_strdup(rb_catalog_is(object, "constraint") && name.table ? name.table : name.name);
 }
 
 static bool is_named(const rb_plan_database *d, const char *object)

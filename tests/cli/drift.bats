@@ -229,3 +229,32 @@ with_audit() {
     ln -s /dev/zero "$PROD/etc/app.toml"
     fails 0 'app.toml: it is not a regular file' timeout 30 rbtool status
 }
+
+@test "names with dots, spaces and quotes: release, drift and diff name the object that differs" {
+    release v1.0.0
+    mkdir -p migrations
+    printf 'CREATE TABLE "a.b" (id INTEGER PRIMARY KEY);\nCREATE TABLE "a b" (id INTEGER PRIMARY KEY, "c.d" TEXT);\nCREATE TABLE "a""b" (id INTEGER PRIMARY KEY);\nCREATE TABLE a (id INTEGER PRIMARY KEY, "b.c" TEXT);\n' \
+        >migrations/0002_names.up.sql
+    printf 'DROP TABLE a;\nDROP TABLE "a""b";\nDROP TABLE "a b";\nDROP TABLE "a.b";\n' \
+        >migrations/0002_names.down.sql
+    echo 1.1.0 >VERSION
+    git add -A
+    git commit -qm names
+    rbtool release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+    sql 'ALTER TABLE a DROP COLUMN "b.c"; ALTER TABLE "a.b" ADD COLUMN c TEXT'
+    run rbtool status
+    [[ $output == *'column "a.b".c'*'column a."b.c"'* ]]
+    [ "$(rbtool status --json | jq -c '[.drift[].path]')" = \
+        '["main: column \"a.b\".c","main: column a.\"b.c\""]' ]
+    sql 'ALTER TABLE a ADD COLUMN "b.c" TEXT; ALTER TABLE "a.b" DROP COLUMN c'
+    rbtool status --exit-code
+    run rbtool diff v1.0.0 v1.1.0
+    for one in 'table a' 'table "a b"' 'table "a""b"' 'table "a.b"'; do
+        grep -F -- "$one" <<<"$output"
+    done
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
+}

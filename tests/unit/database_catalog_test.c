@@ -1,5 +1,6 @@
 #include "database_help.h"
 
+#include "catalog/name.h"
 #include "database/sqlite/create_index.h"
 #include "sql/token.h"
 
@@ -148,16 +149,16 @@ static void test_entries(void **state)
         " CONFLICT REPLACE DEFAULT 0 COLLATE rtrim CHECK(discount >= 0));");
     char *text = help_json(catalog);
     assert_string_equal(
-        text,
-        "{\"column or "
-        "ders.discount\":{\"collation\":\"RTRIM\",\"default\":\"0\",\"generated\":null,"
-        "\"notNull\":true,\"notNullConflict\":\"REPLACE\",\"type\":\"NUMERIC(10, 2)\"},"
-        "\"column or ders.id\":{\"collation\":null,\"default\":null,\"generated\":null,\"notNull\":"
-        "false,\"type\":\"INTEGER\"},"
-        "\"order or ders\":[\"id\",\"discount\"],"
-        "\"table or ders\":{\"autoincrement\":false,\"checks\":[\"discount >= "
-        "0\"],\"kind\":\"table\","
-        "\"primaryKey\":[\"id\"],\"strict\":false,\"withoutRowid\":false}}");
+        text, "{\"column \\\"or "
+              "ders\\\".discount\":{\"collation\":\"RTRIM\",\"default\":\"0\",\"generated\":null,"
+              "\"notNull\":true,\"notNullConflict\":\"REPLACE\",\"type\":\"NUMERIC(10, 2)\"},"
+              "\"column \\\"or "
+              "ders\\\".id\":{\"collation\":null,\"default\":null,\"generated\":null,\"notNull\":"
+              "false,\"type\":\"INTEGER\"},"
+              "\"order \\\"or ders\\\"\":[\"id\",\"discount\"],"
+              "\"table \\\"or ders\\\"\":{\"autoincrement\":false,\"checks\":[\"discount >= "
+              "0\"],\"kind\":\"table\","
+              "\"primaryKey\":[\"id\"],\"strict\":false,\"withoutRowid\":false}}");
     free(text);
     json_decref(catalog);
 }
@@ -195,7 +196,7 @@ static void test_against_pragma(void **state)
         json_array_foreach (rows, k, row) {
             const char *name = json_string_value(json_array_get(row, 0));
             assert_string_equal(json_string_value(json_array_get(order, k)), name);
-            char *key = rb_format("column t.%s", name);
+            char *key = rb_catalog_key("column", "t", name);
             const json_t *column = json_object_get(catalog, key);
             assert_non_null(column);
             const char *type = rb_json_str(column, "type");
@@ -234,6 +235,98 @@ static void test_fingerprint(void **state)
     assert_string_equal(x, y);
     json_decref(a);
     json_decref(b);
+}
+
+/* Each pair had the same keys while a key joined names without quotes. */
+static void test_names_are_distinct(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a;
+        const char *b;
+        const char *differences;
+    } schemas[] = {
+        {"CREATE TABLE a(x, \"b.c\"); CREATE TABLE \"a.b\"(x);",
+         "CREATE TABLE a(x); CREATE TABLE \"a.b\"(x, c);",
+         "[" CHANGE("column \\\"a.b\\\".c", "added") "," CHANGE("column a.\\\"b.c\\\"",
+                                                                "removed") "]"},
+        {"CREATE TABLE a(x UNIQUE); CREATE TABLE \"a UNIQUE (x)\"(y);",
+         "CREATE TABLE a(x); CREATE TABLE \"a UNIQUE (x)\"(y);",
+         "[" CHANGE("constraint a UNIQUE (x)", "removed") "]"},
+        {"CREATE TABLE t(x REFERENCES \"a (b)\"); CREATE TABLE a(b UNIQUE);",
+         "CREATE TABLE t(x REFERENCES a(b)); CREATE TABLE a(b UNIQUE);",
+         "[" CHANGE("constraint t FOREIGN KEY (x) REFERENCES \\\"a (b)\\\"", "removed") "," CHANGE(
+             "constraint t FOREIGN KEY (x) REFERENCES a (b)", "added") "]"},
+        {"CREATE TABLE \"a\"\"b\"(x);", "CREATE TABLE \"a\\b\"(x);",
+         "[" CHANGE("table \\\"a\\\"\\\"b\\\"", "removed") "," CHANGE("table \\\"a\\\\\\\\b\\\"",
+                                                                      "added") "]"},
+        {"CREATE TABLE \"a\x01\"(x);", "CREATE TABLE \"a\\x01\"(x);",
+         "[" CHANGE("table \\\"a\\\\\\\\x01\\\"", "added") "," CHANGE("table \\\"a\\\\x01\\\"",
+                                                                      "removed") "]"},
+    };
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        json_t *a = catalog_of(schemas[i].a);
+        json_t *b = catalog_of(schemas[i].b);
+        json_t *differences = NULL;
+        json_t *order = NULL;
+        char x[RB_SHA256_HEX];
+        char y[RB_SHA256_HEX];
+        rb_catalog_fingerprint(a, x);
+        rb_catalog_fingerprint(b, y);
+        assert_string_not_equal(x, y);
+        rb_catalog_compare(&differences, &order, a, b);
+        char *text = help_json(differences);
+        assert_string_equal(text, schemas[i].differences);
+        free(text);
+        json_decref(differences);
+        json_decref(order);
+        json_decref(a);
+        json_decref(b);
+    }
+}
+
+static void test_key_is_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind;
+        const char *table;
+        const char *name;
+        const char *key;
+    } names[] = {
+        {"table", NULL, "orders", "table orders"},
+        {"table", NULL, "a b", "table \"a b\""},
+        {"table", NULL, "", "table \"\""},
+        {"table", NULL, "1a", "table \"1a\""},
+        {"column", "a.b", "c", "column \"a.b\".c"},
+        {"column", "a", "b\"c\\", "column a.\"b\"\"c\\\\\""},
+        {"column", "\x01\xff", "\u202e\xc2\x85 41",
+         "column \"\\x01\\xff\".\"\\u{202e}\\u{85} 41\""},
+        {"column", "\\x41", "caf\u00e9", "column \"\\\\x41\".\"caf\u00e9\""},
+        {"constraint", "a b", "UNIQUE (\"x y\")", "constraint \"a b\" UNIQUE (\"x y\")"},
+    };
+    static const char *const broken[] = {
+        "",          "table",    "table ",       " t",           "table a b",
+        "table \"a", "table a.", "column a.b.c", "table \"a\"b",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        rb_catalog_name name;
+        char *key = rb_catalog_key(names[i].kind, names[i].table, names[i].name);
+        assert_string_equal(key, names[i].key);
+        assert_true(rb_catalog_name_parse(&name, key));
+        assert_string_equal(name.kind, names[i].kind);
+        assert_true(!name.table == !names[i].table);
+        if (name.table)
+            assert_string_equal(name.table, names[i].table);
+        assert_string_equal(name.name, names[i].name);
+        rb_catalog_name_clear(&name);
+        free(key);
+    }
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        rb_catalog_name name;
+        assert_false(rb_catalog_name_parse(&name, broken[i]));
+        assert_null(name.kind);
+    }
 }
 
 static void test_normal_form(void **state)
@@ -303,9 +396,14 @@ static void test_ddl(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),        cmocka_unit_test(test_entries),
-        cmocka_unit_test(test_against_pragma), cmocka_unit_test(test_fingerprint),
-        cmocka_unit_test(test_normal_form),    cmocka_unit_test(test_ddl),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_against_pragma),
+        cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_normal_form),
+        cmocka_unit_test(test_ddl),
+        cmocka_unit_test(test_names_are_distinct),
+        cmocka_unit_test(test_key_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SQLite's catalog, from the text that its schema table keeps. PRAGMAs would leave out CHECK,
  * generated expressions and DEFERRABLE. */
 #include "catalog/catalog.h"
+#include "catalog/name.h"
 #include "database/sqlite/create_index.h"
 #include "database/sqlite/create_parser.h"
 #include "database/sqlite/sqlite.h"
@@ -41,8 +42,7 @@ static bool left_out(const reading *r, const char *name, const char *table)
 /* Columns of the table as read before: tables come first. */
 static void columns_of(rb_strs *out, const json_t *catalog, const char *table)
 {
-    RB_AUTO(rb_free_str) char *raw = rb_format("order %s", table);
-    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key("order", NULL, table);
     size_t i;
     json_t *name;
     json_array_foreach (json_object_get(catalog, key), i, name)
@@ -134,13 +134,13 @@ static void name_implied(json_t *catalog)
     const char *key;
     json_t *entry;
     json_object_foreach (catalog, key, entry) {
-        if (strncmp(key, "constraint ", 11) == 0 && json_object_get(entry, "implied"))
+        if (rb_catalog_is(key, "constraint") && json_object_get(entry, "implied"))
             rb_strs_add(&keys, key);
     }
     for (size_t i = 0; i < keys.n; i++) {
         RB_AUTO(rb_json_freep) json_t *named = json_copy(json_object_get(catalog, keys.items[i]));
-        RB_AUTO(rb_free_str) char *raw = rb_format("table %s", rb_json_str(named, "implied"));
-        RB_AUTO(rb_free_str) char *table = rb_safe(raw);
+        RB_AUTO(rb_free_str)
+        char *table = rb_catalog_key("table", NULL, rb_json_str(named, "implied"));
         const json_t *columns = json_object_get(json_object_get(catalog, table), "primaryKey");
         RB_AUTO(rb_free_str) char *list = rb_reader_joined(columns);
         RB_AUTO(rb_free_str) char *full = rb_format("%s (%s)", keys.items[i], list);

@@ -24,7 +24,7 @@ static bool read_index(rb_sqlreader *r, const char *name, const char *table, con
     RB_AUTO(rb_free_str)
     char *where = has_where ? rb_reader_normal(r->t + r->at, r->n - r->at, columns) : NULL;
     rb_reader_put(entry, "where", where);
-    rb_reader_put_entry(r->out, entry, "index", name, "");
+    rb_reader_put_entry(r->out, entry, "index", NULL, name);
     return true;
 }
 
@@ -65,7 +65,7 @@ static bool read_trigger(rb_sqlreader *r, const char *name, const char *table, c
     json_t *entry = json_object();
     rb_reader_put(entry, "table", table);
     rb_reader_put(entry, "definition", whole);
-    rb_reader_put_entry(r->out, entry, "trigger", name, "");
+    rb_reader_put_entry(r->out, entry, "trigger", NULL, name);
     return true;
 }
 
@@ -78,7 +78,7 @@ static bool read_view(rb_sqlreader *r, const char *name, const rb_strs *names)
     RB_AUTO(rb_free_str) char *definition = rb_reader_normal(r->t + r->at, r->n - r->at, scope);
     json_t *entry = json_object();
     rb_reader_put(entry, "definition", definition);
-    rb_reader_put_entry(r->out, entry, "view", name, "");
+    rb_reader_put_entry(r->out, entry, "view", NULL, name);
     return true;
 }
 
@@ -110,7 +110,7 @@ json_t *rb_sqlentries(const char *type, const char *name, const char *table, con
         json_t *entry = json_object();
         rb_reader_put(entry, "kind", type);
         rb_reader_put(entry, "definition", definition);
-        rb_reader_put_entry(r.out, entry, type, name, "");
+        rb_reader_put_entry(r.out, entry, type, NULL, name);
     }
     json_decref(r.key);
     json_decref(r.checks);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "catalog/name.h"
+
 bool rb_reader_peek(const rb_sqlreader *r, const char *word)
 {
     return r->at < r->n && rb_token_is(&r->t[r->at], word);
@@ -73,15 +75,13 @@ void rb_reader_put(json_t *object, const char *key, const char *value)
 }
 
 void rb_reader_put_entry(json_t *out, json_t *entry, const char *kind, const char *table,
-                         const char *rest)
+                         const char *name)
 {
-    RB_AUTO(rb_free_str)
-    char *raw = rb_format("%s %s%s%s", kind, table, rest[0] && rest[0] != '.' ? " " : "", rest);
-    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key(kind, table, name);
     for (int copy = 2; json_object_get(out, key); copy++) {
         free(key);
-        RB_AUTO(rb_free_str) char *base = rb_safe(raw);
-        key = rb_format("%s (%d)", base, copy);
+        RB_AUTO(rb_free_str) char *numbered = rb_format("%s (%d)", name, copy);
+        key = rb_catalog_key(kind, table, numbered);
     }
     json_object_set_new(out, key, entry);
 }

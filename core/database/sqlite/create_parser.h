@@ -40,11 +40,11 @@ json_t *rb_reader_terms(const rb_token *t, size_t n, const rb_strs *columns);
 char *rb_reader_joined(const json_t *list);
 char *rb_reader_upper(char *s); /* in place */
 
-/* A member of whatever bytes, NULL as null; an entry by its name, with a number behind it when the
- * name is taken. rest: "" or ".COLUMN" or a constraint's text. */
+/* Sets a member: text of any bytes, or null for NULL. Adds an entry under its key (catalog/name.h),
+ * with a number behind the name if it is taken. */
 void rb_reader_put(json_t *object, const char *key, const char *value);
 void rb_reader_put_entry(json_t *out, json_t *entry, const char *kind, const char *table,
-                         const char *rest);
+                         const char *name);
 
 /* Reads the whole statement into r->out; false when it is not understood. */
 bool rb_reader_read_table(rb_sqlreader *r);

@@ -1,4 +1,5 @@
 /* CREATE TABLE and CREATE VIRTUAL TABLE. */
+#include "catalog/name.h"
 #include "database/sqlite/create_parser.h"
 
 #include <stdlib.h>
@@ -7,8 +8,7 @@
 
 static json_t *column_entry(rb_sqlreader *r, const char *column)
 {
-    RB_AUTO(rb_free_str) char *raw = rb_format("column %s.%s", r->name, column);
-    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key("column", r->name, column);
     return json_object_get(r->out, key);
 }
 
@@ -91,9 +91,11 @@ static bool take_reference(rb_sqlreader *r, const char *from)
         }
     }
     RB_AUTO(rb_free_str) char *columns = to ? rb_reader_joined(to) : NULL;
-    RB_AUTO(rb_free_str)
-    char *rest = columns ? rb_format("FOREIGN KEY (%s) REFERENCES %s (%s)", from, parent, columns)
-                         : rb_format("FOREIGN KEY (%s) REFERENCES %s", from, parent);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_buf_printf(&text, "FOREIGN KEY (%s) REFERENCES ", from);
+    rb_catalog_add_part(&text, parent);
+    if (columns)
+        rb_buf_printf(&text, " (%s)", columns);
     json_t *entry = json_object();
     rb_reader_put(entry, "kind", "foreign key");
     rb_reader_put(entry, "onDelete", on_delete);
@@ -101,7 +103,7 @@ static bool take_reference(rb_sqlreader *r, const char *from)
     json_object_set_new(entry, "deferred", json_boolean(deferred));
     if (!to)
         rb_reader_put(entry, "implied", parent); /* the catalog knows its key */
-    rb_reader_put_entry(r->out, entry, "constraint", r->name, rest);
+    rb_reader_put_entry(r->out, entry, "constraint", r->name, text.data);
     return true;
 }
 
@@ -268,8 +270,7 @@ static bool take_column(rb_sqlreader *r)
     if (!name)
         return false;
     json_t *entry = json_object();
-    RB_AUTO(rb_free_str) char *rest = rb_format(".%s", name);
-    rb_reader_put_entry(r->out, entry, "column", r->name, rest);
+    rb_reader_put_entry(r->out, entry, "column", r->name, name);
     RB_AUTO(rb_free_str) char *type = take_type(r);
     RB_AUTO(rb_free_str) char *quoted = quoted_name(name);
     rb_reader_put(entry, "type", type);
@@ -420,11 +421,11 @@ static void finish_table(rb_sqlreader *r, bool without_rowid, bool strict)
     json_object_set_new(r->table, "withoutRowid", json_boolean(without_rowid));
     json_object_set_new(r->table, "strict", json_boolean(strict));
     json_object_set_new(r->table, "checks", sorted(r->checks));
-    rb_reader_put_entry(r->out, json_incref(r->table), "table", r->name, "");
+    rb_reader_put_entry(r->out, json_incref(r->table), "table", NULL, r->name);
     json_t *order = json_array();
     for (size_t i = 0; i < r->columns.n; i++)
         json_array_append_new(order, rb_json_text(r->columns.items[i]));
-    rb_reader_put_entry(r->out, order, "order", r->name, "");
+    rb_reader_put_entry(r->out, order, "order", NULL, r->name);
 }
 
 static void read_virtual(rb_sqlreader *r)
@@ -438,7 +439,7 @@ static void read_virtual(rb_sqlreader *r)
     rb_reader_put(entry, "kind", "virtual");
     rb_reader_put(entry, "module", module);
     rb_reader_put(entry, "arguments", arguments);
-    rb_reader_put_entry(r->out, entry, "table", r->name, "");
+    rb_reader_put_entry(r->out, entry, "table", NULL, r->name);
 }
 
 bool rb_reader_read_table(rb_sqlreader *r)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "catalog/name.h"
 #include "database/sqlite/create_index.h"
 
 #define CANDIDATES 40 /* values tried for a column that a CHECK restricts */
@@ -260,8 +261,7 @@ void rb_sample_satisfy(rb_sqlite *db, rb_sample_row *r, const char *table, const
 {
     RB_AUTO(rb_json_freep)
     json_t *entries = rb_sqlentries("table", table, table, sql, NULL);
-    RB_AUTO(rb_free_str) char *raw = rb_format("table %s", table);
-    RB_AUTO(rb_free_str) char *key = rb_safe(raw);
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key("table", NULL, table);
     size_t i;
     json_t *check;
     json_array_foreach (json_object_get(json_object_get(entries, key), "checks"), i, check)

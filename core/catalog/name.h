@@ -1,0 +1,35 @@
+/*
+ * Names of database objects, and the keys that a catalog has for them. A key names exactly one
+ * object, because keys are part of signed fingerprints:
+ *
+ *   KIND NAME               table orders, index idx_x, view v, trigger t, order orders, rows orders
+ *   KIND TABLE.NAME         column orders.discount
+ *   constraint TABLE TEXT   constraint orders UNIQUE (number)
+ *
+ * A table or name that is not [A-Za-z_][A-Za-z0-9_]* is quoted: "a.b". Inside the quotes, " and \
+ * are doubled, and what does not fit on one line of a terminal is written as rb_safe() does.
+ */
+#ifndef RB_CATALOG_NAME_H
+#define RB_CATALOG_NAME_H
+
+#include "base/buf.h"
+
+typedef struct rb_catalog_name {
+    char *kind;
+    char *table; /* of a column or constraint, else NULL */
+    char *name;  /* of a constraint: its normalised text */
+} rb_catalog_name;
+
+/* The key of an object, a new string. table: NULL unless it is a column or constraint. */
+char *rb_catalog_key(const char *kind, const char *table, const char *name);
+/* The key of a table's column, or of the table itself if column is NULL. */
+char *rb_catalog_place_key(const char *table, const char *column);
+/* Appends a table or name as a key has it: quoted unless it is plain. */
+void rb_catalog_add_part(rb_buf *out, const char *part);
+
+bool rb_catalog_is(const char *key, const char *kind);
+/* Splits a key: the inverse of rb_catalog_key(). False if it is not one, and *out is then empty. */
+bool rb_catalog_name_parse(rb_catalog_name *out, const char *key) RB_MUST_USE;
+void rb_catalog_name_clear(rb_catalog_name *name);
+
+#endif
