@@ -104,7 +104,7 @@ static rb_config *from_json(const json_t *json, const char *source)
     config->source = rb_strdup(source);
     config->app_name = copy(app, "name", NULL);
     read_version(config, json_object_get(app, "version"));
-    config->tags = copy(json, "tags", "v*");
+    config->tags = copy(json, "tags", RB_CONFIG_TAGS);
     read_artifacts(config, json_object_get(json, "artifacts"));
     read_databases(config, json_object_get(json, "databases"));
     config->flags_file = copy(flags, "file", NULL);

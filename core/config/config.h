@@ -10,6 +10,7 @@
 #include "git/repository.h"
 
 #define RB_CONFIG_FILE "rbtool.json"
+#define RB_CONFIG_TAGS "v*"        /* what names a release, if nothing else is set */
 #define RB_CONFIG_LIMIT (1u << 20) /* bytes */
 
 typedef struct rb_config_artifact {
@@ -37,7 +38,7 @@ typedef struct rb_config {
     char *version_file; /* or NULL */
     char *version_json; /* path, or NULL; then version_key */
     char *version_key;
-    char *tags;                    /* glob; "v*" when not given */
+    char *tags;                    /* glob; RB_CONFIG_TAGS when not given */
     rb_config_artifact *artifacts; /* never empty: "source" when none are given */
     size_t artifact_count;
     rb_config_database *databases;

@@ -3,10 +3,10 @@
  * refusal for everything that must not be; RB_FOUND when there is one. An error means that it
  * could not be judged: the hook fails then too.
  *
- * Needs no ledger, but can be given one. A tag is a release when it carries a manifest, or when its
- * name matches "tags" of rbtool.json and its commit is or follows the first release's: pattern tags
- * older than that are none. Signers, settings and releases are read only when something asks for
- * them.
+ * Needs no ledger, but can be given one. A tag is a release when it carries a manifest. One whose
+ * name matches "tags" of rbtool.json must carry one when it is created: on a server that has a
+ * release already; elsewhere if its commit is or follows the first release's, or if it is on no
+ * commit. Signers, settings and releases are read only when something asks for them.
  */
 #ifndef RB_HOOK_CHECK_H
 #define RB_HOOK_CHECK_H

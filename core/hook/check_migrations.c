@@ -292,6 +292,7 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
             add_released(search, &release->manifest->databases[j]);
     }
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    const size_t refusals = out->n;
     for (size_t i = 0; i < search->pushes->n; i++) {
         const rb_pushed *pushed = &search->pushes->items[i];
         rb_oid tree;
@@ -310,7 +311,8 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
         if (out->n == before)
             RB_TRY(rb_guard_check_released(out, search, pushed, &tree, err));
     }
-    return RB_OK;
+    RB_TRY(check_bytes(search, err));
+    return out->n == refusals ? rb_guard_check_head(out, search, err) : RB_OK;
 }
 
 enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const char *remote,

@@ -11,8 +11,8 @@
 /* While the tags of one push are judged. */
 struct tags {
     rb_guard *guard;
-    const rb_config *settings; /* NULL: none */
-    json_t *following;         /* objects of local tags that are or follow a first release */
+    const char *pattern; /* of releases' names; NULL until it is asked for */
+    json_t *following;   /* objects of local tags that are or follow a first release */
 };
 
 /* Whether a verified release names this tag as its predecessor, or a tag of that name here carries
@@ -98,9 +98,17 @@ static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *o
     return RB_OK;
 }
 
+/* Whether the name is a release's, or a ref of this name leaves no place for such a name: git
+ * stores v1.0.0 and v1.0.0/x as file and folder. */
 static bool matches(const struct tags *tags, const char *name)
 {
-    return tags->settings && fnmatch(tags->settings->tags, name, 0) == 0;
+    const size_t len = strlen(name);
+    for (size_t end = 1; end <= len; end++) {
+        RB_AUTO(rb_free_str) char *start = rb_strndup(name, end);
+        if ((name[end] == '/' || end == len) && fnmatch(tags->pattern, start, 0) == 0)
+            return true;
+    }
+    return strncmp(tags->pattern, name, len) == 0 && tags->pattern[len] == '/';
 }
 
 /* A tag that the remote has otherwise than it would get it: is it a release? */
@@ -201,6 +209,32 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     return RB_OK;
 }
 
+/* Whether there was a release here before the push. */
+static bool had_release(const rb_guard *guard, const rb_chain *chain)
+{
+    for (size_t i = 0; guard->received && i < chain->n; i++) {
+        RB_AUTO(rb_free_str) char *ref = rb_format(RB_TAGS "%s", chain->items[i].tag);
+        if (chain->items[i].release && !rb_pushes_find(guard->received, ref))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a new tag without a manifest takes a release's name. Tags from before the first release
+ * may come to a server only before or together with it: later, any old commit would do. */
+static enum rb_code takes_name(bool *out, struct tags *tags, const rb_pushed *pushed, rb_err *err)
+{
+    const rb_chain *chain;
+    rb_oid commit;
+    *out = false;
+    if (!matches(tags, pushed->tag))
+        return RB_OK;
+    RB_TRY(rb_guard_chain(&chain, tags->guard, err));
+    *out = chain->n > 0 && (had_release(tags->guard, chain) ||
+                            !rb_object_commit(&commit, tags->guard->repo, &pushed->local));
+    return *out ? RB_OK : is_after_first(out, tags, &pushed->local, pushed->local_ref, err);
+}
+
 static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_pushed *pushed,
                               rb_err *err)
 {
@@ -221,15 +255,14 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
     }
     if (carries)
         return check_release(out, tags, tag, err);
-    if (matches(tags, pushed->tag))
-        RB_TRY(is_after_first(&release, tags, &pushed->local, pushed->local_ref, err));
+    RB_TRY(takes_name(&release, tags, pushed, err));
     RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
     if (release)
         rb_refusals_add(
             out, rb_format("tag %s", name),
             rb_format("does not verify: it has the name of a release (\"tags\": \"%s\") "
                       "and carries no manifest",
-                      tags->settings->tags),
+                      tags->pattern),
             rb_format("make it with `rbtool release %s`, or narrow \"tags\" in %s", name,
                       RB_CONFIG_FILE));
     return RB_OK;
@@ -243,8 +276,11 @@ enum rb_code rb_guard_push_tags(rb_refusals *out, rb_guard *guard, const rb_push
     for (size_t i = 0; i < pushes->n && code == RB_OK; i++) {
         if (!pushes->items[i].tag)
             continue;
-        if (!tags.settings)
-            code = rb_guard_settings(&tags.settings, guard, err);
+        const rb_config *settings;
+        if (!tags.pattern)
+            code = rb_guard_settings(&settings, guard, err);
+        if (!tags.pattern && code == RB_OK)
+            tags.pattern = settings ? settings->tags : RB_CONFIG_TAGS;
         if (code == RB_OK)
             code = check_tag(out, &tags, &pushes->items[i], err);
     }

@@ -67,28 +67,44 @@ static void list_present(struct present *out, rb_guard_search *search, const rb_
 }
 
 /* What the ref has at the remote before the push, where that is known. */
-static void list_there(struct present *out, rb_guard_search *search, const rb_pushed *pushed)
+static bool find_there(rb_oid *commit, rb_oid *tree, const rb_guard_search *search,
+                       const rb_pushed *pushed)
 {
     rb_repo *repo = search->guard->repo;
-    rb_oid commit;
-    rb_oid tree;
     rb_err none;
-    if (!rb_oid_is_zero(&pushed->remote) && rb_object_commit(&commit, repo, &pushed->remote) &&
-        rb_commit_tree(&tree, repo, &commit, &none) == RB_OK)
-        list_present(out, search, &commit, &tree);
+    return !rb_oid_is_zero(&pushed->remote) && rb_object_commit(commit, repo, &pushed->remote) &&
+           rb_commit_tree(tree, repo, commit, &none) == RB_OK;
 }
 
-/* Unchanged, or as some release has that migration. */
-static bool is_present(const struct present *present, const rb_guard_search *search,
-                       const rb_manifest_migration *was)
+/* What a ref lacked before the push is not this push's doing, if the ref followed that release. */
+static enum rb_code list_there(struct present *out, rb_guard_search *search,
+                               const rb_pushed *pushed, const rb_release *base, rb_err *err)
+{
+    rb_oid commit;
+    rb_oid tree;
+    bool follows = false;
+    if (!find_there(&commit, &tree, search, pushed))
+        return RB_OK;
+    RB_TRY(rb_commit_reaches(&follows, search->guard->repo, &commit, &base->commit, err));
+    if (follows)
+        list_present(out, search, &commit, &tree);
+    return RB_OK;
+}
+
+static bool has_bytes(const struct present *present, const rb_manifest_migration *was)
 {
     size_t i;
     json_t *down;
     json_array_foreach (json_object_get(present->ups, was->up), i, down)
         if (!*was->down || strcmp(json_string_value(down), was->down) == 0)
             return true;
-    if (json_object_get(present->kept, was->id))
-        return true;
+    return false;
+}
+
+/* As some release has that migration. */
+static bool has_released(const struct present *present, const rb_guard_search *search,
+                         const rb_manifest_migration *was)
+{
     const char *bytes = rb_json_str(present->ids, was->id);
     for (size_t j = 0; bytes && j < search->place_count; j++)
         if (json_object_get(json_object_get(search->places[j].released, was->id), bytes))
@@ -96,17 +112,22 @@ static bool is_present(const struct present *present, const rb_guard_search *sea
     return false;
 }
 
-static bool has_same_folder(const rb_guard_search *search, const rb_oid *tree,
-                            const rb_release *release, const char *folder)
+static bool is_present(const struct present *present, const rb_guard_search *search,
+                       const rb_manifest_migration *was)
+{
+    return has_bytes(present, was) || json_object_get(present->kept, was->id) ||
+           has_released(present, search, was);
+}
+
+static bool has_same_folder(const rb_guard_search *search, const rb_oid *tree, const rb_oid *before,
+                            const char *folder)
 {
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry now = {0};
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry was = {0};
-    rb_oid before;
     rb_err none;
     rb_repo *repo = search->guard->repo;
-    return rb_commit_tree(&before, repo, &release->commit, &none) == RB_OK &&
-           rb_tree_find(&now, repo, tree, folder, &none) == RB_OK &&
-           rb_tree_find(&was, repo, &before, folder, &none) == RB_OK &&
+    return rb_tree_find(&now, repo, tree, folder, &none) == RB_OK &&
+           rb_tree_find(&was, repo, before, folder, &none) == RB_OK &&
            rb_oid_equal(&now.oid, &was.oid);
 }
 
@@ -162,19 +183,22 @@ enum rb_code rb_guard_check_released(rb_refusals *out, rb_guard_search *search,
                                      const rb_pushed *pushed, const rb_oid *tree, rb_err *err)
 {
     const rb_release *base;
+    rb_oid before_tree;
     RB_AUTO(present_clear) struct present present = {0};
     RB_AUTO(present_clear) struct present there = {0};
     const size_t before = out->n;
     RB_TRY(find_base(&base, search, &pushed->commit, err));
+    if (base)
+        RB_TRY(rb_commit_tree(&before_tree, search->guard->repo, &base->commit, err));
     for (size_t i = 0; base && i < base->manifest->database_count && out->n == before; i++) {
         const rb_manifest_database *database = &base->manifest->databases[i];
         const char *first = NULL;
         size_t gone = 0;
-        if (has_same_folder(search, tree, base, database->directory))
+        if (has_same_folder(search, tree, &before_tree, database->directory))
             continue;
         if (!present.ups) {
             list_present(&present, search, &pushed->commit, tree);
-            list_there(&there, search, pushed);
+            RB_TRY(list_there(&there, search, pushed, base, err));
         }
         for (size_t j = 0; j < database->migration_count; j++) {
             if (is_present(&present, search, &database->migrations[j]) ||
@@ -186,6 +210,79 @@ enum rb_code rb_guard_check_released(rb_refusals *out, rb_guard_search *search,
         if (gone > 0)
             RB_TRY(
                 refuse_gone(out, search, &present, pushed, base, database, first, gone - 1, err));
+    }
+    return RB_OK;
+}
+
+/* Whether the ref is the one that the repository's HEAD names. */
+static bool is_head(const rb_guard_search *search, const rb_pushed *pushed)
+{
+    static const char *const args[] = {"symbolic-ref", "--quiet", "HEAD", NULL};
+    RB_AUTO(rb_buf_clear) rb_buf name = {0};
+    rb_err detached;
+    if (rb_repo_git(&name, search->guard->repo, args, &detached) != RB_OK || name.len == 0)
+        return false;
+    rb_buf_truncate(&name, name.len - 1);
+    return strcmp(rb_buf_str(&name), pushed->remote_ref) == 0;
+}
+
+static void refuse_lost(rb_refusals *out, const rb_pushed *pushed, const rb_release *release,
+                        const rb_manifest_database *database, const char *id)
+{
+    RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(id);
+    char commit[RB_OID_HEX];
+    rb_oid_hex(&pushed->commit, commit);
+    rb_refusals_add(out, rb_format("commit %.10s", commit),
+                    rb_format("(%s) does not have migration %s as it was released with %s", ref,
+                              safe, release->tag),
+                    rb_format("restore its files (git checkout %s -- %s), or push it as another "
+                              "branch",
+                              release->tag, database->directory));
+}
+
+/* Compare the two sets with every release that is not bad. */
+static void check_kept(rb_refusals *out, const rb_guard_search *search, const rb_pushed *pushed,
+                       const struct present *now, const struct present *was)
+{
+    for (size_t i = 0; i < search->chain->n; i++) {
+        const rb_release *release = search->chain->items[i].release;
+        for (size_t j = 0;
+             release && !search->chain->items[i].bad && j < release->manifest->database_count;
+             j++) {
+            const rb_manifest_database *database = &release->manifest->databases[j];
+            for (size_t k = 0; k < database->migration_count; k++) {
+                const rb_manifest_migration *m = &database->migrations[k];
+                if (!has_bytes(was, m) || has_bytes(now, m) || has_released(now, search, m))
+                    continue;
+                refuse_lost(out, pushed, release, database, m->id);
+                return;
+            }
+        }
+    }
+}
+
+enum rb_code rb_guard_check_head(rb_refusals *out, rb_guard_search *search, rb_err *err)
+{
+    for (size_t i = 0; !search->remote && i < search->pushes->n; i++) {
+        const rb_pushed *pushed = &search->pushes->items[i];
+        rb_oid before;
+        rb_oid old;
+        rb_oid new;
+        if (!pushed->has_commit || !is_head(search, pushed) ||
+            !find_there(&before, &old, search, pushed))
+            continue;
+        RB_TRY(rb_commit_tree(&new, search->guard->repo, &pushed->commit, err));
+        bool same = has_same_folder(search, &new, &old, RB_CONFIG_FILE);
+        for (size_t j = 0; same && j < search->place_count; j++)
+            same = has_same_folder(search, &new, &old, search->places[j].database->directory);
+        if (same)
+            return RB_OK;
+        RB_AUTO(present_clear) struct present now = {0};
+        RB_AUTO(present_clear) struct present was = {0};
+        list_present(&was, search, &before, &old);
+        list_present(&now, search, &pushed->commit, &new);
+        check_kept(out, search, pushed, &now, &was);
     }
     return RB_OK;
 }

@@ -45,4 +45,12 @@ enum rb_code rb_guard_check_released(rb_refusals *out, rb_guard_search *search,
                                      const rb_pushed *pushed, const rb_oid *tree,
                                      rb_err *err) RB_MUST_USE;
 
+/*
+ * Refuses, where a push is received, that the branch which HEAD names loses a migration that it has
+ * as a release has it that is not bad. Compares content, not history: the branch may be rewritten
+ * or replaced by one that follows no release.
+ */
+enum rb_code rb_guard_check_head(rb_refusals *out, rb_guard_search *search,
+                                 rb_err *err) RB_MUST_USE;
+
 #endif

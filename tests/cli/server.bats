@@ -220,6 +220,75 @@ ordinary() { # KIND
     refused "changes migration 1" git push origin main
 }
 
+@test "a server with a release accepts no other object under a release's name" {
+    released
+    local blob tree orphan old what
+    blob=$(git hash-object -w VERSION)
+    tree=$(git rev-parse 'HEAD^{tree}')
+    orphan=$(git commit-tree -m orphan "$tree")
+    old=$(git rev-parse v1.0.0^{commit})
+    git tag -a -m 'no manifest' v7 "$orphan"
+    for what in "$blob" "$tree" "$orphan" "$old" "$(git rev-parse v7)"; do
+        refused 'it has the name of a release ("tags": "v*") and carries no manifest' \
+            git push --no-verify origin "$what:refs/tags/v9.9.9"
+        git push -q --no-verify origin "$what:refs/tags/other-$what"
+    done
+    [[ -z $(there v9.9.9) ]]
+    # a name that leaves no place for a release's
+    jq '.tags = "rel/?.?.?"' rbtool.json >x && mv x rbtool.json
+    git commit -qam 'tags: rel/'
+    git push -q --no-verify origin main
+    refused "has the name of a release" git push --no-verify origin "$orphan:refs/tags/rel"
+    refused "has the name of a release" git push --no-verify origin "$orphan:refs/tags/rel/1.2.0/x"
+    git push -q --no-verify origin "$orphan:refs/tags/v9.9.9"
+    # settings that cannot be read leave the default
+    echo '{' >rbtool.json
+    RBTOOL=0 git commit -qam broken
+    git push -q --no-verify origin main
+    refused "has the name of a release" git push --no-verify origin "$blob:refs/tags/v9.9.8"
+}
+
+@test "the server's branch keeps its released migrations when it is replaced or rewritten" {
+    released
+    local head second
+    head=$(git rev-parse HEAD)
+    printf 'SELECT 1;\n' >migrations/0003_unreleased.up.sql
+    git add -A && git commit -qm 'not released' -m 'Rollback: irreversible none'
+    git push -q --no-verify origin main
+    # an orphan that lacks one, and one that changes one, also if another branch brought it
+    git checkout -q --orphan lacking
+    git rm -q --cached migrations/0002_discount.*
+    rm migrations/0002_discount.*
+    RBTOOL=0 git commit -qm lacking
+    git push -q --no-verify origin lacking
+    refused "does not have migration 2 as it was released with v1.1.0" git push --no-verify -f origin lacking:main
+    git checkout -q -f --orphan changing main
+    echo '-- edited' >>migrations/0001_orders.up.sql
+    RBTOOL=0 git commit -qam changing
+    refused "(refs/heads/main) does not have migration 1" git push --no-verify -f origin changing:main
+    refused "(refs/heads/main) does not have migration 1" git push --no-verify -f origin changing:aside changing:main
+    # the commit of the first release has only its own
+    refused "does not have migration 2" git push --no-verify -f origin 'v1.0.0^{commit}:main'
+    # dropped by a merge into a branch of before the release
+    git checkout -q -f -b before "$(git commit-tree -m before "$(git rev-parse lacking^{tree})")"
+    RBTOOL=0 git merge -q -s ours --allow-unrelated-histories -m dropped main
+    second=$(git rev-parse HEAD^1)
+    git push -q --no-verify origin "$second:refs/heads/before"
+    refused "deletes or changes migration 2" git push --no-verify origin before
+    [[ $(there main) == $(git rev-parse main) ]]
+    # rewritten with all of them; what was not released may go, and so may those of a bad release
+    git checkout -q -f --orphan rewritten main
+    git rm -q -f migrations/0003_unreleased.up.sql
+    RBTOOL=0 git commit -qm rewritten
+    git push -q --no-verify -f origin rewritten:main
+    [[ $(there main) == $(git rev-parse rewritten) ]]
+    refused "does not have migration 2" git push --no-verify -f origin 'v1.0.0^{commit}:main'
+    rbtool mark v1.1.0 bad -m 'orders vanish'
+    rbtool sync origin
+    git push -q --no-verify -f origin 'v1.0.0^{commit}:main'
+    [[ $(there main) == "$(git rev-parse 'v1.0.0^{commit}')" && $head != "$(there main)" ]]
+}
+
 @test "an unreadable migrations folder does not block pushes that leave it unchanged" {
     released
     git checkout -q -b odd

@@ -217,18 +217,23 @@ static enum rb_code judge_push(char **said, enum side side, const char *ref, con
     return code;
 }
 
-/* text "" means that the push passes, else what is in its refusal; on both sides. */
+/* text "" means that the push passes, else what is in its refusal. */
+static void expect_on(enum side side, const char *what, const char *ref, const char *new,
+                      const char *old, const char *text)
+{
+    rb_err err = {0};
+    RB_AUTO(rb_free_str) char *said = NULL;
+    enum rb_code code = judge_push(&said, side, ref, new, old, &err);
+    if (code != (*text ? RB_FOUND : RB_OK) || !strstr(said, text) || (!*text && *said))
+        fail_msg("%s, %s: expected \"%s\", got %d \"%s\" \"%s\"", what,
+                 side == SENT ? "sent" : "received", text, code, said, err.message);
+}
+
 static void expect_push(const char *what, const char *ref, const char *new, const char *old,
                         const char *text)
 {
-    for (enum side side = SENT; side <= RECEIVED; side++) {
-        rb_err err = {0};
-        RB_AUTO(rb_free_str) char *said = NULL;
-        enum rb_code code = judge_push(&said, side, ref, new, old, &err);
-        if (code != (*text ? RB_FOUND : RB_OK) || !strstr(said, text) || (!*text && *said))
-            fail_msg("%s, %s: expected \"%s\", got %d \"%s\" \"%s\"", what,
-                     side == SENT ? "sent" : "received", text, code, said, err.message);
-    }
+    expect_on(SENT, what, ref, new, old, text);
+    expect_on(RECEIVED, what, ref, new, old, text);
 }
 
 typedef struct change {
@@ -380,7 +385,9 @@ static void test_push_of_tags(void **state)
                 "tag v1.2.0 does not verify: ");
     expect_push("a release's name without a manifest", "refs/tags/v9.0.0", plain, ZERO,
                 "tag v9.0.0 does not verify: it has the name of a release");
-    expect_push("a tag older than the first release", "refs/tags/v0.9.0", old, ZERO, "");
+    expect_on(SENT, "a tag older than the first release", "refs/tags/v0.9.0", old, ZERO, "");
+    expect_on(RECEIVED, "a tag older than the first release", "refs/tags/v0.9.0", old, ZERO,
+              "tag v0.9.0 does not verify: it has the name of a release");
     expect_push("a deletion of such a tag", "refs/tags/v0.9.0", ZERO, old, "");
     sh_do("git -C push tag -d note");
 }
