@@ -43,6 +43,12 @@ char *rb_git_message(void);
  * broken, and what it lacks, or there is none. */
 enum rb_code rb_git_explain_absence(const char *dir, const char *git_dir, rb_err *err) RB_MUST_USE;
 
+/* Fail where a file that libgit2 reads is a FIFO or a device: it would wait for that without end.
+ * rb_git_check_files() comes before the repository is opened, rb_git_check_refs() after it. dir:
+ * the repository's own folder; common: that of all its work trees. */
+enum rb_code rb_git_check_files(const char *dir, rb_err *err) RB_MUST_USE;
+enum rb_code rb_git_check_refs(const char *dir, const char *common, rb_err *err) RB_MUST_USE;
+
 /* True for a clone that was cut off at some depth. */
 bool rb_git_is_shallow(const rb_repo *repo);
 

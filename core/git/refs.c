@@ -1,10 +1,64 @@
 #include "git/refs.h"
 
+#include <dirent.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "git/internal.h"
 #include "git/tag.h"
+
+#define DEPTH 64 /* of folders below refs; git's own names end far above */
+
+static enum rb_code check_regular(const char *path, rb_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+    return rb_fail(
+        err, RB_ERROR,
+        "%s is not a regular file, and neither git nor rbtool can read it; remove it: rm "
+        "'%s'",
+        safe, safe);
+}
+
+static enum rb_code check_folder(const char *path, int depth, rb_err *err)
+{
+    enum rb_code code = RB_OK;
+    DIR *dir = depth < DEPTH ? opendir(path) : NULL;
+    for (struct dirent *item; code == RB_OK && dir && (item = readdir(dir));) {
+        if (item->d_type == DT_REG || strcmp(item->d_name, ".") == 0 ||
+            strcmp(item->d_name, "..") == 0)
+            continue;
+        RB_AUTO(rb_free_str) char *below = rb_path_join(path, item->d_name);
+        code = item->d_type == DT_DIR ? check_folder(below, depth + 1, err)
+                                      : check_regular(below, err);
+    }
+    if (dir)
+        closedir(dir);
+    return code;
+}
+
+enum rb_code rb_git_check_files(const char *dir, rb_err *err)
+{
+    const char *const files[] = {"config", "objects/info/alternates"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        RB_AUTO(rb_free_str) char *file = rb_path_join(dir, files[i]);
+        RB_TRY(check_regular(file, err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_git_check_refs(const char *dir, const char *common, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *packed = rb_path_join(common, "packed-refs");
+    RB_AUTO(rb_free_str) char *refs = rb_path_join(common, "refs");
+    RB_AUTO(rb_free_str) char *own = rb_path_join(dir, "refs"); /* of this work tree */
+    RB_TRY(check_regular(packed, err));
+    RB_TRY(check_folder(refs, 0, err));
+    return strcmp(refs, own) == 0 ? RB_OK : check_folder(own, 0, err);
+}
 
 enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *err)
 {

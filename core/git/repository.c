@@ -126,6 +126,21 @@ static int open_as_git(git_repository **out, const char *dir)
     return git_repository_open_ext(out, dir, flags, rb_git_env("GIT_CEILING_DIRECTORIES"));
 }
 
+/* What cannot be found is reported when it is opened. */
+static enum rb_code check_files(const char *dir, rb_err *err)
+{
+    const char *named = rb_git_env("GIT_DIR");
+    RB_AUTO(rb_free_str) char *path = named ? rb_path_join(dir, named) : NULL;
+    git_buf found = {0};
+    enum rb_code code = RB_OK;
+    if (path)
+        code = rb_git_check_files(path, err);
+    else if (git_repository_discover(&found, dir, 1, rb_git_env("GIT_CEILING_DIRECTORIES")) == 0)
+        code = rb_git_check_files(found.ptr, err);
+    git_buf_dispose(&found);
+    return code;
+}
+
 /* libgit2 1.5.1 says "not found", of the setting, where safe.directory is set nowhere. */
 static bool is_owner_refusal(int status)
 {
@@ -252,11 +267,14 @@ enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err)
     pthread_once(&started, start);
     RB_AUTO(rb_repo_closep) rb_repo *repo = rb_calloc(1, sizeof *repo);
     repo->dir = rb_strdup(dir);
+    RB_TRY(check_files(dir, err));
     int status = open_as_git(&repo->repo, dir);
     if (is_owner_refusal(status))
         status = open_if_git_trusts(&repo->repo, dir);
     if (status != 0)
         return explain_open(status, dir, err);
+    RB_TRY(rb_git_check_refs(git_repository_path(repo->repo), git_repository_commondir(repo->repo),
+                             err));
     RB_TRY(check_head(repo, dir, err));
     RB_TRY(find_dirs(repo, err));
     RB_TRY(rb_git_odb_open(repo, err));

@@ -359,3 +359,18 @@ Rollback: lossy ${esc}${c1}${bidi} it is"
     mkdir "$T/plain"
     fails 2 "no git repository at $T/plain or above" rbtool -C "$T/plain" list
 }
+
+@test "a FIFO among the files that git keeps is refused by name, and no command waits for it" {
+    for file in refs/rbtool/ledger refs/tags/v9.0.0 refs/heads/other packed-refs config objects/info/alternates; do
+        [[ ! -e .git/$file ]] || mv ".git/$file" kept
+        mkdir -p ".git/$(dirname "$file")"
+        mkfifo ".git/$file"
+        for command in log list status verify; do
+            fails 2 "$PWD/.git/$file is not a regular file, and neither git nor rbtool can read it; remove it: rm '$PWD/.git/$file'" \
+                timeout 20 rbtool "$command"
+        done
+        rm ".git/$file"
+        [[ ! -e kept ]] || mv kept ".git/$file"
+    done
+    rbtool verify v1.0.0
+}
