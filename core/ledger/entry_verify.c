@@ -100,8 +100,6 @@ enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, 
     out->claims = form.claims;
     if (form.claims)
         out->entry.trust = RB_ENTRY_BROKEN;
-    else
-        out->entry.parent_count = 0;
     if (code == RB_OK)
         add_pending(pendings, index, &form);
     return RB_OK;

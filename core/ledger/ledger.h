@@ -36,7 +36,8 @@ enum {
 
 /* tip NULL: what refs/rbtool/ledger is at; no such ref is an empty ledger. Bad entries are items
  * with problems, not errors; a commit that is missing or corrupt is RB_ERROR, naming what to
- * fetch. What lies behind a foreign commit is not read. */
+ * fetch. Behind a
+ * foreign commit the ledger is read on, but behind two of them in a row it is not. */
 enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *signers,
                             const rb_oid *tip, unsigned how, rb_err *err) RB_MUST_USE;
 void rb_ledger_free(rb_ledger *ledger);

@@ -142,6 +142,12 @@ static void leave(loading *l, const step *at, size_t *done)
     l->after[at->index] = (*done)++;
 }
 
+/* True for a commit that does not claim to be an entry of any ledger. */
+static bool is_foreign(const rb_entry *entry)
+{
+    return entry->trust == RB_ENTRY_FOREIGN && !entry->app;
+}
+
 /* Depth first, without recursion: a ledger is as deep as it is long. */
 static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
 {
@@ -176,6 +182,8 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
                            rb_repo_common_dir(l->repo));
         if (!new)
             continue;
+        if (is_foreign(&l->found[at->index].entry) && is_foreign(&l->found[index].entry))
+            l->found[index].entry.parent_count = 0; /* else a history of code would be read */
         if (depth == cap) {
             cap *= 2;
             stack = rb_realloc(stack, cap, sizeof *stack);
@@ -233,7 +241,7 @@ static void check_place(rb_ledger *ledger, const char *pinned, const char *first
             const rb_entry *parent = &ledger->items[entry->parents[j]];
             char hex[RB_OID_HEX];
             rb_oid_hex(&parent->id, hex);
-            if (parent->trust != RB_ENTRY_FOREIGN || parent->app)
+            if (!is_foreign(parent) || is_foreign(entry))
                 continue;
             rb_problems_add(&entry->problems, "parents", "parent", "an entry", hex,
                             "the entry follows %s, which is not an entry of a ledger", hex);

@@ -51,9 +51,25 @@ verdict() {
     tip "$(git rev-parse HEAD)"
     run -1 rbtool log --verify
     [[ $output == *"foreign: the commit is not an entry of a ledger (none: Fix the shop)"* ]]
-    [[ $output == *"1 entry: 1 foreign"* ]] # the history of the code is not read
+    [[ $output == *"2 entries: 2 foreign"* ]] # the history of the code is not read
     fails 2 "nothing is written on top of $LEDGER" rbtool mark v1.0.0 good -m x
     [[ $(git rev-parse $LEDGER) == $(git rev-parse HEAD) ]]
+}
+
+@test "behind one foreign commit at the tip, log shows and judges the ledger" {
+    good=$(forge 'verdict v1.0.0 bad' '.verdict.verdict = "bad"' "$FIRST")
+    foreign=$(git commit-tree -m 'Fix the shop' -p "$good" $EMPTY)
+    tip "$foreign"
+    run -1 rbtool log --verify
+    [[ $output == *"${foreign:0:10} foreign: the commit is not an entry of a ledger (none: Fix the shop)"* ]]
+    [[ $output == *"3 entries: 2 good, 1 foreign"* ]]
+    [[ $(trust "$good") == good && $(trust "$foreign") == foreign ]]
+    [[ $(rbtool list) == *"bad"* ]]
+    # Nor does a commit whose message cannot be parsed hide it.
+    printf 'tree %s\nparent %s\nauthor x\n\nno date\n' "$EMPTY" "$good" >"$BATS_TEST_TMPDIR/raw"
+    tip "$(git hash-object -t commit -w --literally "$BATS_TEST_TMPDIR/raw")"
+    run -1 rbtool log --verify
+    [[ $output == *"3 entries: 2 good, 1 foreign"* ]]
 }
 
 @test "a signature copied to a changed entry is refused" {
