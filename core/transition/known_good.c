@@ -78,8 +78,9 @@ static bool moved(const rb_transition_row *row, int part)
     return false;
 }
 
-/* Whether all of parts were at rows[at]'s TO when it had ended. Partial transitions leave the rest
- * at other releases: two halves that never ran together are no release. */
+/* Returns true if all of parts were at rows[at]'s TO when it had ended. Partial transitions leave
+ * the rest at other releases: two halves that never ran together are no release. Nor are two that a
+ * tag named before and after it was moved. */
 static bool live_together(rb_transition_row *const *rows, size_t count, size_t at,
                           const bool parts[RB_PARTS])
 {
@@ -87,7 +88,7 @@ static bool live_together(rb_transition_row *const *rows, size_t count, size_t a
         size_t i = at;
         while (parts[part] && i < count && !moved(rows[i], part))
             i++;
-        if (parts[part] && (i == count || !rb_text_same(rows[i]->to, rows[at]->to)))
+        if (parts[part] && (i == count || !rb_text_same(rows[i]->to_object, rows[at]->to_object)))
             return false;
     }
     return true;

@@ -17,7 +17,9 @@ typedef struct row {
     int deploy;           /* approvals that the policy wants there */
     int revert;           /* the same */
     const char *verb;     /* the command's kind */
-    const char *history;  /* what went to TO there: "whole", "app", "app rest", an outcome, or "" */
+    const char *history;  /* what went to TO there: "whole", "app", "app rest",
+                             "moved rest": the app was another object of the same tag,
+                             an outcome, or "" */
     const char *approved; /* who approved TO there, with spaces between */
     enum scripts scripts; /* --scripts-from */
     const char *scripts_approved;
@@ -44,6 +46,7 @@ static const row rows[] = {
     {"revert-needs", 0, 2, "revert", "whole", "bob", OWN, "", "revert 1", 0},
     {"deploy-needs", 0, 2, "deploy", "whole", "bob", OWN, "", "revert 1", 0},
     {"in-two-halves", 1, 0, "revert", "app rest", "", OWN, "", "", 0},
+    {"half-before-the-tag-moved", 1, 0, "revert", "moved rest", "", OWN, "", "deploy 1", 0},
     /* Whose approval counts. */
     {"signer", 1, 0, "deploy", "", "alice", OWN, "", "deploy 1", 0},
     {"signer-and-bob", 2, 0, "deploy", "", "alice bob", OWN, "", "deploy 1", 0},
@@ -182,8 +185,9 @@ static int close_all(void **state)
     return shop_close(state);
 }
 
-/* A transition to TO that moved those parts, in the journal. */
-static void went(const place *p, const char *id, const char *only, const char *outcome)
+/* A transition to TO, or to another object of its tag, that moved those parts, in the journal. */
+static void went(const place *p, const char *id, const char *only, const char *object,
+                 const char *outcome)
 {
     rb_err err = {0};
     RB_AUTO(rb_json_freep) json_t *plan = NULL;
@@ -192,7 +196,7 @@ static void went(const place *p, const char *id, const char *only, const char *o
     rb_transition_row begun = {.id = (char *)id,
                                .kind = (char *)"deploy",
                                .to = shop.releases[TO]->tag,
-                               .to_object = shop.releases[TO]->object,
+                               .to_object = (char *)object,
                                .plan = plan};
     assert_ok(rb_state_begin(p->state, &begun, &err));
     assert_ok(rb_state_end(p->state, id, outcome, NULL, NULL, &err));
@@ -201,14 +205,17 @@ static void went(const place *p, const char *id, const char *only, const char *o
 static void live_through(const place *p, const char *history)
 {
     static const char all[] = "\"app\",\"db\",\"flags\",\"config\"";
+    const char *object = shop.releases[TO]->object;
     if (strcmp(history, "whole") == 0)
-        went(p, "1", all, "done");
+        went(p, "1", all, object, "done");
     else if (strncmp(history, "app", 3) == 0)
-        went(p, "1", "\"app\"", "done");
+        went(p, "1", "\"app\"", object, "done");
+    else if (strcmp(history, "moved rest") == 0)
+        went(p, "1", "\"app\"", shop.releases[FROM]->object, "done");
     else if (*history)
-        went(p, "1", all, history);
-    if (strcmp(history, "app rest") == 0)
-        went(p, "2", "\"db\",\"flags\",\"config\"", "done");
+        went(p, "1", all, object, history);
+    if (strstr(history, " rest"))
+        went(p, "2", "\"db\",\"flags\",\"config\"", object, "done");
 }
 
 static rb_plan_request request_of(const place *p, const row *r)
