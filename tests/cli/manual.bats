@@ -187,6 +187,7 @@ prepare() { # EXAMPLE
         while IFS= read -r line; do
             prepare "$line" >/dev/null
             # There is no terminal to confirm at.
+            cd "$SHOP" || return
             run bash -euo pipefail -c "$(sed -E 's/^rbtool (deploy|revert|resume|abort) /&--yes /' <<<"$line")" </dev/null
             [ "$status" -eq 0 ] || { printf '%s: %s\n%s\n' "$page" "$line" "$output"; return 1; }
         done < <(blocks "$page" Examples)
