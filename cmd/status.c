@@ -120,6 +120,10 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
         rb_ui_line("%s%s%s: %s, not finished: %s from %s stopped in step %s; %s%s. %s", bold,
                    st->name, plain, row->to, row->kind, from, step, where,
                    st->flags_pending ? ", the flags are not yet" : "", out);
+    else if (st->side == RB_SIDE_ABORTING)
+        rb_ui_line("%s%s%s: %s, not finished: the abort that goes back to %s stopped in step %s, "
+                   "before its commit. %s",
+                   bold, st->name, plain, from, row->to, step, out);
     else if (st->side == RB_SIDE_BEFORE)
         rb_ui_line("%s%s%s: %s, interrupted: %s to %s stopped in step %s; nothing is committed. %s",
                    bold, st->name, plain, st->tag ? st->tag : "nothing is live", row->kind, row->to,

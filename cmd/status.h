@@ -9,6 +9,7 @@
 
 enum rb_side { /* of the point of no return, where a transition stopped */
                RB_SIDE_BEFORE,
+               RB_SIDE_ABORTING, /* before that of an abort: what it goes back from is half-way */
                RB_SIDE_AFTER,
                RB_SIDE_UNKNOWN
 };

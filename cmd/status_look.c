@@ -160,16 +160,17 @@ static const char *pending_step(const rb_status *st)
     return out;
 }
 
-/* Of a transition that is committed: its parts are at its TO. */
-static void set_target(rb_status *st)
+/* What is on the host in the middle of a transition, in the parts that it moves: its TO when it is
+ * committed. An abort before its commit leaves what it is to go back from. */
+static void set_live(rb_status *st, char *tag, char *object)
 {
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(st->row->plan, "only"), i, item)
         for (int part = 0; part < RB_PARTS; part++)
             if (rb_text_same(json_string_value(item), rb_part_name((enum rb_part)part))) {
-                st->live.tag[part] = st->row->to;
-                st->live.object[part] = st->row->to_object;
+                st->live.tag[part] = tag;
+                st->live.object[part] = object;
             }
 }
 
@@ -188,7 +189,11 @@ static void look_at_pending(rb_status *st)
     st->flags_pending = has_step(st->row, RB_DO_FLAGS) && state_of(st, RB_DO_FLAGS) != RB_STEP_DONE;
     (void)can(st, "state", rb_state_said(&st->said, st->site.state, st->row->id, &why), &why);
     if (st->side == RB_SIDE_AFTER)
-        set_target(st);
+        set_live(st, st->row->to, st->row->to_object);
+    if (st->side == RB_SIDE_BEFORE && rb_text_same(st->row->kind, "abort")) {
+        st->side = RB_SIDE_ABORTING;
+        set_live(st, st->row->from, st->row->from_object);
+    }
 }
 
 /* Since when what is live is live, and by whom. */

@@ -278,6 +278,24 @@ checks' ]
     rbtool status --json | schema status
 }
 
+@test "status names what is on the host after an abort that was killed before its commit" {
+    rbtool deploy v1.0.0 --yes
+    killed_by start
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    rm "$BATS_TEST_TMPDIR/killed"
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    run -3 rbtool status --exit-code
+    [[ ${lines[0]} == 'prod: v1.1.0, not finished: the abort that goes back to v1.0.0 stopped in step stop, before its commit. Finish: `rbtool resume --env prod`. Undo: `rbtool abort --env prod`' ]]
+    [[ $output != *drift* && $output != *since* ]]
+    rbtool status --json | schema status
+    [ "$(rbtool status --json | jq -c '[.release, .state, .since, .drift, .parts[0].release]')" = \
+        '["v1.1.0","interrupted",null,[],"v1.1.0"]' ]
+    rbtool abort --yes
+    settled_at v1.0.0
+}
+
 @test "status in a repository without settings prints a hint to run init" {
     rm rbtool.json
     fails 2 'run `rbtool init`' rbtool status

@@ -371,7 +371,7 @@ ends_back() { # WAY
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" abort --yes
     [ "$status" -eq 137 ]
     [ "$(pending)" = deploy,abort ]
-    [[ $(rbtool status) == *"interrupted: abort to v1.0.0 stopped in step stop"* ]]
+    [[ $(rbtool status) == *"prod: v1.1.0, not finished: the abort that goes back to v1.0.0 stopped in step stop"* ]]
     rbtool "$1" --yes
     [ "$(picture)" = "$before" ]
     [ -z "$(pending)" ]
