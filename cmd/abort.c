@@ -28,7 +28,7 @@ static enum rb_code refuse_several(const rb_site *site, const rb_recovery *recov
 }
 
 /* After the commit the way back is a transition of its own, under the same rules as any. */
-static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o,
+static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o, bool confirmed,
                             rb_recovery *recovery, rb_err *err)
 {
     rb_recovery_clear(recovery);
@@ -56,7 +56,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     rq.live = &moved;
     rq.rule = "what was live before the transition that is aborted";
     rb_site_options own = *o;
-    own.confirmed = true;
+    own.confirmed = confirmed;
     return rb_site_carry_out(cli, site, &rq, &own, err);
 }
 
@@ -106,15 +106,15 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *
                                : back ? "is committed: it is continued, since it goes back already"
                                       : "is committed: this is a transition back");
         rb_ui_note(cli, "%s (transition %s)", what, row->id);
+        if (committed && !back) /* asks when it has shown its plan */
+            return go_back(cli, site, o, asked, recovery, err);
         if (!asked)
             RB_TRY(rb_site_confirm(cli, o, what, err));
-        if (committed && back) {
+        if (committed) {
             rb_recovery_clear(recovery);
             RB_TRY(rb_site_recovery(recovery, cli, site, true, err));
             return rb_site_continue(cli, site, recovery, err);
         }
-        if (committed)
-            return go_back(cli, site, o, recovery, err);
         RB_TRY(undo(cli, site, recovery, err));
         rb_site_record(cli, site);
         rb_recovery_clear(recovery);

@@ -381,30 +381,36 @@ static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
     return RB_OK;
 }
 
-/* What must be agreed to, and by whom. *loss: it was. *loss_passed: it is agreed to by a person who
- * may not, with --break-glass. What keeps an abort from going back leaves it half-way. */
-static enum rb_code agree(bool *loss, bool *loss_passed, rb_cli *cli, const rb_plan *plan,
+/* What a person agreed to. */
+typedef struct agreement {
+    bool loss;        /* the plan's data at risk */
+    bool loss_passed; /* the same, by a person who may not, with --break-glass */
+    bool typed;       /* the same, by its number at the terminal */
+} agreement;
+
+/* What must be agreed to, and by whom. What keeps an abort from going back leaves it half-way. */
+static enum rb_code agree(agreement *out, rb_cli *cli, const rb_plan *plan,
                           const rb_plan_request *request, const rb_site_options *options,
                           rb_err *err)
 {
     const rb_books *books;
     bool back = strcmp(plan->kind, "abort") == 0;
-    *loss_passed = false;
+    *out = (agreement){0};
     RB_TRY(rb_cli_books(&books, cli, err));
     RB_TRY(rb_policy_check_key(books->policy, request, err));
-    bool by_number = typed(cli, plan, request, options);
-    const char *given = by_number ? plan->digest : options->accept_loss;
+    out->typed = typed(cli, plan, request, options);
+    const char *given = out->typed ? plan->digest : options->accept_loss;
     enum rb_code code = rb_plan_allowed(plan, options->accept_drift || back, given, err);
     if (back && (code == RB_ERROR || code == RB_FOUND))
         code = err->code = RB_HALFWAY;
-    *loss = code == RB_OK && given != NULL;
-    if (!*loss)
+    out->loss = code == RB_OK && given != NULL;
+    if (!out->loss)
         return code;
-    if (!by_number)
+    if (!out->typed)
         show_backups(cli, plan, request);
     code = rb_policy_check_loss(books->policy, plan, request, err);
-    *loss_passed = code == RB_DECIDE && options->break_glass;
-    return *loss_passed ? RB_OK : code;
+    out->loss_passed = code == RB_DECIDE && options->break_glass;
+    return out->loss_passed ? RB_OK : code;
 }
 
 /* Records what --break-glass passes, before the transition begins. */
@@ -431,7 +437,7 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
-    bool loss_passed;
+    agreement agreed;
     RB_TRY(check_reason(options, err));
     RB_TRY(rb_site_plan(&plan, &needs, cli, site, request, options->break_glass, err));
     bool seen =
@@ -441,8 +447,7 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
         show_plan(cli, plan, seen, !options->dry_run);
     if (options->dry_run && cli->json)
         rb_ui_json(cli, plan->json);
-    bool loss = false;
-    enum rb_code code = agree(&loss, &loss_passed, cli, plan, request, options, err);
+    enum rb_code code = agree(&agreed, cli, plan, request, options, err);
     if (options->dry_run)
         return code;
     if (code != RB_OK)
@@ -452,19 +457,20 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
     RB_AUTO(rb_free_str)
     char *what = rb_format("%s %s from %s to %s", plan->kind, parts,
                            request->from ? request->from->tag : "nothing", request->to->tag);
-    code = rb_site_confirm(cli, options, what, err);
-    bool passes = needs.n > 0 || loss_passed;
+    if (!agreed.typed) /* who typed the number has read it */
+        code = rb_site_confirm(cli, options, what, err);
+    bool passes = needs.n > 0 || agreed.loss_passed;
     if (options->break_glass && !passes)
         rb_ui_note(cli, "nothing is missing: --break-glass was not needed and is not recorded");
     if (code == RB_OK && passes)
-        code = override(cli, plan, request, &needs, loss_passed, options->why, err);
+        code = override(cli, plan, request, &needs, agreed.loss_passed, options->why, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
     rb_run run = {.plan = plan,
                   .request = request,
                   .state = site->state,
                   .agreed = json_object_get(plan->json, "dataAtRisk"),
-                  .accepted_loss = loss,
+                  .accepted_loss = agreed.loss,
                   .accepted_drift = options->accept_drift,
                   .accepted_reverted = site->reverted};
     return rb_site_run(cli, site, &run, true, err);

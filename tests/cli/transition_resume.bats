@@ -403,11 +403,22 @@ ends_back() { # WAY
     killed_by check
     run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
     sql 'UPDATE orders SET discount = 7 WHERE id < 4'
-    timeout 60 script -qec 'rbtool abort' /dev/null <<<$'y\n2\n' >"$BATS_TEST_TMPDIR/seen" || true
+    timeout 60 script -qec 'rbtool abort' /dev/null <<<$'2\ny\n' >"$BATS_TEST_TMPDIR/seen" || true
     grep -q 'orders.discount: 3 values will be lost' "$BATS_TEST_TMPDIR/seen"
     [ "$(rbtool status --json | jq -r .state)" = interrupted ]
-    timeout 60 script -qec 'rbtool abort' /dev/null <<<$'y\n3\n' >"$BATS_TEST_TMPDIR/seen"
+    timeout 60 script -qec 'rbtool abort' /dev/null <<<3 >"$BATS_TEST_TMPDIR/seen"
+    [ "$(grep -c 'y/N' "$BATS_TEST_TMPDIR/seen")" -eq 0 ]
     settled_at v1.0.0
     backup=$(sed -n 's/.*will be lost is backed up first, in \([^[:space:]]*\).*/\1/p' "$BATS_TEST_TMPDIR/seen")
     [ -s "$backup" ]
+}
+
+@test "abort asks once at a terminal where nothing is at risk" {
+    committed_half_way
+    timeout 60 script -qec 'rbtool abort' /dev/null <<<n >"$BATS_TEST_TMPDIR/seen" || true
+    [ "$(pending)" = deploy ]
+    timeout 60 script -qec 'rbtool abort' /dev/null <<<y >"$BATS_TEST_TMPDIR/seen"
+    [ "$(grep -c 'y/N' "$BATS_TEST_TMPDIR/seen")" -eq 1 ]
+    settled_at v1.0.0
+    fails 0 "nothing to do" rbtool abort
 }
