@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "config/config.h"
 #include "config/overlap.h"
 
@@ -91,7 +92,9 @@ static enum rb_code read_seconds(int *out, const json_t *value, int otherwise, c
     return RB_OK;
 }
 
-/* Without empty and "." components, so that one path can be told to lie below another. */
+/* Without empty, "." and ".." components, so that one path can be told to lie below another, and is
+ * printed as a person would write it. ".." leads to the folder above what a symlink points to, as
+ * it does for the kernel; other symlinks stay, since files are replaced behind them. */
 static char *absolute(const char *base, const char *path)
 {
     RB_AUTO(rb_free_str)
@@ -99,7 +102,12 @@ static char *absolute(const char *base, const char *path)
     rb_buf out = {0};
     for (const char *p = full + strspn(full, "/"); *p;) {
         size_t len = strcspn(p, "/");
-        if (len != 1 || *p != '.') {
+        if (len == 2 && strncmp(p, "..", 2) == 0) {
+            RB_AUTO(rb_free_str) char *here = rb_path_resolve(rb_buf_str(&out), NULL, NULL);
+            const char *slash = strrchr(here, '/');
+            rb_buf_clear(&out);
+            rb_buf_add(&out, here, slash ? (size_t)(slash - here) : 0);
+        } else if (len != 1 || *p != '.') {
             rb_buf_addc(&out, '/');
             rb_buf_add(&out, p, len);
         }

@@ -2,7 +2,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -58,6 +60,31 @@ static void reads_everything(void **state)
     assert_int_equal(env->keep, 9);
 }
 
+static void paths_have_no_dots_and_go_up_from_where_symlinks_lead(void **state)
+{
+    (void)state;
+    RB_AUTO(rb_env_freep) rb_env *env = NULL;
+    rb_err err = {0};
+    char dir[] = "/tmp/rbtool-env-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    RB_AUTO(rb_free_str) char *link = rb_format("%s/link", dir);
+    assert_int_equal(symlink("/none/deep/folder", link), 0);
+    RB_AUTO(rb_free_str)
+    char *text = rb_format("{\"prod\":{\"root\":\"../srv/./x/..//shop\",\"flags\":\"%s/../f\","
+                           "\"config\":{\"a\":\"/../..\",\"b\":\"%s/b\"},"
+                           "\"databases\":{\"main\":\"sqlite:../d/../e.db\"}}}",
+                           link, link);
+    assert_int_equal(parse(&env, text, NULL, &err), RB_OK);
+    assert_string_equal(env->root, "/srv/shop");
+    assert_string_equal(env->flags, "/none/deep/f");
+    assert_string_equal(env->config[0].value, "/");
+    RB_AUTO(rb_free_str) char *below = rb_format("%s/b", link);
+    assert_string_equal(env->config[1].value, below);
+    assert_string_equal(rb_env_database(env, "main"), "sqlite:/e.db");
+    unlink(link);
+    rmdir(dir);
+}
+
 static void refuses_what_is_wrong(void **state)
 {
     (void)state;
@@ -103,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_everything),
+        cmocka_unit_test(paths_have_no_dots_and_go_up_from_where_symlinks_lead),
         cmocka_unit_test(refuses_what_is_wrong),
         cmocka_unit_test(refuses_shared_places),
     };
