@@ -98,19 +98,78 @@ static char *name_from(const char *text)
     return rb_buf_detach(&out);
 }
 
+/* The value of `key` in lines like `key = "value"` or `key value`, in a section such as
+ * "[package]"; section NULL: before any. NULL where there is none. */
+static char *line_value(const char *text, const char *section, const char *key)
+{
+    bool inside = !section;
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        line += strspn(line, " \t");
+        if (*line == '[')
+            inside = section && strncmp(line, section, strlen(section)) == 0;
+        if (!inside || strncmp(line, key, strlen(key)) != 0)
+            continue;
+        const char *value = line + strlen(key);
+        size_t gap = strspn(value, " \t=\"'");
+        size_t len = strcspn(value + gap, " \t\r\n\"'");
+        if (gap > 0 && len > 0)
+            return rb_strndup(value + gap, len);
+    }
+    return NULL;
+}
+
+/* What the project calls itself, in the file that its own tools read; *file names that. */
+static char *project_name(const char **file, const struct look *look)
+{
+    static const struct {
+        const char *file;
+        const char *section; /* NULL: none, or JSON */
+        const char *key;
+    } sources[] = {{"package.json", NULL, "name"},
+                   {"composer.json", NULL, "name"},
+                   {"Cargo.toml", "[package]", "name"},
+                   {"pyproject.toml", "[project]", "name"},
+                   {"go.mod", NULL, "module"}};
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        RB_AUTO(rb_json_freep) json_t *read = NULL;
+        rb_err ignored;
+        *file = sources[i].file;
+        if (!read_file(&text, look, *file))
+            continue;
+        bool is_json = ends_with(*file, ".json") &&
+                       rb_json_read(&read, rb_buf_str(&text), text.len, *file, &ignored) == RB_OK;
+        char *name = is_json ? rb_strdup(rb_json_str(read, sources[i].key))
+                             : line_value(rb_buf_str(&text), sources[i].section, sources[i].key);
+        char *slash = name ? strrchr(name, '/') : NULL;
+        if (slash && slash[1] == 'v' && slash[2] && !slash[2 + strspn(slash + 2, "0123456789")])
+            *slash = '\0'; /* a Go module's version */
+        if (name && *name)
+            return name;
+        free(name);
+    }
+    return NULL;
+}
+
+/* In this order: the name that the repository is bound to, the project's own (package.json,
+ * composer.json, Cargo.toml, pyproject.toml, go.mod), and that of the folder. A remote can have any
+ * name, like ../remote.git: it counts only in a bare repository, which has no folder of files. */
 static enum rb_code find_name(char **out, struct look *look, rb_err *err)
 {
     const char *pinned;
     const char *remote;
+    const char *file = NULL;
     RB_TRY(rb_repo_setting(&pinned, look->repo, "rbtool.app", err));
     RB_TRY(rb_repo_setting(&remote, look->repo, "remote.origin.url", err));
     const char *folder = rb_repo_workdir(look->repo);
-    const char *from = pinned ? pinned : remote ? remote : folder ? folder : "app";
+    RB_AUTO(rb_free_str) char *own = pinned ? NULL : project_name(&file, look);
+    const char *from = pinned ? pinned : own ? own : folder ? folder : remote ? remote : "app";
     *out = name_from(from);
     say(look, "app.name: %s (from %s)", *out,
         pinned   ? "git config rbtool.app"
-        : remote ? "the remote origin"
-                 : "the folder's name");
+        : own    ? file
+        : folder ? "the folder's name"
+                 : "the remote origin");
     return RB_OK;
 }
 

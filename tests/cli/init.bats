@@ -88,8 +88,31 @@ setup() {
     done
 }
 
-@test "init derives the application name from the remote, with allowed characters only" {
-    git remote add origin 'git@example.com:team/the shop+.git'
+@test "init takes the application's name from the project's own files, else from its folder" {
+    git remote add origin ../remote.git
+    while IFS='|' read -r file text name; do
+        rm -f rbtool.json
+        printf "$text" >"$file"
+        git add -A && git commit -qm "$file"
+        fails 0 "app.name: $name (from $file)" rbtool init
+        [ "$(jq -r .app.name rbtool.json)" = "$name" ]
+        git rm -qf "$file" rbtool.json 2>/dev/null || git rm -qf "$file"
+        git commit -qm "no $file"
+    done <<'FILES'
+package.json|{"name": "@team/web shop", "version": "1.0.0"}|web-shop
+composer.json|{"name": "team/php-shop"}|php-shop
+Cargo.toml|[workspace]\nname = "no"\n\n[package]\nname = "rust-shop" # ours\n|rust-shop
+pyproject.toml|[build-system]\nrequires = []\n[project]\nnamespace = "no"\nname = 'py_shop'\n|py_shop
+go.mod|// comment\nmodule example.com/team/go-shop/v2\n\ngo 1.22\n|go-shop
+FILES
+    rm -f rbtool.json
+    fails 0 "app.name: shop (from the folder's name)" rbtool init
+    [ "$(jq -r .app.name rbtool.json)" = shop ]
+}
+
+@test "init makes a name of the folder with the characters that a name may have" {
+    mv "$SHOP" "$BATS_TEST_TMPDIR/the shop+"
+    cd "$BATS_TEST_TMPDIR/the shop+"
     rbtool init
     [[ $(jq -r .app.name rbtool.json) == the-shop- ]]
 }
