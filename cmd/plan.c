@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "books.h"
 #include "report/runbook.h"
 #include "revert.h"
 #include "ui.h"
@@ -31,13 +32,15 @@ static bool is_runbook(const struct options *o)
 }
 
 static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
-                          const struct options *o)
+                          const struct options *o, rb_err *err)
 {
     if (is_runbook(o)) {
+        const rb_books *books;
+        RB_TRY(rb_cli_books(&books, cli, err));
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_AUTO(rb_buf_clear) rb_buf safe = {0};
         RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
-        rb_runbook_write(&text, plan, site->env, program);
+        rb_runbook_write(&text, plan, site->env, books->policy, program);
         for (const char *p = text.data; *p; p += strcspn(p, "\n") + 1) {
             rb_buf_add_safe(&safe, p, strcspn(p, "\n"));
             rb_buf_addc(&safe, '\n');
@@ -97,7 +100,7 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     RB_TRY(rb_site_from(site, cli, &rq, err));
     RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
     RB_TRY(rb_site_plan(&plan, &needs, cli, site, &rq, false, err));
-    RB_TRY(print(cli, plan, site, o));
+    RB_TRY(print(cli, plan, site, o, err));
     return rb_plan_allowed(plan, false, NULL, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "environment/checks.h"
 #include "environment/drift.h"
 #include "transition/parts.h"
@@ -114,7 +115,22 @@ static void people(rb_buf *out, const char *title, const rb_strs *names)
     rb_buf_puts(out, names->n ? "\n" : " none configured\n");
 }
 
-void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
+static void approvers(rb_buf *out, const char *to, const char *env, const rb_policy *policy,
+                      const char *program)
+{
+    const int needed = rb_policy_approvals(policy, env, "revert");
+    RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_APPROVE);
+    if (rb_policy_count(policy) == 0)
+        rb_buf_puts(out, "- may approve: every allowed signer; no policy asks for an approval\n");
+    else
+        rb_buf_printf(out,
+                      "- may approve: %s; a revert takes %d approval%s: `%s approve %s --env %s`, "
+                      "then `%s sync` there and here\n",
+                      members, needed, rb_text_s((uint64_t)needed), program, to, env, program);
+}
+
+void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const rb_policy *policy,
+                      const char *program)
 {
     const char *from = rb_json_str(plan->json, "from");
     const char *to = rb_json_str(plan->json, "to");
@@ -129,4 +145,5 @@ void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const
     rb_buf_puts(out, "## People\n\n");
     people(out, "owners", &env->owners);
     people(out, "escalation", &env->escalation);
+    approvers(out, to, env->name, policy, program);
 }

@@ -7,9 +7,11 @@
 #define RB_REPORT_RUNBOOK_H
 
 #include "config/environment.h"
+#include "ledger/policy.h"
 #include "transition/plan.h"
 
 /* program: how commands begin, "rbtool" and what it was given before the command's name. */
-void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program);
+void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const rb_policy *policy,
+                      const char *program);
 
 #endif

@@ -126,6 +126,9 @@ setup() {
     rbtool plan v1.1.0 --json | schema plan
     fails 5 "approve v1.0.0" rbtool revert v1.1.0 --yes
     as dave rbtool approve v1.0.0 --env prod
+    # The runbook is for later: it names who may approve although none is missing.
+    runbook=$(rbtool plan v1.1.0 --format markdown)
+    [[ $runbook == *"- may approve: every allowed signer; a revert takes 1 approval: \`rbtool approve v1.0.0 --env prod\`, then \`rbtool sync\` there and here"* ]]
     rbtool revert v1.1.0 --yes
     settled_at v1.0.0
 }

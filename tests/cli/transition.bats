@@ -363,6 +363,8 @@ runbook_commands() {
     sql 'UPDATE orders SET total = id'
     rbtool deploy v1.1.0 --yes
     settings '.environments.prod.checks = [{name: "up", command: ["sh", "-c", "exit 0"]}]'
+    git init -q --bare "$BATS_TEST_TMPDIR/hub.git"
+    git remote add origin "$BATS_TEST_TMPDIR/hub.git"
     for only in "" "--only flags"; do
         # shellcheck disable=SC2086 # none or two words
         rbtool --config "$SETTINGS" plan v1.1.0 $only --format markdown >"$BATS_TEST_TMPDIR/runbook"
@@ -370,11 +372,13 @@ runbook_commands() {
         [ "$(grep -cE '^rbtool .*(check|status|revert|resume|abort|sync)( |$)' "$BATS_TEST_TMPDIR/commands")" -ge 9 ]
         [ "$(grep -c 'rbtool --config .* revert v1.1.0 --to v1.0.0 --env prod' "$BATS_TEST_TMPDIR/commands")" -eq 1 ]
         while read -r line; do
-            case $line in *' sync'*) continue ;; *revert* | *resume* | *abort*) line+=' --yes' ;; esac
+            case $line in *revert* | *resume* | *abort*) line+=' --yes' ;; esac
             run bash -c "$line"
             echo "$line: $output"
             [[ $status -eq 0 || ($status -eq 1 && -n $only && $line == *--exit-code) ]]
         done <"$BATS_TEST_TMPDIR/commands"
+        [ "$(git -C "$BATS_TEST_TMPDIR/hub.git" rev-parse refs/rbtool/ledger)" = "$(git rev-parse refs/rbtool/ledger)" ]
+        [[ $(<"$BATS_TEST_TMPDIR/runbook") == *"- may approve: every allowed signer; no policy asks for an approval"* ]]
         said=$(sed -n 's/^- `rbtool .*status.*begins with `\(.*\)` and exits.*/\1/p' "$BATS_TEST_TMPDIR/runbook")
         [[ $(rbtool status) == "$said"* ]]
         [ -n "$only" ] || rbtool deploy v1.1.0 --yes --accept-reverted
