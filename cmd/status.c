@@ -1,5 +1,6 @@
 #include "status.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,6 +214,30 @@ static void show_unreadable(const rb_cli *cli, const json_t *list)
                    rb_json_str(item, "part"), rb_json_str(item, "message"));
 }
 
+/* "backups     2, 43.1 MB; newest: ID, 3 days old" */
+static void show_backups(const json_t *list)
+{
+    const json_t *newest = NULL;
+    int64_t bytes = 0;
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item) {
+        bytes += rb_json_int(item, "bytes", 0);
+        if (!newest || rb_json_int(item, "age", 0) < rb_json_int(newest, "age", 0))
+            newest = item;
+    }
+    if (!newest)
+        return;
+    RB_AUTO(rb_free_str) char *size = rb_text_bytes((uint64_t)bytes);
+    const int64_t minutes = rb_json_int(newest, "age", 0) / 60;
+    RB_AUTO(rb_free_str)
+    char *age = minutes < 120    ? rb_format("%d min", (int)minutes)
+                : minutes < 2880 ? rb_format("%d h", (int)(minutes / 60))
+                                 : rb_format("%" PRId64 " days", minutes / 1440);
+    rb_ui_line("backups     %zu, %s; newest: %s, %s old", json_array_size(list), size,
+               rb_json_str(newest, "id"), age);
+}
+
 /* A transition that ended elsewhere than at its TO, after the one that brought what is live. */
 static void show_last(const rb_status *st)
 {
@@ -240,6 +265,7 @@ static void show(rb_cli *cli, const rb_status *st)
     show_list(cli, "drift", RB_YELLOW, st->drift);
     show_list(cli, "accepted", RB_PLAIN, st->accepted);
     show_unreadable(cli, st->unreadable);
+    show_backups(st->backups);
     show_last(st);
     if (st->release && !st->row && rb_cli_books(&books, cli, &ignored) == RB_OK)
         rb_books_show(cli, books, st->release, st->name);

@@ -32,6 +32,7 @@ typedef struct rb_status {
     json_t *drift;           /* as in the document */
     json_t *accepted;        /* otherwise than the manifest, and known when the release went live */
     json_t *unreadable;      /* [{"part","message"}] */
+    json_t *backups;         /* [{"id","bytes","at","age" in seconds}], by id */
     json_t *checks;          /* rb_state_health(), or NULL */
     const char *health;      /* healthy, unhealthy, unchecked */
     bool down;               /* the service was not started */

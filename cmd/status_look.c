@@ -2,13 +2,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
+#include "base/anchor.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "books.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
 #include "transition/known_good.h"
+
+#define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
 
 static void add_unreadable(const rb_status *st, const char *part, const rb_err *why)
 {
@@ -243,52 +248,6 @@ static void look_at_state(rb_status *st)
     st->down = json_is_true(json_object_get(st->checks, "down"));
 }
 
-static bool lists_state(const json_t *unreadable)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)unreadable, i, item)
-        if (rb_text_same(rb_json_str(item, "part"), "state"))
-            return true;
-    return false;
-}
-
-enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err *err)
-{
-    *st = (rb_status){.health = "unchecked",
-                      .drift = json_array(),
-                      .accepted = json_array(),
-                      .unreadable = json_array()};
-    RB_TRY(rb_site_look(&st->site, st->unreadable, cli, name, err));
-    st->name = rb_strdup(st->site.env->name);
-    st->unknown = lists_state(st->unreadable);
-    st->live = st->site.live;
-    look_at_state(st);
-    /* In the middle of it files are at either side. */
-    if (st->tag && (!st->row || st->side == RB_SIDE_BEFORE))
-        observe(st);
-    return RB_OK;
-}
-
-void rb_status_clear(rb_status *st)
-{
-    rb_transition_row_free(st->row);
-    rb_transition_row_free(st->last);
-    rb_release_free(st->release);
-    free(st->name);
-    free(st->holder);
-    free(st->by);
-    rb_strs_clear(&st->committed);
-    rb_strs_clear(&st->waiting);
-    json_decref(st->said);
-    json_decref(st->drift);
-    json_decref(st->accepted);
-    json_decref(st->unreadable);
-    json_decref(st->checks);
-    rb_site_close(&st->site);
-    *st = (rb_status){0};
-}
-
 static char *format_time(int64_t when, const char *format)
 {
     time_t seconds = (time_t)when;
@@ -314,6 +273,94 @@ static void set_time(json_t *json, const char *key, int64_t when)
 {
     RB_AUTO(rb_free_str) char *text = rb_status_iso(when);
     rb_json_set_str(json, key, text);
+}
+
+/* Adds the size of a file, or of what a folder holds, and the time of the newest file. */
+static void measure(int64_t *bytes, int64_t *at, const char *path, int depth)
+{
+    struct stat st;
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    rb_err ignored;
+    if (rb_at_look(&st, path) != 0)
+        return;
+    if (S_ISREG(st.st_mode)) {
+        *bytes += st.st_size;
+        *at = st.st_mtime > *at ? st.st_mtime : *at;
+    } else if (S_ISDIR(st.st_mode) && depth > 0 && rb_dir_list(&names, path, &ignored) == RB_OK) {
+        for (size_t i = 0; i < names.n; i++) {
+            RB_AUTO(rb_free_str) char *below = rb_path_join(path, names.items[i]);
+            measure(bytes, at, below, depth - 1);
+        }
+    }
+}
+
+/* Only the environment's own user can list them, and they say nothing about its state. */
+static void look_at_backups(rb_status *st)
+{
+    RB_AUTO(rb_free_str) char *folder = rb_format("%s/.rbtool/backups", st->site.env->root);
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    rb_err ignored;
+    if (rb_dir_list(&names, folder, &ignored) != RB_OK)
+        return;
+    for (size_t i = 0; i < names.n; i++) {
+        int64_t bytes = 0, at = 0;
+        RB_AUTO(rb_free_str) char *path = rb_path_join(folder, names.items[i]);
+        RB_AUTO(rb_free_str) char *id = rb_safe(names.items[i]);
+        measure(&bytes, &at, path, BACKUP_DEPTH);
+        json_t *item = json_pack("{s:s,s:I,s:I}", "id", id, "bytes", (json_int_t)bytes, "age",
+                                 (json_int_t)(at > 0 ? time(NULL) - at : 0));
+        set_time(item, "at", at);
+        json_array_append_new(st->backups, item);
+    }
+}
+
+static bool lists_state(const json_t *unreadable)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)unreadable, i, item)
+        if (rb_text_same(rb_json_str(item, "part"), "state"))
+            return true;
+    return false;
+}
+
+enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err *err)
+{
+    *st = (rb_status){.health = "unchecked",
+                      .drift = json_array(),
+                      .accepted = json_array(),
+                      .backups = json_array(),
+                      .unreadable = json_array()};
+    RB_TRY(rb_site_look(&st->site, st->unreadable, cli, name, err));
+    st->name = rb_strdup(st->site.env->name);
+    st->unknown = lists_state(st->unreadable);
+    st->live = st->site.live;
+    look_at_state(st);
+    look_at_backups(st);
+    /* In the middle of it files are at either side. */
+    if (st->tag && (!st->row || st->side == RB_SIDE_BEFORE))
+        observe(st);
+    return RB_OK;
+}
+
+void rb_status_clear(rb_status *st)
+{
+    rb_transition_row_free(st->row);
+    rb_transition_row_free(st->last);
+    rb_release_free(st->release);
+    free(st->name);
+    free(st->holder);
+    free(st->by);
+    rb_strs_clear(&st->committed);
+    rb_strs_clear(&st->waiting);
+    json_decref(st->said);
+    json_decref(st->drift);
+    json_decref(st->accepted);
+    json_decref(st->backups);
+    json_decref(st->unreadable);
+    json_decref(st->checks);
+    rb_site_close(&st->site);
+    *st = (rb_status){0};
 }
 
 static json_t *list_parts(const rb_live *live)
@@ -370,6 +417,7 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
     json_object_set_new(doc, "differences", rb_site_distrust(&st->site));
     json_object_set(doc, "drift", st->drift);
     json_object_set(doc, "accepted", st->accepted);
+    json_object_set(doc, "backups", st->backups);
     json_object_set_new(doc, "unwritten", json_integer((json_int_t)st->unwritten));
     rb_json_set_str(doc, "failedChecks", rb_json_str(st->checks, "message"));
     json_t *checks = json_null();

@@ -422,3 +422,17 @@ SH
     rbtool deploy v1.1.0 --yes --accept-reverted
     [ "$(rbtool plan v1.1.0 --json | jq -c .dataAtRisk)" = '[]' ]
 }
+
+@test "status lists the backups of the environment with id, size and age" {
+    on_top 'DELETE FROM orders WHERE total <= 400;' 'SELECT 1;'
+    [[ $(rbtool status) != *backups* && $(rbtool status --json | jq -c .backups) == '[]' ]]
+    move deploy v1.1.0
+    id=$(ls "$PROD/.rbtool/backups")
+    touch -d '3 days ago 1 hour ago' "$PROD/.rbtool/backups/$id/"*
+    bytes=$(find "$PROD/.rbtool/backups/$id" -type f -printf '%s\n' | awk '{ n += $1 } END { print n }')
+    [[ $bytes -gt 0 ]]
+    rbtool status --json | schema status
+    [ "$(rbtool status --json | jq -c '.backups[] | [.id, .bytes, (.age / 86400 | floor)]')" = "[\"$id\",$bytes,3]" ]
+    run rbtool status
+    [[ $output == *$'\n'"backups     1, "*"; newest: $id, 3 days old"* ]]
+}
