@@ -69,10 +69,10 @@ static void judge_transitions(rb_log *job, const rb_signers *signers)
         RB_AUTO(rb_free_str) char *needed = rb_format("%d", found->needed);
         RB_AUTO(rb_free_str) char *given = rb_format("%d", found->given);
         rb_problems_add(&entry->problems, "approvals", "", needed, given,
-                        "%s had %s of the %s approval%s that the policy asked for then in %s%s, "
+                        "%s%s had %s of the %s approval%s that the policy asked for then in %s%s, "
                         "and no override excuses it",
-                        found->tag, given, needed, rb_text_s((size_t)found->needed),
-                        entry->environment,
+                        found->scripts ? "--scripts-from: " : "", found->tag, given, needed,
+                        rb_text_s((size_t)found->needed), entry->environment,
                         strcmp(found->kind, "revert") == 0 ? " for a revert to it" : "");
     }
     free(items);

@@ -78,7 +78,8 @@ static const rb_shape policies = {
         {"acceptedReverted", &boolean, false}, {"accepted", &losses, true},                        \
         {"host", &text_or_null, true}, {"user", &text_or_null, true},                              \
         {"version", &text_or_null, true}, {"marksBad", &boolean, true},                            \
-        {"policy", &policies, true},                                                               \
+        {"policy", &policies, true}, {"scriptsFrom", &tag_or_null, true},                          \
+        {"scriptsFromObject", &sha1_or_null, true},                                                \
     {                                                                                              \
         "whole", &boolean, false                                                                   \
     }

@@ -118,15 +118,13 @@ static bool is_excused(const rb_policy *policy, const rb_entry *entry, const cha
     return false;
 }
 
-static void judge(rb_unapproved **items, size_t *n, judging *j, const rb_entry *entry)
+static void judge_release(rb_unapproved **items, size_t *n, judging *j, const rb_entry *entry,
+                          const char *tag, const char *object, bool scripts)
 {
     const rb_policy *policy = j->keeping->policy;
-    const json_t *detail = rb_entry_detail(entry);
-    const char *tag = rb_json_str(detail, "to");
-    const char *object = rb_json_str(detail, "toObject");
     if (!entry->environment || !tag || !object)
         return;
-    rb_unapproved found = {.entry = entry, .tag = tag, .object = object};
+    rb_unapproved found = {.entry = entry, .tag = tag, .object = object, .scripts = scripts};
     found.kind = was_live(j, entry->environment, object) ? "revert" : "deploy";
     found.needed = needed_by(policy, entry, found.kind);
     if (found.needed == 0)
@@ -142,6 +140,16 @@ static void judge(rb_unapproved **items, size_t *n, judging *j, const rb_entry *
         return;
     *items = rb_realloc(*items, *n + 1, sizeof **items);
     (*items)[(*n)++] = found;
+}
+
+static void judge(rb_unapproved **items, size_t *n, judging *j, const rb_entry *entry)
+{
+    const json_t *detail = rb_entry_detail(entry);
+    const char *object = rb_json_str(detail, "toObject");
+    const char *scripts = rb_json_str(detail, "scriptsFromObject");
+    judge_release(items, n, j, entry, rb_json_str(detail, "to"), object, false);
+    if (!rb_text_same(scripts, object) && !rb_text_same(scripts, rb_json_str(detail, "fromObject")))
+        judge_release(items, n, j, entry, rb_json_str(detail, "scriptsFrom"), scripts, true);
 }
 
 /* Remembers what it left live. */

@@ -96,6 +96,12 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
                         json_boolean(json_is_true(json_object_get(accepted, "reverted"))));
     if (json_is_true(json_object_get(row->plan, "marksBad")))
         json_object_set_new(detail, "marksBad", json_true());
+    const char *scripts = rb_json_str(row->plan, "scriptsFrom");
+    if (scripts) {
+        rb_json_set_str(detail, "scriptsFrom", scripts);
+        rb_json_set_str(detail, "scriptsFromObject",
+                        rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"));
+    }
     if (json_is_array(json_object_get(row->plan, "policy")))
         json_object_set(detail, "policy", json_object_get(row->plan, "policy"));
     json_object_set_new(detail, "whole", json_boolean(left_whole(r, row)));

@@ -31,6 +31,22 @@ forge_deploy() {
         "-S$KEYS/alice" -p refs/rbtool/ledger -F "$BATS_TEST_TMPDIR/message" 4b825dc642cb6eb9a060e54bf8d69288fbee4904)"
 }
 
+# forge_scripts TAG: the newest transition's entry again, now, with the scripts of TAG.
+forge_scripts() {
+    local at
+    at=$(date +%s)
+    {
+        git log -1 --format=%s --grep '^transition ' refs/rbtool/ledger
+        echo
+        git cat-file commit "$(git log -1 --format=%H --grep '^transition ' refs/rbtool/ledger)" | sed '1,/^{/{/^{/!d}' |
+            jq -S --indent 2 --argjson at "$at" --arg tag "$1" --arg object "$(git rev-parse "$1")" \
+                '.at = $at | .transition += {id: "forged", scriptsFrom: $tag, scriptsFromObject: $object, started: $at, finished: $at}'
+    } >"$BATS_TEST_TMPDIR/message"
+    git mktree </dev/null >/dev/null
+    RBTOOL=0 git update-ref refs/rbtool/ledger "$(GIT_COMMITTER_DATE="$at +0000" git commit-tree \
+        "-S$KEYS/alice" -p refs/rbtool/ledger -F "$BATS_TEST_TMPDIR/message" 4b825dc642cb6eb9a060e54bf8d69288fbee4904)"
+}
+
 reported() {
     fails 1 "1 transition lacked approvals" rbtool log --verify
 }
@@ -167,4 +183,26 @@ forge_approval() {
 
 @test "approve reports that no approval is needed if no policy requires one" {
     as bob rbtool approve v1.0.0 --env prod | grep -qF 'v1.0.0 to prod: no approval is needed to deploy'
+}
+
+@test "log --verify judges the release whose scripts a transition took, by what its entry records" {
+    live_under_policy
+    echo 1.2.0 >VERSION
+    git commit -qam next
+    rbtool release v1.2.0
+    policy '{"environments":{"prod":{"approvals":{"deploy":1}}}}'
+    as bob rbtool approve v1.1.0
+    rbtool deploy v1.1.0 --yes
+    fails 5 "--scripts-from: v1.2.0 needs 1 approval for prod and has 0" \
+        rbtool revert v1.1.0 --to v1.0.0 --scripts-from v1.2.0 --yes
+    rbtool revert v1.1.0 --to v1.0.0 --scripts-from v1.2.0 --yes --break-glass -m 'nobody answers'
+    entry=$(git log -1 --format=%H --grep '^transition ' refs/rbtool/ledger)
+    [ "$(rbtool log --json | jq -c --arg id "$entry" 'select(.id == $id).entry.transition | [.scriptsFrom, .scriptsFromObject]')" = \
+        "[\"v1.2.0\",\"$(git rev-parse v1.2.0)\"]" ]
+    rbtool log --json --kind transition -n 1 | schema log
+    rbtool log --verify # the override excuses it
+    forge_scripts v1.2.0
+    fails 1 "--scripts-from: v1.2.0 had 0 of the 1 approval that the policy asked for then in prod, and no override excuses it" \
+        rbtool log --verify
+    reported
 }
