@@ -8,6 +8,10 @@
  * that signed the policy, "principals": [values of rbtool.root]}. A root may be replaced or added
  * where the policy that is in force under the new one is in force under the pinned one too, and
  * each new root has set a policy under it. A root that is a key is replaced by keys only.
+ *
+ * A transition pins what the ledger holds when it begins. A ledger that is begun by the
+ * transition's own entry, and a policy that is set after it, are pinned by the next transition:
+ * until then the environment is bound to neither, and a clone without that ledger may move it.
  */
 #ifndef RB_TRANSITION_POLICY_PINS_H
 #define RB_TRANSITION_POLICY_PINS_H
