@@ -109,14 +109,18 @@ char *rb_path_dir(const char *path); /* the part before the last '/', or "." */
 bool rb_path_is_safe(const char *path, size_t len);
 
 /*
- * True if `name` can be the name of a tag, by the rules of git-check-ref-format(1): no component is
- * empty, "..", begins with a dot or holds a control character or a backslash. Each is also short
- * enough for a file of that name with a suffix. Checked before a name becomes a path.
+ * True if `name` can be the name of a release: a tag by the rules of git-check-ref-format(1) (no
+ * component is empty, "..", begins with a dot or holds a control character or a backslash), each
+ * component short enough for a file of that name with a suffix. It does not begin with "-" and
+ * holds nothing that a shell interprets, because messages name commands to paste with it. Checked
+ * before a name becomes a path.
  */
 #define RB_TAG_COMPONENT_LIMIT 250 /* bytes: NAME_MAX without ".lock" or ".json" */
 #define RB_TAG_NAME_LIMIT 1000     /* bytes: libgit2 takes refs of 1024 */
 #define RB_TAG_NAME_WORDS                                                                          \
-    "a name that git accepts for a tag (at most 250 bytes between slashes, 1000 in all)"
+    "a name that git accepts for a tag, at most 250 bytes between slashes and 1000 in all, "       \
+    "without "                                                                                     \
+    "a \"-\" in front or any of !\"#$&'();<>`{|}"
 bool rb_path_is_tag(const char *name);
 
 /*

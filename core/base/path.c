@@ -93,9 +93,11 @@ static bool is_ref_part(const char *part, size_t len)
     return true;
 }
 
+#define SHELL "!\"#$&'();<>`{|}" /* what a shell reads as more than a word, of what git accepts */
+
 bool rb_path_is_tag(const char *name)
 {
-    if (strlen(name) > RB_TAG_NAME_LIMIT)
+    if (strlen(name) > RB_TAG_NAME_LIMIT || name[0] == '-' || strpbrk(name, SHELL))
         return false;
     for (const char *p = name;; p++) {
         size_t len = strcspn(p, "/");

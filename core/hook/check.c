@@ -17,6 +17,11 @@ void rb_refusals_clear(rb_refusals *refusals)
     *refusals = (rb_refusals){0};
 }
 
+const char *rb_guard_word(const char *safe_name)
+{
+    return rb_path_is_tag(safe_name) ? safe_name : "TAG";
+}
+
 /* Hooks print to whoever pushes: nothing in it may come raw out of the repository. */
 static char *made_safe(char *text)
 {

@@ -22,6 +22,9 @@ struct rb_guard {
     const rb_pushes *received; /* in quarantine; NULL: this is no pre-receive */
 };
 
+/* The name of a tag for a command to paste; "TAG" if a shell would read it as more than a word. */
+const char *rb_guard_word(const char *safe_name);
+
 /* *out is NULL where there are no settings. */
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err) RB_MUST_USE;

@@ -140,7 +140,7 @@ static void refuse_deletion(rb_refusals *out, const struct tags *tags, char *wha
                         rb_format("leave it: a release that was bad is reverted, not deleted; an "
                                   "administrator can delete it on the server (RBTOOL=0 git tag -d "
                                   "%s)",
-                                  name));
+                                  rb_guard_word(name)));
     else
         rb_refusals_add(out, what, rb_strdup("is a release and would be deleted at the remote"),
                         rb_strdup("leave it there: a release that was bad is reverted, not "
@@ -167,8 +167,8 @@ static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pu
                               received ? "in the push" : "here", here),
                     rb_format("fetch the %s's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', "
                               "and release under a new name%s",
-                              received ? "server" : "remote", name, name,
-                              received ? "" : "; RBTOOL=0 git push moves it"));
+                              received ? "server" : "remote", rb_guard_word(name),
+                              rb_guard_word(name), received ? "" : "; RBTOOL=0 git push moves it"));
 }
 
 /* Problems of the chain are known of tags that are here. */
@@ -205,7 +205,7 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     rb_refusals_add(out, rb_format("tag %s", name), rb_format("does not verify: %s", problem),
                     rb_format("look at it with `rbtool verify %s`; make it again with `rbtool "
                               "release`",
-                              name));
+                              rb_guard_word(name)));
     return RB_OK;
 }
 
@@ -263,8 +263,8 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
             rb_format("does not verify: it has the name of a release (\"tags\": \"%s\") "
                       "and carries no manifest",
                       tags->pattern),
-            rb_format("make it with `rbtool release %s`, or narrow \"tags\" in %s", name,
-                      RB_CONFIG_FILE));
+            rb_format("make it with `rbtool release %s`, or narrow \"tags\" in %s",
+                      rb_guard_word(name), RB_CONFIG_FILE));
     return RB_OK;
 }
 

@@ -114,9 +114,9 @@ static enum rb_code check_new(rb_refusals *out, rb_guard *guard, const struct up
     rb_refusals_add(
         out, rb_format("tag %s", name),
         rb_format("carries a manifest and does not verify: %s", why),
-        warns
-            ? rb_format("it is here all the same (git config rbtool.badTags); nothing deploys it")
-            : rb_format("make it with `rbtool release %s`, or fetch it from who signed it", name));
+        warns ? rb_format("it is here all the same (git config rbtool.badTags); nothing deploys it")
+              : rb_format("make it with `rbtool release %s`, or fetch it from who signed it",
+                          rb_guard_word(name)));
     out->items[out->n - 1].warning = warns;
     return RB_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "artifact/checkout.h"
+#include "base/file.h"
 #include "git/tree.h"
 #include "release/internal.h"
 
@@ -104,6 +105,11 @@ enum rb_code rb_release_open_tag(rb_release **out, rb_repo *repo, const rb_signe
                                  const rb_tag *tag, rb_problems *problems, rb_err *err)
 {
     size_t before = problems->n;
+    if (!rb_path_is_tag(tag->name)) {
+        rb_problems_add(problems, "name", "tag", RB_TAG_NAME_WORDS, tag->name,
+                        "%s: no release can have this name", tag->name);
+        return rb_fail(err, RB_FOUND, "%s", problems->items[before].message);
+    }
     enum rb_code code = open_tag(out, repo, signers, tag, problems, err);
     if (code == RB_FOUND && problems->n == before)
         rb_problems_add(problems, "object", "", "", "", "%s: %s", tag->name, err->message);

@@ -532,6 +532,19 @@ there() { # REF: its object at the remote
     [[ $output != *$'\xe2\x80\xae'* || $(grep -c $'^rbtool: .*\xe2\x80\xae' <<<"$output") -eq 0 ]]
 }
 
+@test "no release has a name that a shell interprets, and hints do not contain it" {
+    released
+    local name
+    for name in 'v9;id' 'v9$(id)' 'v9`id`' "v9'" 'v9|id'; do
+        refused "no release can have this name" git update-ref "refs/tags/$name" "$(git rev-parse v1.0.0)"
+        [[ $(sed -n 's/^  //p' <<<"$output") != *v9* && $output == *"rbtool release TAG"* ]]
+        fails 2 "a release cannot be called '$name'" rbtool release "$name"
+        RBTOOL=0 git tag "$name" v1.0.0
+        fails 1 "no release can have this name" rbtool verify "$name"
+        fails 1 "no release can have this name" rbtool show "$name"
+    done
+}
+
 # --- init
 
 # git_says VERSION: what init takes git to be; all else is the real one's

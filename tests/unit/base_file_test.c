@@ -194,13 +194,13 @@ static void below_an_anchor_no_link_is_followed(void **unused)
     assert_non_null(strstr(err.message, "chmod o-w"));
 }
 
-/* As git itself judges them. */
+/* As git itself judges them, but for what a shell interprets. */
 static void tags_are_names_that_git_accepts(void **unused)
 {
     (void)unused;
     static const char *const names[] = {"v1",       "app/v1",     "v1.0.0-rc.1+b",
                                         "\xc3\xa9", "a@b",        "@",
-                                        "a{",       "x.lock.y",   "",
+                                        "a=",       "x.lock.y",   "",
                                         "/v1",      "v1/",        "a//b",
                                         ".a",       "a/.b",       "a..b",
                                         "..",       "../a",       "a/../b",
@@ -216,6 +216,12 @@ static void tags_are_names_that_git_accepts(void **unused)
         if (accepted != rb_path_is_tag(names[i]))
             fail_msg("git %s the tag '%s'", accepted ? "accepts" : "refuses", names[i]);
     }
+    static const char *const pasted[] = {"-v1",   "--yes",  "v1;id", "v$(id)", "v`id`",
+                                         "v1|sh", "v1&",    "v1>f",  "v1<f",   "v'1",
+                                         "v\"1",  "v{1,2}", "v!1",   "v#1",    "(v1)"};
+    for (size_t i = 0; i < sizeof pasted / sizeof *pasted; i++)
+        if (rb_path_is_tag(pasted[i]))
+            fail_msg("'%s' can be the name of a release", pasted[i]);
     char longest[RB_TAG_COMPONENT_LIMIT + 2];
     memset(longest, 'x', sizeof longest);
     longest[sizeof longest - 1] = '\0';
