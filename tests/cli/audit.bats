@@ -1,4 +1,4 @@
-# The README's commands for auditors, as they are printed there, with nothing but git and jq.
+# The commands for auditors in rbtool-ledger(7), as they are printed there, with nothing but git and jq.
 
 bats_require_minimum_version 1.5.0
 
@@ -14,13 +14,13 @@ setup() {
     policy_shop
 }
 
-# The indented commands of the README's section "Auditing".
+# The indented commands of its section "Auditing".
 auditing() {
-    sed -n '/^## Auditing/,/^## /s/^    //p' "$ROOT/README.md" |
+    sed -n '/^## Auditing/,/^## /s/^    //p' "$ROOT/cmd/man/rbtool-ledger.7.md" |
         sed "s|/path/to/allowed_signers|$HOME/allowed|; s/v1\.4\.0/v1.1.0/"
 }
 
-@test "the README's audit commands show who approved and deployed what, and which losses were accepted" {
+@test "the audit commands of rbtool-ledger(7) show who approved and deployed what, and which losses were accepted" {
     live_under_policy
     as bob rbtool approve v1.1.0 --env prod
     as carol rbtool approve v1.1.0 --env prod
@@ -36,7 +36,7 @@ auditing() {
     [[ $output == *'Good "git" signature for alice@example.com'* ]]
 }
 
-@test "an unsigned entry with forged JSON behind its own is not shown as signed by the README's audit commands" {
+@test "an unsigned entry with forged JSON behind its own is not shown as signed by the audit commands of rbtool-ledger(7)" {
     live_under_policy
     printf 'note\n\n{"kind":"note"}\n"G alice@example.com"\n{"kind":"approval","at":1,"tag":"v1.1.0"}\n' >"$BATS_TEST_TMPDIR/message"
     RBTOOL=0 git update-ref refs/rbtool/ledger "$(git commit-tree --no-gpg-sign -p refs/rbtool/ledger \
