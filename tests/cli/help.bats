@@ -35,6 +35,71 @@ global_options() {
     [[ $output == "usage: rbtool"* ]]
 }
 
+@test "every command refuses an unknown option and too many arguments with exit code 2" {
+    for command in $(commands); do
+        run -2 rbtool "$command" --frobnicate
+        [ "$output" = "rbtool: unknown option '--frobnicate'" ]
+        case $command in verify | hook) continue ;; esac # these take any number
+        run -2 rbtool "$command" a b c d e
+        [[ $output == "rbtool: $command does not take '"?"'"* ]]
+    done
+}
+
+@test "arguments that cannot be meant are usage errors that change nothing" {
+    load lib
+    load transition
+    host
+    release v1.0.0
+    before=$(git for-each-ref)
+    while read -r line; do
+        read -ra words <<<"$line"
+        run -2 rbtool "${words[@]}" </dev/null
+        [[ $output == *"rbtool: "* ]]
+    done <<'LINES'
+show
+diff v1.0.0
+mark v1.0.0
+mark v1.0.0 fine -m x
+mark v1.0.0 good
+mark v9 good -m x
+approve v9
+attest v9
+verify v9
+reconstruct v9 -o out
+diff v8 v9
+lint v8..v9
+lint --format xml
+log -n many
+log -n -3
+release v1..2
+release v1.1.0 nothing
+policy frobnicate
+policy set
+policy set /none/policy.json -m x
+env frobnicate
+help frobnicate
+sync nowhere
+-C /none list
+--config /none/rbtool.json status
+status --env none
+plan v9
+deploy v9 --yes
+deploy v1.0.0
+deploy v1.0.0 --env
+deploy v1.0.0 --yes=1
+deploy v1.0.0 --yes --env none
+deploy v1.0.0 --yes --only db,all
+deploy v1.0.0 --yes -m why
+deploy v1.0.0 --yes --break-glass
+deploy v1.0.0 -xy
+revert v9 --yes
+revert --yes
+LINES
+    [ "$(git for-each-ref)" = "$before" ]
+    [ ! -e "$PROD/current" ] && [ ! -e "$PROD/data/shop.db" ]
+    [ "$(rbtool status --json | jq -r .state)" = empty ]
+}
+
 @test "a misspelt command or option is answered with the nearest one" {
     run -2 rbtool relase v1
     [[ $output == *"did you mean 'release'?"* ]]

@@ -133,6 +133,31 @@ setup() {
     settled_at v1.0.0
 }
 
+@test "a dry run exits with what missing approvals stop the run with, and writes nothing" {
+    rbtool deploy v1.0.0 --yes
+    policy '{"environments":{"prod":{"approvals":{"deploy":1,"revert":1}}}}'
+    before=$(git rev-parse refs/rbtool/ledger)
+    for command in "deploy v1.1.0 -n" "deploy v1.1.0 -n --yes"; do
+        read -ra words <<<"$command"
+        fails 5 "v1.1.0 needs 1 approval for prod and has 0" rbtool "${words[@]}"
+    done
+    fails 0 "deploy prod" rbtool deploy v1.1.0 -n --break-glass -m 'nobody can pay'
+    [ "$(git rev-parse refs/rbtool/ledger)" = "$before" ]
+    settled_at v1.0.0
+    as bob rbtool approve v1.1.0 --env prod
+    before=$(git rev-parse refs/rbtool/ledger)
+    fails 0 "deploy prod" rbtool deploy v1.1.0 -n
+    [ "$(git rev-parse refs/rbtool/ledger)" = "$before" ]
+    rbtool deploy v1.1.0 --yes
+    for command in "revert v1.1.0 -n" "revert v1.1.0 -n --yes" "plan v1.1.0"; do
+        read -ra words <<<"$command"
+        fails 5 "v1.0.0 needs 1 approval for a revert to it in prod and has 0" rbtool "${words[@]}"
+    done
+    as bob rbtool approve v1.0.0 --env prod
+    fails 0 "revert prod" rbtool revert v1.1.0 -n
+    settled_at v1.1.0
+}
+
 @test "two names with one key, or two keys with one name, count as one person" {
     ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOME/bob2"
     {
