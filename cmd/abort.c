@@ -22,7 +22,7 @@ static enum rb_code refuse_several(const rb_site *site, const rb_recovery *recov
     return rb_fail(
         err, RB_DECIDE,
         "the %s of %s is committed, and its parts came from several releases (%s), so "
-        "that they cannot go back as one; continue it with `rbtool resume --env %s`, then "
+        "that they cannot go back as one\ncontinue it with `rbtool resume --env %s`, then "
         "move each part with `rbtool revert %s --to TAG --only PART --env %s`",
         rq->kind, site->env->name, where, site->env->name, rq->to->tag, site->env->name);
 }
@@ -35,7 +35,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     RB_TRY(rb_site_recovery(recovery, cli, site, true, err));
     if (!recovery->from)
         return rb_fail(err, RB_DECIDE,
-                       "the first deploy of %s is committed and there is nothing to go back to; "
+                       "the first deploy of %s is committed and there is nothing to go back to\n"
                        "continue it with `rbtool resume --env %s`",
                        site->env->name, site->env->name);
     RB_TRY(refuse_several(site, recovery, err));

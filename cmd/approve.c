@@ -64,7 +64,7 @@ static enum rb_code refuse_own(const rb_caller *caller, const rb_release *releas
     if (!key && !share(caller->principal, principal))
         return RB_OK;
     return rb_fail(err, RB_FOUND,
-                   "release %s is signed by %s with %s; an approval takes somebody else",
+                   "release %s is signed by %s with %s\nan approval takes somebody else",
                    release->tag, principal, key ? "this very key" : "another key of yours");
 }
 

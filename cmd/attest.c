@@ -239,7 +239,7 @@ static enum rb_code run_attest(rb_cli *cli, void *options, int argc, char **argv
     if (why.len == 0)
         return RB_OK;
     return rb_fail(err, RB_FOUND,
-                   "the summary of %s says FAILED: %s; see `rbtool verify %s` and `rbtool show %s`",
+                   "the summary of %s says FAILED: %s\nsee `rbtool verify %s` and `rbtool show %s`",
                    argv[0], why.data, argv[0], argv[0]);
 }
 

@@ -142,7 +142,7 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
                    env->check_count == 0 ? ": no check is configured" : "");
     }
     if (why.message[0])
-        rb_ui_note(cli, "the result is not recorded: %s", why.message);
+        rb_ui_note(cli, "the result is not recorded: %s", rb_err_line(&why));
     if (stored && failed == 0 && !well)
         rb_ui_note(cli,
                    "%s did not pass its checks when it went live, and a revert does not go back to "

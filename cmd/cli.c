@@ -38,11 +38,11 @@ enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err)
             const char *top = rb_repo_workdir(repo);
             if (!top)
                 return rb_fail(err, RB_ERROR,
-                               "a bare repository has no rbtool.json; name one with --config FILE");
+                               "a bare repository has no rbtool.json\nname one with --config FILE");
             path = rb_format("%s/%s", top, RB_CONFIG_FILE);
             if (!rb_file_exists(path))
                 return rb_fail(err, RB_ERROR,
-                               "this repository has no %s, so rbtool is not set up here; run "
+                               "this repository has no %s, so rbtool is not set up here\nrun "
                                "`rbtool init`",
                                RB_CONFIG_FILE);
         }
@@ -68,7 +68,7 @@ static enum rb_code find_extensions(rb_cli *cli, rb_err *err)
         if (top)
             return rb_fail(err, RB_ERROR,
                            "git config %s names %s, which lies in the work tree %s, where a commit "
-                           "can change what rbtool runs; move it outside and name it there",
+                           "can change what rbtool runs\nmove it outside and name it there",
                            key, paths.items[i], top);
         if (!rb_file_exists(found))
             return rb_fail(err, RB_ERROR, "git config %s names %s, which does not exist", key,
@@ -155,10 +155,10 @@ enum rb_code rb_cli_no_tag(const rb_cli *cli, const char *tag, rb_err *err)
     RB_AUTO(rb_free_str) char *meant = near ? rb_safe(near) : NULL;
     free(names);
     if (meant)
-        return rb_fail(err, RB_ERROR, "there is no tag %s in this repository; did you mean %s?",
+        return rb_fail(err, RB_ERROR, "there is no tag %s in this repository\ndid you mean %s?",
                        safe, meant);
     return rb_fail(err, RB_ERROR,
-                   "there is no tag %s in this repository; `rbtool list` shows the releases, and "
+                   "there is no tag %s in this repository\n`rbtool list` shows the releases, and "
                    "`git fetch --tags` brings those of the remote",
                    safe);
 }

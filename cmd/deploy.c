@@ -51,7 +51,7 @@ static enum rb_code refuse_bad(rb_cli *cli, rb_site *site, const rb_release *to,
     if (site->reverted)
         return RB_OK;
     return rb_fail(err, RB_DECIDE,
-                   "release %s is bad (%s); make a new release, or lift that with `rbtool mark %s "
+                   "release %s is bad (%s)\nmake a new release, or lift that with `rbtool mark %s "
                    "good -m WHY`%s",
                    to->tag, word.why, to->tag,
                    may ? ", or add --accept-reverted to deploy it all the same" : "");

@@ -65,7 +65,7 @@ static void check_root(const check *c)
     struct stat st;
     rb_err why;
     if (rb_root_trust(root, &why) != RB_OK) {
-        add(c, "root", LEVEL_ERROR, NULL, "%s", why.message);
+        add(c, "root", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
     } else if (stat(root, &st) == 0 && S_ISDIR(st.st_mode)) {
         const struct passwd *owner = getpwuid(st.st_uid);
         bool may = access(root, W_OK | X_OK) == 0;
@@ -156,7 +156,7 @@ static void check_file(const check *c, const char *item, const char *what, const
 {
     rb_err why;
     if (rb_place_check(c->env, what, path, &why) != RB_OK)
-        add(c, item, LEVEL_ERROR, NULL, "%s", why.message);
+        add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
     else
         add(c, item, LEVEL_OK, NULL,
             rb_file_exists(path) ? "%s can be written" : "%s can be created", path);
@@ -194,7 +194,7 @@ static void check_database(const check *c, const rb_env_pair *database)
             file);
     } else if (rb_db_open(&db, database->value, RB_DB_READ, &why) != RB_OK ||
                rb_place_check_database(c->env, database->value, &why) != RB_OK) {
-        add(c, item, LEVEL_ERROR, NULL, "%s", why.message);
+        add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
     } else {
         add(c, item, LEVEL_OK, NULL, "%s %s answers", rb_db_engine(db), rb_db_version(db));
     }
@@ -287,7 +287,7 @@ static void check_signers(const check *c)
     rb_err why;
     if (rb_repo_setting_path(&file, c->site->repo, "gpg.ssh.allowedsignersfile", &why) != RB_OK ||
         rb_cli_signers(&signers, c->cli, &why) != RB_OK)
-        add(c, "signers", LEVEL_ERROR, NULL, "%s", why.message);
+        add(c, "signers", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
     else if (!file)
         add(c, "signers", LEVEL_ERROR, "git config --global gpg.ssh.allowedSignersFile FILE",
             "git config gpg.ssh.allowedSignersFile is not set, so that no release verifies");
@@ -301,7 +301,7 @@ static void check_policy(const check *c)
     const rb_books *books;
     rb_err why;
     if (rb_cli_books(&books, c->cli, &why) != RB_OK) {
-        add(c, "policy", LEVEL_ERROR, NULL, "%s", why.message);
+        add(c, "policy", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
         return;
     }
     bool rooted = rb_policy_rooted(books->policy);
@@ -318,7 +318,7 @@ static void check_policy(const check *c)
             in_force ? "a policy is in force" : "git config rbtool.root is not set: no policy");
     bool must = rb_policy_must_sign(books->policy, c->env->name);
     if (rb_caller_find(&caller, c->site->repo, c->cli->signers, NULL, true, &why) != RB_OK)
-        add(c, "key", must ? LEVEL_ERROR : LEVEL_WARNING, NULL, "%s", why.message);
+        add(c, "key", must ? LEVEL_ERROR : LEVEL_WARNING, NULL, "%s", rb_err_line(&why));
     else if (!caller.principal)
         add(c, "key", must ? LEVEL_ERROR : LEVEL_WARNING, "git config user.signingKey FILE",
             "ledger entries of this host are not signed%s: %s",
@@ -334,7 +334,7 @@ static void check_one(rb_cli *cli, const char *name, json_t *lines)
     enum rb_code code = rb_site_open(&site, cli, name, false, &why);
     const check c = {cli, &site, site.env, lines};
     if (code != RB_OK) {
-        add(&c, "settings", LEVEL_ERROR, NULL, "%s", why.message);
+        add(&c, "settings", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
         return;
     }
     check_binding(&c);

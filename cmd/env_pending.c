@@ -28,13 +28,13 @@ enum rb_code rb_site_settled(const rb_site *site, rb_err *err)
     if (holder)
         return rb_fail(err, RB_BUSY,
                        "another run holds the environment (%s): the %s of %s from %s to %s is at "
-                       "work (transition %s); wait for it, and see its step with `rbtool status "
+                       "work (transition %s)\nwait for it, and see its step with `rbtool status "
                        "--env %s`",
                        holder, row->kind, site->env->name, row->from ? row->from : "nothing",
                        row->to, row->id, site->env->name);
     return rb_fail(
         err, RB_HALFWAY,
-        "the %s of %s from %s to %s stopped half-way (transition %s); continue it with `rbtool "
+        "the %s of %s from %s to %s stopped half-way (transition %s)\ncontinue it with `rbtool "
         "resume --env %s`, or go back with `rbtool abort --env %s`",
         row->kind, site->env->name, row->from ? row->from : "nothing", row->to, row->id,
         site->env->name, site->env->name);

@@ -15,7 +15,7 @@ enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
     return rb_fail(
         err, RB_ERROR,
         "environment %s is refused: its root %s lies in the work tree %s, where a commit "
-        "can bring a journal that never happened here; move it to a folder outside and "
+        "can bring a journal that never happened here\nmove it to a folder outside and "
         "set environments.%s.root to that",
         name, root, top, name);
 }
@@ -29,7 +29,7 @@ enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_
         err, RB_ERROR,
         "the journal of environment %s, %s/.rbtool/state.db, was made on another host or "
         "in another folder: what it records may never have happened here; nothing was "
-        "changed; if you restored or moved it, take it over with `rbtool env trust --env "
+        "changed\nif you restored or moved it, take it over with `rbtool env trust --env "
         "%s --yes -m WHY`, else move %s/.rbtool away",
         name, root, name, root);
 }

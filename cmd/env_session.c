@@ -97,7 +97,7 @@ static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool
             continue;
         if (rb_site_check_root(cli, name, env->root, &why) != RB_OK) {
             if (note)
-                rb_ui_note(cli, "%s", why.message);
+                rb_ui_note(cli, "%s", rb_err_line(&why));
             continue;
         }
         rb_strs_add(names, name);
@@ -127,11 +127,11 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
         return NULL;
     if (done.left == 0)
         return rb_format("what the ledger lacks of %s cannot be looked up: %s", environment,
-                         why.message);
+                         rb_err_line(&why));
     return rb_format(
         "the ledger lacks %zu transition%s of %s: %s; the next deploy, revert, resume, "
         "abort or sync writes what is missing",
-        done.left, rb_text_s(done.left), environment, why.message);
+        done.left, rb_text_s(done.left), environment, rb_err_line(&why));
 }
 
 void rb_site_record(rb_cli *cli, rb_site *site)
@@ -172,7 +172,7 @@ void rb_site_catch_up(rb_cli *cli)
         return;
     for (size_t i = 0; i < names.n; i++)
         if (catch_up(cli, names.items[i], roots.items[i], &ignored) == RB_ERROR)
-            rb_ui_note(cli, "%s", ignored.message);
+            rb_ui_note(cli, "%s", rb_err_line(&ignored));
 }
 
 /* With the command to paste, which core does not know. */
@@ -187,7 +187,7 @@ static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments
         first = first ? first : name;
     }
     return rb_fail(err, RB_ERROR,
-                   "there are several environments (%s); name one of them, for example `%s --env "
+                   "there are several environments (%s)\nname one of them, for example `%s --env "
                    "%s`",
                    names.data, cli->typed, first);
 }
@@ -243,11 +243,11 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
 }
 
-static bool note_unreadable(json_t *list, const char *part, enum rb_code code, const rb_err *why)
+static bool note_unreadable(json_t *list, const char *part, enum rb_code code, rb_err *why)
 {
     if (code == RB_OK)
         return false;
-    RB_AUTO(rb_free_str) char *safe = rb_safe(why->message);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(why));
     json_array_append_new(list, json_pack("{s:s,s:s}", "part", part, "message", safe));
     return true;
 }
@@ -368,7 +368,7 @@ enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *
             continue;
         enum rb_code code =
             rb_fail(err, RB_FOUND,
-                    "tag %s has moved since it went live in %s: its object was %s and is %s; put "
+                    "tag %s has moved since it went live in %s: its object was %s and is %s\nput "
                     "it back with `git update-ref refs/tags/%s %s`",
                     tag, site->env->name, object, (*out)->object, tag, object);
         rb_release_free(*out);
@@ -400,7 +400,7 @@ enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, 
     if (options->yes || options->confirmed)
         return RB_OK;
     if (!cli->interactive)
-        return rb_fail(err, RB_ERROR, "%s: there is no terminal to ask on; add --yes to go on",
+        return rb_fail(err, RB_ERROR, "%s: there is no terminal to ask on\nadd --yes to go on",
                        what);
     if (!rb_ui_ask(cli, "%s? [y/N] ", what))
         return rb_fail(err, RB_ERROR, "not confirmed; nothing was changed");

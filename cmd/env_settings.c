@@ -108,21 +108,21 @@ static enum rb_code refuse(const rb_cli *cli, const rb_site *site, rb_err *err)
     if (is_renamed(site))
         return rb_fail(err, RB_DECIDE,
                        "the root %s was recorded on this host as environment %s, and %s names it "
-                       "%s, so that the rules for %s would not apply; nothing was changed; use "
+                       "%s, so that the rules for %s would not apply; nothing was changed\nuse "
                        "--env %s with its own settings, or rename it with `%s`",
                        site->env->root, binding->environment, site->settings_file, name,
                        binding->environment, binding->environment, command);
     if (database)
         return rb_fail(err, RB_DECIDE,
                        "database %s of %s was last moved as environment %s, so that the rules for "
-                       "%s would not apply; nothing was changed; give %s its own database, or "
+                       "%s would not apply; nothing was changed\ngive %s its own database, or "
                        "accept this one with `%s`",
                        rb_json_str(database, "database"), name,
                        rb_json_str(database, "environment"), rb_json_str(database, "environment"),
                        name, command);
     return rb_fail(err, RB_DECIDE,
                    "the settings of %s in %s differ from those recorded on this host (%s); nothing "
-                   "was changed and no command was run; if the difference is right, accept it with "
+                   "was changed and no command was run\nif the difference is right, accept it with "
                    "`%s`",
                    name, site->settings_file, keys, command);
 }

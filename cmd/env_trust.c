@@ -112,7 +112,7 @@ static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, cons
     const passing *first = &all->items[0];
     if (!(why && *why))
         return rb_fail(err, RB_ERROR,
-                       "%s, so that the rules for %s would not apply; nothing was changed; say "
+                       "%s, so that the rules for %s would not apply; nothing was changed\nsay "
                        "why with -m WHY, which is recorded in the ledger",
                        first->what,
                        first->root || strcmp(first->rule, "environment") == 0 ? first->old

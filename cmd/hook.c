@@ -21,7 +21,7 @@ static enum rb_code read_input(rb_buf *out, rb_err *err)
         rb_buf_add(out, block, (size_t)n);
         if (out->len > INPUT_LIMIT)
             return rb_fail(err, RB_ERROR,
-                           "git gave this hook more than the limit of %zu bytes; RBTOOL=0 before "
+                           "git gave this hook more than the limit of %zu bytes\nRBTOOL=0 before "
                            "the command goes on without it",
                            INPUT_LIMIT);
     }
@@ -120,7 +120,7 @@ static enum rb_code find(const struct hook **out, const char *name, int args, rb
     }
     return rb_fail(
         err, RB_ERROR,
-        "hook %s does not exist here; the hooks are pre-push, reference-transaction, commit-msg, "
+        "hook %s does not exist here\nthe hooks are pre-push, reference-transaction, commit-msg, "
         "pre-receive and post-receive",
         name);
 }

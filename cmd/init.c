@@ -48,7 +48,7 @@ static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
     bool removed = git(repo, args, &absent) == RB_OK;
     if (!removed && pinned)
         return rb_fail(err, RB_ERROR,
-                       "rbtool.app is set outside this repository's own config; remove it there "
+                       "rbtool.app is set outside this repository's own config\nremove it there "
                        "(git config --show-origin --get rbtool.app)");
     rb_ui_line("%s", removed ? "removed the section rbtool from this repository's git config"
                              : "this repository's git config has no section rbtool");

@@ -403,7 +403,7 @@ static enum rb_code list_head(struct look *look, rb_err *err)
     rb_err unborn;
     if (rb_repo_commit(&head, look->repo, "HEAD", &unborn) != RB_OK)
         return rb_fail(err, RB_ERROR,
-                       "nothing is committed here yet, so that there is nothing to find; commit "
+                       "nothing is committed here yet, so that there is nothing to find\ncommit "
                        "the project, then run `rbtool init` again");
     RB_TRY(rb_commit_tree(&look->tree, look->repo, &head, err));
     return rb_tree_list(&look->entries, look->repo, &look->tree, &everything, err);

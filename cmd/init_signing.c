@@ -129,7 +129,7 @@ enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
     RB_TRY(rb_repo_setting_path(&file, repo, "gpg.ssh.allowedsignersfile", err));
     const bool loaded = rb_cli_signers(&signers, cli, &unusable) == RB_OK;
     if (!loaded && file && rb_file_exists(file)) {
-        rb_ui_note(cli, "releases cannot be verified here: %s", unusable.message);
+        rb_ui_note(cli, "releases cannot be verified here: %s", rb_err_line(&unusable));
         return RB_OK;
     }
     if (loaded)
@@ -144,6 +144,6 @@ enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
         add(&steps, "git config %suser.email you@example.com", steps.scope);
     RB_TRY(key_steps(&key, &steps, email ? email : "you@example.com", err));
     RB_TRY(signer_steps(&steps, email ? email : "you@example.com", key, err));
-    print(cli, &steps, loaded ? caller.why : unusable.message);
+    print(cli, &steps, loaded ? caller.why : rb_err_line(&unusable));
     return RB_OK;
 }

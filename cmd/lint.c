@@ -177,7 +177,7 @@ static enum rb_code read_config(rb_config **out, const struct job *job, rb_err *
         return rb_config_read(out, job->cli->config, err);
     enum rb_code code = rb_config_at(out, job->repo, &job->commit, err);
     return code == RB_FOUND ? rb_fail(err, RB_ERROR,
-                                      "the commit to lint has no %s; commit one (`rbtool init` "
+                                      "the commit to lint has no %s\ncommit one (`rbtool init` "
                                       "writes it) or name one with --config FILE",
                                       RB_CONFIG_FILE)
                             : code;

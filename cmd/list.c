@@ -125,7 +125,7 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
     rb_err why;
     if (rb_signers_need(signers, &why) != RB_OK)
-        rb_ui_note(cli, "no release is verified: %s", why.message);
+        rb_ui_note(cli, "no release is verified: %s", rb_err_line(&why));
     return RB_OK;
 }
 

@@ -62,7 +62,7 @@ static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
     for (size_t i = 0; i < kinds->n; i++) {
         enum rb_entry_kind kind;
         if (!rb_entry_kind_of(&kind, kinds->items[i]))
-            return rb_fail(err, RB_ERROR, "--kind %s: the kind does not exist; the nearest is %s",
+            return rb_fail(err, RB_ERROR, "--kind %s: the kind does not exist\nthe nearest is %s",
                            kinds->items[i], rb_shape_nearest(kinds->items[i], names));
     }
     return RB_OK;
@@ -111,7 +111,7 @@ static enum rb_code check_whole(const rb_log *job, rb_err *err)
         return rb_fail(err, RB_ERROR, RB_LEDGER_REF " is not a ledger: %s", why);
     return rb_fail(err, RB_FOUND,
                    "the ledger is not whole: %zu %s cannot be read, and what lies behind is not "
-                   "shown; fetch " RB_LEDGER_REF " again: %s",
+                   "shown: %s\nfetch " RB_LEDGER_REF " again",
                    n, n == 1 ? "entry" : "entries", why);
 }
 

@@ -228,7 +228,7 @@ enum rb_code rb_log_verify(const rb_log *job, rb_err *err)
     if (job->ledger->n == 0 && unrecorded > 0)
         return rb_fail(err, RB_FOUND,
                        "%zu release%s here and no ledger, so that nothing about them can be "
-                       "verified; fetch the ledger with `rbtool sync --fetch`",
+                       "verified\nfetch the ledger with `rbtool sync --fetch`",
                        unrecorded, unrecorded == 1 ? " is" : "s are");
     if (counts.faults == 0)
         return RB_OK;

@@ -61,11 +61,11 @@ static enum rb_code suggest(const char *name, rb_err *err)
         names[i] = commands[i]->name;
     const char *near = rb_text_similar(name, names);
     return near ? rb_fail(err, RB_ERROR,
-                          "'%s' is not an rbtool command; did you mean '%s'? `rbtool help` lists "
+                          "'%s' is not an rbtool command\ndid you mean '%s'? `rbtool help` lists "
                           "all of them",
                           name, near)
                 : rb_fail(err, RB_ERROR,
-                          "'%s' is not an rbtool command; `rbtool help` lists all of them", name);
+                          "'%s' is not an rbtool command\n`rbtool help` lists all of them", name);
 }
 
 /* The words that are left are the command's arguments. */
@@ -73,10 +73,10 @@ static enum rb_code run_command(rb_cli *cli, const rb_command *command, void *op
                                 char **argv, rb_err *err)
 {
     if (argc < command->min_args)
-        return rb_fail(err, RB_ERROR, "%s needs %s; see `rbtool help %s`", command->name,
+        return rb_fail(err, RB_ERROR, "%s needs %s\nsee `rbtool help %s`", command->name,
                        command->args, command->name);
     if (command->max_args >= 0 && argc > command->max_args)
-        return rb_fail(err, RB_ERROR, "%s does not take '%s'; see `rbtool help %s`", command->name,
+        return rb_fail(err, RB_ERROR, "%s does not take '%s'\nsee `rbtool help %s`", command->name,
                        argv[command->max_args], command->name);
     return command->run(cli, options, argc, argv, err);
 }
@@ -183,13 +183,15 @@ static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
 {
     fflush(stdout);
     RB_AUTO(rb_free_str) char *line = rb_safe(err->message);
+    RB_AUTO(rb_free_str) char *hint = rb_safe(err->hint);
     fprintf(stderr, "rbtool: %s\n", line);
+    if (*hint)
+        fprintf(stderr, "hint: %s\n", hint);
     if (!cli->json || cli->answered)
         return;
-    RB_AUTO(rb_json_freep)
-    json_t *document = json_pack("{s:{s:i,s:s}}", "error", "code", (int)code, "message", line);
-    if (document)
-        rb_ui_json(cli, document);
+    RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:o}", "error", rb_err_json(err));
+    json_object_set_new(json_object_get(document, "error"), "code", json_integer(code));
+    rb_ui_json(cli, document);
 }
 
 /* The heap grows by megabytes and does not shrink: giving pages back between the steps of a short

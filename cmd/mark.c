@@ -62,7 +62,7 @@ static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag,
     rb_history_in_use(&why, keeping, chain, tag->name, object);
     if (why)
         return rb_fail(err, RB_FOUND,
-                       "%s is not a gap: that tag is here, and %s; a release that is bad is marked "
+                       "%s is not a gap: that tag is here, and %s\na release that is bad is marked "
                        "bad: rbtool mark %s bad -m WHY",
                        tag->name, why, tag->name);
     return RB_OK;
@@ -98,7 +98,7 @@ static enum rb_code find_lost(char object[RB_OID_HEX], bool *here, rb_cli *cli, 
             tag, wanted ? wanted : "one", wanted ? ", " : " ");
     if (missing.n > 1 && !wanted)
         return rb_fail(err, RB_ERROR,
-                       "%zu objects are known as %s; say which is lost: --object %s, or "
+                       "%zu objects are known as %s\nsay which is lost: --object %s, or "
                        "--object %s",
                        missing.n, tag, missing.items[0], missing.items[1]);
     snprintf(object, RB_OID_HEX, "%s", wanted ? wanted : missing.items[0]);

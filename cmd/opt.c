@@ -35,7 +35,7 @@ static enum rb_code unknown(const rb_opt_table *tables, size_t count, const char
         list[i] = names.items[i];
     const char *near = arg[1] == '-' ? rb_text_similar(word, list) : NULL;
     free(list);
-    return near ? rb_fail(err, RB_ERROR, "unknown option '%s'; did you mean '%s'?", arg, near)
+    return near ? rb_fail(err, RB_ERROR, "unknown option '%s'\ndid you mean '%s'?", arg, near)
                 : rb_fail(err, RB_ERROR, "unknown option '%s'", arg);
 }
 

@@ -185,7 +185,7 @@ static enum rb_code set(rb_cli *cli, const struct options *o, const char *path, 
     const rb_entry *now = rb_policy_entry(books->policy);
     if (!now || rb_policy_count(books->policy) != 1 || !rb_oid_equal(&now->id, &id))
         return rb_fail(err, RB_FOUND,
-                       "entry %.10s was written, but is not the policy in force%s%s; see `rbtool "
+                       "entry %.10s was written, but is not the policy in force%s%s\nsee `rbtool "
                        "policy show`",
                        rb_word_id(&id).hex, books->problems.n ? ": " : "",
                        books->problems.n ? books->problems.items[books->problems.n - 1].message

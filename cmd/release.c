@@ -49,7 +49,7 @@ static enum rb_code check_rules(const rb_strs *accept, rb_err *err)
     for (size_t i = 0; i < accept->n; i++)
         if (!rb_rule_find(accept->items[i]))
             return rb_fail(err, RB_ERROR,
-                           "--accept %s: the rule does not exist; the rules are RB001 to "
+                           "--accept %s: the rule does not exist\nthe rules are RB001 to "
                            "RB011",
                            accept->items[i]);
     return RB_OK;
@@ -120,11 +120,7 @@ static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const 
     if (!cli->json)
         return;
     RB_AUTO(rb_json_freep) json_t *document = json_object();
-    json_t *error = json_object();
-    RB_AUTO(rb_free_str) char *message = rb_safe(err->message);
-    json_object_set_new(error, "code", json_integer(err->code));
-    rb_json_set_str(error, "message", message);
-    json_object_set_new(document, "error", error);
+    json_object_set_new(document, "error", rb_err_json(err));
     json_object_set_new(document, "findings", findings_json(make, &made->findings));
     rb_ui_json(cli, document);
 }
@@ -186,7 +182,7 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const str
         rb_ui_note(cli,
                    "release %s is made, but the ledger has no entry about it: %s; when that is "
                    "fixed, `rbtool release %s --record` writes it",
-                   make->tag, why.message, make->tag);
+                   make->tag, rb_err_line(&why), make->tag);
 }
 
 static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers,

@@ -34,7 +34,7 @@ static enum rb_code refuse_bad(const rb_known *known, const rb_release *to, rb_e
     if (word.verdict != RB_VERDICT_BAD)
         return RB_OK;
     return rb_fail(err, RB_DECIDE,
-                   "release %s, which --to names, is bad (%s); name another one, or lift that with "
+                   "release %s, which --to names, is bad (%s)\nname another one, or lift that with "
                    "`rbtool mark %s good -m WHY`",
                    to->tag, word.why, to->tag);
 }
@@ -147,7 +147,7 @@ static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site 
     if (o->dry_run || (cli->interactive && !o->yes))
         return RB_OK;
     return rb_fail(err, RB_ERROR,
-                   "revert needs the release to undo where it does not ask; %s is live in %s: "
+                   "revert needs the release to undo where it does not ask\n%s is live in %s: "
                    "`rbtool revert %s --env %s --yes`",
                    *out, env, *out, env);
 }
@@ -177,12 +177,12 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
         if (odd)
             return rb_fail(err, RB_ERROR,
                            "-o writes a whole bundle and moves no environment, so that %s has "
-                           "nothing to say; leave it out",
+                           "nothing to say\nleave it out",
                            odd);
         RB_TRY(rb_site_configured(&configured, cli, err));
         if (configured)
             return rb_fail(err, RB_ERROR,
-                           "-o is for repositories without an environment; this one "
+                           "-o is for repositories without an environment\nthis one "
                            "has one: leave -o out to move it, or use `rbtool "
                            "reconstruct`");
         return rb_revert_bundle(cli, o, tag, err);

@@ -42,7 +42,7 @@ static void observe_database(const rb_status *st, const rb_release *release,
     if (!url)
         rb_drift_add(st->drift, "db", d->name, "a url in the environment", "none");
     else if (rb_db_open(&db, url, RB_DB_READ, &why) != RB_OK)
-        rb_drift_add(st->drift, "db", d->name, "a database", why.message);
+        rb_drift_add(st->drift, "db", d->name, "a database", rb_err_line(&why));
     else
         (void)can(st, part,
                   rb_observe_database(st->drift, st->accepted, db, release, st->site.repo, d, &why),
@@ -86,7 +86,7 @@ static void observe(rb_status *st)
             *into = NULL;
             if (rb_site_live_release(into, st->site.cli, &st->site, tag, &why) != RB_OK)
                 rb_drift_add(st->drift, rb_part_name((enum rb_part)part), tag,
-                             "a release that verifies", why.message);
+                             "a release that verifies", rb_err_line(&why));
             release = *into;
             opened = tag;
         }

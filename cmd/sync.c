@@ -175,7 +175,7 @@ static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, 
     RB_AUTO(missing_clear) struct missing missing = {0};
     rb_err why;
     if (find_missing(&missing, cli, repo, &sync, &why) != RB_OK)
-        rb_ui_note(cli, "whether releases are missing here cannot be said: %s", why.message);
+        rb_ui_note(cli, "whether releases are missing here cannot be said: %s", rb_err_line(&why));
     print(cli, &sync, &missing);
     return RB_OK;
 }

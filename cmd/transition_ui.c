@@ -60,6 +60,8 @@ static void add_decisions(rb_buf *out, const json_t *decisions, bool failures)
         if (shown++ == 0)
             rb_ui_add(out, failures ? "failures" : "decisions");
         rb_ui_add(out, "  - %s", rb_json_str(item, "message"));
+        if (rb_json_str(item, "hint"))
+            rb_ui_add(out, "    hint: %s", rb_json_str(item, "hint"));
     }
 }
 
@@ -262,7 +264,8 @@ static void pin_new_ledger(rb_cli *cli, rb_site *site)
 {
     rb_err why;
     if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
-        rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name, why.message);
+        rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name,
+                   rb_err_line(&why));
 }
 
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)

@@ -104,7 +104,7 @@ static enum rb_code check_newest(struct run *run, rb_err *err)
     RB_TRY(rb_chain_nearest(&item, run->chain, run->repo, &head, err));
     if (!item)
         return rb_fail(err, RB_ERROR,
-                       "no release is an ancestor of HEAD, so there is none to verify; git fetch "
+                       "no release is an ancestor of HEAD, so there is none to verify\ngit fetch "
                        "--tags, name one, or use --all");
     return check(run, item->tag, item, err);
 }

@@ -11,7 +11,7 @@ static enum rb_code refuse(const char *path, const char *attribute, const char *
     RB_AUTO(rb_free_str) char *shown = rb_safe(value);
     return rb_fail(err, RB_FOUND,
                    "%s has the attribute %s%s%s in .gitattributes, which changes the file at a "
-                   "checkout in a way that rbtool does not; exclude it there with a line "
+                   "checkout in a way that rbtool does not\nexclude it there with a line "
                    "`%s -%s`, and commit the file as it is to be delivered",
                    safe, attribute, value[0] ? "=" : "", shown, safe, attribute);
 }

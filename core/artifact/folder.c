@@ -21,7 +21,7 @@ static enum rb_code explain(const rb_folder *folder, const char *path, rb_err *e
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
     if (saved == EEXIST)
         return rb_fail(err, RB_ERROR,
-                       "cannot write %s/%s: something is there already; does this file system tell "
+                       "cannot write %s/%s: something is there already\ndoes this file system tell "
                        "upper from lower case?",
                        folder->path, safe);
     if (saved == ELOOP || saved == ENOTDIR)

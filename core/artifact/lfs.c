@@ -96,7 +96,7 @@ enum rb_code rb_lfs_is(bool *out, rb_lfs_pointer *pointer, rb_lfs *lfs, const ch
         RB_AUTO(rb_free_str) char *safe = rb_safe(path);
         return rb_fail(err, RB_ERROR,
                        "cannot rebuild %s: its LFS pointer uses extensions, whose programs are not "
-                       "run here; store it without them",
+                       "run here\nstore it without them",
                        safe);
     }
     *out = true;
@@ -146,7 +146,7 @@ static enum rb_code pour(int fd, const rb_lfs_pointer *pointer, const char *safe
         return RB_OK;
     return rb_fail(
         err, RB_ERROR,
-        "the LFS content of %s is damaged: its bytes do not match oid %s; delete it from "
+        "the LFS content of %s is damaged: its bytes do not match oid %s\ndelete it from "
         "the LFS store and run git lfs fetch origin with this release's tag",
         safe, pointer->oid);
 }
@@ -167,7 +167,7 @@ enum rb_code rb_lfs_content(rb_lfs *lfs, const rb_lfs_pointer *pointer, const ch
         if (fd >= 0)
             close(fd);
         return rb_fail(err, RB_ERROR,
-                       "cannot read the LFS content of %s: %s is not in the LFS store; run git lfs "
+                       "cannot read the LFS content of %s: %s is not in the LFS store\nrun git lfs "
                        "fetch origin with this release's tag",
                        safe, pointer->oid);
     }

@@ -20,7 +20,7 @@ static void load(void)
     loaded.library = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
     if (!loaded.library) {
         loaded.code = rb_fail(&loaded.err, RB_ERROR,
-                              "cannot load libarchive to write an archive: %s; install libarchive",
+                              "cannot load libarchive to write an archive: %s\ninstall libarchive",
                               dlerror());
         return;
     }
@@ -30,7 +30,7 @@ static void load(void)
         void *found = dlsym(loaded.library, #name);                                                \
         if (!found)                                                                                \
             loaded.code = rb_fail(&loaded.err, RB_ERROR,                                           \
-                                  "%s lacks %s; install libarchive 3.2 or later", SONAME, #name);  \
+                                  "%s lacks %s\ninstall libarchive 3.2 or later", SONAME, #name);  \
         memcpy(&loaded.functions.name, &found, sizeof found);                                      \
     }
     RB_LIBARCHIVE(FIND)

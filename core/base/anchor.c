@@ -41,13 +41,13 @@ static enum rb_code check(int fd, const char *path, rb_err *err)
     if (!rb_file_is_own(&st))
         return rb_fail(err, RB_ERROR,
                        "%s belongs to user %ld, who could have put anything there; nothing was "
-                       "changed; run rbtool as that user, or look at what is in it and give it "
+                       "changed\nrun rbtool as that user, or look at what is in it and give it "
                        "to user %ld with `chown -R`",
                        path, (long)st.st_uid, (long)geteuid());
     if (st.st_mode & S_IWOTH)
         return rb_fail(err, RB_ERROR,
                        "every user may write to %s, and could have put anything there; nothing was "
-                       "changed; look at what is in it and run `chmod o-w %s`",
+                       "changed\nlook at what is in it and run `chmod o-w %s`",
                        path, path);
     return RB_OK;
 }
@@ -64,7 +64,7 @@ static enum rb_code open_folder(int *out, const char *path, rb_err *err)
     if (*out < 0 && (errno == ELOOP || errno == ENOTDIR))
         return rb_fail(err, RB_ERROR,
                        "%s is not a folder, or is a symlink and could lead anywhere; nothing was "
-                       "changed; put a folder in its place",
+                       "changed\nput a folder in its place",
                        path);
     return *out < 0 ? rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path) : RB_OK;
 }

@@ -5,45 +5,63 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/text.h"
 
-/* wanted: the length that the whole text has. What is left is UTF-8: it goes into JSON. */
-static void finish(rb_err *err, size_t wanted)
+/* Makes text, in a buffer of size bytes, UTF-8, since it goes into JSON; marks with "..." that it
+ * was cut, which it was if wanted, the length of the whole text, does not fit. */
+static void finish(char *text, size_t size, size_t wanted)
 {
-    const size_t room = sizeof err->message - sizeof "...";
-    bool cut = wanted >= sizeof err->message;
-    if (!cut && rb_text_is_utf8(err->message, strlen(err->message)))
+    const size_t room = size - sizeof "...";
+    bool cut = wanted >= size;
+    if (!cut && rb_text_is_utf8(text, strlen(text)))
         return;
-    RB_AUTO(rb_free_str) char *safe = rb_safe(err->message);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(text);
     size_t len = strlen(safe);
-    if (len >= sizeof err->message)
+    if (len >= size)
         cut = true;
     if (cut && len > room)
         len = room;
     while (cut && len > 0 && ((unsigned char)safe[len] & 0xc0) == 0x80)
         len--;
-    snprintf(err->message, sizeof err->message, "%.*s%s", (int)len, safe, cut ? "..." : "");
+    snprintf(text, size, "%.*s%s", (int)len, safe, cut ? "..." : "");
 }
 
-static void format(rb_err *err, enum rb_code code, const char *fmt, va_list args)
+static void set(char *text, size_t size, const char *from)
 {
-    int n = vsnprintf(err->message, sizeof err->message, fmt, args);
-    finish(err, n < 0 ? 0 : (size_t)n);
+    finish(text, size, (size_t)snprintf(text, size, "%s", from));
+}
+
+/* The newline that separates message and hint is the one of fmt: none in a value counts. */
+enum rb_code rb_vfail(rb_err *err, enum rb_code code, const char *fmt, va_list args)
+{
+    RB_AUTO(rb_buf_clear) rb_buf all = {0};
+    RB_AUTO(rb_buf_clear) rb_buf message = {0};
+    RB_AUTO(rb_free_str) char *first = rb_strndup(fmt, strcspn(fmt, "\n"));
+    va_list again;
+    va_copy(again, args);
+    rb_buf_vprintf(&message, first, again);
+    va_end(again);
+    rb_buf_vprintf(&all, fmt, args);
+    const char *rest = rb_buf_str(&all) + message.len;
+    set(err->message, sizeof err->message, rb_buf_str(&message));
+    set(err->hint, sizeof err->hint, *rest ? rest + 1 : rest);
     err->code = code;
+    return code;
 }
 
 static void append(rb_err *err, const char *more)
 {
     size_t len = strlen(err->message);
     int n = snprintf(err->message + len, sizeof err->message - len, ": %s", more);
-    finish(err, len + (n < 0 ? 0 : (size_t)n));
+    finish(err->message, sizeof err->message, len + (n < 0 ? 0 : (size_t)n));
 }
 
 enum rb_code rb_fail(rb_err *err, enum rb_code code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    format(err, code, fmt, args);
+    rb_vfail(err, code, fmt, args);
     va_end(args);
     return code;
 }
@@ -53,7 +71,7 @@ enum rb_code rb_fail_errno(rb_err *err, enum rb_code code, const char *fmt, ...)
     int saved = errno;
     va_list args;
     va_start(args, fmt);
-    format(err, code, fmt, args);
+    rb_vfail(err, code, fmt, args);
     va_end(args);
     append(err, strerror(saved));
     errno = saved;
@@ -65,8 +83,20 @@ enum rb_code rb_err_prefix(rb_err *err, const char *fmt, ...)
     rb_err old = *err;
     va_list args;
     va_start(args, fmt);
-    format(err, old.code, fmt, args);
+    rb_vfail(err, old.code, fmt, args);
     va_end(args);
     append(err, old.message);
+    memcpy(err->hint, old.hint, sizeof err->hint);
     return old.code;
+}
+
+const char *rb_err_line(rb_err *err)
+{
+    size_t len = strlen(err->message);
+    if (err->hint[0]) {
+        int n = snprintf(err->message + len, sizeof err->message - len, "; %s", err->hint);
+        finish(err->message, sizeof err->message, len + (n < 0 ? 0 : (size_t)n));
+        err->hint[0] = '\0';
+    }
+    return err->message;
 }

@@ -2,15 +2,25 @@
  * Errors.
  *
  * Every function that can fail returns an enum rb_code and takes an rb_err as its last
- * parameter. The error is filled once, where the failure starts, with one complete line: what was
- * being done, to what, what was found, what to do next. Callers pass it on, or put words before
- * it with rb_err_prefix(). The codes are the program's exit codes.
+ * parameter. The error is filled once, where the failure starts. Its message says what was being
+ * done, to what, and what was found; its hint says what to do next, with a command that can be
+ * pasted. Callers pass it on, or put words before it with rb_err_prefix(). The codes are the
+ * program's exit codes.
+ *
+ * A format writes both, with a newline between them:
+ *
+ *     return rb_fail(err, RB_ERROR, "no release %s in this clone\nfetch it with `git fetch
+ * --tags`", tag);
+ *
+ * The newline of the format counts, not one in a value: no text from outside becomes a hint.
  *
  * Running out of memory ends the process with abort(): a transition is built to be killed at any
  * instant and resumed, so this needs no second way out. Input sizes are limited where they enter.
  */
 #ifndef RB_BASE_ERR_H
 #define RB_BASE_ERR_H
+
+#include <stdarg.h>
 
 enum rb_code {
     RB_OK = 0,      /* done, or nothing to do */
@@ -36,17 +46,25 @@ enum rb_code {
 
 typedef struct rb_err {
     enum rb_code code;
-    char message[2048]; /* one line, no newline at the end, UTF-8; longer ones are cut with "..." */
+    char message[2048]; /* one line without newline, UTF-8; longer ones are cut with "..." */
+    char hint[1024];    /* the same; "" where nothing is to be done */
 } rb_err;
 
-/* Fills *err and returns code. */
+/* Fills *err and returns code. What follows the first newline of fmt is the hint. */
 enum rb_code rb_fail(rb_err *err, enum rb_code code, const char *fmt, ...) RB_PRINTF(3, 4);
+
+enum rb_code rb_vfail(rb_err *err, enum rb_code code, const char *fmt, va_list args)
+    RB_PRINTF(3, 0);
 
 /* As rb_fail(), with ": " and the text of errno behind the message. */
 enum rb_code rb_fail_errno(rb_err *err, enum rb_code code, const char *fmt, ...) RB_PRINTF(3, 4);
 
-/* Puts words and ": " before the message already there; returns err->code. */
+/* Puts words and ": " before the message and leaves the hint as it is; returns err->code. */
 enum rb_code rb_err_prefix(rb_err *err, const char *fmt, ...) RB_PRINTF(2, 3);
+
+/* Moves the hint to the end of the message, after a semicolon, for where only one line has room;
+ * returns the message. */
+const char *rb_err_line(rb_err *err);
 
 /* Returns from the calling function when expr is not RB_OK. */
 #define RB_TRY(expr)                                                                               \

@@ -70,7 +70,7 @@ enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_er
                             ? read_all(out, fd, path, limit, err)
                             : rb_fail(err, RB_ERROR,
                                       "%s is not used: it belongs to user %ld, who could have "
-                                      "written anything there; look at it, and move it away",
+                                      "written anything there\nlook at it, and move it away",
                                       path, (long)st.st_uid);
     close(fd);
     return code;

@@ -320,7 +320,9 @@ json_t *rb_err_json(const rb_err *err)
     if (!err)
         return json_null();
     RB_AUTO(rb_free_str) char *message = rb_safe(err->message);
-    return json_pack("{s:i,s:s}", "code", (int)err->code, "message", message);
+    RB_AUTO(rb_free_str) char *hint = rb_safe(err->hint);
+    return json_pack("{s:i,s:s,s:s?}", "code", (int)err->code, "message", message, "hint",
+                     *hint ? hint : NULL);
 }
 
 bool rb_json_same(const json_t *a, const json_t *b)

@@ -58,7 +58,7 @@ static enum rb_code target_of(char **out, const walk *w, int fd, const struct st
     char target[PATH_MAX];
     if (!rb_file_is_own(st))
         return rb_fail(err, RB_ERROR,
-                       "a symlink in %s was made by user %ld, who could lead it anywhere; put a "
+                       "a symlink in %s was made by user %ld, who could lead it anywhere\nput a "
                        "file or folder in its place, or make the link yourself",
                        w->path, (long)st->st_uid);
     ssize_t n = readlinkat(fd, "", target, sizeof target);

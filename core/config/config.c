@@ -20,7 +20,7 @@ enum rb_code rb_keys_check(const json_t *object, const char *where, const char *
             found = found || strcmp(known[i], key) == 0;
         RB_AUTO(rb_free_str) char *safe = rb_safe(key);
         if (!found)
-            return rb_fail(err, RB_ERROR, "%s: unknown key \"%s\"; the nearest known one is \"%s\"",
+            return rb_fail(err, RB_ERROR, "%s: unknown key \"%s\"\nthe nearest known one is \"%s\"",
                            where, safe, rb_shape_nearest(key, known));
     }
     return RB_OK;
@@ -128,14 +128,14 @@ static enum rb_code check_names(const json_t *json, const char *source, rb_err *
             return rb_fail(
                 err, RB_ERROR,
                 "%s: artifacts[%zu].ignore: only an artifact of format dir has files that "
-                "are compared one by one, found format \"%s\"; remove \"ignore\"",
+                "are compared one by one, found format \"%s\"\nremove \"ignore\"",
                 source, i, format);
         for (size_t j = 0; j < i; j++) {
             const char *name = rb_json_str(json_array_get(artifacts, i), "name");
             if (strcmp(name, rb_json_str(json_array_get(artifacts, j), "name")) == 0)
                 return rb_fail(err, RB_ERROR,
                                "%s: artifacts[%zu].name: expected a name of its own, found \"%s\" "
-                               "as in artifacts[%zu]; rename one",
+                               "as in artifacts[%zu]\nrename one",
                                source, i, name, j);
         }
     }
@@ -216,7 +216,7 @@ enum rb_code rb_config_at(rb_config **out, rb_repo *repo, const rb_oid *commit, 
     enum rb_code code = rb_tree_read(&text, repo, &tree, RB_CONFIG_FILE, RB_CONFIG_LIMIT, err);
     if (code == RB_FOUND)
         return rb_fail(err, RB_FOUND,
-                       "commit %.10s has no %s; commit one (`rbtool init` writes it) or name one "
+                       "commit %.10s has no %s\ncommit one (`rbtool init` writes it) or name one "
                        "with --config FILE",
                        hex, RB_CONFIG_FILE);
     RB_TRY(code);

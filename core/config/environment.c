@@ -321,14 +321,14 @@ static enum rb_code pick(const char **name, const json_t *environments, rb_err *
         rb_buf_printf(&names, "%s%s", names.len ? ", " : "", key);
     if (json_object_size(environments) == 0)
         return rb_fail(err, RB_ERROR,
-                       "no environment is configured; add one under \"environments\" in "
+                       "no environment is configured\nadd one under \"environments\" in "
                        "rbtool.json, or write a "
                        "bundle for other tools to apply with `rbtool revert TAG -o DIR`");
     if (*name && !json_object_get(environments, *name))
-        return rb_fail(err, RB_ERROR, "no environment '%s' is configured; there is %s", *name,
+        return rb_fail(err, RB_ERROR, "no environment '%s' is configured\nthere is %s", *name,
                        names.data);
     if (!*name && json_object_size(environments) > 1)
-        return rb_fail(err, RB_ERROR, "there are several environments (%s); say which with --env",
+        return rb_fail(err, RB_ERROR, "there are several environments (%s)\nsay which with --env",
                        names.data);
     if (!*name)
         *name = json_object_iter_key(json_object_iter((json_t *)environments));

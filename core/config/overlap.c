@@ -119,7 +119,7 @@ static enum rb_code check_managed(const rb_env *env, const places *list, rb_err 
                 is_within(item->path, &list->items[j]))
                 return rb_fail(err, RB_ERROR,
                                "environments.%s.%s lies in %s of the environment's own root, which "
-                               "comes and goes with the releases; put it beside",
+                               "comes and goes with the releases\nput it beside",
                                env->name, item->key, strrchr(list->items[j].key, '/') + 1);
     }
     return RB_OK;
@@ -137,11 +137,11 @@ enum rb_code rb_env_check_places(const rb_env *env, rb_err *err)
                 continue;
             if (a->owner >= 0 && b->owner >= 0 && a->owner != b->owner)
                 return rb_fail(err, RB_ERROR,
-                               "environments.%s.%s and %s are one and the same database; give each "
+                               "environments.%s.%s and %s are one and the same database\ngive each "
                                "its own",
                                env->name, a->key, b->key);
             return rb_fail(err, RB_ERROR,
-                           "environments.%s.%s and %s are the same place, %s; give each its own",
+                           "environments.%s.%s and %s are the same place, %s\ngive each its own",
                            env->name, a->key, b->key, b->path);
         }
     return check_managed(env, &list, err);
@@ -163,7 +163,7 @@ enum rb_code rb_env_check_shared(const rb_env *env, const rb_env *other, rb_err 
                 continue;
             const char *path = a->path ? a->path : "the same database";
             return rb_fail(err, RB_ERROR,
-                           "environments %s and %s share a place: %s.%s and %s.%s are %s %s; give "
+                           "environments %s and %s share a place: %s.%s and %s.%s are %s %s\ngive "
                            "each environment its own",
                            env->name, other->name, env->name, a->key, other->name, b->key,
                            within && strcmp(a->id, b->id) != 0 ? "one inside the other at" : "both",

@@ -31,7 +31,7 @@ enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_e
     const rb_db_driver *driver = url[len] == ':' ? find(url, len) : NULL;
     if (!driver || url[len + 1] == '\0')
         return rb_fail(err, RB_ERROR,
-                       "a database url starting with \"%.*s\" is not understood; write sqlite:PATH",
+                       "a database url starting with \"%.*s\" is not understood\nwrite sqlite:PATH",
                        (int)(len > 20 ? 20 : len), url);
     return driver->open(out, url + len + 1, mode, err);
 }
@@ -45,7 +45,7 @@ enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_er
 {
     const rb_db_driver *driver = find(engine, strlen(engine));
     if (!driver)
-        return rb_fail(err, RB_ERROR, "database engine \"%s\" is not known; known: sqlite", engine);
+        return rb_fail(err, RB_ERROR, "database engine \"%s\" is not known\nknown: sqlite", engine);
     return driver->scratch(out, clock, err);
 }
 

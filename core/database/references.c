@@ -99,7 +99,7 @@ static enum rb_code compare(const json_t *before, const json_t *after, const cha
                                                          (long long)json_integer_value(example))
                                              : rb_strdup("");
         return rb_fail(err, RB_FOUND,
-                       "%s %lld row%s whose foreign key finds no parent: %s%s; look with PRAGMA"
+                       "%s %lld row%s whose foreign key finds no parent: %s%s\nlook with PRAGMA"
                        " foreign_key_check, %s",
                        who, (long long)found, rb_text_s((uint64_t)found), key, row, advice);
     }

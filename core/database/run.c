@@ -36,12 +36,12 @@ static enum rb_code find_script(const rb_script **out, const rb_db_step *step, r
     if (step->migration->code)
         return rb_fail(
             err, RB_ERROR,
-            "%s is written in a programming language; rbtool cannot run it, its own tool "
+            "%s is written in a programming language\nrbtool cannot run it, its own tool "
             "must",
             what);
     if (!script->present)
         return rb_fail(err, RB_ERROR,
-                       "%s: the script does not exist; write one, or take --to another "
+                       "%s: the script does not exist\nwrite one, or take --to another "
                        "release",
                        what);
     *out = script;
@@ -69,14 +69,14 @@ static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_er
     bool is_applied = rb_strs_has(now, step->migration->id);
     if (step->was && !rb_strs_has(now, step->was->id))
         return rb_fail(err, RB_ERROR,
-                       "migration %s should be applied, to become %s, and is not; compare with "
+                       "migration %s should be applied, to become %s, and is not\ncompare with "
                        "rbtool status",
                        step->was->id, step->migration->id);
     if (is_applied != step->up)
         return RB_OK;
     RB_AUTO(rb_free_str) char *raw = title(step);
     RB_AUTO(rb_free_str) char *what = rb_safe(raw);
-    return rb_fail(err, RB_ERROR, "%s: this database has it %s; compare with rbtool status", what,
+    return rb_fail(err, RB_ERROR, "%s: this database has it %s\ncompare with rbtool status", what,
                    step->up ? "applied already" : "not applied");
 }
 

@@ -168,7 +168,7 @@ static enum rb_code find_any(const char **name, rb_db *db, const char *layout, r
         /* The tool of the layout is the one in use where another left its table behind. */
         if (found && strcmp(found->name, layout) != 0 && strcmp(tools[i].name, layout) != 0)
             return rb_fail(err, RB_ERROR,
-                           "looking for a migration tool's table: found those of %s and of %s; say "
+                           "looking for a migration tool's table: found those of %s and of %s\nsay "
                            "which counts with \"tracking\" in rbtool.json",
                            found->name, tools[i].name);
         if (!found || strcmp(tools[i].name, layout) == 0)
@@ -196,12 +196,12 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
     if (!tool)
         return rb_fail(
             err, RB_ERROR,
-            "unknown tracking '%s'; known are auto, golang-migrate, dbmate, diesel, sqlx", wanted);
+            "unknown tracking '%s'\nknown are auto, golang-migrate, dbmate, diesel, sqlx", wanted);
     RB_AUTO(rb_free_str) char *columns = NULL;
     RB_TRY(read_columns(&columns, db, tool->table, err));
     if (*columns && strcmp(columns, tool->columns) != 0)
         return rb_fail(err, RB_ERROR,
-                       "the table %s should be %s's with the columns %s, but it has %s; correct "
+                       "the table %s should be %s's with the columns %s, but it has %s\ncorrect "
                        "\"tracking\" in rbtool.json",
                        tool->table, tool->name, tool->columns, columns);
     *name = tool->name;
@@ -370,7 +370,7 @@ static enum rb_code write_last(rb_db *db, const struct tool *tool, const rb_strs
         return RB_OK;
     if (strspn(last, "0123456789") != strlen(last))
         return rb_fail(err, RB_ERROR,
-                       "%s keeps versions as numbers, and '%s' is none; correct \"tracking\" in "
+                       "%s keeps versions as numbers, and '%s' is none\ncorrect \"tracking\" in "
                        "rbtool.json",
                        tool->name, last);
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[I]", (json_int_t)strtoll(last, NULL, 10));
@@ -448,7 +448,7 @@ static enum rb_code insert_checked(rb_db *db, const rb_migration *m, int64_t nan
     if (strspn(checksum, "0123456789abcdef") != strlen(checksum))
         return rb_fail(err, RB_ERROR,
                        "recording migration %s for sqlx: rbtool_checksums has \"%.20s\", which is "
-                       "not hexadecimal; correct that row",
+                       "not hexadecimal\ncorrect that row",
                        m->id, checksum);
     RB_AUTO(rb_free_str) char *description = rb_strdup(m->name ? m->name : "");
     for (char *p = description; *p; p++)

@@ -215,9 +215,10 @@ void rb_checks_run(json_t *failures, const rb_checking *c)
         RB_AUTO(rb_free_str) char *output = NULL;
         rb_err why;
         if (run_check(&output, c, check, began, &why) != RB_OK)
-            json_array_append_new(
-                failures, json_pack("{s:o,s:o,s:o}", "name", rb_json_text(check->name), "message",
-                                    rb_json_text(why.message), "output", rb_json_text(output)));
+            json_array_append_new(failures,
+                                  json_pack("{s:o,s:o,s:o}", "name", rb_json_text(check->name),
+                                            "message", rb_json_text(rb_err_line(&why)), "output",
+                                            rb_json_text(output)));
     }
 }
 
@@ -275,7 +276,7 @@ enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_r
         rb_err why;
         RB_AUTO(rb_free_str) char *message = NULL;
         if (rb_db_check(&rows, db, rb_buf_str(&sql), SHOWN_ROWS, &why) != RB_OK) {
-            message = rb_format("check %s failed to run: %s", file->path, why.message);
+            message = rb_format("check %s failed to run: %s", file->path, rb_err_line(&why));
         } else if (json_array_size(rows) > 0) {
             RB_AUTO(rb_free_str) char *shown = show_rows(rows);
             message = rb_format("check %s" ROWS "%s", file->path, shown);

@@ -26,7 +26,7 @@ static enum rb_code create_id(rb_buf *out, rb_err *err)
     if (!user)
         return rb_fail(err, RB_ERROR,
                        "this host has no /etc/machine-id, and user %ld has no home folder for an "
-                       "id; create the former with `systemd-machine-id-setup`",
+                       "id\ncreate the former with `systemd-machine-id-setup`",
                        (long)geteuid());
     RB_AUTO(rb_free_str) char *dir = rb_path_join(user->pw_dir, ".local/state/rbtool");
     RB_AUTO(rb_free_str) char *path = rb_path_join(dir, "host");

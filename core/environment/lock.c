@@ -30,7 +30,7 @@ static enum rb_code busy(int fd, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *holder = read_holder(fd);
     return rb_fail(err, RB_BUSY,
-                   "another run holds the environment (%s; lock %s); wait for it, and see what it "
+                   "another run holds the environment (%s; lock %s)\nwait for it, and see what it "
                    "does with `rbtool status`",
                    holder, path);
 }

@@ -104,7 +104,7 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
         if (strcmp(fingerprint, database->fingerprint) != 0)
             return rb_fail(err, RB_FOUND,
                            "database %s of release %s: its own migrations give schema %.12s, its "
-                           "manifest says %.12s; make the release again with this version of %s",
+                           "manifest says %.12s\nmake the release again with this version of %s",
                            database->name, release->tag, fingerprint, database->fingerprint,
                            database->engine);
     }
@@ -203,7 +203,7 @@ static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *r
         return;
     }
     RB_AUTO(rb_free_str) char *expected = rb_format("schema %.12s", database->fingerprint);
-    RB_AUTO(rb_free_str) char *is = rb_format("schema %.12s (%s)", fingerprint, why.message);
+    RB_AUTO(rb_free_str) char *is = rb_format("schema %.12s (%s)", fingerprint, rb_err_line(&why));
     rb_drift_add(accepted, "db", database->name, expected, is);
 }
 

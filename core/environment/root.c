@@ -14,12 +14,12 @@ static enum rb_code look(struct stat *st, const char *path, rb_err *err)
         *st = (struct stat){0};
         if (errno != ENOENT && errno != ENOTDIR)
             return rb_fail_errno(err, RB_ERROR,
-                                 "cannot look at %s; run as a user who may read the environment",
+                                 "cannot look at %s\nrun as a user who may read the environment",
                                  path);
     }
     if (S_ISLNK(st->st_mode))
         return rb_fail(err, RB_ERROR,
-                       "%s is a symlink, and could lead anywhere; nothing was changed; put what it "
+                       "%s is a symlink, and could lead anywhere; nothing was changed\nput what it "
                        "leads to in its place",
                        path);
     return RB_OK;
@@ -35,7 +35,7 @@ enum rb_code rb_root_trust(const char *root, rb_err *err)
         if (st.st_nlink > 0 && !rb_file_is_own(&st))
             return rb_fail(err, RB_ERROR,
                            "%s belongs to user %ld, who could have put anything there; nothing was "
-                           "changed; run rbtool as that user, or look at what is in it and give it "
+                           "changed\nrun rbtool as that user, or look at what is in it and give it "
                            "to user %ld with chown -R",
                            path, (long)st.st_uid, (long)geteuid());
     }

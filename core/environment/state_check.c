@@ -64,7 +64,7 @@ static const rb_shape plan_shape =
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {
     return rb_fail(err, RB_ERROR,
-                   "%s is damaged: %s; restore a copy of it, or move it away: then "
+                   "%s is damaged: %s\nrestore a copy of it, or move it away: then "
                    "nothing is known to be live here",
                    state->path, what);
 }
@@ -119,7 +119,7 @@ enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_
         return rb_state_damaged(state, what, err);
     if (rb_json_read(&json, stored, strlen(stored), what, &why) != RB_OK ||
         rb_shape_check(shape, json, what, &why) != RB_OK)
-        return rb_state_damaged(state, why.message, err);
+        return rb_state_damaged(state, rb_err_line(&why), err);
     *out = json;
     json = NULL;
     return RB_OK;

@@ -45,12 +45,12 @@ static enum rb_code explain_broken(const char *path, rb_err *err)
     if (named && !rb_file_exists(named))
         return rb_fail(
             err, RB_ERROR,
-            "cannot open the repository at %s: it names %s, which is not there; put that "
+            "cannot open the repository at %s: it names %s, which is not there\nput that "
             "back, or make the link again (git worktree repair, git submodule update)",
             safe, target);
     const char *lack = find_lack(named ? named : path);
     return rb_fail(err, RB_ERROR,
-                   "cannot open the repository at %s: it is broken, %s%s; bring that back from a "
+                   "cannot open the repository at %s: it is broken, %s%s\nbring that back from a "
                    "backup or another clone",
                    named ? target : safe, lack ? "it has no " : "git would not take it either",
                    lack ? lack : "");
@@ -85,9 +85,9 @@ enum rb_code rb_git_explain_absence(const char *dir, const char *named, rb_err *
         return explain_broken(path, err);
     if (named)
         return rb_fail(err, RB_ERROR,
-                       "no git repository at %s, which GIT_DIR names; unset it, or name another",
+                       "no git repository at %s, which GIT_DIR names\nunset it, or name another",
                        safe);
     return rb_fail(err, RB_ERROR,
-                   "no git repository at %s or above; run this inside one, or name it with -C",
+                   "no git repository at %s or above\nrun this inside one, or name it with -C",
                    safe);
 }

@@ -8,13 +8,13 @@ static enum rb_code no_commit(const rb_repo *repo, const char *spec, const char 
     static const char fatal[] = "fatal: ";
     if (strcmp(spec, "HEAD") == 0 && git_repository_head_unborn(repo->repo) == 1)
         return rb_fail(err, RB_ERROR,
-                       "HEAD names no commit: its branch has none yet; make the first one with git "
+                       "HEAD names no commit: its branch has none yet\nmake the first one with git "
                        "commit");
     if (strncmp(said, fatal, strlen(fatal)) == 0)
         said += strlen(fatal);
     bool unknown = strcmp(said, "Needed a single revision") == 0;
     return rb_fail(err, RB_ERROR,
-                   "%s names no commit of this repository%s%s; name another (git log, git tag -l), "
+                   "%s names no commit of this repository%s%s\nname another (git log, git tag -l), "
                    "or git fetch what is missing",
                    safe, unknown ? "" : ": ", unknown ? "" : said);
 }
@@ -59,7 +59,7 @@ static git_object *plain(rb_repo *repo, const char *spec)
 enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err)
 {
     if (!*spec)
-        return rb_fail(err, RB_ERROR, "an empty revision names no commit; name one, or HEAD");
+        return rb_fail(err, RB_ERROR, "an empty revision names no commit\nname one, or HEAD");
     RB_AUTO(rb_git_object_freep) git_object *object = plain(repo, spec);
     RB_AUTO(rb_git_object_freep) git_object *commit = NULL;
     RB_AUTO(rb_free_str) char *safe = rb_safe(spec);

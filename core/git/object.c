@@ -51,7 +51,7 @@ enum rb_code rb_object_write(rb_oid *out, rb_repo *repo, enum rb_object_kind kin
     if (git_odb_write(&oid, repo->odb, data, len, (git_object_t)kind) != 0) {
         RB_AUTO(rb_free_str) char *why = rb_git_message();
         return rb_fail(err, RB_ERROR,
-                       "cannot write a %s to the repository: %s; is there space, and may this user "
+                       "cannot write a %s to the repository: %s\nis there space, and may this user "
                        "write there?",
                        git_object_type2string((git_object_t)kind), why);
     }

@@ -66,7 +66,7 @@ enum rb_code rb_git_odb_open(rb_repo *repo, rb_err *err)
     const char *alternates = rb_git_env("GIT_ALTERNATE_OBJECT_DIRECTORIES");
     if (has_quoted(alternates))
         return rb_fail(err, RB_ERROR,
-                       "cannot read GIT_ALTERNATE_OBJECT_DIRECTORIES: a path in it is quoted; move "
+                       "cannot read GIT_ALTERNATE_OBJECT_DIRECTORIES: a path in it is quoted\nmove "
                        "the repository to a path without colons");
     int status = 0;
     if (rb_git_env("GIT_OBJECT_DIRECTORY") || alternates) {

@@ -48,14 +48,14 @@ enum rb_code rb_remote_find(char **out, rb_repo *repo, const char *name, rb_err 
     }
     if (names.n == 0)
         return rb_fail(err, RB_ERROR,
-                       "this repository has no remote; git remote add origin URL makes one");
+                       "this repository has no remote\ngit remote add origin URL makes one");
     RB_AUTO(rb_free_str) char *safe = rb_safe(name ? name : names.items[0]);
     return name ? rb_fail(err, RB_ERROR,
-                          "there is no remote %s; `git remote` lists them, git remote add NAME "
+                          "there is no remote %s\n`git remote` lists them, git remote add NAME "
                           "URL makes one",
                           safe)
                 : rb_fail(err, RB_ERROR,
-                          "there are %zu remotes, and none is the branch's or called origin; name "
+                          "there are %zu remotes, and none is the branch's or called origin\nname "
                           "one (%s)",
                           names.n, safe);
 }

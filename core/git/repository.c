@@ -175,7 +175,7 @@ static enum rb_code explain_open(int status, const char *dir, rb_err *err)
     RB_AUTO(rb_free_str) char *why = rb_git_message();
     if (is_owner_refusal(status))
         return rb_fail(err, RB_ERROR,
-                       "cannot open the repository at %s: it belongs to another user; if you trust "
+                       "cannot open the repository at %s: it belongs to another user\nif you trust "
                        "it, run git config --global --add safe.directory with its full path",
                        where);
     if (strstr(why, "extensions.objectformat"))
@@ -185,7 +185,7 @@ static enum rb_code explain_open(int status, const char *dir, rb_err *err)
                        where);
     if (strstr(why, "extensions.refstorage"))
         return rb_fail(err, RB_ERROR,
-                       "cannot open the repository at %s: its refs are in the reftable format; "
+                       "cannot open the repository at %s: its refs are in the reftable format\n"
                        "convert them with git refs migrate --ref-format=files",
                        where);
     if (status == GIT_ENOTFOUND)
@@ -205,7 +205,7 @@ static enum rb_code check_head(const rb_repo *repo, const char *dir, rb_err *err
     RB_AUTO(rb_free_str) char *where = rb_safe(dir);
     RB_AUTO(rb_free_str) char *why = rb_git_message();
     return rb_fail(err, RB_ERROR,
-                   "cannot open the repository at %s: its HEAD is broken (%s); it should name a "
+                   "cannot open the repository at %s: its HEAD is broken (%s)\nit should name a "
                    "branch: ref: refs/heads/main",
                    where, why);
 }
@@ -243,7 +243,7 @@ static enum rb_code find_dirs(rb_repo *repo, rb_err *err)
         free(b);
         if (!same)
             return rb_fail(err, RB_ERROR,
-                           "GIT_COMMON_DIR is %s, but the repository's common folder is %s; unset "
+                           "GIT_COMMON_DIR is %s, but the repository's common folder is %s\nunset "
                            "it",
                            common, repo->common);
     }
@@ -347,21 +347,21 @@ enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind
     RB_AUTO(rb_free_str) char *at = *safe ? rb_format(" (%s)", safe) : rb_strdup("");
     if (status != GIT_ENOTFOUND)
         return rb_fail(err, RB_ERROR,
-                       "cannot read %s %s%s: the object is corrupt (%s); run git fsck, and bring "
+                       "cannot read %s %s%s: the object is corrupt (%s)\nrun git fsck, and bring "
                        "it back from another clone",
                        kind, hex, at, why);
     if (is_partial(repo))
         return rb_fail(err, RB_ERROR,
-                       "cannot read %s %s%s: it is not in this partial clone; run git fetch "
+                       "cannot read %s %s%s: it is not in this partial clone\nrun git fetch "
                        "--refetch --no-filter",
                        kind, hex, at);
     if (rb_git_is_shallow(repo))
         return rb_fail(err, RB_ERROR,
-                       "cannot read %s %s%s: it is not in this shallow clone; run git fetch "
+                       "cannot read %s %s%s: it is not in this shallow clone\nrun git fetch "
                        "--unshallow --tags",
                        kind, hex, at);
     return rb_fail(err, RB_ERROR,
-                   "cannot read %s %s%s: the object is missing; run git fetch --tags, or git fsck "
+                   "cannot read %s %s%s: the object is missing\nrun git fetch --tags, or git fsck "
                    "and bring it back from another clone",
                    kind, hex, at);
 }

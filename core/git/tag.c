@@ -74,7 +74,7 @@ static enum rb_code resolve(rb_oid *out, rb_repo *repo, const char *name, rb_err
     git_oid oid;
     int status = ref ? git_reference_name_to_id(&oid, repo->repo, ref) : GIT_ENOTFOUND;
     if (status == GIT_ENOTFOUND)
-        return rb_fail(err, RB_FOUND, "there is no tag %s in this repository; git fetch --tags?",
+        return rb_fail(err, RB_FOUND, "there is no tag %s in this repository\ngit fetch --tags?",
                        safe);
     if (status != 0) {
         RB_AUTO(rb_free_str) char *why = rb_git_message();
@@ -223,7 +223,7 @@ enum rb_code rb_tag_create(rb_oid *out, rb_repo *repo, const char *name, const v
     rb_err absent;
     enum rb_code code = resolve(&taken, repo, name, &absent);
     if (code == RB_OK)
-        return rb_fail(err, RB_FOUND, "tag %s is there already; choose another name", safe);
+        return rb_fail(err, RB_FOUND, "tag %s is there already\nchoose another name", safe);
     if (code != RB_FOUND) {
         *err = absent;
         return code;

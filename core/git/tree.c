@@ -126,7 +126,7 @@ enum rb_code rb_git_tree(git_tree **out, const rb_repo *repo, const rb_oid *oid,
         RB_AUTO(rb_free_str)
         char *name = rb_safe(git_tree_entry_name(git_tree_entry_byindex(tree, at)));
         return rb_fail(err, RB_FOUND,
-                       "tree %s (%s) is malformed: it has %s (%s); run git fsck, and release from "
+                       "tree %s (%s) is malformed: it has %s (%s)\nrun git fsck, and release from "
                        "a repaired history",
                        hex, *safe ? safe : "top", fault, name);
     }
@@ -165,7 +165,7 @@ static enum rb_code list(rb_tree_entries *out, const rb_repo *repo, const rb_oid
         }
         if (out->bytes > RB_TREE_LIST_LIMIT)
             return rb_fail(err, RB_ERROR,
-                           "the list of files would have more than %u bytes, which is the limit; "
+                           "the list of files would have more than %u bytes, which is the limit\n"
                            "git ls-tree shows which folder repeats itself",
                            RB_TREE_LIST_LIMIT);
         rb_buf_truncate(path, len);

@@ -73,7 +73,7 @@ static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
     if (!guard->received)
         return code;
     /* Whoever may push a branch can break them there: a push must be able to mend them. */
-    guard->settings_fault = rb_strdup(err->message);
+    guard->settings_fault = rb_strdup(rb_err_line(err));
     return RB_OK;
 }
 

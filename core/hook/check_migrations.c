@@ -279,7 +279,7 @@ static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
                    "the migrations of this push have more than %u bytes of scripts together, which "
-                   "is the limit; push fewer branches and tags at a time",
+                   "is the limit\npush fewer branches and tags at a time",
                    SCRIPTS_LIMIT);
 }
 

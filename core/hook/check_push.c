@@ -179,7 +179,7 @@ static enum rb_code find_problem(char **out, struct tags *tags, const rb_tag *ta
     enum rb_code code = rb_guard_verify(&problems, tags->guard, tag, err);
     *out = NULL;
     if (code == RB_FOUND)
-        *out = rb_strdup(err->message);
+        *out = rb_strdup(rb_err_line(err));
     if (code != RB_OK)
         return code == RB_FOUND ? RB_OK : code;
     RB_TRY(rb_guard_listing(&chain, tags->guard, err));

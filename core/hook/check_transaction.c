@@ -95,7 +95,7 @@ static enum rb_code is_good(bool *out, char **why, rb_guard *guard, const rb_oid
     enum rb_code code = rb_guard_verify(&problems, guard, tag, err);
     *out = code == RB_OK;
     if (code == RB_FOUND)
-        *why = rb_strdup(err->message);
+        *why = rb_strdup(rb_err_line(err));
     return code == RB_FOUND ? RB_OK : code;
 }
 

@@ -62,7 +62,7 @@ static enum rb_code wait_for_ledger(struct witnessing *w, const rb_tag *tag, rb_
     if ((size_t)st.st_size + strlen(line) > WAITING_LIMIT)
         return rb_fail(err, RB_ERROR,
                        "too many releases arrived here before a ledger did, so that %s is not "
-                       "recorded; push the ledger with `rbtool sync`",
+                       "recorded\npush the ledger with `rbtool sync`",
                        tag->name);
     if (write(fd, line, strlen(line)) != (ssize_t)strlen(line))
         return rb_fail_errno(err, RB_ERROR, "cannot record in %s that %s arrived", w->path,
@@ -84,7 +84,7 @@ static enum rb_code witness(struct witnessing *w, const rb_tag *tag, int64_t at,
     if (code != RB_FOUND)
         return code;
     warn(w, tag->name,
-         rb_format("is not in the ledger, since it does not verify: %s", err->message),
+         rb_format("is not in the ledger, since it does not verify: %s", rb_err_line(err)),
          rb_strdup("is the hook pre-receive in its place? `rbtool init` on the server puts it "
                    "there"));
     return RB_OK;

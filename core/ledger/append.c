@@ -200,7 +200,7 @@ static enum rb_code check_made(const rb_buf *commit, size_t message, rb_err *err
     RB_AUTO(rb_entry_form_clear) rb_entry_form form = {0};
     if (message > RB_ENTRY_LIMIT)
         return rb_fail(err, RB_ERROR,
-                       "cannot write the entry: it has %zu bytes, the limit is %u; shorten its "
+                       "cannot write the entry: it has %zu bytes, the limit is %u\nshorten its "
                        "text",
                        message, RB_ENTRY_LIMIT);
     if (rb_entry_form_read(&form, commit->data, commit->len, &problems) != RB_OK)
@@ -235,7 +235,7 @@ static enum rb_code read_tip(struct tip *out, rb_repo *repo, const rb_oid *tip, 
     if (code != RB_OK && !form.claims)
         return rb_fail(err, RB_ERROR,
                        "nothing is written on top of " RB_LEDGER_REF ": %s there is not an entry "
-                       "of a ledger; set it back with git update-ref",
+                       "of a ledger\nset it back with git update-ref",
                        hex);
     const char *ledger = form.json ? rb_json_str(form.json, "ledger") : NULL;
     if (!form.json)
@@ -243,7 +243,7 @@ static enum rb_code read_tip(struct tip *out, rb_repo *repo, const rb_oid *tip, 
     if (!form.json && !ledger)
         return rb_fail(err, RB_ERROR,
                        "nothing is written on top of " RB_LEDGER_REF ": its newest entry %s cannot "
-                       "be read, and this clone is not pinned to a ledger; run `rbtool sync`",
+                       "be read, and this clone is not pinned to a ledger\nrun `rbtool sync`",
                        hex);
     memcpy(out->ledger, ledger ? ledger : hex, RB_OID_HEX);
     out->app = rb_strdup(rb_json_str(form.json, "app"));
@@ -339,7 +339,7 @@ static enum rb_code check_ledger(rb_repo *repo, const rb_ref *ref, const struct 
     if (!ref->exists && !begins)
         return rb_fail(
             err, RB_ERROR,
-            "this clone has no ledger to write to; `rbtool sync` fetches the remote's, and "
+            "this clone has no ledger to write to\n`rbtool sync` fetches the remote's, and "
             "`rbtool release` or `rbtool policy set` begins the first one");
     if (!ref->exists || !pinned || strcmp(pinned, tip->ledger) == 0)
         return RB_OK;
@@ -359,7 +359,7 @@ static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb
     RB_TRY(rb_ref_read(ref, repo, RB_LEDGER_REF, err));
     if (ref->symbolic)
         return rb_fail(err, RB_ERROR,
-                       RB_LEDGER_REF " is a symbolic ref, a ledger is not; git symbolic-ref "
+                       RB_LEDGER_REF " is a symbolic ref, a ledger is not\ngit symbolic-ref "
                                      "--delete " RB_LEDGER_REF " removes it");
     if (ref->exists)
         RB_TRY(read_tip(&tip, repo, &ref->object, err));

@@ -91,7 +91,8 @@ enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, 
     if (code == RB_ERROR)
         return code;
     if (code == RB_FOUND) {
-        rb_problems_add(problems, RB_ENTRY_UNREADABLE, "", RB_ENTRY_TYPE, "", "%s", err->message);
+        rb_problems_add(problems, RB_ENTRY_UNREADABLE, "", RB_ENTRY_TYPE, "", "%s",
+                        rb_err_line(err));
         out->entry.title = out->entry.committer = "";
         return RB_OK;
     }
@@ -199,7 +200,7 @@ static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_f
         return true;
     bool missing = code == RB_ERROR;
     rb_problems_add(&judged->entry.problems, missing ? "missing" : "attachment", "attachments", "",
-                    "", "%s", why.message);
+                    "", "%s", rb_err_line(&why));
     if (missing)
         rb_problems_warn(&judged->entry.problems);
     judged->passing = missing;

@@ -49,7 +49,7 @@ enum rb_code rb_ledger_fail_gone(const char *pinned, rb_err *err)
     return rb_fail(
         err, RB_ERROR,
         "the ledger that this clone is pinned to (first entry %.10s) is not in it any "
-        "more; `rbtool sync` fetches it again. Only if it is lost everywhere, git config "
+        "more\n`rbtool sync` fetches it again. Only if it is lost everywhere, git config "
         "--unset " RB_LEDGER_KEY " lets another one begin",
         pinned);
 }
@@ -58,7 +58,7 @@ enum rb_code rb_ledger_fail_other(const char *pinned, const char *found, rb_err 
 {
     return rb_fail(err, RB_ERROR,
                    RB_LEDGER_REF " is another ledger (first entry %.10s) than the one that this "
-                                 "clone is pinned to (%.10s); if they are to be one: `rbtool sync "
+                                 "clone is pinned to (%.10s)\nif they are to be one: `rbtool sync "
                                  "--join`; if the first is the right one, after comparing it with "
                                  "the team: git config " RB_LEDGER_KEY " %s",
                    found, pinned, found);

@@ -75,7 +75,7 @@ static enum rb_code check_sum(const loading *l, rb_err *err)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
                    "the ledger's signed entries have more than %u bytes together, which is the "
-                   "limit; git log " RB_LEDGER_REF " shows who wrote them",
+                   "limit\ngit log " RB_LEDGER_REF " shows who wrote them",
                    RB_VOUCHED_LIMIT);
 }
 
@@ -114,7 +114,7 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
     if (l->n == RB_LEDGER_LIMIT)
         return rb_fail(
             err, RB_ERROR,
-            "the ledger has more than %d entries, which is the limit; git log " RB_LEDGER_REF
+            "the ledger has more than %d entries, which is the limit\ngit log " RB_LEDGER_REF
             " shows who wrote them",
             RB_LEDGER_LIMIT);
     rb_judged *judged = &l->found[l->n];
@@ -178,7 +178,7 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
         if (!new && l->after[index] == UNDONE)
             code = rb_fail(err, RB_ERROR,
                            "the judgements kept in %s/rbtool/ledger go in a circle, which no "
-                           "ledger does; remove that file",
+                           "ledger does\nremove that file",
                            rb_repo_common_dir(l->repo));
         if (!new)
             continue;
@@ -308,7 +308,7 @@ enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *si
         RB_TRY(rb_ref_read(&ref, repo, RB_LEDGER_REF, err));
     if (ref.symbolic)
         return rb_fail(err, RB_ERROR,
-                       RB_LEDGER_REF " is a symbolic ref, a ledger is not; git symbolic-ref "
+                       RB_LEDGER_REF " is a symbolic ref, a ledger is not\ngit symbolic-ref "
                                      "--delete " RB_LEDGER_REF " removes it");
     if (ref.exists)
         RB_TRY(load_from(&l, tip ? tip : &ref.object, !tip, how, err));

@@ -68,7 +68,7 @@ enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *sig
         code = prove(out, repo, signers, key, email, &failed);
     if (code != RB_OK) {
         rb_caller_clear(out);
-        out->why = rb_strdup(failed.message);
+        out->why = rb_strdup(rb_err_line(&failed));
     }
     return RB_OK;
 }
@@ -123,7 +123,7 @@ static enum rb_code choose(const rb_edict **out, const rb_policy *policy, const 
         return rb_fail(err, RB_ERROR, "--over %s is not the policy in force, which is %s", over,
                        list.data);
     return rb_fail(err, RB_DECIDE,
-                   "%zu policies were set at the same time (%s) and the strictest holds; say which "
+                   "%zu policies were set at the same time (%s) and the strictest holds\nsay which "
                    "of them this one goes on from with --over ID; what only the others say is void "
                    "then",
                    now->n, list.data);
@@ -133,7 +133,7 @@ static enum rb_code may_set(const rb_policy *policy, const rb_caller *caller, rb
 {
     if (policy->roots.n == 0)
         return rb_fail(err, RB_ERROR,
-                       "no root is configured, so no policy would be in force; name who may set "
+                       "no root is configured, so no policy would be in force\nname who may set "
                        "the first one, here and in every clone: `git config rbtool.root "
                        "PRINCIPAL`");
     if (!caller->principal)

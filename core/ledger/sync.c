@@ -101,7 +101,7 @@ static enum rb_code refuse_withheld(const struct syncing *s, const rb_ledger *ha
     bool shorter = theirs && rb_ledger_find(had, &theirs->tip) != NULL;
     return rb_fail(err, RB_FOUND,
                    "the ledger of %s was %s: it withholds %zu entr%s that it had, from %s on; ours "
-                   "is unchanged. Ask who did that; %s. Where it is meant to be: git update-ref "
+                   "is unchanged\nAsk who did that; %s. Where it is meant to be: git update-ref "
                    "-d %s",
                    s->remote,
                    !theirs   ? "deleted"
@@ -119,7 +119,7 @@ static enum rb_code refuse_unfit(const struct syncing *s, const rb_entry *entry,
     const char *why = entry->problems.n > 0 ? entry->problems.items[entry->problems.n - 1].message
                                             : "it cannot be read";
     return rb_fail(err, RB_FOUND,
-                   "the ledger of %s is not taken, ours is unchanged: its entry %s is %s (%s); ask "
+                   "the ledger of %s is not taken, ours is unchanged: its entry %s is %s (%s)\nask "
                    "who pushed it, and have it removed there",
                    s->remote, name, rb_entry_trust_name(entry->trust), why);
 }
@@ -141,7 +141,7 @@ static enum rb_code refuse_other(const struct syncing *s, const rb_ledger *their
     return rb_fail(
         err, RB_FOUND,
         "the ledger of %s is another one than ours: it began with entry %.10s, ours with "
-        "%.10s; ours is unchanged. If both are about this application and are to be one: "
+        "%.10s; ours is unchanged\nIf both are about this application and are to be one: "
         "`rbtool sync --join %s`, signed by someone in role policy",
         s->remote, hex, s->first->ids.items[0], s->remote);
 }
@@ -282,7 +282,7 @@ static enum rb_code check_join(const rb_ledger *both, const struct syncing *s, r
         err, RB_FOUND,
         "the two ledgers are not joined, nothing was changed: the join must be signed by "
         "an allowed signer who is in role policy of every policy that either of them "
-        "has; ask one of them to run `rbtool sync --join %s`",
+        "has\nask one of them to run `rbtool sync --join %s`",
         s->remote);
 }
 
@@ -427,6 +427,6 @@ enum rb_code rb_ledger_ready(char **fetched, rb_repo *repo, const rb_signers *si
         return RB_OK;
     return rb_fail(
         err, RB_ERROR,
-        "neither this clone nor its remote has a ledger; `rbtool release TAG` begins it, "
+        "neither this clone nor its remote has a ledger\n`rbtool release TAG` begins it, "
         "and `rbtool release TAG --record` for a release that exists");
 }

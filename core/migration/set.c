@@ -90,19 +90,19 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
     if (size > RB_SCRIPTS_LIMIT - *source->bytes)
         return rb_fail(err, RB_ERROR,
                        "reading migrations: with %s they have more than %u bytes together, which "
-                       "is the limit; keep data out of them",
+                       "is the limit\nkeep data out of them",
                        entry->path, RB_SCRIPTS_LIMIT);
     RB_TRY(rb_blob_read(&text, source->repo, &entry->oid, entry->path, RB_SCRIPT_LIMIT, err));
     *source->bytes += size;
     rb_lfs_pointer pointer;
     if (rb_lfs_parse(&pointer, rb_buf_str(&text), text.len))
         return rb_fail(err, RB_ERROR,
-                       "reading migration %s: it is a Git LFS pointer; scripts have to be in git "
+                       "reading migration %s: it is a Git LFS pointer\nscripts have to be in git "
                        "itself: exclude the file in .gitattributes and commit it again",
                        entry->path);
     if (text.len > 0 && memchr(text.data, '\0', text.len))
         return rb_fail(err, RB_ERROR,
-                       "reading migration %s: it holds a NUL byte, so it is not SQL text; save it "
+                       "reading migration %s: it holds a NUL byte, so it is not SQL text\nsave it "
                        "as UTF-8",
                        entry->path);
     *out = (rb_script){.present = true,
@@ -169,7 +169,7 @@ static enum rb_code refuse_unknown(const rb_layout_source *source, const char *d
         if (len > 4 && strcasecmp(path + len - 4, ".sql") == 0)
             return rb_fail(err, RB_ERROR,
                            "reading migrations in %s: no known layout (golang-migrate, diesel, "
-                           "dbmate, sqlx) fits; found %s; name the folder that holds one engine's "
+                           "dbmate, sqlx) fits; found %s\nname the folder that holds one engine's "
                            "migrations, or, where each file is an up of sqlx, set "
                            "\"layout\": \"sqlx\"",
                            dir, path);
@@ -195,7 +195,7 @@ static enum rb_code refuse_links(const rb_layout_source *source, rb_err *err)
         RB_AUTO(rb_free_str) char *safe = rb_safe(path);
         return rb_fail(err, RB_ERROR,
                        "reading migration %s: it is a symbolic link, and what it points to is not "
-                       "part of the release; commit the file itself in its place",
+                       "part of the release\ncommit the file itself in its place",
                        safe);
     }
     return RB_OK;
@@ -217,7 +217,7 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
             return refuse_unknown(source, dir, err);
         if (found && *out)
             return rb_fail(err, RB_ERROR,
-                           "reading migrations in %s: both the %s and the %s layout fit; say which "
+                           "reading migrations in %s: both the %s and the %s layout fit\nsay which "
                            "with \"layout\" in rbtool.json",
                            dir, (*out)->name, layouts[i]->name);
         if (found)
@@ -233,7 +233,7 @@ static enum rb_code refuse_others(const rb_migrations *set, const char *dir, con
     for (size_t i = 0; i < set->engines.n; i++)
         rb_buf_printf(&found, "%s%s", i ? ", " : "", set->engines.items[i]);
     return rb_fail(err, RB_ERROR,
-                   "reading migrations in %s: none is for %s; the names of the files say %s; name "
+                   "reading migrations in %s: none is for %s; the names of the files say %s\nname "
                    "another folder, or the engine that the database has",
                    dir, engine, rb_buf_str(&found));
 }
@@ -244,7 +244,7 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
     const rb_layout *layout = find_layout(name);
     if (!layout && strcmp(name, "auto") != 0)
         return rb_fail(err, RB_ERROR,
-                       "reading migrations in %s: unknown layout '%s'; known are auto, "
+                       "reading migrations in %s: unknown layout '%s'\nknown are auto, "
                        "golang-migrate, diesel, dbmate, sqlx",
                        dir, name);
     RB_TRY(refuse_links(source, err));

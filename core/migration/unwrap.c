@@ -142,7 +142,7 @@ enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *e
     rb_sql_wrapping(&wrapping, script->text, script->len, engine);
     if (wrapping.refused)
         return rb_fail(err, RB_FOUND,
-                       "%s, line %zu: %s inside a migration cannot run in rbtool's transaction; "
+                       "%s, line %zu: %s inside a migration cannot run in rbtool's transaction\n"
                        "remove it or split the migration",
                        script->path, script->line + rb_sql_line(script->text, wrapping.offset) - 1,
                        wrapping.what);

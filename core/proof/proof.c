@@ -132,7 +132,7 @@ static enum rb_code try_empty_down(rb_proving *p, const rb_migration *m, rb_err 
     RB_TRY(rb_proving_mark(p, err));
     if (rb_proving_run(p, m, false, &why) != RB_OK) {
         RB_TRY(rb_proving_within(p, &why, err));
-        RB_AUTO(rb_free_str) char *text = rb_format("on empty tables: %s", why.message);
+        RB_AUTO(rb_free_str) char *text = rb_format("on empty tables: %s", rb_err_line(&why));
         rb_json_set_str(p->on_empty, m->id, text);
     }
     return rb_proving_back(p, err);
@@ -232,7 +232,7 @@ static void find_cause(stuck *out, json_t *behind)
     out->cause = behind ? behind : out->result;
     if (!behind)
         return;
-    RB_AUTO(rb_free_str) char *why = rb_strdup(out->why.message);
+    RB_AUTO(rb_free_str) char *why = rb_strdup(rb_err_line(&out->why));
     rb_fail(&out->why, RB_FOUND, "what it leaves makes the down of migration %s fail: %s", id, why);
 }
 
@@ -298,9 +298,9 @@ static enum rb_code judge_stuck(stuck *first, rb_proving *p, rb_err *err)
             return RB_OK;
         }
     }
-    const stuck *what = none.result ? &none : first;
+    stuck *what = none.result ? &none : first;
     bool failed = none.result || always;
-    rb_proving_fails(what->cause, failed, what->why.message);
+    rb_proving_fails(what->cause, failed, rb_err_line(&what->why));
     first->result = failed ? what->result : NULL;
     return RB_OK;
 }

@@ -48,7 +48,7 @@ static void run(void *context, rb_buf *result)
     if (code != RB_OK && r->db && rb_db_limited(r->db))
         code = RB_FOUND;
     json_object_set_new(json, "code", json_integer(code));
-    rb_json_set_str(json, "message", code == RB_OK ? "" : r->why.message);
+    rb_json_set_str(json, "message", code == RB_OK ? "" : rb_err_line(&r->why));
     if (code == RB_OK)
         json_object_set(json, "catalog", outcome.after);
     rb_json_canonical(result, json);

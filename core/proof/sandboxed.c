@@ -35,7 +35,7 @@ static void run(void *context, rb_buf *result)
     if (code == RB_OK)
         code = rb_proof_make_here(&proof, &request, &child->why);
     json_object_set_new(json, "code", json_integer(code));
-    rb_json_set_str(json, "message", code == RB_OK ? "" : child->why.message);
+    rb_json_set_str(json, "message", code == RB_OK ? "" : rb_err_line(&child->why));
     if (code == RB_OK) {
         json_object_set(json, "proof", proof.json);
         json_object_set(json, "catalog", proof.catalog);

@@ -297,7 +297,7 @@ static enum rb_code check_references(trial *t, rb_err *err)
         if (rb_run_new_references(&example, json_object_get(t->violations, key), entry) == 0)
             continue;
         (void)!rb_fail(&t->why, RB_FOUND, "it leaves rows without their parent: %s", key);
-        fail_down(t, t->why.message);
+        fail_down(t, rb_err_line(&t->why));
         return RB_OK;
     }
     return RB_OK;
@@ -361,7 +361,7 @@ static enum rb_code go_back(trial *t, rb_err *err)
 {
     if (watched(&t->down, t, false, &t->why) != RB_OK) {
         RB_TRY(rb_proving_within(t->p, &t->why, err));
-        fail_down(t, t->why.message);
+        fail_down(t, rb_err_line(&t->why));
         return RB_OK;
     }
     RB_TRY(check_references(t, err));

@@ -61,7 +61,7 @@ static enum rb_code judge_failure(rb_tried **out, trials *all, rb_proving *p, co
     else if (failed_always(all))
         *out = plain->end != RB_TRIAL_UP ? plain : other;
     else if ((*out)->end == RB_TRIAL_CLEAN)
-        rb_proving_fails((*out)->result, false, plain->why.message);
+        rb_proving_fails((*out)->result, false, rb_err_line(&plain->why));
     return RB_OK;
 }
 

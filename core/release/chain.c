@@ -115,7 +115,7 @@ static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *sign
     }
     if (item->problems.n == 0) /* its commit or tree cannot be read: the others still can */
         rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", tag->name,
-                        err.message);
+                        rb_err_line(&err));
     item->has_commit = rb_object_commit(&item->commit, repo, &tag->object);
 }
 
@@ -135,7 +135,7 @@ static void read_tag(rb_chain_item *item, const rb_chain_loading *loading, const
         open_item(item, loading->repo, loading->signers, tag);
     else /* it may be a release: it is shown as a bad one */
         rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", ref->name,
-                        err.message);
+                        rb_err_line(&err));
 }
 
 static rb_link *copy_links(const rb_link *from, size_t n)

@@ -15,7 +15,7 @@ static enum rb_code fault(rb_err *err, const char *what, const char *name, const
 {
     char *found = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
     enum rb_code code =
-        rb_fail(err, RB_FOUND, "%s: flags%s%s%s: expected %s, found %.80s; correct the flag file",
+        rb_fail(err, RB_FOUND, "%s: flags%s%s%s: expected %s, found %.80s\ncorrect the flag file",
                 what, *name ? "." : "", name, field, expected, found ? found : "nothing");
     free(found);
     return code;

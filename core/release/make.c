@@ -53,11 +53,11 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
                        "characters",
                        safe);
     if (!rb_path_is_tag(tag))
-        return rb_fail(err, RB_ERROR, "a release cannot be called '%s'; choose " RB_TAG_NAME_WORDS,
+        return rb_fail(err, RB_ERROR, "a release cannot be called '%s'\nchoose " RB_TAG_NAME_WORDS,
                        safe);
     if (fnmatch(making->config->tags, tag, 0) != 0)
         return rb_fail(err, RB_ERROR,
-                       "tag %s does not match \"tags\": \"%s\" of %s; choose a name that does",
+                       "tag %s does not match \"tags\": \"%s\" of %s\nchoose a name that does",
                        safe, making->config->tags, making->config->source);
     rb_tag *taken = NULL;
     rb_err absent;
@@ -65,7 +65,7 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
         return RB_OK;
     rb_tag_free(taken);
     return rb_fail(err, RB_FOUND,
-                   "tag %s is there already; a release is never changed, choose "
+                   "tag %s is there already\na release is never changed, choose "
                    "another version",
                    safe);
 }
@@ -80,7 +80,7 @@ static enum rb_code check_lost(const rb_making *making, rb_err *err)
     RB_AUTO(rb_free_str) char *cure = rb_chain_cure(making->repo, tag, item->object);
     return rb_fail(err, RB_FOUND,
                    "%s is a release already, though its tag is not here; a release is never "
-                   "changed: choose another version, or bring its tag (%s; `rbtool verify %s` says "
+                   "changed\nchoose another version, or bring its tag (%s; `rbtool verify %s` says "
                    "more), or give it up with `rbtool mark %s gap -m WHY` first",
                    tag, cure, tag, tag);
 }
@@ -93,7 +93,7 @@ static enum rb_code named_previous(const rb_release **out, const rb_making *maki
         return rb_fail(
             err, RB_ERROR,
             "--previous %s: the tag is not one of the releases that rbtool.json's \"tags\" "
-            "names; `rbtool list` shows them",
+            "names\n`rbtool list` shows them",
             tag);
     if (!item->release)
         return rb_fail(err, RB_FOUND, "--previous %s does not verify: %s", tag,
@@ -119,7 +119,7 @@ static enum rb_code find_previous(rb_making *making, rb_err *err)
     for (size_t i = 0; i < chain->n; i++)
         if (chain->items[i].release)
             return rb_fail(err, RB_FOUND,
-                           "no release is an ancestor of %s; name the one that %s follows with "
+                           "no release is an ancestor of %s\nname the one that %s follows with "
                            "--previous TAG (the newest is %s)",
                            making->make->commit ? making->make->commit : "HEAD", making->make->tag,
                            chain->items[i].tag);
@@ -140,7 +140,7 @@ static enum rb_code check_followed(const rb_making *making, rb_err *err)
         RB_AUTO(rb_free_str) char *cure = rb_chain_cure(making->repo, item->tag, item->object);
         return rb_fail(err, RB_FOUND,
                        "%s would follow %s, whose tag is not here, so that whoever fetches could "
-                       "not verify it; bring its tag (%s; `rbtool verify %s` says more), or give "
+                       "not verify it\nbring its tag (%s; `rbtool verify %s` says more), or give "
                        "it up with `rbtool mark %s gap -m WHY` first",
                        making->make->tag, item->tag, cure, item->tag, item->tag);
     }
@@ -239,7 +239,7 @@ static enum rb_code check_app(rb_making *making, rb_err *err)
     const char *name = making->config->app_name;
     if (pinned && strcmp(pinned, name) != 0)
         return rb_fail(err, RB_FOUND,
-                       "this repository releases %s (%s), but app.name in %s is %s; correct it, or "
+                       "this repository releases %s (%s), but app.name in %s is %s\ncorrect it, or "
                        "where the name is meant to change `git config rbtool.app %s`",
                        pinned, source, making->config->source, name, name);
     making->made->manifest->app_name = rb_strdup(name);
@@ -266,7 +266,7 @@ static enum rb_code judge(const rb_making *making, rb_err *err)
     for (size_t i = 0; i < rules.n; i++)
         rb_buf_printf(&list, "%s%s", i ? "," : "", rules.items[i]);
     return rb_fail(err, RB_FOUND,
-                   "%s is not released: %zu finding%s; fix the migrations, or release all the "
+                   "%s is not released: %zu finding%s\nfix the migrations, or release all the "
                    "same with --accept %s",
                    making->make->tag, refused, refused == 1 ? "" : "s", list.data);
 }

@@ -241,7 +241,7 @@ static enum rb_code check_names(const struct work *work, rb_err *err)
         RB_AUTO(rb_free_str) char *safe = rb_safe(m->up.path ? m->up.path : m->id);
         return rb_fail(err, RB_FOUND,
                        "database %s: the name of migration %s is not UTF-8 or holds control "
-                       "characters; rename the file",
+                       "characters\nrename the file",
                        work->config->name, safe);
     }
     return RB_OK;
@@ -257,7 +257,7 @@ static enum rb_code check_ids(struct work *work, rb_err *err)
         if (other)
             return rb_fail(
                 err, RB_FOUND,
-                "database %s: two migrations have the id %s: %s and %s; give one of them "
+                "database %s: two migrations have the id %s: %s and %s\ngive one of them "
                 "another number",
                 work->config->name, m->id, other, m->up.path);
         rb_json_set_str(seen, m->id, m->up.path);

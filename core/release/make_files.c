@@ -169,10 +169,10 @@ static enum rb_code add_file(rb_manifest_file *out, rb_making *making, const rb_
     RB_AUTO(rb_free_str) char *safe = rb_safe(entry->path);
     if (entry->mode != RB_MODE_FILE && entry->mode != RB_MODE_EXEC)
         return rb_fail(err, RB_FOUND,
-                       "%s: %s is not a regular file (mode %06o); narrow the pattern in %s", what,
+                       "%s: %s is not a regular file (mode %06o)\nnarrow the pattern in %s", what,
                        safe, (unsigned)entry->mode, making->config->source);
     if (!rb_text_is_utf8(entry->path, strlen(entry->path)))
-        return rb_fail(err, RB_FOUND, "%s: the name of %s is not UTF-8; rename the file", what,
+        return rb_fail(err, RB_FOUND, "%s: the name of %s is not UTF-8\nrename the file", what,
                        safe);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     if (rb_checkout_read(&text, making->repo, &making->tree, entry, FILE_LIMIT, err) != RB_OK)
@@ -205,7 +205,7 @@ static enum rb_code match_files(rb_manifest_file **out, size_t *count, rb_making
     for (size_t j = 0; j < globs->n && code == RB_OK; j++)
         if (!used[j])
             code = rb_fail(err, RB_FOUND,
-                           "%s: \"%s\" matches no file of this commit; correct it in %s", what,
+                           "%s: \"%s\" matches no file of this commit\ncorrect it in %s", what,
                            globs->items[j], making->config->source);
     free(used);
     return code;

@@ -108,12 +108,12 @@ static enum rb_code add_text(rb_buf *out, const char *text, rb_err *err)
     if (len == 0)
         return RB_OK;
     if (!rb_text_is_utf8(text, len))
-        return rb_fail(err, RB_ERROR, "the text of -m is not UTF-8; write it again");
+        return rb_fail(err, RB_ERROR, "the text of -m is not UTF-8\nwrite it again");
     for (size_t i = 0; i < len; i++) {
         bool control = (unsigned char)text[i] < 0x20 && text[i] != '\n' && text[i] != '\t';
         bool starts = i == 0 || text[i - 1] == '\n';
         if (control || (starts && strncmp(text + i, "-----", 5) == 0))
-            return rb_fail(err, RB_ERROR, "the text of -m holds %s; leave it out",
+            return rb_fail(err, RB_ERROR, "the text of -m holds %s\nleave it out",
                            control ? "control characters" : "a line that begins with -----");
     }
     rb_buf_add(out, text, len);

@@ -89,7 +89,7 @@ enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err)
     }
     if (strcmp(found, said) != 0)
         return rb_fail(err, RB_FOUND,
-                       "tag %s says version %s, but %s says %s at this commit; set one right "
+                       "tag %s says version %s, but %s says %s at this commit\nset one right "
                        "and commit it, or choose the tag %.*s%s",
                        tag, said, path, found, (int)(said - tag), tag, found);
     *out = found;

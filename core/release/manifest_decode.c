@@ -261,7 +261,7 @@ static enum rb_code parse(rb_manifest **out, const char *text, size_t len, rb_sh
     if (rb_json_read(&json, text, len, "the manifest", err) != RB_OK) {
         *fault = (rb_shape_fault){.path = rb_strdup(""),
                                   .expected = rb_strdup("valid JSON"),
-                                  .found = rb_strdup(err->message)};
+                                  .found = rb_strdup(rb_err_line(err))};
         return err->code = RB_FOUND;
     }
     if (!rb_shape_fits(&rb_manifest_shape, json, fault) || !rules_hold(json, fault))

@@ -231,7 +231,7 @@ enum rb_code rb_reconstruct_begin(rb_reconstruct **out, const char *dir, rb_err 
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     RB_TRY(rb_dir_list(&names, work->dir, err));
     if (names.n > 0)
-        return rb_fail(err, RB_ERROR, "%s is not empty; name a folder that is new or empty", dir);
+        return rb_fail(err, RB_ERROR, "%s is not empty\nname a folder that is new or empty", dir);
     RB_AUTO(rb_free_str) char *above = rb_path_dir(work->dir);
     RB_TRY(rb_dir_make(above, err));
     work->beside = rb_format("%s.rbtool-XXXXXX", work->dir);

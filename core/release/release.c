@@ -137,7 +137,7 @@ enum rb_code rb_release_file(rb_buf *out, const rb_release *release, rb_repo *re
     rb_sha256_hex_of(rb_buf_str(out), out->len, found);
     if (strcmp(found, sha256) != 0)
         return rb_fail(err, RB_FOUND,
-                       "%s: %s: expected SHA-256 %s, found %s in its commit; do not use it, make "
+                       "%s: %s: expected SHA-256 %s, found %s in its commit\ndo not use it, make "
                        "the release again",
                        release->tag, path, sha256, found);
     return RB_OK;

@@ -75,7 +75,7 @@ static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
     if (rb_rebuilt_catalog(out, release, p->sides->repo, d, &err) != RB_OK) {
         rb_diff_reason(risk, RB_RISK_REVERSIBLE,
                        "%s: schemas are not compared, because one cannot be rebuilt here: %s",
-                       p->name, err.message);
+                       p->name, rb_err_line(&err));
         return false;
     }
     char hex[RB_SHA256_HEX];

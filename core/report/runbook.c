@@ -58,9 +58,11 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
                       rb_json_str(item, "path"), words);
     }
     json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
-        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
-            rb_buf_printf(out, "- %s: %s\n", rb_json_str(item, "code"),
-                          rb_json_str(item, "message"));
+        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0) {
+            const char *hint = rb_json_str(item, "hint");
+            rb_buf_printf(out, "- %s: %s%s%s\n", rb_json_str(item, "code"),
+                          rb_json_str(item, "message"), hint ? " Next: " : "", hint ? hint : "");
+        }
     json_array_foreach (json_object_get(plan->json, "notes"), i, item)
         rb_buf_printf(out, "- %s\n", json_string_value(item));
     rb_buf_puts(out, "\n");

@@ -50,7 +50,7 @@ static enum rb_code add_scripts(struct writer *w, const rb_migrations *from,
         if (!m->down.present || m->code)
             return rb_fail(
                 err, RB_DECIDE,
-                "database %s: migration %s of %s cannot be undone: it %s; name a release "
+                "database %s: migration %s of %s cannot be undone: it %s\nname a release "
                 "that has an override script with --scripts-from TAG",
                 w->database, id, from_tag, m->code ? "is program code" : "has no down script");
         RB_TRY(add_script(w, m, false, err));

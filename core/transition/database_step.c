@@ -187,7 +187,7 @@ static enum rb_code put_one_back(rb_run *run, rb_db *db, const rb_db_work *work,
     if (strcmp(sha256, backout->sha256) != 0)
         return rb_fail(err, RB_FOUND,
                        "back-out %s of transition %s has changed on disk: its SHA-256 is %s, the "
-                       "journal says %s; put the file back or move it away",
+                       "journal says %s\nput the file back or move it away",
                        path, backout->transition, sha256, backout->sha256);
     RB_AUTO(rb_json_freep) json_t *report = NULL;
     RB_AUTO(rb_json_freep) json_t *left = json_array();
@@ -239,7 +239,7 @@ static enum rb_code refuse_loss(rb_run *run, const rb_plan_database *d, const js
     char *option = rb_format("--accept-data-loss %.*s", RB_DIGEST_PREFIX, run->digest);
     RB_AUTO(rb_free_str) char *next = rb_plan_with(run->request, option);
     return rb_fail(err, RB_DECIDE,
-                   "database %s: under lock more data is at risk than the plan said: %s; to agree "
+                   "database %s: under lock more data is at risk than the plan said: %s\nto agree "
                    "to this: %s",
                    d->name, list, next);
 }

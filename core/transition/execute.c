@@ -232,7 +232,7 @@ static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
     const char *env = rq->env->name;
     rb_err why = *err;
     return rb_fail(err, RB_HALFWAY,
-                   "the %s of %s from %s to %s stopped half-way: %s; fix the cause and continue "
+                   "the %s of %s from %s to %s stopped half-way: %s\nfix the cause and continue "
                    "with `rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
                    run->plan->kind, env, rq->from ? rq->from->tag : "nothing", rq->to->tag,
                    why.message, env, env);
@@ -265,9 +265,9 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     RB_AUTO(rb_free_str) char *only = rb_parts_option(run->plan->json);
     RB_AUTO(rb_free_str)
     char *which = *only ? rb_format(", and %s is", run->request->env->name) : rb_strdup(" and");
-    code = run->down ? rb_fail(err, RB_FOUND, "%s and the service is DOWN: %s; %s", now_live,
+    code = run->down ? rb_fail(err, RB_FOUND, "%s and the service is DOWN: %s\n%s", now_live,
                                unhealthy->message, next)
-                     : rb_fail(err, RB_FOUND, "%s%s unhealthy: %s; %s", now_live, which,
+                     : rb_fail(err, RB_FOUND, "%s%s unhealthy: %s\n%s", now_live, which,
                                unhealthy->message, next);
     *out = document(run, outcome, err);
     return code;
@@ -303,7 +303,7 @@ static enum rb_code left_halfway(const rb_run *run, const rb_err *why, rb_err *e
     const rb_plan_request *rq = run->request;
     const char *env = rq->env->name;
     return rb_fail(err, why->code == RB_DECIDE ? RB_DECIDE : RB_HALFWAY,
-                   "%s; the transition of %s from %s to %s is half-way as before; continue it with "
+                   "%s; the transition of %s from %s to %s is half-way as before\ncontinue it with "
                    "`rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
                    why->message, env, rq->to->tag, rq->from->tag, env, env);
 }
@@ -322,7 +322,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     const char *outcome = why.code == RB_DECIDE ? "refused" : "failed";
     enum rb_code code = run->begun ? rb_undo_all(&undo, run->plan->json, err) : RB_OK;
     if (code == RB_OK)
-        code = rb_state_end(run->state, run->plan->id, outcome, why.message, NULL, err);
+        code = rb_state_end(run->state, run->plan->id, outcome, rb_err_line(&why), NULL, err);
     /* A transition whose row could not be written has begun no step: nothing is half-way. */
     if (code != RB_OK && run->begun) {
         rb_err_prefix(err, "%s; and putting %s back failed", why.message, run->request->env->name);
@@ -338,8 +338,8 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     *out = document(run, outcome, &why);
     RB_AUTO(rb_free_str) char *what = rb_parts_subject(run->plan->json);
     RB_AUTO(rb_free_str) char *was = rb_parts_was(run->plan->json);
-    return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s", why.message, what,
-                   undo.from ? was : "no release");
+    return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s\n%s", why.message, what,
+                   undo.from ? was : "no release", why.hint);
 }
 
 /* Checks that fail after a service that was not started are no news. */

@@ -108,7 +108,7 @@ static enum rb_code restore_one(const char *root, const char *transition, const 
     RB_AUTO(rb_free_str) char *link = rb_json_bytes(note, "link");
     if (!path || !belongs(kept, root, transition, part, path))
         return rb_fail(err, RB_ERROR,
-                       "%s does not say where the file came from: it is damaged; put the file in "
+                       "%s does not say where the file came from: it is damaged\nput the file in "
                        "its place by hand, and move the note away",
                        note_path);
     if (json_object_get(note, "mode"))

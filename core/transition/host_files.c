@@ -149,7 +149,7 @@ enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
     if (rb_file_exists(dir))
         return RB_OK;
     if (strncmp(dir, env->root, len) != 0 || dir[len] != '/')
-        return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist; make it first",
+        return rb_fail(err, RB_ERROR, "cannot write %s: its folder does not exist\nmake it first",
                        path);
     RB_TRY(look_at_way(path, err));
     return rb_dir_make(dir, err);

@@ -322,13 +322,13 @@ static enum rb_code nothing_good(const rb_known_good *found, const rb_known_requ
         rb_buf_printf(&next, ", or lift that with `rbtool mark %s good -m WHY`", found->newest_bad);
     if (found->candidates.n == 0)
         return rb_fail(err, RB_DECIDE,
-                       "nothing to go back to: %s is the first release that was live here%s; %s",
+                       "nothing to go back to: %s is the first release that was live here%s\n%s",
                        from, rb_buf_str(&bad), next.data);
     say_list(&others, "; these verify: ", &found->candidates);
     const char *first = found->candidates.items[0];
     int len = (int)strcspn(first, " ");
     return rb_fail(err, RB_DECIDE,
-                   "no release before %s is known good here%s%s; choose one with `rbtool revert %s "
+                   "no release before %s is known good here%s%s\nchoose one with `rbtool revert %s "
                    "--to %.*s%s%s`, or say which is good with `rbtool mark %.*s good -m WHY`",
                    from, others.data, rb_buf_str(&bad), from, len, first, rq->env ? " --env " : "",
                    rq->env ? rq->env : "", len, first);

@@ -47,7 +47,6 @@ void rb_plan_free(rb_plan *plan)
     free(plan->command);
     free(plan->backups);
     free(plan->current_before);
-    free(plan->refusal);
     for (size_t i = 0; i < plan->database_count; i++)
         rb_plan_database_clear(&plan->databases[i]);
     free(plan->databases);
@@ -58,20 +57,19 @@ void rb_plan_free(rb_plan *plan)
 
 void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const char *fmt, ...)
 {
-    rb_buf message = {0};
+    rb_err decision = {0};
     va_list args;
     va_start(args, fmt);
-    rb_buf_vprintf(&message, fmt, args);
+    rb_vfail(&decision, worst, fmt, args);
     va_end(args);
-    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(&message));
-    json_array_append_new(json_object_get(plan->json, "decisions"),
-                          json_pack("{s:s,s:s}", "code", code, "message", safe));
+    json_t *item = rb_err_json(&decision);
+    rb_json_set_str(item, "code", code);
+    json_array_append_new(json_object_get(plan->json, "decisions"), item);
     plan->refusals += worst != RB_OK;
     if (worst != RB_OK && plan->worst == RB_OK) {
         plan->worst = worst;
-        plan->refusal = rb_buf_detach(&message);
+        plan->refusal = decision;
     }
-    rb_buf_clear(&message);
 }
 
 static char *new_id(void)
@@ -423,7 +421,8 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     rb_err why;
     enum rb_code code = plan_databases(plan, rq, &why);
     if (code != RB_OK)
-        return rb_fail(err, code, code == RB_FOUND ? "%s; nothing was changed" : "%s", why.message);
+        return rb_fail(err, code, "%s%s\n%s", why.message,
+                       code == RB_FOUND ? "; nothing was changed" : "", why.hint);
     json_object_set_new(plan->json, "databases", scripts(plan));
     json_object_set_new(plan->json, "rehearsed", json_boolean(is_rehearsed(plan, code)));
     RB_TRY(rb_plan_losses(plan, rq, err));

@@ -100,7 +100,7 @@ typedef struct rb_plan {
     char digest[RB_SHA256_HEX];
     enum rb_code worst; /* RB_OK; RB_DECIDE: a decision that consent cannot give; RB_FOUND: the
                            rehearsal failed; RB_ERROR: there is no room */
-    char *refusal;      /* the line for it */
+    rb_err refusal;     /* the decision that has it */
     size_t refusals;    /* decisions with a code of their own, the worst one included */
 } rb_plan;
 

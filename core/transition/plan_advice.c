@@ -102,7 +102,7 @@ enum rb_code rb_plan_refuse_foreign(bool *refused, rb_plan *plan, const rb_plan_
     RB_AUTO(rb_free_str) char *record = take_over_advice(d);
     rb_plan_decide(plan, "tracking", RB_DECIDE,
                    "database %s: table %s is that of %s, which rbtool does not read, so it is not "
-                   "known which migrations of %s are applied; %s; then deploy again. If the table "
+                   "known which migrations of %s are applied\n%s; then deploy again. If the table "
                    "belongs to other migrations, set databases.%s.tracking in rbtool.json",
                    d->name, table, tool, rq->to->tag, record, d->name);
     return RB_OK;

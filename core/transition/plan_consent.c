@@ -72,7 +72,7 @@ static enum rb_code refuse_drift(const rb_plan *plan, bool asked, rb_err *err)
                   next);
     return rb_fail(err, RB_DECIDE,
                    "the environment has drifted in %zu place%s, first %s %s (%s)%s%s; "
-                   "nothing was changed; %s",
+                   "nothing was changed\n%s",
                    json_array_size(plan->drift), rb_text_s(json_array_size(plan->drift)),
                    rb_json_str(first, "part"), rb_json_str(first, "path"), words,
                    asked ? "; also, " : "", asked ? stake : "", own ? replace : look);
@@ -98,7 +98,8 @@ int64_t rb_plan_at_stake(const rb_plan *plan)
 enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss, rb_err *err)
 {
     if (plan->worst != RB_OK)
-        return rb_fail(err, plan->worst, "nothing was changed: %s", plan->refusal);
+        return rb_fail(err, plan->worst, "nothing was changed: %s\n%s", plan->refusal.message,
+                       plan->refusal.hint);
     bool asked = plan->consent && !rb_plan_agrees(plan, loss);
     if (json_array_size(plan->drift) > 0 && !accept_drift)
         return refuse_drift(plan, asked, err);
@@ -107,7 +108,7 @@ enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char 
     RB_AUTO(rb_free_str) char *stake = at_stake(plan);
     RB_AUTO(rb_free_str)
     char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
-    return rb_fail(err, RB_DECIDE, "%s%s; nothing was changed; to agree to this plan: `%s`",
+    return rb_fail(err, RB_DECIDE, "%s%s; nothing was changed\nto agree to this plan: `%s`",
                    loss && strlen(loss) < RB_DIGEST_PREFIX
                        ? "--accept-data-loss takes at least 12 digits of the plan's digest; "
                    : loss ? "the plan is not the one whose loss was agreed to; "

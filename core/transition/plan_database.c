@@ -111,13 +111,13 @@ static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *
     RB_AUTO(rb_free_str) char *rest = rb_plan_with(rq, "--only app,flags,config");
     if (!m)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
-                       "database %s: migration %s is applied, but %s; apply its way back by hand, "
+                       "database %s: migration %s is applied, but %s\napply its way back by hand, "
                        "or name a release that has it with %s",
                        d->name, id, who, scripts);
     else if (m->code || !m->down.present)
         rb_plan_decide(
             plan, "irreversible", RB_DECIDE,
-            "database %s: migration %s of %s %s; name a release that has an override script with "
+            "database %s: migration %s of %s %s\nname a release that has an override script with "
             "%s, or move the rest with %s",
             d->name, id, from,
             m->code ? "is program code that rbtool cannot run" : "has no down script", scripts,
@@ -192,7 +192,7 @@ static void add_steps(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
         if (m->code)
             rb_plan_decide(plan, "irreversible", RB_DECIDE,
                            "database %s: migration %s of %s is program code that rbtool cannot "
-                           "run; apply it with its own tool first",
+                           "run\napply it with its own tool first",
                            d->name, m->id, rq->to->tag);
         else
             d->steps[d->step_count++] =
@@ -235,7 +235,7 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
     }
     if (restores && strcmp(restores, "fails") == 0)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
-                       "database %s: the down of migration %s failed when its release was made; "
+                       "database %s: the down of migration %s failed when its release was made\n"
                        "name a release that has an override script with %s",
                        d->name, id, scripts);
 }
@@ -286,7 +286,7 @@ static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *
 {
     if (applied->dirty)
         rb_plan_decide(plan, "dirty", RB_DECIDE,
-                       "database %s: its migration tool says that a migration stopped half-way; "
+                       "database %s: its migration tool says that a migration stopped half-way\n"
                        "finish or undo that one with the tool first",
                        d->name);
     bool at_to = d->step_count == 0;
@@ -361,7 +361,7 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
         rb_plan_decide(
             plan, "residual", RB_OK,
             "database %s: migration %s was edited after it had been released (RB004), so "
-            "this database gets another schema than a new one would: %s; a new migration "
+            "this database gets another schema than a new one would: %s\na new migration "
             "can make up for it",
             d->name, ids, list);
     } else if (json_array_size(left) > 0) {
@@ -398,7 +398,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
         RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, why.message, true);
         bool exists = rb_plan_meets_existing(d, rq, why.message);
         rb_plan_decide(plan, exists ? "tracking" : "script", exists ? RB_DECIDE : RB_FOUND,
-                       "database %s: %s%s", d->name, why.message, drift);
+                       "database %s: %s%s\n%s", d->name, why.message, drift, why.hint);
         return RB_OK;
     }
     d->at_risk = json_incref(outcome.at_risk);
@@ -422,7 +422,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     const char *url = rb_env_database(rq->env, name);
     if (!url)
         return rb_fail(err, RB_ERROR,
-                       "release %s has database %s, but environment %s has no url for it; add it "
+                       "release %s has database %s, but environment %s has no url for it\nadd it "
                        "under environments.%s.databases",
                        rq->to->tag, name, rq->env->name, rq->env->name);
     d->url = rb_strdup(url);

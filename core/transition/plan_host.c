@@ -33,7 +33,7 @@ static enum rb_code look_at_release(const rb_plan_request *rq, const char *path,
         return RB_OK;
     if (!S_ISDIR(st.st_mode))
         return rb_fail(err, RB_ERROR,
-                       "cannot write release %s: %s is not a folder; nothing was changed; move it "
+                       "cannot write release %s: %s is not a folder; nothing was changed\nmove it "
                        "away",
                        rq->to->tag, path);
     const char *pinned = rb_file_pinned(path);
@@ -68,7 +68,7 @@ static enum rb_code look_at_notes(const rb_plan_request *rq, rb_err *err)
     RB_AUTO(rb_free_str) char *notes = rb_format("%s/.rbtool/delivered", rq->env->root);
     if (lstat(notes, &st) != 0 || S_ISDIR(st.st_mode))
         return RB_OK;
-    return rb_fail(err, RB_ERROR, "%s is not a folder; nothing was changed; move it away", notes);
+    return rb_fail(err, RB_ERROR, "%s is not a folder; nothing was changed\nmove it away", notes);
 }
 
 /* Git has no two tags of which one's name is a folder of the other's, but one of them may have been
@@ -105,7 +105,7 @@ static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb
     if (plan->parts[RB_PART_APP] && !plan->current_before && rb_file_exists(link))
         return rb_fail(err, RB_ERROR,
                        "%s is not a symlink, so it cannot be switched to a release; nothing was "
-                       "changed; move it away first",
+                       "changed\nmove it away first",
                        link);
     if (!plan->parts[RB_PART_APP])
         return RB_OK;
@@ -144,7 +144,7 @@ static enum rb_code look_at_folder(const rb_env *env, const char *what, const ch
     bool ours = strncmp(folder, env->root, len) == 0 && (folder[len] == '/' || !folder[len]);
     if (!ours && strcmp(folder, standing) != 0)
         return rb_fail(err, RB_ERROR,
-                       "cannot write %s %s: its folder does not exist; nothing was changed; make "
+                       "cannot write %s %s: its folder does not exist; nothing was changed\nmake "
                        "it first",
                        what, path);
     if (access(standing, W_OK | X_OK) != 0)
@@ -166,7 +166,7 @@ enum rb_code rb_place_check(const rb_env *env, const char *what, const char *pat
     if (stat(path, &st) == 0 && !can_give(&st))
         return rb_fail(err, RB_ERROR,
                        "cannot write %s %s: it belongs to user %ld and group %ld, and user %ld "
-                       "cannot write it in their name; nothing was changed; run as its owner or "
+                       "cannot write it in their name; nothing was changed\nrun as its owner or "
                        "give it to this user",
                        what, path, (long)st.st_uid, (long)st.st_gid, (long)geteuid());
     return RB_OK;

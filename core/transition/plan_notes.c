@@ -93,7 +93,7 @@ static void chain_note(rb_plan *plan, const rb_plan_request *rq)
                                    rq->to->tag, at->tag, link->tag, link->object,
                                    next             ? "which has moved since"
                                    : problems.n > 0 ? problems.items[0].message
-                                                    : err.message);
+                                                    : rb_err_line(&err));
             rb_plan_note(plan, note);
         }
         rb_release_free(held);

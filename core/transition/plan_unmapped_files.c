@@ -93,7 +93,7 @@ static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
         if (first && nearest && !is_committed(rq->repo, pair->name))
             return rb_fail(err, RB_ERROR,
                            "environments.%s.config names %s, which neither %s nor the repository "
-                           "has, and %s of %s has no place; nothing was changed; is that the one? "
+                           "has, and %s of %s has no place; nothing was changed\nis that the one? "
                            "Correct the path, or leave it out until a release has it",
                            rq->env->name, pair->name, rq->to->tag, nearest, rq->to->tag);
         note_unknown(plan, rq, from, "config", pair);

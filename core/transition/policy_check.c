@@ -116,7 +116,7 @@ void rb_policy_needs_decide(rb_plan *plan, const rb_policy_needs *needs, const r
             rb_buf_printf(&who, ": `rbtool approve %s --env %s`, then `rbtool sync`",
                           need->release->tag, rq->env->name);
         rb_plan_decide(plan, "approvals", passed ? RB_OK : RB_DECIDE,
-                       "%s%s needs %d approval%s for %s%s and has %d%s; %s",
+                       "%s%s needs %d approval%s for %s%s and has %d%s\n%s",
                        need->release == rq->to ? "" : "--scripts-from: ", need->release->tag,
                        approvals->needed, approvals->needed == 1 ? "" : "s",
                        back ? "a revert to it in " : "", rq->env->name, approvals->given,
@@ -151,7 +151,7 @@ enum rb_code rb_policy_check_loss(const rb_policy *policy, const rb_plan *plan,
     RB_AUTO(rb_free_str) char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
     return rb_fail(err, RB_DECIDE,
                    "agreeing to a loss of data takes a key in role accept-loss (%s): %s%s; nothing "
-                   "was changed; with such a key: `%s`",
+                   "was changed\nwith such a key: `%s`",
                    members, caller.principal ? "not that of " : "",
                    caller.principal ? caller.principal : caller.why, next);
 }

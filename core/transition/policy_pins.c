@@ -65,7 +65,7 @@ static enum rb_code check_remote(const rb_policy_place *place, const json_t *pin
         return rb_fail(
             err, RB_ERROR,
             "this clone has no ledger, and %s is bound to one since its last transition; "
-            "nothing was changed; fetch it with `rbtool sync`",
+            "nothing was changed\nfetch it with `rbtool sync`",
             place->env->name);
     if (rb_remote_find(&remote, place->repo, NULL, &none) != RB_OK)
         return RB_OK;
@@ -80,7 +80,7 @@ static enum rb_code check_remote(const rb_policy_place *place, const json_t *pin
     }
     return there.exists ? rb_fail(err, RB_ERROR,
                                   "this clone has no ledger and its remote %s has one; nothing was "
-                                  "changed; fetch it with `rbtool sync`",
+                                  "changed\nfetch it with `rbtool sync`",
                                   remote)
                         : RB_OK;
 }
@@ -118,7 +118,7 @@ static enum rb_code refuse_no_root(const rb_policy_place *place, const rb_entry 
     RB_AUTO(rb_free_str) char *name = rb_safe(who ? who : "PRINCIPAL");
     return rb_fail(err, RB_ERROR,
                    "the ledger holds a policy, and git config rbtool.root does not say here whose "
-                   "policy binds %s; nothing was changed; it is signed by %s with key %s: compare "
+                   "policy binds %s; nothing was changed\nit is signed by %s with key %s: compare "
                    "that with the team first, then run `git config rbtool.root %s`",
                    place->env->name, name, key ? key : "(unknown)", name);
 }
@@ -168,7 +168,7 @@ static enum rb_code check_rotation(const rb_policy_place *place, const json_t *p
     return rb_fail(
         err, RB_ERROR,
         "git config rbtool.root is not the root that %s is bound to (%s), and has not set a policy "
-        "under it; nothing was changed; set it back with `git config --replace-all rbtool.root "
+        "under it; nothing was changed\nset it back with `git config --replace-all rbtool.root "
         "%s`, or let the new root into role policy and set a policy with it",
         place->env->name, roots.n ? roots.items[0] : "none",
         roots.n ? roots.items[0] : "PRINCIPAL");
@@ -190,7 +190,7 @@ static enum rb_code check_root(const rb_policy_place *place, const json_t *pins,
     if (!rb_policy_entry(place->policy))
         return rb_fail(err, RB_ERROR,
                        "git config rbtool.root is set, but the ledger here holds no policy under "
-                       "it; nothing was changed; fetch the ledger with `rbtool sync`, or set the "
+                       "it; nothing was changed\nfetch the ledger with `rbtool sync`, or set the "
                        "first one with `rbtool policy set FILE`");
     if (!policy || rb_policy_follows(place->policy, find(place->ledger, policy)))
         return RB_OK;

@@ -39,7 +39,7 @@ static enum rb_code open_same(rb_release **out, const rb_keeping *keeping,
     rb_problems_clear(&problems);
     if (code == RB_OK && object && strcmp((*out)->object, object) != 0)
         code = rb_fail(err, RB_FOUND,
-                       "tag %s has moved since the transition began: its object was %s and is %s; "
+                       "tag %s has moved since the transition began: its object was %s and is %s\n"
                        "put it back, or go back with `rbtool abort`",
                        tag, object, (*out)->object);
     return code;
@@ -71,7 +71,7 @@ static enum rb_code same_databases(const rb_transition_row *row, const rb_env *e
         RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
         if (now && began && strcmp(now, began) != 0)
             return rb_fail(err, RB_HALFWAY,
-                           "database %s of %s is %s, and was %s when transition %s began; set it "
+                           "database %s of %s is %s, and was %s when transition %s began\nset it "
                            "back before you go on with that or undo it",
                            name, env->name, now, began, row->id);
     }
@@ -126,7 +126,7 @@ static enum rb_code own_databases(const rb_transition_row *row, const rb_env *en
         if (!own)
             return rb_fail(
                 err, RB_HALFWAY,
-                "transition %s made database file %s, and environment %s has none there; "
+                "transition %s made database file %s, and environment %s has none there\n"
                 "add it again before you go on with that or undo it",
                 row->id, path ? path : "?", env->name);
     }
@@ -175,7 +175,8 @@ enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     RB_TRY(rb_plan_make(&plan, &recovery->request, err));
     if (plan->worst != RB_OK) /* a person must decide, or it stays half-way */
-        return rb_fail(err, plan->worst == RB_DECIDE ? RB_DECIDE : RB_HALFWAY, "%s", plan->refusal);
+        return rb_fail(err, plan->worst == RB_DECIDE ? RB_DECIDE : RB_HALFWAY, "%s\n%s",
+                       plan->refusal.message, plan->refusal.hint);
     free(plan->id);
     plan->id = rb_strdup(row->id);
     json_decref(plan->json);
@@ -223,7 +224,7 @@ enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const
         if (!url)
             return rb_fail(err, RB_HALFWAY,
                            "whether transition %s was committed stands in database %s, and "
-                           "environment %s has no url for it; add it again",
+                           "environment %s has no url for it\nadd it again",
                            row->id, name ? name : "?", env->name);
         if (was_to_be_made(row, url) && !rb_file_exists(url + strlen("sqlite:")))
             continue;

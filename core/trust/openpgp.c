@@ -166,7 +166,7 @@ static enum rb_code check_named(rb_repo *repo, const char *fingerprint, rb_probl
         if ((len != 40 && len != 64) || !is_hex(named.items[i], len))
             return rb_fail(err, RB_ERROR,
                            "git config rbtool.openpgpSigners has %.80s, which is not a full "
-                           "fingerprint (40 hexadecimal digits, without spaces); `gpg "
+                           "fingerprint (40 hexadecimal digits, without spaces)\n`gpg "
                            "--list-keys --with-colons` shows them in its lines \"fpr\"",
                            named.items[i]);
         found = found || (fingerprint && strcasecmp(named.items[i], fingerprint) == 0);

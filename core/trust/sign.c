@@ -366,7 +366,7 @@ static enum rb_code no_raw(const signing_key *k, rb_err *err)
     return rb_fail(err, RB_ERROR,
                    "cannot make a plain signature with %.200s: its private part is not in an "
                    "unencrypted file and no ssh-agent holds it (ssh-keygen makes SSH signatures "
-                   "only); `ssh-add %.200s` adds it",
+                   "only)\n`ssh-add %.200s` adds it",
                    name, k->path ? k->path : "FILE");
 }
 
@@ -378,7 +378,7 @@ static enum rb_code load_raw_key(signing_key *k, rb_repo *repo, const char *key,
         return no_raw(k, err);
     if (rb_key_types[k->key->kind].security_key)
         return rb_fail(err, RB_ERROR,
-                       "the key %s is a security key (%s), which signs SSH signatures only; name "
+                       "the key %s is a security key (%s), which signs SSH signatures only\nname "
                        "one in a file or in ssh-agent with --key FILE",
                        k->path ? k->path : k->literal, rb_key_name(k->key));
     return rb_key_can_sign(k->key, err);

@@ -36,7 +36,7 @@ static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, si
     if (top)
         return rb_fail(err, RB_ERROR,
                        "git config %s names %s, which lies in the work tree %s, where a commit can "
-                       "change it; move it outside, such as to ~/.config/git/, and set %s to it",
+                       "change it\nmove it outside, such as to ~/.config/git/, and set %s to it",
                        key, path, top, key);
     if (rb_file_read(out, real, limit, err) != RB_OK)
         return rb_err_prefix(err, "git config %s", key);
@@ -86,7 +86,7 @@ enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err)
         return RB_OK;
     return rb_fail(
         err, RB_ERROR,
-        "git config %s is not set, so that no signer is trusted here; `rbtool init` prints "
+        "git config %s is not set, so that no signer is trusted here\n`rbtool init` prints "
         "the commands that set it up (a file outside the repository with lines such as "
         "\"alice@example.com ssh-ed25519 AAAA...\")",
         RB_SIGNERS_KEY);
@@ -112,7 +112,7 @@ enum rb_code rb_trust_judge(char **principal, char **fingerprint, const rb_signe
     RB_AUTO(rb_sshsig_clear) rb_sshsig sig = {0};
     RB_AUTO(rb_key_freep) rb_key *parsed = NULL;
     if (rb_sshsig_parse(&sig, armoured, armoured_len, &why) != RB_OK) {
-        rb_problems_add(problems, "signature", "signature", "", "", "%s", why.message);
+        rb_problems_add(problems, "signature", "signature", "", "", "%s", rb_err_line(&why));
         return RB_FOUND;
     }
     if (!rb_wire_is(&sig.namespace_, namespace_)) {
@@ -129,7 +129,7 @@ enum rb_code rb_trust_judge(char **principal, char **fingerprint, const rb_signe
     if (code == RB_OK)
         code = rb_sshsig_verify(&sig, key, data, len, &why);
     if (code != RB_OK) {
-        rb_problems_add(problems, "signature", "signature", "", "", "%s", why.message);
+        rb_problems_add(problems, "signature", "signature", "", "", "%s", rb_err_line(&why));
         return RB_FOUND;
     }
     char print[RB_FINGERPRINT_SIZE];
@@ -167,7 +167,7 @@ static void check_target(rb_repo *repo, const rb_oid *target, rb_problems *probl
     char hex[RB_OID_HEX];
     rb_oid_hex(target, hex);
     rb_problems_add(problems, "object", "object", "a commit", hex,
-                    "the tag's object cannot be read as a commit: %s", why.message);
+                    "the tag's object cannot be read as a commit: %s", rb_err_line(&why));
 }
 
 static enum rb_code check_signature(rb_verified *v, const rb_signers *signers, rb_repo *repo,

@@ -185,7 +185,7 @@ enum rb_code rb_key_can_sign(const rb_key *key, rb_err *err)
         return rb_fail(err, RB_ERROR, "%s keys sign through ssh-keygen only", rb_key_name(key));
     if (key->kind == RB_KEY_RSA && EVP_PKEY_get_bits(key->evp) < RB_RSA_BITS)
         return rb_fail(err, RB_ERROR,
-                       "cannot sign with an RSA key of %d bits: at least %d are needed; "
+                       "cannot sign with an RSA key of %d bits: at least %d are needed\n"
                        "ssh-keygen -t ed25519 makes a better key",
                        EVP_PKEY_get_bits(key->evp), RB_RSA_BITS);
     return RB_OK;

@@ -106,7 +106,7 @@ LINES
     run -2 rbtool recon v1
     [[ $output == *"did you mean 'reconstruct'?"* ]]
     run -2 rbtool deploy v1 --evn prod
-    [[ $output == "rbtool: unknown option '--evn'; did you mean '--env'?" ]]
+    [[ $output == $'rbtool: unknown option \'--evn\'\nhint: did you mean \'--env\'?' ]]
     run -2 rbtool deploy v1 --acept-drift
     [[ $output == *"did you mean '--accept-drift'?" ]]
     run -2 rbtool --quite list

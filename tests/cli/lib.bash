@@ -133,12 +133,13 @@ canonical() {
     NODE_PATH=$modules node "$ROOT/tests/cli/schema.cjs" --canonical
 }
 
+# fails CODE TEXT COMMAND...: a hint follows its message in TEXT after "; ", as on one line.
 # shellcheck disable=SC2154 # bats sets status and output
 fails() {
     local code=$1 text=$2
     shift 2
     run "$@"
-    [[ $status -eq $code && $output == *"$text"* ]] || {
+    [[ $status -eq $code && ${output//$'\n'hint: /; } == *"$text"* ]] || {
         printf 'expected exit %s and "%s"; got exit %s and:\n%s\n' "$code" "$text" "$status" "$output"
         return 1
     }

@@ -324,7 +324,7 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     readable
     as_nobody status --exit-code
     chmod 700 "$PROD/.rbtool"
-    denied="cannot look at $PROD/.rbtool/state.db; run as a user who may"
+    denied="cannot look at $PROD/.rbtool/state.db: Permission denied; run as a user who may"
     fails 1 "unreadable  state: $denied" as_nobody status --exit-code
     fails 0 "$denied" as_nobody status --json
     fails 2 "$denied" as_nobody plan v1.0.0 --to v1.1.0

@@ -121,7 +121,7 @@ setup() {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     policy '{"environments":{"*":{"approvals":{"revert":1}}}}'
-    [ "$(rbtool plan v1.1.0 --json | jq -r '.decisions[] | select(.code == "approvals") | .message')" = \
+    [ "$(rbtool plan v1.1.0 --json | jq -r '.decisions[] | select(.code == "approvals") | .message + "; " + .hint')" = \
         "v1.0.0 needs 1 approval for a revert to it in prod and has 0; bob@example.com, carol@example.com or dave@example.com can give one: \`rbtool approve v1.0.0 --env prod\`, then \`rbtool sync\`" ]
     rbtool plan v1.1.0 --json | schema plan
     fails 5 "approve v1.0.0" rbtool revert v1.1.0 --yes

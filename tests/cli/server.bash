@@ -92,7 +92,7 @@ refused() {
     local words=$1
     shift
     run "$@"
-    [[ $status -ne 0 && $output == *"$words"* ]] || {
+    [[ $status -ne 0 && ${output//$'\n'hint: /; } == *"$words"* ]] || {
         printf 'expected a refusal with "%s"; got exit %s and:\n%s\n' "$words" "$status" "$output"
         return 1
     }

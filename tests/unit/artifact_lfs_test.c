@@ -72,7 +72,7 @@ static void test_trouble(void **state)
     for (size_t i = 0; i < 5; i++) {
         sh_do("f=%s; %s", file, damage[i]);
         assert_fails(rb_artifact_hash(&artifact, repo, &tree, &spec, 2, &err), RB_ERROR, said[i]);
-        assert_non_null(strstr(err.message, "data/big.bin"));
+        assert_non_null(strstr(rb_err_line(&err), "data/big.bin"));
         assert_fails(rb_artifact_write(&artifact, repo, &tree, &spec, "trouble.out", 2, &err),
                      RB_ERROR, said[i]);
     }

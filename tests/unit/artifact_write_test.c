@@ -229,7 +229,7 @@ static void test_damaged(void **state)
         spec.expected = i < 4 ? NULL : good.tree;
         assert_fails(rb_artifact_write(&artifact, repo, &tree, &spec, "rotten.out", 2, &err),
                      RB_ERROR, "src/deep/large");
-        assert_non_null(strstr(err.message, "corrupt"));
+        assert_non_null(strstr(rb_err_line(&err), "corrupt"));
     }
     sh_do("cd rotten; rm -f .git/objects/$(git rev-parse HEAD:bin/run | sed 's,^..,&/,')");
     rb_repo_close(repo);

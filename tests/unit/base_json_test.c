@@ -17,7 +17,7 @@ static json_t *read(const char *text)
     json_t *json = NULL;
     rb_err err = {0};
     if (rb_json_read(&json, text, strlen(text), "a test", &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     return json;
 }
 
@@ -127,16 +127,17 @@ static void test_long_error(void **state)
         assert_int_equal(rb_fail_errno(&err, RB_FOUND, "%.*s%s", (int)pad, "xxxxxxxx", many.data),
                          RB_FOUND);
         assert_int_equal(rb_err_prefix(&err, "%.*s", (int)pad, "yyyyyyyy"), RB_FOUND);
-        assert_true(rb_text_is_utf8(err.message, strlen(err.message)));
-        assert_in_range(strlen(err.message), sizeof err.message - 5, sizeof err.message - 1);
-        assert_string_equal(err.message + strlen(err.message) - 3, "...");
-        json_t *text = rb_json_text(err.message);
-        assert_string_equal(json_string_value(text), err.message);
+        assert_true(rb_text_is_utf8(rb_err_line(&err), strlen(rb_err_line(&err))));
+        assert_in_range(strlen(rb_err_line(&err)), sizeof rb_err_line(&err) - 5,
+                        sizeof rb_err_line(&err) - 1);
+        assert_string_equal(rb_err_line(&err) + strlen(rb_err_line(&err)) - 3, "...");
+        json_t *text = rb_json_text(rb_err_line(&err));
+        assert_string_equal(json_string_value(text), rb_err_line(&err));
         json_decref(text);
     }
     rb_err err;
     rb_fail(&err, RB_FOUND, "a\xff%s", "b");
-    assert_string_equal(err.message, "a\\xffb");
+    assert_string_equal(rb_err_line(&err), "a\\xffb");
     json_t *text = rb_json_text("c\xff");
     assert_string_equal(json_string_value(text), "c\\xff");
     json_decref(text);

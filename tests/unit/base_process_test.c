@@ -46,8 +46,8 @@ static void test_cannot_run(void **state)
     RB_AUTO(rb_free_str) char *path = rb_strdup(getenv("PATH"));
     setenv("PATH", "/usr/bin:/bin", 1);
     assert_int_equal(rb_process_run(&result, &(rb_process){.argv = none}, &err), RB_ERROR);
-    assert_non_null(strstr(err.message, "rbtool-has-no-such-program"));
-    assert_non_null(strstr(err.message, strerror(ENOENT)));
+    assert_non_null(strstr(rb_err_line(&err), "rbtool-has-no-such-program"));
+    assert_non_null(strstr(rb_err_line(&err), strerror(ENOENT)));
     setenv("PATH", path, 1);
     assert_int_equal(
         rb_process_run(&result, &(rb_process){.argv = here, .dir = "/no/folder"}, &err), RB_ERROR);

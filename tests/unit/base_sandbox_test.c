@@ -74,7 +74,7 @@ static void check_look(void)
                                 .memory = 1024,
                                 .file_size = 1};
     if (rb_sandbox_run(&result, &missing, &sandbox, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     close(seen.other);
     free(seen.dir);
     static const char promised[] = "environment empty, descriptor closed, own file yes, not root, "
@@ -168,7 +168,7 @@ static void test_every_end_of_the_child_is_an_error_with_its_reason(void **state
                                     .result_limit = 10,
                                     .seconds = 1};
         assert_int_equal(rb_sandbox_run(&result, &missing, &sandbox, &err), cases[i].code);
-        assert_non_null(strstr(err.message, cases[i].words));
+        assert_non_null(strstr(rb_err_line(&err), cases[i].words));
     }
 }
 
@@ -186,7 +186,7 @@ static void block_and_wait(void)
     sigprocmask(SIG_BLOCK, &term, NULL);
     raise(SIGTERM);
     if (rb_sandbox_run(&result, &missing, &sandbox, &err) != RB_ERROR ||
-        !strstr(err.message, "stopped on request"))
+        !strstr(rb_err_line(&err), "stopped on request"))
         _exit(4);
     sigprocmask(SIG_UNBLOCK, &term, NULL);
     _exit(5);

@@ -97,7 +97,7 @@ static void test_without_a_tool(void **state)
     rb_db *db = help_scratch("CREATE TABLE mine(x)");
     expect_applied(db, set, "", "", "");
     assert_int_equal(step(db, &set->items[0], false, "", set, &err), RB_ERROR);
-    assert_non_null(strstr(err.message, "not applied"));
+    assert_non_null(strstr(rb_err_line(&err), "not applied"));
     help_ok(step(db, &set->items[0], true, "", set, &err), &err);
     expect_applied(db, set, "1", "", "");
     rb_db_close(db);

@@ -77,8 +77,8 @@ static void expect_error(const char *url, enum rb_db_mode mode, const char *word
     rb_db *db = NULL;
     assert_int_equal(rb_db_open(&db, url, mode, &err), RB_ERROR);
     assert_null(db);
-    if (!strstr(err.message, words))
-        fail_msg("%s lacks %s", err.message, words);
+    if (!strstr(rb_err_line(&err), words))
+        fail_msg("%s lacks %s", rb_err_line(&err), words);
 }
 
 static void test_open(void **state)
@@ -159,8 +159,8 @@ static void test_locked(void **state)
     rb_db *db = open_as(p, RB_DB_WRITE);
     assert_int_equal(rb_db_begin(db, &err), RB_ERROR);
     char *holder = rb_format("process %d", (int)child);
-    if (!strstr(err.message, "locked") || !strstr(err.message, holder))
-        fail_msg("%s", err.message);
+    if (!strstr(rb_err_line(&err), "locked") || !strstr(rb_err_line(&err), holder))
+        fail_msg("%s", rb_err_line(&err));
     free(holder);
     /* reading goes on */
     help_expect_rows(db, "SELECT count(*) FROM t", "[[0]]");
@@ -230,7 +230,7 @@ static void test_copy(void **state)
     help_ok(rb_db_begin(db, &err), &err);
     help_ok(rb_db_copy(db, copy, sha256, &err), &err);
     assert_int_equal(rb_db_copy(db, copy, sha256, &err), RB_ERROR);
-    assert_non_null(strstr(err.message, "exists already"));
+    assert_non_null(strstr(rb_err_line(&err), "exists already"));
     rb_db_rollback(db);
     rb_db_close(db);
     char *ours = ask(p->path, ".dump");
@@ -304,8 +304,8 @@ static void expect_full(const place *p, rb_db *db, const char *words)
     const script_pair pair = {"1", fill, NULL};
     rb_migrations *set = help_set(&pair, 1);
     assert_int_equal(help_run(&outcome, db, set, true, &err), RB_ERROR);
-    if (!strstr(err.message, words) || !strstr(err.message, "db/1.up.sql line 1"))
-        fail_msg("%s", err.message);
+    if (!strstr(rb_err_line(&err), words) || !strstr(rb_err_line(&err), "db/1.up.sql line 1"))
+        fail_msg("%s", rb_err_line(&err));
     rb_db_close(db);
     rb_migrations_free(set);
     expect(p->path, "PRAGMA integrity_check; SELECT name FROM sqlite_schema", "ok\nt\n");
@@ -347,7 +347,7 @@ static void test_nothing_runs_after_sqlite_gave_up(void **state)
     /* as SQLite does by itself on some errors */
     help_exec(db, "ROLLBACK");
     assert_int_equal(rb_db_exec(db, "INSERT INTO t VALUES(1)", NULL, &err), RB_ERROR);
-    assert_non_null(strstr(err.message, "nothing of it is kept"));
+    assert_non_null(strstr(rb_err_line(&err), "nothing of it is kept"));
     assert_int_equal(rb_db_commit(db, &err), RB_ERROR);
     rb_db_close(db);
     expect(p->path, "SELECT count(*) FROM t", "0\n");

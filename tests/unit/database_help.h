@@ -51,10 +51,10 @@ static inline rb_migrations *help_set(const script_pair *pairs, size_t n)
     return set;
 }
 
-static inline void help_ok(enum rb_code code, const rb_err *err)
+static inline void help_ok(enum rb_code code, rb_err *err)
 {
     if (code != RB_OK)
-        fail_msg("%s", err->message);
+        fail_msg("%s", rb_err_line(err));
 }
 
 /* A folder below TMPDIR; the caller removes it. */

@@ -149,7 +149,7 @@ static char *prove(rb_proof *proof, const proof_case *c)
     const bool is_new[] = {false, true};
     rb_migrations *set = help_set(pairs, 2);
     if (prove_set(proof, set, is_new, c->seed, &err) != RB_OK)
-        fail_msg("%s: %s", c->name, err.message);
+        fail_msg("%s: %s", c->name, rb_err_line(&err));
     rb_migrations_free(set);
     return help_json(json_array_get(json_object_get(proof->json, "migrations"), 0));
 }
@@ -201,7 +201,7 @@ static void test_failing_up_is_an_error(void **state)
     const bool is_new[] = {false, true};
     rb_migrations *set = help_set(pairs, 2);
     assert_int_equal(prove_set(&proof, set, is_new, NULL, &err), RB_FOUND);
-    assert_non_null(strstr(err.message, "db/2.up.sql line 2: no such table: nowhere"));
+    assert_non_null(strstr(rb_err_line(&err), "db/2.up.sql line 2: no such table: nowhere"));
     rb_migrations_free(set);
 }
 
@@ -223,7 +223,7 @@ static void test_references_of_ups(void **state)
     rb_proof proof;
     rb_migrations *set = help_set(bad, 2);
     assert_int_equal(prove_set(&proof, set, is_new, NULL, &err), RB_FOUND);
-    assert_string_equal(err.message,
+    assert_string_equal(rb_err_line(&err),
                         "the new migrations, in an empty database: the scripts leave 1 row whose"
                         " foreign key finds no parent: q -> p (for example rowid 1); look with"
                         " PRAGMA foreign_key_check, fix the script or the rows");
@@ -265,7 +265,7 @@ static void test_seed_that_never_fits(void **state)
     rb_migrations *set = help_set(pairs, 1);
     const char *seed = "INSERT INTO a VALUES(1);\nINSERT INTO b VALUES(1);";
     assert_int_equal(prove_set(&proof, set, is_new, seed, &err), RB_FOUND);
-    assert_non_null(strstr(err.message, "statement 2 of the seed never runs"));
+    assert_non_null(strstr(rb_err_line(&err), "statement 2 of the seed never runs"));
     rb_migrations_free(set);
 }
 

@@ -250,7 +250,7 @@ static void test_risk(void **state)
         rb_migrations *set = help_set(&pair, 1);
         rb_db *db = help_scratch(cases[i].before);
         if (help_run(&outcome, db, set, true, &err) != RB_OK)
-            fail_msg("%s: %s", cases[i].name, err.message);
+            fail_msg("%s: %s", cases[i].name, rb_err_line(&err));
         char *at_risk = help_json(outcome.at_risk);
         char *emptied = help_json(outcome.emptied);
         if (strcmp(at_risk, cases[i].at_risk) != 0)
@@ -311,10 +311,10 @@ static void test_refusals(void **state)
         rb_db *db = help_scratch(refusals[i].before);
         char *before = help_rows(db, "SELECT sql FROM sqlite_schema");
         assert_int_not_equal(help_run(&outcome, db, set, true, &err), RB_OK);
-        if (!strstr(err.message, refusals[i].words))
-            fail_msg("%s\ngives\n%s\nwithout\n%s", refusals[i].script, err.message,
+        if (!strstr(rb_err_line(&err), refusals[i].words))
+            fail_msg("%s\ngives\n%s\nwithout\n%s", refusals[i].script, rb_err_line(&err),
                      refusals[i].words);
-        assert_null(strchr(err.message, '\n'));
+        assert_null(strchr(rb_err_line(&err), '\n'));
         help_expect_rows(db, "SELECT sql FROM sqlite_schema", before);
         free(before);
         rb_db_close(db);
@@ -347,7 +347,7 @@ static void test_old_violations_and_leaks(void **state)
     rb_db_outcome_clear(&outcome);
     /* what is applied is not applied again */
     assert_int_equal(help_run(&outcome, db, set, true, &err), RB_ERROR);
-    assert_non_null(strstr(err.message, "applied already"));
+    assert_non_null(strstr(rb_err_line(&err), "applied already"));
     rb_db_close(db);
     rb_migrations_free(set);
 }
@@ -378,7 +378,7 @@ static void test_proceed_stops(void **state)
                              .proceed = count_calls,
                              .context = &calls};
     assert_int_equal(rb_db_run(&outcome, db, &work, &err), RB_ERROR);
-    assert_non_null(strstr(err.message, "begin first"));
+    assert_non_null(strstr(rb_err_line(&err), "begin first"));
     help_ok(rb_db_begin(db, &err), &err);
     assert_int_equal(rb_db_run(&outcome, db, &work, &err), RB_ERROR);
     assert_int_equal(calls, 2);

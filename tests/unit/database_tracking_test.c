@@ -15,10 +15,10 @@ static rb_db *database(const char *const *statements)
     rb_db *db = NULL;
     rb_err err = {0};
     if (rb_db_open(&db, "sqlite::memory:", RB_DB_CREATE, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     for (; statements && *statements; statements++)
         if (rb_db_exec(db, *statements, NULL, &err) != RB_OK)
-            fail_msg("%s", err.message);
+            fail_msg("%s", rb_err_line(&err));
     return db;
 }
 
@@ -27,7 +27,7 @@ static void assert_rows(rb_db *db, const char *sql, const char *expected)
     json_t *rows = NULL;
     rb_err err = {0};
     if (rb_db_query(&rows, db, sql, NULL, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     rb_buf text = {0};
     rb_json_canonical(&text, rows);
     assert_string_equal(rb_buf_str(&text), expected);
@@ -40,7 +40,7 @@ static void assert_found(rb_db *db, const char *wanted, const char *layout, cons
     const char *name = NULL;
     rb_err err = {0};
     if (rb_tracking_find(&name, db, wanted, layout, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     assert_string_equal(name, expected);
 }
 
@@ -49,8 +49,8 @@ static void assert_refused(rb_db *db, const char *wanted, const char *layout, co
     const char *name = NULL;
     rb_err err = {0};
     assert_int_equal(rb_tracking_find(&name, db, wanted, layout, &err), RB_ERROR);
-    if (!strstr(err.message, part))
-        fail_msg("'%s' does not say '%s'", err.message, part);
+    if (!strstr(rb_err_line(&err), part))
+        fail_msg("'%s' does not say '%s'", rb_err_line(&err), part);
 }
 
 static rb_migration items[4];
@@ -69,7 +69,7 @@ static void assert_read(rb_db *db, const char *name, const rb_migrations *set, c
     bool dirty = !expected_dirty;
     rb_err err = {0};
     if (rb_tracking_read(&ids, &dirty, db, name, set, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     rb_buf text = {0};
     for (size_t i = 0; i < ids.n; i++)
         rb_buf_printf(&text, "%s%s", i ? " " : "", ids.items[i]);
@@ -87,7 +87,7 @@ static void note(rb_db *db, const char *name, const char *id, bool up, const cha
         rb_strs_add(&after, *applied);
     rb_err err = {0};
     if (rb_tracking_note(db, name, &migration, up, &after, -1, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     rb_strs_clear(&after);
 }
 
@@ -193,7 +193,7 @@ static void golang_keeps_the_last(void **state)
     rb_err err = {0};
     assert_int_equal(rb_tracking_note(db, "golang-migrate", &odd, true, &after, -1, &err),
                      RB_ERROR);
-    assert_non_null(strstr(err.message, "'abc' is none"));
+    assert_non_null(strstr(rb_err_line(&err), "'abc' is none"));
     rb_strs_clear(&after);
     rb_db_close(db);
 }

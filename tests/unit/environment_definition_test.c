@@ -28,8 +28,8 @@ static void refuses(const char *text, const char *name, const char *said)
     rb_err err = {0};
     assert_int_equal(parse(&env, text, name, &err), RB_ERROR);
     assert_null(env);
-    if (!strstr(err.message, said))
-        fail_msg("expected '%s' in '%s'", said, err.message);
+    if (!strstr(rb_err_line(&err), said))
+        fail_msg("expected '%s' in '%s'", said, rb_err_line(&err));
 }
 
 static void reads_everything(void **state)

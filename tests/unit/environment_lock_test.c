@@ -31,7 +31,7 @@ static void one_holder_at_a_time(void **state)
     assert_int_equal(rb_lock_take(&first, root, &err), RB_OK);
     assert_int_equal(rb_lock_take(&second, root, &err), RB_BUSY);
     RB_AUTO(rb_free_str) char *holder = rb_format("process %ld", (long)getpid());
-    assert_non_null(strstr(err.message, holder));
+    assert_non_null(strstr(rb_err_line(&err), holder));
     RB_AUTO(rb_free_str) char *shown = rb_lock_holder(root);
     assert_non_null(shown);
     assert_non_null(strstr(shown, holder));

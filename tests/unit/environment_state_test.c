@@ -16,10 +16,10 @@
 #include "database/database.h"
 #include "environment/state.h"
 
-static void ok(enum rb_code code, const rb_err *err)
+static void ok(enum rb_code code, rb_err *err)
 {
     if (code != RB_OK)
-        fail_msg("%s", err->message);
+        fail_msg("%s", rb_err_line(err));
 }
 
 static int set_up(void **state)
@@ -316,9 +316,9 @@ static enum rb_code try_reading(const char *root, const char *why)
     rb_err err = {0};
     RB_AUTO(rb_state_closep) rb_state *state = open_state(root, false);
     enum rb_code code = read_everything(state, &err);
-    if (code != RB_OK &&
-        (code != RB_ERROR || !strstr(err.message, "state.db") || strchr(err.message, '\n')))
-        fail_msg("%s: %s", why, err.message);
+    if (code != RB_OK && (code != RB_ERROR || !strstr(rb_err_line(&err), "state.db") ||
+                          strchr(rb_err_line(&err), '\n')))
+        fail_msg("%s: %s", why, rb_err_line(&err));
     return code;
 }
 

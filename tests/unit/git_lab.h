@@ -113,7 +113,7 @@ static int lab_close(void **state)
     do {                                                                                           \
         enum rb_code code_ = (call);                                                               \
         if (code_ != RB_OK)                                                                        \
-            fail_msg("%s: %d %s", #call, code_, err.message);                                      \
+            fail_msg("%s: %d %s", #call, code_, rb_err_line(&err));                                \
     } while (0)
 
 /* The call gives code, and its message holds text. */
@@ -121,9 +121,10 @@ static int lab_close(void **state)
     do {                                                                                           \
         err.message[0] = '\0';                                                                     \
         enum rb_code code_ = (call);                                                               \
-        if (code_ != (expected) || !strstr(err.message, text) || strchr(err.message, '\n'))        \
+        if (code_ != (expected) || !strstr(rb_err_line(&err), text) ||                             \
+            strchr(rb_err_line(&err), '\n'))                                                       \
             fail_msg("%s: expected %d \"%s\", got %d \"%s\"", #call, expected, text, code_,        \
-                     err.message);                                                                 \
+                     rb_err_line(&err));                                                           \
     } while (0)
 
 static inline rb_repo *open_repo(const char *dir)

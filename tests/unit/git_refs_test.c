@@ -35,7 +35,7 @@ static void test_values(void **state)
     assert_ok(rb_ref_read(&ref, repo, "refs/tags/none", &err));
     assert_false(ref.exists);
     assert_int_equal(rb_ref_read(&ref, repo, "refs/tags/broken", &err), RB_ERROR);
-    assert_non_null(strstr(err.message, "refs/tags/broken"));
+    assert_non_null(strstr(rb_err_line(&err), "refs/tags/broken"));
     rb_repo_close(repo);
 }
 

@@ -137,7 +137,7 @@ static void test_ownership(void **state)
     make_history("foreign");
     RB_AUTO(rb_free_str) char *top = sh("cd foreign && chown -R 4242 . && pwd -P");
     assert_fails(rb_repo_open(&repo, "foreign", &err), RB_ERROR, "safe.directory");
-    assert_non_null(strstr(err.message, "another user"));
+    assert_non_null(strstr(rb_err_line(&err), "another user"));
 
     /* Trust that only git sees, in GIT_CONFIG_GLOBAL and in the environment, counts. */
     setenv("GIT_CONFIG_COUNT", "1", 1);

@@ -326,7 +326,7 @@ static void test_partial_clone(void **state)
     rb_oid tree = tree_of(repo, "HEAD");
     rb_treeid id = {0};
     assert_fails(rb_treeid_of(&id, repo, &tree, NULL, false, &err), RB_ERROR, "partial clone");
-    assert_non_null(strstr(err.message, "git fetch --refetch --no-filter"));
+    assert_non_null(strstr(rb_err_line(&err), "git fetch --refetch --no-filter"));
     rb_repo_close(repo);
     /* The advice works. */
     sh_do("git -C partial fetch -q --refetch --no-filter");

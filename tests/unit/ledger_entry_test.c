@@ -41,7 +41,7 @@ static void each_line(const char *path, bool expected, size_t least)
         bool good = rb_entry_kind_of(&kind, rb_json_str(json, "kind")) &&
                     rb_shape_check(&rb_entry_shapes[kind], json, "a case", &err) == RB_OK;
         if (good != expected)
-            fail_msg("%.*s: %s", (int)len, line, good ? "is accepted" : err.message);
+            fail_msg("%.*s: %s", (int)len, line, good ? "is accepted" : rb_err_line(&err));
         line += len + 1;
     }
     assert_true(count >= least);

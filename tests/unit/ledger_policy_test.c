@@ -473,7 +473,7 @@ static void each_line(const char *path, enum rb_code expected)
         json_t *json = NULL;
         size_t len = strcspn(p, "\n");
         if (rb_policy_read(&json, p, len, "policy.json", &err) != expected)
-            fail_msg("%.*s: %s", (int)len, p, err.message);
+            fail_msg("%.*s: %s", (int)len, p, rb_err_line(&err));
         rb_json_free(json);
     }
     assert_true(lines > 5);

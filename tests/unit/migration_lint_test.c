@@ -10,7 +10,7 @@ static char *lint(const test_repo *r, const char *engine, const rb_released *rel
     rb_migrations *set = NULL;
     rb_err err = {0};
     if (rb_migrations_read(&set, r->repo, &tree, "m", "auto", "sqlite", &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     rb_findings_clear(findings);
     rb_lint(findings, set, engine, released, count, NULL);
     rb_buf all = {0};

@@ -39,7 +39,7 @@ static inline void test_git(const char *dir, const char *const *args)
     rb_process_result result = {0};
     rb_err err = {0};
     if (rb_process_run(&result, &process, &err) != RB_OK || result.status != 0)
-        fail_msg("git %s: %s%s", argv[3], err.message, rb_buf_str(&result.err));
+        fail_msg("git %s: %s%s", argv[3], rb_err_line(&err), rb_buf_str(&result.err));
     rb_process_result_clear(&result);
 }
 
@@ -51,7 +51,7 @@ static inline test_repo test_repo_new(void)
     test_git(r.dir, (const char *const[]){"init", "-q", "-b", "main", NULL});
     rb_err err = {0};
     if (rb_repo_open(&r.repo, r.dir, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     return r;
 }
 
@@ -60,7 +60,7 @@ static inline void test_repo_free(test_repo *r)
     rb_err err = {0};
     rb_repo_close(r->repo);
     if (rb_dir_remove(r->dir, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     free(r->dir);
 }
 
@@ -71,7 +71,7 @@ static inline void test_put_bytes(const test_repo *r, const char *path, const vo
     char *full = rb_path_join(r->dir, path);
     char *dir = rb_path_dir(full);
     if (rb_dir_make(dir, &err) != RB_OK || rb_file_write(full, text, len, 0644, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     free(dir);
     free(full);
 }
@@ -90,7 +90,7 @@ static inline rb_oid test_commit(const test_repo *r)
     rb_err err = {0};
     if (rb_repo_commit(&commit, r->repo, "HEAD", &err) != RB_OK ||
         rb_commit_tree(&tree, r->repo, &commit, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     return tree;
 }
 

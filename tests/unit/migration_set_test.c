@@ -9,7 +9,7 @@ static rb_migrations *read_for(const test_repo *r, const char *dir, const char *
     rb_migrations *set = NULL;
     rb_err err = {0};
     if (rb_migrations_read(&set, r->repo, &tree, dir, layout, engine, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     return set;
 }
 
@@ -27,8 +27,8 @@ static void read_fails(const test_repo *r, const char *dir, const char *layout, 
     rb_err err = {0};
     assert_int_equal(rb_migrations_read(&set, r->repo, &tree, dir, layout, "sqlite", &err), code);
     assert_null(set);
-    if (!strstr(err.message, part))
-        fail_msg("'%s' does not say '%s'", err.message, part);
+    if (!strstr(rb_err_line(&err), part))
+        fail_msg("'%s' does not say '%s'", rb_err_line(&err), part);
 }
 
 /* "1 2 10" */

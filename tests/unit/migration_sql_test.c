@@ -132,12 +132,12 @@ static void assert_unwrapped(const char *engine, const char *text, const char *e
     if (*expected == '!') {
         assert_int_equal(code, RB_FOUND);
         assert_null(out);
-        if (!strstr(err.message, expected + 1))
-            fail_msg("'%s' does not say '%s'", err.message, expected + 1);
+        if (!strstr(rb_err_line(&err), expected + 1))
+            fail_msg("'%s' does not say '%s'", rb_err_line(&err), expected + 1);
         return;
     }
     if (code != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     assert_string_equal(out, expected);
     assert_int_equal(strlen(out), strlen(text));
     free(out);

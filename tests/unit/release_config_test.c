@@ -16,7 +16,7 @@ static rb_config *parse(const char *text)
     rb_config *config = NULL;
     enum rb_code code = rb_config_parse(&config, text, strlen(text), "rbtool.json", &err);
     if (code != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     return config;
 }
 
@@ -26,8 +26,8 @@ static void refuse(const char *text, const char *message)
     rb_config *config = NULL;
     assert_int_equal(rb_config_parse(&config, text, strlen(text), "rbtool.json", &err), RB_ERROR);
     assert_null(config);
-    if (!strstr(err.message, message))
-        fail_msg("expected \"%s\" in: %s", message, err.message);
+    if (!strstr(rb_err_line(&err), message))
+        fail_msg("expected \"%s\" in: %s", message, rb_err_line(&err));
 }
 
 static void only_the_name_is_required(void **state)
@@ -178,7 +178,7 @@ static void bad_json_is_refused(void **state)
     char *large = calloc(1, RB_CONFIG_LIMIT + 1);
     assert_int_equal(rb_config_parse(&config, large, RB_CONFIG_LIMIT + 1, "rbtool.json", &err),
                      RB_ERROR);
-    assert_non_null(strstr(err.message, "limit of 1048576 bytes"));
+    assert_non_null(strstr(rb_err_line(&err), "limit of 1048576 bytes"));
     free(large);
 }
 
@@ -191,7 +191,7 @@ static void other_readers_share_the_words(void **state)
     json_t *bad = json_pack("{s:i}", "kepe", 5);
     assert_int_equal(rb_keys_check(good, "prod", known, &err), RB_OK);
     assert_int_equal(rb_keys_check(bad, "prod", known, &err), RB_ERROR);
-    assert_string_equal(err.message,
+    assert_string_equal(rb_err_line(&err),
                         "prod: unknown key \"kepe\"; the nearest known one is \"keep\"");
     json_decref(good);
     json_decref(bad);
@@ -208,7 +208,7 @@ static void each_line(const char *path, enum rb_code expected)
         size_t len = strcspn(line, "\n");
         RB_AUTO(rb_config_freep) rb_config *config = NULL;
         if (rb_config_parse(&config, line, len, "rbtool.json", &err) != expected)
-            fail_msg("%.*s: %s", (int)len, line, expected ? "is accepted" : err.message);
+            fail_msg("%.*s: %s", (int)len, line, expected ? "is accepted" : rb_err_line(&err));
         line += len + 1;
     }
     assert_true(count > 50);

@@ -100,8 +100,8 @@ static void expect(rb_guard_given_up *asked, const char *lines, enum rb_code cod
     RB_AUTO(rb_free_str) char *said = NULL;
     rb_err err = {0};
     assert_int_equal(judge_lines(&said, asked, lines, &err), code);
-    if (!strstr(code == RB_ERROR ? err.message : said, text))
-        fail_msg("\"%s\" is not in \"%s\" or \"%s\"", text, said, err.message);
+    if (!strstr(code == RB_ERROR ? rb_err_line(&err) : said, text))
+        fail_msg("\"%s\" is not in \"%s\" or \"%s\"", text, said, rb_err_line(&err));
 }
 
 static void test_transaction(void **state)
@@ -226,7 +226,7 @@ static void expect_on(enum side side, const char *what, const char *ref, const c
     enum rb_code code = judge_push(&said, side, ref, new, old, &err);
     if (code != (*text ? RB_FOUND : RB_OK) || !strstr(said, text) || (!*text && *said))
         fail_msg("%s, %s: expected \"%s\", got %d \"%s\" \"%s\"", what,
-                 side == SENT ? "sent" : "received", text, code, said, err.message);
+                 side == SENT ? "sent" : "received", text, code, said, rb_err_line(&err));
 }
 
 static void expect_push(const char *what, const char *ref, const char *new, const char *old,

@@ -87,7 +87,7 @@ static void what_is_written_is_read_back(void **state)
     RB_AUTO(rb_free_str) char *text = spell(one);
     rb_err err = {0};
     if (rb_manifest_parse(&two, text, strlen(text), &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     RB_AUTO(rb_free_str) char *again = spell(two);
     assert_string_equal(text, again);
     assert_string_equal(two->previous->tag, "v1.3.2");
@@ -116,8 +116,8 @@ static void refuse(const char *from, const char *to, const char *message)
     rb_manifest *out = NULL;
     assert_int_equal(rb_manifest_parse(&out, edited, strlen(edited), &err), RB_FOUND);
     assert_null(out);
-    if (!strstr(err.message, message))
-        fail_msg("expected \"%s\" in: %s", message, err.message);
+    if (!strstr(rb_err_line(&err), message))
+        fail_msg("expected \"%s\" in: %s", message, rb_err_line(&err));
 }
 
 static void other_spellings_are_refused(void **state)
@@ -196,8 +196,8 @@ static void flags(const char *text, size_t count, const char *message)
     enum rb_code code = rb_flags_parse(&out, &n, text, strlen(text), "flags.json", &err);
     assert_int_equal(code, message ? RB_FOUND : RB_OK);
     assert_int_equal(n, count);
-    if (message && !strstr(err.message, message))
-        fail_msg("expected \"%s\" in: %s", message, err.message);
+    if (message && !strstr(rb_err_line(&err), message))
+        fail_msg("expected \"%s\" in: %s", message, rb_err_line(&err));
     if (count == 2) {
         assert_string_equal(out[0].name, "a");
         assert_string_equal(out[0].default_, "on");
@@ -241,7 +241,7 @@ static void each_line(const char *path, enum rb_code expected, size_t least)
         rb_json_pretty(&pretty, json);
         RB_AUTO(rb_manifest_freep) rb_manifest *manifest = NULL;
         if (rb_manifest_parse(&manifest, pretty.data, pretty.len, &err) != expected)
-            fail_msg("%.*s: %s", (int)len, line, expected ? "is accepted" : err.message);
+            fail_msg("%.*s: %s", (int)len, line, expected ? "is accepted" : rb_err_line(&err));
         line += len + 1;
     }
     assert_true(count >= least);

@@ -321,7 +321,7 @@ static void test_who_can_approve(void **state)
     assert_string_equal(needs.items[0].able.items[0], "carol@example.com");
     RB_AUTO(rb_plan_freep) rb_plan *plan = bare_plan();
     rb_policy_needs_decide(plan, &needs, &rq, false);
-    assert_string_equal(plan->refusal,
+    assert_string_equal(rb_err_line(&plan->refusal),
                         "v1.0.0 needs 2 approvals for one-missing and has 1 (bob@example.com); "
                         "carol@example.com can give one: `rbtool approve v1.0.0 --env "
                         "one-missing`, then `rbtool sync`");

@@ -67,7 +67,7 @@ __attribute__((unused)) static rb_buf get(const char *path)
     rb_err err;
     rb_buf out = {0};
     if (rb_file_read(&out, path, 64u << 20, &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     return out;
 }
 
@@ -130,7 +130,7 @@ static rb_repo *open_repo(void)
     rb_err err;
     rb_repo *repo = NULL;
     if (rb_repo_open(&repo, "repo", &err) != RB_OK)
-        fail_msg("%s", err.message);
+        fail_msg("%s", rb_err_line(&err));
     return repo;
 }
 
@@ -172,8 +172,8 @@ static lab_verdict judge(const char *name)
         return out;
     }
     assert_null(verified);
-    out.message = rb_strdup(err.message);
-    assert_null(strchr(err.message, '\n'));
+    out.message = rb_strdup(rb_err_line(&err));
+    assert_null(strchr(rb_err_line(&err), '\n'));
     if (code == RB_FOUND) {
         assert_true(problems.n > 0);
         out.code = rb_strdup(problems.items[0].code);

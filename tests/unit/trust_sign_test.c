@@ -51,7 +51,7 @@ static char *sign(const char *key, const char *namespace_)
     if (rb_trust_sign(&sig, repo, key, namespace_, data.data, data.len, &err) != RB_OK) {
         assert_int_equal(err.code, RB_ERROR);
         assert_int_equal(sig.len, 0);
-        return rb_strdup(err.message);
+        return rb_strdup(rb_err_line(&err));
     }
     put("ours.sig", sig.data, sig.len);
     return rb_strdup("");

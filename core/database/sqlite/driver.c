@@ -38,7 +38,7 @@ static enum rb_code check_files(const char *path, const char *safe, rb_err *err)
         RB_AUTO(rb_free_str) char *file = rb_format("%s%s", real ? real : path, beside[i]);
         if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
             return rb_fail(err, RB_ERROR,
-                           "database sqlite:%s cannot be opened: %s%s is not a regular file; give "
+                           "database sqlite:%s cannot be opened: %s%s is not a regular file\ngive "
                            "the path of a database, or move away what stands there",
                            safe, safe, beside[i]);
     }
@@ -54,7 +54,7 @@ static enum rb_code open_as(rb_db **out, const char *path, enum rb_db_mode mode,
         RB_TRY(check_files(path, safe, err));
     if (mode != RB_DB_CREATE && !is_memory(path) && !rb_file_exists(path))
         return rb_fail(err, RB_ERROR,
-                       "database sqlite:%s does not exist; check the environment's url in "
+                       "database sqlite:%s does not exist\ncheck the environment's url in "
                        "rbtool.json, or create the database",
                        safe);
     if (mode == RB_DB_READ)
@@ -66,7 +66,7 @@ static enum rb_code open_as(rb_db **out, const char *path, enum rb_db_mode mode,
     if (mode != RB_DB_READ && rb_sqlite_readonly(db)) {
         rb_sqlite_close(db);
         return rb_fail(err, RB_ERROR,
-                       "database sqlite:%s cannot be written; check the permissions of the file "
+                       "database sqlite:%s cannot be written\ncheck the permissions of the file "
                        "and its folder",
                        safe);
     }
@@ -195,7 +195,7 @@ static enum rb_code begin_again(rb_sqlite *db, rb_err *err)
     if (before == after)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
-                   "database sqlite:%s was changed by another program during the transition; stop "
+                   "database sqlite:%s was changed by another program during the transition\nstop "
                    "that program, then run again",
                    db->path);
 }

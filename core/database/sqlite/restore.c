@@ -355,7 +355,7 @@ static enum rb_code try_item(rb_putback *p, const json_t *item, rb_err *err)
             return code;
         }
         RB_TRY(rb_sqlite_each(p->twin.db, "ROLLBACK TO rbtool_item", NULL, NULL, NULL, err));
-        none_back(entry, item, why.message);
+        none_back(entry, item, rb_err_line(&why));
     }
     return rb_sqlite_each(p->twin.db, "RELEASE rbtool_item", NULL, NULL, NULL, err);
 }

@@ -154,7 +154,7 @@ static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *e
     db->limited = true;
     return rb_fail(err, RB_FOUND,
                    "%s: %s: rows of a table, with what it computes of them, needed more than the "
-                   "limits of %d MiB of memory or %d MiB of disk; if it has to be, raise %s in "
+                   "limits of %d MiB of memory or %d MiB of disk\nif it has to be, raise %s in "
                    "rbtool.json",
                    sql->what, sql->file, l->memory, l->size, l->where ? l->where : "limits");
 }
@@ -187,7 +187,7 @@ static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_d
         rb_err failure;
         enum rb_code code = fail_in(db, sql, start, -1, &failure);
         free(*why);
-        *why = rb_strdup(failure.message);
+        *why = rb_strdup(rb_err_line(&failure));
         if (code == RB_FOUND) {
             *err = failure;
             rb_stmt_free(stmt);
@@ -233,7 +233,7 @@ enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, ch
                 rb_err failure;
                 (void)!fail_in(db, sql, start, offset, &failure);
                 free(*why);
-                *why = rb_strdup(failure.message);
+                *why = rb_strdup(rb_err_line(&failure));
                 tail = statement_end(at);
             } else if (stmt) {
                 RB_TRY(seed_one(&ran, db, stmt, sql, start, why, err));
