@@ -246,7 +246,7 @@ static enum rb_code run_attest(rb_cli *cli, void *options, int argc, char **argv
 const rb_command rb_cmd_attest = {
     .name = "attest",
     .args = "TAG",
-    .summary = "the manifest as a signed DSSE envelope",
+    .summary = "write the manifest as a signed DSSE envelope",
     .group = RB_GROUP_AUDIT,
     .opts = opts,
     .options_size = sizeof(struct options),

@@ -10,17 +10,16 @@ struct options {
     bool names;
 };
 
-static const rb_opt opts[] = {RB_OPTION_ENV,
-                              RB_OPTION_YES,
-                              {RB_OPT_TEXT, "message", 'm', "WHY",
-                               "with trust: why a root or a database gets another environment's "
-                               "rules, or is taken over from another host; it is recorded",
-                               RB_SITE_AT(why)},
-                              {RB_OPT_FLAG, "names", 0, NULL,
-                               "print only the names of the environments, one a line",
-                               offsetof(struct options, names)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {
+    RB_OPTION_ENV,
+    RB_OPTION_YES,
+    {RB_OPT_TEXT, "message", 'm', "WHY",
+     "with trust: the reason why a root or a database gets other rules; it is recorded",
+     RB_SITE_AT(why)},
+    {RB_OPT_FLAG, "names", 0, NULL, "print only the names of the environments, one on each line",
+     offsetof(struct options, names)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
 
 static json_t *describe_last(const rb_transition_row *row)
 {

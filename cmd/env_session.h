@@ -57,8 +57,7 @@ typedef struct rb_site_options {
     }
 #define RB_OPTION_YES                                                                              \
     {                                                                                              \
-        RB_OPT_FLAG, "yes", 'y', NULL, "do not ask; needed where there is no terminal",            \
-            RB_SITE_AT(yes)                                                                        \
+        RB_OPT_FLAG, "yes", 'y', NULL, "do not ask; required without a terminal", RB_SITE_AT(yes)  \
     }
 #define RB_OPTION_ONLY                                                                             \
     {                                                                                              \
@@ -67,17 +66,17 @@ typedef struct rb_site_options {
 #define RB_OPTION_LOSS                                                                             \
     {                                                                                              \
         RB_OPT_TEXT, "accept-data-loss", 0, "DIGEST",                                              \
-            "agree to what the plan with this digest loses", RB_SITE_AT(accept_loss)               \
+            "agree to the data loss of the plan with this digest", RB_SITE_AT(accept_loss)         \
     }
 #define RB_OPTION_DRIFT                                                                            \
     {                                                                                              \
-        RB_OPT_FLAG, "accept-drift", 0, NULL, "go on although the environment has drifted",        \
+        RB_OPT_FLAG, "accept-drift", 0, NULL, "continue although the environment has drifted",     \
             RB_SITE_AT(accept_drift)                                                               \
     }
 #define RB_OPTION_BREAK                                                                            \
     {                                                                                              \
         RB_OPT_FLAG, "break-glass", 0, NULL,                                                       \
-            "go on without the approvals that the policy asks for; recorded, needs -m",            \
+            "continue without the approvals that the policy requires; recorded, needs -m",         \
             RB_SITE_AT(break_glass)                                                                \
     }
 #define RB_OPTION_WHY                                                                              \

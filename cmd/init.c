@@ -19,8 +19,7 @@ struct options {
 static const rb_opt opts[] = {
     {RB_OPT_FLAG, "dry-run", 'n', NULL, "print rbtool.json, change nothing",
      offsetof(struct options, dry_run)},
-    {RB_OPT_FLAG, "detect", 0, NULL,
-     "show what init would find now and rbtool.json does not say; change nothing",
+    {RB_OPT_FLAG, "detect", 0, NULL, "show what rbtool.json lacks; change nothing",
      offsetof(struct options, detect)},
     {RB_OPT_FLAG, "uninstall", 0, NULL,
      "remove the hooks, and rbtool's settings and cache from git's folder",
@@ -204,7 +203,7 @@ static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, 
 const rb_command rb_cmd_init = {
     .name = "init",
     .args = "",
-    .summary = "write rbtool.json from what the repository holds, install the hooks",
+    .summary = "write rbtool.json from what the repository contains, install the hooks",
     .group = RB_GROUP_SETUP,
     .opts = opts,
     .options_size = sizeof(struct options),

@@ -12,7 +12,7 @@ struct options {
     bool no_cache;
 };
 
-static const rb_opt opts[] = {{RB_OPT_FLAG, "no-cache", 0, NULL, "judge every signature anew",
+static const rb_opt opts[] = {{RB_OPT_FLAG, "no-cache", 0, NULL, "verify every signature again",
                                offsetof(struct options, no_cache)},
                               RB_OPTION_JSON,
                               {.kind = RB_OPT_END}};

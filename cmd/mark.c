@@ -17,13 +17,12 @@ struct options {
 };
 
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "message", 'm', "WHY", "the reason, for those who ask later",
-     offsetof(struct options, why)},
+    {RB_OPT_TEXT, "message", 'm', "WHY", "the reason", offsetof(struct options, why)},
     {RB_OPT_TEXT, "env", 'e', "NAME", "the environment where it was seen",
      offsetof(struct options, environment)},
     {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
      offsetof(struct options, key)},
-    {RB_OPT_TEXT, "object", 0, "ID", "gap: which lost object, when releases name several",
+    {RB_OPT_TEXT, "object", 0, "ID", "gap: which lost object, if releases name several",
      offsetof(struct options, object)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
@@ -194,7 +193,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_mark = {
     .name = "mark",
     .args = "TAG good|bad|gap",
-    .summary = "say that a release is good, bad, or lost",
+    .summary = "record that a release is good, bad, or lost",
     .group = RB_GROUP_PEOPLE,
     .opts = opts,
     .options_size = sizeof(struct options),

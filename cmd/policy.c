@@ -21,7 +21,7 @@ struct options {
 static const rb_opt opts[] = {
     {RB_OPT_TEXT, "message", 'm', "WHY", "set: the reason", offsetof(struct options, why)},
     {RB_OPT_TEXT, "over", 0, "ID",
-     "set: of several that are in force, the policy to go on from; the others are void then",
+     "set: if several policies are in force, the one to continue from; the others end",
      offsetof(struct options, over)},
     {RB_OPT_TEXT, "key", 0, "FILE", "set: sign with this key (default: git's user.signingKey)",
      offsetof(struct options, key)},

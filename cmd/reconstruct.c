@@ -54,7 +54,7 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
 }
 
 static const rb_opt opts[] = {{RB_OPT_TEXT, "output", 'o', "DIR",
-                               "where to; must not exist, or be empty",
+                               "where to write; must not exist, or be empty",
                                offsetof(struct options, output)},
                               RB_OPTION_JSON,
                               {.kind = RB_OPT_END}};
@@ -62,7 +62,7 @@ static const rb_opt opts[] = {{RB_OPT_TEXT, "output", 'o', "DIR",
 const rb_command rb_cmd_reconstruct = {
     .name = "reconstruct",
     .args = "TAG -o DIR",
-    .summary = "rebuild a release's files, verified",
+    .summary = "rebuild and verify a release's files",
     .group = RB_GROUP_RELEASE,
     .opts = opts,
     .options_size = sizeof(struct options),

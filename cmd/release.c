@@ -22,18 +22,17 @@ struct options {
 
 static const rb_opt opts[] = {
     {RB_OPT_FLAG, "dry-run", 'n', NULL,
-     "print what the tag would say, in a pipe the manifest too; create nothing",
+     "print the message of the tag, in a pipe also the manifest; create nothing",
      offsetof(struct options, dry_run)},
-    {RB_OPT_TEXT, "message", 'm', "TEXT", "words of your own in the tag's message",
+    {RB_OPT_TEXT, "message", 'm', "TEXT", "text to add to the tag's message",
      offsetof(struct options, message)},
     {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
      offsetof(struct options, key)},
     {RB_OPT_TEXT, "previous", 0, "TAG", "the release that this one follows",
      offsetof(struct options, previous)},
-    {RB_OPT_LIST, "accept", 0, "RULE", "release although this rule (RB002) found something",
+    {RB_OPT_LIST, "accept", 0, "RULE", "release although this rule (RB002) has findings",
      offsetof(struct options, accept)},
-    {RB_OPT_FLAG, "record", 0, NULL,
-     "only write what the ledger lacks about a release that is there",
+    {RB_OPT_FLAG, "record", 0, NULL, "only write the ledger entry that an existing release lacks",
      offsetof(struct options, record)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};

@@ -33,7 +33,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 const rb_command rb_cmd_resume = {
     .name = "resume",
     .args = "",
-    .summary = "go on with a transition that stopped half-way",
+    .summary = "complete a transition that stopped half-way",
     .group = RB_GROUP_BREAKS,
     .opts = opts,
     .options_size = sizeof(rb_site_options),

@@ -17,7 +17,7 @@ static const rb_opt opts[] = {
     {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
      RB_SITE_AT(scripts_from)},
     {RB_OPT_TEXT, "output", 'o', "DIR",
-     "no environment: write a verified bundle of TO for other tools to apply", RB_SITE_AT(output)},
+     "without an environment: write a verified bundle of the target release", RB_SITE_AT(output)},
     {RB_OPT_FLAG, "bad", 0, NULL, "with --only: mark TAG bad, as a whole revert does",
      RB_SITE_AT(bad)},
     RB_OPTION_BREAK,

@@ -15,14 +15,13 @@ struct options {
     bool exit_code;
 };
 
-static const rb_opt opts[] = {RB_OPTION_ENV,
-                              {RB_OPT_FLAG, "exit-code", 0, NULL,
-                               "exit 1 on drift, on failing checks, when the service is down or a "
-                               "part cannot be read, 3 when "
-                               "a transition is half-way, 4 when one is at work",
-                               offsetof(struct options, exit_code)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {
+    RB_OPTION_ENV,
+    {RB_OPT_FLAG, "exit-code", 0, NULL,
+     "show in the exit code whether something is wrong (1), half-way (3) or at work (4)",
+     offsetof(struct options, exit_code)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
 
 /* The parts that a partial transition left at other releases, or brought there; NULL: none. */
 static char *elsewhere(const rb_live *live, const char *tag)

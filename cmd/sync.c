@@ -19,7 +19,7 @@ static const rb_opt opts[] = {
     {RB_OPT_FLAG, "fetch", 0, NULL, "only fetch and join: push nothing",
      offsetof(struct options, fetch)},
     {RB_OPT_FLAG, "join", 0, NULL,
-     "join a ledger that began apart from ours; needs a signer in role policy",
+     "join a ledger that began apart; needs a signer with the role policy",
      offsetof(struct options, join)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};

@@ -16,9 +16,9 @@ static const rb_opt opts[] = {
     {RB_OPT_FLAG, "all", 0, NULL, "every release", offsetof(struct options, all)},
     {RB_OPT_FLAG, "deep", 0, NULL, "rebuild archives too and compare their digests",
      offsetof(struct options, deep)},
-    {RB_OPT_FLAG, "no-cache", 0, NULL, "trust nothing computed before",
+    {RB_OPT_FLAG, "no-cache", 0, NULL, "ignore what earlier runs computed",
      offsetof(struct options, no_cache)},
-    {RB_OPT_FLAG, "restore", 0, NULL, "write tag objects that are lost here back from the ledger",
+    {RB_OPT_FLAG, "restore", 0, NULL, "write missing tags back from the ledger",
      offsetof(struct options, restore)},
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
