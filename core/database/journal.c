@@ -39,12 +39,21 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
     RB_AUTO(rb_json_freep)
     json_t *params = json_pack("[s, s?, s?, s, s, s, s]", transition, from, to, rb_db_version(db),
                                rb_buf_str(&before), rb_buf_str(&after), rb_buf_str(&bound));
-    return rb_db_exec(db,
+    bool recorded;
+    RB_TRY(rb_db_exec(db,
                       "INSERT INTO rbtool_journal (transition_id, from_release, to_release,"
                       " finished_at, engine_version, catalog_before, catalog_after, pins, sequence)"
                       " VALUES ($1, $2, $3, CURRENT_TIMESTAMP, $4, $5, $6, $7, (SELECT"
                       " coalesce(max(sequence), 0) + 1 FROM rbtool_journal))",
-                      params, err);
+                      params, err));
+    /* That row alone says whether the transaction was committed. */
+    RB_TRY(rb_db_journal_has(&recorded, db, transition, err));
+    return recorded
+               ? RB_OK
+               : rb_fail(err, RB_FOUND,
+                         "table rbtool_journal does not keep the row that was inserted\ndrop "
+                         "its triggers: `SELECT name FROM sqlite_schema WHERE type = 'trigger' "
+                         "AND tbl_name = 'rbtool_journal'` lists them");
 }
 
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_err *err)

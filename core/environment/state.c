@@ -139,7 +139,7 @@ static enum rb_code read_live(rb_live *out, const rb_state *state, const json_t 
     for (int i = 0; i < RB_PARTS; i++)
         if (strcmp(part, part_names[i]) == 0 && !out->tag[i]) {
             RB_TRY(rb_state_tag(&out->tag[i], state, row, 1, "tag", true, err));
-            RB_TRY(rb_state_text(&out->object[i], state, row, 2, "object", false, err));
+            RB_TRY(rb_state_object(&out->object[i], state, row, 2, "object", err));
         }
     return RB_OK;
 }
@@ -180,14 +180,14 @@ static enum rb_code read_row(rb_transition_row **out, const rb_state *state, con
         const char *name;
         bool required;
     } texts[] = {{&t->kind, 1, "kind", true},
-                 {&t->from_object, 3, "from_object", false},
-                 {&t->to_object, 5, "to_object", false},
                  {&t->outcome, 7, "outcome", false},
                  {&t->error, 8, "error", false},
                  {&t->entry, 11, "entry", false}};
     RB_TRY(rb_state_id(&t->id, state, row, 0, "id", true, err));
     RB_TRY(rb_state_tag(&t->from, state, row, 2, "from_tag", false, err));
     RB_TRY(rb_state_tag(&t->to, state, row, 4, "to_tag", true, err));
+    RB_TRY(rb_state_object(&t->from_object, state, row, 3, "from_object", err));
+    RB_TRY(rb_state_object(&t->to_object, state, row, 5, "to_object", err));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         RB_TRY(rb_state_text(texts[i].to, state, row, texts[i].column, texts[i].name,
                              texts[i].required, err));

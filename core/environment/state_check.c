@@ -89,7 +89,8 @@ static enum rb_code checked(char **out, const rb_state *state, const json_t *row
     RB_TRY(rb_state_text(&found, state, row, column, name, required, err));
     if (found && !check(found)) {
         RB_AUTO(rb_free_str) char *safe = rb_safe(found);
-        RB_AUTO(rb_free_str) char *what = rb_format("a row's %s, %s, is not a name", name, safe);
+        RB_AUTO(rb_free_str)
+        char *what = rb_format("a row's %s, %s, is not of its form", name, safe);
         return rb_state_damaged(state, what, err);
     }
     *out = found;
@@ -101,6 +102,17 @@ enum rb_code rb_state_tag(char **out, const rb_state *state, const json_t *row, 
                           const char *name, bool required, rb_err *err)
 {
     return checked(out, state, row, column, name, required, rb_path_is_tag, err);
+}
+
+static bool is_object(const char *id)
+{
+    return strlen(id) == RB_OID_HEX - 1 && is_hex(id);
+}
+
+enum rb_code rb_state_object(char **out, const rb_state *state, const json_t *row, size_t column,
+                             const char *name, rb_err *err)
+{
+    return checked(out, state, row, column, name, false, is_object, err);
 }
 
 enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, size_t column,

@@ -33,6 +33,9 @@ enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row,
 /* The same of a tag, and of a transition's id: names that become paths. */
 enum rb_code rb_state_tag(char **out, const rb_state *state, const json_t *row, size_t column,
                           const char *name, bool required, rb_err *err) RB_MUST_USE;
+/* NULL, or an object id. */
+enum rb_code rb_state_object(char **out, const rb_state *state, const json_t *row, size_t column,
+                             const char *name, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, size_t column,
                          const char *name, bool required, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,

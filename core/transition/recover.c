@@ -133,6 +133,22 @@ static enum rb_code own_databases(const rb_transition_row *row, const rb_env *en
     return RB_OK;
 }
 
+/* Whether the plan is whole and of this transition: it is carried out as it was written. */
+static enum rb_code check_plan(const rb_transition_row *row, const rb_env *env, rb_err *err)
+{
+    if (json_array_size(json_object_get(row->plan, "steps")) > 0 &&
+        json_array_size(json_object_get(row->plan, "only")) > 0 &&
+        rb_json_str(row->plan, "environment") &&
+        rb_text_same(rb_json_str(row->plan, "from"), row->from) &&
+        rb_text_same(rb_json_str(row->plan, "to"), row->to))
+        return RB_OK;
+    return rb_fail(err, RB_HALFWAY,
+                   "the plan of transition %s in %s/.rbtool/state.db is damaged; nothing was "
+                   "changed\nrestore a copy of that file, then continue with `rbtool resume --env "
+                   "%s`",
+                   row->id, env->root, env->name);
+}
+
 enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
                               const rb_keeping *keeping, const rb_signers *signers,
                               bool with_releases, rb_err *err)
@@ -142,6 +158,7 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     const rb_transition_row *row = out->row;
     if (!row)
         return RB_OK;
+    RB_TRY(check_plan(row, env, err));
     RB_TRY(same_databases(row, env, err));
     RB_TRY(own_databases(row, env, err));
     if (!with_releases)

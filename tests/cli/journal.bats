@@ -87,3 +87,30 @@ entries() {
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS name, i AS value FROM n"
     fails 2 'state.db: running SELECT value FROM pin' timeout 30 rbtool revert v1.1.0 --yes
 }
+
+@test "a damaged plan is neither carried out nor undone, and says what to restore" {
+    cp "$journal" "$BATS_TEST_TMPDIR/whole.db"
+    for plan in '{}' "json_remove(plan, '\$.steps')" "json_set(plan, '\$.to', 'v9')" "json_set(plan, '\$.only', json('[]'))"; do
+        [[ $plan == json* ]] || plan="'$plan'"
+        cp "$BATS_TEST_TMPDIR/whole.db" "$journal"
+        sqlite3 "$journal" "UPDATE transition_log SET outcome = NULL, plan = $plan WHERE to_tag = 'v1.0.0'"
+        for command in resume abort; do
+            fails 3 "state.db is damaged; nothing was changed" rbtool "$command" --yes
+        done
+    done
+}
+
+@test "a journal's object id that is none is named, and no hint contains it" {
+    sqlite3 "$journal" "UPDATE live SET object = 'x; reboot'"
+    fails 2 "a row's object, x; reboot, is not of its form" rbtool deploy v1.1.0 --yes
+    [[ $output != *"git update-ref"* ]]
+}
+
+@test "a trigger that removes the database's own journal row refuses the transition" {
+    for action in 'BEFORE INSERT ON rbtool_journal BEGIN SELECT RAISE(IGNORE)' 'AFTER INSERT ON rbtool_journal BEGIN DELETE FROM rbtool_journal WHERE transition_id = new.transition_id'; do
+        sqlite3 "$PROD/data/shop.db" "CREATE TRIGGER swallow $action; END"
+        fails 1 "table rbtool_journal does not keep the row that was inserted" rbtool deploy v1.1.0 --yes
+        sqlite3 "$PROD/data/shop.db" 'DROP TRIGGER swallow'
+    done
+    rbtool deploy v1.1.0 --yes
+}

@@ -16,6 +16,8 @@
 #include "database/database.h"
 #include "environment/state.h"
 
+#define OBJECT "0123456789012345678901234567890123456789"
+
 static void ok(enum rb_code code, rb_err *err)
 {
     if (code != RB_OK)
@@ -54,7 +56,7 @@ static void begin(rb_state *state)
     const rb_transition_row row = {.id = (char *)"T1",
                                    .kind = (char *)"deploy",
                                    .to = (char *)"v1",
-                                   .to_object = (char *)"abc",
+                                   .to_object = (char *)OBJECT,
                                    .plan = plan};
     ok(rb_state_begin(state, &row, &err), &err);
     json_decref(plan);
@@ -102,7 +104,7 @@ static void test_order(void **context)
     expect(root, true, "stage", RB_STEP_DONE);
     expect(root, true, "switch", RB_STEP_INTENT);
     step(state, "switch", RB_STEP_DONE);
-    const rb_live live = {.tag = {(char *)"v1"}, .object = {(char *)"abc"}};
+    const rb_live live = {.tag = {(char *)"v1"}, .object = {(char *)OBJECT}};
     ok(rb_state_end(state, "T1", "done", NULL, &live, &err), &err);
     expect(root, false, "switch", RB_STEP_DONE);
     rb_live now;
@@ -232,10 +234,12 @@ static const char loose[] =
     "TABLE entry(transition_id, kind, id); CREATE TABLE backout(id INTEGER PRIMARY KEY, "
     "transition_id, database_name, file, sha256, items); CREATE TABLE put_back(backout_id, item, "
     "transition_id); CREATE TABLE left_over(backout_id, item, transition_id);"
-    "INSERT INTO live VALUES ('app', 'v1', 'abc'), ('db', 'v1', NULL);"
-    "INSERT INTO transition_log VALUES (1, 'T1', 'revert', 'v2', 'abc', 'v1', 'abc', :plan, "
+    "INSERT INTO live VALUES ('app', 'v1', '" OBJECT "'), ('db', 'v1', NULL);"
+    "INSERT INTO transition_log VALUES (1, 'T1', 'revert', 'v2', '" OBJECT "', 'v1', '" OBJECT
+    "', :plan, "
     "'done', "
-    "'why', 1, 2, NULL), (2, 'T2', 'deploy', NULL, NULL, 'v1', 'abc', :plan, NULL, NULL, 1, NULL, "
+    "'why', 1, 2, NULL), (2, 'T2', 'deploy', NULL, NULL, 'v1', '" OBJECT
+    "', :plan, NULL, NULL, 1, NULL, "
     "NULL);"
     "INSERT INTO step VALUES ('T1', 'stage', 'done', 1, 'done', 5);"
     "INSERT INTO entry VALUES ('T1', 'transition', 'abc');"
