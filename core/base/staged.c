@@ -151,6 +151,6 @@ const char *rb_file_pinned(const char *path)
         return "it is a mount point, which nothing else can take the place of; mount the folder "
                "above it instead";
     if (known & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
-        return "it may not be changed; see `lsattr`, and allow it with `chattr -i -a`";
+        return "it is immutable or append-only (lsattr); allow changes with `chattr -i -a`";
     return NULL;
 }

@@ -60,15 +60,19 @@ static enum rb_code look_at_root(const rb_plan_request *rq, rb_err *err)
     return RB_OK;
 }
 
-/* The notes of what was delivered are removed where a step is undone: a symlink in the way would
- * leave that half-way. */
-static enum rb_code look_at_notes(const rb_plan_request *rq, rb_err *err)
+/* What was delivered and what is backed up is recorded in folders of rbtool's own: a file or a
+ * symlink in their place would leave an undo half-way. */
+static enum rb_code look_at_own(const rb_plan_request *rq, rb_err *err)
 {
-    struct stat st;
-    RB_AUTO(rb_free_str) char *notes = rb_format("%s/.rbtool/delivered", rq->env->root);
-    if (lstat(notes, &st) != 0 || S_ISDIR(st.st_mode))
-        return RB_OK;
-    return rb_fail(err, RB_ERROR, "%s is not a folder; nothing was changed\nmove it away", notes);
+    static const char *const names[] = {"delivered", "backups"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct stat st;
+        RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/%s", rq->env->root, names[i]);
+        if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+            return rb_fail(err, RB_ERROR, "%s is not a folder; nothing was changed\nmove it away",
+                           path);
+    }
+    return RB_OK;
 }
 
 /* Git has no two tags of which one's name is a folder of the other's, but one of them may have been
@@ -102,6 +106,7 @@ static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb
 {
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", rq->env->root);
     RB_TRY(rb_link_read(&plan->current_before, link, err));
+    RB_TRY(look_at_own(rq, err));
     if (plan->parts[RB_PART_APP] && !plan->current_before && rb_file_exists(link))
         return rb_fail(err, RB_ERROR,
                        "%s is not a symlink, so it cannot be switched to a release; nothing was "
@@ -109,7 +114,6 @@ static enum rb_code look_at_current(rb_plan *plan, const rb_plan_request *rq, rb
                        link);
     if (!plan->parts[RB_PART_APP])
         return RB_OK;
-    RB_TRY(look_at_notes(rq, err));
     RB_TRY(look_for_nested(rq, err));
     return look_at_root(rq, err);
 }

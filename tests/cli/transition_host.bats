@@ -194,6 +194,21 @@ teardown() {
     rbtool deploy v1.1.0 --yes
 }
 
+@test "a file or a symlink in the place of a folder of rbtool's own is refused before any change" {
+    two_releases
+    for name in delivered backups; do
+        mv "$PROD/.rbtool/$name" "$PROD/moved"
+        for make in "touch" "ln -s $PROD/moved"; do
+            $make "$PROD/.rbtool/$name"
+            fails 2 "$PROD/.rbtool/$name is not a folder; nothing was changed" rbtool deploy v1.1.0 -n
+            fails 2 "$PROD/.rbtool/$name is not a folder; nothing was changed" rbtool deploy v1.1.0 --yes
+            rm "$PROD/.rbtool/$name"
+        done
+        mv "$PROD/moved" "$PROD/.rbtool/$name"
+        settled_at v1.0.0
+    done
+}
+
 @test "a mount point in the place of a release's folder is refused before any change" {
     two_releases
     mkdir "$PROD/releases/v1.1.0"
