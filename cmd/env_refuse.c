@@ -34,6 +34,24 @@ enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_
         name, root, name, root);
 }
 
+/* Returns text with -C and --config, as they were given, in each command between backquotes, so
+ * that it can be pasted. Commands that have them already stay as they are. */
+char *rb_site_commands(const rb_cli *cli, const char *text)
+{
+    static const char start[] = "`rbtool ";
+    RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
+    rb_buf out = {0};
+    for (const char *at; (at = strstr(text, start)); text = at) {
+        at += strlen(start);
+        rb_buf_add(&out, text, (size_t)(at - text));
+        if (strncmp(at, "-C ", 3) != 0 && strncmp(at, "--config ", 9) != 0 &&
+            strlen(program) > strlen("rbtool"))
+            rb_buf_printf(&out, "%s ", program + strlen("rbtool "));
+    }
+    rb_buf_puts(&out, text);
+    return rb_buf_detach(&out);
+}
+
 static void add_option(rb_strs *words, const char *name, const char *value)
 {
     if (!value)

@@ -170,6 +170,7 @@ enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb
 
 /* How a command line begins: "rbtool", and the options before the command's name. */
 char *rb_site_program(const rb_cli *cli);
+char *rb_site_commands(const rb_cli *cli, const char *text);
 /* The command line that carries out what was asked for, without what agrees to a plan; site owns
  * it. tag may be NULL. */
 const char *rb_site_command(rb_site *site, const rb_site_options *options, const char *kind,

@@ -11,6 +11,7 @@
 #include "books.h"
 #include "cli.h"
 #include "commands.h"
+#include "env_session.h"
 #include "help.h"
 #include "ui.h"
 
@@ -182,15 +183,20 @@ static char *command_line(int argc, char **argv)
 static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
 {
     fflush(stdout);
-    RB_AUTO(rb_free_str) char *line = rb_safe(err->message);
-    RB_AUTO(rb_free_str) char *hint = rb_safe(err->hint);
+    RB_AUTO(rb_free_str) char *message = rb_safe(err->message);
+    RB_AUTO(rb_free_str) char *next = rb_safe(err->hint);
+    RB_AUTO(rb_free_str) char *line = rb_site_commands(cli, message);
+    RB_AUTO(rb_free_str) char *hint = rb_site_commands(cli, next);
     fprintf(stderr, "rbtool: %s\n", line);
     if (*hint)
         fprintf(stderr, "hint: %s\n", hint);
     if (!cli->json || cli->answered)
         return;
     RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:o}", "error", rb_err_json(err));
-    json_object_set_new(json_object_get(document, "error"), "code", json_integer(code));
+    json_t *error = json_object_get(document, "error");
+    json_object_set_new(error, "code", json_integer(code));
+    rb_json_set_str(error, "message", line);
+    rb_json_set_str(error, "hint", *hint ? hint : NULL);
     rb_ui_json(cli, document);
 }
 

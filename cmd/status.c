@@ -108,8 +108,9 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
     const char *bold = rb_ui_color(cli, RB_BOLD);
     const char *plain = rb_ui_color(cli, RB_PLAIN);
     RB_AUTO(rb_free_str)
-    char *out = rb_format("Finish: `rbtool resume --env %s`. Undo: `rbtool abort --env %s`",
-                          st->name, st->name);
+    char *words = rb_format("Finish: `rbtool resume --env %s`. Undo: `rbtool abort --env %s`",
+                            st->name, st->name);
+    RB_AUTO(rb_free_str) char *out = rb_site_commands(cli, words);
     RB_AUTO(rb_free_str) char *where = committed_words(st);
     if (st->holder)
         rb_ui_line("%s%s%s: %s, another run holds the environment (%s): it is in step %s of the %s "
@@ -164,10 +165,11 @@ static void show_first(const rb_cli *cli, const rb_status *st)
 static void show_health(const rb_cli *cli, const rb_status *st)
 {
     if (!st->checks) {
+        RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
         if (st->tag && !st->row)
-            rb_ui_line("checks      none have run: `rbtool check --env %s` runs those that are "
+            rb_ui_line("checks      none have run: `%s check --env %s` runs those that are "
                        "configured",
-                       st->name);
+                       program, st->name);
         return;
     }
     RB_AUTO(rb_free_str) char *at = rb_status_time(rb_json_int(st->checks, "at", 0));
@@ -208,9 +210,12 @@ static void show_unreadable(const rb_cli *cli, const json_t *list)
 {
     size_t i;
     json_t *item;
-    json_array_foreach ((json_t *)list, i, item)
+    json_array_foreach ((json_t *)list, i, item) {
+        RB_AUTO(rb_free_str)
+        char *message = rb_site_commands(cli, rb_json_str(item, "message"));
         rb_ui_line("%sunreadable%s  %s: %s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN),
-                   rb_json_str(item, "part"), rb_json_str(item, "message"));
+                   rb_json_str(item, "part"), message);
+    }
 }
 
 /* "backups     2, 43.1 MB; newest: ID, 3 days old" */

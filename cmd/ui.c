@@ -1,4 +1,5 @@
 #include "ui.h"
+#include "env_session.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,7 +110,8 @@ void rb_ui_note(const rb_cli *cli, const char *fmt, ...)
     rb_buf_vprintf(&text, fmt, args);
     va_end(args);
     fflush(stdout);
-    print_line(stderr, rb_buf_str(&text), "\n");
+    RB_AUTO(rb_free_str) char *line = rb_site_commands(cli, rb_buf_str(&text));
+    print_line(stderr, line, "\n");
 }
 
 void rb_ui_progress(const rb_cli *cli, const char *fmt, ...)

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "release/chain.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
 
@@ -22,7 +23,7 @@ void rb_recovery_clear(rb_recovery *recovery)
 
 static enum rb_code open_same(rb_release **out, const rb_keeping *keeping,
                               const rb_signers *signers, const char *tag, const char *object,
-                              rb_err *err)
+                              const char *env, rb_err *err)
 {
     rb_problems problems = {0};
     enum rb_code code = rb_release_open(out, keeping->repo, signers, tag, &problems, err);
@@ -37,12 +38,13 @@ static enum rb_code open_same(rb_release **out, const rb_keeping *keeping,
         code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
                        problems.items[0].message);
     rb_problems_clear(&problems);
-    if (code == RB_OK && object && strcmp((*out)->object, object) != 0)
-        code = rb_fail(err, RB_FOUND,
-                       "tag %s has moved since the transition began: its object was %s and is %s\n"
-                       "put it back, or go back with `rbtool abort`",
-                       tag, object, (*out)->object);
-    return code;
+    if (code != RB_OK || !object || strcmp((*out)->object, object) == 0)
+        return code;
+    RB_AUTO(rb_free_str) char *back = rb_chain_back(keeping->repo, tag, object);
+    return rb_fail(err, RB_FOUND,
+                   "tag %s has moved since the transition began: its object was %s and is %s\n"
+                   "move it back with %s, then continue with `rbtool resume --env %s`",
+                   tag, object, (*out)->object, back, env);
 }
 
 /* only: the parts that the plan lists. */
@@ -105,8 +107,8 @@ static enum rb_code read_live(rb_recovery *out, rb_state *state, const rb_keepin
         rq->unused[part] = !tag;
         if (!rq->parts[part] || !tag || !rq->from || strcmp(tag, rq->from->tag) == 0)
             continue;
-        RB_TRY(
-            open_same(&out->part_from[part], keeping, signers, tag, out->live.object[part], err));
+        RB_TRY(open_same(&out->part_from[part], keeping, signers, tag, out->live.object[part],
+                         rq->env->name, err));
         rq->part_from[part] = out->part_from[part];
     }
     return RB_OK;
@@ -164,12 +166,14 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     if (!with_releases)
         return RB_OK;
     if (row->from)
-        RB_TRY(open_same(&out->from, keeping, signers, row->from, row->from_object, err));
-    RB_TRY(open_same(&out->to, keeping, signers, row->to, row->to_object, err));
+        RB_TRY(
+            open_same(&out->from, keeping, signers, row->from, row->from_object, env->name, err));
+    RB_TRY(open_same(&out->to, keeping, signers, row->to, row->to_object, env->name, err));
     const char *overrides = rb_json_str(row->plan, "scriptsFrom");
     if (overrides)
         RB_TRY(open_same(&out->overrides, keeping, signers, overrides,
-                         rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"), err));
+                         rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"),
+                         env->name, err));
     out->request = (rb_plan_request){
         .kind = row->kind,
         .env = env,

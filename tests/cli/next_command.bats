@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# The commands that a refusal names are complete, and work in the state that they are named for.
+# shellcheck disable=SC2154 # variables of transition.bash and bats
+
+setup() {
+    load lib
+    load transition
+    host
+}
+
+# refused CODE COMMAND...: exits with CODE; the commands between backquotes are left in $next
+refused() {
+    local code=$1
+    shift
+    run "$@"
+    echo "$output"
+    mapfile -t next < <(grep -oE '`[^`]+`' <<<"$output" | tr -d '`')
+    [[ $status -eq $code && ${#next[@]} -gt 0 ]]
+}
+
+@test "a copied journal: the command that takes it over names the settings that were given" {
+    two_releases
+    mkdir "$BATS_TEST_TMPDIR/copy"
+    cp -a "$PROD/." "$BATS_TEST_TMPDIR/copy/"
+    sed "s|$PROD|$BATS_TEST_TMPDIR/copy|" rbtool.json >"$BATS_TEST_TMPDIR/c.json"
+    for command in "deploy v1.1.0 --yes" "resume --yes" "abort --yes" "deploy v1.1.0 -n"; do
+        # shellcheck disable=SC2086 # words
+        refused 2 rbtool --config "$BATS_TEST_TMPDIR/c.json" $command
+        [ "${next[0]}" = "rbtool --config $BATS_TEST_TMPDIR/c.json env trust --env prod --yes -m WHY" ]
+    done
+    [[ $(rbtool --config "$BATS_TEST_TMPDIR/c.json" status) == *"\`${next[0]}\`"* ]]
+    [ "$(rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes --json | jq -r .error.message | grep -c "\`${next[0]}\`")" = 1 ]
+    bash -c "${next[0]}"
+    rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes
+    [ "$(readlink "$BATS_TEST_TMPDIR/copy/current") $(readlink "$PROD/current")" = "releases/v1.1.0 releases/v1.0.0" ]
+}
+
+@test "a transition that stopped half-way: every refusal and status name commands that work from another folder" {
+    two_releases
+    for end in resume abort; do
+        killed_by stop
+        rm -f "$BATS_TEST_TMPDIR/killed"
+        run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+        cd /
+        for command in "deploy v1.1.0 --yes" "revert v1.0.0 --yes"; do
+            # shellcheck disable=SC2086 # words
+            refused 3 rbtool -C "$SHOP" --config "$BATS_TEST_TMPDIR/killing.json" $command
+            [ "${next[0]}" = "rbtool -C $SHOP --config $BATS_TEST_TMPDIR/killing.json resume --env prod" ]
+        done
+        [[ $(rbtool -C "$SHOP" --config "$BATS_TEST_TMPDIR/killing.json" status) == *"Finish: \`${next[0]}\`. Undo: \`${next[1]}\`"* ]]
+        [ $end = abort ] || next[1]=${next[0]}
+        bash -c "${next[1]} --yes"
+        cd "$SHOP" || return 1
+        settled_at "$([ $end = abort ] && echo v1.0.0 || echo v1.1.0)"
+        [ $end = abort ] || rbtool revert v1.1.0 --yes
+        rbtool mark v1.1.0 good -m 'was not its fault'
+    done
+}
+
+@test "a tag that moved while its transition was half-way: the commands move it back and continue" {
+    two_releases
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.1.0 --yes
+    object=$(git rev-parse v1.1.0)
+    RBTOOL=0 git tag -d v1.1.0
+    git commit -q --allow-empty -m other
+    rbtool mark v1.1.0 gap -m 'to be made again'
+    rbtool release v1.1.0
+    refused 3 rbtool resume --yes
+    [ "${next[0]}" = "git update-ref refs/tags/v1.1.0 $object" ]
+    bash -c "${next[0]}"
+    bash -c "${next[1]} --yes"
+    settled_at v1.1.0
+}
