@@ -12,7 +12,8 @@ struct tool {
     const char *create[2];
     const char *insert; /* NULL: see insert_checked() */
     const char *remove;
-    bool last_only; /* one row with the last version and whether it stopped half-way */
+    const char *settle; /* records that a migration that stopped half-way is complete; or NULL */
+    bool last_only;     /* one row with the last version and whether it stopped half-way */
 };
 
 /*
@@ -27,6 +28,7 @@ static const struct tool tools[] = {
                 "CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations (version)"},
      .insert = "INSERT INTO schema_migrations (version, dirty) VALUES (?1, 0)",
      .remove = "DELETE FROM schema_migrations",
+     .settle = "UPDATE schema_migrations SET dirty = 0",
      .last_only = true},
     {.name = "dbmate",
      .table = "schema_migrations",
@@ -53,7 +55,8 @@ static const struct tool tools[] = {
                 "    success BOOLEAN NOT NULL,\n"
                 "    checksum BLOB NOT NULL,\n"
                 "    execution_time BIGINT NOT NULL\n)"},
-     .remove = "DELETE FROM _sqlx_migrations WHERE version = ?1"},
+     .remove = "DELETE FROM _sqlx_migrations WHERE version = ?1",
+     .settle = "UPDATE _sqlx_migrations SET success = 1"},
 };
 
 #define TOOLS (sizeof tools / sizeof *tools)
@@ -101,6 +104,12 @@ static const struct tool *find_tool(const char *name)
         if (strcmp(tools[i].name, name) == 0)
             return &tools[i];
     return NULL;
+}
+
+const char *rb_tracking_settle_sql(const char *name)
+{
+    const struct tool *tool = find_tool(name);
+    return tool ? tool->settle : NULL;
 }
 
 bool rb_tracking_known(const char *name)

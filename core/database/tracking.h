@@ -41,6 +41,10 @@ enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db,
  * the id. */
 char *rb_tracking_record_sql(const char *layout, const char *id);
 
+/* SQL that records in that tool's table that the migration that stopped half-way is complete, for a
+ * person who has completed it. Static; NULL where the tool does not keep that. */
+const char *rb_tracking_settle_sql(const char *name);
+
 /* What the tool thinks is applied, in set's order; versions that set lacks come last. */
 enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *name,
                               const rb_migrations *set, rb_err *err) RB_MUST_USE;

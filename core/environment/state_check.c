@@ -64,9 +64,9 @@ static const rb_shape plan_shape =
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {
     return rb_fail(err, RB_ERROR,
-                   "%s is damaged: %s\nrestore a copy of it, or move it away: then "
-                   "nothing is known to be live here",
-                   state->path, what);
+                   "%s is damaged: %s\nrestore a copy of it, or move it away with `mv '%s' "
+                   "'%s.damaged'` and deploy the release that is live here again",
+                   state->path, what, state->path, state->path);
 }
 
 enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row, size_t column,

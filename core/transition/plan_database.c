@@ -284,11 +284,14 @@ static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_requ
 static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *applied,
                           const rb_manifest_database *from)
 {
+    const char *settle = rb_tracking_settle_sql(applied->tracking);
     if (applied->dirty)
         rb_plan_decide(plan, "dirty", RB_DECIDE,
-                       "database %s: its migration tool says that a migration stopped half-way\n"
-                       "finish or undo that one with the tool first",
-                       d->name);
+                       "database %s: %s records that migration %s stopped half-way\ncomplete by "
+                       "hand what it began, then run this SQL in the database: `%s`",
+                       d->name, applied->tracking,
+                       applied->ids.n ? applied->ids.items[applied->ids.n - 1] : "?",
+                       settle ? settle : "");
     bool at_to = d->step_count == 0;
     for (size_t i = 0; from && !at_to && i < from->migration_count; i++)
         if (!rb_strs_has(&applied->ids, from->migrations[i].id)) {

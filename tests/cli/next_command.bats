@@ -29,7 +29,7 @@ refused() {
         [ "${next[0]}" = "rbtool --config $BATS_TEST_TMPDIR/c.json env trust --env prod --yes -m WHY" ]
     done
     [[ $(rbtool --config "$BATS_TEST_TMPDIR/c.json" status) == *"\`${next[0]}\`"* ]]
-    [ "$(rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes --json | jq -r .error.message | grep -c "\`${next[0]}\`")" = 1 ]
+    [ "$(rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes --json | jq -r .error.hint | grep -c "\`${next[0]}\`")" = 1 ]
     bash -c "${next[0]}"
     rbtool --config "$BATS_TEST_TMPDIR/c.json" deploy v1.1.0 --yes
     [ "$(readlink "$BATS_TEST_TMPDIR/copy/current") $(readlink "$PROD/current")" = "releases/v1.1.0 releases/v1.0.0" ]
@@ -71,4 +71,48 @@ refused() {
     bash -c "${next[0]}"
     bash -c "${next[1]} --yes"
     settled_at v1.1.0
+}
+
+@test "a database that its tool left dirty: the SQL settles it, and the deploy goes on" {
+    two_releases
+    sql 'UPDATE schema_migrations SET dirty = 1'
+    refused 5 rbtool deploy v1.1.0 --yes
+    [[ $output == *"database main: golang-migrate records that migration 1 stopped half-way"* ]]
+    sql "${next[0]}"
+    rbtool deploy v1.1.0 --yes
+    settled_at v1.1.0
+}
+
+@test "a damaged state: the command moves it away, and the live release can be deployed again" {
+    two_releases
+    sqlite3 "$PROD/.rbtool/state.db" 'UPDATE live SET tag = NULL'
+    refused 2 rbtool deploy v1.1.0 --yes
+    bash -c "${next[0]}"
+    rbtool deploy v1.0.0 --yes --accept-drift
+    settled_at v1.0.0
+}
+
+@test "a clone without the ledger, and one without rbtool.root: each command leads on to the revert" {
+    two_releases
+    git init -q --bare "$BATS_TEST_TMPDIR/hub.git"
+    git remote add origin "$BATS_TEST_TMPDIR/hub.git"
+    git push -q origin main v1.0.0 v1.1.0
+    git config rbtool.root alice@example.com
+    echo '{"environments":{"prod":{"approvals":{"deploy":0}}}}' >"$BATS_TEST_TMPDIR/p.json"
+    rbtool policy set "$BATS_TEST_TMPDIR/p.json"
+    rbtool deploy v1.1.0 --yes
+    rbtool sync
+    git clone -q "$BATS_TEST_TMPDIR/hub.git" "$BATS_TEST_TMPDIR/clone"
+    cd "$BATS_TEST_TMPDIR/clone"
+    refused 2 rbtool revert v1.1.0 --yes
+    [ "${next[0]}" = "rbtool sync" ]
+    bash -c "${next[0]}"
+    refused 2 rbtool revert v1.1.0 --yes
+    [ "${next[-1]}" = "git config rbtool.root alice@example.com" ]
+    bash -c "${next[-1]}"
+    git config --replace-all rbtool.root mallory@example.com
+    refused 2 rbtool revert v1.1.0 --yes
+    bash -c "${next[-1]}"
+    rbtool revert v1.1.0 --yes
+    settled_at v1.0.0
 }
