@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "books.h"
 #include "ledger_write.h"
+#include "release_status.h"
 #include "ui.h"
 
 struct options {
@@ -39,17 +39,16 @@ static bool share(const char *a, const char *b)
 /* Signature, contents, and the signer under the policy. */
 static enum rb_code verify(rb_release **out, rb_cli *cli, const char *tag, rb_err *err)
 {
-    const rb_books *books;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    RB_TRY(rb_cli_release(&release, cli, tag, err));
-    RB_TRY(rb_cli_books(&books, cli, err));
-    enum rb_code code = rb_release_verify(&problems, release, cli->repo, 0, err);
+    RB_TRY(rb_session_release(&release, &cli->session, tag, NULL, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    enum rb_code code = rb_release_verify(&problems, release, cli->session.repo, 0, err);
     if (code == RB_FOUND && problems.n > 0)
         code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
                        problems.items[0].message);
     if (code == RB_OK)
-        code = rb_policy_check_release(&problems, books->policy, release, err);
+        code = rb_policy_check_release(&problems, cli->session.policy, release, err);
     if (code != RB_OK)
         return code;
     *out = release;
@@ -81,11 +80,10 @@ static bool has_approved(const rb_approvals *now, const rb_caller *caller)
 static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *caller,
                            const rb_release *release, const rb_oid *id, rb_err *err)
 {
-    const rb_books *books;
     const char *environment = draft->environment;
     RB_AUTO(rb_approvals_clear) rb_approvals now = {0};
-    RB_TRY(rb_cli_books(&books, cli, err));
-    rb_approvals_count(&now, books->policy, release, environment, "deploy");
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    rb_approvals_count(&now, cli->session.policy, release, environment, "deploy");
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, id);
         json_object_set_new(json, "given", json_integer(now.given));
@@ -115,7 +113,6 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
 {
     (void)argc;
     const struct options *o = options;
-    const rb_books *books;
     if (o->environment && !rb_shape_is_name(o->environment))
         return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->environment);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
@@ -124,8 +121,8 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_APPROVE, o->key, "an approval", err));
     RB_TRY(verify(&release, cli, argv[0], err));
     RB_TRY(refuse_own(&caller, release, err));
-    RB_TRY(rb_cli_books(&books, cli, err));
-    rb_approvals_count(&before, books->policy, release, o->environment, "deploy");
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    rb_approvals_count(&before, cli->session.policy, release, o->environment, "deploy");
     const char *why = o->why ? o->why : "";
     RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", why);
     RB_AUTO(rb_free_str)

@@ -7,9 +7,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "books.h"
 #include "commands.h"
 #include "ledger/history.h"
+#include "release_status.h"
 #include "ui.h"
 
 struct options {
@@ -63,8 +63,8 @@ static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    RB_TRY(rb_cli_release(&release, cli, tag, err));
-    if (rb_release_verify(&problems, release, cli->repo, 0, err) != RB_OK)
+    RB_TRY(rb_session_release(&release, &cli->session, tag, NULL, err));
+    if (rb_release_verify(&problems, release, cli->session.repo, 0, err) != RB_OK)
         return rb_err_prefix(err, "release %s does not verify", tag);
     RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(release->manifest);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -80,9 +80,9 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_envelope_clear) rb_envelope found = {0};
     RB_AUTO(rb_strs_clear) rb_strs people = {0};
-    const rb_signers *signers;
     size_t unknown;
-    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_session_signers(&cli->session, err));
+    const rb_signers *signers = cli->session.signers;
     RB_TRY(rb_file_read(&text, path, RB_ENVELOPE_LIMIT, err));
     RB_TRY(rb_envelope_read(&found, rb_buf_str(&text), text.len, path, err));
     if (found.payload.len != envelope->payload.len ||
@@ -101,12 +101,13 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
     return RB_OK;
 }
 
-/* What the ledger says; the texts live as long as the program's books. */
-static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], const rb_books *books)
+/* What the ledger says; the texts live as long as the session's ledger. */
+static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
 {
     rb_judgement judgement;
-    const rb_entry *policy = rb_policy_entry(books->policy);
-    rb_verdict_of(&judgement, books->ledger, books->policy, &books->own, out->tag, out->object);
+    const rb_entry *policy = rb_policy_entry(cli->session.policy);
+    rb_verdict_of(&judgement, cli->session.ledger, cli->session.policy,
+                  &rb_release_journals(cli)->own, out->tag, out->object);
     out->verdict = rb_verdict_name(judgement.verdict);
     if (judgement.entry) {
         rb_oid_hex(&judgement.entry->id, ids[0]);
@@ -119,8 +120,8 @@ static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], const rb_books 
 }
 
 /* Why the summary is FAILED, joined by " and ". */
-static void say_why(rb_buf *out, const rb_summary *summary, const rb_books *books,
-                    const rb_problems *chain, const rb_problems *content)
+static void say_why(rb_buf *out, const rb_summary *summary, rb_cli *cli, const rb_problems *chain,
+                    const rb_problems *content)
 {
     const rb_problems *all[] = {chain, content};
     const char *why = NULL;
@@ -132,11 +133,12 @@ static void say_why(rb_buf *out, const rb_summary *summary, const rb_books *book
     if (!summary->passed)
         rb_buf_printf(out, "it does not verify%s%s", why ? ": " : "", why ? why : "");
     if (rb_text_same(summary->verdict, "bad")) {
-        RB_AUTO(rb_free_str) char *bad = rb_books_bad(books, summary->tag, summary->object);
+        RB_AUTO(rb_free_str) char *bad = NULL;
+        (void)rb_release_verdict(&bad, cli, summary->tag, summary->object);
         rb_buf_printf(out, "%sits verdict is bad%s%s", out->len ? "; and " : "",
                       bad && *bad ? ": " : "", bad ? bad : "");
     }
-    RB_AUTO(rb_json_freep) json_t *list = rb_books_unapproved(books, summary->object, NULL);
+    RB_AUTO(rb_json_freep) json_t *list = rb_release_unapproved(cli, summary->object, NULL);
     json_array_foreach (list, i, item)
         rb_buf_printf(out, "%sits %s in %s had %d of %d approvals", out->len ? "; and " : "",
                       rb_json_str(item, "kind"), rb_json_str(item, "environment"),
@@ -148,20 +150,16 @@ static void say_why(rb_buf *out, const rb_summary *summary, const rb_books *book
 static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, const char *tag,
                                  const struct options *o, rb_err *err)
 {
-    rb_repo *repo;
-    const rb_signers *signers;
-    const rb_books *books;
     char ids[2][RB_OID_HEX];
     RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     RB_AUTO(rb_free_str) char *key = NULL;
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
     RB_TRY(rb_trust_key(&key, NULL, repo, o->key, err));
-    RB_TRY(rb_cli_tag(&read, cli, tag, err));
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_history_load(&chain, repo, signers, books->ledger, books->policy, err));
+    RB_TRY(rb_session_tag(&read, &cli->session, tag, err));
+    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, err));
     const rb_chain_item *item = rb_chain_find(chain, tag);
     if (!item)
         return rb_fail(err, RB_FOUND, "%s is not a release: it has no manifest", tag);
@@ -182,15 +180,15 @@ static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, con
         .resource = o->resource,
         .when = (int64_t)time(NULL),
     };
-    add_ledger(&summary, ids, books);
-    RB_AUTO(rb_json_freep) json_t *unapproved = rb_books_unapproved(books, item->object, NULL);
+    add_ledger(&summary, ids, cli);
+    RB_AUTO(rb_json_freep) json_t *unapproved = rb_release_unapproved(cli, item->object, NULL);
     summary.unapproved = json_array_size(unapproved);
     RB_AUTO(rb_json_freep) json_t *statement = rb_summary_statement(&summary);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, statement);
     rb_envelope_make(out, text.data, text.len);
     if (!rb_summary_passed(&summary))
-        say_why(why, &summary, books, &item->problems, &problems);
+        say_why(why, &summary, cli, &item->problems, &problems);
     return RB_OK;
 }
 
@@ -209,13 +207,13 @@ static enum rb_code write_envelope(rb_cli *cli, const rb_envelope *envelope, con
 static enum rb_code sign(rb_cli *cli, rb_envelope *envelope, const struct options *o, rb_err *err)
 {
     bool added;
-    RB_TRY(rb_envelope_sign(envelope, &added, cli->repo, o->key, err));
+    RB_TRY(rb_envelope_sign(envelope, &added, cli->session.repo, o->key, err));
     if (!added)
         rb_ui_note(cli, "%s has a signature by this key already; no second one was added",
                    o->append);
     if (o->public_key) {
         RB_AUTO(rb_buf_clear) rb_buf pem = {0};
-        RB_TRY(rb_trust_key(NULL, &pem, cli->repo, o->key, err));
+        RB_TRY(rb_trust_key(NULL, &pem, cli->session.repo, o->key, err));
         RB_TRY(rb_file_replace(o->public_key, pem.data, pem.len, err));
     }
     return RB_OK;

@@ -10,11 +10,12 @@
 #include <stddef.h>
 
 #include "base/json.h"
-#include "release/release.h"
+#include "session/session.h"
+
+typedef struct rb_release_facts rb_release_facts;
 
 typedef struct rb_cli {
-    const char *dir;    /* -C */
-    const char *config; /* --config, or NULL */
+    rb_session session; /* of -C and --config; closed by main */
     bool json;          /* --json of the command */
     bool quiet;
     bool color;        /* stdout may be coloured */
@@ -22,11 +23,7 @@ typedef struct rb_cli {
     bool interactive;  /* a person can be asked: stdin and stderr are terminals */
     const char *typed; /* the command line as it can be pasted into a shell */
     bool answered;     /* the JSON document is already on stdout: an error prints its line only */
-    /* Opened on first use by rb_cli_repo() and rb_cli_signers(); closed by main. */
-    rb_repo *repo;
-    rb_signers *signers;
-    rb_config *settings;
-    struct rb_books *books; /* books.h */
+    rb_release_facts *facts; /* release_status.h */
 } rb_cli;
 
 enum rb_opt_kind { RB_OPT_END, RB_OPT_FLAG, RB_OPT_TEXT, RB_OPT_LIST, RB_OPT_NUMBER, RB_OPT_JSON };
@@ -70,28 +67,6 @@ typedef struct rb_command {
     /* Frees what options owns (lists); NULL when it owns nothing. */
     void (*clear)(void *options);
 } rb_command;
-
-/* The repository at -C DIR; the signers that git's settings name; rbtool.json of the work tree or
- * --config. Borrowed from cli. */
-enum rb_code rb_cli_repo(rb_repo **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
-enum rb_code rb_cli_signers(const rb_signers **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
-enum rb_code rb_cli_settings(const rb_config **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
-
-/* Before databases are opened: what git config rbtool.extension names, and the limits of scripts
- * that rebuild a schema. */
-void rb_cli_extensions(rb_cli *cli);
-
-/* The user named a tag that does not exist: RB_ERROR, with the one that was probably meant. */
-enum rb_code rb_cli_no_tag(const rb_cli *cli, const char *tag, rb_err *err) RB_MUST_USE;
-/* As rb_tag_read() of a tag that the user named; rb_cli_repo() was called. */
-enum rb_code rb_cli_tag(rb_tag **out, const rb_cli *cli, const char *tag, rb_err *err) RB_MUST_USE;
-/* As rb_release_open() with cli's repository and signers; err names the first problem. One whose
- * tag is gone is taken from the ledger, and that is said; object: which one that was, or NULL.
- * RB_ERROR where neither knows the tag. */
-enum rb_code rb_cli_release(rb_release **out, rb_cli *cli, const char *tag,
-                            rb_err *err) RB_MUST_USE;
-enum rb_code rb_cli_release_of(rb_release **out, rb_cli *cli, const char *tag, const char *object,
-                               rb_err *err) RB_MUST_USE;
 
 /* opt.c */
 typedef struct rb_opt_table {

@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "books.h"
 #include "env_session.h"
+#include "release_status.h"
 
 static const rb_opt opts[] = {
     RB_OPTION_ENV,
@@ -39,14 +39,12 @@ static const char *live_tag(const rb_site *site, const bool parts[RB_PARTS])
 static enum rb_code refuse_bad(rb_cli *cli, rb_site *site, const rb_release *to,
                                const rb_site_options *o, rb_err *err)
 {
-    const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    rb_known known = rb_books_known(books);
-    RB_AUTO(rb_standing_clear) rb_standing word = {0};
-    rb_known_standing(&word, &known, to->tag, to->object);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary word = {0};
+    rb_known_verdict(&word, &cli->session, rb_release_journals(cli), to->tag, to->object);
     if (word.verdict != RB_VERDICT_BAD)
         return RB_OK;
-    bool may = !word.by_people && !rb_policy_rooted(books->policy);
+    bool may = !word.manual && !rb_policy_rooted(cli->session.policy);
     site->reverted = may && o->accept_reverted;
     if (site->reverted)
         return RB_OK;
@@ -119,13 +117,12 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
     rb_plan_request rq = {.kind = "deploy",
                           .env = site->env,
                           .state = site->state,
-                          .repo = site->repo,
-                          .signers = site->signers,
+                          .session = site->session,
                           .partial = o->dry_run,
                           .command = rb_site_command(site, o, "deploy", tag)};
     RB_TRY(rb_site_parts(rq.parts, &o->only, err));
     RB_TRY(rb_site_settled(site, err));
-    RB_TRY(rb_cli_release(&to, cli, tag, err));
+    RB_TRY(rb_session_release(&to, &cli->session, tag, NULL, err));
     bool there = true;
     bool asked[RB_PARTS];
     memcpy(asked, rq.parts, sizeof asked);
@@ -144,7 +141,7 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
     if (live)
         RB_TRY(rb_site_live_release(&from, cli, site, live, err));
     if (o->scripts_from)
-        RB_TRY(rb_cli_release(&overrides, cli, o->scripts_from, err));
+        RB_TRY(rb_session_release(&overrides, &cli->session, o->scripts_from, NULL, err));
     for (int part = 0; part < RB_PARTS; part++)
         rq.unused[part] = !site->live.tag[part];
     rq.from = from;

@@ -7,8 +7,7 @@
 #include "report/diff.h"
 #include "ui.h"
 
-#define PATHS_SHOWN 20   /* of each kind, an artifact; --json has all */
-#define CHAIN_LIMIT 1000 /* releases between the two */
+#define PATHS_SHOWN 20 /* of each kind, an artifact; --json has all */
 
 struct options {
     bool exit_code;
@@ -16,6 +15,7 @@ struct options {
 };
 
 struct between {
+    const rb_release *from;
     rb_release **items;
     size_t n;
 };
@@ -38,42 +38,28 @@ static void between_clear(struct between *between)
     free(between->items);
 }
 
-/*
- * Releases before `to` along its chain, up to `from`, without the two. What the proofs of a release
- * that is absent or does not verify would have said is unknown, and rb_diff() says so.
- */
-static void collect(struct between *between, rb_cli *cli, const rb_release *from,
-                    const rb_release *to)
+/* Adds the releases that a walk visits before it comes to `from`. */
+static bool add_between(void *context, const rb_release *release)
 {
-    const rb_release *at = to;
-    while (at->manifest->previous && between->n < CHAIN_LIMIT) {
-        const rb_link *link = at->manifest->previous;
-        if (strcmp(link->tag, from->tag) == 0)
-            return;
-        rb_err ignored = {0};
-        rb_release *next = NULL;
-        if (rb_cli_release(&next, cli, link->tag, &ignored) != RB_OK ||
-            strcmp(next->object, link->object) != 0) {
-            rb_release_free(next);
-            return;
-        }
-        between->items = rb_realloc(between->items, between->n + 1, sizeof *between->items);
-        between->items[between->n++] = next;
-        at = next;
-    }
+    struct between *between = context;
+    if (strcmp(release->tag, between->from->tag) == 0)
+        return false;
+    between->items = rb_realloc(between->items, between->n + 1, sizeof *between->items);
+    between->items[between->n++] = rb_release_hold((rb_release *)release);
+    return true;
 }
 
 static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, char **names, rb_err *err)
 {
-    rb_repo *repo;
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    rb_cli_extensions(cli);
-    RB_TRY(rb_cli_release(&sides->from, cli, names[0], err));
-    RB_TRY(rb_cli_release(&sides->to, cli, names[1], err));
-    RB_AUTO(between_clear) struct between between = {0};
-    collect(&between, cli, sides->from, sides->to);
-    return rb_diff(out, repo, sides->from, sides->to, (const rb_release *const *)between.items,
-                   between.n, err);
+    RB_TRY(rb_session_repo(&cli->session, err));
+    rb_session_extensions(&cli->session);
+    RB_TRY(rb_session_release(&sides->from, &cli->session, names[0], NULL, err));
+    RB_TRY(rb_session_release(&sides->to, &cli->session, names[1], NULL, err));
+    RB_AUTO(between_clear) struct between between = {.from = sides->from};
+    /* What the proofs of one that does not verify would have said is unknown: rb_diff() says so. */
+    rb_session_walk(&cli->session, sides->to, add_between, &between);
+    return rb_diff(out, cli->session.repo, sides->from, sides->to,
+                   (const rb_release *const *)between.items, between.n, err);
 }
 
 static const char *text(const json_t *object, const char *key)

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "books.h"
 #include "database/database.h"
 #include "env.h"
 #include "environment/root.h"
+#include "release_status.h"
 #include "transition/host_files.h"
 #include "ui.h"
 
@@ -283,10 +283,10 @@ static void check_binding(const check *c)
 static void check_signers(const check *c)
 {
     RB_AUTO(rb_free_str) char *file = NULL;
-    const rb_signers *signers;
     rb_err why;
-    if (rb_repo_setting_path(&file, c->site->repo, "gpg.ssh.allowedsignersfile", &why) != RB_OK ||
-        rb_cli_signers(&signers, c->cli, &why) != RB_OK)
+    if (rb_repo_setting_path(&file, c->site->session->repo, "gpg.ssh.allowedsignersfile", &why) !=
+            RB_OK ||
+        rb_session_signers(&c->cli->session, &why) != RB_OK)
         add(c, "signers", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
     else if (!file)
         add(c, "signers", LEVEL_ERROR, "git config --global gpg.ssh.allowedSignersFile FILE",
@@ -297,27 +297,27 @@ static void check_signers(const check *c)
 
 static void check_policy(const check *c)
 {
+    rb_session *session = &c->cli->session;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    const rb_books *books;
     rb_err why;
-    if (rb_cli_books(&books, c->cli, &why) != RB_OK) {
+    if (rb_session_ledger(session, &why) != RB_OK) {
         add(c, "policy", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
         return;
     }
-    bool rooted = rb_policy_rooted(books->policy);
-    bool in_force = rb_policy_entry(books->policy) != NULL;
+    bool rooted = rb_policy_rooted(session->policy);
+    bool in_force = rb_policy_entry(session->policy) != NULL;
     if (rooted && !in_force)
         add(c, "policy", LEVEL_ERROR, "rbtool sync",
             "git config rbtool.root is set, and the ledger here has no policy under it");
-    else if (!rooted && books->problems.n > 0)
+    else if (!rooted && session->claims.n > 0)
         add(c, "policy", LEVEL_ERROR, "git config rbtool.root PRINCIPAL",
             "the ledger has a policy, and git config rbtool.root is not set, so that it does not "
             "apply");
     else
         add(c, "policy", LEVEL_OK, NULL,
             in_force ? "a policy is in force" : "git config rbtool.root is not set: no policy");
-    bool must = rb_policy_must_sign(books->policy, c->env->name);
-    if (rb_caller_find(&caller, c->site->repo, c->cli->signers, NULL, true, &why) != RB_OK)
+    bool must = rb_policy_must_sign(session->policy, c->env->name);
+    if (rb_caller_find(&caller, session->repo, session->signers, NULL, true, &why) != RB_OK)
         add(c, "key", must ? LEVEL_ERROR : LEVEL_WARNING, NULL, "%s", rb_err_line(&why));
     else if (!caller.principal)
         add(c, "key", must ? LEVEL_ERROR : LEVEL_WARNING, "git config user.signingKey FILE",

@@ -9,7 +9,7 @@
 enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *top = NULL;
-    rb_repo_work_tree_of(&top, NULL, cli->repo, root);
+    rb_repo_work_tree_of(&top, NULL, cli->session.repo, root);
     if (!top)
         return RB_OK;
     return rb_fail(
@@ -63,8 +63,8 @@ static void add_option(rb_strs *words, const char *name, const char *value)
 static void add_program(rb_strs *words, const rb_cli *cli)
 {
     rb_strs_add(words, "rbtool");
-    add_option(words, "-C", strcmp(cli->dir, ".") != 0 ? cli->dir : NULL);
-    add_option(words, "--config", cli->config);
+    add_option(words, "-C", strcmp(cli->session.dir, ".") != 0 ? cli->session.dir : NULL);
+    add_option(words, "--config", cli->session.config);
 }
 
 char *rb_site_program(const rb_cli *cli)

@@ -5,8 +5,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "books.h"
 #include "environment/tidy.h"
+#include "release_status.h"
 #include "transition/host_files.h"
 #include "transition/ledger_outbox.h"
 #include "ui.h"
@@ -52,17 +52,17 @@ static enum rb_settings_source source_of(rb_repo *repo, const char *named)
 static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *named = NULL;
-    rb_repo *repo;
-    const rb_config *settings;
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    if (!cli->config)
+    RB_TRY(rb_session_repo(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
+    if (!cli->session.config)
         RB_TRY(rb_repo_setting_path(&named, repo, "rbtool.environments", err));
     if (!named) {
-        RB_TRY(rb_cli_settings(&settings, cli, err));
+        RB_TRY(rb_session_settings(&cli->session, err));
+        const rb_config *settings = cli->session.settings;
         *out = (found){.environments = json_incref(settings->environments),
                        .base = folder_of(settings->source),
                        .file = rb_strdup(settings->source),
-                       .source = cli->config ? RB_SETTINGS_OPERATOR : RB_SETTINGS_WORKTREE};
+                       .source = cli->session.config ? RB_SETTINGS_OPERATOR : RB_SETTINGS_WORKTREE};
         return RB_OK;
     }
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -81,7 +81,7 @@ enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
     RB_AUTO(found_clear) found f = {0};
     enum rb_code code = find_environments(&f, cli, err);
     *out = code == RB_OK && json_object_size(f.environments) > 0;
-    return cli->config || *out ? code : RB_OK;
+    return cli->session.config || *out ? code : RB_OK;
 }
 
 static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool note, rb_err *err)
@@ -116,9 +116,7 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
 {
     rb_recording done;
     rb_err why;
-    enum rb_code code = rb_record(&done, cli->repo, cli->signers, environment, state, &why);
-    if (done.written > 0)
-        rb_cli_books_drop(cli);
+    enum rb_code code = rb_record(&done, &cli->session, environment, state, &why);
     if (done.written > 0 && done.begins)
         rb_ui_note(cli,
                    "neither this clone nor its remote had a ledger: the transition begins one; "
@@ -218,15 +216,15 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_AUTO(found_clear) found f = {0};
     const char *name = env ? env : getenv("RBTOOL_ENV");
     site->cli = cli;
+    site->session = &cli->session;
     RB_TRY(find_environments(&f, cli, err));
     if (!(name && *name) && json_object_size(f.environments) > 1)
         return refuse_several(cli, f.environments, err);
     RB_TRY(
         rb_env_read(&site->env, f.environments, name && *name ? name : NULL, f.base, lookup, err));
-    RB_TRY(rb_cli_repo(&site->repo, cli, err));
     RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
-    RB_TRY(rb_cli_signers(&site->signers, cli, err));
-    rb_cli_extensions(cli);
+    RB_TRY(rb_session_signers(site->session, err));
+    rb_session_extensions(&cli->session);
     if (write) {
         RB_TRY(rb_site_lock(site, err));
         rb_env_tidy(site->env);
@@ -259,6 +257,7 @@ enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const 
     const char *name = env ? env : getenv("RBTOOL_ENV");
     rb_err why;
     site->cli = cli;
+    site->session = &cli->session;
     RB_TRY(find_environments(&f, cli, err));
     name = name && *name ? name : NULL;
     if (!name && json_object_size(f.environments) == 1)
@@ -269,10 +268,9 @@ enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const 
         *err = why;
         return read;
     }
-    RB_TRY(rb_cli_repo(&site->repo, cli, err));
     RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
-    (void)note_unreadable(unreadable, "signers", rb_cli_signers(&site->signers, cli, &why), &why);
-    rb_cli_extensions(cli);
+    (void)note_unreadable(unreadable, "signers", rb_session_signers(site->session, &why), &why);
+    rb_session_extensions(&cli->session);
     enum rb_code code = rb_state_open(&site->state, site->env->root, false, &why);
     if (code == RB_OK && site->state)
         code = rb_state_live(&site->live, site->state, &why);
@@ -299,11 +297,8 @@ enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
 enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
                               bool with_releases, rb_err *err)
 {
-    const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    const rb_keeping keeping = rb_books_keeping(books, site->repo);
-    return rb_recovery_load(out, site->env, site->state, &keeping, site->signers, with_releases,
-                            err);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    return rb_recovery_load(out, site->env, site->state, site->session, with_releases, err);
 }
 
 void rb_site_close(rb_site *site)
@@ -360,7 +355,7 @@ enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *
     for (int part = 0; part < RB_PARTS && !live; part++)
         if (site->live.tag[part] && strcmp(site->live.tag[part], tag) == 0)
             live = site->live.object[part];
-    RB_TRY(rb_cli_release_of(out, cli, tag, live, err));
+    RB_TRY(rb_session_release(out, &cli->session, tag, live, err));
     for (int part = 0; part < RB_PARTS; part++) {
         const char *object = site->live.object[part];
         if (!site->live.tag[part] || strcmp(site->live.tag[part], tag) != 0 || !object ||

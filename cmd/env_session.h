@@ -12,8 +12,7 @@
 #include "transition/recover.h"
 
 typedef struct rb_site {
-    rb_repo *repo;             /* borrowed from cli */
-    const rb_signers *signers; /* the same */
+    rb_session *session; /* borrowed from cli */
     rb_env *env;
     rb_lock *lock;   /* NULL for commands that only look */
     rb_state *state; /* NULL when the environment has none yet and we only look */
@@ -155,10 +154,6 @@ enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *
  * that are at another release than FROM that one is opened; the site owns it. */
 enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *request,
                           rb_err *err) RB_MUST_USE;
-
-/* What is known of FROM and TO besides: verdicts, and overrides of rules. */
-enum rb_code rb_site_plan_words(rb_cli *cli, rb_plan *plan, const rb_plan_request *request,
-                                rb_err *err) RB_MUST_USE;
 
 /* RB_ERROR where the ledger, policy or root here is not what the environment is bound to. */
 enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;

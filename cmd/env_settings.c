@@ -72,9 +72,10 @@ void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead)
 char *rb_site_trust_command(const rb_cli *cli, const rb_site *site)
 {
     bool why = is_renamed(site) || json_array_size(site->binding.databases) > 0;
-    return rb_format("rbtool %s%s%senv trust --env %s --yes%s", cli->config ? "--config " : "",
-                     cli->config ? cli->config : "", cli->config ? " " : "", site->env->name,
-                     why ? " -m WHY" : "");
+    return rb_format("rbtool %s%s%senv trust --env %s --yes%s",
+                     cli->session.config ? "--config " : "",
+                     cli->session.config ? cli->session.config : "", cli->session.config ? " " : "",
+                     site->env->name, why ? " -m WHY" : "");
 }
 
 void rb_site_show_distrust(const rb_cli *cli, const rb_site *site)

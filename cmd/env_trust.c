@@ -76,9 +76,8 @@ static void find_live(rb_draft *draft, const rb_site *site, const rb_ledger *led
 static enum rb_code record_one(rb_cli *cli, const rb_site *site, const passing *p, const char *why,
                                rb_err *err)
 {
-    const rb_books *books;
     rb_oid id;
-    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
     RB_AUTO(rb_free_str)
     char *title = rb_format("%s for %s: %s: %s", p->rule, site->env->name, p->what, why);
     RB_AUTO(rb_json_freep)
@@ -91,7 +90,7 @@ static enum rb_code record_one(rb_cli *cli, const rb_site *site, const passing *
                       .detail = detail,
                       .must_sign = true,
                       .begins = true};
-    find_live(&draft, site, books->ledger, p->old);
+    find_live(&draft, site, cli->session.ledger, p->old);
     RB_AUTO(rb_free_str) char *tag = draft.tag ? rb_strdup(draft.tag) : NULL;
     RB_AUTO(rb_free_str) char *object = draft.object ? rb_strdup(draft.object) : NULL;
     draft.tag = tag;
@@ -108,7 +107,6 @@ static enum rb_code record_one(rb_cli *cli, const rb_site *site, const passing *
 static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, const passings *all,
                               const char *why, rb_err *err)
 {
-    const rb_books *books;
     const passing *first = &all->items[0];
     if (!(why && *why))
         return rb_fail(err, RB_ERROR,
@@ -119,13 +117,13 @@ static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, cons
                                                                               : "that host");
     RB_TRY(rb_word_ready(cli, true, err));
     RB_TRY(rb_site_bound(cli, site, err));
-    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    RB_TRY(rb_caller_find(&caller, site->repo, site->signers, NULL, true, err));
+    RB_TRY(rb_caller_find(&caller, site->session->repo, site->session->signers, NULL, true, err));
     *sign = caller.principal != NULL;
     if (*sign)
         return RB_OK;
-    if (rb_policy_entry(books->policy))
+    if (rb_policy_entry(cli->session.policy))
         return rb_fail(err, RB_ERROR,
                        "%s, a policy is in force for %s, and the override that records this must "
                        "be signed: %s; nothing was changed",

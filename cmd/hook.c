@@ -158,10 +158,10 @@ static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, 
 {
     (void)options;
     const struct hook *hook = NULL;
-    rb_repo *repo;
     RB_TRY(find(&hook, argv[0], argc - 1, err));
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->config);
+    RB_TRY(rb_session_repo(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
+    RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->session.config);
     rb_refusals refusals = {0};
     rb_guard_load_by(guard, rb_ledger_chain, RB_VERSION);
     rb_guard_ask_ledger(guard, rb_ledger_gave_up);

@@ -87,8 +87,8 @@ static enum rb_code init_server(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err
 
 static char *place(const rb_cli *cli, rb_repo *repo)
 {
-    return cli->config ? rb_strdup(cli->config)
-                       : rb_path_join(rb_repo_workdir(repo), RB_CONFIG_FILE);
+    return cli->session.config ? rb_strdup(cli->session.config)
+                               : rb_path_join(rb_repo_workdir(repo), RB_CONFIG_FILE);
 }
 
 /* The clone of a project that has its settings needs the hooks only. */
@@ -183,13 +183,13 @@ static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, 
     (void)argc;
     (void)argv;
     const struct options *o = options;
-    rb_repo *repo;
-    RB_TRY(rb_cli_repo(&repo, cli, err));
+    RB_TRY(rb_session_repo(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
     if (o->uninstall)
         return uninstall(cli, repo, err);
     if (o->detect)
         return detect(cli, repo, err);
-    if (!rb_repo_workdir(repo) && !cli->config)
+    if (!rb_repo_workdir(repo) && !cli->session.config)
         return init_server(cli, repo, o->dry_run, err);
     RB_AUTO(rb_free_str) char *path = o->dry_run ? NULL : place(cli, repo);
     if (path && rb_file_exists(path))

@@ -118,7 +118,6 @@ static void print(rb_cli *cli, const struct steps *steps, const char *why)
 
 enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
 {
-    const rb_signers *signers;
     const char *email;
     rb_err unusable = {0};
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
@@ -127,13 +126,13 @@ enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
     struct steps steps = {.repo = repo, .scope = rb_repo_workdir(repo) ? "--global " : ""};
     RB_AUTO(rb_free_str) char *file = NULL;
     RB_TRY(rb_repo_setting_path(&file, repo, "gpg.ssh.allowedsignersfile", err));
-    const bool loaded = rb_cli_signers(&signers, cli, &unusable) == RB_OK;
+    const bool loaded = rb_session_signers(&cli->session, &unusable) == RB_OK;
     if (!loaded && file && rb_file_exists(file)) {
         rb_ui_note(cli, "releases cannot be verified here: %s", rb_err_line(&unusable));
         return RB_OK;
     }
     if (loaded)
-        RB_TRY(rb_caller_find(&caller, repo, signers, NULL, false, err));
+        RB_TRY(rb_caller_find(&caller, repo, cli->session.signers, NULL, false, err));
     if (caller.principal) {
         rb_ui_note(cli, "releases are signed here as %s, with the key %s", caller.principal,
                    caller.fingerprint);

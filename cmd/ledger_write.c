@@ -5,14 +5,13 @@
 
 enum rb_code rb_word_ready(rb_cli *cli, bool begins, rb_err *err)
 {
-    rb_repo *repo;
-    const rb_signers *signers;
     RB_AUTO(rb_free_str) char *fetched = NULL;
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_session_signers(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
+    const rb_signers *signers = cli->session.signers;
     RB_TRY(rb_ledger_ready(&fetched, repo, signers, begins, err));
     if (fetched) {
-        rb_cli_books_drop(cli);
+        rb_session_ledger_changed(&cli->session);
         rb_ui_note(cli, "this clone had no ledger: fetched that of %s", fetched);
     }
     return RB_OK;
@@ -21,31 +20,28 @@ enum rb_code rb_word_ready(rb_cli *cli, bool begins, rb_err *err)
 enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
                             const char *what, rb_err *err)
 {
-    const rb_books *books;
     RB_TRY(rb_word_ready(cli, true, err)); /* rb_ledger_append() refuses to begin one */
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_caller_find(out, cli->repo, cli->signers, key, true, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_caller_find(out, cli->session.repo, cli->session.signers, key, true, err));
     if (!out->principal)
         return rb_fail(err, RB_ERROR, "%s must be signed: %s", what, out->why);
-    if (rb_policy_allows(books->policy, role, out->principal, out->fingerprint))
+    if (rb_policy_allows(cli->session.policy, role, out->principal, out->fingerprint))
         return RB_OK;
-    RB_AUTO(rb_free_str) char *why = rb_policy_refusal(books->policy, role, out->fingerprint);
+    RB_AUTO(rb_free_str) char *why = rb_policy_refusal(cli->session.policy, role, out->fingerprint);
     return rb_fail(err, RB_FOUND, "%s by %s (key %s) would not count: %s", what, out->principal,
                    out->fingerprint, why);
 }
 
 enum rb_code rb_word_app(const char **out, rb_cli *cli, rb_err *err)
 {
-    const rb_books *books;
-    const rb_config *settings;
-    RB_TRY(rb_repo_setting(out, cli->repo, "rbtool.app", err));
-    RB_TRY(rb_cli_books(&books, cli, err));
-    if ((*out && **out) || books->ledger->n > 0) {
+    RB_TRY(rb_repo_setting(out, cli->session.repo, "rbtool.app", err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    if ((*out && **out) || cli->session.ledger->n > 0) {
         *out = NULL; /* rb_ledger_append() knows it */
         return RB_OK;
     }
-    RB_TRY(rb_cli_settings(&settings, cli, err));
-    *out = settings->app_name;
+    RB_TRY(rb_session_settings(&cli->session, err));
+    *out = cli->session.settings->app_name;
     return RB_OK;
 }
 
@@ -55,8 +51,8 @@ enum rb_code rb_word_write(rb_oid *out, rb_cli *cli, const rb_draft *draft, rb_e
     if (!own.detail)
         return rb_fail(err, RB_ERROR, "the reason given with -m is not UTF-8");
     RB_TRY(rb_word_app(&own.app, cli, err));
-    RB_TRY(rb_ledger_append(out, cli->repo, &own, err));
-    rb_cli_books_drop(cli);
+    RB_TRY(rb_ledger_append(out, cli->session.repo, &own, err));
+    rb_session_ledger_changed(&cli->session);
     return RB_OK;
 }
 

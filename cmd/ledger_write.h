@@ -4,7 +4,7 @@
 #ifndef RB_CMD_LEDGER_WRITE_H
 #define RB_CMD_LEDGER_WRITE_H
 
-#include "books.h"
+#include "release_status.h"
 
 /* Who writes, when the policy lets them; what: "a verdict". RB_ERROR without a key of an allowed
  * signer, RB_FOUND when it is not in the role. */
@@ -20,7 +20,7 @@ enum rb_code rb_word_write(rb_oid *out, rb_cli *cli, const rb_draft *draft,
                            rb_err *err) RB_MUST_USE;
 
 /* Says that others do not know yet. */
-/* Before an entry is written and the books are read (rb_word_caller() does it, too): fetches the
+/* Before an entry is written and the ledger is read (rb_word_caller() does it, too): fetches the
  * ledger where this clone has none and its remote does, and says so. begins: the entry may be the
  * first of a new ledger. */
 enum rb_code rb_word_ready(rb_cli *cli, bool begins, rb_err *err) RB_MUST_USE;

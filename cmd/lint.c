@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "books.h"
 #include "cli.h"
 #include "commands.h"
 #include "database/database.h"
@@ -10,6 +9,7 @@
 #include "migration/lint.h"
 #include "migration/unread.h"
 #include "release/released.h"
+#include "release_status.h"
 #include "ui.h"
 
 #define UNREAD_SHOWN 20
@@ -70,13 +70,12 @@ static enum rb_code find_previous(struct job *job, const rb_config *config, rb_e
         any = carries_manifest(job->repo, tags.items[i]);
     if (!any)
         return RB_OK;
-    const rb_signers *signers;
-    RB_TRY(rb_cli_signers(&signers, job->cli, err));
+    RB_TRY(rb_session_signers(&job->cli->session, err));
+    const rb_signers *signers = job->cli->session.signers;
     RB_TRY(rb_chain_load(&job->base.chain, job->repo, signers, config->tags, err));
-    const rb_books *books;
     const rb_chain_item *passed_over;
-    RB_TRY(rb_cli_books(&books, job->cli, err));
-    rb_chain_mark_bad(job->base.chain, rb_books_bad, books);
+    RB_TRY(rb_session_ledger(&job->cli->session, err));
+    rb_chain_mark_bad(job->base.chain, rb_known_bad, &job->cli->session);
     RB_TRY(rb_chain_previous(&job->base.release, &passed_over, job->base.chain, job->repo,
                              &job->commit, err));
     if (job->base.release)
@@ -88,7 +87,7 @@ static enum rb_code use_base(struct job *job, const char *name, rb_err *err)
 {
     job->base.name = name;
     if (carries_manifest(job->repo, name)) {
-        RB_TRY(rb_cli_release(&job->base.opened, job->cli, name, err));
+        RB_TRY(rb_session_release(&job->base.opened, &job->cli->session, name, NULL, err));
         job->base.release = job->base.opened;
         return RB_OK;
     }
@@ -173,8 +172,8 @@ static enum rb_code split_range(char **from, char **to, const char *range, rb_er
 
 static enum rb_code read_config(rb_config **out, const struct job *job, rb_err *err)
 {
-    if (job->cli->config)
-        return rb_config_read(out, job->cli->config, err);
+    if (job->cli->session.config)
+        return rb_config_read(out, job->cli->session.config, err);
     enum rb_code code = rb_config_at(out, job->repo, &job->commit, err);
     return code == RB_FOUND ? rb_fail(err, RB_ERROR,
                                       "the commit to lint has no %s\ncommit one (`rbtool init` "
@@ -229,7 +228,8 @@ static enum rb_code lint(struct job *job, const char *range, rb_err *err)
 {
     if (range)
         RB_TRY(split_range(&job->from, &job->to, range, err));
-    RB_TRY(rb_cli_repo(&job->repo, job->cli, err));
+    RB_TRY(rb_session_repo(&job->cli->session, err));
+    job->repo = job->cli->session.repo;
     RB_TRY(rb_repo_commit(&job->commit, job->repo, job->to ? job->to : "HEAD", err));
     RB_TRY(rb_commit_tree(&job->tree, job->repo, &job->commit, err));
     RB_AUTO(rb_config_freep) rb_config *config = NULL;

@@ -2,9 +2,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "books.h"
 #include "commands.h"
 #include "ledger/history.h"
+#include "release_status.h"
 #include "trust/signers.h"
 #include "ui.h"
 
@@ -28,11 +28,11 @@ static char *date_of(const rb_listed_release *release, const char *format)
 }
 
 /* What does not verify has no verdict. */
-static json_t *to_json(const rb_chain_item *item, const rb_books *books)
+static json_t *to_json(const rb_chain_item *item, rb_cli *cli)
 {
     const rb_listed_release *release = item->listed;
     RB_AUTO(rb_free_str) char *why = NULL;
-    const char *verdict = release ? rb_books_verdict(&why, books, item->tag, item->object) : NULL;
+    const char *verdict = release ? rb_release_verdict(&why, cli, item->tag, item->object) : NULL;
     RB_AUTO(rb_free_str) char *tag = rb_safe(item->tag);
     RB_AUTO(rb_free_str)
     char *date = release ? date_of(release, "%Y-%m-%dT%H:%M:%SZ") : NULL;
@@ -44,8 +44,8 @@ static json_t *to_json(const rb_chain_item *item, const rb_books *books)
     rb_json_set_str(object, "signer", release ? release->signer : NULL);
     rb_json_set_str(object, "verdict", verdict);
     rb_json_set_str(object, "reason", why);
-    json_object_set_new(object, "overrides", rb_books_overrides(books, item->object, NULL));
-    json_object_set_new(object, "unapproved", rb_books_unapproved(books, item->object, NULL));
+    json_object_set_new(object, "overrides", rb_release_overrides(cli, item->object, NULL));
+    json_object_set_new(object, "unapproved", rb_release_unapproved(cli, item->object, NULL));
     rb_json_set_str(object, "class", release ? release->class_ : NULL);
     json_object_set_new(object, "here", json_boolean(!item->lost));
     json_object_set_new(object, "ok", json_boolean(release && !rb_problems_any(&item->problems)));
@@ -58,18 +58,18 @@ static char *fault_of(const rb_chain_item *item, const char *code)
 }
 
 /* Past a rule is as loud as bad. */
-static char *verdict_of(const rb_chain_item *item, const rb_books *books)
+static char *verdict_of(const rb_chain_item *item, rb_cli *cli)
 {
     RB_AUTO(rb_free_str) char *why = NULL;
-    const char *verdict = rb_books_verdict(&why, books, item->tag, item->object);
-    RB_AUTO(rb_json_freep) json_t *overrides = rb_books_overrides(books, item->object, NULL);
-    RB_AUTO(rb_json_freep) json_t *unapproved = rb_books_unapproved(books, item->object, NULL);
+    const char *verdict = rb_release_verdict(&why, cli, item->tag, item->object);
+    RB_AUTO(rb_json_freep) json_t *overrides = rb_release_overrides(cli, item->object, NULL);
+    RB_AUTO(rb_json_freep) json_t *unapproved = rb_release_unapproved(cli, item->object, NULL);
     return rb_format("%s%s%s", verdict ? verdict : "-",
                      json_array_size(overrides) > 0 ? " (OVERRIDE)" : "",
                      json_array_size(unapproved) > 0 ? " (UNAPPROVED)" : "");
 }
 
-static void add_row(rb_strs *cells, const rb_chain_item *item, const rb_books *books)
+static void add_row(rb_strs *cells, const rb_chain_item *item, rb_cli *cli)
 {
     const rb_listed_release *release = item->listed;
     rb_strs_add(cells, item->tag);
@@ -87,7 +87,7 @@ static void add_row(rb_strs *cells, const rb_chain_item *item, const rb_books *b
     const char *code = NULL;
     for (size_t i = 0; i < item->problems.n && !code; i++)
         code = item->problems.items[i].warning ? NULL : item->problems.items[i].code;
-    rb_strs_take(cells, code ? fault_of(item, code) : verdict_of(item, books));
+    rb_strs_take(cells, code ? fault_of(item, code) : verdict_of(item, cli));
     rb_strs_add(cells, release->class_);
 }
 
@@ -96,20 +96,14 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     const struct options *o = options;
     (void)argc;
     (void)argv;
-    rb_repo *repo;
-    const rb_signers *signers;
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_signers(&signers, cli, err));
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_history_list(&chain, repo, signers, books->ledger, books->policy, RB_VERSION,
-                           !o->no_cache, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_history_list(&chain, cli->session.policy, RB_VERSION, !o->no_cache, err));
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_object();
         json_t *releases = json_array();
         for (size_t i = 0; i < chain->n; i++)
-            json_array_append_new(releases, to_json(&chain->items[i], books));
+            json_array_append_new(releases, to_json(&chain->items[i], cli));
         json_object_set_new(document, "releases", releases);
         rb_ui_json(cli, document);
         return RB_OK;
@@ -121,10 +115,10 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     static const char *const heads[] = {"TAG", "VERSION", "DATE", "SIGNER", "VERDICT", "CLASS"};
     RB_AUTO(rb_strs_clear) rb_strs cells = {0};
     for (size_t i = 0; i < chain->n; i++)
-        add_row(&cells, &chain->items[i], books);
+        add_row(&cells, &chain->items[i], cli);
     rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
     rb_err why;
-    if (rb_signers_need(signers, &why) != RB_OK)
+    if (rb_signers_need(cli->session.signers, &why) != RB_OK)
         rb_ui_note(cli, "no release is verified: %s", rb_err_line(&why));
     return RB_OK;
 }

@@ -265,11 +265,11 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
     (void)argc;
     (void)argv;
     const struct rb_log_options *o = options;
-    const rb_signers *signers;
     RB_AUTO(job_clear) rb_log job = {.cli = cli, .options = o};
     RB_TRY(check_kinds(&o->kinds, err));
-    RB_TRY(rb_cli_repo(&job.repo, cli, err));
-    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_session_signers(&cli->session, err));
+    job.repo = cli->session.repo;
+    const rb_signers *signers = cli->session.signers;
     RB_TRY(find_since(&job, err));
     unsigned how = RB_LEDGER_PARTIAL | (o->verify ? RB_LEDGER_FRESH : 0);
     RB_TRY(rb_ledger_load(&job.ledger, job.repo, signers, NULL, how, err));
@@ -277,8 +277,8 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
     if (whole == RB_ERROR && !o->verify) /* else it is what verifying found */
         return whole;
     rb_err cannot = *err;
-    RB_TRY(rb_policy_load(&job.policy, &job.claims, job.repo, job.ledger, signers, err));
-    rb_log_judge(&job, signers, whole == RB_OK);
+    RB_TRY(rb_policy_load(&job.policy, &job.claims, job.ledger, err));
+    rb_log_judge(&job, whole == RB_OK);
     if (job.ledger->n == 0)
         rb_ui_note(cli, "there is no ledger here yet; `rbtool sync --fetch` fetches the remote's");
     choose(&job);

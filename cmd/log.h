@@ -25,7 +25,7 @@ typedef struct rb_log {
 
 /* Add problems to transitions that lacked approvals ("approvals") and to entries that a revoked key
  * signed ("revoked"). whole: every entry could be read. */
-void rb_log_judge(rb_log *job, const rb_signers *signers, bool whole);
+void rb_log_judge(rb_log *job, bool whole);
 
 const rb_problem *rb_log_problem(const rb_entry *entry, const char *code); /* NULL: none */
 bool rb_log_unapproved(const rb_entry *entry);

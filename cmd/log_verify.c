@@ -57,12 +57,11 @@ static void judge_keys(rb_log *job)
 }
 
 /* Names transitions that lacked approvals among the problems of their entries. */
-static void judge_transitions(rb_log *job, const rb_signers *signers)
+static void judge_transitions(rb_log *job)
 {
-    const rb_keeping keeping = {job->repo, job->ledger, job->policy};
     rb_unapproved *items;
     size_t n;
-    rb_unapproved_find(&items, &n, &keeping, signers);
+    rb_unapproved_find(&items, &n, job->policy);
     for (size_t i = 0; i < n; i++) {
         const rb_unapproved *found = &items[i];
         rb_entry *entry = &job->ledger->items[found->entry - job->ledger->items];
@@ -88,10 +87,10 @@ bool rb_log_is_fault(const rb_log *job, const rb_entry *entry)
     return entry->trust != RB_ENTRY_GOOD;
 }
 
-void rb_log_judge(rb_log *job, const rb_signers *signers, bool whole)
+void rb_log_judge(rb_log *job, bool whole)
 {
     if (whole) /* else approvals may be among what cannot be read */
-        judge_transitions(job, signers);
+        judge_transitions(job);
     judge_keys(job);
 }
 

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "books.h"
 #include "cli.h"
 #include "commands.h"
 #include "env_session.h"
 #include "help.h"
+#include "release_status.h"
 #include "ui.h"
 
 #define ADDRESS_OF_COMMAND(name) &rb_cmd_##name,
@@ -82,10 +82,15 @@ static enum rb_code run_command(rb_cli *cli, const rb_command *command, void *op
     return command->run(cli, options, argc, argv, err);
 }
 
+static void note(void *cli, const char *text)
+{
+    rb_ui_note(cli, "%s", text);
+}
+
 static void set_up(rb_cli *cli, const struct globals *globals)
 {
-    cli->dir = globals->dir;
-    cli->config = globals->config;
+    cli->session.dir = globals->dir;
+    cli->session.config = globals->config;
     cli->quiet = globals->quiet;
     const char *no_color = getenv("NO_COLOR");
     cli->color = isatty(1) && !globals->no_color && !(no_color && *no_color);
@@ -237,7 +242,9 @@ int main(int argc, char **argv)
         return RB_ERROR;
     keep_heap();
     RB_AUTO(rb_free_str) char *typed = command_line(argc, argv); /* parsing moves them */
-    rb_cli cli = {.dir = ".", .typed = typed};
+    rb_cli cli = {.session.dir = ".", .typed = typed};
+    cli.session.note = note;
+    cli.session.context = &cli;
     rb_err err = {0};
     const bool json = asks_json(argc, argv); /* parsing moves them */
     enum rb_code code = dispatch(&cli, argc, argv, &err);
@@ -245,10 +252,8 @@ int main(int argc, char **argv)
     rb_ui_page_end();
     if (code != RB_OK && err.message[0])
         report(&cli, code, &err);
-    rb_cli_books_drop(&cli);
-    rb_config_free(cli.settings);
-    rb_signers_free(cli.signers);
-    rb_repo_close(cli.repo);
+    rb_release_facts_free(&cli);
+    rb_session_close(&cli.session);
     fflush(stdout);
     if (!ferror(stdout) || code != RB_OK || reader_left())
         return code;

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "books.h"
 #include "git/tag.h"
 #include "ledger/history.h"
 #include "ledger_write.h"
+#include "release_status.h"
 #include "ui.h"
 
 struct options {
@@ -31,18 +31,17 @@ static const rb_opt opts[] = {
 static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char *tag, bool good,
                                 rb_err *err)
 {
-    const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
     if (good) {
         RB_AUTO(rb_release_freep) rb_release *release = NULL;
         RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-        RB_TRY(rb_cli_release(&release, cli, tag, err));
-        RB_TRY(rb_policy_check_release(&problems, books->policy, release, err));
+        RB_TRY(rb_session_release(&release, &cli->session, tag, NULL, err));
+        RB_TRY(rb_policy_check_release(&problems, cli->session.policy, release, err));
         memcpy(object, release->object, RB_OID_HEX);
         return RB_OK;
     }
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
-    RB_TRY(rb_cli_tag(&found, cli, tag, err));
+    RB_TRY(rb_session_tag(&found, &cli->session, tag, err));
     if (!found->annotated || !rb_manifest_is_in(found))
         return rb_fail(err, RB_FOUND, "tag %s is not a release: it has no manifest", tag);
     rb_oid_hex(&found->object, object);
@@ -50,15 +49,15 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
 }
 
 /* A release that is here can be given up while nothing uses it. */
-static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag,
-                                const rb_keeping *keeping, const rb_chain *chain, rb_err *err)
+static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag, const rb_policy *policy,
+                                const rb_chain *chain, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *why = NULL;
     if (!tag->annotated || !rb_manifest_is_in(tag))
         return rb_fail(err, RB_FOUND, "%s is not a gap: that tag is here, and is not a release",
                        tag->name);
     rb_oid_hex(&tag->object, object);
-    rb_history_in_use(&why, keeping, chain, tag->name, object);
+    rb_history_in_use(&why, policy, chain, tag->name, object);
     if (why)
         return rb_fail(err, RB_FOUND,
                        "%s is not a gap: that tag is here, and %s\na release that is bad is marked "
@@ -72,23 +71,21 @@ static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag,
 static enum rb_code find_lost(char object[RB_OID_HEX], bool *here, rb_cli *cli, const char *tag,
                               const char *wanted, rb_err *err)
 {
-    const rb_books *books;
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
     char present[RB_OID_HEX] = "";
     rb_err absent;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_history_load(&chain, cli->repo, cli->signers, books->ledger, books->policy, err));
-    enum rb_code code = rb_tag_read(&found, cli->repo, tag, &absent);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, err));
+    enum rb_code code = rb_tag_read(&found, cli->session.repo, tag, &absent);
     bool exists = code == RB_OK;
     rb_history_missing(&missing, chain, tag, code != RB_FOUND);
     if (exists)
         rb_oid_hex(&found->object, present);
     *here = exists && (wanted ? strcmp(wanted, present) == 0 : missing.n == 0);
     if (*here)
-        return find_unused(object, found, &(rb_keeping){cli->repo, books->ledger, books->policy},
-                           chain, err);
+        return find_unused(object, found, cli->session.policy, chain, err);
     if (missing.n == 0 || (wanted && !rb_strs_has(&missing, wanted)))
         return rb_fail(
             err, RB_FOUND,

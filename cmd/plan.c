@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "books.h"
 #include "report/runbook.h"
 #include "revert.h"
 #include "ui.h"
@@ -35,12 +34,11 @@ static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
                           const struct options *o, rb_err *err)
 {
     if (is_runbook(o)) {
-        const rb_books *books;
-        RB_TRY(rb_cli_books(&books, cli, err));
+        RB_TRY(rb_session_ledger(&cli->session, err));
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_AUTO(rb_buf_clear) rb_buf safe = {0};
         RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
-        rb_runbook_write(&text, plan, site->env, books->policy, program);
+        rb_runbook_write(&text, plan, site->env, cli->session.policy, program);
         for (const char *p = text.data; *p; p += strcspn(p, "\n") + 1) {
             rb_buf_add_safe(&safe, p, strcspn(p, "\n"));
             rb_buf_addc(&safe, '\n');
@@ -79,12 +77,12 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     RB_AUTO(rb_free_str) char *nothing = NULL;
     RB_TRY(rb_revert_request(&rq, &nothing, site, &o->site.only, tag, err));
     if (nothing) {
-        RB_TRY(rb_cli_release(&from, cli, tag, err));
+        RB_TRY(rb_session_release(&from, &cli->session, tag, NULL, err));
         return print_nothing(cli, site, tag, nothing);
     }
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->site.scripts_from)
-        RB_TRY(rb_cli_release(&overrides, cli, o->site.scripts_from, err));
+        RB_TRY(rb_session_release(&overrides, &cli->session, o->site.scripts_from, NULL, err));
     RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->site.to, err));
     rq.from = from;
     rq.to = good.release;

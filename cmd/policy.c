@@ -3,10 +3,10 @@
 #include <time.h>
 
 #include "base/file.h"
-#include "books.h"
 #include "git/refs.h"
 #include "ledger/identity.h"
 #include "ledger_write.h"
+#include "release_status.h"
 #include "ui.h"
 
 #define POLICY_LIMIT (1u << 20) /* bytes of FILE */
@@ -28,12 +28,12 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
-static json_t *document(const rb_books *books)
+static json_t *document(const rb_cli *cli)
 {
     json_t *in_force = json_array();
     json_t *problems = json_array();
-    for (size_t i = 0; i < rb_policy_count(books->policy); i++) {
-        const rb_entry *entry = rb_policy_at(books->policy, i);
+    for (size_t i = 0; i < rb_policy_count(cli->session.policy); i++) {
+        const rb_entry *entry = rb_policy_at(cli->session.policy, i);
         const json_t *detail = rb_entry_detail(entry);
         json_t *item = json_object();
         rb_json_set_str(item, "entry", rb_word_id(&entry->id).hex);
@@ -44,14 +44,14 @@ static json_t *document(const rb_books *books)
         json_object_set(item, "policy", json_object_get(detail, "policy"));
         json_array_append_new(in_force, item);
     }
-    for (size_t i = 0; i < books->problems.n; i++) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(books->problems.items[i].message);
+    for (size_t i = 0; i < cli->session.claims.n; i++) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(cli->session.claims.items[i].message);
         json_t *item = json_object();
-        rb_json_set_str(item, "entry", books->problems.items[i].field);
+        rb_json_set_str(item, "entry", cli->session.claims.items[i].field);
         rb_json_set_str(item, "message", safe);
         json_array_append_new(problems, item);
     }
-    return json_pack("{s:o,s:o,s:o}", "roots", rb_json_strs(rb_policy_roots(books->policy)),
+    return json_pack("{s:o,s:o,s:o}", "roots", rb_json_strs(rb_policy_roots(cli->session.policy)),
                      "inForce", in_force, "problems", problems);
 }
 
@@ -109,16 +109,15 @@ static void show_root(const rb_cli *cli, const rb_policy *policy)
 
 static enum rb_code show(rb_cli *cli, rb_err *err)
 {
-    const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *all = document(books);
+        RB_AUTO(rb_json_freep) json_t *all = document(cli);
         rb_ui_json(cli, all);
         return RB_OK;
     }
-    show_root(cli, books->policy);
-    for (size_t i = 0; i < rb_policy_count(books->policy); i++) {
-        const rb_entry *entry = rb_policy_at(books->policy, i);
+    show_root(cli, cli->session.policy);
+    for (size_t i = 0; i < rb_policy_count(cli->session.policy); i++) {
+        const rb_entry *entry = rb_policy_at(cli->session.policy, i);
         const json_t *detail = rb_entry_detail(entry);
         char when[32] = "";
         time_t at = (time_t)entry->at;
@@ -130,9 +129,9 @@ static enum rb_code show(rb_cli *cli, rb_err *err)
                    rb_word_id(&entry->id).hex, entry->principal, when);
         show_rules(json_object_get(detail, "policy"));
     }
-    for (size_t i = 0; i < books->problems.n; i++)
+    for (size_t i = 0; i < cli->session.claims.n; i++)
         rb_ui_note(cli, "%snot in force%s: %s", rb_ui_color(cli, RB_YELLOW),
-                   rb_ui_color(cli, RB_PLAIN), books->problems.items[i].message);
+                   rb_ui_color(cli, RB_PLAIN), cli->session.claims.items[i].message);
     return RB_OK;
 }
 
@@ -140,12 +139,11 @@ static enum rb_code show(rb_cli *cli, rb_err *err)
 static enum rb_code try_set(rb_oid *out, rb_cli *cli, const struct options *o, const json_t *json,
                             const rb_caller *caller, rb_err *err)
 {
-    const rb_books *books;
-    rb_cli_books_drop(cli);
-    RB_TRY(rb_cli_books(&books, cli, err));
-    const rb_ledger *ledger = books->ledger;
+    rb_session_ledger_changed(&cli->session);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    const rb_ledger *ledger = cli->session.ledger;
     RB_AUTO(rb_json_freep) json_t *detail = NULL;
-    RB_TRY(rb_policy_draft(&detail, books->policy, json, caller, o->over, err));
+    RB_TRY(rb_policy_draft(&detail, cli->session.policy, json, caller, o->over, err));
     RB_AUTO(rb_free_str)
     char *title = rb_format("version %d%s%s", (int)rb_json_int(detail, "version", 0),
                             o->why ? ": " : "", o->why ? o->why : "");
@@ -157,9 +155,11 @@ static enum rb_code try_set(rb_oid *out, rb_cli *cli, const struct options *o, c
     RB_TRY(rb_word_app(&draft.app, cli, err));
     if (!draft.app)
         draft.app = ledger->app;
-    RB_TRY(rb_ledger_write(out, cli->repo, &draft, &ledger->tip, ledger->n > 0 ? 1 : 0, err));
-    RB_TRY(rb_ref_move(cli->repo, RB_LEDGER_REF, out, ledger->n > 0 ? &ledger->tip : NULL, err));
-    rb_ledger_pin(cli->repo, ledger->n > 0 ? ledger->ids.items[0] : rb_word_id(out).hex);
+    RB_TRY(
+        rb_ledger_write(out, cli->session.repo, &draft, &ledger->tip, ledger->n > 0 ? 1 : 0, err));
+    RB_TRY(rb_ref_move(cli->session.repo, RB_LEDGER_REF, out, ledger->n > 0 ? &ledger->tip : NULL,
+                       err));
+    rb_ledger_pin(cli->session.repo, ledger->n > 0 ? ledger->ids.items[0] : rb_word_id(out).hex);
     return RB_OK;
 }
 
@@ -168,28 +168,28 @@ static enum rb_code set(rb_cli *cli, const struct options *o, const char *path, 
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    const rb_books *books;
     RB_TRY(rb_file_read(&text, path, POLICY_LIMIT, err));
     RB_TRY(rb_policy_read(&json, rb_buf_str(&text), text.len, path, err));
     RB_TRY(rb_word_ready(cli, true, err));
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_caller_find(&caller, cli->repo, cli->signers, o->key, true, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_caller_find(&caller, cli->session.repo, cli->session.signers, o->key, true, err));
     rb_oid id;
     enum rb_code code = try_set(&id, cli, o, json, &caller, err);
     for (int i = 1; code == RB_BUSY && i < TRIES; i++)
         code = try_set(&id, cli, o, json, &caller, err);
     if (code != RB_OK)
         return code;
-    rb_cli_books_drop(cli);
-    RB_TRY(rb_cli_books(&books, cli, err));
-    const rb_entry *now = rb_policy_entry(books->policy);
-    if (!now || rb_policy_count(books->policy) != 1 || !rb_oid_equal(&now->id, &id))
+    rb_session_ledger_changed(&cli->session);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    const rb_entry *now = rb_policy_entry(cli->session.policy);
+    if (!now || rb_policy_count(cli->session.policy) != 1 || !rb_oid_equal(&now->id, &id))
         return rb_fail(err, RB_FOUND,
                        "entry %.10s was written, but is not the policy in force%s%s\nsee `rbtool "
                        "policy show`",
-                       rb_word_id(&id).hex, books->problems.n ? ": " : "",
-                       books->problems.n ? books->problems.items[books->problems.n - 1].message
-                                         : "");
+                       rb_word_id(&id).hex, cli->session.claims.n ? ": " : "",
+                       cli->session.claims.n
+                           ? cli->session.claims.items[cli->session.claims.n - 1].message
+                           : "");
     rb_ui_line("policy version %d is in force, set by %s (entry %.10s)",
                (int)rb_json_int(rb_entry_detail(now), "version", 0), caller.principal,
                rb_word_id(&id).hex);

@@ -36,13 +36,13 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
     (void)argc;
     if (!options->output)
         return rb_fail(err, RB_ERROR, "reconstruct needs -o DIR, a folder that is new or empty");
-    rb_repo *repo = NULL;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_reconstruct_freep) rb_reconstruct *work = NULL;
     RB_AUTO(rb_json_freep) json_t *document = NULL;
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_release(&release, cli, argv[0], err));
-    RB_AUTO(rb_free_str) char *dir = rb_path_join(cli->dir, options->output);
+    RB_TRY(rb_session_repo(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
+    RB_TRY(rb_session_release(&release, &cli->session, argv[0], NULL, err));
+    RB_AUTO(rb_free_str) char *dir = rb_path_join(cli->session.dir, options->output);
     RB_TRY(rb_reconstruct_begin(&work, dir, err));
     rb_ui_progress(cli, "rebuilding %s", argv[0]);
     enum rb_code code = rb_reconstruct_release(&document, work, release, repo, err);

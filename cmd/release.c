@@ -2,11 +2,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "books.h"
 #include "ledger/history.h"
 #include "ledger/release_entry.h"
 #include "ledger_write.h"
 #include "release/make.h"
+#include "release_status.h"
 #include "ui.h"
 
 #define NOTES_SHOWN 20
@@ -172,7 +172,7 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const str
     rb_err why;
     rb_oid id;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    enum rb_code code = rb_cli_release(&release, cli, make->tag, &why);
+    enum rb_code code = rb_session_release(&release, &cli->session, make->tag, NULL, &why);
     if (code == RB_OK)
         code = rb_ledger_see(&id, repo, release, false, made->catalogs, o->key, 0, &why);
     if (code == RB_OK)
@@ -211,7 +211,7 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
     char hex[RB_OID_HEX] = "";
-    RB_TRY(rb_cli_release(&release, cli, tag, err));
+    RB_TRY(rb_session_release(&release, &cli->session, tag, NULL, err));
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
     if (rb_ledger_has_seen(ledger, release->object, false)) {
         rb_ui_note(cli, "the ledger has an entry about release %s already", tag);
@@ -259,7 +259,7 @@ static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *si
 static enum rb_code check_previous(rb_cli *cli, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    if (tag && rb_cli_release(&release, cli, tag, err) != RB_OK)
+    if (tag && rb_session_release(&release, &cli->session, tag, NULL, err) != RB_OK)
         return rb_err_prefix(err, "--previous %s", tag);
     return RB_OK;
 }
@@ -267,35 +267,31 @@ static enum rb_code check_previous(rb_cli *cli, const char *tag, rb_err *err)
 static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     struct options *o = options;
-    rb_repo *repo;
-    const rb_signers *signers;
-    const rb_config *settings = NULL;
-    const rb_books *books;
     RB_TRY(check_rules(&o->accept, err));
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_session_signers(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
+    const rb_signers *signers = cli->session.signers;
     if (!o->dry_run)
         RB_TRY(rb_word_ready(cli, true, err));
     if (o->record)
         return run_record(cli, repo, signers, o, argv[0], err);
-    rb_cli_extensions(cli);
-    if (cli->config)
-        RB_TRY(rb_cli_settings(&settings, cli, err));
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(may_release(cli, repo, signers, books->policy, o, err));
+    rb_session_extensions(&cli->session);
+    if (cli->session.config)
+        RB_TRY(rb_session_settings(&cli->session, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(may_release(cli, repo, signers, cli->session.policy, o, err));
     RB_TRY(check_previous(cli, o->previous, err));
-    const rb_keeping keeping = rb_books_keeping(books, repo);
-    const rb_chain_more more = rb_history_more(&keeping, NULL);
+    const rb_chain_more more = rb_history_more(cli->session.policy, NULL);
     const rb_make make = {.tag = argv[0],
                           .commit = argc > 1 ? argv[1] : NULL,
-                          .config = settings,
+                          .config = cli->session.config ? cli->session.settings : NULL,
                           .message = o->message,
                           .key = o->key,
                           .previous = o->previous,
                           .accept = &o->accept,
                           .more = &more,
-                          .bad = rb_books_bad,
-                          .bad_context = books,
+                          .bad = rb_known_bad,
+                          .bad_context = &cli->session,
                           .progress = tell,
                           .context = cli};
     RB_AUTO(rb_made_clear) rb_made made = {0};

@@ -1,9 +1,10 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "books.h"
 #include "env_session.h"
+#include "release_status.h"
 #include "revert.h"
+#include "transition/bundle.h"
 #include "transition/parts.h"
 #include "ui.h"
 
@@ -27,45 +28,36 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
-static enum rb_code refuse_bad(const rb_known *known, const rb_release *to, rb_err *err)
+static enum rb_code refuse_bad(rb_cli *cli, const rb_release *to, rb_err *err)
 {
-    RB_AUTO(rb_standing_clear) rb_standing word = {0};
-    rb_known_standing(&word, known, to->tag, to->object);
-    if (word.verdict != RB_VERDICT_BAD)
+    RB_AUTO(rb_free_str) char *why = NULL;
+    const char *verdict = rb_release_verdict(&why, cli, to->tag, to->object);
+    if (!rb_text_same(verdict, "bad"))
         return RB_OK;
     return rb_fail(err, RB_DECIDE,
                    "release %s, which --to names, is bad (%s)\nname another one, or lift that with "
                    "`rbtool mark %s good -m WHY`",
-                   to->tag, word.why, to->tag);
+                   to->tag, why, to->tag);
 }
 
 enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *site,
                               const rb_release *from, const bool parts[RB_PARTS], const char *to,
                               rb_err *err)
 {
-    const rb_books *books;
     *good = (rb_known_good){0};
-    RB_TRY(rb_cli_books(&books, cli, err));
-    rb_known known = rb_books_known(books);
+    RB_TRY(rb_session_ledger(&cli->session, err));
     if (to) {
         if (strcmp(to, from->tag) == 0)
             return rb_fail(err, RB_ERROR, "FROM and TO are the same release, %s", to);
         good->rule = rb_strdup("the release that --to names");
-        RB_TRY(rb_cli_release(&good->release, cli, to, err));
-        return refuse_bad(&known, good->release, err);
+        RB_TRY(rb_session_release(&good->release, &cli->session, to, NULL, err));
+        return refuse_bad(cli, good->release, err);
     }
-    const rb_config *settings = NULL;
-    rb_err ignored;
-    const char *setting = from->manifest->known_good;
-    if (rb_cli_settings(&settings, cli, &ignored) == RB_OK)
-        setting = settings->known_good;
-    rb_known_request rq = {.known = &known,
+    rb_known_request rq = {.session = &cli->session,
+                           .journals = rb_release_journals(cli),
                            .state = site ? site->state : NULL,
-                           .repo = cli->repo,
-                           .signers = cli->signers,
                            .from = from,
                            .parts = parts,
-                           .setting = setting,
                            .env = site ? site->env->name : NULL};
     return rb_known_good_find(good, &rq, err);
 }
@@ -76,8 +68,7 @@ enum rb_code rb_revert_request(rb_plan_request *rq, char **nothing, const rb_sit
     *rq = (rb_plan_request){.kind = "revert",
                             .env = site->env,
                             .state = site->state,
-                            .repo = site->repo,
-                            .signers = site->signers,
+                            .session = site->session,
                             .observe = true};
     bool asked[RB_PARTS];
     bool any = false;
@@ -110,12 +101,12 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
     RB_AUTO(rb_free_str) char *nothing = NULL;
     RB_TRY(rb_revert_request(&rq, &nothing, site, &o->only, tag, err));
     if (nothing) {
-        RB_TRY(rb_cli_release(&from, cli, tag, err));
+        RB_TRY(rb_session_release(&from, &cli->session, tag, NULL, err));
         return rb_site_nothing(cli, site, tag, NULL, nothing);
     }
     RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
     if (o->scripts_from)
-        RB_TRY(rb_cli_release(&overrides, cli, o->scripts_from, err));
+        RB_TRY(rb_session_release(&overrides, &cli->session, o->scripts_from, NULL, err));
     RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
     RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->to, err));
     rq.from = from;
@@ -152,6 +143,32 @@ static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site 
                    *out, env, *out, env);
 }
 
+/* Without an environment: a bundle of TO. */
+static enum rb_code write_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,
+                                 rb_err *err)
+{
+    static const bool whole[RB_PARTS] = {true, true, true, true};
+    RB_AUTO(rb_release_freep) rb_release *from = NULL;
+    RB_AUTO(rb_release_freep) rb_release *overrides = NULL;
+    RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    RB_TRY(rb_session_release(&from, &cli->session, tag, NULL, err));
+    if (options->scripts_from)
+        RB_TRY(rb_session_release(&overrides, &cli->session, options->scripts_from, NULL, err));
+    RB_TRY(rb_revert_target(&good, cli, NULL, from, whole, options->to, err));
+    rb_note_policy(cli);
+    RB_TRY(rb_policy_check_releases(
+        cli->session.policy, &(rb_plan_request){.to = good.release, .overrides = overrides}, err));
+    rb_ui_note(cli, "FROM %s TO %s (%s)", from->tag, good.release->tag, good.rule);
+    RB_TRY(rb_bundle_write(&document, from, good.release, overrides, good.rule, cli->session.repo,
+                           options->output, err));
+    if (cli->json)
+        rb_ui_json(cli, document);
+    else
+        rb_ui_line("wrote a verified bundle of %s to %s", good.release->tag, options->output);
+    return RB_OK;
+}
+
 /* What only means something where an environment is moved. */
 static const char *not_for_bundles(const rb_site_options *o)
 {
@@ -185,7 +202,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
                            "-o is for repositories without an environment\nthis one "
                            "has one: leave -o out to move it, or use `rbtool "
                            "reconstruct`");
-        return rb_revert_bundle(cli, o, tag, err);
+        return write_bundle(cli, o, tag, err);
     }
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));

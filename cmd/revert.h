@@ -18,8 +18,4 @@ enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *s
                               const rb_release *from, const bool parts[RB_PARTS], const char *to,
                               rb_err *err) RB_MUST_USE;
 
-/* revert TAG -o DIR: a bundle of TO. */
-enum rb_code rb_revert_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,
-                              rb_err *err) RB_MUST_USE;
-
 #endif

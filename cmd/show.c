@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "books.h"
+#include "release_status.h"
 #include "ui.h"
 
 struct options {
@@ -96,12 +96,11 @@ static enum rb_code run_show(rb_cli *cli, void *options, int argc, char **argv, 
     (void)options;
     (void)argc;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    RB_TRY(rb_cli_release(&release, cli, argv[0], err));
+    RB_TRY(rb_session_release(&release, &cli->session, argv[0], NULL, err));
     if (!cli->json) {
-        const rb_books *books;
-        RB_TRY(rb_cli_books(&books, cli, err));
+        RB_TRY(rb_session_ledger(&cli->session, err));
         show(release);
-        rb_books_show(cli, books, release, NULL);
+        rb_release_show(cli, release, NULL);
         return RB_OK;
     }
     RB_AUTO(rb_json_freep) json_t *json = rb_manifest_encode(release->manifest);

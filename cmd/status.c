@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "books.h"
 #include "drift_text.h"
+#include "release_status.h"
 #include "transition/parts.h"
 #include "ui.h"
 
@@ -255,7 +255,6 @@ static void show_last(const rb_status *st)
 
 static void show(rb_cli *cli, const rb_status *st)
 {
-    const rb_books *books;
     rb_err ignored; /* the document has it already */
     if (st->row)
         show_pending(cli, st);
@@ -271,8 +270,8 @@ static void show(rb_cli *cli, const rb_status *st)
     show_unreadable(cli, st->unreadable);
     show_backups(st->backups);
     show_last(st);
-    if (st->release && !st->row && rb_cli_books(&books, cli, &ignored) == RB_OK)
-        rb_books_show(cli, books, st->release, st->name);
+    if (st->release && !st->row && rb_session_ledger(&cli->session, &ignored) == RB_OK)
+        rb_release_show(cli, st->release, st->name);
     rb_site_show_distrust(cli, &st->site);
     if (st->unwritten > 0)
         rb_ui_line(

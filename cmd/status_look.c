@@ -8,9 +8,9 @@
 #include "base/anchor.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "books.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
+#include "release_status.h"
 #include "transition/known_good.h"
 
 #define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
@@ -45,7 +45,8 @@ static void observe_database(const rb_status *st, const rb_release *release,
         rb_drift_add(st->drift, "db", d->name, "a database", rb_err_line(&why));
     else
         (void)can(st, part,
-                  rb_observe_database(st->drift, st->accepted, db, release, st->site.repo, d, &why),
+                  rb_observe_database(st->drift, st->accepted, db, release, st->site.session->repo,
+                                      d, &why),
                   &why);
 }
 
@@ -58,9 +59,9 @@ static void observe_part(const rb_status *st, enum rb_part part, const rb_releas
     if (part == RB_PART_APP)
         code = rb_observe_app(st->drift, env, st->live.tag[part], &why);
     else if (part == RB_PART_FLAGS && release)
-        code = rb_observe_flags(st->drift, env, release, st->site.repo, &why);
+        code = rb_observe_flags(st->drift, env, release, st->site.session->repo, &why);
     else if (part == RB_PART_CONFIG && release)
-        code = rb_observe_config(st->drift, env, release, st->site.repo, &why);
+        code = rb_observe_config(st->drift, env, release, st->site.session->repo, &why);
     for (size_t i = 0; part == RB_PART_DB && release && i < release->manifest->database_count; i++)
         observe_database(st, release, &release->manifest->databases[i]);
     (void)can(st, rb_part_name(part), code, &why);
@@ -373,27 +374,26 @@ static json_t *list_parts(const rb_live *live)
     return list;
 }
 
-static void add_books(json_t *doc, rb_cli *cli, const rb_status *st)
+static void add_standing(json_t *doc, rb_cli *cli, const rb_status *st)
 {
-    const rb_books *books;
     rb_err why;
     const rb_release *release = st->row ? NULL : st->release; /* in the middle none is meant */
     RB_AUTO(rb_free_str) char *reason = NULL;
-    bool known = rb_cli_books(&books, cli, &why) == RB_OK;
+    bool known = rb_session_ledger(&cli->session, &why) == RB_OK;
     if (!known)
         add_unreadable(st, "ledger", &why);
     const char *verdict =
-        known && release ? rb_books_verdict(&reason, books, release->tag, release->object) : NULL;
+        known && release ? rb_release_verdict(&reason, cli, release->tag, release->object) : NULL;
     rb_json_set_str(doc, "verdict", verdict);
     rb_json_set_str(doc, "reason", reason);
     json_object_set_new(doc, "approvals",
-                        known && release ? rb_books_approvals(cli, books, release, st->name)
+                        known && release ? rb_release_approvals(cli, release, st->name)
                                          : json_array());
     json_object_set_new(doc, "overrides",
-                        known && release ? rb_books_overrides(books, release->object, st->name)
+                        known && release ? rb_release_overrides(cli, release->object, st->name)
                                          : json_array());
     json_object_set_new(doc, "unapproved",
-                        known && release ? rb_books_unapproved(books, release->object, st->name)
+                        known && release ? rb_release_unapproved(cli, release->object, st->name)
                                          : json_array());
 }
 
@@ -432,7 +432,7 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
     if (st->row)
         rb_json_set_str(doc, "transition", st->row->id);
     json_object_set(doc, "failure", st->said ? st->said : json_null());
-    add_books(doc, cli, st);
+    add_standing(doc, cli, st);
     json_object_set(doc, "unreadable", st->unreadable);
     return doc;
 }

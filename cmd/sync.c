@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "books.h"
 #include "commands.h"
 #include "env_session.h"
 #include "git/remote.h"
+#include "release_status.h"
 #include "ui.h"
 
 #define NAMED 5 /* tags in one note */
@@ -40,14 +40,12 @@ static void missing_clear(struct missing *missing)
 static enum rb_code find_missing(struct missing *out, rb_cli *cli, rb_repo *repo,
                                  const rb_sync *sync, rb_err *err)
 {
-    const rb_books *books;
     rb_err unheard;
     if (!sync->exists)
         return RB_OK;
-    rb_cli_books_drop(cli);
-    RB_TRY(rb_cli_books(&books, cli, err));
-    const rb_keeping keeping = rb_books_keeping(books, repo);
-    RB_TRY(rb_history_absent(&out->known, &keeping, err));
+    rb_session_ledger_changed(&cli->session);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_history_absent(&out->known, cli->session.policy, err));
     if (out->known.n > 0 && rb_remote_tags(&out->there, repo, sync->remote, &unheard) != RB_OK)
         out->there = NULL;
     return RB_OK;
@@ -164,11 +162,10 @@ static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, 
 {
     const struct options *o = options;
     const unsigned how = (o->fetch ? RB_SYNC_FETCH : 0) | (o->join ? RB_SYNC_JOIN : 0);
-    rb_repo *repo;
-    const rb_signers *signers;
     RB_AUTO(rb_sync_clear) rb_sync sync = {0};
-    RB_TRY(rb_cli_repo(&repo, cli, err));
-    RB_TRY(rb_cli_signers(&signers, cli, err));
+    RB_TRY(rb_session_signers(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
+    const rb_signers *signers = cli->session.signers;
     rb_site_catch_up(cli);
     RB_TRY(rb_ledger_sync(&sync, repo, signers, argc > 0 ? argv[0] : NULL, how, err));
     /* The exchange is done, whatever can be said of the tags. */

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "base/process.h"
-#include "books.h"
 #include "commands.h"
 #include "drift_text.h"
 #include "env_session.h"
+#include "release_status.h"
 #include "transition/parts.h"
 #include "transition/policy_pins.h"
 #include "ui.h"
@@ -230,33 +230,19 @@ void rb_site_uncatch(void)
     rb_process_watch(NULL);
 }
 
-static enum rb_code find_place(rb_policy_place *out, rb_cli *cli, const rb_site *site, rb_err *err)
-{
-    const rb_books *books;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    *out = (rb_policy_place){.env = site->env,
-                             .state = site->state,
-                             .repo = site->repo,
-                             .ledger = books->ledger,
-                             .policy = books->policy,
-                             .signers = site->signers};
-    return RB_OK;
-}
-
 enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err)
 {
-    rb_policy_place place;
-    RB_TRY(find_place(&place, cli, site, err));
-    return rb_policy_bound(&place, err);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    return rb_policy_bound(site->env, site->state, &cli->session, err);
 }
 
 /* What every database's journal row will be bound to. One that is continued is judged by what it
  * began under. */
 static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_site *site, bool begin, rb_err *err)
 {
-    rb_policy_place place;
-    RB_TRY(find_place(&place, cli, site, err));
-    return begin ? rb_policy_pin(pins, &place, err) : rb_policy_pinned(pins, site->state, err);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    return begin ? rb_policy_pin(pins, site->state, &cli->session, err)
+                 : rb_policy_pinned(pins, site->state, err);
 }
 
 /* A ledger that this transition began binds the environment from now on. */
@@ -325,24 +311,23 @@ static const char *outcome_of(enum rb_code code)
 enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
                           const rb_plan_request *request, bool passed, rb_err *err)
 {
-    const rb_books *books;
     RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    RB_TRY(rb_cli_books(&books, cli, err));
-    rb_books_note_policy(cli, books);
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    rb_note_policy(cli);
     RB_TRY(rb_site_bound(cli, site, err));
-    RB_TRY(rb_policy_check_releases(books->policy, request, err));
+    RB_TRY(rb_policy_check_releases(cli->session.policy, request, err));
     rb_ui_progress(cli, "planning");
     enum rb_code code = rb_plan_make(&plan, request, err);
     rb_ui_progress_end(cli);
     if (code == RB_OK)
-        code = rb_policy_check_approvals(needs, books->policy, request, err);
+        code = rb_policy_check_approvals(needs, cli->session.policy, request, err);
     if (code != RB_OK)
         return code;
-    rb_policy_name(plan, books->policy);
+    rb_policy_name(plan, cli->session.policy);
     rb_policy_needs_decide(plan, needs, request, passed);
     RB_AUTO(rb_free_str) char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
     rb_json_set_str(plan->json, "next", plan->worst == RB_OK ? next : NULL);
-    RB_TRY(rb_site_plan_words(cli, plan, request, err));
+    rb_release_note_verdicts(cli, plan, request);
     *out = plan;
     plan = NULL;
     return RB_OK;
@@ -396,11 +381,10 @@ static enum rb_code agree(agreement *out, rb_cli *cli, const rb_plan *plan,
                           const rb_plan_request *request, const rb_site_options *options,
                           rb_err *err)
 {
-    const rb_books *books;
     bool back = strcmp(plan->kind, "abort") == 0;
     *out = (agreement){0};
-    RB_TRY(rb_cli_books(&books, cli, err));
-    RB_TRY(rb_policy_check_key(books->policy, request, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_policy_check_key(cli->session.policy, request, err));
     out->typed = typed(cli, plan, request, options);
     const char *given = out->typed ? plan->digest : options->accept_loss;
     enum rb_code code = rb_plan_allowed(plan, options->accept_drift || back, given, err);
@@ -411,7 +395,7 @@ static enum rb_code agree(agreement *out, rb_cli *cli, const rb_plan *plan,
         return code;
     if (!out->typed)
         show_backups(cli, plan, request);
-    code = rb_policy_check_loss(books->policy, plan, request, err);
+    code = rb_policy_check_loss(cli->session.policy, plan, request, err);
     out->loss_passed = code == RB_DECIDE && options->break_glass;
     return out->loss_passed ? RB_OK : code;
 }
@@ -425,7 +409,7 @@ static enum rb_code override(rb_cli *cli, const rb_plan *plan, const rb_plan_req
         RB_TRY(rb_policy_override(plan, request, needs->items[i].release, "approvals", why, err));
     if (loss)
         RB_TRY(rb_policy_override(plan, request, request->to, "accept-loss", why, err));
-    rb_cli_books_drop(cli);
+    rb_session_ledger_changed(&cli->session);
     rb_ui_note(cli, "%sBREAK-GLASS%s: %s goes to %s without %s: %s", rb_ui_color(cli, RB_RED),
                rb_ui_color(cli, RB_PLAIN), request->env->name, to,
                needs->n == 0 ? "role accept-loss"

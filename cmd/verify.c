@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "books.h"
 #include "ledger/history.h"
+#include "release_status.h"
 #include "ui.h"
 
 struct options {
@@ -34,7 +34,6 @@ struct run {
     rb_cli *cli;
     rb_repo *repo;
     const rb_signers *signers;
-    const rb_books *books;
     rb_chain *chain;
     rb_restoring restored;
     bool *content_ok; /* of the chain's items; NULL unless all of them are checked */
@@ -70,7 +69,7 @@ static enum rb_code check_tag(struct checked *checked, const struct run *run, rb
     rb_release_free(release);
     if (code == RB_FOUND && !checked->item && checked->problems.n > 0 &&
         strcmp(checked->problems.items[0].code, "unknown") == 0)
-        return rb_cli_no_tag(run->cli, checked->tag, err);
+        return rb_session_no_tag(&run->cli->session, checked->tag, err);
     return code == RB_FOUND ? RB_OK : code;
 }
 
@@ -293,7 +292,7 @@ static enum rb_code report(struct run *run, const struct options *o)
     }
     if (run->n == 0)
         rb_ui_note(run->cli, "there is no release here yet");
-    rb_books_note_policy(run->cli, run->books);
+    rb_note_policy(run->cli);
     return ok ? RB_OK : RB_FOUND;
 }
 
@@ -301,15 +300,13 @@ static enum rb_code load_chain(struct run *run, rb_err *err)
 {
     rb_chain_free(run->chain);
     run->chain = NULL;
-    return rb_history_load(&run->chain, run->repo, run->signers, run->books->ledger,
-                           run->books->policy, err);
+    return rb_history_load(&run->chain, run->cli->session.policy, NULL, err);
 }
 
 /* What is said of each release afterwards is how it is now. */
 static enum rb_code restore(struct run *run, rb_err *err)
 {
-    const rb_keeping keeping = rb_books_keeping(run->books, run->repo);
-    RB_TRY(rb_history_restore(&run->restored, run->chain, &keeping, run->signers, err));
+    RB_TRY(rb_history_restore(&run->restored, run->chain, run->cli->session.policy, err));
     return run->restored.n > 0 ? load_chain(run, err) : RB_OK;
 }
 
@@ -317,11 +314,12 @@ static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv
 {
     const struct options *o = options;
     RB_AUTO(run_clear) struct run run = {.cli = cli};
-    RB_TRY(rb_cli_repo(&run.repo, cli, err));
-    RB_TRY(rb_cli_signers(&run.signers, cli, err));
+    RB_TRY(rb_session_signers(&cli->session, err));
+    run.repo = cli->session.repo;
+    run.signers = cli->session.signers;
     unsigned how = (o->deep ? RB_VERIFY_DEEP : 0u) | (o->no_cache ? RB_VERIFY_NO_CACHE : 0u);
     run.verifier = rb_verifier_new(run.repo, how);
-    RB_TRY(rb_cli_books(&run.books, cli, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(load_chain(&run, err));
     if (o->restore)
         RB_TRY(restore(&run, err));

@@ -234,7 +234,7 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
         refuse(out, rb_strdup(large), rb_strdup(next));
         return RB_OK;
     }
-    RB_TRY(rb_policy_load(&policy, &ignored, repo, then, signers, err));
+    RB_TRY(rb_policy_load(&policy, &ignored, then, err));
     for (size_t i = 0; i < then->n; i++) {
         const rb_entry *entry = &then->items[i];
         const char *why = fault_of(entry, policy);
@@ -286,9 +286,9 @@ enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *si
     RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
     RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` says them */
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
-    RB_TRY(rb_policy_load(&policy, &ignored, repo, ledger, signers, err));
-    return version ? rb_history_list(out, repo, signers, ledger, policy, version, true, err)
-                   : rb_history_load_with(out, repo, signers, ledger, policy, pushed, err);
+    RB_TRY(rb_policy_load(&policy, &ignored, ledger, err));
+    return version ? rb_history_list(out, policy, version, true, err)
+                   : rb_history_load(out, policy, pushed, err);
 }
 
 enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_signers *signers,
@@ -301,15 +301,14 @@ enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_s
     RB_AUTO(rb_free_str) char *used = NULL;
     *out = false;
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
-    RB_TRY(rb_policy_load(&policy, &ignored, repo, ledger, signers, err));
-    RB_TRY(rb_history_load(&chain, repo, signers, ledger, policy, err));
-    const rb_keeping keeping = {.repo = repo, .ledger = ledger, .policy = policy};
-    rb_history_in_use(&used, &keeping, chain, tag, object);
+    RB_TRY(rb_policy_load(&policy, &ignored, ledger, err));
+    RB_TRY(rb_history_load(&chain, policy, NULL, err));
+    rb_history_in_use(&used, policy, chain, tag, object);
     if (used)
         *next = rb_format("keep it: %s; a release that was bad is reverted, not deleted; RBTOOL=0 "
                           "before the command does it all the same",
                           used);
-    else if (rb_ledger_gap(&keeping, tag, object))
+    else if (rb_ledger_gap(policy, tag, object))
         *out = true;
     else
         *next = rb_format("give it up first: rbtool mark %s gap -m WHY; then git tag -d %s passes, "

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "git/object.h"
+#include "ledger/policy_internal.h"
 #include "ledger/verdict.h"
 
 static size_t link_count(const rb_chain_item *item)
@@ -45,13 +46,13 @@ static rb_problem *problem_of(rb_chain_item *item, const char *link, const char 
     return NULL;
 }
 
-static void accept_gaps(rb_chain_item *item, const rb_keeping *keeping)
+static void accept_gaps(rb_chain_item *item, const rb_policy *policy)
 {
     for (size_t i = 0; i < link_count(item); i++) {
         RB_AUTO(rb_free_str) char *field = NULL;
         const rb_link *link = link_at(item, i, &field);
         rb_problem *problem = problem_of(item, field, "unknown", "tag");
-        const rb_entry *gap = problem ? rb_ledger_gap(keeping, link->tag, link->object) : NULL;
+        const rb_entry *gap = problem ? rb_ledger_gap(policy, link->tag, link->object) : NULL;
         if (!gap)
             continue;
         const char *why = rb_json_str(rb_entry_detail(gap), "why");
@@ -67,7 +68,7 @@ static void accept_gaps(rb_chain_item *item, const rb_keeping *keeping)
 }
 
 /* Which of two is true people must say; that the ledger has the one that was followed helps. */
-static void tell_kept(rb_chain_item *item, const rb_keeping *keeping)
+static void tell_kept(rb_chain_item *item, const rb_policy *policy)
 {
     for (size_t i = 0; i < link_count(item); i++) {
         RB_AUTO(rb_free_str) char *field = NULL;
@@ -75,11 +76,12 @@ static void tell_kept(rb_chain_item *item, const rb_keeping *keeping)
         rb_problem *problem = problem_of(item, field, "moved", "object");
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
         if (problem)
-            rb_ledger_kept(&tag, keeping, link->tag, link->object);
+            rb_ledger_kept(&tag, policy, link->tag, link->object);
         if (!tag)
             continue;
         char *said = problem->message;
-        RB_AUTO(rb_free_str) char *back = rb_chain_back(keeping->repo, link->tag, link->object);
+        RB_AUTO(rb_free_str)
+        char *back = rb_chain_back(policy->ledger->repo, link->tag, link->object);
         problem->message = rb_format("%s; the ledger kept the first one, too: %s", said, back);
         free(said);
     }
@@ -87,16 +89,16 @@ static void tell_kept(rb_chain_item *item, const rb_keeping *keeping)
 
 static char *ask_bad(const void *context, const char *tag, const char *object)
 {
-    const rb_keeping *keeping = context;
+    const rb_policy *policy = context;
     rb_judgement judgement;
-    rb_verdict_of(&judgement, keeping->ledger, keeping->policy, NULL, tag, object);
+    rb_verdict_of(&judgement, policy->ledger, policy, NULL, tag, object);
     return judgement.verdict == RB_VERDICT_BAD ? rb_strdup("by a verdict in the ledger") : NULL;
 }
 
 /* What ledger and policy say of each that verifies. */
-static enum rb_code judge(rb_chain *chain, const rb_keeping *keeping, rb_err *err)
+static enum rb_code judge(rb_chain *chain, const rb_policy *policy, rb_err *err)
 {
-    rb_chain_mark_bad(chain, ask_bad, keeping);
+    rb_chain_mark_bad(chain, ask_bad, policy);
     for (size_t i = 0; i < chain->n; i++) {
         rb_chain_item *item = &chain->items[i];
         const rb_verified *verified = item->release ? item->release->verified : NULL;
@@ -107,45 +109,37 @@ static enum rb_code judge(rb_chain *chain, const rb_keeping *keeping, rb_err *er
             verified ? rb_verified_principal(verified) : item->listed->signer,
             verified ? rb_verified_fingerprint(verified) : item->listed->fingerprint};
         if (item->problems.n > 0) {
-            accept_gaps(item, keeping);
-            tell_kept(item, keeping);
+            accept_gaps(item, policy);
+            tell_kept(item, policy);
         }
-        enum rb_code code = rb_policy_check_signed(&item->problems, keeping->policy, &release, err);
+        enum rb_code code = rb_policy_check_signed(&item->problems, policy, &release, err);
         if (code != RB_OK && code != RB_FOUND)
             return code;
     }
     return RB_OK;
 }
 
-enum rb_code rb_history_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_ledger *ledger, const rb_policy *policy, rb_err *err)
-{
-    return rb_history_load_with(out, repo, signers, ledger, policy, NULL, err);
-}
-
-enum rb_code rb_history_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                  const rb_ledger *ledger, const rb_policy *policy,
-                                  const rb_pushes *pushed, rb_err *err)
+enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
+                             rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    const rb_keeping keeping = {repo, ledger, policy};
-    const rb_chain_more more = rb_history_more(&keeping, pushed);
-    RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, &more, err));
-    RB_TRY(judge(chain, &keeping, err));
+    const rb_ledger *ledger = policy->ledger;
+    const rb_chain_more more = rb_history_more(policy, pushed);
+    RB_TRY(rb_chain_load_with(&chain, ledger->repo, ledger->signers, NULL, &more, err));
+    RB_TRY(judge(chain, policy, err));
     *out = chain;
     chain = NULL;
     return RB_OK;
 }
 
-enum rb_code rb_history_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_ledger *ledger, const rb_policy *policy, const char *version,
+enum rb_code rb_history_list(rb_chain **out, const rb_policy *policy, const char *version,
                              bool use_cache, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    const rb_keeping keeping = {repo, ledger, policy};
-    const rb_chain_more more = rb_history_more(&keeping, NULL);
-    RB_TRY(rb_chain_list(&chain, repo, signers, version, use_cache, &more, err));
-    RB_TRY(judge(chain, &keeping, err));
+    const rb_ledger *ledger = policy->ledger;
+    const rb_chain_more more = rb_history_more(policy, NULL);
+    RB_TRY(rb_chain_list(&chain, ledger->repo, ledger->signers, version, use_cache, &more, err));
+    RB_TRY(judge(chain, policy, err));
     *out = chain;
     chain = NULL;
     return RB_OK;
@@ -237,8 +231,7 @@ void rb_restoring_clear(rb_restoring *restoring)
 
 /* Kept, and what the link says: name, id, hash of the signed bytes (where it has one), and a good
  * signature. */
-static void find_kept(rb_tag **out, const rb_link *link, const rb_keeping *keeping,
-                      const rb_signers *signers)
+static void find_kept(rb_tag **out, const rb_link *link, const rb_policy *policy)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
@@ -247,9 +240,9 @@ static void find_kept(rb_tag **out, const rb_link *link, const rb_keeping *keepi
     size_t len;
     char sha256[RB_SHA256_HEX];
     *out = NULL;
-    rb_ledger_kept(&tag, keeping, link->tag, link->object);
-    if (!tag ||
-        rb_release_open_tag(&release, keeping->repo, signers, tag, &problems, &why) != RB_OK)
+    rb_ledger_kept(&tag, policy, link->tag, link->object);
+    if (!tag || rb_release_open_tag(&release, policy->ledger->repo, policy->ledger->signers, tag,
+                                    &problems, &why) != RB_OK)
         return;
     const char *bytes = rb_verified_signed(release->verified, &len);
     rb_sha256_hex_of(bytes, len, sha256);
@@ -268,7 +261,7 @@ static bool has_restored(const rb_restoring *restoring, const char *object)
 }
 
 static enum rb_code restore_one(rb_restoring *out, const rb_chain *chain, const rb_link *link,
-                                const rb_keeping *keeping, const rb_signers *signers, rb_err *err)
+                                const rb_policy *policy, rb_err *err)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     RB_AUTO(rb_tag_freep) rb_tag *here = NULL;
@@ -276,43 +269,42 @@ static enum rb_code restore_one(rb_restoring *out, const rb_chain *chain, const 
     rb_err absent;
     if (is_here(chain, link) || has_restored(out, link->object))
         return RB_OK;
-    find_kept(&tag, link, keeping, signers);
+    find_kept(&tag, link, policy);
     if (!tag)
         return RB_OK;
-    RB_TRY(
-        rb_object_write(&written, keeping->repo, RB_OBJECT_TAG, tag->raw.data, tag->raw.len, err));
+    RB_TRY(rb_object_write(&written, policy->ledger->repo, RB_OBJECT_TAG, tag->raw.data,
+                           tag->raw.len, err));
     out->items = rb_realloc(out->items, out->n + 1, sizeof *out->items);
     rb_restored *restored = &out->items[out->n++];
     *restored = (rb_restored){.tag = rb_strdup(link->tag)};
     rb_oid_hex(&written, restored->object);
-    if (rb_tag_read(&here, keeping->repo, link->tag, &absent) == RB_OK)
+    if (rb_tag_read(&here, policy->ledger->repo, link->tag, &absent) == RB_OK)
         rb_oid_hex(&here->object, restored->here);
     return RB_OK;
 }
 
 /* What the ledger alone knows of the item's name. */
 static enum rb_code restore_known(rb_restoring *out, const rb_chain *chain,
-                                  const rb_chain_item *item, const rb_keeping *keeping,
-                                  const rb_signers *signers, rb_err *err)
+                                  const rb_chain_item *item, const rb_policy *policy, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs known = {0};
     add_known(&known, item);
     for (size_t i = 0; i < known.n; i++) {
         rb_link link = {.tag = item->tag};
         memcpy(link.object, known.items[i], sizeof link.object);
-        RB_TRY(restore_one(out, chain, &link, keeping, signers, err));
+        RB_TRY(restore_one(out, chain, &link, policy, err));
     }
     return RB_OK;
 }
 
-enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const rb_keeping *keeping,
-                                const rb_signers *signers, rb_err *err)
+enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const rb_policy *policy,
+                                rb_err *err)
 {
     for (size_t i = 0; i < chain->n; i++) {
         const rb_chain_item *item = &chain->items[i];
         for (size_t j = 0; j < link_count(item); j++)
-            RB_TRY(restore_one(out, chain, link_at(item, j, NULL), keeping, signers, err));
-        RB_TRY(restore_known(out, chain, item, keeping, signers, err));
+            RB_TRY(restore_one(out, chain, link_at(item, j, NULL), policy, err));
+        RB_TRY(restore_known(out, chain, item, policy, err));
     }
     return RB_OK;
 }

@@ -18,50 +18,37 @@
 
 #define RB_KEPT_TAG "tag" /* the attachment of a release entry: the tag object's bytes */
 
-typedef struct rb_keeping { /* borrowed */
-    rb_repo *repo;
-    const rb_ledger *ledger;
-    const rb_policy *policy;
-} rb_keeping;
-
 /* The tag object of that name and id which an entry kept; NULL: none did. */
-void rb_ledger_kept(rb_tag **out, const rb_keeping *keeping, const char *tag, const char *object);
+void rb_ledger_kept(rb_tag **out, const rb_policy *policy, const char *tag, const char *object);
 /* The newest gap entry of it that counts, or NULL. */
-const rb_entry *rb_ledger_gap(const rb_keeping *keeping, const char *tag, const char *object);
+const rb_entry *rb_ledger_gap(const rb_policy *policy, const char *tag, const char *object);
 /*
  * Why a release whose tag is here cannot be given up: a release follows it, a server received it or
  * an environment had it, as far as the tags here and the ledger know (an unsigned entry is enough).
  * Sets *why (owned) to NULL where it can: then a gap entry may be written about it, after which
  * its tag may be deleted. chain: rb_history_load().
  */
-void rb_history_in_use(char **why, const rb_keeping *keeping, const rb_chain *chain,
-                       const char *tag, const char *object);
+void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chain, const char *tag,
+                       const char *object);
 /* What rb_chain_load_with() asks of the ledger; borrows both. */
-rb_chain_more rb_history_more(const rb_keeping *keeping, const rb_pushes *pushed);
+rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed);
 
 /* For telling what to fetch: each tag that the ledger knows a release by and that is not here at
  * all, newest first. No object is read. */
-enum rb_code rb_history_absent(rb_knowns *out, const rb_keeping *keeping, rb_err *err) RB_MUST_USE;
+enum rb_code rb_history_absent(rb_knowns *out, const rb_policy *policy, rb_err *err) RB_MUST_USE;
 
 /* A release that rb_release_open() does not find, since no tag of that name with a manifest is
  * here: the newest of that name (and of that object, when it is not NULL) that the ledger knows,
  * kept, and that verifies; else NULL. */
-void rb_history_lost(rb_release **out, const rb_keeping *keeping, const rb_signers *signers,
-                     const char *tag, const char *object);
+void rb_history_lost(rb_release **out, const rb_policy *policy, const char *tag,
+                     const char *object);
 
 /* As rb_chain_load() of all tags. */
-enum rb_code rb_history_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_ledger *ledger, const rb_policy *policy,
+enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
                              rb_err *err) RB_MUST_USE;
 
-/* The same as it would be with the tags that a push creates. */
-enum rb_code rb_history_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                  const rb_ledger *ledger, const rb_policy *policy,
-                                  const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
-
 /* The same as rb_chain_list(), for showing. */
-enum rb_code rb_history_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_ledger *ledger, const rb_policy *policy, const char *version,
+enum rb_code rb_history_list(rb_chain **out, const rb_policy *policy, const char *version,
                              bool use_cache, rb_err *err) RB_MUST_USE;
 
 /*
@@ -92,8 +79,8 @@ typedef struct rb_restoring {
 
 /* Writes every tag object that releases or the ledger name, that the tags here do not lead to, and
  * that the ledger kept, into the object database. No ref is touched. */
-enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const rb_keeping *keeping,
-                                const rb_signers *signers, rb_err *err) RB_MUST_USE;
+enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const rb_policy *policy,
+                                rb_err *err) RB_MUST_USE;
 void rb_restoring_clear(rb_restoring *restoring);
 
 #endif

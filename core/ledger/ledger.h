@@ -18,6 +18,8 @@
 #define RB_LEDGER_LIMIT 1000000 /* entries */
 
 typedef struct rb_ledger {
+    rb_repo *repo; /* that it was loaded from, and what its entries were verified with; borrowed */
+    const rb_signers *signers;
     rb_entry *items; /* oldest first: parents before children */
     size_t n;
     rb_oid tip;      /* not set when n is 0 */

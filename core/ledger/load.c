@@ -302,6 +302,8 @@ enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *si
 {
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = rb_calloc(1, sizeof *ledger);
     RB_AUTO(loading_clear) loading l = {.repo = repo, .signers = signers, .ledger = ledger};
+    ledger->repo = repo;
+    ledger->signers = signers;
     rb_ref ref = {.exists = true};
     ledger->store = rb_ledger_store_new();
     if (!tip)

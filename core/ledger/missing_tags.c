@@ -26,11 +26,12 @@ static bool keeps(const rb_entry *entry, const char *tag, const char *object)
 }
 
 /* NULL: the entry is without it, its blob is not here, or it is another. */
-static rb_tag *read_kept(const rb_keeping *keeping, const rb_entry *entry, const rb_oid *oid)
+static rb_tag *read_kept(const rb_policy *policy, const rb_entry *entry, const rb_oid *oid)
 {
     RB_AUTO(rb_tag_freep) rb_tag *found = rb_calloc(1, sizeof *found);
     rb_err why;
-    if (rb_ledger_attachment(&found->raw, keeping->repo, entry, RB_KEPT_TAG, &why) != RB_OK ||
+    if (rb_ledger_attachment(&found->raw, policy->ledger->repo, entry, RB_KEPT_TAG, &why) !=
+            RB_OK ||
         !is_object(&found->raw, oid))
         return NULL;
     found->name = rb_strdup(entry->tag);
@@ -43,7 +44,7 @@ static rb_tag *read_kept(const rb_keeping *keeping, const rb_entry *entry, const
 
 /* Whoever wrote the entry: what the bytes are is told by their own id and signature. But first
  * those of allowed signers, and few of anybody's: what is attached to them may be large. */
-void rb_ledger_kept(rb_tag **out, const rb_keeping *keeping, const char *tag, const char *object)
+void rb_ledger_kept(rb_tag **out, const rb_policy *policy, const char *tag, const char *object)
 {
     rb_oid oid;
     *out = NULL;
@@ -51,25 +52,25 @@ void rb_ledger_kept(rb_tag **out, const rb_keeping *keeping, const char *tag, co
         return;
     for (int good = 1; good >= 0; good--) {
         size_t tries = good ? SIZE_MAX : TRIES;
-        for (size_t i = 0; i < keeping->ledger->n && tries > 0 && !*out; i++) {
-            const rb_entry *entry = &keeping->ledger->items[i];
+        for (size_t i = 0; i < policy->ledger->n && tries > 0 && !*out; i++) {
+            const rb_entry *entry = &policy->ledger->items[i];
             if (!keeps(entry, tag, object) || (entry->trust == RB_ENTRY_GOOD) != (good == 1))
                 continue;
-            *out = read_kept(keeping, entry, &oid);
+            *out = read_kept(policy, entry, &oid);
             tries--;
         }
     }
 }
 
-const rb_entry *rb_ledger_gap(const rb_keeping *keeping, const char *tag, const char *object)
+const rb_entry *rb_ledger_gap(const rb_policy *policy, const char *tag, const char *object)
 {
     size_t count;
-    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    const rb_about *about = rb_policy_about(&count, policy, tag);
     for (size_t i = count; i-- > 0;) {
-        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
+        const rb_entry *entry = &policy->ledger->items[about[i].entry];
         if (entry->kind == RB_ENTRY_GAP && rb_text_same(entry->object, object) &&
-            (rb_policy_counts(keeping->policy, entry, RB_ROLE_MARK) ||
-             rb_policy_counts(keeping->policy, entry, RB_ROLE_POLICY)))
+            (rb_policy_counts(policy, entry, RB_ROLE_MARK) ||
+             rb_policy_counts(policy, entry, RB_ROLE_POLICY)))
             return entry;
     }
     return NULL;
@@ -106,29 +107,29 @@ static bool used(const rb_policy *policy, const rb_entry *entry)
            (entry->kind == RB_ENTRY_TRANSITION && rb_policy_counts(policy, entry, RB_ROLE_MARK));
 }
 
-static bool is_used(const rb_keeping *keeping, const char *tag, const char *object)
+static bool is_used(const rb_policy *policy, const char *tag, const char *object)
 {
     size_t count;
-    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    const rb_about *about = rb_policy_about(&count, policy, tag);
     for (size_t i = 0; i < count; i++) {
-        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
-        if (rb_text_same(entry->object, object) && used(keeping->policy, entry))
+        const rb_entry *entry = &policy->ledger->items[about[i].entry];
+        if (rb_text_same(entry->object, object) && used(policy, entry))
             return true;
     }
     return false;
 }
 
-void rb_history_in_use(char **why, const rb_keeping *keeping, const rb_chain *chain,
-                       const char *tag, const char *object)
+void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chain, const char *tag,
+                       const char *object)
 {
     size_t count;
     const rb_chain_item *item = rb_chain_find(chain, tag);
-    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    const rb_about *about = rb_policy_about(&count, policy, tag);
     *why = NULL;
     if (item && item->named && rb_text_same(item->object, object))
         *why = rb_strdup("a release follows it");
     for (size_t i = 0; i < count && !*why; i++) {
-        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
+        const rb_entry *entry = &policy->ledger->items[about[i].entry];
         char hex[RB_OID_HEX];
         rb_oid_hex(&entry->id, hex);
         if (!rb_text_same(entry->object, object) || entry->trust == RB_ENTRY_BROKEN ||
@@ -143,14 +144,14 @@ void rb_history_in_use(char **why, const rb_keeping *keeping, const rb_chain *ch
 }
 
 /* Tags that lead to what a maker said and nobody gave up; as keys. */
-static json_t *made_and_here(const rb_keeping *keeping, const json_t *here)
+static json_t *made_and_here(const rb_policy *policy, const json_t *here)
 {
     json_t *tags = json_object();
-    for (size_t i = 0; i < keeping->ledger->n; i++) {
-        const rb_entry *entry = &keeping->ledger->items[i];
+    for (size_t i = 0; i < policy->ledger->n; i++) {
+        const rb_entry *entry = &policy->ledger->items[i];
         if (entry->tag && entry->object &&
-            rb_text_same(rb_json_str(here, entry->tag), entry->object) &&
-            made(keeping->policy, entry) && !rb_ledger_gap(keeping, entry->tag, entry->object))
+            rb_text_same(rb_json_str(here, entry->tag), entry->object) && made(policy, entry) &&
+            !rb_ledger_gap(policy, entry->tag, entry->object))
             rb_json_set_str(tags, entry->tag, NULL);
     }
     return tags;
@@ -163,12 +164,11 @@ static json_t *made_and_here(const rb_keeping *keeping, const json_t *here)
  */
 static void census(const void *context, rb_knowns *out, const json_t *here)
 {
-    const rb_keeping *keeping = context;
-    const rb_policy *policy = keeping->policy;
+    const rb_policy *policy = context;
     RB_AUTO(rb_json_freep) json_t *found = json_object();
-    RB_AUTO(rb_json_freep) json_t *newest = made_and_here(keeping, here);
-    for (size_t i = keeping->ledger->n; i-- > 0;) {
-        const rb_entry *entry = &keeping->ledger->items[i];
+    RB_AUTO(rb_json_freep) json_t *newest = made_and_here(policy, here);
+    for (size_t i = policy->ledger->n; i-- > 0;) {
+        const rb_entry *entry = &policy->ledger->items[i];
         if (!entry->tag || !entry->object)
             continue;
         bool is_here = rb_text_same(rb_json_str(here, entry->tag), entry->object);
@@ -182,25 +182,25 @@ static void census(const void *context, rb_knowns *out, const json_t *here)
         if (json_object_get(found, key))
             continue;
         rb_json_set_str(found, key, NULL);
-        if (!rb_ledger_gap(keeping, entry->tag, entry->object))
+        if (!rb_ledger_gap(policy, entry->tag, entry->object))
             rb_knowns_add(out, entry->tag, entry->object,
-                          is_used(keeping, entry->tag, entry->object));
+                          is_used(policy, entry->tag, entry->object));
     }
 }
 
-enum rb_code rb_history_absent(rb_knowns *out, const rb_keeping *keeping, rb_err *err)
+enum rb_code rb_history_absent(rb_knowns *out, const rb_policy *policy, rb_err *err)
 {
     RB_AUTO(rb_tag_refs_clear) rb_tag_refs refs = {0};
     RB_AUTO(rb_knowns_clear) rb_knowns known = {0};
     RB_AUTO(rb_json_freep) json_t *here = json_object();
-    RB_TRY(rb_tag_refs_read(&refs, keeping->repo, err));
+    RB_TRY(rb_tag_refs_read(&refs, policy->ledger->repo, err));
     for (size_t i = 0; i < refs.n; i++) {
         char hex[RB_OID_HEX];
         rb_oid_hex(&refs.items[i].object, hex);
         if (json_object_set_new(here, refs.items[i].name, json_string(hex)) != 0)
             continue; /* no UTF-8: no entry can name it */
     }
-    census(keeping, &known, here);
+    census(policy, &known, here);
     for (size_t i = 0; i < known.n; i++) {
         const rb_link *link = &known.items[i];
         if (json_object_get(here, link->tag))
@@ -211,41 +211,39 @@ enum rb_code rb_history_absent(rb_knowns *out, const rb_keeping *keeping, rb_err
     return RB_OK;
 }
 
-rb_chain_more rb_history_more(const rb_keeping *keeping, const rb_pushes *pushed)
+rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed)
 {
-    return (rb_chain_more){
-        .pushed = pushed, .keeper = keeper, .census = census, .context = keeping};
+    return (rb_chain_more){.pushed = pushed, .keeper = keeper, .census = census, .context = policy};
 }
 
 /* Which the ledger knows by that name, newest first: the first that it kept and that verifies. */
-static void open_kept(rb_release **out, const rb_keeping *keeping, const rb_signers *signers,
-                      const char *tag, const char *object)
+static void open_kept(rb_release **out, const rb_policy *policy, const char *tag,
+                      const char *object)
 {
     size_t count;
-    const rb_about *about = rb_policy_about(&count, keeping->policy, tag);
+    const rb_about *about = rb_policy_about(&count, policy, tag);
     for (size_t i = count; i-- > 0 && !*out;) {
-        const rb_entry *entry = &keeping->ledger->items[about[i].entry];
+        const rb_entry *entry = &policy->ledger->items[about[i].entry];
         RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
         RB_AUTO(rb_problems_clear) rb_problems problems = {0};
         rb_err why;
         if (!entry->object || (object && !rb_text_same(entry->object, object)) ||
-            !(made(keeping->policy, entry) || used(keeping->policy, entry)) ||
-            rb_ledger_gap(keeping, tag, entry->object))
+            !(made(policy, entry) || used(policy, entry)) ||
+            rb_ledger_gap(policy, tag, entry->object))
             continue;
-        rb_ledger_kept(&kept, keeping, tag, entry->object);
-        if (kept &&
-            rb_release_open_tag(out, keeping->repo, signers, kept, &problems, &why) != RB_OK)
+        rb_ledger_kept(&kept, policy, tag, entry->object);
+        if (kept && rb_release_open_tag(out, policy->ledger->repo, policy->ledger->signers, kept,
+                                        &problems, &why) != RB_OK)
             *out = NULL;
     }
 }
 
-void rb_history_lost(rb_release **out, const rb_keeping *keeping, const rb_signers *signers,
-                     const char *tag, const char *object)
+void rb_history_lost(rb_release **out, const rb_policy *policy, const char *tag, const char *object)
 {
     RB_AUTO(rb_tag_freep) rb_tag *here = NULL;
     rb_err why;
     *out = NULL;
-    enum rb_code code = rb_tag_read(&here, keeping->repo, tag, &why);
+    enum rb_code code = rb_tag_read(&here, policy->ledger->repo, tag, &why);
     if (code == RB_FOUND || (code == RB_OK && !rb_manifest_is_in(here)))
-        open_kept(out, keeping, signers, tag, object);
+        open_kept(out, policy, tag, object);
 }

@@ -326,8 +326,8 @@ static void index_tags(rb_policy *policy)
 
 static void list_ended(rb_policy *policy)
 {
-    for (size_t i = 0; i < policy->signers->n; i++) {
-        const rb_signer *line = &policy->signers->items[i];
+    for (size_t i = 0; i < policy->ledger->signers->n; i++) {
+        const rb_signer *line = &policy->ledger->signers->items[i];
         char fingerprint[RB_FINGERPRINT_SIZE];
         if (line->authority || line->before == 0 || line->before >= (uint64_t)policy->clock)
             continue;
@@ -336,12 +336,10 @@ static void list_ended(rb_policy *policy)
     }
 }
 
-rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger,
-                           const rb_signers *signers, const rb_strs *roots)
+rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger, const rb_strs *roots)
 {
     rb_policy *policy = rb_calloc(1, sizeof *policy);
     policy->ledger = ledger;
-    policy->signers = signers;
     for (size_t i = 0; i < roots->n; i++)
         rb_strs_add(&policy->roots, roots->items[i]);
     policy->state = rb_calloc(ledger->n + 1, sizeof *policy->state);
@@ -353,12 +351,12 @@ rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger,
     return policy;
 }
 
-enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
-                            const rb_ledger *ledger, const rb_signers *signers, rb_err *err)
+enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, const rb_ledger *ledger,
+                            rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
-    RB_TRY(rb_repo_settings(&roots, repo, "rbtool.root", err));
-    *out = rb_policy_under(problems, ledger, signers, &roots);
+    RB_TRY(rb_repo_settings(&roots, ledger->repo, "rbtool.root", err));
+    *out = rb_policy_under(problems, ledger, &roots);
     return RB_OK;
 }
 

@@ -50,13 +50,11 @@ const char *rb_role_name(enum rb_role role); /* release, mark, approve, accept-l
 typedef struct rb_policy rb_policy;
 
 /* What is in force at the ledger's tip. Entries that claim to be policy and are not signed under
- * the one before are in *problems, each named. Borrows ledger and signers. */
-enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, rb_repo *repo,
-                            const rb_ledger *ledger, const rb_signers *signers,
+ * the one before are in *problems, each named. Borrows the ledger. */
+enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, const rb_ledger *ledger,
                             rb_err *err) RB_MUST_USE;
 /* The same under other roots than the configured ones, which are copied. */
-rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger,
-                           const rb_signers *signers, const rb_strs *roots);
+rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger, const rb_strs *roots);
 void rb_policy_free(rb_policy *policy);
 RB_DEFINE_AUTO(rb_policy, rb_policy_free)
 

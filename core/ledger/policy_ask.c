@@ -50,7 +50,7 @@ int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const c
 {
     if (!principals || !fingerprint || !rb_strs_has(&policy->ended, fingerprint))
         return 0;
-    uint64_t end = rb_signers_end(policy->signers, principals, fingerprint);
+    uint64_t end = rb_signers_end(policy->ledger->signers, principals, fingerprint);
     return end < (uint64_t)policy->clock ? (int64_t)end : 0;
 }
 

@@ -31,7 +31,6 @@ typedef struct rb_about {
 
 struct rb_policy {
     const rb_ledger *ledger;
-    const rb_signers *signers;
     rb_strs roots;
     rb_edict *edicts;
     size_t edict_count;

@@ -297,8 +297,8 @@ void rb_approvals_able(rb_strs *out, const rb_policy *policy, const rb_release *
     rb_strs_add(&out_of_it, rb_verified_principal(release->verified));
     for (size_t i = 0; i < approvals->people.n; i++)
         rb_strs_add(&out_of_it, approvals->people.items[i]);
-    for (size_t i = 0; i < policy->signers->n; i++) {
-        const rb_signer *line = &policy->signers->items[i];
+    for (size_t i = 0; i < policy->ledger->signers->n; i++) {
+        const rb_signer *line = &policy->ledger->signers->items[i];
         char fingerprint[RB_FINGERPRINT_SIZE];
         if (line->authority || !rb_pattern_is_literal(line->principals))
             continue;

@@ -158,7 +158,7 @@ enum rb_code rb_policy_draft(json_t **out, const rb_policy *policy, const json_t
     RB_TRY(choose(&chosen, policy, over, err));
     bool stays = rb_edict_lets(json, RB_ROLE_POLICY, caller->principal, caller->fingerprint) &&
                  !rb_edict_revokes(json, caller->fingerprint);
-    if (!stays && !someone_can(json, policy->signers))
+    if (!stays && !someone_can(json, policy->ledger->signers))
         return rb_fail(err, RB_ERROR,
                        "after this policy nobody could set another: no allowed signer whose key "
                        "is not revoked and does not end is in its role policy; nothing was "

@@ -9,8 +9,7 @@
 #define RENAMES 16 /* names of one environment that are followed back */
 
 typedef struct judging {
-    const rb_keeping *keeping;
-    const rb_signers *signers;
+    const rb_policy *policy;
     json_t *live;    /* "ENVIRONMENT OBJECT" of what was live as a whole */
     json_t *renamed; /* an environment's name: the one before */
     json_t *makers;  /* object: [principal, fingerprint] who signed the release, or [] */
@@ -36,10 +35,10 @@ static const json_t *maker_of(const judging *j, const char *tag, const char *obj
     rb_err unknown;
     rb_oid id;
     if (!rb_oid_parse(&id, object) ||
-        rb_tag_read_object(&read, j->keeping->repo, &id, tag, &unknown) != RB_OK)
-        rb_ledger_kept(&read, j->keeping, tag, object);
-    if (read && rb_trust_verify(&verified, j->signers, j->keeping->repo, read, &problems,
-                                &unknown) == RB_OK) {
+        rb_tag_read_object(&read, j->policy->ledger->repo, &id, tag, &unknown) != RB_OK)
+        rb_ledger_kept(&read, j->policy, tag, object);
+    if (read && rb_trust_verify(&verified, j->policy->ledger->signers, j->policy->ledger->repo,
+                                read, &problems, &unknown) == RB_OK) {
         json_array_append_new(maker, json_string(rb_verified_principal(verified)));
         json_array_append_new(maker, json_string(rb_verified_fingerprint(verified)));
     }
@@ -121,7 +120,7 @@ static bool is_excused(const rb_policy *policy, const rb_entry *entry, const cha
 static void judge_release(rb_unapproved **items, size_t *n, judging *j, const rb_entry *entry,
                           const char *tag, const char *object, bool scripts)
 {
-    const rb_policy *policy = j->keeping->policy;
+    const rb_policy *policy = j->policy;
     if (!entry->environment || !tag || !object)
         return;
     rb_unapproved found = {.entry = entry, .tag = tag, .object = object, .scripts = scripts};
@@ -166,15 +165,14 @@ static void follow(judging *j, const rb_entry *entry)
     json_object_set_new(j->live, key, json_true());
 }
 
-void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_keeping *keeping,
-                        const rb_signers *signers)
+void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_policy *policy)
 {
     RB_AUTO(judging_clear)
-    judging j = {keeping, signers, json_object(), json_object(), json_object()};
-    const rb_ledger *ledger = keeping->ledger;
+    judging j = {policy, json_object(), json_object(), json_object()};
+    const rb_ledger *ledger = policy->ledger;
     *items = NULL;
     *n = 0;
-    for (size_t i = 0; i < ledger->n && keeping->policy->edict_count > 0; i++) {
+    for (size_t i = 0; i < ledger->n && policy->edict_count > 0; i++) {
         const rb_entry *entry = &ledger->items[i];
         const bool counts = entry->trust == RB_ENTRY_GOOD || entry->trust == RB_ENTRY_UNSIGNED;
         const char *before = rb_json_str(rb_entry_detail(entry), "environment");

@@ -27,7 +27,6 @@ typedef struct rb_unapproved {
 
 /* Oldest first; *items is the caller's. A release whose signature cannot be checked any more is
  * judged as if its signer were unknown: then every approver counts. */
-void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_keeping *keeping,
-                        const rb_signers *signers);
+void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_policy *policy);
 
 #endif

@@ -12,12 +12,18 @@
 
 void rb_release_free(rb_release *release)
 {
-    if (!release)
+    if (!release || release->held-- > 0)
         return;
     rb_verified_free(release->verified);
     rb_manifest_free(release->manifest);
     free(release->tag);
     free(release);
+}
+
+rb_release *rb_release_hold(rb_release *release)
+{
+    release->held++;
+    return release;
 }
 
 /* The version is the tag's last part, whatever prefix a project gives its tags. */

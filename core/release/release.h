@@ -16,6 +16,7 @@ typedef struct rb_release {
     char object[RB_OID_HEX]; /* of the tag object */
     rb_oid commit;
     rb_oid tree;
+    size_t held; /* rb_release_hold() */
 } rb_release;
 
 /*
@@ -30,6 +31,8 @@ enum rb_code rb_release_open(rb_release **out, rb_repo *repo, const rb_signers *
 enum rb_code rb_release_open_tag(rb_release **out, rb_repo *repo, const rb_signers *signers,
                                  const rb_tag *tag, rb_problems *problems, rb_err *err) RB_MUST_USE;
 void rb_release_free(rb_release *release);
+/* Another owner: one more rb_release_free() is needed. Returns release. */
+rb_release *rb_release_hold(rb_release *release);
 RB_DEFINE_AUTO(rb_release, rb_release_free)
 
 enum {                        /* how verify looks */

@@ -264,7 +264,8 @@ static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
     }
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to)
-        RB_TRY(rb_sql_checks_run(failures, run->request->to, run->request->repo, d->name, db, err));
+        RB_TRY(rb_sql_checks_run(failures, run->request->to, run->request->session->repo, d->name,
+                                 db, err));
     if (json_array_size(failures) > 0)
         return rb_fail(err, RB_FOUND, "database %s: %s", d->name,
                        rb_json_str(json_array_get(failures, 0), "message"));

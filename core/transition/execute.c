@@ -408,7 +408,7 @@ static json_t *before(const rb_run *run)
     json_object_set_new(json, "again", json_boolean(rq->again != RB_AGAIN_NOT));
     json_object_set_new(json, "creates", creates);
     json_object_set_new(json, "databases", urls(plan));
-    RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->repo);
+    RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->session->repo);
     rb_json_set_str(json, "by", who);
     rb_json_set_str(json, "host", run->host);
     rb_json_set_str(json, "user", run->user);

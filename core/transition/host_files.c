@@ -97,9 +97,9 @@ enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_reque
         rb_drift_add(rq->from ? drift : taken, rb_part_name(part), place->path,
                      place->had ? place->had : RB_DRIFT_NO_FILE, found);
         if (rq->from && place->had)
-            rb_drift_compare(drift,
-                             &(rb_drift_file){rb_parts_from(rq, part), rq->repo, place->held,
-                                              place->had, place->path, part == RB_PART_FLAGS});
+            rb_drift_compare(drift, &(rb_drift_file){rb_parts_from(rq, part), rq->session->repo,
+                                                     place->held, place->had, place->path,
+                                                     part == RB_PART_FLAGS});
     }
     return RB_OK;
 }
@@ -171,7 +171,8 @@ static enum rb_code stage(const rb_run *run, const char *part, const rb_place *p
     if (rq->again != RB_AGAIN_NOT)
         return RB_OK;
     if (place->brings) {
-        RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+        RB_TRY(
+            rb_release_file(&text, rq->to, rq->session->repo, place->source, place->brings, err));
         RB_TRY(rb_place_folder(rq->env, place->path, err));
         const rb_file_access access = access_of(place);
         RB_TRY(rb_file_stage(place->path, rb_buf_str(&text), text.len, &access, err));
@@ -218,7 +219,8 @@ static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *p
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     const rb_file_access access = access_of(place);
     if (place->brings) {
-        RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+        RB_TRY(
+            rb_release_file(&text, rq->to, rq->session->repo, place->source, place->brings, err));
         RB_TRY(rb_place_folder(rq->env, place->path, err));
     }
     RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));

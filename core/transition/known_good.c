@@ -4,17 +4,15 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "ledger/history.h"
 
-#define MAX_CHAIN 10000 /* releases followed back; a longer chain ends the search */
-#define MAX_SHOWN 5     /* candidates in the line that asks a person to decide */
+#define MAX_SHOWN 5 /* candidates in the line that asks a person to decide */
 
 static const bool all_parts[RB_PARTS] = {true, true, true, true};
 
-void rb_standing_clear(rb_standing *word)
+void rb_verdict_summary_clear(rb_verdict_summary *word)
 {
     free(word->why);
-    *word = (rb_standing){0};
+    *word = (rb_verdict_summary){0};
 }
 
 void rb_known_good_clear(rb_known_good *good)
@@ -99,7 +97,7 @@ bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at)
     return live_together(rows, count, at, all_parts);
 }
 
-static void pending_word(rb_standing *out, const rb_known *known, const char *tag,
+static void pending_word(rb_verdict_summary *out, const rb_journals *known, const char *tag,
                          const char *object)
 {
     for (size_t i = 0; i < known->pending_count && out->verdict == RB_VERDICT_NONE; i++) {
@@ -142,58 +140,50 @@ static char *why_of(const rb_judgement *judgement)
     return rb_safe(rb_buf_str(&text));
 }
 
-void rb_known_standing(rb_standing *out, const rb_known *known, const char *tag, const char *object)
+void rb_known_verdict(rb_verdict_summary *out, const rb_session *session,
+                      const rb_journals *journals, const char *tag, const char *object)
 {
     rb_judgement judgement = {0};
-    *out = (rb_standing){0};
-    if (known->ledger)
-        rb_verdict_of(&judgement, known->ledger, known->policy, known->own, tag, object);
-    pending_word(out, known, tag, object);
+    *out = (rb_verdict_summary){0};
+    rb_verdict_of(&judgement, session->ledger, session->policy, journals ? &journals->own : NULL,
+                  tag, object);
+    if (journals)
+        pending_word(out, journals, tag, object);
     /* That it was deployed does not lift what was said of it since. */
     if (out->verdict == RB_VERDICT_GOOD && judgement.verdict == RB_VERDICT_BAD && judgement.entry &&
         judgement.entry->at >= out->at)
-        rb_standing_clear(out);
-    if (out->verdict != RB_VERDICT_NONE || !known->ledger)
+        rb_verdict_summary_clear(out);
+    if (out->verdict != RB_VERDICT_NONE)
         return;
     out->verdict = judgement.verdict;
     if (!judgement.entry)
         return;
     out->why = why_of(&judgement);
-    out->by_people =
+    out->manual =
         judgement.disputed || (judgement.entry->kind == RB_ENTRY_VERDICT &&
                                !rb_json_str(rb_entry_detail(judgement.entry), "transition"));
 }
 
-/* NULL when it does not verify; that is no error here. */
-static rb_release *verified(const rb_known_request *rq, const char *tag, const char *object)
+char *rb_known_bad(const void *context, const char *tag, const char *object)
 {
-    const rb_keeping keeping = {rq->repo, rq->known->ledger, rq->known->policy};
-    rb_release *release = NULL;
-    rb_problems problems = {0};
-    rb_err ignored;
-    if (rb_release_open(&release, rq->repo, rq->signers, tag, &problems, &ignored) != RB_OK)
-        rb_history_lost(&release, &keeping, rq->signers, tag, object);
-    rb_problems_clear(&problems);
-    /* The tag may have moved since. */
-    if (release && !rb_text_same(release->object, object)) {
-        rb_release_free(release);
-        release = NULL;
-    }
-    return release;
+    RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary found = {0};
+    rb_known_verdict(&found, context, NULL, tag, object);
+    return found.verdict == RB_VERDICT_BAD ? rb_strdup(found.why ? found.why : "") : NULL;
 }
 
 /* By the policy's rules on signers. With a root and no policy under it nothing can be judged, and
  * the transition will be refused for that. */
 static bool allowed(const rb_known_request *rq, const rb_release *release)
 {
-    const rb_policy *policy = rq->known->policy;
+    const rb_policy *policy = rq->session->policy;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     rb_err ignored;
     return (rb_policy_rooted(policy) && !rb_policy_entry(policy)) ||
            rb_policy_check_release(&problems, policy, release, &ignored) == RB_OK;
 }
 
-static void add_candidate(rb_known_good *out, const rb_release *release, const rb_standing *word)
+static void add_candidate(rb_known_good *out, const rb_release *release,
+                          const rb_verdict_summary *word)
 {
     bool bad = word->verdict == RB_VERDICT_BAD;
     rb_strs *list = bad ? &out->bad : &out->candidates;
@@ -208,12 +198,11 @@ static void add_candidate(rb_known_good *out, const rb_release *release, const r
         out->newest_bad = rb_strdup(release->tag);
 }
 
-/* release is taken over. */
-static void take(rb_known_good *out, rb_release *release, const rb_standing *word,
+static void take(rb_known_good *out, const rb_release *release, const rb_verdict_summary *word,
                  const char *which, const char *otherwise)
 {
-    out->release = release;
-    out->rule = word->verdict == RB_VERDICT_GOOD && (word->by_people || !otherwise)
+    out->release = rb_release_hold((rb_release *)release);
+    out->rule = word->verdict == RB_VERDICT_GOOD && (word->manual || !*otherwise)
                     ? rb_format("the %s, %s", which, word->why)
                     : rb_format("the %s %s", which, otherwise);
 }
@@ -248,57 +237,50 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
         if (!rb_known_reached(rows[i]) || rb_text_same(tag, rq->from->tag) ||
             !live_together(rows, count, i, rq->parts))
             continue;
-        RB_AUTO(rb_standing_clear) rb_standing word = {0};
-        rb_known_standing(&word, rq->known, tag, rows[i]->to_object);
-        rb_release *release = verified(rq, tag, rows[i]->to_object);
-        if (release && !allowed(rq, release)) {
-            rb_release_free(release);
+        RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary word = {0};
+        rb_known_verdict(&word, rq->session, rq->journals, tag, rows[i]->to_object);
+        RB_AUTO(rb_release_freep)
+        rb_release *release = rb_session_release_is(rq->session, tag, rows[i]->to_object);
+        if (!release || !allowed(rq, release))
             continue;
-        }
         bool passed = ran_well(rows, i) && word.verdict != RB_VERDICT_BAD;
-        bool marked = word.verdict == RB_VERDICT_GOOD && word.by_people;
-        if (release && (passed || marked)) {
+        bool marked = word.verdict == RB_VERDICT_GOOD && word.manual;
+        if (passed || marked)
             take(out, release, &word, "newest release that was live here as a whole",
                  rows[i]->checked ? "and is not bad (every check passed)"
                                   : "and is not bad (nothing was checked)");
-            return;
-        }
-        if (release)
+        else
             add_candidate(out, release, &word);
-        rb_release_free(release);
     }
 }
 
-/* The next release along the chain, NULL where it does not verify. */
-static rb_release *follow(const rb_known_request *rq, const rb_link *link)
+typedef struct seeking {
+    rb_known_good *out;
+    const rb_known_request *rq;
+    enum rb_verdict wanted;
+} seeking;
+
+/* Takes the first that has that verdict and whose signer may release; the others are candidates. */
+static bool is_not_it(void *context, const rb_release *release)
 {
-    return link ? verified(rq, link->tag, link->object) : NULL;
+    const seeking *s = context;
+    RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary word = {0};
+    if (!allowed(s->rq, release))
+        return true;
+    rb_known_verdict(&word, s->rq->session, s->rq->journals, release->tag, release->object);
+    if (word.verdict != s->wanted)
+        add_candidate(s->out, release, &word);
+    else if (s->wanted == RB_VERDICT_GOOD)
+        take(s->out, release, &word, "nearest release along the chain that is good", "");
+    else
+        take(s->out, release, &word, "nearest release along the chain that verifies",
+             "and has no verdict (knownGood: verified)");
+    return !s->out->release;
 }
 
-/* The nearest release that has that verdict and whose signer may release; the others are
- * candidates. */
 static void along_chain(rb_known_good *out, const rb_known_request *rq, enum rb_verdict wanted)
 {
-    bool good = wanted == RB_VERDICT_GOOD;
-    rb_release *release = follow(rq, rq->from->manifest->previous);
-    for (int n = 0; release && n < MAX_CHAIN; n++) {
-        RB_AUTO(rb_standing_clear) rb_standing word = {0};
-        rb_known_standing(&word, rq->known, release->tag, release->object);
-        bool may = allowed(rq, release);
-        if (may && word.verdict == wanted) {
-            take(out, release, &word,
-                 good ? "nearest release along the chain that is good"
-                      : "nearest release along the chain that verifies",
-                 good ? NULL : "and has no verdict (knownGood: verified)");
-            return;
-        }
-        if (may)
-            add_candidate(out, release, &word);
-        rb_release *next = follow(rq, release->manifest->previous);
-        rb_release_free(release);
-        release = next;
-    }
-    rb_release_free(release);
+    rb_session_walk(rq->session, rq->from, is_not_it, &(seeking){out, rq, wanted});
 }
 
 static void say_list(rb_buf *out, const char *before, const rb_strs *list)
@@ -343,9 +325,13 @@ enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, 
         RB_TRY(rb_state_history(&rows, &count, rq->state, true, err));
     among_live(out, rows, count, rq);
     rb_transition_rows_free(rows, count);
+    rb_err ignored;
+    const char *setting = rb_session_settings(rq->session, &ignored) == RB_OK
+                              ? rq->session->settings->known_good
+                              : rq->from->manifest->known_good;
     if (!out->release)
         along_chain(out, rq, RB_VERDICT_GOOD);
-    if (!out->release && rb_text_same(rq->setting, "verified"))
+    if (!out->release && rb_text_same(setting, "verified"))
         along_chain(out, rq, RB_VERDICT_NONE);
     return out->release ? RB_OK : nothing_good(out, rq, err);
 }

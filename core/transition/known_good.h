@@ -8,31 +8,24 @@
 #ifndef RB_TRANSITION_KNOWN_GOOD_H
 #define RB_TRANSITION_KNOWN_GOOD_H
 
-#include "environment/state.h"
+#include "environment/journals.h"
 #include "ledger/verdict.h"
-#include "release/chain.h"
+#include "session/session.h"
 
-/* What verdicts are taken from; all borrowed. */
-typedef struct rb_known {
-    const rb_ledger *ledger;
-    const rb_policy *policy;
-    const rb_strs *own; /* as rb_verdict_of() */
-    /* Transitions of this host that the ledger has not been told of: later than all it has.
-     * Newest first. */
-    rb_transition_row *const *pending;
-    size_t pending_count;
-} rb_known;
-
-typedef struct rb_standing { /* the last word on a release */
-    int64_t at;              /* of a word that is only in the journal */
+typedef struct rb_verdict_summary { /* the newest valid verdict on a release */
+    int64_t at;                     /* of one that is only in the journal */
     enum rb_verdict verdict;
-    char *why; /* "reverted in prod", "marked bad by bob@example.com: slow"; NULL: no verdict */
-    bool by_people; /* marked, or disputed: not by a transition alone */
-} rb_standing;
+    char *why;   /* "reverted in prod", "marked bad by bob@example.com: slow"; NULL: no verdict */
+    bool manual; /* somebody marked it, or verdicts disagree: not by a transition alone */
+} rb_verdict_summary;
 
-void rb_known_standing(rb_standing *out, const rb_known *known, const char *tag,
-                       const char *object);
-void rb_standing_clear(rb_standing *word);
+/* Of the ledger, which session has opened, and the journals; NULL: of the ledger alone. */
+void rb_known_verdict(rb_verdict_summary *out, const rb_session *session,
+                      const rb_journals *journals, const char *tag, const char *object);
+/* Why a release is bad by the ledger, "" where no reason is known, or NULL; for
+ * rb_chain_mark_bad(). context: the session, whose ledger is open. */
+char *rb_known_bad(const void *context, const char *tag, const char *object);
+void rb_verdict_summary_clear(rb_verdict_summary *summary);
 
 typedef struct rb_known_good {
     rb_release *release; /* NULL when a person must decide */
@@ -43,15 +36,13 @@ typedef struct rb_known_good {
 } rb_known_good;
 
 typedef struct rb_known_request {
-    const rb_known *known;
+    rb_session *session; /* its ledger is open */
+    const rb_journals *journals;
     rb_state *state; /* NULL: no environment */
-    rb_repo *repo;
-    const rb_signers *signers;
     const rb_release *from;
     const bool *parts; /* RB_PARTS: those that will move; a release counts as having been live when
                           all of them were at it together */
-    const char *setting; /* "verdict" or "verified" */
-    const char *env;     /* its name, for the command that a refusal prints; NULL: no environment */
+    const char *env;   /* its name, for the command that a refusal prints; NULL: no environment */
 } rb_known_request;
 
 /* RB_DECIDE when there is none; candidates are filled all the same. */

@@ -18,7 +18,7 @@ typedef struct recorder {
     rb_state *state;
     const char *environment;
     const rb_ledger *ledger;
-    rb_transition_row *const *rows; /* the whole history, newest first */
+    rb_transition_row **rows; /* the whole history, newest first */
     size_t count;
     bool signs; /* this host has a key */
 } recorder;
@@ -241,35 +241,39 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     return write_entries(out, r, row->id, drafts, n, silent, err);
 }
 
-enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signers,
-                       const char *environment, rb_state *state, rb_err *err)
+/* The outbox is not empty: what writing its entries needs. */
+static enum rb_code prepare(recorder *r, rb_recording *out, rb_session *session, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *fetched = NULL;
+    RB_TRY(rb_session_signers(session, err));
+    RB_TRY(rb_ledger_ready(&fetched, session->repo, session->signers, true, err));
+    if (fetched)
+        rb_session_ledger_changed(session);
+    RB_TRY(rb_trust_has_key(&r->signs, session->repo, err));
+    RB_TRY(rb_session_ledger(session, err));
+    r->repo = session->repo;
+    r->ledger = session->ledger;
+    out->begins = session->ledger->n == 0;
+    return rb_state_history(&r->rows, &r->count, r->state, true, err);
+}
+
+enum rb_code rb_record(rb_recording *out, rb_session *session, const char *environment,
+                       rb_state *state, rb_err *err)
 {
     rb_outbox_item *items = NULL;
     size_t count = 0;
-    recorder r = {.repo = repo, .state = state, .environment = environment};
-    rb_transition_row **rows = NULL;
-    RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
+    recorder r = {.state = state, .environment = environment};
     *out = (rb_recording){0};
     RB_TRY(rb_state_outbox(&items, &count, state, err));
     out->left = count;
-    enum rb_code code = RB_OK;
-    RB_AUTO(rb_free_str) char *fetched = NULL;
-    if (count > 0)
-        code = rb_ledger_ready(&fetched, repo, signers, true, err);
-    if (count > 0 && code == RB_OK)
-        code = rb_trust_has_key(&r.signs, repo, err);
-    if (count > 0 && code == RB_OK)
-        code = rb_ledger_load(&ledger, repo, signers, NULL, 0, err);
-    if (count > 0 && code == RB_OK)
-        code = rb_state_history(&rows, &r.count, state, true, err);
-    r.ledger = ledger;
-    out->begins = count > 0 && ledger && ledger->n == 0;
-    r.rows = rows;
+    enum rb_code code = count > 0 ? prepare(&r, out, session, err) : RB_OK;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
         code = write_one(out, &r, &items[i], err);
         out->left -= code == RB_OK ? 1 : 0;
     }
-    rb_transition_rows_free(rows, r.count);
+    rb_transition_rows_free(r.rows, r.count);
     rb_outbox_free(items, count);
+    if (out->written > 0)
+        rb_session_ledger_changed(session);
     return code;
 }

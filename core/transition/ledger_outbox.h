@@ -13,7 +13,7 @@
 #define RB_TRANSITION_LEDGER_OUTBOX_H
 
 #include "environment/state.h"
-#include "ledger/ledger.h"
+#include "session/session.h"
 
 typedef struct rb_recording {
     size_t written; /* entries */
@@ -23,8 +23,8 @@ typedef struct rb_recording {
 
 /* Writes what is left. Needs the environment's lock. An entry is unsigned where no key is
  * configured. *out is filled whatever the result. */
-enum rb_code rb_record(rb_recording *out, rb_repo *repo, const rb_signers *signers,
-                       const char *environment, rb_state *state, rb_err *err) RB_MUST_USE;
+enum rb_code rb_record(rb_recording *out, rb_session *session, const char *environment,
+                       rb_state *state, rb_err *err) RB_MUST_USE;
 
 /* Who git would commit as, "Name <email>", or NULL: what a transition's journal says who began it.
  */

@@ -365,8 +365,8 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
     struct timespec ended;
     clock_gettime(CLOCK_MONOTONIC, &began);
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    enum rb_code code =
-        rb_release_verify(&problems, rq->to, rq->repo, RB_VERIFY_DEEP | RB_VERIFY_NO_CACHE, err);
+    enum rb_code code = rb_release_verify(&problems, rq->to, rq->session->repo,
+                                          RB_VERIFY_DEEP | RB_VERIFY_NO_CACHE, err);
     if (code == RB_FOUND && problems.n > 0)
         return rb_fail(err, RB_FOUND, "release %s: %s", rq->to->tag, problems.items[0].message);
     if (code != RB_OK)

@@ -10,7 +10,7 @@
 #include "config/environment.h"
 #include "database/database.h"
 #include "environment/state.h"
-#include "release/release.h"
+#include "session/session.h"
 
 /* Where a transition goes through its steps; each kind has its own order (design section 10). */
 enum rb_step_kind {
@@ -39,8 +39,7 @@ typedef struct rb_plan_request {
     const char *kind; /* deploy, revert, abort */
     const rb_env *env;
     rb_state *state; /* NULL: the environment has none yet */
-    rb_repo *repo;
-    const rb_signers *signers;
+    rb_session *session;
     const rb_release *from;                /* NULL: nothing is live */
     const rb_release *part_from[RB_PARTS]; /* of a part that is live at another one, else NULL */
     const rb_release *to;
@@ -147,7 +146,7 @@ char *rb_plan_list_losses(const json_t *losses);
 enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char *loss,
                              rb_err *err) RB_MUST_USE;
 
-/* plan_notes.c: what is out of step afterwards, room on disk, faults in the history behind TO. */
+/* plan_notes.c: what is out of step afterwards, room on disk. */
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *request);
 void rb_plan_note(rb_plan *plan, const char *text); /* need not be UTF-8 */
 

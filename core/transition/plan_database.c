@@ -11,8 +11,6 @@
 #include "transition/edited_migrations.h"
 #include "transition/released_schema.h"
 
-#define MAX_CHAIN 10000 /* releases followed back to find a migration's proof */
-
 void rb_plan_database_clear(rb_plan_database *d)
 {
     free(d->name);
@@ -72,15 +70,16 @@ static enum rb_code load_sets(rb_plan_database *d, const rb_plan_request *rq,
     *from = rq->from ? rb_manifest_database_find(rq->from->manifest, d->name) : NULL;
     d->to = rb_manifest_database_find(rq->to->manifest, d->name);
     if (*from)
-        RB_TRY(rb_release_migrations(&d->from_set, rq->from, rq->repo, *from, err));
+        RB_TRY(rb_release_migrations(&d->from_set, rq->from, rq->session->repo, *from, err));
     if (d->to)
-        RB_TRY(rb_release_migrations(&d->to_set, rq->to, rq->repo, d->to, err));
+        RB_TRY(rb_release_migrations(&d->to_set, rq->to, rq->session->repo, d->to, err));
     else
         d->to_set = rb_calloc(1, sizeof *d->to_set);
     const rb_manifest_database *overrides =
         rq->overrides ? rb_manifest_database_find(rq->overrides->manifest, d->name) : NULL;
     if (overrides)
-        RB_TRY(rb_release_migrations(&d->override_set, rq->overrides, rq->repo, overrides, err));
+        RB_TRY(rb_release_migrations(&d->override_set, rq->overrides, rq->session->repo, overrides,
+                                     err));
     return RB_OK;
 }
 
@@ -240,45 +239,45 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
                        d->name, id, scripts);
 }
 
+typedef struct gathering {
+    rb_plan *plan;
+    rb_plan_database *d;
+    const rb_plan_request *rq;
+    bool *seen; /* of each step: it needs no proof, or has it */
+    size_t open;
+} gathering;
+
+/* Takes the proofs that a release has of steps that are still open. True while any are. */
+static bool take_proofs(void *context, const rb_release *release)
+{
+    gathering *g = context;
+    RB_AUTO(rb_json_freep) json_t *proofs = proofs_by_id(release->manifest, g->d->name);
+    for (size_t i = 0; i < g->d->step_count; i++) {
+        const char *id = g->d->steps[i].migration->id;
+        const json_t *proof = g->seen[i] ? NULL : json_object_get(proofs, id);
+        if (!proof)
+            continue;
+        use_proof(g->plan, g->d, g->rq, proof, id);
+        g->seen[i] = true;
+        g->open--;
+    }
+    return g->open > 0;
+}
+
 /* Proofs are in the manifest of the release that brought the migration: follow the chain back. */
 static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq)
 {
-    bool *seen = rb_calloc(d->step_count, sizeof *seen);
-    size_t open = 0;
+    gathering g = {plan, d, rq, rb_calloc(d->step_count, sizeof *g.seen), 0};
     for (size_t i = 0; i < d->step_count; i++) {
         bool overrides =
             d->override_set &&
             rb_migrations_find(d->override_set, d->steps[i].migration->id) == d->steps[i].migration;
-        seen[i] = d->steps[i].up || overrides;
-        open += !seen[i];
+        g.seen[i] = d->steps[i].up || overrides;
+        g.open += !g.seen[i];
     }
-    rb_release *held = NULL;
-    const rb_release *at = rq->from;
-    for (int n = 0; at && open > 0 && n < MAX_CHAIN; n++) {
-        RB_AUTO(rb_json_freep) json_t *proofs = proofs_by_id(at->manifest, d->name);
-        for (size_t i = 0; i < d->step_count; i++) {
-            const char *id = d->steps[i].migration->id;
-            const json_t *proof = seen[i] ? NULL : json_object_get(proofs, id);
-            if (!proof)
-                continue;
-            use_proof(plan, d, rq, proof, id);
-            seen[i] = true;
-            open--;
-        }
-        const rb_link *link = at->manifest->previous;
-        rb_release *next = NULL;
-        rb_problems problems = {0};
-        rb_err ignored;
-        if (link && open > 0 &&
-            rb_release_open(&next, rq->repo, rq->signers, link->tag, &problems, &ignored) != RB_OK)
-            next = NULL;
-        rb_problems_clear(&problems);
-        rb_release_free(held);
-        held = next;
-        at = next;
-    }
-    rb_release_free(held);
-    free(seen);
+    if (rq->from && g.open > 0 && take_proofs(&g, rq->from))
+        rb_session_walk(rq->session, rq->from, take_proofs, &g);
+    free(g.seen);
 }
 
 static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *applied,
@@ -408,7 +407,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
     judge_rehearsal(plan, d, rq, &outcome);
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to)
-        RB_TRY(rb_sql_checks_run(failures, rq->to, rq->repo, d->name, copy, err));
+        RB_TRY(rb_sql_checks_run(failures, rq->to, rq->session->repo, d->name, copy, err));
     if (json_array_size(failures) > 0)
         rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name,
                        rb_json_str(json_array_get(failures, 0), "message"));

@@ -219,7 +219,8 @@ static enum rb_code look_at_places(const rb_plan_request *rq, enum rb_part part,
         RB_TRY(rb_place_check(rq->env, what, place->path, err));
         /* LFS content may be absent here, and flags are written after the commit. */
         if (place->brings)
-            RB_TRY(rb_release_file(&text, rq->to, rq->repo, place->source, place->brings, err));
+            RB_TRY(rb_release_file(&text, rq->to, rq->session->repo, place->source, place->brings,
+                                   err));
     }
     return RB_OK;
 }

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define MAX_CHAIN 1000          /* links followed back from TO */
 #define JOURNAL_ROOM (1u << 20) /* bytes for the journal and copies of flags and config */
 
 void rb_plan_note(rb_plan *plan, const char *text)
@@ -70,38 +69,6 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
-/*
- * A revert is gated by TO's own integrity; a fault further back warns. Each release names its
- * predecessor's object: the first link that leads elsewhere, or nowhere, is told.
- */
-static void chain_note(rb_plan *plan, const rb_plan_request *rq)
-{
-    RB_AUTO(rb_release_freep) rb_release *held = NULL;
-    const rb_release *at = rq->to;
-    for (int n = 0; at && at->manifest->previous && n < MAX_CHAIN; n++) {
-        const rb_link *link = at->manifest->previous;
-        rb_release *next = NULL;
-        RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-        rb_err err;
-        bool good =
-            rb_release_open(&next, rq->repo, rq->signers, link->tag, &problems, &err) == RB_OK &&
-            strcmp(next->object, link->object) == 0;
-        if (!good) {
-            RB_AUTO(rb_free_str)
-            char *note = rb_format("the history behind %s is in doubt: %s names %s (%.10s) as its "
-                                   "predecessor, %s; see `rbtool verify --all`",
-                                   rq->to->tag, at->tag, link->tag, link->object,
-                                   next             ? "which has moved since"
-                                   : problems.n > 0 ? problems.items[0].message
-                                                    : rb_err_line(&err));
-            rb_plan_note(plan, note);
-        }
-        rb_release_free(held);
-        held = next;
-        at = good ? next : NULL;
-    }
-}
-
 static void service_note(rb_plan *plan, const rb_plan_request *rq)
 {
     if (!rb_service_cannot_run_yet(rq))
@@ -118,5 +85,4 @@ void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
     service_note(plan, rq);
     part_notes(plan, rq);
     space_notes(plan, rq);
-    chain_note(plan, rq);
 }

@@ -96,7 +96,7 @@ static enum rb_code keep_residual(rb_plan_database *d, const rb_plan_request *rq
     RB_AUTO(rb_json_freep) json_t *promise = NULL;
     const char *object;
     json_t *value;
-    RB_TRY(rb_rebuilt_catalog(&promise, rq->from, rq->repo, from, err));
+    RB_TRY(rb_rebuilt_catalog(&promise, rq->from, rq->session->repo, from, err));
     for (int side = 0; side < 2; side++)
         json_object_foreach ((json_t *)(side ? lived : promise), object, value)
             keep_drifted(d->expected, object, promise, lived, target);
@@ -148,15 +148,16 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     RB_AUTO(rb_json_freep) json_t *target = NULL;
     RB_TRY(rb_catalog_now_read(&now, db, err));
     json_t *found = now.catalog;
-    RB_TRY(promised(&target, db, rq->to, rq->repo, d->to, &now, err));
+    RB_TRY(promised(&target, db, rq->to, rq->session->repo, d->to, &now, err));
     bool there = d->step_count == 0 && json_equal(found, target);
     rb_err why;
-    if (rq->from && promised(&base, db, rq->from, rq->repo, from, &now, &why) != RB_OK && !there) {
+    if (rq->from && promised(&base, db, rq->from, rq->session->repo, from, &now, &why) != RB_OK &&
+        !there) {
         *err = why;
         return why.code;
     }
     if (rq->from && base && from)
-        rb_promise_without_undone(&base, &now, rq->from, rq->repo, from);
+        rb_promise_without_undone(&base, &now, rq->from, rq->session->repo, from);
     if (!rq->from)
         adopt(&base, d, rq, applied, found);
     if (!base)

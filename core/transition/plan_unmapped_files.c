@@ -90,7 +90,7 @@ static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
         if (has_config(from, pair->name) || has_config(rq->to, pair->name))
             continue;
         const char *nearest = rb_shape_nearest(pair->name, left_out);
-        if (first && nearest && !is_committed(rq->repo, pair->name))
+        if (first && nearest && !is_committed(rq->session->repo, pair->name))
             return rb_fail(err, RB_ERROR,
                            "environments.%s.config names %s, which neither %s nor the repository "
                            "has, and %s of %s has no place; nothing was changed\nis that the one? "

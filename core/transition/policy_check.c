@@ -129,7 +129,7 @@ enum rb_code rb_policy_check_key(const rb_policy *policy, const rb_plan_request 
     if (!rb_policy_must_sign(policy, rq->env->name))
         return RB_OK;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, false, err));
+    RB_TRY(rb_caller_find(&caller, rq->session->repo, rq->session->signers, NULL, false, err));
     if (caller.principal)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
@@ -144,7 +144,7 @@ enum rb_code rb_policy_check_loss(const rb_policy *policy, const rb_plan *plan,
     if (!plan->consent || !rb_policy_rooted(policy))
         return RB_OK;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    RB_TRY(rb_caller_find(&caller, rq->repo, rq->signers, NULL, false, err));
+    RB_TRY(rb_caller_find(&caller, rq->session->repo, rq->session->signers, NULL, false, err));
     if (rb_policy_allows(policy, RB_ROLE_ACCEPT_LOSS, caller.principal, caller.fingerprint))
         return RB_OK;
     RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_ACCEPT_LOSS);
@@ -175,7 +175,7 @@ enum rb_code rb_policy_override(const rb_plan *plan, const rb_plan_request *rq,
                             .detail = detail,
                             .must_sign = true,
                             .begins = true};
-    if (rb_ledger_append(&id, rq->repo, &draft, err) != RB_OK)
+    if (rb_ledger_append(&id, rq->session->repo, &draft, err) != RB_OK)
         return rb_err_prefix(err, "nothing was changed, since the override cannot be recorded");
     return RB_OK;
 }

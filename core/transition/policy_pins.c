@@ -57,7 +57,8 @@ static const rb_entry *first_policy(const rb_ledger *ledger)
 }
 
 /* No ledger is here. */
-static enum rb_code check_remote(const rb_policy_place *place, const json_t *pins, rb_err *err)
+static enum rb_code check_remote(const rb_env *env, const rb_session *session, const json_t *pins,
+                                 rb_err *err)
 {
     RB_AUTO(rb_free_str) char *remote = NULL;
     rb_err none;
@@ -66,11 +67,11 @@ static enum rb_code check_remote(const rb_policy_place *place, const json_t *pin
             err, RB_ERROR,
             "this clone has no ledger, and %s is bound to one since its last transition; "
             "nothing was changed\nfetch it with `rbtool sync`",
-            place->env->name);
-    if (rb_remote_find(&remote, place->repo, NULL, &none) != RB_OK)
+            env->name);
+    if (rb_remote_find(&remote, session->repo, NULL, &none) != RB_OK)
         return RB_OK;
     rb_ref there;
-    if (rb_remote_read(&there, place->repo, remote, RB_LEDGER_REF, err) != RB_OK) {
+    if (rb_remote_read(&there, session->repo, remote, RB_LEDGER_REF, err) != RB_OK) {
         err->code = RB_ERROR;
         rb_err_prefix(err,
                       "this clone has no ledger, and whether remote %s has one cannot be asked; "
@@ -85,12 +86,11 @@ static enum rb_code check_remote(const rb_policy_place *place, const json_t *pin
                         : RB_OK;
 }
 
-static enum rb_code check_pinned_entries(const rb_policy_place *place, const json_t *pins,
-                                         rb_err *err)
+static enum rb_code check_pinned_entries(const rb_session *session, const json_t *pins, rb_err *err)
 {
     for (size_t i = 0; i < NAMES; i++) {
         const char *id = rb_json_str(pins, names[i]);
-        if (strcmp(names[i], "root") == 0 || !id || find(place->ledger, id))
+        if (strcmp(names[i], "root") == 0 || !id || find(session->ledger, id))
             continue;
         return rb_fail(err, RB_ERROR,
                        "the ledger here lacks %s %.10s: " PINNED "; fetch the ledger with `rbtool "
@@ -102,8 +102,8 @@ static enum rb_code check_pinned_entries(const rb_policy_place *place, const jso
 }
 
 /* The ledger has a policy, or the environment is bound to one, and no root is configured. */
-static enum rb_code refuse_no_root(const rb_policy_place *place, const rb_entry *first,
-                                   const char *pinned, rb_err *err)
+static enum rb_code refuse_no_root(const rb_env *env, const rb_entry *first, const char *pinned,
+                                   rb_err *err)
 {
     rb_err ignored;
     RB_AUTO(rb_json_freep) json_t *root = NULL;
@@ -120,7 +120,7 @@ static enum rb_code refuse_no_root(const rb_policy_place *place, const rb_entry 
                    "the ledger holds a policy, and git config rbtool.root does not say here whose "
                    "policy binds %s; nothing was changed\nit is signed by %s with key %s: compare "
                    "that with the team first, then run `git config rbtool.root %s`",
-                   place->env->name, name, key ? key : "(unknown)", name);
+                   env->name, name, key ? key : "(unknown)", name);
 }
 
 static char *root_text(const rb_policy *policy)
@@ -150,7 +150,8 @@ static bool are_let_in(const rb_policy *old, const rb_strs *pinned, const rb_str
 
 /* Another root than the pinned one: what is in force under it must be in force under the pinned one
  * too, and each root that is new must have set a policy under that. */
-static enum rb_code check_rotation(const rb_policy_place *place, const json_t *pinned, rb_err *err)
+static enum rb_code check_rotation(const rb_env *env, const rb_session *session,
+                                   const json_t *pinned, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
@@ -160,39 +161,39 @@ static enum rb_code check_rotation(const rb_policy_place *place, const json_t *p
     json_array_foreach (json_object_get(pinned, "principals"), i, item)
         if (json_is_string(item))
             rb_strs_add(&roots, json_string_value(item));
-    old = rb_policy_under(&problems, place->ledger, place->signers, &roots);
-    const rb_entry *now = rb_policy_entry(place->policy);
+    old = rb_policy_under(&problems, session->ledger, &roots);
+    const rb_entry *now = rb_policy_entry(session->policy);
     if (now && now == rb_policy_entry(old) &&
-        are_let_in(old, &roots, rb_policy_roots(place->policy)))
+        are_let_in(old, &roots, rb_policy_roots(session->policy)))
         return RB_OK;
     return rb_fail(
         err, RB_ERROR,
         "git config rbtool.root is not the root that %s is bound to (%s), and has not set a policy "
         "under it; nothing was changed\nset it back with `git config --replace-all rbtool.root "
         "%s`, or let the new root into role policy and set a policy with it",
-        place->env->name, roots.n ? roots.items[0] : "none",
-        roots.n ? roots.items[0] : "PRINCIPAL");
+        env->name, roots.n ? roots.items[0] : "none", roots.n ? roots.items[0] : "PRINCIPAL");
 }
 
-static enum rb_code check_root(const rb_policy_place *place, const json_t *pins, rb_err *err)
+static enum rb_code check_root(const rb_env *env, const rb_session *session, const json_t *pins,
+                               rb_err *err)
 {
     const char *pinned = rb_json_str(pins, "root");
     const char *policy = rb_json_str(pins, "policy");
-    const rb_entry *first = first_policy(place->ledger);
-    if (!rb_policy_rooted(place->policy))
-        return first || pinned ? refuse_no_root(place, first, pinned, err) : RB_OK;
+    const rb_entry *first = first_policy(session->ledger);
+    if (!rb_policy_rooted(session->policy))
+        return first || pinned ? refuse_no_root(env, first, pinned, err) : RB_OK;
     RB_AUTO(rb_json_freep) json_t *root = NULL;
     if (pinned)
         RB_TRY(rb_json_read(&root, pinned, strlen(pinned), "the pinned root", err));
-    RB_AUTO(rb_json_freep) json_t *now = rb_json_strs(rb_policy_roots(place->policy));
+    RB_AUTO(rb_json_freep) json_t *now = rb_json_strs(rb_policy_roots(session->policy));
     if (root && !json_equal(json_object_get(root, "principals"), now))
-        return check_rotation(place, root, err);
-    if (!rb_policy_entry(place->policy))
+        return check_rotation(env, session, root, err);
+    if (!rb_policy_entry(session->policy))
         return rb_fail(err, RB_ERROR,
                        "git config rbtool.root is set, but the ledger here holds no policy under "
                        "it; nothing was changed\nfetch the ledger with `rbtool sync`, or set the "
                        "first one with `rbtool policy set FILE`");
-    if (!policy || rb_policy_follows(place->policy, find(place->ledger, policy)))
+    if (!policy || rb_policy_follows(session->policy, find(session->ledger, policy)))
         return RB_OK;
     return rb_fail(err, RB_ERROR,
                    "the policy in force here does not follow policy entry %.10s: " PINNED "; fetch "
@@ -200,15 +201,16 @@ static enum rb_code check_root(const rb_policy_place *place, const json_t *pins,
                    policy);
 }
 
-enum rb_code rb_policy_bound(const rb_policy_place *place, rb_err *err)
+enum rb_code rb_policy_bound(const rb_env *env, rb_state *state, const rb_session *session,
+                             rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *pins = json_object();
-    RB_TRY(rb_policy_pinned(pins, place->state, err));
-    add_database_pins(pins, place->env);
-    if (place->ledger->n == 0)
-        RB_TRY(check_remote(place, pins, err));
-    RB_TRY(check_pinned_entries(place, pins, err));
-    return check_root(place, pins, err);
+    RB_TRY(rb_policy_pinned(pins, state, err));
+    add_database_pins(pins, env);
+    if (session->ledger->n == 0)
+        RB_TRY(check_remote(env, session, pins, err));
+    RB_TRY(check_pinned_entries(session, pins, err));
+    return check_root(env, session, pins, err);
 }
 
 static enum rb_code set(rb_state *state, const json_t *old, const char *name, const char *value,
@@ -218,21 +220,21 @@ static enum rb_code set(rb_state *state, const json_t *old, const char *name, co
                                                        : rb_state_pin_set(state, name, value, err);
 }
 
-enum rb_code rb_policy_pin(json_t *pins, const rb_policy_place *place, rb_err *err)
+enum rb_code rb_policy_pin(json_t *pins, rb_state *state, const rb_session *session, rb_err *err)
 {
-    const rb_entry *entry = rb_policy_entry(place->policy);
+    const rb_entry *entry = rb_policy_entry(session->policy);
     char hex[RB_OID_HEX];
     RB_AUTO(rb_json_freep) json_t *old = json_object();
-    RB_TRY(rb_policy_pinned(old, place->state, err));
-    if (place->ledger->n > 0) {
-        rb_oid_hex(&place->ledger->items[0].id, hex);
-        RB_TRY(set(place->state, old, "ledger", hex, err));
+    RB_TRY(rb_policy_pinned(old, state, err));
+    if (session->ledger->n > 0) {
+        rb_oid_hex(&session->ledger->items[0].id, hex);
+        RB_TRY(set(state, old, "ledger", hex, err));
     }
     if (entry) {
-        RB_AUTO(rb_free_str) char *root = root_text(place->policy);
+        RB_AUTO(rb_free_str) char *root = root_text(session->policy);
         rb_oid_hex(&entry->id, hex);
-        RB_TRY(set(place->state, old, "policy", hex, err));
-        RB_TRY(set(place->state, old, "root", root, err));
+        RB_TRY(set(state, old, "policy", hex, err));
+        RB_TRY(set(state, old, "root", root, err));
     }
-    return rb_policy_pinned(pins, place->state, err);
+    return rb_policy_pinned(pins, state, err);
 }

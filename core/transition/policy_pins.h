@@ -12,30 +12,25 @@
  * A transition pins what the ledger holds when it begins. A ledger that is begun by the
  * transition's own entry, and a policy that is set after it, are pinned by the next transition:
  * until then the environment is bound to neither, and a clone without that ledger may move it.
+ *
+ * The session's ledger is open; state is NULL where the environment has none yet.
  */
 #ifndef RB_TRANSITION_POLICY_PINS_H
 #define RB_TRANSITION_POLICY_PINS_H
 
 #include "config/environment.h"
 #include "environment/state.h"
-#include "ledger/policy.h"
-
-typedef struct rb_policy_place { /* borrowed */
-    const rb_env *env;
-    rb_state *state; /* NULL: the environment has none yet */
-    rb_repo *repo;
-    const rb_ledger *ledger;
-    const rb_policy *policy;
-    const rb_signers *signers;
-} rb_policy_place;
+#include "session/session.h"
 
 /* RB_ERROR with what to do where the ledger, the policy or the root here is not the one that the
  * environment is bound to, or where there should be one and it is not here. Without a ledger here
  * the remote is asked for one. */
-enum rb_code rb_policy_bound(const rb_policy_place *place, rb_err *err) RB_MUST_USE;
+enum rb_code rb_policy_bound(const rb_env *env, rb_state *state, const rb_session *session,
+                             rb_err *err) RB_MUST_USE;
 
 /* Adds the members to pins, and sets them in the state. Those that nothing is known of stay. */
-enum rb_code rb_policy_pin(json_t *pins, const rb_policy_place *place, rb_err *err) RB_MUST_USE;
+enum rb_code rb_policy_pin(json_t *pins, rb_state *state, const rb_session *session,
+                           rb_err *err) RB_MUST_USE;
 /* Adds what the state has: for a transition that is continued. */
 enum rb_code rb_policy_pinned(json_t *pins, rb_state *state, rb_err *err) RB_MUST_USE;
 

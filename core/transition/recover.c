@@ -21,26 +21,15 @@ void rb_recovery_clear(rb_recovery *recovery)
     *recovery = (rb_recovery){0};
 }
 
-static enum rb_code open_same(rb_release **out, const rb_keeping *keeping,
-                              const rb_signers *signers, const char *tag, const char *object,
-                              const char *env, rb_err *err)
+static enum rb_code open_same(rb_release **out, rb_session *session, const char *tag,
+                              const char *object, const char *env, rb_err *err)
 {
-    rb_problems problems = {0};
-    enum rb_code code = rb_release_open(out, keeping->repo, signers, tag, &problems, err);
-    rb_release *lost = NULL;
-    if (code == RB_FOUND)
-        rb_history_lost(&lost, keeping, signers, tag, object);
-    if (lost) {
-        *out = lost;
-        code = RB_OK;
-    }
-    if (code == RB_FOUND && problems.n > 0)
-        code = rb_fail(err, RB_FOUND, "release %s does not verify: %s", tag,
-                       problems.items[0].message);
-    rb_problems_clear(&problems);
+    enum rb_code code = rb_session_release(out, session, tag, object, err);
+    if (code == RB_ERROR)
+        code = err->code = RB_HALFWAY;
     if (code != RB_OK || !object || strcmp((*out)->object, object) == 0)
         return code;
-    RB_AUTO(rb_free_str) char *back = rb_chain_back(keeping->repo, tag, object);
+    RB_AUTO(rb_free_str) char *back = rb_chain_back(session->repo, tag, object);
     return rb_fail(err, RB_FOUND,
                    "tag %s has moved since the transition began: its object was %s and is %s\n"
                    "move it back with %s, then continue with `rbtool resume --env %s`",
@@ -94,8 +83,7 @@ static void set_aborted(rb_live *live, const bool parts[RB_PARTS], const rb_tran
 }
 
 /* Until a transition has ended, what its parts come from is what is live. */
-static enum rb_code read_live(rb_recovery *out, rb_state *state, const rb_keeping *keeping,
-                              const rb_signers *signers, rb_err *err)
+static enum rb_code read_live(rb_recovery *out, rb_state *state, rb_session *session, rb_err *err)
 {
     rb_plan_request *rq = &out->request;
     RB_TRY(rb_state_live(&out->live, state, err));
@@ -107,8 +95,8 @@ static enum rb_code read_live(rb_recovery *out, rb_state *state, const rb_keepin
         rq->unused[part] = !tag;
         if (!rq->parts[part] || !tag || !rq->from || strcmp(tag, rq->from->tag) == 0)
             continue;
-        RB_TRY(open_same(&out->part_from[part], keeping, signers, tag, out->live.object[part],
-                         rq->env->name, err));
+        RB_TRY(open_same(&out->part_from[part], session, tag, out->live.object[part], rq->env->name,
+                         err));
         rq->part_from[part] = out->part_from[part];
     }
     return RB_OK;
@@ -152,8 +140,7 @@ static enum rb_code check_plan(const rb_transition_row *row, const rb_env *env, 
 }
 
 enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
-                              const rb_keeping *keeping, const rb_signers *signers,
-                              bool with_releases, rb_err *err)
+                              rb_session *session, bool with_releases, rb_err *err)
 {
     *out = (rb_recovery){0};
     RB_TRY(rb_state_pending(&out->row, state, err));
@@ -166,20 +153,18 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     if (!with_releases)
         return RB_OK;
     if (row->from)
-        RB_TRY(
-            open_same(&out->from, keeping, signers, row->from, row->from_object, env->name, err));
-    RB_TRY(open_same(&out->to, keeping, signers, row->to, row->to_object, env->name, err));
+        RB_TRY(open_same(&out->from, session, row->from, row->from_object, env->name, err));
+    RB_TRY(open_same(&out->to, session, row->to, row->to_object, env->name, err));
     const char *overrides = rb_json_str(row->plan, "scriptsFrom");
     if (overrides)
-        RB_TRY(open_same(&out->overrides, keeping, signers, overrides,
+        RB_TRY(open_same(&out->overrides, session, overrides,
                          rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"),
                          env->name, err));
     out->request = (rb_plan_request){
         .kind = row->kind,
         .env = env,
         .state = state,
-        .repo = keeping->repo,
-        .signers = signers,
+        .session = session,
         .from = out->from,
         .to = out->to,
         .overrides = out->overrides,
@@ -187,7 +172,7 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
         .rule = rb_json_str(row->plan, "rule"),
     };
     read_parts(out->request.parts, row->plan);
-    return read_live(out, state, keeping, signers, err);
+    return read_live(out, state, session, err);
 }
 
 enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err *err)

@@ -5,7 +5,6 @@
 #ifndef RB_TRANSITION_RECOVER_H
 #define RB_TRANSITION_RECOVER_H
 
-#include "ledger/history.h"
 #include "transition/execute.h"
 
 typedef struct rb_recovery {
@@ -22,8 +21,7 @@ typedef struct rb_recovery {
  * and checked to be the same objects; RB_FOUND with a line that says which tag moved. *out->row is
  * NULL when nothing is pending. row only is filled when with_releases is false. */
 enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
-                              const rb_keeping *keeping, const rb_signers *signers,
-                              bool with_releases, rb_err *err) RB_MUST_USE;
+                              rb_session *session, bool with_releases, rb_err *err) RB_MUST_USE;
 void rb_recovery_clear(rb_recovery *recovery);
 
 /* The plan to continue with: the stored one, its databases looked at again. */

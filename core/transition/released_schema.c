@@ -48,8 +48,8 @@ void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *re
 {
     RB_AUTO(rb_json_freep) json_t *released = NULL;
     rb_err unknown;
-    if (!database->to ||
-        rb_rebuilt_catalog(&released, request->to, request->repo, database->to, &unknown) != RB_OK)
+    if (!database->to || rb_rebuilt_catalog(&released, request->to, request->session->repo,
+                                            database->to, &unknown) != RB_OK)
         return;
     size_t i;
     json_t *item;

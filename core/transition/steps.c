@@ -35,7 +35,7 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
         const rb_manifest_artifact *a = &to->manifest->artifacts[i];
         const rb_artifact_spec spec = {a->name, &a->paths, a->format, a->tree};
         RB_AUTO(rb_artifact_clear) rb_artifact made = {0};
-        RB_TRY(rb_artifact_write(&made, run->request->repo, &to->tree, &spec, staging,
+        RB_TRY(rb_artifact_write(&made, run->request->session->repo, &to->tree, &spec, staging,
                                  rb_parallel_threads(), err));
         RB_TRY(verify_artifact(&made, a, to->tag, err));
     }

@@ -104,7 +104,9 @@ static void judge(void)
     rb_problems_clear(&problems);
     rb_ledger_store_free(ledger.store); /* it remembers the order of the entries */
     ledger.store = rb_ledger_store_new();
-    assert_ok(rb_policy_load(&policy, &problems, repo, &ledger, signers, &err));
+    ledger.repo = repo;
+    ledger.signers = signers;
+    assert_ok(rb_policy_load(&policy, &problems, &ledger, &err));
 }
 
 static bool may(const char *who, enum rb_role role)

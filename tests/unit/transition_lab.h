@@ -144,14 +144,15 @@ static inline void place_close(place *p)
 /* From what is live to a release, all parts; kind: deploy or revert. Valid until the next. */
 static inline rb_plan_request place_request(place *p, const char *kind, enum shop_release to)
 {
+    static rb_session session; /* borrows */
     rb_err err = {0};
+    session = (rb_session){.repo = shop.repo, .signers = shop.signers};
     rb_live_clear(&p->live);
     assert_ok(rb_state_live(&p->live, p->state, &err));
     rb_plan_request rq = {.kind = kind,
                           .env = p->env,
                           .state = p->state,
-                          .repo = shop.repo,
-                          .signers = shop.signers,
+                          .session = &session,
                           .to = shop.releases[to],
                           .live = &p->live,
                           .observe = true};

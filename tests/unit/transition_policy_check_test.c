@@ -67,6 +67,7 @@ static const row rows[] = {
 static rb_signers *signers; /* with those who approve */
 static rb_ledger *ledger;
 static rb_policy *policy;
+static rb_session session; /* borrows them */
 
 static void append(enum rb_entry_kind kind, const char *key, const char *environment,
                    const rb_release *release, json_t *detail)
@@ -151,7 +152,7 @@ static void load_policy(void)
     policy = NULL;
     ledger = NULL;
     assert_ok(rb_ledger_load(&ledger, shop.repo, signers, NULL, 0, &err));
-    assert_ok(rb_policy_load(&policy, &problems, shop.repo, ledger, signers, &err));
+    assert_ok(rb_policy_load(&policy, &problems, ledger, &err));
     if (problems.n > 0)
         fail_msg("%s", problems.items[0].message);
     assert_int_equal(rb_policy_count(policy), 1);
@@ -220,11 +221,11 @@ static void live_through(const place *p, const char *history)
 
 static rb_plan_request request_of(const place *p, const row *r)
 {
+    session = (rb_session){.repo = shop.repo, .signers = signers};
     rb_plan_request rq = {.kind = r->verb,
                           .env = p->env,
                           .state = p->state,
-                          .repo = shop.repo,
-                          .signers = signers,
+                          .session = &session,
                           .from = shop.releases[FROM],
                           .to = shop.releases[TO]};
     if (r->scripts != OWN)

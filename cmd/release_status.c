@@ -1,0 +1,284 @@
+#include "release_status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "env_session.h"
+#include "ledger/unapproved.h"
+#include "ui.h"
+
+/* What a look-up of one release after another needs; read once for a state of the ledger. */
+struct rb_release_facts {
+    size_t reading; /* of the session's ledger, which entries are borrowed from */
+    rb_journals journals;
+    const rb_entry **overrides; /* newest first */
+    size_t override_count;
+    rb_unapproved *unapproved; /* oldest first */
+    size_t unapproved_count;
+};
+
+void rb_release_facts_free(rb_cli *cli)
+{
+    if (!cli->facts)
+        return;
+    rb_journals_clear(&cli->facts->journals);
+    free(cli->facts->overrides);
+    free(cli->facts->unapproved);
+    free(cli->facts);
+    cli->facts = NULL;
+}
+
+static void find_overrides(rb_release_facts *facts, const rb_ledger *ledger)
+{
+    facts->overrides = rb_calloc(ledger->n + 1, sizeof *facts->overrides);
+    for (size_t i = ledger->n; i > 0; i--) {
+        const rb_entry *entry = &ledger->items[i - 1];
+        if (entry->kind == RB_ENTRY_OVERRIDE && entry->trust != RB_ENTRY_FOREIGN &&
+            entry->trust != RB_ENTRY_BROKEN)
+            facts->overrides[facts->override_count++] = entry;
+    }
+}
+
+static const rb_release_facts *facts_of(rb_cli *cli)
+{
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    rb_session *s = &cli->session;
+    rb_err ignored;
+    if (cli->facts && cli->facts->reading == s->ledger_reading)
+        return cli->facts;
+    rb_release_facts_free(cli);
+    rb_release_facts *facts = cli->facts = rb_calloc(1, sizeof *cli->facts);
+    facts->reading = s->ledger_reading;
+    find_overrides(facts, s->ledger);
+    rb_unapproved_find(&facts->unapproved, &facts->unapproved_count, s->policy);
+    if (rb_site_names(&names, &roots, cli, &ignored) == RB_OK)
+        rb_journals_read(&facts->journals, s->ledger, &roots);
+    return facts;
+}
+
+const rb_journals *rb_release_journals(rb_cli *cli)
+{
+    return &facts_of(cli)->journals;
+}
+
+const char *rb_release_verdict(char **why, rb_cli *cli, const char *tag, const char *object)
+{
+    rb_verdict_summary found;
+    rb_known_verdict(&found, &cli->session, rb_release_journals(cli), tag, object);
+    *why = found.why;
+    return rb_verdict_name(found.verdict);
+}
+
+json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *environment)
+{
+    json_t *list = json_array();
+    const rb_release_facts *facts = facts_of(cli);
+    for (size_t i = 0; i < facts->override_count; i++) {
+        const rb_entry *entry = facts->overrides[i];
+        if (!rb_text_same(entry->object, object) ||
+            (environment && !rb_text_same(entry->environment, environment)))
+            continue;
+        const json_t *detail = rb_entry_detail(entry);
+        RB_AUTO(rb_free_str)
+        char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
+        json_t *item = json_object();
+        rb_json_set_str(item, "rule", rb_json_str(detail, "rule"));
+        rb_json_set_str(item, "why", rb_json_str(detail, "why"));
+        rb_json_set_str(item, "environment", entry->environment);
+        rb_json_set_str(item, "by", by);
+        json_object_set_new(item, "signed", json_boolean(entry->trust == RB_ENTRY_GOOD));
+        json_object_set_new(item, "at", json_integer(entry->at));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *environment)
+{
+    json_t *list = json_array();
+    const rb_release_facts *facts = facts_of(cli);
+    for (size_t i = facts->unapproved_count; i > 0; i--) {
+        const rb_unapproved *found = &facts->unapproved[i - 1];
+        const rb_entry *entry = found->entry;
+        if (!rb_text_same(found->object, object) ||
+            (environment && !rb_text_same(entry->environment, environment)))
+            continue;
+        char hex[RB_OID_HEX];
+        rb_oid_hex(&entry->id, hex);
+        RB_AUTO(rb_free_str)
+        char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
+        json_t *item = json_object();
+        rb_json_set_str(item, "kind", rb_json_str(rb_entry_detail(entry), "kind"));
+        rb_json_set_str(item, "environment", entry->environment);
+        json_object_set_new(item, "needed", json_integer(found->needed));
+        json_object_set_new(item, "given", json_integer(found->given));
+        rb_json_set_str(item, "by", by);
+        json_object_set_new(item, "signed", json_boolean(entry->trust == RB_ENTRY_GOOD));
+        json_object_set_new(item, "at", json_integer(entry->at));
+        rb_json_set_str(item, "entry", hex);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+/* Where approvals may be asked for. */
+static void add_places(rb_strs *out, rb_cli *cli)
+{
+    RB_AUTO(rb_strs_clear) rb_strs roots = {0};
+    const char *name;
+    json_t *value;
+    rb_err ignored;
+    if (rb_site_names(out, &roots, cli, &ignored) != RB_OK)
+        rb_strs_clear(out);
+    const json_t *policy = rb_policy_json(cli->session.policy);
+    json_object_foreach (json_object_get(policy, "environments"), name, value)
+        if (strcmp(name, "*") != 0 && !rb_strs_has(out, name))
+            rb_strs_add(out, name);
+    rb_strs_sort(out);
+}
+
+json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char *environment)
+{
+    RB_AUTO(rb_strs_clear) rb_strs places = {0};
+    json_t *list = json_array();
+    if (environment)
+        rb_strs_add(&places, environment);
+    else
+        add_places(&places, cli);
+    for (size_t i = 0; i < places.n; i++) {
+        rb_approvals approvals = {0};
+        rb_approvals_count(&approvals, cli->session.policy, release, places.items[i], "deploy");
+        if (approvals.needed > 0 || approvals.given > 0) {
+            json_t *item = json_object();
+            rb_json_set_str(item, "environment", places.items[i]);
+            json_object_set_new(item, "needed", json_integer(approvals.needed));
+            json_object_set_new(item, "given", json_integer(approvals.given));
+            json_object_set_new(item, "people", rb_json_strs(&approvals.people));
+            json_array_append_new(list, item);
+        }
+        rb_approvals_clear(&approvals);
+    }
+    return list;
+}
+
+/* Anyone can put a name on an entry that is not signed by it. */
+static const char *doubt(const json_t *item)
+{
+    return json_is_true(json_object_get(item, "signed")) ? "" : " (not verified)";
+}
+
+static void show_approvals(rb_cli *cli, const json_t *item)
+{
+    RB_AUTO(rb_buf_clear) rb_buf people = {0};
+    size_t i;
+    json_t *who;
+    int64_t needed = rb_json_int(item, "needed", 0);
+    int64_t given = rb_json_int(item, "given", 0);
+    json_array_foreach (json_object_get(item, "people"), i, who)
+        rb_buf_printf(&people, "%s%s", i ? ", " : ": ", json_string_value(who));
+    rb_ui_line("approvals   %s%d of %d%s for a deploy in %s%s",
+               rb_ui_color(cli, given < needed ? RB_YELLOW : RB_PLAIN), (int)given, (int)needed,
+               rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "environment"), rb_buf_str(&people));
+}
+
+void rb_note_policy(const rb_cli *cli)
+{
+    bool rooted = rb_policy_rooted(cli->session.policy);
+    if (rooted && !rb_policy_entry(cli->session.policy))
+        rb_ui_note(cli,
+                   "%sno policy is in force here%s: git config rbtool.root is set, but the ledger "
+                   "here holds none under it; fetch it with `rbtool sync`",
+                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+    else if (!rooted && cli->session.claims.n > 0)
+        rb_ui_note(cli,
+                   "%sno policy is in force here%s, though the ledger holds one: git config "
+                   "rbtool.root is not set",
+                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+}
+
+void rb_release_show(rb_cli *cli, const rb_release *release, const char *environment)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    size_t i;
+    json_t *item;
+    const char *verdict = rb_release_verdict(&why, cli, release->tag, release->object);
+    rb_note_policy(cli);
+    rb_ui_line("verdict     %s%s%s%s%s",
+               rb_ui_color(cli, !verdict                       ? RB_PLAIN
+                                : rb_text_same(verdict, "bad") ? RB_RED
+                                                               : RB_GREEN),
+               verdict ? verdict : "none", rb_ui_color(cli, RB_PLAIN), why ? ": " : "",
+               why ? why : "");
+    RB_AUTO(rb_json_freep) json_t *approvals = rb_release_approvals(cli, release, environment);
+    json_array_foreach (approvals, i, item)
+        show_approvals(cli, item);
+    RB_AUTO(rb_json_freep)
+    json_t *overrides = rb_release_overrides(cli, release->object, environment);
+    json_array_foreach (overrides, i, item) {
+        const char *place = rb_json_str(item, "environment");
+        rb_ui_line("%sOVERRIDE    %s in %s by %s%s: %s%s", rb_ui_color(cli, RB_RED),
+                   rb_json_str(item, "rule"), place ? place : "any environment",
+                   rb_json_str(item, "by"), doubt(item), rb_json_str(item, "why"),
+                   rb_ui_color(cli, RB_PLAIN));
+    }
+    RB_AUTO(rb_json_freep)
+    json_t *unapproved = rb_release_unapproved(cli, release->object, environment);
+    json_array_foreach (unapproved, i, item)
+        rb_ui_line("%sUNAPPROVED  %s in %s by %s%s had %d of %d approvals (entry %.10s)%s",
+                   rb_ui_color(cli, RB_RED), rb_json_str(item, "kind"),
+                   rb_json_str(item, "environment"), rb_json_str(item, "by"), doubt(item),
+                   (int)rb_json_int(item, "given", 0), (int)rb_json_int(item, "needed", 0),
+                   rb_json_str(item, "entry"), rb_ui_color(cli, RB_PLAIN));
+}
+
+/* Notes say what the rule for TO does not. */
+static void word_notes(rb_plan *plan, rb_cli *cli, const rb_release *release)
+{
+    size_t i;
+    json_t *item;
+    RB_AUTO(rb_json_freep)
+    json_t *overrides =
+        rb_release_overrides(cli, release->object, rb_json_str(plan->json, "environment"));
+    json_array_foreach (overrides, i, item) {
+        RB_AUTO(rb_free_str)
+        char *note =
+            rb_format("OVERRIDE of %s for %s by %s%s: %s", rb_json_str(item, "rule"), release->tag,
+                      rb_json_str(item, "by"), doubt(item), rb_json_str(item, "why"));
+        rb_plan_note(plan, note);
+    }
+}
+
+/* told: it was said of the same release already. */
+static void set_verdict(rb_plan *plan, json_t *verdicts, const char *side, rb_cli *cli,
+                        const rb_release *release, bool told)
+{
+    RB_AUTO(rb_free_str) char *why = NULL;
+    const char *verdict =
+        release ? rb_release_verdict(&why, cli, release->tag, release->object) : NULL;
+    rb_json_set_str(verdicts, side, verdict);
+    if (!release || told)
+        return;
+    RB_AUTO(rb_free_str)
+    char *note = verdict ? rb_format("%s is %s: %s", release->tag, verdict, why)
+                         : rb_format("%s has no verdict", release->tag);
+    rb_plan_note(plan, note);
+    word_notes(plan, cli, release);
+}
+
+void rb_release_note_verdicts(rb_cli *cli, rb_plan *plan, const rb_plan_request *request)
+{
+    const rb_policy *policy = cli->session.policy;
+    json_t *verdicts = json_object();
+    set_verdict(plan, verdicts, "from", cli, request->from, false);
+    set_verdict(plan, verdicts, "to", cli, request->to, request->to == request->from);
+    json_object_set_new(plan->json, "verdicts", verdicts);
+    if (plan->consent && rb_policy_entry(policy)) {
+        RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, RB_ROLE_ACCEPT_LOSS);
+        RB_AUTO(rb_free_str)
+        char *note =
+            rb_format("who agrees to this digest has to be in role accept-loss: %s", members);
+        rb_plan_note(plan, note);
+    }
+}

@@ -1,0 +1,34 @@
+/*
+ * What is known of a release besides its manifest, everywhere in the same words: its verdict, the
+ * approvals it has of those that a deploy takes, and, loudly, every override of a rule and every
+ * transition to it that lacked approvals. The session's ledger is open. Verdicts count what the
+ * journals of this host's environments have, too.
+ */
+#ifndef RB_CMD_RELEASE_STATUS_H
+#define RB_CMD_RELEASE_STATUS_H
+
+#include "cli.h"
+#include "transition/known_good.h"
+#include "transition/plan.h"
+
+/* good, bad, or NULL; an allocated reason, or NULL. */
+const char *rb_release_verdict(char **why, rb_cli *cli, const char *tag, const char *object);
+
+/* environment NULL: every one that is configured or that policy names. */
+json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *environment);
+json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *environment);
+json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char *environment);
+void rb_release_show(rb_cli *cli, const rb_release *release, const char *environment);
+
+/* Notes that no policy is in force here, though there should be one. */
+void rb_note_policy(const rb_cli *cli);
+
+/* Adds "verdicts" of FROM and TO to the plan, and notes them and overrides of rules. */
+void rb_release_note_verdicts(rb_cli *cli, rb_plan *plan, const rb_plan_request *request);
+
+/* Of the environments of this host that are configured. Borrowed from cli. */
+const rb_journals *rb_release_journals(rb_cli *cli);
+/* What the functions above remember; main calls it. */
+void rb_release_facts_free(rb_cli *cli);
+
+#endif

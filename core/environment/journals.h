@@ -1,0 +1,22 @@
+/*
+ * What the journals of this host's environments know of releases and the ledger here does not:
+ * transitions whose entries are not written yet, or were written by another clone that shares the
+ * environment, and which entries are this host's own.
+ */
+#ifndef RB_ENVIRONMENT_JOURNALS_H
+#define RB_ENVIRONMENT_JOURNALS_H
+
+#include "environment/state.h"
+#include "ledger/ledger.h"
+
+typedef struct rb_journals {
+    rb_strs own;                 /* ids of entries that this host wrote, sorted */
+    rb_transition_row **pending; /* what the ledger lacks, newest first */
+    size_t pending_count;
+} rb_journals;
+
+/* Reads the journals below roots. One that is a copy, or cannot be read, counts for nothing. */
+void rb_journals_read(rb_journals *out, const rb_ledger *ledger, const rb_strs *roots);
+void rb_journals_clear(rb_journals *journals);
+
+#endif
