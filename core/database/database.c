@@ -1,6 +1,5 @@
 #include "database/driver.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const rb_db_driver *const drivers[] = {&rb_sqlite_driver};
@@ -85,26 +84,14 @@ bool rb_db_limited(const rb_db *db)
     return db->driver->limited(db);
 }
 
-/* A list that could not be made is not the same as none: the statement would run with NULLs. */
-static enum rb_code has_params(const char *sql, const json_t *params, rb_err *err)
-{
-    for (const char *p = sql; !params && (p = strpbrk(p, "?$")); p++)
-        if (*p == '?' || isdigit((unsigned char)p[1]))
-            return rb_fail(err, RB_ERROR,
-                           "a value for the database is not valid UTF-8; nothing was run");
-    return RB_OK;
-}
-
 enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err)
 {
-    RB_TRY(has_params(sql, params, err));
     return db->driver->query(NULL, db, sql, params, err);
 }
 
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
                          rb_err *err)
 {
-    RB_TRY(has_params(sql, params, err));
     return db->driver->query(rows, db, sql, params, err);
 }
 
@@ -126,16 +113,6 @@ enum rb_code rb_db_commit(rb_db *db, rb_err *err)
 void rb_db_rollback(rb_db *db)
 {
     db->driver->rollback(db);
-}
-
-enum rb_code rb_db_stay(rb_db *db, rb_err *err)
-{
-    return db->driver->stay(db, err);
-}
-
-void rb_db_leave(rb_db *db)
-{
-    db->driver->leave(db);
 }
 
 enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX], rb_err *err)

@@ -1,6 +1,6 @@
 /*
- * Databases. Drivers stand behind this interface; each foreign library is in one file
- * (sqlite.c: libsqlite3). A url is "sqlite:PATH"; "sqlite::memory:" for scratch.
+ * The users' databases. Drivers implement this interface; each foreign library is in the folder of
+ * its driver. A url is "sqlite:PATH"; "sqlite::memory:" for scratch.
  *
  * Order of calls for a change: rb_db_open, rb_db_begin, rb_db_run, (checks), rb_db_journal_add,
  * rb_db_commit. Everything from begin to commit is one transaction; closing or a kill undoes it.
@@ -46,12 +46,6 @@ bool rb_engine_known(const char *engine);
 char *rb_engine_refused_call(size_t *offset, const char *engine, const char *sql, size_t len);
 
 /*
- * A database of rbtool's own: no extensions, no guards. path: a file; write: it is created when it
- * is missing. A broken rbtool.extension does not stop `status` and `abort`.
- */
-enum rb_code rb_db_open_own(rb_db **out, const char *path, bool write, rb_err *err) RB_MUST_USE;
-
-/*
  * Shared libraries that every SQLite database opened from now on in this process loads, for
  * functions, modules and collations that its scripts need and the application registers. Absolute
  * paths, the operator's own choice: never from a release. One that does not load is named by the
@@ -64,9 +58,9 @@ void rb_db_extensions_fail(const rb_err *why);
 /* Makes a running statement of this handle fail soon; may be called from a signal handler. */
 void rb_db_interrupt(rb_db *db);
 
-/* Statements of rbtool's own, one or more. params ($1, $2, ...): JSON array of strings, integers
- * and nulls, or NULL. rows: array of arrays, integers as integers, NULL as null, text as strings,
- * all else as strings. */
+/* Statements of rbtool's own, one or more. params: JSON array of strings, integers and nulls, or
+ * NULL; $2 is the second of them, wherever it stands. rows: array of arrays, integers as integers,
+ * NULL as null, text as strings, all else as strings. */
 enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
                          rb_err *err) RB_MUST_USE;
@@ -81,15 +75,6 @@ enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit
 enum rb_code rb_db_begin(rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_commit(rb_db *db, rb_err *err) RB_MUST_USE;
 void rb_db_rollback(rb_db *db);
-
-/*
- * For a database that nobody else writes as long as this handle is open, such as rbtool's own
- * journal: keeps the right to read between transactions. Then none has to look whether others left
- * something, or to make SQLite's journal anew. It has tables already. Others can read. After a
- * failure the handle has to leave: until then SQLite does not forget a rollback that failed.
- */
-enum rb_code rb_db_stay(rb_db *db, rb_err *err) RB_MUST_USE;
-void rb_db_leave(rb_db *db);
 
 /*
  * What scripts may cost. A script that hits a limit fails with RB_FOUND; its message names the

@@ -66,8 +66,6 @@ typedef struct rb_db_driver {
     enum rb_code (*undo)(rb_db *db, const char *name, rb_err *err);
     void (*rollback)(rb_db *db);
     bool (*in_transaction)(const rb_db *db);
-    enum rb_code (*stay)(rb_db *db, rb_err *err);
-    void (*leave)(rb_db *db);
 
     /* All statements of a text, inside the transaction. RB_ERROR says what failed and where. */
     enum rb_code (*script)(rb_db *db, const rb_db_text *sql, rb_err *err);

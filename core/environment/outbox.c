@@ -15,8 +15,8 @@
 enum rb_code rb_state_has_outbox(bool *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db, "SELECT 1 FROM sqlite_schema WHERE name = 'entry'", NULL,
-                       err));
+    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT 1 FROM sqlite_schema WHERE name = 'entry'",
+                           NULL, err));
     *out = json_array_size(rows) > 0;
     return RB_OK;
 }
@@ -33,8 +33,8 @@ static enum rb_code has_entry(bool *out, rb_state *state, const char *transition
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", transition, kind);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db, "SELECT 1 FROM entry WHERE transition_id = ? AND kind = ?",
-                       params, err));
+    RB_TRY(rb_sqlite_query(
+        &rows, state->db, "SELECT 1 FROM entry WHERE transition_id = ? AND kind = ?", params, err));
     *out = json_array_size(rows) > 0;
     return RB_OK;
 }
@@ -92,7 +92,7 @@ enum rb_code rb_state_entries(rb_strs *out, rb_state *state, rb_err *err)
     if (!there)
         return RB_OK;
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db, "SELECT id FROM entry", NULL, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT id FROM entry", NULL, err));
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
@@ -118,10 +118,11 @@ enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_r
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", row->id);
     RB_AUTO(rb_json_freep) json_t *known = NULL;
-    RB_TRY(rb_db_query(&known, state->db,
-                       "SELECT step, state, outcome, milliseconds FROM step WHERE transition_id = "
-                       "? AND state <> 'none'",
-                       params, err));
+    RB_TRY(
+        rb_sqlite_query(&known, state->db,
+                        "SELECT step, state, outcome, milliseconds FROM step WHERE transition_id = "
+                        "? AND state <> 'none'",
+                        params, err));
     json_t *list = json_array();
     size_t i;
     size_t j;

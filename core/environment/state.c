@@ -9,7 +9,6 @@
 
 #include "base/anchor.h"
 #include "base/file.h"
-#include "database/database.h"
 #include "environment/root.h"
 
 static const char schema[] =
@@ -53,15 +52,16 @@ const char *rb_step_state_name(enum rb_step_state state)
 static enum rb_code add_columns(rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db,
-                       "SELECT 1 FROM pragma_table_info('step') WHERE name = 'milliseconds'", NULL,
-                       err));
+    RB_TRY(rb_sqlite_query(&rows, state->db,
+                           "SELECT 1 FROM pragma_table_info('step') WHERE name = 'milliseconds'",
+                           NULL, err));
     if (json_array_size(rows) > 0)
         return RB_OK;
-    return rb_db_exec(state->db,
-                      "BEGIN IMMEDIATE; ALTER TABLE step ADD COLUMN outcome TEXT; ALTER TABLE step "
-                      "ADD COLUMN milliseconds INTEGER; COMMIT",
-                      NULL, err);
+    return rb_sqlite_query(
+        NULL, state->db,
+        "BEGIN IMMEDIATE; ALTER TABLE step ADD COLUMN outcome TEXT; ALTER TABLE step "
+        "ADD COLUMN milliseconds INTEGER; COMMIT",
+        NULL, err);
 }
 
 /* SQLite gives its journals the mode of the database, and new databases one by the umask: who may
@@ -92,14 +92,14 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
     }
     RB_AUTO(rb_state_closep) rb_state *state = rb_calloc(1, sizeof *state);
     state->path = rb_strdup(path);
-    RB_TRY(rb_db_open_own(&state->db, path, write, err));
+    RB_TRY(rb_sqlite_open_own(&state->db, path, write ? RB_SQLITE_CREATE : RB_SQLITE_READ, err));
     if (write) {
         /* The journal that stays is overwritten in place: less to sync than a new one each time. */
-        RB_TRY(rb_db_exec(state->db, "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL,
-                          err));
-        RB_TRY(rb_db_exec(state->db, schema, NULL, err));
+        RB_TRY(rb_sqlite_query(NULL, state->db,
+                               "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL, err));
+        RB_TRY(rb_sqlite_query(NULL, state->db, schema, NULL, err));
         RB_TRY(add_columns(state, err));
-        RB_TRY(rb_db_stay(state->db, err));
+        RB_TRY(rb_sqlite_stay(state->db, err));
     }
     RB_TRY(rb_state_bind(state, root, write, err));
     *out = state;
@@ -111,7 +111,7 @@ void rb_state_close(rb_state *state)
 {
     if (!state)
         return;
-    rb_db_close(state->db);
+    rb_sqlite_close(state->db);
     free(state->path);
     free(state);
 }
@@ -119,10 +119,10 @@ void rb_state_close(rb_state *state)
 enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db,
-                       "SELECT count(*) FROM sqlite_schema WHERE name IN "
-                       "('live','transition_log','step','backout')",
-                       NULL, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db,
+                           "SELECT count(*) FROM sqlite_schema WHERE name IN "
+                           "('live','transition_log','step','backout')",
+                           NULL, err));
     *out = json_integer_value(json_array_get(json_array_get(rows, 0), 0)) == 4;
     return RB_OK;
 }
@@ -152,7 +152,7 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
     if (!there)
         return RB_OK;
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db, "SELECT part, tag, object FROM live", NULL, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT part, tag, object FROM live", NULL, err));
     enum rb_code code = RB_OK;
     for (size_t i = 0; i < json_array_size(rows) && code == RB_OK; i++)
         code = read_live(out, state, json_array_get(rows, i), err);
@@ -221,7 +221,7 @@ enum rb_code rb_state_rows(rb_transition_row ***out, size_t *count, rb_state *st
               : "NULL",
         where);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db, sql, NULL, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db, sql, NULL, err));
     rb_transition_row **list = rb_calloc(json_array_size(rows) + 1, sizeof(rb_transition_row *));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         enum rb_code code = read_row(&list[i], state, json_array_get(rows, i), err);
@@ -290,11 +290,11 @@ void rb_transition_rows_free(rb_transition_row **rows, size_t count)
 
 enum rb_code rb_state_change(rb_state *state, const char *sql, json_t *params, rb_err *err)
 {
-    enum rb_code code = rb_db_exec(state->db, sql, params, err);
+    enum rb_code code = rb_sqlite_query(NULL, state->db, sql, params, err);
     json_decref(params);
     if (code == RB_OK)
         return RB_OK;
-    rb_db_leave(state->db);
+    rb_sqlite_leave(state->db);
     return rb_err_prefix(err, "cannot write the environment's journal");
 }
 
@@ -423,8 +423,9 @@ enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const c
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", transition, step);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, state->db,
-                       "SELECT state FROM step WHERE transition_id = ? AND step = ?", params, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db,
+                           "SELECT state FROM step WHERE transition_id = ? AND step = ?", params,
+                           err));
     *out = RB_STEP_NONE;
     const char *name = rb_state_cell(json_array_get(rows, 0), 0);
     for (int i = 0; name && i <= RB_STEP_UNDONE; i++)

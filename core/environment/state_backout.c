@@ -54,7 +54,7 @@ static enum rb_code noted_items(json_t **out, rb_state *state, const char *table
                   "p.transition_id WHERE p.backout_id = ?1 AND p.transition_id <> ?2 AND " REACHED
                   " ORDER BY p.rowid",
                   table);
-    return rb_db_query(out, state->db, sql, params, err);
+    return rb_sqlite_query(out, state->db, sql, params, err);
 }
 
 /* All items of a back-out, those too that were left over when others were put back. */
@@ -155,7 +155,7 @@ enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", database, transition);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(
+    RB_TRY(rb_sqlite_query(
         &rows, state->db,
         "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, t.plan "
         "FROM backout b JOIN transition_log t ON t.id = "

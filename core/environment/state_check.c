@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/shape.h"
 #include "environment/state_internal.h"
+#include "git/repository.h"
 
 static bool is_hex(const char *text)
 {

@@ -30,8 +30,8 @@ static enum rb_code has_table(bool *out, rb_state *state, const char *name, rb_e
 {
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", name);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(
-        rb_db_query(&rows, state->db, "SELECT 1 FROM sqlite_schema WHERE name = ?", params, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT 1 FROM sqlite_schema WHERE name = ?", params,
+                           err));
     *out = json_array_size(rows) > 0;
     return RB_OK;
 }
@@ -55,7 +55,7 @@ enum rb_code rb_state_health(json_t **out, rb_state *state, rb_err *err)
     RB_TRY(has_table(&there, state, "health", err));
     if (!there)
         return RB_OK;
-    RB_TRY(rb_db_query(&rows, state->db, "SELECT result FROM health", NULL, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT result FROM health", NULL, err));
     if (json_array_size(rows) == 0)
         return RB_OK;
     return rb_state_read_json(out, state, json_array_get(json_array_get(rows, 0), 0), &health_shape,
@@ -80,10 +80,11 @@ enum rb_code rb_state_said(json_t **out, rb_state *state, const char *transition
     RB_TRY(has_table(&there, state, "said", err));
     if (!there)
         return RB_OK;
-    RB_TRY(rb_db_query(&rows, state->db,
-                       "SELECT step, message, output FROM said WHERE transition_id = ? ORDER BY "
-                       "rowid DESC LIMIT 1",
-                       params, err));
+    RB_TRY(
+        rb_sqlite_query(&rows, state->db,
+                        "SELECT step, message, output FROM said WHERE transition_id = ? ORDER BY "
+                        "rowid DESC LIMIT 1",
+                        params, err));
     const json_t *row = json_array_get(rows, 0);
     if (!row)
         return RB_OK;
@@ -103,12 +104,13 @@ enum rb_code rb_state_times(json_t **out, rb_state *state, const char *kind, siz
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,i]", kind, TIMES_LIMIT);
     RB_TRY(rb_state_has_tables(&there, state, err));
     if (there)
-        RB_TRY(rb_db_query(&rows, state->db,
-                           "SELECT t.id, s.step, s.milliseconds FROM transition_log AS t JOIN step "
-                           "AS s ON s.transition_id = t.id WHERE t.kind = ? AND t.outcome IN "
-                           "('done', 'unhealthy', 'down') AND s.milliseconds IS NOT NULL ORDER BY "
-                           "t.sequence DESC LIMIT ?",
-                           params, err));
+        RB_TRY(rb_sqlite_query(
+            &rows, state->db,
+            "SELECT t.id, s.step, s.milliseconds FROM transition_log AS t JOIN step "
+            "AS s ON s.transition_id = t.id WHERE t.kind = ? AND t.outcome IN "
+            "('done', 'unhealthy', 'down') AND s.milliseconds IS NOT NULL ORDER BY "
+            "t.sequence DESC LIMIT ?",
+            params, err));
     const char *last = NULL;
     json_t *item = NULL;
     size_t i;

@@ -69,7 +69,7 @@ static enum rb_code has_rows(bool *out, rb_state *state, rb_err *err)
     RB_TRY(rb_state_has_tables(out, state, err));
     if (!*out)
         return RB_OK;
-    RB_TRY(rb_db_query(&rows, state->db, "SELECT 1 FROM transition_log LIMIT 1", NULL, err));
+    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT 1 FROM transition_log LIMIT 1", NULL, err));
     *out = json_array_size(rows) > 0;
     return RB_OK;
 }

@@ -4,12 +4,13 @@
 #ifndef RB_ENVIRONMENT_STATE_INTERNAL_H
 #define RB_ENVIRONMENT_STATE_INTERNAL_H
 
+#include "base/hash.h"
 #include "base/shape.h"
-#include "database/database.h"
 #include "environment/state.h"
+#include "sqlite/sqlite.h"
 
 struct rb_state {
-    rb_db *db;
+    rb_sqlite *db;
     char *path;
     char host[RB_SHA256_HEX]; /* whose rows are this host's */
     bool copy;

@@ -12,7 +12,7 @@ libraries=(
     'libgit2 git2(/.*)?\.h core/git/*'
     'OpenSSL openssl/.* core/trust/*|core/base/hash.c'
     'libarchive archive(_entry)?\.h core/artifact/*'
-    'SQLite sqlite3(ext)?\.h core/database/sqlite/sqlite.c|core/database/sqlite/changes.c'
+    'SQLite sqlite3(ext)?\.h core/sqlite/*|core/database/sqlite/*'
     'libpq (libpq-fe|postgres_ext|libpq/.*)\.h core/database/postgres/*'
     'jansson jansson\.h core/base/json.h'
 )

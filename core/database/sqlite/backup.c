@@ -26,9 +26,7 @@ static enum rb_code copy_into(const char *source, const char *path, rb_err *err)
 {
     RB_AUTO(rb_sqlite_closep) rb_sqlite *from = NULL;
     RB_AUTO(rb_sqlite_closep) rb_sqlite *to = NULL;
-    rb_err ignored;
-    if (rb_sqlite_connect(&from, source, RB_SQLITE_READ, RB_SQLITE_USER, &ignored) != RB_OK)
-        RB_TRY(rb_sqlite_connect(&from, source, RB_SQLITE_RECOVER, RB_SQLITE_USER, err));
+    RB_TRY(rb_sqlite_connect(&from, source, RB_SQLITE_READ, RB_SQLITE_USER, err));
     RB_TRY(rb_sqlite_connect(&to, path, RB_SQLITE_WRITE, RB_SQLITE_USER, err));
     RB_TRY(rb_sqlite_backup(to, from, err));
     /* In WAL mode the copy needs two more files as soon as somebody looks at it. */
@@ -63,7 +61,7 @@ static enum rb_code copy_file(const char *source, const char *path, rb_err *err)
 
 enum rb_code rb_sqlite_copy(rb_db *base, const char *path, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     if (rb_file_exists(path))
         return rb_fail(err, RB_ERROR, "%s exists already; a copy never overwrites", path);
     if (strcmp(db->path, ":memory:") == 0)
@@ -114,7 +112,7 @@ static enum rb_code rehearse_in_file(rb_sqlite **out, rb_sqlite *from, const cha
 enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err)
 {
     rb_sqlite *db = NULL;
-    rb_sqlite *from = (rb_sqlite *)of;
+    rb_sqlite *from = rb_sqlite_of(of);
     int64_t size;
     RB_TRY(rb_sqlite_int(
         &size, from,
@@ -123,6 +121,6 @@ enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err 
         RB_TRY(rehearse_in_memory(&db, from, err));
     else
         RB_TRY(rehearse_in_file(&db, from, dir, err));
-    *out = &db->base;
+    *out = rb_sqlite_base(db);
     return RB_OK;
 }

@@ -152,7 +152,7 @@ static void name_implied(json_t *catalog)
 
 enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
     reading r = {.out = catalog, .db = db};
     enum rb_code code = rb_sqlite_shadows(&r.shadows, db, err);

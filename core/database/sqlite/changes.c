@@ -89,10 +89,10 @@ static void note_update(sqlite3 *handle, rb_watch *watch, rb_sqlite_change *chan
 static void note_change(void *context, sqlite3 *handle, int op, const char *schema,
                         const char *table, sqlite3_int64 old_key, sqlite3_int64 new_key)
 {
-    rb_sqlite *db = context;
+    const rb_sqlite_state *state = context;
     bool keyless;
-    if (db->guard != RB_GUARD_SCRIPT || strcmp(schema, "main") != 0 ||
-        !rb_watch_wants(db->watch, table, &keyless))
+    if (state->guard != RB_GUARD_SCRIPT || strcmp(schema, "main") != 0 ||
+        !rb_watch_wants(state->watch, table, &keyless))
         return;
     rb_sqlite_change change = {.old_key = (uint64_t)old_key, .new_key = (uint64_t)new_key};
     if (keyless && op != SQLITE_INSERT)
@@ -103,12 +103,12 @@ static void note_change(void *context, sqlite3 *handle, int op, const char *sche
                   : op == SQLITE_DELETE ? RB_CHANGE_DELETE
                                         : RB_CHANGE_UPDATE;
     if (op == SQLITE_UPDATE)
-        note_update(handle, db->watch, &change);
+        note_update(handle, state->watch, &change);
     else
-        rb_watch_change(db->watch, &change);
+        rb_watch_change(state->watch, &change);
 }
 
 void rb_sqlite_note_changes(rb_sqlite *db)
 {
-    sqlite3_preupdate_hook(db->handle, note_change, db);
+    sqlite3_preupdate_hook(db->handle, note_change, db->owner);
 }

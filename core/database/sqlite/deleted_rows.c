@@ -63,7 +63,7 @@ static enum rb_code note_item(noting *note, json_t *item, rb_err *err)
     int64_t fewer = 0;
     if (!was || rb_json_str(item, "column"))
         return RB_OK;
-    const char *now = rb_watch_name_now(note->twin.db->watch, was);
+    const char *now = rb_watch_name_now(rb_sqlite_state_of(note->twin.db)->watch, was);
     RB_TRY(rb_twin_find(&note->twin, now ? now : was, was, err));
     if (note->twin.columns.n == 0)
         return RB_OK; /* dropped */
@@ -97,7 +97,7 @@ static enum rb_code write_list(const char *copy, const rb_buf *sql, rb_err *err)
 
 enum rb_code rb_sqlite_note_gone(json_t *items, rb_db *base, const char *copy, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     RB_AUTO(rb_free_str) char *name = NULL;
     RB_TRY(rb_sqlite_attach(&name, db, copy, err));
     noting note = {.twin = {.db = db, .copy = name}};

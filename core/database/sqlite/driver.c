@@ -8,80 +8,16 @@
 #include "base/file.h"
 #include "database/sqlite/watch.h"
 
-static bool is_memory(const char *path)
-{
-    return strcmp(path, ":memory:") == 0;
-}
-
-/* A journal that a killed process left, or a WAL whose index must be built, takes write access. */
-static enum rb_code open_reading(rb_sqlite **out, const char *path, enum rb_sqlite_use use,
-                                 rb_err *err)
-{
-    rb_err first;
-    enum rb_code code = rb_sqlite_connect(out, path, RB_SQLITE_READ, use, err);
-    if (code == RB_OK)
-        return RB_OK;
-    first = *err;
-    code = rb_sqlite_connect(out, path, RB_SQLITE_RECOVER, use, err);
-    if (code != RB_OK)
-        *err = first;
-    return code;
-}
-
-/* SQLite would wait for ever for a writer of a FIFO that stands where a journal is expected. */
-static enum rb_code check_files(const char *path, const char *safe, rb_err *err)
-{
-    static const char *const beside[] = {"", "-journal", "-wal", "-shm"};
-    RB_AUTO(rb_free_str) char *real = realpath(path, NULL);
-    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-        struct stat st;
-        RB_AUTO(rb_free_str) char *file = rb_format("%s%s", real ? real : path, beside[i]);
-        if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
-            return rb_fail(err, RB_ERROR,
-                           "database sqlite:%s cannot be opened: %s%s is not a regular file\ngive "
-                           "the path of a database, or move away what stands there",
-                           safe, safe, beside[i]);
-    }
-    return RB_OK;
-}
-
-static enum rb_code open_as(rb_db **out, const char *path, enum rb_db_mode mode,
-                            enum rb_sqlite_use use, rb_err *err)
-{
-    rb_sqlite *db = NULL;
-    RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-    if (!is_memory(path))
-        RB_TRY(check_files(path, safe, err));
-    if (mode != RB_DB_CREATE && !is_memory(path) && !rb_file_exists(path))
-        return rb_fail(err, RB_ERROR,
-                       "database sqlite:%s does not exist\ncheck the environment's url in "
-                       "rbtool.json, or create the database",
-                       safe);
-    if (mode == RB_DB_READ)
-        RB_TRY(open_reading(&db, path, use, err));
-    else
-        RB_TRY(rb_sqlite_connect(&db, path,
-                                 mode == RB_DB_CREATE ? RB_SQLITE_CREATE : RB_SQLITE_WRITE,
-                                 is_memory(path) ? RB_SQLITE_SCRATCH : use, err));
-    if (mode != RB_DB_READ && rb_sqlite_readonly(db)) {
-        rb_sqlite_close(db);
-        return rb_fail(err, RB_ERROR,
-                       "database sqlite:%s cannot be written\ncheck the permissions of the file "
-                       "and its folder",
-                       safe);
-    }
-    *out = &db->base;
-    return RB_OK;
-}
-
 static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mode, rb_err *err)
 {
-    return open_as(out, path, mode, RB_SQLITE_USER, err);
-}
-
-enum rb_code rb_db_open_own(rb_db **out, const char *path, bool write, rb_err *err)
-{
-    return open_as(out, path, write ? RB_DB_CREATE : RB_DB_READ, RB_SQLITE_OWN, err);
+    static const enum rb_sqlite_how how[] = {[RB_DB_READ] = RB_SQLITE_READ,
+                                             [RB_DB_WRITE] = RB_SQLITE_WRITE,
+                                             [RB_DB_CREATE] = RB_SQLITE_CREATE};
+    rb_sqlite *db = NULL;
+    RB_TRY(rb_sqlite_connect(&db, path, how[mode],
+                             rb_sqlite_is_memory(path) ? RB_SQLITE_SCRATCH : RB_SQLITE_USER, err));
+    *out = rb_sqlite_base(db);
+    return RB_OK;
 }
 
 static enum rb_code scratch(rb_db **out, int64_t clock, rb_err *err)
@@ -91,34 +27,25 @@ static enum rb_code scratch(rb_db **out, int64_t clock, rb_err *err)
     RB_TRY(rb_sqlite_scratch(&db, clock, err));
     free(db->path);
     db->path = rb_strdup(":memory:");
-    *out = &db->base;
+    *out = rb_sqlite_base(db);
     return RB_OK;
 }
 
 static void close_db(rb_db *db)
 {
-    rb_sqlite_close((rb_sqlite *)db);
-}
-
-static bool add_row(void *context, const rb_cell *cells, size_t n)
-{
-    json_t *row = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(row, rb_sqlite_json(&cells[i]));
-    json_array_append_new(context, row);
-    return true;
+    rb_sqlite_close(rb_sqlite_of(db));
 }
 
 static enum rb_code query(json_t **out, rb_db *db, const char *sql, const json_t *params,
                           rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *rows = json_array();
-    RB_TRY(rb_sqlite_each((rb_sqlite *)db, sql, params, out ? add_row : NULL, rows, err));
-    if (out) {
-        *out = rows;
-        rows = NULL;
-    }
-    return RB_OK;
+    return rb_sqlite_query(out, rb_sqlite_of(db), sql, params, err);
+}
+
+static const char *version(const rb_db *db)
+{
+    (void)db;
+    return rb_sqlite_version();
 }
 
 static bool add_table(void *context, const rb_cell *cells, size_t n)
@@ -131,7 +58,7 @@ static bool add_table(void *context, const rb_cell *cells, size_t n)
 static enum rb_code tables(json_t **out, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *names = json_object();
-    RB_TRY(rb_sqlite_each((rb_sqlite *)db,
+    RB_TRY(rb_sqlite_each(rb_sqlite_of(db),
                           "SELECT name FROM main.sqlite_schema WHERE type = 'table'", NULL,
                           add_table, names, err));
     *out = names;
@@ -145,7 +72,7 @@ static enum rb_code settings(json_t **out, rb_db *base, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *found = json_object();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         int64_t number;
-        RB_TRY(rb_sqlite_int(&number, (rb_sqlite *)base, rb_strdup(names[i]), err));
+        RB_TRY(rb_sqlite_int(&number, rb_sqlite_of(base), rb_strdup(names[i]), err));
         json_object_set_new(found, names[i], json_integer(number));
     }
     *out = found;
@@ -155,14 +82,15 @@ static enum rb_code settings(json_t **out, rb_db *base, rb_err *err)
 
 static enum rb_code begin(rb_db *base, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     if (db->begun)
         return rb_fail(err, RB_ERROR, "database sqlite:%s is in a transaction already", db->path);
     /* With enforcement on, a table rebuild would empty the tables that refer to it. */
     RB_TRY(rb_sqlite_each(db, "PRAGMA foreign_keys=OFF", NULL, NULL, NULL, err));
     /* How SQLite was built is no script's business either: Debian's has recursive triggers on. */
-    db->untidy = true;
-    db->virtual_changed = db->renamed = false;
+    rb_sqlite_state *state = rb_sqlite_state_of(db);
+    state->untidy = true;
+    state->virtual_changed = state->renamed = false;
     RB_TRY(rb_sqlite_tidy(db, err));
     RB_TRY(rb_sqlite_each(db, "BEGIN IMMEDIATE", NULL, NULL, NULL, err));
     db->begun = true;
@@ -172,8 +100,9 @@ static enum rb_code begin(rb_db *base, rb_err *err)
 static enum rb_code has_virtual(bool *out, rb_sqlite *db, rb_err *err)
 {
     int64_t n;
-    *out = db->virtual_changed;
-    if (*out || !db->renamed)
+    const rb_sqlite_state *state = rb_sqlite_state_of(db);
+    *out = state->virtual_changed;
+    if (*out || !state->renamed)
         return RB_OK;
     RB_TRY(rb_sqlite_int(&n, db,
                          rb_strdup("SELECT count(*) FROM main.sqlite_schema WHERE sql LIKE 'create"
@@ -189,8 +118,8 @@ static enum rb_code begin_again(rb_sqlite *db, rb_err *err)
     int64_t before;
     int64_t after;
     RB_TRY(rb_sqlite_int(&before, db, rb_strdup("PRAGMA data_version"), err));
-    rb_db_rollback(&db->base);
-    RB_TRY(begin(&db->base, err));
+    rb_db_rollback(rb_sqlite_base(db));
+    RB_TRY(begin(rb_sqlite_base(db), err));
     RB_TRY(rb_sqlite_int(&after, db, rb_strdup("PRAGMA data_version"), err));
     if (before == after)
         return RB_OK;
@@ -204,7 +133,7 @@ static enum rb_code begin_again(rb_sqlite *db, rb_err *err)
  * take part in every following savepoint, and fails because they do not exist. */
 static enum rb_code undo(rb_db *base, const char *name, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     bool virtual;
     RB_TRY(has_virtual(&virtual, db, err));
     if (virtual)
@@ -214,7 +143,7 @@ static enum rb_code undo(rb_db *base, const char *name, rb_err *err)
 
 static enum rb_code commit(rb_db *base, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     if (!db->begun)
         return rb_fail(err, RB_ERROR, "database sqlite:%s: nothing was begun", db->path);
     RB_TRY(rb_sqlite_each(db, "COMMIT", NULL, NULL, NULL, err));
@@ -224,7 +153,7 @@ static enum rb_code commit(rb_db *base, rb_err *err)
 
 static void rollback(rb_db *base)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     rb_err ignored;
     db->begun = false;
     /* A rollback fails only where SQLite has undone the transaction already. */
@@ -234,38 +163,20 @@ static void rollback(rb_db *base)
 
 static bool in_transaction(const rb_db *db)
 {
-    return ((const rb_sqlite *)db)->begun && rb_sqlite_active((const rb_sqlite *)db);
+    return rb_sqlite_of(db)->begun && rb_sqlite_active(rb_sqlite_of(db));
 }
 
 static bool limited(const rb_db *db)
 {
-    return ((const rb_sqlite *)db)->limited;
-}
-
-static enum rb_code stay(rb_db *base, rb_err *err)
-{
-    rb_sqlite *db = (rb_sqlite *)base;
-    const char *tail;
-    long offset;
-    if (!rb_stmt_prepare(&db->lasting, &tail, &offset, db, "SELECT 1 FROM sqlite_schema") ||
-        rb_stmt_step(db->lasting) != RB_STEP_ROW)
-        return rb_sqlite_fail(db, "taking a lock to read it", err);
-    return RB_OK;
-}
-
-static void leave(rb_db *base)
-{
-    rb_sqlite *db = (rb_sqlite *)base;
-    rb_stmt_free(db->lasting);
-    db->lasting = NULL;
+    return rb_sqlite_state_of(rb_sqlite_of(db))->limited;
 }
 
 static enum rb_code identity(char **out, rb_db *base, rb_err *err)
 {
-    const char *path = ((rb_sqlite *)base)->path;
+    const char *path = rb_sqlite_of(base)->path;
     struct stat st;
     *out = NULL;
-    if (is_memory(path))
+    if (rb_sqlite_is_memory(path))
         return RB_OK;
     if (stat(path, &st) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot look at database %s", path);
@@ -275,7 +186,7 @@ static enum rb_code identity(char **out, rb_db *base, rb_err *err)
 
 const rb_db_driver rb_sqlite_driver = {
     .engine = "sqlite",
-    .version = rb_sqlite_version,
+    .version = version,
     .open = open_path,
     .scratch = scratch,
     .rehearse = rb_sqlite_rehearse,
@@ -292,8 +203,6 @@ const rb_db_driver rb_sqlite_driver = {
     .undo = undo,
     .rollback = rollback,
     .in_transaction = in_transaction,
-    .stay = stay,
-    .leave = leave,
     .script = rb_sqlite_script,
     .seed = rb_sqlite_seed,
     .catalog = rb_sqlite_catalog,

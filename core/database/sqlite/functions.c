@@ -85,8 +85,7 @@ static const rb_strs *linked(enum rb_sqlite_part part)
                                           "SELECT name FROM pragma_module_list"};
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
     rb_err ignored;
-    if (!read[part] &&
-        rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_OWN, &ignored) == RB_OK &&
+    if (!read[part] && rb_sqlite_open_own(&db, ":memory:", RB_SQLITE_CREATE, &ignored) == RB_OK &&
         rb_sqlite_each(db, queries[part], NULL, rb_sqlite_add_text, &names[part], &ignored) ==
             RB_OK)
         read[part] = true;

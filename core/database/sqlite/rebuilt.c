@@ -41,7 +41,8 @@ static enum rb_code find_new(rb_strs *out, rb_sqlite *db, rb_err *err)
                           " 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
                           NULL, rb_sqlite_add_text, &all, err));
     for (size_t i = 0; i < all.n && out->n < HEIRS_LIMIT; i++)
-        if (!is_watched(db->watch, all.items[i]) && !rb_tracking_owns(all.items[i]))
+        if (!is_watched(rb_sqlite_state_of(db)->watch, all.items[i]) &&
+            !rb_tracking_owns(all.items[i]))
             rb_strs_add(out, all.items[i]);
     return RB_OK;
 }
@@ -265,7 +266,8 @@ static void inherit(rb_watch_table *table, const char *name)
 enum rb_code rb_watch_before_drop(rb_sqlite *db, rb_watch_table *table, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs made = {0};
-    if (!db->watch->made || table->is_virtual || table->ignored || table->rows == 0)
+    if (!rb_sqlite_state_of(db)->watch->made || table->is_virtual || table->ignored ||
+        table->rows == 0)
         return RB_OK;
     RB_TRY(find_new(&made, db, err));
     if (made.n == 0)

@@ -246,7 +246,7 @@ static enum rb_code check_by_query(finding *f, rb_sqlite *db, const reference *r
     bool checkable;
     RB_TRY(is_checkable(&checkable, db, r, err));
     if (!checkable) {
-        json_object_set_new_nocheck(db->mismatches, key, json_true());
+        json_object_set_new_nocheck(rb_sqlite_state_of(db)->mismatches, key, json_true());
         return RB_OK;
     }
     RB_AUTO(rb_json_freep)
@@ -318,17 +318,17 @@ static enum rb_code check_all(finding *f, rb_sqlite *db, rb_err *err)
 
 json_t *rb_sqlite_mismatches(const rb_db *db)
 {
-    const json_t *found = ((const rb_sqlite *)db)->mismatches;
+    const json_t *found = rb_sqlite_state_of(rb_sqlite_of(db))->mismatches;
     return found ? json_copy((json_t *)found) : json_object();
 }
 
 enum rb_code rb_sqlite_violations(json_t **out, rb_db *base, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     RB_AUTO(rb_json_freep) json_t *found = json_object();
     finding f = {.out = found};
-    json_decref(db->mismatches);
-    db->mismatches = json_object();
+    json_decref(rb_sqlite_state_of(db)->mismatches);
+    rb_sqlite_state_of(db)->mismatches = json_object();
     enum rb_code code = check_all(&f, db, err);
     for (size_t i = 0; i < f.n && code == RB_OK; i++)
         code = list_reference(&f, db, &f.items[i], err);

@@ -418,7 +418,7 @@ static enum rb_code restore_from(bool *foreign, rb_putback *p, const json_t *los
 enum rb_code rb_sqlite_put_back(json_t **report, json_t *left, rb_db *base, const char *copy,
                                 const json_t *lost, const rb_db_work *work, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     RB_AUTO(rb_free_str) char *name = NULL;
     bool room;
     RB_TRY(rb_sqlite_attachable(&room, db, err));

@@ -64,8 +64,8 @@ char *rb_putback_newer(const rb_putback *p, const json_t *item)
     RB_AUTO(rb_strs_clear) rb_strs quoted = {0};
     if (!json_is_true(json_object_get(item, "made")))
         return NULL;
-    if (!p->same_scripts ||
-        !rb_watch_sources(&sources, p->twin.db->watch, p->twin.table, rb_json_str(item, "column")))
+    if (!p->same_scripts || !rb_watch_sources(&sources, rb_sqlite_state_of(p->twin.db)->watch,
+                                              p->twin.table, rb_json_str(item, "column")))
         return rb_strdup("0");
     for (size_t i = 0; i < sources.n; i++) {
         rb_strs_take(&quoted, rb_sqlite_name(sources.items[i]));

@@ -202,8 +202,8 @@ static enum rb_code compare_rebuilt(rb_losses *out, rb_sqlite *db, rb_watch_tabl
 static void look_again(rb_losses *out, rb_sqlite *db, const rb_watch_table *table)
 {
     out->uncertain = true;
-    if (!rb_strs_has(&db->watch->again, table->was))
-        rb_strs_add(&db->watch->again, table->was);
+    if (!rb_strs_has(&rb_sqlite_state_of(db)->watch->again, table->was))
+        rb_strs_add(&rb_sqlite_state_of(db)->watch->again, table->was);
 }
 
 static enum rb_code compare_virtual(rb_losses *out, rb_sqlite *db, rb_watch_table *table,
@@ -262,13 +262,13 @@ static enum rb_code add_losses(rb_losses *out, rb_sqlite *db, rb_watch_table *ta
 
 enum rb_code rb_watch_losses(rb_losses *out, rb_sqlite *db, rb_err *err)
 {
-    for (size_t i = 0; i < db->watch->n; i++) {
-        rb_watch_table *table = &db->watch->tables[i];
+    for (size_t i = 0; i < rb_sqlite_state_of(db)->watch->n; i++) {
+        rb_watch_table *table = &rb_sqlite_state_of(db)->watch->tables[i];
         bool was_uncertain = out->uncertain;
         out->uncertain = false;
         RB_TRY(add_losses(out, db, table, err));
         if (out->uncertain)
-            rb_watch_expect(&db->base, table->was);
+            rb_watch_expect(rb_sqlite_base(db), table->was);
         out->uncertain |= was_uncertain;
     }
     out->at_risk = sorted(out->at_risk);

@@ -274,7 +274,7 @@ static enum rb_code fill_all(list *all, rb_sqlite *db, rb_err *err)
 enum rb_code rb_sqlite_fill(json_t *filled, rb_db *base, const rb_samples *samples, rb_err *err)
 {
     list all = {.known = filled, .samples = samples};
-    enum rb_code code = fill_all(&all, (rb_sqlite *)base, err);
+    enum rb_code code = fill_all(&all, rb_sqlite_of(base), err);
     for (size_t i = 0; i < all.n; i++)
         json_object_set_new_nocheck(filled, all.items[i].name, json_boolean(all.items[i].filled));
     list_clear(&all);

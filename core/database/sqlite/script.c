@@ -10,6 +10,11 @@
 #define SHOWN_SQL 80
 #define CELL_LIMIT 1000 /* bytes of one value that a data test shows */
 
+static void set_guard(rb_sqlite *db, enum rb_sqlite_guard guard)
+{
+    rb_sqlite_state_of(db)->guard = guard;
+}
+
 static size_t line_of(const rb_db_text *sql, size_t offset)
 {
     size_t line = sql->line;
@@ -72,21 +77,21 @@ static enum rb_code check_definition(rb_sqlite *db, const rb_db_text *sql, size_
 static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql, size_t start,
                             size_t end, rb_err *err)
 {
-    enum rb_step step = RB_STEP_ROW;
-    db->guard = RB_GUARD_NONE;
+    enum rb_stmt_end step = RB_STMT_ROW;
+    set_guard(db, RB_GUARD_NONE);
     RB_TRY(check_definition(db, sql, start, end, err));
-    if (db->watch)
+    if (rb_sqlite_state_of(db)->watch)
         RB_TRY(rb_watch_before(db, sql->text + start, end - start, err));
-    db->guard = RB_GUARD_SCRIPT;
-    if (db->limits.statements)
+    set_guard(db, RB_GUARD_SCRIPT);
+    if (rb_sqlite_state_of(db)->limits.statements)
         rb_sqlite_clock_start(db, sql);
-    while (step == RB_STEP_ROW)
+    while (step == RB_STMT_ROW)
         step = rb_stmt_step(stmt);
-    if (step == RB_STEP_FAILED)
+    if (step == RB_STMT_FAILED)
         return fail_in(db, sql, start, -1, err);
-    if (db->limits.statements)
+    if (rb_sqlite_state_of(db)->limits.statements)
         rb_sqlite_clock_stop(db);
-    if (db->watch)
+    if (rb_sqlite_state_of(db)->watch)
         rb_watch_after(db);
     return RB_OK;
 }
@@ -99,7 +104,7 @@ static enum rb_code run_all(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
         const char *tail = at;
         size_t start = (size_t)(at - sql->text);
         long offset = -1;
-        db->guard = RB_GUARD_SCRIPT;
+        set_guard(db, RB_GUARD_SCRIPT);
         if (!rb_stmt_prepare(&stmt, &tail, &offset, db, at))
             return fail_in(db, sql, start, offset, err);
         if (stmt)
@@ -126,7 +131,7 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
     static const char *const resets[] = {
         "PRAGMA defer_foreign_keys=OFF", "PRAGMA ignore_check_constraints=OFF",
         "PRAGMA legacy_alter_table=OFF", "PRAGMA recursive_triggers=OFF"};
-    if (!db->untidy)
+    if (!rb_sqlite_state_of(db)->untidy)
         return RB_OK;
     for (size_t i = 0; i < sizeof resets / sizeof *resets; i++)
         RB_TRY(rb_sqlite_each(db, resets[i], NULL, NULL, NULL, err));
@@ -137,7 +142,7 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
                           NULL, collect_temporary, &drops, err));
     for (size_t i = 0; i < drops.n; i++)
         RB_TRY(rb_sqlite_each(db, drops.items[i], NULL, NULL, NULL, err));
-    db->untidy = false;
+    rb_sqlite_state_of(db)->untidy = false;
     return RB_OK;
 }
 
@@ -145,13 +150,13 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
  * may fail, such as one that makes up a row. */
 static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
 {
-    const rb_db_limits *l = &db->limits;
+    const rb_db_limits *l = &rb_sqlite_state_of(db)->limits;
     if (rb_sqlite_active(db))
         return RB_OK;
     if (!l->memory && !l->size)
         return rb_fail(err, RB_ERROR, "%s: %s: SQLite ended the transaction; nothing is kept",
                        sql->what, sql->file);
-    db->limited = true;
+    rb_sqlite_state_of(db)->limited = true;
     return rb_fail(err, RB_FOUND,
                    "%s: %s: rows of a table, with what it computes of them, needed more than the "
                    "limits of %d MiB of memory or %d MiB of disk\nif it has to be, raise %s in "
@@ -161,11 +166,11 @@ static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *e
 
 enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     RB_TRY(check_active(db, sql, err));
     rb_sqlite_clock_start(db, sql);
     enum rb_code code = run_all(db, sql, err);
-    db->guard = RB_GUARD_NONE;
+    set_guard(db, RB_GUARD_NONE);
     rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
     if (code == RB_OK)
@@ -176,14 +181,14 @@ enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
 static enum rb_code seed_one(bool *ran, rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
                              size_t start, char **why, rb_err *err)
 {
-    enum rb_step step = RB_STEP_ROW;
+    enum rb_stmt_end step = RB_STMT_ROW;
     RB_TRY(rb_sqlite_each(db, "SAVEPOINT rbtool_seed", NULL, NULL, NULL, err));
-    db->guard = RB_GUARD_SCRIPT;
-    while (step == RB_STEP_ROW)
+    set_guard(db, RB_GUARD_SCRIPT);
+    while (step == RB_STMT_ROW)
         step = rb_stmt_step(stmt);
-    db->guard = RB_GUARD_NONE;
-    *ran = step == RB_STEP_DONE;
-    if (!*ran && rb_sqlite_cause(db) != RB_CAUSE_CONSTRAINT) {
+    set_guard(db, RB_GUARD_NONE);
+    *ran = step == RB_STMT_DONE;
+    if (!*ran && !rb_sqlite_is_constraint(db)) {
         rb_err failure;
         enum rb_code code = fail_in(db, sql, start, -1, &failure);
         free(*why);
@@ -214,7 +219,7 @@ static const char *statement_end(const char *at)
 enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, char **why,
                             rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     const char *at = sql->text;
     rb_sqlite_clock_start(db, sql);
     for (size_t i = 0; *at; i++) {
@@ -226,9 +231,9 @@ enum rb_code rb_sqlite_seed(rb_db *base, const rb_db_text *sql, json_t *done, ch
             json_array_append_new(done, json_false());
         const char *tail = statement_end(at);
         if (!json_is_true(json_array_get(done, i))) {
-            db->guard = RB_GUARD_SCRIPT;
+            set_guard(db, RB_GUARD_SCRIPT);
             bool fits = rb_stmt_prepare(&stmt, &tail, &offset, db, at);
-            db->guard = RB_GUARD_NONE;
+            set_guard(db, RB_GUARD_NONE);
             if (!fits) {
                 rb_err failure;
                 (void)!fail_in(db, sql, start, offset, &failure);
@@ -288,27 +293,27 @@ static enum rb_code check_rows(json_t *rows, rb_sqlite *db, const char *sql, siz
                                rb_err *err)
 {
     RB_AUTO(rb_stmt_freep) rb_stmt *stmt = NULL;
-    enum rb_step step = RB_STEP_DONE;
+    enum rb_stmt_end step = RB_STMT_DONE;
     RB_TRY(check_statement(&stmt, db, sql, err));
-    while (json_array_size(rows) < limit && (step = rb_stmt_step(stmt)) == RB_STEP_ROW)
+    while (json_array_size(rows) < limit && (step = rb_stmt_step(stmt)) == RB_STMT_ROW)
         json_array_append_new(rows, row_json(stmt));
-    if (step == RB_STEP_FAILED)
+    if (step == RB_STMT_FAILED)
         return rb_sqlite_fail(db, "running a data test", err);
     return RB_OK;
 }
 
 enum rb_code rb_sqlite_check(json_t **out, rb_db *base, const char *sql, size_t limit, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     RB_AUTO(rb_json_freep) json_t *rows = json_array();
-    const int seconds = db->limits.seconds;
+    const int seconds = rb_sqlite_state_of(db)->limits.seconds;
     if (!seconds)
-        db->limits.seconds = RB_DB_LIMITS_SECONDS;
-    db->guard = RB_GUARD_CHECK;
+        rb_sqlite_state_of(db)->limits.seconds = RB_DB_LIMITS_SECONDS;
+    set_guard(db, RB_GUARD_CHECK);
     rb_sqlite_clock_start(db, NULL);
     enum rb_code code = check_rows(rows, db, sql, limit, err);
-    db->guard = RB_GUARD_NONE;
-    db->limits.seconds = seconds;
+    set_guard(db, RB_GUARD_NONE);
+    rb_sqlite_state_of(db)->limits.seconds = seconds;
     rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
     RB_TRY(code);

@@ -1,17 +1,20 @@
 /*
- * What the SQLite driver's files share. sqlite.c alone knows libsqlite3; the others speak SQL
- * through it.
+ * What the SQLite driver's files share. They speak SQL through sqlite/sqlite.h. The handle of a
+ * user's database is an rb_sqlite whose owner is an rb_sqlite_state:
+ *
+ *   rb_db * -> rb_sqlite *            rb_sqlite_of(db)
+ *   rb_sqlite * -> rb_db *            rb_sqlite_base(db)
+ *   rb_sqlite * -> rb_sqlite_state *  rb_sqlite_state_of(db)
  */
 #ifndef RB_DATABASE_SQLITE_SQLITE_H
 #define RB_DATABASE_SQLITE_SQLITE_H
 
 #include "database/driver.h"
+#include "sqlite/sqlite.h"
 
-#define RB_SQLITE_BUSY_MS 5000
 #define RB_SQLITE_COLUMNS 2000 /* SQLite's own limit as built */
 
 typedef struct rb_watch rb_watch; /* watch.h */
-typedef struct rb_stmt rb_stmt;
 
 enum rb_sqlite_guard {
     RB_GUARD_NONE,   /* rbtool's own statements */
@@ -19,15 +22,12 @@ enum rb_sqlite_guard {
     RB_GUARD_CHECK,  /* a data test's: nothing may be written */
 };
 
-typedef struct rb_sqlite {
+typedef struct rb_sqlite_state {
     rb_db base;
-    void *handle; /* sqlite3 */
-    char *path;   /* as given; ":memory:" for a scratch database */
+    rb_sqlite *db;
     rb_watch *watch;
-    bool begun; /* by rb_db_begin, and not ended by us */
     enum rb_sqlite_guard guard;
     bool untidy;          /* a script set a PRAGMA, or made something temporary */
-    rb_buf denied;        /* why a statement was refused */
     bool virtual_changed; /* since begin: a virtual table was created or dropped, */
     bool renamed;         /* some table was renamed */
     json_t *mismatches;   /* foreign keys that SQLite cannot check, as keys; or NULL */
@@ -35,84 +35,24 @@ typedef struct rb_sqlite {
     int64_t deadline; /* ms of the monotonic clock; 0: none */
     bool limited;     /* a limit was hit */
     char *script;     /* the last one that was started, for messages; or NULL */
-    rb_stmt *lasting; /* a query that never ends, and holds the shared lock; or NULL */
-} rb_sqlite;
+    rb_sqlite_options options;
+} rb_sqlite_state;
 
-/* Connections */
-
-enum rb_sqlite_how { RB_SQLITE_READ, RB_SQLITE_RECOVER, RB_SQLITE_WRITE, RB_SQLITE_CREATE };
+rb_sqlite *rb_sqlite_of(const rb_db *db);
+rb_db *rb_sqlite_base(const rb_sqlite *db);
+rb_sqlite_state *rb_sqlite_state_of(const rb_sqlite *db);
 
 enum rb_sqlite_use {
-    RB_SQLITE_USER,    /* a database of the user's: with rbtool.extension, guards and hooks */
+    RB_SQLITE_USER,    /* with rbtool.extension, guards and hooks */
     RB_SQLITE_SCRATCH, /* the same, without durability */
-    RB_SQLITE_OWN,     /* rbtool's own data, which needs no extension and runs no scripts */
 };
 
-/*
- * Opens path, looks at it once, and sets what every connection of ours has. RECOVER: may roll back
- * a journal that a killed process left, and then only reads.
- */
+/* Opens path as a database of the user's. */
 enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite_how how,
                                enum rb_sqlite_use use, rb_err *err) RB_MUST_USE;
 /* An empty database without a name; clock as for rb_db_scratch(). */
 enum rb_code rb_sqlite_scratch(rb_sqlite **out, int64_t clock, rb_err *err) RB_MUST_USE;
-void rb_sqlite_close(rb_sqlite *db);
-RB_DEFINE_AUTO(rb_sqlite, rb_sqlite_close)
-
-bool rb_sqlite_active(const rb_sqlite *db); /* in a transaction; SQLite may end one by itself */
-bool rb_sqlite_readonly(const rb_sqlite *db);
-void rb_sqlite_triggers(rb_sqlite *db, bool on);
 void rb_sqlite_interrupt(rb_db *db);
-const char *rb_sqlite_version(const rb_db *db);
-
-/* Copies the whole database of from into to, page by page; from may not have written. */
-enum rb_code rb_sqlite_backup(rb_sqlite *to, rb_sqlite *from, rb_err *err) RB_MUST_USE;
-
-/* Statements */
-
-enum rb_cell_kind { RB_CELL_NULL, RB_CELL_INTEGER, RB_CELL_REAL, RB_CELL_TEXT, RB_CELL_BLOB };
-
-typedef struct rb_cell {
-    enum rb_cell_kind kind;
-    int64_t integer;
-    double real;
-    const void *data; /* text (NUL-terminated) or blob; borrowed until the next step */
-    size_t len;
-} rb_cell;
-
-enum rb_step { RB_STEP_ROW, RB_STEP_DONE, RB_STEP_FAILED };
-
-/* False when it cannot be prepared. *out is NULL when there is nothing but comments. *tail: behind
- * the statement. *offset: of the error in sql, or -1. */
-bool rb_stmt_prepare(rb_stmt **out, const char **tail, long *offset, rb_sqlite *db,
-                     const char *sql);
-void rb_stmt_free(rb_stmt *stmt);
-RB_DEFINE_AUTO(rb_stmt, rb_stmt_free)
-bool rb_stmt_bind(rb_stmt *stmt, const json_t *params);
-bool rb_stmt_reads(const rb_stmt *stmt);
-enum rb_step rb_stmt_step(rb_stmt *stmt);
-size_t rb_stmt_width(rb_stmt *stmt);
-const char *rb_stmt_column(rb_stmt *stmt, size_t i);
-void rb_stmt_cell(rb_cell *out, rb_stmt *stmt, size_t i);
-
-/* A result row; false stops the statement. */
-typedef bool rb_sqlite_row(void *context, const rb_cell *cells, size_t n);
-
-/* Statements of our own, usually one; row may be NULL. */
-enum rb_code rb_sqlite_each(rb_sqlite *db, const char *sql, const json_t *params,
-                            rb_sqlite_row *row, void *context, rb_err *err) RB_MUST_USE;
-/* The same with a text that was built for it, freed after. */
-enum rb_code rb_sqlite_run(rb_sqlite *db, char *sql, rb_sqlite_row *row, void *context,
-                           rb_err *err) RB_MUST_USE;
-/* For rb_sqlite_run() with an rb_strs: adds the first column of each row, as it is or as a quoted
- * name. */
-bool rb_sqlite_add_text(void *context, const rb_cell *cells, size_t n);
-bool rb_sqlite_add_quoted(void *context, const rb_cell *cells, size_t n);
-/* First column of the first row; NULL when there is none, or it is no text. sql is freed. */
-enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
-/* First column of the first row; 0 when there is none. sql is freed. */
-enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
-int64_t rb_sqlite_changes(const rb_sqlite *db); /* rows that the last statement changed */
 
 /* Limits: sqlite.c */
 
@@ -123,30 +63,10 @@ enum rb_code rb_sqlite_limit(rb_db *db, const rb_db_limits *limits, rb_err *err)
  * own statements. */
 void rb_sqlite_clock_start(rb_sqlite *db, const rb_db_text *sql);
 void rb_sqlite_clock_stop(rb_sqlite *db); /* now rbtool's own statements follow */
-/* By the last failure; db->limited keeps it. */
+/* By the last failure; the state's "limited" keeps it. */
 enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db);
 
-/* Errors: authorizer.c */
-
-enum rb_sqlite_cause {
-    RB_CAUSE_OTHER,
-    RB_CAUSE_BUSY,
-    RB_CAUSE_FULL,
-    RB_CAUSE_IO,
-    RB_CAUSE_DAMAGED,
-    RB_CAUSE_NO_DATABASE,
-    RB_CAUSE_READONLY,
-    RB_CAUSE_CANNOT_OPEN,
-    RB_CAUSE_INTERRUPTED,
-    RB_CAUSE_CONSTRAINT,
-};
-
-enum rb_sqlite_cause rb_sqlite_cause(const rb_sqlite *db); /* of the last failure */
-const char *rb_sqlite_message(const rb_sqlite *db);        /* SQLite's own words */
-int rb_sqlite_errno(const rb_sqlite *db);                  /* of the last failed system call */
-/* What happened, why, what to do. A new string. */
-char *rb_sqlite_explain(rb_sqlite *db);
-enum rb_code rb_sqlite_fail(rb_sqlite *db, const char *doing, rb_err *err);
+/* Guards: authorizer.c */
 
 enum rb_sqlite_action {
     RB_ACTION_ATTACH,
@@ -159,6 +79,9 @@ enum rb_sqlite_action {
     RB_ACTION_DROP,        /* of a table in a schema, the value */
     RB_ACTION_ALTER,       /* the same */
 };
+
+/* What was too much, and the setting that allows more; NULL if no limit was hit. */
+char *rb_sqlite_explain_limit(rb_sqlite *db, enum rb_code *code);
 
 /* May a guarded statement do this? False leaves the reason in db->denied. */
 bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
@@ -177,9 +100,6 @@ bool rb_sqlite_usable(enum rb_sqlite_part part, const char *name);
  * columns and indexes), and for lint. Returns a new string, or NULL.
  */
 char *rb_sqlite_unusable_call(size_t *offset, const char *sql, size_t len);
-
-/* "process 4711 (python3)" when somebody holds a lock on the file, else "". A new string. */
-char *rb_sqlite_lock_holder(const char *path);
 
 /* Changes of rows that a script makes. Keys are rowids, or hashes of the row where there are
  * none. */
@@ -235,10 +155,5 @@ enum rb_code rb_sqlite_contents(json_t **out, rb_db *db, const char *table,
 /* references.c */
 enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 json_t *rb_sqlite_mismatches(const rb_db *db);
-
-/* Texts for SQL and JSON: a name quoted, a text as a literal, a string made valid where needed. */
-char *rb_sqlite_name(const char *name);
-char *rb_sqlite_text(const char *text);
-json_t *rb_sqlite_json(const rb_cell *cell); /* integers as integers, all else as strings */
 
 #endif

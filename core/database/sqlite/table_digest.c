@@ -122,7 +122,7 @@ static enum rb_code hash_all(json_t *out, rb_sqlite *db, const char *table, cons
 
 enum rb_code rb_sqlite_contents(json_t **out, rb_db *base, const char *table, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     RB_AUTO(rb_json_freep) json_t *found = json_object();
     columns c = {0};
     enum rb_code code = columns_of(&c, db, table, err);

@@ -176,10 +176,10 @@ static enum rb_code count(rb_sqlite *db, rb_watch_table *table, const rb_watch_c
 
 enum rb_code rb_watch_begin(rb_db *base, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
-    if (!db->watch)
-        db->watch = rb_calloc(1, sizeof *db->watch);
-    rb_watch *watch = db->watch;
+    rb_sqlite *db = rb_sqlite_of(base);
+    if (!rb_sqlite_state_of(db)->watch)
+        rb_sqlite_state_of(db)->watch = rb_calloc(1, sizeof *rb_sqlite_state_of(db)->watch);
+    rb_watch *watch = rb_sqlite_state_of(db)->watch;
     forget(watch);
     RB_TRY(rb_sqlite_each(db,
                           "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND"
@@ -202,11 +202,11 @@ enum rb_code rb_watch_begin(rb_db *base, rb_err *err)
 
 void rb_watch_expect(rb_db *base, const char *table)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
-    if (!db->watch)
-        db->watch = rb_calloc(1, sizeof *db->watch);
-    if (!rb_strs_has(&db->watch->expected, table))
-        rb_strs_add(&db->watch->expected, table);
+    rb_sqlite *db = rb_sqlite_of(base);
+    if (!rb_sqlite_state_of(db)->watch)
+        rb_sqlite_state_of(db)->watch = rb_calloc(1, sizeof *rb_sqlite_state_of(db)->watch);
+    if (!rb_strs_has(&rb_sqlite_state_of(db)->watch->expected, table))
+        rb_strs_add(&rb_sqlite_state_of(db)->watch->expected, table);
 }
 
 void rb_watch_note(rb_watch *watch, const char *table)
@@ -245,7 +245,7 @@ static void read_ddl(rb_watch *watch, const char *sql, size_t len)
 /* What a DROP or ALTER is about to take away. */
 static enum rb_code before_ddl(rb_sqlite *db, const rb_ddl *ddl, rb_err *err)
 {
-    rb_watch_table *table = find_now(db->watch, ddl->table);
+    rb_watch_table *table = find_now(rb_sqlite_state_of(db)->watch, ddl->table);
     if (!table)
         return RB_OK;
     RB_TRY(load(db, table, err));
@@ -277,7 +277,7 @@ static void note_heirs(rb_watch *watch, const char *name)
 
 enum rb_code rb_watch_before(rb_sqlite *db, const char *sql, size_t len, rb_err *err)
 {
-    rb_watch *watch = db->watch;
+    rb_watch *watch = rb_sqlite_state_of(db)->watch;
     if (!watch->active)
         return RB_OK;
     bool alters = watch->alters || watch->drops;
@@ -307,7 +307,7 @@ static void replace(char **name, char *with)
 
 void rb_watch_after(rb_sqlite *db)
 {
-    rb_watch *watch = db->watch;
+    rb_watch *watch = rb_sqlite_state_of(db)->watch;
     const rb_ddl *ddl = &watch->ddl;
     rb_watch_table *table = watch->elsewhere ? NULL : find_now(watch, ddl->table);
     if (!watch->active)
@@ -385,9 +385,9 @@ void rb_watch_change(rb_watch *watch, const rb_sqlite_change *change)
 
 enum rb_code rb_watch_end(rb_losses *out, rb_db *base, rb_err *err)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     rb_losses losses = {.at_risk = json_array(), .emptied = json_array()};
-    db->watch->active = false;
+    rb_sqlite_state_of(db)->watch->active = false;
     enum rb_code code = rb_watch_losses(&losses, db, err);
     if (code != RB_OK) {
         json_decref(losses.at_risk);
@@ -400,10 +400,10 @@ enum rb_code rb_watch_end(rb_losses *out, rb_db *base, rb_err *err)
 
 json_t *rb_watch_touched(rb_db *base)
 {
-    rb_sqlite *db = (rb_sqlite *)base;
+    rb_sqlite *db = rb_sqlite_of(base);
     json_t *names = json_array();
-    for (size_t i = 0; db->watch && i < db->watch->n; i++) {
-        const rb_watch_table *table = &db->watch->tables[i];
+    for (size_t i = 0; rb_sqlite_state_of(db)->watch && i < rb_sqlite_state_of(db)->watch->n; i++) {
+        const rb_watch_table *table = &rb_sqlite_state_of(db)->watch->tables[i];
         if (table->loaded && !table->ignored)
             json_array_append_new(names, rb_json_text(table->was));
     }
