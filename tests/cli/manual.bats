@@ -130,6 +130,13 @@ blocks() { # PAGE HEADING
     done
 }
 
+@test "rbtool-release(1) explains every rule that lint and proof can report, and rbtool-lint(1) those of lint" {
+    reported() { grep -ohE '"RB0[0-9]+"' "$@" | tr -d '"' | sort -u; }
+    explained() { sed -nE 's/^- `(RB0[0-9]+)`: .*/\1/p' "$ROOT/cmd/man/rbtool-$1.1.md"; }
+    [ "$(explained lint)" = "$(reported "$ROOT/core/migration/lint.c")" ]
+    [ "$(explained release)" = "$(reported "$ROOT/core/migration/lint.c" "$ROOT"/core/{proof,release}/*.c)" ]
+}
+
 @test "rbtool accepts the example of rbtool.json(5)" {
     lab ready
     blocks rbtool.json.5 Examples >rbtool.json

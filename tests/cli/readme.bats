@@ -46,6 +46,15 @@ setup() {
     done
 }
 
+@test "every file that README and CONTRIBUTING name exists, and the map has every module" {
+    while IFS= read -r path; do
+        compgen -G "$ROOT/${path//NAME/*}" >/dev/null || { echo "$path"; return 1; }
+    done < <(grep -ohE '`(core|cmd|hooks|schemas|tests|\.ci)/[^` ]*`' "$ROOT"/{README,CONTRIBUTING}.md | tr -d '`')
+    for module in "$ROOT"/core/*/; do
+        grep -qE "^    core/$(basename "$module")/ " "$ROOT/CONTRIBUTING.md" || { echo "$module"; return 1; }
+    done
+}
+
 @test "the README's commands make the first release, deploy it, revert a bad one, and deploy the fix" {
     rbtool init >"$BATS_TEST_TMPDIR/told" 2>&1
     rm -rf rbtool.json .git/hooks/*
