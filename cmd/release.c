@@ -47,10 +47,10 @@ static enum rb_code check_rules(const rb_strs *accept, rb_err *err)
 {
     for (size_t i = 0; i < accept->n; i++)
         if (!rb_rule_find(accept->items[i]))
-            return rb_fail(err, RB_ERROR,
-                           "--accept %s: the rule does not exist\nthe rules are RB001 to "
-                           "RB011",
-                           accept->items[i]);
+            return rb_fail(
+                err, RB_ERROR,
+                "--accept %s: the rule does not exist\n`rbtool help release` lists the rules",
+                accept->items[i]);
     return RB_OK;
 }
 
