@@ -13,50 +13,55 @@
 #include "transition/host_file_backup.h"
 #include "transition/parts.h"
 
-static const enum rb_part file_parts[] = {RB_PART_FLAGS, RB_PART_CONFIG};
-#define FILE_PARTS (sizeof file_parts / sizeof *file_parts)
-
-/* One that neither knows is not ours. */
-static void add(rb_places *out, const rb_place *place)
+/* One that neither release has is not ours. The plan gets copies. */
+static void add(rb_plan *plan, const rb_host_file *file)
 {
-    if (place->had || place->brings)
-        out->items[out->n++] = *place;
+    if (!file->had && !file->brings)
+        return;
+    plan->files = rb_realloc(plan->files, plan->file_count + 1, sizeof *plan->files);
+    rb_host_file *own = &plan->files[plan->file_count++];
+    *own = *file;
+    own->path = rb_strdup(file->path);
+    own->had = rb_strdup(file->had);
+    own->held = rb_strdup(file->held);
+    own->brings = rb_strdup(file->brings);
+    own->source = rb_strdup(file->source);
 }
 
-void rb_places_find(rb_places *out, const rb_plan_request *rq, enum rb_part part)
+static const rb_manifest *from_of(const rb_plan_request *rq, enum rb_part part)
+{
+    const rb_release *release = rq->unused[part] ? NULL : rb_parts_from(rq, part);
+    return release ? release->manifest : NULL;
+}
+
+void rb_places_find(rb_plan *plan, const rb_plan_request *rq)
 {
     const rb_env *env = rq->env;
-    const rb_release *release = rq->unused[part] ? NULL : rb_parts_from(rq, part);
-    const rb_manifest *from = release ? release->manifest : NULL;
     const rb_manifest *to = rq->to->manifest;
-    *out = (rb_places){.items = rb_calloc(env->config_count + 1, sizeof *out->items)};
-    if (!rq->parts[part])
-        return;
-    if (part == RB_PART_FLAGS && env->flags)
-        add(out, &(rb_place){.path = env->flags,
-                             .had = from && from->flags_path ? from->flags_sha256 : NULL,
-                             .held = from ? from->flags_path : NULL,
-                             .brings = to->flags_path ? to->flags_sha256 : NULL,
-                             .source = to->flags_path,
-                             .fresh = 0644});
-    for (size_t i = 0; part == RB_PART_CONFIG && i < env->config_count; i++) {
+    const rb_manifest *from = from_of(rq, RB_PART_FLAGS);
+    if (plan->parts[RB_PART_FLAGS] && env->flags)
+        add(plan,
+            &(rb_host_file){.part = RB_PART_FLAGS,
+                            .path = env->flags,
+                            .had = from && from->flags_path ? (char *)from->flags_sha256 : NULL,
+                            .held = from ? from->flags_path : NULL,
+                            .brings = to->flags_path ? (char *)to->flags_sha256 : NULL,
+                            .source = to->flags_path,
+                            .fresh = 0644});
+    from = from_of(rq, RB_PART_CONFIG);
+    for (size_t i = 0; plan->parts[RB_PART_CONFIG] && i < env->config_count; i++) {
         const rb_manifest_file *had =
             from ? rb_manifest_config_find(from, env->config[i].name) : NULL;
         const rb_manifest_file *brings = rb_manifest_config_find(to, env->config[i].name);
-        add(out, &(rb_place){.path = env->config[i].value,
-                             .had = had ? had->sha256 : NULL,
-                             .held = had ? had->path : NULL,
-                             .brings = brings ? brings->sha256 : NULL,
-                             .source = brings ? brings->path : NULL,
-                             .fresh = 0600,
-                             .mode = env->config[i].mode});
+        add(plan, &(rb_host_file){.part = RB_PART_CONFIG,
+                                  .path = env->config[i].value,
+                                  .had = had ? (char *)had->sha256 : NULL,
+                                  .held = had ? had->path : NULL,
+                                  .brings = brings ? (char *)brings->sha256 : NULL,
+                                  .source = brings ? brings->path : NULL,
+                                  .fresh = 0600,
+                                  .mode = env->config[i].mode});
     }
-}
-
-void rb_places_clear(rb_places *places)
-{
-    free(places->items);
-    *places = (rb_places){0};
 }
 
 /* The way to a place, as far as it is there, leads over no symlink of somebody else. */
@@ -76,13 +81,13 @@ static enum rb_code look_at_way(const char *path, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *rq,
+enum rb_code rb_places_observe(rb_plan *plan, json_t *taken, const rb_plan_request *rq,
                                enum rb_part part, rb_err *err)
 {
-    RB_AUTO(rb_places_clear) rb_places places;
-    rb_places_find(&places, rq, part);
-    for (size_t i = 0; i < places.n; i++) {
-        const rb_place *place = &places.items[i];
+    for (size_t i = 0; i < plan->file_count; i++) {
+        const rb_host_file *place = &plan->files[i];
+        if (place->part != part)
+            continue;
         char found[RB_SHA256_HEX];
         RB_TRY(look_at_way(place->path, err));
         if (!place->had && access(place->path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -94,17 +99,18 @@ enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_reque
             continue;
         if (strcmp(found, place->had ? place->had : place->brings) == 0)
             continue;
-        rb_drift_add(rq->from ? drift : taken, rb_part_name(part), place->path,
+        rb_drift_add(rq->from ? plan->drift : taken, rb_part_name(part), place->path,
                      place->had ? place->had : RB_DRIFT_NO_FILE, found);
         if (rq->from && place->had)
-            rb_drift_compare(drift, &(rb_drift_file){rb_parts_from(rq, part), rq->session->repo,
-                                                     place->held, place->had, place->path,
-                                                     part == RB_PART_FLAGS});
+            rb_drift_compare(plan->drift,
+                             &(rb_drift_file){rb_parts_from(rq, part), rq->session->repo,
+                                              place->held, place->had, place->path,
+                                              part == RB_PART_FLAGS});
     }
     return RB_OK;
 }
 
-static char *describe_flags(const rb_plan_request *rq, const rb_place *place)
+static char *describe_flags(const rb_plan_request *rq, const rb_host_file *place)
 {
     const char *to = rq->to->tag;
     if (place->brings)
@@ -115,21 +121,25 @@ static char *describe_flags(const rb_plan_request *rq, const rb_place *place)
     return rb_format("remove the flag file %s, since %s has none", place->path, to);
 }
 
-char *rb_places_describe(const rb_plan_request *rq, enum rb_part part)
+char *rb_places_describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_part part)
 {
     rb_buf out = {0};
-    RB_AUTO(rb_places_clear) rb_places places;
-    rb_places_find(&places, rq, part);
-    if (part == RB_PART_FLAGS && places.n > 0)
-        return describe_flags(rq, &places.items[0]);
+    size_t n = 0;
     size_t written = 0;
     size_t given_back = 0;
-    for (size_t i = 0; i < places.n; i++)
-        if (places.items[i].brings)
+    for (size_t i = 0; i < plan->file_count; i++) {
+        const rb_host_file *file = &plan->files[i];
+        if (file->part != part)
+            continue;
+        if (part == RB_PART_FLAGS)
+            return describe_flags(rq, file);
+        n++;
+        if (file->brings)
             written++;
-        else if (rb_kept_has_own(rq->env->root, rb_part_name(part), places.items[i].path))
+        else if (rb_kept_has_own(rq->env->root, rb_part_name(part), file->path))
             given_back++;
-    size_t removed = places.n - written - given_back;
+    }
+    size_t removed = n - written - given_back;
     if (written > 0)
         rb_buf_printf(&out, "write %zu config file%s of %s", written, rb_text_s(written),
                       rq->to->tag);
@@ -155,7 +165,7 @@ enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
     return rb_dir_make(dir, err);
 }
 
-static rb_file_access access_of(const rb_place *place)
+static rb_file_access access_of(const rb_host_file *place)
 {
     return (rb_file_access){.fresh = (mode_t)place->fresh,
                             .fixed = (mode_t)place->mode,
@@ -164,9 +174,10 @@ static rb_file_access access_of(const rb_place *place)
 }
 
 /* Nothing is left but a rename: a deploy writes flags when its database is committed already. */
-static enum rb_code stage(const rb_run *run, const char *part, const rb_place *place, rb_err *err)
+static enum rb_code stage(const rb_run *run, const rb_host_file *place, rb_err *err)
 {
     const rb_plan_request *rq = run->request;
+    const char *part = rb_part_name(place->part);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     if (rq->again != RB_AGAIN_NOT)
         return RB_OK;
@@ -186,18 +197,15 @@ static enum rb_code stage(const rb_run *run, const char *part, const rb_place *p
 enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
 {
     const char *root = run->request->env->root;
-    for (size_t p = 0; p < FILE_PARTS; p++) {
-        const char *name = rb_part_name(file_parts[p]);
-        RB_AUTO(rb_places_clear) rb_places places;
-        rb_places_find(&places, run->request, file_parts[p]);
-        for (size_t i = 0; i < places.n; i++) {
-            RB_TRY(look_at_way(places.items[i].path, err));
-            if (!places.items[i].had) {
-                RB_TRY(rb_kept_save(root, run->plan->id, name, places.items[i].path, err));
-                RB_TRY(rb_kept_own(root, run->plan->id, name, places.items[i].path, err));
-            }
-            RB_TRY(stage(run, name, &places.items[i], err));
+    for (size_t i = 0; i < run->plan->file_count; i++) {
+        const rb_host_file *file = &run->plan->files[i];
+        const char *part = rb_part_name(file->part);
+        RB_TRY(look_at_way(file->path, err));
+        if (!file->had) {
+            RB_TRY(rb_kept_save(root, run->plan->id, part, file->path, err));
+            RB_TRY(rb_kept_own(root, run->plan->id, part, file->path, err));
         }
+        RB_TRY(stage(run, file, err));
     }
     return RB_OK;
 }
@@ -211,11 +219,11 @@ void rb_places_unstage(const rb_env *env)
 }
 
 /* A release without a file, after one with it, has what was there before. */
-static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *place, rb_err *err)
+static enum rb_code fill(const rb_run *run, const rb_host_file *place, rb_err *err)
 {
     const rb_plan_request *rq = run->request;
     const char *root = rq->env->root;
-    const char *name = rb_part_name(part);
+    const char *name = rb_part_name(place->part);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     const rb_file_access access = access_of(place);
     if (place->brings) {
@@ -233,10 +241,9 @@ static enum rb_code fill(const rb_run *run, enum rb_part part, const rb_place *p
 
 enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err)
 {
-    RB_AUTO(rb_places_clear) rb_places places;
-    rb_places_find(&places, run->request, part);
-    for (size_t i = 0; i < places.n; i++)
-        RB_TRY(fill(run, part, &places.items[i], err));
+    for (size_t i = 0; i < run->plan->file_count; i++)
+        if (run->plan->files[i].part == part)
+            RB_TRY(fill(run, &run->plan->files[i], err));
     return RB_OK;
 }
 
@@ -270,23 +277,19 @@ json_t *rb_places_kept(const rb_run *run)
     const json_t *drift = json_object_get(run->plan->json, "drift");
     const json_t *taken = json_object_get(run->plan->json, "takenOver");
     json_t *list = json_array();
-    for (size_t p = 0; p < FILE_PARTS; p++) {
-        const char *name = rb_part_name(file_parts[p]);
-        RB_AUTO(rb_places_clear) rb_places places;
-        rb_places_find(&places, run->request, file_parts[p]);
-        for (size_t i = 0; i < places.n; i++) {
-            const char *path = places.items[i].path;
-            RB_AUTO(rb_free_str)
-            char *copy = rb_kept_path(run->request->env->root, run->plan->id, name, path);
-            if ((!lists(drift, name, path) && !lists(taken, name, path)) || !rb_file_exists(copy))
-                continue;
-            RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-            RB_AUTO(rb_free_str) char *where = rb_safe(copy);
-            json_t *item = json_object();
-            rb_json_set_str(item, "path", safe);
-            rb_json_set_str(item, "copy", where);
-            json_array_append_new(list, item);
-        }
+    for (size_t i = 0; i < run->plan->file_count; i++) {
+        const char *name = rb_part_name(run->plan->files[i].part);
+        const char *path = run->plan->files[i].path;
+        RB_AUTO(rb_free_str)
+        char *copy = rb_kept_path(run->request->env->root, run->plan->id, name, path);
+        if ((!lists(drift, name, path) && !lists(taken, name, path)) || !rb_file_exists(copy))
+            continue;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
+        RB_AUTO(rb_free_str) char *where = rb_safe(copy);
+        json_t *item = json_object();
+        rb_json_set_str(item, "path", safe);
+        rb_json_set_str(item, "copy", where);
+        json_array_append_new(list, item);
     }
     add_kept_app(list, run);
     return list;

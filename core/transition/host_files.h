@@ -11,32 +11,17 @@
 
 #include "transition/execute.h"
 
-typedef struct rb_place { /* borrows from the request */
-    const char *path;     /* on this host */
-    const char *had;      /* SHA-256 of what FROM put there; NULL: nothing */
-    const char *held;     /* FROM's path of it in the repository, or NULL */
-    const char *brings;   /* of what TO puts there; NULL: FROM's goes */
-    const char *source;   /* TO's path of it in the repository, or NULL */
-    int fresh;            /* permissions of a new file */
-    int mode;             /* that it has after it was written; 0: an existing file keeps its own */
-} rb_place;
+/* Fills plan->files. */
+void rb_places_find(rb_plan *plan, const rb_plan_request *request);
 
-typedef struct rb_places {
-    rb_place *items;
-    size_t n;
-} rb_places;
-
-/* part: RB_PART_FLAGS or RB_PART_CONFIG, here and below; none where it does not move. */
-void rb_places_find(rb_places *out, const rb_plan_request *request, enum rb_part part);
-void rb_places_clear(rb_places *places);
-
-/* Appends to drift what is there and neither FROM's nor, where FROM has none, TO's; to taken what
- * else of the operator's own TO takes the place of. */
-enum rb_code rb_places_observe(json_t *drift, json_t *taken, const rb_plan_request *request,
+/* part: RB_PART_FLAGS or RB_PART_CONFIG, here and below. */
+/* Appends to plan->drift what is there and neither FROM's nor, where FROM has none, TO's; to taken
+ * what else of the operator's own TO takes the place of. */
+enum rb_code rb_places_observe(rb_plan *plan, json_t *taken, const rb_plan_request *request,
                                enum rb_part part, rb_err *err) RB_MUST_USE;
 
 /* What rb_places_fill() will do, for people. */
-char *rb_places_describe(const rb_plan_request *request, enum rb_part part);
+char *rb_places_describe(const rb_plan *plan, const rb_plan_request *request, enum rb_part part);
 
 /* Before any step: keeps what is there, so that whatever comes of the transition the operator's own
  * files are kept, and writes what will take its place beside it (base/staged.h). */

@@ -38,6 +38,15 @@ const char *rb_step_kind_name(enum rb_step_kind kind)
     return kind_names[kind];
 }
 
+static void free_file(rb_host_file *file)
+{
+    free(file->path);
+    free(file->had);
+    free(file->held);
+    free(file->brings);
+    free(file->source);
+}
+
 void rb_plan_free(rb_plan *plan)
 {
     if (!plan)
@@ -50,6 +59,9 @@ void rb_plan_free(rb_plan *plan)
     for (size_t i = 0; i < plan->database_count; i++)
         rb_plan_database_clear(&plan->databases[i]);
     free(plan->databases);
+    for (size_t i = 0; i < plan->file_count; i++)
+        free_file(&plan->files[i]);
+    free(plan->files);
     json_decref(plan->drift);
     json_decref(plan->json);
     free(plan);
@@ -107,9 +119,8 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
         RB_TRY(part_read(
             plan, rq,
             rb_observe_app(plan->drift, rq->env, rb_parts_from(rq, RB_PART_APP)->tag, err), err));
-    RB_TRY(part_read(plan, rq, rb_places_observe(plan->drift, taken, rq, RB_PART_FLAGS, err), err));
-    RB_TRY(
-        part_read(plan, rq, rb_places_observe(plan->drift, taken, rq, RB_PART_CONFIG, err), err));
+    RB_TRY(part_read(plan, rq, rb_places_observe(plan, taken, rq, RB_PART_FLAGS, err), err));
+    RB_TRY(part_read(plan, rq, rb_places_observe(plan, taken, rq, RB_PART_CONFIG, err), err));
     size_t i;
     json_t *item;
     json_array_foreach (taken, i, item) {
@@ -122,11 +133,12 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
     return RB_OK;
 }
 
-static bool has_places(const rb_plan_request *rq, enum rb_part part)
+static bool has_files(const rb_plan *plan, enum rb_part part)
 {
-    RB_AUTO(rb_places_clear) rb_places places;
-    rb_places_find(&places, rq, part);
-    return places.n > 0;
+    for (size_t i = 0; i < plan->file_count; i++)
+        if (plan->files[i].part == part)
+            return true;
+    return false;
 }
 
 static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind)
@@ -141,9 +153,9 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
     case RB_DO_SWITCH:
         return plan->parts[RB_PART_APP];
     case RB_DO_FLAGS:
-        return has_places(rq, RB_PART_FLAGS);
+        return has_files(plan, RB_PART_FLAGS);
     case RB_DO_CONFIG:
-        return has_places(rq, RB_PART_CONFIG);
+        return has_files(plan, RB_PART_CONFIG);
     case RB_DO_STOP:
         return rq->env->stop.n > 0 && serves && !rb_service_cannot_run_yet(rq);
     case RB_DO_START:
@@ -245,7 +257,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
                          rb_text_s(rq->to->manifest->artifact_count), to, to);
     case RB_DO_FLAGS:
         *inverse = "put the previous file back";
-        return rb_places_describe(rq, RB_PART_FLAGS);
+        return rb_places_describe(plan, rq, RB_PART_FLAGS);
     case RB_DO_STOP:
         *inverse = "start the service";
         return describe_command("stop", &rq->env->stop);
@@ -257,7 +269,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
         return rb_format("switch current to releases/%s", to);
     case RB_DO_CONFIG:
         *inverse = "put the previous files back";
-        return rb_places_describe(rq, RB_PART_CONFIG);
+        return rb_places_describe(plan, rq, RB_PART_CONFIG);
     case RB_DO_COMMIT:
         return rb_strdup("commit the database: the point of no return");
     case RB_DO_START:
@@ -415,6 +427,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     plan->json = empty_document(rq);
     plan->drift = json_array();
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
+    rb_places_find(plan, rq);
     RB_TRY(part_read(plan, rq, rb_plan_look_at_host(plan, rq, err), err));
     RB_TRY(rb_plan_undelivered(plan, rq, err));
     RB_TRY(observe_files(plan, rq, err));

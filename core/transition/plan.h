@@ -81,6 +81,18 @@ typedef struct rb_plan_database {
     json_t *at_risk;  /* as rb_db_outcome.at_risk; NULL: not counted */
 } rb_plan_database;
 
+/* A flag or config file of the host that the transition writes, removes or restores. */
+typedef struct rb_host_file {
+    enum rb_part part; /* RB_PART_FLAGS or RB_PART_CONFIG */
+    char *path;        /* on this host */
+    char *had;         /* SHA-256 of what FROM put there; NULL: nothing */
+    char *held;        /* FROM's path of it in the repository, or NULL */
+    char *brings;      /* SHA-256 of what TO puts there; NULL: FROM's goes */
+    char *source;      /* TO's path of it in the repository, or NULL */
+    int fresh;         /* permissions of a new file */
+    int mode;          /* that it has after it was written; 0: an existing file keeps its own */
+} rb_host_file;
+
 typedef struct rb_plan {
     char *kind;
     char *id;             /* of the transition it will be */
@@ -89,6 +101,8 @@ typedef struct rb_plan {
     bool parts[RB_PARTS]; /* those that move */
     enum rb_step_kind order[RB_STEP_KINDS];
     size_t order_count;
+    rb_host_file *files;
+    size_t file_count;
     rb_plan_database *databases;
     size_t database_count;
     char *current_before; /* target of ROOT/current, or NULL */

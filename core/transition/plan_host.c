@@ -208,19 +208,18 @@ static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code look_at_places(const rb_plan_request *rq, enum rb_part part, const char *what,
-                                   rb_err *err)
+static enum rb_code look_at_files(const rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
-    RB_AUTO(rb_places_clear) rb_places places;
-    rb_places_find(&places, rq, part);
-    for (size_t i = 0; i < places.n; i++) {
-        const rb_place *place = &places.items[i];
+    for (size_t i = 0; i < plan->file_count; i++) {
+        const rb_host_file *file = &plan->files[i];
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
-        RB_TRY(rb_place_check(rq->env, what, place->path, err));
+        RB_TRY(rb_place_check(rq->env,
+                              file->part == RB_PART_FLAGS ? "the flag file" : "config file",
+                              file->path, err));
         /* LFS content may be absent here, and flags are written after the commit. */
-        if (place->brings)
-            RB_TRY(rb_release_file(&text, rq->to, rq->session->repo, place->source, place->brings,
-                                   err));
+        if (file->brings)
+            RB_TRY(
+                rb_release_file(&text, rq->to, rq->session->repo, file->source, file->brings, err));
     }
     return RB_OK;
 }
@@ -231,6 +230,5 @@ enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *rq, rb_e
     RB_TRY(rb_service_look(rq, err));
     if (plan->parts[RB_PART_DB])
         RB_TRY(look_at_databases(rq, err));
-    RB_TRY(look_at_places(rq, RB_PART_FLAGS, "the flag file", err));
-    return look_at_places(rq, RB_PART_CONFIG, "config file", err);
+    return look_at_files(plan, rq, err);
 }

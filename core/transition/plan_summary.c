@@ -41,27 +41,25 @@ static size_t count_other(const rb_manifest *one, const rb_manifest *other, bool
     return n;
 }
 
-/* A flag file that is written has at least one change in it: the targeting of a flag, perhaps. */
-static size_t count_flags(const rb_plan_request *rq)
+/* Files of a part whose content changes. */
+static size_t count_files(const rb_plan *plan, enum rb_part part)
 {
-    RB_AUTO(rb_places_clear) rb_places places;
-    rb_places_find(&places, rq, RB_PART_FLAGS);
-    if (places.n == 0 || rb_text_same(places.items[0].had, places.items[0].brings))
+    size_t n = 0;
+    for (size_t i = 0; i < plan->file_count; i++)
+        n +=
+            plan->files[i].part == part && !rb_text_same(plan->files[i].had, plan->files[i].brings);
+    return n;
+}
+
+/* A flag file that is written has at least one change in it: the targeting of a flag, perhaps. */
+static size_t count_flags(const rb_plan *plan, const rb_plan_request *rq)
+{
+    if (count_files(plan, RB_PART_FLAGS) == 0)
         return 0;
     const rb_release *from = rq->unused[RB_PART_FLAGS] ? NULL : rb_parts_from(rq, RB_PART_FLAGS);
     const rb_manifest *had = from ? from->manifest : NULL;
     size_t n = count_other(had, rq->to->manifest, true) + count_other(rq->to->manifest, had, false);
     return n > 0 ? n : 1;
-}
-
-static size_t count_files(const rb_plan_request *rq)
-{
-    RB_AUTO(rb_places_clear) rb_places places;
-    size_t n = 0;
-    rb_places_find(&places, rq, RB_PART_CONFIG);
-    for (size_t i = 0; i < places.n; i++)
-        n += !rb_text_same(places.items[i].had, places.items[i].brings);
-    return n;
 }
 
 static void add_count(rb_buf *out, size_t n, const char *what)
@@ -80,8 +78,9 @@ static void add_moves(rb_buf *out, const rb_plan *plan, const rb_plan_request *r
     if (plan->parts[RB_PART_APP] && rq->again == RB_AGAIN_NOT)
         rb_buf_puts(out, "application");
     add_count(out, migrations, "migration");
-    add_count(out, rq->again == RB_AGAIN_NOT ? count_flags(rq) : 0, "flag");
-    add_count(out, rq->again == RB_AGAIN_NOT ? count_files(rq) : 0, "config file");
+    add_count(out, rq->again == RB_AGAIN_NOT ? count_flags(plan, rq) : 0, "flag");
+    add_count(out, rq->again == RB_AGAIN_NOT ? count_files(plan, RB_PART_CONFIG) : 0,
+              "config file");
     if (out->len == 0)
         rb_buf_puts(out, "nothing to write");
 }
