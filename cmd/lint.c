@@ -98,21 +98,6 @@ static enum rb_code use_base(struct job *job, const char *name, rb_err *err)
     return RB_OK;
 }
 
-/* Borrows all strings. */
-static size_t released_in(rb_released **out, const struct base *base, const rb_migrations *set)
-{
-    *out = rb_calloc(set->n + 1, sizeof **out);
-    for (size_t i = 0; i < set->n; i++) {
-        const rb_migration *m = &set->items[i];
-        (*out)[i] = (rb_released){.id = m->id,
-                                  .up = m->up.sha256,
-                                  .down = m->down.present ? m->down.sha256 : NULL,
-                                  .release = base->name,
-                                  .file = m->up.path};
-    }
-    return set->n;
-}
-
 static bool names_file(const rb_unread *unread, const char *path)
 {
     for (size_t i = 0; i < unread->n; i++)
@@ -141,7 +126,7 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
     if (job->base.release)
         rb_carried_find(&carried, job->base.release, job->base.chain, job->repo, d->name, set);
     else if (old)
-        carried.n = released_in(&carried.items, &job->base, old);
+        carried.items = rb_released_of(&carried.n, old, job->base.name);
     rb_lint(&job->findings, set, d->engine, carried.items, carried.n, rb_engine_refused_call);
     job->migrations += set->n;
     RB_AUTO(rb_unread_clear) rb_unread unread = {0};

@@ -66,6 +66,18 @@ void rb_findings_add(rb_findings *findings, const char *rule, const char *migrat
                                                   .message = rb_buf_detach(&message)};
 }
 
+void rb_findings_move(rb_findings *findings, rb_findings *from)
+{
+    size_t n = findings->n + from->n;
+    findings->items = rb_realloc(findings->items, n + 1, sizeof *findings->items);
+    if (from->n > 0)
+        memcpy(findings->items + findings->n, from->items, from->n * sizeof *from->items);
+    findings->n = n;
+    findings->cap = n + 1;
+    free(from->items);
+    *from = (rb_findings){0};
+}
+
 json_t *rb_findings_json(const rb_findings *findings)
 {
     json_t *list = json_array();

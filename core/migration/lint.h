@@ -27,6 +27,8 @@ typedef struct rb_findings {
 void rb_findings_clear(rb_findings *findings);
 void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
                      const char *file, size_t line, const char *fmt, ...) RB_PRINTF(6, 7);
+/* Appends those of from, which is empty then. */
+void rb_findings_move(rb_findings *findings, rb_findings *from);
 
 /* [{"rule","migration","file","line","message"}], as `lint --json` prints them. */
 json_t *rb_findings_json(const rb_findings *findings);

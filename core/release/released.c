@@ -78,3 +78,18 @@ void rb_carried_find(rb_carried *out, const rb_release *release, const rb_chain 
     find_first(out, release, chain, database);
     find_files(out, release, repo, d, now);
 }
+
+rb_released *rb_released_of(size_t *n, const rb_migrations *set, const char *name)
+{
+    rb_released *out = rb_calloc(set->n + 1, sizeof *out);
+    *n = set->n;
+    for (size_t i = 0; i < set->n; i++) {
+        const rb_migration *m = &set->items[i];
+        out[i] = (rb_released){.id = m->id,
+                               .up = m->up.sha256,
+                               .down = m->down.present ? m->down.sha256 : NULL,
+                               .release = name,
+                               .file = m->up.path};
+    }
+    return out;
+}

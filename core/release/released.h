@@ -22,4 +22,8 @@ void rb_carried_clear(rb_carried *carried);
 void rb_carried_find(rb_carried *out, const rb_release *release, const rb_chain *chain,
                      rb_repo *repo, const char *database, const rb_migrations *now);
 
+/* The migrations of a commit's set, as if a release of that name had carried them. Borrows set and
+ * name; the caller frees the array. */
+rb_released *rb_released_of(size_t *n, const rb_migrations *set, const char *name);
+
 #endif

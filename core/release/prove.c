@@ -1,0 +1,264 @@
+#include "release/prove.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "artifact/checkout.h"
+#include "base/shape.h"
+#include "catalog/name.h"
+#include "migration/unread.h"
+
+#define SEED_LIMIT (64u << 20)   /* bytes */
+#define SHOWN 20                 /* differences of one migration that are written out */
+#define LAST_SECOND 253402300799 /* of the year 9999, the last that SQLite's dates can name */
+
+static bool has_finding(const rb_findings *findings, const char *rule, const char *migration)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (strcmp(findings->items[i].rule, rule) == 0 &&
+            strcmp(findings->items[i].migration, migration) == 0)
+            return true;
+    return false;
+}
+
+/* change: from the state before the up to the state after the down. */
+static void add_difference(rb_findings *findings, const rb_migration *m, const char *object,
+                           const char *change)
+{
+    const char *path = m->down.path;
+    RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+    if (rb_catalog_name_parse(&name, object) && strcmp(name.kind, "rows") == 0)
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down leaves the rows of %s changed; undo in the down what the up does "
+                        "to them",
+                        name.name);
+    else if (strcmp(change, "added") == 0)
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down leaves %s behind; drop it in the down", object);
+    else if (strcmp(change, "removed") == 0)
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down does not bring back %s; recreate it in the down", object);
+    else
+        rb_findings_add(findings, "RB002", m->id, path, m->down.line,
+                        "its down leaves %s changed; restore in the down what it was before",
+                        object);
+}
+
+static void add_differences(rb_findings *findings, const rb_migration *m, const json_t *proof)
+{
+    const json_t *list = json_object_get(proof, "differences");
+    size_t n = json_array_size(list);
+    for (size_t i = 0; i < n && i < SHOWN; i++) {
+        const json_t *item = json_array_get(list, i);
+        add_difference(findings, m, rb_json_str(item, "object"), rb_json_str(item, "change"));
+    }
+    if (n > SHOWN)
+        rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line,
+                        "its down does not restore %zu more objects", n - SHOWN);
+}
+
+static void add_failed(rb_findings *findings, const rb_migration *m, const json_t *proof)
+{
+    const char *why = rb_json_str(proof, "error");
+    rb_findings_add(findings, "RB002", m->id, m->down.path, m->down.line, "its down fails%s%s",
+                    why ? ": " : "", why ? why : "");
+}
+
+static void add_destroyed(rb_findings *findings, const rb_migration *m, const json_t *proof)
+{
+    const json_t *list = json_object_get(proof, "destroys");
+    if (has_finding(findings, "RB003", m->id))
+        return; /* lint names the statement */
+    for (size_t i = 0; i < json_array_size(list) && i < SHOWN; i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *column = rb_json_str(item, "column");
+        rb_findings_add(
+            findings, "RB003", m->id, m->up.path, m->up.line,
+            "its up destroys data of %s%s%s that the down cannot bring back; copy the old %s "
+            "into another %s first, and take them from there in the down",
+            rb_json_str(item, "table"), column ? "." : "", column ? column : "",
+            column ? "values" : "rows", column ? "column" : "table");
+    }
+}
+
+/* Whether only the id of m is new: its scripts were judged when they were released. */
+static bool is_renumbered(const rb_prove *prove, const rb_migration *m)
+{
+    for (size_t i = 0; i < prove->released_count; i++)
+        if (rb_released_has_scripts(m, &prove->released[i]) &&
+            !rb_migrations_find(prove->set, prove->released[i].id))
+            return true;
+    return false;
+}
+
+static void judge_proof(rb_findings *findings, const rb_prove *prove, const json_t *json)
+{
+    size_t i;
+    json_t *proof;
+    json_array_foreach (json_object_get(json, "migrations"), i, proof) {
+        const char *id = rb_json_str(proof, "id");
+        const rb_migration *m = id ? rb_migrations_find(prove->set, id) : NULL;
+        const char *restores = rb_json_str(proof, "restores");
+        if (!m || !restores || is_renumbered(prove, m))
+            continue;
+        bool fails = strcmp(restores, "fails") == 0;
+        if (fails || strcmp(restores, "differs") == 0)
+            add_differences(findings, m, proof);
+        if (fails)
+            add_failed(findings, m, proof);
+        else if ((strcmp(restores, "missing") == 0 || strcmp(restores, "code") == 0) &&
+                 !has_finding(findings, "RB001", id))
+            rb_findings_add(findings, "RB001", id, m->up.path, m->up.line,
+                            "it has no down that rbtool can run; write one");
+        else if ((strcmp(restores, "identical") == 0 || strcmp(restores, "order") == 0) &&
+                 json_is_false(json_object_get(proof, "reapplies")))
+            rb_findings_add(
+                findings, "RB002", id, m->up.path, m->up.line,
+                "its up fails, or gives another schema, after its own down; undo in the "
+                "down all that the up does");
+        add_destroyed(findings, m, proof);
+    }
+}
+
+static void add_notes(rb_strs *out, const rb_migrations *set, const json_t *notes)
+{
+    size_t i;
+    json_t *note;
+    json_array_foreach (notes, i, note) {
+        const rb_migration *m = rb_migrations_find(set, rb_json_str(note, "migration"));
+        RB_AUTO(rb_free_str) char *path = rb_safe(m && m->up.path ? m->up.path : "");
+        rb_strs_take(out, rb_format("%s: migration %s: %s", path, rb_json_str(note, "migration"),
+                                    rb_json_str(note, "message")));
+    }
+}
+
+/* The time at which the proof's clock stands: the commit's, so that the same commit gives the same
+ * manifest. A commit may claim any date; one that SQLite cannot name becomes the nearest it can. */
+static enum rb_code clock_of(int64_t *out, const rb_prove *prove, rb_err *err)
+{
+    RB_TRY(rb_commit_time(out, prove->repo, &prove->commit, err));
+    if (*out < 0)
+        *out = 0;
+    else if (*out > LAST_SECOND)
+        *out = LAST_SECOND;
+    return RB_OK;
+}
+
+/* Once, however many databases there are. */
+static void add_missing(rb_strs *out, const rb_strs *missing)
+{
+    for (size_t i = 0; i < missing->n; i++) {
+        char *note = rb_format("this kernel does not let the process that proves migrations be cut "
+                               "off from %s",
+                               missing->items[i]);
+        if (rb_strs_has(out, note))
+            free(note);
+        else
+            rb_strs_take(out, note);
+    }
+}
+
+/* Refuses, in the user's words, what the manifest's form does not allow. */
+static enum rb_code check_names(const rb_prove *prove, rb_err *err)
+{
+    for (size_t i = 0; i < prove->set->n; i++) {
+        const rb_migration *m = &prove->set->items[i];
+        const char *name = m->name ? m->name : "";
+        if (rb_shape_is_plain(m->id) && (!*name || rb_shape_is_plain(name)))
+            continue;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(m->up.path ? m->up.path : m->id);
+        return rb_fail(err, RB_FOUND,
+                       "the name of migration %s is not UTF-8 or holds control "
+                       "characters\nrename the file",
+                       safe);
+    }
+    return RB_OK;
+}
+
+/* RB008 can be accepted for an order; two migrations of one id cannot be told apart later. */
+static enum rb_code check_ids(const rb_prove *prove, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    for (size_t i = 0; i < prove->set->n; i++) {
+        const rb_migration *m = &prove->set->items[i];
+        const char *other = json_string_value(json_object_get(seen, m->id));
+        if (other)
+            return rb_fail(
+                err, RB_FOUND,
+                "two migrations have the id %s: %s and %s\ngive one of them another number", m->id,
+                other, m->up.path);
+        rb_json_set_str(seen, m->id, m->up.path);
+    }
+    return RB_OK;
+}
+
+/* Files that look like migrations and that no deploy will run. */
+static enum rb_code note_unread(rb_strs *notes, const rb_prove *prove, const rb_oid *tree,
+                                rb_err *err)
+{
+    const rb_config_database *database = prove->database;
+    RB_AUTO(rb_unread_clear) rb_unread unread = {0};
+    RB_TRY(rb_migrations_unread(&unread, prove->repo, tree, database->migrations, database->layout,
+                                database->engine, err));
+    for (size_t i = 0; i < unread.n; i++) {
+        RB_AUTO(rb_free_str) char *safe = rb_safe(unread.items[i].path);
+        rb_strs_take(notes,
+                     rb_format("database %s: %s: %s", database->name, safe, unread.items[i].why));
+    }
+    return RB_OK;
+}
+
+static enum rb_code run_proof(rb_proof *out, const rb_prove *prove, const rb_oid *tree, rb_err *err)
+{
+    const rb_config_database *database = prove->database;
+    RB_AUTO(rb_buf_clear) rb_buf seed = {0};
+    if (database->seed &&
+        rb_checkout_file(&seed, prove->repo, tree, database->seed, SEED_LIMIT, err) != RB_OK)
+        return rb_err_prefix(err, "seed");
+    RB_AUTO(rb_free_str) char *where = rb_format("databases.%s.limits", database->name);
+    rb_proof_request request = {
+        .engine = database->engine,
+        .set = prove->set,
+        .is_new = prove->is_new,
+        .seed = database->seed ? rb_buf_str(&seed) : NULL,
+        .seed_file = database->seed,
+        .limits = {.seconds = database->seconds,
+                   .memory = database->memory,
+                   .size = database->size,
+                   .where = where},
+    };
+    RB_TRY(clock_of(&request.clock, prove, err));
+    return rb_proof_make(out, &request, err);
+}
+
+static enum rb_code prove_database(rb_proof *out, rb_findings *findings, rb_strs *notes,
+                                   const rb_prove *prove, rb_err *err)
+{
+    rb_oid tree;
+    RB_TRY(rb_commit_tree(&tree, prove->repo, &prove->commit, err));
+    RB_TRY(note_unread(notes, prove, &tree, err));
+    rb_findings own = {0}; /* of this database: ids of another one are not meant */
+    rb_lint(&own, prove->set, prove->database->engine, prove->released, prove->released_count,
+            rb_engine_refused_call);
+    enum rb_code code = check_names(prove, err);
+    if (code == RB_OK)
+        code = check_ids(prove, err);
+    if (code == RB_OK)
+        code = run_proof(out, prove, &tree, err);
+    if (code == RB_OK) {
+        judge_proof(&own, prove, out->json);
+        add_notes(notes, prove->set, out->notes);
+        add_missing(notes, &out->missing);
+    }
+    rb_findings_move(findings, &own);
+    return code;
+}
+
+enum rb_code rb_prove_database(rb_proof *out, rb_findings *findings, rb_strs *notes,
+                               const rb_prove *prove, rb_err *err)
+{
+    *out = (rb_proof){0};
+    if (prove_database(out, findings, notes, prove, err) != RB_OK)
+        return rb_err_prefix(err, "database %s", prove->database->name);
+    return RB_OK;
+}
