@@ -126,10 +126,11 @@ static enum rb_code own_databases(const rb_transition_row *row, const rb_env *en
 /* Whether the plan is whole and of this transition: it is carried out as it was written. */
 static enum rb_code check_plan(const rb_transition_row *row, const rb_env *env, rb_err *err)
 {
+    const char *from = rb_json_str(row->plan, "from");
     if (json_array_size(json_object_get(row->plan, "steps")) > 0 &&
         json_array_size(json_object_get(row->plan, "only")) > 0 &&
         rb_json_str(row->plan, "environment") &&
-        rb_text_same(rb_json_str(row->plan, "from"), row->from) &&
+        (row->from ? rb_text_same(from, row->from) : !from) && /* a first deploy has none */
         rb_text_same(rb_json_str(row->plan, "to"), row->to))
         return RB_OK;
     return rb_fail(err, RB_HALFWAY,

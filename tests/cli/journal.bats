@@ -29,7 +29,7 @@ entries() {
     for command in "deploy v1.1.0" "revert v1.0.0 --to v1.1.0" resume abort; do
         # shellcheck disable=SC2086
         fails 2 "was made on another host or in another folder" rbtool --config "$SETTINGS" $command --yes
-        [[ $output == *"nothing was changed"*"rbtool env trust --env prod --yes -m WHY"* ]]
+        [[ $output == *"nothing was changed"*"rbtool --config $SETTINGS env trust --env prod --yes -m WHY"* ]]
     done
     run rbtool --config "$SETTINGS" status
     [[ $output == *"was made on another host or in another folder"* ]]
