@@ -26,6 +26,8 @@ static const rb_shape people = {.kind = RB_SHAPE_ARRAY, .item = &text, .unique =
 static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 86400};
 static const rb_shape timeout = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 86400};
 static const rb_shape keep = {.kind = RB_SHAPE_INTEGER, .min = 2, .max = 10000};
+static const rb_shape backup_limit = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 1 << 30};
+static const rb_shape keep_backups = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 36500};
 
 static const rb_shape version_file = RB_SHAPE_OBJECT_OF({"file", &path, false});
 static const rb_shape version_json =
@@ -108,7 +110,8 @@ static const rb_shape environment = RB_SHAPE_OBJECT_OF(
     {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
     {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
     {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
-    {"keep", &keep, true}, {"statementTimeout", &timeout, true});
+    {"keep", &keep, true}, {"statementTimeout", &timeout, true},
+    {"backupLimit", &backup_limit, true}, {"keepBackups", &keep_backups, true});
 const rb_shape rb_environments_shape = {
     .kind = RB_SHAPE_MAP, .item = &environment, .check = rb_shape_is_name, .expected = NAME_WORDS};
 

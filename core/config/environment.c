@@ -8,6 +8,8 @@
 #include "config/overlap.h"
 
 #define DEFAULT_KEEP 5
+#define DEFAULT_BACKUP_LIMIT 1024 /* MiB */
+#define DEFAULT_KEEP_BACKUPS 90
 #define DEFAULT_TIMEOUT 30
 #define DEFAULT_ATTEMPT 10
 #define MAX_SECONDS 86400
@@ -276,11 +278,23 @@ static enum rb_code read_objectives(rb_env *env, const json_t *objectives, rb_er
                         "objectives.rpo", err);
 }
 
+static enum rb_code read_whole(int64_t *out, const json_t *json, const char *key, int64_t otherwise,
+                               int64_t most, const char *env, rb_err *err)
+{
+    const json_t *value = json_object_get(json, key);
+    *out = value ? json_integer_value(value) : otherwise;
+    if (!value || (json_is_integer(value) && *out >= 0 && *out <= most))
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *wanted = rb_format("a whole number from 0 to %lld", (long long)most);
+    return wrong(err, env, key, wanted);
+}
+
 static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how, rb_err *err)
 {
     static const char *const known[] = {
-        "root",       "databases", "flags",      "config", "service",          "checks",
-        "objectives", "owners",    "escalation", "keep",   "statementTimeout", NULL};
+        "root",        "databases", "flags",      "config", "service",          "checks",
+        "objectives",  "owners",    "escalation", "keep",   "statementTimeout", "backupLimit",
+        "keepBackups", NULL};
     RB_AUTO(rb_free_str) char *where = rb_format("environments.%s", env->name);
     if (!json_is_object(json))
         return rb_fail(err, RB_ERROR, "%s must be an object", where);
@@ -302,9 +316,15 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     RB_TRY(read_strings(&env->escalation, json_object_get(json, "escalation"), env->name,
                         "escalation", err));
     const json_t *keep = json_object_get(json, "keep");
+    int64_t limit;
+    int64_t days;
     if (keep && (!json_is_integer(keep) || json_integer_value(keep) < 2 ||
                  json_integer_value(keep) > 10000))
         return wrong(err, env->name, "keep", "a whole number from 2 to 10000");
+    RB_TRY(read_whole(&limit, json, "backupLimit", DEFAULT_BACKUP_LIMIT, 1 << 30, env->name, err));
+    RB_TRY(read_whole(&days, json, "keepBackups", DEFAULT_KEEP_BACKUPS, 36500, env->name, err));
+    env->backup_limit = limit << 20;
+    env->keep_backups = (int)days;
     env->timeout_key = rb_format("%s.statementTimeout", where);
     RB_TRY(read_seconds(&env->statement_timeout, json_object_get(json, "statementTimeout"), 0,
                         env->name, "statementTimeout", err));

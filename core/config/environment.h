@@ -46,6 +46,8 @@ typedef struct rb_env {
     int statement_timeout; /* seconds of a script's statement; 0: any */
     char *timeout_key;     /* "environments.prod.statementTimeout" */
     int keep;              /* releases kept on disk, at least 2 */
+    int64_t backup_limit;  /* bytes of a backup, beside what is at risk */
+    int keep_backups;      /* days */
 } rb_env;
 
 /*

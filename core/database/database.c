@@ -115,27 +115,6 @@ void rb_db_rollback(rb_db *db)
     db->driver->rollback(db);
 }
 
-enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX], rb_err *err)
-{
-    RB_TRY(db->driver->copy(db, path, err));
-    return rb_sha256_file(sha256, path, err);
-}
-
-enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err *err)
-{
-    if (!db->driver->in_transaction(db))
-        return rb_fail(err, RB_ERROR, "what scripts deleted is noted in their transaction only");
-    return db->driver->note_gone(items, db, copy, err);
-}
-
-enum rb_code rb_db_put_back(json_t **report, json_t *left, rb_db *db, const char *copy,
-                            const json_t *lost, const rb_db_work *work, rb_err *err)
-{
-    if (!db->driver->in_transaction(db))
-        return rb_fail(err, RB_ERROR, "data is restored inside a transaction only: begin first");
-    return db->driver->put_back(report, left, db, copy, lost, work, err);
-}
-
 enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err)
 {
     return db->driver->catalog(out, db, err);

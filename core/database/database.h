@@ -210,35 +210,7 @@ enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, rb_err *err
 #define RB_DB_CLOCK_REAL INT64_MIN
 enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err) RB_MUST_USE;
 
-/*
- * After rb_db_run(), before its commit: which rows the scripts deleted from tables that are there
- * still is noted in the copy, made before them, and their items (as at_risk) get "stays": true. The
- * copy's SHA-256 changes with the first such item. Up to a million rows a table, by key.
- */
-enum rb_code rb_db_note_gone(json_t *items, rb_db *db, const char *copy, rb_err *err) RB_MUST_USE;
-
-/*
- * Puts data back from a copy, inside the transaction: for each item of lost (as at_risk) whose
- * table or column is there again. By primary key (or a unique key without nulls), triggers off,
- * existing values kept where they are not the default. A table without a key is filled only when it
- * is empty; of one that "stays", the rows that were noted come back. report:
- * [{"table","column","restored","missing":[up to 20 keys],"missingCount","reason"}].
- *
- * An item with "made": true was made in this transaction, by work, which ran in it (else NULL).
- * Where that was by scripts that the copy's data had gone through, and from nothing else than what
- * the copy has too, what they put there is older than the copy's value, which replaces it; else it
- * stays, and is counted as missing. Rows that the copy does not have stay in any case.
- *
- * *report is NULL, and nothing is put back, where none of the scripts of work is one that the
- * copy's data had gone through: what they made only has the name of what was deleted.
- *
- * Columns of the copy that a table has not, or not yet, are reported too, and added to left as
- * items for the time when they are there.
- */
-enum rb_code rb_db_put_back(json_t **report, json_t *left, rb_db *db, const char *copy,
-                            const json_t *lost, const rb_db_work *work, rb_err *err) RB_MUST_USE;
-
-/* Broken references, as they are before data is put back; and, after it, whether there are others
+/* Broken references, as they are before data is restored; and, after it, whether there are others
  * now: RB_FOUND. A parent may be in a later copy, so that only all of them together can tell. */
 enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;

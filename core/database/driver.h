@@ -6,6 +6,7 @@
 #ifndef RB_DATABASE_DRIVER_H
 #define RB_DATABASE_DRIVER_H
 
+#include "database/backup.h"
 #include "database/database.h"
 
 /* SQL from outside, with what an error message needs. */
@@ -37,6 +38,13 @@ typedef struct rb_samples {
     enum rb_sample_kind kind;
     const json_t *literals;
 } rb_samples;
+
+/* Of the scripts that ran: which ones the data of a backup had gone through. */
+enum rb_scripts_known {
+    RB_SCRIPTS_OTHER, /* none: what they made only has the name of what was destroyed */
+    RB_SCRIPTS_SOME,  /* others are new, or were edited since: what they wrote stays */
+    RB_SCRIPTS_ALL,
+};
 
 typedef struct rb_db_driver {
     const char *engine;
@@ -105,10 +113,18 @@ typedef struct rb_db_driver {
      * there is no such table. */
     enum rb_code (*contents)(json_t **out, rb_db *db, const char *table, rb_err *err);
 
-    enum rb_code (*copy)(rb_db *db, const char *path, rb_err *err);
-    enum rb_code (*note_gone)(json_t *items, rb_db *db, const char *copy, rb_err *err);
-    enum rb_code (*put_back)(json_t **report, json_t *left, rb_db *db, const char *copy,
-                             const json_t *lost, const rb_db_work *work, rb_err *err);
+    /* backup.h. part: what the driver keeps between compare and restore. applied: {id: up_sha256}
+     * of the migrations that were applied when the backup was made. */
+    enum rb_code (*backup)(json_t **left_out, rb_db *db, const rb_backup_spec *spec, rb_err *err);
+    enum rb_code (*backup_finish)(rb_db *db, const rb_backup_spec *spec, rb_err *err);
+    enum rb_code (*backup_size)(int64_t *bytes, json_t **left_out, rb_db *db,
+                                const rb_backup_spec *spec, rb_err *err);
+    enum rb_code (*restore_compare)(void **part, json_t *applied, rb_db *db, const char *path,
+                                    const rb_restore_options *options, rb_err *err);
+    /* undone: all scripts of the backup are. */
+    enum rb_code (*restore)(json_t **report, void *part, bool undone, enum rb_scripts_known known,
+                            rb_err *err);
+    void (*restore_free)(void *part);
 } rb_db_driver;
 
 struct rb_db {

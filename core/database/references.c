@@ -121,7 +121,7 @@ enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *after = NULL;
     RB_TRY(db->driver->violations(&after, db, err));
     return compare(before, after, "the rows that were restored leave",
-                   "make the parents again, or move the back-out that has the rows out of"
+                   "create the parents again, or move the backup that has the rows out of"
                    " .rbtool/backups",
                    err);
 }

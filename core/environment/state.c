@@ -22,13 +22,6 @@ static const char schema[] =
     "PRIMARY KEY(transition_id, step));"
     "CREATE TABLE IF NOT EXISTS entry(transition_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT "
     "NULL, PRIMARY KEY(transition_id, kind));"
-    "CREATE TABLE IF NOT EXISTS backout(id INTEGER PRIMARY KEY, transition_id TEXT NOT NULL, "
-    "database_name TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, items TEXT NOT NULL, "
-    "UNIQUE(transition_id, database_name));"
-    "CREATE TABLE IF NOT EXISTS put_back(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
-    "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));"
-    "CREATE TABLE IF NOT EXISTS left_over(backout_id INTEGER NOT NULL, item TEXT NOT NULL, "
-    "transition_id TEXT NOT NULL, PRIMARY KEY(backout_id, item, transition_id));"
     "CREATE TABLE IF NOT EXISTS pin(name TEXT PRIMARY KEY, value TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS health(one INTEGER PRIMARY KEY CHECK (one = 1), result TEXT NOT "
     "NULL);"
@@ -99,6 +92,7 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
                                "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL, err));
         RB_TRY(rb_sqlite_query(NULL, state->db, schema, NULL, err));
         RB_TRY(add_columns(state, err));
+        RB_TRY(rb_state_backup_tables(state, err));
         RB_TRY(rb_sqlite_stay(state->db, err));
     }
     RB_TRY(rb_state_bind(state, root, write, err));
@@ -121,9 +115,9 @@ enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_sqlite_query(&rows, state->db,
                            "SELECT count(*) FROM sqlite_schema WHERE name IN "
-                           "('live','transition_log','step','backout')",
+                           "('live','transition_log','step')",
                            NULL, err));
-    *out = json_integer_value(json_array_get(json_array_get(rows, 0), 0)) == 4;
+    *out = json_integer_value(json_array_get(json_array_get(rows, 0), 0)) == 3;
     return RB_OK;
 }
 

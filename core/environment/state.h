@@ -1,6 +1,6 @@
 /*
  * What rbtool remembers of an environment: ROOT/.rbtool/state.db (SQLite, synchronous=FULL).
- * Which release is live in each part, every transition and its steps, back-outs. A step's intent
+ * Which release is live in each part, every transition and its steps, backups. A step's intent
  * is written before it begins and its result after. Each call is durable when it returns, but for
  * a transition's beginning and a step's end: these are in one transaction with the intent or the
  * end that follows, before which nothing is done. The database that a transition changes has its
@@ -157,33 +157,37 @@ enum rb_code rb_state_written(rb_state *state, const char *transition, const cha
 /* The ids of all entries that were written, added to out. */
 enum rb_code rb_state_entries(rb_strs *out, rb_state *state, rb_err *err) RB_MUST_USE;
 
-/* Back-outs: what a transition's commit deleted, and the copy that still has it. */
-typedef struct rb_backout {
+/* Backups: what a transition's scripts could destroy, and the file that has it. */
+typedef struct rb_backup_row {
     int64_t id;
     char *transition;
     char *database;
     char *file; /* path below ROOT */
     char *sha256;
-    json_t *items;   /* as rb_db_outcome.at_risk: those that are not put back yet */
-    json_t *scripts; /* what the transition ran there: [{"id","direction",...}] */
-} rb_backout;
+    json_t *items; /* [{"table","column","rows","values","atRisk"}] */
+    int64_t bytes;
+    int64_t pruned;   /* when the file was removed; 0: it was not */
+    json_t *restored; /* [{"table","column"}]: what other transitions restored of it */
+    json_t *scripts;  /* what the transition ran there: [{"id","direction","sha256"}] */
+    char *kind;       /* of the transition, and its releases; from may be NULL */
+    char *from;
+    char *to;
+    int64_t at;
+} rb_backup_row;
 
-enum rb_code rb_state_backout_add(rb_state *state, const char *transition, const char *database,
-                                  const char *file, const char *sha256, const json_t *items,
-                                  rb_err *err) RB_MUST_USE;
-/* Those of a database of which something is left that no other transition has put back yet, newest
- * first, of transitions that committed. */
-enum rb_code rb_state_backouts(rb_backout **out, size_t *count, rb_state *state,
-                               const char *database, const char *transition,
-                               rb_err *err) RB_MUST_USE;
-void rb_backouts_free(rb_backout *backouts, size_t count);
-/* Notes, before its commit, that transition puts these items back; it counts once that has ended.
- */
-enum rb_code rb_state_backout_used(rb_state *state, int64_t id, const char *transition,
-                                   const json_t *items, rb_err *err) RB_MUST_USE;
-/* The same of items that the back-out gets beside its own: parts of those that were put back for
- * which there is no place yet. */
-enum rb_code rb_state_backout_left(rb_state *state, int64_t id, const char *transition,
-                                   const json_t *items, rb_err *err) RB_MUST_USE;
+/* transition, database, file, sha256, items and bytes are used. */
+enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup,
+                                 rb_err *err) RB_MUST_USE;
+/* Those of transitions that committed, newest first. database: NULL: of all. asking: a transition
+ * whose own does not count, or NULL. */
+enum rb_code rb_state_backups(rb_backup_row **out, size_t *count, rb_state *state,
+                              const char *database, const char *asking, rb_err *err) RB_MUST_USE;
+void rb_backup_rows_free(rb_backup_row *backups, size_t count);
+/* Records, before its commit, that transition restored these items; it counts once that has ended
+ * well. */
+enum rb_code rb_state_backup_restored(rb_state *state, int64_t id, const char *transition,
+                                      const json_t *items, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_backup_pruned(rb_state *state, int64_t id, int64_t at,
+                                    rb_err *err) RB_MUST_USE;
 
 #endif

@@ -144,15 +144,9 @@ enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_
     return rb_state_read_json(out, state, cell, &plan_shape, "the plan of a transition", err);
 }
 
-enum rb_code rb_state_read_item(json_t **out, const rb_state *state, const json_t *cell,
-                                rb_err *err)
-{
-    return rb_state_read_json(out, state, cell, &lost, "what a back-out holds", err);
-}
-
 enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
                                  rb_err *err)
 {
     static const rb_shape all = {.kind = RB_SHAPE_ARRAY, .item = &lost};
-    return rb_state_read_json(out, state, cell, &all, "what a back-out holds", err);
+    return rb_state_read_json(out, state, cell, &all, "what a backup holds", err);
 }

@@ -1,5 +1,5 @@
 /*
- * The journal's file, for state.c, state_backout.c and outbox.c.
+ * The journal's file, for state.c, state_backup.c and outbox.c.
  */
 #ifndef RB_ENVIRONMENT_STATE_INTERNAL_H
 #define RB_ENVIRONMENT_STATE_INTERNAL_H
@@ -26,7 +26,7 @@ const char *rb_state_cell(const json_t *row, size_t column);
 /*
  * What is read is checked: a journal that is damaged is an error that names it, and what to do.
  * cell: of a row. A plan has the members that anybody reads again in the right kind, or not at all;
- * a back-out's items have a table and perhaps a column. required: NULL is an error.
+ * a backup's items have a table and perhaps a column. required: NULL is an error.
  */
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row, size_t column,
@@ -41,14 +41,15 @@ enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, s
                          const char *name, bool required, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,
                                 rb_err *err) RB_MUST_USE;
-enum rb_code rb_state_read_item(json_t **out, const rb_state *state, const json_t *cell,
-                                rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
                                  rb_err *err) RB_MUST_USE;
 
 /* stored text of that shape; what: for the message. */
 enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,
                                 const rb_shape *shape, const char *what, rb_err *err) RB_MUST_USE;
+
+/* state_backup.c: creates its tables, and takes over what an older rbtool wrote. */
+enum rb_code rb_state_backup_tables(rb_state *state, rb_err *err) RB_MUST_USE;
 
 /* A killed first run can leave the file without its tables. */
 enum rb_code rb_state_has_tables(bool *out, rb_state *state, rb_err *err) RB_MUST_USE;

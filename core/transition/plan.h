@@ -48,6 +48,7 @@ typedef struct rb_plan_request {
     bool unused[RB_PARTS];       /* parts where nothing was ever put: not by FROM either */
     const rb_live *live;         /* where every part is, or NULL */
     bool observe;    /* files are compared with what was promised where they come from */
+    bool no_backup;  /* a person does without one */
     bool rehearse;   /* also rebuild the artifacts, and say how long it took */
     bool partial;    /* what cannot be read is a decision of the plan, not its failure */
     bool only_drift; /* no more is asked than what drifted: no database is copied */
@@ -148,6 +149,8 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
 bool rb_plan_agrees(const rb_plan *plan, const char *loss);
 /* The file below ROOT in which the transition backs up what database loses; the caller's. */
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *database);
+/* What the scripts of database may destroy; NULL: not known. Borrowed. */
+const json_t *rb_plan_bound(const rb_plan_database *database);
 /* Values and rows at risk together. */
 int64_t rb_plan_at_stake(const rb_plan *plan);
 

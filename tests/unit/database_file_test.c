@@ -173,29 +173,12 @@ static void test_locked(void **state)
 static void test_wal(void **state)
 {
     const place *p = *state;
-    rb_err err;
-    char sha256[RB_SHA256_HEX];
     make(p, "PRAGMA journal_mode=WAL; CREATE TABLE t(a); INSERT INTO t VALUES(1)");
     pid_t child = hold(p, "PRAGMA wal_autocheckpoint=0; INSERT INTO t VALUES(2)");
     rb_db *db = open_as(p, RB_DB_READ);
     help_expect_rows(db, "SELECT count(*) FROM t", "[[2]]");
     rb_db_close(db);
     stop(child);
-    /* what the killed one had committed is only in the log */
-    char *copy = rb_format("%s/copy", p->dir);
-    db = open_as(p, RB_DB_WRITE);
-    help_ok(rb_db_begin(db, &err), &err);
-    help_ok(rb_db_copy(db, copy, sha256, &err), &err);
-    help_exec(db, "INSERT INTO t VALUES(3)");
-    help_ok(rb_db_commit(db, &err), &err);
-    rb_db_close(db);
-    expect(copy, "SELECT count(*) FROM t; PRAGMA journal_mode; PRAGMA integrity_check",
-           "2\ndelete\nok\n");
-    expect(p->path, "SELECT count(*) FROM t; PRAGMA journal_mode", "3\nwal\n");
-    char again[RB_SHA256_HEX];
-    help_ok(rb_sha256_file(again, copy, &err), &err);
-    assert_string_equal(sha256, again);
-    free(copy);
 }
 
 /* A transaction killed after it had spilled pages into the file is rolled back by who comes next,
@@ -217,30 +200,6 @@ static void test_hot_journal(void **state)
     rb_db_close(db);
     assert_int_not_equal(access(journal, F_OK), 0);
     free(journal);
-}
-
-static void test_copy(void **state)
-{
-    const place *p = *state;
-    rb_err err;
-    char sha256[RB_SHA256_HEX];
-    make(p, "CREATE TABLE t(a); INSERT INTO t VALUES(1),(2)");
-    char *copy = rb_format("%s/copy", p->dir);
-    rb_db *db = open_as(p, RB_DB_WRITE);
-    help_ok(rb_db_begin(db, &err), &err);
-    help_ok(rb_db_copy(db, copy, sha256, &err), &err);
-    assert_int_equal(rb_db_copy(db, copy, sha256, &err), RB_ERROR);
-    assert_non_null(strstr(rb_err_line(&err), "exists already"));
-    rb_db_rollback(db);
-    rb_db_close(db);
-    char *ours = ask(p->path, ".dump");
-    expect(copy, ".dump", ours);
-    free(ours);
-    rb_strs names = {0};
-    help_ok(rb_dir_list(&names, p->dir, &err), &err);
-    assert_int_equal(names.n, 2);
-    rb_strs_clear(&names);
-    free(copy);
 }
 
 static void test_rehearse(void **state)
@@ -442,7 +401,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_locked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hot_journal, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rehearse, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rehearse_large, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_size_limit, set_up, tear_down),

@@ -231,9 +231,9 @@ static const char loose[] =
     "KEY, id, kind, from_tag, from_object, to_tag, to_object, plan, outcome, error, started, "
     "finished, host); CREATE TABLE step(transition_id, step, state, at, outcome, milliseconds); "
     "CREATE "
-    "TABLE entry(transition_id, kind, id); CREATE TABLE backout(id INTEGER PRIMARY KEY, "
-    "transition_id, database_name, file, sha256, items); CREATE TABLE put_back(backout_id, item, "
-    "transition_id); CREATE TABLE left_over(backout_id, item, transition_id);"
+    "TABLE entry(transition_id, kind, id); CREATE TABLE backup(id INTEGER PRIMARY KEY, "
+    "transition_id, database_name, file, sha256, items, bytes, pruned); CREATE TABLE "
+    "restored(backup_id, item, transition_id);"
     "INSERT INTO live VALUES ('app', 'v1', '" OBJECT "'), ('db', 'v1', NULL);"
     "INSERT INTO transition_log VALUES (1, 'T1', 'revert', 'v2', '" OBJECT "', 'v1', '" OBJECT
     "', :plan, "
@@ -243,10 +243,9 @@ static const char loose[] =
     "NULL);"
     "INSERT INTO step VALUES ('T1', 'stage', 'done', 1, 'done', 5);"
     "INSERT INTO entry VALUES ('T1', 'transition', 'abc');"
-    "INSERT INTO backout VALUES (1, 'T1', 'main', '.rbtool/backups/T1/main.sqlite', 'abc', "
-    "'[{\"table\":\"t\"}]');"
-    "INSERT INTO put_back VALUES (1, '[\"u\",null]', 'T1');"
-    "INSERT INTO left_over VALUES (1, '{\"table\":\"w\",\"column\":\"c\"}', 'T1');";
+    "INSERT INTO backup VALUES (1, 'T1', 'main', '.rbtool/backups/T1/main.sqlite', 'abc', "
+    "'[{\"table\":\"t\"}]', 5, NULL);"
+    "INSERT INTO restored VALUES (1, '[\"u\",null]', 'T1');";
 
 static const char plan_text[] =
     "{\"only\":[\"app\"],\"steps\":[{\"id\":\"stage\"}],\"databases\":[{\"name\":\"main\","
@@ -291,7 +290,7 @@ static enum rb_code read_everything(rb_state *state, rb_err *err)
     enum rb_step_state now;
     rb_transition_row **rows = NULL;
     rb_outbox_item *left = NULL;
-    rb_backout *backouts = NULL;
+    rb_backup_row *backups = NULL;
     size_t n = 0;
     RB_TRY(rb_state_live(&live, state, err));
     RB_TRY(rb_state_pending(&row, state, err));
@@ -307,10 +306,10 @@ static enum rb_code read_everything(rb_state *state, rb_err *err)
     rb_transition_rows_free(rows, n);
     RB_TRY(rb_state_outbox(&left, &n, state, err));
     rb_outbox_free(left, n);
-    RB_TRY(rb_state_backouts(&backouts, &n, state, "main", "T9", err));
+    RB_TRY(rb_state_backups(&backups, &n, state, "main", "T9", err));
     for (size_t i = 0; i < n; i++)
-        assert_true(backouts[i].file && backouts[i].sha256 && json_is_array(backouts[i].items));
-    rb_backouts_free(backouts, n);
+        assert_true(backups[i].file && backups[i].sha256 && json_is_array(backups[i].items));
+    rb_backup_rows_free(backups, n);
     return RB_OK;
 }
 
@@ -347,12 +346,11 @@ static void test_damaged_rows(void **context)
                                            {"step", "milliseconds"},
                                            {"entry", "id"},
                                            {"entry", "kind"},
-                                           {"backout", "file"},
-                                           {"backout", "sha256"},
-                                           {"backout", "items"},
-                                           {"backout", "database_name"},
-                                           {"put_back", "item"},
-                                           {"left_over", "item"}};
+                                           {"backup", "file"},
+                                           {"backup", "sha256"},
+                                           {"backup", "items"},
+                                           {"backup", "database_name"},
+                                           {"restored", "item"}};
     static const char *const values[] = {"NULL", "1",      "x'00ff'",  "''",      "'[]'",   "'[1]'",
                                          "'{}'", "'[{}]'", "'{\"a\"'", "1.5e300", "char(0)"};
     make_loose(*context, plan_text, NULL);
@@ -410,6 +408,37 @@ static void test_damaged_plan(void **context)
     assert_true(refused > 50);
 }
 
+/* What an older rbtool recorded of its copies of whole databases is taken over. */
+static void test_older_backups(void **context)
+{
+    rb_err err;
+    rb_backup_row *backups = NULL;
+    size_t n = 0;
+    make_loose(
+        *context, plan_text,
+        "DROP TABLE restored; DROP TABLE backup; CREATE TABLE backout(id INTEGER PRIMARY KEY,"
+        " transition_id, database_name, file, sha256, items); CREATE TABLE put_back("
+        "backout_id, item, transition_id); CREATE TABLE left_over(backout_id, item,"
+        " transition_id); INSERT INTO backout VALUES (7, 'T1', 'main',"
+        " '.rbtool/backups/T1/main.sqlite', 'abc', '[{\"table\":\"t\"}]'); INSERT INTO"
+        " put_back VALUES (7, '[\"t\",\"c\"]', 'T1')");
+    rb_state *state = open_state(*context, false);
+    ok(rb_state_backups(&backups, &n, state, NULL, NULL, &err), &err);
+    assert_int_equal(n, 0); /* not before it is opened for writing */
+    rb_backup_rows_free(backups, n);
+    rb_state_close(state);
+    for (int i = 0; i < 2; i++) {
+        state = open_state(*context, true);
+        ok(rb_state_backups(&backups, &n, state, NULL, NULL, &err), &err);
+        assert_int_equal(n, 1);
+        assert_int_equal(backups[0].id, 7);
+        assert_string_equal(backups[0].from, "v2");
+        assert_string_equal(rb_json_str(json_array_get(backups[0].restored, 0), "column"), "c");
+        rb_backup_rows_free(backups, n);
+        rb_state_close(state);
+    }
+}
+
 /* A pin survives the process, is replaced by name, and a journal without any has none. */
 static void test_pins(void **context)
 {
@@ -434,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_damaged_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_plan, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_older_backups, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flush, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kill, set_up, tear_down),

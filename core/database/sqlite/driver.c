@@ -217,7 +217,10 @@ const rb_db_driver rb_sqlite_driver = {
     .fill = rb_sqlite_fill,
     .literals = rb_sqlite_literals,
     .contents = rb_sqlite_contents,
-    .copy = rb_sqlite_copy,
-    .note_gone = rb_sqlite_note_gone,
-    .put_back = rb_sqlite_put_back,
+    .backup = rb_sqlite_backup_write,
+    .backup_finish = rb_sqlite_backup_finish,
+    .backup_size = rb_sqlite_backup_size,
+    .restore_compare = rb_sqlite_restore_compare,
+    .restore = rb_sqlite_restore_rows,
+    .restore_free = rb_sqlite_restore_free,
 };

@@ -1,62 +1,140 @@
-/* Data that goes back from a copy: shared by restore.c, restore_foreign_keys.c,
- * restore_conflicts.c. */
+/* Restoring from a backup: shared by restore.c, restore_compare.c and restore_references.c. */
 #ifndef RB_DATABASE_SQLITE_RESTORE_H
 #define RB_DATABASE_SQLITE_RESTORE_H
 
-#include "database/sqlite/table_pair.h"
-#include "database/sqlite/u64_set.h"
+#include "database/backup.h"
+#include "database/sqlite/backup_file.h"
 
-#define RB_SHOWN_KEYS 20
+enum rb_row_state {                 /* of a row of the backup */
+                    RB_ROW_UNKNOWN, /* its columns are others now, so that it cannot be compared */
+                    RB_ROW_SAME,    /* it exists as it was at the commit */
+                    RB_ROW_SAME_ORPHAN, /* the same, but a row that it refers to is another one */
+                    RB_ROW_CHANGED,     /* it exists, with other values */
+                    RB_ROW_DELETED,     /* it existed at the commit, and does not any more */
+                    RB_ROW_GONE,        /* the scripts deleted it, or its table */
+                    RB_ROW_MOVED,       /* the scripts gave it another key, or it has none */
+                    RB_ROW_RESTORED,    /* from here on: results of restoring whole rows */
+                    RB_ROW_TAKEN,
+                    RB_ROW_REFUSED,
+                    RB_ROW_ORPHAN,
+                    RB_ROW_KEYLESS,
+                    RB_ROW_WAS_CHANGED,
+                    RB_ROW_WAS_MOVED,
+                    RB_ROW_WRITTEN,
+                    RB_ROW_NOT_COMPARED,
+                    RB_ROW_STATES
+};
 
-typedef struct rb_orphans { /* of one entry of the report */
-    rb_keyset known;
-    bool collecting; /* those that were there before */
-    rb_strs rowids;
-    rb_strs kept; /* columns of what was overwritten, which is in a temporary table */
-} rb_orphans;
+typedef struct rb_restored_table {
+    const rb_backup_table *table;
+    bool looked;
+    rb_table_shape before; /* when that was done for the first time */
+    rb_table_shape now;
+    bool compared;         /* as far as they ever can be */
+    unsigned char *states; /* of row n: states[n] */
+} rb_restored_table;
 
-typedef struct rb_putback {
-    rb_twin twin;
+typedef struct rb_sqlite_restore {
+    rb_sqlite *db;
+    const rb_restore_options *options;
+    rb_backup_file file;
+    rb_restored_table *tables; /* as those of the file */
+    rb_row_digest digest;
+    bool undone;
+    enum rb_scripts_known known;
     json_t *report;
-    rb_orphans *orphans; /* one of each item of lost, in the order of the report */
-    json_t *waiting;     /* what the report gets behind it, of columns that are not here */
-    json_t *left;        /* their items */
-    bool same_scripts;   /* those of this transaction that ran had made what the copy has */
-} rb_putback;
+} rb_sqlite_restore;
 
-/* restore.c */
-json_t *rb_putback_entry(json_t *report, const char *table, const char *column);
-void rb_putback_count(json_t *entry, const char *key, int64_t more);
-/* One more reason why some are missing. */
-void rb_putback_reason(json_t *entry, const char *reason);
-/* The keys that a query gives are missing, for that reason; sql is freed. */
-enum rb_code rb_putback_missing(rb_putback *p, json_t *entry, char *sql, const char *reason,
-                                rb_err *err) RB_MUST_USE;
-/* A column's default as SQL; "NULL" where it has none. */
-enum rb_code rb_putback_default(char **out, const rb_putback *p, const char *schema,
-                                const char *column, rb_err *err) RB_MUST_USE;
+/* "SELECT d.rowid, key or rowid, columns MORE FROM main.data d". A new string. */
+char *rb_restore_select(const rb_backup_table *table, const char *more);
+/* Where a column is in that: the first one has the number 0. table->key.n + table->columns.n + 1
+ * (the key's place without one) where there is none such. */
+size_t rb_restore_column(const rb_backup_table *table, const char *name);
+bool rb_restore_same_key(const rb_backup_table *table, const rb_table_shape *shape);
 
-/* restore_conflicts.c */
-/* Are all scripts of work that ran the very ones that the copy's data had gone through? Are some of
- * them, though their text may have been mended? Where that is not known: not all, and some. */
-enum rb_code rb_putback_same_scripts(bool *all, bool *some, const rb_putback *p,
-                                     const rb_db_work *work, rb_err *err) RB_MUST_USE;
-/*
- * Of an item that was made in this transaction: the condition on h (here) and t (the copy) under
- * which what h has is nothing but what the same scripts made of the same data once more, so that
- * the copy's value is the newer one. "0": never. NULL: the item was not made in it. A new string.
- */
-char *rb_putback_newer(const rb_putback *p, const json_t *item);
-/* Names the columns of the copy that are not here, of the rows there, and leaves them over. */
-enum rb_code rb_putback_leave(rb_putback *p, const json_t *item, rb_err *err) RB_MUST_USE;
+/* restore_compare.c: sets the states of a table's rows, as far as that can be done now. */
+enum rb_code rb_restore_compare_table(rb_sqlite_restore *r, size_t index, rb_err *err) RB_MUST_USE;
+/* Whether the scripts had changed the row: the current one of rb_restore_select(table, ", columns
+ * of rbtool_after"), whose digests are in cell. */
+bool rb_restore_touched(rb_sqlite_restore *r, size_t index, rb_stmt *row, const rb_cell *digests);
 
-/* restore_foreign_keys.c: what was put back without its parent goes again. */
-enum rb_code rb_orphans_find(rb_orphans *o, rb_sqlite *db, const char *table, bool collecting,
-                             rb_err *err) RB_MUST_USE;
-/* Of the item that is being put back: what h has in these columns is about to be overwritten where
- * the condition holds, and comes again should the row become an orphan. */
-enum rb_code rb_orphans_keep(rb_putback *p, const rb_strs *columns, const char *condition,
-                             rb_err *err) RB_MUST_USE;
-enum rb_code rb_orphans_drop(rb_putback *p, rb_err *err) RB_MUST_USE;
+/* restore_references.c */
+typedef struct rb_parents { /* the references of one table */
+    rb_sqlite_restore *r;
+    size_t n;
+    struct rb_parent {
+        const rb_backup_reference *reference;
+        rb_repeated live; /* the parent's key as it is stored */
+        rb_repeated kept; /* its row in the backup */
+    } * list;
+} rb_parents;
+/* only: those references that have one of these columns; NULL: all. */
+enum rb_code rb_parents_open(rb_parents *out, rb_sqlite_restore *r, size_t index,
+                             const rb_strs *only, rb_err *err) RB_MUST_USE;
+/* Whether each row that the current one of row refers to exists unchanged, or was restored. */
+enum rb_code rb_parents_exist(bool *out, rb_parents *p, rb_stmt *row, rb_err *err) RB_MUST_USE;
+void rb_parents_clear(rb_parents *p);
+/* Removes the restored rows whose parents are gone or others, and those that refer to them. */
+enum rb_code rb_restore_remove_orphans(rb_sqlite_restore *r, rb_err *err) RB_MUST_USE;
+
+/* restore_row.c: the report, ... */
+extern const char *const rb_restore_reasons[RB_ROW_STATES]; /* of conflicts; else NULL */
+json_t *rb_restore_entry(rb_sqlite_restore *r, const char *table, const char *column);
+void rb_restore_count(json_t *entry, const char *key, int64_t more);
+void rb_restore_reason(json_t *entry, const char *reason);
+/* One conflict: of the current row of rb_restore_select(). */
+void rb_restore_missing(json_t *entry, const rb_backup_table *table, rb_stmt *row,
+                        const char *reason);
+
+/* ... and the row of one key: some columns of it are read, set and inserted. */
+typedef struct rb_row_access {
+    const rb_backup_table *table;
+    rb_strs columns; /* those of the backup that exist, and that are restored */
+    rb_repeated find;
+    rb_repeated set;
+    rb_repeated insert;
+} rb_row_access;
+enum rb_code rb_row_access_keyed(rb_row_access *a, rb_sqlite_restore *r, size_t index,
+                                 rb_err *err) RB_MUST_USE;
+enum rb_code rb_row_access_insert(rb_row_access *a, rb_sqlite_restore *r, size_t index,
+                                  rb_err *err) RB_MUST_USE;
+void rb_row_access_clear(rb_row_access *a);
+/* row: the current one of rb_restore_select(). */
+enum rb_code rb_row_find(bool *exists, rb_row_access *a, rb_stmt *row, rb_err *err) RB_MUST_USE;
+/* Of the row that was found: whether column i has another value than in the backup; whether any
+ * has; whether it has its default, or no value. */
+bool rb_row_differs(const rb_row_access *a, size_t i, rb_stmt *row);
+bool rb_row_any_differs(const rb_row_access *a, rb_stmt *row);
+bool rb_row_is_default(const rb_row_access *a, size_t i);
+/* *done: false where a constraint refuses it. */
+enum rb_code rb_row_set(bool *done, rb_row_access *a, rb_stmt *row, rb_err *err) RB_MUST_USE;
+enum rb_code rb_row_insert(bool *done, rb_row_access *a, rb_stmt *row, bool rowid,
+                           rb_err *err) RB_MUST_USE;
+
+/* restore_rows.c: whole rows of one table. */
+typedef struct rb_restored_rows {
+    rb_sqlite_restore *r;
+    size_t index;
+    rb_row_access access;
+    bool keyed;     /* its rows can be told by their key */
+    bool fits;      /* it has the key's columns */
+    bool was_empty; /* before the first row was restored, and empty is all it can be */
+    json_t *entry;  /* of the report */
+} rb_restored_rows;
+enum rb_code rb_restored_rows_open(rb_restored_rows *of, rb_err *err) RB_MUST_USE;
+enum rb_code rb_restored_rows_restore(rb_restored_rows *of, rb_err *err) RB_MUST_USE;
+/* After rb_restore_remove_orphans(): reports what became of each row; AUTOINCREMENT goes on where
+ * it was. */
+enum rb_code rb_restored_rows_report(rb_restored_rows *of, rb_err *err) RB_MUST_USE;
+
+/* restore_values.c */
+enum rb_code rb_restore_values(rb_sqlite_restore *r, size_t index, rb_err *err) RB_MUST_USE;
+
+/* restore.c: whether the table was asked for; whether an earlier transition restored this; reports
+ * that nothing of it is restored, since other scripts made what has its name. */
+bool rb_restore_is_named(const rb_sqlite_restore *r, const rb_backup_table *table);
+bool rb_restore_was_done(const rb_sqlite_restore *r, const char *table, const char *column);
+enum rb_code rb_restore_refuse(rb_sqlite_restore *r, const rb_backup_table *table,
+                               const char *column, rb_err *err) RB_MUST_USE;
 
 #endif

@@ -126,18 +126,21 @@ enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t l
 /* catalog.c */
 enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 
-/* backup.c */
-enum rb_code rb_sqlite_copy(rb_db *db, const char *path, rb_err *err) RB_MUST_USE;
+/* rehearsal.c */
 enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err) RB_MUST_USE;
 
-/* deleted_rows.c */
-enum rb_code rb_sqlite_note_gone(json_t *items, rb_db *db, const char *copy,
-                                 rb_err *err) RB_MUST_USE;
-
-/* restore.c */
-enum rb_code rb_sqlite_put_back(json_t **report, json_t *left, rb_db *db, const char *copy,
-                                const json_t *lost, const rb_db_work *work,
-                                rb_err *err) RB_MUST_USE;
+/* backup.c, backup_finish.c, restore.c: see driver.h */
+enum rb_code rb_sqlite_backup_write(json_t **left_out, rb_db *db, const rb_backup_spec *spec,
+                                    rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_backup_finish(rb_db *db, const rb_backup_spec *spec,
+                                     rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
+                                   const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_restore_compare(void **part, json_t *applied, rb_db *db, const char *path,
+                                       const rb_restore_options *options, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_restore_rows(json_t **report, void *part, bool undone,
+                                    enum rb_scripts_known known, rb_err *err) RB_MUST_USE;
+void rb_sqlite_restore_free(void *part);
 
 /* sample_rows.c */
 enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, const rb_samples *samples,

@@ -1,0 +1,75 @@
+/*
+ * Backups: rows that a transition may destroy, copied out before its scripts run, and restored when
+ * it is undone.
+ *
+ * Order of calls, all inside the transaction: rb_db_backup() before the first script;
+ * rb_db_backup_finish() when the rows are as they will be committed. To restore:
+ * rb_db_restore_compare() before the first script, rb_db_restore() after the last one. A restore by
+ * hand calls both with no script between.
+ *
+ * A backup file is written with mode 0600, synced, and never changed after rb_db_backup_finish().
+ * What is in it is documented where the engine's driver writes it (sqlite/backup_file.h), so that a
+ * person can read it with the engine's own client.
+ *
+ * Restoring happens only where it cannot be wrong. A value: the row exists, and a SHA-256 of its
+ * columns equals the one that was taken at the commit of the transition. A row that scripts
+ * deleted: its key is free, and every row that it refers to exists unchanged or is restored from
+ * the same backup. Rows without a key: only all of them, into an empty table that the scripts
+ * recreated. Everything else is a conflict: counted, named, and left alone.
+ */
+#ifndef RB_DATABASE_BACKUP_H
+#define RB_DATABASE_BACKUP_H
+
+#include "database/database.h"
+
+typedef struct rb_backup_spec {
+    const char *path;    /* must not exist; its folder must */
+    const json_t *items; /* [{"table","column" or null for all}]: what scripts may destroy */
+    const json_t
+        *at_risk;        /* of them, those that are always backed up, and restored automatically */
+    int64_t limit;       /* bytes, for the other ones */
+    const json_t *about; /* {"transition","environment",...: strings}, for a person */
+    bool (*proceed)(void *context, const char *table, int64_t rows); /* false stops; or NULL */
+    void *context;
+} rb_backup_spec;
+
+/* *left_out: [{"table","column"}] of what would exceed the limit. On failure no file is left. */
+enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *spec,
+                          rb_err *err) RB_MUST_USE;
+/* Records what became of each row, as it is now. */
+enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
+/* Estimates the bytes of such a file; spec->path is not used. *left_out as above. */
+enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
+                               const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
+
+typedef struct rb_restore_options {
+    bool manual;            /* a person asked for it: everything that can be, whoever undid it */
+    const json_t *restored; /* [{"table","column"}]: what was restored before is not again */
+    const json_t *scripts;  /* [{"id","direction","sha256"}] of the backup's transition */
+    const rb_db_work *work; /* what will run between compare and restore; NULL with manual */
+    const char *table;      /* of a manual one: this table only; or NULL */
+    const rb_strs *ignore;  /* columns whose values may differ; or NULL */
+    bool deleted;           /* also rows that others deleted since */
+    bool overwrite;         /* also rows that were changed since, or whose key was taken */
+} rb_restore_options;
+
+typedef struct rb_restore rb_restore;
+
+/* options must live as long as *out. RB_FOUND: the file is no backup of a format that is known. */
+enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path,
+                                   const rb_restore_options *options, rb_err *err) RB_MUST_USE;
+/*
+ * *report: [{"table","column","restored","missing":[up to 20 keys],"missingCount","reason"}] of
+ * what this transition undoes; empty where it undoes nothing of the backup. What it could not
+ * restore is missing. "waits": true in an entry: the scripts are not those that the rows belong to,
+ * and what undoes the transition will restore them.
+ */
+enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db,
+                           rb_err *err) RB_MUST_USE;
+/* Whether scripts, as those of the options, are undone in the database as it is now. */
+enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts,
+                                  rb_err *err) RB_MUST_USE;
+void rb_restore_free(rb_restore *restore);
+RB_DEFINE_AUTO(rb_restore, rb_restore_free)
+
+#endif

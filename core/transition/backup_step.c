@@ -1,0 +1,265 @@
+#include "transition/backup_step.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/anchor.h"
+#include "base/file.h"
+
+char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
+{
+    return rb_format(".rbtool/backups/%s/%s.sqlite", plan->id, d->name);
+}
+
+const json_t *rb_plan_bound(const rb_plan_database *d)
+{
+    return d->at_risk;
+}
+
+struct progress {
+    rb_run *run;
+    const rb_plan_database *database;
+};
+
+static bool proceed(void *context, const char *table, int64_t rows)
+{
+    const struct progress *p = context;
+    if (p->run->control && p->run->control->cancelled)
+        return false;
+    if (p->run->progress && rows > 0) {
+        RB_AUTO(rb_free_str)
+        char *text =
+            rb_format("%s: backing up %s, %lld rows", p->database->name, table, (long long)rows);
+        p->run->progress(p->run->context, "database", text);
+    }
+    return true;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* What the plan says can be lost, and which of it is at risk. */
+static json_t *items_of(const rb_plan_database *d)
+{
+    json_t *items = json_array();
+    size_t i;
+    size_t j;
+    json_t *item;
+    json_t *risk;
+    json_array_foreach (rb_plan_bound(d), i, item) {
+        json_t *copy = json_copy(item);
+        bool at_risk = false;
+        json_array_foreach (d->at_risk, j, risk)
+            at_risk |= same_text(rb_json_str(item, "table"), rb_json_str(risk, "table")) &&
+                       same_text(rb_json_str(item, "column"), rb_json_str(risk, "column"));
+        json_object_set_new(copy, "atRisk", json_boolean(at_risk));
+        json_array_append_new(items, copy);
+    }
+    return items;
+}
+
+static json_t *about(const rb_run *run, const rb_plan_database *d)
+{
+    const rb_plan_request *rq = run->request;
+    json_t *json = json_object();
+    rb_json_set_str(json, "transition", run->plan->id);
+    rb_json_set_str(json, "kind", run->plan->kind);
+    rb_json_set_str(json, "environment", rq->env->name);
+    rb_json_set_str(json, "database", d->name);
+    rb_json_set_str(json, "from", rq->from ? rq->from->tag : NULL);
+    rb_json_set_str(json, "to", rq->to->tag);
+    return json;
+}
+
+enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    if (json_array_size(rb_plan_bound(d)) == 0 || run->request->no_backup)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    RB_AUTO(rb_json_freep) json_t *about_it = about(run, d);
+    RB_AUTO(rb_json_freep) json_t *left_out = NULL;
+    struct progress progress = {run, d};
+    const rb_backup_spec spec = {.path = path,
+                                 .items = rb_plan_bound(d),
+                                 .at_risk = d->at_risk,
+                                 .limit = run->request->env->backup_limit,
+                                 .about = about_it,
+                                 .proceed = proceed,
+                                 .context = &progress};
+    RB_TRY(rb_dir_make_as(dir, 0700, err));
+    RB_TRY(rb_dir_remove(path, err)); /* of a run that was killed */
+    return rb_db_backup(&left_out, db, &spec, err);
+}
+
+enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
+    RB_AUTO(rb_json_freep) json_t *items = items_of(d);
+    char sha256[RB_SHA256_HEX];
+    struct stat st;
+    const rb_backup_spec spec = {.path = path, .items = items};
+    if (!rb_file_exists(path))
+        return RB_OK;
+    RB_TRY(rb_db_backup_finish(db, &spec, err));
+    RB_TRY(rb_sha256_file(sha256, path, err));
+    if (rb_at_look(&st, path) != 0)
+        return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be read", path);
+    const rb_backup_row row = {.transition = run->plan->id,
+                               .database = d->name,
+                               .file = file,
+                               .sha256 = sha256,
+                               .items = items,
+                               .bytes = st.st_size};
+    return rb_state_backup_add(run->state, &row, err);
+}
+
+/* Restoring */
+
+void rb_undone_backups_clear(rb_undone_backups *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        rb_restore_free(r->list[i].restore);
+        free(r->list[i].path);
+        free(r->list[i].shown);
+        free(r->list[i].why);
+    }
+    free(r->list);
+    rb_backup_rows_free(r->rows, r->n);
+    *r = (rb_undone_backups){0};
+}
+
+/* A backup that is not there, or that cannot be read, is no reason to stay where one is: what it
+ * held is missing either way. */
+static enum rb_code compare_one(rb_undone_backup *one, rb_db *db, rb_err *err)
+{
+    char sha256[RB_SHA256_HEX];
+    rb_err why;
+    if (one->row->pruned) {
+        one->why = rb_strdup("the backup was removed by `rbtool backups --prune`");
+        return RB_OK;
+    }
+    if (!rb_file_exists(one->path)) {
+        one->why = rb_format("the backup that had them, %s, does not exist", one->shown);
+        return RB_OK;
+    }
+    RB_TRY(rb_sha256_file(sha256, one->path, err));
+    if (strcmp(sha256, one->row->sha256) != 0)
+        return rb_fail(err, RB_FOUND,
+                       "the backup %s of transition %s was changed: its SHA-256 is %s, the journal "
+                       "says %s\nput the file back, or move it away",
+                       one->shown, one->row->transition, sha256, one->row->sha256);
+    enum rb_code code = rb_db_restore_compare(&one->restore, db, one->path, &one->options, &why);
+    if (code == RB_FOUND)
+        one->why = rb_format("%s: %s", one->shown, rb_err_line(&why));
+    else if (code != RB_OK)
+        *err = why;
+    return code == RB_FOUND ? RB_OK : code;
+}
+
+/* Whether anything is left that is restored automatically. */
+static bool has_more(const rb_backup_row *row)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (row->items, i, item) {
+        size_t j;
+        json_t *done;
+        bool restored = false;
+        json_array_foreach (row->restored, j, done)
+            restored |= same_text(rb_json_str(item, "table"), rb_json_str(done, "table")) &&
+                        same_text(rb_json_str(item, "column"), rb_json_str(done, "column"));
+        if (!restored && !json_is_false(json_object_get(item, "atRisk")))
+            return true;
+    }
+    return false;
+}
+
+enum rb_code rb_backup_step_compare(rb_undone_backups *out, rb_run *run, const rb_plan_database *d,
+                                    rb_db *db, const rb_db_work *work, rb_err *err)
+{
+    RB_TRY(rb_state_backups(&out->rows, &out->n, run->state, d->name, run->plan->id, err));
+    out->list = rb_calloc(out->n + 1, sizeof *out->list);
+    for (size_t i = 0; i < out->n; i++) {
+        rb_undone_backup *one = &out->list[i];
+        one->row = &out->rows[i];
+        if (!has_more(one->row))
+            continue;
+        one->path = rb_path_join(run->request->env->root, one->row->file);
+        one->shown = rb_safe(one->path);
+        one->options = (rb_restore_options){
+            .restored = one->row->restored, .scripts = one->row->scripts, .work = work};
+        RB_TRY(compare_one(one, db, err));
+    }
+    return RB_OK;
+}
+
+static void add_report(rb_run *run, const rb_undone_backup *one, json_t *entry)
+{
+    rb_json_set_str(entry, "database", one->row->database);
+    rb_json_set_str(entry, "from", one->row->transition);
+    rb_json_set_str(entry, "copy", one->why ? NULL : one->shown);
+    json_array_append(run->put_back, entry);
+}
+
+/* What cannot be read is missing where this transition undoes the scripts. */
+static enum rb_code report_missing(json_t **report, const rb_undone_backup *one, rb_db *db,
+                                   rb_err *err)
+{
+    bool undone;
+    size_t i;
+    json_t *item;
+    *report = json_array();
+    RB_TRY(rb_db_restore_undone(&undone, db, one->row->scripts, err));
+    json_array_foreach (one->row->items, i, item) {
+        const char *count = rb_json_str(item, "column") ? "values" : "rows";
+        if (undone && !json_is_false(json_object_get(item, "atRisk")))
+            json_array_append_new(*report, json_pack("{s:O?,s:O?,s:i,s:[],s:I,s:s}", "table",
+                                                     json_object_get(item, "table"), "column",
+                                                     json_object_get(item, "column"), "restored", 0,
+                                                     "missing", "missingCount",
+                                                     (json_int_t)rb_json_int(item, count, 0),
+                                                     "reason", one->why));
+    }
+    return RB_OK;
+}
+
+static enum rb_code restore_one(bool *any, rb_run *run, rb_undone_backup *one, rb_db *db,
+                                rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *report = NULL;
+    size_t i;
+    json_t *entry;
+    if (one->restore)
+        RB_TRY(rb_db_restore(&report, one->restore, db, err));
+    else if (one->why)
+        RB_TRY(report_missing(&report, one, db, err));
+    RB_AUTO(rb_json_freep) json_t *done = json_array();
+    json_array_foreach (report, i, entry) {
+        *any |= rb_json_int(entry, "restored", 0) > 0;
+        if (json_object_del(entry, "waits") != 0)
+            json_array_append(done, entry);
+        add_report(run, one, entry);
+    }
+    return rb_state_backup_restored(run->state, one->row->id, run->plan->id, done, err);
+}
+
+enum rb_code rb_backup_step_restore(rb_undone_backups *r, rb_run *run, const rb_plan_database *d,
+                                    rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    bool any = false;
+    for (size_t i = 0; i < r->n; i++) {
+        if (!before && (r->list[i].restore || r->list[i].why))
+            RB_TRY(rb_db_references(&before, db, err));
+        RB_TRY(restore_one(&any, run, &r->list[i], db, err));
+    }
+    if (!any || rb_db_references_kept(db, before, err) == RB_OK)
+        return RB_OK;
+    return rb_err_prefix(err, "database %s", d->name);
+}
