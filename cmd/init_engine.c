@@ -24,15 +24,13 @@ static const struct {
 static void count(size_t seen[DIALECTS], const rb_script *script)
 {
     rb_sql sql;
-    rb_sql_token last = {0};
+    rb_token t;
     rb_sql_init(&sql, script->text, strlen(script->text), "postgresql");
-    for (rb_sql_token t = rb_sql_next(&sql); t.kind != RB_SQL_END; t = rb_sql_next(&sql)) {
+    while (rb_sql_next(&t, &sql)) {
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            seen[words[i].dialect] += rb_sql_is(&t, words[i].word);
-        const bool cast =
-            rb_sql_is_char(&t, ':') && rb_sql_is_char(&last, ':') && t.text == last.text + last.len;
-        seen[POSTGRES] += cast || (t.kind == RB_SQL_STRING && t.text[0] == '$');
-        last = t;
+            seen[words[i].dialect] += rb_token_is(&t, words[i].word);
+        const bool cast = rb_token_is(&t, "::");
+        seen[POSTGRES] += cast || (t.kind == RB_TOKEN_STRING && t.text[0] == '$');
     }
 }
 

@@ -17,19 +17,19 @@ struct scan {
 struct words {
     rb_sql sql;
     size_t end;
-    rb_sql_token token;
+    rb_token token;
 };
 
 static void advance(struct words *w)
 {
-    w->token = rb_sql_next(&w->sql);
+    rb_sql_next(&w->token, &w->sql);
     if (w->token.text >= w->sql.text + w->end)
-        w->token.kind = RB_SQL_END;
+        w->token.kind = RB_TOKEN_END;
 }
 
 static bool take(struct words *w, const char *word)
 {
-    if (!rb_sql_is(&w->token, word))
+    if (!rb_token_is(&w->token, word))
         return false;
     advance(w);
     return true;
@@ -38,14 +38,14 @@ static bool take(struct words *w, const char *word)
 /* [schema.]name: the last part. NULL when there is no name here. */
 static char *take_name(struct words *w)
 {
-    char *name = rb_sql_name(&w->token);
+    char *name = rb_token_folded(&w->token);
     if (!name)
         return NULL;
     advance(w);
-    while (rb_sql_is_char(&w->token, '.')) {
+    while (rb_token_is(&w->token, ".")) {
         advance(w);
         rb_free_str(&name);
-        name = rb_sql_name(&w->token);
+        name = rb_token_folded(&w->token);
         if (!name)
             return NULL;
         advance(w);
@@ -74,8 +74,8 @@ static bool is_own(const struct scan *scan, const char *table)
 
 static void drop(struct scan *scan, struct words *w)
 {
-    bool schema = rb_sql_is(&w->token, "schema");
-    if (!schema && !rb_sql_is(&w->token, "table"))
+    bool schema = rb_token_is(&w->token, "schema");
+    if (!schema && !rb_token_is(&w->token, "table"))
         return;
     advance(w);
     skip_if_exists(w);
@@ -87,7 +87,7 @@ static void drop(struct scan *scan, struct words *w)
             report(scan, "DROP SCHEMA", name, NULL);
         else if (!is_own(scan, name) && !rb_strs_has(&scan->copied, name))
             report(scan, "DROP TABLE", name, NULL);
-        if (!rb_sql_is_char(&w->token, ','))
+        if (!rb_token_is(&w->token, ","))
             return;
         advance(w);
     }
@@ -97,12 +97,12 @@ static void drop(struct scan *scan, struct words *w)
 static void skip_action(struct words *w)
 {
     size_t depth = 0;
-    for (; w->token.kind != RB_SQL_END; advance(w)) {
-        if (rb_sql_is_char(&w->token, '('))
+    for (; w->token.kind != RB_TOKEN_END; advance(w)) {
+        if (rb_token_is(&w->token, "("))
             depth++;
-        else if (rb_sql_is_char(&w->token, ')') && depth > 0)
+        else if (rb_token_is(&w->token, ")") && depth > 0)
             depth--;
-        else if (rb_sql_is_char(&w->token, ',') && depth == 0)
+        else if (rb_token_is(&w->token, ",") && depth == 0)
             return;
     }
 }
@@ -114,16 +114,16 @@ static void alter(struct scan *scan, struct words *w)
     skip_if_exists(w);
     take(w, "only");
     RB_AUTO(rb_free_str) char *table = take_name(w);
-    while (table && w->token.kind != RB_SQL_END) {
-        if (take(w, "drop") && !rb_sql_is(&w->token, "constraint")) {
+    while (table && w->token.kind != RB_TOKEN_END) {
+        if (take(w, "drop") && !rb_token_is(&w->token, "constraint")) {
             take(w, "column");
             skip_if_exists(w);
-            RB_AUTO(rb_free_str) char *column = rb_sql_name(&w->token);
+            RB_AUTO(rb_free_str) char *column = rb_token_folded(&w->token);
             if (column && !is_own(scan, table))
                 report(scan, "DROP COLUMN", table, column);
         }
         skip_action(w);
-        if (w->token.kind != RB_SQL_END)
+        if (w->token.kind != RB_TOKEN_END)
             advance(w);
     }
 }
@@ -131,7 +131,7 @@ static void alter(struct scan *scan, struct words *w)
 /* Names behind FROM and JOIN, anywhere in the rest of a copying statement. */
 static void note_sources(struct scan *scan, struct words *w)
 {
-    while (w->token.kind != RB_SQL_END) {
+    while (w->token.kind != RB_TOKEN_END) {
         if (!take(w, "from") && !take(w, "join")) {
             advance(w);
             continue;
@@ -149,7 +149,7 @@ static void create(struct scan *scan, struct words *w)
     }
     if (!take(w, "table"))
         return;
-    bool perhaps_there = rb_sql_is(&w->token, "if");
+    bool perhaps_there = rb_token_is(&w->token, "if");
     skip_if_exists(w);
     RB_AUTO(rb_free_str) char *name = take_name(w);
     if (!name)
@@ -174,13 +174,13 @@ static void delete_from(struct scan *scan, struct words *w, const char *how)
 static void skip_with(struct words *w)
 {
     size_t depth = 0;
-    for (; w->token.kind != RB_SQL_END; advance(w)) {
-        if (rb_sql_is_char(&w->token, '('))
+    for (; w->token.kind != RB_TOKEN_END; advance(w)) {
+        if (rb_token_is(&w->token, "("))
             depth++;
-        else if (rb_sql_is_char(&w->token, ')') && depth > 0)
+        else if (rb_token_is(&w->token, ")") && depth > 0)
             depth--;
-        bool verb = rb_sql_is(&w->token, "delete") || rb_sql_is(&w->token, "insert") ||
-                    rb_sql_is(&w->token, "select") || rb_sql_is(&w->token, "update");
+        bool verb = rb_token_is(&w->token, "delete") || rb_token_is(&w->token, "insert") ||
+                    rb_token_is(&w->token, "select") || rb_token_is(&w->token, "update");
         if (depth == 0 && verb)
             return;
     }

@@ -170,37 +170,37 @@ static void add_destroyed(void *context, const rb_destroyed *what)
 static bool has_word(const rb_sql_statement *s, const char *word)
 {
     for (size_t i = 0; i < s->heads; i++)
-        if (rb_sql_is(&s->head[i], word))
+        if (rb_token_is(&s->head[i], word))
             return true;
     return false;
 }
 
 /* What the engine refuses inside a transaction; NULL for all else. */
-static const char *not_transactional(const rb_sql_statement *s, bool postgres)
+static const char *not_transactional(const rb_sql_statement *s, const rb_sql_dialect *dialect)
 {
     static const char *const sqlite[] = {"vacuum", "attach", "detach", NULL};
-    const rb_sql_token *first = &s->head[0];
-    RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(s, postgres);
-    bool sets = s->heads > 2 && !rb_sql_is_char(&s->head[s->heads - 1], '.');
+    const rb_token *first = &s->head[0];
+    RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(s, dialect);
+    bool sets = s->heads > 2 && !rb_token_is(&s->head[s->heads - 1], ".");
     if (pragma && sets && strcmp(pragma, "journal_mode") == 0)
         return "PRAGMA journal_mode";
-    for (size_t i = 0; !postgres && sqlite[i]; i++)
-        if (rb_sql_is(first, sqlite[i]))
+    for (size_t i = 0; dialect->pragmas && sqlite[i]; i++)
+        if (rb_token_is(first, sqlite[i]))
             return sqlite[i];
-    if (!postgres)
+    if (dialect->pragmas)
         return NULL;
     bool index =
-        rb_sql_is(first, "create") || rb_sql_is(first, "drop") || rb_sql_is(first, "reindex");
+        rb_token_is(first, "create") || rb_token_is(first, "drop") || rb_token_is(first, "reindex");
     if (index && has_word(s, "concurrently"))
         return "CONCURRENTLY";
-    if (rb_sql_is(first, "vacuum"))
+    if (rb_token_is(first, "vacuum"))
         return "VACUUM";
-    if (rb_sql_is(first, "alter") && s->heads > 1 && rb_sql_is(&s->head[1], "system"))
+    if (rb_token_is(first, "alter") && s->heads > 1 && rb_token_is(&s->head[1], "system"))
         return "ALTER SYSTEM";
-    bool makes = rb_sql_is(first, "create") || rb_sql_is(first, "drop");
-    if (makes && s->heads > 1 && rb_sql_is(&s->head[1], "database"))
+    bool makes = rb_token_is(first, "create") || rb_token_is(first, "drop");
+    if (makes && s->heads > 1 && rb_token_is(&s->head[1], "database"))
         return "CREATE or DROP DATABASE";
-    if (makes && s->heads > 1 && rb_sql_is(&s->head[1], "tablespace"))
+    if (makes && s->heads > 1 && rb_token_is(&s->head[1], "tablespace"))
         return "CREATE or DROP TABLESPACE";
     return NULL;
 }
@@ -218,7 +218,7 @@ static void check_transactional(const struct run *run, const rb_migration *m, co
     rb_sql_init(&sql, s->text, s->len, run->engine);
     rb_sql_statement statement;
     while (rb_sql_statement_next(&statement, &sql)) {
-        const char *what = not_transactional(&statement, run->postgres);
+        const char *what = not_transactional(&statement, sql.dialect);
         if (!what)
             continue;
         found = true;
@@ -246,12 +246,12 @@ static void check_control(const struct run *run, const rb_migration *m, const rb
                         wrapping.what);
 }
 
-static bool is_random(const rb_sql_token *token)
+static bool is_random(const rb_token *token)
 {
     static const char *const names[] = {"random", "randomblob", "gen_random_uuid",
                                         "gen_random_bytes", "uuid_generate_v4"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (rb_sql_is(token, names[i]))
+        if (rb_token_is(token, names[i]))
             return true;
     return false;
 }
@@ -262,7 +262,7 @@ static bool writes_rows(const rb_sql_statement *s)
 {
     static const char *const verbs[] = {"insert", "replace", "update", "delete", "with", "merge"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (rb_sql_is(&s->head[0], verbs[i]))
+        if (rb_token_is(&s->head[0], verbs[i]))
             return true;
     return false;
 }
@@ -276,11 +276,10 @@ static void check_random(const struct run *run, const rb_migration *m)
     while (rb_sql_statement_next(&s, &sql)) {
         rb_sql words = sql;
         words.at = s.start;
-        rb_sql_token name = {.kind = RB_SQL_END};
-        for (rb_sql_token token = rb_sql_next(&words);
-             writes_rows(&s) && token.kind != RB_SQL_END && words.at <= s.end;
-             name = token, token = rb_sql_next(&words))
-            if (rb_sql_is_char(&token, '(') && is_random(&name)) {
+        rb_token name = {.kind = RB_TOKEN_END};
+        for (rb_token token; writes_rows(&s) && rb_sql_next(&token, &words) && words.at <= s.end;
+             name = token)
+            if (rb_token_is(&token, "(") && is_random(&name)) {
                 rb_findings_add(run->out, "RB005", m->id, m->up.path,
                                 line_at(&m->up, (size_t)(name.text - m->up.text)),
                                 "%.*s() gives other values in each environment and after each "

@@ -7,13 +7,13 @@
 
 static bool head_is(const rb_sql_statement *s, size_t i, const char *word)
 {
-    return i < s->heads && rb_sql_is(&s->head[i], word);
+    return i < s->heads && rb_token_is(&s->head[i], word);
 }
 
-static bool one_of(const rb_sql_token *token, const char *const *words)
+static bool one_of(const rb_token *token, const char *const *words)
 {
     for (; *words; words++)
-        if (rb_sql_is(token, *words))
+        if (rb_token_is(token, *words))
             return true;
     return false;
 }
@@ -26,31 +26,29 @@ static bool is_plain_end(const rb_sql_statement *s)
     return s->heads == n;
 }
 
-enum rb_control rb_sql_control(const rb_sql_statement *s, bool postgres)
+enum rb_control rb_sql_control(const rb_sql_statement *s)
 {
     static const char *const other[] = {"rollback", "savepoint", "release", NULL};
-    const rb_sql_token *first = &s->head[0];
-    if (rb_sql_is(first, "begin"))
+    const rb_token *first = &s->head[0];
+    if (rb_token_is(first, "begin"))
         return RB_CONTROL_BEGIN;
-    if (rb_sql_is(first, "commit") || rb_sql_is(first, "end"))
+    if (rb_token_is(first, "commit") || rb_token_is(first, "end"))
         return is_plain_end(s) ? RB_CONTROL_COMMIT : RB_CONTROL_OTHER;
     if (one_of(first, other))
         return RB_CONTROL_OTHER;
-    if (!postgres)
-        return RB_CONTROL_NONE;
-    if (rb_sql_is(first, "start") && head_is(s, 1, "transaction"))
+    if (rb_token_is(first, "start") && head_is(s, 1, "transaction"))
         return RB_CONTROL_BEGIN;
-    bool prepare = rb_sql_is(first, "prepare") && head_is(s, 1, "transaction");
-    return rb_sql_is(first, "abort") || prepare ? RB_CONTROL_OTHER : RB_CONTROL_NONE;
+    bool prepare = rb_token_is(first, "prepare") && head_is(s, 1, "transaction");
+    return rb_token_is(first, "abort") || prepare ? RB_CONTROL_OTHER : RB_CONTROL_NONE;
 }
 
-char *rb_sql_pragma(const rb_sql_statement *s, bool postgres)
+char *rb_sql_pragma(const rb_sql_statement *s, const rb_sql_dialect *dialect)
 {
-    if (postgres || !head_is(s, 0, "pragma") || s->heads < 2)
+    if (!dialect->pragmas || !head_is(s, 0, "pragma") || s->heads < 2)
         return NULL;
     /* PRAGMA schema.name */
-    bool qualified = s->heads > 3 && rb_sql_is_char(&s->head[2], '.');
-    return rb_sql_name(&s->head[qualified ? 3 : 1]);
+    bool qualified = s->heads > 3 && rb_token_is(&s->head[2], ".");
+    return rb_token_folded(&s->head[qualified ? 3 : 1]);
 }
 
 static void refuse(rb_wrapping *out, size_t offset, const char *what)
@@ -95,12 +93,12 @@ void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char 
     rb_sql_init(&sql, text, len, engine);
     rb_sql_statement s;
     while (!out->refused && rb_sql_statement_next(&s, &sql)) {
-        if (s.meta.kind != RB_SQL_END)
+        if (s.meta.kind != RB_TOKEN_END)
             refuse(out, (size_t)(s.meta.text - text),
-                   s.meta.kind == RB_SQL_META ? "a psql command"
-                                              : "COPY data, which only psql reads,");
-        enum rb_control control = rb_sql_control(&s, sql.postgres);
-        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.postgres);
+                   s.meta.kind == RB_TOKEN_META ? "a psql command"
+                                                : "COPY data, which only psql reads,");
+        enum rb_control control = rb_sql_control(&s);
+        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.dialect);
         if (control != RB_CONTROL_NONE)
             note_control(out, &place, control, &s);
         else if (!pragma && place.ended)
@@ -129,7 +127,7 @@ static void blank_pragmas(char *text, const rb_script *script, const char *engin
     rb_sql_init(&sql, script->text, script->len, engine);
     rb_sql_statement s;
     while (rb_sql_statement_next(&s, &sql)) {
-        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.postgres);
+        RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.dialect);
         for (size_t i = 0; pragma && idle[i]; i++)
             if (strcmp(pragma, idle[i]) == 0)
                 blank(text, s.start, s.end);

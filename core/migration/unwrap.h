@@ -14,10 +14,10 @@ enum rb_control {
 };
 
 /* Is this statement transaction control? */
-enum rb_control rb_sql_control(const rb_sql_statement *statement, bool postgres);
+enum rb_control rb_sql_control(const rb_sql_statement *statement);
 
 /* SQLite: the lower-case name of the PRAGMA this statement sets or reads, a new string; NULL. */
-char *rb_sql_pragma(const rb_sql_statement *statement, bool postgres);
+char *rb_sql_pragma(const rb_sql_statement *statement, const rb_sql_dialect *dialect);
 
 typedef struct rb_wrapping {
     bool wrapped;

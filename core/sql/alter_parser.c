@@ -1,6 +1,8 @@
-#include "sql/token.h"
+#include "sql/alter_parser.h"
 
 #include <stdlib.h>
+
+#include "sql/token.h"
 
 #define HEAD 12 /* tokens that say all about DROP and ALTER */
 

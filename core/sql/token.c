@@ -1,194 +1,137 @@
 #include "sql/token.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Sorted. Words that SQLite never takes for a name unless they are quoted. */
-static const char *const reserved[] = {
-    "ADD",       "ALL",     "ALTER",      "AND",        "AS",          "AUTOINCREMENT",
-    "BETWEEN",   "CASE",    "CHECK",      "COLLATE",    "COMMIT",      "CONSTRAINT",
-    "CREATE",    "DEFAULT", "DEFERRABLE", "DELETE",     "DISTINCT",    "DROP",
-    "ELSE",      "ESCAPE",  "EXCEPT",     "EXISTS",     "FILTER",      "FOREIGN",
-    "FROM",      "GROUP",   "HAVING",     "IN",         "INDEX",       "INSERT",
-    "INTERSECT", "INTO",    "IS",         "ISNULL",     "JOIN",        "LIMIT",
-    "NOT",       "NOTHING", "NOTNULL",    "NULL",       "ON",          "OR",
-    "ORDER",     "OVER",    "PRIMARY",    "REFERENCES", "RETURNING",   "SELECT",
-    "SET",       "TABLE",   "THEN",       "TO",         "TRANSACTION", "UNION",
-    "UNIQUE",    "UPDATE",  "USING",      "VALUES",     "WHEN",        "WHERE",
-    "WINDOW",
+static const char *const sqlite_symbols[] = {
+    "->>", "->", "||", "<=", ">=", "==", "!=", "<>", "<<", ">>", NULL};
+static const char *const postgresql_symbols[] = {
+    "->>", "->", "||", "<=", ">=", "!=", "<>", "::", NULL};
+
+static const rb_sql_dialect sqlite = {
+    .engine = "sqlite",
+    .name_quotes = "\"`[",
+    .params = "?:@$#",
+    .symbols = sqlite_symbols,
+    .mark_is_blank = true,
+    .blobs = true,
+    .pragmas = true,
+    .trigger_bodies = true,
 };
 
-/* Sorted. Keywords that may also be names: written in lower case in the normal form, so that it
- * does not matter which of the two they are. */
-static const char *const soft[] = {
-    "abort",
-    "action",
-    "after",
-    "always",
-    "analyze",
-    "asc",
-    "attach",
-    "before",
-    "begin",
-    "by",
-    "cascade",
-    "cast",
-    "column",
-    "conflict",
-    "cross",
-    "current",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "database",
-    "deferred",
-    "desc",
-    "detach",
-    "do",
-    "each",
-    "end",
-    "exclude",
-    "exclusive",
-    "explain",
-    "fail",
-    "false",
-    "first",
-    "following",
-    "for",
-    "full",
-    "generated",
-    "glob",
-    "groups",
-    "if",
-    "ignore",
-    "immediate",
-    "indexed",
-    "initially",
-    "inner",
-    "instead",
-    "key",
-    "last",
-    "left",
-    "like",
-    "match",
-    "materialized",
-    "natural",
-    "no",
-    "nulls",
-    "of",
-    "offset",
-    "others",
-    "outer",
-    "partition",
-    "plan",
-    "pragma",
-    "preceding",
-    "query",
-    "raise",
-    "range",
-    "recursive",
-    "regexp",
-    "reindex",
-    "release",
-    "rename",
-    "replace",
-    "restrict",
-    "right",
-    "rollback",
-    "row",
-    "rows",
-    "savepoint",
-    "stored",
-    "strict",
-    "temp",
-    "temporary",
-    "ties",
-    "trigger",
-    "true",
-    "unbounded",
-    "vacuum",
-    "view",
-    "virtual",
-    "with",
-    "without",
+static const rb_sql_dialect postgresql = {
+    .engine = "postgresql",
+    .name_quotes = "\"",
+    .params = "$",
+    .symbols = postgresql_symbols,
+    .nested_comments = true,
+    .escape_strings = true,
+    .dollar_strings = true,
+    .meta_commands = true,
+    .routine_bodies = true,
 };
 
-#define LONGEST_KEYWORD 17
-
-static int by_name(const void *a, const void *b)
-{
-    return strcasecmp(a, *(const char *const *)b);
-}
-
-static const char *keyword(const char *text, size_t len, const char *const *list, size_t n)
-{
-    char name[LONGEST_KEYWORD + 1];
-    if (len > LONGEST_KEYWORD)
-        return NULL;
-    memcpy(name, text, len);
-    name[len] = '\0';
-    const char *const *found = bsearch(name, list, n, sizeof *list, by_name);
-    return found ? *found : NULL;
-}
-
-static const char *reserved_word(const char *text, size_t len)
-{
-    return keyword(text, len, reserved, sizeof reserved / sizeof *reserved);
-}
-
-static const char *soft_word(const char *text, size_t len)
-{
-    return keyword(text, len, soft, sizeof soft / sizeof *soft);
-}
-
-static bool is_name_start(unsigned char c)
-{
-    return isalpha(c) || c == '_' || c >= 0x80;
-}
-
-static bool is_name_char(unsigned char c)
-{
-    return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
-}
-
-/* SQLite takes a byte order mark for white space wherever a token can start: a file that was put
- * behind another one begins with it. */
+/* A byte order mark: a file that was appended to another one begins with it. */
 static bool is_mark(const char *p, const char *end)
 {
     return end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0;
 }
 
-static const char *skip_blanks(const char *p, const char *end)
+void rb_sql_init(rb_sql *sql, const char *text, size_t len, const char *engine)
+{
+    bool is_postgresql = strcmp(engine, postgresql.engine) == 0;
+    *sql = (rb_sql){.text = text, .len = len, .dialect = is_postgresql ? &postgresql : &sqlite};
+    if (is_mark(text, text + len))
+        sql->at = 3;
+}
+
+/* A vertical tab is not white space for either engine. */
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool rb_word_starts(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+}
+
+static bool is_word(char c)
+{
+    return rb_word_starts(c) || is_digit(c) || c == '$';
+}
+
+const char *rb_word_end(const char *p, const char *end)
+{
+    while (p < end && is_word(*p))
+        p++;
+    return p;
+}
+
+static bool at_pair(const char *p, const char *end, const char *pair)
+{
+    return end - p >= 2 && p[0] == pair[0] && p[1] == pair[1];
+}
+
+static const char *line_end(const char *p, const char *end)
+{
+    const char *line = memchr(p, '\n', (size_t)(end - p));
+    return line ? line : end;
+}
+
+static const char *comment_end(const rb_sql_dialect *d, const char *p, const char *end)
+{
+    size_t depth = 0;
+    while (p < end) {
+        if (at_pair(p, end, "/*") && (d->nested_comments || depth == 0)) {
+            depth++;
+            p += 2;
+        } else if (at_pair(p, end, "*/")) {
+            p += 2;
+            if (--depth == 0)
+                return p;
+        } else {
+            p++;
+        }
+    }
+    return end;
+}
+
+static const char *skip_blanks(const rb_sql_dialect *d, const char *p, const char *end)
 {
     for (;;) {
-        while (p < end && (isspace((unsigned char)*p) || *p == '\0' || is_mark(p, end)))
-            p += is_mark(p, end) ? 3 : 1;
-        if (end - p >= 2 && p[0] == '-' && p[1] == '-') {
-            const char *line = memchr(p, '\n', (size_t)(end - p));
-            p = line ? line + 1 : end;
-        } else if (end - p >= 2 && p[0] == '/' && p[1] == '*') {
-            p += 2;
-            while (p < end && !(p[0] == '*' && end - p >= 2 && p[1] == '/'))
-                p++;
-            p = end - p >= 2 ? p + 2 : end;
-        } else {
+        if (p < end && is_space(*p))
+            p++;
+        else if (d->mark_is_blank && is_mark(p, end))
+            p += 3;
+        else if (at_pair(p, end, "--"))
+            p = line_end(p, end);
+        else if (at_pair(p, end, "/*"))
+            p = comment_end(d, p, end);
+        else
             return p;
-        }
     }
 }
 
-/* Behind the closing quote; NULL when there is none. */
-static const char *quote_end(const char *p, const char *end)
+/* Behind the closing quote, which stands for itself where it is doubled; NULL if there is none. */
+static const char *quote_end(const char *p, const char *end, bool backslash)
 {
     char close = *p == '[' ? ']' : *p;
     for (p++; p < end; p++) {
-        if (*p != close)
+        if (backslash && *p == '\\')
+            p++;
+        else if (*p != close)
             continue;
-        if (close == ']' || p + 1 >= end || p[1] != close)
+        else if (close == ']' || p + 1 >= end || p[1] != close)
             return p + 1;
-        p++;
+        else
+            p++;
     }
     return NULL;
 }
@@ -197,9 +140,9 @@ static const char *number_end(const char *p, const char *end)
 {
     /* An exponent's sign is the only character of a number that a name cannot hold, '.' aside. */
     bool hex = end - p > 1 && p[0] == '0' && (p[1] | 0x20) == 'x';
-    while (p < end && (is_name_char((unsigned char)*p) || *p == '.')) {
+    while (p < end && (is_word(*p) || *p == '.')) {
         bool exponent = !hex && (*p | 0x20) == 'e' && end - p > 2 && (p[1] == '+' || p[1] == '-') &&
-                        isdigit((unsigned char)p[2]);
+                        is_digit(p[2]);
         p += exponent ? 2 : 1;
     }
     return p;
@@ -209,69 +152,104 @@ static const char *blob_end(const char *p, const char *end)
 {
     if (end - p < 3 || (*p | 0x20) != 'x' || p[1] != '\'')
         return NULL;
-    for (p += 2; p < end && isxdigit((unsigned char)*p); p++)
+    for (p += 2; p < end && (is_digit(*p) || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'f')); p++)
         ;
     return p < end && *p == '\'' ? p + 1 : NULL;
 }
 
-static size_t symbol_len(const char *p, const char *end)
+/* $$...$$ or $tag$...$tag$ at p; NULL if it is something else, such as $1. */
+static const char *dollar_end(const char *p, const char *end)
 {
-    static const char *const symbols[] = {
-        "->>", "->", "||", "<=", ">=", "==", "!=", "<>", "<<", ">>"};
-    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
-        size_t len = strlen(symbols[i]);
-        if ((size_t)(end - p) >= len && memcmp(p, symbols[i], len) == 0)
+    const char *tag = p + 1;
+    while (tag < end && is_word(*tag) && *tag != '$')
+        tag++;
+    if (tag >= end || *tag != '$' || is_digit(p[1]))
+        return NULL;
+    size_t n = (size_t)(tag + 1 - p);
+    const char *close = memmem(tag + 1, (size_t)(end - tag - 1), p, n);
+    return close ? close + n : end;
+}
+
+static size_t symbol_len(const rb_sql_dialect *d, const char *p, const char *end)
+{
+    for (const char *const *s = d->symbols; *s; s++) {
+        size_t len = strlen(*s);
+        if ((size_t)(end - p) >= len && memcmp(p, *s, len) == 0)
             return len;
     }
     return 1;
 }
 
-static const char *word_end(const char *p, const char *end)
+static const char *take_quoted(enum rb_token_kind *kind, const char *p, const char *end,
+                               bool backslash)
 {
-    while (p < end && is_name_char((unsigned char)*p))
-        p++;
-    return p;
+    const char *close = quote_end(p, end, backslash);
+    *kind = !close ? RB_TOKEN_BROKEN : *p == '\'' ? RB_TOKEN_STRING : RB_TOKEN_QUOTED;
+    return close ? close : end;
 }
 
-static const char *token_end(enum rb_token_kind *kind, const char *p, const char *end)
+static bool is_one_of(char c, const char *list)
 {
-    unsigned char c = (unsigned char)*p;
-    const char *blob = blob_end(p, end);
-    if (blob) {
+    return c && strchr(list, c);
+}
+
+static const char *token_end(enum rb_token_kind *kind, const rb_sql_dialect *d, const char *p,
+                             const char *end)
+{
+    bool more = end - p > 1;
+    const char *special = d->blobs ? blob_end(p, end) : NULL;
+    if (special) {
         *kind = RB_TOKEN_BLOB;
-        return blob;
+        return special;
     }
-    if (is_name_start(c)) {
+    if (d->escape_strings && more && (*p | 0x20) == 'e' && p[1] == '\'') {
+        const char *close = take_quoted(kind, p + 1, end, true);
+        return close;
+    }
+    if (rb_word_starts(*p)) {
         *kind = RB_TOKEN_WORD;
-        return word_end(p, end);
+        return rb_word_end(p, end);
     }
-    if (c == '\'' || c == '"' || c == '`' || c == '[') {
-        const char *close = quote_end(p, end);
-        *kind = !close ? RB_TOKEN_BROKEN : c == '\'' ? RB_TOKEN_STRING : RB_TOKEN_QUOTED;
-        return close ? close : end;
-    }
-    if (isdigit(c) || (c == '.' && end - p > 1 && isdigit((unsigned char)p[1]))) {
+    if (*p == '\'' || is_one_of(*p, d->name_quotes))
+        return take_quoted(kind, p, end, false);
+    if (is_digit(*p) || (*p == '.' && more && is_digit(p[1]))) {
         *kind = RB_TOKEN_NUMBER;
         return number_end(p, end);
     }
-    if (strchr("?:@$#", c) && c && end - p > 1 && is_name_char((unsigned char)p[1])) {
+    special = d->dollar_strings && *p == '$' ? dollar_end(p, end) : NULL;
+    if (special) {
+        *kind = RB_TOKEN_STRING;
+        return special;
+    }
+    if (is_one_of(*p, d->params) && more && is_word(p[1])) {
         *kind = RB_TOKEN_PARAM;
-        return word_end(p + 1, end);
+        return rb_word_end(p + 1, end);
+    }
+    if (d->meta_commands && *p == '\\') {
+        *kind = RB_TOKEN_META;
+        return line_end(p, end);
     }
     *kind = RB_TOKEN_SYMBOL;
-    return p + symbol_len(p, end);
+    return p + symbol_len(d, p, end);
+}
+
+bool rb_sql_next(rb_token *out, rb_sql *sql)
+{
+    const char *end = sql->text + sql->len;
+    const char *p = skip_blanks(sql->dialect, sql->text + sql->at, end);
+    *out = (rb_token){.kind = RB_TOKEN_END, .text = p};
+    const char *behind = p < end ? token_end(&out->kind, sql->dialect, p, end) : end;
+    out->len = (size_t)(behind - p);
+    sql->at = (size_t)(behind - sql->text);
+    return p < end;
 }
 
 bool rb_token_next(rb_token *out, const char **at, const char *end)
 {
-    const char *p = skip_blanks(*at, end);
-    *at = p;
-    if (p >= end)
-        return false;
-    *at = token_end(&out->kind, p, end);
-    out->text = p;
-    out->len = (size_t)(*at - p);
-    return true;
+    rb_sql sql = {.text = *at, .len = (size_t)(end - *at), .dialect = &sqlite};
+    bool found = rb_sql_next(out, &sql);
+    *at = found ? *at + sql.at : out->text;
+    return found;
 }
 
 void rb_tokens_read(rb_tokens *out, const char *sql, size_t len)
@@ -314,106 +292,12 @@ char *rb_token_name(const rb_token *token)
     return rb_buf_detach(&name);
 }
 
-static void add_quoted(rb_buf *out, const char *text, char quote)
+char *rb_token_folded(const rb_token *token)
 {
-    rb_buf_addc(out, quote);
-    for (; *text; text++) {
-        if (*text == quote)
-            rb_buf_addc(out, quote);
-        rb_buf_addc(out, *text);
-    }
-    rb_buf_addc(out, quote);
-}
-
-static void add_cased(rb_buf *out, const char *text, size_t len, int (*fold)(int))
-{
-    for (size_t i = 0; i < len; i++)
-        rb_buf_addc(out,
-                    (char)((unsigned char)text[i] < 0x80 ? fold((unsigned char)text[i]) : text[i]));
-}
-
-/* A name as the normal form has it: bare where that is possible. */
-static void add_name(rb_buf *out, const char *name, bool is_called)
-{
-    size_t len = strlen(name);
-    bool plain = len && is_name_start((unsigned char)name[0]) && !is_mark(name, name + len) &&
-                 (size_t)(word_end(name, name + len) - name) == len && !reserved_word(name, len);
-    if (!plain)
-        add_quoted(out, name, '"');
-    else if (is_called || soft_word(name, len))
-        add_cased(out, name, len, tolower);
-    else
-        rb_buf_puts(out, name);
-}
-
-static bool has_column(const rb_strs *columns, const char *name)
-{
-    for (size_t i = 0; i < columns->n; i++)
-        if (strcasecmp(columns->items[i], name) == 0)
-            return true;
-    return false;
-}
-
-/* may_be_string: a double-quoted token stands where a string can. */
-static void add_token(rb_buf *out, const rb_token *token, bool is_called, bool may_be_string,
-                      const rb_strs *columns)
-{
-    switch (token->kind) {
-    case RB_TOKEN_WORD:
-        if (reserved_word(token->text, token->len))
-            add_cased(out, token->text, token->len, toupper);
-        else if (is_called || soft_word(token->text, token->len))
-            add_cased(out, token->text, token->len, tolower);
-        else
-            rb_buf_add(out, token->text, token->len);
-        return;
-    case RB_TOKEN_QUOTED: {
-        RB_AUTO(rb_free_str) char *name = rb_token_name(token);
-        if (columns && token->text[0] == '"' && may_be_string && !has_column(columns, name))
-            add_quoted(out, name, '\'');
-        else
-            add_name(out, name, is_called);
-        return;
-    }
-    case RB_TOKEN_BLOB:
-        add_cased(out, token->text, token->len, toupper);
-        return;
-    default:
-        rb_buf_add(out, token->text, token->len);
-    }
-}
-
-static bool is_name(const rb_token *token)
-{
-    return token->kind == RB_TOKEN_WORD || token->kind == RB_TOKEN_QUOTED;
-}
-
-static bool is_symbol(const rb_token *token, char c)
-{
-    return token->kind == RB_TOKEN_SYMBOL && token->len == 1 && token->text[0] == c;
-}
-
-static bool spaced(const rb_token *tokens, size_t i, size_t n)
-{
-    if (is_symbol(&tokens[i - 1], '(') || is_symbol(&tokens[i], ')') || is_symbol(&tokens[i], ','))
-        return false;
-    if (is_symbol(&tokens[i], '.'))
-        return !(is_name(&tokens[i - 1]) && i + 1 < n &&
-                 (is_name(&tokens[i + 1]) || is_symbol(&tokens[i + 1], '*')));
-    if (is_symbol(&tokens[i - 1], '.'))
-        return !(i >= 2 && is_name(&tokens[i - 2]) &&
-                 (is_name(&tokens[i]) || is_symbol(&tokens[i], '*')));
-    return true;
-}
-
-void rb_tokens_normal(rb_buf *out, const rb_token *tokens, size_t n, const rb_strs *columns)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && spaced(tokens, i, n))
-            rb_buf_addc(out, ' ');
-        bool is_called = is_name(&tokens[i]) && i + 1 < n && is_symbol(&tokens[i + 1], '(');
-        bool is_part = (i + 1 < n && is_symbol(&tokens[i + 1], '.')) ||
-                       (i > 0 && is_symbol(&tokens[i - 1], '.'));
-        add_token(out, &tokens[i], is_called, !is_called && !is_part, columns);
-    }
+    if (token->kind > RB_TOKEN_STRING)
+        return NULL;
+    char *name = rb_token_name(token);
+    for (char *p = name; token->kind == RB_TOKEN_WORD && *p; p++)
+        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 'a' - 'A' : *p);
+    return name;
 }

@@ -8,12 +8,14 @@
 #include "sql/token.h"
 
 /* A comment or a string that has the name in it does not name the object. */
-static bool names(const rb_script *script, const char *name)
+static bool names(const rb_script *script, const char *engine, const char *name)
 {
     rb_token token;
-    const char *at = script->text;
-    const char *end = at + script->len;
-    while (script->present && rb_token_next(&token, &at, end)) {
+    rb_sql sql;
+    if (!script->present)
+        return false;
+    rb_sql_init(&sql, script->text, script->len, engine);
+    while (rb_sql_next(&token, &sql)) {
         if (token.kind != RB_TOKEN_WORD && token.kind != RB_TOKEN_QUOTED)
             continue;
         RB_AUTO(rb_free_str) char *found = rb_token_name(&token);
@@ -37,7 +39,7 @@ static bool is_named(const rb_plan_database *d, const char *object)
     RB_AUTO(rb_free_str) char *name = name_of(object);
     for (size_t i = 0; i < d->step_count; i++) {
         const rb_db_step *step = &d->steps[i];
-        if (names(step->up ? &step->migration->up : &step->migration->down, name))
+        if (names(step->up ? &step->migration->up : &step->migration->down, d->to->engine, name))
             return true;
     }
     return false;

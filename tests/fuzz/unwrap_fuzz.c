@@ -33,7 +33,7 @@ static void check(const char *text, size_t len, const char *engine)
     rb_sql_init(&sql, out, len, engine);
     rb_sql_statement s;
     while (rb_sql_statement_next(&s, &sql))
-        must(rb_sql_control(&s, sql.postgres) == RB_CONTROL_NONE);
+        must(rb_sql_control(&s) == RB_CONTROL_NONE);
     script.text = out;
     must(rb_script_unwrap(&again, &script, engine, &err) == RB_OK);
     must(strcmp(out, again) == 0);

@@ -2,7 +2,8 @@
 
 #include "catalog/name.h"
 #include "database/sqlite/create_index.h"
-#include "sql/token.h"
+#include "sql/alter_parser.h"
+#include "sql/normal.h"
 
 static json_t *catalog_of(const char *sql)
 {

@@ -208,8 +208,9 @@ static void names_and_lines(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rb_sql sql;
         rb_sql_init(&sql, cases[i].text, strlen(cases[i].text), "sqlite");
-        rb_sql_token token = rb_sql_next(&sql);
-        char *name = rb_sql_name(&token);
+        rb_token token;
+        assert_true(rb_sql_next(&token, &sql));
+        char *name = rb_token_folded(&token);
         if (cases[i].name)
             assert_string_equal(name, cases[i].name);
         else

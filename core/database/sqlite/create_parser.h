@@ -3,7 +3,7 @@
 #define RB_DATABASE_SQLITE_CREATE_PARSER_H
 
 #include "base/json.h"
-#include "sql/token.h"
+#include "sql/normal.h"
 
 typedef struct rb_sqlreader {
     const rb_token *t; /* of the whole statement */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "database/sqlite/watch.h"
+#include "sql/alter_parser.h"
 #include "sql/token.h"
 
 #define SHOWN_SQL 80

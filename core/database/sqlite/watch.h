@@ -9,6 +9,7 @@
 #include "database/sqlite/row_hashes.h"
 #include "database/sqlite/sqlite.h"
 #include "database/sqlite/u64_set.h"
+#include "sql/alter_parser.h"
 #include "sql/token.h"
 
 typedef struct rb_watch_column {
