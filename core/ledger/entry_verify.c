@@ -129,6 +129,7 @@ static enum rb_entry_trust judge_signature(rb_pending *pending, const rb_signers
         principal = NULL;
         return RB_ENTRY_GOOD;
     }
+    pending->failed = code == RB_ERROR ? problems->n : 0;
     return strcmp(problems->items[before].code, "signature") == 0 ? RB_ENTRY_BROKEN
                                                                   : RB_ENTRY_UNKNOWN;
 }
@@ -218,9 +219,11 @@ static void judge_one(void *context, size_t i)
         judged->entry.trust = RB_ENTRY_BROKEN;
 }
 
-void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
-                  const rb_signers *signers, rb_ledger_store *store, bool all_contents)
+enum rb_code rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
+                          const rb_signers *signers, rb_ledger_store *store, bool all_contents,
+                          rb_err *err)
 {
+    enum rb_code code = RB_OK;
     judging all = {.judged = judged,
                    .pendings = pendings,
                    .repo = repo,
@@ -230,6 +233,8 @@ void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
     for (size_t i = 0; i < pendings->n; i++) {
         rb_pending *pending = &pendings->items[i];
         rb_entry *entry = &judged[pending->index].entry;
+        if (pending->failed > 0 && code == RB_OK)
+            code = rb_fail(err, RB_ERROR, "%s", entry->problems.items[pending->failed - 1].message);
         bool told = entry->trust != RB_ENTRY_BROKEN;
         entry->principal = told ? keep(store, pending->principal) : NULL;
         entry->fingerprint = told ? keep(store, pending->fingerprint) : NULL;
@@ -238,4 +243,5 @@ void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
         free(pending->fingerprint);
     }
     rb_pendings_clear(pendings);
+    return code;
 }

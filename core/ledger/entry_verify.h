@@ -14,6 +14,7 @@ typedef struct rb_pending { /* an entry of good form whose signature is to be ju
     rb_entry_form form;
     char *principal; /* owned, as fingerprint */
     char *fingerprint;
+    size_t failed; /* number of the problem that says why no judgement was possible; 0: none */
 } rb_pending;
 
 typedef struct rb_pendings {
@@ -28,9 +29,11 @@ typedef struct rb_pendings {
 enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, rb_repo *repo,
                            rb_ledger_store *store, const rb_oid *id, rb_err *err) RB_MUST_USE;
 /* Judges all of them, with several threads, and empties pendings. What is attached to entries that
- * no allowed signer vouches for is read only when all_contents is set: it could be gigabytes. */
-void rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
-                  const rb_signers *signers, rb_ledger_store *store, bool all_contents);
+ * no allowed signer vouches for is read only when all_contents is set: it could be gigabytes.
+ * Fails with RB_ERROR if a key cannot be looked up in the revocation list. */
+enum rb_code rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
+                          const rb_signers *signers, rb_ledger_store *store, bool all_contents,
+                          rb_err *err) RB_MUST_USE;
 void rb_pendings_clear(rb_pendings *pendings);
 
 /* The attachments that the entry's JSON names, in its tree. RB_FOUND when the tree has others;

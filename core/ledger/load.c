@@ -127,7 +127,8 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
     *index = l->n++;
     *slot = (uint32_t)l->n;
     if (l->pendings.bytes > HELD_LIMIT)
-        rb_judge_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store, l->fresh);
+        RB_TRY(rb_judge_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store, l->fresh,
+                            err));
     return check_sum(l, err);
 }
 
@@ -287,7 +288,7 @@ static enum rb_code load_from(loading *l, const rb_oid *tip, bool own, unsigned 
     if (!l->fresh)
         rb_ledger_store_open(store, rb_repo_common_dir(l->repo), rb_signers_digest(l->signers));
     RB_TRY(walk(l, tip, err));
-    rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh);
+    RB_TRY(rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh, err));
     RB_TRY(check_sum(l, err));
     if (!l->partial && (own || !is_refused(l)))
         rb_ledger_store_save(store, l->found, l->n);

@@ -252,7 +252,13 @@ enum rb_code rb_signers_judge(char **principal, const rb_signers *signers, const
     question q = {.key = key, .namespace_ = namespace_, .when = when};
     char fingerprint[RB_FINGERPRINT_SIZE];
     rb_key_fingerprint(key, fingerprint);
-    if (signers->revoked && rb_revoked_has(signers->revoked, key)) {
+    bool revoked = false;
+    rb_err why;
+    if (signers->revoked && rb_revoked_has(&revoked, signers->revoked, key, &why) != RB_OK) {
+        rb_problems_add(problems, "revoked", "signature", "", fingerprint, "%s", rb_err_line(&why));
+        return RB_ERROR;
+    }
+    if (revoked) {
         rb_problems_add(problems, "revoked", "signature", "a key that is not revoked", fingerprint,
                         "the key %s is revoked by gpg.ssh.revocationFile", fingerprint);
         return RB_FOUND;

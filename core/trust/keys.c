@@ -53,7 +53,6 @@ static void certificate_free(rb_certificate *cert)
     if (!cert)
         return;
     rb_buf_clear(&cert->blob);
-    free(cert->id);
     rb_strs_clear(&cert->principals);
     rb_key_free(cert->authority);
     free(cert);
@@ -230,13 +229,14 @@ static bool is_option_list(rb_wire list)
 
 static bool parse_certificate_fields(rb_certificate *cert, rb_wire *w, rb_wire *authority)
 {
+    uint64_t serial;
     uint32_t type;
     rb_wire id;
     rb_wire principals;
     rb_wire critical;
     rb_wire extensions;
     rb_wire reserved;
-    if (!rb_wire_u64(w, &cert->serial) || !rb_wire_u32(w, &type) || !rb_wire_text(w, &id) ||
+    if (!rb_wire_u64(w, &serial) || !rb_wire_u32(w, &type) || !rb_wire_text(w, &id) ||
         !rb_wire_string(w, &principals) || !rb_wire_u64(w, &cert->after) ||
         !rb_wire_u64(w, &cert->before) || !rb_wire_string(w, &critical) ||
         !rb_wire_string(w, &extensions) || !rb_wire_string(w, &reserved) ||
@@ -245,7 +245,6 @@ static bool parse_certificate_fields(rb_certificate *cert, rb_wire *w, rb_wire *
     if (type != CERTIFICATE_USER && type != CERTIFICATE_HOST)
         return false;
     cert->host = type == CERTIFICATE_HOST;
-    cert->id = rb_wire_dup(&id);
     return parse_principals(cert, principals) && is_option_list(critical) &&
            is_option_list(extensions);
 }

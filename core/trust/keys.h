@@ -30,9 +30,7 @@ typedef struct rb_key rb_key;
 
 typedef struct rb_certificate {
     rb_buf blob; /* the whole certificate */
-    uint64_t serial;
     bool host;
-    char *id;
     rb_strs principals;
     uint64_t after; /* valid when after <= time < before */
     uint64_t before;

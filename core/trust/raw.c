@@ -113,8 +113,9 @@ enum rb_code rb_trust_check_raw(char **principal, const rb_signers *signers,
         return RB_OK;
     RB_TRY(rb_key_verify_raw(key, signature, signature_len, data, len, err));
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    if (rb_signers_judge(principal, signers, key, NAMESPACE, (uint64_t)time(NULL), NULL,
-                         &problems) != RB_OK)
-        return rb_fail(err, RB_FOUND, "%s", problems.items[0].message);
+    enum rb_code code =
+        rb_signers_judge(principal, signers, key, NAMESPACE, (uint64_t)time(NULL), NULL, &problems);
+    if (code != RB_OK)
+        return rb_fail(err, code, "%s", problems.items[0].message);
     return RB_OK;
 }

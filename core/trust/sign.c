@@ -345,9 +345,10 @@ enum rb_code rb_trust_who(bool *known, char **principal, char **fingerprint,
     if (!*known)
         return RB_OK;
     RB_TRY(rb_signers_need(signers, err));
-    if (rb_signers_judge(principal, signers, k.key, namespace_, (uint64_t)time(NULL), email,
-                         &problems) != RB_OK)
-        return rb_fail(err, RB_FOUND, "%s", problems.items[0].message);
+    enum rb_code code = rb_signers_judge(principal, signers, k.key, namespace_,
+                                         (uint64_t)time(NULL), email, &problems);
+    if (code != RB_OK)
+        return rb_fail(err, code, "%s", problems.items[0].message);
     *fingerprint = rb_calloc(1, RB_FINGERPRINT_SIZE);
     rb_key_fingerprint(k.key, *fingerprint);
     return RB_OK;

@@ -52,6 +52,8 @@ const rb_key *rb_signers_key(const rb_signers *signers, const void *blob, size_t
  * Whether key may sign in the namespace at that time, and as whom: all principals that match,
  * joined by ",". A principal that is a pattern stands for email, when it matches it (email may be
  * NULL). Otherwise RB_FOUND with one problem: "revoked", "signer", "expired" or "namespace".
+ * RB_ERROR with one problem if the KRL cannot be asked about the key: then the answer must not be
+ * cached.
  */
 enum rb_code rb_signers_judge(char **principal, const rb_signers *signers, const rb_key *key,
                               const char *namespace_, uint64_t when, const char *email,

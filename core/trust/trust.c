@@ -151,7 +151,7 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
     enum rb_code code = rb_trust_judge(principal, &print, signers, namespace_, armoured,
                                        armoured_len, data, len, when, email, &problems);
     if (code != RB_OK)
-        return rb_fail(err, RB_FOUND, "%s", problems.items[0].message);
+        return rb_fail(err, code, "%s", problems.items[0].message);
     *fingerprint = print;
     print = NULL;
     return RB_OK;
@@ -178,9 +178,11 @@ static enum rb_code check_signature(rb_verified *v, const rb_signers *signers, r
     if (v->form.signature == RB_SIGNATURE_GPG)
         return rb_openpgp_verify(&v->principal, &v->fingerprint, repo, &v->object, problems, err);
     RB_TRY(rb_signers_need(signers, err));
-    return rb_trust_judge(&v->principal, &v->fingerprint, signers, NAMESPACE, raw + at,
-                          v->raw.len - at, raw, at, v->form.tagger.time, v->form.tagger.email,
-                          problems);
+    enum rb_code code = rb_trust_judge(&v->principal, &v->fingerprint, signers, NAMESPACE, raw + at,
+                                       v->raw.len - at, raw, at, v->form.tagger.time,
+                                       v->form.tagger.email, problems);
+    return code == RB_ERROR ? rb_fail(err, code, "%s", problems->items[problems->n - 1].message)
+                            : code;
 }
 
 enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_repo *repo,

@@ -94,6 +94,29 @@ pub() { cut -d' ' -f1,2 "$KEYS/$1.pub"; }
     refused revoked
 }
 
+@test "verify, list and the ledger trust no key if a KRL is damaged or ssh-keygen is missing" {
+    git config --global gpg.ssh.revocationFile "$HOME/revoked"
+    ssh-keygen -q -kf "$HOME/revoked" "$KEYS/mallory.pub"
+    rbtool verify v1.0.0
+    rbtool release -q v1.1.0 # begins a ledger
+    rm -f .git/rbtool/{ledger,releases} # or their answers are used
+    mkdir bin
+    ln -s "$(command -v git)" bin/git
+    local path=$PATH command
+    PATH="$PWD/bin:$(dirname "$(command -v rbtool)")"
+    [[ -x $(type -P rbtool) && -z $(type -P ssh-keygen) ]]
+    for command in verify list log; do
+        run rbtool "$command"
+        [[ $status -eq 2 && $output == *"revocation list $HOME/revoked"*"cannot run ssh-keygen"* ]]
+    done
+    PATH=$path
+    truncate -s -5 "$HOME/revoked"
+    agreed
+    for command in verify list log; do
+        fails 2 "ssh-keygen -Q -l -f $HOME/revoked" rbtool "$command"
+    done
+}
+
 @test "a certificate is accepted by its authority, and refused if its serial number is revoked" {
     ssh-keygen -q -t ed25519 -N '' -f "$KEYS/ca"
     ssh-keygen -q -s "$KEYS/ca" -I alice -n alice@example.com -z 4242 "$KEYS/alice.pub"
