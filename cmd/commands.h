@@ -19,6 +19,7 @@
     X(diff)                                                                                        \
     X(reconstruct)                                                                                 \
     X(lint)                                                                                        \
+    X(prove)                                                                                       \
     X(plan)                                                                                        \
     X(deploy)                                                                                      \
     X(revert)                                                                                      \

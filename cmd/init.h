@@ -12,6 +12,9 @@ typedef struct rb_found {
 
 /* RB_ERROR where nothing is committed yet. */
 enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
+/* The same, for databases only: config has an "app" of no meaning, and "databases" where there are
+ * any. */
+enum rb_code rb_init_databases(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
 /* "sqlite", "postgresql", or NULL with the reason; the caller owns *why. */
 const char *rb_init_engine(char **why, const char *folder, const rb_migrations *set);
 

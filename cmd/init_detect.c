@@ -409,6 +409,18 @@ static enum rb_code list_head(struct look *look, rb_err *err)
     return rb_tree_list(&look->entries, look->repo, &look->tree, &everything, err);
 }
 
+enum rb_code rb_init_databases(rb_found *out, rb_repo *repo, rb_err *err)
+{
+    RB_AUTO(rb_found_clear)
+    rb_found found = {.config = json_pack("{s:{s:s}}", "app", "name", "app")};
+    RB_AUTO(look_clear) struct look look = {.found = &found, .repo = repo};
+    RB_TRY(list_head(&look, err));
+    find_databases(&look);
+    *out = found;
+    found = (rb_found){0};
+    return RB_OK;
+}
+
 enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_found_clear) rb_found found = {.config = json_object()};

@@ -39,7 +39,7 @@ _rbtool_value() {
     --config | -o | --output | --key | --append | --public-key) echo files && return ;;
     --env | -e) echo environments && return ;;
     --only | --format | --kind | -k) echo "${2#--}" && return ;;
-    --to | --tag | -t | --scripts-from | --previous) echo tags && return ;;
+    --to | --tag | -t | --scripts-from | --previous | --base) echo tags && return ;;
     -m | --message | --since | --accept-data-loss | --object) echo nothing && return ;;
     esac
     case $4:$1:$3 in
@@ -51,7 +51,7 @@ _rbtool_value() {
     *:mark:1) echo verdicts ;;
     *:sync:0) echo remotes ;;
     *:hook:0) echo hooks ;;
-    *:init:* | *:list:* | *:status:* | *:check:* | *:resume:* | *:abort:* | *:log:* | *:env:*) echo nothing ;;
+    *:init:* | *:list:* | *:prove:* | *:status:* | *:check:* | *:resume:* | *:abort:* | *:log:* | *:env:*) echo nothing ;;
     *) echo tags ;;
     esac
 }
@@ -66,7 +66,13 @@ _rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
     tags) git -C "$(_rbtool_folder "$@")" for-each-ref --format='%(refname:strip=2)' refs/tags 2>/dev/null ;;
     remotes) git -C "$(_rbtool_folder "$@")" remote 2>/dev/null ;;
     only) echo app db flags config ;;
-    format) [[ $command == lint ]] && echo text json sarif || echo text markdown json ;;
+    format)
+        case $command in
+        lint) echo text json sarif ;;
+        prove) echo text markdown json sarif junit ;;
+        *) echo text markdown json ;;
+        esac
+        ;;
     kind | -k) echo release verdict approval policy gap transition drill override merge ;;
     policy) echo show set ;;
     env) echo check trust ;;

@@ -128,6 +128,29 @@ enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
     return RB_OK;
 }
 
+/* git itself is asked, because it knows where a shallow clone ends. */
+enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, const rb_oid *b,
+                                  rb_err *err)
+{
+    char one[RB_OID_HEX];
+    char other[RB_OID_HEX];
+    rb_oid_hex(a, one);
+    rb_oid_hex(b, other);
+    int status = 0;
+    RB_AUTO(rb_free_str) char *said = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    const char *const args[] = {"merge-base", one, other, NULL};
+    RB_TRY(rb_git_run(&text, &status, &said, repo, args, NULL, 0, err));
+    if (status == 1)
+        return rb_fail(err, RB_FOUND, "%.12s and %.12s have no common ancestor%s", one, other,
+                       rb_git_is_shallow(repo) ? " in this shallow clone" : "");
+    rb_buf_truncate(&text, text.len > 0 ? text.len - 1 : 0);
+    if (status != 0 || !rb_oid_parse(out, rb_buf_str(&text)))
+        return rb_fail(err, RB_ERROR, "cannot find the merge base of %s and %s: %s", one, other,
+                       said);
+    return RB_OK;
+}
+
 /* What rev-list prints for the walk below, an id a line. */
 static enum rb_code walk_by_git(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
                                 rb_commit_visit *visit, void *context, rb_err *err)

@@ -47,6 +47,9 @@ enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit,
 /* Whether ancestor can be reached from commit (a commit reaches itself). */
 enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
                                const rb_oid *ancestor, rb_err *err) RB_MUST_USE;
+/* The best common ancestor. RB_FOUND where there is none, or where a shallow clone lacks it. */
+enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, const rb_oid *b,
+                                  rb_err *err) RB_MUST_USE;
 /*
  * Commits reachable from tip and from none of hide[], newest first (topological, then time);
  * visit returns false to stop. Messages are the raw bytes.

@@ -194,7 +194,7 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     git clone -q --bare . "$BATS_TEST_TMPDIR/server.git"
     git remote add origin "$BATS_TEST_TMPDIR/server.git"
     rbtool init >/dev/null
-    for command in "release v1.1.0" "lint" "verify --all" "diff v1.0.0 v1.1.0" "status" \
+    for command in "release v1.1.0" "lint" "prove" "verify --all" "diff v1.0.0 v1.1.0" "status" \
         "deploy v1.0.0 -n" "list" "show v1.1.0" "sync" "log" "env" "env check" "env trust --yes"; do
         # shellcheck disable=SC2086
         rbtool $command

@@ -69,6 +69,9 @@ reconstruct v9 -o out
 diff v8 v9
 lint v8..v9
 lint --format xml
+prove v1.0.0
+prove --base v9
+prove --format xml
 log -n many
 log -n -3
 release v1..2
@@ -203,6 +206,9 @@ LINES
     [ "$(offered mark -m 'two words' v1.0.0 b)" = 'bad ' ]
     [ "$(offered policy s)" = 'set show ' ]
     [ "$(offered lint --format s)" = 'sarif ' ]
+    [ "$(offered prove --format j)" = 'json junit ' ]
+    [ "$(offered prove --base v)" = 'v1.0.0 ' ]
+    [ "$(offered prove v)" = ' ' ]
     [ "$(offered sync '')" = 'upstream ' ]
     [ "$(offered revert v1.1.0 --to v)" = 'v1.0.0 ' ]
     [ "$(offered status v)" = ' ' ]

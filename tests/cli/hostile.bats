@@ -142,7 +142,7 @@ clean() {
     { head -1 .git/packed-refs && tail -n +2 .git/packed-refs | grep -v '^\^' | LC_ALL=C sort -k2; } >"$T/packed"
     cp "$T/packed" .git/packed-refs
     for command in 'list' 'list --json' 'verify --all' 'verify --all --json' 'verify v1.0.0' 'log' 'log --verify' \
-        'diff v1.0.0 v1.1.0' 'lint' 'status'; do
+        'diff v1.0.0 v1.1.0' 'lint' 'prove' 'status'; do
         # shellcheck disable=SC2086 # words
         clean rbtool $command
     done

@@ -164,7 +164,7 @@ blocks() { # PAGE HEADING
 # The project as the example expects it.
 prepare() { # EXAMPLE
     case $1 in
-    'rbtool release '* | 'rbtool lint'* | 'rbtool init'*) lab ready ;;
+    'rbtool release '* | 'rbtool lint'* | 'rbtool prove'* | 'rbtool init'*) lab ready ;;
     'rbtool deploy '*) lab released ;;
     'rbtool resume '* | 'rbtool abort '*)
         lab released

@@ -49,6 +49,7 @@ cases() {
     mkdir -p "$PROD/data" "$PROD/etc"
     rbtool diff v1.0.0 v1.1.0 --json | schema diff
     rbtool lint --json | schema lint
+    rbtool prove --json | schema prove
     rbtool status --json | schema status
     rbtool deploy v1.0.0 --yes --json 2>/dev/null | schema transition
     rbtool deploy v1.1.0 --yes --json 2>/dev/null | schema transition

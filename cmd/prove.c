@@ -1,0 +1,364 @@
+#include "prove.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "commands.h"
+#include "git/remote.h"
+#include "init.h"
+#include "release/prove.h"
+#include "release/released.h"
+#include "ui.h"
+
+struct options {
+    const char *base;
+    const char *format;
+};
+
+struct job {
+    rb_cli *cli;
+    rb_repo *repo;
+    rb_oid commit;
+    rb_oid tree;
+    bool has_base;
+    rb_oid base_tree;
+    char *base;              /* the revision as the user or git names it */
+    rb_config *own;          /* settings that only this command read */
+    const rb_config *config; /* those, or the session's */
+    rb_findings findings;
+    rb_strs notes;
+    json_t *document; /* what --json prints */
+    rb_err failed;    /* of the first database without a proof; code RB_OK: all have one */
+};
+
+static void job_clear(struct job *job)
+{
+    free(job->base);
+    rb_config_free(job->own);
+    rb_findings_clear(&job->findings);
+    rb_strs_clear(&job->notes);
+    rb_json_free(job->document);
+}
+
+/* Uses what `rbtool init` would write, as far as it concerns databases. */
+static enum rb_code detect(struct job *job, rb_err *err)
+{
+    RB_AUTO(rb_found_clear) rb_found found = {0};
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_TRY(rb_init_databases(&found, job->repo, err));
+    for (size_t i = 0; i < found.said.n; i++)
+        rb_ui_note(job->cli, "%s", found.said.items[i]);
+    if (!json_object_get(found.config, "databases"))
+        return rb_fail(err, RB_ERROR,
+                       "HEAD has no migrations that rbtool can prove\nname their folder and engine "
+                       "under \"databases\" in %s; `rbtool init` writes it",
+                       RB_CONFIG_FILE);
+    rb_json_canonical(&text, found.config);
+    RB_TRY(rb_config_parse(&job->own, text.data, text.len, "what was found", err));
+    job->config = job->own;
+    return RB_OK;
+}
+
+/* In this order: --config, rbtool.json of HEAD, one that is not committed yet, detection. */
+static enum rb_code find_settings(struct job *job, rb_err *err)
+{
+    rb_session *session = &job->cli->session;
+    const char *top = rb_repo_workdir(job->repo);
+    RB_AUTO(rb_free_str) char *path = top ? rb_path_join(top, RB_CONFIG_FILE) : NULL;
+    if (!session->config) {
+        enum rb_code code = rb_config_at(&job->own, job->repo, &job->commit, err);
+        job->config = job->own;
+        if (code == RB_FOUND && !(path && rb_file_exists(path)))
+            return detect(job, err);
+        if (code != RB_FOUND)
+            return code;
+    }
+    RB_TRY(rb_session_settings(session, err));
+    job->config = session->settings;
+    return RB_OK;
+}
+
+/* The upstream's default branch: what its HEAD names here, else main or master. NULL: none. */
+static char *default_branch(struct job *job)
+{
+    static const char *const names[] = {"HEAD", "main", "master"};
+    RB_AUTO(rb_free_str) char *remote = NULL;
+    rb_err none;
+    rb_oid commit;
+    if (rb_remote_find(&remote, job->repo, NULL, &none) != RB_OK)
+        return NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        RB_AUTO(rb_free_str) char *name = rb_format("refs/remotes/%s/%s", remote, names[i]);
+        if (rb_repo_commit(&commit, job->repo, name, &none) == RB_OK)
+            return rb_format("%s/%s", remote, names[i]);
+    }
+    return NULL;
+}
+
+/* Where HEAD left the base, so that what others added to the base since is not taken for missing.
+ * Without a common ancestor it is the named revision itself, and of the default branch none. */
+static enum rb_code find_base(struct job *job, const char *named, rb_err *err)
+{
+    rb_oid tip, base;
+    job->base = named ? rb_strdup(named) : default_branch(job);
+    json_object_set_new(job->document, "base", json_null());
+    if (!job->base)
+        return RB_OK;
+    RB_TRY(rb_repo_commit(&tip, job->repo, job->base, err));
+    enum rb_code code = rb_commit_merge_base(&base, job->repo, &job->commit, &tip, err);
+    if (code == RB_FOUND && named)
+        base = tip;
+    else if (code == RB_FOUND)
+        rb_ui_note(job->cli, "%s; all migrations are proven", err->message);
+    if (code != RB_OK && (code != RB_FOUND || !named))
+        return code == RB_FOUND ? RB_OK : code;
+    char hex[RB_OID_HEX];
+    rb_oid_hex(&base, hex);
+    rb_json_set_str(job->document, "base", hex);
+    job->has_base = true;
+    return rb_commit_tree(&job->base_tree, job->repo, &base, err);
+}
+
+static bool is_as_before(const rb_migration *m, const rb_released *before, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(before[i].id, m->id) == 0)
+            return m->code || rb_released_has_scripts(m, &before[i]);
+    return false;
+}
+
+static bool has_id(const rb_released *before, size_t n, const char *id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(before[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+/* What differs from the base. What follows a changed migration is built on it, and proven too. */
+static bool *mark_new(const rb_migrations *set, const rb_released *before, size_t n)
+{
+    bool *is_new = rb_calloc(set->n + 1, sizeof *is_new);
+    bool changed = false;
+    for (size_t i = 0; i < set->n; i++) {
+        const rb_migration *m = &set->items[i];
+        bool differs = !is_as_before(m, before, n);
+        changed |= differs && has_id(before, n, m->id);
+        is_new[i] = differs || changed;
+    }
+    return is_new;
+}
+
+/* A person may run this before committing, and would believe that the new files were proven. */
+static void note_uncommitted(const struct job *job, const rb_config_database *database)
+{
+    RB_AUTO(rb_free_str) char *spec = rb_format(":(top,literal)%s", database->migrations);
+    const char *const args[] = {"-c",
+                                "core.fsmonitor=false",
+                                "--no-optional-locks",
+                                "status",
+                                "--porcelain",
+                                "--untracked-files=all",
+                                "--",
+                                spec,
+                                NULL};
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    rb_err ignored;
+    size_t n = 0;
+    if (!rb_repo_workdir(job->repo) || rb_repo_git(&out, job->repo, args, &ignored) != RB_OK)
+        return;
+    for (size_t i = 0; i < out.len; i++)
+        n += out.data[i] == '\n';
+    if (n > 0)
+        rb_ui_note(job->cli, "%zu file%s in %s %s not committed as %s; HEAD is what is proven", n,
+                   rb_text_s(n), database->migrations, n == 1 ? "is" : "are",
+                   n == 1 ? "it is" : "they are");
+}
+
+/* The document. A migration has one entry, which holds its result and its findings. */
+
+static json_t *add_entry(json_t *entries, const rb_config_database *database, const char *id,
+                         const json_t *result)
+{
+    json_t *entry = result ? json_deep_copy(result) : json_object();
+    static const char *const lists[] = {"destroys", "discards", "locks"};
+    rb_json_set_str(entry, "database", database->name);
+    json_object_set_new(entry, "id", rb_json_text(id));
+    json_object_set_new(entry, "findings", json_array());
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (!json_object_get(entry, lists[i]))
+            json_object_set_new(entry, lists[i], json_array());
+    if (!result) {
+        json_object_set_new(entry, "restores", json_null());
+        json_object_set_new(entry, "reapplies", json_null());
+    }
+    json_array_append_new(entries, entry);
+    return entry;
+}
+
+static json_t *find_entry(const json_t *entries, const char *id)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach (entries, i, entry)
+        if (rb_text_same(rb_json_str(entry, "id"), id))
+            return entry;
+    return NULL;
+}
+
+/* Adds findings from first on. A migration that is gone, or was not to be proven, gets an entry
+ * without a result. */
+static void add_findings(json_t *entries, const struct job *job, size_t first,
+                         const rb_config_database *database)
+{
+    RB_AUTO(rb_json_freep) json_t *findings = rb_findings_json(&job->findings);
+    for (size_t i = first; i < job->findings.n; i++) {
+        json_t *finding = json_array_get(findings, i);
+        const char *id = rb_json_str(finding, "migration");
+        json_t *entry = find_entry(entries, id);
+        if (!entry)
+            entry = add_entry(entries, database, id, NULL);
+        json_array_append(json_object_get(entry, "findings"), finding);
+    }
+}
+
+static enum rb_code prove_database(struct job *job, const rb_config_database *database, rb_err *err)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL, *old = NULL;
+    RB_AUTO(rb_proof_clear) rb_proof proof = {0};
+    enum rb_code code = rb_migrations_read(&set, job->repo, &job->tree, database->migrations,
+                                           database->layout, database->engine, err);
+    if (code == RB_OK && job->has_base)
+        code = rb_migrations_read(&old, job->repo, &job->base_tree, database->migrations,
+                                  database->layout, database->engine, err);
+    if (code != RB_OK && !(code == RB_FOUND && set)) { /* the base need not have the folder */
+        err->code = RB_ERROR;
+        return rb_err_prefix(err, "database %s", database->name);
+    }
+    note_uncommitted(job, database);
+    rb_ui_progress(job->cli, "proving database %s", database->name);
+    const size_t first = job->findings.n;
+    size_t n = 0;
+    rb_released *before = old ? rb_released_of(&n, old, job->base) : NULL;
+    bool *is_new = mark_new(set, before, n);
+    const rb_prove prove = {.repo = job->repo,
+                            .commit = job->commit,
+                            .database = database,
+                            .set = set,
+                            .is_new = is_new,
+                            .released = before,
+                            .released_count = n};
+    code = rb_prove_database(&proof, &job->findings, &job->notes, &prove, err);
+    RB_AUTO(rb_json_freep) json_t *entries = json_array();
+    const json_t *results = json_object_get(proof.json, "migrations");
+    for (size_t i = 0, next = 0; i < set->n; i++) {
+        if (!is_new[i])
+            continue;
+        json_t *entry =
+            add_entry(entries, database, set->items[i].id, json_array_get(results, next++));
+        json_object_set_new(entry, "name", rb_json_text(set->items[i].name));
+        json_object_set_new(entry, "file", rb_json_text(set->items[i].up.path));
+    }
+    add_findings(entries, job, first, database);
+    json_array_extend(json_object_get(job->document, "migrations"), entries);
+    json_t *described =
+        json_pack("{s:s,s:s,s:s,s:s,s:s?,s:o}", "name", database->name, "engine", database->engine,
+                  "layout", set->layout, "directory", database->migrations, "class", proof.class_,
+                  "error", code == RB_OK ? json_null() : rb_json_text(err->message));
+    json_array_append_new(json_object_get(job->document, "databases"), described);
+    free(is_new);
+    free(before);
+    return code;
+}
+
+/* One database without a proof does not hide the others'. */
+static enum rb_code prove_all(struct job *job, rb_err *err)
+{
+    const rb_config *config = job->config;
+    const char *engine = config->database_count > 0 ? config->databases[0].engine : NULL;
+    for (size_t i = 0; i < config->database_count; i++) {
+        enum rb_code code = prove_database(job, &config->databases[i], err);
+        if (code != RB_OK && code != RB_FOUND)
+            return code;
+        if (code == RB_FOUND && job->failed.code == RB_OK)
+            job->failed = *err;
+        if (!rb_text_same(engine, config->databases[i].engine))
+            engine = NULL;
+    }
+    rb_json_set_str(job->document, "engine", engine);
+    json_object_set_new(job->document, "notes", rb_json_strs(&job->notes));
+    return RB_OK;
+}
+
+static enum rb_code prove(struct job *job, const char *base, rb_err *err)
+{
+    RB_TRY(rb_session_repo(&job->cli->session, err));
+    job->repo = job->cli->session.repo;
+    RB_TRY(rb_repo_commit(&job->commit, job->repo, "HEAD", err));
+    RB_TRY(rb_commit_tree(&job->tree, job->repo, &job->commit, err));
+    rb_session_extensions(&job->cli->session);
+    RB_TRY(find_settings(job, err));
+    RB_TRY(find_base(job, base, err));
+    enum rb_code code = prove_all(job, err);
+    rb_ui_progress_end(job->cli);
+    return code;
+}
+
+static void print(struct job *job, const char *format)
+{
+    if (strcmp(format, "json") == 0) {
+        rb_ui_json(job->cli, job->document);
+    } else if (strcmp(format, "sarif") == 0) {
+        RB_AUTO(rb_json_freep) json_t *log = rb_findings_sarif(&job->findings, RB_VERSION);
+        rb_ui_json(job->cli, log);
+    } else if (strcmp(format, "markdown") == 0) {
+        rb_prove_markdown(job->document);
+    } else if (strcmp(format, "junit") == 0) {
+        rb_prove_junit(job->document);
+    } else {
+        rb_prove_text(job->cli, job->document);
+    }
+}
+
+static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    static const char *const formats[] = {"text", "markdown", "json", "sarif", "junit", NULL};
+    const struct options *options = data;
+    const char *format = options->format ? options->format : cli->json ? "json" : "text";
+    size_t known = 0;
+    while (formats[known] && strcmp(formats[known], format) != 0)
+        known++;
+    if (!formats[known])
+        return rb_fail(err, RB_ERROR,
+                       "--format takes text, markdown, json, sarif or junit, not '%s'", format);
+    cli->json = cli->json || strcmp(format, "json") == 0;
+    RB_AUTO(job_clear)
+    struct job job = {.cli = cli, .document = json_pack("{s:[],s:[]}", "databases", "migrations")};
+    RB_TRY(prove(&job, options->base, err));
+    print(&job, format);
+    *err = job.failed;
+    return err->code == RB_OK && job.findings.n > 0 ? RB_FOUND : err->code;
+}
+
+static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "base", 0, "REV",
+     "prove what HEAD has and REV has not (default: the upstream's default branch)",
+     offsetof(struct options, base)},
+    {RB_OPT_TEXT, "format", 0, "FORMAT", "text (the default), markdown, json, sarif or junit",
+     offsetof(struct options, format)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+const rb_command rb_cmd_prove = {
+    .name = "prove",
+    .args = "",
+    .summary = "prove that migrations come back, without a release",
+    .group = RB_GROUP_RELEASE,
+    .opts = opts,
+    .options_size = sizeof(struct options),
+    .run = run,
+};
