@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "env_session.h"
+#include "deploy.h"
 #include "release_status.h"
 
 static const rb_opt opts[] = {
@@ -108,8 +108,8 @@ static enum rb_code deploy_again(rb_cli *cli, rb_site *site, rb_plan_request *rq
     return rb_site_nothing(cli, site, live->tag, live->tag, why);
 }
 
-static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
-                           rb_err *err)
+enum rb_code rb_deploy(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
+                       rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
     RB_AUTO(rb_release_freep) rb_release *to = NULL;
@@ -119,6 +119,7 @@ static enum rb_code deploy(rb_cli *cli, rb_site *site, const rb_site_options *o,
                           .state = site->state,
                           .session = site->session,
                           .partial = o->dry_run,
+                          .rehearse = o->rehearse,
                           .command = rb_site_command(site, o, "deploy", tag)};
     RB_TRY(rb_site_parts(rq.parts, &o->only, err));
     RB_TRY(rb_site_settled(site, err));
@@ -158,7 +159,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     const rb_site_options *o = options;
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    return deploy(cli, &site, o, argv[0], err);
+    return rb_deploy(cli, &site, o, argv[0], err);
 }
 
 const rb_command rb_cmd_deploy = {

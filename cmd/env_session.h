@@ -46,6 +46,7 @@ typedef struct rb_site_options {
     bool yes;
     bool confirmed; /* the user said yes to it at the terminal before */
     bool dry_run;
+    bool rehearse; /* on copies, artifacts included */
 } rb_site_options;
 
 #define RB_SITE_AT(field) offsetof(rb_site_options, field)

@@ -1,25 +1,28 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deploy.h"
 #include "report/runbook.h"
 #include "revert.h"
 #include "ui.h"
 
 struct options {
     rb_site_options site;
-    bool rehearse;
+    const char *deploy;
     const char *format;
 };
 
 static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "deploy", 0, "TAG", "plan `deploy TAG` instead of a revert",
+     offsetof(struct options, deploy)},
     {RB_OPT_TEXT, "to", 0, "TAG", "go to this release instead of the previous known-good",
      RB_SITE_AT(to)},
     RB_OPTION_ENV,
     RB_OPTION_ONLY,
     {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
      RB_SITE_AT(scripts_from)},
-    {RB_OPT_FLAG, "rehearse", 0, NULL, "run all of it on copies, artifacts included",
-     offsetof(struct options, rehearse)},
+    {RB_OPT_FLAG, "rehearse", 0, NULL, "run all of it on copies, large databases and artifacts too",
+     RB_SITE_AT(rehearse)},
     {RB_OPT_TEXT, "format", 0, "FORMAT", "text, json, or markdown (the runbook)",
      offsetof(struct options, format)},
     RB_OPTION_JSON,
@@ -89,7 +92,7 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     rq.overrides = overrides;
     rq.rule = good.rule;
     rq.marks_bad = o->site.only.n == 0;
-    rq.rehearse = o->rehearse;
+    rq.rehearse = o->site.rehearse;
     rq.partial = true;
     rb_site_options named = o->site; /* a runbook is read later, when another one may be good */
     if (is_runbook(o))
@@ -102,6 +105,21 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
     return rb_plan_allowed(plan, false, NULL, err);
 }
 
+/* What names a way back says nothing of a deploy. */
+static enum rb_code check_deploy(const struct options *o, int argc, rb_err *err)
+{
+    const char *other = argc > 0        ? "the release to revert"
+                        : o->site.to    ? "--to"
+                        : is_runbook(o) ? "--format markdown, the runbook of a revert,"
+                                        : NULL;
+    if (!o->deploy || !other)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "--deploy and %s cannot be given together\nsee the deploy with `rbtool plan "
+                   "--deploy %s`",
+                   other, o->deploy);
+}
+
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
 {
     struct options *o = options;
@@ -109,9 +127,14 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
         cli->json = true;
     else if (o->format && strcmp(o->format, "text") != 0 && strcmp(o->format, "markdown") != 0)
         return rb_fail(err, RB_ERROR, "--format takes text, json or markdown, not '%s'", o->format);
+    RB_TRY(check_deploy(o, argc, err));
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->site.env, false, err));
     RB_TRY(rb_site_trusted(cli, &site, err));
+    if (o->deploy) {
+        o->site.dry_run = true;
+        return rb_deploy(cli, &site, &o->site, o->deploy, err);
+    }
     const char *tag = argc > 0 ? argv[0] : rb_site_live_tag(&site);
     if (!tag)
         return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert",

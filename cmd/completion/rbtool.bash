@@ -39,7 +39,7 @@ _rbtool_value() {
     --config | -o | --output | --key | --append | --public-key) echo files && return ;;
     --env | -e) echo environments && return ;;
     --only | --format | --kind | -k) echo "${2#--}" && return ;;
-    --to | --tag | -t | --scripts-from | --previous | --base) echo tags && return ;;
+    --to | --tag | -t | --scripts-from | --previous | --base | --deploy) echo tags && return ;;
     -m | --message | --since | --accept-data-loss | --object) echo nothing && return ;;
     esac
     case $4:$1:$3 in

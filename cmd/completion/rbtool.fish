@@ -61,5 +61,6 @@ complete -c rbtool -s e -l env -x -a '(rbtool -C (__rbtool_folder) env --names 2
 complete -c rbtool -l only -x -a 'app db flags config'
 complete -c rbtool -l to -x -a '(__rbtool_tags)'
 complete -c rbtool -l scripts-from -x -a '(__rbtool_tags)'
+complete -c rbtool -l deploy -x -a '(__rbtool_tags)'
 complete -c rbtool -l base -x -a '(__rbtool_tags)'
 complete -c rbtool -l previous -x -a '(__rbtool_tags)'

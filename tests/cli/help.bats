@@ -86,6 +86,10 @@ sync nowhere
 --config /none/rbtool.json status
 status --env none
 plan v9
+plan --deploy v9
+plan --deploy v1.0.0 --to v1.0.0
+plan v1.0.0 --deploy v1.0.0
+plan --deploy v1.0.0 --format markdown
 deploy v9 --yes
 deploy v1.0.0
 deploy v1.0.0 --env
@@ -208,6 +212,7 @@ LINES
     [ "$(offered lint --format s)" = 'sarif ' ]
     [ "$(offered prove --format j)" = 'json junit ' ]
     [ "$(offered prove --base v)" = 'v1.0.0 ' ]
+    [ "$(offered plan --deploy v)" = 'v1.0.0 ' ]
     [ "$(offered prove v)" = ' ' ]
     [ "$(offered sync '')" = 'upstream ' ]
     [ "$(offered revert v1.1.0 --to v)" = 'v1.0.0 ' ]

@@ -548,3 +548,27 @@ runbook_commands() {
     fails 5 "drifted in 1 place" rbtool deploy v1.1.0 -n
     fails 5 "drifted in 1 place" rbtool plan v1.1.0
 }
+
+@test "plan --deploy prints the document of deploy --dry-run, and writes nothing" {
+    release v1.0.0
+    run -0 --separate-stderr rbtool plan --deploy v1.0.0 --json
+    schema plan <<<"$output"
+    [[ $(jq -c '[.from, .to, .environment]' <<<"$output") == '[null,"v1.0.0","prod"]' && ! -e $PROD/.rbtool ]]
+    [[ $output == "$(rbtool deploy v1.0.0 -n --json)" ]]
+    rbtool deploy v1.0.0 --yes
+    second
+    rbtool release v1.1.0
+    before=$(picture)
+    run -0 --separate-stderr rbtool plan --deploy v1.1.0 --json
+    [[ $output == "$(rbtool deploy v1.1.0 -n --json)" ]]
+    run -0 --separate-stderr rbtool plan --deploy v1.1.0 --rehearse
+    [[ $output == *"v1.0.0"*"v1.1.0"*"artifacts rebuilt and verified"* ]]
+    run -0 --separate-stderr rbtool plan --deploy v1.0.0
+    [[ $output$stderr == *"v1.0.0 is live in prod already"* ]]
+    rbtool mark v1.1.0 bad -m slow
+    fails 5 "release v1.1.0 is bad" rbtool plan --deploy v1.1.0
+    fails 2 "--deploy and --to cannot be given together; see the deploy with \`rbtool plan --deploy v1.1.0\`" \
+        rbtool plan --deploy v1.1.0 --to v1.0.0
+    fails 2 "--deploy and the release to revert cannot" rbtool plan v1.0.0 --deploy v1.1.0
+    [[ $(picture) == "$before" ]]
+}
