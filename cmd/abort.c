@@ -46,7 +46,6 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     rq.from = recovery->to;
     rq.to = recovery->from;
     rq.overrides = NULL;
-    rq.going_on = NULL;
     rb_live moved = recovery->live; /* borrows */
     for (int part = 0; part < RB_PARTS; part++)
         if (rq.parts[part]) {

@@ -17,6 +17,7 @@ static const char schema[] =
     "NULL, kind TEXT NOT NULL, from_tag TEXT, from_object TEXT, to_tag TEXT, to_object TEXT, "
     "plan TEXT NOT NULL, outcome TEXT, error TEXT, started INTEGER NOT NULL, finished INTEGER, "
     "host TEXT);"
+    "CREATE TABLE IF NOT EXISTS plan_data(transition_id TEXT PRIMARY KEY, data TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS step(transition_id TEXT NOT NULL, step TEXT NOT NULL, state TEXT "
     "NOT NULL, at INTEGER NOT NULL, outcome TEXT, milliseconds INTEGER, "
     "PRIMARY KEY(transition_id, step));"
@@ -359,10 +360,37 @@ enum rb_code rb_state_flush(rb_state *state, rb_err *err)
     return state->open ? commit_or_not(state, RB_OK, err) : RB_OK;
 }
 
+static enum rb_code insert_data(rb_state *state, const rb_transition_row *row, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf data = {0};
+    if (!row->data)
+        return RB_OK;
+    rb_json_canonical(&data, row->data);
+    return rb_state_change(state, "INSERT INTO plan_data(transition_id, data) VALUES (?, ?)",
+                           json_pack("[s,s]", row->id, data.data), err);
+}
+
 enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err)
 {
     RB_TRY(rb_state_hold(state, err));
-    return open_or_not(state, insert(state, row, err));
+    enum rb_code code = insert(state, row, err);
+    if (code == RB_OK)
+        code = insert_data(state, row, err);
+    return open_or_not(state, code);
+}
+
+enum rb_code rb_state_data(json_t **out, rb_state *state, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
+    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT data FROM plan_data WHERE transition_id = ?",
+                           params, err));
+    if (json_array_size(rows) == 0)
+        return rb_fail(err, RB_HALFWAY,
+                       "transition %s was begun on another host, so that its plan is not carried "
+                       "out here\ngo back with `rbtool abort`",
+                       transition);
+    return rb_state_read_data(out, state, json_array_get(json_array_get(rows, 0), 0), err);
 }
 
 /* The transitions that an abort went back from end with it. */
@@ -383,6 +411,11 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
         code = set_end(state, transition, outcome, error, err);
     if (code == RB_OK && rb_outcome_reached(outcome))
         code = end_undone(state, err);
+    if (code == RB_OK)
+        code = rb_state_change(state,
+                               "DELETE FROM plan_data WHERE transition_id NOT IN (SELECT id FROM "
+                               "transition_log WHERE outcome IS NULL)",
+                               json_array(), err);
     return commit_or_not(state, code, err);
 }
 

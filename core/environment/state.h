@@ -34,7 +34,8 @@ typedef struct rb_transition_row {
     char *from_object;
     char *to;
     char *to_object;
-    json_t *plan;  /* NULL where it was not read */
+    json_t *plan;       /* NULL where it was not read */
+    const json_t *data; /* for rb_state_begin(): what rb_state_data() gives until it has ended */
     char *outcome; /* NULL while it runs or is interrupted; else done, failed, unhealthy (checks
                       fail), down (the service was not started), aborted, interrupted */
     char *error;   /* or NULL */
@@ -69,8 +70,11 @@ void rb_transition_row_free(rb_transition_row *row);
 RB_DEFINE_AUTO(rb_transition_row, rb_transition_row_free)
 void rb_transition_rows_free(rb_transition_row **rows, size_t count);
 
-/* row: id, kind, from, to, objects and plan are used; started is set. */
+/* row: id, kind, from, to, objects, plan and data are used; started is set. */
 enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err) RB_MUST_USE;
+/* The data of one that is pending, as it was begun. */
+enum rb_code rb_state_data(json_t **out, rb_state *state, const char *transition,
+                           rb_err *err) RB_MUST_USE;
 /* live: what is live from now on, in the same transaction; NULL: as before. A transition that
  * reached its TO ends those that are pending below it too, as interrupted. */
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,

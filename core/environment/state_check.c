@@ -62,6 +62,43 @@ static const rb_shape plan_shape =
            {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
            {"app", &text_or_null, true}, {"parts", &moves, true});
 
+/* Of what carrying a plan out takes (transition/plan_store.c). */
+static const char *const file_part_words[] = {"flags", "config", NULL};
+static const char *const set_words[] = {"from", "to", "overrides", NULL};
+static const rb_shape file_part = {.kind = RB_SHAPE_STRING, .one_of = file_part_words};
+static const rb_shape set = {.kind = RB_SHAPE_STRING, .one_of = set_words};
+static const rb_shape permissions = {.kind = RB_SHAPE_INTEGER, .max = 07777};
+static const rb_shape anything = {.kind = RB_SHAPE_DATA};
+static const rb_shape object_or_null = {.kind = RB_SHAPE_MAP, .item = &anything, .nullable = true};
+
+/* Of an absolute path, as rb_json_set_bytes() writes it. */
+static bool is_path(const char *hex)
+{
+    return is_hex(hex) && strncmp(hex, "2f", 2) == 0;
+}
+static const rb_shape path = {
+    .kind = RB_SHAPE_STRING, .check = is_path, .expected = "the digits of an absolute path"};
+static const rb_shape host_file =
+    OBJECT({"part", &file_part, false}, {"path", &path, false}, {"had", &bytes_or_null, false},
+           {"held", &text_or_null, false}, {"brings", &bytes_or_null, false},
+           {"source", &text_or_null, false}, {"fresh", &permissions, false},
+           {"mode", &permissions, false});
+static const rb_shape host_files = LIST_OF(host_file);
+static const rb_shape planned =
+    OBJECT({"id", &text, false}, {"set", &set, false}, {"up", &boolean, false},
+           {"sha256", &bytes, false}, {"was", &text_or_null, false});
+static const rb_shape planned_steps = LIST_OF(planned);
+static const rb_shape difference = OBJECT({"object", &text, false}, {"change", &text, false});
+static const rb_shape differences = LIST_OF(difference);
+static const rb_shape planned_database =
+    OBJECT({"name", &text, false}, {"url", &bytes, false}, {"create", &boolean, false},
+           {"tracking", &text_or_null, false}, {"expected", &object_or_null, true},
+           {"leaving", &object_or_null, true}, {"residual", &differences, true},
+           {"atRisk", &items, true}, {"steps", &planned_steps, false});
+static const rb_shape planned_databases = LIST_OF(planned_database);
+static const rb_shape data_shape =
+    OBJECT({"files", &host_files, false}, {"databases", &planned_databases, false});
+
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {
     return rb_fail(err, RB_ERROR,
@@ -142,6 +179,12 @@ enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_
                                 rb_err *err)
 {
     return rb_state_read_json(out, state, cell, &plan_shape, "the plan of a transition", err);
+}
+
+enum rb_code rb_state_read_data(json_t **out, const rb_state *state, const json_t *cell,
+                                rb_err *err)
+{
+    return rb_state_read_json(out, state, cell, &data_shape, "the plan of a transition", err);
 }
 
 enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,

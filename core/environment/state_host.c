@@ -110,6 +110,8 @@ enum rb_code rb_state_take_over(rb_state *state, const char *root, rb_err *err)
 {
     RB_AUTO(home_clear) struct home home = {0};
     RB_TRY(find_home(&home, root, err));
+    /* What was planned on another host is not carried out here. */
+    RB_TRY(rb_state_change(state, "DELETE FROM plan_data", json_array(), err));
     RB_TRY(set_pin(state, &home, err));
     state->copy = false;
     return RB_OK;

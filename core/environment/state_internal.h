@@ -41,6 +41,8 @@ enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, s
                          const char *name, bool required, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,
                                 rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_read_data(json_t **out, const rb_state *state, const json_t *cell,
+                                rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
                                  rb_err *err) RB_MUST_USE;
 

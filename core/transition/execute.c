@@ -444,7 +444,9 @@ enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
     json_object_set_new(run->plan->json, "before", before(run));
     json_object_set_new(run->plan->json, "accepted", accepted(run));
     rb_json_set_str(run->plan->json, "app", run->request->to->manifest->app_name);
+    RB_AUTO(rb_json_freep) json_t *data = rb_plan_data(run->plan);
     rb_transition_row row = row_of(run);
+    row.data = data;
     enum rb_code code = rb_state_begin(run->state, &row, err);
     if (code != RB_OK) {
         *out = document(run, "failed", err);

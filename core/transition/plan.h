@@ -53,11 +53,10 @@ typedef struct rb_plan_request {
     bool partial;    /* what cannot be read is a decision of the plan, not its failure */
     bool only_drift; /* no more is asked than what drifted: no database is copied */
     enum rb_again again;
-    bool marks_bad;       /* of a revert: FROM is marked bad when it has reached TO */
-    const char *rule;     /* why TO, or NULL */
-    const char *going_on; /* id of the transition that is continued, or NULL */
-    const char *command;  /* the command line that carries the plan out, without what agrees to
-                             anything; NULL: there is none */
+    bool marks_bad;      /* of a revert: FROM is marked bad when it has reached TO */
+    const char *rule;    /* why TO, or NULL */
+    const char *command; /* the command line that carries the plan out, without what agrees to
+                            anything; NULL: there is none */
 } rb_plan_request;
 
 typedef struct rb_plan_database {
@@ -189,7 +188,21 @@ enum rb_code rb_plan_undelivered(rb_plan *plan, const rb_plan_request *request,
 enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *request,
                                   rb_err *err) RB_MUST_USE;
 
+/* plan_store.c: what carrying the plan out takes besides plan->json; a new object. */
+json_t *rb_plan_data(const rb_plan *plan);
+/*
+ * The inverse: the plan of a transition that is pending, as it was begun. request: kind, env,
+ * session, from, to, overrides, parts and part_from are used. Of what is there now only the
+ * databases are looked at: whether they were committed. RB_HALFWAY where the releases, or the
+ * environment's places and urls, are not those of the plan.
+ */
+enum rb_code rb_plan_read(rb_plan **out, const rb_transition_row *row, const json_t *data,
+                          const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+
 /* plan_database.c */
+/* Reads the migrations of FROM, TO and the overrides; *from is FROM's database, or NULL. */
+enum rb_code rb_plan_database_sets(rb_plan_database *database, const rb_manifest_database **from,
+                                   const rb_plan_request *request, rb_err *err) RB_MUST_USE;
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
                                    const rb_plan_request *request, const char *name,
                                    rb_err *err) RB_MUST_USE;

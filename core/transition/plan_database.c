@@ -64,8 +64,8 @@ void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_databas
     }
 }
 
-static enum rb_code load_sets(rb_plan_database *d, const rb_plan_request *rq,
-                              const rb_manifest_database **from, rb_err *err)
+enum rb_code rb_plan_database_sets(rb_plan_database *d, const rb_manifest_database **from,
+                                   const rb_plan_request *rq, rb_err *err)
 {
     *from = rq->from ? rb_manifest_database_find(rq->from->manifest, d->name) : NULL;
     d->to = rb_manifest_database_find(rq->to->manifest, d->name);
@@ -428,15 +428,10 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
                        "under environments.%s.databases",
                        rq->to->tag, name, rq->env->name, rq->env->name);
     d->url = rb_strdup(url);
-    RB_TRY(load_sets(d, rq, &from, err));
+    RB_TRY(rb_plan_database_sets(d, &from, rq, err));
     const rb_manifest_database *any = d->to ? d->to : from;
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     RB_TRY(open_database(&db, d, rq, any->engine, err));
-    if (rq->going_on && !d->create)
-        RB_TRY(rb_db_journal_has(&d->committed, db, rq->going_on, err));
-    d->rehearsed = d->committed; /* nothing of it is left to run */
-    if (d->committed)
-        return RB_OK;
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};
     RB_TRY(rb_db_applied(&applied, db, d->from_set ? d->from_set : d->to_set, any->tracking, err));
     const char *tracking;

@@ -48,8 +48,6 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     uint64_t artifacts = 0;
     uint64_t copy = 0;
     struct stat st;
-    if (rq->going_on) /* most of it is written already, and stays written */
-        return;
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
         if (strncmp(d->url, "sqlite:", 7) == 0 && stat(d->url + 7, &st) == 0 &&

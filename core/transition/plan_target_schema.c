@@ -116,29 +116,6 @@ static void adopt(json_t **base, const rb_plan_database *d, const rb_plan_reques
         *base = json_deep_copy(found);
 }
 
-/* After an interruption, somebody may have run the scripts by hand: the schema is TO's, and what
- * tracks the migrations does not know. */
-static void accept_by_hand(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                           const json_t *base, const json_t *found, const json_t *target)
-{
-    RB_AUTO(rb_json_freep) json_t *left = NULL;
-    RB_AUTO(rb_json_freep) json_t *moved = NULL;
-    RB_AUTO(rb_json_freep) json_t *order = NULL;
-    RB_AUTO(rb_json_freep) json_t *ignored = NULL;
-    if (!rq->going_on || d->step_count == 0)
-        return;
-    rb_catalog_compare(&left, &order, found, target);
-    rb_catalog_compare(&moved, &ignored, base, target);
-    if (json_array_size(left) > 0 || json_array_size(moved) == 0)
-        return;
-    for (size_t i = 0; i < d->step_count; i++)
-        d->steps[i].noted = true;
-    RB_AUTO(rb_free_str)
-    char *note = rb_format("database %s has the schema of %s already: its scripts are noted as run",
-                           d->name, rq->to->tag);
-    rb_plan_note(plan, note);
-}
-
 enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                             rb_db *db, const rb_manifest_database *from, const rb_applied *applied,
                             rb_err *err)
@@ -164,7 +141,6 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
         base = json_incref(found);
     if (!there)
         tell_drift(plan, d, base, found, target);
-    accept_by_hand(plan, d, rq, base, found, target);
     expect_end(d, base, found, target);
     if (!from || !d->to || there)
         return RB_OK;

@@ -84,7 +84,7 @@ static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
 {
     /* Later an earlier release may be what the path is for. */
     const rb_release *from = rb_parts_from(rq, RB_PART_CONFIG);
-    bool first = strcmp(rq->kind, "deploy") == 0 && !rq->going_on && !from;
+    bool first = strcmp(rq->kind, "deploy") == 0 && !from;
     for (size_t i = 0; i < rq->env->config_count; i++) {
         const rb_env_pair *pair = &rq->env->config[i];
         if (has_config(from, pair->name) || has_config(rq->to, pair->name))

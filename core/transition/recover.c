@@ -169,7 +169,6 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
         .from = out->from,
         .to = out->to,
         .overrides = out->overrides,
-        .going_on = row->id,
         .rule = rb_json_str(row->plan, "rule"),
     };
     read_parts(out->request.parts, row->plan);
@@ -178,30 +177,9 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
 
 enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err *err)
 {
-    const rb_transition_row *row = recovery->row;
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    RB_TRY(rb_plan_make(&plan, &recovery->request, err));
-    if (plan->worst != RB_OK) /* a person must decide, or it stays half-way */
-        return rb_fail(err, plan->worst == RB_DECIDE ? RB_DECIDE : RB_HALFWAY, "%s\n%s",
-                       plan->refusal.message, plan->refusal.hint);
-    free(plan->id);
-    plan->id = rb_strdup(row->id);
-    json_decref(plan->json);
-    plan->json = json_incref(row->plan);
-    free(plan->current_before);
-    plan->current_before = rb_json_bytes(json_object_get(row->plan, "before"), "current");
-    /* The settings may have got other commands since; the steps are those that were begun. */
-    plan->order_count = 0;
-    size_t i;
-    json_t *step;
-    json_array_foreach (json_object_get(row->plan, "steps"), i, step) {
-        enum rb_step_kind kind = rb_step_kind_of(rb_json_str(step, "id"));
-        if (kind != RB_STEP_KINDS && plan->order_count < RB_STEP_KINDS)
-            plan->order[plan->order_count++] = kind;
-    }
-    *out = plan;
-    plan = NULL;
-    return RB_OK;
+    RB_AUTO(rb_json_freep) json_t *data = NULL;
+    RB_TRY(rb_state_data(&data, recovery->request.state, recovery->row->id, err));
+    return rb_plan_read(out, recovery->row, data, &recovery->request, err);
 }
 
 /* A first deploy's database file, which it makes. */

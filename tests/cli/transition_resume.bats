@@ -112,6 +112,37 @@ killed_before_commit() {
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 
+@test "resume ends as the plan says even if tags, rbtool.json and the places of the environment have changed" {
+    two_releases
+    settings .
+    killed_before_commit --config "$SETTINGS" deploy v1.1.0 --yes
+    # A release that lacks what v1.1.0 has, with other settings, and other places for the files.
+    git rm -q migrations/2* && git commit -qm less
+    jq '.tags = "r*" | .artifacts[0].paths = ["migrations"]' rbtool.json >new.json && mv new.json rbtool.json
+    git commit -qam "other settings"
+    git tag -f v1.2.0
+    jq '.environments.prod |= (.flags = "PROD/etc/other.json" | .config["config/app.toml"] = "PROD/etc/other.toml")' \
+        rbtool.json | sed "s,PROD,$PROD," >"$SETTINGS"
+    rbtool --config "$SETTINGS" resume --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
+    [ "$(git show v1.1.0:flags.json | sha256sum)" = "$(sha256sum <"$PROD/etc/flags.json")" ]
+    [ "$(git show v1.1.0:config/app.toml | sha256sum)" = "$(sha256sum <"$PROD/etc/app.toml")" ]
+    [ ! -e "$PROD/etc/other.json" ]
+    [ ! -e "$PROD/etc/other.toml" ]
+    sql 'SELECT discount FROM orders'
+}
+
+@test "a plan that was made on another host is not carried out, and abort goes back" {
+    two_releases
+    killed_before_commit deploy v1.1.0 --yes
+    sqlite3 "$PROD/.rbtool/state.db" "DELETE FROM pin WHERE name = 'host'"
+    fails 2 "was made on another host" rbtool resume --yes
+    rbtool env trust --env prod --yes -m restored
+    fails 3 "was begun on another host" rbtool resume --yes
+    rbtool abort --yes
+    settled_at v1.0.0
+}
+
 # litter: what is in the environment besides what a settled one has
 litter() {
     find "$PROD" \( -name '.rbtool-*' -o -name '*.part' -o -name 'rehearsal-*' -o -name '.staging-*' \

@@ -1,0 +1,210 @@
+/*
+ * A plan in the journal, and back. What is shown of a plan is the row's own JSON; what carrying it
+ * out takes besides stands in the row's data until the transition has ended:
+ *
+ *   { "files":     [{"part","path","had","held","brings","source","fresh","mode"}],
+ *     "databases": [{"name","url","create","tracking","expected","leaving","residual","atRisk",
+ *                    "steps": [{"id","set","up","sha256","was"}]}] }
+ *
+ * Paths of the host and urls are bytes (rb_json_set_bytes). "set" is the release that a step's
+ * migration is taken from: "from", "to" or "overrides". Its script is read from that release, which
+ * is verified again, and must have the SHA-256 that was planned.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "transition/execute.h"
+#include "transition/parts.h"
+
+static json_t *write_file(const rb_host_file *file)
+{
+    json_t *json = json_object();
+    rb_json_set_str(json, "part", rb_part_name(file->part));
+    rb_json_set_bytes(json, "path", file->path);
+    rb_json_set_str(json, "had", file->had);
+    rb_json_set_str(json, "held", file->held);
+    rb_json_set_str(json, "brings", file->brings);
+    rb_json_set_str(json, "source", file->source);
+    json_object_set_new(json, "fresh", json_integer(file->fresh));
+    json_object_set_new(json, "mode", json_integer(file->mode));
+    return json;
+}
+
+static bool is_of(const rb_migrations *set, const rb_migration *migration)
+{
+    return set && rb_migrations_find(set, migration->id) == migration;
+}
+
+static json_t *write_step(const rb_plan_database *d, const rb_db_step *step)
+{
+    const rb_migration *m = step->migration;
+    json_t *json = json_object();
+    rb_json_set_str(json, "id", m->id);
+    rb_json_set_str(json, "set",
+                    is_of(d->to_set, m)     ? "to"
+                    : is_of(d->from_set, m) ? "from"
+                                            : "overrides");
+    json_object_set_new(json, "up", json_boolean(step->up));
+    rb_json_set_str(json, "sha256", step->up ? m->up.sha256 : m->down.sha256);
+    rb_json_set_str(json, "was", step->was ? step->was->id : NULL);
+    return json;
+}
+
+static json_t *write_database(const rb_plan_database *d)
+{
+    json_t *json = json_object();
+    json_t *steps = json_array();
+    rb_json_set_str(json, "name", d->name);
+    rb_json_set_bytes(json, "url", d->url);
+    json_object_set_new(json, "create", json_boolean(d->create));
+    rb_json_set_str(json, "tracking", d->tracking);
+    json_object_set(json, "expected", d->expected);
+    json_object_set(json, "leaving", d->leaving);
+    json_object_set(json, "residual", d->residual);
+    json_object_set(json, "atRisk", d->at_risk);
+    for (size_t i = 0; i < d->step_count; i++)
+        json_array_append_new(steps, write_step(d, &d->steps[i]));
+    json_object_set_new(json, "steps", steps);
+    return json;
+}
+
+json_t *rb_plan_data(const rb_plan *plan)
+{
+    json_t *files = json_array();
+    json_t *databases = json_array();
+    for (size_t i = 0; i < plan->file_count; i++)
+        json_array_append_new(files, write_file(&plan->files[i]));
+    for (size_t i = 0; i < plan->database_count; i++)
+        json_array_append_new(databases, write_database(&plan->databases[i]));
+    return json_pack("{s:o,s:o}", "files", files, "databases", databases);
+}
+
+static void read_file(rb_plan *plan, const json_t *json)
+{
+    plan->files = rb_realloc(plan->files, plan->file_count + 1, sizeof *plan->files);
+    rb_host_file *file = &plan->files[plan->file_count++];
+    *file = (rb_host_file){
+        .part = rb_text_same(rb_json_str(json, "part"), "flags") ? RB_PART_FLAGS : RB_PART_CONFIG,
+        .path = rb_json_bytes(json, "path"),
+        .had = rb_strdup(rb_json_str(json, "had")),
+        .held = rb_strdup(rb_json_str(json, "held")),
+        .brings = rb_strdup(rb_json_str(json, "brings")),
+        .source = rb_strdup(rb_json_str(json, "source")),
+        .fresh = (int)(rb_json_int(json, "fresh", 0600) & 0777),
+        .mode = (int)(rb_json_int(json, "mode", 0) & 07777)};
+}
+
+static enum rb_code damaged(const rb_plan *plan, const rb_plan_database *d, const char *what,
+                            rb_err *err)
+{
+    return rb_fail(err, RB_HALFWAY,
+                   "the plan of transition %s in the journal is damaged: database %s: %s; nothing "
+                   "was changed\nrestore a copy of the journal, or move it away",
+                   plan->id, d->name, what);
+}
+
+static enum rb_code read_step(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                              const json_t *json, rb_err *err)
+{
+    const char *id = rb_json_str(json, "id");
+    const char *name = rb_json_str(json, "set");
+    const char *was = rb_json_str(json, "was");
+    const bool up = json_is_true(json_object_get(json, "up"));
+    const rb_migrations *set = rb_text_same(name, "to")     ? d->to_set
+                               : rb_text_same(name, "from") ? d->from_set
+                                                            : d->override_set;
+    const rb_migration *m = set ? rb_migrations_find(set, id) : NULL;
+    const rb_script *script = m ? up ? &m->up : &m->down : NULL;
+    if (!script || !script->present || !rb_text_same(script->sha256, rb_json_str(json, "sha256")))
+        return damaged(plan, d, "its scripts are not those of the releases", err);
+    rb_db_step *step = &d->steps[d->step_count++];
+    *step = (rb_db_step){.migration = m, .up = up, .release = rq->to->tag};
+    step->was = was && d->from_set ? rb_migrations_find(d->from_set, was) : NULL;
+    return was && !step->was ? damaged(plan, d, "a migration's earlier id is unknown", err) : RB_OK;
+}
+
+/*
+ * Only the database itself tells whether it was committed. And since the interruption somebody may
+ * have run the scripts by hand: then the schema is TO's, what tracks migrations does not know it,
+ * and the scripts are recorded only.
+ */
+static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, rb_err *err)
+{
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    if (d->create && !rb_file_exists(d->url + strlen("sqlite:")))
+        return RB_OK;
+    RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
+    RB_TRY(rb_db_journal_has(&d->committed, db, plan->id, err));
+    if (d->committed || !d->expected || rb_json_same(d->expected, d->leaving))
+        return RB_OK;
+    RB_TRY(rb_db_catalog(&found, db, err));
+    RB_AUTO(rb_json_freep) json_t *left = NULL;
+    RB_AUTO(rb_json_freep) json_t *order = NULL;
+    rb_catalog_compare(&left, &order, found, d->expected);
+    for (size_t i = 0; json_array_size(left) == 0 && i < d->step_count; i++)
+        d->steps[i].noted = true;
+    return RB_OK;
+}
+
+static enum rb_code read_database(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                                  const json_t *json, rb_err *err)
+{
+    const rb_manifest_database *from;
+    const json_t *steps = json_object_get(json, "steps");
+    d->name = rb_strdup(rb_json_str(json, "name"));
+    const char *url = rb_env_database(rq->env, d->name);
+    RB_AUTO(rb_free_str) char *began = rb_json_bytes(json, "url");
+    if (!url || !rb_text_same(url, began))
+        return damaged(plan, d, "its url is not the environment's", err);
+    d->url = rb_strdup(url);
+    d->create = json_is_true(json_object_get(json, "create"));
+    d->tracking = rb_strdup(rb_json_str(json, "tracking"));
+    d->expected = json_incref(json_object_get(json, "expected"));
+    d->leaving = json_incref(json_object_get(json, "leaving"));
+    d->residual = json_incref(json_object_get(json, "residual"));
+    d->at_risk = json_incref(json_object_get(json, "atRisk"));
+    RB_TRY(rb_plan_database_sets(d, &from, rq, err));
+    d->steps = rb_calloc(json_array_size(steps) + 1, sizeof *d->steps);
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)steps, i, item)
+        RB_TRY(read_step(plan, d, rq, item, err));
+    return look_at_database(plan, d, err);
+}
+
+enum rb_code rb_plan_read(rb_plan **out, const rb_transition_row *row, const json_t *data,
+                          const rb_plan_request *request, rb_err *err)
+{
+    RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
+    rb_plan_request at = *request; /* scripts are those of the release that the databases are at */
+    const json_t *databases = json_object_get(data, "databases");
+    size_t i;
+    json_t *item;
+    at.from = rb_parts_from(request, RB_PART_DB);
+    plan->kind = rb_strdup(row->kind);
+    plan->id = rb_strdup(row->id);
+    plan->backups = rb_format("%s/.rbtool/backups", request->env->root);
+    plan->json = json_incref(row->plan);
+    plan->drift = json_incref(json_object_get(row->plan, "drift"));
+    plan->current_before = rb_json_bytes(json_object_get(row->plan, "before"), "current");
+    memcpy(plan->parts, request->parts, sizeof plan->parts);
+    snprintf(plan->digest, sizeof plan->digest, "%s", rb_json_str(row->plan, "digest"));
+    json_array_foreach (json_object_get(row->plan, "steps"), i, item) {
+        enum rb_step_kind kind = rb_step_kind_of(rb_json_str(item, "id"));
+        if (kind != RB_STEP_KINDS && plan->order_count < RB_STEP_KINDS)
+            plan->order[plan->order_count++] = kind;
+    }
+    json_array_foreach (json_object_get(data, "files"), i, item)
+        read_file(plan, item);
+    plan->databases = rb_calloc(json_array_size(databases) + 1, sizeof *plan->databases);
+    json_array_foreach ((json_t *)databases, i, item) {
+        plan->database_count++;
+        RB_TRY(read_database(plan, &plan->databases[i], &at, item, err));
+    }
+    *out = plan;
+    plan = NULL;
+    return RB_OK;
+}
