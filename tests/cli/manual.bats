@@ -184,6 +184,11 @@ prepare() { # EXAMPLE
         git config user.signingKey "$KEYS/bob"
         git config user.email bob@example.com
         ;;
+    'rbtool restore '*)
+        sql 'UPDATE orders SET discount = 5'
+        rbtool revert v1.4.0 --yes --accept-data-loss "$(digest v1.4.0)"
+        rbtool deploy v1.4.0 --yes --accept-reverted
+        ;;
     'rbtool log --verify'*) git config rbtool.root alice@example.com ;;
     esac
 }
@@ -193,9 +198,10 @@ prepare() { # EXAMPLE
         [ "$page" != rbtool-policy.7 ] || continue
         while IFS= read -r line; do
             prepare "$line" >/dev/null
-            # There is no terminal to confirm at.
+            # The id of a backup is the host's own, and there is no terminal to confirm at.
+            line=$(sed -E "s/^(rbtool restore) [^ ]+/\1 $(ls "$PROD/.rbtool/backups" | head -1)/" <<<"$line")
             cd "$SHOP" || return
-            run bash -euo pipefail -c "$(sed -E 's/^rbtool (deploy|revert|resume|abort) /&--yes /' <<<"$line")" </dev/null
+            run bash -euo pipefail -c "$(sed -E 's/^rbtool (deploy|revert|resume|abort|restore) /&--yes /' <<<"$line")" </dev/null
             [ "$status" -eq 0 ] || { printf '%s: %s\n%s\n' "$page" "$line" "$output"; return 1; }
         done < <(blocks "$page" Examples)
     done
