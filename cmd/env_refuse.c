@@ -1,15 +1,44 @@
 /* Environments whose folder or journal is not this host's, and the command after a refusal. */
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "env_session.h"
 #include "environment/checks.h"
+
+/* Returns what the folder is for, if it is no place for an environment; both paths are resolved. */
+static const char *purpose_of(const char *path, const char *git)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    const char *homes[] = {getenv("HOME"), user ? user->pw_dir : NULL};
+    size_t len = git ? strlen(git) : 0;
+    if (strcmp(path, "/") == 0)
+        return "the root of the file system";
+    for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
+        RB_AUTO(rb_free_str) char *home = rb_path_resolve(homes[i] ? homes[i] : "/", NULL, NULL);
+        if (strcmp(path, home) == 0)
+            return "a home folder";
+    }
+    if (len > 0 && strncmp(path, git, len) == 0 && (path[len] == '/' || !path[len]))
+        return "git's own";
+    return NULL;
+}
 
 /* What arrives in a commit is not this host's state: neither a journal, nor its releases. */
 enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *top = NULL;
-    rb_repo_work_tree_of(&top, NULL, cli->session.repo, root);
+    RB_AUTO(rb_free_str) char *real = NULL;
+    rb_repo_work_tree_of(&top, &real, cli->session.repo, root);
+    RB_AUTO(rb_free_str) char *git = realpath(rb_repo_common_dir(cli->session.repo), NULL);
+    const char *purpose = purpose_of(real, git);
+    if (purpose)
+        return rb_fail(err, RB_ERROR,
+                       "environment %s is refused: its root %s is %s\nset environments.%s.root to "
+                       "a folder of its own",
+                       name, root, purpose, name);
     if (!top)
         return RB_OK;
     return rb_fail(

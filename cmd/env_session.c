@@ -200,7 +200,7 @@ static enum rb_code drop_staged(const rb_site *site, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code bind(rb_site *site, const found *f, rb_err *err)
+static enum rb_code bind(rb_site *site, const found *f, bool named, rb_err *err)
 {
     site->settings_file = rb_strdup(f->file);
     site->source = f->source;
@@ -208,7 +208,7 @@ static enum rb_code bind(rb_site *site, const found *f, rb_err *err)
     site->pins = json_object();
     rb_json_set_str(site->pins, "environment", site->env->name);
     return rb_binding_look(&site->binding, site->env, site->settings, site->source, site->state,
-                           err);
+                           site->session->repo, named, err);
 }
 
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
@@ -232,7 +232,7 @@ enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool writ
     RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
     if (write && !site->trusting)
         RB_TRY(rb_site_check_journal(site->env->name, site->env->root, site->state, err));
-    RB_TRY(bind(site, &f, err));
+    RB_TRY(bind(site, &f, name && *name, err));
     if (write && !site->trusting) {
         RB_TRY(rb_site_trusted(cli, site, err));
         RB_TRY(drop_staged(site, err));
@@ -260,6 +260,7 @@ enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const 
     site->session = &cli->session;
     RB_TRY(find_environments(&f, cli, err));
     name = name && *name ? name : NULL;
+    const bool named = name != NULL;
     if (!name && json_object_size(f.environments) == 1)
         name = json_object_iter_key(json_object_iter(f.environments));
     enum rb_code read = rb_env_read(&site->env, f.environments, name, f.base, lookup, &why);
@@ -277,7 +278,7 @@ enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const 
     if (code == RB_OK && site->state)
         code = rb_site_check_journal(site->env->name, site->env->root, site->state, &why);
     (void)note_unreadable(unreadable, "state", code, &why);
-    code = bind(site, &f, &why);
+    code = bind(site, &f, named, &why);
     (void)note_unreadable(unreadable, "state", code, &why);
     return RB_OK;
 }

@@ -102,8 +102,9 @@ void rb_site_close(rb_site *site);
 /* The names of all configured environments, sorted. */
 enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
-/* RB_ERROR if an environment's root lies in a work tree of cli's repository; if its journal was
- * made on another host or in another folder. Each message names the next step. */
+/* RB_ERROR if an environment's root is "/", a home folder, or in cli's repository: in its own
+ * folder or a work tree; if its journal was made on another host or in another folder. Each message
+ * names the next step. */
 enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
@@ -203,6 +204,8 @@ void rb_site_distrust_text(rb_buf *out, const json_t *item);
 void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead);
 /* The command that accepts them. */
 char *rb_site_trust_command(const rb_cli *cli, const rb_site *site);
+/* Record name and settings in the environment's state, and its root in the clone. */
+enum rb_code rb_site_bind(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
 /* Before the first transition on this host: what will be recorded, and the commands in it. */
 void rb_site_show_first(const rb_cli *cli, const rb_site *site);
 

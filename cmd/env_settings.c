@@ -16,6 +16,12 @@ static bool settings_stop(const rb_site *site)
     return site->source == RB_SETTINGS_WORKTREE && json_array_size(site->binding.differences) > 0;
 }
 
+/* A commit can rename the only environment as well as move it. */
+static const char *other_name(const rb_site *site)
+{
+    return site->source == RB_SETTINGS_WORKTREE ? site->binding.other : NULL;
+}
+
 json_t *rb_site_distrust(const rb_site *site)
 {
     json_t *list = json_array();
@@ -26,6 +32,10 @@ json_t *rb_site_distrust(const rb_site *site)
                               json_pack("{s:s,s:s,s:o,s:o}", "what", "environment", "key", "root",
                                         "recorded", rb_json_text(site->binding.environment),
                                         "found", rb_json_text(site->env->name)));
+    if (other_name(site))
+        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:o}", "what", "environment", "key",
+                                              "name", "recorded", rb_json_text(other_name(site)),
+                                              "found", rb_json_text(site->env->name)));
     json_array_foreach (site->binding.databases, i, item)
         json_array_append_new(list, json_pack("{s:s,s:O,s:O,s:o}", "what", "database", "key",
                                               json_object_get(item, "database"), "recorded",
@@ -121,6 +131,12 @@ static enum rb_code refuse(const rb_cli *cli, const rb_site *site, rb_err *err)
                        rb_json_str(database, "database"), name,
                        rb_json_str(database, "environment"), rb_json_str(database, "environment"),
                        name, command);
+    if (other_name(site))
+        return rb_fail(err, RB_DECIDE,
+                       "this clone has moved environment %s, and %s has only %s; nothing was "
+                       "changed and no command was run\nif %s is another environment, name it: "
+                       "`%s --env %s`",
+                       other_name(site), site->settings_file, name, name, cli->typed, name);
     return rb_fail(err, RB_DECIDE,
                    "the settings of %s in %s differ from those recorded on this host (%s); nothing "
                    "was changed and no command was run\nif the difference is right, accept it with "
@@ -138,7 +154,8 @@ enum rb_code rb_site_trusted(rb_cli *cli, const rb_site *site, rb_err *err)
                    "database %s is a copy of another one: what its journal was bound to does not "
                    "count here, and is replaced by the next transition",
                    rb_json_str(item, "database"));
-    if (!is_renamed(site) && !settings_stop(site) && json_array_size(site->binding.databases) == 0)
+    if (!is_renamed(site) && !other_name(site) && !settings_stop(site) &&
+        json_array_size(site->binding.databases) == 0)
         return RB_OK;
     rb_ui_add(&out, "%s of %s, recorded on this host and found now:",
               settings_stop(site) ? "settings" : "names", site->env->name);
@@ -153,6 +170,16 @@ static void add_command(rb_buf *out, const char *what, const rb_strs *command)
     RB_AUTO(rb_free_str) char *text = text_of(json);
     if (command->n > 0)
         rb_ui_add(out, "  %s runs %s", what, text);
+}
+
+enum rb_code rb_site_bind(rb_cli *cli, const rb_site *site, rb_err *err)
+{
+    rb_err why;
+    RB_TRY(rb_binding_record(site->state, site->env->name, site->settings, site->source, err));
+    if (rb_binding_record_root(site->session->repo, site->env, &why) != RB_OK)
+        rb_ui_note(cli, "this clone does not record where %s is: %s", site->env->name,
+                   rb_err_line(&why));
+    return RB_OK;
 }
 
 void rb_site_show_first(const rb_cli *cli, const rb_site *site)

@@ -169,7 +169,7 @@ enum rb_code rb_env_trust(rb_cli *cli, const rb_site_options *o, rb_err *err)
         site.binding.environment && !rb_state_is_copy(site.state) && json_array_size(list) == 0;
     if (!nothing)
         RB_TRY(accept(cli, &site, o, err));
-    RB_TRY(rb_binding_record(site.state, name, site.settings, site.source, err));
+    RB_TRY(rb_site_bind(cli, &site, err));
     if (cli->json) {
         RB_AUTO(rb_json_freep)
         json_t *document = json_pack("{s:s,s:s,s:O}", "environment", name, "outcome",

@@ -269,7 +269,7 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     run->user = safe_user;
     run->version = RB_VERSION;
     run->pins = site->pins;
-    RB_TRY(rb_binding_record(site->state, site->env->name, site->settings, site->source, err));
+    RB_TRY(rb_site_bind(cli, site, err));
     run->control = &control;
     rb_site_catch(&control);
     RB_AUTO(rb_json_freep) json_t *document = NULL;

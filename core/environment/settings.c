@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "database/database.h"
 
+#define ROOTS "rbtool.environment" /* git config ROOTS.NAME.root */
+
 static const char *const sources[] = {"worktree", "operator"};
 
 /* Removes what `name` stands before in the query of a url: password=...& */
@@ -172,8 +174,40 @@ static void look_at_database(rb_binding *out, const rb_env *env, const rb_env_pa
                                     environment, "binding", binding));
 }
 
+static char *root_key(const rb_env *env)
+{
+    return rb_format(ROOTS ".%s.root", env->name);
+}
+
+/* What is recorded in the root that the clone recorded, where the root of env has no record. If
+ * that root is gone, only its path is known, and every setting counts as new. */
+static enum rb_code look_at_recorded_root(json_t **recorded, rb_binding *out, const rb_env *env,
+                                          rb_repo *repo, bool named, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *key = root_key(env);
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_AUTO(rb_state_closep) rb_state *state = NULL;
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    const char *root;
+    rb_err ignored;
+    RB_TRY(rb_repo_setting(&root, repo, key, err));
+    if (!root && !named)
+        RB_TRY(rb_repo_subsections(&names, repo, ROOTS, "root", err));
+    out->other = names.n > 0 ? rb_strdup(names.items[0]) : NULL;
+    if (!root || strcmp(root, env->root) == 0)
+        return RB_OK;
+    if (rb_state_open(&state, root, false, &ignored) != RB_OK ||
+        read_pin(&found, state, "settings", &ignored) != RB_OK || json_object_size(found) == 0) {
+        json_decref(found);
+        found = json_pack("{s:{s:o}}", sources[RB_SETTINGS_WORKTREE], "root", rb_json_text(root));
+    }
+    json_object_update(*recorded, found);
+    return RB_OK;
+}
+
 enum rb_code rb_binding_look(rb_binding *out, const rb_env *env, const json_t *settings,
-                             enum rb_settings_source source, rb_state *state, rb_err *err)
+                             enum rb_settings_source source, rb_state *state, rb_repo *repo,
+                             bool named, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *recorded = NULL;
     RB_AUTO(rb_json_freep) json_t *accepted = NULL;
@@ -182,6 +216,8 @@ enum rb_code rb_binding_look(rb_binding *out, const rb_env *env, const json_t *s
         RB_TRY(rb_state_pin(&out->environment, state, "environment", err));
     RB_TRY(read_pin(&recorded, state, "settings", err));
     RB_TRY(read_pin(&accepted, state, "databases", err));
+    if (!out->environment)
+        RB_TRY(look_at_recorded_root(&recorded, out, env, repo, named, err));
     const json_t *ours = json_object_get(recorded, sources[source]);
     const json_t *theirs = json_object_get(
         recorded,
@@ -197,6 +233,7 @@ enum rb_code rb_binding_look(rb_binding *out, const rb_env *env, const json_t *s
 void rb_binding_clear(rb_binding *binding)
 {
     free(binding->environment);
+    free(binding->other);
     rb_json_free(binding->differences);
     rb_json_free(binding->databases);
     rb_json_free(binding->copies);
@@ -215,6 +252,15 @@ enum rb_code rb_binding_record(rb_state *state, const char *name, const json_t *
         RB_TRY(write_pin(state, "settings", pin, err));
     }
     return rb_text_same(recorded, name) ? RB_OK : rb_state_pin_set(state, "environment", name, err);
+}
+
+enum rb_code rb_binding_record_root(rb_repo *repo, const rb_env *env, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *key = root_key(env);
+    const char *const args[] = {"config", "--local", key, env->root, NULL};
+    const char *recorded;
+    RB_TRY(rb_repo_setting(&recorded, repo, key, err));
+    return rb_text_same(recorded, env->root) ? RB_OK : rb_repo_git(NULL, repo, args, err);
 }
 
 enum rb_code rb_binding_accept(rb_state *state, const rb_binding *binding, rb_err *err)

@@ -8,12 +8,17 @@
  * a transition rb_binding_record(). The state keeps them as the pins "environment", "settings"
  * ({"worktree","operator"}: the settings as last accepted from either source) and "databases"
  * (database: the binding of its journal that a person accepted).
+ *
+ * A commit can also change the root, and the state in a new root records nothing. So the clone
+ * records where it moved each environment, in git config rbtool.environment.NAME.root. The
+ * settings of an environment in a root without a record are compared with those in that root.
  */
 #ifndef RB_ENVIRONMENT_SETTINGS_H
 #define RB_ENVIRONMENT_SETTINGS_H
 
 #include "config/environment.h"
 #include "environment/state.h"
+#include "git/repository.h"
 
 /* Who wrote the settings. */
 enum rb_settings_source {
@@ -26,23 +31,27 @@ enum rb_settings_source {
 json_t *rb_settings_of(const json_t *environments, const char *name);
 
 typedef struct rb_binding {
-    char *environment;   /* the name recorded on this host; NULL: no transition was made yet */
+    char *environment; /* the name recorded in the root; NULL: no transition was made yet */
+    char *other; /* without a record and a --env: an environment that this clone moved, or NULL */
     json_t *differences; /* [{"key","recorded","found"}] to the settings that were last accepted */
     json_t
         *databases; /* [{"database","environment","binding"}]: last moved as another environment */
     json_t *copies; /* [{"database"}]: copies of a database, whose binding does not count */
 } rb_binding;
 
-/* Compare env and its settings with what is recorded. state: NULL if the host has none. Databases
- * that cannot be read are left out. */
+/* Compare env and its settings with what is recorded. state: NULL if the host has none. named: the
+ * user named the environment, rather than take the only one. Databases that cannot be read are left
+ * out. */
 enum rb_code rb_binding_look(rb_binding *out, const rb_env *env, const json_t *settings,
-                             enum rb_settings_source source, rb_state *state,
-                             rb_err *err) RB_MUST_USE;
+                             enum rb_settings_source source, rb_state *state, rb_repo *repo,
+                             bool named, rb_err *err) RB_MUST_USE;
 void rb_binding_clear(rb_binding *binding);
 
 /* Record name and settings. Writes only what differs from what is recorded. */
 enum rb_code rb_binding_record(rb_state *state, const char *name, const json_t *settings,
                                enum rb_settings_source source, rb_err *err) RB_MUST_USE;
+/* Record in the clone where the environment is. */
+enum rb_code rb_binding_record_root(rb_repo *repo, const rb_env *env, rb_err *err) RB_MUST_USE;
 /* Record as well that a person accepted the databases in binding->databases. */
 enum rb_code rb_binding_accept(rb_state *state, const rb_binding *binding, rb_err *err) RB_MUST_USE;
 

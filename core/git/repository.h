@@ -68,6 +68,9 @@ enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key,
 /* All values of a key, in git's order, added to out. */
 enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key,
                               rb_err *err) RB_MUST_USE;
+/* The subsections of a section that have a value of that name, in git's order, added to out. */
+enum rb_code rb_repo_subsections(rb_strs *out, rb_repo *repo, const char *section, const char *name,
+                                 rb_err *err) RB_MUST_USE;
 /* The same for paths: ~/ is expanded, a relative one is taken from the top of the work tree. */
 enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key,
                                   rb_err *err) RB_MUST_USE;

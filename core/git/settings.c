@@ -166,6 +166,22 @@ enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key, rb_e
     return RB_OK;
 }
 
+enum rb_code rb_repo_subsections(rb_strs *out, rb_repo *repo, const char *section, const char *name,
+                                 rb_err *err)
+{
+    size_t start = strlen(section) + 1;
+    size_t end = strlen(name) + 1;
+    RB_TRY(read_settings(repo, err));
+    for (size_t i = 0; i < repo->setting_count; i++) {
+        const char *key = repo->settings[i].key;
+        size_t len = strlen(key);
+        if (len > start + end && strncmp(key, section, start - 1) == 0 && key[start - 1] == '.' &&
+            key[len - end] == '.' && strcmp(key + len - end + 1, name) == 0)
+            rb_strs_take(out, rb_strndup(key + start, len - start - end));
+    }
+    return RB_OK;
+}
+
 static const char *home_of(const char *user)
 {
     if (!*user && getenv("HOME"))

@@ -115,6 +115,95 @@ changed() {
     rbtool deploy v1.1.0 --yes
 }
 
+# moved FILTER: commits settings with a new root, a new database, and a command that leaves a trace.
+moved() {
+    changed '.root = "'"$BATS_TEST_TMPDIR"'/new" | .databases.main = "sqlite:'"$BATS_TEST_TMPDIR"'/new.db"
+        | del(.flags, .config) | .service.start = ["touch", "'"$BATS_TEST_TMPDIR"'/ran"]'"$1"
+}
+
+@test "a commit that moves an environment to another root runs no command until env trust" {
+    two_releases
+    moved ''
+    for command in "deploy v1.0.0 --yes" "deploy v1.0.0 --env prod --yes" "deploy v1.0.0 -n" check resume; do
+        # shellcheck disable=SC2086
+        fails 5 'rbtool env trust --env prod --yes' rbtool $command
+        [[ $output == *"settings root: recorded \"$PROD\", found \"$BATS_TEST_TMPDIR/new\""* ]]
+        [[ $output == *"settings service.start: recorded nothing, found [\"touch\""* ]]
+    done
+    fails 0 'settings root: recorded' rbtool status
+    fails 1 'settings root: recorded' rbtool env check
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    fails 0 'root: recorded' rbtool env trust --env prod --yes
+    rbtool deploy v1.0.0 --yes
+    [ -e "$BATS_TEST_TMPDIR/ran" ]
+    settled_at v1.0.0
+}
+
+@test "a commit that moves an environment is refused when the old root is gone, from a linked work tree, and with -C" {
+    two_releases
+    moved ''
+    git worktree add -q --detach "$BATS_TEST_TMPDIR/linked"
+    fails 5 "root: recorded \"$PROD\"" rbtool -C "$BATS_TEST_TMPDIR/linked" deploy v1.0.0 --yes
+    rm -r "$PROD"
+    fails 5 "root: recorded \"$PROD\"" rbtool deploy v1.0.0 --yes
+    [[ $output == *"service.start: recorded nothing, found [\"touch\""* ]]
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "a commit that moves and renames the only environment runs no command unless --env names it" {
+    two_releases
+    moved ''
+    jq '.environments = {live: .environments.prod}' rbtool.json >new.json && mv new.json rbtool.json
+    fails 5 "if live is another environment, name it: \`rbtool deploy v1.0.0 --yes --env live\`" rbtool deploy v1.0.0 --yes
+    fails 5 'environment name: recorded "prod", found "live"' rbtool check
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    rbtool deploy v1.0.0 --yes --env live
+    rbtool deploy v1.1.0 --yes
+}
+
+@test "a new clone uses an environment that has its record, and is bound to its root from then on" {
+    two_releases
+    git clone -q . "$BATS_TEST_TMPDIR/second"
+    cd "$BATS_TEST_TMPDIR/second"
+    rbtool sync
+    rbtool deploy v1.1.0 --yes
+    [ "$(git config rbtool.environment.prod.root)" = "$PROD" ]
+    moved ''
+    fails 5 "root: recorded \"$PROD\"" rbtool deploy v1.0.0 --yes
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "a clone that cannot write its git config deploys, and notes that it does not record the root" {
+    release v1.0.0
+    touch .git/config.lock
+    fails 0 "this clone does not record where prod is: " rbtool deploy v1.0.0 --yes
+    rm .git/config.lock
+    settled_at v1.0.0
+}
+
+@test "a root that is /, a home folder or in the repository is refused by name" {
+    release v1.0.0
+    ln -s "$HOME" "$BATS_TEST_TMPDIR/house"
+    git worktree add -q --detach "$BATS_TEST_TMPDIR/linked"
+    while IFS='|' read -r root why; do
+        settings ".environments.prod = {root: \"$root\"}"
+        for command in "deploy v1.0.0 --yes" "env trust --yes" status; do
+            # shellcheck disable=SC2086
+            fails 2 "environment prod is refused: its root $root $why" rbtool --config "$SETTINGS" $command
+        done
+        [ ! -e "$root/.rbtool" ]
+    done <<ROOTS
+/|is the root of the file system; set environments.prod.root to
+$HOME|is a home folder; set environments.prod.root to
+$BATS_TEST_TMPDIR/house|is a home folder
+$SHOP/.git|is git's own
+$SHOP/.git/live|is git's own
+$SHOP|lies in the work tree
+$SHOP/live|lies in the work tree
+$BATS_TEST_TMPDIR/linked|lies in the work tree
+ROOTS
+}
+
 @test "settings from a file named with --config are recorded and do not stop a transition" {
     two_releases
     settings '.environments.prod.keep = 7'

@@ -11,7 +11,7 @@ refused() {
     settings '.environments.prod.root = "'"$1"'"'
     for command in "deploy v1.1.0 --yes" status "status --env prod" "plan v1.0.0"; do
         # shellcheck disable=SC2086
-        fails 2 "environment prod is refused: its root $1 lies in the work tree $2," rbtool --config "$SETTINGS" $command
+        fails 2 "environment prod is refused: its root $(realpath -ms "$1") lies in the work tree $2," rbtool --config "$SETTINGS" $command
     done
     rbtool --config "$SETTINGS" list | grep v1.1.0
     rbtool --config "$SETTINGS" show v1.1.0
@@ -31,10 +31,10 @@ refused() {
     refused "$BATS_TEST_TMPDIR/linked/deploy" "$BATS_TEST_TMPDIR/linked"
     cd "$BATS_TEST_TMPDIR/linked"
     refused "$SHOP/deploy" "$SHOP"
-    # git's own folder and a folder of another repository are not commits' to fill.
+    # A folder of another repository is not for commits of this one to fill.
     cd "$SHOP"
     git init -q "$BATS_TEST_TMPDIR/other"
-    for root in "$SHOP/.git/prod" "$BATS_TEST_TMPDIR/other/prod" "$PROD"; do
+    for root in "$BATS_TEST_TMPDIR/other/prod" "$PROD"; do
         settings '.environments.prod.root = "'"$root"'"'
         rbtool --config "$SETTINGS" status --env prod
     done
