@@ -62,9 +62,10 @@ static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *
     if (!cli->json)
         return rb_site_nothing(cli, site, tag, NULL, why);
     RB_AUTO(rb_json_freep)
-    json_t *doc = json_pack("{s:s,s:n,s:s,s:n,s:n,s:n,s:[],s:[],s:[{s:s,s:s}]}", "from", tag, "to",
-                            "environment", site->env->name, "digest", "class", "rule", "steps",
-                            "dataAtRisk", "decisions", "code", "nothing", "message", why);
+    json_t *doc =
+        json_pack("{s:s,s:n,s:s,s:n,s:n,s:n,s:[],s:[],s:[],s:[{s:s,s:s}]}", "from", tag, "to",
+                  "environment", site->env->name, "digest", "class", "rule", "steps", "dataAtRisk",
+                  "bound", "decisions", "code", "nothing", "message", why);
     rb_ui_json(cli, doc);
     return RB_OK;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "base/text.h"
 #include "commands.h"
 #include "drift_text.h"
 #include "env_session.h"
@@ -65,10 +66,42 @@ static void add_decisions(rb_buf *out, const json_t *decisions, bool failures)
     }
 }
 
-static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *list)
+/* "2 rows and 7 values" */
+static char *sum_of(const json_t *items)
 {
+    uint64_t n[2] = {0};
+    bool exact = true;
     size_t i;
     json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        bool column = rb_json_str(item, "column") != NULL;
+        n[column] += (uint64_t)rb_json_int(item, column ? "values" : "rows", 0);
+        exact = exact && !json_is_false(json_object_get(item, "exact"));
+    }
+    RB_AUTO(rb_free_str) char *rows = rb_ui_count(n[0]);
+    RB_AUTO(rb_free_str) char *values = rb_ui_count(n[1]);
+    if (n[0] + n[1] == 0)
+        return rb_strdup("nothing");
+    return rb_format("%s%s%s%s%s%s%s%s", exact ? "" : "about ", n[0] ? rows : "",
+                     n[0] ? " row" : "", n[0] ? rb_text_s(n[0]) : "", n[0] && n[1] ? " and " : "",
+                     n[1] ? values : "", n[1] ? " value" : "", n[1] ? rb_text_s(n[1]) : "");
+}
+
+static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *plan)
+{
+    const json_t *list = json_object_get(plan, "dataAtRisk");
+    const json_t *bound = json_object_get(plan, "bound");
+    const char *from = rb_json_str(plan, "from");
+    bool back = strcmp(rb_json_str(plan, "kind"), "deploy") != 0;
+    size_t i;
+    json_t *item;
+    if (json_array_size(bound) + json_array_size(list) > 0) {
+        RB_AUTO(rb_free_str) char *leaves = sum_of(bound);
+        RB_AUTO(rb_free_str) char *lost = sum_of(list);
+        rb_ui_add(out, "leaves the database: %s; does not come back by %s %s: %s", leaves,
+                  back ? "redeploying" : "reverting", back && from ? from : rb_json_str(plan, "to"),
+                  lost);
+    }
     if (json_array_size(list) > 0)
         rb_ui_add(out, "%sdata at risk%s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN));
     json_array_foreach ((json_t *)list, i, item) {
@@ -118,7 +151,7 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
     if (!seen)
         add_steps(&out, json_object_get(json, "steps"));
     rb_ui_add(&out, "expected: %s", rb_json_str(json_object_get(json, "expected"), "text"));
-    add_risk(&out, cli, json_object_get(json, "dataAtRisk"));
+    add_risk(&out, cli, json);
     add_drift(&out, plan->drift);
     if (!seen) {
         add_notes(&out, json_object_get(json, "notes"));

@@ -35,9 +35,19 @@ enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_e
     return driver->open(out, url + len + 1, mode, err);
 }
 
-enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, rb_err *err)
+enum rb_code rb_db_size(int64_t *bytes, rb_db *db, rb_err *err)
 {
-    return db->driver->rehearse(out, db, dir, err);
+    return db->driver->size(bytes, db, err);
+}
+
+enum rb_code rb_db_data_version(int64_t *out, rb_db *db, rb_err *err)
+{
+    return db->driver->data_version(out, db, err);
+}
+
+enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err)
+{
+    return db->driver->rehearse(out, db, dir, rows, err);
 }
 
 enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err)

@@ -133,11 +133,7 @@ typedef struct rb_db_work {
     size_t n;
     const char *tracking;       /* resolved name of the tool's table to keep true, "" for none */
     const rb_migrations *order; /* the set TO has, for tools that keep only a last version */
-    /* What an earlier look (a rehearsal) said is at risk, or NULL. Only a help: what is destroyed
-     * is counted just before it is, and where earlier statements of the run had changed it, the run
-     * is undone by savepoint, counted, and made again. Tables named here are counted first. */
-    const json_t *expected_risk;
-    /* Called before each script, in each of the two runs; false stops with RB_ERROR. NULL: none. */
+    /* Called before each script; false stops with RB_ERROR. NULL: none. */
     bool (*proceed)(void *context, size_t step);
     void *context;
 } rb_db_work;
@@ -145,13 +141,8 @@ typedef struct rb_db_work {
 typedef struct rb_db_outcome {
     json_t *before; /* catalogs */
     json_t *after;
-    json_t *at_risk; /* [{"table","column" or null,"rows","values","exact"}], non-empty ones only,
-                        sorted: dropped tables (column null, rows), dropped columns (rows of the
-                        table, values other than the default), rows that scripts delete or update
-                        (column null, rows). Rows that the same run made are not counted, and a
-                        table or column that is renamed or rebuilt is followed: rows that have no
-                        partner in the new one count. "values" is 0 where column is null */
-    json_t *emptied; /* the same for dropped tables and columns that hold nothing */
+    json_t *effects; /* what the scripts may write: loss.h */
+    json_t *bound;   /* places that they could destroy: [{"table","column" or null}] */
 } rb_db_outcome;
 
 /*
@@ -201,9 +192,14 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
  * Inside a transaction that has not written yet it is the state under lock. */
 enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX],
                         rb_err *err) RB_MUST_USE;
-/* Opens a throw-away copy of a database for a rehearsal: in memory up to 64 MiB, else in dir; gone
- * at close. db is only read, outside a transaction. */
-enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, rb_err *err) RB_MUST_USE;
+/* Opens a throw-away copy of a database for a rehearsal (loss.h), with its rows or of its schema
+ * alone; in memory, or in dir where it is large; gone at close. db is only read, outside a
+ * transaction. */
+enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
+                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
+/* Differs from its value before when another connection has committed since. */
+enum rb_code rb_db_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
 /* An empty scratch database of that engine; gone at close. clock: seconds since 1970 at which the
  * clock that its scripts see stands still, or RB_DB_CLOCK_REAL for the host's. A rehearsal has the
  * host's clock, too: what it shows is what the transition will do. */

@@ -17,13 +17,6 @@ typedef struct rb_db_text {
     const char *what; /* "migration 7 (down)"; shown */
 } rb_db_text;
 
-/* What rb_db_text text did to data that was there when the watch began; see watch_begin. */
-typedef struct rb_losses {
-    json_t *at_risk;
-    json_t *emptied;
-    bool uncertain; /* some counts came too late: run again after watch_expect() */
-} rb_losses;
-
 /* Made-up rows differ in their values, so that what depends on a value can be told from what every
  * row meets. */
 enum rb_sample_kind {
@@ -53,7 +46,11 @@ typedef struct rb_db_driver {
     /* rest: the url without "ENGINE:" */
     enum rb_code (*open)(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err);
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
-    enum rb_code (*rehearse)(rb_db **out, rb_db *db, const char *dir, rb_err *err);
+    enum rb_code (*size)(int64_t *bytes, rb_db *db, rb_err *err);
+    enum rb_code (*data_version)(int64_t *out, rb_db *db, rb_err *err);
+    /* A copy to rehearse in, below dir where it is large: with rows, which keeps the state before
+     * for compare and count; or of the schema alone, and of what is applied. */
+    enum rb_code (*rehearse)(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err);
     enum rb_code (*identity)(char **out, rb_db *db, rb_err *err);
     /* As rb_engine_refused_call(). */
     char *(*refused_call)(size_t *offset, const char *sql, size_t len);
@@ -69,14 +66,12 @@ typedef struct rb_db_driver {
 
     enum rb_code (*begin)(rb_db *db, rb_err *err);
     enum rb_code (*commit)(rb_db *db, rb_err *err);
-    /* Undoes everything since the savepoint, which was set before the transaction wrote anything,
-     * and releases it. RB_ERROR where another connection wrote meanwhile. */
-    enum rb_code (*undo)(rb_db *db, const char *name, rb_err *err);
     void (*rollback)(rb_db *db);
     bool (*in_transaction)(const rb_db *db);
 
-    /* All statements of a text, inside the transaction. RB_ERROR says what failed and where. */
-    enum rb_code (*script)(rb_db *db, const rb_db_text *sql, rb_err *err);
+    /* All statements of a text, inside the transaction. RB_ERROR says what failed and where. What
+     * they may write is added to effects (loss.h), unless that is NULL. */
+    enum rb_code (*script)(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err);
     /* Statements one by one, each undone alone when it fails; done[i] is set for those that ran,
      * and those set already are left out. *why: the last failure that was no broken constraint. */
     enum rb_code (*seed)(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err);
@@ -94,24 +89,29 @@ typedef struct rb_db_driver {
     /* Foreign keys that the last call of violations could not check, "TABLE -> PARENT", as keys. */
     json_t *(*mismatches)(const rb_db *db);
 
-    /* Between begin and end, what scripts do to the data is followed. In the first pass counts are
-     * taken just before something is destroyed; where earlier statements had already changed it,
-     * end says so in *uncertain, and a second pass, from the same state, counts at its begin. */
-    enum rb_code (*watch_begin)(rb_db *db, rb_err *err);
-    enum rb_code (*watch_end)(rb_losses *out, rb_db *db, rb_err *err);
-    /* Count this table when the next watch begins. */
-    void (*watch_expect)(rb_db *db, const char *table);
-    /* Tables whose rows or definition the scripts touched since watch_begin: array of names. */
-    json_t *(*watch_touched)(rb_db *db);
+    /*
+     * Of each table of [{"table","columns","recreated","rows"}], what of the state before is not
+     * there now: [{"table","column" or null,"rows","values","exact"}], as loss.h says.
+     * "columns": the only ones that can differ, or null. "recreated": the table was dropped or
+     * renamed meanwhile. "rows": rows may have been deleted or replaced. Rows are matched by key,
+     * or by their place where that stays, else as multisets. "nulls": where it is given, columns in
+     * which a NULL that is now a value counts. With "added": true an item with
+     * "added" counts rows that were not there. After a rehearsal's copy was compared, no script
+     * runs in it.
+     */
+    enum rb_code (*compare)(json_t **out, rb_db *db, const json_t *tables, rb_err *err);
+    /* The same items for places [{"table","column","fresh"}], of what they hold: of a column, the
+     * values other than "fresh" (SQL), or all. Counts in the state before where there is one. */
+    enum rb_code (*count)(json_t **out, rb_db *db, const json_t *places, rb_err *err);
 
     /* Puts a made-up row into each empty table where one can be made. filled: name -> has it rows;
      * tables that are true there already are not looked at. */
     enum rb_code (*fill)(json_t *filled, rb_db *db, const rb_samples *samples, rb_err *err);
     /* Adds what a script compares columns with: {"column in lower case": [SQL literals]}. */
     void (*literals)(json_t *literals, const char *sql, size_t len);
-    /* {"column": contents, ...} of a table, rows by key; equal contents, equal strings. NULL when
-     * there is no such table. */
-    enum rb_code (*contents)(json_t **out, rb_db *db, const char *table, rb_err *err);
+    /* In a scratch database: keeps the rows of each table that kept does not name as its state
+     * before, for compare and count, and names it there; false where they cannot be read. */
+    enum rb_code (*keep)(json_t *kept, rb_db *db, rb_err *err);
 
     /* backup.h. part: what the driver keeps between compare and restore. applied: {id: up_sha256}
      * of the migrations that were applied when the backup was made. */

@@ -5,18 +5,17 @@
 #include "catalog/catalog.h"
 #include "database/applied.h"
 #include "database/driver.h"
+#include "database/loss.h"
 #include "database/run.h"
 #include "database/tracking.h"
 #include "migration/lint.h"
-
-static const char savepoint[] = "rbtool_run";
 
 void rb_db_outcome_clear(rb_db_outcome *outcome)
 {
     json_decref(outcome->before);
     json_decref(outcome->after);
-    json_decref(outcome->at_risk);
-    json_decref(outcome->emptied);
+    json_decref(outcome->effects);
+    json_decref(outcome->bound);
     *outcome = (rb_db_outcome){0};
 }
 
@@ -48,7 +47,7 @@ static enum rb_code find_script(const rb_script **out, const rb_db_step *step, r
     return RB_OK;
 }
 
-enum rb_code rb_run_script(rb_db *db, const rb_db_step *step, rb_err *err)
+enum rb_code rb_run_script(json_t *effects, rb_db *db, const rb_db_step *step, rb_err *err)
 {
     const rb_script *script = NULL;
     RB_AUTO(rb_free_str) char *text = NULL;
@@ -61,7 +60,7 @@ enum rb_code rb_run_script(rb_db *db, const rb_db_step *step, rb_err *err)
         .file = script->path ? script->path : "",
         .what = what,
     };
-    return db->driver->script(db, &sql, err);
+    return db->driver->script(effects, db, &sql, err);
 }
 
 static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_err *err)
@@ -87,7 +86,7 @@ static int64_t now_in_nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
+static enum rb_code run_steps(json_t *effects, rb_db *db, const rb_db_work *work, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs now = {0};
     RB_AUTO(rb_strs_clear) rb_strs undone = {0};
@@ -102,7 +101,7 @@ static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
                            step->migration->id);
         int64_t began = now_in_nanoseconds();
         if (!step->noted && !step->was)
-            RB_TRY(rb_run_script(db, step, err));
+            RB_TRY(rb_run_script(effects, db, step, err));
         int64_t took = step->noted || step->was ? -1 : now_in_nanoseconds() - began;
         RB_TRY(rb_applied_note(db, step, &now, &undone, err));
         if (tracked && !last_only && step->was)
@@ -114,63 +113,19 @@ static enum rb_code run_steps(rb_db *db, const rb_db_work *work, rb_err *err)
     return rb_applied_flush(db, &undone, err);
 }
 
-static enum rb_code say(rb_db *db, const char *command, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *sql = rb_format("%s %s", command, savepoint);
-    return rb_db_exec(db, sql, NULL, err);
-}
-
-/* One run under a watch, inside the savepoint. */
-static enum rb_code run_once(rb_losses *losses, json_t **violations, rb_db *db,
-                             const rb_db_work *work, rb_err *err)
-{
-    RB_TRY(say(db, "SAVEPOINT", err));
-    RB_TRY(db->driver->watch_begin(db, err));
-    RB_TRY(run_steps(db, work, err));
-    RB_TRY(db->driver->watch_end(losses, db, err));
-    return db->driver->violations(violations, db, err);
-}
-
-static void losses_clear(rb_losses *losses)
-{
-    json_decref(losses->at_risk);
-    json_decref(losses->emptied);
-    *losses = (rb_losses){0};
-}
-
-/* The state before is looked at only when something in the state after asks for it. */
-static enum rb_code run_twice(rb_losses *losses, rb_db *db, const rb_db_work *work, rb_err *err)
+static enum rb_code run_all(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_AUTO(rb_json_freep) json_t *after = NULL;
-    RB_TRY(run_once(losses, &after, db, work, err));
-    if (!losses->uncertain && json_object_size(after) == 0)
-        return say(db, "RELEASE", err);
-    losses_clear(losses);
-    RB_TRY(db->driver->undo(db, savepoint, err));
-    RB_TRY(db->driver->violations(&before, db, err));
-    json_decref(after);
-    after = NULL;
-    RB_TRY(run_once(losses, &after, db, work, err));
-    RB_TRY(say(db, "RELEASE", err));
-    return rb_run_compare_references(before, after, err);
-}
-
-static enum rb_code run_all(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err)
-{
-    rb_losses losses = {0};
-    size_t i;
-    json_t *item;
     RB_TRY(rb_db_catalog(&out->before, db, err));
-    json_array_foreach (work->expected_risk, i, item) {
-        if (rb_json_str(item, "column") && rb_json_str(item, "table"))
-            db->driver->watch_expect(db, rb_json_str(item, "table"));
-    }
-    enum rb_code code = run_twice(&losses, db, work, err);
-    out->at_risk = losses.at_risk;
-    out->emptied = losses.emptied;
-    RB_TRY(code);
-    return rb_db_catalog(&out->after, db, err);
+    RB_TRY(db->driver->violations(&before, db, err));
+    out->effects = json_object();
+    RB_TRY(run_steps(out->effects, db, work, err));
+    RB_TRY(db->driver->violations(&after, db, err));
+    RB_TRY(rb_run_compare_references(before, after, err));
+    RB_TRY(rb_db_catalog(&out->after, db, err));
+    out->bound = rb_loss_bound(out->before, out->after, out->effects);
+    return RB_OK;
 }
 
 enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err)

@@ -4,8 +4,9 @@
 
 #include "database/database.h"
 
-/* One migration's script. */
-enum rb_code rb_run_script(rb_db *db, const rb_db_step *step, rb_err *err) RB_MUST_USE;
+/* One migration's script; effects: as rb_db_driver.script, or NULL. */
+enum rb_code rb_run_script(json_t *effects, rb_db *db, const rb_db_step *step,
+                           rb_err *err) RB_MUST_USE;
 
 /* Of one "TABLE -> PARENT" of a driver's violations, how many are not those of before (or NULL): as
  * many as had the same values are known, and a row that was broken by the same constraint.

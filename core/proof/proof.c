@@ -10,7 +10,7 @@
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err)
 {
     const rb_db_step step = {.migration = m, .up = up};
-    return rb_run_script(p->db, &step, err);
+    return rb_run_script(p->effects, p->db, &step, err);
 }
 
 enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err)
@@ -63,7 +63,7 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     keep_fitted(p);
     json_array_clear(p->seeded);
     json_object_clear(p->filled);
-    json_object_clear(p->contents);
+    json_object_clear(p->kept);
     RB_TRY(rb_db_scratch(&p->db, p->engine, p->clock, err));
     RB_TRY(rb_db_limit(p->db, p->limits, err));
     RB_TRY(rb_db_begin(p->db, err));
@@ -79,7 +79,7 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     return rb_db_catalog(&p->catalog, p->db, err);
 }
 
-/* Contents that filling changed; triggers may have changed any. */
+/* Tables that filling changed; triggers may have changed any. */
 static void forget_filled(rb_proving *p, const json_t *before)
 {
     const char *name;
@@ -88,12 +88,12 @@ static void forget_filled(rb_proving *p, const json_t *before)
     json_object_foreach (p->filled, name, value) {
         if (!json_is_true(value) || json_is_true(json_object_get(before, name)))
             continue;
-        json_object_del(p->contents, name);
+        json_object_del(p->kept, name);
         any = true;
     }
     json_object_foreach (p->catalog, name, value) {
         if (any && rb_catalog_is(name, "trigger")) {
-            json_object_clear(p->contents);
+            json_object_clear(p->kept);
             return;
         }
     }
@@ -114,7 +114,7 @@ enum rb_code rb_proving_add_rows(rb_proving *p, rb_err *err)
         left |= json_is_false(ran);
     if (left && p->seed) {
         RB_TRY(p->db->driver->seed(p->db, &seed, p->seeded, &p->seed_error, err));
-        json_object_clear(p->contents);
+        json_object_clear(p->kept);
         json_object_clear(p->filled);
     }
     RB_AUTO(rb_json_freep) json_t *before = json_copy(p->filled);
@@ -274,7 +274,7 @@ static enum rb_code start_with(bool *fits, rb_proving *p, enum rb_sample_kind ki
         if (!*fits)
             RB_TRY(rb_proving_within(p, &why, err));
         json_object_clear(p->filled);
-        json_object_clear(p->contents);
+        json_object_clear(p->kept);
     }
     return *fits ? rb_proving_add_rows(p, err) : RB_OK;
 }
@@ -424,7 +424,7 @@ enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, 
     p.seeded = json_array();
     p.fitted = json_array();
     p.filled = json_object();
-    p.contents = json_object();
+    p.kept = json_object();
     p.results = json_array();
     p.notes = json_array();
     p.befores = json_array();
@@ -436,7 +436,7 @@ enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, 
     json_decref(p.seeded);
     json_decref(p.fitted);
     json_decref(p.filled);
-    json_decref(p.contents);
+    json_decref(p.kept);
     json_decref(p.results);
     json_decref(p.notes);
     json_decref(p.mismatches);

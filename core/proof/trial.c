@@ -6,6 +6,7 @@
 
 #include "catalog/name.h"
 #include "database/driver.h"
+#include "database/loss.h"
 #include "database/run.h"
 #include "migration/destroys.h"
 
@@ -14,48 +15,52 @@ typedef struct trial {
     const rb_migration *m;
     json_t *out;
     json_t *catalog[3]; /* before, after the up, after the down */
-    rb_losses up;
-    rb_losses down;
+    json_t *up;         /* effects */
+    json_t *down;
+    json_t *bound;      /* of the up */
+    json_t *hit;        /* what of the state before is not there after the up, */
+    json_t *lost;       /* and after the down; after the up where there is none */
     json_t *violations; /* after the up */
     json_t *settings;   /* before it */
-    json_t *touched;    /* names of tables, as keys */
     bool clean;         /* there, back and there again led to where it should */
     enum rb_trial_end end;
     rb_err why; /* of a failure */
 } trial;
 
-static void losses_clear(rb_losses *losses)
-{
-    json_decref(losses->at_risk);
-    json_decref(losses->emptied);
-    *losses = (rb_losses){0};
-}
-
 static void trial_clear(trial *t)
 {
     for (size_t i = 0; i < sizeof t->catalog / sizeof *t->catalog; i++)
         json_decref(t->catalog[i]);
-    losses_clear(&t->up);
-    losses_clear(&t->down);
+    json_decref(t->up);
+    json_decref(t->down);
+    json_decref(t->bound);
+    json_decref(t->hit);
+    json_decref(t->lost);
     json_decref(t->violations);
     json_decref(t->settings);
-    json_decref(t->touched);
 }
 
 /* Running */
 
-static enum rb_code watched(rb_losses *losses, trial *t, bool up, rb_err *err)
+static enum rb_code run_with_effects(json_t *effects, trial *t, bool up, rb_err *err)
 {
-    rb_db *db = t->p->db;
-    size_t i;
-    json_t *name;
-    RB_TRY(db->driver->watch_begin(db, err));
-    RB_TRY(rb_proving_run(t->p, t->m, up, err));
-    RB_TRY(db->driver->watch_end(losses, db, err));
-    RB_AUTO(rb_json_freep) json_t *names = db->driver->watch_touched(db);
-    json_array_foreach (names, i, name)
-        json_object_set_new_nocheck(t->touched, json_string_value(name), json_true());
-    return RB_OK;
+    t->p->effects = effects;
+    enum rb_code code = rb_proving_run(t->p, t->m, up, err);
+    t->p->effects = NULL;
+    return code;
+}
+
+/* What of the state before is not as it was: in tables that either way may write. */
+static enum rb_code compare(json_t **out, trial *t, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *tables = rb_loss_touched(t->catalog[0], t->up, t->down);
+    return t->p->db->driver->compare(out, t->p->db, tables, err);
+}
+
+static bool is_touched(const trial *t, const char *table)
+{
+    RB_AUTO(rb_free_str) char *key = rb_loss_key(table);
+    return json_object_get(t->up, key) || json_object_get(t->down, key);
 }
 
 /* Results */
@@ -89,17 +94,6 @@ static void add_place(json_t *list, const json_t *item)
     json_array_append_new(list, place);
 }
 
-static void add_destroys(trial *t)
-{
-    const json_t *lists[] = {t->up.at_risk, t->up.emptied};
-    for (size_t l = 0; l < 2; l++) {
-        size_t i;
-        json_t *item;
-        json_array_foreach (lists[l], i, item)
-            add_place(list_of(t, "destroys"), item);
-    }
-}
-
 static bool has_table(const json_t *catalog, const char *name)
 {
     RB_AUTO(rb_free_str) char *key = rb_catalog_key("table", NULL, name);
@@ -118,19 +112,27 @@ static bool has_changed_rows(trial *t, const char *table)
     return false;
 }
 
-/* What the down drops; and rows it deletes beyond those that the up had made. */
+static bool has_place(const json_t *catalog, const json_t *place)
+{
+    RB_AUTO(rb_free_str)
+    char *key = rb_catalog_place_key(rb_json_str(place, "table"), rb_json_str(place, "column"));
+    return json_object_get(catalog, key) != NULL;
+}
+
+/* What the down drops and the up does not rename back; and rows it deletes beyond those that the up
+ * had made. */
 static void add_discards(trial *t)
 {
-    const json_t *lists[] = {t->down.at_risk, t->down.emptied};
-    for (size_t l = 0; l < 2; l++) {
-        size_t i;
-        json_t *item;
-        json_array_foreach (lists[l], i, item) {
-            const char *table = rb_json_str(item, "table");
-            bool dropped = rb_json_str(item, "column") || !has_table(t->catalog[2], table);
-            if (dropped || has_changed_rows(t, table))
-                add_place(list_of(t, "discards"), item);
-        }
+    RB_AUTO(rb_json_freep)
+    json_t *bound = rb_loss_bound(t->catalog[1], t->catalog[2], t->down);
+    size_t i;
+    json_t *place;
+    json_array_foreach (bound, i, place) {
+        bool dropped = !has_place(t->catalog[2], place) &&
+                       !rb_loss_is_moved(place, t->down, t->up, t->catalog[1]);
+        if (dropped ||
+            (!rb_json_str(place, "column") && has_changed_rows(t, rb_json_str(place, "table"))))
+            add_place(list_of(t, "discards"), place);
     }
 }
 
@@ -141,8 +143,7 @@ static void add_unfilled(trial *t)
     const char *name;
     json_t *filled;
     json_object_foreach (t->p->filled, name, filled) {
-        if (json_is_false(filled) && json_object_get(t->touched, name) &&
-            has_table(t->catalog[0], name))
+        if (json_is_false(filled) && is_touched(t, name) && has_table(t->catalog[0], name))
             rb_strs_take(&names, rb_safe(name));
     }
     rb_strs_sort(&names);
@@ -166,85 +167,89 @@ static bool is_destroyed(trial *t, const char *table, const char *column)
     return false;
 }
 
-static bool same_rows(trial *t, const char *table, const json_t *before, const json_t *after)
+/* Does a list of items or places name the place? A place without a column stands for all of the
+ * table. */
+static bool covers(const json_t *list, const json_t *item)
 {
-    const char *column;
-    json_t *value;
-    json_object_foreach ((json_t *)before, column, value) {
-        const json_t *other = json_object_get(after, column);
-        if (other && !is_destroyed(t, table, column) && !json_equal(value, other))
-            return false;
+    const char *column = rb_json_str(item, "column");
+    size_t i;
+    json_t *place;
+    json_array_foreach ((json_t *)list, i, place) {
+        const char *its = rb_json_str(place, "column");
+        if (strcmp(rb_json_str(place, "table"), rb_json_str(item, "table")) == 0 &&
+            (!its || (column && strcmp(its, column) == 0)))
+            return true;
     }
-    return true;
+    return false;
 }
 
-/* Contents of all tables that are not known yet. */
-static enum rb_code know_contents(trial *t, rb_err *err)
+/* Whether what the up took away came back with the down: seen with rows that had it. */
+static bool came_back(const trial *t, const json_t *place)
 {
-    RB_AUTO(rb_json_freep) json_t *tables = NULL;
-    const char *name;
-    json_t *value;
-    rb_db *db = t->p->db;
-    RB_TRY(db->driver->tables(&tables, db, err));
-    json_object_foreach (tables, name, value) {
-        json_t *rows = NULL;
-        if (json_object_get(t->p->contents, name))
-            continue;
-        RB_TRY(db->driver->contents(&rows, db, name, err));
-        if (rows)
-            json_object_set_new_nocheck(t->p->contents, name, rows);
+    const bool whole = !rb_json_str(place, "column");
+    const json_t *lists[] = {t->hit, t->lost};
+    bool found[2] = {false, false};
+    for (size_t l = 0; l < 2; l++) {
+        size_t i;
+        json_t *item;
+        json_array_foreach ((json_t *)lists[l], i, item)
+            found[l] =
+                found[l] ||
+                (!json_object_get(item, "added") &&
+                 json_equal(json_object_get(item, "table"), json_object_get(place, "table")) &&
+                 (whole || !rb_json_str(item, "column") ||
+                  json_equal(json_object_get(item, "column"), json_object_get(place, "column"))));
     }
-    return RB_OK;
+    return found[0] && !found[1];
 }
 
-/* A row for each value that the scripts name came back whole: nothing of them was destroyed. */
-static void spare(trial *t, const char *table, const json_t *before, const json_t *after)
+/* What of the bound is not as it was, and what was dropped and nothing shows that it comes back. */
+static void add_destroys(trial *t)
 {
-    json_t *list = list_of(t, "destroys");
-    if (t->p->samples.kind != RB_SAMPLE_NAMED || !json_equal(before, after))
-        return;
-    for (size_t i = json_array_size(list); i > 0; i--)
-        if (strcmp(rb_json_str(json_array_get(list, i - 1), "table"), table) == 0)
-            json_array_remove(list, i - 1);
+    size_t i;
+    json_t *item;
+    json_array_foreach (t->lost, i, item)
+        if (!json_object_get(item, "added") && covers(t->bound, item))
+            add_place(list_of(t, "destroys"), item);
+    json_array_foreach (t->bound, i, item)
+        if (!has_place(t->catalog[1], item) && !came_back(t, item) &&
+            !covers(list_of(t, "destroys"), item) &&
+            !rb_loss_is_moved(item, t->up, t->down, t->catalog[2]))
+            add_place(list_of(t, "destroys"), item);
 }
 
-static enum rb_code compare_rows(trial *t, rb_err *err)
+/* Rows that are not as they were, where the up had not destroyed them. */
+static void compare_rows(trial *t)
 {
-    RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    const char *table;
-    json_t *value;
-    json_object_foreach (t->touched, table, value)
-        rb_strs_add(&names, table);
-    rb_strs_sort(&names);
-    for (size_t i = 0; i < names.n; i++) {
-        const char *name = names.items[i];
-        const json_t *before = json_object_get(t->p->contents, name);
-        json_t *after = NULL;
-        if (!before)
+    size_t i;
+    json_t *item;
+    json_array_foreach (t->lost, i, item) {
+        const char *table = rb_json_str(item, "table");
+        bool left = json_object_get(item, "added") != NULL;
+        if (has_changed_rows(t, table) || !has_table(t->catalog[2], table) ||
+            (left ? is_destroyed(t, table, NULL) : covers(list_of(t, "destroys"), item)))
             continue;
-        RB_TRY(t->p->db->driver->contents(&after, t->p->db, name, err));
-        bool same = !after || same_rows(t, name, before, after);
-        spare(t, name, before, after);
-        json_decref(after);
-        if (same)
-            continue;
-        RB_AUTO(rb_free_str) char *object = rb_catalog_key("rows", NULL, name);
+        RB_AUTO(rb_free_str) char *object = rb_catalog_key("rows", NULL, table);
         add_difference(t, object, "changed");
         if (rb_proving_comes_back(t->out))
             t->end = RB_TRIAL_ROWS;
         rb_json_set_str(t->out, "restores", "differs");
     }
-    return RB_OK;
+}
+
+static void forget_names(const trial *t, json_t *names)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(names, next, name, value) if (is_touched(t, name))
+        json_object_del(names, name);
 }
 
 static void forget_touched(trial *t)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach (t->touched, name, value) {
-        json_object_del(t->p->contents, name);
-        json_object_del(t->p->filled, name);
-    }
+    forget_names(t, t->p->kept);
+    forget_names(t, t->p->filled);
 }
 
 /* What text alone says the up destroys: the rows that it is about need not have been there. */
@@ -271,7 +276,7 @@ static void add_stated(void *context, const rb_destroyed *what)
     RB_AUTO(rb_json_freep)
     json_t *item =
         json_pack("{s:o,s:o}", "table", rb_json_text(table), "column", rb_json_text(column));
-    if (!is_destroyed(t, table, column))
+    if (!is_destroyed(t, table, column) && !came_back(t, item))
         add_place(list_of(t, "destroys"), item);
 }
 
@@ -359,7 +364,7 @@ static enum rb_code apply_again(trial *t, rb_err *err)
 
 static enum rb_code go_back(trial *t, rb_err *err)
 {
-    if (watched(&t->down, t, false, &t->why) != RB_OK) {
+    if (run_with_effects(t->down, t, false, &t->why) != RB_OK) {
         RB_TRY(rb_proving_within(t->p, &t->why, err));
         fail_down(t, rb_err_line(&t->why));
         return RB_OK;
@@ -370,7 +375,11 @@ static enum rb_code go_back(trial *t, rb_err *err)
     RB_TRY(rb_db_catalog(&t->catalog[2], t->p->db, err));
     compare_catalogs(t);
     RB_TRY(compare_settings(t, err));
-    RB_TRY(compare_rows(t, err));
+    json_decref(t->lost);
+    t->lost = NULL;
+    RB_TRY(compare(&t->lost, t, err));
+    add_destroys(t);
+    compare_rows(t);
     add_discards(t);
     return apply_again(t, err);
 }
@@ -399,11 +408,11 @@ static enum rb_code try_migration(trial *t, rb_err *err)
 {
     rb_proving *p = t->p;
     RB_TRY(rb_proving_add_rows(p, err));
-    RB_TRY(know_contents(t, err));
+    RB_TRY(p->db->driver->keep(p->kept, p->db, err));
     RB_TRY(p->db->driver->settings(&t->settings, p->db, err));
     t->catalog[0] = json_incref(p->catalog);
     RB_TRY(rb_proving_mark(t->p, err));
-    if (watched(&t->up, t, true, &t->why) != RB_OK) {
+    if (run_with_effects(t->up, t, true, &t->why) != RB_OK) {
         RB_TRY(rb_proving_within(t->p, &t->why, err));
         t->end = RB_TRIAL_UP;
         return RB_OK;
@@ -411,13 +420,17 @@ static enum rb_code try_migration(trial *t, rb_err *err)
     RB_TRY(rb_db_catalog(&t->catalog[1], p->db, err));
     RB_TRY(p->db->driver->violations(&t->violations, p->db, err));
     add_mismatches(t);
-    add_destroys(t);
-    add_unfilled(t);
+    t->bound = rb_loss_bound(t->catalog[0], t->catalog[1], t->up);
+    RB_TRY(compare(&t->hit, t, err));
+    t->lost = json_incref(t->hit);
     t->end = RB_TRIAL_SCHEMA;
     if (t->m->code || !t->m->down.present)
         rb_json_set_str(t->out, "restores", t->m->code ? "code" : "missing");
     else
         RB_TRY(go_back(t, err));
+    if (!t->catalog[2]) /* there is no way back, or it failed */
+        add_destroys(t);
+    add_unfilled(t);
     if (!t->clean) {
         /* On from the state before: a down's leavings are not the next migration's fault. */
         RB_TRY(rb_proving_back(p, err));
@@ -432,7 +445,7 @@ static enum rb_code try_migration(trial *t, rb_err *err)
 enum rb_code rb_proof_trial(rb_tried *out, rb_proving *p, const rb_migration *m, rb_err *err)
 {
     static const char *const lists[] = {"differences", "destroys", "discards", "unfilled"};
-    trial t = {.p = p, .m = m, .touched = json_object(), .out = json_object()};
+    trial t = {.p = p, .m = m, .up = json_object(), .down = json_object(), .out = json_object()};
     rb_json_set_str(t.out, "id", m->id);
     json_object_set_new(t.out, "reapplies", json_false());
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

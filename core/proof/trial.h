@@ -26,7 +26,8 @@ typedef struct rb_proving {
     json_t *fitted;   /* those that have run in any */
     char *seed_error; /* why the last one of the others did not */
     json_t *filled;   /* table -> has it rows */
-    json_t *contents; /* table -> its rows, where they are known */
+    json_t *kept;     /* table -> its rows are kept, as they are now (rb_db_driver.keep) */
+    json_t *effects;  /* where those of the next scripts are added; borrowed, or NULL */
     json_t *catalog;  /* as the schema is now */
     json_t *base;     /* catalog before the first new migration */
     json_t *results;  /* an object each new migration */

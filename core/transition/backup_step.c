@@ -14,7 +14,7 @@ char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
 
 const json_t *rb_plan_bound(const rb_plan_database *d)
 {
-    return d->at_risk;
+    return d->bound;
 }
 
 struct progress {
@@ -54,7 +54,8 @@ static json_t *items_of(const rb_plan_database *d)
         bool at_risk = false;
         json_array_foreach (d->at_risk, j, risk)
             at_risk |= same_text(rb_json_str(item, "table"), rb_json_str(risk, "table")) &&
-                       same_text(rb_json_str(item, "column"), rb_json_str(risk, "column"));
+                       (!rb_json_str(item, "column") ||
+                        same_text(rb_json_str(item, "column"), rb_json_str(risk, "column")));
         json_object_set_new(copy, "atRisk", json_boolean(at_risk));
         json_array_append_new(items, copy);
     }

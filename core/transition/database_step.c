@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "catalog/name.h"
+#include "database/loss.h"
 #include "environment/checks.h"
 #include "transition/backup_step.h"
 #include "transition/parts.h"
@@ -49,8 +49,8 @@ static enum rb_code refuse_loss(rb_run *run, const rb_plan_database *d, const js
 static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
                            const rb_db_outcome *outcome, rb_err *err)
 {
-    if (!rb_risk_within(outcome->at_risk, d->name, run->agreed))
-        return refuse_loss(run, d, outcome->at_risk, err);
+    if (d->places && !rb_loss_within(outcome->bound, d->places))
+        return refuse_loss(run, d, outcome->bound, err);
     RB_AUTO(rb_json_freep) json_t *wrong = NULL;
     RB_AUTO(rb_json_freep) json_t *left = NULL;
     rb_plan_database_judge(&wrong, &left, d, outcome->after);
@@ -86,7 +86,7 @@ static enum rb_code pins_of(json_t **out, const rb_run *run, rb_db *db, rb_err *
 
 static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
 {
-    const rb_plan_database *d = &run->plan->databases[index];
+    rb_plan_database *d = &run->plan->databases[index];
     rb_db_outcome *outcome = &run->outcomes[index];
     const rb_release *from = rb_parts_from(run->request, RB_PART_DB);
     RB_TRY(rb_db_open(&run->dbs[index], d->url, d->create ? RB_DB_CREATE : RB_DB_WRITE, err));
@@ -96,13 +96,15 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
     const rb_db_limits limits = rb_env_limits(run->request->env);
     RB_TRY(rb_db_limit(db, &limits, err));
     RB_TRY(rb_db_begin(db, err));
+    RB_TRY(rb_plan_rehearse_again(d, run->request, err));
+    if (!rb_risk_within(d->at_risk, d->name, run->agreed))
+        return refuse_loss(run, d, d->at_risk, err);
     RB_TRY(rb_backup_step_write(run, d, db, err));
     struct progress progress = {run, d};
     rb_db_work work = {.steps = d->steps,
                        .n = d->step_count,
                        .tracking = d->tracking,
                        .order = d->to_set,
-                       .expected_risk = d->at_risk,
                        .proceed = proceed,
                        .context = &progress};
     RB_AUTO(rb_undone_backups_clear) rb_undone_backups restorings = {0};

@@ -363,11 +363,11 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
 
 static json_t *empty_document(const rb_plan_request *rq)
 {
-    return json_pack("{s:s?,s:s,s:s,s:s?,s:s,s:[],s:[],s:[],s:[],s:[],s:o,s:s?}", "from",
+    return json_pack("{s:s?,s:s,s:s,s:s?,s:s,s:[],s:[],s:[],s:[],s:[],s:[],s:o,s:s?}", "from",
                      rq->from ? rq->from->tag : NULL, "to", rq->to->tag, "environment",
                      rq->env->name, "rule", rq->rule, "kind", rq->kind, "steps", "dataAtRisk",
-                     "decisions", "notes", "only", "parts", rb_parts_list(rq), "scriptsFrom",
-                     rq->overrides ? rq->overrides->tag : NULL);
+                     "bound", "decisions", "notes", "only", "parts", rb_parts_list(rq),
+                     "scriptsFrom", rq->overrides ? rq->overrides->tag : NULL);
 }
 
 /* --rehearse: the databases were rehearsed anyway; this rebuilds and verifies every artifact. */

@@ -73,12 +73,22 @@ typedef struct rb_plan_database {
     rb_migrations *override_set;
     rb_db_step *steps;
     size_t step_count;
-    json_t *expected; /* catalog to come out at */
-    json_t *leaving;  /* the one to remember of FROM */
-    json_t *drifted;  /* [{"object","change"}] since FROM went live, or NULL */
-    json_t *residual; /* [{"object","change"}] known from proofs: may be left */
-    rb_strs edited;   /* ids of migrations that FROM and TO have with other bytes */
-    json_t *at_risk;  /* as rb_db_outcome.at_risk; NULL: not counted */
+    json_t *expected;    /* catalog to come out at */
+    json_t *leaving;     /* the one to remember of FROM */
+    json_t *drifted;     /* [{"object","change"}] since FROM went live, or NULL */
+    json_t *residual;    /* [{"object","change"}] known from proofs: may be left */
+    rb_strs edited;      /* ids of migrations that FROM and TO have with other bytes */
+    rb_db_step *inverse; /* what undoes the steps; none: they cannot be undone */
+    size_t inverse_count;
+    char *no_way_back;     /* why the inverse failed on the copy, or NULL */
+    json_t *unproven;      /* places that the proofs of the steps list as lost */
+    size_t unproven_steps; /* steps whose proof is not known */
+    json_t *places;        /* that the scripts could destroy, empty ones too */
+    json_t *bound;         /* what is there (loss.h); NULL: not counted */
+    json_t *at_risk;       /* what of it does not come back; NULL: not counted */
+    json_t *anew;          /* what the way back generates anew */
+    rb_db *seen;           /* open for reading since then, or NULL; */
+    int64_t version;       /* its rb_db_data_version() */
 } rb_plan_database;
 
 /* A flag or config file of the host that the transition writes, removes or restores. */
@@ -121,7 +131,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *request, rb_err 
 void rb_plan_free(rb_plan *plan);
 RB_DEFINE_AUTO(rb_plan, rb_plan_free)
 
-/* Whether every item that database would lose (as rb_db_outcome.at_risk) is in agreed, whose items
+/* Whether every item that database would lose (as in loss.h) is in agreed, whose items
  * name their database. */
 bool rb_risk_within(const json_t *lost, const char *database, const json_t *agreed);
 
@@ -132,7 +142,7 @@ enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *request, rb_er
  * nothing). It covers releases, steps, scripts, and the tables and columns at risk, not counts. */
 void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_request *request,
                     const json_t *also);
-/* A run found lost (as rb_db_outcome.at_risk) in database, which was not agreed to. Gives the
+/* A run found lost (as in loss.h) in database, which was not agreed to. Gives the
  * digest that agrees to that too, and keeps it in the journal, so that the next plan lists it. */
 enum rb_code rb_plan_found(char digest[RB_SHA256_HEX], const rb_plan *plan,
                            const rb_plan_request *request, const char *database, const json_t *lost,
@@ -206,6 +216,14 @@ enum rb_code rb_plan_database_sets(rb_plan_database *database, const rb_manifest
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
                                    const rb_plan_request *request, const char *name,
                                    rb_err *err) RB_MUST_USE;
+/* plan_rehearsal.c: runs the scripts and their inverse on a copy, and sets places, bound, at_risk
+ * and anew. db: as it is now, only read. */
+enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *database,
+                              const rb_plan_request *request, rb_db *db, const char *engine,
+                              rb_err *err) RB_MUST_USE;
+/* The same under lock, where somebody has written to the database since. */
+enum rb_code rb_plan_rehearse_again(rb_plan_database *database, const rb_plan_request *request,
+                                    rb_err *err) RB_MUST_USE;
 /* plan_expect.c: sets expected, leaving and drifted, and adds what drifted to plan->drift. */
 enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *database,
                             const rb_plan_request *request, rb_db *db,

@@ -25,7 +25,14 @@ void rb_plan_database_clear(rb_plan_database *d)
     json_decref(d->drifted);
     json_decref(d->residual);
     rb_strs_clear(&d->edited);
+    free(d->inverse);
+    free(d->no_way_back);
+    json_decref(d->unproven);
+    json_decref(d->places);
+    json_decref(d->bound);
     json_decref(d->at_risk);
+    json_decref(d->anew);
+    rb_db_close(d->seen);
     *d = (rb_plan_database){0};
 }
 
@@ -225,6 +232,7 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
     json_t *item;
     json_array_foreach (json_object_get(proof, "differences"), i, item)
         json_array_append(d->residual, item);
+    json_array_extend(d->unproven, json_object_get(proof, "discards"));
     if (restores && strcmp(restores, "untested") == 0) {
         RB_AUTO(rb_free_str)
         char *note = rb_format("database %s: the down of migration %s could not be tried on every "
@@ -264,6 +272,23 @@ static bool take_proofs(void *context, const rb_release *release)
     return g->open > 0;
 }
 
+/* What the proofs of ups list as lost; else as take_proofs(). */
+static bool take_up_proofs(void *context, const rb_release *at)
+{
+    gathering *g = context;
+    RB_AUTO(rb_json_freep) json_t *proofs = proofs_by_id(at->manifest, g->d->name);
+    for (size_t i = 0; i < g->d->step_count; i++) {
+        const json_t *proof =
+            g->seen[i] ? NULL : json_object_get(proofs, g->d->steps[i].migration->id);
+        if (!proof)
+            continue;
+        json_array_extend(g->d->unproven, json_object_get(proof, "destroys"));
+        g->seen[i] = true;
+        g->open--;
+    }
+    return g->open > 0;
+}
+
 /* Proofs are in the manifest of the release that brought the migration: follow the chain back. */
 static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq)
 {
@@ -274,9 +299,18 @@ static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_requ
             rb_migrations_find(d->override_set, d->steps[i].migration->id) == d->steps[i].migration;
         g.seen[i] = d->steps[i].up || overrides;
         g.open += !g.seen[i];
+        d->unproven_steps += overrides;
     }
     if (rq->from && g.open > 0 && take_proofs(&g, rq->from))
         rb_session_walk(rq->session, rq->from, take_proofs, &g);
+    d->unproven_steps += g.open;
+    for (size_t i = 0; i < d->step_count; i++) {
+        g.seen[i] = !d->steps[i].up || d->steps[i].was;
+        g.open = (i == 0 ? 0 : g.open) + !g.seen[i];
+    }
+    if (g.open > 0 && take_up_proofs(&g, rq->to))
+        rb_session_walk(rq->session, rq->to, take_up_proofs, &g);
+    d->unproven_steps += g.open;
     free(g.seen);
 }
 
@@ -324,96 +358,6 @@ static void changed_notes(rb_plan *plan, const rb_plan_database *d)
     }
 }
 
-static char *list_ids(const rb_strs *ids)
-{
-    rb_buf out = {0};
-    for (size_t i = 0; i < ids->n && i < 8; i++)
-        rb_buf_printf(&out, "%s%s", i ? ", " : "", ids->items[i]);
-    if (ids->n > 8)
-        rb_buf_printf(&out, " and %zu more", ids->n - 8);
-    return rb_buf_detach(&out);
-}
-
-static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                            const rb_db_outcome *outcome)
-{
-    RB_AUTO(rb_json_freep) json_t *wrong = NULL;
-    RB_AUTO(rb_json_freep) json_t *left = NULL;
-    rb_plan_database_judge(&wrong, &left, d, outcome->after);
-    if (json_array_size(wrong) > 0) {
-        rb_plan_take_released(d, rq, wrong, outcome->before, outcome->after);
-        json_decref(wrong);
-        json_decref(left);
-        rb_plan_database_judge(&wrong, &left, d, outcome->after);
-    }
-    if (json_array_size(wrong) > 0) {
-        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(wrong);
-        RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, list, false);
-        RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
-        RB_AUTO(rb_free_str)
-        char *fix = rb_format("; fix the scripts in a later release and name it with %s", scripts);
-        rb_plan_decide(plan, "schema", RB_FOUND,
-                       "database %s would not come out at the schema of %s: %s%s", d->name,
-                       rq->to->tag, list, drift[0] ? drift : fix);
-    }
-    if (json_array_size(left) > 0 && d->edited.n > 0) {
-        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
-        RB_AUTO(rb_free_str) char *ids = list_ids(&d->edited);
-        plan->consent = true;
-        rb_plan_decide(
-            plan, "residual", RB_OK,
-            "database %s: migration %s was edited after it had been released (RB004), so "
-            "this database gets another schema than a new one would: %s\na new migration "
-            "can make up for it",
-            d->name, ids, list);
-    } else if (json_array_size(left) > 0) {
-        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
-        plan->consent = true;
-        rb_plan_decide(plan, "residual", RB_OK,
-                       "database %s: known residual, accepted when the release was made, will "
-                       "stay: %s",
-                       d->name, list);
-    }
-}
-
-/* db: as it is now, only read. */
-static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                             rb_db *db, const char *engine, rb_err *err)
-{
-    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
-    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    if (d->create) {
-        RB_TRY(rb_db_scratch(&copy, engine, RB_DB_CLOCK_REAL, err));
-    } else {
-        RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", rq->env->root);
-        RB_TRY(rb_db_rehearse(&copy, db, dir, err));
-    }
-    rb_db_work work = {
-        .steps = d->steps, .n = d->step_count, .tracking = d->tracking, .order = d->to_set};
-    const rb_db_limits limits = rb_env_limits(rq->env);
-    RB_TRY(rb_db_limit(copy, &limits, err));
-    RB_TRY(rb_db_begin(copy, err));
-    rb_err why;
-    enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
-    d->rehearsed = true;
-    if (code != RB_OK) {
-        RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, why.message, true);
-        bool exists = rb_plan_meets_existing(d, rq, why.message);
-        rb_plan_decide(plan, exists ? "tracking" : "script", exists ? RB_DECIDE : RB_FOUND,
-                       "database %s: %s%s\n%s", d->name, why.message, drift, why.hint);
-        return RB_OK;
-    }
-    d->at_risk = json_incref(outcome.at_risk);
-    judge_rehearsal(plan, d, rq, &outcome);
-    RB_AUTO(rb_json_freep) json_t *failures = json_array();
-    if (d->to)
-        RB_TRY(rb_sql_checks_run(failures, rq->to, rq->session->repo, d->name, copy, err));
-    if (json_array_size(failures) > 0)
-        rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name,
-                       rb_json_str(json_array_get(failures, 0), "message"));
-    return RB_OK;
-}
-
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                                    const char *name, rb_err *err)
 {
@@ -421,6 +365,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     size_t refusals = plan->refusals; /* of other parts */
     d->name = rb_strdup(name);
     d->residual = json_array();
+    d->unproven = json_array();
     const char *url = rb_env_database(rq->env, name);
     if (!url)
         return rb_fail(err, RB_ERROR,
@@ -450,5 +395,10 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     bool stands = rq->partial ? plan->refusals == refusals : plan->worst == RB_OK;
     if (!stands || rq->only_drift)
         return RB_OK;
-    return rehearse(plan, d, rq, db, any->engine, err);
+    RB_TRY(rb_plan_rehearse(plan, d, rq, db, any->engine, err));
+    if (!d->create) { /* kept open: it can tell whether others write before the lock is held */
+        d->seen = db;
+        db = NULL;
+    }
+    return RB_OK;
 }

@@ -100,6 +100,35 @@ static void add_found(rb_plan_database *d, const json_t *found)
     }
 }
 
+/* Into a list of the plan's document, whose items name their database. */
+static void add_named(json_t *list, const rb_plan_database *d, const json_t *items)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        json_t *copy = json_copy(item);
+        rb_json_set_str(copy, "database", d->name);
+        json_array_append_new(list, copy);
+    }
+}
+
+static void note_anew(rb_plan *plan, const rb_plan_database *d)
+{
+    RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(d->anew);
+    RB_AUTO(rb_free_str)
+    char *note = rb_format("database %s: generated anew on the way back, and not at risk: %s",
+                           d->name, list);
+    if (json_array_size(d->anew) > 0)
+        rb_plan_note(plan, note);
+    if (!d->no_way_back)
+        return;
+    RB_AUTO(rb_free_str)
+    char *failed = rb_format("database %s: the way back fails on the copy, so everything that the "
+                             "scripts change is at risk: %s",
+                             d->name, d->no_way_back);
+    rb_plan_note(plan, failed);
+}
+
 enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     json_t *all = json_object_get(plan->json, "dataAtRisk");
@@ -109,13 +138,14 @@ enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *rq, rb_err *er
         size_t j;
         json_t *item;
         add_found(&plan->databases[i], found);
+        add_named(all, &plan->databases[i], plan->databases[i].at_risk);
+        add_named(json_object_get(plan->json, "bound"), &plan->databases[i],
+                  plan->databases[i].bound);
+        note_anew(plan, &plan->databases[i]);
         json_array_foreach (plan->databases[i].at_risk, j, item) {
             const char *column = rb_json_str(item, "column");
-            json_t *copy = json_copy(item);
-            rb_json_set_str(copy, "database", plan->databases[i].name);
-            json_array_append_new(all, copy);
             rb_plan_decide(plan, "data-loss", RB_OK,
-                           "%s%s%s: %" JSON_INTEGER_FORMAT " %s will be lost",
+                           "%s%s%s: %" JSON_INTEGER_FORMAT " %s will not come back",
                            rb_json_str(item, "table"), column ? "." : "", column ? column : "",
                            json_integer_value(json_object_get(item, column ? "values" : "rows")),
                            column ? "values" : "rows");
@@ -156,6 +186,15 @@ static json_t *places_of(const json_t *lost, const json_t *also)
     return places;
 }
 
+/* Those of the bound that are empty now, too: rows may come. */
+static json_t *bound_of(const rb_plan *plan)
+{
+    RB_AUTO(rb_json_freep) json_t *all = json_array();
+    for (size_t i = 0; i < plan->database_count; i++)
+        add_named(all, &plan->databases[i], plan->databases[i].places);
+    return places_of(all, NULL);
+}
+
 /* Counts may move between looking and doing; which tables and columns lose data may not. */
 void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_request *rq,
                     const json_t *also)
@@ -170,10 +209,11 @@ void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_
         if (strcmp(rb_json_str(item, "code"), "residual") == 0)
             json_array_append(left, json_object_get(item, "message"));
     RB_AUTO(rb_json_freep)
-    json_t *all = json_pack(
-        "{s:s?,s:s,s:o,s:O,s:o,s:o}", "from", rq->from ? rq->from->object : NULL, "to",
-        rq->to->object, "steps", kinds, "scripts", json_object_get(plan->json, "databases"), "lost",
-        places_of(json_object_get(plan->json, "dataAtRisk"), also), "residual", left);
+    json_t *all = json_pack("{s:s?,s:s,s:o,s:O,s:o,s:o,s:o}", "from",
+                            rq->from ? rq->from->object : NULL, "to", rq->to->object, "steps",
+                            kinds, "scripts", json_object_get(plan->json, "databases"), "lost",
+                            places_of(json_object_get(plan->json, "dataAtRisk"), also), "residual",
+                            left, "bound", bound_of(plan));
     rb_json_hash(all, out);
 }
 

@@ -55,7 +55,8 @@ C
     [[ $(sqlite3 "$PROD/data/shop.db" 'SELECT note FROM orders') == 'ORDER 1!' ]]
     rbtool diff v1.0.0 v1.1.0 >diff.txt
     rbtool status --exit-code
-    # the note is data that the older release cannot hold
+    # a note that the up does not compute is data that the older release cannot hold
+    sqlite3 -cmd ".load $HOME/shout" "$PROD/data/shop.db" "UPDATE orders SET note = 'mine'"
     fails 5 accept-data-loss rbtool revert v1.1.0 --yes
     digest=$(grep -o 'accept-data-loss [0-9a-f]*' <<<"$output" | tail -1 | cut -d' ' -f2)
     rbtool revert v1.1.0 --yes --accept-data-loss "$digest"

@@ -82,13 +82,13 @@ put_back() { # [TABLE,COLUMN,RESTORED,MISSING] of all
     on_top 'UPDATE orders SET total = total * 2;' 'UPDATE orders SET total = total / 2;'
     move deploy v1.1.0
     move revert v1.1.0
-    [ "$(put_back)" = '[["orders",null,0,0]]' ]
+    [ "$(put_back)" = '[]' ]
     [ "$(sql 'SELECT sum(total) FROM orders')" = 5500 ]
 }
 
 @test "the next deploy restores rows that a down deleted" {
     on_top "INSERT INTO orders VALUES (50, 1), (51, 1);" 'DELETE FROM orders WHERE id >= 50 OR id = 1;'
-    rbtool deploy v1.1.0 --yes
+    move deploy v1.1.0 # the row of id 1 does not come back when this is undone
     sql 'UPDATE orders SET total = 7 WHERE id = 50; INSERT INTO orders VALUES (52, 9)'
     move revert v1.1.0
     [ "$(orders)" = 2,3,4,5,6,7,8,9,10 ]
@@ -297,7 +297,7 @@ again() { # SQL
     sql "INSERT INTO notes VALUES ('a'), ('b'), ('c')"
     run rbtool revert v1.1.0 --yes
     [ "$status" -eq 5 ]
-    [[ $output == *"main: notes: 2 rows will be lost"* ]]
+    [[ $output == *"main: notes: 1 rows will be lost"*"main: notes.text: 1 values will be lost"* ]]
     move revert v1.1.0
     [ "$(sql 'SELECT group_concat(text) FROM notes')" = a,d ]
     move deploy v1.1.0 --accept-reverted
@@ -365,11 +365,14 @@ again() { # SQL
     on_top 'ALTER TABLE orders ADD COLUMN rank; UPDATE orders SET rank = (SELECT count(*) FROM orders x WHERE x.total >= orders.total);' \
         'ALTER TABLE orders DROP COLUMN rank;'
     rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET rank = 50 WHERE id = 1' # the only one that the up would not compute
+    [ "$(rbtool plan v1.1.0 --json | jq -c '[.dataAtRisk[] | [.table, .column, .values]], [.bound[] | [.table, .column, .values]]')" = \
+        '[["orders","rank",1]]'$'\n''[["orders","rank",10]]' ]
     move revert v1.1.0
     sql 'INSERT INTO orders VALUES (11, 5000)'
     move deploy v1.1.0 --accept-reverted
     [ "$(put_back)" = '[["orders","rank",10,0]]' ]
-    [ "$(sql 'SELECT rank FROM orders WHERE id = 1')" = 10 ]
+    [ "$(sql 'SELECT rank FROM orders WHERE id = 1')" = 50 ]
 }
 
 @test "the plan counts rows that a script deletes by the current date" {

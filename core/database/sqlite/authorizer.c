@@ -1,6 +1,5 @@
 /* What scripts may not do. */
 #include "database/sqlite/sqlite.h"
-#include "database/sqlite/watch.h"
 
 #include <string.h>
 #include <strings.h>
@@ -45,7 +44,6 @@ static bool not_ours(rb_sqlite *db, const char *table)
 bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
                        const char *value)
 {
-    rb_watch *watch = rb_sqlite_state_of(db)->watch;
     name = name ? name : "";
     switch (action) {
     case RB_ACTION_ATTACH:
@@ -68,15 +66,7 @@ bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *
             return deny(db, "a script may not create a virtual table with the module ", value);
         return not_ours(db, name);
     case RB_ACTION_ATTACHED_TO:
-        return not_ours(db, name);
-    case RB_ACTION_DROP:
-    case RB_ACTION_ALTER:
     case RB_ACTION_WRITE:
-        if (watch && action != RB_ACTION_WRITE)
-            rb_watch_note_ddl(watch, name, action == RB_ACTION_DROP,
-                              value && strcmp(value, "main") == 0);
-        if (watch)
-            rb_watch_note(watch, name);
         return not_ours(db, name);
     }
     return true;

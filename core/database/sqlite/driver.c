@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "database/sqlite/watch.h"
+#include "database/sqlite/table_compare.h"
 
 static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mode, rb_err *err)
 {
@@ -66,6 +66,11 @@ static enum rb_code tables(json_t **out, rb_db *db, rb_err *err)
     return RB_OK;
 }
 
+static enum rb_code data_version(int64_t *out, rb_db *db, rb_err *err)
+{
+    return rb_sqlite_int(out, rb_sqlite_of(db), rb_strdup("PRAGMA data_version"), err);
+}
+
 static enum rb_code settings(json_t **out, rb_db *base, rb_err *err)
 {
     static const char *const names[] = {"PRAGMA user_version", "PRAGMA application_id"};
@@ -88,57 +93,11 @@ static enum rb_code begin(rb_db *base, rb_err *err)
     /* With enforcement on, a table rebuild would empty the tables that refer to it. */
     RB_TRY(rb_sqlite_each(db, "PRAGMA foreign_keys=OFF", NULL, NULL, NULL, err));
     /* How SQLite was built is no script's business either: Debian's has recursive triggers on. */
-    rb_sqlite_state *state = rb_sqlite_state_of(db);
-    state->untidy = true;
-    state->virtual_changed = state->renamed = false;
+    rb_sqlite_state_of(db)->untidy = true;
     RB_TRY(rb_sqlite_tidy(db, err));
     RB_TRY(rb_sqlite_each(db, "BEGIN IMMEDIATE", NULL, NULL, NULL, err));
     db->begun = true;
     return RB_OK;
-}
-
-static enum rb_code has_virtual(bool *out, rb_sqlite *db, rb_err *err)
-{
-    int64_t n;
-    const rb_sqlite_state *state = rb_sqlite_state_of(db);
-    *out = state->virtual_changed;
-    if (*out || !state->renamed)
-        return RB_OK;
-    RB_TRY(rb_sqlite_int(&n, db,
-                         rb_strdup("SELECT count(*) FROM main.sqlite_schema WHERE sql LIKE 'create"
-                                   " virtual%'"),
-                         err));
-    *out = n > 0;
-    return RB_OK;
-}
-
-/* Rolls back all, and takes the lock again. */
-static enum rb_code begin_again(rb_sqlite *db, rb_err *err)
-{
-    int64_t before;
-    int64_t after;
-    RB_TRY(rb_sqlite_int(&before, db, rb_strdup("PRAGMA data_version"), err));
-    rb_db_rollback(rb_sqlite_base(db));
-    RB_TRY(begin(rb_sqlite_base(db), err));
-    RB_TRY(rb_sqlite_int(&after, db, rb_strdup("PRAGMA data_version"), err));
-    if (before == after)
-        return RB_OK;
-    return rb_fail(err, RB_ERROR,
-                   "database sqlite:%s was changed by another program during the transition\nstop "
-                   "that program, then run again",
-                   db->path);
-}
-
-/* After ROLLBACK TO, SQLite asks virtual tables that were created, dropped or renamed since to
- * take part in every following savepoint, and fails because they do not exist. */
-static enum rb_code undo(rb_db *base, const char *name, rb_err *err)
-{
-    rb_sqlite *db = rb_sqlite_of(base);
-    bool virtual;
-    RB_TRY(has_virtual(&virtual, db, err));
-    if (virtual)
-        return begin_again(db, err);
-    return rb_sqlite_run(db, rb_format("ROLLBACK TO %s; RELEASE %s", name, name), NULL, NULL, err);
 }
 
 static enum rb_code commit(rb_db *base, rb_err *err)
@@ -189,6 +148,8 @@ const rb_db_driver rb_sqlite_driver = {
     .version = version,
     .open = open_path,
     .scratch = scratch,
+    .size = rb_sqlite_size,
+    .data_version = data_version,
     .rehearse = rb_sqlite_rehearse,
     .identity = identity,
     .close = close_db,
@@ -200,7 +161,6 @@ const rb_db_driver rb_sqlite_driver = {
     .check = rb_sqlite_check,
     .begin = begin,
     .commit = commit,
-    .undo = undo,
     .rollback = rollback,
     .in_transaction = in_transaction,
     .script = rb_sqlite_script,
@@ -210,13 +170,11 @@ const rb_db_driver rb_sqlite_driver = {
     .tables = tables,
     .violations = rb_sqlite_violations,
     .mismatches = rb_sqlite_mismatches,
-    .watch_begin = rb_watch_begin,
-    .watch_end = rb_watch_end,
-    .watch_expect = rb_watch_expect,
-    .watch_touched = rb_watch_touched,
+    .compare = rb_sqlite_compare,
+    .count = rb_sqlite_count,
     .fill = rb_sqlite_fill,
     .literals = rb_sqlite_literals,
-    .contents = rb_sqlite_contents,
+    .keep = rb_sqlite_keep,
     .backup = rb_sqlite_backup_write,
     .backup_finish = rb_sqlite_backup_finish,
     .backup_size = rb_sqlite_backup_size,

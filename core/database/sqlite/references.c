@@ -3,7 +3,7 @@
  * constraint: rows get other rowids when their table is rebuilt, and other values while they stay
  * broken.
  */
-#include "database/sqlite/row_hashes.h"
+#include "database/sqlite/sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +149,50 @@ static char *query(const columns *c, const reference *r)
     return rb_buf_detach(&out);
 }
 
+#define SEED 0xcbf29ce484222325u
+#define EXACT_BELOW 9007199254740992 /* whole numbers that a double holds */
+
+static uint64_t mix(uint64_t hash, const void *data, size_t len)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash ^ hash >> 29;
+}
+
+/* Text that stands for a number, as a column of a numeric type would store it. */
+static bool is_number(double *out, const rb_cell *cell)
+{
+    const char *text = cell->data;
+    char *end;
+    if (cell->len == 0 || cell->len > 40 || !strchr("+-.0123456789", text[0]))
+        return false;
+    *out = strtod(text, &end);
+    return end == text + cell->len;
+}
+
+/* A hash with a value added; a number and its text are the same. */
+static uint64_t mix_cell(uint64_t hash, const rb_cell *cell)
+{
+    double number = cell->real;
+    int64_t whole = cell->integer;
+    bool is_real =
+        cell->kind == RB_CELL_REAL || (cell->kind == RB_CELL_TEXT && is_number(&number, cell));
+    bool is_whole = cell->kind == RB_CELL_INTEGER;
+    if (is_real && number > -EXACT_BELOW && number < EXACT_BELOW &&
+        (double)(int64_t)number == number) {
+        whole = (int64_t)number;
+        is_whole = true;
+    }
+    if (is_whole)
+        return mix(hash ^ SEED, &whole, sizeof whole);
+    if (is_real)
+        return mix(hash ^ SEED, &number, sizeof number);
+    if (cell->kind == RB_CELL_NULL)
+        return mix(hash ^ SEED, "", 1);
+    return mix(hash ^ SEED, cell->data ? cell->data : "", cell->len);
+}
+
 #define LISTED_LIMIT 100000 /* more are compared by their number */
 
 typedef struct listing {
@@ -160,13 +204,13 @@ typedef struct listing {
 static bool add_row(void *context, const rb_cell *cells, size_t n)
 {
     listing *l = context;
-    uint64_t row = rb_cell_mix(l->constraint, &cells[0], false);
+    uint64_t row = mix_cell(l->constraint, &cells[0]);
     uint64_t values = 0;
     for (size_t i = 1; i < n; i++) {
         if (i <= l->values)
-            values = rb_cell_mix(values, &cells[i], true);
+            values = mix_cell(values, &cells[i]);
         else
-            row = rb_cell_mix(row, &cells[i], true);
+            row = mix_cell(row, &cells[i]);
     }
     json_t *item = json_array();
     json_array_append_new(item, json_integer((json_int_t)row));
@@ -185,7 +229,7 @@ static enum rb_code list_rows(json_t *entry, rb_sqlite *db, const columns *c, co
     for (size_t i = 0; i < c->from.n; i++) {
         const char *name = c->from.items[i];
         const rb_cell cell = {.kind = RB_CELL_TEXT, .data = name, .len = strlen(name)};
-        l.constraint = rb_cell_mix(l.constraint, &cell, false);
+        l.constraint = mix_cell(l.constraint, &cell);
     }
     return rb_sqlite_run(db, query(c, r), add_row, &l, err);
 }

@@ -1,26 +1,57 @@
-/* Throw-away copies of a database, for rehearsals. */
+/*
+ * Throw-away copies to run scripts on. A copy with rows is two: one that scripts change, and one of
+ * the state before, which is attached only when no script runs any more, since a name that the
+ * scripts dropped would otherwise be found there.
+ */
 #include "database/sqlite/sqlite.h"
+#include "database/sqlite/table_compare.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/anchor.h"
 #include "base/file.h"
+#include "database/tracking.h"
 
-#define IN_MEMORY (64 << 20) /* bytes of a database that is rehearsed in memory */
+#define IN_MEMORY (32 << 20) /* bytes of a database whose two copies are kept in memory */
 
-/* A small database is rehearsed in memory. */
-static enum rb_code rehearse_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err)
+enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err)
 {
+    return rb_sqlite_int(
+        out, rb_sqlite_of(db),
+        rb_strdup("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"), err);
+}
+
+static enum rb_code copy_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err)
+{
+    /* A name that begins with a slash can be attached by every connection of this process. */
+    static const rb_sqlite_options shared = {.vfs = "memdb", .pragmas = "PRAGMA synchronous=OFF"};
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
     RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
+    rb_sqlite_state *state = rb_sqlite_state_of(db);
+    RB_AUTO(rb_free_str) char *name = rb_format("/rbtool-%p", (void *)db);
+    state->before_uri = rb_format("file:%s?vfs=memdb", name);
+    RB_TRY(rb_sqlite_open(&state->before, name, RB_SQLITE_CREATE, &shared, NULL, err));
+    RB_TRY(rb_sqlite_backup(state->before, from, err));
     RB_TRY(rb_sqlite_backup(db, from, err));
     *out = db;
     db = NULL;
     return RB_OK;
+}
+
+static char *uri_of(const char *path)
+{
+    RB_AUTO(rb_free_str) char *resolved = rb_anchor_name(path);
+    rb_buf out = {0};
+    rb_buf_puts(&out, "file:");
+    for (const char *p = resolved; *p; p++) {
+        bool plain = isalnum((unsigned char)*p) || strchr("/._-", *p);
+        rb_buf_printf(&out, plain ? "%c" : "%%%02X", (unsigned char)*p);
+    }
+    rb_buf_puts(&out, "?mode=ro&immutable=1");
+    return rb_buf_detach(&out);
 }
 
 static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, rb_err *err)
@@ -36,34 +67,157 @@ static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, 
     return RB_OK;
 }
 
-/* The file loses its name when it is complete: SQLite writes to such a one as long as it needs no
- * other beside it. */
-static enum rb_code rehearse_in_file(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
+/* *fd is open, and keeps the file from rb_dir_tidy(). */
+static enum rb_code make_file(char **name, int *fd, const char *dir, rb_err *err)
 {
-    RB_TRY(rb_dir_make(dir, err));
-    RB_AUTO(rb_free_str) char *name = NULL;
-    int fd = rb_file_temporary(&name, dir);
-    if (fd < 0)
-        return rb_fail_errno(err, RB_ERROR, "a rehearsal's copy cannot be written in %s", dir);
-    enum rb_code code = copy_to(out, name, from, err);
+    *fd = rb_file_temporary(name, dir);
+    if (*fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "a copy of the database cannot be written in %s", dir);
+    return RB_OK;
+}
+
+static void drop_file(int *fd, char **name)
+{
     rb_err ignored;
-    (void)!rb_file_remove(name, &ignored);
-    close(fd);
+    if (*name)
+        (void)!rb_file_remove(*name, &ignored);
+    rb_free_str(name);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void rb_sqlite_drop_before(rb_sqlite_state *state)
+{
+    if (state->before_file)
+        drop_file(&state->before_fd, &state->before_file);
+}
+
+/* The file that scripts change loses its name when it is complete: SQLite writes to such a one as
+ * long as it needs no other beside it. That of the state before keeps it until it is attached. */
+static enum rb_code copy_in_files(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *before = NULL;
+    char *names[2] = {NULL, NULL};
+    int fds[2] = {-1, -1};
+    RB_TRY(rb_dir_make(dir, err));
+    RB_TRY(make_file(&names[0], &fds[0], dir, err));
+    enum rb_code code = copy_to(&before, names[0], from, err);
+    if (code == RB_OK)
+        code = make_file(&names[1], &fds[1], dir, err);
+    if (code == RB_OK)
+        code = copy_to(out, names[1], from, err);
+    drop_file(&fds[1], &names[1]);
+    if (code != RB_OK) {
+        drop_file(&fds[0], &names[0]);
+        return code;
+    }
+    rb_sqlite_state *state = rb_sqlite_state_of(*out);
+    state->before_uri = uri_of(names[0]);
+    state->before_file = names[0];
+    state->before_fd = fds[0];
+    return RB_OK;
+}
+
+static enum rb_code copy_rows(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
+{
+    int64_t size;
+    rb_err ignored;
+    RB_TRY(rb_sqlite_size(&size, rb_sqlite_base(from), err));
+    /* Both copies are of one state. */
+    RB_TRY(rb_sqlite_each(from, "BEGIN; SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL,
+                          err));
+    enum rb_code code =
+        size <= IN_MEMORY ? copy_in_memory(out, from, err) : copy_in_files(out, from, dir, err);
+    (void)!rb_sqlite_each(from, "ROLLBACK", NULL, NULL, NULL, &ignored);
     return code;
 }
 
-enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err)
+enum rb_code rb_sqlite_attach_before(rb_sqlite *db, rb_err *err)
+{
+    rb_sqlite_state *state = rb_sqlite_state_of(db);
+    if (state->has_before || !state->before_uri)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *uri = rb_sqlite_text(state->before_uri);
+    RB_TRY(rb_sqlite_run(db, rb_format("ATTACH %s AS " RB_SQLITE_BEFORE, uri), NULL, NULL, err));
+    RB_TRY(rb_sqlite_each(db, "SELECT count(*) FROM " RB_SQLITE_BEFORE ".sqlite_schema", NULL, NULL,
+                          NULL, err));
+    state->has_before = true;
+    rb_sqlite_drop_before(state);
+    return RB_OK;
+}
+
+/* A copy of the schema alone */
+
+typedef struct sketching {
+    rb_strs statements;
+    rb_strs own; /* tables whose rows say what is applied */
+    rb_strs shadows;
+} sketching;
+
+/* A row: type, name, sql. */
+static bool add_statement(void *context, const rb_cell *cells, size_t n)
+{
+    sketching *s = context;
+    const char *name = cells[1].data;
+    (void)n;
+    if (cells[2].kind != RB_CELL_TEXT || rb_strs_has(&s->shadows, name))
+        return true;
+    rb_strs_add(&s->statements, cells[2].data);
+    if (strcmp(cells[0].data, "table") == 0 && rb_tracking_owns(name) &&
+        strcasecmp(name, "rbtool_journal") != 0)
+        rb_strs_add(&s->own, name);
+    return true;
+}
+
+/* INSERT statements of all rows of a table. */
+static enum rb_code add_rows(rb_strs *out, rb_sqlite *from, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs columns = {0};
+    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(table);
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(table);
+    RB_AUTO(rb_free_str) char *into = rb_format("INSERT INTO %s VALUES(", name);
+    RB_AUTO(rb_free_str) char *literal = rb_sqlite_text(into);
+    RB_TRY(rb_sqlite_run(from, rb_format("SELECT name FROM pragma_table_info(%s)", text),
+                         rb_sqlite_add_quoted, &columns, err));
+    rb_buf sql = {0};
+    rb_buf_printf(&sql, "SELECT %s", literal);
+    for (size_t i = 0; i < columns.n; i++)
+        rb_buf_printf(&sql, " || %s quote(%s)", i ? "',' ||" : "", columns.items[i]);
+    rb_buf_printf(&sql, " || ')' FROM main.%s", name);
+    return rb_sqlite_run(from, rb_buf_detach(&sql), rb_sqlite_add_text, out, err);
+}
+
+static enum rb_code copy_schema(rb_sqlite **out, rb_sqlite *from, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
+    sketching s = {0};
+    RB_TRY(rb_sqlite_connect(&db, ":memory:", RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
+    enum rb_code code = rb_sqlite_shadows(&s.shadows, from, err);
+    if (code == RB_OK)
+        code = rb_sqlite_each(from,
+                              "SELECT type, name, sql FROM main.sqlite_schema WHERE name NOT LIKE"
+                              " 'sqlite\\_%' ESCAPE '\\' ORDER BY type <> 'table', type <> 'view',"
+                              " rowid",
+                              NULL, add_statement, &s, err);
+    for (size_t i = 0; i < s.own.n && code == RB_OK; i++)
+        code = add_rows(&s.statements, from, s.own.items[i], err);
+    for (size_t i = 0; i < s.statements.n && code == RB_OK; i++)
+        code = rb_sqlite_each(db, s.statements.items[i], NULL, NULL, NULL, err);
+    rb_strs_clear(&s.statements);
+    rb_strs_clear(&s.own);
+    rb_strs_clear(&s.shadows);
+    RB_TRY(code);
+    *out = db;
+    db = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, rb_err *err)
 {
     rb_sqlite *db = NULL;
     rb_sqlite *from = rb_sqlite_of(of);
-    int64_t size;
-    RB_TRY(rb_sqlite_int(
-        &size, from,
-        rb_strdup("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"), err));
-    if (size <= IN_MEMORY)
-        RB_TRY(rehearse_in_memory(&db, from, err));
-    else
-        RB_TRY(rehearse_in_file(&db, from, dir, err));
+    RB_TRY(rows ? copy_rows(&db, from, dir, err) : copy_schema(&db, from, err));
     *out = rb_sqlite_base(db);
     return RB_OK;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "database/sqlite/watch.h"
+#include "database/sqlite/effects.h"
 #include "sql/alter_parser.h"
 #include "sql/token.h"
 
@@ -81,8 +81,7 @@ static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
     enum rb_stmt_end step = RB_STMT_ROW;
     set_guard(db, RB_GUARD_NONE);
     RB_TRY(check_definition(db, sql, start, end, err));
-    if (rb_sqlite_state_of(db)->watch)
-        RB_TRY(rb_watch_before(db, sql->text + start, end - start, err));
+    RB_TRY(rb_effects_add(db, sql->text + start, end - start, err));
     set_guard(db, RB_GUARD_SCRIPT);
     if (rb_sqlite_state_of(db)->limits.statements)
         rb_sqlite_clock_start(db, sql);
@@ -92,13 +91,12 @@ static enum rb_code run_one(rb_sqlite *db, rb_stmt *stmt, const rb_db_text *sql,
         return fail_in(db, sql, start, -1, err);
     if (rb_sqlite_state_of(db)->limits.statements)
         rb_sqlite_clock_stop(db);
-    if (rb_sqlite_state_of(db)->watch)
-        rb_watch_after(db);
     return RB_OK;
 }
 
 static enum rb_code run_all(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
 {
+    rb_sqlite_state *state = rb_sqlite_state_of(db);
     const char *at = sql->text;
     while (*at) {
         RB_AUTO(rb_stmt_freep) rb_stmt *stmt = NULL;
@@ -106,6 +104,7 @@ static enum rb_code run_all(rb_sqlite *db, const rb_db_text *sql, rb_err *err)
         size_t start = (size_t)(at - sql->text);
         long offset = -1;
         set_guard(db, RB_GUARD_SCRIPT);
+        rb_effects_forget(state); /* running a statement on a virtual table prepares others */
         if (!rb_stmt_prepare(&stmt, &tail, &offset, db, at))
             return fail_in(db, sql, start, offset, err);
         if (stmt)
@@ -165,12 +164,16 @@ static enum rb_code check_active(rb_sqlite *db, const rb_db_text *sql, rb_err *e
                    sql->what, sql->file, l->memory, l->size, l->where ? l->where : "limits");
 }
 
-enum rb_code rb_sqlite_script(rb_db *base, const rb_db_text *sql, rb_err *err)
+enum rb_code rb_sqlite_script(json_t *effects, rb_db *base, const rb_db_text *sql, rb_err *err)
 {
     rb_sqlite *db = rb_sqlite_of(base);
+    rb_sqlite_state *state = rb_sqlite_state_of(db);
     RB_TRY(check_active(db, sql, err));
     rb_sqlite_clock_start(db, sql);
+    state->effects = effects;
     enum rb_code code = run_all(db, sql, err);
+    rb_effects_forget(state);
+    state->effects = NULL;
     set_guard(db, RB_GUARD_NONE);
     rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "database/sqlite/watch.h"
+#include "database/sqlite/effects.h"
 
 #define EPOCH 210866760000000 /* 1970-01-01 00:00 UTC, in ms since the Julian epoch */
 
@@ -127,6 +127,21 @@ static const char *vfs_at(int64_t clock)
     return s->name;
 }
 
+static void note_write(rb_sqlite *db, int action, const char *one, const char *two,
+                       const char *schema, bool in_trigger)
+{
+    if (action == SQLITE_INSERT)
+        rb_effects_note(db, RB_WRITE_INSERT, schema, one, NULL, in_trigger);
+    else if (action == SQLITE_UPDATE)
+        rb_effects_note(db, RB_WRITE_UPDATE, schema, one, two, in_trigger);
+    else if (action == SQLITE_DELETE)
+        rb_effects_note(db, RB_WRITE_DELETE, schema, one, NULL, in_trigger);
+    else if (action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
+        rb_effects_note(db, RB_WRITE_DROP, schema, one, NULL, in_trigger);
+    else if (action == SQLITE_ALTER_TABLE)
+        rb_effects_note(db, RB_WRITE_ALTER, one, two, NULL, in_trigger);
+}
+
 static int authorize(void *context, int action, const char *one, const char *two,
                      const char *schema, const char *trigger)
 {
@@ -138,8 +153,6 @@ static int authorize(void *context, int action, const char *one, const char *two
         return rb_sqlite_allowed(db, RB_ACTION_FUNCTION, two, NULL) ? SQLITE_OK : SQLITE_DENY;
     if (state->guard == RB_GUARD_NONE)
         return SQLITE_OK;
-    state->virtual_changed |= action == SQLITE_CREATE_VTABLE || action == SQLITE_DROP_VTABLE;
-    state->renamed |= action == SQLITE_ALTER_TABLE;
     state->untidy |= action == SQLITE_PRAGMA || (schema && strcmp(schema, "temp") == 0);
     if (action == SQLITE_ATTACH || action == SQLITE_DETACH)
         allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACH, one, NULL);
@@ -154,17 +167,14 @@ static int authorize(void *context, int action, const char *one, const char *two
              action == SQLITE_CREATE_TEMP_VIEW)
         allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, two, NULL) &&
                   rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, one, NULL);
-    else if (action == SQLITE_READ && state->watch)
-        rb_watch_read(state->watch, one, two);
-    else if (action == SQLITE_SELECT && state->watch)
-        state->watch->selects = true;
     else if (action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE ||
-             action == SQLITE_CREATE_TABLE || action == SQLITE_CREATE_VIEW)
+             action == SQLITE_CREATE_TABLE || action == SQLITE_CREATE_VIEW ||
+             action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
         allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, one, NULL);
-    else if (action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_DROP, one, schema);
     else if (action == SQLITE_ALTER_TABLE)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_ALTER, two, one);
+        allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, two, NULL);
+    if (allowed)
+        note_write(db, action, one, two, schema, trigger != NULL);
     return allowed ? SQLITE_OK : SQLITE_DENY;
 }
 
@@ -190,7 +200,10 @@ static void state_free(void *owner)
     rb_sqlite_state *state = owner;
     if (state->limits.memory)
         sqlite3_hard_heap_limit64(0);
-    rb_watch_free(state->watch);
+    rb_sqlite_close(state->before);
+    rb_sqlite_drop_before(state);
+    free(state->before_uri);
+    rb_effects_forget(state);
     json_decref(state->mismatches);
     free(state->script);
     free(state);
@@ -240,7 +253,6 @@ static enum rb_code prepare(rb_sqlite *db, rb_err *err)
     state->db = db;
     sqlite3_set_authorizer(db->handle, authorize, state);
     sqlite3_progress_handler(db->handle, TICK, tick, state);
-    rb_sqlite_note_changes(db);
     return load_extensions(db, err);
 }
 

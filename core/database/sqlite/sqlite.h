@@ -14,8 +14,6 @@
 
 #define RB_SQLITE_COLUMNS 2000 /* SQLite's own limit as built */
 
-typedef struct rb_watch rb_watch; /* watch.h */
-
 enum rb_sqlite_guard {
     RB_GUARD_NONE,   /* rbtool's own statements */
     RB_GUARD_SCRIPT, /* a migration's */
@@ -25,16 +23,22 @@ enum rb_sqlite_guard {
 typedef struct rb_sqlite_state {
     rb_db base;
     rb_sqlite *db;
-    rb_watch *watch;
     enum rb_sqlite_guard guard;
-    bool untidy;          /* a script set a PRAGMA, or made something temporary */
-    bool virtual_changed; /* since begin: a virtual table was created or dropped, */
-    bool renamed;         /* some table was renamed */
-    json_t *mismatches;   /* foreign keys that SQLite cannot check, as keys; or NULL */
+    bool untidy;        /* a script set a PRAGMA, or made something temporary */
+    json_t *mismatches; /* foreign keys that SQLite cannot check, as keys; or NULL */
     rb_db_limits limits;
-    int64_t deadline; /* ms of the monotonic clock; 0: none */
-    bool limited;     /* a limit was hit */
-    char *script;     /* the last one that was started, for messages; or NULL */
+    int64_t deadline;        /* ms of the monotonic clock; 0: none */
+    bool limited;            /* a limit was hit */
+    char *script;            /* the last one that was started, for messages; or NULL */
+    json_t *effects;         /* of the script that runs; borrowed, or NULL */
+    struct rb_write *writes; /* of the statement that is prepared: effects.c */
+    size_t write_count;
+    rb_sqlite *before; /* of a rehearsal's copy: keeps the state before in memory, or NULL */
+    char *before_uri;  /* where that is, or NULL */
+    char *before_file; /* its file, as long as that has a name, */
+    int before_fd;     /* and open: no other process takes it for left over */
+    bool has_before;   /* it is attached, */
+    bool keeps;        /* and holds what rb_sqlite_keep() copied */
     rb_sqlite_options options;
 } rb_sqlite_state;
 
@@ -76,8 +80,6 @@ enum rb_sqlite_action {
     RB_ACTION_MODULE,      /* of the virtual table name that is created; the value */
     RB_ACTION_ATTACHED_TO, /* a trigger or an index is created on a table */
     RB_ACTION_WRITE,       /* to a table, or of its definition */
-    RB_ACTION_DROP,        /* of a table in a schema, the value */
-    RB_ACTION_ALTER,       /* the same */
 };
 
 /* What was too much, and the setting that allows more; NULL if no limit was hit. */
@@ -101,23 +103,11 @@ bool rb_sqlite_usable(enum rb_sqlite_part part, const char *name);
  */
 char *rb_sqlite_unusable_call(size_t *offset, const char *sql, size_t len);
 
-/* Changes of rows that a script makes. Keys are rowids, or hashes of the row where there are
- * none. */
-typedef struct rb_sqlite_change {
-    enum { RB_CHANGE_INSERT, RB_CHANGE_DELETE, RB_CHANGE_UPDATE } kind;
-    uint64_t old_key;
-    uint64_t new_key;
-    const bool *lost; /* UPDATE: columns, as stored, that held a value and now hold another */
-    size_t n;
-} rb_sqlite_change;
-
-/* changes.c: hands what scripts change to db->watch from now on. */
-void rb_sqlite_note_changes(rb_sqlite *db);
-
 /* script.c */
 /* Takes back what scripts set or made on the connection, when it is untidy. */
 enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_script(rb_db *db, const rb_db_text *sql, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_script(json_t *effects, rb_db *db, const rb_db_text *sql,
+                              rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
                             rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
@@ -127,7 +117,12 @@ enum rb_code rb_sqlite_check(json_t **rows, rb_db *db, const char *sql, size_t l
 enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 
 /* rehearsal.c */
-enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows,
+                                rb_err *err) RB_MUST_USE;
+void rb_sqlite_drop_before(rb_sqlite_state *state);
+/* Attaches the state before of a rehearsal's copy; does nothing elsewhere. */
+enum rb_code rb_sqlite_attach_before(rb_sqlite *db, rb_err *err) RB_MUST_USE;
 
 /* backup.c, backup_finish.c, restore.c: see driver.h */
 enum rb_code rb_sqlite_backup_write(json_t **left_out, rb_db *db, const rb_backup_spec *spec,
@@ -149,11 +144,9 @@ enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, const rb_samples *samples
 /* sample.c */
 void rb_sqlite_literals(json_t *literals, const char *sql, size_t len);
 
-/* table_digest.c */
+/* table_read.c */
 /* Tables that a virtual table keeps its data in. */
 enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_contents(json_t **out, rb_db *db, const char *table,
-                                rb_err *err) RB_MUST_USE;
 
 /* references.c */
 enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;

@@ -1,0 +1,464 @@
+#include "database/loss.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/name.h"
+#include "database/driver.h"
+
+void rb_db_losses_clear(rb_db_losses *losses)
+{
+    json_decref(losses->bound);
+    json_decref(losses->at_risk);
+    json_decref(losses->anew);
+    free(losses->no_way_back);
+    *losses = (rb_db_losses){0};
+}
+
+/* Effects */
+
+char *rb_loss_key(const char *name)
+{
+    char *key = rb_safe(name);
+    for (char *p = key; *p; p++)
+        *p = (char)((unsigned char)*p < 0x80 ? tolower((unsigned char)*p) : *p);
+    return key;
+}
+
+static json_t *effect_on(const json_t *effects, const char *table)
+{
+    RB_AUTO(rb_free_str) char *key = rb_loss_key(table);
+    return json_object_get(effects, key);
+}
+
+json_t *rb_loss_effect(json_t *effects, const char *table)
+{
+    RB_AUTO(rb_free_str) char *key = rb_loss_key(table);
+    json_t *effect = json_object_get(effects, key);
+    if (!effect) {
+        effect = json_object();
+        json_object_set_new_nocheck(effects, key, effect);
+    }
+    return effect;
+}
+
+/* "update", "drop" or "rename"; NULL when the column is not written. */
+static const char *written(const json_t *effect, const char *column)
+{
+    RB_AUTO(rb_free_str) char *key = rb_loss_key(column);
+    return rb_json_str(json_object_get(effect, "columns"), key);
+}
+
+static bool any_column(const json_t *effect, const char *how)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach (json_object_get(effect, "columns"), key, value)
+        if (strcmp(json_string_value(value), how) == 0)
+            return true;
+    return false;
+}
+
+/* Catalogs */
+
+/* kind "order": its columns in order. */
+static json_t *entry_of(const json_t *catalog, const char *kind, const char *table,
+                        const char *column)
+{
+    RB_AUTO(rb_free_str)
+    char *key = strcmp(kind, "order") == 0 ? rb_catalog_key(kind, NULL, table)
+                                           : rb_catalog_place_key(table, column);
+    return json_object_get(catalog, key);
+}
+
+static bool same(const json_t *a, const json_t *b, const char *member)
+{
+    return rb_json_same(json_object_get(a, member), json_object_get(b, member));
+}
+
+/* Places */
+
+static bool same_place(const json_t *a, const json_t *b)
+{
+    return same(a, b, "table") && same(a, b, "column");
+}
+
+static const json_t *find_place(const json_t *list, const json_t *place)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item)
+        if (same_place(item, place))
+            return item;
+    return NULL;
+}
+
+bool rb_loss_within(const json_t *places, const json_t *known)
+{
+    size_t i;
+    json_t *place;
+    json_array_foreach ((json_t *)places, i, place)
+        if (!find_place(known, place))
+            return false;
+    return true;
+}
+
+static json_t *place_of(const char *table, const char *column)
+{
+    return json_pack("{s:o,s:o}", "table", rb_json_text(table), "column", rb_json_text(column));
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const json_t *x = *(json_t *const *)a;
+    const json_t *y = *(json_t *const *)b;
+    int order = strcmp(rb_json_str(x, "table"), rb_json_str(y, "table"));
+    const char *left = rb_json_str(x, "column");
+    const char *right = rb_json_str(y, "column");
+    return order ? order : strcmp(left ? left : "", right ? right : "");
+}
+
+/* Takes the list. */
+static json_t *sorted(json_t *list)
+{
+    size_t n = json_array_size(list);
+    json_t **items = rb_calloc(n + 1, sizeof(json_t *));
+    for (size_t i = 0; i < n; i++)
+        items[i] = json_array_get(list, i);
+    qsort(items, n, sizeof(json_t *), by_place);
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append(out, items[i]);
+    free(items);
+    json_decref(list);
+    return out;
+}
+
+/* The bound */
+
+typedef struct bounding {
+    const json_t *before;
+    const json_t *after;
+    const json_t *effects;
+    json_t *out;
+} bounding;
+
+/* Whether a column was renamed and what was then done to it has another name. */
+static bool is_unclear(const json_t *effect, const json_t *columns)
+{
+    const char *key;
+    json_t *how;
+    if (!any_column(effect, "rename"))
+        return false;
+    json_object_foreach (json_object_get(effect, "columns"), key, how) {
+        size_t i;
+        json_t *name;
+        bool found = strcmp(json_string_value(how), "rename") == 0;
+        json_array_foreach ((json_t *)columns, i, name) {
+            RB_AUTO(rb_free_str) char *own = rb_loss_key(json_string_value(name));
+            found = found || strcmp(own, key) == 0;
+        }
+        if (!found)
+            return true;
+    }
+    return false;
+}
+
+static bool is_whole(const bounding *b, const char *table, const json_t *entry,
+                     const json_t *columns, const json_t *effect)
+{
+    const json_t *after = entry_of(b->after, "table", table, NULL);
+    const char *kind = rb_json_str(entry, "kind");
+    bool is_virtual = kind && strcmp(kind, "virtual") == 0;
+    return !after || !same(entry, after, "kind") || (is_virtual && !json_equal(entry, after)) ||
+           json_object_get(effect, "rows") || json_object_get(effect, "renamed") ||
+           (!columns && json_object_get(effect, "columns")) || is_unclear(effect, columns);
+}
+
+static void add_table(const bounding *b, const char *table, const json_t *entry)
+{
+    const json_t *effect = effect_on(b->effects, table);
+    const json_t *columns = entry_of(b->before, "order", table, NULL);
+    size_t i;
+    json_t *name;
+    if (is_whole(b, table, entry, columns, effect)) {
+        json_array_append_new(b->out, place_of(table, NULL));
+        return;
+    }
+    json_array_foreach ((json_t *)columns, i, name) {
+        const char *column = json_string_value(name);
+        const json_t *was = entry_of(b->before, "column", table, column);
+        const json_t *now = entry_of(b->after, "column", table, column);
+        if (rb_json_str(was, "generated"))
+            continue;
+        if (!now || !same(was, now, "type") || !same(was, now, "collation") ||
+            rb_json_str(now, "generated") || written(effect, column))
+            json_array_append_new(b->out, place_of(table, column));
+    }
+}
+
+json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *effects)
+{
+    bounding b = {before, after, effects, json_array()};
+    const char *key;
+    json_t *entry;
+    json_object_foreach ((json_t *)before, key, entry) {
+        RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+        if (rb_catalog_is(key, "table") && rb_catalog_name_parse(&name, key))
+            add_table(&b, name.name, entry);
+    }
+    return sorted(b.out);
+}
+
+/* Counting */
+
+/* What the way back leaves: the state after the inverse, or after the scripts where none ran. */
+typedef struct way_back {
+    const json_t *before;  /* catalogs: before the scripts, */
+    const json_t *between; /* after them, */
+    const json_t *after;   /* and after the inverse */
+    const json_t *effects; /* of the inverse */
+} way_back;
+
+/*
+ * The value that a column has when it is created again, as SQL text; NULL where every value counts,
+ * since the column stays or a script of the way back writes it.
+ */
+static const char *fresh_value(const way_back *w, const char *table, const char *column)
+{
+    const json_t *effect = effect_on(w->effects, table);
+    const char *how = written(effect, column);
+    const json_t *again = entry_of(w->after, "column", table, column);
+    const json_t *entry = again ? again : entry_of(w->before, "column", table, column);
+    if (entry_of(w->between, "column", table, column) || json_object_get(effect, "rows") ||
+        json_object_get(effect, "inserts") || (how && strcmp(how, "update") == 0))
+        return NULL;
+    const char *value = rb_json_str(entry, "default");
+    return value ? value : "NULL";
+}
+
+/* The places of the bound with what they hold; empty ones are left out. */
+static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, const way_back *w,
+                                rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *asked = json_array();
+    size_t i;
+    json_t *place;
+    json_array_foreach ((json_t *)places, i, place) {
+        json_t *copy = json_copy(place);
+        const char *column = rb_json_str(place, "column");
+        const char *fresh = column ? fresh_value(w, rb_json_str(place, "table"), column) : NULL;
+        if (fresh)
+            rb_json_set_str(copy, "fresh", fresh);
+        json_array_append_new(asked, copy);
+    }
+    return db->driver->count(out, db, asked, err);
+}
+
+/* At risk */
+
+/*
+ * Columns in which a NULL of before counts as a value: those that the way back writes. Where only
+ * the scripts fill a NULL, nothing is lost.
+ */
+static json_t *nulls_of(const way_back *w, const char *table)
+{
+    const json_t *effect = effect_on(w->effects, table);
+    bool inserts = json_object_get(effect, "inserts") || json_object_get(effect, "rows");
+    json_t *out = json_array();
+    size_t i;
+    json_t *name;
+    json_array_foreach (entry_of(w->before, "order", table, NULL), i, name) {
+        const char *column = json_string_value(name);
+        const char *how = written(effect, column);
+        if ((how && strcmp(how, "update") == 0) ||
+            (inserts && !entry_of(w->between, "column", table, column)))
+            json_array_append(out, name);
+    }
+    return out;
+}
+
+/* An entry for rb_db_driver.compare. */
+static json_t *entry_for(const char *table, const json_t *effects, const json_t *back_effects)
+{
+    const json_t *both[] = {effect_on(effects, table), effect_on(back_effects, table)};
+    bool recreated = false;
+    bool rows = false;
+    for (size_t i = 0; i < 2; i++) {
+        recreated =
+            recreated || json_object_get(both[i], "dropped") || json_object_get(both[i], "renamed");
+        rows = rows || json_object_get(both[i], "rows");
+    }
+    return json_pack("{s:s,s:n,s:b,s:b}", "table", table, "columns", "recreated", recreated, "rows",
+                     rows || recreated);
+}
+
+/* [{"table","columns": [...] or null,"recreated","rows"}], as rb_db_driver.compare takes it. */
+static json_t *tables_of(const json_t *bound, const json_t *back, const json_t *effects,
+                         const way_back *w)
+{
+    json_t *out = json_array();
+    RB_AUTO(rb_json_freep) json_t *all = json_copy((json_t *)bound);
+    json_t *item = NULL;
+    size_t i;
+    json_t *place;
+    json_array_extend(all, (json_t *)back);
+    all = sorted(all);
+    json_array_foreach (all, i, place) {
+        if (!item || !same(item, place, "table")) {
+            const char *table = rb_json_str(place, "table");
+            item = entry_for(table, effects, w->effects);
+            json_object_set_new(item, "columns", json_array());
+            json_object_set_new(item, "nulls", nulls_of(w, table));
+            json_array_append_new(out, item);
+        }
+        if (!rb_json_str(place, "column"))
+            json_object_set_new(item, "columns", json_null());
+        else if (json_is_array(json_object_get(item, "columns")))
+            json_array_append(json_object_get(item, "columns"), json_object_get(place, "column"));
+    }
+    return out;
+}
+
+static bool is_generated(const json_t *effects, const json_t *item)
+{
+    const char *column = rb_json_str(item, "column");
+    RB_AUTO(rb_free_str) char *key = column ? rb_loss_key(column) : NULL;
+    return key &&
+           json_object_get(
+               json_object_get(effect_on(effects, rb_json_str(item, "table")), "generated"), key);
+}
+
+static void split(rb_db_losses *out, const json_t *found, const json_t *effects)
+{
+    size_t i;
+    json_t *item;
+    out->at_risk = json_array();
+    out->anew = json_array();
+    json_array_foreach ((json_t *)found, i, item)
+        json_array_append(is_generated(effects, item) ? out->anew : out->at_risk, item);
+    out->at_risk = sorted(out->at_risk);
+    out->anew = sorted(out->anew);
+}
+
+json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json_t *back_effects)
+{
+    json_t *out = json_array();
+    const char *key;
+    json_t *entry;
+    json_object_foreach ((json_t *)catalog, key, entry) {
+        RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+        if (!rb_catalog_is(key, "table") || !rb_catalog_name_parse(&name, key) ||
+            (!effect_on(effects, name.name) && !effect_on(back_effects, name.name)))
+            continue;
+        json_t *item = entry_for(name.name, effects, back_effects);
+        json_object_set_new(item, "added", json_true());
+        json_array_append_new(out, item);
+    }
+    return out;
+}
+
+/* Runs the inverse. Where it fails, the state after the scripts is made again. */
+static enum rb_code go_back(rb_db_losses *out, rb_db_outcome *back, rb_db *copy,
+                            const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
+{
+    rb_err why;
+    if (!inverse || rb_db_run(back, copy, inverse, &why) == RB_OK)
+        return RB_OK;
+    out->no_way_back = rb_strdup(why.message);
+    if (!work)
+        return RB_OK;
+    rb_db_rollback(copy);
+    RB_TRY(rb_db_begin(copy, err));
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome again = {0};
+    return rb_db_run(&again, copy, work, err);
+}
+
+static way_back way_of(const rb_db_outcome *outcome, const rb_db_outcome *back)
+{
+    return (way_back){outcome->before, outcome->after, back->after ? back->after : outcome->after,
+                      back->effects};
+}
+
+enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_outcome *outcome,
+                                    const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
+{
+    RB_AUTO(rb_db_losses_clear) rb_db_losses losses = {0};
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome back = {0};
+    RB_TRY(go_back(&losses, &back, copy, work, inverse, err));
+    const way_back way = way_of(outcome, &back);
+    RB_AUTO(rb_json_freep) json_t *more = rb_loss_bound(outcome->before, way.after, way.effects);
+    RB_AUTO(rb_json_freep)
+    json_t *tables = tables_of(outcome->bound, more, outcome->effects, &way);
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    RB_TRY(count_bound(&losses.bound, copy, outcome->bound, &way, err));
+    RB_TRY(copy->driver->compare(&found, copy, tables, err));
+    split(&losses, found, way.effects);
+    *out = losses;
+    losses = (rb_db_losses){0};
+    return RB_OK;
+}
+
+/* Whether both ways do no more to the table than rename it, or its columns. */
+static bool is_only_renamed(const json_t *effects, const char *table)
+{
+    const json_t *effect = effect_on(effects, table);
+    const char *renamed = rb_json_str(effect, "renamed");
+    if (json_object_get(effect, "rows") || json_object_get(effect, "inserts") ||
+        any_column(effect, "update") || any_column(effect, "drop"))
+        return false;
+    return !renamed || json_object_size(effect_on(effects, renamed)) == 0;
+}
+
+bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *back_effects,
+                      const json_t *end)
+{
+    const char *table = rb_json_str(place, "table");
+    const char *column = rb_json_str(place, "column");
+    const json_t *there = effect_on(effects, table);
+    const json_t *back = effect_on(back_effects, table);
+    const char *renamed = rb_json_str(there, "renamed");
+    if (!entry_of(end, column ? "column" : "table", table, column))
+        return false;
+    if (!json_object_get(there, "rows") && !json_object_get(there, "columns") && !renamed &&
+        !json_object_get(back, "inserts") && !json_object_get(back, "columns"))
+        return true; /* rows were added, and are deleted again */
+    if (renamed) {
+        const char *undone = rb_json_str(effect_on(back_effects, renamed), "renamed");
+        return is_only_renamed(effects, table) && undone && strcmp(undone, table) == 0 &&
+               is_only_renamed(back_effects, renamed);
+    }
+    return column && is_only_renamed(effects, table) && is_only_renamed(back_effects, table);
+}
+
+enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
+                                  const rb_db_outcome *outcome, const rb_db_work *inverse,
+                                  const json_t *unproven, rb_err *err)
+{
+    RB_AUTO(rb_db_losses_clear) rb_db_losses losses = {0};
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome back = {0};
+    RB_TRY(go_back(&losses, &back, copy, NULL, inverse, err));
+    const way_back way = way_of(outcome, &back);
+    RB_AUTO(rb_json_freep) json_t *risky = json_array();
+    RB_AUTO(rb_json_freep) json_t *more = rb_loss_bound(outcome->before, way.after, way.effects);
+    size_t i;
+    json_t *place;
+    json_array_foreach (more, i, place)
+        if (!find_place(outcome->bound, place))
+            json_array_append(risky, place);
+    json_array_extend(risky, outcome->bound);
+    for (i = json_array_size(risky); i > 0 && unproven && inverse && !losses.no_way_back; i--) {
+        place = json_array_get(risky, i - 1);
+        if (!find_place(unproven, place) &&
+            rb_loss_is_moved(place, outcome->effects, way.effects, way.after))
+            json_array_remove(risky, i - 1);
+    }
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    RB_TRY(count_bound(&losses.bound, db, outcome->bound, &way, err));
+    RB_TRY(count_bound(&found, db, risky, &way, err));
+    split(&losses, found, way.effects);
+    *out = losses;
+    losses = (rb_db_losses){0};
+    return RB_OK;
+}

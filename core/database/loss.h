@@ -1,0 +1,70 @@
+/*
+ * What scripts take away, found by comparing two states of a database (README.md: "Losses").
+ *
+ * The bound: everything that the scripts could destroy, from the catalogs before and after them
+ * and from their effects. At risk: the part of it that does not come back when the inverse scripts
+ * run. Both are lists of places, [{"table","column" or null, "rows", "values", "exact"}]: column
+ * null stands for rows of the table ("values" is 0), else "values" of the column are meant, and
+ * "rows" is how many the table has.
+ *
+ * Effects, as a driver's script() reports them, are an object by rb_loss_key() of the table:
+ *   {"rows": true,                        rows may be deleted or replaced, or the table is dropped
+ *    "dropped": true,                     the table is dropped, and perhaps created again
+ *    "inserts": true,                     rows are added
+ *    "columns": {key: "update" | "drop" | "rename"},
+ *    "generated": {key: ...},             updated with values that differ each time
+ *    "renamed": "new name"}
+ *
+ * Order of calls: rb_db_rehearse() gives a copy; begin; rb_db_run(); the checks of that state; then
+ * rb_db_losses(), after which the copy is only good for closing.
+ */
+#ifndef RB_DATABASE_LOSS_H
+#define RB_DATABASE_LOSS_H
+
+#include "database/database.h"
+
+/* A name as effects have it: lower case in ASCII, made safe as catalogs are. A new string. */
+char *rb_loss_key(const char *name);
+/* The effect on that table, created where it is missing; borrowed. */
+json_t *rb_loss_effect(json_t *effects, const char *table);
+
+/* Places of the bound, without counts, sorted: [{"table","column"}]. */
+json_t *rb_loss_bound(const json_t *before, const json_t *after, const json_t *effects);
+
+/* Whether each place of `places` is in `known`; NULL counts as empty. */
+bool rb_loss_within(const json_t *places, const json_t *known);
+
+/* Whether a place of the bound comes back because both ways do no more than rename it, or insert
+ * rows and delete them again. end: the catalog after both. */
+bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *back_effects,
+                      const json_t *end);
+/* Tables of the catalog that one of the two ways may write, for rb_db_driver.compare. */
+json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json_t *back_effects);
+
+typedef struct rb_db_losses {
+    json_t *bound;     /* with counts; places that hold nothing are left out */
+    json_t *at_risk;   /* the same */
+    json_t *anew;      /* the same: values that the way back generates anew, not at risk */
+    char *no_way_back; /* why the inverse could not be run, or NULL */
+} rb_db_losses;
+
+void rb_db_losses_clear(rb_db_losses *losses);
+
+/*
+ * Finds both lists by running `inverse` and comparing. copy: from rb_db_rehearse(), in the
+ * transaction in which `work` has run with `outcome`. inverse: NULL where there is none; then what
+ * the scripts changed is at risk.
+ */
+enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_outcome *outcome,
+                                    const rb_db_work *work, const rb_db_work *inverse,
+                                    rb_err *err) RB_MUST_USE;
+/*
+ * The same with a copy of the schema alone: counts in `db`, and takes as known to come back only
+ * what both ways rename, or insert and delete again, and no proof lists. unproven: the places that
+ * the proofs of these scripts list as lost, or NULL where a proof is missing.
+ */
+enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
+                                  const rb_db_outcome *outcome, const rb_db_work *inverse,
+                                  const json_t *unproven, rb_err *err) RB_MUST_USE;
+
+#endif

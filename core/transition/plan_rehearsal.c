@@ -1,0 +1,241 @@
+/* The scripts of a plan are run on a copy, and then their inverse: design section 9.6. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/loss.h"
+#include "environment/checks.h"
+#include "transition/plan.h"
+#include "transition/released_schema.h"
+
+#define REHEARSED_BYTES (64 << 20) /* a larger database is copied only when that is asked for */
+
+static char *list_ids(const rb_strs *ids)
+{
+    rb_buf out = {0};
+    for (size_t i = 0; i < ids->n && i < 8; i++)
+        rb_buf_printf(&out, "%s%s", i ? ", " : "", ids->items[i]);
+    if (ids->n > 8)
+        rb_buf_printf(&out, " and %zu more", ids->n - 8);
+    return rb_buf_detach(&out);
+}
+
+static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                            const rb_db_outcome *outcome)
+{
+    RB_AUTO(rb_json_freep) json_t *wrong = NULL;
+    RB_AUTO(rb_json_freep) json_t *left = NULL;
+    rb_plan_database_judge(&wrong, &left, d, outcome->after);
+    if (json_array_size(wrong) > 0) {
+        rb_plan_take_released(d, rq, wrong, outcome->before, outcome->after);
+        json_decref(wrong);
+        json_decref(left);
+        rb_plan_database_judge(&wrong, &left, d, outcome->after);
+    }
+    if (json_array_size(wrong) > 0) {
+        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(wrong);
+        RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, list, false);
+        RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
+        RB_AUTO(rb_free_str)
+        char *fix = rb_format("; fix the scripts in a later release and name it with %s", scripts);
+        rb_plan_decide(plan, "schema", RB_FOUND,
+                       "database %s would not come out at the schema of %s: %s%s", d->name,
+                       rq->to->tag, list, drift[0] ? drift : fix);
+    }
+    if (json_array_size(left) > 0 && d->edited.n > 0) {
+        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
+        RB_AUTO(rb_free_str) char *ids = list_ids(&d->edited);
+        plan->consent = true;
+        rb_plan_decide(
+            plan, "residual", RB_OK,
+            "database %s: migration %s was edited after it had been released (RB004), so "
+            "this database gets another schema than a new one would: %s\na new migration "
+            "can make up for it",
+            d->name, ids, list);
+    } else if (json_array_size(left) > 0) {
+        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
+        plan->consent = true;
+        rb_plan_decide(plan, "residual", RB_OK,
+                       "database %s: known residual, accepted when the release was made, will "
+                       "stay: %s",
+                       d->name, list);
+    }
+}
+
+/* Adds the step that undoes `step`: as the source release would be deployed again, or taken back.
+ * False where there is no script for it. */
+static bool add_inverse(rb_plan_database *d, const rb_plan_request *rq, const rb_db_step *step)
+{
+    const char *id = step->migration->id;
+    const rb_migration *m = step->up              ? step->migration
+                            : d->from_set != NULL ? rb_migrations_find(d->from_set, id)
+                                                  : NULL;
+    rb_db_step back = {.migration = m,
+                       .up = !step->up,
+                       .release = rq->from ? rq->from->tag : rq->to->tag,
+                       .noted = step->noted};
+    if (step->was)
+        back = (rb_db_step){
+            .migration = step->was, .up = true, .release = back.release, .was = step->migration};
+    else if (!m || m->code || !(step->up ? m->down.present : m->up.present))
+        return false;
+    d->inverse[d->inverse_count++] = back;
+    return true;
+}
+
+/* All or none: what some of the scripts bring back alone is nowhere the source release. */
+static void find_inverse(rb_plan_database *d, const rb_plan_request *rq)
+{
+    bool all = true;
+    free(d->inverse);
+    d->inverse = rb_calloc(d->step_count + 1, sizeof *d->inverse);
+    d->inverse_count = 0;
+    for (size_t i = d->step_count; i > 0 && all; i--)
+        all = add_inverse(d, rq, &d->steps[i - 1]);
+    if (!all)
+        d->inverse_count = 0;
+}
+
+static rb_db_work work_of(const rb_plan_database *d)
+{
+    return (rb_db_work){
+        .steps = d->steps, .n = d->step_count, .tracking = d->tracking, .order = d->to_set};
+}
+
+/* A database of nobody's, or a copy of one, with what its scripts may cost; begun. */
+static enum rb_code open_copy(rb_db **out, rb_plan_database *d, const rb_plan_request *rq,
+                              rb_db *db, const char *engine, bool rows, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *dir = rb_format("%s/.rbtool", rq->env->root);
+    const rb_db_limits limits = rb_env_limits(rq->env);
+    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
+    if (d->create)
+        RB_TRY(rb_db_scratch(&copy, engine, RB_DB_CLOCK_REAL, err));
+    else
+        RB_TRY(rb_db_rehearse(&copy, db, dir, rows, err));
+    RB_TRY(rb_db_limit(copy, &limits, err));
+    RB_TRY(rb_db_begin(copy, err));
+    *out = copy;
+    copy = NULL;
+    return RB_OK;
+}
+
+static void take_losses(rb_plan_database *d, rb_db_losses *losses)
+{
+    json_decref(d->bound);
+    json_decref(d->at_risk);
+    json_decref(d->anew);
+    d->bound = json_incref(losses->bound);
+    d->at_risk = json_incref(losses->at_risk);
+    d->anew = json_incref(losses->anew);
+}
+
+/* The inverse, on the copy on which the scripts have run. */
+static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, bool rows,
+                                const rb_db_outcome *outcome, rb_err *err)
+{
+    RB_AUTO(rb_db_losses_clear) rb_db_losses losses = {0};
+    const rb_db_work work = work_of(d);
+    const rb_db_work back = {.steps = d->inverse,
+                             .n = d->inverse_count,
+                             .tracking = "",
+                             .order = d->from_set ? d->from_set : d->to_set};
+    const rb_db_work *inverse = d->inverse_count > 0 ? &back : NULL;
+    if (d->create || d->step_count == 0)
+        losses = (rb_db_losses){json_array(), json_array(), json_array(), NULL};
+    else if (rows)
+        RB_TRY(rb_db_losses_rehearsed(&losses, copy, outcome, &work, inverse, err));
+    else
+        RB_TRY(rb_db_losses_counted(&losses, copy, db, outcome, inverse,
+                                    d->unproven_steps == 0 ? d->unproven : NULL, err));
+    json_decref(d->places);
+    d->places = json_incref(outcome->bound);
+    take_losses(d, &losses);
+    free(d->no_way_back);
+    d->no_way_back = losses.no_way_back;
+    losses.no_way_back = NULL;
+    return RB_OK;
+}
+
+/* *ran: false where a script failed on a copy of the schema alone; then rows may be the reason. */
+static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
+                                const rb_plan_request *rq, rb_db *db, const char *engine, bool rows,
+                                rb_err *err)
+{
+    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
+    const rb_db_work work = work_of(d);
+    rb_err why;
+    *ran = true;
+    RB_TRY(open_copy(&copy, d, rq, db, engine, rows, err));
+    enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
+    *ran = code == RB_OK || rows;
+    if (!*ran)
+        return RB_OK;
+    d->rehearsed = rows;
+    if (code != RB_OK) {
+        RB_AUTO(rb_free_str) char *drift = rb_plan_drift_advice(d, rq, why.message, true);
+        bool exists = rb_plan_meets_existing(d, rq, why.message);
+        rb_plan_decide(plan, exists ? "tracking" : "script", exists ? RB_DECIDE : RB_FOUND,
+                       "database %s: %s%s\n%s", d->name, why.message, drift, why.hint);
+        return RB_OK;
+    }
+    judge_rehearsal(plan, d, rq, &outcome);
+    RB_AUTO(rb_json_freep) json_t *failures = json_array();
+    if (d->to && rows)
+        RB_TRY(rb_sql_checks_run(failures, rq->to, rq->session->repo, d->name, copy, err));
+    if (json_array_size(failures) > 0)
+        rb_plan_decide(plan, "check", RB_FOUND, "database %s: %s", d->name,
+                       rb_json_str(json_array_get(failures, 0), "message"));
+    return find_losses(d, copy, db, rows, &outcome, err);
+}
+
+static void note_untried(rb_plan *plan, const rb_plan_database *d, int64_t bytes)
+{
+    RB_AUTO(rb_free_str)
+    char *note = rb_format("database %s: its %" PRId64 " MiB were not copied to try the scripts: "
+                           "the transaction is their first run, and what is at risk is counted "
+                           "from the schema and the proofs; --rehearse tries them on a copy",
+                           d->name, bytes >> 20);
+    rb_plan_note(plan, note);
+}
+
+enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                              rb_db *db, const char *engine, rb_err *err)
+{
+    int64_t bytes = 0;
+    bool ran = false;
+    find_inverse(d, rq);
+    if (!d->create) {
+        RB_TRY(rb_db_size(&bytes, db, err));
+        RB_TRY(rb_db_data_version(&d->version, db, err));
+    }
+    if (bytes <= REHEARSED_BYTES)
+        return rehearse_on(&ran, plan, d, rq, db, engine, true, err);
+    RB_TRY(rehearse_on(&ran, plan, d, rq, db, engine, false, err));
+    bool takes =
+        json_array_size(d->bound) + json_array_size(d->at_risk) + json_array_size(d->anew) > 0;
+    if (!ran || (takes && rq->rehearse))
+        return rehearse_on(&ran, plan, d, rq, db, engine, true, err);
+    note_untried(plan, d, bytes);
+    return RB_OK;
+}
+
+enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *rq, rb_err *err)
+{
+    int64_t version = d->version;
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
+    const rb_db_work work = work_of(d);
+    if (d->create || d->step_count == 0)
+        return RB_OK;
+    if (d->seen)
+        RB_TRY(rb_db_data_version(&version, d->seen, err));
+    if (d->seen && version == d->version)
+        return RB_OK;
+    RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
+    RB_TRY(open_copy(&copy, d, rq, db, NULL, d->rehearsed, err));
+    RB_TRY(rb_db_run(&outcome, copy, &work, err));
+    return find_losses(d, copy, db, d->rehearsed, &outcome, err);
+}

@@ -1,0 +1,5 @@
+DELETE FROM t WHERE a = 1;
+UPDATE t SET a = a + 10 WHERE a > 2;
+UPDATE t SET a = 0 WHERE a = 13;
+UPDATE t SET b = 1;
+DELETE FROM u;

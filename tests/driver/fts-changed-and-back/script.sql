@@ -1,0 +1,1 @@
+UPDATE f SET x = x || '!';

@@ -1,0 +1,1 @@
+ALTER TABLE g RENAME TO f;

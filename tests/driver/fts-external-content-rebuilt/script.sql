@@ -1,0 +1,2 @@
+DROP TABLE f;
+DELETE FROM t WHERE id = 2;

@@ -1,0 +1,8 @@
+CREATE VIRTUAL TABLE f USING fts5(x);
+INSERT INTO f VALUES('a'),('b');
+CREATE VIRTUAL TABLE g USING fts5(x, y);
+INSERT INTO g VALUES('a',1),('b',2);
+CREATE VIRTUAL TABLE h USING fts5(x);
+INSERT INTO h VALUES('a'),('b'),('b');
+CREATE TABLE t(x);
+INSERT INTO t VALUES('b'),('a'),('b');

@@ -1,0 +1,2 @@
+DELETE FROM t WHERE x = 'a';
+INSERT INTO t VALUES('c');

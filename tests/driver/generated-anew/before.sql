@@ -1,0 +1,2 @@
+CREATE TABLE t(id INTEGER PRIMARY KEY, token TEXT, seen TEXT, name TEXT);
+INSERT INTO t VALUES (1, 'a1', '2020-01-01', 'ann'), (2, 'b2', '2020-01-02', NULL);

@@ -1,0 +1,2 @@
+UPDATE t SET a = 2;
+DROP TABLE missing;

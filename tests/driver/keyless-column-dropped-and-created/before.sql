@@ -1,0 +1,2 @@
+CREATE TABLE t(a, b);
+INSERT INTO t VALUES (1, 'x'), (2, NULL), (3, 'z');

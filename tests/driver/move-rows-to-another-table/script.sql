@@ -1,0 +1,2 @@
+INSERT INTO archive SELECT * FROM orders WHERE state = 'done';
+DELETE FROM orders WHERE state = 'done';

@@ -1,0 +1,2 @@
+CREATE TABLE t(id INTEGER PRIMARY KEY, state TEXT);
+INSERT INTO t VALUES (1, 'new'), (2, 'old');

@@ -1,0 +1,2 @@
+CREATE TABLE t(k TEXT, l INT, a, PRIMARY KEY(k, l)) WITHOUT ROWID;
+INSERT INTO t VALUES('x',1,10),('x',2,20),('y',1,30);

@@ -1,0 +1,2 @@
+CREATE TABLE t(id INTEGER PRIMARY KEY, a, b DEFAULT 1);
+INSERT INTO t VALUES(1,'x',1),(2,'yy',2),(3,'zz',3),(4,NULL,4);

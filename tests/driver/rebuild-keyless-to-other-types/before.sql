@@ -1,0 +1,3 @@
+CREATE TABLE t(a TEXT, b, c REAL);
+INSERT INTO t VALUES('7',NULL,1),('7',NULL,1),('x',3,2.5),(NULL,'4',NULL);
+CREATE INDEX i ON t(c, b, a);

@@ -1,0 +1,2 @@
+CREATE TABLE t(id INTEGER PRIMARY KEY, mail TEXT COLLATE NOCASE);
+INSERT INTO t(mail) VALUES ('A@b.c'), ('a@d.e');

@@ -1,0 +1,4 @@
+CREATE TABLE t(a, b);
+INSERT INTO t VALUES(1,2),(3,4);
+CREATE TABLE u(a, b);
+INSERT INTO u VALUES(1,2),(3,4),(5,6);

@@ -1,0 +1,5 @@
+CREATE TABLE t(k TEXT PRIMARY KEY, v);
+INSERT INTO t VALUES('a',1),('b',2),('c',3);
+CREATE TABLE e(k);
+CREATE TABLE s(k, v DEFAULT 5);
+INSERT INTO s VALUES('x',5),('y',6);

@@ -1,0 +1,1 @@
+INSERT OR REPLACE INTO t VALUES (1, 'seed'), (9, 'seed');

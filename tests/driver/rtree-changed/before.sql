@@ -1,0 +1,2 @@
+CREATE VIRTUAL TABLE r USING rtree(id, x, y);
+INSERT INTO r VALUES(1,0.1,2),(2,1,2.7),(3,1,2);

@@ -1,0 +1,4 @@
+DELETE FROM r WHERE id = 1;
+UPDATE r SET x = 1 WHERE id = 2;
+UPDATE r SET x = 0 WHERE id = 3;
+INSERT INTO r VALUES(4, 1, 2);

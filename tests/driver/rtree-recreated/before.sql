@@ -1,0 +1,2 @@
+CREATE VIRTUAL TABLE r USING rtree(id, x, y);
+INSERT INTO r VALUES (1, 1, 2), (2, 3, 4);

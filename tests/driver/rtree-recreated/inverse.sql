@@ -1,0 +1,3 @@
+CREATE VIRTUAL TABLE r USING rtree(id, x, y);
+INSERT INTO r SELECT * FROM kept;
+DROP TABLE kept;

@@ -1,0 +1,2 @@
+CREATE TABLE t(code TEXT NOT NULL UNIQUE, v);
+INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3);

@@ -1,0 +1,1 @@
+UPDATE t SET k = 'a' WHERE id = 1;

@@ -1,0 +1,1 @@
+UPDATE OR REPLACE t SET k = 'b' WHERE id = 1;

@@ -1,0 +1,1 @@
+UPDATE t SET priority = priority * 10;

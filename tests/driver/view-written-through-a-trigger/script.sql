@@ -1,0 +1,1 @@
+UPDATE v SET a = 'z' WHERE id = 1;

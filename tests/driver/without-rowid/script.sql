@@ -1,0 +1,4 @@
+DELETE FROM t WHERE k = 'a';
+UPDATE t SET v = 3 WHERE k >= 'b';
+INSERT INTO t VALUES('z',0);
+DELETE FROM t WHERE k = 'z';

@@ -1,0 +1,142 @@
+/*
+ * The conformance suite of database drivers: tests/driver/NAME/{before,script,inverse}.sql on a
+ * scratch database of the engine, compared with expected.json. Files of one engine only are called
+ * before.ENGINE.sql and so on, and take the place of the general ones. inverse.sql may be missing:
+ * there is no way back.
+ *
+ * expected.json: {"bound": [...], "atRisk": [...], "anew": [...]}, places as "TABLE N rows" and
+ * "TABLE.COLUMN N of ROWS values", with "about" before N where it is not exact; and
+ * "noWayBack": true where the inverse fails.
+ */
+#include "database_help.h"
+
+#include <dirent.h>
+
+#include "database/loss.h"
+
+#define CASES "tests/driver"
+
+static const char *const engines[] = {"sqlite"};
+
+/* The text of a case's file, or NULL where there is none. */
+static char *read_part(const char *name, const char *part, const char *engine)
+{
+    rb_err err;
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        if (i == 0)
+            snprintf(path, sizeof path, CASES "/%s/%s.%s.sql", name, part, engine);
+        else
+            snprintf(path, sizeof path, CASES "/%s/%s.sql", name, part);
+        if (!rb_file_exists(path))
+            continue;
+        help_ok(rb_file_read(&text, path, 1 << 20, &err), &err);
+        return rb_strdup(rb_buf_str(&text));
+    }
+    return NULL;
+}
+
+static json_t *shown(const json_t *items)
+{
+    json_t *out = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        const char *table = rb_json_str(item, "table");
+        const char *column = rb_json_str(item, "column");
+        const char *about = json_is_false(json_object_get(item, "exact")) ? "about " : "";
+        long long rows = (long long)rb_json_int(item, "rows", -1);
+        long long values = (long long)rb_json_int(item, "values", -1);
+        char *text =
+            column ? rb_format("%s.%s %s%lld of %lld values", table, column, about, values, rows)
+                   : rb_format("%s %s%lld rows", table, about, rows);
+        json_array_append_new(out, json_string(text));
+        free(text);
+    }
+    return out;
+}
+
+/* What the engine finds, in the form of expected.json. */
+static json_t *run_case(const char *engine, const char *name)
+{
+    rb_err err;
+    rb_db *db = NULL;
+    rb_db *copy = NULL;
+    rb_db_outcome outcome;
+    rb_db_losses losses;
+    char *before = read_part(name, "before", engine);
+    char *script = read_part(name, "script", engine);
+    char *inverse = read_part(name, "inverse", engine);
+    const script_pair pair = {"1", script, inverse};
+    rb_migrations *set = help_set(&pair, 1);
+    const rb_db_step step = {.migration = &set->items[0], .up = true, .release = "v1"};
+    const rb_db_step back = {.migration = &set->items[0], .release = "v0"};
+    const rb_db_work work = {.steps = &step, .n = 1, .tracking = "", .order = set};
+    const rb_db_work undo = {.steps = &back, .n = 1, .tracking = "", .order = set};
+    const char *dir = getenv("TMPDIR");
+    help_ok(rb_db_scratch(&db, engine, RB_DB_CLOCK_REAL, &err), &err);
+    help_ok(rb_db_exec(db, before, NULL, &err), &err);
+    help_ok(rb_db_rehearse(&copy, db, dir ? dir : "/tmp", true, &err), &err);
+    help_ok(rb_db_begin(copy, &err), &err);
+    help_ok(rb_db_run(&outcome, copy, &work, &err), &err);
+    help_ok(rb_db_losses_rehearsed(&losses, copy, &outcome, &work, inverse ? &undo : NULL, &err),
+            &err);
+    json_t *found = json_pack("{s:o,s:o,s:o}", "bound", shown(losses.bound), "atRisk",
+                              shown(losses.at_risk), "anew", shown(losses.anew));
+    if (losses.no_way_back)
+        json_object_set_new(found, "noWayBack", json_true());
+    rb_db_losses_clear(&losses);
+    rb_db_outcome_clear(&outcome);
+    rb_db_close(copy);
+    rb_db_close(db);
+    rb_migrations_free(set);
+    free(before);
+    free(script);
+    free(inverse);
+    return found;
+}
+
+static json_t *expected_of(const char *name)
+{
+    rb_err err;
+    char path[512];
+    json_t *expected = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    snprintf(path, sizeof path, CASES "/%s/expected.json", name);
+    help_ok(rb_file_read(&text, path, 1 << 20, &err), &err);
+    help_ok(rb_json_read(&expected, rb_buf_str(&text), text.len, path, &err), &err);
+    return expected;
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_strs names = {0};
+    size_t wrong = 0;
+    help_ok(rb_dir_list(&names, CASES, &err), &err);
+    assert_true(names.n >= 40);
+    rb_strs_sort(&names);
+    for (size_t e = 0; e < sizeof engines / sizeof *engines; e++)
+        for (size_t i = 0; i < names.n; i++) {
+            json_t *expected = expected_of(names.items[i]);
+            json_t *found = run_case(engines[e], names.items[i]);
+            if (!json_equal(expected, found)) {
+                char *text = help_json(found);
+                print_error("%s: %s: found %s\n", engines[e], names.items[i], text);
+                free(text);
+                wrong++;
+            }
+            json_decref(expected);
+            json_decref(found);
+        }
+    rb_strs_clear(&names);
+    assert_int_equal(wrong, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
