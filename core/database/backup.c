@@ -69,7 +69,8 @@ static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row)
-        rb_strs_add(out, json_string_value(json_array_get(row, 0)));
+        if (json_is_string(json_array_get(row, 0)))
+            rb_strs_add(out, json_string_value(json_array_get(row, 0)));
     return RB_OK;
 }
 

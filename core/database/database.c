@@ -96,13 +96,19 @@ bool rb_db_limited(const rb_db *db)
 
 enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err)
 {
-    return db->driver->query(NULL, db, sql, params, err);
+    return db->driver->query(NULL, db, 0, sql, params, err);
 }
 
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
                          rb_err *err)
 {
-    return db->driver->query(rows, db, sql, params, err);
+    return rb_db_query_within(rows, db, RB_DB_QUERY_LIMIT, sql, params, err);
+}
+
+enum rb_code rb_db_query_within(json_t **rows, rb_db *db, size_t limit, const char *sql,
+                                const json_t *params, rb_err *err)
+{
+    return db->driver->query(rows, db, limit, sql, params, err);
 }
 
 enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err)

@@ -60,10 +60,15 @@ void rb_db_interrupt(rb_db *db);
 
 /* Statements of rbtool's own, one or more. params: JSON array of strings, integers and nulls, or
  * NULL; $2 is the second of them, wherever it stands. rows: array of arrays, integers as integers,
- * NULL as null, text as strings, all else as strings. */
+ * NULL as null, text as strings, all else as strings. RB_ERROR if they have more than
+ * RB_DB_QUERY_LIMIT bytes: anybody who may write the database may have put them there. */
+#define RB_DB_QUERY_LIMIT (16u << 20)
 enum rb_code rb_db_exec(rb_db *db, const char *sql, const json_t *params, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t *params,
                          rb_err *err) RB_MUST_USE;
+/* The same with another limit. */
+enum rb_code rb_db_query_within(json_t **rows, rb_db *db, size_t limit, const char *sql,
+                                const json_t *params, rb_err *err) RB_MUST_USE;
 
 /* One data test: a query that may only read. rows: at most limit of them, as objects by column
  * name; none means passed. */

@@ -59,9 +59,9 @@ typedef struct rb_db_driver {
     enum rb_code (*limit)(rb_db *db, const rb_db_limits *limits, rb_err *err);
     bool (*limited)(const rb_db *db);
 
-    /* rows may be NULL. Parameters are written $1, $2, ... */
-    enum rb_code (*query)(json_t **rows, rb_db *db, const char *sql, const json_t *params,
-                          rb_err *err);
+    /* rows may be NULL. limit: bytes of them. Parameters are written $1, $2, ... */
+    enum rb_code (*query)(json_t **rows, rb_db *db, size_t limit, const char *sql,
+                          const json_t *params, rb_err *err);
     enum rb_code (*check)(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err);
 
     enum rb_code (*begin)(rb_db *db, rb_err *err);

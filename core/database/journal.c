@@ -77,15 +77,12 @@ enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err)
     *out = NULL;
     RB_TRY(has_journal(&there, db, err));
     if (there)
-        RB_TRY(rb_db_query(&rows, db,
-                           "SELECT pins FROM rbtool_journal ORDER BY sequence DESC LIMIT 1", NULL,
-                           err));
+        RB_TRY(rb_db_query_within(&rows, db, PINS_LIMIT,
+                                  "SELECT pins FROM rbtool_journal ORDER BY sequence DESC LIMIT 1",
+                                  NULL, err));
     const char *text = json_string_value(json_array_get(json_array_get(rows, 0), 0));
     if (!text)
         return RB_OK;
-    if (strlen(text) > PINS_LIMIT)
-        return rb_fail(err, RB_ERROR, "the pins in rbtool_journal are larger than %u bytes",
-                       PINS_LIMIT);
     RB_TRY(rb_json_read(&pins, text, strlen(text), "the pins in rbtool_journal", err));
     if (!json_is_object(pins))
         return rb_fail(err, RB_ERROR, "the pins in rbtool_journal are not a JSON object");
@@ -103,17 +100,14 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
     RB_TRY(has_journal(&there, db, err));
     /* Leaving a release records what it had become meanwhile; that is the later knowledge. */
     if (there)
-        RB_TRY(rb_db_query(&rows, db,
-                           "SELECT CASE WHEN to_release = $1 THEN catalog_after ELSE catalog_before"
-                           " END FROM rbtool_journal WHERE to_release = $1 OR from_release = $1"
-                           " ORDER BY sequence DESC LIMIT 1",
-                           params, err));
+        RB_TRY(rb_db_query_within(
+            &rows, db, CATALOG_LIMIT,
+            "SELECT CASE WHEN to_release = $1 THEN catalog_after ELSE catalog_before"
+            " END FROM rbtool_journal WHERE to_release = $1 OR from_release = $1"
+            " ORDER BY sequence DESC LIMIT 1",
+            params, err));
     const char *text = json_string_value(json_array_get(json_array_get(rows, 0), 0));
     json_t *catalog = NULL;
-    if (text && strlen(text) > CATALOG_LIMIT)
-        return rb_fail(err, RB_ERROR,
-                       "the catalog in rbtool_journal for %s is larger than %u bytes", release,
-                       CATALOG_LIMIT);
     if (text && now && strcmp(text, rb_buf_str(&now->text)) == 0)
         catalog = json_incref(now->catalog);
     else if (text)

@@ -114,3 +114,19 @@ entries() {
     done
     rbtool deploy v1.1.0 --yes
 }
+
+@test "migration ids that are too large are refused, and the message names the query" {
+    shop=$PROD/data/shop.db
+    cp "$shop" "$BATS_TEST_TMPDIR/whole.db"
+    while IFS='|' read -r change table; do
+        cp "$BATS_TEST_TMPDIR/whole.db" "$shop"
+        sql "$change"
+        fails 2 "bytes for \`SELECT $table" rbtool deploy v1.1.0 --yes
+        [ ${#output} -lt 10000 ]
+    done <<'CHANGES'
+INSERT INTO rbtool_applied (sequence, id, applied_at) VALUES (9, hex(zeroblob(9000000)), 'x')|id FROM rbtool_applied
+UPDATE schema_migrations SET version = printf('x%s', hex(zeroblob(9000000)))|version, dirty FROM schema_migrations
+CHANGES
+    cp "$BATS_TEST_TMPDIR/whole.db" "$shop"
+    rbtool deploy v1.1.0 --yes
+}

@@ -36,10 +36,39 @@ static void close_db(rb_db *db)
     rb_sqlite_close(rb_sqlite_of(db));
 }
 
-static enum rb_code query(json_t **out, rb_db *db, const char *sql, const json_t *params,
-                          rb_err *err)
+typedef struct result {
+    json_t *rows;
+    size_t left; /* bytes */
+    bool large;
+} result;
+
+static bool add_row(void *context, const rb_cell *cells, size_t n)
 {
-    return rb_sqlite_query(out, rb_sqlite_of(db), sql, params, err);
+    result *r = context;
+    json_t *row = json_array();
+    for (size_t i = 0; i < n && !r->large; i++) {
+        r->large = cells[i].len >= r->left;
+        r->left -= r->large ? 0 : cells[i].len + 1;
+        json_array_append_new(row, r->large ? json_null() : rb_sqlite_json(&cells[i]));
+    }
+    json_array_append_new(r->rows, row);
+    return !r->large;
+}
+
+static enum rb_code query(json_t **out, rb_db *db, size_t limit, const char *sql,
+                          const json_t *params, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = json_array();
+    result r = {.rows = rows, .left = limit};
+    RB_TRY(rb_sqlite_each(rb_sqlite_of(db), sql, params, out ? add_row : NULL, &r, err));
+    if (r.large)
+        return rb_fail(err, RB_ERROR,
+                       "%s has more than %zu bytes for `%s`\nfind out who wrote so much there, and "
+                       "remove it",
+                       rb_sqlite_of(db)->path, limit, sql);
+    if (out)
+        *out = json_incref(rows);
+    return RB_OK;
 }
 
 static const char *version(const rb_db *db)
