@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "base/parallel.h"
+#include "base/record_cache.h"
 #include "git/blobs.h"
 #include "git/internal.h"
-#include "git/treecache.h"
 
 /*
  * What a tree is made of, in bytewise order of path: blobs, and whole subtrees whose id is known
@@ -36,7 +36,7 @@ struct folders {
 
 struct gathering {
     rb_repo *repo;
-    rb_treecache *cache; /* NULL: none */
+    rb_record_cache *cache; /* of ids; NULL: none */
     struct parts parts;
     size_t ids_cap;
     rb_tree_entries missing; /* blobs to be hashed; their paths are those of parts */
@@ -45,9 +45,37 @@ struct gathering {
     rb_strs submodules;
 };
 
+/* A record of the cache: the kind of the object that the key names, and its SHA-256 id. */
+enum kind { KIND_BLOB = 1, KIND_TREE = 2 };
+
+_Static_assert(RB_OID_SIZE == RB_RECORD_KEY, "object ids are keys");
+
+static bool get_known(unsigned char out[RB_SHA256_SIZE], const rb_record_cache *cache,
+                      const rb_oid *oid, enum kind kind)
+{
+    const void *record;
+    size_t len;
+    if (!rb_record_cache_get(&record, &len, cache, oid->id) || len != 1 + RB_SHA256_SIZE ||
+        *(const unsigned char *)record != kind)
+        return false;
+    memcpy(out, (const unsigned char *)record + 1, RB_SHA256_SIZE);
+    return true;
+}
+
+static void put_known(rb_record_cache *cache, const rb_oid *oid, enum kind kind,
+                      const unsigned char id[RB_SHA256_SIZE])
+{
+    unsigned char record[1 + RB_SHA256_SIZE];
+    if (get_known(record + 1, cache, oid, kind))
+        return; /* the same blob twice in one tree */
+    record[0] = (unsigned char)kind;
+    memcpy(record + 1, id, RB_SHA256_SIZE);
+    rb_record_cache_put(cache, oid->id, record, sizeof record);
+}
+
 static void gathering_clear(struct gathering *g)
 {
-    rb_treecache_free(g->cache);
+    rb_record_cache_free(g->cache);
     rb_tree_entries_clear(&g->parts.entries);
     free(g->parts.ids);
     free(g->missing.items);
@@ -118,7 +146,7 @@ static void add_line(rb_buf *body, enum rb_mode mode, const char *name, size_t l
 /* The id of the folder whose entries are first to last; prefix is the length of its path. False
  * when it holds nothing. */
 static bool build(unsigned char out[RB_SHA256_SIZE], const struct parts *parts,
-                  struct folders *folders, rb_treecache *cache, size_t first, size_t last,
+                  struct folders *folders, rb_record_cache *cache, size_t first, size_t last,
                   size_t prefix)
 {
     RB_AUTO(rb_buf_clear) rb_buf body = {0};
@@ -147,7 +175,7 @@ static bool build(unsigned char out[RB_SHA256_SIZE], const struct parts *parts,
     }
     hash_tree(&body, out);
     if (folder && folder->clean && body.len > 0)
-        rb_treecache_put(cache, &folder->oid, RB_TREECACHE_TREE, out);
+        put_known(cache, &folder->oid, KIND_TREE, out);
     return body.len > 0;
 }
 
@@ -181,7 +209,7 @@ static void gather_blob(struct gathering *g, const char *path, const git_oid *oi
 {
     rb_oid id = rb_git_from(oid);
     unsigned char *out = add_part(g, path, oid, mode);
-    if (g->cache && rb_treecache_get(g->cache, &id, RB_TREECACHE_BLOB, out))
+    if (g->cache && get_known(out, g->cache, &id, KIND_BLOB))
         return;
     if (g->missing.n == g->missing.cap) {
         g->missing.cap = g->missing.cap ? g->missing.cap * 2 : 256;
@@ -207,7 +235,7 @@ static enum rb_code gather(struct gathering *g, const rb_oid *oid, rb_buf *path,
                            rb_err *err)
 {
     unsigned char known[RB_SHA256_SIZE];
-    if (path->len > 0 && g->cache && rb_treecache_get(g->cache, oid, RB_TREECACHE_TREE, known)) {
+    if (path->len > 0 && g->cache && get_known(known, g->cache, oid, KIND_TREE)) {
         memcpy(add_part(g, path->data, rb_git_oid(oid), RB_MODE_TREE), known, sizeof known);
         return RB_OK;
     }
@@ -268,7 +296,7 @@ static enum rb_code hash_missing(struct gathering *g, rb_err *err)
     for (size_t i = 0; code == RB_OK && i < g->missing.n; i++) {
         memcpy(g->parts.ids[g->missing_at[i]], ids[i], sizeof *ids);
         if (g->cache)
-            rb_treecache_put(g->cache, &g->missing.items[i].oid, RB_TREECACHE_BLOB, ids[i]);
+            put_known(g->cache, &g->missing.items[i].oid, KIND_BLOB, ids[i]);
     }
     free(ids);
     return code;
@@ -280,14 +308,14 @@ enum rb_code rb_treeid_of(rb_treeid *out, rb_repo *repo, const rb_oid *tree, con
     RB_AUTO(gathering_clear) struct gathering g = {.repo = repo};
     if (use_cache) {
         RB_AUTO(rb_free_str) char *path = rb_path_join(rb_repo_common_dir(repo), "rbtool/treeids");
-        g.cache = rb_treecache_open(path);
+        g.cache = rb_record_cache_open(path, "rbtool treeids 2\n");
     }
     RB_TRY(gather_roots(&g, tree, paths, err));
     RB_TRY(hash_missing(&g, err));
     unsigned char id[RB_SHA256_SIZE];
     build(id, &g.parts, &g.folders, g.cache, 0, g.parts.entries.n, 0);
     if (g.cache)
-        rb_treecache_save(g.cache);
+        rb_record_cache_save(g.cache);
     rb_treeid_clear(out);
     rb_hex_encode(id, sizeof id, out->hex);
     out->submodules = g.submodules;

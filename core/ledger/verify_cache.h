@@ -1,14 +1,14 @@
 /*
  * What a loaded ledger's entries borrow from, and the judgements that are kept between commands.
  *
- * COMMON_DIR/rbtool/ledger is a header line with the signers' digest and chunks, each a length, a
- * SHA-256 and records; a chunk is appended by one write under a lock. What follows the first
- * damaged chunk is not used, and other signers begin the file anew. Nothing here fails: without
- * it there is only more to do.
+ * The judgements are in COMMON_DIR/rbtool/ledger, by the entry's id and for one digest of signers
+ * and revocations: other signers begin the file anew. Nothing here fails: without it there is only
+ * more to do.
  */
 #ifndef RB_LEDGER_VERIFY_CACHE_H
 #define RB_LEDGER_VERIFY_CACHE_H
 
+#include "base/record_cache.h"
 #include "ledger/ledger.h"
 
 /* An entry as it was judged, apart from the ledger that it is in. Strings are borrowed. */
@@ -31,18 +31,11 @@ struct rb_ledger_store {
     size_t left;
     size_t vouched; /* bytes of entries that it holds, by allowed signers and by others */
     size_t unvouched;
-    bool full;   /* an entry by an allowed signer was over the limit: the ledger cannot be used */
-    rb_buf file; /* the kept judgements as read; strings point into it */
-    size_t *offsets; /* of records in file */
-    size_t count;
-    uint32_t *slots; /* open addressing: index in offsets + 1, by id */
-    size_t slot_count;
-    bool damaged; /* the file must be written anew */
-    char *path;   /* NULL: nothing is kept */
-    char *head;
-    size_t *order; /* the ledger's indexes, ordered by id */
-    size_t *chain; /* of every entry: a line of first children that it is in, and */
-    size_t *place; /* how far along */
+    bool full; /* an entry by an allowed signer was over the limit: the ledger cannot be used */
+    rb_record_cache *cache; /* NULL: judgements are not cached; strings point into it */
+    size_t *order;          /* the ledger's indexes, ordered by id */
+    size_t *chain;          /* of every entry: a line of first children that it is in, and */
+    size_t *place;          /* how far along */
 };
 
 rb_ledger_store *rb_ledger_store_new(void);
@@ -60,8 +53,5 @@ void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const 
 bool rb_ledger_store_get(rb_judged *out, const rb_ledger_store *store, const rb_oid *id);
 /* Keeps those of judged[] that are not kept yet. */
 void rb_ledger_store_save(rb_ledger_store *store, const rb_judged *judged, size_t n);
-
-/* For open and the fuzzer: takes what is in store->file; the number of records. */
-size_t rb_ledger_store_read(rb_ledger_store *store, const char *digest);
 
 #endif

@@ -14,7 +14,7 @@
 static void clear_loading(rb_chain_loading *loading)
 {
     rb_tag_refs_clear(&loading->refs);
-    rb_listcache_free(loading->cache);
+    rb_record_cache_free(loading->cache);
     rb_json_free(loading->index);
     rb_json_free(loading->objects);
     rb_knowns_clear(&loading->known);
@@ -368,11 +368,9 @@ enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers 
 
 static void open_cache(rb_chain_loading *loading, const char *pinned, const char *version)
 {
-    unsigned char key[RB_SHA256_SIZE];
     RB_AUTO(rb_free_str)
     char *path = rb_path_join(rb_repo_common_dir(loading->repo), "rbtool/releases");
-    rb_listcache_key(key, loading->signers, pinned, version);
-    loading->cache = rb_listcache_open(path, key);
+    loading->cache = rb_listcache_open(path, loading->signers, pinned, version);
 }
 
 enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
@@ -396,7 +394,7 @@ enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *sign
     RB_TRY(find_gone(&loading, err));
     RB_TRY(rb_chain_link(&loading, err));
     if (use_cache)
-        rb_listcache_save(loading.cache);
+        rb_record_cache_save(loading.cache);
     *out = chain;
     chain = NULL;
     return RB_OK;

@@ -14,7 +14,7 @@ typedef struct rb_chain_loading {
     rb_tag_refs refs;
     const rb_chain_more *more; /* or NULL */
     bool listing;
-    rb_listcache *cache; /* of a listing; NULL: none */
+    rb_record_cache *cache; /* of a listing; NULL: none */
     rb_chain *chain;
     json_t *index;   /* tag name to index of its item */
     json_t *objects; /* tag name to the object of every tag */

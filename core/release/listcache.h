@@ -5,15 +5,13 @@
  *
  * A record is for one name and one tag object. The file as a whole is for one set of signers and
  * revocations (their bytes, and times in them as this host's time zone reads them), one pinned
- * app, one version of the program; signatures that can lapse with time or with a keyring (OpenPGP,
- * tags without a time) are never in it. A file for something else, cut or damaged, is passed over
- * and written anew. That objects behind a tag are still there is not asked again.
- *
- * Header line, 32 bytes of key, records, and a SHA-256 over all before it. Nothing here fails.
+ * app, one version of the program. Signatures that can lapse with time or with a keyring (OpenPGP,
+ * tags without a time) are never in it. Objects behind a tag are not checked for presence again.
  */
 #ifndef RB_RELEASE_LISTCACHE_H
 #define RB_RELEASE_LISTCACHE_H
 
+#include "base/record_cache.h"
 #include "git/tag.h"
 #include "release/manifest.h"
 #include "trust/trust.h"
@@ -36,27 +34,17 @@ typedef struct rb_listed_release {
 void rb_listed_release_free(rb_listed_release *summary);
 RB_DEFINE_AUTO(rb_listed_release, rb_listed_release_free)
 
-typedef struct rb_listcache rb_listcache;
+enum rb_listed_kind { RB_LISTED_UNKNOWN, RB_LISTED_OTHER /* not a release */, RB_LISTED_RELEASE };
 
-enum rb_listed_kind { RB_LISTED_UNKNOWN, RB_LISTED_OTHER /* no release */, RB_LISTED_RELEASE };
-
-rb_listcache *rb_listcache_open(const char *path, const unsigned char key[RB_SHA256_SIZE]);
-void rb_listcache_free(rb_listcache *cache);
-RB_DEFINE_AUTO(rb_listcache, rb_listcache_free)
-
-void rb_listcache_key(unsigned char out[RB_SHA256_SIZE], const rb_signers *signers,
-                      const char *pinned, const char *version);
+rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, const char *pinned,
+                                   const char *version);
 
 /* From any thread; *out only for a release. */
-enum rb_listed_kind rb_listcache_get(rb_listed_release **out, const rb_listcache *cache,
+enum rb_listed_kind rb_listcache_get(rb_listed_release **out, const rb_record_cache *cache,
                                      const rb_tag_ref *ref);
 
-/* Every tag is put, known before or not; summary NULL: no release. */
-void rb_listcache_put(rb_listcache *cache, const rb_tag_ref *ref, const rb_listed_release *summary);
-/* Writes what was put, when it is not what the file holds. */
-void rb_listcache_save(rb_listcache *cache);
-
-/* For the fuzzer: reads a file's bytes; the number of records that were taken. */
-size_t rb_listcache_read(rb_listcache *cache, const void *data, size_t len);
+/* Adds what is not known yet; summary NULL: not a release. */
+void rb_listcache_put(rb_record_cache *cache, const rb_tag_ref *ref,
+                      const rb_listed_release *summary);
 
 #endif

@@ -54,6 +54,16 @@ bool rb_wire_string(rb_wire *w, rb_wire *out)
     return true;
 }
 
+bool rb_wire_bytes(rb_wire *w, void *out, size_t len)
+{
+    if (len > w->left)
+        return false;
+    memcpy(out, w->p, len);
+    w->p += len;
+    w->left -= len;
+    return true;
+}
+
 bool rb_wire_text(rb_wire *w, rb_wire *out)
 {
     rb_wire s;
@@ -107,6 +117,12 @@ void rb_wire_put_u32(rb_buf *out, uint32_t value)
     unsigned char bytes[4] = {(unsigned char)(value >> 24), (unsigned char)(value >> 16),
                               (unsigned char)(value >> 8), (unsigned char)value};
     rb_buf_add(out, bytes, sizeof bytes);
+}
+
+void rb_wire_put_u64(rb_buf *out, uint64_t value)
+{
+    rb_wire_put_u32(out, (uint32_t)(value >> 32));
+    rb_wire_put_u32(out, (uint32_t)value);
 }
 
 void rb_wire_put_string(rb_buf *out, const void *data, size_t len)

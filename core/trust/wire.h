@@ -25,6 +25,7 @@ bool rb_wire_u8(rb_wire *w, unsigned char *out) RB_MUST_USE;
 bool rb_wire_u32(rb_wire *w, uint32_t *out) RB_MUST_USE;
 bool rb_wire_u64(rb_wire *w, uint64_t *out) RB_MUST_USE;
 bool rb_wire_string(rb_wire *w, rb_wire *out) RB_MUST_USE;
+bool rb_wire_bytes(rb_wire *w, void *out, size_t len) RB_MUST_USE;
 /* A string that is text: without NUL, but for one at its end, which is taken off (as OpenSSH). */
 bool rb_wire_text(rb_wire *w, rb_wire *out) RB_MUST_USE;
 /* An integer that is not negative; leading zero bytes are taken off. */
@@ -35,6 +36,7 @@ char *rb_wire_dup(const rb_wire *w);
 char *rb_wire_safe(const rb_wire *w); /* for messages; cut after 100 bytes */
 
 void rb_wire_put_u32(rb_buf *out, uint32_t value);
+void rb_wire_put_u64(rb_buf *out, uint64_t value);
 void rb_wire_put_string(rb_buf *out, const void *data, size_t len);
 void rb_wire_put_text(rb_buf *out, const char *text);
 void rb_wire_put_mpint(rb_buf *out, const void *data, size_t len); /* big-endian, unsigned */

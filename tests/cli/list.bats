@@ -114,7 +114,7 @@ same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
     cp $CACHE good
     for damage in "truncate -s 100 $CACHE" "truncate -s -1 $CACHE" "truncate -s 0 $CACHE" \
         "printf x | dd of=$CACHE bs=1 seek=200 conv=notrunc status=none" \
-        "sed -i '1s/releases 2/releases 1/' $CACHE" "head -c 5000 /dev/urandom >$CACHE" \
+        "sed -i '1s/releases 3/releases 1/' $CACHE" "head -c 5000 /dev/urandom >$CACHE" \
         "cat good >>$CACHE" "ln -sf /nonexistent/place $CACHE"; do
         rm -f $CACHE
         cp good $CACHE

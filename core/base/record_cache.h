@@ -1,0 +1,46 @@
+/*
+ * A file of what earlier commands found out, by a key of 20 bytes, such as an object id.
+ *
+ * Order of calls: open; get and put; save once, at the end; free.
+ *
+ * Format: a header line, then chunks. A chunk is a length, a SHA-256, and that many bytes of
+ * records; a record is a length, its key and its data. Lengths have four bytes, the lowest first. A
+ * chunk is appended by one write under a lock. The header names the kind of records, their version
+ * and what they depend on: a file with another header counts as empty.
+ *
+ * Nothing here fails, since without a cache there is only more to do. Nothing from the first
+ * damaged chunk on is used, and the next save writes the file anew. A file that would grow beyond
+ * RB_RECORD_CACHE_LIMIT begins anew.
+ */
+#ifndef RB_BASE_RECORD_CACHE_H
+#define RB_BASE_RECORD_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+#define RB_RECORD_KEY 20
+#define RB_RECORD_CACHE_LIMIT ((size_t)512 << 20)
+
+typedef struct rb_record_cache rb_record_cache;
+
+rb_record_cache *rb_record_cache_open(const char *path, const char *header);
+void rb_record_cache_free(rb_record_cache *cache);
+RB_DEFINE_AUTO(rb_record_cache, rb_record_cache_free)
+
+/* *data is valid until the next put, or as long as the cache if the record was in the file. Any
+ * thread may call this while none puts. */
+bool rb_record_cache_get(const void **data, size_t *len, const rb_record_cache *cache,
+                         const unsigned char key[RB_RECORD_KEY]);
+/* Replaces the record of that key. */
+void rb_record_cache_put(rb_record_cache *cache, const unsigned char key[RB_RECORD_KEY],
+                         const void *data, size_t len);
+
+/* Writes what was put. Does nothing if another process is writing. */
+void rb_record_cache_save(rb_record_cache *cache);
+
+/* Takes these bytes for the file's; returns the number of records. open does this, and tests do. */
+size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len);
+
+#endif
