@@ -98,55 +98,50 @@ static char *default_branch(struct job *job)
 }
 
 /* Where HEAD left the base, so that what others added to the base since is not taken for missing.
- * Without a common ancestor it is the named revision itself, and of the default branch none. */
+ */
 static enum rb_code find_base(struct job *job, const char *named, rb_err *err)
 {
     rb_oid tip, base;
+    char hex[RB_OID_HEX];
     job->base = named ? rb_strdup(named) : default_branch(job);
     json_object_set_new(job->document, "base", json_null());
-    if (!job->base)
+    if (!job->base) {
+        rb_ui_note(job->cli, "the default branch of a remote is not known here, so that all "
+                             "migrations are proven; --base REV proves what REV has not");
         return RB_OK;
+    }
     RB_TRY(rb_repo_commit(&tip, job->repo, job->base, err));
     enum rb_code code = rb_commit_merge_base(&base, job->repo, &job->commit, &tip, err);
-    if (code == RB_FOUND && named)
+    if (code != RB_OK && code != RB_FOUND)
+        return code;
+    if (code == RB_FOUND) {
+        rb_ui_note(job->cli, "%s, so that %s%s", err->message,
+                   named ? "HEAD is compared with the tip of " : "all migrations are proven",
+                   named ? named : "");
+        if (!named)
+            return RB_OK;
         base = tip;
-    else if (code == RB_FOUND)
-        rb_ui_note(job->cli, "%s; all migrations are proven", err->message);
-    if (code != RB_OK && (code != RB_FOUND || !named))
-        return code == RB_FOUND ? RB_OK : code;
-    char hex[RB_OID_HEX];
+    }
     rb_oid_hex(&base, hex);
     rb_json_set_str(job->document, "base", hex);
     job->has_base = true;
     return rb_commit_tree(&job->base_tree, job->repo, &base, err);
 }
 
-static bool is_as_before(const rb_migration *m, const rb_released *before, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(before[i].id, m->id) == 0)
-            return m->code || rb_released_has_scripts(m, &before[i]);
-    return false;
-}
-
-static bool has_id(const rb_released *before, size_t n, const char *id)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(before[i].id, id) == 0)
-            return true;
-    return false;
-}
-
 /* What differs from the base. What follows a changed migration is built on it, and proven too. */
 static bool *mark_new(const rb_migrations *set, const rb_released *before, size_t n)
 {
+    RB_AUTO(rb_json_freep) json_t *index = json_object();
+    for (size_t i = 0; i < n; i++)
+        json_object_set_new_nocheck(index, before[i].id, json_integer((json_int_t)i));
     bool *is_new = rb_calloc(set->n + 1, sizeof *is_new);
     bool changed = false;
     for (size_t i = 0; i < set->n; i++) {
         const rb_migration *m = &set->items[i];
-        bool differs = !is_as_before(m, before, n);
-        changed |= differs && has_id(before, n, m->id);
-        is_new[i] = differs || changed;
+        const json_t *at = json_object_get(index, m->id);
+        bool same = at && (m->code || rb_released_has_scripts(m, &before[json_integer_value(at)]));
+        changed |= at && !same;
+        is_new[i] = !same || changed;
     }
     return is_new;
 }

@@ -140,13 +140,31 @@ sqlx 2 missing RB001" ]]
     [[ $(jq -r .base <<<"$output") == $(git merge-base main feature) ]]
     run -0 --separate-stderr rbtool prove --base HEAD
     [[ -z $output && $stderr == *", 0 findings" ]]
+    fails 2 "nosuch names no commit" rbtool prove --base nosuch
+}
+
+@test "prove says what it compares with where there is no common ancestor" {
+    branch
+    put migrations/2_theirs.up.sql 'CREATE TABLE theirs (x);\n'
+    put migrations/2_theirs.down.sql 'DROP TABLE theirs;\n'
+    put migrations/3_mine.up.sql 'CREATE TABLE mine (x);\n'
+    put migrations/3_mine.down.sql 'DROP TABLE mine;\n'
+    git add migrations/2_*
+    git commit -qm theirs
+    git push -q origin HEAD:main
+    git rm -q --cached migrations/2_*
+    rm migrations/2_*
     git checkout -q --orphan other
+    git add -A
     git commit -qm other
-    run -1 --separate-stderr rbtool prove --base main --json # migration 2 is missing here
+    run -1 --separate-stderr rbtool prove --base origin/main --json # migration 2 is missing here
+    [[ $stderr == *"have no common ancestor, so that HEAD is compared with the tip of origin/main"* ]]
     [[ $(jq -r '.migrations[] | "\(.id) \(.restores) \(.findings[0].rule)"' <<<"$output") == $'3 identical null\n2 null RB004' ]]
     run -0 --separate-stderr rbtool prove --json
-    [[ $(restores) == $'1 identical true\n3 identical true' && $stderr == *"all migrations are proven"* ]]
-    fails 2 "nosuch names no commit" rbtool prove --base nosuch
+    [[ $(restores) == $'1 identical true\n3 identical true' && $stderr == *"so that all migrations are proven"* ]]
+    git remote remove origin
+    run -0 --separate-stderr rbtool prove
+    [[ $stderr == *"the default branch of a remote is not known here"*"2 migrations, 0 findings" ]]
 }
 
 @test "prove proves a changed migration and those that are built on it" {
