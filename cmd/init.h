@@ -8,6 +8,7 @@
 typedef struct rb_found {
     json_t *config; /* the rbtool.json to write */
     rb_strs said;   /* a line for each thing found, and for each that needs a person */
+    rb_strs broken; /* of these: migrations that do not name their engine, nor run in SQLite */
 } rb_found;
 
 /* RB_ERROR where nothing is committed yet. */
@@ -15,7 +16,8 @@ enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_U
 /* The same, for databases only: config has an "app" of no meaning, and "databases" where there are
  * any. */
 enum rb_code rb_init_databases(rb_found *out, rb_repo *repo, rb_err *err) RB_MUST_USE;
-/* "sqlite", "postgresql", or NULL with the reason; the caller owns *why. */
+/* "sqlite", "postgresql", "mysql", or NULL: the scripts do not say it, and do not run in SQLite.
+ * *why: the reason why rbtool cannot move them, or NULL; the caller owns it. */
 const char *rb_init_engine(char **why, const char *folder, const rb_migrations *set);
 
 /* Adds "artifacts" and "environments" to what was found; paths: of the commit. */

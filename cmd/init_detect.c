@@ -32,6 +32,7 @@ void rb_found_clear(rb_found *found)
 {
     rb_json_free(found->config);
     rb_strs_clear(&found->said);
+    rb_strs_clear(&found->broken);
 }
 
 static void say(struct look *look, const char *fmt, ...) RB_PRINTF(2, 3);
@@ -328,6 +329,8 @@ static void find_databases(struct look *look)
         if (!engine || !rb_engine_known(engine)) {
             say(look, "%s: %zu migration%s left out: %s", folder, read->n, rb_text_s(read->n),
                 why ? why : "they are written for PostgreSQL, which this rbtool cannot move yet");
+            if (!engine)
+                rb_strs_add(&look->found->broken, look->found->said.items[look->found->said.n - 1]);
             continue;
         }
         say(look, "databases: %zu migration%s in %s (%s, %s)", read->n, rb_text_s(read->n), folder,

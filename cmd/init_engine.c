@@ -67,7 +67,7 @@ const char *rb_init_engine(char **why, const char *folder, const rb_migrations *
     if (strcasestr(folder, "mysql") || strcasestr(folder, "mariadb") ||
         (seen[MYSQL] > seen[SQLITE] && seen[MYSQL] > seen[POSTGRES])) {
         *why = rb_strdup("they are written for MySQL");
-        return NULL;
+        return "mysql";
     }
     if (seen[POSTGRES] > seen[SQLITE])
         return "postgresql";

@@ -48,13 +48,27 @@ static enum rb_code detect(struct job *job, rb_err *err)
     RB_AUTO(rb_found_clear) rb_found found = {0};
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_TRY(rb_init_databases(&found, job->repo, err));
+    const bool any = json_object_get(found.config, "databases") != NULL;
     for (size_t i = 0; i < found.said.n; i++)
-        rb_ui_note(job->cli, "%s", found.said.items[i]);
-    if (!json_object_get(found.config, "databases"))
-        return rb_fail(err, RB_ERROR,
-                       "HEAD has no migrations that rbtool can prove\nname their folder and engine "
-                       "under \"databases\" in %s; `rbtool init` writes it",
-                       RB_CONFIG_FILE);
+        if (any)
+            rb_strs_add(&job->notes, found.said.items[i]);
+        else if (!rb_strs_has(&found.broken, found.said.items[i]))
+            rb_ui_note(job->cli, "%s", found.said.items[i]);
+    if (found.broken.n > 0) /* more likely a script that fails than another engine's */
+        (void)rb_fail(
+            &job->failed, RB_FOUND,
+            "%s\nfix the script, or name the folder and its engine under \"databases\" in "
+            "%s",
+            found.broken.items[0], RB_CONFIG_FILE);
+    if (!any && found.broken.n > 0)
+        *err = job->failed;
+    if (!any)
+        return found.broken.n > 0
+                   ? RB_FOUND
+                   : rb_fail(err, RB_ERROR,
+                             "HEAD has no migrations that rbtool can prove\nname their folder and "
+                             "engine under \"databases\" in %s; `rbtool init` writes it",
+                             RB_CONFIG_FILE);
     rb_json_canonical(&text, found.config);
     RB_TRY(rb_config_parse(&job->own, text.data, text.len, "what was found", err));
     job->config = job->own;

@@ -130,7 +130,7 @@ static char *markdown(const char *text)
 void rb_prove_markdown(const json_t *document)
 {
     size_t i, j;
-    json_t *entry, *finding, *database;
+    json_t *entry, *finding, *note, *database;
     RB_AUTO(rb_free_str) char *total = summary(document);
     rb_ui_line("### rbtool prove: %s", total);
     if (json_array_size(json_object_get(document, "migrations")) > 0) {
@@ -159,6 +159,12 @@ void rb_prove_markdown(const json_t *document)
             rb_ui_line("- **%s** %s%smigration %s: %s", rb_json_str(finding, "rule"), safe_at,
                        *safe_at ? ", " : "", safe_id, message);
         }
+    }
+    json_array_foreach (json_object_get(document, "notes"), i, note) {
+        RB_AUTO(rb_free_str) char *message = markdown(json_string_value(note));
+        if (i == 0)
+            rb_ui_line("%s", "");
+        rb_ui_line("- note: %s", message);
     }
     json_array_foreach (json_object_get(document, "databases"), i, database) {
         const char *error = rb_json_str(database, "error");

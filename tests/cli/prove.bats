@@ -119,7 +119,7 @@ sqlx sqlx sqlx irreversible" ]]
 diesel 20240101000000 identical 
 sqlx 1 missing RB001
 sqlx 2 missing RB001" ]]
-    [[ $stderr == *"databases: 1 migration in diesel (diesel, sqlite)"* ]]
+    [[ $(jq -r '.notes[1]' <<<"$output") == "databases: 1 migration in diesel (diesel, sqlite)" ]]
     run -1 --separate-stderr rbtool prove
     [[ $output == *"sqlx: 2 d: it has no down"* ]]
 }
@@ -219,6 +219,29 @@ sqlx 2 missing RB001" ]]
     [[ $output == *'**Not proven:** database two: '*'no such table: nowhere'* ]]
     run -1 --separate-stderr rbtool prove --format junit
     [[ $output == *'<testsuite name="two" tests="2" failures="0" errors="1">'*'<error message="database two: '* ]]
+}
+
+@test "prove exits 1 where a folder that it found does not run, and proves the other folders" {
+    put one/1_a.up.sql 'CREATE TABLE a (x);\n'
+    put one/1_a.down.sql 'DROP TABLE a;\n'
+    put two/1_b.up.sql 'INSERT INTO nowhere VALUES (1);\n'
+    put two/1_b.down.sql 'SELECT 1;\n'
+    put three/1_c.up.sql 'CREATE TABLE c (id INT UNSIGNED AUTO_INCREMENT) ENGINE=InnoDB;\n'
+    put three/1_c.down.sql 'DROP TABLE c;\n'
+    commit
+    run -1 --separate-stderr rbtool prove --format markdown
+    [[ $output == *"| 1 a | the down restores schema and data |"* ]]
+    [[ $output == *$'\n\n- note: databases: 1 migration in one '* ]]
+    [[ $output == *$'\n- note: three: 1 migration left out: they are written for MySQL'* ]]
+    [[ $output == *"- note: two: 1 migration left out: "*"no such table: nowhere"* ]]
+    [[ $stderr == *"rbtool: two: 1 migration left out: "*$'\nhint: fix the script, or name the folder and its engine under "databases" in rbtool.json' ]]
+    git rm -rq two
+    commit
+    run -0 rbtool prove
+    git rm -rq one three
+    put two/1_b.up.sql 'INSERT INTO nowhere VALUES (1);\n'
+    commit
+    fails 1 "two: 1 migration left out" rbtool prove
 }
 
 @test "prove --format markdown and junit print hostile names as text" {
