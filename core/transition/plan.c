@@ -370,7 +370,7 @@ static json_t *empty_document(const rb_plan_request *rq)
                      "scriptsFrom", rq->overrides ? rq->overrides->tag : NULL);
 }
 
-/* --rehearse: the databases were rehearsed anyway; this rebuilds and verifies every artifact. */
+/* --rehearse, besides the databases: rebuilds and verifies every artifact. */
 static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     struct timespec began;

@@ -174,7 +174,7 @@ FILES
 
 @test "init in a repository without a commit writes nothing and prints a hint" {
     git init -q "$BATS_TEST_TMPDIR/empty"
-    fails 2 "commit the project, then run \`rbtool init\` again" rbtool -C "$BATS_TEST_TMPDIR/empty" init
+    fails 2 "commit the project, then run \`rbtool -C $BATS_TEST_TMPDIR/empty init\` again" rbtool -C "$BATS_TEST_TMPDIR/empty" init
     [[ ! -e $BATS_TEST_TMPDIR/empty/rbtool.json && ! -e $BATS_TEST_TMPDIR/empty/.git/hooks/pre-push ]]
 }
 

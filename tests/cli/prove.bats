@@ -89,14 +89,16 @@ reversible" ]]
     [[ $(jq -r '.databases[0].class' <<<"$output") == irreversible ]]
 }
 
-@test "prove finds nothing wrong with an up that renames and a down that is its exact inverse" {
+@test "prove finds nothing wrong with an up that renames or computes and a down that is its exact inverse" {
     branch
     put migrations/2_cents.up.sql 'ALTER TABLE orders RENAME COLUMN price TO cents;\n'
     put migrations/2_cents.down.sql 'ALTER TABLE orders RENAME COLUMN cents TO price;\n'
+    put migrations/3_cents.up.sql 'UPDATE orders SET cents = cents * 100;\n'
+    put migrations/3_cents.down.sql 'UPDATE orders SET cents = cents / 100;\n'
     commit
     run -0 --separate-stderr rbtool prove --json
     [[ $(jq -c '.migrations[] | [.id, .restores, .reapplies, .destroys]' <<<"$output") == \
-        '["2","identical",true,[]]' ]]
+        $'["2","identical",true,[]]\n["3","identical",true,[]]' ]]
 }
 
 @test "prove detects the folder and the layout of diesel, dbmate and sqlx" {
