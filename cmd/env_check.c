@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "database/database.h"
+#include "database/url.h"
 #include "env.h"
 #include "environment/root.h"
 #include "release_status.h"
@@ -172,17 +173,11 @@ static void check_files(const check *c)
     }
 }
 
-/* The file of a database, or NULL. */
-static const char *file_of(const char *url)
-{
-    return strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL;
-}
-
 static void check_database(const check *c, const rb_env_pair *database)
 {
     RB_AUTO(rb_free_str) char *item = rb_format("databases.%s", database->name);
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
-    const char *file = file_of(database->value);
+    const char *file = rb_url_file(database->value);
     rb_err why;
     if (file && !rb_file_exists(file)) {
         RB_AUTO(rb_free_str) char *dir = rb_path_dir(file);
@@ -247,8 +242,8 @@ static void check_mounts(const check *c)
     check_mount(c, "root", env->root);
     for (size_t i = 0; i < env->database_count; i++) {
         RB_AUTO(rb_free_str) char *item = rb_format("databases.%s", env->databases[i].name);
-        if (file_of(env->databases[i].value))
-            check_mount(c, item, file_of(env->databases[i].value));
+        if (rb_url_file(env->databases[i].value))
+            check_mount(c, item, rb_url_file(env->databases[i].value));
     }
     if (env->flags)
         check_mount(c, "flags", env->flags);

@@ -1,4 +1,5 @@
 #include "config/config_shape.h"
+#include "database/url.h"
 
 #include <string.h>
 
@@ -46,8 +47,7 @@ static const rb_shape artifact =
                        {"ignore", &ignore, true});
 static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .min = 1};
 
-static const char *const engines[] = {"sqlite", "postgresql", NULL};
-static const rb_shape engine = {.kind = RB_SHAPE_STRING, .one_of = engines};
+static const rb_shape engine = {.kind = RB_SHAPE_STRING, .one_of = rb_engines};
 static const char *const tools[] = {"auto", "golang-migrate", "diesel", "dbmate", "sqlx", NULL};
 static const rb_shape tool = {.kind = RB_SHAPE_STRING, .one_of = tools};
 static const rb_shape mebibytes = {.kind = RB_SHAPE_INTEGER, .min = 16, .max = 1 << 20};
@@ -70,15 +70,11 @@ static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goo
 /* $NAME takes it from the environment, so that a password need not stand in a file. */
 static bool is_url(const char *url)
 {
-    static const char *const starts[] = {"sqlite:", "postgresql://", "postgres://", "$"};
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        if (strncmp(url, starts[i], strlen(starts[i])) == 0)
-            return url[strlen(starts[i])] != '\0';
-    return false;
+    return url[0] == '$' ? url[1] != '\0' : rb_url_engine(url, NULL) != NULL;
 }
 
 static const rb_shape url = {
-    .kind = RB_SHAPE_STRING, .check = is_url, .expected = "sqlite:PATH, postgresql://... or $NAME"};
+    .kind = RB_SHAPE_STRING, .check = is_url, .expected = RB_URL_LIST " or $NAME"};
 static const rb_shape urls = {
     .kind = RB_SHAPE_MAP, .item = &url, .check = rb_shape_is_name, .expected = NAME_WORDS};
 

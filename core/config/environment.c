@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "config/config.h"
 #include "config/overlap.h"
+#include "database/url.h"
 
 #define DEFAULT_KEEP 5
 #define DEFAULT_BACKUP_LIMIT 1024 /* MiB */
@@ -137,16 +138,12 @@ static enum rb_code read_url(char **out, const char *env, const char *name, cons
                            env, name, url);
         url = value;
     }
-    if (strncmp(url, "sqlite:", 7) == 0) {
-        RB_AUTO(rb_free_str) char *path = absolute(how->base, url + 7);
-        *out = rb_format("sqlite:%s", path);
-    } else if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0) {
-        *out = rb_strdup(url);
-    } else {
-        return rb_fail(err, RB_ERROR,
-                       "environments.%s.databases.%s must be sqlite:PATH or postgresql://...", env,
+    if (!rb_url_engine(url, NULL))
+        return rb_fail(err, RB_ERROR, "environments.%s.databases.%s must be " RB_URL_WORDS, env,
                        name);
-    }
+    const char *file = rb_url_file(url);
+    RB_AUTO(rb_free_str) char *path = file ? absolute(how->base, file) : NULL;
+    *out = path ? rb_url_with_file(url, path) : rb_strdup(url);
     return RB_OK;
 }
 

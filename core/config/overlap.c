@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "database/database.h"
+#include "database/url.h"
 
 typedef struct place {
     char *key;    /* "databases.main" */
@@ -56,20 +58,17 @@ static place *add(places *list, char *key, char *path)
 
 static void add_database(places *list, const rb_env *env, size_t index)
 {
-    static const char *const beside[] = {"-journal", "-wal", "-shm"};
-    static const char prefix[] = "sqlite:";
     const char *url = env->databases[index].value;
     const char *name = env->databases[index].name;
-    bool is_file = strncmp(url, prefix, strlen(prefix)) == 0;
-    RB_AUTO(rb_free_str)
-    char *path = is_file ? rb_path_resolve(url + strlen(prefix), NULL, NULL) : NULL;
+    const char *file = rb_url_file(url);
+    RB_AUTO(rb_free_str) char *path = file ? rb_path_resolve(file, NULL, NULL) : NULL;
     place *item = add(list, rb_format("databases.%s", name), rb_strdup(path));
     item->owner = (int)index;
-    if (!is_file)
+    if (!file)
         item->id = rb_strdup(url);
-    for (size_t i = 0; is_file && i < sizeof beside / sizeof *beside; i++) {
-        item = add(list, rb_format("databases.%s (its %s file)", name, beside[i]),
-                   rb_format("%s%s", path, beside[i]));
+    for (const char *const *end = rb_db_files_beside(url); path && *end; end++) {
+        item = add(list, rb_format("databases.%s (its %s file)", name, *end),
+                   rb_format("%s%s", path, *end));
         item->owner = (int)index;
     }
 }

@@ -1,4 +1,5 @@
 #include "database/driver.h"
+#include "database/url.h"
 
 #include <string.h>
 
@@ -24,15 +25,56 @@ char *rb_engine_refused_call(size_t *offset, const char *engine, const char *sql
 }
 
 /* The url itself is not shown: it may hold a password. */
-enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err)
+static enum rb_code driver_of(const rb_db_driver **out, const char **rest, const char *url,
+                              rb_err *err)
 {
     size_t len = strcspn(url, ":");
-    const rb_db_driver *driver = url[len] == ':' ? find(url, len) : NULL;
-    if (!driver || url[len + 1] == '\0')
-        return rb_fail(err, RB_ERROR,
-                       "a database url starting with \"%.*s\" is not understood\nwrite sqlite:PATH",
-                       (int)(len > 20 ? 20 : len), url);
-    return driver->open(out, url + len + 1, mode, err);
+    const char *engine = rb_url_engine(url, rest);
+    *out = engine ? find(engine, strlen(engine)) : NULL;
+    if (*out)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "a database url starting with \"%.*s\" is not understood\nwrite sqlite:PATH",
+                   (int)(len > 20 ? 20 : len), url);
+}
+
+enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode, rb_err *err)
+{
+    const rb_db_driver *driver;
+    const char *rest;
+    RB_TRY(driver_of(&driver, &rest, url, err));
+    return driver->open(out, rest, mode, err);
+}
+
+enum rb_code rb_db_inspect(rb_db_target *out, const char *url, rb_err *err)
+{
+    const rb_db_driver *driver;
+    const char *rest;
+    RB_TRY(driver_of(&driver, &rest, url, err));
+    return driver->inspect(out, rest, err);
+}
+
+enum rb_code rb_db_discard(const char *url, rb_err *err)
+{
+    const rb_db_driver *driver;
+    const char *rest;
+    RB_TRY(driver_of(&driver, &rest, url, err));
+    return driver->discard(rest, err);
+}
+
+const char *const *rb_db_files_beside(const char *url)
+{
+    static const char *const none[] = {NULL};
+    const char *engine = rb_url_engine(url, NULL);
+    const rb_db_driver *driver = engine ? find(engine, strlen(engine)) : NULL;
+    return driver && driver->beside ? driver->beside : none;
+}
+
+const char *rb_db_backup_suffix(const char *url)
+{
+    const char *engine = rb_url_engine(url, NULL);
+    const rb_db_driver *driver = engine ? find(engine, strlen(engine)) : NULL;
+    return driver ? driver->backup_suffix : "";
 }
 
 enum rb_code rb_db_size(int64_t *bytes, rb_db *db, rb_err *err)

@@ -35,6 +35,23 @@ enum rb_code rb_db_open(rb_db **out, const char *url, enum rb_db_mode mode,
 void rb_db_close(rb_db *db); /* rolls back what was not committed */
 RB_DEFINE_AUTO(rb_db, rb_db_close)
 
+/* What a url leads to, without opening it as a database. */
+typedef struct rb_db_target {
+    bool exists;
+    bool writable;  /* by this process; true if it is not a file */
+    uint64_t bytes; /* 0 if that is not known */
+} rb_db_target;
+
+enum rb_code rb_db_inspect(rb_db_target *out, const char *url, rb_err *err) RB_MUST_USE;
+/* Removes a database that rb_db_open() created and nobody has used since: nothing was committed to
+ * it. Leaves any other alone. */
+enum rb_code rb_db_discard(const char *url, rb_err *err) RB_MUST_USE;
+/* What the names of the files end with that the engine keeps next to the database's own: "-wal".
+ * Ends with NULL; empty if the database is not a file. */
+const char *const *rb_db_files_beside(const char *url);
+/* What the name of a backup of this database ends with. */
+const char *rb_db_backup_suffix(const char *url);
+
 const char *rb_db_engine(const rb_db *db);  /* "sqlite" */
 const char *rb_db_version(const rb_db *db); /* "3.40.1" */
 /* Names this very database: a copy of it has another identity. SQLite: device and inode of its

@@ -6,7 +6,6 @@
 #ifndef RB_DATABASE_DRIVER_H
 #define RB_DATABASE_DRIVER_H
 
-#include "database/backup.h"
 #include "database/database.h"
 
 /* SQL from outside, with what an error message needs. */
@@ -39,11 +38,19 @@ enum rb_scripts_known {
     RB_SCRIPTS_ALL,
 };
 
+struct rb_backup_spec; /* backup.h */
+struct rb_restore_options;
+
 typedef struct rb_db_driver {
     const char *engine;
     const char *(*version)(const rb_db *db);
 
-    /* rest: the url without "ENGINE:" */
+    /* rest: the url without its scheme. beside: what the names of files next to a database's own
+     * end with, while it is in use; NULL where it is not a file. */
+    const char *const *beside;
+    const char *backup_suffix; /* of the names of its backup files */
+    enum rb_code (*inspect)(rb_db_target *out, const char *rest, rb_err *err);
+    enum rb_code (*discard)(const char *rest, rb_err *err);
     enum rb_code (*open)(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err);
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
     enum rb_code (*size)(int64_t *bytes, rb_db *db, rb_err *err);
@@ -77,7 +84,7 @@ typedef struct rb_db_driver {
     enum rb_code (*seed)(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err);
 
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
-    /* Numbers that scripts can give the database as a whole, by the words that set them. Not in the
+    /* Numbers that scripts can give the database as a whole, by name. Not in the
      * catalog: an application may count on by itself. */
     enum rb_code (*settings)(json_t **out, rb_db *db, rb_err *err);
     /* Names of all tables, as keys. */
@@ -115,12 +122,13 @@ typedef struct rb_db_driver {
 
     /* backup.h. part: what the driver keeps between compare and restore. applied: {id: up_sha256}
      * of the migrations that were applied when the backup was made. */
-    enum rb_code (*backup)(json_t **left_out, rb_db *db, const rb_backup_spec *spec, rb_err *err);
-    enum rb_code (*backup_finish)(rb_db *db, const rb_backup_spec *spec, rb_err *err);
+    enum rb_code (*backup)(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
+                           rb_err *err);
+    enum rb_code (*backup_finish)(rb_db *db, const struct rb_backup_spec *spec, rb_err *err);
     enum rb_code (*backup_size)(int64_t *bytes, json_t **left_out, rb_db *db,
-                                const rb_backup_spec *spec, rb_err *err);
+                                const struct rb_backup_spec *spec, rb_err *err);
     enum rb_code (*restore_compare)(void **part, json_t *applied, rb_db *db, const char *path,
-                                    const rb_restore_options *options, rb_err *err);
+                                    const struct rb_restore_options *options, rb_err *err);
     /* undone: all scripts of the backup are. */
     enum rb_code (*restore)(json_t **report, void *part, bool undone, enum rb_scripts_known known,
                             rb_err *err);

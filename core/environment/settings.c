@@ -5,43 +5,11 @@
 
 #include "base/text.h"
 #include "database/database.h"
+#include "database/url.h"
 
 #define ROOTS "rbtool.environment" /* git config ROOTS.NAME.root */
 
 static const char *const sources[] = {"worktree", "operator"};
-
-/* Removes what `name` stands before in the query of a url: password=...& */
-static void drop_parameter(char *url, const char *name)
-{
-    size_t len = strlen(name);
-    for (char *p = strchr(url, '?'); p; p = strchr(p + 1, '&')) {
-        while (strncmp(p + 1, name, len) == 0 && p[1 + len] == '=') {
-            char *next = strchr(p + 1, '&');
-            memmove(p + 1, next ? next + 1 : p + strlen(p), strlen(next ? next + 1 : "") + 1);
-        }
-    }
-}
-
-/* scheme://USER:PASSWORD@HOST/... */
-static char *without_password(const char *url)
-{
-    char *copy = rb_strdup(url);
-    char *start = strstr(copy, "://");
-    if (!start || strncmp(copy, "postgres", strlen("postgres")) != 0)
-        return copy;
-    start += strlen("://");
-    char *end = start + strcspn(start, "/?");
-    char *at = NULL;
-    for (char *p = start; p < end; p++)
-        if (*p == '@')
-            at = p;
-    char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
-    if (colon)
-        memmove(colon, at, strlen(at) + 1);
-    drop_parameter(copy, "password");
-    drop_parameter(copy, "sslpassword");
-    return copy;
-}
 
 json_t *rb_settings_of(const json_t *environments, const char *name)
 {
@@ -54,7 +22,7 @@ json_t *rb_settings_of(const json_t *environments, const char *name)
     {
         if (!json_is_string(value))
             continue;
-        RB_AUTO(rb_free_str) char *url = without_password(json_string_value(value));
+        RB_AUTO(rb_free_str) char *url = rb_url_public(json_string_value(value));
         rb_json_set_str(databases, key, url);
     }
     return settings ? settings : json_object();

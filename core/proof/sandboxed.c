@@ -5,7 +5,7 @@
 #include "base/shape.h"
 #include "database/driver.h"
 #include "proof/confined.h"
-#include "proof/trial.h"
+#include "proof/proof.h"
 
 #define RUNS 8 /* of one new migration's scripts, at most */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "catalog/catalog.h"
 #include "catalog/name.h"
 #include "database/driver.h"
 #include "database/loss.h"
@@ -333,7 +334,8 @@ static enum rb_code compare_settings(trial *t, rb_err *err)
     json_object_foreach (after, name, value) {
         if (json_equal(value, json_object_get(t->settings, name)))
             continue;
-        add_difference(t, name, "changed");
+        RB_AUTO(rb_free_str) char *object = rb_catalog_key("setting", NULL, name);
+        add_difference(t, object, "changed");
         t->end = RB_TRIAL_SCHEMA;
         rb_json_set_str(t->out, "restores", "differs");
     }

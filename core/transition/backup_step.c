@@ -9,7 +9,7 @@
 
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
 {
-    return rb_format(".rbtool/backups/%s/%s.sqlite", plan->id, d->name);
+    return rb_format(".rbtool/backups/%s/%s%s", plan->id, d->name, rb_db_backup_suffix(d->url));
 }
 
 const json_t *rb_plan_bound(const rb_plan_database *d)

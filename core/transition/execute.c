@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "database/url.h"
 #include "transition/failing_checks.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
@@ -85,7 +86,8 @@ static json_t *backups(const rb_run *run)
     for (size_t i = 0; i < run->plan->database_count; i++) {
         const char *name = run->plan->databases[i].name;
         RB_AUTO(rb_free_str)
-        char *path = rb_format("%s/%s/%s.sqlite", run->plan->backups, run->plan->id, name);
+        char *path = rb_format("%s/%s/%s%s", run->plan->backups, run->plan->id, name,
+                               rb_db_backup_suffix(run->plan->databases[i].url));
         json_t *item = run->committed[i] && rb_file_exists(path) ? json_object() : NULL;
         if (!item)
             continue;
@@ -418,7 +420,7 @@ static json_t *before(const rb_run *run)
     for (size_t i = 0; i < plan->database_count; i++)
         if (plan->databases[i].create) {
             json_t *item = json_object();
-            rb_json_set_bytes(item, "path", plan->databases[i].url + strlen("sqlite:"));
+            rb_json_set_bytes(item, "path", rb_url_file(plan->databases[i].url));
             json_array_append_new(creates, item);
         }
     return json;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "catalog/name.h"
 #include "database/tracking.h"
 #include "environment/checks.h"
 #include "environment/drift.h"
@@ -66,7 +67,7 @@ void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_databas
     }
     json_array_foreach (database->residual, i, item) {
         const char *object = rb_json_str(item, "object");
-        if (object && strncmp(object, "PRAGMA ", 7) == 0 && !in_list(*left, object, NULL))
+        if (object && rb_catalog_is(object, "setting") && !in_list(*left, object, NULL))
             json_array_append(*left, item);
     }
 }
@@ -90,13 +91,14 @@ enum rb_code rb_plan_database_sets(rb_plan_database *d, const rb_manifest_databa
     return RB_OK;
 }
 
-/* The missing SQLite file of an environment without history is made; else it must be there. */
+/* A database that is missing is created where the environment has no history; else it must exist.
+ */
 static enum rb_code open_database(rb_db **out, rb_plan_database *d, const rb_plan_request *rq,
                                   const char *engine, rb_err *err)
 {
-    bool missing =
-        strncmp(d->url, "sqlite:", 7) == 0 && !rb_file_exists(d->url + strlen("sqlite:"));
-    if (missing && !rq->from) {
+    rb_db_target target;
+    RB_TRY(rb_db_inspect(&target, d->url, err));
+    if (!target.exists && !rq->from) {
         d->create = true;
         return rb_db_scratch(out, engine, RB_DB_CLOCK_REAL, err);
     }

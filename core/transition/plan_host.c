@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/staged.h"
+#include "database/url.h"
 #include "environment/delivered.h"
 #include "transition/host_files.h"
 #include "transition/parts.h"
@@ -183,12 +184,10 @@ static bool names_database(const rb_release *release, const char *name)
 
 enum rb_code rb_place_check_database(const rb_env *env, const char *url, rb_err *err)
 {
-    static const char prefix[] = "sqlite:";
-    const char *path = url + sizeof prefix - 1;
+    const char *path = rb_url_file(url);
     /* One that is missing, or is not a file, has a line of its own. */
     struct stat st;
-    if (strncmp(url, prefix, sizeof prefix - 1) != 0 || stat(path, &st) != 0 ||
-        !S_ISREG(st.st_mode))
+    if (!path || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return RB_OK;
     RB_TRY(look_at_folder(env, "database", path, err));
     if (access(path, W_OK) != 0)

@@ -49,10 +49,11 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     uint64_t copy = 0;
     struct stat st;
     for (size_t i = 0; i < plan->database_count; i++) {
-        const rb_plan_database *d = &plan->databases[i];
-        if (strncmp(d->url, "sqlite:", 7) == 0 && stat(d->url + 7, &st) == 0 &&
-            (uint64_t)st.st_size > copy)
-            copy = (uint64_t)st.st_size;
+        rb_db_target target;
+        rb_err ignored;
+        if (rb_db_inspect(&target, plan->databases[i].url, &ignored) == RB_OK &&
+            target.bytes > copy)
+            copy = target.bytes;
     }
     copy += JOURNAL_ROOM;
     for (size_t i = 0; plan->parts[RB_PART_APP] && i < rq->to->manifest->artifact_count; i++)

@@ -134,7 +134,9 @@ static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, r
 {
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     RB_AUTO(rb_json_freep) json_t *found = NULL;
-    if (d->create && !rb_file_exists(d->url + strlen("sqlite:")))
+    rb_db_target target;
+    RB_TRY(rb_db_inspect(&target, d->url, err));
+    if (d->create && !target.exists)
         return RB_OK;
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(rb_db_journal_has(&d->committed, db, plan->id, err));

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "database/url.h"
 #include "release/chain.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
@@ -109,10 +110,9 @@ static enum rb_code own_databases(const rb_transition_row *row, const rb_env *en
     json_t *item;
     json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "creates"), i, item) {
         RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
-        RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s", path ? path : "");
         bool own = false;
         for (size_t d = 0; d < env->database_count; d++)
-            own = own || strcmp(env->databases[d].value, url) == 0;
+            own = own || rb_text_same(rb_url_file(env->databases[d].value), path ? path : "");
         if (!own)
             return rb_fail(
                 err, RB_HALFWAY,
@@ -189,7 +189,7 @@ static bool was_to_be_made(const rb_transition_row *row, const char *url)
     json_t *item;
     json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "creates"), i, item) {
         RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
-        if (path && strncmp(url, "sqlite:", 7) == 0 && strcmp(url + 7, path) == 0)
+        if (path && rb_text_same(rb_url_file(url), path))
             return true;
     }
     return false;
@@ -211,7 +211,9 @@ enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const
                            "whether transition %s was committed stands in database %s, and "
                            "environment %s has no url for it\nadd it again",
                            row->id, name ? name : "?", env->name);
-        if (was_to_be_made(row, url) && !rb_file_exists(url + strlen("sqlite:")))
+        rb_db_target target;
+        RB_TRY(rb_db_inspect(&target, url, err));
+        if (was_to_be_made(row, url) && !target.exists)
             continue;
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
         bool has = false;

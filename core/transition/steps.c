@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "database/url.h"
 #include "environment/delivered.h"
 #include "transition/database_step.h"
 #include "transition/execute.h"
@@ -176,7 +177,7 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     case RB_DO_DATABASE:
         for (size_t i = 0; i < run->plan->database_count; i++)
             if (run->plan->databases[i].create)
-                RB_TRY(rb_place_folder(env, run->plan->databases[i].url + strlen("sqlite:"), err));
+                RB_TRY(rb_place_folder(env, rb_url_file(run->plan->databases[i].url), err));
         return rb_databases_run(run, err);
     case RB_DO_SWITCH:
         return do_switch(run, err);
@@ -195,35 +196,14 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     return RB_OK;
 }
 
-/* Whether there is nothing in the file but what an unfinished transaction left. */
-static enum rb_code is_unused(bool *out, const char *path, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *url = rb_format("sqlite:%s", path);
-    RB_AUTO(rb_db_closep) rb_db *db = NULL;
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    *out = !rb_file_exists(path);
-    if (*out)
-        return RB_OK;
-    RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
-    RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, err));
-    *out = json_array_size(rows) == 0;
-    return RB_OK;
-}
-
-/* A database file that this transition made, and never committed to. Somebody else may have used
- * it since. */
+/* Database files that this transition created, and never committed to. */
 static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
 {
-    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
-    for (size_t i = 0; i < undo->creates.n; i++) {
-        bool unused;
-        RB_TRY(is_unused(&unused, undo->creates.items[i], err));
-        for (size_t j = 0; unused && j < sizeof suffixes / sizeof *suffixes; j++) {
-            RB_AUTO(rb_free_str)
-            char *path = rb_format("%s%s", undo->creates.items[i], suffixes[j]);
-            if (unlink(path) != 0 && errno != ENOENT)
-                return rb_fail_errno(err, RB_ERROR, "cannot remove %s", path);
-        }
+    for (size_t i = 0; i < undo->env->database_count; i++) {
+        const char *url = undo->env->databases[i].value;
+        const char *file = rb_url_file(url);
+        if (file && rb_strs_has(&undo->creates, file))
+            RB_TRY(rb_db_discard(url, err));
     }
     return RB_OK;
 }

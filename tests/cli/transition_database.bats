@@ -54,13 +54,13 @@ two_with_audit() {
     echo 'DROP INDEX total;' >migrations/0003_index.down.sql
     run release v1.1.0
     [ "$status" -eq 1 ]
-    [[ $output == *"RB002"*"its down leaves PRAGMA user_version changed"* ]]
+    [[ $output == *"RB002"*"its down leaves setting user_version changed"* ]]
     rbtool release v1.1.0 --accept RB002
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     run rbtool revert v1.1.0 --yes
     [ "$status" -eq 5 ]
-    [[ $output == *"known residual"*"PRAGMA user_version changed"* ]]
+    [[ $output == *"known residual"*"setting user_version changed"* ]]
     [ "$(sql 'PRAGMA user_version')" = 2 ]
     settled_at v1.1.0
 }

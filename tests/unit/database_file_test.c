@@ -1,5 +1,8 @@
 #include "database_help.h"
 
+#include "base/text.h"
+#include "database/url.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -381,6 +384,59 @@ static void test_check(void **state)
     rb_db_close(db);
 }
 
+static void test_inspect_and_discard(void **state)
+{
+    place *p = *state;
+    rb_err err;
+    rb_db_target target;
+    RB_AUTO(rb_free_str) char *journal = rb_format("%s-journal", p->path);
+    help_ok(rb_db_inspect(&target, p->url, &err), &err);
+    assert_false(target.exists);
+    rb_db *db = NULL;
+    help_ok(rb_db_open(&db, p->url, RB_DB_CREATE, &err), &err);
+    help_exec(db, "BEGIN; CREATE TABLE t(a); ROLLBACK");
+    rb_db_close(db);
+    help_ok(rb_file_write(journal, "", 0, 0644, &err), &err);
+    help_ok(rb_db_discard(p->url, &err), &err);
+    assert_false(rb_file_exists(p->path));
+    assert_false(rb_file_exists(journal));
+
+    help_ok(rb_db_open(&db, p->url, RB_DB_CREATE, &err), &err);
+    help_exec(db, "CREATE TABLE t(a)");
+    rb_db_close(db);
+    help_ok(rb_db_discard(p->url, &err), &err);
+    help_ok(rb_db_inspect(&target, p->url, &err), &err);
+    assert_true(target.exists && target.writable && target.bytes > 0);
+    assert_int_equal(rb_db_inspect(&target, "mysql://host", &err), RB_ERROR);
+}
+
+static void test_urls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        const char *engine;
+        const char *file;
+        const char *public;
+    } urls[] = {
+        {"sqlite:/srv/a.db", "sqlite", "/srv/a.db", "sqlite:/srv/a.db"},
+        {"postgresql://u:secret@h/d?password=x&a=b", "postgresql", NULL, "postgresql://u@h/d?a=b"},
+        {"postgres://h/d", "postgresql", NULL, "postgres://h/d"},
+        {"sqlite:", NULL, NULL, "sqlite:"},
+        {"mysql://h", NULL, NULL, "mysql://h"},
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        const char *engine = rb_url_engine(urls[i].url, NULL);
+        const char *file = rb_url_file(urls[i].url);
+        RB_AUTO(rb_free_str) char *public = rb_url_public(urls[i].url);
+        assert_true(engine ? rb_text_same(engine, urls[i].engine) : !urls[i].engine);
+        assert_true(file ? rb_text_same(file, urls[i].file) : !urls[i].file);
+        assert_string_equal(public, urls[i].public);
+    }
+    RB_AUTO(rb_free_str) char *moved = rb_url_with_file("sqlite:a.db", "/b/a.db");
+    assert_string_equal(moved, "sqlite:/b/a.db");
+}
+
 static void test_values(void **state)
 {
     (void)state;
@@ -410,6 +466,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_runs_after_sqlite_gave_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_inspect_and_discard, set_up, tear_down),
+        cmocka_unit_test(test_urls),
         cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,11 @@
 /* The table of what SQLite does, and the small parts of it. */
 #include "database/sqlite/sqlite.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "database/sqlite/table_compare.h"
@@ -17,6 +19,47 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
     RB_TRY(rb_sqlite_connect(&db, path, how[mode],
                              rb_sqlite_is_memory(path) ? RB_SQLITE_SCRATCH : RB_SQLITE_USER, err));
     *out = rb_sqlite_base(db);
+    return RB_OK;
+}
+
+static enum rb_code inspect(rb_db_target *out, const char *path, rb_err *err)
+{
+    struct stat st;
+    *out = (rb_db_target){0};
+    if (rb_sqlite_is_memory(path) || stat(path, &st) == 0) {
+        out->exists = true;
+        out->writable = rb_sqlite_is_memory(path) || access(path, W_OK) == 0;
+        out->bytes = rb_sqlite_is_memory(path) ? 0 : (uint64_t)st.st_size;
+    } else if (errno != ENOENT && errno != ENOTDIR) {
+        return rb_fail_errno(err, RB_ERROR, "cannot look at database %s", path);
+    }
+    return RB_OK;
+}
+
+/* Opening it takes back what an unfinished transaction left. */
+static enum rb_code is_unused(bool *out, const char *path, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
+    int64_t objects = 0;
+    if (rb_file_exists(path)) {
+        RB_TRY(rb_sqlite_open_own(&db, path, RB_SQLITE_WRITE, err));
+        RB_TRY(rb_sqlite_int(&objects, db, rb_strdup("SELECT count(*) FROM sqlite_schema"), err));
+    }
+    *out = objects == 0;
+    return RB_OK;
+}
+
+static const char *const beside[] = {"-journal", "-wal", "-shm", NULL};
+
+static enum rb_code discard(const char *path, rb_err *err)
+{
+    bool unused;
+    RB_TRY(is_unused(&unused, path, err));
+    for (size_t i = 0; unused && i < sizeof beside / sizeof *beside; i++) {
+        RB_AUTO(rb_free_str) char *file = rb_format("%s%s", path, beside[i] ? beside[i] : "");
+        if (unlink(file) != 0 && errno != ENOENT)
+            return rb_fail_errno(err, RB_ERROR, "cannot remove %s", file);
+    }
     return RB_OK;
 }
 
@@ -102,11 +145,11 @@ static enum rb_code data_version(int64_t *out, rb_db *db, rb_err *err)
 
 static enum rb_code settings(json_t **out, rb_db *base, rb_err *err)
 {
-    static const char *const names[] = {"PRAGMA user_version", "PRAGMA application_id"};
+    static const char *const names[] = {"user_version", "application_id"};
     RB_AUTO(rb_json_freep) json_t *found = json_object();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         int64_t number;
-        RB_TRY(rb_sqlite_int(&number, rb_sqlite_of(base), rb_strdup(names[i]), err));
+        RB_TRY(rb_sqlite_int(&number, rb_sqlite_of(base), rb_format("PRAGMA %s", names[i]), err));
         json_object_set_new(found, names[i], json_integer(number));
     }
     *out = found;
@@ -175,6 +218,10 @@ static enum rb_code identity(char **out, rb_db *base, rb_err *err)
 const rb_db_driver rb_sqlite_driver = {
     .engine = "sqlite",
     .version = version,
+    .beside = beside,
+    .backup_suffix = ".sqlite",
+    .inspect = inspect,
+    .discard = discard,
     .open = open_path,
     .scratch = scratch,
     .size = rb_sqlite_size,

@@ -9,6 +9,7 @@
 #ifndef RB_DATABASE_SQLITE_SQLITE_H
 #define RB_DATABASE_SQLITE_SQLITE_H
 
+#include "database/backup.h"
 #include "database/driver.h"
 #include "sqlite/sqlite.h"
 
@@ -58,7 +59,7 @@ enum rb_code rb_sqlite_connect(rb_sqlite **out, const char *path, enum rb_sqlite
 enum rb_code rb_sqlite_scratch(rb_sqlite **out, int64_t clock, rb_err *err) RB_MUST_USE;
 void rb_sqlite_interrupt(rb_db *db);
 
-/* Limits: sqlite.c */
+/* Limits: open.c */
 
 enum rb_sqlite_limit { RB_LIMIT_NONE, RB_LIMIT_SECONDS, RB_LIMIT_MEMORY, RB_LIMIT_SIZE };
 
