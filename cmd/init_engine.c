@@ -73,6 +73,6 @@ const char *rb_init_engine(char **why, const char *folder, const rb_migrations *
         return "postgresql";
     if (seen[SQLITE] > 0 || runs_in_sqlite(set, &err))
         return "sqlite";
-    *why = rb_format("they do not run in an empty SQLite database: %s", err.message);
+    *why = rb_format("they do not run in an empty SQLite database: %s", rb_err_line(&err));
     return NULL;
 }

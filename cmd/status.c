@@ -303,9 +303,9 @@ static void add_row(rb_strs *cells, const rb_status *st)
 }
 
 /* One whose settings cannot be read has no more than a message. */
-static json_t *unknown_environment(rb_strs *cells, const char *name, const rb_err *why)
+static json_t *unknown_environment(rb_strs *cells, const char *name, rb_err *why)
 {
-    RB_AUTO(rb_free_str) char *safe = rb_safe(why->message);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(why));
     RB_AUTO(rb_free_str) char *text = rb_format("unreadable: %s", safe);
     const char *const row[] = {name, "?", text, "", ""};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)

@@ -15,9 +15,9 @@
 
 #define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
 
-static void add_unreadable(const rb_status *st, const char *part, const rb_err *why)
+static void add_unreadable(const rb_status *st, const char *part, rb_err *why)
 {
-    RB_AUTO(rb_free_str) char *safe = rb_safe(why->message);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(why));
     json_t *item = json_object();
     rb_json_set_str(item, "part", part);
     rb_json_set_str(item, "message", safe);
@@ -25,7 +25,7 @@ static void add_unreadable(const rb_status *st, const char *part, const rb_err *
 }
 
 /* What cannot be looked at is listed. */
-static bool can(const rb_status *st, const char *part, enum rb_code code, const rb_err *why)
+static bool can(const rb_status *st, const char *part, enum rb_code code, rb_err *why)
 {
     if (code != RB_OK)
         add_unreadable(st, part, why);

@@ -202,7 +202,7 @@ static bool read_json(rb_entry_form *form, const char *text, size_t len, rb_prob
     }
     if (code != RB_OK) {
         form->kind = RB_ENTRY_KINDS;
-        rb_problems_add(problems, "form", "", "", "", "%s", why.message);
+        rb_problems_add(problems, "form", "", "", "", "%s", rb_err_line(&why));
         return false;
     }
     form->json = json;

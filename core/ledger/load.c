@@ -80,7 +80,7 @@ static enum rb_code check_sum(const loading *l, rb_err *err)
 }
 
 /* Stands in the ledger for a commit that cannot be read. */
-static void put_unreadable(rb_judged *out, const rb_oid *id, const rb_err *why)
+static void put_unreadable(rb_judged *out, const rb_oid *id, rb_err *why)
 {
     rb_problems_clear(&out->entry.problems);
     *out = (rb_judged){.entry = {.id = *id,
@@ -89,7 +89,7 @@ static void put_unreadable(rb_judged *out, const rb_oid *id, const rb_err *why)
                                  .title = "cannot be read",
                                  .committer = ""}};
     rb_problems_add(&out->entry.problems, RB_ENTRY_UNREADABLE, "", "a commit", "", "%s",
-                    why->message);
+                    rb_err_line(why));
 }
 
 static enum rb_code read_entry(loading *l, rb_judged *out, const rb_oid *id, rb_err *err)

@@ -118,7 +118,7 @@ enum rb_code rb_release_open_tag(rb_release **out, rb_repo *repo, const rb_signe
     }
     enum rb_code code = open_tag(out, repo, signers, tag, problems, err);
     if (code == RB_FOUND && problems->n == before)
-        rb_problems_add(problems, "object", "", "", "", "%s: %s", tag->name, err->message);
+        rb_problems_add(problems, "object", "", "", "", "%s: %s", tag->name, rb_err_line(err));
     return code;
 }
 
@@ -128,7 +128,7 @@ enum rb_code rb_release_open(rb_release **out, rb_repo *repo, const rb_signers *
     RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
     enum rb_code code = rb_tag_read(&read, repo, tag, err);
     if (code == RB_FOUND)
-        rb_problems_add(problems, "unknown", "tag", tag, "", "%s: %s", tag, err->message);
+        rb_problems_add(problems, "unknown", "tag", tag, "", "%s: %s", tag, rb_err_line(err));
     RB_TRY(code);
     return rb_release_open_tag(out, repo, signers, read, problems, err);
 }

@@ -129,9 +129,10 @@ void rb_release_compare(rb_problems *problems, const rb_release *release,
 
 /* Problems of what the repository lacks or cannot read have no digest to show. */
 static enum rb_code unreadable(rb_problems *problems, const rb_release *release, const char *code,
-                               const char *field, const rb_err *why)
+                               const char *field, rb_err *why)
 {
-    rb_problems_add(problems, code, field, "", "", "%s: %s: %s", release->tag, field, why->message);
+    rb_problems_add(problems, code, field, "", "", "%s: %s: %s", release->tag, field,
+                    rb_err_line(why));
     return RB_OK;
 }
 

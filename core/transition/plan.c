@@ -104,7 +104,7 @@ static enum rb_code part_read(rb_plan *plan, const rb_plan_request *rq, enum rb_
 {
     if (code == RB_OK || !rq->partial)
         return code;
-    rb_plan_decide(plan, "unreadable", code, "%s", why->message);
+    rb_plan_decide(plan, "unreadable", code, "%s\n%s", why->message, why->hint);
     return RB_OK;
 }
 

@@ -253,7 +253,7 @@ verdict() {
     tip "$(forge 'verdict v1.0.0 bad' '.verdict.verdict = "bad"' "$a")"
     mv ".git/objects/${a:0:2}/${a:2}" kept
     # The whole cause, and what can be read.
-    fails 1 "fetch $LEDGER again: cannot read the ledger's entry $a: the object is missing" rbtool log
+    fails 1 "shown: cannot read the ledger's entry $a: the object is missing" rbtool log
     [[ $output == *"verdict"*"bad"*"${a:0:10}"*BROKEN*'cannot be read'* ]]
     run -1 rbtool log --verify
     [[ $output == *"${a:0:10} broken: cannot read the ledger's entry $a: the object is missing"*'2 entries: 1 good, 1 broken'* ]]
