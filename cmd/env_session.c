@@ -295,20 +295,11 @@ enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
-                              bool with_releases, rb_err *err)
-{
-    RB_TRY(rb_session_ledger(&cli->session, err));
-    return rb_recovery_load(out, site->env, site->state, site->session, with_releases, err);
-}
-
 void rb_site_close(rb_site *site)
 {
     if (site->untold)
         rb_ui_note(site->cli, "%s", site->untold);
     free(site->untold);
-    for (int part = 0; part < RB_PARTS; part++)
-        rb_release_free(site->part_from[part]);
     rb_live_clear(&site->live);
     rb_binding_clear(&site->binding);
     rb_json_free(site->settings);
@@ -345,47 +336,6 @@ enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *er
         if (!known)
             return rb_fail(err, RB_ERROR, "--only takes app, db, flags and config, not '%s'",
                            only->items[i]);
-    }
-    return RB_OK;
-}
-
-enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
-                                  const char *tag, rb_err *err)
-{
-    const char *live = NULL;
-    for (int part = 0; part < RB_PARTS && !live; part++)
-        if (site->live.tag[part] && strcmp(site->live.tag[part], tag) == 0)
-            live = site->live.object[part];
-    RB_TRY(rb_session_release(out, &cli->session, tag, live, err));
-    for (int part = 0; part < RB_PARTS; part++) {
-        const char *object = site->live.object[part];
-        if (!site->live.tag[part] || strcmp(site->live.tag[part], tag) != 0 || !object ||
-            strcmp(object, (*out)->object) == 0)
-            continue;
-        enum rb_code code =
-            rb_fail(err, RB_FOUND,
-                    "tag %s has moved since it went live in %s: its object was %s and is %s\nput "
-                    "it back with `git update-ref refs/tags/%s %s`",
-                    tag, site->env->name, object, (*out)->object, tag, object);
-        rb_release_free(*out);
-        *out = NULL;
-        return code;
-    }
-    return RB_OK;
-}
-
-enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *rq, rb_err *err)
-{
-    rq->live = &site->live;
-    for (int part = 0; part < RB_PARTS; part++) {
-        const char *tag = site->live.tag[part];
-        bool there =
-            rb_text_same(tag, rq->to->tag) && rb_text_same(site->live.object[part], rq->to->object);
-        rq->parts[part] = rq->parts[part] && !there;
-        if (!rq->parts[part] || !tag || !rq->from || strcmp(tag, rq->from->tag) == 0)
-            continue;
-        RB_TRY(rb_site_live_release(&site->part_from[part], cli, site, tag, err));
-        rq->part_from[part] = site->part_from[part];
     }
     return RB_OK;
 }

@@ -8,8 +8,7 @@
 #include "cli.h"
 #include "environment/lock.h"
 #include "environment/settings.h"
-#include "transition/policy_check.h"
-#include "transition/recover.h"
+#include "transition/transition.h"
 
 typedef struct rb_site {
     rb_session *session; /* borrowed from cli */
@@ -17,8 +16,6 @@ typedef struct rb_site {
     rb_lock *lock;   /* NULL for commands that only look */
     rb_state *state; /* NULL when the environment has none yet and we only look */
     rb_live live;
-    rb_release *part_from[RB_PARTS]; /* rb_site_from() */
-    bool reverted; /* the release to deploy is marked bad, and that was agreed to */
     rb_cli *cli;
     bool trusting;       /* set before rb_site_open(): `env trust`, which accepts what differs */
     char *settings_file; /* where the environment was read */
@@ -110,9 +107,6 @@ enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
 enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
                                    rb_err *err) RB_MUST_USE;
 
-/* rb_recovery_load() of its pending transition. */
-enum rb_code rb_site_recovery(rb_recovery *out, rb_cli *cli, const rb_site *site,
-                              bool with_releases, rb_err *err) RB_MUST_USE;
 void rb_site_options_clear(void *options);
 
 /* Tells the ledger of every transition that has ended. Failing to is said, when the site is closed,
@@ -148,22 +142,16 @@ const char *rb_site_live_tag(const rb_site *site);
 /* The parts that --only names; all when it is empty. */
 enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err) RB_MUST_USE;
 
-/* Opens the release that is live in a part and checks that its tag is the object that went live. */
-enum rb_code rb_site_live_release(rb_release **out, rb_cli *cli, const rb_site *site,
-                                  const char *tag, rb_err *err) RB_MUST_USE;
-
-/* Of request's parts, which has its FROM and TO: those that are at TO already stay, and of those
- * that are at another release than FROM that one is opened; the site owns it. */
-enum rb_code rb_site_from(rb_site *site, rb_cli *cli, rb_plan_request *request,
-                          rb_err *err) RB_MUST_USE;
-
 /* RB_ERROR where the ledger, policy or root here is not what the environment is bound to. */
 enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
 
-/* The plan, under the policy, with what it says of FROM and TO. *needs: what lacks approvals, which
- * passed (--break-glass is given) lets go. */
-enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
-                          const rb_plan_request *request, bool passed, rb_err *err) RB_MUST_USE;
+/* What is asked for: the options' parts and consents, the command line that carries it out. tag may
+ * be NULL. */
+enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_site_options *options,
+                            const char *kind, const char *tag, rb_err *err) RB_MUST_USE;
+/* rb_transition_plan(), with what is known of FROM and TO besides. */
+enum rb_code rb_site_plan(rb_transition *out, rb_cli *cli, const rb_site *site,
+                          const rb_intent *intent, rb_err *err) RB_MUST_USE;
 
 /* How a command line begins: "rbtool", and the options before the command's name. */
 char *rb_site_program(const rb_cli *cli);
@@ -177,7 +165,7 @@ const char *rb_site_command(rb_site *site, const rb_site_options *options, const
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
 
 /* Shows, checks consent, asks, carries out, prints the result. */
-enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_intent *intent,
                                const rb_site_options *options, rb_err *err) RB_MUST_USE;
 
 /* Asks unless --yes; RB_ERROR where nobody can be asked. */
@@ -188,7 +176,7 @@ enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, 
 void rb_site_catch(rb_control *control);
 void rb_site_uncatch(void);
 /* Continues the half-way transition, which was loaded with its releases. */
-enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, const rb_recovery *recovery,
+enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, rb_transition *transition,
                               rb_err *err) RB_MUST_USE;
 
 /* RB_DECIDE if the settings come from the work tree and differ from those that this host recorded,

@@ -3,7 +3,6 @@
 
 #include "deploy.h"
 #include "report/runbook.h"
-#include "revert.h"
 #include "ui.h"
 
 struct options {
@@ -73,37 +72,18 @@ static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *
 static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options *o,
                                 const char *tag, rb_err *err)
 {
-    RB_AUTO(rb_release_freep) rb_release *from = NULL;
-    RB_AUTO(rb_release_freep) rb_release *overrides = NULL;
-    RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    rb_plan_request rq;
-    RB_AUTO(rb_free_str) char *nothing = NULL;
-    RB_TRY(rb_revert_request(&rq, &nothing, site, &o->site.only, tag, err));
-    if (nothing) {
-        RB_TRY(rb_session_release(&from, &cli->session, tag, NULL, err));
-        return print_nothing(cli, site, tag, nothing);
-    }
-    RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
-    if (o->site.scripts_from)
-        RB_TRY(rb_session_release(&overrides, &cli->session, o->site.scripts_from, NULL, err));
-    RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->site.to, err));
-    rq.from = from;
-    rq.to = good.release;
-    rq.overrides = overrides;
-    rq.rule = good.rule;
-    rq.marks_bad = o->site.only.n == 0;
-    rq.rehearse = o->site.rehearse;
-    rq.partial = true;
-    rb_site_options named = o->site; /* a runbook is read later, when another one may be good */
-    if (is_runbook(o))
-        named.to = good.release->tag;
-    rq.command = rb_site_command(site, &named, "revert", tag);
-    RB_TRY(rb_site_from(site, cli, &rq, err));
-    RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
-    RB_TRY(rb_site_plan(&plan, &needs, cli, site, &rq, false, err));
-    RB_TRY(print(cli, plan, site, o, err));
-    return rb_plan_allowed(plan, false, NULL, err);
+    RB_AUTO(rb_transition_clear) rb_transition t = {0};
+    rb_intent intent;
+    RB_TRY(rb_site_settled(site, err));
+    RB_TRY(rb_site_intent(&intent, site, &o->site, "revert", tag, err));
+    intent.partial = true;
+    if (is_runbook(o)) /* it is read later */
+        intent.target_at = (size_t)(strstr(intent.command, " --env ") - intent.command);
+    RB_TRY(rb_site_plan(&t, cli, site, &intent, err));
+    if (t.nothing)
+        return print_nothing(cli, site, tag, t.nothing);
+    RB_TRY(print(cli, t.plan, site, o, err));
+    return rb_plan_allowed(t.plan, false, NULL, err);
 }
 
 /* What names a way back says nothing of a deploy. */

@@ -3,11 +3,11 @@
 
 static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
 
-static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
-                           rb_recovery *recovery, rb_err *err)
+static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o, rb_transition *t,
+                           rb_err *err)
 {
-    RB_TRY(rb_site_recovery(recovery, cli, site, true, err));
-    const rb_transition_row *row = recovery->row;
+    RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
+    const rb_transition_row *row = t->row;
     if (!row)
         return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");
     RB_TRY(rb_site_bound(cli, site, err));
@@ -16,7 +16,7 @@ static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
                            row->from ? row->from : "nothing", row->to);
     rb_ui_note(cli, "%s (transition %s)", what, row->id);
     RB_TRY(rb_site_confirm(cli, o, what, err));
-    return rb_site_continue(cli, site, recovery, err);
+    return rb_site_continue(cli, site, t, err);
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
@@ -25,9 +25,9 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     (void)argv;
     const rb_site_options *o = options;
     RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_AUTO(rb_recovery_clear) rb_recovery recovery = {0};
+    RB_AUTO(rb_transition_clear) rb_transition t = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    return rb_site_halfway(&site, resume(cli, &site, o, &recovery, err), err);
+    return rb_site_halfway(&site, resume(cli, &site, o, &t, err), err);
 }
 
 const rb_command rb_cmd_resume = {

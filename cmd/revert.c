@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "env_session.h"
 #include "release_status.h"
-#include "revert.h"
 #include "transition/bundle.h"
 #include "transition/parts.h"
 #include "ui.h"
@@ -28,96 +27,13 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
-static enum rb_code refuse_bad(rb_cli *cli, const rb_release *to, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *why = NULL;
-    const char *verdict = rb_release_verdict(&why, cli, to->tag, to->object);
-    if (!rb_text_same(verdict, "bad"))
-        return RB_OK;
-    return rb_fail(err, RB_DECIDE,
-                   "release %s, which --to names, is bad (%s)\nname another one, or lift that with "
-                   "`rbtool mark %s good -m WHY`",
-                   to->tag, why, to->tag);
-}
-
-enum rb_code rb_revert_target(rb_known_good *good, rb_cli *cli, const rb_site *site,
-                              const rb_release *from, const bool parts[RB_PARTS], const char *to,
-                              rb_err *err)
-{
-    *good = (rb_known_good){0};
-    RB_TRY(rb_session_ledger(&cli->session, err));
-    if (to) {
-        if (strcmp(to, from->tag) == 0)
-            return rb_fail(err, RB_ERROR, "FROM and TO are the same release, %s", to);
-        good->rule = rb_strdup("the release that --to names");
-        RB_TRY(rb_session_release(&good->release, &cli->session, to, NULL, err));
-        return refuse_bad(cli, good->release, err);
-    }
-    rb_known_request rq = {.session = &cli->session,
-                           .journals = rb_release_journals(cli),
-                           .state = site ? site->state : NULL,
-                           .from = from,
-                           .parts = parts,
-                           .env = site ? site->env->name : NULL};
-    return rb_known_good_find(good, &rq, err);
-}
-
-enum rb_code rb_revert_request(rb_plan_request *rq, char **nothing, const rb_site *site,
-                               const rb_strs *only, const char *tag, rb_err *err)
-{
-    *rq = (rb_plan_request){.kind = "revert",
-                            .env = site->env,
-                            .state = site->state,
-                            .session = site->session,
-                            .observe = true};
-    bool asked[RB_PARTS];
-    bool any = false;
-    bool same = only->n == 0;
-    const char *app = site->live.tag[RB_PART_APP];
-    *nothing = NULL;
-    RB_TRY(rb_site_parts(asked, only, err));
-    RB_TRY(rb_site_settled(site, err));
-    for (int part = 0; part < RB_PARTS; part++) {
-        bool live = asked[part] && rb_text_same(site->live.tag[part], tag);
-        rq->parts[part] = only->n > 0 ? live : site->live.tag[part] != NULL;
-        any = any || live;
-        same = same && (!site->live.tag[part] || rb_text_same(site->live.tag[part], app));
-    }
-    RB_AUTO(rb_free_str) char *where = rb_parts_where(&site->live, asked);
-    if (!any && same)
-        *nothing =
-            rb_format("%s is not live in %s, %s is", tag, site->env->name, app ? app : "nothing");
-    else if (!any)
-        *nothing = rb_format("%s is not live in %s: %s", tag, site->env->name, where);
-    return RB_OK;
-}
-
 static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
                            rb_err *err)
 {
-    RB_AUTO(rb_release_freep) rb_release *from = NULL;
-    RB_AUTO(rb_release_freep) rb_release *overrides = NULL;
-    rb_plan_request rq;
-    RB_AUTO(rb_free_str) char *nothing = NULL;
-    RB_TRY(rb_revert_request(&rq, &nothing, site, &o->only, tag, err));
-    if (nothing) {
-        RB_TRY(rb_session_release(&from, &cli->session, tag, NULL, err));
-        return rb_site_nothing(cli, site, tag, NULL, nothing);
-    }
-    RB_TRY(rb_site_live_release(&from, cli, site, tag, err));
-    if (o->scripts_from)
-        RB_TRY(rb_session_release(&overrides, &cli->session, o->scripts_from, NULL, err));
-    RB_AUTO(rb_known_good_clear) rb_known_good good = {0};
-    RB_TRY(rb_revert_target(&good, cli, site, from, rq.parts, o->to, err));
-    rq.from = from;
-    rq.to = good.release;
-    rq.overrides = overrides;
-    rq.rule = good.rule;
-    rq.marks_bad = o->only.n == 0 || o->bad;
-    rq.partial = o->dry_run;
-    rq.command = rb_site_command(site, o, "revert", tag);
-    RB_TRY(rb_site_from(site, cli, &rq, err));
-    return rb_site_carry_out(cli, site, &rq, o, err);
+    rb_intent intent;
+    RB_TRY(rb_site_settled(site, err));
+    RB_TRY(rb_site_intent(&intent, site, o, "revert", tag, err));
+    return rb_site_carry_out(cli, site, &intent, o, err);
 }
 
 /*
@@ -155,7 +71,9 @@ static enum rb_code write_bundle(rb_cli *cli, const rb_site_options *options, co
     RB_TRY(rb_session_release(&from, &cli->session, tag, NULL, err));
     if (options->scripts_from)
         RB_TRY(rb_session_release(&overrides, &cli->session, options->scripts_from, NULL, err));
-    RB_TRY(rb_revert_target(&good, cli, NULL, from, whole, options->to, err));
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    const rb_environment none = {.journals = rb_release_journals(cli)};
+    RB_TRY(rb_transition_target(&good, &cli->session, &none, from, whole, options->to, err));
     rb_note_policy(cli);
     RB_TRY(rb_policy_check_releases(
         cli->session.policy, &(rb_plan_request){.to = good.release, .overrides = overrides}, err));

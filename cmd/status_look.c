@@ -85,7 +85,8 @@ static void observe(rb_status *st)
             rb_release **into = is_main ? &st->release : &other;
             rb_release_free(*into);
             *into = NULL;
-            if (rb_site_live_release(into, st->site.cli, &st->site, tag, &why) != RB_OK)
+            if (rb_live_release(into, st->site.session, st->name, &st->site.live, tag, &why) !=
+                RB_OK)
                 rb_drift_add(st->drift, rb_part_name((enum rb_part)part), tag,
                              "a release that verifies", rb_err_line(&why));
             release = *into;

@@ -325,14 +325,14 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     return code;
 }
 
-enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, const rb_recovery *recovery, rb_err *err)
+enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, rb_transition *t, rb_err *err)
 {
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    RB_TRY(rb_recovery_plan(&plan, recovery, err));
-    rb_run run = {.plan = plan,
-                  .request = &recovery->request,
+    RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_TRY(rb_transition_read(t, err));
+    rb_run run = {.plan = t->plan,
+                  .request = &t->request,
                   .state = site->state,
-                  .agreed = json_object_get(plan->json, "dataAtRisk")};
+                  .agreed = json_object_get(t->plan->json, "dataAtRisk")};
     return rb_site_run(cli, site, &run, false, err);
 }
 
@@ -341,29 +341,36 @@ static const char *outcome_of(enum rb_code code)
     return code == RB_FOUND ? "failed" : "refused";
 }
 
-enum rb_code rb_site_plan(rb_plan **out, rb_policy_needs *needs, rb_cli *cli, rb_site *site,
-                          const rb_plan_request *request, bool passed, rb_err *err)
+enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_site_options *o,
+                            const char *kind, const char *tag, rb_err *err)
 {
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
+    *out = (rb_intent){.kind = kind,
+                       .tag = tag,
+                       .to = o->to,
+                       .scripts_from = o->scripts_from,
+                       .only = o->only.n > 0,
+                       .marks_bad = o->bad,
+                       .accept_reverted = o->accept_reverted,
+                       .break_glass = o->break_glass,
+                       .rehearse = o->rehearse,
+                       .partial = o->dry_run,
+                       .command = rb_site_command(site, o, kind, tag)};
+    return rb_site_parts(out->parts, &o->only, err);
+}
+
+enum rb_code rb_site_plan(rb_transition *out, rb_cli *cli, const rb_site *site,
+                          const rb_intent *intent, rb_err *err)
+{
     RB_TRY(rb_session_ledger(&cli->session, err));
+    const rb_environment environment = {site->env, site->state, &site->live,
+                                        rb_release_journals(cli)};
     rb_note_policy(cli);
-    RB_TRY(rb_site_bound(cli, site, err));
-    RB_TRY(rb_policy_check_releases(cli->session.policy, request, err));
     rb_ui_progress(cli, "planning");
-    enum rb_code code = rb_plan_make(&plan, request, err);
+    enum rb_code code = rb_transition_plan(out, &cli->session, &environment, intent, err);
     rb_ui_progress_end(cli);
-    if (code == RB_OK)
-        code = rb_policy_check_approvals(needs, cli->session.policy, request, err);
-    if (code != RB_OK)
-        return code;
-    rb_policy_name(plan, cli->session.policy);
-    rb_policy_needs_decide(plan, needs, request, passed);
-    RB_AUTO(rb_free_str) char *next = rb_plan_command(plan, json_array_size(plan->drift) > 0);
-    rb_json_set_str(plan->json, "next", plan->worst == RB_OK ? next : NULL);
-    rb_release_note_verdicts(cli, plan, request);
-    *out = plan;
-    plan = NULL;
-    return RB_OK;
+    if (code == RB_OK && out->plan)
+        rb_release_note_verdicts(cli, out->plan, &out->request);
+    return code;
 }
 
 /* Where the data that the plan loses can be found afterwards. */
@@ -402,64 +409,62 @@ static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
     return RB_OK;
 }
 
-/* What a person agreed to. */
-typedef struct agreement {
-    bool loss;        /* the plan's data at risk */
-    bool loss_passed; /* the same, by a person who may not, with --break-glass */
-    bool typed;       /* the same, by its number at the terminal */
-} agreement;
-
-/* What must be agreed to, and by whom. What keeps an abort from going back leaves it half-way. */
-static enum rb_code agree(agreement *out, rb_cli *cli, const rb_plan *plan,
-                          const rb_plan_request *request, const rb_site_options *options,
-                          rb_err *err)
+/* Adds what a person agreed to, by an option or, when *typed, by its number at the terminal. */
+static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cli *cli,
+                          const rb_transition *t, const rb_site_options *o, rb_err *err)
 {
-    bool back = strcmp(plan->kind, "abort") == 0;
-    *out = (agreement){0};
-    RB_TRY(rb_session_ledger(&cli->session, err));
-    RB_TRY(rb_policy_check_key(cli->session.policy, request, err));
-    out->typed = typed(cli, plan, request, options);
-    const char *given = out->typed ? plan->digest : options->accept_loss;
-    enum rb_code code = rb_plan_allowed(plan, options->accept_drift || back, given, err);
-    if (back && (code == RB_ERROR || code == RB_FOUND))
-        code = err->code = RB_HALFWAY;
-    out->loss = code == RB_OK && given != NULL;
-    if (!out->loss)
-        return code;
-    if (!out->typed)
-        show_backups(cli, plan, request);
-    code = rb_policy_check_loss(cli->session.policy, plan, request, err);
-    out->loss_passed = code == RB_DECIDE && options->break_glass;
-    return out->loss_passed ? RB_OK : code;
+    *by_number = typed(cli, t->plan, &t->request, o);
+    const char *given = *by_number ? t->plan->digest : o->accept_loss;
+    RB_TRY(rb_transition_agree(loss_passed, t, o->accept_drift, given, o->break_glass, err));
+    run->accepted_loss = given != NULL;
+    run->accepted_drift = o->accept_drift;
+    if (given && !*by_number)
+        show_backups(cli, t->plan, &t->request);
+    return RB_OK;
 }
 
 /* Records what --break-glass passes, before the transition begins. */
-static enum rb_code override(rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
-                             const rb_policy_needs *needs, bool loss, const char *why, rb_err *err)
+static enum rb_code override(rb_cli *cli, const rb_transition *t, bool loss, const char *why,
+                             rb_err *err)
 {
-    const char *to = request->to->tag;
-    for (size_t i = 0; i < needs->n; i++)
-        RB_TRY(rb_policy_override(plan, request, needs->items[i].release, "approvals", why, err));
-    if (loss)
-        RB_TRY(rb_policy_override(plan, request, request->to, "accept-loss", why, err));
-    rb_session_ledger_changed(&cli->session);
+    RB_TRY(rb_transition_override(t, loss, why, err));
     rb_ui_note(cli, "%sBREAK-GLASS%s: %s goes to %s without %s: %s", rb_ui_color(cli, RB_RED),
-               rb_ui_color(cli, RB_PLAIN), request->env->name, to,
-               needs->n == 0 ? "role accept-loss"
-               : loss        ? "its approvals and role accept-loss"
-                             : "its approvals",
+               rb_ui_color(cli, RB_PLAIN), t->request.env->name, t->request.to->tag,
+               t->needs.n == 0 ? "role accept-loss"
+               : loss          ? "its approvals and role accept-loss"
+                               : "its approvals",
                why);
     return RB_OK;
 }
 
-enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request *request,
+static enum rb_code confirm(rb_cli *cli, const rb_transition *t, bool loss_passed, bool by_number,
+                            const rb_site_options *o, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *parts = rb_parts_subject(t->plan->json);
+    RB_AUTO(rb_free_str)
+    char *what = rb_format("%s %s from %s to %s", t->plan->kind, parts,
+                           t->request.from ? t->request.from->tag : "nothing", t->request.to->tag);
+    enum rb_code code = RB_OK;
+    if (!by_number) /* who typed the number has read it */
+        code = rb_site_confirm(cli, o, what, err);
+    bool passes = t->needs.n > 0 || loss_passed;
+    if (o->break_glass && !passes)
+        rb_ui_note(cli, "nothing is missing: --break-glass was not needed and is not recorded");
+    return code == RB_OK && passes ? override(cli, t, loss_passed, o->why, err) : code;
+}
+
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_intent *intent,
                                const rb_site_options *options, rb_err *err)
 {
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    RB_AUTO(rb_policy_needs_clear) rb_policy_needs needs = {0};
-    agreement agreed;
+    RB_AUTO(rb_transition_clear) rb_transition t = {0};
+    bool loss_passed = false;
+    bool by_number = false;
     RB_TRY(check_reason(options, err));
-    RB_TRY(rb_site_plan(&plan, &needs, cli, site, request, options->break_glass, err));
+    RB_TRY(rb_site_plan(&t, cli, site, intent, err));
+    if (t.nothing)
+        return rb_site_nothing(cli, site, intent->tag,
+                               strcmp(intent->kind, "deploy") == 0 ? intent->tag : NULL, t.nothing);
+    const rb_plan *plan = t.plan;
     bool seen =
         !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
     rb_site_show_first(cli, site);
@@ -467,31 +472,18 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_plan_request
         show_plan(cli, plan, seen, !options->dry_run);
     if (options->dry_run && cli->json)
         rb_ui_json(cli, plan->json);
-    enum rb_code code = agree(&agreed, cli, plan, request, options, err);
+    rb_run run = {.plan = plan,
+                  .request = &t.request,
+                  .state = site->state,
+                  .agreed = json_object_get(plan->json, "dataAtRisk"),
+                  .accepted_reverted = t.reverted};
+    enum rb_code code = agree(&run, &loss_passed, &by_number, cli, &t, options, err);
     if (options->dry_run)
         return code;
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, outcome_of(code), err);
-    RB_AUTO(rb_free_str)
-    char *parts = rb_parts_subject(plan->json);
-    RB_AUTO(rb_free_str)
-    char *what = rb_format("%s %s from %s to %s", plan->kind, parts,
-                           request->from ? request->from->tag : "nothing", request->to->tag);
-    if (!agreed.typed) /* who typed the number has read it */
-        code = rb_site_confirm(cli, options, what, err);
-    bool passes = needs.n > 0 || agreed.loss_passed;
-    if (options->break_glass && !passes)
-        rb_ui_note(cli, "nothing is missing: --break-glass was not needed and is not recorded");
-    if (code == RB_OK && passes)
-        code = override(cli, plan, request, &needs, agreed.loss_passed, options->why, err);
+    code = confirm(cli, &t, loss_passed, by_number, options, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);
-    rb_run run = {.plan = plan,
-                  .request = request,
-                  .state = site->state,
-                  .agreed = json_object_get(plan->json, "dataAtRisk"),
-                  .accepted_loss = agreed.loss,
-                  .accepted_drift = options->accept_drift,
-                  .accepted_reverted = site->reverted};
     return rb_site_run(cli, site, &run, true, err);
 }

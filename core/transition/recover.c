@@ -10,16 +10,21 @@
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
 
-void rb_recovery_clear(rb_recovery *recovery)
+void rb_transition_clear(rb_transition *t)
 {
-    rb_transition_row_free(recovery->row);
-    rb_release_free(recovery->from);
-    rb_release_free(recovery->to);
-    rb_release_free(recovery->overrides);
+    rb_plan_free(t->plan);
+    rb_policy_needs_clear(&t->needs);
+    rb_transition_row_free(t->row);
+    rb_release_free(t->from);
+    rb_release_free(t->to);
+    rb_release_free(t->overrides);
     for (int part = 0; part < RB_PARTS; part++)
-        rb_release_free(recovery->part_from[part]);
-    rb_live_clear(&recovery->live);
-    *recovery = (rb_recovery){0};
+        rb_release_free(t->part_from[part]);
+    rb_live_clear(&t->live);
+    free(t->nothing);
+    free(t->rule);
+    free(t->command);
+    *t = (rb_transition){0};
 }
 
 static enum rb_code open_same(rb_release **out, rb_session *session, const char *tag,
@@ -84,7 +89,7 @@ static void set_aborted(rb_live *live, const bool parts[RB_PARTS], const rb_tran
 }
 
 /* Until a transition has ended, what its parts come from is what is live. */
-static enum rb_code read_live(rb_recovery *out, rb_state *state, rb_session *session, rb_err *err)
+static enum rb_code read_live(rb_transition *out, rb_state *state, rb_session *session, rb_err *err)
 {
     rb_plan_request *rq = &out->request;
     RB_TRY(rb_state_live(&out->live, state, err));
@@ -140,10 +145,10 @@ static enum rb_code check_plan(const rb_transition_row *row, const rb_env *env, 
                    row->id, env->root, env->name);
 }
 
-enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *state,
-                              rb_session *session, bool with_releases, rb_err *err)
+enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const rb_env *env,
+                                rb_state *state, bool with_releases, rb_err *err)
 {
-    *out = (rb_recovery){0};
+    *out = (rb_transition){0};
     RB_TRY(rb_state_pending(&out->row, state, err));
     const rb_transition_row *row = out->row;
     if (!row)
@@ -175,11 +180,11 @@ enum rb_code rb_recovery_load(rb_recovery *out, const rb_env *env, rb_state *sta
     return read_live(out, state, session, err);
 }
 
-enum rb_code rb_recovery_plan(rb_plan **out, const rb_recovery *recovery, rb_err *err)
+enum rb_code rb_transition_read(rb_transition *t, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *data = NULL;
-    RB_TRY(rb_state_data(&data, recovery->request.state, recovery->row->id, err));
-    return rb_plan_read(out, recovery->row, data, &recovery->request, err);
+    RB_TRY(rb_state_data(&data, t->request.state, t->row->id, err));
+    return rb_plan_read(&t->plan, t->row, data, &t->request, err);
 }
 
 /* A first deploy's database file, which it makes. */
@@ -195,10 +200,10 @@ static bool was_to_be_made(const rb_transition_row *row, const char *url)
     return false;
 }
 
-enum rb_code rb_recovery_committed(bool *out, const rb_recovery *recovery, const rb_env *env,
-                                   rb_state *state, rb_err *err)
+enum rb_code rb_transition_committed(bool *out, const rb_transition *transition, const rb_env *env,
+                                     rb_state *state, rb_err *err)
 {
-    const rb_transition_row *row = recovery->row;
+    const rb_transition_row *row = transition->row;
     const json_t *databases = json_object_get(row->plan, "databases");
     size_t i;
     json_t *item;
@@ -243,10 +248,10 @@ static json_t *document(const rb_transition_row *row, const rb_env *env, const c
     return doc;
 }
 
-enum rb_code rb_recovery_abort(json_t **out, const rb_recovery *recovery, const rb_env *env,
-                               rb_state *state, rb_err *err)
+enum rb_code rb_transition_undo(json_t **out, const rb_transition *transition, const rb_env *env,
+                                rb_state *state, rb_err *err)
 {
-    const rb_transition_row *row = recovery->row;
+    const rb_transition_row *row = transition->row;
     RB_AUTO(rb_undo_clear) rb_undo undo;
     rb_undo_init(&undo, env, state, row);
     rb_places_unstage(env);
