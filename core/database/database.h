@@ -155,6 +155,9 @@ typedef struct rb_db_work {
     size_t n;
     const char *tracking;       /* resolved name of the tool's table to keep true, "" for none */
     const rb_migrations *order; /* the set TO has, for tools that keep only a last version */
+    /* What a rehearsal of the same work gave as its effects: only references that these can break
+     * are checked. NULL: all are. */
+    const json_t *effects;
     /* Called before each script; false stops with RB_ERROR. NULL: none. */
     bool (*proceed)(void *context, size_t step);
     void *context;

@@ -89,10 +89,11 @@ typedef struct rb_db_driver {
     enum rb_code (*settings)(json_t **out, rb_db *db, rb_err *err);
     /* Names of all tables, as keys. */
     enum rb_code (*tables)(json_t **out, rb_db *db, rb_err *err);
-    /* Broken references: {"TABLE -> PARENT": {"count", "example", "rows"}}, rows as far as they can
-     * be told apart: [hash of row and constraint, hash of the reference's values, rowid or null].
+    /* Broken references, of those that scripts with these effects can break (NULL: all): {"TABLE ->
+     * PARENT": {"count", "example", "rows"}}, rows as far as they can be told apart: [hash of row
+     * and constraint, hash of the reference's values, rowid or null].
      */
-    enum rb_code (*violations)(json_t **out, rb_db *db, rb_err *err);
+    enum rb_code (*violations)(json_t **out, rb_db *db, const json_t *effects, rb_err *err);
     /* Foreign keys that the last call of violations could not check, "TABLE -> PARENT", as keys. */
     json_t *(*mismatches)(const rb_db *db);
 

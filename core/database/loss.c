@@ -408,7 +408,9 @@ static bool is_only_renamed(const json_t *effects, const char *table)
     if (json_object_get(effect, "rows") || json_object_get(effect, "inserts") ||
         any_column(effect, "update") || any_column(effect, "drop"))
         return false;
-    return !renamed || json_object_size(effect_on(effects, renamed)) == 0;
+    const json_t *now = effect_on(effects, renamed ? renamed : table);
+    return !renamed || (!json_object_get(now, "rows") && !json_object_get(now, "inserts") &&
+                        !json_object_get(now, "columns"));
 }
 
 bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *back_effects,

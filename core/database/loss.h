@@ -13,7 +13,8 @@
  *    "inserts": true,                     rows are added
  *    "columns": {key: "update" | "drop" | "rename"},
  *    "generated": {key: ...},             updated with values that differ each time
- *    "renamed": "new name"}
+ *    "renamed": "new name",
+ *    "arrived": true}                     another table got this name
  *
  * Order of calls: rb_db_rehearse() gives a copy; begin; rb_db_run(); the checks of that state; then
  * rb_db_losses(), after which the copy is only good for closing.

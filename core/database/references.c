@@ -113,13 +113,13 @@ enum rb_code rb_run_compare_references(const json_t *before, const json_t *after
 
 enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err)
 {
-    return db->driver->violations(out, db, err);
+    return db->driver->violations(out, db, NULL, err);
 }
 
 enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *after = NULL;
-    RB_TRY(db->driver->violations(&after, db, err));
+    RB_TRY(db->driver->violations(&after, db, NULL, err));
     return compare(before, after, "the rows that were restored leave",
                    "create the parents again, or move the backup that has the rows out of"
                    " .rbtool/backups",

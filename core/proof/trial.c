@@ -297,7 +297,7 @@ static enum rb_code check_references(trial *t, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *after = NULL;
     const char *key;
     json_t *entry;
-    RB_TRY(db->driver->violations(&after, db, err));
+    RB_TRY(db->driver->violations(&after, db, NULL, err));
     json_object_foreach (after, key, entry) {
         const json_t *example;
         if (rb_run_new_references(&example, json_object_get(t->violations, key), entry) == 0)
@@ -420,7 +420,7 @@ static enum rb_code try_migration(trial *t, rb_err *err)
         return RB_OK;
     }
     RB_TRY(rb_db_catalog(&t->catalog[1], p->db, err));
-    RB_TRY(p->db->driver->violations(&t->violations, p->db, err));
+    RB_TRY(p->db->driver->violations(&t->violations, p->db, NULL, err));
     add_mismatches(t);
     t->bound = rb_loss_bound(t->catalog[0], t->catalog[1], t->up);
     RB_TRY(compare(&t->hit, t, err));

@@ -105,6 +105,7 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
                        .n = d->step_count,
                        .tracking = d->tracking,
                        .order = d->to_set,
+                       .effects = d->effects,
                        .proceed = proceed,
                        .context = &progress};
     RB_AUTO(rb_undone_backups_clear) rb_undone_backups restorings = {0};

@@ -87,6 +87,7 @@ typedef struct rb_plan_database {
     json_t *bound;         /* what is there (loss.h); NULL: not counted */
     json_t *at_risk;       /* what of it does not come back; NULL: not counted */
     json_t *anew;          /* what the way back generates anew */
+    json_t *effects;       /* of the scripts, as they were rehearsed; NULL: they were not */
     rb_db *seen;           /* open for reading since then, or NULL; */
     int64_t version;       /* its rb_db_data_version() */
 } rb_plan_database;

@@ -149,7 +149,9 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
         RB_TRY(rb_db_losses_counted(&losses, copy, db, outcome, inverse,
                                     d->unproven_steps == 0 ? d->unproven : NULL, err));
     json_decref(d->places);
+    json_decref(d->effects);
     d->places = json_incref(outcome->bound);
+    d->effects = json_incref(outcome->effects);
     take_losses(d, &losses);
     free(d->no_way_back);
     d->no_way_back = losses.no_way_back;
@@ -234,6 +236,7 @@ enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *
         RB_TRY(rb_db_data_version(&version, d->seen, err));
     if (d->seen && version == d->version)
         return RB_OK;
+    find_inverse(d, rq);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(open_copy(&copy, d, rq, db, NULL, d->rehearsed, err));
     RB_TRY(rb_db_run(&outcome, copy, &work, err));

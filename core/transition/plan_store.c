@@ -3,7 +3,9 @@
  * out takes besides stands in the row's data until the transition has ended:
  *
  *   { "files":     [{"part","path","had","held","brings","source","fresh","mode"}],
- *     "databases": [{"name","url","create","tracking","expected","leaving","residual","atRisk",
+ *     "databases":
+ * [{"name","url","create","tracking","expected","leaving","residual","atRisk","bound",
+ *                    "places","unproven","rehearsed",
  *                    "steps": [{"id","set","up","sha256","was"}]}] }
  *
  * Paths of the host and urls are bytes (rb_json_set_bytes). "set" is the release that a step's
@@ -64,6 +66,11 @@ static json_t *write_database(const rb_plan_database *d)
     json_object_set(json, "leaving", d->leaving);
     json_object_set(json, "residual", d->residual);
     json_object_set(json, "atRisk", d->at_risk);
+    json_object_set(json, "bound", d->bound);
+    json_object_set(json, "places", d->places);
+    if (d->unproven_steps == 0)
+        json_object_set(json, "unproven", d->unproven);
+    json_object_set_new(json, "rehearsed", json_boolean(d->rehearsed));
     for (size_t i = 0; i < d->step_count; i++)
         json_array_append_new(steps, write_step(d, &d->steps[i]));
     json_object_set_new(json, "steps", steps);
@@ -168,6 +175,11 @@ static enum rb_code read_database(rb_plan *plan, rb_plan_database *d, const rb_p
     d->leaving = json_incref(json_object_get(json, "leaving"));
     d->residual = json_incref(json_object_get(json, "residual"));
     d->at_risk = json_incref(json_object_get(json, "atRisk"));
+    d->bound = json_incref(json_object_get(json, "bound"));
+    d->places = json_incref(json_object_get(json, "places"));
+    d->unproven = json_incref(json_object_get(json, "unproven"));
+    d->unproven_steps = d->unproven ? 0 : json_array_size(steps);
+    d->rehearsed = json_is_true(json_object_get(json, "rehearsed"));
     RB_TRY(rb_plan_database_sets(d, &from, rq, err));
     d->steps = rb_calloc(json_array_size(steps) + 1, sizeof *d->steps);
     size_t i;

@@ -99,7 +99,9 @@ static void add_risk(rb_buf *out, const rb_plan *plan)
     }
     RB_AUTO(rb_free_str) char *rows = rb_text_count((uint64_t)n[0]);
     RB_AUTO(rb_free_str) char *values = rb_text_count((uint64_t)n[1]);
-    bool tried = json_is_true(json_object_get(plan->json, "rehearsed"));
+    bool tried = true;
+    for (i = 0; i < plan->database_count; i++)
+        tried = tried && (plan->databases[i].at_risk || plan->databases[i].committed);
     if (n[0] + n[1] == 0)
         rb_buf_puts(out, tried ? "; no data at risk" : "; data at risk is not counted");
     else

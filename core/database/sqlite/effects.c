@@ -44,6 +44,7 @@ void rb_effects_forget(rb_sqlite_state *state)
 typedef struct statement {
     bool replaces; /* OR REPLACE */
     bool explains; /* it runs nothing */
+    bool refers;   /* REFERENCES */
     bool is_new;   /* it computes values that are others each time: random(), the time */
     rb_ddl ddl;
 } statement;
@@ -59,6 +60,7 @@ static void read_statement(statement *out, const char *sql, size_t len)
     for (size_t i = 0; rb_token_next(&token, &at, end); i++) {
         out->explains = out->explains || (i == 0 && rb_token_is(&token, "EXPLAIN"));
         out->replaces = out->replaces || rb_token_is(&token, "REPLACE");
+        out->refers = out->refers || rb_token_is(&token, "REFERENCES");
         for (size_t k = 0; k < sizeof volatiles / sizeof *volatiles; k++)
             out->is_new = out->is_new || rb_token_is(&token, volatiles[k]);
         out->is_new = out->is_new || (token.kind == RB_TOKEN_STRING && token.len == 5 &&
@@ -107,7 +109,7 @@ static void add_alter(json_t *effects, json_t *effect, const rb_ddl *ddl)
     switch (ddl->kind) {
     case RB_DDL_RENAME_TABLE:
         rb_json_set_str(effect, "renamed", ddl->new_name);
-        (void)rb_loss_effect(effects, ddl->new_name);
+        json_object_set_new(rb_loss_effect(effects, ddl->new_name), "arrived", json_true());
         break;
     case RB_DDL_RENAME_COLUMN:
         set_column(effect, "columns", ddl->column, "rename");
@@ -157,6 +159,8 @@ static enum rb_code add_write(rb_sqlite *db, const struct rb_write *w, const sta
         return RB_OK;
     case RB_WRITE_ALTER:
         add_alter(rb_sqlite_state_of(db)->effects, effect, &s->ddl);
+        if (s->refers) /* a new column's default may have no parent */
+            json_object_set_new(effect, "inserts", json_true());
         return RB_OK;
     }
     return RB_OK;

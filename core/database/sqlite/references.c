@@ -3,6 +3,7 @@
  * constraint: rows get other rowids when their table is rebuilt, and other values while they stay
  * broken.
  */
+#include "database/loss.h"
 #include "database/sqlite/sqlite.h"
 
 #include <stdlib.h>
@@ -360,20 +361,75 @@ static enum rb_code check_all(finding *f, rb_sqlite *db, rb_err *err)
     return check_tables(f, db, err);
 }
 
+/* Tables whose references scripts may have broken */
+
+typedef struct touching {
+    const json_t *effects;
+    rb_strs *out;
+} touching;
+
+static const json_t *effect_on(const json_t *effects, const char *table)
+{
+    RB_AUTO(rb_free_str) char *key = rb_loss_key(table);
+    return json_object_get(effects, key);
+}
+
+static bool touches(const json_t *effect, const rb_cell *column)
+{
+    RB_AUTO(rb_free_str)
+    char *key = column->kind == RB_CELL_TEXT ? rb_loss_key(column->data) : NULL;
+    const json_t *written = json_object_get(effect, "columns");
+    return json_object_get(effect, "rows") || json_object_get(effect, "arrived") ||
+           json_object_get(effect, "renamed") ||
+           (key ? json_object_get(written, key) != NULL : json_object_size(written) > 0);
+}
+
+/* A row: table, its column, parent, the parent's column. */
+static bool add_touched(void *context, const rb_cell *cells, size_t n)
+{
+    touching *t = context;
+    const json_t *child = effect_on(t->effects, cells[0].data);
+    const json_t *parent =
+        cells[2].kind == RB_CELL_TEXT ? effect_on(t->effects, cells[2].data) : NULL;
+    (void)n;
+    if ((json_object_get(child, "inserts") || touches(child, &cells[1]) ||
+         touches(parent, &cells[3])) &&
+        !rb_strs_has(t->out, cells[0].data))
+        rb_strs_add(t->out, cells[0].data);
+    return true;
+}
+
+/* What is added or changed in a table, or deleted or changed in its parent, can break a reference;
+ * other columns cannot, so that a large table is not read for them. */
+static enum rb_code check_touched(finding *f, rb_sqlite *db, const json_t *effects, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs tables = {0};
+    touching t = {effects, &tables};
+    RB_TRY(rb_sqlite_each(db,
+                          "SELECT m.name, f.\"from\", f.\"table\", coalesce(f.\"to\", p.name) FROM"
+                          " main.sqlite_schema m, pragma_foreign_key_list(m.name, 'main') f LEFT"
+                          " JOIN pragma_table_xinfo(f.\"table\", 'main') p ON p.pk = f.seq + 1"
+                          " WHERE m.type = 'table'",
+                          NULL, add_touched, &t, err));
+    for (size_t i = 0; i < tables.n; i++)
+        RB_TRY(check_table(f, db, tables.items[i], err));
+    return RB_OK;
+}
+
 json_t *rb_sqlite_mismatches(const rb_db *db)
 {
     const json_t *found = rb_sqlite_state_of(rb_sqlite_of(db))->mismatches;
     return found ? json_copy((json_t *)found) : json_object();
 }
 
-enum rb_code rb_sqlite_violations(json_t **out, rb_db *base, rb_err *err)
+enum rb_code rb_sqlite_violations(json_t **out, rb_db *base, const json_t *effects, rb_err *err)
 {
     rb_sqlite *db = rb_sqlite_of(base);
     RB_AUTO(rb_json_freep) json_t *found = json_object();
     finding f = {.out = found};
     json_decref(rb_sqlite_state_of(db)->mismatches);
     rb_sqlite_state_of(db)->mismatches = json_object();
-    enum rb_code code = check_all(&f, db, err);
+    enum rb_code code = effects ? check_touched(&f, db, effects, err) : check_all(&f, db, err);
     for (size_t i = 0; i < f.n && code == RB_OK; i++)
         code = list_reference(&f, db, &f.items[i], err);
     finding_clear(&f);

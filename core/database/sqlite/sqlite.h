@@ -150,7 +150,8 @@ void rb_sqlite_literals(json_t *literals, const char *sql, size_t len);
 enum rb_code rb_sqlite_shadows(rb_strs *out, rb_sqlite *db, rb_err *err) RB_MUST_USE;
 
 /* references.c */
-enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_sqlite_violations(json_t **out, rb_db *db, const json_t *effects,
+                                  rb_err *err) RB_MUST_USE;
 json_t *rb_sqlite_mismatches(const rb_db *db);
 
 #endif
