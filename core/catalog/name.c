@@ -134,6 +134,27 @@ bool rb_catalog_name_parse(rb_catalog_name *out, const char *key)
     return whole;
 }
 
+void rb_catalog_item_store(json_t *item)
+{
+    RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+    const char *object = rb_json_str(item, "object");
+    if (object && !json_object_get(item, "kind") && rb_catalog_name_parse(&name, object)) {
+        json_object_set_new(item, "kind", rb_json_text(name.kind));
+        json_object_set_new(item, "schema", json_null());
+        json_object_set_new(item, "table", rb_json_text(name.table));
+        json_object_set_new(item, "name", rb_json_text(name.name));
+    }
+    json_object_del(item, "object");
+}
+
+void rb_catalog_item_load(json_t *item)
+{
+    RB_AUTO(rb_free_str)
+    char *key = rb_catalog_key(rb_json_str(item, "kind"), rb_json_str(item, "table"),
+                               rb_json_str(item, "name"));
+    rb_json_set_str(item, "object", key);
+}
+
 void rb_catalog_name_clear(rb_catalog_name *name)
 {
     free(name->kind);

@@ -12,7 +12,7 @@
 #ifndef RB_CATALOG_NAME_H
 #define RB_CATALOG_NAME_H
 
-#include "base/buf.h"
+#include "base/json.h"
 
 typedef struct rb_catalog_name {
     char *kind;
@@ -31,5 +31,11 @@ bool rb_catalog_is(const char *key, const char *kind);
 /* Splits a key: the inverse of rb_catalog_key(). False if it is not one, and *out is then empty. */
 bool rb_catalog_name_parse(rb_catalog_name *out, const char *key) RB_MUST_USE;
 void rb_catalog_name_clear(rb_catalog_name *name);
+
+/* A JSON object that names something of a database, as it is stored: "kind", "schema" (null where
+ * the engine has none), "table" and "name"; and as the program has it: the same and the key, as
+ * "object". Each changes item from one to the other. */
+void rb_catalog_item_store(json_t *item);
+void rb_catalog_item_load(json_t *item);
 
 #endif

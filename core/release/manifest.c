@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/name.h"
 #include "release/flags.h"
 #include "release/manifest_shape.h"
 
@@ -59,6 +60,20 @@ static json_t *encode_migration(const rb_manifest_migration *from)
     return object;
 }
 
+/* A new proof whose differences name objects as they are stored. */
+static json_t *encode_proof(const json_t *from)
+{
+    json_t *proof = json_deep_copy(from);
+    size_t i;
+    size_t j;
+    json_t *migration;
+    json_t *difference;
+    json_array_foreach (json_object_get(proof, "migrations"), i, migration)
+        json_array_foreach (json_object_get(migration, "differences"), j, difference)
+            rb_catalog_item_store(difference);
+    return proof;
+}
+
 static json_t *encode_database(const rb_manifest_database *from)
 {
     json_t *object = json_object();
@@ -72,7 +87,7 @@ static json_t *encode_database(const rb_manifest_database *from)
     rb_json_set_str(object, "tracking", from->tracking);
     set(object, "migrations", migrations);
     rb_json_set_str(object, "fingerprint", from->fingerprint);
-    set(object, "proof", json_incref(from->proof));
+    set(object, "proof", encode_proof(from->proof));
     return object;
 }
 

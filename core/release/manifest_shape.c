@@ -62,8 +62,9 @@ static const rb_shape migration =
                        {"down", &sha256_or_null, false}, {"transaction", &transaction, false},
                        {"code", &boolean, false});
 static const rb_shape migrations = LIST(migration);
-static const rb_shape difference =
-    RB_SHAPE_OBJECT_OF({"object", &text, false}, {"change", &text, false});
+static const rb_shape difference = RB_SHAPE_OBJECT_OF(
+    {"kind", &plain, false}, {"schema", &text_or_null, false}, {"table", &text_or_null, false},
+    {"name", &text, false}, {"change", &text, false});
 static const rb_shape differences = LIST(difference);
 static const rb_shape place =
     RB_SHAPE_OBJECT_OF({"table", &text, false}, {"column", &text_or_null, false});

@@ -56,6 +56,10 @@ two_with_audit() {
     [ "$status" -eq 1 ]
     [[ $output == *"RB002"*"its down leaves setting user_version changed"* ]]
     rbtool release v1.1.0 --accept RB002
+    # The manifest names the object by its parts, never by a joined string.
+    [ "$(git cat-file tag v1.1.0 | sed '1,/BEGIN RELEASE MANIFEST/d; /END RELEASE MANIFEST/,$d' |
+        jq -c '.predicate.databases[0].proof.migrations[0].differences')" = \
+        '[{"change":"changed","kind":"setting","name":"user_version","schema":null,"table":null}]' ]
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     run rbtool revert v1.1.0 --yes

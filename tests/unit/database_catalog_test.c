@@ -330,6 +330,28 @@ static void test_key_is_read_back(void **state)
     }
 }
 
+static void test_stored_names_are_structured(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"column \"a.b\".c", "constraint t UNIQUE (a)",
+                                       "setting user_version"};
+    static const char *const stored[] = {
+        "{\"kind\":\"column\",\"name\":\"c\",\"schema\":null,\"table\":\"a.b\"}",
+        "{\"kind\":\"constraint\",\"name\":\"UNIQUE (a)\",\"schema\":null,\"table\":\"t\"}",
+        "{\"kind\":\"setting\",\"name\":\"user_version\",\"schema\":null,\"table\":null}",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        json_t *item = json_pack("{s:s}", "object", keys[i]);
+        rb_catalog_item_store(item);
+        char *text = help_json(item);
+        assert_string_equal(text, stored[i]);
+        rb_catalog_item_load(item);
+        assert_string_equal(rb_json_str(item, "object"), keys[i]);
+        free(text);
+        json_decref(item);
+    }
+}
+
 static void test_normal_form(void **state)
 {
     (void)state;
@@ -405,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_ddl),
         cmocka_unit_test(test_names_are_distinct),
         cmocka_unit_test(test_key_is_read_back),
+        cmocka_unit_test(test_stored_names_are_structured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
