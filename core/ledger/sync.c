@@ -390,8 +390,7 @@ enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signe
     }
     if (code == RB_BUSY) {
         err->code = RB_ERROR;
-        return rb_err_prefix(err, "the remote ledger changed during each of %d attempts",
-                             ROUNDS);
+        return rb_err_prefix(err, "the remote ledger changed during each of %d attempts", ROUNDS);
     }
     if (code != RB_OK)
         return code;
