@@ -121,7 +121,8 @@ const char *rb_site_command(rb_site *site, const rb_site_options *o, const char 
     const struct {
         bool given;
         const char *name;
-    } flags[] = {{o->bad, "--bad"},
+    } flags[] = {{o->rehearse, "--rehearse"},
+                 {o->bad, "--bad"},
                  {o->accept_reverted, "--accept-reverted"},
                  {o->break_glass, "--break-glass"},
                  {o->yes, "--yes"}};

@@ -80,6 +80,12 @@ typedef struct rb_site_options {
     {                                                                                              \
         RB_OPT_TEXT, "message", 'm', "WHY", "the reason for --break-glass", RB_SITE_AT(why)        \
     }
+#define RB_OPTION_REHEARSE                                                                         \
+    {                                                                                              \
+        RB_OPT_FLAG, "rehearse", 0, NULL,                                                          \
+            "copy the rows of large databases too, and rebuild the artifacts",                     \
+            RB_SITE_AT(rehearse)                                                                   \
+    }
 #define RB_OPTION_DRY                                                                              \
     {                                                                                              \
         RB_OPT_FLAG, "dry-run", 'n', NULL,                                                         \

@@ -22,6 +22,7 @@ static const rb_opt opts[] = {
      RB_SITE_AT(bad)},
     RB_OPTION_BREAK,
     RB_OPTION_WHY,
+    RB_OPTION_REHEARSE,
     RB_OPTION_DRY,
     RB_OPTION_YES,
     RB_OPTION_JSON,

@@ -431,3 +431,32 @@ SH
     run rbtool status
     [[ $output == *$'\n'"backups     1, "*"; newest: $id, 3 days old"* ]]
 }
+
+@test "a database over 64 MiB is not copied to add a column, and its values are counted where they are" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    sql 'INSERT INTO orders VALUES (11, zeroblob(70000000))'
+    run -0 rbtool deploy v1.1.0 --yes
+    [[ $output == *"MiB were not copied"*"--rehearse"* && $output != *"leaves the database"* ]]
+    [ -z "$(find "$PROD/.rbtool" -name main.sqlite)" ]
+    sql "UPDATE orders SET note = 'n' WHERE id < 4"
+    run -5 --separate-stderr rbtool plan v1.1.0 --json
+    [ "$(jq -c '[.rehearsed, [.dataAtRisk[] | [.table, .column, .values]], [.bound[] | [.table, .column, .values]]]' <<<"$output")" = \
+        '[false,[["orders","note",3]],[["orders","note",3]]]' ]
+    run -5 rbtool plan v1.1.0 --rehearse
+    [[ $output == *"leaves the database: 3 values; does not come back by redeploying v1.1.0: 3 values"* ]]
+    [[ $output == *"rbtool revert v1.1.0 --env prod --rehearse --accept-data-loss "* ]]
+    move revert v1.1.0
+    settled_at v1.0.0
+}
+
+@test "a large table that is renamed there and back is not at risk, and one that is converted is" {
+    on_top 'ALTER TABLE orders RENAME TO bills;' 'ALTER TABLE bills RENAME TO orders;'
+    change 3 'UPDATE bills SET total = total * 2;' 'UPDATE bills SET total = total / 2;'
+    release v1.2.0
+    sql 'INSERT INTO orders VALUES (11, zeroblob(70000000))'
+    [ "$(rbtool deploy v1.1.0 -n --json | jq -c '[.dataAtRisk, [.bound[] | [.table, .column, .rows]]]')" = \
+        '[[],[["orders",null,11]]]' ]
+    rbtool deploy v1.1.0 --yes
+    run -5 --separate-stderr rbtool deploy v1.2.0 -n --json
+    [ "$(jq -c '[.dataAtRisk[] | [.table, .column, .values]]' <<<"$output")" = '[["bills","total",11]]' ]
+}
