@@ -3,9 +3,8 @@
  * out takes besides stands in the row's data until the transition has ended:
  *
  *   { "files":     [{"part","path","had","held","brings","source","fresh","mode"}],
- *     "databases":
- * [{"name","url","create","tracking","expected","leaving","residual","atRisk","bound",
- *                    "places","unproven","rehearsed",
+ *     "databases": [{"name","url","create","tracking","expected","leaving","residual","atRisk",
+ *                    "bound","places","unproven","rehearsed",
  *                    "steps": [{"id","set","up","sha256","was"}]}] }
  *
  * Paths of the host and urls are bytes (rb_json_set_bytes). "set" is the release that a step's

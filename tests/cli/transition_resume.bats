@@ -143,6 +143,18 @@ killed_before_commit() {
     settled_at v1.0.0
 }
 
+@test "resume of a revert backs up what is lost, and a deploy restores it" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 5 WHERE id = 1'
+    killed_before_commit revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)"
+    sql 'UPDATE orders SET discount = 7 WHERE id = 2'
+    rbtool resume --yes
+    settled_at v1.0.0
+    rbtool deploy v1.1.0 --yes --accept-reverted
+    [ "$(sql 'SELECT id, discount FROM orders WHERE id < 3')" = $'1|5\n2|7' ]
+}
+
 # litter: what is in the environment besides what a settled one has
 litter() {
     find "$PROD" \( -name '.rbtool-*' -o -name '*.part' -o -name 'rehearsal-*' -o -name '.staging-*' \
