@@ -1,6 +1,7 @@
 /* What scripts may not do. */
-#include "database/sqlite/sqlite.h"
+#include "database/sqlite/effects.h"
 
+#include <sqlite3.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,43 +34,92 @@ static bool deny(rb_sqlite *db, const char *why, const char *what)
     return false;
 }
 
-static bool not_ours(rb_sqlite *db, const char *table)
+bool rb_sqlite_may_change(rb_sqlite *db, const char *table)
 {
-    if (strcasecmp(table, "rbtool_applied") != 0 && strcasecmp(table, "rbtool_journal") != 0 &&
-        strcasecmp(table, "rbtool_checksums") != 0)
-        return true;
-    return deny(db, "a script may not change rbtool's own table ", table);
+    static const char *const own[] = {"rbtool_applied", "rbtool_journal", "rbtool_checksums"};
+    for (size_t i = 0; table && i < sizeof own / sizeof *own; i++)
+        if (strcasecmp(table, own[i]) == 0)
+            return deny(db, "a script may not change rbtool's own table ", table);
+    return true;
 }
 
-bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
-                       const char *value)
+bool rb_sqlite_may_call(rb_sqlite *db, const char *function)
 {
-    name = name ? name : "";
+    return rb_sqlite_usable(RB_PART_FUNCTION, function) ||
+           deny(db, "a script may call only functions that work on data; take out ", function);
+}
+
+/* one and two: as the action has them, https://www.sqlite.org/c3ref/c_alter_table.html. */
+static bool is_allowed(rb_sqlite *db, int action, const char *one, const char *two)
+{
     switch (action) {
-    case RB_ACTION_ATTACH:
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
         return deny(db, "a script may not reach other database files; take out ATTACH or DETACH ",
-                    name);
-    case RB_ACTION_TRANSACTION:
+                    one);
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
         return deny(db,
                     "all scripts run in one transaction of rbtool's; take out the script's own ",
-                    value ? "SAVEPOINT" : name);
-    case RB_ACTION_PRAGMA:
-        if (pragma_allowed(name, value))
-            return true;
-        return deny(db, "a script may not change how the file is kept; take out PRAGMA ", name);
-    case RB_ACTION_FUNCTION:
-        if (rb_sqlite_usable(RB_PART_FUNCTION, name))
-            return true;
-        return deny(db, "a script may call only functions that work on data; take out ", name);
-    case RB_ACTION_MODULE:
-        if (!rb_sqlite_usable(RB_PART_MODULE, value ? value : ""))
-            return deny(db, "a script may not create a virtual table with the module ", value);
-        return not_ours(db, name);
-    case RB_ACTION_ATTACHED_TO:
-    case RB_ACTION_WRITE:
-        return not_ours(db, name);
+                    action == SQLITE_SAVEPOINT ? "SAVEPOINT" : one);
+    case SQLITE_PRAGMA:
+        return pragma_allowed(one, two) ||
+               deny(db, "a script may not change how the file is kept; take out PRAGMA ", one);
+    case SQLITE_CREATE_VTABLE:
+        if (!rb_sqlite_usable(RB_PART_MODULE, two ? two : ""))
+            return deny(db, "a script may not create a virtual table with the module ", two);
+        return rb_sqlite_may_change(db, one);
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_CREATE_TEMP_TRIGGER:
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_CREATE_TEMP_TABLE:
+    case SQLITE_CREATE_TEMP_VIEW:
+        return rb_sqlite_may_change(db, two) && rb_sqlite_may_change(db, one);
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_CREATE_VIEW:
+    case SQLITE_DROP_TABLE:
+    case SQLITE_DROP_VTABLE:
+        return rb_sqlite_may_change(db, one);
+    case SQLITE_ALTER_TABLE:
+        return rb_sqlite_may_change(db, two);
+    default:
+        return true;
     }
-    return true;
+}
+
+static void note_write(rb_sqlite *db, int action, const char *one, const char *two,
+                       const char *schema, bool in_trigger)
+{
+    if (action == SQLITE_INSERT)
+        rb_effects_note(db, RB_WRITE_INSERT, schema, one, NULL, in_trigger);
+    else if (action == SQLITE_UPDATE)
+        rb_effects_note(db, RB_WRITE_UPDATE, schema, one, two, in_trigger);
+    else if (action == SQLITE_DELETE)
+        rb_effects_note(db, RB_WRITE_DELETE, schema, one, NULL, in_trigger);
+    else if (action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
+        rb_effects_note(db, RB_WRITE_DROP, schema, one, NULL, in_trigger);
+    else if (action == SQLITE_ALTER_TABLE)
+        rb_effects_note(db, RB_WRITE_ALTER, one, two, NULL, in_trigger);
+}
+
+int rb_sqlite_authorize(void *context, int action, const char *one, const char *two,
+                        const char *schema, const char *trigger)
+{
+    rb_sqlite_state *state = context;
+    rb_sqlite *db = state->db;
+    /* A trigger or a view is the user's code, even if a statement of rbtool's own runs it. */
+    if (action == SQLITE_FUNCTION && (trigger || state->guard != RB_GUARD_NONE))
+        return rb_sqlite_may_call(db, two) ? SQLITE_OK : SQLITE_DENY;
+    if (state->guard == RB_GUARD_NONE)
+        return SQLITE_OK;
+    state->untidy |= action == SQLITE_PRAGMA || (schema && strcmp(schema, "temp") == 0);
+    if (!is_allowed(db, action, one, two))
+        return SQLITE_DENY;
+    note_write(db, action, one, two, schema, trigger != NULL);
+    return SQLITE_OK;
 }
 
 char *rb_sqlite_explain_limit(rb_sqlite *db, enum rb_code *code)

@@ -1,7 +1,7 @@
 /*
  * What the statements of a script may write, as SQLite's authorizer and their own tokens say,
  * whether or not there are rows: the `effects` of rb_db_driver.script. Used by script.c around
- * each statement, and by the authorizer in sqlite.c.
+ * each statement, and by authorizer.c.
  */
 #ifndef RB_DATABASE_SQLITE_EFFECTS_H
 #define RB_DATABASE_SQLITE_EFFECTS_H

@@ -127,57 +127,6 @@ static const char *vfs_at(int64_t clock)
     return s->name;
 }
 
-static void note_write(rb_sqlite *db, int action, const char *one, const char *two,
-                       const char *schema, bool in_trigger)
-{
-    if (action == SQLITE_INSERT)
-        rb_effects_note(db, RB_WRITE_INSERT, schema, one, NULL, in_trigger);
-    else if (action == SQLITE_UPDATE)
-        rb_effects_note(db, RB_WRITE_UPDATE, schema, one, two, in_trigger);
-    else if (action == SQLITE_DELETE)
-        rb_effects_note(db, RB_WRITE_DELETE, schema, one, NULL, in_trigger);
-    else if (action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
-        rb_effects_note(db, RB_WRITE_DROP, schema, one, NULL, in_trigger);
-    else if (action == SQLITE_ALTER_TABLE)
-        rb_effects_note(db, RB_WRITE_ALTER, one, two, NULL, in_trigger);
-}
-
-static int authorize(void *context, int action, const char *one, const char *two,
-                     const char *schema, const char *trigger)
-{
-    rb_sqlite_state *state = context;
-    rb_sqlite *db = state->db;
-    bool allowed = true;
-    /* A trigger or a view is the user's code, even if a statement of rbtool's own runs it. */
-    if (action == SQLITE_FUNCTION && (trigger || state->guard != RB_GUARD_NONE))
-        return rb_sqlite_allowed(db, RB_ACTION_FUNCTION, two, NULL) ? SQLITE_OK : SQLITE_DENY;
-    if (state->guard == RB_GUARD_NONE)
-        return SQLITE_OK;
-    state->untidy |= action == SQLITE_PRAGMA || (schema && strcmp(schema, "temp") == 0);
-    if (action == SQLITE_ATTACH || action == SQLITE_DETACH)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACH, one, NULL);
-    else if (action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_TRANSACTION, one, two);
-    else if (action == SQLITE_PRAGMA)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_PRAGMA, one, two);
-    else if (action == SQLITE_CREATE_VTABLE)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_MODULE, one, two);
-    else if (action == SQLITE_CREATE_TRIGGER || action == SQLITE_CREATE_TEMP_TRIGGER ||
-             action == SQLITE_CREATE_INDEX || action == SQLITE_CREATE_TEMP_TABLE ||
-             action == SQLITE_CREATE_TEMP_VIEW)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, two, NULL) &&
-                  rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, one, NULL);
-    else if (action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE ||
-             action == SQLITE_CREATE_TABLE || action == SQLITE_CREATE_VIEW ||
-             action == SQLITE_DROP_TABLE || action == SQLITE_DROP_VTABLE)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, one, NULL);
-    else if (action == SQLITE_ALTER_TABLE)
-        allowed = rb_sqlite_allowed(db, RB_ACTION_WRITE, two, NULL);
-    if (allowed)
-        note_write(db, action, one, two, schema, trigger != NULL);
-    return allowed ? SQLITE_OK : SQLITE_DENY;
-}
-
 /* Connections */
 
 rb_sqlite *rb_sqlite_of(const rb_db *db)
@@ -251,7 +200,7 @@ static enum rb_code prepare(rb_sqlite *db, rb_err *err)
 {
     rb_sqlite_state *state = rb_sqlite_state_of(db);
     state->db = db;
-    sqlite3_set_authorizer(db->handle, authorize, state);
+    sqlite3_set_authorizer(db->handle, rb_sqlite_authorize, state);
     sqlite3_progress_handler(db->handle, TICK, tick, state);
     return load_extensions(db, err);
 }

@@ -67,9 +67,8 @@ static enum rb_code check_definition(rb_sqlite *db, const rb_db_text *sql, size_
     char *called = rb_sqlite_unusable_call(&offset, sql->text + start, end - start);
     RB_AUTO(rb_ddl_clear) rb_ddl ddl = {0};
     rb_ddl_read(&ddl, sql->text + start, end - start);
-    if ((!called || rb_sqlite_allowed(db, RB_ACTION_FUNCTION, called, NULL)) &&
-        (ddl.kind != RB_DDL_RENAME_TABLE ||
-         rb_sqlite_allowed(db, RB_ACTION_ATTACHED_TO, ddl.new_name, NULL)))
+    if ((!called || rb_sqlite_may_call(db, called)) &&
+        (ddl.kind != RB_DDL_RENAME_TABLE || rb_sqlite_may_change(db, ddl.new_name)))
         return RB_OK;
     return fail_in(db, sql, start, -1, err);
 }

@@ -73,22 +73,15 @@ enum rb_sqlite_limit rb_sqlite_limit_hit(rb_sqlite *db);
 
 /* Guards: authorizer.c */
 
-enum rb_sqlite_action {
-    RB_ACTION_ATTACH,
-    RB_ACTION_TRANSACTION,
-    RB_ACTION_PRAGMA,
-    RB_ACTION_FUNCTION,
-    RB_ACTION_MODULE,      /* of the virtual table name that is created; the value */
-    RB_ACTION_ATTACHED_TO, /* a trigger or an index is created on a table */
-    RB_ACTION_WRITE,       /* to a table, or of its definition */
-};
-
 /* What was too much, and the setting that allows more; NULL if no limit was hit. */
 char *rb_sqlite_explain_limit(rb_sqlite *db, enum rb_code *code);
 
-/* May a guarded statement do this? False leaves the reason in db->denied. */
-bool rb_sqlite_allowed(rb_sqlite *db, enum rb_sqlite_action action, const char *name,
-                       const char *value);
+/* The authorizer of a connection; context: its rb_sqlite_state. */
+int rb_sqlite_authorize(void *context, int action, const char *one, const char *two,
+                        const char *schema, const char *trigger);
+/* May a script call this function, or change this table? False leaves the reason in db->denied. */
+bool rb_sqlite_may_call(rb_sqlite *db, const char *function);
+bool rb_sqlite_may_change(rb_sqlite *db, const char *table);
 
 /* functions.c: what scripts may call. Names are compared without case. */
 enum rb_sqlite_part { RB_PART_FUNCTION, RB_PART_MODULE };
