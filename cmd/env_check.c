@@ -156,7 +156,7 @@ static void check_programs(const check *c)
 static void check_file(const check *c, const char *item, const char *what, const char *path)
 {
     rb_err why;
-    if (rb_place_check(c->env, what, path, &why) != RB_OK)
+    if (rb_host_file_check(c->env, what, path, &why) != RB_OK)
         add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
     else
         add(c, item, LEVEL_OK, NULL,
@@ -188,7 +188,7 @@ static void check_database(const check *c, const rb_env_pair *database)
                 : "%s does not exist, and its folder cannot be written",
             file);
     } else if (rb_db_open(&db, database->value, RB_DB_READ, &why) != RB_OK ||
-               rb_place_check_database(c->env, database->value, &why) != RB_OK) {
+               rb_host_database_check(c->env, database->value, &why) != RB_OK) {
         add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
     } else {
         add(c, item, LEVEL_OK, NULL, "%s %s answers", rb_db_engine(db), rb_db_version(db));

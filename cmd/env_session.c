@@ -196,7 +196,7 @@ static enum rb_code drop_staged(const rb_site *site, rb_err *err)
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
     RB_TRY(rb_state_pending(&row, site->state, err));
     if (!row)
-        rb_places_unstage(site->env);
+        rb_host_files_unstage(site->env);
     return RB_OK;
 }
 

@@ -112,7 +112,7 @@ static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
     json_object_set(doc, "steps", run->results);
     json_object_set(doc, "failures", run->failures);
     json_object_set(doc, "putBack", run->put_back);
-    json_object_set_new(doc, "kept", rb_places_kept(run));
+    json_object_set_new(doc, "kept", rb_host_files_kept(run));
     json_object_set_new(doc, "backups", backups(run));
     if (run->digest[0])
         rb_json_set_str(doc, "digest", run->digest);
@@ -204,7 +204,7 @@ static void set_live(rb_live *live, const rb_run *run)
 static void drop_kept(const rb_run *run)
 {
     rb_err ignored;
-    RB_AUTO(rb_json_freep) json_t *kept = rb_places_kept(run);
+    RB_AUTO(rb_json_freep) json_t *kept = rb_host_files_kept(run);
     RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
     if (json_array_size(kept) == (size_t)rb_file_exists(app))
         (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
@@ -256,7 +256,7 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     if (code != RB_OK)
         return interrupted(out, run, err);
     drop_kept(run);
-    rb_places_unstage(run->request->env);
+    rb_host_files_unstage(run->request->env);
     rb_prune(run->request->env, run->state);
     if (!unhealthy) {
         *out = document(run, outcome, NULL);
@@ -314,7 +314,7 @@ static enum rb_code left_halfway(const rb_run *run, const rb_err *why, rb_err *e
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
     close_databases(run);
-    rb_places_unstage(run->request->env);
+    rb_host_files_unstage(run->request->env);
     rb_process_go_on();              /* a signal that ended a step does not end its inverse */
     json_array_clear(run->put_back); /* rolled back, too */
     rb_err why = *err;
@@ -366,7 +366,7 @@ static enum rb_code fail(json_t **out, rb_run *run, rb_err *err)
 static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
 {
     rb_err unhealthy = {0};
-    if (rb_places_keep(run, err) != RB_OK)
+    if (rb_host_files_keep(run, err) != RB_OK)
         return fail(out, run, err);
     for (size_t i = 0; i < run->plan->order_count; i++) {
         enum rb_step_kind kind = run->plan->order[i];

@@ -34,7 +34,7 @@ static const rb_manifest *from_of(const rb_plan_request *rq, enum rb_part part)
     return release ? release->manifest : NULL;
 }
 
-void rb_places_find(rb_plan *plan, const rb_plan_request *rq)
+void rb_host_files_find(rb_plan *plan, const rb_plan_request *rq)
 {
     const rb_env *env = rq->env;
     const rb_manifest *to = rq->to->manifest;
@@ -81,8 +81,8 @@ static enum rb_code look_at_way(const char *path, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_places_observe(rb_plan *plan, json_t *taken, const rb_plan_request *rq,
-                               enum rb_part part, rb_err *err)
+enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_request *rq,
+                                   enum rb_part part, rb_err *err)
 {
     for (size_t i = 0; i < plan->file_count; i++) {
         const rb_host_file *place = &plan->files[i];
@@ -121,7 +121,7 @@ static char *describe_flags(const rb_plan_request *rq, const rb_host_file *place
     return rb_format("remove the flag file %s, since %s has none", place->path, to);
 }
 
-char *rb_places_describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_part part)
+char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_part part)
 {
     rb_buf out = {0};
     size_t n = 0;
@@ -152,7 +152,7 @@ char *rb_places_describe(const rb_plan *plan, const rb_plan_request *rq, enum rb
     return rb_buf_detach(&out);
 }
 
-enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err)
+enum rb_code rb_host_file_folder(const rb_env *env, const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     size_t len = strlen(env->root);
@@ -184,17 +184,17 @@ static enum rb_code stage(const rb_run *run, const rb_host_file *place, rb_err *
     if (place->brings) {
         RB_TRY(
             rb_release_file(&text, rq->to, rq->session->repo, place->source, place->brings, err));
-        RB_TRY(rb_place_folder(rq->env, place->path, err));
+        RB_TRY(rb_host_file_folder(rq->env, place->path, err));
         const rb_file_access access = access_of(place);
         RB_TRY(rb_file_stage(place->path, rb_buf_str(&text), text.len, &access, err));
     } else if (rb_kept_has_own(rq->env->root, part, place->path)) {
-        RB_TRY(rb_place_folder(rq->env, place->path, err));
+        RB_TRY(rb_host_file_folder(rq->env, place->path, err));
         RB_TRY(rb_kept_stage_own(rq->env->root, part, place->path, err));
     }
     return rb_kept_save(rq->env->root, run->plan->id, part, place->path, err);
 }
 
-enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
+enum rb_code rb_host_files_keep(const rb_run *run, rb_err *err)
 {
     const char *root = run->request->env->root;
     for (size_t i = 0; i < run->plan->file_count; i++) {
@@ -210,7 +210,7 @@ enum rb_code rb_places_keep(const rb_run *run, rb_err *err)
     return RB_OK;
 }
 
-void rb_places_unstage(const rb_env *env)
+void rb_host_files_unstage(const rb_env *env)
 {
     if (env->flags)
         rb_file_unstage(env->flags);
@@ -229,7 +229,7 @@ static enum rb_code fill(const rb_run *run, const rb_host_file *place, rb_err *e
     if (place->brings) {
         RB_TRY(
             rb_release_file(&text, rq->to, rq->session->repo, place->source, place->brings, err));
-        RB_TRY(rb_place_folder(rq->env, place->path, err));
+        RB_TRY(rb_host_file_folder(rq->env, place->path, err));
     }
     RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));
     if (place->brings)
@@ -239,7 +239,7 @@ static enum rb_code fill(const rb_run *run, const rb_host_file *place, rb_err *e
     return rb_file_remove(place->path, err);
 }
 
-enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err)
+enum rb_code rb_host_files_fill(const rb_run *run, enum rb_part part, rb_err *err)
 {
     for (size_t i = 0; i < run->plan->file_count; i++)
         if (run->plan->files[i].part == part)
@@ -272,7 +272,7 @@ static void add_kept_app(json_t *list, const rb_run *run)
     json_array_append_new(list, item);
 }
 
-json_t *rb_places_kept(const rb_run *run)
+json_t *rb_host_files_kept(const rb_run *run)
 {
     const json_t *drift = json_object_get(run->plan->json, "drift");
     const json_t *taken = json_object_get(run->plan->json, "takenOver");

@@ -12,34 +12,35 @@
 #include "transition/execute.h"
 
 /* Fills plan->files. */
-void rb_places_find(rb_plan *plan, const rb_plan_request *request);
+void rb_host_files_find(rb_plan *plan, const rb_plan_request *request);
 
 /* part: RB_PART_FLAGS or RB_PART_CONFIG, here and below. */
 /* Appends to plan->drift what is there and neither FROM's nor, where FROM has none, TO's; to taken
  * what else of the operator's own TO takes the place of. */
-enum rb_code rb_places_observe(rb_plan *plan, json_t *taken, const rb_plan_request *request,
-                               enum rb_part part, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_request *request,
+                                   enum rb_part part, rb_err *err) RB_MUST_USE;
 
-/* What rb_places_fill() will do, for people. */
-char *rb_places_describe(const rb_plan *plan, const rb_plan_request *request, enum rb_part part);
+/* What rb_host_files_fill() will do, for people. */
+char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *request,
+                             enum rb_part part);
 
 /* Before any step: keeps what is there, so that whatever comes of the transition the operator's own
  * files are kept, and writes what will take its place beside it (base/staged.h). */
-enum rb_code rb_places_keep(const rb_run *run, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_files_keep(const rb_run *run, rb_err *err) RB_MUST_USE;
 /* Removes what was written beside them and not used. */
-void rb_places_unstage(const rb_env *env);
+void rb_host_files_unstage(const rb_env *env);
 /* Writes, removes, gives back. */
-enum rb_code rb_places_fill(const rb_run *run, enum rb_part part, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_files_fill(const rb_run *run, enum rb_part part, rb_err *err) RB_MUST_USE;
 /* [{"path","copy"}]: the files that had drifted or were taken over, and where they are kept. */
-json_t *rb_places_kept(const rb_run *run);
+json_t *rb_host_files_kept(const rb_run *run);
 
 /* Whether the flag or config file at path, and a database, can be written by this user, as far as
  * can be seen without writing. what: "the flag file". */
-enum rb_code rb_place_check(const rb_env *env, const char *what, const char *path,
-                            rb_err *err) RB_MUST_USE;
-enum rb_code rb_place_check_database(const rb_env *env, const char *url, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_file_check(const rb_env *env, const char *what, const char *path,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_database_check(const rb_env *env, const char *url, rb_err *err) RB_MUST_USE;
 
 /* A missing folder is made below the environment's own root; elsewhere it is a mistyped path. */
-enum rb_code rb_place_folder(const rb_env *env, const char *path, rb_err *err) RB_MUST_USE;
+enum rb_code rb_host_file_folder(const rb_env *env, const char *path, rb_err *err) RB_MUST_USE;
 
 #endif

@@ -119,8 +119,8 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
         RB_TRY(part_read(
             plan, rq,
             rb_observe_app(plan->drift, rq->env, rb_parts_from(rq, RB_PART_APP)->tag, err), err));
-    RB_TRY(part_read(plan, rq, rb_places_observe(plan, taken, rq, RB_PART_FLAGS, err), err));
-    RB_TRY(part_read(plan, rq, rb_places_observe(plan, taken, rq, RB_PART_CONFIG, err), err));
+    RB_TRY(part_read(plan, rq, rb_host_files_observe(plan, taken, rq, RB_PART_FLAGS, err), err));
+    RB_TRY(part_read(plan, rq, rb_host_files_observe(plan, taken, rq, RB_PART_CONFIG, err), err));
     size_t i;
     json_t *item;
     json_array_foreach (taken, i, item) {
@@ -257,7 +257,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
                          rb_text_s(rq->to->manifest->artifact_count), to, to);
     case RB_DO_FLAGS:
         *inverse = "put the previous file back";
-        return rb_places_describe(plan, rq, RB_PART_FLAGS);
+        return rb_host_files_describe(plan, rq, RB_PART_FLAGS);
     case RB_DO_STOP:
         *inverse = "start the service";
         return describe_command("stop", &rq->env->stop);
@@ -269,7 +269,7 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
         return rb_format("switch current to releases/%s", to);
     case RB_DO_CONFIG:
         *inverse = "put the previous files back";
-        return rb_places_describe(plan, rq, RB_PART_CONFIG);
+        return rb_host_files_describe(plan, rq, RB_PART_CONFIG);
     case RB_DO_COMMIT:
         return rb_strdup("commit the database: the point of no return");
     case RB_DO_START:
@@ -427,7 +427,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     plan->json = empty_document(rq);
     plan->drift = json_array();
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
-    rb_places_find(plan, rq);
+    rb_host_files_find(plan, rq);
     RB_TRY(part_read(plan, rq, rb_plan_look_at_host(plan, rq, err), err));
     RB_TRY(rb_plan_undelivered(plan, rq, err));
     RB_TRY(observe_files(plan, rq, err));

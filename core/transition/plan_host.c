@@ -160,7 +160,7 @@ static enum rb_code look_at_folder(const rb_env *env, const char *what, const ch
 
 /* A deploy writes flags when its database is committed already: what cannot be written must show
  * before. */
-enum rb_code rb_place_check(const rb_env *env, const char *what, const char *path, rb_err *err)
+enum rb_code rb_host_file_check(const rb_env *env, const char *what, const char *path, rb_err *err)
 {
     struct stat st;
     RB_TRY(look_at_folder(env, what, path, err));
@@ -182,7 +182,7 @@ static bool names_database(const rb_release *release, const char *name)
     return release && rb_manifest_database_find(release->manifest, name);
 }
 
-enum rb_code rb_place_check_database(const rb_env *env, const char *url, rb_err *err)
+enum rb_code rb_host_database_check(const rb_env *env, const char *url, rb_err *err)
 {
     const char *path = rb_url_file(url);
     /* One that is missing, or is not a file, has a line of its own. */
@@ -202,7 +202,7 @@ static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
     for (size_t i = 0; i < rq->env->database_count; i++) {
         const rb_env_pair *d = &rq->env->databases[i];
         if (names_database(from, d->name) || names_database(rq->to, d->name))
-            RB_TRY(rb_place_check_database(rq->env, d->value, err));
+            RB_TRY(rb_host_database_check(rq->env, d->value, err));
     }
     return RB_OK;
 }
@@ -212,9 +212,9 @@ static enum rb_code look_at_files(const rb_plan *plan, const rb_plan_request *rq
     for (size_t i = 0; i < plan->file_count; i++) {
         const rb_host_file *file = &plan->files[i];
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
-        RB_TRY(rb_place_check(rq->env,
-                              file->part == RB_PART_FLAGS ? "the flag file" : "config file",
-                              file->path, err));
+        RB_TRY(rb_host_file_check(rq->env,
+                                  file->part == RB_PART_FLAGS ? "the flag file" : "config file",
+                                  file->path, err));
         /* LFS content may be absent here, and flags are written after the commit. */
         if (file->brings)
             RB_TRY(

@@ -254,7 +254,7 @@ enum rb_code rb_transition_undo(json_t **out, const rb_transition *transition, c
     const rb_transition_row *row = transition->row;
     RB_AUTO(rb_undo_clear) rb_undo undo;
     rb_undo_init(&undo, env, state, row);
-    rb_places_unstage(env);
+    rb_host_files_unstage(env);
     enum rb_code code = rb_undo_all(&undo, row->plan, err);
     if (code == RB_OK)
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);

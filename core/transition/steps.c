@@ -171,18 +171,18 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     case RB_DO_STAGE:
         return do_stage(run, err);
     case RB_DO_FLAGS:
-        return rb_places_fill(run, RB_PART_FLAGS, err);
+        return rb_host_files_fill(run, RB_PART_FLAGS, err);
     case RB_DO_STOP:
         return rb_service_stop(run, err);
     case RB_DO_DATABASE:
         for (size_t i = 0; i < run->plan->database_count; i++)
             if (run->plan->databases[i].create)
-                RB_TRY(rb_place_folder(env, rb_url_file(run->plan->databases[i].url), err));
+                RB_TRY(rb_host_file_folder(env, rb_url_file(run->plan->databases[i].url), err));
         return rb_databases_run(run, err);
     case RB_DO_SWITCH:
         return do_switch(run, err);
     case RB_DO_CONFIG:
-        return rb_places_fill(run, RB_PART_CONFIG, err);
+        return rb_host_files_fill(run, RB_PART_CONFIG, err);
     case RB_DO_COMMIT:
         return rb_databases_commit(run, err);
     case RB_DO_START:
