@@ -25,6 +25,8 @@
     X(revert)                                                                                      \
     X(resume)                                                                                      \
     X(abort)                                                                                       \
+    X(backups)                                                                                     \
+    X(restore)                                                                                     \
     X(status)                                                                                      \
     X(check)                                                                                       \
     X(mark)                                                                                        \

@@ -1,0 +1,115 @@
+/* `rbtool backups`: the rows that transitions backed up. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "env_session.h"
+#include "status.h"
+#include "transition/backups.h"
+#include "ui.h"
+
+typedef struct options {
+    const char *env;
+    bool prune;
+} options;
+
+static const rb_opt opts[] = {
+    {RB_OPT_TEXT, "env", 'e', "NAME", "the environment (default: RBTOOL_ENV, else the only one)",
+     offsetof(options, env)},
+    {RB_OPT_FLAG, "prune", 0, NULL, "remove the backups that have expired", offsetof(options, prune)},
+    RB_OPTION_JSON,
+    {.kind = RB_OPT_END}};
+
+/* Times as the other documents have them. */
+static void set_times(json_t *list)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item) {
+        RB_AUTO(rb_free_str) char *at = rb_status_iso(rb_json_int(item, "at", 0));
+        RB_AUTO(rb_free_str) char *until = rb_status_iso(rb_json_int(item, "keptUntil", 0));
+        rb_json_set_str(item, "at", at);
+        rb_json_set_str(item, "keptUntil", until);
+    }
+}
+
+static char *tables_of(const json_t *items)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        const char *column = rb_json_str(item, "column");
+        rb_buf_printf(&out, "%s%s%s%s", i ? ", " : "", rb_json_str(item, "table"),
+                      column ? "." : "", column ? column : "");
+    }
+    return rb_buf_detach(&out);
+}
+
+static void show(const json_t *list)
+{
+    static const char *const heads[] = {"ID", "DATABASE", "OF", "AT", "SIZE", "STATE", "WHAT"};
+    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item) {
+        const char *from = rb_json_str(item, "from");
+        const char *state = rb_json_str(item, "state");
+        bool expired = json_is_true(json_object_get(item, "expired"));
+        rb_strs_add(&cells, rb_json_str(item, "id"));
+        rb_strs_add(&cells, rb_json_str(item, "database"));
+        rb_strs_take(&cells, rb_format("%s %s -> %s", rb_json_str(item, "kind"),
+                                       from ? from : "nothing", rb_json_str(item, "to")));
+        rb_strs_add(&cells, rb_json_str(item, "at"));
+        rb_strs_take(&cells, rb_ui_bytes((uint64_t)rb_json_int(item, "bytes", 0)));
+        rb_strs_add(&cells, expired ? "expired" : state);
+        rb_strs_take(&cells, tables_of(json_object_get(item, "items")));
+    }
+    rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
+}
+
+static enum rb_code run(rb_cli *cli, void *values, int argc, char **argv, rb_err *err)
+{
+    (void)argc;
+    (void)argv;
+    const options *o = values;
+    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_AUTO(rb_json_freep) json_t *list = NULL;
+    RB_AUTO(rb_json_freep) json_t *pruned = json_array();
+    RB_TRY(rb_site_open(&site, cli, o->env, o->prune, err));
+    if (o->prune) {
+        RB_TRY(rb_site_settled(&site, err));
+        json_decref(pruned);
+        pruned = NULL;
+        RB_TRY(rb_backups_prune(&pruned, site.env, site.state, err));
+    }
+    RB_TRY(rb_backups_list(&list, site.env, site.state, err));
+    set_times(list);
+    set_times(pruned);
+    if (cli->json) {
+        RB_AUTO(rb_json_freep)
+        json_t *document = json_pack("{s:s,s:O,s:O}", "environment", site.env->name, "backups",
+                                     list, "pruned", pruned);
+        rb_ui_json(cli, document);
+        return RB_OK;
+    }
+    if (json_array_size(list) > 0)
+        show(list);
+    else
+        rb_ui_line("%s has no backups", site.env->name);
+    if (o->prune)
+        rb_ui_note(cli, "%zu removed", json_array_size(pruned));
+    return RB_OK;
+}
+
+const rb_command rb_cmd_backups = {
+    .name = "backups",
+    .args = "",
+    .summary = "list the rows that transitions backed up",
+    .group = RB_GROUP_BREAKS,
+    .opts = opts,
+    .options_size = sizeof(options),
+    .min_args = 0,
+    .max_args = 0,
+    .changes = true,
+    .run = run,
+};

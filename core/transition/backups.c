@@ -1,0 +1,225 @@
+#include "transition/backups.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/anchor.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "transition/known_good.h"
+
+#define DAY 86400
+
+/* The live releases, and those that a revert of them would go to. */
+static enum rb_code in_use(rb_strs *out, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    rb_transition_row **rows = NULL;
+    size_t count = 0;
+    RB_TRY(rb_state_live(&live, state, err));
+    RB_TRY(rb_state_history(&rows, &count, state, true, err));
+    for (int part = 0; part < RB_PARTS; part++) {
+        const char *before =
+            live.tag[part] ? rb_known_good_recorded(rows, count, live.tag[part]) : NULL;
+        if (live.tag[part])
+            rb_strs_add(out, live.tag[part]);
+        if (before)
+            rb_strs_add(out, before);
+    }
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
+static json_t *describe(const rb_env *env, const rb_backup_row *row, const rb_strs *used)
+{
+    RB_AUTO(rb_free_str) char *path = rb_path_join(env->root, row->file);
+    RB_AUTO(rb_free_str) char *shown = rb_safe(path);
+    struct stat st;
+    bool exists = rb_at_look(&st, path) == 0;
+    int64_t until = row->at + (int64_t)env->keep_backups * DAY;
+    bool needed = (row->from && rb_strs_has(used, row->from)) || rb_strs_has(used, row->to);
+    json_t *item = json_object();
+    rb_json_set_str(item, "id", row->transition);
+    rb_json_set_str(item, "database", row->database);
+    rb_json_set_str(item, "kind", row->kind);
+    rb_json_set_str(item, "from", row->from);
+    rb_json_set_str(item, "to", row->to);
+    json_object_set_new(item, "at", json_integer(row->at));
+    rb_json_set_str(item, "path", shown);
+    json_object_set_new(item, "bytes", json_integer(exists ? st.st_size : row->bytes));
+    rb_json_set_str(item, "state", row->pruned ? "pruned" : exists ? "available" : "missing");
+    json_object_set_new(item, "keptUntil", json_integer(until));
+    json_object_set_new(item, "expired", json_boolean(exists && !needed && until < time(NULL)));
+    json_object_set(item, "items", row->items);
+    json_object_set(item, "restored", row->restored);
+    return item;
+}
+
+enum rb_code rb_backups_list(json_t **out, const rb_env *env, rb_state *state, rb_err *err)
+{
+    rb_backup_row *rows = NULL;
+    size_t n = 0;
+    RB_AUTO(rb_strs_clear) rb_strs used = {0};
+    if (state) {
+        RB_TRY(in_use(&used, state, err));
+        RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
+    }
+    *out = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(*out, describe(env, &rows[i], &used));
+    rb_backup_rows_free(rows, n);
+    return RB_OK;
+}
+
+static enum rb_code prune(json_t *pruned, const rb_env *env, rb_state *state,
+                          const rb_backup_row *row, const rb_strs *used, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *item = describe(env, row, used);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(env->root, row->file);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
+    if (!json_is_true(json_object_get(item, "expired")))
+        return RB_OK;
+    RB_TRY(rb_dir_remove(path, err));
+    (void)rb_dir_remove_empty(dir);
+    RB_TRY(rb_state_backup_pruned(state, row->id, time(NULL), err));
+    rb_json_set_str(item, "state", "pruned");
+    json_array_append(pruned, item);
+    return RB_OK;
+}
+
+enum rb_code rb_backups_prune(json_t **pruned, const rb_env *env, rb_state *state, rb_err *err)
+{
+    rb_backup_row *rows = NULL;
+    size_t n = 0;
+    RB_AUTO(rb_strs_clear) rb_strs used = {0};
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    RB_TRY(in_use(&used, state, err));
+    RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
+    enum rb_code code = RB_OK;
+    for (size_t i = 0; i < n && code == RB_OK; i++)
+        code = prune(list, env, state, &rows[i], &used, err);
+    rb_backup_rows_free(rows, n);
+    RB_TRY(code);
+    RB_TRY(rb_state_flush(state, err));
+    *pruned = json_incref(list);
+    return RB_OK;
+}
+
+/* Restoring */
+
+static enum rb_code no_backup(const rb_backup_restore *rq, const rb_backup_row *rows, size_t n,
+                              rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf known = {0};
+    const char *env = rq->env->name;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].transition, rq->id) == 0)
+            rb_buf_printf(&known, "%s%s", known.len ? ", " : "", rows[i].database);
+    if (known.len && !rq->database)
+        return rb_fail(err, RB_ERROR,
+                       "transition %s backed up several databases: %s\nname one: `rbtool restore "
+                       "%s --database NAME --env %s`",
+                       rq->id, known.data, rq->id, env);
+    return rb_fail(err, RB_ERROR, "environment %s has no backup %s%s%s\nlist them with `rbtool "
+                                  "backups --env %s`",
+                   env, rq->id, rq->database ? " of database " : "",
+                   rq->database ? rq->database : "", env);
+}
+
+static const rb_backup_row *choose(const rb_backup_restore *rq, const rb_backup_row *rows, size_t n)
+{
+    const rb_backup_row *found = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(rows[i].transition, rq->id) != 0 ||
+            (rq->database && strcmp(rows[i].database, rq->database) != 0))
+            continue;
+        if (found)
+            return NULL;
+        found = &rows[i];
+    }
+    return found;
+}
+
+static enum rb_code check_file(const rb_backup_row *row, const char *path, rb_err *err)
+{
+    char sha256[RB_SHA256_HEX];
+    if (row->pruned)
+        return rb_fail(err, RB_ERROR, "the backup %s was removed by `rbtool backups --prune`",
+                       row->transition);
+    if (!rb_file_exists(path))
+        return rb_fail(err, RB_ERROR, "the backup %s does not exist\nput the file back", path);
+    RB_TRY(rb_sha256_file(sha256, path, err));
+    if (strcmp(sha256, row->sha256) == 0)
+        return RB_OK;
+    return rb_fail(err, RB_ERROR,
+                   "the backup %s was changed: its SHA-256 is %s, the journal says %s\nput the "
+                   "file back",
+                   path, sha256, row->sha256);
+}
+
+static enum rb_code restore(json_t **tables, const rb_backup_restore *rq, rb_db *db,
+                            const char *path, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    RB_AUTO(rb_json_freep) json_t *report = NULL;
+    RB_AUTO(rb_restore_freep) rb_restore *part = NULL;
+    RB_TRY(rb_db_begin(db, err));
+    RB_TRY(rb_db_references(&before, db, err));
+    RB_TRY(rb_db_restore_compare(&part, db, path, &rq->options, err));
+    RB_TRY(rb_db_restore(&report, part, db, err));
+    RB_TRY(rb_db_references_kept(db, before, err));
+    if (rq->dry_run)
+        rb_db_rollback(db);
+    else
+        RB_TRY(rb_db_commit(db, err));
+    *tables = json_incref(report);
+    return RB_OK;
+}
+
+static enum rb_code restore_from(json_t **report, const rb_backup_restore *rq,
+                                 const rb_backup_row *row, rb_err *err)
+{
+    const char *url = rb_env_database(rq->env, row->database);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(rq->env->root, row->file);
+    RB_AUTO(rb_free_str) char *shown = rb_safe(path);
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    if (!url)
+        return rb_fail(err, RB_ERROR,
+                       "environment %s has no url for database %s\nadd it under "
+                       "environments.%s.databases in rbtool.json",
+                       rq->env->name, row->database, rq->env->name);
+    RB_TRY(check_file(row, path, err));
+    RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
+    const rb_db_limits limits = rb_env_limits(rq->env);
+    RB_TRY(rb_db_limit(db, &limits, err));
+    enum rb_code code = restore(&tables, rq, db, path, err);
+    if (code != RB_OK)
+        return code == RB_FOUND ? rb_err_prefix(err, "backup %s", row->transition) : code;
+    int64_t restored = 0;
+    int64_t missing = 0;
+    size_t i;
+    json_t *entry;
+    json_array_foreach (tables, i, entry) {
+        restored += rb_json_int(entry, "restored", 0);
+        missing += rb_json_int(entry, "missingCount", 0);
+    }
+    *report = json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:O}", "backup", row->transition, "database",
+                        row->database, "path", shown, "dryRun", (int)rq->dry_run, "restored",
+                        (json_int_t)restored, "missing", (json_int_t)missing, "tables", tables);
+    return RB_OK;
+}
+
+enum rb_code rb_backups_restore(json_t **report, const rb_backup_restore *rq, rb_err *err)
+{
+    rb_backup_row *rows = NULL;
+    size_t n = 0;
+    RB_TRY(rb_state_backups(&rows, &n, rq->state, NULL, NULL, err));
+    const rb_backup_row *row = choose(rq, rows, n);
+    enum rb_code code =
+        row ? restore_from(report, rq, row, err) : no_backup(rq, rows, n, err);
+    rb_backup_rows_free(rows, n);
+    return code;
+}
