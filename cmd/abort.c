@@ -6,8 +6,9 @@
 #include "transition/parts.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_BREAK,     RB_OPTION_WHY,
-                              RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTION_ENV,   RB_OPTION_LOSS,      RB_OPTION_NO_BACKUP,
+                              RB_OPTION_BREAK, RB_OPTION_WHY,       RB_OPTION_YES,
+                              RB_OPTION_JSON,  {.kind = RB_OPT_END}};
 
 /* After the commit the way back is a transition of its own, under the same rules as any. */
 static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o, bool confirmed,

@@ -12,12 +12,13 @@ typedef struct options {
     bool prune;
 } options;
 
-static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "env", 'e', "NAME", "the environment (default: RBTOOL_ENV, else the only one)",
-     offsetof(options, env)},
-    {RB_OPT_FLAG, "prune", 0, NULL, "remove the backups that have expired", offsetof(options, prune)},
-    RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {{RB_OPT_TEXT, "env", 'e', "NAME",
+                               "the environment (default: RBTOOL_ENV, else the only one)",
+                               offsetof(options, env)},
+                              {RB_OPT_FLAG, "prune", 0, NULL,
+                               "remove the backups that have expired", offsetof(options, prune)},
+                              RB_OPTION_JSON,
+                              {.kind = RB_OPT_END}};
 
 /* Times as the other documents have them. */
 static void set_times(json_t *list)

@@ -4,6 +4,7 @@ static const rb_opt opts[] = {
     RB_OPTION_ENV,
     RB_OPTION_ONLY,
     RB_OPTION_LOSS,
+    RB_OPTION_NO_BACKUP,
     RB_OPTION_DRIFT,
     {RB_OPT_FLAG, "accept-reverted", 0, NULL, "deploy although this release was reverted",
      RB_SITE_AT(accept_reverted)},

@@ -124,6 +124,7 @@ const char *rb_site_command(rb_site *site, const rb_site_options *o, const char 
     } flags[] = {{o->rehearse, "--rehearse"},
                  {o->bad, "--bad"},
                  {o->accept_reverted, "--accept-reverted"},
+                 {o->no_backup, "--no-backup"},
                  {o->break_glass, "--break-glass"},
                  {o->yes, "--yes"}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)

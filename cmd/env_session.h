@@ -44,6 +44,7 @@ typedef struct rb_site_options {
     bool confirmed; /* the user said yes to it at the terminal before */
     bool dry_run;
     bool rehearse; /* on copies, artifacts included */
+    bool no_backup;
 } rb_site_options;
 
 #define RB_SITE_AT(field) offsetof(rb_site_options, field)
@@ -64,6 +65,13 @@ typedef struct rb_site_options {
     {                                                                                              \
         RB_OPT_TEXT, "accept-data-loss", 0, "DIGEST",                                              \
             "agree to the data loss of the plan with this digest", RB_SITE_AT(accept_loss)         \
+    }
+#define RB_OPTION_NO_BACKUP                                                                        \
+    {                                                                                              \
+        RB_OPT_FLAG, "no-backup", 0, NULL,                                                         \
+            "do without a backup of what the scripts can destroy; the plan has a digest of its "   \
+            "own",                                                                                 \
+            RB_SITE_AT(no_backup)                                                                  \
     }
 #define RB_OPTION_DRIFT                                                                            \
     {                                                                                              \

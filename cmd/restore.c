@@ -19,7 +19,7 @@ static const rb_opt opts[] = {
     RB_OPTION_ENV,
     {RB_OPT_TEXT, "database", 0, "NAME", "the database, where the transition backed up several",
      offsetof(options, database)},
-    {RB_OPT_TEXT, "table", 't', "TABLE", "only this table", offsetof(options, table)},
+    {RB_OPT_TEXT, "table", 0, "TABLE", "only this table", offsetof(options, table)},
     {RB_OPT_LIST, "ignore-columns", 0, "COLUMNS",
      "restore rows although these columns have changed since", offsetof(options, ignore)},
     {RB_OPT_FLAG, "deleted", 0, NULL, "also restore rows that others deleted since",
@@ -100,11 +100,12 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const options *o, const 
     if (missing == 0)
         return RB_OK;
     cli->answered = cli->json;
-    RB_AUTO(rb_free_str) char *table = o->table ? rb_format(" --table %s", o->table) : rb_strdup("");
+    RB_AUTO(rb_free_str)
+    char *table = o->table ? rb_format(" --table %s", o->table) : rb_strdup("");
     return rb_fail(err, RB_FOUND,
-                   "%lld value%s or row%s of backup %s %s not restored\nread them with `sqlite3 "
-                   "%s`, or restore over what is there now with `rbtool restore %s%s --overwrite "
-                   "--env %s`",
+                   "%lld value%s or row%s of backup %s %s not restored\nthey are in %s; "
+                   "restore over what is there now with `rbtool restore %s%s --overwrite --env "
+                   "%s`",
                    (long long)missing, rb_text_s((uint64_t)missing), rb_text_s((uint64_t)missing),
                    id, missing == 1 ? "was" : "were", rb_json_str(report, "path"), id, table,
                    site->env->name);

@@ -13,6 +13,7 @@ static const rb_opt opts[] = {
     RB_OPTION_ENV,
     RB_OPTION_ONLY,
     RB_OPTION_LOSS,
+    RB_OPTION_NO_BACKUP,
     RB_OPTION_DRIFT,
     {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
      RB_SITE_AT(scripts_from)},

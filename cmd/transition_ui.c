@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backup_text.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "commands.h"
@@ -152,6 +153,8 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
         add_steps(&out, json_object_get(json, "steps"));
     rb_ui_add(&out, "expected: %s", rb_json_str(json_object_get(json, "expected"), "text"));
     add_risk(&out, cli, json);
+    if (!seen)
+        rb_backup_text_plan(&out, json);
     add_drift(&out, plan->drift);
     if (!seen) {
         add_notes(&out, json_object_get(json, "notes"));
@@ -215,22 +218,7 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
         rb_ui_note(cli, "  failed: %s", rb_json_str(item, "message"));
         show_output(cli, rb_json_str(item, "output"));
     }
-    json_array_foreach (json_object_get(document, "putBack"), i, item) {
-        const char *column = rb_json_str(item, "column");
-        const char *reason = rb_json_str(item, "reason");
-        const char *copy = rb_json_str(item, "copy");
-        json_int_t missing = (json_int_t)rb_json_int(item, "missingCount", 0);
-        rb_ui_note(cli,
-                   "  from backup %s: %s%s%s: %" JSON_INTEGER_FORMAT
-                   " restored, %" JSON_INTEGER_FORMAT " could not be%s%s%s%s",
-                   rb_json_str(item, "from"), rb_json_str(item, "table"), column ? "." : "",
-                   column ? column : "", (json_int_t)rb_json_int(item, "restored", 0), missing,
-                   reason ? ": " : "", reason ? reason : "",
-                   missing && copy ? "; they are in " : "", missing && copy ? copy : "");
-    }
-    json_array_foreach (json_object_get(document, "backups"), i, item)
-        rb_ui_note(cli, "  backup: what database %s lost is in %s", rb_json_str(item, "database"),
-                   rb_json_str(item, "path"));
+    rb_backup_text_outcome(cli, document);
     json_array_foreach (json_object_get(document, "kept"), i, item)
         rb_ui_note(cli, "  kept: what was in %s is in %s", rb_json_str(item, "path"),
                    rb_json_str(item, "copy"));
@@ -352,6 +340,7 @@ enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_site_options
                        .marks_bad = o->bad,
                        .accept_reverted = o->accept_reverted,
                        .break_glass = o->break_glass,
+                       .no_backup = o->no_backup,
                        .rehearse = o->rehearse,
                        .partial = o->dry_run,
                        .command = rb_site_command(site, o, kind, tag)};
@@ -374,20 +363,15 @@ enum rb_code rb_site_plan(rb_transition *out, rb_cli *cli, const rb_site *site,
 }
 
 /* Where the data that the plan loses can be found afterwards. */
-static void show_backups(const rb_cli *cli, const rb_plan *plan, const rb_plan_request *request)
+static void show_backups(const rb_cli *cli, const rb_plan *plan)
 {
-    for (size_t i = 0; i < plan->database_count; i++) {
-        const rb_plan_database *d = &plan->databases[i];
-        RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
-        if (json_array_size(d->at_risk) > 0)
-            rb_ui_note(cli, "%s: what will be lost is backed up first, in %s/%s", d->name,
-                       request->env->root, file);
-    }
+    RB_AUTO(rb_buf_clear) rb_buf out = {0};
+    rb_backup_text_plan(&out, plan->json);
+    rb_ui_text(cli, &out, true);
 }
 
 /* At a terminal a person may type how much is at risk, which takes reading it. */
-static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_plan_request *request,
-                  const rb_site_options *options)
+static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_site_options *options)
 {
     int64_t stake = rb_plan_at_stake(plan);
     bool back = strcmp(plan->kind, "abort") == 0; /* goes back over drift */
@@ -395,7 +379,6 @@ static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_plan_request 
     if (options->dry_run || options->accept_loss || options->yes || !plan->consent || stake == 0 ||
         drifted || plan->worst != RB_OK || !cli->interactive)
         return false;
-    show_backups(cli, plan, request);
     return rb_ui_ask_number(cli, stake,
                             "to agree to the loss, type the number of values and rows at risk: ");
 }
@@ -413,13 +396,13 @@ static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
 static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cli *cli,
                           const rb_transition *t, const rb_site_options *o, rb_err *err)
 {
-    *by_number = typed(cli, t->plan, &t->request, o);
+    *by_number = typed(cli, t->plan, o);
     const char *given = *by_number ? t->plan->digest : o->accept_loss;
     RB_TRY(rb_transition_agree(loss_passed, t, o->accept_drift, given, o->break_glass, err));
     run->accepted_loss = given != NULL;
     run->accepted_drift = o->accept_drift;
     if (given && !*by_number)
-        show_backups(cli, t->plan, &t->request);
+        show_backups(cli, t->plan);
     return RB_OK;
 }
 

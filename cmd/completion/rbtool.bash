@@ -40,7 +40,7 @@ _rbtool_value() {
     --env | -e) echo environments && return ;;
     --only | --format | --kind | -k) echo "${2#--}" && return ;;
     --to | --tag | -t | --scripts-from | --previous | --base | --deploy) echo tags && return ;;
-    -m | --message | --since | --accept-data-loss | --object) echo nothing && return ;;
+    -m | --message | --since | --accept-data-loss | --object | --table | --database | --ignore-columns) echo nothing && return ;;
     esac
     case $4:$1:$3 in
     -*) echo options ;;
@@ -51,7 +51,7 @@ _rbtool_value() {
     *:mark:1) echo verdicts ;;
     *:sync:0) echo remotes ;;
     *:hook:0) echo hooks ;;
-    *:init:* | *:list:* | *:prove:* | *:status:* | *:check:* | *:resume:* | *:abort:* | *:log:* | *:env:*) echo nothing ;;
+    *:init:* | *:list:* | *:prove:* | *:status:* | *:check:* | *:resume:* | *:abort:* | *:log:* | *:backups:* | *:restore:* | *:env:*) echo nothing ;;
     *) echo tags ;;
     esac
 }

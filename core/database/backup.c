@@ -100,6 +100,27 @@ enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts, r
     return RB_OK;
 }
 
+enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
+                                    const rb_db_step *steps, size_t n, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs now = {0};
+    RB_AUTO(rb_strs_clear) rb_strs then = {0};
+    RB_TRY(read_applied(&now, db, err));
+    for (size_t i = 0; i < now.n; i++) {
+        bool stays = true;
+        for (size_t k = 0; k < n; k++)
+            stays = stays && (steps[k].up || (strcmp(now.items[i], steps[k].migration->id) != 0 &&
+                                              strcmp(now.items[i], steps[k].migration->up.sha256)));
+        if (stays)
+            rb_strs_add(&then, now.items[i]);
+    }
+    for (size_t k = 0; k < n; k++)
+        if (steps[k].up)
+            rb_strs_add(&then, steps[k].migration->id);
+    *out = !is_undone(scripts, &now) && is_undone(scripts, &then);
+    return RB_OK;
+}
+
 /* Whether the migration was applied when the backup was made: with this text, or edited. */
 static bool was_applied(bool *edited, const json_t *applied, const rb_migration *m)
 {

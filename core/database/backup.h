@@ -69,6 +69,9 @@ enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db,
 /* Whether scripts, as those of the options, are undone in the database as it is now. */
 enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts,
                                   rb_err *err) RB_MUST_USE;
+/* The same, after steps: whether they undo what is not undone now. */
+enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
+                                    const rb_db_step *steps, size_t n, rb_err *err) RB_MUST_USE;
 void rb_restore_free(rb_restore *restore);
 RB_DEFINE_AUTO(rb_restore, rb_restore_free)
 

@@ -39,10 +39,11 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
     if (json_array_size(risk) == 0)
         rb_buf_puts(out, "- No data is lost by going back.\n");
     else
-        rb_buf_printf(out,
-                      "- A copy of what is lost will be below `%s`; it comes back with a release "
-                      "that has the place for it.\n",
-                      plan->backups);
+        rb_buf_printf(
+            out,
+            "- What is lost is backed up below `%s` first. It is restored where the "
+            "transition is undone and nobody changed it; `rbtool restore` does the rest.\n",
+            plan->backups);
     json_array_foreach ((json_t *)risk, i, item) {
         const char *column = rb_json_str(item, "column");
         rb_buf_printf(out, "- **Data at risk**: %s: %s%s%s, %s%" JSON_INTEGER_FORMAT " %s\n",

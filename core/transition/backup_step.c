@@ -7,16 +7,6 @@
 #include "base/anchor.h"
 #include "base/file.h"
 
-char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
-{
-    return rb_format(".rbtool/backups/%s/%s%s", plan->id, d->name, rb_db_backup_suffix(d->url));
-}
-
-const json_t *rb_plan_bound(const rb_plan_database *d)
-{
-    return d->bound;
-}
-
 struct progress {
     rb_run *run;
     const rb_plan_database *database;

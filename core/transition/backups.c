@@ -122,8 +122,9 @@ static enum rb_code no_backup(const rb_backup_restore *rq, const rb_backup_row *
                        "transition %s backed up several databases: %s\nname one: `rbtool restore "
                        "%s --database NAME --env %s`",
                        rq->id, known.data, rq->id, env);
-    return rb_fail(err, RB_ERROR, "environment %s has no backup %s%s%s\nlist them with `rbtool "
-                                  "backups --env %s`",
+    return rb_fail(err, RB_ERROR,
+                   "environment %s has no backup %s%s%s\nlist them with `rbtool "
+                   "backups --env %s`",
                    env, rq->id, rq->database ? " of database " : "",
                    rq->database ? rq->database : "", env);
 }
@@ -218,8 +219,7 @@ enum rb_code rb_backups_restore(json_t **report, const rb_backup_restore *rq, rb
     size_t n = 0;
     RB_TRY(rb_state_backups(&rows, &n, rq->state, NULL, NULL, err));
     const rb_backup_row *row = choose(rq, rows, n);
-    enum rb_code code =
-        row ? restore_from(report, rq, row, err) : no_backup(rq, rows, n, err);
+    enum rb_code code = row ? restore_from(report, rq, row, err) : no_backup(rq, rows, n, err);
     rb_backup_rows_free(rows, n);
     return code;
 }

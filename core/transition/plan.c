@@ -439,6 +439,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     json_object_set_new(plan->json, "databases", scripts(plan));
     json_object_set_new(plan->json, "rehearsed", json_boolean(is_rehearsed(plan, code)));
     RB_TRY(rb_plan_losses(plan, rq, err));
+    RB_TRY(part_read(plan, rq, rb_plan_backups(plan, rq, err), err));
     rb_plan_notes(plan, rq);
     note_verdict(plan, rq);
     add_steps(plan, rq);

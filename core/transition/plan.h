@@ -157,6 +157,10 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
 /* Does loss (digits that a person gave, or NULL) name this plan: its digest, or a prefix of it? */
 #define RB_DIGEST_PREFIX 12
 bool rb_plan_agrees(const rb_plan *plan, const char *loss);
+/* plan_backup.c: sets "backups" (where, and about how many bytes), "restores" and "noBackup", after
+ * rb_plan_losses(). */
+enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *request,
+                             rb_err *err) RB_MUST_USE;
 /* The file below ROOT in which the transition backs up what database loses; the caller's. */
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *database);
 /* What the scripts of database may destroy; NULL: not known. Borrowed. */

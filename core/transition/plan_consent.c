@@ -46,9 +46,13 @@ static char *at_stake(const rb_plan *plan)
     if (json_array_size(losses) == 0)
         return rb_strdup(left_behind(plan));
     RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(losses);
-    return rb_format("the plan loses data: %s; a copy of it will be below %s, and comes back with "
-                     "a release that has the place for it",
-                     list, plan->backups);
+    RB_AUTO(rb_free_str)
+    char *backed_up = json_is_true(json_object_get(plan->json, "noBackup"))
+                          ? rb_strdup("there will be no backup of it")
+                          : rb_format("it is backed up below %s first, and is restored where the "
+                                      "transition is undone and nobody changed it",
+                                      plan->backups);
+    return rb_format("the plan loses data: %s; %s", list, backed_up);
 }
 
 /* asked: the digest is to be given, too. */

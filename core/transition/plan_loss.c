@@ -214,6 +214,8 @@ void rb_plan_digest(char out[RB_SHA256_HEX], const rb_plan *plan, const rb_plan_
                             kinds, "scripts", json_object_get(plan->json, "databases"), "lost",
                             places_of(json_object_get(plan->json, "dataAtRisk"), also), "residual",
                             left, "bound", bound_of(plan));
+    if (rq->no_backup) /* consent of its own */
+        json_object_set_new(all, "noBackup", json_true());
     rb_json_hash(all, out);
 }
 

@@ -46,25 +46,20 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_free_str) char *own = rb_path_join(rq->env->root, ".rbtool");
     uint64_t artifacts = 0;
-    uint64_t copy = 0;
+    uint64_t copy = JOURNAL_ROOM;
     struct stat st;
-    for (size_t i = 0; i < plan->database_count; i++) {
-        rb_db_target target;
-        rb_err ignored;
-        if (rb_db_inspect(&target, plan->databases[i].url, &ignored) == RB_OK &&
-            target.bytes > copy)
-            copy = target.bytes;
-    }
-    copy += JOURNAL_ROOM;
+    size_t k;
+    json_t *backup;
+    json_array_foreach (json_object_get(plan->json, "backups"), k, backup)
+        copy += (uint64_t)rb_json_int(backup, "bytes", 0);
     for (size_t i = 0; plan->parts[RB_PART_APP] && i < rq->to->manifest->artifact_count; i++)
         artifacts += rq->to->manifest->artifacts[i].bytes;
     struct stat root;
     if (stat(own, &st) == 0 && stat(rq->env->root, &root) == 0 && st.st_dev != root.st_dev) {
-        check_room(plan, own, "the journal and a copy of the largest database", copy);
+        check_room(plan, own, "the journal and the backups", copy);
         check_room(plan, rq->env->root, "artifacts", artifacts);
     } else {
-        check_room(plan, rq->env->root, "artifacts, the journal and a copy of the largest database",
-                   artifacts + copy);
+        check_room(plan, rq->env->root, "artifacts, the journal and the backups", artifacts + copy);
     }
 }
 

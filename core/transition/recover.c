@@ -174,6 +174,7 @@ enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const r
         .from = out->from,
         .to = out->to,
         .overrides = out->overrides,
+        .no_backup = json_is_true(json_object_get(row->plan, "noBackup")),
         .rule = rb_json_str(row->plan, "rule"),
     };
     read_parts(out->request.parts, row->plan);

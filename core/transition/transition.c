@@ -305,6 +305,7 @@ static enum rb_code prepare(rb_transition *t, rb_session *session, const rb_envi
                                    .session = session,
                                    .live = e->live,
                                    .observe = true,
+                                   .no_backup = intent->no_backup,
                                    .rehearse = intent->rehearse,
                                    .partial = intent->partial,
                                    .command = intent->command};

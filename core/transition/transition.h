@@ -30,6 +30,7 @@ typedef struct rb_intent {
     bool marks_bad;       /* revert: also where only some parts move */
     bool accept_reverted; /* deploy: also what a revert has marked bad */
     bool break_glass;     /* missing approvals are no refusal */
+    bool no_backup;       /* of what the scripts can destroy */
     bool rehearse;        /* large databases and artifacts too */
     bool partial;         /* for showing: a part that cannot be read is a decision of the plan */
     const char *command;  /* as rb_plan_request.command */

@@ -530,7 +530,7 @@ runbook_commands() {
     run -5 --separate-stderr rbtool plan v1.1.0
     [[ $output == *"; 7 values at risk; duration unknown"* ]]
     next=$(sed -n 's/^next: `\(.*\)`$/\1/p' <<<"$output")
-    [[ $stderr == *"the plan loses data: orders.discount (7 values); a copy of it will be below $PROD/.rbtool/backups"*"to agree to this plan: \`$next\`" ]]
+    [[ $stderr == *"the plan loses data: orders.discount (7 values); it is backed up below $PROD/.rbtool/backups first"*"to agree to this plan: \`$next\`" ]]
     run -5 --separate-stderr rbtool revert v1.1.0 -n --json
     [ "$(jq -c '[.rehearsed, .summary != "", .next]' <<<"$output")" = "[true,true,\"$next\"]" ]
     schema plan <<<"$output"

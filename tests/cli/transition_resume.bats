@@ -452,7 +452,7 @@ ends_back() { # WAY
     timeout 60 script -qec 'rbtool abort' /dev/null <<<3 >"$BATS_TEST_TMPDIR/seen"
     [ "$(grep -c 'y/N' "$BATS_TEST_TMPDIR/seen")" -eq 0 ]
     settled_at v1.0.0
-    backup=$(sed -n 's/.*will be lost is backed up first, in \([^[:space:]]*\).*/\1/p' "$BATS_TEST_TMPDIR/seen")
+    backup=$(sed -n 's/.*backup of main: about .*, in \([^[:space:]]*\).*/\1/p' "$BATS_TEST_TMPDIR/seen")
     [ -s "$backup" ]
 }
 

@@ -125,6 +125,19 @@ told() {
     git fsck --no-dangling >"$s.out" 2>&1 || echo "git fsck finds: $(head -1 "$s.out")"
 }
 
+# backed_up SLOT: every backup of a transition that ended at its TO is the file of the journal, and
+# there is no other one
+backed_up() {
+    local s=$work/$1 file sha256 n=0
+    while IFS='|' read -r file sha256; do
+        n=$((n + 1))
+        echo "$sha256  $s/srv/$file" | sha256sum --check --status || echo "backup $file is not what the journal says"
+    done < <(sqlite3 "$s/srv/.rbtool/state.db" "SELECT file, sha256 FROM backup b JOIN transition_log t
+        ON t.id = b.transition_id WHERE t.outcome IN ('done', 'unhealthy', 'down', 'interrupted')")
+    [[ $(find "$s/srv/.rbtool/backups" -name '*.sqlite*' | wc -l) -eq $n ]] ||
+        echo "the journal has $n backups, on disk are: $(find "$s/srv/.rbtool/backups" -name '*.sqlite*' | xargs)"
+}
+
 # one_kill SLOT NAME N resume|abort: prints what went wrong, nothing when all is well
 one_kill() {
     local slot=$1 name=$2 n=$3 way=$4 out=$work/$1.out code state want
@@ -174,6 +187,7 @@ one_kill() {
     fi
     rbtool status --exit-code >"$out" 2>&1 || echo "status finds: $(tail -3 "$out")"
     told "$slot"
+    backed_up "$slot"
 }
 
 # one_error SLOT NAME N ERRNO: the call fails once
@@ -211,6 +225,7 @@ one_error() {
             echo "the $SWEEP after that exits $code: $(tail -1 "$out")"
     fi
     told "$slot"
+    backed_up "$slot"
 }
 
 # worker SLOT MODE: its share of the points; findings in SLOT.findings as "NAME N: TEXT"

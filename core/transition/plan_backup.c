@@ -1,0 +1,138 @@
+/* What a transition will back up, and what it will restore. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "database/backup.h"
+#include "transition/plan.h"
+
+const json_t *rb_plan_bound(const rb_plan_database *d)
+{
+    return d->bound;
+}
+
+char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
+{
+    return rb_format(".rbtool/backups/%s/%s%s", plan->id, d->name, rb_db_backup_suffix(d->url));
+}
+
+/* "t, u.c" */
+static char *names_of(const json_t *items)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        const char *column = rb_json_str(item, "column");
+        rb_buf_printf(&out, "%s%s%s%s", i ? ", " : "", rb_json_str(item, "table"),
+                      column ? "." : "", column ? column : "");
+    }
+    return rb_buf_detach(&out);
+}
+
+static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const rb_plan_request *rq,
+                               rb_db *db, rb_err *err)
+{
+    int64_t bytes;
+    RB_AUTO(rb_json_freep) json_t *left_out = NULL;
+    RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
+    RB_AUTO(rb_free_str) char *path = rb_path_join(rq->env->root, file);
+    RB_AUTO(rb_free_str) char *shown = rb_safe(path);
+    const rb_backup_spec spec = {
+        .items = rb_plan_bound(d), .at_risk = d->at_risk, .limit = rq->env->backup_limit};
+    RB_TRY(rb_db_backup_size(&bytes, &left_out, db, &spec, err));
+    if (json_array_size(left_out) > 0) {
+        RB_AUTO(rb_free_str) char *names = names_of(left_out);
+        RB_AUTO(rb_free_str)
+        char *note = rb_format("database %s: the backup will not have %s, which exceed backupLimit "
+                               "and are not at risk",
+                               d->name, names);
+        rb_plan_note(plan, note);
+    }
+    json_array_append_new(json_object_get(plan->json, "backups"),
+                          json_pack("{s:s,s:s,s:I,s:O}", "database", d->name, "path", shown,
+                                    "bytes", (json_int_t)bytes, "leftOut", left_out));
+    return RB_OK;
+}
+
+static bool was_restored(const rb_backup_row *row, const json_t *item)
+{
+    size_t i;
+    json_t *done;
+    json_array_foreach (row->restored, i, done)
+        if (rb_json_same(json_object_get(done, "table"), json_object_get(item, "table")) &&
+            rb_json_same(json_object_get(done, "column"), json_object_get(item, "column")))
+            return true;
+    return false;
+}
+
+static void add_restores(rb_plan *plan, const rb_plan_database *d, const rb_backup_row *row)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach (row->items, i, item) {
+        const char *count = rb_json_str(item, "column") ? "values" : "rows";
+        if (was_restored(row, item) || json_is_false(json_object_get(item, "atRisk")))
+            continue;
+        json_array_append_new(json_object_get(plan->json, "restores"),
+                              json_pack("{s:s,s:s,s:O?,s:O?,s:I}", "database", d->name, "backup",
+                                        row->transition, "table", json_object_get(item, "table"),
+                                        "column", json_object_get(item, "column"), "upTo",
+                                        (json_int_t)rb_json_int(item, count, 0)));
+    }
+}
+
+/* From the backups of the transitions that it undoes. */
+static enum rb_code find_restores(rb_plan *plan, const rb_plan_database *d,
+                                  const rb_backup_row *rows, size_t n, rb_db *db, rb_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool undone = false;
+        if (!rows[i].pruned)
+            RB_TRY(
+                rb_db_restore_expected(&undone, db, rows[i].scripts, d->steps, d->step_count, err));
+        if (undone)
+            add_restores(plan, d, &rows[i]);
+    }
+    return RB_OK;
+}
+
+static enum rb_code look_at(rb_plan *plan, const rb_plan_database *d, const rb_plan_request *rq,
+                            rb_err *err)
+{
+    rb_backup_row *rows = NULL;
+    size_t n = 0;
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    bool backs_up = json_array_size(rb_plan_bound(d)) > 0;
+    if (rq->state)
+        RB_TRY(rb_state_backups(&rows, &n, rq->state, d->name, NULL, err));
+    enum rb_code code = RB_OK;
+    if (backs_up || n > 0)
+        code = rb_db_open(&db, d->url, RB_DB_READ, err);
+    if (code == RB_OK && backs_up && !rq->no_backup)
+        code = add_backup(plan, d, rq, db, err);
+    if (code == RB_OK && n > 0)
+        code = find_restores(plan, d, rows, n, db, err);
+    rb_backup_rows_free(rows, n);
+    return code;
+}
+
+enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
+{
+    json_object_set_new(plan->json, "backups", json_array());
+    json_object_set_new(plan->json, "restores", json_array());
+    json_object_set_new(plan->json, "noBackup", json_boolean(rq->no_backup));
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        if (d->create || d->committed || d->unreadable)
+            continue;
+        RB_TRY(look_at(plan, d, rq, err));
+        if (!rq->no_backup || json_array_size(rb_plan_bound(d)) == 0)
+            continue;
+        plan->consent = true;
+        rb_plan_decide(plan, "no-backup", RB_OK,
+                       "database %s: without a backup, what the scripts destroy cannot be restored",
+                       d->name);
+    }
+    return RB_OK;
+}

@@ -1,0 +1,228 @@
+# What transitions back up: only what their scripts can destroy, readable with sqlite3 alone, listed
+# and removed with `rbtool backups`.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load lib
+    load transition
+    load rows
+    host
+    jq 'del(.checks)' rbtool.json >new.json && mv new.json rbtool.json
+}
+
+backup_path() {
+    rbtool backups --json | jq -r '.backups[0].path'
+}
+
+# The newest backup, asked with sqlite3.
+kept() { # SQL
+    sqlite3 "$(backup_path)" "$1"
+}
+
+@test "a backup has the dropped values with their keys, and nothing else of the database" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'n' || id WHERE id <= 3; UPDATE orders SET total = zeroblob(3000000) WHERE id = 10"
+    run -5 --separate-stderr rbtool plan v1.1.0 --json
+    echo "$output" | schema plan
+    [ "$(jq -c '[.backups[] | [.database, .leftOut]]' <<<"$output")" = '[["main",[]]]' ]
+    estimate=$(jq '.backups[0].bytes' <<<"$output")
+    move revert v1.1.0
+    [ "$(jq -r '.backups[0].path' <<<"$document")" = "$(backup_path)" ]
+    [ "$(kept 'SELECT * FROM orders WHERE note IS NOT NULL')" = '1|n1'$'\n''2|n2'$'\n''3|n3' ]
+    [ "$(kept "SELECT value FROM rbtool_backup WHERE name IN ('from', 'to') ORDER BY name" | xargs)" = 'v1.1.0 v1.0.0' ]
+    [ "$(kept 'SELECT name, kind, "key", columns, compared FROM rbtool_table')" = \
+        'orders|values|["id"]|["note"]|["id","total"]' ]
+    [ "$(kept 'SELECT count(*), min(length(sha256)), max(length(sha256)) FROM rbtool_after')" = '10|32|32' ]
+    size=$(stat -c %s "$(backup_path)")
+    [ "$size" -lt 100000 ] && [ "$estimate" -gt 100 ] && [ "$estimate" -lt 100000 ]
+    [ "$(stat -c %a "$(backup_path)" "$(dirname "$(backup_path)")" | xargs)" = '600 700' ]
+}
+
+@test "the digest of a row can be computed from the header's description" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'x'"
+    move revert v1.1.0
+    # id 1, total 100: kind 1, length 8, value, for each
+    expected=$(printf '01%016x%016x01%016x%016x' 8 1 8 100 | xxd -r -p | sha256sum | cut -d' ' -f1)
+    [ "$(kept 'SELECT lower(hex(sha256)) FROM rbtool_after WHERE "row" = 1')" = "$expected" ]
+}
+
+@test "the example query of the format finds the rows that scripts deleted" {
+    on_top 'DELETE FROM orders WHERE total <= 400;' 'SELECT 1;'
+    move deploy v1.1.0
+    [ "$(kept "SELECT d.id FROM orders d WHERE NOT EXISTS (SELECT 1 FROM rbtool_after a JOIN rbtool_table t
+        ON t.id = a.\"table\" WHERE t.data = 'orders' AND a.\"row\" = d.rowid)" | xargs)" = '1 2 3 4' ]
+}
+
+@test "the rows that backed up ones refer to are recorded with key and hash, up to the grandparents" {
+    release v1.0.0
+    change 2 'CREATE TABLE customers (id INTEGER PRIMARY KEY, who TEXT);
+        CREATE TABLE carts (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customers (id), secret TEXT);
+        CREATE TABLE items (id INTEGER PRIMARY KEY, cart INTEGER REFERENCES carts (id));' \
+        'DROP TABLE items; DROP TABLE carts; DROP TABLE customers;'
+    release v1.1.0
+    change 3 'DELETE FROM items;' 'SELECT 1;'
+    release v1.2.0 --accept RB003
+    rbtool deploy v1.1.0 --yes
+    sql "INSERT INTO customers VALUES (1, 'Ann'), (2, 'Bob'), (3, 'Eve');
+        INSERT INTO carts VALUES (10, 1, 'a'), (20, 2, 'b'), (30, 3, 'c'); INSERT INTO items VALUES (100, 10), (200, 20)"
+    move deploy v1.2.0
+    [ "$(kept "SELECT name, \"key\", columns FROM rbtool_table WHERE kind = 'referenced' ORDER BY name")" = \
+        'carts|["id"]|["customer"]'$'\n''customers|["id"]|[]' ]
+    [ "$(kept 'SELECT * FROM "carts (referenced 2)"')" = '10|1'$'\n''20|2' ]
+    # Bob's cart is another customer's by now: nothing of his goes into it.
+    sql "UPDATE customers SET who = 'Mallory' WHERE id = 2"
+    move revert v1.2.0
+    [ "$(put_back)" = '[["items",null,1,1]]' ]
+    [ "$(sql 'SELECT id FROM items')" = 100 ]
+}
+
+@test "nothing is backed up where nothing can be destroyed" {
+    on_top 'CREATE TABLE notes (id INTEGER PRIMARY KEY);' 'DROP TABLE notes;'
+    move deploy v1.1.0
+    [ "$(rbtool backups --json | jq -c '.backups')" = '[]' ]
+    [ -z "$(find "$PROD/.rbtool/backups" -name '*.sqlite')" ]
+    run rbtool backups
+    [ "$status" -eq 0 ]
+    [[ $output == *"prod has no backups"* ]]
+}
+
+@test "backups are listed with size, tables and what was restored of them" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'x'"
+    move revert v1.1.0
+    id=$(jq -r .transition <<<"$document")
+    rbtool backups --json | schema backups
+    rbtool backups --json | jq -e --arg id "$id" '.backups | length == 1 and .[0].id == $id and .[0].state == "available"
+        and .[0].kind == "revert" and .[0].from == "v1.1.0" and .[0].restored == [] and .[0].bytes > 0
+        and [.[0].items[] | [.table, .column, .atRisk]] == [["orders", "note", true]]'
+    run rbtool backups
+    [ "$status" -eq 0 ]
+    [[ $output == *"$id"*"revert v1.1.0 -> v1.0.0"*"available"*"orders.note"* ]]
+    # The next deploy says beforehand what comes back, and brings it.
+    run -0 --separate-stderr rbtool deploy v1.1.0 -n --accept-reverted --json
+    [ "$(jq -c --arg id "$id" '[.restores[] | [.backup == $id, .table, .column, .upTo]]' <<<"$output")" = \
+        '[[true,"orders","note",10]]' ]
+    run -0 rbtool deploy v1.1.0 -n --accept-reverted
+    [[ $output == *"restores from backup $id: main: orders.note, up to 10 values, where nobody changed them"* ]]
+    move deploy v1.1.0 --accept-reverted
+    [ "$(rbtool backups --json | jq -c '.backups[0].restored')" = '[{"column":"note","table":"orders"}]' ]
+    rm "$(backup_path)"
+    [ "$(rbtool backups --json | jq -r '.backups[0].state')" = missing ]
+}
+
+@test "backups --prune removes those that have expired, and none of the live release or the one before" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'x'"
+    move revert v1.1.0
+    path=$(backup_path)
+    sqlite3 "$PROD/.rbtool/state.db" 'UPDATE transition_log SET started = started - 100 * 86400'
+    # v1.0.0 is live.
+    [ "$(rbtool backups --prune --json | jq -c '[.pruned, .backups[0].expired]')" = '[[],false]' ]
+    [ -f "$path" ]
+    git checkout -q -b on v1.0.0
+    for n in 3 4; do
+        change "$n" "CREATE TABLE t$n (a);" "DROP TABLE t$n;"
+        release "v1.$n.0"
+        rbtool deploy "v1.$n.0" --yes
+    done
+    [ "$(rbtool backups --json | jq -c '[.backups[] | .expired]')" = '[true]' ]
+    rbtool backups --prune --json | tee pruned.json | schema backups
+    [ "$(jq -c '[[.pruned[].path], [.backups[].state]]' pruned.json)" = "[[\"$path\"],[\"pruned\"]]" ]
+    [ ! -e "$path" ] && [ ! -e "$(dirname "$path")" ]
+    run rbtool restore "$(jq -r '.pruned[0].id' pruned.json)" --yes
+    [ "$status" -eq 2 ]
+    [[ $output == *"was removed by \`rbtool backups --prune\`"* ]]
+}
+
+@test "--no-backup needs consent of its own, and writes none" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'x'"
+    with=$(digest v1.1.0)
+    run -5 rbtool revert v1.1.0 --yes --no-backup --accept-data-loss "$with"
+    [[ $output == *"there will be no backup of it"* ]]
+    run -5 --separate-stderr rbtool revert v1.1.0 --no-backup -n --json
+    without=$(jq -r .digest <<<"$output")
+    [ "$without" != "$with" ]
+    [ "$(jq -c '[.noBackup, .backups, ([.decisions[].code] | index("no-backup") != null)]' <<<"$output")" = '[true,[],true]' ]
+    rbtool revert v1.1.0 --yes --no-backup --accept-data-loss "$without"
+    settled_at v1.0.0
+    [ "$(rbtool backups --json | jq -c .backups)" = '[]' ]
+    [ -z "$(find "$PROD/.rbtool/backups" -name '*.sqlite')" ]
+}
+
+@test "a transition is refused before its scripts run if its backup cannot be written" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = hex(randomblob(100000))"
+    accept=$(digest v1.1.0)
+    run bash -c "ulimit -f 900; exec rbtool revert v1.1.0 --yes --accept-data-loss $accept"
+    [ "$status" -eq 1 ] || [ "$status" -eq 2 ]
+    [[ $output == *"$PROD/.rbtool/backups/"*"nothing was changed, prod stays at v1.1.0"* ]]
+    [ -z "$(find "$PROD/.rbtool/backups" -name '*.sqlite')" ]
+    [ "$(sql 'SELECT count(note) FROM orders')" = 10 ]
+    [ "$(rbtool backups --json | jq -c .backups)" = '[]' ]
+    rbtool revert v1.1.0 --yes --accept-data-loss "$accept"
+    settled_at v1.0.0
+}
+
+@test "a revert that is killed after its backup resumes with a backup of its own rows" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'old'"
+    accept=$(digest v1.1.0)
+    # When SQLite removes its journal the backup is complete, and the commit is about to happen.
+    run strace -f -qq -o /dev/null -P "$PROD/data/shop.db-journal" -e trace=unlink,unlinkat,ftruncate \
+        -e inject=unlink,unlinkat,ftruncate:signal=KILL:when=1 rbtool revert v1.1.0 --yes --accept-data-loss "$accept"
+    [ "$status" -ne 0 ]
+    [ "$(rbtool status --json | jq -r .state)" = interrupted ]
+    rbtool resume --yes
+    settled_at v1.0.0
+    [ "$(kept 'SELECT count(note) FROM orders')" = 10 ]
+    [ "$(sha256sum "$(backup_path)" | cut -d' ' -f1)" = "$(sqlite3 "$PROD/.rbtool/state.db" 'SELECT sha256 FROM backup')" ]
+}
+
+@test "a hundred thousand rows are backed up and come back" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "WITH RECURSIVE n(i) AS (SELECT 11 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+        INSERT INTO orders (id, total) SELECT i, i FROM n; UPDATE orders SET note = 'note ' || id"
+    before=$(sql 'SELECT * FROM orders ORDER BY id' | sha256sum)
+    move revert v1.1.0
+    move deploy v1.1.0 --accept-reverted
+    [ "$(put_back)" = '[["orders","note",100000,0]]' ]
+    [ "$(sql 'SELECT * FROM orders ORDER BY id' | sha256sum)" = "$before" ]
+}
+
+@test "a backup that an older rbtool made as a copy of the database is named with the command that reads it" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'x'"
+    move revert v1.1.0
+    path=$(backup_path)
+    cp "$PROD/data/shop.db" "$path"
+    sqlite3 "$PROD/.rbtool/state.db" "UPDATE backup SET sha256 = '$(sha256sum "$path" | cut -d' ' -f1)'"
+    run rbtool deploy v1.1.0 --accept-reverted --yes
+    [ "$status" -eq 0 ]
+    [[ $output == *"orders.note: 0 restored, 10 could not be: "*"a copy of the whole database, made by an older rbtool"*"sqlite3 $path"* ]]
+}
+
+@test "a backup that was changed on disk stops the transition that would restore from it" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'x'"
+    move revert v1.1.0
+    path=$(backup_path)
+    sqlite3 "$path" "UPDATE orders SET note = 'forged'"
+    fails 1 "the backup $path of transition" rbtool deploy v1.1.0 --accept-reverted --yes
+    settled_at v1.0.0
+    fails 2 'was changed: its SHA-256 is' rbtool restore "$(rbtool backups --json | jq -r '.backups[0].id')" --yes
+    mv "$path" moved
+    rbtool deploy v1.1.0 --accept-reverted --yes
+}

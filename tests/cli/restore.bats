@@ -1,0 +1,150 @@
+# `rbtool restore`: rows from a backup, by hand, where a person decides what is right.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load lib
+    load transition
+    load rows
+    host
+    jq 'del(.checks)' rbtool.json >new.json && mv new.json rbtool.json
+}
+
+# Orders lose their notes with a revert, and get the column again with the next deploy, which could
+# not restore all of them: 2 was changed, 3 was deleted.
+conflicts() {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'n' || id"
+    move revert v1.1.0
+    id=$(jq -r .transition <<<"$document")
+    sql 'UPDATE orders SET total = 7 WHERE id = 2; DELETE FROM orders WHERE id = 3'
+    move deploy v1.1.0 --accept-reverted
+    [ "$(put_back)" = '[["orders","note",8,2]]' ]
+}
+
+report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
+    jq -c '[.tables[] | [.table, .column, .restored, .missingCount]]'
+}
+
+@test "restore names what it may not restore, and changes nothing there" {
+    conflicts
+    before=$(sql 'SELECT * FROM orders' | sha256sum)
+    run -1 --separate-stderr rbtool restore "$id" --yes --json
+    echo "$output" | schema restore
+    [ "$(report <<<"$output")" = '[["orders","note",0,2]]' ]
+    [ "$(jq -c '.tables[0] | [.missing, .reason]' <<<"$output")" = \
+        '[[2,3],"the rows were changed since; the rows were deleted since"]' ]
+    [[ $stderr == *"2 values or rows of backup $id were not restored"*"--overwrite --env prod"* ]]
+    [ "$(sql 'SELECT * FROM orders' | sha256sum)" = "$before" ]
+}
+
+@test "restore brings back a value that was lost again, without being told more" {
+    conflicts
+    sql 'UPDATE orders SET note = NULL WHERE id IN (4, 5)'
+    # The column itself is what the backup's hashes do not cover.
+    run -1 --separate-stderr rbtool restore "$id" --yes --json
+    [ "$(report <<<"$output")" = '[["orders","note",2,2]]' ]
+    [ "$(sql 'SELECT note FROM orders WHERE id IN (4, 5)' | xargs)" = 'n4 n5' ]
+}
+
+@test "restore --overwrite restores over a row that was changed since" {
+    conflicts
+    run -1 --separate-stderr rbtool restore "$id" --yes --overwrite --json
+    [ "$(report <<<"$output")" = '[["orders","note",1,1]]' ]
+    [ "$(sql 'SELECT total, note FROM orders WHERE id = 2')" = '7|n2' ]
+}
+
+@test "restore --ignore-columns recognises a row although these columns have changed" {
+    conflicts
+    run -1 rbtool restore "$id" --yes --ignore-columns nothing
+    [ -z "$(sql 'SELECT note FROM orders WHERE id = 2')" ]
+    run -1 --separate-stderr rbtool restore "$id" --yes --ignore-columns total --json
+    [ "$(report <<<"$output")" = '[["orders","note",1,1]]' ]
+    [ "$(sql 'SELECT note FROM orders WHERE id = 2')" = n2 ]
+}
+
+@test "restore -n says the same and changes nothing" {
+    conflicts
+    before=$(sql 'SELECT * FROM orders' | sha256sum)
+    run -1 --separate-stderr rbtool restore "$id" -n --overwrite --json
+    [ "$(jq -c '[.dryRun, .restored, .missing]' <<<"$output")" = '[true,1,1]' ]
+    run -1 rbtool restore "$id" -n --overwrite
+    [[ $output == *"orders.note: 1 would be restored, 1 not: the rows were deleted since; for example [3]"* ]]
+    [ "$(sql 'SELECT * FROM orders' | sha256sum)" = "$before" ]
+}
+
+@test "restore asks before it changes anything, and needs --yes without a terminal" {
+    conflicts
+    before=$(sql 'SELECT * FROM orders' | sha256sum)
+    fails 2 '--yes' rbtool restore "$id" --overwrite
+    [ "$(sql 'SELECT * FROM orders' | sha256sum)" = "$before" ]
+    timeout 60 script -qec "rbtool restore $id --overwrite" /dev/null <<<n >seen || true
+    grep -q 'orders.note: 1 would be restored' seen
+    [ "$(sql 'SELECT * FROM orders' | sha256sum)" = "$before" ]
+    timeout 60 script -qec "rbtool restore $id --overwrite" /dev/null <<<y >seen || true
+    [ "$(sql 'SELECT note FROM orders WHERE id = 2')" = n2 ]
+}
+
+@test "restore --deleted restores rows that somebody deleted since" {
+    on_top 'DELETE FROM orders WHERE total <= 200;' 'SELECT 1;'
+    move deploy v1.1.0
+    id=$(jq -r .transition <<<"$document")
+    sql 'DELETE FROM orders WHERE id = 9; INSERT INTO orders VALUES (2, 1)'
+    run -1 --separate-stderr rbtool restore "$id" --yes --json
+    [ "$(report <<<"$output")" = '[["orders",null,1,1]]' ]
+    [ "$(orders)" = 1,2,3,4,5,6,7,8,10 ]
+    run -1 --separate-stderr rbtool restore "$id" --yes --deleted --json
+    [ "$(report <<<"$output")" = '[["orders",null,1,1]]' ]
+    [ "$(orders)" = 1,2,3,4,5,6,7,8,9,10 ]
+    rbtool restore "$id" --yes --overwrite
+    [ "$(sql 'SELECT total FROM orders WHERE id = 2')" = 200 ]
+    run -0 --separate-stderr rbtool restore "$id" --yes --json
+    [ "$(report <<<"$output")" = '[["orders",null,0,0]]' ]
+}
+
+@test "restore --table leaves other tables alone" {
+    on_top 'CREATE TABLE notes (id INTEGER PRIMARY KEY, t TEXT); CREATE TABLE tags (id INTEGER PRIMARY KEY);' \
+        'DROP TABLE notes; DROP TABLE tags;'
+    rbtool deploy v1.1.0 --yes
+    sql "INSERT INTO notes VALUES (1, 'a'); INSERT INTO tags VALUES (1)"
+    move revert v1.1.0
+    id=$(jq -r .transition <<<"$document")
+    rbtool deploy v1.1.0 --accept-reverted --yes
+    sql 'DELETE FROM notes; DELETE FROM tags'
+    rbtool restore "$id" --yes --table notes
+    [ "$(sql 'SELECT count(*), (SELECT count(*) FROM tags) FROM notes')" = '1|0' ]
+}
+
+@test "columns that came later than their table are restored by hand" {
+    on_top 'CREATE TABLE notes (id INTEGER PRIMARY KEY, n INTEGER);' 'DROP TABLE notes;'
+    change 3 'ALTER TABLE notes ADD COLUMN reason TEXT;' 'ALTER TABLE notes DROP COLUMN reason;'
+    release v1.2.0
+    rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes
+    sql "INSERT INTO notes VALUES (1, 1, 'damaged'), (2, 2, 'late')"
+    move revert v1.2.0 --to v1.0.0
+    id=$(jq -r .transition <<<"$document")
+    rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.2.0 --yes --accept-reverted
+    rbtool restore "$id" --yes --overwrite
+    [ "$(sql 'SELECT reason FROM notes' | xargs)" = 'damaged late' ]
+}
+
+@test "restore refuses what would break a foreign key, and names an unknown backup" {
+    release v1.0.0
+    change 2 'CREATE TABLE items (id INTEGER PRIMARY KEY, o INTEGER REFERENCES orders (id));' 'DROP TABLE items;'
+    release v1.1.0
+    change 3 'DELETE FROM items;' 'SELECT 1;'
+    release v1.2.0 --accept RB003
+    rbtool deploy v1.1.0 --yes
+    sql 'INSERT INTO orders VALUES (1, 1), (2, 2); INSERT INTO items VALUES (10, 1), (20, 2)'
+    move deploy v1.2.0
+    id=$(jq -r .transition <<<"$document")
+    sql 'DELETE FROM orders WHERE id = 2'
+    run -1 --separate-stderr rbtool restore "$id" --yes --overwrite --json
+    [ "$(report <<<"$output")" = '[["items",null,1,1]]' ]
+    [ "$(sql 'SELECT id FROM items; PRAGMA foreign_key_check')" = 10 ]
+    fails 2 'has no backup nonsense' rbtool restore nonsense --yes
+    fails 2 'of database other' rbtool restore "$id" --database other --yes
+}
