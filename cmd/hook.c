@@ -141,7 +141,7 @@ static size_t print(const rb_refusals *refusals, bool warnings)
     if (!first)
         return 0;
     size_t n = others.n + 1;
-    fprintf(stderr, "rbtool: %s%s %s\n", warnings ? "warning: " : "", first->what, first->why);
+    fprintf(stderr, "rbtool: %s%s %s\n", warnings ? "warning: " : "", first->what, first->message);
     for (size_t i = 0; i < others.n && i < 5; i++) {
         if (i == 0)
             fprintf(stderr, "  and %zu more:", others.n);
@@ -149,7 +149,7 @@ static size_t print(const rb_refusals *refusals, bool warnings)
     }
     if (others.n > 0)
         fprintf(stderr, "%s\n", others.n > 5 ? ", ..." : "");
-    fprintf(stderr, "  %s\n", first->next);
+    fprintf(stderr, "  %s\n", first->hint);
     rb_strs_clear(&others);
     return n;
 }

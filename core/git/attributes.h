@@ -1,7 +1,10 @@
 /*
  * gitattributes(5) of a tree: the .gitattributes files in it and nothing else (no info/attributes,
- * no core.attributesFile), so that everyone gets the same answer for a release. libgit2 1.5 would
- * mix those in, and `git check-attr --source` came with git 2.40.
+ * no core.attributesFile), so that everyone gets the same answer for a release.
+ *
+ * Why not a library: libgit2 1.5 mixes those in, takes a negated pattern ("!a.bin -filter"), which
+ * git ignores, for every other file, ignores quoted patterns, and needs a commit where there may
+ * only be a tree. `git check-attr --source` came with git 2.40.
  */
 #ifndef RB_GIT_ATTRIBUTES_H
 #define RB_GIT_ATTRIBUTES_H

@@ -10,8 +10,8 @@ void rb_refusals_clear(rb_refusals *refusals)
 {
     for (size_t i = 0; i < refusals->n; i++) {
         free(refusals->items[i].what);
-        free(refusals->items[i].why);
-        free(refusals->items[i].next);
+        free(refusals->items[i].message);
+        free(refusals->items[i].hint);
     }
     free(refusals->items);
     *refusals = (rb_refusals){0};
@@ -23,28 +23,28 @@ const char *rb_guard_word(const char *safe_name)
 }
 
 /* Hooks print to whoever pushes: nothing in it may come raw out of the repository. */
-static char *made_safe(char *text)
+void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...)
 {
-    char *safe = text ? rb_safe(text) : NULL;
-    free(text);
-    return safe;
-}
-
-void rb_refusals_add(rb_refusals *refusals, char *what, char *why, char *next)
-{
+    rb_err text;
+    va_list args;
+    va_start(args, fmt);
+    rb_vfail(&text, RB_FOUND, fmt, args);
+    va_end(args);
     if (refusals->n == refusals->cap) {
         refusals->cap = refusals->cap ? refusals->cap * 2 : 8;
         refusals->items = rb_realloc(refusals->items, refusals->cap, sizeof *refusals->items);
     }
     refusals->items[refusals->n++] =
-        (rb_refusal){.what = made_safe(what), .why = made_safe(why), .next = made_safe(next)};
+        (rb_refusal){rb_safe(what), rb_safe(text.message), rb_safe(text.hint), false};
+    free(what);
 }
 
 enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err)
 {
     for (size_t i = from; i < refusals->n; i++)
         if (!refusals->items[i].warning)
-            return rb_fail(err, RB_FOUND, "%s %s", refusals->items[i].what, refusals->items[i].why);
+            return rb_fail(err, RB_FOUND, "%s %s", refusals->items[i].what,
+                           refusals->items[i].message);
     return RB_OK;
 }
 

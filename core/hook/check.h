@@ -15,10 +15,10 @@
 #include "release/chain.h"
 
 typedef struct rb_refusal {
-    char *what;   /* "tag v1.0.0", "commit 0123456789" */
-    char *why;    /* "is a release and would be deleted" */
-    char *next;   /* what to do next, one line */
-    bool warning; /* said, and let pass */
+    char *what;    /* "tag v1.0.0", "commit 0123456789" */
+    char *message; /* "is a release and would be deleted" */
+    char *hint;    /* what to do next, one line */
+    bool warning;  /* said, and let pass */
 } rb_refusal;
 
 typedef struct rb_refusals {
@@ -28,8 +28,9 @@ typedef struct rb_refusals {
 } rb_refusals;
 
 void rb_refusals_clear(rb_refusals *refusals);
-/* Takes the texts, and makes them safe; next may be NULL. */
-void rb_refusals_add(rb_refusals *refusals, char *what, char *why, char *next);
+/* Takes what. Message and hint are as rb_fail() has them, with a newline of fmt between them. All
+ * are made safe. */
+void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...) RB_PRINTF(3, 4);
 /* RB_FOUND, and err says the first, when there is one from index from on that is no warning. */
 enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err) RB_MUST_USE;
 

@@ -139,13 +139,11 @@ enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *mess
     RB_AUTO(rb_free_str) char *first = rb_safe(touched.items[0]);
     RB_AUTO(rb_free_str)
     char *more = touched.n > 1 ? rb_format(" and %zu more", touched.n - 1) : rb_strdup("");
-    char *why =
-        wrong ? rb_format("touches migrations (%s%s) and its trailer says \"Rollback: %s\"", first,
-                          more, wrong)
-              : rb_format("touches migrations (%s%s) without a trailer \"Rollback:\"", first, more);
-    rb_refusals_add(out, rb_strdup("this commit"), why,
-                    rb_strdup("say how they go back, as the message's last paragraph: \"Rollback: "
-                              "reversible\", \"lossy REASON\" or \"irreversible REASON\""));
-    const rb_refusal *said = &out->items[out->n - 1];
-    return rb_fail(err, RB_FOUND, "%s %s", said->what, said->why);
+    rb_refusals_add(out, rb_strdup("this commit"),
+                    "touches migrations (%s%s) %s \"Rollback:%s%s\"\n"
+                    "say how they go back, as the message's last paragraph: \"Rollback: "
+                    "reversible\", \"lossy REASON\" or \"irreversible REASON\"",
+                    first, more, wrong ? "and its trailer says" : "without a trailer",
+                    wrong ? " " : "", wrong ? wrong : "");
+    return rb_refusals_judge(out, out->n - 1, err);
 }

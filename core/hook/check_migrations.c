@@ -210,11 +210,10 @@ static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
     RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
     RB_AUTO(rb_free_str) char *id = rb_safe(found->id);
     rb_refusals_add(out, rb_format("commit %.10s", commit),
-                    rb_format("(%s) changes migration %s, which was released with %s (%s)", ref, id,
-                              release->tag, path),
-                    rb_format("restore it (git checkout %s -- %s) and write a new migration%s",
-                              release->tag, path,
-                              search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
+                    "(%s) changes migration %s, which was released with %s (%s)\n"
+                    "restore it (git checkout %s -- %s) and write a new migration%s",
+                    ref, id, release->tag, path, release->tag, path,
+                    search->remote ? "; RBTOOL=0 git push sends it all the same" : "");
     return RB_OK;
 }
 

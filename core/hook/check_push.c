@@ -136,15 +136,16 @@ static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_push
 static void refuse_deletion(rb_refusals *out, const struct tags *tags, char *what, const char *name)
 {
     if (tags->guard->received)
-        rb_refusals_add(out, what, rb_strdup("is a release and would be deleted"),
-                        rb_format("leave it: a release that was bad is reverted, not deleted; an "
-                                  "administrator can delete it on the server (RBTOOL=0 git tag -d "
-                                  "%s)",
-                                  rb_guard_word(name)));
+        rb_refusals_add(out, what,
+                        "is a release and would be deleted\n"
+                        "leave it: a release that was bad is reverted, not deleted; an "
+                        "administrator can delete it on the server (RBTOOL=0 git tag -d %s)",
+                        rb_guard_word(name));
     else
-        rb_refusals_add(out, what, rb_strdup("is a release and would be deleted at the remote"),
-                        rb_strdup("leave it there: a release that was bad is reverted, not "
-                                  "deleted; RBTOOL=0 git push does it all the same"));
+        rb_refusals_add(out, what,
+                        "is a release and would be deleted at the remote\n"
+                        "leave it there: a release that was bad is reverted, not deleted; "
+                        "RBTOOL=0 git push does it all the same");
 }
 
 static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pushed *pushed)
@@ -161,14 +162,12 @@ static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pu
     rb_oid_hex(&pushed->local, here);
     bool received = tags->guard->received != NULL;
     rb_refusals_add(out, what,
-                    rb_format("is a release and would be moved: the %s has object %.12s, %s it is "
-                              "%.12s",
-                              received ? "server" : "remote", there,
-                              received ? "in the push" : "here", here),
-                    rb_format("fetch the %s's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', "
-                              "and release under a new name%s",
-                              received ? "server" : "remote", rb_guard_word(name),
-                              rb_guard_word(name), received ? "" : "; RBTOOL=0 git push moves it"));
+                    "is a release and would be moved: the %s has object %.12s, %s it is %.12s\n"
+                    "fetch the %s's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', and release "
+                    "under a new name%s",
+                    received ? "server" : "remote", there, received ? "in the push" : "here", here,
+                    received ? "server" : "remote", rb_guard_word(name), rb_guard_word(name),
+                    received ? "" : "; RBTOOL=0 git push moves it");
 }
 
 /* Problems of the chain are known of tags that are here. */
@@ -202,10 +201,10 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     if (!problem)
         return RB_OK;
     RB_AUTO(rb_free_str) char *name = rb_safe(tag->name);
-    rb_refusals_add(out, rb_format("tag %s", name), rb_format("does not verify: %s", problem),
-                    rb_format("look at it with `rbtool verify %s`; make it again with `rbtool "
-                              "release`",
-                              rb_guard_word(name)));
+    rb_refusals_add(out, rb_format("tag %s", name),
+                    "does not verify: %s\n"
+                    "look at it with `rbtool verify %s`; make it again with `rbtool release`",
+                    problem, rb_guard_word(name));
     return RB_OK;
 }
 
@@ -260,11 +259,9 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
     if (release)
         rb_refusals_add(
             out, rb_format("tag %s", name),
-            rb_format("does not verify: it has the name of a release (\"tags\": \"%s\") "
-                      "and carries no manifest",
-                      tags->pattern),
-            rb_format("make it with `rbtool release %s`, or narrow \"tags\" in %s",
-                      rb_guard_word(name), RB_CONFIG_FILE));
+            "does not verify: it has the name of a release (\"tags\": \"%s\") and carries no "
+            "manifest\nmake it with `rbtool release %s`, or narrow \"tags\" in %s",
+            tags->pattern, rb_guard_word(name), RB_CONFIG_FILE);
     return RB_OK;
 }
 
@@ -313,10 +310,10 @@ static enum rb_code check_tag_bytes(rb_refusals *out, rb_repo *repo, const rb_pu
         if (pushes->items[i].tag)
             bytes += rb_tag_size(repo, &pushes->items[i].local);
     if (bytes > TAGS_LIMIT)
-        rb_refusals_add(
-            out, rb_strdup("this push"),
-            rb_format("has tag objects of %zu bytes together, the limit is %zu", bytes, TAGS_LIMIT),
-            rb_strdup("push fewer tags at a time"));
+        rb_refusals_add(out, rb_strdup("this push"),
+                        "has tag objects of %zu bytes together, the limit is %zu\n"
+                        "push fewer tags at a time",
+                        bytes, TAGS_LIMIT);
     return rb_refusals_judge(out, before, err);
 }
 
@@ -328,10 +325,10 @@ enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes
     enum rb_code code = check_all(out, guard, NULL, pushes, err);
     guard->received = NULL;
     if (guard->settings_fault && code == RB_OK) {
-        rb_refusals_add(
-            out, rb_strdup(RB_CONFIG_FILE),
-            rb_format("of this server's HEAD cannot be read: %s", guard->settings_fault),
-            rb_strdup("what it says of tags was not looked at; push one that can be read"));
+        rb_refusals_add(out, rb_strdup(RB_CONFIG_FILE),
+                        "of this server's HEAD cannot be read: %s\n"
+                        "its rule for tags was not checked; push one that can be read",
+                        guard->settings_fault);
         out->items[out->n - 1].warning = true;
     }
     return code;

@@ -168,14 +168,12 @@ static enum rb_code refuse_gone(rb_refusals *out, rb_guard_search *search,
     RB_AUTO(rb_free_str) char *others = more ? rb_format(" and %zu more", more) : rb_strdup("");
     rb_refusals_add(
         out, rb_format("commit %.10s", commit),
-        rb_format("(%s) %s migration %s%s, which was released with %s", ref,
-                  json_object_get(present->ids, id) ? "moves and changes" : "deletes or changes",
-                  safe, others, base->tag),
-        rb_format(
-            "restore its files (git checkout %s -- %s), or only move them (git mv), and write "
-            "the change as a new migration%s",
-            base->tag, database->directory,
-            search->remote ? "; RBTOOL=0 git push sends it all the same" : ""));
+        "(%s) %s migration %s%s, which was released with %s\n"
+        "restore its files (git checkout %s -- %s), or only move them (git mv), and write the "
+        "change as a new migration%s",
+        ref, json_object_get(present->ids, id) ? "moves and changes" : "deletes or changes", safe,
+        others, base->tag, base->tag, database->directory,
+        search->remote ? "; RBTOOL=0 git push sends it all the same" : "");
     return RB_OK;
 }
 
@@ -234,11 +232,9 @@ static void refuse_lost(rb_refusals *out, const rb_pushed *pushed, const rb_rele
     char commit[RB_OID_HEX];
     rb_oid_hex(&pushed->commit, commit);
     rb_refusals_add(out, rb_format("commit %.10s", commit),
-                    rb_format("(%s) does not have migration %s as it was released with %s", ref,
-                              safe, release->tag),
-                    rb_format("restore its files (git checkout %s -- %s), or push it as another "
-                              "branch",
-                              release->tag, database->directory));
+                    "(%s) does not have migration %s as it was released with %s\n"
+                    "restore its files (git checkout %s -- %s), or push it as another branch",
+                    ref, safe, release->tag, release->tag, database->directory);
 }
 
 /* Compare the two sets with every release that is not bad. */

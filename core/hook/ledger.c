@@ -36,11 +36,6 @@ static enum rb_code find_line(bool *found, rb_oid *old, rb_oid *new, const char 
     return RB_OK;
 }
 
-static void refuse(rb_refusals *out, char *why, char *next)
-{
-    rb_refusals_add(out, rb_strdup(RB_LEDGER_REF), why, next);
-}
-
 /*
  * refs/rbtool/ is rbtool's: the ledger, what remotes had last, and what sync is fetching. Any other
  * name could stand in the ledger's way: a folder of its name, or its name in other letters where
@@ -70,8 +65,8 @@ static bool is_strange(const char *ref)
 static void refuse_name(rb_refusals *out, const char *ref)
 {
     rb_refusals_add(out, rb_strdup(ref),
-                    rb_strdup("is in refs/rbtool/, where only rbtool's own refs are"),
-                    rb_strdup("use another name; git update-ref -d REF removes one that is there"));
+                    "is in refs/rbtool/, where only rbtool's own refs are\n"
+                    "use another name; git update-ref -d REF removes one that exists");
 }
 
 /* What is there already may be removed. */
@@ -122,8 +117,9 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
         return rb_refusals_judge(out, before, err);
     RB_TRY(rb_ref_read(&now, repo, RB_LEDGER_REF, err));
     if (now.symbolic && !rb_oid_is_zero(&new)) {
-        refuse(out, rb_strdup("is a symbolic ref here, which a ledger is not"),
-               rb_strdup("remove it: git symbolic-ref --delete " RB_LEDGER_REF));
+        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                        "is a symbolic ref here, which a ledger is not\n"
+                        "remove it: git symbolic-ref --delete " RB_LEDGER_REF);
         return rb_refusals_judge(out, before, err);
     }
     if (!now.exists || now.symbolic || rb_oid_equal(&now.object, &new))
@@ -132,20 +128,21 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     if (fine)
         return rb_refusals_judge(out, before, err);
     if (rb_oid_is_zero(&new)) {
-        refuse(out, rb_strdup("is the ledger and would be deleted"),
-               rb_strdup("keep it: nothing of it is rewritten; RBTOOL=0 before the command does "
-                         "it all the same"));
+        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                        "is the ledger and would be deleted\n"
+                        "keep it: nothing of it is rewritten; RBTOOL=0 before the command does "
+                        "it all the same");
         return rb_refusals_judge(out, before, err);
     }
     RB_TRY(rb_commit_reaches(&fine, repo, &new, &now.object, err));
     if (!fine) {
         char hex[RB_OID_HEX];
         rb_oid_hex(&now.object, hex);
-        refuse(out,
-               rb_format("is the ledger and would lose entries: its new tip does not follow %.*s",
-                         SHORT, hex),
-               rb_strdup("join two histories with `rbtool sync`; RBTOOL=0 before the command does "
-                         "it all the same"));
+        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                        "is the ledger and would lose entries: its new tip does not follow %.*s\n"
+                        "join two histories with `rbtool sync`; RBTOOL=0 before the command does "
+                        "it all the same",
+                        SHORT, hex);
     }
     return rb_refusals_judge(out, before, err);
 }
@@ -159,14 +156,15 @@ static enum rb_code grows(bool *out, rb_repo *repo, const rb_pushed *pushed, rb_
     return rb_commit_reaches(out, repo, &pushed->commit, &pushed->remote, err);
 }
 
-static void refuse_fork(rb_refusals *out, const char *who, const rb_pushed *pushed, char *next)
+static void refuse_fork(rb_refusals *out, const char *who, const rb_pushed *pushed,
+                        const char *remote)
 {
     char hex[RB_OID_HEX];
     rb_oid_hex(&pushed->remote, hex);
-    refuse(out,
-           rb_format("would fork: %s has entries up to %.*s that are not in what is pushed", who,
-                     SHORT, hex),
-           next);
+    rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                    "would fork: %s has entries up to %.*s that are not in what is pushed\n"
+                    "join the histories first: rbtool sync%s%s",
+                    who, SHORT, hex, *remote ? " " : "", remote);
 }
 
 static enum rb_code check_pushed(rb_refusals *out, rb_repo *repo, const char *remote,
@@ -175,15 +173,16 @@ static enum rb_code check_pushed(rb_refusals *out, rb_repo *repo, const char *re
     bool fine;
     if (rb_oid_is_zero(&pushed->local)) {
         if (!rb_oid_is_zero(&pushed->remote))
-            refuse(out, rb_strdup("is the ledger and would be deleted at the remote"),
-                   rb_strdup("leave it there: nothing of it is rewritten; RBTOOL=0 git push does "
-                             "it all the same"));
+            rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                            "is the ledger and would be deleted at the remote\n"
+                            "leave it there: nothing of it is rewritten; RBTOOL=0 git push does "
+                            "it all the same");
         return RB_OK;
     }
     RB_TRY(grows(&fine, repo, pushed, err));
     if (!fine) {
         RB_AUTO(rb_free_str) char *name = rb_safe(remote);
-        refuse_fork(out, name, pushed, rb_format("join the histories first: rbtool sync %s", name));
+        refuse_fork(out, name, pushed, name);
     }
     return RB_OK;
 }
@@ -225,13 +224,13 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
     RB_TRY(rb_ledger_load(&now, repo, signers, NULL, 0, err));
     RB_TRY(rb_ledger_guard_size(&large, &next, repo, &pushed->local, now, err));
     if (large) {
-        refuse(out, rb_strdup(large), rb_strdup(next));
+        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF), "%s\n%s", large, next);
         return RB_OK;
     }
     RB_TRY(rb_ledger_load(&then, repo, signers, &pushed->local, 0, err));
     RB_TRY(rb_ledger_guard_unsigned(&large, &next, repo, then, now, err));
     if (large) {
-        refuse(out, rb_strdup(large), rb_strdup(next));
+        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF), "%s\n%s", large, next);
         return RB_OK;
     }
     RB_TRY(rb_policy_load(&policy, &ignored, then, err));
@@ -242,10 +241,9 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
             continue;
         char hex[RB_OID_HEX];
         rb_oid_hex(&entry->id, hex);
-        refuse(out,
-               rb_format("would get what is not a good entry: %.*s is %s (%s)", SHORT, hex,
-                         rb_entry_trust_name(entry->trust), why),
-               rb_strdup(RB_NEXT_UNFIT));
+        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                        "would get what is not a good entry: %.*s is %s (%s)\n" RB_NEXT_UNFIT,
+                        SHORT, hex, rb_entry_trust_name(entry->trust), why);
         return RB_OK;
     }
     return RB_OK;
@@ -256,15 +254,16 @@ static enum rb_code check_received(rb_refusals *out, rb_repo *repo, const rb_pus
 {
     bool fine;
     if (rb_oid_is_zero(&pushed->local)) {
-        refuse(out, rb_strdup("is the ledger and would be deleted"),
-               rb_strdup("leave it: nothing of it is rewritten; before git push --mirror run "
-                         "`rbtool sync`"));
+        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                        "is the ledger and would be deleted\n"
+                        "leave it: nothing of it is rewritten; before git push --mirror run "
+                        "`rbtool sync`");
         return RB_OK;
     }
     RB_TRY(grows(&fine, repo, pushed, err));
     if (fine)
         return check_entries(out, repo, pushed, err);
-    refuse_fork(out, "the server", pushed, rb_strdup("join the histories first: rbtool sync"));
+    refuse_fork(out, "the server", pushed, "");
     return RB_OK;
 }
 

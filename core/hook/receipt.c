@@ -31,13 +31,6 @@ static void witnessing_clear(struct witnessing *w)
     free(w->path);
 }
 
-static void warn(struct witnessing *w, const char *tag, char *why, char *next)
-{
-    RB_AUTO(rb_free_str) char *name = rb_safe(tag);
-    rb_refusals_add(w->out, rb_format("tag %s", name), why, next);
-    w->out->items[w->out->n - 1].warning = true;
-}
-
 static void close_file(int *fd)
 {
     if (*fd >= 0)
@@ -83,10 +76,13 @@ static enum rb_code witness(struct witnessing *w, const rb_tag *tag, int64_t at,
                         : rb_ledger_see(&id, w->repo, release, true, NULL, NULL, at, err);
     if (code != RB_FOUND)
         return code;
-    warn(w, tag->name,
-         rb_format("is not in the ledger, since it does not verify: %s", rb_err_line(err)),
-         rb_strdup("is the hook pre-receive in its place? `rbtool init` on the server puts it "
-                   "there"));
+    RB_AUTO(rb_free_str) char *name = rb_safe(tag->name);
+    rb_refusals_add(w->out, rb_format("tag %s", name),
+                    "is not in the ledger, since it does not verify: %s\n"
+                    "is the hook pre-receive in its place? `rbtool init` on the server puts it "
+                    "there",
+                    rb_err_line(err));
+    w->out->items[w->out->n - 1].warning = true;
     return RB_OK;
 }
 

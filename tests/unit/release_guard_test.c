@@ -86,8 +86,8 @@ static enum rb_code judge_lines(char **said, rb_guard_given_up *asked, const cha
     rb_refusals refusals = {0};
     rb_guard_ask_ledger(guard, asked);
     enum rb_code code = rb_guard_transaction(&refusals, guard, lines, strlen(lines), err);
-    *said = refusals.n > 0 ? rb_format("%s %s; %s", refusals.items[0].what, refusals.items[0].why,
-                                       refusals.items[0].next)
+    *said = refusals.n > 0 ? rb_format("%s %s; %s", refusals.items[0].what,
+                                       refusals.items[0].message, refusals.items[0].hint)
                            : rb_strdup("");
     rb_refusals_clear(&refusals);
     return code;
@@ -209,8 +209,8 @@ static enum rb_code judge_push(char **said, enum side side, const char *ref, con
     assert_int_equal(code, RB_OK);
     code = side == SENT ? rb_guard_push(&refusals, guard, "origin", &pushes, err)
                         : rb_guard_receive(&refusals, guard, &pushes, err);
-    *said = refusals.n > 0 ? rb_format("%s %s; %s", refusals.items[0].what, refusals.items[0].why,
-                                       refusals.items[0].next)
+    *said = refusals.n > 0 ? rb_format("%s %s; %s", refusals.items[0].what,
+                                       refusals.items[0].message, refusals.items[0].hint)
                            : rb_strdup("");
     rb_refusals_clear(&refusals);
     rb_pushes_clear(&pushes);
