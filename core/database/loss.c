@@ -12,6 +12,7 @@ void rb_db_losses_clear(rb_db_losses *losses)
     json_decref(losses->bound);
     json_decref(losses->at_risk);
     json_decref(losses->anew);
+    json_decref(losses->renamed);
     free(losses->no_way_back);
     *losses = (rb_db_losses){0};
 }
@@ -381,25 +382,6 @@ static way_back way_of(const rb_db_outcome *outcome, const rb_db_outcome *back)
                       back->effects};
 }
 
-enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_outcome *outcome,
-                                    const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
-{
-    RB_AUTO(rb_db_losses_clear) rb_db_losses losses = {0};
-    RB_AUTO(rb_db_outcome_clear) rb_db_outcome back = {0};
-    RB_TRY(go_back(&losses, &back, copy, work, inverse, err));
-    const way_back way = way_of(outcome, &back);
-    RB_AUTO(rb_json_freep) json_t *more = rb_loss_bound(outcome->before, way.after, way.effects);
-    RB_AUTO(rb_json_freep)
-    json_t *tables = tables_of(outcome->bound, more, outcome->effects, &way);
-    RB_AUTO(rb_json_freep) json_t *found = NULL;
-    RB_TRY(count_bound(&losses.bound, copy, outcome->bound, &way, err));
-    RB_TRY(copy->driver->compare(&found, copy, tables, err));
-    split(&losses, found, way.effects);
-    *out = losses;
-    losses = (rb_db_losses){0};
-    return RB_OK;
-}
-
 /* Whether both ways do no more to the table than rename it, or its columns. */
 static bool is_only_renamed(const json_t *effects, const char *table)
 {
@@ -434,6 +416,38 @@ bool rb_loss_is_moved(const json_t *place, const json_t *effects, const json_t *
     return column && is_only_renamed(effects, table) && is_only_renamed(back_effects, table);
 }
 
+/* Places of the bound that come back by their names alone. */
+static json_t *renamed_of(const rb_db_outcome *outcome, const rb_db_outcome *back)
+{
+    json_t *out = json_array();
+    size_t i;
+    json_t *place;
+    json_array_foreach (outcome->bound, i, place)
+        if (back->after && rb_loss_is_moved(place, outcome->effects, back->effects, back->after))
+            json_array_append(out, place);
+    return out;
+}
+
+enum rb_code rb_db_losses_rehearsed(rb_db_losses *out, rb_db *copy, const rb_db_outcome *outcome,
+                                    const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
+{
+    RB_AUTO(rb_db_losses_clear) rb_db_losses losses = {0};
+    RB_AUTO(rb_db_outcome_clear) rb_db_outcome back = {0};
+    RB_TRY(go_back(&losses, &back, copy, work, inverse, err));
+    const way_back way = way_of(outcome, &back);
+    RB_AUTO(rb_json_freep) json_t *more = rb_loss_bound(outcome->before, way.after, way.effects);
+    RB_AUTO(rb_json_freep)
+    json_t *tables = tables_of(outcome->bound, more, outcome->effects, &way);
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    RB_TRY(count_bound(&losses.bound, copy, outcome->bound, &way, err));
+    RB_TRY(copy->driver->compare(&found, copy, tables, err));
+    split(&losses, found, way.effects);
+    losses.renamed = renamed_of(outcome, &back);
+    *out = losses;
+    losses = (rb_db_losses){0};
+    return RB_OK;
+}
+
 enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
                                   const rb_db_outcome *outcome, const rb_db_work *inverse,
                                   const json_t *unproven, rb_err *err)
@@ -460,6 +474,7 @@ enum rb_code rb_db_losses_counted(rb_db_losses *out, rb_db *copy, rb_db *db,
     RB_TRY(count_bound(&losses.bound, db, outcome->bound, &way, err));
     RB_TRY(count_bound(&found, db, risky, &way, err));
     split(&losses, found, way.effects);
+    losses.renamed = renamed_of(outcome, &back);
     *out = losses;
     losses = (rb_db_losses){0};
     return RB_OK;

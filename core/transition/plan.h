@@ -85,6 +85,7 @@ typedef struct rb_plan_database {
     size_t unproven_steps; /* steps whose proof is not known */
     json_t *places;        /* that the scripts could destroy, empty ones too */
     json_t *bound;         /* what is there (loss.h); NULL: not counted */
+    json_t *backed_up;     /* what of the bound is backed up: it is more than renamed */
     json_t *at_risk;       /* what of it does not come back; NULL: not counted */
     json_t *anew;          /* what the way back generates anew */
     json_t *effects;       /* of the scripts, as they were rehearsed; NULL: they were not */
@@ -163,7 +164,8 @@ enum rb_code rb_plan_backups(rb_plan *plan, const rb_plan_request *request,
                              rb_err *err) RB_MUST_USE;
 /* The file below ROOT in which the transition backs up what database loses; the caller's. */
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *database);
-/* What the scripts of database may destroy; NULL: not known. Borrowed. */
+/* What of the bound is backed up: what both ways only rename needs none. NULL: not known. Borrowed.
+ */
 const json_t *rb_plan_bound(const rb_plan_database *database);
 /* Values and rows at risk together. */
 int64_t rb_plan_at_stake(const rb_plan *plan);

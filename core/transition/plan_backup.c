@@ -8,7 +8,7 @@
 
 const json_t *rb_plan_bound(const rb_plan_database *d)
 {
-    return d->bound;
+    return d->backed_up;
 }
 
 char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)

@@ -31,6 +31,7 @@ void rb_plan_database_clear(rb_plan_database *d)
     json_decref(d->unproven);
     json_decref(d->places);
     json_decref(d->bound);
+    json_decref(d->backed_up);
     json_decref(d->at_risk);
     json_decref(d->anew);
     json_decref(d->effects);

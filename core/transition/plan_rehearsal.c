@@ -128,6 +128,15 @@ static void take_losses(rb_plan_database *d, rb_db_losses *losses)
     d->bound = json_incref(losses->bound);
     d->at_risk = json_incref(losses->at_risk);
     d->anew = json_incref(losses->anew);
+    json_decref(d->backed_up);
+    d->backed_up = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach (d->bound, i, item) {
+        RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
+        if (!rb_loss_within(one, losses->renamed))
+            json_array_append(d->backed_up, item);
+    }
 }
 
 /* The inverse, on the copy on which the scripts have run. */
@@ -142,7 +151,8 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
                              .order = d->from_set ? d->from_set : d->to_set};
     const rb_db_work *inverse = d->inverse_count > 0 ? &back : NULL;
     if (d->create || d->step_count == 0)
-        losses = (rb_db_losses){json_array(), json_array(), json_array(), NULL};
+        losses =
+            (rb_db_losses){.bound = json_array(), .at_risk = json_array(), .anew = json_array()};
     else if (rows)
         RB_TRY(rb_db_losses_rehearsed(&losses, copy, outcome, &work, inverse, err));
     else

@@ -421,6 +421,7 @@ SH
     [ "$(rbtool deploy v1.1.0 -n --json | jq -c '[.dataAtRisk, [.bound[] | [.table, .column, .rows]]]')" = \
         '[[],[["orders",null,11]]]' ]
     rbtool deploy v1.1.0 --yes
+    [ -z "$(find "$PROD/.rbtool" -name main.sqlite)" ] # a name alone needs no backup
     run -5 --separate-stderr rbtool deploy v1.2.0 -n --json
     [ "$(jq -c '[.dataAtRisk[] | [.table, .column, .values]]' <<<"$output")" = '[["bills","total",11]]' ]
 }
