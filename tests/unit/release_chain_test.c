@@ -187,7 +187,8 @@ static void test_named_previous(void **state)
     const rb_make missing = {.tag = "v2.0.0", .previous = "v9.9.9"};
     const rb_make named = {.tag = "v2.0.0", .previous = "v1.1.0"};
     assert_fails(shop_try(&s, &unnamed, NULL, &err), RB_FOUND, "no release is an ancestor of HEAD");
-    assert_fails(shop_try(&s, &missing, NULL, &err), RB_ERROR, "--previous v9.9.9: that release");
+    assert_fails(shop_try(&s, &missing, NULL, &err), RB_ERROR,
+                 "--previous v9.9.9: the tag is not one of the releases");
     assert_ok(shop_try(&s, &named, NULL, &err));
     RB_AUTO(rb_chain_freep) rb_chain *chain = load_chain(&s, NULL);
     assert_clean(chain);
