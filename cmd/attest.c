@@ -104,7 +104,7 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
 /* What the ledger says; the texts live as long as the session's ledger. */
 static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
 {
-    rb_judgement judgement;
+    rb_verdict_decision judgement;
     const rb_entry *policy = rb_policy_entry(cli->session.policy);
     rb_verdict_of(&judgement, cli->session.ledger, cli->session.policy,
                   &rb_release_journals(cli)->own, out->tag, out->object);

@@ -75,7 +75,7 @@ static enum rb_code run_post_receive(rb_refusals *out, const struct call *call, 
 {
     RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
     RB_TRY(read_pushes(&pushes, call, false, err));
-    return rb_ledger_witness(out, call->repo, &pushes, err);
+    return rb_ledger_receipt(out, call->repo, &pushes, err);
 }
 
 /* Only there can git be told no. */

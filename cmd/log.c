@@ -278,7 +278,7 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
         return whole;
     rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.ledger, err));
-    rb_log_judge(&job, whole == RB_OK);
+    rb_log_add_problems(&job, whole == RB_OK);
     if (job.ledger->n == 0)
         rb_ui_note(cli, "there is no ledger here yet; `rbtool sync --fetch` fetches the remote's");
     choose(&job);

@@ -1,6 +1,6 @@
 /*
- * The entries that `rbtool log` shows. rb_log_judge() adds to them what the policy finds wrong;
- * rb_log_verify() prints everything that is wrong, and the summary.
+ * The entries that `rbtool log` shows. rb_log_add_problems() adds to them what the policy finds
+ * wrong; rb_log_verify() prints everything that is wrong, and the summary.
  */
 #ifndef RB_CMD_LOG_H
 #define RB_CMD_LOG_H
@@ -25,7 +25,7 @@ typedef struct rb_log {
 
 /* Add problems to transitions that lacked approvals ("approvals") and to entries that a revoked key
  * signed ("revoked"). whole: every entry could be read. */
-void rb_log_judge(rb_log *job, bool whole);
+void rb_log_add_problems(rb_log *job, bool whole);
 
 const rb_problem *rb_log_problem(const rb_entry *entry, const char *code); /* NULL: none */
 bool rb_log_unapproved(const rb_entry *entry);

@@ -87,7 +87,7 @@ bool rb_log_is_fault(const rb_log *job, const rb_entry *entry)
     return entry->trust != RB_ENTRY_GOOD;
 }
 
-void rb_log_judge(rb_log *job, bool whole)
+void rb_log_add_problems(rb_log *job, bool whole)
 {
     if (whole) /* else approvals may be among what cannot be read */
         judge_transitions(job);

@@ -68,8 +68,8 @@ static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag, cons
 
 /* The object that is given up: what releases follow, or the ledger knows, as this tag and is not
  * here; else that of the tag that is here. */
-static enum rb_code find_lost(char object[RB_OID_HEX], bool *here, rb_cli *cli, const char *tag,
-                              const char *wanted, rb_err *err)
+static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cli, const char *tag,
+                                 const char *wanted, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
@@ -119,7 +119,7 @@ static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *t
         rb_caller_clear(&caller);
         RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a gap", err));
     }
-    RB_TRY(find_lost(object, &here, cli, tag, o->object, err));
+    RB_TRY(find_missing(object, &here, cli, tag, o->object, err));
     RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", o->why);
     const rb_draft draft = {.kind = RB_ENTRY_GAP,
                             .tag = tag,

@@ -26,13 +26,13 @@ static const rb_opt opts[] = {
 
 /* Releases that the ledger knows and that are not here. */
 struct missing {
-    rb_knowns known;
+    rb_known_releases known;
     json_t *there; /* the remote's tags; NULL: it was not asked, or did not answer */
 };
 
 static void missing_clear(struct missing *missing)
 {
-    rb_knowns_clear(&missing->known);
+    rb_known_releases_clear(&missing->known);
     rb_json_free(missing->there);
 }
 

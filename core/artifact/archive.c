@@ -22,7 +22,7 @@ struct rb_archive {
     int failed; /* errno of the first write that failed */
     char *path;
     bool zip;
-    locale_t utf8; /* 0: this system has none */
+    locale_t utf8; /* 0: the system does not have one */
 };
 
 bool rb_archive_format_known(const char *format)
@@ -34,7 +34,8 @@ bool rb_archive_format_known(const char *format)
     return false;
 }
 
-/* libarchive forgets errno, and leaks when its writer fails: the failure is kept here instead. */
+/* Writes to the file and records the first failure: libarchive loses errno, and leaks if its writer
+ * fails. */
 static la_ssize_t write_out(struct archive *handle, void *context, const void *data, size_t len)
 {
     rb_archive *archive = context;
@@ -85,7 +86,7 @@ static int choose(const rb_libarchive *lib, struct archive *handle, const char *
     return status;
 }
 
-/* A compressed tar is one nameless raw entry to libarchive. */
+/* To libarchive a compressed tar is one raw entry without a name. */
 static int begin_raw(const rb_libarchive *lib, struct archive *handle)
 {
     struct archive_entry *entry = lib->archive_entry_new();
@@ -127,7 +128,8 @@ void rb_archive_close(rb_archive *archive)
     if (!archive)
         return;
     if (archive->handle) {
-        archive->failed = ECANCELED; /* freeing finishes an open archive, for which no one waits */
+        archive->failed =
+            ECANCELED; /* freeing would otherwise finish the archive, which is of no use now */
         archive->lib->archive_write_free(archive->handle);
     }
     if (archive->fd >= 0)
@@ -138,7 +140,8 @@ void rb_archive_close(rb_archive *archive)
     free(archive);
 }
 
-/* libarchive marks a name as UTF-8 when the locale says so: it must hold for this one name. */
+/* libarchive marks a name as UTF-8 according to the locale, so a UTF-8 locale is set for this name.
+ * */
 static bool enter_utf8(const rb_archive *archive, const char *name, locale_t *before)
 {
     if (!archive->utf8)

@@ -49,7 +49,7 @@ bool rb_artifact_format_known(const char *format)
     return strcmp(format, "dir") == 0 || rb_archive_format_known(format);
 }
 
-/* The target of a symlink as a string; refused where no file system could hold it. */
+/* Returns the target of a symlink as a string; refuses one that no file system could store. */
 static enum rb_code link_target(char **out, const rb_blob *blob, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *safe = rb_safe(blob->entry->path);
@@ -84,7 +84,7 @@ static enum rb_code write_file(struct making *making, const rb_blob *blob, rb_er
     return code;
 }
 
-/* In parallel: files on disk. */
+/* Called in parallel: writes files on disk. */
 static enum rb_code on_each(void *context, const rb_blob *blob, rb_err *err)
 {
     struct making *making = context;
@@ -120,7 +120,7 @@ static enum rb_code add_entry(struct making *making, const rb_tar_entry *entry, 
 
 static const char zeros[2 * RB_TAR_BLOCK];
 
-/* In order: the tar. */
+/* Called in order: writes the tar. */
 static enum rb_code on_next(void *context, const rb_blob *blob, rb_err *err)
 {
     struct making *making = context;
@@ -168,7 +168,8 @@ static enum rb_code prepare(struct making *making, const rb_oid *tree, const rb_
     return RB_OK;
 }
 
-/* Of what was read unchecked something is wrong: where an object is corrupt, that is the error. */
+/* Called when the tree id differs, after blobs were read unchecked: if an object is corrupt,
+ * reports that instead. */
 static enum rb_code look_for_corrupt(const struct making *making, int threads, enum rb_code code,
                                      rb_err *err)
 {

@@ -39,14 +39,15 @@ void rb_artifact_clear(rb_artifact *artifact);
 
 bool rb_artifact_format_known(const char *format);
 
-/* Hashes everything and writes nothing. threads: at least 1. */
+/* Computes tree id and digest and writes nothing. threads: at least 1. */
 enum rb_code rb_artifact_hash(rb_artifact *out, rb_repo *repo, const rb_oid *tree,
                               const rb_artifact_spec *spec, int threads, rb_err *err) RB_MUST_USE;
 
 /*
- * The same, and writes it: for format dir into dir/NAME/..., else to dir/NAME.FORMAT. dir must
- * exist and the target must not. All is synced when it returns; on failure what was written is
- * removed. The caller stages beside the final place and renames.
+ * Same as rb_artifact_hash(), and writes the artifact: for format dir into dir/NAME/..., else to
+ * dir/NAME.FORMAT. `dir` must exist and the target must not. Everything is synced when it
+ * returns; what was written is removed on failure. The caller writes beside the final path and
+ * renames.
  */
 enum rb_code rb_artifact_write(rb_artifact *out, rb_repo *repo, const rb_oid *tree,
                                const rb_artifact_spec *spec, const char *dir, int threads,

@@ -29,7 +29,7 @@ static enum rb_code check_filter(rb_attributes *attributes, const char *path, rb
     return RB_OK;
 }
 
-/* What git changes only where there is something to change. */
+/* Refuses attributes with which git changes a file, if the file has something to change. */
 static enum rb_code check_text(rb_attributes *attributes, const char *path, const rb_buf *text,
                                rb_err *err)
 {
@@ -54,7 +54,7 @@ static enum rb_code add(void *context, const void *data, size_t len, rb_err *err
     return RB_OK;
 }
 
-/* The blob, and whether it is an LFS pointer. */
+/* Reads the blob and finds out whether it is an LFS pointer. */
 static enum rb_code read_blob(rb_buf *out, bool *is_lfs, rb_lfs_pointer *pointer, rb_lfs *lfs,
                               rb_repo *repo, const rb_oid *tree, const rb_tree_entry *entry,
                               size_t limit, rb_err *err)

@@ -31,8 +31,8 @@ static enum rb_code explain(const rb_folder *folder, const char *path, rb_err *e
     return rb_fail_errno(err, RB_ERROR, "cannot write %s/%s", folder->path, safe);
 }
 
-/* The folder that path lies in, component by component: no symlink is followed. The descriptor is
- * the caller's; *name is the last component. */
+/* Opens the folder that `path` lies in, component by component, without following symlinks. The
+ * caller closes the descriptor; *name is the last component. */
 static int open_parent(const rb_folder *folder, const char *path, const char **name)
 {
     int at = dup(folder->fd);
@@ -65,7 +65,8 @@ static enum rb_code make_folder(const rb_folder *folder, const char *path, rb_er
     return result == 0 ? RB_OK : explain(folder, path, err);
 }
 
-/* Entries are in order of path, so a folder's first entry follows one that is not in it. */
+/* Creates the folders of all entries. Entries are sorted by path, so the first entry of a folder
+ * follows one that is not in it. */
 static enum rb_code make_folders(const rb_folder *folder, const rb_tree_entries *entries,
                                  rb_err *err)
 {

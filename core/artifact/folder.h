@@ -1,6 +1,7 @@
 /*
- * Files of an artifact in a folder: made below one descriptor, never through a symlink, never over
- * something that is there. Modes 644 and 755 whatever the umask. Not synced; see rb_folder_sync().
+ * Writes the files of an artifact into a folder: below one descriptor, never through a symlink,
+ * never over an existing file. Modes are 644 and 755 whatever the umask is. Nothing is synced
+ * until rb_folder_sync().
  */
 #ifndef RB_ARTIFACT_FOLDER_H
 #define RB_ARTIFACT_FOLDER_H
@@ -9,7 +10,7 @@
 
 typedef struct rb_folder rb_folder; /* writing may be done from several threads */
 
-/* Makes path, which must not exist, and all folders that entries need. */
+/* Creates `path`, which must not exist, and all folders that the entries need. */
 enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_entries *entries,
                             rb_err *err) RB_MUST_USE;
 void rb_folder_close(rb_folder *folder);
@@ -23,7 +24,7 @@ enum rb_code rb_folder_write(int fd, const char *path, const void *data, size_t 
 enum rb_code rb_folder_link(const rb_folder *folder, const char *path, const char *target,
                             rb_err *err) RB_MUST_USE;
 
-/* All that was written is on disk when it returns. */
+/* Syncs everything that was written. */
 enum rb_code rb_folder_sync(const rb_folder *folder, rb_err *err) RB_MUST_USE;
 
 #endif

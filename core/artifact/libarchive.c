@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* The number that goes with the headers compiled against (libarchive 3). */
+/* Matches the headers that this is compiled against (libarchive 3). */
 #define SONAME "libarchive.so.13"
 
 static struct {
@@ -24,7 +24,7 @@ static void load(void)
                               dlerror());
         return;
     }
-    /* ISO C has no conversion from an object pointer to a function's; POSIX gives both one size. */
+    /* ISO C cannot convert an object pointer to a function pointer; POSIX gives both one size. */
 #define FIND(name)                                                                                 \
     {                                                                                              \
         void *found = dlsym(loaded.library, #name);                                                \

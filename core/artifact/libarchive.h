@@ -1,6 +1,6 @@
 /*
- * libarchive, loaded when the first archive is written. It brings libxml2 and ICU with it; linked
- * in, they cost every start of the program more time than git takes for a whole command.
+ * Loads libarchive when the first archive is written. It depends on libxml2 and ICU: linked in,
+ * they would cost every start of the program more time than git takes for a whole command.
  */
 #ifndef RB_ARTIFACT_LIBARCHIVE_H
 #define RB_ARTIFACT_LIBARCHIVE_H
@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-/* Every function of it that is used. */
+/* The functions of libarchive that are used. */
 #define RB_LIBARCHIVE(X)                                                                           \
     X(archive_entry_free)                                                                          \
     X(archive_entry_new)                                                                           \
@@ -40,7 +40,7 @@ typedef struct rb_libarchive {
 #undef RB_LIBARCHIVE_MEMBER
 } rb_libarchive;
 
-/* Stays loaded until the process ends. Borrowed. */
+/* Loads the library, which stays loaded until the process ends. Borrowed. */
 enum rb_code rb_libarchive_load(const rb_libarchive **out, rb_err *err) RB_MUST_USE;
 
 #endif

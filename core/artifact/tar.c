@@ -35,7 +35,7 @@ static void put(char *field, size_t cap, const char *text)
     memcpy(field, text, len < cap ? len : cap);
 }
 
-/* Octal, zero-filled, one NUL at the end. */
+/* Writes a number: octal, zero-filled, one NUL at the end. */
 static void put_number(char *field, size_t cap, uint64_t value)
 {
     field[cap - 1] = '\0';
@@ -70,7 +70,7 @@ static struct block plain_block(char type, unsigned mode, uint64_t size)
     return block;
 }
 
-/* False when the path does not fit; then its first bytes are in the name. */
+/* Stores the path. False if it does not fit; then the name holds its first bytes. */
 static bool put_path(struct block *block, const char *path)
 {
     size_t len = strlen(path);
@@ -88,7 +88,7 @@ static bool put_path(struct block *block, const char *path)
     return false;
 }
 
-/* "LEN key=value\n", where LEN counts itself. */
+/* Appends a record "LEN key=value\n", where LEN counts itself. */
 static void add_record(rb_buf *out, const char *key, const char *value)
 {
     size_t rest = strlen(key) + strlen(value) + 3;

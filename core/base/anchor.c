@@ -16,7 +16,7 @@ typedef struct anchor {
 
 static anchor *anchors;
 
-/* What of path comes after dir and a slash; NULL where path does not lie below dir. */
+/* Returns what follows `dir` and a slash in `path`; NULL if `path` does not lie below `dir`. */
 static const char *below(const char *path, const char *dir)
 {
     size_t len = strlen(dir);
@@ -104,7 +104,7 @@ void rb_anchor_drop(const char *path)
     }
 }
 
-/* The descriptor of the folder in which the last component of rest lies; name is that. */
+/* Opens the folder that holds the last component of `rest` and stores that component in *name. */
 static int walk(const anchor *a, const char *rest, char **name)
 {
     int dir = openat(a->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -32,14 +32,15 @@ enum rb_code rb_anchor_hold(const char *path, rb_err *err) RB_MUST_USE;
 /* Close the anchors that are `path` or lie below it. */
 void rb_anchor_drop(const char *path);
 
-/* A file for the *at() calls: a folder's descriptor, or AT_FDCWD, and a name. */
+/* Names a file for the *at() calls: the descriptor of its folder, or AT_FDCWD, and a name in it. */
 typedef struct rb_at {
     int dir;
     char *name;
 } rb_at;
 #define RB_AT_NONE ((rb_at){.dir = -1})
 
-/* False with errno where a folder on the way is missing or is not a folder. */
+/* Resolves `path`. Returns false and sets errno if a folder on the way is missing or is not a
+ * folder. */
 bool rb_at_find(rb_at *out, const char *path) RB_MUST_USE;
 void rb_at_leave(rb_at *at);
 

@@ -49,12 +49,13 @@ void rb_strs_clear(rb_strs *strs);
 void rb_strs_add(rb_strs *strs, const char *s); /* copies */
 void rb_strs_take(rb_strs *strs, char *s);      /* owns s from now on */
 bool rb_strs_has(const rb_strs *strs, const char *s);
-bool rb_strs_has_name(const rb_strs *strs, const char *name); /* SQL's: without case in ASCII */
-void rb_strs_sort(rb_strs *strs);                             /* bytewise */
+bool rb_strs_has_name(const rb_strs *strs,
+                      const char *name); /* compares as SQL names: ASCII letters without case */
+void rb_strs_sort(rb_strs *strs);        /* bytewise */
 
 /*
- * Appends text to buf so that it is safe on a terminal and in one line: control bytes, DEL,
- * C1 controls, bidirectional overrides and invalid UTF-8 become \xHH or \u{H}. For every name, path
+ * Appends `text` in a form that is safe on a terminal and in one line: control bytes, DEL, C1
+ * controls, bidirectional overrides and invalid UTF-8 become \xHH or \u{H}. For every name, path
  * or message that comes from a repository or a database.
  */
 void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len);

@@ -14,7 +14,8 @@
 
 #include "base/anchor.h"
 
-/* Why the look failed: there is nothing, and not that it may not be looked at. */
+/* True if the last call failed because the file does not exist, rather than for lack of permission.
+ * */
 static bool is_absent(void)
 {
     return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
@@ -106,7 +107,7 @@ static int make_temporary(int dir, char *name)
             end[i] = letters[random[i] % (sizeof letters - 1)];
         fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     }
-    /* The lock says that there is a process behind it; rb_dir_tidy() leaves it alone. */
+    /* The lock marks the file as in use by a process: rb_dir_tidy() leaves it alone. */
     if (fd >= 0)
         (void)!flock(fd, LOCK_EX | LOCK_NB);
     return fd;
@@ -146,7 +147,7 @@ void rb_dir_tidy(const char *path)
     }
 }
 
-/* A file by its folder, which is open, and its name there. */
+/* A file, by the open descriptor of its folder and its name in it. */
 typedef struct place {
     const char *path; /* for messages */
     int dir;
@@ -173,7 +174,7 @@ static enum rb_code sync_above(const place *at, rb_err *err)
     return sync_folder(at->dir, dir, err);
 }
 
-/* owner NULL: the process's own. */
+/* Writes a file. owner NULL: the process's own user and group. */
 static enum rb_code write_at(const place *at, const void *data, size_t len, mode_t mode,
                              const struct stat *owner, rb_err *err)
 {
@@ -249,7 +250,7 @@ enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t
     return code;
 }
 
-/* Whether the file holds just this, and does so after a power cut. */
+/* True if the file holds exactly these bytes, and they are synced to disk. */
 static bool holds(const place *at, int fd, const void *data, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf found = {0};
@@ -302,7 +303,7 @@ bool rb_file_exists(const char *path)
     return rb_at_look(&st, path) == 0 || !is_absent();
 }
 
-/* mode 0: what the umask leaves of 0777. */
+/* Creates one folder. mode 0: 0777 less the umask. */
 static enum rb_code make_one(const char *path, mode_t mode, rb_err *err)
 {
     RB_AUTO(rb_at_leave) rb_at at = RB_AT_NONE;
@@ -342,7 +343,8 @@ enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err)
     return RB_OK;
 }
 
-/* Works on folder descriptors, so that a swapped-in symlink is never followed. */
+/* Removes an entry with all that is in it. Works on folder descriptors, so that a swapped-in
+ * symlink is never followed. */
 static int remove_at(int parent, const char *name)
 {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)

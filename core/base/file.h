@@ -13,90 +13,94 @@
 
 #include "base/buf.h"
 
-/* Reads a whole regular file. More than limit bytes is an error. */
+/* Reads a whole regular file. Fails with RB_ERROR if it has more than `limit` bytes. */
 enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
 
-/* The same of a file that only rbtool writes: a symlink, and one that is not our own, is an error.
- */
+/* Same as rb_file_read(), for a file that only rbtool writes. Fails with RB_ERROR if it is a
+ * symlink or belongs to another user. */
 enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
 
-/* Root's or the effective user's: nobody else could have put it there. */
+/* True if the file belongs to root or the effective user, so that no other user can have created
+ * it. */
 bool rb_file_is_own(const struct stat *st);
 
 /*
- * The folder of path, open for the *at() calls (close it), and the name in it (free it), which need
- * not be there. A folder on the way may belong to somebody else, who may put anything into it at
- * any time: only symlinks of our own are followed, and through: one at path itself, too.
+ * Opens the folder of `path` for the *at() calls and returns the name of the file in it, which
+ * need not exist. The caller closes *dir and frees *name. Another user may own a folder on the
+ * way and may put anything into it at any time, so only symlinks of root or the effective user
+ * are followed; `through`: at `path` itself, too.
  */
 enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through,
                             rb_err *err) RB_MUST_USE;
 
-/* Writes beside the target and renames over it. A symlink at path is replaced, not followed. */
+/* Writes a temporary file beside the target and renames it over the target. A symlink at `path` is
+ * replaced, not followed. */
 enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode,
                            rb_err *err) RB_MUST_USE;
 
-/* The same where folders may belong to somebody else (rb_file_folder), with that owner: the file
- * never has another one under its name. */
+/* Same as rb_file_write(), where folders may belong to another user (rb_file_folder()). The file
+ * belongs to `owner` from the moment it has its name. */
 enum rb_code rb_file_write_as(const char *path, const void *data, size_t len, mode_t mode,
                               uid_t user, gid_t group, rb_err *err) RB_MUST_USE;
 
-/* Reads likewise, through symlinks of our own; st is of what was read, st_nlink 0 where there is
- * none. */
+/* Reads a file in such a folder, through symlinks of root or the effective user. *st describes what
+ * was read; st_nlink is 0 if the file does not exist. */
 enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t limit,
                           rb_err *err) RB_MUST_USE;
 
-/* As rb_file_write() over a file that somebody else set up: its mode and owner are kept (0644 and
- * ours when there is none), and where path is a symlink of our own, the file it points to is
- * replaced. One that holds the data already is left alone, and synced. */
+/* Writes over a file that an administrator set up: keeps its mode and owner (0644 and the process's
+ * own if it is new). If `path` is a symlink of root or the effective user, replaces the file that
+ * it points to. Only syncs a file that holds the data already. */
 enum rb_code rb_file_replace(const char *path, const void *data, size_t len,
                              rb_err *err) RB_MUST_USE;
 
-/* The same, for a file whose permissions are chosen: fresh are those of a new file; fixed, unless
- * 0, those that the file has afterwards in any case. The umask does not count. */
+/* Same as rb_file_replace(), with chosen permissions: `fresh` for a new file; `fixed`, unless 0, in
+ * any case. The umask does not apply. */
 enum rb_code rb_file_deliver(const char *path, const void *data, size_t len, mode_t fresh,
                              mode_t fixed, rb_err *err) RB_MUST_USE;
 
 /*
- * A new file in a folder, until it gets its name or goes: its descriptor, or -1 with errno set.
- * While that is open nobody takes the file for one that a killed process left behind; those
- * rb_dir_tidy() removes, as far as it may.
+ * Creates a temporary file in a folder, to be renamed or removed. Returns its descriptor, or -1
+ * with errno set. While the descriptor is open, rb_dir_tidy() in another process does not take
+ * the file for one that a killed process left, and does not remove it.
  */
 int rb_file_temporary(char **path, const char *dir);
 void rb_dir_tidy(const char *path);
 
-/* Absent is fine; the folders as for rb_file_write_as(). */
+/* Removes a file, if it exists; folders as for rb_file_write_as(). */
 enum rb_code rb_file_remove(const char *path, rb_err *err) RB_MUST_USE;
 
-/* False only where nothing is there. A dangling symlink exists, and what may not be looked at is
- * taken to: whoever then opens it is told why not. */
+/* False only if nothing exists at `path`. True for a dangling symlink, and for a path that cannot
+ * be inspected: the later open reports the reason. */
 bool rb_file_exists(const char *path);
 
 enum rb_code rb_dir_make(const char *path, rb_err *err) RB_MUST_USE; /* as mkdir -p, synced */
-/* The same, and the folders that it creates get this mode whatever the umask. */
+/* Same as rb_dir_make(); folders that it creates get this mode whatever the umask is. */
 enum rb_code rb_dir_make_as(const char *path, mode_t mode, rb_err *err) RB_MUST_USE;
 enum rb_code rb_dir_remove(const char *path,
                            rb_err *err) RB_MUST_USE; /* as rm -rf; absent is fine */
-/* Remove a folder if nothing is in it; whether that was done. */
+/* Removes a folder if it is empty; returns whether it did. */
 bool rb_dir_remove_empty(const char *path);
 enum rb_code rb_dir_sync(const char *path, rb_err *err) RB_MUST_USE;
 
-/* Names in a folder, sorted bytewise, without "." and "..". Absent: empty. */
+/* Lists the names in a folder, sorted bytewise, without "." and "..". An absent folder has none. */
 enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err) RB_MUST_USE;
 
-/* Makes link point to target by one rename, synced; the folders as for rb_file_write_as(). */
+/* Makes `link` point to `target` with one rename, synced; folders as for rb_file_write_as(). */
 enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err) RB_MUST_USE;
-/* *out is NULL when there is no symlink at path. */
+/* Reads a symlink's target; *out is NULL if `path` is not a symlink. */
 enum rb_code rb_link_read(char **out, const char *path, rb_err *err) RB_MUST_USE;
 
-/* The same where folders may belong to somebody else: a symlink that is not our own is an error. */
+/* Same as rb_link_read(), where folders may belong to another user. Fails with RB_ERROR if the
+ * symlink belongs to another user. */
 enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err) RB_MUST_USE;
 
 enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err) RB_MUST_USE; /* synced */
 
-char *rb_path_join(const char *dir, const char *name); /* an absolute name wins */
+char *rb_path_join(const char *dir, const char *name); /* returns `name` itself if it is absolute */
 /*
- * The path of the absolute `path` without symlinks and "..", as far as it exists; the rest stays as
- * it is. visit: NULL, or called with the place of every symlink before it is followed.
+ * Resolves symlinks and ".." in the absolute `path` as far as it exists; the rest stays as it is.
+ * visit: NULL, or called with the path of every symlink before it is followed.
  */
 typedef void rb_path_visit(void *context, const char *at);
 char *rb_path_resolve(const char *path, rb_path_visit *visit, void *context);

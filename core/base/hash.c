@@ -107,7 +107,7 @@ void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX])
 
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err)
 {
-    /* A FIFO or a device in a file's place must neither block nor feed this without an end. */
+    /* Do not block on a FIFO or device in the file's place, and do not read it without end. */
     int fd = rb_at_open(path, O_RDONLY | O_NONBLOCK, 0);
     struct stat st;
     if (fd < 0)

@@ -24,14 +24,14 @@ void rb_sha256_end(rb_sha256 *hash, unsigned char out[RB_SHA256_SIZE]);
 
 void rb_sha256_of(const void *data, size_t len, unsigned char out[RB_SHA256_SIZE]);
 void rb_sha256_hex_of(const void *data, size_t len, char out[RB_SHA256_HEX]);
-/* Digest of a file's content, read with a fixed buffer. */
+/* Computes the digest of a file's content, with a buffer of fixed size. */
 enum rb_code rb_sha256_file(char out[RB_SHA256_HEX], const char *path, rb_err *err) RB_MUST_USE;
 
 #define RB_SHA384_HEX 97 /* with the '\0' */
 void rb_sha384_hex_of(const void *data, size_t len, char out[RB_SHA384_HEX]);
 
-/* SHA-1 of two parts behind each other: what git names an object by. To notice bit rot, never to
- * trust: that is SHA-256's part. */
+/* Computes the SHA-1 of two parts one after the other, which is how git names objects. It detects
+ * bit rot; trust needs SHA-256. */
 void rb_sha1_of(const void *head, size_t head_len, const void *data, size_t len,
                 unsigned char out[20]);
 
@@ -40,7 +40,7 @@ bool rb_hex_decode(const char *hex, unsigned char *out,
                    size_t len); /* exactly 2 * len, lower case */
 
 void rb_base64_encode(rb_buf *out, const void *data, size_t len); /* no line breaks */
-/* Strict: no white space, canonical padding. */
+/* Decodes strictly: no white space, canonical padding. */
 bool rb_base64_decode(rb_buf *out, const char *text, size_t len);
 
 #endif

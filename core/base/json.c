@@ -113,7 +113,7 @@ static void newline(rb_buf *out, int depth)
 
 static void write_value(rb_buf *out, const json_t *json, int depth);
 
-/* Most objects are made in the order they are written in. */
+/* Returns the members sorted by key. Most objects are built in sorted order already. */
 static member *sorted_members(const json_t *json)
 {
     size_t n = json_object_size(json);
@@ -221,8 +221,8 @@ void rb_json_pretty(rb_buf *out, const json_t *json)
     rb_buf_addc(out, '\n');
 }
 
-/* DEL, C1 controls, line separators and what turns the direction of writing; 0 for all else. JCS
- * writes them as they are. */
+/* Returns the code point at p if a terminal must not get it (DEL, C1 controls, line separators,
+ * bidirectional controls), else 0. JCS writes these characters unescaped. */
 static unsigned unsafe_at(const unsigned char *p, size_t len)
 {
     if (p[0] == 0x7f)

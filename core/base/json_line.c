@@ -1,4 +1,4 @@
-/* Lines of members, which jansson does not keep. */
+/* Finds the line of a member, which jansson does not record. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ typedef struct scan {
     const char *wanted;
     size_t line;
     size_t found;   /* line of the wanted value, or of the nearest one that it would be inside */
-    size_t matched; /* how much of wanted that one's path is; SIZE_MAX: all of it */
+    size_t matched; /* how many bytes of `wanted` its path matches; SIZE_MAX: all */
 } scan;
 
 static void space(scan *s)
@@ -32,7 +32,7 @@ static bool take(scan *s, char c)
     return true;
 }
 
-/* The text of a string with its quotes; NULL if there is none. */
+/* Reads the string at the current position; NULL if there is none. */
 static json_t *read_string(scan *s)
 {
     const char *start = s->p;
@@ -46,7 +46,7 @@ static json_t *read_string(scan *s)
     return json_loadb(start, (size_t)(s->p - start), JSON_DECODE_ANY, NULL);
 }
 
-/* Is path where the wanted value is, or something that it is inside? */
+/* Records the value at `path` if it is the wanted value or contains it. */
 static void match(scan *s, const rb_buf *path)
 {
     if (s->matched == SIZE_MAX || strncmp(s->wanted, rb_buf_str(path), path->len) != 0)

@@ -20,7 +20,8 @@ char *rb_path_dir(const char *path)
     return slash == path ? rb_strdup("/") : rb_strndup(path, (size_t)(slash - path));
 }
 
-/* The code points that HFS+ ignores in a file name (git's utf8.c, next_hfs_char). */
+/* Returns the length of a code point at p that HFS+ ignores in file names (git's utf8.c,
+ * next_hfs_char), or 0. */
 static size_t hfs_ignored(const char *p, size_t len)
 {
     static const char *const ignored[] = {
@@ -93,7 +94,8 @@ static bool is_ref_part(const char *part, size_t len)
     return true;
 }
 
-#define SHELL "!\"#$&'();<>`{|}" /* what a shell reads as more than a word, of what git accepts */
+#define SHELL                                                                                      \
+    "!\"#$&'();<>`{|}" /* characters that git allows in tag names and a shell interprets */
 
 bool rb_path_is_tag(const char *name)
 {

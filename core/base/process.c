@@ -16,11 +16,12 @@
 #define DEFAULT_OUTPUT_LIMIT (1u << 20)
 #define LAST_WORDS_MS 500
 #define TERM_MS 2000 /* from SIGTERM to SIGKILL */
-#define KILL_MS 5000 /* a killed program that does not end waits for the kernel: it is left */
+#define KILL_MS                                                                                    \
+    5000 /* wait this long for a killed program (it can hang in the kernel), then leave it */
 
 extern char **environ;
 
-/* Signals are the process's own: so is what they mean for the programs that it runs. */
+/* Signal handlers belong to the process, so this counter is one for all threads. */
 static const volatile sig_atomic_t *watched;
 static sig_atomic_t acted_on;
 
@@ -46,7 +47,7 @@ struct running {
     int in;
     int out;
     int err;
-    int end; /* readable when it has ended; -1 where the kernel has no such thing */
+    int end; /* a pidfd: readable when the program has ended; -1: the kernel has none */
 };
 
 static void close_fd(int *fd)
@@ -67,7 +68,7 @@ static bool named(const char *entry, const char *name, size_t len)
     return strncmp(entry, name, len) == 0 && (entry[len] == '=' || entry[len] == '\0');
 }
 
-/* Ours with the additions. */
+/* Copies this process's environment and applies the additions. */
 static char **build_environment(const char *const *extra)
 {
     size_t ours = 0;
@@ -92,7 +93,7 @@ static char **build_environment(const char *const *extra)
     return env;
 }
 
-/* The child's standard files, folder, process group and signals. */
+/* Starts the child with its standard files, folder, process group and signals. */
 static int spawn(pid_t *pid, const rb_process *process, char **env, int in, int out, int err)
 {
     posix_spawn_file_actions_t files;
@@ -202,12 +203,12 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* How far a program is on its way to its end. */
+/* How far the termination of a program has come. */
 struct ending {
     bool ended;
-    int64_t last; /* until then what it left in the pipes is read */
-    int64_t term; /* when its group got SIGTERM; 0: it did not */
-    int64_t kill; /* the same of SIGKILL */
+    int64_t last; /* until then output that is left in the pipes is read */
+    int64_t term; /* when its group got SIGTERM; 0: not yet */
+    int64_t kill; /* when its group got SIGKILL; 0: not yet */
 };
 
 static void send_signal(const struct running *run, const rb_process *process, int signal_number)
@@ -215,8 +216,8 @@ static void send_signal(const struct running *run, const rb_process *process, in
     kill(process->terminal ? run->pid : -run->pid, signal_number);
 }
 
-/* Whether it has ended: what a signal left of its group is killed while the group's number is its
- * own. */
+/* Returns whether the program has ended. Kills what a signal left of its group while the group's
+ * number cannot be reused yet. */
 static bool reap(const struct running *run, const rb_process *process, bool kill_rest, int *status)
 {
     siginfo_t info = {0};
@@ -225,12 +226,12 @@ static bool reap(const struct running *run, const rb_process *process, bool kill
         return false;
     if (found == 0 && kill_rest)
         send_signal(run, process, SIGKILL);
-    if (waitpid(run->pid, status, 0) < 0) /* SIGCHLD is ignored: how it ended is not known */
+    if (waitpid(run->pid, status, 0) < 0) /* SIGCHLD is ignored, so the exit status is unknown */
         *status = W_EXITCODE(127, 0);
     return true;
 }
 
-/* Ends it at its time limit, and by what signals to rbtool ask for. */
+/* Terminates the program at its time limit, or because rbtool received a signal. */
 static void press(struct ending *at, const struct running *run, const rb_process *process,
                   rb_process_result *result, int64_t limit)
 {
@@ -249,8 +250,8 @@ static void press(struct ending *at, const struct running *run, const rb_process
         at->ended = true;
 }
 
-/* A background child may keep the pipes open, and write for ever: once the program itself has
- * ended, what it left is read, for a moment at most. */
+/* Exchanges input and output with the program. A background child may hold the pipes open for ever,
+ * so once the program itself has ended, the remaining output is read for a short time only. */
 static void converse(struct running *run, const rb_process *process, rb_process_result *result,
                      int *wait_status)
 {
@@ -314,7 +315,8 @@ enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, r
         return RB_OK;
     }
     RB_TRY(start(&run, process, err));
-    /* A child that does not read its input: for this thread only, others may run children too. */
+    /* Block SIGPIPE in this thread only (the child may not read its input): other threads may run
+     * children too. */
     sigset_t pipe_only;
     sigset_t old;
     sigemptyset(&pipe_only);

@@ -39,21 +39,22 @@ typedef struct rb_process_result {
     rb_buf err;
 } rb_process_result;
 
-/* RB_OK whenever the program ran, whatever its status; an error when it could not be started. */
+/* Runs a program. RB_OK whenever it ran, whatever its exit status; RB_ERROR if it could not be
+ * started. */
 enum rb_code rb_process_run(rb_process_result *out, const rb_process *process,
                             rb_err *err) RB_MUST_USE;
-/* Whether rb_process_run() would find a program that may be executed; errno says why not of one
- * that is named by a path. */
+/* True if rb_process_run() would find an executable program. For a program named by a path, errno
+ * holds the reason why not. */
 bool rb_process_can_run(const char *program);
 
 void rb_process_result_clear(rb_process_result *result);
 
-/* From now on a change of *signals ends what rb_process_run() waits for, or would start; NULL: no
- * more. Not while another thread runs a program. */
+/* From now on, a change of *signals terminates the program that rb_process_run() runs or would
+ * start; NULL ends that. Must not be called while another thread runs a program. */
 void rb_process_watch(const volatile sig_atomic_t *signals);
-/* The signals so far have been acted on: what runs from now on, such as the inverses of a
- * transition, is ended by later ones only. */
+/* Marks the signals received so far as handled: programs that run from now on, such as the inverses
+ * of a transition, are terminated by later signals only. */
 void rb_process_go_on(void);
-bool rb_process_cancelled(void); /* a signal came that was not acted on */
+bool rb_process_cancelled(void); /* a signal was received and not handled */
 
 #endif

@@ -45,7 +45,7 @@ static const char *record_at(const rb_record_cache *cache, size_t offset)
                                     : cache->added.data + (offset - cache->file.len);
 }
 
-/* The keys are hashes: their first bytes are as good as any. */
+/* Keys are hashes, so their first bytes serve as the slot's hash. */
 static uint32_t *slot_of(const rb_record_cache *cache, const void *key)
 {
     size_t i;
@@ -80,7 +80,7 @@ static void index_record(rb_record_cache *cache, size_t offset)
     *slot = (uint32_t)offset;
 }
 
-/* The number of records in a chunk; SIZE_MAX if one is malformed. */
+/* Counts the records in a chunk; SIZE_MAX if one is malformed. */
 static size_t count_records(const char *p, const char *end)
 {
     size_t n = 0;
@@ -95,7 +95,7 @@ static size_t count_records(const char *p, const char *end)
     return n;
 }
 
-/* Takes the chunk at `at`; returns where it ends, or 0 if it is damaged. */
+/* Indexes the records of the chunk at `at`. Returns where the chunk ends, or 0 if it is damaged. */
 static size_t take_chunk(rb_record_cache *cache, size_t at)
 {
     const char *head = cache->file.data + at;
@@ -193,7 +193,8 @@ void rb_record_cache_put(rb_record_cache *cache, const unsigned char key[RB_RECO
     index_record(cache, offset);
 }
 
-/* A write that a full disk cut is taken back; after a kill, the chunk's hash shows it. */
+/* Appends a chunk. A write that a full disk cut short is truncated again; after a kill, the chunk's
+ * hash exposes it. */
 static void append(const rb_record_cache *cache, const rb_buf *chunk)
 {
     int fd = open(cache->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
@@ -202,7 +203,7 @@ static void append(const rb_record_cache *cache, const rb_buf *chunk)
     struct stat st;
     size_t len = strlen(cache->header);
     RB_AUTO(rb_free_str) char *header = rb_calloc(1, len + 1);
-    /* Another process may have begun the file anew, with another header. */
+    /* Another process may have recreated the file with another header. */
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
         pread(fd, header, len, 0) == (ssize_t)len && has_header(cache, header, len) &&
         (size_t)st.st_size + chunk->len <= RB_RECORD_CACHE_LIMIT &&

@@ -29,18 +29,19 @@ rb_record_cache *rb_record_cache_open(const char *path, const char *header);
 void rb_record_cache_free(rb_record_cache *cache);
 RB_DEFINE_AUTO(rb_record_cache, rb_record_cache_free)
 
-/* *data is valid until the next put, or as long as the cache if the record was in the file. Any
- * thread may call this while none puts. */
+/* Looks up a record. *data is valid until the next put, or as long as the cache if the record was
+ * in the file. Any thread may call this while none puts. */
 bool rb_record_cache_get(const void **data, size_t *len, const rb_record_cache *cache,
                          const unsigned char key[RB_RECORD_KEY]);
-/* Replaces the record of that key. */
+/* Adds or replaces the record of that key. */
 void rb_record_cache_put(rb_record_cache *cache, const unsigned char key[RB_RECORD_KEY],
                          const void *data, size_t len);
 
-/* Writes what was put. Does nothing if another process is writing. */
+/* Writes the records that were put. Does nothing if another process is writing. */
 void rb_record_cache_save(rb_record_cache *cache);
 
-/* Takes these bytes for the file's; returns the number of records. open does this, and tests do. */
+/* Loads `data` as the content of the file; returns the number of records. Called by open and by
+ * tests. */
 size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len);
 
 #endif

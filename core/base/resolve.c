@@ -1,4 +1,4 @@
-/* Where a path leads, whether all of it exists or not. */
+/* Resolves paths that need not exist completely. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,8 +6,8 @@
 
 #define LINKS_LIMIT 40 /* symlinks followed for one path, as Linux does */
 
-/* Appends a component to out; *next is what remains to be resolved, with a symlink's target put
- * before it. */
+/* Appends a component to out. *next is what remains to be resolved; the target of a symlink is put
+ * in front of it. */
 static void add_part(rb_buf *out, char **next, const char *part, int *links, rb_path_visit *visit,
                      void *context)
 {

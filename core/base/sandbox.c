@@ -40,9 +40,10 @@
 
 extern char **environ;
 
-/* In the child. Whatever fails here and is not optional ends it. */
+/* The functions from here on run in the child, which exits if anything that is not optional fails.
+ */
 
-/* A lower limit that rbtool itself was started with stays. */
+/* Sets a resource limit. A lower limit that rbtool itself was started with stays in force. */
 static void limit(int resource, rlim_t value)
 {
     struct rlimit both;
@@ -55,7 +56,7 @@ static void limit(int resource, rlim_t value)
 }
 
 #ifndef SANITIZED
-/* Bytes of address space that the process has now; 0 where that cannot be read. */
+/* Returns the bytes of address space that the process uses now; 0 if unknown. */
 static size_t address_space(void)
 {
     unsigned long pages = 0;
@@ -92,7 +93,7 @@ static void set_limits(const rb_sandbox *sandbox)
     limit_memory(sandbox->memory);
 }
 
-/* Leaves /dev/null as 0, 1 and 2 (but a sanitizer's reports go on), and *out as 3. */
+/* Opens /dev/null as descriptors 0, 1 and 2 (a sanitizer keeps its stderr) and moves *out to 3. */
 static void close_descriptors(int *out)
 {
     int null = open("/dev/null", O_RDWR);
@@ -153,7 +154,7 @@ static bool allow(int rules, const char *path, uint64_t access)
     return added;
 }
 
-/* *net: TCP is out of reach too. */
+/* Confines the process to `dir` with Landlock. *net is set to true if TCP is blocked as well. */
 static bool leave_files(bool *net, const char *dir)
 {
     static const uint64_t by_abi[] = {0, 0x1fff, 0x3fff, 0x7fff, 0x7fff};
@@ -187,7 +188,7 @@ static void send_all(int out, const char *data, size_t len)
     }
 }
 
-/* The deadline of what the child is doing. */
+/* The deadline for the current work of the child. */
 static struct {
     int out; /* 0: not in a child, or before run() */
     char *result;
@@ -197,7 +198,7 @@ static struct {
 static void on_deadline(int number)
 {
     (void)number;
-    /* A pipe that is empty takes a short result whole. */
+    /* An empty pipe takes a short result in one write. */
     _exit(write(deadline.out, deadline.result, deadline.len) == (ssize_t)deadline.len ? 0 : 126);
 }
 
@@ -227,7 +228,7 @@ _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out,
     set_limits(sandbox);
     bool net = leave_network();
     drop_root();
-    /* After the change of user, which takes it back. */
+    /* After the change of user, which resets the parent-death signal. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
         getppid() != parent)
         _exit(126);
@@ -244,7 +245,7 @@ _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out,
     _exit(0);
 }
 
-/* In the parent. */
+/* The functions from here on run in the parent. */
 
 static int64_t now_ms(void)
 {
@@ -343,7 +344,7 @@ static enum rb_code run_in(rb_buf *result, rb_strs *missing, const rb_sandbox *s
     return judge(result, missing, sandbox, ending, status, err);
 }
 
-/* Large databases should not lie in memory, where /tmp often is. */
+/* Creates the working folder. Not in /tmp, which often lies in memory: databases can be large. */
 static enum rb_code make_dir(char **out, rb_err *err)
 {
     static const char *const places[] = {"/var/tmp", "/tmp"};

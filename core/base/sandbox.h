@@ -34,11 +34,12 @@ typedef struct rb_sandbox {
     int file_size;       /* MiB of each file in dir; 0: any */
 } rb_sandbox;
 
-/* In the child: it ends in so many seconds, with result in place of what run() gives, unless this
- * is called again or run() returns before. For code that nothing else interrupts. */
+/* To be called in the child: it ends after this many seconds, with `result` in place of what run()
+ * returns, unless this is called again or run() returns first. For code that cannot be interrupted
+ * otherwise. */
 void rb_sandbox_deadline(int seconds, const char *result);
 
-/* missing: what the kernel did not put out of reach ("the network"), for a note. */
+/* Runs the sandbox. *missing: what the kernel could not block ("the network"), for a note. */
 enum rb_code rb_sandbox_run(rb_buf *result, rb_strs *missing, const rb_sandbox *sandbox,
                             rb_err *err) RB_MUST_USE;
 

@@ -37,7 +37,7 @@ static char *show(const json_t *json)
     return shown;
 }
 
-/* A place in the document; its path is written only for a fault. */
+/* A position in the document; its path is written only when a fault is reported. */
 typedef struct place {
     const struct place *up;
     const char *key; /* NULL: an array's item */
@@ -109,7 +109,7 @@ static char *describe(const rb_shape *shape)
     return rb_buf_detach(&out);
 }
 
-/* Whether key has only letters of word, in their order, from its first on. */
+/* True if `key` consists of letters of `word`, in their order, beginning with the first. */
 static bool abbreviates(const char *key, const char *word)
 {
     if (strlen(key) < 3 || key[0] != word[0])
@@ -233,7 +233,8 @@ static bool array_fits(const rb_shape *shape, const json_t *json, const place *a
     return true;
 }
 
-/* Fractions have no exact canonical form: nothing that is hashed may hold one. */
+/* True if the value contains a fraction. Fractions have no exact canonical form, so hashed
+ * documents must not contain any. */
 static bool has_real(const json_t *json)
 {
     const char *key;
@@ -297,7 +298,7 @@ static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_
     if (shape->text && json_is_string(json))
         shape = shape->text;
     if (!value_fits(shape, json)) {
-        bool of_keys = shape->kind == RB_SHAPE_MAP; /* expected speaks of its keys */
+        bool of_keys = shape->kind == RB_SHAPE_MAP; /* `expected` describes its keys */
         return fault_at(fault, at, of_keys ? rb_strdup("an object") : describe(shape), json);
     }
     switch (shape->kind) {

@@ -40,9 +40,9 @@ struct rb_shape {
     int64_t max;                  /* 0: no limit of its own (INTEGER: RB_INTEGER_MAX) */
     bool unique;                  /* ARRAY of strings: none twice */
     bool open;                    /* OBJECT: other keys are fine */
-    /* OBJECT: the first when it has the first's first key, else the second. */
+    /* OBJECT: the first of these if the value has the first key of it, else the second */
     const rb_shape *either[2];
-    const rb_shape *text; /* OBJECT: a string of this shape will do as well */
+    const rb_shape *text; /* OBJECT: a string of this shape is accepted as well */
 };
 
 /* For tables of shapes: the fields of an object, and an object of just these. */
@@ -66,16 +66,16 @@ typedef struct rb_shape_fault {
     char *found;
 } rb_shape_fault;
 
-/* False with *fault filled (clear it) at the first fault. */
+/* Checks json against the shape. Returns false and fills *fault (clear it) at the first fault. */
 bool rb_shape_fits(const rb_shape *shape, const json_t *json, rb_shape_fault *fault);
 void rb_shape_fault_clear(rb_shape_fault *fault);
 
-/* The same as an error: "WHAT: PATH: expected ..., found ...". */
+/* Same as rb_shape_fits(), with an error "WHAT: PATH: expected ..., found ...". */
 enum rb_code rb_shape_check(const rb_shape *shape, const json_t *json, const char *what,
                             rb_err *err) RB_MUST_USE;
 
-/* Of keys (NULL at its end), the one that key abbreviates ("cmd": "command"), else the one with the
- * fewest letters to change. */
+/* Returns the one of `keys` (NULL at its end) that `key` abbreviates ("cmd": "command"), else the
+ * one with the smallest edit distance. */
 const char *rb_shape_nearest(const char *key, const char *const *keys);
 
 /* Checks for strings. */

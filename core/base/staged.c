@@ -25,7 +25,8 @@ static void leave(beside *at)
     free(at->staged);
 }
 
-/* Where path is a symlink of our own, beside the file that it points to. */
+/* Finds the staged file's name: if `path` is a symlink of root or the effective user, it lies
+ * beside the file that this points to. */
 static enum rb_code find(beside *at, const char *path, rb_err *err)
 {
     struct stat st;
@@ -67,7 +68,7 @@ enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
     if (holds(path, data, len, access->fixed))
         return RB_OK;
     RB_TRY(find(&at, path, err));
-    /* A symlink that leads nowhere is replaced. */
+    /* A dangling symlink is replaced. */
     if (fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISLNK(st.st_mode))
         st = (struct stat){
             .st_mode = access->fresh, .st_uid = access->user, .st_gid = access->group};
@@ -91,7 +92,7 @@ enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
     return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
 }
 
-/* What stands there now need not be what was staged. */
+/* True if the staged file still holds these bytes: it may have been changed since. */
 static bool is_staged(const beside *at, const void *data, size_t len)
 {
     struct stat st;

@@ -15,24 +15,26 @@
 
 #include "base/err.h"
 
-/* Who may read a file, and whose it is. An existing file keeps its owner, and its permissions
- * unless `fixed` is set. */
+/* Permissions and owner of a file. An existing file keeps its owner, and its permissions unless
+ * `fixed` is set. */
 typedef struct rb_file_access {
     mode_t fresh; /* permissions of a new file */
-    mode_t fixed; /* of the file in any case; 0: as above */
+    mode_t fixed; /* of the file in any case; 0: not set */
     uid_t user;   /* owner of a new file */
     gid_t group;
 } rb_file_access;
 
-/* Does nothing where path holds the data already, with that mode. */
+/* Stages the data. Does nothing if the file at `path` holds it already, with that mode. */
 enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
                            const rb_file_access *access, rb_err *err) RB_MUST_USE;
-/* One that is not staged, or was changed since, is written now. */
+/* Renames the staged file to `path`. Writes the data first if it was not staged or was changed
+ * since. */
 enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len,
                                 const rb_file_access *access, rb_err *err) RB_MUST_USE;
 void rb_file_unstage(const char *path); /* absent is fine */
 
-/* Why a file at path could not be replaced or removed, as the end of a sentence; NULL: it could. */
+/* Returns why a file at `path` could not be replaced or removed, as the end of a sentence; NULL if
+ * it could. */
 const char *rb_file_pinned(const char *path);
 
 #endif

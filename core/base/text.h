@@ -1,5 +1,6 @@
 /*
- * Small things about text: sameness, numbers for people, the nearest word, UTF-8.
+ * Small text functions: equality, numbers for people, the nearest word, UTF-8. Results that are
+ * char * are owned by the caller.
  */
 #ifndef RB_BASE_TEXT_H
 #define RB_BASE_TEXT_H
@@ -16,17 +17,17 @@ char *rb_text_bytes(uint64_t n); /* 43.1 MB */
 
 const char *rb_text_s(uint64_t n); /* the plural's "s": "" for one */
 
-bool rb_text_same(const char *a, const char *b); /* NULL is like nothing, also not like NULL */
+bool rb_text_same(const char *a, const char *b); /* false if either is NULL */
 
 bool rb_text_is_utf8(const char *text, size_t len);  /* RFC 3629, and no NUL byte */
 bool rb_text_is_plain(const char *text, size_t len); /* UTF-8 without control characters */
 
-/* Letters to insert, delete, replace or swap with a neighbour to get from a to b; the first 64
- * bytes of each count. */
+/* Returns the edit distance of a and b: letters to insert, delete, replace or swap with a
+ * neighbour. Only the first 64 bytes of each count. */
 size_t rb_text_distance(const char *a, const char *b);
 
-/* The candidate (list ends with NULL) that word is probably a misspelling or the beginning of, for
- * "did you mean"; NULL where none is close: more than a third of the letters differ. */
+/* Returns the candidate (the list ends with NULL) that `word` probably misspells or abbreviates,
+ * for "did you mean"; NULL if more than a third of the letters differ from every candidate. */
 const char *rb_text_similar(const char *word, const char *const *candidates);
 
 #endif

@@ -1,4 +1,4 @@
-/* The way to a file, where an unprivileged user may own a folder on it. */
+/* Opens the folder of a file where an unprivileged user may own a folder on the path. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 typedef struct walk {
     const char *path; /* for messages */
-    char *left;       /* what of the way is still to go, from dir on */
+    char *left;       /* the rest of the path, seen from dir */
     int dir;
     int links;
 } walk;
@@ -40,7 +40,7 @@ static enum rb_code go_to(walk *w, int dir, rb_err *err)
     return RB_OK;
 }
 
-/* The first name that is left, which leaves the rest; NULL: none is. */
+/* Removes the first name from the rest of the path and returns it; NULL if none is left. */
 static char *next_name(walk *w)
 {
     const char *start = w->left + strspn(w->left, "/");
@@ -52,7 +52,8 @@ static char *next_name(walk *w)
     return name;
 }
 
-/* fd: of the link itself, so that what is judged is what is followed. */
+/* Reads the symlink's target. fd: of the link itself, so that the link that was checked is the one
+ * that is followed. */
 static enum rb_code target_of(char **out, const walk *w, int fd, const struct stat *st, rb_err *err)
 {
     char target[PATH_MAX];
@@ -84,7 +85,7 @@ static enum rb_code follow(walk *w, int fd, const struct stat *st, rb_err *err)
     return target[0] == '/' ? go_to(w, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), err) : RB_OK;
 }
 
-/* *there: the walk has come to its last name, name. */
+/* Takes one step. *there is set to true when `name` is the last name. */
 static enum rb_code one(walk *w, const char *name, bool *there, bool through, rb_err *err)
 {
     struct stat st;
@@ -108,7 +109,8 @@ static enum rb_code one(walk *w, const char *name, bool *there, bool through, rb
     return code;
 }
 
-/* Below an anchor no link is followed: the one at path itself is replaced, too. */
+/* Resolves a path below an anchor, where no symlink is followed: one at the path itself is
+ * replaced. */
 static enum rb_code anchored(int *dir, char **name, rb_at *at, const char *path, rb_err *err)
 {
     *name = NULL;
@@ -141,7 +143,7 @@ enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool throug
             code = rb_fail(err, RB_ERROR, "cannot write %s: it is a folder", path);
     }
     *dir = -1;
-    /* What was walked by cannot be synced. */
+    /* Descriptors opened with O_PATH cannot be synced. */
     if (code == RB_OK)
         *dir = openat(w.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (code == RB_OK && *dir < 0)

@@ -1,4 +1,4 @@
-/* Why there is no repository where one was looked for. */
+/* Finds out why no repository could be opened. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #define GITFILE_LIMIT (1u << 16) /* bytes of a file ".git" */
 
-/* What git wants to be there, in a folder that should be a repository; NULL: all of it. */
+/* Returns what a folder lacks to be a git repository; NULL if nothing. */
 static const char *find_lack(const char *dir)
 {
     static const char *const names[] = {"HEAD", "objects", "refs"};
@@ -21,7 +21,7 @@ static const char *find_lack(const char *dir)
     return NULL;
 }
 
-/* The folder that a file ".git" names; NULL: path is no such file. */
+/* Returns the folder that a ".git" file names; NULL if `path` is not such a file. */
 static char *linked_dir(const char *path)
 {
     static const char key[] = "gitdir: ";
@@ -36,7 +36,7 @@ static char *linked_dir(const char *path)
     return rb_path_join(above, named);
 }
 
-/* path: a .git, or what GIT_DIR names, that is there and was not taken. */
+/* Explains why an existing `path` (a .git, or what GIT_DIR names) is not usable. */
 static enum rb_code explain_broken(const char *path, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
@@ -76,7 +76,7 @@ static char *nearest_git(const char *dir)
     return NULL;
 }
 
-/* GIT_DIR's folder, or a .git, may be there and broken. */
+/* The folder that GIT_DIR names, or a .git, may exist and be broken. */
 enum rb_code rb_git_explain_absence(const char *dir, const char *named, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = named ? rb_path_join(dir, named) : nearest_git(dir);

@@ -19,7 +19,7 @@ static enum rb_code no_commit(const rb_repo *repo, const char *spec, const char 
                    safe, unknown ? "" : ": ", unknown ? "" : said);
 }
 
-/* main~2, ^{/text}, @{...}, abbreviated ids: libgit2 reads some of these otherwise than git. */
+/* Asks git: libgit2 reads some of main~2, ^{/text}, @{...} and abbreviated ids differently. */
 static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, const char *safe,
                                   rb_err *err)
 {
@@ -39,7 +39,7 @@ static enum rb_code commit_by_git(rb_oid *out, rb_repo *repo, const char *spec, 
     return RB_OK;
 }
 
-/* A full id, or a ref by the name people use; NULL for all else. */
+/* Looks up a full id or a ref by its usual name; NULL for any other expression. */
 static git_object *plain(rb_repo *repo, const char *spec)
 {
     git_object *object = NULL;
@@ -93,8 +93,8 @@ enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit, r
     return RB_OK;
 }
 
-/* libgit2 1.5 does not know where a shallow clone ends and stumbles over the missing parents: git
- * itself is asked there. */
+/* Asks git, because libgit2 1.5 does not know where a shallow clone ends and fails on the missing
+ * parents. */
 static enum rb_code reaches_by_git(bool *out, rb_repo *repo, const rb_oid *commit,
                                    const rb_oid *ancestor, rb_err *err)
 {
@@ -128,7 +128,7 @@ enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
     return RB_OK;
 }
 
-/* git itself is asked, because it knows where a shallow clone ends. */
+/* Asks git, because libgit2 does not know where a shallow clone ends. */
 enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, const rb_oid *b,
                                   rb_err *err)
 {
@@ -151,7 +151,7 @@ enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, c
     return RB_OK;
 }
 
-/* What rev-list prints for the walk below, an id a line. */
+/* Same as the walk below, by `git rev-list`, one id a line. */
 static enum rb_code walk_by_git(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
                                 rb_commit_visit *visit, void *context, rb_err *err)
 {

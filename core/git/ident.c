@@ -1,4 +1,4 @@
-/* Who writes, as `git var GIT_COMMITTER_IDENT` says it. */
+/* The committer's identity, as `git var GIT_COMMITTER_IDENT` prints it. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "git/internal.h"
 
-/* What git takes as it is: it cuts other characters off both ends and out of the middle. */
+/* True if git uses the text unchanged: it removes other characters at both ends and inside. */
 static bool is_plain(const char *text)
 {
     size_t len = text ? strlen(text) : 0;
@@ -33,7 +33,7 @@ static char *written_now(const char *name, const char *email)
                      tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
-/* Nearly always two plain settings say it, and no program need be run for that. */
+/* Nearly always two plain settings are enough, and git need not be run. */
 enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err)
 {
     const char *name = NULL;

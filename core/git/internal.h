@@ -1,5 +1,5 @@
 /*
- * What the files of this room share; no other room includes it, since it includes libgit2.
+ * Shared by the files of core/git. No other module may include it, because it includes libgit2.
  */
 #ifndef RB_GIT_INTERNAL_H
 #define RB_GIT_INTERNAL_H
@@ -9,8 +9,8 @@
 #include "git/repository.h"
 #include "git/tree.h"
 
-/* How much of packs is mapped, and whether threads share what they free. sparing: at the price of a
- * tenth of the time. */
+/* Limits how much of packs is mapped and how much freed memory is retained. sparing: uses less
+ * memory and takes a tenth more time. */
 void rb_git_memory(bool sparing);
 
 struct rb_setting {
@@ -21,7 +21,7 @@ struct rb_setting {
 struct rb_repo {
     git_repository *repo;
     git_odb *odb;
-    struct rb_views *views; /* of its objects, for rb_git_read() */
+    struct rb_views *views; /* views of its objects, for rb_git_read() */
     char *dir;              /* as given: where `git -C` runs */
     char *common;           /* shared by all work trees */
     char *workdir;
@@ -33,40 +33,40 @@ struct rb_repo {
 const git_oid *rb_git_oid(const rb_oid *oid);
 rb_oid rb_git_from(const git_oid *oid);
 
-/* One of git's own variables, NULL when it is empty. */
+/* Returns an environment variable of git's; NULL if it is unset or empty. */
 const char *rb_git_env(const char *name);
 
-/* libgit2's last message, made safe for one line; freed by the caller. */
+/* Returns libgit2's last message, made safe for one line. The caller frees it. */
 char *rb_git_message(void);
 
-/* Fails with why there is no repository at dir: git_dir (GIT_DIR, or NULL) or the nearest .git is
- * broken, and what it lacks, or there is none. */
+/* Fails with the reason why no repository is at `dir`: none exists, or git_dir (GIT_DIR, or NULL)
+ * or the nearest .git is broken, and what it lacks. */
 enum rb_code rb_git_explain_absence(const char *dir, const char *git_dir, rb_err *err) RB_MUST_USE;
 
-/* Fail where a file that libgit2 reads is a FIFO or a device: it would wait for that without end.
- * rb_git_check_files() comes before the repository is opened, rb_git_check_refs() after it. dir:
- * the repository's own folder; common: that of all its work trees. */
+/* Fail if a file that libgit2 reads is a FIFO or a device, on which it would block for ever. Call
+ * rb_git_check_files() before the repository is opened and rb_git_check_refs() after. dir: the
+ * repository's own folder; common: the folder shared by all its work trees. */
 enum rb_code rb_git_check_files(const char *dir, rb_err *err) RB_MUST_USE;
 enum rb_code rb_git_check_refs(const char *dir, const char *common, rb_err *err) RB_MUST_USE;
 
-/* True for a clone that was cut off at some depth. */
+/* True for a shallow clone. */
 bool rb_git_is_shallow(const rb_repo *repo);
 
 /*
- * The error for an object that cannot be read: tells missing from corrupt by libgit2's status,
- * names what it is and the path it would have been ("" for none), and says what to fetch.
+ * Reports an object that cannot be read. Distinguishes missing from corrupt by libgit2's status,
+ * names the object and its path ("" for none), and says what to fetch.
  */
 enum rb_code rb_git_unreadable(const rb_repo *repo, int status, const char *kind, const rb_oid *oid,
                                const char *path, rb_err *err) RB_MUST_USE;
 
-/* Opens the objects of a repository whose folders are known: repo->odb, and what reads them. */
+/* Opens the object database of a repository whose folders are known, and its views. */
 enum rb_code rb_git_odb_open(rb_repo *repo, rb_err *err) RB_MUST_USE;
 void rb_git_odb_close(rb_repo *repo);
 
 /*
- * An object's bytes; checked: against its id. Past libgit2's own door, which hashes with its slow
- * SHA-1 and lets in one thread at a time. Objects that `git gc` or `git repack` moves in the
- * meantime are looked for once more. Any thread. Returns libgit2's status.
+ * Reads an object's bytes; checked: verifies them against the id. Bypasses git_odb_read(), which
+ * hashes with a slow SHA-1 and serialises threads. Looks again for objects that `git gc` or `git
+ * repack` moved in the meantime. May be called from any thread. Returns libgit2's status.
  */
 struct rb_raw {
     git_odb_backend *backend; /* that allocated data */
@@ -79,40 +79,41 @@ int rb_git_read(struct rb_raw *out, const rb_repo *repo, const rb_oid *oid,
                 bool checked) RB_MUST_USE;
 void rb_git_raw_clear(struct rb_raw *raw);
 
-/* Runs `git -C DIR args...` with input; out may be NULL. *status gets git's status, *said its
- * stderr in one safe line. An error only when git could not be run. */
+/* Runs `git -C DIR args...` with input; `out` may be NULL. *status is git's exit status, *said its
+ * stderr as one safe line. Fails only if git could not be run. */
 enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *repo,
                         const char *const *args, const void *input, size_t len,
                         rb_err *err) RB_MUST_USE;
 
 typedef struct rb_git_result {
     int status;
-    char *said; /* what it said of errors, in one safe line */
+    char *said; /* its standard error, as one safe line */
     rb_buf out;
 } rb_git_result;
 
-/* Runs git where it talks to a remote: it may ask on the terminal, and says things in English. */
+/* Runs a git command that talks to a remote. It may ask on the terminal; its messages are English.
+ * */
 enum rb_code rb_git_talk(rb_git_result *out, const rb_repo *repo, const char *const *args,
                          rb_err *err) RB_MUST_USE;
 void rb_git_result_clear(rb_git_result *result);
 
 /*
- * A tree, refused when it is malformed: names empty or with '/', out of order, twice, or an
- * unknown mode. path: of the tree itself, for messages.
+ * Reads a tree. Refuses a malformed one: names empty or with '/', out of order or twice, or an
+ * unknown mode. path: of the tree, for messages.
  */
 enum rb_code rb_git_tree(git_tree **out, const rb_repo *repo, const rb_oid *oid, const char *path,
                          rb_err *err) RB_MUST_USE;
 enum rb_mode rb_git_mode(const git_tree_entry *entry);
 
 /*
- * The entries that paths name (the whole tree when there are none), sorted so that what lies below
- * them comes in bytewise order of path: folders with '/' at the end, "" for the top. A path below
- * another is dropped.
+ * Finds the entries that `paths` name (the whole tree if there are none), sorted so that the
+ * files below them come in bytewise order of path: folders with '/' at the end, "" for the top.
+ * Drops a path that lies below another.
  */
 enum rb_code rb_git_roots(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
                           const rb_strs *paths, rb_err *err) RB_MUST_USE;
 
-/* Refuses a folder that is nested too deep. */
+/* Fails with RB_ERROR for a folder that is nested too deep. */
 enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err) RB_MUST_USE;
 
 void rb_git_entry_add(rb_tree_entries *entries, const char *path, const git_oid *oid,

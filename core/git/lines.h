@@ -1,5 +1,5 @@
 /*
- * Two texts compared line by line, as `git diff --unified=0` would (libgit2's patches).
+ * Compares two texts line by line, as `git diff --unified=0` does (libgit2's patches).
  */
 #ifndef RB_GIT_LINES_H
 #define RB_GIT_LINES_H

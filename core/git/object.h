@@ -1,6 +1,6 @@
 /*
- * Objects as raw bytes, and writing them. Bytes that are read match the id; what is written is on
- * disk when the call returns.
+ * Reads and writes git objects as raw bytes. Bytes that are read match their id; what is written
+ * is synced when the call returns.
  */
 #ifndef RB_GIT_OBJECT_H
 #define RB_GIT_OBJECT_H
@@ -15,21 +15,21 @@ enum rb_object_kind {
 };
 
 /*
- * RB_FOUND when the object is of another kind or larger than limit; RB_ERROR when it is missing or
- * corrupt, said with what (as "entry of the ledger") and what to fetch.
+ * Reads an object. RB_FOUND if it is of another kind or larger than `limit`; RB_ERROR if it is
+ * missing or corrupt, with `what` ("entry of the ledger") and what to fetch in the message.
  */
 enum rb_code rb_object_read(rb_buf *out, rb_repo *repo, const rb_oid *object,
                             enum rb_object_kind kind, const char *what, size_t limit,
                             rb_err *err) RB_MUST_USE;
 
-/* Bytes of an object, whatever its kind, without reading it. RB_ERROR when it is missing. */
+/* Returns an object's size, whatever its kind, without reading it. RB_ERROR if it is missing. */
 enum rb_code rb_object_size(size_t *out, rb_repo *repo, const rb_oid *object, const char *what,
                             rb_err *err) RB_MUST_USE;
 
 enum rb_code rb_object_write(rb_oid *out, rb_repo *repo, enum rb_object_kind kind, const void *data,
                              size_t len, rb_err *err) RB_MUST_USE;
 
-/* A folder of files only, as a tree's bytes: names in bytewise order. */
+/* A tree of plain files only, in bytewise order of their names. */
 typedef struct rb_flat_file {
     const char *name;
     rb_oid blob;
@@ -38,8 +38,8 @@ typedef struct rb_flat_file {
 enum rb_code rb_flat_write(rb_oid *out, rb_repo *repo, const rb_flat_file *files, size_t n,
                            rb_err *err) RB_MUST_USE;
 
-/* The same read: at most limit files, their names in raw. RB_FOUND when the tree holds anything
- * but plain files, or more. */
+/* Reads such a tree: at most `limit` files, whose names point into `raw`. RB_FOUND if the tree
+ * holds anything but plain files, or more of them. */
 enum rb_code rb_flat_read(rb_flat_file *files, size_t *n, size_t limit, rb_buf *raw, rb_repo *repo,
                           const rb_oid *tree, const char *what, rb_err *err) RB_MUST_USE;
 

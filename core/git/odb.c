@@ -1,4 +1,4 @@
-/* A repository's objects, read by many threads past the lock of libgit2. */
+/* Reads objects from many threads, without libgit2's global lock. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
 
-#define VIEWS 4 /* repacks during one run */
+#define VIEWS 4 /* views opened during one run, one for each repack that is noticed */
 
 struct view {
     git_odb *odb;
@@ -20,8 +20,8 @@ struct view {
     size_t backend_count;
 };
 
-/* libgit2 looks for new packs under its lock, and changes there what others read: whoever does not
- * find an object opens a new view instead. The old ones stay until the end. */
+/* libgit2 rescans packs under its lock and changes what other threads read. So a thread that does
+ * not find an object opens a new view instead. The old views stay open until the end. */
 struct rb_views {
     pthread_mutex_t lock;
     atomic_size_t count;
@@ -37,7 +37,8 @@ static void find_backends(struct view *view)
             view->backend_count++;
 }
 
-/* Git's quarantine: new objects are in GIT_OBJECT_DIRECTORY, the others in the alternates. */
+/* During a push, git's quarantine has new objects in GIT_OBJECT_DIRECTORY and the others in its
+ * alternates. */
 static int open_odb(git_odb **out, const rb_repo *repo)
 {
     const char *objects = rb_git_env("GIT_OBJECT_DIRECTORY");
@@ -101,7 +102,8 @@ void rb_git_odb_close(rb_repo *repo)
     git_odb_free(repo->odb);
 }
 
-/* Whether there is a view that is newer than the first seen ones. */
+/* Opens a newer view than the `seen` first ones, or finds that another thread did; false if none
+ * can be opened. */
 static bool look_again(const rb_repo *repo, size_t seen)
 {
     struct rb_views *views = repo->views;

@@ -34,7 +34,7 @@ static void add(rb_pushes *out, rb_pushed pushed, const char *local_ref, const c
     out->items[out->n++] = pushed;
 }
 
-/* Cuts the last field off the line; NULL when there is only one. */
+/* Cuts the last field off the line and returns it; NULL if only one is left. */
 static char *cut(char *line)
 {
     char *space = strrchr(line, ' ');
@@ -43,7 +43,8 @@ static char *cut(char *line)
     return space ? space + 1 : NULL;
 }
 
-/* From its end: what was pushed is spelled as the user did, "HEAD@{1 day ago}" has spaces. */
+/* Parsed from its end, because the first field is what the user typed: "HEAD@{1 day ago}" contains
+ * spaces. */
 static enum rb_code read_sent(rb_pushes *out, char *line, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *whole = rb_safe(line);

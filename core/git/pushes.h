@@ -1,5 +1,6 @@
 /*
- * What git tells the hooks of a push (githooks(5)): pre-push, pre-receive and post-receive.
+ * Parses what git passes to the hooks of a push (githooks(5)): pre-push, pre-receive and post-
+ * receive.
  */
 #ifndef RB_GIT_PUSHES_H
 #define RB_GIT_PUSHES_H
@@ -8,14 +9,14 @@
 
 #define RB_TAGS "refs/tags/"
 
-/* A ref of a push; ids of zero mean that there is nothing on that side. */
+/* A ref of a push. An id of zeros means that the ref does not exist on that side. */
 typedef struct rb_pushed {
-    char *local_ref;  /* as the user spelled it; NULL where it is received */
+    char *local_ref;  /* as the user typed it; NULL on the receiving side */
     char *remote_ref; /* the ref that changes */
-    const char *tag;  /* in remote_ref; NULL when it is no tag */
-    rb_oid local;     /* what it is to become */
-    rb_oid remote;    /* what it is */
-    rb_oid commit;    /* of local */
+    const char *tag;  /* within remote_ref; NULL if the ref is not a tag */
+    rb_oid local;     /* the value after the push */
+    rb_oid remote;    /* the value before the push */
+    rb_oid commit;    /* the commit that `local` leads to */
     bool has_commit;
 } rb_pushed;
 
@@ -27,13 +28,13 @@ typedef struct rb_pushes {
 
 bool rb_oid_is_zero(const rb_oid *oid);
 
-/* sent: lines "LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID", as pre-push has them; else "OLD NEW REF",
- * as pre-receive and post-receive do. */
+/* Reads lines "LOCAL-REF LOCAL-ID REMOTE-REF REMOTE-ID" of pre-push if `sent` is set, else "OLD NEW
+ * REF" of pre-receive and post-receive. */
 enum rb_code rb_pushes_read(rb_pushes *out, rb_repo *repo, bool sent, const char *lines, size_t len,
                             rb_err *err) RB_MUST_USE;
 void rb_pushes_clear(rb_pushes *pushes);
 
-/* The line about this ref, or NULL. */
+/* Returns the line about this ref, or NULL. */
 const rb_pushed *rb_pushes_find(const rb_pushes *pushes, const char *ref);
 
 #endif

@@ -80,7 +80,8 @@ enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *e
     return RB_OK;
 }
 
-/* A line "ID NAME"; lines with "^" before a peeled id, and the header, cannot be taken for one. */
+/* Searches for the line "ID NAME". Peeled ids (lines that begin with "^") and the header cannot
+ * match. */
 enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
                               const rb_oid *object, rb_err *err)
 {
@@ -109,7 +110,8 @@ enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, cons
         rb_oid_hex(old, old_hex);
     int status = 0;
     RB_AUTO(rb_free_str) char *said = NULL;
-    /* Left to itself git does not sync refs: after a power cut an empty one would be there. */
+    /* Without this setting git does not sync refs: after a power cut the ref could be an empty
+     * file. */
     const char *const args[] = {"-c", "core.fsync=reference", "update-ref", name, new_hex, old_hex,
                                 NULL};
     RB_TRY(rb_git_run(NULL, &status, &said, repo, args, NULL, 0, err));
@@ -133,7 +135,7 @@ bool rb_object_exists(rb_repo *repo, const rb_oid *object)
 
 bool rb_object_commit(rb_oid *out, rb_repo *repo, const rb_oid *object)
 {
-    /* By the headers, since the object may be of any size. */
+    /* Read by headers only, because the object may be of any size. */
     rb_oid at = *object;
     for (;;) {
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;

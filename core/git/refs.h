@@ -1,6 +1,6 @@
 /*
- * Refs by their full names, as they are on disk now, and the objects that they may name. For
- * checks on what git is about to do to them.
+ * Refs by their full names, as they are on disk now, and the objects that they name. Used by
+ * hooks that check what git is about to do to a ref.
  */
 #ifndef RB_GIT_REFS_H
 #define RB_GIT_REFS_H
@@ -15,25 +15,25 @@ typedef struct rb_ref {
     rb_oid object;
 } rb_ref;
 
-/* No such ref is no error. */
+/* Reads a ref; a ref that does not exist is not an error. */
 enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
 
-/* Whether packed-refs has the ref with this very value. */
+/* Sets *out if packed-refs has the ref with exactly this value. */
 enum rb_code rb_ref_is_packed(bool *out, const rb_repo *repo, const char *name,
                               const rb_oid *object, rb_err *err) RB_MUST_USE;
 
 /*
- * Moves a ref with `git update-ref`, so that the user's hooks run, from the value it has now: old,
- * or NULL when there is none. RB_BUSY when it has another, or another process holds its lock;
- * RB_FOUND when a hook refuses.
+ * Moves a ref with `git update-ref`, so that the user's hooks run, from its present value: `old`,
+ * or NULL if it does not exist. RB_BUSY if it has another value, or another process holds its
+ * lock; RB_FOUND if a hook refuses.
  */
 enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, const rb_oid *old,
                          rb_err *err) RB_MUST_USE;
 
 bool rb_object_exists(rb_repo *repo, const rb_oid *object);
 
-/* The commit that an object is, or that a tag object leads to; false where there is none, or where
- * it cannot be read. */
+/* Finds the commit that an object is or that a tag object leads to; false if it leads to none or
+ * cannot be read. */
 bool rb_object_commit(rb_oid *out, rb_repo *repo, const rb_oid *object);
 
 #endif

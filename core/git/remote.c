@@ -17,7 +17,7 @@ static enum rb_code list_remotes(rb_strs *out, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-/* NULL where HEAD is detached or its branch has none. */
+/* Returns the remote of HEAD's branch; NULL if HEAD is detached or its branch has none. */
 static enum rb_code branch_remote(const char **out, rb_repo *repo, rb_err *err)
 {
     int status = 0;
@@ -70,13 +70,13 @@ char *rb_remote_fetch_tags(rb_repo *repo)
     return rb_format("git fetch %s --tags", safe);
 }
 
-/* A setting remote.NAME.mirror takes no refspecs. */
+/* Overrides remote.NAME.mirror, which does not allow refspecs. */
 static char *no_mirror(const char *remote)
 {
     return rb_format("remote.%s.mirror=false", remote);
 }
 
-/* Cuts the next "ID TAB NAME" off what ls-remote printed; false: there is no more. */
+/* Takes the next "ID TAB NAME" of the output of ls-remote; false at its end. */
 static bool next_ref(char **rest, rb_oid *object, const char **name)
 {
     while (*rest && **rest) {
@@ -112,7 +112,7 @@ enum rb_code rb_remote_read(rb_ref *out, rb_repo *repo, const char *remote, cons
     const char *name;
     RB_TRY(list_refs(&result, repo, args, remote, err));
     *out = (rb_ref){0};
-    /* The name is a pattern to git, which matches longer ones that end so too. */
+    /* git takes the name as a pattern, which also matches longer names with this end. */
     for (char *rest = result.out.data; next_ref(&rest, &object, &name);)
         if (strcmp(name, ref) == 0)
             *out = (rb_ref){.exists = true, .object = object};
@@ -133,7 +133,7 @@ enum rb_code rb_remote_tags(json_t **out, rb_repo *repo, const char *remote, rb_
         rb_oid_hex(&object, hex);
         if (strncmp(name, prefix, strlen(prefix)) == 0 &&
             json_object_set_new(*out, name + strlen(prefix), json_string(hex)) != 0)
-            continue; /* no UTF-8: no entry can name it */
+            continue; /* not UTF-8, so no entry can name it */
     }
     return RB_OK;
 }
@@ -163,7 +163,7 @@ enum rb_code rb_remote_fetch(rb_repo *repo, const char *remote, const char *ref,
     return RB_OK;
 }
 
-/* git's own words in --porcelain, which it does not translate; the last three are of git 2.5x. */
+/* Recognises git's untranslated --porcelain messages; the last three are from git 2.5x. */
 static bool lost_race(const char *report)
 {
     static const char *const words[] = {

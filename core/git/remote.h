@@ -8,29 +8,29 @@
 #include "base/json.h"
 #include "git/refs.h"
 
-/* The remote that name means: one of that name, or for NULL the checked-out branch's, else origin,
- * else the only one. */
+/* Finds a remote: the one of that name; for NULL the checked-out branch's, else origin, else the
+ * only one. */
 enum rb_code rb_remote_find(char **out, rb_repo *repo, const char *name, rb_err *err) RB_MUST_USE;
 
-/* What to tell people who lack a tag: "git fetch origin --tags", with the remote of
- * rb_remote_find(NULL), or REMOTE where that is none. */
+/* Returns the command that fetches tags, for messages: "git fetch origin --tags", with the remote
+ * of rb_remote_find(NULL), or REMOTE if there is none. */
 char *rb_remote_fetch_tags(rb_repo *repo);
 
-/* Every tag there: its name to the id of what its ref names. */
+/* Lists the remote's tags: name to the id that its ref holds. */
 enum rb_code rb_remote_tags(json_t **out, rb_repo *repo, const char *remote,
                             rb_err *err) RB_MUST_USE;
 
-/* The value of a ref there; none is no error. */
+/* Reads a ref of the remote; a ref that does not exist is not an error. */
 enum rb_code rb_remote_read(rb_ref *out, rb_repo *repo, const char *remote, const char *ref,
                             rb_err *err) RB_MUST_USE;
 
-/* Fetches one ref with all that it leads to, into a ref of ours, whatever that was. Nothing else of
- * ours moves, and no tags come along. */
+/* Fetches one ref, with all objects that it leads to, and sets our ref `into` to it, whatever its
+ * value was. Changes no other ref and fetches no tags. */
 enum rb_code rb_remote_fetch(rb_repo *repo, const char *remote, const char *ref, const char *into,
                              rb_err *err) RB_MUST_USE;
 
-/* Pushes a commit to a ref there, never by force. RB_BUSY when it does not follow what is there, or
- * others were quicker; RB_FOUND when a hook, ours or theirs, refused. */
+/* Pushes a commit to a ref of the remote, never by force. RB_BUSY if it is not a fast-forward, or
+ * another push came first; RB_FOUND if a hook on either side refused it. */
 enum rb_code rb_remote_push(rb_repo *repo, const char *remote, const rb_oid *commit,
                             const char *ref, rb_err *err) RB_MUST_USE;
 

@@ -34,32 +34,33 @@ int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path
 {
     (void)chain;
     (void)path;
-    return 0; /* no certificate read, no failure: a connection would trust nobody */
+    return 0; /* no certificates and no failure: a connection would trust no server */
 }
 
 void rb_git_memory(bool sparing)
 {
-    /* Apart, threads keep what they freed, up to 8 MB more; together they wait for each other. */
+    /* Separate arenas retain up to 8 MB more freed memory; a shared one makes threads wait. */
     mallopt(M_ARENA_MAX, sparing ? 1 : 2);
     git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(sparing ? 4 : 16) << 20);
 }
 
-/* Extensions that change nothing about how objects and refs are read. */
+/* Starts libgit2 once, with the repository extensions that do not change how objects and refs are
+ * read. */
 static void start(void)
 {
     static const char *extensions[] = {"partialclone", "worktreeconfig", "preciousobjects",
                                        "relativeworktrees"};
     rb_git_alloc_install();
     git_libgit2_init();
-    /* Most blobs come and go: memory for them is kept, up to this, instead of given back to the
-     * system and zeroed by it again. */
+    /* Most blobs are short-lived: retain memory up to this size instead of returning it to the
+     * system, which would zero it again. */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
     rb_git_memory(false);
     /* Windows of the default size, 1 GiB, keep whole packs in memory. */
     git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)1 << 20);
     git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)512 << 10);
-    /* Objects that are written are what refs name next. */
+    /* Sync written objects: refs name them next. */
     git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions, sizeof extensions / sizeof *extensions);
 }
@@ -111,8 +112,9 @@ static char *without_slash(const char *path)
     return rb_strndup(path, len);
 }
 
-/* As git finds it: GIT_DIR first (seen from dir, since git -C changes there first), else upwards
- * from dir. libgit2's own reading of the environment fails with GIT_WORK_TREE or GIT_COMMON_DIR. */
+/* Finds the repository as git does: GIT_DIR first (relative to `dir`, because git -C changes there
+ * first), else upwards from `dir`. libgit2's own handling of the environment fails with
+ * GIT_WORK_TREE or GIT_COMMON_DIR. */
 static int open_as_git(git_repository **out, const char *dir)
 {
     const char *named = rb_git_env("GIT_DIR");
@@ -126,7 +128,7 @@ static int open_as_git(git_repository **out, const char *dir)
     return git_repository_open_ext(out, dir, flags, rb_git_env("GIT_CEILING_DIRECTORIES"));
 }
 
-/* What cannot be found is reported when it is opened. */
+/* Errors other than a FIFO or device are left for the open to report. */
 static enum rb_code check_files(const char *dir, rb_err *err)
 {
     const char *named = rb_git_env("GIT_DIR");
@@ -193,8 +195,7 @@ static enum rb_code explain_open(int status, const char *dir, rb_err *err)
     return rb_fail(err, RB_ERROR, "cannot open the repository at %s: %s", where, why);
 }
 
-/* libgit2 looks only whether there is one; git takes no repository without a HEAD that it can read.
- */
+/* libgit2 only checks that HEAD exists; git refuses a repository whose HEAD it cannot read. */
 static enum rb_code check_head(const rb_repo *repo, const char *dir, rb_err *err)
 {
     git_reference *head = NULL;
@@ -210,8 +211,8 @@ static enum rb_code check_head(const rb_repo *repo, const char *dir, rb_err *err
                    where, why);
 }
 
-/* Without core.bare git takes a repository folder that was entered by itself as bare; libgit2
- * would call the folder above it a work tree. */
+/* Without core.bare, git treats a repository folder that is entered directly as bare; libgit2 would
+ * take the folder above it for a work tree. */
 static bool looks_bare(git_repository *repo)
 {
     RB_AUTO(rb_free_str) char *dir = without_slash(git_repository_path(repo));

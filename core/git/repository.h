@@ -1,10 +1,10 @@
 /*
- * A git repository, read through libgit2: the only room that includes it. Replace refs and grafts
- * are ignored, git's ownership check stays on, git's environment variables hold (GIT_DIR,
- * quarantine). SHA-256 repositories and the reftable format are refused with one line.
+ * A git repository, read through libgit2: the only module that includes it. Replace refs and
+ * grafts are ignored, git's ownership check stays on, git's environment variables apply (GIT_DIR,
+ * quarantine). SHA-256 repositories and the reftable format are refused with an error.
  *
- * An rb_repo may be used from several threads for reading blobs and trees; all else is for the
- * thread that opened it. Text results are owned by the caller unless const.
+ * An rb_repo may be used from several threads for reading blobs and trees; everything else is for
+ * the thread that opened it. Text results are owned by the caller unless const.
  */
 #ifndef RB_GIT_REPOSITORY_H
 #define RB_GIT_REPOSITORY_H
@@ -29,7 +29,7 @@ void rb_oid_hex(const rb_oid *oid, char out[RB_OID_HEX]);
 bool rb_oid_parse(rb_oid *out, const char *hex); /* exactly 40 lower-case digits */
 bool rb_oid_equal(const rb_oid *a, const rb_oid *b);
 
-/* Opens the repository that dir is in, as git would find it. */
+/* Opens the repository that `dir` is in, found as git finds it. */
 enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err) RB_MUST_USE;
 void rb_repo_close(rb_repo *repo);
 RB_DEFINE_AUTO(rb_repo, rb_repo_close)
@@ -37,66 +37,68 @@ RB_DEFINE_AUTO(rb_repo, rb_repo_close)
 const char *rb_repo_common_dir(const rb_repo *repo); /* ends without '/'; shared by worktrees */
 const char *rb_repo_workdir(const rb_repo *repo);    /* NULL in a bare one */
 
-/* Anything git rev-parse takes (v1.0, HEAD, main~2, an id); peeled to a commit. */
+/* Resolves anything that git rev-parse accepts (v1.0, HEAD, main~2, an id) to a commit. */
 enum rb_code rb_repo_commit(rb_oid *out, rb_repo *repo, const char *spec, rb_err *err) RB_MUST_USE;
 enum rb_code rb_commit_tree(rb_oid *out, rb_repo *repo, const rb_oid *commit,
                             rb_err *err) RB_MUST_USE;
-/* When it was committed, in seconds since 1970. */
+/* Returns the commit time, in seconds since 1970. */
 enum rb_code rb_commit_time(int64_t *out, rb_repo *repo, const rb_oid *commit,
                             rb_err *err) RB_MUST_USE;
-/* Whether ancestor can be reached from commit (a commit reaches itself). */
+/* Sets *out if `ancestor` can be reached from `commit` (a commit reaches itself). */
 enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
                                const rb_oid *ancestor, rb_err *err) RB_MUST_USE;
-/* The best common ancestor. RB_FOUND where there is none, or where a shallow clone lacks it. */
+/* Finds the best common ancestor. RB_FOUND if none exists, or a shallow clone lacks it. */
 enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, const rb_oid *b,
                                   rb_err *err) RB_MUST_USE;
 /*
- * Commits reachable from tip and from none of hide[], newest first (topological, then time);
- * visit returns false to stop. Messages are the raw bytes.
+ * Walks the commits reachable from `tip` and from none of hide[], newest first (topological, then
+ * time). visit returns false to stop. Messages are the raw bytes.
  */
 typedef bool rb_commit_visit(void *context, const rb_oid *commit, const char *message);
 enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
                             rb_commit_visit *visit, void *context, rb_err *err) RB_MUST_USE;
 
 /*
- * git's own settings, as `git config --null --list` gives them (libgit2 does not see -c and
- * GIT_CONFIG_*). Read once, on first use. Last value wins; NULL when it is not set. Borrowed.
- * Keys as git prints them: section and variable in lower case, subsection as it is.
+ * Reads a git setting, as `git config --null --list` prints it (libgit2 does not see -c and
+ * GIT_CONFIG_*). The list is read once, on first use. The last value wins; NULL if it is not set.
+ * Borrowed. Keys as git prints them: section and variable in lower case, subsection as it is.
  */
 enum rb_code rb_repo_setting(const char **out, rb_repo *repo, const char *key,
                              rb_err *err) RB_MUST_USE;
-/* All values of a key, in git's order, added to out. */
+/* Adds all values of a key to out, in git's order. */
 enum rb_code rb_repo_settings(rb_strs *out, rb_repo *repo, const char *key,
                               rb_err *err) RB_MUST_USE;
-/* The subsections of a section that have a value of that name, in git's order, added to out. */
+/* Adds the subsections of a section that have a value of that name to out, in git's order. */
 enum rb_code rb_repo_subsections(rb_strs *out, rb_repo *repo, const char *section, const char *name,
                                  rb_err *err) RB_MUST_USE;
-/* The same for paths: ~/ is expanded, a relative one is taken from the top of the work tree. */
+/* Same as rb_repo_setting() for a path: ~/ is expanded, a relative path starts at the top of the
+ * work tree. */
 enum rb_code rb_repo_setting_path(char **out, rb_repo *repo, const char *key,
                                   rb_err *err) RB_MUST_USE;
-/* All values of a key that names paths, in git's order, added to out. */
+/* Adds all values of a key that names paths to out, in git's order. */
 enum rb_code rb_repo_setting_paths(rb_strs *out, rb_repo *repo, const char *key,
                                    rb_err *err) RB_MUST_USE;
 
-/* "Name <email> seconds +hhmm" of who commits here now, as `git var GIT_COMMITTER_IDENT` says it.
- */
+/* Returns "Name <email> seconds +hhmm" of the committer now, as `git var GIT_COMMITTER_IDENT` does.
+ * */
 enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err) RB_MUST_USE;
 
 /*
- * The work tree of the repository in use that `path` lies in, or NULL: what is there can arrive in
- * a commit, and is never trusted as this host's state. Looked at are the repository's own work
- * tree, its linked ones, those of its submodules and of the repositories that have it as a
- * submodule; ignored folders count, git's own folder does not. `path` need not exist. A symlink on
- * the way that lies in a work tree counts, too, wherever it leads. real, which may be NULL: `path`
- * without symlinks, to continue with.
+ * Returns the work tree of the repository in use that `path` lies in, or NULL. Anything in it can
+ * arrive in a commit, so it is never trusted as this host's state. Checks the repository's own
+ * work tree, its linked ones, those of its submodules and of the repositories that have it as a
+ * submodule. Ignored folders count; git's own folder does not. `path` need not exist. A symlink
+ * on the way that lies in a work tree counts as well, wherever it points. real: NULL, or receives
+ * `path` without symlinks, to continue with.
  */
 void rb_repo_work_tree_of(char **top, char **real, const rb_repo *repo, const char *path);
 
-/* Runs `git -C DIR args...` (args ends with NULL); a non-zero status is an error with its stderr.
- */
+/* Runs `git -C DIR args...` (args ends with NULL). A non-zero status is an error with git's stderr.
+ * */
 enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args,
                          rb_err *err) RB_MUST_USE;
-/* The same with a text on its standard input, for what a command line has no room for. */
+/* Same as rb_repo_git(), with a text on its standard input, for lists too long for a command line.
+ * */
 enum rb_code rb_repo_git_with(rb_buf *out, const rb_repo *repo, const char *const *args,
                               const rb_buf *input, rb_err *err) RB_MUST_USE;
 

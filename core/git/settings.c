@@ -9,7 +9,7 @@
 
 #define OUTPUT_LIMIT (64u << 20)
 
-/* One line: the last that is not empty, without git's own prefix. */
+/* Returns the last non-empty line, without git's prefix. */
 static char *last_line(const rb_buf *text)
 {
     const char *s = rb_buf_str(text);
@@ -68,7 +68,7 @@ static enum rb_code run(rb_git_result *out, const rb_repo *repo, const char *con
 enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *repo,
                         const char *const *args, const void *input, size_t len, rb_err *err)
 {
-    /* What rbtool does to refs it has checked itself; hooks of others still run. */
+    /* rbtool has checked what it does to refs, so its own hooks are off; other hooks still run. */
     static const char *const env[] = {"GIT_NO_REPLACE_OBJECTS=1", "RBTOOL=0", NULL};
     RB_AUTO(rb_git_result_clear) rb_git_result result = {0};
     RB_TRY(

@@ -45,7 +45,7 @@ static bool known_mode(enum rb_mode mode)
            mode == RB_MODE_LINK || mode == RB_MODE_GITLINK;
 }
 
-/* Git's order: folders as if their name ended with '/'. */
+/* Compares in git's order: folders as if their names ended with '/'. */
 static int compare(const char *a, bool a_tree, const char *b, bool b_tree)
 {
     size_t n = strlen(a);
@@ -78,7 +78,7 @@ static bool has_file(const git_tree *tree, const char *name)
     return false;
 }
 
-/* What is wrong with a tree, or NULL. */
+/* Returns what is wrong with a tree, or NULL. */
 static const char *fault_of(const git_tree *tree, size_t *at)
 {
     size_t n = git_tree_entrycount(tree);
@@ -144,7 +144,8 @@ enum rb_code rb_git_depth(const rb_buf *path, int depth, rb_err *err)
                    safe);
 }
 
-/* Appends everything below a tree; path is its own, with '/' at its end unless it is the top. */
+/* Appends everything below a tree; `path` is its own path, with '/' at its end unless it is the
+ * top. */
 static enum rb_code list(rb_tree_entries *out, const rb_repo *repo, const rb_oid *oid, rb_buf *path,
                          int depth, rb_err *err)
 {
@@ -210,7 +211,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const rb_tree_entry *)a)->path, ((const rb_tree_entry *)b)->path);
 }
 
-/* Drops roots that lie in others; those come first in this order. */
+/* Drops roots that lie in other roots, which come first in this order. */
 static void drop_covered(rb_tree_entries *roots)
 {
     size_t kept = 0;

@@ -1,5 +1,5 @@
 /*
- * Trees and blobs of a commit.
+ * Reads trees and blobs of a commit.
  */
 #ifndef RB_GIT_TREE_H
 #define RB_GIT_TREE_H
@@ -17,7 +17,7 @@ enum rb_mode {
 };
 
 typedef struct rb_tree_entry {
-    char *path; /* from the top of the tree; bytes, perhaps no UTF-8 */
+    char *path; /* from the top of the tree; bytes that need not be UTF-8 */
     rb_oid oid;
     enum rb_mode mode;
 } rb_tree_entry;
@@ -26,30 +26,30 @@ typedef struct rb_tree_entries {
     rb_tree_entry *items;
     size_t n;
     size_t cap;
-    size_t bytes; /* of all entries, about */
+    size_t bytes; /* approximate memory of all entries */
 } rb_tree_entries;
 
 void rb_tree_entries_clear(rb_tree_entries *entries);
 
 /*
- * All blobs and gitlinks below the given literal paths of a tree, in bytewise order of the whole
- * path, each once. paths->n == 0 means the whole tree. A path that is absent is RB_FOUND and
- * named; a longer list than RB_TREE_LIST_LIMIT is RB_ERROR. Old modes (100664) are read as git's
- * canonical ones.
+ * Lists all blobs and gitlinks below the given literal paths of a tree, each once, in bytewise
+ * order of the whole path. paths->n == 0 means the whole tree. RB_FOUND names a path that does
+ * not exist; RB_ERROR if the list exceeds RB_TREE_LIST_LIMIT. Old modes (100664) are read as
+ * git's canonical ones.
  */
 enum rb_code rb_tree_list(rb_tree_entries *out, rb_repo *repo, const rb_oid *tree,
                           const rb_strs *paths, rb_err *err) RB_MUST_USE;
 
-/* One path; RB_FOUND when it is absent. */
+/* Finds one path; RB_FOUND if it does not exist. */
 enum rb_code rb_tree_find(rb_tree_entry *out, rb_repo *repo, const rb_oid *tree, const char *path,
                           rb_err *err) RB_MUST_USE;
 void rb_tree_entry_clear(rb_tree_entry *entry);
 
-/* Missing or corrupt objects are named with the path they would have been, and what to fetch. */
+/* Reads a blob. The error for a missing or corrupt one names its path and what to fetch. */
 enum rb_code rb_blob_read(rb_buf *out, rb_repo *repo, const rb_oid *blob, const char *path,
                           size_t limit, rb_err *err) RB_MUST_USE;
 
-/* The committed file at path: find and read in one. */
+/* Finds and reads the committed file at `path`. */
 enum rb_code rb_tree_read(rb_buf *out, rb_repo *repo, const rb_oid *tree, const char *path,
                           size_t limit, rb_err *err) RB_MUST_USE;
 

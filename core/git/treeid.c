@@ -11,8 +11,8 @@
 #include "git/internal.h"
 
 /*
- * What a tree is made of, in bytewise order of path: blobs, and whole subtrees whose id is known
- * already, with a path that ends with '/'. In that order every folder's entries are in git's
+ * The parts of a tree, in bytewise order of path: blobs, and whole subtrees whose id is known
+ * already, with a path that ends with '/'. In that order the entries of every folder are in git's
  * order, which sorts folders as if their names ended with '/'.
  */
 struct parts {
@@ -20,7 +20,7 @@ struct parts {
     unsigned char (*ids)[RB_SHA256_SIZE];
 };
 
-/* A folder that is read whole, in the order of parts; clean: no gitlinks below. */
+/* A folder that is read completely, in the order of parts; clean: no gitlinks below it. */
 struct folder {
     char *path; /* with '/' at its end; "" for the top */
     rb_oid oid;
@@ -118,7 +118,8 @@ static void hash_tree(const rb_buf *body, unsigned char out[RB_SHA256_SIZE])
     rb_sha256_end(hash, out);
 }
 
-/* Folders are built in the order they were gathered; those that hold no blob are never built. */
+/* Returns the folder of this path. Folders are built in the order in which they were gathered;
+ * those without a blob are never built. */
 static const struct folder *folder_at(struct folders *folders, const char *path, size_t len)
 {
     for (size_t i = folders->at; i < folders->n; i++) {
@@ -143,8 +144,8 @@ static void add_line(rb_buf *body, enum rb_mode mode, const char *name, size_t l
     rb_buf_add(body, id, RB_SHA256_SIZE);
 }
 
-/* The id of the folder whose entries are first to last; prefix is the length of its path. False
- * when it holds nothing. */
+/* Computes the id of the folder whose entries are first to last; `prefix` is the length of its
+ * path. False if it holds nothing. */
 static bool build(unsigned char out[RB_SHA256_SIZE], const struct parts *parts,
                   struct folders *folders, rb_record_cache *cache, size_t first, size_t last,
                   size_t prefix)
@@ -192,7 +193,7 @@ void rb_treeid_from_blobs(rb_treeid *out, const rb_tree_entries *entries,
     rb_hex_encode(id, sizeof id, out->hex);
 }
 
-/* Room for the id of the entry added last. */
+/* Appends an entry and returns where its id is to be stored. */
 static unsigned char *add_part(struct gathering *g, const char *path, const git_oid *oid,
                                enum rb_mode mode)
 {

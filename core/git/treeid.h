@@ -20,13 +20,13 @@ typedef struct rb_treeid {
 
 void rb_treeid_clear(rb_treeid *id);
 
-/* paths as for rb_tree_list(); prefixes are kept. */
+/* Computes the id; `paths` as for rb_tree_list(), and the files retain their whole paths. */
 enum rb_code rb_treeid_of(rb_treeid *out, rb_repo *repo, const rb_oid *tree, const rb_strs *paths,
                           bool use_cache, rb_err *err) RB_MUST_USE;
 
 /*
- * The same from blobs hashed elsewhere: entries as rb_tree_list() gives them, blobs[i] the binary
- * SHA-256 blob id of entries[i] (not looked at for gitlinks).
+ * Same as rb_treeid_of(), from blobs hashed by the caller: entries as rb_tree_list() gives them,
+ * blobs[i] the binary SHA-256 blob id of entries[i] (ignored for gitlinks).
  */
 void rb_treeid_from_blobs(rb_treeid *out, const rb_tree_entries *entries,
                           const unsigned char (*blobs)[RB_SHA256_SIZE]);

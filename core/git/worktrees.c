@@ -1,4 +1,4 @@
-/* Which paths can arrive in a commit of the repository in use. */
+/* Finds out which paths can arrive in a commit of the repository in use. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,8 +9,8 @@
 #define GIT_FILE_LIMIT 8192 /* bytes of a .git or commondir file */
 
 /*
- * What the work trees of one project have in common: the folder that its repository shares between
- * linked work trees, of a submodule the outermost superproject's (SUPER/.git/modules/NAME).
+ * Identifies the repository of a group of work trees: the folder that linked work trees share;
+ * for a submodule, that of the outermost superproject (SUPER/.git/modules/NAME).
  */
 typedef struct project {
     const rb_repo *repo;
@@ -32,7 +32,7 @@ static bool is_git_folder(const char *path)
     return rb_file_exists(head) && rb_file_exists(objects);
 }
 
-/* The first line of a small file, after prefix; NULL where it is another. */
+/* Returns the first line of a small file without `prefix`; NULL if it does not begin with that. */
 static char *line_of(const char *path, const char *prefix)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -55,7 +55,7 @@ static char *without_modules(const char *common)
     return rb_strdup(common);
 }
 
-/* The shared folder of the repository that has a work tree at dir; NULL where none has. */
+/* Returns the shared folder of the repository that has a work tree at `dir`; NULL if none has. */
 static char *common_of(const char *dir)
 {
     RB_AUTO(rb_free_str) char *git = rb_path_join(dir, ".git");
@@ -72,7 +72,7 @@ static char *common_of(const char *dir)
     return common;
 }
 
-/* Whether the repository at top has the work tree child as a submodule. */
+/* True if the repository at `top` has the work tree `child` as a submodule. */
 static bool has_submodule(const char *top, const char *child)
 {
     git_repository *repo = NULL;
@@ -119,7 +119,7 @@ static void find_project(project *p)
     rb_strs_take(&p->tops, top);
 }
 
-/* at: a path in which only the last component may be a symlink. */
+/* Checks one path on the way; only its last component may be a symlink. */
 static void look_at(void *context, const char *at)
 {
     project *p = context;

@@ -17,7 +17,7 @@ void rb_refusals_clear(rb_refusals *refusals)
     *refusals = (rb_refusals){0};
 }
 
-const char *rb_guard_word(const char *safe_name)
+const char *rb_hook_shell_word(const char *safe_name)
 {
     return rb_path_is_tag(safe_name) ? safe_name : "TAG";
 }
@@ -39,7 +39,7 @@ void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...)
     free(what);
 }
 
-enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err)
+enum rb_code rb_refusals_result(const rb_refusals *refusals, size_t from, rb_err *err)
 {
     for (size_t i = from; i < refusals->n; i++)
         if (!refusals->items[i].warning)

@@ -32,7 +32,7 @@ void rb_refusals_clear(rb_refusals *refusals);
  * are made safe. */
 void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...) RB_PRINTF(3, 4);
 /* RB_FOUND, and err says the first, when there is one from index from on that is no warning. */
-enum rb_code rb_refusals_judge(const rb_refusals *refusals, size_t from, rb_err *err) RB_MUST_USE;
+enum rb_code rb_refusals_result(const rb_refusals *refusals, size_t from, rb_err *err) RB_MUST_USE;
 
 typedef struct rb_guard rb_guard;
 

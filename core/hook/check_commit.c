@@ -145,5 +145,5 @@ enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *mess
                     "reversible\", \"lossy REASON\" or \"irreversible REASON\"",
                     first, more, wrong ? "and its trailer says" : "without a trailer",
                     wrong ? " " : "", wrong ? wrong : "");
-    return rb_refusals_judge(out, out->n - 1, err);
+    return rb_refusals_result(out, out->n - 1, err);
 }

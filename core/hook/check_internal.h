@@ -23,7 +23,7 @@ struct rb_guard {
 };
 
 /* The name of a tag for a command to paste; "TAG" if a shell would read it as more than a word. */
-const char *rb_guard_word(const char *safe_name);
+const char *rb_hook_shell_word(const char *safe_name);
 
 /* *out is NULL where there are no settings. */
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;

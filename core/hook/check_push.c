@@ -140,7 +140,7 @@ static void refuse_deletion(rb_refusals *out, const struct tags *tags, char *wha
                         "is a release and would be deleted\n"
                         "leave it: a release that was bad is reverted, not deleted; an "
                         "administrator can delete it on the server (RBTOOL=0 git tag -d %s)",
-                        rb_guard_word(name));
+                        rb_hook_shell_word(name));
     else
         rb_refusals_add(out, what,
                         "is a release and would be deleted at the remote\n"
@@ -166,8 +166,8 @@ static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pu
                     "fetch the %s's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', and release "
                     "under a new name%s",
                     received ? "server" : "remote", there, received ? "in the push" : "here", here,
-                    received ? "server" : "remote", rb_guard_word(name), rb_guard_word(name),
-                    received ? "" : "; RBTOOL=0 git push moves it");
+                    received ? "server" : "remote", rb_hook_shell_word(name),
+                    rb_hook_shell_word(name), received ? "" : "; RBTOOL=0 git push moves it");
 }
 
 /* Problems of the chain are known of tags that are here. */
@@ -204,7 +204,7 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     rb_refusals_add(out, rb_format("tag %s", name),
                     "does not verify: %s\n"
                     "look at it with `rbtool verify %s`; make it again with `rbtool release`",
-                    problem, rb_guard_word(name));
+                    problem, rb_hook_shell_word(name));
     return RB_OK;
 }
 
@@ -261,7 +261,7 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
             out, rb_format("tag %s", name),
             "does not verify: it has the name of a release (\"tags\": \"%s\") and carries no "
             "manifest\nmake it with `rbtool release %s`, or narrow \"tags\" in %s",
-            tags->pattern, rb_guard_word(name), RB_CONFIG_FILE);
+            tags->pattern, rb_hook_shell_word(name), RB_CONFIG_FILE);
     return RB_OK;
 }
 
@@ -291,7 +291,7 @@ static enum rb_code check_all(rb_refusals *out, rb_guard *guard, const char *rem
     size_t before = out->n;
     RB_TRY(rb_guard_push_tags(out, guard, pushes, err));
     RB_TRY(rb_guard_push_migrations(out, guard, remote, pushes, err));
-    return rb_refusals_judge(out, before, err);
+    return rb_refusals_result(out, before, err);
 }
 
 enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote,
@@ -314,7 +314,7 @@ static enum rb_code check_tag_bytes(rb_refusals *out, rb_repo *repo, const rb_pu
                         "has tag objects of %zu bytes together, the limit is %zu\n"
                         "push fewer tags at a time",
                         bytes, TAGS_LIMIT);
-    return rb_refusals_judge(out, before, err);
+    return rb_refusals_result(out, before, err);
 }
 
 enum rb_code rb_guard_receive(rb_refusals *out, rb_guard *guard, const rb_pushes *pushes,

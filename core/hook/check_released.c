@@ -224,8 +224,8 @@ static bool is_head(const rb_guard_search *search, const rb_pushed *pushed)
     return strcmp(rb_buf_str(&name), pushed->remote_ref) == 0;
 }
 
-static void refuse_lost(rb_refusals *out, const rb_pushed *pushed, const rb_release *release,
-                        const rb_manifest_database *database, const char *id)
+static void refuse_missing(rb_refusals *out, const rb_pushed *pushed, const rb_release *release,
+                           const rb_manifest_database *database, const char *id)
 {
     RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
     RB_AUTO(rb_free_str) char *safe = rb_safe(id);
@@ -251,7 +251,7 @@ static void check_kept(rb_refusals *out, const rb_guard_search *search, const rb
                 const rb_manifest_migration *m = &database->migrations[k];
                 if (!has_bytes(was, m) || has_bytes(now, m) || has_released(now, search, m))
                     continue;
-                refuse_lost(out, pushed, release, database, m->id);
+                refuse_missing(out, pushed, release, database, m->id);
                 return;
             }
         }

@@ -115,7 +115,7 @@ static enum rb_code check_new(rb_refusals *out, rb_guard *guard, const struct up
     char *hint =
         warns ? rb_strdup("it is here all the same (git config rbtool.badTags); nothing deploys it")
               : rb_format("make it with `rbtool release %s`, or fetch it from who signed it",
-                          rb_guard_word(name));
+                          rb_hook_shell_word(name));
     rb_refusals_add(out, rb_format("tag %s", name),
                     "carries a manifest and does not verify: %s\n%s", why, hint);
     out->items[out->n - 1].warning = warns;
@@ -183,5 +183,5 @@ enum rb_code rb_guard_transaction(rb_refusals *out, rb_guard *guard, const char 
             RB_TRY(check(out, guard, &update, err));
         i += n + 1;
     }
-    return rb_refusals_judge(out, before, err);
+    return rb_refusals_result(out, before, err);
 }

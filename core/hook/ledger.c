@@ -114,25 +114,25 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     rb_ref now;
     RB_TRY(find_line(&found, &old, &new, lines, len, err));
     if (!found)
-        return rb_refusals_judge(out, before, err);
+        return rb_refusals_result(out, before, err);
     RB_TRY(rb_ref_read(&now, repo, RB_LEDGER_REF, err));
     if (now.symbolic && !rb_oid_is_zero(&new)) {
         rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
                         "is a symbolic ref here, which a ledger is not\n"
                         "remove it: git symbolic-ref --delete " RB_LEDGER_REF);
-        return rb_refusals_judge(out, before, err);
+        return rb_refusals_result(out, before, err);
     }
     if (!now.exists || now.symbolic || rb_oid_equal(&now.object, &new))
-        return rb_refusals_judge(out, before, err);
+        return rb_refusals_result(out, before, err);
     RB_TRY(is_packing(&fine, repo, &old, &new, err));
     if (fine)
-        return rb_refusals_judge(out, before, err);
+        return rb_refusals_result(out, before, err);
     if (rb_oid_is_zero(&new)) {
         rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
                         "is the ledger and would be deleted\n"
                         "keep it: nothing of it is rewritten; RBTOOL=0 before the command does "
                         "it all the same");
-        return rb_refusals_judge(out, before, err);
+        return rb_refusals_result(out, before, err);
     }
     RB_TRY(rb_commit_reaches(&fine, repo, &new, &now.object, err));
     if (!fine) {
@@ -144,7 +144,7 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
                         "it all the same",
                         SHORT, hex);
     }
-    return rb_refusals_judge(out, before, err);
+    return rb_refusals_result(out, before, err);
 }
 
 /* Whether what the other side has would still be in what it gets. */
@@ -195,7 +195,7 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
     check_pushed_names(out, pushes);
     if (pushed)
         RB_TRY(check_pushed(out, repo, remote, pushed, err));
-    return rb_refusals_judge(out, before, err);
+    return rb_refusals_result(out, before, err);
 }
 
 /* Hosts without a key may write transitions and drills, and join histories, unless a policy wants
@@ -275,7 +275,7 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
     check_pushed_names(out, pushes);
     if (pushed)
         RB_TRY(check_received(out, repo, pushed, err));
-    return rb_refusals_judge(out, before, err);
+    return rb_refusals_result(out, before, err);
 }
 
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,

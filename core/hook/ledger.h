@@ -38,7 +38,7 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
  * out, with a warning in out. It never begins a ledger: until one is pushed here, the records wait
  * in COMMON_DIR/rbtool/receipts, and then the entries have the times of the pushes.
  */
-enum rb_code rb_ledger_witness(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+enum rb_code rb_ledger_receipt(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                rb_err *err) RB_MUST_USE;
 
 #endif

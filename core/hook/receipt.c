@@ -17,7 +17,7 @@
 
 #define WAITING_LIMIT ((size_t)1 << 20) /* bytes of receipts that wait for a ledger */
 
-struct witnessing {
+struct receipts {
     rb_refusals *out;
     rb_repo *repo;
     rb_signers *signers;
@@ -25,7 +25,7 @@ struct witnessing {
     bool waits; /* there is no ledger here yet */
 };
 
-static void witnessing_clear(struct witnessing *w)
+static void receipts_clear(struct receipts *w)
 {
     rb_signers_free(w->signers);
     free(w->path);
@@ -38,7 +38,7 @@ static void close_file(int *fd)
 }
 
 /* "SECONDS OBJECT TAG", a line each: a tag's name holds no space and no line break. */
-static enum rb_code wait_for_ledger(struct witnessing *w, const rb_tag *tag, rb_err *err)
+static enum rb_code wait_for_ledger(struct receipts *w, const rb_tag *tag, rb_err *err)
 {
     char hex[RB_OID_HEX];
     struct stat st;
@@ -63,7 +63,7 @@ static enum rb_code wait_for_ledger(struct witnessing *w, const rb_tag *tag, rb_
     return RB_OK;
 }
 
-static enum rb_code witness(struct witnessing *w, const rb_tag *tag, int64_t at, rb_err *err)
+static enum rb_code witness(struct receipts *w, const rb_tag *tag, int64_t at, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
@@ -87,7 +87,7 @@ static enum rb_code witness(struct witnessing *w, const rb_tag *tag, int64_t at,
 }
 
 /* A tag that is gone since, or a line that was cut, is left out. */
-static enum rb_code write_line(struct witnessing *w, const char *line, rb_err *err)
+static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err)
 {
     int64_t at = 0;
     char hex[RB_OID_HEX] = "";
@@ -103,7 +103,7 @@ static enum rb_code write_line(struct witnessing *w, const char *line, rb_err *e
 }
 
 /* Under the file's lock, so that no receipt is written twice or lost. */
-static enum rb_code write_waiting(struct witnessing *w, rb_err *err)
+static enum rb_code write_waiting(struct receipts *w, rb_err *err)
 {
     struct stat st;
     RB_AUTO(close_file) int fd = open(w->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -124,7 +124,7 @@ static enum rb_code write_waiting(struct witnessing *w, rb_err *err)
 }
 
 /* The ledger that arrived first is the one that this server takes entries for. */
-static enum rb_code pin(struct witnessing *w, rb_err *err)
+static enum rb_code pin(struct receipts *w, rb_err *err)
 {
     const char *pinned;
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
@@ -139,14 +139,14 @@ static enum rb_code pin(struct witnessing *w, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_ledger_witness(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
+enum rb_code rb_ledger_receipt(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                rb_err *err)
 {
     rb_ref ledger;
-    RB_AUTO(witnessing_clear)
-    struct witnessing w = {.out = out,
-                           .repo = repo,
-                           .path = rb_path_join(rb_repo_common_dir(repo), "rbtool/receipts")};
+    RB_AUTO(receipts_clear)
+    struct receipts w = {.out = out,
+                         .repo = repo,
+                         .path = rb_path_join(rb_repo_common_dir(repo), "rbtool/receipts")};
     RB_TRY(rb_ref_read(&ledger, repo, RB_LEDGER_REF, err));
     w.waits = !ledger.exists;
     if (!w.waits) {

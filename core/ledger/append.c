@@ -16,8 +16,9 @@
 
 #define NAMESPACE "git"
 #define TITLE_LIMIT 200 /* bytes after the kind and the tag; the rest is in the JSON */
-#define PATIENCE 10     /* seconds to go on trying when the ref cannot be moved and does not move */
-#define TURN_PATIENCE 10 /* seconds to wait for a turn, which is a courtesy only */
+#define PATIENCE                                                                                   \
+    10 /* seconds to retry if the ref cannot be moved although its value does not change */
+#define TURN_PATIENCE 10 /* seconds to wait for the lock of this host's writers */
 #define PAUSE 5          /* milliseconds */
 
 static void sleep_milliseconds(long n)
@@ -39,8 +40,9 @@ static void give_back(int *fd)
         close(*fd);
 }
 
-/* Writers on one host queue up here, so that they do not sign again and again on top of each
- * other; what keeps entries from being lost is the ref that moves from a known value only. */
+/* Takes the lock that orders the writers of this host, so that they do not repeatedly sign on top
+ * of each other. It only saves work: entries cannot get lost, because the ref moves from a known
+ * value only. */
 static int take_turn(const rb_repo *repo)
 {
     rb_err ignored;
@@ -55,7 +57,7 @@ static int take_turn(const rb_repo *repo)
     return fd;
 }
 
-/* A host where no one ever set a name still has things to say. */
+/* Finds the committer. A host without user.name and user.email gets a default. */
 static enum rb_code find_committer(char **out, rb_repo *repo, const rb_draft *draft, rb_err *err)
 {
     if (draft->committer) {
@@ -81,7 +83,7 @@ static void add_title(rb_buf *out, const rb_draft *draft)
     rb_buf_puts(out, rb_entry_kind_name(draft->kind));
     if (draft->tag)
         rb_buf_printf(out, " %s", draft->tag);
-    size_t start = out->len; /* readers require what comes before, whatever its length */
+    size_t start = out->len; /* readers check what comes before, whatever its length */
     if (draft->title) {
         rb_buf_addc(out, ' ');
         rb_buf_add_safe(out, draft->title, strlen(draft->title));
@@ -102,7 +104,7 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-/* Writes the attachments; what the JSON says of them. */
+/* Writes the attachments and returns their names and hashes for the JSON. */
 static enum rb_code write_attachments(rb_oid *tree, json_t *named, rb_repo *repo,
                                       const rb_draft *draft, rb_err *err)
 {
@@ -132,7 +134,7 @@ static enum rb_code write_attachments(rb_oid *tree, json_t *named, rb_repo *repo
     return rb_flat_write(tree, repo, files, n, err);
 }
 
-/* JSON holds no other text. */
+/* Refuses texts that are not UTF-8, which JSON cannot hold. */
 static enum rb_code check_texts(const rb_draft *draft, const char *app, rb_err *err)
 {
     const char *const texts[] = {app, draft->tag, draft->object, draft->environment};
@@ -165,7 +167,7 @@ static void add_json(rb_buf *out, const rb_draft *draft, const char *app, const 
     rb_json_pretty(out, json);
 }
 
-/* Puts the header gpgsig before the empty line, as git does. */
+/* Inserts the header gpgsig before the empty line, as git does. */
 static enum rb_code sign(rb_buf *commit, rb_repo *repo, const rb_draft *draft, size_t headers,
                          rb_err *err)
 {
@@ -193,7 +195,7 @@ static enum rb_code sign(rb_buf *commit, rb_repo *repo, const rb_draft *draft, s
     return RB_OK;
 }
 
-/* What is written must be what any reader takes. */
+/* Checks that readers will accept the new commit. */
 static enum rb_code check_made(const rb_buf *commit, size_t message, rb_err *err)
 {
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
@@ -208,7 +210,7 @@ static enum rb_code check_made(const rb_buf *commit, size_t message, rb_err *err
     return RB_OK;
 }
 
-/* What entries on top of a tip take from it, which must be an entry. */
+/* What a new entry takes from the tip, which must be an entry. */
 struct tip {
     char *app;
     char ledger[RB_OID_HEX]; /* id of the ledger's first entry; "": there is no tip */
@@ -300,7 +302,8 @@ enum rb_code rb_ledger_write(rb_oid *out, rb_repo *repo, const rb_draft *draft,
     return rb_object_write(out, repo, RB_OBJECT_COMMIT, commit.data, commit.len, err);
 }
 
-/* out: their ids. They are written by one person at one time, which git is asked for once. */
+/* Writes all drafts and stores their ids in out. Committer and time are determined once for all of
+ * them. */
 static enum rb_code write_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
                               const rb_ref *ref, const char *app, const char *ledger, rb_err *err)
 {
@@ -323,9 +326,9 @@ static enum rb_code write_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts
     return RB_OK;
 }
 
-/* Is this the clone's ledger, or may one of the drafts begin it? Costs the same in a large one:
- * only where the tip names another ledger than the clone is pinned to, as it may once ledgers were
- * joined, the whole is read. */
+/* Fails unless the ref is the clone's ledger, or one of the drafts may begin it. The whole ledger
+ * is read only if the tip names another ledger than the clone is pinned to, which happens after
+ * ledgers were joined; otherwise the cost does not depend on its size. */
 static enum rb_code check_ledger(rb_repo *repo, const rb_ref *ref, const struct tip *tip,
                                  const rb_draft *drafts, size_t n, rb_err *err)
 {
@@ -335,7 +338,7 @@ static enum rb_code check_ledger(rb_repo *repo, const rb_ref *ref, const struct 
     for (size_t i = 0; i < n; i++)
         begins = begins || drafts[i].begins;
     if (!ref->exists && pinned)
-        return rb_ledger_fail_gone(pinned, err);
+        return rb_ledger_fail_missing(pinned, err);
     if (!ref->exists && !begins)
         return rb_fail(
             err, RB_ERROR,
@@ -374,8 +377,8 @@ static enum rb_code try_append(rb_oid *out, rb_ref *ref, rb_repo *repo, const rb
     return RB_OK;
 }
 
-/* Others that are quicker are waited for as long as they get on; a lock that a killed git left
- * behind is not. */
+/* Retries as long as other writers make progress; does not wait for ever on a lock that a killed
+ * git left. */
 enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *drafts, size_t n,
                                   rb_err *err)
 {
@@ -386,7 +389,7 @@ enum rb_code rb_ledger_append_all(rb_oid *out, rb_repo *repo, const rb_draft *dr
     int64_t end = seconds() + PATIENCE;
     enum rb_code code = try_append(out, &last, repo, drafts, n, err);
     for (long pause = PAUSE; code == RB_BUSY && seconds() < end; pause += PAUSE) {
-        /* Spread out, so that those who lost together do not meet again. */
+        /* Random pauses, so that the losers of one race do not collide again. */
         sleep_milliseconds(pause % 100 + getpid() % 17);
         code = try_append(out, &ref, repo, drafts, n, err);
         if (ref.exists != last.exists || (ref.exists && !rb_oid_equal(&ref.object, &last.object)))

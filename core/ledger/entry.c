@@ -39,11 +39,12 @@ const json_t *rb_entry_json(const rb_entry *entry)
 {
     if (!entry->text || entry->parsed)
         return entry->parsed;
-    rb_err ignored; /* it was read without fault before, else there would be no text */
+    rb_err ignored; /* cannot happen: it was parsed before */
     json_t *parsed = NULL;
     if (rb_json_read(&parsed, entry->text, entry->text_len, "entry of the ledger", &ignored) ==
         RB_OK)
-        ((rb_entry *)entry)->parsed = parsed; /* what const promises, the entry's content, stays */
+        ((rb_entry *)entry)->parsed =
+            parsed; /* logically const: this only caches the parsed JSON */
     return parsed;
 }
 

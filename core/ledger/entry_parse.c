@@ -26,7 +26,8 @@ void rb_entry_form_clear(rb_entry_form *form)
     *form = (rb_entry_form){0};
 }
 
-/* The value of the line "NAME value\n" at the front, which is taken off; NULL when another is. */
+/* Removes the line "NAME value\n" from the front and returns the value; NULL if the line has
+ * another name. */
 static char *take(lines *in, const char *name)
 {
     const char *eol = memchr(in->p, '\n', (size_t)(in->end - in->p));
@@ -79,7 +80,7 @@ static bool read_parents(rb_entry_form *form, lines *in, rb_problems *problems)
     return true;
 }
 
-/* The lines of a header that goes on in lines that begin with a space. */
+/* Reads a header with continuation lines, which begin with a space. */
 static bool read_signature(rb_entry_form *form, lines *in)
 {
     size_t len = strlen(SIGNATURE);
@@ -127,8 +128,8 @@ static bool read_headers(rb_entry_form *form, lines *in, rb_problems *problems)
     return true;
 }
 
-/* "KIND", "KIND TAG", "verdict TAG good" must begin the title: a list of titles says what was
- * signed. */
+/* Checks that the title begins with "KIND", "KIND TAG" or "verdict TAG good", so that a list of
+ * titles shows what was signed. */
 static void check_title(const rb_entry_form *form, rb_problems *problems)
 {
     const char *tag = rb_json_str(form->json, "tag");
@@ -211,7 +212,7 @@ static bool read_json(rb_entry_form *form, const char *text, size_t len, rb_prob
     return true;
 }
 
-/* Title, empty line, JSON. */
+/* Parses title, empty line and JSON. */
 static void read_message(rb_entry_form *form, const lines *in, rb_problems *problems)
 {
     const char *p = in->p;

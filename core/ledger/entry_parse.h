@@ -1,7 +1,7 @@
 /*
- * The form of an entry's commit: headers exactly tree, parent*, author, committer and, when it is
- * signed, gpgsig; a title, an empty line, and the JSON in its one form. git takes more than this.
- * What is signed are the commit's bytes without the header gpgsig, as for git.
+ * Parses the commit of an entry: headers exactly tree, parent*, author, committer and, if it is
+ * signed, gpgsig; a title, an empty line, and the JSON in its one form. git accepts more than
+ * this. The signed bytes are the commit without the header gpgsig, as for git.
  */
 #ifndef RB_LEDGER_ENTRY_PARSE_H
 #define RB_LEDGER_ENTRY_PARSE_H
@@ -10,7 +10,7 @@
 #include "trust/tag_parse.h"
 
 typedef struct rb_entry_form {
-    bool claims; /* says that it is an entry of a ledger: the type is in its message */
+    bool claims; /* claims to be an entry of a ledger: its message contains the type */
     rb_oid tree;
     rb_oid parents[RB_ENTRY_PARENTS];
     size_t parent_count; /* as many as could be read, RB_ENTRY_PARENTS at most */
@@ -24,9 +24,8 @@ typedef struct rb_entry_form {
     enum rb_entry_kind kind;
 } rb_entry_form;
 
-/* RB_FOUND with problems ("form", "header", "parents", "time", "title", "size",
- * "ledger", "foreign") when the form
- * is not right; *out is filled as far as it could be read. */
+/* Parses a commit. RB_FOUND with problems ("form", "header", "parents", "time", "title", "size",
+ * "ledger", "foreign") if the form is wrong; *out is filled as far as it could be read. */
 enum rb_code rb_entry_form_read(rb_entry_form *out, const char *raw, size_t len,
                                 rb_problems *problems) RB_MUST_USE;
 void rb_entry_form_clear(rb_entry_form *form);

@@ -55,7 +55,8 @@ static const rb_shape verdict =
                        {"transition", &plain_or_null, false});
 static const rb_shape reason = RB_SHAPE_OBJECT_OF({"why", &text, false});
 static const rb_shape rules = {.kind = RB_SHAPE_DATA,
-                               .expected = "a policy"}; /* read strictly by who asks for it */
+                               .expected =
+                                   "a policy"}; /* its users parse it strictly (policy_read.c) */
 static const rb_shape policy = RB_SHAPE_OBJECT_OF(
     {"version", &version, false}, {"previous", &sha1_or_null, false}, {"policy", &rules, false});
 static const rb_shape step = RB_SHAPE_OBJECT_OF({"id", &plain, false}, {"outcome", &plain, false},
@@ -92,7 +93,7 @@ static const rb_shape joined = {
     .kind = RB_SHAPE_ARRAY, .item = &sha1, .min = 1, .max = RB_ENTRY_PARENTS, .unique = true};
 static const rb_shape merge = RB_SHAPE_OBJECT_OF({"joins", &joined, true});
 
-/* What every entry has; tag and object as the kind wants them. */
+/* The members of every entry; tag and object depend on the kind. */
 #define ENTRY(kind_name, detail, tag_shape, object_shape)                                          \
     {                                                                                              \
         .kind = RB_SHAPE_OBJECT,                                                                   \

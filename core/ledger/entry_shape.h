@@ -1,6 +1,5 @@
 /*
- * What an entry's JSON must look like, for each kind (schemas/ledger-entry.schema.json says the
- * same).
+ * The shape of an entry's JSON, for each kind (same as schemas/ledger-entry.schema.json).
  */
 #ifndef RB_LEDGER_ENTRY_SHAPE_H
 #define RB_LEDGER_ENTRY_SHAPE_H

@@ -7,14 +7,14 @@
 #include "base/parallel.h"
 
 #define NAMESPACE "git"
-#define SHOWN 256 /* bytes of a title or a name that are kept */
+#define SHOWN 256 /* bytes of a title or a name that are stored */
 
 typedef struct judging {
-    rb_judged *judged;
+    rb_checked_entry *judged;
     rb_pendings *pendings;
     rb_repo *repo;
     const rb_signers *signers;
-    bool all; /* attachments of entries that nobody vouches for, too */
+    bool all; /* also check attachments of entries that no allowed signer signed */
 } judging;
 
 void rb_pendings_clear(rb_pendings *pendings)
@@ -46,8 +46,8 @@ static const char *keep_start(rb_ledger_store *store, const char *text)
     return rb_ledger_store_text(store, text ? text : "", text ? strnlen(text, SHOWN) : 0);
 }
 
-/* What is known of any commit, in few bytes. */
-static void fill_head(rb_judged *out, rb_ledger_store *store, const rb_entry_form *form)
+/* Fills what every commit has, in few bytes. */
+static void fill_head(rb_checked_entry *out, rb_ledger_store *store, const rb_entry_form *form)
 {
     rb_entry *entry = &out->entry;
     entry->kind = form->kind;
@@ -60,8 +60,8 @@ static void fill_head(rb_judged *out, rb_ledger_store *store, const rb_entry_for
     entry->ledger = keep(store, rb_json_str(form->json, "ledger"));
 }
 
-/* The rest of an entry of good form. Of those that no allowed signer vouches for, which anybody who
- * may push can make, only so much is kept in memory: nothing that is decided depends on them. */
+/* Fills the rest of a well-formed entry. Anybody who may push can write entries that no allowed
+ * signer signed, and no decision depends on them: only a limited part of these is stored. */
 static void fill_text(rb_entry *entry, rb_ledger_store *store, const rb_entry_form *form)
 {
     if (!rb_ledger_store_admits(store, entry->trust, form->text_len)) {
@@ -79,12 +79,14 @@ static void fill_text(rb_entry *entry, rb_ledger_store *store, const rb_entry_fo
     entry->text_len = form->text_len;
 }
 
-enum rb_code rb_judge_read(rb_judged *out, rb_pendings *pendings, size_t index, rb_repo *repo,
-                           rb_ledger_store *store, const rb_oid *id, rb_err *err)
+enum rb_code rb_entry_verify_read(rb_checked_entry *out, rb_pendings *pendings, size_t index,
+                                  rb_repo *repo, rb_ledger_store *store, const rb_oid *id,
+                                  rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf raw = {0};
     RB_AUTO(rb_entry_form_clear) rb_entry_form form = {.kind = RB_ENTRY_KINDS};
-    *out = (rb_judged){.entry = {.id = *id, .kind = RB_ENTRY_KINDS, .trust = RB_ENTRY_FOREIGN}};
+    *out =
+        (rb_checked_entry){.entry = {.id = *id, .kind = RB_ENTRY_KINDS, .trust = RB_ENTRY_FOREIGN}};
     rb_problems *problems = &out->entry.problems;
     enum rb_code code = rb_object_read(&raw, repo, id, RB_OBJECT_COMMIT, "the ledger's entry",
                                        RB_ENTRY_READ_LIMIT, err);
@@ -119,9 +121,9 @@ static enum rb_entry_trust judge_signature(rb_pending *pending, const rb_signers
     }
     size_t before = problems->n;
     enum rb_code code =
-        rb_trust_judge(&principal, &fingerprint, signers, NAMESPACE, form->signature.data,
-                       form->signature.len, form->payload.data, form->payload.len,
-                       form->committer.time, form->committer.email, problems);
+        rb_trust_check_key(&principal, &fingerprint, signers, NAMESPACE, form->signature.data,
+                           form->signature.len, form->payload.data, form->payload.len,
+                           form->committer.time, form->committer.email, problems);
     pending->fingerprint = fingerprint;
     fingerprint = NULL;
     if (code == RB_OK) {
@@ -134,8 +136,8 @@ static enum rb_entry_trust judge_signature(rb_pending *pending, const rb_signers
                                                                   : RB_ENTRY_UNKNOWN;
 }
 
-enum rb_code rb_judge_tree(rb_flat_file *files, size_t *n, rb_buf *names, rb_repo *repo,
-                           const json_t *json, const rb_oid *tree, rb_err *err)
+enum rb_code rb_entry_list_attachments(rb_flat_file *files, size_t *n, rb_buf *names, rb_repo *repo,
+                                       const json_t *json, const rb_oid *tree, rb_err *err)
 {
     const json_t *named = json_object_get(json, "attachments");
     RB_TRY(rb_flat_read(files, n, RB_ATTACHMENTS, names, repo, tree, "the entry's tree", err));
@@ -150,7 +152,7 @@ enum rb_code rb_judge_tree(rb_flat_file *files, size_t *n, rb_buf *names, rb_rep
     return RB_OK;
 }
 
-/* Their sizes are asked for before anything is read. */
+/* Checks the sizes before anything is read. */
 static enum rb_code check_sizes(rb_repo *repo, const rb_flat_file *files, size_t n, rb_err *err)
 {
     size_t total = 0;
@@ -167,8 +169,8 @@ static enum rb_code check_sizes(rb_repo *repo, const rb_flat_file *files, size_t
     return RB_OK;
 }
 
-enum rb_code rb_judge_attachment(rb_buf *out, rb_repo *repo, const rb_flat_file *file,
-                                 const json_t *named, rb_err *err)
+enum rb_code rb_entry_read_attachment(rb_buf *out, rb_repo *repo, const rb_flat_file *file,
+                                      const json_t *named, rb_err *err)
 {
     char hex[RB_SHA256_HEX];
     RB_TRY(rb_object_read(out, repo, &file->blob, RB_OBJECT_BLOB, "the entry's attachment",
@@ -181,8 +183,9 @@ enum rb_code rb_judge_attachment(rb_buf *out, rb_repo *repo, const rb_flat_file 
     return RB_OK;
 }
 
-/* What is withheld is no lie: the entry stands, and says so, until its objects are here. */
-static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_form *form,
+/* Checks the attachments. A missing object is no fault of the entry: it stays valid and has a
+ * problem until the object is fetched. */
+static bool judge_attachments(rb_checked_entry *judged, rb_repo *repo, const rb_entry_form *form,
                               bool contents)
 {
     rb_err why;
@@ -190,12 +193,13 @@ static bool judge_attachments(rb_judged *judged, rb_repo *repo, const rb_entry_f
     size_t n = 0;
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
     const json_t *named = json_object_get(form->json, "attachments");
-    enum rb_code code = rb_judge_tree(files, &n, &names, repo, form->json, &form->tree, &why);
+    enum rb_code code =
+        rb_entry_list_attachments(files, &n, &names, repo, form->json, &form->tree, &why);
     if (code == RB_OK)
         code = check_sizes(repo, files, n, &why);
     for (size_t i = 0; contents && code == RB_OK && i < n; i++) {
         RB_AUTO(rb_buf_clear) rb_buf data = {0};
-        code = rb_judge_attachment(&data, repo, &files[i], json_array_get(named, i), &why);
+        code = rb_entry_read_attachment(&data, repo, &files[i], json_array_get(named, i), &why);
     }
     if (code == RB_OK)
         return true;
@@ -212,16 +216,16 @@ static void judge_one(void *context, size_t i)
 {
     judging *all = context;
     rb_pending *pending = &all->pendings->items[i];
-    rb_judged *judged = &all->judged[pending->index];
+    rb_checked_entry *judged = &all->judged[pending->index];
     judged->entry.trust = judge_signature(pending, all->signers, &judged->entry.problems);
     bool contents = all->all || judged->entry.trust == RB_ENTRY_GOOD;
     if (!judge_attachments(judged, all->repo, &pending->form, contents))
         judged->entry.trust = RB_ENTRY_BROKEN;
 }
 
-enum rb_code rb_judge_all(rb_judged *judged, rb_pendings *pendings, rb_repo *repo,
-                          const rb_signers *signers, rb_ledger_store *store, bool all_contents,
-                          rb_err *err)
+enum rb_code rb_entry_verify_all(rb_checked_entry *judged, rb_pendings *pendings, rb_repo *repo,
+                                 const rb_signers *signers, rb_ledger_store *store,
+                                 bool all_contents, rb_err *err)
 {
     enum rb_code code = RB_OK;
     judging all = {.judged = judged,

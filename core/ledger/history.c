@@ -17,7 +17,7 @@ static size_t link_count(const rb_chain_item *item)
     return rb_chain_links(item, &previous, &heads, &n) ? n + (previous != NULL) : 0;
 }
 
-/* The predecessor first, when there is one. */
+/* Returns link i of an item: its predecessor first, if it has one. */
 static const rb_link *link_at(const rb_chain_item *item, size_t i, char **field)
 {
     const rb_link *previous = NULL;
@@ -32,7 +32,7 @@ static const rb_link *link_at(const rb_chain_item *item, size_t i, char **field)
     return first ? previous : &heads[head];
 }
 
-/* The problem that a link of the item has: part is "tag" or "object". */
+/* Returns the problem with a link of the item: part is "tag" or "object". */
 static rb_problem *problem_of(rb_chain_item *item, const char *link, const char *code,
                               const char *part)
 {
@@ -67,7 +67,8 @@ static void accept_gaps(rb_chain_item *item, const rb_policy *policy)
     }
 }
 
-/* Which of two is true people must say; that the ledger has the one that was followed helps. */
+/* Adds to the problem that the ledger has the object that was followed: that helps a person to
+ * decide which of the two is right. */
 static void tell_kept(rb_chain_item *item, const rb_policy *policy)
 {
     for (size_t i = 0; i < link_count(item); i++) {
@@ -76,7 +77,7 @@ static void tell_kept(rb_chain_item *item, const rb_policy *policy)
         rb_problem *problem = problem_of(item, field, "moved", "object");
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
         if (problem)
-            rb_ledger_kept(&tag, policy, link->tag, link->object);
+            rb_ledger_stored_tag(&tag, policy, link->tag, link->object);
         if (!tag)
             continue;
         char *said = problem->message;
@@ -90,12 +91,12 @@ static void tell_kept(rb_chain_item *item, const rb_policy *policy)
 static char *ask_bad(const void *context, const char *tag, const char *object)
 {
     const rb_policy *policy = context;
-    rb_judgement judgement;
+    rb_verdict_decision judgement;
     rb_verdict_of(&judgement, policy->ledger, policy, NULL, tag, object);
     return judgement.verdict == RB_VERDICT_BAD ? rb_strdup("by a verdict in the ledger") : NULL;
 }
 
-/* What ledger and policy say of each that verifies. */
+/* Adds what ledger and policy report about each release that verifies. */
 static enum rb_code judge(rb_chain *chain, const rb_policy *policy, rb_err *err)
 {
     rb_chain_mark_bad(chain, ask_bad, policy);
@@ -158,7 +159,7 @@ const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok)
     return oldest;
 }
 
-/* Oldest first: what is before an item is done. */
+/* Works from the oldest on: what precedes an item is done already. */
 void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
 {
     RB_AUTO(rb_json_freep) json_t *index = json_object();
@@ -175,18 +176,18 @@ void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
                      strcmp(chain->items[at].sha256, previous->sha256) == 0;
         since[i] = holds && since[at] != SIZE_MAX ? since[at] : i;
         if (json_object_set_new(index, item->tag, json_integer((json_int_t)i)) != 0)
-            continue; /* no UTF-8: no manifest can name it */
+            continue; /* not UTF-8, so no manifest can name it */
     }
 }
 
-/* Whether the tag here is the object that the link names. */
+/* True if the tag in this clone is the object that the link names. */
 static bool is_here(const rb_chain *chain, const rb_link *link)
 {
     const rb_chain_item *item = rb_chain_find(chain, link->tag);
     return item && !item->lost && strcmp(item->object, link->object) == 0;
 }
 
-/* What the ledger knows that tag as, and it is not here. */
+/* Adds the objects that the ledger knows under the item's tag and that this clone does not have. */
 static void add_known(rb_strs *objects, const rb_chain_item *item)
 {
     if (item->lost)
@@ -229,8 +230,8 @@ void rb_restoring_clear(rb_restoring *restoring)
     *restoring = (rb_restoring){0};
 }
 
-/* Kept, and what the link says: name, id, hash of the signed bytes (where it has one), and a good
- * signature. */
+/* Finds a tag object in the ledger that matches the link: name, id, hash of the signed bytes (if it
+ * has one), and a good signature. */
 static void find_kept(rb_tag **out, const rb_link *link, const rb_policy *policy)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
@@ -240,7 +241,7 @@ static void find_kept(rb_tag **out, const rb_link *link, const rb_policy *policy
     size_t len;
     char sha256[RB_SHA256_HEX];
     *out = NULL;
-    rb_ledger_kept(&tag, policy, link->tag, link->object);
+    rb_ledger_stored_tag(&tag, policy, link->tag, link->object);
     if (!tag || rb_release_open_tag(&release, policy->ledger->repo, policy->ledger->signers, tag,
                                     &problems, &why) != RB_OK)
         return;
@@ -283,7 +284,7 @@ static enum rb_code restore_one(rb_restoring *out, const rb_chain *chain, const 
     return RB_OK;
 }
 
-/* What the ledger alone knows of the item's name. */
+/* Restores what only the ledger knows under the item's name. */
 static enum rb_code restore_known(rb_restoring *out, const rb_chain *chain,
                                   const rb_chain_item *item, const rb_policy *policy, rb_err *err)
 {

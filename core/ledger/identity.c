@@ -44,7 +44,7 @@ bool rb_ledger_of(char hex[RB_OID_HEX], const rb_entry *entry)
     return true;
 }
 
-enum rb_code rb_ledger_fail_gone(const char *pinned, rb_err *err)
+enum rb_code rb_ledger_fail_missing(const char *pinned, rb_err *err)
 {
     return rb_fail(
         err, RB_ERROR,
@@ -72,7 +72,7 @@ static const json_t *joined_by(const rb_entry *entry)
     return json_object_get(rb_entry_detail(entry), "joins");
 }
 
-/* Whether b follows a as policy, set by someone whom a lets do that. */
+/* True if policy b follows a and its signer may set policies under a. */
 static bool follows(const rb_entry *a, const rb_entry *b)
 {
     char hex[RB_OID_HEX];
@@ -80,11 +80,12 @@ static bool follows(const rb_entry *a, const rb_entry *b)
     const char *previous = rb_json_str(rb_entry_detail(b), "previous");
     const json_t *policy = json_object_get(rb_entry_detail(a), "policy");
     return previous && strcmp(previous, hex) == 0 &&
-           rb_edict_lets(policy, RB_ROLE_POLICY, b->principal, b->fingerprint) &&
-           !rb_edict_revokes(policy, b->fingerprint);
+           rb_policy_json_allows(policy, RB_ROLE_POLICY, b->principal, b->fingerprint) &&
+           !rb_policy_json_revokes(policy, b->fingerprint);
 }
 
-/* Stricter than the policies themselves need be: one that is not in force counts, too. */
+/* True if the merge may join ledgers. Stricter than the policies themselves: counts policies that
+ * are not in force, too. */
 static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
 {
     const size_t at = (size_t)(merge - ledger->items);
@@ -106,16 +107,16 @@ static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
         bool followed = false;
         for (size_t j = 0; j < n && !followed; j++)
             followed = follows(entry, &ledger->items[policies[j]]);
-        may = followed ||
-              (rb_edict_lets(policy, RB_ROLE_POLICY, merge->principal, merge->fingerprint) &&
-               !rb_edict_revokes(policy, merge->fingerprint));
+        may = followed || (rb_policy_json_allows(policy, RB_ROLE_POLICY, merge->principal,
+                                                 merge->fingerprint) &&
+                           !rb_policy_json_revokes(policy, merge->fingerprint));
     }
     free(before);
     free(policies);
     return may;
 }
 
-/* Adds the ids that the merge makes one; false when it adds none. */
+/* Adds the ids that the merge joins; false if it adds none. */
 static bool take_join(rb_ledger *ledger, const rb_entry *merge, const json_t *joins)
 {
     char own[RB_OID_HEX] = "";

@@ -52,8 +52,8 @@ const rb_entry *rb_ledger_find(const rb_ledger *ledger, const rb_oid *id)
     return NULL;
 }
 
-/* Lines through the history: an entry goes on the line of its first parent, when it is the first
- * that does; else it begins one. Within a line, who comes first is known at once. */
+/* Assigns every entry to a line: that of its first parent, if it is the parent's first child, else
+ * a new one. The order of entries on one line is known at once. */
 static void draw_lines(const rb_ledger *ledger)
 {
     rb_ledger_store *store = ledger->store;
@@ -80,7 +80,7 @@ bool rb_ledger_before(const rb_ledger *ledger, const rb_entry *a, const rb_entry
     if (first > last)
         return false;
     if (store->chain[first] == store->chain[last])
-        return true; /* both on one line, and a comes first */
+        return true; /* on one line, in this order */
     bool found = false;
     size_t top = 0;
     bool *seen = rb_calloc(last + 1, sizeof *seen);
@@ -119,11 +119,11 @@ enum rb_code rb_ledger_attachment(rb_buf *out, rb_repo *repo, const rb_entry *en
                           RB_ENTRY_READ_LIMIT, err));
     if (!json || rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, &problems) != RB_OK)
         return rb_fail(err, RB_FOUND, "the ledger's entry %s is not of good form", hex);
-    RB_TRY(rb_judge_tree(files, &n, &names, repo, json, &form.tree, err));
+    RB_TRY(rb_entry_list_attachments(files, &n, &names, repo, json, &form.tree, err));
     for (size_t i = 0; i < n; i++) {
         if (strcmp(files[i].name, name) == 0) {
             const json_t *named = json_array_get(json_object_get(json, "attachments"), i);
-            return rb_judge_attachment(out, repo, &files[i], named, err);
+            return rb_entry_read_attachment(out, repo, &files[i], named, err);
         }
     }
     return rb_fail(err, RB_FOUND, "the ledger's entry %s has no attachment %s", hex, name);

@@ -6,20 +6,20 @@
 #include "ledger/entry_verify.h"
 #include "ledger/identity.h"
 
-#define AHEAD 86400 /* seconds that a clock may be ahead of ours */
+#define AHEAD 86400 /* seconds that another clock may be ahead of this host's */
 #define UNDONE SIZE_MAX
-#define HELD_LIMIT ((size_t)32 << 20) /* bytes of entries that wait to be judged */
+#define HELD_LIMIT ((size_t)32 << 20) /* bytes of entries that wait for verification */
 
-/* Entries as they are found from the tip on: first by where they are found, then in order. */
+/* Entries in the order in which the walk from the tip finds them, later in the ledger's order. */
 typedef struct loading {
     rb_repo *repo;
     const rb_signers *signers;
     rb_ledger *ledger;
     bool fresh;
     bool partial;
-    rb_judged *found;
-    int64_t *when; /* of an entry and all before it, the latest */
-    size_t *after; /* how many were done before it: a parent has fewer */
+    rb_checked_entry *found;
+    int64_t *when; /* the latest time of an entry and all before it */
+    size_t *after; /* how many entries were finished before it: fewer for a parent */
     size_t n;
     size_t cap;
     uint32_t *slots; /* open addressing: index in found + 1, by id */
@@ -79,22 +79,22 @@ static enum rb_code check_sum(const loading *l, rb_err *err)
                    RB_VOUCHED_LIMIT);
 }
 
-/* Stands in the ledger for a commit that cannot be read. */
-static void put_unreadable(rb_judged *out, const rb_oid *id, rb_err *why)
+/* Stores an entry for a commit that cannot be read. */
+static void put_unreadable(rb_checked_entry *out, const rb_oid *id, rb_err *why)
 {
     rb_problems_clear(&out->entry.problems);
-    *out = (rb_judged){.entry = {.id = *id,
-                                 .kind = RB_ENTRY_KINDS,
-                                 .trust = RB_ENTRY_BROKEN,
-                                 .title = "cannot be read",
-                                 .committer = ""}};
+    *out = (rb_checked_entry){.entry = {.id = *id,
+                                        .kind = RB_ENTRY_KINDS,
+                                        .trust = RB_ENTRY_BROKEN,
+                                        .title = "cannot be read",
+                                        .committer = ""}};
     rb_problems_add(&out->entry.problems, RB_ENTRY_UNREADABLE, "", "a commit", "", "%s",
                     rb_err_line(why));
 }
 
-static enum rb_code read_entry(loading *l, rb_judged *out, const rb_oid *id, rb_err *err)
+static enum rb_code read_entry(loading *l, rb_checked_entry *out, const rb_oid *id, rb_err *err)
 {
-    if (rb_judge_read(out, &l->pendings, l->n, l->repo, l->ledger->store, id, err) == RB_OK)
+    if (rb_entry_verify_read(out, &l->pendings, l->n, l->repo, l->ledger->store, id, err) == RB_OK)
         return RB_OK;
     if (!l->partial || l->n == 0)
         return rb_err_prefix(err, "the ledger is not whole, fetch " RB_LEDGER_REF " again");
@@ -117,8 +117,8 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
             "the ledger has more than %d entries, which is the limit\ngit log " RB_LEDGER_REF
             " shows who wrote them",
             RB_LEDGER_LIMIT);
-    rb_judged *judged = &l->found[l->n];
-    *judged = (rb_judged){0};
+    rb_checked_entry *judged = &l->found[l->n];
+    *judged = (rb_checked_entry){0};
     l->after[l->n] = UNDONE;
     if (rb_ledger_store_get(judged, l->ledger->store, id))
         (void)rb_ledger_store_admits(l->ledger->store, judged->entry.trust, judged->entry.text_len);
@@ -127,8 +127,8 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
     *index = l->n++;
     *slot = (uint32_t)l->n;
     if (l->pendings.bytes > HELD_LIMIT)
-        RB_TRY(rb_judge_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store, l->fresh,
-                            err));
+        RB_TRY(rb_entry_verify_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store,
+                                   l->fresh, err));
     return check_sum(l, err);
 }
 
@@ -143,13 +143,13 @@ static void leave(loading *l, const step *at, size_t *done)
     l->after[at->index] = (*done)++;
 }
 
-/* True for a commit that does not claim to be an entry of any ledger. */
+/* True for a commit that does not claim to be an entry. */
 static bool is_foreign(const rb_entry *entry)
 {
     return entry->trust == RB_ENTRY_FOREIGN && !entry->app;
 }
 
-/* Depth first, without recursion: a ledger is as deep as it is long. */
+/* Walks depth first, without recursion, because a ledger is as deep as it is long. */
 static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
 {
     size_t cap = 1024;
@@ -164,7 +164,7 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
     }
     while (code == RB_OK && depth > 0) {
         step *at = &stack[depth - 1];
-        rb_judged *judged = &l->found[at->index];
+        rb_checked_entry *judged = &l->found[at->index];
         if (at->parent == judged->entry.parent_count) {
             leave(l, at, &done);
             depth--;
@@ -184,7 +184,8 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
         if (!new)
             continue;
         if (is_foreign(&l->found[at->index].entry) && is_foreign(&l->found[index].entry))
-            l->found[index].entry.parent_count = 0; /* else a history of code would be read */
+            l->found[index].entry.parent_count =
+                0; /* otherwise the walk would read a history of code */
         if (depth == cap) {
             cap *= 2;
             stack = rb_realloc(stack, cap, sizeof *stack);
@@ -229,7 +230,7 @@ static void put_in_order(loading *l)
     free(place);
 }
 
-/* What the place of an entry in this ledger says about it. */
+/* Checks what depends on an entry's position in this ledger. */
 static void check_place(rb_ledger *ledger, const char *pinned, const char *first)
 {
     int64_t latest = (int64_t)time(NULL) + AHEAD;
@@ -264,11 +265,11 @@ static void check_place(rb_ledger *ledger, const char *pinned, const char *first
     rb_ledger_identify(ledger, first);
 }
 
-/* What others sent and nobody will take leaves nothing here. */
+/* True if the loaded entries must not be cached because the ledger is refused. */
 static bool is_refused(const loading *l)
 {
     for (size_t i = 0; i < l->n; i++) {
-        const rb_judged *judged = &l->found[i];
+        const rb_checked_entry *judged = &l->found[i];
         if (!judged->kept &&
             (judged->entry.trust == RB_ENTRY_BROKEN || judged->entry.trust == RB_ENTRY_FOREIGN))
             return true;
@@ -288,7 +289,7 @@ static enum rb_code load_from(loading *l, const rb_oid *tip, bool own, unsigned 
     if (!l->fresh)
         rb_ledger_store_open(store, rb_repo_common_dir(l->repo), rb_signers_digest(l->signers));
     RB_TRY(walk(l, tip, err));
-    RB_TRY(rb_judge_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh, err));
+    RB_TRY(rb_entry_verify_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh, err));
     RB_TRY(check_sum(l, err));
     if (!l->partial && (own || !is_refused(l)))
         rb_ledger_store_save(store, l->found, l->n);

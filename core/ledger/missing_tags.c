@@ -1,4 +1,5 @@
-/* Releases that no tag here leads to any more: what the ledger knows of them, and kept. */
+/* Finds releases whose tags are missing in this clone: what the ledger knows of them, and their tag
+ * objects. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +8,9 @@
 #include "ledger/history.h"
 #include "ledger/policy_internal.h"
 
-#define TRIES 4 /* of entries that no allowed signer vouches for */
+#define TRIES 4 /* attached objects of entries that no allowed signer signed */
 
-/* Bytes that git would name object. */
+/* True if git would give these bytes this id. */
 static bool is_object(const rb_buf *raw, const rb_oid *object)
 {
     rb_oid found;
@@ -25,7 +26,8 @@ static bool keeps(const rb_entry *entry, const char *tag, const char *object)
            rb_text_same(entry->object, object);
 }
 
-/* NULL: the entry is without it, its blob is not here, or it is another. */
+/* Reads the tag object attached to an entry; NULL if the entry has none, its blob is missing, or it
+ * is another object. */
 static rb_tag *read_kept(const rb_policy *policy, const rb_entry *entry, const rb_oid *oid)
 {
     RB_AUTO(rb_tag_freep) rb_tag *found = rb_calloc(1, sizeof *found);
@@ -42,9 +44,11 @@ static rb_tag *read_kept(const rb_policy *policy, const rb_entry *entry, const r
     return out;
 }
 
-/* Whoever wrote the entry: what the bytes are is told by their own id and signature. But first
- * those of allowed signers, and few of anybody's: what is attached to them may be large. */
-void rb_ledger_kept(rb_tag **out, const rb_policy *policy, const char *tag, const char *object)
+/* The author of an entry does not matter: the bytes are checked by their own id and signature. But
+ * entries of allowed signers come first, and few of others are tried, because their attachments may
+ * be large. */
+void rb_ledger_stored_tag(rb_tag **out, const rb_policy *policy, const char *tag,
+                          const char *object)
 {
     rb_oid oid;
     *out = NULL;
@@ -76,33 +80,33 @@ const rb_entry *rb_ledger_gap(const rb_policy *policy, const char *tag, const ch
     return NULL;
 }
 
-/* What is given up is not used either. */
-static enum rb_code keeper(const void *context, rb_tag **out, const char *tag, const char *object,
-                           rb_err *err)
+/* Finds a release's tag object in the ledger. Objects that were given up are not used. */
+static enum rb_code find_tag(const void *context, rb_tag **out, const char *tag, const char *object,
+                             rb_err *err)
 {
     (void)err;
     *out = NULL;
     if (!rb_ledger_gap(context, tag, object))
-        rb_ledger_kept(out, context, tag, object);
+        rb_ledger_stored_tag(out, context, tag, object);
     return RB_OK;
 }
 
-static bool by_witness(const rb_entry *entry)
+static bool is_receipt(const rb_entry *entry)
 {
     return json_is_true(json_object_get(rb_entry_detail(entry), "witness"));
 }
 
-/* Says whoever may make one: there is such a release. */
+/* True if an authorised signer recorded this release. */
 static bool made(const rb_policy *policy, const rb_entry *entry)
 {
-    return entry->kind == RB_ENTRY_RELEASE && !by_witness(entry) &&
+    return entry->kind == RB_ENTRY_RELEASE && !is_receipt(entry) &&
            rb_policy_counts(policy, entry, RB_ROLE_RELEASE);
 }
 
-/* A server saw it come, or it was live somewhere. */
+/* True if a server received it or an environment ran it. */
 static bool used(const rb_policy *policy, const rb_entry *entry)
 {
-    return (entry->kind == RB_ENTRY_RELEASE && by_witness(entry) &&
+    return (entry->kind == RB_ENTRY_RELEASE && is_receipt(entry) &&
             rb_policy_counts(policy, entry, RB_ROLE_WITNESS)) ||
            (entry->kind == RB_ENTRY_TRANSITION && rb_policy_counts(policy, entry, RB_ROLE_MARK));
 }
@@ -135,7 +139,7 @@ void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chai
         if (!rb_text_same(entry->object, object) || entry->trust == RB_ENTRY_BROKEN ||
             entry->trust == RB_ENTRY_FOREIGN)
             continue;
-        if (entry->kind == RB_ENTRY_RELEASE && by_witness(entry))
+        if (entry->kind == RB_ENTRY_RELEASE && is_receipt(entry))
             *why = rb_format("a server received it (entry %.10s)", hex);
         else if (entry->kind == RB_ENTRY_TRANSITION)
             *why = rb_format("%s had it (entry %.10s)",
@@ -143,7 +147,8 @@ void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chai
     }
 }
 
-/* Tags that lead to what a maker said and nobody gave up; as keys. */
+/* Collects as keys the tags in this clone that lead to a recorded release which was not given up.
+ * */
 static json_t *made_and_here(const rb_policy *policy, const json_t *here)
 {
     json_t *tags = json_object();
@@ -158,11 +163,11 @@ static json_t *made_and_here(const rb_policy *policy, const json_t *here)
 }
 
 /*
- * Each tag and object once. What is here costs a comparison. A release that was made again under
- * its name, before anybody used it, takes the place of the one before; so does the one that is here
- * of the others.
+ * Lists the releases that the ledger knows, each tag and object once. A release that was
+ * recreated under its name before it was used replaces the earlier one; so does the one whose tag
+ * exists in this clone.
  */
-static void census(const void *context, rb_knowns *out, const json_t *here)
+static void list_known(const void *context, rb_known_releases *out, const json_t *here)
 {
     const rb_policy *policy = context;
     RB_AUTO(rb_json_freep) json_t *found = json_object();
@@ -183,40 +188,41 @@ static void census(const void *context, rb_knowns *out, const json_t *here)
             continue;
         rb_json_set_str(found, key, NULL);
         if (!rb_ledger_gap(policy, entry->tag, entry->object))
-            rb_knowns_add(out, entry->tag, entry->object,
-                          is_used(policy, entry->tag, entry->object));
+            rb_known_releases_add(out, entry->tag, entry->object,
+                                  is_used(policy, entry->tag, entry->object));
     }
 }
 
-enum rb_code rb_history_absent(rb_knowns *out, const rb_policy *policy, rb_err *err)
+enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy, rb_err *err)
 {
     RB_AUTO(rb_tag_refs_clear) rb_tag_refs refs = {0};
-    RB_AUTO(rb_knowns_clear) rb_knowns known = {0};
+    RB_AUTO(rb_known_releases_clear) rb_known_releases known = {0};
     RB_AUTO(rb_json_freep) json_t *here = json_object();
     RB_TRY(rb_tag_refs_read(&refs, policy->ledger->repo, err));
     for (size_t i = 0; i < refs.n; i++) {
         char hex[RB_OID_HEX];
         rb_oid_hex(&refs.items[i].object, hex);
         if (json_object_set_new(here, refs.items[i].name, json_string(hex)) != 0)
-            continue; /* no UTF-8: no entry can name it */
+            continue; /* not UTF-8, so no entry can name it */
     }
-    census(policy, &known, here);
+    list_known(policy, &known, here);
     for (size_t i = 0; i < known.n; i++) {
         const rb_link *link = &known.items[i];
         if (json_object_get(here, link->tag))
             continue;
         rb_json_set_str(here, link->tag, link->object);
-        rb_knowns_add(out, link->tag, link->object, known.used[i]);
+        rb_known_releases_add(out, link->tag, link->object, known.used[i]);
     }
     return RB_OK;
 }
 
 rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed)
 {
-    return (rb_chain_more){.pushed = pushed, .keeper = keeper, .census = census, .context = policy};
+    return (rb_chain_more){
+        .pushed = pushed, .find_tag = find_tag, .list_known = list_known, .context = policy};
 }
 
-/* Which the ledger knows by that name, newest first: the first that it kept and that verifies. */
+/* Opens the newest release of that name whose attached tag object verifies. */
 static void open_kept(rb_release **out, const rb_policy *policy, const char *tag,
                       const char *object)
 {
@@ -231,14 +237,15 @@ static void open_kept(rb_release **out, const rb_policy *policy, const char *tag
             !(made(policy, entry) || used(policy, entry)) ||
             rb_ledger_gap(policy, tag, entry->object))
             continue;
-        rb_ledger_kept(&kept, policy, tag, entry->object);
+        rb_ledger_stored_tag(&kept, policy, tag, entry->object);
         if (kept && rb_release_open_tag(out, policy->ledger->repo, policy->ledger->signers, kept,
                                         &problems, &why) != RB_OK)
             *out = NULL;
     }
 }
 
-void rb_history_lost(rb_release **out, const rb_policy *policy, const char *tag, const char *object)
+void rb_history_open_missing(rb_release **out, const rb_policy *policy, const char *tag,
+                             const char *object)
 {
     RB_AUTO(rb_tag_freep) rb_tag *here = NULL;
     rb_err why;

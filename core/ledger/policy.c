@@ -31,13 +31,13 @@ void rb_policy_free(rb_policy *policy)
 {
     if (!policy)
         return;
-    for (size_t i = 0; i < policy->edict_count; i++) {
-        rb_buf_clear(&policy->edicts[i].before);
-        rb_buf_clear(&policy->edicts[i].older);
+    for (size_t i = 0; i < policy->version_count; i++) {
+        rb_buf_clear(&policy->versions[i].before);
+        rb_buf_clear(&policy->versions[i].older);
     }
     for (size_t i = 0; i < policy->state_count; i++)
         free(policy->states[i].items);
-    free(policy->edicts);
+    free(policy->versions);
     free(policy->states);
     free(policy->state);
     free(policy->about);
@@ -52,40 +52,41 @@ bool rb_policy_is_root(const rb_policy *policy, const char *principals, const ch
     return principals && rb_members_match(list, principals, key);
 }
 
-/* The index of a state with these edicts; the caller's list is copied. */
+/* Returns the index of the state with these versions; the caller's list is copied. */
 static size_t intern(rb_policy *policy, const size_t *items, size_t n)
 {
     for (size_t i = policy->state_count; i > 0; i--) {
-        const rb_edicts *state = &policy->states[i - 1];
+        const rb_in_force *state = &policy->states[i - 1];
         if (state->n == n && (n == 0 || memcmp(state->items, items, n * sizeof *items) == 0))
             return i - 1;
     }
     policy->states = rb_realloc(policy->states, policy->state_count + 1, sizeof *policy->states);
-    rb_edicts *state = &policy->states[policy->state_count];
-    *state = (rb_edicts){.items = rb_calloc(n + 1, sizeof *items), .n = n};
+    rb_in_force *state = &policy->states[policy->state_count];
+    *state = (rb_in_force){.items = rb_calloc(n + 1, sizeof *items), .n = n};
     if (n > 0)
         memcpy(state->items, items, n * sizeof *items);
     return policy->state_count++;
 }
 
-static bool edict_before(const rb_policy *policy, size_t a, size_t b)
+static bool version_before(const rb_policy *policy, size_t a, size_t b)
 {
-    return rb_set_has(&policy->edicts[b].before, a);
+    return rb_set_has(&policy->versions[b].before, a);
 }
 
-/* Whether a root's edict of these, concurrent with edict i, puts its maker out: who goes back to
- * before that gains nothing. */
+/* True if a root's policy among these, concurrent with version i, removes the author of i from role
+ * policy: going back to an earlier policy gains nothing. */
 static bool put_out(const rb_policy *policy, const rb_buf *these, size_t i)
 {
-    const rb_edict *edict = &policy->edicts[i];
-    const rb_entry *entry = &policy->ledger->items[edict->entry];
-    for (size_t j = 0; j < policy->edict_count && !edict->by_root; j++) {
-        const rb_edict *other = &policy->edicts[j];
-        if (j == i || !other->by_root || !rb_set_has(these, j) || edict_before(policy, i, j) ||
-            edict_before(policy, j, i))
+    const rb_policy_version *version = &policy->versions[i];
+    const rb_entry *entry = &policy->ledger->items[version->entry];
+    for (size_t j = 0; j < policy->version_count && !version->by_root; j++) {
+        const rb_policy_version *other = &policy->versions[j];
+        if (j == i || !other->by_root || !rb_set_has(these, j) || version_before(policy, i, j) ||
+            version_before(policy, j, i))
             continue;
-        if (!rb_edict_lets(other->json, RB_ROLE_POLICY, entry->principal, entry->fingerprint) ||
-            rb_edict_revokes(other->json, entry->fingerprint))
+        if (!rb_policy_json_allows(other->json, RB_ROLE_POLICY, entry->principal,
+                                   entry->fingerprint) ||
+            rb_policy_json_revokes(other->json, entry->fingerprint))
             return true;
     }
     return false;
@@ -98,13 +99,14 @@ static int compare_sizes(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Of all, what is in force together: those that no other of them follows, each once, sorted. */
+/* Reduces a list to what is in force together: the versions that no other of them follows, each
+ * once, sorted. */
 static size_t reduce(rb_policy *policy, size_t *all, size_t n)
 {
     RB_AUTO(rb_buf_clear) rb_buf these = {0};
     for (size_t i = 0; i < n; i++) {
         rb_set_add(&these, all[i]);
-        set_add_all(&these, &policy->edicts[all[i]].before);
+        set_add_all(&these, &policy->versions[all[i]].before);
     }
     qsort(all, n, sizeof *all, compare_sizes);
     size_t standing = 0;
@@ -113,7 +115,7 @@ static size_t reduce(rb_policy *policy, size_t *all, size_t n)
             all[standing++] = all[i];
     RB_AUTO(rb_buf_clear) rb_buf followed = {0};
     for (size_t i = 0; i < standing; i++)
-        set_add_all(&followed, &policy->edicts[all[i]].before);
+        set_add_all(&followed, &policy->versions[all[i]].before);
     size_t kept = 0;
     for (size_t i = 0; i < standing; i++)
         if (!rb_set_has(&followed, all[i]))
@@ -121,7 +123,7 @@ static size_t reduce(rb_policy *policy, size_t *all, size_t n)
     return kept;
 }
 
-/* What is in force where entry i is written: after all of its parents. */
+/* Returns the state in which entry i is written: after all of its parents. */
 static size_t state_before(rb_policy *policy, const size_t *after, size_t i)
 {
     const rb_entry *entry = &policy->ledger->items[i];
@@ -138,7 +140,7 @@ static size_t state_before(rb_policy *policy, const size_t *after, size_t i)
     size_t *all = rb_calloc(count, sizeof *all);
     size_t n = 0;
     for (size_t p = 0; p < entry->parent_count; p++) {
-        const rb_edicts *state = &policy->states[after[entry->parents[p]]];
+        const rb_in_force *state = &policy->states[after[entry->parents[p]]];
         for (size_t j = 0; j < state->n; j++)
             all[n++] = state->items[j];
     }
@@ -147,18 +149,18 @@ static size_t state_before(rb_policy *policy, const size_t *after, size_t i)
     return out;
 }
 
-/* Whether the signer may set the policy that follows these; NULL, or why not. */
-static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, bool endorsed,
+/* Returns why the signer may not set the policy that follows these; NULL if allowed. */
+static const char *not_allowed(const rb_policy *policy, const rb_in_force *over, bool endorsed,
                                const char *who, const char *key)
 {
     bool root = rb_policy_is_root(policy, who, key);
     size_t lets = 0;
     size_t revoked = 0;
     for (size_t i = 0; i < over->n; i++) {
-        const json_t *json = policy->edicts[over->items[i]].json;
-        bool gone = rb_edict_revokes(json, key);
+        const json_t *json = policy->versions[over->items[i]].json;
+        bool gone = rb_policy_json_revokes(json, key);
         revoked += gone;
-        lets += !gone && rb_edict_lets(json, RB_ROLE_POLICY, who, key);
+        lets += !gone && rb_policy_json_allows(json, RB_ROLE_POLICY, who, key);
     }
     if (over->n == 0)
         return root || endorsed ? NULL : "git config rbtool.root does not name its signer";
@@ -169,9 +171,9 @@ static const char *not_allowed(const rb_policy *policy, const rb_edicts *over, b
     return "its signer is not in role policy";
 }
 
-/* Whether an entry of kind policy is one; *chosen is the edict that it goes on from. */
-static const char *fault_of(const rb_policy *policy, const rb_entry *entry, const rb_edicts *over,
-                            bool endorsed, const rb_edict **chosen, rb_buf *why)
+/* Returns what is wrong with a policy entry, or NULL; *chosen is the version that it continues. */
+static const char *fault_of(const rb_policy *policy, const rb_entry *entry, const rb_in_force *over,
+                            bool endorsed, const rb_policy_version **chosen, rb_buf *why)
 {
     *chosen = NULL;
     if (entry->trust != RB_ENTRY_GOOD)
@@ -185,57 +187,59 @@ static const char *fault_of(const rb_policy *policy, const rb_entry *entry, cons
         rb_shape_fault_clear(&fault);
         return rb_buf_str(why);
     }
-    int64_t version = 0;
+    int64_t newest = 0;
     char hex[RB_OID_HEX] = "";
     const char *previous = rb_json_str(rb_entry_detail(entry), "previous");
     for (size_t i = 0; i < over->n; i++) {
-        const rb_edict *edict = &policy->edicts[over->items[i]];
-        version = edict->version > version ? edict->version : version;
-        rb_oid_hex(&policy->ledger->items[edict->entry].id, hex);
+        const rb_policy_version *earlier = &policy->versions[over->items[i]];
+        newest = earlier->version > newest ? earlier->version : newest;
+        rb_oid_hex(&policy->ledger->items[earlier->entry].id, hex);
         if (previous && strcmp(previous, hex) == 0)
-            *chosen = edict;
+            *chosen = earlier;
     }
     if (previous ? !*chosen : over->n > 0)
         return "it does not follow the policy that was in force there";
-    if (rb_json_int(rb_entry_detail(entry), "version", 0) != version + 1)
+    if (rb_json_int(rb_entry_detail(entry), "version", 0) != newest + 1)
         return "its version does not follow the one before";
     if (rb_policy_late(policy, entry))
         return "its signer's key had ended when it was written";
-    if (policy->edict_count == RB_POLICIES)
+    if (policy->version_count == RB_POLICIES)
         return "there are more policies than the limit";
     return not_allowed(policy, over, endorsed, entry->principal, entry->fingerprint);
 }
 
-/* Who settles concurrent policies goes on from one of them; what only the others say binds no
- * more. */
-static void overrule(rb_policy *policy, const rb_edicts *over, const rb_edict *chosen)
+/* A successor of concurrent policies continues one of them; the others are no longer binding. */
+static void overrule(rb_policy *policy, const rb_in_force *over, const rb_policy_version *chosen)
 {
-    size_t best = (size_t)(chosen - policy->edicts);
-    for (size_t i = 0; i < policy->edict_count; i++) {
+    size_t best = (size_t)(chosen - policy->versions);
+    for (size_t i = 0; i < policy->version_count; i++) {
         bool other = false;
         for (size_t j = 0; j < over->n; j++)
-            other = other || i == over->items[j] || edict_before(policy, i, over->items[j]);
-        if (other && i != best && !edict_before(policy, i, best))
-            policy->edicts[i].void_ = true;
+            other = other || i == over->items[j] || version_before(policy, i, over->items[j]);
+        if (other && i != best && !version_before(policy, i, best))
+            policy->versions[i].void_ = true;
     }
 }
 
-static size_t add_edict(rb_policy *policy, size_t i, const rb_edicts *over, const rb_edict *chosen)
+static size_t add_version(rb_policy *policy, size_t i, const rb_in_force *over,
+                          const rb_policy_version *chosen)
 {
     const rb_entry *entry = &policy->ledger->items[i];
-    rb_edict edict = {.entry = i,
-                      .json = json_object_get(rb_entry_detail(entry), "policy"),
-                      .version = rb_json_int(rb_entry_detail(entry), "version", 0),
-                      .by_root = rb_policy_is_root(policy, entry->principal, entry->fingerprint)};
+    rb_policy_version version = {
+        .entry = i,
+        .json = json_object_get(rb_entry_detail(entry), "policy"),
+        .version = rb_json_int(rb_entry_detail(entry), "version", 0),
+        .by_root = rb_policy_is_root(policy, entry->principal, entry->fingerprint)};
     for (size_t j = 0; j < over->n; j++) {
-        rb_set_add(&edict.before, over->items[j]);
-        set_add_all(&edict.before, &policy->edicts[over->items[j]].before);
+        rb_set_add(&version.before, over->items[j]);
+        set_add_all(&version.before, &policy->versions[over->items[j]].before);
     }
     if (over->n > 1)
         overrule(policy, over, chosen);
-    policy->edicts = rb_realloc(policy->edicts, policy->edict_count + 1, sizeof *policy->edicts);
-    policy->edicts[policy->edict_count] = edict;
-    const size_t index = policy->edict_count++;
+    policy->versions =
+        rb_realloc(policy->versions, policy->version_count + 1, sizeof *policy->versions);
+    policy->versions[policy->version_count] = version;
+    const size_t index = policy->version_count++;
     return intern(policy, &index, 1);
 }
 
@@ -247,7 +251,7 @@ static void refuse(rb_problems *problems, const rb_entry *entry, const char *why
                     "entry %.10s claims to be policy and is not in force: %s", hex, why);
 }
 
-/* Marks the entries that a root's policy goes back to by its "previous". */
+/* Marks the entries that the "previous" of a root's policy names. */
 static bool *find_endorsed(const rb_policy *policy)
 {
     const rb_ledger *ledger = policy->ledger;
@@ -280,27 +284,27 @@ static void walk(rb_policy *policy, rb_problems *problems)
         after[i] = policy->state[i];
         if (entry->kind != RB_ENTRY_POLICY || !rb_entry_detail(entry))
             continue;
-        const rb_edict *chosen;
+        const rb_policy_version *chosen;
         RB_AUTO(rb_buf_clear) rb_buf why = {0};
-        /* A copy: what it points to moves when a state is added. */
-        rb_edicts over = policy->states[policy->state[i]];
+        /* A copy, because the array moves when a state is added. */
+        rb_in_force over = policy->states[policy->state[i]];
         const char *fault = policy->roots.n == 0
                                 ? "git config rbtool.root is not set here, so there is no policy"
                                 : fault_of(policy, entry, &over, endorsed[i], &chosen, &why);
         if (fault)
             refuse(problems, entry, fault);
         else
-            after[i] = add_edict(policy, i, &over, chosen);
+            after[i] = add_version(policy, i, &over, chosen);
         if (fault && policy->roots.n == 0)
             rb_problems_warn(problems);
     }
     if (ledger->n > 0)
         policy->now = after[ledger->n - 1];
     RB_AUTO(rb_buf_clear) rb_buf all = {0};
-    for (size_t i = 0; i < policy->edict_count; i++)
+    for (size_t i = 0; i < policy->version_count; i++)
         rb_set_add(&all, i);
-    for (size_t i = 0; i < policy->edict_count; i++)
-        policy->edicts[i].void_ = policy->edicts[i].void_ || put_out(policy, &all, i);
+    for (size_t i = 0; i < policy->version_count; i++)
+        policy->versions[i].void_ = policy->versions[i].void_ || put_out(policy, &all, i);
     free(after);
     free(endorsed);
 }
@@ -362,11 +366,11 @@ enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, const rb_led
 
 bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry)
 {
-    const rb_edicts *now = &policy->states[policy->now];
-    for (size_t i = 0; entry && i < policy->edict_count; i++) {
-        bool same = &policy->ledger->items[policy->edicts[i].entry] == entry;
+    const rb_in_force *now = &policy->states[policy->now];
+    for (size_t i = 0; entry && i < policy->version_count; i++) {
+        bool same = &policy->ledger->items[policy->versions[i].entry] == entry;
         for (size_t j = 0; same && j < now->n; j++)
-            if (now->items[j] == i || edict_before(policy, i, now->items[j]))
+            if (now->items[j] == i || version_before(policy, i, now->items[j]))
                 return true;
     }
     return false;
@@ -383,8 +387,8 @@ static bool has_text(const char *list, const char *text)
 
 bool rb_policy_was_set_by(const rb_policy *policy, const char *member)
 {
-    for (size_t i = 0; i < policy->edict_count; i++) {
-        const rb_entry *entry = &policy->ledger->items[policy->edicts[i].entry];
+    for (size_t i = 0; i < policy->version_count; i++) {
+        const rb_entry *entry = &policy->ledger->items[policy->versions[i].entry];
         const char *signer = rb_policy_is_key(member) ? entry->fingerprint : entry->principal;
         if (signer && has_text(signer, member) && rb_policy_follows(policy, entry))
             return true;

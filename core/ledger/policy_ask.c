@@ -4,43 +4,44 @@
 #include "ledger/policy_internal.h"
 #include "trust/signers.h"
 
-/* Which entries are ancestors of an edict's. */
-static const rb_buf *older(const rb_policy *policy, rb_edict *edict)
+/* Returns the set of entries that are ancestors of a version, itself included. */
+static const rb_buf *older(const rb_policy *policy, rb_policy_version *version)
 {
-    if (edict->older.len > 0)
-        return &edict->older;
-    rb_set_add(&edict->older, edict->entry);
-    for (size_t i = edict->entry + 1; i > 0; i--) {
+    if (version->older.len > 0)
+        return &version->older;
+    rb_set_add(&version->older, version->entry);
+    for (size_t i = version->entry + 1; i > 0; i--) {
         const rb_entry *entry = &policy->ledger->items[i - 1];
-        if (rb_set_has(&edict->older, i - 1))
+        if (rb_set_has(&version->older, i - 1))
             for (size_t p = 0; p < entry->parent_count; p++)
-                rb_set_add(&edict->older, entry->parents[p]);
+                rb_set_add(&version->older, entry->parents[p]);
     }
-    return &edict->older;
+    return &version->older;
 }
 
-static bool precedes(const rb_policy *policy, size_t edict, const rb_edicts *state)
+static bool precedes(const rb_policy *policy, size_t version, const rb_in_force *state)
 {
     for (size_t i = 0; i < state->n; i++) {
-        if (state->items[i] == edict || rb_set_has(&policy->edicts[state->items[i]].before, edict))
+        if (state->items[i] == version ||
+            rb_set_has(&policy->versions[state->items[i]].before, version))
             return true;
     }
     return false;
 }
 
-bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_edict_test *test,
+bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_policy_test *test,
                        const void *context)
 {
-    const rb_edicts *state = &policy->states[policy->state[entry]];
+    const rb_in_force *state = &policy->states[policy->state[entry]];
     for (size_t i = 0; i < state->n; i++)
-        if (!test(context, policy->edicts[state->items[i]].json))
+        if (!test(context, policy->versions[state->items[i]].json))
             return false;
-    for (size_t i = 0; i < policy->edict_count && policy->forked; i++) {
-        rb_edict *edict = &policy->edicts[i];
-        if (edict->void_ || edict->entry == entry || precedes(policy, i, state) ||
-            rb_set_has(older(policy, edict), entry))
+    for (size_t i = 0; i < policy->version_count && policy->forked; i++) {
+        rb_policy_version *version = &policy->versions[i];
+        if (version->void_ || version->entry == entry || precedes(policy, i, state) ||
+            rb_set_has(older(policy, version), entry))
             continue;
-        if (!test(context, edict->json))
+        if (!test(context, version->json))
             return false;
     }
     return true;
@@ -54,7 +55,7 @@ int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const c
     return end < (uint64_t)policy->clock ? (int64_t)end : 0;
 }
 
-/* Which entries follow one, itself included. */
+/* Returns the entries that follow one, itself included. */
 static unsigned char *followers(const rb_policy *policy, const rb_entry *entry)
 {
     const rb_ledger *ledger = policy->ledger;
@@ -81,7 +82,7 @@ bool rb_policy_late(const rb_policy *policy, const rb_entry *entry)
         return false;
     unsigned char *after = followers(policy, entry);
     bool late = false;
-    /* A clock that is ahead of ours proves nothing. */
+    /* A clock ahead of this host's proves nothing. */
     for (size_t i = 0; i < ledger->n && !late; i++)
         late = !after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at > end &&
                ledger->items[i].at <= policy->clock;
@@ -110,32 +111,32 @@ const rb_strs *rb_policy_roots(const rb_policy *policy)
     return &policy->roots;
 }
 
-/* The one with the highest version, then the smallest id. */
-static const rb_edict *first(const rb_policy *policy)
+/* Returns the version in force with the highest number, then the smallest id. */
+static const rb_policy_version *first(const rb_policy *policy)
 {
-    const rb_edicts *now = &policy->states[policy->now];
-    const rb_edict *best = NULL;
+    const rb_in_force *now = &policy->states[policy->now];
+    const rb_policy_version *best = NULL;
     for (size_t i = 0; i < now->n; i++) {
-        const rb_edict *edict = &policy->edicts[now->items[i]];
+        const rb_policy_version *version = &policy->versions[now->items[i]];
         const rb_entry *items = policy->ledger->items;
-        if (!best || edict->version > best->version ||
-            (edict->version == best->version &&
-             memcmp(&items[edict->entry].id, &items[best->entry].id, sizeof(rb_oid)) < 0))
-            best = edict;
+        if (!best || version->version > best->version ||
+            (version->version == best->version &&
+             memcmp(&items[version->entry].id, &items[best->entry].id, sizeof(rb_oid)) < 0))
+            best = version;
     }
     return best;
 }
 
 const rb_entry *rb_policy_entry(const rb_policy *policy)
 {
-    const rb_edict *edict = first(policy);
-    return edict ? &policy->ledger->items[edict->entry] : NULL;
+    const rb_policy_version *version = first(policy);
+    return version ? &policy->ledger->items[version->entry] : NULL;
 }
 
 const json_t *rb_policy_json(const rb_policy *policy)
 {
-    const rb_edict *edict = first(policy);
-    return edict ? edict->json : NULL;
+    const rb_policy_version *version = first(policy);
+    return version ? version->json : NULL;
 }
 
 size_t rb_policy_count(const rb_policy *policy)
@@ -145,22 +146,22 @@ size_t rb_policy_count(const rb_policy *policy)
 
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i)
 {
-    const rb_edict *edict = &policy->edicts[policy->states[policy->now].items[i]];
-    return &policy->ledger->items[edict->entry];
+    const rb_policy_version *version = &policy->versions[policy->states[policy->now].items[i]];
+    return &policy->ledger->items[version->entry];
 }
 
 bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
                       const char *fingerprint)
 {
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     if (!principal)
         return false;
     if (now->n == 0)
         return policy->roots.n == 0 || rb_policy_is_root(policy, principal, fingerprint);
     for (size_t i = 0; i < now->n; i++) {
-        const json_t *json = policy->edicts[now->items[i]].json;
-        if (rb_edict_revokes(json, fingerprint) ||
-            !rb_edict_lets(json, role, principal, fingerprint))
+        const json_t *json = policy->versions[now->items[i]].json;
+        if (rb_policy_json_revokes(json, fingerprint) ||
+            !rb_policy_json_allows(json, role, principal, fingerprint))
             return false;
     }
     return true;
@@ -175,28 +176,28 @@ struct actor {
 static bool lets(const void *context, const json_t *policy)
 {
     const struct actor *who = context;
-    return rb_edict_lets(policy, who->role, who->principal, who->fingerprint) &&
-           !rb_edict_revokes(policy, who->fingerprint);
+    return rb_policy_json_allows(policy, who->role, who->principal, who->fingerprint) &&
+           !rb_policy_json_revokes(policy, who->fingerprint);
 }
 
 bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role)
 {
     if (entry->trust != RB_ENTRY_GOOD || !entry->principal || rb_policy_late(policy, entry))
         return false;
-    if (policy->edict_count == 0)
+    if (policy->version_count == 0)
         return policy->roots.n == 0 ||
                rb_policy_is_root(policy, entry->principal, entry->fingerprint);
     struct actor who = {role, entry->principal, entry->fingerprint};
     return rb_policy_binding(policy, (size_t)(entry - policy->ledger->items), lets, &who);
 }
 
-int rb_edicts_approvals(const rb_policy *policy, const rb_edicts *edicts, const char *environment,
-                        const char *kind)
+int rb_in_force_approvals(const rb_policy *policy, const rb_in_force *versions,
+                          const char *environment, const char *kind)
 {
     int64_t most = 0;
-    for (size_t i = 0; i < edicts->n; i++) {
-        const json_t *json = policy->edicts[edicts->items[i]].json;
-        const json_t *rules = rb_edict_environment(json, environment);
+    for (size_t i = 0; i < versions->n; i++) {
+        const json_t *json = policy->versions[versions->items[i]].json;
+        const json_t *rules = rb_policy_json_environment(json, environment);
         int64_t n = rb_json_int(json_object_get(rules, "approvals"), kind, 0);
         most = n > most ? n : most;
     }
@@ -205,14 +206,15 @@ int rb_edicts_approvals(const rb_policy *policy, const rb_edicts *edicts, const 
 
 int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind)
 {
-    return rb_edicts_approvals(policy, &policy->states[policy->now], environment, kind);
+    return rb_in_force_approvals(policy, &policy->states[policy->now], environment, kind);
 }
 
 static bool wants_signed(const rb_policy *policy, size_t state, const char *environment)
 {
-    const rb_edicts *all = &policy->states[state];
+    const rb_in_force *all = &policy->states[state];
     for (size_t i = 0; i < all->n; i++) {
-        const json_t *rules = rb_edict_environment(policy->edicts[all->items[i]].json, environment);
+        const json_t *rules =
+            rb_policy_json_environment(policy->versions[all->items[i]].json, environment);
         if (json_is_true(json_object_get(rules, "signed")))
             return true;
     }
@@ -232,9 +234,9 @@ bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry)
 
 bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry)
 {
-    const rb_edicts *all = &policy->states[policy->state[entry - policy->ledger->items]];
+    const rb_in_force *all = &policy->states[policy->state[entry - policy->ledger->items]];
     for (size_t i = 0; entry->fingerprint && i < all->n; i++)
-        if (rb_edict_revokes(policy->edicts[all->items[i]].json, entry->fingerprint))
+        if (rb_policy_json_revokes(policy->versions[all->items[i]].json, entry->fingerprint))
             return true;
     return false;
 }
@@ -242,9 +244,9 @@ bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry)
 char *rb_policy_members(const rb_policy *policy, enum rb_role role)
 {
     rb_buf out = {0};
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     for (size_t i = 0; i < now->n; i++) {
-        const json_t *json = policy->edicts[now->items[i]].json;
+        const json_t *json = policy->versions[now->items[i]].json;
         const json_t *list = json_object_get(json_object_get(json, "roles"), rb_role_name(role));
         size_t j;
         json_t *item;
@@ -262,9 +264,9 @@ char *rb_policy_members(const rb_policy *policy, enum rb_role role)
 
 char *rb_policy_refusal(const rb_policy *policy, enum rb_role role, const char *fingerprint)
 {
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     for (size_t i = 0; i < now->n; i++)
-        if (rb_edict_revokes(policy->edicts[now->items[i]].json, fingerprint))
+        if (rb_policy_json_revokes(policy->versions[now->items[i]].json, fingerprint))
             return rb_strdup("the policy revokes this key; sign with another one");
     RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, role);
     return rb_format("in role %s are %s; ask one of them", rb_role_name(role), members);

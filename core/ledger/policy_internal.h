@@ -1,5 +1,5 @@
 /*
- * What the files about policy share. Indexes of entries are those of the ledger's items.
+ * Shared by the policy files. Indexes of entries are those of the ledger's items.
  */
 #ifndef RB_LEDGER_POLICY_INTERNAL_H
 #define RB_LEDGER_POLICY_INTERNAL_H
@@ -9,20 +9,20 @@
 
 #define RB_POLICIES 4096 /* in one ledger; later ones are refused */
 
-typedef struct rb_edict { /* a policy that was rightly made */
+typedef struct rb_policy_version { /* a valid policy entry */
     size_t entry;
     const json_t *json;
     int64_t version;
     bool by_root;
-    bool void_;    /* overruled: it binds nobody beside its own line */
-    rb_buf before; /* set of edicts that are ancestors */
-    rb_buf older;  /* set of entries that are, itself included; made on first use */
-} rb_edict;
+    bool void_;    /* overruled: binding only for entries on its own line */
+    rb_buf before; /* set of versions that are its ancestors */
+    rb_buf older;  /* set of entries that are its ancestors, itself included; filled on first use */
+} rb_policy_version;
 
-typedef struct rb_edicts { /* concurrent ones in force together, by index */
+typedef struct rb_in_force { /* versions in force together, by index */
     size_t *items;
     size_t n;
-} rb_edicts;
+} rb_in_force;
 
 typedef struct rb_about {
     const char *tag;
@@ -32,11 +32,11 @@ typedef struct rb_about {
 struct rb_policy {
     const rb_ledger *ledger;
     rb_strs roots;
-    rb_edict *edicts;
-    size_t edict_count;
-    rb_edicts *states; /* the first is the empty one */
+    rb_policy_version *versions;
+    size_t version_count;
+    rb_in_force *states; /* the first is the empty one */
     size_t state_count;
-    size_t *state; /* of an entry: in force when it was written, index into states */
+    size_t *state; /* index into states of what was in force when each entry was written */
     size_t now;    /* at the tip */
     bool forked;   /* some entry has more than one parent */
     rb_strs ended; /* fingerprints of keys whose validity has ended on some line */
@@ -47,52 +47,52 @@ struct rb_policy {
 
 extern const rb_shape rb_policy_shape;
 
-/* Sets of small numbers, as bits. */
+/* Sets of small numbers, as bit fields. */
 bool rb_set_has(const rb_buf *set, size_t i);
 void rb_set_add(rb_buf *set, size_t i);
 
-/* Whether the policy lets the key, which signs as these principals, act in the role. Does not
+/* True if the policy allows the key, which signs as these principals, to act in the role. Does not
  * consider revocation. */
-bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals,
-                   const char *key);
-bool rb_edict_revokes(const json_t *policy, const char *fingerprint);
-/* Whether a member of the list matches the key or one of the principals, and no negated one does.
- * A member that is a fingerprint names a key, any other is a pattern of principals. */
+bool rb_policy_json_allows(const json_t *policy, enum rb_role role, const char *principals,
+                           const char *key);
+bool rb_policy_json_revokes(const json_t *policy, const char *fingerprint);
+/* True if a member of the list matches the key or one of the principals, and no negated one does. A
+ * member that is a fingerprint names a key, any other is a pattern of principals. */
 bool rb_members_match(const json_t *list, const char *principals, const char *key);
 
 bool rb_policy_is_root(const rb_policy *policy, const char *principals, const char *key);
 
 /*
- * Asks for each policy that binds what an entry says: in force where it was written, or concurrent
- * with it. False when test is false of one.
+ * Calls `test` for each policy that is binding for an entry: in force when it was written, or
+ * concurrent with it. False if test returns false for one.
  */
-typedef bool rb_edict_test(const void *context, const json_t *policy);
-bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_edict_test *test,
+typedef bool rb_policy_test(const void *context, const json_t *policy);
+bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_policy_test *test,
                        const void *context);
 
 /*
- * When the validity of the key ended under the principals; 0: it has not. And whether an entry
- * that claims to be from before that was written after it: what others wrote later does not all
- * come after it.
+ * rb_policy_ended() returns when the validity of the key ended for the principals; 0 if it has
+ * not. rb_policy_late() is true if an entry claims to be older than that end but was written
+ * after it: not every later entry of other keys follows it.
  */
 int64_t rb_policy_ended(const rb_policy *policy, const char *principals, const char *fingerprint);
 bool rb_policy_late(const rb_policy *policy, const rb_entry *entry);
-/* Whether others wrote on top of the entry before that time: then it is no younger. */
+/* True if another key wrote on top of the entry before that time, which proves its age. */
 bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t end);
 
-/* Entries about a tag, oldest first. */
+/* Returns the entries about a tag, oldest first. */
 const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag);
 
-/* How many approvals these ask for together: the largest number. */
-int rb_edicts_approvals(const rb_policy *policy, const rb_edicts *edicts, const char *environment,
-                        const char *kind);
-/* As rb_approvals_count(), of those that were given before an entry (NULL: all), but for "needed".
- * The release's principal and fingerprint are NULL where its signer is not known. */
+/* Returns the largest number of approvals that one of these requires. */
+int rb_in_force_approvals(const rb_policy *policy, const rb_in_force *versions,
+                          const char *environment, const char *kind);
+/* Same as rb_approvals_count(), but counts approvals given before an entry (NULL: all) and does not
+ * set "needed". The release's principal and fingerprint are NULL if its signer is unknown. */
 void rb_approvals_before(rb_approvals *out, const rb_policy *policy,
                          const rb_signed_release *release, const char *environment,
                          const rb_entry *entry);
 
-/* The environment's rules in one policy, or those of "*"; NULL: none. */
-const json_t *rb_edict_environment(const json_t *policy, const char *environment);
+/* Returns the environment's rules in one policy, or those of "*"; NULL if it has neither. */
+const json_t *rb_policy_json_environment(const json_t *policy, const char *environment);
 
 #endif

@@ -129,13 +129,14 @@ bool rb_members_match(const json_t *list, const char *principals, const char *ke
     return found;
 }
 
-bool rb_edict_lets(const json_t *policy, enum rb_role role, const char *principals, const char *key)
+bool rb_policy_json_allows(const json_t *policy, enum rb_role role, const char *principals,
+                           const char *key)
 {
     const json_t *list = json_object_get(json_object_get(policy, "roles"), role_names[role]);
     return principals && (!list || rb_members_match(list, principals, key));
 }
 
-bool rb_edict_revokes(const json_t *policy, const char *key)
+bool rb_policy_json_revokes(const json_t *policy, const char *key)
 {
     size_t i;
     json_t *item;
@@ -145,7 +146,7 @@ bool rb_edict_revokes(const json_t *policy, const char *key)
     return false;
 }
 
-const json_t *rb_edict_environment(const json_t *policy, const char *name)
+const json_t *rb_policy_json_environment(const json_t *policy, const char *name)
 {
     const json_t *all = json_object_get(policy, "environments");
     const json_t *own = json_object_get(all, name);

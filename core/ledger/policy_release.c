@@ -29,23 +29,23 @@ static bool tells(const rb_policy *policy, const rb_signed_release *release, con
 static bool may_release(const void *context, const json_t *policy)
 {
     const rb_signed_release *release = context;
-    return rb_edict_lets(policy, RB_ROLE_RELEASE, release->principal, release->fingerprint);
+    return rb_policy_json_allows(policy, RB_ROLE_RELEASE, release->principal, release->fingerprint);
 }
 
 static bool not_revoked(const void *context, const json_t *policy)
 {
     const rb_signed_release *release = context;
-    return !rb_edict_revokes(policy, release->fingerprint);
+    return !rb_policy_json_revokes(policy, release->fingerprint);
 }
 
 /* What the ledger knows of a release. */
 struct seen {
     bool any;
-    bool role;       /* its signer was in role release when it was first seen */
-    bool in_time;    /* another key told of it before its own was revoked */
-    bool witnessed;  /* by role witness, with another key */
-    int64_t others;  /* when another key first told of it; INT64_MAX: never */
-    int64_t witness; /* the same of a witness */
+    bool role;        /* its signer was in role release when it was first seen */
+    bool in_time;     /* another key told of it before its own was revoked */
+    bool has_receipt; /* by role witness, with another key */
+    int64_t others;   /* when another key first told of it; INT64_MAX: never */
+    int64_t witness;  /* the same of a witness */
 };
 
 static void look(struct seen *out, const rb_policy *policy, const rb_signed_release *release)
@@ -67,7 +67,7 @@ static void look(struct seen *out, const rb_policy *policy, const rb_signed_rele
         out->others = entry->at < out->others ? entry->at : out->others;
         if (entry->kind != RB_ENTRY_RELEASE || !rb_policy_counts(policy, entry, RB_ROLE_WITNESS))
             continue;
-        out->witnessed = true;
+        out->has_receipt = true;
         out->witness = entry->at < out->witness ? entry->at : out->witness;
     }
 }
@@ -75,20 +75,20 @@ static void look(struct seen *out, const rb_policy *policy, const rb_signed_rele
 /* What is in force now; a revoked key is a problem of its own. */
 static bool may_release_now(const rb_policy *policy, const rb_signed_release *release)
 {
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     if (now->n == 0)
         return rb_policy_allows(policy, RB_ROLE_RELEASE, release->principal, release->fingerprint);
     for (size_t i = 0; i < now->n; i++)
-        if (!may_release(release, policy->edicts[now->items[i]].json))
+        if (!may_release(release, policy->versions[now->items[i]].json))
             return false;
     return true;
 }
 
 static bool revoked_now(const rb_policy *policy, const rb_signed_release *release)
 {
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     for (size_t i = 0; i < now->n; i++)
-        if (!not_revoked(release, policy->edicts[now->items[i]].json))
+        if (!not_revoked(release, policy->versions[now->items[i]].json))
             return true;
     return false;
 }
@@ -96,9 +96,9 @@ static bool revoked_now(const rb_policy *policy, const rb_signed_release *releas
 /* Whether a policy in force names witnesses, so that every release that was pushed has one. */
 static bool names_witnesses(const rb_policy *policy)
 {
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     for (size_t i = 0; i < now->n; i++) {
-        const json_t *roles = json_object_get(policy->edicts[now->items[i]].json, "roles");
+        const json_t *roles = json_object_get(policy->versions[now->items[i]].json, "roles");
         if (json_array_size(json_object_get(roles, rb_role_name(RB_ROLE_WITNESS))) > 0)
             return true;
     }
@@ -123,7 +123,7 @@ static void check_end(rb_problems *problems, const rb_policy *policy,
 {
     int64_t end = rb_policy_ended(policy, release->principal, release->fingerprint);
     if (end == 0 || seen->others <= end || known_in_time(policy, release, end) ||
-        (!seen->witnessed && !names_witnesses(policy)))
+        (!seen->has_receipt && !names_witnesses(policy)))
         return;
     char limit[32];
     char first[32] = "never";
@@ -131,13 +131,14 @@ static void check_end(rb_problems *problems, const rb_policy *policy,
     struct tm tm;
     strftime(limit, sizeof limit, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
     at = (time_t)seen->witness;
-    if (seen->witnessed && gmtime_r(&at, &tm))
+    if (seen->has_receipt && gmtime_r(&at, &tm))
         strftime(first, sizeof first, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    rb_problems_add(problems, "backdated", "tagger", limit, first,
-                    "the tagger's clock puts release %s before %s, when the validity of key %s "
-                    "ended, but nobody else saw it before that (first witnessed: %s); release it "
-                    "again with a valid key",
-                    release->tag, limit, release->fingerprint, first);
+    rb_problems_add(
+        problems, "backdated", "tagger", limit, first,
+        "the tagger's clock puts release %s before %s, when the validity of key %s "
+        "ended, but nobody else saw it before that (first seen by the server: %s); release it "
+        "again with a valid key",
+        release->tag, limit, release->fingerprint, first);
 }
 
 enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *policy,

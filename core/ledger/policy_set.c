@@ -83,7 +83,7 @@ static bool someone_can(const json_t *policy, const rb_signers *signers)
         const rb_signer *line = &signers->items[i];
         char fingerprint[RB_FINGERPRINT_SIZE];
         rb_key_fingerprint(line->key, fingerprint);
-        if (!line->authority && (rb_edict_revokes(policy, fingerprint) || line->before > 0))
+        if (!line->authority && (rb_policy_json_revokes(policy, fingerprint) || line->before > 0))
             continue;
         if (!list || rb_members_match(list, line->principals, fingerprint))
             return true;
@@ -99,21 +99,21 @@ static bool someone_can(const json_t *policy, const rb_signers *signers)
     return false;
 }
 
-static enum rb_code choose(const rb_edict **out, const rb_policy *policy, const char *over,
+static enum rb_code choose(const rb_policy_version **out, const rb_policy *policy, const char *over,
                            rb_err *err)
 {
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     RB_AUTO(rb_buf_clear) rb_buf list = {0};
     size_t matches = 0;
     *out = NULL;
     for (size_t i = 0; i < now->n; i++) {
-        const rb_edict *edict = &policy->edicts[now->items[i]];
-        const rb_entry *entry = &policy->ledger->items[edict->entry];
+        const rb_policy_version *version = &policy->versions[now->items[i]];
+        const rb_entry *entry = &policy->ledger->items[version->entry];
         char hex[RB_OID_HEX];
         rb_oid_hex(&entry->id, hex);
         rb_buf_printf(&list, "%s%.10s by %s", i ? ", " : "", hex, entry->principal);
         if (over ? strlen(over) >= 4 && strncmp(over, hex, strlen(over)) == 0 : now->n == 1) {
-            *out = edict;
+            *out = version;
             matches++;
         }
     }
@@ -153,26 +153,27 @@ static enum rb_code may_set(const rb_policy *policy, const rb_caller *caller, rb
 enum rb_code rb_policy_draft(json_t **out, const rb_policy *policy, const json_t *json,
                              const rb_caller *caller, const char *over, rb_err *err)
 {
-    const rb_edict *chosen;
+    const rb_policy_version *chosen;
     RB_TRY(may_set(policy, caller, err));
     RB_TRY(choose(&chosen, policy, over, err));
-    bool stays = rb_edict_lets(json, RB_ROLE_POLICY, caller->principal, caller->fingerprint) &&
-                 !rb_edict_revokes(json, caller->fingerprint);
+    bool stays =
+        rb_policy_json_allows(json, RB_ROLE_POLICY, caller->principal, caller->fingerprint) &&
+        !rb_policy_json_revokes(json, caller->fingerprint);
     if (!stays && !someone_can(json, policy->ledger->signers))
         return rb_fail(err, RB_ERROR,
                        "after this policy nobody could set another: no allowed signer whose key "
                        "is not revoked and does not end is in its role policy; nothing was "
                        "written");
-    int64_t version = 0;
+    int64_t newest = 0;
     char hex[RB_OID_HEX] = "";
-    const rb_edicts *now = &policy->states[policy->now];
+    const rb_in_force *now = &policy->states[policy->now];
     for (size_t i = 0; i < now->n; i++) {
-        const rb_edict *edict = &policy->edicts[now->items[i]];
-        version = edict->version > version ? edict->version : version;
+        const rb_policy_version *earlier = &policy->versions[now->items[i]];
+        newest = earlier->version > newest ? earlier->version : newest;
     }
     if (chosen)
         rb_oid_hex(&policy->ledger->items[chosen->entry].id, hex);
-    *out = json_pack("{s:I,s:s?,s:O}", "version", (json_int_t)version + 1, "previous",
+    *out = json_pack("{s:I,s:s?,s:O}", "version", (json_int_t)newest + 1, "previous",
                      chosen ? hex : NULL, "policy", json);
     return RB_OK;
 }

@@ -422,7 +422,7 @@ enum rb_code rb_ledger_ready(char **fetched, rb_repo *repo, const rb_signers *si
     }
     RB_TRY(rb_ledger_pinned(&pinned, repo, err));
     if (pinned)
-        return rb_ledger_fail_gone(pinned, err);
+        return rb_ledger_fail_missing(pinned, err);
     if (may_begin)
         return RB_OK;
     return rb_fail(

@@ -36,7 +36,7 @@ static const json_t *maker_of(const judging *j, const char *tag, const char *obj
     rb_oid id;
     if (!rb_oid_parse(&id, object) ||
         rb_tag_read_object(&read, j->policy->ledger->repo, &id, tag, &unknown) != RB_OK)
-        rb_ledger_kept(&read, j->policy, tag, object);
+        rb_ledger_stored_tag(&read, j->policy, tag, object);
     if (read && rb_trust_verify(&verified, j->policy->ledger->signers, j->policy->ledger->repo,
                                 read, &problems, &unknown) == RB_OK) {
         json_array_append_new(maker, json_string(rb_verified_principal(verified)));
@@ -70,30 +70,30 @@ static int needed_by(const rb_policy *policy, const rb_entry *entry, const char 
     const json_t *named = json_object_get(detail, "policy");
     const rb_ledger *ledger = policy->ledger;
     const size_t state = policy->state[entry - ledger->items];
-    const rb_edicts *there = &policy->states[state];
+    const rb_in_force *there = &policy->states[state];
     const int64_t started = rb_json_int(detail, "started", 0);
     RB_AUTO(rb_buf_clear) rb_buf judged = {0};
     size_t i;
     json_t *item;
     rb_oid id;
     json_array_foreach ((json_t *)named, i, item)
-        for (size_t e = 0; rb_oid_parse(&id, json_string_value(item)) && e < policy->edict_count;
+        for (size_t e = 0; rb_oid_parse(&id, json_string_value(item)) && e < policy->version_count;
              e++)
-            if (memcmp(&ledger->items[policy->edicts[e].entry].id, &id, sizeof id) == 0 &&
-                rb_ledger_before(ledger, &ledger->items[policy->edicts[e].entry], entry))
+            if (memcmp(&ledger->items[policy->versions[e].entry].id, &id, sizeof id) == 0 &&
+                rb_ledger_before(ledger, &ledger->items[policy->versions[e].entry], entry))
                 rb_set_add(&judged, e);
     bool holds = named != NULL;
     for (i = 0; i < there->n && holds; i++)
         holds = rb_set_has(&judged, there->items[i]) ||
-                ledger->items[policy->edicts[there->items[i]].entry].at > started;
+                ledger->items[policy->versions[there->items[i]].entry].at > started;
     if (!holds)
-        return rb_edicts_approvals(policy, there, entry->environment, kind);
-    size_t *items = rb_calloc(policy->edict_count + 1, sizeof *items);
-    rb_edicts under = {.items = items};
-    for (size_t e = 0; e < policy->edict_count; e++)
+        return rb_in_force_approvals(policy, there, entry->environment, kind);
+    size_t *items = rb_calloc(policy->version_count + 1, sizeof *items);
+    rb_in_force under = {.items = items};
+    for (size_t e = 0; e < policy->version_count; e++)
         if (rb_set_has(&judged, e))
             items[under.n++] = e;
-    int needed = rb_edicts_approvals(policy, &under, entry->environment, kind);
+    int needed = rb_in_force_approvals(policy, &under, entry->environment, kind);
     free(items);
     return needed;
 }
@@ -172,7 +172,7 @@ void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_policy *polic
     const rb_ledger *ledger = policy->ledger;
     *items = NULL;
     *n = 0;
-    for (size_t i = 0; i < ledger->n && policy->edict_count > 0; i++) {
+    for (size_t i = 0; i < ledger->n && policy->version_count > 0; i++) {
         const rb_entry *entry = &ledger->items[i];
         const bool counts = entry->trust == RB_ENTRY_GOOD || entry->trust == RB_ENTRY_UNSIGNED;
         const char *before = rb_json_str(rb_entry_detail(entry), "environment");

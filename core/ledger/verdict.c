@@ -73,7 +73,8 @@ struct word {
 
 /* The newest word, and whether one that is no ancestor of it, nor followed by another, disagrees.
  */
-static void decide(rb_judgement *out, const rb_ledger *ledger, const struct word *words, size_t n)
+static void decide(rb_verdict_decision *out, const rb_ledger *ledger, const struct word *words,
+                   size_t n)
 {
     const struct word *last = &words[n - 1];
     out->verdict = last->verdict;
@@ -100,12 +101,12 @@ static void decide(rb_judgement *out, const rb_ledger *ledger, const struct word
     free(older);
 }
 
-void rb_verdict_of(rb_judgement *out, const rb_ledger *ledger, const rb_policy *policy,
+void rb_verdict_of(rb_verdict_decision *out, const rb_ledger *ledger, const rb_policy *policy,
                    const rb_strs *own, const char *tag, const char *object)
 {
     size_t count;
     const rb_about *about = rb_policy_about(&count, policy, tag);
-    *out = (rb_judgement){0};
+    *out = (rb_verdict_decision){0};
     struct word *words = rb_calloc(count + 1, sizeof *words);
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {

@@ -12,12 +12,12 @@
 enum rb_verdict { RB_VERDICT_NONE, RB_VERDICT_GOOD, RB_VERDICT_BAD };
 const char *rb_verdict_name(enum rb_verdict verdict); /* NULL, good, bad */
 
-typedef struct rb_judgement {
+typedef struct rb_verdict_decision {
     enum rb_verdict verdict;
     const rb_entry *entry; /* the one that decides, or NULL */
     bool disputed;         /* concurrent verdicts disagree */
     size_t ignored;        /* verdicts, and signed transitions, that do not count */
-} rb_judgement;
+} rb_verdict_decision;
 
 /*
  * own: entries that this host wrote itself (hexadecimal ids, sorted, as its journals keep
@@ -27,7 +27,7 @@ typedef struct rb_judgement {
  * verdict may be unsigned. Asked for one release after another: keep what a lookup needs from call
  * to call cheap.
  */
-void rb_verdict_of(rb_judgement *out, const rb_ledger *ledger, const rb_policy *policy,
+void rb_verdict_of(rb_verdict_decision *out, const rb_ledger *ledger, const rb_policy *policy,
                    const rb_strs *own, const char *tag, const char *object);
 
 #endif

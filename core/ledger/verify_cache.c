@@ -85,7 +85,7 @@ static bool take_string(rb_wire *w, const char **out)
     return take_text(w, out, &len);
 }
 
-static void put_record(rb_buf *out, const rb_judged *judged)
+static void put_record(rb_buf *out, const rb_checked_entry *judged)
 {
     const rb_entry *entry = &judged->entry;
     rb_buf_addc(out, (char)entry->kind);
@@ -127,7 +127,7 @@ static bool take_problems(rb_problems *out, rb_wire *w)
     return true;
 }
 
-static bool take_head(rb_judged *out, rb_wire *w)
+static bool take_head(rb_checked_entry *out, rb_wire *w)
 {
     rb_entry *entry = &out->entry;
     unsigned char kind;
@@ -150,7 +150,7 @@ static bool take_head(rb_judged *out, rb_wire *w)
     return true;
 }
 
-static bool take_record(rb_judged *out, rb_wire w)
+static bool take_record(rb_checked_entry *out, rb_wire w)
 {
     rb_entry *entry = &out->entry;
     if (!take_head(out, &w))
@@ -175,17 +175,17 @@ void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const 
     store->cache = rb_record_cache_open(path, header);
 }
 
-bool rb_ledger_store_get(rb_judged *out, const rb_ledger_store *store, const rb_oid *id)
+bool rb_ledger_store_get(rb_checked_entry *out, const rb_ledger_store *store, const rb_oid *id)
 {
     const void *data;
     size_t len;
     if (!store->cache || !rb_record_cache_get(&data, &len, store->cache, id->id))
         return false;
-    *out = (rb_judged){.entry.id = *id, .kept = true};
+    *out = (rb_checked_entry){.entry.id = *id, .kept = true};
     return take_record(out, rb_wire_of(data, len));
 }
 
-void rb_ledger_store_save(rb_ledger_store *store, const rb_judged *judged, size_t n)
+void rb_ledger_store_save(rb_ledger_store *store, const rb_checked_entry *judged, size_t n)
 {
     if (!store->cache)
         return;

@@ -12,13 +12,13 @@
 #include "ledger/ledger.h"
 
 /* An entry as it was judged, apart from the ledger that it is in. Strings are borrowed. */
-typedef struct rb_judged {
+typedef struct rb_checked_entry {
     rb_entry entry; /* parents' indexes not set */
     rb_oid parents[RB_ENTRY_PARENTS];
     bool claims;  /* is an entry, good or not, whose parents are to be looked at */
     bool kept;    /* came from the file */
     bool passing; /* not to be kept */
-} rb_judged;
+} rb_checked_entry;
 
 typedef struct rb_ledger_store rb_ledger_store;
 
@@ -50,8 +50,8 @@ bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, s
 /* Reads what was kept under these signers. */
 void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const char *digest);
 /* False when it is not kept. The caller owns entry.problems. */
-bool rb_ledger_store_get(rb_judged *out, const rb_ledger_store *store, const rb_oid *id);
+bool rb_ledger_store_get(rb_checked_entry *out, const rb_ledger_store *store, const rb_oid *id);
 /* Keeps those of judged[] that are not kept yet. */
-void rb_ledger_store_save(rb_ledger_store *store, const rb_judged *judged, size_t n);
+void rb_ledger_store_save(rb_ledger_store *store, const rb_checked_entry *judged, size_t n);
 
 #endif

@@ -73,7 +73,7 @@ static bool same_version(const rb_golang_name *a, const rb_golang_name *b)
     return rb_golang_compare(a->version, a->version_len, b->version, b->version_len) == 0;
 }
 
-static bool are_twins(const rb_golang_name *a, const rb_golang_name *b)
+static bool are_variants(const rb_golang_name *a, const rb_golang_name *b)
 {
     size_t a_rest, b_rest;
     const char *x = find_plain(&a_rest, a), *y = find_plain(&b_rest, b);
@@ -81,11 +81,11 @@ static bool are_twins(const rb_golang_name *a, const rb_golang_name *b)
            memcmp(a->name, b->name, a_rest) == 0;
 }
 
-static bool has_twins(const rb_dialect_file *files, size_t n)
+static bool has_variants(const rb_dialect_file *files, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         for (size_t k = i + 1; k < n && same_version(&files[i].name, &files[k].name); k++)
-            if (are_twins(&files[i].name, &files[k].name))
+            if (are_variants(&files[i].name, &files[k].name))
                 return true;
     return false;
 }
@@ -135,7 +135,7 @@ static void note_engine(rb_strs *engines, const char *engine)
 
 size_t rb_dialect_select(rb_strs *engines, rb_dialect_file *files, size_t n, const char *engine)
 {
-    if (has_twins(files, n))
+    if (has_variants(files, n))
         take_plain(files, n);
     for (size_t i = 0; i < n; i++)
         if (files[i].name.engine && strcmp(files[i].name.engine, RB_DIALECT_ALL) != 0)

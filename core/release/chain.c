@@ -17,27 +17,27 @@ static void clear_loading(rb_chain_loading *loading)
     rb_record_cache_free(loading->cache);
     rb_json_free(loading->index);
     rb_json_free(loading->objects);
-    rb_knowns_clear(&loading->known);
+    rb_known_releases_clear(&loading->known);
     free(loading->fetch);
 }
 
-void rb_knowns_add(rb_knowns *knowns, const char *tag, const char *object, bool used)
+void rb_known_releases_add(rb_known_releases *known, const char *tag, const char *object, bool used)
 {
-    knowns->items = rb_realloc(knowns->items, knowns->n + 1, sizeof *knowns->items);
-    knowns->used = rb_realloc(knowns->used, knowns->n + 1, sizeof *knowns->used);
-    rb_link *link = &knowns->items[knowns->n];
+    known->items = rb_realloc(known->items, known->n + 1, sizeof *known->items);
+    known->used = rb_realloc(known->used, known->n + 1, sizeof *known->used);
+    rb_link *link = &known->items[known->n];
     *link = (rb_link){.tag = rb_strdup(tag)};
     snprintf(link->object, sizeof link->object, "%s", object);
-    knowns->used[knowns->n++] = used;
+    known->used[known->n++] = used;
 }
 
-void rb_knowns_clear(rb_knowns *knowns)
+void rb_known_releases_clear(rb_known_releases *known)
 {
-    for (size_t i = 0; i < knowns->n; i++)
-        free(knowns->items[i].tag);
-    free(knowns->items);
-    free(knowns->used);
-    *knowns = (rb_knowns){0};
+    for (size_t i = 0; i < known->n; i++)
+        free(known->items[i].tag);
+    free(known->items);
+    free(known->used);
+    *known = (rb_known_releases){0};
 }
 
 static void clear_item(rb_chain_item *item)
@@ -250,12 +250,12 @@ static void add_item(rb_chain_loading *loading, const rb_chain_item *item)
 
 /* False when nobody kept it, or what is kept (*kept, or NULL) does not verify or is not what the
  * link names. */
-static enum rb_code open_lost(bool *out, rb_chain_item *item, rb_tag **kept,
-                              rb_chain_loading *loading, const rb_link *link, rb_err *err)
+static enum rb_code open_missing(bool *out, rb_chain_item *item, rb_tag **kept,
+                                 rb_chain_loading *loading, const rb_link *link, rb_err *err)
 {
     *out = false;
     *item = (rb_chain_item){.tag = rb_strdup(link->tag), .lost = true};
-    RB_TRY(loading->more->keeper(loading->more->context, kept, link->tag, link->object, err));
+    RB_TRY(loading->more->find_tag(loading->more->context, kept, link->tag, link->object, err));
     if (!*kept)
         return RB_OK;
     open_item(item, loading->repo, loading->signers, *kept);
@@ -267,17 +267,17 @@ static enum rb_code open_lost(bool *out, rb_chain_item *item, rb_tag **kept,
 }
 
 /* Takes the item that a link names but no tag leads to, if somebody kept it and it verifies. */
-static enum rb_code find_lost(rb_chain_loading *loading, const rb_link *link, rb_err *err)
+static enum rb_code find_missing(rb_chain_loading *loading, const rb_link *link, rb_err *err)
 {
     RB_AUTO(clear_item) rb_chain_item item = {0};
     RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
     bool found;
     if (json_object_get(loading->objects, link->tag))
         return RB_OK;
-    RB_TRY(open_lost(&found, &item, &kept, loading, link, err));
+    RB_TRY(open_missing(&found, &item, &kept, loading, link, err));
     if (!found)
         return RB_OK;
-    rb_chain_say_lost(loading, &item, kept, true);
+    rb_chain_describe_missing(loading, &item, kept, true);
     add_item(loading, &item);
     item = (rb_chain_item){0};
     return RB_OK;
@@ -293,20 +293,20 @@ static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept_on
     const char *here = rb_json_str(loading->objects, link->tag);
     if ((here && strcmp(here, link->object) == 0) || rb_chain_find(loading->chain, link->tag))
         return RB_OK;
-    RB_TRY(open_lost(&found, &item, &kept, loading, link, err));
+    RB_TRY(open_missing(&found, &item, &kept, loading, link, err));
     if (kept_only && !found)
         return RB_OK;
     memcpy(item.object, link->object, sizeof item.object);
     item.used = loading->known.used[i];
     if (!here)
-        rb_chain_say_lost(loading, &item, kept, found);
+        rb_chain_describe_missing(loading, &item, kept, found);
     add_item(loading, &item);
     item = (rb_chain_item){0};
     return RB_OK;
 }
 
 /* What is found has links of its own; each name is found once at most. */
-static enum rb_code find_all_lost(rb_chain_loading *loading, rb_err *err)
+static enum rb_code find_all_missing(rb_chain_loading *loading, rb_err *err)
 {
     for (size_t i = 0; i < loading->chain->n; i++) {
         const rb_link *previous;
@@ -315,9 +315,9 @@ static enum rb_code find_all_lost(rb_chain_loading *loading, rb_err *err)
         if (!rb_chain_links(&loading->chain->items[i], &previous, &heads, &n))
             continue;
         if (previous)
-            RB_TRY(find_lost(loading, previous, err));
+            RB_TRY(find_missing(loading, previous, err));
         for (size_t j = 0; j < n; j++)
-            RB_TRY(find_lost(loading, &heads[j], err));
+            RB_TRY(find_missing(loading, &heads[j], err));
     }
     return RB_OK;
 }
@@ -327,15 +327,15 @@ static enum rb_code find_all_lost(rb_chain_loading *loading, rb_err *err)
 static enum rb_code find_gone(rb_chain_loading *loading, rb_err *err)
 {
     const rb_chain_more *more = loading->more;
-    if (!more || !more->keeper)
+    if (!more || !more->find_tag)
         return RB_OK;
-    if (more->census)
-        more->census(more->context, &loading->known, loading->objects);
-    RB_TRY(find_all_lost(loading, err));
+    if (more->list_known)
+        more->list_known(more->context, &loading->known, loading->objects);
+    RB_TRY(find_all_missing(loading, err));
     for (int kept = 1; kept >= 0; kept--)
         for (size_t i = 0; i < loading->known.n; i++)
             RB_TRY(find_known(loading, i, kept == 1, err));
-    return loading->known.n > 0 ? find_all_lost(loading, err) : RB_OK;
+    return loading->known.n > 0 ? find_all_missing(loading, err) : RB_OK;
 }
 
 enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,

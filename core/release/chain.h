@@ -44,24 +44,25 @@ enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *sign
 
 /* The tag object of that name and id (40 hex digits) from where it was kept; *out stays NULL when
  * it is not to be had. It is verified as any tag is. */
-typedef enum rb_code rb_chain_keeper(const void *context, rb_tag **out, const char *tag,
-                                     const char *object, rb_err *err);
+typedef enum rb_code rb_chain_find_tag(const void *context, rb_tag **out, const char *tag,
+                                       const char *object, rb_err *err);
 
-typedef struct rb_knowns { /* releases that somebody knows of */
-    rb_link *items;        /* without sha256 */
-    bool *used;            /* it was live somewhere, or a server saw it come */
+typedef struct rb_known_releases { /* releases that somebody knows of */
+    rb_link *items;                /* without sha256 */
+    bool *used;                    /* it was live somewhere, or a server saw it come */
     size_t n;
-} rb_knowns;
-void rb_knowns_add(rb_knowns *knowns, const char *tag, const char *object, bool used);
-void rb_knowns_clear(rb_knowns *knowns);
+} rb_known_releases;
+void rb_known_releases_add(rb_known_releases *known, const char *tag, const char *object,
+                           bool used);
+void rb_known_releases_clear(rb_known_releases *known);
 
 /* Adds, newest first, the releases that must be here and are not: here is tag to object id. */
-typedef void rb_chain_census(const void *context, rb_knowns *out, const json_t *here);
+typedef void rb_chain_list_known(const void *context, rb_known_releases *out, const json_t *here);
 
 typedef struct rb_chain_more {
-    const rb_pushes *pushed; /* as it would be with the tags that a push creates; NULL: none */
-    rb_chain_keeper *keeper; /* asked for releases that have no tag here; NULL: no one */
-    rb_chain_census *census; /* with a keeper */
+    const rb_pushes *pushed;     /* as it would be with the tags that a push creates; NULL: none */
+    rb_chain_find_tag *find_tag; /* asked for releases that have no tag here; NULL: no one */
+    rb_chain_list_known *list_known; /* with a find_tag */
     const void *context;
 } rb_chain_more;
 
@@ -71,7 +72,7 @@ enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers 
 /*
  * As rb_chain_load() of all tags, for showing: items have what is listed in place of a release.
  * With use_cache, what verified before, under the same signers and by the same version of the
- * program, is not judged again. Of more the keeper counts.
+ * program, is not judged again. Of more the find_tag counts.
  */
 enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                            const char *version, bool use_cache, const rb_chain_more *more,

@@ -16,10 +16,10 @@ typedef struct rb_chain_loading {
     bool listing;
     rb_record_cache *cache; /* of a listing; NULL: none */
     rb_chain *chain;
-    json_t *index;   /* tag name to index of its item */
-    json_t *objects; /* tag name to the object of every tag */
-    rb_knowns known; /* what should be here and is not, by the census */
-    char *fetch;     /* of rb_chain_fetch(); NULL: nobody asked yet */
+    json_t *index;           /* tag name to index of its item */
+    json_t *objects;         /* tag name to the object of every tag */
+    rb_known_releases known; /* what should be here and is not, by the list_known */
+    char *fetch;             /* of rb_chain_fetch(); NULL: nobody asked yet */
 } rb_chain_loading;
 
 /* The command that fetches tags, asked for once. */
@@ -27,8 +27,8 @@ const char *rb_chain_fetch(rb_chain_loading *loading);
 
 /* The problem of an item that no tag here leads to. kept: what somebody kept under its id, or NULL;
  * verified: that is the release. */
-void rb_chain_say_lost(rb_chain_loading *loading, rb_chain_item *item, const rb_tag *kept,
-                       bool verified);
+void rb_chain_describe_missing(rb_chain_loading *loading, rb_chain_item *item, const rb_tag *kept,
+                               bool verified);
 
 /* Sorts the items; problems are added where links do not hold. */
 enum rb_code rb_chain_link(rb_chain_loading *loading, rb_err *err) RB_MUST_USE;

@@ -71,7 +71,7 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
 }
 
 /* A release that lost its tag is a release all the same. */
-static enum rb_code check_lost(const rb_making *making, rb_err *err)
+static enum rb_code check_missing(const rb_making *making, rb_err *err)
 {
     const char *tag = making->make->tag;
     const rb_chain_item *item = rb_chain_find(making->chain, tag);
@@ -305,7 +305,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     if (make->bad)
         rb_chain_mark_bad(chain, make->bad, make->bad_context);
     making.chain = chain;
-    RB_TRY(check_lost(&making, err));
+    RB_TRY(check_missing(&making, err));
     RB_TRY(find_previous(&making, err));
     RB_TRY(check_followed(&making, err));
     made->manifest = rb_calloc(1, sizeof *made->manifest);

@@ -180,7 +180,7 @@ static bool find_missing(rb_release **out, rb_session *s, const char *tag, const
 {
     rb_err ignored;
     if (rb_session_ledger(s, &ignored) == RB_OK)
-        rb_history_lost(out, s->policy, tag, object);
+        rb_history_open_missing(out, s->policy, tag, object);
     return *out != NULL;
 }
 

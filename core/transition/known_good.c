@@ -119,7 +119,7 @@ static void pending_word(rb_verdict_summary *out, const rb_journals *known, cons
 }
 
 /* In words. */
-static char *why_of(const rb_judgement *judgement)
+static char *why_of(const rb_verdict_decision *judgement)
 {
     const rb_entry *entry = judgement->entry;
     const json_t *detail = rb_entry_detail(entry);
@@ -143,7 +143,7 @@ static char *why_of(const rb_judgement *judgement)
 void rb_known_verdict(rb_verdict_summary *out, const rb_session *session,
                       const rb_journals *journals, const char *tag, const char *object)
 {
-    rb_judgement judgement = {0};
+    rb_verdict_decision judgement = {0};
     *out = (rb_verdict_summary){0};
     rb_verdict_of(&judgement, session->ledger, session->policy, journals ? &journals->own : NULL,
                   tag, object);

@@ -112,7 +112,7 @@ static void add_named(json_t *list, const rb_plan_database *d, const json_t *ite
     }
 }
 
-static void note_anew(rb_plan *plan, const rb_plan_database *d)
+static void note_recreated(rb_plan *plan, const rb_plan_database *d)
 {
     RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(d->anew);
     RB_AUTO(rb_free_str)
@@ -141,7 +141,7 @@ enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *rq, rb_err *er
         add_named(all, &plan->databases[i], plan->databases[i].at_risk);
         add_named(json_object_get(plan->json, "bound"), &plan->databases[i],
                   plan->databases[i].bound);
-        note_anew(plan, &plan->databases[i]);
+        note_recreated(plan, &plan->databases[i]);
         json_array_foreach (plan->databases[i].at_risk, j, item) {
             const char *column = rb_json_str(item, "column");
             rb_plan_decide(plan, "data-loss", RB_OK,

@@ -25,7 +25,7 @@ static void close_socket(int *fd)
         close(*fd);
 }
 
-/* -1 when no agent answers. */
+/* Connects to the agent; -1 if none answers. */
 static int connect_agent(void)
 {
     const char *path = getenv("SSH_AUTH_SOCK"); /* lint: allowed: agents are found by it alone */
@@ -74,7 +74,7 @@ static bool receive_all(int fd, char *data, size_t len)
     return true;
 }
 
-/* One request, one answer; its first byte is the type. */
+/* Sends one request and reads the answer, whose first byte is its type. */
 static bool ask(rb_buf *answer, int fd, const rb_buf *request)
 {
     RB_AUTO(rb_buf_clear) rb_buf framed = {0};
@@ -114,7 +114,8 @@ bool rb_agent_lists(const void *answer, size_t len, const rb_buf *blob)
     return false;
 }
 
-/* The blob under which the agent holds the key: a certificate may be held as its plain key. */
+/* Returns the blob under which the agent lists the key, NULL if it does not: the agent may list a
+ * certificate as its plain key. */
 static const rb_buf *find_held(int fd, const rb_key *key)
 {
     RB_AUTO(rb_buf_clear) rb_buf request = {0};

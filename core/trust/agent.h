@@ -1,5 +1,5 @@
 /*
- * Keys that ssh-agent holds (draft-miller-ssh-agent), found by SSH_AUTH_SOCK.
+ * Signs with keys in ssh-agent (draft-miller-ssh-agent), found by SSH_AUTH_SOCK.
  */
 #ifndef RB_TRUST_AGENT_H
 #define RB_TRUST_AGENT_H
@@ -10,14 +10,14 @@
 #define RB_AGENT_TIMEOUT 120                /* seconds: a person may have to touch or confirm */
 
 /*
- * Appends an SSH signature blob to *out. sha256: of RSA keys rsa-sha2-256, else rsa-sha2-512. *held
- * is false, and nothing is signed, when there is no agent or it does not hold the key; a key that
- * it holds and will not use is an error.
+ * Appends an SSH signature blob to *out. sha256: RSA keys sign with rsa-sha2-256, else with rsa-
+ * sha2-512. *held is false, and nothing is signed, if no agent runs or it does not have the key.
+ * Fails if the agent has the key and refuses to use it.
  */
 enum rb_code rb_agent_sign(rb_buf *out, bool *held, const rb_key *key, bool sha256,
                            const void *data, size_t len, rb_err *err) RB_MUST_USE;
 
-/* Whether a list of identities, as the agent answers it, names the blob. For the tests. */
+/* True if the agent's list of identities contains the blob. For the tests. */
 bool rb_agent_lists(const void *answer, size_t len, const rb_buf *blob);
 
 #endif

@@ -10,7 +10,7 @@ enum fit {
     FIT_NOT, /* another key */
     FIT_NAMESPACE,
     FIT_TIME,
-    FIT_CERTIFICATE, /* the authority's, but not for this use */
+    FIT_CERTIFICATE, /* signed by the authority, but not valid for this use */
     FIT_OK,
 };
 
@@ -44,7 +44,7 @@ static enum fit certificate_fits(const rb_certificate *cert, uint64_t when)
     return when >= cert->after && when < cert->before ? FIT_OK : FIT_TIME;
 }
 
-/* Whether the line lets the key sign; principals apart. */
+/* Checks whether the line allows the key to sign; principals are checked separately. */
 static enum fit line_fits(const rb_signer *line, const question *q)
 {
     if (by_authority(line, q->key)) {
@@ -62,7 +62,7 @@ static enum fit line_fits(const rb_signer *line, const question *q)
     return FIT_OK;
 }
 
-/* The names in a list, up to an empty one, where ssh-keygen stops too. */
+/* Splits a list of names, up to an empty one, where ssh-keygen stops too. */
 static void split(rb_strs *out, const char *list)
 {
     for (size_t len; (len = strcspn(list, ",")) > 0; list += len + 1) {
@@ -72,7 +72,7 @@ static void split(rb_strs *out, const char *list)
     }
 }
 
-/* What `ssh-keygen -Y find-principals` prints for this line. */
+/* Returns what `ssh-keygen -Y find-principals` prints for this line. */
 static void line_principals(rb_strs *out, const rb_signer *line, const rb_key *key)
 {
     if (!by_authority(line, key)) {
@@ -88,7 +88,7 @@ static void line_principals(rb_strs *out, const rb_signer *line, const rb_key *k
                 split(out, names->items[j]);
 }
 
-/* Whether `ssh-keygen -Y verify -I principal` would find a line for it here. */
+/* True if `ssh-keygen -Y verify -I principal` would accept this line. */
 static bool line_accepts(const rb_signer *line, const question *q, const char *principal)
 {
     return rb_pattern_list_matches(principal, line->principals) && line_fits(line, q) == FIT_OK &&
@@ -104,7 +104,8 @@ static bool any_accepts(const rb_signers *signers, const question *q, const char
     return false;
 }
 
-/* The first line for the key at that time, its namespaces apart: from it git takes the names. */
+/* Returns the first line for the key that is valid at that time, whatever its namespaces: git takes
+ * the principals from it. */
 static const rb_signer *first_line(const rb_signers *signers, const question *q,
                                    rb_strs *principals)
 {
@@ -127,7 +128,8 @@ static void add_identity(rb_strs *out, const char *name)
         rb_strs_add(out, name);
 }
 
-/* Everyone that the key stands for: names as they are, patterns by the email that they match. */
+/* Collects the principals of the key: names as they are, and `email` for a pattern that matches it.
+ * */
 static void identities(rb_strs *out, const rb_signers *signers, const question *q,
                        const char *email)
 {
@@ -245,7 +247,7 @@ static enum rb_code refuse(const rb_signers *signers, const question *q, const r
     return refuse_unknown(signers, q, fingerprint, problems);
 }
 
-enum rb_code rb_signers_judge(char **principal, const rb_signers *signers, const rb_key *key,
+enum rb_code rb_signers_check(char **principal, const rb_signers *signers, const rb_key *key,
                               const char *namespace_, uint64_t when, const char *email,
                               rb_problems *problems)
 {

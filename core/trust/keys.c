@@ -108,7 +108,7 @@ bool rb_key_base64(rb_buf *out, const char *text, size_t len)
     return ok;
 }
 
-/* Takes the parameters that bld holds; NULL when OpenSSL does not take them for a key. */
+/* Builds a key from the parameters in bld; NULL if OpenSSL rejects them. */
 static EVP_PKEY *from_parameters(const char *algorithm, OSSL_PARAM_BLD *bld)
 {
     EVP_PKEY *evp = NULL;
@@ -178,7 +178,8 @@ enum rb_code rb_key_set_ecdsa(rb_key *key, const rb_wire *point, rb_err *err)
     return RB_OK;
 }
 
-/* The numbers of a public key, which stand in a plain blob and in a certificate alike. */
+/* Parses the numbers of a public key, which have the same form in a plain blob and in a
+ * certificate. */
 static enum rb_code parse_numbers(rb_key *key, rb_wire *w, rb_err *err)
 {
     const rb_key_type *type = &rb_key_types[key->kind];
@@ -314,7 +315,8 @@ enum rb_code rb_key_parse(rb_key **out, const void *blob, size_t len, rb_err *er
     return parse_blob(out, blob, len, true, err);
 }
 
-/* In text, RSA keys may also be named after their signature algorithms. */
+/* True if `name` names the key's type. In text, RSA keys may also be named after their signature
+ * algorithms. */
 static bool names_type(const rb_wire *name, const rb_key *key)
 {
     const rb_key_type *type = &rb_key_types[key->kind];

@@ -13,7 +13,7 @@
 
 #define RB_KEY_FILE_LIMIT (256u << 10)   /* bytes of a key file */
 #define RB_CERTIFICATE_PRINCIPALS 256    /* names in a certificate, as OpenSSH */
-#define RB_RSA_BITS 2048                 /* fewer do not verify */
+#define RB_RSA_BITS 2048                 /* signatures of shorter keys are refused */
 #define RB_FINGERPRINT_SIZE (7 + 43 + 1) /* "SHA256:" and base64 without padding */
 
 enum rb_key_kind {
@@ -46,26 +46,26 @@ struct rb_key {
 };
 
 /*
- * From a blob: everything in it is checked, the signature of a certificate too. RB_FOUND when it
- * is no key of ours.
+ * Parses a blob and checks everything in it, including the signature of a certificate. RB_FOUND
+ * if it is not a key of a supported kind.
  */
 enum rb_code rb_key_parse(rb_key **out, const void *blob, size_t len, rb_err *err) RB_MUST_USE;
-/* From "ssh-ed25519 AAAA... comment" at *line, which is moved behind the key. */
+/* Parses "ssh-ed25519 AAAA... comment" at *line, which is advanced past the key. */
 enum rb_code rb_key_parse_line(rb_key **out, const char **line, rb_err *err) RB_MUST_USE;
 void rb_key_free(rb_key *key);
 RB_DEFINE_AUTO(rb_key, rb_key_free)
 
-/* White space in text is skipped, as OpenSSH does; all else is strict. */
+/* Decodes base64 strictly, except that white space is skipped, as OpenSSH does. */
 bool rb_key_base64(rb_buf *out, const char *text, size_t len);
 
-const char *rb_key_name(const rb_key *key); /* "ssh-ed25519" */
-bool rb_key_equal(const rb_key *a,
-                  const rb_key *b); /* the same kind of key with the same numbers */
+const char *rb_key_name(const rb_key *key);          /* "ssh-ed25519" */
+bool rb_key_equal(const rb_key *a, const rb_key *b); /* true if kind and numbers are the same */
 void rb_key_fingerprint(const rb_key *key, char out[RB_FINGERPRINT_SIZE]); /* of the plain key */
-/* What goes into a signature's "publickey": the certificate when there is one. */
+/* Returns the bytes for a signature's "publickey": the certificate if the key has one. */
 const rb_buf *rb_key_public(const rb_key *key);
 
-/* sig is an SSH signature blob: its algorithm's name and the rest. RB_FOUND when it is no good. */
+/* Verifies an SSH signature blob: its algorithm's name and the rest. RB_FOUND if it is not valid.
+ * */
 enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, const void *data,
                            size_t len, rb_err *err) RB_MUST_USE;
 /* Appends an SSH signature blob; RSA signs with rsa-sha2-512. */
@@ -73,15 +73,15 @@ enum rb_code rb_key_sign(rb_buf *out, const rb_key *key, const void *data, size_
                          rb_err *err) RB_MUST_USE;
 
 /*
- * Raw signatures, as other formats than SSH's want them (DSSE, X.509): Ed25519 the 64 bytes
- * (RFC 8032); ECDSA as DER, with the digest that the curve has in SSH; RSA PKCS#1 v1.5 with
+ * Creates a raw signature for formats other than SSH's (DSSE, X.509): for Ed25519 the 64 bytes
+ * (RFC 8032); for ECDSA DER, with the digest that the curve has in SSH; for RSA PKCS#1 v1.5 with
  * SHA-256.
  */
 enum rb_code rb_key_sign_raw(rb_buf *out, const rb_key *key, const void *data, size_t len,
                              rb_err *err) RB_MUST_USE;
 enum rb_code rb_key_verify_raw(const rb_key *key, const void *sig, size_t sig_len, const void *data,
                                size_t len, rb_err *err) RB_MUST_USE;
-/* The raw form of an SSH signature blob (of RSA: an rsa-sha2-256 one). */
+/* Converts an SSH signature blob to its raw form (for RSA, it must be rsa-sha2-256). */
 enum rb_code rb_key_raw_of(rb_buf *out, const rb_key *key, const rb_buf *blob,
                            rb_err *err) RB_MUST_USE;
 /* Appends the public part as PEM (SubjectPublicKeyInfo, RFC 5280). */
@@ -91,12 +91,12 @@ enum rb_private_state {
     RB_PRIVATE_PLAIN,     /* *out can sign */
     RB_PRIVATE_ENCRYPTED, /* *out is the public part, or NULL when the file does not show it */
     RB_PRIVATE_HARDWARE,  /* a security key's handle; *out is the public part */
-    RB_PRIVATE_NONE,      /* no private key file at all; *out is NULL */
+    RB_PRIVATE_NONE,      /* not a private key file; *out is NULL */
 };
 
 /*
- * A private key file: OpenSSH's own format, PKCS#8, or the older PEM forms. RB_ERROR when it looks
- * like one and is broken. what names it in the error.
+ * Reads a private key file: OpenSSH's own format, PKCS#8, or the older PEM forms. RB_ERROR if it
+ * has such a format and is malformed. `what` names it in the error.
  */
 enum rb_code rb_key_private(rb_key **out, enum rb_private_state *state, const char *text,
                             size_t len, const char *what, rb_err *err) RB_MUST_USE;
@@ -107,7 +107,7 @@ typedef struct rb_key_type {
     const char *certificate; /* its name as a certificate */
     const char *curve;       /* in the blob; NULL for no ECDSA */
     const char *group;       /* OpenSSL's name for it */
-    const char *digest;      /* of its signatures; NULL where they say it or use none */
+    const char *digest;      /* of its signatures; NULL if the signature names it or none is used */
     size_t field;            /* bytes of a coordinate */
     bool security_key;
 } rb_key_type;
@@ -118,10 +118,10 @@ bool rb_key_digest_sign(rb_buf *out, const rb_key *key, const char *digest, cons
                         size_t len) RB_MUST_USE;
 bool rb_key_digest_verify(const rb_key *key, const char *digest, const void *sig, size_t sig_len,
                           const void *data, size_t len) RB_MUST_USE;
-/* No security key, and RSA long enough. */
+/* Fails unless the key can sign here: it is not a security key, and RSA is long enough. */
 enum rb_code rb_key_can_sign(const rb_key *key, rb_err *err) RB_MUST_USE;
 
-/* Builds key->blob and key->evp from the numbers; RB_FOUND when they are no key. */
+/* Builds key->blob and key->evp from the numbers; RB_FOUND if they do not form a key. */
 enum rb_code rb_key_set_rsa(rb_key *key, const rb_wire *n, const rb_wire *e,
                             rb_err *err) RB_MUST_USE;
 enum rb_code rb_key_set_ed25519(rb_key *key, const rb_wire *point, rb_err *err) RB_MUST_USE;

@@ -20,7 +20,7 @@ typedef struct status {
     bool revoked;
     bool unknown;
     bool trusted;
-    const char *why; /* the first line that speaks against it; borrowed */
+    const char *why; /* the first line that reports a problem; borrowed */
     char *user;
     char *fingerprint; /* of the primary key */
 } status;
@@ -48,8 +48,8 @@ static bool is_hex(const char *text, size_t len)
     return len > 0 && strspn(text, "0123456789ABCDEFabcdef") >= len;
 }
 
-/* The last word is the primary key's fingerprint, whichever subkey signed; gpgsm ends with other
- * words, and its certificate's is the first. */
+/* Returns the fingerprint of the primary key: the last word for gpg, whichever subkey signed, and
+ * the first for gpgsm, whose lines end differently. */
 static char *primary_of(const char *line)
 {
     size_t len;
@@ -66,7 +66,7 @@ static bool is_word(const char *line, const char *word)
     return strncmp(line, word, len) == 0 && strchr(" \r\n", line[len]);
 }
 
-/* Lines that only say that it is no good, and which way. */
+/* Handles a line that reports that the signature is not valid, and why. */
 static bool read_fault(status *s, const char *line)
 {
     if (is_word(line, "EXPSIG") || is_word(line, "EXPKEYSIG"))
@@ -136,8 +136,8 @@ static char *principal_of(const status *s)
     return rb_format("openpgp:%s", s->fingerprint);
 }
 
-enum rb_code rb_openpgp_judge(char **principal, char **fingerprint, const char *text, bool ok,
-                              rb_problems *problems)
+enum rb_code rb_openpgp_result(char **principal, char **fingerprint, const char *text, bool ok,
+                               rb_problems *problems)
 {
     RB_AUTO(status_clear) status s = {0};
     for (const char *p = text; *p;) {
@@ -199,7 +199,7 @@ enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, rb_repo *re
     RB_AUTO(rb_free_str) char *who = NULL;
     RB_AUTO(rb_free_str) char *key = NULL;
     enum rb_code code =
-        rb_openpgp_judge(&who, &key, rb_buf_str(&result.err), result.status == 0, problems);
+        rb_openpgp_result(&who, &key, rb_buf_str(&result.err), result.status == 0, problems);
     if (code == RB_OK)
         code = check_named(repo, key, problems, err);
     if (code != RB_OK)

@@ -1,6 +1,6 @@
 /*
- * OpenPGP and X.509 tags: judged by `git verify-tag --raw` on the object's id, with replace refs
- * off, so that the bytes judged are the bytes read here.
+ * Verifies OpenPGP and X.509 tags with `git verify-tag --raw` on the object's id, with replace
+ * refs off, so that git verifies the same bytes that are read here.
  */
 #ifndef RB_TRUST_OPENPGP_H
 #define RB_TRUST_OPENPGP_H
@@ -9,18 +9,18 @@
 #include "git/repository.h"
 
 /*
- * *principal is the email of the key's user id when the keyring trusts it fully, otherwise
- * "openpgp:FINGERPRINT": anyone may write any name into a key. RB_FOUND with one problem when the
- * signature is not good, and when git config rbtool.openpgpSigners (several values: full
- * fingerprints) does not name its key: a key is in a keyring for many reasons. RB_ERROR when one of
+ * Verifies a tag. *principal is the email of the key's user id if the keyring trusts it fully,
+ * otherwise "openpgp:FINGERPRINT", because anybody can write any name into a key. RB_FOUND with
+ * one problem if the signature is not valid, or git config rbtool.openpgpSigners (several values:
+ * full fingerprints) does not name its key: being in a keyring is not enough. RB_ERROR if one of
  * its values is not a full fingerprint.
  */
 enum rb_code rb_openpgp_verify(char **principal, char **fingerprint, rb_repo *repo,
                                const rb_oid *object, rb_problems *problems,
                                rb_err *err) RB_MUST_USE;
 
-/* The same from what git printed; ok: it ended with status 0. */
-enum rb_code rb_openpgp_judge(char **principal, char **fingerprint, const char *status, bool ok,
-                              rb_problems *problems) RB_MUST_USE;
+/* Same as rb_openpgp_verify(), from git's output; ok: git exited with status 0. */
+enum rb_code rb_openpgp_result(char **principal, char **fingerprint, const char *status, bool ok,
+                               rb_problems *problems) RB_MUST_USE;
 
 #endif

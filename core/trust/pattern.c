@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Goes back to the last star only, so that no pattern takes exponential time. */
+/* Backtracks to the last star only, so that no pattern takes exponential time. */
 bool rb_pattern_matches(const char *text, const char *pattern, size_t pattern_len)
 {
     const char *end = pattern + pattern_len;

@@ -26,7 +26,7 @@ static enum rb_code broken(rb_err *err, const char *what)
     return rb_fail(err, RB_ERROR, "the private key file %s is cut off or malformed", what);
 }
 
-/* Puts the secret numbers into key->evp, which holds the public ones. */
+/* Adds the secret numbers to key->evp, which has the public ones. */
 static bool make_private(rb_key *key, const char *algorithm, OSSL_PARAM_BLD *bld)
 {
     EVP_PKEY *evp = NULL;
@@ -249,7 +249,7 @@ static bool public_of(rb_key *key, EVP_PKEY *evp, rb_err *err)
     return rb_key_set_ed25519(key, &w, err) == RB_OK;
 }
 
-/* Called by OpenSSL when it needs a passphrase: none is asked for here, only noted. */
+/* Called by OpenSSL if it needs a passphrase. Records that and does not ask for one. */
 static int note_passphrase(char *buf, int size, int writing, void *asked)
 {
     (void)buf;

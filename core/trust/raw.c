@@ -9,7 +9,7 @@
 #include "trust/signers.h"
 #include "trust/trust.h"
 
-#define NAMESPACE "git" /* whoever may sign releases may sign what is said of them */
+#define NAMESPACE "git" /* a key that may sign releases may sign statements about them */
 
 static const char *digest_of(const rb_key *key)
 {
@@ -72,7 +72,8 @@ enum rb_code rb_key_raw_of(rb_buf *out, const rb_key *key, const rb_buf *blob, r
     if (ok && rb_key_types[key->kind].curve) {
         ok = put_der(out, sig);
     } else if (ok) {
-        for (size_t i = sig.left; i < size; i++) /* leading zero bytes that a signer dropped */
+        for (size_t i = sig.left; i < size;
+             i++) /* restore leading zero bytes that a signer dropped */
             rb_buf_addc(out, '\0');
         rb_buf_add(out, sig.p, sig.left);
     }
@@ -114,7 +115,7 @@ enum rb_code rb_trust_check_raw(char **principal, const rb_signers *signers,
     RB_TRY(rb_key_verify_raw(key, signature, signature_len, data, len, err));
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     enum rb_code code =
-        rb_signers_judge(principal, signers, key, NAMESPACE, (uint64_t)time(NULL), NULL, &problems);
+        rb_signers_check(principal, signers, key, NAMESPACE, (uint64_t)time(NULL), NULL, &problems);
     if (code != RB_OK)
         return rb_fail(err, code, "%s", problems.items[0].message);
     return RB_OK;

@@ -21,8 +21,8 @@
 typedef struct signing_key {
     char *path;    /* NULL for a literal key */
     char *literal; /* "ssh-... AAAA", or NULL */
-    rb_key *key;   /* NULL when the file does not show its public part */
-    bool plain;    /* key can sign by itself */
+    rb_key *key;   /* NULL if the file does not contain its public part */
+    bool plain;    /* the private part is loaded */
 } signing_key;
 
 static void signing_key_clear(signing_key *k)
@@ -51,13 +51,13 @@ static char *expand_home(const char *path)
     if (strncmp(path, "~/", 2) != 0)
         return rb_strdup(path);
     const struct passwd *entry = getpwuid(geteuid());
-    const char *home = getenv("HOME"); /* lint: allowed: ~ means what it means to git */
+    const char *home = getenv("HOME"); /* lint: allowed: expands ~ as git does */
     if (!home)
         home = entry ? entry->pw_dir : "~";
     return rb_format("%s%s", home, path + 1);
 }
 
-/* The first line of what gpg.ssh.defaultKeyCommand prints; words end at white space. */
+/* Returns the first line that gpg.ssh.defaultKeyCommand prints; words end at white space. */
 static enum rb_code run_key_command(char **out, const char *command, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs words = {0};
@@ -80,7 +80,7 @@ static enum rb_code run_key_command(char **out, const char *command, rb_err *err
     return RB_OK;
 }
 
-/* git's own setting; *out stays NULL when no key is set at all. */
+/* Returns git's own setting; *out stays NULL if no key is set. */
 static enum rb_code configured_key(char **out, rb_repo *repo, rb_err *err)
 {
     const char *format = NULL;
@@ -113,7 +113,7 @@ enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err)
     RB_TRY(rb_repo_setting(&format, repo, "gpg.format", err));
     bool ssh = format && strcmp(format, "ssh") == 0;
     enum rb_code code = !format || ssh ? configured_key(&key, repo, err) : RB_OK;
-    /* Without a format a user.signingKey that is no file is an OpenPGP key's id. */
+    /* Without gpg.format, a user.signingKey that is not a file is the id of an OpenPGP key. */
     *out = code == RB_OK && key != NULL;
     return ssh ? code : RB_OK;
 }
@@ -125,7 +125,7 @@ static bool ends_with(const char *text, const char *end)
     return len > end_len && strcmp(text + len - end_len, end) == 0;
 }
 
-/* The private file beside a public one, as ssh-keygen looks for it. */
+/* Returns the path of the private file beside a public one, as ssh-keygen looks for it. */
 static char *private_path(const char *path)
 {
     size_t len = strlen(path);
@@ -145,7 +145,7 @@ static enum rb_code read_public(rb_key **out, const rb_buf *text, const char *pa
     return err->code = RB_ERROR;
 }
 
-/* Puts the private part to a public key when its file is there, readable and unencrypted. */
+/* Loads the private part of a public key if its file exists, is readable and unencrypted. */
 static enum rb_code complete(signing_key *k, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = private_path(k->path);
@@ -168,7 +168,7 @@ static enum rb_code complete(signing_key *k, rb_err *err)
     return RB_OK;
 }
 
-/* Of an encrypted file that does not show it: from the .pub beside it, if there is one. */
+/* Reads the public part of an encrypted file from the .pub file beside it, if that exists. */
 static void find_public(signing_key *k)
 {
     rb_err ignored;
@@ -223,11 +223,12 @@ static void remove_folder(char **dir)
 {
     rb_err ignored;
     if (*dir && rb_dir_remove(*dir, &ignored) != RB_OK)
-        errno = 0; /* a folder that stays changes nothing about the signature */
+        errno = 0; /* failing to remove the folder does not invalidate the signature */
     free(*dir);
 }
 
-/* Beside the repository's own data, which is as private as the tag is before it is signed. */
+/* Creates a private folder in the repository's own folder, which is as protected as the unsigned
+ * tag itself. */
 static enum rb_code make_folder(char **out, const rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *parent = rb_path_join(rb_repo_common_dir(repo), "rbtool");
@@ -242,7 +243,7 @@ static enum rb_code make_folder(char **out, const rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-/* Runs PROGRAM -Y sign on files, the way git does: programs such as 1Password's know only that. */
+/* Runs PROGRAM -Y sign on files, as git does: programs such as 1Password's support only that. */
 static enum rb_code run_program(rb_buf *out, const rb_repo *repo, const char *program,
                                 const signing_key *k, const char *namespace_, const void *data,
                                 size_t len, rb_err *err)
@@ -271,7 +272,7 @@ static enum rb_code run_program(rb_buf *out, const rb_repo *repo, const char *pr
     return rb_file_read(out, result_path, RB_SSHSIG_LIMIT, err);
 }
 
-/* What was made must be what any verifier will see: a good signature by this key. */
+/* Checks that verifiers will accept the new signature: a valid one by this key. */
 static enum rb_code check_made(const rb_buf *made, const signing_key *k, const char *namespace_,
                                const void *data, size_t len, rb_err *err)
 {
@@ -291,7 +292,7 @@ static enum rb_code check_made(const rb_buf *made, const signing_key *k, const c
     return err->code = RB_ERROR;
 }
 
-/* Natively, then by the agent; *done is false when neither can. */
+/* Signs with the private part, then with the agent; *done is false if neither is possible. */
 static enum rb_code sign_here(rb_buf *out, bool *done, const signing_key *k, bool agent,
                               const char *namespace_, const void *data, size_t len, rb_err *err)
 {
@@ -345,7 +346,7 @@ enum rb_code rb_trust_who(bool *known, char **principal, char **fingerprint,
     if (!*known)
         return RB_OK;
     RB_TRY(rb_signers_need(signers, err));
-    enum rb_code code = rb_signers_judge(principal, signers, k.key, namespace_,
+    enum rb_code code = rb_signers_check(principal, signers, k.key, namespace_,
                                          (uint64_t)time(NULL), email, &problems);
     if (code != RB_OK)
         return rb_fail(err, code, "%s", problems.items[0].message);
@@ -371,7 +372,7 @@ static enum rb_code no_raw(const signing_key *k, rb_err *err)
                    name, k->path ? k->path : "FILE");
 }
 
-/* A key that can make raw signatures, but for its private part. */
+/* Loads a key that can make raw signatures; its private part may be in the agent. */
 static enum rb_code load_raw_key(signing_key *k, rb_repo *repo, const char *key, rb_err *err)
 {
     RB_TRY(load_key(k, repo, key, err));
@@ -424,7 +425,7 @@ enum rb_code rb_trust_sign_raw(rb_raw *out, rb_repo *repo, const char *key, cons
     rb_key_fingerprint(k.key, print);
     made.fingerprint = rb_strdup(print);
     *out = made;
-    made.signature = (rb_buf){0}; /* they are the caller's now */
+    made.signature = (rb_buf){0}; /* ownership moved to the caller */
     made.fingerprint = NULL;
     return RB_OK;
 }

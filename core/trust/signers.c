@@ -42,7 +42,7 @@ bool rb_signers_time(uint64_t *out, const char *text)
     }
     if (len != 8 && len != 12 && len != 14)
         return false;
-    /* strptime() needs something between the numbers to end them where they should. */
+    /* strptime() needs a separator after each number. */
     char spaced[32];
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
@@ -63,7 +63,7 @@ bool rb_signers_time(uint64_t *out, const char *text)
     return true;
 }
 
-/* A quoted value; \" inside stands for the quote. */
+/* Reads a quoted value, in which \" stands for a quote. */
 static char *dequote(const char **p)
 {
     const char *s = *p;
@@ -118,7 +118,7 @@ static bool read_option(rb_signer *signer, const char **p)
         return read_time(&signer->after, p);
     if (take_name(p, "valid-before"))
         return read_time(&signer->before, p);
-    return true; /* nothing taken: what stands there must then be a comma */
+    return true; /* no option parsed: the next character must be a comma */
 }
 
 static bool read_options(rb_signer *signer, const char *p)
@@ -134,7 +134,7 @@ static bool read_options(rb_signer *signer, const char *p)
     return !(signer->after && signer->before && signer->before <= signer->after);
 }
 
-/* Options end at white space outside quotes; NULL when a quote stays open. */
+/* Returns the end of the options: white space outside quotes. NULL if a quote stays open. */
 static const char *behind_options(const char *p)
 {
     bool quoted = false;
@@ -148,8 +148,8 @@ static const char *behind_options(const char *p)
 }
 
 /*
- * The principals: up to white space, or up to the closing quote when a quote comes first (as
- * ssh-keygen splits its words). NULL when nothing follows them.
+ * Reads the principals: up to white space, or up to the closing quote if they begin with a quote
+ * (as ssh-keygen splits words). NULL if nothing follows them.
  */
 static char *take_principals(const char **p)
 {
@@ -243,7 +243,7 @@ enum rb_code rb_signers_parse(rb_signers **out, const char *path, const char *te
     for (size_t number = 1; text < end; number++) {
         const char *eol = memchr(text, '\n', (size_t)(end - text));
         const char *next =
-            eol ? eol + 1 : end; /* the newline ends the principals, if nothing else */
+            eol ? eol + 1 : end; /* the newline ends the principals if nothing else does */
         RB_AUTO(rb_free_str) char *line = rb_strndup(text, (size_t)(next - text));
         const char *p = line + strspn(line, " \t");
         text = next;

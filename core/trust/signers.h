@@ -1,6 +1,6 @@
 /*
- * Who may sign: the ALLOWED SIGNERS format of ssh-keygen(1), and the judgement that
- * `ssh-keygen -Y find-principals` followed by `-Y verify` comes to, as git runs them.
+ * Decides who may sign: reads the ALLOWED SIGNERS format of ssh-keygen(1) and decides as `ssh-
+ * keygen -Y find-principals` followed by `-Y verify`, the way git runs them.
  *
  * Lines that cannot be parsed are skipped, as ssh-keygen does, and counted.
  */
@@ -37,33 +37,33 @@ typedef struct rb_signers {
     char digest[RB_SHA256_HEX]; /* of both files as rb_signers_load() read them */
 } rb_signers;
 
-/* text is the file's content; path is said in messages. */
+/* Parses the file's content; `path` is for messages. */
 enum rb_code rb_signers_parse(rb_signers **out, const char *path, const char *text, size_t len,
                               rb_err *err) RB_MUST_USE;
 void rb_signers_free(rb_signers *signers);
 
-/* RB_ERROR, with what to do, where no allowed signers are configured at all. */
+/* Fails with RB_ERROR and a hint if no allowed signers are configured. */
 enum rb_code rb_signers_need(const rb_signers *signers, rb_err *err) RB_MUST_USE;
 
-/* A key of some line with this very blob, ready to verify with, or NULL. */
+/* Returns the parsed key of a line with exactly this blob, or NULL. */
 const rb_key *rb_signers_key(const rb_signers *signers, const void *blob, size_t len);
 
 /*
- * Whether key may sign in the namespace at that time, and as whom: all principals that match,
- * joined by ",". A principal that is a pattern stands for email, when it matches it (email may be
- * NULL). Otherwise RB_FOUND with one problem: "revoked", "signer", "expired" or "namespace".
- * RB_ERROR with one problem if the KRL cannot be asked about the key: then the answer must not be
- * cached.
+ * Decides whether `key` may sign in the namespace at that time, and returns all principals that
+ * match, joined by ",". For a principal that is a pattern and matches `email` (which may be
+ * NULL), that is the email. Otherwise RB_FOUND with one problem: "revoked", "signer", "expired"
+ * or "namespace". RB_ERROR with one problem if the KRL cannot be read for the key: that answer
+ * must not be cached.
  */
-enum rb_code rb_signers_judge(char **principal, const rb_signers *signers, const rb_key *key,
+enum rb_code rb_signers_check(char **principal, const rb_signers *signers, const rb_key *key,
                               const char *namespace_, uint64_t when, const char *email,
                               rb_problems *problems) RB_MUST_USE;
 
-/* When the last validity of the key (by its fingerprint) ends under one of the principals (joined
- * by ","); 0: never, or there is no such line. */
+/* Returns when the last validity of the key (by its fingerprint) ends for one of the principals
+ * (joined by ","); 0: never, or no line has the key. */
 uint64_t rb_signers_end(const rb_signers *signers, const char *principals, const char *fingerprint);
 
-/* YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, local time or with Z or UTC behind it. */
+/* Parses YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, local time or followed by Z or UTC. */
 bool rb_signers_time(uint64_t *out, const char *text);
 
 #endif

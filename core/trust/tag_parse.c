@@ -36,7 +36,7 @@ static bool starts_with(const char *p, const char *end, const char *text)
     return (size_t)(end - p) >= len && memcmp(p, text, len) == 0;
 }
 
-/* Takes "NAME value\n" off the front; value has no NUL in it. */
+/* Removes a line "NAME value" from the front and returns the value, which has no NUL in it. */
 static char *take_header(const char **p, const char *end, const char *name, rb_problems *problems)
 {
     const char *eol = memchr(*p, '\n', (size_t)(end - *p));
@@ -140,7 +140,7 @@ static bool parse_headers(rb_form *form, const char *raw, const char *end, const
     return ok;
 }
 
-/* How many lines begin a signature; the last one counts, as for git. */
+/* Counts the lines that begin a signature; the last one is the signature, as for git. */
 static size_t find_signature(rb_form *form, size_t *marker, const char *raw, size_t len)
 {
     const char *end = raw + len;

@@ -1,7 +1,7 @@
 /*
- * The form of a release's tag object: headers exactly object, type, tag, tagger; a message; one
- * signature; nothing behind it, and nothing between a manifest and it. git takes more than this,
- * fsck warns of some of it.
+ * Parses a release's tag object, which has exactly the headers object, type, tag and tagger; a
+ * message; and one signature, with nothing after it and nothing between a manifest and it. git
+ * accepts more than this, and fsck warns of some of it.
  */
 #ifndef RB_TRUST_TAG_PARSE_H
 #define RB_TRUST_TAG_PARSE_H
@@ -9,14 +9,15 @@
 #include "base/problem.h"
 #include "git/tag.h"
 
-/* Who and when, as git writes them into tags and commits: "Name <email> seconds +hhmm". */
+/* An identity and a time, as git writes them into tags and commits: "Name <email> seconds +hhmm".
+ * */
 typedef struct rb_ident {
     char *who; /* Name <email> */
     char *email;
     int64_t time; /* seconds; at most the end of year 9999 */
 } rb_ident;
 
-/* False, and nothing to clear, when it is not what git fsck wants. */
+/* Parses an identity. False, with nothing to clear, if git fsck would not accept it. */
 bool rb_ident_parse(rb_ident *out, const char *text);
 void rb_ident_clear(rb_ident *ident);
 
@@ -32,9 +33,9 @@ typedef struct rb_form {
 } rb_form;
 
 /*
- * RB_FOUND with problems ("header", "object", "name", "unsigned", "signature", "trailing") when
- * the form is not right; *out is filled as far as it could be read: signature is NONE when
- * there is nothing that could be verified.
+ * Parses a tag. RB_FOUND with problems ("header", "object", "name", "unsigned", "signature",
+ * "trailing") if the form is wrong; *out is then filled as far as it could be read, and
+ * `signature` is NONE if nothing can be verified.
  */
 enum rb_code rb_form_parse(rb_form *out, const char *raw, size_t len, const char *name,
                            rb_problems *problems) RB_MUST_USE;

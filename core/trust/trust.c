@@ -23,9 +23,8 @@ struct rb_verified {
 };
 
 /*
- * Reads a file that says whom to trust. It must not lie in the work tree, itself or by the link
- * that leads to it: whoever can commit could then change it, and going back would bring the old
- * one back.
+ * Reads a file of trusted or revoked keys. It must not lie in the work tree, directly or through
+ * a symlink there: anybody who can commit could change it, and a revert would restore an old one.
  */
 static enum rb_code read_policy(rb_buf *out, rb_repo *repo, const char *path, size_t limit,
                                 const char *key, rb_err *err)
@@ -103,10 +102,10 @@ void rb_verified_free(rb_verified *verified)
     free(verified);
 }
 
-enum rb_code rb_trust_judge(char **principal, char **fingerprint, const rb_signers *signers,
-                            const char *namespace_, const char *armoured, size_t armoured_len,
-                            const void *data, size_t len, int64_t when, const char *email,
-                            rb_problems *problems)
+enum rb_code rb_trust_check_key(char **principal, char **fingerprint, const rb_signers *signers,
+                                const char *namespace_, const char *armoured, size_t armoured_len,
+                                const void *data, size_t len, int64_t when, const char *email,
+                                rb_problems *problems)
 {
     rb_err why;
     RB_AUTO(rb_sshsig_clear) rb_sshsig sig = {0};
@@ -135,9 +134,9 @@ enum rb_code rb_trust_judge(char **principal, char **fingerprint, const rb_signe
     char print[RB_FINGERPRINT_SIZE];
     rb_key_fingerprint(key, print);
     *fingerprint = rb_strdup(print);
-    /* git passes no time for one of zero, and ssh-keygen then takes its own clock. */
+    /* git passes no time if it is zero, and ssh-keygen then uses its own clock. */
     uint64_t at = when > 0 ? (uint64_t)when : (uint64_t)time(NULL);
-    return rb_signers_judge(principal, signers, key, namespace_, at, email, problems);
+    return rb_signers_check(principal, signers, key, namespace_, at, email, problems);
 }
 
 enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signers *signers,
@@ -148,8 +147,8 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     RB_AUTO(rb_free_str) char *print = NULL;
     RB_TRY(rb_signers_need(signers, err));
-    enum rb_code code = rb_trust_judge(principal, &print, signers, namespace_, armoured,
-                                       armoured_len, data, len, when, email, &problems);
+    enum rb_code code = rb_trust_check_key(principal, &print, signers, namespace_, armoured,
+                                           armoured_len, data, len, when, email, &problems);
     if (code != RB_OK)
         return rb_fail(err, code, "%s", problems.items[0].message);
     *fingerprint = print;
@@ -157,7 +156,7 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
     return RB_OK;
 }
 
-/* A tag can say "commit" and name something else, or an object that is not here. */
+/* A tag can claim the type "commit" and name something else, or an object that is missing. */
 static void check_target(rb_repo *repo, const rb_oid *target, rb_problems *problems)
 {
     rb_oid tree;
@@ -178,9 +177,9 @@ static enum rb_code check_signature(rb_verified *v, const rb_signers *signers, r
     if (v->form.signature == RB_SIGNATURE_GPG)
         return rb_openpgp_verify(&v->principal, &v->fingerprint, repo, &v->object, problems, err);
     RB_TRY(rb_signers_need(signers, err));
-    enum rb_code code = rb_trust_judge(&v->principal, &v->fingerprint, signers, NAMESPACE, raw + at,
-                                       v->raw.len - at, raw, at, v->form.tagger.time,
-                                       v->form.tagger.email, problems);
+    enum rb_code code = rb_trust_check_key(&v->principal, &v->fingerprint, signers, NAMESPACE,
+                                           raw + at, v->raw.len - at, raw, at, v->form.tagger.time,
+                                           v->form.tagger.email, problems);
     return code == RB_ERROR ? rb_fail(err, code, "%s", problems->items[problems->n - 1].message)
                             : code;
 }

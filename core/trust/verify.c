@@ -31,7 +31,7 @@ static bool digest_verify(EVP_PKEY *evp, const char *digest, const void *sig, si
     return ok;
 }
 
-/* NULL for an algorithm that is no good with RSA keys. */
+/* Returns the digest of an RSA signature algorithm; NULL if it is not accepted. */
 static const char *rsa_digest(const rb_wire *algorithm)
 {
     if (rb_wire_is(algorithm, "rsa-sha2-512"))
@@ -59,7 +59,7 @@ static enum rb_code verify_rsa(const rb_key *key, const rb_wire *algorithm, rb_w
     if (!rb_wire_string(&w, &s) || w.left != 0 || s.left == 0 || s.left > size ||
         size > sizeof padded)
         return malformed(err, key);
-    /* Some signers drop leading zero bytes; the number is as long as the modulus all the same. */
+    /* Some signers drop leading zero bytes, but OpenSSL needs a number as long as the modulus. */
     memcpy(padded + size - s.left, s.p, s.left);
     return digest_verify(key->evp, digest, padded, size, data, len) ? RB_OK : bad(err, key);
 }
@@ -141,7 +141,7 @@ enum rb_code rb_key_verify(const rb_key *key, const void *sig, size_t sig_len, c
     return digest_verify(key->evp, NULL, s.p, s.left, data, len) ? RB_OK : bad(err, key);
 }
 
-/* DER to the two numbers that SSH writes. */
+/* Converts DER to the two numbers that SSH writes. */
 static bool put_ecdsa(rb_buf *out, const unsigned char *der, size_t len)
 {
     ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);

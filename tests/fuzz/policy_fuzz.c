@@ -21,18 +21,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof people / sizeof *people; i++)
         for (int role = 0; role < RB_ROLES; role++) {
             const char *name = rb_role_name((enum rb_role)role);
-            bool lets = rb_edict_lets(json, (enum rb_role)role, people[i], NULL);
+            bool lets = rb_policy_json_allows(json, (enum rb_role)role, people[i], NULL);
             const json_t *list = json_object_get(roles, name);
             if (list ? lets && json_array_size(list) == 0 : !lets)
                 abort();
         }
-    const json_t *rules = rb_edict_environment(json, "prod");
+    const json_t *rules = rb_policy_json_environment(json, "prod");
     if (rb_json_int(json_object_get(rules, "approvals"), "deploy", 0) > 100)
         abort();
     size_t i;
     json_t *item;
     json_array_foreach (json_object_get(json, "revoked"), i, item)
-        if (!rb_edict_revokes(json, rb_json_str(item, "key")))
+        if (!rb_policy_json_revokes(json, rb_json_str(item, "key")))
             abort();
     return 0;
 }

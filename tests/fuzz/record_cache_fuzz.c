@@ -69,7 +69,7 @@ static void read_listed(const rb_record_cache *cache, const unsigned char *key,
 static void read_judged(rb_record_cache *cache, const unsigned char *key)
 {
     rb_oid id;
-    rb_judged judged;
+    rb_checked_entry judged;
     rb_ledger_store *store = rb_ledger_store_new();
     store->cache = cache;
     memcpy(id.id, key, RB_OID_SIZE);

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (rb_signers_parse(&signers, "signers", (const char *)data, size, &err) != RB_OK)
         return 0;
-    bool good = rb_signers_judge(&principal, signers, key, "git", 1700000000, "a@example.com",
+    bool good = rb_signers_check(&principal, signers, key, "git", 1700000000, "a@example.com",
                                  &problems) == RB_OK;
     bool there = rb_signers_key(signers, key->blob.data, key->blob.len) != NULL;
     if (good != (principal != NULL) || good == (problems.n > 0) || (good && !there) ||

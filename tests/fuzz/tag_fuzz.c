@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     RB_AUTO(rb_free_str) char *text = rb_strndup((const char *)data, size);
     RB_AUTO(rb_free_str) char *principal = NULL;
     RB_AUTO(rb_free_str) char *fingerprint = NULL;
-    if (rb_openpgp_judge(&principal, &fingerprint, text, true, &problems) == RB_OK &&
+    if (rb_openpgp_result(&principal, &fingerprint, text, true, &problems) == RB_OK &&
         (!*principal || !*fingerprint))
         abort();
     return 0;

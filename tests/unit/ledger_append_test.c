@@ -160,7 +160,7 @@ static void test_circle(void **state)
     assert_ok(rb_signers_load(&signers, repo, &err));
     mark_at(repo, "alice", "good", 1);
     rb_oid tip = mark_at(repo, "alice", "good", 2);
-    rb_judged judged[2] = {0};
+    rb_checked_entry judged[2] = {0};
     for (size_t i = 0; i < 2; i++) {
         judged[i].entry = (rb_entry){.id = tip,
                                      .kind = RB_ENTRY_VERDICT,

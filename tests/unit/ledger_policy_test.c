@@ -334,7 +334,7 @@ static void a_revoked_key_has_no_say_from_then_on(void **state)
     assert_false(counts(beside, RB_ROLE_MARK));
     assert_false(rb_policy_allows(policy, RB_ROLE_MARK, "bob@x", items[before].fingerprint));
     assert_true(rb_policy_allows(policy, RB_ROLE_MARK, "bob@x", key_of("new")));
-    rb_judgement j;
+    rb_verdict_decision j;
     rb_verdict_of(&j, &ledger, policy, NULL, "v1", OBJECT);
     assert_int_equal(j.verdict, RB_VERDICT_GOOD);
     assert_ptr_equal(j.entry, &items[before]);
@@ -354,7 +354,7 @@ static size_t moved(const char *who, const char *kind, const char *outcome, bool
                parent, NO_PARENT);
 }
 
-static enum rb_verdict verdict(rb_judgement *j, const rb_strs *own)
+static enum rb_verdict verdict(rb_verdict_decision *j, const rb_strs *own)
 {
     rb_verdict_of(j, &ledger, policy, own, "v1", OBJECT);
     return j->verdict;
@@ -363,7 +363,7 @@ static enum rb_verdict verdict(rb_judgement *j, const rb_strs *own)
 static void the_latest_verdict_that_counts(void **state)
 {
     (void)state;
-    rb_judgement j;
+    rb_verdict_decision j;
     begin();
     size_t p =
         set("root@x", NO_PARENT, 1, NO_PARENT, "{\"roles\":{\"mark\":[\"alice@x\",\"bob@x\"]}}");
@@ -403,7 +403,7 @@ static void the_latest_verdict_that_counts(void **state)
 static void transitions_are_verdicts_too(void **state)
 {
     (void)state;
-    rb_judgement j;
+    rb_verdict_decision j;
     begin();
     size_t e = moved("alice@x", "deploy", "done", false, NO_PARENT); /* in part */
     e = moved("alice@x", "deploy", "unhealthy", true, e);
@@ -666,7 +666,7 @@ static void every_clone_comes_to_the_same(void **state)
                 const json_t *json =
                     json_object_get(rb_entry_detail(rb_policy_at(policy, j)), "policy");
                 if (may(crowd[i], RB_ROLE_MARK) &&
-                    !rb_edict_lets(json, RB_ROLE_MARK, crowd[i], NULL))
+                    !rb_policy_json_allows(json, RB_ROLE_MARK, crowd[i], NULL))
                     fail_msg("seed %u: %s is let in by fewer than all", round, crowd[i]);
             }
         seed = round + 7919;

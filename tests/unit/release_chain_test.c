@@ -396,11 +396,11 @@ static enum rb_code keep(const void *context, rb_tag **out, const char *tag, con
     return rb_tag_read_object(out, kept->shop->repo, &oid, tag, err);
 }
 
-static void count(const void *context, rb_knowns *out, const json_t *here)
+static void count(const void *context, rb_known_releases *out, const json_t *here)
 {
     const archive *kept = context;
     assert_true(json_is_object(here));
-    rb_knowns_add(out, kept->tag, kept->object, kept->used);
+    rb_known_releases_add(out, kept->tag, kept->object, kept->used);
 }
 
 static void test_missing_tag_in_the_middle(void **state)
@@ -413,7 +413,7 @@ static void test_missing_tag_in_the_middle(void **state)
     shop_release(&s, "1.2.0", NULL);
     RB_AUTO(rb_free_str) char *object = sh("git -C middle rev-parse v1.1.0");
     archive kept = {&s, "v1.1.0", object, true, true};
-    const rb_chain_more more = {.keeper = keep, .context = &kept};
+    const rb_chain_more more = {.find_tag = keep, .context = &kept};
     sh_do("git -C middle tag -d v1.1.0");
     RB_AUTO(rb_chain_freep) rb_chain *chain = load_chain(&s, &more);
     assert_tags(chain, "v1.2.0 v1.1.0 v1.0.0");
@@ -449,7 +449,7 @@ static void test_missing_tag_at_the_end(void **state)
     shop_release(&s, "1.1.0", NULL);
     RB_AUTO(rb_free_str) char *object = sh("git -C end rev-parse v1.1.0");
     archive kept = {&s, "v1.1.0", object, true, true};
-    const rb_chain_more more = {.keeper = keep, .census = count, .context = &kept};
+    const rb_chain_more more = {.find_tag = keep, .list_known = count, .context = &kept};
     sh_do("git -C end tag -d v1.1.0");
     for (int used = 1; used >= 0; used--)
         for (int has_object = 1; has_object >= 0; has_object--) {
@@ -479,7 +479,7 @@ static void test_known_under_another_object(void **state)
     RB_AUTO(rb_free_str) char *object = sh("git -C known rev-parse v1.0.0");
     recreate(&s, "v1.0.0");
     archive kept = {&s, "v1.0.0", object, true, true};
-    const rb_chain_more more = {.keeper = keep, .census = count, .context = &kept};
+    const rb_chain_more more = {.find_tag = keep, .list_known = count, .context = &kept};
     RB_AUTO(rb_chain_freep) rb_chain *chain = load_chain(&s, &more);
     assert_tags(chain, "v1.0.0");
     const rb_problem *moved = problem_of(&chain->items[0], "moved");

@@ -124,7 +124,7 @@ static void status_lines(void **state)
         RB_AUTO(rb_free_str) char *principal = NULL;
         RB_AUTO(rb_free_str) char *fingerprint = NULL;
         enum rb_code code =
-            rb_openpgp_judge(&principal, &fingerprint, cases[i].text, cases[i].ok, &problems);
+            rb_openpgp_result(&principal, &fingerprint, cases[i].text, cases[i].ok, &problems);
         assert_int_equal(code, *cases[i].code ? RB_FOUND : RB_OK);
         assert_string_equal(problems.n ? problems.items[0].code : "", cases[i].code);
         if (cases[i].principal)

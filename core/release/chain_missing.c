@@ -80,8 +80,8 @@ static char *otherwise(rb_chain_loading *loading, rb_chain_item *item, const rb_
                      commit);
 }
 
-void rb_chain_say_lost(rb_chain_loading *loading, rb_chain_item *item, const rb_tag *kept,
-                       bool verified)
+void rb_chain_describe_missing(rb_chain_loading *loading, rb_chain_item *item, const rb_tag *kept,
+                               bool verified)
 {
     RB_AUTO(rb_free_str) char *last = otherwise(loading, item, kept, verified);
     rb_problems_add(&item->problems, "lost", "tag", item->object, "",
