@@ -22,7 +22,7 @@ const char *rb_hook_shell_word(const char *safe_name)
     return rb_path_is_tag(safe_name) ? safe_name : "TAG";
 }
 
-/* Hooks print to whoever pushes: nothing in it may come raw out of the repository. */
+/* Makes text safe: hooks print to the terminal of the user who pushes. */
 void rb_refusals_add(rb_refusals *refusals, char *what, const char *fmt, ...)
 {
     rb_err text;
@@ -61,7 +61,8 @@ void rb_guard_free(rb_guard *guard)
     free(guard);
 }
 
-/* A repository without commits has no settings; any other failure to read HEAD's is one. */
+/* Reads the settings of HEAD. A repository without commits has none; any other failure to read them
+ * is an error. */
 static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
 {
     rb_oid head;
@@ -72,7 +73,8 @@ static enum rb_code settings_of_head(rb_guard *guard, rb_err *err)
         return RB_OK;
     if (!guard->received)
         return code;
-    /* Whoever may push a branch can break them there: a push must be able to mend them. */
+    /* Not an error on a server: anybody who may push a branch can break the settings, and a later
+     * push must be able to fix them. */
     guard->settings_fault = rb_strdup(rb_err_line(err));
     return RB_OK;
 }
@@ -136,7 +138,7 @@ enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
     return RB_OK;
 }
 
-/* Tags that are received are in no listing. */
+/* Lists the releases. Tags that are being received are not in the list. */
 enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
     if (guard->chain || guard->received || !guard->version)

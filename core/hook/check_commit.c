@@ -1,4 +1,4 @@
-/* commit-msg: who changes migrations says how they go back. */
+/* commit-msg: a commit that changes migrations must state how they are reverted. */
 #include <string.h>
 #include <strings.h>
 
@@ -12,7 +12,7 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t")] == '\0';
 }
 
-/* "reversible", or another word and why. */
+/* True for "reversible", and for another class with a reason. */
 static bool is_way_back(const char *value)
 {
     size_t word = strcspn(value, " \t");
@@ -24,7 +24,8 @@ static bool is_way_back(const char *value)
            !is_blank(reason);
 }
 
-/* *wrong gets the first value that says nothing; *found whether there is one that does. */
+/* Reads the trailers. *wrong receives the first malformed value; *found is true if a valid one
+ * exists. */
 static enum rb_code read_trailers(bool *found, char **wrong, rb_guard *guard, const char *message,
                                   rb_err *err)
 {
@@ -49,7 +50,8 @@ static enum rb_code read_trailers(bool *found, char **wrong, rb_guard *guard, co
     return RB_OK;
 }
 
-/* Staged files below dirs that differ from parent; NULL: from HEAD, or all while there is none. */
+/* Lists staged files below dirs that differ from parent; NULL: from HEAD, or all if there is no
+ * commit yet. */
 static enum rb_code list_staged(rb_strs *out, rb_guard *guard, const rb_config *settings,
                                 const char *parent, rb_err *err)
 {
@@ -78,7 +80,7 @@ static enum rb_code list_staged(rb_strs *out, rb_guard *guard, const rb_config *
     return RB_OK;
 }
 
-/* The other parents of a merge that is being committed, an id each. */
+/* Lists the ids of the other parents of a merge that is being committed. */
 static enum rb_code list_merged(rb_strs *out, rb_guard *guard, rb_err *err)
 {
     static const char *const args[] = {"rev-parse", "--path-format=absolute", "--git-path",

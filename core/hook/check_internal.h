@@ -1,5 +1,5 @@
 /*
- * What the hooks' rules share. All that is handed out is the guard's own.
+ * Shared by the hooks' checks. Everything that is returned is owned by the guard.
  */
 #ifndef RB_HOOK_CHECK_INTERNAL_H
 #define RB_HOOK_CHECK_INTERNAL_H
@@ -18,25 +18,25 @@ struct rb_guard {
     rb_verifier *verifier;
     rb_config *settings;
     bool settings_read;
-    char *settings_fault;      /* of a server: what is wrong with those of HEAD */
-    const rb_pushes *received; /* in quarantine; NULL: this is no pre-receive */
+    char *settings_fault;      /* on a server: what is wrong with the settings of HEAD */
+    const rb_pushes *received; /* in quarantine; NULL unless this is pre-receive */
 };
 
-/* The name of a tag for a command to paste; "TAG" if a shell would read it as more than a word. */
+/* Returns the name of a tag for a command to paste; "TAG" if a shell would interpret it. */
 const char *rb_hook_shell_word(const char *safe_name);
 
 /* *out is NULL where there are no settings. */
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
-/* The same, perhaps from what was judged before: items and their problems only. */
+/* Same as rb_guard_chain(), perhaps from the cache: items and their problems only. */
 enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 
-/* Whether this object is a tag with a manifest; *tag, when asked for, gets it then. */
+/* Finds out whether this object is a tag with a manifest; *tag, if wanted, receives it. */
 enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,
                               const char *name, rb_err *err) RB_MUST_USE;
 
-/* Everything that verify looks at but the chain; problems are added to problems. */
+/* Checks everything that `verify` checks except the chain; appends to problems. */
 enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag,
                              rb_err *err) RB_MUST_USE;
 

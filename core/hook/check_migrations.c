@@ -1,4 +1,4 @@
-/* pre-push: what was released is what environments ran, so its bytes stay. */
+/* pre-push: environments ran released migrations, so their bytes must not change. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "git/tree.h"
 #include "hook/check_search.h"
 
-#define SCRIPTS_LIMIT (1u << 30) /* bytes of scripts that one push may have read on a server */
+#define SCRIPTS_LIMIT (1u << 30) /* bytes of scripts that a server reads for one push */
 
 static void search_clear(rb_guard_search *search)
 {
@@ -25,8 +25,9 @@ static void add_line(rb_buf *out, const char *before, const rb_oid *oid)
     rb_buf_printf(out, "%s%s\n", before, hex);
 }
 
-/* Where `git rev-list` starts and ends: tip, or all that is pushed, less what the remote is known
- * to have. Of what is received all refs are still as they were, and branches and tags say it. */
+/* Appends the range for `git rev-list`: tip, or everything that is pushed, without what the remote
+ * is known to have. While a push is received all refs still have their old values, so branches and
+ * tags show it. */
 static void add_range(rb_buf *out, const rb_guard_search *search, const rb_oid *tip)
 {
     const rb_pushes *pushes = search->pushes;
@@ -92,8 +93,8 @@ enum rb_code rb_guard_is_news(bool *out, rb_guard_search *search, const rb_strs 
     return RB_OK;
 }
 
-/* false: nothing that is pushed touches a folder of migrations. Most pushes end here. A server does
- * not go by its settings, which an earlier push can have led elsewhere. */
+/* Sets *out to false if nothing that is pushed touches a migrations folder, which is true of most
+ * pushes. A server does not rely on its settings, because an earlier push can have changed them. */
 static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err *err)
 {
     const rb_config *settings;
@@ -103,11 +104,11 @@ static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err 
     RB_TRY(rb_guard_settings(&settings, search->guard, err));
     if (!settings)
         return RB_OK;
-    /* No databases now: anything new may touch the folder of one that there was. */
+    /* No databases now: the commit may touch the folder of a database that existed. */
     RB_AUTO(rb_strs_clear) rb_strs folders = {0};
     for (size_t i = 0; i < settings->database_count; i++)
         rb_strs_add(&folders, settings->databases[i].migrations);
-    rb_strs_add(&folders, RB_CONFIG_FILE); /* they may have moved */
+    rb_strs_add(&folders, RB_CONFIG_FILE); /* the settings may name other folders */
     char commit[RB_OID_HEX];
     RB_TRY(rb_guard_find_commit(commit, search, NULL, &folders, err));
     *out = commit[0] != '\0';
@@ -142,21 +143,21 @@ static void add_released(rb_guard_search *search, const rb_manifest_database *da
         if (!known) {
             known = json_object();
             if (json_object_set_new(search->places[at].released, m->id, known) != 0)
-                continue; /* no UTF-8: the manifest could not have it */
+                continue; /* not UTF-8, so it cannot be in the manifest */
         }
         rb_json_set_str(known, bytes, NULL);
     }
 }
 
-/* A down that there was none of before changes nothing that was released. */
+/* Adding a down to a migration that had none changes nothing that was released. */
 static bool differs(const rb_migration *found, const rb_manifest_migration *was)
 {
     const char *down = found->down.present ? found->down.sha256 : "";
     return strcmp(found->up.sha256, was->up) != 0 || (*was->down && strcmp(down, was->down) != 0);
 }
 
-/* The release that tip follows and that has this migration with other bytes; NULL: none, or one
- * that has these. */
+/* Finds the release that tip follows and that has this migration with other bytes; NULL if none
+ * does, or one has these bytes. */
 static enum rb_code find_release(const rb_release **out, const rb_guard_search *search,
                                  const rb_guard_place *place, const rb_oid *tip,
                                  const rb_migration *found, rb_err *err)
@@ -217,7 +218,7 @@ static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
     return RB_OK;
 }
 
-/* Does the ref have the same there as before the push? */
+/* True if the remote's ref had the same content before the push. */
 static bool is_as_before(const rb_guard_search *search, const rb_pushed *pushed, const char *path,
                          const rb_oid *now)
 {
@@ -231,7 +232,7 @@ static bool is_as_before(const rb_guard_search *search, const rb_pushed *pushed,
            rb_tree_find(&was, repo, &tree, path, &ignored) == RB_OK && rb_oid_equal(&was.oid, now);
 }
 
-/* The set of one folder, as one pushed ref has it. */
+/* Checks the set of one folder in one pushed ref. */
 static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
                                  const rb_guard_place *place, const rb_pushed *pushed,
                                  const rb_oid *tree, rb_err *err)
@@ -241,7 +242,7 @@ static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     char hex[RB_OID_HEX];
     if (rb_tree_find(&folder, search->guard->repo, tree, database->directory, err) != RB_OK)
-        return RB_OK; /* not there: nothing of it was changed */
+        return RB_OK; /* the folder does not exist: nothing in it was changed */
     rb_oid_hex(&folder.oid, hex);
     if (json_object_get(place->same, hex))
         return RB_OK;
@@ -271,7 +272,7 @@ static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
     return RB_OK;
 }
 
-/* What is received is read in full for each commit that a ref gets. */
+/* On a server every commit that a ref receives is read in full. */
 static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
 {
     if (search->remote || search->bytes <= SCRIPTS_LIMIT)

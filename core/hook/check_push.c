@@ -1,4 +1,4 @@
-/* pre-push, and what it says about tags. */
+/* pre-push: the checks of tags. */
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +8,15 @@
 
 #define TAGS_LIMIT ((size_t)64 << 20) /* bytes of all tag objects of one push */
 
-/* While the tags of one push are judged. */
+/* State while the tags of one push are checked. */
 struct tags {
     rb_guard *guard;
-    const char *pattern; /* of releases' names; NULL until it is asked for */
+    const char *pattern; /* of releases' names; NULL until it is needed */
     json_t *following;   /* objects of local tags that are or follow a first release */
 };
 
-/* Whether a verified release names this tag as its predecessor, or a tag of that name here carries
- * a manifest. */
+/* True if a verified release names this tag as its predecessor, or a tag of that name in this
+ * repository carries a manifest. */
 static bool is_known(const rb_chain *chain, const char *name)
 {
     for (size_t i = 0; i < chain->n; i++) {
@@ -30,14 +30,15 @@ static bool is_known(const rb_chain *chain, const char *name)
     return false;
 }
 
-/* The first of its line: it names no predecessor, or one that is not here. */
+/* True if the release has no predecessor, or a missing one. */
 static bool is_first(const rb_chain *chain, const rb_chain_item *item)
 {
     const rb_link *previous = item->release ? item->release->manifest->previous : NULL;
     return item->has_commit && (!previous || !rb_chain_find(chain, previous->tag));
 }
 
-/* git itself looks through all tags at once; one by one is a walk each. */
+/* Lists them with git, which walks the history once for all tags; checking one by one would walk it
+ * for each. */
 static enum rb_code list_following(struct tags *tags, const rb_chain *chain, rb_err *err)
 {
     tags->following = json_object();
@@ -75,8 +76,8 @@ static enum rb_code reaches_first(bool *out, struct tags *tags, const rb_chain *
     return RB_OK;
 }
 
-/* Whether a tag on this object, which carries no manifest, is not older than the first release.
- * ref: where it is a tag here; NULL when that is not known. */
+/* Sets *out if a tag on this object, which carries no manifest, is not older than the first
+ * release. ref: its name if it is a tag of this repository; NULL if that is unknown. */
 static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *object,
                                    const char *ref, rb_err *err)
 {
@@ -98,8 +99,8 @@ static enum rb_code is_after_first(bool *out, struct tags *tags, const rb_oid *o
     return RB_OK;
 }
 
-/* Whether the name is a release's, or a ref of this name leaves no place for such a name: git
- * stores v1.0.0 and v1.0.0/x as file and folder. */
+/* True if the name is a release's, or blocks one: git stores v1.0.0 and v1.0.0/x as file and
+ * folder. */
 static bool matches(const struct tags *tags, const char *name)
 {
     const size_t len = strlen(name);
@@ -111,7 +112,7 @@ static bool matches(const struct tags *tags, const char *name)
     return strncmp(tags->pattern, name, len) == 0 && tags->pattern[len] == '/';
 }
 
-/* A tag that the remote has otherwise than it would get it: is it a release? */
+/* Sets *out if a tag that the remote has with another object is a release there. */
 static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_pushed *pushed,
                                      bool carries, rb_err *err)
 {
@@ -126,7 +127,8 @@ static enum rb_code is_release_there(bool *out, struct tags *tags, const rb_push
     if (*out || chain->n == 0 || !matches(tags, pushed->tag))
         return RB_OK;
     if (!rb_object_exists(tags->guard->repo, &pushed->remote)) {
-        *out = true; /* of a release's name, and nobody here can say that it is none */
+        *out = true; /* it has a release's name, and the object is missing here, so that it may be
+                        one */
         return RB_OK;
     }
     RB_TRY(is_after_first(out, tags, &pushed->remote, pushed->remote_ref, err));
@@ -170,7 +172,7 @@ static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pu
                     rb_hook_shell_word(name), received ? "" : "; RBTOOL=0 git push moves it");
 }
 
-/* Problems of the chain are known of tags that are here. */
+/* Finds a problem with a tag. Problems of the chain are known only for tags of this repository. */
 static enum rb_code find_problem(char **out, struct tags *tags, const rb_tag *tag, rb_err *err)
 {
     const rb_chain *chain;
@@ -208,7 +210,7 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     return RB_OK;
 }
 
-/* Whether there was a release here before the push. */
+/* True if this repository had a release before the push. */
 static bool had_release(const rb_guard *guard, const rb_chain *chain)
 {
     for (size_t i = 0; guard->received && i < chain->n; i++) {
@@ -219,8 +221,9 @@ static bool had_release(const rb_guard *guard, const rb_chain *chain)
     return false;
 }
 
-/* Whether a new tag without a manifest takes a release's name. Tags from before the first release
- * may come to a server only before or together with it: later, any old commit would do. */
+/* Sets *out if a new tag without a manifest takes a release's name. A server accepts tags from
+ * before the first release only before or together with it: later, a tag on any old commit would be
+ * accepted. */
 static enum rb_code takes_name(bool *out, struct tags *tags, const rb_pushed *pushed, rb_err *err)
 {
     const rb_chain *chain;
@@ -300,7 +303,7 @@ enum rb_code rb_guard_push(rb_refusals *out, rb_guard *guard, const char *remote
     return check_all(out, guard, remote, pushes, err);
 }
 
-/* Before any of them is read. */
+/* Checks the total size before any tag is read. */
 static enum rb_code check_tag_bytes(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                     rb_err *err)
 {

@@ -1,15 +1,15 @@
-/* Released migrations that move: they are found by their bytes and ids. */
+/* Checks that released migrations still exist; moved ones are found by their bytes and ids. */
 #include <string.h>
 
 #include "git/refs.h"
 #include "git/tree.h"
 #include "hook/check_search.h"
 
-/* All migrations that a commit has, wherever its own settings or a release look for them. */
+/* All migrations of a commit, wherever its own settings or a release look for them. */
 struct present {
     json_t *ups;   /* hash of an up script: a list of hashes of down scripts ("": none) */
     json_t *ids;   /* id: "UP DOWN" */
-    json_t *kept;  /* ids where releases have them: an edit there is check_folder()'s to name */
+    json_t *kept;  /* ids that are in a release's folder: check_folder() reports edits of these */
     rb_strs paths; /* folders, and the settings */
 };
 
@@ -21,8 +21,8 @@ static void present_clear(struct present *present)
     rb_strs_clear(&present->paths);
 }
 
-/* A folder that is not there, or that cannot be read in that layout, has none: what a release has
- * must then be elsewhere. */
+/* Adds a set. A folder that does not exist, or cannot be read in that layout, adds nothing: the
+ * released migrations must then be elsewhere. */
 static void add_set(struct present *present, rb_guard_search *search, const rb_oid *tree,
                     const char *folder, const char *layout, const char *engine, bool kept)
 {
@@ -66,7 +66,7 @@ static void list_present(struct present *out, rb_guard_search *search, const rb_
                 search->places[i].database->layout, search->places[i].database->engine, true);
 }
 
-/* What the ref has at the remote before the push, where that is known. */
+/* Finds the ref's value on the remote before the push, if it is known. */
 static bool find_there(rb_oid *commit, rb_oid *tree, const rb_guard_search *search,
                        const rb_pushed *pushed)
 {
@@ -76,7 +76,8 @@ static bool find_there(rb_oid *commit, rb_oid *tree, const rb_guard_search *sear
            rb_commit_tree(tree, repo, commit, &none) == RB_OK;
 }
 
-/* What a ref lacked before the push is not this push's doing, if the ref followed that release. */
+/* Collects what the ref had before the push: a push is not responsible for what was missing
+ * already, if the ref followed that release. */
 static enum rb_code list_there(struct present *out, rb_guard_search *search,
                                const rb_pushed *pushed, const rb_release *base, rb_err *err)
 {
@@ -101,7 +102,7 @@ static bool has_bytes(const struct present *present, const rb_manifest_migration
     return false;
 }
 
-/* As some release has that migration. */
+/* True if the migration exists with the bytes of some release. */
 static bool has_released(const struct present *present, const rb_guard_search *search,
                          const rb_manifest_migration *was)
 {
@@ -131,7 +132,7 @@ static bool has_same_folder(const rb_guard_search *search, const rb_oid *tree, c
            rb_oid_equal(&now.oid, &was.oid);
 }
 
-/* The newest release that is not bad and that the commit follows, or NULL. */
+/* Returns the newest release that the commit follows and that is not bad, or NULL. */
 static enum rb_code find_base(const rb_release **out, const rb_guard_search *search,
                               const rb_oid *commit, rb_err *err)
 {
@@ -212,7 +213,7 @@ enum rb_code rb_guard_check_released(rb_refusals *out, rb_guard_search *search,
     return RB_OK;
 }
 
-/* Whether the ref is the one that the repository's HEAD names. */
+/* True if the repository's HEAD names this ref. */
 static bool is_head(const rb_guard_search *search, const rb_pushed *pushed)
 {
     static const char *const args[] = {"symbolic-ref", "--quiet", "HEAD", NULL};
@@ -237,7 +238,7 @@ static void refuse_missing(rb_refusals *out, const rb_pushed *pushed, const rb_r
                     ref, safe, release->tag, release->tag, database->directory);
 }
 
-/* Compare the two sets with every release that is not bad. */
+/* Compares the two sets with every release that is not bad. */
 static void check_kept(rb_refusals *out, const rb_guard_search *search, const rb_pushed *pushed,
                        const struct present *now, const struct present *was)
 {

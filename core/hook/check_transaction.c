@@ -1,4 +1,4 @@
-/* reference-transaction: git's hook for everything that happens to a ref here. */
+/* reference-transaction: git calls this hook for every change of a ref in this repository. */
 #include <string.h>
 
 #include "git/refs.h"
@@ -7,12 +7,12 @@
 struct update {
     rb_oid old;
     rb_oid new;
-    const char *ref;  /* whole */
+    const char *ref;  /* the full name */
     const char *name; /* of the tag */
 };
 
-/* false: no line about a tag's object. A value of a symbolic ref is "ref:TARGET" from git 2.46 on,
- * and such a line is let pass. */
+/* Parses a line; *out is false unless it is about a tag's object. From git 2.46 on, the value of a
+ * symbolic ref is "ref:TARGET"; such a line is allowed. */
 static enum rb_code parse(bool *out, struct update *update, char *line, rb_err *err)
 {
     *out = false;
@@ -45,7 +45,7 @@ static void refuse_move(rb_refusals *out, const struct update *update)
                     "RBTOOL=0 before the command does it all the same");
 }
 
-/* A release stays, unless the ledger gave it up before anybody used it. */
+/* Refuses to delete a release, unless the ledger gave it up before it was used. */
 static enum rb_code check_deletion(rb_refusals *out, rb_guard *guard, const struct update *update,
                                    const rb_oid *now, rb_err *err)
 {
@@ -68,7 +68,7 @@ static enum rb_code check_deletion(rb_refusals *out, rb_guard *guard, const stru
     return RB_OK;
 }
 
-/* What the user wants to happen to a tag that does not verify, as a fetch may bring one. */
+/* Reads how the user wants to treat a tag that does not verify, as a fetch may bring one. */
 static enum rb_code only_warns(bool *out, rb_guard *guard, rb_err *err)
 {
     const char *value;
@@ -81,7 +81,7 @@ static enum rb_code only_warns(bool *out, rb_guard *guard, rb_err *err)
     return RB_OK;
 }
 
-/* Whether the object is a release of this name; *why says why not. */
+/* True if the object is a release of this name; *why is the reason if not. */
 static enum rb_code is_good(bool *out, char **why, rb_guard *guard, const rb_oid *object,
                             const char *name, rb_err *err)
 {
@@ -99,7 +99,7 @@ static enum rb_code is_good(bool *out, char **why, rb_guard *guard, const rb_oid
     return code == RB_FOUND ? RB_OK : code;
 }
 
-/* The new object, when it carries a manifest, must be a release of this name. */
+/* Checks the new object: if it carries a manifest, it must be a release of this name. */
 static enum rb_code check_new(rb_refusals *out, rb_guard *guard, const struct update *update,
                               rb_err *err)
 {
@@ -122,7 +122,7 @@ static enum rb_code check_new(rb_refusals *out, rb_guard *guard, const struct up
     return RB_OK;
 }
 
-/* A release stays where it is, but one that does not verify may be put right by one that does. */
+/* Refuses to move a release; one that does not verify may be replaced by one that does. */
 static enum rb_code check_move(rb_refusals *out, rb_guard *guard, const struct update *update,
                                const rb_oid *now, rb_err *err)
 {
@@ -149,17 +149,17 @@ static enum rb_code check(rb_refusals *out, rb_guard *guard, const struct update
     if (now.symbolic || (deletes && !now.exists))
         return RB_OK;
     if (now.exists && rb_oid_equal(&now.object, &update->new))
-        return RB_OK; /* being packed, or written again */
+        return RB_OK; /* the ref is being packed, or gets the same value */
     if (deletes && !rb_oid_is_zero(&update->old)) {
-        /* Deleting what is packed begins with another transaction, on packed-refs, of zero to
-         * zero: from OLD to zero only the loose copy goes. */
+        /* git deletes a packed ref in two transactions; the one on packed-refs goes from zero to
+         * zero. From OLD to zero only the loose copy is removed. */
         bool packed;
         RB_TRY(rb_ref_is_packed(&packed, guard->repo, update->ref, &update->old, err));
         if (packed)
             return RB_OK;
     }
     bool release = false;
-    rb_err unreadable; /* a tag whose object is gone or broken may be deleted or put right */
+    rb_err unreadable; /* a tag whose object is missing or corrupt may be deleted or replaced */
     if (now.exists &&
         rb_guard_carries(&release, NULL, guard, &now.object, update->name, &unreadable) == RB_OK &&
         release)

@@ -11,7 +11,7 @@
 
 #define SHORT 10 /* digits of an id */
 
-/* The ids of the line "OLD NEW REF" about the ledger; *found false: there is none. */
+/* Finds the ids of the line "OLD NEW REF" about the ledger; *found is false if no line is. */
 static enum rb_code find_line(bool *found, rb_oid *old, rb_oid *new, const char *lines, size_t len,
                               rb_err *err)
 {
@@ -37,9 +37,9 @@ static enum rb_code find_line(bool *found, rb_oid *old, rb_oid *new, const char 
 }
 
 /*
- * refs/rbtool/ is rbtool's: the ledger, what remotes had last, and what sync is fetching. Any other
- * name could stand in the ledger's way: a folder of its name, or its name in other letters where
- * the file system does not tell them apart.
+ * True for other names below refs/rbtool/, which has the ledger, the remotes' last tips, and what
+ * sync is fetching. Any other name could block the ledger's: as a folder of that name, or as the
+ * same name in other case on a file system that ignores case.
  */
 static bool is_strange(const char *ref)
 {
@@ -57,7 +57,7 @@ static bool is_strange(const char *ref)
     if (strncmp(ref, remotes, strlen(remotes)) != 0 || len <= strlen(remotes) + strlen(end) ||
         strcmp(ref + len - strlen(end), end) != 0)
         return true;
-    /* Below what another remote had: ".../origin/ledger/ledger" leaves no room for the shorter. */
+    /* ".../origin/ledger/ledger" would block ".../origin/ledger". */
     const char *inner = strcasestr(ref + strlen(remotes), "/ledger/");
     return inner != NULL;
 }
@@ -69,7 +69,7 @@ static void refuse_name(rb_refusals *out, const char *ref)
                     "use another name; git update-ref -d REF removes one that exists");
 }
 
-/* What is there already may be removed. */
+/* Refuses such names; existing refs may be deleted. */
 static void check_names(rb_refusals *out, const char *lines, size_t len)
 {
     for (size_t i = 0; i < len;) {
@@ -91,8 +91,8 @@ static void check_pushed_names(rb_refusals *out, const rb_pushes *pushes)
             refuse_name(out, pushes->items[i].remote_ref);
 }
 
-/* Deleting what is packed begins with another transaction, on packed-refs, of zero to zero: from
- * OLD to zero only the loose copy goes. */
+/* git deletes a packed ref in two transactions; the one on packed-refs goes from zero to zero. From
+ * OLD to zero only the loose copy is removed. */
 static enum rb_code is_packing(bool *out, rb_repo *repo, const rb_oid *old, const rb_oid *new,
                                rb_err *err)
 {
@@ -147,7 +147,7 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     return rb_refusals_result(out, before, err);
 }
 
-/* Whether what the other side has would still be in what it gets. */
+/* Sets *out if the remote's present ledger is contained in the pushed one. */
 static enum rb_code grows(bool *out, rb_repo *repo, const rb_pushed *pushed, rb_err *err)
 {
     *out = rb_oid_is_zero(&pushed->remote);
@@ -198,8 +198,8 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
     return rb_refusals_result(out, before, err);
 }
 
-/* Hosts without a key may write transitions and drills, and join histories, unless a policy wants
- * them signed. */
+/* Returns what is wrong with an entry, or NULL. Hosts without a key may write transitions and
+ * drills, and join histories, unless a policy requires signatures. */
 static const char *fault_of(const rb_entry *entry, const rb_policy *policy)
 {
     const char *why = rb_ledger_fault(entry);
@@ -209,7 +209,7 @@ static const char *fault_of(const rb_entry *entry, const rb_policy *policy)
     return "the policy wants entries of its environment to be signed";
 }
 
-/* Everything between what the server has and the new tip must be entries. */
+/* Checks that everything between the server's ledger and the new tip is an entry. */
 static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_pushed *pushed,
                                   rb_err *err)
 {
@@ -283,7 +283,7 @@ enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *si
 {
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
     RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
-    RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` says them */
+    RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` reports them */
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
     RB_TRY(rb_policy_load(&policy, &ignored, ledger, err));
     return version ? rb_history_list(out, policy, version, true, err)

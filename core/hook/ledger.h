@@ -1,6 +1,7 @@
 /*
- * What git's hooks refuse about the ledger, beside what rb_guard_*() say of releases: it grows,
- * and nothing of it is rewritten. And what a server's ledger says of a push.
+ * Decides what git's hooks refuse about the ledger, besides the rb_guard_*() checks of releases:
+ * the ledger only grows, and nothing in it is rewritten. Also records pushed releases in a
+ * server's ledger.
  */
 #ifndef RB_HOOK_LEDGER_H
 #define RB_HOOK_LEDGER_H
@@ -9,34 +10,35 @@
 #include "ledger/ledger.h"
 #include "ledger/policy.h"
 
-/* An rb_guard_loader: the chain as the ledger and its policy see it, so that a release whose signer
- * may not release is refused, and predecessors that are known to be lost are not asked for. */
+/* An rb_guard_loader: loads the chain with the ledger and its policy, so that a release whose
+ * signer may not release is refused, and a predecessor that is known to be lost is not missed. */
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
                              const rb_pushes *pushed, const char *version, rb_err *err) RB_MUST_USE;
 
-/* An rb_guard_given_up: a release may be deleted where a gap entry that counts is about it, and
- * nothing used it (rb_history_in_use()). */
+/* An rb_guard_given_up: a release may be deleted if a valid gap entry is about it and nothing used
+ * it (rb_history_in_use()). */
 enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_signers *signers,
                                const char *tag, const char *object, rb_err *err) RB_MUST_USE;
 
-/* reference-transaction in state "prepared": deleting or rewinding the ledger here. What
- * `git pack-refs` does passes. */
+/* reference-transaction in state "prepared": refuses deleting or rewinding the ledger. Allows what
+ * `git pack-refs` does. */
 enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const char *lines,
                                          size_t len, rb_err *err) RB_MUST_USE;
 
-/* pre-push: deleting the remote's ledger, and pushing one that does not descend from it. */
+/* pre-push: refuses deleting the remote's ledger, and pushing one that does not descend from it. */
 enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *remote,
                                   const rb_pushes *pushes, rb_err *err) RB_MUST_USE;
 
-/* pre-receive: the same on the other side, and new entries that are none, or are broken. */
+/* pre-receive: same rules on the server; also refuses new commits that are not entries, and broken
+ * entries. */
 enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                      rb_err *err) RB_MUST_USE;
 
 /*
- * post-receive: writes an entry of kind release, as witness, about every release that the push
- * created, signed with this repository's own key where it has one. What does not verify is left
- * out, with a warning in out. It never begins a ledger: until one is pushed here, the records wait
- * in COMMON_DIR/rbtool/receipts, and then the entries have the times of the pushes.
+ * post-receive: writes an entry of kind release, in role witness, about every release that the
+ * push created, signed with this repository's own key if it has one. Skips releases that do not
+ * verify, with a warning in out. Never begins a ledger: until one is pushed, the records wait in
+ * COMMON_DIR/rbtool/receipts, and the entries later have the times of the pushes.
  */
 enum rb_code rb_ledger_receipt(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                rb_err *err) RB_MUST_USE;

@@ -1,5 +1,5 @@
 /*
- * What the parts of the ledger's hook checks share.
+ * Shared by the ledger's hook checks.
  */
 #ifndef RB_HOOK_LEDGER_INTERNAL_H
 #define RB_HOOK_LEDGER_INTERNAL_H
@@ -7,19 +7,20 @@
 #include "hook/ledger.h"
 
 /*
- * Whether what is pushed beyond the known ledger is within the limits of a push (git config
- * rbtool.ledgerPushEntries, 5,000, and rbtool.ledgerPushBytes, 64 MiB) and of an entry. Sizes are
- * looked up before anything is read. What is not an entry is refused at once: what is behind it is
- * not read. *why (owned) and *next are the refusal; *why is NULL when it is fine.
+ * Checks that the commits pushed on top of the known ledger are within the limits of a push (git
+ * config rbtool.ledgerPushEntries, 5,000, and rbtool.ledgerPushBytes, 64 MiB) and of an entry.
+ * Sizes are looked up before anything is read. A commit that is not an entry is refused at once,
+ * and its ancestors are not read. *why (owned) and *next are the refusal; *why is NULL if the
+ * push is accepted.
  */
 enum rb_code rb_ledger_guard_size(char **why, const char **next, rb_repo *repo, const rb_oid *tip,
                                   const rb_ledger *known, rb_err *err) RB_MUST_USE;
 
 /*
- * The same for how many entries no allowed signer signed: with this push (git config
- * rbtool.ledgerPushUnsigned, 1,000) and in the whole ledger (rbtool.ledgerUnsigned, 20,000), since
- * each of them costs every reader a little for good, and needs nothing but the right to push. A
- * push without such an entry passes.
+ * Same check for the number of entries that no allowed signer signed: in this push (git config
+ * rbtool.ledgerPushUnsigned, 1,000) and in the whole ledger (rbtool.ledgerUnsigned, 20,000). Each
+ * of them permanently costs every reader a little, and needs only the right to push. A push
+ * without such an entry is accepted.
  */
 enum rb_code rb_ledger_guard_unsigned(char **why, const char **next, rb_repo *repo,
                                       const rb_ledger *then, const rb_ledger *known,

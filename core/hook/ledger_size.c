@@ -1,4 +1,4 @@
-/* pre-receive: what is pushed to the ledger is measured before it is read. */
+/* pre-receive: measures what is pushed to the ledger before it is read. */
 #include <stdlib.h>
 
 #include "hook/ledger_internal.h"
@@ -23,8 +23,8 @@ struct measuring {
     size_t bytes;
     size_t entry_limit;
     size_t byte_limit;
-    char *why;  /* it is refused */
-    bool unfit; /* not for its size: it is not an entry */
+    char *why;  /* why it is refused */
+    bool unfit; /* refused because it is not an entry, not for its size */
 };
 
 static void measuring_clear(struct measuring *m)
@@ -68,7 +68,7 @@ static enum rb_code add_bytes(struct measuring *m, const rb_oid *object, size_t 
     return RB_OK;
 }
 
-/* A tree that is not a flat one is not measured any further: check_entries() refuses it. */
+/* Adds the sizes of a tree. Stops at a tree that is not a flat one: check_entries() refuses it. */
 static enum rb_code measure_tree(struct measuring *m, const rb_oid *tree, rb_err *err)
 {
     rb_flat_file files[RB_ATTACHMENTS];

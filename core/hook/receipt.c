@@ -1,4 +1,5 @@
-/* A tagger's clock can lie: the server's entry says when it saw the release at the latest. */
+/* The server's entry proves when it received a release at the latest, because a tagger's clock can
+ * be wrong. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,8 +22,8 @@ struct receipts {
     rb_refusals *out;
     rb_repo *repo;
     rb_signers *signers;
-    char *path; /* of the receipts that wait */
-    bool waits; /* there is no ledger here yet */
+    char *path; /* of the file of receipts that wait */
+    bool waits; /* this repository has no ledger yet */
 };
 
 static void receipts_clear(struct receipts *w)
@@ -37,7 +38,8 @@ static void close_file(int *fd)
         close(*fd);
 }
 
-/* "SECONDS OBJECT TAG", a line each: a tag's name holds no space and no line break. */
+/* Stores a receipt, a line "SECONDS OBJECT TAG": a tag's name contains no space and no line break.
+ * */
 static enum rb_code wait_for_ledger(struct receipts *w, const rb_tag *tag, rb_err *err)
 {
     char hex[RB_OID_HEX];
@@ -86,7 +88,8 @@ static enum rb_code witness(struct receipts *w, const rb_tag *tag, int64_t at, r
     return RB_OK;
 }
 
-/* A tag that is gone since, or a line that was cut, is left out. */
+/* Writes the entry for one receipt. Skips a tag that no longer exists, and a line that was cut off.
+ * */
 static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err)
 {
     int64_t at = 0;
@@ -102,7 +105,7 @@ static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err
     return witness(w, tag, at, err);
 }
 
-/* Under the file's lock, so that no receipt is written twice or lost. */
+/* Writes the waiting receipts under the file's lock, so that none is written twice or lost. */
 static enum rb_code write_waiting(struct receipts *w, rb_err *err)
 {
     struct stat st;
@@ -123,7 +126,7 @@ static enum rb_code write_waiting(struct receipts *w, rb_err *err)
     return RB_OK;
 }
 
-/* The ledger that arrived first is the one that this server takes entries for. */
+/* Pins the server to the first ledger that is pushed to it. */
 static enum rb_code pin(struct receipts *w, rb_err *err)
 {
     const char *pinned;

@@ -49,11 +49,11 @@ const char *rb_role_name(enum rb_role role); /* release, mark, approve, accept-l
 
 typedef struct rb_policy rb_policy;
 
-/* What is in force at the ledger's tip. Entries that claim to be policy and are not signed under
- * the one before are in *problems, each named. Borrows the ledger. */
+/* Loads the policy in force at the ledger's tip. Entries that claim to be policy and are not signed
+ * under the one before are in *problems, each named. Borrows the ledger. */
 enum rb_code rb_policy_load(rb_policy **out, rb_problems *problems, const rb_ledger *ledger,
                             rb_err *err) RB_MUST_USE;
-/* The same under other roots than the configured ones, which are copied. */
+/* Same as rb_policy_load(), with other roots than the configured ones. Copies the roots. */
 rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger, const rb_strs *roots);
 void rb_policy_free(rb_policy *policy);
 RB_DEFINE_AUTO(rb_policy, rb_policy_free)
@@ -62,49 +62,52 @@ bool rb_policy_rooted(const rb_policy *policy); /* a root is configured */
 const rb_strs *rb_policy_roots(const rb_policy *policy);
 const rb_entry *rb_policy_entry(const rb_policy *policy); /* in force; NULL: none */
 const json_t *rb_policy_json(const rb_policy *policy);    /* the same; NULL: none */
-/* How many are in force together; more than one is a dispute that somebody should settle. */
+/* Returns how many policies are in force together; if more than one, somebody should settle the
+ * dispute. */
 size_t rb_policy_count(const rb_policy *policy);
 const rb_entry *rb_policy_at(const rb_policy *policy, size_t i);
-/* Whether what is in force is that policy entry, or goes on from it. entry may be NULL. */
+/* True if the policy in force is this entry or continues it. entry may be NULL. */
 bool rb_policy_follows(const rb_policy *policy, const rb_entry *entry);
-/* Whether the principal or key set a policy that is in force or that one in force follows. */
+/* True if the principal or key set a policy that is in force, or one that such a policy continues.
+ * */
 bool rb_policy_was_set_by(const rb_policy *policy, const char *member);
-/* Whether a member of a role, or a root, is a key's fingerprint. */
+/* True if a member of a role, or a root, is a key's fingerprint. */
 bool rb_policy_is_key(const char *member);
 char *rb_policy_members(const rb_policy *policy, enum rb_role role); /* for messages */
-/* Why rb_policy_allows() said no to this key, and what to do: the key is revoked, or others are in
- * the role. */
+/* Returns why rb_policy_allows() refused this key, and what to do: the key is revoked, or others
+ * are in the role. */
 char *rb_policy_refusal(const rb_policy *policy, enum rb_role role, const char *fingerprint);
 
-/* Whether one of the principals (joined by ",") may act in the role. */
+/* True if one of the principals (joined by ",") may act in the role. */
 bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
                       const char *fingerprint);
-/* The same of who signed an entry, under the policy in force at that entry; false unless its
- * trust is good. A key that is revoked now has no say, but for entries from before; nor has an
- * entry by a key whose validity has ended, when others wrote after that end and not on top of it.
- */
+/* True if an entry's signer may act in the role under the policy in force at that entry; false
+ * unless its trust is good. Also false if the key is revoked now, except for entries from before;
+ * and if the key's validity has ended and others wrote after that end, but not on top of the entry.
+ * */
 bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role);
 
-/* How many approvals a transition of this kind ("deploy", "revert") takes there. */
+/* Returns how many approvals a transition of this kind ("deploy", "revert") needs in the
+ * environment. */
 int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind);
 bool rb_policy_must_sign(const rb_policy *policy, const char *environment);
-/* The same of an entry under the policy in force when it was written. */
+/* Same as rb_policy_must_sign(), for an entry and the policy in force when it was written. */
 bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry);
-/* True if a policy that was in force where the entry was written revokes the key that signed it. An
- * entry that was written concurrently with that policy is not meant. */
+/* True if a policy in force where the entry was written revokes the key that signed it. Does not
+ * apply to an entry written concurrently with that policy. */
 bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry);
 
 /*
- * The release's signer under the policy in force when the ledger first saw it: RB_FOUND with
- * problems "role" (not in role release), "revoked" (and not known from before), "backdated" (the
- * tagger's time lies before the end of the key's validity, nobody else saw it then). The ledger has
- * seen a release when somebody wrote about this tag object who had a say in that: an entry of kind
- * release by role witness or release, an approval, a verdict or a transition. Under a key that was
- * revoked or has ended, only others' entries tell.
+ * Checks the release's signer against the policy in force when the ledger first saw the release.
+ * RB_FOUND with problems "role" (not in role release), "revoked" (and not known from before) or
+ * "backdated" (the tagger's time lies before the end of the key's validity, and no other key
+ * recorded the release then). The ledger saw a release when an authorised signer wrote about this
+ * tag object: an entry of kind release by role witness or release, an approval, a verdict or a
+ * transition. If the release's key was revoked or has ended, only entries by other keys count.
  */
 enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
                                      const rb_release *release, rb_err *err) RB_MUST_USE;
-/* The same of one that was verified before. */
+/* Same as rb_policy_check_release(), for a release that was verified before. */
 typedef struct rb_signed_release { /* borrowed */
     const char *tag;
     const char *object;
@@ -119,21 +122,23 @@ typedef struct rb_approvals {
     int given;      /* by distinct people, never the release's own signer, of this tag object */
     rb_strs people; /* principals that count */
     size_t ignored; /* approvals of it that do not */
-    const rb_entry *override; /* the newest override of "approvals" for this release and place */
+    const rb_entry
+        *override; /* the newest override of "approvals" for this release and environment */
 } rb_approvals;
-/* environment: NULL for none, then only approvals for any place count and none are needed. Two
- * people are distinct when they share neither a principal nor a key, also by way of a third. */
+/* Counts the approvals of a release. environment NULL: none; then only approvals for any
+ * environment count and none are needed. Two people are distinct if they share neither a principal
+ * nor a key, also through a third. */
 void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
                         const char *environment, const char *kind);
 void rb_approvals_clear(rb_approvals *approvals);
-/* Who could give another one: allowed signers in role approve, other than the release's signer and
- * those who approved. Of patterns, only the principals that are plain names. */
+/* Lists who could give another approval: allowed signers in role approve, except the release's
+ * signer and those who approved. For patterns, only the principals that are plain names. */
 void rb_approvals_able(rb_strs *out, const rb_policy *policy, const rb_release *release,
                        const rb_approvals *approvals);
 
-/* Who the caller is: git's signing key, judged as a signature made now. will_sign: the entry or tag
- * that is written next proves that the caller holds it, so that a security key is touched once; it
- * is proven here otherwise, by signing something that is of no use to anybody. */
+/* The caller: the signer whom a signature by git's signing key would have now. will_sign: the entry
+ * or tag that is written next proves that the caller has the key, so that a security key is touched
+ * once. Otherwise it is proven now, by signing a text that has no other use. */
 typedef struct rb_caller {
     char *principal; /* NULL: no key, or one that is not an allowed signer's */
     char *fingerprint;
@@ -143,14 +148,15 @@ enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *sig
                             const char *key, bool will_sign, rb_err *err) RB_MUST_USE;
 void rb_caller_clear(rb_caller *caller);
 
-/* Strict reading of a policy's JSON. */
+/* Parses a policy's JSON strictly. */
 enum rb_code rb_policy_read(json_t **out, const char *text, size_t len, const char *what,
                             rb_err *err) RB_MUST_USE;
 
 /*
- * The detail of the entry that puts json in force, written by the caller. RB_FOUND when the caller
- * may not do that; RB_DECIDE when policies are concurrent and over (an entry's id, or its
- * beginning) names none of them to go on from; RB_ERROR when nobody could set a policy after it.
+ * Returns the detail of an entry by the caller that puts json in force. RB_FOUND if the caller
+ * may not do that; RB_DECIDE if policies are concurrent and `over` (an entry's id, or its
+ * beginning) names none of them to continue; RB_ERROR if the new policy would lock everybody out
+ * of setting policies.
  */
 enum rb_code rb_policy_draft(json_t **out, const rb_policy *policy, const json_t *json,
                              const rb_caller *caller, const char *over, rb_err *err) RB_MUST_USE;

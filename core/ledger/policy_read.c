@@ -17,7 +17,7 @@ const char *rb_role_name(enum rb_role role)
 bool rb_policy_is_key(const char *text)
 {
     if (strlen(text) == 40 && strspn(text, "0123456789ABCDEFabcdef") == 40)
-        return true; /* an OpenPGP or X.509 key's */
+        return true; /* the fingerprint of an OpenPGP or X.509 key */
     return strncmp(text, "SHA256:", 7) == 0 && strlen(text) == 7 + 43 &&
            strspn(text + 7, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
                43;
@@ -104,7 +104,7 @@ static bool matches_one(const char *pattern, const char *principals)
     return false;
 }
 
-/* Hexadecimal digits are the same in upper and lower case; base64 is not. */
+/* Compares fingerprints: hexadecimal digits without case, base64 with case. */
 static bool same_key(const char *a, const char *b)
 {
     return strncmp(a, "SHA256:", 7) == 0 ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;

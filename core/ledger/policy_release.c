@@ -7,7 +7,7 @@
 #include "trust/pattern.h"
 #include "trust/signers.h"
 
-/* Whether the entry is about this very tag object, and its writer had a say. */
+/* True if the entry is about exactly this tag object, and its signer was authorised. */
 static bool tells(const rb_policy *policy, const rb_signed_release *release, const rb_entry *entry)
 {
     if (!rb_text_same(entry->object, release->object))
@@ -38,14 +38,14 @@ static bool not_revoked(const void *context, const json_t *policy)
     return !rb_policy_json_revokes(policy, release->fingerprint);
 }
 
-/* What the ledger knows of a release. */
+/* What the ledger knows about a release. */
 struct seen {
     bool any;
     bool role;        /* its signer was in role release when it was first seen */
-    bool in_time;     /* another key told of it before its own was revoked */
-    bool has_receipt; /* by role witness, with another key */
-    int64_t others;   /* when another key first told of it; INT64_MAX: never */
-    int64_t witness;  /* the same of a witness */
+    bool in_time;     /* another key recorded it before its own was revoked */
+    bool has_receipt; /* an entry by role witness, with another key, exists */
+    int64_t others;   /* when another key first recorded it; INT64_MAX: never */
+    int64_t witness;  /* when role witness first did; INT64_MAX: never */
 };
 
 static void look(struct seen *out, const rb_policy *policy, const rb_signed_release *release)
@@ -72,7 +72,7 @@ static void look(struct seen *out, const rb_policy *policy, const rb_signed_rele
     }
 }
 
-/* What is in force now; a revoked key is a problem of its own. */
+/* Checks the policy in force now; a revoked key is a separate problem. */
 static bool may_release_now(const rb_policy *policy, const rb_signed_release *release)
 {
     const rb_in_force *now = &policy->states[policy->now];
@@ -93,7 +93,7 @@ static bool revoked_now(const rb_policy *policy, const rb_signed_release *releas
     return false;
 }
 
-/* Whether a policy in force names witnesses, so that every release that was pushed has one. */
+/* True if a policy in force names witnesses, so that the server recorded every pushed release. */
 static bool names_witnesses(const rb_policy *policy)
 {
     const rb_in_force *now = &policy->states[policy->now];
@@ -105,7 +105,7 @@ static bool names_witnesses(const rb_policy *policy)
     return false;
 }
 
-/* Whether somebody else wrote on top of its own entry before the end: it is no younger then. */
+/* True if another key wrote on top of its own entry before the end, which proves its age. */
 static bool known_in_time(const rb_policy *policy, const rb_signed_release *release, int64_t end)
 {
     size_t count;
@@ -180,7 +180,7 @@ enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *pol
     return rb_policy_check_signed(problems, policy, &signed_release, err);
 }
 
-/* People as a forest: principals and keys that one signature ties together are one person. */
+/* People as a forest: principals and keys that occur in one signature are one person. */
 struct people {
     rb_strs names; /* "p:alice", "k:SHA256:..." */
     size_t *parent;
@@ -294,7 +294,7 @@ static bool has_person(const rb_strs *people, const char *name)
 void rb_approvals_able(rb_strs *out, const rb_policy *policy, const rb_release *release,
                        const rb_approvals *approvals)
 {
-    RB_AUTO(rb_strs_clear) rb_strs out_of_it = {0}; /* the signer, and who has approved */
+    RB_AUTO(rb_strs_clear) rb_strs out_of_it = {0}; /* the signer, and those who have approved */
     rb_strs_add(&out_of_it, rb_verified_principal(release->verified));
     for (size_t i = 0; i < approvals->people.n; i++)
         rb_strs_add(&out_of_it, approvals->people.items[i]);

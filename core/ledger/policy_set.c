@@ -17,7 +17,7 @@ void rb_caller_clear(rb_caller *caller)
     *caller = (rb_caller){0};
 }
 
-/* The email that git would commit with, which a principal that is a pattern stands for. */
+/* Returns the email that git would commit with, which stands for a principal that is a pattern. */
 static char *committer_email(const rb_repo *repo)
 {
     RB_AUTO(rb_buf_clear) rb_buf ident = {0};
@@ -38,7 +38,7 @@ static enum rb_code prove(rb_caller *out, rb_repo *repo, const rb_signers *signe
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         abort();
     rb_hex_encode(random, sizeof random, hex);
-    /* No commit and no tag can read like this. */
+    /* A text that is neither a valid commit nor a valid tag. */
     RB_AUTO(rb_free_str) char *text = rb_format("rbtool asks who signs here\n%s\n", hex);
     RB_AUTO(rb_buf_clear) rb_buf signature = {0};
     RB_TRY(rb_trust_sign(&signature, repo, key, NAMESPACE, text, strlen(text), err));
@@ -73,8 +73,8 @@ enum rb_code rb_caller_find(rb_caller *out, rb_repo *repo, const rb_signers *sig
     return RB_OK;
 }
 
-/* Whether someone else than the caller could act in role policy: a key that is not revoked, of a
- * principal that the role lets in. Of two patterns it cannot be told, and that is taken for yes. */
+/* True if another person than the caller could act in role policy: a key that is not revoked, of a
+ * principal in the role. If both are patterns, the answer is unknown and taken for yes. */
 static bool someone_can(const json_t *policy, const rb_signers *signers)
 {
     const json_t *list =

@@ -34,8 +34,8 @@ bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witnes
     return false;
 }
 
-/* A database whose name does not fit in an attachment's goes without: the manifest has its
- * fingerprint. */
+/* Attaches the catalogs. Omits a database whose name is too long for an attachment's: the manifest
+ * has its fingerprint. */
 static void attach_catalogs(attached *a, const json_t *catalogs)
 {
     const char *name;

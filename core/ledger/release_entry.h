@@ -1,8 +1,8 @@
 /*
- * The entry of kind "release": the ledger has seen this tag object. Attached are the raw tag
- * object ("tag"), so that one which a push left behind comes back, and the catalog of every
- * database ("catalog-NAME", canonical: its SHA-256 is the manifest's fingerprint). The full proof
- * is in the tag's manifest.
+ * Writes the entry of kind "release", which records that the ledger has seen this tag object.
+ * Attached are the raw tag object ("tag"), so that a missing tag can be restored, and the catalog
+ * of every database ("catalog-NAME", canonical: its SHA-256 is the manifest's fingerprint). The
+ * full proof is in the tag's manifest.
  */
 #ifndef RB_LEDGER_RELEASE_ENTRY_H
 #define RB_LEDGER_RELEASE_ENTRY_H
@@ -10,10 +10,11 @@
 #include "ledger/ledger.h"
 #include "release/release.h"
 
-/* Whether it has: an entry about this very tag object, by a witness when that is asked. */
+/* True if the ledger has an entry about exactly this tag object; witness: one by role witness. */
 bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witness);
 
-/* catalogs: of each database by name, or NULL; key: as rb_trust_sign(); at: when, 0 for now. */
+/* Writes the entry. catalogs: of each database by name, or NULL; key: as for rb_trust_sign(); at:
+ * the time, 0 for now. */
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,
                            const json_t *catalogs, const char *key, int64_t at,
                            rb_err *err) RB_MUST_USE;

@@ -8,7 +8,7 @@
 #include "git/remote.h"
 #include "ledger/identity.h"
 
-#define ROUNDS 20 /* others may be quicker that often */
+#define ROUNDS 20 /* attempts, because other clones may push at the same time */
 #define PAUSE 20  /* milliseconds, more with every round */
 #define SHORT 10  /* digits of an id */
 
@@ -18,11 +18,11 @@ struct syncing {
     const char *remote;
     char *tracking;   /* refs/rbtool/remotes/REMOTE/ledger: what that remote had last */
     unsigned how;     /* RB_SYNC_... */
-    char *incoming;   /* where it is fetched to before it is judged */
+    char *incoming;   /* ref that it is fetched to before it is checked */
     rb_ledger *first; /* ours, as it was at first */
 };
 
-/* What both sides have, in one round. */
+/* The ledger's tips on both sides, in one round. */
 struct sides {
     rb_ref ours;
     rb_ref theirs;
@@ -51,7 +51,7 @@ static char *entry_name(const rb_entry *entry)
     return rb_format("%.*s \"%.100s\"", SHORT, hex, title);
 }
 
-/* How many of ledger's entries are not in other; *one gets the oldest of them. */
+/* Counts the entries of ledger that are not in other; *one is the oldest of them. */
 static size_t count_missing(const rb_entry **one, const rb_ledger *ledger, const rb_ledger *other)
 {
     size_t n = 0;
@@ -91,7 +91,8 @@ const char *rb_ledger_fault(const rb_entry *entry)
                                              : "no allowed signer signed it";
 }
 
-/* theirs NULL: it has no ledger any more. */
+/* Refuses a remote ledger that lacks known entries. theirs NULL: the remote has no ledger any more.
+ * */
 static enum rb_code refuse_withheld(const struct syncing *s, const rb_ledger *had,
                                     const rb_ledger *theirs, rb_err *err)
 {
@@ -124,7 +125,7 @@ static enum rb_code refuse_unfit(const struct syncing *s, const rb_entry *entry,
                    s->remote, name, rb_entry_trust_name(entry->trust), why);
 }
 
-/* Whether it is a ledger, but another than ours. */
+/* True if it is a ledger that began separately from ours. */
 static bool began_apart(const struct syncing *s, const rb_ledger *theirs)
 {
     char hex[RB_OID_HEX];
@@ -146,7 +147,7 @@ static enum rb_code refuse_other(const struct syncing *s, const rb_ledger *their
         s->remote, hex, s->first->ids.items[0], s->remote);
 }
 
-/* Is what was fetched fit to be joined with ours? */
+/* Checks whether the fetched ledger may be joined with ours. */
 static enum rb_code judge(const struct syncing *s, const struct sides *sides,
                           const rb_ledger *theirs, rb_err *err)
 {
@@ -179,7 +180,7 @@ static enum rb_code fetch(rb_ledger **theirs, const struct syncing *s, struct si
 {
     rb_ref got;
     if (is_at(&sides->had, &sides->theirs.object)) {
-        /* Judged again: a fetch or a push of all refs may have put it there. */
+        /* Checked again: a fetch or a push of all refs may have brought it. */
         RB_TRY(rb_ledger_load(theirs, s->repo, s->signers, &sides->had.object, 0, err));
         return judge(s, sides, *theirs, err);
     }
@@ -187,7 +188,7 @@ static enum rb_code fetch(rb_ledger **theirs, const struct syncing *s, struct si
     RB_TRY(rb_ref_read(&got, s->repo, s->incoming, err));
     if (!got.exists)
         return rb_fail(err, RB_BUSY, "the ledger of %s vanished while it was fetched", s->remote);
-    sides->theirs = got; /* it may have moved since it was asked for */
+    sides->theirs = got; /* it may have moved since it was read */
     enum rb_code code = rb_ledger_load(theirs, s->repo, s->signers, &got.object, 0, err);
     if (code == RB_OK)
         code = judge(s, sides, *theirs, err);
@@ -202,7 +203,8 @@ static bool has(const rb_ledger *ledger, const rb_ref *ref)
     return rb_ledger_find(ledger, &ref->object) != NULL;
 }
 
-/* In the order of their ids, so that it is the same whoever joins them. */
+/* Parents in the order of their ids, so that the result does not depend on which clone joins them.
+ * */
 static enum rb_code join(rb_oid *out, const struct syncing *s, const struct sides *sides,
                          const rb_ledger *ours, const rb_ledger *theirs, rb_err *err)
 {
@@ -225,7 +227,7 @@ static enum rb_code join(rb_oid *out, const struct syncing *s, const struct side
     return rb_ledger_write(out, s->repo, &draft, parents, 2, err);
 }
 
-/* The tip that both sides are to have. */
+/* Determines the new tip for both sides. */
 static enum rb_code choose(rb_oid *out, bool *merged, const struct syncing *s,
                            const struct sides *sides, const rb_ledger *ours,
                            const rb_ledger *theirs, rb_err *err)
@@ -242,7 +244,8 @@ static enum rb_code choose(rb_oid *out, bool *merged, const struct syncing *s,
     return RB_OK;
 }
 
-/* However git spells it: who finds another tip there than before lost a race. */
+/* Pushes the tip. Whatever git reports: if the remote's tip has changed, another push came first.
+ * */
 static enum rb_code push(const struct syncing *s, const struct sides *sides, const rb_oid *tip,
                          rb_err *err)
 {
@@ -272,7 +275,7 @@ static void note_ignored(rb_sync *out, const rb_ledger *theirs, const rb_ledger 
     }
 }
 
-/* A join counts only if its signer may do that: otherwise nothing is pushed or kept. */
+/* Checks that the signer may join ledgers: otherwise nothing is pushed or stored. */
 static enum rb_code check_join(const rb_ledger *both, const struct syncing *s, rb_err *err)
 {
     const rb_entry *unfit = s->how & RB_SYNC_JOIN ? rb_ledger_unfit(both, s->first) : NULL;
@@ -286,8 +289,8 @@ static enum rb_code check_join(const rb_ledger *both, const struct syncing *s, r
         s->remote);
 }
 
-/* What the remote has, and then what we have: killed in between, the next sync takes it from there.
- */
+/* Records the remote's tip, then moves our ref. After a kill in between, the next sync continues
+ * from the recorded tip. */
 static enum rb_code keep(const rb_sync *out, const struct syncing *s, const struct sides *sides,
                          rb_err *err)
 {
@@ -302,7 +305,8 @@ static enum rb_code keep(const rb_sync *out, const struct syncing *s, const stru
     return RB_OK;
 }
 
-/* First there, then here. Where the push fails, what was fetched is kept all the same. */
+/* Updates the remote, then this clone. If the push fails, the fetched entries are kept all the
+ * same. */
 static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct sides *sides,
                            const rb_ledger *theirs, rb_err *err)
 {
@@ -335,7 +339,7 @@ static enum rb_code settle(rb_sync *out, const struct syncing *s, const struct s
     return RB_OK;
 }
 
-/* RB_BUSY: others were quicker, here or there. */
+/* Makes one attempt. RB_BUSY if the ledger changed on either side in the meantime. */
 static enum rb_code one_round(rb_sync *out, const struct syncing *s, rb_err *err)
 {
     struct sides sides;
@@ -378,7 +382,7 @@ enum rb_code rb_ledger_sync(rb_sync *out, rb_repo *repo, const rb_signers *signe
         .remote = sync.remote,
         .how = how,
         .tracking = rb_format("refs/rbtool/remotes/%s/ledger", sync.remote),
-        /* Two runs at once do not fetch over each other. */
+        /* Concurrent runs must not fetch into the same ref. */
         .incoming = rb_format("refs/rbtool/incoming/%ld", (long)getpid()),
     };
     RB_TRY(rb_ledger_load(&s.first, repo, signers, NULL, 0, err));

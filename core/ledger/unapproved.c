@@ -6,12 +6,12 @@
 #include "base/text.h"
 #include "ledger/policy_internal.h"
 
-#define RENAMES 16 /* names of one environment that are followed back */
+#define RENAMES 16 /* renames of one environment that are followed back */
 
 typedef struct judging {
     const rb_policy *policy;
-    json_t *live;    /* "ENVIRONMENT OBJECT" of what was live as a whole */
-    json_t *renamed; /* an environment's name: the one before */
+    json_t *live;    /* "ENVIRONMENT OBJECT" of releases that were live completely */
+    json_t *renamed; /* an environment's name: its previous name */
     json_t *makers;  /* object: [principal, fingerprint] who signed the release, or [] */
 } judging;
 
@@ -22,7 +22,7 @@ static void judging_clear(judging *j)
     rb_json_free(j->makers);
 }
 
-/* Who signed a release, borrowed; NULL where that is not known any more. */
+/* Returns who signed a release, borrowed; NULL if that is no longer known. */
 static const json_t *maker_of(const judging *j, const char *tag, const char *object)
 {
     const json_t *known = json_object_get(j->makers, object);
@@ -62,8 +62,9 @@ static bool was_live(const judging *j, const char *environment, const char *obje
     return found;
 }
 
-/* The policies in force where it was written, but for those that its plan cannot have been judged
- * under: set after it began, and not named by it. */
+/* Returns how many approvals the entry needed under the policies in force where it was written,
+ * except those that its plan cannot have been checked against: set after it began, and not named by
+ * it. */
 static int needed_by(const rb_policy *policy, const rb_entry *entry, const char *kind)
 {
     const json_t *detail = rb_entry_detail(entry);
@@ -98,7 +99,7 @@ static int needed_by(const rb_policy *policy, const rb_entry *entry, const char 
     return needed;
 }
 
-/* An override is a transition's own: --break-glass passes one run. */
+/* True if an override excuses the transition: --break-glass applies to one run only. */
 static bool is_excused(const rb_policy *policy, const rb_entry *entry, const char *tag,
                        const char *object)
 {
@@ -151,7 +152,7 @@ static void judge(rb_unapproved **items, size_t *n, judging *j, const rb_entry *
         judge_release(items, n, j, entry, rb_json_str(detail, "scriptsFrom"), scripts, true);
 }
 
-/* Remembers what it left live. */
+/* Records what the transition left live. */
 static void follow(judging *j, const rb_entry *entry)
 {
     const json_t *detail = rb_entry_detail(entry);

@@ -12,7 +12,7 @@ const char *rb_verdict_name(enum rb_verdict verdict)
     return names[verdict];
 }
 
-/* Without checks nothing is known of a release that was deployed. */
+/* True if the transition ran checks and they passed: a deploy without checks proves nothing. */
 static bool checks_passed(const json_t *t)
 {
     size_t i;
@@ -39,7 +39,7 @@ static enum rb_verdict of_transition(const json_t *t, const char *tag, const cha
     return RB_VERDICT_NONE;
 }
 
-/* What the entry says of this tag object, whoever wrote it. */
+/* Returns the verdict that the entry states about this tag object, whoever wrote it. */
 static enum rb_verdict said(const rb_entry *entry, const char *tag, const char *object)
 {
     if (entry->kind == RB_ENTRY_TRANSITION)
@@ -71,8 +71,7 @@ struct word {
     enum rb_verdict verdict;
 };
 
-/* The newest word, and whether one that is no ancestor of it, nor followed by another, disagrees.
- */
+/* Finds the newest verdict, and whether a concurrent one disagrees with it. */
 static void decide(rb_verdict_decision *out, const rb_ledger *ledger, const struct word *words,
                    size_t n)
 {
@@ -112,7 +111,8 @@ void rb_verdict_of(rb_verdict_decision *out, const rb_ledger *ledger, const rb_p
     for (size_t i = 0; i < count; i++) {
         const rb_entry *entry = &ledger->items[about[i].entry];
         bool mine = is_own(own, entry);
-        /* Hosts without a key write many of these, and of others they never count: not parsed. */
+        /* Not parsed: hosts without a key write many of these, and entries of other hosts never
+         * count. */
         if (!mine && entry->kind == RB_ENTRY_TRANSITION && entry->trust != RB_ENTRY_GOOD)
             continue;
         enum rb_verdict verdict = said(entry, tag, object);

@@ -36,7 +36,7 @@ const char *rb_ledger_store_text(rb_ledger_store *store, const char *text, size_
         store->blocks[store->block_count++] = rb_malloc(size);
         store->left = size;
     }
-    /* Blocks are filled from the end of what is left: their size need not be remembered. */
+    /* Blocks are filled from the end, so that the size of a block need not be stored. */
     char *block = store->blocks[store->block_count - 1];
     store->left -= len + 1;
     char *out = block + store->left;
@@ -57,7 +57,7 @@ bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, s
     return true;
 }
 
-/* The bytes with a NUL, which the strings of an entry borrow; nothing for no string. */
+/* Stores the bytes with a NUL, because strings of an entry point to them. */
 static void put_text(rb_buf *out, const char *text, size_t len)
 {
     rb_wire_put_string(out, text, text ? len + 1 : 0);

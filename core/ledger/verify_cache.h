@@ -1,9 +1,10 @@
 /*
- * What a loaded ledger's entries borrow from, and the judgements that are kept between commands.
+ * Stores the strings of a loaded ledger's entries, and caches verification results between
+ * commands.
  *
- * The judgements are in COMMON_DIR/rbtool/ledger, by the entry's id and for one digest of signers
- * and revocations: other signers begin the file anew. Nothing here fails: without it there is only
- * more to do.
+ * The results are in COMMON_DIR/rbtool/ledger, by the entry's id and for one digest of signers
+ * and revocations: with other signers the file is recreated. Nothing here fails: without the
+ * cache everything is verified again.
  */
 #ifndef RB_LEDGER_VERIFY_CACHE_H
 #define RB_LEDGER_VERIFY_CACHE_H
@@ -11,47 +12,47 @@
 #include "base/record_cache.h"
 #include "ledger/ledger.h"
 
-/* An entry as it was judged, apart from the ledger that it is in. Strings are borrowed. */
+/* A verified entry, independent of the ledger that it is in. Strings are borrowed. */
 typedef struct rb_checked_entry {
     rb_entry entry; /* parents' indexes not set */
     rb_oid parents[RB_ENTRY_PARENTS];
-    bool claims;  /* is an entry, good or not, whose parents are to be looked at */
+    bool claims;  /* claims to be an entry, valid or not: its parents are to be read */
     bool kept;    /* came from the file */
-    bool passing; /* not to be kept */
+    bool passing; /* must not be cached */
 } rb_checked_entry;
 
 typedef struct rb_ledger_store rb_ledger_store;
 
-#define RB_VOUCHED_LIMIT (512u << 20)  /* bytes of all entries that allowed signers signed */
-#define RB_UNVOUCHED_LIMIT (64u << 20) /* the same of all others */
+#define RB_VOUCHED_LIMIT (512u << 20)  /* bytes of all entries signed by allowed signers */
+#define RB_UNVOUCHED_LIMIT (64u << 20) /* bytes of all other entries */
 
 struct rb_ledger_store {
     char **blocks; /* of the strings */
     size_t block_count;
     size_t left;
-    size_t vouched; /* bytes of entries that it holds, by allowed signers and by others */
+    size_t vouched; /* bytes of stored entries, by allowed signers and by others */
     size_t unvouched;
-    bool full; /* an entry by an allowed signer was over the limit: the ledger cannot be used */
+    bool full; /* an entry by an allowed signer exceeded the limit: the ledger cannot be used */
     rb_record_cache *cache; /* NULL: judgements are not cached; strings point into it */
     size_t *order;          /* the ledger's indexes, ordered by id */
-    size_t *chain;          /* of every entry: a line of first children that it is in, and */
-    size_t *place;          /* how far along */
+    size_t *chain;          /* for every entry, the line of first children that it is on, and */
+    size_t *place;          /* its position on that line */
 };
 
 rb_ledger_store *rb_ledger_store_new(void);
 void rb_ledger_store_free(rb_ledger_store *store);
 
-/* Strings that live as long as the store. */
+/* Copies a string, which lives as long as the store. */
 const char *rb_ledger_store_text(rb_ledger_store *store, const char *text, size_t len);
 
-/* Counts an entry of len bytes; false when those of its kind would be more than their limit. */
+/* Accounts for an entry of len bytes; false if entries of its kind would exceed their limit. */
 bool rb_ledger_store_admits(rb_ledger_store *store, enum rb_entry_trust trust, size_t len);
 
-/* Reads what was kept under these signers. */
+/* Opens the cache for these signers. */
 void rb_ledger_store_open(rb_ledger_store *store, const char *common_dir, const char *digest);
-/* False when it is not kept. The caller owns entry.problems. */
+/* Looks up an entry; false if it is not cached. The caller owns entry.problems. */
 bool rb_ledger_store_get(rb_checked_entry *out, const rb_ledger_store *store, const rb_oid *id);
-/* Keeps those of judged[] that are not kept yet. */
+/* Caches those of checked[] that are not cached yet. */
 void rb_ledger_store_save(rb_ledger_store *store, const rb_checked_entry *judged, size_t n);
 
 #endif

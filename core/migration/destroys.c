@@ -13,7 +13,7 @@ struct scan {
     size_t offset; /* of the statement at hand */
 };
 
-/* Tokens of one statement, looked at one by one. */
+/* The tokens of one statement, read one by one. */
 struct words {
     rb_sql sql;
     size_t end;
@@ -35,7 +35,7 @@ static bool take(struct words *w, const char *word)
     return true;
 }
 
-/* [schema.]name: the last part. NULL when there is no name here. */
+/* Reads [schema.]name and returns the last part; NULL if no name follows. */
 static char *take_name(struct words *w)
 {
     char *name = rb_token_folded(&w->token);
@@ -93,7 +93,7 @@ static void drop(struct scan *scan, struct words *w)
     }
 }
 
-/* One action of ALTER TABLE, up to the comma outside of parentheses. */
+/* Skips one action of ALTER TABLE, up to a comma outside parentheses. */
 static void skip_action(struct words *w)
 {
     size_t depth = 0;
@@ -128,7 +128,7 @@ static void alter(struct scan *scan, struct words *w)
     }
 }
 
-/* Names behind FROM and JOIN, anywhere in the rest of a copying statement. */
+/* Records the names after FROM and JOIN in the rest of a copying statement. */
 static void note_sources(struct scan *scan, struct words *w)
 {
     while (w->token.kind != RB_TOKEN_END) {
@@ -170,7 +170,7 @@ static void delete_from(struct scan *scan, struct words *w, const char *how)
         report(scan, how, name, NULL);
 }
 
-/* WITH ... AS (...) and then the statement proper, at the outermost level. */
+/* Skips WITH ... AS (...), up to the statement itself at the outermost level. */
 static void skip_with(struct words *w)
 {
     size_t depth = 0;

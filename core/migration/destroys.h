@@ -1,5 +1,5 @@
 /*
- * Which statements of a script throw data away, as far as text alone can tell (RB003).
+ * Finds statements of a script that destroy data, as far as text alone shows (RB003).
  */
 #ifndef RB_MIGRATION_DESTROYS_H
 #define RB_MIGRATION_DESTROYS_H
@@ -16,9 +16,10 @@ typedef struct rb_destroyed {
 typedef void rb_destroys_visit(void *context, const rb_destroyed *what);
 
 /*
- * DROP TABLE, DROP COLUMN, DELETE, TRUNCATE, DROP SCHEMA. Not reported: tables that the script
- * itself made, tables whose rows it has copied into another one before (INSERT ... SELECT, CREATE
- * TABLE AS: the rebuild that SQLite's documentation recommends), and SQLite's own tables.
+ * Reports DROP TABLE, DROP COLUMN, DELETE, TRUNCATE and DROP SCHEMA. Does not report tables that
+ * the script itself created, tables whose rows it has copied into another one before (INSERT ...
+ * SELECT, CREATE TABLE AS: the rebuild that SQLite's documentation recommends), and SQLite's own
+ * tables.
  */
 void rb_sql_destroys(const char *text, size_t len, const char *engine, rb_destroys_visit *visit,
                      void *context);

@@ -1,8 +1,8 @@
 /*
- * Folders that hold the scripts of several engines at once, told apart by the last part of a
- * file's name: V0001.Name.sqlite.up.sql beside V0001.Name.mysql.up.sql and V0001.Name.all.down.sql,
- * 1_name_sqlite.up.sql beside 1_name_postgres.up.sql. A database has its own engine's scripts, and
- * those for all of them where there is none of its own.
+ * Selects scripts in folders that hold those of several engines, distinguished by the last part
+ * of a file's name: V0001.Name.sqlite.up.sql beside V0001.Name.mysql.up.sql and
+ * V0001.Name.all.down.sql, 1_name_sqlite.up.sql beside 1_name_postgres.up.sql. A database has its
+ * own engine's scripts, and those for all engines where its own are missing.
  */
 #ifndef RB_MIGRATION_ENGINE_SUFFIX_H
 #define RB_MIGRATION_ENGINE_SUFFIX_H
@@ -17,16 +17,16 @@ typedef struct rb_dialect_file {
 
 #define RB_DIALECT_ALL "all"
 
-/* Takes an engine that a dot sets apart off the name's end. */
+/* Removes an engine after a dot from the end of the name. */
 void rb_dialect_take(rb_golang_name *name);
 
-/* In a folder whose names tell engines apart: is this one for another? */
+/* True if the script is for another engine, in a folder whose names distinguish engines. */
 bool rb_dialect_is_other(const rb_golang_name *name, const char *engine);
 
 /*
- * Moves the files that a database of this engine has to the front, in their order, and returns how
- * many they are; engine NULL: all of them. files are sorted by version. engines: what the names
- * tell apart, sorted; none where they do not.
+ * Moves the files for a database of this engine to the front, in their order, and returns their
+ * number; engine NULL: all of them. files are sorted by version. engines: the engines that the
+ * names distinguish, sorted; empty if they do not.
  */
 size_t rb_dialect_select(rb_strs *engines, rb_dialect_file *files, size_t n, const char *engine);
 

@@ -22,21 +22,21 @@ typedef struct rb_layout_source {
 
 typedef struct rb_layout {
     const char *name;
-    /* Does it find migrations of its own here? */
+    /* Sets *out if the folder has migrations in this layout. */
     enum rb_code (*detect)(bool *out, const rb_layout_source *source, rb_err *err);
     enum rb_code (*read)(rb_migrations *set, const rb_layout_source *source, rb_err *err);
-    /* The order in which the tool applies them; ties are broken by path. */
+    /* Compares in the order in which the tool applies migrations; ties are broken by path. */
     int (*compare)(const rb_migration *a, const rb_migration *b);
 } rb_layout;
 
 extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_layout_sqlx;
 
-/* Path of entry i below the folder. */
+/* Returns the path of entry i below the folder. */
 const char *rb_layout_rest(const rb_layout_source *source, size_t i);
-/* Whether entry i is a regular file right in the folder. */
+/* True if entry i is a regular file directly in the folder. */
 bool rb_layout_is_file(const rb_layout_source *source, size_t i);
 
-/* A new migration at the end of the set. Borrowed; valid until the next one. */
+/* Appends a migration to the set. Borrowed; valid until the next call. */
 rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, const char *name,
                             size_t name_len);
 
@@ -44,13 +44,13 @@ rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, c
  * than RB_SCRIPTS_LIMIT bytes of all that were read: they are counted before the file is. */
 enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size_t i,
                             rb_err *err) RB_MUST_USE;
-/* Makes out the given part of a script read whole; out owns its strings. */
+/* Fills out with a part of a script that was read whole; out owns its strings. */
 void rb_layout_section(rb_script *out, const rb_script *whole, size_t start, size_t end);
 
-/* A script is not transactional where its first line says so, as sqlx and morph mark it. */
+/* Marks a script as not transactional if its first line says so, as sqlx and morph mark it. */
 void rb_layout_note_marker(rb_script *script);
 
-/* Whether a version fits the signed 64-bit column of a tracking table. */
+/* True if a version fits the signed 64-bit column of a tracking table. */
 bool rb_layout_version_fits(const char *digits, size_t len);
 
 void rb_script_clear(rb_script *script);
@@ -67,14 +67,14 @@ typedef struct rb_golang_name {
     bool up;
 } rb_golang_name;
 
-/* Takes a file name apart; false when it is none of golang-migrate's or its variants'. */
+/* Parses a file name; false if it does not have golang-migrate's form or one of its variants. */
 bool rb_golang_parse(rb_golang_name *out, const char *file);
-/* Versions by number. */
+/* Compares versions as numbers. */
 int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
-/* diesel's version of a folder name: what is before the first "_", without dashes. */
+/* Returns diesel's version of a folder name: what precedes the first "_", without dashes. */
 char *rb_diesel_version(const char *folder, size_t len);
-/* run_in_transaction of a metadata.toml, as diesel's reader sees it. */
+/* Reads run_in_transaction of a metadata.toml as diesel does. */
 bool rb_diesel_in_transaction(const char *toml, size_t len);
 
 typedef struct rb_dbmate_sections {
@@ -85,8 +85,7 @@ typedef struct rb_dbmate_sections {
     bool down_transactional;
 } rb_dbmate_sections;
 
-/* NULL when the text can be split as dbmate does, else what is wrong with it and, in *line, where.
- */
+/* Splits the text as dbmate does. Returns NULL, or what is wrong with it and, in *line, where. */
 const char *rb_dbmate_split(rb_dbmate_sections *out, size_t *line, const char *text, size_t len);
 
 #endif

@@ -18,7 +18,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\f' || c == '\r';
 }
 
-/* Which marker a line is; *options is where its options begin. */
+/* Returns which marker a line is; *options is where its options begin. */
 static enum marker marker_of(const char *line, const char *end, const char **options)
 {
     const char *p = line;
@@ -60,7 +60,7 @@ static bool transaction_option(const char *p, const char *end)
     return transaction;
 }
 
-/* Is there anything in the line but white space and a comment? */
+/* True if the line has anything but white space and a comment. */
 static bool says_something(const char *p, const char *end)
 {
     while (p < end && (is_space(*p) || *p == '\v'))
@@ -112,7 +112,7 @@ const char *rb_dbmate_split(rb_dbmate_sections *out, size_t *line, const char *t
     return has_up ? NULL : "it has no '-- migrate:up' line";
 }
 
-/* Digits at the start of a file's name when dbmate would take it, else 0. */
+/* Returns the number of digits at the start of a file's name if dbmate would read it, else 0. */
 static size_t version_of(const rb_layout_source *source, size_t i)
 {
     const char *name = rb_layout_rest(source, i);
@@ -121,7 +121,7 @@ static size_t version_of(const rb_layout_source *source, size_t i)
     return sql && rb_layout_is_file(source, i) ? digits : 0;
 }
 
-/* A pair of .up.sql and .down.sql has such names too: it is the markers that count. */
+/* Decides by the markers, because a pair of .up.sql and .down.sql has such names too. */
 static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *err)
 {
     for (size_t i = 0; i < source->entries->n && !*out; i++) {

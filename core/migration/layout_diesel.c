@@ -20,7 +20,8 @@ char *rb_diesel_version(const char *folder, size_t len)
     return rb_buf_detach(&version);
 }
 
-/* A key at the top of the document, bare or quoted; then "=" and the value. */
+/* Returns the value after "=" if the line sets this key, bare or quoted, at the top of the
+ * document. */
 static const char *value_of(const char *line, const char *key)
 {
     line += strspn(line, " \t");
@@ -38,7 +39,7 @@ static const char *value_of(const char *line, const char *key)
     return line + 1 + strspn(line + 1, " \t");
 }
 
-/* diesel's reader takes a file without the key for "false", and no file at all for "true". */
+/* To diesel a file without the key means "false", and a missing file "true". */
 bool rb_diesel_in_transaction(const char *toml, size_t len)
 {
     RB_AUTO(rb_free_str) char *text = rb_strndup(toml, len);
@@ -55,7 +56,7 @@ bool rb_diesel_in_transaction(const char *toml, size_t len)
     return false;
 }
 
-/* Length of the folder's name when entry i is FOLDER/file, else 0. */
+/* Returns the length of the folder's name if entry i is FOLDER/file, else 0. */
 static size_t folder_of(const rb_layout_source *source, size_t i, const char *file)
 {
     const char *rest = rb_layout_rest(source, i);
@@ -86,7 +87,7 @@ static enum rb_code read_metadata(bool *transactional, const rb_layout_source *s
     return RB_OK;
 }
 
-/* The entries of one folder, [first, next). */
+/* Reads the entries of one folder, [first, next). */
 static enum rb_code read_folder(rb_migrations *set, const rb_layout_source *source, size_t first,
                                 size_t next, size_t len, rb_err *err)
 {

@@ -26,7 +26,7 @@ static bool ends_with(const char *text, size_t len, const char *suffix)
     return len >= n && memcmp(text + len - n, suffix, n) == 0;
 }
 
-/* The tables of these tools hold signed 64-bit numbers. */
+/* The tracking tables of these tools have signed 64-bit numbers. */
 bool rb_layout_version_fits(const char *digits, size_t len)
 {
     static const char most[] = "9223372036854775807";
@@ -98,7 +98,7 @@ static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *er
     return RB_OK;
 }
 
-/* The down for files[up], within the run of one version. */
+/* Finds the down for files[up] among the files of one version. */
 static rb_dialect_file *find_down(rb_dialect_file *files, size_t n, const rb_dialect_file *up)
 {
     rb_dialect_file *only = NULL;
@@ -136,7 +136,7 @@ static enum rb_code load(rb_script *out, const rb_layout_source *source,
     return RB_OK;
 }
 
-/* All files of one version. */
+/* Adds all files of one version. */
 static enum rb_code add_version(rb_migrations *set, const rb_layout_source *source,
                                 rb_dialect_file *files, size_t n, rb_err *err)
 {

@@ -68,7 +68,7 @@ static bool has(const rb_layout_source *source, const char *path)
     return rb_tree_find(&entry, source->repo, source->tree, path, &ignored) == RB_OK;
 }
 
-/* A file that cannot be read proves nothing. */
+/* True if the tree shows that it uses sqlx. A file that cannot be read proves nothing. */
 static bool tree_uses_sqlx(const rb_layout_source *source)
 {
     RB_AUTO(rb_free_str) char *at = rb_strdup(source->dir);
@@ -116,7 +116,7 @@ static enum rb_code load(rb_script *out, const rb_layout_source *source, const s
     return RB_OK;
 }
 
-/* As sqlx, which finds the down of a migration by its version alone. */
+/* Adds a version. Like sqlx, finds the down of a migration by its version alone. */
 static enum rb_code add_version(rb_migrations *set, const rb_layout_source *source,
                                 const struct file *files, size_t n, rb_err *err)
 {

@@ -8,7 +8,7 @@
 #include "migration/layout.h"
 #include "migration/unwrap.h"
 
-/* The run: released[] sorted by id, and which of them the set still has. */
+/* State of a run: released[] sorted by id, and which of them the set still has. */
 struct run {
     rb_findings *out;
     const rb_migrations *set;
@@ -17,7 +17,8 @@ struct run {
     const rb_released **released;
     bool *seen;
     size_t count;
-    const rb_released **was; /* of each item of the set: the released one of its id, or NULL */
+    const rb_released *
+        *was; /* for each item of the set, the released migration of its id, or NULL */
     rb_refused_call *refused_call;
 };
 
@@ -38,7 +39,7 @@ static const rb_released *find_released(const struct run *run, const char *id)
     return *hit;
 }
 
-/* A line of the file that a script is (a part of). */
+/* Converts an offset in the script to a line of its file. */
 static size_t line_at(const rb_script *script, size_t offset)
 {
     return script->line + rb_sql_line(script->text, offset) - 1;
@@ -51,9 +52,8 @@ bool rb_released_has_scripts(const rb_migration *m, const rb_released *was)
            (!was->down || strcmp(m->down.sha256, was->down) == 0);
 }
 
-/* The one released migration whose id the set does not have and whose scripts m has, so that only
- * its id changed. NULL: there is none, or more than one on either side. A transition judges by the
- * same rule. */
+/* Finds the released migration whose id is missing in the set and whose scripts m has, so that only
+ * its id changed. NULL if none or several match. Transitions use the same rule. */
 static const rb_released *find_renumbered(const struct run *run, const rb_migration *m)
 {
     const rb_released *found = NULL;
@@ -70,8 +70,8 @@ static const rb_released *find_renumbered(const struct run *run, const rb_migrat
     return count == 1 ? found : NULL;
 }
 
-/* The migration that has the scripts of was under an id that they were not released with, or NULL.
- */
+/* Finds the migration that has the scripts of `was` under an id that they were not released with,
+ * or NULL. */
 static const rb_migration *find_moved(const struct run *run, const rb_released *was)
 {
     for (size_t i = 0; i < run->set->n; i++) {
@@ -83,7 +83,7 @@ static const rb_migration *find_moved(const struct run *run, const rb_released *
     return NULL;
 }
 
-/* RB004: what was released is what every environment ran; another text under its id lies. */
+/* RB004: environments ran the released text, so another text under its id is wrong. */
 static void check_changed(const struct run *run, const rb_migration *m, const rb_released *was)
 {
     const rb_migration *moved = strcmp(m->up.sha256, was->up) == 0 ? NULL : find_moved(run, was);
@@ -110,7 +110,7 @@ static void check_changed(const struct run *run, const rb_migration *m, const rb
                         was->down ? "changed" : "was added", was->release);
 }
 
-/* A down of another number or name, left over, is most likely the one that is missing. */
+/* Finds a leftover down of another number or name, which is most likely the missing one. */
 static const char *stray_down(const struct run *run, const rb_migration *m)
 {
     const rb_migrations *set = run->set;
@@ -175,7 +175,7 @@ static bool has_word(const rb_sql_statement *s, const char *word)
     return false;
 }
 
-/* What the engine refuses inside a transaction; NULL for all else. */
+/* Returns what the engine refuses inside a transaction; NULL for other statements. */
 static const char *not_transactional(const rb_sql_statement *s, const rb_sql_dialect *dialect)
 {
     static const char *const sqlite[] = {"vacuum", "attach", "detach", NULL};
@@ -256,7 +256,7 @@ static bool is_random(const rb_token *token)
     return false;
 }
 
-/* Whether a statement writes rows when the script runs. A definition (CREATE TRIGGER, a column's
+/* True if a statement writes rows when the script runs. A definition (CREATE TRIGGER, a column's
  * DEFAULT) does not. */
 static bool writes_rows(const rb_sql_statement *s)
 {
@@ -267,7 +267,8 @@ static bool writes_rows(const rb_sql_statement *s)
     return false;
 }
 
-/* RB005. The time of day differs, too, but is what such a column is for. */
+/* RB005. Random values only: the time of day varies too, but that is the purpose of such a column.
+ * */
 static void check_random(const struct run *run, const rb_migration *m)
 {
     rb_sql sql;
@@ -326,7 +327,7 @@ static void check_new(const struct run *run, const rb_migration *m)
     check_calls(run, m, &m->down);
 }
 
-/* RB008. Duplicates stand side by side or apart (dbmate orders by file name): ids are sorted. */
+/* RB008: sorts ids, because duplicates need not be adjacent (dbmate orders by file name). */
 static int compare_ids(const void *a, const void *b)
 {
     const rb_migration *x = *(const rb_migration *const *)a, *y = *(const rb_migration *const *)b;
@@ -366,7 +367,8 @@ static void check_added(const struct run *run, const rb_migration *m, const rb_r
     check_new(run, m);
 }
 
-/* First the released migration of each id, and the next one behind it, then what is left. */
+/* Matches released migrations by id first, recording the next one after it, then checks the rest.
+ * */
 static void check_items(struct run *run)
 {
     size_t n = run->set->n;
@@ -388,14 +390,14 @@ static void check_items(struct run *run)
         else
             check_added(run, m, later[i]);
         if (renumbered[i])
-            find_released(run, renumbered[i]->id); /* it is not gone */
+            find_released(run, renumbered[i]->id); /* it still exists under another id */
     }
     free(renumbered);
     free(run->was);
     free(later);
 }
 
-/* A set difference is what a deploy runs: a migration that is gone has its down run. */
+/* Reports released migrations that the set lacks: a deploy would run their downs. */
 static void check_gone(const struct run *run)
 {
     for (size_t i = 0; i < run->count; i++)

@@ -27,7 +27,7 @@ typedef struct rb_findings {
 void rb_findings_clear(rb_findings *findings);
 void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
                      const char *file, size_t line, const char *fmt, ...) RB_PRINTF(6, 7);
-/* Appends those of from, which is empty then. */
+/* Moves all findings of `from` to the end of findings. */
 void rb_findings_move(rb_findings *findings, rb_findings *from);
 
 /* [{"rule","migration","file","line","message"}], as `lint --json` prints them. */
@@ -52,7 +52,7 @@ typedef struct rb_released {
     const char *release; /* tag that first carried it */
     const char *file;    /* that its up was in, for one that is gone; NULL: not known */
 } rb_released;
-/* Whether m has the scripts of was, byte for byte, whatever its id. False for code. */
+/* True if m has the scripts of was, byte for byte, whatever its id. False for code. */
 bool rb_released_has_scripts(const rb_migration *m, const rb_released *was);
 
 /* Finds the first function in SQL text that the engine lets no script call, and the offset of its
@@ -60,25 +60,25 @@ bool rb_released_has_scripts(const rb_migration *m, const rb_released *was);
 typedef char *rb_refused_call(size_t *offset, const char *engine, const char *sql, size_t len);
 
 /*
- * engine "sqlite" or "postgresql". Rules about content look at migrations that released[] does
- * not hold; RB004 and RB008 compare with it. Findings come in the set's order. refused_call may be
- * NULL: then no function is refused.
+ * Checks a set. engine: "sqlite" or "postgresql". Rules about content apply to migrations that
+ * released[] does not have; RB004 and RB008 compare with it. Findings come in the set's order.
+ * refused_call NULL: no function is refused.
  */
 void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
              const rb_released *released, size_t count, rb_refused_call *refused_call);
 
 /*
- * The script as it is run inside rbtool's own transaction: of the same length, so that lines and
- * offsets hold, with blanks where something must not run there: a BEGIN and COMMIT that only wrap
- * the script (comments and PRAGMAs around them are allowed), and PRAGMAs that do nothing inside a
- * transaction (foreign_keys, journal_mode). PRAGMAs that do something stay. Transaction control
- * elsewhere and psql meta-commands: RB_FOUND, with file and line in the message. *out is
- * NUL-terminated, script->len bytes, the caller's.
+ * Returns the script as it is run inside rbtool's own transaction: of the same length, so that
+ * lines and offsets remain valid, with blanks in place of what must not run there: a BEGIN and
+ * COMMIT that only wrap the script (comments and PRAGMAs around them are allowed), and PRAGMAs
+ * that have no effect inside a transaction (foreign_keys, journal_mode). Other PRAGMAs stay.
+ * Transaction control elsewhere and psql meta-commands: RB_FOUND, with file and line in the
+ * message. *out is NUL-terminated, script->len bytes, owned by the caller.
  */
 enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine,
                               rb_err *err) RB_MUST_USE;
 
-/* Nothing but comments, white space and semicolons. An absent script is blank. */
+/* True if the script has nothing but comments, white space and semicolons, or is absent. */
 bool rb_script_is_blank(const rb_script *script, const char *engine);
 
 #endif

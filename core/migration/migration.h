@@ -43,15 +43,15 @@ typedef struct rb_migrations {
     char *layout;        /* golang-migrate, diesel, dbmate, sqlx; "" for an empty set */
     rb_migration *items; /* in the order the layout's tool applies them */
     size_t n;
-    rb_strs engines; /* that file names tell apart ("mysql", "sqlite"), sorted; mostly none */
-    rb_strs ignored; /* files that are no migration of this database */
+    rb_strs engines; /* that file names distinguish ("mysql", "sqlite"), sorted; mostly empty */
+    rb_strs ignored; /* files that are not migrations of this database */
     size_t bytes;    /* of all files that were read */
 } rb_migrations;
 
 /*
- * dir: from the top of the tree. RB_FOUND when it is absent there. engine: "sqlite" or
- * "postgresql"; where a folder holds the scripts of several, those of this one and those for all
- * are read. NULL reads them all, for a look at what is there.
+ * Reads the set in `dir`, a path from the top of the tree. RB_FOUND if it does not exist. engine:
+ * "sqlite" or "postgresql"; if a folder has the scripts of several engines, those of this one and
+ * those for all are read. NULL reads them all, to show what exists.
  */
 enum rb_code rb_migrations_read(rb_migrations **out, rb_repo *repo, const rb_oid *tree,
                                 const char *dir, const char *layout, const char *engine,

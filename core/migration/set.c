@@ -73,7 +73,7 @@ bool rb_layout_is_file(const rb_layout_source *source, size_t i)
 rb_migration *rb_layout_add(rb_migrations *set, const char *id, size_t id_len, const char *name,
                             size_t name_len)
 {
-    /* Room for a power of two: no capacity to keep beside the public struct. */
+    /* The capacity is the next power of two, so that it need not be stored. */
     if ((set->n & (set->n - 1)) == 0)
         set->items = rb_realloc(set->items, set->n ? set->n * 2 : 1, sizeof *set->items);
     rb_migration *item = &set->items[set->n++];
@@ -154,7 +154,7 @@ static void sort(rb_migrations *set, const rb_layout *layout)
     free(ranked);
 }
 
-/* A folder that holds migrations which no layout reads must not pass for one without any. */
+/* Fails if no layout reads the folder's migrations, so that the folder does not count as empty. */
 static enum rb_code refuse_unknown(const rb_layout_source *source, const char *dir, rb_err *err)
 {
     const char *tool = rb_layout_looks_like(source);
@@ -177,7 +177,8 @@ static enum rb_code refuse_unknown(const rb_layout_source *source, const char *d
     return RB_OK;
 }
 
-/* git follows no symlink, the tools do: what it stands for would not be in the release. */
+/* Refuses symlinks: the tools follow them, but git does not, so that their targets would not be in
+ * the release. */
 static enum rb_code refuse_links(const rb_layout_source *source, rb_err *err)
 {
     for (size_t i = 0; i < source->entries->n; i++) {
@@ -267,7 +268,7 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
     return RB_OK;
 }
 
-/* dir without "./" before and "/" behind it; "" for the top of the tree. */
+/* Returns dir without "./" at its start and "/" at its end; "" for the top of the tree. */
 static char *clean_dir(const char *dir)
 {
     while (strncmp(dir, "./", 2) == 0)
@@ -291,7 +292,7 @@ static enum rb_code list(rb_tree_entries *entries, rb_repo *repo, const rb_oid *
     return code;
 }
 
-/* dir opened: its entries, and what of them is read. */
+/* The entries of dir, and which of them are read. */
 struct folder {
     char *dir;
     rb_tree_entries entries;

@@ -10,7 +10,7 @@
 #define LOOKED_AT 200             /* files that are read to detect their tool */
 #define MARKER_LIMIT (256u << 10) /* bytes of one of them */
 
-/* A tool's files: the end of their names, and what each has in its text; NULL: any text. */
+/* Files of a tool: the end of their names, and a text that each contains; NULL: any text. */
 static const struct marker {
     const char *tool;
     const char *ending;
@@ -131,7 +131,8 @@ static bool is_template(const char *name)
     return false;
 }
 
-/* Why a file whose name is right for golang-migrate is left out; NULL: it is another engine's. */
+/* Returns why a file with a name of golang-migrate's form is not read; NULL: it is another
+ * engine's. */
 static const char *why_golang(const rb_layout_source *source, const rb_migrations *set,
                               const rb_golang_name *name, bool below)
 {
@@ -143,7 +144,7 @@ static const char *why_golang(const rb_layout_source *source, const rb_migration
                     : "it is a down without an up of its version and name; is a name mistyped?";
 }
 
-/* NULL: it does not look like a migration. */
+/* Returns why a file is not read; NULL if it does not look like a migration. */
 static const char *why_not(const rb_layout_source *source, const rb_migrations *set, size_t i)
 {
     const char *rest = rb_layout_rest(source, i), *name = base_of(rest);
@@ -174,7 +175,7 @@ static const char *why_not(const rb_layout_source *source, const rb_migrations *
     return isdigit((unsigned char)*name) ? "its name is not one of this layout" : NULL;
 }
 
-/* Read as it is, and not SQL yet. */
+/* Returns why a file that is read may not be SQL yet, or NULL. */
 static const char *why_doubtful(const rb_layout_source *source, size_t i)
 {
     if (!ends_with(source->entries->items[i].path, ".sql"))

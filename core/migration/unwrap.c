@@ -18,7 +18,7 @@ static bool one_of(const rb_token *token, const char *const *words)
     return false;
 }
 
-/* COMMIT [WORK or TRANSACTION], with nothing behind it that makes it more than that. */
+/* True for COMMIT [WORK or TRANSACTION] with nothing after it that changes its meaning. */
 static bool is_plain_end(const rb_sql_statement *s)
 {
     static const char *const fillers[] = {"work", "transaction", NULL};
@@ -60,7 +60,7 @@ static void refuse(rb_wrapping *out, size_t offset, const char *what)
     out->what = what;
 }
 
-/* Where the statements stand: before a BEGIN, inside, after the COMMIT. */
+/* Position of the statements: before a BEGIN, inside, after the COMMIT. */
 struct place {
     bool begun;
     bool ended;
@@ -118,7 +118,8 @@ static void blank(char *text, size_t from, size_t to)
             text[i] = ' ';
 }
 
-/* Settings of the connection or the file that SQLite takes outside of a transaction only. */
+/* Blanks PRAGMAs for settings of the connection or the file that SQLite changes only outside a
+ * transaction. */
 static void blank_pragmas(char *text, const rb_script *script, const char *engine)
 {
     static const char *const idle[] = {"foreign_keys", "journal_mode", "synchronous", "temp_store",

@@ -1,5 +1,6 @@
 /*
- * What of a script must not run inside rbtool's transaction; shared by unwrap.c and lint.c.
+ * Finds the parts of a script that must not run inside rbtool's transaction; shared by unwrap.c
+ * and lint.c.
  */
 #ifndef RB_MIGRATION_UNWRAP_H
 #define RB_MIGRATION_UNWRAP_H
@@ -13,10 +14,11 @@ enum rb_control {
     RB_CONTROL_OTHER, /* ROLLBACK, SAVEPOINT, RELEASE, COMMIT AND CHAIN, ... */
 };
 
-/* Is this statement transaction control? */
+/* Classifies a statement as transaction control or not. */
 enum rb_control rb_sql_control(const rb_sql_statement *statement);
 
-/* SQLite: the lower-case name of the PRAGMA this statement sets or reads, a new string; NULL. */
+/* SQLite: returns the lower-case name of the PRAGMA that this statement sets or reads, a new
+ * string, or NULL. */
 char *rb_sql_pragma(const rb_sql_statement *statement, const rb_sql_dialect *dialect);
 
 typedef struct rb_wrapping {
