@@ -10,7 +10,7 @@ static const rb_opt opts[] = {RB_OPTION_ENV,   RB_OPTION_LOSS,      RB_OPTION_NO
                               RB_OPTION_BREAK, RB_OPTION_WHY,       RB_OPTION_YES,
                               RB_OPTION_JSON,  {.kind = RB_OPT_END}};
 
-/* After the commit the way back is a transition of its own, under the same rules as any. */
+/* After the commit, reverting is a transition of its own, under the same rules as any. */
 static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o, bool confirmed,
                             rb_err *err)
 {
@@ -21,7 +21,7 @@ static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o
     return rb_site_carry_out(cli, site, &intent, &own, err);
 }
 
-/* Before the commit: the inverses of what was done. */
+/* Before the commit: runs the inverses of the steps that were done. */
 static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_transition *t, rb_err *err)
 {
     const rb_transition_row *row = t->row;
@@ -44,8 +44,8 @@ static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_transition *
 }
 
 /*
- * To abort an abort that stopped half-way still means back: before its commit it is undone, and
- * then the transition that it was to go back from is aborted; after it, it is continued.
+ * Aborting an abort that stopped half-way reverts further: before its commit it is undone, and
+ * then the transition that it was to revert is aborted; after its commit it is continued.
  */
 static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *o, rb_transition *t,
                              rb_err *err)
@@ -67,7 +67,7 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *
                                : back ? "is committed: it is continued, since it goes back already"
                                       : "is committed: this is a transition back");
         rb_ui_note(cli, "%s (transition %s)", what, row->id);
-        if (committed && !back) /* asks when it has shown its plan */
+        if (committed && !back) /* asks after it has shown its plan */
             return go_back(cli, site, o, asked, err);
         if (!asked)
             RB_TRY(rb_site_confirm(cli, o, what, err));

@@ -58,7 +58,7 @@ static enum rb_code check_options(const struct options *o, rb_err *err)
     return RB_OK;
 }
 
-/* The release, checked as `verify` does; its manifest is what is signed. */
+/* Returns the release's manifest, which is signed, after the checks of `verify`. */
 static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
@@ -73,7 +73,8 @@ static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag
     return RB_OK;
 }
 
-/* What another one signed must be the same manifest, and what can be checked of it must hold. */
+/* Reads an existing envelope: it must hold the same manifest, and its known signatures must be
+ * valid. */
 static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char *tag,
                                   const char *path, rb_err *err)
 {
@@ -101,7 +102,7 @@ static enum rb_code take_envelope(rb_envelope *envelope, rb_cli *cli, const char
     return RB_OK;
 }
 
-/* What the ledger says; the texts live as long as the session's ledger. */
+/* Adds what the ledger knows; the texts live as long as the session's ledger. */
 static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
 {
     rb_verdict_decision judgement;
@@ -119,7 +120,7 @@ static void add_ledger(rb_summary *out, char ids[2][RB_OID_HEX], rb_cli *cli)
     }
 }
 
-/* Why the summary is FAILED, joined by " and ". */
+/* Writes why the summary is FAILED, joined by " and ". */
 static void say_why(rb_buf *out, const rb_summary *summary, rb_cli *cli, const rb_problems *chain,
                     const rb_problems *content)
 {
@@ -145,8 +146,8 @@ static void say_why(rb_buf *out, const rb_summary *summary, rb_cli *cli, const r
                       (int)rb_json_int(item, "given", 0), (int)rb_json_int(item, "needed", 0));
 }
 
-/* As `verify TAG`: signature, chain, policy, content; and the ledger's verdict and transitions. why
- * is empty if it says PASSED. */
+/* Checks as `verify TAG` does: signature, chain, policy, content; and the ledger's verdict and
+ * transitions. why is empty if the summary is PASSED. */
 static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, const char *tag,
                                  const struct options *o, rb_err *err)
 {

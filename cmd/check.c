@@ -19,8 +19,8 @@ static const char *live_tag(const rb_live *live)
     return NULL;
 }
 
-/* What a transition brings in the meantime has a result of its own. well: whether the transition
- * that brought the release ended well. */
+/* Stores the result, unless a transition started in the meantime, which has its own. well: the
+ * transition that brought the release ended well. */
 static enum rb_code store(const rb_site *site, const json_t *failures, const char *tag,
                           const rb_transition_row *pending, bool *well, rb_err *err)
 {

@@ -1,6 +1,6 @@
 /*
- * What every command gets, and the command table. A command is one file: its options struct, its
- * option table (which drives parsing, usage, help and manual), and a run function. Its page is
+ * The context of every command, and the command table. A command is one file: its options struct,
+ * its option table (for parsing, usage, help and manual), and a run function. Its page is
  * cmd/man/rbtool-NAME.1.md. Commands print results to stdout; only main.c prints errors.
  */
 #ifndef RB_CMD_CLI_H
@@ -20,7 +20,7 @@ typedef struct rb_cli {
     bool quiet;
     bool color;        /* stdout may be coloured */
     bool progress;     /* stderr is a terminal and not --quiet */
-    bool interactive;  /* a person can be asked: stdin and stderr are terminals */
+    bool interactive;  /* questions are possible: stdin and stderr are terminals */
     const char *typed; /* the command line as it can be pasted into a shell */
     bool answered;     /* the JSON document is already on stdout: an error prints its line only */
     rb_release_facts *facts; /* release_status.h */
@@ -62,7 +62,7 @@ typedef struct rb_command {
     int min_args;
     int max_args; /* -1: any number */
     bool pages;   /* its text goes through git's pager on a terminal */
-    bool changes; /* something: it is not ended by whoever stops reading its output */
+    bool changes; /* changes something: a closed pipe at its output does not end it */
     enum rb_code (*run)(rb_cli *cli, void *options, int argc, char **argv, rb_err *err);
     /* Frees what options owns (lists); NULL when it owns nothing. */
     void (*clear)(void *options);
@@ -75,10 +75,10 @@ typedef struct rb_opt_table {
 } rb_opt_table;
 
 /*
- * Parses the options in argv with the tables, the first that knows an option wins, and leaves the
+ * Parses the options in argv with the tables (the first that knows an option wins) and leaves the
  * other words in argv and their number in argc. only_leading: stops at the first word that is not
- * an option, which stays with all that follows. "--" ends the options. On an error the words are
- * complete too. RB_ERROR names an unknown option and the nearest known one.
+ * an option, and leaves it and everything after it. "--" ends the options. The words are complete
+ * on an error, too. RB_ERROR names an unknown option and the nearest known one.
  */
 enum rb_code rb_opt_parse(const rb_opt_table *tables, size_t count, rb_cli *cli, bool only_leading,
                           int *argc, char **argv, rb_err *err) RB_MUST_USE;

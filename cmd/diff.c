@@ -56,7 +56,7 @@ static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, char **
     RB_TRY(rb_session_release(&sides->from, &cli->session, names[0], NULL, err));
     RB_TRY(rb_session_release(&sides->to, &cli->session, names[1], NULL, err));
     RB_AUTO(between_clear) struct between between = {.from = sides->from};
-    /* What the proofs of one that does not verify would have said is unknown: rb_diff() says so. */
+    /* The proofs of a release that does not verify are unknown, which rb_diff() reports. */
     rb_session_walk(&cli->session, sides->to, add_between, &between);
     return rb_diff(out, cli->session.repo, sides->from, sides->to,
                    (const rb_release *const *)between.items, between.n, err);
@@ -98,7 +98,7 @@ static char *summary(const json_t *lists, const char *noun)
     return rb_buf_detach(&out);
 }
 
-/* What an id stands for: "2 discount", from the side that has it. */
+/* Returns the label of an id, "2 discount", from the side that has it. */
 static char *migration_label(const struct sides *sides, const char *database, const char *id)
 {
     const rb_release *const releases[] = {sides->to, sides->from};

@@ -8,7 +8,7 @@
 #include "env_session.h"
 #include "environment/checks.h"
 
-/* Returns what the folder is for, if it is no place for an environment; both paths are resolved. */
+/* Returns what the folder is for, if it must not be an environment; both paths are resolved. */
 static const char *purpose_of(const char *path, const char *git)
 {
     const struct passwd *user = getpwuid(geteuid());

@@ -40,7 +40,7 @@ static void found_clear(found *f)
     free(f->file);
 }
 
-/* A file that git config names is the operator's, unless it lies where a commit can change it. */
+/* A file that git config names is the operator's, unless a commit can change it. */
 static enum rb_settings_source source_of(rb_repo *repo, const char *named)
 {
     RB_AUTO(rb_free_str) char *top = NULL;
@@ -48,7 +48,8 @@ static enum rb_settings_source source_of(rb_repo *repo, const char *named)
     return top ? RB_SETTINGS_WORKTREE : RB_SETTINGS_OPERATOR;
 }
 
-/* --config FILE, else what git config rbtool.environments names, else the work tree's own. */
+/* Finds the environments: --config FILE, else the file that git config rbtool.environments names,
+ * else the work tree's own. */
 static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *named = NULL;
@@ -138,7 +139,8 @@ void rb_site_record(rb_cli *cli, rb_site *site)
     site->untold = record(cli, site->env->name, site->state);
 }
 
-/* An environment that is not on this host is not made; one that is held tells by itself. */
+/* Records the transitions of one environment. Skips one that does not exist on this host or that
+ * another run holds, which records its own. */
 static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb_err *err)
 {
     RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
@@ -154,7 +156,7 @@ static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb
     RB_AUTO(rb_free_str) char *recorded = NULL;
     RB_TRY(rb_state_pin(&recorded, state, "environment", err));
     if (recorded && strcmp(recorded, name) != 0)
-        return RB_OK; /* it would be recorded under a name that is not its own */
+        return RB_OK; /* it would be recorded under the wrong name */
     RB_AUTO(rb_free_str) char *untold = record(cli, name, state);
     if (untold)
         rb_ui_note(cli, "%s", untold);
@@ -173,7 +175,7 @@ void rb_site_catch_up(rb_cli *cli)
             rb_ui_note(cli, "%s", rb_err_line(&ignored));
 }
 
-/* With the command to paste, which core does not know. */
+/* Adds the command to paste, which core does not know. */
 static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
@@ -190,7 +192,7 @@ static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments
                    names.data, cli->typed, first);
 }
 
-/* A run that was killed before its journal row was durable left what it had staged. */
+/* Removes files staged by a run that was killed before its journal row was durable. */
 static enum rb_code drop_staged(const rb_site *site, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;

@@ -1,6 +1,6 @@
 /*
- * What the environment commands share: the environment that was asked for, its lock, journal and
- * repository, and the ways a transition is shown, agreed to and carried out.
+ * Shared by the environment commands: the environment, its lock, journal and repository, and how
+ * a transition is shown, agreed to and carried out.
  */
 #ifndef RB_CMD_ENV_SESSION_H
 #define RB_CMD_ENV_SESSION_H
@@ -41,7 +41,7 @@ typedef struct rb_site_options {
     bool accept_drift;
     bool accept_reverted;
     bool yes;
-    bool confirmed; /* the user said yes to it at the terminal before */
+    bool confirmed; /* the user agreed to it at the terminal before */
     bool dry_run;
     bool rehearse; /* on copies, artifacts included */
     bool no_backup;
@@ -100,22 +100,22 @@ typedef struct rb_site_options {
             "show the plan (with --json: its document) and change nothing", RB_SITE_AT(dry_run)    \
     }
 
-/* write: takes the lock, makes the journal, and writes what the ledger is still to be told of.
- * RB_ERROR when no such environment is configured. */
+/* Opens an environment. write: takes the lock, creates the journal, and writes outstanding entries
+ * to the ledger. RB_ERROR if no such environment is configured. */
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
                           rb_err *err) RB_MUST_USE;
-/* For commands that only look, and continue where a part cannot be read: it is added to unreadable
- * as {"part","message"}. RB_ERROR where the environment is not known. */
+/* Same, for commands that only look and continue if a part cannot be read, which is added to
+ * unreadable as {"part","message"}. RB_ERROR if the environment is not configured. */
 enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
                           rb_err *err) RB_MUST_USE;
 void rb_site_close(rb_site *site);
 
-/* The names of all configured environments, sorted. */
+/* Lists the names of all configured environments, sorted. */
 enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
-/* RB_ERROR if an environment's root is "/", a home folder, or in cli's repository: in its own
- * folder or a work tree; if its journal was made on another host or in another folder. Each message
- * names the next step. */
+/* Fails with RB_ERROR if an environment's root is "/", a home folder, or in cli's repository (its
+ * own folder or a work tree), or if its journal was made on another host or in another folder. Each
+ * message names the next step. */
 enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
@@ -123,70 +123,72 @@ enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_
 
 void rb_site_options_clear(void *options);
 
-/* Tells the ledger of every transition that has ended. Failing to is said, when the site is closed,
- * and no more: the next command does it. */
+/* Writes every transition that has ended to the ledger. A failure is only reported, when the site
+ * is closed: the next command tries again. */
 void rb_site_record(rb_cli *cli, rb_site *site);
 
-/* The same of every environment of this host that no other run holds. Needs cli's repository and
+/* Same for every environment of this host that no other run holds. Needs cli's repository and
  * signers. */
 void rb_site_catch_up(rb_cli *cli);
 
-/* The environments that are configured, can be read and do not have their root in a work tree of
- * the repository, and their folders, added to the lists. */
+/* Adds the environments that are configured, can be read and do not have their root in a work tree
+ * of the repository, and their folders, to the lists. */
 enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
 /* Whether any environment is configured at all. */
 enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
-/* The transition that has begun and not ended, and who holds the environment; each or NULL. One
- * that nobody holds was interrupted. */
+/* Returns the transition that has begun and not ended, and the process that holds the environment;
+ * either may be NULL. A transition without a holder was interrupted. */
 enum rb_code rb_site_pending(rb_transition_row **out, char **holder, const rb_site *site,
                              rb_err *err) RB_MUST_USE;
-/* Takes the environment's lock; RB_BUSY names the transition that holds it where it can be read. */
+/* Takes the environment's lock; RB_BUSY names the transition that holds it if it can be read. */
 enum rb_code rb_site_lock(rb_site *site, rb_err *err) RB_MUST_USE;
-/* RB_HALFWAY, naming the way out, when a transition was interrupted; RB_BUSY when it is at work. */
+/* Fails with RB_HALFWAY and the next command if a transition was interrupted; with RB_BUSY if it is
+ * running. */
 enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
 
-/* What a check found kept a pending transition from going on, or back: it is still half-way. */
+/* Changes an error that stopped a pending transition from continuing: it is still half-way. */
 enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err);
 
-/* The release that is live, by the first part that has one, or NULL. Borrowed. */
+/* Returns the live release, of the first part that has one, or NULL. Borrowed. */
 const char *rb_site_live_tag(const rb_site *site);
 
-/* The parts that --only names; all when it is empty. */
+/* Returns the parts that --only names; all if it is empty. */
 enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err) RB_MUST_USE;
 
-/* RB_ERROR where the ledger, policy or root here is not what the environment is bound to. */
+/* Fails with RB_ERROR if the ledger, policy or root is not the one that the environment is bound
+ * to. */
 enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
 
-/* What is asked for: the options' parts and consents, the command line that carries it out. tag may
- * be NULL. */
+/* Fills the intent: the options' parts and consents, and the command line that carries it out. tag
+ * may be NULL. */
 enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_site_options *options,
                             const char *kind, const char *tag, rb_err *err) RB_MUST_USE;
-/* rb_transition_plan(), with what is known of FROM and TO besides. */
+/* Calls rb_transition_plan() and adds what is known about FROM and TO. */
 enum rb_code rb_site_plan(rb_transition *out, rb_cli *cli, const rb_site *site,
                           const rb_intent *intent, rb_err *err) RB_MUST_USE;
 
-/* How a command line begins: "rbtool", and the options before the command's name. */
+/* Returns the start of a command line: "rbtool" and the options before the command's name. */
 char *rb_site_program(const rb_cli *cli);
 char *rb_site_commands(const rb_cli *cli, const char *text);
-/* The command line that carries out what was asked for, without what agrees to a plan; site owns
- * it. tag may be NULL. */
+/* Returns the command line that carries out the request, without options that agree to a plan;
+ * owned by site. tag may be NULL. */
 const char *rb_site_command(rb_site *site, const rb_site_options *options, const char *kind,
                             const char *tag);
 
-/* FROM and TO, steps, data at risk, decisions. to: stdout or stderr. */
+/* Prints FROM and TO, steps, data at risk and decisions. */
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
 
-/* Shows, checks consent, asks, carries out, prints the result. */
+/* Shows the plan, checks consent, asks, carries it out, prints the result. */
 enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_intent *intent,
                                const rb_site_options *options, rb_err *err) RB_MUST_USE;
 
-/* Asks unless --yes; RB_ERROR where nobody can be asked. */
+/* Asks unless --yes was given; RB_ERROR without a terminal. */
 enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
                              rb_err *err) RB_MUST_USE;
 
-/* Signals are noted in control, and end the program that rbtool waits for. */
+/* Records signals in control; they end the program that rbtool waits for. */
 void rb_site_catch(rb_control *control);
 void rb_site_uncatch(void);
 /* Continues the half-way transition, which was loaded with its releases. */
@@ -202,24 +204,24 @@ json_t *rb_site_distrust(const rb_site *site);
 void rb_site_show_distrust(const rb_cli *cli, const rb_site *site);
 /* One item of rb_site_distrust() in words, without a line end. */
 void rb_site_distrust_text(rb_buf *out, const json_t *item);
-/* The same as lines, each with `lead` before it. */
+/* Same, as lines that each begin with `lead`. */
 void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead);
-/* The command that accepts them. */
+/* Returns the command that accepts them. */
 char *rb_site_trust_command(const rb_cli *cli, const rb_site *site);
 /* Record name and settings in the environment's state, and its root in the clone. */
 enum rb_code rb_site_bind(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST_USE;
-/* Before the first transition on this host: what will be recorded, and the commands in it. */
+/* Before the first transition on this host, shows what will be recorded, and the commands in it. */
 void rb_site_show_first(const rb_cli *cli, const rb_site *site);
 
-/* Runs with signals caught; begin: a new transition, else one that is gone on with. */
+/* Runs with signals caught; begin: a new transition, else continues one. */
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin,
                          rb_err *err) RB_MUST_USE;
 
-/* {"outcome":"nothing",...} with --json, else the note; RB_OK. */
+/* Prints {"outcome":"nothing",...} with --json, else the note. Returns RB_OK. */
 enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from, const char *to,
                              const char *why);
 
-/* The document of something refused before it began; returns err's code. */
+/* Prints the document of a request that was refused before it began; returns err's code. */
 enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *plan,
                              const char *outcome, const rb_err *err);
 

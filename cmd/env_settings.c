@@ -1,4 +1,4 @@
-/* Whose settings run: what differs from what this host recorded, and how a person accepts it. */
+/* Settings that differ from those recorded on this host, and how a user accepts them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static bool is_renamed(const rb_site *site)
     return site->binding.environment && strcmp(site->binding.environment, site->env->name) != 0;
 }
 
-/* A file that the operator names is the operator's own: a difference there does not stop. */
+/* True if different settings stop a transition: not for a file that the operator names. */
 static bool settings_stop(const rb_site *site)
 {
     return site->source == RB_SETTINGS_WORKTREE && json_array_size(site->binding.differences) > 0;

@@ -7,7 +7,7 @@
 #include "ledger_write.h"
 #include "ui.h"
 
-/* What a trust passes over: the rules that went by another name or host. */
+/* A rule that accepting the settings overrides: one bound to another name or host. */
 typedef struct passing {
     const char *rule; /* "environment" or "settings" */
     const char *old;  /* name of the environment before */
@@ -54,7 +54,7 @@ static void find_passings(passings *out, const rb_site *site)
             rb_format("the journal of %s comes from another host or folder", name));
 }
 
-/* What is live there, by the journal, or by the ledger where the journal is another one. */
+/* Finds the live release, from the journal, or from the ledger if the journal is another one. */
 static void find_live(rb_draft *draft, const rb_site *site, const rb_ledger *ledger,
                       const char *environment)
 {
@@ -102,8 +102,8 @@ static enum rb_code record_one(rb_cli *cli, const rb_site *site, const passing *
     return RB_OK;
 }
 
-/* Who may: a host that has the ledger and the root that the environment is bound to, with a key to
- * sign the override where a policy is in force. *sign: there is one. */
+/* Fails unless the host has the ledger and the root that the environment is bound to, with a key to
+ * sign the override if a policy is in force. *sign: it has a key. */
 static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, const passings *all,
                               const char *why, rb_err *err)
 {

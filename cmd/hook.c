@@ -43,8 +43,8 @@ static enum rb_code read_pushes(rb_pushes *out, const struct call *call, bool se
     return rb_pushes_read(out, call->repo, sent, rb_buf_str(&input), input.len, err);
 }
 
-/* Of two checks that both found something the first one's error is as good; any other goes first.
- */
+/* Combines two results. If both found something, either error will do; any other error takes
+ * precedence. */
 static enum rb_code both(enum rb_code first, enum rb_code second)
 {
     return second != RB_OK && second != RB_FOUND ? second : first != RB_OK ? first : second;
@@ -70,7 +70,7 @@ static enum rb_code run_pre_receive(rb_refusals *out, const struct call *call, r
     return both(code, rb_ledger_guard_receive(out, call->repo, &pushes, err));
 }
 
-/* Nothing can be refused any more. */
+/* post-receive: nothing can be refused any more. */
 static enum rb_code run_post_receive(rb_refusals *out, const struct call *call, rb_err *err)
 {
     RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
@@ -78,7 +78,7 @@ static enum rb_code run_post_receive(rb_refusals *out, const struct call *call, 
     return rb_ledger_receipt(out, call->repo, &pushes, err);
 }
 
-/* Only there can git be told no. */
+/* Only in the state "prepared" can git be stopped. */
 static enum rb_code run_transaction(rb_refusals *out, const struct call *call, rb_err *err)
 {
     if (strcmp(call->argv[0], "prepared") != 0)

@@ -32,7 +32,7 @@ static enum rb_code git(rb_repo *repo, const char *const *args, rb_err *err)
     return rb_repo_git(&out, repo, args, err);
 }
 
-/* rbtool.json, releases and ledger are the project's own and stay. */
+/* Removes the hooks. rbtool.json, releases and ledger belong to the project and stay. */
 static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
 {
     const char *pinned;
@@ -91,7 +91,7 @@ static char *place(const rb_cli *cli, rb_repo *repo)
                                : rb_path_join(rb_repo_workdir(repo), RB_CONFIG_FILE);
 }
 
-/* The clone of a project that has its settings needs the hooks only. */
+/* A clone of a project that has settings needs only the hooks. */
 static enum rb_code keep_config(const char *path, rb_err *err)
 {
     RB_AUTO(rb_config_freep) rb_config *config = NULL;
@@ -130,7 +130,8 @@ static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const char *path, r
     return RB_OK;
 }
 
-/* Members of found that mine lacks, or has with another value. What only mine has is its own. */
+/* Prints members of `found` that `mine` lacks or has with another value. Members that only `mine`
+ * has are intended. */
 static size_t print_missing(const json_t *found, const json_t *mine, const char *at)
 {
     const char *key;
@@ -157,7 +158,7 @@ static size_t print_missing(const json_t *found, const json_t *mine, const char 
     return n;
 }
 
-/* What a person wrote of artifacts and environments is never a difference. */
+/* Differences in artifacts and environments that a user wrote are not reported. */
 static enum rb_code detect(rb_cli *cli, rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_found_clear) rb_found found = {0};

@@ -60,7 +60,7 @@ static bool has_file(const struct look *look, const char *path)
     return false;
 }
 
-/* False when it is absent, too large or cannot be read: then it is no evidence. */
+/* Reads a file. False if it is absent, too large or cannot be read: then it is not evidence. */
 static bool read_file(rb_buf *out, const struct look *look, const char *path)
 {
     rb_err ignored;
@@ -75,7 +75,7 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* The last part of a path or url, in letters that a name may have. */
+/* Returns the last part of a path or url, in characters that a name may have. */
 static char *name_from(const char *text)
 {
     size_t len = strlen(text);
@@ -119,7 +119,7 @@ static char *line_value(const char *text, const char *section, const char *key)
     return NULL;
 }
 
-/* What the project calls itself, in the file that its own tools read; *file names that. */
+/* Returns the project's name, from the file that its own tools read; *file names that. */
 static char *project_name(const char **file, const struct look *look)
 {
     static const struct {
@@ -233,7 +233,7 @@ static bool is_migrations_name(const char *folder)
            strcmp(last, "versions") == 0;
 }
 
-/* Names the files of a folder that no release would have, though they look like migrations. */
+/* Adds the files of a folder that no release would include, though they look like migrations. */
 static void say_unread(struct look *look, const char *folder, bool read)
 {
     RB_AUTO(rb_unread_clear) rb_unread unread = {0};
@@ -398,7 +398,7 @@ static void find_globs(struct look *look)
     }
 }
 
-/* What is committed counts. */
+/* Lists the files of HEAD: only committed files count. */
 static enum rb_code list_head(struct look *look, rb_err *err)
 {
     static const rb_strs everything = {0};

@@ -8,9 +8,7 @@
 #include "base/file.h"
 #include "ui.h"
 
-#define HOOK_LIMIT                                                                                 \
-    (16u << 20) /* bytes of a hook that is there already; a larger one is no text                  \
-                 */
+#define HOOK_LIMIT (16u << 20) /* bytes of an existing hook; a larger one is not a text */
 #define MARK "\n# rbtool's hook: "
 #define BEFORE ".before-rbtool"
 
@@ -40,7 +38,7 @@ static const struct hook {
 
 enum action { WRITE, CHAIN, RENEW, CONFIGURE, TELL, NOTHING };
 
-/* What is to be done about one hook. */
+/* What to do about one hook. */
 struct plan {
     enum action action;
     char *path;
@@ -134,8 +132,8 @@ static char *call_of(const char *name)
     return rb_format("rbtool hook %s \"$@\"", name);
 }
 
-/* husky 9 keeps what git runs in .husky/_, which it writes anew, and people's hooks in .husky;
- * before that git ran them from .husky itself. */
+/* husky 9 has the hooks that git runs in .husky/_, which it overwrites, and the user's hooks in
+ * .husky; before that git ran them from .husky itself. */
 static bool plan_husky(struct plan *plan, const char *folder, const char *name)
 {
     bool inner = ends_with(folder, "/.husky/_");
@@ -231,7 +229,7 @@ static enum rb_code has_config_hooks(bool *out, char **version, rb_repo *repo, r
     return RB_OK;
 }
 
-/* Our own copy of the shim, below git's folder. */
+/* Returns the path of rbtool's copy of the shim, below git's folder. */
 static char *own_shim(const rb_repo *repo, const char *name)
 {
     return rb_format("%s/rbtool/hooks/%s", rb_repo_common_dir(repo), name);
@@ -273,8 +271,8 @@ static enum rb_code configure(rb_repo *repo, const struct hook *hook, rb_err *er
     return rb_repo_git(NULL, repo, run, err);
 }
 
-/* The user's hook is moved first: killed in between, there is none, and init again puts ours there,
- * which runs it. */
+/* Moves the user's hook first: if rbtool is killed in between, no hook exists, and init then
+ * installs ours, which runs the user's. */
 static enum rb_code carry_out(rb_cli *cli, rb_repo *repo, const struct plan *plan,
                               const struct hook *hook, bool dry_run, rb_err *err)
 {
@@ -354,7 +352,7 @@ static enum rb_code remove_from(size_t *count, rb_cli *cli, const char *folder, 
                        path, before);
         }
     }
-    rmdir(folder); /* when nothing is left in it: git asks for none */
+    rmdir(folder); /* succeeds only if the folder is empty */
     return RB_OK;
 }
 

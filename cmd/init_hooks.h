@@ -10,9 +10,9 @@
 
 #include "cli.h"
 
-/* dry_run: says what it would do and changes nothing. */
+/* Installs the hooks. dry_run: only prints what it would do. */
 enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err) RB_MUST_USE;
-/* Everything is as before. *count: how many hooks were removed. */
+/* Removes the hooks and restores the user's. *count: how many hooks were removed. */
 enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *err) RB_MUST_USE;
 
 #endif

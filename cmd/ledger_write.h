@@ -1,13 +1,13 @@
 /*
- * What the commands share with which people write into the ledger: mark, approve, policy.
+ * Shared by the commands with which people write to the ledger: mark, approve, policy.
  */
 #ifndef RB_CMD_LEDGER_WRITE_H
 #define RB_CMD_LEDGER_WRITE_H
 
 #include "release_status.h"
 
-/* Who writes, when the policy lets them; what: "a verdict". RB_ERROR without a key of an allowed
- * signer, RB_FOUND when it is not in the role. */
+/* Finds the caller and checks that the policy allows the entry; what: "a verdict". RB_ERROR without
+ * a key of an allowed signer, RB_FOUND if it is not in the role. */
 enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
                             const char *what, rb_err *err) RB_MUST_USE;
 
@@ -19,7 +19,7 @@ enum rb_code rb_word_app(const char **out, rb_cli *cli, rb_err *err) RB_MUST_USE
 enum rb_code rb_word_write(rb_oid *out, rb_cli *cli, const rb_draft *draft,
                            rb_err *err) RB_MUST_USE;
 
-/* Says that others do not know yet. */
+/* Notes that other clones do not have the entry yet. */
 /* Before an entry is written and the ledger is read (rb_word_caller() does it, too): fetches the
  * ledger where this clone has none and its remote does, and says so. begins: the entry may be the
  * first of a new ledger. */

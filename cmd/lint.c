@@ -60,7 +60,7 @@ static bool carries_manifest(rb_repo *repo, const char *name)
     return rb_tag_read(&tag, repo, name, &ignored) == RB_OK && rb_manifest_is_in(tag);
 }
 
-/* Signers are asked for only where there is a release: a young repository needs none to lint. */
+/* Signers are loaded only if a release exists: a new repository needs none to lint. */
 static enum rb_code find_previous(struct job *job, const rb_config *config, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs tags = {0};
@@ -111,7 +111,7 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL, *old = NULL;
     enum rb_code code =
         rb_migrations_read(&set, job->repo, &job->tree, d->migrations, d->layout, d->engine, err);
-    /* 1 is for findings; a folder that is not there is a mistake in the settings. */
+    /* exit code 1 is for findings; a missing folder is an error in the settings */
     if (code == RB_FOUND)
         err->code = code = RB_ERROR;
     if (code != RB_OK)

@@ -27,7 +27,7 @@ static char *date_of(const rb_listed_release *release, const char *format)
     return rb_strdup(text);
 }
 
-/* What does not verify has no verdict. */
+/* Describes an item. A release that does not verify has no verdict. */
 static json_t *to_json(const rb_chain_item *item, rb_cli *cli)
 {
     const rb_listed_release *release = item->listed;
@@ -57,7 +57,7 @@ static char *fault_of(const rb_chain_item *item, const char *code)
     return rb_chain_is_absent(item) ? rb_strdup("not here") : rb_format("BAD (%s)", code);
 }
 
-/* Past a rule is as loud as bad. */
+/* Returns the verdict for the table. An override is as prominent as a bad verdict. */
 static char *verdict_of(const rb_chain_item *item, rb_cli *cli)
 {
     RB_AUTO(rb_free_str) char *why = NULL;

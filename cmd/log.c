@@ -68,7 +68,7 @@ static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
     return RB_OK;
 }
 
-/* What git makes of a date: it knows "yesterday" and "2 weeks ago". */
+/* Parses a date with git, which knows "yesterday" and "2 weeks ago". */
 static enum rb_code find_since(rb_log *job, rb_err *err)
 {
     static const char prefix[] = "--max-age=";
@@ -94,7 +94,7 @@ static bool matches_any(const rb_strs *patterns, const char *text)
     return patterns->n == 0;
 }
 
-/* RB_ERROR where no entry can be read, RB_FOUND where some can. */
+/* Fails with RB_ERROR if no entry can be read, RB_FOUND if some cannot. */
 static enum rb_code check_whole(const rb_log *job, rb_err *err)
 {
     const rb_problem *first = NULL;
@@ -128,7 +128,7 @@ static bool is_wanted(const rb_log *job, const rb_entry *entry)
            (o->kinds.n == 0 || rb_strs_has(&o->kinds, rb_entry_kind_name(entry->kind)));
 }
 
-/* Newest first. */
+/* Selects the entries to show, newest first. */
 static void choose(rb_log *job)
 {
     size_t limit = job->options->count > 0 ? (size_t)job->options->count : SIZE_MAX;
@@ -177,7 +177,7 @@ static void print_json(const rb_log *job, const rb_entry *entry)
     rb_json_set_str(line, "fingerprint", entry->fingerprint);
     json_object_set_new(line, "parents", parents);
     json_object_set_new(line, "problems", problems_json(&entry->problems));
-    json_t *json = (json_t *)rb_entry_json(entry); /* borrowed, and given back unchanged */
+    json_t *json = (json_t *)rb_entry_json(entry); /* borrowed; not changed in the end */
     json_object_set_new(line, "entry", json ? json_incref(json) : json_null());
     rb_ui_json(job->cli, line);
 }

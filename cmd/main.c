@@ -156,7 +156,8 @@ static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
     return command ? call(cli, command, &globals, argc - 1, argv + 1, err) : suggest(argv[0], err);
 }
 
-/* A mistake in the arguments is told as it was asked for, though they could not all be read. */
+/* True if --json is among the arguments: an error in them must be printed as JSON although parsing
+ * failed. */
 static bool asks_json(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -215,7 +216,8 @@ static void keep_heap(void)
 #endif
 }
 
-/* A file that is opened must not become what messages are written to. */
+/* Opens missing standard streams, so that a file which is opened later does not receive messages.
+ * */
 static bool keep_streams(void)
 {
     int fd = STDIN_FILENO;
@@ -229,7 +231,7 @@ static bool keep_streams(void)
     return fd >= 0;
 }
 
-/* It wanted no more. Which write it was that failed is not known. */
+/* True if the reader of a pipe closed it. Which write failed is unknown. */
 static bool reader_left(void)
 {
     struct pollfd out = {.fd = STDOUT_FILENO};

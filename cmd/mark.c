@@ -27,7 +27,7 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     {.kind = RB_OPT_END}};
 
-/* A release that does not verify can be called bad, not good. */
+/* Finds the release. One that does not verify can be marked bad, not good. */
 static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char *tag, bool good,
                                 rb_err *err)
 {
@@ -48,7 +48,7 @@ static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char
     return RB_OK;
 }
 
-/* A release that is here can be given up while nothing uses it. */
+/* Checks that an existing release may be given up: nothing uses it. */
 static enum rb_code find_unused(char object[RB_OID_HEX], const rb_tag *tag, const rb_policy *policy,
                                 const rb_chain *chain, rb_err *err)
 {

@@ -39,7 +39,7 @@ static enum rb_code unknown(const rb_opt_table *tables, size_t count, const char
                 : rb_fail(err, RB_ERROR, "unknown option '%s'", arg);
 }
 
-/* False where value has nothing in it: what limits a command must not vanish. */
+/* False for an empty value: an option that restricts a command must not be ignored. */
 static bool add_list(rb_strs *list, const char *value)
 {
     size_t before = list->n;

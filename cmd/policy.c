@@ -135,7 +135,8 @@ static enum rb_code show(rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
-/* On top of the tip that was judged: when another entry came in between, it is judged anew. */
+/* Writes the policy on top of the tip that was checked. If another entry came in between, checks
+ * again. */
 static enum rb_code try_set(rb_oid *out, rb_cli *cli, const struct options *o, const json_t *json,
                             const rb_caller *caller, rb_err *err)
 {

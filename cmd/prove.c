@@ -282,7 +282,7 @@ static enum rb_code prove_database(struct job *job, const rb_config_database *da
     return code;
 }
 
-/* One database without a proof does not hide the others'. */
+/* Proves all databases: one without a proof does not hide the results of the others. */
 static enum rb_code prove_all(struct job *job, rb_err *err)
 {
     const rb_config *config = job->config;

@@ -112,7 +112,7 @@ void rb_prove_text(const rb_cli *cli, const json_t *document)
     rb_ui_note(cli, "%s", total);
 }
 
-/* Text that is only text: no markup, no HTML, no column of a table, nobody mentioned. */
+/* Escapes text so that it is only text: no markup, HTML, table columns or mentions of users. */
 static char *markdown(const char *text)
 {
     rb_buf out = {0};

@@ -77,7 +77,8 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made
         rb_ui_note(cli, "note: and %zu more; --json lists them", made->notes.n - NOTES_SHOWN);
 }
 
-/* What the proof could not try is not a finding. The class records it, and this is the reason. */
+/* Prints what the proof could not test. That is not a finding, but the reason for the recorded
+ * class. */
 static void print_untested(const rb_cli *cli, const rb_manifest *manifest)
 {
     for (size_t i = 0; i < manifest->database_count; i++) {
@@ -124,7 +125,7 @@ static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const 
     rb_ui_json(cli, document);
 }
 
-/* What the tag's message would say to people: the lines before the manifest. */
+/* Prints the readable part of the tag's message: the lines before the manifest. */
 static void preview(const rb_cli *cli, const rb_made *made)
 {
     const char *text = strstr(rb_buf_str(&made->payload), "\n\n"); /* behind the headers */
@@ -165,7 +166,8 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
     }
 }
 
-/* The release is made whatever becomes of its entry: who has the tag can verify it. */
+/* Writes the ledger's entry. The release is valid without it: anybody who has the tag can verify
+ * it. */
 static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const struct options *o,
                    const rb_make *make, const rb_made *made)
 {
@@ -234,8 +236,8 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
     return RB_OK;
 }
 
-/* A tag by who may not release would be born bad, and its name could not be used again. Before
- * there is a policy, and without a key, there is nothing to say here. */
+/* Checks first that the caller may release, because a rejected tag would use up its name. Does
+ * nothing without a policy or a key. */
 static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
                                 const rb_policy *policy, const struct options *o, rb_err *err)
 {
@@ -255,7 +257,7 @@ static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *si
     return RB_OK;
 }
 
-/* That it is one of this repository's releases is checked with the chain. */
+/* The chain check finds out whether it is one of this repository's releases. */
 static enum rb_code check_previous(rb_cli *cli, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;

@@ -123,7 +123,7 @@ json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *envir
     return list;
 }
 
-/* Where approvals may be asked for. */
+/* Adds the environments for which approvals may be needed. */
 static void add_places(rb_strs *out, rb_cli *cli)
 {
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
@@ -250,15 +250,15 @@ static void word_notes(rb_plan *plan, rb_cli *cli, const rb_release *release)
     }
 }
 
-/* told: it was said of the same release already. */
+/* noted: it was reported for the same release already. */
 static void set_verdict(rb_plan *plan, json_t *verdicts, const char *side, rb_cli *cli,
-                        const rb_release *release, bool told)
+                        const rb_release *release, bool noted)
 {
     RB_AUTO(rb_free_str) char *why = NULL;
     const char *verdict =
         release ? rb_release_verdict(&why, cli, release->tag, release->object) : NULL;
     rb_json_set_str(verdicts, side, verdict);
-    if (!release || told)
+    if (!release || noted)
         return;
     RB_AUTO(rb_free_str)
     char *note = verdict ? rb_format("%s is %s: %s", release->tag, verdict, why)

@@ -1,8 +1,8 @@
 /*
- * What is known of a release besides its manifest, everywhere in the same words: its verdict, the
- * approvals it has of those that a deploy takes, and, loudly, every override of a rule and every
- * transition to it that lacked approvals. The session's ledger is open. Verdicts count what the
- * journals of this host's environments have, too.
+ * Reports what is known about a release besides its manifest, in the same words everywhere: its
+ * verdict, its approvals and how many a deploy needs, and prominently every override of a rule
+ * and every transition to it that lacked approvals. The session's ledger must be open. Verdicts
+ * also consider the journals of this host's environments.
  */
 #ifndef RB_CMD_RELEASE_STATUS_H
 #define RB_CMD_RELEASE_STATUS_H
@@ -28,7 +28,7 @@ void rb_release_note_verdicts(rb_cli *cli, rb_plan *plan, const rb_plan_request 
 
 /* Of the environments of this host that are configured. Borrowed from cli. */
 const rb_journals *rb_release_journals(rb_cli *cli);
-/* What the functions above remember; main calls it. */
+/* Frees what the functions above cached; called by main. */
 void rb_release_facts_free(rb_cli *cli);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What `rbtool status` knows of one environment. A part that cannot be read is listed and the rest
- * is looked at all the same: status is what people ask when something is broken.
+ * Collects what `rbtool status` knows about one environment. A part that cannot be read is
+ * listed, and the rest is still examined, because status is needed most when something is broken.
  */
 #ifndef RB_CMD_STATUS_H
 #define RB_CMD_STATUS_H

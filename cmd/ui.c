@@ -26,8 +26,8 @@ static const char *const codes[COLORS] = {
     [RB_PLAIN] = "\x1b[0m",  [RB_BOLD] = "\x1b[1m",    [RB_RED] = "\x1b[31m",
     [RB_GREEN] = "\x1b[32m", [RB_YELLOW] = "\x1b[33m", [RB_DIM] = "\x1b[2m"};
 
-/* What stands for a colour until the text around it is made safe: ESC, a number that no repository
- * can know, the colour. */
+/* Placeholders for colours until the text around them is made safe: ESC, a random number that no
+ * repository can know, the colour. */
 static char marks[COLORS][24];
 #define MARK_LEN 18
 

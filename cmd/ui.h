@@ -24,8 +24,8 @@ enum rb_color { RB_PLAIN, RB_BOLD, RB_RED, RB_GREEN, RB_YELLOW, RB_DIM };
 /* The same with a colour for each row below the heads. */
 void rb_ui_rows(const rb_cli *cli, const char *const *heads, const rb_strs *cells, size_t columns,
                 const enum rb_color *rows);
-/* What to begin with, "" without colour; RB_PLAIN ends it. It is for the functions above only,
- * which put the escape sequence in its place: one that comes out of a repository is none. */
+/* Returns a placeholder that the functions above replace with the colour's escape sequence, ""
+ * without colour; RB_PLAIN ends it. Escape sequences in repository data are never interpreted. */
 const char *rb_ui_color(const rb_cli *cli, enum rb_color color);
 
 char *rb_ui_count(uint64_t n); /* 18,233 */

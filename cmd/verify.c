@@ -27,7 +27,7 @@ static const rb_opt opts[] = {
 struct checked {
     const char *tag;
     const rb_chain_item *item; /* NULL: no such release here */
-    rb_problems problems;      /* of its content, or why there is no item */
+    rb_problems problems;      /* of its content, or the reason why item is NULL */
 };
 
 struct run {
@@ -166,7 +166,7 @@ static json_t *to_json(const struct checked *checked)
     return object;
 }
 
-/* Its code is for programs, and says more than is known. */
+/* Returns the problem's name for people: its code may claim more than is known. */
 static const char *name_of(const rb_problem *problem)
 {
     return strcmp(problem->code, "lost") == 0 ? "not here" : problem->code;
@@ -182,7 +182,7 @@ static void print_problems(const rb_cli *cli, const rb_problems *problems)
     }
 }
 
-/* What cannot be told apart from a tag that was never fetched is not called bad. */
+/* Returns the result in one word: a tag that may only not have been fetched is not called bad. */
 static const char *word_of(const struct checked *checked)
 {
     if (is_ok(checked))

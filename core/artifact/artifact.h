@@ -10,7 +10,7 @@
  *
  * What was read is checked by its SHA-1 object ids, or where the tree id is known by that: where it
  * comes out as another, the objects are read once more to name one that is corrupt. Without one
- * the result is told as it is, and the caller compares it with the manifest.
+ * the result is returned as it is, and the caller compares it with the manifest.
  */
 #ifndef RB_ARTIFACT_ARTIFACT_H
 #define RB_ARTIFACT_ARTIFACT_H

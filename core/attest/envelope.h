@@ -26,9 +26,10 @@ typedef struct rb_envelope {
 
 void rb_envelope_clear(rb_envelope *envelope);
 
-/* Without signatures. */
+/* Creates an envelope without signatures. */
 void rb_envelope_make(rb_envelope *out, const void *payload, size_t len);
-/* what names it in errors. RB_ERROR when it is no envelope of in-toto's payload type. */
+/* Reads an envelope. `what` names it in errors. RB_ERROR if it is not an envelope with in-toto's
+ * payload type. */
 enum rb_code rb_envelope_read(rb_envelope *out, const char *text, size_t len, const char *what,
                               rb_err *err) RB_MUST_USE;
 void rb_envelope_write(rb_buf *out, const rb_envelope *envelope); /* one line of canonical JSON */
@@ -44,8 +45,8 @@ bool rb_envelope_signed_by(const rb_envelope *envelope, const char *keyid);
 enum rb_code rb_envelope_sign(rb_envelope *envelope, bool *added, rb_repo *repo, const char *key,
                               rb_err *err) RB_MUST_USE;
 
-/* The signatures whose keyid is an allowed signer's: RB_FOUND when one is no good. *people gets
- * their principals; *unknown counts the others, which nobody here can check. */
+/* Verifies the signatures whose keyid is an allowed signer's: RB_FOUND if one is not valid. *people
+ * receives their principals; *unknown counts the others, which cannot be verified here. */
 enum rb_code rb_envelope_check(rb_strs *people, size_t *unknown, const rb_envelope *envelope,
                                const rb_signers *signers, rb_err *err) RB_MUST_USE;
 

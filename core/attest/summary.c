@@ -117,7 +117,7 @@ bool rb_summary_passed(const rb_summary *summary)
            (!summary->verdict || strcmp(summary->verdict, "bad") != 0);
 }
 
-/* SLSA's build track is not ours to judge; levels of one's own must not begin with SLSA_. */
+/* rbtool does not evaluate SLSA's build track, and custom levels must not begin with SLSA_. */
 static json_t *levels_of(const rb_summary *summary)
 {
     json_t *levels = json_array();

@@ -34,7 +34,7 @@ void rb_problems_add(rb_problems *problems, const char *code, const char *field,
 /* Marks the last one added as a warning. */
 void rb_problems_warn(rb_problems *problems);
 
-/* True when there is one that is no warning. */
+/* True if one of them is not a warning. */
 bool rb_problems_any(const rb_problems *problems);
 
 #endif

@@ -9,8 +9,8 @@
  * and what they depend on: a file with another header counts as empty.
  *
  * Nothing here fails, since without a cache there is only more to do. Nothing from the first
- * damaged chunk on is used, and the next save writes the file anew. A file that would grow beyond
- * RB_RECORD_CACHE_LIMIT begins anew.
+ * damaged chunk on is used, and the next save rewrites the file. A file that would grow beyond
+ * RB_RECORD_CACHE_LIMIT is started again.
  */
 #ifndef RB_BASE_RECORD_CACHE_H
 #define RB_BASE_RECORD_CACHE_H

@@ -117,7 +117,7 @@ static rb_config *from_json(const json_t *json, const char *source)
     return config;
 }
 
-/* What a shape cannot say. */
+/* Checks what a shape cannot express. */
 static enum rb_code check_names(const json_t *json, const char *source, rb_err *err)
 {
     const json_t *artifacts = json_object_get(json, "artifacts");

@@ -1,7 +1,7 @@
 /*
- * rbtool.json (schemas/config.schema.json). Unknown keys are errors that name the key and the
- * nearest known one. What concerns releases is read here; the environments stay JSON for
- * environment/definition.
+ * Reads rbtool.json (schemas/config.schema.json). Unknown keys are errors that name the key and
+ * the nearest known one. Reads what concerns releases; environments stay JSON for
+ * config/environment.h.
  */
 #ifndef RB_CONFIG_CONFIG_H
 #define RB_CONFIG_CONFIG_H
@@ -33,7 +33,7 @@ typedef struct rb_config_database {
 } rb_config_database;
 
 typedef struct rb_config {
-    char *source; /* what it was read from, for messages */
+    char *source; /* its name in messages */
     char *app_name;
     char *version_file; /* or NULL */
     char *version_json; /* path, or NULL; then version_key */
@@ -54,17 +54,17 @@ typedef struct rb_config {
 enum rb_code rb_config_parse(rb_config **out, const char *text, size_t len, const char *source,
                              rb_err *err) RB_MUST_USE;
 enum rb_code rb_config_read(rb_config **out, const char *path, rb_err *err) RB_MUST_USE;
-/* rbtool.json of a commit's tree. RB_FOUND when it has none. */
+/* Reads rbtool.json of a commit's tree. RB_FOUND if it has none. */
 enum rb_code rb_config_at(rb_config **out, rb_repo *repo, const rb_oid *commit,
                           rb_err *err) RB_MUST_USE;
-/* The environments of a file that has nothing else, or has them under "environments". */
+/* Reads the environments of a file that has nothing else, or has them under "environments". */
 enum rb_code rb_config_environments(json_t **out, const char *text, size_t len, const char *source,
                                     rb_err *err) RB_MUST_USE;
 void rb_config_free(rb_config *config);
 RB_DEFINE_AUTO(rb_config, rb_config_free)
 
-/* Refuses members of object that are not in known (NULL at its end), naming where and the nearest
- * known key. For every strict reader of settings. */
+/* Fails if object has members that are not in known (NULL at its end), naming `where` and the
+ * nearest known key. For every strict reader of settings. */
 enum rb_code rb_keys_check(const json_t *object, const char *where, const char *const *known,
                            rb_err *err) RB_MUST_USE;
 

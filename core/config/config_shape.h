@@ -1,6 +1,6 @@
 /*
- * What rbtool.json may hold. schemas/config.schema.json says the same for editors and other
- * tools; tests hold the two together.
+ * The shape of rbtool.json. schemas/config.schema.json is the same for editors and other tools;
+ * tests compare the two.
  */
 #ifndef RB_CONFIG_CONFIG_SHAPE_H
 #define RB_CONFIG_CONFIG_SHAPE_H

@@ -95,9 +95,10 @@ static enum rb_code read_seconds(int *out, const json_t *value, int otherwise, c
     return RB_OK;
 }
 
-/* Without empty, "." and ".." components, so that one path can be told to lie below another, and is
- * printed as a person would write it. ".." leads to the folder above what a symlink points to, as
- * it does for the kernel; other symlinks stay, since files are replaced behind them. */
+/* Returns the path without empty, "." and ".." components, so that the test whether one path lies
+ * below another works and messages show it as a person would write it. ".." leads to the folder
+ * above a symlink's target, as in the kernel; other symlinks stay, because files are replaced
+ * behind them. */
 static char *absolute(const char *base, const char *path)
 {
     RB_AUTO(rb_free_str)
@@ -369,7 +370,8 @@ enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *n
     return define(out, environments, name, &(reading){base, lookup, true}, err);
 }
 
-/* An environment that cannot be read cannot be used either, and shares nothing. */
+/* Checks that no other environment shares a file. One that cannot be read cannot be used, so it is
+ * skipped. */
 static enum rb_code check_others(const rb_env *env, const json_t *environments, const reading *how,
                                  rb_err *err)
 {

@@ -59,8 +59,8 @@ typedef struct rb_env {
 enum rb_code rb_env_read(rb_env **out, const json_t *environments, const char *name,
                          const char *base, const char *(*lookup)(const char *name),
                          rb_err *err) RB_MUST_USE;
-/* The same for commands that only look at it: places are not compared, and databases whose url is
- * not set on this host are left out. */
+/* Same as rb_env_read(), for commands that only look: does not compare paths, and leaves out
+ * databases whose url is not set on this host. */
 enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *name,
                          const char *base, const char *(*lookup)(const char *name),
                          rb_err *err) RB_MUST_USE;
@@ -69,7 +69,7 @@ RB_DEFINE_AUTO(rb_env, rb_env_free)
 
 const char *rb_env_database(const rb_env *env, const char *name); /* its url, or NULL */
 
-/* Of scripts and checks in its databases; borrows from env. */
+/* Returns the limits of scripts and checks in its databases; borrows from env. */
 rb_db_limits rb_env_limits(const rb_env *env);
 
 #endif

@@ -47,7 +47,7 @@ static char *id_of(const char *path)
     return id;
 }
 
-/* Takes key and path, which is resolved. */
+/* Adds a path, which is resolved. Takes ownership of key and path. */
 static place *add(places *list, char *key, char *path)
 {
     list->items = rb_realloc(list->items, list->n + 1, sizeof *list->items);
@@ -91,7 +91,7 @@ static void find_places(places *list, const rb_env *env)
             rb_path_resolve(env->config[i].value, NULL, NULL));
 }
 
-/* Whether path, which is resolved, is the folder or lies below it. */
+/* True if path, which is resolved, is the folder or lies below it. */
 static bool is_within(const char *path, const place *folder)
 {
     RB_AUTO(rb_free_str) char *at = rb_strdup(path);
@@ -107,8 +107,8 @@ static bool is_within(const char *path, const place *folder)
     }
 }
 
-/* What lies in a release's folder is removed with it and compared with the release; what lies in
- * .rbtool belongs to rbtool. */
+/* Refuses files in managed folders: those in a release's folder are removed with it and compared
+ * with the release; those in .rbtool belong to rbtool. */
 static enum rb_code check_managed(const rb_env *env, const places *list, rb_err *err)
 {
     for (size_t i = 0; i < list->n; i++) {

@@ -8,7 +8,7 @@
 #include "base/process.h"
 
 #define SHOWN_ROWS 5
-#define SHOWN_WORDS 1000 /* bytes: what rbtool says of it comes behind */
+#define SHOWN_WORDS 1000 /* bytes; rbtool's own text follows it */
 #define SAID " (last output: "
 #define ROWS " found rows: "
 #define CHECK_LIMIT (1u << 20) /* bytes of one SQL check */
@@ -25,7 +25,8 @@ char *rb_checks_public(const char *message)
     return rb_strndup(message, len);
 }
 
-/* Every line made safe, without empty ones. The cut may have gone through a character or a line. */
+/* Returns the output's lines, each made safe, without empty ones. The text may have been cut inside
+ * a character or a line. */
 static char *safe_lines(const rb_buf *raw)
 {
     rb_buf out = {0};
@@ -115,7 +116,8 @@ static enum rb_code run_once(rb_process_result *out, const rb_env *env, const rb
     return code;
 }
 
-/* seconds: of all attempts, which are 0 of a command that is not a check. */
+/* Turns a result into an error. seconds: the time limit of all attempts; 0 for a command that is
+ * not a check. */
 static enum rb_code judge(char **output, const rb_process_result *result, const char *what,
                           const char *program, int seconds, int attempts, rb_err *err)
 {
@@ -173,13 +175,13 @@ static void show_progress(const rb_checking *c, const rb_env_check *check, doubl
     c->progress(c->context, text);
 }
 
-/* began: when the first of all checks did. */
+/* Runs one check until it passes or times out. began: when the first of all checks began. */
 static enum rb_code run_check(char **output, const rb_checking *c, const rb_env_check *check,
                               double began, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *what = rb_format("check \"%s\"", check->name);
     double end = began + check->timeout;
-    double passed = 0; /* since when it does */
+    double passed = 0; /* since when it passes; 0: it does not */
     const double first = now();
     for (int attempts = 1;; attempts++) {
         RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
@@ -237,7 +239,7 @@ static char *show_rows(const json_t *rows)
     return rb_buf_detach(&out);
 }
 
-/* Whether name is a folder of path, or its file's name up to a dot. */
+/* True if name is a folder of path, or its file's name up to a dot. */
 static bool names(const char *path, const char *name)
 {
     size_t len = strlen(name);

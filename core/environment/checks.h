@@ -19,14 +19,16 @@
 #define RB_OUTPUT_KEPT 2048 /* bytes of what a command printed last */
 
 /*
- * from may be NULL. A status other than 0, a time-out and a signal to rbtool are RB_FOUND; a
- * program that cannot be started is RB_ERROR. *output, which may be NULL, is the end of what the
- * command printed on both streams: every line is safe on a terminal; NULL where it printed nothing.
+ * Runs a command. from may be NULL. RB_FOUND for a status other than 0, a time-out and a signal
+ * to rbtool; RB_ERROR if the program cannot be started. *output, which may be NULL, is the end of
+ * what the command printed on both streams, each line safe on a terminal; NULL if it printed
+ * nothing.
  */
 enum rb_code rb_command_run(char **output, const rb_env *env, const rb_strs *command, int timeout,
                             const char *what, const char *from, const char *to,
                             rb_err *err) RB_MUST_USE;
-/* Whether the program of a command can be found and executed; else RB_ERROR names it. */
+/* Fails with RB_ERROR, naming the program, unless the command's program can be found and executed.
+ * */
 enum rb_code rb_command_find(const rb_strs *command, const char *what, rb_err *err) RB_MUST_USE;
 char *rb_command_line(const rb_strs *command); /* for people: quoted where it needs to be */
 
@@ -39,19 +41,20 @@ typedef struct rb_checking {
     void *context;
 } rb_checking;
 
-/* Every check command, in order; failures are gathered: [{"name","message","output"}], output NULL
- * where it printed nothing. Ends early at a signal to rbtool. */
+/* Runs every check command, in order, and collects failures: [{"name","message","output"}], output
+ * NULL if the command printed nothing. Ends early at a signal to rbtool. */
 void rb_checks_run(json_t *failures, const rb_checking *checking);
 
 /*
- * The SQL checks of the release that are database's, against db; failures as above with "rows". A
- * check is that database's whose name is a folder of its path or the first part of its file's name
- * (checks/audit/totals.sql, checks/audit.sql), else the first one's by name.
+ * Runs the release's SQL checks of `database` against db; failures as above with "rows". A check
+ * belongs to the database whose name is a folder of its path or the first part of its file's name
+ * (checks/audit/totals.sql, checks/audit.sql), else to the first database by name.
  */
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
                                const char *database, rb_db *db, rb_err *err) RB_MUST_USE;
 
-/* A failure's message without what a command printed and what rows hold: those stay on the host. */
+/* Returns a failure's message without the command's output and the contents of rows, which stay on
+ * the host. */
 char *rb_checks_public(const char *message);
 
 #endif

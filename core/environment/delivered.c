@@ -17,7 +17,7 @@ char *rb_delivered_path(const char *root, const char *tag)
     return rb_format("%s/.rbtool/delivered/%s~json", root, tag);
 }
 
-/* Hexadecimal, so that a name that is no UTF-8 can be a JSON key. */
+/* Returns the path as a JSON key: hexadecimal, because a path need not be UTF-8. */
 static char *key_of(const char *path)
 {
     char *hex = rb_malloc(2 * strlen(path) + 1);
@@ -54,7 +54,7 @@ static bool is_ignored(const json_t *globs, const char *below)
 /* Calls visit on every file and symlink below dir. */
 typedef struct folder_walk {
     const char *dir;
-    const json_t *ignore; /* globs of what the application adds and removes meanwhile, or NULL */
+    const json_t *ignore; /* globs of files that the application adds and removes, or NULL */
     enum rb_code (*visit)(void *context, const char *path, const char *below, const struct stat *st,
                           rb_err *err);
     void *context;
@@ -99,7 +99,7 @@ static enum rb_code note_file(void *context, const char *path, const char *below
     return RB_OK;
 }
 
-/* The globs of every artifact, relative to the release's folder. */
+/* Returns the globs of every artifact, relative to the release's folder. */
 static json_t *globs_of(const rb_manifest *manifest)
 {
     json_t *globs = json_array();
@@ -132,7 +132,7 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manif
 
 struct check {
     json_t *drift;
-    json_t *files; /* entries are taken out as they are seen */
+    json_t *files; /* entries are removed once they are found */
     const json_t *ignore;
     const char *tag;
 };

@@ -1,7 +1,7 @@
 /*
- * One difference between what is deployed and what the manifest says: {"part","path","expected",
- * "found"}. A flag or config file that was changed also has "lines", and a flag file "flags"
- * (rb_flags_compare()), so that a reader sees what changed and not two digests.
+ * Describes a difference between what is deployed and what the manifest says:
+ * {"part","path","expected","found"}. For a changed flag or config file also "lines", and for a
+ * flag file "flags" (rb_flags_compare()), so that a reader sees what changed and not two digests.
  */
 #ifndef RB_ENVIRONMENT_DRIFT_H
 #define RB_ENVIRONMENT_DRIFT_H

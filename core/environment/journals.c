@@ -11,7 +11,7 @@ static int later_first(const void *a, const void *b)
     return (left->finished < right->finished) - (left->finished > right->finished);
 }
 
-/* Takes *row over. */
+/* Adds *row and takes ownership of it. */
 static void add(rb_journals *out, rb_transition_row **row)
 {
     out->pending = rb_realloc(out->pending, out->pending_count + 1, sizeof *out->pending);
@@ -30,7 +30,8 @@ static const char *about(const rb_transition_row *row)
     return rb_text_same(row->kind, "revert") ? row->from_object : row->to_object;
 }
 
-/* Whether the ledger has a later entry on the same release. Rows that were taken are NULL. */
+/* True if the ledger has a later entry about the same release. Rows that were moved out are NULL.
+ * */
 static bool is_outdated(const rb_ledger *ledger, rb_transition_row *const *rows, size_t at)
 {
     for (size_t i = 0; i < at; i++)
@@ -40,7 +41,7 @@ static bool is_outdated(const rb_ledger *ledger, rb_transition_row *const *rows,
     return false;
 }
 
-/* Where several clones share an environment, what the others have written since the last sync. */
+/* Adds what other clones that share the environment wrote since the last sync. */
 static enum rb_code add_unknown(rb_journals *out, const rb_ledger *ledger, rb_state *state,
                                 rb_err *err)
 {
@@ -53,7 +54,7 @@ static enum rb_code add_unknown(rb_journals *out, const rb_ledger *ledger, rb_st
         return RB_OK;
     RB_TRY(rb_state_history(&rows, &count, state, true, err));
     for (size_t i = 0; i < count; i++)
-        if (rows[i]->entry && /* else it is in the outbox */
+        if (rows[i]->entry && /* otherwise it is in the outbox */
             !has(ledger, rows[i]->entry) && !is_outdated(ledger, rows, i))
             add(out, &rows[i]);
     rb_transition_rows_free(rows, count);
@@ -67,7 +68,7 @@ static enum rb_code read_journal(rb_journals *out, const rb_ledger *ledger, cons
     rb_outbox_item *items;
     size_t count;
     RB_TRY(rb_state_open(&state, root, false, err));
-    if (!state || rb_state_is_copy(state)) /* its entries are not known to be this host's */
+    if (!state || rb_state_is_copy(state)) /* its entries may be another host's */
         return RB_OK;
     RB_TRY(rb_state_entries(&out->own, state, err));
     RB_TRY(rb_state_outbox(&items, &count, state, err));

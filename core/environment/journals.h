@@ -1,7 +1,7 @@
 /*
- * What the journals of this host's environments know of releases and the ledger here does not:
- * transitions whose entries are not written yet, or were written by another clone that shares the
- * environment, and which entries are this host's own.
+ * Collects what the journals of this host's environments know about releases and this clone's
+ * ledger does not: transitions whose entries are not written yet, or were written by another
+ * clone that shares the environment, and which entries are this host's own.
  */
 #ifndef RB_ENVIRONMENT_JOURNALS_H
 #define RB_ENVIRONMENT_JOURNALS_H
@@ -15,7 +15,7 @@ typedef struct rb_journals {
     size_t pending_count;
 } rb_journals;
 
-/* Reads the journals below roots. One that is a copy, or cannot be read, counts for nothing. */
+/* Reads the journals below roots. Ignores one that is a copy or cannot be read. */
 void rb_journals_read(rb_journals *out, const rb_ledger *ledger, const rb_strs *roots);
 void rb_journals_clear(rb_journals *journals);
 

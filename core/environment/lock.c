@@ -35,8 +35,9 @@ static enum rb_code busy(int fd, const char *path, rb_err *err)
                    holder, path);
 }
 
-/* flock(2) can be asked for only by taking it, and for that instant nobody else could. A record
- * lock of the same open file dies with the holder too, and can be looked at. It binds nobody. */
+/* Makes the lock visible to rb_lock_holder(). flock(2) can be tested only by taking it, which would
+ * block others for that moment. A record lock of the same open file is also released when the
+ * holder dies, and can be tested. Nothing depends on it. */
 static void show(int fd)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -56,7 +57,7 @@ char *rb_lock_holder(const char *root)
     return holder;
 }
 
-/* For the person who reads the refusal; the lock itself is flock's. */
+/* Writes the holder into the file, for messages; the lock itself is flock's. */
 static void sign(int fd)
 {
     char when[32];
@@ -84,7 +85,7 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
         close(fd);
         return code;
     }
-    (void)!fchmod(fd, 0644); /* `status` of any user names who holds it, whatever the umask is */
+    (void)!fchmod(fd, 0644); /* `status` shows any user who holds it, whatever the umask is */
     sign(fd);
     show(fd);
     rb_lock *lock = rb_malloc(sizeof *lock);

@@ -169,7 +169,7 @@ static void drift_of_applied(json_t *drift, const rb_applied *applied,
         rb_drift_add(drift, "db", database->name, "clean", "dirty, says the migration tool");
 }
 
-/* known NULL: none; else only what it has as it was found. */
+/* Adds differences. known NULL: all of them; else only those in `known` with the same values. */
 static void add_differences(json_t *out, const char *database, const json_t *from,
                             const json_t *found, const json_t *known)
 {
@@ -187,7 +187,7 @@ static void add_differences(json_t *out, const char *database, const json_t *fro
     }
 }
 
-/* What this environment was left with when the release went live, and the manifest does not say. */
+/* Adds what the environment had when the release went live and the manifest does not say. */
 static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *repo,
                          const rb_manifest_database *database, const json_t *promised,
                          const rb_catalog_now *now)
@@ -207,7 +207,7 @@ static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *r
     rb_drift_add(accepted, "db", database->name, expected, is);
 }
 
-/* Which migrations are applied can be told from the ids in the manifest: no script is read. */
+/* Reads the applied migrations by the ids in the manifest, without reading scripts. */
 static enum rb_code read_applied(rb_applied *out, rb_db *db, const rb_manifest_database *database,
                                  rb_err *err)
 {

@@ -1,6 +1,6 @@
 /*
- * What is really there: live releases, and every drift from what they promised. Databases are
- * opened for reading only.
+ * Compares an environment with its live releases and reports every drift. Databases are opened
+ * read-only.
  */
 #ifndef RB_ENVIRONMENT_OBSERVE_H
 #define RB_ENVIRONMENT_OBSERVE_H
@@ -11,46 +11,47 @@
 #include "environment/state.h"
 #include "release/release.h"
 
-/* A file's content hash; "missing" when it is not there. */
+/* Computes a file's content hash; "missing" if it does not exist. */
 enum rb_code rb_observe_file(char out[RB_SHA256_HEX], const char *path, rb_err *err) RB_MUST_USE;
 
-/* ROOT/current and ROOT/releases against the release that is live in part app. */
+/* Compares ROOT/current and ROOT/releases with the release that is live in part app. */
 enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag,
                             rb_err *err) RB_MUST_USE;
-/* The flag file and the config files against a release's, with what changed in them. */
+/* Compares the flag file and the config files with a release's, and reports what changed in them.
+ * */
 enum rb_code rb_observe_flags(json_t *drift, const rb_env *env, const rb_release *release,
                               rb_repo *repo, rb_err *err) RB_MUST_USE;
 enum rb_code rb_observe_config(json_t *drift, const rb_env *env, const rb_release *release,
                                rb_repo *repo, rb_err *err) RB_MUST_USE;
 
-/* The catalog that release promises for a database: what this database had when the release was
- * last live in it, else what the release's own ups give in a scratch database, checked against
- * the manifest's fingerprint. now: shared when it is as promised, or NULL. */
+/* Returns the catalog that the release promises for a database: the one recorded when the release
+ * was last live in it, else the result of the release's own ups in a scratch database, checked
+ * against the manifest's fingerprint. now: shared if it is as promised, or NULL. */
 enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
                                  const rb_manifest_database *database, const rb_catalog_now *now,
                                  rb_err *err) RB_MUST_USE;
 
 /*
- * Accepted drift that was removed since is not drift: where found is again what the release's own
- * ups give, promised gets that. Leaves promised as it is where nothing was accepted, or where the
- * ups do not run by themselves.
+ * Corrects `promised` where accepted drift was removed since, which is not drift: where `found`
+ * equals the result of the release's own ups again, promised gets that. Changes nothing if no
+ * drift was accepted, or if the ups do not run by themselves.
  */
 void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
                                const rb_release *release, rb_repo *repo,
                                const rb_manifest_database *database);
 
-/* What the release's own ups give in a scratch database. */
+/* Returns the result of the release's own ups in a scratch database. */
 enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo *repo,
                                 const rb_manifest_database *database, rb_err *err) RB_MUST_USE;
-/* What the ups of set, or those that only names, give in a scratch database. tag is for messages.
- */
+/* Returns the result of the ups of set, or of those that `only` names, in a scratch database. tag
+ * is for messages. */
 enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb_strs *only,
                                 const char *engine, const char *tag, rb_err *err) RB_MUST_USE;
 
 /*
- * Applied migrations and catalog against the release's. drift: what happened since it went live
- * here. accepted: what was there by then and is not in its manifest, known residuals and drift that
- * was accepted.
+ * Compares applied migrations and catalog with the release's. drift: changes since it went live
+ * in this environment. accepted: differences to the manifest at that time: known residuals and
+ * accepted drift.
  */
 enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
                                  const rb_release *release, rb_repo *repo,

@@ -3,7 +3,7 @@
 
 #include "environment/state_internal.h"
 
-/* A revert that reached its TO is a word on its FROM, where its plan says so. */
+/* A revert that reached its TO is a verdict on its FROM if its plan says so. */
 #define MISSING_TRANSITION                                                                         \
     "NOT EXISTS (SELECT 1 FROM entry e WHERE e.transition_id = t.id AND e.kind = 'transition')"
 #define MISSING_VERDICT                                                                            \
@@ -103,7 +103,7 @@ enum rb_code rb_state_entries(rb_strs *out, rb_state *state, rb_err *err)
     return RB_OK;
 }
 
-/* state of the step's journal row; outcome NULL: its end was never noted. */
+/* Returns a step's outcome. state: of its journal row; outcome NULL: its end was not recorded. */
 static const char *what_became(const char *state, const char *outcome)
 {
     if (outcome && strcmp(outcome, rb_step_state_name(RB_STEP_FAILED)) == 0)

@@ -1,6 +1,6 @@
 #include "environment/state_internal.h"
 
-/* A journal that an older rbtool began has no table of pins, until it is opened for writing. */
+/* The journal of an older rbtool has no table of pins until it is opened for writing. */
 static enum rb_code has_pins(bool *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;

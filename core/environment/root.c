@@ -7,7 +7,7 @@
 #include "base/anchor.h"
 #include "base/file.h"
 
-/* st->st_nlink 0: there is none. */
+/* st->st_nlink is 0 if nothing exists there. */
 static enum rb_code look(struct stat *st, const char *path, rb_err *err)
 {
     if (rb_at_look(st, path) != 0) {

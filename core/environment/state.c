@@ -42,7 +42,7 @@ const char *rb_step_state_name(enum rb_step_state state)
     return step_states[state];
 }
 
-/* A journal that an older rbtool began has steps without these. */
+/* Adds columns that the journal of an older rbtool lacks. */
 static enum rb_code add_columns(rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
@@ -58,8 +58,8 @@ static enum rb_code add_columns(rb_state *state, rb_err *err)
         NULL, err);
 }
 
-/* SQLite gives its journals the mode of the database, and new databases one by the umask: who may
- * look at an environment is to see its state whatever the umask was. */
+/* SQLite gives its journals the mode of the database, and new databases a mode by the umask.
+ * Everybody who may enter an environment may read its state, whatever the umask was. */
 static void create_readable(const char *path)
 {
     int fd = rb_at_open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -88,7 +88,8 @@ enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err 
     state->path = rb_strdup(path);
     RB_TRY(rb_sqlite_open_own(&state->db, path, write ? RB_SQLITE_CREATE : RB_SQLITE_READ, err));
     if (write) {
-        /* The journal that stays is overwritten in place: less to sync than a new one each time. */
+        /* PERSIST overwrites the journal in place, which needs less syncing than a new file each
+         * time. */
         RB_TRY(rb_sqlite_query(NULL, state->db,
                                "PRAGMA synchronous=FULL; PRAGMA journal_mode=PERSIST", NULL, err));
         RB_TRY(rb_sqlite_query(NULL, state->db, schema, NULL, err));
@@ -335,7 +336,7 @@ enum rb_code rb_state_hold(rb_state *state, rb_err *err)
     return RB_OK;
 }
 
-/* Of what is open all is kept, or none of it. */
+/* Commits the open transaction completely, or rolls it back. */
 static enum rb_code open_or_not(rb_state *state, enum rb_code code)
 {
     rb_err ignored;
@@ -393,7 +394,7 @@ enum rb_code rb_state_data(json_t **out, rb_state *state, const char *transition
     return rb_state_read_data(out, state, json_array_get(json_array_get(rows, 0), 0), err);
 }
 
-/* The transitions that an abort went back from end with it. */
+/* Ends the transitions that an abort reverted. */
 static enum rb_code end_undone(rb_state *state, rb_err *err)
 {
     return rb_state_change(state,
@@ -419,7 +420,7 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
     return commit_or_not(state, code, err);
 }
 
-/* What is known of how it ended the last time stays: an inverse does not change that. */
+/* An inverse does not change what is recorded about the step's last end. */
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err)
 {

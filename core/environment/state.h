@@ -1,10 +1,10 @@
 /*
- * What rbtool remembers of an environment: ROOT/.rbtool/state.db (SQLite, synchronous=FULL).
- * Which release is live in each part, every transition and its steps, backups. A step's intent
- * is written before it begins and its result after. Each call is durable when it returns, but for
- * a transition's beginning and a step's end: these are in one transaction with the intent or the
- * end that follows, before which nothing is done. The database that a transition changes has its
- * own journal row, which alone says whether the commit happened there.
+ * Stores the state of an environment in ROOT/.rbtool/state.db (SQLite, synchronous=FULL): the
+ * release that is live in each part, every transition and its steps, backups. A step's intent is
+ * written before it begins and its result after. Each call is durable when it returns, except for
+ * the beginning of a transition and the end of a step: these share a transaction with the intent
+ * or the end that follows, before which nothing is done. The database that a transition changes
+ * has its own journal row, which alone decides whether the commit happened there.
  *
  * Times are seconds since the epoch.
  */
@@ -23,7 +23,7 @@ enum rb_part { RB_PART_APP, RB_PART_DB, RB_PART_FLAGS, RB_PART_CONFIG, RB_PARTS 
 const char *rb_part_name(enum rb_part part); /* app, db, flags, config */
 
 typedef struct rb_live {
-    char *tag[RB_PARTS]; /* NULL: nothing was ever put there */
+    char *tag[RB_PARTS]; /* NULL: nothing was deployed yet */
     char *object[RB_PARTS];
 } rb_live;
 
@@ -42,13 +42,14 @@ typedef struct rb_transition_row {
     char *entry;   /* id of its entry in the ledger; NULL: not written yet */
     int64_t started;
     int64_t finished;
-    bool checked; /* its checks ran, and passed */
+    bool checked; /* its checks ran and passed */
 } rb_transition_row;
 
-/* Whether it ended at its TO: done, unhealthy or down. */
+/* True if the transition ended at its TO: done, unhealthy or down. */
 bool rb_outcome_reached(const char *outcome);
 
-/* write: makes it when it is missing. Without, *out is NULL when there is none. */
+/* Opens the journal. write: creates it if it is missing. Without write, *out is NULL if it does not
+ * exist. */
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err) RB_MUST_USE;
 void rb_state_close(rb_state *state);
 RB_DEFINE_AUTO(rb_state, rb_state_close)
@@ -57,13 +58,13 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err) RB_MUST_U
 void rb_live_clear(rb_live *live);
 
 /*
- * The newest transition that has begun and not ended; *out is NULL when there is none. An abort
- * after the commit is a transition of its own: the one that it goes back from stays pending below
- * it, and is the newest again if the abort does not reach its TO.
+ * Returns the newest transition that has begun and not ended, or NULL. An abort after the commit
+ * is a transition of its own: the one that it reverts stays pending below it, and is the newest
+ * again if the abort does not reach its TO.
  */
 enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err) RB_MUST_USE;
-/* All that ended, newest first. Of the plans "only", "environment", "marksBad" and "before"."by",
- * when parts is asked for. */
+/* Returns all transitions that ended, newest first. parts: also reads "only", "environment",
+ * "marksBad" and "before"."by" of the plans. */
 enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
                               rb_err *err) RB_MUST_USE;
 void rb_transition_row_free(rb_transition_row *row);
@@ -72,11 +73,11 @@ void rb_transition_rows_free(rb_transition_row **rows, size_t count);
 
 /* row: id, kind, from, to, objects, plan and data are used; started is set. */
 enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err) RB_MUST_USE;
-/* The data of one that is pending, as it was begun. */
+/* Returns the data of a pending transition, as it began. */
 enum rb_code rb_state_data(json_t **out, rb_state *state, const char *transition,
                            rb_err *err) RB_MUST_USE;
-/* live: what is live from now on, in the same transaction; NULL: as before. A transition that
- * reached its TO ends those that are pending below it too, as interrupted. */
+/* Ends a transition. live: what is live from now on, in the same transaction; NULL: unchanged. A
+ * transition that reached its TO also ends those that are pending below it, as interrupted. */
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err) RB_MUST_USE;
 
@@ -85,12 +86,12 @@ const char *rb_step_state_name(enum rb_step_state state);
 
 enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
                            enum rb_step_state now, rb_err *err) RB_MUST_USE;
-/* The step that was begun has been done or has failed, and took that long. Undoing it does not
- * change this. */
+/* Records that the current step is done or has failed, and its duration. Undoing it does not change
+ * this. */
 enum rb_code rb_state_step_ended(rb_state *state, const char *transition, const char *step,
                                  enum rb_step_state now, int64_t milliseconds,
                                  rb_err *err) RB_MUST_USE;
-/* Makes durable what waits for an intent or an end that does not follow. */
+/* Commits what waits for an intent or an end that does not follow. */
 enum rb_code rb_state_flush(rb_state *state, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,
                                const char *step, rb_err *err) RB_MUST_USE;
@@ -101,15 +102,16 @@ enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_r
                             rb_err *err) RB_MUST_USE;
 
 /*
- * The last result of the environment's checks: {"health":"healthy" or "unhealthy","down": the
- * service was not started,"at","release","message","output","failures":[{"name","message",
- * "output"}]}; output: all lines of the end of what a command printed, safe on a terminal. NULL:
- * there is none. Durable with the next intent, end or rb_state_flush().
+ * Returns the last result of the environment's checks: {"health":"healthy" or "unhealthy","down":
+ * the service was not
+ * started,"at","release","message","output","failures":[{"name","message","output"}]}; output:
+ * all lines of the end of what a command printed, safe on a terminal. NULL if no check ran yet.
+ * Setting it is durable with the next intent, end or rb_state_flush().
  */
 enum rb_code rb_state_health(json_t **out, rb_state *state, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_health_set(rb_state *state, const json_t *health, rb_err *err) RB_MUST_USE;
 
-/* The same of a step that failed: {"step","message","output"} of the last one, or NULL. */
+/* Returns the same for the last step that failed, {"step","message","output"}, or NULL. */
 enum rb_code rb_state_said(json_t **out, rb_state *state, const char *transition,
                            rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_said_set(rb_state *state, const char *transition, const char *step,
@@ -143,8 +145,8 @@ bool rb_state_is_copy(const rb_state *state);
 enum rb_code rb_state_take_over(rb_state *state, const char *root, rb_err *err) RB_MUST_USE;
 
 /*
- * The outbox: what the ledger is still to be told of. kind: of the entry, "transition" or
- * "verdict" (that a revert makes its FROM bad).
+ * The outbox: what is not in the ledger yet. kind: of the entry, "transition" or "verdict" (that
+ * a revert makes its FROM bad).
  */
 typedef struct rb_outbox_item {
     rb_transition_row *row; /* with its plan */
@@ -155,10 +157,11 @@ typedef struct rb_outbox_item {
 enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *state,
                              rb_err *err) RB_MUST_USE;
 void rb_outbox_free(rb_outbox_item *items, size_t count);
-/* Durable with rb_state_flush(): a note that is lost is made again from the ledger. */
+/* Records that an entry was written. Durable with rb_state_flush(): a lost record is recreated from
+ * the ledger. */
 enum rb_code rb_state_written(rb_state *state, const char *transition, const char *kind,
                               const char *entry, rb_err *err) RB_MUST_USE;
-/* The ids of all entries that were written, added to out. */
+/* Adds the ids of all entries that were written to out. */
 enum rb_code rb_state_entries(rb_strs *out, rb_state *state, rb_err *err) RB_MUST_USE;
 
 /* Backups: what a transition's scripts could destroy, and the file that has it. */
@@ -170,7 +173,7 @@ typedef struct rb_backup_row {
     char *sha256;
     json_t *items; /* [{"table","column","rows","values","atRisk"}] */
     int64_t bytes;
-    int64_t pruned;   /* when the file was removed; 0: it was not */
+    int64_t pruned;   /* when the file was removed; 0: it exists */
     json_t *restored; /* [{"table","column"}]: what other transitions restored of it */
     json_t *scripts;  /* what the transition ran there: [{"id","direction","sha256"}] */
     char *kind;       /* of the transition, and its releases; from may be NULL */

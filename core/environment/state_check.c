@@ -1,4 +1,4 @@
-/* What is read from the journal, which somebody may have edited or a disk may have damaged. */
+/* Checks what is read from the journal, which may have been edited or damaged. */
 #include <stdlib.h>
 #include <string.h>
 

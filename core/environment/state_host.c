@@ -1,4 +1,4 @@
-/* To which host and folder a journal belongs. */
+/* Determines to which host and folder a journal belongs. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void home_clear(struct home *home)
     free(home->folder);
 }
 
-/* No device number: those of LVM, btrfs and NFS can change when the host boots. */
+/* Without the device number, which can change for LVM, btrfs and NFS when the host boots. */
 static char *folder_id(const char *root)
 {
     RB_AUTO(rb_free_str) char *dir = rb_path_join(root, ".rbtool");
@@ -54,7 +54,7 @@ static enum rb_code set_pin(rb_state *state, const struct home *home, rb_err *er
     return rb_state_pin_set(state, PIN, value, err);
 }
 
-/* A host that got another id, or a folder that was restored in its place, stays what it was. */
+/* Updates the pin of a host that got another id, or of a folder that was restored in place. */
 static enum rb_code renew(rb_state *state, const struct home *home, const char *was, rb_err *err)
 {
     if (strcmp(was, home->host) != 0)
@@ -110,7 +110,7 @@ enum rb_code rb_state_take_over(rb_state *state, const char *root, rb_err *err)
 {
     RB_AUTO(home_clear) struct home home = {0};
     RB_TRY(find_home(&home, root, err));
-    /* What was planned on another host is not carried out here. */
+    /* A plan of another host is not carried out on this one. */
     RB_TRY(rb_state_change(state, "DELETE FROM plan_data", json_array(), err));
     RB_TRY(set_pin(state, &home, err));
     state->copy = false;

@@ -12,7 +12,7 @@
 struct rb_state {
     rb_sqlite *db;
     char *path;
-    char host[RB_SHA256_HEX]; /* whose rows are this host's */
+    char host[RB_SHA256_HEX]; /* rows of this host have this value */
     bool copy;
     bool open; /* a transaction that the next intent or end commits */
 };
@@ -64,10 +64,10 @@ enum rb_code rb_state_has_outbox(bool *out, rb_state *state, rb_err *err) RB_MUS
 enum rb_code rb_state_rows(rb_transition_row ***out, size_t *count, rb_state *state,
                            const char *plan, const char *where, rb_err *err) RB_MUST_USE;
 
-/* What follows waits for the next intent, the end or rb_state_flush(). */
+/* Begins a transaction that the next intent, the end or rb_state_flush() commits. */
 enum rb_code rb_state_hold(rb_state *state, rb_err *err) RB_MUST_USE;
 
-/* params is taken over. */
+/* Runs a statement that changes the journal; takes ownership of params. */
 enum rb_code rb_state_change(rb_state *state, const char *sql, json_t *params,
                              rb_err *err) RB_MUST_USE;
 

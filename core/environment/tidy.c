@@ -26,7 +26,7 @@ static void tidy_below(const char *dir, int depth)
     }
 }
 
-/* Where a file is a symlink, its temporary is beside what it points to. */
+/* Also removes temporary files beside the target of a symlink. */
 static void tidy_beside(const char *path)
 {
     char *real = realpath(path, NULL);

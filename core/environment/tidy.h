@@ -1,11 +1,12 @@
-/* What a run that was killed left behind in an environment. */
+/* Removes what a killed run left in an environment. */
 #ifndef RB_ENVIRONMENT_TIDY_H
 #define RB_ENVIRONMENT_TIDY_H
 
 #include "config/environment.h"
 
-/* Temporary files of ours go from ROOT/.rbtool and from the folders of flags and config. The caller
- * holds the environment's lock. What cannot be removed stays: it costs room only. */
+/* Removes rbtool's temporary files from ROOT/.rbtool and from the folders of flags and config. The
+ * caller holds the environment's lock. Ignores files that cannot be removed: they only cost space.
+ * */
 void rb_env_tidy(const rb_env *env);
 
 #endif

@@ -70,7 +70,7 @@ enum rb_code rb_ref_read(rb_ref *out, rb_repo *repo, const char *name, rb_err *e
     if (status != 0) {
         RB_AUTO(rb_free_str) char *safe = rb_safe(name);
         RB_AUTO(rb_free_str) char *why = rb_git_message();
-        return rb_fail(err, RB_ERROR, "cannot read the ref %s: %s\ngit fsck tells more", safe, why);
+        return rb_fail(err, RB_ERROR, "cannot read the ref %s: %s\nrun `git fsck`", safe, why);
     }
     out->exists = true;
     out->symbolic = git_reference_type(ref) == GIT_REFERENCE_SYMBOLIC;

@@ -213,7 +213,7 @@ static enum rb_code check_made(const rb_buf *commit, size_t message, rb_err *err
 /* What a new entry takes from the tip, which must be an entry. */
 struct tip {
     char *app;
-    char ledger[RB_OID_HEX]; /* id of the ledger's first entry; "": there is no tip */
+    char ledger[RB_OID_HEX]; /* id of the ledger's first entry; "": the ledger is empty */
 };
 
 static void tip_clear(struct tip *tip)

@@ -183,8 +183,8 @@ enum rb_code rb_entry_read_attachment(rb_buf *out, rb_repo *repo, const rb_flat_
     return RB_OK;
 }
 
-/* Checks the attachments. A missing object is no fault of the entry: it stays valid and has a
- * problem until the object is fetched. */
+/* Checks the attachments. A missing object does not make the entry invalid; the entry has a problem
+ * until the object is fetched. */
 static bool judge_attachments(rb_checked_entry *judged, rb_repo *repo, const rb_entry_form *form,
                               bool contents)
 {

@@ -8,7 +8,7 @@
  *
  * Concurrent successors (two clones, or someone who was put out and goes back to before that) are
  * in force together, and the strictest holds: a role takes who every one of them lets in, the
- * largest number of approvals counts, a key that one revokes is revoked. So nobody gains by a fork.
+ * largest number of approvals counts, a key that one revokes is revoked. So a fork gains nothing.
  * A successor above them all settles it, by someone in role policy in every one of them, or by the
  * root.
  *

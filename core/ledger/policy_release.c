@@ -160,11 +160,11 @@ enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *poli
                         release->principal, when, members);
     }
     if (revoked_now(policy, release) && !seen.in_time)
-        rb_problems_add(problems, "revoked", "signature", "a key that is not revoked",
-                        release->fingerprint,
-                        "release %s is signed with key %s, which the policy revokes, and nobody "
-                        "else told of the release before that; release it again with another key",
-                        release->tag, release->fingerprint);
+        rb_problems_add(
+            problems, "revoked", "signature", "a key that is not revoked", release->fingerprint,
+            "release %s is signed with key %s, which the policy revokes, and no other key recorded "
+            "the release before the revocation; release it again with another key",
+            release->tag, release->fingerprint);
     check_end(problems, policy, release, &seen);
     if (problems->n == before)
         return RB_OK;

@@ -39,7 +39,7 @@ static enum rb_verdict of_transition(const json_t *t, const char *tag, const cha
     return RB_VERDICT_NONE;
 }
 
-/* Returns the verdict that the entry states about this tag object, whoever wrote it. */
+/* Returns the verdict that the entry states about this tag object, without regard to its author. */
 static enum rb_verdict said(const rb_entry *entry, const char *tag, const char *object)
 {
     if (entry->kind == RB_ENTRY_TRANSITION)

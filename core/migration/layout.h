@@ -62,7 +62,7 @@ typedef struct rb_golang_name {
     size_t version_len;
     const char *name;
     size_t name_len;    /* without the parts below */
-    const char *engine; /* as dialect.h tells it, "all" included; NULL for none. Static */
+    const char *engine; /* as engine_suffix.h names it, "all" included; NULL for none. Static */
     bool autocommit;
     bool up;
 } rb_golang_name;

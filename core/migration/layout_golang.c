@@ -5,10 +5,10 @@
  * themselves. The id is the number as a tracking table has it, so leading zeros do not count.
  *
  * An up and a down belong together when number and name agree, else when they are the only ones of
- * that number. A down that is left over has no up: it is named in ignored, and lint tells of it.
+ * that number. A down that is left over has no up: it is named in ignored, and lint reports it.
  *
  * Some folders hold the scripts of several engines (V0001.Name.sqlite.up.sql, 1_name_mysql.up.sql):
- * dialect.c tells which of them are a database's.
+ * engine_suffix.c decides which of them are a database's.
  *
  * golang-migrate has no marker for scripts outside of a transaction; those of sqlx
  * ("-- no-transaction" at the start of the file), morph ("-- morph:nontransactional") and popx

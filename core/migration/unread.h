@@ -1,6 +1,6 @@
 /*
  * Finds files of a migrations folder that look like migrations and are not read. `release`,
- * `lint` and `init` name them, because otherwise nobody would notice before a deploy, or later.
+ * `lint` and `init` name them, because they would be noticed only at a deploy, or later.
  */
 #ifndef RB_MIGRATION_UNREAD_H
 #define RB_MIGRATION_UNREAD_H

@@ -64,7 +64,7 @@ static void refuse(rb_wrapping *out, size_t offset, const char *what)
 struct place {
     bool begun;
     bool ended;
-    bool work_outside; /* a statement that is no PRAGMA, before BEGIN */
+    bool work_outside; /* a statement other than a PRAGMA, before BEGIN */
 };
 
 static void note_control(rb_wrapping *out, struct place *place, enum rb_control control,

@@ -21,12 +21,12 @@
  *
  * between: releases after from and before to along the chain, in any order; their proofs tell of
  * migrations that are new in neither. A migration whose proof none of them has is irreversible. A
- * schema that cannot be rebuilt here, or not as its manifest says, is told in reasons.
+ * schema that cannot be rebuilt here, or not as its manifest says, is named in reasons.
  */
 enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const rb_release *to,
                      const rb_release *const *between, size_t count, rb_err *err) RB_MUST_USE;
 
-/* Whether the document says that anything differs. */
+/* True if the document has any difference. */
 bool rb_diff_any(const json_t *document);
 
 #endif

@@ -15,7 +15,7 @@ static const rb_manifest_artifact *find_artifact(const rb_manifest *manifest, co
     return NULL;
 }
 
-/* An artifact that a release does not have is empty. */
+/* Lists an artifact's entries; one that a release does not have is empty. */
 static enum rb_code list(rb_tree_entries *out, rb_repo *repo, const rb_release *release,
                          const rb_manifest_artifact *artifact, rb_err *err)
 {
@@ -42,7 +42,7 @@ static void compare_entries(json_t *out, const rb_tree_entries *a, const rb_tree
     }
 }
 
-/* The globs that only the first list has. */
+/* Returns the globs that only the first list has. */
 static json_t *left_over(const rb_strs *globs, const rb_strs *without)
 {
     json_t *out = json_array();
@@ -66,7 +66,7 @@ static enum rb_code diff_artifact(json_t *out, const rb_diff_sides *sides, const
         json_object_set_new(item, "ignore",
                             json_pack("{s:o,s:o}", "added", left_over(y_globs, x_globs), "removed",
                                       left_over(x_globs, y_globs)));
-    /* Submodules are no part of the tree id, so equal ids alone do not mean equal content. */
+    /* The tree id does not cover submodules, so equal ids alone do not mean equal content. */
     bool bare = a && b && a->submodules.n == 0 && b->submodules.n == 0;
     if (bare && strcmp(a->tree, b->tree) == 0)
         return RB_OK;
