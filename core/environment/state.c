@@ -403,6 +403,20 @@ static enum rb_code end_undone(rb_state *state, rb_err *err)
                            json_pack("[I]", (json_int_t)time(NULL)), err);
 }
 
+/* A commit that reports a failure may have happened: SQLite deletes its journal, and then the sync
+ * of the folder fails. What the file holds now decides. */
+static bool has_ended(rb_state *state, const char *transition, const char *outcome)
+{
+    rb_err ignored;
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
+    if (rb_sqlite_query(&rows, state->db, "SELECT outcome FROM transition_log WHERE id = ?", params,
+                        &ignored) != RB_OK)
+        return false;
+    const char *stored = rb_state_cell(json_array_get(rows, 0), 0);
+    return stored && strcmp(stored, outcome) == 0;
+}
+
 enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
                           const char *error, const rb_live *live, rb_err *err)
 {
@@ -417,7 +431,10 @@ enum rb_code rb_state_end(rb_state *state, const char *transition, const char *o
                                "DELETE FROM plan_data WHERE transition_id NOT IN (SELECT id FROM "
                                "transition_log WHERE outcome IS NULL)",
                                json_array(), err);
-    return commit_or_not(state, code, err);
+    if (code != RB_OK)
+        return commit_or_not(state, code, err);
+    code = commit_or_not(state, RB_OK, err);
+    return code == RB_OK || has_ended(state, transition, outcome) ? RB_OK : code;
 }
 
 /* An inverse does not change what is recorded about the step's last end. */
