@@ -260,8 +260,8 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
 /* At risk */
 
 /*
- * Columns in which a NULL of before counts as a value: those that the way back writes. Where only
- * the scripts fill a NULL, nothing is lost.
+ * Columns in which a NULL of before counts as a value: those that the way back writes, or recreates
+ * with a default. Where only the scripts fill a NULL, nothing is lost.
  */
 static json_t *nulls_of(const way_back *w, const char *table)
 {
@@ -273,8 +273,9 @@ static json_t *nulls_of(const way_back *w, const char *table)
     json_array_foreach (entry_of(w->before, "order", table, NULL), i, name) {
         const char *column = json_string_value(name);
         const char *how = written(effect, column);
-        if ((how && strcmp(how, "update") == 0) ||
-            (inserts && !entry_of(w->between, "column", table, column)))
+        bool dropped = !entry_of(w->between, "column", table, column);
+        bool filled = rb_json_str(entry_of(w->after, "column", table, column), "default");
+        if ((how && strcmp(how, "update") == 0) || (dropped && (inserts || filled)))
             json_array_append(out, name);
     }
     return out;
