@@ -23,6 +23,7 @@ void rb_backup_table_clear(rb_backup_table *t)
 {
     free(t->name);
     free(t->data);
+    free(t->moved);
     rb_strs_clear(&t->key);
     rb_strs_clear(&t->columns);
     rb_strs_clear(&t->automatic);
@@ -69,7 +70,7 @@ enum rb_code rb_backup_create(rb_backup_file *file, const char *path, rb_err *er
         "CREATE TABLE rbtool_table(id INTEGER PRIMARY KEY, name TEXT NOT NULL, data TEXT NOT NULL"
         " UNIQUE, kind TEXT NOT NULL, \"key\" TEXT NOT NULL, columns TEXT NOT NULL, automatic TEXT"
         " NOT NULL, counter INTEGER, definition TEXT NOT NULL, compared TEXT NOT NULL DEFAULT '[]',"
-        " gone INTEGER NOT NULL DEFAULT 0);"
+        " gone INTEGER NOT NULL DEFAULT 0, moved TEXT);"
         "CREATE TABLE rbtool_after(\"table\" INTEGER, \"row\" INTEGER, sha256 BLOB, columns BLOB,"
         " PRIMARY KEY(\"table\", \"row\")) WITHOUT ROWID;"
         "CREATE TABLE rbtool_reference(child INTEGER NOT NULL, child_columns TEXT NOT NULL, parent"
@@ -218,6 +219,7 @@ static bool load_table(void *context, const rb_cell *cells, size_t n)
         return false;
     t->name = rb_strdup(cells[1].data);
     t->data = rb_strdup(cells[2].data);
+    t->moved = cells[10].kind == RB_CELL_TEXT ? rb_strdup(cells[10].data) : NULL;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         if (cells[3].kind == RB_CELL_TEXT && strcmp(cells[3].data, kinds[k]) == 0)
             t->kind = (enum rb_backup_kind)k;
@@ -257,7 +259,7 @@ static enum rb_code load(rb_backup_file *file, rb_err *err)
     loading l = {.file = file};
     RB_TRY(rb_sqlite_each(file->db,
                           "SELECT id, name, data, kind, \"key\", columns, automatic, counter,"
-                          " compared, gone FROM rbtool_table ORDER BY id",
+                          " compared, gone, moved FROM rbtool_table ORDER BY id",
                           NULL, load_table, &l, err));
     if (!l.damaged)
         RB_TRY(rb_sqlite_each(file->db,

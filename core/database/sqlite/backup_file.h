@@ -3,12 +3,12 @@
  *
  *   rbtool_backup(name, value)   format (1), transition, environment, database, from, to, ...
  *   rbtool_table(id, name, data, kind, key, columns, automatic, counter, definition, compared,
- * gone) one row for each table of the database that has rows here. data: the table of this file
+ * gone, moved) one row for each table of the database that has rows here. data: the table of this file
  * that has them, usually of the same name; kind: rows (whole rows), values (of some columns),
  * referenced (rows that others refer to); key, columns, automatic, compared: JSON arrays of column
  * names. data has key and columns; automatic: those that are restored without being asked;
  * compared: see rbtool_after; counter: of AUTOINCREMENT, or NULL; gone: 1 if the scripts dropped
- * the table. rbtool_after("table", "row", sha256, columns) what became of a row: "table" is
+ * the table; moved: the new table that the scripts moved its rows to, or NULL. rbtool_after("table", "row", sha256, columns) what became of a row: "table" is
  * rbtool_table.id, "row" the rowid in data. No such row: the scripts deleted it. sha256: of all
  * columns (compared) as they were at the commit; columns: four bytes for each of them. sha256 NULL:
  * the row cannot be recognised, its key was changed or is NULL. rbtool_reference(child,
@@ -37,6 +37,7 @@ typedef struct rb_backup_table {
     int64_t id;
     char *name;
     char *data;
+    char *moved; /* the table that its rows are in after the scripts; NULL: of the same name */
     enum rb_backup_kind kind;
     rb_strs key;       /* names as they are, not quoted; no key: data begins with the rowid */
     rb_strs columns;   /* the others */

@@ -181,10 +181,9 @@ static void find_shared(rb_strs *out, const rb_backup_table *t, const rb_table_s
             rb_strs_add(out, t->columns.items[i]);
 }
 
-/* The row lives on in another table, which the scripts made: under the same key, with equal values.
- */
-static enum rb_code note_moved_to(finishing *f, const rb_backup_table *t, const char *table,
-                                  rb_err *err)
+/* Rows that are in another table, which the scripts made, under the same key and with equal values.
+ * Those in the first such table can be recognised there. */
+static enum rb_code note_moved_to(finishing *f, rb_backup_table *t, const char *table, rb_err *err)
 {
     RB_AUTO(rb_table_shape_clear) rb_table_shape shape = {0};
     RB_AUTO(rb_strs_clear) rb_strs shared = {0};
@@ -213,10 +212,16 @@ static enum rb_code note_moved_to(finishing *f, const rb_backup_table *t, const 
         rb_stmt_cell(&id, missing.stmt, 0);
         RB_TRY(rb_repeated_bind(&lookup, 1, missing.stmt, 1, t->key.n, err));
         RB_TRY(rb_repeated_step(&there, &lookup, err));
-        if (there && same_content(f, missing.stmt, 1 + t->key.n, lookup.stmt, 1, shared.n))
-            RB_TRY(note(f, t, id.integer, false, err));
+        if (there && same_content(f, missing.stmt, 1 + t->key.n, lookup.stmt, 1, shared.n)) {
+            bool first = !t->moved || strcmp(t->moved, table) == 0;
+            if (!t->moved)
+                t->moved = rb_strdup(table);
+            RB_TRY(note(f, t, id.integer, first && shared.n > 0, err));
+        }
         RB_TRY(rb_repeated_step(&row, &missing, err));
     }
+    for (size_t i = 0; i < shared.n && t->moved && strcmp(t->moved, table) == 0; i++)
+        rb_strs_add(&t->compared, shared.items[i]);
     return RB_OK;
 }
 
@@ -228,7 +233,7 @@ static bool add_new(void *context, const rb_cell *cells, size_t n)
 }
 
 /* Its table is gone: perhaps it was renamed, or copied into another one. */
-static enum rb_code note_moved_away(finishing *f, const rb_backup_table *t, rb_err *err)
+static enum rb_code note_moved_away(finishing *f, rb_backup_table *t, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs tables = {0};
     RB_AUTO(rb_free_str) char *before = NULL;
@@ -290,10 +295,11 @@ static enum rb_code finish_table(finishing *f, rb_backup_table *t, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, names);
     RB_AUTO(rb_json_freep)
-    json_t *params = json_pack("[s,i,I]", rb_buf_str(&text), (int)t->gone, (json_int_t)t->id);
+    json_t *params = json_pack("[s,i,o,I]", rb_buf_str(&text), (int)t->gone,
+                               t->moved ? rb_json_text(t->moved) : json_null(), (json_int_t)t->id);
     return rb_sqlite_each(f->file.db,
-                          "UPDATE rbtool_table SET compared = ?1, gone = ?2 WHERE id = ?3", params,
-                          NULL, NULL, err);
+                          "UPDATE rbtool_table SET compared = ?1, gone = ?2, moved = ?3 WHERE id = ?4",
+                          params, NULL, NULL, err);
 }
 
 static enum rb_code finish(finishing *f, rb_err *err)

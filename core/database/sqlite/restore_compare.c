@@ -49,6 +49,10 @@ bool rb_restore_touched(rb_sqlite_restore *r, size_t index, rb_stmt *row, const 
 {
     const rb_backup_table *t = r->tables[index].table;
     size_t width = 1 + (t->key.n ? t->key.n : 1) + t->columns.n;
+    for (size_t i = 0; i < t->automatic.n; i++)
+        if (!rb_strs_has_name(&t->compared, t->automatic.items[i]) &&
+            !rb_strs_has_name(&t->key, t->automatic.items[i]))
+            return true; /* they dropped the column */
     for (size_t i = 0; i < t->compared.n; i++) {
         size_t at = rb_restore_column(t, t->compared.items[i]);
         const char *then = digest_of(digests, i);
@@ -111,10 +115,13 @@ enum rb_code rb_restore_compare_table(rb_sqlite_restore *r, size_t index, rb_err
     rb_restored_table *restored = &r->tables[index];
     const rb_backup_table *t = restored->table;
     RB_AUTO(rb_table_shape_clear) rb_table_shape shape = {0};
-    RB_TRY(rb_table_shape_read(&shape, r->db, t->name, err));
+    RB_AUTO(rb_table_shape_clear) rb_table_shape own = {0};
+    RB_TRY(rb_table_shape_read(&own, r->db, t->name, err));
+    const char *table = t->moved && !own.exists ? t->moved : t->name;
+    RB_TRY(rb_table_shape_read(&shape, r->db, table, err));
     RB_AUTO(rb_repeated_clear) rb_repeated rows = {0};
     RB_AUTO(rb_repeated_clear) rb_repeated lookup = {0};
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(t->name);
+    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(table);
     RB_AUTO(rb_free_str) char *where = rb_table_where(&shape, &t->key);
     RB_AUTO(rb_free_str)
     char *columns = rb_restore_same_key(t, &shape) ? compared_columns(r, t, &shape) : NULL;
@@ -153,7 +160,7 @@ enum rb_code rb_restore_compare_table(rb_sqlite_restore *r, size_t index, rb_err
     if (restored->looked)
         return RB_OK;
     restored->looked = true;
-    restored->before = shape;
-    shape = (rb_table_shape){0};
+    restored->before = own;
+    own = (rb_table_shape){0};
     return RB_OK;
 }
