@@ -2,18 +2,24 @@
  * The SQLite file that a backup is. Made for rbtool and for a person with sqlite3:
  *
  *   rbtool_backup(name, value)   format (1), transition, environment, database, from, to, ...
+ *
  *   rbtool_table(id, name, data, kind, key, columns, automatic, counter, definition, compared,
- * gone, moved) one row for each table of the database that has rows here. data: the table of this file
- * that has them, usually of the same name; kind: rows (whole rows), values (of some columns),
- * referenced (rows that others refer to); key, columns, automatic, compared: JSON arrays of column
- * names. data has key and columns; automatic: those that are restored without being asked;
- * compared: see rbtool_after; counter: of AUTOINCREMENT, or NULL; gone: 1 if the scripts dropped
- * the table; moved: the new table that the scripts moved its rows to, or NULL. rbtool_after("table", "row", sha256, columns) what became of a row: "table" is
- * rbtool_table.id, "row" the rowid in data. No such row: the scripts deleted it. sha256: of all
- * columns (compared) as they were at the commit; columns: four bytes for each of them. sha256 NULL:
- * the row cannot be recognised, its key was changed or is NULL. rbtool_reference(child,
- * child_columns, parent, parent_columns)   foreign keys: ids, JSON arrays rbtool_applied(id,
- * up_sha256)   the migrations that were applied before
+ *   gone, moved)   one row for each table of the database that has rows here. data: the table of
+ *   this file that has them, usually of the same name; kind: rows (whole rows), values (of some
+ *   columns), referenced (rows that others refer to); key, columns, automatic, compared: JSON
+ *   arrays of column names. data has key and columns; automatic: those that are restored without
+ *   being asked; compared: see rbtool_after; counter: of AUTOINCREMENT, or NULL; gone: 1 if the
+ *   scripts dropped the table; moved: the new table that has its rows since, or NULL.
+ *
+ *   rbtool_after("table", "row", sha256, columns)   what became of a row: "table" is
+ *   rbtool_table.id, "row" the rowid in data. No such row: the scripts deleted it. sha256: of all
+ *   columns (compared) as they were at the commit; columns: four bytes for each of them. sha256
+ *   NULL: the row cannot be recognised, its key was changed or is NULL.
+ *
+ *   rbtool_reference(child, child_columns, parent, parent_columns)   foreign keys: ids, JSON
+ *   arrays
+ *
+ *   rbtool_applied(id, up_sha256)   the migrations that were applied before
  *
  * For example, the rows of table orders that the scripts deleted:
  *   SELECT d.* FROM orders d WHERE NOT EXISTS (SELECT 1 FROM rbtool_after a JOIN rbtool_table t

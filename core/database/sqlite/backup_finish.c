@@ -297,9 +297,9 @@ static enum rb_code finish_table(finishing *f, rb_backup_table *t, rb_err *err)
     RB_AUTO(rb_json_freep)
     json_t *params = json_pack("[s,i,o,I]", rb_buf_str(&text), (int)t->gone,
                                t->moved ? rb_json_text(t->moved) : json_null(), (json_int_t)t->id);
-    return rb_sqlite_each(f->file.db,
-                          "UPDATE rbtool_table SET compared = ?1, gone = ?2, moved = ?3 WHERE id = ?4",
-                          params, NULL, NULL, err);
+    return rb_sqlite_each(
+        f->file.db, "UPDATE rbtool_table SET compared = ?1, gone = ?2, moved = ?3 WHERE id = ?4",
+        params, NULL, NULL, err);
 }
 
 static enum rb_code finish(finishing *f, rb_err *err)
