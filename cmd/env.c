@@ -137,7 +137,7 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     if (o->site.yes && (!what || strcmp(what, "trust") != 0))
         return rb_fail(err, RB_ERROR, "--yes is for `env trust`");
     if (o->site.why && (!what || strcmp(what, "trust") != 0))
-        return rb_fail(err, RB_ERROR, "-m is for `env trust`");
+        return rb_fail(err, RB_ERROR, "option -m belongs to `rbtool env trust` only");
     if (o->names && what)
         return rb_fail(err, RB_ERROR, "--names is for `env` alone, without `%s`", what);
     if (what && strcmp(what, "trust") == 0)

@@ -242,7 +242,7 @@ static void show_backups(const json_t *list)
                rb_json_str(newest, "id"), age);
 }
 
-/* A transition that ended elsewhere than at its TO, after the one that brought what is live. */
+/* Shows the last transition if it is newer than what is live and did not reach its TO. */
 static void show_last(const rb_status *st)
 {
     const rb_transition_row *last = st->last;

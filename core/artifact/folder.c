@@ -21,8 +21,8 @@ static enum rb_code explain(const rb_folder *folder, const char *path, rb_err *e
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
     if (saved == EEXIST)
         return rb_fail(err, RB_ERROR,
-                       "cannot write %s/%s: something is there already\ndoes this file system tell "
-                       "upper from lower case?",
+                       "cannot write %s/%s: the path exists already\nuse a file system that "
+                       "distinguishes upper and lower case, or rename one of the two",
                        folder->path, safe);
     if (saved == ELOOP || saved == ENOTDIR)
         return rb_fail(err, RB_ERROR, "cannot write %s/%s: a part of its path is not a folder",

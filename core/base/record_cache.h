@@ -1,5 +1,5 @@
 /*
- * A file of what earlier commands found out, by a key of 20 bytes, such as an object id.
+ * A cache file: results of earlier commands, by a key of 20 bytes, such as an object id.
  *
  * Order of calls: open; get and put; save once, at the end; free.
  *

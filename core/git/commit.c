@@ -176,7 +176,8 @@ static enum rb_code walk_by_git(rb_repo *repo, const rb_oid *tip, const rb_oid *
         memcpy(hex, list.data + i, RB_OID_HEX - 1);
         hex[RB_OID_HEX - 1] = '\0';
         if (!rb_oid_parse(&oid, hex))
-            return rb_fail(err, RB_ERROR, "git rev-list printed no object id but %.40s", hex);
+            return rb_fail(err, RB_ERROR, "git rev-list printed \"%.40s\" in place of an object id",
+                           hex);
         git_commit *commit = NULL;
         RB_TRY(lookup(&commit, repo, &oid, err));
         more = visit(context, &oid, git_commit_message_raw(commit));

@@ -112,7 +112,7 @@ static enum rb_code write_attachments(rb_oid *tree, json_t *named, rb_repo *repo
     rb_flat_file files[RB_ATTACHMENTS];
     size_t n = draft->attachment_count;
     if (n > RB_ATTACHMENTS)
-        return rb_fail(err, RB_ERROR, "an entry with %zu attachments, the limit is %d", n,
+        return rb_fail(err, RB_ERROR, "the entry has %zu attachments; the limit is %d", n,
                        RB_ATTACHMENTS);
     for (size_t i = 0; i < n; i++)
         sorted[i] = &draft->attachments[i];

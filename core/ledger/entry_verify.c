@@ -65,10 +65,11 @@ static void fill_head(rb_checked_entry *out, rb_ledger_store *store, const rb_en
 static void fill_text(rb_entry *entry, rb_ledger_store *store, const rb_entry_form *form)
 {
     if (!rb_ledger_store_admits(store, entry->trust, form->text_len)) {
-        rb_problems_add(&entry->problems, "limit", "", "", "",
-                        "the entry is not read: those that no allowed signer signed have more than "
-                        "%u bytes together",
-                        RB_UNVOUCHED_LIMIT);
+        rb_problems_add(
+            &entry->problems, "limit", "", "", "",
+            "the entry is not read: the entries that no allowed signer signed exceed the "
+            "limit of %u bytes together",
+            RB_UNVOUCHED_LIMIT);
         rb_problems_warn(&entry->problems);
         return;
     }

@@ -118,7 +118,7 @@ enum rb_code rb_ledger_attachment(rb_buf *out, rb_repo *repo, const rb_entry *en
     RB_TRY(rb_object_read(&raw, repo, &entry->id, RB_OBJECT_COMMIT, "the ledger's entry",
                           RB_ENTRY_READ_LIMIT, err));
     if (!json || rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, &problems) != RB_OK)
-        return rb_fail(err, RB_FOUND, "the ledger's entry %s is not of good form", hex);
+        return rb_fail(err, RB_FOUND, "the ledger's entry %s is malformed", hex);
     RB_TRY(rb_entry_list_attachments(files, &n, &names, repo, json, &form.tree, err));
     for (size_t i = 0; i < n; i++) {
         if (strcmp(files[i].name, name) == 0) {

@@ -121,7 +121,7 @@ typedef struct rb_approvals {
     int needed;
     int given;      /* by distinct people, never the release's own signer, of this tag object */
     rb_strs people; /* principals that count */
-    size_t ignored; /* approvals of it that do not */
+    size_t ignored; /* approvals of the release that do not count */
     const rb_entry
         *override; /* the newest override of "approvals" for this release and environment */
 } rb_approvals;

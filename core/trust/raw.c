@@ -30,7 +30,8 @@ enum rb_code rb_key_verify_raw(const rb_key *key, const void *sig, size_t sig_le
                                size_t len, rb_err *err)
 {
     if (rb_key_types[key->kind].security_key)
-        return rb_fail(err, RB_FOUND, "%s keys make no plain signatures", rb_key_name(key));
+        return rb_fail(err, RB_FOUND, "keys of type %s cannot make plain signatures",
+                       rb_key_name(key));
     if (!rb_key_digest_verify(key, digest_of(key), sig, sig_len, data, len))
         return rb_fail(err, RB_FOUND, "the %s signature does not match what was signed",
                        rb_key_name(key));
