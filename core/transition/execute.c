@@ -12,7 +12,7 @@
 #include "transition/host_files.h"
 #include "transition/ledger_outbox.h"
 #include "transition/parts.h"
-#include "transition/prune.h"
+#include "transition/prune_releases.h"
 #include "transition/service.h"
 
 void rb_run_clear(rb_run *run)

@@ -17,9 +17,8 @@
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
 
-static const char *const kind_names[RB_STEP_KINDS] = {"stage",  "flags",  "stop",   "database",
-                                                      "switch", "config", "commit", "start",
-                                                      "checks", "record"};
+static const char *const kind_names[] = {"stage",  "flags",  "stop",  "database", "switch",
+                                         "config", "commit", "start", "checks",   "record"};
 
 /* Design section 10: a revert turns flags off first, a deploy turns them on last. Without a
  * database the switch is the commit: all that may fail comes before it. */
@@ -32,6 +31,14 @@ static const enum rb_step_kind file_revert_order[] = {
 static const enum rb_step_kind deploy_order[] = {
     RB_DO_STAGE,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG, RB_DO_SWITCH,
     RB_DO_COMMIT, RB_DO_FLAGS, RB_DO_START,    RB_DO_CHECKS, RB_DO_RECORD};
+
+#define HAS_EVERY_KIND(array)                                                                      \
+    _Static_assert(sizeof(array) / sizeof *(array) == RB_STEP_KINDS,                               \
+                   "a kind of step is missing in " #array)
+HAS_EVERY_KIND(kind_names);
+HAS_EVERY_KIND(revert_order);
+HAS_EVERY_KIND(file_revert_order);
+HAS_EVERY_KIND(deploy_order);
 
 const char *rb_step_kind_name(enum rb_step_kind kind)
 {

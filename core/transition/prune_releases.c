@@ -1,4 +1,4 @@
-#include "transition/prune.h"
+#include "transition/prune_releases.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * Old releases go from ROOT/releases. What is live in any part, what a revert would go to, and the
  * newest others up to the environment's "keep" stay.
  */
-#ifndef RB_TRANSITION_PRUNE_H
-#define RB_TRANSITION_PRUNE_H
+#ifndef RB_TRANSITION_PRUNE_RELEASES_H
+#define RB_TRANSITION_PRUNE_RELEASES_H
 
 #include "config/environment.h"
 #include "environment/state.h"
