@@ -24,7 +24,7 @@
 
 typedef struct rb_backup_spec {
     const char *path;    /* must not exist; its folder must */
-    const json_t *items; /* [{"table","column" or null for all}]: what scripts may destroy */
+    const json_t *items; /* of loss.h's bound: what scripts may destroy */
     const json_t
         *at_risk;        /* of them, those that are always backed up, and restored automatically */
     int64_t limit;       /* bytes, for the other ones */

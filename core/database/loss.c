@@ -254,7 +254,14 @@ static enum rb_code count_bound(json_t **out, rb_db *db, const json_t *places, c
             rb_json_set_str(copy, "fresh", fresh);
         json_array_append_new(asked, copy);
     }
-    return db->driver->count(out, db, asked, err);
+    RB_TRY(db->driver->count(out, db, asked, err));
+    json_array_foreach (*out, i, place) {
+        const char *column = rb_json_str(place, "column");
+        const char *table = rb_json_str(place, "table");
+        if (column && w->effects && entry_of(w->after, "column", table, column))
+            json_object_update_missing(place, (json_t *)find_place(asked, place));
+    }
+    return RB_OK;
 }
 
 /* At risk */

@@ -5,7 +5,9 @@
  * and from their effects. At risk: the part of it that does not come back when the inverse scripts
  * run. Both are lists of places, [{"table","column" or null, "rows", "values", "exact"}]: column
  * null stands for rows of the table ("values" is 0), else "values" of the column are meant, and
- * "rows" is how many the table has.
+ * "rows" is how many the table has. "fresh", of a place of the bound: the default, as the catalog
+ * has it, of a column that the inverse creates again and does not write. A row with that value
+ * needs no backup, and is not among "values".
  *
  * Effects, as a driver's script() reports them, are an object by rb_loss_key() of the table:
  *   {"rows": true,                        rows may be deleted or replaced, or the table is dropped

@@ -108,6 +108,7 @@ static void add_named(json_t *list, const rb_plan_database *d, const json_t *ite
     json_array_foreach ((json_t *)items, i, item) {
         json_t *copy = json_copy(item);
         rb_json_set_str(copy, "database", d->name);
+        json_object_del(copy, "fresh");
         json_array_append_new(list, copy);
     }
 }

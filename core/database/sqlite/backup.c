@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "database/backup.h"
+#include "database/sqlite/table_read.h"
 
 #define SAMPLE_ROWS 500
 #define ROW_OVERHEAD 80 /* bytes of a row beside its values: digests, headers */
@@ -17,8 +18,9 @@ typedef struct wanted { /* of one table */
     bool at_risk;
     rb_strs columns;
     rb_strs automatic;
-    size_t defaults; /* columns of which the default value needs no backup */
-    int64_t rows;    /* as the item says; -1: it does not */
+    rb_strs fresh;  /* for each column the value, as SQL, that needs no backup; or "" */
+    int64_t rows;   /* as the item says; -1: it does not */
+    int64_t values; /* of all columns, the same */
 } wanted;
 
 typedef struct writer {
@@ -42,6 +44,25 @@ static wanted *wanted_of(writer *w, const char *table)
     return &w->wanted[w->n++];
 }
 
+static void add_column(wanted *t, const json_t *item, const char *column)
+{
+    RB_AUTO(rb_free_str) char *fresh = NULL;
+    const char *text = rb_json_str(item, "fresh");
+    if (text)
+        fresh = rb_sqlite_default_value(text);
+    for (size_t i = 0; i < t->columns.n; i++)
+        if (strcasecmp(t->columns.items[i], column) == 0) {
+            if (fresh && !t->fresh.items[i][0]) {
+                free(t->fresh.items[i]);
+                t->fresh.items[i] = rb_strdup(fresh);
+            }
+            return;
+        }
+    rb_strs_add(&t->columns, column);
+    rb_strs_add(&t->fresh, fresh ? fresh : "");
+    t->values += rb_json_int(item, "values", 0);
+}
+
 static void add_items(writer *w, const json_t *items, bool at_risk)
 {
     size_t i;
@@ -56,10 +77,8 @@ static void add_items(writer *w, const json_t *items, bool at_risk)
         t->rows = rows > t->rows ? rows : t->rows;
         t->at_risk |= at_risk;
         t->whole |= !column;
-        if (column && !rb_strs_has_name(&t->columns, column)) {
-            rb_strs_add(&t->columns, column);
-            t->defaults += json_is_true(json_object_get(item, "leaveDefault"));
-        }
+        if (column)
+            add_column(t, item, column);
         if (at_risk)
             rb_strs_add(&t->automatic, column ? column : "");
     }
@@ -77,6 +96,7 @@ static void writer_clear(writer *w)
 {
     for (size_t i = 0; i < w->n; i++) {
         rb_strs_clear(&w->wanted[i].columns);
+        rb_strs_clear(&w->wanted[i].fresh);
         rb_strs_clear(&w->wanted[i].automatic);
     }
     free(w->wanted);
@@ -90,6 +110,24 @@ static enum rb_code proceed(const writer *w, const char *table, int64_t rows, rb
         w->spec->proceed(w->spec->context, table, rows))
         return RB_OK;
     return rb_fail(err, RB_ERROR, "stopped on request while %s was being backed up", table);
+}
+
+/*
+ * The rows in which a column has another value than it gets when it is created again; NULL where
+ * each row is needed. A new string.
+ */
+static char *filter(const wanted *t)
+{
+    RB_AUTO(rb_buf_clear) rb_buf where = {0};
+    if (t->whole || rb_strs_has(&t->fresh, ""))
+        return NULL;
+    for (size_t i = 0; i < t->columns.n; i++) {
+        RB_AUTO(rb_free_str) char *name = rb_sqlite_name(t->columns.items[i]);
+        const char *value = t->fresh.items[i];
+        rb_buf_printf(&where, "%s%s IS NOT (%s) COLLATE BINARY OR typeof(%s) <> typeof(%s)",
+                      where.len ? " OR " : "", name, value, name, value);
+    }
+    return rb_buf_detach(&where);
 }
 
 /* The table of the file for what is wanted: its key, and the columns that exist. */
@@ -114,7 +152,8 @@ static void describe(rb_backup_table *out, const wanted *t, const rb_table_shape
 static enum rb_code estimate(int64_t *out, writer *w, const wanted *t, const rb_backup_table *table,
                              rb_err *err)
 {
-    int64_t rows = t->rows;
+    RB_AUTO(rb_free_str) char *where = filter(t);
+    int64_t rows = where && t->values < t->rows ? t->values : t->rows;
     int64_t average;
     RB_AUTO(rb_free_str) char *name = rb_sqlite_name(table->name);
     static const char length[] = "ifnull(length(CAST(@ AS BLOB)), 0)";
@@ -180,46 +219,6 @@ static enum rb_code copy_rows(writer *w, rb_backup_table *t, const rb_table_shap
     return RB_OK;
 }
 
-static bool add_default(void *context, const rb_cell *cells, size_t n)
-{
-    rb_buf *where = context;
-    (void)n;
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_name(cells[0].data);
-    const char *value = cells[1].kind == RB_CELL_TEXT ? cells[1].data : "NULL";
-    rb_buf_printf(where, "%s%s IS NOT (%s) COLLATE BINARY OR typeof(%s) <> typeof(%s)",
-                  where->len ? " OR " : "", name, value, name, value);
-    return true;
-}
-
-/* The rows in which a column has another value than its default. NULL: any may have. */
-static enum rb_code filter(char **out, writer *w, const wanted *t, const rb_backup_table *table,
-                           rb_err *err)
-{
-    RB_AUTO(rb_buf_clear) rb_buf where = {0};
-    *out = NULL;
-    if (t->whole || t->columns.n == 0 || t->defaults < t->columns.n)
-        return RB_OK;
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(table->name);
-    int64_t other; /* a default that is no literal may be another one each time */
-    RB_TRY(rb_sqlite_int(&other, w->db,
-                         rb_format("SELECT count(*) FROM pragma_table_xinfo(%s, 'main') WHERE"
-                                   " dflt_value IS NOT NULL AND dflt_value NOT GLOB '[-+0-9'']*'",
-                                   name),
-                         err));
-    if (other)
-        return RB_OK;
-    for (size_t i = 0; i < table->columns.n; i++) {
-        RB_AUTO(rb_free_str) char *column = rb_sqlite_text(table->columns.items[i]);
-        RB_TRY(rb_sqlite_run(w->db,
-                             rb_format("SELECT name, dflt_value FROM pragma_table_xinfo(%s, 'main')"
-                                       " WHERE name = %s COLLATE NOCASE",
-                                       name, column),
-                             add_default, &where, err));
-    }
-    *out = rb_buf_detach(&where);
-    return RB_OK;
-}
-
 /* A virtual table that cannot be read, such as an index without content: what it is stored in. */
 static enum rb_code copy_shadows(writer *w, const char *table, rb_err *err)
 {
@@ -244,7 +243,6 @@ static enum rb_code copy_shadows(writer *w, const char *table, rb_err *err)
 static enum rb_code copy_table(writer *w, const wanted *t, rb_backup_table *described,
                                const rb_table_shape *shape, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *where = NULL;
     rb_err why;
     int64_t ignored;
     RB_AUTO(rb_free_str) char *name = rb_sqlite_name(t->table);
@@ -254,12 +252,9 @@ static enum rb_code copy_table(writer *w, const wanted *t, rb_backup_table *desc
         rb_backup_table_clear(described);
         return copy_shadows(w, t->table, err);
     }
-    enum rb_code code = filter(&where, w, t, described, err);
-    if (code == RB_OK)
-        code = rb_backup_add_table(&w->file, w->db, described, err);
-    else
-        rb_backup_table_clear(described);
-    return code == RB_OK ? copy_rows(w, &w->file.tables[w->file.n - 1], shape, where, err) : code;
+    RB_AUTO(rb_free_str) char *where = filter(t);
+    RB_TRY(rb_backup_add_table(&w->file, w->db, described, err));
+    return copy_rows(w, &w->file.tables[w->file.n - 1], shape, where, err);
 }
 
 /* What the limit leaves, in order; only counted where there is no file. */
