@@ -150,8 +150,11 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
                    tag, tag, env->name);
     if (failed == 0)
         return RB_OK;
-    return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed", failed, env->check_count,
-                   env->name);
+    RB_AUTO(rb_free_str)
+    char *next = tag ? rb_format("go back with `rbtool revert %s --env %s`", tag, env->name)
+                     : rb_format("see what is live with `rbtool status --env %s`", env->name);
+    return rb_fail(err, RB_FOUND, "%zu of %zu checks of %s failed\n%s", failed, env->check_count,
+                   env->name, next);
 }
 
 static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)

@@ -55,7 +55,8 @@ static void show(const rb_cli *cli, const json_t *report)
                    rb_buf_str(&keys));
     }
     if (json_array_size(json_object_get(report, "tables")) == 0)
-        rb_ui_note(cli, "nothing of this backup has a table to go to");
+        rb_ui_note(cli, "the tables and columns of this backup do not exist in the database now, "
+                        "or --table names another table");
 }
 
 /* Without --yes it is shown what would be restored, and asked. */
@@ -102,13 +103,18 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const options *o, const 
     cli->answered = cli->json;
     RB_AUTO(rb_free_str)
     char *table = o->table ? rb_format(" --table %s", o->table) : rb_strdup("");
+    RB_AUTO(rb_free_str)
+    char *next =
+        o->overwrite && o->deleted
+            ? rb_strdup("copy them by hand with sqlite3")
+            : rb_format("%s with `rbtool restore %s%s --overwrite%s --env %s`",
+                        o->overwrite ? "restore deleted rows, too,"
+                                     : "restore over what is there now",
+                        id, table, o->overwrite || o->deleted ? " --deleted" : "", site->env->name);
     return rb_fail(err, RB_FOUND,
-                   "%lld value%s or row%s of backup %s %s not restored\nthey are in %s; "
-                   "restore over what is there now with `rbtool restore %s%s --overwrite --env "
-                   "%s`",
+                   "%lld value%s or row%s of backup %s %s not restored\nthey are in %s; %s",
                    (long long)missing, rb_text_s((uint64_t)missing), rb_text_s((uint64_t)missing),
-                   id, missing == 1 ? "was" : "were", rb_json_str(report, "path"), id, table,
-                   site->env->name);
+                   id, missing == 1 ? "was" : "were", rb_json_str(report, "path"), next);
 }
 
 static enum rb_code run(rb_cli *cli, void *values, int argc, char **argv, rb_err *err)

@@ -107,12 +107,12 @@ static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *plan)
         rb_ui_add(out, "%sdata at risk%s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN));
     json_array_foreach ((json_t *)list, i, item) {
         const char *column = rb_json_str(item, "column");
-        RB_AUTO(rb_free_str)
-        char *count = rb_ui_count((uint64_t)rb_json_int(item, column ? "values" : "rows", 0));
-        rb_ui_add(out, "  - %s: %s%s%s: %s%s %s will be lost", rb_json_str(item, "database"),
+        uint64_t n = (uint64_t)rb_json_int(item, column ? "values" : "rows", 0);
+        RB_AUTO(rb_free_str) char *count = rb_ui_count(n);
+        rb_ui_add(out, "  - %s: %s%s%s: %s%s %s%s will be lost", rb_json_str(item, "database"),
                   rb_json_str(item, "table"), column ? "." : "", column ? column : "",
                   json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
-                  column ? "values" : "rows");
+                  column ? "value" : "row", rb_text_s(n));
     }
 }
 

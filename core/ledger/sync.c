@@ -100,18 +100,19 @@ static enum rb_code refuse_withheld(const struct syncing *s, const rb_ledger *ha
     size_t n = count_missing(&one, had, theirs);
     RB_AUTO(rb_free_str) char *name = one ? entry_name(one) : rb_strdup("");
     bool shorter = theirs && rb_ledger_find(had, &theirs->tip) != NULL;
-    return rb_fail(err, RB_FOUND,
-                   "the ledger of %s was %s: it withholds %zu entr%s that it had, from %s on; ours "
-                   "is unchanged\nAsk who did that; %s. Where it is meant to be: git update-ref "
-                   "-d %s",
-                   s->remote,
-                   !theirs   ? "deleted"
-                   : shorter ? "truncated"
-                             : "rewritten",
-                   n, n == 1 ? "y" : "ies", name,
-                   !theirs || shorter ? "git push REMOTE " RB_LEDGER_REF " puts ours back"
-                                      : "sync again when its own is back",
-                   s->tracking);
+    RB_AUTO(rb_free_str)
+    char *next = !theirs || shorter
+                     ? rb_format("bring it back with `git push %s " RB_LEDGER_REF "`", s->remote)
+                     : rb_strdup("run `rbtool sync` again when its own is back");
+    return rb_fail(
+        err, RB_FOUND,
+        "the ledger of %s was %s: it withholds %zu entr%s that it had, from %s on; ours "
+        "is unchanged\nask who did that, and %s; to accept it, run `git update-ref -d %s`",
+        s->remote,
+        !theirs   ? "deleted"
+        : shorter ? "truncated"
+                  : "rewritten",
+        n, n == 1 ? "y" : "ies", name, next, s->tracking);
 }
 
 static enum rb_code refuse_unfit(const struct syncing *s, const rb_entry *entry, rb_err *err)

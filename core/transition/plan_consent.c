@@ -47,11 +47,15 @@ static char *at_stake(const rb_plan *plan)
         return rb_strdup(left_behind(plan));
     RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(losses);
     RB_AUTO(rb_free_str)
-    char *backed_up = json_is_true(json_object_get(plan->json, "noBackup"))
-                          ? rb_strdup("there will be no backup of it")
-                          : rb_format("it is backed up below %s first, and is restored where the "
-                                      "transition is undone and nobody changed it",
-                                      plan->backups);
+    char *backed_up =
+        json_is_true(json_object_get(plan->json, "noBackup"))
+            ? rb_strdup("there will be no backup of it")
+        : json_array_size(json_object_get(plan->json, "backups")) == 0
+            ? rb_strdup("the scripts of this plan destroy none of it, those of the way "
+                        "back do")
+            : rb_format("it is backed up below %s first, and is restored where the "
+                        "transition is undone and nobody changed it",
+                        plan->backups);
     return rb_format("the plan loses data: %s; %s", list, backed_up);
 }
 

@@ -55,6 +55,22 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     [ "$(sql 'SELECT total, note FROM orders WHERE id = 2')" = '7|n2' ]
 }
 
+@test "what --overwrite could not restore is not answered with --overwrite again" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'n' || id"
+    move revert v1.1.0
+    id=$(jq -r .transition <<<"$document")
+    rbtool deploy v1.1.0 --accept-reverted --yes
+    sql "UPDATE orders SET note = NULL; CREATE UNIQUE INDEX one ON orders (substr(note, 1, 1))"
+    run -1 --separate-stderr rbtool restore "$id" --yes
+    [[ $stderr == *"\`rbtool restore $id --overwrite --env prod\`"* ]]
+    run -1 --separate-stderr rbtool restore "$id" --yes --overwrite
+    [[ $stderr == *"\`rbtool restore $id --overwrite --deleted --env prod\`"* ]]
+    run -1 --separate-stderr rbtool restore "$id" --yes --overwrite --deleted
+    [[ $stderr == *"copy them by hand with sqlite3"* && $stderr != *'`rbtool restore'* ]]
+}
+
 @test "restore --ignore-columns recognises a row although these columns have changed" {
     conflicts
     run -1 rbtool restore "$id" --yes --ignore-columns nothing

@@ -199,6 +199,7 @@ tip() { git rev-parse -q --verify $LEDGER; }
     in_bob rbtool sync
     git -C "$SERVER" update-ref $LEDGER "$before~1"
     fails 1 "the ledger of origin was truncated: it withholds 1 entry that it had, from ${before:0:10} \"verdict v1.0.0 good: why-two\" on; ours is unchanged" rbtool sync
+    [[ $output == *"\`git push origin $LEDGER\`"* ]]
     git -C "$SERVER" update-ref -d $LEDGER
     fails 1 "was deleted: it withholds" rbtool sync
     [[ $(tip) == "$before" ]]

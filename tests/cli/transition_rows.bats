@@ -261,7 +261,7 @@ again() { # SQL
     sql "INSERT INTO notes VALUES ('a'), ('b'), ('c')"
     run rbtool revert v1.1.0 --yes
     [ "$status" -eq 5 ]
-    [[ $output == *"main: notes: 1 rows will be lost"*"main: notes.text: 1 values will be lost"* ]]
+    [[ $output == *"main: notes: 1 row will be lost"*"main: notes.text: 1 value will be lost"* ]]
     move revert v1.1.0
     [ "$(sql 'SELECT group_concat(text) FROM notes')" = a,d ]
     move deploy v1.1.0 --accept-reverted
