@@ -275,7 +275,7 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     cd "$BATS_TEST_TMPDIR/copy"
     rm lock
     sqlite3 state.db "INSERT INTO transition_log(id, kind, to_tag, to_object, plan, started) VALUES
-        ('x', 'deploy', 'v1.0.0', '0', '{\"steps\": [{\"id\": \"config\"}], \"databases\": []}', 1);
+        ('x', 'deploy', 'v1.0.0', '$(git -C "$SHOP" rev-parse v1.0.0)', '{\"from\": null, \"to\": \"v1.0.0\", \"environment\": \"prod\", \"only\": [\"config\"], \"steps\": [{\"id\": \"config\"}], \"databases\": []}', 1);
         INSERT INTO step(transition_id, step, state, at) VALUES ('x', 'config', 'done', 1)"
     mkdir -p backups/x/files
     kept=backups/x/files/config-$(printf %s "$VICTIM/run" | sha256sum | cut -c1-32)
