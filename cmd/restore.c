@@ -106,7 +106,7 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const options *o, const 
     RB_AUTO(rb_free_str)
     char *next =
         o->overwrite && o->deleted
-            ? rb_strdup("copy them by hand with sqlite3")
+            ? rb_strdup("copy them by hand from the backup")
             : rb_format("%s with `rbtool restore %s%s --overwrite%s --env %s`",
                         o->overwrite ? "restore deleted rows, too,"
                                      : "restore over what is there now",

@@ -68,7 +68,7 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     run -1 --separate-stderr rbtool restore "$id" --yes --overwrite
     [[ $stderr == *"\`rbtool restore $id --overwrite --deleted --env prod\`"* ]]
     run -1 --separate-stderr rbtool restore "$id" --yes --overwrite --deleted
-    [[ $stderr == *"copy them by hand with sqlite3"* && $stderr != *'`rbtool restore'* ]]
+    [[ $stderr == *"copy them by hand from the backup"* && $stderr != *'`rbtool restore'* ]]
 }
 
 @test "restore --ignore-columns recognises a row although these columns have changed" {

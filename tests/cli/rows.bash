@@ -17,6 +17,7 @@ on_top() { # UP DOWN
 }
 
 # move COMMAND...: with consent to what the plan loses; the document is in $document
+# shellcheck disable=SC2154 # bats sets status and output
 move() {
     local digest
     run rbtool "$@" --yes --json

@@ -135,7 +135,7 @@ backed_up() {
     done < <(sqlite3 "$s/srv/.rbtool/state.db" "SELECT file, sha256 FROM backup b JOIN transition_log t
         ON t.id = b.transition_id WHERE t.outcome IN ('done', 'unhealthy', 'down', 'interrupted')")
     [[ $(find "$s/srv/.rbtool/backups" -name '*.sqlite*' | wc -l) -eq $n ]] ||
-        echo "the journal has $n backups, on disk are: $(find "$s/srv/.rbtool/backups" -name '*.sqlite*' | xargs)"
+        echo "the journal has $n backups, on disk are: $(find "$s/srv/.rbtool/backups" -name '*.sqlite*' -printf '%p ')"
 }
 
 # one_kill SLOT NAME N resume|abort: prints what went wrong, nothing when all is well
