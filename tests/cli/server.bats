@@ -226,7 +226,7 @@ ordinary() { # KIND
     blob=$(git hash-object -w VERSION)
     tree=$(git rev-parse 'HEAD^{tree}')
     orphan=$(git commit-tree -m orphan "$tree")
-    old=$(git rev-parse v1.0.0^{commit})
+    old=$(git rev-parse 'v1.0.0^{commit}')
     git tag -a -m 'no manifest' v7 "$orphan"
     for what in "$blob" "$tree" "$orphan" "$old" "$(git rev-parse v7)"; do
         refused 'it has the name of a release ("tags": "v*") and carries no manifest' \
@@ -270,7 +270,7 @@ ordinary() { # KIND
     # the commit of the first release has only its own
     refused "does not have migration 2" git push --no-verify -f origin 'v1.0.0^{commit}:main'
     # dropped by a merge into a branch of before the release
-    git checkout -q -f -b before "$(git commit-tree -m before "$(git rev-parse lacking^{tree})")"
+    git checkout -q -f -b before "$(git commit-tree -m before "$(git rev-parse 'lacking^{tree}')")"
     RBTOOL=0 git merge -q -s ours --allow-unrelated-histories -m dropped main
     second=$(git rev-parse HEAD^1)
     git push -q --no-verify origin "$second:refs/heads/before"
