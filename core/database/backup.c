@@ -109,8 +109,9 @@ enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
     for (size_t i = 0; i < now.n; i++) {
         bool stays = true;
         for (size_t k = 0; k < n; k++)
-            stays = stays && (steps[k].up || (strcmp(now.items[i], steps[k].migration->id) != 0 &&
-                                              strcmp(now.items[i], steps[k].migration->up.sha256)));
+            stays = stays &&
+                    (steps[k].up || (strcmp(now.items[i], steps[k].migration->id) != 0 &&
+                                     strcmp(now.items[i], steps[k].migration->up.sha256) != 0));
         if (stays)
             rb_strs_add(&then, now.items[i]);
     }

@@ -24,12 +24,13 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
 
 static enum rb_code inspect(rb_db_target *out, const char *path, rb_err *err)
 {
-    struct stat st;
+    struct stat st = {0};
+    const bool memory = rb_sqlite_is_memory(path);
     *out = (rb_db_target){0};
-    if (rb_sqlite_is_memory(path) || stat(path, &st) == 0) {
+    if (memory || stat(path, &st) == 0) {
         out->exists = true;
-        out->writable = rb_sqlite_is_memory(path) || access(path, W_OK) == 0;
-        out->bytes = rb_sqlite_is_memory(path) ? 0 : (uint64_t)st.st_size;
+        out->writable = memory || access(path, W_OK) == 0;
+        out->bytes = (uint64_t)st.st_size;
     } else if (errno != ENOENT && errno != ENOTDIR) {
         return rb_fail_errno(err, RB_ERROR, "cannot look at database %s", path);
     }

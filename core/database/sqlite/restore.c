@@ -19,8 +19,8 @@ bool rb_restore_was_done(const rb_sqlite_restore *r, const char *table, const ch
     json_array_foreach ((json_t *)r->options->restored, i, item) {
         const char *name = rb_json_str(item, "table");
         const char *part = rb_json_str(item, "column");
-        if (name && strcasecmp(name, table) == 0 && (part == NULL) == (column == NULL) &&
-            (!part || strcasecmp(part, column) == 0))
+        bool same = part && column ? strcasecmp(part, column) == 0 : !part && !column;
+        if (name && strcasecmp(name, table) == 0 && same)
             return true;
     }
     return false;

@@ -73,7 +73,7 @@ static bool equal_cells(const rb_cell *a, const rb_cell *b)
     if (a->kind == RB_CELL_INTEGER)
         return a->integer == b->integer;
     if (a->kind == RB_CELL_REAL)
-        return memcmp(&a->real, &b->real, sizeof a->real) == 0;
+        return a->real == b->real;
     return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 

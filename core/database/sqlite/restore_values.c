@@ -43,7 +43,7 @@ static enum rb_code restore_values(values_of *of, rb_stmt *row, unsigned char st
     rb_row_access *a = &of->access;
     bool exists;
     bool done = false;
-    bool differ[RB_SQLITE_COLUMNS];
+    bool differ[RB_SQLITE_COLUMNS] = {false};
     const char *reason = state == RB_ROW_MOVED ? rb_restore_reasons[RB_ROW_WAS_MOVED] : deleted;
     RB_TRY(rb_row_find(&exists, a, row, err));
     bool untouched = exists;
