@@ -185,8 +185,8 @@ static bool find_missing(rb_release **out, rb_session *s, const char *tag, const
 }
 
 /* problems: the tag's, when it is RB_FOUND. */
-static enum rb_code open(rb_release **out, bool *missing, rb_session *s, const char *tag,
-                         const char *object, rb_problems *problems, rb_err *err)
+static enum rb_code open_release(rb_release **out, bool *missing, rb_session *s, const char *tag,
+                                 const char *object, rb_problems *problems, rb_err *err)
 {
     RB_TRY(rb_session_signers(s, err));
     for (size_t i = 0; i < RB_SESSION_RELEASES; i++) {
@@ -215,7 +215,7 @@ enum rb_code rb_session_release(rb_release **out, rb_session *s, const char *tag
 {
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     bool missing = false;
-    enum rb_code code = open(out, &missing, s, tag, object, &problems, err);
+    enum rb_code code = open_release(out, &missing, s, tag, object, &problems, err);
     if (missing)
         note_missing(s, *out);
     if (code != RB_FOUND || problems.n == 0)
@@ -232,7 +232,7 @@ rb_release *rb_session_release_is(rb_session *s, const char *tag, const char *ob
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     bool missing = false;
     rb_err ignored;
-    if (open(&release, &missing, s, tag, object, &problems, &ignored) != RB_OK ||
+    if (open_release(&release, &missing, s, tag, object, &problems, &ignored) != RB_OK ||
         !rb_text_same(release->object, object))
         return NULL;
     return rb_release_hold(release);

@@ -462,7 +462,7 @@ revert v1.1.0 v1.0.0 done" ]
     [ "$(rbtool status --json | jq -r .release)" = v1.1.0 ]
     timeout 60 script -qec 'rbtool revert v1.1.0' /dev/null <<<1 >"$BATS_TEST_TMPDIR/seen"
     [ "$(grep -c 'y/N' "$BATS_TEST_TMPDIR/seen")" -eq 0 ]
-    grep -q 'orders.discount: 1 values will be lost' "$BATS_TEST_TMPDIR/seen"
+    grep -q 'orders.discount: 1 value will be lost' "$BATS_TEST_TMPDIR/seen"
     backup=$(sed -n 's/.*backup of main: about .*, in \([^[:space:]]*\).*/\1/p' "$BATS_TEST_TMPDIR/seen")
     [ -s "$backup" ]
     last=$(entries | jq -c 'select(.transition.kind == "revert")')
