@@ -68,7 +68,7 @@ sqlx_rows() {
     release v1.0.0
     sqlx_run 1 orders migrations/0001_orders.up.sql
     sql 'UPDATE _sqlx_migrations SET success = FALSE'
-    fails 5 'a migration stopped half-way' rbtool deploy v1.0.0 --yes
+    fails 5 'records that migration 1 stopped half-way' rbtool deploy v1.0.0 --yes
 }
 
 @test "sqlx's simple files are read if the folder uses sqlx, and a missing down is RB001" {
