@@ -218,7 +218,7 @@ static enum rb_code still_begun(rb_sqlite *db, rb_err *err)
 static enum rb_code step_all(rb_sqlite *db, rb_stmt *stmt, const char *sql, rb_sqlite_row *row,
                              void *context, rb_err *err)
 {
-    rb_cell cells[64];
+    rb_cell cells[64] = {0};
     size_t n = rb_stmt_width(stmt);
     enum rb_stmt_end end;
     if (n > sizeof cells / sizeof *cells && row)

@@ -318,13 +318,14 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     rb_process_go_on();              /* a signal that ended a step does not end its inverse */
     json_array_clear(run->put_back); /* rolled back, too */
     rb_err why = *err;
+    rb_err line = why;
     rb_transition_row row = row_of(run);
     RB_AUTO(rb_undo_clear) rb_undo undo;
     rb_undo_init(&undo, run->request->env, run->state, &row);
     const char *outcome = why.code == RB_DECIDE ? "refused" : "failed";
     enum rb_code code = run->begun ? rb_undo_all(&undo, run->plan->json, err) : RB_OK;
     if (code == RB_OK)
-        code = rb_state_end(run->state, run->plan->id, outcome, rb_err_line(&why), NULL, err);
+        code = rb_state_end(run->state, run->plan->id, outcome, rb_err_line(&line), NULL, err);
     /* A transition whose row could not be written has begun no step: nothing is half-way. */
     if (code != RB_OK && run->begun) {
         rb_err_prefix(err, "%s; and putting %s back failed", why.message, run->request->env->name);
@@ -449,11 +450,8 @@ enum rb_code rb_execute(json_t **out, rb_run *run, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *data = rb_plan_data(run->plan);
     rb_transition_row row = row_of(run);
     row.data = data;
-    enum rb_code code = rb_state_begin(run->state, &row, err);
-    if (code != RB_OK) {
-        *out = document(run, "failed", err);
-        return code;
-    }
+    if (rb_state_begin(run->state, &row, err) != RB_OK)
+        return put_all_back(out, run, err); /* an abort leaves what it was to undo half-way */
     return carry_out(out, run, err);
 }
 
