@@ -146,6 +146,8 @@ static inline rb_plan_request place_request(place *p, const char *kind, enum sho
 {
     static rb_session session; /* borrows */
     rb_err err = {0};
+    for (size_t i = 0; i < RB_SESSION_RELEASES; i++)
+        rb_release_free(session.releases[i]);
     session = (rb_session){.repo = shop.repo, .signers = shop.signers};
     rb_live_clear(&p->live);
     assert_ok(rb_state_live(&p->live, p->state, &err));
