@@ -116,7 +116,7 @@ result $? "both databases are at FROM after the first commit failed"
 
 read_until_gone "$s/srv/data/shop.db"
 "${deploy[@]}" >"$work/out" 2>&1
-[[ $? -eq 3 ]] && grep -q "^rbtool: .*shop.db.*locked.*rbtool resume" "$work/out"
+[[ $? -eq 3 ]] && tr "\n" " " <"$work/out" | grep -q "rbtool: .*shop.db.*locked.*rbtool resume"
 result $? "deploy reports that the second commit did not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
 [[ $(rbtool status --json 2>/dev/null | jq -r '.state + " " + .step') == "interrupted commit" ]]
 result $? "status reports the step at which the deploy stopped"

@@ -123,12 +123,16 @@ static enum rb_code copy_rows(rb_sqlite **out, rb_sqlite *from, const char *dir,
 {
     int64_t size;
     rb_err ignored;
+    RB_AUTO(rb_free_str) char *mode = NULL;
     RB_TRY(rb_sqlite_size(&size, rb_sqlite_base(from), err));
+    /* SQLite's memory cannot be attached as a database in WAL mode, which a copy inherits. */
+    RB_TRY(rb_sqlite_string(&mode, from, rb_strdup("PRAGMA journal_mode"), err));
+    const bool memory = size <= IN_MEMORY && !(mode && strcmp(mode, "wal") == 0);
     /* Both copies are of one state. */
     RB_TRY(rb_sqlite_each(from, "BEGIN; SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL,
                           err));
     enum rb_code code =
-        size <= IN_MEMORY ? copy_in_memory(out, from, err) : copy_in_files(out, from, dir, err);
+        memory ? copy_in_memory(out, from, err) : copy_in_files(out, from, dir, err);
     (void)!rb_sqlite_each(from, "ROLLBACK", NULL, NULL, NULL, &ignored);
     return code;
 }
