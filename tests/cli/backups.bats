@@ -159,7 +159,7 @@ kept() { # SQL
     sql "UPDATE orders SET note = 'x'"
     with=$(digest v1.1.0)
     run -5 rbtool revert v1.1.0 --yes --no-backup --accept-data-loss "$with"
-    [[ $output == *"there will be no backup of it"* ]]
+    [[ $output == *"it is not backed up"* ]]
     run -5 --separate-stderr rbtool revert v1.1.0 --no-backup -n --json
     without=$(jq -r .digest <<<"$output")
     [ "$without" != "$with" ]
@@ -238,4 +238,17 @@ kept() { # SQL
     fails 2 'was changed: its SHA-256 is' rbtool restore "$(rbtool backups --json | jq -r '.backups[0].id')" --yes
     mv "$path" moved
     rbtool deploy v1.1.0 --accept-reverted --yes
+}
+
+@test "a database in WAL mode is rehearsed, backed up and restored as any other, and stays in WAL mode" {
+    on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
+    [ "$(sql 'PRAGMA journal_mode = WAL')" = wal ]
+    rbtool deploy v1.1.0 --yes
+    sql "UPDATE orders SET note = 'n' || id WHERE id <= 3"
+    run -5 --separate-stderr rbtool plan v1.1.0 --json
+    [ "$(jq -c '[.rehearsed, [.dataAtRisk[] | [.column, .values]]]' <<<"$output")" = '[true,[["note",3]]]' ]
+    [ -z "$(find "$PROD/.rbtool" -maxdepth 1 -type f ! -name 'state.db*' ! -name lock)" ]
+    move revert v1.1.0
+    move deploy v1.1.0 --accept-reverted
+    [ "$(sql 'SELECT count(note) FROM orders; PRAGMA journal_mode')" = $'3\nwal' ]
 }

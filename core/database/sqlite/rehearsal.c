@@ -7,6 +7,7 @@
 #include "database/sqlite/table_compare.h"
 
 #include <ctype.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,24 @@ enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err)
         rb_strdup("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"), err);
 }
 
+/*
+ * A copy of a database in WAL mode is in WAL mode, which a database in memory does not support: it
+ * could not be attached. Sets the read and write version of its header back to 1, as leaving WAL
+ * mode does (https://www.sqlite.org/fileformat2.html, offsets 18 and 19).
+ */
+static enum rb_code leave_wal_mode(rb_sqlite *memory, rb_err *err)
+{
+    unsigned char versions[2] = {0};
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(memory->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (rc == SQLITE_OK && file->pMethods->xRead(file, versions, 2, 18) == SQLITE_OK &&
+        versions[0] == 2)
+        rc = file->pMethods->xWrite(file, "\1\1", 2, 18);
+    return rc == SQLITE_OK ? RB_OK
+                           : rb_fail(err, RB_ERROR, "cannot copy a database in WAL mode: %s",
+                                     sqlite3_errstr(rc));
+}
+
 static enum rb_code copy_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err)
 {
     /* A name that begins with a slash can be attached by every connection of this process. */
@@ -35,6 +54,7 @@ static enum rb_code copy_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err
     state->before_uri = rb_format("file:%s?vfs=memdb", name);
     RB_TRY(rb_sqlite_open(&state->before, name, RB_SQLITE_CREATE, &shared, NULL, err));
     RB_TRY(rb_sqlite_backup(state->before, from, err));
+    RB_TRY(leave_wal_mode(state->before, err));
     RB_TRY(rb_sqlite_backup(db, from, err));
     *out = db;
     db = NULL;
@@ -123,16 +143,12 @@ static enum rb_code copy_rows(rb_sqlite **out, rb_sqlite *from, const char *dir,
 {
     int64_t size;
     rb_err ignored;
-    RB_AUTO(rb_free_str) char *mode = NULL;
     RB_TRY(rb_sqlite_size(&size, rb_sqlite_base(from), err));
-    /* SQLite's memory cannot be attached as a database in WAL mode, which a copy inherits. */
-    RB_TRY(rb_sqlite_string(&mode, from, rb_strdup("PRAGMA journal_mode"), err));
-    const bool memory = size <= IN_MEMORY && !(mode && strcmp(mode, "wal") == 0);
     /* Both copies are of one state. */
     RB_TRY(rb_sqlite_each(from, "BEGIN; SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL,
                           err));
     enum rb_code code =
-        memory ? copy_in_memory(out, from, err) : copy_in_files(out, from, dir, err);
+        size <= IN_MEMORY ? copy_in_memory(out, from, err) : copy_in_files(out, from, dir, err);
     (void)!rb_sqlite_each(from, "ROLLBACK", NULL, NULL, NULL, &ignored);
     return code;
 }
