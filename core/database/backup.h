@@ -43,7 +43,8 @@ enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
                                const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
 
 typedef struct rb_restore_options {
-    bool manual;            /* a person asked for it: everything that can be, whoever undid it */
+    bool manual; /* `rbtool restore`: all that can be restored, also what this transition did not
+                    undo */
     const json_t *restored; /* [{"table","column"}]: what was restored before is not again */
     const json_t *scripts;  /* [{"id","direction","sha256"}] of the backup's transition */
     const rb_db_work *work; /* what will run between compare and restore; NULL with manual */
@@ -55,7 +56,7 @@ typedef struct rb_restore_options {
 
 typedef struct rb_restore rb_restore;
 
-/* options must live as long as *out. RB_FOUND: the file is no backup of a format that is known. */
+/* options must live as long as *out. RB_FOUND: the format of the file is not known. */
 enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path,
                                    const rb_restore_options *options, rb_err *err) RB_MUST_USE;
 /*

@@ -207,7 +207,7 @@ enum rb_code rb_catalog_now_read(rb_catalog_now *out, rb_db *db, rb_err *err) RB
 void rb_catalog_now_clear(rb_catalog_now *now);
 
 /* The catalog this database had when release was last live in it, from its journal; NULL when there
- * is no record. now: shared when the record says the same, or NULL. */
+ * is none. now: shared when the record says the same, or NULL. */
 enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
                                    const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
 

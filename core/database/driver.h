@@ -16,8 +16,8 @@ typedef struct rb_db_text {
     const char *what; /* "migration 7 (down)"; shown */
 } rb_db_text;
 
-/* Made-up rows differ in their values, so that what depends on a value can be told from what every
- * row meets. */
+/* Made-up rows differ in their values, so that what depends on a value can be
+ * distinguished from what every row meets. */
 enum rb_sample_kind {
     RB_SAMPLE_PLAIN, /* as an application fills such columns */
     RB_SAMPLE_NAMED, /* values that the scripts name, elsewhere as plain */
@@ -80,7 +80,8 @@ typedef struct rb_db_driver {
      * they may write is added to effects (loss.h), unless that is NULL. */
     enum rb_code (*script)(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err);
     /* Statements one by one, each undone alone when it fails; done[i] is set for those that ran,
-     * and those set already are left out. *why: the last failure that was no broken constraint. */
+     * and those set already are left out. *why: the last failure that is not a broken constraint.
+     */
     enum rb_code (*seed)(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err);
 
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
@@ -90,7 +91,7 @@ typedef struct rb_db_driver {
     /* Names of all tables, as keys. */
     enum rb_code (*tables)(json_t **out, rb_db *db, rb_err *err);
     /* Broken references, of those that scripts with these effects can break (NULL: all): {"TABLE ->
-     * PARENT": {"count", "example", "rows"}}, rows as far as they can be told apart: [hash of row
+     * PARENT": {"count", "example", "rows"}}, rows as far as they are distinguishable: [hash of row
      * and constraint, hash of the reference's values, rowid or null].
      */
     enum rb_code (*violations)(json_t **out, rb_db *db, const json_t *effects, rb_err *err);

@@ -11,7 +11,7 @@ void rb_db_losses_clear(rb_db_losses *losses)
 {
     json_decref(losses->bound);
     json_decref(losses->at_risk);
-    json_decref(losses->anew);
+    json_decref(losses->generated);
     json_decref(losses->renamed);
     free(losses->no_way_back);
     *losses = (rb_db_losses){0};
@@ -344,11 +344,11 @@ static void split(rb_db_losses *out, const json_t *found, const json_t *effects)
     size_t i;
     json_t *item;
     out->at_risk = json_array();
-    out->anew = json_array();
+    out->generated = json_array();
     json_array_foreach ((json_t *)found, i, item)
-        json_array_append(is_generated(effects, item) ? out->anew : out->at_risk, item);
+        json_array_append(is_generated(effects, item) ? out->generated : out->at_risk, item);
     out->at_risk = sorted(out->at_risk);
-    out->anew = sorted(out->anew);
+    out->generated = sorted(out->generated);
 }
 
 json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json_t *back_effects)
@@ -368,7 +368,7 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
     return out;
 }
 
-/* Runs the inverse. Where it fails, the state after the scripts is made again. */
+/* Runs the inverse. If it fails, restores the state after the scripts. */
 static enum rb_code go_back(rb_db_losses *out, rb_db_outcome *back, rb_db *copy,
                             const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
 {

@@ -47,7 +47,7 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
 typedef struct rb_db_losses {
     json_t *bound;     /* with counts; places that hold nothing are left out */
     json_t *at_risk;   /* the same */
-    json_t *anew;      /* the same: values that the way back generates anew, not at risk */
+    json_t *generated; /* the same: values that the way back generates again, not at risk */
     json_t *renamed;   /* places of the bound that both ways only rename: they need no backup */
     char *no_way_back; /* why the inverse could not be run, or NULL */
 } rb_db_losses;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* A tool's table: what tells it apart, and the statements its tool runs for SQLite. */
+/* A tool's table: the columns that identify it, and the statements its tool runs for SQLite. */
 struct tool {
     const char *name;
     const char *table;

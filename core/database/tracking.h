@@ -7,7 +7,7 @@
  *   sqlx            _sqlx_migrations(version, description, installed_on, success, checksum,
  *                   execution_time): a row a version; checksum is the SHA-384 of the up script
  *
- * Tables are told apart by their columns. Each is written exactly as its tool would.
+ * Tables are distinguished by their columns. Each is written exactly as its tool would.
  *
  * sqlx can be set to leave characters out of its checksum. A checksum that sqlx wrote and that is
  * not the script's SHA-384 is therefore kept in rbtool_checksums when its migration is undone, and

@@ -15,7 +15,7 @@
 
 #define RB_GIT_MUCH ((size_t)1 << 20) /* bytes */
 
-/* False: there is to be no memory, and what libgit2 is at fails. */
+/* False: libgit2 gets no memory, and its call fails. */
 typedef bool rb_git_before(void *context);
 
 /* Once, before libgit2 is started. */

@@ -19,7 +19,7 @@ struct slot {
     bool ready;
 };
 
-/* Whoever reads the entry that is passed on next never waits, so that all get on. */
+/* The thread that reads the entry that is passed on next never waits, so that all progress. */
 struct reading {
     const rb_blobs *job;
     unsigned char (*ids)[RB_SHA256_SIZE];
@@ -79,7 +79,8 @@ static bool take(struct reading *reading, size_t *index)
     return go;
 }
 
-/* Before libgit2 takes much memory: one at a time does, and that is whoever all others wait for. */
+/* Called before libgit2 takes much memory. One thread at a time may: the one that all others wait
+ * for. */
 static bool wait_for_turn(void *context)
 {
     struct turn *turn = context;
@@ -92,7 +93,7 @@ static bool wait_for_turn(void *context)
     return !turn->refused;
 }
 
-/* What another thread failed of is this one's error too: it is told once. */
+/* The failure of another thread is this one's error too: it is reported once. */
 static enum rb_code same_failure(struct reading *reading, rb_err *err)
 {
     pthread_mutex_lock(&reading->lock);

@@ -7,8 +7,8 @@
  * somebody knows of and no release here follows; where a tag is there in its place, it is "moved".
  *
  * The problem of a lost item that has no tag here is "lost". Whether the tag was never fetched or
- * was deleted cannot be told: its object may have come without it (git clone --single-branch
- * --no-tags), or have gone with it. People are told that it is not here.
+ * was deleted is not known: its object may have come without it (git clone --single-branch
+ * --no-tags), or have gone with it. Messages say that it is not here.
  */
 #ifndef RB_RELEASE_CHAIN_H
 #define RB_RELEASE_CHAIN_H

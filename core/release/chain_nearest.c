@@ -36,7 +36,7 @@ static bool is_nearer(const rb_chain_item *a, const rb_chain_item *b)
     return rb_tag_compare(a->tag, b->tag) > 0;
 }
 
-/* Of candidates, the best of those that are no ancestor of another. */
+/* Picks the best of the candidates that are not an ancestor of another one. */
 static enum rb_code pick(const rb_chain_item **out, const rb_chain_item **candidates, size_t count,
                          rb_repo *repo, rb_err *err)
 {

@@ -1,7 +1,7 @@
 /*
- * What `list` remembers between runs, in COMMON_DIR/rbtool/releases: which tags are no releases,
- * and of those that verified what a list shows. For showing only: whatever is decided (verify,
- * deploy, revert, release) is judged anew.
+ * What `list` remembers between runs, in COMMON_DIR/rbtool/releases: which tags are not releases,
+ * and of those that verified what a list shows. For showing only: verify, deploy, revert and
+ * release verify again.
  *
  * A record is for one name and one tag object. The file as a whole is for one set of signers and
  * revocations (their bytes, and times in them as this host's time zone reads them), one pinned

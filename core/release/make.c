@@ -129,8 +129,8 @@ static enum rb_code find_previous(rb_making *making, rb_err *err)
                    chain->n, chain->items[0].problems.items[0].message);
 }
 
-/* Whoever has only the tags could not verify what follows one that is gone. Where a release follows
- * it already, another one makes that no worse. */
+/* A clone that has only the tags cannot verify a release that follows a missing one. If a release
+ * follows it already, another one does not make that worse. */
 static enum rb_code check_followed(const rb_making *making, rb_err *err)
 {
     for (size_t i = 0; i < making->chain->n; i++) {
@@ -139,8 +139,8 @@ static enum rb_code check_followed(const rb_making *making, rb_err *err)
             continue;
         RB_AUTO(rb_free_str) char *cure = rb_chain_cure(making->repo, item->tag, item->object);
         return rb_fail(err, RB_FOUND,
-                       "%s would follow %s, whose tag is not here, so that whoever fetches could "
-                       "not verify it\nbring its tag (%s; `rbtool verify %s` says more), or give "
+                       "%s would follow %s, whose tag is not here, so that other clones could not "
+                       "verify it\nbring its tag (%s; `rbtool verify %s` says more), or give "
                        "it up with `rbtool mark %s gap -m WHY` first",
                        making->make->tag, item->tag, cure, item->tag, item->tag);
     }
@@ -191,7 +191,7 @@ static bool add_notes(void *context, const rb_oid *commit, const char *message)
     while (start > 1 && !(message[start - 1] == '\n' && message[start - 2] == '\n'))
         start--;
     if (start <= 1)
-        return true; /* the title is no trailer */
+        return true; /* the title is not a trailer */
     RB_AUTO(rb_buf_clear) rb_buf note = {0};
     bool open = false;
     for (size_t i = start; i < len && notes->n < NOTES_LIMIT;) {

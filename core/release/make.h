@@ -20,7 +20,7 @@ typedef struct rb_make {
     const rb_chain_more *more; /* predecessors without a tag here; NULL: none are known */
     rb_chain_bad *bad;         /* which releases are marked bad; NULL: none is known to be */
     const void *bad_context;
-    /* Told before each long part ("hashing artifact app"); NULL: no one is. */
+    /* Called before each long part ("hashing artifact app"); or NULL. */
     void (*progress)(void *context, const char *what);
     void *context;
 } rb_make;

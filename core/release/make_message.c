@@ -44,7 +44,7 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Both lists are sorted by name: one pass tells added, removed and changed. */
+/* Both lists are sorted by name: one pass finds added, removed and changed. */
 static size_t changed_flags(const rb_manifest *now, const rb_manifest *then)
 {
     size_t changed = 0;

@@ -175,7 +175,7 @@ static enum rb_code check_names(const rb_prove *prove, rb_err *err)
     return RB_OK;
 }
 
-/* RB008 can be accepted for an order; two migrations of one id cannot be told apart later. */
+/* RB008 can be accepted for an order; two migrations of one id cannot be distinguished later. */
 static enum rb_code check_ids(const rb_prove *prove, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *seen = json_object();

@@ -41,7 +41,7 @@ enum rb_code rb_session_ledger(rb_session *session, rb_err *err) RB_MUST_USE;
 void rb_session_ledger_changed(rb_session *session);
 void rb_session_close(rb_session *session);
 
-/* Tells core/database, before a database is opened, which extensions git config rbtool.extension
+/* Gives core/database, before a database is opened, the extensions that git config rbtool.extension
  * names, and the limits of scripts that rebuild a schema. What is wrong with them is the error of
  * the connection that would have loaded them. */
 void rb_session_extensions(rb_session *session);

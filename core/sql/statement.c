@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* What tells where the statement being read ends. */
+/* State that decides where the statement being read ends. */
 struct body {
     bool explain; /* only EXPLAIN so far */
     bool opening; /* trigger_bodies: CREATE so far, perhaps TEMP */

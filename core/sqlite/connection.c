@@ -19,7 +19,7 @@ bool rb_sqlite_is_memory(const char *path)
  * SQLite resolves every symlink of a name as text before it opens it, and would turn the name of
  * an anchor (/proc/self/fd/N, see base/anchor.h) back into a path that another user may exchange.
  * For SQLite such a name is therefore the folder that it leads to. Comparing fstat() after the
- * open would be no substitute: SQLite opens, syncs and removes its journals by name later, too.
+ * open does not replace this: SQLite opens, syncs and removes its journals by name later, too.
  */
 static int look(const char *path, struct stat *st)
 {

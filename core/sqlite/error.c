@@ -157,7 +157,7 @@ static char *holder_of(const char *path, const char *kind)
     return pid > 0 ? process_name(pid) : NULL;
 }
 
-/* Whoever writes; else it is a reader that a commit waits for. */
+/* Names the process that writes, else a reader that a commit waits for; NULL if none is found. */
 char *rb_sqlite_lock_holder(const char *path)
 {
     static const char *const kinds[] = {"WRITE", "READ"};

@@ -125,8 +125,8 @@ void rb_undone_backups_clear(rb_undone_backups *r)
     *r = (rb_undone_backups){0};
 }
 
-/* A backup that is not there, or that cannot be read, is no reason to stay where one is: what it
- * held is missing either way. */
+/* A backup that is missing or cannot be read does not stop the transition: what it held is missing
+ * either way. */
 static enum rb_code compare_one(rb_undone_backup *one, rb_db *db, rb_err *err)
 {
     char sha256[RB_SHA256_HEX];

@@ -7,8 +7,8 @@
 
 #include "transition/execute.h"
 
-/* Back-outs, scripts, data put back, verification; leaves the transactions open. A database whose
- * own journal says that this transition was committed is passed over. */
+/* Runs backup, scripts, restore and verification of each database, and leaves the transactions
+ * open. Skips a database whose own journal records that this transition was committed. */
 enum rb_code rb_databases_run(rb_run *run, rb_err *err) RB_MUST_USE;
 
 /* Commits them in order. Sets run->past with the first. */

@@ -200,7 +200,8 @@ static void set_live(rb_live *live, const rb_run *run)
         }
 }
 
-/* Litter is no failure. What had drifted is in no release, and stays. */
+/* Removes the backups of host files, unless they hold a file that had drifted: it is not in any
+ * release. Ignores failures. */
 static void drop_kept(const rb_run *run)
 {
     rb_err ignored;
@@ -345,7 +346,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
                    undo.from ? was : "no release", why.hint);
 }
 
-/* Checks that fail after a service that was not started are no news. */
+/* Keeps the first failure: checks that fail because the service did not start add nothing. */
 static void note_unhealthy(rb_err *unhealthy, rb_run *run, enum rb_step_kind kind,
                            const rb_err *err)
 {

@@ -47,7 +47,7 @@ typedef struct rb_run {
     double began;               /* seconds of the monotonic clock */
     json_t *results;            /* steps of the document */
     json_t *failures;           /* of checks */
-    json_t *put_back;           /* what back-outs gave back */
+    json_t *put_back;           /* what was restored from backups */
     char digest[RB_SHA256_HEX]; /* agrees to what was found under lock; "" where nothing was */
 } rb_run;
 
@@ -55,8 +55,8 @@ void rb_run_clear(rb_run *run);
 
 /*
  * Begins and carries out. *document is what --json prints, set whatever the result:
- * RB_OK done; RB_FOUND failed and put back, or unhealthy; RB_ERROR a system error, put back;
- * RB_HALFWAY interrupted; RB_DECIDE more would be lost than was agreed, put back.
+ * RB_OK done; RB_FOUND failed and undone, or unhealthy; RB_ERROR a system error, undone;
+ * RB_HALFWAY interrupted; RB_DECIDE more would be lost than was agreed to, undone.
  */
 enum rb_code rb_execute(json_t **document, rb_run *run, rb_err *err) RB_MUST_USE;
 /* The same for one that is already in the journal: plan->id is its id. */

@@ -14,8 +14,9 @@
 
 #include "base/json.h"
 
-/* Once a path: a second try must not keep what the first one wrote. At most 64 MiB a file. part is
- * a plain word; rb_kept_restore() puts back what was saved under it. */
+/* Backs up the file at `path` for `transition`, with mode, owner and symlink target. Does nothing
+ * if it is backed up already, so that a retry cannot save what the first attempt wrote. Fails with
+ * RB_ERROR above 64 MiB. `part`, a plain word, groups files for rb_kept_restore(). */
 enum rb_code rb_kept_save(const char *root, const char *transition, const char *part,
                           const char *path, rb_err *err) RB_MUST_USE;
 enum rb_code rb_kept_restore(const char *root, const char *transition, const char *part,

@@ -77,8 +77,8 @@ static bool moved(const rb_transition_row *row, int part)
 }
 
 /* Returns true if all of parts were at rows[at]'s TO when it had ended. Partial transitions leave
- * the rest at other releases: two halves that never ran together are no release. Nor are two that a
- * tag named before and after it was moved. */
+ * the rest at other releases: two halves that never ran together are not a release. Nor are two
+ * that a tag named before and after it was moved. */
 static bool live_together(rb_transition_row *const *rows, size_t count, size_t at,
                           const bool parts[RB_PARTS])
 {

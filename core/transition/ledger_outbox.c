@@ -184,7 +184,8 @@ char *rb_transition_by(rb_repo *repo)
     return *who ? rb_safe(who) : NULL;
 }
 
-/* The entry is by whoever ended or told of it, on a host that several people use. */
+/* Returns who began the transition, if it is not who writes the entry: several people may use a
+ * host. */
 static char *begun_by(const rb_transition_row *row, rb_repo *repo)
 {
     const char *by = rb_json_str(json_object_get(row->plan, "before"), "by");

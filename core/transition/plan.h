@@ -87,7 +87,7 @@ typedef struct rb_plan_database {
     json_t *bound;         /* what is there (loss.h); NULL: not counted */
     json_t *backed_up;     /* what of the bound is backed up: it is more than renamed */
     json_t *at_risk;       /* what of it does not come back; NULL: not counted */
-    json_t *anew;          /* what the way back generates anew */
+    json_t *generated;     /* what the way back generates again */
     json_t *effects;       /* of the scripts, as they were rehearsed; NULL: they were not */
     rb_db *seen;           /* open for reading since then, or NULL; */
     int64_t version;       /* its rb_db_data_version() */
@@ -224,7 +224,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
                                    const rb_plan_request *request, const char *name,
                                    rb_err *err) RB_MUST_USE;
 /* plan_rehearsal.c: runs the scripts and their inverse on a copy, and sets places, bound, at_risk
- * and anew. db: as it is now, only read. */
+ * and generated. db: as it is now, only read. */
 enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *database,
                               const rb_plan_request *request, rb_db *db, const char *engine,
                               rb_err *err) RB_MUST_USE;
@@ -251,7 +251,7 @@ enum rb_code rb_plan_refuse_foreign(bool *refused, rb_plan *plan, const rb_plan_
                                     const rb_plan_request *request, rb_db *db,
                                     rb_err *err) RB_MUST_USE;
 void rb_plan_database_clear(rb_plan_database *database);
-/* What differs from the expected end and is no known residual: [{"object","change"}]. left: the
+/* What differs from the expected end and is not a known residual: [{"object","change"}]. left: the
  * known residuals that did stay. */
 void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_database *database,
                             const json_t *catalog);

@@ -49,7 +49,7 @@ static char *at_stake(const rb_plan *plan)
     RB_AUTO(rb_free_str)
     char *backed_up =
         json_is_true(json_object_get(plan->json, "noBackup"))
-            ? rb_strdup("there will be no backup of it")
+            ? rb_strdup("it is not backed up")
         : json_array_size(json_object_get(plan->json, "backups")) == 0
             ? rb_strdup("the scripts of this plan destroy none of it, those of the way "
                         "back do")

@@ -115,11 +115,11 @@ static void add_named(json_t *list, const rb_plan_database *d, const json_t *ite
 
 static void note_recreated(rb_plan *plan, const rb_plan_database *d)
 {
-    RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(d->anew);
+    RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(d->generated);
     RB_AUTO(rb_free_str)
-    char *note = rb_format("database %s: generated anew on the way back, and not at risk: %s",
+    char *note = rb_format("database %s: generated again on the way back, and not at risk: %s",
                            d->name, list);
-    if (json_array_size(d->anew) > 0)
+    if (json_array_size(d->generated) > 0)
         rb_plan_note(plan, note);
     if (!d->no_way_back)
         return;

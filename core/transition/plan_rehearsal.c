@@ -124,10 +124,10 @@ static void take_losses(rb_plan_database *d, rb_db_losses *losses)
 {
     json_decref(d->bound);
     json_decref(d->at_risk);
-    json_decref(d->anew);
+    json_decref(d->generated);
     d->bound = json_incref(losses->bound);
     d->at_risk = json_incref(losses->at_risk);
-    d->anew = json_incref(losses->anew);
+    d->generated = json_incref(losses->generated);
     json_decref(d->backed_up);
     d->backed_up = json_array();
     size_t i;
@@ -151,8 +151,8 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
                              .order = d->from_set ? d->from_set : d->to_set};
     const rb_db_work *inverse = d->inverse_count > 0 ? &back : NULL;
     if (d->create || d->step_count == 0)
-        losses =
-            (rb_db_losses){.bound = json_array(), .at_risk = json_array(), .anew = json_array()};
+        losses = (rb_db_losses){
+            .bound = json_array(), .at_risk = json_array(), .generated = json_array()};
     else if (rows)
         RB_TRY(rb_db_losses_rehearsed(&losses, copy, outcome, &work, inverse, err));
     else
@@ -226,7 +226,7 @@ enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_
         return rehearse_on(&ran, plan, d, rq, db, engine, true, err);
     RB_TRY(rehearse_on(&ran, plan, d, rq, db, engine, false, err));
     bool takes =
-        json_array_size(d->bound) + json_array_size(d->at_risk) + json_array_size(d->anew) > 0;
+        json_array_size(d->bound) + json_array_size(d->at_risk) + json_array_size(d->generated) > 0;
     if (!ran || (takes && rq->rehearse))
         return rehearse_on(&ran, plan, d, rq, db, engine, true, err);
     note_untried(plan, d, bytes);

@@ -132,7 +132,7 @@ static enum rb_code read_step(rb_plan *plan, rb_plan_database *d, const rb_plan_
 }
 
 /*
- * Only the database itself tells whether it was committed. And since the interruption somebody may
+ * Only the database itself records whether it was committed. Since the interruption somebody may
  * have run the scripts by hand: then the schema is TO's, what tracks migrations does not know it,
  * and the scripts are recorded only.
  */

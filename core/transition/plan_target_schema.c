@@ -24,7 +24,7 @@ static bool loses_table(const char *object, const json_t *base, const json_t *fo
     return table && json_object_get(base, table) && !json_object_get(target, table);
 }
 
-/* Told table by table: columns that came with a table go without saying. */
+/* Adds each object that drifted to the drift of the plan, with what the transition does to it. */
 static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, const json_t *found,
                        const json_t *target)
 {

@@ -8,7 +8,9 @@
 #include "config/environment.h"
 #include "environment/state.h"
 
-/* Failing to is no failure: a release that stays costs room only. */
+/* Removes release folders that are not needed. Ignores failures: a folder that stays costs only
+ * space.
+ */
 void rb_prune(const rb_env *env, rb_state *state);
 
 #endif

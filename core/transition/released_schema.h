@@ -1,7 +1,6 @@
 /*
- * What comes out as TO itself released it is right, though something else was to be kept: drift
- * that was accepted, or what an edited script had left (a residual), that the scripts now put
- * right.
+ * Accepts an object that matches TO's released schema even where drift was to be preserved, or a
+ * residual that an edited script had left: the scripts have repaired it.
  */
 #ifndef RB_TRANSITION_RELEASED_SCHEMA_H
 #define RB_TRANSITION_RELEASED_SCHEMA_H
@@ -12,7 +11,7 @@
  * wrong: what differs between database->expected and after. Takes into database->expected each such
  * object that is in after as TO's own scripts make it, and either was like that before the steps,
  * or is named in one of their scripts: a script that rebuilds a table must not lose an index that
- * nobody told it of. Nothing is taken where TO's scripts do not run by themselves.
+ * it does not name. Nothing is taken where TO's scripts do not run by themselves.
  */
 void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *request,
                            const json_t *wrong, const json_t *before, const json_t *after);

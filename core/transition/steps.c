@@ -110,7 +110,7 @@ char *rb_step_kept_app(const rb_run *run)
     return rb_format("%s/.rbtool/backups/%s/app", run->request->env->root, run->plan->id);
 }
 
-/* What somebody changed in the folder that ran, and was told of. */
+/* True if the release folder that ran has drift that the plan shows. */
 static bool has_drifted(const rb_run *run)
 {
     const rb_release *from = rb_parts_from(run->request, RB_PART_APP);

@@ -29,7 +29,7 @@ typedef struct rb_intent {
     bool only;
     bool marks_bad;       /* revert: also where only some parts move */
     bool accept_reverted; /* deploy: also what a revert has marked bad */
-    bool break_glass;     /* missing approvals are no refusal */
+    bool break_glass;     /* go on without approvals */
     bool no_backup;       /* of what the scripts can destroy */
     bool rehearse;        /* large databases and artifacts too */
     bool partial;         /* for showing: a part that cannot be read is a decision of the plan */

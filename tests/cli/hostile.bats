@@ -13,7 +13,7 @@ setup_file() {
     rbtool release v1.0.0 2>/dev/null
     second
     rbtool release v1.1.0 2>/dev/null
-    forget_ledger # tags are made anew here, and it knows the first ones
+    forget_ledger # tags are recreated here, and it knows the first ones
     export KEYS SHOP
 }
 

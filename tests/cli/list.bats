@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What list remembers is a shortcut: whatever the judgement depends on makes it judge anew.
+# What list remembers is a shortcut: whatever the judgement depends on makes it verify again.
 
 bats_require_minimum_version 1.5.0
 
@@ -36,13 +36,13 @@ told() { rbtool list 2>/dev/null | sed -E '1d; s/^([^ ]*) .*(BAD \([a-z]*\)|not 
 same() { [[ $(rbtool list --json) == "$(rbtool list --json --no-cache)" ]]; }
 
 @test "a second list prints the same and does not change the cache" {
-    rbtool list --json --no-cache >anew
+    rbtool list --json --no-cache >fresh
     [[ ! -e $CACHE ]]
-    rbtool list --json | cmp - anew
+    rbtool list --json | cmp - fresh
     cp -p $CACHE before
-    rbtool list --json | cmp - anew
+    rbtool list --json | cmp - fresh
     cmp $CACHE before
-    [[ $(jq -r '.releases[].tag' anew | xargs) == 'v1.2.0 v1.1.0 v1.0.0' ]]
+    [[ $(jq -r '.releases[].tag' fresh | xargs) == 'v1.2.0 v1.1.0 v1.0.0' ]]
     inode=$(stat -c %i $CACHE)
     rbtool list >/dev/null
     [[ $(stat -c %i $CACHE) == "$inode" ]]

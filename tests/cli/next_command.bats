@@ -64,7 +64,7 @@ refused() {
     object=$(git rev-parse v1.1.0)
     RBTOOL=0 git tag -d v1.1.0
     git commit -q --allow-empty -m other
-    rbtool mark v1.1.0 gap -m 'to be made again'
+    rbtool mark v1.1.0 gap -m 'to be released again'
     rbtool release v1.1.0
     refused 3 rbtool resume --yes
     [ "${next[0]}" = "git update-ref refs/tags/v1.1.0 $object" ]

@@ -56,11 +56,11 @@ setup() {
 }
 
 @test "the README's commands make the first release, deploy it, revert a bad one, and deploy the fix" {
-    rbtool init >"$BATS_TEST_TMPDIR/told" 2>&1
+    rbtool init >"$BATS_TEST_TMPDIR/printed" 2>&1
     rm -rf rbtool.json .git/hooks/*
     git config --unset rbtool.app || true
     # What init prints about signing, with a key that has no passphrase.
-    sed -n 's/^    //p' "$BATS_TEST_TMPDIR/told" | sed "s/^ssh-keygen/& -q -N ''/" >"$BATS_TEST_TMPDIR/signing"
+    sed -n 's/^    //p' "$BATS_TEST_TMPDIR/printed" | sed "s/^ssh-keygen/& -q -N ''/" >"$BATS_TEST_TMPDIR/signing"
     grep -q ssh-keygen "$BATS_TEST_TMPDIR/signing"
     run -0 bash -euo pipefail "$BATS_TEST_TMPDIR/signing"
 

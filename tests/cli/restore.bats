@@ -39,7 +39,7 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     [ "$(sql 'SELECT * FROM orders' | sha256sum)" = "$before" ]
 }
 
-@test "restore brings back a value that was lost again, without being told more" {
+@test "restore brings back a value that was lost twice, with the same command" {
     conflicts
     sql 'UPDATE orders SET note = NULL WHERE id IN (4, 5)'
     # The column itself is what the backup's hashes do not cover.

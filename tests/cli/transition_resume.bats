@@ -242,7 +242,7 @@ SH
     fails 1 "nothing was changed" rbtool --config "$checked" deploy v1.1.0 --only config --yes
     [ "$(xargs <"$CALLS")" = 'stop start stop start' ]
     [ "$(cat "$PROD/runs")" = "workers = 2" ]
-    # A command that loads the files anew, as a reload does.
+    # A command that loads the files again, as a reload does.
     jq --arg p "$PROD" 'del(.environments.prod.service.stop)
         | .environments.prod.service.start = ["cp", "\($p)/etc/app.toml", "\($p)/runs"]' "$checked" >"$SETTINGS"
     fails 1 "nothing was changed" rbtool --config "$SETTINGS" deploy v1.1.0 --only config --yes

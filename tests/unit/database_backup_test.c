@@ -50,7 +50,7 @@ static const backup_case cases[] = {
      "DROP TABLE t;", "SELECT 1;", "CREATE TABLE t(k PRIMARY KEY, c);", WHOLE("t"),
      "[[null,5,[],0,null]]", "SELECT typeof(k), c FROM t ORDER BY c",
      "[[\"blob\",\"b\"],[\"integer\",\"i\"],[\"null\",\"n\"],[\"real\",\"r\"],[\"text\",\"t\"]]"},
-    {"a row without a value in its key is not told from others",
+    {"a row without a value in its key is not distinguished from others",
      "CREATE TABLE t(k TEXT PRIMARY KEY, n, c); INSERT INTO t VALUES(NULL,1,'a'),('x',2,'b');",
      DROP_C, "SELECT 1;", ADD_C, VALUES("t", "c"), "[[\"c\",1,[null],1," MOVED "]]",
      "SELECT c FROM t", "[[null],[\"b\"]]"},

@@ -4,8 +4,8 @@
  * before.ENGINE.sql and so on, and take the place of the general ones. inverse.sql may be missing:
  * there is no way back.
  *
- * expected.json: {"bound": [...], "atRisk": [...], "anew": [...]}, places as "TABLE N rows" and
- * "TABLE.COLUMN N of ROWS values", with "about" before N where it is not exact; and
+ * expected.json: {"bound": [...], "atRisk": [...], "generated": [...]}, places as "TABLE N rows"
+ * and "TABLE.COLUMN N of ROWS values", with "about" before N where it is not exact; and
  * "noWayBack": true where the inverse fails.
  */
 #include "database_help.h"
@@ -111,7 +111,7 @@ static json_t *run_case(const char *engine, const char *name)
         rb_db_losses_rehearsed(&losses, copy, &outcome, &r.work, r.inverse ? &r.undo : NULL, &err),
         &err);
     json_t *found = json_pack("{s:o,s:o,s:o}", "bound", shown(losses.bound), "atRisk",
-                              shown(losses.at_risk), "anew", shown(losses.anew));
+                              shown(losses.at_risk), "generated", shown(losses.generated));
     if (losses.no_way_back)
         json_object_set_new(found, "noWayBack", json_true());
     rb_db_losses_clear(&losses);

@@ -54,7 +54,7 @@ static void test_one(void **state)
     }
 }
 
-/* Twice loaded: what is kept says the same as what is judged anew. */
+/* Twice loaded: what is kept is the same as what is verified again. */
 static void test_signers(void **state)
 {
     (void)state;

@@ -400,7 +400,7 @@ static void test_override(void **state)
     assert_ok(rb_policy_override(plan, &rq, rq.to, "approvals", "the shop is down", &err));
     load_policy();
     rb_policy_needs after = needs_of(&rq);
-    assert_int_equal(after.n, 1); /* it is no approval */
+    assert_int_equal(after.n, 1); /* it is not an approval */
     assert_int_equal(after.items[0].missing, 2);
     const rb_entry *entry = after.items[0].approvals.override;
     assert_non_null(entry);

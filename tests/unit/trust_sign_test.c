@@ -216,7 +216,7 @@ static void certificates(void **state)
     allow_all();
 }
 
-/* A repository is opened anew: settings are read once. */
+/* A repository is opened again: settings are read once. */
 static void use_settings(const char *commands)
 {
     put_text("repo/.git/config", "[core]\nrepositoryformatversion = 0\n");

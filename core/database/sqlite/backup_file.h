@@ -71,7 +71,8 @@ typedef struct rb_backup_file {
     size_t reference_count;
 } rb_backup_file;
 
-/* write: nothing is synced until rb_backup_close(). RB_FOUND: it is no backup that is known. */
+/* write: nothing is synced until rb_backup_close(). RB_FOUND: the format of the file is not known.
+ */
 enum rb_code rb_backup_open(rb_backup_file *file, const char *path, bool write,
                             rb_err *err) RB_MUST_USE;
 /* Creates it, with its tables, to be written. */

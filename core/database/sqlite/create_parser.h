@@ -15,7 +15,7 @@ typedef struct rb_sqlreader {
     json_t *key;                /* primary key: normalised terms */
     json_t *checks;             /* normalised expressions */
     json_t *table;              /* the table's own entry */
-    bool key_beside_descending; /* "a INTEGER PRIMARY KEY DESC" is no alias of the rowid */
+    bool key_beside_descending; /* "a INTEGER PRIMARY KEY DESC" is not an alias of the rowid */
     bool autoincrement;
 } rb_sqlreader;
 

@@ -165,7 +165,7 @@ static enum rb_code begin(rb_db *base, rb_err *err)
         return rb_fail(err, RB_ERROR, "database sqlite:%s is in a transaction already", db->path);
     /* With enforcement on, a table rebuild would empty the tables that refer to it. */
     RB_TRY(rb_sqlite_each(db, "PRAGMA foreign_keys=OFF", NULL, NULL, NULL, err));
-    /* How SQLite was built is no script's business either: Debian's has recursive triggers on. */
+    /* Scripts do not depend on how SQLite was built: Debian's has recursive triggers on. */
     rb_sqlite_state_of(db)->untidy = true;
     RB_TRY(rb_sqlite_tidy(db, err));
     RB_TRY(rb_sqlite_each(db, "BEGIN IMMEDIATE", NULL, NULL, NULL, err));

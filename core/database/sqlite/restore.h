@@ -116,7 +116,7 @@ typedef struct rb_restored_rows {
     rb_sqlite_restore *r;
     size_t index;
     rb_row_access access;
-    bool keyed;     /* its rows can be told by their key */
+    bool keyed;     /* a key identifies its rows */
     bool fits;      /* it has the key's columns */
     bool was_empty; /* before the first row was restored, and empty is all it can be */
     json_t *entry;  /* of the report */

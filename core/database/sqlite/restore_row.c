@@ -85,7 +85,7 @@ void rb_row_access_clear(rb_row_access *a)
     rb_repeated_clear(&a->insert);
 }
 
-/* ", default" of each column; NULL where it has none, or one that is no literal. */
+/* ", default" of each column; NULL if it has none, or one that is not a literal. */
 static enum rb_code add_defaults(rb_buf *out, const rb_sqlite_restore *r, const rb_row_access *a,
                                  rb_err *err)
 {

@@ -9,7 +9,7 @@
 typedef struct rb_table_shape {
     bool exists;
     bool is_virtual;
-    bool has_rowid_name; /* "rowid" is no column of its own */
+    bool has_rowid_name; /* no column is named "rowid" */
     rb_strs columns;     /* those that hold data; not the generated ones */
     rb_strs key;         /* the declared one, or a unique key of NOT NULL columns; perhaps empty */
     rb_strs collations;  /* of the key's index; "" where it is not known */
