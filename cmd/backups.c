@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "database/backup.h"
 #include "env_session.h"
 #include "status.h"
 #include "transition/backups.h"
@@ -33,19 +34,6 @@ static void set_times(json_t *list)
     }
 }
 
-static char *tables_of(const json_t *items)
-{
-    rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
-        const char *column = rb_json_str(item, "column");
-        rb_buf_printf(&out, "%s%s%s%s", i ? ", " : "", rb_json_str(item, "table"),
-                      column ? "." : "", column ? column : "");
-    }
-    return rb_buf_detach(&out);
-}
-
 static void show(const json_t *list)
 {
     static const char *const heads[] = {"ID", "DATABASE", "OF", "AT", "SIZE", "STATE", "WHAT"};
@@ -63,7 +51,7 @@ static void show(const json_t *list)
         rb_strs_add(&cells, rb_json_str(item, "at"));
         rb_strs_take(&cells, rb_ui_bytes((uint64_t)rb_json_int(item, "bytes", 0)));
         rb_strs_add(&cells, expired ? "expired" : state);
-        rb_strs_take(&cells, tables_of(json_object_get(item, "items")));
+        rb_strs_take(&cells, rb_backup_names(json_object_get(item, "items")));
     }
     rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
 }

@@ -166,3 +166,16 @@ enum rb_code rb_db_restore(json_t **report, rb_restore *restore, rb_db *db, rb_e
         report, restore->part, manual || is_undone(restore->options->scripts, &applied),
         manual ? RB_SCRIPTS_ALL : known_scripts(restore->options, restore->applied), err);
 }
+
+char *rb_backup_names(const json_t *items)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)items, i, item) {
+        const char *column = rb_json_str(item, "column");
+        rb_buf_printf(&out, "%s%s%s%s", i ? ", " : "", rb_json_str(item, "table"),
+                      column ? "." : "", column ? column : "");
+    }
+    return rb_buf_detach(&out);
+}

@@ -42,6 +42,9 @@ enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *
 enum rb_code rb_db_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
                                const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
 
+/* Returns the tables and columns of items, "orders, orders.note", as a new string. */
+char *rb_backup_names(const json_t *items);
+
 typedef struct rb_restore_options {
     bool manual; /* `rbtool restore`: all that can be restored, also what this transition did not
                     undo */

@@ -211,12 +211,8 @@ void rb_catalog_now_clear(rb_catalog_now *now);
 enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
                                    const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
 
-/* Copies and back-outs. */
+/* Throw-away copies and scratch databases. */
 
-/* A consistent copy of the whole database (SQLite: online backup), synced. path must not exist.
- * Inside a transaction that has not written yet it is the state under lock. */
-enum rb_code rb_db_copy(rb_db *db, const char *path, char sha256[RB_SHA256_HEX],
-                        rb_err *err) RB_MUST_USE;
 /* Opens a throw-away copy of a database for a rehearsal (loss.h), with its rows or of its schema
  * alone; in memory, or in dir where it is large; gone at close. db is only read, outside a
  * transaction. */

@@ -61,6 +61,4 @@ RB_DEFINE_AUTO(rb_migrations, rb_migrations_free)
 
 const rb_migration *rb_migrations_find(const rb_migrations *set, const char *id);
 
-bool rb_layout_known(const char *layout); /* "auto" included */
-
 #endif

@@ -21,11 +21,6 @@ static const rb_layout *find_layout(const char *name)
     return NULL;
 }
 
-bool rb_layout_known(const char *layout)
-{
-    return strcmp(layout, "auto") == 0 || find_layout(layout);
-}
-
 void rb_script_clear(rb_script *script)
 {
     free(script->path);

@@ -1,5 +1,5 @@
 /*
- * What the files of this room share.
+ * What the files of this module share.
  */
 #ifndef RB_RELEASE_INTERNAL_H
 #define RB_RELEASE_INTERNAL_H

@@ -60,8 +60,7 @@ static json_t *encode_migration(const rb_manifest_migration *from)
     return object;
 }
 
-/* A new proof whose differences name objects as they are stored. */
-static json_t *encode_proof(const json_t *from)
+json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *difference))
 {
     json_t *proof = json_deep_copy(from);
     size_t i;
@@ -70,7 +69,7 @@ static json_t *encode_proof(const json_t *from)
     json_t *difference;
     json_array_foreach (json_object_get(proof, "migrations"), i, migration)
         json_array_foreach (json_object_get(migration, "differences"), j, difference)
-            rb_catalog_item_store(difference);
+            each(difference);
     return proof;
 }
 
@@ -87,7 +86,7 @@ static json_t *encode_database(const rb_manifest_database *from)
     rb_json_set_str(object, "tracking", from->tracking);
     set(object, "migrations", migrations);
     rb_json_set_str(object, "fingerprint", from->fingerprint);
-    set(object, "proof", encode_proof(from->proof));
+    set(object, "proof", rb_manifest_copy_proof(from->proof, rb_catalog_item_store));
     return object;
 }
 

@@ -94,6 +94,9 @@ typedef struct rb_manifest {
 } rb_manifest;
 
 json_t *rb_manifest_encode(const rb_manifest *manifest); /* a new reference */
+/* Returns a copy of a proof in which each() has changed every difference: in a manifest it names
+ * its object by parts (rb_catalog_item_store), in memory by its key (rb_catalog_item_load). */
+json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *difference));
 
 /* The manifest in a verified tag's message: exactly one, nothing after its END line. RB_FOUND
  * with a problem when there is none or it is malformed. */

@@ -92,19 +92,6 @@ static void read_migrations(rb_manifest_database *out, const json_t *array)
     }
 }
 
-static json_t *read_proof(const json_t *from)
-{
-    json_t *proof = json_deep_copy(from);
-    size_t i;
-    size_t j;
-    json_t *migration;
-    json_t *difference;
-    json_array_foreach (json_object_get(proof, "migrations"), i, migration)
-        json_array_foreach (json_object_get(migration, "differences"), j, difference)
-            rb_catalog_item_load(difference);
-    return proof;
-}
-
 static void read_databases(rb_manifest *out, const json_t *array)
 {
     out->database_count = json_array_size(array);
@@ -117,7 +104,8 @@ static void read_databases(rb_manifest *out, const json_t *array)
         database->directory = copy(from, "directory");
         database->layout = copy(from, "layout");
         database->tracking = copy(from, "tracking");
-        database->proof = read_proof(json_object_get(from, "proof"));
+        database->proof =
+            rb_manifest_copy_proof(json_object_get(from, "proof"), rb_catalog_item_load);
         copy_to(database->fingerprint, sizeof database->fingerprint, from, "fingerprint");
         read_migrations(database, json_object_get(from, "migrations"));
     }

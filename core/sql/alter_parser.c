@@ -101,20 +101,3 @@ void rb_ddl_clear(rb_ddl *ddl)
     free(ddl->new_name);
     *ddl = (rb_ddl){0};
 }
-
-char *rb_ddl_copied(const char *sql, size_t len)
-{
-    head h;
-    read_head(&h, sql, len);
-    if (take(&h, "INSERT") && take(&h, "OR"))
-        h.at++;
-    else
-        take(&h, "REPLACE");
-    if (!take(&h, "INTO"))
-        return NULL;
-    free(take_table(&h));
-    if (!take(&h, "SELECT"))
-        return NULL;
-    take(&h, "ALL");
-    return take(&h, "*") && take(&h, "FROM") ? take_table(&h) : NULL;
-}

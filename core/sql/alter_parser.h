@@ -23,7 +23,5 @@ typedef struct rb_ddl {
 /* Reads the head of one statement, in time that does not grow with its length. */
 void rb_ddl_read(rb_ddl *out, const char *sql, size_t len);
 void rb_ddl_clear(rb_ddl *ddl);
-/* The table of INSERT INTO ... SELECT * FROM it; a new string, or NULL. In the same time. */
-char *rb_ddl_copied(const char *sql, size_t len);
 
 #endif

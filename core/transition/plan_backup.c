@@ -16,20 +16,6 @@ char *rb_plan_backup(const rb_plan *plan, const rb_plan_database *d)
     return rb_format(".rbtool/backups/%s/%s%s", plan->id, d->name, rb_db_backup_suffix(d->url));
 }
 
-/* "t, u.c" */
-static char *names_of(const json_t *items)
-{
-    rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
-        const char *column = rb_json_str(item, "column");
-        rb_buf_printf(&out, "%s%s%s%s", i ? ", " : "", rb_json_str(item, "table"),
-                      column ? "." : "", column ? column : "");
-    }
-    return rb_buf_detach(&out);
-}
-
 static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const rb_plan_request *rq,
                                rb_db *db, rb_err *err)
 {
@@ -42,7 +28,7 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
         .items = rb_plan_bound(d), .at_risk = d->at_risk, .limit = rq->env->backup_limit};
     RB_TRY(rb_db_backup_size(&bytes, &left_out, db, &spec, err));
     if (json_array_size(left_out) > 0) {
-        RB_AUTO(rb_free_str) char *names = names_of(left_out);
+        RB_AUTO(rb_free_str) char *names = rb_backup_names(left_out);
         RB_AUTO(rb_free_str)
         char *note = rb_format("database %s: the backup will not have %s, which exceed backupLimit "
                                "and are not at risk",

@@ -48,8 +48,7 @@ static char *at_stake(const rb_plan *plan)
     RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(losses);
     RB_AUTO(rb_free_str)
     char *backed_up =
-        json_is_true(json_object_get(plan->json, "noBackup"))
-            ? rb_strdup("it is not backed up")
+        json_is_true(json_object_get(plan->json, "noBackup")) ? rb_strdup("it is not backed up")
         : json_array_size(json_object_get(plan->json, "backups")) == 0
             ? rb_strdup("the scripts of this plan destroy none of it, those of the way "
                         "back do")

@@ -1,4 +1,4 @@
-/* What the tests of room artifact share. */
+/* What the tests of module artifact share. */
 #ifndef ARTIFACT_LAB_H
 #define ARTIFACT_LAB_H
 

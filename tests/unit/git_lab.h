@@ -1,5 +1,5 @@
 /*
- * A folder with repositories made by the real git, for the tests of rooms git and artifact. It is
+ * A folder with repositories made by the real git, for the tests of modules git and artifact. It is
  * the working directory; git's settings are its own.
  */
 #ifndef GIT_LAB_H

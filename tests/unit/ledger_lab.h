@@ -1,6 +1,6 @@
 /*
  * A repository with keys and allowed signers, and entries written into its ledger, on top of the
- * lab of room git.
+ * lab of module git.
  */
 #ifndef LEDGER_LAB_H
 #define LEDGER_LAB_H

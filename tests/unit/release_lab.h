@@ -1,5 +1,5 @@
 /*
- * Repositories with signed releases of a shop, one for each test, on top of the lab of room git.
+ * Repositories with signed releases of a shop, one for each test, on top of the lab of module git.
  * Two repositories share the keys and the allowed signers.
  */
 #ifndef RELEASE_LAB_H

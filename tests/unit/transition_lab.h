@@ -1,6 +1,6 @@
 /*
  * A repository with signed releases of a shop with one SQLite database, made once for the program,
- * and environments to put them in, one for each test. On top of the lab of room git.
+ * and environments to put them in, one for each test. On top of the lab of module git.
  */
 #ifndef TRANSITION_LAB_H
 #define TRANSITION_LAB_H

@@ -1,5 +1,5 @@
 /*
- * A folder with keys of every kind, a repository and git's settings, for the tests of room trust.
+ * A folder with keys of every kind, a repository and git's settings, for the tests of module trust.
  * Everything is made by the real programs.
  */
 #ifndef TRUST_LAB_H

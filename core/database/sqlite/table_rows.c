@@ -44,12 +44,6 @@ enum rb_code rb_repeated_step(bool *row, rb_repeated *r, rb_err *err)
     return step == RB_STMT_FAILED ? rb_sqlite_fail(r->db, r->doing, err) : RB_OK;
 }
 
-enum rb_code rb_repeated_run(bool *row, rb_repeated *r, rb_err *err)
-{
-    rb_stmt_reset(r->stmt);
-    return rb_repeated_step(row, r, err);
-}
-
 void rb_repeated_clear(rb_repeated *r)
 {
     rb_stmt_free(r->stmt);

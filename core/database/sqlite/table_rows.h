@@ -38,8 +38,6 @@ enum rb_code rb_repeated_bind_int(rb_repeated *r, size_t at, int64_t value,
                                   rb_err *err) RB_MUST_USE;
 /* *row: there is one. What was read before is not valid any more. */
 enum rb_code rb_repeated_step(bool *row, rb_repeated *r, rb_err *err) RB_MUST_USE;
-/* Begins again, and runs to the first row. */
-enum rb_code rb_repeated_run(bool *row, rb_repeated *r, rb_err *err) RB_MUST_USE;
 void rb_repeated_clear(rb_repeated *r);
 
 /* Of n columns of the current row, beginning with first. columns: four bytes for each. */
