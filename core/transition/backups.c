@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "base/anchor.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "database/backup.h"
 #include "transition/known_good.h"
 
 #define DAY 86400
@@ -179,6 +181,22 @@ static enum rb_code restore(json_t **tables, const rb_backup_restore *rq, rb_db 
     return RB_OK;
 }
 
+static enum rb_code check_table(const rb_backup_row *row, const char *table, rb_err *err)
+{
+    size_t i;
+    json_t *item;
+    if (!table)
+        return RB_OK;
+    json_array_foreach (row->items, i, item) {
+        const char *name = rb_json_str(item, "table");
+        if (name && strcasecmp(name, table) == 0)
+            return RB_OK;
+    }
+    RB_AUTO(rb_free_str) char *names = rb_backup_names(row->items);
+    return rb_fail(err, RB_ERROR, "backup %s of database %s has no table %s\nit has %s",
+                   row->transition, row->database, table, names);
+}
+
 static enum rb_code restore_from(json_t **report, const rb_backup_restore *rq,
                                  const rb_backup_row *row, rb_err *err)
 {
@@ -192,6 +210,7 @@ static enum rb_code restore_from(json_t **report, const rb_backup_restore *rq,
                        "environment %s has no url for database %s\nadd it under "
                        "environments.%s.databases in rbtool.json",
                        rq->env->name, row->database, rq->env->name);
+    RB_TRY(check_table(row, rq->options.table, err));
     RB_TRY(check_file(row, path, err));
     RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
     const rb_db_limits limits = rb_env_limits(rq->env);

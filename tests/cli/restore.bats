@@ -132,6 +132,12 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     [ "$(sql 'SELECT count(*), (SELECT count(*) FROM tags) FROM notes')" = '1|0' ]
 }
 
+@test "restore --table with a table that the backup does not have is refused with those that it has" {
+    conflicts
+    fails 2 "has no table nosuch; it has orders.note" rbtool restore "$id" --table nosuch --yes
+    fails 1 "were not restored" rbtool restore "$id" --table ORDERS --yes
+}
+
 @test "columns that came later than their table are restored by hand" {
     on_top 'CREATE TABLE notes (id INTEGER PRIMARY KEY, n INTEGER);' 'DROP TABLE notes;'
     change 3 'ALTER TABLE notes ADD COLUMN reason TEXT;' 'ALTER TABLE notes DROP COLUMN reason;'
