@@ -21,11 +21,11 @@ V ?=
 Q = $(if $(V),,@)
 SAY = $(if $(V),@:,@printf '%-8s %s\n')
 
-LIBS = libgit2 libcrypto jansson sqlite3
+LIBS = libgit2 libcrypto jansson sqlite3 libpq
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
-CPPFLAGS += -D_GNU_SOURCE -Icore
+CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags-only-I libpq)
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
-LDLIBS = $(shell pkg-config --libs $(LIBS)) -pthread
+LDLIBS = $(shell pkg-config --libs $(LIBS)) -lpg_query -pthread
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 CORE = $(sort $(wildcard core/*/*.c core/*/*/*.c))

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const rb_db_driver *const drivers[] = {&rb_sqlite_driver};
+static const rb_db_driver *const drivers[] = {&rb_sqlite_driver, &rb_postgres_driver};
 
 static const rb_db_driver *find(const char *engine, size_t len)
 {
@@ -34,7 +34,7 @@ static enum rb_code driver_of(const rb_db_driver **out, const char **rest, const
     if (*out)
         return RB_OK;
     return rb_fail(err, RB_ERROR,
-                   "a database url starting with \"%.*s\" is not understood\nwrite sqlite:PATH",
+                   "a database url starting with \"%.*s\" is not understood\nwrite " RB_URL_WORDS,
                    (int)(len > 20 ? 20 : len), url);
 }
 
@@ -96,7 +96,8 @@ enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_er
 {
     const rb_db_driver *driver = find(engine, strlen(engine));
     if (!driver)
-        return rb_fail(err, RB_ERROR, "database engine \"%s\" is not known\nknown: sqlite", engine);
+        return rb_fail(err, RB_ERROR,
+                       "database engine \"%s\" is not known\nknown: sqlite, postgresql", engine);
     return driver->scratch(out, clock, err);
 }
 

@@ -142,5 +142,6 @@ struct rb_db {
 };
 
 extern const rb_db_driver rb_sqlite_driver;
+extern const rb_db_driver rb_postgres_driver;
 
 #endif

@@ -7,7 +7,7 @@ findings=0 count=0
 while read -r header; do
     count=$((count + 1))
     printf '#include "%s"\ntypedef int rb_not_empty;\n' "$PWD/$header" |
-        ${CC:-gcc} -std=c17 -Wall -Wextra -Wpedantic -Wshadow -Werror -D_GNU_SOURCE -Icore -Icmd \
+        ${CC:-gcc} -std=c17 -Wall -Wextra -Wpedantic -Wshadow -Werror -D_GNU_SOURCE -Icore -Icmd "-I$(pkg-config --variable=includedir libpq)" \
             -fsyntax-only -x c - || findings=$((findings + 1))
     name=${header#core/}
     guard=RB_$(tr 'a-z/.' 'A-Z__' <<<"$name")

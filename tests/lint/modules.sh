@@ -15,6 +15,7 @@ libraries=(
     'libarchive archive(_entry)?\.h core/artifact/*'
     'SQLite sqlite3(ext)?\.h core/sqlite/*|core/database/sqlite/*'
     'libpq (libpq-fe|postgres_ext|libpq/.*)\.h core/database/postgres/*'
+    'libpg_query pg_query(/.*)?\.h core/database/postgres/*'
     'jansson jansson\.h core/base/json.h'
 )
 

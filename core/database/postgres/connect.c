@@ -1,0 +1,95 @@
+/* Connections: anything that libpq takes. */
+#include "database/postgres/postgres.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/url.h"
+
+#define CONNECT_SECONDS "10" /* where the url sets no connect_timeout */
+
+rb_pg *rb_pg_of(rb_db *db)
+{
+    return (rb_pg *)db;
+}
+
+const rb_pg *rb_pg_of_const(const rb_db *db)
+{
+    return (const rb_pg *)db;
+}
+
+void rb_pg_disconnect(rb_pg *pg)
+{
+    if (!pg)
+        return;
+    PQfreeCancel(pg->cancel);
+    PQfinish(pg->conn);
+    free(pg->url);
+    free(pg->shown);
+    free(pg);
+}
+
+/* Notices are for a person who types SQL. */
+static void ignore_notice(void *context, const PGresult *result)
+{
+    (void)context;
+    (void)result;
+}
+
+static bool sets(const PQconninfoOption *options, const char *keyword)
+{
+    for (const PQconninfoOption *o = options; o->keyword; o++)
+        if (o->val && strcmp(o->keyword, keyword) == 0)
+            return true;
+    return false;
+}
+
+static enum rb_code connect_url(rb_pg *pg, rb_err *err)
+{
+    PQconninfoOption *options = PQconninfoParse(pg->url, NULL);
+    if (!options) /* libpq's own message quotes the url, with its password */
+        return rb_fail(err, RB_ERROR,
+                       "database %s: the url is not one that libpq understands\nwrite "
+                       "postgresql://USER@HOST:PORT/NAME?KEY=VALUE, and %%25 for a percent sign",
+                       pg->shown);
+    const char *keywords[] = {"dbname", "application_name", "client_encoding", "connect_timeout",
+                              NULL};
+    const char *values[] = {pg->url, "rbtool", "UTF8", CONNECT_SECONDS, NULL};
+    if (sets(options, "connect_timeout"))
+        keywords[3] = NULL;
+    PQconninfoFree(options);
+    pg->conn = PQconnectdbParams(keywords, values, 1);
+    if (PQstatus(pg->conn) != CONNECTION_OK)
+        return rb_pg_fail(err, pg, NULL, "database %s: cannot connect", pg->shown);
+    PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
+    pg->cancel = PQgetCancel(pg->conn);
+    int number = PQserverVersion(pg->conn);
+    snprintf(pg->version, sizeof pg->version, "%d.%d", number / 10000, number % 10000);
+    return rb_pg_settle(pg, err);
+}
+
+enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, rb_err *err)
+{
+    rb_pg *pg = rb_calloc(1, sizeof *pg);
+    pg->base.driver = &rb_postgres_driver;
+    pg->url = rb_strdup(url);
+    pg->shown = rb_url_public(url);
+    pg->mode = mode;
+    enum rb_code code = connect_url(pg, err);
+    if (code == RB_OK)
+        *out = pg;
+    else
+        rb_pg_disconnect(pg);
+    return code;
+}
+
+enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
+{
+    return rb_pg_exec(pg,
+                      "RESET ALL; SET statement_timeout = 0; SET lock_timeout = 0;"
+                      " SET idle_in_transaction_session_timeout = 0; SET row_security = off;"
+                      " SET standard_conforming_strings = on; SET client_min_messages = warning;"
+                      " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
+                      " SET extra_float_digits = 1; SET bytea_output = hex",
+                      err);
+}

@@ -1,0 +1,147 @@
+/* The table of what PostgreSQL does, and the small parts of it. */
+#include "database/postgres/postgres.h"
+
+#include <string.h>
+
+#include "database/postgres/pending.h"
+
+static enum rb_code open_url(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err)
+{
+    rb_pg *pg = NULL;
+    RB_AUTO(rb_free_str) char *url = rb_format("postgresql://%s", rest);
+    RB_TRY(rb_pg_connect(&pg, url, mode, err));
+    *out = &pg->base;
+    return RB_OK;
+}
+
+/* rbtool does not create databases of a server: one that cannot be reached is found by open. */
+static enum rb_code inspect(rb_db_target *out, const char *rest, rb_err *err)
+{
+    (void)rest;
+    (void)err;
+    *out = (rb_db_target){.exists = true, .writable = true};
+    return RB_OK;
+}
+
+static enum rb_code discard(const char *rest, rb_err *err)
+{
+    (void)rest;
+    (void)err;
+    return RB_OK;
+}
+
+static void close_db(rb_db *db)
+{
+    rb_pg_disconnect(rb_pg_of(db));
+}
+
+static const char *version(const rb_db *db)
+{
+    return rb_pg_of_const(db)->version;
+}
+
+static void interrupt(rb_db *db)
+{
+    char ignored[256];
+    if (rb_pg_of(db)->cancel)
+        (void)!PQcancel(rb_pg_of(db)->cancel, ignored, sizeof ignored);
+}
+
+static enum rb_code limit(rb_db *db, const rb_db_limits *limits, rb_err *err)
+{
+    (void)err;
+    rb_pg_of(db)->limits = *limits;
+    return RB_OK;
+}
+
+static bool limited(const rb_db *db)
+{
+    return rb_pg_of_const(db)->limited;
+}
+
+static enum rb_code identity(char **out, rb_db *db, rb_err *err)
+{
+    return rb_pg_text(out, rb_pg_of(db),
+                      "SELECT (pg_control_system()).system_identifier || ':' || oid"
+                      " FROM pg_database WHERE datname = current_database()",
+                      NULL, 0, err);
+}
+
+static enum rb_code begin(rb_db *db, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    if (pg->begun)
+        return rb_fail(err, RB_ERROR, "database %s is in a transaction already", pg->shown);
+    RB_TRY(rb_pg_exec(pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err));
+    pg->begun = true;
+    return RB_OK;
+}
+
+static enum rb_code commit(rb_db *db, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    if (!pg->begun)
+        return rb_fail(err, RB_ERROR, "database %s: internal error: commit without a transaction",
+                       pg->shown);
+    RB_TRY(rb_pg_exec(pg, "COMMIT", err));
+    pg->begun = false;
+    return RB_OK;
+}
+
+static bool in_transaction(const rb_db *db)
+{
+    return rb_pg_of_const(db)->begun &&
+           PQtransactionStatus(rb_pg_of_const(db)->conn) == PQTRANS_INTRANS;
+}
+
+static void rollback(rb_db *db)
+{
+    rb_pg *pg = rb_pg_of(db);
+    rb_err ignored;
+    pg->begun = false;
+    if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+        (void)!rb_pg_exec(pg, "ROLLBACK", &ignored);
+}
+
+const rb_db_driver rb_postgres_driver = {
+    .engine = "postgresql",
+    .version = version,
+    .backup_suffix = ".pgbackup",
+    .inspect = inspect,
+    .discard = discard,
+    .open = open_url,
+    .scratch = rb_pg_scratch,
+    .size = rb_pg_size,
+    .data_version = rb_pg_data_version,
+    .rehearse = rb_pg_rehearse,
+    .identity = identity,
+    .close = close_db,
+    .interrupt = interrupt,
+    .refused_call = rb_pg_refused_call,
+    .limit = limit,
+    .limited = limited,
+    .query = rb_pg_query,
+    .check = rb_pg_check,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .in_transaction = in_transaction,
+    .script = rb_pg_script,
+    .seed = rb_pg_seed,
+    .catalog = rb_pg_catalog,
+    .settings = rb_pg_settings,
+    .tables = rb_pg_tables,
+    .violations = rb_pg_violations,
+    .mismatches = rb_pg_mismatches,
+    .compare = rb_pg_compare,
+    .count = rb_pg_count,
+    .fill = rb_pg_fill,
+    .literals = rb_pg_literals,
+    .keep = rb_pg_keep,
+    .backup = rb_pg_backup_write,
+    .backup_finish = rb_pg_backup_finish,
+    .backup_size = rb_pg_backup_size,
+    .restore_compare = rb_pg_restore_compare,
+    .restore = rb_pg_restore_rows,
+    .restore_free = rb_pg_restore_free,
+};

@@ -1,0 +1,197 @@
+/* Functions of the driver that are not written yet. Each moves into a file of its own,
+ * under the same name. */
+#include "database/postgres/pending.h"
+
+static enum rb_code pending(rb_err *err, const char *what)
+{
+    return rb_fail(err, RB_ERROR, "rbtool cannot do %s with PostgreSQL yet", what);
+}
+
+enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err)
+{
+    (void)out;
+    (void)clock;
+    return pending(err, "scratch databases");
+}
+
+enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err)
+{
+    (void)bytes;
+    (void)db;
+    return pending(err, "the size");
+}
+
+enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    return pending(err, "the version of the data");
+}
+
+enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    (void)dir;
+    (void)rows;
+    return pending(err, "rehearsals");
+}
+
+enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err)
+{
+    (void)rows;
+    (void)db;
+    (void)sql;
+    (void)limit;
+    return pending(err, "SQL checks");
+}
+
+enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err)
+{
+    (void)effects;
+    (void)db;
+    (void)sql;
+    return pending(err, "scripts");
+}
+
+enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err)
+{
+    (void)db;
+    (void)sql;
+    (void)done;
+    (void)why;
+    return pending(err, "seeds");
+}
+
+enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    return pending(err, "the catalog");
+}
+
+enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    return pending(err, "settings");
+}
+
+enum rb_code rb_pg_tables(json_t **out, rb_db *db, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    return pending(err, "tables");
+}
+
+enum rb_code rb_pg_violations(json_t **out, rb_db *db, const json_t *effects, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    (void)effects;
+    return pending(err, "references");
+}
+
+enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    (void)tables;
+    return pending(err, "comparing rows");
+}
+
+enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *err)
+{
+    (void)out;
+    (void)db;
+    (void)places;
+    return pending(err, "counting rows");
+}
+
+enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples, rb_err *err)
+{
+    (void)filled;
+    (void)db;
+    (void)samples;
+    return pending(err, "sample rows");
+}
+
+enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err)
+{
+    (void)kept;
+    (void)db;
+    return pending(err, "keeping rows");
+}
+
+enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
+                                rb_err *err)
+{
+    (void)left_out;
+    (void)db;
+    (void)spec;
+    return pending(err, "backups");
+}
+
+enum rb_code rb_pg_backup_finish(rb_db *db, const struct rb_backup_spec *spec, rb_err *err)
+{
+    (void)db;
+    (void)spec;
+    return pending(err, "backups");
+}
+
+enum rb_code rb_pg_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
+                               const struct rb_backup_spec *spec, rb_err *err)
+{
+    (void)bytes;
+    (void)left_out;
+    (void)db;
+    (void)spec;
+    return pending(err, "backups");
+}
+
+enum rb_code rb_pg_restore_compare(void **part, json_t *applied, rb_db *db, const char *path,
+                                   const struct rb_restore_options *options, rb_err *err)
+{
+    (void)part;
+    (void)applied;
+    (void)db;
+    (void)path;
+    (void)options;
+    return pending(err, "restoring");
+}
+
+enum rb_code rb_pg_restore_rows(json_t **report, void *part, bool undone,
+                                enum rb_scripts_known known, rb_err *err)
+{
+    (void)report;
+    (void)part;
+    (void)undone;
+    (void)known;
+    return pending(err, "restoring");
+}
+
+char *rb_pg_refused_call(size_t *offset, const char *sql, size_t len)
+{
+    (void)offset;
+    (void)sql;
+    (void)len;
+    return NULL;
+}
+
+json_t *rb_pg_mismatches(const rb_db *db)
+{
+    (void)db;
+    return json_object();
+}
+
+void rb_pg_literals(json_t *literals, const char *sql, size_t len)
+{
+    (void)literals;
+    (void)sql;
+    (void)len;
+}
+
+void rb_pg_restore_free(void *part)
+{
+    (void)part;
+}

@@ -1,0 +1,44 @@
+/* Functions of the driver that are not written yet: each fails, or does nothing. */
+#ifndef RB_DATABASE_POSTGRES_PENDING_H
+#define RB_DATABASE_POSTGRES_PENDING_H
+
+#include "database/driver.h"
+
+enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
+                            rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
+                         rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql,
+                          rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
+                        rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_tables(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_violations(json_t **out, rb_db *db, const json_t *effects,
+                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples,
+                        rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
+                                rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_backup_finish(rb_db *db, const struct rb_backup_spec *spec,
+                                 rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
+                               const struct rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_restore_compare(void **part, json_t *applied, rb_db *db, const char *path,
+                                   const struct rb_restore_options *options,
+                                   rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_restore_rows(json_t **report, void *part, bool undone,
+                                enum rb_scripts_known known, rb_err *err) RB_MUST_USE;
+char *rb_pg_refused_call(size_t *offset, const char *sql, size_t len);
+json_t *rb_pg_mismatches(const rb_db *db);
+void rb_pg_literals(json_t *literals, const char *sql, size_t len);
+void rb_pg_restore_free(void *part);
+
+#endif

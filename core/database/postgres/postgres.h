@@ -1,0 +1,80 @@
+/*
+ * The driver of PostgreSQL: one session of libpq. Everything in this folder gets an rb_db from its
+ * callers and takes the session out of it with rb_pg_of().
+ *
+ * rbtool's own statements run with the settings of rb_pg_settle(), scripts with those that the role
+ * has in that database. Names are never put into SQL without rb_pg_quote(); values are parameters
+ * ($1), or literals of rb_pg_literal().
+ *
+ * Errors have the server's message, its SQLSTATE and its hint. An answer of more bytes than the
+ * caller's limit is an error, and the rest of it is not read.
+ */
+#ifndef RB_DATABASE_POSTGRES_POSTGRES_H
+#define RB_DATABASE_POSTGRES_POSTGRES_H
+
+#include <libpq-fe.h>
+
+#include "database/driver.h"
+
+#define RB_PG_ANSWER_LIMIT (256u << 20) /* bytes of one answer to rb_pg_rows() and rb_pg_json() */
+
+typedef struct rb_pg {
+    rb_db base;
+    PGconn *conn;
+    PGcancel *cancel; /* for rb_db_interrupt(), which a signal handler may call */
+    char *url;        /* with its password: never shown */
+    char *shown;      /* without */
+    char version[32]; /* of the server, "15.18" */
+    rb_db_limits limits;
+    enum rb_db_mode mode;
+    bool begun;
+    bool limited; /* a script has hit a limit */
+} rb_pg;
+
+rb_pg *rb_pg_of(rb_db *db);
+const rb_pg *rb_pg_of_const(const rb_db *db);
+
+/* Connects to a url ("postgresql://..."). The session has rbtool's settings. */
+enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode,
+                           rb_err *err) RB_MUST_USE;
+void rb_pg_disconnect(rb_pg *pg);
+RB_DEFINE_AUTO(rb_pg, rb_pg_disconnect)
+
+/* RESET ALL, and the settings of rbtool's own work. */
+enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err) RB_MUST_USE;
+
+/* Runs one or more statements of rbtool's own. */
+enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err) RB_MUST_USE;
+/* Runs one statement with n parameters as text (NULL for null); *out has its rows. */
+enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *const *params,
+                        size_t n, rb_err *err) RB_MUST_USE;
+/* Runs one statement that answers one row of one JSON value; *out is NULL for null or no row. */
+enum rb_code rb_pg_json(json_t **out, rb_pg *pg, const char *sql, const char *const *params,
+                        size_t n, rb_err *err) RB_MUST_USE;
+/* The same for one integer; a bool is 0 or 1, null and no row are 0. */
+enum rb_code rb_pg_int(int64_t *out, rb_pg *pg, const char *sql, const char *const *params,
+                       size_t n, rb_err *err) RB_MUST_USE;
+/* The same for one text; a new string, NULL for null or no row. */
+enum rb_code rb_pg_text(char **out, rb_pg *pg, const char *sql, const char *const *params, size_t n,
+                        rb_err *err) RB_MUST_USE;
+
+/* Fills *err with what was being done and the error of result (NULL: of the connection); returns
+ * RB_ERROR. */
+enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, const char *what, ...)
+    RB_PRINTF(4, 5);
+/* The server's message in one line, with its SQLSTATE; a new string. */
+char *rb_pg_explain(const rb_pg *pg, const PGresult *result);
+/* True if result failed with that SQLSTATE. */
+bool rb_pg_is(const PGresult *result, const char *sqlstate);
+
+/* A name as SQL writes it ("name"), and a value ('value'); new strings. */
+char *rb_pg_quote(const char *name);
+char *rb_pg_literal(const char *value);
+
+void rb_pg_clear(PGresult **result); /* for RB_AUTO on a PGresult * */
+
+/* The driver's functions; see driver.h. */
+enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql,
+                         const json_t *params, rb_err *err);
+
+#endif

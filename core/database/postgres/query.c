@@ -1,0 +1,270 @@
+/* Statements of rbtool's own, and what their errors say. */
+#include "database/postgres/postgres.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Types of pg_type.dat that are integers in JSON. */
+enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_OID = 26 };
+
+void rb_pg_clear(PGresult **result)
+{
+    PQclear(*result);
+}
+
+static char *quoted(const char *text, char quote)
+{
+    rb_buf out = {0};
+    rb_buf_addc(&out, quote);
+    for (; *text; text++) {
+        if (*text == quote)
+            rb_buf_addc(&out, quote);
+        rb_buf_addc(&out, *text);
+    }
+    rb_buf_addc(&out, quote);
+    return rb_buf_detach(&out);
+}
+
+char *rb_pg_quote(const char *name)
+{
+    return quoted(name, '"');
+}
+
+/* With a backslash it is written so that standard_conforming_strings does not matter. */
+char *rb_pg_literal(const char *value)
+{
+    if (!strchr(value, '\\'))
+        return quoted(value, '\'');
+    rb_buf out = {0};
+    rb_buf_puts(&out, " E'");
+    for (; *value; value++) {
+        if (*value == '\'' || *value == '\\')
+            rb_buf_addc(&out, *value);
+        rb_buf_addc(&out, *value);
+    }
+    rb_buf_addc(&out, '\'');
+    return rb_buf_detach(&out);
+}
+
+bool rb_pg_is(const PGresult *result, const char *sqlstate)
+{
+    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    return state && strcmp(state, sqlstate) == 0;
+}
+
+/* Text of a server or of libpq: one line, safe on a terminal. */
+static void add_line(rb_buf *out, const char *text)
+{
+    size_t len = strlen(text);
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
+        len--;
+    for (size_t from = 0; from < len;) {
+        size_t n = 0;
+        while (from + n < len && text[from + n] != '\n')
+            n++;
+        rb_buf_add_safe(out, text + from, n);
+        from += n + 1;
+        while (from < len && (text[from] == ' ' || text[from] == '\t'))
+            from++;
+        if (from < len)
+            rb_buf_addc(out, ' ');
+    }
+}
+
+char *rb_pg_explain(const rb_pg *pg, const PGresult *result)
+{
+    rb_buf out = {0};
+    const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+    add_line(&out, message ? message : PQerrorMessage(pg->conn));
+    if (state)
+        rb_buf_printf(&out, " (SQLSTATE %.5s)", state);
+    if (detail) {
+        rb_buf_puts(&out, ": ");
+        add_line(&out, detail);
+    }
+    return rb_buf_detach(&out);
+}
+
+enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, const char *what, ...)
+{
+    RB_AUTO(rb_buf_clear) rb_buf doing = {0};
+    RB_AUTO(rb_buf_clear) rb_buf hint = {0};
+    RB_AUTO(rb_free_str) char *why = rb_pg_explain(pg, result);
+    const char *text = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
+    va_list args;
+    va_start(args, what);
+    rb_buf_vprintf(&doing, what, args);
+    va_end(args);
+    if (text)
+        add_line(&hint, text);
+    return rb_fail(err, RB_ERROR, "%s: %s\n%s", rb_buf_str(&doing), why, rb_buf_str(&hint));
+}
+
+enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err)
+{
+    RB_AUTO(rb_pg_clear) PGresult *result = PQexec(pg->conn, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
+        return RB_OK;
+    return rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown, (int)strcspn(sql, "\n"),
+                      sql);
+}
+
+/* Reads what is left of an answer, so that the session can go on. */
+static void drain(rb_pg *pg)
+{
+    char ignored[256];
+    if (pg->cancel)
+        (void)!PQcancel(pg->cancel, ignored, sizeof ignored);
+    for (PGresult *result; (result = PQgetResult(pg->conn)) != NULL;)
+        PQclear(result);
+}
+
+/* Calls row for each row; false ends it. */
+typedef bool row_fn(void *context, const PGresult *result);
+
+static enum rb_code each(rb_pg *pg, const char *sql, const char *const *params, size_t n,
+                         row_fn *row, void *context, rb_err *err)
+{
+    enum rb_code code = RB_OK;
+    if (!PQsendQueryParams(pg->conn, sql, (int)n, NULL, params, NULL, NULL, 0))
+        return rb_pg_fail(err, pg, NULL, "database %s", pg->shown);
+    PQsetSingleRowMode(pg->conn);
+    for (PGresult *result; (result = PQgetResult(pg->conn)) != NULL; PQclear(result)) {
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_SINGLE_TUPLE && !row(context, result)) {
+            PQclear(result);
+            drain(pg);
+            return rb_fail(err, RB_ERROR, "database %s: the answer to `%.*s` is too large",
+                           pg->shown, (int)strcspn(sql, "\n"), sql);
+        }
+        if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK &&
+            status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY)
+            code = rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown,
+                              (int)strcspn(sql, "\n"), sql);
+    }
+    return code;
+}
+
+enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *const *params,
+                        size_t n, rb_err *err)
+{
+    PGresult *result = PQexecParams(pg->conn, sql, (int)n, NULL, params, NULL, NULL, 0);
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+        *out = result;
+        return RB_OK;
+    }
+    enum rb_code code =
+        rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown, (int)strcspn(sql, "\n"), sql);
+    PQclear(result);
+    return code;
+}
+
+enum rb_code rb_pg_text(char **out, rb_pg *pg, const char *sql, const char *const *params, size_t n,
+                        rb_err *err)
+{
+    RB_AUTO(rb_pg_clear) PGresult *result = NULL;
+    RB_TRY(rb_pg_rows(&result, pg, sql, params, n, err));
+    bool none = PQntuples(result) == 0 || PQnfields(result) == 0 || PQgetisnull(result, 0, 0);
+    *out = none ? NULL : rb_strndup(PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
+    return RB_OK;
+}
+
+enum rb_code rb_pg_json(json_t **out, rb_pg *pg, const char *sql, const char *const *params,
+                        size_t n, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *text = NULL;
+    RB_TRY(rb_pg_text(&text, pg, sql, params, n, err));
+    *out = NULL;
+    return text ? rb_json_read(out, text, strlen(text), "an answer of PostgreSQL", err) : RB_OK;
+}
+
+enum rb_code rb_pg_int(int64_t *out, rb_pg *pg, const char *sql, const char *const *params,
+                       size_t n, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *text = NULL;
+    RB_TRY(rb_pg_text(&text, pg, sql, params, n, err));
+    *out = !text ? 0 : strcmp(text, "t") == 0 ? 1 : strtoll(text, NULL, 10);
+    return RB_OK;
+}
+
+static json_t *cell_json(const PGresult *result, int column)
+{
+    if (PQgetisnull(result, 0, column))
+        return json_null();
+    const char *text = PQgetvalue(result, 0, column);
+    switch (PQftype(result, column)) {
+    case OID_BOOL:
+        return json_integer(text[0] == 't');
+    case OID_INT8:
+    case OID_INT2:
+    case OID_INT4:
+    case OID_OID:
+        return json_integer(strtoll(text, NULL, 10));
+    default:
+        return rb_json_text(text);
+    }
+}
+
+struct collected {
+    json_t *rows;
+    size_t left; /* bytes */
+};
+
+static bool collect(void *context, const PGresult *result)
+{
+    struct collected *c = context;
+    json_t *row = json_array();
+    bool fits = true;
+    for (int i = 0; i < PQnfields(result) && fits; i++) {
+        size_t len = (size_t)PQgetlength(result, 0, i);
+        fits = len < c->left;
+        c->left -= fits ? len + 1 : 0;
+        if (fits)
+            json_array_append_new(row, cell_json(result, i));
+    }
+    json_array_append_new(c->rows, row);
+    return fits;
+}
+
+static bool pass_over(void *context, const PGresult *result)
+{
+    (void)context;
+    (void)result;
+    return true;
+}
+
+static void free_params(char **params, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(params[i]);
+    free(params);
+}
+
+enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql,
+                         const json_t *params, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    size_t n = json_array_size(params);
+    if (!rows && n == 0)
+        return rb_pg_exec(pg, sql, err);
+    RB_AUTO(rb_json_freep) json_t *found = json_array();
+    struct collected collected = {.rows = found, .left = limit};
+    char **texts = rb_calloc(n + 1, sizeof *texts);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *param = json_array_get(params, i);
+        texts[i] = json_is_integer(param) ? rb_format("%lld", (long long)json_integer_value(param))
+                                          : rb_strdup(json_string_value(param));
+    }
+    enum rb_code code =
+        each(pg, sql, (const char *const *)texts, n, rows ? collect : pass_over, &collected, err);
+    free_params(texts, n);
+    if (code == RB_OK && rows) {
+        *rows = found;
+        found = NULL;
+    }
+    return code;
+}
