@@ -327,8 +327,7 @@ static void find_databases(struct look *look)
         RB_AUTO(rb_free_str) char *why = NULL;
         const char *engine = rb_init_engine(&why, folder, read);
         if (!engine || !rb_engine_known(engine)) {
-            say(look, "%s: %zu migration%s left out: %s", folder, read->n, rb_text_s(read->n),
-                why ? why : "they are written for PostgreSQL, which this rbtool cannot move yet");
+            say(look, "%s: %zu migration%s left out: %s", folder, read->n, rb_text_s(read->n), why);
             if (!engine)
                 rb_strs_add(&look->found->broken, look->found->said.items[look->found->said.n - 1]);
             continue;
