@@ -26,6 +26,7 @@ void rb_pg_disconnect(rb_pg *pg)
     PQfinish(pg->conn);
     free(pg->url);
     free(pg->shown);
+    json_decref(pg->written);
     free(pg);
 }
 

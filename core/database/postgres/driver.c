@@ -74,6 +74,8 @@ static enum rb_code begin(rb_db *db, rb_err *err)
         return rb_fail(err, RB_ERROR, "database %s is in a transaction already", pg->shown);
     RB_TRY(rb_pg_exec(pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err));
     pg->begun = true;
+    json_decref(pg->written);
+    pg->written = NULL;
     return RB_OK;
 }
 

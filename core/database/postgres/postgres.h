@@ -28,8 +28,18 @@ typedef struct rb_pg {
     rb_db_limits limits;
     enum rb_db_mode mode;
     bool begun;
-    bool limited; /* a script has hit a limit */
+    bool limited;    /* a script has hit a limit */
+    json_t *written; /* in this transaction: effects.c; or NULL */
 } rb_pg;
+
+/* SQL: the name of a table, as catalogs and effects have it, of two expressions of type name or
+ * text: schema and name. Without the schema if that is public. */
+#define RB_PG_NAME_PART(text)                                                                      \
+    "CASE WHEN " text " ~ '[.\"]' THEN '\"' || replace(" text ", '\"', '\"\"') || '\"'"            \
+    " ELSE " text "::text END"
+#define RB_PG_TABLE_NAME(schema, name)                                                             \
+    "CASE WHEN " schema " = 'public' AND " name " !~ '[.\"]' THEN " name "::text ELSE "            \
+    "" RB_PG_NAME_PART(schema) " || '.' || " RB_PG_NAME_PART(name) " END"
 
 rb_pg *rb_pg_of(rb_db *db);
 const rb_pg *rb_pg_of_const(const rb_db *db);

@@ -1,0 +1,256 @@
+/*
+ * What the scripts may write. Three sources, because each misses something:
+ *
+ * - The parser says which tables and columns a statement names. It also reads the bodies of DO
+ *   blocks, of functions that are called, and of triggers. They write without rows, too: the copy
+ *   that scripts are rehearsed on may be of the schema alone.
+ * - The locks of this session say which tables were written, by whatever code. A table that nothing
+ *   explains counts as one of which any row may be written.
+ * - Code that cannot be read (EXECUTE of a computed text, PL/Python, rules) makes that true for all
+ *   tables that are locked.
+ */
+#include "database/postgres/effects_read.h"
+
+#include <pg_query.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/loss.h"
+#include "database/tracking.h"
+
+void rb_pg_reading_opaque(rb_pg_reading *r)
+{
+    json_object_set_new(r->pg->written, "opaque", json_true());
+}
+
+/* True the first time. */
+bool rb_pg_reading_first(rb_pg_reading *r, const char *what, const char *of)
+{
+    RB_AUTO(rb_free_str) char *key = rb_format("%s %s", what, of);
+    if (json_object_get(r->seen, key))
+        return false;
+    json_object_set_new_nocheck(r->seen, key, json_true());
+    return true;
+}
+
+/* The parser's trees */
+
+const json_t *rb_pg_tree(const json_t *node, const char *a, const char *b)
+{
+    const json_t *found = json_object_get(node, a);
+    return found && b ? json_object_get(found, b) : found;
+}
+
+const char *rb_pg_tree_string(const json_t *node)
+{
+    return rb_json_str(json_object_get(node, "String"), "sval");
+}
+
+bool rb_pg_tree_is(const json_t *node, const char *key, const char *value)
+{
+    const char *text = rb_json_str(node, key);
+    return text && strcmp(text, value) == 0;
+}
+
+/* "schema"."name" of a RangeVar. A new string. */
+char *rb_pg_tree_range(const json_t *range)
+{
+    const char *schema = rb_json_str(range, "schemaname");
+    const char *name = rb_json_str(range, "relname");
+    RB_AUTO(rb_free_str) char *quoted = rb_pg_quote(name ? name : "");
+    if (!schema)
+        return rb_strdup(quoted);
+    RB_AUTO(rb_free_str) char *first = rb_pg_quote(schema);
+    return rb_format("%s.%s", first, quoted);
+}
+
+/* The same of a list of strings. A new string. */
+char *rb_pg_tree_list(const json_t *list)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *part;
+    json_array_foreach ((json_t *)list, i, part) {
+        const char *text = rb_pg_tree_string(part);
+        RB_AUTO(rb_free_str) char *quoted = rb_pg_quote(text ? text : "");
+        rb_buf_printf(&out, "%s%s", i ? "." : "", quoted);
+    }
+    return rb_buf_detach(&out);
+}
+
+/* Effects */
+
+void rb_pg_effect_column(json_t *effect, const char *member, const char *column, const char *how)
+{
+    json_t *columns = json_object_get(effect, member);
+    if (!columns) {
+        columns = json_object();
+        json_object_set_new(effect, member, columns);
+    }
+    RB_AUTO(rb_free_str) char *name = rb_loss_key(column);
+    json_object_set_new_nocheck(columns, name, json_string(how));
+}
+
+/* What the server knows of a table: its oid is a number, or its name is quoted as SQL needs it.
+ * NULL for none, and for a temporary one. */
+enum rb_code rb_pg_effect_table(json_t **out, rb_pg_reading *r, const char *table, rb_err *err)
+{
+    static const char sql[] = "SELECT json_build_object('name', " RB_PG_TABLE_NAME(
+        "n.nspname",
+        "c.relname") ", 'kind', c.relkind, 'rules', c.relkind IN ('r', 'p') AND"
+                     " EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid),"
+                     " 'triggers', (SELECT json_agg(json_build_object('type', t.tgtype, 'function',"
+                     " t.tgfoid::int8)) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND "
+                     "NOT"
+                     " t.tgisinternal AND t.tgenabled <> 'D'),"
+                     " 'children', (SELECT json_agg(json_build_object('table', "
+                     "k.conrelid::int8::text, 'D',"
+                     " k.confdeltype, 'U', k.confupdtype, 'columns', (SELECT json_agg(a.attname) "
+                     "FROM"
+                     " pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY "
+                     "(k.conkey)),"
+                     " 'key', (SELECT json_object_agg(a.attname, true) FROM "
+                     "pg_catalog.pg_attribute a WHERE"
+                     " a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey))))"
+                     " FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = "
+                     "c.oid),"
+                     " 'bases', (SELECT json_agg(DISTINCT d.refobjid::int8::text) FROM "
+                     "pg_catalog.pg_rewrite w"
+                     " JOIN pg_catalog.pg_depend d ON d.classid = "
+                     "'pg_catalog.pg_rewrite'::regclass AND d.objid"
+                     " = w.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid "
+                     "<> c.oid WHERE"
+                     " c.relkind = 'v' AND w.ev_class = c.oid))"
+                     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = "
+                     "c.relnamespace"
+                     " WHERE c.relpersistence <> 't' AND c.relkind IN ('r', 'p', 'f', 'v') AND "
+                     "c.oid ="
+                     " CASE WHEN $1 ~ '^[0-9]+$' THEN $1::oid ELSE pg_catalog.to_regclass($1) END";
+    return rb_pg_json(out, r->pg, sql, &table, 1, err);
+}
+
+static const struct handler {
+    const char *node;
+    enum rb_code (*add)(rb_pg_reading *r, const json_t *stmt, rb_err *err);
+} handlers[] = {{"InsertStmt", rb_pg_reading_insert},
+                {"UpdateStmt", rb_pg_reading_update},
+                {"DeleteStmt", rb_pg_reading_delete},
+                {"MergeStmt", rb_pg_reading_merge},
+                {"TruncateStmt", rb_pg_reading_truncate},
+                {"CopyStmt", rb_pg_reading_copy},
+                {"AlterTableStmt", rb_pg_reading_alter},
+                {"RenameStmt", rb_pg_reading_rename},
+                {"AlterObjectSchemaStmt", rb_pg_reading_move},
+                {"DropStmt", rb_pg_reading_drop},
+                {"AlterEnumStmt", rb_pg_reading_enum},
+                {"DoStmt", rb_pg_reading_do},
+                {"FuncCall", rb_pg_reading_call}};
+
+/* Statements in it do not run here. */
+static bool is_definition(const char *key, const json_t *value)
+{
+    static const char *const kinds[] = {"CreateFunctionStmt", "RuleStmt", "ViewStmt", "CreateStmt"};
+    size_t i;
+    json_t *option;
+    for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(key, kinds[i]) == 0)
+            return true;
+    if (strcmp(key, "ExplainStmt") != 0)
+        return false;
+    json_array_foreach (json_object_get(value, "options"), i, option)
+        if (rb_pg_tree_is(json_object_get(option, "DefElem"), "defname", "analyze"))
+            return false;
+    return true;
+}
+
+static enum rb_code walk(rb_pg_reading *r, const json_t *node, rb_err *err)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    if (json_is_array(node)) {
+        json_array_foreach ((json_t *)node, i, value)
+            RB_TRY(walk(r, value, err));
+        return RB_OK;
+    }
+    json_object_foreach ((json_t *)node, key, value) {
+        if (is_definition(key, value))
+            continue;
+        for (i = 0; i < sizeof handlers / sizeof *handlers; i++)
+            if (strcmp(key, handlers[i].node) == 0)
+                RB_TRY(handlers[i].add(r, value, err));
+        RB_TRY(walk(r, value, err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err)
+{
+    PgQueryParseResult parsed = pg_query_parse(sql ? sql : "");
+    RB_AUTO(rb_json_freep)
+    json_t *tree = parsed.error ? NULL : json_loads(parsed.parse_tree, 0, NULL);
+    pg_query_free_parse_result(parsed);
+    if (!tree)
+        rb_pg_reading_opaque(r);
+    const json_t *stmts = json_object_get(tree, "stmts");
+    /* The body of a function in SQL. */
+    const json_t *function = rb_pg_tree(rb_pg_tree(json_array_get(stmts, 0), "stmt", NULL),
+                                        "CreateFunctionStmt", "sql_body");
+    return walk(r, function ? function : stmts, err);
+}
+
+/* Locks */
+
+/* Tables that this transaction has written, or changed, or dropped: {"name": true}. */
+static enum rb_code read_locks(json_t **out, rb_pg *pg, rb_err *err)
+{
+    return rb_pg_json(
+        out, pg,
+        "SELECT coalesce(json_object_agg(" RB_PG_TABLE_NAME(
+            "n.nspname", "c.relname") ", true), '{}') FROM pg_catalog.pg_class c JOIN"
+                                      " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
+                                      "c.relkind IN ('r', 'p', 'f') AND"
+                                      " c.relpersistence <> 't' AND n.nspname !~ "
+                                      "'^(pg_|rbtool_|information_schema$)' AND NOT"
+                                      " EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE "
+                                      "i.inhrelid = c.oid AND"
+                                      " c.relispartition) AND c.oid IN (SELECT l.relation FROM "
+                                      "pg_catalog.pg_locks l JOIN"
+                                      " pg_catalog.pg_database d ON d.oid = l.database WHERE l.pid "
+                                      "= pg_catalog.pg_backend_pid()"
+                                      " AND d.datname = pg_catalog.current_database() AND "
+                                      "l.locktype = 'relation' AND l.mode IN"
+                                      " ('RowExclusiveLock', 'AccessExclusiveLock'))",
+        NULL, 0, err);
+}
+
+enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    rb_pg_reading r = {pg, effects, seen};
+    if (!pg->written) {
+        RB_AUTO(rb_json_freep) json_t *locked = NULL;
+        RB_TRY(read_locks(&locked, pg, err));
+        pg->written = json_pack("{s:O}", "locked", locked);
+    }
+    return rb_pg_reading_sql(&r, statement, err);
+}
+
+enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *locked = NULL;
+    const char *name;
+    json_t *value;
+    if (!pg->written)
+        return RB_OK;
+    bool opaque = json_is_true(json_object_get(pg->written, "opaque"));
+    RB_TRY(read_locks(&locked, pg, err));
+    json_object_foreach (locked, name, value) {
+        RB_AUTO(rb_free_str) char *key = rb_loss_key(name);
+        bool own = json_object_get(json_object_get(pg->written, "locked"), name) != NULL;
+        if ((opaque || !json_object_get(effects, key)) && !own && !rb_tracking_owns(name))
+            json_object_set_new(rb_loss_effect(effects, name), "rows", json_true());
+    }
+    json_object_del(pg->written, "opaque");
+    return RB_OK;
+}

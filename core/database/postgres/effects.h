@@ -1,0 +1,15 @@
+/*
+ * What the statements of a script may write, whether or not there are rows: the `effects` of
+ * rb_db_driver.script (loss.h). Call rb_pg_effects_add() before each statement runs, and
+ * rb_pg_effects_finish() after the last one of a script, in the same transaction.
+ */
+#ifndef RB_DATABASE_POSTGRES_EFFECTS_H
+#define RB_DATABASE_POSTGRES_EFFECTS_H
+
+#include "database/postgres/postgres.h"
+
+enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement,
+                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err) RB_MUST_USE;
+
+#endif
