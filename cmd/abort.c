@@ -6,15 +6,14 @@
 #include "transition/parts.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV,   RB_OPTION_LOSS,      RB_OPTION_NO_BACKUP,
-                              RB_OPTION_BREAK, RB_OPTION_WHY,       RB_OPTION_YES,
-                              RB_OPTION_JSON,  {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_NO_BACKUP, RB_OPTION_BREAK,
+                              RB_OPTION_WHY, RB_OPTION_YES,  RB_OPTION_JSON,      RB_OPTIONS_END};
 
 /* After the commit, reverting is a transition of its own, under the same rules as any. */
-static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_site_options *o, bool confirmed,
+static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_options *o, bool confirmed,
                             rb_err *err)
 {
-    rb_site_options own = *o;
+    rb_options own = *o;
     rb_intent intent;
     own.confirmed = confirmed;
     RB_TRY(rb_site_intent(&intent, site, o, "abort", NULL, err));
@@ -47,7 +46,7 @@ static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_transition *
  * Aborting an abort that stopped half-way reverts further: before its commit it is undone, and
  * then the transition that it was to revert is aborted; after its commit it is continued.
  */
-static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *o, rb_transition *t,
+static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_options *o, rb_transition *t,
                              rb_err *err)
 {
     for (bool asked = false;; asked = true) {
@@ -82,27 +81,12 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_site_options *
     }
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
-    const rb_site_options *o = options;
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));
     return rb_site_halfway(&site, abort_it(cli, &site, o, &t, err), err);
 }
 
-const rb_command rb_cmd_abort = {
-    .name = "abort",
-    .args = "",
-    .summary = "undo a transition that stopped half-way",
-    .group = RB_GROUP_BREAKS,
-    .opts = opts,
-    .options_size = sizeof(rb_site_options),
-    .min_args = 0,
-    .max_args = 0,
-    .changes = true,
-    .run = run,
-    .clear = rb_site_options_clear,
-};
+RB_COMMAND(abort, "", "undo a transition that stopped half-way", RB_GROUP_BREAKS, 0, 0, RB_CHANGES);

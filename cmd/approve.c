@@ -6,20 +6,10 @@
 #include "release_status.h"
 #include "ui.h"
 
-struct options {
-    const char *why;
-    const char *environment;
-    const char *key;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "message", 'm', "WHY", "what was looked at", offsetof(struct options, why)},
-    {RB_OPT_TEXT, "env", 'e', "NAME", "for this environment only (default: for any)",
-     offsetof(struct options, environment)},
-    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
-     offsetof(struct options, key)},
-    RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_TEXT("message", 'm', "WHY", "what was looked at", why),
+    RB_TEXT("env", 'e', "NAME", "for this environment only (default: for any)", env), RB_OPTION_KEY,
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
 static bool share(const char *a, const char *b)
 {
@@ -109,29 +99,27 @@ static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *
     return RB_OK;
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    const struct options *o = options;
-    if (o->environment && !rb_shape_is_name(o->environment))
-        return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->environment);
+    if (o->env && !rb_shape_is_name(o->env))
+        return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->env);
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_approvals_clear) rb_approvals before = {0};
     RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_APPROVE, o->key, "an approval", err));
-    RB_TRY(verify(&release, cli, argv[0], err));
+    RB_TRY(verify(&release, cli, o->argv[0], err));
     RB_TRY(refuse_own(&caller, release, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
-    rb_approvals_count(&before, cli->session.policy, release, o->environment, "deploy");
+    rb_approvals_count(&before, cli->session.policy, release, o->env, "deploy");
     const char *why = o->why ? o->why : "";
     RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", why);
     RB_AUTO(rb_free_str)
-    char *title = rb_format("for %s%s%s", o->environment ? o->environment : "any environment",
-                            *why ? ": " : "", why);
+    char *title =
+        rb_format("for %s%s%s", o->env ? o->env : "any environment", *why ? ": " : "", why);
     const rb_draft draft = {.kind = RB_ENTRY_APPROVAL,
                             .tag = release->tag,
                             .object = release->object,
-                            .environment = o->environment,
+                            .environment = o->env,
                             .title = title,
                             .detail = detail,
                             .key = o->key,
@@ -143,15 +131,5 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     return report(cli, &draft, &caller, release, &id, err);
 }
 
-const rb_command rb_cmd_approve = {
-    .name = "approve",
-    .args = "TAG",
-    .summary = "approve a release, as a second pair of eyes",
-    .group = RB_GROUP_PEOPLE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 1,
-    .max_args = 1,
-    .changes = true,
-    .run = run,
-};
+RB_COMMAND(approve, "TAG", "approve a release, as a second pair of eyes", RB_GROUP_PEOPLE, 1, 1,
+           RB_CHANGES);

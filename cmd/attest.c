@@ -12,35 +12,19 @@
 #include "release_status.h"
 #include "ui.h"
 
-struct options {
-    const char *output;
-    const char *key;
-    const char *append;
-    const char *public_key;
-    bool vsa;
-    const char *verifier;
-    const char *resource;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "output", 'o', "FILE", "write the envelope to FILE (default: stdout)",
-     offsetof(struct options, output)},
-    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
-     offsetof(struct options, key)},
-    {RB_OPT_TEXT, "append", 0, "FILE", "add a signature to the envelope in FILE",
-     offsetof(struct options, append)},
-    {RB_OPT_TEXT, "public-key", 0, "FILE", "write the key's public part as PEM to FILE too",
-     offsetof(struct options, public_key)},
-    {RB_OPT_FLAG, "vsa", 0, NULL, "a SLSA verification summary instead of the manifest",
-     offsetof(struct options, vsa)},
-    {RB_OPT_TEXT, "verifier", 0, "URI", "who verified (default: the key, as urn:rbtool:key:...)",
-     offsetof(struct options, verifier)},
-    {RB_OPT_TEXT, "resource", 0, "URI", "what was verified (default: the application's purl)",
-     offsetof(struct options, resource)},
+    RB_TEXT("output", 'o', "FILE", "write the envelope to FILE (default: stdout)", output),
+    RB_OPTION_KEY,
+    RB_TEXT("append", 0, "FILE", "add a signature to the envelope in FILE", append),
+    RB_TEXT("public-key", 0, "FILE", "write the key's public part as PEM to FILE too", public_key),
+    RB_FLAG("vsa", 0, "a SLSA verification summary instead of the manifest", vsa),
+    RB_TEXT("verifier", 0, "URI", "who verified (default: the key, as urn:rbtool:key:...)",
+            verifier),
+    RB_TEXT("resource", 0, "URI", "what was verified (default: the application's purl)", resource),
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
-static enum rb_code check_options(const struct options *o, rb_err *err)
+static enum rb_code check_options(const rb_options *o, rb_err *err)
 {
     if (o->vsa && o->append)
         return rb_fail(
@@ -149,7 +133,7 @@ static void say_why(rb_buf *out, const rb_summary *summary, rb_cli *cli, const r
 /* Checks as `verify TAG` does: signature, chain, policy, content; and the ledger's verdict and
  * transitions. why is empty if the summary is PASSED. */
 static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, const char *tag,
-                                 const struct options *o, rb_err *err)
+                                 const rb_options *o, rb_err *err)
 {
     char ids[2][RB_OID_HEX];
     RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
@@ -205,7 +189,7 @@ static enum rb_code write_envelope(rb_cli *cli, const rb_envelope *envelope, con
     return RB_OK;
 }
 
-static enum rb_code sign(rb_cli *cli, rb_envelope *envelope, const struct options *o, rb_err *err)
+static enum rb_code sign(rb_cli *cli, rb_envelope *envelope, const rb_options *o, rb_err *err)
 {
     bool added;
     RB_TRY(rb_envelope_sign(envelope, &added, cli->session.repo, o->key, err));
@@ -220,36 +204,24 @@ static enum rb_code sign(rb_cli *cli, rb_envelope *envelope, const struct option
     return RB_OK;
 }
 
-static enum rb_code run_attest(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    const struct options *o = options;
     RB_AUTO(rb_envelope_clear) rb_envelope envelope = {0};
     RB_AUTO(rb_buf_clear) rb_buf why = {0};
     RB_TRY(check_options(o, err));
     if (o->vsa)
-        RB_TRY(make_summary(&envelope, &why, cli, argv[0], o, err));
+        RB_TRY(make_summary(&envelope, &why, cli, o->argv[0], o, err));
     else
-        RB_TRY(make_manifest(&envelope, cli, argv[0], err));
+        RB_TRY(make_manifest(&envelope, cli, o->argv[0], err));
     if (o->append)
-        RB_TRY(take_envelope(&envelope, cli, argv[0], o->append, err));
+        RB_TRY(take_envelope(&envelope, cli, o->argv[0], o->append, err));
     RB_TRY(sign(cli, &envelope, o, err));
     RB_TRY(write_envelope(cli, &envelope, o->output ? o->output : o->append, err));
     if (why.len == 0)
         return RB_OK;
     return rb_fail(err, RB_FOUND,
                    "the summary of %s says FAILED: %s\nsee `rbtool verify %s` and `rbtool show %s`",
-                   argv[0], why.data, argv[0], argv[0]);
+                   o->argv[0], why.data, o->argv[0], o->argv[0]);
 }
 
-const rb_command rb_cmd_attest = {
-    .name = "attest",
-    .args = "TAG",
-    .summary = "write the manifest as a signed DSSE envelope",
-    .group = RB_GROUP_AUDIT,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 1,
-    .max_args = 1,
-    .run = run_attest,
-};
+RB_COMMAND(attest, "TAG", "write the manifest as a signed DSSE envelope", RB_GROUP_AUDIT, 1, 1, 0);

@@ -8,18 +8,9 @@
 #include "transition/backups.h"
 #include "ui.h"
 
-typedef struct options {
-    const char *env;
-    bool prune;
-} options;
-
-static const rb_opt opts[] = {{RB_OPT_TEXT, "env", 'e', "NAME",
-                               "the environment (default: RBTOOL_ENV, else the only one)",
-                               offsetof(options, env)},
-                              {RB_OPT_FLAG, "prune", 0, NULL,
-                               "remove the backups that have expired", offsetof(options, prune)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTION_ENV,
+                              RB_FLAG("prune", 0, "remove the backups that have expired", prune),
+                              RB_OPTION_JSON, RB_OPTIONS_END};
 
 /* Times as the other documents have them. */
 static void set_times(json_t *list)
@@ -56,11 +47,8 @@ static void show(const json_t *list)
     rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
 }
 
-static enum rb_code run(rb_cli *cli, void *values, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
-    const options *o = values;
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_AUTO(rb_json_freep) json_t *list = NULL;
     RB_AUTO(rb_json_freep) json_t *pruned = json_array();
@@ -90,15 +78,5 @@ static enum rb_code run(rb_cli *cli, void *values, int argc, char **argv, rb_err
     return RB_OK;
 }
 
-const rb_command rb_cmd_backups = {
-    .name = "backups",
-    .args = "",
-    .summary = "list the rows that transitions backed up",
-    .group = RB_GROUP_BREAKS,
-    .opts = opts,
-    .options_size = sizeof(options),
-    .min_args = 0,
-    .max_args = 0,
-    .changes = true,
-    .run = run,
-};
+RB_COMMAND(backups, "", "list the rows that transitions backed up", RB_GROUP_BREAKS, 0, 0,
+           RB_CHANGES);

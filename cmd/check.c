@@ -9,7 +9,7 @@
 #include "transition/service.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, RB_OPTIONS_END};
 
 static const char *live_tag(const rb_live *live)
 {
@@ -157,26 +157,12 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
                    env->name, next);
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
-    const rb_site_options *o = options;
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, false, err));
     RB_TRY(rb_site_trusted(cli, &site, err)); /* it runs commands of the settings */
     return check(cli, &site, err);
 }
 
-const rb_command rb_cmd_check = {
-    .name = "check",
-    .args = "",
-    .summary = "run an environment's checks now",
-    .group = RB_GROUP_DAILY,
-    .opts = opts,
-    .options_size = sizeof(rb_site_options),
-    .min_args = 0,
-    .max_args = 0,
-    .run = run,
-    .clear = rb_site_options_clear,
-};
+RB_COMMAND(check, "", "run an environment's checks now", RB_GROUP_DAILY, 0, 0, 0);

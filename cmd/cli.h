@@ -26,22 +26,124 @@ typedef struct rb_cli {
     rb_release_facts *facts; /* release_status.h */
 } rb_cli;
 
-enum rb_opt_kind { RB_OPT_END, RB_OPT_FLAG, RB_OPT_TEXT, RB_OPT_LIST, RB_OPT_NUMBER, RB_OPT_JSON };
+/* What the options of all commands fill. The table of a command names the members that it takes. */
+typedef struct rb_options {
+    int argc; /* the words that are left */
+    char **argv;
+    const char *dir;
+    const char *config;
+    bool no_color;
+    bool quiet;
+    bool version;
+    bool help;
+    bool json;
+    const char *env;
+    const char *why; /* -m WHY */
+    const char *message;
+    const char *key;
+    const char *output;
+    const char *format;
+    bool yes;
+    bool confirmed; /* no option: the user agreed at the terminal before */
+    bool dry_run;
+    bool no_cache;
+    bool exit_code;
+    rb_strs only; /* of transitions */
+    const char *to;
+    const char *accept_loss;
+    const char *scripts_from;
+    const char *deploy;
+    bool break_glass;
+    bool bad;
+    bool accept_drift;
+    bool accept_reverted;
+    bool rehearse; /* on copies, artifacts included */
+    bool no_backup;
+    const char *database; /* of backups and restore */
+    const char *table;
+    rb_strs ignore;
+    bool prune;
+    bool deleted;
+    bool overwrite;
+    const char *previous; /* of releases */
+    rb_strs accept;
+    bool record;
+    const char *base;
+    bool all;
+    bool deep;
+    bool restore;
+    bool stat;
+    rb_strs tags; /* of the ledger */
+    rb_strs environments;
+    rb_strs kinds;
+    const char *since;
+    long count;
+    bool verify;
+    const char *object;
+    const char *over;
+    bool fetch;
+    bool join;
+    const char *append; /* of attest */
+    const char *public_key;
+    bool vsa;
+    const char *verifier;
+    const char *resource;
+    bool names; /* of init and env */
+    bool detect;
+    bool uninstall;
+} rb_options;
+
+enum rb_opt_kind { RB_OPT_END, RB_OPT_FLAG, RB_OPT_TEXT, RB_OPT_LIST, RB_OPT_NUMBER };
 
 typedef struct rb_opt {
     enum rb_opt_kind kind; /* FLAG: bool; TEXT: const char *; LIST: rb_strs, repeatable or commas;
-                              NUMBER: long, not negative; JSON: cli->json */
+                              NUMBER: long, not negative */
     const char *name;      /* long name, without "--" */
     char letter;           /* or 0 */
     const char *arg;       /* "TAG"; NULL for flags */
     const char *help;
-    size_t offset; /* in the command's options struct */
+    size_t offset; /* in rb_options */
 } rb_opt;
 
-#define RB_OPTION_JSON                                                                             \
-    {                                                                                              \
-        .kind = RB_OPT_JSON, .name = "json", .help = "print one JSON document"                     \
-    }
+/* clang-format off */
+#define RB_FLAG(name, letter, help, member) \
+    {RB_OPT_FLAG, name, letter, NULL, help, offsetof(rb_options, member)}
+#define RB_TEXT(name, letter, arg, help, member) \
+    {RB_OPT_TEXT, name, letter, arg, help, offsetof(rb_options, member)}
+#define RB_LIST(name, letter, arg, help, member) \
+    {RB_OPT_LIST, name, letter, arg, help, offsetof(rb_options, member)}
+#define RB_NUMBER(name, letter, arg, help, member) \
+    {RB_OPT_NUMBER, name, letter, arg, help, offsetof(rb_options, member)}
+#define RB_OPTIONS_END {.kind = RB_OPT_END}
+
+/* Options that several commands have. */
+#define RB_OPTION_JSON RB_FLAG("json", 0, "print one JSON document", json)
+#define RB_OPTION_ENV RB_TEXT("env", 'e', "NAME", \
+    "the environment (default: RBTOOL_ENV, else the only one)", env)
+#define RB_OPTION_KEY RB_TEXT("key", 0, "FILE", \
+    "sign with this key (default: git's user.signingKey)", key)
+#define RB_OPTION_YES RB_FLAG("yes", 'y', "do not ask; required without a terminal", yes)
+#define RB_OPTION_TO RB_TEXT("to", 0, "TAG", \
+    "go to this release instead of the previous known-good", to)
+#define RB_OPTION_SCRIPTS RB_TEXT("scripts-from", 0, "TAG", \
+    "take override down scripts from a later release", scripts_from)
+#define RB_OPTION_ONLY RB_LIST("only", 0, "PARTS", \
+    "only these parts: app,db,flags,config", only)
+#define RB_OPTION_LOSS RB_TEXT("accept-data-loss", 0, "DIGEST", \
+    "agree to the data loss of the plan with this digest", accept_loss)
+#define RB_OPTION_NO_BACKUP RB_FLAG("no-backup", 0, \
+    "do without a backup of what the scripts can destroy; the plan has a digest of its own", \
+    no_backup)
+#define RB_OPTION_DRIFT RB_FLAG("accept-drift", 0, \
+    "continue although the environment has drifted", accept_drift)
+#define RB_OPTION_BREAK RB_FLAG("break-glass", 0, \
+    "continue without the approvals that the policy requires; recorded, needs -m", break_glass)
+#define RB_OPTION_WHY RB_TEXT("message", 'm', "WHY", "the reason for --break-glass", why)
+#define RB_OPTION_REHEARSE RB_FLAG("rehearse", 0, \
+    "copy the rows of large databases too, and rebuild the artifacts", rehearse)
+#define RB_OPTION_DRY RB_FLAG("dry-run", 'n', \
+    "show the plan (with --json: its document) and change nothing", dry_run)
+/* clang-format on */
 
 /* The headings under which `rbtool help` lists the commands, in this order. */
 #define RB_GROUP_SETUP "Set up"
@@ -52,36 +154,39 @@ typedef struct rb_opt {
 #define RB_GROUP_AUDIT "Audit"
 #define RB_GROUP_PLUMBING "Plumbing"
 
+enum {
+    RB_PAGES = 1,  /* its text goes through git's pager on a terminal */
+    RB_CHANGES = 2 /* changes something: a closed pipe at its output does not end it */
+};
+
 typedef struct rb_command {
     const char *name;
     const char *args;    /* "TAG [COMMIT]" */
     const char *summary; /* one line */
     const char *group;   /* RB_GROUP_ */
-    const rb_opt *opts;  /* ends with an RB_OPT_END entry */
-    size_t options_size;
     int min_args;
-    int max_args; /* -1: any number */
-    bool pages;   /* its text goes through git's pager on a terminal */
-    bool changes; /* changes something: a closed pipe at its output does not end it */
-    enum rb_code (*run)(rb_cli *cli, void *options, int argc, char **argv, rb_err *err);
-    /* Frees what options owns (lists); NULL when it owns nothing. */
-    void (*clear)(void *options);
+    int max_args;       /* -1: any number */
+    unsigned how;       /* RB_PAGES, RB_CHANGES */
+    const rb_opt *opts; /* ends with RB_OPTIONS_END */
+    enum rb_code (*run)(rb_cli *cli, rb_options *o, rb_err *err);
 } rb_command;
 
-/* opt.c */
-typedef struct rb_opt_table {
-    const rb_opt *opts;
-    void *options; /* the struct that opts fills */
-} rb_opt_table;
+/* The command of a file: `opts` and `run` are its own. */
+#define RB_COMMAND(name, args, summary, group, min_args, max_args, how)                            \
+    const rb_command rb_cmd_##name = {#name,    args, summary, group, min_args,                    \
+                                      max_args, how,  opts,    run}
 
+/* opt.c */
 /*
- * Parses the options in argv with the tables (the first that knows an option wins) and leaves the
- * other words in argv and their number in argc. only_leading: stops at the first word that is not
- * an option, and leaves it and everything after it. "--" ends the options. The words are complete
- * on an error, too. RB_ERROR names an unknown option and the nearest known one.
+ * Parses the words o->argv with the tables (the first that knows an option wins) and leaves the
+ * other words in o->argv and their number in o->argc. only_leading: stops at the first word that is
+ * not an option, and leaves it and everything after it. "--" ends the options. The words are
+ * complete on an error, too. RB_ERROR names an unknown option and the nearest known one.
  */
-enum rb_code rb_opt_parse(const rb_opt_table *tables, size_t count, rb_cli *cli, bool only_leading,
-                          int *argc, char **argv, rb_err *err) RB_MUST_USE;
+enum rb_code rb_opt_parse(rb_options *o, const rb_opt *const *tables, size_t count,
+                          bool only_leading, rb_err *err) RB_MUST_USE;
 void rb_opt_help(rb_buf *out, const rb_opt *opts);
+/* Frees the lists. */
+void rb_opt_clear(rb_options *o, const rb_opt *opts);
 
 #endif

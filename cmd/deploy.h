@@ -6,7 +6,7 @@
 
 /* Deploys TAG in an open environment, under the lock; with options->dry_run prints the plan only,
  * and needs no lock. */
-enum rb_code rb_deploy(rb_cli *cli, rb_site *site, const rb_site_options *options, const char *tag,
+enum rb_code rb_deploy(rb_cli *cli, rb_site *site, const rb_options *options, const char *tag,
                        rb_err *err) RB_MUST_USE;
 
 #endif

@@ -9,11 +9,6 @@
 
 #define PATHS_SHOWN 20 /* of each kind, an artifact; --json has all */
 
-struct options {
-    bool exit_code;
-    bool stat;
-};
-
 struct between {
     const rb_release *from;
     rb_release **items;
@@ -254,37 +249,21 @@ static void print(const rb_cli *cli, const json_t *document, const struct sides 
     print_risk(cli, document);
 }
 
-static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    const struct options *options = data;
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     RB_AUTO(sides_clear) struct sides sides = {0};
-    RB_TRY(make(&document, &sides, cli, argv, err));
+    RB_TRY(make(&document, &sides, cli, o->argv, err));
     if (cli->json)
         rb_ui_json(cli, document);
     else
-        print(cli, document, &sides, options->stat);
-    return options->exit_code && rb_diff_any(document) ? RB_FOUND : RB_OK;
+        print(cli, document, &sides, o->stat);
+    return o->exit_code && rb_diff_any(document) ? RB_FOUND : RB_OK;
 }
 
-static const rb_opt opts[] = {{RB_OPT_FLAG, "exit-code", 0, NULL, "exit 1 when anything differs",
-                               offsetof(struct options, exit_code)},
-                              {RB_OPT_FLAG, "stat", 0, NULL,
-                               "without the changed lines of config files and flags",
-                               offsetof(struct options, stat)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {
+    RB_FLAG("exit-code", 0, "exit 1 when anything differs", exit_code),
+    RB_FLAG("stat", 0, "without the changed lines of config files and flags", stat), RB_OPTION_JSON,
+    RB_OPTIONS_END};
 
-const rb_command rb_cmd_diff = {
-    .name = "diff",
-    .args = "A B",
-    .summary = "show what changed between two releases",
-    .group = RB_GROUP_RELEASE,
-    .pages = true,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 2,
-    .max_args = 2,
-    .run = run,
-};
+RB_COMMAND(diff, "A B", "show what changed between two releases", RB_GROUP_RELEASE, 2, 2, RB_PAGES);

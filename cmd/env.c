@@ -5,21 +5,15 @@
 #include "status.h"
 #include "ui.h"
 
-struct options {
-    rb_site_options site;
-    bool names;
-};
-
 static const rb_opt opts[] = {
     RB_OPTION_ENV,
     RB_OPTION_YES,
-    {RB_OPT_TEXT, "message", 'm', "WHY",
-     "with trust: the reason why a root or a database gets other rules; it is recorded",
-     RB_SITE_AT(why)},
-    {RB_OPT_FLAG, "names", 0, NULL, "print only the names of the environments, one on each line",
-     offsetof(struct options, names)},
+    RB_TEXT("message", 'm', "WHY",
+            "with trust: the reason why a root or a database gets other rules; it is recorded",
+            why),
+    RB_FLAG("names", 0, "print only the names of the environments, one on each line", names),
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
 static json_t *describe_last(const rb_transition_row *row)
 {
@@ -127,25 +121,24 @@ static enum rb_code list(rb_cli *cli, const rb_strs *names)
     return RB_OK;
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct options *o = options;
-    const char *what = argc > 0 ? argv[0] : NULL;
+    const char *what = o->argc > 0 ? o->argv[0] : NULL;
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     if (what && strcmp(what, "trust") != 0 && strcmp(what, "check") != 0)
         return rb_fail(err, RB_ERROR, "env takes `check` or `trust`, not '%s'", what);
-    if (o->site.yes && (!what || strcmp(what, "trust") != 0))
+    if (o->yes && (!what || strcmp(what, "trust") != 0))
         return rb_fail(err, RB_ERROR, "--yes is for `env trust`");
-    if (o->site.why && (!what || strcmp(what, "trust") != 0))
+    if (o->why && (!what || strcmp(what, "trust") != 0))
         return rb_fail(err, RB_ERROR, "option -m belongs to `rbtool env trust` only");
     if (o->names && what)
         return rb_fail(err, RB_ERROR, "--names is for `env` alone, without `%s`", what);
     if (what && strcmp(what, "trust") == 0)
-        return rb_env_trust(cli, &o->site, err);
+        return rb_env_trust(cli, o, err);
     if (what)
-        return rb_env_check_host(cli, o->site.env, err);
-    if (o->site.env)
-        rb_strs_add(&names, o->site.env);
+        return rb_env_check_host(cli, o->env, err);
+    if (o->env)
+        rb_strs_add(&names, o->env);
     else
         RB_TRY(rb_site_environments(&names, cli, err));
     for (size_t i = 0; o->names && i < names.n; i++)
@@ -153,16 +146,6 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     return o->names ? RB_OK : list(cli, &names);
 }
 
-const rb_command rb_cmd_env = {
-    .name = "env",
-    .args = "[check|trust]",
-    .summary = "list environments, check their settings, accept settings that changed",
-    .group = RB_GROUP_SETUP,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 0,
-    .max_args = 1,
-    .changes = true,
-    .run = run,
-    .clear = rb_site_options_clear,
-};
+RB_COMMAND(env, "[check|trust]",
+           "list environments, check their settings, accept settings that changed", RB_GROUP_SETUP,
+           0, 1, RB_CHANGES);

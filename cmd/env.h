@@ -9,6 +9,6 @@ enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err) RB_MU
 
 /* `env trust`: accept what differs. RB_ERROR without a reason (-m), or without a key where a policy
  * is in force, if the rules of another environment or host stop applying. */
-enum rb_code rb_env_trust(rb_cli *cli, const rb_site_options *options, rb_err *err) RB_MUST_USE;
+enum rb_code rb_env_trust(rb_cli *cli, const rb_options *options, rb_err *err) RB_MUST_USE;
 
 #endif

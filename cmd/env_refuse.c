@@ -103,8 +103,7 @@ char *rb_site_program(const rb_cli *cli)
     return rb_command_line(&words);
 }
 
-const char *rb_site_command(rb_site *site, const rb_site_options *o, const char *kind,
-                            const char *tag)
+const char *rb_site_command(rb_site *site, const rb_options *o, const char *kind, const char *tag)
 {
     RB_AUTO(rb_strs_clear) rb_strs words = {0};
     RB_AUTO(rb_buf_clear) rb_buf only = {0};

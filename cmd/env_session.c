@@ -314,11 +314,6 @@ void rb_site_close(rb_site *site)
     *site = (rb_site){0};
 }
 
-void rb_site_options_clear(void *options)
-{
-    rb_strs_clear(&((rb_site_options *)options)->only);
-}
-
 const char *rb_site_live_tag(const rb_site *site)
 {
     for (int part = 0; part < RB_PARTS; part++)
@@ -342,7 +337,7 @@ enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *er
     return RB_OK;
 }
 
-enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
+enum rb_code rb_site_confirm(const rb_cli *cli, const rb_options *options, const char *what,
                              rb_err *err)
 {
     if (options->yes || options->confirmed)

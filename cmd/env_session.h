@@ -27,79 +27,6 @@ typedef struct rb_site {
     char *untold;       /* why the ledger does not have all of it; reported once, at close */
 } rb_site;
 
-/* Options that the environment commands have in common. */
-typedef struct rb_site_options {
-    const char *env;
-    rb_strs only;
-    const char *accept_loss;
-    const char *scripts_from;
-    const char *to;
-    const char *output;
-    const char *why; /* -m */
-    bool break_glass;
-    bool bad;
-    bool accept_drift;
-    bool accept_reverted;
-    bool yes;
-    bool confirmed; /* the user agreed to it at the terminal before */
-    bool dry_run;
-    bool rehearse; /* on copies, artifacts included */
-    bool no_backup;
-} rb_site_options;
-
-#define RB_SITE_AT(field) offsetof(rb_site_options, field)
-#define RB_OPTION_ENV                                                                              \
-    {                                                                                              \
-        RB_OPT_TEXT, "env", 'e', "NAME",                                                           \
-            "the environment (default: RBTOOL_ENV, else the only one)", RB_SITE_AT(env)            \
-    }
-#define RB_OPTION_YES                                                                              \
-    {                                                                                              \
-        RB_OPT_FLAG, "yes", 'y', NULL, "do not ask; required without a terminal", RB_SITE_AT(yes)  \
-    }
-#define RB_OPTION_ONLY                                                                             \
-    {                                                                                              \
-        RB_OPT_LIST, "only", 0, "PARTS", "only these parts: app,db,flags,config", RB_SITE_AT(only) \
-    }
-#define RB_OPTION_LOSS                                                                             \
-    {                                                                                              \
-        RB_OPT_TEXT, "accept-data-loss", 0, "DIGEST",                                              \
-            "agree to the data loss of the plan with this digest", RB_SITE_AT(accept_loss)         \
-    }
-#define RB_OPTION_NO_BACKUP                                                                        \
-    {                                                                                              \
-        RB_OPT_FLAG, "no-backup", 0, NULL,                                                         \
-            "do without a backup of what the scripts can destroy; the plan has a digest of its "   \
-            "own",                                                                                 \
-            RB_SITE_AT(no_backup)                                                                  \
-    }
-#define RB_OPTION_DRIFT                                                                            \
-    {                                                                                              \
-        RB_OPT_FLAG, "accept-drift", 0, NULL, "continue although the environment has drifted",     \
-            RB_SITE_AT(accept_drift)                                                               \
-    }
-#define RB_OPTION_BREAK                                                                            \
-    {                                                                                              \
-        RB_OPT_FLAG, "break-glass", 0, NULL,                                                       \
-            "continue without the approvals that the policy requires; recorded, needs -m",         \
-            RB_SITE_AT(break_glass)                                                                \
-    }
-#define RB_OPTION_WHY                                                                              \
-    {                                                                                              \
-        RB_OPT_TEXT, "message", 'm', "WHY", "the reason for --break-glass", RB_SITE_AT(why)        \
-    }
-#define RB_OPTION_REHEARSE                                                                         \
-    {                                                                                              \
-        RB_OPT_FLAG, "rehearse", 0, NULL,                                                          \
-            "copy the rows of large databases too, and rebuild the artifacts",                     \
-            RB_SITE_AT(rehearse)                                                                   \
-    }
-#define RB_OPTION_DRY                                                                              \
-    {                                                                                              \
-        RB_OPT_FLAG, "dry-run", 'n', NULL,                                                         \
-            "show the plan (with --json: its document) and change nothing", RB_SITE_AT(dry_run)    \
-    }
-
 /* Opens an environment. write: takes the lock, creates the journal, and writes outstanding entries
  * to the ledger. RB_ERROR if no such environment is configured. */
 enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write,
@@ -120,8 +47,6 @@ enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
                                    rb_err *err) RB_MUST_USE;
-
-void rb_site_options_clear(void *options);
 
 /* Writes every transition that has ended to the ledger. A failure is only reported, when the site
  * is closed: the next command tries again. */
@@ -163,7 +88,7 @@ enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUS
 
 /* Fills the intent: the options' parts and consents, and the command line that carries it out. tag
  * may be NULL. */
-enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_site_options *options,
+enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_options *options,
                             const char *kind, const char *tag, rb_err *err) RB_MUST_USE;
 /* Calls rb_transition_plan() and adds what is known about FROM and TO. */
 enum rb_code rb_site_plan(rb_transition *out, rb_cli *cli, const rb_site *site,
@@ -174,7 +99,7 @@ char *rb_site_program(const rb_cli *cli);
 char *rb_site_commands(const rb_cli *cli, const char *text);
 /* Returns the command line that carries out the request, without options that agree to a plan;
  * owned by site. tag may be NULL. */
-const char *rb_site_command(rb_site *site, const rb_site_options *options, const char *kind,
+const char *rb_site_command(rb_site *site, const rb_options *options, const char *kind,
                             const char *tag);
 
 /* Prints FROM and TO, steps, data at risk and decisions. */
@@ -182,10 +107,10 @@ void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
 
 /* Shows the plan, checks consent, asks, carries it out, prints the result. */
 enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_intent *intent,
-                               const rb_site_options *options, rb_err *err) RB_MUST_USE;
+                               const rb_options *options, rb_err *err) RB_MUST_USE;
 
 /* Asks unless --yes was given; RB_ERROR without a terminal. */
-enum rb_code rb_site_confirm(const rb_cli *cli, const rb_site_options *options, const char *what,
+enum rb_code rb_site_confirm(const rb_cli *cli, const rb_options *options, const char *what,
                              rb_err *err) RB_MUST_USE;
 
 /* Records signals in control; they end the program that rbtool waits for. */

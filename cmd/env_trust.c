@@ -133,7 +133,7 @@ static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, cons
     return RB_OK;
 }
 
-static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_site_options *o, rb_err *err)
+static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf shown = {0};
     RB_AUTO(passings_clear) passings all = {0};
@@ -159,7 +159,7 @@ static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_site_options *o,
                                          : RB_OK;
 }
 
-enum rb_code rb_env_trust(rb_cli *cli, const rb_site_options *o, rb_err *err)
+enum rb_code rb_env_trust(rb_cli *cli, const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_site_close) rb_site site = {.trusting = true};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));

@@ -7,11 +7,7 @@
 
 #define INPUT_LIMIT ((size_t)256 << 20) /* bytes: some two million refs */
 
-struct options {
-    bool unused;
-};
-
-static const rb_opt opts[] = {{.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTIONS_END};
 
 static enum rb_code read_input(rb_buf *out, rb_err *err)
 {
@@ -154,18 +150,17 @@ static size_t print(const rb_refusals *refusals, bool warnings)
     return n;
 }
 
-static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)options;
     const struct hook *hook = NULL;
-    RB_TRY(find(&hook, argv[0], argc - 1, err));
+    RB_TRY(find(&hook, o->argv[0], o->argc - 1, err));
     RB_TRY(rb_session_repo(&cli->session, err));
     rb_repo *repo = cli->session.repo;
     RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->session.config);
     rb_refusals refusals = {0};
     rb_guard_load_by(guard, rb_ledger_chain, RB_VERSION);
     rb_guard_ask_ledger(guard, rb_ledger_gave_up);
-    enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, argv + 1}, err);
+    enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, o->argv + 1}, err);
     print(&refusals, true);
     if (print(&refusals, false) > 0) {
         err->message[0] = '\0';
@@ -175,15 +170,5 @@ static enum rb_code run_hook(rb_cli *cli, void *options, int argc, char **argv, 
     return code;
 }
 
-const rb_command rb_cmd_hook = {
-    .name = "hook",
-    .args = "NAME [ARGUMENT...]",
-    .summary = "entry point of the git hooks",
-    .group = RB_GROUP_PLUMBING,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 1,
-    .max_args = -1,
-    .changes = true,
-    .run = run_hook,
-};
+RB_COMMAND(hook, "NAME [ARGUMENT...]", "entry point of the git hooks", RB_GROUP_PLUMBING, 1, -1,
+           RB_CHANGES);

@@ -10,21 +10,12 @@
 
 #define CONFIG_LIMIT (1u << 20) /* bytes of rbtool.json */
 
-struct options {
-    bool dry_run;
-    bool detect;
-    bool uninstall;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_FLAG, "dry-run", 'n', NULL, "print rbtool.json, change nothing",
-     offsetof(struct options, dry_run)},
-    {RB_OPT_FLAG, "detect", 0, NULL, "show what rbtool.json lacks; change nothing",
-     offsetof(struct options, detect)},
-    {RB_OPT_FLAG, "uninstall", 0, NULL,
-     "remove the hooks, and rbtool's settings and cache from git's folder",
-     offsetof(struct options, uninstall)},
-    {.kind = RB_OPT_END}};
+    RB_FLAG("dry-run", 'n', "print rbtool.json, change nothing", dry_run),
+    RB_FLAG("detect", 0, "show what rbtool.json lacks; change nothing", detect),
+    RB_FLAG("uninstall", 0, "remove the hooks, and rbtool's settings and cache from git's folder",
+            uninstall),
+    RB_OPTIONS_END};
 
 static enum rb_code git(rb_repo *repo, const char *const *args, rb_err *err)
 {
@@ -179,11 +170,8 @@ static enum rb_code detect(rb_cli *cli, rb_repo *repo, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
-    const struct options *o = options;
     RB_TRY(rb_session_repo(&cli->session, err));
     rb_repo *repo = cli->session.repo;
     if (o->uninstall)
@@ -201,15 +189,5 @@ static enum rb_code run_init(rb_cli *cli, void *options, int argc, char **argv, 
     return o->dry_run ? RB_OK : rb_init_signing(cli, repo, err);
 }
 
-const rb_command rb_cmd_init = {
-    .name = "init",
-    .args = "",
-    .summary = "write rbtool.json from what the repository contains, install the hooks",
-    .group = RB_GROUP_SETUP,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 0,
-    .max_args = 0,
-    .changes = true,
-    .run = run_init,
-};
+RB_COMMAND(init, "", "write rbtool.json from what the repository contains, install the hooks",
+           RB_GROUP_SETUP, 0, 0, RB_CHANGES);

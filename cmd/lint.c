@@ -14,10 +14,6 @@
 
 #define UNREAD_SHOWN 20
 
-struct options {
-    const char *format;
-};
-
 /* What the linted tree is compared with: a release's manifest, a commit's own files, or nothing. */
 struct base {
     const char *name;
@@ -228,32 +224,20 @@ static enum rb_code lint(struct job *job, const char *range, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct options *options = data;
-    const char *format = options->format ? options->format : cli->json ? "json" : "text";
+    const char *format = o->format ? o->format : cli->json ? "json" : "text";
     if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0 && strcmp(format, "sarif") != 0)
         return rb_fail(err, RB_ERROR, "--format takes text, json or sarif, not '%s'", format);
     cli->json = cli->json || strcmp(format, "json") == 0;
     RB_AUTO(job_clear) struct job job = {.cli = cli, .unread = json_array()};
-    RB_TRY(lint(&job, argc > 0 ? argv[0] : NULL, err));
+    RB_TRY(lint(&job, o->argc > 0 ? o->argv[0] : NULL, err));
     print(&job, format);
     return job.findings.n > 0 ? RB_FOUND : RB_OK;
 }
 
-static const rb_opt opts[] = {{RB_OPT_TEXT, "format", 0, "FORMAT",
-                               "text (the default), json, or sarif for code scanning",
-                               offsetof(struct options, format)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {
+    RB_TEXT("format", 0, "FORMAT", "text (the default), json, or sarif for code scanning", format),
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
-const rb_command rb_cmd_lint = {
-    .name = "lint",
-    .args = "[A..B]",
-    .summary = "check migrations without a database",
-    .group = RB_GROUP_RELEASE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .max_args = 1,
-    .run = run,
-};
+RB_COMMAND(lint, "[A..B]", "check migrations without a database", RB_GROUP_RELEASE, 0, 1, 0);

@@ -8,14 +8,8 @@
 #include "trust/signers.h"
 #include "ui.h"
 
-struct options {
-    bool no_cache;
-};
-
-static const rb_opt opts[] = {{RB_OPT_FLAG, "no-cache", 0, NULL, "verify every signature again",
-                               offsetof(struct options, no_cache)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_FLAG("no-cache", 0, "verify every signature again", no_cache),
+                              RB_OPTION_JSON, RB_OPTIONS_END};
 
 static char *date_of(const rb_listed_release *release, const char *format)
 {
@@ -91,11 +85,8 @@ static void add_row(rb_strs *cells, const rb_chain_item *item, rb_cli *cli)
     rb_strs_add(cells, release->class_);
 }
 
-static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct options *o = options;
-    (void)argc;
-    (void)argv;
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_history_list(&chain, cli->session.policy, RB_VERSION, !o->no_cache, err));
@@ -123,15 +114,4 @@ static enum rb_code run_list(rb_cli *cli, void *options, int argc, char **argv, 
     return RB_OK;
 }
 
-const rb_command rb_cmd_list = {
-    .name = "list",
-    .args = "",
-    .summary = "list releases, newest first",
-    .group = RB_GROUP_RELEASE,
-    .pages = true,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 0,
-    .max_args = 0,
-    .run = run_list,
-};
+RB_COMMAND(list, "", "list releases, newest first", RB_GROUP_RELEASE, 0, 0, RB_PAGES);

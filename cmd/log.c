@@ -12,31 +12,17 @@
 
 #define SHOWN 200 /* bytes of a title */
 
-struct rb_log_options {
-    rb_strs tags;
-    rb_strs environments;
-    rb_strs kinds;
-    const char *since;
-    long count;
-    bool verify;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_LIST, "tag", 't', "TAG", "only about this release; * and ? stand for others",
-     offsetof(struct rb_log_options, tags)},
-    {RB_OPT_LIST, "env", 'e', "NAME", "only about this environment",
-     offsetof(struct rb_log_options, environments)},
-    {RB_OPT_LIST, "kind", 'k', "KIND",
-     "only release, verdict, approval, policy, gap, transition, drill, override or merge",
-     offsetof(struct rb_log_options, kinds)},
-    {RB_OPT_TEXT, "since", 0, "DATE", "only since then, as in `git log --since`",
-     offsetof(struct rb_log_options, since)},
-    {RB_OPT_NUMBER, "max-count", 'n', "NUMBER", "the newest NUMBER only",
-     offsetof(struct rb_log_options, count)},
-    {RB_OPT_FLAG, "verify", 0, NULL, "judge every entry again and show those that are not in order",
-     offsetof(struct rb_log_options, verify)},
+    RB_LIST("tag", 't', "TAG", "only about this release; * and ? stand for others", tags),
+    RB_LIST("env", 'e', "NAME", "only about this environment", environments),
+    RB_LIST("kind", 'k', "KIND",
+            "only release, verdict, approval, policy, gap, transition, drill, override or merge",
+            kinds),
+    RB_TEXT("since", 0, "DATE", "only since then, as in `git log --since`", since),
+    RB_NUMBER("max-count", 'n', "NUMBER", "the newest NUMBER only", count),
+    RB_FLAG("verify", 0, "judge every entry again and show those that are not in order", verify),
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
 static void job_clear(rb_log *job)
 {
@@ -44,14 +30,6 @@ static void job_clear(rb_log *job)
     rb_ledger_free(job->ledger);
     rb_problems_clear(&job->claims);
     free(job->shown);
-}
-
-static void clear(void *options)
-{
-    struct rb_log_options *o = options;
-    rb_strs_clear(&o->tags);
-    rb_strs_clear(&o->environments);
-    rb_strs_clear(&o->kinds);
 }
 
 static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
@@ -117,7 +95,7 @@ static enum rb_code check_whole(const rb_log *job, rb_err *err)
 
 static bool is_wanted(const rb_log *job, const rb_entry *entry)
 {
-    const struct rb_log_options *o = job->options;
+    const rb_options *o = job->options;
     if (o->verify && entry->problems.n == 0)
         return false;
     if (!o->verify && entry->kind == RB_ENTRY_MERGE && o->kinds.n == 0 &&
@@ -260,11 +238,8 @@ static void print_table(const rb_log *job)
     free(colors);
 }
 
-static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
-    const struct rb_log_options *o = options;
     RB_AUTO(job_clear) rb_log job = {.cli = cli, .options = o};
     RB_TRY(check_kinds(&o->kinds, err));
     RB_TRY(rb_session_signers(&cli->session, err));
@@ -293,16 +268,4 @@ static enum rb_code run_log(rb_cli *cli, void *options, int argc, char **argv, r
     return whole;
 }
 
-const rb_command rb_cmd_log = {
-    .name = "log",
-    .args = "",
-    .summary = "show the ledger, newest entry first",
-    .group = RB_GROUP_AUDIT,
-    .pages = true,
-    .opts = opts,
-    .options_size = sizeof(struct rb_log_options),
-    .min_args = 0,
-    .max_args = 0,
-    .run = run_log,
-    .clear = clear,
-};
+RB_COMMAND(log, "", "show the ledger, newest entry first", RB_GROUP_AUDIT, 0, 0, RB_PAGES);

@@ -14,7 +14,7 @@
 typedef struct rb_log {
     rb_cli *cli;
     rb_repo *repo;
-    const struct rb_log_options *options;
+    const rb_options *options;
     rb_ledger *ledger;
     rb_policy *policy;
     rb_problems claims; /* entries that claim to be policy */

@@ -18,27 +18,14 @@
 #define ADDRESS_OF_COMMAND(name) &rb_cmd_##name,
 static const rb_command *const commands[] = {RB_COMMANDS(ADDRESS_OF_COMMAND)};
 
-struct globals {
-    const char *dir;
-    const char *config;
-    bool no_color;
-    bool quiet;
-    bool version;
-    bool help;
-};
-
 static const rb_opt global_opts[] = {
-    {RB_OPT_TEXT, "directory", 'C', "DIR", "work as if started in DIR",
-     offsetof(struct globals, dir)},
-    {RB_OPT_TEXT, "config", 0, "FILE", "read FILE instead of rbtool.json",
-     offsetof(struct globals, config)},
-    {RB_OPT_FLAG, "no-color", 0, NULL, "no colours (NO_COLOR does the same)",
-     offsetof(struct globals, no_color)},
-    {RB_OPT_FLAG, "quiet", 'q', NULL, "no notes and no progress on stderr",
-     offsetof(struct globals, quiet)},
-    {RB_OPT_FLAG, "help", 'h', NULL, "this help", offsetof(struct globals, help)},
-    {RB_OPT_FLAG, "version", 0, NULL, "print the version", offsetof(struct globals, version)},
-    {.kind = RB_OPT_END}};
+    RB_TEXT("directory", 'C', "DIR", "work as if started in DIR", dir),
+    RB_TEXT("config", 0, "FILE", "read FILE instead of rbtool.json", config),
+    RB_FLAG("no-color", 0, "no colours (NO_COLOR does the same)", no_color),
+    RB_FLAG("quiet", 'q', "no notes and no progress on stderr", quiet),
+    RB_FLAG("help", 'h', "this help", help),
+    RB_FLAG("version", 0, "print the version", version),
+    RB_OPTIONS_END};
 
 #define COUNT (sizeof commands / sizeof *commands)
 
@@ -69,31 +56,19 @@ static enum rb_code suggest(const char *name, rb_err *err)
                           "'%s' is not an rbtool command\n`rbtool help` lists all of them", name);
 }
 
-/* The words that are left are the command's arguments. */
-static enum rb_code run_command(rb_cli *cli, const rb_command *command, void *options, int argc,
-                                char **argv, rb_err *err)
-{
-    if (argc < command->min_args)
-        return rb_fail(err, RB_ERROR, "%s needs %s\nsee `rbtool help %s`", command->name,
-                       command->args, command->name);
-    if (command->max_args >= 0 && argc > command->max_args)
-        return rb_fail(err, RB_ERROR, "%s does not take '%s'\nsee `rbtool help %s`", command->name,
-                       argv[command->max_args], command->name);
-    return command->run(cli, options, argc, argv, err);
-}
-
 static void note(void *cli, const char *text)
 {
     rb_ui_note(cli, "%s", text);
 }
 
-static void set_up(rb_cli *cli, const struct globals *globals)
+static void set_up(rb_cli *cli, const rb_options *o)
 {
-    cli->session.dir = globals->dir;
-    cli->session.config = globals->config;
-    cli->quiet = globals->quiet;
+    cli->session.dir = o->dir;
+    cli->session.config = o->config;
+    cli->json = o->json;
+    cli->quiet = o->quiet;
     const char *no_color = getenv("NO_COLOR");
-    cli->color = isatty(1) && !globals->no_color && !(no_color && *no_color);
+    cli->color = isatty(1) && !o->no_color && !(no_color && *no_color);
     cli->progress = isatty(2) && !cli->quiet;
     cli->interactive = isatty(0) && isatty(2);
 }
@@ -106,54 +81,61 @@ static void on_size_limit(int signal_number)
 }
 
 /* Options that every command takes may stand before it or among its own. */
-static enum rb_code call(rb_cli *cli, const rb_command *command, struct globals *globals, int argc,
-                         char **argv, rb_err *err)
+static enum rb_code call(rb_cli *cli, const rb_command *command, rb_options *o, rb_err *err)
 {
-    void *options = rb_calloc(1, command->options_size);
-    const rb_opt_table tables[] = {{command->opts, options}, {global_opts, globals}};
-    enum rb_code code = rb_opt_parse(tables, 2, cli, false, &argc, argv, err);
-    set_up(cli, globals);
-    if (code == RB_OK && globals->version) {
+    const rb_opt *const tables[] = {command->opts, global_opts};
+    enum rb_code code = rb_opt_parse(o, tables, 2, false, err);
+    set_up(cli, o);
+    if (code != RB_OK)
+        return code;
+    if (o->version) {
         print_version();
-    } else if (code == RB_OK && globals->help) {
+        return RB_OK;
+    }
+    if (o->help) {
         rb_ui_page(cli);
         rb_help_command(command);
-    } else if (code == RB_OK) {
-        if (command->changes)
-            signal(SIGPIPE, SIG_IGN);
-        signal(SIGXFSZ, on_size_limit);
-        if (command->pages)
-            rb_ui_page(cli);
-        code = run_command(cli, command, options, argc, argv, err);
+        return RB_OK;
     }
-    if (command->clear)
-        command->clear(options);
-    free(options);
-    return code;
+    if (o->argc < command->min_args)
+        return rb_fail(err, RB_ERROR, "%s needs %s\nsee `rbtool help %s`", command->name,
+                       command->args, command->name);
+    if (command->max_args >= 0 && o->argc > command->max_args)
+        return rb_fail(err, RB_ERROR, "%s does not take '%s'\nsee `rbtool help %s`", command->name,
+                       o->argv[command->max_args], command->name);
+    if (command->how & RB_CHANGES)
+        signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, on_size_limit);
+    if (command->how & RB_PAGES)
+        rb_ui_page(cli);
+    return command->run(cli, o, err);
 }
 
 static enum rb_code dispatch(rb_cli *cli, int argc, char **argv, rb_err *err)
 {
-    struct globals globals = {.dir = "."};
-    const rb_opt_table table = {global_opts, &globals};
-    argc--;
-    argv++;
-    RB_TRY(rb_opt_parse(&table, 1, cli, true, &argc, argv, err));
-    const char *name = argc > 0 ? argv[0] : NULL;
-    if (globals.version || (name && strcmp(name, "version") == 0)) {
+    rb_options o = {.dir = ".", .argc = argc - 1, .argv = argv + 1};
+    const rb_opt *const tables[] = {global_opts};
+    RB_TRY(rb_opt_parse(&o, tables, 1, true, err));
+    const char *name = o.argc > 0 ? o.argv[0] : NULL;
+    if (o.version || (name && strcmp(name, "version") == 0)) {
         print_version();
         return RB_OK;
     }
     const bool help = name && strcmp(name, "help") == 0;
-    if (!name || (help && argc == 1)) {
+    if (!name || (help && o.argc == 1)) {
         rb_help_usage(global_opts);
-        return name || globals.help ? RB_OK : RB_ERROR;
+        return name || o.help ? RB_OK : RB_ERROR;
     }
-    argc -= help;
-    argv += help;
-    globals.help = globals.help || help;
-    const rb_command *command = find(argv[0]);
-    return command ? call(cli, command, &globals, argc - 1, argv + 1, err) : suggest(argv[0], err);
+    o.help = o.help || help;
+    o.argv += help;
+    o.argc -= help;
+    const rb_command *command = find(*o.argv++);
+    o.argc--;
+    if (!command)
+        return suggest(o.argv[-1], err);
+    enum rb_code code = call(cli, command, &o, err);
+    rb_opt_clear(&o, command->opts);
+    return code;
 }
 
 /* True if --json is among the arguments: an error in them must be printed as JSON although parsing

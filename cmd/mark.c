@@ -9,23 +9,13 @@
 #include "release_status.h"
 #include "ui.h"
 
-struct options {
-    const char *why;
-    const char *environment;
-    const char *key;
-    const char *object;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "message", 'm', "WHY", "the reason", offsetof(struct options, why)},
-    {RB_OPT_TEXT, "env", 'e', "NAME", "the environment where it was seen",
-     offsetof(struct options, environment)},
-    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
-     offsetof(struct options, key)},
-    {RB_OPT_TEXT, "object", 0, "ID", "gap: which lost object, if releases name several",
-     offsetof(struct options, object)},
+    RB_TEXT("message", 'm', "WHY", "the reason", why),
+    RB_TEXT("env", 'e', "NAME", "the environment where it was seen", env),
+    RB_OPTION_KEY,
+    RB_TEXT("object", 0, "ID", "gap: which lost object, if releases name several", object),
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
 /* Finds the release. One that does not verify can be marked bad, not good. */
 static enum rb_code find_object(char object[RB_OID_HEX], rb_cli *cli, const char *tag, bool good,
@@ -109,7 +99,7 @@ static enum rb_code print_document(rb_cli *cli, const rb_draft *draft, const rb_
     return RB_OK;
 }
 
-static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *tag, rb_err *err)
+static enum rb_code mark_gap(rb_cli *cli, const rb_options *o, const char *tag, rb_err *err)
 {
     char object[RB_OID_HEX];
     bool here;
@@ -141,7 +131,7 @@ static enum rb_code mark_gap(rb_cli *cli, const struct options *o, const char *t
     return RB_OK;
 }
 
-static enum rb_code mark_verdict(rb_cli *cli, const struct options *o, const char *tag,
+static enum rb_code mark_verdict(rb_cli *cli, const rb_options *o, const char *tag,
                                  const char *verdict, rb_err *err)
 {
     char object[RB_OID_HEX];
@@ -155,7 +145,7 @@ static enum rb_code mark_verdict(rb_cli *cli, const struct options *o, const cha
     const rb_draft draft = {.kind = RB_ENTRY_VERDICT,
                             .tag = tag,
                             .object = object,
-                            .environment = o->environment,
+                            .environment = o->env,
                             .title = title,
                             .detail = detail,
                             .key = o->key,
@@ -170,32 +160,20 @@ static enum rb_code mark_verdict(rb_cli *cli, const struct options *o, const cha
     return RB_OK;
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    const struct options *o = options;
-    const char *word = argv[1];
+    const char *word = o->argv[1];
     bool gap = strcmp(word, "gap") == 0;
     if (!gap && strcmp(word, "good") != 0 && strcmp(word, "bad") != 0)
         return rb_fail(err, RB_ERROR, "a verdict is good or bad (or gap), not '%s'", word);
     if (!o->why || !*o->why)
         return rb_fail(err, RB_ERROR, "a verdict needs a reason: -m WHY");
-    if (gap ? o->environment != NULL : o->object != NULL)
+    if (gap ? o->env != NULL : o->object != NULL)
         return rb_fail(err, RB_ERROR, "%s for %s", gap ? "--env is not" : "--object is", "gap");
-    if (o->environment && !rb_shape_is_name(o->environment))
-        return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->environment);
-    return gap ? mark_gap(cli, o, argv[0], err) : mark_verdict(cli, o, argv[0], word, err);
+    if (o->env && !rb_shape_is_name(o->env))
+        return rb_fail(err, RB_ERROR, "'%s' is not a name of an environment", o->env);
+    return gap ? mark_gap(cli, o, o->argv[0], err) : mark_verdict(cli, o, o->argv[0], word, err);
 }
 
-const rb_command rb_cmd_mark = {
-    .name = "mark",
-    .args = "TAG good|bad|gap",
-    .summary = "record that a release is good, bad, or lost",
-    .group = RB_GROUP_PEOPLE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 2,
-    .max_args = 2,
-    .changes = true,
-    .run = run,
-};
+RB_COMMAND(mark, "TAG good|bad|gap", "record that a release is good, bad, or lost", RB_GROUP_PEOPLE,
+           2, 2, RB_CHANGES);

@@ -5,29 +5,23 @@
 #include "base/text.h"
 #include "cli.h"
 
-/* An option that one of the tables has, and the struct that it fills. */
-struct known {
-    const rb_opt *opt;
-    void *options;
-};
-
 /* name: a long name of that length, or one letter when letter is not 0. */
-static struct known find(const rb_opt_table *tables, size_t count, const char *name, size_t len,
-                         char letter)
+static const rb_opt *find(const rb_opt *const *tables, size_t count, const char *name, size_t len,
+                          char letter)
 {
     for (size_t i = 0; i < count; i++)
-        for (const rb_opt *o = tables[i].opts; o->kind != RB_OPT_END; o++)
+        for (const rb_opt *o = tables[i]; o->kind != RB_OPT_END; o++)
             if (letter ? o->letter == letter
                        : strlen(o->name) == len && strncmp(o->name, name, len) == 0)
-                return (struct known){o, tables[i].options};
-    return (struct known){0};
+                return o;
+    return NULL;
 }
 
-static enum rb_code unknown(const rb_opt_table *tables, size_t count, const char *arg, rb_err *err)
+static enum rb_code unknown(const rb_opt *const *tables, size_t count, const char *arg, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     for (size_t i = 0; i < count; i++)
-        for (const rb_opt *o = tables[i].opts; o->kind != RB_OPT_END; o++)
+        for (const rb_opt *o = tables[i]; o->kind != RB_OPT_END; o++)
             rb_strs_take(&names, rb_format("--%s", o->name));
     RB_AUTO(rb_free_str) char *word = rb_strndup(arg, strcspn(arg, "="));
     const char **list = rb_calloc(names.n + 1, sizeof *list);
@@ -57,17 +51,13 @@ static enum rb_code no_value(const rb_opt *opt, rb_err *err)
     return rb_fail(err, RB_ERROR, "--%s needs a value: %s", opt->name, opt->arg);
 }
 
-static enum rb_code store(const rb_opt *opt, void *options, rb_cli *cli, const char *value,
-                          rb_err *err)
+static enum rb_code store(rb_options *o, const rb_opt *opt, const char *value, rb_err *err)
 {
-    char *place = (char *)options + opt->offset;
+    char *place = (char *)o + opt->offset;
     char *end;
     switch (opt->kind) {
     case RB_OPT_FLAG:
         *(bool *)place = true;
-        break;
-    case RB_OPT_JSON:
-        cli->json = true;
         break;
     case RB_OPT_TEXT:
         *(const char **)place = value;
@@ -88,58 +78,60 @@ static enum rb_code store(const rb_opt *opt, void *options, rb_cli *cli, const c
     return RB_OK;
 }
 
-static bool takes_value(const rb_opt *opt)
-{
-    return opt->kind != RB_OPT_FLAG && opt->kind != RB_OPT_JSON;
-}
-
 /* One argument beginning with '-'; *i moves on when its value is the next argument. */
-static enum rb_code parse_one(const rb_opt_table *tables, size_t count, rb_cli *cli, int argc,
-                              char **argv, int *i, rb_err *err)
+static enum rb_code parse_one(rb_options *o, const rb_opt *const *tables, size_t count, int *i,
+                              rb_err *err)
 {
-    const char *arg = argv[*i];
+    const char *arg = o->argv[*i];
     const char *value = NULL;
     const bool is_long = arg[1] == '-';
     const size_t len = is_long ? strcspn(arg + 2, "=") : 0;
-    const struct known known = find(tables, count, arg + 2, len, is_long ? '\0' : arg[1]);
-    const rb_opt *opt = known.opt;
+    const rb_opt *opt = find(tables, count, arg + 2, len, is_long ? '\0' : arg[1]);
     if (!opt)
         return unknown(tables, count, arg, err);
     if (is_long && arg[2 + len] == '=')
         value = arg + 3 + len;
     else if (!is_long && arg[2] != '\0')
         value = arg + 2;
-    if (!takes_value(opt) && value)
+    if (opt->kind == RB_OPT_FLAG && value)
         return is_long ? rb_fail(err, RB_ERROR, "--%s takes no value", opt->name)
                        : rb_fail(err, RB_ERROR, "write -%c and the letters after it apart: '%s'",
                                  arg[1], arg);
-    if (takes_value(opt) && !value) {
-        if (*i + 1 >= argc)
+    if (opt->kind != RB_OPT_FLAG && !value) {
+        if (*i + 1 >= o->argc)
             return no_value(opt, err);
-        value = argv[++*i];
+        value = o->argv[++*i];
     }
-    return store(opt, known.options, cli, value, err);
+    return store(o, opt, value, err);
 }
 
-enum rb_code rb_opt_parse(const rb_opt_table *tables, size_t count, rb_cli *cli, bool only_leading,
-                          int *argc, char **argv, rb_err *err)
+enum rb_code rb_opt_parse(rb_options *o, const rb_opt *const *tables, size_t count,
+                          bool only_leading, rb_err *err)
 {
+    char **argv = o->argv;
     int kept = 0;
     bool only_words = false;
     enum rb_code code = RB_OK;
-    for (int i = 0; i < *argc; i++) {
+    for (int i = 0; i < o->argc; i++) {
         if (!only_words && strcmp(argv[i], "--") == 0) {
             only_words = true;
         } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
             if (code == RB_OK)
-                code = parse_one(tables, count, cli, *argc, argv, &i, err);
+                code = parse_one(o, tables, count, &i, err);
         } else {
             only_words = only_words || only_leading;
             argv[kept++] = argv[i];
         }
     }
-    *argc = kept;
+    o->argc = kept;
     return code;
+}
+
+void rb_opt_clear(rb_options *o, const rb_opt *opts)
+{
+    for (; opts->kind != RB_OPT_END; opts++)
+        if (opts->kind == RB_OPT_LIST)
+            rb_strs_clear((rb_strs *)((char *)o + opts->offset));
 }
 
 #define TEXT_COLUMN 32

@@ -5,34 +5,24 @@
 #include "report/runbook.h"
 #include "ui.h"
 
-struct options {
-    rb_site_options site;
-    const char *deploy;
-    const char *format;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "deploy", 0, "TAG", "plan `deploy TAG` instead of a revert",
-     offsetof(struct options, deploy)},
-    {RB_OPT_TEXT, "to", 0, "TAG", "go to this release instead of the previous known-good",
-     RB_SITE_AT(to)},
+    RB_TEXT("deploy", 0, "TAG", "plan `deploy TAG` instead of a revert", deploy),
+    RB_OPTION_TO,
     RB_OPTION_ENV,
     RB_OPTION_ONLY,
-    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
-     RB_SITE_AT(scripts_from)},
+    RB_OPTION_SCRIPTS,
     RB_OPTION_REHEARSE,
-    {RB_OPT_TEXT, "format", 0, "FORMAT", "text, json, or markdown (the runbook)",
-     offsetof(struct options, format)},
+    RB_TEXT("format", 0, "FORMAT", "text, json, or markdown (the runbook)", format),
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
-static bool is_runbook(const struct options *o)
+static bool is_runbook(const rb_options *o)
 {
     return o->format && strcmp(o->format, "markdown") == 0;
 }
 
 static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
-                          const struct options *o, rb_err *err)
+                          const rb_options *o, rb_err *err)
 {
     if (is_runbook(o)) {
         RB_TRY(rb_session_ledger(&cli->session, err));
@@ -68,13 +58,13 @@ static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *
     return RB_OK;
 }
 
-static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options *o,
-                                const char *tag, rb_err *err)
+static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const rb_options *o, const char *tag,
+                                rb_err *err)
 {
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     rb_intent intent;
     RB_TRY(rb_site_settled(site, err));
-    RB_TRY(rb_site_intent(&intent, site, &o->site, "revert", tag, err));
+    RB_TRY(rb_site_intent(&intent, site, o, "revert", tag, err));
     intent.partial = true;
     if (is_runbook(o)) /* it is read later */
         intent.target_at = (size_t)(strstr(intent.command, " --env ") - intent.command);
@@ -86,10 +76,10 @@ static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const struct options
 }
 
 /* What names a way back says nothing of a deploy. */
-static enum rb_code check_deploy(const struct options *o, int argc, rb_err *err)
+static enum rb_code check_deploy(const rb_options *o, rb_err *err)
 {
-    const char *other = argc > 0        ? "the release to revert"
-                        : o->site.to    ? "--to"
+    const char *other = o->argc > 0     ? "the release to revert"
+                        : o->to         ? "--to"
                         : is_runbook(o) ? "--format markdown, the runbook of a revert,"
                                         : NULL;
     if (!o->deploy || !other)
@@ -100,37 +90,26 @@ static enum rb_code check_deploy(const struct options *o, int argc, rb_err *err)
                    other, o->deploy);
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    struct options *o = options;
     if (o->format && strcmp(o->format, "json") == 0)
         cli->json = true;
     else if (o->format && strcmp(o->format, "text") != 0 && strcmp(o->format, "markdown") != 0)
         return rb_fail(err, RB_ERROR, "--format takes text, json or markdown, not '%s'", o->format);
-    RB_TRY(check_deploy(o, argc, err));
+    RB_TRY(check_deploy(o, err));
     RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->site.env, false, err));
+    RB_TRY(rb_site_open(&site, cli, o->env, false, err));
     RB_TRY(rb_site_trusted(cli, &site, err));
     if (o->deploy) {
-        o->site.dry_run = true;
-        return rb_deploy(cli, &site, &o->site, o->deploy, err);
+        o->dry_run = true;
+        return rb_deploy(cli, &site, o, o->deploy, err);
     }
-    const char *tag = argc > 0 ? argv[0] : rb_site_live_tag(&site);
+    const char *tag = o->argc > 0 ? o->argv[0] : rb_site_live_tag(&site);
     if (!tag)
         return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert",
                        site.env->name);
     return plan_revert(cli, &site, o, tag, err);
 }
 
-const rb_command rb_cmd_plan = {
-    .name = "plan",
-    .args = "[TAG]",
-    .summary = "show what `revert TAG` would do, and what it would cost",
-    .group = RB_GROUP_BREAKS,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 0,
-    .max_args = 1,
-    .run = run,
-    .clear = rb_site_options_clear,
-};
+RB_COMMAND(plan, "[TAG]", "show what `revert TAG` would do, and what it would cost",
+           RB_GROUP_BREAKS, 0, 1, 0);

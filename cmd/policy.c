@@ -12,21 +12,13 @@
 #define POLICY_LIMIT (1u << 20) /* bytes of FILE */
 #define TRIES 20
 
-struct options {
-    const char *why;
-    const char *over;
-    const char *key;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "message", 'm', "WHY", "set: the reason", offsetof(struct options, why)},
-    {RB_OPT_TEXT, "over", 0, "ID",
-     "set: if several policies are in force, the one to continue from; the others end",
-     offsetof(struct options, over)},
-    {RB_OPT_TEXT, "key", 0, "FILE", "set: sign with this key (default: git's user.signingKey)",
-     offsetof(struct options, key)},
-    RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_TEXT("message", 'm', "WHY", "set: the reason", why),
+    RB_TEXT("over", 0, "ID",
+            "set: if several policies are in force, the one to continue from; the others end",
+            over),
+    RB_TEXT("key", 0, "FILE", "set: sign with this key (default: git's user.signingKey)", key),
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
 static json_t *document(const rb_cli *cli)
 {
@@ -137,7 +129,7 @@ static enum rb_code show(rb_cli *cli, rb_err *err)
 
 /* Writes the policy on top of the tip that was checked. If another entry came in between, checks
  * again. */
-static enum rb_code try_set(rb_oid *out, rb_cli *cli, const struct options *o, const json_t *json,
+static enum rb_code try_set(rb_oid *out, rb_cli *cli, const rb_options *o, const json_t *json,
                             const rb_caller *caller, rb_err *err)
 {
     rb_session_ledger_changed(&cli->session);
@@ -164,7 +156,7 @@ static enum rb_code try_set(rb_oid *out, rb_cli *cli, const struct options *o, c
     return RB_OK;
 }
 
-static enum rb_code set(rb_cli *cli, const struct options *o, const char *path, rb_err *err)
+static enum rb_code set(rb_cli *cli, const rb_options *o, const char *path, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_json_freep) json_t *json = NULL;
@@ -198,13 +190,12 @@ static enum rb_code set(rb_cli *cli, const struct options *o, const char *path, 
     return RB_OK;
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct options *o = options;
-    bool setting = strcmp(argv[0], "set") == 0;
-    if (!setting && strcmp(argv[0], "show") != 0)
-        return rb_fail(err, RB_ERROR, "policy takes `show` or `set FILE`, not '%s'", argv[0]);
-    if (setting != (argc == 2))
+    bool setting = strcmp(o->argv[0], "set") == 0;
+    if (!setting && strcmp(o->argv[0], "show") != 0)
+        return rb_fail(err, RB_ERROR, "policy takes `show` or `set FILE`, not '%s'", o->argv[0]);
+    if (setting != (o->argc == 2))
         return rb_fail(err, RB_ERROR,
                        setting ? "policy set needs the FILE with the policy"
                                : "policy show takes no argument");
@@ -212,18 +203,8 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
         return rb_fail(err, RB_ERROR, "-m, --over and --key are for `policy set`");
     if (setting && cli->json)
         return rb_fail(err, RB_ERROR, "--json is for `policy show`");
-    return setting ? set(cli, o, argv[1], err) : show(cli, err);
+    return setting ? set(cli, o, o->argv[1], err) : show(cli, err);
 }
 
-const rb_command rb_cmd_policy = {
-    .name = "policy",
-    .args = "show|set FILE",
-    .summary = "show or set who may do what",
-    .group = RB_GROUP_PEOPLE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 1,
-    .max_args = 2,
-    .changes = true,
-    .run = run,
-};
+RB_COMMAND(policy, "show|set FILE", "show or set who may do what", RB_GROUP_PEOPLE, 1, 2,
+           RB_CHANGES);

@@ -12,11 +12,6 @@
 #include "release/released.h"
 #include "ui.h"
 
-struct options {
-    const char *base;
-    const char *format;
-};
-
 struct job {
     rb_cli *cli;
     rb_repo *repo;
@@ -331,13 +326,10 @@ static void print(struct job *job, const char *format)
     }
 }
 
-static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
     static const char *const formats[] = {"text", "markdown", "json", "sarif", "junit", NULL};
-    const struct options *options = data;
-    const char *format = options->format ? options->format : cli->json ? "json" : "text";
+    const char *format = o->format ? o->format : cli->json ? "json" : "text";
     size_t known = 0;
     while (formats[known] && strcmp(formats[known], format) != 0)
         known++;
@@ -347,27 +339,17 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
     cli->json = cli->json || strcmp(format, "json") == 0;
     RB_AUTO(job_clear)
     struct job job = {.cli = cli, .document = json_pack("{s:[],s:[]}", "databases", "migrations")};
-    RB_TRY(prove(&job, options->base, err));
+    RB_TRY(prove(&job, o->base, err));
     print(&job, format);
     *err = job.failed;
     return err->code == RB_OK && job.findings.n > 0 ? RB_FOUND : err->code;
 }
 
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "base", 0, "REV",
-     "prove what HEAD has and REV has not (default: the upstream's default branch)",
-     offsetof(struct options, base)},
-    {RB_OPT_TEXT, "format", 0, "FORMAT", "text (the default), markdown, json, sarif or junit",
-     offsetof(struct options, format)},
-    RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_TEXT("base", 0, "REV",
+            "prove what HEAD has and REV has not (default: the upstream's default branch)", base),
+    RB_TEXT("format", 0, "FORMAT", "text (the default), markdown, json, sarif or junit", format),
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
-const rb_command rb_cmd_prove = {
-    .name = "prove",
-    .args = "",
-    .summary = "prove that migrations come back, without a release",
-    .group = RB_GROUP_RELEASE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .run = run,
-};
+RB_COMMAND(prove, "", "prove that migrations come back, without a release", RB_GROUP_RELEASE, 0, 0,
+           0);

@@ -6,10 +6,6 @@
 #include "release/reconstruct.h"
 #include "ui.h"
 
-struct options {
-    const char *output;
-};
-
 static void print(rb_cli *cli, const json_t *document, const char *dir)
 {
     const json_t *artifacts = json_object_get(document, "artifacts");
@@ -30,21 +26,19 @@ static void print(rb_cli *cli, const json_t *document, const char *dir)
     rb_ui_note(cli, "%s is rebuilt and verified in %s", rb_json_str(document, "tag"), safe);
 }
 
-static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct options *options = data;
-    (void)argc;
-    if (!options->output)
+    if (!o->output)
         return rb_fail(err, RB_ERROR, "reconstruct needs -o DIR, a folder that is new or empty");
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_reconstruct_freep) rb_reconstruct *work = NULL;
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     RB_TRY(rb_session_repo(&cli->session, err));
     rb_repo *repo = cli->session.repo;
-    RB_TRY(rb_session_release(&release, &cli->session, argv[0], NULL, err));
-    RB_AUTO(rb_free_str) char *dir = rb_path_join(cli->session.dir, options->output);
+    RB_TRY(rb_session_release(&release, &cli->session, o->argv[0], NULL, err));
+    RB_AUTO(rb_free_str) char *dir = rb_path_join(cli->session.dir, o->output);
     RB_TRY(rb_reconstruct_begin(&work, dir, err));
-    rb_ui_progress(cli, "rebuilding %s", argv[0]);
+    rb_ui_progress(cli, "rebuilding %s", o->argv[0]);
     enum rb_code code = rb_reconstruct_release(&document, work, release, repo, err);
     rb_ui_progress_end(cli);
     RB_TRY(code);
@@ -53,20 +47,9 @@ static enum rb_code run(rb_cli *cli, void *data, int argc, char **argv, rb_err *
     return RB_OK;
 }
 
-static const rb_opt opts[] = {{RB_OPT_TEXT, "output", 'o', "DIR",
-                               "where to write; must not exist, or be empty",
-                               offsetof(struct options, output)},
-                              RB_OPTION_JSON,
-                              {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {
+    RB_TEXT("output", 'o', "DIR", "where to write; must not exist, or be empty", output),
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
-const rb_command rb_cmd_reconstruct = {
-    .name = "reconstruct",
-    .args = "TAG -o DIR",
-    .summary = "rebuild and verify a release's files",
-    .group = RB_GROUP_RELEASE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 1,
-    .max_args = 1,
-    .run = run,
-};
+RB_COMMAND(reconstruct, "TAG -o DIR", "rebuild and verify a release's files", RB_GROUP_RELEASE, 1,
+           1, 0);

@@ -11,37 +11,16 @@
 
 #define NOTES_SHOWN 20
 
-struct options {
-    bool dry_run;
-    const char *message;
-    const char *key;
-    const char *previous;
-    rb_strs accept;
-    bool record;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_FLAG, "dry-run", 'n', NULL,
-     "print the message of the tag, in a pipe also the manifest; create nothing",
-     offsetof(struct options, dry_run)},
-    {RB_OPT_TEXT, "message", 'm', "TEXT", "text to add to the tag's message",
-     offsetof(struct options, message)},
-    {RB_OPT_TEXT, "key", 0, "FILE", "sign with this key (default: git's user.signingKey)",
-     offsetof(struct options, key)},
-    {RB_OPT_TEXT, "previous", 0, "TAG", "the release that this one follows",
-     offsetof(struct options, previous)},
-    {RB_OPT_LIST, "accept", 0, "RULE", "release although this rule (RB002) has findings",
-     offsetof(struct options, accept)},
-    {RB_OPT_FLAG, "record", 0, NULL, "only write the ledger entry that an existing release lacks",
-     offsetof(struct options, record)},
+    RB_FLAG("dry-run", 'n',
+            "print the message of the tag, in a pipe also the manifest; create nothing", dry_run),
+    RB_TEXT("message", 'm', "TEXT", "text to add to the tag's message", message),
+    RB_OPTION_KEY,
+    RB_TEXT("previous", 0, "TAG", "the release that this one follows", previous),
+    RB_LIST("accept", 0, "RULE", "release although this rule (RB002) has findings", accept),
+    RB_FLAG("record", 0, "only write the ledger entry that an existing release lacks", record),
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
-
-static void clear(void *options)
-{
-    struct options *o = options;
-    rb_strs_clear(&o->accept);
-}
+    RB_OPTIONS_END};
 
 static enum rb_code check_rules(const rb_strs *accept, rb_err *err)
 {
@@ -168,7 +147,7 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
 
 /* Writes the ledger's entry. The release is valid without it: anybody who has the tag can verify
  * it. */
-static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const struct options *o,
+static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const rb_options *o,
                    const rb_make *make, const rb_made *made)
 {
     rb_err why;
@@ -187,7 +166,7 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const str
 }
 
 static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
-                           const struct options *o, const rb_make *make, const rb_made *made,
+                           const rb_options *o, const rb_make *make, const rb_made *made,
                            rb_err *err)
 {
     char hex[RB_OID_HEX] = "";
@@ -208,7 +187,7 @@ static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers
 
 /* For a release that was made elsewhere, or whose entry could not be written then. */
 static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
-                               const struct options *o, const char *tag, rb_err *err)
+                               const rb_options *o, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
@@ -239,7 +218,7 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
 /* Checks first that the caller may release, because a rejected tag would use up its name. Does
  * nothing without a policy or a key. */
 static enum rb_code may_release(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
-                                const rb_policy *policy, const struct options *o, rb_err *err)
+                                const rb_policy *policy, const rb_options *o, rb_err *err)
 {
     if (!rb_policy_entry(policy))
         return RB_OK;
@@ -266,9 +245,8 @@ static enum rb_code check_previous(rb_cli *cli, const char *tag, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    struct options *o = options;
     RB_TRY(check_rules(&o->accept, err));
     RB_TRY(rb_session_signers(&cli->session, err));
     rb_repo *repo = cli->session.repo;
@@ -276,7 +254,7 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     if (!o->dry_run)
         RB_TRY(rb_word_ready(cli, true, err));
     if (o->record)
-        return run_record(cli, repo, signers, o, argv[0], err);
+        return run_record(cli, repo, signers, o, o->argv[0], err);
     rb_session_extensions(&cli->session);
     if (cli->session.config)
         RB_TRY(rb_session_settings(&cli->session, err));
@@ -284,8 +262,8 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     RB_TRY(may_release(cli, repo, signers, cli->session.policy, o, err));
     RB_TRY(check_previous(cli, o->previous, err));
     const rb_chain_more more = rb_history_more(cli->session.policy, NULL);
-    const rb_make make = {.tag = argv[0],
-                          .commit = argc > 1 ? argv[1] : NULL,
+    const rb_make make = {.tag = o->argv[0],
+                          .commit = o->argc > 1 ? o->argv[1] : NULL,
                           .config = cli->session.config ? cli->session.settings : NULL,
                           .message = o->message,
                           .key = o->key,
@@ -306,16 +284,5 @@ static enum rb_code run_release(rb_cli *cli, void *options, int argc, char **arg
     return code;
 }
 
-const rb_command rb_cmd_release = {
-    .name = "release",
-    .args = "TAG [COMMIT]",
-    .summary = "make a signed release of a commit (default: HEAD)",
-    .group = RB_GROUP_RELEASE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 1,
-    .max_args = 2,
-    .changes = true,
-    .run = run_release,
-    .clear = clear,
-};
+RB_COMMAND(release, "TAG [COMMIT]", "make a signed release of a commit (default: HEAD)",
+           RB_GROUP_RELEASE, 1, 2, RB_CHANGES);

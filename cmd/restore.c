@@ -6,32 +6,20 @@
 #include "transition/backups.h"
 #include "ui.h"
 
-typedef struct options {
-    rb_site_options site; /* first: rb_site_confirm() takes them */
-    const char *database;
-    const char *table;
-    rb_strs ignore;
-    bool deleted;
-    bool overwrite;
-} options;
-
 static const rb_opt opts[] = {
     RB_OPTION_ENV,
-    {RB_OPT_TEXT, "database", 0, "NAME", "the database, where the transition backed up several",
-     offsetof(options, database)},
-    {RB_OPT_TEXT, "table", 0, "TABLE", "only this table", offsetof(options, table)},
-    {RB_OPT_LIST, "ignore-columns", 0, "COLUMNS",
-     "restore rows although these columns have changed since", offsetof(options, ignore)},
-    {RB_OPT_FLAG, "deleted", 0, NULL, "also restore rows that others deleted since",
-     offsetof(options, deleted)},
-    {RB_OPT_FLAG, "overwrite", 0, NULL,
-     "also restore over rows that were changed since, or have the key by now",
-     offsetof(options, overwrite)},
-    {RB_OPT_FLAG, "dry-run", 'n', NULL, "show what would be restored and change nothing",
-     RB_SITE_AT(dry_run)},
+    RB_TEXT("database", 0, "NAME", "the database, where the transition backed up several",
+            database),
+    RB_TEXT("table", 0, "TABLE", "only this table", table),
+    RB_LIST("ignore-columns", 0, "COLUMNS",
+            "restore rows although these columns have changed since", ignore),
+    RB_FLAG("deleted", 0, "also restore rows that others deleted since", deleted),
+    RB_FLAG("overwrite", 0,
+            "also restore over rows that were changed since, or have the key by now", overwrite),
+    RB_FLAG("dry-run", 'n', "show what would be restored and change nothing", dry_run),
     RB_OPTION_YES,
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
 static void show(const rb_cli *cli, const json_t *report)
 {
@@ -60,8 +48,8 @@ static void show(const rb_cli *cli, const json_t *report)
 }
 
 /* Without --yes it is shown what would be restored, and asked. */
-static enum rb_code ask(rb_cli *cli, rb_site *site, rb_backup_restore *request,
-                        const rb_site_options *o, rb_err *err)
+static enum rb_code ask(rb_cli *cli, rb_site *site, rb_backup_restore *request, const rb_options *o,
+                        rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *report = NULL;
     if (o->yes || o->dry_run)
@@ -76,7 +64,7 @@ static enum rb_code ask(rb_cli *cli, rb_site *site, rb_backup_restore *request,
     return rb_site_confirm(cli, o, what, err);
 }
 
-static enum rb_code restore(rb_cli *cli, rb_site *site, const options *o, const char *id,
+static enum rb_code restore(rb_cli *cli, rb_site *site, const rb_options *o, const char *id,
                             rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *report = NULL;
@@ -89,8 +77,8 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const options *o, const 
                                              .ignore = &o->ignore,
                                              .deleted = o->deleted,
                                              .overwrite = o->overwrite},
-                                 .dry_run = o->site.dry_run};
-    RB_TRY(ask(cli, site, &request, &o->site, err));
+                                 .dry_run = o->dry_run};
+    RB_TRY(ask(cli, site, &request, o, err));
     RB_TRY(rb_backups_restore(&report, &request, err));
     rb_json_set_str(report, "environment", site->env->name);
     if (cli->json)
@@ -117,34 +105,13 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const options *o, const 
                    id, missing == 1 ? "was" : "were", rb_json_str(report, "path"), next);
 }
 
-static enum rb_code run(rb_cli *cli, void *values, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    const options *o = values;
     RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->site.env, true, err));
+    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
     RB_TRY(rb_site_settled(&site, err));
     RB_TRY(rb_site_trusted(cli, &site, err));
-    return restore(cli, &site, o, argv[0], err);
+    return restore(cli, &site, o, o->argv[0], err);
 }
 
-static void clear(void *values)
-{
-    options *o = values;
-    rb_site_options_clear(&o->site);
-    rb_strs_clear(&o->ignore);
-}
-
-const rb_command rb_cmd_restore = {
-    .name = "restore",
-    .args = "ID",
-    .summary = "restore rows from a backup",
-    .group = RB_GROUP_BREAKS,
-    .opts = opts,
-    .options_size = sizeof(options),
-    .min_args = 1,
-    .max_args = 1,
-    .changes = true,
-    .run = run,
-    .clear = clear,
-};
+RB_COMMAND(restore, "ID", "restore rows from a backup", RB_GROUP_BREAKS, 1, 1, RB_CHANGES);

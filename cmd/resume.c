@@ -1,9 +1,9 @@
 #include "env_session.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, RB_OPTIONS_END};
 
-static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o, rb_transition *t,
+static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_options *o, rb_transition *t,
                            rb_err *err)
 {
     RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
@@ -19,27 +19,13 @@ static enum rb_code resume(rb_cli *cli, rb_site *site, const rb_site_options *o,
     return rb_site_continue(cli, site, t, err);
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
-    const rb_site_options *o = options;
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));
     return rb_site_halfway(&site, resume(cli, &site, o, &t, err), err);
 }
 
-const rb_command rb_cmd_resume = {
-    .name = "resume",
-    .args = "",
-    .summary = "complete a transition that stopped half-way",
-    .group = RB_GROUP_BREAKS,
-    .opts = opts,
-    .options_size = sizeof(rb_site_options),
-    .min_args = 0,
-    .max_args = 0,
-    .changes = true,
-    .run = run,
-    .clear = rb_site_options_clear,
-};
+RB_COMMAND(resume, "", "complete a transition that stopped half-way", RB_GROUP_BREAKS, 0, 0,
+           RB_CHANGES);

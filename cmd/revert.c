@@ -8,28 +8,25 @@
 #include "ui.h"
 
 static const rb_opt opts[] = {
-    {RB_OPT_TEXT, "to", 0, "TAG", "go to this release instead of the previous known-good",
-     RB_SITE_AT(to)},
+    RB_OPTION_TO,
     RB_OPTION_ENV,
     RB_OPTION_ONLY,
     RB_OPTION_LOSS,
     RB_OPTION_NO_BACKUP,
     RB_OPTION_DRIFT,
-    {RB_OPT_TEXT, "scripts-from", 0, "TAG", "take override down scripts from a later release",
-     RB_SITE_AT(scripts_from)},
-    {RB_OPT_TEXT, "output", 'o', "DIR",
-     "without an environment: write a verified bundle of the target release", RB_SITE_AT(output)},
-    {RB_OPT_FLAG, "bad", 0, NULL, "with --only: mark TAG bad, as a whole revert does",
-     RB_SITE_AT(bad)},
+    RB_OPTION_SCRIPTS,
+    RB_TEXT("output", 'o', "DIR",
+            "without an environment: write a verified bundle of the target release", output),
+    RB_FLAG("bad", 0, "with --only: mark TAG bad, as a whole revert does", bad),
     RB_OPTION_BREAK,
     RB_OPTION_WHY,
     RB_OPTION_REHEARSE,
     RB_OPTION_DRY,
     RB_OPTION_YES,
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
-static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o, const char *tag,
+static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_options *o, const char *tag,
                            rb_err *err)
 {
     rb_intent intent;
@@ -43,7 +40,7 @@ static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_site_options *o,
  * two people who revert at once would go back twice.
  */
 static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site *site,
-                             const rb_site_options *o, const char *tag, rb_err *err)
+                             const rb_options *o, const char *tag, rb_err *err)
 {
     *out = tag;
     if (tag)
@@ -62,7 +59,7 @@ static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site 
 }
 
 /* Without an environment: a bundle of TO. */
-static enum rb_code write_bundle(rb_cli *cli, const rb_site_options *options, const char *tag,
+static enum rb_code write_bundle(rb_cli *cli, const rb_options *options, const char *tag,
                                  rb_err *err)
 {
     static const bool whole[RB_PARTS] = {true, true, true, true};
@@ -90,7 +87,7 @@ static enum rb_code write_bundle(rb_cli *cli, const rb_site_options *options, co
 }
 
 /* What only means something where an environment is moved. */
-static const char *not_for_bundles(const rb_site_options *o)
+static const char *not_for_bundles(const rb_options *o)
 {
     return o->dry_run        ? "--dry-run"
            : o->only.n > 0   ? "--only"
@@ -102,10 +99,9 @@ static const char *not_for_bundles(const rb_site_options *o)
                              : NULL;
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const rb_site_options *o = options;
-    const char *tag = argc > 0 ? argv[0] : NULL;
+    const char *tag = o->argc > 0 ? o->argv[0] : NULL;
     bool configured = false;
     if (o->output && !tag)
         return rb_fail(err, RB_ERROR, "-o needs the release to undo: `rbtool revert TAG -o DIR`");
@@ -130,16 +126,5 @@ static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_er
     return revert(cli, &site, o, tag, err);
 }
 
-const rb_command rb_cmd_revert = {
-    .name = "revert",
-    .args = "[TAG]",
-    .summary = "undo a release: move an environment back to the previous known-good",
-    .group = RB_GROUP_BREAKS,
-    .opts = opts,
-    .options_size = sizeof(rb_site_options),
-    .min_args = 0,
-    .max_args = 1,
-    .changes = true,
-    .run = run,
-    .clear = rb_site_options_clear,
-};
+RB_COMMAND(revert, "[TAG]", "undo a release: move an environment back to the previous known-good",
+           RB_GROUP_BREAKS, 0, 1, RB_CHANGES);

@@ -6,11 +6,7 @@
 #include "release_status.h"
 #include "ui.h"
 
-struct options {
-    bool unused;
-};
-
-static const rb_opt opts[] = {RB_OPTION_JSON, {.kind = RB_OPT_END}};
+static const rb_opt opts[] = {RB_OPTION_JSON, RB_OPTIONS_END};
 
 static void show_artifacts(const rb_manifest *manifest)
 {
@@ -91,12 +87,10 @@ static void show(const rb_release *release)
         rb_ui_line("            trailer Rollback: %s", manifest->notes.items[i]);
 }
 
-static enum rb_code run_show(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)options;
-    (void)argc;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    RB_TRY(rb_session_release(&release, &cli->session, argv[0], NULL, err));
+    RB_TRY(rb_session_release(&release, &cli->session, o->argv[0], NULL, err));
     if (!cli->json) {
         RB_TRY(rb_session_ledger(&cli->session, err));
         show(release);
@@ -114,15 +108,4 @@ static enum rb_code run_show(rb_cli *cli, void *options, int argc, char **argv, 
     return RB_OK;
 }
 
-const rb_command rb_cmd_show = {
-    .name = "show",
-    .args = "TAG",
-    .summary = "show one release",
-    .group = RB_GROUP_RELEASE,
-    .pages = true,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 1,
-    .max_args = 1,
-    .run = run_show,
-};
+RB_COMMAND(show, "TAG", "show one release", RB_GROUP_RELEASE, 1, 1, RB_PAGES);

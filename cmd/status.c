@@ -10,18 +10,12 @@
 #include "transition/parts.h"
 #include "ui.h"
 
-struct options {
-    rb_site_options site;
-    bool exit_code;
-};
-
 static const rb_opt opts[] = {
     RB_OPTION_ENV,
-    {RB_OPT_FLAG, "exit-code", 0, NULL,
-     "show in the exit code whether something is wrong (1), half-way (3) or at work (4)",
-     offsetof(struct options, exit_code)},
-    RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_FLAG("exit-code", 0,
+            "show in the exit code whether something is wrong (1), half-way (3) or at work (4)",
+            exit_code),
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
 /* The parts that a partial transition left at other releases, or brought there; NULL: none. */
 static char *elsewhere(const rb_live *live, const char *tag)
@@ -316,8 +310,7 @@ static json_t *unknown_environment(rb_strs *cells, const char *name, rb_err *why
 }
 
 /* A table: a line each. */
-static enum rb_code show_all(rb_cli *cli, const rb_strs *names, const struct options *o,
-                             rb_err *err)
+static enum rb_code show_all(rb_cli *cli, const rb_strs *names, const rb_options *o, rb_err *err)
 {
     static const char *const heads[] = {"ENVIRONMENT", "RELEASE", "STATE", "SINCE", "BY"};
     RB_AUTO(rb_strs_clear) rb_strs cells = {0};
@@ -353,10 +346,10 @@ static enum rb_code show_all(rb_cli *cli, const rb_strs *names, const struct opt
     return o->exit_code ? worst : RB_OK;
 }
 
-static enum rb_code show_one(rb_cli *cli, const struct options *o, rb_err *err)
+static enum rb_code show_one(rb_cli *cli, const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_status_clear) rb_status st = {0};
-    RB_TRY(rb_status_look(&st, cli, o->site.env, err));
+    RB_TRY(rb_status_look(&st, cli, o->env, err));
     RB_AUTO(rb_json_freep) json_t *document = rb_status_document(cli, &st);
     if (cli->json)
         rb_ui_json(cli, document);
@@ -365,27 +358,14 @@ static enum rb_code show_one(rb_cli *cli, const struct options *o, rb_err *err)
     return o->exit_code ? rb_status_code(&st, err) : RB_OK;
 }
 
-static enum rb_code run(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    (void)argc;
-    (void)argv;
-    const struct options *o = options;
     const char *chosen = getenv("RBTOOL_ENV");
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    if (!o->site.env && !(chosen && *chosen))
+    if (!o->env && !(chosen && *chosen))
         RB_TRY(rb_site_environments(&names, cli, err));
     return names.n > 1 ? show_all(cli, &names, o, err) : show_one(cli, o, err);
 }
 
-const rb_command rb_cmd_status = {
-    .name = "status",
-    .args = "",
-    .summary = "show what is live in an environment, since when, its health and drift",
-    .group = RB_GROUP_DAILY,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 0,
-    .max_args = 0,
-    .run = run,
-    .clear = rb_site_options_clear,
-};
+RB_COMMAND(status, "", "show what is live in an environment, since when, its health and drift",
+           RB_GROUP_DAILY, 0, 0, 0);

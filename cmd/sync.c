@@ -10,19 +10,10 @@
 
 #define NAMED 5 /* tags in one note */
 
-struct options {
-    bool fetch;
-    bool join;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_FLAG, "fetch", 0, NULL, "only fetch and join: push nothing",
-     offsetof(struct options, fetch)},
-    {RB_OPT_FLAG, "join", 0, NULL,
-     "join a ledger that began apart; needs a signer with the role policy",
-     offsetof(struct options, join)},
-    RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_FLAG("fetch", 0, "only fetch and join: push nothing", fetch),
+    RB_FLAG("join", 0, "join a ledger that began apart; needs a signer with the role policy", join),
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
 /* Releases that the ledger knows and that are not here. */
 struct missing {
@@ -158,16 +149,15 @@ static void print(rb_cli *cli, const rb_sync *sync, const struct missing *missin
     note_missing(cli, missing, name);
 }
 
-static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct options *o = options;
     const unsigned how = (o->fetch ? RB_SYNC_FETCH : 0) | (o->join ? RB_SYNC_JOIN : 0);
     RB_AUTO(rb_sync_clear) rb_sync sync = {0};
     RB_TRY(rb_session_signers(&cli->session, err));
     rb_repo *repo = cli->session.repo;
     const rb_signers *signers = cli->session.signers;
     rb_site_catch_up(cli);
-    RB_TRY(rb_ledger_sync(&sync, repo, signers, argc > 0 ? argv[0] : NULL, how, err));
+    RB_TRY(rb_ledger_sync(&sync, repo, signers, o->argc > 0 ? o->argv[0] : NULL, how, err));
     /* The exchange is done, whatever can be said of the tags. */
     RB_AUTO(missing_clear) struct missing missing = {0};
     rb_err why;
@@ -177,15 +167,4 @@ static enum rb_code run_sync(rb_cli *cli, void *options, int argc, char **argv, 
     return RB_OK;
 }
 
-const rb_command rb_cmd_sync = {
-    .name = "sync",
-    .args = "[REMOTE]",
-    .summary = "exchange the ledger with a remote",
-    .group = RB_GROUP_AUDIT,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 0,
-    .max_args = 1,
-    .changes = true,
-    .run = run_sync,
-};
+RB_COMMAND(sync, "[REMOTE]", "exchange the ledger with a remote", RB_GROUP_AUDIT, 0, 1, RB_CHANGES);

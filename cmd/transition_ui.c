@@ -329,8 +329,8 @@ static const char *outcome_of(enum rb_code code)
     return code == RB_FOUND ? "failed" : "refused";
 }
 
-enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_site_options *o,
-                            const char *kind, const char *tag, rb_err *err)
+enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_options *o, const char *kind,
+                            const char *tag, rb_err *err)
 {
     *out = (rb_intent){.kind = kind,
                        .tag = tag,
@@ -371,7 +371,7 @@ static void show_backups(const rb_cli *cli, const rb_plan *plan)
 }
 
 /* At a terminal a person may type how much is at risk, which takes reading it. */
-static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_site_options *options)
+static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_options *options)
 {
     int64_t stake = rb_plan_at_stake(plan);
     bool back = strcmp(plan->kind, "abort") == 0; /* goes back over drift */
@@ -383,7 +383,7 @@ static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_site_options 
                             "to agree to the loss, type the number of values and rows at risk: ");
 }
 
-static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
+static enum rb_code check_reason(const rb_options *o, rb_err *err)
 {
     if (o->break_glass && !(o->why && *o->why))
         return rb_fail(err, RB_ERROR, "--break-glass needs a reason, which is recorded: -m WHY");
@@ -394,7 +394,7 @@ static enum rb_code check_reason(const rb_site_options *o, rb_err *err)
 
 /* Adds what a person agreed to, by an option or, when *typed, by its number at the terminal. */
 static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cli *cli,
-                          const rb_transition *t, const rb_site_options *o, rb_err *err)
+                          const rb_transition *t, const rb_options *o, rb_err *err)
 {
     *by_number = typed(cli, t->plan, o);
     const char *given = *by_number ? t->plan->digest : o->accept_loss;
@@ -421,7 +421,7 @@ static enum rb_code override(rb_cli *cli, const rb_transition *t, bool loss, con
 }
 
 static enum rb_code confirm(rb_cli *cli, const rb_transition *t, bool loss_passed, bool by_number,
-                            const rb_site_options *o, rb_err *err)
+                            const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *parts = rb_parts_subject(t->plan->json);
     RB_AUTO(rb_free_str)
@@ -437,7 +437,7 @@ static enum rb_code confirm(rb_cli *cli, const rb_transition *t, bool loss_passe
 }
 
 enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_intent *intent,
-                               const rb_site_options *options, rb_err *err)
+                               const rb_options *options, rb_err *err)
 {
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     bool loss_passed = false;

@@ -5,23 +5,13 @@
 #include "release_status.h"
 #include "ui.h"
 
-struct options {
-    bool all;
-    bool deep;
-    bool no_cache;
-    bool restore;
-};
-
 static const rb_opt opts[] = {
-    {RB_OPT_FLAG, "all", 0, NULL, "every release", offsetof(struct options, all)},
-    {RB_OPT_FLAG, "deep", 0, NULL, "rebuild archives too and compare their digests",
-     offsetof(struct options, deep)},
-    {RB_OPT_FLAG, "no-cache", 0, NULL, "ignore what earlier runs computed",
-     offsetof(struct options, no_cache)},
-    {RB_OPT_FLAG, "restore", 0, NULL, "write missing tags back from the ledger",
-     offsetof(struct options, restore)},
+    RB_FLAG("all", 0, "every release", all),
+    RB_FLAG("deep", 0, "rebuild archives too and compare their digests", deep),
+    RB_FLAG("no-cache", 0, "ignore what earlier runs computed", no_cache),
+    RB_FLAG("restore", 0, "write missing tags back from the ledger", restore),
     RB_OPTION_JSON,
-    {.kind = RB_OPT_END}};
+    RB_OPTIONS_END};
 
 /* What was found about one tag; the chain's items are borrowed. */
 struct checked {
@@ -108,21 +98,20 @@ static enum rb_code check_newest(struct run *run, rb_err *err)
     return check(run, item->tag, item, err);
 }
 
-static enum rb_code check_wanted(struct run *run, const struct options *o, int argc, char **argv,
-                                 rb_err *err)
+static enum rb_code check_wanted(struct run *run, const rb_options *o, rb_err *err)
 {
-    if (o->all && argc > 0)
+    if (o->all && o->argc > 0)
         return rb_fail(err, RB_ERROR, "name tags or say --all, not both");
-    run->checked = rb_calloc(run->chain->n + (size_t)argc + 1, sizeof *run->checked);
+    run->checked = rb_calloc(run->chain->n + (size_t)o->argc + 1, sizeof *run->checked);
     if (o->all)
         run->content_ok = rb_calloc(run->chain->n + 1, sizeof *run->content_ok);
     for (size_t i = 0; o->all && i < run->chain->n; i++) {
         RB_TRY(check(run, run->chain->items[i].tag, &run->chain->items[i], err));
         run->content_ok[i] = !rb_problems_any(&run->checked[i].problems);
     }
-    for (int i = 0; i < argc; i++)
-        RB_TRY(check(run, argv[i], rb_chain_find(run->chain, argv[i]), err));
-    return o->all || argc > 0 ? RB_OK : check_newest(run, err);
+    for (int i = 0; i < o->argc; i++)
+        RB_TRY(check(run, o->argv[i], rb_chain_find(run->chain, o->argv[i]), err));
+    return o->all || o->argc > 0 ? RB_OK : check_newest(run, err);
 }
 
 static void add_problems(json_t *array, const rb_problems *problems)
@@ -260,7 +249,7 @@ static void add_trusted(json_t *document, const struct run *run)
     set_trusted(document, rb_history_trusted(chain, run->content_ok));
 }
 
-static void report_json(const struct run *run, const struct options *o)
+static void report_json(const struct run *run, const rb_options *o)
 {
     RB_AUTO(rb_json_freep) json_t *document = json_object();
     json_t *releases = json_array();
@@ -274,7 +263,7 @@ static void report_json(const struct run *run, const struct options *o)
     rb_ui_json(run->cli, document);
 }
 
-static enum rb_code report(struct run *run, const struct options *o)
+static enum rb_code report(struct run *run, const rb_options *o)
 {
     bool ok = true;
     rb_ui_progress_end(run->cli);
@@ -310,9 +299,8 @@ static enum rb_code restore(struct run *run, rb_err *err)
     return run->restored.n > 0 ? load_chain(run, err) : RB_OK;
 }
 
-static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv, rb_err *err)
+static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct options *o = options;
     RB_AUTO(run_clear) struct run run = {.cli = cli};
     RB_TRY(rb_session_signers(&cli->session, err));
     run.repo = cli->session.repo;
@@ -323,19 +311,10 @@ static enum rb_code run_verify(rb_cli *cli, void *options, int argc, char **argv
     RB_TRY(load_chain(&run, err));
     if (o->restore)
         RB_TRY(restore(&run, err));
-    RB_TRY(check_wanted(&run, o, argc, argv, err));
+    RB_TRY(check_wanted(&run, o, err));
     err->message[0] = '\0'; /* what was found is in the report */
     return report(&run, o);
 }
 
-const rb_command rb_cmd_verify = {
-    .name = "verify",
-    .args = "[TAG...]",
-    .summary = "check releases against signatures, chain and repository",
-    .group = RB_GROUP_RELEASE,
-    .opts = opts,
-    .options_size = sizeof(struct options),
-    .min_args = 0,
-    .max_args = -1,
-    .run = run_verify,
-};
+RB_COMMAND(verify, "[TAG...]", "check releases against signatures, chain and repository",
+           RB_GROUP_RELEASE, 0, -1, 0);
