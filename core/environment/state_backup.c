@@ -2,122 +2,73 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "environment/state_internal.h"
 
 /* Transitions that committed. Of others than the one that asks, those without an outcome are
  * committed and half-way, and it goes back from them. */
-#define REACHED "(t.outcome IS NULL OR t.outcome IN ('done', 'unhealthy', 'down', 'interrupted'))"
-
-static const char tables[] =
-    "CREATE TABLE IF NOT EXISTS backup(id INTEGER PRIMARY KEY, transition_id TEXT NOT NULL, "
-    "database_name TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, items TEXT NOT NULL, "
-    "bytes INTEGER NOT NULL DEFAULT 0, pruned INTEGER, UNIQUE(transition_id, database_name));"
-    "CREATE TABLE IF NOT EXISTS restored(backup_id INTEGER NOT NULL, item TEXT NOT NULL, "
-    "transition_id TEXT NOT NULL, PRIMARY KEY(backup_id, item, transition_id));";
-
-/* An older rbtool called them back-outs, and copied whole databases. */
-static const char older[] =
-    "BEGIN IMMEDIATE;"
-    "INSERT OR IGNORE INTO backup(id, transition_id, database_name, file, sha256, items) SELECT "
-    "id, transition_id, database_name, file, sha256, items FROM backout;"
-    "INSERT OR IGNORE INTO restored SELECT backout_id, item, transition_id FROM put_back;"
-    "DROP TABLE backout; DROP TABLE put_back; DROP TABLE IF EXISTS left_over;"
-    "COMMIT";
-
-static enum rb_code has_table(bool *out, rb_state *state, const char *name, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", name);
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_sqlite_query(&rows, state->db, "SELECT 1 FROM sqlite_schema WHERE name = ?1", params,
-                           err));
-    *out = json_array_size(rows) > 0;
-    return RB_OK;
-}
-
-enum rb_code rb_state_backup_tables(rb_state *state, rb_err *err)
-{
-    bool has_older;
-    RB_TRY(rb_sqlite_query(NULL, state->db, tables, NULL, err));
-    RB_TRY(has_table(&has_older, state, "backout", err));
-    return has_older ? rb_sqlite_query(NULL, state->db, older, NULL, err) : RB_OK;
-}
+#define COMMITTED "(t.outcome IS NULL OR t.outcome IN ('done', 'unhealthy', 'down', 'interrupted'))"
 
 enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf items = {0};
     rb_json_canonical(&items, backup->items);
     return rb_state_change(
-        state,
+        state, err,
         "REPLACE INTO backup(transition_id, database_name, file, sha256, items, bytes) VALUES "
         "(?, ?, ?, ?, ?, ?)",
-        json_pack("[s,s,s,s,s,I]", backup->transition, backup->database, backup->file,
-                  backup->sha256, rb_buf_str(&items), (json_int_t)backup->bytes),
-        err);
+        "[s,s,s,s,s,I]", backup->transition, backup->database, backup->file, backup->sha256,
+        rb_buf_str(&items), (json_int_t)backup->bytes);
 }
 
-/* [{"table","column"}] that transitions other than the one that asks restored, and ended well. */
-static enum rb_code read_restored(json_t **out, rb_state *state, int64_t id, const char *asking,
-                                  rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[I,s?]", (json_int_t)id, asking);
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_sqlite_query(
-        &rows, state->db,
-        "SELECT json_extract(r.item, '$[0]'), json_extract(r.item, '$[1]') FROM "
-        "restored r JOIN transition_log t ON t.id = r.transition_id WHERE "
-        "r.backup_id = ?1 AND r.transition_id IS NOT ?2 AND json_valid(r.item) AND " REACHED
-        " ORDER BY r.rowid",
-        params, err));
-    size_t i;
-    json_t *row;
-    *out = json_array();
-    json_array_foreach (rows, i, row) {
-        json_t *item = json_object();
-        rb_json_set_str(item, "table", rb_state_cell(row, 0));
-        rb_json_set_str(item, "column", rb_state_cell(row, 1));
-        json_array_append_new(*out, item);
-    }
-    return RB_OK;
-}
-
-/* What a stored plan ran in a database. */
-static enum rb_code scripts_of(json_t **out, const rb_state *state, const json_t *plan,
-                               const char *database, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *json = NULL;
-    RB_TRY(rb_state_read_plan(&json, state, plan, err));
-    size_t i;
-    json_t *item;
-    *out = NULL;
-    json_array_foreach (json_object_get(json, "databases"), i, item) {
-        const char *name = rb_json_str(item, "name");
-        if (name && strcmp(name, database) == 0 && !*out)
-            *out = json_incref(json_object_get(item, "scripts"));
-    }
-    return RB_OK;
-}
-
+/* Reads a row, the scripts that the transition ran in this database, and what transitions other
+ * than the one that asks restored, and ended well. */
 static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *row,
                              const char *asking, rb_err *err)
 {
-    out->id = json_integer_value(json_array_get(row, 0));
-    RB_TRY(rb_state_id(&out->transition, state, row, 1, "transition_id", true, err));
-    RB_TRY(rb_state_id(&out->database, state, row, 2, "database_name", true, err));
-    RB_TRY(rb_state_text(&out->file, state, row, 3, "file", true, err));
+    RB_AUTO(rb_json_freep) json_t *plan = NULL;
+    RB_AUTO(rb_json_freep) json_t *restored = NULL;
+    const rb_state_text texts[] = {
+        {&out->transition, 1, "transition_id", rb_shape_is_name, true},
+        {&out->database, 2, "database_name", rb_shape_is_name, true},
+        {&out->file, 3, "file", NULL, true},
+        {&out->sha256, 4, "sha256", NULL, true},
+        {&out->kind, 9, "kind", NULL, true},
+        {&out->from, 10, "from_tag", rb_path_is_tag, false},
+        {&out->to, 11, "to_tag", rb_path_is_tag, false},
+    };
+    RB_TRY(rb_state_texts(state, row, texts, sizeof texts / sizeof *texts, err));
     RB_AUTO(rb_free_str)
     char *own = rb_format(".rbtool/backups/%s/%s.sqlite", out->transition, out->database);
     if (strcmp(out->file, own) != 0)
         return rb_state_damaged(state, "a row names the file of another backup", err);
-    RB_TRY(rb_state_text(&out->sha256, state, row, 4, "sha256", true, err));
-    RB_TRY(rb_state_read_items(&out->items, state, json_array_get(row, 5), err));
+    RB_TRY(rb_state_read_json(&out->items, state, json_array_get(row, 5), &rb_state_items_shape,
+                              "what a backup holds", err));
+    RB_TRY(rb_state_read_json(&plan, state, json_array_get(row, 8), &rb_state_plan_shape,
+                              "the plan of a transition", err));
+    out->id = json_integer_value(json_array_get(row, 0));
     out->bytes = json_integer_value(json_array_get(row, 6));
     out->pruned = json_integer_value(json_array_get(row, 7));
-    RB_TRY(scripts_of(&out->scripts, state, json_array_get(row, 8), out->database, err));
-    RB_TRY(rb_state_text(&out->kind, state, row, 9, "kind", true, err));
-    RB_TRY(rb_state_tag(&out->from, state, row, 10, "from_tag", false, err));
-    RB_TRY(rb_state_tag(&out->to, state, row, 11, "to_tag", false, err));
     out->at = json_integer_value(json_array_get(row, 12));
-    return read_restored(&out->restored, state, out->id, asking, err);
+    size_t i;
+    json_t *item;
+    json_array_foreach (json_object_get(plan, "databases"), i, item) {
+        const char *name = rb_json_str(item, "name");
+        if (name && strcmp(name, out->database) == 0 && !out->scripts)
+            out->scripts = json_incref(json_object_get(item, "scripts"));
+    }
+    RB_TRY(rb_state_query(
+        &restored, state, err,
+        "SELECT json_extract(r.item, '$[0]'), json_extract(r.item, '$[1]') FROM restored r JOIN "
+        "transition_log t ON t.id = r.transition_id WHERE r.backup_id = ?1 AND r.transition_id IS "
+        "NOT ?2 AND json_valid(r.item) AND " COMMITTED " ORDER BY r.rowid",
+        "[I,s?]", (json_int_t)out->id, asking));
+    out->restored = json_array();
+    json_array_foreach (restored, i, item)
+        json_array_append_new(out->restored,
+                              json_pack("{s:s?,s:s?}", "table", rb_state_cell(item, 0), "column",
+                                        rb_state_cell(item, 1)));
+    return RB_OK;
 }
 
 static void clear(rb_backup_row *backup)
@@ -138,18 +89,14 @@ static void clear(rb_backup_row *backup)
 enum rb_code rb_state_backups(rb_backup_row **out, size_t *count, rb_state *state,
                               const char *database, const char *asking, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s?,s?]", database, asking);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    bool there;
-    RB_TRY(has_table(&there, state, "backup", err));
-    if (there)
-        RB_TRY(rb_sqlite_query(
-            &rows, state->db,
-            "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, b.bytes, "
-            "b.pruned, t.plan, t.kind, t.from_tag, t.to_tag, t.started FROM backup b JOIN "
-            "transition_log t ON t.id = b.transition_id WHERE (?1 IS NULL OR b.database_name = ?1) "
-            "AND t.id IS NOT ?2 AND " REACHED " ORDER BY b.id DESC",
-            params, err));
+    RB_TRY(rb_state_query(
+        &rows, state, err,
+        "SELECT b.id, b.transition_id, b.database_name, b.file, b.sha256, b.items, b.bytes, "
+        "b.pruned, t.plan, t.kind, t.from_tag, t.to_tag, t.started FROM backup b JOIN "
+        "transition_log t ON t.id = b.transition_id WHERE (?1 IS NULL OR b.database_name = ?1) "
+        "AND t.id IS NOT ?2 AND " COMMITTED " ORDER BY b.id DESC",
+        "[s?,s?]", database, asking));
     rb_backup_row *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
     size_t n = 0;
     size_t i;
@@ -185,14 +132,14 @@ enum rb_code rb_state_backup_restored(rb_state *state, int64_t id, const char *t
             json_pack("[s?,s?]", rb_json_str(item, "table"), rb_json_str(item, "column"));
         rb_json_canonical(&key, names);
         RB_TRY(rb_state_change(
-            state, "REPLACE INTO restored(backup_id, item, transition_id) VALUES (?, ?, ?)",
-            json_pack("[I,s,s]", (json_int_t)id, rb_buf_str(&key), transition), err));
+            state, err, "REPLACE INTO restored(backup_id, item, transition_id) VALUES (?, ?, ?)",
+            "[I,s,s]", (json_int_t)id, rb_buf_str(&key), transition));
     }
     return RB_OK;
 }
 
 enum rb_code rb_state_backup_pruned(rb_state *state, int64_t id, int64_t at, rb_err *err)
 {
-    return rb_state_change(state, "UPDATE backup SET pruned = ? WHERE id = ?",
-                           json_pack("[I,I]", (json_int_t)at, (json_int_t)id), err);
+    return rb_state_change(state, err, "UPDATE backup SET pruned = ? WHERE id = ?", "[I,I]",
+                           (json_int_t)at, (json_int_t)id);
 }

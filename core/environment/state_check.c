@@ -2,10 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/shape.h"
 #include "environment/state_internal.h"
-#include "git/repository.h"
 
 static bool is_hex(const char *text)
 {
@@ -55,7 +53,7 @@ static const rb_shape before =
            {"failing", &parts, true}, {"by", &text_or_null, true}, {"again", &boolean, true});
 static const rb_shape accepted =
     OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
-static const rb_shape plan_shape =
+const rb_shape rb_state_plan_shape =
     OBJECT({"only", &parts, true}, {"steps", &steps, true}, {"databases", &databases, true},
            {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
            {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
@@ -97,8 +95,19 @@ static const rb_shape planned_database = OBJECT(
     {"bound", &items, true}, {"places", &items, true}, {"unproven", &items, true},
     {"rehearsed", &boolean, true}, {"steps", &planned_steps, false});
 static const rb_shape planned_databases = LIST_OF(planned_database);
-static const rb_shape data_shape =
+const rb_shape rb_state_data_shape =
     OBJECT({"files", &host_files, false}, {"databases", &planned_databases, false});
+
+const rb_shape rb_state_items_shape = {.kind = RB_SHAPE_ARRAY, .item = &lost};
+
+static const rb_shape time_shape = {.kind = RB_SHAPE_INTEGER, .min = 0, .max = 253402300799};
+static const rb_shape failure =
+    OBJECT({"name", &text, false}, {"message", &text, false}, {"output", &text_or_null, true});
+static const rb_shape failures = {.kind = RB_SHAPE_ARRAY, .item = &failure};
+const rb_shape rb_state_health_shape =
+    OBJECT({"health", &text, false}, {"down", &boolean, false}, {"at", &time_shape, false},
+           {"release", &text, false}, {"message", &text_or_null, true},
+           {"output", &text_or_null, true}, {"failures", &failures, false});
 
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {
@@ -108,56 +117,30 @@ enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *e
                    state->path, what, state->path, state->path);
 }
 
-enum rb_code rb_state_text(char **out, const rb_state *state, const json_t *row, size_t column,
-                           const char *name, bool required, rb_err *err)
+bool rb_state_is_object(const char *id)
 {
-    const json_t *cell = json_array_get(row, column);
-    if (json_is_string(cell) || (json_is_null(cell) && !required)) {
-        *out = rb_strdup(json_string_value(cell));
-        return RB_OK;
-    }
-    RB_AUTO(rb_free_str) char *what = rb_format("a row's %s is not text", name);
-    return rb_state_damaged(state, what, err);
+    return rb_shape_is_sha1(id);
 }
 
-static enum rb_code checked(char **out, const rb_state *state, const json_t *row, size_t column,
-                            const char *name, bool required, bool (*check)(const char *),
-                            rb_err *err)
+enum rb_code rb_state_texts(const rb_state *state, const json_t *row, const rb_state_text *texts,
+                            size_t count, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *found = NULL;
-    RB_TRY(rb_state_text(&found, state, row, column, name, required, err));
-    if (found && !check(found)) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(found);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *cell = json_array_get(row, texts[i].column);
+        const char *found = json_string_value(cell);
+        bool fits = found ? !texts[i].check || texts[i].check(found)
+                          : json_is_null(cell) && !texts[i].required;
+        if (fits) {
+            *texts[i].to = rb_strdup(found);
+            continue;
+        }
+        RB_AUTO(rb_free_str) char *safe = rb_safe(found ? found : "");
         RB_AUTO(rb_free_str)
-        char *what = rb_format("a row's %s, %s, is not of its form", name, safe);
+        char *what = found ? rb_format("a row's %s, %s, is not of its form", texts[i].name, safe)
+                           : rb_format("a row's %s is not text", texts[i].name);
         return rb_state_damaged(state, what, err);
     }
-    *out = found;
-    found = NULL;
     return RB_OK;
-}
-
-enum rb_code rb_state_tag(char **out, const rb_state *state, const json_t *row, size_t column,
-                          const char *name, bool required, rb_err *err)
-{
-    return checked(out, state, row, column, name, required, rb_path_is_tag, err);
-}
-
-static bool is_object(const char *id)
-{
-    return strlen(id) == RB_OID_HEX - 1 && is_hex(id);
-}
-
-enum rb_code rb_state_object(char **out, const rb_state *state, const json_t *row, size_t column,
-                             const char *name, rb_err *err)
-{
-    return checked(out, state, row, column, name, false, is_object, err);
-}
-
-enum rb_code rb_state_id(char **out, const rb_state *state, const json_t *row, size_t column,
-                         const char *name, bool required, rb_err *err)
-{
-    return checked(out, state, row, column, name, required, rb_shape_is_name, err);
 }
 
 enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_t *cell,
@@ -174,23 +157,4 @@ enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_
     *out = json;
     json = NULL;
     return RB_OK;
-}
-
-enum rb_code rb_state_read_plan(json_t **out, const rb_state *state, const json_t *cell,
-                                rb_err *err)
-{
-    return rb_state_read_json(out, state, cell, &plan_shape, "the plan of a transition", err);
-}
-
-enum rb_code rb_state_read_data(json_t **out, const rb_state *state, const json_t *cell,
-                                rb_err *err)
-{
-    return rb_state_read_json(out, state, cell, &data_shape, "the plan of a transition", err);
-}
-
-enum rb_code rb_state_read_items(json_t **out, const rb_state *state, const json_t *cell,
-                                 rb_err *err)
-{
-    static const rb_shape all = {.kind = RB_SHAPE_ARRAY, .item = &lost};
-    return rb_state_read_json(out, state, cell, &all, "what a backup holds", err);
 }

@@ -118,7 +118,7 @@ done)
 # An engine is known to its driver and to core/sqlite, a dialect to core/sql. Comments may name them.
 engine_known='core/(database|sqlite|sql)/'
 # The names that migration files have; what `init` detects and suggests; state.db; PRAGMA as a word of SQL.
-engine_known+='|core/migration/engine_suffix\.c|cmd/init_[a-z]+\.c|core/environment/(state[a-z_]*|outbox|pins)\.[ch]'
+engine_known+='|core/migration/engine_suffix\.c|cmd/init_[a-z]+\.c|core/environment/state[a-z_]*\.[ch]'
 engine_known+='|core/migration/(unwrap|lint|destroys)\.[ch]'
 while IFS= read -r hit; do
     finding "$hit: knows a database engine; ask the driver (database/driver.h, database/url.h)"

@@ -1,0 +1,385 @@
+/* Transitions and their steps in the journal, and which of their ledger entries are missing. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "environment/state_internal.h"
+
+#define TIMES_LIMIT 500 /* rows of steps that are looked at */
+
+static const char *const step_states[] = {"none", "intent", "done", "failed", "undone"};
+
+const char *rb_step_state_name(enum rb_step_state state)
+{
+    return step_states[state];
+}
+
+static enum rb_code read_row(rb_transition_row **out, const rb_state *state, const json_t *row,
+                             rb_err *err)
+{
+    RB_AUTO(rb_transition_row_freep) rb_transition_row *t = rb_calloc(1, sizeof *t);
+    const rb_state_text texts[] = {{&t->id, 0, "id", rb_shape_is_name, true},
+                                   {&t->kind, 1, "kind", NULL, true},
+                                   {&t->from, 2, "from_tag", rb_path_is_tag, false},
+                                   {&t->from_object, 3, "from_object", rb_state_is_object, false},
+                                   {&t->to, 4, "to_tag", rb_path_is_tag, true},
+                                   {&t->to_object, 5, "to_object", rb_state_is_object, false},
+                                   {&t->outcome, 7, "outcome", NULL, false},
+                                   {&t->error, 8, "error", NULL, false},
+                                   {&t->entry, 11, "entry", NULL, false}};
+    RB_TRY(rb_state_texts(state, row, texts, sizeof texts / sizeof *texts, err));
+    if (!json_is_null(json_array_get(row, 6)))
+        RB_TRY(rb_state_read_json(&t->plan, state, json_array_get(row, 6), &rb_state_plan_shape,
+                                  "the plan of a transition", err));
+    t->started = json_integer_value(json_array_get(row, 9));
+    t->finished = json_integer_value(json_array_get(row, 10));
+    t->checked = json_integer_value(json_array_get(row, 12)) == 1;
+    *out = t;
+    t = NULL;
+    return RB_OK;
+}
+
+/* Reads the rows t of the log that a condition names, newest first. plan: what of the plan is read,
+ * as SQL. */
+static enum rb_code read_rows(rb_transition_row ***out, size_t *count, const rb_state *state,
+                              const char *plan, const char *where, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format(
+        "SELECT id, kind, from_tag, from_object, to_tag, to_object, %s, outcome, error, started, "
+        "finished, (SELECT e.id FROM entry e WHERE e.transition_id = t.id AND e.kind = "
+        "'transition'), EXISTS (SELECT 1 FROM step s WHERE s.transition_id = t.id AND s.step = "
+        "'checks' AND s.state = 'done') FROM transition_log AS t WHERE %s ORDER BY sequence DESC",
+        plan, where);
+    *out = NULL;
+    *count = 0;
+    RB_TRY(rb_state_query(&rows, state, err, sql, NULL));
+    rb_transition_row **list = rb_calloc(json_array_size(rows) + 1, sizeof(rb_transition_row *));
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        enum rb_code code = read_row(&list[i], state, json_array_get(rows, i), err);
+        if (code != RB_OK) {
+            rb_transition_rows_free(list, i);
+            return code;
+        }
+    }
+    *out = list;
+    *count = json_array_size(rows);
+    return RB_OK;
+}
+
+enum rb_code rb_state_pending(rb_transition_row **out, rb_state *state, rb_err *err)
+{
+    rb_transition_row **rows;
+    size_t count;
+    RB_TRY(read_rows(&rows, &count, state, "plan", "outcome IS NULL", err));
+    *out = count > 0 ? rows[0] : NULL;
+    if (count > 0)
+        rows[0] = NULL;
+    rb_transition_rows_free(rows, count);
+    return RB_OK;
+}
+
+enum rb_code rb_state_history(rb_transition_row ***out, size_t *count, rb_state *state, bool parts,
+                              rb_err *err)
+{
+    const char *plan = parts ? "json_object('only', json_extract(plan, '$.only'), "
+                               "'environment', json_extract(plan, '$.environment'), "
+                               "'marksBad', plan -> '$.marksBad', 'before', "
+                               "json_object('by', json_extract(plan, '$.before.by')))"
+                             : "NULL";
+    return read_rows(out, count, state, plan, "outcome IS NOT NULL", err);
+}
+
+bool rb_outcome_reached(const char *outcome)
+{
+    return outcome && (strcmp(outcome, "done") == 0 || strcmp(outcome, "unhealthy") == 0 ||
+                       strcmp(outcome, "down") == 0);
+}
+
+void rb_transition_row_free(rb_transition_row *row)
+{
+    if (!row)
+        return;
+    free(row->id);
+    free(row->kind);
+    free(row->from);
+    free(row->from_object);
+    free(row->to);
+    free(row->to_object);
+    free(row->outcome);
+    free(row->error);
+    free(row->entry);
+    json_decref(row->plan);
+    free(row);
+}
+
+void rb_transition_rows_free(rb_transition_row **rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        rb_transition_row_free(rows[i]);
+    free(rows);
+}
+
+enum rb_code rb_state_begin(rb_state *state, const rb_transition_row *row, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf plan = {0};
+    RB_AUTO(rb_buf_clear) rb_buf data = {0};
+    rb_json_canonical(&plan, row->plan);
+    if (row->data)
+        rb_json_canonical(&data, row->data);
+    RB_TRY(rb_state_hold(state, err));
+    enum rb_code code = rb_state_change(
+        state, err,
+        "INSERT INTO transition_log(id, kind, from_tag, from_object, to_tag, to_object, plan, "
+        "data, started, host) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "[s,s,o,o,o,o,s,s?,I,s]", row->id, row->kind, rb_json_text(row->from),
+        rb_json_text(row->from_object), rb_json_text(row->to), rb_json_text(row->to_object),
+        plan.data, data.data, (json_int_t)time(NULL), state->host);
+    return rb_state_held(state, code, false, err);
+}
+
+enum rb_code rb_state_data(json_t **out, rb_state *state, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_state_query(&rows, state, err, "SELECT data FROM transition_log WHERE id = ?", "[s]",
+                          transition));
+    const json_t *cell = json_array_get(json_array_get(rows, 0), 0);
+    if (!json_is_null(cell))
+        return rb_state_read_json(out, state, cell, &rb_state_data_shape,
+                                  "the plan of a transition", err);
+    return rb_fail(err, RB_HALFWAY,
+                   "transition %s was begun on another host, so that its plan is not carried out "
+                   "here\ngo back with `rbtool abort`",
+                   transition);
+}
+
+/* A commit that reports a failure may have happened: SQLite deletes its journal, and then the sync
+ * of the folder fails. What the file holds now decides. */
+static bool has_ended(rb_state *state, const char *transition, const char *outcome)
+{
+    rb_err ignored;
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    if (rb_state_query(&rows, state, &ignored, "SELECT outcome FROM transition_log WHERE id = ?",
+                       "[s]", transition) != RB_OK)
+        return false;
+    const char *stored = rb_state_cell(json_array_get(rows, 0), 0);
+    return stored && strcmp(stored, outcome) == 0;
+}
+
+/* The transitions that an abort reverted end with it. */
+enum rb_code rb_state_end(rb_state *state, const char *transition, const char *outcome,
+                          const char *error, const rb_live *live, rb_err *err)
+{
+    enum rb_code code = RB_OK;
+    RB_TRY(rb_state_hold(state, err));
+    for (int part = 0; live && part < RB_PARTS && code == RB_OK; part++)
+        if (live->tag[part])
+            code =
+                rb_state_change(state, err, "REPLACE INTO live(part, tag, object) VALUES (?, ?, ?)",
+                                "[s,s,o]", rb_part_name((enum rb_part)part), live->tag[part],
+                                rb_json_text(live->object[part]));
+    if (code == RB_OK)
+        code = rb_state_change(
+            state, err,
+            "UPDATE transition_log SET outcome = ?1, error = ?2, finished = ?3 WHERE id = ?4",
+            "[s,o,I,s]", outcome, rb_json_text(error), (json_int_t)time(NULL), transition);
+    if (code == RB_OK && rb_outcome_reached(outcome))
+        code = rb_state_change(state, err,
+                               "UPDATE transition_log SET outcome = 'interrupted', finished = ? "
+                               "WHERE outcome IS NULL",
+                               "[I]", (json_int_t)time(NULL));
+    if (code == RB_OK)
+        code =
+            rb_state_change(state, err,
+                            "UPDATE transition_log SET data = NULL WHERE outcome IS NOT NULL AND "
+                            "data IS NOT NULL",
+                            NULL);
+    bool written = code == RB_OK;
+    code = rb_state_held(state, code, true, err);
+    return code == RB_OK || (written && has_ended(state, transition, outcome)) ? RB_OK : code;
+}
+
+/* An inverse does not change what is recorded about the step's last end. */
+enum rb_code rb_state_step(rb_state *state, const char *transition, const char *step,
+                           enum rb_step_state now, rb_err *err)
+{
+    RB_TRY(rb_state_hold(state, err));
+    enum rb_code code = rb_state_change(
+        state, err,
+        "INSERT INTO step(transition_id, step, state, at) VALUES (?, ?, ?, ?) ON "
+        "CONFLICT(transition_id, step) DO UPDATE SET state = excluded.state, at = excluded.at",
+        "[s,s,s,I]", transition, step, step_states[now], (json_int_t)time(NULL));
+    return rb_state_held(state, code, true, err);
+}
+
+enum rb_code rb_state_step_ended(rb_state *state, const char *transition, const char *step,
+                                 enum rb_step_state now, int64_t milliseconds, rb_err *err)
+{
+    RB_TRY(rb_state_hold(state, err));
+    enum rb_code code = rb_state_change(
+        state, err,
+        "UPDATE step SET state = ?1, outcome = ?1, at = ?2, milliseconds = ?3 WHERE transition_id "
+        "= ?4 AND step = ?5",
+        "[s,I,I,s,s]", step_states[now], (json_int_t)time(NULL), (json_int_t)milliseconds,
+        transition, step);
+    return rb_state_held(state, code, false, err);
+}
+
+enum rb_code rb_state_step_get(enum rb_step_state *out, rb_state *state, const char *transition,
+                               const char *step, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_state_query(&rows, state, err,
+                          "SELECT state FROM step WHERE transition_id = ? AND step = ?", "[s,s]",
+                          transition, step));
+    *out = RB_STEP_NONE;
+    const char *name = rb_state_cell(json_array_get(rows, 0), 0);
+    for (int i = 0; name && i <= RB_STEP_UNDONE; i++)
+        if (strcmp(name, step_states[i]) == 0)
+            *out = (enum rb_step_state)i;
+    return RB_OK;
+}
+
+enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_row *row,
+                            rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *known = NULL;
+    RB_TRY(rb_state_query(
+        &known, state, err,
+        "SELECT step, CASE WHEN outcome = 'failed' THEN outcome WHEN state IN ('undone', 'done') "
+        "THEN state ELSE 'interrupted' END, milliseconds FROM step WHERE transition_id = ? AND "
+        "state <> 'none'",
+        "[s]", row->id));
+    size_t i;
+    size_t j;
+    json_t *step;
+    json_t *cells;
+    *out = json_array();
+    json_array_foreach (json_object_get(row->plan, "steps"), i, step)
+        json_array_foreach (known, j, cells)
+            if (rb_json_same(json_object_get(step, "id"), json_array_get(cells, 0)))
+                json_array_append_new(*out,
+                                      json_pack("{s:O,s:O,s:O}", "id", json_array_get(cells, 0),
+                                                "outcome", json_array_get(cells, 1), "milliseconds",
+                                                json_array_get(cells, 2)));
+    return RB_OK;
+}
+
+enum rb_code rb_state_said_set(rb_state *state, const char *transition, const char *step,
+                               const char *message, const char *output, rb_err *err)
+{
+    RB_TRY(rb_state_hold(state, err));
+    return rb_state_change(
+        state, err, "REPLACE INTO said(transition_id, step, message, output) VALUES (?, ?, ?, ?)",
+        "[s,s,o,o]", transition, step, rb_json_text(message), rb_json_text(output));
+}
+
+enum rb_code rb_state_said(json_t **out, rb_state *state, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    *out = NULL;
+    RB_TRY(rb_state_query(&rows, state, err,
+                          "SELECT step, message, output FROM said WHERE transition_id = ? ORDER BY "
+                          "rowid DESC LIMIT 1",
+                          "[s]", transition));
+    const json_t *row = json_array_get(rows, 0);
+    if (row)
+        *out = json_pack("{s:O,s:O,s:O}", "step", json_array_get(row, 0), "message",
+                         json_array_get(row, 1), "output", json_array_get(row, 2));
+    return RB_OK;
+}
+
+enum rb_code rb_state_times(json_t **out, rb_state *state, const char *kind, size_t limit,
+                            rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    RB_TRY(rb_state_query(&rows, state, err,
+                          "SELECT t.id, s.step, s.milliseconds FROM transition_log AS t JOIN step "
+                          "AS s ON s.transition_id = t.id WHERE t.kind = ? AND " RB_STATE_REACHED
+                          " AND s.milliseconds IS NOT NULL ORDER BY t.sequence DESC LIMIT ?",
+                          "[s,i]", kind, TIMES_LIMIT));
+    const char *last = NULL;
+    json_t *item = NULL;
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row) {
+        const char *id = rb_state_cell(row, 0);
+        const char *step = rb_state_cell(row, 1);
+        if (!id || !step)
+            continue;
+        if (!last || strcmp(last, id) != 0) {
+            if (json_array_size(list) == limit)
+                break;
+            item = json_object();
+            json_array_append_new(list, item);
+            last = id;
+        }
+        json_object_set(item, step, json_array_get(row, 2));
+    }
+    *out = list;
+    list = NULL;
+    return RB_OK;
+}
+
+/* A revert that reached its target is a verdict on its source if its plan says so. */
+#define MISSING_TRANSITION                                                                         \
+    "NOT EXISTS (SELECT 1 FROM entry e WHERE e.transition_id = t.id AND e.kind = 'transition')"
+#define MISSING_VERDICT                                                                            \
+    "(json_extract(t.plan, '$.marksBad') = 1 AND " RB_STATE_REACHED " AND NOT EXISTS (SELECT 1 "   \
+    "FROM entry e WHERE e.transition_id = t.id AND e.kind = 'verdict'))"
+
+void rb_outbox_free(rb_outbox_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        rb_transition_row_free(items[i].row);
+    free(items);
+}
+
+enum rb_code rb_state_outbox(rb_outbox_item **out, size_t *count, rb_state *state, rb_err *err)
+{
+    rb_transition_row **rows = NULL;
+    size_t n = 0;
+    RB_AUTO(rb_free_str)
+    char *where = rb_format("t.outcome IS NOT NULL AND t.host = '%s' AND (" MISSING_TRANSITION
+                            " OR " MISSING_VERDICT ")",
+                            state->host);
+    *out = NULL;
+    *count = 0;
+    if (!state->copy)
+        RB_TRY(read_rows(&rows, &n, state,
+                         "json_set(plan, '$.missingVerdict', " MISSING_VERDICT ")", where, err));
+    rb_outbox_item *items = rb_calloc(n + 1, sizeof *items);
+    for (size_t i = 0; i < n; i++)
+        items[n - 1 - i] =
+            (rb_outbox_item){.row = rows[i],
+                             .transition = !rows[i]->entry,
+                             .verdict = rb_json_int(rows[i]->plan, "missingVerdict", 0) != 0};
+    free(rows);
+    *out = items;
+    *count = n;
+    return RB_OK;
+}
+
+enum rb_code rb_state_written(rb_state *state, const char *transition, const char *kind,
+                              const char *entry, rb_err *err)
+{
+    RB_TRY(rb_state_hold(state, err));
+    return rb_state_change(state, err,
+                           "REPLACE INTO entry(transition_id, kind, id) VALUES (?, ?, ?)",
+                           "[s,s,s]", transition, kind, entry);
+}
+
+enum rb_code rb_state_entries(rb_strs *out, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    size_t i;
+    json_t *row;
+    RB_TRY(rb_state_query(&rows, state, err, "SELECT id FROM entry", NULL));
+    json_array_foreach (rows, i, row)
+        if (rb_state_cell(row, 0))
+            rb_strs_add(out, rb_state_cell(row, 0));
+    return RB_OK;
+}
