@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli.h"
 #include "commands.h"
+#include "database/database.h"
 #include "env_session.h"
 #include "help.h"
 #include "release_status.h"
@@ -238,6 +239,7 @@ int main(int argc, char **argv)
         report(&cli, code, &err);
     rb_release_facts_free(&cli);
     rb_session_close(&cli.session);
+    rb_db_scratch_stop();
     fflush(stdout);
     if (!ferror(stdout) || code != RB_OK || reader_left())
         return code;

@@ -288,23 +288,30 @@ static void converse(struct running *run, const rb_process *process, rb_process_
     }
 }
 
-bool rb_process_can_run(const char *program)
+char *rb_process_find(const char *program)
 {
     static const char key[] = "PATH=";
     const char *path = "/bin:/usr/bin";
     if (strchr(program, '/'))
-        return access(program, X_OK) == 0;
+        return access(program, X_OK) == 0 ? rb_strdup(program) : NULL;
     for (char **e = environ; *e; e++)
         if (strncmp(*e, key, sizeof key - 1) == 0)
             path = *e + sizeof key - 1;
     RB_AUTO(rb_free_str) char *folders = rb_strdup(path);
     char *rest = folders;
     for (char *folder = strsep(&rest, ":"); folder; folder = strsep(&rest, ":")) {
-        RB_AUTO(rb_free_str) char *file = rb_format("%s/%s", *folder ? folder : ".", program);
+        char *file = rb_format("%s/%s", *folder ? folder : ".", program);
         if (access(file, X_OK) == 0)
-            return true;
+            return file;
+        free(file);
     }
-    return false;
+    return NULL;
+}
+
+bool rb_process_can_run(const char *program)
+{
+    RB_AUTO(rb_free_str) char *file = rb_process_find(program);
+    return file != NULL;
 }
 
 enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, rb_err *err)

@@ -43,6 +43,9 @@ typedef struct rb_process_result {
  * started. */
 enum rb_code rb_process_run(rb_process_result *out, const rb_process *process,
                             rb_err *err) RB_MUST_USE;
+/* Returns the path of the program that rb_process_run() would run, a new string; NULL if there is
+ * none. */
+char *rb_process_find(const char *program);
 /* True if rb_process_run() would find an executable program. For a program named by a path, errno
  * holds the reason why not. */
 bool rb_process_can_run(const char *program);

@@ -101,6 +101,32 @@ enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_er
     return driver->scratch(out, clock, err);
 }
 
+enum rb_code rb_db_scratch_at(rb_db **out, const char *engine, const char *key, rb_err *err)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    *out = NULL;
+    return driver && driver->scratch_at ? driver->scratch_at(out, key, err) : RB_OK;
+}
+
+bool rb_db_has_server(const char *engine)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    return driver && driver->scratch_start;
+}
+
+enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits, rb_err *err)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    return driver && driver->scratch_start ? driver->scratch_start(limits, err) : RB_OK;
+}
+
+void rb_db_scratch_stop(void)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+        if (drivers[i]->scratch_stop)
+            drivers[i]->scratch_stop();
+}
+
 void rb_db_close(rb_db *db)
 {
     if (db)

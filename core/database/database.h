@@ -226,6 +226,18 @@ enum rb_code rb_db_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_US
  * host's clock, too: what it shows is what the transition will do. */
 #define RB_DB_CLOCK_REAL INT64_MIN
 enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err) RB_MUST_USE;
+/* One that begins with what rb_db_driver.scratch_keep() kept for that key; *out is NULL if it did
+ * not. */
+enum rb_code rb_db_scratch_at(rb_db **out, const char *engine, const char *key,
+                              rb_err *err) RB_MUST_USE;
+/* Whether scratch databases of that engine are in a server, not in this process. */
+bool rb_db_has_server(const char *engine);
+/* Starts what scratch databases of that engine are in; to be called before a process is forked that
+ * may not start it (base/sandbox.h). limits: of the scripts, or NULL. */
+enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits,
+                                 rb_err *err) RB_MUST_USE;
+/* Stops it and removes it. It ends with this process, too, but nobody waits for that then. */
+void rb_db_scratch_stop(void);
 
 /* Broken references, as they are before data is restored; and, after it, whether there are others
  * now: RB_FOUND. A parent may be in a later copy, so that only all of them together can tell. */

@@ -52,7 +52,15 @@ typedef struct rb_db_driver {
     enum rb_code (*inspect)(rb_db_target *out, const char *rest, rb_err *err);
     enum rb_code (*discard)(const char *rest, rb_err *err);
     enum rb_code (*open)(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err);
+    /* The server that scratch databases are in, of this process and of those forked later; NULL
+     * where they need none. limits: of the scripts, or NULL. */
+    enum rb_code (*scratch_start)(const rb_db_limits *limits, rb_err *err);
+    void (*scratch_stop)(void);
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
+    /* Keeps what a scratch database holds, outside a transaction, for later ones; and opens one
+     * that begins with it, or *out is NULL. NULL where running the scripts again costs less. */
+    enum rb_code (*scratch_keep)(rb_db *db, const char *key, rb_err *err);
+    enum rb_code (*scratch_at)(rb_db **out, const char *key, rb_err *err);
     enum rb_code (*size)(int64_t *bytes, rb_db *db, rb_err *err);
     enum rb_code (*data_version)(int64_t *out, rb_db *db, rb_err *err);
     /* A copy to rehearse in, below dir where it is large: with rows, which keeps the state before

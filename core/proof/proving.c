@@ -1,9 +1,13 @@
 #include "proof/proving.h"
 
+#include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "catalog/name.h"
 #include "database/run.h"
+
+#define NOTHING SIZE_MAX /* is applied, not even what is not new */
 
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err)
 {
@@ -31,15 +35,69 @@ enum rb_code rb_proving_back(rb_proving *p, rb_err *err)
     return rb_db_begin(p->db, err);
 }
 
-static enum rb_code apply_old(rb_proving *p, rb_err *err)
+static enum rb_code apply(rb_proving *p, const rb_migration *m, rb_err *err)
 {
-    for (size_t i = 0; i < p->set->n; i++) {
-        if (p->is_new[i] || rb_proving_run(p, &p->set->items[i], true, err) == RB_OK)
-            continue;
-        err->code = RB_FOUND;
-        return rb_err_prefix(err, "the migrations of earlier releases do not apply");
-    }
+    if (rb_proving_run(p, m, true, err) == RB_OK)
+        return RB_OK;
+    err->code = RB_FOUND;
+    return rb_err_prefix(err, "the migrations of earlier releases do not apply");
+}
+
+/* Runs the ups of what is not new, unless some new ones are applied, then new ones up to `count`.
+ */
+static enum rb_code apply_from(rb_proving *p, size_t applied, size_t count, rb_err *err)
+{
+    for (size_t i = 0; i < p->set->n && applied == NOTHING; i++)
+        if (!p->is_new[i])
+            RB_TRY(apply(p, &p->set->items[i], err));
+    size_t from = applied == NOTHING ? 0 : applied;
+    for (size_t i = 0, n = 0; i < p->set->n && n < count; i++)
+        if (p->is_new[i] && n++ >= from)
+            RB_TRY(rb_proving_run(p, &p->set->items[i], true, err));
     return RB_OK;
+}
+
+/* Names the state in which what is not new and the first `count` new migrations are applied. */
+static void state_key(char out[RB_SHA256_HEX], const rb_proving *p, size_t count)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    for (int new_ones = 0; new_ones < 2; new_ones++)
+        for (size_t i = 0, n = 0; i < p->set->n; i++)
+            if (p->is_new[i] == (new_ones == 1) && (!new_ones || n++ < count))
+                rb_buf_printf(&text, "%s\n", p->set->items[i].up.sha256);
+    rb_sha256_hex_of(rb_buf_str(&text), text.len, out);
+}
+
+/* Opens a scratch database with a state that was kept, that one or the nearest that is worth a
+ * look, else an empty one. */
+static enum rb_code open_scratch(size_t *applied, rb_proving *p, size_t count, rb_err *err)
+{
+    const size_t looked_at[] = {count, count > 0 ? count - 1 : 0, 0};
+    char key[RB_SHA256_HEX];
+    for (size_t i = 0; i < 3 && !p->db; i++) {
+        *applied = looked_at[i];
+        state_key(key, p, looked_at[i]);
+        RB_TRY(rb_db_scratch_at(&p->db, p->engine, key, err));
+    }
+    if (p->db)
+        return RB_OK;
+    *applied = NOTHING;
+    return rb_db_scratch(&p->db, p->engine, p->clock, err);
+}
+
+/* Keeps the state, where a script had to run for it. */
+static enum rb_code keep_state(rb_proving *p, size_t applied, size_t count, rb_err *err)
+{
+    char key[RB_SHA256_HEX];
+    bool any = count > 0;
+    for (size_t i = 0; i < p->set->n && !any; i++)
+        any = !p->is_new[i];
+    if (!any || applied == count || !p->db->driver->scratch_keep)
+        return RB_OK;
+    state_key(key, p, count);
+    RB_TRY(rb_db_commit(p->db, err));
+    RB_TRY(p->db->driver->scratch_keep(p->db, key, err));
+    return rb_db_begin(p->db, err);
 }
 
 static void keep_fitted(rb_proving *p)
@@ -62,16 +120,12 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     json_array_clear(p->seeded);
     json_object_clear(p->filled);
     json_object_clear(p->kept);
-    RB_TRY(rb_db_scratch(&p->db, p->engine, p->clock, err));
+    size_t applied = NOTHING;
+    RB_TRY(open_scratch(&applied, p, count, err));
     RB_TRY(rb_db_limit(p->db, p->limits, err));
     RB_TRY(rb_db_begin(p->db, err));
-    RB_TRY(apply_old(p, err));
-    for (size_t i = 0; i < p->set->n && count > 0; i++) {
-        if (!p->is_new[i])
-            continue;
-        count--;
-        RB_TRY(rb_proving_run(p, &p->set->items[i], true, err));
-    }
+    RB_TRY(apply_from(p, applied, count, err));
+    RB_TRY(keep_state(p, applied, count, err));
     json_decref(p->catalog);
     p->catalog = NULL;
     return rb_db_catalog(&p->catalog, p->db, err);

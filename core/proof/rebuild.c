@@ -89,6 +89,7 @@ enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_ste
     rb_confine(&sandbox, &script_limits, n);
     RB_AUTO(rb_buf_clear) rb_buf result = {0};
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
+    RB_TRY(rb_db_scratch_start(engine, &script_limits, err));
     RB_TRY(rb_sandbox_run(&result, &missing, &sandbox, err));
     return read_result(catalog, &result, err);
 }

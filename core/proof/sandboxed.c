@@ -19,6 +19,8 @@ typedef struct proving_child {
 static void prepare(void *context, const char *dir)
 {
     proving_child *child = context;
+    if (rb_db_has_server(child->request->engine))
+        return;
     rb_db_temporary_folder(dir);
     child->why.code =
         rb_db_scratch(&child->kept, child->request->engine, child->request->clock, &child->why);
@@ -144,7 +146,9 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     rb_confine(&sandbox, &request->limits, all_runs(request));
     RB_AUTO(rb_buf_clear) rb_buf result = {0};
     *out = (rb_proof){0};
-    enum rb_code code = rb_sandbox_run(&result, &out->missing, &sandbox, err);
+    enum rb_code code = rb_db_scratch_start(request->engine, &request->limits, err);
+    if (code == RB_OK)
+        code = rb_sandbox_run(&result, &out->missing, &sandbox, err);
     if (code == RB_OK)
         code = read_result(out, &result, request, err);
     if (code != RB_OK)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "database/postgres/cluster.h"
 #include "database/postgres/pending.h"
 
 static enum rb_code open_url(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err)
@@ -32,7 +33,11 @@ static enum rb_code discard(const char *rest, rb_err *err)
 
 static void close_db(rb_db *db)
 {
-    rb_pg_disconnect(rb_pg_of(db));
+    rb_pg *pg = rb_pg_of(db);
+    if (pg->scratch)
+        rb_pg_scratch_close(pg);
+    else
+        rb_pg_disconnect(pg);
 }
 
 static const char *version(const rb_db *db)
@@ -112,7 +117,11 @@ const rb_db_driver rb_postgres_driver = {
     .inspect = inspect,
     .discard = discard,
     .open = open_url,
+    .scratch_start = rb_pg_scratch_start,
+    .scratch_stop = rb_pg_cluster_stop,
     .scratch = rb_pg_scratch,
+    .scratch_keep = rb_pg_scratch_keep,
+    .scratch_at = rb_pg_scratch_at,
     .size = rb_pg_size,
     .data_version = rb_pg_data_version,
     .rehearse = rb_pg_rehearse,

@@ -7,13 +7,6 @@ static enum rb_code pending(rb_err *err, const char *what)
     return rb_fail(err, RB_ERROR, "rbtool cannot do %s with PostgreSQL yet", what);
 }
 
-enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err)
-{
-    (void)out;
-    (void)clock;
-    return pending(err, "scratch databases");
-}
-
 enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err)
 {
     (void)bytes;

@@ -4,7 +4,6 @@
 
 #include "database/driver.h"
 
-enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,

@@ -30,6 +30,8 @@ typedef struct rb_pg {
     bool begun;
     bool limited;    /* a script has hit a limit */
     json_t *written; /* in this transaction: effects.c; or NULL */
+    char *scratch;   /* the name of the scratch database that it is; NULL: another one */
+    size_t number;   /* of scratch databases of this process */
 } rb_pg;
 
 /* SQL: the name of a table, as catalogs and effects have it, of two expressions of type name or
@@ -86,5 +88,15 @@ void rb_pg_clear(PGresult **result); /* for RB_AUTO on a PGresult * */
 /* The driver's functions; see driver.h. */
 enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql,
                          const json_t *params, rb_err *err);
+
+/* scratch.c */
+enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err) RB_MUST_USE;
+void rb_pg_scratch_close(rb_pg *pg);
+enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_scratch_at(rb_db **out, const char *key, rb_err *err) RB_MUST_USE;
+/* Creates the roles that a script names and the private cluster does not have, so that the script
+ * can run there. They can do nothing. */
+enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err) RB_MUST_USE;
 
 #endif
