@@ -289,9 +289,9 @@ PY
     put README 'nothing\n'
     commit
     fails 2 "HEAD has no migrations that rbtool can prove; name their folder and engine" rbtool prove
-    put pg/1_a.up.sql 'CREATE TABLE a (id bigserial, data jsonb);\n'
-    put pg/1_a.down.sql 'DROP TABLE a;\n'
+    put db/1_a.up.sql 'CREATE TABLE a (id int unsigned auto_increment) engine=InnoDB;\n'
+    put db/1_a.down.sql 'DROP TABLE a;\n'
     commit
-    fails 2 "they are written for PostgreSQL" rbtool prove
+    fails 2 "they are written for MySQL" rbtool prove
     fails 2 "HEAD has no migrations" rbtool prove
 }
