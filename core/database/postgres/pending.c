@@ -21,15 +21,6 @@ enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err)
     return pending(err, "the version of the data");
 }
 
-enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    (void)dir;
-    (void)rows;
-    return pending(err, "rehearsals");
-}
-
 enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err)
 {
     (void)rows;
@@ -85,35 +76,12 @@ enum rb_code rb_pg_violations(json_t **out, rb_db *db, const json_t *effects, rb
     return pending(err, "references");
 }
 
-enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    (void)tables;
-    return pending(err, "comparing rows");
-}
-
-enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    (void)places;
-    return pending(err, "counting rows");
-}
-
 enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples, rb_err *err)
 {
     (void)filled;
     (void)db;
     (void)samples;
     return pending(err, "sample rows");
-}
-
-enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err)
-{
-    (void)kept;
-    (void)db;
-    return pending(err, "keeping rows");
 }
 
 enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,

@@ -6,8 +6,6 @@
 
 enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
-                            rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
                          rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql,
@@ -19,11 +17,8 @@ enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_tables(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_violations(json_t **out, rb_db *db, const json_t *effects,
                               rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples,
                         rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_backup_finish(rb_db *db, const struct rb_backup_spec *spec,

@@ -99,4 +99,13 @@ enum rb_code rb_pg_scratch_at(rb_db **out, const char *key, rb_err *err) RB_MUST
  * can run there. They can do nothing. */
 enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err) RB_MUST_USE;
 
+/* compare.c */
+enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err) RB_MUST_USE;
+
+/* rehearse.c */
+enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
+                            rb_err *err) RB_MUST_USE;
+
 #endif

@@ -1,0 +1,463 @@
+/*
+ * Two states of a table are compared by one statement. The state before is in a schema of its own
+ * (compare.h), the other one is the table itself.
+ *
+ * Values are equal if they have the same type and the same image, as record_image_eq() has it.
+ * Numbers are compared by =, also those of two types; strings of all types by their bytes.
+ */
+#include "database/postgres/compare.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "database/loss.h"
+
+#define COUNT_MS "10000" /* of one table; then its size is an estimate */
+
+/* Tables */
+
+/* *out is NULL where there is no such table. */
+static enum rb_code table_now(json_t **out, rb_pg *pg, const char *name, rb_err *err)
+{
+    return rb_pg_json(
+        out, pg,
+        "SELECT json_build_object('sql', format('%I.%I', n.nspname, c.relname), 'rows',"
+        " greatest(c.reltuples, 0)::int8, 'columns', " RB_PG_COLUMNS
+        ", 'keys', (SELECT json_agg((SELECT"
+        " json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY"
+        " (i.indkey)) ORDER BY i.indisprimary DESC, i.indexrelid) FROM pg_index i WHERE i.indrelid "
+        "="
+        " c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND"
+        " (i.indisprimary OR NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND"
+        " a.attnum = ANY (i.indkey) AND NOT a.attnotnull))))" RB_PG_TABLES
+        " AND " RB_PG_TABLE_NAME("n.nspname", "c.relname") " = $1",
+        &name, 1, err);
+}
+
+static enum rb_code has_before(bool *out, rb_pg *pg, rb_err *err)
+{
+    int64_t found;
+    RB_TRY(rb_pg_int(&found, pg, "SELECT to_regclass('" RB_PG_BEFORE ".kept') IS NOT NULL", NULL, 0,
+                     err));
+    *out = found != 0;
+    return RB_OK;
+}
+
+static enum rb_code table_before(json_t **out, rb_pg *pg, const char *name, rb_err *err)
+{
+    return rb_pg_json(out, pg,
+                      "SELECT json_build_object('sql', '" RB_PG_BEFORE ".' || data, 'columns',"
+                      " columns) FROM " RB_PG_BEFORE ".kept WHERE name = $1",
+                      &name, 1, err);
+}
+
+static const json_t *columns_of(const json_t *table)
+{
+    return json_object_get(table, "columns");
+}
+
+static const json_t *column_of(const json_t *table, const char *plain)
+{
+    size_t i;
+    json_t *column;
+    json_array_foreach ((json_t *)columns_of(table), i, column) {
+        const char *name = rb_json_str(column, "plain");
+        RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+        if (strcmp(name, plain) == 0 || strcmp(safe, plain) == 0)
+            return column;
+    }
+    return NULL;
+}
+
+static char class_of(const json_t *column)
+{
+    return *rb_json_str(column, "class");
+}
+
+static bool same_type(const json_t *was, const json_t *now)
+{
+    return strcmp(rb_json_str(was, "type"), rb_json_str(now, "type")) == 0;
+}
+
+/* Values */
+
+/* Whether a column of o and of n have other values. */
+static void add_differs(rb_buf *sql, const json_t *was, const json_t *now)
+{
+    const char *o = rb_json_str(was, "name");
+    const char *n = rb_json_str(now, "name");
+    char class = class_of(was);
+    if (class == 'n' && class_of(now) == 'n')
+        rb_buf_printf(sql, "o.%s IS DISTINCT FROM n.%s", o, n);
+    else if (class == 's' && class_of(now) == 's')
+        rb_buf_printf(sql, "o.%s::text COLLATE \"C\" IS DISTINCT FROM n.%s::text", o, n);
+    else if (!same_type(was, now))
+        rb_buf_printf(sql, "(o.%s IS NOT NULL OR n.%s IS NOT NULL)", o, n);
+    else if (class == 't')
+        rb_buf_printf(sql, "o.%s COLLATE \"C\" IS DISTINCT FROM n.%s::text", o, n);
+    else
+        rb_buf_printf(sql, "NOT ROW(o.%s) *= ROW(n.%s)", o, n);
+}
+
+/* Whether rows o and n have the same value in a column of a key. */
+static void add_equal(rb_buf *sql, const json_t *was, const json_t *now)
+{
+    const char *o = rb_json_str(was, "name");
+    const char *n = rb_json_str(now, "name");
+    char class = class_of(was);
+    bool alike = class == class_of(now) && (class == 'n' || class == 's' || same_type(was, now));
+    if (alike && class != 't')
+        rb_buf_printf(sql, "n.%s = o.%s", n, o);
+    else
+        rb_buf_printf(sql, "n.%s::text COLLATE \"C\" = o.%s::text", n, o);
+}
+
+/* A value that is equal where two of a column are, by =: for multisets. */
+static void add_image(rb_buf *sql, const json_t *column, const json_t *other)
+{
+    const char *name = rb_json_str(column, "name");
+    char class = class_of(column);
+    if (class == 'n' && class_of(other) == 'n')
+        rb_buf_printf(sql, same_type(column, other) ? "%s" : "%s::numeric", name);
+    else if ((class == 's' && class_of(other) == 's') || same_type(column, other))
+        rb_buf_printf(sql, "%s::text COLLATE \"C\"", name);
+    else
+        rb_buf_printf(sql, "'%s ' || %s::text COLLATE \"C\"", rb_json_str(column, "class"), name);
+}
+
+/* The end of a literal, with its casts, that begins a default; NULL if it is anything else. *len:
+ * of the literal alone. */
+static const char *skip_literal(size_t *len, const char *text)
+{
+    const char *p = text;
+    if (*p == '\'') {
+        for (p++; *p && (*p != '\'' || p[1] == '\''); p += *p == '\'' ? 2 : 1)
+            ;
+        p += *p == '\'';
+    } else {
+        p += *p == '-';
+        while (isalnum((unsigned char)*p) || *p == '.')
+            p++;
+    }
+    *len = (size_t)(p - text);
+    while (p[0] == ':' && p[1] == ':')
+        for (p += 2; isalnum((unsigned char)*p) || (*p && strchr(" _.\"(),[]", *p));)
+            p++;
+    return *p ? NULL : p;
+}
+
+/*
+ * Whether a column of a row has another value than its default, `fresh` as pg_get_expr() has it.
+ * A default that is not a literal is another value each time.
+ */
+static void add_not_fresh(rb_buf *sql, const json_t *column, const char *alias, const char *fresh)
+{
+    const char *name = rb_json_str(column, "name");
+    size_t len = 0;
+    bool literal = fresh && skip_literal(&len, fresh) && len > 0 && strncasecmp(fresh, "null", 4);
+    bool word = literal && isalpha((unsigned char)*fresh) && strncasecmp(fresh, "true", len) != 0 &&
+                strncasecmp(fresh, "false", len) != 0;
+    if (!literal)
+        rb_buf_printf(sql, "%s.%s IS NOT NULL", alias, name);
+    else if (word)
+        rb_buf_puts(sql, "true");
+    else if (class_of(column) == 'n' || class_of(column) == 's')
+        rb_buf_printf(sql, "%s.%s IS DISTINCT FROM %.*s", alias, name, (int)len, fresh);
+    else if (class_of(column) == 't')
+        rb_buf_printf(sql, "%s.%s::text IS DISTINCT FROM %.*s::text", alias, name, (int)len, fresh);
+    else
+        rb_buf_printf(sql, "%s.%s::text IS DISTINCT FROM (%.*s::%s)::text", alias, name, (int)len,
+                      fresh, rb_json_str(column, "type"));
+}
+
+/* Comparing */
+
+typedef struct comparing {
+    rb_pg *pg;
+    const char *name;
+    json_t *was;
+    json_t *now;
+    json_t *out;
+    int64_t rows; /* before */
+    int64_t missing;
+} comparing;
+
+static void add_item(json_t *out, const char *name, const char *column, int64_t rows,
+                     int64_t values, bool exact)
+{
+    json_array_append_new(out, json_pack("{s:o,s:o,s:I,s:I,s:b}", "table", rb_json_text(name),
+                                         "column", rb_json_text(column), "rows", (json_int_t)rows,
+                                         "values", (json_int_t)values, "exact", exact));
+}
+
+static bool names(const json_t *list, const char *plain)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach ((json_t *)list, i, name)
+        if (strcmp(json_string_value(name), plain) == 0)
+            return true;
+    return false;
+}
+
+/* The first key of the table now whose columns existed before; "" if there is none. *missing: the
+ * condition that no row was found. A new string. */
+static char *find_key(char **missing, const comparing *c)
+{
+    size_t i;
+    size_t k;
+    json_t *key;
+    json_t *name;
+    json_array_foreach (json_object_get(c->now, "keys"), i, key) {
+        RB_AUTO(rb_buf_clear) rb_buf on = {0};
+        bool all = true;
+        json_array_foreach (key, k, name) {
+            const json_t *was = column_of(c->was, json_string_value(name));
+            const json_t *now = column_of(c->now, json_string_value(name));
+            all = all && was && now;
+            if (!all)
+                break;
+            rb_buf_puts(&on, on.len ? " AND " : "");
+            add_equal(&on, was, now);
+            free(*missing);
+            *missing = rb_format("n.%s IS NULL", rb_json_str(now, "name"));
+        }
+        if (all && on.len)
+            return rb_buf_detach(&on);
+    }
+    return rb_strdup("");
+}
+
+/* Adds the items of columns, whose counts follow the first two of the answer. */
+static enum rb_code take_counts(comparing *c, const char *sql, const json_t *columns, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *counts = NULL;
+    size_t i;
+    json_t *column;
+    RB_TRY(rb_pg_json(&counts, c->pg, sql, NULL, 0, err));
+    c->rows = json_integer_value(json_array_get(counts, 0));
+    c->missing = json_integer_value(json_array_get(counts, 1));
+    if (c->missing > 0)
+        add_item(c->out, c->name, NULL, c->missing, 0, true);
+    json_array_foreach ((json_t *)columns, i, column) {
+        int64_t values = json_integer_value(json_array_get(counts, i + 2));
+        RB_AUTO(rb_free_str) char *plain = rb_safe(rb_json_str(column, "plain"));
+        if (values > 0)
+            add_item(c->out, c->name, plain, c->rows, values, true);
+    }
+    return RB_OK;
+}
+
+static enum rb_code compare_keyed(comparing *c, const json_t *item, const char *on,
+                                  const char *missing, rb_err *err)
+{
+    const json_t *columns = json_object_get(item, "columns");
+    const json_t *nulls = json_object_get(item, "nulls");
+    RB_AUTO(rb_json_freep) json_t *taken = json_array();
+    RB_AUTO(rb_buf_clear) rb_buf sql = {0};
+    size_t i;
+    json_t *was;
+    rb_buf_printf(&sql, "SELECT to_json(ARRAY[count(*), count(*) FILTER (WHERE %s)", missing);
+    json_array_foreach (columns_of(c->was), i, was) {
+        const char *plain = rb_json_str(was, "plain");
+        const json_t *now = column_of(c->now, plain);
+        if (json_is_array(columns) && !names(columns, plain))
+            continue;
+        rb_buf_printf(&sql, ", count(*) FILTER (WHERE NOT (%s) AND ", missing);
+        if (now && nulls && !names(nulls, plain))
+            rb_buf_printf(&sql, "o.%s IS NOT NULL AND ", rb_json_str(was, "name"));
+        if (now)
+            add_differs(&sql, was, now);
+        else
+            add_not_fresh(&sql, was, "o", rb_json_str(was, "fresh"));
+        rb_buf_puts(&sql, ")");
+        json_array_append(taken, was);
+    }
+    rb_buf_printf(&sql, "]) FROM %s o LEFT JOIN %s n ON %s", rb_json_str(c->was, "sql"),
+                  rb_json_str(c->now, "sql"), on);
+    return take_counts(c, rb_buf_str(&sql), taken, err);
+}
+
+/* Rows are alike where all columns that both have are: each one before needs one of its own now. Of
+ * other columns, the values that differ from the default are counted. */
+static enum rb_code compare_multisets(comparing *c, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *taken = json_array();
+    RB_AUTO(rb_buf_clear) rb_buf was = {0};
+    RB_AUTO(rb_buf_clear) rb_buf now = {0};
+    RB_AUTO(rb_buf_clear) rb_buf others = {0};
+    size_t i;
+    json_t *column;
+    json_array_foreach (columns_of(c->was), i, column) {
+        const json_t *other = column_of(c->now, rb_json_str(column, "plain"));
+        if (!other) {
+            rb_buf_puts(&others, ", count(*) FILTER (WHERE ");
+            add_not_fresh(&others, column, "o", rb_json_str(column, "fresh"));
+            rb_buf_puts(&others, ")");
+            json_array_append(taken, column);
+            continue;
+        }
+        rb_buf_puts(&was, was.len ? ", " : "");
+        rb_buf_puts(&now, now.len ? ", " : "");
+        add_image(&was, column, other);
+        add_image(&now, other, column);
+    }
+    const char *before = rb_json_str(c->was, "sql");
+    RB_AUTO(rb_free_str)
+    char *sql = was.len
+                    ? rb_format("SELECT to_json(ARRAY[count(*), (SELECT count(*) FROM (SELECT %s,"
+                                " row_number() OVER (PARTITION BY %s) FROM %s EXCEPT SELECT %s,"
+                                " row_number() OVER (PARTITION BY %s) FROM %s) x)%s]) FROM %s o",
+                                was.data, was.data, before, now.data, now.data,
+                                rb_json_str(c->now, "sql"), rb_buf_str(&others), before)
+                    : rb_format("SELECT to_json(ARRAY[count(*), count(*)%s]) FROM %s o",
+                                rb_buf_str(&others), before);
+    return take_counts(c, sql, taken, err);
+}
+
+/* Rows that were not there before. */
+static enum rb_code add_added(comparing *c, rb_err *err)
+{
+    int64_t now = 0;
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("SELECT count(*) FROM %s", c->now ? rb_json_str(c->now, "sql") : "");
+    if (c->now)
+        RB_TRY(rb_pg_int(&now, c->pg, sql, NULL, 0, err));
+    if (now <= c->rows - c->missing)
+        return RB_OK;
+    add_item(c->out, c->name, NULL, 0, 0, true);
+    json_object_set_new(json_array_get(c->out, json_array_size(c->out) - 1), "added",
+                        json_integer(now - c->rows + c->missing));
+    return RB_OK;
+}
+
+static enum rb_code compare_table(comparing *c, const json_t *item, rb_err *err)
+{
+    RB_TRY(table_before(&c->was, c->pg, c->name, err));
+    if (!c->was)
+        return RB_OK;
+    RB_TRY(table_now(&c->now, c->pg, c->name, err));
+    if (!c->now) {
+        RB_AUTO(rb_free_str)
+        char *sql = rb_format("SELECT to_json(ARRAY[count(*), count(*)]) FROM %s",
+                              rb_json_str(c->was, "sql"));
+        RB_TRY(take_counts(c, sql, NULL, err));
+    } else {
+        RB_AUTO(rb_free_str) char *missing = NULL;
+        RB_AUTO(rb_free_str) char *on = find_key(&missing, c);
+        RB_TRY(*on ? compare_keyed(c, item, on, missing, err) : compare_multisets(c, err));
+    }
+    return json_is_true(json_object_get(item, "added")) ? add_added(c, err) : RB_OK;
+}
+
+enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *items = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)tables, i, item) {
+        comparing c = {.pg = rb_pg_of(db), .name = rb_json_str(item, "table"), .out = items};
+        enum rb_code code = compare_table(&c, item, err);
+        json_decref(c.was);
+        json_decref(c.now);
+        RB_TRY(code);
+    }
+    *out = items;
+    items = NULL;
+    return RB_OK;
+}
+
+/* Counting */
+
+typedef struct counting {
+    rb_pg *pg;
+    json_t *out;
+    bool before;  /* the state before is counted, */
+    bool limited; /* or a database that is in use: in a snapshot of its own */
+} counting;
+
+/* Counts one table; *counts stays NULL where that takes too long. */
+static enum rb_code count_rows(json_t **counts, const counting *c, const char *sql, rb_err *err)
+{
+    rb_err why;
+    if (!c->limited)
+        return rb_pg_json(counts, c->pg, sql, NULL, 0, err);
+    RB_TRY(
+        rb_pg_exec(c->pg, "SAVEPOINT rbtool_count; SET LOCAL statement_timeout = " COUNT_MS, err));
+    enum rb_code code = rb_pg_json(counts, c->pg, sql, NULL, 0, &why);
+    if (code != RB_OK && !strstr(why.message, "57014")) { /* query_canceled */
+        *err = why;
+        return code;
+    }
+    return rb_pg_exec(c->pg, "ROLLBACK TO rbtool_count; RELEASE rbtool_count", err);
+}
+
+/* Adds the items of the places[from] to places[to] - 1, which are of one table. */
+static enum rb_code count_table(counting *c, const json_t *places, size_t from, size_t to,
+                                rb_err *err)
+{
+    const char *name = rb_json_str(json_array_get(places, from), "table");
+    RB_AUTO(rb_json_freep) json_t *table = NULL;
+    RB_AUTO(rb_json_freep) json_t *counts = NULL;
+    RB_AUTO(rb_buf_clear) rb_buf sql = {0};
+    RB_TRY(c->before ? table_before(&table, c->pg, name, err)
+                     : table_now(&table, c->pg, name, err));
+    if (!table)
+        return RB_OK;
+    rb_buf_puts(&sql, "SELECT to_json(ARRAY[count(*)");
+    for (size_t i = from; i < to; i++) {
+        const json_t *place = json_array_get(places, i);
+        const char *plain = rb_json_str(place, "column");
+        const char *fresh = rb_json_str(place, "fresh");
+        const json_t *column = plain ? column_of(table, plain) : NULL;
+        rb_buf_puts(&sql, plain && !column ? ", 0" : ", count(*)");
+        if (column && fresh) {
+            rb_buf_puts(&sql, " FILTER (WHERE ");
+            add_not_fresh(&sql, column, "o", fresh);
+            rb_buf_puts(&sql, ")");
+        }
+    }
+    rb_buf_printf(&sql, "]) FROM %s o", rb_json_str(table, "sql"));
+    RB_TRY(count_rows(&counts, c, rb_buf_str(&sql), err));
+    int64_t rows =
+        counts ? json_integer_value(json_array_get(counts, 0)) : rb_json_int(table, "rows", 0);
+    for (size_t i = from; i < to; i++) {
+        const char *plain = rb_json_str(json_array_get(places, i), "column");
+        int64_t values = counts ? json_integer_value(json_array_get(counts, i - from + 1)) : rows;
+        if (values > 0)
+            add_item(c->out, name, plain, rows, plain ? values : 0, counts != NULL);
+    }
+    return RB_OK;
+}
+
+static enum rb_code count_all(counting *c, const json_t *places, rb_err *err)
+{
+    for (size_t from = 0, to; from < json_array_size(places); from = to) {
+        const char *name = rb_json_str(json_array_get(places, from), "table");
+        for (to = from + 1; to < json_array_size(places); to++)
+            if (strcmp(name, rb_json_str(json_array_get(places, to), "table")) != 0)
+                break;
+        RB_TRY(count_table(c, places, from, to, err));
+    }
+    return RB_OK;
+}
+
+enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *items = json_array();
+    rb_pg *pg = rb_pg_of(db);
+    counting c = {.pg = pg, .out = items};
+    rb_err ignored;
+    RB_TRY(has_before(&c.before, pg, err));
+    c.limited = PQtransactionStatus(pg->conn) == PQTRANS_IDLE;
+    if (c.limited)
+        RB_TRY(rb_pg_exec(pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err));
+    enum rb_code code = count_all(&c, places, err);
+    if (c.limited)
+        (void)!rb_pg_exec(pg, "ROLLBACK", &ignored);
+    RB_TRY(code);
+    *out = items;
+    items = NULL;
+    return RB_OK;
+}

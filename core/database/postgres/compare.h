@@ -1,0 +1,33 @@
+/* What compare.c and rehearse.c share: the state before, in a schema of rbtool's own. */
+#ifndef RB_DATABASE_POSTGRES_COMPARE_H
+#define RB_DATABASE_POSTGRES_COMPARE_H
+
+#include "database/postgres/postgres.h"
+
+/*
+ * The schema with the state before: kept(name, data, columns), and one table for each kept one. A
+ * column of a type outside pg_catalog is text there, so that scripts can drop or change the type.
+ */
+#define RB_PG_BEFORE "rbtool_before"
+
+/* The columns that hold data, of a pg_class "c": [{"name","plain","type","class","fresh"}]. class:
+ * n for numbers, s for strings, t for types outside pg_catalog, else o. */
+#define RB_PG_COLUMNS                                                                              \
+    "(SELECT coalesce(json_agg(json_build_object('name', quote_ident(a.attname), 'plain',"         \
+    " a.attname, 'type', format_type(a.atttypid, NULL), 'class', CASE WHEN y.typnamespace <>"      \
+    " 'pg_catalog'::regnamespace THEN 't' WHEN y.oid IN ('int2'::regtype, 'int4'::regtype,"        \
+    " 'int8'::regtype, 'numeric'::regtype, 'float4'::regtype, 'float8'::regtype) THEN 'n' WHEN"    \
+    " y.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype) THEN 's'" \
+    " ELSE 'o' END, 'fresh', pg_get_expr(f.adbin, f.adrelid), 'collated', l.collnamespace <>"      \
+    " 'pg_catalog'::regnamespace) ORDER BY a.attnum), '[]')"                                       \
+    " FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid " \
+    "="                                                                                            \
+    " a.attcollation LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum WHERE"     \
+    " a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')"
+
+/* The tables of the user, as "c" and "n". */
+#define RB_PG_TABLES                                                                               \
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')" \
+    " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_|information_schema$)'"
+
+#endif

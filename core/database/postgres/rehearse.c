@@ -1,0 +1,225 @@
+/*
+ * Throw-away copies to run scripts on: a scratch database with what pg_dump says of the schema, and
+ * with the rows, which are copied from session to session. All of it is of one snapshot, and takes
+ * no lock that stops writers.
+ */
+#include "database/postgres/compare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/process.h"
+#include "database/tracking.h"
+
+#define DUMP_LIMIT (256u << 20) /* bytes of a schema */
+
+/* The connection of a session, for a program that libpq is in: in the environment, so that no
+ * password is in a list of processes. */
+static void add_connection(rb_strs *env, rb_pg *pg)
+{
+    PQconninfoOption *options = PQconninfo(pg->conn);
+    for (PQconninfoOption *o = options; o && o->keyword; o++)
+        if (o->envvar && o->val && *o->val)
+            rb_strs_take(env, rb_format("%s=%s", o->envvar, o->val));
+    PQconninfoFree(options);
+}
+
+/* pg_dump writes commands of psql into its output, since version 15.14: \restrict and \unrestrict.
+ */
+static void remove_commands(char *sql)
+{
+    for (char *line = sql; line && *line;) {
+        char *next = strchr(line, '\n');
+        if (strncmp(line, "\\restrict ", 10) == 0 || strncmp(line, "\\unrestrict ", 12) == 0)
+            memset(line, ' ', next ? (size_t)(next - line) : strlen(line));
+        line = next ? next + 1 : NULL;
+    }
+}
+
+/* section: pre-data, post-data; NULL: both. A new string. */
+static enum rb_code dump(char **out, rb_pg *from, const char *snapshot, const char *section,
+                         rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs env = {0};
+    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+    RB_AUTO(rb_free_str) char *of = rb_format("--snapshot=%s", snapshot);
+    RB_AUTO(rb_free_str) char *part = rb_format("--section=%s", section ? section : "");
+    const char *const argv[] = {"pg_dump",
+                                "--schema-only",
+                                "--no-owner",
+                                "--no-acl",
+                                "--no-subscriptions",
+                                "--no-security-labels",
+                                "--no-tablespaces",
+                                "--no-password",
+                                "--lock-wait-timeout=10s",
+                                of,
+                                section ? part : NULL,
+                                NULL};
+    add_connection(&env, from);
+    rb_strs_add(&env, "PGCLIENTENCODING=UTF8");
+    rb_strs_add(&env, "LC_ALL=C");
+    const char **list = rb_calloc(env.n + 1, sizeof *list);
+    for (size_t i = 0; i < env.n; i++)
+        list[i] = env.items[i];
+    const rb_process process = {.argv = argv, .env = list, .output_limit = DUMP_LIMIT};
+    enum rb_code code = rb_process_run(&result, &process, err);
+    free(list);
+    RB_TRY(code);
+    if (result.status != 0) {
+        RB_AUTO(rb_free_str) char *why = rb_safe(rb_buf_str(&result.err));
+        return rb_fail(err, RB_ERROR,
+                       "database %s: pg_dump cannot read the schema: %.500s\nrun pg_dump "
+                       "--schema-only as the same role, with a pg_dump of the server's version",
+                       from->shown, why);
+    }
+    if (result.out.len >= DUMP_LIMIT)
+        return rb_fail(err, RB_ERROR, "database %s: its schema has more than %u MiB", from->shown,
+                       DUMP_LIMIT >> 20);
+    *out = rb_buf_detach(&result.out);
+    remove_commands(*out);
+    return RB_OK;
+}
+
+static enum rb_code copy_schema(rb_pg *to, rb_pg *from, const char *snapshot, const char *section,
+                                rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *sql = NULL;
+    RB_TRY(dump(&sql, from, snapshot, section, err));
+    RB_TRY(rb_pg_scratch_roles(to, sql, err));
+    if (rb_pg_exec(to, sql, err) != RB_OK)
+        return rb_err_prefix(err, "the schema of %s cannot be created in a scratch database",
+                             from->shown);
+    return rb_pg_settle(to, err);
+}
+
+/* Rows */
+
+/* Passes what one session sends on to the other. */
+static enum rb_code pipe_rows(rb_pg *to, rb_pg *from, rb_err *err)
+{
+    char *line;
+    int len;
+    bool sent = true;
+    while ((len = PQgetCopyData(from->conn, &line, 0)) > 0) {
+        sent = sent && PQputCopyData(to->conn, line, len) == 1;
+        PQfreemem(line);
+    }
+    const char *why = len == -2 ? "the rows cannot be read" : NULL;
+    sent = PQputCopyEnd(to->conn, why) == 1 && sent;
+    RB_AUTO(rb_pg_clear) PGresult *read = PQgetResult(from->conn);
+    RB_AUTO(rb_pg_clear) PGresult *written = PQgetResult(to->conn);
+    for (PGresult *more; (more = PQgetResult(from->conn)) != NULL;)
+        PQclear(more);
+    for (PGresult *more; (more = PQgetResult(to->conn)) != NULL;)
+        PQclear(more);
+    if (PQresultStatus(read) != PGRES_COMMAND_OK)
+        return rb_pg_fail(err, from, read, "database %s: its rows cannot be read", from->shown);
+    if (!sent || PQresultStatus(written) != PGRES_COMMAND_OK)
+        return rb_pg_fail(err, to, written, "the rows of %s cannot be copied", from->shown);
+    return RB_OK;
+}
+
+static enum rb_code start_copy(rb_pg *pg, const char *sql, ExecStatusType wanted, rb_err *err)
+{
+    RB_AUTO(rb_pg_clear) PGresult *result = PQexec(pg->conn, sql);
+    if (PQresultStatus(result) == wanted)
+        return RB_OK;
+    return rb_pg_fail(err, pg, result, "database %s: `%s`", pg->shown, sql);
+}
+
+/* table: {"sql","columns"}; columns: those that hold data, quoted, with commas. */
+static enum rb_code copy_table(rb_pg *to, rb_pg *from, const json_t *table, rb_err *err)
+{
+    const char *name = rb_json_str(table, "sql");
+    const char *columns = rb_json_str(table, "columns");
+    RB_AUTO(rb_free_str)
+    char *out = rb_format("COPY (SELECT %s FROM ONLY %s) TO STDOUT", columns, name);
+    RB_AUTO(rb_free_str) char *in = rb_format("COPY %s(%s) FROM STDIN", name, columns);
+    if (!*columns)
+        return RB_OK;
+    RB_TRY(start_copy(to, in, PGRES_COPY_IN, err));
+    enum rb_code code = start_copy(from, out, PGRES_COPY_OUT, err);
+    if (code == RB_OK)
+        return pipe_rows(to, from, err);
+    (void)!PQputCopyEnd(to->conn, "the rows cannot be read");
+    for (PGresult *more; (more = PQgetResult(to->conn)) != NULL;)
+        PQclear(more);
+    return code;
+}
+
+/* own: only the tables that say what is applied. */
+static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *tables = NULL;
+    RB_AUTO(rb_json_freep) json_t *sequences = NULL;
+    size_t i;
+    json_t *table;
+    RB_TRY(rb_pg_json(
+        &tables, from,
+        "SELECT coalesce(json_agg(json_build_object('sql', format('%I.%I', n.nspname, c.relname),"
+        " 'name', c.relname, 'columns', (SELECT coalesce(string_agg(quote_ident(a.attname), ', '"
+        " ORDER BY a.attnum), '') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND"
+        " NOT a.attisdropped AND a.attgenerated = ''))), '[]') FROM pg_class c JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname"
+        " !~ '^(pg_|information_schema$)' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid ="
+        " 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')",
+        NULL, 0, err));
+    json_array_foreach (tables, i, table) {
+        const char *name = rb_json_str(table, "name");
+        bool applied = rb_tracking_owns(name) && strcmp(name, "rbtool_journal") != 0;
+        if (!own || applied)
+            RB_TRY(copy_table(to, from, table, err));
+    }
+    if (own)
+        return RB_OK;
+    RB_TRY(
+        rb_pg_json(&sequences, from,
+                   "SELECT coalesce(json_agg(format('%I.%I', schemaname, sequencename) ||"
+                   " E'\\t' || last_value), '[]') FROM pg_sequences WHERE last_value IS NOT NULL",
+                   NULL, 0, err));
+    json_array_foreach (sequences, i, table) {
+        const char *text = json_string_value(table);
+        const char *tab = strrchr(text, '\t');
+        RB_AUTO(rb_free_str) char *name = rb_strndup(text, (size_t)(tab - text));
+        const char *params[] = {name, tab + 1};
+        int64_t ignored;
+        RB_TRY(rb_pg_int(&ignored, to, "SELECT setval($1::regclass, $2::int8)", params, 2, err));
+    }
+    return RB_OK;
+}
+
+/* Copying */
+
+static enum rb_code copy_all(rb_pg *to, rb_pg *from, const char *snapshot, bool rows, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *kept = json_object();
+    if (!rows) {
+        RB_TRY(copy_schema(to, from, snapshot, NULL, err));
+        return copy_rows(to, from, true, err);
+    }
+    RB_TRY(copy_schema(to, from, snapshot, "pre-data", err));
+    RB_TRY(copy_rows(to, from, false, err));
+    RB_TRY(copy_schema(to, from, snapshot, "post-data", err));
+    RB_TRY(rb_pg_keep(kept, &to->base, err));
+    return rb_pg_exec(to, "ANALYZE", err);
+}
+
+enum rb_code rb_pg_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, rb_err *err)
+{
+    (void)dir; /* the scratch server has its own folder */
+    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
+    RB_AUTO(rb_free_str) char *snapshot = NULL;
+    rb_pg *from = rb_pg_of(of);
+    rb_err ignored;
+    RB_TRY(rb_pg_scratch(&copy, RB_DB_CLOCK_REAL, err));
+    RB_TRY(rb_pg_exec(from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err));
+    enum rb_code code = rb_pg_text(&snapshot, from, "SELECT pg_export_snapshot()", NULL, 0, err);
+    if (code == RB_OK)
+        code = copy_all(rb_pg_of(copy), from, snapshot, rows, err);
+    (void)!rb_pg_exec(from, "ROLLBACK", &ignored);
+    RB_TRY(code);
+    *out = copy;
+    copy = NULL;
+    return RB_OK;
+}
