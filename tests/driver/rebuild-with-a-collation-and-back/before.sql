@@ -1,2 +1,2 @@
 CREATE TABLE t(id INTEGER PRIMARY KEY, mail TEXT);
-INSERT INTO t(mail) VALUES ('A@b.c'), ('a@B.c');
+INSERT INTO t VALUES (1, 'A@b.c'), (2, 'a@B.c');

@@ -1,2 +1,2 @@
-CREATE TABLE t(id INTEGER PRIMARY KEY, a, b AS (a * 2), c AS (a + 1) STORED);
+CREATE TABLE t(id INTEGER PRIMARY KEY, a INT, b AS (a * 2), c AS (a + 1) STORED);
 INSERT INTO t(a) VALUES (1), (2);

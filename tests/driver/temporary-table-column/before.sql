@@ -1,2 +1,2 @@
-CREATE TABLE t(a, b);
+CREATE TABLE t(a INT, b INT);
 INSERT INTO t VALUES(1,2),(3,4);

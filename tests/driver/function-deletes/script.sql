@@ -1,0 +1,1 @@
+SELECT clean(1);

@@ -1,0 +1,2 @@
+CREATE TABLE t(id INT PRIMARY KEY, j JSON, p POINT, x XML);
+INSERT INTO t VALUES (1, '{"a": 1}', '(1,2)', NULL), (2, NULL, NULL, NULL);

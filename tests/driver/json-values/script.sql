@@ -1,0 +1,1 @@
+UPDATE t SET j = '{"a":1}', p = p;

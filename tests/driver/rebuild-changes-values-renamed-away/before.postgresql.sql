@@ -1,0 +1,2 @@
+CREATE TABLE t(k TEXT, l INT, a INT, PRIMARY KEY(k, l));
+INSERT INTO t VALUES('x',1,10),('x',2,20),('y',1,30);

@@ -1,0 +1,4 @@
+CREATE TABLE n(id INTEGER PRIMARY KEY, code NUMERIC);
+INSERT INTO n SELECT id, trim_scale(code::numeric) FROM t;
+DROP TABLE t;
+ALTER TABLE n RENAME TO t;

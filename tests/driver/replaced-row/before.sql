@@ -1,2 +1,0 @@
-CREATE TABLE t(id INTEGER PRIMARY KEY, a);
-INSERT INTO t VALUES (1, 'user'), (2, 'b');

@@ -1,0 +1,1 @@
+ALTER TABLE log SET SCHEMA audit;

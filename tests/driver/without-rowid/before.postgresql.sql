@@ -1,0 +1,2 @@
+CREATE TABLE t(k TEXT PRIMARY KEY, v INT);
+INSERT INTO t VALUES('a',1),('b',2),('c',NULL);
