@@ -19,9 +19,7 @@ void rb_applied_clear(rb_applied *applied)
 static enum rb_code read_own(rb_strs *out, bool *there, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_AUTO(rb_json_freep) json_t *tables = NULL;
-    RB_TRY(db->driver->tables(&tables, db, err));
-    *there = json_object_get(tables, "rbtool_applied") != NULL;
+    RB_TRY(rb_db_has_table(there, db, "rbtool_applied", err));
     if (!*there)
         return RB_OK;
     RB_TRY(rb_db_query(&rows, db, "SELECT id FROM rbtool_applied ORDER BY sequence", NULL, err));

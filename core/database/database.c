@@ -180,6 +180,27 @@ enum rb_code rb_db_query_within(json_t **rows, rb_db *db, size_t limit, const ch
     return db->driver->query(rows, db, limit, sql, params, err);
 }
 
+enum rb_code rb_db_columns(rb_strs *names, rb_db *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", table);
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, db, db->driver->columns_sql, params, err));
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row)
+        if (json_is_string(json_array_get(row, 0)))
+            rb_strs_add(names, json_string_value(json_array_get(row, 0)));
+    return RB_OK;
+}
+
+enum rb_code rb_db_has_table(bool *out, rb_db *db, const char *table, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs columns = {0};
+    RB_TRY(rb_db_columns(&columns, db, table, err));
+    *out = columns.n > 0;
+    return RB_OK;
+}
+
 enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err)
 {
     return db->driver->check(rows, db, sql, limit, err);

@@ -96,6 +96,12 @@ typedef struct rb_db_driver {
     /* Numbers that scripts can give the database as a whole, by name. Not in the
      * catalog: an application may count on by itself. */
     enum rb_code (*settings)(json_t **out, rb_db *db, rb_err *err);
+    /* Queries for tracking tables: (name) of the columns of table $1, in lower case and bytewise
+     * order; (name, is it a table) of what the user has in the database. */
+    const char *columns_sql;
+    const char *objects_sql;
+    const char *hex_of_checksum; /* of the column checksum, in hexadecimal */
+    const char *bytes_prefix;    /* of a literal of bytes in hexadecimal, to its quote */
     /* Names of all tables, as keys. */
     enum rb_code (*tables)(json_t **out, rb_db *db, rb_err *err);
     /* Broken references, of those that scripts with these effects can break (NULL: all): {"TABLE ->

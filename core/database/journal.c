@@ -6,14 +6,6 @@
 #define CATALOG_LIMIT (64u << 20)
 #define PINS_LIMIT (64u << 10)
 
-static enum rb_code has_journal(bool *out, rb_db *db, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *tables = NULL;
-    RB_TRY(db->driver->tables(&tables, db, err));
-    *out = json_object_get(tables, "rbtool_journal") != NULL;
-    return RB_OK;
-}
-
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
                                const rb_db_outcome *outcome, const json_t *pins, rb_err *err)
 {
@@ -51,9 +43,8 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
     return recorded
                ? RB_OK
                : rb_fail(err, RB_FOUND,
-                         "table rbtool_journal does not keep the row that was inserted\ndrop "
-                         "its triggers: `SELECT name FROM sqlite_schema WHERE type = 'trigger' "
-                         "AND tbl_name = 'rbtool_journal'` lists them");
+                         "table rbtool_journal does not keep the row that was inserted\ndrop the "
+                         "triggers and rules of that table");
 }
 
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_err *err)
@@ -61,7 +52,7 @@ enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
     bool there;
-    RB_TRY(has_journal(&there, db, err));
+    RB_TRY(rb_db_has_table(&there, db, "rbtool_journal", err));
     if (there)
         RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM rbtool_journal WHERE transition_id = $1",
                            params, err));
@@ -75,7 +66,7 @@ enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *pins = NULL;
     bool there;
     *out = NULL;
-    RB_TRY(has_journal(&there, db, err));
+    RB_TRY(rb_db_has_table(&there, db, "rbtool_journal", err));
     if (there)
         RB_TRY(rb_db_query_within(&rows, db, PINS_LIMIT,
                                   "SELECT pins FROM rbtool_journal ORDER BY sequence DESC LIMIT 1",
@@ -97,7 +88,7 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", release);
     bool there;
-    RB_TRY(has_journal(&there, db, err));
+    RB_TRY(rb_db_has_table(&there, db, "rbtool_journal", err));
     /* Leaving a release records what it had become meanwhile; that is the later knowledge. */
     if (there)
         RB_TRY(rb_db_query_within(

@@ -1,62 +1,99 @@
 #include "database/tracking.h"
+#include "database/driver.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* A tool's table: the columns that identify it, and the statements its tool runs for SQLite. */
+enum { CREATE_STATEMENTS = 2 };
+
+/* How a tool makes the key of the advisory lock that it holds while it migrates: a CRC-32 of names,
+ * times its own salt. */
+enum lock { LOCK_NONE, LOCK_GOLANG_MIGRATE, LOCK_SQLX };
+
+/* A tool's table: the columns that identify it, and the statements that its tool runs. */
 struct tool {
     const char *name;
     const char *table;
     const char *columns; /* sorted, joined by "," */
-    const char *create[2];
+    struct {
+        const char *engine;
+        const char *sql[CREATE_STATEMENTS];
+    } create[2];
     const char *insert; /* NULL: see insert_checked() */
     const char *remove;
     const char *settle; /* records that a migration that stopped half-way is complete; or NULL */
+    enum lock lock;     /* on engines that have advisory locks */
     bool last_only;     /* one row with the last version and whether it stopped half-way */
 };
 
 /*
- * golang-migrate database/sqlite3 ensureVersionTable and SetVersion; dbmate pkg/driver/sqlite
- * CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE; sqlx-sqlite migrate.rs.
+ * golang-migrate database/{sqlite3,postgres} ensureVersionTable and SetVersion; dbmate
+ * pkg/driver/{sqlite,postgres} CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE;
+ * sqlx-{sqlite,postgres} migrate.rs.
  */
 static const struct tool tools[] = {
     {.name = "golang-migrate",
      .table = "schema_migrations",
      .columns = "dirty,version",
-     .create = {"CREATE TABLE IF NOT EXISTS schema_migrations (version uint64,dirty bool)",
-                "CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations (version)"},
-     .insert = "INSERT INTO schema_migrations (version, dirty) VALUES (?1, 0)",
+     .create = {{"sqlite",
+                 {"CREATE TABLE IF NOT EXISTS schema_migrations (version uint64,dirty bool)",
+                  "CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations "
+                  "(version)"}},
+                {"postgresql",
+                 {"CREATE TABLE IF NOT EXISTS schema_migrations (version bigint not null primary "
+                  "key, dirty boolean not null)"}}},
+     .insert = "INSERT INTO schema_migrations (version, dirty) VALUES ($1, FALSE)",
      .remove = "DELETE FROM schema_migrations",
-     .settle = "UPDATE schema_migrations SET dirty = 0",
+     .settle = "UPDATE schema_migrations SET dirty = FALSE",
+     .lock = LOCK_GOLANG_MIGRATE,
      .last_only = true},
     {.name = "dbmate",
      .table = "schema_migrations",
      .columns = "version",
-     .create = {"CREATE TABLE IF NOT EXISTS \"schema_migrations\" (version varchar(128) primary "
-                "key)"},
-     .insert = "INSERT INTO schema_migrations (version) VALUES (?1)",
-     .remove = "DELETE FROM schema_migrations WHERE version = ?1"},
+     .create = {{"sqlite",
+                 {"CREATE TABLE IF NOT EXISTS \"schema_migrations\" (version varchar(128) primary "
+                  "key)"}},
+                {"postgresql",
+                 {"CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) primary "
+                  "key)"}}},
+     .insert = "INSERT INTO schema_migrations (version) VALUES ($1)",
+     .remove = "DELETE FROM schema_migrations WHERE version = $1"},
     {.name = "diesel",
      .table = "__diesel_schema_migrations",
      .columns = "run_on,version",
-     .create = {"CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (\n"
-                "       version VARCHAR(50) PRIMARY KEY NOT NULL,\n"
-                "       run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n)"},
-     .insert = "INSERT INTO __diesel_schema_migrations (version) VALUES (?1)",
-     .remove = "DELETE FROM __diesel_schema_migrations WHERE version = ?1"},
+     .create = {{"sqlite",
+                 {"CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (\n"
+                  "       version VARCHAR(50) PRIMARY KEY NOT NULL,\n"
+                  "       run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n)"}},
+                {"postgresql",
+                 {"CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (\n"
+                  "       version VARCHAR(50) PRIMARY KEY NOT NULL,\n"
+                  "       run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n)"}}},
+     .insert = "INSERT INTO __diesel_schema_migrations (version) VALUES ($1)",
+     .remove = "DELETE FROM __diesel_schema_migrations WHERE version = $1"},
     {.name = "sqlx",
      .table = "_sqlx_migrations",
      .columns = "checksum,description,execution_time,installed_on,success,version",
-     .create = {"CREATE TABLE IF NOT EXISTS _sqlx_migrations (\n"
-                "    version BIGINT PRIMARY KEY,\n"
-                "    description TEXT NOT NULL,\n"
-                "    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n"
-                "    success BOOLEAN NOT NULL,\n"
-                "    checksum BLOB NOT NULL,\n"
-                "    execution_time BIGINT NOT NULL\n)"},
-     .remove = "DELETE FROM _sqlx_migrations WHERE version = ?1",
-     .settle = "UPDATE _sqlx_migrations SET success = 1"},
+     .create = {{"sqlite",
+                 {"CREATE TABLE IF NOT EXISTS _sqlx_migrations (\n"
+                  "    version BIGINT PRIMARY KEY,\n"
+                  "    description TEXT NOT NULL,\n"
+                  "    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n"
+                  "    success BOOLEAN NOT NULL,\n"
+                  "    checksum BLOB NOT NULL,\n"
+                  "    execution_time BIGINT NOT NULL\n)"}},
+                {"postgresql",
+                 {"CREATE TABLE IF NOT EXISTS _sqlx_migrations (\n"
+                  "    version BIGINT PRIMARY KEY,\n"
+                  "    description TEXT NOT NULL,\n"
+                  "    installed_on TIMESTAMPTZ NOT NULL DEFAULT now(),\n"
+                  "    success BOOLEAN NOT NULL,\n"
+                  "    checksum BYTEA NOT NULL,\n"
+                  "    execution_time BIGINT NOT NULL\n)"}}},
+     .remove = "DELETE FROM _sqlx_migrations WHERE version = $1",
+     .settle = "UPDATE _sqlx_migrations SET success = TRUE",
+     .lock = LOCK_SQLX},
 };
 
 #define TOOLS (sizeof tools / sizeof *tools)
@@ -133,15 +170,11 @@ bool rb_tracking_owns(const char *table)
 /* The table's columns, sorted and joined by ","; "" when there is no such table. */
 static enum rb_code read_columns(char **out, rb_db *db, const char *table, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", table);
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, db, "SELECT lower(name) FROM pragma_table_info(?1) ORDER BY 1",
-                       params, err));
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    RB_TRY(rb_db_columns(&names, db, table, err));
     rb_buf columns = {0};
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row)
-        rb_buf_printf(&columns, "%s%s", i ? "," : "", json_string_value(json_array_get(row, 0)));
+    for (size_t i = 0; i < names.n; i++)
+        rb_buf_printf(&columns, "%s%s", i ? "," : "", names.items[i]);
     *out = rb_buf_detach(&columns);
     return RB_OK;
 }
@@ -154,15 +187,20 @@ static enum rb_code is_there(bool *out, const struct tool *tool, rb_db *db, rb_e
     return RB_OK;
 }
 
-static enum rb_code is_empty(bool *out, rb_db *db, rb_err *err)
+/* Names of what the user has in this database; tables_only: of the tables. */
+static enum rb_code read_objects(rb_strs *names, rb_db *db, bool tables_only, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(
-        &rows, db,
-        "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        " AND name NOT IN ('rbtool_applied', 'rbtool_journal', 'rbtool_checksums') LIMIT 1",
-        NULL, err));
-    *out = json_array_size(rows) == 0;
+    RB_TRY(rb_db_query(&rows, db, db->driver->objects_sql, NULL, err));
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row) {
+        const char *name = json_string_value(json_array_get(row, 0));
+        bool own =
+            name && strncmp(name, "rbtool_", strlen("rbtool_")) == 0 && rb_tracking_owns(name);
+        if (name && !own && (!tables_only || json_integer_value(json_array_get(row, 1))))
+            rb_strs_add(names, name);
+    }
     return RB_OK;
 }
 
@@ -188,10 +226,10 @@ static enum rb_code find_any(const char **name, rb_db *db, const char *layout, r
         *name = found->name;
         return RB_OK;
     }
-    bool empty;
-    RB_TRY(is_empty(&empty, db, err));
+    RB_AUTO(rb_strs_clear) rb_strs objects = {0};
+    RB_TRY(read_objects(&objects, db, false, err));
     const struct tool *own = find_tool(layout);
-    if (empty && own)
+    if (objects.n == 0 && own)
         *name = own->name;
     return RB_OK;
 }
@@ -226,36 +264,39 @@ enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db, rb_
         if (known)
             return RB_OK;
     }
-    RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, db,
-                       "SELECT name FROM sqlite_master WHERE type = 'table'"
-                       " AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'rbtool_applied')"
-                       " ORDER BY name",
-                       NULL, err));
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
-        size_t j;
-        json_t *row;
-        json_array_foreach (rows, j, row) {
-            const char *name = json_string_value(json_array_get(row, 0));
-            if (!name || strcasecmp(name, foreign[i].table) != 0)
-                continue;
-            *table = rb_strdup(name);
-            *tool = foreign[i].tool;
-            return RB_OK;
-        }
-    }
+    bool own;
+    RB_AUTO(rb_strs_clear) rb_strs tables = {0};
+    RB_TRY(rb_db_has_table(&own, db, "rbtool_applied", err));
+    if (own)
+        return RB_OK;
+    RB_TRY(read_objects(&tables, db, true, err));
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        for (size_t j = 0; j < tables.n; j++)
+            if (strcasecmp(tables.items[j], foreign[i].table) == 0) {
+                *table = rb_strdup(tables.items[j]);
+                *tool = foreign[i].tool;
+                return RB_OK;
+            }
     return RB_OK;
 }
 
-char *rb_tracking_record_sql(const char *layout, const char *id)
+static const char *create_sql(const struct tool *tool, const char *engine, size_t at)
+{
+    for (size_t i = 0; i < sizeof tool->create / sizeof *tool->create; i++)
+        if (at < CREATE_STATEMENTS && strcmp(tool->create[i].engine, engine) == 0)
+            return tool->create[i].sql[at];
+    return NULL;
+}
+
+char *rb_tracking_record_sql(const char *engine, const char *layout, const char *id)
 {
     const struct tool *tool = find_tool(layout);
-    const char *value = tool && tool->insert ? strstr(tool->insert, "?1") : NULL;
+    const char *value = tool && tool->insert ? strstr(tool->insert, "$1") : NULL;
     if (!value || strspn(id, "0123456789") != strlen(id))
         return NULL;
     rb_buf sql = {0};
-    for (size_t i = 0; i < 2 && tool->create[i]; i++)
-        rb_buf_printf(&sql, "%s; ", tool->create[i]);
+    for (size_t i = 0; create_sql(tool, engine, i); i++)
+        rb_buf_printf(&sql, "%s; ", create_sql(tool, engine, i));
     for (char *p = sql.data; *p; p++)
         if (*p == '\n')
             *p = ' ';
@@ -404,29 +445,21 @@ static enum rb_code first_text(char **out, rb_db *db, const char *sql, const cha
     return RB_OK;
 }
 
-static enum rb_code has_checksums(bool *out, rb_db *db, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *name = NULL;
-    RB_TRY(first_text(&name, db, "SELECT name FROM sqlite_master WHERE name = ?1",
-                      "rbtool_checksums", err));
-    *out = name[0] != '\0';
-    return RB_OK;
-}
-
 /* A checksum that sqlx itself wrote. One that rbtool wrote is the SHA-384 of what it ran. */
 static enum rb_code keep_checksum(rb_db *db, const rb_migration *m, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *found = NULL;
     RB_AUTO(rb_free_str) char *taken_over = NULL;
     char own[RB_SHA384_HEX];
-    RB_TRY(first_text(&found, db,
-                      "SELECT lower(hex(checksum)) FROM _sqlx_migrations WHERE version = ?1", m->id,
-                      err));
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("SELECT lower(%s) FROM _sqlx_migrations WHERE version = $1",
+                          db->driver->hex_of_checksum);
+    RB_TRY(first_text(&found, db, sql, m->id, err));
     rb_sha384_hex_of(m->up.text ? m->up.text : "", m->up.len, own);
     if (found[0] == '\0' || strcmp(found, own) == 0)
         return RB_OK;
     RB_TRY(first_text(&taken_over, db,
-                      "SELECT id FROM rbtool_applied WHERE id = ?1 AND release IS NULL", m->id,
+                      "SELECT id FROM rbtool_applied WHERE id = $1 AND release IS NULL", m->id,
                       err));
     if (taken_over[0] == '\0')
         return RB_OK;
@@ -435,7 +468,10 @@ static enum rb_code keep_checksum(rb_db *db, const rb_migration *m, rb_err *err)
                       " (up_sha256 TEXT PRIMARY KEY, checksum TEXT NOT NULL)",
                       NULL, err));
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", m->up.sha256, found);
-    return rb_db_exec(db, "INSERT OR REPLACE INTO rbtool_checksums VALUES (?1, ?2)", params, err);
+    return rb_db_exec(db,
+                      "INSERT INTO rbtool_checksums VALUES ($1, $2)"
+                      " ON CONFLICT (up_sha256) DO UPDATE SET checksum = excluded.checksum",
+                      params, err);
 }
 
 /* What sqlx runs, with the checksum that was there when this script was undone. */
@@ -445,10 +481,10 @@ static enum rb_code insert_checked(rb_db *db, const rb_migration *m, int64_t nan
     RB_AUTO(rb_free_str) char *checksum = rb_calloc(RB_SHA384_HEX, 1);
     bool kept;
     rb_sha384_hex_of(m->up.text ? m->up.text : "", m->up.len, checksum);
-    RB_TRY(has_checksums(&kept, db, err));
+    RB_TRY(rb_db_has_table(&kept, db, "rbtool_checksums", err));
     if (kept) {
         char *before = NULL;
-        RB_TRY(first_text(&before, db, "SELECT checksum FROM rbtool_checksums WHERE up_sha256 = ?1",
+        RB_TRY(first_text(&before, db, "SELECT checksum FROM rbtool_checksums WHERE up_sha256 = $1",
                           m->up.sha256, err));
         char *unused = before[0] ? checksum : before;
         checksum = before[0] ? before : checksum;
@@ -467,8 +503,8 @@ static enum rb_code insert_checked(rb_db *db, const rb_migration *m, int64_t nan
     json_t *params = json_pack("[s,s,I]", m->id, description, (json_int_t)nanoseconds);
     RB_AUTO(rb_free_str)
     char *sql = rb_format("INSERT INTO _sqlx_migrations ( version, description, success, checksum,"
-                          " execution_time ) VALUES ( ?1, ?2, TRUE, x'%s', ?3 )",
-                          checksum);
+                          " execution_time ) VALUES ( $1, $2, TRUE, %s%s', $3 )",
+                          db->driver->bytes_prefix, checksum);
     return rb_db_exec(db, sql, params, err);
 }
 
@@ -478,8 +514,8 @@ enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *m
     const struct tool *tool = find_tool(name);
     if (!tool)
         return RB_OK;
-    for (size_t i = 0; i < 2 && tool->create[i]; i++)
-        RB_TRY(rb_db_exec(db, tool->create[i], NULL, err));
+    for (size_t i = 0; create_sql(tool, rb_db_engine(db), i); i++)
+        RB_TRY(rb_db_exec(db, create_sql(tool, rb_db_engine(db), i), NULL, err));
     if (tool->last_only)
         return write_last(db, tool, applied, err);
     if (up && !tool->insert)

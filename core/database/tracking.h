@@ -39,7 +39,7 @@ enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db,
 /* SQL that records migration id as applied in the table of the layout's tool, for a person to run
  * where another tool or a person applied it. The caller owns it; NULL where a row needs more than
  * the id. */
-char *rb_tracking_record_sql(const char *layout, const char *id);
+char *rb_tracking_record_sql(const char *engine, const char *layout, const char *id);
 
 /* SQL that records in that tool's table that the migration that stopped half-way is complete, for a
  * person who has completed it. Static; NULL where the tool does not keep that. */

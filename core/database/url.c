@@ -46,16 +46,56 @@ char *rb_url_with_file(const char *url, const char *path)
     return rb_format("%s%s", s ? s->start : "", path);
 }
 
+static int hex_digit(char c)
+{
+    const char *digits = "0123456789abcdef";
+    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+/* True if the key at p, which may be written with percent signs, is `name`. */
+static bool key_is(const char *p, const char *name)
+{
+    for (; *name; name++, p++) {
+        char c = *p;
+        if (c == '%' && hex_digit(p[1]) >= 0 && hex_digit(p[2]) >= 0) {
+            c = (char)(hex_digit(p[1]) * 16 + hex_digit(p[2]));
+            p += 2;
+        }
+        if (c != *name)
+            return false;
+    }
+    return *p == '=';
+}
+
 /* Removes what `name` stands before in the query of a url: password=...& */
 static void drop_parameter(char *url, const char *name)
 {
-    size_t len = strlen(name);
-    for (char *p = strchr(url, '?'); p; p = strchr(p + 1, '&')) {
-        while (strncmp(p + 1, name, len) == 0 && p[1 + len] == '=') {
+    for (char *p = strchr(url, '?'); p; p = strchr(p + 1, '&'))
+        while (key_is(p + 1, name)) {
             char *next = strchr(p + 1, '&');
             memmove(p + 1, next ? next + 1 : p + strlen(p), strlen(next ? next + 1 : "") + 1);
         }
-    }
+}
+
+/* Where the last "@" that may end a password is looked for: up to the path as libpq finds it, or to
+ * the query, where a "/" or "?" of the password was not written as a percent sign. */
+static const char *login_end(const char *start)
+{
+    size_t path = strcspn(start, "/");
+    size_t query = strcspn(start, "?");
+    return start + (path > query ? path : query);
+}
+
+bool rb_url_is_ambiguous(const char *url)
+{
+    const char *start = strstr(url, "://");
+    if (!start || rb_url_file(url))
+        return false;
+    start += strlen("://");
+    const char *first = memchr(start, '@', (size_t)(login_end(start) - start));
+    const char *last = memrchr(start, '@', (size_t)(login_end(start) - start));
+    return first != last || (first && first > start + strcspn(start, "/"));
 }
 
 /* scheme://USER:PASSWORD@HOST/... */
@@ -66,11 +106,7 @@ char *rb_url_public(const char *url)
     if (!start || rb_url_file(url))
         return copy;
     start += strlen("://");
-    char *end = start + strcspn(start, "/?");
-    char *at = NULL;
-    for (char *p = start; p < end; p++)
-        if (*p == '@')
-            at = p;
+    char *at = memrchr(start, '@', (size_t)(login_end(start) - start));
     char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
     if (colon)
         memmove(colon, at, strlen(at) + 1);

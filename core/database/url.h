@@ -24,5 +24,8 @@ const char *rb_url_file(const char *url);
 char *rb_url_with_file(const char *url, const char *path);
 /* The url without passwords; a new string. */
 char *rb_url_public(const char *url);
+/* True if libpq would take a part of the password for a host, port or name, and show it: an "@" or
+ * "/" of the password is not written as a percent sign. */
+bool rb_url_is_ambiguous(const char *url);
 
 #endif

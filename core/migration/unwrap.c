@@ -1,5 +1,7 @@
 #include "migration/unwrap.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +59,18 @@ static void refuse(rb_wrapping *out, size_t offset, const char *what)
         return;
     out->refused = true;
     out->offset = offset;
-    out->what = what;
+    snprintf(out->what, sizeof out->what, "%s", what);
+}
+
+/* A backslash and letters: \copy. Other bytes are not shown. */
+static void refuse_meta(rb_wrapping *out, const char *text, const rb_token *meta)
+{
+    char what[64];
+    size_t len = 1;
+    while (len < meta->len && len < 20 && isalpha((unsigned char)meta->text[len]))
+        len++;
+    snprintf(what, sizeof what, "psql's command %.*s", (int)len, meta->text);
+    refuse(out, (size_t)(meta->text - text), what);
 }
 
 /* Position of the statements: before a BEGIN, inside, after the COMMIT. */
@@ -94,9 +107,7 @@ void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char 
     rb_sql_statement s;
     while (!out->refused && rb_sql_statement_next(&s, &sql)) {
         if (s.meta.kind != RB_TOKEN_END)
-            refuse(out, (size_t)(s.meta.text - text),
-                   s.meta.kind == RB_TOKEN_META ? "a psql command"
-                                                : "COPY data, which only psql reads,");
+            refuse_meta(out, text, &s.meta);
         enum rb_control control = rb_sql_control(&s);
         RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(&s, sql.dialect);
         if (control != RB_CONTROL_NONE)

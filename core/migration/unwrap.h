@@ -27,7 +27,7 @@ typedef struct rb_wrapping {
     size_t commit[2]; /* and the COMMIT's */
     bool refused;
     size_t offset;    /* of the statement refused */
-    const char *what; /* "transaction control", "a psql command"; static */
+    char what[64]; /* "transaction control", "psql's command \\copy" */
 } rb_wrapping;
 
 void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char *engine);

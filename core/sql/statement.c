@@ -86,9 +86,12 @@ static void skip_line(rb_sql *sql)
 }
 
 /* The data lines behind COPY ... FROM STDIN; up to and with the line that is "\.". */
-static void skip_copy_data(rb_sql *sql)
+static void read_copy_data(rb_sql_statement *out, rb_sql *sql)
 {
     skip_line(sql);
+    out->has_data = true;
+    out->data = sql->at < sql->len ? sql->at + 1 : sql->len;
+    out->data_end = sql->len;
     while (sql->at < sql->len) {
         sql->at++;
         size_t from = sql->at;
@@ -96,8 +99,10 @@ static void skip_copy_data(rb_sql *sql)
         size_t n = sql->at - from;
         if (n > 0 && sql->text[from + n - 1] == '\r')
             n--;
-        if (n == 2 && memcmp(sql->text + from, "\\.", 2) == 0)
+        if (n == 2 && memcmp(sql->text + from, "\\.", 2) == 0) {
+            out->data_end = from;
             return;
+        }
     }
 }
 
@@ -118,11 +123,8 @@ bool rb_sql_statement_next(rb_sql_statement *out, rb_sql *sql)
         out->end = sql->at;
         if (closes && body_ends(&body)) {
             out->closed = true;
-            if (body.copy_in) {
-                out->meta = out->head[0];
-                skip_copy_data(sql);
-                out->end = sql->at;
-            }
+            if (body.copy_in)
+                read_copy_data(out, sql);
             return true;
         }
         if (token.kind == RB_TOKEN_META && out->meta.kind == RB_TOKEN_END)

@@ -17,6 +17,9 @@ typedef struct rb_sql_statement {
     size_t heads;
     bool closed;   /* by a semicolon, not by the end of the text */
     rb_token meta; /* the first of psql's commands in it; kind is RB_TOKEN_END for none */
+    bool has_data; /* COPY ... FROM STDIN: the lines behind it, without the one that ends them */
+    size_t data;
+    size_t data_end;
 } rb_sql_statement;
 
 /* The next statement; false at the end of the text. Empty ones are passed over. */

@@ -3,6 +3,7 @@
 
 #include "catalog/name.h"
 #include "database/tracking.h"
+#include "database/url.h"
 #include "transition/plan.h"
 
 char *rb_plan_list_differences(const json_t *differences)
@@ -29,7 +30,8 @@ static char *take_over_advice(const rb_plan_database *d)
 {
     const char *layout = d->to_set->layout ? d->to_set->layout : "";
     const char *id = d->step_count > 0 && d->steps[0].up ? d->steps[0].migration->id : NULL;
-    RB_AUTO(rb_free_str) char *sql = id ? rb_tracking_record_sql(layout, id) : NULL;
+    RB_AUTO(rb_free_str)
+    char *sql = id ? rb_tracking_record_sql(rb_url_engine(d->url, NULL), layout, id) : NULL;
     if (!sql)
         return rb_strdup("record the migrations that are applied with the tool that reads them");
     return rb_format("record the migrations that are applied in %s's table (%s), for example the "

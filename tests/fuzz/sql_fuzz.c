@@ -73,6 +73,7 @@ static void check_engine(const char *text, size_t len, const char *engine)
         must(rb_sql_line(text, s.start) <= rb_sql_line(text, s.end));
         for (size_t i = 0; i < s.heads; i++)
             free(rb_token_folded(&s.head[i]));
+        must(!s.has_data || (s.end <= s.data && s.data <= s.data_end && s.data_end <= sql.at));
         at = s.end;
     }
     rb_sql_destroys(text, len, engine, visit, &len);

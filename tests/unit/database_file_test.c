@@ -422,6 +422,12 @@ static void test_urls(void **state)
         {"sqlite:/srv/a.db", "sqlite", "/srv/a.db", "sqlite:/srv/a.db"},
         {"postgresql://u:secret@h/d?password=x&a=b", "postgresql", NULL, "postgresql://u@h/d?a=b"},
         {"postgres://h/d", "postgresql", NULL, "postgres://h/d"},
+        {"postgresql://u:a?b@h/d", "postgresql", NULL, "postgresql://u@h/d"},
+        {"postgresql://u:a/b@h/d?x=y", "postgresql", NULL, "postgresql://u@h/d?x=y"},
+        {"postgresql://u:a@b@h/d", "postgresql", NULL, "postgresql://u@h/d"},
+        {"postgresql:///d?user=a@b", "postgresql", NULL, "postgresql:///d?user=a@b"},
+        {"postgresql:///d?p%61ss%57ord=x&p%61ss%77ord=secret", "postgresql", NULL,
+         "postgresql:///d?p%61ss%57ord=x&"},
         {"sqlite:", NULL, NULL, "sqlite:"},
         {"mysql://h", NULL, NULL, "mysql://h"},
     };

@@ -57,7 +57,7 @@ static void statements_of_postgresql(void **state)
     assert_statements("postgresql", "CREATE RULE r AS ON INSERT TO x DO (a; b); c",
                       "CREATE RULE r AS ON INSERT TO x DO (a; b);|c|");
     assert_statements("postgresql", "COPY t FROM stdin;\n1;2\n\\.\nSELECT 1;",
-                      "COPY t FROM stdin;\n1;2\n\\.|SELECT 1;|");
+                      "COPY t FROM stdin;|SELECT 1;|");
     assert_statements("postgresql", "a$b$;c", "a$b$;|c|");
 }
 
@@ -175,8 +175,10 @@ static void unwrapping(void **state)
                      "                  A;            ");
     assert_unwrapped("postgresql", "BEGIN;A;COMMIT AND CHAIN;", "!transaction control");
     assert_unwrapped("postgresql", "DO $$ BEGIN COMMIT; END $$;", "DO $$ BEGIN COMMIT; END $$;");
-    assert_unwrapped("postgresql", "A;\n\\copy x from program 'id'", "!line 4: a psql command");
-    assert_unwrapped("postgresql", "COPY t FROM STDIN;\nBEGIN\n\\.\n", "!COPY data");
+    assert_unwrapped("postgresql", "A;\n\\copy x from program 'id'",
+                     "!line 4: psql's command \\copy inside");
+    assert_unwrapped("postgresql", "BEGIN;COPY t FROM STDIN;\nBEGIN\n\\.\nEND;",
+                     "      COPY t FROM STDIN;\nBEGIN\n\\.\n    ");
     assert_unwrapped("postgresql", "ABORT;", "!transaction control");
     assert_unwrapped("postgresql", "PREPARE TRANSACTION 'x';", "!transaction control");
     assert_unwrapped("postgresql", "PREPARE p AS SELECT 1;", "PREPARE p AS SELECT 1;");

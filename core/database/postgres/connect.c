@@ -48,11 +48,15 @@ static bool sets(const PQconninfoOption *options, const char *keyword)
 static enum rb_code connect_url(rb_pg *pg, rb_err *err)
 {
     PQconninfoOption *options = PQconninfoParse(pg->url, NULL);
-    if (!options) /* libpq's own message quotes the url, with its password */
+    if (!options ||
+        rb_url_is_ambiguous(pg->url)) { /* libpq's own message quotes parts of the url */
+        PQconninfoFree(options);
         return rb_fail(err, RB_ERROR,
                        "database %s: the url is not one that libpq understands\nwrite "
-                       "postgresql://USER@HOST:PORT/NAME?KEY=VALUE, and %%25 for a percent sign",
+                       "postgresql://USER:PASSWORD@HOST:PORT/NAME?KEY=VALUE, and in PASSWORD %%25 "
+                       "for a percent sign, %%40 for an @, %%2F for a slash",
                        pg->shown);
+    }
     const char *keywords[] = {"dbname", "application_name", "client_encoding", "connect_timeout",
                               NULL};
     const char *values[] = {pg->url, "rbtool", "UTF8", CONNECT_SECONDS, NULL};
@@ -84,13 +88,21 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, r
     return code;
 }
 
+#define TIMEOUTS                                                                                   \
+    "RESET ALL; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"           \
+    " SET client_min_messages = warning;"
+
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
 {
     return rb_pg_exec(pg,
-                      "RESET ALL; SET statement_timeout = 0; SET lock_timeout = 0;"
-                      " SET idle_in_transaction_session_timeout = 0; SET row_security = off;"
-                      " SET standard_conforming_strings = on; SET client_min_messages = warning;"
-                      " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
-                      " SET extra_float_digits = 1; SET bytea_output = hex",
+                      TIMEOUTS " SET lock_timeout = 0; SET row_security = off;"
+                               " SET standard_conforming_strings = on; SET DateStyle = 'ISO, YMD';"
+                               " SET IntervalStyle = postgres; SET extra_float_digits = 1;"
+                               " SET bytea_output = hex",
                       err);
+}
+
+enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err)
+{
+    return rb_pg_exec(pg, TIMEOUTS, err);
 }

@@ -141,6 +141,17 @@ const rb_db_driver rb_postgres_driver = {
     .seed = rb_pg_seed,
     .catalog = rb_pg_catalog,
     .settings = rb_pg_settings,
+    .columns_sql = "SELECT lower(attname) FROM pg_catalog.pg_attribute WHERE attnum > 0"
+                   " AND NOT attisdropped AND attrelid = to_regclass(quote_ident($1))"
+                   " ORDER BY lower(attname) COLLATE \"C\"",
+    .objects_sql = "SELECT relname, relkind IN ('r', 'p') FROM pg_catalog.pg_class c"
+                   " WHERE relnamespace NOT IN (SELECT oid FROM pg_catalog.pg_namespace"
+                   " WHERE nspname = 'information_schema' OR nspname LIKE 'pg\\_%')"
+                   " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid"
+                   " AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'e')"
+                   " ORDER BY relname",
+    .hex_of_checksum = "encode(checksum, 'hex')",
+    .bytes_prefix = "'\\x",
     .tables = rb_pg_tables,
     .violations = rb_pg_violations,
     .mismatches = rb_pg_mismatches,

@@ -21,23 +21,6 @@ enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err)
     return pending(err, "the version of the data");
 }
 
-enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err)
-{
-    (void)rows;
-    (void)db;
-    (void)sql;
-    (void)limit;
-    return pending(err, "SQL checks");
-}
-
-enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err)
-{
-    (void)effects;
-    (void)db;
-    (void)sql;
-    return pending(err, "scripts");
-}
-
 enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err)
 {
     (void)db;

@@ -6,10 +6,6 @@
 
 enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
-                         rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql,
-                          rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
                         rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;

@@ -6,8 +6,7 @@
  * has in that database. Names are never put into SQL without rb_pg_quote(); values are parameters
  * ($1), or literals of rb_pg_literal().
  *
- * Errors have the server's message, its SQLSTATE and its hint. An answer of more bytes than the
- * caller's limit is an error, and the rest of it is not read.
+ * Errors have the server's message, its SQLSTATE and its hint.
  */
 #ifndef RB_DATABASE_POSTGRES_POSTGRES_H
 #define RB_DATABASE_POSTGRES_POSTGRES_H
@@ -15,8 +14,6 @@
 #include <libpq-fe.h>
 
 #include "database/driver.h"
-
-#define RB_PG_ANSWER_LIMIT (256u << 20) /* bytes of one answer to rb_pg_rows() and rb_pg_json() */
 
 typedef struct rb_pg {
     rb_db base;
@@ -52,8 +49,10 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode,
 void rb_pg_disconnect(rb_pg *pg);
 RB_DEFINE_AUTO(rb_pg, rb_pg_disconnect)
 
-/* RESET ALL, and the settings of rbtool's own work. */
+/* RESET ALL, and the settings of rbtool's own work, or those that scripts run with: the role's and
+ * the database's own, but for timeouts. */
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err) RB_MUST_USE;
 
 /* Runs one or more statements of rbtool's own. */
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err) RB_MUST_USE;
@@ -76,8 +75,12 @@ enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, co
     RB_PRINTF(4, 5);
 /* The server's message in one line, with its SQLSTATE; a new string. */
 char *rb_pg_explain(const rb_pg *pg, const PGresult *result);
-/* True if result failed with that SQLSTATE. */
+/* True if result failed with that SQLSTATE; or because another transaction holds a lock. */
 bool rb_pg_is(const PGresult *result, const char *sqlstate);
+bool rb_pg_is_lock(const PGresult *result);
+/* A value of a row in JSON: integers as integers, a bool as 0 or 1, all else as text, of which no
+ * more than limit bytes are taken. */
+json_t *rb_pg_cell(const PGresult *result, int row, int column, size_t limit);
 
 /* A name as SQL writes it ("name"), and a value ('value'); new strings. */
 char *rb_pg_quote(const char *name);
@@ -87,7 +90,11 @@ void rb_pg_clear(PGresult **result); /* for RB_AUTO on a PGresult * */
 
 /* The driver's functions; see driver.h. */
 enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql,
-                         const json_t *params, rb_err *err);
+                         const json_t *params, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
+                         rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql,
+                          rb_err *err) RB_MUST_USE;
 
 /* scratch.c */
 enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err) RB_MUST_USE;

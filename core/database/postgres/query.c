@@ -52,6 +52,11 @@ bool rb_pg_is(const PGresult *result, const char *sqlstate)
     return state && strcmp(state, sqlstate) == 0;
 }
 
+bool rb_pg_is_lock(const PGresult *result)
+{
+    return rb_pg_is(result, "55P03") || rb_pg_is(result, "40P01");
+}
+
 /* Text of a server or of libpq: one line, safe on a terminal. */
 static void add_line(rb_buf *out, const char *text)
 {
@@ -112,42 +117,6 @@ enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err)
                       sql);
 }
 
-/* Reads what is left of an answer, so that the session can go on. */
-static void drain(rb_pg *pg)
-{
-    char ignored[256];
-    if (pg->cancel)
-        (void)!PQcancel(pg->cancel, ignored, sizeof ignored);
-    for (PGresult *result; (result = PQgetResult(pg->conn)) != NULL;)
-        PQclear(result);
-}
-
-/* Calls row for each row; false ends it. */
-typedef bool row_fn(void *context, const PGresult *result);
-
-static enum rb_code each(rb_pg *pg, const char *sql, const char *const *params, size_t n,
-                         row_fn *row, void *context, rb_err *err)
-{
-    enum rb_code code = RB_OK;
-    if (!PQsendQueryParams(pg->conn, sql, (int)n, NULL, params, NULL, NULL, 0))
-        return rb_pg_fail(err, pg, NULL, "database %s", pg->shown);
-    PQsetSingleRowMode(pg->conn);
-    for (PGresult *result; (result = PQgetResult(pg->conn)) != NULL; PQclear(result)) {
-        ExecStatusType status = PQresultStatus(result);
-        if (status == PGRES_SINGLE_TUPLE && !row(context, result)) {
-            PQclear(result);
-            drain(pg);
-            return rb_fail(err, RB_ERROR, "database %s: the answer to `%.*s` is too large",
-                           pg->shown, (int)strcspn(sql, "\n"), sql);
-        }
-        if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK &&
-            status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY)
-            code = rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown,
-                              (int)strcspn(sql, "\n"), sql);
-    }
-    return code;
-}
-
 enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *const *params,
                         size_t n, rb_err *err)
 {
@@ -191,11 +160,12 @@ enum rb_code rb_pg_int(int64_t *out, rb_pg *pg, const char *sql, const char *con
     return RB_OK;
 }
 
-static json_t *cell_json(const PGresult *result, int column)
+json_t *rb_pg_cell(const PGresult *result, int row, int column, size_t limit)
 {
-    if (PQgetisnull(result, 0, column))
+    if (PQgetisnull(result, row, column))
         return json_null();
-    const char *text = PQgetvalue(result, 0, column);
+    const char *text = PQgetvalue(result, row, column);
+    size_t len = (size_t)PQgetlength(result, row, column);
     switch (PQftype(result, column)) {
     case OID_BOOL:
         return json_integer(text[0] == 't');
@@ -204,44 +174,49 @@ static json_t *cell_json(const PGresult *result, int column)
     case OID_INT4:
     case OID_OID:
         return json_integer(strtoll(text, NULL, 10));
-    default:
-        return rb_json_text(text);
+    default: {
+        RB_AUTO(rb_free_str) char *part = rb_strndup(text, len < limit ? len : limit);
+        return rb_json_text(part);
+    }
     }
 }
 
-struct collected {
-    json_t *rows;
-    size_t left; /* bytes */
-};
-
-static bool collect(void *context, const PGresult *result)
+/* Adds a row; false if it has more than *left bytes. */
+static bool collect(json_t *rows, size_t *left, const PGresult *result)
 {
-    struct collected *c = context;
     json_t *row = json_array();
-    bool fits = true;
-    for (int i = 0; i < PQnfields(result) && fits; i++) {
+    json_array_append_new(rows, row);
+    for (int i = 0; i < PQnfields(result); i++) {
         size_t len = (size_t)PQgetlength(result, 0, i);
-        fits = len < c->left;
-        c->left -= fits ? len + 1 : 0;
-        if (fits)
-            json_array_append_new(row, cell_json(result, i));
+        if (len >= *left)
+            return false;
+        *left -= len + 1;
+        json_array_append_new(row, rb_pg_cell(result, 0, i, len));
     }
-    json_array_append_new(c->rows, row);
-    return fits;
-}
-
-static bool pass_over(void *context, const PGresult *result)
-{
-    (void)context;
-    (void)result;
     return true;
 }
 
-static void free_params(char **params, size_t n)
+/* Reads the answer to what was sent. Rows past the limit are not asked for. */
+static enum rb_code read_answer(json_t *rows, rb_pg *pg, size_t limit, const char *sql, rb_err *err)
 {
-    for (size_t i = 0; i < n; i++)
-        free(params[i]);
-    free(params);
+    enum rb_code code = RB_OK;
+    size_t left = limit;
+    for (PGresult *result; (result = PQgetResult(pg->conn)) != NULL; PQclear(result)) {
+        ExecStatusType status = PQresultStatus(result);
+        if (code != RB_OK)
+            continue;
+        if (status == PGRES_SINGLE_TUPLE && rows && !collect(rows, &left, result)) {
+            rb_db_interrupt(&pg->base);
+            code = rb_fail(err, RB_ERROR,
+                           "database %s has more than %zu bytes for `%.*s`\nfind out who wrote so "
+                           "much there, and remove it",
+                           pg->shown, limit, (int)strcspn(sql, "\n"), sql);
+        } else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
+            code = rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown,
+                              (int)strcspn(sql, "\n"), sql);
+        }
+    }
+    return code;
 }
 
 enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql,
@@ -252,19 +227,24 @@ enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql
     if (!rows && n == 0)
         return rb_pg_exec(pg, sql, err);
     RB_AUTO(rb_json_freep) json_t *found = json_array();
-    struct collected collected = {.rows = found, .left = limit};
-    char **texts = rb_calloc(n + 1, sizeof *texts);
+    RB_AUTO(rb_strs_clear) rb_strs texts = {0};
+    const char **values = rb_calloc(n + 1, sizeof *values);
     for (size_t i = 0; i < n; i++) {
         const json_t *param = json_array_get(params, i);
-        texts[i] = json_is_integer(param) ? rb_format("%lld", (long long)json_integer_value(param))
-                                          : rb_strdup(json_string_value(param));
+        long long number = json_integer_value(param);
+        rb_strs_take(&texts, json_is_integer(param) ? rb_format("%lld", number)
+                                                    : rb_strdup(json_string_value(param)));
+        values[i] = texts.items[i];
     }
-    enum rb_code code =
-        each(pg, sql, (const char *const *)texts, n, rows ? collect : pass_over, &collected, err);
-    free_params(texts, n);
-    if (code == RB_OK && rows) {
+    bool sent = PQsendQueryParams(pg->conn, sql, (int)n, NULL, values, NULL, NULL, 0);
+    free(values);
+    if (!sent)
+        return rb_pg_fail(err, pg, NULL, "database %s", pg->shown);
+    PQsetSingleRowMode(pg->conn);
+    RB_TRY(read_answer(rows ? found : NULL, pg, limit, sql, err));
+    if (rows) {
         *rows = found;
         found = NULL;
     }
-    return code;
+    return RB_OK;
 }

@@ -244,6 +244,11 @@ const rb_db_driver rb_sqlite_driver = {
     .seed = rb_sqlite_seed,
     .catalog = rb_sqlite_catalog,
     .settings = settings,
+    .columns_sql = "SELECT lower(name) FROM pragma_table_info($1) ORDER BY 1",
+    .objects_sql = "SELECT name, type = 'table' FROM sqlite_schema"
+                   " WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    .hex_of_checksum = "hex(checksum)",
+    .bytes_prefix = "x'",
     .tables = tables,
     .violations = rb_sqlite_violations,
     .mismatches = rb_sqlite_mismatches,

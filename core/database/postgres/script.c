@@ -1,0 +1,262 @@
+/* Scripts: split into statements, run one by one; what they leave in the session is undone. */
+#include "database/postgres/postgres.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <pg_query.h>
+
+#include "migration/unwrap.h"
+#include "sql/statement.h"
+
+#define SHOWN_SQL 80
+#define CANCEL_SECONDS 30 /* that a server has for ending a statement that was cancelled */
+
+typedef struct statements {
+    rb_sql_statement *items;
+    size_t n;
+    size_t cap;
+} statements;
+
+static void statements_clear(statements *s)
+{
+    free(s->items);
+    *s = (statements){0};
+}
+
+static void add_statement(statements *out, const rb_sql_statement *s)
+{
+    if (out->n == out->cap) {
+        out->cap = out->cap ? out->cap * 2 : 16;
+        out->items = rb_realloc(out->items, out->cap, sizeof *out->items);
+    }
+    out->items[out->n++] = *s;
+}
+
+/* As rbtool's own lexer splits them. *code: the text with blanks in place of COPY's data. */
+static void split_by_lexer(statements *out, char **code, const char *text)
+{
+    rb_sql sql;
+    rb_sql_statement s;
+    *code = rb_strdup(text);
+    rb_sql_init(&sql, text, strlen(text), "postgresql");
+    while (rb_sql_statement_next(&s, &sql)) {
+        add_statement(out, &s);
+        if (s.has_data)
+            memset(*code + s.data, ' ', sql.at - s.data);
+    }
+}
+
+static void take_data(rb_sql_statement *s, const statements *from)
+{
+    for (size_t i = 0; i < from->n; i++)
+        if (from->items[i].has_data && from->items[i].start == s->start) {
+            s->has_data = true;
+            s->data = from->items[i].data;
+            s->data_end = from->items[i].data_end;
+        }
+}
+
+/* The parser knows best where a statement ends. It is PostgreSQL 15's: text that it does not
+ * understand, such as the syntax of a later version, is split by the lexer alone. */
+static void split(statements *out, const char *text)
+{
+    RB_AUTO(rb_free_str) char *code = NULL;
+    split_by_lexer(out, &code, text);
+    PgQuerySplitResult found = pg_query_split_with_parser(code);
+    statements parsed = {0};
+    for (int i = 0; !found.error && i < found.n_stmts; i++) {
+        size_t from = (size_t)found.stmts[i]->stmt_location;
+        size_t end = from + (size_t)found.stmts[i]->stmt_len;
+        rb_sql sql;
+        rb_sql_statement s;
+        rb_sql_init(&sql, code, end, "postgresql");
+        sql.at = from;
+        if (!rb_sql_statement_next(&s, &sql))
+            continue;
+        rb_sql_init(&sql, text, end, "postgresql"); /* tokens are borrowed from the text */
+        sql.at = s.start;
+        (void)rb_sql_statement_next(&s, &sql);
+        s.end = end;
+        take_data(&s, out);
+        add_statement(&parsed, &s);
+    }
+    if (!found.error) {
+        statements_clear(out);
+        *out = parsed;
+    }
+    pg_query_free_split_result(found);
+}
+
+/* The server counts characters from 1; the offset of that one in bytes. */
+static size_t offset_of(const char *text, const char *position)
+{
+    long left = position ? strtol(position, NULL, 10) - 1 : 0;
+    size_t at = 0;
+    while (left > 0 && text[at]) {
+        at++;
+        while (((unsigned char)text[at] & 0xc0) == 0x80)
+            at++;
+        left--;
+    }
+    return at;
+}
+
+/* s: the statement that failed, or NULL for what follows the last one. */
+static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s,
+                            const PGresult *result, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *file = rb_safe(sql->file);
+    RB_AUTO(rb_free_str) char *what = rb_safe(sql->what);
+    RB_AUTO(rb_free_str) char *why = rb_pg_explain(pg, result);
+    RB_AUTO(rb_buf_clear) rb_buf where = {0};
+    RB_AUTO(rb_buf_clear) rb_buf quote = {0};
+    const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
+    const char *position = result ? PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION) : NULL;
+    if (s) {
+        size_t at = s->start + offset_of(sql->text + s->start, position);
+        size_t len = strcspn(sql->text + s->start, "\n");
+        len = len < s->end - s->start ? len : s->end - s->start;
+        rb_buf_printf(&where, " line %zu", sql->line + rb_sql_line(sql->text, at) - 1);
+        rb_buf_puts(&quote, ", while running \"");
+        rb_buf_add_safe(&quote, sql->text + s->start, len < SHOWN_SQL ? len : SHOWN_SQL);
+        rb_buf_puts(&quote, len < s->end - s->start || len > SHOWN_SQL ? "...\"" : "\"");
+    }
+    if (pg->limited)
+        return rb_fail(err, RB_FOUND,
+                       "%s: %s%s: it ran longer than %d s, the limit%s\nif it has to, raise %s",
+                       what, file, rb_buf_str(&where), pg->limits.seconds, rb_buf_str(&quote),
+                       pg->limits.where ? pg->limits.where : "the limit");
+    RB_AUTO(rb_free_str) char *safe_hint = rb_safe(hint ? hint : "");
+    return rb_fail(err, rb_pg_is_lock(result) ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s\n%s", what,
+                   file, rb_buf_str(&where), why, rb_buf_str(&quote), safe_hint);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until the answer can be read. At the end of the script's time the statement is cancelled; a
+ * server that does not end it either loses the connection. */
+static bool wait_answer(rb_pg *pg, int64_t *deadline)
+{
+    while (PQisBusy(pg->conn)) {
+        struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
+        int64_t left = *deadline ? *deadline - now_ms() : 1000;
+        if (*deadline && left <= 0) {
+            if (pg->limited)
+                return false;
+            pg->limited = true;
+            rb_db_interrupt(&pg->base);
+            *deadline = now_ms() + CANCEL_SECONDS * 1000;
+            continue;
+        }
+        if (poll(&fd, 1, (int)(left < 1000 ? left : 1000)) > 0 && !PQconsumeInput(pg->conn))
+            return false;
+    }
+    return true;
+}
+
+static bool put_data(rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s)
+{
+    const size_t most = 1 << 20;
+    if (!s->has_data)
+        return PQputCopyEnd(pg->conn, "there is no data behind this statement") == 1;
+    for (size_t at = s->data; at < s->data_end;) {
+        size_t n = s->data_end - at < most ? s->data_end - at : most;
+        if (PQputCopyData(pg->conn, sql->text + at, (int)n) != 1)
+            return false;
+        at += n;
+    }
+    return PQputCopyEnd(pg->conn, NULL) == 1;
+}
+
+static void drop_copied(rb_pg *pg)
+{
+    char *row = NULL;
+    while (PQgetCopyData(pg->conn, &row, 0) > 0)
+        PQfreemem(row);
+}
+
+/* Sent by the extended protocol, in which the server takes one statement and no more: none that
+ * ends the transaction hides behind another. */
+static enum rb_code run_one(rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s,
+                            int64_t *deadline, rb_err *err)
+{
+    enum rb_code code = RB_OK;
+    RB_AUTO(rb_free_str) char *text = rb_strndup(sql->text + s->start, s->end - s->start);
+    if (rb_sql_control(s) != RB_CONTROL_NONE)
+        return rb_fail(err, RB_FOUND,
+                       "%s: %s line %zu: transaction control cannot run in rbtool's "
+                       "transaction\nremove it or split the migration",
+                       sql->what, sql->file, sql->line + rb_sql_line(sql->text, s->start) - 1);
+    if (!PQsendQueryParams(pg->conn, text, 0, NULL, NULL, NULL, NULL, 0))
+        return fail_in(pg, sql, s, NULL, err);
+    PQsetSingleRowMode(pg->conn); /* rows that nobody wants do not fill the memory */
+    for (;;) {
+        if (!wait_answer(pg, deadline))
+            return fail_in(pg, sql, s, NULL, err);
+        RB_AUTO(rb_pg_clear) PGresult *result = PQgetResult(pg->conn);
+        if (!result)
+            break;
+        ExecStatusType status = PQresultStatus(result);
+        bool lost = status == PGRES_COPY_IN && !put_data(pg, sql, s);
+        if (status == PGRES_COPY_OUT)
+            drop_copied(pg);
+        if (lost || status == PGRES_BAD_RESPONSE || status == PGRES_FATAL_ERROR)
+            code = fail_in(pg, sql, s, lost ? NULL : result, err);
+        if (lost)
+            return code;
+    }
+    if (code == RB_OK && PQtransactionStatus(pg->conn) != PQTRANS_INTRANS)
+        return rb_fail(err, RB_ERROR, "%s: %s: the statement ended rbtool's transaction", sql->what,
+                       sql->file);
+    return code;
+}
+
+/* What a script set, and left behind, must not reach the next one. Deferred constraints are checked
+ * here, where the script that broke one is known. */
+static const char tidy_sql[] =
+    "SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION;"
+    " RESET ROLE; RESET ALL; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP;"
+    " SELECT pg_catalog.pg_advisory_unlock_all();"
+    " SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ')"
+    " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace"
+    " WHERE c.condeferred AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE"
+    " o.connamespace = c.connamespace AND o.conname = c.conname AND NOT o.condeferrable)";
+
+static enum rb_code tidy(rb_pg *pg, const rb_db_text *sql, rb_err *err)
+{
+    RB_AUTO(rb_pg_clear) PGresult *result = PQexec(pg->conn, tidy_sql);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return fail_in(pg, sql, NULL, result, err);
+    if (!PQgetisnull(result, 0, 0)) {
+        RB_AUTO(rb_free_str)
+        char *defer = rb_format("SET CONSTRAINTS %s DEFERRED", PQgetvalue(result, 0, 0));
+        RB_TRY(rb_pg_exec(pg, defer, err));
+    }
+    return rb_pg_settle(pg, err);
+}
+
+enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    statements all = {0};
+    enum rb_code code = RB_OK;
+    int64_t deadline = 0;
+    (void)effects;
+    RB_TRY(rb_pg_settle_script(pg, err));
+    split(&all, sql->text);
+    for (size_t i = 0; i < all.n && code == RB_OK; i++) {
+        if (pg->limits.seconds && (i == 0 || pg->limits.statements))
+            deadline = now_ms() + (int64_t)pg->limits.seconds * 1000;
+        code = run_one(pg, sql, &all.items[i], &deadline, err);
+    }
+    statements_clear(&all);
+    return code == RB_OK ? tidy(pg, sql, err) : code;
+}
