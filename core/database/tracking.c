@@ -1,151 +1,27 @@
 #include "database/tracking.h"
 #include "database/driver.h"
+#include "database/tracking_tools.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { CREATE_STATEMENTS = 2 };
-
-/* How a tool makes the key of the advisory lock that it holds while it migrates: a CRC-32 of names,
- * times its own salt. */
-enum lock { LOCK_NONE, LOCK_GOLANG_MIGRATE, LOCK_SQLX };
-
-/* A tool's table: the columns that identify it, and the statements that its tool runs. */
-struct tool {
-    const char *name;
-    const char *table;
-    const char *columns; /* sorted, joined by "," */
-    struct {
-        const char *engine;
-        const char *sql[CREATE_STATEMENTS];
-    } create[2];
-    const char *insert; /* NULL: see insert_checked() */
-    const char *remove;
-    const char *settle; /* records that a migration that stopped half-way is complete; or NULL */
-    enum lock lock;     /* on engines that have advisory locks */
-    bool last_only;     /* one row with the last version and whether it stopped half-way */
-};
-
-/*
- * golang-migrate database/{sqlite3,postgres} ensureVersionTable and SetVersion; dbmate
- * pkg/driver/{sqlite,postgres} CreateMigrationsTable; diesel_migrations' CREATE_MIGRATIONS_TABLE;
- * sqlx-{sqlite,postgres} migrate.rs.
- */
-static const struct tool tools[] = {
-    {.name = "golang-migrate",
-     .table = "schema_migrations",
-     .columns = "dirty,version",
-     .create = {{"sqlite",
-                 {"CREATE TABLE IF NOT EXISTS schema_migrations (version uint64,dirty bool)",
-                  "CREATE UNIQUE INDEX IF NOT EXISTS version_unique ON schema_migrations "
-                  "(version)"}},
-                {"postgresql",
-                 {"CREATE TABLE IF NOT EXISTS schema_migrations (version bigint not null primary "
-                  "key, dirty boolean not null)"}}},
-     .insert = "INSERT INTO schema_migrations (version, dirty) VALUES ($1, FALSE)",
-     .remove = "DELETE FROM schema_migrations",
-     .settle = "UPDATE schema_migrations SET dirty = FALSE",
-     .lock = LOCK_GOLANG_MIGRATE,
-     .last_only = true},
-    {.name = "dbmate",
-     .table = "schema_migrations",
-     .columns = "version",
-     .create = {{"sqlite",
-                 {"CREATE TABLE IF NOT EXISTS \"schema_migrations\" (version varchar(128) primary "
-                  "key)"}},
-                {"postgresql",
-                 {"CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) primary "
-                  "key)"}}},
-     .insert = "INSERT INTO schema_migrations (version) VALUES ($1)",
-     .remove = "DELETE FROM schema_migrations WHERE version = $1"},
-    {.name = "diesel",
-     .table = "__diesel_schema_migrations",
-     .columns = "run_on,version",
-     .create = {{"sqlite",
-                 {"CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (\n"
-                  "       version VARCHAR(50) PRIMARY KEY NOT NULL,\n"
-                  "       run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n)"}},
-                {"postgresql",
-                 {"CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (\n"
-                  "       version VARCHAR(50) PRIMARY KEY NOT NULL,\n"
-                  "       run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n)"}}},
-     .insert = "INSERT INTO __diesel_schema_migrations (version) VALUES ($1)",
-     .remove = "DELETE FROM __diesel_schema_migrations WHERE version = $1"},
-    {.name = "sqlx",
-     .table = "_sqlx_migrations",
-     .columns = "checksum,description,execution_time,installed_on,success,version",
-     .create = {{"sqlite",
-                 {"CREATE TABLE IF NOT EXISTS _sqlx_migrations (\n"
-                  "    version BIGINT PRIMARY KEY,\n"
-                  "    description TEXT NOT NULL,\n"
-                  "    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,\n"
-                  "    success BOOLEAN NOT NULL,\n"
-                  "    checksum BLOB NOT NULL,\n"
-                  "    execution_time BIGINT NOT NULL\n)"}},
-                {"postgresql",
-                 {"CREATE TABLE IF NOT EXISTS _sqlx_migrations (\n"
-                  "    version BIGINT PRIMARY KEY,\n"
-                  "    description TEXT NOT NULL,\n"
-                  "    installed_on TIMESTAMPTZ NOT NULL DEFAULT now(),\n"
-                  "    success BOOLEAN NOT NULL,\n"
-                  "    checksum BYTEA NOT NULL,\n"
-                  "    execution_time BIGINT NOT NULL\n)"}}},
-     .remove = "DELETE FROM _sqlx_migrations WHERE version = $1",
-     .settle = "UPDATE _sqlx_migrations SET success = TRUE",
-     .lock = LOCK_SQLX},
-};
-
-#define TOOLS (sizeof tools / sizeof *tools)
 
 static const char *const owned[] = {"schema_migrations", "__diesel_schema_migrations",
                                     "_sqlx_migrations",  "version_unique",
                                     "rbtool_applied",    "rbtool_journal",
                                     "rbtool_checksums"};
 
-/* Tables that say what is applied and that rbtool cannot read. */
-static const struct {
-    const char *table;
-    const char *tool;
-} foreign[] = {{"flyway_schema_history", "Flyway"},
-               {"goose_db_version", "goose"},
-               {"gorp_migrations", "sql-migrate"},
-               {"alembic_version", "Alembic"},
-               {"django_migrations", "Django"},
-               {"knex_migrations", "Knex"},
-               {"pgmigrations", "node-pg-migrate"},
-               {"_prisma_migrations", "Prisma"},
-               {"__EFMigrationsHistory", "Entity Framework"},
-               {"DATABASECHANGELOG", "Liquibase"},
-               {"__drizzle_migrations", "Drizzle"},
-               {"d1_migrations", "Wrangler (D1)"},
-               {"SequelizeMeta", "Sequelize"},
-               {"typeorm_metadata", "TypeORM"},
-               {"mikro_orm_migrations", "MikroORM"},
-               {"refinery_schema_history", "refinery"},
-               {"seaql_migrations", "SeaORM"},
-               {"phinxlog", "Phinx"},
-               {"doctrine_migration_versions", "Doctrine"},
-               {"atlas_schema_revisions", "Atlas"},
-               {"play_evolutions", "Play"},
-               {"schema_version", "tern or an older Flyway"},
-               {"_yoyo_migration", "yoyo"},
-               {"ar_internal_metadata", "Rails"},
-               {"schema_migrations", "another tool"},
-               {"_sqlx_migrations", "another version of sqlx"},
-               {"__diesel_schema_migrations", "another version of diesel"}};
-
-static const struct tool *find_tool(const char *name)
+static const rb_tracking_tool *find_tool(const char *name)
 {
-    for (size_t i = 0; i < TOOLS; i++)
-        if (strcmp(tools[i].name, name) == 0)
-            return &tools[i];
+    for (size_t i = 0; i < rb_tracking_tool_count; i++)
+        if (strcmp(rb_tracking_tools[i].name, name) == 0)
+            return &rb_tracking_tools[i];
     return NULL;
 }
 
 const char *rb_tracking_settle_sql(const char *name)
 {
-    const struct tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name);
     return tool ? tool->settle : NULL;
 }
 
@@ -179,7 +55,7 @@ static enum rb_code read_columns(char **out, rb_db *db, const char *table, rb_er
     return RB_OK;
 }
 
-static enum rb_code is_there(bool *out, const struct tool *tool, rb_db *db, rb_err *err)
+static enum rb_code is_there(bool *out, const rb_tracking_tool *tool, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *columns = NULL;
     RB_TRY(read_columns(&columns, db, tool->table, err));
@@ -206,20 +82,21 @@ static enum rb_code read_objects(rb_strs *names, rb_db *db, bool tables_only, rb
 
 static enum rb_code find_any(const char **name, rb_db *db, const char *layout, rb_err *err)
 {
-    const struct tool *found = NULL;
-    for (size_t i = 0; i < TOOLS; i++) {
+    const rb_tracking_tool *found = NULL;
+    for (size_t i = 0; i < rb_tracking_tool_count; i++) {
         bool there;
-        RB_TRY(is_there(&there, &tools[i], db, err));
+        RB_TRY(is_there(&there, &rb_tracking_tools[i], db, err));
         if (!there)
             continue;
         /* The tool of the layout is the one in use where another left its table behind. */
-        if (found && strcmp(found->name, layout) != 0 && strcmp(tools[i].name, layout) != 0)
+        if (found && strcmp(found->name, layout) != 0 &&
+            strcmp(rb_tracking_tools[i].name, layout) != 0)
             return rb_fail(err, RB_ERROR,
                            "looking for a migration tool's table: found those of %s and of %s\nsay "
                            "which counts with \"tracking\" in rbtool.json",
-                           found->name, tools[i].name);
-        if (!found || strcmp(tools[i].name, layout) == 0)
-            found = &tools[i];
+                           found->name, rb_tracking_tools[i].name);
+        if (!found || strcmp(rb_tracking_tools[i].name, layout) == 0)
+            found = &rb_tracking_tools[i];
     }
     *name = "";
     if (found) {
@@ -228,7 +105,7 @@ static enum rb_code find_any(const char **name, rb_db *db, const char *layout, r
     }
     RB_AUTO(rb_strs_clear) rb_strs objects = {0};
     RB_TRY(read_objects(&objects, db, false, err));
-    const struct tool *own = find_tool(layout);
+    const rb_tracking_tool *own = find_tool(layout);
     if (objects.n == 0 && own)
         *name = own->name;
     return RB_OK;
@@ -239,7 +116,7 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
 {
     if (strcmp(wanted, "auto") == 0)
         return find_any(name, db, layout, err);
-    const struct tool *tool = find_tool(wanted);
+    const rb_tracking_tool *tool = find_tool(wanted);
     if (!tool)
         return rb_fail(
             err, RB_ERROR,
@@ -258,9 +135,9 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
 enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db, rb_err *err)
 {
     *table = NULL;
-    for (size_t i = 0; i < TOOLS; i++) {
+    for (size_t i = 0; i < rb_tracking_tool_count; i++) {
         bool known;
-        RB_TRY(is_there(&known, &tools[i], db, err));
+        RB_TRY(is_there(&known, &rb_tracking_tools[i], db, err));
         if (known)
             return RB_OK;
     }
@@ -270,27 +147,27 @@ enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db, rb_
     if (own)
         return RB_OK;
     RB_TRY(read_objects(&tables, db, true, err));
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+    for (size_t i = 0; i < rb_tracking_foreign_count; i++)
         for (size_t j = 0; j < tables.n; j++)
-            if (strcasecmp(tables.items[j], foreign[i].table) == 0) {
+            if (strcasecmp(tables.items[j], rb_tracking_foreign_tables[i].table) == 0) {
                 *table = rb_strdup(tables.items[j]);
-                *tool = foreign[i].tool;
+                *tool = rb_tracking_foreign_tables[i].tool;
                 return RB_OK;
             }
     return RB_OK;
 }
 
-static const char *create_sql(const struct tool *tool, const char *engine, size_t at)
+static const char *create_sql(const rb_tracking_tool *tool, const char *engine, size_t at)
 {
     for (size_t i = 0; i < sizeof tool->create / sizeof *tool->create; i++)
-        if (at < CREATE_STATEMENTS && strcmp(tool->create[i].engine, engine) == 0)
+        if (at < RB_TRACKING_CREATE && strcmp(tool->create[i].engine, engine) == 0)
             return tool->create[i].sql[at];
     return NULL;
 }
 
 char *rb_tracking_record_sql(const char *engine, const char *layout, const char *id)
 {
-    const struct tool *tool = find_tool(layout);
+    const rb_tracking_tool *tool = find_tool(layout);
     const char *value = tool && tool->insert ? strstr(tool->insert, "$1") : NULL;
     if (!value || strspn(id, "0123456789") != strlen(id))
         return NULL;
@@ -356,7 +233,7 @@ static bool sorted_has(const rb_strs *sorted, const char *s)
 }
 
 /* A row that sqlx has not marked as successful is a script that stopped half-way. */
-static enum rb_code read_rows(rb_strs *ids, bool *dirty, rb_db *db, const struct tool *tool,
+static enum rb_code read_rows(rb_strs *ids, bool *dirty, rb_db *db, const rb_tracking_tool *tool,
                               const rb_migrations *set, rb_err *err)
 {
     bool success = strstr(tool->columns, ",success,") != NULL;
@@ -390,7 +267,7 @@ enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *
                               const rb_migrations *set, rb_err *err)
 {
     *dirty = false;
-    const struct tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name);
     if (!tool)
         return RB_OK;
     bool there;
@@ -411,7 +288,7 @@ static const char *last_of(const rb_strs *applied)
     return last;
 }
 
-static enum rb_code write_last(rb_db *db, const struct tool *tool, const rb_strs *applied,
+static enum rb_code write_last(rb_db *db, const rb_tracking_tool *tool, const rb_strs *applied,
                                rb_err *err)
 {
     RB_TRY(rb_db_exec(db, tool->remove, NULL, err));
@@ -429,7 +306,7 @@ static enum rb_code write_last(rb_db *db, const struct tool *tool, const rb_strs
 
 bool rb_tracking_last_only(const char *name)
 {
-    const struct tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name);
     return tool && tool->last_only;
 }
 
@@ -511,7 +388,7 @@ static enum rb_code insert_checked(rb_db *db, const rb_migration *m, int64_t nan
 enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *migration, bool up,
                               const rb_strs *applied, int64_t nanoseconds, rb_err *err)
 {
-    const struct tool *tool = find_tool(name);
+    const rb_tracking_tool *tool = find_tool(name);
     if (!tool)
         return RB_OK;
     for (size_t i = 0; create_sql(tool, rb_db_engine(db), i); i++)

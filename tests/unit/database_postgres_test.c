@@ -62,6 +62,13 @@ static const struct {
      "\"$user\", public4MBISO, YMD"},
     {"CREATE ROLE other; SET ROLE other;", "SELECT current_user", "postgres"},
     {"CREATE ROLE other; SET SESSION AUTHORIZATION other;", "SELECT session_user", "postgres"},
+    {"CREATE TYPE pg_temp.mood AS ENUM ('a'); CREATE TEMP TABLE x (a serial, m pg_temp.mood);"
+     " CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TEMP VIEW v AS"
+     " SELECT * FROM x; CREATE TEMP TABLE \"rbtool backup\" (a int);",
+     "SELECT (SELECT string_agg(relname, ',') FROM pg_class WHERE relnamespace ="
+     " pg_my_temp_schema()) || (SELECT count(*) FROM pg_proc WHERE pronamespace ="
+     " pg_my_temp_schema())",
+     "rbtool backup0"},
     {"CREATE TEMP TABLE rbtool_journal (a int); PREPARE p AS SELECT 1; LISTEN x;"
      " DECLARE c CURSOR WITH HOLD FOR SELECT 1; SELECT pg_advisory_lock(5);",
      "SELECT (SELECT count(*) FROM pg_prepared_statements) + (SELECT count(*) FROM pg_cursors "

@@ -220,26 +220,35 @@ static enum rb_code run_one(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
 }
 
 /* What a script set, and left behind, must not reach the next one. Deferred constraints are checked
- * here, where the script that broke one is known. */
+ * here, where the script that broke one is known. The last query gives what is to be run then:
+ * temporary objects are dropped, except for rbtool's own, and constraints that are initially
+ * deferred are deferred again (by name; SET CONSTRAINTS refuses a name that one that is not
+ * deferrable has, too). */
 static const char tidy_sql[] =
     "SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION;"
-    " RESET ROLE; RESET ALL; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP;"
-    " SELECT pg_catalog.pg_advisory_unlock_all();"
-    " SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ')"
-    " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace"
-    " WHERE c.condeferred AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE"
-    " o.connamespace = c.connamespace AND o.conname = c.conname AND NOT o.condeferrable)";
+    " RESET ROLE; RESET ALL; SET search_path = pg_catalog; DEALLOCATE ALL; DISCARD SEQUENCES;"
+    " SELECT pg_advisory_unlock_all();"
+    " SELECT string_agg(sql, '; ' ORDER BY sql) FROM ("
+    "SELECT format('DROP %s IF EXISTS pg_temp.%I CASCADE', CASE relkind WHEN 'v' THEN 'VIEW'"
+    " WHEN 'S' THEN 'SEQUENCE' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END, relname) AS sql"
+    " FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind IN ('r', 'p', 'v', 'S',"
+    " 'c') AND relname NOT LIKE 'rbtool %'"
+    " UNION ALL SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc"
+    " WHERE pronamespace = pg_my_temp_schema()"
+    " UNION ALL SELECT format('DROP TYPE IF EXISTS pg_temp.%I CASCADE', typname) FROM pg_type"
+    " WHERE typnamespace = pg_my_temp_schema() AND typtype IN ('e', 'd', 'r')"
+    " UNION ALL SELECT DISTINCT format('SET CONSTRAINTS %I.%I DEFERRED', nspname, conname)"
+    " FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred"
+    " AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.connamespace = c.connamespace"
+    " AND o.conname = c.conname AND NOT o.condeferrable)) found";
 
 static enum rb_code tidy(rb_pg *pg, const rb_db_text *sql, rb_err *err)
 {
     RB_AUTO(rb_pg_clear) PGresult *result = PQexec(pg->conn, tidy_sql);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return fail_in(pg, sql, NULL, result, err);
-    if (!PQgetisnull(result, 0, 0)) {
-        RB_AUTO(rb_free_str)
-        char *defer = rb_format("SET CONSTRAINTS %s DEFERRED", PQgetvalue(result, 0, 0));
-        RB_TRY(rb_pg_exec(pg, defer, err));
-    }
+    if (!PQgetisnull(result, 0, 0))
+        RB_TRY(rb_pg_exec(pg, PQgetvalue(result, 0, 0), err));
     return rb_pg_settle(pg, err);
 }
 
