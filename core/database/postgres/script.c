@@ -8,6 +8,7 @@
 
 #include <pg_query.h>
 
+#include "database/postgres/effects.h"
 #include "migration/unwrap.h"
 #include "sql/statement.h"
 
@@ -185,8 +186,8 @@ static void drop_copied(rb_pg *pg)
 
 /* Sent by the extended protocol, in which the server takes one statement and no more: none that
  * ends the transaction hides behind another. */
-static enum rb_code run_one(rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s,
-                            int64_t *deadline, rb_err *err)
+static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
+                            const rb_sql_statement *s, int64_t *deadline, rb_err *err)
 {
     enum rb_code code = RB_OK;
     RB_AUTO(rb_free_str) char *text = rb_strndup(sql->text + s->start, s->end - s->start);
@@ -195,6 +196,8 @@ static enum rb_code run_one(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
                        "%s: %s line %zu: transaction control cannot run in rbtool's "
                        "transaction\nremove it or split the migration",
                        sql->what, sql->file, sql->line + rb_sql_line(sql->text, s->start) - 1);
+    if (effects)
+        RB_TRY(rb_pg_effects_add(effects, pg, text, err));
     if (!PQsendQueryParams(pg->conn, text, 0, NULL, NULL, NULL, NULL, 0))
         return fail_in(pg, sql, s, NULL, err);
     PQsetSingleRowMode(pg->conn); /* rows that nobody wants do not fill the memory */
@@ -258,14 +261,17 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
     statements all = {0};
     enum rb_code code = RB_OK;
     int64_t deadline = 0;
-    (void)effects;
+    if (pg->scratch)
+        RB_TRY(rb_pg_scratch_roles(pg, sql->text, err));
     RB_TRY(rb_pg_settle_script(pg, err));
     split(&all, sql->text);
     for (size_t i = 0; i < all.n && code == RB_OK; i++) {
         if (pg->limits.seconds && (i == 0 || pg->limits.statements))
             deadline = now_ms() + (int64_t)pg->limits.seconds * 1000;
-        code = run_one(pg, sql, &all.items[i], &deadline, err);
+        code = run_one(effects, pg, sql, &all.items[i], &deadline, err);
     }
     statements_clear(&all);
+    if (code == RB_OK && effects)
+        code = rb_pg_effects_finish(effects, pg, err);
     return code == RB_OK ? tidy(pg, sql, err) : code;
 }
