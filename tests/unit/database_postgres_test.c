@@ -77,7 +77,7 @@ static const struct {
      " locktype = 'advisory' AND objid = 5) + (SELECT count(*) FROM pg_class WHERE relname ="
      " 'rbtool_journal')",
      "0"},
-    {"SET idle_in_transaction_session_timeout = 1; SET statement_timeout = 10000;",
+    {"SET idle_in_transaction_session_timeout = 60000; SET statement_timeout = 10000;",
      "SELECT current_setting('idle_in_transaction_session_timeout') || "
      "current_setting('statement_timeout')",
      "00"},
