@@ -26,7 +26,7 @@ typedef struct rb_wrapping {
     size_t begin[2];  /* the BEGIN statement's bytes */
     size_t commit[2]; /* and the COMMIT's */
     bool refused;
-    size_t offset;    /* of the statement refused */
+    size_t offset; /* of the statement refused */
     char what[64]; /* "transaction control", "psql's command \\copy" */
 } rb_wrapping;
 
