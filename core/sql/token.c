@@ -7,7 +7,7 @@
 static const char *const sqlite_symbols[] = {
     "->>", "->", "||", "<=", ">=", "==", "!=", "<>", "<<", ">>", NULL};
 static const char *const postgresql_symbols[] = {
-    "->>", "->", "||", "<=", ">=", "!=", "<>", "::", NULL};
+    "->>", "~~*", "->", "~~", "||", "<=", ">=", "!=", "<>", "::", NULL};
 
 static const rb_sql_dialect sqlite = {
     .engine = "sqlite",
@@ -252,12 +252,13 @@ bool rb_token_next(rb_token *out, const char **at, const char *end)
     return found;
 }
 
-void rb_tokens_read(rb_tokens *out, const char *sql, size_t len)
+void rb_tokens_read(rb_tokens *out, const char *text, size_t len, const char *engine)
 {
     rb_token token;
-    const char *at = sql;
+    rb_sql sql;
+    rb_sql_init(&sql, text, len, engine);
     *out = (rb_tokens){0};
-    while (rb_token_next(&token, &at, sql + len)) {
+    while (rb_sql_next(&token, &sql)) {
         if (out->n == out->cap) {
             out->cap = out->cap ? out->cap * 2 : 32;
             out->items = rb_realloc(out->items, out->cap, sizeof *out->items);

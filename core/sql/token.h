@@ -73,8 +73,8 @@ typedef struct rb_tokens {
 
 /* The same for SQLite; *at moves behind the token. */
 bool rb_token_next(rb_token *out, const char **at, const char *end);
-/* All tokens of SQLite's; SQL longer than 64 MiB never gets here (RB_SCRIPT_LIMIT). */
-void rb_tokens_read(rb_tokens *out, const char *sql, size_t len);
+/* All tokens; SQL longer than 64 MiB never gets here (RB_SCRIPT_LIMIT). engine: as above. */
+void rb_tokens_read(rb_tokens *out, const char *text, size_t len, const char *engine);
 void rb_tokens_clear(rb_tokens *tokens);
 
 /* Is it this keyword or symbol, unquoted? Compared without case. */

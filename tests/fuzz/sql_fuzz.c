@@ -82,7 +82,7 @@ static void check_engine(const char *text, size_t len, const char *engine)
 static void normal(rb_buf *out, const char *sql, size_t len, const rb_strs *columns)
 {
     rb_tokens tokens;
-    rb_tokens_read(&tokens, sql, len);
+    rb_tokens_read(&tokens, sql, len, "sqlite");
     rb_tokens_normal(out, tokens.items, tokens.n, columns);
     rb_tokens_clear(&tokens);
 }

@@ -374,7 +374,7 @@ static void test_normal_form(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         rb_tokens tokens;
         rb_buf out = {0};
-        rb_tokens_read(&tokens, texts[i][0], strlen(texts[i][0]));
+        rb_tokens_read(&tokens, texts[i][0], strlen(texts[i][0]), "sqlite");
         rb_tokens_normal(&out, tokens.items, tokens.n, NULL);
         assert_string_equal(rb_buf_str(&out), texts[i][1]);
         rb_tokens_clear(&tokens);

@@ -59,14 +59,6 @@ enum rb_code rb_pg_violations(json_t **out, rb_db *db, const json_t *effects, rb
     return pending(err, "references");
 }
 
-enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples, rb_err *err)
-{
-    (void)filled;
-    (void)db;
-    (void)samples;
-    return pending(err, "sample rows");
-}
-
 enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
                                 rb_err *err)
 {
@@ -126,13 +118,6 @@ json_t *rb_pg_mismatches(const rb_db *db)
 {
     (void)db;
     return json_object();
-}
-
-void rb_pg_literals(json_t *literals, const char *sql, size_t len)
-{
-    (void)literals;
-    (void)sql;
-    (void)len;
 }
 
 void rb_pg_restore_free(void *part)

@@ -115,4 +115,9 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
                             rb_err *err) RB_MUST_USE;
 
+/* sample.c */
+enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples,
+                        rb_err *err) RB_MUST_USE;
+void rb_pg_literals(json_t *literals, const char *sql, size_t len);
+
 #endif

@@ -98,7 +98,7 @@ json_t *rb_sqlentries(const char *type, const char *name, const char *table, con
                       const rb_strs *columns)
 {
     rb_tokens tokens;
-    rb_tokens_read(&tokens, sql, strlen(sql));
+    rb_tokens_read(&tokens, sql, strlen(sql), "sqlite");
     while (tokens.n && rb_token_is(&tokens.items[tokens.n - 1], ";"))
         tokens.n--;
     rb_sqlreader r = {.t = tokens.items, .n = tokens.n, .name = name, .out = json_object()};

@@ -175,10 +175,10 @@ static enum rb_code fill_row(rb_sample_row *r, table *t, rb_sqlite *db, bool las
                          rb_format("SELECT name, type, \"notnull\", dflt_value, pk FROM"
                                    " pragma_table_xinfo(%s) WHERE hidden = 0",
                                    literal),
-                         rb_sample_add, r, err));
+                         rb_sqlite_sample_add, r, err));
     RB_TRY(set_references(&t->waits, r, db, t->name, last, err));
     if (!t->waits) {
-        rb_sample_satisfy(db, r, t->name, t->sql);
+        rb_sqlite_sample_satisfy(db, r, t->name, t->sql);
         t->filled |= insert(db, t->name, r);
     }
     return RB_OK;

@@ -159,7 +159,7 @@ static bool is_external(const char *sql)
 {
     rb_tokens tokens;
     bool found = false;
-    rb_tokens_read(&tokens, sql, strlen(sql));
+    rb_tokens_read(&tokens, sql, strlen(sql), "sqlite");
     for (size_t i = 0; i + 2 < tokens.n && !found; i++) {
         if (!rb_token_is(&tokens.items[i], "CONTENT") || !rb_token_is(&tokens.items[i + 1], "="))
             continue;
