@@ -144,11 +144,11 @@ static enum rb_code make_summary(rb_envelope *out, rb_buf *why, rb_cli *cli, con
     rb_repo *repo = cli->session.repo;
     RB_TRY(rb_trust_key(&key, NULL, repo, o->key, err));
     RB_TRY(rb_session_tag(&read, &cli->session, tag, err));
-    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, err));
+    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, 0, err));
     const rb_chain_item *item = rb_chain_find(chain, tag);
     if (!item)
         return rb_fail(err, RB_FOUND, "%s is not a release: it has no manifest", tag);
-    const rb_release *release = item->release;
+    const rb_release *release = rb_chain_open(chain, item);
     if (release && rb_release_verify(&problems, release, repo, 0, err) == RB_ERROR)
         return RB_ERROR;
     char sha256[RB_SHA256_HEX];

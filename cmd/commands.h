@@ -5,9 +5,8 @@
 #ifndef RB_CMD_COMMANDS_H
 #define RB_CMD_COMMANDS_H
 
+#include "base/version.h"
 #include "cli.h"
-
-#define RB_VERSION "0.1.0"
 
 #define RB_COMMANDS(X)                                                                             \
     X(init)                                                                                        \

@@ -158,7 +158,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     rb_repo *repo = cli->session.repo;
     RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->session.config);
     rb_refusals refusals = {0};
-    rb_guard_load_by(guard, rb_ledger_chain, RB_VERSION);
+    rb_guard_load_by(guard, rb_ledger_chain);
     rb_guard_ask_ledger(guard, rb_ledger_gave_up);
     enum rb_code code = hook->run(&refusals, &(struct call){cli, repo, guard, o->argv + 1}, err);
     print(&refusals, true);

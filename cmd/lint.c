@@ -68,7 +68,8 @@ static enum rb_code find_previous(struct job *job, const rb_config *config, rb_e
         return RB_OK;
     RB_TRY(rb_session_signers(&job->cli->session, err));
     const rb_signers *signers = job->cli->session.signers;
-    RB_TRY(rb_chain_load(&job->base.chain, job->repo, signers, config->tags, err));
+    const rb_chain_more more = {.glob = config->tags};
+    RB_TRY(rb_chain_load(&job->base.chain, job->repo, signers, &more, err));
     const rb_chain_item *passed_over;
     RB_TRY(rb_session_ledger(&job->cli->session, err));
     rb_chain_mark_bad(job->base.chain, rb_known_bad, &job->cli->session);

@@ -89,7 +89,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     RB_TRY(rb_session_ledger(&cli->session, err));
-    RB_TRY(rb_history_list(&chain, cli->session.policy, RB_VERSION, !o->no_cache, err));
+    RB_TRY(
+        rb_history_load(&chain, cli->session.policy, NULL, o->no_cache ? RB_CHAIN_FRESH : 0, err));
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_object();
         json_t *releases = json_array();

@@ -67,7 +67,7 @@ static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cl
     char present[RB_OID_HEX] = "";
     rb_err absent;
     RB_TRY(rb_session_ledger(&cli->session, err));
-    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, err));
+    RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, 0, err));
     enum rb_code code = rb_tag_read(&found, cli->session.repo, tag, &absent);
     bool exists = code == RB_OK;
     rb_history_missing(&missing, chain, tag, code != RB_FOUND);

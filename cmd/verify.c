@@ -25,6 +25,7 @@ struct run {
     rb_repo *repo;
     const rb_signers *signers;
     rb_chain *chain;
+    unsigned how; /* the chain is loaded */
     rb_restoring restored;
     bool *content_ok; /* of the chain's items; NULL unless all of them are checked */
     rb_verifier *verifier;
@@ -45,7 +46,7 @@ static void run_clear(struct run *run)
 
 static bool is_ok(const struct checked *checked)
 {
-    return checked->item && checked->item->release && !rb_problems_any(&checked->item->problems) &&
+    return checked->item && checked->item->listed && !rb_problems_any(&checked->item->problems) &&
            !rb_problems_any(&checked->problems);
 }
 
@@ -78,10 +79,11 @@ static enum rb_code check(struct run *run, const char *tag, const rb_chain_item 
     checked->item = item;
     if (!item || is_replaced(run, item))
         RB_TRY(check_tag(checked, run, err));
-    if (!item || !item->release)
+    const rb_release *release = item ? rb_chain_open(run->chain, item) : NULL;
+    if (!release)
         return RB_OK;
     rb_ui_progress(run->cli, "verifying %s", tag);
-    enum rb_code code = rb_verifier_check(&checked->problems, run->verifier, item->release, err);
+    enum rb_code code = rb_verifier_check(&checked->problems, run->verifier, release, err);
     return code == RB_FOUND ? RB_OK : code;
 }
 
@@ -139,15 +141,15 @@ static void set_trusted(json_t *object, const rb_chain_item *from)
 static json_t *to_json(const struct checked *checked)
 {
     const rb_chain_item *item = checked->item;
-    const rb_verified *verified = item && item->release ? item->release->verified : NULL;
+    const rb_listed_release *verified = item ? item->listed : NULL;
     RB_AUTO(rb_free_str) char *tag = rb_safe(checked->tag);
     json_t *object = json_object();
     json_t *problems = json_array();
     rb_json_set_str(object, "tag", tag);
     rb_json_set_str(object, "object", item && *item->object ? item->object : NULL);
     json_object_set_new(object, "ok", json_boolean(is_ok(checked)));
-    rb_json_set_str(object, "signer", verified ? rb_verified_principal(verified) : NULL);
-    rb_json_set_str(object, "fingerprint", verified ? rb_verified_fingerprint(verified) : NULL);
+    rb_json_set_str(object, "signer", verified ? verified->signer : NULL);
+    rb_json_set_str(object, "fingerprint", verified ? verified->fingerprint : NULL);
     if (item)
         add_problems(problems, &item->problems);
     add_problems(problems, &checked->problems);
@@ -185,11 +187,11 @@ static const char *word_of(const struct checked *checked)
 static void print_line(const rb_cli *cli, const struct checked *checked)
 {
     const rb_chain_item *item = checked->item;
-    const rb_verified *verified = item && item->release ? item->release->verified : NULL;
+    const rb_listed_release *verified = item ? item->listed : NULL;
     rb_ui_line("%s%-3s%s %s%s%s%s%s", rb_ui_color(cli, is_ok(checked) ? RB_GREEN : RB_RED),
                word_of(checked), rb_ui_color(cli, RB_PLAIN), checked->tag, verified ? "  " : "",
-               verified ? rb_verified_principal(verified) : "", verified ? "  " : "",
-               verified ? rb_verified_fingerprint(verified) : "");
+               verified ? verified->signer : "", verified ? "  " : "",
+               verified ? verified->fingerprint : "");
     if (item)
         print_problems(cli, &item->problems);
     print_problems(cli, &checked->problems);
@@ -289,7 +291,7 @@ static enum rb_code load_chain(struct run *run, rb_err *err)
 {
     rb_chain_free(run->chain);
     run->chain = NULL;
-    return rb_history_load(&run->chain, run->cli->session.policy, NULL, err);
+    return rb_history_load(&run->chain, run->cli->session.policy, NULL, run->how, err);
 }
 
 /* What is said of each release afterwards is how it is now. */
@@ -307,6 +309,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     run.signers = cli->session.signers;
     unsigned how = (o->deep ? RB_VERIFY_DEEP : 0u) | (o->no_cache ? RB_VERIFY_NO_CACHE : 0u);
     run.verifier = rb_verifier_new(run.repo, how);
+    run.how = o->all ? RB_CHAIN_KEEP : o->no_cache ? RB_CHAIN_FRESH : 0;
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(load_chain(&run, err));
     if (o->restore)

@@ -54,7 +54,6 @@ void rb_guard_free(rb_guard *guard)
         return;
     rb_verifier_free(guard->verifier);
     rb_chain_free(guard->chain);
-    rb_chain_free(guard->listing);
     rb_signers_free(guard->signers);
     rb_config_free(guard->settings);
     free(guard->settings_fault);
@@ -102,11 +101,10 @@ static enum rb_code signers_of(rb_guard *guard, rb_err *err)
 }
 
 static enum rb_code load_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                               const rb_pushes *pushed, const char *version, rb_err *err)
+                               const rb_pushes *pushed, rb_err *err)
 {
-    (void)version;
     const rb_chain_more more = {.pushed = pushed};
-    return rb_chain_load_with(out, repo, signers, NULL, &more, err);
+    return rb_chain_load(out, repo, signers, &more, err);
 }
 
 enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err)
@@ -121,34 +119,18 @@ void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up)
     guard->given_up = given_up;
 }
 
-void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader, const char *version)
+void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader)
 {
     guard->loader = loader;
-    guard->version = version;
 }
 
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
     if (!guard->chain) {
         RB_TRY(signers_of(guard, err));
-        RB_TRY(
-            guard->loader(&guard->chain, guard->repo, guard->signers, guard->received, NULL, err));
+        RB_TRY(guard->loader(&guard->chain, guard->repo, guard->signers, guard->received, err));
     }
     *out = guard->chain;
-    return RB_OK;
-}
-
-/* Lists the releases. Tags that are being received are not in the list. */
-enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err)
-{
-    if (guard->chain || guard->received || !guard->version)
-        return rb_guard_chain(out, guard, err);
-    if (!guard->listing) {
-        RB_TRY(signers_of(guard, err));
-        RB_TRY(
-            guard->loader(&guard->listing, guard->repo, guard->signers, NULL, guard->version, err));
-    }
-    *out = guard->listing;
     return RB_OK;
 }
 

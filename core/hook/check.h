@@ -43,14 +43,12 @@ void rb_guard_free(rb_guard *guard);
 RB_DEFINE_AUTO(rb_guard, rb_guard_free)
 
 /*
- * Loads the chain in place of rb_chain_load_with(), for callers that use the ledger: with the
- * tags that a push creates (or NULL). version not NULL: as rb_chain_list() with its cache, where
- * only the order of releases matters because the pushed release is verified separately.
+ * Loads the chain in place of rb_chain_load(), for callers that use the ledger: with the tags that
+ * a push creates (or NULL).
  */
 typedef enum rb_code rb_guard_loader(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                     const rb_pushes *pushed, const char *version, rb_err *err);
-/* Sets the loader. version: of the program; NULL: do not use the cache. */
-void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader, const char *version);
+                                     const rb_pushes *pushed, rb_err *err);
+void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader);
 
 /*
  * Finds out whether the ledger gives up a release whose tag would be deleted. next (owned): what

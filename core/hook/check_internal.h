@@ -11,10 +11,8 @@ struct rb_guard {
     const char *config;
     rb_signers *signers;
     rb_chain *chain;
-    rb_chain *listing;
     rb_guard_loader *loader;
     rb_guard_given_up *given_up; /* or NULL */
-    const char *version;
     rb_verifier *verifier;
     rb_config *settings;
     bool settings_read;
@@ -29,8 +27,6 @@ const char *rb_hook_shell_word(const char *safe_name);
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
-/* Same as rb_guard_chain(), perhaps from the cache: items and their problems only. */
-enum rb_code rb_guard_listing(const rb_chain **out, rb_guard *guard, rb_err *err) RB_MUST_USE;
 
 /* Finds out whether this object is a tag with a manifest; *tag, if wanted, receives it. */
 enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb_oid *object,

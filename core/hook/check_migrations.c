@@ -286,6 +286,7 @@ static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
 static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err *err)
 {
     RB_TRY(rb_guard_chain(&search->chain, search->guard, err));
+    rb_chain_open_all(search->chain);
     for (size_t i = 0; i < search->chain->n; i++) {
         const rb_release *release = search->chain->items[i].release;
         for (size_t j = 0; release && j < release->manifest->database_count; j++)

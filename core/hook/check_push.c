@@ -20,11 +20,10 @@ struct tags {
 static bool is_known(const rb_chain *chain, const char *name)
 {
     for (size_t i = 0; i < chain->n; i++) {
-        const rb_manifest *manifest =
-            chain->items[i].release ? chain->items[i].release->manifest : NULL;
+        const rb_listed_release *listed = chain->items[i].listed;
         if (strcmp(chain->items[i].tag, name) == 0)
             return true;
-        if (manifest && manifest->previous && strcmp(manifest->previous->tag, name) == 0)
+        if (listed && listed->previous && strcmp(listed->previous->tag, name) == 0)
             return true;
     }
     return false;
@@ -33,7 +32,7 @@ static bool is_known(const rb_chain *chain, const char *name)
 /* True if the release has no predecessor, or a missing one. */
 static bool is_first(const rb_chain *chain, const rb_chain_item *item)
 {
-    const rb_link *previous = item->release ? item->release->manifest->previous : NULL;
+    const rb_link *previous = item->listed ? item->listed->previous : NULL;
     return item->has_commit && (!previous || !rb_chain_find(chain, previous->tag));
 }
 
@@ -183,7 +182,7 @@ static enum rb_code find_problem(char **out, struct tags *tags, const rb_tag *ta
         *out = rb_strdup(rb_err_line(err));
     if (code != RB_OK)
         return code == RB_FOUND ? RB_OK : code;
-    RB_TRY(rb_guard_listing(&chain, tags->guard, err));
+    RB_TRY(rb_guard_chain(&chain, tags->guard, err));
     const rb_chain_item *item = rb_chain_find(chain, tag->name);
     char hex[RB_OID_HEX];
     rb_oid_hex(&tag->object, hex);
@@ -215,7 +214,7 @@ static bool had_release(const rb_guard *guard, const rb_chain *chain)
 {
     for (size_t i = 0; guard->received && i < chain->n; i++) {
         RB_AUTO(rb_free_str) char *ref = rb_format(RB_TAGS "%s", chain->items[i].tag);
-        if (chain->items[i].release && !rb_pushes_find(guard->received, ref))
+        if (chain->items[i].listed && !rb_pushes_find(guard->received, ref))
             return true;
     }
     return false;

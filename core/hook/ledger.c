@@ -279,15 +279,14 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
 }
 
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_pushes *pushed, const char *version, rb_err *err)
+                             const rb_pushes *pushed, rb_err *err)
 {
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = NULL;
     RB_AUTO(rb_policy_freep) rb_policy *policy = NULL;
     RB_AUTO(rb_problems_clear) rb_problems ignored = {0}; /* `rbtool policy show` reports them */
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
     RB_TRY(rb_policy_load(&policy, &ignored, ledger, err));
-    return version ? rb_history_list(out, policy, version, true, err)
-                   : rb_history_load(out, policy, pushed, err);
+    return rb_history_load(out, policy, pushed, 0, err);
 }
 
 enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_signers *signers,
@@ -301,7 +300,7 @@ enum rb_code rb_ledger_gave_up(bool *out, char **next, rb_repo *repo, const rb_s
     *out = false;
     RB_TRY(rb_ledger_load(&ledger, repo, signers, NULL, 0, err));
     RB_TRY(rb_policy_load(&policy, &ignored, ledger, err));
-    RB_TRY(rb_history_load(&chain, policy, NULL, err));
+    RB_TRY(rb_history_load(&chain, policy, NULL, 0, err));
     rb_history_in_use(&used, policy, chain, tag, object);
     if (used)
         *next = rb_format("keep it: %s; a release that was bad is reverted, not deleted; RBTOOL=0 "

@@ -13,7 +13,7 @@
 /* An rb_guard_loader: loads the chain with the ledger and its policy, so that a release whose
  * signer may not release is refused, and a predecessor that is known to be lost is not missed. */
 enum rb_code rb_ledger_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                             const rb_pushes *pushed, const char *version, rb_err *err) RB_MUST_USE;
+                             const rb_pushes *pushed, rb_err *err) RB_MUST_USE;
 
 /* An rb_guard_given_up: a release may be deleted if a valid gap entry is about it and nothing used
  * it (rb_history_in_use()). */

@@ -102,13 +102,10 @@ static enum rb_code judge(rb_chain *chain, const rb_policy *policy, rb_err *err)
     rb_chain_mark_bad(chain, ask_bad, policy);
     for (size_t i = 0; i < chain->n; i++) {
         rb_chain_item *item = &chain->items[i];
-        const rb_verified *verified = item->release ? item->release->verified : NULL;
-        if (!verified && !item->listed)
+        if (!item->listed)
             continue;
-        const rb_signed_release release = {
-            item->tag, item->object,
-            verified ? rb_verified_principal(verified) : item->listed->signer,
-            verified ? rb_verified_fingerprint(verified) : item->listed->fingerprint};
+        const rb_signed_release release = {item->tag, item->object, item->listed->signer,
+                                           item->listed->fingerprint};
         if (item->problems.n > 0) {
             accept_gaps(item, policy);
             tell_kept(item, policy);
@@ -121,25 +118,13 @@ static enum rb_code judge(rb_chain *chain, const rb_policy *policy, rb_err *err)
 }
 
 enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
-                             rb_err *err)
+                             unsigned how, rb_err *err)
 {
     RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
     const rb_ledger *ledger = policy->ledger;
-    const rb_chain_more more = rb_history_more(policy, pushed);
-    RB_TRY(rb_chain_load_with(&chain, ledger->repo, ledger->signers, NULL, &more, err));
-    RB_TRY(judge(chain, policy, err));
-    *out = chain;
-    chain = NULL;
-    return RB_OK;
-}
-
-enum rb_code rb_history_list(rb_chain **out, const rb_policy *policy, const char *version,
-                             bool use_cache, rb_err *err)
-{
-    RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-    const rb_ledger *ledger = policy->ledger;
-    const rb_chain_more more = rb_history_more(policy, NULL);
-    RB_TRY(rb_chain_list(&chain, ledger->repo, ledger->signers, version, use_cache, &more, err));
+    rb_chain_more more = rb_history_more(policy, pushed);
+    more.how = how;
+    RB_TRY(rb_chain_load(&chain, ledger->repo, ledger->signers, &more, err));
     RB_TRY(judge(chain, policy, err));
     *out = chain;
     chain = NULL;
@@ -148,7 +133,7 @@ enum rb_code rb_history_list(rb_chain **out, const rb_policy *policy, const char
 
 static bool is_ok(const rb_chain *chain, const bool *ok, const rb_chain_item *item)
 {
-    return item->release && !rb_problems_any(&item->problems) && ok[item - chain->items];
+    return item->listed && !rb_problems_any(&item->problems) && ok[item - chain->items];
 }
 
 const rb_chain_item *rb_history_trusted(const rb_chain *chain, const bool *ok)
@@ -173,7 +158,7 @@ void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
             continue;
         int64_t at = previous ? rb_json_int(index, previous->tag, -1) : -1;
         bool holds = at >= 0 && strcmp(chain->items[at].object, previous->object) == 0 &&
-                     strcmp(chain->items[at].sha256, previous->sha256) == 0;
+                     strcmp(chain->items[at].listed->sha256, previous->sha256) == 0;
         since[i] = holds && since[at] != SIZE_MAX ? since[at] : i;
         if (json_object_set_new(index, item->tag, json_integer((json_int_t)i)) != 0)
             continue; /* not UTF-8, so no manifest can name it */

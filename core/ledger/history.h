@@ -33,7 +33,7 @@ const rb_entry *rb_ledger_gap(const rb_policy *policy, const char *tag, const ch
  */
 void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chain, const char *tag,
                        const char *object);
-/* Returns the ledger's side of rb_chain_load_with(); borrows both arguments. */
+/* Returns the ledger's side of rb_chain_load(); borrows both arguments. */
 rb_chain_more rb_history_more(const rb_policy *policy, const rb_pushes *pushed);
 
 /* Lists the tags that the ledger knows as releases and that this clone does not have at all, newest
@@ -47,13 +47,9 @@ enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy,
 void rb_history_open_missing(rb_release **out, const rb_policy *policy, const char *tag,
                              const char *object);
 
-/* Loads the chain of all tags, as rb_chain_load() does. */
+/* Loads the chain of all tags, as rb_chain_load() does. how: of rb_chain_more. */
 enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_pushes *pushed,
-                             rb_err *err) RB_MUST_USE;
-
-/* Same as rb_history_load(), for lists (rb_chain_list()). */
-enum rb_code rb_history_list(rb_chain **out, const rb_policy *policy, const char *version,
-                             bool use_cache, rb_err *err) RB_MUST_USE;
+                             unsigned how, rb_err *err) RB_MUST_USE;
 
 /*
  * Returns the oldest release for which it and every newer one (in the chain's order) is ok; NULL

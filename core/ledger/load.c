@@ -87,7 +87,8 @@ static void put_unreadable(rb_checked_entry *out, const rb_oid *id, rb_err *why)
                                         .kind = RB_ENTRY_KINDS,
                                         .trust = RB_ENTRY_BROKEN,
                                         .title = "cannot be read",
-                                        .committer = ""}};
+                                        .committer = ""},
+                              .passing = true};
     rb_problems_add(&out->entry.problems, RB_ENTRY_UNREADABLE, "", "a commit", "", "%s",
                     rb_err_line(why));
 }
@@ -291,7 +292,7 @@ static enum rb_code load_from(loading *l, const rb_oid *tip, bool own, unsigned 
     RB_TRY(walk(l, tip, err));
     RB_TRY(rb_entry_verify_all(l->found, &l->pendings, l->repo, l->signers, store, l->fresh, err));
     RB_TRY(check_sum(l, err));
-    if (!l->partial && (own || !is_refused(l)))
+    if (own || !is_refused(l))
         rb_ledger_store_save(store, l->found, l->n);
     put_in_order(l);
     check_place(l->ledger, pinned && *pinned ? pinned : NULL, first);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/parallel.h"
 #include "git/refs.h"
 #include "release/chain_internal.h"
@@ -91,24 +92,55 @@ const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)
 bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const rb_link **heads,
                     size_t *head_count)
 {
-    if (!item->release && !item->listed)
+    if (!item->listed)
         return false;
-    const rb_manifest *manifest = item->release ? item->release->manifest : NULL;
-    *previous = manifest ? manifest->previous : item->listed->previous;
-    *heads = manifest ? manifest->heads : item->listed->heads;
-    *head_count = manifest ? manifest->head_count : item->listed->head_count;
+    *previous = item->listed->previous;
+    *heads = item->listed->heads;
+    *head_count = item->listed->head_count;
     return true;
 }
 
+static rb_link *copy_links(const rb_link *from, size_t n)
+{
+    rb_link *links = rb_calloc(n, sizeof *links);
+    for (size_t i = 0; i < n; i++) {
+        links[i] = from[i];
+        links[i].tag = rb_strdup(from[i].tag);
+    }
+    return links;
+}
+
+static rb_listed_release *summarise(const rb_release *release)
+{
+    const rb_manifest *manifest = release->manifest;
+    rb_listed_release *listed = rb_calloc(1, sizeof *listed);
+    *listed = (rb_listed_release){
+        .app = rb_strdup(manifest->app_name),
+        .version = rb_strdup(manifest->app_version),
+        .class_ = rb_strdup(manifest->class_),
+        .signer = rb_strdup(rb_verified_principal(release->verified)),
+        .fingerprint = rb_strdup(rb_verified_fingerprint(release->verified)),
+        .time = rb_verified_time(release->verified),
+        .lasts = rb_verified_lasts(release->verified),
+        .commit = release->commit,
+        .previous = manifest->previous ? copy_links(manifest->previous, 1) : NULL,
+        .heads = copy_links(manifest->heads, manifest->head_count),
+        .head_count = manifest->head_count,
+    };
+    size_t len;
+    const char *bytes = rb_verified_signed(release->verified, &len);
+    rb_sha256_hex_of(bytes, len, listed->sha256);
+    return listed;
+}
+
+/* Verifies the tag. The item gets a release and what is listed of it, or problems. */
 static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *signers,
                       const rb_tag *tag)
 {
     rb_err err;
     rb_oid_hex(&tag->object, item->object);
     if (rb_release_open_tag(&item->release, repo, signers, tag, &item->problems, &err) == RB_OK) {
-        size_t len;
-        const char *bytes = rb_verified_signed(item->release->verified, &len);
-        rb_sha256_hex_of(bytes, len, item->sha256);
+        item->listed = summarise(item->release);
         item->commit = item->release->commit;
         item->has_commit = true;
         return;
@@ -138,39 +170,6 @@ static void read_tag(rb_chain_item *item, const rb_chain_loading *loading, const
                         rb_err_line(&err));
 }
 
-static rb_link *copy_links(const rb_link *from, size_t n)
-{
-    rb_link *links = rb_calloc(n, sizeof *links);
-    for (size_t i = 0; i < n; i++) {
-        links[i] = from[i];
-        links[i].tag = rb_strdup(from[i].tag);
-    }
-    return links;
-}
-
-/* What a listing keeps of a release. */
-static void summarise(rb_chain_item *item)
-{
-    const rb_manifest *manifest = item->release->manifest;
-    rb_listed_release *listed = rb_calloc(1, sizeof *listed);
-    *listed = (rb_listed_release){
-        .app = rb_strdup(manifest->app_name),
-        .version = rb_strdup(manifest->app_version),
-        .class_ = rb_strdup(manifest->class_),
-        .signer = rb_strdup(rb_verified_principal(item->release->verified)),
-        .fingerprint = rb_strdup(rb_verified_fingerprint(item->release->verified)),
-        .time = rb_verified_time(item->release->verified),
-        .lasts = rb_verified_lasts(item->release->verified),
-        .previous = manifest->previous ? copy_links(manifest->previous, 1) : NULL,
-        .heads = copy_links(manifest->heads, manifest->head_count),
-        .head_count = manifest->head_count,
-    };
-    memcpy(listed->sha256, item->sha256, sizeof listed->sha256);
-    item->listed = listed;
-    rb_release_free(item->release);
-    item->release = NULL;
-}
-
 static bool is_remembered(rb_chain_item *item, const rb_chain_loading *loading,
                           const rb_tag_ref *ref)
 {
@@ -178,9 +177,15 @@ static bool is_remembered(rb_chain_item *item, const rb_chain_loading *loading,
     if (listed == RB_LISTED_RELEASE) {
         item->tag = rb_strdup(ref->name);
         rb_oid_hex(&ref->object, item->object);
-        memcpy(item->sha256, item->listed->sha256, sizeof item->sha256);
+        item->commit = item->listed->commit;
+        item->has_commit = true;
     }
     return listed != RB_LISTED_UNKNOWN;
+}
+
+static bool is_wanted(const rb_chain_loading *loading, const rb_tag_ref *ref)
+{
+    return !loading->more->glob || fnmatch(loading->more->glob, ref->name, 0) == 0;
 }
 
 /* What several threads do at once. */
@@ -189,12 +194,13 @@ static void read_one(void *context, size_t i)
     const rb_chain_loading *loading = context;
     const rb_tag_ref *ref = &loading->refs.items[i];
     rb_chain_item *item = &loading->chain->items[i];
-    if ((loading->glob && fnmatch(loading->glob, ref->name, 0) != 0) ||
-        (loading->cache && is_remembered(item, loading, ref)))
+    if (!is_wanted(loading, ref) || (loading->cache && is_remembered(item, loading, ref)))
         return;
     read_tag(item, loading, ref);
-    if (loading->listing && item->release)
-        summarise(item);
+    if (loading->more->how & RB_CHAIN_KEEP)
+        return;
+    rb_release_free(item->release); /* of thousands of releases only what is listed is kept */
+    item->release = NULL;
 }
 
 /* read: what read_tag() made of ref, in the chain's items at its end or behind it. */
@@ -203,8 +209,6 @@ static void take_item(rb_chain_loading *loading, const rb_tag_ref *ref, const rb
     char hex[RB_OID_HEX];
     rb_oid_hex(&ref->object, hex);
     bool is_here = ref->resolved && (!read->tag || *read->object);
-    if (loading->cache && (!read->tag || read->listed))
-        rb_listcache_put(loading->cache, ref, read->listed);
     if (read->tag)
         loading->chain->items[loading->chain->n++] = *read;
     if (is_here && json_object_set_new(loading->objects, ref->name, json_string(hex)) != 0)
@@ -219,8 +223,13 @@ static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
     size_t n = loading->refs.n;
     loading->chain->items = rb_calloc(n, sizeof *loading->chain->items);
     rb_parallel(n, rb_parallel_threads(), read_one, loading);
-    for (size_t i = 0; i < n; i++)
-        take_item(loading, &loading->refs.items[i], &loading->chain->items[i]);
+    for (size_t i = 0; i < n; i++) {
+        const rb_tag_ref *ref = &loading->refs.items[i];
+        const rb_chain_item read = loading->chain->items[i];
+        if (loading->cache && is_wanted(loading, ref) && (!read.tag || read.listed))
+            rb_listcache_put(loading->cache, ref, read.listed);
+        take_item(loading, ref, &read);
+    }
     return RB_OK;
 }
 
@@ -242,7 +251,7 @@ static void read_pushed(rb_chain_loading *loading, const rb_pushes *pushed)
 static void add_item(rb_chain_loading *loading, const rb_chain_item *item)
 {
     rb_chain *chain = loading->chain;
-    if (*item->sha256 && !json_object_get(loading->objects, item->tag))
+    if (item->listed && !json_object_get(loading->objects, item->tag))
         rb_json_set_str(loading->objects, item->tag, item->object);
     chain->items = rb_realloc(chain->items, chain->n + 1, sizeof *chain->items);
     chain->items[chain->n++] = *item;
@@ -259,10 +268,8 @@ static enum rb_code open_missing(bool *out, rb_chain_item *item, rb_tag **kept,
     if (!*kept)
         return RB_OK;
     open_item(item, loading->repo, loading->signers, *kept);
-    *out = item->release && strcmp(item->object, link->object) == 0 &&
-           (!*link->sha256 || strcmp(item->sha256, link->sha256) == 0);
-    if (*out && loading->listing)
-        summarise(item);
+    *out = item->listed && strcmp(item->object, link->object) == 0 &&
+           (!*link->sha256 || strcmp(item->listed->sha256, link->sha256) == 0);
     return RB_OK;
 }
 
@@ -327,7 +334,7 @@ static enum rb_code find_all_missing(rb_chain_loading *loading, rb_err *err)
 static enum rb_code find_gone(rb_chain_loading *loading, rb_err *err)
 {
     const rb_chain_more *more = loading->more;
-    if (!more || !more->find_tag)
+    if (!more->find_tag)
         return RB_OK;
     if (more->list_known)
         more->list_known(more->context, &loading->known, loading->objects);
@@ -338,64 +345,69 @@ static enum rb_code find_gone(rb_chain_loading *loading, rb_err *err)
     return loading->known.n > 0 ? find_all_missing(loading, err) : RB_OK;
 }
 
-enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                           const char *glob, rb_err *err)
+static enum rb_code open_cache(rb_chain_loading *loading, rb_err *err)
 {
-    return rb_chain_load_with(out, repo, signers, glob, NULL, err);
-}
-
-enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                const char *glob, const rb_chain_more *more, rb_err *err)
-{
-    RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
-    RB_AUTO(clear_loading)
-    rb_chain_loading loading = {.repo = repo,
-                                .signers = signers,
-                                .glob = glob,
-                                .more = more,
-                                .chain = chain,
-                                .index = json_object(),
-                                .objects = json_object()};
-    RB_TRY(read_tags(&loading, err));
-    if (more && more->pushed)
-        read_pushed(&loading, more->pushed);
-    RB_TRY(find_gone(&loading, err));
-    RB_TRY(rb_chain_link(&loading, err));
-    *out = chain;
-    chain = NULL;
+    const char *pinned;
+    RB_AUTO(rb_free_str)
+    char *path = rb_path_join(rb_repo_common_dir(loading->repo), "rbtool/releases");
+    RB_TRY(rb_repo_setting(&pinned, loading->repo, "rbtool.app", err));
+    loading->cache = rb_listcache_open(path, loading->signers, pinned);
     return RB_OK;
 }
 
-static void open_cache(rb_chain_loading *loading, const char *pinned, const char *version)
+enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                           const rb_chain_more *more, rb_err *err)
 {
-    RB_AUTO(rb_free_str)
-    char *path = rb_path_join(rb_repo_common_dir(loading->repo), "rbtool/releases");
-    loading->cache = rb_listcache_open(path, loading->signers, pinned, version);
-}
-
-enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                           const char *version, bool use_cache, const rb_chain_more *more,
-                           rb_err *err)
-{
+    static const rb_chain_more none = {0};
     RB_AUTO(rb_chain_freep) rb_chain *chain = rb_calloc(1, sizeof *chain);
     RB_AUTO(clear_loading)
     rb_chain_loading loading = {.repo = repo,
                                 .signers = signers,
-                                .more = more,
-                                .listing = true,
+                                .more = more ? more : &none,
                                 .chain = chain,
                                 .index = json_object(),
                                 .objects = json_object()};
-    const char *pinned;
-    RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
-    if (use_cache)
-        open_cache(&loading, pinned, version);
+    *chain = (rb_chain){.repo = repo, .signers = signers};
+    if (!(loading.more->how & (RB_CHAIN_FRESH | RB_CHAIN_KEEP)))
+        RB_TRY(open_cache(&loading, err));
     RB_TRY(read_tags(&loading, err));
+    if (loading.more->pushed)
+        read_pushed(&loading, loading.more->pushed);
     RB_TRY(find_gone(&loading, err));
     RB_TRY(rb_chain_link(&loading, err));
-    if (use_cache)
+    if (loading.cache)
         rb_record_cache_save(loading.cache);
     *out = chain;
     chain = NULL;
     return RB_OK;
+}
+
+const rb_release *rb_chain_open(const rb_chain *chain, const rb_chain_item *which)
+{
+    rb_chain_item *item = &chain->items[which - chain->items];
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    rb_oid object;
+    rb_err err;
+    if (item->release || !item->listed)
+        return item->release;
+    rb_listed_release_free(item->listed);
+    item->listed = NULL;
+    if (rb_oid_parse(&object, item->object) &&
+        rb_tag_read_object(&tag, chain->repo, &object, item->tag, &err) == RB_OK)
+        open_item(item, chain->repo, chain->signers, tag);
+    else
+        rb_problems_add(&item->problems, "object", "object", "", "", "%s: %s", item->tag,
+                        rb_err_line(&err));
+    return item->release;
+}
+
+static void open_one(void *context, size_t i)
+{
+    const rb_chain *const *chain = context;
+    (void)rb_chain_open(*chain, &(*chain)->items[i]);
+}
+
+void rb_chain_open_all(const rb_chain *chain)
+{
+    rb_parallel(chain->n, rb_parallel_threads(), open_one, &chain);
 }

@@ -19,12 +19,11 @@
 
 typedef struct rb_chain_item {
     char *tag;
-    char object[RB_OID_HEX];    /* of the tag object */
-    char sha256[RB_SHA256_HEX]; /* of the signed bytes; "" when it does not verify */
-    rb_release *release;        /* NULL when it does not verify, and in a listing */
-    rb_listed_release *listed;  /* in a listing, when it verifies */
-    rb_problems problems;       /* its own, and its link's: moved, unknown, fork */
-    rb_oid commit;              /* what the tag is on, verified or not */
+    char object[RB_OID_HEX];   /* of the tag object */
+    rb_listed_release *listed; /* NULL when it does not verify */
+    rb_release *release;       /* of one that verifies, after rb_chain_open() */
+    rb_problems problems;      /* its own, and its link's: moved, unknown, fork */
+    rb_oid commit;             /* what the tag is on, verified or not */
     bool has_commit;
     bool named; /* by a verified release, as its previous or one of its heads */
     bool lost;  /* no tag here leads to it; it verifies if its object was kept elsewhere */
@@ -35,12 +34,9 @@ typedef struct rb_chain_item {
 typedef struct rb_chain {
     rb_chain_item *items; /* newest first: descendants before ancestors, then by version */
     size_t n;
+    rb_repo *repo; /* borrowed, as the signers */
+    const rb_signers *signers;
 } rb_chain;
-
-/* All tags that match glob (NULL: any name) and carry a manifest. Bad ones are items with
- * problems, not errors. */
-enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                           const char *glob, rb_err *err) RB_MUST_USE;
 
 /* The tag object of that name and id (40 hex digits) from where it was kept; *out stays NULL when
  * it is not to be had. It is verified as any tag is. */
@@ -59,24 +55,33 @@ void rb_known_releases_clear(rb_known_releases *known);
 /* Adds, newest first, the releases that must be here and are not: here is tag to object id. */
 typedef void rb_chain_list_known(const void *context, rb_known_releases *out, const json_t *here);
 
+enum {                     /* how a chain is loaded */
+       RB_CHAIN_FRESH = 1, /* results of earlier commands are not used */
+       RB_CHAIN_KEEP = 2
+}; /* fresh, and every release that verifies stays open */
+
 typedef struct rb_chain_more {
+    unsigned how;
+    const char *glob;            /* of names; NULL: any */
     const rb_pushes *pushed;     /* as it would be with the tags that a push creates; NULL: none */
     rb_chain_find_tag *find_tag; /* asked for releases that have no tag here; NULL: no one */
     rb_chain_list_known *list_known; /* with a find_tag */
     const void *context;
 } rb_chain_more;
 
-enum rb_code rb_chain_load_with(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                                const char *glob, const rb_chain_more *more,
-                                rb_err *err) RB_MUST_USE;
 /*
- * As rb_chain_load() of all tags, for showing: items have what is listed in place of a release.
- * With use_cache, what verified before, under the same signers and by the same version of the
- * program, is not judged again. Of more the find_tag counts.
+ * Loads all tags that carry a manifest. Bad ones are items with problems, not errors. A release
+ * that verified before, under the same signers and by the same version of the program, is not
+ * verified again (listcache.h): rb_chain_open() does that for the releases that a command is about.
+ * more may be NULL.
  */
-enum rb_code rb_chain_list(rb_chain **out, rb_repo *repo, const rb_signers *signers,
-                           const char *version, bool use_cache, const rb_chain_more *more,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *signers,
+                           const rb_chain_more *more, rb_err *err) RB_MUST_USE;
+/* Verifies the item's tag, unless it is open already, and returns the release, which is the
+ * chain's. NULL when it does not verify: the item has the problem then. */
+const rb_release *rb_chain_open(const rb_chain *chain, const rb_chain_item *item);
+/* The same of all items, by several threads. */
+void rb_chain_open_all(const rb_chain *chain);
 void rb_chain_free(rb_chain *chain);
 /* Leaves out a lost release that none here follows and nobody used: a mistake that was taken back
  * before it went anywhere. Its name is free. */
@@ -106,8 +111,8 @@ void rb_chain_mark_bad(rb_chain *chain, rb_chain_bad *ask, const void *context);
 /*
  * The release that a new one at commit follows: nearest by ancestry; ties: the head no one names
  * yet, then version order. A bad one is passed over, unless all are bad; *passed_over is the
- * nearest that was, or NULL. *out is NULL where no verified release is an ancestor. Both are
- * borrowed.
+ * nearest that was, or NULL. *out, which is opened, is NULL where no verified release is an
+ * ancestor. Both are borrowed.
  */
 enum rb_code rb_chain_previous(const rb_release **out, const rb_chain_item **passed_over,
                                const rb_chain *chain, rb_repo *repo, const rb_oid *commit,

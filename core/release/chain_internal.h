@@ -10,11 +10,9 @@
 typedef struct rb_chain_loading {
     rb_repo *repo;
     const rb_signers *signers;
-    const char *glob;
     rb_tag_refs refs;
-    const rb_chain_more *more; /* or NULL */
-    bool listing;
-    rb_record_cache *cache; /* of a listing; NULL: none */
+    const rb_chain_more *more;
+    rb_record_cache *cache; /* NULL: none */
     rb_chain *chain;
     json_t *index;           /* tag name to index of its item */
     json_t *objects;         /* tag name to the object of every tag */

@@ -10,26 +10,10 @@ static rb_chain_item *named(const rb_chain_loading *loading, const char *tag)
     return at < 0 ? NULL : &loading->chain->items[at];
 }
 
-static bool is_verified(const rb_chain_item *item)
-{
-    return item->release || item->listed;
-}
-
-/* Of verified items. */
-static const rb_link *previous_of(const rb_chain_item *item)
-{
-    return item->listed ? item->listed->previous : item->release->manifest->previous;
-}
-
-static const char *app_of(const rb_chain_item *item)
-{
-    return item->listed ? item->listed->app : item->release->manifest->app_name;
-}
-
 /* A verified item's predecessor, when it is here and is the one that was named. */
 static rb_chain_item *before(const rb_chain_loading *loading, const rb_chain_item *item)
 {
-    const rb_link *link = is_verified(item) ? previous_of(item) : NULL;
+    const rb_link *link = item->listed ? item->listed->previous : NULL;
     rb_chain_item *found = link ? named(loading, link->tag) : NULL;
     return found && strcmp(found->object, link->object) == 0 ? found : NULL;
 }
@@ -113,9 +97,9 @@ static void check_link(rb_chain_loading *loading, rb_chain_item *item, const rb_
         is_moved(item, target, link, inner, link->object, object);
         return;
     }
-    if (target && is_verified(target) && strcmp(target->sha256, link->sha256) != 0) {
+    if (target && target->listed && strcmp(target->listed->sha256, link->sha256) != 0) {
         RB_AUTO(rb_free_str) char *inner = rb_format("%s.sha256", field);
-        is_moved(item, target, link, inner, link->sha256, target->sha256);
+        is_moved(item, target, link, inner, link->sha256, target->listed->sha256);
         return;
     }
     if (!target)
@@ -151,16 +135,12 @@ static void check_links(rb_chain_loading *loading)
 {
     for (size_t i = 0; i < loading->chain->n; i++) {
         rb_chain_item *item = &loading->chain->items[i];
-        if (!is_verified(item))
-            continue;
         const rb_listed_release *listed = item->listed;
-        size_t n = listed ? listed->head_count : item->release->manifest->head_count;
-        const rb_link *heads = listed ? listed->heads : item->release->manifest->heads;
-        if (previous_of(item))
-            check_link(loading, item, previous_of(item), "previous");
-        for (size_t j = 0; j < n; j++) {
+        if (listed && listed->previous)
+            check_link(loading, item, listed->previous, "previous");
+        for (size_t j = 0; listed && j < listed->head_count; j++) {
             RB_AUTO(rb_free_str) char *field = rb_format("heads[%zu]", j);
-            check_link(loading, item, &heads[j], field);
+            check_link(loading, item, &listed->heads[j], field);
         }
     }
     for (size_t i = 0; i < loading->chain->n; i++)
@@ -182,7 +162,7 @@ static rb_chain_item *find_root(const rb_chain_loading *loading)
     }
     for (size_t i = chain->n; i-- > 0;) {
         rb_chain_item *item = &chain->items[i];
-        if (!is_verified(item) || previous_of(item))
+        if (!item->listed || item->listed->previous)
             continue;
         if (!best || count[i] > count[best - chain->items])
             best = item;
@@ -199,16 +179,16 @@ static enum rb_code check_roots(rb_chain_loading *loading, rb_err *err)
     const rb_chain_item *root = find_root(loading);
     for (size_t i = 0; i < loading->chain->n && root; i++) {
         rb_chain_item *item = &loading->chain->items[i];
-        if (!is_verified(item) || item == root)
+        if (!item->listed || item == root)
             continue;
-        const char *app = app_of(root);
-        const char *found = app_of(item);
+        const char *app = root->listed->app;
+        const char *found = item->listed->app;
         if (!pinned && strcmp(app, found) != 0)
             rb_problems_add(&item->problems, "app", "app.name", app, found,
                             "%s: app.name: the first release %s is of %s, this one is of %s; it is "
                             "another application's release (git config rbtool.app pins the name)",
                             item->tag, root->tag, app, found);
-        if (!previous_of(item))
+        if (!item->listed->previous)
             rb_problems_add(&item->problems, "fork", "previous", root->tag, "",
                             "%s: previous: it says that it is the first release, but %s is; make "
                             "it again with `rbtool release --previous TAG`",

@@ -14,8 +14,7 @@ static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *co
     for (size_t i = 0; i < chain->n; i++) {
         const rb_chain_item *item = &chain->items[i];
         bool reached = json_object_get(passed, item->tag) != NULL;
-        if (!item->has_commit || (which != ANY && !item->release) ||
-            (which == NOT_BAD && item->bad))
+        if (!item->has_commit || (which != ANY && !item->listed) || (which == NOT_BAD && item->bad))
             continue;
         if (!reached) {
             RB_TRY(rb_commit_reaches(&reached, repo, commit, &item->commit, err));
@@ -23,8 +22,8 @@ static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *co
                 continue;
             candidates[(*count)++] = item;
         }
-        if (item->release && item->release->manifest->previous)
-            rb_json_set_str(passed, item->release->manifest->previous->tag, NULL);
+        if (item->listed && item->listed->previous)
+            rb_json_set_str(passed, item->listed->previous->tag, NULL);
     }
     return RB_OK;
 }
@@ -73,13 +72,15 @@ enum rb_code rb_chain_previous(const rb_release **out, const rb_chain_item **pas
 {
     const rb_chain_item *any;
     const rb_chain_item *item;
-    RB_TRY(nearest(&any, chain, repo, commit, VERIFIED, err));
-    item = any;
-    if (any && any->bad)
-        RB_TRY(nearest(&item, chain, repo, commit, NOT_BAD, err));
-    item = item ? item : any;
+    do { /* one that does not verify any more is not found again */
+        RB_TRY(nearest(&any, chain, repo, commit, VERIFIED, err));
+        item = any;
+        if (any && any->bad)
+            RB_TRY(nearest(&item, chain, repo, commit, NOT_BAD, err));
+        item = item ? item : any;
+        *out = item ? rb_chain_open(chain, item) : NULL;
+    } while (item && !*out);
     *passed_over = item != any ? any : NULL;
-    *out = item ? item->release : NULL;
     return RB_OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "trust/signers.h"
 #include "trust/wire.h"
 
@@ -31,19 +32,18 @@ void rb_listed_release_free(rb_listed_release *summary)
     free(summary);
 }
 
-rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, const char *pinned,
-                                   const char *version)
+rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, const char *pinned)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     char digest[RB_SHA256_HEX];
-    rb_wire_put_text(&text, version);
+    rb_wire_put_text(&text, RB_VERSION);
     rb_wire_put_text(&text, rb_signers_digest(signers));
     rb_wire_put_text(&text, pinned ? pinned : "");
     for (size_t i = 0; i < signers->n; i++)
         rb_buf_printf(&text, "%llu %llu\n", (unsigned long long)signers->items[i].after,
                       (unsigned long long)signers->items[i].before);
     rb_sha256_hex_of(text.data, text.len, digest);
-    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 3 %s\n", digest);
+    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 4 %s\n", digest);
     return rb_record_cache_open(path, header);
 }
 
@@ -91,7 +91,8 @@ static bool take_summary(rb_wire w, rb_listed_release *out)
     if (!take_text(&w, &out->app) || !take_text(&w, &out->version) ||
         !take_text(&w, &out->class_) || !take_text(&w, &out->signer) ||
         !take_text(&w, &out->fingerprint) || !rb_wire_u64(&w, &time) || time > INT64_MAX ||
-        !take_hex(&w, out->sha256, RB_SHA256_SIZE) || !rb_wire_u8(&w, &first))
+        !take_hex(&w, out->sha256, RB_SHA256_SIZE) ||
+        !rb_wire_bytes(&w, out->commit.id, RB_OID_SIZE) || !rb_wire_u8(&w, &first))
         return false;
     out->time = (int64_t)time;
     out->lasts = true;
@@ -176,6 +177,7 @@ void rb_listcache_put(rb_record_cache *cache, const rb_tag_ref *ref,
         rb_wire_put_text(&record, summary->fingerprint);
         rb_wire_put_u64(&record, (uint64_t)summary->time);
         put_hex(&record, summary->sha256, RB_SHA256_SIZE);
+        rb_buf_add(&record, summary->commit.id, RB_OID_SIZE);
         rb_buf_addc(&record, summary->previous ? 0 : 1);
         if (summary->previous)
             put_link(&record, summary->previous);

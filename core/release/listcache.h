@@ -1,12 +1,14 @@
 /*
- * What `list` remembers between runs, in COMMON_DIR/rbtool/releases: which tags are not releases,
- * and of those that verified what a list shows. For showing only: verify, deploy, revert and
- * release verify again.
+ * What commands remember of the tags of a repository, in COMMON_DIR/rbtool/releases: which ones are
+ * not releases, and of those that verified what others need to know of them. So a command verifies
+ * only the releases that it is about, whatever the number of the others.
  *
  * A record is for one name and one tag object. The file as a whole is for one set of signers and
  * revocations (their bytes, and times in them as this host's time zone reads them), one pinned
  * app, one version of the program. Signatures that can lapse with time or with a keyring (OpenPGP,
- * tags without a time) are never in it. Objects behind a tag are not checked for presence again.
+ * tags without a time) are never in it, nor is a release that does not verify. The file is trusted
+ * as the repository's config is, which lies beside it and names the signers. Objects behind a tag
+ * are not checked for presence again: rb_chain_open() notices that they have gone.
  */
 #ifndef RB_RELEASE_LISTCACHE_H
 #define RB_RELEASE_LISTCACHE_H
@@ -26,7 +28,8 @@ typedef struct rb_listed_release {
     int64_t time;               /* the tagger's */
     bool lasts;                 /* rb_verified_lasts() */
     char sha256[RB_SHA256_HEX]; /* of the signed bytes */
-    rb_link *previous;          /* NULL for the first */
+    rb_oid commit;
+    rb_link *previous; /* NULL for the first */
     rb_link *heads;
     size_t head_count;
 } rb_listed_release;
@@ -36,8 +39,7 @@ RB_DEFINE_AUTO(rb_listed_release, rb_listed_release_free)
 
 enum rb_listed_kind { RB_LISTED_UNKNOWN, RB_LISTED_OTHER /* not a release */, RB_LISTED_RELEASE };
 
-rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, const char *pinned,
-                                   const char *version);
+rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, const char *pinned);
 
 /* From any thread; *out only for a release. */
 enum rb_listed_kind rb_listcache_get(rb_listed_release **out, const rb_record_cache *cache,

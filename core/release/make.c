@@ -95,10 +95,10 @@ static enum rb_code named_previous(const rb_release **out, const rb_making *maki
             "--previous %s: the tag is not one of the releases that rbtool.json's \"tags\" "
             "names\n`rbtool list` shows them",
             tag);
-    if (!item->release)
+    *out = rb_chain_open(making->chain, item);
+    if (!*out)
         return rb_fail(err, RB_FOUND, "--previous %s does not verify: %s", tag,
                        item->problems.n ? item->problems.items[0].message : "");
-    *out = item->release;
     return RB_OK;
 }
 
@@ -117,7 +117,7 @@ static enum rb_code find_previous(rb_making *making, rb_err *err)
     if (making->previous || chain->n == 0)
         return RB_OK;
     for (size_t i = 0; i < chain->n; i++)
-        if (chain->items[i].release)
+        if (chain->items[i].listed)
             return rb_fail(err, RB_FOUND,
                            "no release is an ancestor of %s\nname the one that %s follows with "
                            "--previous TAG (the newest is %s)",
@@ -135,7 +135,7 @@ static enum rb_code check_followed(const rb_making *making, rb_err *err)
 {
     for (size_t i = 0; i < making->chain->n; i++) {
         const rb_chain_item *item = &making->chain->items[i];
-        if (!item->lost || !item->release || item->named)
+        if (!item->lost || !item->listed || item->named)
             continue;
         RB_AUTO(rb_free_str) char *cure = rb_chain_cure(making->repo, item->tag, item->object);
         return rb_fail(err, RB_FOUND,
@@ -151,7 +151,7 @@ static void set_link(rb_link *out, const rb_chain_item *item)
 {
     out->tag = rb_strdup(item->tag);
     memcpy(out->object, item->object, sizeof out->object);
-    memcpy(out->sha256, item->sha256, sizeof out->sha256);
+    memcpy(out->sha256, item->listed->sha256, sizeof out->sha256);
 }
 
 static int by_tag(const void *a, const void *b)
@@ -165,9 +165,9 @@ static void set_links(rb_making *making)
     manifest->heads = rb_calloc(making->chain->n, sizeof *manifest->heads);
     for (size_t i = 0; i < making->chain->n; i++) {
         const rb_chain_item *item = &making->chain->items[i];
-        if (!item->release)
+        if (!item->listed)
             continue;
-        if (item->release == making->previous) {
+        if (making->previous && item->release == making->previous) {
             manifest->previous = rb_calloc(1, sizeof *manifest->previous);
             set_link(manifest->previous, item);
         } else if (!item->named) {
@@ -300,7 +300,7 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
         return err->code = RB_ERROR; /* settings, not a finding */
     making.config = own ? own : make->config;
     RB_TRY(check_tag(&making, err));
-    RB_TRY(rb_chain_load_with(&chain, repo, signers, NULL, make->more, err));
+    RB_TRY(rb_chain_load(&chain, repo, signers, make->more, err));
     rb_chain_drop_unused(chain, make->tag);
     if (make->bad)
         rb_chain_mark_bad(chain, make->bad, make->bad_context);

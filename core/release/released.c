@@ -14,7 +14,7 @@ static const rb_release *follow(const rb_chain *chain, const rb_release *release
 {
     const rb_link *link = release->manifest->previous;
     const rb_chain_item *item = chain && link ? rb_chain_find(chain, link->tag) : NULL;
-    return item && strcmp(item->object, link->object) == 0 ? item->release : NULL;
+    return item && strcmp(item->object, link->object) == 0 ? rb_chain_open(chain, item) : NULL;
 }
 
 /* Goes back along the chain for as long as a release still has one of the migrations. */

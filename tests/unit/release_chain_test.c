@@ -17,7 +17,7 @@ static rb_chain *load_chain(const shop *s, const rb_chain_more *more)
 {
     rb_err err = {0};
     rb_chain *chain = NULL;
-    assert_ok(rb_chain_load_with(&chain, s->repo, s->signers, NULL, more, &err));
+    assert_ok(rb_chain_load(&chain, s->repo, s->signers, more, &err));
     return chain;
 }
 
@@ -42,7 +42,7 @@ static void assert_tags(const rb_chain *chain, const char *expected)
 static void assert_clean(const rb_chain *chain)
 {
     for (size_t i = 0; i < chain->n; i++)
-        if (chain->items[i].problems.n > 0 || !chain->items[i].release)
+        if (chain->items[i].problems.n > 0 || !chain->items[i].listed)
             fail_msg("%s: %s", chain->items[i].tag,
                      chain->items[i].problems.n ? chain->items[i].problems.items[0].message
                                                 : "does not verify");
@@ -52,7 +52,7 @@ static void assert_clean(const rb_chain *chain)
 static void assert_previous(const rb_chain *chain, const char *tag, const char *previous)
 {
     const rb_chain_item *item = item_of(chain, tag);
-    const rb_link *link = item->release->manifest->previous;
+    const rb_link *link = item->listed->previous;
     if (!previous) {
         assert_null(link);
         return;
@@ -60,7 +60,7 @@ static void assert_previous(const rb_chain *chain, const char *tag, const char *
     assert_non_null(link);
     assert_string_equal(link->tag, previous);
     assert_string_equal(link->object, item_of(chain, previous)->object);
-    assert_string_equal(link->sha256, item_of(chain, previous)->sha256);
+    assert_string_equal(link->sha256, item_of(chain, previous)->listed->sha256);
 }
 
 /* What a release at that revision would follow; NULL for none. */
@@ -154,8 +154,8 @@ static void test_several_heads(void **state)
     RB_AUTO(rb_chain_freep) rb_chain *three = load_chain(&s, NULL);
     assert_clean(three);
     const rb_chain_item *third = item_of(three, "v3.0.0");
-    assert_int_equal(third->release->manifest->head_count, 1);
-    assert_string_equal(third->release->manifest->heads[0].tag, "v1.0.1");
+    assert_int_equal(third->listed->head_count, 1);
+    assert_string_equal(third->listed->heads[0].tag, "v1.0.1");
     assert_true(item_of(three, "v2.0.0")->named);
     assert_true(item_of(three, "v1.0.1")->named); /* as a head */
     assert_next(three, &s, "both", "v2.0.0", NULL);
@@ -305,7 +305,7 @@ static void test_unknown_predecessor(void **state)
     assert_string_equal(unknown->field, "previous.tag");
     assert_string_equal(unknown->expected, "v1.0.0");
     assert_false(unknown->warning);
-    assert_non_null(chain->items[0].release); /* it verifies by itself */
+    assert_non_null(chain->items[0].listed); /* it verifies by itself */
     shop_end(&s);
 }
 
@@ -367,10 +367,10 @@ static void test_unsigned_is_not_followed(void **state)
           "git tag -a -F - v1.1.0");
     RB_AUTO(rb_chain_freep) rb_chain *chain = load_chain(&s, NULL);
     const rb_chain_item *item = item_of(chain, "v1.1.0");
-    assert_null(item->release);
+    assert_null(item->listed);
     assert_true(rb_problems_any(&item->problems));
     assert_true(item->has_commit);
-    assert_string_equal(item->sha256, "");
+    assert_null(rb_chain_open(chain, item));
     assert_nearest(chain, &s, "HEAD", "v1.1.0");
     assert_next(chain, &s, "HEAD", "v1.0.0", NULL);
     shop_end(&s);
@@ -420,7 +420,7 @@ static void test_missing_tag_in_the_middle(void **state)
     const rb_chain_item *item = item_of(chain, "v1.1.0");
     assert_true(item->lost);
     assert_true(item->named);
-    assert_non_null(item->release);
+    assert_non_null(item->listed);
     assert_string_equal(item->object, object);
     assert_non_null(problem_of(item, "lost"));
     assert_true(rb_chain_is_absent(item));
@@ -461,7 +461,7 @@ static void test_missing_tag_at_the_end(void **state)
             assert_false(item->named);
             assert_int_equal(item->used, used);
             assert_string_equal(item->object, object);
-            assert_int_equal(item->release != NULL, has_object);
+            assert_int_equal(item->listed != NULL, has_object);
             assert_true(rb_chain_is_absent(item));
             assert_int_equal(item_of(chain, "v1.0.0")->problems.n, 0);
             rb_chain_drop_unused(chain, "v1.1.0");
@@ -519,6 +519,33 @@ static void test_pushed(void **state)
     shop_end(&s);
 }
 
+/* The second load reads no tag object: opening a release does, and notices that it has gone. */
+static void test_verified_once(void **state)
+{
+    (void)state;
+    shop s;
+    shop_begin(&s, "once", "{}");
+    shop_release(&s, "1.0.0", NULL);
+    shop_release(&s, "1.1.0", NULL);
+    RB_AUTO(rb_chain_freep) rb_chain *first = load_chain(&s, NULL);
+    assert_clean(first);
+    sh_do("cd once; rm -f .git/objects/$(git rev-parse v1.0.0 | sed 's,..,&/,')");
+    RB_AUTO(rb_chain_freep) rb_chain *second = load_chain(&s, NULL);
+    assert_clean(second);
+    assert_non_null(rb_chain_open(second, item_of(second, "v1.1.0")));
+    const rb_chain_item *item = item_of(second, "v1.0.0");
+    assert_null(rb_chain_open(second, item));
+    assert_null(item->listed);
+    assert_non_null(problem_of(item, "object"));
+    for (unsigned how = RB_CHAIN_FRESH; how <= RB_CHAIN_KEEP; how++) {
+        const rb_chain_more more = {.how = how};
+        RB_AUTO(rb_chain_freep) rb_chain *fresh = load_chain(&s, &more);
+        assert_non_null(problem_of(item_of(fresh, "v1.0.0"), "object"));
+        assert_int_equal(item_of(fresh, "v1.1.0")->release != NULL, how == RB_CHAIN_KEEP);
+    }
+    shop_end(&s);
+}
+
 static void test_list(void **state)
 {
     (void)state;
@@ -533,7 +560,7 @@ static void test_list(void **state)
         const rb_link *previous;
         const rb_link *heads;
         size_t head_count;
-        assert_ok(rb_chain_list(&chain, s.repo, s.signers, "1", true, NULL, &err));
+        assert_ok(rb_chain_load(&chain, s.repo, s.signers, NULL, &err));
         assert_tags(chain, "v1.1.0");
         assert_null(chain->items[0].release);
         assert_string_equal(chain->items[0].listed->version, "1.1.0");
@@ -542,6 +569,10 @@ static void test_list(void **state)
         assert_true(rb_chain_links(&chain->items[0], &previous, &heads, &head_count));
         assert_string_equal(previous->tag, "v1.0.0");
         assert_int_equal(head_count, 0);
+        const rb_release *release = rb_chain_open(chain, &chain->items[0]);
+        assert_non_null(release);
+        assert_string_equal(release->manifest->app_version, "1.1.0");
+        assert_ptr_equal(rb_chain_open(chain, &chain->items[0]), release);
     }
     shop_end(&s);
 }
@@ -564,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_known_under_another_object),
         cmocka_unit_test(test_pushed),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_verified_once),
     };
     return cmocka_run_group_tests(tests, release_lab_open, lab_close);
 }

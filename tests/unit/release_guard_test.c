@@ -181,11 +181,10 @@ static char *ask_bad(const void *context, const char *tag, const char *object)
 }
 
 static enum rb_code load_marked(rb_chain **out, rb_repo *of, const rb_signers *signers,
-                                const rb_pushes *pushed, const char *version, rb_err *err)
+                                const rb_pushes *pushed, rb_err *err)
 {
     const rb_chain_more more = {.pushed = pushed};
-    assert_null(version);
-    enum rb_code code = rb_chain_load_with(out, of, signers, NULL, &more, err);
+    enum rb_code code = rb_chain_load(out, of, signers, &more, err);
     if (code == RB_OK)
         rb_chain_mark_bad(*out, ask_bad, NULL);
     return code;
@@ -203,7 +202,7 @@ static enum rb_code judge_push(char **said, enum side side, const char *ref, con
                               : rb_format("%s %s %s\n", old, new, ref);
     rb_pushes pushes = {0};
     rb_refusals refusals = {0};
-    rb_guard_load_by(guard, load_marked, NULL);
+    rb_guard_load_by(guard, load_marked);
     enum rb_code code =
         rb_pushes_read(&pushes, pushing.repo, side == SENT, line, strlen(line), err);
     assert_int_equal(code, RB_OK);
