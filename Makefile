@@ -61,6 +61,8 @@ $(BUILD)/%.o: %.c
 $(BUILD)/cmd/init_hooks.o: $(wildcard hooks/*)
 # It also holds the pages that `rbtool help COMMAND` prints.
 $(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
+# And the query for a catalog of PostgreSQL.
+$(BUILD)/core/database/postgres/catalog.o: core/database/postgres/catalog.sql
 
 # Tests: unit test programs, and fuzz targets that replay their corpus.
 tests: $(BUILD)/rbtool $(MAN) $(UNIT) $(REPLAY)

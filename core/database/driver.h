@@ -102,14 +102,14 @@ typedef struct rb_db_driver {
     const char *objects_sql;
     const char *hex_of_checksum; /* of the column checksum, in hexadecimal */
     const char *bytes_prefix;    /* of a literal of bytes in hexadecimal, to its quote */
-    /* Names of all tables, as keys. */
-    enum rb_code (*tables)(json_t **out, rb_db *db, rb_err *err);
     /* Broken references, of those that scripts with these effects can break (NULL: all): {"TABLE ->
      * PARENT": {"count", "example", "rows"}}, rows as far as they are distinguishable: [hash of row
      * and constraint, hash of the reference's values, rowid or null].
+     * NULL where the engine enforces references itself.
      */
     enum rb_code (*violations)(json_t **out, rb_db *db, const json_t *effects, rb_err *err);
-    /* Foreign keys that the last call of violations could not check, "TABLE -> PARENT", as keys. */
+    /* Foreign keys that the last call of violations could not check, "TABLE -> PARENT", as keys.
+     * NULL with violations. */
     json_t *(*mismatches)(const rb_db *db);
 
     /*

@@ -111,15 +111,28 @@ enum rb_code rb_run_compare_references(const json_t *before, const json_t *after
     return compare(before, after, "the scripts leave", "fix the script or the rows", err);
 }
 
+enum rb_code rb_run_violations(json_t **out, rb_db *db, const json_t *effects, rb_err *err)
+{
+    if (db->driver->violations)
+        return db->driver->violations(out, db, effects, err);
+    *out = json_object();
+    return RB_OK;
+}
+
+json_t *rb_run_mismatches(const rb_db *db)
+{
+    return db->driver->mismatches ? db->driver->mismatches(db) : json_object();
+}
+
 enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err)
 {
-    return db->driver->violations(out, db, NULL, err);
+    return rb_run_violations(out, db, NULL, err);
 }
 
 enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *after = NULL;
-    RB_TRY(db->driver->violations(&after, db, NULL, err));
+    RB_TRY(rb_run_violations(&after, db, NULL, err));
     return compare(before, after, "the rows that were restored leave",
                    "create the parents again, or move the backup that has the rows out of"
                    " .rbtool/backups",

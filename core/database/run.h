@@ -8,6 +8,11 @@
 enum rb_code rb_run_script(json_t *effects, rb_db *db, const rb_db_step *step,
                            rb_err *err) RB_MUST_USE;
 
+/* The driver's violations and mismatches; empty where the engine enforces references itself. */
+enum rb_code rb_run_violations(json_t **out, rb_db *db, const json_t *effects,
+                               rb_err *err) RB_MUST_USE;
+json_t *rb_run_mismatches(const rb_db *db);
+
 /* Of one "TABLE -> PARENT" of a driver's violations, how many are not those of before (or NULL): as
  * many as had the same values are known, and a row that was broken by the same constraint.
  * *example: its rowid, or null. */

@@ -28,8 +28,8 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_AUTO(rb_json_freep) json_t *after = NULL;
-    RB_TRY(p->db->driver->violations(&before, p->db, NULL, err));
-    p->mismatches = p->db->driver->mismatches(p->db);
+    RB_TRY(rb_run_violations(&before, p->db, NULL, err));
+    p->mismatches = rb_run_mismatches(p->db);
     for (size_t i = 0; i < p->set->n; i++) {
         if (!p->is_new[i])
             continue;
@@ -39,7 +39,7 @@ static enum rb_code run_ups(rb_proving *p, rb_err *err)
         }
         RB_TRY(try_empty_down(p, &p->set->items[i], err));
     }
-    RB_TRY(p->db->driver->violations(&after, p->db, NULL, err));
+    RB_TRY(rb_run_violations(&after, p->db, NULL, err));
     if (rb_run_compare_references(before, after, err) == RB_OK)
         return RB_OK;
     return rb_err_prefix(err, "the new migrations, in an empty database");

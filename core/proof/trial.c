@@ -297,7 +297,7 @@ static enum rb_code check_references(trial *t, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *after = NULL;
     const char *key;
     json_t *entry;
-    RB_TRY(db->driver->violations(&after, db, NULL, err));
+    RB_TRY(rb_run_violations(&after, db, NULL, err));
     json_object_foreach (after, key, entry) {
         const json_t *example;
         if (rb_run_new_references(&example, json_object_get(t->violations, key), entry) == 0)
@@ -389,7 +389,7 @@ static enum rb_code go_back(trial *t, rb_err *err)
 /* SQLite creates such a reference, and refuses to check or to enforce it. */
 static void add_mismatches(trial *t)
 {
-    json_t *after = t->p->db->driver->mismatches(t->p->db);
+    json_t *after = rb_run_mismatches(t->p->db);
     const char *name;
     json_t *value;
     json_object_foreach (after, name, value) {
@@ -420,7 +420,7 @@ static enum rb_code try_migration(trial *t, rb_err *err)
         return RB_OK;
     }
     RB_TRY(rb_db_catalog(&t->catalog[1], p->db, err));
-    RB_TRY(p->db->driver->violations(&t->violations, p->db, NULL, err));
+    RB_TRY(rb_run_violations(&t->violations, p->db, NULL, err));
     add_mismatches(t);
     t->bound = rb_loss_bound(t->catalog[0], t->catalog[1], t->up);
     RB_TRY(compare(&t->hit, t, err));

@@ -25,18 +25,9 @@ static bool names(const rb_script *script, const char *engine, const char *name)
     return false;
 }
 
-/* The name that scripts have for an object; for a constraint, its table's. */
-static char *name_of(const char *object)
-{
-    RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
-    if (!rb_catalog_name_parse(&name, object))
-        return rb_strdup(object);
-    return rb_strdup(rb_catalog_is(object, "constraint") && name.table ? name.table : name.name);
-}
-
 static bool is_named(const rb_plan_database *d, const char *object)
 {
-    RB_AUTO(rb_free_str) char *name = name_of(object);
+    RB_AUTO(rb_free_str) char *name = rb_catalog_bare_name(object);
     for (size_t i = 0; i < d->step_count; i++) {
         const rb_db_step *step = &d->steps[i];
         if (names(step->up ? &step->migration->up : &step->migration->down, d->to->engine, name))

@@ -249,8 +249,7 @@ static void test_names_are_distinct(void **state)
     } schemas[] = {
         {"CREATE TABLE a(x, \"b.c\"); CREATE TABLE \"a.b\"(x);",
          "CREATE TABLE a(x); CREATE TABLE \"a.b\"(x, c);",
-         "[" CHANGE("column \\\"a.b\\\".c", "added") "," CHANGE("column a.\\\"b.c\\\"",
-                                                                "removed") "]"},
+         "[" CHANGE("column a.\\\"b.c\\\"", "removed") "," CHANGE("column a.b.c", "added") "]"},
         {"CREATE TABLE a(x UNIQUE); CREATE TABLE \"a UNIQUE (x)\"(y);",
          "CREATE TABLE a(x); CREATE TABLE \"a UNIQUE (x)\"(y);",
          "[" CHANGE("constraint a UNIQUE (x)", "removed") "]"},
@@ -299,7 +298,18 @@ static void test_key_is_read_back(void **state)
         {"table", NULL, "a b", "table \"a b\""},
         {"table", NULL, "", "table \"\""},
         {"table", NULL, "1a", "table \"1a\""},
-        {"column", "a.b", "c", "column \"a.b\".c"},
+        {"table", NULL, "audit.log", "table audit.log"},
+        {"table", NULL, "my audit.log", "table \"my audit\".log"},
+        {"table", NULL, "public.\"a.b\"", "table public.\"a.b\""},
+        {"table", NULL, "\"a.b\".\"c\"\"d\"", "table \"a.b\".\"c\"\"d\""},
+        {"table", NULL, "\"a.b\"", "table \"\"\"a.b\"\"\""},
+        {"table", NULL, "a.b.c", "table \"a.b.c\""},
+        {"column", "audit.log", "what", "column audit.log.what"},
+        {"trigger", NULL, "a.b", "trigger \"a.b\""},
+        {"trigger", "audit.log", "note", "trigger audit.log.note"},
+        {"constraint", "audit.log", "UNIQUE (a)", "constraint audit.log UNIQUE (a)"},
+        {"function", NULL, "audit.\"a b\"(integer, text)", "function audit.\"a b\"(integer, text)"},
+        {"cast", NULL, "(text AS audit.mood)", "cast (text AS audit.mood)"},
         {"column", "a", "b\"c\\", "column a.\"b\"\"c\\\\\""},
         {"column", "\x01\xff", "\u202e\xc2\x85 41",
          "column \"\\x01\\xff\".\"\\u{202e}\\u{85} 41\""},
@@ -307,8 +317,8 @@ static void test_key_is_read_back(void **state)
         {"constraint", "a b", "UNIQUE (\"x y\")", "constraint \"a b\" UNIQUE (\"x y\")"},
     };
     static const char *const broken[] = {
-        "",          "table",    "table ",       " t",           "table a b",
-        "table \"a", "table a.", "column a.b.c", "table \"a\"b",
+        "",         "table",       "table ",         " t",           "table a b", "table \"a",
+        "table a.", "table a.b.c", "column a.b.c.d", "table \"a\"b", "function ", "constraint t",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         rb_catalog_name name;
@@ -333,14 +343,23 @@ static void test_key_is_read_back(void **state)
 static void test_stored_names_are_structured(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"column \"a.b\".c", "constraint t UNIQUE (a)",
-                                       "setting user_version"};
+    static const char *const keys[] = {"column \"a b\".c",
+                                       "constraint t UNIQUE (a)",
+                                       "setting user_version",
+                                       "column audit.\"a.b\".c",
+                                       "function audit.f(integer)",
+                                       "operator ===(text, text)",
+                                       "trigger t"};
     static const char *const stored[] = {
-        "{\"kind\":\"column\",\"name\":\"c\",\"schema\":null,\"table\":\"a.b\"}",
+        "{\"kind\":\"column\",\"name\":\"c\",\"schema\":null,\"table\":\"a b\"}",
         "{\"kind\":\"constraint\",\"name\":\"UNIQUE (a)\",\"schema\":null,\"table\":\"t\"}",
         "{\"kind\":\"setting\",\"name\":\"user_version\",\"schema\":null,\"table\":null}",
+        "{\"kind\":\"column\",\"name\":\"c\",\"schema\":\"audit\",\"table\":\"a.b\"}",
+        "{\"kind\":\"function\",\"name\":\"f(integer)\",\"schema\":\"audit\",\"table\":null}",
+        "{\"kind\":\"operator\",\"name\":\"===(text, text)\",\"schema\":null,\"table\":null}",
+        "{\"kind\":\"trigger\",\"name\":\"t\",\"schema\":null,\"table\":null}",
     };
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         json_t *item = json_pack("{s:s}", "object", keys[i]);
         rb_catalog_item_store(item);
         char *text = help_json(item);

@@ -7,20 +7,6 @@ static enum rb_code pending(rb_err *err, const char *what)
     return rb_fail(err, RB_ERROR, "rbtool cannot do %s with PostgreSQL yet", what);
 }
 
-enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err)
-{
-    (void)bytes;
-    (void)db;
-    return pending(err, "the size");
-}
-
-enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    return pending(err, "the version of the data");
-}
-
 enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err)
 {
     (void)db;
@@ -28,35 +14,6 @@ enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **w
     (void)done;
     (void)why;
     return pending(err, "seeds");
-}
-
-enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    return pending(err, "the catalog");
-}
-
-enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    return pending(err, "settings");
-}
-
-enum rb_code rb_pg_tables(json_t **out, rb_db *db, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    return pending(err, "tables");
-}
-
-enum rb_code rb_pg_violations(json_t **out, rb_db *db, const json_t *effects, rb_err *err)
-{
-    (void)out;
-    (void)db;
-    (void)effects;
-    return pending(err, "references");
 }
 
 enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
@@ -112,12 +69,6 @@ char *rb_pg_refused_call(size_t *offset, const char *sql, size_t len)
     (void)sql;
     (void)len;
     return NULL;
-}
-
-json_t *rb_pg_mismatches(const rb_db *db)
-{
-    (void)db;
-    return json_object();
 }
 
 void rb_pg_restore_free(void *part)

@@ -4,15 +4,8 @@
 
 #include "database/driver.h"
 
-enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
                         rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_tables(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_violations(json_t **out, rb_db *db, const json_t *effects,
-                              rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_backup_finish(rb_db *db, const struct rb_backup_spec *spec,
@@ -25,7 +18,6 @@ enum rb_code rb_pg_restore_compare(void **part, json_t *applied, rb_db *db, cons
 enum rb_code rb_pg_restore_rows(json_t **report, void *part, bool undone,
                                 enum rb_scripts_known known, rb_err *err) RB_MUST_USE;
 char *rb_pg_refused_call(size_t *offset, const char *sql, size_t len);
-json_t *rb_pg_mismatches(const rb_db *db);
 void rb_pg_restore_free(void *part);
 
 #endif

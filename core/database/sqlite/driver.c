@@ -121,24 +121,6 @@ static const char *version(const rb_db *db)
     return rb_sqlite_version();
 }
 
-static bool add_table(void *context, const rb_cell *cells, size_t n)
-{
-    (void)n;
-    json_object_set_new_nocheck(context, cells[0].data, json_true());
-    return true;
-}
-
-static enum rb_code tables(json_t **out, rb_db *db, rb_err *err)
-{
-    RB_AUTO(rb_json_freep) json_t *names = json_object();
-    RB_TRY(rb_sqlite_each(rb_sqlite_of(db),
-                          "SELECT name FROM main.sqlite_schema WHERE type = 'table'", NULL,
-                          add_table, names, err));
-    *out = names;
-    names = NULL;
-    return RB_OK;
-}
-
 static enum rb_code data_version(int64_t *out, rb_db *db, rb_err *err)
 {
     return rb_sqlite_int(out, rb_sqlite_of(db), rb_strdup("PRAGMA data_version"), err);
@@ -249,7 +231,6 @@ const rb_db_driver rb_sqlite_driver = {
                    " WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     .hex_of_checksum = "hex(checksum)",
     .bytes_prefix = "x'",
-    .tables = tables,
     .violations = rb_sqlite_violations,
     .mismatches = rb_sqlite_mismatches,
     .compare = rb_sqlite_compare,
