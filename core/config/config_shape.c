@@ -106,7 +106,7 @@ static const rb_shape environment = RB_SHAPE_OBJECT_OF(
     {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
     {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
     {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
-    {"keep", &keep, true}, {"statementTimeout", &timeout, true},
+    {"keep", &keep, true}, {"statementTimeout", &timeout, true}, {"lockTimeout", &timeout, true},
     {"backupLimit", &backup_limit, true}, {"keepBackups", &keep_backups, true});
 const rb_shape rb_environments_shape = {
     .kind = RB_SHAPE_MAP, .item = &environment, .check = rb_shape_is_name, .expected = NAME_WORDS};

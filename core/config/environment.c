@@ -11,6 +11,9 @@
 #define DEFAULT_KEEP 5
 #define DEFAULT_BACKUP_LIMIT 1024 /* MiB */
 #define DEFAULT_KEEP_BACKUPS 90
+#define DEFAULT_LOCK_TIMEOUT 30
+#define LOCK_MS                                                                                    \
+    800 /* less than PostgreSQL's deadlock_timeout, so that rbtool is the one to give way */
 #define DEFAULT_TIMEOUT 30
 #define DEFAULT_ATTEMPT 10
 #define MAX_SECONDS 86400
@@ -290,9 +293,9 @@ static enum rb_code read_whole(int64_t *out, const json_t *json, const char *key
 static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how, rb_err *err)
 {
     static const char *const known[] = {
-        "root",        "databases", "flags",      "config", "service",          "checks",
-        "objectives",  "owners",    "escalation", "keep",   "statementTimeout", "backupLimit",
-        "keepBackups", NULL};
+        "root",        "databases",   "flags",      "config", "service",          "checks",
+        "objectives",  "owners",      "escalation", "keep",   "statementTimeout", "backupLimit",
+        "keepBackups", "lockTimeout", NULL};
     RB_AUTO(rb_free_str) char *where = rb_format("environments.%s", env->name);
     if (!json_is_object(json))
         return rb_fail(err, RB_ERROR, "%s must be an object", where);
@@ -326,6 +329,8 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     env->timeout_key = rb_format("%s.statementTimeout", where);
     RB_TRY(read_seconds(&env->statement_timeout, json_object_get(json, "statementTimeout"), 0,
                         env->name, "statementTimeout", err));
+    RB_TRY(read_seconds(&env->lock_timeout, json_object_get(json, "lockTimeout"),
+                        DEFAULT_LOCK_TIMEOUT, env->name, "lockTimeout", err));
     env->keep = keep ? (int)json_integer_value(keep) : DEFAULT_KEEP;
     return RB_OK;
 }
@@ -411,6 +416,8 @@ const char *rb_env_database(const rb_env *env, const char *name)
 
 rb_db_limits rb_env_limits(const rb_env *env)
 {
-    return (rb_db_limits){
-        .seconds = env->statement_timeout, .statements = true, .where = env->timeout_key};
+    return (rb_db_limits){.seconds = env->statement_timeout,
+                          .statements = true,
+                          .lock_ms = LOCK_MS,
+                          .where = env->timeout_key};
 }

@@ -143,6 +143,12 @@ enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err)
     return db->driver->identity(out, db, err);
 }
 
+enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *label = rb_format(RB_DB_LABEL, transition);
+    return db->driver->label ? db->driver->label(db, label, err) : RB_OK;
+}
+
 const char *rb_db_version(const rb_db *db)
 {
     return db->driver->version(db);

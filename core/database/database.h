@@ -57,6 +57,8 @@ const char *rb_db_version(const rb_db *db); /* "3.40.1" */
 /* Names this very database: a copy of it has another identity. SQLite: device and inode of its
  * file. *out is NULL for one in memory. */
 enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
+/* Names the session after the transition that it carries out, for those who look at the server. */
+enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err) RB_MUST_USE;
 bool rb_engine_known(const char *engine);
 /* Finds the first function in SQL text that the engine's driver lets no script call, and the offset
  * of its name. Returns a new string, or NULL. */
@@ -96,8 +98,9 @@ enum rb_code rb_db_has_table(bool *out, rb_db *db, const char *table, rb_err *er
 enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit,
                          rb_err *err) RB_MUST_USE;
 
-/* Takes the write lock. Foreign-key enforcement is off before it; violations are counted at begin
- * and again after the scripts, and new ones refuse the run. */
+/* Takes the write lock; RB_BUSY if another run of rbtool has it. Foreign-key enforcement is off
+ * before it; violations are counted at begin and again after the scripts, and new ones refuse the
+ * run. */
 enum rb_code rb_db_begin(rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_commit(rb_db *db, rb_err *err) RB_MUST_USE;
 void rb_db_rollback(rb_db *db);
@@ -110,6 +113,7 @@ void rb_db_rollback(rb_db *db);
 typedef struct rb_db_limits {
     int seconds;       /* for one script; 0: any, and RB_DB_LIMITS_SECONDS for a check */
     bool statements;   /* seconds are for each statement of a script; none for rbtool's own */
+    int lock_ms;       /* that a statement waits for a lock at a time; 0: any */
     int memory;        /* MiB of the engine's heap, in the whole process; 0: any */
     int size;          /* MiB of the database; 0: any */
     const char *where; /* the settings, "databases.main.limits"; or the one of seconds; borrowed */
@@ -195,6 +199,8 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
                                rb_err *err) RB_MUST_USE;
 /* The pins of the newest row; *out is NULL where the database has no journal row. */
 enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+/* Waits until no session of that transition runs any more: a server goes on with what a client that
+ * was killed has sent. RB_BUSY if one does for long. */
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
                                rb_err *err) RB_MUST_USE;
 

@@ -67,6 +67,12 @@ typedef struct rb_db_driver {
      * for compare and count; or of the schema alone, and of what is applied. */
     enum rb_code (*rehearse)(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err);
     enum rb_code (*identity)(char **out, rb_db *db, rb_err *err);
+    /* NULL where no other host can use the database: names the session for those who look at the
+     * server; waits until no other session has that name, RB_BUSY if one goes on for long; takes
+     * the lock of that key until the transaction ends, RB_BUSY if what (shown) holds it. */
+    enum rb_code (*label)(rb_db *db, const char *label, rb_err *err);
+    enum rb_code (*await)(rb_db *db, const char *label, rb_err *err);
+    enum rb_code (*lock)(rb_db *db, int64_t key, const char *what, rb_err *err);
     /* As rb_engine_refused_call(). */
     char *(*refused_call)(size_t *offset, const char *sql, size_t len);
     void (*close)(rb_db *db);
@@ -150,6 +156,8 @@ typedef struct rb_db_driver {
                             rb_err *err);
     void (*restore_free)(void *part);
 } rb_db_driver;
+
+#define RB_DB_LABEL "rbtool:%s" /* of the session that carries out a transition */
 
 struct rb_db {
     const rb_db_driver *driver;

@@ -51,7 +51,10 @@ enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
+    RB_AUTO(rb_free_str) char *label = rb_format(RB_DB_LABEL, transition);
     bool there;
+    if (db->driver->await)
+        RB_TRY(db->driver->await(db, label, err));
     RB_TRY(rb_db_has_table(&there, db, "rbtool_journal", err));
     if (there)
         RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM rbtool_journal WHERE transition_id = $1",

@@ -405,3 +405,36 @@ enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *m
                        migration->id, tool->name);
     return rb_db_exec(db, up ? tool->insert : tool->remove, params, err);
 }
+
+/* CRC-32 as of zip and Ethernet. */
+static uint32_t crc32_of(const char *bytes, size_t len)
+{
+    uint32_t crc = 0xffffffff;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= (unsigned char)bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? crc >> 1 ^ 0xedb88320 : crc >> 1;
+    }
+    return ~crc;
+}
+
+enum rb_code rb_tracking_lock(rb_db *db, const char *name, rb_err *err)
+{
+    const rb_tracking_tool *tool = find_tool(name);
+    if (!tool || tool->lock == RB_TRACKING_UNLOCKED || !db->driver->lock)
+        return RB_OK;
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, db, "SELECT current_database(), current_schema()", NULL, err));
+    const char *database = json_string_value(json_array_get(json_array_get(rows, 0), 0));
+    const char *schema = json_string_value(json_array_get(json_array_get(rows, 0), 1));
+    RB_AUTO(rb_buf_clear) rb_buf names = {0};
+    if (tool->lock == RB_TRACKING_GOLANG_MIGRATE) {
+        rb_buf_add(&names, schema, strlen(schema) + 1);
+        rb_buf_add(&names, tool->table, strlen(tool->table) + 1);
+    }
+    rb_buf_puts(&names, database);
+    const uint32_t crc = crc32_of(rb_buf_str(&names), names.len);
+    const int64_t key = tool->lock == RB_TRACKING_GOLANG_MIGRATE ? (uint32_t)(crc * 1486364155u)
+                                                                 : 0x3d32ad9e * (int64_t)crc;
+    return db->driver->lock(db, key, tool->name, err);
+}

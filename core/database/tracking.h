@@ -52,6 +52,10 @@ enum rb_code rb_tracking_read(rb_strs *ids, bool *dirty, rb_db *db, const char *
 /* Does this tool keep only the last version? Then noting the last step of a run is enough. */
 bool rb_tracking_last_only(const char *name);
 
+/* Takes the tool's own lock until the transaction ends, where it has one on this engine: so that an
+ * application that migrates as it boots waits. RB_BUSY if the tool runs now. */
+enum rb_code rb_tracking_lock(rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
+
 /* Records that migration was applied (up) or undone. applied: all that is applied after it, for
  * tools that keep only the last version. nanoseconds: how long the script took, for tools that
  * record it; -1 when it is not known. Creates the table as its tool would. */

@@ -2,11 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "database/loss.h"
+#include "database/tracking.h"
 #include "environment/checks.h"
 #include "transition/backup_step.h"
 #include "transition/parts.h"
@@ -84,7 +86,8 @@ static enum rb_code pins_of(json_t **out, const rb_run *run, rb_db *db, rb_err *
     return RB_OK;
 }
 
-static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
+/* *begun: the transaction is; what another session holds then may be free soon. */
+static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
 {
     rb_plan_database *d = &run->plan->databases[index];
     rb_db_outcome *outcome = &run->outcomes[index];
@@ -94,8 +97,11 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
     if (run->control)
         atomic_store(&run->control->active, db);
     const rb_db_limits limits = rb_env_limits(run->request->env);
+    RB_TRY(rb_db_label(db, run->plan->id, err));
     RB_TRY(rb_db_limit(db, &limits, err));
     RB_TRY(rb_db_begin(db, err));
+    RB_TRY(rb_tracking_lock(db, d->tracking, err));
+    *begun = true;
     RB_TRY(rb_plan_rehearse_again(d, run->request, err));
     if (!rb_risk_within(d->at_risk, d->name, run->agreed))
         return refuse_loss(run, d, d->at_risk, err);
@@ -122,12 +128,48 @@ static enum rb_code run_one(rb_run *run, size_t index, rb_err *err)
                              &known, pins, err);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Another session holds a lock that the scripts need, or needs one that they hold: gives way, and
+ * tries again from the beginning. */
+static enum rb_code run_patiently(rb_run *run, size_t index, rb_err *err)
+{
+    const double end = now() + run->request->env->lock_timeout;
+    for (int tries = 1;; tries++) {
+        bool begun = false;
+        enum rb_code code = run_one(&begun, run, index, err);
+        if (code != RB_BUSY || !begun)
+            return code;
+        err->code = RB_FOUND;
+        bool cancelled = run->control && run->control->cancelled;
+        if (cancelled || now() >= end)
+            return rb_err_prefix(err, "tried %d times in %d s (environments.%s.lockTimeout)", tries,
+                                 run->request->env->lock_timeout, run->request->env->name);
+        if (run->control)
+            atomic_store(&run->control->active, NULL);
+        rb_db_close(run->dbs[index]);
+        run->dbs[index] = NULL;
+        rb_db_outcome_clear(&run->outcomes[index]);
+        json_array_clear(run->put_back);
+        RB_AUTO(rb_free_str) char *text = rb_format("%s; trying again", err->message);
+        if (run->progress)
+            run->progress(run->context, "database", text);
+        const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000 * (tries < 9 ? tries : 9)};
+        nanosleep(&pause, NULL);
+    }
+}
+
 enum rb_code rb_databases_run(rb_run *run, rb_err *err)
 {
     for (size_t i = 0; i < run->plan->database_count; i++) {
         if (run->committed[i])
             continue;
-        enum rb_code code = run_one(run, i, err);
+        enum rb_code code = run_patiently(run, i, err);
         if (run->control)
             atomic_store(&run->control->active, NULL);
         if (code != RB_OK)

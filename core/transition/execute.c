@@ -393,7 +393,8 @@ static json_t *urls(const rb_plan *plan)
     for (size_t i = 0; i < plan->database_count; i++) {
         json_t *item = json_object();
         rb_json_set_str(item, "name", plan->databases[i].name);
-        rb_json_set_bytes(item, "url", plan->databases[i].url);
+        RB_AUTO(rb_free_str) char *url = rb_url_public(plan->databases[i].url);
+        rb_json_set_bytes(item, "url", url);
         json_array_append_new(json, item);
     }
     return json;

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "database/url.h"
 #include "transition/execute.h"
 #include "transition/parts.h"
 
@@ -58,7 +59,8 @@ static json_t *write_database(const rb_plan_database *d)
     json_t *json = json_object();
     json_t *steps = json_array();
     rb_json_set_str(json, "name", d->name);
-    rb_json_set_bytes(json, "url", d->url);
+    RB_AUTO(rb_free_str) char *url = rb_url_public(d->url);
+    rb_json_set_bytes(json, "url", url);
     json_object_set_new(json, "create", json_boolean(d->create));
     rb_json_set_str(json, "tracking", d->tracking);
     json_object_set(json, "expected", d->expected);
@@ -165,7 +167,8 @@ static enum rb_code read_database(rb_plan *plan, rb_plan_database *d, const rb_p
     d->name = rb_strdup(rb_json_str(json, "name"));
     const char *url = rb_env_database(rq->env, d->name);
     RB_AUTO(rb_free_str) char *began = rb_json_bytes(json, "url");
-    if (!url || !rb_text_same(url, began))
+    RB_AUTO(rb_free_str) char *shown = url ? rb_url_public(url) : NULL;
+    if (!url || !rb_text_same(shown, began))
         return damaged(plan, d, "its url is not the environment's", err);
     d->url = rb_strdup(url);
     d->create = json_is_true(json_object_get(json, "create"));

@@ -64,7 +64,8 @@ static enum rb_code same_databases(const rb_transition_row *row, const rb_env *e
     json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "databases"), i,
                         item) {
         const char *name = rb_json_str(item, "name");
-        const char *now = name ? rb_env_database(env, name) : NULL;
+        const char *url = name ? rb_env_database(env, name) : NULL;
+        RB_AUTO(rb_free_str) char *now = url ? rb_url_public(url) : NULL; /* without a password */
         RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
         if (now && began && strcmp(now, began) != 0)
             return rb_fail(err, RB_HALFWAY,

@@ -2,6 +2,7 @@
 #include "postgres_help.h"
 
 #include "database/driver.h"
+#include "database/tracking.h"
 
 static enum rb_code run_text(rb_db *db, const char *text, rb_err *err)
 {
@@ -198,6 +199,119 @@ static void a_data_test_is_one_query_that_only_reads(void **state)
     rb_db_close(db);
 }
 
+/* Another session, with statements one by one. */
+static PGconn *other_session(const char *name, const char *application)
+{
+    char *url = help_pg_url(name);
+    char *full = rb_format("%s&application_name=%s", url, application);
+    PGconn *conn = PQconnectdb(full);
+    assert_int_equal(PQstatus(conn), CONNECTION_OK);
+    free(full);
+    free(url);
+    return conn;
+}
+
+static void other_runs(PGconn *conn, const char *sql)
+{
+    PGresult *result = PQexec(conn, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+    PQclear(result);
+}
+
+static void one_run_at_a_time_has_the_database(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_db *first = help_pg_open("locks");
+    rb_db *second = NULL;
+    char *url = help_pg_url("locks");
+    help_ok(rb_db_open(&second, url, RB_DB_WRITE, &err), &err);
+    help_ok(rb_db_label(first, "20261201T000000Z-1", &err), &err);
+    help_ok(rb_db_begin(first, &err), &err);
+    assert_int_equal(rb_db_begin(second, &err), RB_BUSY);
+    assert_non_null(strstr(err.message, "another run of rbtool holds its lock: pid "));
+    assert_non_null(strstr(err.message, "application \"rbtool:20261201T000000Z-1\""));
+    rb_db_rollback(first);
+    help_ok(rb_db_begin(second, &err), &err);
+    rb_db_close(second);
+    rb_db_close(first);
+    free(url);
+}
+
+/* Keys as the tools compute them: sqlx for a database of this name, golang-migrate for
+ * public, schema_migrations and this name. */
+static void the_lock_of_the_migration_tool_is_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tool;
+        const char *key;
+    } locks[] = {{"sqlx", "2771974297191923538"}, {"golang-migrate", "2099747081"}};
+    rb_err err;
+    rb_db *db = help_pg_open("zone");
+    PGconn *other = other_session("zone", "booting");
+    for (size_t i = 0; i < sizeof locks / sizeof *locks; i++) {
+        char *lock = rb_format("SELECT pg_advisory_lock(%s)", locks[i].key);
+        char *unlock = rb_format("SELECT pg_advisory_unlock(%s)", locks[i].key);
+        other_runs(other, lock);
+        help_ok(rb_db_begin(db, &err), &err);
+        assert_int_equal(rb_tracking_lock(db, locks[i].tool, &err), RB_BUSY);
+        assert_non_null(strstr(err.message, locks[i].tool));
+        assert_non_null(strstr(err.message, "application \"booting\""));
+        other_runs(other, unlock);
+        help_ok(rb_tracking_lock(db, locks[i].tool, &err), &err);
+        help_ok(rb_tracking_lock(db, "dbmate", &err), &err);
+        rb_db_rollback(db);
+        free(lock);
+        free(unlock);
+    }
+    PQfinish(other);
+    rb_db_close(db);
+}
+
+static void a_statement_gives_way_to_who_holds_a_lock(void **state)
+{
+    (void)state;
+    rb_err err;
+    rb_db *db = help_pg_open("waits");
+    help_ok(rb_db_exec(db, "CREATE TABLE t (a int)", NULL, &err), &err);
+    PGconn *other = other_session("waits", "reader");
+    other_runs(other, "BEGIN; SELECT * FROM t");
+    const rb_db_limits limits = {.lock_ms = 400};
+    help_ok(rb_db_limit(db, &limits, &err), &err);
+    help_ok(rb_db_begin(db, &err), &err);
+    assert_int_equal(run_text(db, "SELECT 1;\nALTER TABLE t ADD b int;", &err), RB_BUSY);
+    assert_non_null(strstr(err.message, "1.sql line 2: canceling statement due to lock timeout "
+                                        "(SQLSTATE 55P03); the lock is held by pid "));
+    assert_non_null(strstr(err.message, "application \"reader\""));
+    assert_non_null(strstr(err.message, "query `BEGIN; SELECT * FROM t`"));
+    assert_int_equal(rb_db_commit(db, &err), RB_ERROR); /* a server would report success */
+    rb_db_rollback(db);
+    PQfinish(other);
+    rb_db_close(db);
+}
+
+static void the_journal_is_read_when_the_transition_has_no_session_left(void **state)
+{
+    (void)state;
+    rb_err err;
+    bool has = false;
+    rb_db *db = help_pg_open("await");
+    PGconn *other = other_session("await", "rbtool:20261201T000000Z-2");
+    other_runs(other, "CREATE TABLE rbtool_journal (transition_id text)");
+    /* What a client that was killed has sent: it commits after a while. */
+    assert_int_equal(PQsendQuery(other, "BEGIN; INSERT INTO rbtool_journal VALUES "
+                                        "('20261201T000000Z-2'); SELECT pg_sleep(1); COMMIT"),
+                     1);
+    close(PQsocket(other));
+    help_ok(rb_db_journal_has(&has, db, "20261201T000000Z-2", &err), &err);
+    assert_true(has);
+    PQfinish(other);
+    rb_db_close(db);
+}
+
 static void an_answer_has_a_limit(void **state)
 {
     (void)state;
@@ -243,6 +357,10 @@ int main(void)
         cmocka_unit_test(deferred_constraints_stay_deferred_in_the_next_script),
         cmocka_unit_test(a_script_that_takes_longer_than_its_limit_is_stopped),
         cmocka_unit_test(a_data_test_is_one_query_that_only_reads),
+        cmocka_unit_test(one_run_at_a_time_has_the_database),
+        cmocka_unit_test(the_lock_of_the_migration_tool_is_taken),
+        cmocka_unit_test(a_statement_gives_way_to_who_holds_a_lock),
+        cmocka_unit_test(the_journal_is_read_when_the_transition_has_no_session_left),
         cmocka_unit_test(an_answer_has_a_limit),
         cmocka_unit_test(errors_never_show_a_password),
     };

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "database/postgres/session.h"
 #include "database/url.h"
 
 #define CONNECT_SECONDS "10" /* where the url sets no connect_timeout */
+#define READ_LOCK_MS 5000    /* that a session which only reads waits for a lock */
 
 rb_pg *rb_pg_of(rb_db *db)
 {
@@ -26,6 +28,8 @@ void rb_pg_disconnect(rb_pg *pg)
     PQfinish(pg->conn);
     free(pg->url);
     free(pg->shown);
+    free(pg->label);
+    free(pg->blockers);
     json_decref(pg->written);
     free(pg);
 }
@@ -70,7 +74,8 @@ static enum rb_code connect_url(rb_pg *pg, rb_err *err)
     pg->cancel = PQgetCancel(pg->conn);
     int number = PQserverVersion(pg->conn);
     snprintf(pg->version, sizeof pg->version, "%d.%d", number / 10000, number % 10000);
-    return rb_pg_settle(pg, err);
+    RB_TRY(rb_pg_settle(pg, err));
+    return rb_pg_look(pg, err);
 }
 
 enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, rb_err *err)
@@ -88,21 +93,30 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, r
     return code;
 }
 
-#define TIMEOUTS                                                                                   \
-    "RESET ALL; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"           \
-    " SET client_min_messages = warning;"
+/* RESET ALL; no timeout of the server's or role's but one for locks. */
+static enum rb_code reset(rb_pg *pg, const char *settings, rb_err *err)
+{
+    const int lock_ms = pg->mode == RB_DB_READ ? READ_LOCK_MS : pg->limits.lock_ms;
+    RB_AUTO(rb_free_str) char *label = rb_pg_literal(pg->label ? pg->label : "rbtool");
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("RESET ALL; SET application_name = %s; SET statement_timeout = 0;"
+                          " SET idle_in_transaction_session_timeout = 0; SET lock_timeout = %d;"
+                          " SET client_min_messages = warning; %s",
+                          label, lock_ms, settings);
+    return rb_pg_exec(pg, sql, err);
+}
 
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
 {
-    return rb_pg_exec(pg,
-                      TIMEOUTS " SET lock_timeout = 0; SET row_security = off;"
-                               " SET standard_conforming_strings = on; SET DateStyle = 'ISO, YMD';"
-                               " SET IntervalStyle = postgres; SET extra_float_digits = 1;"
-                               " SET bytea_output = hex",
-                      err);
+    RB_AUTO(rb_free_str)
+    char *own = rb_format("SET row_security = off; SET standard_conforming_strings = on;"
+                          " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
+                          " SET extra_float_digits = 1; SET bytea_output = hex%s",
+                          pg->mode == RB_DB_READ ? "; SET default_transaction_read_only = on" : "");
+    return reset(pg, own, err);
 }
 
 enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err)
 {
-    return rb_pg_exec(pg, TIMEOUTS, err);
+    return reset(pg, "", err);
 }

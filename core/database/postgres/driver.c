@@ -5,6 +5,7 @@
 
 #include "database/postgres/cluster.h"
 #include "database/postgres/pending.h"
+#include "database/postgres/session.h"
 
 static enum rb_code open_url(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err)
 {
@@ -54,60 +55,13 @@ static void interrupt(rb_db *db)
 
 static enum rb_code limit(rb_db *db, const rb_db_limits *limits, rb_err *err)
 {
-    (void)err;
     rb_pg_of(db)->limits = *limits;
-    return RB_OK;
+    return rb_pg_settle(rb_pg_of(db), err);
 }
 
 static bool limited(const rb_db *db)
 {
     return rb_pg_of_const(db)->limited;
-}
-
-static enum rb_code identity(char **out, rb_db *db, rb_err *err)
-{
-    return rb_pg_text(out, rb_pg_of(db),
-                      "SELECT (pg_control_system()).system_identifier || ':' || oid"
-                      " FROM pg_database WHERE datname = current_database()",
-                      NULL, 0, err);
-}
-
-static enum rb_code begin(rb_db *db, rb_err *err)
-{
-    rb_pg *pg = rb_pg_of(db);
-    if (pg->begun)
-        return rb_fail(err, RB_ERROR, "database %s is in a transaction already", pg->shown);
-    RB_TRY(rb_pg_exec(pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err));
-    pg->begun = true;
-    json_decref(pg->written);
-    pg->written = NULL;
-    return RB_OK;
-}
-
-static enum rb_code commit(rb_db *db, rb_err *err)
-{
-    rb_pg *pg = rb_pg_of(db);
-    if (!pg->begun)
-        return rb_fail(err, RB_ERROR, "database %s: internal error: commit without a transaction",
-                       pg->shown);
-    RB_TRY(rb_pg_exec(pg, "COMMIT", err));
-    pg->begun = false;
-    return RB_OK;
-}
-
-static bool in_transaction(const rb_db *db)
-{
-    return rb_pg_of_const(db)->begun &&
-           PQtransactionStatus(rb_pg_of_const(db)->conn) == PQTRANS_INTRANS;
-}
-
-static void rollback(rb_db *db)
-{
-    rb_pg *pg = rb_pg_of(db);
-    rb_err ignored;
-    pg->begun = false;
-    if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
-        (void)!rb_pg_exec(pg, "ROLLBACK", &ignored);
 }
 
 const rb_db_driver rb_postgres_driver = {
@@ -125,7 +79,10 @@ const rb_db_driver rb_postgres_driver = {
     .size = rb_pg_size,
     .data_version = rb_pg_data_version,
     .rehearse = rb_pg_rehearse,
-    .identity = identity,
+    .identity = rb_pg_identity,
+    .label = rb_pg_label,
+    .await = rb_pg_await,
+    .lock = rb_pg_lock,
     .close = close_db,
     .interrupt = interrupt,
     .refused_call = rb_pg_refused_call,
@@ -133,10 +90,10 @@ const rb_db_driver rb_postgres_driver = {
     .limited = limited,
     .query = rb_pg_query,
     .check = rb_pg_check,
-    .begin = begin,
-    .commit = commit,
-    .rollback = rollback,
-    .in_transaction = in_transaction,
+    .begin = rb_pg_begin,
+    .commit = rb_pg_commit,
+    .rollback = rb_pg_rollback,
+    .in_transaction = rb_pg_in_transaction,
     .script = rb_pg_script,
     .seed = rb_pg_seed,
     .catalog = rb_pg_catalog,

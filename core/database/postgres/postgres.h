@@ -21,10 +21,13 @@ typedef struct rb_pg {
     PGcancel *cancel; /* for rb_db_interrupt(), which a signal handler may call */
     char *url;        /* with its password: never shown */
     char *shown;      /* without */
+    char *label;      /* the session's application_name; NULL: "rbtool" */
+    int pid;          /* of the server's process */
     char version[32]; /* of the server, "15.18" */
     rb_db_limits limits;
     enum rb_db_mode mode;
     bool begun;
+    char *blockers;  /* who held the lock that a statement waited for; or NULL */
     bool limited;    /* a script has hit a limit */
     json_t *written; /* in this transaction: effects.c; or NULL */
     char *scratch;   /* the name of the scratch database that it is; NULL: another one */
@@ -70,7 +73,7 @@ enum rb_code rb_pg_text(char **out, rb_pg *pg, const char *sql, const char *cons
                         rb_err *err) RB_MUST_USE;
 
 /* Fills *err with what was being done and the error of result (NULL: of the connection); returns
- * RB_ERROR. */
+ * RB_ERROR, or RB_BUSY if another transaction holds a lock. */
 enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, const char *what, ...)
     RB_PRINTF(4, 5);
 /* The server's message in one line, with its SQLSTATE; a new string. */

@@ -104,7 +104,8 @@ enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, co
     va_end(args);
     if (text)
         add_line(&hint, text);
-    return rb_fail(err, RB_ERROR, "%s: %s\n%s", rb_buf_str(&doing), why, rb_buf_str(&hint));
+    return rb_fail(err, rb_pg_is_lock(result) ? RB_BUSY : RB_ERROR, "%s: %s\n%s",
+                   rb_buf_str(&doing), why, rb_buf_str(&hint));
 }
 
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err)

@@ -9,6 +9,7 @@
 #include <pg_query.h>
 
 #include "database/postgres/effects.h"
+#include "database/postgres/session.h"
 #include "migration/unwrap.h"
 #include "sql/statement.h"
 
@@ -131,8 +132,10 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
                        what, file, rb_buf_str(&where), pg->limits.seconds, rb_buf_str(&quote),
                        pg->limits.where ? pg->limits.where : "the limit");
     RB_AUTO(rb_free_str) char *safe_hint = rb_safe(hint ? hint : "");
-    return rb_fail(err, rb_pg_is_lock(result) ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s\n%s", what,
-                   file, rb_buf_str(&where), why, rb_buf_str(&quote), safe_hint);
+    bool busy = rb_pg_is_lock(result);
+    return rb_fail(err, busy ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s%s%s\n%s", what, file,
+                   rb_buf_str(&where), why, busy && pg->blockers ? "; the lock is held by " : "",
+                   busy && pg->blockers ? pg->blockers : "", rb_buf_str(&quote), safe_hint);
 }
 
 static int64_t now_ms(void)
@@ -146,8 +149,12 @@ static int64_t now_ms(void)
  * server that does not end it either loses the connection. */
 static bool wait_answer(rb_pg *pg, int64_t *deadline)
 {
+    const int64_t look = pg->limits.lock_ms ? now_ms() + pg->limits.lock_ms / 2 : 0;
+    bool looked = false;
+    rb_free_str(&pg->blockers);
     while (PQisBusy(pg->conn)) {
         struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
+        const bool looks = look && !looked;
         int64_t left = *deadline ? *deadline - now_ms() : 1000;
         if (*deadline && left <= 0) {
             if (pg->limited)
@@ -156,6 +163,12 @@ static bool wait_answer(rb_pg *pg, int64_t *deadline)
             rb_db_interrupt(&pg->base);
             *deadline = now_ms() + CANCEL_SECONDS * 1000;
             continue;
+        }
+        if (looks && now_ms() >= look) {
+            pg->blockers = rb_pg_blockers(pg);
+            looked = true;
+        } else if (looks && look - now_ms() < left) {
+            left = look - now_ms();
         }
         if (poll(&fd, 1, (int)(left < 1000 ? left : 1000)) > 0 && !PQconsumeInput(pg->conn))
             return false;

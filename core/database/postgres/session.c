@@ -1,0 +1,199 @@
+/* What a session holds while a transition runs: its name, its locks, its transaction. */
+#include "database/postgres/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* "rbtool" as a number: the key of the advisory lock that says that a transition runs. */
+#define LOCK_KEY 0x7262746f6f6cLL
+#define OTHERS_SECONDS 10 /* that a session of the same transition has for ending by itself */
+
+/* pg_stat_activity in one line: who, from where, how long, doing what. */
+#define ABOUT                                                                                      \
+    "'pid ' || pid || ', application \"' || coalesce(application_name, '') || '\", user '"         \
+    " || coalesce(usename, '?') || coalesce(', from ' || client_addr, '') || coalesce(', '"        \
+    " || state, '') || coalesce(', for ' || round(extract(epoch FROM now() - coalesce(xact_start," \
+    " backend_start))) || ' s', '')"
+
+/*
+ * A pool that lends a server connection for one transaction only would spread the session over
+ * several: settings, advisory locks and temporary tables would be another client's. Such a pool
+ * gives the connection that is idle now to the next client.
+ */
+static enum rb_code refuse_pool(rb_pg *pg, rb_err *err)
+{
+    RB_AUTO(rb_pg_disconnectp) rb_pg *other = NULL;
+    if (pg->pid == PQbackendPID(pg->conn))
+        return RB_OK;
+    RB_TRY(rb_pg_connect(&other, pg->url, RB_DB_READ, err));
+    if (other->pid != pg->pid)
+        return RB_OK;
+    return rb_fail(
+        err, RB_ERROR,
+        "database %s: the url leads to a pool in transaction mode, such as PgBouncer with "
+        "pool_mode = transaction, where no session lasts\ngive rbtool the url of the "
+        "PostgreSQL server itself, or of a pool with pool_mode = session",
+        pg->shown);
+}
+
+enum rb_code rb_pg_look(rb_pg *pg, rb_err *err)
+{
+    RB_AUTO(rb_pg_clear) PGresult *result = NULL;
+    RB_TRY(rb_pg_rows(&result, pg,
+                      "SELECT pg_backend_pid(), pg_is_in_recovery(), current_schema() IS NULL,"
+                      " current_setting('transaction_read_only')::bool",
+                      NULL, 0, err));
+    pg->pid = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    if (pg->mode == RB_DB_READ)
+        return RB_OK;
+    if (PQgetvalue(result, 0, 1)[0] == 't')
+        return rb_fail(
+            err, RB_ERROR,
+            "database %s: the server is a standby, which cannot be changed\ngive the url "
+            "of its primary, or add target_session_attrs=read-write to the url",
+            pg->shown);
+    if (PQgetvalue(result, 0, 2)[0] == 't')
+        return rb_fail(err, RB_ERROR,
+                       "database %s: no schema of this role's search_path exists\ncreate one, such "
+                       "as `CREATE SCHEMA public`, or set the role's search_path",
+                       pg->shown);
+    return refuse_pool(pg, err);
+}
+
+enum rb_code rb_pg_label(rb_db *db, const char *label, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    free(pg->label);
+    pg->label = rb_strdup(label);
+    return rb_pg_settle(pg, err);
+}
+
+/* Who holds the advisory lock of that key; NULL for nobody. */
+static enum rb_code holder_of(char **out, rb_pg *pg, const char *key, rb_err *err)
+{
+    const char *const params[] = {key};
+    return rb_pg_text(out, pg,
+                      "SELECT " ABOUT " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+                      " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+                      " AND l.database = (SELECT oid FROM pg_database WHERE datname ="
+                      " current_database()) AND (l.classid::bigint << 32) | l.objid::bigint ="
+                      " $1::bigint LIMIT 1",
+                      params, 1, err);
+}
+
+enum rb_code rb_pg_lock(rb_db *db, int64_t key, const char *what, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    RB_AUTO(rb_free_str) char *number = rb_format("%lld", (long long)key);
+    RB_AUTO(rb_free_str) char *holder = NULL;
+    const char *const params[] = {number};
+    int64_t taken = 0;
+    RB_TRY(rb_pg_int(&taken, pg, "SELECT pg_try_advisory_xact_lock($1::bigint)", params, 1, err));
+    if (taken)
+        return RB_OK;
+    RB_TRY(holder_of(&holder, pg, number, err));
+    RB_AUTO(rb_free_str) char *safe = rb_safe(holder ? holder : "a session that has just ended");
+    return rb_fail(err, RB_BUSY,
+                   "database %s: %s holds its lock: %s\nwait for it, and try again; `SELECT "
+                   "pg_terminate_backend(PID)` in psql ends it",
+                   pg->shown, what, safe);
+}
+
+enum rb_code rb_pg_begin(rb_db *db, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    if (pg->begun)
+        return rb_fail(err, RB_ERROR, "database %s is in a transaction already", pg->shown);
+    RB_TRY(rb_pg_exec(pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", err));
+    json_decref(pg->written);
+    pg->written = NULL;
+    enum rb_code code = rb_pg_lock(db, LOCK_KEY, "another run of rbtool", err);
+    pg->begun = code == RB_OK;
+    if (code != RB_OK)
+        rb_pg_rollback(db);
+    return code;
+}
+
+enum rb_code rb_pg_commit(rb_db *db, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    if (!pg->begun)
+        return rb_fail(err, RB_ERROR, "database %s: internal error: commit without a transaction",
+                       pg->shown);
+    /* Of a transaction that has failed, COMMIT makes a rollback and reports success. */
+    if (PQtransactionStatus(pg->conn) != PQTRANS_INTRANS)
+        return rb_fail(err, RB_ERROR, "database %s: the transaction has failed before its commit",
+                       pg->shown);
+    RB_TRY(rb_pg_exec(pg, "COMMIT", err));
+    pg->begun = false;
+    return RB_OK;
+}
+
+bool rb_pg_in_transaction(const rb_db *db)
+{
+    const rb_pg *pg = rb_pg_of_const(db);
+    return pg->begun && PQtransactionStatus(pg->conn) == PQTRANS_INTRANS;
+}
+
+void rb_pg_rollback(rb_db *db)
+{
+    rb_pg *pg = rb_pg_of(db);
+    rb_err ignored;
+    pg->begun = false;
+    if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+        (void)!rb_pg_exec(pg, "ROLLBACK", &ignored);
+}
+
+/* A server goes on with what a killed client has sent, and may still commit it. */
+enum rb_code rb_pg_await(rb_db *db, const char *label, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    const char *const params[] = {label};
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    for (int tries = 0;; tries++) {
+        RB_AUTO(rb_free_str) char *about = NULL;
+        RB_TRY(rb_pg_text(&about, pg,
+                          "SELECT " ABOUT " FROM pg_stat_activity WHERE application_name = $1"
+                          " AND datname = current_database() AND pid <> pg_backend_pid() LIMIT 1",
+                          params, 1, err));
+        if (!about)
+            return RB_OK;
+        if (tries == OTHERS_SECONDS * 10) {
+            RB_AUTO(rb_free_str) char *safe = rb_safe(about);
+            return rb_fail(
+                err, RB_BUSY,
+                "database %s: the session of the transition still runs (%s), and whether "
+                "it commits is not known yet\nwait for it, or end it with `SELECT "
+                "pg_terminate_backend(PID)` in psql; then try again",
+                pg->shown, safe);
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+enum rb_code rb_pg_identity(char **out, rb_db *db, rb_err *err)
+{
+    return rb_pg_text(out, rb_pg_of(db),
+                      "SELECT (pg_control_system()).system_identifier || ':' || oid"
+                      " FROM pg_database WHERE datname = current_database()",
+                      NULL, 0, err);
+}
+
+char *rb_pg_blockers(const rb_pg *pg)
+{
+    RB_AUTO(rb_pg_disconnectp) rb_pg *other = NULL;
+    RB_AUTO(rb_free_str) char *found = NULL;
+    RB_AUTO(rb_free_str) char *number = rb_format("%d", pg->pid);
+    const char *const params[] = {number};
+    rb_err ignored;
+    if (rb_pg_connect(&other, pg->url, RB_DB_READ, &ignored) != RB_OK ||
+        rb_pg_text(&found, other,
+                   "SELECT string_agg(coalesce(" ABOUT " || coalesce(', query `' || left(query, 80)"
+                   " || '`', ''), 'a prepared transaction'), '; ') FROM (SELECT DISTINCT"
+                   " unnest(pg_blocking_pids($1::int)) AS pid) b LEFT JOIN pg_stat_activity a"
+                   " USING (pid)",
+                   params, 1, &ignored) != RB_OK)
+        return NULL;
+    return found ? rb_safe(found) : NULL;
+}

@@ -1,0 +1,24 @@
+/* What a session holds while a transition runs: its name, its locks, its transaction. */
+#ifndef RB_DATABASE_POSTGRES_SESSION_H
+#define RB_DATABASE_POSTGRES_SESSION_H
+
+#include "database/postgres/postgres.h"
+
+/* After connecting: refuses what cannot carry a transition (a standby, a pool in transaction mode),
+ * unless the session only reads. */
+enum rb_code rb_pg_look(rb_pg *pg, rb_err *err) RB_MUST_USE;
+
+/* Names the sessions that hold the lock that this one waits for; a new string, NULL for none. */
+char *rb_pg_blockers(const rb_pg *pg);
+
+/* The driver's functions; see driver.h. */
+enum rb_code rb_pg_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_label(rb_db *db, const char *label, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_await(rb_db *db, const char *label, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_lock(rb_db *db, int64_t key, const char *what, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_begin(rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_commit(rb_db *db, rb_err *err) RB_MUST_USE;
+void rb_pg_rollback(rb_db *db);
+bool rb_pg_in_transaction(const rb_db *db);
+
+#endif
