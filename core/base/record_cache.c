@@ -121,19 +121,19 @@ static bool has_header(const rb_record_cache *cache, const void *data, size_t le
     return len >= header && memcmp(data, cache->header, header) == 0;
 }
 
-size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len)
+/* Indexes cache->file, which is as it was read. */
+static void index_file(rb_record_cache *cache)
 {
-    cache->whole = has_header(cache, data, len);
-    rb_buf_clear(&cache->file);
+    cache->whole = has_header(cache, rb_buf_str(&cache->file), cache->file.len);
     rb_buf_clear(&cache->added);
     free(cache->slots);
     cache->slots = NULL;
     cache->slot_count = cache->n = 0;
     reserve(cache, 1);
-    if (cache->whole)
-        rb_buf_add(&cache->file, data, len);
-    else
+    if (!cache->whole) {
+        rb_buf_clear(&cache->file);
         rb_buf_puts(&cache->file, cache->header);
+    }
     for (size_t at = strlen(cache->header); at < cache->file.len;) {
         size_t end = take_chunk(cache, at);
         cache->whole = end != 0;
@@ -141,6 +141,13 @@ size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len
             rb_buf_truncate(&cache->file, end = at);
         at = end;
     }
+}
+
+size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len)
+{
+    rb_buf_clear(&cache->file);
+    rb_buf_add(&cache->file, data, len);
+    index_file(cache);
     return cache->n;
 }
 
@@ -149,10 +156,10 @@ rb_record_cache *rb_record_cache_open(const char *path, const char *header)
     rb_record_cache *cache = rb_calloc(1, sizeof *cache);
     cache->path = rb_strdup(path);
     cache->header = rb_strdup(header);
-    RB_AUTO(rb_buf_clear) rb_buf file = {0};
     rb_err ignored;
-    bool read = rb_file_read(&file, path, RB_RECORD_CACHE_LIMIT, &ignored) == RB_OK;
-    rb_record_cache_read(cache, rb_buf_str(&file), read ? file.len : 0);
+    if (rb_file_read(&cache->file, path, RB_RECORD_CACHE_LIMIT, &ignored) != RB_OK)
+        rb_buf_clear(&cache->file);
+    index_file(cache);
     return cache;
 }
 

@@ -40,7 +40,7 @@ void rb_record_cache_put(rb_record_cache *cache, const unsigned char key[RB_RECO
 /* Writes the records that were put. Does nothing if another process is writing. */
 void rb_record_cache_save(rb_record_cache *cache);
 
-/* Loads `data` as the content of the file; returns the number of records. Called by open and by
+/* Loads `data` as the content of the file; returns the number of records. Called by
  * tests. */
 size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len);
 

@@ -49,10 +49,14 @@ bool rb_text_is_utf8(const char *text, size_t len)
 
 bool rb_text_is_plain(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+    bool is_ascii = true;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c == 0x7f)
             return false;
-    return rb_text_is_utf8(text, len);
+        is_ascii = is_ascii && c < 0x80;
+    }
+    return is_ascii || rb_text_is_utf8(text, len);
 }
 
 #define LONGEST 64

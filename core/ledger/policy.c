@@ -351,7 +351,6 @@ rb_policy *rb_policy_under(rb_problems *problems, const rb_ledger *ledger, const
     list_ended(policy);
     intern(policy, NULL, 0);
     walk(policy, problems);
-    index_tags(policy);
     return policy;
 }
 
@@ -398,6 +397,8 @@ bool rb_policy_was_set_by(const rb_policy *policy, const char *member)
 
 const rb_about *rb_policy_about(size_t *count, const rb_policy *policy, const char *tag)
 {
+    if (!policy->about)
+        index_tags((rb_policy *)policy);
     size_t low = 0;
     size_t high = policy->about_count;
     while (low < high) {

@@ -211,7 +211,8 @@ static void take_item(rb_chain_loading *loading, const rb_tag_ref *ref, const rb
     bool is_here = ref->resolved && (!read->tag || *read->object);
     if (read->tag)
         loading->chain->items[loading->chain->n++] = *read;
-    if (is_here && json_object_set_new(loading->objects, ref->name, json_string(hex)) != 0)
+    if (is_here && json_object_set_new(loading->objects, ref->name,
+                                       json_stringn_nocheck(hex, RB_OID_HEX - 1)) != 0)
         return; /* no UTF-8: no manifest can name it */
 }
 
