@@ -124,7 +124,7 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
         rb_carried_find(&carried, job->base.release, job->base.chain, job->repo, d->name, set);
     else if (old)
         carried.items = rb_released_of(&carried.n, old, job->base.name);
-    rb_lint(&job->findings, set, d->engine, carried.items, carried.n, rb_engine_refused_call);
+    rb_lint(&job->findings, set, d->engine, carried.items, carried.n, rb_engine_outside);
     job->migrations += set->n;
     RB_AUTO(rb_unread_clear) rb_unread unread = {0};
     RB_TRY(rb_migrations_unread(&unread, job->repo, &job->tree, d->migrations, d->layout, d->engine,

@@ -80,6 +80,20 @@ static char *summary(const json_t *document)
                      base ? base : "", found, rb_text_s(found));
 }
 
+/* "orders (ACCESS EXCLUSIVE, rewritten), users (ROW SHARE)" */
+static char *locks(const json_t *entry, const char *direction)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *lock;
+    json_array_foreach (json_object_get(entry, "locks"), i, lock)
+        if (strcmp(rb_json_str(lock, "direction"), direction) == 0)
+            rb_buf_printf(&out, "%s%s (%s%s)", out.len ? ", " : "", rb_json_str(lock, "table"),
+                          rb_json_str(lock, "mode"),
+                          json_is_true(json_object_get(lock, "rewrites")) ? ", rewritten" : "");
+    return rb_buf_detach(&out);
+}
+
 void rb_prove_text(const rb_cli *cli, const json_t *document)
 {
     static const char *const lists[][2] = {{"destroys", "the up destroys"},
@@ -99,6 +113,11 @@ void rb_prove_text(const rb_cli *cli, const json_t *document)
             RB_AUTO(rb_free_str) char *list = places(entry, lists[k][0]);
             if (*list)
                 rb_ui_line("  %s %s", lists[k][1], list);
+        }
+        for (int down = 0; down < 2; down++) {
+            RB_AUTO(rb_free_str) char *list = locks(entry, down ? "down" : "up");
+            if (*list)
+                rb_ui_line("  the %s locks %s", down ? "down" : "up", list);
         }
         json_array_foreach (findings, j, finding) {
             RB_AUTO(rb_free_str) char *at = position(finding);

@@ -18,10 +18,12 @@ bool rb_engine_known(const char *engine)
     return find(engine, strlen(engine)) != NULL;
 }
 
-char *rb_engine_refused_call(size_t *offset, const char *engine, const char *sql, size_t len)
+void rb_engine_outside(const char *engine, const char *sql, size_t len, rb_outside_found *found,
+                       void *context)
 {
     const rb_db_driver *driver = find(engine, strlen(engine));
-    return driver && driver->refused_call ? driver->refused_call(offset, sql, len) : NULL;
+    if (driver)
+        driver->outside(sql, len, found, context);
 }
 
 /* The url itself is not shown: it may hold a password. */

@@ -60,9 +60,11 @@ enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
 /* Names the session after the transition that it carries out, for those who look at the server. */
 enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err) RB_MUST_USE;
 bool rb_engine_known(const char *engine);
-/* Finds the first function in SQL text that the engine's driver lets no script call, and the offset
- * of its name. Returns a new string, or NULL. */
-char *rb_engine_refused_call(size_t *offset, const char *engine, const char *sql, size_t len);
+/* Calls found() for each place in SQL text that acts outside the transaction, or that the engine
+ * lets no script do. message: what it is, and what to do instead. */
+typedef void rb_outside_found(void *context, size_t offset, const char *message);
+void rb_engine_outside(const char *engine, const char *sql, size_t len, rb_outside_found *found,
+                       void *context);
 
 /*
  * Shared libraries that every SQLite database opened from now on in this process loads, for

@@ -73,8 +73,8 @@ typedef struct rb_db_driver {
     enum rb_code (*label)(rb_db *db, const char *label, rb_err *err);
     enum rb_code (*await)(rb_db *db, const char *label, rb_err *err);
     enum rb_code (*lock)(rb_db *db, int64_t key, const char *what, rb_err *err);
-    /* As rb_engine_refused_call(). */
-    char *(*refused_call)(size_t *offset, const char *sql, size_t len);
+    /* As rb_engine_outside(). */
+    void (*outside)(const char *sql, size_t len, rb_outside_found *found, void *context);
     void (*close)(rb_db *db);
     void (*interrupt)(rb_db *db);
     enum rb_code (*limit)(rb_db *db, const rb_db_limits *limits, rb_err *err);
@@ -97,6 +97,12 @@ typedef struct rb_db_driver {
      * and those set already are left out. *why: the last failure that is not a broken constraint.
      */
     enum rb_code (*seed)(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err);
+
+    /* The locks of this transaction on the tables that there were before a script: [{"table",
+     * "mode","rewrites","scans"}], the strongest on each, whether its file is another one now, and
+     * whether all of it was read. before: what the function gave before the script, with NULL
+     * then. NULL where an engine locks whole databases. */
+    enum rb_code (*locks)(json_t **out, rb_db *db, const json_t *before, rb_err *err);
 
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
     /* Numbers that scripts can give the database as a whole, by name. Not in the

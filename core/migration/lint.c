@@ -19,7 +19,7 @@ struct run {
     size_t count;
     const rb_released *
         *was; /* for each item of the set, the released migration of its id, or NULL */
-    rb_refused_call *refused_call;
+    rb_lint_outside *outside;
 };
 
 static int compare_released(const void *a, const void *b)
@@ -292,23 +292,25 @@ static void check_random(const struct run *run, const rb_migration *m)
     }
 }
 
-/* RB011: functions that a transition would refuse to run. */
-static void check_calls(const struct run *run, const rb_migration *m, const rb_script *s)
+struct outside {
+    const struct run *run;
+    const rb_migration *m;
+    const rb_script *script;
+};
+
+static void add_outside(void *context, size_t offset, const char *message)
 {
-    size_t from = 0, offset = 0;
-    while (s->present && run->refused_call && from < s->len) {
-        RB_AUTO(rb_free_str)
-        char *name = run->refused_call(&offset, run->engine, s->text + from, s->len - from);
-        if (!name)
-            return;
-        from += offset;
-        RB_AUTO(rb_free_str) char *safe = rb_safe(name);
-        rb_findings_add(run->out, "RB011", m->id, s->path, line_at(s, from),
-                        "%s() reaches outside the database, and no environment runs it; remove the "
-                        "call",
-                        safe);
-        from += strcspn(s->text + from, "(");
-    }
+    const struct outside *o = context;
+    rb_findings_add(o->run->out, "RB011", o->m->id, o->script->path, line_at(o->script, offset),
+                    "%s", message);
+}
+
+/* RB011 */
+static void check_outside(const struct run *run, const rb_migration *m, const rb_script *s)
+{
+    struct outside o = {run, m, s};
+    if (s->present && run->outside)
+        run->outside(run->engine, s->text, s->len, add_outside, &o);
 }
 
 static void check_new(const struct run *run, const rb_migration *m)
@@ -323,8 +325,8 @@ static void check_new(const struct run *run, const rb_migration *m)
     check_control(run, m, &m->up);
     check_control(run, m, &m->down);
     check_random(run, m);
-    check_calls(run, m, &m->up);
-    check_calls(run, m, &m->down);
+    check_outside(run, m, &m->up);
+    check_outside(run, m, &m->down);
 }
 
 /* RB008: sorts ids, because duplicates need not be adjacent (dbmate orders by file name). */
@@ -409,7 +411,7 @@ static void check_gone(const struct run *run)
 }
 
 void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
-             const rb_released *released, size_t count, rb_refused_call *refused_call)
+             const rb_released *released, size_t count, rb_lint_outside *outside)
 {
     struct run run = {.out = out,
                       .set = set,
@@ -418,7 +420,7 @@ void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
                       .released = rb_calloc(count + 1, sizeof(const rb_released *)),
                       .seen = rb_calloc(count + 1, sizeof(bool)),
                       .count = count,
-                      .refused_call = refused_call};
+                      .outside = outside};
     for (size_t i = 0; i < count; i++)
         run.released[i] = &released[i];
     qsort(run.released, count, sizeof *run.released, compare_released);

@@ -55,17 +55,18 @@ typedef struct rb_released {
 /* True if m has the scripts of was, byte for byte, whatever its id. False for code. */
 bool rb_released_has_scripts(const rb_migration *m, const rb_released *was);
 
-/* Finds the first function in SQL text that the engine lets no script call, and the offset of its
- * name. Returns a new string, or NULL. */
-typedef char *rb_refused_call(size_t *offset, const char *engine, const char *sql, size_t len);
+/* Calls found() for what acts outside the transaction: rb_engine_outside(). */
+typedef void rb_lint_outside(const char *engine, const char *sql, size_t len,
+                             void (*found)(void *context, size_t offset, const char *message),
+                             void *context);
 
 /*
  * Checks a set. engine: "sqlite" or "postgresql". Rules about content apply to migrations that
  * released[] does not have; RB004 and RB008 compare with it. Findings come in the set's order.
- * refused_call NULL: no function is refused.
+ * outside NULL: nothing is looked for.
  */
 void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
-             const rb_released *released, size_t count, rb_refused_call *refused_call);
+             const rb_released *released, size_t count, rb_lint_outside *outside);
 
 /*
  * Returns the script as it is run inside rbtool's own transaction: of the same length, so that

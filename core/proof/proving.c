@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "catalog/name.h"
 #include "database/run.h"
+#include "database/tracking.h"
 
 #define NOTHING SIZE_MAX /* is applied, not even what is not new */
 
@@ -13,6 +14,59 @@ enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_er
 {
     const rb_db_step step = {.migration = m, .up = up};
     return rb_run_script(p->effects, p->db, &step, err);
+}
+
+static bool has_tables(const json_t *catalog)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)catalog, name, value)
+        if (rb_catalog_is(name, "table"))
+            return true;
+    return false;
+}
+
+/* Where nothing is known to be there before, each migration may meet a table with rows. */
+static bool blocks(const rb_proving *p, const json_t *lock)
+{
+    static const char *const modes[] = {"SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
+                                        "ACCESS EXCLUSIVE"};
+    RB_AUTO(rb_free_str)
+    char *key = rb_catalog_key("table", NULL, rb_json_str(lock, "table"));
+    const bool whole = json_is_true(json_object_get(lock, "rewrites")) ||
+                       json_is_true(json_object_get(lock, "scans"));
+    if (!whole || (has_tables(p->base) && !json_object_get(p->base, key)))
+        return false;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(modes[i], rb_json_str(lock, "mode")) == 0)
+            return true;
+    return false;
+}
+
+enum rb_code rb_proving_run_locked(json_t *result, rb_proving *p, const rb_migration *m, bool up,
+                                   rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    RB_AUTO(rb_json_freep) json_t *found = NULL;
+    json_t *locks = json_object_get(result, "locks");
+    if (!p->db->driver->locks)
+        return rb_proving_run(p, m, up, err);
+    RB_TRY(p->db->driver->locks(&before, p->db, NULL, err));
+    RB_TRY(rb_proving_run(p, m, up, err));
+    RB_TRY(p->db->driver->locks(&found, p->db, before, err));
+    if (!locks)
+        json_object_set_new(result, "locks", locks = json_array());
+    size_t i;
+    json_t *lock;
+    json_array_foreach (found, i, lock) {
+        if (rb_tracking_owns(rb_json_str(lock, "table")))
+            continue;
+        json_object_set_new(lock, "direction", json_string(up ? "up" : "down"));
+        json_object_set_new(lock, "blocks", json_boolean(blocks(p, lock)));
+        json_object_del(lock, "scans");
+        json_array_append(locks, lock);
+    }
+    return RB_OK;
 }
 
 enum rb_code rb_proving_within(const rb_proving *p, const rb_err *why, rb_err *err)

@@ -45,6 +45,11 @@ bool rb_proving_comes_back(const json_t *result);
  * because that depends on values that nobody has to have (untested). */
 void rb_proving_fails(json_t *result, bool failed, const char *why);
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err) RB_MUST_USE;
+/* Runs a script at the start of a transaction and adds its locks to the result's "locks"
+ * [{"direction","table","mode","rewrites","blocks"}]. blocks: writes of others wait until all of a
+ * table has been read or written that existed before the new migrations. */
+enum rb_code rb_proving_run_locked(json_t *result, rb_proving *p, const rb_migration *m, bool up,
+                                   rb_err *err) RB_MUST_USE;
 /* A state to come back to, once or never. Transactions of their own, no savepoints: SQLite fails
  * after ROLLBACK TO where a virtual table was created or dropped since. */
 enum rb_code rb_proving_mark(rb_proving *p, rb_err *err) RB_MUST_USE;

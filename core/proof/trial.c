@@ -46,7 +46,8 @@ static void trial_clear(trial *t)
 static enum rb_code run_with_effects(json_t *effects, trial *t, bool up, rb_err *err)
 {
     t->p->effects = effects;
-    enum rb_code code = rb_proving_run(t->p, t->m, up, err);
+    enum rb_code code = up ? rb_proving_run_locked(t->out, t->p, t->m, true, err)
+                           : rb_proving_run(t->p, t->m, false, err);
     t->p->effects = NULL;
     return code;
 }

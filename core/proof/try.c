@@ -83,6 +83,19 @@ static enum rb_code try_all(rb_tried **out, trials *all, rb_proving *p, const rb
     return RB_OK;
 }
 
+/* The locks of the down, in a transaction of its own: in that of the trial, the up has taken its
+ * own. */
+static enum rb_code try_locks(json_t *result, rb_proving *p, const rb_migration *m, rb_err *err)
+{
+    rb_err why;
+    if (!p->db->driver->locks || m->code || !m->down.present)
+        return RB_OK;
+    RB_TRY(rb_proving_mark(p, err));
+    if (rb_proving_run_locked(result, p, m, false, &why) != RB_OK)
+        RB_TRY(rb_proving_within(p, &why, err));
+    return rb_proving_back(p, err);
+}
+
 enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
 {
     trials all = {.index = json_array_size(p->results)};
@@ -97,6 +110,8 @@ enum rb_code rb_proof_try(rb_proving *p, const rb_migration *m, rb_err *err)
         p->samples.kind = RB_SAMPLE_PLAIN;
         if (all.count > 1)
             code = rb_proving_start(p, all.index + 1, err);
+        if (code == RB_OK)
+            code = try_locks(chosen->result, p, m, err);
     }
     trials_clear(&all);
     return code;

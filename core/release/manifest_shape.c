@@ -71,11 +71,17 @@ static const rb_shape place =
 static const rb_shape places = LIST(place);
 static const char *const ends[] = {"identical", "order",    "differs", "fails",
                                    "missing",   "untested", "code",    NULL};
+static const char *const directions[] = {"up", "down", NULL};
+static const rb_shape direction = {.kind = RB_SHAPE_STRING, .one_of = directions};
 static const rb_shape restores = {.kind = RB_SHAPE_STRING, .one_of = ends};
+static const rb_shape lock = RB_SHAPE_OBJECT_OF(
+    {"direction", &direction, false}, {"table", &text, false}, {"mode", &plain, false},
+    {"rewrites", &boolean, false}, {"blocks", &boolean, false});
+static const rb_shape locks = LIST(lock);
 static const rb_shape proven = RB_SHAPE_OBJECT_OF(
     {"id", &plain, false}, {"restores", &restores, false}, {"differences", &differences, false},
     {"reapplies", &boolean, false}, {"destroys", &places, false}, {"discards", &places, false},
-    {"unfilled", &texts, false}, {"error", &text, true});
+    {"unfilled", &texts, false}, {"locks", &locks, true}, {"error", &text, true});
 static const rb_shape proven_list = LIST(proven);
 static const rb_shape proof = RB_SHAPE_OBJECT_OF(
     {"engine", &name, false}, {"version", &plain, false}, {"migrations", &proven_list, false});

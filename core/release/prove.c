@@ -81,6 +81,24 @@ static void add_destroyed(rb_findings *findings, const rb_migration *m, const js
     }
 }
 
+static void add_locked(rb_findings *findings, const rb_migration *m, const json_t *proof)
+{
+    const json_t *list = json_object_get(proof, "locks");
+    for (size_t i = 0, shown = 0; i < json_array_size(list) && shown < SHOWN; i++) {
+        const json_t *lock = json_array_get(list, i);
+        const bool up = strcmp(rb_json_str(lock, "direction"), "up") == 0;
+        const rb_script *script = up ? &m->up : &m->down;
+        if (!json_is_true(json_object_get(lock, "blocks")))
+            continue;
+        shown++;
+        rb_findings_add(findings, "RB010", m->id, script->path, script->line,
+                        "its %s blocks writes to %s (%s lock) while all of the table is %s; build "
+                        "indexes concurrently, add constraints as NOT VALID, change types in steps",
+                        up ? "up" : "down", rb_json_str(lock, "table"), rb_json_str(lock, "mode"),
+                        json_is_true(json_object_get(lock, "rewrites")) ? "rewritten" : "read");
+    }
+}
+
 /* Whether only the id of m is new: its scripts were judged when they were released. */
 static bool is_renumbered(const rb_prove *prove, const rb_migration *m)
 {
@@ -117,6 +135,7 @@ static void judge_proof(rb_findings *findings, const rb_prove *prove, const json
                 "its up fails, or gives another schema, after its own down; undo in the "
                 "down all that the up does");
         add_destroyed(findings, m, proof);
+        add_locked(findings, m, proof);
     }
 }
 
@@ -239,7 +258,7 @@ static enum rb_code prove_database(rb_proof *out, rb_findings *findings, rb_strs
     RB_TRY(note_unread(notes, prove, &tree, err));
     rb_findings own = {0}; /* of this database: ids of another one are not meant */
     rb_lint(&own, prove->set, prove->database->engine, prove->released, prove->released_count,
-            rb_engine_refused_call);
+            rb_engine_outside);
     enum rb_code code = check_names(prove, err);
     if (code == RB_OK)
         code = check_ids(prove, err);

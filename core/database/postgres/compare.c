@@ -97,7 +97,7 @@ static void add_differs(rb_buf *sql, const json_t *was, const json_t *now)
     else if (class == 't')
         rb_buf_printf(sql, "o.%s COLLATE \"C\" IS DISTINCT FROM n.%s::text", o, n);
     else
-        rb_buf_printf(sql, "NOT ROW(o.%s) *= ROW(n.%s)", o, n);
+        rb_buf_printf(sql, "NOT ROW(o.%s)::record *= ROW(n.%s)::record", o, n);
 }
 
 /* Whether rows o and n have the same value in a column of a key. */

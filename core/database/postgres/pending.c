@@ -7,15 +7,6 @@ static enum rb_code pending(rb_err *err, const char *what)
     return rb_fail(err, RB_ERROR, "rbtool cannot do %s with PostgreSQL yet", what);
 }
 
-enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err)
-{
-    (void)db;
-    (void)sql;
-    (void)done;
-    (void)why;
-    return pending(err, "seeds");
-}
-
 enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
                                 rb_err *err)
 {
@@ -61,14 +52,6 @@ enum rb_code rb_pg_restore_rows(json_t **report, void *part, bool undone,
     (void)undone;
     (void)known;
     return pending(err, "restoring");
-}
-
-char *rb_pg_refused_call(size_t *offset, const char *sql, size_t len)
-{
-    (void)offset;
-    (void)sql;
-    (void)len;
-    return NULL;
 }
 
 void rb_pg_restore_free(void *part)

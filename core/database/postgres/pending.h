@@ -4,8 +4,6 @@
 
 #include "database/driver.h"
 
-enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
-                        rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
                                 rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_backup_finish(rb_db *db, const struct rb_backup_spec *spec,
@@ -17,7 +15,6 @@ enum rb_code rb_pg_restore_compare(void **part, json_t *applied, rb_db *db, cons
                                    rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_restore_rows(json_t **report, void *part, bool undone,
                                 enum rb_scripts_known known, rb_err *err) RB_MUST_USE;
-char *rb_pg_refused_call(size_t *offset, const char *sql, size_t len);
 void rb_pg_restore_free(void *part);
 
 #endif

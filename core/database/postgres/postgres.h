@@ -102,6 +102,8 @@ enum rb_code rb_pg_check(json_t **rows, rb_db *db, const char *sql, size_t limit
                          rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql,
                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
+                        rb_err *err) RB_MUST_USE;
 
 /* scratch.c */
 enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
@@ -121,6 +123,12 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err) RB_MUST_USE;
 /* rehearse.c */
 enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
                             rb_err *err) RB_MUST_USE;
+
+/* locks.c */
+enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;
+
+/* outside.c */
+void rb_pg_outside(const char *sql, size_t len, rb_outside_found *found, void *context);
 
 /* sample.c */
 enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples,

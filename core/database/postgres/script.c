@@ -288,3 +288,44 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
         code = rb_pg_effects_finish(effects, pg, err);
     return code == RB_OK ? tidy(pg, sql, err) : code;
 }
+
+/* Runs a statement of the seed that may fail; then it is undone alone. */
+static enum rb_code seed_one(bool *ran, rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s,
+                             int64_t *deadline, char **why, rb_err *err)
+{
+    rb_err failure = {0};
+    RB_TRY(rb_pg_exec(pg, "SAVEPOINT rbtool_seed", err));
+    *ran = run_one(NULL, pg, sql, s, deadline, &failure) == RB_OK;
+    if (*ran)
+        return rb_pg_exec(pg, "RELEASE rbtool_seed", err);
+    if (pg->limited) {
+        *err = failure;
+        return RB_FOUND;
+    }
+    if (!strstr(failure.message, "(SQLSTATE 23")) { /* not a broken constraint */
+        free(*why);
+        *why = rb_strdup(rb_err_line(&failure));
+    }
+    return rb_pg_exec(pg, "ROLLBACK TO rbtool_seed; RELEASE rbtool_seed", err);
+}
+
+enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    statements all = {0};
+    enum rb_code code = rb_pg_settle_script(pg, err);
+    int64_t deadline = pg->limits.seconds ? now_ms() + (int64_t)pg->limits.seconds * 1000 : 0;
+    split(&all, sql->text);
+    for (size_t i = 0; i < all.n && code == RB_OK; i++) {
+        bool ran = false;
+        if (json_array_size(done) <= i)
+            json_array_append_new(done, json_false());
+        if (json_is_true(json_array_get(done, i)))
+            continue;
+        code = seed_one(&ran, pg, sql, &all.items[i], &deadline, why, err);
+        if (ran)
+            json_array_set_new(done, i, json_true());
+    }
+    statements_clear(&all);
+    return code == RB_OK ? tidy(pg, sql, err) : code;
+}

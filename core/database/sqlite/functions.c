@@ -133,3 +133,21 @@ char *rb_sqlite_unusable_call(size_t *offset, const char *sql, size_t len)
     }
     return NULL;
 }
+
+void rb_sqlite_outside(const char *sql, size_t len, rb_outside_found *found, void *context)
+{
+    for (size_t from = 0; from < len;) {
+        size_t offset;
+        RB_AUTO(rb_free_str) char *name = rb_sqlite_unusable_call(&offset, sql + from, len - from);
+        if (!name)
+            return;
+        from += offset;
+        RB_AUTO(rb_free_str) char *safe = rb_safe(name);
+        RB_AUTO(rb_free_str)
+        char *message = rb_format("%s() reaches outside the database, and no environment runs it; "
+                                  "remove the call",
+                                  safe);
+        found(context, from, message);
+        from += strcspn(sql + from, "(");
+    }
+}

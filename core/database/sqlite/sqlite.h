@@ -96,6 +96,7 @@ bool rb_sqlite_usable(enum rb_sqlite_part part, const char *name);
  * columns and indexes), and for lint. Returns a new string, or NULL.
  */
 char *rb_sqlite_unusable_call(size_t *offset, const char *sql, size_t len);
+void rb_sqlite_outside(const char *sql, size_t len, rb_outside_found *found, void *context);
 
 /* script.c */
 /* Takes back what scripts set or made on the connection, when it is untidy. */

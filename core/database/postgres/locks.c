@@ -1,0 +1,41 @@
+/* The locks that a script takes, and the tables that it rewrites or reads as a whole. */
+#include "database/postgres/postgres.h"
+
+/* {oid: {"table","node","scans"}}: what identifies a table's file, and how often this transaction
+ * has read all of it. */
+static const char tables_sql[] =
+    "SELECT coalesce(json_object_agg(c.oid, json_build_object('table', " RB_PG_TABLE_NAME(
+        "n.nspname", "c.relname") ", 'node', pg_relation_filenode(c.oid), 'scans',"
+                                  " pg_stat_get_xact_numscans(c.oid))), '{}') FROM pg_class c"
+                                  " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind "
+                                  "IN ('r','p','m')"
+                                  " AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|rbtool_)'"
+                                  " AND n.nspname <> 'information_schema'";
+
+/* $1: that object, from before. ACCESS SHARE is left out: rbtool's own work takes it, too. */
+static const char locks_sql[] =
+    "SELECT coalesce(json_agg(json_build_object('table', b.value->>'table', 'mode', m.name,"
+    " 'rewrites', pg_relation_filenode(c.oid)::text IS DISTINCT FROM b.value->>'node'"
+    "  AND c.oid IS NOT NULL,"
+    " 'scans', pg_stat_get_xact_numscans(c.oid)::text IS DISTINCT FROM b.value->>'scans'"
+    "  AND c.oid IS NOT NULL) ORDER BY b.value->>'table'), '[]')"
+    " FROM json_each($1::json) b"
+    " CROSS JOIN LATERAL (SELECT o.name FROM pg_locks l JOIN (VALUES (1, 'RowShareLock',"
+    "  'ROW SHARE'), (2, 'RowExclusiveLock', 'ROW EXCLUSIVE'), (3, 'ShareUpdateExclusiveLock',"
+    "  'SHARE UPDATE EXCLUSIVE'), (4, 'ShareLock', 'SHARE'), (5, 'ShareRowExclusiveLock',"
+    "  'SHARE ROW EXCLUSIVE'), (6, 'ExclusiveLock', 'EXCLUSIVE'), (7, 'AccessExclusiveLock',"
+    "  'ACCESS EXCLUSIVE')) o(rank, mode, name) ON o.mode = l.mode"
+    "  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted"
+    "  AND l.relation = b.key::oid AND l.database = (SELECT d.oid FROM pg_database d"
+    "  WHERE d.datname = current_database()) ORDER BY o.rank DESC LIMIT 1) m"
+    " LEFT JOIN pg_class c ON c.oid = b.key::oid";
+
+enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err)
+{
+    if (!before)
+        return rb_pg_json(out, rb_pg_of(db), tables_sql, NULL, 0, err);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, before);
+    const char *params[] = {rb_buf_str(&text)};
+    return rb_pg_json(out, rb_pg_of(db), locks_sql, params, 1, err);
+}
