@@ -7,9 +7,25 @@
  * rb_db_restore_compare() before the first script, rb_db_restore() after the last one. A restore by
  * hand calls both with no script between.
  *
- * A backup file is written with mode 0600, synced, and never changed after rb_db_backup_finish().
- * What is in it is documented where the engine's driver writes it (sqlite/backup_file.h), so that a
- * person can read it with the engine's own client.
+ * A backup is written with mode 0600, synced, and never changed after rb_db_backup_finish(). It can
+ * be read with the engine's own client: sqlite/backup_file.c says how. It has a document, and a
+ * table of rows for each table of the database that has rows in it:
+ *
+ *   {"format", "about": {"transition","environment","database","from","to"}, "applied": {id:
+ *   up_sha256}, "before": [table], "tables": [{"name", "data": where its rows are, "kind",
+ *   "key", "columns": the others that it has, "automatic": those that are restored without being
+ *   asked, "compared": see below, "counter", "definition", "gone": the scripts dropped the table,
+ *   "moved": the table that its rows are in since, or null, "where": which rows n of the table,
+ *   or null}], "references": [{"child", "columns",
+ *   "parent", "parentColumns"}]}
+ *
+ * before: the tables that existed. kind: rows (whole rows), values (of some columns), referenced
+ * (rows that others refer to). child, parent: places in the list of tables.
+ *
+ * A row has rbtool_row (a number from 1), its key (without one: rbtool_rowid), its columns, and
+ * what became of it: rbtool_state is "kept", "changed" by the scripts, "moved" (to another key, or
+ * it has none, so that it cannot be recognised), or NULL for deleted. rbtool_hash is the hash of
+ * the columns `compared` as they were at the commit.
  *
  * Restoring happens only where it cannot be wrong. A value: the row exists, and a SHA-256 of its
  * columns equals the one that was taken at the commit of the transition. A row that scripts
@@ -22,9 +38,13 @@
 
 #include "database/database.h"
 
+#define RB_BACKUP_FORMAT "2"
+
 typedef struct rb_backup_spec {
     const char *path;    /* must not exist; its folder must */
     const json_t *items; /* of loss.h's bound: what scripts may destroy */
+    /* What the scripts did; for rb_db_backup_finish(). */
+    const rb_db_outcome *outcome;
     const json_t
         *at_risk;        /* of them, those that are always backed up, and restored automatically */
     int64_t limit;       /* bytes, for the other ones */

@@ -31,15 +31,18 @@ typedef struct rb_samples {
     const json_t *literals;
 } rb_samples;
 
-/* Of the scripts that ran: which ones the data of a backup had gone through. */
-enum rb_scripts_known {
-    RB_SCRIPTS_OTHER, /* none: what they made only has the name of what was destroyed */
-    RB_SCRIPTS_SOME,  /* others are new, or were edited since: what they wrote stays */
-    RB_SCRIPTS_ALL,
-};
+enum rb_backup_use { RB_BACKUP_CREATE, RB_BACKUP_FINISH, RB_BACKUP_RESTORE };
 
-struct rb_backup_spec; /* backup.h */
-struct rb_restore_options;
+/* The first member of what a driver keeps for one. */
+typedef struct rb_backup_file {
+    rb_db *db; /* whose backup it is */
+    char *path;
+    char *prefix;  /* of its tables' names in SQL; NULL: not attached */
+    int number;    /* of those that are attached to db */
+    json_t *about; /* as backup_close() was given it */
+    bool (*proceed)(void *context, const char *table, int64_t rows); /* false stops; or NULL */
+    void *context;
+} rb_backup_file;
 
 typedef struct rb_db_driver {
     const char *engine;
@@ -148,19 +151,53 @@ typedef struct rb_db_driver {
      * before, for compare and count, and names it there; false where they cannot be read. */
     enum rb_code (*keep)(json_t *kept, rb_db *db, rb_err *err);
 
-    /* backup.h. part: what the driver keeps between compare and restore. applied: {id: up_sha256}
-     * of the migrations that were applied when the backup was made. */
-    enum rb_code (*backup)(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
-                           rb_err *err);
-    enum rb_code (*backup_finish)(rb_db *db, const struct rb_backup_spec *spec, rb_err *err);
-    enum rb_code (*backup_size)(int64_t *bytes, json_t **left_out, rb_db *db,
-                                const struct rb_backup_spec *spec, rb_err *err);
-    enum rb_code (*restore_compare)(void **part, json_t *applied, rb_db *db, const char *path,
-                                    const struct rb_restore_options *options, rb_err *err);
-    /* undone: all scripts of the backup are. */
-    enum rb_code (*restore)(json_t **report, void *part, bool undone, enum rb_scripts_known known,
+    /*
+     * For backup.c and restore.c, which write the SQL. In it `n` is a row of the database, and `d`
+     * the row of a backup that belongs to it.
+     *
+     * A table as it is now; NULL if there is none: {"sql": its name in SQL, "columns": those that
+     * hold data, no generated ones, "key": the declared key, or a unique one of NOT NULL columns;
+     * perhaps empty, "collations": {column of the key: what has to follow it in a comparison},
+     * "defaults": {column: its default as SQL, where that is a literal}, "rowid": the hidden column
+     * that keeps a row's place, or null, "instead": the tables that hold its rows where these
+     * cannot be read, "definition": for a person}.
+     */
+    enum rb_code (*table)(json_t **out, rb_db *db, const char *name, rb_err *err);
+    /* [{"columns","table","to"}] */
+    enum rb_code (*foreign_keys)(json_t **out, rb_db *db, const char *name, rb_err *err);
+    /* Where the numbers go on that a table gives its rows; NULL: it gives none. */
+    enum rb_code (*counter)(json_t **out, rb_db *db, const char *name, rb_err *err);
+    enum rb_code (*set_counter)(rb_db *db, const char *name, const json_t *counter, rb_err *err);
+    void (*triggers)(rb_db *db, bool on);
+    /* One statement that a constraint may refuse: then nothing of it is kept. */
+    enum rb_code (*attempt)(bool *refused, rb_db *db, const char *sql, const json_t *params,
                             rb_err *err);
-    void (*restore_free)(void *part);
+    const char *insert; /* "INSERT" and "UPDATE" that fail where a constraint is violated, */
+    const char *update; /* whatever the table's definition says of that */
+    /* A condition: two expressions have the same value and type. */
+    void (*same)(rb_buf *out, const char *a, const char *b);
+    /* The hash of columns of row, "n" or "d"; and a condition: d.rbtool_hash is that of row n, but
+     * for the columns of ignored. */
+    void (*hash)(rb_buf *out, const char *row, const json_t *columns);
+    void (*matches)(rb_buf *out, const json_t *columns, const json_t *ignored);
+    const char *length; /* of a value, with @ for its column */
+    /* A column's default, as the catalog has it, as SQL. A new string. */
+    char *(*default_value)(const char *text);
+
+    /* The file, or folder, that a backup is. file->about is read, except of a new one. */
+    enum rb_code (*backup_open)(struct rb_backup_file **out, rb_db *db, const char *path,
+                                enum rb_backup_use use, rb_err *err);
+    /* Makes its tables known to the SQL of the database, under file->prefix and their name. No
+     * script can mean them. RB_FOUND if there is no room. */
+    enum rb_code (*backup_attach)(struct rb_backup_file *file, rb_err *err);
+    /* Writes the rows that select gives, behind a number from 1, rbtool_row, into a new table. */
+    enum rb_code (*backup_copy)(struct rb_backup_file *file, const json_t *table,
+                                const char *select, rb_err *err);
+    /* select: rbtool_row, rbtool_state and rbtool_hash as they are from now on. */
+    enum rb_code (*backup_note)(struct rb_backup_file *file, const json_t *table,
+                                const char *select, rb_err *err);
+    /* Writes about, if it is not NULL, and syncs all. Frees the file in any case. */
+    enum rb_code (*backup_close)(struct rb_backup_file *file, const json_t *about, rb_err *err);
 } rb_db_driver;
 
 #define RB_DB_LABEL "rbtool:%s" /* of the session that carries out a transition */

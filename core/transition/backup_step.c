@@ -87,14 +87,15 @@ enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db 
     return rb_db_backup(&left_out, db, &spec, err);
 }
 
-enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
+enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db *db,
+                                   const rb_db_outcome *outcome, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
     RB_AUTO(rb_json_freep) json_t *items = items_of(d);
     char sha256[RB_SHA256_HEX];
     struct stat st;
-    const rb_backup_spec spec = {.path = path, .items = items};
+    const rb_backup_spec spec = {.path = path, .items = items, .outcome = outcome};
     if (!rb_file_exists(path))
         return RB_OK;
     RB_TRY(rb_db_backup_finish(db, &spec, err));

@@ -35,6 +35,6 @@ enum rb_code rb_backup_step_restore(rb_undone_backups *r, rb_run *run, const rb_
 void rb_undone_backups_clear(rb_undone_backups *r);
 
 enum rb_code rb_backup_step_finish(rb_run *run, const rb_plan_database *d, rb_db *db,
-                                   rb_err *err) RB_MUST_USE;
+                                   const rb_db_outcome *outcome, rb_err *err) RB_MUST_USE;
 
 #endif

@@ -118,7 +118,7 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
     RB_TRY(rb_backup_step_compare(&restorings, run, d, db, &work, err));
     RB_TRY(rb_db_run(outcome, db, &work, err));
     RB_TRY(rb_backup_step_restore(&restorings, run, d, db, err));
-    RB_TRY(rb_backup_step_finish(run, d, db, err));
+    RB_TRY(rb_backup_step_finish(run, d, db, outcome, err));
     RB_TRY(verify(run, d, db, outcome, err));
     /* What drifted in objects that this transition touches was never FROM's. */
     rb_db_outcome known = {.before = d->leaving, .after = outcome->after};

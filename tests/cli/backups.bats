@@ -20,6 +20,11 @@ kept() { # SQL
     sqlite3 "$(backup_path)" "$1"
 }
 
+# The tables of its document.
+tables() { # COLUMN... [CONDITION]
+    kept "SELECT $1 FROM rbtool_backup, json_each(rbtool_backup.value, '\$.tables') t WHERE rbtool_backup.name = 'document' ${2:-}"
+}
+
 @test "a backup has the dropped values with their keys, and nothing else of the database" {
     on_top 'ALTER TABLE orders ADD COLUMN note TEXT;' 'ALTER TABLE orders DROP COLUMN note;'
     rbtool deploy v1.1.0 --yes
@@ -30,11 +35,11 @@ kept() { # SQL
     estimate=$(jq '.backups[0].bytes' <<<"$output")
     move revert v1.1.0
     [ "$(jq -r '.backups[0].path' <<<"$document")" = "$(backup_path)" ]
-    [ "$(kept 'SELECT * FROM orders')" = '1|n1'$'\n''2|n2'$'\n''3|n3' ]
+    [ "$(kept 'SELECT id, note FROM "orders (values)"')" = '1|n1'$'\n''2|n2'$'\n''3|n3' ]
     [ "$(kept "SELECT value FROM rbtool_backup WHERE name IN ('from', 'to') ORDER BY name" | xargs)" = 'v1.1.0 v1.0.0' ]
-    [ "$(kept 'SELECT name, kind, "key", columns, compared FROM rbtool_table')" = \
+    [ "$(tables "t.value ->> 'name', t.value ->> 'kind', t.value -> 'key', t.value -> 'columns', t.value -> 'compared'")" = \
         'orders|values|["id"]|["note"]|["id","total"]' ]
-    [ "$(kept 'SELECT count(*), min(length(sha256)), max(length(sha256)) FROM rbtool_after')" = '3|32|32' ]
+    [ "$(kept 'SELECT count(*), min(length(rbtool_hash)), max(length(rbtool_hash)) FROM "orders (values)"')" = '3|40|40' ]
     size=$(stat -c %s "$(backup_path)")
     [ "$size" -lt 100000 ] && [ "$estimate" -gt 100 ] && [ "$estimate" -lt 100000 ]
     [ "$(stat -c %a "$(backup_path)" "$(dirname "$(backup_path)")" | xargs)" = '600 700' ]
@@ -46,8 +51,8 @@ kept() { # SQL
     rbtool deploy v1.1.0 --yes
     sql "UPDATE orders SET note = NULL WHERE id = 2; UPDATE orders SET state = NULL WHERE id = 3"
     move revert v1.1.0
-    [ "$(kept "SELECT id FROM orders WHERE note IS NULL OR state IS NULL" | xargs)" = '2 3' ]
-    [ "$(kept 'SELECT count(*) FROM orders')" = 10 ]
+    [ "$(kept "SELECT id FROM \"orders (values)\" WHERE note IS NULL OR state IS NULL" | xargs)" = '2 3' ]
+    [ "$(kept 'SELECT count(*) FROM "orders (values)"')" = 10 ]
     rbtool mark v1.1.0 good -m 'needed again'
     move deploy v1.1.0
     [ "$(sql "SELECT id, ifnull(note, '-'), ifnull(state, '-') FROM orders WHERE id < 4" | xargs)" = '1|new|open 2|-|open 3|new|-' ]
@@ -60,14 +65,13 @@ kept() { # SQL
     move revert v1.1.0
     # id 1, total 100: kind 1, length 8, value, for each
     expected=$(printf '01%016x%016x01%016x%016x' 8 1 8 100 | xxd -r -p | sha256sum | cut -d' ' -f1)
-    [ "$(kept 'SELECT lower(hex(sha256)) FROM rbtool_after WHERE "row" = 1')" = "$expected" ]
+    [ "$(kept 'SELECT lower(hex(substr(rbtool_hash, 1, 32))) FROM "orders (values)" WHERE id = 1')" = "$expected" ]
 }
 
 @test "the example query of the format finds the rows that scripts deleted" {
     on_top 'DELETE FROM orders WHERE total <= 400;' 'SELECT 1;'
     move deploy v1.1.0
-    [ "$(kept "SELECT d.id FROM orders d WHERE NOT EXISTS (SELECT 1 FROM rbtool_after a JOIN rbtool_table t
-        ON t.id = a.\"table\" WHERE t.data = 'orders' AND a.\"row\" = d.rowid)" | xargs)" = '1 2 3 4' ]
+    [ "$(kept 'SELECT id FROM "orders (rows)" WHERE rbtool_state IS NULL' | xargs)" = '1 2 3 4' ]
 }
 
 @test "the rows that backed up ones refer to are recorded with key and hash, up to the grandparents" {
@@ -83,9 +87,9 @@ kept() { # SQL
     sql "INSERT INTO customers VALUES (1, 'Ann'), (2, 'Bob'), (3, 'Eve');
         INSERT INTO carts VALUES (10, 1, 'a'), (20, 2, 'b'), (30, 3, 'c'); INSERT INTO items VALUES (100, 10), (200, 20)"
     move deploy v1.2.0
-    [ "$(kept "SELECT name, \"key\", columns FROM rbtool_table WHERE kind = 'referenced' ORDER BY name")" = \
+    [ "$(tables "t.value ->> 'name', t.value -> 'key', t.value -> 'columns'" "AND t.value ->> 'kind' = 'referenced' ORDER BY 1")" = \
         'carts|["id"]|["customer"]'$'\n''customers|["id"]|[]' ]
-    [ "$(kept 'SELECT * FROM "carts (referenced 2)"')" = '10|1'$'\n''20|2' ]
+    [ "$(kept 'SELECT id, customer FROM "carts (referenced 2)"')" = '10|1'$'\n''20|2' ]
     # Bob's cart is another customer's by now: nothing of his goes into it.
     sql "UPDATE customers SET who = 'Mallory' WHERE id = 2"
     move revert v1.2.0
@@ -197,7 +201,7 @@ kept() { # SQL
     [ "$(rbtool status --json | jq -r .state)" = interrupted ]
     rbtool resume --yes
     settled_at v1.0.0
-    [ "$(kept 'SELECT count(note) FROM orders')" = 10 ]
+    [ "$(kept 'SELECT count(note) FROM "orders (values)"')" = 10 ]
     [ "$(sha256sum "$(backup_path)" | cut -d' ' -f1)" = "$(sqlite3 "$PROD/.rbtool/state.db" 'SELECT sha256 FROM backup')" ]
 }
 
@@ -232,7 +236,7 @@ kept() { # SQL
     sql "UPDATE orders SET note = 'x'"
     move revert v1.1.0
     path=$(backup_path)
-    sqlite3 "$path" "UPDATE orders SET note = 'forged'"
+    sqlite3 "$path" "UPDATE \"rbtool data of orders (values)\" SET note = 'forged'"
     fails 1 "the backup $path of transition" rbtool deploy v1.1.0 --accept-reverted --yes
     settled_at v1.0.0
     fails 2 'was changed: its SHA-256 is' rbtool restore "$(rbtool backups --json | jq -r '.backups[0].id')" --yes

@@ -73,11 +73,16 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
 
 @test "restore --ignore-columns recognises a row although these columns have changed" {
     conflicts
-    run -1 rbtool restore "$id" --yes --ignore-columns nothing
-    [ -z "$(sql 'SELECT note FROM orders WHERE id = 2')" ]
     run -1 --separate-stderr rbtool restore "$id" --yes --ignore-columns total --json
     [ "$(report <<<"$output")" = '[["orders","note",1,1]]' ]
     [ "$(sql 'SELECT note FROM orders WHERE id = 2')" = n2 ]
+}
+
+@test "restore --ignore-columns with a column that the backup does not compare is refused with those that it does" {
+    conflicts
+    fails 2 'compares no column nosuch; --ignore-columns takes some of: id, total' \
+        rbtool restore "$id" --yes --overwrite --ignore-columns total,nosuch
+    [ -z "$(sql 'SELECT note FROM orders WHERE id = 2')" ]
 }
 
 @test "restore -n says the same and changes nothing" {

@@ -38,7 +38,7 @@ setup() {
     # 3 has its old value, and the scripts never touched 8.
     [ "$(put_back)" = '[["orders",null,3,1]]' ]
     [ "$(jq -c '.putBack[0] | [.missing, .reason]' <<<"$document")" = '[[2],"the rows were changed since"]' ]
-    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT total FROM orders WHERE id = 2')" = 200 ]
+    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT total FROM "orders (rows)" WHERE id = 2')" = 200 ]
     [ "$(sql 'SELECT group_concat(total) FROM (SELECT total FROM orders ORDER BY id)')" = 100,7,300,400,500,600,700,5,900,1000 ]
 }
 
@@ -138,7 +138,7 @@ again() { # SQL
     move deploy v1.1.0 --accept-reverted
     [ "$(put_back)" = '[["orders","discount",2,1]]' ]
     [ "$(jq -c '.putBack[0] | [.missing, .reason]' <<<"$document")" = '[[4],"the rows were changed since"]' ]
-    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT discount FROM orders WHERE id = 4')" = 77 ]
+    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT discount FROM "orders (values)" WHERE id = 4')" = 77 ]
     [ "$(sql 'SELECT discount FROM orders WHERE id < 5')" = 10$'\n'99$'\n\n'50 ]
 }
 
@@ -182,7 +182,7 @@ again() { # SQL
     move deploy v1.2.0 --accept-reverted
     [ "$(put_back)" = '[]' ]
     [ "$(sql 'SELECT reason FROM notes WHERE id = 1')" = none ]
-    [ "$(sqlite3 "$PROD"/.rbtool/backups/*/main.sqlite 'SELECT reason FROM notes WHERE id = 1')" = damaged ]
+    [ "$(sqlite3 "$PROD"/.rbtool/backups/*/main.sqlite 'SELECT reason FROM "notes (rows)" WHERE id = 1')" = damaged ]
 }
 
 @test "rows that an up deleted are restored without the columns that the release does not have" {
@@ -266,7 +266,7 @@ again() { # SQL
     [ "$(sql 'SELECT group_concat(text) FROM notes')" = a,d ]
     move deploy v1.1.0 --accept-reverted
     [ "$(put_back)" = '[["notes",null,0,2]]' ]
-    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT group_concat(text) FROM notes')" = a,b,c ]
+    [ "$(sqlite3 "$(jq -r '.putBack[0].copy' <<<"$document")" 'SELECT group_concat(text) FROM "notes (rows)"')" = a,b,c ]
 }
 
 @test "restored rows without a parent are removed again, with the rows that refer to them" {

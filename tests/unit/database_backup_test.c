@@ -125,6 +125,16 @@ static const backup_case cases[] = {
      "ALTER TABLE u ADD COLUMN a; ALTER TABLE u RENAME TO t;", WHOLE("t"),
      "[[null,1,[2,4],2," CHANGED "]]", "SELECT id, a, b FROM t",
      "[[1,\"a1\",\"b1\"],[2,null,\"new\"],[4,null,\"other\"]]"},
+    {"values of a column dropped from a renamed table are restored although scripts wrote another "
+     "one",
+     "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b); INSERT INTO t VALUES(1,'a1','b1'),"
+     "(2,'a2','b2'),(3,'a3','b3');",
+     "ALTER TABLE t RENAME TO u; ALTER TABLE u DROP COLUMN a; UPDATE u SET b = b || '!'; ALTER"
+     " TABLE u RENAME TO v;",
+     "UPDATE v SET b = 'new' WHERE id = 2;",
+     "UPDATE v SET b = rtrim(b, '!'); ALTER TABLE v ADD COLUMN a; ALTER TABLE v RENAME TO t;",
+     WHOLE("t"), "[[null,2,[2],1," CHANGED "]]", "SELECT id, a, b FROM t",
+     "[[1,\"a1\",\"b1\"],[2,null,\"new\"],[3,\"a3\",\"b3\"]]"},
     {"values of a dropped column are missing where a user changed a row that scripts left",
      "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b); INSERT INTO t VALUES(1,'a1','b1'),"
      "(2,'a2','b2'),(3,'a3','b3');",
@@ -246,17 +256,19 @@ static char *shorten(const json_t *report)
 }
 
 /* Runs the set in a transaction that is backed up. */
-static void destroy(rb_db *db, const rb_migrations *set, const rb_backup_spec *spec)
+static void destroy(rb_db *db, const rb_migrations *set, const rb_backup_spec *before)
 {
+    rb_backup_spec spec = *before;
     rb_err err;
     rb_db_outcome outcome = {0};
     json_t *left_out = NULL;
     const rb_db_step step = {.migration = &set->items[0], .up = true, .release = "v1"};
     const rb_db_work work = {.steps = &step, .n = 1, .tracking = "", .order = set};
     help_ok(rb_db_begin(db, &err), &err);
-    help_ok(rb_db_backup(&left_out, db, spec, &err), &err);
+    help_ok(rb_db_backup(&left_out, db, &spec, &err), &err);
     help_ok(rb_db_run(&outcome, db, &work, &err), &err);
-    help_ok(rb_db_backup_finish(db, spec, &err), &err);
+    spec.outcome = &outcome;
+    help_ok(rb_db_backup_finish(db, &spec, &err), &err);
     help_ok(rb_db_commit(db, &err), &err);
     rb_db_outcome_clear(&outcome);
     json_decref(left_out);
@@ -416,9 +428,9 @@ static void test_other_files(void **state)
     assert_non_null(strstr(err.message, "a copy of the whole database"));
     assert_non_null(strstr(err.hint, copy));
     help_exec(other, "CREATE TABLE rbtool_backup(name, value); INSERT INTO rbtool_backup"
-                     " VALUES('format', '2')");
+                     " VALUES('format', '3')");
     assert_int_equal(rb_db_restore_compare(&restore, db, copy, &manual, &err), RB_FOUND);
-    assert_non_null(strstr(err.message, "format 2"));
+    assert_non_null(strstr(err.message, "format 3"));
     rb_db_close(other);
     rb_db_close(db);
     help_ok(rb_dir_remove(dir, &err), &err);

@@ -115,10 +115,7 @@ const rb_db_driver rb_postgres_driver = {
     .fill = rb_pg_fill,
     .literals = rb_pg_literals,
     .keep = rb_pg_keep,
-    .backup = rb_pg_backup_write,
-    .backup_finish = rb_pg_backup_finish,
-    .backup_size = rb_pg_backup_size,
-    .restore_compare = rb_pg_restore_compare,
-    .restore = rb_pg_restore_rows,
-    .restore_free = rb_pg_restore_free,
+    .table = rb_pg_table,
+    .default_value = rb_pg_default_value,
+    .backup_open = rb_pg_backup_open,
 };

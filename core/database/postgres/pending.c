@@ -7,54 +7,25 @@ static enum rb_code pending(rb_err *err, const char *what)
     return rb_fail(err, RB_ERROR, "rbtool cannot do %s with PostgreSQL yet", what);
 }
 
-enum rb_code rb_pg_backup_write(json_t **left_out, rb_db *db, const struct rb_backup_spec *spec,
-                                rb_err *err)
+enum rb_code rb_pg_table(json_t **out, rb_db *db, const char *name, rb_err *err)
 {
-    (void)left_out;
+    (void)out;
     (void)db;
-    (void)spec;
+    (void)name;
     return pending(err, "backups");
 }
 
-enum rb_code rb_pg_backup_finish(rb_db *db, const struct rb_backup_spec *spec, rb_err *err)
+enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path,
+                               enum rb_backup_use use, rb_err *err)
 {
-    (void)db;
-    (void)spec;
-    return pending(err, "backups");
-}
-
-enum rb_code rb_pg_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
-                               const struct rb_backup_spec *spec, rb_err *err)
-{
-    (void)bytes;
-    (void)left_out;
-    (void)db;
-    (void)spec;
-    return pending(err, "backups");
-}
-
-enum rb_code rb_pg_restore_compare(void **part, json_t *applied, rb_db *db, const char *path,
-                                   const struct rb_restore_options *options, rb_err *err)
-{
-    (void)part;
-    (void)applied;
+    (void)out;
     (void)db;
     (void)path;
-    (void)options;
-    return pending(err, "restoring");
+    (void)use;
+    return pending(err, "backups");
 }
 
-enum rb_code rb_pg_restore_rows(json_t **report, void *part, bool undone,
-                                enum rb_scripts_known known, rb_err *err)
+char *rb_pg_default_value(const char *text)
 {
-    (void)report;
-    (void)part;
-    (void)undone;
-    (void)known;
-    return pending(err, "restoring");
-}
-
-void rb_pg_restore_free(void *part)
-{
-    (void)part;
+    return rb_strdup(text);
 }

@@ -1,291 +1,245 @@
-/* The file that a backup is: its tables, and what reads and writes rows of any type. */
-#include "database/sqlite/backup_file.h"
-
+/*
+ * The SQLite file that a backup is, for rbtool and for a person with sqlite3:
+ *
+ *   rbtool_backup(name, value)   format, transition, environment, database, kind, from, to; and
+ *   the document (backup.h)
+ *
+ *   "orders (rows)", "orders (values)", "customers (referenced 3)"   views of the rows of a table:
+ *   those that scripts could delete or replace, some of their columns, or that others refer to.
+ *   The document says which table of the database is meant.
+ *
+ * For example, the rows of table orders that the scripts deleted:
+ *   SELECT * FROM "orders (rows)" WHERE rbtool_state IS NULL;
+ *
+ * A hash covers up to 100 columns. It is a SHA-256 over, for each column, kind (1 byte: null,
+ * integer, real, text, blob as 0 to 4), length (8 bytes, big-endian) and value (integers and reals
+ * as 8 bytes, big-endian); then come four bytes for each column. More columns have more of these.
+ *
+ * A file that is being written has a connection of its own. The connection of the database attaches
+ * it as it is on disk, without locks: what it reads there (data) does not change any more, and what
+ * is added (notes) it does not read.
+ */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/anchor.h"
 #include "base/file.h"
+#include "base/hash.h"
+#include "database/backup.h"
+#include "database/backup_sql.h"
+#include "database/sqlite/backup_file.h"
 
-static const char *const kinds[] = {"rows", "values", "referenced"};
+#define HASHED 100 /* columns at once: SQLite's functions have at most 127 arguments */
+#define ATTACHED 8 /* SQLite attaches 10, one is the transition's own backup */
+#define FOLDED 4   /* bytes of a column in a hash */
+#define REPORT_ROWS 8192
 
-const char *rb_backup_kind_name(enum rb_backup_kind kind)
+typedef struct backup_file {
+    rb_backup_file base;
+    rb_sqlite *own;
+    rb_strs noted; /* tables that have notes */
+} backup_file;
+
+/* Hashes */
+
+typedef struct hashing {
+    rb_sha256 *sha256;
+    rb_buf data;
+    rb_buf out;
+} hashing;
+
+static void add_big_endian(rb_buf *out, uint64_t value)
 {
-    return kinds[kind];
+    unsigned char bytes[8];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(value >> (56 - 8 * i));
+    rb_buf_add(out, bytes, sizeof bytes);
 }
 
-/* The file */
-
-void rb_backup_table_clear(rb_backup_table *t)
+static void add_value(rb_buf *out, sqlite3_value *value)
 {
-    free(t->name);
-    free(t->data);
-    free(t->moved);
-    rb_strs_clear(&t->key);
-    rb_strs_clear(&t->columns);
-    rb_strs_clear(&t->automatic);
-    rb_strs_clear(&t->compared);
-    *t = (rb_backup_table){0};
-}
-
-void rb_backup_clear(rb_backup_file *file)
-{
-    for (size_t i = 0; i < file->n; i++)
-        rb_backup_table_clear(&file->tables[i]);
-    for (size_t i = 0; i < file->reference_count; i++) {
-        rb_strs_clear(&file->references[i].columns);
-        rb_strs_clear(&file->references[i].parent_columns);
+    const void *data = NULL;
+    uint64_t bits = 0;
+    double real;
+    int type = sqlite3_value_type(value);
+    switch (type) {
+    case SQLITE_INTEGER:
+        bits = (uint64_t)sqlite3_value_int64(value);
+        break;
+    case SQLITE_FLOAT:
+        real = sqlite3_value_double(value);
+        memcpy(&bits, &real, sizeof bits);
+        break;
+    case SQLITE_TEXT:
+        data = sqlite3_value_text(value);
+        break;
+    default:
+        data = sqlite3_value_blob(value);
+        break;
     }
-    free(file->tables);
-    free(file->references);
-    free(file->path);
-    rb_sqlite_close(file->db);
-    *file = (rb_backup_file){0};
+    bool number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+    size_t len = number                ? sizeof bits
+                 : type == SQLITE_NULL ? 0
+                                       : (size_t)sqlite3_value_bytes(value);
+    rb_buf_addc(out, (char)(type == SQLITE_NULL ? 0 : type)); /* SQLite's own numbers: 1 to 4 */
+    add_big_endian(out, len);
+    if (number)
+        add_big_endian(out, bits);
+    else if (len && data)
+        rb_buf_add(out, data, len);
 }
+
+/* FNV-1a, folded: says which column differs where the SHA-256 does. */
+static void add_folded(rb_buf *out, const char *data, size_t len)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)data[i]) * 1099511628211u;
+    hash ^= hash >> 32;
+    for (int i = 0; i < FOLDED; i++)
+        rb_buf_addc(out, (char)(unsigned char)(hash >> (24 - 8 * i)));
+}
+
+static void hash_values(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    hashing *h = sqlite3_user_data(context);
+    unsigned char sha256[RB_SHA256_SIZE] = {0};
+    rb_buf_truncate(&h->data, 0);
+    rb_buf_truncate(&h->out, 0);
+    rb_buf_add(&h->out, sha256, sizeof sha256);
+    for (int i = 0; i < n; i++) {
+        size_t before = h->data.len;
+        add_value(&h->data, values[i]);
+        add_folded(&h->out, h->data.data + before, h->data.len - before);
+    }
+    rb_sha256_add(h->sha256, rb_buf_str(&h->data), h->data.len);
+    rb_sha256_end(h->sha256, sha256);
+    memcpy(h->out.data, sha256, sizeof sha256);
+    sqlite3_result_blob(context, h->out.data, (int)h->out.len, SQLITE_TRANSIENT);
+}
+
+/* Two hashes of rows with that many columns, and the places of those that may differ ("2,5,"). */
+static void same_values(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    const unsigned char *a = sqlite3_value_blob(values[0]);
+    const unsigned char *b = sqlite3_value_blob(values[1]);
+    int columns = sqlite3_value_int(values[2]);
+    const char *ignored = (const char *)sqlite3_value_text(values[3]);
+    bool same = a && b && sqlite3_value_bytes(values[0]) == sqlite3_value_bytes(values[1]);
+    char *end;
+    (void)n;
+    for (int at = 0, i = 0; same && i < columns; i++) {
+        at += i % HASHED == 0 ? RB_SHA256_SIZE : 0;
+        if (at + FOLDED > sqlite3_value_bytes(values[0]))
+            same = false;
+        else if (*ignored && strtol(ignored, &end, 10) == i)
+            ignored = end + 1;
+        else
+            same = memcmp(a + at, b + at, FOLDED) == 0;
+        at += FOLDED;
+    }
+    sqlite3_result_int(context, same);
+}
+
+static void free_hashing(void *context)
+{
+    hashing *h = context;
+    rb_sha256_free(h->sha256);
+    rb_buf_clear(&h->data);
+    rb_buf_clear(&h->out);
+    free(h);
+}
+
+static void add_functions(rb_sqlite *db)
+{
+    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+    hashing *h = rb_calloc(1, sizeof *h);
+    h->sha256 = rb_sha256_new();
+    sqlite3_create_function_v2(db->handle, "rbtool_hash", -1, flags, h, hash_values, NULL, NULL,
+                               free_hashing);
+    sqlite3_create_function_v2(db->handle, "rbtool_same", 4, flags, NULL, same_values, NULL, NULL,
+                               NULL);
+}
+
+/* ignored: columns that count as NULL; or NULL. */
+static void hash_sql(rb_buf *out, const char *row, const json_t *columns, const json_t *ignored)
+{
+    size_t i;
+    json_t *name;
+    bool several = json_array_size(columns) > HASHED;
+    rb_buf_puts(out, several ? "CAST(rbtool_hash(" : "rbtool_hash(");
+    json_array_foreach ((json_t *)columns, i, name) {
+        RB_AUTO(rb_free_str) char *quoted = rb_sql_name(json_string_value(name));
+        rb_buf_puts(out, !i ? "" : i % HASHED ? ", " : ") || rbtool_hash(");
+        if (ignored && rb_names_have(ignored, json_string_value(name)))
+            rb_buf_puts(out, "NULL");
+        else
+            rb_buf_printf(out, "%s.%s", row, quoted);
+    }
+    rb_buf_puts(out, several ? ") AS BLOB)" : ")");
+}
+
+void rb_sqlite_hash_sql(rb_buf *out, const char *row, const json_t *columns)
+{
+    hash_sql(out, row, columns, NULL);
+}
+
+void rb_sqlite_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored)
+{
+    size_t i;
+    json_t *name;
+    if (json_array_size(ignored) == 0) {
+        rb_buf_puts(out, "d.rbtool_hash = ");
+        rb_sqlite_hash_sql(out, "n", columns);
+        return;
+    }
+    rb_buf_puts(out, "rbtool_same(d.rbtool_hash, ");
+    hash_sql(out, "n", columns, ignored);
+    rb_buf_printf(out, ", %zu, '", json_array_size(columns));
+    json_array_foreach ((json_t *)columns, i, name)
+        if (rb_names_have(ignored, json_string_value(name)))
+            rb_buf_printf(out, "%zu,", i);
+    rb_buf_puts(out, "')");
+}
+
+void rb_sqlite_same_sql(rb_buf *out, const char *a, const char *b)
+{
+    rb_buf_printf(out, "(%s IS %s COLLATE BINARY AND typeof(%s) = typeof(%s))", a, b, a, b);
+}
+
+/* Opening */
 
 /* A file that is not complete is thrown away: it needs no journal. */
-static enum rb_code begin_writing(rb_backup_file *file, rb_err *err)
-{
-    return rb_sqlite_each(file->db,
-                          "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA"
-                          " temp_store=FILE; BEGIN",
-                          NULL, NULL, NULL, err);
-}
+static const char begin_writing[] =
+    "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; BEGIN";
 
-enum rb_code rb_backup_create(rb_backup_file *file, const char *path, rb_err *err)
+static enum rb_code create(backup_file *f, rb_err *err)
 {
+    const char *path = f->base.path;
     int fd = rb_at_open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be created", path);
     close(fd);
-    file->path = rb_strdup(path);
-    RB_TRY(rb_sqlite_open_own(&file->db, path, RB_SQLITE_WRITE, err));
-    RB_TRY(begin_writing(file, err));
-    return rb_sqlite_each(
-        file->db,
-        "CREATE TABLE rbtool_backup(name TEXT PRIMARY KEY, value TEXT);"
-        "CREATE TABLE rbtool_table(id INTEGER PRIMARY KEY, name TEXT NOT NULL, data TEXT NOT NULL"
-        " UNIQUE, kind TEXT NOT NULL, \"key\" TEXT NOT NULL, columns TEXT NOT NULL, automatic TEXT"
-        " NOT NULL, counter INTEGER, definition TEXT NOT NULL, compared TEXT NOT NULL DEFAULT '[]',"
-        " gone INTEGER NOT NULL DEFAULT 0, moved TEXT);"
-        "CREATE TABLE rbtool_after(\"table\" INTEGER, \"row\" INTEGER, sha256 BLOB, columns BLOB,"
-        " PRIMARY KEY(\"table\", \"row\")) WITHOUT ROWID;"
-        "CREATE TABLE rbtool_reference(child INTEGER NOT NULL, child_columns TEXT NOT NULL, parent"
-        " INTEGER NOT NULL, parent_columns TEXT NOT NULL);"
-        "CREATE TABLE rbtool_applied(id TEXT, up_sha256 TEXT);"
-        "INSERT INTO rbtool_backup VALUES('format', '" RB_BACKUP_FORMAT "');",
-        NULL, NULL, NULL, err);
+    RB_TRY(rb_sqlite_open_own(&f->own, path, RB_SQLITE_WRITE, err));
+    RB_TRY(rb_sqlite_each(f->own, begin_writing, NULL, NULL, NULL, err));
+    return rb_sqlite_each(f->own, "CREATE TABLE rbtool_backup(name TEXT PRIMARY KEY, value TEXT)",
+                          NULL, NULL, NULL, err);
 }
 
-enum rb_code rb_backup_complete(rb_backup_file *file, rb_err *err)
-{
-    RB_TRY(rb_sqlite_each(file->db, "COMMIT", NULL, NULL, NULL, err));
-    rb_sqlite_close(file->db);
-    file->db = NULL;
-    int fd = rb_at_open(file->path, O_RDONLY, 0);
-    int synced = fd < 0 ? -1 : fsync(fd);
-    int saved = errno;
-    if (fd >= 0)
-        close(fd);
-    errno = saved;
-    if (synced != 0)
-        return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be written", file->path);
-    RB_AUTO(rb_free_str) char *dir = rb_path_dir(file->path);
-    return rb_dir_sync(dir, err);
-}
-
-/* Writing it */
-
-static enum rb_code insert_table(rb_backup_file *file, rb_sqlite *db, const rb_backup_table *t,
-                                 rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *definition = NULL;
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(t->name);
-    RB_AUTO(rb_json_freep) json_t *params = json_array();
-    const rb_strs *lists[] = {&t->key, &t->columns, &t->automatic};
-    RB_TRY(rb_sqlite_string(&definition, db,
-                            rb_format("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND"
-                                      " name = %s COLLATE NOCASE",
-                                      name),
-                            err));
-    json_array_append_new(params, json_integer(t->id));
-    json_array_append_new(params, rb_json_text(t->name));
-    json_array_append_new(params, rb_json_text(t->data));
-    json_array_append_new(params, json_string(rb_backup_kind_name(t->kind)));
-    for (size_t i = 0; i < 3; i++) {
-        RB_AUTO(rb_buf_clear) rb_buf text = {0};
-        RB_AUTO(rb_json_freep) json_t *names = rb_json_strs(lists[i]);
-        rb_json_canonical(&text, names);
-        json_array_append_new(params, json_string(rb_buf_str(&text)));
-    }
-    json_array_append_new(params, t->counter < 0 ? json_null() : json_integer(t->counter));
-    json_array_append_new(params, rb_json_text(definition ? definition : ""));
-    return rb_sqlite_each(file->db,
-                          "INSERT INTO rbtool_table(id, name, data, kind, \"key\", columns,"
-                          " automatic, counter, definition) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                          params, NULL, NULL, err);
-}
-
-static enum rb_code read_counter(rb_backup_table *t, rb_sqlite *db, rb_err *err)
-{
-    int64_t exists;
-    RB_TRY(rb_sqlite_int(&exists, db,
-                         rb_strdup("SELECT count(*) FROM main.sqlite_schema WHERE name ="
-                                   " 'sqlite_sequence'"),
-                         err));
-    RB_AUTO(rb_free_str) char *name = rb_sqlite_text(t->name);
-    if (!exists)
-        return RB_OK;
-    return rb_sqlite_int(&t->counter, db,
-                         rb_format("SELECT ifnull((SELECT seq FROM main.sqlite_sequence WHERE name"
-                                   " = %s COLLATE NOCASE), -1)",
-                                   name),
-                         err);
-}
-
-enum rb_code rb_backup_add_table(rb_backup_file *file, rb_sqlite *db, rb_backup_table *t,
-                                 rb_err *err)
-{
-    bool taken = strncasecmp(t->name, "rbtool_", 7) == 0 || t->kind == RB_BACKUP_REFERENCED;
-    t->id = (int64_t)file->n + 1;
-    t->data =
-        taken ? rb_format("%s (%s %lld)", t->name, rb_backup_kind_name(t->kind), (long long)t->id)
-              : rb_strdup(t->name);
-    file->tables = rb_realloc(file->tables, file->n + 1, sizeof *file->tables);
-    file->tables[file->n++] = *t;
-    RB_TRY(read_counter(&file->tables[file->n - 1], db, err));
-    t = &file->tables[file->n - 1];
-    RB_AUTO(rb_free_str) char *data = rb_sqlite_name(t->data);
-    RB_AUTO(rb_free_str) char *key = rb_sqlite_spread(&t->key, "@", ", ");
-    RB_AUTO(rb_free_str) char *columns = rb_sqlite_spread(&t->columns, "@", ", ");
-    RB_TRY(
-        rb_sqlite_run(file->db,
-                      rb_format("CREATE TABLE %s(%s%s%s)", data, t->key.n ? key : RB_BACKUP_ROWID,
-                                t->columns.n ? ", " : "", columns),
-                      NULL, NULL, err));
-    return insert_table(file, db, t, err);
-}
-
-char *rb_backup_insert(const rb_backup_table *t, const char *how)
-{
-    rb_buf sql = {0};
-    RB_AUTO(rb_free_str) char *data = rb_sqlite_name(t->data);
-    size_t n = (t->key.n ? t->key.n : 1) + t->columns.n;
-    rb_buf_printf(&sql, "%s INTO main.%s VALUES(?", how, data);
-    for (size_t i = 1; i < n; i++)
-        rb_buf_puts(&sql, ", ?");
-    rb_buf_puts(&sql, ")");
-    return rb_buf_detach(&sql);
-}
-
-/* Reading it */
-
-static bool names_of(rb_strs *out, const rb_cell *cell)
-{
-    rb_err ignored;
-    RB_AUTO(rb_json_freep) json_t *list = NULL;
-    size_t i;
-    json_t *item;
-    if (cell->kind != RB_CELL_TEXT ||
-        rb_json_read(&list, cell->data, cell->len, "names", &ignored) != RB_OK ||
-        !json_is_array(list))
-        return false;
-    json_array_foreach (list, i, item) {
-        if (!json_is_string(item))
-            return false;
-        rb_strs_add(out, json_string_value(item));
-    }
-    return true;
-}
-
-typedef struct loading {
-    rb_backup_file *file;
-    bool damaged;
-} loading;
-
-static bool load_table(void *context, const rb_cell *cells, size_t n)
-{
-    loading *l = context;
-    rb_backup_file *file = l->file;
-    file->tables = rb_realloc(file->tables, file->n + 1, sizeof *file->tables);
-    rb_backup_table *t = &file->tables[file->n++];
-    *t = (rb_backup_table){.id = cells[0].integer, .counter = -1, .gone = cells[9].integer != 0};
-    (void)n;
-    l->damaged |= cells[1].kind != RB_CELL_TEXT || cells[2].kind != RB_CELL_TEXT;
-    if (l->damaged)
-        return false;
-    t->name = rb_strdup(cells[1].data);
-    t->data = rb_strdup(cells[2].data);
-    t->moved = cells[10].kind == RB_CELL_TEXT ? rb_strdup(cells[10].data) : NULL;
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        if (cells[3].kind == RB_CELL_TEXT && strcmp(cells[3].data, kinds[k]) == 0)
-            t->kind = (enum rb_backup_kind)k;
-    l->damaged |= !names_of(&t->key, &cells[4]) || !names_of(&t->columns, &cells[5]) ||
-                  !names_of(&t->automatic, &cells[6]) || !names_of(&t->compared, &cells[8]);
-    if (cells[7].kind == RB_CELL_INTEGER)
-        t->counter = cells[7].integer;
-    return !l->damaged;
-}
-
-static size_t index_of(const rb_backup_file *file, int64_t id)
-{
-    size_t i = 0;
-    while (i < file->n && file->tables[i].id != id)
-        i++;
-    return i;
-}
-
-static bool load_reference(void *context, const rb_cell *cells, size_t n)
-{
-    loading *l = context;
-    rb_backup_file *file = l->file;
-    (void)n;
-    file->references =
-        rb_realloc(file->references, file->reference_count + 1, sizeof *file->references);
-    rb_backup_reference *r = &file->references[file->reference_count++];
-    *r = (rb_backup_reference){.child = index_of(file, cells[0].integer),
-                               .parent = index_of(file, cells[2].integer)};
-    l->damaged |= r->child == file->n || r->parent == file->n ||
-                  !names_of(&r->columns, &cells[1]) || !names_of(&r->parent_columns, &cells[3]) ||
-                  r->columns.n != r->parent_columns.n;
-    return !l->damaged;
-}
-
-static enum rb_code load(rb_backup_file *file, rb_err *err)
-{
-    loading l = {.file = file};
-    RB_TRY(rb_sqlite_each(file->db,
-                          "SELECT id, name, data, kind, \"key\", columns, automatic, counter,"
-                          " compared, gone, moved FROM rbtool_table ORDER BY id",
-                          NULL, load_table, &l, err));
-    if (!l.damaged)
-        RB_TRY(rb_sqlite_each(file->db,
-                              "SELECT child, child_columns, parent, parent_columns FROM"
-                              " rbtool_reference ORDER BY rowid",
-                              NULL, load_reference, &l, err));
-    if (l.damaged)
-        return rb_fail(err, RB_FOUND, "the backup %s is damaged: its list of tables cannot be read",
-                       file->path);
-    for (size_t i = 0; i < file->n; i++) {
-        RB_AUTO(rb_free_str) char *data = rb_sqlite_name(file->tables[i].data);
-        RB_TRY(rb_sqlite_int(&file->tables[i].rows, file->db,
-                             rb_format("SELECT ifnull(max(rowid), 0) FROM main.%s", data), err));
-    }
-    return RB_OK;
-}
-
-static enum rb_code check_format(const rb_backup_file *file, rb_err *err)
+static enum rb_code check_format(const backup_file *f, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *format = NULL;
     int64_t known;
     RB_TRY(rb_sqlite_int(
-        &known, file->db,
+        &known, f->own,
         rb_strdup("SELECT count(*) FROM sqlite_schema WHERE name = 'rbtool_backup'"), err));
     if (known)
-        RB_TRY(rb_sqlite_string(&format, file->db,
+        RB_TRY(rb_sqlite_string(&format, f->own,
                                 rb_strdup("SELECT value FROM rbtool_backup WHERE name = 'format'"),
                                 err));
     if (format && strcmp(format, RB_BACKUP_FORMAT) == 0)
@@ -294,19 +248,228 @@ static enum rb_code check_format(const rb_backup_file *file, rb_err *err)
         return rb_fail(err, RB_FOUND,
                        "it is a copy of the whole database, made by an older rbtool\nread it with "
                        "`sqlite3 %s`",
-                       file->path);
+                       f->base.path);
     return rb_fail(err, RB_FOUND,
                    "it has format %s, and this rbtool knows " RB_BACKUP_FORMAT
-                   " only\nuse a newer rbtool, or read it with `sqlite3 %s`",
-                   format ? format : "?", file->path);
+                   " only\nuse another rbtool, or read it with `sqlite3 %s`",
+                   format ? format : "?", f->base.path);
 }
 
-enum rb_code rb_backup_open(rb_backup_file *file, const char *path, bool write, rb_err *err)
+static enum rb_code read_about(backup_file *f, rb_err *err)
 {
-    file->path = rb_strdup(path);
-    RB_TRY(rb_sqlite_open_own(&file->db, path, write ? RB_SQLITE_WRITE : RB_SQLITE_READ, err));
-    RB_TRY(check_format(file, err));
-    if (write)
-        RB_TRY(begin_writing(file, err));
-    return load(file, err);
+    RB_AUTO(rb_free_str) char *text = NULL;
+    RB_TRY(check_format(f, err));
+    RB_TRY(rb_sqlite_string(
+        &text, f->own, rb_strdup("SELECT value FROM rbtool_backup WHERE name = 'document'"), err));
+    if (text && rb_json_read(&f->base.about, text, strlen(text), f->base.path, err) == RB_OK)
+        return RB_OK;
+    return rb_fail(err, RB_FOUND, "the backup %s is damaged: its document cannot be read",
+                   f->base.path);
+}
+
+static enum rb_code open_file(backup_file *f, enum rb_backup_use use, rb_err *err)
+{
+    if (use == RB_BACKUP_CREATE)
+        return create(f, err);
+    RB_TRY(rb_sqlite_open_own(&f->own, f->base.path,
+                              use == RB_BACKUP_FINISH ? RB_SQLITE_WRITE : RB_SQLITE_READ, err));
+    RB_TRY(read_about(f, err));
+    if (use == RB_BACKUP_FINISH)
+        return rb_sqlite_each(f->own, begin_writing, NULL, NULL, NULL, err);
+    rb_sqlite_close(f->own);
+    f->own = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_sqlite_backup_open(rb_backup_file **out, rb_db *db, const char *path,
+                                   enum rb_backup_use use, rb_err *err)
+{
+    rb_err ignored;
+    backup_file *f = rb_calloc(1, sizeof *f);
+    f->base.db = db;
+    f->base.path = rb_strdup(path);
+    rb_sqlite_clock_stop(rb_sqlite_of(db));
+    add_functions(rb_sqlite_of(db));
+    enum rb_code code = open_file(f, use, err);
+    if (code == RB_OK)
+        *out = &f->base;
+    else
+        (void)!rb_sqlite_backup_close(&f->base, NULL, &ignored);
+    return code;
+}
+
+enum rb_code rb_sqlite_backup_attach(rb_backup_file *file, rb_err *err)
+{
+    const backup_file *f = (const backup_file *)file;
+    rb_sqlite *db = rb_sqlite_of(file->db);
+    int64_t attached;
+    RB_TRY(rb_sqlite_int(&attached, db,
+                         rb_strdup("SELECT count(*) FROM pragma_database_list WHERE name GLOB"
+                                   " 'rbtool_backup*'"),
+                         err));
+    if (!f->own && attached >= ATTACHED)
+        return rb_fail(err, RB_FOUND,
+                       "one transition restores from at most %d backups\nrestore from this one with"
+                       " `rbtool restore`",
+                       ATTACHED);
+    file->number = (int)attached + 1;
+    RB_AUTO(rb_free_str) char *uri = rb_sqlite_uri(file->path);
+    RB_AUTO(rb_free_str) char *text = rb_sqlite_text(uri);
+    RB_TRY(rb_sqlite_run(db, rb_format("ATTACH %s AS rbtool_backup%d", text, file->number), NULL,
+                         NULL, err));
+    file->prefix = rb_format("rbtool_backup%d.", file->number);
+    return RB_OK;
+}
+
+/* Rows */
+
+static enum rb_code prepare(rb_stmt **out, rb_sqlite *db, const char *sql, const char *doing,
+                            rb_err *err)
+{
+    const char *tail;
+    long offset;
+    return rb_stmt_prepare(out, &tail, &offset, db, sql) ? RB_OK : rb_sqlite_fail(db, doing, err);
+}
+
+/* Runs insert for each row that select gives. */
+static enum rb_code copy(backup_file *f, const json_t *table, const char *select,
+                         const char *insert, rb_err *err)
+{
+    static const char reading[] = "reading the rows of a backup";
+    rb_sqlite *db = rb_sqlite_of(f->base.db);
+    RB_AUTO(rb_stmt_freep) rb_stmt *from = NULL;
+    RB_AUTO(rb_stmt_freep) rb_stmt *to = NULL;
+    RB_AUTO(rb_free_str) char *writing = rb_format("writing backup %s", f->base.path);
+    const char *name = rb_json_str(table, "name");
+    enum rb_stmt_end end;
+    RB_TRY(prepare(&from, db, select, reading, err));
+    RB_TRY(prepare(&to, f->own, insert, writing, err));
+    size_t n = rb_stmt_width(from);
+    int64_t rows = 0;
+    for (; (end = rb_stmt_step(from)) == RB_STMT_ROW; rows++) {
+        if (rows % REPORT_ROWS == 0 && f->base.proceed &&
+            !f->base.proceed(f->base.context, name, rows))
+            return rb_fail(err, RB_ERROR, "stopped on request while %s was being backed up", name);
+        rb_stmt_reset(to);
+        for (size_t i = 0; i < n; i++) {
+            rb_cell cell;
+            rb_stmt_cell(&cell, from, i);
+            if (!rb_stmt_bind_cell(to, i + 1, &cell))
+                return rb_sqlite_fail(f->own, writing, err);
+        }
+        if (rb_stmt_step(to) != RB_STMT_DONE)
+            return rb_sqlite_fail(f->own, writing, err);
+    }
+    return end == RB_STMT_DONE ? RB_OK : rb_sqlite_fail(db, reading, err);
+}
+
+/* The columns of a table's rows between rbtool_row and rbtool_state, and how many these are. */
+static char *columns_of(size_t *n, const json_t *table, const char *prefix)
+{
+    const json_t *key = json_object_get(table, "key");
+    const json_t *columns = json_object_get(table, "columns");
+    RB_AUTO(rb_free_str) char *pattern = rb_format("%s@, ", prefix);
+    RB_AUTO(rb_free_str) char *keys = rb_sql_list(key, pattern, "");
+    RB_AUTO(rb_free_str) char *rest = rb_sql_list(columns, pattern, "");
+    RB_AUTO(rb_free_str) char *place = rb_format("%srbtool_rowid, ", prefix);
+    *n = json_array_size(columns) + (*keys ? json_array_size(key) : 1);
+    return rb_format("%s%s", *keys ? keys : place, rest);
+}
+
+enum rb_code rb_sqlite_backup_copy(rb_backup_file *file, const json_t *table, const char *select,
+                                   rb_err *err)
+{
+    backup_file *f = (backup_file *)file;
+    const char *data = rb_json_str(table, "data");
+    RB_AUTO(rb_free_str) char *view = rb_sql_name(data);
+    RB_AUTO(rb_free_str) char *stored = rb_format("rbtool data of %s", data);
+    RB_AUTO(rb_free_str) char *into = rb_sql_name(stored);
+    size_t n;
+    RB_AUTO(rb_free_str) char *columns = columns_of(&n, table, "");
+    RB_AUTO(rb_buf_clear) rb_buf insert = {0};
+    RB_TRY(rb_sqlite_run(f->own,
+                         rb_format("CREATE TABLE %s(rbtool_row INTEGER PRIMARY KEY, %srbtool_state,"
+                                   " rbtool_hash); CREATE VIEW %s AS SELECT * FROM %s",
+                                   into, columns, view, into),
+                         NULL, NULL, err));
+    rb_buf_printf(&insert, "INSERT INTO %s VALUES(NULL", into);
+    for (size_t i = 0; i < n + 2; i++)
+        rb_buf_puts(&insert, ", ?");
+    rb_buf_puts(&insert, ")");
+    return copy(f, table, select, rb_buf_str(&insert), err);
+}
+
+enum rb_code rb_sqlite_backup_note(rb_backup_file *file, const json_t *table, const char *select,
+                                   rb_err *err)
+{
+    backup_file *f = (backup_file *)file;
+    const char *data = rb_json_str(table, "data");
+    RB_AUTO(rb_free_str) char *view = rb_sql_name(data);
+    RB_AUTO(rb_free_str) char *stored = rb_format("rbtool data of %s", data);
+    RB_AUTO(rb_free_str) char *rows = rb_sql_name(stored);
+    RB_AUTO(rb_free_str) char *noted = rb_format("rbtool notes on %s", data);
+    RB_AUTO(rb_free_str) char *notes = rb_sql_name(noted);
+    size_t n;
+    RB_AUTO(rb_free_str) char *columns = columns_of(&n, table, "d.");
+    RB_AUTO(rb_free_str)
+    char *insert = rb_format("INSERT OR REPLACE INTO %s VALUES(?, ?, ?)", notes);
+    if (!rb_strs_has(&f->noted, data))
+        RB_TRY(rb_sqlite_run(
+            f->own,
+            rb_format(
+                "CREATE TABLE %s(rbtool_row INTEGER PRIMARY KEY, rbtool_state, rbtool_hash);"
+                "DROP VIEW %s; CREATE VIEW %s AS SELECT d.rbtool_row, %sa.rbtool_state,"
+                " a.rbtool_hash FROM %s AS d LEFT JOIN %s AS a ON a.rbtool_row = d.rbtool_row",
+                notes, view, view, columns, rows, notes),
+            NULL, NULL, err));
+    rb_strs_add(&f->noted, data);
+    return copy(f, table, select, insert, err);
+}
+
+/* Closing */
+
+static enum rb_code write_value(rb_sqlite *db, const char *name, const char *value, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", name, value);
+    return rb_sqlite_each(db, "INSERT OR REPLACE INTO rbtool_backup VALUES(?1, ?2)", params, NULL,
+                          NULL, err);
+}
+
+static enum rb_code complete(backup_file *f, const json_t *about, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf document = {0};
+    const char *name;
+    json_t *value;
+    rb_json_canonical(&document, about);
+    RB_TRY(write_value(f->own, "format", RB_BACKUP_FORMAT, err));
+    RB_TRY(write_value(f->own, "document", rb_buf_str(&document), err));
+    json_object_foreach (json_object_get(about, "about"), name, value)
+        if (json_is_string(value))
+            RB_TRY(write_value(f->own, name, json_string_value(value), err));
+    RB_TRY(rb_sqlite_each(f->own, "COMMIT", NULL, NULL, NULL, err));
+    rb_sqlite_close(f->own);
+    f->own = NULL;
+    int fd = rb_at_open(f->base.path, O_RDONLY, 0);
+    int synced = fd < 0 ? -1 : fsync(fd);
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    if (synced != 0)
+        return rb_fail_errno(err, RB_ERROR, "the backup %s cannot be written", f->base.path);
+    RB_AUTO(rb_free_str) char *dir = rb_path_dir(f->base.path);
+    return rb_dir_sync(dir, err);
+}
+
+enum rb_code rb_sqlite_backup_close(rb_backup_file *file, const json_t *about, rb_err *err)
+{
+    backup_file *f = (backup_file *)file;
+    enum rb_code code = about ? complete(f, about, err) : RB_OK;
+    rb_sqlite_close(f->own);
+    rb_strs_clear(&f->noted);
+    free(file->path);
+    free(file->prefix);
+    json_decref(file->about);
+    free(f);
+    return code;
 }

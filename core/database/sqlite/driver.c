@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "database/sqlite/backup_file.h"
 #include "database/sqlite/table_compare.h"
+#include "database/sqlite/table_read.h"
 
 static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mode, rb_err *err)
 {
@@ -238,10 +240,22 @@ const rb_db_driver rb_sqlite_driver = {
     .fill = rb_sqlite_fill,
     .literals = rb_sqlite_literals,
     .keep = rb_sqlite_keep,
-    .backup = rb_sqlite_backup_write,
-    .backup_finish = rb_sqlite_backup_finish,
-    .backup_size = rb_sqlite_backup_size,
-    .restore_compare = rb_sqlite_restore_compare,
-    .restore = rb_sqlite_restore_rows,
-    .restore_free = rb_sqlite_restore_free,
+    .table = rb_sqlite_table,
+    .foreign_keys = rb_sqlite_foreign_keys,
+    .counter = rb_sqlite_counter,
+    .set_counter = rb_sqlite_set_counter,
+    .triggers = rb_sqlite_user_triggers,
+    .attempt = rb_sqlite_attempt,
+    .insert = "INSERT OR ABORT",
+    .update = "UPDATE OR ABORT",
+    .same = rb_sqlite_same_sql,
+    .hash = rb_sqlite_hash_sql,
+    .matches = rb_sqlite_matches_sql,
+    .length = "coalesce(length(CAST(@ AS BLOB)), 0)",
+    .default_value = rb_sqlite_default_value,
+    .backup_open = rb_sqlite_backup_open,
+    .backup_attach = rb_sqlite_backup_attach,
+    .backup_copy = rb_sqlite_backup_copy,
+    .backup_note = rb_sqlite_backup_note,
+    .backup_close = rb_sqlite_backup_close,
 };

@@ -61,7 +61,7 @@ static enum rb_code copy_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err
     return RB_OK;
 }
 
-static char *uri_of(const char *path)
+char *rb_sqlite_uri(const char *path)
 {
     RB_AUTO(rb_free_str) char *resolved = rb_anchor_name(path);
     rb_buf out = {0};
@@ -133,7 +133,7 @@ static enum rb_code copy_in_files(rb_sqlite **out, rb_sqlite *from, const char *
         return code;
     }
     rb_sqlite_state *state = rb_sqlite_state_of(*out);
-    state->before_uri = uri_of(names[0]);
+    state->before_uri = rb_sqlite_uri(names[0]);
     state->before_file = names[0];
     state->before_fd = fds[0];
     return RB_OK;

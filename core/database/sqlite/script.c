@@ -135,10 +135,12 @@ enum rb_code rb_sqlite_tidy(rb_sqlite *db, rb_err *err)
     for (size_t i = 0; i < sizeof resets / sizeof *resets; i++)
         RB_TRY(rb_sqlite_each(db, resets[i], NULL, NULL, NULL, err));
     RB_AUTO(rb_strs_clear) rb_strs drops = {0};
-    RB_TRY(rb_sqlite_each(db,
-                          "SELECT upper(type), name FROM sqlite_temp_schema WHERE type IN"
-                          " ('table','view','trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-                          NULL, collect_temporary, &drops, err));
+    RB_TRY(
+        rb_sqlite_each(db,
+                       "SELECT upper(type), name FROM sqlite_temp_schema WHERE type IN"
+                       " ('table','view','trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND"
+                       " name NOT GLOB 'rbtool *'",
+                       NULL, collect_temporary, &drops, err));
     for (size_t i = 0; i < drops.n; i++)
         RB_TRY(rb_sqlite_each(db, drops.items[i], NULL, NULL, NULL, err));
     rb_sqlite_state_of(db)->untidy = false;

@@ -9,11 +9,8 @@
 #ifndef RB_DATABASE_SQLITE_SQLITE_H
 #define RB_DATABASE_SQLITE_SQLITE_H
 
-#include "database/backup.h"
 #include "database/driver.h"
 #include "sqlite/sqlite.h"
-
-#define RB_SQLITE_COLUMNS 2000 /* SQLite's own limit as built */
 
 enum rb_sqlite_guard {
     RB_GUARD_NONE,   /* rbtool's own statements */
@@ -115,22 +112,11 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE
 enum rb_code rb_sqlite_size(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_sqlite_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows,
                                 rb_err *err) RB_MUST_USE;
+/* To attach a file that nobody changes, as it is, without locks. A new string. */
+char *rb_sqlite_uri(const char *path);
 void rb_sqlite_drop_before(rb_sqlite_state *state);
 /* Attaches the state before of a rehearsal's copy; does nothing elsewhere. */
 enum rb_code rb_sqlite_attach_before(rb_sqlite *db, rb_err *err) RB_MUST_USE;
-
-/* backup.c, backup_finish.c, restore.c: see driver.h */
-enum rb_code rb_sqlite_backup_write(json_t **left_out, rb_db *db, const rb_backup_spec *spec,
-                                    rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_backup_finish(rb_db *db, const rb_backup_spec *spec,
-                                     rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_backup_size(int64_t *bytes, json_t **left_out, rb_db *db,
-                                   const rb_backup_spec *spec, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_restore_compare(void **part, json_t *applied, rb_db *db, const char *path,
-                                       const rb_restore_options *options, rb_err *err) RB_MUST_USE;
-enum rb_code rb_sqlite_restore_rows(json_t **report, void *part, bool undone,
-                                    enum rb_scripts_known known, rb_err *err) RB_MUST_USE;
-void rb_sqlite_restore_free(void *part);
 
 /* sample_rows.c */
 enum rb_code rb_sqlite_fill(json_t *filled, rb_db *db, const rb_samples *samples,

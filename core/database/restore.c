@@ -1,0 +1,384 @@
+/* Compares a backup with the database before the scripts, and decides what of it comes back after
+ * them. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "database/restore_rows.h"
+
+/* Comparing */
+
+static enum rb_code read_table(json_t **out, const rb_restore *r, const char *name, rb_err *err)
+{
+    json_decref(*out);
+    *out = NULL;
+    return name ? r->db->driver->table(out, r->db, name, err) : RB_OK;
+}
+
+/* Sets the states of the rows, as far as that can be done now. */
+static enum rb_code compare(rb_restore *r, rb_restored *one, rb_err *err)
+{
+    const json_t *compared = json_object_get(one->t, "compared");
+    RB_AUTO(rb_json_freep) json_t *own = NULL;
+    RB_AUTO(rb_json_freep) json_t *moved = NULL;
+    RB_AUTO(rb_json_freep) json_t *needed = rb_names_of(compared, r->ignored, false);
+    RB_TRY(read_table(&own, r, rb_json_str(one->t, "name"), err));
+    RB_TRY(read_table(&moved, r, rb_json_str(one->t, "moved"), err));
+    const json_t *table = moved ? moved : own;
+    bool comparable = table && json_array_size(compared) > 0 && rb_backup_same_key(one->t, table) &&
+                      rb_names_have_all(json_object_get(table, "columns"), needed);
+    bool gone = json_is_true(json_object_get(one->t, "gone")) || json_array_size(compared) > 0;
+    rb_buf matches = {0};
+    one->compared = comparable || json_array_size(compared) == 0;
+    if (!one->looked)
+        one->before = json_incref(own);
+    one->looked = true;
+    rb_sql_set_table(one->parts, r->file, one->t, table);
+    r->db->driver->matches(&matches, compared, r->ignored);
+    rb_sql_put(one->parts, "matches", rb_buf_detach(&matches));
+    rb_json_set_str(one->parts, "gone", gone ? "gone" : "unknown");
+    rb_sql_set(one->parts, "there",
+               comparable
+                   ? "CASE WHEN NOT {exists} THEN 'deleted' WHEN {matches} THEN 'same' ELSE"
+                     " 'changed' END END, NULL FROM {data} AS d LEFT JOIN {live} AS n ON {on}"
+                   : "'unknown' END, NULL FROM {data} AS d");
+    return rb_sql_run(r->db, one->parts,
+                      "DELETE FROM {rows}; INSERT INTO {rows} SELECT d.rbtool_row, CASE WHEN"
+                      " d.rbtool_state IS NULL THEN '{gone}' WHEN d.rbtool_state = 'moved' OR"
+                      " d.rbtool_hash IS NULL THEN 'moved' ELSE {there}",
+                      err);
+}
+
+static enum rb_code attach(rb_restore *r, rb_err *err)
+{
+    RB_TRY(r->db->driver->backup_attach(r->file, err));
+    for (size_t i = 0; i < r->n; i++) {
+        rb_restored *one = &r->list[i];
+        rb_sql_put(one->parts, "rows", rb_format("\"rbtool rows %d.%zu\"", r->file->number, i + 1));
+        RB_TRY(rb_sql_run(r->db, one->parts,
+                          "CREATE TEMPORARY TABLE {rows}(rbtool_row INTEGER PRIMARY KEY, state TEXT"
+                          " NOT NULL, act TEXT)",
+                          err));
+        RB_TRY(compare(r, one, err));
+    }
+    return RB_OK;
+}
+
+/* What comes back */
+
+static bool has_list(const json_t *list, const char *table, const char *column)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)list, i, item) {
+        const char *name = rb_json_str(item, "table");
+        const char *part = rb_json_str(item, "column");
+        bool same = part && column ? strcasecmp(part, column) == 0 : !part && !column;
+        if (name && strcasecmp(name, table) == 0 && same)
+            return true;
+    }
+    return false;
+}
+
+/* Whether its rows (column NULL), or the values of a column, are restored in a database that had
+ * `before` when the first script ran. */
+static bool comes_back(const rb_restore *r, const rb_restored *one, const char *column, bool undone,
+                       const json_t *before)
+{
+    const char *name = rb_json_str(one->t, "name");
+    const char *only = r->options->table;
+    const json_t *automatic = json_object_get(one->t, "automatic");
+    bool dropped = column && !rb_names_have(json_object_get(one->t, "compared"), column);
+    bool existed =
+        column ? rb_names_have(json_object_get(before, "columns"), column) : before != NULL;
+    if (r->options->manual)
+        return !only || strcasecmp(only, name) == 0;
+    return !has_list(r->options->restored, name, column) &&
+           (column ? rb_names_have(automatic, column) : json_array_size(automatic) > 0) &&
+           ((column ? dropped : json_is_true(json_object_get(one->t, "gone"))) ? !existed : undone);
+}
+
+/* Whether anything can come back, so that the rows have to be compared now. */
+static enum rb_code can_come_back(bool *out, const rb_restore *r, bool undone, rb_err *err)
+{
+    *out = false;
+    for (size_t i = 0; i < r->n && !*out; i++) {
+        const rb_restored *one = &r->list[i];
+        RB_AUTO(rb_json_freep) json_t *now = NULL;
+        RB_TRY(read_table(&now, r, rb_json_str(one->t, "name"), err));
+        *out = rb_backup_is(one->t, "rows") && comes_back(r, one, NULL, undone, now);
+        const json_t *columns = json_object_get(one->t, "columns");
+        for (size_t k = 0; rb_backup_is(one->t, "values") && k < json_array_size(columns); k++)
+            *out |= comes_back(r, one, json_string_value(json_array_get(columns, k)), undone, now);
+    }
+    return RB_OK;
+}
+
+/* Nothing of it goes there: the same name, made by somebody else. */
+static enum rb_code refuse(rb_restore *r, rb_restored *one, const char *column, rb_err *err)
+{
+    json_t *entry = rb_restore_entry(r, one, column);
+    rb_sql_put(one->parts, "column", column ? rb_sql_name(column) : rb_strdup("rbtool_row"));
+    json_object_set_new(entry, "waits", json_true());
+    return rb_restore_missing(entry, r, one, "{data} AS d", "d.{column} IS NOT NULL", "'unrelated'",
+                              err);
+}
+
+/* All tables */
+
+static enum rb_code choose_rows(rb_restore *r, rb_restored *one, rb_err *err)
+{
+    if (!rb_backup_is(one->t, "rows") || !one->now ||
+        !comes_back(r, one, NULL, r->undone, one->before))
+        return RB_OK;
+    if (!r->options->manual && json_is_true(json_object_get(one->t, "gone")) &&
+        r->known == RB_SCRIPTS_OTHER)
+        return refuse(r, one, NULL, err);
+    one->entry = json_incref(rb_restore_entry(r, one, NULL));
+    one->columns =
+        rb_names_of(json_object_get(one->t, "columns"), json_object_get(one->now, "columns"), true);
+    return RB_OK;
+}
+
+static enum rb_code choose_values(rb_restore *r, rb_restored *one, rb_err *err)
+{
+    const json_t *columns = json_object_get(one->t, "columns");
+    size_t i;
+    json_t *item;
+    if (!rb_backup_is(one->t, "values") || !one->now)
+        return RB_OK;
+    one->columns = json_array();
+    json_array_foreach ((json_t *)columns, i, item) {
+        const char *name = json_string_value(item);
+        bool dropped = !rb_names_have(json_object_get(one->t, "compared"), name);
+        if (!rb_names_have(json_object_get(one->now, "columns"), name) ||
+            !comes_back(r, one, name, r->undone, one->before))
+            continue;
+        if (!r->options->manual && dropped && r->known == RB_SCRIPTS_OTHER)
+            RB_TRY(refuse(r, one, name, err));
+        else
+            json_array_append(one->columns, item);
+    }
+    return json_array_size(one->columns) > 0 ? rb_restore_values(r, one, err) : RB_OK;
+}
+
+static enum rb_code restore_all(rb_restore *r, rb_err *err)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        rb_restored *one = &r->list[i];
+        if (!one->compared) /* what a newer backup had to restore first, too */
+            RB_TRY(compare(r, one, err));
+        RB_TRY(read_table(&one->now, r, rb_json_str(one->t, "name"), err));
+        one->keyed = one->now && rb_backup_same_key(one->t, one->now);
+        rb_sql_set_table(one->parts, r->file, one->t, one->now);
+        RB_TRY(choose_rows(r, one, err));
+    }
+    RB_TRY(rb_restore_all_rows(r, err));
+    for (size_t i = 0; i < r->n; i++)
+        RB_TRY(choose_values(r, &r->list[i], err));
+    return RB_OK;
+}
+
+/* What is applied */
+
+/* Ids, and the hashes of the up scripts, since an id may have changed. */
+static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_TRY(rb_db_query(&rows, db,
+                       "SELECT id FROM rbtool_applied UNION ALL SELECT up_sha256 FROM"
+                       " rbtool_applied WHERE up_sha256 IS NOT NULL",
+                       NULL, err));
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row)
+        if (json_is_string(json_array_get(row, 0)))
+            rb_strs_add(out, json_string_value(json_array_get(row, 0)));
+    return RB_OK;
+}
+
+/* Whether every script of the transition that made the backup is undone. */
+static bool is_undone(const json_t *scripts, const rb_strs *applied)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)scripts, i, item) {
+        const char *id = rb_json_str(item, "id");
+        const char *direction = rb_json_str(item, "direction");
+        bool up = direction && strcmp(direction, "up") == 0;
+        const char *sha256 = rb_json_str(item, "sha256");
+        bool there =
+            (id && rb_strs_has(applied, id)) || (up && sha256 && rb_strs_has(applied, sha256));
+        if (there == up)
+            return false;
+    }
+    return json_array_size(scripts) > 0;
+}
+
+enum rb_code rb_db_restore_undone(bool *out, rb_db *db, const json_t *scripts, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs applied = {0};
+    RB_TRY(read_applied(&applied, db, err));
+    *out = is_undone(scripts, &applied);
+    return RB_OK;
+}
+
+enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
+                                    const rb_db_step *steps, size_t n, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs now = {0};
+    RB_AUTO(rb_strs_clear) rb_strs then = {0};
+    RB_TRY(read_applied(&now, db, err));
+    for (size_t i = 0; i < now.n; i++) {
+        bool stays = true;
+        for (size_t k = 0; k < n; k++)
+            stays = stays &&
+                    (steps[k].up || (strcmp(now.items[i], steps[k].migration->id) != 0 &&
+                                     strcmp(now.items[i], steps[k].migration->up.sha256) != 0));
+        if (stays)
+            rb_strs_add(&then, now.items[i]);
+    }
+    for (size_t k = 0; k < n; k++)
+        if (steps[k].up)
+            rb_strs_add(&then, steps[k].migration->id);
+    *out = !is_undone(scripts, &now) && is_undone(scripts, &then);
+    return RB_OK;
+}
+
+/* Whether the migration was applied when the backup was made: with this text, or edited. */
+static bool was_applied(bool *edited, const json_t *applied, const rb_migration *m)
+{
+    const char *id;
+    json_t *sha256;
+    bool by_id = false;
+    json_object_foreach ((json_t *)applied, id, sha256) {
+        const char *text = json_string_value(sha256);
+        if (text && strcmp(text, m->up.sha256) == 0)
+            return true;
+        by_id |= strcmp(id, m->id) == 0;
+    }
+    *edited |= by_id;
+    return by_id;
+}
+
+static enum rb_scripts_known known_scripts(const rb_restore *r)
+{
+    const rb_db_work *work = r->options->work;
+    const json_t *applied = json_object_get(r->file->about, "applied");
+    size_t ran = 0;
+    size_t related = 0;
+    bool edited = false;
+    for (size_t i = 0; work && i < work->n; i++) {
+        const rb_db_step *step = &work->steps[i];
+        if (step->noted || step->was)
+            continue;
+        ran++;
+        related += was_applied(&edited, applied, step->migration) == step->up;
+    }
+    return ran > 0 && related == 0   ? RB_SCRIPTS_OTHER
+           : related < ran || edited ? RB_SCRIPTS_SOME
+                                     : RB_SCRIPTS_ALL;
+}
+
+/* Opening */
+
+/* A name that no column of the backup has is a mistake: nothing would be ignored. */
+static enum rb_code check_ignored(const rb_restore *r, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *known = json_array();
+    size_t i;
+    json_t *name;
+    for (i = 0; i < r->n; i++) {
+        const char *only = r->options->table;
+        if (!only || strcasecmp(only, rb_json_str(r->list[i].t, "name")) == 0) {
+            RB_AUTO(rb_json_freep)
+            json_t *more = rb_names_of(json_object_get(r->list[i].t, "compared"), known, false);
+            json_array_extend(known, more);
+        }
+    }
+    RB_AUTO(rb_buf_clear) rb_buf names = {0};
+    json_array_foreach (known, i, name)
+        rb_buf_printf(&names, "%s%s", i ? ", " : "", json_string_value(name));
+    json_array_foreach (r->ignored, i, name)
+        if (!rb_names_have(known, json_string_value(name)))
+            return rb_fail(err, RB_ERROR,
+                           "the backup compares no column %s\n--ignore-columns takes some of: %s",
+                           json_string_value(name), rb_buf_str(&names));
+    return RB_OK;
+}
+
+static enum rb_code open_restore(rb_restore *r, const char *path, rb_err *err)
+{
+    bool undone = false;
+    bool expected = false;
+    bool needed = r->options->manual;
+    RB_TRY(r->db->driver->backup_open(&r->file, r->db, path, RB_BACKUP_RESTORE, err));
+    const json_t *tables = json_object_get(r->file->about, "tables");
+    r->references = json_object_get(r->file->about, "references");
+    r->n = json_array_size(tables);
+    r->list = rb_calloc(r->n + 1, sizeof *r->list);
+    for (size_t i = 0; i < r->n; i++)
+        r->list[i] = (rb_restored){.t = json_array_get(tables, i), .parts = json_object()};
+    r->ignored = r->options->ignore ? rb_json_strs(r->options->ignore) : json_array();
+    RB_TRY(check_ignored(r, err));
+    if (!needed) {
+        const rb_db_work *work = r->options->work;
+        RB_TRY(rb_db_restore_undone(&undone, r->db, r->options->scripts, err));
+        RB_TRY(rb_db_restore_expected(&expected, r->db, r->options->scripts, work->steps, work->n,
+                                      err));
+        RB_TRY(can_come_back(&needed, r, undone || expected, err));
+    }
+    return needed ? attach(r, err) : RB_OK;
+}
+
+enum rb_code rb_db_restore_compare(rb_restore **out, rb_db *db, const char *path,
+                                   const rb_restore_options *options, rb_err *err)
+{
+    if (!db->driver->in_transaction(db))
+        return rb_fail(err, RB_ERROR, "internal error: a restore without a transaction");
+    rb_restore *r = rb_calloc(1, sizeof *r);
+    *r = (rb_restore){.db = db, .options = options, .report = json_array()};
+    enum rb_code code = open_restore(r, path, err);
+    if (code != RB_OK)
+        rb_restore_free(r);
+    else
+        *out = r;
+    return code;
+}
+
+enum rb_code rb_db_restore(json_t **report, rb_restore *r, rb_db *db, rb_err *err)
+{
+    bool manual = r->options->manual;
+    r->undone = manual;
+    if (!manual)
+        RB_TRY(rb_db_restore_undone(&r->undone, db, r->options->scripts, err));
+    r->known = manual ? RB_SCRIPTS_ALL : known_scripts(r);
+    if (!r->file->prefix && r->undone)
+        RB_TRY(attach(r, err));
+    db->driver->triggers(db, false);
+    enum rb_code code = r->file->prefix ? restore_all(r, err) : RB_OK;
+    db->driver->triggers(db, true);
+    if (code == RB_OK)
+        *report = json_incref(r->report);
+    return code;
+}
+
+void rb_restore_free(rb_restore *r)
+{
+    rb_err ignored;
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n; i++) {
+        json_decref(r->list[i].parts);
+        json_decref(r->list[i].before);
+        json_decref(r->list[i].now);
+        json_decref(r->list[i].columns);
+        json_decref(r->list[i].entry);
+    }
+    free(r->list);
+    if (r->file)
+        (void)!r->db->driver->backup_close(r->file, NULL, &ignored);
+    json_decref(r->ignored);
+    json_decref(r->report);
+    free(r);
+}
