@@ -189,7 +189,8 @@ static enum rb_code walk_by_git(rb_repo *repo, const rb_oid *tip, const rb_oid *
 static enum rb_code walk(rb_repo *repo, git_revwalk *walker, const rb_oid *tip, const rb_oid *hide,
                          size_t hides, rb_commit_visit *visit, void *context, rb_err *err)
 {
-    git_revwalk_sorting(walker, GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME);
+    /* In topological order libgit2 reads all of the history before the first commit. */
+    git_revwalk_sorting(walker, hides > 0 ? GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME : GIT_SORT_TIME);
     int status = git_revwalk_push(walker, rb_git_oid(tip));
     if (status != 0)
         return rb_git_unreadable(repo, status, "commit", tip, "", err);

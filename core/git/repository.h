@@ -51,8 +51,9 @@ enum rb_code rb_commit_reaches(bool *out, rb_repo *repo, const rb_oid *commit,
 enum rb_code rb_commit_merge_base(rb_oid *out, rb_repo *repo, const rb_oid *a, const rb_oid *b,
                                   rb_err *err) RB_MUST_USE;
 /*
- * Walks the commits reachable from `tip` and from none of hide[], newest first (topological, then
- * time). visit returns false to stop. Messages are the raw bytes.
+ * Walks the commits reachable from `tip` and from none of hide[], newest first (by time; where
+ * something is hidden, never a parent before its child). visit returns false to stop. Messages are
+ * the raw bytes.
  */
 typedef bool rb_commit_visit(void *context, const rb_oid *commit, const char *message);
 enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide, size_t hides,
