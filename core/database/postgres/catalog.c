@@ -12,13 +12,16 @@ __asm__(".pushsection .rodata\nrb_pg_catalog_sql:\n"
         ".incbin \"core/database/postgres/catalog.sql\"\n.byte 0\n.popsection\n");
 extern const char rb_pg_catalog_sql[];
 
-/* A definition shows values and names in the form that these settings give. jit costs more than it
- * saves: the query has many parts, each of few rows. */
+/* A definition shows values and names in the form that these settings give. The last ones are for
+ * speed: the query has many parts of few rows, whose numbers the server cannot estimate. */
+#define LIMIT (256u << 20) /* bytes of the answer */
+
 static const char settings[] =
     "SET LOCAL search_path = ''; SET LOCAL quote_all_identifiers = off; SET LOCAL TimeZone = 'UTC';"
     " SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = postgres;"
     " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = hex; SET LOCAL lc_monetary = 'C';"
-    " SET LOCAL xmlbinary = base64; SET LOCAL jit = off";
+    " SET LOCAL xmlbinary = base64; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
+    " SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off";
 
 enum { KIND, SCHEMA, TABLE, NAME, TEXT, DEFINITION, FIELDS };
 
@@ -58,9 +61,9 @@ static void strip(json_t *value)
     }
 }
 
-static const char *cell(const PGresult *rows, int row, int column)
+static const char *cell(const PGresult *row, int column)
 {
-    return PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
+    return PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column);
 }
 
 /* The string that stands for an object of a schema (catalog/name.h). */
@@ -95,13 +98,13 @@ static char *key_of(const char *kind, const char *schema, const char *name, cons
     return rb_catalog_key(kind, of_table ? owner : NULL, own);
 }
 
-static enum rb_code add_entry(json_t *catalog, const PGresult *rows, int row, rb_err *err)
+static enum rb_code add_entry(json_t *catalog, const PGresult *row, rb_err *err)
 {
-    const char *kind = cell(rows, row, KIND);
-    const char *schema = cell(rows, row, SCHEMA);
-    const char *table = cell(rows, row, TABLE);
-    const char *name = cell(rows, row, NAME);
-    const char *definition = cell(rows, row, DEFINITION);
+    const char *kind = cell(row, KIND);
+    const char *schema = cell(row, SCHEMA);
+    const char *table = cell(row, TABLE);
+    const char *name = cell(row, NAME);
+    const char *definition = cell(row, DEFINITION);
     const char *relation = table ? table : name;
     json_t *entry = NULL;
     if (relation && rb_tracking_owns(relation))
@@ -110,7 +113,7 @@ static enum rb_code add_entry(json_t *catalog, const PGresult *rows, int row, rb
     strip(entry);
     RB_AUTO(rb_free_str) char *owner = table ? qualified(schema, table) : NULL;
     RB_AUTO(rb_free_str)
-    char *key = key_of(kind, schema, name, cell(rows, row, TEXT), owner);
+    char *key = key_of(kind, schema, name, cell(row, TEXT), owner);
     if (strcmp(kind, "index") == 0)
         rb_json_set_str(entry, "table", owner);
     const json_t *type = json_object_get(entry, "typeOf");
@@ -124,15 +127,41 @@ static enum rb_code add_entry(json_t *catalog, const PGresult *rows, int row, rb
     return RB_OK;
 }
 
+/* Takes the rows as they come, so that the server works on the next ones meanwhile. */
+static enum rb_code read_rows(json_t *catalog, rb_pg *pg, const char *sql, rb_err *err)
+{
+    enum rb_code code = RB_OK;
+    size_t left = LIMIT;
+    if (!PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0))
+        return rb_pg_fail(err, pg, NULL, "database %s: the catalog", pg->shown);
+    PQsetSingleRowMode(pg->conn);
+    for (PGresult *row; (row = PQgetResult(pg->conn)) != NULL; PQclear(row)) {
+        if (code != RB_OK)
+            continue;
+        if (PQresultStatus(row) != PGRES_SINGLE_TUPLE) {
+            if (PQresultStatus(row) != PGRES_TUPLES_OK)
+                code = rb_pg_fail(err, pg, row, "database %s: the catalog", pg->shown);
+            continue;
+        }
+        size_t len = 0;
+        for (int i = 0; i < FIELDS; i++)
+            len += (size_t)PQgetlength(row, 0, i) + 1;
+        left -= len < left ? len : left;
+        code = left > 0 ? add_entry(catalog, row, err)
+                        : rb_fail(err, RB_ERROR, "database %s: the catalog has more than %u MiB",
+                                  pg->shown, LIMIT >> 20);
+        if (code != RB_OK)
+            rb_db_interrupt(&pg->base);
+    }
+    return code;
+}
+
 static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
     RB_AUTO(rb_free_str) char *sql = query_for(PQserverVersion(pg->conn));
-    RB_AUTO(rb_pg_clear) PGresult *rows = NULL;
     RB_TRY(rb_pg_exec(pg, settings, err));
-    RB_TRY(rb_pg_rows(&rows, pg, sql, NULL, 0, err));
-    for (int i = 0; i < PQntuples(rows); i++)
-        RB_TRY(add_entry(catalog, rows, i, err));
+    RB_TRY(read_rows(catalog, pg, sql, err));
     *out = catalog;
     catalog = NULL;
     return RB_OK;

@@ -29,10 +29,13 @@ WITH member AS MATERIALIZED ( -- of an extension
                       WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
 ), tables AS MATERIALIZED (
     SELECT * FROM relations WHERE kind IN ('r', 'p', 'f')
-), columns AS MATERIALIZED (
-    SELECT a.*, t.schema, t.name AS "table", t.partition, t.kind AS table_kind
-    FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid
-    WHERE a.attnum > 0 AND NOT a.attisdropped
+), attributes AS MATERIALIZED ( -- by number, dropped ones too
+    SELECT a.attrelid, array_agg(a.attname ORDER BY a.attnum) AS names,
+           array_agg(a.attcollation ORDER BY a.attnum) AS collations,
+           array_agg(NOT a.attisdropped ORDER BY a.attnum) AS present
+    FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid
+    WHERE r.kind IN ('r', 'p', 'f', 'm') AND a.attnum > 0
+    GROUP BY a.attrelid
 ), types AS MATERIALIZED (
     SELECT t.*, s.schema, format_type(t.oid, NULL) AS full, d.description AS comment
     FROM pg_type t
@@ -45,113 +48,110 @@ WITH member AS MATERIALIZED ( -- of an extension
                       WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
 ), indexes AS MATERIALIZED (
     SELECT i.indexrelid AS oid, i.indrelid, i.indisunique, i.indisvalid, i.indisready,
-           i.indisclustered, i.indisreplident, i.indpred, i.indexprs, i.indkey, i.indclass,
-           i.indcollation, i.indoption, i.indnkeyatts, r.schema, r.name, r.relam, r.reloptions,
-           r.comment, r.full,
+           i.indisclustered, i.indisreplident, i.indkey, i.indnatts, i.indnkeyatts,
+           r.schema, r.name, r.relam, r.reloptions, r.comment, r.full,
+           t.name AS "table", t.full AS table_full, r.kind = 'I' AS partitioned,
+           o.oid AS constraint_oid,
            i.indnullsnotdistinct AS nulls_not_distinct, -- 15
-           t.name AS "table", t.full AS table_full,
-           r.kind = 'I' AS partitioned, o.oid AS constraint_oid, o.contype AS constraint_kind
+           a.names[i.indkey[0]] AS key1, a.names[i.indkey[1]] AS key2,
+           i.indnatts <= 2 AND i.indnatts = i.indnkeyatts AND i.indexprs IS NULL
+           AND i.indpred IS NULL AND i.indoption[0] = 0 AND coalesce(i.indoption[1], 0) = 0
+           AND i.indcollation[0] IN (0, a.collations[i.indkey[0]])
+           AND coalesce(i.indcollation[1], 0) IN (0, a.collations[i.indkey[1]])
+           AND r.reloptions IS NULL
+           AND i.indclass[0] NOT IN (SELECT c.oid FROM pg_opclass c WHERE NOT c.opcdefault)
+           AND coalesce(i.indclass[1], 0) NOT IN (SELECT c.oid FROM pg_opclass c
+                                                  WHERE NOT c.opcdefault)
+           AND i.indexrelid NOT IN (SELECT c.attrelid FROM pg_attribute c
+                                    WHERE c.attoptions IS NOT NULL) AS simple
     FROM pg_index i
     JOIN relations r ON r.oid = i.indexrelid
     JOIN relations t ON t.oid = i.indrelid
+    JOIN attributes a ON a.attrelid = i.indrelid
     LEFT JOIN pg_constraint o ON o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x')
                                  AND o.conrelid = i.indrelid
-), index_keys AS MATERIALIZED ( -- aggregates take their rows in the order of the subquery
-    SELECT u.oid, string_agg(u.attname, '_') AS names,
-           string_agg(u.key, ', ') FILTER (WHERE u.at <= u.indnkeyatts) AS keys,
-           string_agg(u.key, ', ') FILTER (WHERE u.at > u.indnkeyatts) AS included,
-           bool_or(u.has_options) AS has_options
-    FROM (SELECT i.oid, i.indnkeyatts, u.at, e.attoptions IS NOT NULL AS has_options,
-                 coalesce(a.attname, e.attname) AS attname,
-                 quote_ident(a.attname)
-                 || CASE WHEN i.indcollation[u.at - 1] NOT IN (0, a.attcollation)
-                    THEN ' COLLATE ' || i.indcollation[u.at - 1]::regcollation ELSE '' END
-                 || CASE WHEN NOT c.opcdefault
-                    THEN ' ' || quote_ident(n.nspname) || '.' || quote_ident(c.opcname)
-                    ELSE '' END
-                 || CASE i.indoption[u.at - 1] WHEN 1 THEN ' DESC NULLS LAST'
-                    WHEN 2 THEN ' NULLS FIRST' WHEN 3 THEN ' DESC' ELSE '' END AS key
-          FROM indexes i
-          CROSS JOIN unnest(i.indkey) WITH ORDINALITY u(attnum, at)
-          JOIN pg_attribute e ON e.attrelid = i.oid AND e.attnum = u.at
-          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.attnum
-                                      AND u.attnum <> 0
-          LEFT JOIN pg_opclass c ON c.oid = i.indclass[u.at - 1]
-          LEFT JOIN pg_namespace n ON n.oid = c.opcnamespace
-          ORDER BY i.oid, u.at) u
-    GROUP BY u.oid
-), foreign_keys AS MATERIALIZED (
-    SELECT u.oid, string_agg(u.attname, '_') AS names,
-           string_agg(quote_ident(u.attname), ', ') AS columns,
-           string_agg(quote_ident(u.parent), ', ') AS parents
-    FROM (SELECT o.oid, a.attname, p.attname AS parent
-          FROM pg_constraint o
-          CROSS JOIN unnest(o.conkey, o.confkey) WITH ORDINALITY u(attnum, parent, at)
-          JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = u.attnum
-          JOIN pg_attribute p ON p.attrelid = o.confrelid AND p.attnum = u.parent
-          WHERE o.contype = 'f' AND o.conparentid = 0
-          ORDER BY o.oid, u.at) u
-    GROUP BY u.oid
+), index_definitions AS MATERIALIZED (
+    SELECT i.oid, i.schema, i."table", i.name,
+           -- what the server makes a name from, if it may have made this one
+           CASE WHEN i.simple THEN i.key1 || coalesce('_' || i.key2, '')
+                WHEN right(rtrim(i.name, '0123456789'), 4) = '_idx' THEN (
+                    SELECT string_agg(coalesce(a.names[nullif(u.attnum, 0)], e.attname), '_'
+                                      ORDER BY u.at)
+                    FROM unnest(i.indkey) WITH ORDINALITY u(attnum, at)
+                    JOIN pg_attribute e ON e.attrelid = i.oid AND e.attnum = u.at
+                    JOIN attributes a ON a.attrelid = i.indrelid) END AS columns,
+           CASE WHEN i.simple AND NOT i.partitioned
+                AND NOT i.nulls_not_distinct -- 15
+           THEN 'USING ' || quote_ident(m.amname) || ' (' || quote_ident(i.key1)
+                || coalesce(', ' || quote_ident(i.key2), '') || ')'
+           -- "CREATE UNIQUE INDEX name ON ONLY schema.table USING btree (a)" from USING on
+           ELSE substr(pg_get_indexdef(i.oid),
+                       length('CREATE INDEX  ON  ' || quote_ident(i.name) || i.table_full)
+                       + CASE WHEN i.indisunique THEN length('UNIQUE ') ELSE 0 END
+                       + CASE WHEN i.partitioned THEN length('ONLY ') ELSE 0 END + 1)
+           END AS definition
+    FROM indexes i
+    JOIN pg_am m ON m.oid = i.relam
+    WHERE i.constraint_oid IS NULL
 ), constraints AS MATERIALIZED (
     SELECT o.oid, o.conname AS name, o.contype AS kind, o.conrelid, o.contypid, o.convalidated,
            o.condeferrable, o.condeferred, d.description AS comment, i.indisclustered,
-           i.indisreplident, i.reloptions, CASE WHEN cardinality(o.conkey) = 1
-                                           THEN a.attname END AS column,
-           coalesce(k.names, f.names) AS names,
+           i.indisreplident, i.reloptions,
+           CASE WHEN cardinality(o.conkey) = 1 THEN a.names[o.conkey[1]]
+                WHEN o.contype IN ('u', 'f', 'x')
+                AND right(rtrim(o.conname, '0123456789'), 4) IN ('_key', 'fkey', 'excl') THEN
+                    (SELECT string_agg(CASE WHEN u.attnum = 0 THEN e.attname
+                                       ELSE a.names[u.attnum] END, '_' ORDER BY u.at)
+                     FROM unnest(coalesce(i.indkey::smallint[], o.conkey))
+                          WITH ORDINALITY u(attnum, at)
+                     LEFT JOIN pg_attribute e ON e.attrelid = i.oid AND e.attnum = u.at)
+           END AS columns,
            CASE
            WHEN o.contypid <> 0 OR o.contype = 'x' THEN pg_get_constraintdef(o.oid)
            WHEN o.contype = 'c' THEN
                'CHECK (' || pg_get_expr(o.conbin, o.conrelid) || ')'
                || CASE WHEN o.connoinherit THEN ' NO INHERIT' ELSE '' END
            WHEN o.contype = 'f' THEN
-               'FOREIGN KEY (' || f.columns || ') REFERENCES ' || p.full || ' (' || f.parents || ')'
+               'FOREIGN KEY (' || k.keys || ') REFERENCES ' || p.full || ' ('
+               || CASE WHEN cardinality(o.confkey) = 1 THEN quote_ident(b.names[o.confkey[1]])
+                  ELSE (SELECT string_agg(quote_ident(b.names[u.attnum]), ', ' ORDER BY u.at)
+                        FROM unnest(o.confkey) WITH ORDINALITY u(attnum, at)) END || ')'
                || CASE o.confmatchtype WHEN 'f' THEN ' MATCH FULL' ELSE '' END
-               || ' ON UPDATE ' || (actions.name->>o.confupdtype::text)
-               || ' ON DELETE ' || (actions.name->>o.confdeltype::text)
+               || CASE o.confupdtype WHEN 'a' THEN '' ELSE ' ON UPDATE ' || w.name[
+                      strpos('rcnd', o.confupdtype::text)] END
+               || CASE o.confdeltype WHEN 'a' THEN '' ELSE ' ON DELETE ' || w.name[
+                      strpos('rcnd', o.confdeltype::text)] END
                || CASE WHEN o.confdelsetcols IS NOT NULL THEN -- 15
-                  (SELECT ' (' || string_agg(quote_ident(s.attname), ', ' -- 15
-                                                      ORDER BY s.attname) || ')' -- 15
-                            FROM pg_attribute s WHERE s.attrelid = o.conrelid -- 15
-                              AND s.attnum = ANY (o.confdelsetcols)) ELSE '' END -- 15
+                  (SELECT ' (' || string_agg(quote_ident(a.names[u.attnum]), ', ') || ')' -- 15
+                   FROM unnest(o.confdelsetcols) u(attnum)) ELSE '' END -- 15
            ELSE CASE o.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END
                || CASE WHEN i.nulls_not_distinct THEN ' NULLS NOT DISTINCT' ELSE '' END -- 15
-               || ' (' || k.keys || ')' || coalesce(' INCLUDE (' || k.included || ')', '')
+               || ' (' || k.keys || ')'
+               || CASE WHEN i.indnatts = i.indnkeyatts THEN '' ELSE
+                  (SELECT ' INCLUDE (' || string_agg(quote_ident(a.names[u.attnum]), ', '
+                                                     ORDER BY u.at) || ')'
+                   FROM unnest(i.indkey) WITH ORDINALITY u(attnum, at)
+                   WHERE u.at > i.indnkeyatts) END
            END AS definition
     FROM pg_constraint o
-    CROSS JOIN (SELECT '{"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL",
-                         "d": "SET DEFAULT"}'::jsonb AS name) actions
+    CROSS JOIN (SELECT ARRAY['RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT'] AS name) w
     LEFT JOIN comments d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = o.oid
     LEFT JOIN indexes i ON i.constraint_oid = o.oid
-    LEFT JOIN index_keys k ON k.oid = i.oid
-    LEFT JOIN foreign_keys f ON f.oid = o.oid
     LEFT JOIN relations p ON p.oid = o.confrelid
-    LEFT JOIN pg_attribute a ON a.attrelid = o.conrelid AND a.attnum = o.conkey[1]
+    LEFT JOIN attributes a ON a.attrelid = o.conrelid
+    LEFT JOIN attributes b ON b.attrelid = o.confrelid
+    CROSS JOIN LATERAL (SELECT CASE WHEN cardinality(o.conkey) = 1
+                               THEN quote_ident(a.names[o.conkey[1]])
+                               WHEN o.contype IN ('p', 'u', 'f') THEN
+                               (SELECT string_agg(quote_ident(a.names[u.attnum]), ', '
+                                                  ORDER BY u.at)
+                                FROM unnest(o.conkey) WITH ORDINALITY u(attnum, at))
+                               END AS keys) k
     WHERE o.contype IN ('c', 'p', 'u', 'f', 'x') AND o.conparentid = 0
-), index_definitions AS MATERIALIZED (
-    SELECT i.oid, CASE
-           WHEN i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR k.has_options THEN
-               -- "CREATE UNIQUE INDEX name ON ONLY schema.table USING btree (a)" from USING on
-               substr(pg_get_indexdef(i.oid),
-                      length('CREATE INDEX  ON  ' || quote_ident(i.name) || i.table_full)
-                      + CASE WHEN i.indisunique THEN length('UNIQUE ') ELSE 0 END
-                      + CASE WHEN i.partitioned THEN length('ONLY ') ELSE 0 END + 1)
-           ELSE 'USING ' || m.amname || ' (' || k.keys || ')'
-               || coalesce(' INCLUDE (' || k.included || ')', '')
-               || CASE WHEN i.nulls_not_distinct THEN ' NULLS NOT DISTINCT' ELSE '' END -- 15
-               || coalesce(' WITH (' || (SELECT string_agg(o, ', ' ORDER BY o)
-                                         FROM unnest(i.reloptions) o) || ')', '')
-           END AS definition
-    FROM indexes i
-    JOIN index_keys k ON k.oid = i.oid
-    JOIN pg_am m ON m.oid = i.relam
-    WHERE i.constraint_oid IS NULL
+      AND (o.conrelid <> 0 OR o.contypid IN (SELECT t.oid FROM types t))
 ), sequences AS MATERIALIZED (
     SELECT r.oid, r.schema, r.name, r.relpersistence, r.comment, d.deptype,
-           d.refobjid AS owner, d.refobjsubid AS owner_column,
-           jsonb_build_object('type', format_type(q.seqtypid, NULL), 'start', q.seqstart,
-                              'increment', q.seqincrement, 'min', q.seqmin, 'max', q.seqmax,
-                              'cache', q.seqcache, 'cycle', q.seqcycle,
-                              'unlogged', r.relpersistence = 'u') AS definition
+           d.refobjid AS owner, d.refobjsubid AS owner_column, q.*
     FROM relations r
     JOIN pg_sequence q ON q.seqrelid = r.oid
     LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = r.oid
@@ -161,22 +161,20 @@ WITH member AS MATERIALIZED ( -- of an extension
     SELECT true AS of_constraint, o.oid, t.schema, t.name AS "table", o.name,
            NULL AS definition, CASE o.kind WHEN 'p' THEN 'pkey' WHEN 'f' THEN 'fkey'
                                WHEN 'u' THEN 'key' WHEN 'x' THEN 'excl' ELSE 'check' END AS label,
-           CASE o.kind WHEN 'p' THEN NULL WHEN 'c' THEN o.column ELSE o.names END AS columns
+           CASE o.kind WHEN 'p' THEN NULL ELSE o.columns END AS columns
     FROM constraints o
     JOIN tables t ON t.oid = o.conrelid
     UNION ALL
     SELECT true, o.oid, t.schema, t.typname, o.name, NULL, 'check', NULL
     FROM constraints o JOIN types t ON t.oid = o.contypid
     UNION ALL
-    SELECT false, i.oid, i.schema, i."table", i.name, d.definition, 'idx', k.names
-    FROM indexes i
-    JOIN index_keys k ON k.oid = i.oid
-    JOIN index_definitions d ON d.oid = i.oid
+    SELECT false, i.oid, i.schema, i."table", i.name, i.definition, 'idx', i.columns
+    FROM index_definitions i
     UNION ALL
-    SELECT false, s.oid, t.schema, t.name, s.name, NULL, 'seq', a.attname
+    SELECT false, s.oid, t.schema, t.name, s.name, NULL, 'seq', a.names[s.owner_column]
     FROM sequences s
     JOIN tables t ON t.oid = s.owner
-    JOIN pg_attribute a ON a.attrelid = s.owner AND a.attnum = s.owner_column
+    JOIN attributes a ON a.attrelid = s.owner
 ), generated AS MATERIALIZED ( -- the names that the server made, without their numbers
     SELECT k.of_constraint, k.oid, k.schema, k.label, k.definition,
            left(k."table", bare.n1) || coalesce('_' || left(k.columns, bare.n2), '')
@@ -239,32 +237,47 @@ SELECT 'table', t.schema, NULL, t.name, NULL, json_build_object(
 FROM tables t
 UNION ALL
 SELECT 'order', t.schema, NULL, t.name, NULL,
-       coalesce(json_agg(c.attname ORDER BY c.attnum) FILTER (WHERE c.attnum > 0), '[]')
-FROM tables t LEFT JOIN columns c ON c.attrelid = t.oid GROUP BY t.oid, t.schema, t.name
+       (SELECT coalesce(json_agg(u.name ORDER BY u.at), '[]')
+        FROM unnest(a.names, a.present) WITH ORDINALITY u(name, present, at) WHERE u.present)
+FROM tables t LEFT JOIN attributes a ON a.attrelid = t.oid
 UNION ALL
-SELECT 'column', c.schema, c."table", c.attname, NULL, json_build_object(
+SELECT 'column', r.schema, r.name, c.attname, NULL,
+       CASE WHEN c.attidentity = '' AND c.attgenerated = '' AND c.attcollation = t.typcollation
+                 AND c.attstorage = t.typstorage AND c.attstattarget = -1
+                 AND c.attcompression = '' -- 14
+                 AND c.attoptions IS NULL AND c.attfdwoptions IS NULL AND c.attinhcount = 0
+                 AND d.description IS NULL AND u.oid IS NULL AND o.oid IS NULL
+       THEN json_build_object('type', format_type(c.atttypid, c.atttypmod),
+                              'notNull', c.attnotnull, 'default', e.value)
+       ELSE json_build_object(
     'type', format_type(c.atttypid, c.atttypmod),
-    'typeOf', (SELECT json_build_array(u.schema, u.typname) FROM types u
-               WHERE u.oid = c.atttypid OR u.typarray = c.atttypid),
+    'typeOf', CASE WHEN u.oid IS NOT NULL THEN json_build_array(u.schema, u.typname) END,
     'notNull', c.attnotnull,
     CASE c.attgenerated WHEN '' THEN 'default' ELSE 'generated' END,
-        CASE WHEN o.name IS NULL THEN pg_get_expr(f.adbin, f.adrelid)
-        ELSE replace(pg_get_expr(f.adbin, f.adrelid), quote_literal(q.oid::regclass),
+        CASE WHEN o.oid IS NULL THEN e.value
+        ELSE replace(e.value, quote_literal(q.oid::regclass),
                      quote_literal(quote_ident(q.schema) || '.' || quote_ident(o.name))) END,
     'virtual', c.attgenerated = 'v',
     'identity', CASE c.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
-    'sequence', CASE WHEN q.deptype = 'i' THEN q.definition END,
+    'sequence', CASE WHEN q.deptype = 'i' THEN json_build_object(
+        'start', q.seqstart, 'increment', q.seqincrement, 'min', q.seqmin, 'max', q.seqmax,
+        'cache', q.seqcache, 'cycle', q.seqcycle) END,
     'collation', CASE WHEN c.attcollation <> t.typcollation THEN c.attcollation::regcollation END,
     'storage', CASE WHEN c.attstorage <> t.typstorage THEN c.attstorage END,
     'compression', nullif(c.attcompression, ''), -- 14
     'statistics', nullif(c.attstattarget, -1),
     'options', c.attoptions, 'foreignOptions', c.attfdwoptions,
-    'inherited', c.attinhcount > 0 AND NOT c.partition,
-    'local', c.attinhcount > 0 AND c.attislocal AND NOT c.partition,
-    'comment', d.description)
-FROM columns c
+    'inherited', c.attinhcount > 0 AND NOT r.partition,
+    'local', c.attinhcount > 0 AND c.attislocal AND NOT r.partition,
+    'comment', d.description) END
+FROM tables r
+JOIN pg_attribute c ON c.attrelid = r.oid AND c.attnum > 0 AND NOT c.attisdropped
 JOIN pg_type t ON t.oid = c.atttypid
 LEFT JOIN pg_attrdef f ON f.adrelid = c.attrelid AND f.adnum = c.attnum
+-- Only the expression of a generated column names columns: 0 spares the server the table.
+CROSS JOIN LATERAL (
+    SELECT pg_get_expr(f.adbin, CASE c.attgenerated WHEN '' THEN 0 ELSE c.attrelid END) AS value) e
+LEFT JOIN types u ON u.oid = CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.oid END
 LEFT JOIN sequences q ON q.owner = c.attrelid AND q.owner_column = c.attnum
 LEFT JOIN names o ON o.oid = q.oid AND o.name <> q.name
 LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.attrelid
@@ -345,11 +358,14 @@ JOIN pg_policy p ON p.polrelid = r.oid
 LEFT JOIN comments d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid
 UNION ALL
 SELECT 'sequence', s.schema, t.name, coalesce(o.name, s.name), NULL,
-       (s.definition || jsonb_build_object('comment', s.comment, 'ownedBy', (
-           SELECT quote_ident(t.schema) || '.' || quote_ident(t.name) || '.' || quote_ident(attname)
-           FROM pg_attribute WHERE attrelid = s.owner AND attnum = s.owner_column)))::json
+       json_build_object('type', format_type(s.seqtypid, NULL), 'start', s.seqstart,
+                         'increment', s.seqincrement, 'min', s.seqmin, 'max', s.seqmax,
+                         'cache', s.seqcache, 'cycle', s.seqcycle,
+                         'unlogged', s.relpersistence = 'u', 'comment', s.comment,
+                         'ownedBy', t.full || '.' || quote_ident(a.names[s.owner_column]))
 FROM sequences s
 LEFT JOIN tables t ON t.oid = s.owner
+LEFT JOIN attributes a ON a.attrelid = s.owner
 LEFT JOIN names o ON o.oid = s.oid
 WHERE s.deptype IS DISTINCT FROM 'i'
 UNION ALL
@@ -623,16 +639,19 @@ WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_transform'::regclas
 )
 -- x IN ('a', 'b') of a varchar column is (ARRAY['a'::character varying, ...])::text[] where it was
 -- entered so, and ARRAY[('a'::character varying)::text, ...] where it was restored from a dump.
-, two_ways AS (SELECT '(?:E?''(?:[^'']|'''')*''|NULL)::character varying' AS literal)
-SELECT kind, schema, "table", name, text, definition FROM objects
-WHERE kind IN ('function', 'procedure')
-   OR concat(text, definition) NOT LIKE '%ARRAY[%::character varying%'
-UNION ALL
+, two_ways AS (
+    SELECT o.*, concat(text, definition) LIKE '%ARRAY[%::character varying%'
+                AND kind NOT IN ('function', 'procedure') AS is_list,
+           '(?:E?''(?:[^'']|'''')*''|NULL)::character varying' AS literal
+    FROM objects o
+)
 SELECT kind, schema, "table", name,
-       regexp_replace(regexp_replace(text, '\((' || literal || ')\)::text', '\1', 'g'),
-           '\((ARRAY\[' || literal || '(?:, ' || literal || ')*\])\)::text\[\]', '\1', 'g'),
-       regexp_replace(regexp_replace(definition::text, '\((' || literal || ')\)::text', '\1', 'g'),
+       CASE WHEN is_list THEN regexp_replace(regexp_replace(
+           text, '\((' || literal || ')\)::text', '\1', 'g'),
+           '\((ARRAY\[' || literal || '(?:, ' || literal || ')*\])\)::text\[\]', '\1', 'g')
+       ELSE text END AS text,
+       CASE WHEN is_list THEN regexp_replace(regexp_replace(
+           definition::text, '\((' || literal || ')\)::text', '\1', 'g'),
            '\((ARRAY\[' || literal || '(?:, ' || literal || ')*\])\)::text\[\]', '\1', 'g')::json
-FROM objects, two_ways
-WHERE kind NOT IN ('function', 'procedure')
-  AND concat(text, definition) LIKE '%ARRAY[%::character varying%'
+       ELSE definition END AS definition
+FROM two_ways

@@ -201,13 +201,13 @@ ALTER TABLE customers DROP CONSTRAINT name_filled, ADD CONSTRAINT name_filled CH
 -- undo
 ALTER TABLE customers DROP CONSTRAINT name_filled, ADD CONSTRAINT name_filled CHECK (name <> '') NO INHERIT;
 
--- changed constraint orders FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON UPDATE NO ACTION ON DELETE CASCADE
+-- changed constraint orders FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON DELETE CASCADE
 ALTER TABLE orders ALTER CONSTRAINT orders_customer_id_fkey NOT DEFERRABLE;
 -- undo
 ALTER TABLE orders ALTER CONSTRAINT orders_customer_id_fkey DEFERRABLE INITIALLY DEFERRED;
 
--- removed constraint orders FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON UPDATE NO ACTION ON DELETE CASCADE
--- added constraint orders FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON UPDATE NO ACTION ON DELETE SET NULL (customer_id)
+-- removed constraint orders FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON DELETE CASCADE
+-- added constraint orders FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON DELETE SET NULL (customer_id)
 ALTER TABLE orders DROP CONSTRAINT orders_customer_id_fkey,
     ADD FOREIGN KEY (customer_id) REFERENCES customers ON DELETE SET NULL (customer_id)
     DEFERRABLE INITIALLY DEFERRED;
