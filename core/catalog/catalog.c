@@ -136,3 +136,20 @@ void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, c
         }
     }
 }
+
+bool rb_catalog_loses_labels(const json_t *before, const json_t *after, const json_t *column)
+{
+    const char *type = rb_json_str(column, "typeOf");
+    RB_AUTO(rb_free_str) char *key = type ? rb_catalog_key("type", NULL, type) : NULL;
+    RB_AUTO(rb_strs_clear) rb_strs left = {0};
+    size_t i;
+    json_t *label;
+    if (!key)
+        return false;
+    json_array_foreach (json_object_get(json_object_get(after, key), "labels"), i, label)
+        rb_strs_add(&left, json_string_value(label));
+    json_array_foreach (json_object_get(json_object_get(before, key), "labels"), i, label)
+        if (!rb_strs_has(&left, json_string_value(label)))
+            return true;
+    return false;
+}

@@ -2,9 +2,11 @@
  * A catalog is one flat JSON object, canonical: key of an object (catalog/name.h) -> definition.
  *
  *   "table orders"            {"kind": ..., "checks": [...], ...}
- *   "column orders.discount"  {"type","notNull","default","generated","collation",...}
+ *   "column orders.discount"  {"type","notNull","default","generated","collation",...}; "typeOf":
+ *                             the name of its type, if that has an entry of its own
  *   "order orders"            ["id","total","discount"]       column order, classed apart
- *   "constraint orders ...", "index idx_x", "view v", "trigger t"
+ *   "type mood"               {"kind": "enum", "labels": [...]}
+ *   "constraint orders ...", "index idx_x", "view v", "trigger t", ...
  *
  * Definitions that the engine keeps as text are normalised tokens: comments, white space, case of
  * keywords and quoting of plain names do not matter. Its fingerprint is the SHA-256 of its
@@ -29,5 +31,9 @@ void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, c
 /* The key of the table (of a trigger, perhaps of the view) that a column, constraint, index or
  * trigger goes with when it is dropped; NULL for others, and where the catalog has none. */
 char *rb_catalog_table_of(const json_t *catalog, const char *object);
+
+/* Whether an enumeration type that the column of `before` has lacks one of its labels in `after`.
+ */
+bool rb_catalog_loses_labels(const json_t *before, const json_t *after, const json_t *column);
 
 #endif

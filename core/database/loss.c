@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/catalog.h"
 #include "catalog/name.h"
 #include "database/driver.h"
 
@@ -194,7 +195,8 @@ static void add_table(const bounding *b, const char *table, const json_t *entry)
         if (rb_json_str(was, "generated"))
             continue;
         if (!now || !same(was, now, "type") || !same(was, now, "collation") ||
-            rb_json_str(now, "generated") || written(effect, column))
+            rb_json_str(now, "generated") || written(effect, column) ||
+            rb_catalog_loses_labels(b->before, b->after, was))
             json_array_append_new(b->out, place_of(table, column));
     }
 }
