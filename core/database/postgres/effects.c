@@ -201,27 +201,41 @@ enum rb_code rb_pg_reading_sql(rb_pg_reading *r, const char *sql, rb_err *err)
 
 /* Locks */
 
-/* Tables that this transaction has written, or changed, or dropped: {"name": true}. */
-static enum rb_code read_locks(json_t **out, rb_pg *pg, rb_err *err)
+/*
+ * Tables that this transaction has written rows of: {"name": true}. TRUNCATE shows in their files,
+ * which files has as they were: {oid: file}. A lock of ALTER TABLE alone takes no rows.
+ */
+static enum rb_code read_locks(json_t **out, rb_pg *pg, const json_t *files, rb_err *err)
 {
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, files);
+    const char *params[] = {rb_buf_str(&text)};
     return rb_pg_json(
         out, pg,
         "SELECT coalesce(json_object_agg(" RB_PG_TABLE_NAME(
             "n.nspname", "c.relname") ", true), '{}') FROM pg_catalog.pg_class c JOIN"
-                                      " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
-                                      "c.relkind IN ('r', 'p', 'f') AND"
+                                      " pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN "
+                                      "(SELECT l.relation, l.mode FROM"
+                                      " pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON "
+                                      "d.oid = l.database WHERE l.pid ="
+                                      " pg_catalog.pg_backend_pid() AND d.datname = "
+                                      "pg_catalog.current_database() AND l.locktype"
+                                      " = 'relation') l ON l.relation = c.oid WHERE c.relkind IN "
+                                      "('r', 'p', 'f') AND"
                                       " c.relpersistence <> 't' AND n.nspname !~ "
                                       "'^(pg_|rbtool_|information_schema$)' AND NOT"
-                                      " EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE "
-                                      "i.inhrelid = c.oid AND"
-                                      " c.relispartition) AND c.oid IN (SELECT l.relation FROM "
-                                      "pg_catalog.pg_locks l JOIN"
-                                      " pg_catalog.pg_database d ON d.oid = l.database WHERE l.pid "
-                                      "= pg_catalog.pg_backend_pid()"
-                                      " AND d.datname = pg_catalog.current_database() AND "
-                                      "l.locktype = 'relation' AND l.mode IN"
-                                      " ('RowExclusiveLock', 'AccessExclusiveLock'))",
-        NULL, 0, err);
+                                      " c.relispartition AND (l.mode = 'RowExclusiveLock' OR "
+                                      "(l.mode = 'AccessExclusiveLock' AND"
+                                      " ($1::json ->> c.oid::text)::oid <> c.relfilenode))",
+        params, 1, err);
+}
+
+static enum rb_code read_files(json_t **out, rb_pg *pg, rb_err *err)
+{
+    return rb_pg_json(out, pg,
+                      "SELECT coalesce(json_object_agg(oid::text, relfilenode::int8), '{}') FROM"
+                      " pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384",
+                      NULL, 0, err);
 }
 
 enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement, rb_err *err)
@@ -230,8 +244,10 @@ enum rb_code rb_pg_effects_add(json_t *effects, rb_pg *pg, const char *statement
     rb_pg_reading r = {pg, effects, seen};
     if (!pg->written) {
         RB_AUTO(rb_json_freep) json_t *locked = NULL;
-        RB_TRY(read_locks(&locked, pg, err));
-        pg->written = json_pack("{s:O}", "locked", locked);
+        RB_AUTO(rb_json_freep) json_t *files = NULL;
+        RB_TRY(read_files(&files, pg, err));
+        RB_TRY(read_locks(&locked, pg, files, err));
+        pg->written = json_pack("{s:O,s:O}", "locked", locked, "files", files);
     }
     return rb_pg_reading_sql(&r, statement, err);
 }
@@ -244,7 +260,7 @@ enum rb_code rb_pg_effects_finish(json_t *effects, rb_pg *pg, rb_err *err)
     if (!pg->written)
         return RB_OK;
     bool opaque = json_is_true(json_object_get(pg->written, "opaque"));
-    RB_TRY(read_locks(&locked, pg, err));
+    RB_TRY(read_locks(&locked, pg, json_object_get(pg->written, "files"), err));
     json_object_foreach (locked, name, value) {
         RB_AUTO(rb_free_str) char *key = rb_loss_key(name);
         bool own = json_object_get(json_object_get(pg->written, "locked"), name) != NULL;
