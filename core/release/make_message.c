@@ -39,44 +39,39 @@ static void add_databases(rb_buf *out, const rb_making *making)
         rb_buf_addc(out, '\n');
 }
 
-static bool same_text(const char *a, const char *b)
+/* How a flag or a file of two releases compares: by name, and whether the rest is the same. */
+typedef int compare_item(const rb_manifest *now, size_t i, const rb_manifest *then, size_t j,
+                         bool *same);
+
+static int compare_flag(const rb_manifest *now, size_t i, const rb_manifest *then, size_t j,
+                        bool *same)
 {
-    return a && b ? strcmp(a, b) == 0 : a == b;
+    const rb_manifest_flag *a = &now->flags[i];
+    const rb_manifest_flag *b = &then->flags[j];
+    bool has_default = a->default_ && b->default_;
+    *same = strcmp(a->state, b->state) == 0 &&
+            (has_default ? strcmp(a->default_, b->default_) == 0 : a->default_ == b->default_);
+    return strcmp(a->name, b->name);
 }
 
-/* Both lists are sorted by name: one pass finds added, removed and changed. */
-static size_t changed_flags(const rb_manifest *now, const rb_manifest *then)
+static int compare_config(const rb_manifest *now, size_t i, const rb_manifest *then, size_t j,
+                          bool *same)
 {
-    size_t changed = 0;
-    size_t i = 0;
-    size_t j = 0;
-    size_t m = then->flag_count;
-    while (i < now->flag_count || j < m) {
-        int order = i == now->flag_count ? 1
-                    : j == m             ? -1
-                                         : strcmp(now->flags[i].name, then->flags[j].name);
-        if (order != 0 || strcmp(now->flags[i].state, then->flags[j].state) != 0 ||
-            !same_text(now->flags[i].default_, then->flags[j].default_))
-            changed++;
-        i += order <= 0;
-        j += order >= 0;
-    }
-    return changed;
+    const rb_manifest_file *a = &now->config[i];
+    const rb_manifest_file *b = &then->config[j];
+    *same = strcmp(a->sha256, b->sha256) == 0 && strcmp(a->mode, b->mode) == 0;
+    return strcmp(a->path, b->path);
 }
 
-static size_t changed_config(const rb_manifest *now, const rb_manifest *then)
+/* Both lists are sorted: one pass finds added, removed and changed. */
+static size_t count_changed(const rb_manifest *now, size_t n, const rb_manifest *then, size_t m,
+                            compare_item *compare)
 {
     size_t changed = 0;
-    size_t i = 0;
-    size_t j = 0;
-    size_t m = then->config_count;
-    while (i < now->config_count || j < m) {
-        int order = i == now->config_count ? 1
-                    : j == m               ? -1
-                                           : strcmp(now->config[i].path, then->config[j].path);
-        if (order != 0 || strcmp(now->config[i].sha256, then->config[j].sha256) != 0 ||
-            strcmp(now->config[i].mode, then->config[j].mode) != 0)
-            changed++;
+    for (size_t i = 0, j = 0; i < n || j < m;) {
+        bool same = false;
+        int order = i == n ? 1 : j == m ? -1 : compare(now, i, then, j, &same);
+        changed += order != 0 || !same;
         i += order <= 0;
         j += order >= 0;
     }
@@ -92,11 +87,15 @@ static void add_summary(rb_buf *out, const rb_making *making)
     add_databases(out, making);
     if (manifest->flags_path)
         rb_buf_printf(out, "Flags: %zu (%zu changed)\n", manifest->flag_count,
-                      then ? changed_flags(manifest, then) : 0);
+                      then ? count_changed(manifest, manifest->flag_count, then, then->flag_count,
+                                           compare_flag)
+                           : 0);
     if (manifest->config_count)
         rb_buf_printf(out, "Config: %zu file%s (%zu changed)\n", manifest->config_count,
                       manifest->config_count == 1 ? "" : "s",
-                      then ? changed_config(manifest, then) : 0);
+                      then ? count_changed(manifest, manifest->config_count, then,
+                                           then->config_count, compare_config)
+                           : 0);
 }
 
 /* Nothing in it may look like the manifest's or a signature's first or last line. */

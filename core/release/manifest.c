@@ -3,9 +3,82 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/members.h"
 #include "catalog/name.h"
-#include "release/flags.h"
 #include "release/manifest_shape.h"
+
+static const rb_member link_members[] = {
+    RB_MEMBER(TEXT, rb_link, tag, "tag"), RB_MEMBER(CHARS, rb_link, object, "object"),
+    RB_MEMBER(CHARS, rb_link, sha256, "sha256"), RB_MEMBER_END};
+
+#define ARTIFACT(KIND, M) RB_MEMBER(KIND, rb_manifest_artifact, M, #M)
+static const rb_member artifact_members[] = {
+    ARTIFACT(TEXT, name),        ARTIFACT(TEXTS, paths),     ARTIFACT(TEXT, format),
+    ARTIFACT(UINT64, files),     ARTIFACT(UINT64, bytes),    ARTIFACT(CHARS, tree),
+    ARTIFACT(TEXTS, submodules), ARTIFACT(NONEMPTY, ignore), RB_MEMBER_END};
+
+#define MIGRATION(KIND, M, KEY) RB_MEMBER(KIND, rb_manifest_migration, M, KEY)
+static const rb_member transaction_members[] = {MIGRATION(BOOL, up_transactional, "up"),
+                                                MIGRATION(BOOL, down_transactional, "down"),
+                                                RB_MEMBER_END};
+static const rb_member migration_members[] = {
+    MIGRATION(TEXT, id, "id"),
+    MIGRATION(TEXT, name, "name"),
+    MIGRATION(CHARS, up, "up"),
+    MIGRATION(CHARS, down, "down"),
+    MIGRATION(BOOL, code, "code"),
+    RB_MEMBER_IN(OBJECT, "transaction", transaction_members),
+    RB_MEMBER_END};
+
+/* Without the proof, which names its objects by parts. */
+#define DATABASE(KIND, M) RB_MEMBER(KIND, rb_manifest_database, M, #M)
+static const rb_member database_members[] = {DATABASE(TEXT, name),
+                                             DATABASE(TEXT, engine),
+                                             DATABASE(TEXT, directory),
+                                             DATABASE(TEXT, layout),
+                                             DATABASE(TEXT, tracking),
+                                             DATABASE(CHARS, fingerprint),
+                                             RB_MEMBER_LIST(rb_manifest_database, migrations,
+                                                            migration_count, "migrations",
+                                                            migration_members),
+                                             RB_MEMBER_END};
+
+static const rb_member flag_members[] = {RB_MEMBER(TEXT, rb_manifest_flag, name, "name"),
+                                         RB_MEMBER(TEXT, rb_manifest_flag, state, "state"),
+                                         RB_MEMBER(TEXT, rb_manifest_flag, default_, "default"),
+                                         RB_MEMBER_END};
+
+static const rb_member file_members[] = {RB_MEMBER(TEXT, rb_manifest_file, path, "path"),
+                                         RB_MEMBER(CHARS, rb_manifest_file, sha256, "sha256"),
+                                         RB_MEMBER(CHARS, rb_manifest_file, mode, "mode"),
+                                         RB_MEMBER_END};
+
+#define MANIFEST(KIND, M, KEY) RB_MEMBER(KIND, rb_manifest, M, KEY)
+#define MANIFEST_LIST(M, COUNT, KEY, OF) RB_MEMBER_LIST(rb_manifest, M, COUNT, KEY, OF)
+static const rb_member app_members[] = {MANIFEST(TEXT, app_name, "name"),
+                                        MANIFEST(TEXT, app_version, "version"), RB_MEMBER_END};
+static const rb_member source_members[] = {MANIFEST(CHARS, commit, "commit"),
+                                           MANIFEST(CHARS, tree, "tree"), RB_MEMBER_END};
+static const rb_member flags_members[] = {
+    MANIFEST(TEXT, flags_path, "path"), MANIFEST(TEXT, flags_format, "format"),
+    MANIFEST(CHARS, flags_sha256, "sha256"),
+    MANIFEST_LIST(flags, flag_count, "values", flag_members), RB_MEMBER_END};
+static const rb_member rollback_members[] = {MANIFEST(TEXT, class_, "class"),
+                                             MANIFEST(BOOL, schema_compatible, "schemaCompatible"),
+                                             MANIFEST(TEXTS, notes, "notes"), RB_MEMBER_END};
+static const rb_member predicate_members[] = {
+    RB_MEMBER_IN(OBJECT, "app", app_members),
+    RB_MEMBER_IN(OBJECT, "source", source_members),
+    RB_MEMBER_TO(rb_manifest, previous, "previous", link_members),
+    MANIFEST_LIST(heads, head_count, "heads", link_members),
+    MANIFEST_LIST(artifacts, artifact_count, "artifacts", artifact_members),
+    MANIFEST_LIST(databases, database_count, "databases", database_members),
+    RB_MEMBER_IN(OR_NULL, "flags", flags_members),
+    MANIFEST_LIST(config, config_count, "config", file_members),
+    MANIFEST_LIST(checks, check_count, "checks", file_members),
+    RB_MEMBER_IN(OBJECT, "rollback", rollback_members),
+    MANIFEST(TEXT, known_good, "knownGood"),
+    RB_MEMBER_END};
 
 static void set(json_t *object, const char *key, json_t *value)
 {
@@ -19,47 +92,6 @@ static void append(json_t *array, json_t *value)
         abort();
 }
 
-static json_t *encode_link(const rb_link *from)
-{
-    if (!from)
-        return json_null();
-    json_t *object = json_object();
-    rb_json_set_str(object, "tag", from->tag);
-    rb_json_set_str(object, "object", from->object);
-    rb_json_set_str(object, "sha256", from->sha256);
-    return object;
-}
-
-static json_t *encode_artifact(const rb_manifest_artifact *from)
-{
-    json_t *object = json_object();
-    rb_json_set_str(object, "name", from->name);
-    set(object, "paths", rb_json_strs(&from->paths));
-    rb_json_set_str(object, "format", from->format);
-    set(object, "files", json_integer((json_int_t)from->files));
-    set(object, "bytes", json_integer((json_int_t)from->bytes));
-    rb_json_set_str(object, "tree", from->tree);
-    set(object, "submodules", rb_json_strs(&from->submodules));
-    if (from->ignore.n > 0)
-        set(object, "ignore", rb_json_strs(&from->ignore));
-    return object;
-}
-
-static json_t *encode_migration(const rb_manifest_migration *from)
-{
-    json_t *object = json_object();
-    json_t *transaction = json_object();
-    rb_json_set_str(object, "id", from->id);
-    rb_json_set_str(object, "name", from->name);
-    rb_json_set_str(object, "up", from->up);
-    rb_json_set_str(object, "down", *from->down ? from->down : NULL);
-    set(transaction, "up", json_boolean(from->up_transactional));
-    set(transaction, "down", json_boolean(from->down_transactional));
-    set(object, "transaction", transaction);
-    set(object, "code", json_boolean(from->code));
-    return object;
-}
-
 json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *difference))
 {
     json_t *proof = json_deep_copy(from);
@@ -71,56 +103,6 @@ json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *differen
         json_array_foreach (json_object_get(migration, "differences"), j, difference)
             each(difference);
     return proof;
-}
-
-static json_t *encode_database(const rb_manifest_database *from)
-{
-    json_t *object = json_object();
-    json_t *migrations = json_array();
-    for (size_t i = 0; i < from->migration_count; i++)
-        append(migrations, encode_migration(&from->migrations[i]));
-    rb_json_set_str(object, "name", from->name);
-    rb_json_set_str(object, "engine", from->engine);
-    rb_json_set_str(object, "directory", from->directory);
-    rb_json_set_str(object, "layout", from->layout);
-    rb_json_set_str(object, "tracking", from->tracking);
-    set(object, "migrations", migrations);
-    rb_json_set_str(object, "fingerprint", from->fingerprint);
-    set(object, "proof", rb_manifest_copy_proof(from->proof, rb_catalog_item_store));
-    return object;
-}
-
-static json_t *encode_flags(const rb_manifest *manifest)
-{
-    if (!manifest->flags_path)
-        return json_null();
-    json_t *object = json_object();
-    json_t *values = json_array();
-    for (size_t i = 0; i < manifest->flag_count; i++) {
-        json_t *value = json_object();
-        rb_json_set_str(value, "name", manifest->flags[i].name);
-        rb_json_set_str(value, "state", manifest->flags[i].state);
-        rb_json_set_str(value, "default", manifest->flags[i].default_);
-        append(values, value);
-    }
-    rb_json_set_str(object, "path", manifest->flags_path);
-    rb_json_set_str(object, "format", manifest->flags_format);
-    rb_json_set_str(object, "sha256", manifest->flags_sha256);
-    set(object, "values", values);
-    return object;
-}
-
-static json_t *encode_files(const rb_manifest_file *files, size_t count)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_t *object = json_object();
-        rb_json_set_str(object, "path", files[i].path);
-        rb_json_set_str(object, "sha256", files[i].sha256);
-        rb_json_set_str(object, "mode", files[i].mode);
-        append(array, object);
-    }
-    return array;
 }
 
 static json_t *encode_subjects(const rb_manifest *manifest)
@@ -141,37 +123,11 @@ static json_t *encode_subjects(const rb_manifest *manifest)
 
 static json_t *encode_predicate(const rb_manifest *manifest)
 {
-    json_t *predicate = json_object();
-    json_t *app = json_object();
-    json_t *source = json_object();
-    json_t *rollback = json_object();
-    json_t *heads = json_array();
-    json_t *artifacts = json_array();
-    json_t *databases = json_array();
-    for (size_t i = 0; i < manifest->head_count; i++)
-        append(heads, encode_link(&manifest->heads[i]));
-    for (size_t i = 0; i < manifest->artifact_count; i++)
-        append(artifacts, encode_artifact(&manifest->artifacts[i]));
+    json_t *predicate = rb_members_write(predicate_members, manifest);
+    json_t *databases = json_object_get(predicate, "databases");
     for (size_t i = 0; i < manifest->database_count; i++)
-        append(databases, encode_database(&manifest->databases[i]));
-    rb_json_set_str(app, "name", manifest->app_name);
-    rb_json_set_str(app, "version", manifest->app_version);
-    rb_json_set_str(source, "commit", manifest->commit);
-    rb_json_set_str(source, "tree", manifest->tree);
-    rb_json_set_str(rollback, "class", manifest->class_);
-    set(rollback, "schemaCompatible", json_boolean(manifest->schema_compatible));
-    set(rollback, "notes", rb_json_strs(&manifest->notes));
-    set(predicate, "app", app);
-    set(predicate, "source", source);
-    set(predicate, "previous", encode_link(manifest->previous));
-    set(predicate, "heads", heads);
-    set(predicate, "artifacts", artifacts);
-    set(predicate, "databases", databases);
-    set(predicate, "flags", encode_flags(manifest));
-    set(predicate, "config", encode_files(manifest->config, manifest->config_count));
-    set(predicate, "checks", encode_files(manifest->checks, manifest->check_count));
-    set(predicate, "rollback", rollback);
-    rb_json_set_str(predicate, "knownGood", manifest->known_good);
+        set(json_array_get(databases, i), "proof",
+            rb_manifest_copy_proof(manifest->databases[i].proof, rb_catalog_item_store));
     return predicate;
 }
 
@@ -185,60 +141,30 @@ json_t *rb_manifest_encode(const rb_manifest *manifest)
     return statement;
 }
 
-static void free_database(rb_manifest_database *database)
+rb_manifest *rb_manifest_from_json(const json_t *json)
 {
-    for (size_t i = 0; i < database->migration_count; i++) {
-        free(database->migrations[i].id);
-        free(database->migrations[i].name);
+    const json_t *predicate = json_object_get(json, "predicate");
+    const json_t *databases = json_object_get(predicate, "databases");
+    const json_t *subjects = json_object_get(json, "subject");
+    rb_manifest *out = rb_calloc(1, sizeof *out);
+    rb_members_read(predicate_members, out, predicate);
+    for (size_t i = 0; i < out->database_count; i++)
+        out->databases[i].proof = rb_manifest_copy_proof(
+            json_object_get(json_array_get(databases, i), "proof"), rb_catalog_item_load);
+    for (size_t i = 0; i < out->artifact_count; i++) {
+        const json_t *digest = json_object_get(json_array_get(subjects, i), "digest");
+        memcpy(out->artifacts[i].digest, rb_json_str(digest, "sha256"), RB_SHA256_HEX);
     }
-    free(database->migrations);
-    free(database->name);
-    free(database->engine);
-    free(database->directory);
-    free(database->layout);
-    free(database->tracking);
-    rb_json_free(database->proof);
-}
-
-static void free_files(rb_manifest_file *files, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(files[i].path);
-    free(files);
+    return out;
 }
 
 void rb_manifest_free(rb_manifest *manifest)
 {
     if (!manifest)
         return;
-    if (manifest->previous)
-        free(manifest->previous->tag);
-    free(manifest->previous);
-    for (size_t i = 0; i < manifest->head_count; i++)
-        free(manifest->heads[i].tag);
-    free(manifest->heads);
-    for (size_t i = 0; i < manifest->artifact_count; i++) {
-        rb_manifest_artifact *artifact = &manifest->artifacts[i];
-        free(artifact->name);
-        free(artifact->format);
-        rb_strs_clear(&artifact->paths);
-        rb_strs_clear(&artifact->submodules);
-        rb_strs_clear(&artifact->ignore);
-    }
-    free(manifest->artifacts);
     for (size_t i = 0; i < manifest->database_count; i++)
-        free_database(&manifest->databases[i]);
-    free(manifest->databases);
-    rb_flags_free(manifest->flags, manifest->flag_count);
-    free_files(manifest->config, manifest->config_count);
-    free_files(manifest->checks, manifest->check_count);
-    free(manifest->flags_path);
-    free(manifest->flags_format);
-    free(manifest->app_name);
-    free(manifest->app_version);
-    free(manifest->class_);
-    free(manifest->known_good);
-    rb_strs_clear(&manifest->notes);
+        rb_json_free(manifest->databases[i].proof);
+    rb_members_clear(predicate_members, manifest);
     free(manifest);
 }
 
