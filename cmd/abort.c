@@ -9,17 +9,6 @@
 static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_NO_BACKUP, RB_OPTION_BREAK,
                               RB_OPTION_WHY, RB_OPTION_YES,  RB_OPTION_JSON,      RB_OPTIONS_END};
 
-/* After the commit, reverting is a transition of its own, under the same rules as any. */
-static enum rb_code go_back(rb_cli *cli, rb_site *site, const rb_options *o, bool confirmed,
-                            rb_err *err)
-{
-    rb_options own = *o;
-    rb_intent intent;
-    own.confirmed = confirmed;
-    RB_TRY(rb_site_intent(&intent, site, o, "abort", NULL, err));
-    return rb_site_carry_out(cli, site, &intent, &own, err);
-}
-
 /* Before the commit: runs the inverses of the steps that were done. */
 static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_transition *t, rb_err *err)
 {
@@ -46,7 +35,7 @@ static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_transition *
  * Aborting an abort that stopped half-way reverts further: before its commit it is undone, and
  * then the transition that it was to revert is aborted; after its commit it is continued.
  */
-static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_options *o, rb_transition *t,
+static enum rb_code abort_it(rb_cli *cli, rb_site *site, rb_options *o, rb_transition *t,
                              rb_err *err)
 {
     for (bool asked = false;; asked = true) {
@@ -66,8 +55,10 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, const rb_options *o, rb
                                : back ? "is committed: it is continued, since it goes back already"
                                       : "is committed: this is a transition back");
         rb_ui_note(cli, "%s (transition %s)", what, row->id);
-        if (committed && !back) /* asks after it has shown its plan */
-            return go_back(cli, site, o, asked, err);
+        if (committed && !back) { /* a transition of its own, under the same rules as any */
+            o->confirmed = asked; /* else it asks after it has shown its plan */
+            return rb_site_carry_out(cli, site, o, "abort", NULL, err);
+        }
         if (!asked)
             RB_TRY(rb_site_confirm(cli, o, what, err));
         if (committed) {

@@ -76,15 +76,13 @@ static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *
     rb_approvals_count(&now, cli->session.policy, release, environment, "deploy");
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, id);
-        json_object_set_new(json, "given", json_integer(now.given));
-        json_object_set_new(json, "needed", json_integer(now.needed));
+        rb_json_set(json, "given:i needed:i", (int64_t)now.given, (int64_t)now.needed);
         rb_ui_json(cli, json);
         return RB_OK;
     }
     if (id)
-        rb_ui_line("%sapproved%s %s %s, by %s (entry %.10s)", rb_ui_color(cli, RB_GREEN),
-                   rb_ui_color(cli, RB_PLAIN), release->tag, draft->title, caller->principal,
-                   rb_word_id(id).hex);
+        rb_ui_line("<green>approved</> %s %s, by %s (entry %.10s)", release->tag, draft->title,
+                   caller->principal, rb_word_id(id).hex);
     else
         rb_ui_line("nothing to do: %s has an approval by %s for %s, and another one by the same "
                    "person changes nothing",

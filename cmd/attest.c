@@ -111,7 +111,6 @@ static void say_why(rb_buf *out, const rb_summary *summary, rb_cli *cli, const r
     const rb_problems *all[] = {chain, content};
     const char *why = NULL;
     size_t i;
-    json_t *item;
     for (size_t a = 0; a < 2; a++)
         for (i = 0; i < all[a]->n && !why; i++)
             why = all[a]->items[i].warning ? NULL : all[a]->items[i].message;
@@ -124,7 +123,7 @@ static void say_why(rb_buf *out, const rb_summary *summary, rb_cli *cli, const r
                       bad && *bad ? ": " : "", bad ? bad : "");
     }
     RB_AUTO(rb_json_freep) json_t *list = rb_release_unapproved(cli, summary->object, NULL);
-    json_array_foreach (list, i, item)
+    rb_json_each (item, list)
         rb_buf_printf(out, "%sits %s in %s had %d of %d approvals", out->len ? "; and " : "",
                       rb_json_str(item, "kind"), rb_json_str(item, "environment"),
                       (int)rb_json_int(item, "given", 0), (int)rb_json_int(item, "needed", 0));

@@ -15,36 +15,26 @@ static const rb_opt opts[] = {RB_OPTION_ENV,
 /* Times as the other documents have them. */
 static void set_times(json_t *list)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (list, i, item) {
+    rb_json_each (item, list) {
         RB_AUTO(rb_free_str) char *at = rb_status_iso(rb_json_int(item, "at", 0));
         RB_AUTO(rb_free_str) char *until = rb_status_iso(rb_json_int(item, "keptUntil", 0));
-        rb_json_set_str(item, "at", at);
-        rb_json_set_str(item, "keptUntil", until);
+        rb_json_set(item, "at:s keptUntil:s", at, until);
     }
 }
 
 static void show(const json_t *list)
 {
-    static const char *const heads[] = {"ID", "DATABASE", "OF", "AT", "SIZE", "STATE", "WHAT"};
-    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item) {
-        const char *from = rb_json_str(item, "from");
-        const char *state = rb_json_str(item, "state");
+    static const rb_ui_column columns[] = {
+        {"ID", "{id}"},     {"DATABASE", "{database}"}, {"OF", "{kind} {from|nothing} -> {to}"},
+        {"AT", "{at}"},     {"SIZE", "{bytes:bytes}"},  {"STATE", "{state}"},
+        {"WHAT", "{what}"},
+    };
+    rb_json_each (item, list) {
+        RB_AUTO(rb_free_str) char *what = rb_backup_names(json_object_get(item, "items"));
         bool expired = json_is_true(json_object_get(item, "expired"));
-        rb_strs_add(&cells, rb_json_str(item, "id"));
-        rb_strs_add(&cells, rb_json_str(item, "database"));
-        rb_strs_take(&cells, rb_format("%s %s -> %s", rb_json_str(item, "kind"),
-                                       from ? from : "nothing", rb_json_str(item, "to")));
-        rb_strs_add(&cells, rb_json_str(item, "at"));
-        rb_strs_take(&cells, rb_ui_bytes((uint64_t)rb_json_int(item, "bytes", 0)));
-        rb_strs_add(&cells, expired ? "expired" : state);
-        rb_strs_take(&cells, rb_backup_names(json_object_get(item, "items")));
+        rb_json_set(item, "state:s what:s", expired ? "expired" : rb_json_str(item, "state"), what);
     }
-    rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
+    rb_ui_table(columns, sizeof columns / sizeof *columns, list, NULL);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

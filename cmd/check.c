@@ -45,26 +45,22 @@ static enum rb_code store(const rb_site *site, const json_t *failures, const cha
 
 static const json_t *failure_of(const json_t *failures, const char *name)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)failures, i, item)
+    rb_json_each (item, failures)
         if (rb_text_same(rb_json_str(item, "name"), name))
             return item;
     return NULL;
 }
 
-static void show(const rb_cli *cli, const rb_env *env, const json_t *failures)
+static void show(const rb_env *env, const json_t *failures)
 {
     for (size_t i = 0; i < env->check_count; i++) {
         const char *name = env->checks[i].name;
         const json_t *failure = failure_of(failures, name);
-        const char *plain = rb_ui_color(cli, RB_PLAIN);
         if (failure)
-            rb_ui_line("%sfailed%s  %s", rb_ui_color(cli, RB_RED), plain,
-                       rb_json_str(failure, "message"));
+            rb_ui_line("<red>failed</>  %s", rb_json_str(failure, "message"));
         else
-            rb_ui_line("%spassed%s  check \"%s\"", rb_ui_color(cli, RB_GREEN), plain, name);
-        rb_status_lines(rb_json_str(failure, "output"));
+            rb_ui_line("<green>passed</>  check \"%s\"", name);
+        rb_ui_output(NULL, "            ", rb_json_str(failure, "output"));
     }
 }
 
@@ -74,19 +70,13 @@ static json_t *document(const rb_env *env, const char *tag, const char *health, 
     json_t *doc = json_object();
     json_t *list = json_array();
     RB_AUTO(rb_free_str) char *at = rb_status_iso(time(NULL));
-    rb_json_set_str(doc, "environment", env->name);
-    rb_json_set_str(doc, "release", tag);
-    rb_json_set_str(doc, "health", health);
-    rb_json_set_str(doc, "at", at);
-    json_object_set_new(doc, "stored", json_boolean(stored));
+    rb_json_set(doc, "environment:s release:s health:s at:s stored:b", env->name, tag, health, at,
+                stored);
     for (size_t i = 0; i < env->check_count; i++) {
         const json_t *failure = failure_of(failures, env->checks[i].name);
-        json_t *item = json_object();
-        rb_json_set_str(item, "name", env->checks[i].name);
-        json_object_set_new(item, "passed", json_boolean(!failure));
-        rb_json_set_str(item, "message", rb_json_str(failure, "message"));
-        rb_json_set_str(item, "output", rb_json_str(failure, "output"));
-        json_array_append_new(list, item);
+        json_array_append_new(
+            list, rb_json_make("name:s passed:b message:s output:s", env->checks[i].name, !failure,
+                               rb_json_str(failure, "message"), rb_json_str(failure, "output")));
     }
     json_object_set_new(doc, "checks", list);
     return doc;
@@ -137,7 +127,7 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
         RB_AUTO(rb_json_freep) json_t *doc = document(env, tag, health, stored, failures);
         rb_ui_json(cli, doc);
     } else {
-        show(cli, env, failures);
+        show(env, failures);
         rb_ui_line("%s: %s, %s%s", env->name, tag ? tag : "nothing is live", health,
                    env->check_count == 0 ? ": no check is configured" : "");
     }

@@ -18,7 +18,6 @@ typedef struct rb_cli {
     rb_session session; /* of -C and --config; closed by main */
     bool json;          /* --json of the command */
     bool quiet;
-    bool color;        /* stdout may be coloured */
     bool progress;     /* stderr is a terminal and not --quiet */
     bool interactive;  /* questions are possible: stdin and stderr are terminals */
     const char *typed; /* the command line as it can be pasted into a shell */

@@ -1,4 +1,4 @@
-#include "deploy.h"
+#include "env_session.h"
 
 static const rb_opt opts[] = {
     RB_OPTION_ENV,
@@ -16,20 +16,11 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-enum rb_code rb_deploy(rb_cli *cli, rb_site *site, const rb_options *o, const char *tag,
-                       rb_err *err)
-{
-    rb_intent intent;
-    RB_TRY(rb_site_settled(site, err));
-    RB_TRY(rb_site_intent(&intent, site, o, "deploy", tag, err));
-    return rb_site_carry_out(cli, site, &intent, o, err);
-}
-
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    return rb_deploy(cli, &site, o, o->argv[0], err);
+    return rb_site_carry_out(cli, &site, o, "deploy", o->argv[0], err);
 }
 
 RB_COMMAND(deploy, "TAG", "move an environment forward to a release", RB_GROUP_DAILY, 1, 1,

@@ -64,17 +64,11 @@ static const char *text(const json_t *object, const char *key)
 }
 
 /* One line with its sign, in the sign's colour. */
-static void print_change(const rb_cli *cli, const char *indent, const char *change,
-                         const char *name)
+static void print_change(const char *indent, const char *change, const char *name)
 {
     bool added = strcmp(change, "added") == 0, removed = strcmp(change, "removed") == 0;
     enum rb_color color = added ? RB_GREEN : removed ? RB_RED : RB_YELLOW;
-    RB_AUTO(rb_free_str) char *safe = rb_safe(name);
-    rb_ui_line("%s%s%s %s%s", indent, rb_ui_color(cli, color),
-               added     ? "+"
-               : removed ? "-"
-                         : "~",
-               safe, rb_ui_color(cli, RB_PLAIN));
+    rb_ui_line("%s%s%s %s</>", indent, rb_ui_color(color), added ? "+" : removed ? "-" : "~", name);
 }
 
 static const char *const kinds[] = {"added", "removed", "changed"};
@@ -108,8 +102,7 @@ static char *migration_label(const struct sides *sides, const char *database, co
 }
 
 /* database: NULL for a list of files. */
-static void print_lists(const rb_cli *cli, const json_t *lists, const struct sides *sides,
-                        const char *database)
+static void print_lists(const json_t *lists, const struct sides *sides, const char *database)
 {
     for (size_t i = 0; i < 3; i++) {
         const json_t *list = json_object_get(lists, kinds[i]);
@@ -118,135 +111,112 @@ static void print_lists(const rb_cli *cli, const json_t *lists, const struct sid
             const char *name = json_string_value(json_array_get(list, k));
             RB_AUTO(rb_free_str)
             char *label = database ? migration_label(sides, database, name) : rb_strdup(name);
-            print_change(cli, "  ", kinds[i], label);
+            print_change("  ", kinds[i], label);
         }
         if (n > PATHS_SHOWN)
             rb_ui_line("    and %zu more %s (--json lists all)", n - PATHS_SHOWN, kinds[i]);
     }
 }
 
-static void print_head(const rb_cli *cli, const char *part, const char *name, const char *rest)
+static void print_head(const char *part, const char *name, const char *rest)
 {
-    RB_AUTO(rb_free_str) char *safe = rb_safe(name);
-    rb_ui_line("%s%s%s%s%s%s%s", rb_ui_color(cli, RB_BOLD), part, *safe ? " " : "", safe,
-               rb_ui_color(cli, RB_PLAIN), *rest ? ": " : "", rest);
+    rb_ui_line("<bold>%s%s%s</>%s%s", part, *name ? " " : "", name, *rest ? ": " : "", rest);
 }
 
-static void print_databases(const rb_cli *cli, const json_t *databases, const struct sides *sides)
+static void print_databases(const json_t *databases, const struct sides *sides)
 {
-    size_t i, k;
-    json_t *database, *change;
-    json_array_foreach (databases, i, database) {
+    rb_json_each (database, databases) {
         const json_t *migrations = json_object_get(database, "migrations");
         const json_t *schema = json_object_get(database, "schema");
         RB_AUTO(rb_free_str) char *counts = summary(migrations, "migration");
         if (!*counts && json_array_size(schema) == 0)
             continue;
         const char *name = text(database, "name");
-        print_head(cli, "database", name, *counts ? counts : "the same migrations");
-        print_lists(cli, migrations, sides, name);
+        print_head("database", name, *counts ? counts : "the same migrations");
+        print_lists(migrations, sides, name);
         if (json_array_size(schema) > 0)
             rb_ui_line("  schema");
-        json_array_foreach (schema, k, change) {
-            if (k == 2 * PATHS_SHOWN) {
+        rb_json_each (change, schema) {
+            if (change_at == 2 * PATHS_SHOWN) {
                 rb_ui_line("      and %zu more objects (--json lists all)",
-                           json_array_size(schema) - k);
+                           json_array_size(schema) - change_at);
                 break;
             }
-            print_change(cli, "    ", text(change, "change"), text(change, "object"));
+            print_change("    ", text(change, "change"), text(change, "object"));
         }
     }
 }
 
-static void print_flag(const rb_cli *cli, const json_t *flag)
+static void print_flag(const json_t *flag)
 {
     char sign = rb_flag_sign(flag);
     RB_AUTO(rb_free_str) char *words = rb_flag_words(flag);
-    print_change(cli, "  ", sign == '+' ? "added" : sign == '-' ? "removed" : "changed", words);
+    print_change("  ", sign == '+' ? "added" : sign == '-' ? "removed" : "changed", words);
 }
 
-static void print_lines(const rb_cli *cli, const json_t *lines, bool stat)
+static void print_lines(const json_t *lines, bool stat)
 {
-    size_t i;
-    json_t *line;
-    json_array_foreach (lines, i, line) {
+    rb_json_each (line, lines) {
         const char *text = json_string_value(line);
         enum rb_color color = *text == '+' ? RB_GREEN : *text == '-' ? RB_RED : RB_PLAIN;
         if (!stat)
-            rb_ui_line("      %s%s%s", rb_ui_color(cli, color), text, rb_ui_color(cli, RB_PLAIN));
+            rb_ui_line("      %s%s</>", rb_ui_color(color), text);
     }
 }
 
 /* stat: without the lines of flags and config files. */
-static void print_settings(const rb_cli *cli, const json_t *document, bool stat)
+static void print_settings(const json_t *document, bool stat)
 {
     const json_t *flags = json_object_get(document, "flags");
     const json_t *config = json_object_get(document, "config");
-    size_t i;
-    json_t *item;
     if (json_array_size(flags) > 0)
-        print_head(cli, "flags", "", "");
-    json_array_foreach (flags, i, item) {
-        print_flag(cli, item);
-        print_lines(cli, json_object_get(item, "lines"), stat);
+        print_head("flags", "", "");
+    rb_json_each (item, flags) {
+        print_flag(item);
+        print_lines(json_object_get(item, "lines"), stat);
     }
     if (json_array_size(config) > 0)
-        print_head(cli, "config", "", "");
-    json_array_foreach (config, i, item) {
-        print_change(cli, "  ", text(item, "change"), text(item, "path"));
-        print_lines(cli, json_object_get(item, "lines"), stat);
+        print_head("config", "", "");
+    rb_json_each (item, config) {
+        print_change("  ", text(item, "change"), text(item, "path"));
+        print_lines(json_object_get(item, "lines"), stat);
     }
 }
 
-static void print_risk(const rb_cli *cli, const json_t *document)
+static void print_risk(const json_t *document)
 {
     const json_t *risk = json_object_get(document, "risk");
     const char *class_ = text(risk, "class");
-    enum rb_color color = strcmp(class_, "reversible") == 0 ? RB_GREEN
-                          : strcmp(class_, "lossy") == 0    ? RB_YELLOW
-                                                            : RB_RED;
-    RB_AUTO(rb_free_str) char *from = rb_safe(text(document, "from"));
-    rb_ui_line("%sgoing back to %s%s: %s%s%s", rb_ui_color(cli, RB_BOLD), from,
-               rb_ui_color(cli, RB_PLAIN), rb_ui_color(cli, color), class_,
-               rb_ui_color(cli, RB_PLAIN));
-    size_t i;
-    json_t *reason;
-    json_array_foreach (json_object_get(risk, "reasons"), i, reason) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(json_string_value(reason));
-        rb_ui_line("  %s", safe);
-    }
+    rb_ui_item(
+        strcmp(class_, "reversible") == 0 ? "<bold>going back to {from}</>: <green>{risk.class}</>"
+        : strcmp(class_, "lossy") == 0    ? "<bold>going back to {from}</>: <yellow>{risk.class}</>"
+                                          : "<bold>going back to {from}</>: <red>{risk.class}</>",
+        document);
+    rb_json_each (reason, json_object_get(risk, "reasons"))
+        rb_ui_item("  {.}", reason);
 }
 
-static void print(const rb_cli *cli, const json_t *document, const struct sides *sides, bool stat)
+static void print(const json_t *document, const struct sides *sides, bool stat)
 {
-    const json_t *app = json_object_get(document, "app");
-    RB_AUTO(rb_free_str) char *from = rb_safe(text(document, "from"));
-    RB_AUTO(rb_free_str) char *to = rb_safe(text(document, "to"));
-    RB_AUTO(rb_free_str) char *old = rb_safe(text(app, "from"));
-    RB_AUTO(rb_free_str) char *new = rb_safe(text(app, "to"));
-    rb_ui_line("%s%s -> %s%s  (version %s -> %s)", rb_ui_color(cli, RB_BOLD), from, to,
-               rb_ui_color(cli, RB_PLAIN), old, new);
+    rb_ui_item("<bold>{from} -> {to}</>  (version {app.from} -> {app.to})", document);
     if (!rb_diff_any(document)) {
         rb_ui_line("no differences");
         return;
     }
-    size_t i;
-    json_t *artifact;
-    json_array_foreach (json_object_get(document, "artifacts"), i, artifact) {
+    rb_json_each (artifact, json_object_get(document, "artifacts")) {
         const json_t *ignore = json_object_get(artifact, "ignore");
         RB_AUTO(rb_free_str) char *counts = summary(artifact, "file");
         RB_AUTO(rb_free_str) char *globs = summary(ignore, "ignored glob");
         if (*counts || *globs)
-            print_head(cli, "artifact", text(artifact, "name"),
-                       *counts ? counts : "the same files");
-        print_lists(cli, artifact, sides, NULL);
+            print_head("artifact", text(artifact, "name"), *counts ? counts : "the same files");
+        print_lists(artifact, sides, NULL);
         if (*globs)
             rb_ui_line("  ignore");
-        print_lists(cli, ignore, sides, NULL);
+        print_lists(ignore, sides, NULL);
     }
-    print_databases(cli, json_object_get(document, "databases"), sides);
-    print_settings(cli, document, stat);
-    print_risk(cli, document);
+    print_databases(json_object_get(document, "databases"), sides);
+    print_settings(document, stat);
+    print_risk(document);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
@@ -257,7 +227,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (cli->json)
         rb_ui_json(cli, document);
     else
-        print(cli, document, &sides, o->stat);
+        print(document, &sides, o->stat);
     return o->exit_code && rb_diff_any(document) ? RB_FOUND : RB_OK;
 }
 

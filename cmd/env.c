@@ -1,4 +1,4 @@
-#include "env.h"
+#include "env_session.h"
 
 #include <string.h>
 
@@ -19,12 +19,9 @@ static json_t *describe_last(const rb_transition_row *row)
 {
     json_t *last = json_object();
     RB_AUTO(rb_free_str) char *at = rb_status_iso(row->finished ? row->finished : row->started);
-    rb_json_set_str(last, "kind", row->kind);
-    rb_json_set_str(last, "from", row->from);
-    rb_json_set_str(last, "to", row->to);
-    rb_json_set_str(last, "outcome", row->outcome ? row->outcome : "interrupted");
-    rb_json_set_str(last, "at", at);
-    rb_json_set_str(last, "by", rb_json_str(json_object_get(row->plan, "before"), "by"));
+    rb_json_set(last, "kind:s from:s to:s outcome:s at:s by:s", row->kind, row->from, row->to,
+                row->outcome ? row->outcome : "interrupted", at,
+                rb_json_str(json_object_get(row->plan, "before"), "by"));
     return last;
 }
 
@@ -44,10 +41,11 @@ static enum rb_code describe(json_t *out, rb_cli *cli, const char *name, rb_err 
 {
     RB_AUTO(rb_status_clear) rb_status st = {0};
     RB_TRY(rb_status_look(&st, cli, name, err));
-    rb_json_set_str(out, "root", st.site.env->root);
-    rb_json_set_str(out, "release", st.tag);
-    rb_json_set_str(out, "state", st.row ? "interrupted" : st.tag ? "settled" : "empty");
-    rb_json_set_str(out, "health", st.health);
+    rb_json_set(out, "root:s release:s state:s health:s", st.site.env->root, st.tag,
+                st.row   ? "interrupted"
+                : st.tag ? "settled"
+                         : "empty",
+                st.health);
     if (st.tag)
         json_object_set_new(out, "drift", json_integer((json_int_t)json_array_size(st.drift)));
     json_object_set_new(out, "differences", rb_site_distrust(&st.site));
@@ -70,49 +68,39 @@ static json_t *row_of(rb_cli *cli, const char *name)
     return row;
 }
 
-static void add_cells(rb_strs *cells, const json_t *row)
+/* Adds what only the table has. */
+static void add_words(json_t *row)
 {
-    const json_t *last = json_object_get(row, "last");
-    const json_t *error = json_object_get(row, "error");
-    const char *release = rb_json_str(row, "release");
-    const char *health = rb_json_str(row, "health");
-    const char *at = rb_json_str(last, "at");
-    const char *by = rb_json_str(last, "by");
     int64_t drift = rb_json_int(row, "drift", -1);
-    rb_strs_add(cells, rb_json_str(row, "environment"));
-    rb_strs_add(cells, release ? release : "-");
-    rb_strs_add(cells, health ? health : "-");
-    rb_strs_take(cells, drift < 0    ? rb_strdup("-")
-                        : drift == 0 ? rb_strdup("none")
-                                     : rb_format("%d", (int)drift));
-    rb_strs_take(cells,
-                 json_is_object(error)
-                     ? rb_format("cannot be looked at: %s", rb_json_str(error, "message"))
-                 : at ? rb_format("%s to %s %s at %.10s %.8s UTC%s%s", rb_json_str(last, "kind"),
-                                  rb_json_str(last, "to"), rb_json_str(last, "outcome"), at,
-                                  at + 11, by ? " by " : "", by ? by : "")
-                      : rb_strdup("none"));
+    RB_AUTO(rb_free_str) char *drifted = drift > 0 ? rb_format("%d", (int)drift) : NULL;
+    bool known = json_is_object(json_object_get(row, "last")) ||
+                 json_is_object(json_object_get(row, "error"));
+    rb_json_set(row, "drifted:s none:s", drift == 0 ? "none" : drifted, known ? NULL : "none");
 }
 
 static enum rb_code list(rb_cli *cli, const rb_strs *names)
 {
-    static const char *const heads[] = {"ENVIRONMENT", "LIVE", "HEALTH", "DRIFT",
-                                        "LAST TRANSITION"};
-    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    static const rb_ui_column columns[] = {
+        {"ENVIRONMENT", "{environment}"},
+        {"LIVE", "{release|-}"},
+        {"HEALTH", "{health|-}"},
+        {"DRIFT", "{drifted|-}"},
+        {"LAST TRANSITION",
+         "[cannot be looked at: {error.message}][{last.kind} to {last.to} {last.outcome} at "
+         "{last.at:time}][ by {last.by}]{none}"},
+    };
     RB_AUTO(rb_json_freep) json_t *rows = json_array();
-    size_t i;
-    json_t *row;
-    for (i = 0; i < names->n; i++)
+    for (size_t i = 0; i < names->n; i++)
         json_array_append_new(rows, row_of(cli, names->items[i]));
     if (cli->json) {
         RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "environments", rows);
         rb_ui_json(cli, document);
         return RB_OK;
     }
-    json_array_foreach (rows, i, row)
-        add_cells(&cells, row);
-    rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
-    json_array_foreach (rows, i, row)
+    rb_json_each (row, rows)
+        add_words(row);
+    rb_ui_table(columns, sizeof columns / sizeof *columns, rows, NULL);
+    rb_json_each (row, rows)
         if (json_array_size(json_object_get(row, "differences")) > 0)
             rb_ui_note(cli,
                        "what this host recorded of %s differs from its settings; see `rbtool env "

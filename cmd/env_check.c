@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "database/database.h"
 #include "database/url.h"
-#include "env.h"
+#include "env_session.h"
 #include "environment/root.h"
 #include "release_status.h"
 #include "transition/host_files.h"
@@ -39,12 +39,8 @@ static void add(const check *c, const char *item, enum level level, const char *
     va_start(args, format);
     rb_buf_vprintf(&message, format, args);
     va_end(args);
-    json_t *line = json_object();
-    rb_json_set_str(line, "item", item);
-    rb_json_set_str(line, "level", levels[level]);
-    rb_json_set_str(line, "message", rb_buf_str(&message));
-    rb_json_set_str(line, "hint", hint);
-    json_array_append_new(c->lines, line);
+    json_array_append_new(c->lines, rb_json_make("item:s level:s message:s hint:s", item,
+                                                 levels[level], rb_buf_str(&message), hint));
 }
 
 /* The nearest folder above path that exists. */
@@ -258,10 +254,8 @@ static void check_binding(const check *c)
     RB_AUTO(rb_free_str) char *command = rb_site_trust_command(c->cli, c->site);
     RB_AUTO(rb_free_str) char *hint = rb_format("look at the difference, then `%s`", command);
     char sha256[65];
-    size_t i;
-    json_t *item;
     rb_json_hash(c->site->settings, sha256);
-    json_array_foreach (list, i, item) {
+    rb_json_each (item, list) {
         RB_AUTO(rb_buf_clear) rb_buf line = {0};
         rb_site_distrust_text(&line, item);
         add(c, "settings", LEVEL_ERROR, hint, "%s", line.data);
@@ -343,29 +337,25 @@ static void check_one(rb_cli *cli, const char *name, json_t *lines)
     check_policy(&c);
 }
 
-static void show(const rb_cli *cli, const char *name, const json_t *lines)
+static void show(const char *name, const json_t *lines)
 {
-    static const enum rb_color colors[] = {RB_GREEN, RB_YELLOW, RB_RED};
-    size_t i;
-    json_t *line;
     rb_ui_line("%s", name);
-    json_array_foreach ((json_t *)lines, i, line) {
+    rb_json_each (line, lines) {
         const char *level = rb_json_str(line, "level");
-        const char *hint = rb_json_str(line, "hint");
-        enum rb_color color = colors[level[0] == 'o' ? 0 : level[0] == 'w' ? 1 : 2];
-        rb_ui_line("  %s%-7s%s  %s: %s", rb_ui_color(cli, color), level, rb_ui_color(cli, RB_PLAIN),
-                   rb_json_str(line, "item"), rb_json_str(line, "message"));
-        if (hint)
-            rb_ui_line("           hint: %s", hint);
+        rb_ui_line("  %s%-7s</>  %s: %s",
+                   rb_ui_color(level[0] == 'o'   ? RB_GREEN
+                               : level[0] == 'w' ? RB_YELLOW
+                                                 : RB_RED),
+                   level, rb_json_str(line, "item"), rb_json_str(line, "message"));
+        if (rb_json_str(line, "hint"))
+            rb_ui_item("           hint: {hint}", line);
     }
 }
 
 static size_t count_errors(const json_t *lines)
 {
     size_t errors = 0;
-    size_t i;
-    json_t *line;
-    json_array_foreach ((json_t *)lines, i, line)
+    rb_json_each (line, lines)
         errors += strcmp(rb_json_str(line, "level"), levels[LEVEL_ERROR]) == 0;
     return errors;
 }
@@ -384,7 +374,7 @@ enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err)
         check_one(cli, names.items[i], lines);
         errors += count_errors(lines);
         if (!cli->json)
-            show(cli, names.items[i], lines);
+            show(names.items[i], lines);
         json_array_append_new(
             all, json_pack("{s:s,s:o}", "environment", names.items[i], "lines", lines));
     }

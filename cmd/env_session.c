@@ -213,76 +213,79 @@ static enum rb_code bind(rb_site *site, const found *f, bool named, rb_err *err)
                            site->session->repo, named, err);
 }
 
-enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
+/* unreadable: goes on with an error that is in this list; NULL: stops. */
+static enum rb_code pass(json_t *unreadable, const char *part, enum rb_code code, rb_err *err)
+{
+    if (code == RB_OK || !unreadable)
+        return code;
+    json_array_append_new(unreadable, rb_json_make("part:s message:t", part, rb_err_line(err)));
+    return RB_OK;
+}
+
+/* Reads the environment; to look at it, one of which not everything can be read. */
+static enum rb_code read_environment(rb_site *site, json_t *unreadable, const found *f,
+                                     const char *name, rb_err *err)
+{
+    rb_err why;
+    enum rb_code code = rb_env_read(&site->env, f->environments, name, f->base, lookup, err);
+    if (code == RB_OK || !unreadable)
+        return code;
+    if (!name && json_object_size(f->environments) == 1)
+        name = json_object_iter_key(json_object_iter(f->environments));
+    if (!name || rb_env_look(&site->env, f->environments, name, f->base, lookup, &why) != RB_OK)
+        return code;
+    return pass(unreadable, "settings", code, err);
+}
+
+static enum rb_code read_state(rb_site *site, bool write, bool check, rb_err *err)
+{
+    RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
+    if (check && site->state)
+        RB_TRY(rb_site_check_journal(site->env->name, site->env->root, site->state, err));
+    return RB_OK;
+}
+
+static enum rb_code open_site(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
+                              bool write, rb_err *err)
 {
     RB_AUTO(found_clear) found f = {0};
     const char *name = env ? env : getenv("RBTOOL_ENV");
+    name = name && *name ? name : NULL;
     site->cli = cli;
     site->session = &cli->session;
     RB_TRY(find_environments(&f, cli, err));
-    if (!(name && *name) && json_object_size(f.environments) > 1)
+    if (!name && !unreadable && json_object_size(f.environments) > 1)
         return refuse_several(cli, f.environments, err);
-    RB_TRY(
-        rb_env_read(&site->env, f.environments, name && *name ? name : NULL, f.base, lookup, err));
+    RB_TRY(read_environment(site, unreadable, &f, name, err));
     RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
-    RB_TRY(rb_session_signers(site->session, err));
+    RB_TRY(pass(unreadable, "signers", rb_session_signers(site->session, err), err));
     rb_session_extensions(&cli->session);
     if (write) {
         RB_TRY(rb_site_lock(site, err));
         rb_env_tidy(site->env);
     }
-    RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
-    if (write && !site->trusting)
-        RB_TRY(rb_site_check_journal(site->env->name, site->env->root, site->state, err));
-    RB_TRY(bind(site, &f, name && *name, err));
-    if (write && !site->trusting) {
+    bool trusts = write && !site->trusting;
+    RB_TRY(pass(unreadable, "state", read_state(site, write, unreadable || trusts, err), err));
+    RB_TRY(pass(unreadable, "state", bind(site, &f, name != NULL, err), err));
+    if (trusts) {
         RB_TRY(rb_site_trusted(cli, site, err));
         RB_TRY(drop_staged(site, err));
         rb_site_record(cli, site);
     }
-    return site->state ? rb_state_live(&site->live, site->state, err) : RB_OK;
+    return site->state
+               ? pass(unreadable, "state", rb_state_live(&site->live, site->state, err), err)
+               : RB_OK;
 }
 
-static bool note_unreadable(json_t *list, const char *part, enum rb_code code, rb_err *why)
+enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
 {
-    if (code == RB_OK)
-        return false;
-    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(why));
-    json_array_append_new(list, json_pack("{s:s,s:s}", "part", part, "message", safe));
-    return true;
+    return open_site(site, NULL, cli, env, write, err);
 }
 
 enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
                           rb_err *err)
 {
-    RB_AUTO(found_clear) found f = {0};
-    const char *name = env ? env : getenv("RBTOOL_ENV");
-    rb_err why;
-    site->cli = cli;
-    site->session = &cli->session;
-    RB_TRY(find_environments(&f, cli, err));
-    name = name && *name ? name : NULL;
-    const bool named = name != NULL;
-    if (!name && json_object_size(f.environments) == 1)
-        name = json_object_iter_key(json_object_iter(f.environments));
-    enum rb_code read = rb_env_read(&site->env, f.environments, name, f.base, lookup, &why);
-    if (note_unreadable(unreadable, "settings", read, &why) &&
-        (!name || rb_env_look(&site->env, f.environments, name, f.base, lookup, err) != RB_OK)) {
-        *err = why;
-        return read;
-    }
-    RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
-    (void)note_unreadable(unreadable, "signers", rb_session_signers(site->session, &why), &why);
-    rb_session_extensions(&cli->session);
-    enum rb_code code = rb_state_open(&site->state, site->env->root, false, &why);
-    if (code == RB_OK && site->state)
-        code = rb_state_live(&site->live, site->state, &why);
-    if (code == RB_OK && site->state)
-        code = rb_site_check_journal(site->env->name, site->env->root, site->state, &why);
-    (void)note_unreadable(unreadable, "state", code, &why);
-    code = bind(site, &f, named, &why);
-    (void)note_unreadable(unreadable, "state", code, &why);
-    return RB_OK;
+    return open_site(site, unreadable, cli, env, false, err);
 }
 
 enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
@@ -343,8 +346,9 @@ enum rb_code rb_site_confirm(const rb_cli *cli, const rb_options *options, const
     if (options->yes || options->confirmed)
         return RB_OK;
     if (!cli->interactive)
-        return rb_fail(err, RB_ERROR, "%s: there is no terminal to ask on\nadd --yes to go on",
-                       what);
+        return rb_fail(err, RB_ERROR,
+                       "%s: there is no terminal to ask on\ngo on without asking with `%s --yes`",
+                       what, cli->typed);
     if (!rb_ui_ask(cli, "%s? [y/N] ", what))
         return rb_fail(err, RB_ERROR, "not confirmed; nothing was changed");
     return RB_OK;
@@ -369,17 +373,14 @@ enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *pl
                              const char *outcome, const rb_err *err)
 {
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *doc = json_object();
-        json_object_set(doc, "from", json_object_get(plan->json, "from"));
-        json_object_set(doc, "to", json_object_get(plan->json, "to"));
-        rb_json_set_str(doc, "environment", site->env->name);
-        rb_json_set_str(doc, "outcome", outcome);
-        json_object_set_new(doc, "steps", json_array());
-        json_object_set_new(doc, "error", rb_err_json(err));
-        rb_json_set_str(doc, "digest", plan->digest);
-        json_object_set(doc, "dataAtRisk", json_object_get(plan->json, "dataAtRisk"));
-        json_object_set(doc, "decisions", json_object_get(plan->json, "decisions"));
-        json_object_set(doc, "drift", plan->drift);
+        RB_AUTO(rb_json_freep)
+        json_t *doc =
+            rb_json_make("from:J to:J environment:s outcome:s steps:j error:j digest:s "
+                         "dataAtRisk:J decisions:J drift:J",
+                         json_object_get(plan->json, "from"), json_object_get(plan->json, "to"),
+                         site->env->name, outcome, json_array(), rb_err_json(err), plan->digest,
+                         json_object_get(plan->json, "dataAtRisk"),
+                         json_object_get(plan->json, "decisions"), plan->drift);
         rb_ui_json(cli, doc);
     }
     return err->code;

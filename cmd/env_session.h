@@ -102,12 +102,16 @@ char *rb_site_commands(const rb_cli *cli, const char *text);
 const char *rb_site_command(rb_site *site, const rb_options *options, const char *kind,
                             const char *tag);
 
+/* Appends one difference, and the lines and flags that differ. */
+void rb_site_add_drift(rb_buf *out, const char *head, const json_t *item);
 /* Prints FROM and TO, steps, data at risk and decisions. */
 void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
 
-/* Shows the plan, checks consent, asks, carries it out, prints the result. */
-enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_intent *intent,
-                               const rb_options *options, rb_err *err) RB_MUST_USE;
+/* Plans a deploy, a revert or the abort of a committed transition, shows the plan, checks consent,
+ * asks, carries it out, prints the result. With options->dry_run shows the plan only, and needs no
+ * lock. tag may be NULL for an abort. */
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_options *options,
+                               const char *kind, const char *tag, rb_err *err) RB_MUST_USE;
 
 /* Asks unless --yes was given; RB_ERROR without a terminal. */
 enum rb_code rb_site_confirm(const rb_cli *cli, const rb_options *options, const char *what,
@@ -149,5 +153,12 @@ enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from,
 /* Prints the document of a request that was refused before it began; returns err's code. */
 enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *plan,
                              const char *outcome, const rb_err *err);
+
+/* `env check`: name NULL: every environment. RB_FOUND if something is an error. */
+enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err) RB_MUST_USE;
+
+/* `env trust`: accept what differs. RB_ERROR without a reason (-m), or without a key where a policy
+ * is in force, if the rules of another environment or host stop applying. */
+enum rb_code rb_env_trust(rb_cli *cli, const rb_options *options, rb_err *err) RB_MUST_USE;
 
 #endif

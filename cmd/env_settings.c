@@ -22,31 +22,30 @@ static const char *other_name(const rb_site *site)
     return site->source == RB_SETTINGS_WORKTREE ? site->binding.other : NULL;
 }
 
+static void add_difference(json_t *list, const char *what, const char *key, json_t *recorded,
+                           json_t *found)
+{
+    json_array_append_new(
+        list, rb_json_make("what:s key:s recorded:j found:j", what, key, recorded, found));
+}
+
 json_t *rb_site_distrust(const rb_site *site)
 {
     json_t *list = json_array();
-    size_t i;
-    json_t *item;
+    const char *name = site->env->name;
     if (is_renamed(site))
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s,s:o,s:o}", "what", "environment", "key", "root",
-                                        "recorded", rb_json_text(site->binding.environment),
-                                        "found", rb_json_text(site->env->name)));
+        add_difference(list, "environment", "root", rb_json_text(site->binding.environment),
+                       rb_json_text(name));
     if (other_name(site))
-        json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:o}", "what", "environment", "key",
-                                              "name", "recorded", rb_json_text(other_name(site)),
-                                              "found", rb_json_text(site->env->name)));
-    json_array_foreach (site->binding.databases, i, item)
-        json_array_append_new(list, json_pack("{s:s,s:O,s:O,s:o}", "what", "database", "key",
-                                              json_object_get(item, "database"), "recorded",
-                                              json_object_get(item, "environment"), "found",
-                                              rb_json_text(site->env->name)));
-    if (settings_stop(site))
-        json_array_foreach (site->binding.differences, i, item)
-            json_array_append_new(list, json_pack("{s:s,s:O,s:O,s:O}", "what", "settings", "key",
-                                                  json_object_get(item, "key"), "recorded",
-                                                  json_object_get(item, "recorded"), "found",
-                                                  json_object_get(item, "found")));
+        add_difference(list, "environment", "name", rb_json_text(other_name(site)),
+                       rb_json_text(name));
+    rb_json_each (item, site->binding.databases)
+        add_difference(list, "database", rb_json_str(item, "database"),
+                       json_incref(json_object_get(item, "environment")), rb_json_text(name));
+    rb_json_each (item, settings_stop(site) ? site->binding.differences : NULL)
+        add_difference(list, "settings", rb_json_str(item, "key"),
+                       json_incref(json_object_get(item, "recorded")),
+                       json_incref(json_object_get(item, "found")));
     return list;
 }
 
@@ -70,9 +69,7 @@ void rb_site_distrust_text(rb_buf *out, const json_t *item)
 void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead)
 {
     RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(site);
-    size_t i;
-    json_t *item;
-    json_array_foreach (list, i, item) {
+    rb_json_each (item, list) {
         RB_AUTO(rb_buf_clear) rb_buf line = {0};
         rb_site_distrust_text(&line, item);
         rb_ui_add(out, "%s%s", lead, line.data);
@@ -82,10 +79,10 @@ void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead)
 char *rb_site_trust_command(const rb_cli *cli, const rb_site *site)
 {
     bool why = is_renamed(site) || json_array_size(site->binding.databases) > 0;
-    return rb_format("rbtool %s%s%senv trust --env %s --yes%s",
-                     cli->session.config ? "--config " : "",
-                     cli->session.config ? cli->session.config : "", cli->session.config ? " " : "",
-                     site->env->name, why ? " -m WHY" : "");
+    const char *config = cli->session.config;
+    return rb_format("rbtool %s%s%senv trust --env %s --yes%s", config ? "--config " : "",
+                     config ? config : "", config ? " " : "", site->env->name,
+                     why ? " -m WHY" : "");
 }
 
 void rb_site_show_distrust(const rb_cli *cli, const rb_site *site)
@@ -99,23 +96,15 @@ void rb_site_show_distrust(const rb_cli *cli, const rb_site *site)
     rb_ui_text(cli, &out, false);
 }
 
-static char *keys_of(const json_t *differences)
-{
-    rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)differences, i, item)
-        rb_buf_printf(&out, "%s%s", i ? ", " : "", rb_json_str(item, "key"));
-    return rb_buf_detach(&out);
-}
-
 static enum rb_code refuse(const rb_cli *cli, const rb_site *site, rb_err *err)
 {
     const rb_binding *binding = &site->binding;
     const char *name = site->env->name;
     const json_t *database = json_array_get(binding->databases, 0);
     RB_AUTO(rb_free_str) char *command = rb_site_trust_command(cli, site);
-    RB_AUTO(rb_free_str) char *keys = keys_of(binding->differences);
+    RB_AUTO(rb_buf_clear) rb_buf keys = {0};
+    rb_json_each (item, binding->differences)
+        rb_buf_printf(&keys, "%s%s", item_at ? ", " : "", rb_json_str(item, "key"));
     if (is_renamed(site))
         return rb_fail(err, RB_DECIDE,
                        "the root %s was recorded on this host as environment %s, and %s names it "
@@ -141,15 +130,13 @@ static enum rb_code refuse(const rb_cli *cli, const rb_site *site, rb_err *err)
                    "the settings of %s in %s differ from those recorded on this host (%s); nothing "
                    "was changed and no command was run\nif the difference is right, accept it with "
                    "`%s`",
-                   name, site->settings_file, keys, command);
+                   name, site->settings_file, rb_buf_str(&keys), command);
 }
 
 enum rb_code rb_site_trusted(rb_cli *cli, const rb_site *site, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach (site->binding.copies, i, item)
+    rb_json_each (item, site->binding.copies)
         rb_ui_note(cli,
                    "database %s is a copy of another one: what its journal was bound to does not "
                    "count here, and is replaced by the next transition",

@@ -1,5 +1,5 @@
 /* `rbtool env trust`: accepts settings that differ from those that this host recorded. */
-#include "env.h"
+#include "env_session.h"
 
 #include <string.h>
 
@@ -7,51 +7,34 @@
 #include "ledger_write.h"
 #include "ui.h"
 
-/* A rule that accepting the settings overrides: one bound to another name or host. */
-typedef struct passing {
-    const char *rule; /* "environment" or "settings" */
-    const char *old;  /* name of the environment before */
-    bool root;        /* the environment itself is renamed */
-    char *what;       /* for people */
-} passing;
-
-typedef struct passings {
-    passing *items;
-    size_t n;
-} passings;
-
-static void passings_clear(passings *all)
-{
-    for (size_t i = 0; i < all->n; i++)
-        free(all->items[i].what);
-    free(all->items);
-}
-
-static void add(passings *all, const char *rule, const char *old, bool root, char *what)
-{
-    all->items = rb_realloc(all->items, all->n + 1, sizeof *all->items);
-    all->items[all->n++] = (passing){rule, old, root, what};
-}
-
-/* The root last: a later entry about the same names is the one that counts. */
-static void find_passings(passings *out, const rb_site *site)
+/* The rules that accepting the settings overrides, [{"rule": "environment" or "settings", "old":
+ * name of the environment before, "root": the environment itself is renamed, "what": for people}].
+ * The root last: a later entry about the same names is the one that counts. */
+static json_t *find_passings(const rb_site *site)
 {
     const rb_binding *binding = &site->binding;
     const char *name = site->env->name;
-    size_t i;
-    json_t *item;
-    json_array_foreach (binding->databases, i, item) {
+    json_t *all = json_array();
+    rb_json_each (item, binding->databases) {
         const char *old = rb_json_str(item, "environment");
-        add(out, "environment", old, false,
-            rb_format("database %s of %s was last moved as %s", rb_json_str(item, "database"), name,
-                      old));
+        RB_AUTO(rb_free_str)
+        char *what = rb_format("database %s of %s was last moved as %s",
+                               rb_json_str(item, "database"), name, old);
+        json_array_append_new(
+            all, rb_json_make("rule:s old:s root:b what:s", "environment", old, false, what));
     }
-    if (binding->environment && strcmp(binding->environment, name) != 0)
-        add(out, "environment", binding->environment, true,
-            rb_format("%s was %s before", name, binding->environment));
-    if (rb_state_is_copy(site->state))
-        add(out, "settings", name, false,
-            rb_format("the journal of %s comes from another host or folder", name));
+    if (binding->environment && strcmp(binding->environment, name) != 0) {
+        RB_AUTO(rb_free_str) char *what = rb_format("%s was %s before", name, binding->environment);
+        json_array_append_new(all, rb_json_make("rule:s old:s root:b what:s", "environment",
+                                                binding->environment, true, what));
+    }
+    if (rb_state_is_copy(site->state)) {
+        RB_AUTO(rb_free_str)
+        char *what = rb_format("the journal of %s comes from another host or folder", name);
+        json_array_append_new(
+            all, rb_json_make("rule:s old:s root:b what:s", "settings", name, false, what));
+    }
+    return all;
 }
 
 /* Finds the live release, from the journal, or from the ledger if the journal is another one. */
@@ -73,48 +56,52 @@ static void find_live(rb_draft *draft, const rb_site *site, const rb_ledger *led
     }
 }
 
-static enum rb_code record_one(rb_cli *cli, const rb_site *site, const passing *p, const char *why,
-                               rb_err *err)
+static enum rb_code record_one(rb_cli *cli, const rb_site *site, const json_t *passing,
+                               const char *why, rb_err *err)
 {
+    const char *rule = rb_json_str(passing, "rule");
+    const char *old = rb_json_str(passing, "old");
+    const char *what = rb_json_str(passing, "what");
     rb_oid id;
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_AUTO(rb_free_str)
-    char *title = rb_format("%s for %s: %s: %s", p->rule, site->env->name, p->what, why);
+    char *title = rb_format("%s for %s: %s: %s", rule, site->env->name, what, why);
     RB_AUTO(rb_json_freep)
-    json_t *detail = json_pack("{s:s,s:s,s:n}", "rule", p->rule, "why", why, "transition");
-    if (detail && p->root)
-        rb_json_set_str(detail, "environment", p->old);
+    json_t *detail = json_pack("{s:s,s:s,s:n}", "rule", rule, "why", why, "transition");
+    if (detail && json_is_true(json_object_get(passing, "root")))
+        rb_json_set_str(detail, "environment", old);
     rb_draft draft = {.kind = RB_ENTRY_OVERRIDE,
                       .environment = site->env->name,
                       .title = title,
                       .detail = detail,
                       .must_sign = true,
                       .begins = true};
-    find_live(&draft, site, cli->session.ledger, p->old);
+    find_live(&draft, site, cli->session.ledger, old);
     RB_AUTO(rb_free_str) char *tag = draft.tag ? rb_strdup(draft.tag) : NULL;
     RB_AUTO(rb_free_str) char *object = draft.object ? rb_strdup(draft.object) : NULL;
     draft.tag = tag;
     draft.object = object;
     if (rb_word_write(&id, cli, &draft, err) != RB_OK)
         return rb_err_prefix(err, "nothing was changed, since the override cannot be recorded");
-    rb_ui_note(cli, "%sOVERRIDE%s %s: %s: %s (entry %.10s)", rb_ui_color(cli, RB_RED),
-               rb_ui_color(cli, RB_PLAIN), p->rule, p->what, why, rb_word_id(&id).hex);
+    rb_ui_note(cli, "<red>OVERRIDE</> %s: %s: %s (entry %.10s)", rule, what, why,
+               rb_word_id(&id).hex);
     return RB_OK;
 }
 
 /* Fails unless the host has the ledger and the root that the environment is bound to, with a key to
  * sign the override if a policy is in force. *sign: it has a key. */
-static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, const passings *all,
+static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, const json_t *all,
                               const char *why, rb_err *err)
 {
-    const passing *first = &all->items[0];
+    const json_t *first = json_array_get(all, 0);
+    const char *what = rb_json_str(first, "what");
+    const char *old = rb_json_str(first, "old");
     if (!(why && *why))
         return rb_fail(err, RB_ERROR,
                        "%s, so that the rules for %s would not apply; nothing was changed\nsay "
                        "why with -m WHY, which is recorded in the ledger",
-                       first->what,
-                       first->root || strcmp(first->rule, "environment") == 0 ? first->old
-                                                                              : "that host");
+                       what,
+                       rb_text_same(rb_json_str(first, "rule"), "environment") ? old : "that host");
     RB_TRY(rb_word_ready(cli, true, err));
     RB_TRY(rb_site_bound(cli, site, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
@@ -127,7 +114,7 @@ static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, cons
         return rb_fail(err, RB_ERROR,
                        "%s, a policy is in force for %s, and the override that records this must "
                        "be signed: %s; nothing was changed",
-                       first->what, first->old, caller.why);
+                       what, old, caller.why);
     rb_ui_note(cli, "the ledger does not record this, since this host cannot sign it: %s",
                caller.why);
     return RB_OK;
@@ -136,24 +123,23 @@ static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, cons
 static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf shown = {0};
-    RB_AUTO(passings_clear) passings all = {0};
+    RB_AUTO(rb_json_freep) json_t *all = find_passings(site);
     const char *name = site->env->name;
     bool sign = false;
-    find_passings(&all, site);
     rb_site_show_first(cli, site);
     rb_site_add_distrust(&shown, site, "");
     rb_ui_text(cli, &shown, true);
     if (rb_state_is_copy(site->state))
         rb_ui_note(cli, "the journal of %s was made on another host or in another folder", name);
-    if (all.n > 0)
-        RB_TRY(check_may(&sign, cli, site, &all, o->why, err));
+    if (json_array_size(all) > 0)
+        RB_TRY(check_may(&sign, cli, site, all, o->why, err));
     else if (o->why)
         rb_ui_note(cli, "only settings changed: -m was not needed and is not recorded");
     RB_AUTO(rb_free_str)
     char *what = rb_format("trust the settings of %s in %s", name, site->settings_file);
     RB_TRY(rb_site_confirm(cli, o, what, err));
-    for (size_t i = 0; i < all.n && sign; i++)
-        RB_TRY(record_one(cli, site, &all.items[i], o->why, err));
+    rb_json_each (passing, sign ? all : NULL)
+        RB_TRY(record_one(cli, site, passing, o->why, err));
     RB_TRY(rb_binding_accept(site->state, &site->binding, err));
     return rb_state_is_copy(site->state) ? rb_state_take_over(site->state, site->env->root, err)
                                          : RB_OK;

@@ -46,24 +46,28 @@ static enum rb_code both(enum rb_code first, enum rb_code second)
     return second != RB_OK && second != RB_FOUND ? second : first != RB_OK ? first : second;
 }
 
-static enum rb_code run_pre_push(rb_refusals *out, const struct call *call, rb_err *err)
+/* pre-push, and pre-receive, which has no remote. */
+static enum rb_code run_push(rb_refusals *out, const struct call *call, const char *remote,
+                             rb_err *err)
 {
     RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
-    RB_TRY(read_pushes(&pushes, call, true, err));
-    enum rb_code code = rb_guard_push(out, call->guard, call->argv[0], &pushes, err);
+    RB_TRY(read_pushes(&pushes, call, remote != NULL, err));
+    enum rb_code code = remote ? rb_guard_push(out, call->guard, remote, &pushes, err)
+                               : rb_guard_receive(out, call->guard, &pushes, err);
     if (code != RB_OK && code != RB_FOUND)
         return code;
-    return both(code, rb_ledger_guard_push(out, call->repo, call->argv[0], &pushes, err));
+    return both(code, remote ? rb_ledger_guard_push(out, call->repo, remote, &pushes, err)
+                             : rb_ledger_guard_receive(out, call->repo, &pushes, err));
+}
+
+static enum rb_code run_pre_push(rb_refusals *out, const struct call *call, rb_err *err)
+{
+    return run_push(out, call, call->argv[0], err);
 }
 
 static enum rb_code run_pre_receive(rb_refusals *out, const struct call *call, rb_err *err)
 {
-    RB_AUTO(rb_pushes_clear) rb_pushes pushes = {0};
-    RB_TRY(read_pushes(&pushes, call, false, err));
-    enum rb_code code = rb_guard_receive(out, call->guard, &pushes, err);
-    if (code != RB_OK && code != RB_FOUND)
-        return code;
-    return both(code, rb_ledger_guard_receive(out, call->repo, &pushes, err));
+    return run_push(out, call, NULL, err);
 }
 
 /* post-receive: nothing can be refused any more. */
@@ -104,56 +108,43 @@ static const struct hook {
              {"pre-receive", "", 0, run_pre_receive},
              {"post-receive", "", 0, run_post_receive}};
 
-static enum rb_code find(const struct hook **out, const char *name, int args, rb_err *err)
-{
-    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
-        if (strcmp(hooks[i].name, name) != 0)
-            continue;
-        if (args < hooks[i].min_args)
-            return rb_fail(err, RB_ERROR, "hook %s needs %s, as git gives it", name, hooks[i].args);
-        *out = &hooks[i];
-        return RB_OK;
-    }
-    return rb_fail(
-        err, RB_ERROR,
-        "hook %s does not exist here\nthe hooks are pre-push, reference-transaction, commit-msg, "
-        "pre-receive and post-receive",
-        name);
-}
-
 /* Three lines at most, however many there are; returns how many. */
 static size_t print(const rb_refusals *refusals, bool warnings)
 {
     const rb_refusal *first = NULL;
-    rb_strs others = {0};
+    RB_AUTO(rb_buf_clear) rb_buf others = {0};
+    size_t n = 0;
     for (size_t i = 0; i < refusals->n; i++) {
-        if (refusals->items[i].warning != warnings)
+        const rb_refusal *r = &refusals->items[i];
+        if (r->warning != warnings)
             continue;
-        if (first)
-            rb_strs_add(&others, refusals->items[i].what);
-        else
-            first = &refusals->items[i];
+        if (n > 0 && n < 6)
+            rb_buf_printf(&others, "%s %s", n > 1 ? "," : "", r->what);
+        first = first ? first : r;
+        n++;
     }
     if (!first)
         return 0;
-    size_t n = others.n + 1;
     fprintf(stderr, "rbtool: %s%s %s\n", warnings ? "warning: " : "", first->what, first->message);
-    for (size_t i = 0; i < others.n && i < 5; i++) {
-        if (i == 0)
-            fprintf(stderr, "  and %zu more:", others.n);
-        fprintf(stderr, "%s %s", i > 0 ? "," : "", others.items[i]);
-    }
-    if (others.n > 0)
-        fprintf(stderr, "%s\n", others.n > 5 ? ", ..." : "");
+    if (n > 1)
+        fprintf(stderr, "  and %zu more:%s%s\n", n - 1, rb_buf_str(&others), n > 6 ? ", ..." : "");
     fprintf(stderr, "  %s\n", first->hint);
-    rb_strs_clear(&others);
     return n;
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    const struct hook *hook = NULL;
-    RB_TRY(find(&hook, o->argv[0], o->argc - 1, err));
+    const struct hook *hook = hooks;
+    const struct hook *end = hooks + sizeof hooks / sizeof *hooks;
+    while (hook < end && strcmp(hook->name, o->argv[0]) != 0)
+        hook++;
+    if (hook == end)
+        return rb_fail(err, RB_ERROR,
+                       "hook %s does not exist here\nthe hooks are pre-push, "
+                       "reference-transaction, commit-msg, pre-receive and post-receive",
+                       o->argv[0]);
+    if (o->argc - 1 < hook->min_args)
+        return rb_fail(err, RB_ERROR, "hook %s needs %s, as git gives it", hook->name, hook->args);
     RB_TRY(rb_session_repo(&cli->session, err));
     rb_repo *repo = cli->session.repo;
     RB_AUTO(rb_guard_freep) rb_guard *guard = rb_guard_new(repo, cli->session.config);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "init_hooks.h"
 #include "ui.h"
 
 #define CONFIG_LIMIT (1u << 20) /* bytes of rbtool.json */

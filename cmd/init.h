@@ -27,6 +27,11 @@ void rb_init_suggest(rb_found *found, const rb_strs *paths);
  * does not work: key, format, allowed signers, and whether the key is among them. */
 enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err) RB_MUST_USE;
 
+/* Installs the hooks. dry_run: only prints what it would do. */
+enum rb_code rb_hooks_install(rb_cli *cli, rb_repo *repo, bool dry_run, rb_err *err) RB_MUST_USE;
+/* Removes the hooks and restores the user's. *count: how many hooks were removed. */
+enum rb_code rb_hooks_remove(size_t *count, rb_cli *cli, rb_repo *repo, rb_err *err) RB_MUST_USE;
+
 void rb_found_clear(rb_found *found);
 
 #endif

@@ -35,22 +35,8 @@ void rb_found_clear(rb_found *found)
     rb_strs_clear(&found->broken);
 }
 
-static void say(struct look *look, const char *fmt, ...) RB_PRINTF(2, 3);
-static void say(struct look *look, const char *fmt, ...)
-{
-    rb_buf line = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&line, fmt, args);
-    va_end(args);
-    rb_strs_take(&look->found->said, rb_buf_detach(&line));
-}
-
-static void set(json_t *object, const char *key, json_t *value)
-{
-    if (json_object_set_new(object, key, value) != 0)
-        abort();
-}
+/* Adds a line for people. */
+#define say(look, ...) rb_strs_take(&(look)->found->said, rb_format(__VA_ARGS__))
 
 static bool has_file(const struct look *look, const char *path)
 {
@@ -174,29 +160,30 @@ static enum rb_code find_name(char **out, struct look *look, rb_err *err)
     return RB_OK;
 }
 
+/* Where the version stands: as a plain text, or as the member "version" of a JSON file. */
 static json_t *find_version(struct look *look)
 {
-    static const char *const plain[] = {"VERSION", "version.txt", "VERSION.txt"};
-    static const char *const json[] = {"package.json", "composer.json", "manifest.json"};
+    static const char *const files[] = {"VERSION",      "version.txt",   "VERSION.txt",
+                                        "package.json", "composer.json", "manifest.json"};
     static const char *const other[] = {"Cargo.toml", "pyproject.toml", "setup.cfg", "pom.xml"};
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
-        RB_AUTO(rb_buf_clear) rb_buf text = {0};
-        if (!read_file(&text, look, plain[i]) || !isdigit((unsigned char)*rb_buf_str(&text)) ||
-            strcspn(text.data, "\n") + 1 < text.len)
-            continue;
-        say(look, "app.version: from %s", plain[i]);
-        return json_pack("{s:s}", "file", plain[i]);
-    }
-    for (size_t i = 0; i < sizeof json / sizeof *json; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_AUTO(rb_json_freep) json_t *read = NULL;
         rb_err ignored;
-        if (!read_file(&text, look, json[i]) ||
-            rb_json_read(&read, rb_buf_str(&text), text.len, json[i], &ignored) != RB_OK ||
+        if (!read_file(&text, look, files[i]))
+            continue;
+        if (!ends_with(files[i], ".json")) {
+            if (!isdigit((unsigned char)*rb_buf_str(&text)) ||
+                strcspn(text.data, "\n") + 1 < text.len)
+                continue;
+            say(look, "app.version: from %s", files[i]);
+            return rb_json_make("file:s", files[i]);
+        }
+        if (rb_json_read(&read, rb_buf_str(&text), text.len, files[i], &ignored) != RB_OK ||
             !rb_json_str(read, "version"))
             continue;
-        say(look, "app.version: \"version\" of %s", json[i]);
-        return json_pack("{s:s,s:s}", "json", json[i], "key", "version");
+        say(look, "app.version: \"version\" of %s", files[i]);
+        return rb_json_make("json:s key:s", files[i], "version");
     }
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         if (has_file(look, other[i]))
@@ -300,9 +287,9 @@ static void name_databases(struct look *look, json_t *by_folder)
         if (seed)
             rb_json_set_str(database, "seed", seed);
         if (rb_shape_is_name(name))
-            set(databases, name, json_incref(database));
+            json_object_set_new(databases, name, json_incref(database));
     }
-    set(look->found->config, "databases", databases);
+    json_object_set_new(look->found->config, "databases", databases);
 }
 
 static void find_databases(struct look *look)
@@ -335,7 +322,8 @@ static void find_databases(struct look *look)
         say(look, "databases: %zu migration%s in %s (%s, %s)", read->n, rb_text_s(read->n), folder,
             read->layout, engine);
         say_unread(look, folder, true);
-        set(found, folder, json_pack("{s:s,s:s}", "engine", engine, "migrations", folder));
+        json_object_set_new(found, folder,
+                            json_pack("{s:s,s:s}", "engine", engine, "migrations", folder));
     }
     name_databases(look, found);
 }
@@ -357,7 +345,8 @@ static void find_flags(struct look *look)
             continue;
         rb_flags_free(flags, n);
         say(look, "flags: %s (flagd, %zu flag%s)", path, n, n == 1 ? "" : "s");
-        set(look->found->config, "flags", json_pack("{s:s,s:s}", "file", path, "format", "flagd"));
+        json_object_set_new(look->found->config, "flags",
+                            json_pack("{s:s,s:s}", "file", path, "format", "flagd"));
         return;
     }
 }
@@ -389,11 +378,12 @@ static void find_globs(struct look *look)
             strstr(config_globs[i], ".env") ? " (secrets do not belong in a release)" : "");
     }
     if (json_array_size(config) > 0)
-        set(look->found->config, "config", json_incref(config));
+        json_object_set_new(look->found->config, "config", json_incref(config));
     json_decref(config);
     if (any_matches(look, "checks/*.sql")) {
         say(look, "checks.sql: checks/*.sql");
-        set(look->found->config, "checks", json_pack("{s:[s]}", "sql", "checks/*.sql"));
+        json_object_set_new(look->found->config, "checks",
+                            json_pack("{s:[s]}", "sql", "checks/*.sql"));
     }
 }
 
@@ -430,12 +420,11 @@ enum rb_code rb_init_detect(rb_found *out, rb_repo *repo, rb_err *err)
     RB_TRY(list_head(&look, err));
     RB_AUTO(rb_free_str) char *name = NULL;
     RB_TRY(find_name(&name, &look, err));
-    json_t *app = json_object();
-    rb_json_set_str(app, "name", name);
-    set(found.config, "app", app);
+    json_t *app = rb_json_make("name:s", name);
+    json_object_set_new(found.config, "app", app);
     json_t *version = find_version(&look);
     if (version)
-        set(app, "version", version);
+        json_object_set_new(app, "version", version);
     RB_TRY(find_tags(&look, err));
     find_databases(&look);
     find_flags(&look);

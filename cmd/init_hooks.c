@@ -1,4 +1,11 @@
-#include "init_hooks.h"
+/*
+ * The hooks of hooks/, put into a repository beside what is there: a hook of the user's keeps its
+ * bytes, gets ".before-rbtool" behind its name and is run first. Where husky, lefthook, pre-commit
+ * or a core.hooksPath from outside the repository rule, nothing of theirs is written: from git 2.54
+ * on the hook goes into git's settings (hook.NAME.command), before that the line to add is printed.
+ * A bare repository gets the hooks of a server.
+ */
+#include "init.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,24 +12,11 @@
 struct steps {
     rb_repo *repo;
     const char *scope; /* "--global "; a server's settings are its repository's own: "" */
-    rb_strs commands;
+    rb_strs *commands;
 };
 
-static void steps_clear(struct steps *steps)
-{
-    rb_strs_clear(&steps->commands);
-}
-
-static void add(struct steps *steps, const char *fmt, ...) RB_PRINTF(2, 3);
-static void add(struct steps *steps, const char *fmt, ...)
-{
-    rb_buf line = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&line, fmt, args);
-    va_end(args);
-    rb_strs_take(&steps->commands, rb_buf_detach(&line));
-}
+/* Adds a command. */
+#define add(steps, ...) rb_strs_take((steps)->commands, rb_format(__VA_ARGS__))
 
 /* A public key that ssh-keygen would have made, as a path with "~", or NULL. */
 static const char *existing_key(void)
@@ -109,21 +96,14 @@ static enum rb_code signer_steps(struct steps *steps, const char *email, const c
     return RB_OK;
 }
 
-static void print(rb_cli *cli, const struct steps *steps, const char *why)
-{
-    rb_ui_note(cli, "releases cannot be signed and verified here yet (%s); run:", why);
-    for (size_t i = 0; i < steps->commands.n; i++)
-        rb_ui_note(cli, "    %s", steps->commands.items[i]);
-}
-
 enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
 {
     const char *email;
     rb_err unusable = {0};
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_AUTO(rb_free_str) char *key = NULL;
-    RB_AUTO(steps_clear)
-    struct steps steps = {.repo = repo, .scope = rb_repo_workdir(repo) ? "--global " : ""};
+    RB_AUTO(rb_strs_clear) rb_strs commands = {0};
+    struct steps steps = {repo, rb_repo_workdir(repo) ? "--global " : "", &commands};
     RB_AUTO(rb_free_str) char *file = NULL;
     RB_TRY(rb_repo_setting_path(&file, repo, "gpg.ssh.allowedsignersfile", err));
     const bool loaded = rb_session_signers(&cli->session, &unusable) == RB_OK;
@@ -143,6 +123,9 @@ enum rb_code rb_init_signing(rb_cli *cli, rb_repo *repo, rb_err *err)
         add(&steps, "git config %suser.email you@example.com", steps.scope);
     RB_TRY(key_steps(&key, &steps, email ? email : "you@example.com", err));
     RB_TRY(signer_steps(&steps, email ? email : "you@example.com", key, err));
-    print(cli, &steps, loaded ? caller.why : rb_err_line(&unusable));
+    rb_ui_note(cli, "releases cannot be signed and verified here yet (%s); run:",
+               loaded ? caller.why : rb_err_line(&unusable));
+    for (size_t i = 0; i < commands.n; i++)
+        rb_ui_note(cli, "    %s", commands.items[i]);
     return RB_OK;
 }

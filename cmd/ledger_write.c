@@ -70,14 +70,8 @@ rb_word_hex rb_word_id(const rb_oid *id)
 
 json_t *rb_word_document(const rb_draft *draft, const rb_caller *caller, const rb_oid *id)
 {
-    json_t *json = json_object();
-    rb_json_set_str(json, "kind", rb_entry_kind_name(draft->kind));
-    rb_json_set_str(json, "tag", draft->tag);
-    rb_json_set_str(json, "object", draft->object);
-    rb_json_set_str(json, "environment", draft->environment);
-    rb_json_set_str(json, "verdict", rb_json_str(draft->detail, "verdict"));
-    rb_json_set_str(json, "by", caller->principal);
-    rb_json_set_str(json, "outcome", id ? "done" : "nothing");
-    rb_json_set_str(json, "entry", id ? rb_word_id(id).hex : NULL);
-    return json;
+    return rb_json_make("kind:s tag:s object:s environment:s verdict:s by:s outcome:s entry:s",
+                        rb_entry_kind_name(draft->kind), draft->tag, draft->object,
+                        draft->environment, rb_json_str(draft->detail, "verdict"),
+                        caller->principal, id ? "done" : "nothing", id ? rb_word_id(id).hex : NULL);
 }

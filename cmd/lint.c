@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/template.h"
 #include "cli.h"
 #include "commands.h"
 #include "database/database.h"
@@ -167,28 +167,27 @@ static enum rb_code read_config(rb_config **out, const struct job *job, rb_err *
 static void print_text(const struct job *job)
 {
     const rb_cli *cli = job->cli;
-    for (size_t i = 0; i < job->findings.n; i++) {
-        const rb_finding *f = &job->findings.items[i];
-        const rb_rule *rule = rb_rule_find(f->rule);
-        RB_AUTO(rb_free_str) char *file = rb_safe(f->file), *id = rb_safe(f->migration);
-        RB_AUTO(rb_free_str) char *message = rb_safe(f->message);
-        const char *color = rb_ui_color(cli, rule && rule->error ? RB_RED : RB_YELLOW);
-        const char *plain = rb_ui_color(cli, RB_PLAIN);
-        if (*file)
-            rb_ui_line("%s:%zu: %s%s%s %s: %s", file, f->line, color, f->rule, plain, id, message);
-        else
-            rb_ui_line("%s%s%s %s: %s", color, f->rule, plain, id, message);
+    RB_AUTO(rb_json_freep) json_t *findings = rb_findings_json(&job->findings);
+    rb_json_each (finding, findings) {
+        const rb_rule *rule = rb_rule_find(rb_json_str(finding, "rule"));
+        rb_ui_item(rule && rule->error
+                       ? "[{file}:{line}: ]<red>{rule}</> {migration}: {message}"
+                       : "[{file}:{line}: ]<yellow>{rule}</> {migration}: {message}",
+                   finding);
     }
     for (size_t i = 0; i < job->ignored.n && i < UNREAD_SHOWN; i++)
         rb_ui_note(cli, "not read: %s", job->ignored.items[i]);
     if (job->ignored.n > UNREAD_SHOWN)
         rb_ui_note(cli, "and %zu more", job->ignored.n - UNREAD_SHOWN);
-    RB_AUTO(rb_free_str) char *migrations = rb_text_count(job->migrations);
-    RB_AUTO(rb_free_str) char *findings = rb_text_count(job->findings.n);
-    rb_ui_note(cli, "%s migration%s, %s finding%s%s%s", migrations, job->migrations == 1 ? "" : "s",
-               findings, job->findings.n == 1 ? "" : "s",
-               job->base.name ? "; compared with " : "; there is no release to compare with",
-               job->base.name ? job->base.name : "");
+    RB_AUTO(rb_json_freep)
+    json_t *sums = rb_json_make("migrations:n findings:n base:s", job->migrations, job->findings.n,
+                                job->base.name);
+    RB_AUTO(rb_free_str)
+    char *text = rb_template("{migrations:count} migration{migrations:s}, {findings:count} "
+                             "finding{findings:s}; {base?compared with :there is no release to "
+                             "compare with}{base}",
+                             sums);
+    rb_ui_note(cli, "%s", text);
 }
 
 static void print(const struct job *job, const char *format)

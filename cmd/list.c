@@ -1,25 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "commands.h"
 #include "ledger/history.h"
 #include "release_status.h"
+#include "status.h"
 #include "trust/signers.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {RB_FLAG("no-cache", 0, "verify every signature again", no_cache),
                               RB_OPTION_JSON, RB_OPTIONS_END};
-
-static char *date_of(const rb_listed_release *release, const char *format)
-{
-    time_t when = (time_t)release->time;
-    struct tm tm;
-    char text[64];
-    if (!gmtime_r(&when, &tm) || strftime(text, sizeof text, format, &tm) == 0)
-        return rb_strdup("");
-    return rb_strdup(text);
-}
 
 /* Describes an item. A release that does not verify has no verdict. */
 static json_t *to_json(const rb_chain_item *item, rb_cli *cli)
@@ -27,62 +17,27 @@ static json_t *to_json(const rb_chain_item *item, rb_cli *cli)
     const rb_listed_release *release = item->listed;
     RB_AUTO(rb_free_str) char *why = NULL;
     const char *verdict = release ? rb_release_verdict(&why, cli, item->tag, item->object) : NULL;
-    RB_AUTO(rb_free_str) char *tag = rb_safe(item->tag);
-    RB_AUTO(rb_free_str)
-    char *date = release ? date_of(release, "%Y-%m-%dT%H:%M:%SZ") : NULL;
-    json_t *object = json_object();
-    rb_json_set_str(object, "tag", tag);
-    rb_json_set_str(object, "object", *item->object ? item->object : NULL);
-    rb_json_set_str(object, "version", release ? release->version : NULL);
-    rb_json_set_str(object, "date", date);
-    rb_json_set_str(object, "signer", release ? release->signer : NULL);
-    rb_json_set_str(object, "verdict", verdict);
-    rb_json_set_str(object, "reason", why);
-    json_object_set_new(object, "overrides", rb_release_overrides(cli, item->object, NULL));
-    json_object_set_new(object, "unapproved", rb_release_unapproved(cli, item->object, NULL));
-    rb_json_set_str(object, "class", release ? release->class_ : NULL);
-    json_object_set_new(object, "here", json_boolean(!item->lost));
-    json_object_set_new(object, "ok", json_boolean(release && !rb_problems_any(&item->problems)));
-    return object;
+    RB_AUTO(rb_free_str) char *date = release ? rb_status_iso(release->time) : NULL;
+    return rb_json_make(
+        "tag:t object:s version:s date:s signer:s verdict:s reason:s overrides:j unapproved:j "
+        "class:s here:b ok:b",
+        item->tag, *item->object ? item->object : NULL, release ? release->version : NULL, date,
+        release ? release->signer : NULL, verdict, why,
+        rb_release_overrides(cli, item->object, NULL),
+        rb_release_unapproved(cli, item->object, NULL), release ? release->class_ : NULL,
+        !item->lost, release && !rb_problems_any(&item->problems));
 }
 
-static char *fault_of(const rb_chain_item *item, const char *code)
+/* Adds what takes the place of the verdict in the table: why a release is not one. */
+static void add_fault(json_t *row, const rb_chain_item *item)
 {
-    return rb_chain_is_absent(item) ? rb_strdup("not here") : rb_format("BAD (%s)", code);
-}
-
-/* Returns the verdict for the table. An override is as prominent as a bad verdict. */
-static char *verdict_of(const rb_chain_item *item, rb_cli *cli)
-{
-    RB_AUTO(rb_free_str) char *why = NULL;
-    const char *verdict = rb_release_verdict(&why, cli, item->tag, item->object);
-    RB_AUTO(rb_json_freep) json_t *overrides = rb_release_overrides(cli, item->object, NULL);
-    RB_AUTO(rb_json_freep) json_t *unapproved = rb_release_unapproved(cli, item->object, NULL);
-    return rb_format("%s%s%s", verdict ? verdict : "-",
-                     json_array_size(overrides) > 0 ? " (OVERRIDE)" : "",
-                     json_array_size(unapproved) > 0 ? " (UNAPPROVED)" : "");
-}
-
-static void add_row(rb_strs *cells, const rb_chain_item *item, rb_cli *cli)
-{
-    const rb_listed_release *release = item->listed;
-    rb_strs_add(cells, item->tag);
-    if (!release) {
-        rb_strs_add(cells, "-");
-        rb_strs_add(cells, "-");
-        rb_strs_add(cells, "-");
-        rb_strs_take(cells, fault_of(item, item->problems.items[0].code));
-        rb_strs_add(cells, "-");
-        return;
-    }
-    rb_strs_add(cells, release->version);
-    rb_strs_take(cells, date_of(release, "%Y-%m-%d %H:%M UTC"));
-    rb_strs_add(cells, release->signer);
-    const char *code = NULL;
+    const char *code = item->listed ? NULL : item->problems.items[0].code;
     for (size_t i = 0; i < item->problems.n && !code; i++)
         code = item->problems.items[i].warning ? NULL : item->problems.items[i].code;
-    rb_strs_take(cells, code ? fault_of(item, code) : verdict_of(item, cli));
-    rb_strs_add(cells, release->class_);
+    RB_AUTO(rb_free_str) char *bad = code ? rb_format("BAD (%s)", code) : NULL;
+    rb_json_set(row, "fault:s", code && rb_chain_is_absent(item) ? "not here" : bad);
+    if (code)
+        rb_json_set(row, "verdict:s overrides:0 unapproved:0", "");
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
@@ -91,12 +46,11 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(
         rb_history_load(&chain, cli->session.policy, NULL, o->no_cache ? RB_CHAIN_FRESH : 0, err));
+    RB_AUTO(rb_json_freep) json_t *releases = json_array();
+    for (size_t i = 0; i < chain->n; i++)
+        json_array_append_new(releases, to_json(&chain->items[i], cli));
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *document = json_object();
-        json_t *releases = json_array();
-        for (size_t i = 0; i < chain->n; i++)
-            json_array_append_new(releases, to_json(&chain->items[i], cli));
-        json_object_set_new(document, "releases", releases);
+        RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "releases", releases);
         rb_ui_json(cli, document);
         return RB_OK;
     }
@@ -104,11 +58,17 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         rb_ui_note(cli, "there is no release here yet; `rbtool release TAG` makes one");
         return RB_OK;
     }
-    static const char *const heads[] = {"TAG", "VERSION", "DATE", "SIGNER", "VERDICT", "CLASS"};
-    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
-    for (size_t i = 0; i < chain->n; i++)
-        add_row(&cells, &chain->items[i], cli);
-    rb_ui_table(heads, &cells, sizeof heads / sizeof *heads);
+    static const rb_ui_column columns[] = {
+        {"TAG", "{tag}"},
+        {"VERSION", "{version|-}"},
+        {"DATE", "{date:minute|-}"},
+        {"SIGNER", "{signer|-}"},
+        {"VERDICT", "{fault}{verdict|-}[ (OVERRIDE){overrides}][ (UNAPPROVED){unapproved}]"},
+        {"CLASS", "{class|-}"},
+    };
+    rb_json_each (row, releases)
+        add_fault(row, &chain->items[row_at]);
+    rb_ui_table(columns, sizeof columns / sizeof *columns, releases, NULL);
     rb_err why;
     if (rb_signers_need(cli->session.signers, &why) != RB_OK)
         rb_ui_note(cli, "no release is verified: %s", rb_err_line(&why));

@@ -2,15 +2,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/shape.h"
 #include "base/text.h"
-#include "cli.h"
-#include "log.h"
+#include "git/remote.h"
+#include "ledger/unapproved.h"
+#include "ledger_write.h"
+#include "release/manifest.h"
+#include "status.h"
 #include "ui.h"
 
-#define SHOWN 200 /* bytes of a title */
+#define SHOWN 200   /* bytes of a title */
+#define ID_SHOWN 10 /* digits of an entry's id */
+#define NAMED 5     /* releases that the ledger lacks */
 
 static const rb_opt opts[] = {
     RB_LIST("tag", 't', "TAG", "only about this release; * and ? stand for others", tags),
@@ -24,7 +28,19 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-static void job_clear(rb_log *job)
+struct job {
+    rb_cli *cli;
+    rb_repo *repo;
+    const rb_options *options;
+    rb_ledger *ledger;
+    rb_policy *policy;
+    rb_problems claims; /* entries that claim to be policy */
+    int64_t since;      /* seconds */
+    const rb_entry **shown;
+    size_t n;
+};
+
+static void job_clear(struct job *job)
 {
     rb_policy_free(job->policy);
     rb_ledger_free(job->ledger);
@@ -47,7 +63,7 @@ static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
 }
 
 /* Parses a date with git, which knows "yesterday" and "2 weeks ago". */
-static enum rb_code find_since(rb_log *job, rb_err *err)
+static enum rb_code find_since(struct job *job, rb_err *err)
 {
     static const char prefix[] = "--max-age=";
     job->since = INT64_MIN;
@@ -72,13 +88,83 @@ static bool matches_any(const rb_strs *patterns, const char *text)
     return patterns->n == 0;
 }
 
+static const rb_problem *find_problem(const rb_entry *entry, const char *code)
+{
+    for (size_t i = 0; i < entry->problems.n; i++)
+        if (strcmp(entry->problems.items[i].code, code) == 0)
+            return &entry->problems.items[i];
+    return NULL;
+}
+
+static bool has_problem(const rb_entry *entry, const char *code)
+{
+    return find_problem(entry, code) != NULL;
+}
+
+/* Adds a problem to good entries whose key the policy had revoked before: they count for nothing.
+ * Policies are judged when they are loaded. A merge states nothing: it is what `sync` writes when a
+ * clone with that key receives the policy. */
+static void judge_keys(struct job *job)
+{
+    for (size_t i = 0; i < job->ledger->n; i++) {
+        rb_entry *entry = &job->ledger->items[i];
+        if (entry->trust != RB_ENTRY_GOOD || entry->kind == RB_ENTRY_POLICY ||
+            entry->kind == RB_ENTRY_MERGE || !rb_policy_revoked_key(job->policy, entry))
+            continue;
+        rb_problems_add(&entry->problems, "revoked", "", "a key that is not revoked",
+                        entry->fingerprint,
+                        "signed by %s with key %s, which the policy had revoked before, so that it "
+                        "does not count",
+                        entry->principal, entry->fingerprint);
+    }
+}
+
+/* Names transitions that lacked approvals among the problems of their entries. */
+static void judge_transitions(struct job *job)
+{
+    rb_unapproved *items;
+    size_t n;
+    rb_unapproved_find(&items, &n, job->policy);
+    for (size_t i = 0; i < n; i++) {
+        const rb_unapproved *found = &items[i];
+        rb_entry *entry = &job->ledger->items[found->entry - job->ledger->items];
+        RB_AUTO(rb_free_str) char *needed = rb_format("%d", found->needed);
+        RB_AUTO(rb_free_str) char *given = rb_format("%d", found->given);
+        rb_problems_add(&entry->problems, "approvals", "", needed, given,
+                        "%s%s had %s of the %s approval%s that the policy asked for then in %s%s, "
+                        "and no override excuses it",
+                        found->scripts ? "--scripts-from: " : "", found->tag, given, needed,
+                        rb_text_s((size_t)found->needed), entry->environment,
+                        strcmp(found->kind, "revert") == 0 ? " for a revert to it" : "");
+    }
+    free(items);
+}
+
+/* whole: every entry could be read; else approvals may be among what cannot. */
+static void add_problems(struct job *job, bool whole)
+{
+    if (whole)
+        judge_transitions(job);
+    judge_keys(job);
+}
+
+/* A reason for `log --verify` to end with 1. */
+static bool is_fault(const struct job *job, const rb_entry *entry)
+{
+    if (has_problem(entry, "approvals") || has_problem(entry, "revoked"))
+        return true;
+    if (entry->trust == RB_ENTRY_UNSIGNED)
+        return rb_policy_wanted_signed(job->policy, entry);
+    return entry->trust != RB_ENTRY_GOOD;
+}
+
 /* Fails with RB_ERROR if no entry can be read, RB_FOUND if some cannot. */
-static enum rb_code check_whole(const rb_log *job, rb_err *err)
+static enum rb_code check_whole(const struct job *job, rb_err *err)
 {
     const rb_problem *first = NULL;
     size_t n = 0;
     for (size_t i = job->ledger->n; i > 0; i--) {
-        const rb_problem *problem = rb_log_problem(&job->ledger->items[i - 1], RB_ENTRY_UNREADABLE);
+        const rb_problem *problem = find_problem(&job->ledger->items[i - 1], RB_ENTRY_UNREADABLE);
         first = first ? first : problem;
         n += problem != NULL;
     }
@@ -93,7 +179,7 @@ static enum rb_code check_whole(const rb_log *job, rb_err *err)
                    n, n == 1 ? "entry" : "entries", why);
 }
 
-static bool is_wanted(const rb_log *job, const rb_entry *entry)
+static bool is_wanted(const struct job *job, const rb_entry *entry)
 {
     const rb_options *o = job->options;
     if (o->verify && entry->problems.n == 0)
@@ -107,7 +193,7 @@ static bool is_wanted(const rb_log *job, const rb_entry *entry)
 }
 
 /* Selects the entries to show, newest first. */
-static void choose(rb_log *job)
+static void choose(struct job *job)
 {
     size_t limit = job->options->count > 0 ? (size_t)job->options->count : SIZE_MAX;
     job->shown = rb_calloc(job->ledger->n + 1, sizeof *job->shown);
@@ -121,55 +207,25 @@ static json_t *problems_json(const rb_problems *problems)
     json_t *array = json_array();
     for (size_t i = 0; i < problems->n; i++) {
         const rb_problem *p = &problems->items[i];
-        json_t *object = json_object();
-        RB_AUTO(rb_free_str) char *message = rb_safe(p->message);
-        rb_json_set_str(object, "code", p->code);
-        rb_json_set_str(object, "message", message);
-        json_object_set_new(object, "warning", json_boolean(p->warning));
-        json_array_append_new(array, object);
+        json_array_append_new(
+            array, rb_json_make("code:s message:t warning:b", p->code, p->message, p->warning));
     }
     return array;
 }
 
-static void set_safe(json_t *object, const char *key, const char *text)
+static void print_json(const struct job *job, const rb_entry *entry)
 {
-    RB_AUTO(rb_free_str) char *safe = text ? rb_safe(text) : NULL;
-    rb_json_set_str(object, key, safe);
-}
-
-static void print_json(const rb_log *job, const rb_entry *entry)
-{
-    RB_AUTO(rb_json_freep) json_t *line = json_object();
     json_t *parents = json_array();
-    char hex[RB_OID_HEX];
-    for (size_t i = 0; i < entry->parent_count; i++) {
-        rb_oid_hex(&job->ledger->items[entry->parents[i]].id, hex);
-        json_array_append_new(parents, json_string(hex));
-    }
-    rb_oid_hex(&entry->id, hex);
-    rb_json_set_str(line, "id", hex);
-    set_safe(line, "title", entry->title);
-    rb_json_set_str(line, "trust", rb_entry_trust_name(entry->trust));
-    set_safe(line, "committer", entry->committer);
-    set_safe(line, "principal", entry->principal);
-    rb_json_set_str(line, "fingerprint", entry->fingerprint);
-    json_object_set_new(line, "parents", parents);
-    json_object_set_new(line, "problems", problems_json(&entry->problems));
-    json_t *json = (json_t *)rb_entry_json(entry); /* borrowed; not changed in the end */
-    json_object_set_new(line, "entry", json ? json_incref(json) : json_null());
+    for (size_t i = 0; i < entry->parent_count; i++)
+        json_array_append_new(
+            parents, rb_json_text(rb_word_id(&job->ledger->items[entry->parents[i]].id).hex));
+    RB_AUTO(rb_json_freep)
+    json_t *line = rb_json_make(
+        "id:s title:t trust:s committer:t principal:t fingerprint:s parents:j problems:j entry:J",
+        rb_word_id(&entry->id).hex, entry->title, rb_entry_trust_name(entry->trust),
+        entry->committer, entry->principal, entry->fingerprint, parents,
+        problems_json(&entry->problems), rb_entry_json(entry));
     rb_ui_json(job->cli, line);
-}
-
-static char *date_of(const rb_entry *entry)
-{
-    time_t when = (time_t)entry->at;
-    struct tm tm;
-    char text[64];
-    if (entry->kind == RB_ENTRY_KINDS && entry->at == 0)
-        return rb_strdup("-");
-    if (!gmtime_r(&when, &tm) || strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-        return rb_strdup("-");
-    return rb_strdup(text);
 }
 
 static char *signer_of(const rb_entry *entry)
@@ -187,7 +243,7 @@ static char *signer_of(const rb_entry *entry)
 }
 
 /* The title behind "KIND TAG", which have columns of their own. */
-char *rb_log_words(const rb_entry *entry)
+static char *words_of(const rb_entry *entry)
 {
     const char *text = entry->title;
     if (entry->kind != RB_ENTRY_KINDS) {
@@ -200,47 +256,209 @@ char *rb_log_words(const rb_entry *entry)
     size_t len = strlen(text);
     RB_AUTO(rb_free_str) char *cut = rb_strndup(text, len < SHOWN ? len : SHOWN);
     return rb_format("%s%s%s",
-                     entry->kind == RB_ENTRY_OVERRIDE ? "PAST THE RULES: "
-                     : rb_log_unapproved(entry)       ? "UNAPPROVED: "
-                     : rb_log_by_revoked_key(entry)   ? "REVOKED KEY: "
-                                                      : "",
+                     entry->kind == RB_ENTRY_OVERRIDE  ? "PAST THE RULES: "
+                     : has_problem(entry, "approvals") ? "UNAPPROVED: "
+                     : has_problem(entry, "revoked")   ? "REVOKED KEY: "
+                                                       : "",
                      cut, len > SHOWN ? "..." : "");
 }
 
-static enum rb_color color_of(const rb_log *job, const rb_entry *entry)
+static enum rb_color color_of(const struct job *job, const rb_entry *entry)
 {
-    if (entry->kind == RB_ENTRY_OVERRIDE || rb_log_is_fault(job, entry))
+    if (entry->kind == RB_ENTRY_OVERRIDE || is_fault(job, entry))
         return RB_RED;
     return entry->trust == RB_ENTRY_UNSIGNED ? RB_YELLOW : RB_PLAIN;
 }
 
-static void print_table(const rb_log *job)
+static void print_table(const struct job *job)
 {
-    static const char *const heads[] = {"ENTRY", "TIME", "KIND", "RELEASE", "ENV", "BY", "WHAT"};
-    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    static const rb_ui_column columns[] = {
+        {"ENTRY", "{entry}"},   {"TIME", "{at:minute|-}"},  {"KIND", "{kind|-}"},
+        {"RELEASE", "{tag|-}"}, {"ENV", "{environment|-}"}, {"BY", "{by}"},
+        {"WHAT", "{what}"},
+    };
+    RB_AUTO(rb_json_freep) json_t *rows = json_array();
     enum rb_color *colors = rb_calloc(job->n + 1, sizeof *colors);
     for (size_t i = 0; i < job->n; i++) {
         const rb_entry *entry = job->shown[i];
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&entry->id, hex);
-        rb_strs_take(&cells, rb_strndup(hex, RB_LOG_ID));
-        rb_strs_take(&cells, date_of(entry));
-        rb_strs_add(&cells, entry->kind == RB_ENTRY_OVERRIDE ? "OVERRIDE"
-                            : entry->kind == RB_ENTRY_KINDS  ? "-"
-                                                             : rb_entry_kind_name(entry->kind));
-        rb_strs_add(&cells, entry->tag ? entry->tag : "-");
-        rb_strs_add(&cells, entry->environment ? entry->environment : "-");
-        rb_strs_take(&cells, signer_of(entry));
-        rb_strs_take(&cells, rb_log_words(entry));
+        const bool known = entry->kind != RB_ENTRY_KINDS;
+        rb_word_hex id = rb_word_id(&entry->id);
+        id.hex[ID_SHOWN] = '\0';
+        RB_AUTO(rb_free_str) char *at = known || entry->at ? rb_status_iso(entry->at) : NULL;
+        RB_AUTO(rb_free_str) char *by = signer_of(entry);
+        RB_AUTO(rb_free_str) char *what = words_of(entry);
+        json_array_append_new(
+            rows, rb_json_make("entry:s at:s kind:s tag:s environment:s by:s what:s", id.hex, at,
+                               entry->kind == RB_ENTRY_OVERRIDE ? "OVERRIDE"
+                               : known                          ? rb_entry_kind_name(entry->kind)
+                                                                : NULL,
+                               entry->tag, entry->environment, by, what));
         colors[i] = color_of(job, entry);
     }
-    rb_ui_rows(job->cli, heads, &cells, sizeof heads / sizeof *heads, colors);
+    rb_ui_table(columns, sizeof columns / sizeof *columns, rows, colors);
     free(colors);
+}
+
+/* What is wrong with an entry, in a word. */
+static const char *fault_name(const rb_entry *entry, const rb_problem *problem)
+{
+    if (strcmp(problem->code, "approvals") == 0)
+        return "unapproved";
+    return strcmp(problem->code, "revoked") == 0 ? "revoked" : rb_entry_trust_name(entry->trust);
+}
+
+static void print_problems(const struct job *job)
+{
+    for (size_t i = 0; i < job->n; i++) {
+        const rb_entry *entry = job->shown[i];
+        RB_AUTO(rb_free_str) char *title = words_of(entry);
+        for (size_t j = 0; j < entry->problems.n; j++)
+            rb_ui_line("%s%.*s %s: %s</> (%s%s%s)",
+                       rb_ui_color(is_fault(job, entry) ? RB_RED : RB_YELLOW), ID_SHOWN,
+                       rb_word_id(&entry->id).hex, fault_name(entry, &entry->problems.items[j]),
+                       entry->problems.items[j].message, rb_entry_kind_name(entry->kind),
+                       *title ? ": " : "", title);
+    }
+}
+
+struct counts {
+    size_t trust[RB_ENTRY_FOREIGN + 1];
+    size_t unreadable;
+    size_t missing;
+    size_t unapproved;
+    size_t by_revoked_key;
+    size_t refused; /* policies that are not in force */
+    size_t faults;
+};
+
+static struct counts count(const struct job *job)
+{
+    struct counts counts = {0};
+    for (size_t i = 0; i < job->ledger->n; i++) {
+        const rb_entry *entry = &job->ledger->items[i];
+        counts.trust[entry->trust]++;
+        counts.unreadable += has_problem(entry, RB_ENTRY_UNREADABLE);
+        counts.missing += has_problem(entry, "missing");
+        counts.unapproved += has_problem(entry, "approvals");
+        counts.by_revoked_key += has_problem(entry, "revoked");
+        counts.faults += has_problem(entry, "missing") || is_fault(job, entry);
+    }
+    for (size_t i = 0; i < job->claims.n; i++)
+        counts.refused += !job->claims.items[i].warning;
+    counts.faults += counts.refused;
+    return counts;
+}
+
+/* Counts the releases that are tags here and have no entry, and names them if there is a ledger. */
+static enum rb_code note_unrecorded(size_t *unrecorded, const struct job *job, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs tags = {0};
+    RB_AUTO(rb_json_freep) json_t *recorded = json_object();
+    for (size_t i = 0; i < job->ledger->n; i++) {
+        const rb_entry *entry = &job->ledger->items[i];
+        if (entry->kind == RB_ENTRY_RELEASE && entry->trust <= RB_ENTRY_UNSIGNED && entry->object)
+            rb_json_set_str(recorded, entry->object, NULL);
+    }
+    RB_TRY(rb_tag_names(&tags, job->repo, "*", err));
+    for (size_t i = 0; i < tags.n; i++) {
+        rb_err unreadable;
+        RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+        if (rb_tag_read(&tag, job->repo, tags.items[i], &unreadable) != RB_OK ||
+            !rb_manifest_is_in(tag))
+            continue;
+        if (!json_object_get(recorded, rb_word_id(&tag->object).hex) && ++*unrecorded <= NAMED &&
+            job->ledger->n > 0)
+            rb_ui_note(job->cli,
+                       "the ledger has no entry about release %s; rbtool release %s --record "
+                       "writes it",
+                       tag->name, tag->name);
+    }
+    if (*unrecorded > NAMED && job->ledger->n > 0)
+        rb_ui_note(job->cli, "nor about %zu other releases", *unrecorded - NAMED);
+    return RB_OK;
+}
+
+/* "6 entries: 5 good, 1 unsigned; 1 transition lacked approvals" */
+static char *summary_of(const struct job *job, const struct counts *counts)
+{
+    rb_buf out = {0};
+    RB_AUTO(rb_free_str) char *all = rb_text_count(job->ledger->n);
+    rb_buf_printf(&out, "%s %s", all, job->ledger->n == 1 ? "entry" : "entries");
+    for (size_t i = 0; i <= RB_ENTRY_FOREIGN; i++) {
+        RB_AUTO(rb_free_str) char *n = rb_text_count(counts->trust[i]);
+        if (counts->trust[i] > 0)
+            rb_buf_printf(&out, "%s%s %s", strchr(out.data, ':') ? ", " : ": ", n,
+                          rb_entry_trust_name((enum rb_entry_trust)i));
+    }
+    if (counts->refused > 0)
+        rb_buf_printf(&out, "; %zu of them claim%s to be policy and %s not in force",
+                      counts->refused, counts->refused == 1 ? "s" : "",
+                      counts->refused == 1 ? "is" : "are");
+    size_t unjudged = job->claims.n - counts->refused;
+    if (unjudged > 0)
+        rb_buf_printf(&out,
+                      "; %zu of them set%s a policy, which is not judged here: git config "
+                      "rbtool.root is not set",
+                      unjudged, unjudged == 1 ? "s" : "");
+    if (counts->unapproved > 0)
+        rb_buf_printf(&out, "; %zu transition%s lacked approvals", counts->unapproved,
+                      rb_text_s(counts->unapproved));
+    if (counts->by_revoked_key > 0)
+        rb_buf_printf(&out, "; %zu signed with a revoked key", counts->by_revoked_key);
+    if (counts->missing > 0)
+        rb_buf_printf(&out, "; attachments of %zu missing", counts->missing);
+    return rb_buf_detach(&out);
+}
+
+/* What to do about the worst of it. */
+static char *next_step(const struct job *job, const struct counts *counts)
+{
+    RB_AUTO(rb_free_str) char *remote = NULL;
+    rb_err none;
+    if (counts->unreadable + counts->missing > 0 &&
+        rb_remote_find(&remote, job->repo, NULL, &none) != RB_OK)
+        remote = rb_strdup("REMOTE");
+    if (remote)
+        return rb_format("fetch what is damaged or missing again: `git fetch --refetch %s "
+                         "" RB_LEDGER_REF "`",
+                         remote);
+    if (counts->trust[RB_ENTRY_UNKNOWN] + counts->trust[RB_ENTRY_BROKEN] +
+            counts->trust[RB_ENTRY_FOREIGN] >
+        0)
+        return rb_strdup("entries that are not good count for nothing and stay; ask who pushed "
+                         "them, and let the server refuse more: `rbtool init` there");
+    return rb_strdup("`rbtool policy show` shows the rules that the entries named above pass over");
+}
+
+/* Prints what is wrong with the entries that are shown, and the summary of all. RB_FOUND if
+ * something is wrong, or if there are releases and no ledger. */
+static enum rb_code verify(const struct job *job, rb_err *err)
+{
+    const struct counts counts = count(job);
+    size_t unrecorded = 0;
+    if (!job->cli->json) {
+        print_problems(job);
+        for (size_t i = 0; i < job->claims.n; i++)
+            rb_ui_line("%s", job->claims.items[i].message);
+    }
+    RB_TRY(note_unrecorded(&unrecorded, job, err));
+    RB_AUTO(rb_free_str) char *summary = summary_of(job, &counts);
+    if (!job->cli->json)
+        rb_ui_line("%s", summary);
+    if (job->ledger->n == 0 && unrecorded > 0)
+        return rb_fail(err, RB_FOUND,
+                       "%zu release%s here and no ledger, so that nothing about them can be "
+                       "verified\nfetch the ledger with `rbtool sync --fetch`",
+                       unrecorded, unrecorded == 1 ? " is" : "s are");
+    if (counts.faults == 0)
+        return RB_OK;
+    RB_AUTO(rb_free_str) char *next = next_step(job, &counts);
+    return rb_fail(err, RB_FOUND, "the ledger is not in order: %s\n%s", summary, next);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(job_clear) rb_log job = {.cli = cli, .options = o};
+    RB_AUTO(job_clear) struct job job = {.cli = cli, .options = o};
     RB_TRY(check_kinds(&o->kinds, err));
     RB_TRY(rb_session_signers(&cli->session, err));
     job.repo = cli->session.repo;
@@ -253,7 +471,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         return whole;
     rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.ledger, err));
-    rb_log_add_problems(&job, whole == RB_OK);
+    add_problems(&job, whole == RB_OK);
     if (job.ledger->n == 0)
         rb_ui_note(cli, "there is no ledger here yet; `rbtool sync --fetch` fetches the remote's");
     choose(&job);
@@ -261,7 +479,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         print_json(&job, job.shown[i]);
     cli->answered = cli->answered || cli->json;
     if (o->verify)
-        return rb_log_verify(&job, err);
+        return verify(&job, err);
     if (!cli->json && job.n > 0)
         print_table(&job);
     *err = cannot;

@@ -69,7 +69,8 @@ static void set_up(rb_cli *cli, const rb_options *o)
     cli->json = o->json;
     cli->quiet = o->quiet;
     const char *no_color = getenv("NO_COLOR");
-    cli->color = isatty(1) && !o->no_color && !(no_color && *no_color);
+    if (isatty(1) && !o->no_color && !(no_color && *no_color))
+        rb_ui_use_color();
     cli->progress = isatty(2) && !cli->quiet;
     cli->interactive = isatty(0) && isatty(2);
 }
@@ -183,9 +184,7 @@ static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
         return;
     RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:o}", "error", rb_err_json(err));
     json_t *error = json_object_get(document, "error");
-    json_object_set_new(error, "code", json_integer(code));
-    rb_json_set_str(error, "message", line);
-    rb_json_set_str(error, "hint", *hint ? hint : NULL);
+    rb_json_set(error, "code:i message:s hint:s", (int64_t)code, line, *hint ? hint : NULL);
     rb_ui_json(cli, document);
 }
 

@@ -91,11 +91,21 @@ static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cl
     return RB_OK;
 }
 
-static enum rb_code print_document(rb_cli *cli, const rb_draft *draft, const rb_caller *caller,
-                                   const rb_oid *id)
+/* Writes the entry and prints it; text says what it is about, next may be NULL. */
+static enum rb_code write_entry(rb_cli *cli, const rb_draft *draft, const rb_caller *caller,
+                                const char *text, const char *next, rb_err *err)
 {
-    RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, id);
-    rb_ui_json(cli, json);
+    rb_oid id;
+    RB_TRY(rb_word_write(&id, cli, draft, err));
+    if (cli->json) {
+        RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, &id);
+        rb_ui_json(cli, json);
+        return RB_OK;
+    }
+    rb_ui_line("%s, says %s (entry %.10s)", text, caller->principal, rb_word_id(&id).hex);
+    if (next)
+        rb_ui_line("%s", next);
+    rb_word_hint(cli);
     return RB_OK;
 }
 
@@ -118,17 +128,12 @@ static enum rb_code mark_gap(rb_cli *cli, const rb_options *o, const char *tag, 
                             .detail = detail,
                             .key = o->key,
                             .must_sign = true};
-    rb_oid id;
-    RB_TRY(rb_word_write(&id, cli, &draft, err));
-    if (cli->json)
-        return print_document(cli, &draft, &caller, &id);
-    rb_ui_line("%sgap%s %s (%s) is %s, says %s (entry %.10s)", rb_ui_color(cli, RB_YELLOW),
-               rb_ui_color(cli, RB_PLAIN), tag, object, here ? "given up" : "lost",
-               caller.principal, rb_word_id(&id).hex);
-    if (here)
-        rb_ui_line("the name is free after: git tag -d %s", tag);
-    rb_word_hint(cli);
-    return RB_OK;
+    RB_AUTO(rb_free_str)
+    char *text = rb_format("%sgap%s %s (%s) is %s", rb_ui_color(RB_YELLOW), rb_ui_color(RB_PLAIN),
+                           tag, object, here ? "given up" : "lost");
+    RB_AUTO(rb_free_str)
+    char *next = here ? rb_format("the name is free after: git tag -d %s", tag) : NULL;
+    return write_entry(cli, &draft, &caller, text, next, err);
 }
 
 static enum rb_code mark_verdict(rb_cli *cli, const rb_options *o, const char *tag,
@@ -150,14 +155,10 @@ static enum rb_code mark_verdict(rb_cli *cli, const rb_options *o, const char *t
                             .detail = detail,
                             .key = o->key,
                             .must_sign = true};
-    rb_oid id;
-    RB_TRY(rb_word_write(&id, cli, &draft, err));
-    if (cli->json)
-        return print_document(cli, &draft, &caller, &id);
-    rb_ui_line("%s%s%s %s, says %s (entry %.10s)", rb_ui_color(cli, good ? RB_GREEN : RB_RED),
-               verdict, rb_ui_color(cli, RB_PLAIN), tag, caller.principal, rb_word_id(&id).hex);
-    rb_word_hint(cli);
-    return RB_OK;
+    RB_AUTO(rb_free_str)
+    char *text = rb_format("%s%s%s %s", rb_ui_color(good ? RB_GREEN : RB_RED), verdict,
+                           rb_ui_color(RB_PLAIN), tag);
+    return write_entry(cli, &draft, &caller, text, NULL, err);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

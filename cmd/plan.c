@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "deploy.h"
+#include "env_session.h"
 #include "report/runbook.h"
 #include "ui.h"
 
@@ -102,7 +102,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_TRY(rb_site_trusted(cli, &site, err));
     if (o->deploy) {
         o->dry_run = true;
-        return rb_deploy(cli, &site, o, o->deploy, err);
+        return rb_site_carry_out(cli, &site, o, "deploy", o->deploy, err);
     }
     const char *tag = o->argc > 0 ? o->argv[0] : rb_site_live_tag(&site);
     if (!tag)

@@ -1,12 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/file.h"
+#include "base/template.h"
 #include "git/refs.h"
 #include "ledger/identity.h"
 #include "ledger_write.h"
 #include "release_status.h"
+#include "status.h"
 #include "ui.h"
 
 #define POLICY_LIMIT (1u << 20) /* bytes of FILE */
@@ -27,21 +28,16 @@ static json_t *document(const rb_cli *cli)
     for (size_t i = 0; i < rb_policy_count(cli->session.policy); i++) {
         const rb_entry *entry = rb_policy_at(cli->session.policy, i);
         const json_t *detail = rb_entry_detail(entry);
-        json_t *item = json_object();
-        rb_json_set_str(item, "entry", rb_word_id(&entry->id).hex);
-        json_object_set(item, "version", json_object_get(detail, "version"));
-        rb_json_set_str(item, "signer", entry->principal);
-        rb_json_set_str(item, "fingerprint", entry->fingerprint);
-        json_object_set_new(item, "at", json_integer(entry->at));
-        json_object_set(item, "policy", json_object_get(detail, "policy"));
-        json_array_append_new(in_force, item);
+        json_array_append_new(
+            in_force, rb_json_make("entry:s version:J signer:s fingerprint:s at:i policy:J",
+                                   rb_word_id(&entry->id).hex, json_object_get(detail, "version"),
+                                   entry->principal, entry->fingerprint, (int64_t)entry->at,
+                                   json_object_get(detail, "policy")));
     }
     for (size_t i = 0; i < cli->session.claims.n; i++) {
-        RB_AUTO(rb_free_str) char *safe = rb_safe(cli->session.claims.items[i].message);
-        json_t *item = json_object();
-        rb_json_set_str(item, "entry", cli->session.claims.items[i].field);
-        rb_json_set_str(item, "message", safe);
-        json_array_append_new(problems, item);
+        const rb_problem *claim = &cli->session.claims.items[i];
+        json_array_append_new(problems,
+                              rb_json_make("entry:s message:t", claim->field, claim->message));
     }
     return json_pack("{s:o,s:o,s:o}", "roots", rb_json_strs(rb_policy_roots(cli->session.policy)),
                      "inForce", in_force, "problems", problems);
@@ -50,80 +46,60 @@ static json_t *document(const rb_cli *cli)
 static void show_rules(const json_t *policy)
 {
     const char *name;
-    json_t *item;
-    size_t i;
+    json_t *rules;
     for (int role = 0; role < RB_ROLES; role++) {
         const char *word = rb_role_name((enum rb_role)role);
         const json_t *list = json_object_get(json_object_get(policy, "roles"), word);
-        RB_AUTO(rb_buf_clear) rb_buf members = {0};
-        json_array_foreach ((json_t *)list, i, item)
-            rb_buf_printf(&members, "%s%s", i ? ", " : "", json_string_value(item));
-        rb_ui_line("  role %-12s %s", word,
-                   !list         ? "every allowed signer"
-                   : members.len ? members.data
-                                 : "nobody");
+        RB_AUTO(rb_free_str) char *members = rb_template("{.|nobody}", list);
+        rb_ui_line("  role %-12s %s", word, list ? members : "every allowed signer");
     }
-    json_object_foreach (json_object_get(policy, "environments"), name, item) {
-        const json_t *approvals = json_object_get(item, "approvals");
-        rb_ui_line("  environment %s: %d approvals to deploy, %d to revert%s",
-                   strcmp(name, "*") == 0 ? "* (any other)" : name,
-                   (int)rb_json_int(approvals, "deploy", 0),
-                   (int)rb_json_int(approvals, "revert", 0),
-                   json_is_true(json_object_get(item, "signed")) ? "; entries must be signed" : "");
+    json_object_foreach (json_object_get(policy, "environments"), name, rules) {
+        RB_AUTO(rb_free_str)
+        char *text =
+            rb_template("{approvals.deploy|0} approvals to deploy, {approvals.revert|0} to "
+                        "revert{signed?; entries must be signed:}",
+                        rules);
+        rb_ui_line("  environment %s: %s", strcmp(name, "*") == 0 ? "* (any other)" : name, text);
     }
-    json_array_foreach (json_object_get(policy, "revoked"), i, item) {
-        const char *why = rb_json_str(item, "why");
-        rb_ui_line("  revoked %s%s%s", rb_json_str(item, "key"), why ? ": " : "", why ? why : "");
-    }
+    rb_json_each (key, json_object_get(policy, "revoked"))
+        rb_ui_item("  revoked {key}[: {why}]", key);
 }
 
-static void show_root(const rb_cli *cli, const rb_policy *policy)
+static void show_root(const json_t *all)
 {
-    const rb_strs *roots = rb_policy_roots(policy);
-    RB_AUTO(rb_buf_clear) rb_buf list = {0};
-    for (size_t i = 0; i < roots->n; i++)
-        rb_buf_printf(&list, "%s%s", i ? ", " : "", roots->items[i]);
-    if (roots->n == 0)
-        rb_ui_line("no policy: git config rbtool.root is not set, so every allowed signer may do "
-                   "everything");
-    else if (rb_policy_count(policy) == 0)
-        rb_ui_line("%sno policy in the ledger here%s, so only the root may do anything (%s): "
-                   "`rbtool sync`, or `rbtool policy set FILE`",
-                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN), list.data);
-    else
-        rb_ui_line("root %s", list.data);
-    if (rb_policy_count(policy) > 1)
-        rb_ui_line("%s%zu policies were set at the same time%s: all are in force, the strictest "
-                   "holds, until `rbtool policy set FILE --over ID` settles it",
-                   rb_ui_color(cli, RB_YELLOW), rb_policy_count(policy),
-                   rb_ui_color(cli, RB_PLAIN));
+    const size_t policies = json_array_size(json_object_get(all, "inForce"));
+    rb_ui_item(json_array_size(json_object_get(all, "roots")) == 0
+                   ? "no policy: git config rbtool.root is not set, so every allowed signer may do "
+                     "everything"
+               : policies == 0
+                   ? "<yellow>no policy in the ledger here</>, so only the root may do anything "
+                     "({roots}): `rbtool sync`, or `rbtool policy set FILE`"
+                   : "root {roots}",
+               all);
+    if (policies > 1)
+        rb_ui_line("<yellow>%zu policies were set at the same time</>: all are in force, the "
+                   "strictest holds, until `rbtool policy set FILE --over ID` settles it",
+                   policies);
 }
 
 static enum rb_code show(rb_cli *cli, rb_err *err)
 {
     RB_TRY(rb_session_ledger(&cli->session, err));
+    RB_AUTO(rb_json_freep) json_t *all = document(cli);
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *all = document(cli);
         rb_ui_json(cli, all);
         return RB_OK;
     }
-    show_root(cli, cli->session.policy);
-    for (size_t i = 0; i < rb_policy_count(cli->session.policy); i++) {
-        const rb_entry *entry = rb_policy_at(cli->session.policy, i);
-        const json_t *detail = rb_entry_detail(entry);
-        char when[32] = "";
-        time_t at = (time_t)entry->at;
-        struct tm tm;
-        if (gmtime_r(&at, &tm))
-            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
-        rb_ui_line("%spolicy version %d%s, entry %.10s, set by %s, %s", rb_ui_color(cli, RB_BOLD),
-                   (int)rb_json_int(detail, "version", 0), rb_ui_color(cli, RB_PLAIN),
-                   rb_word_id(&entry->id).hex, entry->principal, when);
-        show_rules(json_object_get(detail, "policy"));
+    show_root(all);
+    rb_json_each (policy, json_object_get(all, "inForce")) {
+        RB_AUTO(rb_free_str) char *at = rb_status_time(rb_json_int(policy, "at", 0));
+        rb_json_set(policy, "at:s", at);
+        rb_ui_item("<bold>policy version {version}</>, entry {entry:id}, set by {signer}, {at}",
+                   policy);
+        show_rules(json_object_get(policy, "policy"));
     }
-    for (size_t i = 0; i < cli->session.claims.n; i++)
-        rb_ui_note(cli, "%snot in force%s: %s", rb_ui_color(cli, RB_YELLOW),
-                   rb_ui_color(cli, RB_PLAIN), cli->session.claims.items[i].message);
+    rb_json_each (problem, json_object_get(all, "problems"))
+        rb_ui_note(cli, "<yellow>not in force</>: %s", rb_json_str(problem, "message"));
     return RB_OK;
 }
 

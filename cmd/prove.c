@@ -188,15 +188,12 @@ static json_t *add_entry(json_t *entries, const rb_config_database *database, co
 {
     json_t *entry = result ? json_deep_copy(result) : json_object();
     static const char *const lists[] = {"destroys", "discards", "locks"};
-    rb_json_set_str(entry, "database", database->name);
-    json_object_set_new(entry, "id", rb_json_text(id));
-    json_object_set_new(entry, "findings", json_array());
+    rb_json_set(entry, "database:s id:s findings:j", database->name, id, json_array());
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!json_object_get(entry, lists[i]))
             json_object_set_new(entry, lists[i], json_array());
     if (!result) {
-        json_object_set_new(entry, "restores", json_null());
-        json_object_set_new(entry, "reapplies", json_null());
+        rb_json_set(entry, "restores:0 reapplies:0");
     }
     json_array_append_new(entries, entry);
     return entry;
@@ -204,9 +201,7 @@ static json_t *add_entry(json_t *entries, const rb_config_database *database, co
 
 static json_t *find_entry(const json_t *entries, const char *id)
 {
-    size_t i;
-    json_t *entry;
-    json_array_foreach (entries, i, entry)
+    rb_json_each (entry, entries)
         if (rb_text_same(rb_json_str(entry, "id"), id))
             return entry;
     return NULL;
@@ -262,8 +257,7 @@ static enum rb_code prove_database(struct job *job, const rb_config_database *da
             continue;
         json_t *entry =
             add_entry(entries, database, set->items[i].id, json_array_get(results, next++));
-        json_object_set_new(entry, "name", rb_json_text(set->items[i].name));
-        json_object_set_new(entry, "file", rb_json_text(set->items[i].up.path));
+        rb_json_set(entry, "name:s file:s", set->items[i].name, set->items[i].up.path);
     }
     add_findings(entries, job, first, database);
     json_array_extend(json_object_get(job->document, "migrations"), entries);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/template.h"
 #include "base/text.h"
 #include "prove.h"
 #include "ui.h"
@@ -27,52 +28,53 @@ static const char *way_back(const json_t *entry)
     return "not proven";
 }
 
-static char *title(const json_t *document, const json_t *entry)
-{
-    bool several = json_array_size(json_object_get(document, "databases")) > 1;
-    const char *name = rb_json_str(entry, "name");
-    return rb_format("%s%s%s%s%s", several ? rb_json_str(entry, "database") : "",
-                     several ? ": " : "", rb_json_str(entry, "id"), name && *name ? " " : "",
-                     name ? name : "");
-}
-
 /* "orders.note, the rows of baskets"; "" for an empty list. */
 static char *places(const json_t *entry, const char *key)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *place;
-    json_array_foreach (json_object_get(entry, key), i, place) {
+    rb_json_each (place, json_object_get(entry, key)) {
         const char *column = rb_json_str(place, "column");
-        rb_buf_printf(&out, "%s%s%s%s%s", i ? ", " : "", column ? "" : "the rows of ",
+        rb_buf_printf(&out, "%s%s%s%s%s", place_at ? ", " : "", column ? "" : "the rows of ",
                       rb_json_str(place, "table"), column ? "." : "", column ? column : "");
     }
     return rb_buf_detach(&out);
 }
 
-/* "migrations/2_b.down.sql:1"; "" for a finding without a file. */
-static char *position(const json_t *finding)
+/* "orders (ACCESS EXCLUSIVE, rewritten), users (ROW SHARE)" */
+static char *locks(const json_t *entry, const char *direction)
 {
-    const char *file = rb_json_str(finding, "file");
-    return *file ? rb_format("%s:%lld", file, (long long)rb_json_int(finding, "line", 1))
-                 : rb_strdup("");
+    rb_buf out = {0};
+    rb_json_each (lock, json_object_get(entry, "locks"))
+        if (rb_text_same(rb_json_str(lock, "direction"), direction)) {
+            rb_buf_puts(&out, out.len ? ", " : "");
+            rb_template_add(&out, "{table} ({mode}{rewrites?, rewritten:})", lock);
+        }
+    return rb_buf_detach(&out);
 }
 
-static size_t count_findings(const json_t *document)
+/* Adds the words that the formats share: title, way, up, down; and the number of findings. */
+static size_t describe(const json_t *document)
 {
-    size_t i, n = 0;
-    json_t *entry;
-    json_array_foreach (json_object_get(document, "migrations"), i, entry)
-        n += json_array_size(json_object_get(entry, "findings"));
-    return n;
+    const bool several = json_array_size(json_object_get(document, "databases")) > 1;
+    size_t found = 0;
+    rb_json_each (entry, json_object_get(document, "migrations")) {
+        RB_AUTO(rb_free_str)
+        char *title = rb_template(several ? "{database}: {id}[ {name}]" : "{id}[ {name}]", entry);
+        RB_AUTO(rb_free_str) char *up = places(entry, "destroys");
+        RB_AUTO(rb_free_str) char *down = places(entry, "discards");
+        const size_t n = json_array_size(json_object_get(entry, "findings"));
+        rb_json_set(entry, "title:s way:s up:s down:s count:n", title, way_back(entry), up, down,
+                    n);
+        found += n;
+    }
+    return found;
 }
 
 /* "2 migrations differ from 1f0c3a2b9d4e, 1 finding" */
-static char *summary(const json_t *document)
+static char *summary(const json_t *document, size_t found)
 {
     const char *base = rb_json_str(document, "base");
     const size_t n = json_array_size(json_object_get(document, "migrations"));
-    const size_t found = count_findings(document);
     return rb_format("%zu migration%s%s%.12s, %zu finding%s", n, rb_text_s(n),
                      !base    ? ""
                      : n == 1 ? " differs from "
@@ -80,55 +82,37 @@ static char *summary(const json_t *document)
                      base ? base : "", found, rb_text_s(found));
 }
 
-/* "orders (ACCESS EXCLUSIVE, rewritten), users (ROW SHARE)" */
-static char *locks(const json_t *entry, const char *direction)
-{
-    rb_buf out = {0};
-    size_t i;
-    json_t *lock;
-    json_array_foreach (json_object_get(entry, "locks"), i, lock)
-        if (strcmp(rb_json_str(lock, "direction"), direction) == 0)
-            rb_buf_printf(&out, "%s%s (%s%s)", out.len ? ", " : "", rb_json_str(lock, "table"),
-                          rb_json_str(lock, "mode"),
-                          json_is_true(json_object_get(lock, "rewrites")) ? ", rewritten" : "");
-    return rb_buf_detach(&out);
-}
-
 void rb_prove_text(const rb_cli *cli, const json_t *document)
 {
-    static const char *const lists[][2] = {{"destroys", "the up destroys"},
-                                           {"discards", "the down discards"}};
-    size_t i, j;
-    json_t *entry, *finding, *note;
-    json_array_foreach (json_object_get(document, "migrations"), i, entry) {
-        RB_AUTO(rb_free_str) char *name = title(document, entry);
-        const json_t *findings = json_object_get(entry, "findings");
-        const char *error = rb_json_str(entry, "error");
-        rb_ui_line("%s: %s%s%s", name,
-                   rb_ui_color(cli, json_array_size(findings) ? RB_RED : RB_GREEN), way_back(entry),
-                   rb_ui_color(cli, RB_PLAIN));
-        if (error)
-            rb_ui_line("  %s", error);
-        for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
-            RB_AUTO(rb_free_str) char *list = places(entry, lists[k][0]);
-            if (*list)
-                rb_ui_line("  %s %s", lists[k][1], list);
-        }
+    RB_AUTO(rb_free_str) char *total = summary(document, describe(document));
+    rb_json_each (entry, json_object_get(document, "migrations")) {
+        rb_ui_item(rb_json_int(entry, "count", 0) > 0 ? "{title}: <red>{way}</>"
+                                                      : "{title}: <green>{way}</>",
+                   entry);
+        if (rb_json_str(entry, "error"))
+            rb_ui_item("  {error}", entry);
+        if (*rb_json_str(entry, "up"))
+            rb_ui_item("  the up destroys {up}", entry);
+        if (*rb_json_str(entry, "down"))
+            rb_ui_item("  the down discards {down}", entry);
         for (int down = 0; down < 2; down++) {
             RB_AUTO(rb_free_str) char *list = locks(entry, down ? "down" : "up");
             if (*list)
                 rb_ui_line("  the %s locks %s", down ? "down" : "up", list);
         }
-        json_array_foreach (findings, j, finding) {
-            RB_AUTO(rb_free_str) char *at = position(finding);
-            rb_ui_line("  %s%s%s: %s", at, *at ? ": " : "", rb_json_str(finding, "rule"),
-                       rb_json_str(finding, "message"));
-        }
+        rb_json_each (finding, json_object_get(entry, "findings"))
+            rb_ui_item("  [{file}:{line}: ]{rule}: {message}", finding);
     }
-    json_array_foreach (json_object_get(document, "notes"), i, note)
+    rb_json_each (note, json_object_get(document, "notes"))
         rb_ui_note(cli, "note: %s", json_string_value(note));
-    RB_AUTO(rb_free_str) char *total = summary(document);
     rb_ui_note(cli, "%s", total);
+}
+
+static void line(const char *template, const json_t *value, char *(*escape)(const char *))
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_template_with(&text, template, value, escape);
+    rb_ui_line("%s", rb_buf_str(&text));
 }
 
 /* Escapes text so that it is only text: no markup, HTML, table columns or mentions of users. */
@@ -148,51 +132,33 @@ static char *markdown(const char *text)
 
 void rb_prove_markdown(const json_t *document)
 {
-    size_t i, j;
-    json_t *entry, *finding, *note, *database;
-    RB_AUTO(rb_free_str) char *total = summary(document);
+    const json_t *migrations = json_object_get(document, "migrations");
+    const size_t found = describe(document);
+    RB_AUTO(rb_free_str) char *total = summary(document, found);
     rb_ui_line("### rbtool prove: %s", total);
-    if (json_array_size(json_object_get(document, "migrations")) > 0) {
+    if (json_array_size(migrations) > 0) {
         rb_ui_line("%s", "");
         rb_ui_line("| Migration | Way back | The up destroys | The down discards | Findings |");
         rb_ui_line("|---|---|---|---|---|");
     }
-    json_array_foreach (json_object_get(document, "migrations"), i, entry) {
-        RB_AUTO(rb_free_str) char *name = title(document, entry);
-        RB_AUTO(rb_free_str) char *destroys = places(entry, "destroys");
-        RB_AUTO(rb_free_str) char *discards = places(entry, "discards");
-        RB_AUTO(rb_free_str) char *safe_name = markdown(name);
-        RB_AUTO(rb_free_str) char *safe_destroys = markdown(destroys);
-        RB_AUTO(rb_free_str) char *safe_discards = markdown(discards);
-        rb_ui_line("| %s | %s | %s | %s | %zu |", safe_name, way_back(entry), safe_destroys,
-                   safe_discards, json_array_size(json_object_get(entry, "findings")));
-    }
-    if (count_findings(document) > 0)
+    rb_json_each (entry, migrations)
+        line("| {title} | {way} | {up} | {down} | {count} |", entry, markdown);
+    if (found > 0)
         rb_ui_line("%s", "");
-    json_array_foreach (json_object_get(document, "migrations"), i, entry) {
-        json_array_foreach (json_object_get(entry, "findings"), j, finding) {
-            RB_AUTO(rb_free_str) char *at = position(finding);
-            RB_AUTO(rb_free_str) char *safe_at = markdown(at);
-            RB_AUTO(rb_free_str) char *safe_id = markdown(rb_json_str(finding, "migration"));
-            RB_AUTO(rb_free_str) char *message = markdown(rb_json_str(finding, "message"));
-            rb_ui_line("- **%s** %s%smigration %s: %s", rb_json_str(finding, "rule"), safe_at,
-                       *safe_at ? ", " : "", safe_id, message);
-        }
-    }
-    json_array_foreach (json_object_get(document, "notes"), i, note) {
-        RB_AUTO(rb_free_str) char *message = markdown(json_string_value(note));
-        if (i == 0)
+    rb_json_each (entry, migrations)
+        rb_json_each (finding, json_object_get(entry, "findings"))
+            line("- **{rule}** [{file}:{line}, ]migration {migration}: {message}", finding,
+                 markdown);
+    rb_json_each (note, json_object_get(document, "notes")) {
+        if (note_at == 0)
             rb_ui_line("%s", "");
-        rb_ui_line("- note: %s", message);
+        line("- note: {.}", note, markdown);
     }
-    json_array_foreach (json_object_get(document, "databases"), i, database) {
-        const char *error = rb_json_str(database, "error");
-        RB_AUTO(rb_free_str) char *message = error ? markdown(error) : NULL;
-        if (error) {
+    rb_json_each (database, json_object_get(document, "databases"))
+        if (rb_json_str(database, "error")) {
             rb_ui_line("%s", "");
-            rb_ui_line("**Not proven:** %s", message);
+            line("**Not proven:** {error}", database, markdown);
         }
-    }
 }
 
 /* Character data and attribute values of XML 1.0, which cannot hold U+FFFE and U+FFFF at all. */
@@ -216,69 +182,54 @@ static char *xml(const char *text)
     return rb_buf_detach(&out);
 }
 
-static void junit_case(const json_t *entry, const char *suite)
+static void junit_case(const json_t *entry)
 {
     const json_t *findings = json_object_get(entry, "findings");
-    const char *error = rb_json_str(entry, "error");
-    const char *file = rb_json_str(entry, "file");
-    const char *name = rb_json_str(entry, "name");
-    RB_AUTO(rb_free_str)
-    char *full = rb_format("%s %s", rb_json_str(entry, "id"), name ? name : "");
-    RB_AUTO(rb_free_str) char *safe_name = xml(full);
-    RB_AUTO(rb_free_str) char *safe_file = xml(file ? file : "");
-    RB_AUTO(rb_free_str) char *safe_error = xml(error ? error : way_back(entry));
-    size_t i;
-    json_t *finding;
-    rb_ui_line("    <testcase classname=\"%s\" name=\"%s\" file=\"%s\">", suite, safe_name,
-               safe_file);
+    line("    <testcase classname=\"{database}\" name=\"{id} {name}\" file=\"{file}\">", entry,
+         xml);
     if (json_array_size(findings) == 0 && !rb_json_str(entry, "restores"))
         rb_ui_line("      <skipped message=\"not proven\"/>");
     else if (json_array_size(findings) == 0 &&
              rb_text_same(rb_json_str(entry, "restores"), "untested"))
-        rb_ui_line("      <skipped message=\"%s\"/>", safe_error);
-    json_array_foreach (findings, i, finding) {
-        RB_AUTO(rb_free_str) char *at = position(finding);
-        RB_AUTO(rb_free_str) char *safe_at = xml(at);
-        RB_AUTO(rb_free_str) char *message = xml(rb_json_str(finding, "message"));
-        rb_ui_line("      <failure type=\"%s\" message=\"%s\">%s</failure>",
-                   rb_json_str(finding, "rule"), message, safe_at);
-    }
+        line(rb_json_str(entry, "error") ? "      <skipped message=\"{error}\"/>"
+                                         : "      <skipped message=\"{way}\"/>",
+             entry, xml);
+    rb_json_each (finding, findings)
+        line("      <failure type=\"{rule}\" message=\"{message}\">[{file}:{line}]</failure>",
+             finding, xml);
     rb_ui_line("    </testcase>");
 }
 
-static void junit_suite(const json_t *document, const json_t *database)
+static void junit_suite(const json_t *migrations, json_t *database)
 {
     const char *name = rb_json_str(database, "name");
-    const char *error = rb_json_str(database, "error");
-    size_t i, tests = error != NULL, failures = 0;
-    json_t *entry;
-    json_array_foreach (json_object_get(document, "migrations"), i, entry) {
-        if (!rb_text_same(rb_json_str(entry, "database"), name))
-            continue;
-        tests++;
-        failures += json_array_size(json_object_get(entry, "findings")) > 0;
-    }
-    RB_AUTO(rb_free_str) char *safe = xml(name);
-    RB_AUTO(rb_free_str) char *message = xml(error ? error : "");
-    rb_ui_line("  <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%d\">", safe,
-               tests, failures, error != NULL);
-    if (error)
-        rb_ui_line("    <testcase classname=\"%s\" name=\"proof\"><error message=\"%s\"/>"
-                   "</testcase>",
-                   safe, message);
-    json_array_foreach (json_object_get(document, "migrations"), i, entry)
+    const bool failed = rb_json_str(database, "error") != NULL;
+    size_t tests = failed, failures = 0;
+    rb_json_each (entry, migrations)
+        if (rb_text_same(rb_json_str(entry, "database"), name)) {
+            tests++;
+            failures += rb_json_int(entry, "count", 0) > 0;
+        }
+    rb_json_set(database, "tests:n failures:n errors:d", tests, failures, failed);
+    line("  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" "
+         "errors=\"{errors}\">",
+         database, xml);
+    if (failed)
+        line("    <testcase classname=\"{name}\" name=\"proof\"><error message=\"{error}\"/>"
+             "</testcase>",
+             database, xml);
+    rb_json_each (entry, migrations)
         if (rb_text_same(rb_json_str(entry, "database"), name))
-            junit_case(entry, safe);
+            junit_case(entry);
     rb_ui_line("  </testsuite>");
 }
 
 void rb_prove_junit(const json_t *document)
 {
-    size_t i;
-    json_t *database;
+    (void)describe(document);
     rb_ui_line("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     rb_ui_line("<testsuites name=\"rbtool prove\">");
-    json_array_foreach (json_object_get(document, "databases"), i, database)
-        junit_suite(document, database);
+    rb_json_each (database, json_object_get(document, "databases"))
+        junit_suite(json_object_get(document, "migrations"), database);
     rb_ui_line("</testsuites>");
 }

@@ -8,22 +8,13 @@
 
 static void print(rb_cli *cli, const json_t *document, const char *dir)
 {
-    const json_t *artifacts = json_object_get(document, "artifacts");
-    size_t i;
-    const json_t *artifact;
     if (cli->json) {
         rb_ui_json(cli, document);
         return;
     }
-    json_array_foreach (artifacts, i, artifact) {
-        RB_AUTO(rb_free_str) char *path = rb_safe(rb_json_str(artifact, "path"));
-        RB_AUTO(rb_free_str) char *files = rb_ui_count((uint64_t)rb_json_int(artifact, "files", 0));
-        RB_AUTO(rb_free_str) char *bytes = rb_ui_bytes((uint64_t)rb_json_int(artifact, "bytes", 0));
-        rb_ui_line("%s  %s files, %s, sha256 %s", path, files, bytes,
-                   rb_json_str(artifact, "digest"));
-    }
-    RB_AUTO(rb_free_str) char *safe = rb_safe(dir);
-    rb_ui_note(cli, "%s is rebuilt and verified in %s", rb_json_str(document, "tag"), safe);
+    rb_json_each (artifact, json_object_get(document, "artifacts"))
+        rb_ui_item("{path}  {files:count} files, {bytes:bytes}, sha256 {digest}", artifact);
+    rb_ui_note(cli, "%s is rebuilt and verified in %s", rb_json_str(document, "tag"), dir);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

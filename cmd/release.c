@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/template.h"
 #include "ledger/history.h"
 #include "ledger/release_entry.h"
 #include "ledger_write.h"
@@ -38,17 +39,27 @@ static void tell(void *context, const char *what)
     rb_ui_progress(context, "%s", what);
 }
 
+/* The findings as lint has them, and whether they were accepted. */
+static json_t *findings_json(const rb_make *make, const rb_findings *findings)
+{
+    json_t *array = rb_findings_json(findings);
+    rb_json_each (finding, array)
+        rb_json_set(finding, "accepted:b", rb_make_accepts(make, findings->items[finding_at].rule));
+    return array;
+}
+
 static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made *made)
 {
-    const rb_findings *findings = &made->findings;
-    for (size_t i = 0; i < findings->n; i++) {
-        const rb_finding *f = &findings->items[i];
+    RB_AUTO(rb_json_freep) json_t *findings = findings_json(make, &made->findings);
+    rb_json_each (finding, findings) {
         RB_AUTO(rb_free_str)
-        char *next = rb_make_accepts(make, f->rule) ? rb_strdup("accepted")
-                                                    : rb_format("fix it, or --accept %s", f->rule);
-        RB_AUTO(rb_free_str) char *at = *f->file ? rb_format("%s:%zu: ", f->file, f->line) : NULL;
-        rb_ui_note(cli, "%s%s migration %s: %s (%s)", at ? at : "", f->rule, f->migration,
-                   f->message, next);
+        char *text = rb_template(json_is_true(json_object_get(finding, "accepted"))
+                                     ? "[{file}:{line}: ]{rule} migration {migration}: {message} "
+                                       "(accepted)"
+                                     : "[{file}:{line}: ]{rule} migration {migration}: {message} "
+                                       "(fix it, or --accept {rule})",
+                                 finding);
+        rb_ui_note(cli, "%s", text);
     }
     for (size_t i = 0; i < made->notes.n && i < NOTES_SHOWN; i++)
         rb_ui_note(cli, "note: %s", made->notes.items[i]);
@@ -61,9 +72,7 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made
 static void print_untested(const rb_cli *cli, const rb_manifest *manifest)
 {
     for (size_t i = 0; i < manifest->database_count; i++) {
-        size_t j;
-        json_t *item;
-        json_array_foreach (json_object_get(manifest->databases[i].proof, "migrations"), j, item)
+        rb_json_each (item, json_object_get(manifest->databases[i].proof, "migrations"))
             if (strcmp(rb_json_str(item, "restores"), "untested") == 0)
                 rb_ui_note(cli,
                            "migration %s: its way back could not be tried on every row (%s); name "
@@ -73,34 +82,15 @@ static void print_untested(const rb_cli *cli, const rb_manifest *manifest)
     }
 }
 
-static json_t *findings_json(const rb_make *make, const rb_findings *findings)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < findings->n; i++) {
-        const rb_finding *f = &findings->items[i];
-        json_t *object = json_object();
-        const char *const names[] = {"rule", "migration", "file", "message"};
-        const char *const texts[] = {f->rule, f->migration, f->file, f->message};
-        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
-            RB_AUTO(rb_free_str) char *safe = rb_safe(texts[j] ? texts[j] : "");
-            rb_json_set_str(object, names[j], safe);
-        }
-        json_object_set_new(object, "line", json_integer((json_int_t)f->line));
-        json_object_set_new(object, "accepted", json_boolean(rb_make_accepts(make, f->rule)));
-        json_array_append_new(array, object);
-    }
-    return array;
-}
-
 /* A refusal's document has the findings beside the error. */
 static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const rb_err *err)
 {
     print_findings(cli, make, made);
     if (!cli->json)
         return;
-    RB_AUTO(rb_json_freep) json_t *document = json_object();
-    json_object_set_new(document, "error", rb_err_json(err));
-    json_object_set_new(document, "findings", findings_json(make, &made->findings));
+    RB_AUTO(rb_json_freep)
+    json_t *document =
+        rb_json_make("error:j findings:j", rb_err_json(err), findings_json(make, &made->findings));
     rb_ui_json(cli, document);
 }
 
@@ -123,13 +113,10 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
     RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(made->manifest);
     print_untested(cli, made->manifest);
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *document = json_object();
-        rb_json_set_str(document, "tag", make->tag);
-        rb_json_set_str(document, "object", object);
-        rb_json_set_str(document, "entry", entry);
-        json_object_set(document, "manifest", manifest);
-        json_object_set_new(document, "findings", findings_json(make, &made->findings));
-        json_object_set_new(document, "notes", rb_json_strs(&made->notes));
+        RB_AUTO(rb_json_freep)
+        json_t *document = rb_json_make(
+            "tag:s object:s entry:s manifest:J findings:j notes:j", make->tag, object, entry,
+            manifest, findings_json(make, &made->findings), rb_json_strs(&made->notes));
         rb_ui_json(cli, document);
     } else if (!object) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -202,12 +189,10 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
         rb_oid_hex(&id, hex);
     }
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *document = json_object();
-        rb_json_set_str(document, "tag", tag);
-        rb_json_set_str(document, "object", release->object);
-        rb_json_set_str(document, "entry", *hex ? hex : NULL);
-        json_object_set_new(document, "manifest", rb_manifest_encode(release->manifest));
-        json_object_set_new(document, "findings", json_array());
+        RB_AUTO(rb_json_freep)
+        json_t *document =
+            rb_json_make("tag:s object:s entry:s manifest:j findings:j", tag, release->object,
+                         *hex ? hex : NULL, rb_manifest_encode(release->manifest), json_array());
         rb_ui_json(cli, document);
     } else if (*hex) {
         rb_ui_line("%s  %s", tag, hex);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/template.h"
 #include "base/text.h"
 #include "env_session.h"
 #include "ledger/unapproved.h"
@@ -83,14 +84,11 @@ json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *enviro
         const json_t *detail = rb_entry_detail(entry);
         RB_AUTO(rb_free_str)
         char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
-        json_t *item = json_object();
-        rb_json_set_str(item, "rule", rb_json_str(detail, "rule"));
-        rb_json_set_str(item, "why", rb_json_str(detail, "why"));
-        rb_json_set_str(item, "environment", entry->environment);
-        rb_json_set_str(item, "by", by);
-        json_object_set_new(item, "signed", json_boolean(entry->trust == RB_ENTRY_GOOD));
-        json_object_set_new(item, "at", json_integer(entry->at));
-        json_array_append_new(list, item);
+        json_array_append_new(list,
+                              rb_json_make("rule:s why:s environment:s by:s signed:b at:i",
+                                           rb_json_str(detail, "rule"), rb_json_str(detail, "why"),
+                                           entry->environment, by, entry->trust == RB_ENTRY_GOOD,
+                                           (int64_t)entry->at));
     }
     return list;
 }
@@ -109,16 +107,11 @@ json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *envir
         rb_oid_hex(&entry->id, hex);
         RB_AUTO(rb_free_str)
         char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
-        json_t *item = json_object();
-        rb_json_set_str(item, "kind", rb_json_str(rb_entry_detail(entry), "kind"));
-        rb_json_set_str(item, "environment", entry->environment);
-        json_object_set_new(item, "needed", json_integer(found->needed));
-        json_object_set_new(item, "given", json_integer(found->given));
-        rb_json_set_str(item, "by", by);
-        json_object_set_new(item, "signed", json_boolean(entry->trust == RB_ENTRY_GOOD));
-        json_object_set_new(item, "at", json_integer(entry->at));
-        rb_json_set_str(item, "entry", hex);
-        json_array_append_new(list, item);
+        json_array_append_new(
+            list, rb_json_make("kind:s environment:s needed:i given:i by:s signed:b at:i entry:s",
+                               rb_json_str(rb_entry_detail(entry), "kind"), entry->environment,
+                               (int64_t)found->needed, (int64_t)found->given, by,
+                               entry->trust == RB_ENTRY_GOOD, (int64_t)entry->at, hex));
     }
     return list;
 }
@@ -151,12 +144,10 @@ json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char 
         rb_approvals approvals = {0};
         rb_approvals_count(&approvals, cli->session.policy, release, places.items[i], "deploy");
         if (approvals.needed > 0 || approvals.given > 0) {
-            json_t *item = json_object();
-            rb_json_set_str(item, "environment", places.items[i]);
-            json_object_set_new(item, "needed", json_integer(approvals.needed));
-            json_object_set_new(item, "given", json_integer(approvals.given));
-            json_object_set_new(item, "people", rb_json_strs(&approvals.people));
-            json_array_append_new(list, item);
+            json_array_append_new(list, rb_json_make("environment:s needed:i given:i people:j",
+                                                     places.items[i], (int64_t)approvals.needed,
+                                                     (int64_t)approvals.given,
+                                                     rb_json_strs(&approvals.people)));
         }
         rb_approvals_clear(&approvals);
     }
@@ -164,88 +155,61 @@ json_t *rb_release_approvals(rb_cli *cli, const rb_release *release, const char 
 }
 
 /* Anyone can put a name on an entry that is not signed by it. */
-static const char *doubt(const json_t *item)
-{
-    return json_is_true(json_object_get(item, "signed")) ? "" : " (not verified)";
-}
-
-static void show_approvals(rb_cli *cli, const json_t *item)
-{
-    RB_AUTO(rb_buf_clear) rb_buf people = {0};
-    size_t i;
-    json_t *who;
-    int64_t needed = rb_json_int(item, "needed", 0);
-    int64_t given = rb_json_int(item, "given", 0);
-    json_array_foreach (json_object_get(item, "people"), i, who)
-        rb_buf_printf(&people, "%s%s", i ? ", " : ": ", json_string_value(who));
-    rb_ui_line("approvals   %s%d of %d%s for a deploy in %s%s",
-               rb_ui_color(cli, given < needed ? RB_YELLOW : RB_PLAIN), (int)given, (int)needed,
-               rb_ui_color(cli, RB_PLAIN), rb_json_str(item, "environment"), rb_buf_str(&people));
-}
+#define BY "by {by}{signed?: (not verified)}"
 
 void rb_note_policy(const rb_cli *cli)
 {
     bool rooted = rb_policy_rooted(cli->session.policy);
     if (rooted && !rb_policy_entry(cli->session.policy))
-        rb_ui_note(cli,
-                   "%sno policy is in force here%s: git config rbtool.root is set, but the ledger "
-                   "here holds none under it; fetch it with `rbtool sync`",
-                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+        rb_ui_note(cli, "<yellow>no policy is in force here</>: git config rbtool.root is set, but "
+                        "the ledger here holds none under it; fetch it with `rbtool sync`");
     else if (!rooted && cli->session.claims.n > 0)
-        rb_ui_note(cli,
-                   "%sno policy is in force here%s, though the ledger holds one: git config "
-                   "rbtool.root is not set",
-                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+        rb_ui_note(cli, "<yellow>no policy is in force here</>, though the ledger holds one: git "
+                        "config rbtool.root is not set");
 }
 
 void rb_release_show(rb_cli *cli, const rb_release *release, const char *environment)
 {
     RB_AUTO(rb_free_str) char *why = NULL;
-    size_t i;
-    json_t *item;
     const char *verdict = rb_release_verdict(&why, cli, release->tag, release->object);
     rb_note_policy(cli);
-    rb_ui_line("verdict     %s%s%s%s%s",
-               rb_ui_color(cli, !verdict                       ? RB_PLAIN
-                                : rb_text_same(verdict, "bad") ? RB_RED
-                                                               : RB_GREEN),
-               verdict ? verdict : "none", rb_ui_color(cli, RB_PLAIN), why ? ": " : "",
-               why ? why : "");
+    rb_ui_line("verdict     %s%s</>%s%s",
+               rb_ui_color(!verdict                       ? RB_PLAIN
+                           : rb_text_same(verdict, "bad") ? RB_RED
+                                                          : RB_GREEN),
+               verdict ? verdict : "none", why ? ": " : "", why ? why : "");
     RB_AUTO(rb_json_freep) json_t *approvals = rb_release_approvals(cli, release, environment);
-    json_array_foreach (approvals, i, item)
-        show_approvals(cli, item);
+    rb_json_each (item, approvals)
+        rb_ui_item(rb_json_int(item, "given", 0) < rb_json_int(item, "needed", 0)
+                       ? "approvals   <yellow>{given} of {needed}</> for a deploy in "
+                         "{environment}[: {people}]"
+                       : "approvals   {given} of {needed} for a deploy in {environment}[: "
+                         "{people}]",
+                   item);
     RB_AUTO(rb_json_freep)
     json_t *overrides = rb_release_overrides(cli, release->object, environment);
-    json_array_foreach (overrides, i, item) {
-        const char *place = rb_json_str(item, "environment");
-        rb_ui_line("%sOVERRIDE    %s in %s by %s%s: %s%s", rb_ui_color(cli, RB_RED),
-                   rb_json_str(item, "rule"), place ? place : "any environment",
-                   rb_json_str(item, "by"), doubt(item), rb_json_str(item, "why"),
-                   rb_ui_color(cli, RB_PLAIN));
-    }
+    rb_json_each (item, overrides)
+        rb_ui_item("<red>OVERRIDE    {rule} in {environment|any environment} " BY ": {why}</>",
+                   item);
     RB_AUTO(rb_json_freep)
     json_t *unapproved = rb_release_unapproved(cli, release->object, environment);
-    json_array_foreach (unapproved, i, item)
-        rb_ui_line("%sUNAPPROVED  %s in %s by %s%s had %d of %d approvals (entry %.10s)%s",
-                   rb_ui_color(cli, RB_RED), rb_json_str(item, "kind"),
-                   rb_json_str(item, "environment"), rb_json_str(item, "by"), doubt(item),
-                   (int)rb_json_int(item, "given", 0), (int)rb_json_int(item, "needed", 0),
-                   rb_json_str(item, "entry"), rb_ui_color(cli, RB_PLAIN));
+    rb_json_each (item, unapproved)
+        rb_ui_item("<red>UNAPPROVED  {kind} in {environment} " BY " had {given} of {needed} "
+                   "approvals (entry {entry:id})</>",
+                   item);
 }
 
 /* Notes say what the rule for TO does not. */
 static void word_notes(rb_plan *plan, rb_cli *cli, const rb_release *release)
 {
-    size_t i;
-    json_t *item;
     RB_AUTO(rb_json_freep)
     json_t *overrides =
         rb_release_overrides(cli, release->object, rb_json_str(plan->json, "environment"));
-    json_array_foreach (overrides, i, item) {
+    rb_json_each (item, overrides) {
+        RB_AUTO(rb_free_str) char *words = rb_template(BY ": {why}", item);
         RB_AUTO(rb_free_str)
         char *note =
-            rb_format("OVERRIDE of %s for %s by %s%s: %s", rb_json_str(item, "rule"), release->tag,
-                      rb_json_str(item, "by"), doubt(item), rb_json_str(item, "why"));
+            rb_format("OVERRIDE of %s for %s %s", rb_json_str(item, "rule"), release->tag, words);
         rb_plan_note(plan, note);
     }
 }

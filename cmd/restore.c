@@ -23,24 +23,18 @@ static const rb_opt opts[] = {
 
 static void show(const rb_cli *cli, const json_t *report)
 {
-    size_t i;
-    json_t *entry;
-    const char *verb = json_is_true(json_object_get(report, "dryRun")) ? "would be " : "";
-    json_array_foreach (json_object_get(report, "tables"), i, entry) {
-        const char *column = rb_json_str(entry, "column");
-        const char *reason = rb_json_str(entry, "reason");
+    const bool would = json_is_true(json_object_get(report, "dryRun"));
+    rb_json_each (entry, json_object_get(report, "tables")) {
         RB_AUTO(rb_buf_clear) rb_buf keys = {0};
         json_t *missing = json_object_get(entry, "missing");
         if (json_array_size(missing) > 0)
             rb_json_canonical(&keys, missing);
-        RB_AUTO(rb_free_str)
-        char *restored = rb_ui_count((uint64_t)rb_json_int(entry, "restored", 0));
-        RB_AUTO(rb_free_str)
-        char *left = rb_ui_count((uint64_t)rb_json_int(entry, "missingCount", 0));
-        rb_ui_line("%s%s%s: %s %srestored, %s not%s%s%s%s", rb_json_str(entry, "table"),
-                   column ? "." : "", column ? column : "", restored, verb, left,
-                   reason ? ": " : "", reason ? reason : "", keys.len ? "; for example " : "",
-                   rb_buf_str(&keys));
+        rb_json_set(entry, "examples:s", rb_buf_str(&keys));
+        rb_ui_item(would ? "{table}[.{column}]: {restored:count} would be restored, "
+                           "{missingCount:count} not[: {reason}][; for example {examples}]"
+                         : "{table}[.{column}]: {restored:count} restored, {missingCount:count} "
+                           "not[: {reason}][; for example {examples}]",
+                   entry);
     }
     if (json_array_size(json_object_get(report, "tables")) == 0)
         rb_ui_note(cli, "the tables and columns of this backup do not exist in the database now, "

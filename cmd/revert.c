@@ -26,15 +26,6 @@ static const rb_opt opts[] = {
     RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-static enum rb_code revert(rb_cli *cli, rb_site *site, const rb_options *o, const char *tag,
-                           rb_err *err)
-{
-    rb_intent intent;
-    RB_TRY(rb_site_settled(site, err));
-    RB_TRY(rb_site_intent(&intent, site, o, "revert", tag, err));
-    return rb_site_carry_out(cli, site, &intent, o, err);
-}
-
 /*
  * Without TAG the live release is proposed and asked about. Without a terminal TAG is required:
  * two people who revert at once would go back twice.
@@ -123,7 +114,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(rb_site_close) rb_site site = {0};
     RB_TRY(rb_site_open(&site, cli, o->env, true, err));
     RB_TRY(find_tag(&tag, cli, &site, o, tag, err));
-    return revert(cli, &site, o, tag, err);
+    return rb_site_carry_out(cli, &site, o, "revert", tag, err);
 }
 
 RB_COMMAND(revert, "[TAG]", "undo a release: move an environment back to the previous known-good",

@@ -1,9 +1,9 @@
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "release_status.h"
+#include "status.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {RB_OPTION_JSON, RB_OPTIONS_END};
@@ -36,15 +36,8 @@ static void show_databases(const rb_manifest *manifest)
         rb_ui_line("database    %s: %s, %zu migrations in %s (%s), %zu new", database->name,
                    database->engine, database->migration_count, database->directory,
                    *database->layout ? database->layout : "none yet", json_array_size(proven));
-        size_t j;
-        json_t *item;
-        json_array_foreach (proven, j, item) {
-            const char *id = rb_json_str(item, "id");
-            const char *restores = rb_json_str(item, "restores");
-            const char *why = rb_json_str(item, "error");
-            rb_ui_line("            %s: down %s%s%s", id ? id : "",
-                       restores ? restores : "unproven", why ? ": " : "", why ? why : "");
-        }
+        rb_json_each (item, proven)
+            rb_ui_item("            {id}: down {restores|unproven}[: {error}]", item);
         rb_ui_line("            schema  %s", database->fingerprint);
     }
 }
@@ -58,11 +51,7 @@ static void show_files(const char *what, const rb_manifest_file *files, size_t c
 static void show(const rb_release *release)
 {
     const rb_manifest *manifest = release->manifest;
-    time_t when = (time_t)rb_verified_time(release->verified);
-    struct tm tm;
-    char date[64] = "";
-    if (gmtime_r(&when, &tm))
-        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &tm);
+    RB_AUTO(rb_free_str) char *date = rb_status_time(rb_verified_time(release->verified));
     rb_ui_line("release     %s (%s %s)", release->tag, manifest->app_name, manifest->app_version);
     rb_ui_line("object      %s", release->object);
     rb_ui_line("commit      %s", manifest->commit);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "drift_text.h"
 #include "release_status.h"
 #include "transition/parts.h"
 #include "ui.h"
@@ -32,9 +31,7 @@ static char *elsewhere(const rb_live *live, const char *tag)
 /* A difference without a path is a part that a partial transition left elsewhere, not drift. */
 static bool has_drifted(const rb_status *st)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (st->drift, i, item)
+    rb_json_each (item, st->drift)
         if (rb_json_str(item, "path")[0])
             return true;
     return false;
@@ -60,15 +57,6 @@ static enum rb_color state_color(const rb_status *st)
     return st->row || has_drifted(st) || json_array_size(st->unreadable) > 0 ? RB_YELLOW
            : st->tag                                                         ? RB_GREEN
                                                                              : RB_PLAIN;
-}
-
-void rb_status_lines(const char *output)
-{
-    for (const char *line = output; line && *line; line += *line == '\n') {
-        size_t len = strcspn(line, "\n");
-        rb_ui_line("            | %.*s", (int)len, line);
-        line += len;
-    }
 }
 
 static void add_databases(rb_buf *out, const rb_strs *names)
@@ -99,59 +87,54 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
     const rb_transition_row *row = st->row;
     const char *from = row->from ? row->from : "nothing";
     const char *step = st->step ? st->step : "none";
-    const char *bold = rb_ui_color(cli, RB_BOLD);
-    const char *plain = rb_ui_color(cli, RB_PLAIN);
     RB_AUTO(rb_free_str)
     char *words = rb_format("Finish: `rbtool resume --env %s`. Undo: `rbtool abort --env %s`",
                             st->name, st->name);
     RB_AUTO(rb_free_str) char *out = rb_site_commands(cli, words);
     RB_AUTO(rb_free_str) char *where = committed_words(st);
     if (st->holder)
-        rb_ui_line("%s%s%s: %s, another run holds the environment (%s): it is in step %s of the %s "
-                   "from %s to %s (transition %s)",
-                   bold, st->name, plain, st->tag ? st->tag : "nothing is live", st->holder, step,
-                   row->kind, from, row->to, row->id);
+        rb_ui_line("<bold>%s</>: %s, another run holds the environment (%s): it is in step %s of "
+                   "the %s from %s to %s (transition %s)",
+                   st->name, st->tag ? st->tag : "nothing is live", st->holder, step, row->kind,
+                   from, row->to, row->id);
     else if (st->side == RB_SIDE_AFTER)
-        rb_ui_line("%s%s%s: %s, not finished: %s from %s stopped in step %s; %s%s. %s", bold,
-                   st->name, plain, row->to, row->kind, from, step, where,
+        rb_ui_line("<bold>%s</>: %s, not finished: %s from %s stopped in step %s; %s%s. %s",
+                   st->name, row->to, row->kind, from, step, where,
                    st->flags_pending ? ", the flags are not yet" : "", out);
     else if (st->side == RB_SIDE_ABORTING)
-        rb_ui_line("%s%s%s: %s, not finished: the abort that goes back to %s stopped in step %s, "
-                   "before its commit. %s",
-                   bold, st->name, plain, from, row->to, step, out);
+        rb_ui_line("<bold>%s</>: %s, not finished: the abort that goes back to %s stopped in step "
+                   "%s, before its commit. %s",
+                   st->name, from, row->to, step, out);
     else if (st->side == RB_SIDE_BEFORE)
-        rb_ui_line("%s%s%s: %s, interrupted: %s to %s stopped in step %s; nothing is committed. %s",
-                   bold, st->name, plain, st->tag ? st->tag : "nothing is live", row->kind, row->to,
-                   step, out);
+        rb_ui_line(
+            "<bold>%s</>: %s, interrupted: %s to %s stopped in step %s; nothing is committed. %s",
+            st->name, st->tag ? st->tag : "nothing is live", row->kind, row->to, step, out);
     else
-        rb_ui_line("%s%s%s: %s or %s, interrupted: %s stopped in step %s; whether it is committed "
-                   "cannot be read now. %s",
-                   bold, st->name, plain, from, row->to, row->kind, step, out);
+        rb_ui_line("<bold>%s</>: %s or %s, interrupted: %s stopped in step %s; whether it is "
+                   "committed cannot be read now. %s",
+                   st->name, from, row->to, row->kind, step, out);
     if (!st->holder)
         rb_ui_line("transition  %s, %s %s", row->id, *row->kind == 'a' ? "an" : "a", row->kind);
     if (st->stopped)
-        rb_ui_line("%sservice     DOWN%s: it was stopped for this transition and is %s",
-                   rb_ui_color(cli, RB_RED), plain,
+        rb_ui_line("<red>service     DOWN</>: it was stopped for this transition and is %s",
                    st->holder ? "started at its end" : "not started again");
     if (st->said) {
         rb_ui_line("failed      step %s: %s", rb_json_str(st->said, "step"),
                    rb_json_str(st->said, "message"));
-        rb_status_lines(rb_json_str(st->said, "output"));
+        rb_ui_output(NULL, "            ", rb_json_str(st->said, "output"));
     }
 }
 
-static void show_first(const rb_cli *cli, const rb_status *st)
+static void show_first(const rb_status *st)
 {
     RB_AUTO(rb_free_str) char *apart = elsewhere(&st->live, st->tag);
     RB_AUTO(rb_free_str) char *words = state_words(st, apart != NULL);
-    rb_ui_line("%s%s%s: %s%s%s%s%s%s%s%s", rb_ui_color(cli, RB_BOLD), st->name,
-               rb_ui_color(cli, RB_PLAIN), st->tag ? st->tag : "", apart ? " (" : "",
-               apart ? apart : "", apart ? ")" : "", st->tag ? ", " : "",
-               rb_ui_color(cli, state_color(st)), words, rb_ui_color(cli, RB_PLAIN));
+    rb_ui_line("<bold>%s</>: %s%s%s%s%s%s%s</>", st->name, st->tag ? st->tag : "",
+               apart ? " (" : "", apart ? apart : "", apart ? ")" : "", st->tag ? ", " : "",
+               rb_ui_color(state_color(st)), words);
     if (apart)
-        rb_ui_line("  %sapart%s by a transition with --only, not by hand; a whole one brings all "
-                   "parts to one release",
-                   rb_ui_color(cli, RB_YELLOW), rb_ui_color(cli, RB_PLAIN));
+        rb_ui_line("  <yellow>apart</> by a transition with --only, not by hand; a whole one "
+                   "brings all parts to one release");
     if (st->holder)
         rb_ui_line("another run holds the environment (%s)", st->holder);
 }
@@ -168,47 +151,36 @@ static void show_health(const rb_cli *cli, const rb_status *st)
     }
     RB_AUTO(rb_free_str) char *at = rb_status_time(rb_json_int(st->checks, "at", 0));
     const char *message = rb_json_str(st->checks, "message");
-    const char *red = rb_ui_color(cli, RB_RED);
-    const char *plain = rb_ui_color(cli, RB_PLAIN);
-    size_t i;
-    json_t *item;
     if (st->down)
-        rb_ui_line("%sservice     DOWN%s since %s: %s", red, plain, at, message ? message : "");
+        rb_ui_line("<red>service     DOWN</> since %s: %s", at, message ? message : "");
     else if (message)
-        rb_ui_line("%schecks      failed%s at %s: %s", red, plain, at, message);
+        rb_ui_line("<red>checks      failed</> at %s: %s", at, message);
     else
         rb_ui_line("checks      passed at %s", at);
-    rb_status_lines(rb_json_str(st->checks, "output"));
-    json_array_foreach (json_object_get(st->checks, "failures"), i, item) {
+    rb_ui_output(NULL, "            ", rb_json_str(st->checks, "output"));
+    rb_json_each (item, json_object_get(st->checks, "failures")) {
         const char *one = rb_json_str(item, "message");
         if (!rb_text_same(one, message))
             rb_ui_line("checks      %s", one);
-        rb_status_lines(rb_json_str(item, "output"));
+        rb_ui_output(NULL, "            ", rb_json_str(item, "output"));
     }
 }
 
-static void show_list(const rb_cli *cli, const char *word, enum rb_color color, const json_t *list)
+static void show_list(const rb_cli *cli, const char *head, const json_t *list)
 {
-    RB_AUTO(rb_free_str)
-    char *head = rb_format("  %s%s%s", rb_ui_color(cli, color), word, rb_ui_color(cli, RB_PLAIN));
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item)
+    rb_json_each (item, list)
         if (rb_json_str(item, "path")[0])
-            rb_drift_text(&out, head, item);
+            rb_site_add_drift(&out, head, item);
     rb_ui_text(cli, &out, false);
 }
 
 static void show_unreadable(const rb_cli *cli, const json_t *list)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item) {
+    rb_json_each (item, list) {
         RB_AUTO(rb_free_str)
         char *message = rb_site_commands(cli, rb_json_str(item, "message"));
-        rb_ui_line("%sunreadable%s  %s: %s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN),
-                   rb_json_str(item, "part"), message);
+        rb_ui_line("<red>unreadable</>  %s: %s", rb_json_str(item, "part"), message);
     }
 }
 
@@ -217,9 +189,7 @@ static void show_backups(const json_t *list)
 {
     const json_t *newest = NULL;
     int64_t bytes = 0;
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item) {
+    rb_json_each (item, list) {
         bytes += rb_json_int(item, "bytes", 0);
         if (!newest || rb_json_int(item, "age", 0) < rb_json_int(newest, "age", 0))
             newest = item;
@@ -253,14 +223,16 @@ static void show(rb_cli *cli, const rb_status *st)
     if (st->row)
         show_pending(cli, st);
     else
-        show_first(cli, st);
+        show_first(st);
     if (st->since > 0 && !(st->row && st->side != RB_SIDE_BEFORE)) {
         RB_AUTO(rb_free_str) char *since = rb_status_time(st->since);
         rb_ui_line("since       %s%s%s", since, st->by ? ", by " : "", st->by ? st->by : "");
     }
     show_health(cli, st);
-    show_list(cli, "drift", RB_YELLOW, st->drift);
-    show_list(cli, "accepted", RB_PLAIN, st->accepted);
+    RB_AUTO(rb_free_str)
+    char *drift = rb_format("  %sdrift%s", rb_ui_color(RB_YELLOW), rb_ui_color(RB_PLAIN));
+    show_list(cli, drift, st->drift);
+    show_list(cli, "  accepted", st->accepted);
     show_unreadable(cli, st->unreadable);
     show_backups(st->backups);
     show_last(st);
@@ -274,47 +246,42 @@ static void show(rb_cli *cli, const rb_status *st)
             st->unwritten, st->name);
 }
 
-static void add_row(rb_strs *cells, const rb_status *st)
+/* A row of the table, whose cells are not those of the document. */
+static json_t *to_row(const rb_status *st)
 {
     RB_AUTO(rb_free_str) char *apart = elsewhere(&st->live, st->tag);
     RB_AUTO(rb_free_str) char *words = state_words(st, apart != NULL);
-    RB_AUTO(rb_free_str)
-    char *since = st->since > 0 ? rb_status_time(st->since) : rb_strdup("");
+    RB_AUTO(rb_free_str) char *since = rb_status_iso(st->since);
     RB_AUTO(rb_free_str)
     char *pending =
         !st->row ? NULL
                  : rb_format("%s: %s to %s in step %s%s", st->holder ? "at work" : "interrupted",
                              st->row->kind, st->row->to, st->step ? st->step : "none",
                              st->stopped ? ", service DOWN" : "");
-    RB_AUTO(rb_free_str)
-    char *release = rb_format("%s%s%s%s", st->tag ? st->tag : "-", apart ? " (" : "",
-                              apart ? apart : "", apart ? ")" : "");
-    rb_strs_add(cells, st->name);
-    rb_strs_add(cells, release);
-    rb_strs_add(cells, pending ? pending : words);
-    rb_strs_add(cells, since);
-    rb_strs_add(cells, st->by ? st->by : "");
+    return rb_json_make("environment:s release:s apart:s state:s since:s by:s", st->name, st->tag,
+                        apart, pending ? pending : words, since, st->by);
 }
 
 /* One whose settings cannot be read has no more than a message. */
-static json_t *unknown_environment(rb_strs *cells, const char *name, rb_err *why)
+static json_t *unknown_environment(const char *name, const char *why)
 {
-    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(why));
-    RB_AUTO(rb_free_str) char *text = rb_format("unreadable: %s", safe);
-    const char *const row[] = {name, "?", text, "", ""};
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-        rb_strs_add(cells, row[i]);
     return json_pack("{s:s,s:n,s:n,s:n,s:s,s:s,s:b,s:n,s:[],s:[{s:s,s:s}]}", "environment", name,
                      "release", "since", "by", "state", "unknown", "health", "unchecked", "down", 0,
-                     "step", "drift", "unreadable", "part", "settings", "message", safe);
+                     "step", "drift", "unreadable", "part", "settings", "message", why);
 }
 
 /* A table: a line each. */
-static enum rb_code show_all(rb_cli *cli, const rb_strs *names, const rb_options *o, rb_err *err)
+static enum rb_code show_all(rb_cli *cli, const rb_strs *names, bool exit_code, rb_err *err)
 {
-    static const char *const heads[] = {"ENVIRONMENT", "RELEASE", "STATE", "SINCE", "BY"};
-    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    static const rb_ui_column columns[] = {
+        {"ENVIRONMENT", "{environment}"},
+        {"RELEASE", "{release|-}[ ({apart})]"},
+        {"STATE", "{state}"},
+        {"SINCE", "{since:time}"},
+        {"BY", "{by}"},
+    };
     RB_AUTO(rb_json_freep) json_t *list = json_array();
+    RB_AUTO(rb_json_freep) json_t *rows = json_array();
     enum rb_color *colors = rb_calloc(names->n, sizeof *colors);
     enum rb_code worst = RB_OK;
     for (size_t i = 0; i < names->n; i++) {
@@ -323,11 +290,15 @@ static enum rb_code show_all(rb_cli *cli, const rb_strs *names, const rb_options
         enum rb_code code = rb_status_look(&st, cli, names->items[i], &why);
         if (code == RB_OK) {
             json_array_append_new(list, rb_status_document(cli, &st));
-            add_row(&cells, &st);
+            json_array_append_new(rows, to_row(&st));
             colors[i] = state_color(&st);
             code = rb_status_code(&st, &why);
         } else {
-            json_array_append_new(list, unknown_environment(&cells, names->items[i], &why));
+            RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(&why));
+            RB_AUTO(rb_free_str) char *state = rb_format("unreadable: %s", safe);
+            json_array_append_new(list, unknown_environment(names->items[i], safe));
+            json_array_append_new(
+                rows, rb_json_make("environment:s release:s state:s", names->items[i], "?", state));
             colors[i] = RB_RED;
             code = RB_FOUND;
         }
@@ -337,13 +308,13 @@ static enum rb_code show_all(rb_cli *cli, const rb_strs *names, const rb_options
     if (cli->json)
         rb_ui_json(cli, document);
     else
-        rb_ui_rows(cli, heads, &cells, sizeof heads / sizeof *heads, colors);
+        rb_ui_table(columns, sizeof columns / sizeof *columns, rows, colors);
     free(colors);
     if (!cli->json)
         rb_ui_note(cli, "`rbtool status --env NAME` shows one of them in full");
     err->message[0] = '\0';
     err->code = worst;
-    return o->exit_code ? worst : RB_OK;
+    return exit_code ? worst : RB_OK;
 }
 
 static enum rb_code show_one(rb_cli *cli, const rb_options *o, rb_err *err)
@@ -364,7 +335,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     if (!o->env && !(chosen && *chosen))
         RB_TRY(rb_site_environments(&names, cli, err));
-    return names.n > 1 ? show_all(cli, &names, o, err) : show_one(cli, o, err);
+    return names.n > 1 ? show_all(cli, &names, o->exit_code, err) : show_one(cli, o, err);
 }
 
 RB_COMMAND(status, "", "show what is live in an environment, since when, its health and drift",

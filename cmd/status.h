@@ -53,7 +53,4 @@ enum rb_code rb_status_code(const rb_status *status, rb_err *err);
 
 char *rb_status_time(int64_t when); /* "2026-11-30 19:53:54 UTC" */
 char *rb_status_iso(int64_t when);  /* "2026-11-30T19:53:54Z", or NULL */
-/* What a command printed, a line each on stdout; NULL: nothing. */
-void rb_status_lines(const char *output);
-
 #endif

@@ -17,11 +17,7 @@
 
 static void add_unreadable(const rb_status *st, const char *part, rb_err *why)
 {
-    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(why));
-    json_t *item = json_object();
-    rb_json_set_str(item, "part", part);
-    rb_json_set_str(item, "message", safe);
-    json_array_append_new(st->unreadable, item);
+    json_array_append_new(st->unreadable, rb_json_make("part:s message:t", part, rb_err_line(why)));
 }
 
 /* What cannot be looked at is listed. */
@@ -108,9 +104,7 @@ static enum rb_step_state state_of(const rb_status *st, enum rb_step_kind kind)
 
 static bool has_step(const rb_transition_row *row, enum rb_step_kind kind)
 {
-    size_t i;
-    json_t *step;
-    json_array_foreach (json_object_get(row->plan, "steps"), i, step)
+    rb_json_each (step, json_object_get(row->plan, "steps"))
         if (rb_text_same(rb_json_str(step, "id"), rb_step_kind_name(kind)))
             return true;
     return false;
@@ -119,10 +113,8 @@ static bool has_step(const rb_transition_row *row, enum rb_step_kind kind)
 /* The commit was begun: the databases' own journal rows record how it ended. */
 static enum rb_side ask_databases(rb_status *st)
 {
-    size_t i;
-    json_t *item;
     bool all_read = true;
-    json_array_foreach (json_object_get(st->row->plan, "databases"), i, item) {
+    rb_json_each (item, json_object_get(st->row->plan, "databases")) {
         const char *name = rb_json_str(item, "name");
         const char *url = name ? rb_env_database(st->site.env, name) : NULL;
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
@@ -156,9 +148,7 @@ static enum rb_side side_of(rb_status *st)
 static const char *pending_step(const rb_status *st)
 {
     const char *out = NULL;
-    size_t i;
-    json_t *step;
-    json_array_foreach (json_object_get(st->row->plan, "steps"), i, step) {
+    rb_json_each (step, json_object_get(st->row->plan, "steps")) {
         const char *id = rb_json_str(step, "id");
         enum rb_step_kind kind = id ? rb_step_kind_of(id) : RB_STEP_KINDS;
         if (kind != RB_STEP_KINDS && (!out || state_of(st, kind) != RB_STEP_NONE))
@@ -171,9 +161,7 @@ static const char *pending_step(const rb_status *st)
  * committed. An abort before its commit leaves what it is to go back from. */
 static void set_live(rb_status *st, char *tag, char *object)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(st->row->plan, "only"), i, item)
+    rb_json_each (item, json_object_get(st->row->plan, "only"))
         for (int part = 0; part < RB_PARTS; part++)
             if (rb_text_same(json_string_value(item), rb_part_name((enum rb_part)part))) {
                 st->live.tag[part] = tag;
@@ -318,9 +306,7 @@ static void look_at_backups(rb_status *st)
 
 static bool lists_state(const json_t *unreadable)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)unreadable, i, item)
+    rb_json_each (item, unreadable)
         if (rb_text_same(rb_json_str(item, "part"), "state"))
             return true;
     return false;
@@ -385,42 +371,28 @@ static void add_standing(json_t *doc, rb_cli *cli, const rb_status *st)
         add_unreadable(st, "ledger", &why);
     const char *verdict =
         known && release ? rb_release_verdict(&reason, cli, release->tag, release->object) : NULL;
-    rb_json_set_str(doc, "verdict", verdict);
-    rb_json_set_str(doc, "reason", reason);
-    json_object_set_new(doc, "approvals",
-                        known && release ? rb_release_approvals(cli, release, st->name)
-                                         : json_array());
-    json_object_set_new(doc, "overrides",
-                        known && release ? rb_release_overrides(cli, release->object, st->name)
-                                         : json_array());
-    json_object_set_new(doc, "unapproved",
-                        known && release ? rb_release_unapproved(cli, release->object, st->name)
-                                         : json_array());
+    rb_json_set(
+        doc, "verdict:s reason:s approvals:j overrides:j unapproved:j", verdict, reason,
+        known && release ? rb_release_approvals(cli, release, st->name) : json_array(),
+        known && release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
+        known && release ? rb_release_unapproved(cli, release->object, st->name) : json_array());
 }
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *st)
 {
-    json_t *doc = json_object();
-    rb_json_set_str(doc, "environment", st->name);
-    rb_json_set_str(doc, "release", st->tag);
+    json_t *doc = rb_json_make("environment:s release:s", st->name, st->tag);
     set_time(doc, "since", st->since);
-    rb_json_set_str(doc, "by", st->by);
-    rb_json_set_str(doc, "state",
-                    st->row       ? "interrupted"
-                    : st->tag     ? "settled"
-                    : st->unknown ? "unknown"
-                                  : "empty");
-    rb_json_set_str(doc, "health", st->health);
-    json_object_set_new(doc, "down", json_boolean(st->down || st->stopped));
-    rb_json_set_str(doc, "step", st->step);
-    rb_json_set_str(doc, "holder", st->holder);
-    json_object_set_new(doc, "parts", list_parts(&st->live));
-    json_object_set_new(doc, "differences", rb_site_distrust(&st->site));
-    json_object_set(doc, "drift", st->drift);
-    json_object_set(doc, "accepted", st->accepted);
-    json_object_set(doc, "backups", st->backups);
-    json_object_set_new(doc, "unwritten", json_integer((json_int_t)st->unwritten));
-    rb_json_set_str(doc, "failedChecks", rb_json_str(st->checks, "message"));
+    rb_json_set(doc,
+                "by:s state:s health:s down:b step:s holder:s parts:j differences:j drift:J "
+                "accepted:J backups:J unwritten:i failedChecks:s",
+                st->by,
+                st->row       ? "interrupted"
+                : st->tag     ? "settled"
+                : st->unknown ? "unknown"
+                              : "empty",
+                st->health, st->down || st->stopped, st->step, st->holder, list_parts(&st->live),
+                rb_site_distrust(&st->site), st->drift, st->accepted, st->backups,
+                (int64_t)st->unwritten, rb_json_str(st->checks, "message"));
     json_t *checks = json_null();
     if (st->checks) {
         checks = json_object();

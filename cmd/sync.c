@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/template.h"
 #include "commands.h"
 #include "env_session.h"
 #include "git/remote.h"
@@ -47,10 +48,7 @@ static json_t *missing_json(const struct missing *missing)
     json_t *array = json_array();
     for (size_t i = 0; i < missing->known.n; i++) {
         const rb_link *link = &missing->known.items[i];
-        json_t *object = json_object();
-        RB_AUTO(rb_free_str) char *tag = rb_safe(link->tag);
-        rb_json_set_str(object, "tag", tag);
-        rb_json_set_str(object, "object", link->object);
+        json_t *object = rb_json_make("tag:t object:s", link->tag, link->object);
         if (missing->there)
             rb_json_set_str(object, "there", rb_json_str(missing->there, link->tag));
         json_array_append_new(array, object);
@@ -85,68 +83,66 @@ static char *names_in(size_t *count, const struct missing *missing, enum place p
 
 static void note_missing(const rb_cli *cli, const struct missing *missing, const char *remote)
 {
-    size_t n;
-    RB_AUTO(rb_free_str) char *same = names_in(&n, missing, SAME);
-    if (n == 1)
-        rb_ui_note(cli, "%s is not here, but %s has it: git fetch %s tag %s", same, remote, remote,
-                   same);
-    else if (same)
-        rb_ui_note(cli,
-                   "%zu releases that the ledger knows are not here, but %s has them (%s): git "
-                   "fetch %s --tags",
-                   n, remote, same, remote);
-    RB_AUTO(rb_free_str) char *nowhere = names_in(&n, missing, NOWHERE);
-    if (nowhere)
-        rb_ui_note(cli,
-                   "%zu release%s that the ledger knows %s neither here nor at %s (%s): not pushed "
-                   "yet, or deleted; ask who made %s",
-                   n, n == 1 ? "" : "s", n == 1 ? "is" : "are", remote, nowhere,
-                   n == 1 ? "it" : "them");
-    RB_AUTO(rb_free_str) char *other = names_in(&n, missing, OTHER);
-    if (other)
-        rb_ui_note(cli,
-                   "%zu release%s that the ledger knows %s not here, and at %s the tag is another "
-                   "object (%s): it was moved or recreated; ask who did that before you fetch it",
-                   n, n == 1 ? "" : "s", n == 1 ? "is" : "are", remote, other);
-    RB_AUTO(rb_free_str) char *unheard = names_in(&n, missing, UNHEARD);
-    if (unheard)
-        rb_ui_note(cli, "%zu release%s that the ledger knows %s not here (%s): git fetch %s --tags",
-                   n, n == 1 ? "" : "s", n == 1 ? "is" : "are", unheard, remote);
+    static const struct {
+        const char *one;
+        const char *many;
+    } words[] = {
+        [SAME] = {"{names} is not here, but {remote} has it: git fetch {remote} tag {names}",
+                  "{n} releases that the ledger knows are not here, but {remote} has them "
+                  "({names}): git fetch {remote} --tags"},
+        [NOWHERE] = {"1 release that the ledger knows is neither here nor at {remote} ({names}): "
+                     "not pushed yet, or deleted; ask who made it",
+                     "{n} releases that the ledger knows are neither here nor at {remote} "
+                     "({names}): not pushed yet, or deleted; ask who made them"},
+        [OTHER] =
+            {"1 release that the ledger knows is not here, and at {remote} the tag is another "
+             "object ({names}): it was moved or recreated; ask who did that before you "
+             "fetch it",
+             "{n} releases that the ledger knows are not here, and at {remote} the tag is "
+             "another object ({names}): it was moved or recreated; ask who did that before "
+             "you fetch it"},
+        [UNHEARD] = {"1 release that the ledger knows is not here ({names}): git fetch {remote} "
+                     "--tags",
+                     "{n} releases that the ledger knows are not here ({names}): git fetch "
+                     "{remote} --tags"},
+    };
+    static const enum place order[] = {SAME, NOWHERE, OTHER, UNHEARD};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        size_t n;
+        RB_AUTO(rb_free_str) char *names = names_in(&n, missing, order[i]);
+        RB_AUTO(rb_json_freep)
+        json_t *found = rb_json_make("n:n names:s remote:s", n, names, remote);
+        RB_AUTO(rb_free_str)
+        char *text = rb_template(n == 1 ? words[order[i]].one : words[order[i]].many, found);
+        if (names)
+            rb_ui_note(cli, "%s", text);
+    }
 }
 
 static void print(rb_cli *cli, const rb_sync *sync, const struct missing *missing)
 {
     char hex[RB_OID_HEX];
     rb_oid_hex(&sync->tip, hex);
-    if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *document = json_object();
-        rb_json_set_str(document, "remote", sync->remote);
-        json_object_set_new(document, "received", json_integer((json_int_t)sync->received));
-        json_object_set_new(document, "sent", json_integer((json_int_t)sync->sent));
-        json_object_set_new(document, "merged", json_boolean(sync->merged));
-        json_object_set_new(document, "ignored", json_integer((json_int_t)sync->ignored));
-        json_object_set_new(document, "unsent", json_boolean(sync->unsent));
-        rb_json_set_str(document, "tip", sync->exists ? hex : NULL);
-        json_object_set_new(document, "missing", missing_json(missing));
+    RB_AUTO(rb_json_freep)
+    json_t *document =
+        rb_json_make("remote:s received:n sent:n merged:b ignored:n unsent:b tip:s missing:j",
+                     sync->remote, sync->received, sync->sent, sync->merged, sync->ignored,
+                     sync->unsent, sync->exists ? hex : NULL, missing_json(missing));
+    if (cli->json)
         rb_ui_json(cli, document);
-        return;
-    }
-    RB_AUTO(rb_free_str) char *name = rb_safe(sync->remote);
-    RB_AUTO(rb_free_str) char *received = rb_ui_count(sync->received);
-    RB_AUTO(rb_free_str) char *sent = rb_ui_count(sync->sent);
-    if (!sync->exists)
-        rb_ui_line("%s: no ledger there and none here", name);
     else
-        rb_ui_line("%s: %s received, %s sent%s; %s at %.10s", name, received, sent,
-                   sync->merged ? ", joined" : "", sync->unsent ? "ours is" : "both are", hex);
-    if (sync->ignored > 0) {
-        RB_AUTO(rb_free_str) char *one = rb_safe(sync->ignored_one);
+        rb_ui_item(sync->exists ? "{remote}: {received:count} received, {sent:count} sent"
+                                  "{merged?, joined:}; {unsent?ours is:both are} at {tip:id}"
+                                : "{remote}: no ledger there and none here",
+                   document);
+    if (cli->json)
+        return;
+    if (sync->ignored > 0)
         rb_ui_note(cli,
                    "%zu of the entries received count%s for nothing, since a server with rbtool's "
                    "hooks refuses them; the first is %s",
-                   sync->ignored, sync->ignored == 1 ? "s" : "", one);
-    }
-    note_missing(cli, missing, name);
+                   sync->ignored, sync->ignored == 1 ? "s" : "", sync->ignored_one);
+    note_missing(cli, missing, sync->remote);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

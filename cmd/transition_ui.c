@@ -6,12 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backup_text.h"
 #include "base/process.h"
+#include "base/template.h"
 #include "base/text.h"
 #include "commands.h"
-#include "drift_text.h"
 #include "env_session.h"
+#include "environment/drift.h"
+#include "release/flags.h"
 #include "release_status.h"
 #include "transition/parts.h"
 #include "transition/policy_pins.h"
@@ -29,14 +30,46 @@ static void on_signal(int signal_number)
         rb_db_interrupt(db);
 }
 
-static void add_notes(rb_buf *out, const json_t *notes)
+#define FLAGS_SHOWN 20 /* --json has all */
+
+/* A line for each item of the list, below the head. */
+static void add_list(rb_buf *out, const char *head, const char *template, const json_t *list)
 {
-    size_t i;
-    json_t *item;
-    if (json_array_size(notes) > 0)
-        rb_ui_add(out, "notes");
-    json_array_foreach ((json_t *)notes, i, item)
-        rb_ui_add(out, "  - %s", json_string_value(item));
+    if (head && json_array_size(list) > 0)
+        rb_ui_add(out, "%s", head);
+    rb_json_each (item, list)
+        rb_ui_add_item(out, template, item);
+}
+
+void rb_site_add_drift(rb_buf *out, const char *head, const json_t *item)
+{
+    const json_t *flags = json_object_get(item, "flags");
+    RB_AUTO(rb_free_str) char *words = rb_drift_words(item);
+    rb_ui_add(out, "%s %s %s: %s", head, rb_json_str(item, "part"), rb_json_str(item, "path"),
+              words);
+    if (json_array_size(flags) == 0)
+        add_list(out, NULL, "      {.}", json_object_get(item, "lines"));
+    rb_json_each (flag, flags) {
+        if (flag_at == FLAGS_SHOWN) {
+            rb_ui_add(out, "      and %zu more flags (--json lists all)",
+                      json_array_size(flags) - flag_at);
+            break;
+        }
+        RB_AUTO(rb_free_str) char *change = rb_flag_words(flag);
+        rb_ui_add(out, "      %c %s", rb_flag_sign(flag), change);
+        add_list(out, NULL, "          {.}", json_object_get(flag, "lines"));
+    }
+}
+
+/* Where the data that the plan loses can be found afterwards. */
+static void add_backups(rb_buf *out, const json_t *plan)
+{
+    add_list(out, NULL, "backup of {database}: about {bytes:bytes}, in {path}",
+             json_object_get(plan, "backups"));
+    add_list(out, NULL,
+             "restores from backup {backup}: {database}: {table}[.{column}], up to {upTo:count} "
+             "{column?values:rows}, where nobody changed them",
+             json_object_get(plan, "restores"));
 }
 
 /* What no person can agree to. */
@@ -52,18 +85,16 @@ static bool is_failure(const char *code)
 /* What is lost stands under "data at risk" already. */
 static void add_decisions(rb_buf *out, const json_t *decisions, bool failures)
 {
-    size_t i;
     size_t shown = 0;
-    json_t *item;
-    json_array_foreach ((json_t *)decisions, i, item) {
+    rb_json_each (item, decisions) {
         const char *code = rb_json_str(item, "code");
         if (strcmp(code, "data-loss") == 0 || is_failure(code) != failures)
             continue;
         if (shown++ == 0)
             rb_ui_add(out, failures ? "failures" : "decisions");
-        rb_ui_add(out, "  - %s", rb_json_str(item, "message"));
+        rb_ui_add_item(out, "  - {message}", item);
         if (rb_json_str(item, "hint"))
-            rb_ui_add(out, "    hint: %s", rb_json_str(item, "hint"));
+            rb_ui_add_item(out, "    hint: {hint}", item);
     }
 }
 
@@ -72,15 +103,13 @@ static char *sum_of(const json_t *items)
 {
     uint64_t n[2] = {0};
     bool exact = true;
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
+    rb_json_each (item, items) {
         bool column = rb_json_str(item, "column") != NULL;
         n[column] += (uint64_t)rb_json_int(item, column ? "values" : "rows", 0);
         exact = exact && !json_is_false(json_object_get(item, "exact"));
     }
-    RB_AUTO(rb_free_str) char *rows = rb_ui_count(n[0]);
-    RB_AUTO(rb_free_str) char *values = rb_ui_count(n[1]);
+    RB_AUTO(rb_free_str) char *rows = rb_text_count(n[0]);
+    RB_AUTO(rb_free_str) char *values = rb_text_count(n[1]);
     if (n[0] + n[1] == 0)
         return rb_strdup("nothing");
     return rb_format("%s%s%s%s%s%s%s%s", exact ? "" : "about ", n[0] ? rows : "",
@@ -88,14 +117,12 @@ static char *sum_of(const json_t *items)
                      n[1] ? values : "", n[1] ? " value" : "", n[1] ? rb_text_s(n[1]) : "");
 }
 
-static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *plan)
+static void add_risk(rb_buf *out, const json_t *plan)
 {
     const json_t *list = json_object_get(plan, "dataAtRisk");
     const json_t *bound = json_object_get(plan, "bound");
     const char *from = rb_json_str(plan, "from");
     bool back = strcmp(rb_json_str(plan, "kind"), "deploy") != 0;
-    size_t i;
-    json_t *item;
     if (json_array_size(bound) + json_array_size(list) > 0) {
         RB_AUTO(rb_free_str) char *leaves = sum_of(bound);
         RB_AUTO(rb_free_str) char *lost = sum_of(list);
@@ -104,36 +131,15 @@ static void add_risk(rb_buf *out, const rb_cli *cli, const json_t *plan)
                   lost);
     }
     if (json_array_size(list) > 0)
-        rb_ui_add(out, "%sdata at risk%s", rb_ui_color(cli, RB_RED), rb_ui_color(cli, RB_PLAIN));
-    json_array_foreach ((json_t *)list, i, item) {
-        const char *column = rb_json_str(item, "column");
-        uint64_t n = (uint64_t)rb_json_int(item, column ? "values" : "rows", 0);
-        RB_AUTO(rb_free_str) char *count = rb_ui_count(n);
-        rb_ui_add(out, "  - %s: %s%s%s: %s%s %s%s will be lost", rb_json_str(item, "database"),
-                  rb_json_str(item, "table"), column ? "." : "", column ? column : "",
-                  json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
-                  column ? "value" : "row", rb_text_s(n));
-    }
-}
-
-static void add_drift(rb_buf *out, const json_t *drift)
-{
-    size_t i;
-    json_t *item;
-    if (json_array_size(drift) > 0)
-        rb_ui_add(out, "drift");
-    json_array_foreach ((json_t *)drift, i, item)
-        rb_drift_text(out, "  -", item);
-}
-
-static void add_steps(rb_buf *out, const json_t *steps)
-{
-    size_t i;
-    json_t *step;
-    rb_ui_add(out, "steps");
-    json_array_foreach ((json_t *)steps, i, step) {
-        rb_ui_add(out, "  %2zu. %-9s %s", i + 1, rb_json_str(step, "id"),
-                  rb_json_str(step, "description"));
+        rb_ui_add(out, "<red>data at risk</>");
+    rb_json_each (item, list) {
+        bool about = json_is_false(json_object_get(item, "exact"));
+        RB_AUTO(rb_free_str)
+        char *template = rb_format("  - {database}: {table}[.{column}]: %s%s will be lost",
+                                   about ? "about " : "",
+                                   rb_json_str(item, "column") ? "{values:count} value{values:s}"
+                                                               : "{rows:count} row{rows:s}");
+        rb_ui_add_item(out, template, item);
     }
 }
 
@@ -142,30 +148,35 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     const json_t *json = plan->json;
-    const char *from = rb_json_str(json, "from");
-    const char *rule = rb_json_str(json, "rule");
     RB_AUTO(rb_free_str) char *what = rb_parts_subject(json);
-    rb_ui_add(&out, "%s%s %s%s: FROM %s TO %s", rb_ui_color(cli, RB_BOLD), plan->kind, what,
-              rb_ui_color(cli, RB_PLAIN), from ? from : "nothing", rb_json_str(json, "to"));
-    if (rule)
-        rb_ui_add(&out, "TO is %s", rule);
-    if (!seen)
-        add_steps(&out, json_object_get(json, "steps"));
-    rb_ui_add(&out, "expected: %s", rb_json_str(json_object_get(json, "expected"), "text"));
-    add_risk(&out, cli, json);
-    if (!seen)
-        rb_backup_text_plan(&out, json);
-    add_drift(&out, plan->drift);
+    rb_ui_add(&out, "<bold>%s %s</>: FROM %s TO %s", plan->kind, what,
+              rb_json_str(json, "from") ? rb_json_str(json, "from") : "nothing",
+              rb_json_str(json, "to"));
+    if (rb_json_str(json, "rule"))
+        rb_ui_add_item(&out, "TO is {rule}", json);
     if (!seen) {
-        add_notes(&out, json_object_get(json, "notes"));
+        rb_ui_add(&out, "steps");
+        rb_json_each (step, json_object_get(json, "steps"))
+            rb_ui_add(&out, "  %2zu. %-9s %s", step_at + 1, rb_json_str(step, "id"),
+                      rb_json_str(step, "description"));
+    }
+    rb_ui_add_item(&out, "expected: {expected.text}", json);
+    add_risk(&out, json);
+    if (!seen)
+        add_backups(&out, json);
+    if (json_array_size(plan->drift) > 0)
+        rb_ui_add(&out, "drift");
+    rb_json_each (item, plan->drift)
+        rb_site_add_drift(&out, "  -", item);
+    if (!seen) {
+        add_list(&out, "notes", "  - {.}", json_object_get(json, "notes"));
         add_decisions(&out, json_object_get(json, "decisions"), true);
         add_decisions(&out, json_object_get(json, "decisions"), false);
     }
     rb_ui_add(&out, "digest %s%s", plan->digest, seen ? ", agreed to" : "");
-    rb_ui_add(&out, "Plan: %s", rb_json_str(json, "summary"));
-    const char *next = rb_json_str(json, "next");
-    if (next && !to_stderr)
-        rb_ui_add(&out, "next: `%s`", next);
+    rb_ui_add_item(&out, "Plan: {summary}", json);
+    if (rb_json_str(json, "next") && !to_stderr)
+        rb_ui_add_item(&out, "next: `{next}`", json);
     rb_ui_text(cli, &out, to_stderr);
 }
 
@@ -179,7 +190,7 @@ static void progress(void *context, const char *step, const char *text)
     rb_ui_progress(context, "%s %s", step, text);
 }
 
-static void show_end(const rb_cli *cli, const json_t *document, const json_t *plan)
+static void show_end(const json_t *document, const json_t *plan)
 {
     const char *from = rb_json_str(document, "from");
     const char *outcome = rb_json_str(document, "outcome");
@@ -188,41 +199,45 @@ static void show_end(const rb_cli *cli, const json_t *document, const json_t *pl
     RB_AUTO(rb_free_str) char *was = rb_parts_before(plan);
     RB_AUTO(rb_free_str) char *rest = rb_parts_rest(plan);
     if (strcmp(outcome, "done") == 0)
-        rb_ui_line("%s%s%s: %s (%s), in %.1f s%s", rb_ui_color(cli, RB_GREEN), outcome,
-                   rb_ui_color(cli, RB_PLAIN), now, was,
+        rb_ui_line("<green>%s</>: %s (%s), in %.1f s%s", outcome, now, was,
                    json_number_value(json_object_get(document, "seconds")), rest);
     else if (strcmp(outcome, "aborted") == 0)
         rb_ui_line("aborted: %s is back at %s", what, from ? from : "nothing");
 }
 
-static void show_output(const rb_cli *cli, const char *output)
+static void note_list(const rb_cli *cli, const char *template, const json_t *list)
 {
-    for (const char *line = output; line && *line; line += *line == '\n') {
-        size_t len = strcspn(line, "\n");
-        rb_ui_note(cli, "    | %.*s", (int)len, line);
-        line += len;
+    rb_json_each (item, list) {
+        RB_AUTO(rb_free_str) char *line = rb_template(template, item);
+        rb_ui_note(cli, "%s", line);
+        rb_ui_output(cli, "    ", rb_json_str(item, "output"));
     }
 }
 
 static void show_outcome(const rb_cli *cli, const json_t *document, const json_t *plan)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(document, "steps"), i, item) {
+    rb_json_each (item, json_object_get(document, "steps")) {
         rb_ui_note(cli, "  %-9s %-6s %8.3f s", rb_json_str(item, "id"),
                    rb_json_str(item, "outcome"),
                    json_number_value(json_object_get(item, "seconds")));
-        show_output(cli, rb_json_str(item, "output"));
+        rb_ui_output(cli, "    ", rb_json_str(item, "output"));
     }
-    json_array_foreach (json_object_get(document, "failures"), i, item) {
-        rb_ui_note(cli, "  failed: %s", rb_json_str(item, "message"));
-        show_output(cli, rb_json_str(item, "output"));
+    note_list(cli, "  failed: {message}", json_object_get(document, "failures"));
+    rb_json_each (item, json_object_get(document, "putBack")) {
+        RB_AUTO(rb_free_str)
+        char *line =
+            rb_template(rb_json_int(item, "missingCount", 0) > 0
+                            ? "  from backup {from}: {table}[.{column}]: {restored} restored, "
+                              "{missingCount} could not be[: {reason}][; they are in {copy}]"
+                            : "  from backup {from}: {table}[.{column}]: {restored} restored, 0 "
+                              "could not be[: {reason}]",
+                        item);
+        rb_ui_note(cli, "%s", line);
     }
-    rb_backup_text_outcome(cli, document);
-    json_array_foreach (json_object_get(document, "kept"), i, item)
-        rb_ui_note(cli, "  kept: what was in %s is in %s", rb_json_str(item, "path"),
-                   rb_json_str(item, "copy"));
-    show_end(cli, document, plan);
+    note_list(cli, "  backup: what database {database} lost is in {path}",
+              json_object_get(document, "backups"));
+    note_list(cli, "  kept: what was in {path} is in {copy}", json_object_get(document, "kept"));
+    show_end(document, plan);
 }
 
 /* SIGHUP: the connection to the operator's terminal is gone; what is begun is not left to chance.
@@ -362,14 +377,6 @@ enum rb_code rb_site_plan(rb_transition *out, rb_cli *cli, const rb_site *site,
     return code;
 }
 
-/* Where the data that the plan loses can be found afterwards. */
-static void show_backups(const rb_cli *cli, const rb_plan *plan)
-{
-    RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    rb_backup_text_plan(&out, plan->json);
-    rb_ui_text(cli, &out, true);
-}
-
 /* At a terminal a person may type how much is at risk, which takes reading it. */
 static bool typed(const rb_cli *cli, const rb_plan *plan, const rb_options *options)
 {
@@ -401,8 +408,10 @@ static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cl
     RB_TRY(rb_transition_agree(loss_passed, t, o->accept_drift, given, o->break_glass, err));
     run->accepted_loss = given != NULL;
     run->accepted_drift = o->accept_drift;
+    RB_AUTO(rb_buf_clear) rb_buf backups = {0};
     if (given && !*by_number)
-        show_backups(cli, t->plan);
+        add_backups(&backups, t->plan->json);
+    rb_ui_text(cli, &backups, true);
     return RB_OK;
 }
 
@@ -411,8 +420,8 @@ static enum rb_code override(rb_cli *cli, const rb_transition *t, bool loss, con
                              rb_err *err)
 {
     RB_TRY(rb_transition_override(t, loss, why, err));
-    rb_ui_note(cli, "%sBREAK-GLASS%s: %s goes to %s without %s: %s", rb_ui_color(cli, RB_RED),
-               rb_ui_color(cli, RB_PLAIN), t->request.env->name, t->request.to->tag,
+    rb_ui_note(cli, "<red>BREAK-GLASS</>: %s goes to %s without %s: %s", t->request.env->name,
+               t->request.to->tag,
                t->needs.n == 0 ? "role accept-loss"
                : loss          ? "its approvals and role accept-loss"
                                : "its approvals",
@@ -436,17 +445,20 @@ static enum rb_code confirm(rb_cli *cli, const rb_transition *t, bool loss_passe
     return code == RB_OK && passes ? override(cli, t, loss_passed, o->why, err) : code;
 }
 
-enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_intent *intent,
-                               const rb_options *options, rb_err *err)
+enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_options *options,
+                               const char *kind, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
+    rb_intent intent;
     bool loss_passed = false;
     bool by_number = false;
+    if (strcmp(kind, "abort") != 0)
+        RB_TRY(rb_site_settled(site, err));
+    RB_TRY(rb_site_intent(&intent, site, options, kind, tag, err));
     RB_TRY(check_reason(options, err));
-    RB_TRY(rb_site_plan(&t, cli, site, intent, err));
+    RB_TRY(rb_site_plan(&t, cli, site, &intent, err));
     if (t.nothing)
-        return rb_site_nothing(cli, site, intent->tag,
-                               strcmp(intent->kind, "deploy") == 0 ? intent->tag : NULL, t.nothing);
+        return rb_site_nothing(cli, site, tag, strcmp(kind, "deploy") == 0 ? tag : NULL, t.nothing);
     const rb_plan *plan = t.plan;
     bool seen =
         !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);

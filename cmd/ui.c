@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/text.h"
+#include "base/template.h"
 
 void rb_ui_json(rb_cli *cli, const json_t *json)
 {
@@ -22,24 +22,41 @@ void rb_ui_json(rb_cli *cli, const json_t *json)
 
 #define COLORS (RB_DIM + 1)
 
-static const char *const codes[COLORS] = {
-    [RB_PLAIN] = "\x1b[0m",  [RB_BOLD] = "\x1b[1m",    [RB_RED] = "\x1b[31m",
-    [RB_GREEN] = "\x1b[32m", [RB_YELLOW] = "\x1b[33m", [RB_DIM] = "\x1b[2m"};
+static const struct {
+    const char *name; /* in formats */
+    const char *code;
+} colors[COLORS] = {[RB_PLAIN] = {"</>", "\x1b[0m"},        [RB_BOLD] = {"<bold>", "\x1b[1m"},
+                    [RB_RED] = {"<red>", "\x1b[31m"},       [RB_GREEN] = {"<green>", "\x1b[32m"},
+                    [RB_YELLOW] = {"<yellow>", "\x1b[33m"}, [RB_DIM] = {"<dim>", "\x1b[2m"}};
 
 /* Placeholders for colours until the text around them is made safe: ESC, a random number that no
- * repository can know, the colour. */
+ * repository can know, the colour. Empty without colour. */
 static char marks[COLORS][24];
 #define MARK_LEN 18
 
-static void make_marks(void)
+void rb_ui_use_color(void)
 {
     uint64_t secret;
-    if (marks[0][0])
-        return;
     if (getrandom(&secret, sizeof secret, 0) != (ssize_t)sizeof secret)
         abort();
     for (int i = 0; i < COLORS; i++)
         snprintf(marks[i], sizeof marks[i], "\x1b%016" PRIx64 "%c", secret, (char)('a' + i));
+}
+
+/* The format or template with placeholders in place of the colours' names. */
+static char *mark(const char *format)
+{
+    rb_buf out = {0};
+    while (*format) {
+        int color = 0;
+        while (color < COLORS &&
+               strncmp(format, colors[color].name, strlen(colors[color].name)) != 0)
+            color++;
+        rb_buf_add(&out, color < COLORS ? marks[color] : format,
+                   color < COLORS ? strlen(marks[color]) : 1);
+        format += color < COLORS ? strlen(colors[color].name) : 1;
+    }
+    return rb_buf_detach(&out);
 }
 
 /* One line: everything that could steer a terminal or begin another line is made visible, but for
@@ -53,10 +70,10 @@ static void add_safe(rb_buf *out, const char *text)
         if (!*text)
             break;
         int color = 0;
-        while (color < COLORS && (!marks[0][0] || strncmp(text, marks[color], MARK_LEN) != 0))
+        while (color < COLORS && (!*marks[0] || strncmp(text, marks[color], MARK_LEN) != 0))
             color++;
         if (color < COLORS)
-            rb_buf_puts(out, codes[color]);
+            rb_buf_puts(out, colors[color].code);
         else
             rb_buf_add_safe(out, text, 1);
         text += color < COLORS ? MARK_LEN : 1;
@@ -71,14 +88,25 @@ static void print_line(FILE *file, const char *text, const char *end)
     fwrite(rb_buf_str(&out), 1, out.len, file);
 }
 
+static char *format_text(const char *fmt, va_list args)
+{
+    RB_AUTO(rb_free_str) char *marked = mark(fmt);
+    rb_buf text = {0};
+    rb_buf_vprintf(&text, marked, args);
+    return rb_buf_detach(&text);
+}
+
+/* Declares `text`, what the caller's format and arguments give. */
+#define FORMAT_TEXT(text)                                                                          \
+    va_list args;                                                                                  \
+    va_start(args, fmt);                                                                           \
+    RB_AUTO(rb_free_str) char *text = format_text(fmt, args);                                      \
+    va_end(args)
+
 void rb_ui_add(rb_buf *out, const char *fmt, ...)
 {
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&text, fmt, args);
-    va_end(args);
-    add_safe(out, rb_buf_str(&text));
+    FORMAT_TEXT(text);
+    add_safe(out, text);
     rb_buf_addc(out, '\n');
 }
 
@@ -92,39 +120,58 @@ void rb_ui_text(const rb_cli *cli, const rb_buf *text, bool to_stderr)
 
 void rb_ui_line(const char *fmt, ...)
 {
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&text, fmt, args);
-    va_end(args);
-    print_line(stdout, rb_buf_str(&text), "\n");
+    FORMAT_TEXT(text);
+    print_line(stdout, text, "\n");
 }
 
 void rb_ui_note(const rb_cli *cli, const char *fmt, ...)
 {
     if (cli->quiet)
         return;
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&text, fmt, args);
-    va_end(args);
+    FORMAT_TEXT(text);
     fflush(stdout);
-    RB_AUTO(rb_free_str) char *line = rb_site_commands(cli, rb_buf_str(&text));
+    RB_AUTO(rb_free_str) char *line = rb_site_commands(cli, text);
     print_line(stderr, line, "\n");
+}
+
+static char *fill(const char *template, const json_t *value)
+{
+    RB_AUTO(rb_free_str) char *marked = mark(template);
+    return rb_template(marked, value);
+}
+
+void rb_ui_item(const char *template, const json_t *value)
+{
+    RB_AUTO(rb_free_str) char *text = fill(template, value);
+    print_line(stdout, text, "\n");
+}
+
+void rb_ui_add_item(rb_buf *out, const char *template, const json_t *value)
+{
+    RB_AUTO(rb_free_str) char *text = fill(template, value);
+    add_safe(out, text);
+    rb_buf_addc(out, '\n');
+}
+
+void rb_ui_output(const rb_cli *cli, const char *before, const char *output)
+{
+    for (const char *line = output; line && *line; line += *line == '\n') {
+        const int len = (int)strcspn(line, "\n");
+        if (cli)
+            rb_ui_note(cli, "%s| %.*s", before, len, line);
+        else
+            rb_ui_line("%s| %.*s", before, len, line);
+        line += len;
+    }
 }
 
 void rb_ui_progress(const rb_cli *cli, const char *fmt, ...)
 {
     if (!cli->progress)
         return;
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    va_list args;
-    va_start(args, fmt);
-    rb_buf_vprintf(&text, fmt, args);
-    va_end(args);
+    FORMAT_TEXT(text);
     fputs("\r\x1b[K", stderr);
-    print_line(stderr, rb_buf_str(&text), "");
+    print_line(stderr, text, "");
     fflush(stderr);
 }
 
@@ -143,55 +190,37 @@ static size_t width(const char *text)
     return n;
 }
 
-void rb_ui_table(const char *const *heads, const rb_strs *cells, size_t columns)
+void rb_ui_table(const rb_ui_column *columns, size_t count, const json_t *rows,
+                 const enum rb_color *row_colors)
 {
-    rb_ui_rows(NULL, heads, cells, columns, NULL);
-}
-
-void rb_ui_rows(const rb_cli *cli, const char *const *heads, const rb_strs *cells, size_t columns,
-                const enum rb_color *rows)
-{
-    if (columns == 0)
-        return;
-    size_t above = heads ? 1 : 0;
-    size_t *widest = rb_calloc(columns, sizeof *widest);
-    RB_AUTO(rb_strs_clear) rb_strs safe = {0};
-    for (size_t i = 0; i < columns && heads; i++)
-        rb_strs_add(&safe, heads[i]);
-    for (size_t i = 0; i < cells->n; i++)
-        rb_strs_take(&safe, rb_safe(cells->items[i]));
-    for (size_t i = 0; i < safe.n; i++)
-        if (width(safe.items[i]) > widest[i % columns])
-            widest[i % columns] = width(safe.items[i]);
-    for (size_t i = 0; i < safe.n; i++) {
-        bool last = i % columns == columns - 1;
-        size_t row = i / columns;
-        size_t pad = widest[i % columns] - width(safe.items[i]);
-        bool colored = rows && row >= above && rows[row - above] != RB_PLAIN;
-        if (colored && i % columns == 0)
-            fputs(cli->color ? codes[rows[row - above]] : "", stdout);
-        printf("%s%*s", safe.items[i], last ? 0 : (int)pad + 2, "");
+    size_t *widest = rb_calloc(count, sizeof *widest);
+    RB_AUTO(rb_strs_clear) rb_strs cells = {0};
+    for (size_t i = 0; i < count; i++)
+        rb_strs_add(&cells, columns[i].head);
+    rb_json_each (row, rows)
+        for (size_t i = 0; i < count; i++) {
+            RB_AUTO(rb_free_str) char *text = rb_template(columns[i].text, row);
+            rb_strs_take(&cells, rb_safe(text));
+        }
+    for (size_t i = 0; i < cells.n; i++)
+        if (width(cells.items[i]) > widest[i % count])
+            widest[i % count] = width(cells.items[i]);
+    for (size_t i = 0; i < cells.n; i++) {
+        bool last = i % count == count - 1;
+        size_t pad = widest[i % count] - width(cells.items[i]);
+        enum rb_color color =
+            row_colors && i >= count && *marks[0] ? row_colors[i / count - 1] : RB_PLAIN;
+        printf("%s%s%*s", color != RB_PLAIN && i % count == 0 ? colors[color].code : "",
+               cells.items[i], last ? 0 : (int)pad + 2, "");
         if (last)
-            printf("%s\n", colored && cli->color ? codes[RB_PLAIN] : "");
+            printf("%s\n", color != RB_PLAIN ? colors[RB_PLAIN].code : "");
     }
     free(widest);
 }
 
-const char *rb_ui_color(const rb_cli *cli, enum rb_color color)
+const char *rb_ui_color(enum rb_color color)
 {
-    if (cli->color)
-        make_marks();
-    return cli->color ? marks[color] : "";
-}
-
-char *rb_ui_count(uint64_t n)
-{
-    return rb_text_count(n);
-}
-
-char *rb_ui_bytes(uint64_t n)
-{
-    return rb_text_bytes(n);
+    return marks[color];
 }
 
 #define ANSWER 32 /* bytes of a line that is typed */
@@ -200,10 +229,9 @@ static bool answered(char answer[ANSWER], const rb_cli *cli, const char *fmt, va
 {
     if (!cli->interactive)
         return false;
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_buf_vprintf(&text, fmt, args);
+    RB_AUTO(rb_free_str) char *text = format_text(fmt, args);
     fflush(stdout);
-    print_line(stderr, rb_buf_str(&text), "");
+    print_line(stderr, text, "");
     fflush(stderr);
     if (!fgets(answer, ANSWER, stdin))
         return false;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/template.h"
 #include "ledger/history.h"
 #include "release_status.h"
 #include "ui.h"
@@ -31,6 +32,7 @@ struct run {
     rb_verifier *verifier;
     struct checked *checked;
     size_t n;
+    rb_strs advice; /* that was shown */
 };
 
 static void run_clear(struct run *run)
@@ -39,6 +41,7 @@ static void run_clear(struct run *run)
         rb_problems_clear(&run->checked[i].problems);
     free(run->checked);
     free(run->content_ok);
+    rb_strs_clear(&run->advice);
     rb_restoring_clear(&run->restored);
     rb_verifier_free(run->verifier);
     rb_chain_free(run->chain);
@@ -120,57 +123,59 @@ static void add_problems(json_t *array, const rb_problems *problems)
 {
     for (size_t i = 0; i < problems->n; i++) {
         const rb_problem *p = &problems->items[i];
-        json_t *object = json_object();
-        const char *const names[] = {"code", "field", "expected", "found", "message"};
-        const char *const texts[] = {p->code, p->field, p->expected, p->found, p->message};
-        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
-            RB_AUTO(rb_free_str) char *safe = rb_safe(texts[j]);
-            rb_json_set_str(object, names[j], safe);
-        }
-        json_object_set_new(object, "warning", json_boolean(p->warning));
-        json_array_append_new(array, object);
+        json_array_append_new(
+            array, rb_json_make("code:t field:t expected:t found:t message:t warning:b", p->code,
+                                p->field, p->expected, p->found, p->message, p->warning));
     }
-}
-
-static void set_trusted(json_t *object, const rb_chain_item *from)
-{
-    RB_AUTO(rb_free_str) char *tag = from ? rb_safe(from->tag) : NULL;
-    rb_json_set_str(object, "trustedFrom", tag);
 }
 
 static json_t *to_json(const struct checked *checked)
 {
     const rb_chain_item *item = checked->item;
     const rb_listed_release *verified = item ? item->listed : NULL;
-    RB_AUTO(rb_free_str) char *tag = rb_safe(checked->tag);
-    json_t *object = json_object();
     json_t *problems = json_array();
-    rb_json_set_str(object, "tag", tag);
-    rb_json_set_str(object, "object", item && *item->object ? item->object : NULL);
-    json_object_set_new(object, "ok", json_boolean(is_ok(checked)));
-    rb_json_set_str(object, "signer", verified ? verified->signer : NULL);
-    rb_json_set_str(object, "fingerprint", verified ? verified->fingerprint : NULL);
     if (item)
         add_problems(problems, &item->problems);
     add_problems(problems, &checked->problems);
-    json_object_set_new(object, "problems", problems);
-    return object;
+    return rb_json_make("tag:t object:s ok:b signer:s fingerprint:s problems:j", checked->tag,
+                        item && *item->object ? item->object : NULL, is_ok(checked),
+                        verified ? verified->signer : NULL, verified ? verified->fingerprint : NULL,
+                        problems);
 }
 
-/* Returns the problem's name for people: its code may claim more than is known. */
-static const char *name_of(const rb_problem *problem)
+/* What to do about a missing tag is shown for the first one that it holds for: returns the length
+ * of the message without it for the others. */
+static size_t length_of(struct run *run, const char *tag, const char *message)
 {
-    return strcmp(problem->code, "lost") == 0 ? "not here" : problem->code;
-}
-
-static void print_problems(const rb_cli *cli, const rb_problems *problems)
-{
-    for (size_t i = 0; i < problems->n; i++) {
-        const rb_problem *p = &problems->items[i];
-        rb_ui_line("    %s%s%s: %s%s", rb_ui_color(cli, p->warning ? RB_YELLOW : RB_RED),
-                   p->warning ? "warning " : "", name_of(p), p->message,
-                   rb_ui_color(cli, RB_PLAIN));
+    const char *advice = strstr(message, "; ");
+    RB_AUTO(rb_buf_clear) rb_buf kind = {0}; /* the advice without names */
+    if (!advice)
+        return strlen(message);
+    for (const char *p = advice; *p;) {
+        const size_t word = strcspn(p, " `");
+        const size_t gap = strspn(p + word, " `");
+        if (strncmp(p, tag, strlen(tag)) != 0 && strspn(p, "0123456789abcdef") < RB_OID_HEX - 1)
+            rb_buf_add(&kind, p, word);
+        p += word + gap;
     }
+    if (rb_strs_has(&run->advice, rb_buf_str(&kind)))
+        return (size_t)(advice - message);
+    rb_strs_add(&run->advice, rb_buf_str(&kind));
+    return strlen(message);
+}
+
+/* The code of a missing tag may claim more than is known, and has another name for people. */
+static void print_problem(struct run *run, const json_t *release, const json_t *problem)
+{
+    const bool warning = json_is_true(json_object_get(problem, "warning"));
+    const char *code = rb_json_str(problem, "code");
+    const char *message = rb_json_str(problem, "message");
+    const bool lost = strcmp(code, "lost") == 0;
+    const size_t len =
+        lost ? length_of(run, rb_json_str(release, "tag"), message) : strlen(message);
+    rb_ui_line("    %s%s%s: %.*s%s</>", rb_ui_color(warning ? RB_YELLOW : RB_RED),
+               warning ? "warning " : "", lost ? "not here" : code, (int)len, message,
+               message[len] ? " (see above)" : "");
 }
 
 /* Returns the result in one word: a tag that may only not have been fetched is not called bad. */
@@ -184,17 +189,14 @@ static const char *word_of(const struct checked *checked)
                : "BAD";
 }
 
-static void print_line(const rb_cli *cli, const struct checked *checked)
+static void print_line(struct run *run, const struct checked *checked, const json_t *release)
 {
-    const rb_chain_item *item = checked->item;
-    const rb_listed_release *verified = item ? item->listed : NULL;
-    rb_ui_line("%s%-3s%s %s%s%s%s%s", rb_ui_color(cli, is_ok(checked) ? RB_GREEN : RB_RED),
-               word_of(checked), rb_ui_color(cli, RB_PLAIN), checked->tag, verified ? "  " : "",
-               verified ? verified->signer : "", verified ? "  " : "",
-               verified ? verified->fingerprint : "");
-    if (item)
-        print_problems(cli, &item->problems);
-    print_problems(cli, &checked->problems);
+    RB_AUTO(rb_free_str)
+    char *text = rb_template("{tag}[  {signer}][  {fingerprint}]", release);
+    rb_ui_line("%s%-3s</> %s", rb_ui_color(is_ok(checked) ? RB_GREEN : RB_RED), word_of(checked),
+               text);
+    rb_json_each (problem, json_object_get(release, "problems"))
+        print_problem(run, release, problem);
 }
 
 /* From which release on all of it is in order, and what ends it. */
@@ -227,12 +229,8 @@ static json_t *restored_json(const rb_restoring *restored)
     json_t *array = json_array();
     for (size_t i = 0; i < restored->n; i++) {
         const rb_restored *one = &restored->items[i];
-        json_t *object = json_object();
-        RB_AUTO(rb_free_str) char *tag = rb_safe(one->tag);
-        rb_json_set_str(object, "tag", tag);
-        rb_json_set_str(object, "object", one->object);
-        rb_json_set_str(object, "here", *one->here ? one->here : NULL);
-        json_array_append_new(array, object);
+        json_array_append_new(array, rb_json_make("tag:t object:s here:s", one->tag, one->object,
+                                                  *one->here ? one->here : NULL));
     }
     return array;
 }
@@ -241,46 +239,38 @@ static json_t *restored_json(const rb_restoring *restored)
 static void add_trusted(json_t *document, const struct run *run)
 {
     const rb_chain *chain = run->chain;
-    const json_t *releases = json_object_get(document, "releases");
+    const rb_chain_item *from = rb_history_trusted(chain, run->content_ok);
     size_t *since = rb_calloc(chain->n, sizeof *since);
     rb_history_since(since, chain, run->content_ok);
-    for (size_t i = 0; i < chain->n; i++)
-        set_trusted(json_array_get(releases, i),
-                    since[i] == SIZE_MAX ? NULL : &chain->items[since[i]]);
+    rb_json_each (release, json_object_get(document, "releases"))
+        rb_json_set(release, "trustedFrom:t",
+                    since[release_at] == SIZE_MAX ? NULL : chain->items[since[release_at]].tag);
     free(since);
-    set_trusted(document, rb_history_trusted(chain, run->content_ok));
-}
-
-static void report_json(const struct run *run, const rb_options *o)
-{
-    RB_AUTO(rb_json_freep) json_t *document = json_object();
-    json_t *releases = json_array();
-    for (size_t i = 0; i < run->n; i++)
-        json_array_append_new(releases, to_json(&run->checked[i]));
-    json_object_set_new(document, "releases", releases);
-    if (run->content_ok && run->chain->n > 0)
-        add_trusted(document, run);
-    if (o->restore)
-        json_object_set_new(document, "restored", restored_json(&run->restored));
-    rb_ui_json(run->cli, document);
+    rb_json_set(document, "trustedFrom:t", from ? from->tag : NULL);
 }
 
 static enum rb_code report(struct run *run, const rb_options *o)
 {
     bool ok = true;
+    json_t *releases = json_array();
+    RB_AUTO(rb_json_freep) json_t *document = rb_json_make("releases:j", releases);
     rb_ui_progress_end(run->cli);
-    for (size_t i = 0; i < run->n; i++)
+    for (size_t i = 0; i < run->n; i++) {
         ok = ok && is_ok(&run->checked[i]);
-    if (run->cli->json) {
-        report_json(run, o);
-    } else {
-        for (size_t i = 0; i < run->restored.n; i++)
-            print_restored(&run->restored.items[i]);
-        for (size_t i = 0; i < run->n; i++)
-            print_line(run->cli, &run->checked[i]);
-        if (run->content_ok && run->chain->n > 0)
-            print_trusted(run);
+        json_array_append_new(releases, to_json(&run->checked[i]));
     }
+    if (run->content_ok && run->chain->n > 0)
+        add_trusted(document, run);
+    if (o->restore)
+        rb_json_set(document, "restored:j", restored_json(&run->restored));
+    if (run->cli->json)
+        rb_ui_json(run->cli, document);
+    for (size_t i = 0; i < run->restored.n && !run->cli->json; i++)
+        print_restored(&run->restored.items[i]);
+    for (size_t i = 0; i < run->n && !run->cli->json; i++)
+        print_line(run, &run->checked[i], json_array_get(releases, i));
+    if (run->content_ok && run->chain->n > 0 && !run->cli->json)
+        print_trusted(run);
     if (run->n == 0)
         rb_ui_note(run->cli, "there is no release here yet");
     rb_note_policy(run->cli);

@@ -17,25 +17,18 @@ void rb_envelope_clear(rb_envelope *envelope)
     *envelope = (rb_envelope){0};
 }
 
-static void put(json_t *object, const char *key, json_t *value)
-{
-    if (json_object_set_new(object, key, value) != 0)
-        abort();
-}
-
-static void put_base64(json_t *object, const char *key, const void *data, size_t len)
+static json_t *base64(const void *data, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_base64_encode(&text, data, len);
-    rb_json_set_str(object, key, rb_buf_str(&text));
+    return rb_json_text(rb_buf_str(&text));
 }
 
 void rb_envelope_make(rb_envelope *out, const void *payload, size_t len)
 {
-    *out = (rb_envelope){.json = json_object()};
-    put_base64(out->json, "payload", payload, len);
-    rb_json_set_str(out->json, "payloadType", RB_ENVELOPE_TYPE);
-    put(out->json, "signatures", json_array());
+    *out =
+        (rb_envelope){.json = rb_json_make("payload:j payloadType:s signatures:j",
+                                           base64(payload, len), RB_ENVELOPE_TYPE, json_array())};
     rb_buf_add(&out->payload, payload, len);
 }
 
@@ -68,10 +61,8 @@ static enum rb_code check_signatures(const json_t *array, const char *what, rb_e
         return rb_fail(err, RB_ERROR,
                        "%s is not a DSSE envelope: signatures should be a list of at most %d", what,
                        RB_ENVELOPE_SIGNATURES);
-    size_t i;
-    json_t *item;
-    json_array_foreach (array, i, item) {
-        RB_AUTO(rb_free_str) char *where = rb_format("signatures[%zu]", i);
+    rb_json_each (item, array) {
+        RB_AUTO(rb_free_str) char *where = rb_format("signatures[%zu]", item_at);
         RB_AUTO(rb_buf_clear) rb_buf bytes = {0};
         const char *text = "";
         if (!json_is_object(item))
@@ -134,9 +125,7 @@ size_t rb_envelope_count(const rb_envelope *envelope)
 
 bool rb_envelope_signed_by(const rb_envelope *envelope, const char *keyid)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(envelope->json, "signatures"), i, item) {
+    rb_json_each (item, json_object_get(envelope->json, "signatures")) {
         const char *found = rb_json_str(item, "keyid");
         if (found && strcmp(found, keyid) == 0)
             return true;
@@ -157,11 +146,9 @@ enum rb_code rb_envelope_sign(rb_envelope *envelope, bool *added, rb_repo *repo,
     if (rb_envelope_count(envelope) >= RB_ENVELOPE_SIGNATURES)
         return rb_fail(err, RB_ERROR, "the envelope has %d signatures, which is the limit",
                        RB_ENVELOPE_SIGNATURES);
-    json_t *item = json_object();
-    rb_json_set_str(item, "keyid", raw.fingerprint);
-    put_base64(item, "sig", raw.signature.data, raw.signature.len);
-    if (json_array_append_new(json_object_get(envelope->json, "signatures"), item) != 0)
-        abort();
+    json_array_append_new(json_object_get(envelope->json, "signatures"),
+                          rb_json_make("keyid:s sig:j", raw.fingerprint,
+                                       base64(raw.signature.data, raw.signature.len)));
     return RB_OK;
 }
 
@@ -169,11 +156,9 @@ enum rb_code rb_envelope_check(rb_strs *people, size_t *unknown, const rb_envelo
                                const rb_signers *signers, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf message = {0};
-    size_t i;
-    json_t *item;
     *unknown = 0;
     rb_envelope_message(&message, envelope);
-    json_array_foreach (json_object_get(envelope->json, "signatures"), i, item) {
+    rb_json_each (item, json_object_get(envelope->json, "signatures")) {
         RB_AUTO(rb_buf_clear) rb_buf sig = {0};
         RB_AUTO(rb_free_str) char *principal = NULL;
         const char *keyid = rb_json_str(item, "keyid");
@@ -181,7 +166,7 @@ enum rb_code rb_envelope_check(rb_strs *people, size_t *unknown, const rb_envelo
             abort(); /* reading saw to it */
         if (keyid && rb_trust_check_raw(&principal, signers, keyid, sig.data, sig.len, message.data,
                                         message.len, err) != RB_OK)
-            return rb_err_prefix(err, "signatures[%zu] by %.80s", i, keyid);
+            return rb_err_prefix(err, "signatures[%zu] by %.80s", item_at, keyid);
         if (principal)
             rb_strs_add(people, principal);
         else

@@ -5,25 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-static void put(json_t *object, const char *key, json_t *value)
-{
-    if (!value || json_object_set_new(object, key, value) != 0)
-        abort();
-}
-
-static void append(json_t *array, json_t *value)
-{
-    if (!value || json_array_append_new(array, value) != 0)
-        abort();
-}
-
-static json_t *digest_of(const char *algorithm, const char *hex)
-{
-    json_t *digest = json_object();
-    rb_json_set_str(digest, algorithm, hex);
-    return digest;
-}
-
 /* RFC 3986: all but unreserved characters. */
 static char *escaped(const char *text)
 {
@@ -66,48 +47,38 @@ static json_t *subjects_of(const rb_summary *summary)
     json_t *subjects = json_array();
     RB_AUTO(rb_json_freep)
     json_t *manifest = summary->release ? rb_manifest_encode(summary->release->manifest) : NULL;
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(manifest, "subject"), i, item)
-        append(subjects, json_incref(item));
+    json_array_extend(subjects, json_object_get(manifest, "subject"));
     RB_AUTO(rb_free_str) char *tag = escaped(summary->tag);
     RB_AUTO(rb_free_str) char *name = rb_format("refs/tags/%s", tag);
-    json_t *subject = json_object();
-    rb_json_set_str(subject, "name", name);
-    put(subject, "digest", digest_of("gitTag", summary->object));
-    append(subjects, subject);
+    json_array_append_new(
+        subjects, rb_json_make("name:s digest:j", name, rb_json_make("gitTag:s", summary->object)));
     return subjects;
 }
 
 static json_t *policy_of(const rb_summary *summary)
 {
-    json_t *policy = json_object();
     RB_AUTO(rb_free_str)
     char *uri = rb_format("urn:rbtool:policy:%s", summary->policy ? summary->policy : "none");
-    rb_json_set_str(policy, "uri", uri);
+    json_t *policy = rb_json_make("uri:s", uri);
     if (summary->policy)
-        put(policy, "digest", digest_of("gitCommit", summary->policy));
+        rb_json_set(policy, "digest:j", rb_json_make("gitCommit:s", summary->policy));
     return policy;
 }
 
 static json_t *inputs_of(const rb_summary *summary)
 {
     json_t *inputs = json_array();
-    json_t *tag = json_object();
-    json_t *digest = digest_of("gitTag", summary->object);
+    json_t *digest = rb_json_make("gitTag:s", summary->object);
     RB_AUTO(rb_free_str) char *uri = rb_format("urn:rbtool:tag-object:%s", summary->object);
-    rb_json_set_str(tag, "uri", uri);
     if (summary->sha256)
         rb_json_set_str(digest, "sha256", summary->sha256);
-    put(tag, "digest", digest);
-    append(inputs, tag);
+    json_array_append_new(inputs, rb_json_make("uri:s digest:j", uri, digest));
     if (!summary->verdict_entry)
         return inputs;
-    json_t *entry = json_object();
     RB_AUTO(rb_free_str) char *said = rb_format("urn:rbtool:entry:%s", summary->verdict_entry);
-    rb_json_set_str(entry, "uri", said);
-    put(entry, "digest", digest_of("gitCommit", summary->verdict_entry));
-    append(inputs, entry);
+    json_array_append_new(
+        inputs,
+        rb_json_make("uri:s digest:j", said, rb_json_make("gitCommit:s", summary->verdict_entry)));
     return inputs;
 }
 
@@ -120,50 +91,28 @@ bool rb_summary_passed(const rb_summary *summary)
 /* rbtool does not evaluate SLSA's build track, and custom levels must not begin with SLSA_. */
 static json_t *levels_of(const rb_summary *summary)
 {
-    json_t *levels = json_array();
-    if (!rb_summary_passed(summary)) {
-        append(levels, json_string("FAILED"));
-        return levels;
-    }
-    append(levels, json_string("SLSA_BUILD_LEVEL_UNEVALUATED"));
-    append(levels, json_string("RBTOOL_RELEASE_VERIFIED"));
-    if (summary->verdict)
-        append(levels, json_string("RBTOOL_KNOWN_GOOD"));
-    return levels;
-}
-
-static json_t *verifier_of(const rb_summary *summary)
-{
-    json_t *verifier = json_object();
-    json_t *version = json_object();
-    rb_json_set_str(version, "rbtool", summary->version);
-    rb_json_set_str(verifier, "id", summary->verifier);
-    put(verifier, "version", version);
-    return verifier;
+    if (!rb_summary_passed(summary))
+        return json_pack("[s]", "FAILED");
+    return json_pack("[s,s,s*]", "SLSA_BUILD_LEVEL_UNEVALUATED", "RBTOOL_RELEASE_VERIFIED",
+                     summary->verdict ? "RBTOOL_KNOWN_GOOD" : NULL);
 }
 
 json_t *rb_summary_statement(const rb_summary *summary)
 {
-    json_t *statement = json_object();
-    json_t *predicate = json_object();
     time_t when = (time_t)summary->when;
     struct tm tm;
     char time[64] = "";
     if (gmtime_r(&when, &tm))
         strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &tm);
     RB_AUTO(rb_free_str) char *resource = resource_of(summary);
-    put(predicate, "verifier", verifier_of(summary));
-    rb_json_set_str(predicate, "timeVerified", time);
-    rb_json_set_str(predicate, "resourceUri", resource);
-    put(predicate, "policy", policy_of(summary));
-    put(predicate, "inputAttestations", inputs_of(summary));
-    rb_json_set_str(predicate, "verificationResult",
-                    rb_summary_passed(summary) ? "PASSED" : "FAILED");
-    put(predicate, "verifiedLevels", levels_of(summary));
-    rb_json_set_str(predicate, "slsaVersion", "1.0");
-    rb_json_set_str(statement, "_type", "https://in-toto.io/Statement/v1");
-    put(statement, "subject", subjects_of(summary));
-    rb_json_set_str(statement, "predicateType", RB_SUMMARY_TYPE);
-    put(statement, "predicate", predicate);
-    return statement;
+    json_t *predicate =
+        rb_json_make("verifier:j timeVerified:s resourceUri:s policy:j inputAttestations:j "
+                     "verificationResult:s verifiedLevels:j slsaVersion:s",
+                     rb_json_make("id:s version:j", summary->verifier,
+                                  rb_json_make("rbtool:s", summary->version)),
+                     time, resource, policy_of(summary), inputs_of(summary),
+                     rb_summary_passed(summary) ? "PASSED" : "FAILED", levels_of(summary), "1.0");
+    return rb_json_make("_type:s subject:j predicateType:s predicate:j",
+                        "https://in-toto.io/Statement/v1", subjects_of(summary), RB_SUMMARY_TYPE,
+                        predicate);
 }

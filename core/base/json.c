@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,6 +283,68 @@ void rb_json_set_str(json_t *object, const char *key, const char *value)
 {
     if (json_object_set_new(object, key, rb_json_text(value)) != 0)
         abort();
+}
+
+static json_t *safe_text(const char *text)
+{
+    RB_AUTO(rb_free_str) char *safe = text ? rb_safe(text) : NULL;
+    return rb_json_text(safe);
+}
+
+static json_t *take_value(char type, va_list *args)
+{
+    json_t *json;
+    switch (type) {
+    case 's':
+        return rb_json_text(va_arg(*args, const char *));
+    case 't':
+        return safe_text(va_arg(*args, const char *));
+    case 'b':
+        return json_boolean(va_arg(*args, int));
+    case 'd':
+        return json_integer(va_arg(*args, int));
+    case 'n':
+        return json_integer((json_int_t)va_arg(*args, size_t));
+    case 'i':
+        return json_integer(va_arg(*args, int64_t));
+    case 'j':
+    case 'J':
+        json = va_arg(*args, json_t *);
+        return !json ? json_null() : type == 'J' ? json_incref(json) : json;
+    case '0':
+        return json_null();
+    default:
+        abort();
+    }
+}
+
+static void set_members(json_t *object, const char *at, va_list *args)
+{
+    while (*at) {
+        const char *type = strchr(at, ':') + 1;
+        RB_AUTO(rb_free_str) char *key = rb_strndup(at, (size_t)(type - at) - 1);
+        if (json_object_set_new(object, key, take_value(*type, args)) != 0)
+            abort();
+        at = type + 1 + (type[1] == ' ');
+    }
+}
+
+json_t *rb_json_make(const char *members, ...)
+{
+    json_t *object = json_object();
+    va_list args;
+    va_start(args, members);
+    set_members(object, members, &args);
+    va_end(args);
+    return object;
+}
+
+void rb_json_set(json_t *object, const char *members, ...)
+{
+    va_list args;
+    va_start(args, members);
+    set_members(object, members, &args);
+    va_end(args);
 }
 
 void rb_json_set_bytes(json_t *object, const char *key, const char *bytes)

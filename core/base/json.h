@@ -47,6 +47,24 @@ int64_t rb_json_int(const json_t *object, const char *key, int64_t otherwise);
 json_t *rb_json_text(const char *text);
 /* json_object_set_new and rb_json_text(). */
 void rb_json_set_str(json_t *object, const char *key, const char *value);
+
+/*
+ * Creates an object of the members that `members` lists, "tag:s ok:b": KEY:TYPE, an argument for
+ * each. Types: s, a text as rb_json_text() writes it; t, the same, safe for terminals; b, bool;
+ * d, int; n, size_t; i, int64_t; j, json_t * that the object owns from then on, or NULL for null;
+ * J, the same, borrowed; 0, null, without an argument.
+ */
+json_t *rb_json_make(const char *members, ...);
+/* Sets the members of an object in the same way. */
+void rb_json_set(json_t *object, const char *members, ...);
+
+/* Runs the block for each item of an array; `break` and `continue` work as in any loop. */
+#define rb_json_each(item, array)                                                                  \
+    for (size_t item##_at = 0, item##_go = 1; item##_go && item##_at < json_array_size(array);     \
+         item##_at++)                                                                              \
+        for (json_t *item = (item##_go = 0, json_array_get(array, item##_at)); !item##_go;         \
+             item##_go = 1)
+
 /* Same as rb_json_set_str() for bytes that need not be UTF-8 (paths), in hexadecimal.
  * rb_json_bytes() reads them back; it returns NULL if the member is absent or malformed. */
 void rb_json_set_bytes(json_t *object, const char *key, const char *bytes);

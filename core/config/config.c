@@ -9,23 +9,6 @@
 #include "database/database.h"
 #include "git/tree.h"
 
-enum rb_code rb_keys_check(const json_t *object, const char *where, const char *const *known,
-                           rb_err *err)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)object, key, value) {
-        bool found = false;
-        for (size_t i = 0; known[i]; i++)
-            found = found || strcmp(known[i], key) == 0;
-        RB_AUTO(rb_free_str) char *safe = rb_safe(key);
-        if (!found)
-            return rb_fail(err, RB_ERROR, "%s: unknown key \"%s\"\nthe nearest known one is \"%s\"",
-                           where, safe, rb_shape_nearest(key, known));
-    }
-    return RB_OK;
-}
-
 static char *copy(const json_t *object, const char *key, const char *otherwise)
 {
     const char *text = rb_json_str(object, key);
@@ -34,9 +17,7 @@ static char *copy(const json_t *object, const char *key, const char *otherwise)
 
 static void copy_list(rb_strs *out, const json_t *array)
 {
-    size_t i;
-    json_t *value;
-    json_array_foreach (array, i, value)
+    rb_json_each (value, array)
         rb_strs_add(out, json_string_value(value));
 }
 

@@ -63,9 +63,4 @@ enum rb_code rb_config_environments(json_t **out, const char *text, size_t len, 
 void rb_config_free(rb_config *config);
 RB_DEFINE_AUTO(rb_config, rb_config_free)
 
-/* Fails if object has members that are not in known (NULL at its end), naming `where` and the
- * nearest known key. For every strict reader of settings. */
-enum rb_code rb_keys_check(const json_t *object, const char *where, const char *const *known,
-                           rb_err *err) RB_MUST_USE;
-
 #endif

@@ -102,14 +102,16 @@ static const rb_shape check = RB_SHAPE_OBJECT_OF(
 static const rb_shape environment_checks = {.kind = RB_SHAPE_ARRAY, .item = &check};
 static const rb_shape objectives =
     RB_SHAPE_OBJECT_OF({"rto", &seconds, true}, {"rpo", &seconds, true});
-static const rb_shape environment = RB_SHAPE_OBJECT_OF(
+const rb_shape rb_environment_shape = RB_SHAPE_OBJECT_OF(
     {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
     {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
     {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
     {"keep", &keep, true}, {"statementTimeout", &timeout, true}, {"lockTimeout", &timeout, true},
     {"backupLimit", &backup_limit, true}, {"keepBackups", &keep_backups, true});
-const rb_shape rb_environments_shape = {
-    .kind = RB_SHAPE_MAP, .item = &environment, .check = rb_shape_is_name, .expected = NAME_WORDS};
+const rb_shape rb_environments_shape = {.kind = RB_SHAPE_MAP,
+                                        .item = &rb_environment_shape,
+                                        .check = rb_shape_is_name,
+                                        .expected = NAME_WORDS};
 
 const rb_shape rb_config_shape = RB_SHAPE_OBJECT_OF(
     {"$schema", &any_text, true}, {"app", &app, false}, {"tags", &text, true},

@@ -11,5 +11,6 @@
 
 extern const rb_shape rb_config_shape;
 extern const rb_shape rb_environments_shape; /* its member "environments" */
+extern const rb_shape rb_environment_shape;  /* one of them */
 
 #endif

@@ -95,9 +95,12 @@ enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *e
     return RB_OK;
 }
 
-static enum rb_code signers_of(rb_guard *guard, rb_err *err)
+enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err)
 {
-    return guard->signers ? RB_OK : rb_signers_load(&guard->signers, guard->repo, err);
+    if (!guard->signers)
+        RB_TRY(rb_signers_load(&guard->signers, guard->repo, err));
+    *out = guard->signers;
+    return RB_OK;
 }
 
 static enum rb_code load_chain(rb_chain **out, rb_repo *repo, const rb_signers *signers,
@@ -105,13 +108,6 @@ static enum rb_code load_chain(rb_chain **out, rb_repo *repo, const rb_signers *
 {
     const rb_chain_more more = {.pushed = pushed};
     return rb_chain_load(out, repo, signers, &more, err);
-}
-
-enum rb_code rb_guard_signers(const rb_signers **out, rb_guard *guard, rb_err *err)
-{
-    RB_TRY(signers_of(guard, err));
-    *out = guard->signers;
-    return RB_OK;
 }
 
 void rb_guard_ask_ledger(rb_guard *guard, rb_guard_given_up *given_up)
@@ -126,10 +122,10 @@ void rb_guard_load_by(rb_guard *guard, rb_guard_loader *loader)
 
 enum rb_code rb_guard_chain(const rb_chain **out, rb_guard *guard, rb_err *err)
 {
-    if (!guard->chain) {
-        RB_TRY(signers_of(guard, err));
-        RB_TRY(guard->loader(&guard->chain, guard->repo, guard->signers, guard->received, err));
-    }
+    const rb_signers *signers;
+    RB_TRY(rb_guard_signers(&signers, guard, err));
+    if (!guard->chain)
+        RB_TRY(guard->loader(&guard->chain, guard->repo, signers, guard->received, err));
     *out = guard->chain;
     return RB_OK;
 }
@@ -160,8 +156,9 @@ enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb
 enum rb_code rb_guard_verify(rb_problems *problems, rb_guard *guard, const rb_tag *tag, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
-    RB_TRY(signers_of(guard, err));
-    RB_TRY(rb_release_open_tag(&release, guard->repo, guard->signers, tag, problems, err));
+    const rb_signers *signers;
+    RB_TRY(rb_guard_signers(&signers, guard, err));
+    RB_TRY(rb_release_open_tag(&release, guard->repo, signers, tag, problems, err));
     if (!guard->verifier)
         guard->verifier = rb_verifier_new(guard->repo, 0);
     return rb_verifier_check(problems, guard->verifier, release, err);

@@ -94,9 +94,7 @@ static enum rb_code list_there(struct present *out, rb_guard_search *search,
 
 static bool has_bytes(const struct present *present, const rb_manifest_migration *was)
 {
-    size_t i;
-    json_t *down;
-    json_array_foreach (json_object_get(present->ups, was->up), i, down)
+    rb_json_each (down, json_object_get(present->ups, was->up))
         if (!*was->down || strcmp(json_string_value(down), was->down) == 0)
             return true;
     return false;

@@ -1,5 +1,6 @@
 #include "hook/ledger.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,27 +12,42 @@
 
 #define SHORT 10 /* digits of an id */
 
-/* Finds the ids of the line "OLD NEW REF" about the ledger; *found is false if no line is. */
+/* Returns the next line of a transaction, "OLD NEW REF", in three texts, NULL where it has fewer;
+ * false at the end. buffer holds them. */
+static bool next_line(char **buffer, char *words[3], const char **at, const char *end)
+{
+    free(*buffer);
+    *buffer = NULL;
+    if (*at >= end)
+        return false;
+    const char *stop = memchr(*at, '\n', (size_t)(end - *at));
+    *buffer = rb_strndup(*at, (size_t)((stop ? stop : end) - *at));
+    *at = stop ? stop + 1 : end;
+    words[0] = *buffer;
+    for (int i = 1; i < 3; i++) {
+        char *space = words[i - 1] ? strchr(words[i - 1], ' ') : NULL;
+        words[i] = space ? space + 1 : NULL;
+        if (space)
+            *space = '\0';
+    }
+    return true;
+}
+
+/* Finds the ids of the line about the ledger; *found is false if no line is. */
 static enum rb_code find_line(bool *found, rb_oid *old, rb_oid *new, const char *lines, size_t len,
                               rb_err *err)
 {
-    static const char ref[] = " " RB_LEDGER_REF;
+    RB_AUTO(rb_free_str) char *buffer = NULL;
+    char *words[3];
     *found = false;
-    for (size_t i = 0; i < len && !*found;) {
-        const char *end = memchr(lines + i, '\n', len - i);
-        size_t n = end ? (size_t)(end - (lines + i)) : len - i;
-        if (n > strlen(ref) && memcmp(lines + i + n - strlen(ref), ref, strlen(ref)) == 0) {
-            RB_AUTO(rb_free_str) char *line = rb_strndup(lines + i, n - strlen(ref));
-            char *space = strchr(line, ' ');
-            if (space)
-                *space = '\0';
-            *found = space && rb_oid_parse(old, line) && rb_oid_parse(new, space + 1);
-            if (!*found)
-                return rb_fail(err, RB_ERROR,
-                               "the transaction has no object ids for " RB_LEDGER_REF
-                               ": a ledger is not a symbolic ref");
-        }
-        i += n + 1;
+    for (const char *at = lines; !*found && next_line(&buffer, words, &at, lines + len);) {
+        if (!words[2] || strcmp(words[2], RB_LEDGER_REF) != 0)
+            continue;
+        *found = rb_oid_parse(old, words[0]) && rb_oid_parse(new, words[1]);
+        if (!*found)
+            return rb_fail(err, RB_ERROR,
+                           "the transaction has no object ids for " RB_LEDGER_REF
+                           ": a ledger is not a symbolic ref");
     }
     return RB_OK;
 }
@@ -72,16 +88,11 @@ static void refuse_name(rb_refusals *out, const char *ref)
 /* Refuses such names; existing refs may be deleted. */
 static void check_names(rb_refusals *out, const char *lines, size_t len)
 {
-    for (size_t i = 0; i < len;) {
-        const char *end = memchr(lines + i, '\n', len - i);
-        size_t n = end ? (size_t)(end - (lines + i)) : len - i;
-        RB_AUTO(rb_free_str) char *line = rb_strndup(lines + i, n);
-        char *new = strchr(line, ' ');
-        char *ref = new ? strchr(new + 1, ' ') : NULL;
-        if (ref && is_strange(ref + 1) && strspn(new + 1, "0") < RB_OID_HEX - 1)
-            refuse_name(out, ref + 1);
-        i += n + 1;
-    }
+    RB_AUTO(rb_free_str) char *buffer = NULL;
+    char *words[3];
+    for (const char *at = lines; next_line(&buffer, words, &at, lines + len);)
+        if (words[2] && is_strange(words[2]) && strspn(words[1], "0") < RB_OID_HEX - 1)
+            refuse_name(out, words[2]);
 }
 
 static void check_pushed_names(rb_refusals *out, const rb_pushes *pushes)
@@ -167,22 +178,28 @@ static void refuse_fork(rb_refusals *out, const char *who, const rb_pushed *push
                     who, SHORT, hex, *remote ? " " : "", remote);
 }
 
-static enum rb_code check_pushed(rb_refusals *out, rb_repo *repo, const char *remote,
+/* Refuses deleting the ledger, and what is not on top of the remote's. fine: neither is so. */
+static enum rb_code check_pushed(bool *fine, rb_refusals *out, rb_repo *repo, const char *remote,
                                  const rb_pushed *pushed, rb_err *err)
 {
-    bool fine;
+    *fine = false;
     if (rb_oid_is_zero(&pushed->local)) {
-        if (!rb_oid_is_zero(&pushed->remote))
+        if (!remote)
+            rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
+                            "is the ledger and would be deleted\n"
+                            "leave it: nothing of it is rewritten; before git push --mirror run "
+                            "`rbtool sync`");
+        else if (!rb_oid_is_zero(&pushed->remote))
             rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
                             "is the ledger and would be deleted at the remote\n"
                             "leave it there: nothing of it is rewritten; RBTOOL=0 git push does "
                             "it all the same");
         return RB_OK;
     }
-    RB_TRY(grows(&fine, repo, pushed, err));
-    if (!fine) {
-        RB_AUTO(rb_free_str) char *name = rb_safe(remote);
-        refuse_fork(out, name, pushed, name);
+    RB_TRY(grows(fine, repo, pushed, err));
+    if (!*fine) {
+        RB_AUTO(rb_free_str) char *name = rb_safe(remote ? remote : "");
+        refuse_fork(out, remote ? name : "the server", pushed, name);
     }
     return RB_OK;
 }
@@ -191,10 +208,11 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
                                   const rb_pushes *pushes, rb_err *err)
 {
     size_t before = out->n;
+    bool fine;
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
     check_pushed_names(out, pushes);
     if (pushed)
-        RB_TRY(check_pushed(out, repo, remote, pushed, err));
+        RB_TRY(check_pushed(&fine, out, repo, remote, pushed, err));
     return rb_refusals_result(out, before, err);
 }
 
@@ -249,32 +267,17 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
     return RB_OK;
 }
 
-static enum rb_code check_received(rb_refusals *out, rb_repo *repo, const rb_pushed *pushed,
-                                   rb_err *err)
-{
-    bool fine;
-    if (rb_oid_is_zero(&pushed->local)) {
-        rb_refusals_add(out, rb_strdup(RB_LEDGER_REF),
-                        "is the ledger and would be deleted\n"
-                        "leave it: nothing of it is rewritten; before git push --mirror run "
-                        "`rbtool sync`");
-        return RB_OK;
-    }
-    RB_TRY(grows(&fine, repo, pushed, err));
-    if (fine)
-        return check_entries(out, repo, pushed, err);
-    refuse_fork(out, "the server", pushed, "");
-    return RB_OK;
-}
-
 enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_pushes *pushes,
                                      rb_err *err)
 {
     size_t before = out->n;
+    bool fine = false;
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
     check_pushed_names(out, pushes);
     if (pushed)
-        RB_TRY(check_received(out, repo, pushed, err));
+        RB_TRY(check_pushed(&fine, out, repo, NULL, pushed, err));
+    if (fine)
+        RB_TRY(check_entries(out, repo, pushed, err));
     return rb_refusals_result(out, before, err);
 }
 

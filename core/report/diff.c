@@ -33,8 +33,7 @@ static enum rb_code fill(json_t *document, rb_diff_risk *risk, const rb_diff_sid
     RB_TRY(rb_diff_databases(&part, risk, sides, err));
     json_object_set_new(document, "databases", part);
     RB_TRY(rb_diff_flags(&part, sides, err));
-    json_object_set_new(document, "flags", part);
-    json_object_set_new(document, "config", rb_diff_config(sides));
+    rb_json_set(document, "flags:j config:j", part, rb_diff_config(sides));
     return RB_OK;
 }
 
@@ -74,11 +73,9 @@ bool rb_diff_any(const json_t *document)
     bool any = !json_equal(json_object_get(app, "from"), json_object_get(app, "to")) ||
                json_array_size(json_object_get(document, "flags")) > 0 ||
                json_array_size(json_object_get(document, "config")) > 0;
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(document, "artifacts"), i, item)
+    rb_json_each (item, json_object_get(document, "artifacts"))
         any = any || lists_any(item);
-    json_array_foreach (json_object_get(document, "databases"), i, item)
+    rb_json_each (item, json_object_get(document, "databases"))
         any = any || lists_any(json_object_get(item, "migrations")) ||
               json_array_size(json_object_get(item, "schema")) > 0;
     return any;

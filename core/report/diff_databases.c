@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/template.h"
 #include "catalog/catalog.h"
 #include "environment/observe.h"
 #include "migration/lint.h"
@@ -105,9 +106,7 @@ static json_t *diff_schema(rb_diff_risk *risk, const struct pair *p)
 static const json_t *proof_in(const rb_release *release, const char *database, const char *id)
 {
     const rb_manifest_database *d = rb_manifest_database_find(release->manifest, database);
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(d ? d->proof : NULL, "migrations"), i, item) {
+    rb_json_each (item, json_object_get(d ? d->proof : NULL, "migrations")) {
         const char *its = rb_json_str(item, "id");
         if (its && strcmp(its, id) == 0)
             return item;
@@ -127,22 +126,18 @@ static const json_t *find_proof(const struct pair *p, const char *id)
 static char *enumerate(const json_t *list)
 {
     rb_buf out = {0};
-    size_t i, n = json_array_size(list);
-    json_t *item;
-    json_array_foreach (list, i, item) {
-        if (i == 5 && n > 6) {
-            rb_buf_printf(&out, " and %zu more", n - i);
+    size_t n = json_array_size(list);
+    rb_json_each (item, list) {
+        if (item_at == 5 && n > 6) {
+            rb_buf_printf(&out, " and %zu more", n - item_at);
             break;
         }
-        const char *object = json_string_value(item);
-        const char *change = rb_json_str(item, "change"), *table = rb_json_str(item, "table");
-        const char *column = rb_json_str(item, "column");
-        object = object ? object : rb_json_str(item, "object");
-        rb_buf_puts(&out, i ? ", " : "");
-        if (object)
-            rb_buf_printf(&out, "%s%s%s", object, change ? " " : "", change ? change : "");
-        else if (table)
-            rb_buf_printf(&out, "%s%s%s", table, column ? "." : "", column ? column : "");
+        rb_buf_puts(&out, item_at ? ", " : "");
+        rb_template_add(&out,
+                        json_is_string(item)              ? "{.}"
+                        : json_object_get(item, "object") ? "{object}[ {change}]"
+                                                          : "{table}[.{column}]",
+                        item);
     }
     return rb_buf_detach(&out);
 }
@@ -190,9 +185,7 @@ static enum rb_code judge(rb_diff_risk *risk, const struct pair *p, const json_t
     const json_t *added = json_object_get(migrations, "added");
     if (json_array_size(added) > 0)
         RB_TRY(rb_release_migrations(&set, p->sides->to, p->sides->repo, p->b, err));
-    size_t i;
-    json_t *item;
-    json_array_foreach (added, i, item) {
+    rb_json_each (item, added) {
         const char *id = json_string_value(item);
         const json_t *proof = find_proof(p, id);
         const rb_migration *m = rb_migrations_find(set, id);
@@ -208,10 +201,10 @@ static enum rb_code judge(rb_diff_risk *risk, const struct pair *p, const json_t
         if (restores && strcmp(restores, "differs") == 0 && is_blank_down(m, p->b->engine))
             rb_diff_reason(risk, RB_RISK_IRREVERSIBLE, "%s: its down is blank", what);
     }
-    json_array_foreach (json_object_get(migrations, "removed"), i, item)
+    rb_json_each (item, json_object_get(migrations, "removed"))
         rb_diff_reason(risk, RB_RISK_REVERSIBLE, "%s %s: going back runs its up", p->name,
                        json_string_value(item));
-    json_array_foreach (json_object_get(migrations, "changed"), i, item)
+    rb_json_each (item, json_object_get(migrations, "changed"))
         rb_diff_reason(risk, RB_RISK_REVERSIBLE,
                        "%s %s: it changed after it was released; neither way runs it again",
                        p->name, json_string_value(item));

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/template.h"
 #include "base/text.h"
 #include "environment/checks.h"
 #include "environment/drift.h"
@@ -25,8 +26,6 @@ static void detection(rb_buf *out, const rb_env *env, const char *program)
 static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
 {
     const json_t *risk = json_object_get(plan->json, "dataAtRisk");
-    size_t i;
-    json_t *item;
     rb_buf_puts(out, "## Decision\n\n");
     if (env->rto >= 0)
         rb_buf_printf(out, "- Restore within %d s of the decision (objective).\n", env->rto);
@@ -44,28 +43,25 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
             "- What is lost is backed up below `%s` first. It is restored where the "
             "transition is undone and nobody changed it; `rbtool restore` does the rest.\n",
             plan->backups);
-    json_array_foreach ((json_t *)risk, i, item) {
-        const char *column = rb_json_str(item, "column");
-        rb_buf_printf(out, "- **Data at risk**: %s: %s%s%s, %s%" JSON_INTEGER_FORMAT " %s\n",
-                      rb_json_str(item, "database"), rb_json_str(item, "table"), column ? "." : "",
-                      column ? column : "",
-                      json_is_false(json_object_get(item, "exact")) ? "about " : "",
-                      (json_int_t)rb_json_int(item, column ? "values" : "rows", 0),
-                      column ? "values" : "rows");
+    rb_json_each (item, risk) {
+        bool about = json_is_false(json_object_get(item, "exact"));
+        bool column = rb_json_str(item, "column") != NULL;
+        RB_AUTO(rb_free_str)
+        char *template =
+            rb_format("- **Data at risk**: {database}: {table}[.{column}], %s%s\n",
+                      about ? "about " : "", column ? "{values} values" : "{rows} rows");
+        rb_template_add(out, template, item);
     }
-    json_array_foreach (plan->drift, i, item) {
+    rb_json_each (item, plan->drift) {
         RB_AUTO(rb_free_str) char *words = rb_drift_words(item);
         rb_buf_printf(out, "- **Drift** that is accepted: %s %s: %s\n", rb_json_str(item, "part"),
                       rb_json_str(item, "path"), words);
     }
-    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
-        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0) {
-            const char *hint = rb_json_str(item, "hint");
-            rb_buf_printf(out, "- %s: %s%s%s\n", rb_json_str(item, "code"),
-                          rb_json_str(item, "message"), hint ? " Next: " : "", hint ? hint : "");
-        }
-    json_array_foreach (json_object_get(plan->json, "notes"), i, item)
-        rb_buf_printf(out, "- %s\n", json_string_value(item));
+    rb_json_each (item, json_object_get(plan->json, "decisions"))
+        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
+            rb_template_add(out, "- {code}: {message}[ Next: {hint}]\n", item);
+    rb_json_each (item, json_object_get(plan->json, "notes"))
+        rb_template_add(out, "- {.}\n", item);
     rb_buf_puts(out, "\n");
 }
 
@@ -73,13 +69,9 @@ static void execution(rb_buf *out, const rb_plan *plan, const char *env, const c
 {
     RB_AUTO(rb_free_str) char *command = rb_plan_command(plan, json_array_size(plan->drift) > 0);
     rb_buf_printf(out, "## Execution\n\n```\n%s\n```\n\n", command);
-    size_t i;
-    json_t *step;
-    json_array_foreach (json_object_get(plan->json, "steps"), i, step) {
-        const char *inverse = rb_json_str(step, "inverse");
-        rb_buf_printf(out, "%zu. **%s**: %s%s%s%s\n", i + 1, rb_json_str(step, "id"),
-                      rb_json_str(step, "description"), inverse ? " (inverse: " : "",
-                      inverse ? inverse : "", inverse ? ")" : "");
+    rb_json_each (step, json_object_get(plan->json, "steps")) {
+        rb_buf_printf(out, "%zu. ", step_at + 1);
+        rb_template_add(out, "**{id}**: {description}[ (inverse: {inverse})]\n", step);
     }
     rb_buf_printf(out,
                   "\n- Exit 1: a step failed and everything was undone, or the checks fail at the "

@@ -112,6 +112,7 @@ verdict() {
     tip "$id"
     run -1 rbtool log --verify
     [[ $output == *"${id:0:10} unknown: the key SHA256:"*"is not in the allowed signers"* ]]
+    [[ $output == *"hint: entries that are not good count for nothing"*"\`rbtool init\` there"* ]]
     [[ $(verdict) == null ]]
     run -0 rbtool log
     [[ ${lines[1]} == *"UNKNOWN SHA256:"* ]]

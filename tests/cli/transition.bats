@@ -91,7 +91,7 @@ setup() {
 @test "a revert without a terminal needs --yes" {
     two_releases
     rbtool deploy v1.1.0 --yes
-    fails 2 "add --yes" rbtool revert v1.1.0
+    fails 2 'go on without asking with `rbtool revert v1.1.0 --yes`' rbtool revert v1.1.0
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
 }
 

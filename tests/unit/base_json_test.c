@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "base/template.h"
 #include "base/text.h"
 
 static json_t *read(const char *text)
@@ -142,12 +143,75 @@ static void test_long_error(void **state)
     json_decref(text);
 }
 
+/* Documents are made of a list of members; a text that is not UTF-8 or NULL does not stop that. */
+static void test_make(void **state)
+{
+    (void)state;
+    RB_AUTO(rb_json_freep) json_t *borrowed = json_string("kept");
+    RB_AUTO(rb_json_freep)
+    json_t *made = rb_json_make("a:s b:s c:t d:b e:d f:n g:i h:j i:J k:j l:0", "x", NULL, "\x1b",
+                                true, -1, (size_t)2, INT64_C(-3), json_array(), borrowed, NULL);
+    rb_json_set(made, "b:s m:s", "again", "\xff");
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, made);
+    assert_string_equal(
+        rb_buf_str(&text),
+        "{\"a\":\"x\",\"b\":\"again\",\"c\":\"\\\\x1b\",\"d\":true,\"e\":-1,\"f\":2,"
+        "\"g\":-3,\"h\":[],\"i\":\"kept\",\"k\":null,\"l\":null,\"m\":\"\\\\xff\"}");
+}
+
+/* `break` leaves the loop and `continue` goes to the next item. */
+static void test_each(void **state)
+{
+    (void)state;
+    RB_AUTO(rb_json_freep) json_t *numbers = json_pack("[i,i,i,i,i]", 1, 2, 3, 4, 5);
+    json_int_t sum = 0;
+    rb_json_each (n, numbers) {
+        if (json_integer_value(n) == 2)
+            continue;
+        if (json_integer_value(n) == 4)
+            break;
+        sum += json_integer_value(n) * 10 + (json_int_t)n_at;
+    }
+    assert_int_equal(sum, 10 + 32);
+    rb_json_each (none, NULL)
+        fail_msg("%p", (void *)none);
+}
+
+static void test_template(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{table}[.{column}]: {rows:count} row{rows:s}[: {why}]", "orders.note: 18,233 rows"},
+        {"{one} row{one:s}, {none|-}, {null|nothing}, {empty|-}.", "1 row, -, nothing, ."},
+        {"{app.name} {app.none.more|-} {list} {yes}{at:id}", "shop - x, y 2026-11-30"},
+        {"[a{no}][b{yes}][c{list}][d{gone}][e{empty}][f{zero}]", "bcx, yf0"},
+        {"{column?value:row}{yes?+:-}{no?+:-}{none?:rows}{empty?a:b}", "value+-rowsb"},
+        {"{rows:bytes} {at:time} {at:minute|-} {table:time}{none:count|none}",
+         "18.2 kB 2026-11-30 19:53:54 UTC 2026-11-30 19:53 UTC ordersnone"},
+    };
+    RB_AUTO(rb_json_freep)
+    json_t *item = rb_json_make(
+        "table:s column:s rows:d one:d zero:d null:0 empty:s yes:b no:b at:s app:j list:j",
+        "orders", "note", 18233, 1, 0, "", true, false, "2026-11-30T19:53:54Z",
+        rb_json_make("name:s", "shop"), json_pack("[s,s]", "x", "y"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        RB_AUTO(rb_free_str) char *text = rb_template(cases[i][0], item);
+        assert_string_equal(text, cases[i][1]);
+    }
+    RB_AUTO(rb_json_freep) json_t *word = json_string("alone");
+    RB_AUTO(rb_free_str) char *text = rb_template("{.}!", word);
+    assert_string_equal(text, "alone!");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_key_order), cmocka_unit_test(test_strings),
         cmocka_unit_test(test_screen),    cmocka_unit_test(test_pretty),
         cmocka_unit_test(test_format),    cmocka_unit_test(test_long_error),
+        cmocka_unit_test(test_make),      cmocka_unit_test(test_each),
+        cmocka_unit_test(test_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,7 +91,7 @@ static void refuses_what_is_wrong(void **state)
     refuses("{}", NULL, "no environment is configured");
     refuses("{\"a\":{\"root\":\"/x\"}}", "b", "there is a");
     refuses("{\"a\":{\"root\":\"/x\"},\"b\":{\"root\":\"/y\"}}", NULL, "--env");
-    refuses("{\"a\":{}}", NULL, "environments.a.root");
+    refuses("{\"a\":{}}", NULL, "environments.a: root");
     refuses("{\"a\":{\"root\":\"/x\",\"flag\":\"y\"}}", NULL, "flags");
     refuses("{\"a\":{\"root\":\"/x\",\"databases\":{\"m\":\"$NOPE\"}}}", NULL, "$NOPE");
     refuses("{\"a\":{\"root\":\"/x\",\"databases\":{\"m\":\"mysql://\"}}}", NULL, "sqlite:PATH");
@@ -102,7 +102,7 @@ static void refuses_what_is_wrong(void **state)
     refuses("{\"a\":{\"root\":\"/x\",\"service\":{\"stop\":[]}}}", NULL, "service.stop");
     refuses("{\"a\":{\"root\":\"/x\",\"checks\":[{\"name\":\"n\",\"command\":[\"c\"],"
             "\"timeout\":0}]}}",
-            NULL, "at least 1");
+            NULL, "from 1 to 86400");
     refuses("{\"a\":{\"root\":\"/x\",\"keep\":1}}", NULL, "keep");
 }
 

@@ -182,21 +182,6 @@ static void bad_json_is_refused(void **state)
     free(large);
 }
 
-static void other_readers_share_the_words(void **state)
-{
-    (void)state;
-    static const char *const known[] = {"root", "keep", NULL};
-    rb_err err = {0};
-    json_t *good = json_pack("{s:i}", "keep", 5);
-    json_t *bad = json_pack("{s:i}", "kepe", 5);
-    assert_int_equal(rb_keys_check(good, "prod", known, &err), RB_OK);
-    assert_int_equal(rb_keys_check(bad, "prod", known, &err), RB_ERROR);
-    assert_string_equal(rb_err_line(&err),
-                        "prod: unknown key \"kepe\"; the nearest known one is \"keep\"");
-    json_decref(good);
-    json_decref(bad);
-}
-
 /* The same documents go through schemas/ in tests/cli/schemas.bats. */
 static void each_line(const char *path, enum rb_code expected)
 {
@@ -230,7 +215,6 @@ int main(void)
                                        cmocka_unit_test(faults_name_their_line),
                                        cmocka_unit_test(paths_stay_inside),
                                        cmocka_unit_test(bad_json_is_refused),
-                                       cmocka_unit_test(other_readers_share_the_words),
                                        cmocka_unit_test(the_cases_of_the_schema_hold)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,118 @@
+#include "base/template.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* Finds the member at a path of names with dots between them. */
+static const json_t *find(const json_t *value, const char *path, size_t len)
+{
+    while (len > 0 && value && *path != '.') {
+        const char *dot = memchr(path, '.', len);
+        size_t n = dot ? (size_t)(dot - path) : len;
+        RB_AUTO(rb_free_str) char *key = rb_strndup(path, n);
+        value = json_object_get(value, key);
+        n += dot != NULL;
+        path += n;
+        len -= n;
+    }
+    return value;
+}
+
+static void add_number(rb_buf *out, int64_t n, const char *type)
+{
+    RB_AUTO(rb_free_str)
+    char *text = strncmp(type, "count", 5) == 0   ? rb_text_count((uint64_t)n)
+                 : strncmp(type, "bytes", 5) == 0 ? rb_text_bytes((uint64_t)n)
+                 : *type == 's'                   ? rb_strdup(rb_text_s((uint64_t)n))
+                                                  : rb_format("%" PRId64, n);
+    rb_buf_puts(out, text);
+}
+
+static void add_text(rb_buf *out, const char *text, const char *type)
+{
+    bool minute = strncmp(type, "minute", 6) == 0;
+    if ((minute || strncmp(type, "time", 4) == 0) && strlen(text) == strlen("2026-11-30T19:53:54Z"))
+        rb_buf_printf(out, "%.10s %.*s UTC", text, minute ? 5 : 8, text + 11);
+    else
+        rb_buf_printf(out, "%.*s", strncmp(type, "id", 2) == 0 ? 10 : INT_MAX, text);
+}
+
+static void add_list(rb_buf *out, const json_t *list)
+{
+    rb_json_each (item, list)
+        if (json_is_string(item))
+            rb_buf_printf(out, "%s%s", item_at > 0 ? ", " : "", json_string_value(item));
+}
+
+/* Appends the member that `at`, behind its brace, names; `len` bytes. False if it has no text. */
+static bool add_member(rb_buf *out, const char *at, size_t len, const json_t *value)
+{
+    const char *bar = memchr(at, '|', len);
+    const size_t name = strcspn(at, ":|?}");
+    const json_t *found = find(value, at, name);
+    const char *type = at[name] == ':' ? at + name + 1 : "";
+    const bool has = json_is_string(found)
+                         ? *json_string_value(found) != '\0'
+                         : json_is_integer(found) || json_is_true(found) ||
+                               json_array_size(found) > 0 || json_object_size(found) > 0;
+    if (at[name] == '?') { /* {name?text:other} */
+        const size_t yes = strcspn(at + name + 1, ":");
+        rb_buf_add(out, at + name + 1 + (has ? 0 : yes + 1), has ? yes : len - name - yes - 2);
+        return true;
+    }
+    if (json_is_string(found))
+        add_text(out, json_string_value(found), type);
+    else if (json_is_integer(found))
+        add_number(out, json_integer_value(found), type);
+    else if (json_array_size(found) > 0)
+        add_list(out, found);
+    else if (bar)
+        rb_buf_add(out, bar + 1, len - (size_t)(bar + 1 - at));
+    return has;
+}
+
+void rb_template_with(rb_buf *out, const char *text, const json_t *value,
+                      char *(*escape)(const char *))
+{
+    size_t begin = 0;
+    bool complete = true;
+    while (*text) {
+        const size_t plain = strcspn(text, "{[]");
+        rb_buf_add(out, text, plain);
+        text += plain;
+        if (*text == '{') {
+            const size_t len = strcspn(text, "}");
+            const size_t before = out->len;
+            complete &= add_member(out, text + 1, len - 1, value);
+            RB_AUTO(rb_free_str)
+            char *escaped = escape && out->len > before ? escape(out->data + before) : NULL;
+            if (escaped) {
+                rb_buf_truncate(out, before);
+                rb_buf_puts(out, escaped);
+            }
+            text += len;
+        } else if (*text == '[') {
+            begin = out->len;
+            complete = true;
+        } else if (*text && !complete) {
+            rb_buf_truncate(out, begin);
+        }
+        text += *text != '\0';
+    }
+}
+
+void rb_template_add(rb_buf *out, const char *text, const json_t *value)
+{
+    rb_template_with(out, text, value, NULL);
+}
+
+char *rb_template(const char *text, const json_t *value)
+{
+    rb_buf out = {0};
+    rb_template_add(&out, text, value);
+    return rb_buf_detach(&out);
+}
