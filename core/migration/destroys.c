@@ -35,20 +35,47 @@ static bool take(struct words *w, const char *word)
     return true;
 }
 
-/* Reads [schema.]name and returns the last part; NULL if no name follows. */
+/* A part of a qualified name, as catalogs write it. */
+static void add_part(rb_buf *out, const char *part)
+{
+    const bool quoted = strpbrk(part, ".\"") != NULL;
+    if (quoted)
+        rb_buf_addc(out, '"');
+    for (; *part; part++)
+        rb_buf_puts(out, *part == '"' ? "\"\"" : (char[]){*part, '\0'});
+    if (quoted)
+        rb_buf_addc(out, '"');
+}
+
+/* Reads [schema.]name. Returns it as catalogs have it: without the schema that names are looked up
+ * in by themselves. NULL if no name follows. */
 static char *take_name(struct words *w)
 {
+    static const char *const plain[] = {"public", "main", "temp"};
     char *name = rb_token_folded(&w->token);
     if (!name)
         return NULL;
     advance(w);
     while (rb_token_is(&w->token, ".")) {
+        RB_AUTO(rb_free_str) char *schema = name;
+        bool is_plain = false;
+        rb_buf both = {0};
         advance(w);
-        rb_free_str(&name);
-        name = rb_token_folded(&w->token);
-        if (!name)
+        RB_AUTO(rb_free_str) char *last = rb_token_folded(&w->token);
+        if (!last)
             return NULL;
         advance(w);
+        for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+            is_plain |= strcmp(schema, plain[i]) == 0;
+        if (!is_plain)
+            add_part(&both, schema);
+        if (both.len > 0)
+            rb_buf_addc(&both, '.');
+        if (both.len > 0)
+            add_part(&both, last);
+        else
+            rb_buf_puts(&both, last);
+        name = rb_buf_detach(&both);
     }
     return name;
 }

@@ -10,7 +10,7 @@
 typedef struct rb_destroyed {
     size_t offset;      /* of the statement in text */
     const char *how;    /* "DROP TABLE" */
-    const char *table;  /* a plain name in lower case; of DROP SCHEMA, the schema */
+    const char *table;  /* NAME or SCHEMA.NAME in lower case; of DROP SCHEMA, the schema */
     const char *column; /* of DROP COLUMN, or NULL */
 } rb_destroyed;
 typedef void rb_destroys_visit(void *context, const rb_destroyed *what);

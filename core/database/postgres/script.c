@@ -106,6 +106,30 @@ static size_t offset_of(const char *text, const char *position)
     return at;
 }
 
+/* Why a limit ended the statement, a new string; NULL: none did. The cluster of a scratch database
+ * is stopped when its files are too large. */
+static char *limit_hit(rb_pg *pg, const PGresult *result)
+{
+    const rb_db_limits *l = &pg->limits;
+    const char *where = l->where ? l->where : "limits";
+    if (pg->limited)
+        return rb_format("it ran longer than %d s, the limit; if it has to, raise %s%s in "
+                         "rbtool.json",
+                         l->seconds, where, l->statements ? "" : ".seconds");
+    if (!pg->scratch)
+        return NULL;
+    const bool ended = rb_pg_is(result, "57P01") || PQstatus(pg->conn) == CONNECTION_BAD;
+    pg->limited = (l->memory && rb_pg_is(result, "53200")) || (l->size && ended);
+    if (!pg->limited)
+        return NULL;
+    return ended ? rb_format("the files of the scratch databases became larger than %d MiB, the "
+                             "limit; if they have to, raise %s.size in rbtool.json",
+                             l->size, where)
+                 : rb_format("it needed more than %d MiB of memory, the limit; if it has to, raise "
+                             "%s.memory in rbtool.json",
+                             l->memory, where);
+}
+
 /* s: the statement that failed, or NULL for what follows the last one. */
 static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s,
                             const PGresult *result, rb_err *err)
@@ -126,11 +150,10 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
         rb_buf_add_safe(&quote, sql->text + s->start, len < SHOWN_SQL ? len : SHOWN_SQL);
         rb_buf_puts(&quote, len < s->end - s->start || len > SHOWN_SQL ? "...\"" : "\"");
     }
-    if (pg->limited)
-        return rb_fail(err, RB_FOUND,
-                       "%s: %s%s: it ran longer than %d s, the limit%s\nif it has to, raise %s",
-                       what, file, rb_buf_str(&where), pg->limits.seconds, rb_buf_str(&quote),
-                       pg->limits.where ? pg->limits.where : "the limit");
+    RB_AUTO(rb_free_str) char *limit = limit_hit(pg, result);
+    if (limit)
+        return rb_fail(err, RB_FOUND, "%s: %s%s: %s%s", what, file, rb_buf_str(&where), limit,
+                       rb_buf_str(&quote));
     RB_AUTO(rb_free_str) char *safe_hint = rb_safe(hint ? hint : "");
     bool busy = rb_pg_is_lock(result);
     return rb_fail(err, busy ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s%s%s\n%s", what, file,
@@ -216,7 +239,7 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
     PQsetSingleRowMode(pg->conn); /* rows that nobody wants do not fill the memory */
     for (;;) {
         if (!wait_answer(pg, deadline))
-            return fail_in(pg, sql, s, NULL, err);
+            return code == RB_OK ? fail_in(pg, sql, s, NULL, err) : code;
         RB_AUTO(rb_pg_clear) PGresult *result = PQgetResult(pg->conn);
         if (!result)
             break;

@@ -1,0 +1,322 @@
+#!/usr/bin/env bats
+# Migrations for PostgreSQL are proven in a private server: release, prove, lint, verify.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+    export TEST_MARK=$BATS_TEST_TMPDIR
+    home
+    keys
+    git init -q "$BATS_TEST_TMPDIR/app"
+    cd "$BATS_TEST_TMPDIR/app" || return 1
+}
+
+put() { # FILE TEXT
+    mkdir -p "$(dirname "$1")"
+    printf '%b' "$2" >"$1"
+}
+
+commit() {
+    git add -A
+    git commit -qm "${1:-work}"
+}
+
+config() { # rbtool.json with one database of these further settings
+    put rbtool.json "{ \"app\": { \"name\": \"shop\" }, \"databases\": { \"main\": {
+        \"engine\": \"postgresql\", \"migrations\": \"migrations\"$1 } } }\n"
+}
+
+# Tables that exist before the migrations that a test proves.
+shop() {
+    put migrations/1_users.up.sql "CREATE TYPE mood AS ENUM ('happy', 'sad');
+CREATE TABLE users (id bigserial PRIMARY KEY, name text NOT NULL, mood mood NOT NULL DEFAULT 'sad');\n"
+    put migrations/1_users.down.sql 'DROP TABLE users;\nDROP TYPE mood;\n'
+    put migrations/2_orders.up.sql 'CREATE TABLE orders (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id bigint NOT NULL REFERENCES users,
+    total numeric(10,2) NOT NULL CHECK (total > 0)
+);\n'
+    put migrations/2_orders.down.sql 'DROP TABLE orders;\n'
+    config
+    commit shop
+}
+
+prove() { # the new migrations; the document is in $output
+    commit
+    run --separate-stderr rbtool prove --base HEAD~1 --json
+    [[ $status -le 1 ]] || { echo "$stderr" && return 1; }
+    schema prove <<<"$output"
+}
+
+restores() {
+    jq -r '.migrations[] | "\(.id) \(.restores) \(.reapplies)"' <<<"$output"
+}
+
+findings() {
+    jq -r '.migrations[].findings[] | "\(.rule) \(.file):\(.line)"' <<<"$output"
+}
+
+# Processes of rbtool that this test started, with the guardians of its servers: they have its
+# environment.
+own_rbtool() {
+    local pid
+    for pid in $(pgrep -x rbtool); do
+        ! grep -qzxF "TEST_MARK=$BATS_TEST_TMPDIR" "/proc/$pid/environ" 2>/dev/null || echo "$pid"
+    done
+}
+
+# The folder of the server that such a guardian has started or is starting.
+own_folder() {
+    local pid
+    for pid in $(own_rbtool); do
+        ps -o args= --ppid "$pid"
+    done | grep -o '/var/tmp/rbtool-pg-[A-Za-z0-9]*' | head -1
+}
+
+@test "prove restores tables, indexes, functions, views and types, and shows the locks of both ways" {
+    shop
+    put migrations/3_more.up.sql "CREATE INDEX orders_user ON orders (user_id);
+ALTER TABLE users ADD COLUMN note text;
+CREATE FUNCTION total_of(bigint) RETURNS numeric LANGUAGE sql AS \$\$
+    SELECT sum(total) FROM orders WHERE user_id = \$1; -- not the end
+\$\$;
+CREATE VIEW spenders AS SELECT name, total_of(id) FROM users;\n"
+    put migrations/3_more.down.sql 'DROP VIEW spenders;
+DROP FUNCTION total_of(bigint);
+ALTER TABLE users DROP COLUMN note;
+DROP INDEX orders_user;\n'
+    prove
+    [[ $(restores) == "3 identical true" ]]
+    [[ $(jq -c '.migrations[0] | .destroys, .discards' <<<"$output") == \
+        $'[]\n[{"column":"note","table":"users"}]' ]]
+    [[ $(jq -r '.engine, .databases[0].class' <<<"$output") == $'postgresql\nreversible' ]]
+    [[ $(jq -r '.migrations[0].locks[] | "\(.direction) \(.table) \(.mode) \(.rewrites)"' \
+        <<<"$output") == "up orders SHARE false
+up users ACCESS EXCLUSIVE false
+down orders ACCESS EXCLUSIVE false
+down users ACCESS EXCLUSIVE false" ]]
+}
+
+@test "prove finds what a down leaves behind, what an up destroys, and a down that fails" {
+    shop
+    put migrations/3_left.up.sql "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
+CREATE TABLE left_behind (id int);\n"
+    put migrations/3_left.down.sql "ALTER TYPE mood RENAME VALUE 'blue' TO 'sad';\n"
+    put migrations/4_drop.up.sql 'ALTER TABLE users DROP COLUMN name;\n'
+    put migrations/4_drop.down.sql "ALTER TABLE users ADD COLUMN name text NOT NULL DEFAULT '';\n"
+    put migrations/5_fails.up.sql 'CREATE TABLE t (id int);\n'
+    put migrations/5_fails.down.sql 'DROP TABLE u;\n'
+    put migrations/6_none.up.sql 'CREATE TABLE v (id int);\n'
+    prove
+    [[ $(restores) == "3 differs false
+4 differs true
+5 fails false
+6 missing false" ]]
+    [[ $(findings) == *"RB002 migrations/3_left.down.sql:1"* ]]
+    [[ $(findings) == *"RB003 migrations/4_drop.up.sql:1"* ]]
+    [[ $(findings) == *"RB002 migrations/5_fails.down.sql:1"* ]]
+    [[ $(findings) == *"RB001 migrations/6_none.up.sql:1"* ]]
+    [[ $output == *'table \"u\" does not exist (SQLSTATE 42P01)'* ]]
+}
+
+@test "prove measures locks that block writes while a table is read or rewritten: RB010" {
+    shop
+    put migrations/3_narrow.up.sql 'ALTER TABLE users ALTER COLUMN name TYPE varchar(50);\n'
+    put migrations/3_narrow.down.sql 'ALTER TABLE users ALTER COLUMN name TYPE text;\n'
+    put migrations/4_index.up.sql 'CREATE INDEX orders_total ON orders (total);\n'
+    put migrations/4_index.down.sql 'DROP INDEX orders_total;\n'
+    put migrations/5_column.up.sql 'ALTER TABLE orders ADD COLUMN paid boolean DEFAULT false;\n'
+    put migrations/5_column.down.sql 'ALTER TABLE orders DROP COLUMN paid;\n'
+    put migrations/6_new.up.sql 'CREATE TABLE parts (id int);\nCREATE INDEX parts_id ON parts (id);\n'
+    put migrations/6_new.down.sql 'DROP TABLE parts;\n'
+    prove
+    [[ $(findings) == $'RB010 migrations/3_narrow.up.sql:1\nRB010 migrations/4_index.up.sql:1' ]]
+    [[ $output == *"blocks writes to users (ACCESS EXCLUSIVE lock) while all of the table is rewritten"* ]]
+    [[ $output == *"blocks writes to orders (SHARE lock) while all of the table is read"* ]]
+}
+
+@test "lint and prove name statements and functions that no rollback undoes: RB011" {
+    shop
+    put migrations/3_out.up.sql "COPY users TO PROGRAM 'cat >/tmp/users';
+SELECT setval('users_id_seq', 7);
+DO \$\$ BEGIN
+    PERFORM lo_export(1, '/tmp/x'); END \$\$;
+CREATE FUNCTION later() RETURNS void LANGUAGE sql AS 'SELECT pg_reload_conf()';
+SELECT * FROM dblink('dbname=x', 'SELECT 1') AS t(a int); -- pg_read_file('x')
+ALTER SYSTEM SET work_mem = '1MB';\n"
+    put migrations/3_out.down.sql 'DROP FUNCTION later();\n'
+    commit
+    run -1 rbtool lint HEAD~1..HEAD --json
+    [[ $(jq -r '.findings[] | select(.rule == "RB011") | "\(.line) \(.message | split(" ") | .[0:2] | join(" "))"' \
+        <<<"$output") == "1 COPY PROGRAM
+2 setval() moves
+4 lo_export() writes
+6 dblink() runs
+7 ALTER SYSTEM" ]]
+    # Nor can they: a proof has a role without the right to run programs.
+    run -1 rbtool prove --base HEAD~1
+    [[ $output == *"SQLSTATE 42501"* && ! -e /tmp/users ]]
+}
+
+@test "release proves migrations of golang-migrate, dbmate, diesel and sqlx, and verify --deep repeats it" {
+    local up="CREATE TABLE t (id serial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());"
+    put golang/1_t.up.sql "$up\n"
+    put golang/1_t.down.sql 'DROP TABLE t;\n'
+    put dbmate/20240101000000_t.sql "-- migrate:up\n$up\n\n-- migrate:down\nDROP TABLE t;\n"
+    put diesel/2024-01-01-000000_t/up.sql "$up\n"
+    put diesel/2024-01-01-000000_t/down.sql 'DROP TABLE t;\n'
+    put sqlx/20240101000000_t.up.sql "$up\n"
+    put sqlx/20240101000000_t.down.sql 'DROP TABLE t;\n'
+    put rbtool.json '{ "app": { "name": "shop" }, "databases": {
+        "a": { "engine": "postgresql", "migrations": "golang", "layout": "golang-migrate" },
+        "b": { "engine": "postgresql", "migrations": "dbmate", "layout": "dbmate" },
+        "c": { "engine": "postgresql", "migrations": "diesel", "layout": "diesel" },
+        "d": { "engine": "postgresql", "migrations": "sqlx", "layout": "sqlx" } } }\n'
+    commit
+    rbtool release v1.0.0
+    [[ $(manifest v1.0.0 | jq -r '.predicate.databases[] |
+        "\(.layout) \(.proof.engine) \(.proof.version) \(.proof.migrations[0].restores)"' | sort -u) == \
+        "dbmate postgresql 15 identical
+diesel postgresql 15 identical
+golang-migrate postgresql 15 identical
+sqlx postgresql 15 identical" ]]
+    [[ $(manifest v1.0.0 | jq -r '.predicate.databases[].fingerprint' | sort -u | wc -l) -eq 1 ]]
+    manifest v1.0.0 | schema manifest
+    rbtool verify --deep --no-cache v1.0.0
+    [[ $(rbtool diff v1.0.0 v1.0.0) == *"no difference"* ]]
+    [[ -z $(own_rbtool) ]]
+}
+
+@test "the same commit gives the same proof, and migrations of earlier releases are not proven again" {
+    shop
+    rbtool release v1.0.0
+    put migrations/3_note.up.sql 'ALTER TABLE users ADD COLUMN note text;\n'
+    put migrations/3_note.down.sql 'ALTER TABLE users DROP COLUMN note;\n'
+    commit
+    rbtool release v1.1.0
+    [[ $(manifest v1.1.0 | jq -r '.predicate.databases[0].proof.migrations[].id') == 3 ]]
+    manifest v1.1.0 >"$BATS_TEST_TMPDIR/first"
+    RBTOOL=0 git tag -d v1.1.0 >/dev/null
+    rbtool release v1.1.0
+    manifest v1.1.0 | diff - "$BATS_TEST_TMPDIR/first"
+}
+
+@test "a proof has rows of every type: enums, domains, checks, references, arrays, partitions" {
+    put migrations/1_all.up.sql "CREATE TYPE mood AS ENUM ('happy', 'sad');
+CREATE TYPE place AS (street text, number int);
+CREATE DOMAIN email AS text CHECK (VALUE LIKE '%_@_%');
+CREATE TABLE people (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(3) NOT NULL,
+    mail email NOT NULL, mood mood NOT NULL, home place NOT NULL, tags text[] NOT NULL,
+    meta jsonb NOT NULL, seen timestamptz NOT NULL, ip inet NOT NULL, key uuid NOT NULL,
+    span int4range NOT NULL, bits bit(4) NOT NULL, up text GENERATED ALWAYS AS (upper(name)) STORED);
+CREATE TABLE orders (id int PRIMARY KEY, person bigint NOT NULL REFERENCES people
+    DEFERRABLE INITIALLY DEFERRED, status text NOT NULL CHECK (status IN ('open', 'closed')),
+    code text NOT NULL CHECK (code LIKE 'ORD-%%' AND length(code) = 8), parent int REFERENCES orders);
+CREATE TABLE lines (\"order\" int REFERENCES orders, \"No.\" int, PRIMARY KEY (\"order\", \"No.\"));
+CREATE TABLE days (at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE days_2001 PARTITION OF days FOR VALUES FROM ('2001-01-01') TO ('2002-01-01');
+CREATE TABLE a (id int PRIMARY KEY, b int NOT NULL);
+CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a);
+ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b;
+CREATE SCHEMA audit;
+CREATE TABLE audit.log (id serial PRIMARY KEY, note text);\n"
+    put migrations/1_all.down.sql 'SELECT 1;\n'
+    config
+    commit
+    put migrations/2_empty.up.sql 'DELETE FROM lines; DELETE FROM orders; DELETE FROM people;
+DELETE FROM days; UPDATE a SET b = b; DELETE FROM audit.log;\n'
+    put migrations/2_empty.down.sql 'SELECT 1;\n'
+    prove
+    [[ $(jq -r '.migrations[0].destroys[].table' <<<"$output" | sort) == \
+        $'audit.log\ndays\nlines\norders\npeople' ]]
+    [[ $(jq -c '.migrations[0].unfilled // []' <<<"$output") == "[]" ]]
+}
+
+@test "the seed's rows are in the proof, with COPY data; a statement that never runs is named" {
+    shop
+    put seed.sql "COPY users (name) FROM stdin;\nEve\n\\\\.\nINSERT INTO later VALUES (1);\n"
+    config ', "seed": "seed.sql"'
+    put migrations/3_names.up.sql "UPDATE users SET name = 'Adam' WHERE name = 'Eve';\n"
+    put migrations/3_names.down.sql 'SELECT 1;\n'
+    commit
+    fails 1 'statement 2 of the seed never runs: the seed: seed.sql line 4: relation "later" does not exist' \
+        rbtool prove --base HEAD~1
+    put migrations/4_later.up.sql 'CREATE TABLE later (id int);\n'
+    put migrations/4_later.down.sql 'DROP TABLE later;\n'
+    git add -A
+    git commit -q --amend --no-edit
+    run --separate-stderr rbtool prove --base HEAD~1 --json
+    [[ $(restores) == $'3 identical true\n4 identical true' ]]
+    [[ $(jq -c '.migrations[0].destroys' <<<"$output") == '[{"column":"name","table":"users"}]' ]]
+}
+
+@test "roles that scripts name exist in a proof, and none of them is a superuser" {
+    shop
+    put migrations/3_rights.up.sql 'ALTER TABLE users OWNER TO postgres;
+GRANT SELECT ON orders TO app, "Report Reader";
+SET ROLE app;
+SELECT count(*) FROM orders;\n'
+    put migrations/3_rights.down.sql 'ALTER TABLE users OWNER TO CURRENT_USER;
+REVOKE SELECT ON orders FROM app, "Report Reader";\n'
+    put migrations/4_super.up.sql 'SET ROLE postgres;\nCREATE ROLE boss SUPERUSER;\n'
+    put migrations/4_super.down.sql 'SELECT 1;\n'
+    commit
+    fails 1 "migration 4 super (up): migrations/4_super.up.sql line 2" rbtool prove --base HEAD~1
+    git rm -q migrations/4_super.*
+    git commit -q --amend --no-edit
+    run --separate-stderr rbtool prove --base HEAD~1 --json
+    [[ $(restores) == "3 identical true" ]]
+}
+
+@test "a script that runs too long, needs too much memory or writes too much is ended, and the setting is named" {
+    shop
+    config ', "limits": { "seconds": 2, "memory": 64, "size": 64 }'
+    put migrations/3_long.up.sql 'SELECT pg_sleep(600);\n'
+    put migrations/3_long.down.sql 'SELECT 1;\n'
+    commit
+    fails 1 "it ran longer than 2 s, the limit" rbtool prove --base HEAD~1
+    [[ $output == *databases.main.limits* ]]
+    config ', "limits": { "seconds": 60, "memory": 64, "size": 64 }'
+    put migrations/3_long.up.sql "DO \$\$ DECLARE t text := 'x'; BEGIN
+    FOR i IN 1..29 LOOP t := t || t; END LOOP; END \$\$;\n"
+    commit
+    fails 1 "databases.main.limits.memory" rbtool prove --base HEAD~1
+    put migrations/3_long.up.sql "CREATE TABLE big AS
+    SELECT repeat(md5(i::text), 30) AS t FROM generate_series(1, 1000000) i;\n"
+    commit
+    fails 1 "databases.main.limits.size" rbtool prove --base HEAD~1
+    [[ -z $(own_rbtool) ]]
+}
+
+@test "nothing of the server is left when rbtool is killed while it starts, proves or ends" {
+    local stage pid folder
+    shop
+    put migrations/3_slow.up.sql 'SELECT pg_sleep(5);\n'
+    put migrations/3_slow.down.sql 'SELECT 1;\n'
+    commit
+    starts() { folder=$(own_folder) && [[ -d $folder ]]; }
+    listens() { folder=$(own_folder) && [[ -S $folder/.s.PGSQL.5432 ]]; }
+    proves() { listens && ps -eo args= | grep -q '[p]ostgres: rbtool scratch_.* SELECT'; }
+    gone() { [[ ! -e $folder && -z $(own_rbtool) ]] && ! ps -eo args= | grep -q "$folder"; }
+    for stage in starts listens proves; do
+        rbtool prove --base HEAD~1 >/dev/null 2>&1 3>&- &
+        pid=$!
+        wait_for "$stage"
+        kill -9 "$pid"
+        wait_for gone
+    done
+}
+
+@test "a proof without a PostgreSQL server says what to install" {
+    shop
+    mkdir empty
+    for program in git rbtool jq bash env; do ln -s "$(command -v $program)" empty/; done
+    unset_installed() { PATH=$PWD/empty "$@"; }
+    if [[ ! -d /usr/lib/postgresql ]]; then
+        fails 2 "scratch databases need a PostgreSQL server" unset_installed rbtool prove
+    else
+        skip_reason= # the installed one is found without PATH
+        unset_installed rbtool prove >/dev/null
+    fi
+}
