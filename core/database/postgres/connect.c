@@ -111,7 +111,8 @@ enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err)
     RB_AUTO(rb_free_str)
     char *own = rb_format("SET row_security = off; SET standard_conforming_strings = on;"
                           " SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres;"
-                          " SET extra_float_digits = 1; SET bytea_output = hex%s",
+                          " SET extra_float_digits = 1; SET bytea_output = hex;"
+                          " SET TimeZone = 'UTC'; SET xmlbinary = base64; SET lc_monetary = 'C'%s",
                           pg->mode == RB_DB_READ ? "; SET default_transaction_read_only = on" : "");
     return reset(pg, own, err);
 }
