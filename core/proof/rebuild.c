@@ -24,6 +24,8 @@ void rb_db_rebuild_limits(const rb_db_limits *limits)
 static void prepare(void *context, const char *dir)
 {
     rebuilding *r = context;
+    if (rb_db_has_server(r->engine)) /* the child's sandbox would close the connection */
+        return;
     rb_db_temporary_folder(dir);
     r->why.code = rb_db_scratch(&r->db, r->engine, RB_DB_CLOCK_REAL, &r->why);
 }
@@ -32,6 +34,8 @@ static enum rb_code run_steps(rb_db_outcome *outcome, rebuilding *r)
 {
     rb_db_limits limits = script_limits;
     limits.watch = rb_confined_watch;
+    if (!r->db)
+        RB_TRY(rb_db_scratch(&r->db, r->engine, RB_DB_CLOCK_REAL, &r->why));
     RB_TRY(rb_db_limit(r->db, &limits, &r->why));
     RB_TRY(rb_db_begin(r->db, &r->why));
     return rb_db_run(outcome, r->db, r->work, &r->why);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHOWN_SQL 80
+
 /* Types of pg_type.dat that are integers in JSON. */
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_OID = 26 };
 
@@ -55,6 +57,13 @@ bool rb_pg_is(const PGresult *result, const char *sqlstate)
 bool rb_pg_is_lock(const PGresult *result)
 {
     return rb_pg_is(result, "55P03") || rb_pg_is(result, "40P01");
+}
+
+/* How much of a statement of rbtool's own an error shows. */
+static int shown(const char *sql)
+{
+    const size_t len = strcspn(sql, "\n");
+    return (int)(len < SHOWN_SQL ? len : SHOWN_SQL);
 }
 
 /* Text of a server or of libpq: one line, safe on a terminal. */
@@ -128,7 +137,7 @@ enum rb_code rb_pg_rows(PGresult **out, rb_pg *pg, const char *sql, const char *
         return RB_OK;
     }
     enum rb_code code =
-        rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown, (int)strcspn(sql, "\n"), sql);
+        rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown, shown(sql), sql);
     PQclear(result);
     return code;
 }
@@ -211,10 +220,9 @@ static enum rb_code read_answer(json_t *rows, rb_pg *pg, size_t limit, const cha
             code = rb_fail(err, RB_ERROR,
                            "database %s has more than %zu bytes for `%.*s`\nfind out who wrote so "
                            "much there, and remove it",
-                           pg->shown, limit, (int)strcspn(sql, "\n"), sql);
+                           pg->shown, limit, shown(sql), sql);
         } else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
-            code = rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown,
-                              (int)strcspn(sql, "\n"), sql);
+            code = rb_pg_fail(err, pg, result, "database %s: `%.*s`", pg->shown, shown(sql), sql);
         }
     }
     return code;
