@@ -1,26 +1,295 @@
 #!/usr/bin/env bats
-# A repository whose database is PostgreSQL, on a private server.
+# A repository whose database is PostgreSQL, on a private server. Its releases are made once; each
+# test gets a copy of the repository, of the environment at v1.0.0, and of its database.
 
 load lib
 load transition
 load postgres
 
-setup_file() { pg_start; }
-teardown_file() { pg_stop; }
-
-setup() {
+setup_file() {
+    pg_start
+    export LAB=$BATS_FILE_TMPDIR PROD=$BATS_FILE_TMPDIR/prod PGNAME=shop
+    PGURL=$("$ROOT/tests/postgres" url "$PGDIR" "$PGNAME")
+    export PGURL
     home
     keys
-    shop
-    PROD=$BATS_TEST_TMPDIR/prod
+    export KEYS
+    shop "$LAB/shop"
     mkdir -p "$PROD/etc"
-    pg_database
     jq --arg url "$PGURL" '.databases.main.engine = "postgresql" |
         .environments.prod.databases.main = $url' rbtool.json >new.json
     mv new.json rbtool.json
-    git commit -qam 'shop: PostgreSQL'
+    release v1.0.0
+    second
+    release v1.1.0
+    third
+    release v1.2.0
+    as_admin 'CREATE DATABASE shop'
+    rbtool deploy v1.0.0 --yes
+    pg "INSERT INTO orders SELECT i, i * 100 FROM generate_series(1, 10) i"
+    as_admin 'ALTER DATABASE shop RENAME TO lab'
+    mkdir "$LAB/kept"
+    mv "$LAB/shop" "$PROD" "$LAB/kept"
 }
 
-@test "env check connects to a PostgreSQL server and names its version" {
-    rbtool env check --env prod | grep -F 'postgresql 15.'
+teardown_file() { pg_stop; }
+
+setup() {
+    rm -rf "$LAB/shop" "$PROD"
+    cp -a "$LAB/kept/." "$LAB"
+    as_admin 'DROP DATABASE IF EXISTS shop WITH (FORCE)'
+    as_admin 'CREATE DATABASE shop TEMPLATE lab'
+    cd "$LAB/shop"
+}
+
+as_admin() {
+    psql -qXAt -h "$PGDIR" -U postgres -v ON_ERROR_STOP=1 -c "$1" postgres
+}
+
+# What people write for psql: bodies of every kind, data, a wrapping transaction, and a script that
+# fails on what is in this database only.
+third() {
+    cat >migrations/0003_countries.up.sql <<'SQL'
+BEGIN;
+/* nested /* comments; */ ; */
+CREATE TABLE countries (code text PRIMARY KEY, name text NOT NULL);
+COPY countries (code, name) FROM stdin;
+at	Austria; COMMIT;
+fr	France
+\.
+CREATE FUNCTION country(c text) RETURNS text LANGUAGE sql
+BEGIN ATOMIC
+    SELECT name FROM countries WHERE code = c;
+END;
+CREATE FUNCTION twice(i int) RETURNS int LANGUAGE plpgsql AS $body$
+BEGIN
+    RETURN i * 2; -- ; COMMIT;
+END;
+$body$;
+SET search_path = nowhere;
+SET ROLE pg_monitor;
+RESET ROLE;
+COMMIT;
+SQL
+    printf 'DROP FUNCTION twice(int);\nDROP FUNCTION country(text);\nDROP TABLE countries;\n' \
+        >migrations/0003_countries.down.sql
+    cat >migrations/0004_limit.up.sql <<'SQL'
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM orders WHERE id = 666) THEN
+        RAISE EXCEPTION 'order 666 is not for sale' USING HINT = 'remove it';
+    END IF;
+END $$;
+COMMENT ON TABLE orders IS 'ok';
+SQL
+    echo 'COMMENT ON TABLE orders IS NULL;' >migrations/0004_limit.down.sql
+}
+
+columns() {
+    pg "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute WHERE attnum > 0
+        AND NOT attisdropped AND attrelid = 'orders'::regclass"
+}
+
+# Another session runs SQL, and keeps what it has until `let_go`.
+hold() {
+    mkfifo "$BATS_TEST_TMPDIR/fifo"
+    psql -qXAt "$PGURL&application_name=reporting" <"$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/held" 3>&- &
+    HOLDER=$!
+    exec 7>"$BATS_TEST_TMPDIR/fifo"
+    printf '%s;\nSELECT 41 + 1;\n' "$1" >&7
+    wait_for grep -q 42 "$BATS_TEST_TMPDIR/held"
+}
+
+let_go() {
+    exec 7>&-
+    wait "$HOLDER"
+}
+
+# Sessions of rbtool in that state.
+sessions() {
+    pg "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%' AND $1"
+}
+
+any() {
+    [[ -n $(sessions "$1") ]]
+}
+
+other_than() {
+    [[ $(sessions "wait_event_type = 'Lock' AND pid <> $1") ]]
+}
+
+# COMMIT takes as long as `hold_commit` has its lock.
+slow_commit() {
+    pg 'CREATE SCHEMA rbtool_test' 'CREATE TABLE rbtool_test.gate (id int)' \
+        "CREATE FUNCTION rbtool_test.wait() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN LOCK TABLE rbtool_test.gate IN SHARE MODE; RETURN NULL; END'" \
+        'CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON rbtool_journal DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION rbtool_test.wait()' \
+        "ALTER FUNCTION rbtool_test.wait() SET lock_timeout = 0"
+    hold 'BEGIN; LOCK TABLE rbtool_test.gate'
+}
+
+deploy_in_background() {
+    rbtool deploy "$1" --yes >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 7>&- &
+    DEPLOY=$!
+}
+
+@test "deploy, status, drift and revert move a PostgreSQL database" {
+    rbtool deploy v1.1.0 --yes
+    [[ $(columns) == id,total,discount ]]
+    settled_at v1.1.0
+    pg 'CREATE TABLE stray (id int)'
+    rbtool status --json | jq -e '.drift | length == 1 and (.[0].path | endswith("table stray"))'
+    pg 'DROP TABLE stray'
+    rbtool plan --json | schema plan
+    rbtool revert v1.1.0 --yes
+    [[ $(columns) == id,total ]]
+    [[ $(pg 'SELECT count(*), sum(total) FROM orders') == '10|5500' ]]
+    settled_at v1.0.0
+    [[ $(pg 'SELECT id FROM rbtool_applied') == 1 ]]
+    [[ $(pg 'SELECT from_release, to_release FROM rbtool_journal ORDER BY sequence') == $'|v1.0.0\nv1.0.0|v1.1.0\nv1.1.0|v1.0.0' ]]
+}
+
+@test "scripts run as they are written for psql, and do not affect each other" {
+    rbtool deploy v1.2.0 --yes
+    [[ $(pg "SELECT country('at') || twice(21)") == 'Austria; COMMIT;42' ]]
+    [[ $(pg "SELECT obj_description('orders'::regclass)") == ok ]]
+    settled_at v1.2.0
+}
+
+@test "a statement that fails undoes the deploy and is named with line, SQLSTATE and hint" {
+    pg 'INSERT INTO orders VALUES (666, 0)'
+    fails 1 'migration 4 limit (up): migrations/0004_limit.up.sql line 1: order 666 is not for sale (SQLSTATE P0001), while running "DO $$..."' \
+        rbtool deploy v1.2.0 --yes
+    [[ $output == *'nothing was changed'*'hint: remove it'* ]]
+    [[ $(pg "SELECT to_regclass('countries') IS NULL") == t ]]
+    settled_at v1.0.0
+}
+
+@test "a deploy gives way to a report that holds a lock, stops no reader, and goes on when it is free" {
+    hold 'BEGIN; SELECT count(*) FROM orders'
+    deploy_in_background v1.1.0
+    wait_for any "wait_event_type = 'Lock'"
+    first=$(sessions 'true' | head -1)
+    wait_for other_than "$first"
+    PGOPTIONS='-c statement_timeout=20000' pg 'SELECT count(*) FROM orders'
+    let_go
+    wait "$DEPLOY"
+    settled_at v1.1.0
+}
+
+@test "a deploy gives up after lockTimeout, names who holds the lock, and changes nothing" {
+    jq '.environments.prod.lockTimeout = 1' rbtool.json >new.json
+    mv new.json rbtool.json
+    rbtool env trust --env prod --yes
+    hold 'BEGIN; SELECT count(*) FROM orders'
+    fails 1 'application "reporting"' rbtool deploy v1.1.0 --yes
+    [[ $output == *'SQLSTATE 55P03'* && $output == *'environments.prod.lockTimeout'* && $output == *'nothing was changed'* ]]
+    let_go
+    [[ $(columns) == id,total ]]
+    settled_at v1.0.0
+}
+
+@test "another run of rbtool, or the migration tool itself, ends a deploy with exit 4 and its name" {
+    for key in 125767185821548 "$(golang_migrate_key)"; do
+        hold "BEGIN; SELECT pg_advisory_xact_lock($key)"
+        fails 4 'holds its lock: pid ' rbtool deploy v1.1.0 --yes
+        [[ $output == *'application "reporting"'* && $output == *'pg_terminate_backend'* ]]
+        let_go
+        rm "$BATS_TEST_TMPDIR/fifo"
+    done
+    settled_at v1.0.0
+}
+
+# Of a database "shop", as golang-migrate computes it.
+golang_migrate_key() {
+    python3 -c 'import zlib; print(zlib.crc32(b"public\0schema_migrations\0shop") * 1486364155 % 2**32)'
+}
+
+@test "a session that the server ends in the middle of the scripts undoes the deploy" {
+    hold 'BEGIN; SELECT count(*) FROM orders'
+    deploy_in_background v1.1.0
+    wait_for any "wait_event_type = 'Lock'"
+    pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
+    run wait "$DEPLOY"
+    [[ $status -eq 1 ]]
+    grep -q 'terminating connection due to administrator command (SQLSTATE 57P01)' "$BATS_TEST_TMPDIR/out"
+    let_go
+    [[ $(columns) == id,total ]]
+    settled_at v1.0.0
+}
+
+@test "a commit that the server does not make undoes the deploy" {
+    slow_commit
+    deploy_in_background v1.1.0
+    wait_for any "query = 'COMMIT' AND state = 'active'"
+    pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
+    run wait "$DEPLOY"
+    [[ $status -eq 1 ]]
+    let_go
+    [[ $(columns) == id,total ]]
+    settled_at v1.0.0
+}
+
+@test "resume waits for a server that still commits what a killed deploy has sent, and completes it" {
+    slow_commit
+    deploy_in_background v1.1.0
+    wait_for any "query = 'COMMIT' AND state = 'active'"
+    kill -9 "$DEPLOY"
+    run wait "$DEPLOY"
+    fails 4 'the session of the transition still runs (pid ' rbtool resume --yes
+    let_go
+    rbtool resume --yes
+    [[ $(columns) == id,total,discount ]]
+    [[ $(pg "SELECT count(*) FROM rbtool_journal WHERE to_release = 'v1.1.0'") == 1 ]]
+    settled_at v1.1.0
+}
+
+@test "resume runs the scripts again if the server did not commit what a killed deploy has sent" {
+    slow_commit
+    deploy_in_background v1.1.0
+    wait_for any "query = 'COMMIT' AND state = 'active'"
+    kill -9 "$DEPLOY"
+    run wait "$DEPLOY"
+    pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
+    let_go
+    [[ $(columns) == id,total ]]
+    rbtool resume --yes
+    [[ $(columns) == id,total,discount ]]
+    settled_at v1.1.0
+}
+
+@test "abort undoes a deploy that was killed before its commit" {
+    slow_commit
+    deploy_in_background v1.1.0
+    wait_for any "query = 'COMMIT' AND state = 'active'"
+    kill -9 "$DEPLOY"
+    run wait "$DEPLOY"
+    pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
+    let_go
+    rbtool abort --yes
+    [[ $(columns) == id,total ]]
+    settled_at v1.0.0
+}
+
+@test "a password is in no output, no state and no process list" {
+    as_admin "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'hunter2'"
+    jq --arg url "postgresql://keeper:hunter2@/shop?host=$PGDIR" \
+        '.environments.prod.databases.main = $url' rbtool.json >new.json
+    mv new.json rbtool.json
+    rbtool env trust --env prod --yes
+    hold 'BEGIN; SELECT count(*) FROM orders'
+    deploy_in_background v1.1.0
+    wait_for any "wait_event_type = 'Lock'"
+    ! ps axww -o args | grep '[h]unter2'
+    let_go
+    wait "$DEPLOY"
+    rbtool plan --json >>"$BATS_TEST_TMPDIR/out" 2>&1
+    rbtool status --json >>"$BATS_TEST_TMPDIR/out" 2>&1
+    rbtool env check --json >>"$BATS_TEST_TMPDIR/out" 2>&1
+    rbtool log --json >>"$BATS_TEST_TMPDIR/out" 2>&1
+    ! grep -r hunter2 "$BATS_TEST_TMPDIR/out" "$PROD"
+    ! grep -r "$(printf hunter2 | xxd -p)" "$PROD"
+    settled_at v1.1.0
+    as_admin 'DROP OWNED BY keeper' && as_admin 'DROP ROLE keeper' || true
 }
