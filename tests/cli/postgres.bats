@@ -67,8 +67,7 @@ BEGIN
 END;
 $body$;
 SET search_path = nowhere;
-SET ROLE pg_monitor;
-RESET ROLE;
+SET DateStyle = 'SQL, DMY';
 COMMIT;
 SQL
     printf 'DROP FUNCTION twice(int);\nDROP FUNCTION country(text);\nDROP TABLE countries;\n' \
@@ -132,6 +131,12 @@ slow_commit() {
 deploy_in_background() {
     rbtool deploy "$1" --yes >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 7>&- &
     DEPLOY=$!
+}
+
+ends_with() {
+    local status=0
+    wait "$DEPLOY" || status=$?
+    [[ $status -eq $1 ]]
 }
 
 @test "deploy, status, drift and revert move a PostgreSQL database" {
@@ -211,8 +216,7 @@ golang_migrate_key() {
     deploy_in_background v1.1.0
     wait_for any "wait_event_type = 'Lock'"
     pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
-    run wait "$DEPLOY"
-    [[ $status -eq 1 ]]
+    ends_with 1
     grep -q 'terminating connection due to administrator command (SQLSTATE 57P01)' "$BATS_TEST_TMPDIR/out"
     let_go
     [[ $(columns) == id,total ]]
@@ -224,8 +228,7 @@ golang_migrate_key() {
     deploy_in_background v1.1.0
     wait_for any "query = 'COMMIT' AND state = 'active'"
     pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
-    run wait "$DEPLOY"
-    [[ $status -eq 1 ]]
+    ends_with 1
     let_go
     [[ $(columns) == id,total ]]
     settled_at v1.0.0
@@ -236,7 +239,7 @@ golang_migrate_key() {
     deploy_in_background v1.1.0
     wait_for any "query = 'COMMIT' AND state = 'active'"
     kill -9 "$DEPLOY"
-    run wait "$DEPLOY"
+    ends_with 137
     fails 4 'the session of the transition still runs (pid ' rbtool resume --yes
     let_go
     rbtool resume --yes
@@ -250,7 +253,7 @@ golang_migrate_key() {
     deploy_in_background v1.1.0
     wait_for any "query = 'COMMIT' AND state = 'active'"
     kill -9 "$DEPLOY"
-    run wait "$DEPLOY"
+    ends_with 137
     pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
     let_go
     [[ $(columns) == id,total ]]
@@ -264,7 +267,7 @@ golang_migrate_key() {
     deploy_in_background v1.1.0
     wait_for any "query = 'COMMIT' AND state = 'active'"
     kill -9 "$DEPLOY"
-    run wait "$DEPLOY"
+    ends_with 137
     pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rbtool:%'"
     let_go
     rbtool abort --yes
