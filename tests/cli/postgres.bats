@@ -117,15 +117,14 @@ other_than() {
     [[ $(sessions "wait_event_type = 'Lock' AND pid <> $1") ]]
 }
 
-# COMMIT takes as long as `hold_commit` has its lock.
+# A COMMIT waits until `let_go`.
 slow_commit() {
-    pg 'CREATE SCHEMA rbtool_test' 'CREATE TABLE rbtool_test.gate (id int)' \
-        "CREATE FUNCTION rbtool_test.wait() RETURNS trigger LANGUAGE plpgsql AS
-            'BEGIN LOCK TABLE rbtool_test.gate IN SHARE MODE; RETURN NULL; END'" \
+    pg 'CREATE SCHEMA rbtool_test' \
+        "CREATE FUNCTION rbtool_test.wait() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS
+            'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'" \
         'CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON rbtool_journal DEFERRABLE INITIALLY DEFERRED
-            FOR EACH ROW EXECUTE FUNCTION rbtool_test.wait()' \
-        "ALTER FUNCTION rbtool_test.wait() SET lock_timeout = 0"
-    hold 'BEGIN; LOCK TABLE rbtool_test.gate'
+            FOR EACH ROW EXECUTE FUNCTION rbtool_test.wait()'
+    hold 'SELECT pg_advisory_lock(7)'
 }
 
 deploy_in_background() {
