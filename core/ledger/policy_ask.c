@@ -21,21 +21,39 @@ static const rb_buf *older(const rb_policy *policy, rb_policy_version *version)
 
 static bool precedes(const rb_policy *policy, size_t version, const rb_in_force *state)
 {
-    for (size_t i = 0; i < state->n; i++) {
-        if (state->items[i] == version ||
-            rb_set_has(&policy->versions[state->items[i]].before, version))
-            return true;
-    }
-    return false;
+    bool found = false;
+    for (size_t i = 0; i < state->n && !found; i++)
+        found = state->items[i] == version ||
+                rb_set_has(&policy->versions[state->items[i]].before, version);
+    return found;
+}
+
+bool rb_in_force_all(const rb_policy *policy, const rb_in_force *versions, rb_policy_test *test,
+                     const void *context)
+{
+    for (size_t i = 0; i < versions->n; i++)
+        if (!test(context, policy->versions[versions->items[i]].json))
+            return false;
+    return true;
+}
+
+static bool keeps_key(const void *fingerprint, const json_t *policy)
+{
+    return !rb_policy_json_revokes(policy, fingerprint);
+}
+
+bool rb_in_force_revokes(const rb_policy *policy, const rb_in_force *versions,
+                         const char *fingerprint)
+{
+    return !rb_in_force_all(policy, versions, keeps_key, fingerprint);
 }
 
 bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_policy_test *test,
                        const void *context)
 {
     const rb_in_force *state = &policy->states[policy->state[entry]];
-    for (size_t i = 0; i < state->n; i++)
-        if (!test(context, policy->versions[state->items[i]].json))
-            return false;
+    if (!rb_in_force_all(policy, state, test, context))
+        return false;
     for (size_t i = 0; i < policy->version_count && policy->forked; i++) {
         rb_policy_version *version = &policy->versions[i];
         if (version->void_ || version->entry == entry || precedes(policy, i, state) ||
@@ -68,37 +86,34 @@ static unsigned char *followers(const rb_policy *policy, const rb_entry *entry)
     return marks;
 }
 
-static bool by_another(const rb_entry *entry, const rb_entry *other)
-{
-    return other->trust == RB_ENTRY_GOOD && other->fingerprint && entry->fingerprint &&
-           strcmp(other->fingerprint, entry->fingerprint) != 0;
-}
-
-bool rb_policy_late(const rb_policy *policy, const rb_entry *entry)
-{
-    const rb_ledger *ledger = policy->ledger;
-    int64_t end = rb_policy_ended(policy, entry->principal, entry->fingerprint);
-    if (end == 0)
-        return false;
-    unsigned char *after = followers(policy, entry);
-    bool late = false;
-    /* A clock ahead of this host's proves nothing. */
-    for (size_t i = 0; i < ledger->n && !late; i++)
-        late = !after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at > end &&
-               ledger->items[i].at <= policy->clock;
-    free(after);
-    return late;
-}
-
-bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t end)
+/* True if another key wrote an entry of a time after `low` and at most `high`, that follows this
+ * one or does not. */
+static bool find_by_another(const rb_policy *policy, const rb_entry *entry, bool follows,
+                            int64_t low, int64_t high)
 {
     const rb_ledger *ledger = policy->ledger;
     unsigned char *after = followers(policy, entry);
     bool found = false;
-    for (size_t i = 0; i < ledger->n && !found; i++)
-        found = after[i] && by_another(entry, &ledger->items[i]) && ledger->items[i].at <= end;
+    for (size_t i = 0; i < ledger->n && !found; i++) {
+        const rb_entry *other = &ledger->items[i];
+        found = (after[i] != 0) == follows && other->trust == RB_ENTRY_GOOD && other->fingerprint &&
+                entry->fingerprint && strcmp(other->fingerprint, entry->fingerprint) != 0 &&
+                other->at > low && other->at <= high;
+    }
     free(after);
     return found;
+}
+
+bool rb_policy_late(const rb_policy *policy, const rb_entry *entry)
+{
+    int64_t end = rb_policy_ended(policy, entry->principal, entry->fingerprint);
+    /* A clock ahead of this host's proves nothing. */
+    return end != 0 && find_by_another(policy, entry, false, end, policy->clock);
+}
+
+bool rb_policy_built_on(const rb_policy *policy, const rb_entry *entry, int64_t end)
+{
+    return find_by_another(policy, entry, true, INT64_MIN, end);
 }
 
 bool rb_policy_rooted(const rb_policy *policy)
@@ -150,23 +165,6 @@ const rb_entry *rb_policy_at(const rb_policy *policy, size_t i)
     return &policy->ledger->items[version->entry];
 }
 
-bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
-                      const char *fingerprint)
-{
-    const rb_in_force *now = &policy->states[policy->now];
-    if (!principal)
-        return false;
-    if (now->n == 0)
-        return policy->roots.n == 0 || rb_policy_is_root(policy, principal, fingerprint);
-    for (size_t i = 0; i < now->n; i++) {
-        const json_t *json = policy->versions[now->items[i]].json;
-        if (rb_policy_json_revokes(json, fingerprint) ||
-            !rb_policy_json_allows(json, role, principal, fingerprint))
-            return false;
-    }
-    return true;
-}
-
 struct actor {
     enum rb_role role;
     const char *principal;
@@ -178,6 +176,18 @@ static bool lets(const void *context, const json_t *policy)
     const struct actor *who = context;
     return rb_policy_json_allows(policy, who->role, who->principal, who->fingerprint) &&
            !rb_policy_json_revokes(policy, who->fingerprint);
+}
+
+bool rb_policy_allows(const rb_policy *policy, enum rb_role role, const char *principal,
+                      const char *fingerprint)
+{
+    const rb_in_force *now = &policy->states[policy->now];
+    const struct actor who = {role, principal, fingerprint};
+    if (!principal)
+        return false;
+    if (now->n == 0)
+        return policy->roots.n == 0 || rb_policy_is_root(policy, principal, fingerprint);
+    return rb_in_force_all(policy, now, lets, &who);
 }
 
 bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_role role)
@@ -209,36 +219,27 @@ int rb_policy_approvals(const rb_policy *policy, const char *environment, const 
     return rb_in_force_approvals(policy, &policy->states[policy->now], environment, kind);
 }
 
-static bool wants_signed(const rb_policy *policy, size_t state, const char *environment)
+static bool takes_unsigned(const void *environment, const json_t *policy)
 {
-    const rb_in_force *all = &policy->states[state];
-    for (size_t i = 0; i < all->n; i++) {
-        const json_t *rules =
-            rb_policy_json_environment(policy->versions[all->items[i]].json, environment);
-        if (json_is_true(json_object_get(rules, "signed")))
-            return true;
-    }
-    return false;
+    const json_t *rules = rb_policy_json_environment(policy, environment);
+    return !json_is_true(json_object_get(rules, "signed"));
 }
 
 bool rb_policy_must_sign(const rb_policy *policy, const char *environment)
 {
-    return wants_signed(policy, policy->now, environment);
+    return !rb_in_force_all(policy, &policy->states[policy->now], takes_unsigned, environment);
 }
 
 bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry)
 {
-    size_t at = (size_t)(entry - policy->ledger->items);
-    return wants_signed(policy, policy->state[at], entry->environment);
+    const size_t state = policy->state[entry - policy->ledger->items];
+    return !rb_in_force_all(policy, &policy->states[state], takes_unsigned, entry->environment);
 }
 
 bool rb_policy_revoked_key(const rb_policy *policy, const rb_entry *entry)
 {
-    const rb_in_force *all = &policy->states[policy->state[entry - policy->ledger->items]];
-    for (size_t i = 0; entry->fingerprint && i < all->n; i++)
-        if (rb_policy_json_revokes(policy->versions[all->items[i]].json, entry->fingerprint))
-            return true;
-    return false;
+    const size_t state = policy->state[entry - policy->ledger->items];
+    return rb_in_force_revokes(policy, &policy->states[state], entry->fingerprint);
 }
 
 char *rb_policy_members(const rb_policy *policy, enum rb_role role)
@@ -264,10 +265,8 @@ char *rb_policy_members(const rb_policy *policy, enum rb_role role)
 
 char *rb_policy_refusal(const rb_policy *policy, enum rb_role role, const char *fingerprint)
 {
-    const rb_in_force *now = &policy->states[policy->now];
-    for (size_t i = 0; i < now->n; i++)
-        if (rb_policy_json_revokes(policy->versions[now->items[i]].json, fingerprint))
-            return rb_strdup("the policy revokes this key; sign with another one");
+    if (rb_in_force_revokes(policy, &policy->states[policy->now], fingerprint))
+        return rb_strdup("the policy revokes this key; sign with another one");
     RB_AUTO(rb_free_str) char *members = rb_policy_members(policy, role);
     return rb_format("in role %s are %s; ask one of them", rb_role_name(role), members);
 }

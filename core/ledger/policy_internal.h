@@ -69,6 +69,12 @@ bool rb_policy_is_root(const rb_policy *policy, const char *principals, const ch
 typedef bool rb_policy_test(const void *context, const json_t *policy);
 bool rb_policy_binding(const rb_policy *policy, size_t entry, rb_policy_test *test,
                        const void *context);
+/* The same for the versions that are in force together. */
+bool rb_in_force_all(const rb_policy *policy, const rb_in_force *versions, rb_policy_test *test,
+                     const void *context);
+/* True if one of them revokes the key. */
+bool rb_in_force_revokes(const rb_policy *policy, const rb_in_force *versions,
+                         const char *fingerprint);
 
 /*
  * rb_policy_ended() returns when the validity of the key ended for the principals; 0 if it has

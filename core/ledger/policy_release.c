@@ -78,31 +78,15 @@ static bool may_release_now(const rb_policy *policy, const rb_signed_release *re
     const rb_in_force *now = &policy->states[policy->now];
     if (now->n == 0)
         return rb_policy_allows(policy, RB_ROLE_RELEASE, release->principal, release->fingerprint);
-    for (size_t i = 0; i < now->n; i++)
-        if (!may_release(release, policy->versions[now->items[i]].json))
-            return false;
-    return true;
+    return rb_in_force_all(policy, now, may_release, release);
 }
 
-static bool revoked_now(const rb_policy *policy, const rb_signed_release *release)
+/* Where a policy in force names witnesses, the server recorded every pushed release. */
+static bool has_no_witnesses(const void *context, const json_t *policy)
 {
-    const rb_in_force *now = &policy->states[policy->now];
-    for (size_t i = 0; i < now->n; i++)
-        if (!not_revoked(release, policy->versions[now->items[i]].json))
-            return true;
-    return false;
-}
-
-/* True if a policy in force names witnesses, so that the server recorded every pushed release. */
-static bool names_witnesses(const rb_policy *policy)
-{
-    const rb_in_force *now = &policy->states[policy->now];
-    for (size_t i = 0; i < now->n; i++) {
-        const json_t *roles = json_object_get(policy->versions[now->items[i]].json, "roles");
-        if (json_array_size(json_object_get(roles, rb_role_name(RB_ROLE_WITNESS))) > 0)
-            return true;
-    }
-    return false;
+    (void)context;
+    const json_t *roles = json_object_get(policy, "roles");
+    return json_array_size(json_object_get(roles, rb_role_name(RB_ROLE_WITNESS))) == 0;
 }
 
 /* True if another key wrote on top of its own entry before the end, which proves its age. */
@@ -123,7 +107,8 @@ static void check_end(rb_problems *problems, const rb_policy *policy,
 {
     int64_t end = rb_policy_ended(policy, release->principal, release->fingerprint);
     if (end == 0 || seen->others <= end || known_in_time(policy, release, end) ||
-        (!seen->has_receipt && !names_witnesses(policy)))
+        (!seen->has_receipt &&
+         rb_in_force_all(policy, &policy->states[policy->now], has_no_witnesses, NULL)))
         return;
     char limit[32];
     char first[32] = "never";
@@ -159,7 +144,8 @@ enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *poli
                         "release %s is signed by %s, who %s; allowed: %s", release->tag,
                         release->principal, when, members);
     }
-    if (revoked_now(policy, release) && !seen.in_time)
+    if (rb_in_force_revokes(policy, &policy->states[policy->now], release->fingerprint) &&
+        !seen.in_time)
         rb_problems_add(
             problems, "revoked", "signature", "a key that is not revoked", release->fingerprint,
             "release %s is signed with key %s, which the policy revokes, and no other key recorded "
@@ -171,12 +157,17 @@ enum rb_code rb_policy_check_signed(rb_problems *problems, const rb_policy *poli
     return rb_fail(err, RB_FOUND, "%s", problems->items[before].message);
 }
 
+static rb_signed_release signed_of(const rb_release *release)
+{
+    return (rb_signed_release){release->tag, release->object,
+                               rb_verified_principal(release->verified),
+                               rb_verified_fingerprint(release->verified)};
+}
+
 enum rb_code rb_policy_check_release(rb_problems *problems, const rb_policy *policy,
                                      const rb_release *release, rb_err *err)
 {
-    const rb_signed_release signed_release = {release->tag, release->object,
-                                              rb_verified_principal(release->verified),
-                                              rb_verified_fingerprint(release->verified)};
+    const rb_signed_release signed_release = signed_of(release);
     return rb_policy_check_signed(problems, policy, &signed_release, err);
 }
 
@@ -269,9 +260,7 @@ void rb_approvals_before(rb_approvals *out, const rb_policy *policy,
 void rb_approvals_count(rb_approvals *out, const rb_policy *policy, const rb_release *release,
                         const char *environment, const char *kind)
 {
-    const rb_signed_release about = {release->tag, release->object,
-                                     rb_verified_principal(release->verified),
-                                     rb_verified_fingerprint(release->verified)};
+    const rb_signed_release about = signed_of(release);
     rb_approvals_before(out, policy, &about, environment, NULL);
     out->needed = environment ? rb_policy_approvals(policy, environment, kind) : 0;
 }
