@@ -32,7 +32,10 @@ static void show(const json_t *list)
     rb_json_each (item, list) {
         RB_AUTO(rb_free_str) char *what = rb_backup_names(json_object_get(item, "items"));
         bool expired = json_is_true(json_object_get(item, "expired"));
-        rb_json_set(item, "state:s what:s", expired ? "expired" : rb_json_str(item, "state"), what);
+        RB_AUTO(rb_free_str) char *done = rb_backup_names(json_object_get(item, "restored"));
+        RB_AUTO(rb_free_str)
+        char *text = rb_format("%s%s%s", what, *done ? "; restored: " : "", done);
+        rb_json_set(item, "state:s what:s", expired ? "expired" : rb_json_str(item, "state"), text);
     }
     rb_ui_table(columns, sizeof columns / sizeof *columns, list, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "environment/tidy.h"
 #include "release_status.h"
+#include "transition/backups.h"
 #include "transition/host_files.h"
 #include "transition/ledger_outbox.h"
 #include "ui.h"
@@ -135,6 +136,8 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
 
 void rb_site_record(rb_cli *cli, rb_site *site)
 {
+    rb_err ignored; /* a database that cannot be read now is asked the next time */
+    (void)!rb_backups_settle(site->env, site->state, &ignored);
     free(site->untold);
     site->untold = record(cli, site->env->name, site->state);
 }

@@ -143,6 +143,8 @@ enum rb_code rb_site_bind(rb_cli *cli, const rb_site *site, rb_err *err) RB_MUST
 void rb_site_show_first(const rb_cli *cli, const rb_site *site);
 
 /* Runs with signals caught; begin: a new transition, else continues one. */
+/* The names of the host and of the user who runs this process (or NULL), as new strings. */
+void rb_site_who(char **host, char **user);
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin,
                          rb_err *err) RB_MUST_USE;
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/version.h"
 #include "env_session.h"
 #include "transition/backups.h"
 #include "ui.h"
@@ -62,6 +63,9 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const rb_options *o, con
                             rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *report = NULL;
+    RB_AUTO(rb_free_str) char *host = NULL;
+    RB_AUTO(rb_free_str) char *user = NULL;
+    rb_site_who(&host, &user);
     rb_backup_restore request = {.env = site->env,
                                  .state = site->state,
                                  .id = id,
@@ -71,9 +75,14 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const rb_options *o, con
                                              .ignore = &o->ignore,
                                              .deleted = o->deleted,
                                              .overwrite = o->overwrite},
-                                 .dry_run = o->dry_run};
+                                 .dry_run = o->dry_run,
+                                 .host = host,
+                                 .user = user,
+                                 .version = RB_VERSION};
     RB_TRY(ask(cli, site, &request, o, err));
     RB_TRY(rb_backups_restore(&report, &request, err));
+    if (!o->dry_run)
+        rb_site_record(cli, site);
     rb_json_set_str(report, "environment", site->env->name);
     if (cli->json)
         rb_ui_json(cli, report);

@@ -290,19 +290,26 @@ static void pin_new_ledger(rb_cli *cli, rb_site *site)
                    rb_err_line(&why));
 }
 
+void rb_site_who(char **host, char **user)
+{
+    char name[HOST_NAME_MAX + 1] = "";
+    const struct passwd *entry = getpwuid(geteuid());
+    gethostname(name, sizeof name - 1);
+    *host = rb_safe(name);
+    *user = entry ? rb_safe(entry->pw_name) : NULL;
+}
+
 enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)
 {
+    RB_AUTO(rb_free_str) char *host = NULL;
+    RB_AUTO(rb_free_str) char *user = NULL;
     rb_control control = {0};
     RB_TRY(pin(site->pins, cli, site, begin, err));
     run->progress = progress;
     run->context = cli;
-    char host[HOST_NAME_MAX + 1] = "";
-    gethostname(host, sizeof host - 1);
-    const struct passwd *user = getpwuid(geteuid());
-    RB_AUTO(rb_free_str) char *safe_host = rb_safe(host);
-    RB_AUTO(rb_free_str) char *safe_user = user ? rb_safe(user->pw_name) : NULL;
-    run->host = safe_host;
-    run->user = safe_user;
+    rb_site_who(&host, &user);
+    run->host = host;
+    run->user = user;
     run->version = RB_VERSION;
     run->pins = site->pins;
     RB_TRY(rb_site_bind(cli, site, err));

@@ -34,6 +34,8 @@ static const char schema[] =
     "NULL DEFAULT 0, pruned INTEGER, UNIQUE(transition_id, database_name));"
     "CREATE TABLE restored(backup_id INTEGER NOT NULL, item TEXT NOT NULL, transition_id TEXT NOT "
     "NULL, PRIMARY KEY(backup_id, item, transition_id));"
+    "CREATE TABLE restore(id TEXT PRIMARY KEY, backup_id INTEGER NOT NULL, detail TEXT NOT NULL, "
+    "committed INTEGER, host TEXT NOT NULL);"
     "PRAGMA user_version = 1;"
     "COMMIT";
 

@@ -174,7 +174,7 @@ typedef struct rb_backup_row {
     json_t *items; /* [{"table","column","rows","values","atRisk"}] */
     int64_t bytes;
     int64_t pruned;   /* when the file was removed; 0: it exists */
-    json_t *restored; /* [{"table","column"}]: what other transitions restored of it */
+    json_t *restored; /* [{"table","column"}]: what others restored of it */
     json_t *scripts;  /* what the transition ran there: [{"id","direction","sha256"}] */
     char *kind;       /* of the transition, and its releases; from may be NULL */
     char *from;
@@ -194,6 +194,17 @@ void rb_backup_rows_free(rb_backup_row *backups, size_t count);
  * well. */
 enum rb_code rb_state_backup_restored(rb_state *state, int64_t id, const char *transition,
                                       const json_t *items, rb_err *err) RB_MUST_USE;
+/*
+ * Restores by hand. One is recorded, with rb_state_flush(), before the database commits it, and
+ * ended afterwards; where its end is missing, the database's own journal knows whether it was
+ * committed. detail: of its entry in the ledger. rb_state_restores() gives those without such an
+ * entry, oldest first: [{"id", "database","committed","detail"}]. A copied journal has none.
+ */
+enum rb_code rb_state_restore_begin(rb_state *state, const char *id, int64_t backup,
+                                    const json_t *detail, rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_restore_end(rb_state *state, const char *id, bool committed,
+                                  rb_err *err) RB_MUST_USE;
+enum rb_code rb_state_restores(json_t **out, rb_state *state, rb_err *err) RB_MUST_USE;
 enum rb_code rb_state_backup_pruned(rb_state *state, int64_t id, int64_t at,
                                     rb_err *err) RB_MUST_USE;
 

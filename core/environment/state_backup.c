@@ -21,8 +21,8 @@ enum rb_code rb_state_backup_add(rb_state *state, const rb_backup_row *backup, r
         rb_buf_str(&items), (json_int_t)backup->bytes);
 }
 
-/* Reads a row, the scripts that the transition ran in this database, and what transitions other
- * than the one that asks restored, and ended well. */
+/* Reads a row, the scripts that the transition ran in this database, and what restores by hand
+ * and transitions other than the one that asks restored. */
 static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *row,
                              const char *asking, rb_err *err)
 {
@@ -59,9 +59,11 @@ static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *
     }
     RB_TRY(rb_state_query(
         &restored, state, err,
-        "SELECT json_extract(r.item, '$[0]'), json_extract(r.item, '$[1]') FROM restored r JOIN "
-        "transition_log t ON t.id = r.transition_id WHERE r.backup_id = ?1 AND r.transition_id IS "
-        "NOT ?2 AND json_valid(r.item) AND " COMMITTED " ORDER BY r.rowid",
+        "SELECT DISTINCT json_extract(r.item, '$[0]'), json_extract(r.item, '$[1]') FROM restored "
+        "r LEFT JOIN transition_log t ON t.id = r.transition_id LEFT JOIN restore h ON h.id = "
+        "r.transition_id WHERE r.backup_id = ?1 AND r.transition_id IS NOT ?2 AND "
+        "json_valid(r.item) AND (h.committed = 1 OR (t.id IS NOT NULL AND " COMMITTED ")) ORDER BY "
+        "r.rowid",
         "[I,s?]", (json_int_t)out->id, asking));
     out->restored = json_array();
     json_array_foreach (restored, i, item)
@@ -142,4 +144,56 @@ enum rb_code rb_state_backup_pruned(rb_state *state, int64_t id, int64_t at, rb_
 {
     return rb_state_change(state, err, "UPDATE backup SET pruned = ? WHERE id = ?", "[I,I]",
                            (json_int_t)at, (json_int_t)id);
+}
+
+enum rb_code rb_state_restore_begin(rb_state *state, const char *id, int64_t backup,
+                                    const json_t *detail, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, detail);
+    RB_TRY(rb_state_hold(state, err));
+    return rb_state_change(state, err,
+                           "INSERT INTO restore(id, backup_id, detail, host) VALUES (?, ?, ?, ?)",
+                           "[s,I,s,s]", id, (json_int_t)backup, rb_buf_str(&text), state->host);
+}
+
+enum rb_code rb_state_restore_end(rb_state *state, const char *id, bool committed, rb_err *err)
+{
+    return rb_state_change(state, err,
+                           committed ? "UPDATE restore SET committed = 1 WHERE id = ?"
+                                     : "DELETE FROM restore WHERE id = ?",
+                           "[s]", id);
+}
+
+enum rb_code rb_state_restores(json_t **out, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    size_t i;
+    json_t *row;
+    if (!state->copy)
+        RB_TRY(rb_state_query(&rows, state, err,
+                              "SELECT r.id, b.database_name, r.committed IS NOT NULL, r.detail FROM"
+                              " restore r JOIN backup b ON b.id = r.backup_id WHERE r.host = ?1 AND"
+                              " NOT EXISTS (SELECT 1 FROM entry e WHERE e.transition_id = r.id AND"
+                              " e.kind = 'restore') ORDER BY r.rowid",
+                              "[s]", state->host));
+    json_array_foreach (rows, i, row) {
+        RB_AUTO(rb_free_str) char *id = NULL;
+        RB_AUTO(rb_free_str) char *database = NULL;
+        RB_AUTO(rb_free_str) char *text = NULL;
+        RB_AUTO(rb_json_freep) json_t *detail = NULL;
+        const rb_state_text texts[] = {{&id, 0, "id", rb_shape_is_name, true},
+                                       {&database, 1, "database_name", rb_shape_is_name, true},
+                                       {&text, 3, "detail", NULL, true}};
+        RB_TRY(rb_state_texts(state, row, texts, sizeof texts / sizeof *texts, err));
+        if (rb_json_read(&detail, text, strlen(text), "a restore", err) != RB_OK ||
+            !json_is_object(detail))
+            return rb_state_damaged(state, "what was restored cannot be read", err);
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:b,s:O}", "id", id, "database", database, "committed",
+                            json_integer_value(json_array_get(row, 2)) != 0, "detail", detail));
+    }
+    *out = json_incref(list);
+    return RB_OK;
 }

@@ -46,10 +46,11 @@ enum rb_entry_kind {
                              "started","finished","steps":[{"id","outcome","milliseconds"}],"error",
                              "acceptedLoss": digest or null,"acceptedDrift",
                              "acceptedReverted","whole"; "accepted": [{"database","table",
-                             "column","rows","values"}] with that loss, "host","user","version"
-                             that it ran with, "policy": [entry ids] that its plan was judged
-                             under, perhaps left out}; milliseconds null: cut off; whole:
-                            every part of the environment is at TO afterwards; outcome: done,
+                             "column","rows","values"}] with that loss, "backups": [{"database",
+                             "path" below ROOT,"tables","rows"}] that it wrote,
+                            "host","user","version" that it ran with, "policy": [entry ids] that its
+                            plan was judged under, perhaps left out}; milliseconds null: cut off;
+                            whole: every part of the environment is at TO afterwards; outcome: done,
                             unhealthy, failed, refused, aborted, interrupted (another one took
                             over). Its tag is TO of a deploy, else FROM: the release that is undone
                           */
@@ -57,6 +58,11 @@ enum rb_entry_kind {
     RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass. Of
                           `env trust`: rule "environment", and "environment": the name before, where
                           it changed */
+    RB_ENTRY_RESTORE,  /* rows that a person restored from the backup of a transition: {"id",
+                          "transition","database","path","table": the only one, or null,
+                          "ignored": [columns],"deleted","overwrite","restored","missing": rows and
+                          values,"tables": [{"table","column","restored","missing"}],"finished",
+                          "host","user","version"} */
     RB_ENTRY_MERGE,    /* {}: joins concurrent histories; two parents or more. {"joins": [first
                           entries]}: joins ledgers that began apart */
     RB_ENTRY_KINDS

@@ -67,6 +67,15 @@ static const rb_shape loss = RB_SHAPE_OBJECT_OF(
     {"database", &text, false}, {"table", &text, false}, {"column", &text_or_null, false},
     {"rows", &number, false}, {"values", &number, false});
 static const rb_shape losses = {.kind = RB_SHAPE_ARRAY, .item = &loss};
+static const rb_shape tables = {.kind = RB_SHAPE_ARRAY, .item = &text};
+static const rb_shape backup =
+    RB_SHAPE_OBJECT_OF({"database", &text, false}, {"path", &plain, false},
+                       {"tables", &tables, false}, {"rows", &number, false});
+static const rb_shape backups = {.kind = RB_SHAPE_ARRAY, .item = &backup};
+static const rb_shape restored_table =
+    RB_SHAPE_OBJECT_OF({"table", &text, false}, {"column", &text_or_null, false},
+                       {"restored", &number, false}, {"missing", &number, false});
+static const rb_shape restored_tables = {.kind = RB_SHAPE_ARRAY, .item = &restored_table};
 static const rb_shape policies = {
     .kind = RB_SHAPE_ARRAY, .item = &sha1, .max = RB_ENTRY_POLICIES, .unique = true};
 #define TRANSITION                                                                                 \
@@ -77,7 +86,7 @@ static const rb_shape policies = {
         {"steps", &steps, false}, {"error", &text_or_null, false},                                 \
         {"acceptedLoss", &text_or_null, false}, {"acceptedDrift", &boolean, false},                \
         {"acceptedReverted", &boolean, false}, {"accepted", &losses, true},                        \
-        {"host", &text_or_null, true}, {"user", &text_or_null, true},                              \
+        {"backups", &backups, true}, {"host", &text_or_null, true}, {"user", &text_or_null, true}, \
         {"version", &text_or_null, true}, {"marksBad", &boolean, true},                            \
         {"policy", &policies, true}, {"scriptsFrom", &tag_or_null, true},                          \
         {"scriptsFromObject", &sha1_or_null, true},                                                \
@@ -86,6 +95,13 @@ static const rb_shape policies = {
     }
 static const rb_shape transition = RB_SHAPE_OBJECT_OF(TRANSITION);
 static const rb_shape drill = RB_SHAPE_OBJECT_OF(TRANSITION, {"rto", &number_or_null, false});
+static const rb_shape restore = RB_SHAPE_OBJECT_OF(
+    {"id", &plain, false}, {"transition", &plain, false}, {"database", &text, false},
+    {"path", &plain, false}, {"table", &text_or_null, false}, {"ignored", &tables, false},
+    {"deleted", &boolean, false}, {"overwrite", &boolean, false}, {"restored", &number, false},
+    {"missing", &number, false}, {"tables", &restored_tables, false}, {"finished", &when, false},
+    {"host", &text_or_null, false}, {"user", &text_or_null, false},
+    {"version", &text_or_null, false});
 static const rb_shape override =
     RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
                        {"transition", &plain_or_null, false}, {"environment", &plain, true});
@@ -114,5 +130,6 @@ const rb_shape rb_entry_shapes[RB_ENTRY_KINDS] = {
     [RB_ENTRY_TRANSITION] = ENTRY("transition", transition, tag_or_null, sha1_or_null),
     [RB_ENTRY_DRILL] = ENTRY("drill", drill, tag_or_null, sha1_or_null),
     [RB_ENTRY_OVERRIDE] = ENTRY("override", override, tag_or_null, sha1_or_null),
+    [RB_ENTRY_RESTORE] = ENTRY("restore", restore, tag_or_null, sha1_or_null),
     [RB_ENTRY_MERGE] = ENTRY("merge", merge, tag_or_null, sha1_or_null),
 };

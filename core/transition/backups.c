@@ -11,8 +11,10 @@
 #include "base/text.h"
 #include "database/backup.h"
 #include "transition/known_good.h"
+#include "transition/plan.h"
 
 #define DAY 86400
+#define TABLES_LIMIT 200 /* of a restore, in the ledger */
 
 /* The live releases, and those that a revert of them would go to. */
 static enum rb_code in_use(rb_strs *out, rb_state *state, rb_err *err)
@@ -162,8 +164,89 @@ static enum rb_code check_file(const rb_backup_row *row, const char *path, rb_er
                    path, sha256, row->sha256);
 }
 
-static enum rb_code restore(json_t **tables, const rb_backup_restore *rq, rb_db *db,
-                            const char *path, rb_err *err)
+static int64_t total(const json_t *tables, const char *member)
+{
+    int64_t sum = 0;
+    size_t i;
+    json_t *entry;
+    json_array_foreach ((json_t *)tables, i, entry)
+        sum += rb_json_int(entry, member, 0);
+    return sum;
+}
+
+/* What the ledger will say of it. */
+static json_t *detail_of(const rb_backup_restore *rq, const rb_backup_row *row, const char *id,
+                         const json_t *report)
+{
+    json_t *tables = json_array();
+    size_t i;
+    json_t *entry;
+    json_array_foreach ((json_t *)report, i, entry)
+        if (i < TABLES_LIMIT)
+            json_array_append_new(tables, json_pack("{s:O,s:O?,s:O,s:O}", "table",
+                                                    json_object_get(entry, "table"), "column",
+                                                    json_object_get(entry, "column"), "restored",
+                                                    json_object_get(entry, "restored"), "missing",
+                                                    json_object_get(entry, "missingCount")));
+    RB_AUTO(rb_json_freep)
+    json_t *ignored = rq->options.ignore ? rb_json_strs(rq->options.ignore) : json_array();
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:s?,s:O,s:b,s:b,s:I,s:I,s:o,s:I,s:s?,s:s?,s:s?}", "id", id, "transition",
+        row->transition, "database", row->database, "path", row->file, "table", rq->options.table,
+        "ignored", ignored, "deleted", (int)rq->options.deleted, "overwrite",
+        (int)rq->options.overwrite, "restored", (json_int_t)total(report, "restored"), "missing",
+        (json_int_t)total(report, "missingCount"), "tables", tables, "finished",
+        (json_int_t)time(NULL), "host", rq->host, "user", rq->user, "version", rq->version);
+}
+
+/* The database's journal gets a row in the same transaction: it knows whether that was committed,
+ * should the process end before the environment's journal does. */
+static enum rb_code commit(const rb_backup_restore *rq, const rb_backup_row *row, rb_db *db,
+                           const json_t *report, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *id = rb_transition_id();
+    RB_AUTO(rb_json_freep) json_t *detail = detail_of(rq, row, id, report);
+    RB_AUTO(rb_json_freep) json_t *pins = NULL;
+    RB_AUTO(rb_json_freep) json_t *catalog = NULL;
+    RB_AUTO(rb_json_freep) json_t *done = json_array();
+    size_t i;
+    json_t *entry;
+    json_array_foreach ((json_t *)report, i, entry)
+        if (rb_json_int(entry, "restored", 0) > 0)
+            json_array_append(done, entry);
+    RB_TRY(rb_db_catalog(&catalog, db, err));
+    RB_TRY(rb_db_journal_pins(&pins, db, err));
+    const rb_db_outcome outcome = {.before = catalog, .after = catalog};
+    RB_TRY(rb_db_journal_add(db, id, NULL, NULL, &outcome, pins, err));
+    RB_TRY(rb_state_restore_begin(rq->state, id, row->id, detail, err));
+    RB_TRY(rb_state_backup_restored(rq->state, row->id, id, done, err));
+    RB_TRY(rb_state_flush(rq->state, err));
+    RB_TRY(rb_db_commit(db, err));
+    return rb_state_restore_end(rq->state, id, true, err);
+}
+
+enum rb_code rb_backups_settle(const rb_env *env, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *restores = NULL;
+    size_t i;
+    json_t *restore;
+    RB_TRY(rb_state_restores(&restores, state, err));
+    json_array_foreach (restores, i, restore) {
+        RB_AUTO(rb_db_closep) rb_db *db = NULL;
+        const char *id = rb_json_str(restore, "id");
+        const char *url = rb_env_database(env, rb_json_str(restore, "database"));
+        bool committed;
+        if (!url || json_is_true(json_object_get(restore, "committed")))
+            continue;
+        RB_TRY(rb_db_open(&db, url, RB_DB_READ, err));
+        RB_TRY(rb_db_journal_has(&committed, db, id, err));
+        RB_TRY(rb_state_restore_end(state, id, committed, err));
+    }
+    return RB_OK;
+}
+
+static enum rb_code restore(json_t **tables, const rb_backup_restore *rq, const rb_backup_row *row,
+                            rb_db *db, const char *path, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *before = NULL;
     RB_AUTO(rb_json_freep) json_t *report = NULL;
@@ -173,10 +256,10 @@ static enum rb_code restore(json_t **tables, const rb_backup_restore *rq, rb_db 
     RB_TRY(rb_db_restore_compare(&part, db, path, &rq->options, err));
     RB_TRY(rb_db_restore(&report, part, db, err));
     RB_TRY(rb_db_references_kept(db, before, err));
-    if (rq->dry_run)
+    if (rq->dry_run || total(report, "restored") == 0)
         rb_db_rollback(db);
     else
-        RB_TRY(rb_db_commit(db, err));
+        RB_TRY(commit(rq, row, db, report, err));
     *tables = json_incref(report);
     return RB_OK;
 }
@@ -215,20 +298,13 @@ static enum rb_code restore_from(json_t **report, const rb_backup_restore *rq,
     RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
     const rb_db_limits limits = rb_env_limits(rq->env);
     RB_TRY(rb_db_limit(db, &limits, err));
-    enum rb_code code = restore(&tables, rq, db, path, err);
+    enum rb_code code = restore(&tables, rq, row, db, path, err);
     if (code != RB_OK)
         return code == RB_FOUND ? rb_err_prefix(err, "backup %s", row->transition) : code;
-    int64_t restored = 0;
-    int64_t missing = 0;
-    size_t i;
-    json_t *entry;
-    json_array_foreach (tables, i, entry) {
-        restored += rb_json_int(entry, "restored", 0);
-        missing += rb_json_int(entry, "missingCount", 0);
-    }
     *report = json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:O}", "backup", row->transition, "database",
                         row->database, "path", shown, "dryRun", (int)rq->dry_run, "restored",
-                        (json_int_t)restored, "missing", (json_int_t)missing, "tables", tables);
+                        (json_int_t)total(tables, "restored"), "missing",
+                        (json_int_t)total(tables, "missingCount"), "tables", tables);
     return RB_OK;
 }
 
@@ -236,6 +312,7 @@ enum rb_code rb_backups_restore(json_t **report, const rb_backup_restore *rq, rb
 {
     rb_backup_row *rows = NULL;
     size_t n = 0;
+    RB_TRY(rb_backups_settle(rq->env, rq->state, err));
     RB_TRY(rb_state_backups(&rows, &n, rq->state, NULL, NULL, err));
     const rb_backup_row *row = choose(rq, rows, n);
     enum rb_code code = row ? restore_from(report, rq, row, err) : no_backup(rq, rows, n, err);

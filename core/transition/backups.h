@@ -25,14 +25,21 @@ typedef struct rb_backup_restore {
     const char *database; /* NULL: the only one */
     rb_restore_options options;
     bool dry_run;
+    const char *host; /* recorded; these three perhaps NULL */
+    const char *user;
+    const char *version; /* rbtool's */
 } rb_backup_restore;
 
 /*
- * Restores in one transaction of its own; a dry run rolls back. *report: {"backup","database",
+ * Restores in one transaction of its own; a dry run rolls back, and what restores anything is in
+ * the outbox for the ledger (ledger_outbox.h) afterwards. *report: {"backup","database",
  * "path","dryRun","restored","missing","tables": as rb_db_restore()}. RB_ERROR names the backups
  * where there is no such one.
  */
 enum rb_code rb_backups_restore(json_t **report, const rb_backup_restore *request,
                                 rb_err *err) RB_MUST_USE;
+
+/* Finds out about restores whose end was not recorded, since the process was killed. */
+enum rb_code rb_backups_settle(const rb_env *env, rb_state *state, rb_err *err) RB_MUST_USE;
 
 #endif

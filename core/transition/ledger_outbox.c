@@ -68,11 +68,46 @@ static json_t *accepted_items(const json_t *accepted)
     return list;
 }
 
+/* The backups that the transition wrote. */
+static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb_err *err)
+{
+    rb_backup_row *rows = NULL;
+    size_t n = 0;
+    RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
+    *out = json_array();
+    for (size_t i = n; i > 0; i--) {
+        const rb_backup_row *row = &rows[i - 1];
+        RB_AUTO(rb_json_freep) json_t *tables = json_array();
+        int64_t rows_of_all = 0;
+        const char *last = "";
+        size_t k;
+        json_t *item;
+        if (!rb_text_same(row->transition, id))
+            continue;
+        json_array_foreach (row->items, k, item) { /* sorted by table */
+            const char *table = rb_json_str(item, "table");
+            if (rb_text_same(table, last))
+                continue;
+            last = table;
+            rows_of_all += rb_json_int(item, "rows", 0);
+            if (json_array_size(tables) < ITEMS_LIMIT)
+                json_array_append(tables, json_object_get(item, "table"));
+        }
+        json_array_append_new(*out, json_pack("{s:s,s:s,s:O,s:I}", "database", row->database,
+                                              "path", row->file, "tables", tables, "rows",
+                                              (json_int_t)rows_of_all));
+    }
+    rb_backup_rows_free(rows, n);
+    return RB_OK;
+}
+
 /* The same whenever it is made: by that an entry which was written already is known again. */
 static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_transition_row *row,
                                       rb_err *err)
 {
     json_t *steps = NULL;
+    RB_AUTO(rb_json_freep) json_t *backups = NULL;
+    RB_TRY(backups_of(&backups, r->state, row->id, err));
     RB_TRY(rb_state_steps(&steps, r->state, row, err));
     RB_AUTO(rb_free_str) char *error = public_error(row->error);
     const json_t *accepted = json_object_get(row->plan, "accepted");
@@ -106,6 +141,7 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
         json_object_set(detail, "policy", json_object_get(row->plan, "policy"));
     json_object_set_new(detail, "whole", json_boolean(left_whole(r, row)));
     json_object_set_new(detail, "accepted", accepted_items(accepted));
+    json_object_set(detail, "backups", backups);
     const json_t *known = json_object_get(row->plan, "before");
     rb_json_set_str(detail, "host", rb_json_str(known, "host"));
     rb_json_set_str(detail, "user", rb_json_str(known, "user"));
@@ -121,7 +157,7 @@ static const rb_entry *find(const recorder *r, const rb_draft *draft)
         if (entry->kind == draft->kind && entry->trust != RB_ENTRY_FOREIGN &&
             entry->trust != RB_ENTRY_BROKEN &&
             rb_text_same(entry->environment, draft->environment) &&
-            rb_text_same(entry->object, draft->object) &&
+            (!draft->object || rb_text_same(entry->object, draft->object)) &&
             json_equal(rb_entry_detail(entry), draft->detail))
             return entry;
     }
@@ -242,6 +278,23 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     return write_entries(out, r, row->id, drafts, n, silent, err);
 }
 
+/* Of a restore by hand. */
+static enum rb_code write_restore(rb_recording *out, const recorder *r, const json_t *restore,
+                                  rb_err *err)
+{
+    json_t *detail = json_object_get(restore, "detail");
+    RB_AUTO(rb_free_str)
+    char *title = rb_format("in %s: %lld from backup %s of %s", r->environment,
+                            (long long)rb_json_int(detail, "restored", 0),
+                            rb_json_str(detail, "transition"), rb_json_str(detail, "database"));
+    const rb_draft draft = {.kind = RB_ENTRY_RESTORE,
+                            .environment = r->environment,
+                            .title = title,
+                            .detail = detail,
+                            .begins = true};
+    return write_entries(out, r, rb_json_str(restore, "id"), &draft, 1, false, err);
+}
+
 /* The outbox is not empty: what writing its entries needs. */
 static enum rb_code prepare(recorder *r, rb_recording *out, rb_session *session, rb_err *err)
 {
@@ -264,12 +317,21 @@ enum rb_code rb_record(rb_recording *out, rb_session *session, const char *envir
     rb_outbox_item *items = NULL;
     size_t count = 0;
     recorder r = {.state = state, .environment = environment};
+    RB_AUTO(rb_json_freep) json_t *restores = NULL;
     *out = (rb_recording){0};
+    RB_TRY(rb_state_restores(&restores, state, err));
     RB_TRY(rb_state_outbox(&items, &count, state, err));
-    out->left = count;
-    enum rb_code code = count > 0 ? prepare(&r, out, session, err) : RB_OK;
+    out->left = count + json_array_size(restores);
+    enum rb_code code = out->left > 0 ? prepare(&r, out, session, err) : RB_OK;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
         code = write_one(out, &r, &items[i], err);
+        out->left -= code == RB_OK ? 1 : 0;
+    }
+    size_t k;
+    json_t *restore;
+    json_array_foreach (restores, k, restore) {
+        if (code == RB_OK && json_is_true(json_object_get(restore, "committed")))
+            code = write_restore(out, &r, restore, err);
         out->left -= code == RB_OK ? 1 : 0;
     }
     rb_transition_rows_free(r.rows, r.count);

@@ -91,7 +91,7 @@ void rb_plan_decide(rb_plan *plan, const char *code, enum rb_code worst, const c
     }
 }
 
-static char *new_id(void)
+char *rb_transition_id(void)
 {
     unsigned char random[4] = {0};
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
@@ -428,7 +428,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
     plan->kind = rb_strdup(rq->kind);
-    plan->id = new_id();
+    plan->id = rb_transition_id();
     plan->command = rb_strdup(rq->command);
     plan->backups = rb_format("%s/.rbtool/backups", rq->env->root);
     plan->json = empty_document(rq);

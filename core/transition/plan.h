@@ -130,6 +130,8 @@ typedef struct rb_plan {
 } rb_plan;
 
 enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *request, rb_err *err) RB_MUST_USE;
+/* An id for a transition, or a restore by hand: the time, and a random number. A new string. */
+char *rb_transition_id(void);
 void rb_plan_free(rb_plan *plan);
 RB_DEFINE_AUTO(rb_plan, rb_plan_free)
 

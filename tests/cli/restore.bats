@@ -175,3 +175,64 @@ report() { # [TABLE,COLUMN,RESTORED,MISSING] of all, of a document
     fails 2 'has no backup nonsense' rbtool restore nonsense --yes
     fails 2 'of database other' rbtool restore "$id" --database other --yes
 }
+
+@test "restore is an entry of the ledger and of the database's journal, and backups names what was restored" {
+    conflicts
+    rows=$(sql 'SELECT count(*) FROM rbtool_journal')
+    run -1 rbtool restore "$id" --yes
+    [ "$(sql 'SELECT count(*) FROM rbtool_journal')" = "$rows" ] # nothing was restored
+    [ "$(rbtool log --kind restore --json)" = '' ]
+    sql 'UPDATE orders SET note = NULL WHERE id IN (4, 5)'
+    run -1 rbtool restore "$id" --yes --overwrite --ignore-columns total
+    [ "$(sql 'SELECT count(*) FROM rbtool_journal')" = $((rows + 1)) ]
+    rbtool log --kind restore --json | tee entry | jq -c '.entry.environment, (.entry.restore | .transition, .database, .path,
+        .table, .ignored, .overwrite, .deleted, .restored, .missing, .tables)' >seen
+    diff seen - <<END
+"prod"
+"$id"
+"main"
+".rbtool/backups/$id/main.sqlite"
+null
+["total"]
+true
+false
+3
+1
+[{"column":"note","missing":1,"restored":3,"table":"orders"}]
+END
+    [ "$(jq -r .entry.restore.id entry)" = "$(sql 'SELECT transition_id FROM rbtool_journal ORDER BY sequence DESC LIMIT 1')" ]
+    jq .entry entry | schema ledger-entry
+    [[ $(jq -r .title entry) == "restore in prod: 3 from backup $id of main" ]]
+    rbtool log --verify
+    rbtool backups --json | schema backups
+    [[ $(rbtool backups) == *'orders.note; restored: orders.note'* ]]
+    # The transition that wrote the backup names it.
+    [ "$(rbtool log --kind transition --json | jq -c --arg id "$id" 'select(.entry.transition.id == $id) | .entry.transition.backups')" = \
+        "[{\"database\":\"main\",\"path\":\".rbtool/backups/$id/main.sqlite\",\"rows\":10,\"tables\":[\"orders\"]}]" ]
+    # A later transition leaves what a person restored alone.
+    sql "UPDATE orders SET note = 'mine' WHERE id = 6"
+    move deploy v1.1.0 --accept-reverted
+    [ "$(sql 'SELECT note FROM orders WHERE id = 6')" = mine ]
+}
+
+@test "a restore that is killed before its commit leaves no entry, and one that is killed after it gets one" {
+    conflicts
+    sql 'UPDATE orders SET note = NULL WHERE id IN (4, 5)'
+    state() { sqlite3 "$PROD/.rbtool/state.db" "$1"; }
+    # SQLite removes the journal of the database: that would be the commit.
+    run strace -f -qq -o /dev/null -P "$PROD/data/shop.db-journal" -e trace=unlink,unlinkat,ftruncate \
+        -e inject=unlink,unlinkat,ftruncate:signal=KILL:when=1 rbtool restore "$id" --yes --overwrite
+    [ "$status" -eq 137 ]
+    [ "$(state 'SELECT count(*), sum(committed) FROM restore')" = '1|' ]
+    run -1 rbtool restore "$id" -n --overwrite
+    [ "$(sql 'SELECT count(note) FROM orders WHERE id IN (4, 5)')" = 0 ]
+    [ "$(state 'SELECT count(*) FROM restore')" = 0 ]
+    [ "$(rbtool log --kind restore --json)" = '' ]
+    run -1 rbtool restore "$id" --yes --overwrite
+    [ "$(rbtool log --kind restore --json | wc -l)" = 1 ]
+    # As if it had been killed right after the commit, or after its entry was written.
+    state "UPDATE restore SET committed = NULL; DELETE FROM entry WHERE kind = 'restore'"
+    run -1 rbtool restore "$id" -n --overwrite
+    [ "$(state "SELECT committed, (SELECT count(*) FROM entry WHERE kind = 'restore') FROM restore")" = '1|1' ]
+    [ "$(rbtool log --kind restore --json | wc -l)" = 1 ]
+}

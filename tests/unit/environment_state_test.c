@@ -234,7 +234,8 @@ static const char loose[] =
     "CREATE "
     "TABLE entry(transition_id, kind, id); CREATE TABLE backup(id INTEGER PRIMARY KEY, "
     "transition_id, database_name, file, sha256, items, bytes, pruned); CREATE TABLE "
-    "restored(backup_id, item, transition_id); PRAGMA user_version=1;"
+    "restored(backup_id, item, transition_id); CREATE TABLE restore(id, backup_id, detail, "
+    "committed, host); PRAGMA user_version=1;"
     "INSERT INTO live VALUES ('app', 'v1', '" OBJECT "'), ('db', 'v1', NULL);"
     "INSERT INTO transition_log VALUES (1, 'T1', 'revert', 'v2', '" OBJECT "', 'v1', '" OBJECT
     "', :plan, "
