@@ -1,5 +1,5 @@
 /* Which database a set of migrations is written for: by the names of files and folder, by what only
- * one engine's grammar has, else by running the ups in an empty SQLite database. */
+ * one engine's grammar has, else by running the ups in empty databases. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,11 +34,11 @@ static void count(size_t seen[DIALECTS], const rb_script *script)
     }
 }
 
-static bool runs_in_sqlite(const rb_migrations *set, rb_err *err)
+static bool runs_in(const char *engine, const rb_migrations *set, rb_err *err)
 {
     RB_AUTO(rb_proof_clear) rb_proof proof = {0};
     bool *none_new = rb_calloc(set->n + 1, sizeof *none_new); /* only the ups are run */
-    const rb_proof_request request = {.engine = "sqlite",
+    const rb_proof_request request = {.engine = engine,
                                       .set = set,
                                       .is_new = none_new,
                                       .limits = {.seconds = RB_DB_LIMITS_SECONDS,
@@ -71,8 +71,11 @@ const char *rb_init_engine(char **why, const char *folder, const rb_migrations *
     }
     if (seen[POSTGRES] > seen[SQLITE])
         return "postgresql";
-    if (seen[SQLITE] > 0 || runs_in_sqlite(set, &err))
+    if (seen[SQLITE] > 0 || runs_in("sqlite", set, &err))
         return "sqlite";
+    rb_err other = {0};
+    if (runs_in("postgresql", set, &other))
+        return "postgresql";
     *why = rb_format("they do not run in an empty SQLite database: %s", rb_err_line(&err));
     return NULL;
 }

@@ -231,7 +231,10 @@ int main(int argc, char **argv)
     cli.session.context = &cli;
     rb_err err = {0};
     const bool json = asks_json(argc, argv); /* parsing moves them */
-    enum rb_code code = dispatch(&cli, argc, argv, &err);
+    const char *scratch = getenv("RBTOOL_SCRATCH_URL");
+    enum rb_code code = scratch && *scratch ? rb_db_scratch_server(scratch, &err) : RB_OK;
+    if (code == RB_OK)
+        code = dispatch(&cli, argc, argv, &err);
     cli.json = cli.json || json;
     rb_ui_page_end();
     if (code != RB_OK && err.message[0])

@@ -169,7 +169,8 @@ static bool leave_files(bool *net, const char *dir)
     if (rules < 0)
         return false;
     (void)allow(rules, "/dev/urandom", FS_READ_FILE);
-    bool done = allow(rules, dir, set.fs) && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+    bool done =
+        (!dir || allow(rules, dir, set.fs)) && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
     close(rules);
     *net = *net || (done && abi >= 4);
     return done;
@@ -219,20 +220,22 @@ _Noreturn static void child(const rb_sandbox *sandbox, const char *dir, int out,
     static char *nothing[] = {NULL};
     rb_buf result = {0};
     signal(SIGXFSZ, SIG_IGN); /* the write fails instead */
-    environ = nothing;
+    if (!sandbox->open)
+        environ = nothing;
     if (chdir("/") != 0)
         _exit(126);
     tzset();
     sandbox->prepare(sandbox->context, dir);
     close_descriptors(&out);
     set_limits(sandbox);
-    bool net = leave_network();
-    drop_root();
+    bool net = sandbox->open || leave_network();
+    if (!sandbox->open)
+        drop_root();
     /* After the change of user, which resets the parent-death signal. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
         getppid() != parent)
         _exit(126);
-    bool files = leave_files(&net, dir);
+    bool files = sandbox->open || leave_files(&net, dir);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -378,7 +381,7 @@ enum rb_code rb_sandbox_run(rb_buf *result, rb_strs *missing, const rb_sandbox *
             sigaddset(&held, waiting[i]);
     }
     sigprocmask(SIG_BLOCK, &held, &old);
-    enum rb_code code = make_dir(&dir, err);
+    enum rb_code code = sandbox->no_dir || sandbox->open ? RB_OK : make_dir(&dir, err);
     if (code == RB_OK)
         code = run_in(result, missing, sandbox, dir, &held, err);
     if (dir)

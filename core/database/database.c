@@ -110,10 +110,24 @@ enum rb_code rb_db_scratch_at(rb_db **out, const char *engine, const char *key, 
     return driver && driver->scratch_at ? driver->scratch_at(out, key, err) : RB_OK;
 }
 
-bool rb_db_has_server(const char *engine)
+enum rb_scratch_place rb_db_scratch_place(const char *engine)
 {
     const rb_db_driver *driver = find(engine, strlen(engine));
-    return driver && driver->scratch_start;
+    if (!driver || !driver->scratch_start)
+        return RB_SCRATCH_HERE;
+    return driver->scratch_server(NULL) ? RB_SCRATCH_SERVER : RB_SCRATCH_PRIVATE;
+}
+
+enum rb_code rb_db_scratch_server(const char *url, rb_err *err)
+{
+    const char *engine = rb_url_engine(url, NULL);
+    const rb_db_driver *driver = engine ? find(engine, strlen(engine)) : NULL;
+    if (!driver || !driver->scratch_server)
+        return rb_fail(err, RB_ERROR,
+                       "RBTOOL_SCRATCH_URL is not the url of a PostgreSQL server\nwrite "
+                       "postgresql://USER@HOST/DATABASE with an empty database");
+    (void)driver->scratch_server(url);
+    return RB_OK;
 }
 
 enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits, rb_err *err)

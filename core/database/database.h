@@ -242,8 +242,16 @@ enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_er
  * not. */
 enum rb_code rb_db_scratch_at(rb_db **out, const char *engine, const char *key,
                               rb_err *err) RB_MUST_USE;
-/* Whether scratch databases of that engine are in a server, not in this process. */
-bool rb_db_has_server(const char *engine);
+/* Where scratch databases of an engine are. */
+enum rb_scratch_place {
+    RB_SCRATCH_HERE,    /* in this process and its files */
+    RB_SCRATCH_PRIVATE, /* in a server of this command's own, behind a socket */
+    RB_SCRATCH_SERVER,  /* in that of rb_db_scratch_server() */
+};
+enum rb_scratch_place rb_db_scratch_place(const char *engine);
+/* From now on, scratch databases of that url's engine are created in its server. The database that
+ * it names has to be empty. RB_ERROR if the engine has no servers. */
+enum rb_code rb_db_scratch_server(const char *url, rb_err *err) RB_MUST_USE;
 /* Starts what scratch databases of that engine are in; to be called before a process is forked that
  * may not start it (base/sandbox.h). limits: of the scripts, or NULL. */
 enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits,

@@ -58,6 +58,8 @@ typedef struct rb_db_driver {
     /* The server that scratch databases are in, of this process and of those forked later; NULL
      * where they need none. limits: of the scripts, or NULL. */
     enum rb_code (*scratch_start)(const rb_db_limits *limits, rb_err *err);
+    /* Sets the url of that server, unless it is NULL; returns whether one is set. */
+    bool (*scratch_server)(const char *url);
     void (*scratch_stop)(void);
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
     /* Keeps what a scratch database holds, outside a transaction, for later ones; and opens one

@@ -24,7 +24,7 @@ void rb_db_rebuild_limits(const rb_db_limits *limits)
 static void prepare(void *context, const char *dir)
 {
     rebuilding *r = context;
-    if (rb_db_has_server(r->engine)) /* the child's sandbox would close the connection */
+    if (!dir) /* a server has it; the child's sandbox would close a connection */
         return;
     rb_db_temporary_folder(dir);
     r->why.code = rb_db_scratch(&r->db, r->engine, RB_DB_CLOCK_REAL, &r->why);
@@ -90,6 +90,8 @@ enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_ste
     rebuilding r = {.engine = engine, .work = &work};
     rb_sandbox sandbox = {
         .what = "the rebuilding of a schema", .prepare = prepare, .run = run, .context = &r};
+    sandbox.no_dir = rb_db_scratch_place(engine) == RB_SCRATCH_PRIVATE;
+    sandbox.open = rb_db_scratch_place(engine) == RB_SCRATCH_SERVER;
     rb_confine(&sandbox, &script_limits, n);
     RB_AUTO(rb_buf_clear) rb_buf result = {0};
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};

@@ -19,7 +19,7 @@ typedef struct proving_child {
 static void prepare(void *context, const char *dir)
 {
     proving_child *child = context;
-    if (rb_db_has_server(child->request->engine))
+    if (!dir)
         return;
     rb_db_temporary_folder(dir);
     child->why.code =
@@ -143,6 +143,8 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
 {
     proving_child child = {.request = request};
     rb_sandbox sandbox = {.what = "the proof", .prepare = prepare, .run = run, .context = &child};
+    sandbox.no_dir = rb_db_scratch_place(request->engine) == RB_SCRATCH_PRIVATE;
+    sandbox.open = rb_db_scratch_place(request->engine) == RB_SCRATCH_SERVER;
     rb_confine(&sandbox, &request->limits, all_runs(request));
     RB_AUTO(rb_buf_clear) rb_buf result = {0};
     *out = (rb_proof){0};

@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load lib
+load postgres
 
 setup() {
     export TEST_MARK=$BATS_TEST_TMPDIR
@@ -45,6 +46,7 @@ CREATE TABLE users (id bigserial PRIMARY KEY, name text NOT NULL, mood mood NOT 
 prove() { # the new migrations; the document is in $output
     commit
     run --separate-stderr rbtool prove --base HEAD~1 --json
+    # shellcheck disable=SC2154 # bats sets stderr
     [[ $status -le 1 ]] || { echo "$stderr" && return 1; }
     schema prove <<<"$output"
 }
@@ -297,8 +299,8 @@ REVOKE SELECT ON orders FROM app, "Report Reader";\n'
     commit
     starts() { folder=$(own_folder) && [[ -d $folder ]]; }
     listens() { folder=$(own_folder) && [[ -S $folder/.s.PGSQL.5432 ]]; }
-    proves() { listens && ps -eo args= | grep -q '[p]ostgres: rbtool scratch_.* SELECT'; }
-    gone() { [[ ! -e $folder && -z $(own_rbtool) ]] && ! ps -eo args= | grep -q "$folder"; }
+    proves() { listens && pgrep -f 'postgres: rbtool scratch_.* SELECT'; }
+    gone() { [[ ! -e $folder && -z $(own_rbtool) ]] && ! pgrep -f "$folder/data"; }
     for stage in starts listens proves; do
         rbtool prove --base HEAD~1 >/dev/null 2>&1 3>&- &
         pid=$!
@@ -308,15 +310,43 @@ REVOKE SELECT ON orders FROM app, "Report Reader";\n'
     done
 }
 
-@test "a proof without a PostgreSQL server says what to install" {
+# shellcheck disable=SC2153 # postgres.bash sets PGURL
+@test "RBTOOL_SCRATCH_URL names the server of a proof; nothing is left there, also after a kill" {
+    local pid left="SELECT count(*) FROM pg_database WHERE datname LIKE 'rbtool%'"
+    pg_start
+    pg_database
     shop
-    mkdir empty
-    for program in git rbtool jq bash env; do ln -s "$(command -v $program)" empty/; done
-    unset_installed() { PATH=$PWD/empty "$@"; }
-    if [[ ! -d /usr/lib/postgresql ]]; then
-        fails 2 "scratch databases need a PostgreSQL server" unset_installed rbtool prove
-    else
-        skip_reason= # the installed one is found without PATH
-        unset_installed rbtool prove >/dev/null
-    fi
+    put migrations/3_note.up.sql 'ALTER TABLE users ADD COLUMN note text;\n'
+    put migrations/3_note.down.sql 'ALTER TABLE users DROP COLUMN note;\n'
+    commit
+    export RBTOOL_SCRATCH_URL=$PGURL
+    run -0 --separate-stderr rbtool prove --base HEAD~1
+    [[ $output == "3 note: the down restores schema and data"* ]]
+    [[ $(pg "$left") == 0 && $(pg "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'rbtool%'") == 0 ]]
+    put migrations/4_slow.up.sql 'SELECT pg_sleep(60);\n'
+    put migrations/4_slow.down.sql 'SELECT 1;\n'
+    commit
+    rbtool prove --base HEAD~1 >/dev/null 2>&1 3>&- &
+    pid=$!
+    sleeps() { [[ $(pg "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") -ge 1 ]]; }
+    none() { [[ $(pg "$left") == 0 ]]; }
+    wait_for sleeps
+    kill -9 "$pid"
+    wait_for none
+    pg 'CREATE TABLE mine (id int)'
+    fails 2 "RBTOOL_SCRATCH_URL names a database that is not empty" rbtool prove --base HEAD~2
+    pg 'DROP TABLE mine' 'CREATE ROLE poor LOGIN'
+    RBTOOL_SCRATCH_URL=${PGURL/user=postgres/user=poor} fails 2 "may not create databases" \
+        rbtool prove --base HEAD~2
+    RBTOOL_SCRATCH_URL=mysql://x fails 2 "RBTOOL_SCRATCH_URL is not the url of a PostgreSQL server" \
+        rbtool prove --base HEAD~2
+    pg_stop
+}
+
+@test "init finds PostgreSQL by running scripts that SQLite cannot run" {
+    put db/1_a.up.sql 'CREATE SCHEMA shop;\nCREATE TABLE shop.a (id int);\n'
+    put db/1_a.down.sql 'DROP SCHEMA shop CASCADE;\n'
+    commit
+    run -0 rbtool init
+    [[ $output == *"databases: 1 migration in db (golang-migrate, postgresql)"* ]]
 }

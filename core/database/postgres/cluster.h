@@ -43,5 +43,8 @@ typedef struct rb_pg_guard {
 
 /* To be called in a process forked for it. */
 _Noreturn void rb_pg_cluster_guard(const rb_pg_guard *guard);
+/* The same, for other work than a cluster: leaves terminal, files and signals of the parent, and
+ * returns when that has ended. */
+void rb_pg_guard_wait(const rb_pg_guard *guard);
 
 #endif

@@ -296,3 +296,12 @@ void rb_pg_cluster_guard(const rb_pg_guard *with)
         stop(&g);
     _exit(0);
 }
+
+void rb_pg_guard_wait(const rb_pg_guard *with)
+{
+    char ignored;
+    leave_parent(with);
+    close(READY);
+    while (read(ALIVE, &ignored, 1) > 0)
+        continue;
+}

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "database/postgres/cluster.h"
 #include "database/postgres/pending.h"
 #include "database/postgres/session.h"
 
@@ -72,7 +71,8 @@ const rb_db_driver rb_postgres_driver = {
     .discard = discard,
     .open = open_url,
     .scratch_start = rb_pg_scratch_start,
-    .scratch_stop = rb_pg_cluster_stop,
+    .scratch_stop = rb_pg_scratch_stop,
+    .scratch_server = rb_pg_scratch_server,
     .scratch = rb_pg_scratch,
     .scratch_keep = rb_pg_scratch_keep,
     .scratch_at = rb_pg_scratch_at,

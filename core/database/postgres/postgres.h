@@ -107,6 +107,8 @@ enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **w
 
 /* scratch.c */
 enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
+void rb_pg_scratch_stop(void);
+bool rb_pg_scratch_server(const char *url);
 enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err) RB_MUST_USE;
 void rb_pg_scratch_close(rb_pg *pg);
 enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err) RB_MUST_USE;

@@ -1,20 +1,61 @@
-/* Scratch databases: each is a database of its own in the private cluster (cluster.h). */
+/* Scratch databases: each is a database of its own, in the private cluster (cluster.h) or in the
+ * server that RBTOOL_SCRATCH_URL names. */
 #include "database/postgres/cluster.h"
 #include "database/postgres/postgres.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
+
 #include "sql/token.h"
 
-#define KEPT_OPEN 24    /* databases that are not dropped at once: that takes longer than to stop */
+#define KEPT_OPEN 24 /* databases that are not dropped at once: that takes longer than to stop */
+#define SERVER_PREFIX "rbtool_scratch_"
+#define RANDOM_BYTES 6
 #define LEAVE_MS 2000   /* for a session that was closed to leave its database */
 #define ROLE_LIMIT 1000 /* roles created for one script */
 
+/* RBTOOL_SCRATCH_URL's server, in place of a private cluster. */
+static struct {
+    char *url;                         /* NULL: a private cluster */
+    char prefix[32];                   /* of its databases; and its role */
+    char secret[2 * RANDOM_BYTES + 1]; /* that role's password */
+    bool own_role;                     /* the url's role is a superuser: scripts have another one */
+    pid_t owner;                       /* the process that checked it */
+    pid_t guardian;                    /* removes them when owner has ended */
+    int alive;
+} server;
+
+static const char *prefix(void)
+{
+    return server.url ? server.prefix : "scratch";
+}
+
+/* The server's url with another database; with the scripts' own role, if it has one. */
+static char *server_url(const char *database, bool scripts)
+{
+    const char *authority = strstr(server.url, "://") + 3;
+    const char *path = authority + strcspn(authority, "/?");
+    const char *query = strchr(path, '?');
+    RB_AUTO(rb_free_str)
+    char *role = scripts && server.own_role
+                     ? rb_format("user=%s&password=%s&", server.prefix, server.secret)
+                     : rb_strdup("");
+    return rb_format("%.*s/%s?%s%s%s", (int)(path - server.url), server.url, database,
+                     query ? query + 1 : "", query && query[1] ? "&" : "", role);
+}
+
 static char *url_of(const char *database, const char *role)
 {
+    if (server.url)
+        return server_url(database, strcmp(role, RB_PG_CLUSTER_OWNER) == 0);
     return rb_format("postgresql:///%s?host=%s&port=5432&user=%s&options=", database,
                      rb_pg_cluster_dir(), role);
 }
@@ -30,7 +71,123 @@ static enum rb_code connect_as(rb_pg **out, const char *database, const char *ro
 
 static enum rb_code connect_admin(rb_pg **out, rb_err *err)
 {
+    if (server.url)
+        return rb_pg_connect(out, server.url, RB_DB_WRITE, err);
     return connect_as(out, "postgres", RB_PG_CLUSTER_ADMIN, err);
+}
+
+/* Of a server that others use, too. */
+
+static void drop_all(void)
+{
+    RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
+    RB_AUTO(rb_pg_clear) PGresult *names = NULL;
+    RB_AUTO(rb_free_str) char *pattern = rb_format("%s%%", server.prefix);
+    const char *params[] = {pattern};
+    rb_err ignored;
+    if (connect_admin(&admin, &ignored) != RB_OK ||
+        rb_pg_rows(&names, admin, "SELECT datname FROM pg_database WHERE datname LIKE $1", params,
+                   1, &ignored) != RB_OK)
+        return;
+    for (int i = 0; i < PQntuples(names); i++) {
+        RB_AUTO(rb_free_str)
+        char *sql = rb_format("DROP DATABASE %s WITH (FORCE)", PQgetvalue(names, i, 0));
+        (void)!rb_pg_exec(admin, sql, &ignored);
+    }
+    RB_AUTO(rb_free_str) char *sql = rb_format("DROP ROLE IF EXISTS %s", server.prefix);
+    if (server.own_role)
+        (void)!rb_pg_exec(admin, sql, &ignored);
+}
+
+static enum rb_code start_guardian(rb_err *err)
+{
+    int alive[2];
+    int ready[2];
+    if (pipe2(alive, O_CLOEXEC) != 0 || pipe2(ready, O_CLOEXEC) != 0)
+        return rb_fail_errno(err, RB_ERROR, "a pipe cannot be created");
+    const rb_pg_guard guard = {.alive = alive[0], .ready = ready[1]};
+    server.guardian = fork();
+    if (server.guardian == 0) {
+        rb_pg_guard_wait(&guard);
+        drop_all();
+        _exit(0);
+    }
+    close(alive[0]);
+    close(ready[0]);
+    close(ready[1]);
+    server.alive = alive[1];
+    return server.guardian > 0 ? RB_OK
+                               : rb_fail_errno(err, RB_ERROR, "a process cannot be created");
+}
+
+/* The database that the url names is only looked at: it has to be empty, so that an environment's
+ * is not taken by mistake. */
+static enum rb_code check_server(rb_pg *admin, rb_err *err)
+{
+    int64_t objects = 0;
+    int64_t may_create = 0;
+    RB_TRY(rb_pg_int(&objects, admin,
+                     "SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n"
+                     " ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_'"
+                     " AND n.nspname <> 'information_schema') + (SELECT count(*) FROM pg_namespace"
+                     " WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema','public'))",
+                     NULL, 0, err));
+    if (objects > 0)
+        return rb_fail(err, RB_ERROR,
+                       "RBTOOL_SCRATCH_URL names a database that is not empty: %s\nname an empty "
+                       "one of a server for tests; rbtool creates its own databases beside it",
+                       admin->shown);
+    RB_TRY(rb_pg_int(&may_create, admin,
+                     "SELECT CASE WHEN rolsuper THEN 2 WHEN rolcreatedb THEN 1 ELSE 0 END"
+                     " FROM pg_roles WHERE rolname = current_user",
+                     NULL, 0, err));
+    if (may_create == 0)
+        return rb_fail(err, RB_ERROR,
+                       "the role of RBTOOL_SCRATCH_URL may not create databases\nrun ALTER ROLE "
+                       "... CREATEDB there");
+    server.own_role = may_create == 2;
+    return RB_OK;
+}
+
+static enum rb_code start_server(rb_err *err)
+{
+    RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
+    unsigned char random[2 * RANDOM_BYTES];
+    if (server.owner)
+        return RB_OK;
+    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(check_server(admin, err));
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return rb_fail_errno(err, RB_ERROR, "no random numbers");
+    memcpy(server.prefix, SERVER_PREFIX, sizeof SERVER_PREFIX);
+    rb_hex_encode(random, RANDOM_BYTES, server.prefix + strlen(SERVER_PREFIX));
+    rb_hex_encode(random + RANDOM_BYTES, RANDOM_BYTES, server.secret);
+    server.owner = getpid();
+    RB_TRY(start_guardian(err));
+    RB_AUTO(rb_free_str)
+    char *sql = rb_format("CREATE ROLE %s LOGIN PASSWORD '%s'", server.prefix, server.secret);
+    return server.own_role ? rb_pg_exec(admin, sql, err) : RB_OK;
+}
+
+bool rb_pg_scratch_server(const char *url)
+{
+    if (url) {
+        free(server.url);
+        server.url = rb_strdup(url);
+    }
+    return server.url != NULL;
+}
+
+void rb_pg_scratch_stop(void)
+{
+    rb_pg_cluster_stop();
+    if (server.guardian <= 0 || server.owner != getpid())
+        return;
+    close(server.alive);
+    while (waitpid(server.guardian, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    server.guardian = 0;
+    server.owner = 0;
 }
 
 /* What every scratch database begins with: roles that a script gives its objects to may own them.
@@ -49,6 +206,8 @@ static enum rb_code prepare_cluster(rb_err *err)
 enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err)
 {
     bool started;
+    if (server.url)
+        return start_server(err);
     RB_TRY(rb_pg_cluster_start(&started, limits, err));
     return started ? prepare_cluster(err) : RB_OK;
 }
@@ -71,9 +230,11 @@ static enum rb_code wait_until_left(rb_pg *admin, const char *database, rb_err *
 static enum rb_code create_database(rb_pg *admin, const char *name, const char *template_,
                                     rb_err *err)
 {
+    const char *owner = !server.url       ? RB_PG_CLUSTER_OWNER
+                        : server.own_role ? server.prefix
+                                          : "CURRENT_USER";
     RB_AUTO(rb_free_str)
-    char *sql =
-        rb_format("CREATE DATABASE %s OWNER " RB_PG_CLUSTER_OWNER " TEMPLATE %s", name, template_);
+    char *sql = rb_format("CREATE DATABASE %s OWNER %s TEMPLATE %s", name, owner, template_);
     return rb_pg_exec(admin, sql, err);
 }
 
@@ -82,7 +243,7 @@ static enum rb_code open_copy(rb_db **out, rb_pg *admin, const char *state, rb_e
 {
     static size_t made;
     RB_AUTO(rb_pg_disconnectp) rb_pg *pg = NULL;
-    RB_AUTO(rb_free_str) char *name = rb_format("scratch_%d_%zu", (int)getpid(), ++made);
+    RB_AUTO(rb_free_str) char *name = rb_format("%s_%d_%zu", prefix(), (int)getpid(), ++made);
     RB_TRY(create_database(admin, name, state, err));
     RB_TRY(connect_as(&pg, name, RB_PG_CLUSTER_OWNER, err));
     pg->scratch = name;
@@ -96,10 +257,10 @@ static enum rb_code open_copy(rb_db **out, rb_pg *admin, const char *state, rb_e
 enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
-    (void)clock; /* the server's stands for nobody: see cluster.h */
+    (void)clock; /* a server's clock cannot be set */
     RB_TRY(rb_pg_scratch_start(NULL, err));
     RB_TRY(connect_admin(&admin, err));
-    return open_copy(out, admin, "template1", err);
+    return open_copy(out, admin, server.url ? "template0" : "template1", err);
 }
 
 void rb_pg_scratch_close(rb_pg *pg)
@@ -119,7 +280,7 @@ void rb_pg_scratch_close(rb_pg *pg)
 
 static char *state_name(const char *key)
 {
-    return rb_format("state_%.40s", key);
+    return rb_format("%s_state_%.24s", prefix(), key);
 }
 
 static enum rb_code has_state(bool *out, rb_pg *admin, const char *name, rb_err *err)
@@ -234,6 +395,8 @@ enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
+    if (server.url) /* its roles are its administrator's */
+        return RB_OK;
     find_roles(&names, text, strlen(text));
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.items[i];
