@@ -134,7 +134,6 @@ bool rb_sqlite_add_quoted(void *context, const rb_cell *cells, size_t n);
 enum rb_code rb_sqlite_string(char **out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
 /* First column of the first row; 0 if there is none. sql is freed. */
 enum rb_code rb_sqlite_int(int64_t *out, rb_sqlite *db, char *sql, rb_err *err) RB_MUST_USE;
-int64_t rb_sqlite_changes(const rb_sqlite *db); /* rows that the last statement changed */
 
 /* Texts for SQL and JSON: a name quoted, a text as a literal, a string made valid where needed. */
 char *rb_sqlite_name(const char *name);

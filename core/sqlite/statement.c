@@ -189,11 +189,6 @@ void rb_stmt_cell(rb_cell *out, rb_stmt *handle, size_t i)
     out->len = (size_t)sqlite3_column_bytes(stmt, at);
 }
 
-int64_t rb_sqlite_changes(const rb_sqlite *db)
-{
-    return sqlite3_changes64(db->handle);
-}
-
 static enum rb_code fail_at(rb_sqlite *db, const char *sql, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf doing = {0};

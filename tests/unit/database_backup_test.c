@@ -440,9 +440,73 @@ static void test_other_files(void **state)
     free(dir);
 }
 
+/* More columns than an expression is deep, and than a function has arguments. */
+static void test_wide(void **state)
+{
+    (void)state;
+    rb_err err;
+    char *dir = help_dir();
+    char *url = rb_format("sqlite:%s/wide.db", dir);
+    char *path = rb_format("%s/backup", dir);
+    json_t *items = read_json(WHOLE("t"));
+    const rb_backup_spec spec = {.path = path, .items = items, .at_risk = items};
+    const script_pair pair = {"1",
+                              "UPDATE t SET c7 = 'x' WHERE id < 3; DELETE FROM t WHERE id = 3;"
+                              "ALTER TABLE t DROP COLUMN c9;",
+                              "ALTER TABLE t ADD COLUMN c9;"};
+    rb_migrations *set = help_set(&pair, 1);
+    rb_buf sql = {0};
+    rb_db *db = NULL;
+    rb_buf_puts(&sql, "CREATE TABLE t(id INTEGER PRIMARY KEY");
+    for (int i = 1; i <= 1500; i++)
+        rb_buf_printf(&sql, ", c%d DEFAULT %d", i, i);
+    rb_buf_puts(&sql, "); INSERT INTO t(id) VALUES(1),(2),(3),(4); UPDATE t SET c9 = id;");
+    help_ok(rb_db_open(&db, url, RB_DB_CREATE, &err), &err);
+    help_exec(db, rb_buf_str(&sql));
+    destroy(db, set, &spec);
+    help_exec(db, "UPDATE t SET c1500 = 0 WHERE id = 2");
+    json_t *report = undo(db, set, path);
+    char *text = shorten(report);
+    assert_string_equal(text, "[[null,3,[2],1," CHANGED "]]");
+    help_expect_rows(db, "SELECT c7, c9, c1500 FROM t",
+                     "[[7,1,1500],[\"x\",null,0],[7,3,1500],[7,4,1500]]");
+    free(text);
+    json_decref(report);
+
+    RB_AUTO(rb_strs_clear) rb_strs ignore = {0};
+    rb_strs_add(&ignore, "C1500");
+    const rb_restore_options manual = {.manual = true, .ignore = &ignore};
+    rb_restore *restore[9] = {NULL};
+    rb_db_close(db);
+    help_ok(rb_db_open(&db, url, RB_DB_WRITE, &err), &err);
+    help_ok(rb_db_begin(db, &err), &err);
+    for (size_t i = 0; i < 8; i++)
+        help_ok(rb_db_restore_compare(&restore[i], db, path, &manual, &err), &err);
+    assert_int_equal(rb_db_restore_compare(&restore[8], db, path, &manual, &err), RB_FOUND);
+    assert_non_null(strstr(err.message, "from at most 8 backups"));
+    help_ok(rb_db_restore(&report, restore[7], db, &err), &err);
+    help_ok(rb_db_commit(db, &err), &err);
+    text = shorten(report);
+    assert_string_equal(text, "[[null,1,[],0,null]]");
+    help_expect_rows(db, "SELECT c7, c9, c1500 FROM t WHERE id = 2", "[[7,2,1500]]");
+    for (size_t i = 0; i < 9; i++)
+        rb_restore_free(restore[i]);
+    free(text);
+    json_decref(report);
+    json_decref(items);
+    rb_buf_clear(&sql);
+    rb_migrations_free(set);
+    rb_db_close(db);
+    help_ok(rb_dir_remove(dir, &err), &err);
+    free(path);
+    free(url);
+    free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_restore), cmocka_unit_test(test_limit),
+                                       cmocka_unit_test(test_wide),
                                        cmocka_unit_test(test_other_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
