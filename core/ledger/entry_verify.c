@@ -55,7 +55,8 @@ static void fill_head(rb_checked_entry *out, rb_ledger_store *store, const rb_en
     entry->committer = keep_start(store, form->committer.who);
     entry->at = form->committer.time;
     entry->parent_count = form->parent_count;
-    memcpy(out->parents, form->parents, sizeof out->parents);
+    out->parents = (const rb_oid *)rb_ledger_store_text(store, (const char *)form->parents,
+                                                        form->parent_count * sizeof *form->parents);
     entry->app = keep(store, rb_json_str(form->json, "app"));
     entry->ledger = keep(store, rb_json_str(form->json, "ledger"));
 }

@@ -144,9 +144,12 @@ static bool take_head(rb_checked_entry *out, rb_wire *w)
     entry->at = (int64_t)at;
     entry->parent_count = parents;
     out->claims = claims != 0;
-    for (size_t i = 0; i < parents; i++)
-        if (!rb_wire_bytes(w, out->parents[i].id, RB_OID_SIZE))
-            return false;
+    size_t len = parents * sizeof *out->parents;
+    if (len > w->left)
+        return false;
+    out->parents = (const rb_oid *)w->p;
+    w->p += len;
+    w->left -= len;
     return true;
 }
 

@@ -15,7 +15,7 @@
 /* A verified entry, independent of the ledger that it is in. Strings are borrowed. */
 typedef struct rb_checked_entry {
     rb_entry entry; /* parents' indexes not set */
-    rb_oid parents[RB_ENTRY_PARENTS];
+    const rb_oid *parents;
     bool claims;  /* claims to be an entry, valid or not: its parents are to be read */
     bool kept;    /* came from the file */
     bool passing; /* must not be cached */

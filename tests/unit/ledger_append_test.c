@@ -170,8 +170,8 @@ static void test_circle(void **state)
         judged[i].claims = true;
     }
     judged[1].entry.id.id[0] ^= 1;
-    judged[0].parents[0] = judged[1].entry.id;
-    judged[1].parents[0] = judged[0].entry.id;
+    judged[0].parents = &judged[1].entry.id;
+    judged[1].parents = &judged[0].entry.id;
     rb_ledger_store *store = rb_ledger_store_new();
     rb_ledger_store_open(store, rb_repo_common_dir(repo), rb_signers_digest(signers));
     rb_ledger_store_save(store, judged, 2);
