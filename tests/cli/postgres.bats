@@ -43,7 +43,7 @@ setup() {
 }
 
 as_admin() {
-    psql -qXAt -h "$PGDIR" -U postgres -v ON_ERROR_STOP=1 -c "$1" postgres
+    PGOPTIONS='-c client_min_messages=warning' psql -qXAt -h "$PGDIR" -U postgres -v ON_ERROR_STOP=1 -c "$1" postgres
 }
 
 # What people write for psql: bodies of every kind, data, a wrapping transaction, and a script that
@@ -272,6 +272,41 @@ golang_migrate_key() {
     rbtool abort --yes
     [[ $(columns) == id,total ]]
     settled_at v1.0.0
+}
+
+# pool MODE: PgBouncer before the server; the environment's url leads to it.
+pool() {
+    cat >"$PGDIR/pool.ini" <<INI
+[databases]
+* = host=$PGDIR user=postgres
+[pgbouncer]
+listen_addr =
+unix_socket_dir = $PGDIR
+listen_port = 6432
+auth_type = any
+pool_mode = $1
+INI
+    local as=()
+    [[ $(id -u) -ne 0 ]] || as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+    "${as[@]}" pgbouncer -q "$PGDIR/pool.ini" 3>&- 7>&- &
+    POOL=$!
+    wait_for psql -qX -h "$PGDIR" -p 6432 -U postgres -c 'SELECT 1' shop
+    jq --arg url "$PGURL&port=6432" '.environments.prod.databases.main = $url' rbtool.json >new.json
+    mv new.json rbtool.json
+    rbtool env trust --env prod --yes
+}
+
+@test "a pool in transaction mode is refused by name, a pool in session mode is not" {
+    pool transaction
+    fails 2 'leads to a pool in transaction mode' rbtool deploy v1.1.0 --yes
+    fails 1 'leads to a pool in transaction mode' rbtool env check --env prod
+    kill "$POOL"
+    wait "$POOL" || true
+    git checkout -q rbtool.json
+    pool session
+    rbtool deploy v1.1.0 --yes
+    kill "$POOL"
+    [[ $(columns) == id,total,discount ]]
 }
 
 @test "a password is in no output, no state and no process list" {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "database/postgres/session.h"
 #include "database/url.h"
 
 #define CONNECT_SECONDS "10" /* where the url sets no connect_timeout */
@@ -74,8 +73,7 @@ static enum rb_code connect_url(rb_pg *pg, rb_err *err)
     pg->cancel = PQgetCancel(pg->conn);
     int number = PQserverVersion(pg->conn);
     snprintf(pg->version, sizeof pg->version, "%d.%d", number / 10000, number % 10000);
-    RB_TRY(rb_pg_settle(pg, err));
-    return rb_pg_look(pg, err);
+    return rb_pg_settle(pg, err);
 }
 
 enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, rb_err *err)

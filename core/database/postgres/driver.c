@@ -11,8 +11,12 @@ static enum rb_code open_url(rb_db **out, const char *rest, enum rb_db_mode mode
     rb_pg *pg = NULL;
     RB_AUTO(rb_free_str) char *url = rb_format("postgresql://%s", rest);
     RB_TRY(rb_pg_connect(&pg, url, mode, err));
-    *out = &pg->base;
-    return RB_OK;
+    enum rb_code code = rb_pg_look(pg, err);
+    if (code == RB_OK)
+        *out = &pg->base;
+    else
+        rb_pg_disconnect(pg);
+    return code;
 }
 
 /* rbtool does not create databases of a server: one that cannot be reached is found by open. */

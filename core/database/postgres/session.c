@@ -24,10 +24,12 @@
 static enum rb_code refuse_pool(rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *other = NULL;
+    int64_t others = 0;
     if (pg->pid == PQbackendPID(pg->conn))
         return RB_OK;
     RB_TRY(rb_pg_connect(&other, pg->url, RB_DB_READ, err));
-    if (other->pid != pg->pid)
+    RB_TRY(rb_pg_int(&others, other, "SELECT pg_backend_pid()", NULL, 0, err));
+    if (others != pg->pid)
         return RB_OK;
     return rb_fail(
         err, RB_ERROR,
@@ -41,24 +43,22 @@ enum rb_code rb_pg_look(rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_pg_clear) PGresult *result = NULL;
     RB_TRY(rb_pg_rows(&result, pg,
-                      "SELECT pg_backend_pid(), pg_is_in_recovery(), current_schema() IS NULL,"
-                      " current_setting('transaction_read_only')::bool",
+                      "SELECT pg_backend_pid(), pg_is_in_recovery(), current_schema() IS NULL",
                       NULL, 0, err));
     pg->pid = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-    if (pg->mode == RB_DB_READ)
-        return RB_OK;
-    if (PQgetvalue(result, 0, 1)[0] == 't')
+    RB_TRY(refuse_pool(pg, err));
+    if (pg->mode != RB_DB_READ && PQgetvalue(result, 0, 1)[0] == 't')
         return rb_fail(
             err, RB_ERROR,
             "database %s: the server is a standby, which cannot be changed\ngive the url "
             "of its primary, or add target_session_attrs=read-write to the url",
             pg->shown);
-    if (PQgetvalue(result, 0, 2)[0] == 't')
+    if (pg->mode != RB_DB_READ && PQgetvalue(result, 0, 2)[0] == 't')
         return rb_fail(err, RB_ERROR,
                        "database %s: no schema of this role's search_path exists\ncreate one, such "
                        "as `CREATE SCHEMA public`, or set the role's search_path",
                        pg->shown);
-    return refuse_pool(pg, err);
+    return RB_OK;
 }
 
 enum rb_code rb_pg_label(rb_db *db, const char *label, rb_err *err)

@@ -4,8 +4,8 @@
 
 #include "database/postgres/postgres.h"
 
-/* After connecting: refuses what cannot carry a transition (a standby, a pool in transaction mode),
- * unless the session only reads. */
+/* After connecting: refuses a pool in transaction mode, and, unless the session only reads, a
+ * standby. */
 enum rb_code rb_pg_look(rb_pg *pg, rb_err *err) RB_MUST_USE;
 
 /* Names the sessions that hold the lock that this one waits for; a new string, NULL for none. */
