@@ -11,14 +11,6 @@
 
 static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, RB_OPTIONS_END};
 
-static const char *live_tag(const rb_live *live)
-{
-    for (int part = 0; part < RB_PARTS; part++)
-        if (live->tag[part])
-            return live->tag[part];
-    return NULL;
-}
-
 /* Stores the result, unless a transition started in the meantime, which has its own. well: the
  * transition that brought the release ended well. */
 static enum rb_code store(const rb_site *site, const json_t *failures, const char *tag,
@@ -33,7 +25,7 @@ static enum rb_code store(const rb_site *site, const json_t *failures, const cha
     RB_TRY(rb_state_open(&state, site->env->root, true, err));
     RB_TRY(rb_state_live(&live, state, err));
     RB_TRY(rb_state_pending(&now, state, err));
-    if (pending || now || !rb_text_same(live_tag(&live), tag))
+    if (pending || now || !rb_text_same(rb_site_live_tag(&live), tag))
         return rb_fail(err, RB_BUSY, "a transition has begun and not ended");
     RB_TRY(rb_state_health(&before, state, err));
     bool down = json_is_true(json_object_get(before, "down"));
@@ -107,7 +99,7 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
     RB_AUTO(rb_free_str) char *holder = NULL;
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     const rb_env *env = site->env;
-    const char *tag = live_tag(&site->live);
+    const char *tag = rb_site_live_tag(&site->live);
     RB_TRY(rb_site_pending(&row, &holder, site, err));
     if (holder)
         rb_ui_note(cli,
@@ -124,8 +116,7 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
     bool stored =
         env->check_count > 0 && tag && store(site, failures, tag, row, &well, &why) == RB_OK;
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *doc = document(env, tag, health, stored, failures);
-        rb_ui_json(cli, doc);
+        rb_ui_document(cli, document(env, tag, health, stored, failures));
     } else {
         show(env, failures);
         rb_ui_line("%s: %s, %s%s", env->name, tag ? tag : "nothing is live", health,

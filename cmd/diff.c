@@ -147,13 +147,6 @@ static void print_databases(const json_t *databases, const struct sides *sides)
     }
 }
 
-static void print_flag(const json_t *flag)
-{
-    char sign = rb_flag_sign(flag);
-    RB_AUTO(rb_free_str) char *words = rb_flag_words(flag);
-    print_change("  ", sign == '+' ? "added" : sign == '-' ? "removed" : "changed", words);
-}
-
 static void print_lines(const json_t *lines, bool stat)
 {
     rb_json_each (line, lines) {
@@ -172,7 +165,9 @@ static void print_settings(const json_t *document, bool stat)
     if (json_array_size(flags) > 0)
         print_head("flags", "", "");
     rb_json_each (item, flags) {
-        print_flag(item);
+        char sign = rb_flag_sign(item);
+        RB_AUTO(rb_free_str) char *words = rb_flag_words(item);
+        print_change("  ", sign == '+' ? "added" : sign == '-' ? "removed" : "changed", words);
         print_lines(json_object_get(item, "lines"), stat);
     }
     if (json_array_size(config) > 0)

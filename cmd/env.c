@@ -93,8 +93,7 @@ static enum rb_code list(rb_cli *cli, const rb_strs *names)
     for (size_t i = 0; i < names->n; i++)
         json_array_append_new(rows, row_of(cli, names->items[i]));
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "environments", rows);
-        rb_ui_json(cli, document);
+        rb_ui_document(cli, json_pack("{s:O}", "environments", rows));
         return RB_OK;
     }
     rb_json_each (row, rows)

@@ -43,6 +43,14 @@ static void add(const check *c, const char *item, enum level level, const char *
                                                  levels[level], rb_buf_str(&message), hint));
 }
 
+/* Adds an error where the code is one. */
+static bool passes(const check *c, const char *item, enum rb_code code, rb_err *why)
+{
+    if (code != RB_OK)
+        add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(why));
+    return code == RB_OK;
+}
+
 /* The nearest folder above path that exists. */
 static char *standing_folder(const char *path)
 {
@@ -61,9 +69,9 @@ static void check_root(const check *c)
     const char *root = c->env->root;
     struct stat st;
     rb_err why;
-    if (rb_root_trust(root, &why) != RB_OK) {
-        add(c, "root", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
-    } else if (stat(root, &st) == 0 && S_ISDIR(st.st_mode)) {
+    if (!passes(c, "root", rb_root_trust(root, &why), &why))
+        return;
+    if (stat(root, &st) == 0 && S_ISDIR(st.st_mode)) {
         const struct passwd *owner = getpwuid(st.st_uid);
         bool may = access(root, W_OK | X_OK) == 0;
         add(c, "root", may ? LEVEL_OK : LEVEL_ERROR,
@@ -152,9 +160,7 @@ static void check_programs(const check *c)
 static void check_file(const check *c, const char *item, const char *what, const char *path)
 {
     rb_err why;
-    if (rb_host_file_check(c->env, what, path, &why) != RB_OK)
-        add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
-    else
+    if (passes(c, item, rb_host_file_check(c->env, what, path, &why), &why))
         add(c, item, LEVEL_OK, NULL,
             rb_file_exists(path) ? "%s can be written" : "%s can be created", path);
 }
@@ -183,10 +189,8 @@ static void check_database(const check *c, const rb_env_pair *database)
             may ? "%s does not exist yet; the first deploy creates it"
                 : "%s does not exist, and its folder cannot be written",
             file);
-    } else if (rb_db_open(&db, database->value, RB_DB_READ, &why) != RB_OK ||
-               rb_host_database_check(c->env, database->value, &why) != RB_OK) {
-        add(c, item, LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
-    } else {
+    } else if (passes(c, item, rb_db_open(&db, database->value, RB_DB_READ, &why), &why) &&
+               passes(c, item, rb_host_database_check(c->env, database->value, &why), &why)) {
         add(c, item, LEVEL_OK, NULL, "%s %s answers", rb_db_engine(db), rb_db_version(db));
     }
 }
@@ -194,8 +198,7 @@ static void check_database(const check *c, const rb_env_pair *database)
 static bool is_mounted(const char *folder)
 {
     RB_AUTO(rb_free_str) char *above = rb_path_dir(folder);
-    struct stat st;
-    struct stat up;
+    struct stat st, up;
     return stat(folder, &st) == 0 && stat(above, &up) == 0 && st.st_dev != up.st_dev;
 }
 
@@ -289,10 +292,8 @@ static void check_policy(const check *c)
     rb_session *session = &c->cli->session;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     rb_err why;
-    if (rb_session_ledger(session, &why) != RB_OK) {
-        add(c, "policy", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
+    if (!passes(c, "policy", rb_session_ledger(session, &why), &why))
         return;
-    }
     bool rooted = rb_policy_rooted(session->policy);
     bool in_force = rb_policy_entry(session->policy) != NULL;
     if (rooted && !in_force)
@@ -322,10 +323,8 @@ static void check_one(rb_cli *cli, const char *name, json_t *lines)
     rb_err why;
     enum rb_code code = rb_site_open(&site, cli, name, false, &why);
     const check c = {cli, &site, site.env, lines};
-    if (code != RB_OK) {
-        add(&c, "settings", LEVEL_ERROR, NULL, "%s", rb_err_line(&why));
+    if (!passes(&c, "settings", code, &why))
         return;
-    }
     check_binding(&c);
     check_root(&c);
     check_programs(&c);
@@ -352,14 +351,6 @@ static void show(const char *name, const json_t *lines)
     }
 }
 
-static size_t count_errors(const json_t *lines)
-{
-    size_t errors = 0;
-    rb_json_each (line, lines)
-        errors += strcmp(rb_json_str(line, "level"), levels[LEVEL_ERROR]) == 0;
-    return errors;
-}
-
 enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
@@ -372,15 +363,15 @@ enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err)
     for (size_t i = 0; i < names.n; i++) {
         json_t *lines = json_array();
         check_one(cli, names.items[i], lines);
-        errors += count_errors(lines);
+        rb_json_each (line, lines)
+            errors += strcmp(rb_json_str(line, "level"), levels[LEVEL_ERROR]) == 0;
         if (!cli->json)
             show(names.items[i], lines);
         json_array_append_new(
             all, json_pack("{s:s,s:o}", "environment", names.items[i], "lines", lines));
     }
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *document = json_pack("{s:O}", "environments", all);
-        rb_ui_json(cli, document);
+        rb_ui_document(cli, json_pack("{s:O}", "environments", all));
     }
     return errors == 0
                ? RB_OK

@@ -320,11 +320,11 @@ void rb_site_close(rb_site *site)
     *site = (rb_site){0};
 }
 
-const char *rb_site_live_tag(const rb_site *site)
+const char *rb_site_live_tag(const rb_live *live)
 {
     for (int part = 0; part < RB_PARTS; part++)
-        if (site->live.tag[part])
-            return site->live.tag[part];
+        if (live->tag[part])
+            return live->tag[part];
     return NULL;
 }
 
@@ -361,11 +361,9 @@ enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from,
                              const char *why)
 {
     if (cli->json) {
-        RB_AUTO(rb_json_freep)
-        json_t *doc =
-            json_pack("{s:s?,s:s?,s:s,s:s,s:[],s:n}", "from", from, "to", to, "environment",
-                      site->env->name, "outcome", "nothing", "steps", "error");
-        rb_ui_json(cli, doc);
+        rb_ui_document(cli, json_pack("{s:s?,s:s?,s:s,s:s,s:[],s:n}", "from", from, "to", to,
+                                      "environment", site->env->name, "outcome", "nothing", "steps",
+                                      "error"));
     } else {
         rb_ui_line("nothing to do: %s", why);
     }
@@ -376,15 +374,14 @@ enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *pl
                              const char *outcome, const rb_err *err)
 {
     if (cli->json) {
-        RB_AUTO(rb_json_freep)
-        json_t *doc =
-            rb_json_make("from:J to:J environment:s outcome:s steps:j error:j digest:s "
-                         "dataAtRisk:J decisions:J drift:J",
-                         json_object_get(plan->json, "from"), json_object_get(plan->json, "to"),
-                         site->env->name, outcome, json_array(), rb_err_json(err), plan->digest,
-                         json_object_get(plan->json, "dataAtRisk"),
-                         json_object_get(plan->json, "decisions"), plan->drift);
-        rb_ui_json(cli, doc);
+        rb_ui_document(cli,
+                       rb_json_make("from:J to:J environment:s outcome:s steps:j error:j digest:s "
+                                    "dataAtRisk:J decisions:J drift:J",
+                                    json_object_get(plan->json, "from"),
+                                    json_object_get(plan->json, "to"), site->env->name, outcome,
+                                    json_array(), rb_err_json(err), plan->digest,
+                                    json_object_get(plan->json, "dataAtRisk"),
+                                    json_object_get(plan->json, "decisions"), plan->drift));
     }
     return err->code;
 }

@@ -77,7 +77,7 @@ enum rb_code rb_site_settled(const rb_site *site, rb_err *err) RB_MUST_USE;
 enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err);
 
 /* Returns the live release, of the first part that has one, or NULL. Borrowed. */
-const char *rb_site_live_tag(const rb_site *site);
+const char *rb_site_live_tag(const rb_live *live);
 
 /* Returns the parts that --only names; all if it is empty. */
 enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err) RB_MUST_USE;
@@ -104,8 +104,9 @@ const char *rb_site_command(rb_site *site, const rb_options *options, const char
 
 /* Appends one difference, and the lines and flags that differ. */
 void rb_site_add_drift(rb_buf *out, const char *head, const json_t *item);
-/* Prints FROM and TO, steps, data at risk and decisions. */
-void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr);
+/* Prints FROM and TO, steps, data at risk and decisions; for who has seen the plan, as the digest
+ * that was agreed to shows, only the counts and the drift. */
+void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr);
 
 /* Plans a deploy, a revert or the abort of a committed transition, shows the plan, checks consent,
  * asks, carries it out, prints the result. With options->dry_run shows the plan only, and needs no

@@ -134,9 +134,8 @@ static enum rb_code lint_database(struct job *job, const rb_config_database *d, 
             rb_strs_add(&job->ignored, set->ignored.items[i]);
     for (size_t i = 0; i < unread.n; i++) {
         rb_strs_take(&job->ignored, rb_format("%s: %s", unread.items[i].path, unread.items[i].why));
-        RB_AUTO(rb_free_str) char *file = rb_safe(unread.items[i].path);
-        json_array_append_new(job->unread,
-                              json_pack("{s:s,s:s}", "file", file, "message", unread.items[i].why));
+        json_array_append_new(job->unread, rb_json_make("file:t message:s", unread.items[i].path,
+                                                        unread.items[i].why));
     }
     return RB_OK;
 }

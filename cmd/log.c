@@ -219,13 +219,12 @@ static void print_json(const struct job *job, const rb_entry *entry)
     for (size_t i = 0; i < entry->parent_count; i++)
         json_array_append_new(
             parents, rb_json_text(rb_word_id(&job->ledger->items[entry->parents[i]].id).hex));
-    RB_AUTO(rb_json_freep)
-    json_t *line = rb_json_make(
-        "id:s title:t trust:s committer:t principal:t fingerprint:s parents:j problems:j entry:J",
-        rb_word_id(&entry->id).hex, entry->title, rb_entry_trust_name(entry->trust),
-        entry->committer, entry->principal, entry->fingerprint, parents,
-        problems_json(&entry->problems), rb_entry_json(entry));
-    rb_ui_json(job->cli, line);
+    rb_ui_document(job->cli, rb_json_make("id:s title:t trust:s committer:t principal:t "
+                                          "fingerprint:s parents:j problems:j entry:J",
+                                          rb_word_id(&entry->id).hex, entry->title,
+                                          rb_entry_trust_name(entry->trust), entry->committer,
+                                          entry->principal, entry->fingerprint, parents,
+                                          problems_json(&entry->problems), rb_entry_json(entry)));
 }
 
 static char *signer_of(const rb_entry *entry)

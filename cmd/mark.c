@@ -98,8 +98,7 @@ static enum rb_code write_entry(rb_cli *cli, const rb_draft *draft, const rb_cal
     rb_oid id;
     RB_TRY(rb_word_write(&id, cli, draft, err));
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, &id);
-        rb_ui_json(cli, json);
+        rb_ui_document(cli, rb_word_document(draft, caller, &id));
         return RB_OK;
     }
     rb_ui_line("%s, says %s (entry %.10s)", text, caller->principal, rb_word_id(&id).hex);

@@ -38,7 +38,7 @@ static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
     } else if (cli->json) {
         rb_ui_json(cli, plan->json);
     } else {
-        rb_site_show_plan(cli, plan, false);
+        rb_site_show_plan(cli, plan, false, false);
     }
     return RB_OK;
 }
@@ -49,12 +49,10 @@ static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *
 {
     if (!cli->json)
         return rb_site_nothing(cli, site, tag, NULL, why);
-    RB_AUTO(rb_json_freep)
-    json_t *doc =
-        json_pack("{s:s,s:n,s:s,s:n,s:n,s:n,s:[],s:[],s:[],s:[{s:s,s:s}]}", "from", tag, "to",
-                  "environment", site->env->name, "digest", "class", "rule", "steps", "dataAtRisk",
-                  "bound", "decisions", "code", "nothing", "message", why);
-    rb_ui_json(cli, doc);
+    rb_ui_document(cli, json_pack("{s:s,s:n,s:s,s:n,s:n,s:n,s:[],s:[],s:[],s:[{s:s,s:s}]}", "from",
+                                  tag, "to", "environment", site->env->name, "digest", "class",
+                                  "rule", "steps", "dataAtRisk", "bound", "decisions", "code",
+                                  "nothing", "message", why));
     return RB_OK;
 }
 
@@ -104,7 +102,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         o->dry_run = true;
         return rb_site_carry_out(cli, &site, o, "deploy", o->deploy, err);
     }
-    const char *tag = o->argc > 0 ? o->argv[0] : rb_site_live_tag(&site);
+    const char *tag = o->argc > 0 ? o->argv[0] : rb_site_live_tag(&site.live);
     if (!tag)
         return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert",
                        site.env->name);

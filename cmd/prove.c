@@ -309,8 +309,7 @@ static void print(struct job *job, const char *format)
     if (strcmp(format, "json") == 0) {
         rb_ui_json(job->cli, job->document);
     } else if (strcmp(format, "sarif") == 0) {
-        RB_AUTO(rb_json_freep) json_t *log = rb_findings_sarif(&job->findings, RB_VERSION);
-        rb_ui_json(job->cli, log);
+        rb_ui_document(job->cli, rb_findings_sarif(&job->findings, RB_VERSION));
     } else if (strcmp(format, "markdown") == 0) {
         rb_prove_markdown(job->document);
     } else if (strcmp(format, "junit") == 0) {

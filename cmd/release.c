@@ -88,10 +88,8 @@ static void refuse(rb_cli *cli, const rb_make *make, const rb_made *made, const 
     print_findings(cli, make, made);
     if (!cli->json)
         return;
-    RB_AUTO(rb_json_freep)
-    json_t *document =
-        rb_json_make("error:j findings:j", rb_err_json(err), findings_json(make, &made->findings));
-    rb_ui_json(cli, document);
+    rb_ui_document(cli, rb_json_make("error:j findings:j", rb_err_json(err),
+                                     findings_json(make, &made->findings)));
 }
 
 /* Prints the readable part of the tag's message: the lines before the manifest. */
@@ -113,11 +111,10 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
     RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(made->manifest);
     print_untested(cli, made->manifest);
     if (cli->json) {
-        RB_AUTO(rb_json_freep)
-        json_t *document = rb_json_make(
-            "tag:s object:s entry:s manifest:J findings:j notes:j", make->tag, object, entry,
-            manifest, findings_json(make, &made->findings), rb_json_strs(&made->notes));
-        rb_ui_json(cli, document);
+        rb_ui_document(cli, rb_json_make("tag:s object:s entry:s manifest:J findings:j notes:j",
+                                         make->tag, object, entry, manifest,
+                                         findings_json(make, &made->findings),
+                                         rb_json_strs(&made->notes)));
     } else if (!object) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         rb_json_pretty(&text, manifest);
@@ -189,11 +186,9 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
         rb_oid_hex(&id, hex);
     }
     if (cli->json) {
-        RB_AUTO(rb_json_freep)
-        json_t *document =
-            rb_json_make("tag:s object:s entry:s manifest:j findings:j", tag, release->object,
-                         *hex ? hex : NULL, rb_manifest_encode(release->manifest), json_array());
-        rb_ui_json(cli, document);
+        rb_ui_document(cli, rb_json_make("tag:s object:s entry:s manifest:j findings:j", tag,
+                                         release->object, *hex ? hex : NULL,
+                                         rb_manifest_encode(release->manifest), json_array()));
     } else if (*hex) {
         rb_ui_line("%s  %s", tag, hex);
     }

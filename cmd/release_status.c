@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "env_session.h"
 #include "ledger/unapproved.h"
+#include "ledger_write.h"
 #include "ui.h"
 
 /* What a look-up of one release after another needs; read once for a state of the ledger. */
@@ -82,10 +83,9 @@ json_t *rb_release_overrides(rb_cli *cli, const char *object, const char *enviro
             (environment && !rb_text_same(entry->environment, environment)))
             continue;
         const json_t *detail = rb_entry_detail(entry);
-        RB_AUTO(rb_free_str)
-        char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
+        const char *by = entry->principal ? entry->principal : entry->committer;
         json_array_append_new(list,
-                              rb_json_make("rule:s why:s environment:s by:s signed:b at:i",
+                              rb_json_make("rule:s why:s environment:s by:t signed:b at:i",
                                            rb_json_str(detail, "rule"), rb_json_str(detail, "why"),
                                            entry->environment, by, entry->trust == RB_ENTRY_GOOD,
                                            (int64_t)entry->at));
@@ -103,15 +103,13 @@ json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *envir
         if (!rb_text_same(found->object, object) ||
             (environment && !rb_text_same(entry->environment, environment)))
             continue;
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&entry->id, hex);
-        RB_AUTO(rb_free_str)
-        char *by = rb_safe(entry->principal ? entry->principal : entry->committer);
+        const char *by = entry->principal ? entry->principal : entry->committer;
         json_array_append_new(
-            list, rb_json_make("kind:s environment:s needed:i given:i by:s signed:b at:i entry:s",
+            list, rb_json_make("kind:s environment:s needed:i given:i by:t signed:b at:i entry:s",
                                rb_json_str(rb_entry_detail(entry), "kind"), entry->environment,
                                (int64_t)found->needed, (int64_t)found->given, by,
-                               entry->trust == RB_ENTRY_GOOD, (int64_t)entry->at, hex));
+                               entry->trust == RB_ENTRY_GOOD, (int64_t)entry->at,
+                               rb_word_id(&entry->id).hex));
     }
     return list;
 }

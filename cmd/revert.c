@@ -38,7 +38,7 @@ static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site 
         return RB_OK;
     const char *env = site->env->name;
     RB_TRY(rb_site_settled(site, err));
-    *out = rb_site_live_tag(site);
+    *out = rb_site_live_tag(&site->live);
     if (!*out)
         return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert", env);
     if (o->dry_run || (cli->interactive && !o->yes))

@@ -262,14 +262,6 @@ static json_t *to_row(const rb_status *st)
                         apart, pending ? pending : words, since, st->by);
 }
 
-/* One whose settings cannot be read has no more than a message. */
-static json_t *unknown_environment(const char *name, const char *why)
-{
-    return json_pack("{s:s,s:n,s:n,s:n,s:s,s:s,s:b,s:n,s:[],s:[{s:s,s:s}]}", "environment", name,
-                     "release", "since", "by", "state", "unknown", "health", "unchecked", "down", 0,
-                     "step", "drift", "unreadable", "part", "settings", "message", why);
-}
-
 /* A table: a line each. */
 static enum rb_code show_all(rb_cli *cli, const rb_strs *names, bool exit_code, rb_err *err)
 {
@@ -293,10 +285,14 @@ static enum rb_code show_all(rb_cli *cli, const rb_strs *names, bool exit_code, 
             json_array_append_new(rows, to_row(&st));
             colors[i] = state_color(&st);
             code = rb_status_code(&st, &why);
-        } else {
+        } else { /* its settings cannot be read: it has no more than a message */
             RB_AUTO(rb_free_str) char *safe = rb_safe(rb_err_line(&why));
             RB_AUTO(rb_free_str) char *state = rb_format("unreadable: %s", safe);
-            json_array_append_new(list, unknown_environment(names->items[i], safe));
+            json_array_append_new(
+                list, json_pack("{s:s,s:n,s:n,s:n,s:s,s:s,s:b,s:n,s:[],s:[{s:s,s:s}]}",
+                                "environment", names->items[i], "release", "since", "by", "state",
+                                "unknown", "health", "unchecked", "down", 0, "step", "drift",
+                                "unreadable", "part", "settings", "message", safe));
             json_array_append_new(
                 rows, rb_json_make("environment:s release:s state:s", names->items[i], "?", state));
             colors[i] = RB_RED;

@@ -15,16 +15,12 @@
 
 #define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
 
-static void add_unreadable(const rb_status *st, const char *part, rb_err *why)
-{
-    json_array_append_new(st->unreadable, rb_json_make("part:s message:t", part, rb_err_line(why)));
-}
-
 /* What cannot be looked at is listed. */
 static bool can(const rb_status *st, const char *part, enum rb_code code, rb_err *why)
 {
     if (code != RB_OK)
-        add_unreadable(st, part, why);
+        json_array_append_new(st->unreadable,
+                              rb_json_make("part:s message:t", part, rb_err_line(why)));
     return code == RB_OK;
 }
 
@@ -226,8 +222,7 @@ static void look_at_state(rb_status *st)
     if (!st->site.state)
         return;
     look_at_pending(st);
-    for (int part = 0; part < RB_PARTS && !st->tag; part++)
-        st->tag = st->live.tag[part];
+    st->tag = rb_site_live_tag(&st->live);
     look_at_history(st);
     (void)can(st, "state", rb_state_outbox(&items, &st->unwritten, st->site.state, &why), &why);
     rb_outbox_free(items, st->unwritten);
@@ -257,12 +252,6 @@ char *rb_status_time(int64_t when)
 char *rb_status_iso(int64_t when)
 {
     return format_time(when, "%Y-%m-%dT%H:%M:%SZ");
-}
-
-static void set_time(json_t *json, const char *key, int64_t when)
-{
-    RB_AUTO(rb_free_str) char *text = rb_status_iso(when);
-    rb_json_set_str(json, key, text);
 }
 
 /* Adds the size of a file, or of what a folder holds, and the time of the newest file. */
@@ -295,12 +284,11 @@ static void look_at_backups(rb_status *st)
     for (size_t i = 0; i < names.n; i++) {
         int64_t bytes = 0, at = 0;
         RB_AUTO(rb_free_str) char *path = rb_path_join(folder, names.items[i]);
-        RB_AUTO(rb_free_str) char *id = rb_safe(names.items[i]);
         measure(&bytes, &at, path, BACKUP_DEPTH);
-        json_t *item = json_pack("{s:s,s:I,s:I}", "id", id, "bytes", (json_int_t)bytes, "age",
-                                 (json_int_t)(at > 0 ? time(NULL) - at : 0));
-        set_time(item, "at", at);
-        json_array_append_new(st->backups, item);
+        RB_AUTO(rb_free_str) char *newest = rb_status_iso(at);
+        json_array_append_new(st->backups,
+                              rb_json_make("id:t bytes:i age:i at:s", names.items[i], bytes,
+                                           at > 0 ? (int64_t)time(NULL) - at : 0, newest));
     }
 }
 
@@ -355,58 +343,49 @@ static json_t *list_parts(const rb_live *live)
 {
     json_t *list = json_array();
     for (int part = 0; part < RB_PARTS; part++)
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s?}", "part", rb_part_name((enum rb_part)part),
-                                        "release", live->tag[part]));
+        json_array_append_new(
+            list,
+            rb_json_make("part:s release:s", rb_part_name((enum rb_part)part), live->tag[part]));
     return list;
 }
 
-static void add_standing(json_t *doc, rb_cli *cli, const rb_status *st)
+static json_t *describe_checks(const json_t *checks)
 {
-    rb_err why;
-    const rb_release *release = st->row ? NULL : st->release; /* in the middle none is meant */
-    RB_AUTO(rb_free_str) char *reason = NULL;
-    bool known = rb_session_ledger(&cli->session, &why) == RB_OK;
-    if (!known)
-        add_unreadable(st, "ledger", &why);
-    const char *verdict =
-        known && release ? rb_release_verdict(&reason, cli, release->tag, release->object) : NULL;
-    rb_json_set(
-        doc, "verdict:s reason:s approvals:j overrides:j unapproved:j", verdict, reason,
-        known && release ? rb_release_approvals(cli, release, st->name) : json_array(),
-        known && release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
-        known && release ? rb_release_unapproved(cli, release->object, st->name) : json_array());
+    RB_AUTO(rb_free_str) char *at = rb_status_iso(rb_json_int(checks, "at", 0));
+    return !checks ? NULL
+                   : rb_json_make("at:s message:s output:s failures:J", at,
+                                  rb_json_str(checks, "message"), rb_json_str(checks, "output"),
+                                  json_object_get(checks, "failures"));
 }
 
 json_t *rb_status_document(rb_cli *cli, const rb_status *st)
 {
-    json_t *doc = rb_json_make("environment:s release:s", st->name, st->tag);
-    set_time(doc, "since", st->since);
-    rb_json_set(doc,
-                "by:s state:s health:s down:b step:s holder:s parts:j differences:j drift:J "
-                "accepted:J backups:J unwritten:i failedChecks:s",
-                st->by,
-                st->row       ? "interrupted"
-                : st->tag     ? "settled"
-                : st->unknown ? "unknown"
-                              : "empty",
-                st->health, st->down || st->stopped, st->step, st->holder, list_parts(&st->live),
-                rb_site_distrust(&st->site), st->drift, st->accepted, st->backups,
-                (int64_t)st->unwritten, rb_json_str(st->checks, "message"));
-    json_t *checks = json_null();
-    if (st->checks) {
-        checks = json_object();
-        set_time(checks, "at", rb_json_int(st->checks, "at", 0));
-        rb_json_set_str(checks, "message", rb_json_str(st->checks, "message"));
-        rb_json_set_str(checks, "output", rb_json_str(st->checks, "output"));
-        json_object_set(checks, "failures", json_object_get(st->checks, "failures"));
-    }
-    json_object_set_new(doc, "checks", checks);
+    rb_err why;
+    const rb_release *release = st->row ? NULL : st->release; /* in the middle none is meant */
+    RB_AUTO(rb_free_str) char *reason = NULL;
+    RB_AUTO(rb_free_str) char *since = rb_status_iso(st->since);
+    if (!can(st, "ledger", rb_session_ledger(&cli->session, &why), &why))
+        release = NULL;
+    const char *verdict =
+        release ? rb_release_verdict(&reason, cli, release->tag, release->object) : NULL;
+    json_t *doc = rb_json_make(
+        "environment:s release:s since:s by:s state:s health:s down:b step:s holder:s parts:j "
+        "differences:j drift:J accepted:J backups:J unwritten:n failedChecks:s checks:j failure:J "
+        "verdict:s reason:s approvals:j overrides:j unapproved:j unreadable:J",
+        st->name, st->tag, since, st->by,
+        st->row       ? "interrupted"
+        : st->tag     ? "settled"
+        : st->unknown ? "unknown"
+                      : "empty",
+        st->health, st->down || st->stopped, st->step, st->holder, list_parts(&st->live),
+        rb_site_distrust(&st->site), st->drift, st->accepted, st->backups, st->unwritten,
+        rb_json_str(st->checks, "message"), describe_checks(st->checks), st->said, verdict, reason,
+        release ? rb_release_approvals(cli, release, st->name) : json_array(),
+        release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
+        release ? rb_release_unapproved(cli, release->object, st->name) : json_array(),
+        st->unreadable);
     if (st->row)
         rb_json_set_str(doc, "transition", st->row->id);
-    json_object_set(doc, "failure", st->said ? st->said : json_null());
-    add_standing(doc, cli, st);
-    json_object_set(doc, "unreadable", st->unreadable);
     return doc;
 }
 

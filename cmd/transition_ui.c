@@ -144,7 +144,7 @@ static void add_risk(rb_buf *out, const json_t *plan)
 }
 
 /* seen: who agreed to its digest has read the rest of it, other than the counts and the drift. */
-static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr)
+void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     const json_t *json = plan->json;
@@ -178,11 +178,6 @@ static void show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to
     if (rb_json_str(json, "next") && !to_stderr)
         rb_ui_add_item(&out, "next: `{next}`", json);
     rb_ui_text(cli, &out, to_stderr);
-}
-
-void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool to_stderr)
-{
-    show_plan(cli, plan, false, to_stderr);
 }
 
 static void progress(void *context, const char *step, const char *text)
@@ -346,11 +341,6 @@ enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, rb_transition *t, rb_e
     return rb_site_run(cli, site, &run, false, err);
 }
 
-static const char *outcome_of(enum rb_code code)
-{
-    return code == RB_FOUND ? "failed" : "refused";
-}
-
 enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_options *o, const char *kind,
                             const char *tag, rb_err *err)
 {
@@ -471,7 +461,7 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_options *opt
         !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
     rb_site_show_first(cli, site);
     if (!cli->json || !options->dry_run)
-        show_plan(cli, plan, seen, !options->dry_run);
+        rb_site_show_plan(cli, plan, seen, !options->dry_run);
     if (options->dry_run && cli->json)
         rb_ui_json(cli, plan->json);
     rb_run run = {.plan = plan,
@@ -483,7 +473,7 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_options *opt
     if (options->dry_run)
         return code;
     if (code != RB_OK)
-        return rb_site_refused(cli, site, plan, outcome_of(code), err);
+        return rb_site_refused(cli, site, plan, code == RB_FOUND ? "failed" : "refused", err);
     code = confirm(cli, &t, loss_passed, by_number, options, err);
     if (code != RB_OK)
         return rb_site_refused(cli, site, plan, "refused", err);

@@ -20,6 +20,12 @@ void rb_ui_json(rb_cli *cli, const json_t *json)
     cli->answered = true;
 }
 
+void rb_ui_document(rb_cli *cli, json_t *json)
+{
+    rb_ui_json(cli, json);
+    json_decref(json);
+}
+
 #define COLORS (RB_DIM + 1)
 
 static const struct {

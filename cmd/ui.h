@@ -8,6 +8,7 @@
 #include "cli.h"
 
 void rb_ui_json(rb_cli *cli, const json_t *json); /* one document, canonical, on stdout */
+void rb_ui_document(rb_cli *cli, json_t *json);   /* the same, and frees it */
 /*
  * <bold>, <red>, <green>, <yellow>, <dim> in a format or template begin a colour, </> ends it. They
  * have no effect in the data, nor without colour.

@@ -215,15 +215,6 @@ static void print_trusted(const struct run *run)
                    chain->items[0].tag, word_of(&run->checked[0]));
 }
 
-static void print_restored(const rb_restored *restored)
-{
-    rb_ui_line("%s  its object %s is here again; %s: git update-ref refs/tags/%s %s%s%s",
-               restored->tag, restored->object,
-               *restored->here ? "to move the tag back, if that is the true one"
-                               : "to give it its tag",
-               restored->tag, restored->object, *restored->here ? " " : "", restored->here);
-}
-
 static json_t *restored_json(const rb_restoring *restored)
 {
     json_t *array = json_array();
@@ -265,8 +256,14 @@ static enum rb_code report(struct run *run, const rb_options *o)
         rb_json_set(document, "restored:j", restored_json(&run->restored));
     if (run->cli->json)
         rb_ui_json(run->cli, document);
-    for (size_t i = 0; i < run->restored.n && !run->cli->json; i++)
-        print_restored(&run->restored.items[i]);
+    for (size_t i = 0; i < run->restored.n && !run->cli->json; i++) {
+        const rb_restored *one = &run->restored.items[i];
+        rb_ui_line("%s  its object %s is here again; %s: git update-ref refs/tags/%s %s%s%s",
+                   one->tag, one->object,
+                   *one->here ? "to move the tag back, if that is the true one"
+                              : "to give it its tag",
+                   one->tag, one->object, *one->here ? " " : "", one->here);
+    }
     for (size_t i = 0; i < run->n && !run->cli->json; i++)
         print_line(run, &run->checked[i], json_array_get(releases, i));
     if (run->content_ok && run->chain->n > 0 && !run->cli->json)

@@ -17,9 +17,9 @@ void rb_refusals_clear(rb_refusals *refusals)
     *refusals = (rb_refusals){0};
 }
 
-const char *rb_hook_shell_word(const char *safe_name)
+const char *rb_hook_shell_word(const char *name)
 {
-    return rb_path_is_tag(safe_name) ? safe_name : "TAG";
+    return rb_path_is_tag(name) ? name : "TAG";
 }
 
 /* Makes text safe: hooks print to the terminal of the user who pushes. */

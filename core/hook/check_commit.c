@@ -43,7 +43,7 @@ static enum rb_code read_trailers(bool *found, char **wrong, rb_guard *guard, co
             char *value = rb_strndup(start, len - (size_t)(start - line));
             *found = *found || is_way_back(value);
             if (!is_way_back(value) && !*wrong)
-                *wrong = rb_safe(value);
+                *wrong = rb_strdup(value);
         }
         line += len + (line[len] == '\n');
     }
@@ -138,14 +138,13 @@ enum rb_code rb_guard_commit(rb_refusals *out, rb_guard *guard, const char *mess
     RB_TRY(read_trailers(&found, &wrong, guard, message, err));
     if (found && !wrong)
         return RB_OK;
-    RB_AUTO(rb_free_str) char *first = rb_safe(touched.items[0]);
     RB_AUTO(rb_free_str)
     char *more = touched.n > 1 ? rb_format(" and %zu more", touched.n - 1) : rb_strdup("");
     rb_refusals_add(out, rb_strdup("this commit"),
                     "touches migrations (%s%s) %s \"Rollback:%s%s\"\n"
                     "say how they go back, as the message's last paragraph: \"Rollback: "
                     "reversible\", \"lossy REASON\" or \"irreversible REASON\"",
-                    first, more, wrong ? "and its trailer says" : "without a trailer",
+                    touched.items[0], more, wrong ? "and its trailer says" : "without a trailer",
                     wrong ? " " : "", wrong ? wrong : "");
     return rb_refusals_result(out, out->n - 1, err);
 }

@@ -21,7 +21,7 @@ struct rb_guard {
 };
 
 /* Returns the name of a tag for a command to paste; "TAG" if a shell would interpret it. */
-const char *rb_hook_shell_word(const char *safe_name);
+const char *rb_hook_shell_word(const char *name);
 
 /* Reads the settings; *out is NULL if none exist. */
 enum rb_code rb_guard_settings(const rb_config **out, rb_guard *guard, rb_err *err) RB_MUST_USE;

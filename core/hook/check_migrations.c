@@ -207,13 +207,11 @@ static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
         RB_TRY(rb_guard_find_commit(commit, search, &pushed->commit, &paths, err));
     if (!*commit)
         return RB_OK; /* the remote has it already */
-    RB_AUTO(rb_free_str) char *path = rb_safe(found->up.path);
-    RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
-    RB_AUTO(rb_free_str) char *id = rb_safe(found->id);
     rb_refusals_add(out, rb_format("commit %.10s", commit),
                     "(%s) changes migration %s, which was released with %s (%s)\n"
                     "restore it (git checkout %s -- %s) and write a new migration%s",
-                    ref, id, release->tag, path, release->tag, path,
+                    pushed->remote_ref, found->id, release->tag, found->up.path, release->tag,
+                    found->up.path,
                     search->remote ? "; RBTOOL=0 git push sends it all the same" : "");
     return RB_OK;
 }
@@ -250,9 +248,9 @@ static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
                            database->engine, err) != RB_OK) {
         if (is_as_before(search, pushed, database->directory, &folder.oid))
             return RB_OK;
-        RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
         err->code = RB_ERROR;
-        return rb_err_prefix(err, "cannot tell whether %s changes released migrations%s", ref,
+        return rb_err_prefix(err, "cannot tell whether %s changes released migrations%s",
+                             pushed->remote_ref,
                              search->remote ? " (RBTOOL=0 git push sends it all the same)" : "");
     }
     bool same = true;

@@ -151,10 +151,9 @@ static void refuse_deletion(rb_refusals *out, const struct tags *tags, char *wha
 
 static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pushed *pushed)
 {
-    RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
-    char *what = rb_format("tag %s", name);
+    char *what = rb_format("tag %s", pushed->tag);
     if (rb_oid_is_zero(&pushed->local)) {
-        refuse_deletion(out, tags, what, name);
+        refuse_deletion(out, tags, what, pushed->tag);
         return;
     }
     char there[RB_OID_HEX];
@@ -167,8 +166,9 @@ static void refuse_change(rb_refusals *out, const struct tags *tags, const rb_pu
                     "fetch the %s's: git fetch REMOTE '+refs/tags/%s:refs/tags/%s', and release "
                     "under a new name%s",
                     received ? "server" : "remote", there, received ? "in the push" : "here", here,
-                    received ? "server" : "remote", rb_hook_shell_word(name),
-                    rb_hook_shell_word(name), received ? "" : "; RBTOOL=0 git push moves it");
+                    received ? "server" : "remote", rb_hook_shell_word(pushed->tag),
+                    rb_hook_shell_word(pushed->tag),
+                    received ? "" : "; RBTOOL=0 git push moves it");
 }
 
 /* Finds a problem with a tag. Problems of the chain are known only for tags of this repository. */
@@ -201,11 +201,10 @@ static enum rb_code check_release(rb_refusals *out, struct tags *tags, const rb_
     RB_TRY(find_problem(&problem, tags, tag, err));
     if (!problem)
         return RB_OK;
-    RB_AUTO(rb_free_str) char *name = rb_safe(tag->name);
-    rb_refusals_add(out, rb_format("tag %s", name),
+    rb_refusals_add(out, rb_format("tag %s", tag->name),
                     "does not verify: %s\n"
                     "look at it with `rbtool verify %s`; make it again with `rbtool release`",
-                    problem, rb_hook_shell_word(name));
+                    problem, rb_hook_shell_word(tag->name));
     return RB_OK;
 }
 
@@ -257,13 +256,12 @@ static enum rb_code check_tag(rb_refusals *out, struct tags *tags, const rb_push
     if (carries)
         return check_release(out, tags, tag, err);
     RB_TRY(takes_name(&release, tags, pushed, err));
-    RB_AUTO(rb_free_str) char *name = rb_safe(pushed->tag);
     if (release)
-        rb_refusals_add(
-            out, rb_format("tag %s", name),
-            "does not verify: it has the name of a release (\"tags\": \"%s\") and carries no "
-            "manifest\nmake it with `rbtool release %s`, or narrow \"tags\" in %s",
-            tags->pattern, rb_hook_shell_word(name), RB_CONFIG_FILE);
+        rb_refusals_add(out, rb_format("tag %s", pushed->tag),
+                        "does not verify: it has the name of a release (\"tags\": \"%s\") "
+                        "and carries no "
+                        "manifest\nmake it with `rbtool release %s`, or narrow \"tags\" in %s",
+                        tags->pattern, rb_hook_shell_word(pushed->tag), RB_CONFIG_FILE);
     return RB_OK;
 }
 

@@ -162,16 +162,15 @@ static enum rb_code refuse_gone(rb_refusals *out, rb_guard_search *search,
         RB_TRY(rb_guard_find_commit(commit, search, &pushed->commit, &present->paths, err));
     if (!*commit)
         return RB_OK; /* the remote has it already */
-    RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
-    RB_AUTO(rb_free_str) char *safe = rb_safe(id);
     RB_AUTO(rb_free_str) char *others = more ? rb_format(" and %zu more", more) : rb_strdup("");
     rb_refusals_add(
         out, rb_format("commit %.10s", commit),
         "(%s) %s migration %s%s, which was released with %s\n"
         "restore its files (git checkout %s -- %s), or only move them (git mv), and write the "
         "change as a new migration%s",
-        ref, json_object_get(present->ids, id) ? "moves and changes" : "deletes or changes", safe,
-        others, base->tag, base->tag, database->directory,
+        pushed->remote_ref,
+        json_object_get(present->ids, id) ? "moves and changes" : "deletes or changes", id, others,
+        base->tag, base->tag, database->directory,
         search->remote ? "; RBTOOL=0 git push sends it all the same" : "");
     return RB_OK;
 }
@@ -226,14 +225,12 @@ static bool is_head(const rb_guard_search *search, const rb_pushed *pushed)
 static void refuse_missing(rb_refusals *out, const rb_pushed *pushed, const rb_release *release,
                            const rb_manifest_database *database, const char *id)
 {
-    RB_AUTO(rb_free_str) char *ref = rb_safe(pushed->remote_ref);
-    RB_AUTO(rb_free_str) char *safe = rb_safe(id);
     char commit[RB_OID_HEX];
     rb_oid_hex(&pushed->commit, commit);
     rb_refusals_add(out, rb_format("commit %.10s", commit),
                     "(%s) does not have migration %s as it was released with %s\n"
                     "restore its files (git checkout %s -- %s), or push it as another branch",
-                    ref, safe, release->tag, release->tag, database->directory);
+                    pushed->remote_ref, id, release->tag, release->tag, database->directory);
 }
 
 /* Compares the two sets with every release that is not bad. */

@@ -38,8 +38,7 @@ static enum rb_code parse(bool *out, struct update *update, char *line, rb_err *
 
 static void refuse_move(rb_refusals *out, const struct update *update)
 {
-    RB_AUTO(rb_free_str) char *name = rb_safe(update->name);
-    rb_refusals_add(out, rb_format("tag %s", name),
+    rb_refusals_add(out, rb_format("tag %s", update->name),
                     "is a release and would be moved\n"
                     "make the next release under a name of its own: rbtool release TAG; "
                     "RBTOOL=0 before the command does it all the same");
@@ -60,8 +59,7 @@ static enum rb_code check_deletion(rb_refusals *out, rb_guard *guard, const stru
     }
     if (given_up)
         return RB_OK;
-    RB_AUTO(rb_free_str) char *name = rb_safe(update->name);
-    rb_refusals_add(out, rb_format("tag %s", name), "is a release and would be deleted\n%s",
+    rb_refusals_add(out, rb_format("tag %s", update->name), "is a release and would be deleted\n%s",
                     next ? next
                          : "keep it: a release that was bad is reverted, not deleted; RBTOOL=0 "
                            "before the command does it all the same");
@@ -110,13 +108,12 @@ static enum rb_code check_new(rb_refusals *out, rb_guard *guard, const struct up
     if (good || !why)
         return RB_OK;
     RB_TRY(only_warns(&warns, guard, err));
-    RB_AUTO(rb_free_str) char *name = rb_safe(update->name);
     RB_AUTO(rb_free_str)
     char *hint =
         warns ? rb_strdup("it is here all the same (git config rbtool.badTags); nothing deploys it")
               : rb_format("make it with `rbtool release %s`, or fetch it from who signed it",
-                          rb_hook_shell_word(name));
-    rb_refusals_add(out, rb_format("tag %s", name),
+                          rb_hook_shell_word(update->name));
+    rb_refusals_add(out, rb_format("tag %s", update->name),
                     "carries a manifest and does not verify: %s\n%s", why, hint);
     out->items[out->n - 1].warning = warns;
     return RB_OK;

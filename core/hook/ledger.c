@@ -198,7 +198,7 @@ static enum rb_code check_pushed(bool *fine, rb_refusals *out, rb_repo *repo, co
     }
     RB_TRY(grows(fine, repo, pushed, err));
     if (!*fine) {
-        RB_AUTO(rb_free_str) char *name = rb_safe(remote ? remote : "");
+        const char *name = remote ? remote : "";
         refuse_fork(out, remote ? name : "the server", pushed, name);
     }
     return RB_OK;

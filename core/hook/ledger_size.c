@@ -107,10 +107,9 @@ static enum rb_code measure(struct measuring *m, const rb_oid *id, rb_err *err)
     RB_TRY(rb_object_read(&raw, m->repo, id, RB_OBJECT_COMMIT, "the ledger's entry",
                           RB_ENTRY_READ_LIMIT, err));
     if (rb_entry_form_read(&form, rb_buf_str(&raw), raw.len, &problems) != RB_OK) {
-        RB_AUTO(rb_free_str) char *what = rb_safe(problems.items[0].message);
         m->unfit = true;
         m->why = rb_format("would get what is not a good entry: %.10s is %s (%s)", hex,
-                           form.claims ? "broken" : "foreign", what);
+                           form.claims ? "broken" : "foreign", problems.items[0].message);
         return RB_OK;
     }
     for (size_t i = 0; i < form.parent_count; i++)

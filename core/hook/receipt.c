@@ -78,8 +78,7 @@ static enum rb_code witness(struct receipts *w, const rb_tag *tag, int64_t at, r
                         : rb_ledger_see(&id, w->repo, release, true, NULL, NULL, at, err);
     if (code != RB_FOUND)
         return code;
-    RB_AUTO(rb_free_str) char *name = rb_safe(tag->name);
-    rb_refusals_add(w->out, rb_format("tag %s", name),
+    rb_refusals_add(w->out, rb_format("tag %s", tag->name),
                     "is not in the ledger, since it does not verify: %s\n"
                     "is the hook pre-receive in its place? `rbtool init` on the server puts it "
                     "there",

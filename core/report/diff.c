@@ -18,11 +18,7 @@ void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ..
         risk->worst = class_;
 }
 
-static const char *class_name(enum rb_risk class_)
-{
-    static const char *const names[] = {"reversible", "lossy", "irreversible"};
-    return names[class_];
-}
+static const char *const class_names[] = {"reversible", "lossy", "irreversible"};
 
 static enum rb_code fill(json_t *document, rb_diff_risk *risk, const rb_diff_sides *sides,
                          rb_err *err)
@@ -51,7 +47,7 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
     RB_TRY(fill(document, &risk, &sides, err));
     json_object_set_new(
         document, "risk",
-        json_pack("{s:s,s:O}", "class", class_name(risk.worst), "reasons", reasons));
+        json_pack("{s:s,s:O}", "class", class_names[risk.worst], "reasons", reasons));
     *out = document;
     document = NULL;
     return RB_OK;
