@@ -1,6 +1,6 @@
 /*
- * The context of every command, and the command table. A command is one file: its options struct,
- * its option table (for parsing, usage, help and manual), and a run function. Its page is
+ * The context of every command, its options, and the command table. A command is one file: its
+ * option table (for parsing, usage, help and manual), a run function, and RB_COMMAND(). Its page is
  * cmd/man/rbtool-NAME.1.md. Commands print results to stdout; only main.c prints errors.
  */
 #ifndef RB_CMD_CLI_H
