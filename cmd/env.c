@@ -68,16 +68,6 @@ static json_t *row_of(rb_cli *cli, const char *name)
     return row;
 }
 
-/* Adds what only the table has. */
-static void add_words(json_t *row)
-{
-    int64_t drift = rb_json_int(row, "drift", -1);
-    RB_AUTO(rb_free_str) char *drifted = drift > 0 ? rb_format("%d", (int)drift) : NULL;
-    bool known = json_is_object(json_object_get(row, "last")) ||
-                 json_is_object(json_object_get(row, "error"));
-    rb_json_set(row, "drifted:s none:s", drift == 0 ? "none" : drifted, known ? NULL : "none");
-}
-
 static enum rb_code list(rb_cli *cli, const rb_strs *names)
 {
     static const rb_ui_column columns[] = {
@@ -96,8 +86,13 @@ static enum rb_code list(rb_cli *cli, const rb_strs *names)
         rb_ui_document(cli, json_pack("{s:O}", "environments", rows));
         return RB_OK;
     }
-    rb_json_each (row, rows)
-        add_words(row);
+    rb_json_each (row, rows) { /* what only the table has */
+        const int64_t drift = rb_json_int(row, "drift", -1);
+        RB_AUTO(rb_free_str) char *drifted = drift > 0 ? rb_format("%d", (int)drift) : NULL;
+        const bool known = json_is_object(json_object_get(row, "last")) ||
+                           json_is_object(json_object_get(row, "error"));
+        rb_json_set(row, "drifted:s none:s", drift == 0 ? "none" : drifted, known ? NULL : "none");
+    }
     rb_ui_table(columns, sizeof columns / sizeof *columns, rows, NULL);
     rb_json_each (row, rows)
         if (json_array_size(json_object_get(row, "differences")) > 0)

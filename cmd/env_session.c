@@ -41,14 +41,6 @@ static void found_clear(found *f)
     free(f->file);
 }
 
-/* A file that git config names is the operator's, unless a commit can change it. */
-static enum rb_settings_source source_of(rb_repo *repo, const char *named)
-{
-    RB_AUTO(rb_free_str) char *top = NULL;
-    rb_repo_work_tree_of(&top, NULL, repo, named);
-    return top ? RB_SETTINGS_WORKTREE : RB_SETTINGS_OPERATOR;
-}
-
 /* Finds the environments: --config FILE, else the file that git config rbtool.environments names,
  * else the work tree's own. */
 static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
@@ -71,10 +63,12 @@ static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
     RB_TRY(rb_file_read(&text, named, ENVIRONMENTS_LIMIT, err));
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_TRY(rb_config_environments(&json, rb_buf_str(&text), text.len, named, err));
+    RB_AUTO(rb_free_str) char *top = NULL; /* then a commit can change the file */
+    rb_repo_work_tree_of(&top, NULL, repo, named);
     *out = (found){.environments = json_incref(json),
                    .base = folder_of(named),
                    .file = rb_strdup(named),
-                   .source = source_of(repo, named)};
+                   .source = top ? RB_SETTINGS_WORKTREE : RB_SETTINGS_OPERATOR};
     return RB_OK;
 }
 

@@ -120,16 +120,11 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static bool calls_us(const char *path, const char *line)
-{
-    RB_AUTO(rb_free_str) char *text = read_text(path);
-    return strstr(text, line) != NULL;
-}
-
 static void tell(struct plan *plan, const char *name, char *where, const char *file, char *line)
 {
     RB_AUTO(rb_free_str) char *call = rb_format("rbtool hook %s", name);
-    plan->action = calls_us(file, call) ? NOTHING : TELL;
+    RB_AUTO(rb_free_str) char *text = read_text(file);
+    plan->action = strstr(text, call) ? NOTHING : TELL;
     plan->tell = where;
     plan->line = line;
 }
@@ -236,12 +231,6 @@ static enum rb_code has_config_hooks(bool *out, char **version, rb_repo *repo, r
     return RB_OK;
 }
 
-/* Returns the path of rbtool's copy of the shim, below git's folder. */
-static char *own_shim(const rb_repo *repo, const char *name)
-{
-    return rb_format("%s/rbtool/hooks/%s", rb_repo_common_dir(repo), name);
-}
-
 static void quote(rb_buf *out, const char *text)
 {
     rb_buf_addc(out, '\'');
@@ -257,7 +246,8 @@ static void quote(rb_buf *out, const char *text)
  * behind the command; a repository that was moved goes on without. */
 static enum rb_code configure(rb_repo *repo, const struct hook *hook, rb_err *err)
 {
-    RB_AUTO(rb_free_str) char *own = own_shim(repo, hook->name);
+    RB_AUTO(rb_free_str) /* below git's folder */
+    char *own = rb_format("%s/rbtool/hooks/%s", rb_repo_common_dir(repo), hook->name);
     RB_AUTO(rb_free_str) char *folder = rb_path_dir(own);
     RB_AUTO(rb_free_str) char *real = NULL;
     RB_TRY(rb_dir_make(folder, err));

@@ -140,14 +140,6 @@ static void judge_transitions(struct job *job)
     free(items);
 }
 
-/* whole: every entry could be read; else approvals may be among what cannot. */
-static void add_problems(struct job *job, bool whole)
-{
-    if (whole)
-        judge_transitions(job);
-    judge_keys(job);
-}
-
 /* A reason for `log --verify` to end with 1. */
 static bool is_fault(const struct job *job, const rb_entry *entry)
 {
@@ -470,7 +462,9 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         return whole;
     rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.ledger, err));
-    add_problems(&job, whole == RB_OK);
+    if (whole == RB_OK) /* else approvals may be among what cannot be read */
+        judge_transitions(&job);
+    judge_keys(&job);
     if (job.ledger->n == 0)
         rb_ui_note(cli, "there is no ledger here yet; `rbtool sync --fetch` fetches the remote's");
     choose(&job);

@@ -6,17 +6,6 @@
 #include "release/reconstruct.h"
 #include "ui.h"
 
-static void print(rb_cli *cli, const json_t *document, const char *dir)
-{
-    if (cli->json) {
-        rb_ui_json(cli, document);
-        return;
-    }
-    rb_json_each (artifact, json_object_get(document, "artifacts"))
-        rb_ui_item("{path}  {files:count} files, {bytes:bytes}, sha256 {digest}", artifact);
-    rb_ui_note(cli, "%s is rebuilt and verified in %s", rb_json_str(document, "tag"), dir);
-}
-
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     if (!o->output)
@@ -34,7 +23,13 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     rb_ui_progress_end(cli);
     RB_TRY(code);
     RB_TRY(rb_reconstruct_finish(work, err));
-    print(cli, document, dir);
+    if (cli->json) {
+        rb_ui_json(cli, document);
+        return RB_OK;
+    }
+    rb_json_each (artifact, json_object_get(document, "artifacts"))
+        rb_ui_item("{path}  {files:count} files, {bytes:bytes}, sha256 {digest}", artifact);
+    rb_ui_note(cli, "%s is rebuilt and verified in %s", rb_json_str(document, "tag"), dir);
     return RB_OK;
 }
 

@@ -175,15 +175,6 @@ static void show_list(const rb_cli *cli, const char *head, const json_t *list)
     rb_ui_text(cli, &out, false);
 }
 
-static void show_unreadable(const rb_cli *cli, const json_t *list)
-{
-    rb_json_each (item, list) {
-        RB_AUTO(rb_free_str)
-        char *message = rb_site_commands(cli, rb_json_str(item, "message"));
-        rb_ui_line("<red>unreadable</>  %s: %s", rb_json_str(item, "part"), message);
-    }
-}
-
 /* "backups     2, 43.1 MB; newest: ID, 3 days old" */
 static void show_backups(const json_t *list)
 {
@@ -233,7 +224,10 @@ static void show(rb_cli *cli, const rb_status *st)
     char *drift = rb_format("  %sdrift%s", rb_ui_color(RB_YELLOW), rb_ui_color(RB_PLAIN));
     show_list(cli, drift, st->drift);
     show_list(cli, "  accepted", st->accepted);
-    show_unreadable(cli, st->unreadable);
+    rb_json_each (item, st->unreadable) {
+        RB_AUTO(rb_free_str) char *message = rb_site_commands(cli, rb_json_str(item, "message"));
+        rb_ui_line("<red>unreadable</>  %s: %s", rb_json_str(item, "part"), message);
+    }
     show_backups(st->backups);
     show_last(st);
     if (st->release && !st->row && rb_session_ledger(&cli->session, &ignored) == RB_OK)

@@ -292,14 +292,6 @@ static void look_at_backups(rb_status *st)
     }
 }
 
-static bool lists_state(const json_t *unreadable)
-{
-    rb_json_each (item, unreadable)
-        if (rb_text_same(rb_json_str(item, "part"), "state"))
-            return true;
-    return false;
-}
-
 enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err *err)
 {
     *st = (rb_status){.health = "unchecked",
@@ -309,7 +301,8 @@ enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err
                       .unreadable = json_array()};
     RB_TRY(rb_site_look(&st->site, st->unreadable, cli, name, err));
     st->name = rb_strdup(st->site.env->name);
-    st->unknown = lists_state(st->unreadable);
+    rb_json_each (item, st->unreadable)
+        st->unknown = st->unknown || rb_text_same(rb_json_str(item, "part"), "state");
     st->live = st->site.live;
     look_at_state(st);
     look_at_backups(st);

@@ -58,14 +58,6 @@ static json_t *missing_json(const struct missing *missing)
 
 enum place { SAME, OTHER, NOWHERE, UNHEARD };
 
-static enum place place_of(const struct missing *missing, const rb_link *link)
-{
-    const char *there = missing->there ? rb_json_str(missing->there, link->tag) : NULL;
-    if (!missing->there)
-        return UNHEARD;
-    return !there ? NOWHERE : strcmp(there, link->object) == 0 ? SAME : OTHER;
-}
-
 /* "v3, v2 and 7 more"; NULL: none is in that place. */
 static char *names_in(size_t *count, const struct missing *missing, enum place place)
 {
@@ -73,7 +65,12 @@ static char *names_in(size_t *count, const struct missing *missing, enum place p
     *count = 0;
     for (size_t i = 0; i < missing->known.n; i++) {
         const rb_link *link = &missing->known.items[i];
-        if (place_of(missing, link) == place && (*count)++ < NAMED)
+        const char *there = missing->there ? rb_json_str(missing->there, link->tag) : NULL;
+        const enum place at = !missing->there                    ? UNHEARD
+                              : !there                           ? NOWHERE
+                              : strcmp(there, link->object) == 0 ? SAME
+                                                                 : OTHER;
+        if (at == place && (*count)++ < NAMED)
             rb_buf_printf(&names, "%s%s", *count > 1 ? ", " : "", link->tag);
     }
     if (*count > NAMED)

@@ -276,15 +276,6 @@ static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_site *site, bool beg
                  : rb_policy_pinned(pins, site->state, err);
 }
 
-/* A ledger that this transition began binds the environment from now on. */
-static void pin_new_ledger(rb_cli *cli, rb_site *site)
-{
-    rb_err why;
-    if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
-        rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name,
-                   rb_err_line(&why));
-}
-
 void rb_site_who(char **host, char **user)
 {
     char name[HOST_NAME_MAX + 1] = "";
@@ -326,7 +317,10 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     rb_run_clear(run);
     fflush(stdout); /* the result is out, whatever becomes of the ledger */
     rb_site_record(cli, site);
-    pin_new_ledger(cli, site);
+    rb_err why; /* a ledger that this transition began binds the environment from now on */
+    if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
+        rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name,
+                   rb_err_line(&why));
     return code;
 }
 

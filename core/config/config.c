@@ -69,22 +69,17 @@ static void read_databases(rb_config *config, const json_t *object)
         qsort(config->databases, config->database_count, sizeof *config->databases, by_name);
 }
 
-static void read_version(rb_config *config, const json_t *version)
-{
-    config->version_file = copy(version, "file", NULL);
-    config->version_json = copy(version, "json", NULL);
-    if (config->version_json)
-        config->version_key = copy(version, "key", "version");
-}
-
 static rb_config *from_json(const json_t *json, const char *source)
 {
     rb_config *config = rb_calloc(1, sizeof *config);
     const json_t *app = json_object_get(json, "app");
+    const json_t *version = json_object_get(app, "version");
     const json_t *flags = json_object_get(json, "flags");
     config->source = rb_strdup(source);
     config->app_name = copy(app, "name", NULL);
-    read_version(config, json_object_get(app, "version"));
+    config->version_file = copy(version, "file", NULL);
+    config->version_json = copy(version, "json", NULL);
+    config->version_key = config->version_json ? copy(version, "key", "version") : NULL;
     config->tags = copy(json, "tags", RB_CONFIG_TAGS);
     read_artifacts(config, json_object_get(json, "artifacts"));
     read_databases(config, json_object_get(json, "databases"));

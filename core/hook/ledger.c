@@ -102,17 +102,6 @@ static void check_pushed_names(rb_refusals *out, const rb_pushes *pushes)
             refuse_name(out, pushes->items[i].remote_ref);
 }
 
-/* git deletes a packed ref in two transactions; the one on packed-refs goes from zero to zero. From
- * OLD to zero only the loose copy is removed. */
-static enum rb_code is_packing(bool *out, rb_repo *repo, const rb_oid *old, const rb_oid *new,
-                               rb_err *err)
-{
-    *out = false;
-    if (!rb_oid_is_zero(new) || rb_oid_is_zero(old))
-        return RB_OK;
-    return rb_ref_is_packed(out, repo, RB_LEDGER_REF, old, err);
-}
-
 enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const char *lines,
                                          size_t len, rb_err *err)
 {
@@ -135,7 +124,11 @@ enum rb_code rb_ledger_guard_transaction(rb_refusals *out, rb_repo *repo, const 
     }
     if (!now.exists || now.symbolic || rb_oid_equal(&now.object, &new))
         return rb_refusals_result(out, before, err);
-    RB_TRY(is_packing(&fine, repo, &old, &new, err));
+    /* git deletes a packed ref in two transactions; the one on packed-refs goes from zero to zero.
+     * From OLD to zero only the loose copy is removed. */
+    fine = false;
+    if (rb_oid_is_zero(&new) && !rb_oid_is_zero(&old))
+        RB_TRY(rb_ref_is_packed(&fine, repo, RB_LEDGER_REF, &old, err));
     if (fine)
         return rb_refusals_result(out, before, err);
     if (rb_oid_is_zero(&new)) {

@@ -20,19 +20,6 @@ void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ..
 
 static const char *const class_names[] = {"reversible", "lossy", "irreversible"};
 
-static enum rb_code fill(json_t *document, rb_diff_risk *risk, const rb_diff_sides *sides,
-                         rb_err *err)
-{
-    json_t *part = NULL;
-    RB_TRY(rb_diff_artifacts(&part, sides, err));
-    json_object_set_new(document, "artifacts", part);
-    RB_TRY(rb_diff_databases(&part, risk, sides, err));
-    json_object_set_new(document, "databases", part);
-    RB_TRY(rb_diff_flags(&part, sides, err));
-    rb_json_set(document, "flags:j config:j", part, rb_diff_config(sides));
-    return RB_OK;
-}
-
 enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const rb_release *to,
                      const rb_release *const *between, size_t count, rb_err *err)
 {
@@ -44,10 +31,14 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
                   "to", rb_json_text(to->manifest->app_version));
     RB_AUTO(rb_json_freep) json_t *reasons = json_array();
     rb_diff_risk risk = {RB_RISK_REVERSIBLE, reasons};
-    RB_TRY(fill(document, &risk, &sides, err));
-    json_object_set_new(
-        document, "risk",
-        json_pack("{s:s,s:O}", "class", class_names[risk.worst], "reasons", reasons));
+    json_t *part = NULL;
+    RB_TRY(rb_diff_artifacts(&part, &sides, err));
+    json_object_set_new(document, "artifacts", part);
+    RB_TRY(rb_diff_databases(&part, &risk, &sides, err));
+    json_object_set_new(document, "databases", part);
+    RB_TRY(rb_diff_flags(&part, &sides, err));
+    rb_json_set(document, "flags:j config:j risk:j", part, rb_diff_config(&sides),
+                rb_json_make("class:s reasons:J", class_names[risk.worst], reasons));
     *out = document;
     document = NULL;
     return RB_OK;
