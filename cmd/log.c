@@ -150,6 +150,16 @@ static bool is_fault(const struct job *job, const rb_entry *entry)
     return entry->trust != RB_ENTRY_GOOD;
 }
 
+/* What brings objects that are damaged or missing. */
+static char *fetch_again(const struct job *job)
+{
+    RB_AUTO(rb_free_str) char *remote = NULL;
+    rb_err none;
+    bool found = rb_remote_find(&remote, job->repo, NULL, &none) == RB_OK;
+    return rb_format("fetch what is damaged or missing again: `git fetch --refetch %s %s`",
+                     found ? remote : "REMOTE", RB_LEDGER_REF);
+}
+
 /* Fails with RB_ERROR if no entry can be read, RB_FOUND if some cannot. */
 static enum rb_code check_whole(const struct job *job, rb_err *err)
 {
@@ -162,13 +172,13 @@ static enum rb_code check_whole(const struct job *job, rb_err *err)
     }
     if (n == 0)
         return RB_OK;
-    RB_AUTO(rb_free_str) char *why = rb_safe(first->message);
     if (n == job->ledger->n)
-        return rb_fail(err, RB_ERROR, RB_LEDGER_REF " is not a ledger: %s", why);
+        return rb_fail(err, RB_ERROR, RB_LEDGER_REF " is not a ledger: %s", first->message);
+    RB_AUTO(rb_free_str) char *next = fetch_again(job);
     return rb_fail(err, RB_FOUND,
                    "the ledger is not whole: %zu %s cannot be read, and what lies behind is not "
-                   "shown: %s\nfetch " RB_LEDGER_REF " again",
-                   n, n == 1 ? "entry" : "entries", why);
+                   "shown: %s\n%s",
+                   n, n == 1 ? "entry" : "entries", first->message, next);
 }
 
 static bool is_wanted(const struct job *job, const rb_entry *entry)
@@ -404,15 +414,8 @@ static char *summary_of(const struct job *job, const struct counts *counts)
 /* What to do about the worst of it. */
 static char *next_step(const struct job *job, const struct counts *counts)
 {
-    RB_AUTO(rb_free_str) char *remote = NULL;
-    rb_err none;
-    if (counts->unreadable + counts->missing > 0 &&
-        rb_remote_find(&remote, job->repo, NULL, &none) != RB_OK)
-        remote = rb_strdup("REMOTE");
-    if (remote)
-        return rb_format("fetch what is damaged or missing again: `git fetch --refetch %s "
-                         "" RB_LEDGER_REF "`",
-                         remote);
+    if (counts->unreadable + counts->missing > 0)
+        return fetch_again(job);
     if (counts->trust[RB_ENTRY_UNKNOWN] + counts->trust[RB_ENTRY_BROKEN] +
             counts->trust[RB_ENTRY_FOREIGN] >
         0)

@@ -150,6 +150,17 @@ trusted() {
     [[ $output == *"not here v1.3.0"* ]]
 }
 
+@test "verify --all says once what to do about several missing tags" {
+    keep v1.0.0
+    keep v1.1.0
+    lose v1.0.0
+    lose v1.1.0
+    run -1 rbtool verify --all
+    [[ $(grep -c 'git fetch REMOTE --tags' <<<"$output") == 1 && $(grep -c 'its tag was not fetched' <<<"$output") == 2 ]]
+    [[ $output == *"v1.1.0: its tag was not fetched, or was deleted; git fetch"*"v1.0.0: its tag was not fetched, or was deleted (see above)"* ]]
+    [[ $(rbtool verify --all --json | jq '[.releases[].problems[].message | select(contains("git fetch"))] | length') == 2 ]]
+}
+
 @test "a missing tag that the ledger holds is verified, and verify --restore restores its object" {
     keep v1.0.0
     keep v1.1.0

@@ -258,6 +258,7 @@ verdict() {
     [[ $output == *"verdict"*"bad"*"${a:0:10}"*BROKEN*'cannot be read'* ]]
     run -1 rbtool log --verify
     [[ $output == *"${a:0:10} broken: cannot read the ledger's entry $a: the object is missing"*'2 entries: 1 good, 1 broken'* ]]
+    [[ $output == *"hint: fetch what is damaged or missing again: \`git fetch --refetch "*" $LEDGER\`"* ]]
     rbtool log --json 2>/dev/null >lines || true
     [[ $(jq -r 'select(.problems[0].code == "unreadable").id' lines) == "$a" ]]
     head -n 1 lines | schema log
