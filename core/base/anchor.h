@@ -55,4 +55,22 @@ int rb_at_look(struct stat *st, const char *path);
  */
 char *rb_anchor_name(const char *path);
 
+/* True if the file belongs to root or the effective user, so that no other user can have created
+ * it. */
+bool rb_file_is_own(const struct stat *st);
+
+/*
+ * Opens the folder of `path` for the *at() calls and returns the name of the file in it, which
+ * need not exist. The caller closes *dir and frees *name. Another user may own a folder on the
+ * way and may put anything into it at any time, so only symlinks of root or the effective user
+ * are followed; `through`: at `path` itself, too.
+ */
+enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through,
+                            rb_err *err) RB_MUST_USE;
+
+/* Reads a symlink's target, where folders may belong to another user; *out is NULL if `path` is not
+ * a symlink. Fails with RB_ERROR if the
+ * symlink belongs to another user. */
+enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err) RB_MUST_USE;
+
 #endif

@@ -218,6 +218,12 @@ static size_t utf8_sequence(const unsigned char *p, size_t len, uint32_t *code)
     return n;
 }
 
+size_t rb_utf8_length(const char *text, size_t len)
+{
+    uint32_t code;
+    return utf8_sequence((const unsigned char *)text, len, &code);
+}
+
 void rb_buf_add_safe(rb_buf *buf, const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;

@@ -53,6 +53,8 @@ bool rb_strs_has_name(const rb_strs *strs,
                       const char *name); /* compares as SQL names: ASCII letters without case */
 void rb_strs_sort(rb_strs *strs);        /* bytewise */
 
+/* Returns the length of the UTF-8 sequence (RFC 3629) that text begins with, or 0. */
+size_t rb_utf8_length(const char *text, size_t len);
 /*
  * Appends `text` in a form that is safe on a terminal and in one line: control bytes, DEL, C1
  * controls, bidirectional overrides and invalid UTF-8 become \xHH or \u{H}. For every name, path

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "base/anchor.h"
 #include "base/buf.h"
 
 /* Reads a whole regular file. Fails with RB_ERROR if it has more than `limit` bytes. */
@@ -19,19 +20,6 @@ enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *e
 /* Same as rb_file_read(), for a file that only rbtool writes. Fails with RB_ERROR if it is a
  * symlink or belongs to another user. */
 enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
-
-/* True if the file belongs to root or the effective user, so that no other user can have created
- * it. */
-bool rb_file_is_own(const struct stat *st);
-
-/*
- * Opens the folder of `path` for the *at() calls and returns the name of the file in it, which
- * need not exist. The caller closes *dir and frees *name. Another user may own a folder on the
- * way and may put anything into it at any time, so only symlinks of root or the effective user
- * are followed; `through`: at `path` itself, too.
- */
-enum rb_code rb_file_folder(int *dir, char **name, const char *path, bool through,
-                            rb_err *err) RB_MUST_USE;
 
 /* Writes a temporary file beside the target and renames it over the target. A symlink at `path` is
  * replaced, not followed. */
@@ -90,10 +78,6 @@ enum rb_code rb_dir_list(rb_strs *out, const char *path, rb_err *err) RB_MUST_US
 enum rb_code rb_link_switch(const char *link, const char *target, rb_err *err) RB_MUST_USE;
 /* Reads a symlink's target; *out is NULL if `path` is not a symlink. */
 enum rb_code rb_link_read(char **out, const char *path, rb_err *err) RB_MUST_USE;
-
-/* Same as rb_link_read(), where folders may belong to another user. Fails with RB_ERROR if the
- * symlink belongs to another user. */
-enum rb_code rb_link_read_own(char **out, const char *path, rb_err *err) RB_MUST_USE;
 
 enum rb_code rb_file_rename(const char *from, const char *to, rb_err *err) RB_MUST_USE; /* synced */
 

@@ -3,8 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/json.h"
-
 char *rb_text_count(uint64_t n)
 {
     RB_AUTO(rb_free_str) char *digits = rb_format("%" PRIu64, n);
@@ -42,9 +40,10 @@ bool rb_text_same(const char *a, const char *b)
 
 bool rb_text_is_utf8(const char *text, size_t len)
 {
-    json_t *string = memchr(text, '\0', len) ? NULL : json_stringn(text, len);
-    json_decref(string);
-    return string != NULL;
+    for (size_t n; len > 0; text += n, len -= n)
+        if (*text == '\0' || (n = rb_utf8_length(text, len)) == 0)
+            return false;
+    return true;
 }
 
 bool rb_text_is_plain(const char *text, size_t len)

@@ -8,7 +8,7 @@
 #include "database/loss.h"
 #include "database/run.h"
 #include "database/tracking.h"
-#include "migration/lint.h"
+#include "migration/unwrap.h"
 
 void rb_db_outcome_clear(rb_db_outcome *outcome)
 {

@@ -68,18 +68,4 @@ typedef void rb_lint_outside(const char *engine, const char *sql, size_t len,
 void rb_lint(rb_findings *out, const rb_migrations *set, const char *engine,
              const rb_released *released, size_t count, rb_lint_outside *outside);
 
-/*
- * Returns the script as it is run inside rbtool's own transaction: of the same length, so that
- * lines and offsets remain valid, with blanks in place of what must not run there: a BEGIN and
- * COMMIT that only wrap the script (comments and PRAGMAs around them are allowed), and PRAGMAs
- * that have no effect inside a transaction (foreign_keys, journal_mode). Other PRAGMAs stay.
- * Transaction control elsewhere and psql meta-commands: RB_FOUND, with file and line in the
- * message. *out is NUL-terminated, script->len bytes, owned by the caller.
- */
-enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine,
-                              rb_err *err) RB_MUST_USE;
-
-/* True if the script has nothing but comments, white space and semicolons, or is absent. */
-bool rb_script_is_blank(const rb_script *script, const char *engine);
-
 #endif

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migration/lint.h"
-
 static bool head_is(const rb_sql_statement *s, size_t i, const char *word)
 {
     return i < s->heads && rb_token_is(&s->head[i], word);

@@ -5,6 +5,7 @@
 #ifndef RB_MIGRATION_UNWRAP_H
 #define RB_MIGRATION_UNWRAP_H
 
+#include "migration/migration.h"
 #include "sql/statement.h"
 
 enum rb_control {
@@ -31,5 +32,19 @@ typedef struct rb_wrapping {
 } rb_wrapping;
 
 void rb_sql_wrapping(rb_wrapping *out, const char *text, size_t len, const char *engine);
+
+/*
+ * Returns the script as it is run inside rbtool's own transaction: of the same length, so that
+ * lines and offsets remain valid, with blanks in place of what must not run there: a BEGIN and
+ * COMMIT that only wrap the script (comments and PRAGMAs around them are allowed), and PRAGMAs
+ * that have no effect inside a transaction (foreign_keys, journal_mode). Other PRAGMAs stay.
+ * Transaction control elsewhere and psql meta-commands: RB_FOUND, with file and line in the
+ * message. *out is NUL-terminated, script->len bytes, owned by the caller.
+ */
+enum rb_code rb_script_unwrap(char **out, const rb_script *script, const char *engine,
+                              rb_err *err) RB_MUST_USE;
+
+/* True if the script has nothing but comments, white space and semicolons, or is absent. */
+bool rb_script_is_blank(const rb_script *script, const char *engine);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "database/driver.h"
 #include "database/run.h"
-#include "migration/lint.h"
+#include "migration/unwrap.h"
 #include "proof/proof.h"
 #include "proof/trial.h"
 

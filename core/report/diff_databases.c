@@ -5,7 +5,7 @@
 #include "base/template.h"
 #include "catalog/catalog.h"
 #include "environment/observe.h"
-#include "migration/lint.h"
+#include "migration/unwrap.h"
 #include "report/diff_parts.h"
 
 /* One database on both sides; either may be NULL. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migration/lint.h"
+#include "migration/unwrap.h"
 #include "migration/unwrap.h"
 
 static void must(bool holds)

@@ -2,7 +2,7 @@
 
 #include <sqlite3.h>
 
-#include "migration/lint.h"
+#include "migration/unwrap.h"
 #include "sql/statement.h"
 
 /* Statements as "text|text|", white space at their ends as it is. */
