@@ -198,10 +198,10 @@ char *rb_plan_with(const rb_plan_request *request, const char *option);
  * --accept-drift. */
 char *rb_plan_command(const rb_plan *plan, bool drift);
 
-/* plan_undelivered.c: notes what the environment and the releases do not have in common. RB_ERROR
- * where a first deploy would leave out a config file for a path that looks misspelt. */
-enum rb_code rb_plan_undelivered(rb_plan *plan, const rb_plan_request *request,
-                                 rb_err *err) RB_MUST_USE;
+/* plan_unmapped_files.c: notes what the environment and the releases do not have in common.
+ * RB_ERROR where a first deploy would leave out a config file for a path that looks misspelt. */
+enum rb_code rb_plan_unmapped_files(rb_plan *plan, const rb_plan_request *request,
+                                    rb_err *err) RB_MUST_USE;
 
 /* plan_host.c: RB_ERROR where current, flags or config cannot be written. */
 enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *request,
@@ -233,11 +233,21 @@ enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *database,
 /* The same under lock, where somebody has written to the database since. */
 enum rb_code rb_plan_rehearse_again(rb_plan_database *database, const rb_plan_request *request,
                                     rb_err *err) RB_MUST_USE;
-/* plan_expect.c: sets expected, leaving and drifted, and adds what drifted to plan->drift. */
+/* plan_target_schema.c: sets expected, leaving and drifted, and adds what drifted to plan->drift.
+ */
 enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *database,
                             const rb_plan_request *request, rb_db *db,
                             const rb_manifest_database *from, const rb_applied *applied,
                             rb_err *err) RB_MUST_USE;
+/*
+ * wrong: what differs between database->expected and after. Accepts an object that is as TO's own
+ * scripts make it, even where drift was to be preserved, or a residual that an edited script had
+ * left: takes it into database->expected. It must have been like that before the steps, or be named
+ * in one of their scripts: a script that rebuilds a table must not lose an index that it does not
+ * name. Nothing is taken where TO's scripts do not run by themselves.
+ */
+void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *request,
+                           const json_t *wrong, const json_t *before, const json_t *after);
 /* plan_advice.c */
 char *rb_plan_list_differences(const json_t *differences);
 /* Whether a script of a first deploy failed with `text` because a table or column exists that

@@ -9,8 +9,6 @@
 #include "environment/checks.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
-#include "transition/edited_migrations.h"
-#include "transition/released_schema.h"
 
 void rb_plan_database_clear(rb_plan_database *d)
 {

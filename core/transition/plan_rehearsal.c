@@ -6,7 +6,6 @@
 #include "database/loss.h"
 #include "environment/checks.h"
 #include "transition/plan.h"
-#include "transition/released_schema.h"
 
 #define REHEARSED_BYTES (64 << 20) /* a larger database is copied only when that is asked for */
 

@@ -1,9 +1,13 @@
 /* Which schema a transition has to come out at, object by object (design section 9). */
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "catalog/name.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
-#include "transition/edited_migrations.h"
+#include "proof/rebuild.h"
+#include "sql/token.h"
 #include "transition/plan.h"
 
 static enum rb_code promised(json_t **out, rb_db *db, const rb_release *release, rb_repo *repo,
@@ -116,6 +120,58 @@ static void adopt(json_t **base, const rb_plan_database *d, const rb_plan_reques
         *base = json_deep_copy(found);
 }
 
+/* FROM's migrations, those that TO has too with the bytes of prefer, and then the steps. NULL when
+ * they do not run. */
+static json_t *outcome_of(const rb_plan_database *d, const rb_migrations *prefer,
+                          const char *engine)
+{
+    json_t *out = NULL;
+    rb_err why;
+    size_t n = 0;
+    rb_db_step *steps = rb_calloc(d->from_set->n + d->step_count + 1, sizeof *steps);
+    for (size_t i = 0; i < d->from_set->n; i++) {
+        const rb_migration *own = &d->from_set->items[i];
+        const rb_migration *other = rb_migrations_find(prefer, own->id);
+        steps[n++] = (rb_db_step){.migration = other ? other : own, .up = true, .release = ""};
+    }
+    if (d->step_count > 0)
+        memcpy(steps + n, d->steps, d->step_count * sizeof *steps);
+    n += d->step_count;
+    const bool ran = rb_db_rebuild(&out, engine, steps, n, d->to_set, &why) == RB_OK;
+    free(steps);
+    return ran ? out : NULL;
+}
+
+/*
+ * Releases whose scripts were edited after they had been released (RB004, accepted): a database
+ * that was made by the old bytes does not come out as a new one does, and proofs were made on other
+ * bytes than it has. Runs the steps in scratch databases, on the bytes of both releases, and adds
+ * what comes out otherwise than target to d->residual, and the migrations' ids to d->edited. A
+ * history that does not run in a scratch database adds nothing, and neither do override scripts:
+ * they must come out exactly.
+ */
+static void add_edited(rb_plan_database *d, const json_t *target, const char *engine)
+{
+    if (!d->from_set || d->override_set)
+        return;
+    for (size_t i = 0; i < d->from_set->n; i++) {
+        const rb_migration *a = &d->from_set->items[i];
+        const rb_migration *b = rb_migrations_find(d->to_set, a->id);
+        if (b && strcmp(a->up.sha256, b->up.sha256) != 0)
+            rb_strs_add(&d->edited, a->id);
+    }
+    const rb_migrations *histories[] = {d->from_set, d->to_set};
+    for (size_t i = 0; i < 2 && d->edited.n > 0; i++) {
+        RB_AUTO(rb_json_freep) json_t *after = outcome_of(d, histories[i], engine);
+        RB_AUTO(rb_json_freep) json_t *differences = NULL;
+        RB_AUTO(rb_json_freep) json_t *order = NULL;
+        if (!after)
+            continue;
+        rb_catalog_compare(&differences, &order, target, after);
+        json_array_extend(d->residual, differences);
+    }
+}
+
 enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                             rb_db *db, const rb_manifest_database *from, const rb_applied *applied,
                             rb_err *err)
@@ -145,6 +201,58 @@ enum rb_code rb_plan_expect(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     if (!from || !d->to || there)
         return RB_OK;
     RB_TRY(keep_residual(d, rq, from, base, target, err));
-    rb_plan_edited(d, target, from->engine);
+    add_edited(d, target, from->engine);
     return RB_OK;
+}
+
+/* A comment or a string that has the name in it does not name the object. */
+static bool names(const rb_script *script, const char *engine, const char *name)
+{
+    rb_token token;
+    rb_sql sql;
+    if (!script->present)
+        return false;
+    rb_sql_init(&sql, script->text, script->len, engine);
+    while (rb_sql_next(&token, &sql)) {
+        if (token.kind != RB_TOKEN_WORD && token.kind != RB_TOKEN_QUOTED)
+            continue;
+        RB_AUTO(rb_free_str) char *found = rb_token_name(&token);
+        if (strcasecmp(found, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_named(const rb_plan_database *d, const char *object)
+{
+    RB_AUTO(rb_free_str) char *name = rb_catalog_bare_name(object);
+    for (size_t i = 0; i < d->step_count; i++) {
+        const rb_db_step *step = &d->steps[i];
+        if (names(step->up ? &step->migration->up : &step->migration->down, d->to->engine, name))
+            return true;
+    }
+    return false;
+}
+
+void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *request,
+                           const json_t *wrong, const json_t *before, const json_t *after)
+{
+    RB_AUTO(rb_json_freep) json_t *released = NULL;
+    rb_err unknown;
+    if (!database->to || rb_rebuilt_catalog(&released, request->to, request->session->repo,
+                                            database->to, &unknown) != RB_OK)
+        return;
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)wrong, i, item) {
+        const char *object = rb_json_str(item, "object");
+        json_t *now = json_object_get(after, object);
+        if (!rb_json_same(now, json_object_get(released, object)) ||
+            (!rb_json_same(now, json_object_get(before, object)) && !is_named(database, object)))
+            continue;
+        if (now)
+            json_object_set(database->expected, object, now);
+        else
+            json_object_del(database->expected, object);
+    }
 }

@@ -101,7 +101,7 @@ static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
     return RB_OK;
 }
 
-enum rb_code rb_plan_undelivered(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
+enum rb_code rb_plan_unmapped_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     if (rq->parts[RB_PART_FLAGS] && rq->to->manifest->flags_path && !rq->env->flags) {
         RB_AUTO(rb_free_str)

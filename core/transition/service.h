@@ -32,4 +32,15 @@ json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy);
 /* The same of checks that ran outside of a transition. down: the service was not started before. */
 json_t *rb_health_of_checks(const json_t *failures, const char *release, bool down);
 
+/*
+ * Checks of a transition without a point of no return, which moves neither databases nor the
+ * application: a check that fails after it undoes it, unless it failed before. Otherwise a bad flag
+ * could not be switched off while anything else is wrong.
+ */
+/* [NAME] of the checks that fail now, before anything is touched; none where that makes no
+ * difference. */
+json_t *rb_failing_now(const rb_run *run);
+/* Of a run whose checks failed: each of them failed before it, as the journal's plan says. */
+bool rb_failing_still(const rb_run *run);
+
 #endif

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "database/url.h"
-#include "transition/failing_checks.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
 #include "transition/ledger_outbox.h"

@@ -436,7 +436,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
     rb_host_files_find(plan, rq);
     RB_TRY(part_read(plan, rq, rb_plan_look_at_host(plan, rq, err), err));
-    RB_TRY(rb_plan_undelivered(plan, rq, err));
+    RB_TRY(rb_plan_unmapped_files(plan, rq, err));
     RB_TRY(observe_files(plan, rq, err));
     rb_err why;
     enum rb_code code = plan_databases(plan, rq, &why);
