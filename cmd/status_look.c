@@ -12,6 +12,7 @@
 #include "environment/observe.h"
 #include "release_status.h"
 #include "transition/known_good.h"
+#include "transition/recover.h"
 
 #define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
 
@@ -309,6 +310,8 @@ enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err
     /* In the middle of it files are at either side. */
     if (st->tag && (!st->row || st->side == RB_SIDE_BEFORE))
         observe(st);
+    if (st->row && st->site.state)
+        rb_transition_forget_own(st->drift, st->row, st->site.state);
     return RB_OK;
 }
 

@@ -40,15 +40,14 @@ static const rb_shape drifted = OBJECT({"part", &text, false}, {"path", &text, f
 static const rb_shape drift = LIST_OF(drifted);
 static const rb_shape lost = OBJECT({"table", &text, false}, {"column", &text_or_null, true});
 static const rb_shape items = LIST_OF(lost);
-static const rb_shape file = OBJECT({"path", &bytes, false});
-static const rb_shape files = LIST_OF(file);
-static const rb_shape url = OBJECT({"name", &text, false}, {"url", &bytes, false});
+static const rb_shape url =
+    OBJECT({"name", &text, false}, {"url", &bytes, false}, {"create", &boolean, false});
 static const rb_shape urls = LIST_OF(url);
 static const rb_shape moved =
     OBJECT({"part", &text, false}, {"from", &text_or_null, true}, {"to", &text_or_null, true});
 static const rb_shape moves = LIST_OF(moved);
 static const rb_shape before =
-    OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"creates", &files, true},
+    OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true},
            {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true},
            {"failing", &parts, true}, {"by", &text_or_null, true}, {"again", &boolean, true});
 static const rb_shape accepted =
@@ -89,8 +88,7 @@ static const rb_shape planned_steps = LIST_OF(planned);
 static const rb_shape difference = OBJECT({"object", &text, false}, {"change", &text, false});
 static const rb_shape differences = LIST_OF(difference);
 static const rb_shape planned_database = OBJECT(
-    {"name", &text, false}, {"url", &bytes, false}, {"create", &boolean, false},
-    {"tracking", &text_or_null, false}, {"expected", &object_or_null, true},
+    {"name", &text, false}, {"tracking", &text_or_null, false}, {"expected", &object_or_null, true},
     {"leaving", &object_or_null, true}, {"residual", &differences, true}, {"atRisk", &items, true},
     {"bound", &items, true}, {"places", &items, true}, {"unproven", &items, true},
     {"rehearsed", &boolean, true}, {"steps", &planned_steps, false});

@@ -55,7 +55,7 @@ void rb_run_clear(rb_run *run);
 
 /*
  * Begins and carries out. *document is what --json prints, set whatever the result:
- * RB_OK done; RB_FOUND failed and undone, or unhealthy; RB_ERROR a system error, undone;
+ * RB_OK done; RB_FOUND a step failed and was undone, or unhealthy; RB_ERROR no step was begun;
  * RB_HALFWAY interrupted; RB_DECIDE more would be lost than was agreed to, undone.
  */
 enum rb_code rb_execute(json_t **document, rb_run *run, rb_err *err) RB_MUST_USE;
@@ -70,27 +70,18 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err) RB_MUS
 void rb_step_stage_end(const rb_run *run);
 char *rb_step_kept_app(const rb_run *run); /* a path, whether there is anything or not */
 
-typedef struct rb_undo { /* what an inverse needs: not the releases, which may be gone */
+/* What an inverse needs: the journal's row, not the releases, which may be gone. Borrowed. */
+typedef struct rb_undo {
     const rb_env *env;
     rb_state *state;
-    const char *transition;
-    const char *from;
-    const char *to;
-    char *current_before;
-    bool staged_before; /* releases/TO was there before */
-    bool again;         /* rb_plan_request.again: what was there before is what is there now */
-    rb_strs creates;    /* database files that were not */
+    const rb_transition_row *row;
 } rb_undo;
-/* All but env and state from the journal's row, whose strings it borrows. */
-void rb_undo_init(rb_undo *undo, const rb_env *env, rb_state *state, const rb_transition_row *row);
-void rb_undo_clear(rb_undo *undo);
-/* Of a journal's plan: the release that is live is deployed once more. */
-bool rb_plan_is_again(const json_t *plan);
-/* state: how far the step had come. */
-enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, enum rb_step_state state,
-                          rb_err *err) RB_MUST_USE;
-/* The inverses of every step that has an intent, last first. */
-enum rb_code rb_undo_all(const rb_undo *undo, const json_t *plan, rb_err *err) RB_MUST_USE;
+/* A member of the plan's "before": what was there before the transition. */
+const json_t *rb_plan_before(const json_t *plan, const char *key);
+/* What that has of a database, {"name","url","create"}, or NULL. */
+const json_t *rb_plan_before_database(const json_t *plan, const char *name);
+/* Runs the inverses of every step that has an intent, last first. */
+enum rb_code rb_undo_all(const rb_undo *undo, rb_err *err) RB_MUST_USE;
 
 enum rb_step_kind rb_step_kind_of(const char *name); /* RB_STEP_KINDS when there is none such */
 

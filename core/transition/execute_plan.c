@@ -130,7 +130,7 @@ static enum rb_code look(rb_run *run, rb_err *err)
                              err));
     if (run->plan->database_count == 0 && switched == RB_STEP_DONE)
         run->past = true;
-    run->past = run->past || rb_plan_is_again(run->plan->json);
+    run->past = run->past || json_is_true(rb_plan_before(run->plan->json, "again"));
     return RB_OK;
 }
 
@@ -318,12 +318,13 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     rb_process_go_on();              /* a signal that ended a step does not end its inverse */
     json_array_clear(run->put_back); /* rolled back, too */
     rb_err why = *err;
+    if (run->begun && why.code == RB_ERROR) /* a step failed; RB_ERROR means that none was begun */
+        why.code = RB_FOUND;
     rb_err line = why;
     rb_transition_row row = row_of(run);
-    RB_AUTO(rb_undo_clear) rb_undo undo;
-    rb_undo_init(&undo, run->request->env, run->state, &row);
+    const rb_undo undo = {run->request->env, run->state, &row};
     const char *outcome = why.code == RB_DECIDE ? "refused" : "failed";
-    enum rb_code code = run->begun ? rb_undo_all(&undo, run->plan->json, err) : RB_OK;
+    enum rb_code code = run->begun ? rb_undo_all(&undo, err) : RB_OK;
     if (code == RB_OK)
         code = rb_state_end(run->state, run->plan->id, outcome, rb_err_line(&line), NULL, err);
     /* A transition whose row could not be written has begun no step: nothing is half-way. */
@@ -342,7 +343,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     RB_AUTO(rb_free_str) char *what = rb_parts_subject(run->plan->json);
     RB_AUTO(rb_free_str) char *was = rb_parts_was(run->plan->json);
     return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s\n%s", why.message, what,
-                   undo.from ? was : "no release", why.hint);
+                   row.from ? was : "no release", why.hint);
 }
 
 /* Keeps the first failure: checks that fail because the service did not start add nothing. */
@@ -386,19 +387,6 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
     return finish(out, run, unhealthy.message[0] ? &unhealthy : NULL, err);
 }
 
-static json_t *urls(const rb_plan *plan)
-{
-    json_t *json = json_array();
-    for (size_t i = 0; i < plan->database_count; i++) {
-        json_t *item = json_object();
-        rb_json_set_str(item, "name", plan->databases[i].name);
-        RB_AUTO(rb_free_str) char *url = rb_url_public(plan->databases[i].url);
-        rb_json_set_bytes(item, "url", url);
-        json_array_append_new(json, item);
-    }
-    return json;
-}
-
 /* What only who goes on with it or undoes it needs; in the journal's plan, not in what is shown. */
 static json_t *before(const rb_run *run)
 {
@@ -406,12 +394,11 @@ static json_t *before(const rb_run *run)
     const rb_plan_request *rq = run->request;
     RB_AUTO(rb_free_str) char *staged = rb_format("%s/releases/%s", rq->env->root, rq->to->tag);
     json_t *json = json_object();
-    json_t *creates = json_array();
+    json_t *databases = json_array();
     rb_json_set_bytes(json, "current", plan->current_before);
     json_object_set_new(json, "staged", json_boolean(rb_file_exists(staged)));
     json_object_set_new(json, "again", json_boolean(rq->again != RB_AGAIN_NOT));
-    json_object_set_new(json, "creates", creates);
-    json_object_set_new(json, "databases", urls(plan));
+    json_object_set_new(json, "databases", databases);
     RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->session->repo);
     rb_json_set_str(json, "by", who);
     rb_json_set_str(json, "host", run->host);
@@ -419,12 +406,13 @@ static json_t *before(const rb_run *run)
     rb_json_set_str(json, "version", run->version);
     rb_json_set_str(json, "scriptsFrom", rq->overrides ? rq->overrides->object : NULL);
     json_object_set_new(json, "failing", rb_failing_now(run));
-    for (size_t i = 0; i < plan->database_count; i++)
-        if (plan->databases[i].create) {
-            json_t *item = json_object();
-            rb_json_set_bytes(item, "path", rb_url_file(plan->databases[i].url));
-            json_array_append_new(creates, item);
-        }
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        json_t *item = json_pack("{s:s,s:b}", "name", d->name, "create", d->create);
+        RB_AUTO(rb_free_str) char *url = rb_url_public(d->url);
+        rb_json_set_bytes(item, "url", url);
+        json_array_append_new(databases, item);
+    }
     return json;
 }
 

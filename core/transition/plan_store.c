@@ -3,7 +3,7 @@
  * out takes besides stands in the row's data until the transition has ended:
  *
  *   { "files":     [{"part","path","had","held","brings","source","fresh","mode"}],
- *     "databases": [{"name","url","create","tracking","expected","leaving","residual","atRisk",
+ *     "databases": [{"name","tracking","expected","leaving","residual","atRisk",
  *                    "bound","places","unproven","rehearsed",
  *                    "steps": [{"id","set","up","sha256","was"}]}] }
  *
@@ -54,24 +54,34 @@ static json_t *write_step(const rb_plan_database *d, const rb_db_step *step)
     return json;
 }
 
-static json_t *write_database(const rb_plan_database *d)
+/* What of a database is stored as it is. */
+static const struct stored {
+    const char *key;
+    size_t at;
+} stored[] = {{"expected", offsetof(rb_plan_database, expected)},
+              {"leaving", offsetof(rb_plan_database, leaving)},
+              {"residual", offsetof(rb_plan_database, residual)},
+              {"atRisk", offsetof(rb_plan_database, at_risk)},
+              {"bound", offsetof(rb_plan_database, bound)},
+              {"places", offsetof(rb_plan_database, places)},
+              {"unproven", offsetof(rb_plan_database, unproven)}};
+
+static json_t **member(rb_plan_database *d, const struct stored *of)
+{
+    return (json_t **)(void *)((char *)d + of->at);
+}
+
+static json_t *write_database(rb_plan_database *d)
 {
     json_t *json = json_object();
     json_t *steps = json_array();
     rb_json_set_str(json, "name", d->name);
-    RB_AUTO(rb_free_str) char *url = rb_url_public(d->url);
-    rb_json_set_bytes(json, "url", url);
-    json_object_set_new(json, "create", json_boolean(d->create));
     rb_json_set_str(json, "tracking", d->tracking);
-    json_object_set(json, "expected", d->expected);
-    json_object_set(json, "leaving", d->leaving);
-    json_object_set(json, "residual", d->residual);
-    json_object_set(json, "atRisk", d->at_risk);
-    json_object_set(json, "bound", d->bound);
-    json_object_set(json, "places", d->places);
-    if (d->unproven_steps == 0)
-        json_object_set(json, "unproven", d->unproven);
     json_object_set_new(json, "rehearsed", json_boolean(d->rehearsed));
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++)
+        json_object_set(json, stored[i].key, *member(d, &stored[i]));
+    if (d->unproven_steps > 0)
+        json_object_del(json, "unproven");
     for (size_t i = 0; i < d->step_count; i++)
         json_array_append_new(steps, write_step(d, &d->steps[i]));
     json_object_set_new(json, "steps", steps);
@@ -165,21 +175,14 @@ static enum rb_code read_database(rb_plan *plan, rb_plan_database *d, const rb_p
     const rb_manifest_database *from;
     const json_t *steps = json_object_get(json, "steps");
     d->name = rb_strdup(rb_json_str(json, "name"));
-    const char *url = rb_env_database(rq->env, d->name);
-    RB_AUTO(rb_free_str) char *began = rb_json_bytes(json, "url");
-    RB_AUTO(rb_free_str) char *shown = url ? rb_url_public(url) : NULL;
-    if (!url || !rb_text_same(shown, began))
-        return damaged(plan, d, "its url is not the environment's", err);
-    d->url = rb_strdup(url);
-    d->create = json_is_true(json_object_get(json, "create"));
+    d->url = rb_strdup(rb_env_database(rq->env, d->name));
+    if (!d->url)
+        return damaged(plan, d, "the environment has no url for it", err);
+    d->create =
+        json_is_true(json_object_get(rb_plan_before_database(plan->json, d->name), "create"));
     d->tracking = rb_strdup(rb_json_str(json, "tracking"));
-    d->expected = json_incref(json_object_get(json, "expected"));
-    d->leaving = json_incref(json_object_get(json, "leaving"));
-    d->residual = json_incref(json_object_get(json, "residual"));
-    d->at_risk = json_incref(json_object_get(json, "atRisk"));
-    d->bound = json_incref(json_object_get(json, "bound"));
-    d->places = json_incref(json_object_get(json, "places"));
-    d->unproven = json_incref(json_object_get(json, "unproven"));
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++)
+        *member(d, &stored[i]) = json_incref(json_object_get(json, stored[i].key));
     d->unproven_steps = d->unproven ? 0 : json_array_size(steps);
     d->rehearsed = json_is_true(json_object_get(json, "rehearsed"));
     RB_TRY(rb_plan_database_sets(d, &from, rq, err));

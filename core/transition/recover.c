@@ -56,22 +56,27 @@ static void read_parts(bool parts[RB_PARTS], const json_t *plan)
                 parts[part] = true;
 }
 
-/* Whether it was committed stands in the database that it began with, and only there. */
+/* Whether it was committed stands in the databases that it began with, and only there; and an undo
+ * removes what the transition made, and nothing but databases of this environment. */
 static enum rb_code same_databases(const rb_transition_row *row, const rb_env *env, rb_err *err)
 {
     size_t i;
     json_t *item;
-    json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "databases"), i,
-                        item) {
+    json_array_foreach ((json_t *)rb_plan_before(row->plan, "databases"), i, item) {
         const char *name = rb_json_str(item, "name");
-        const char *url = name ? rb_env_database(env, name) : NULL;
+        const char *url = rb_env_database(env, name);
         RB_AUTO(rb_free_str) char *now = url ? rb_url_public(url) : NULL; /* without a password */
         RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
-        if (now && began && strcmp(now, began) != 0)
+        if (!now)
+            return rb_fail(err, RB_HALFWAY,
+                           "transition %s moves database %s, and environment %s has no url for it\n"
+                           "add it again before you go on with that or undo it",
+                           row->id, name, env->name);
+        if (!rb_text_same(now, began))
             return rb_fail(err, RB_HALFWAY,
                            "database %s of %s is %s, and was %s when transition %s began\nset it "
                            "back before you go on with that or undo it",
-                           name, env->name, now, began, row->id);
+                           name, env->name, now, began ? began : "?", row->id);
     }
     return RB_OK;
 }
@@ -109,26 +114,6 @@ static enum rb_code read_live(rb_transition *out, rb_state *state, rb_session *s
     return RB_OK;
 }
 
-/* An undo removes what the transition made, and nothing but databases of this environment. */
-static enum rb_code own_databases(const rb_transition_row *row, const rb_env *env, rb_err *err)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "creates"), i, item) {
-        RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
-        bool own = false;
-        for (size_t d = 0; d < env->database_count; d++)
-            own = own || rb_text_same(rb_url_file(env->databases[d].value), path ? path : "");
-        if (!own)
-            return rb_fail(
-                err, RB_HALFWAY,
-                "transition %s made database file %s, and environment %s has none there\n"
-                "add it again before you go on with that or undo it",
-                row->id, path ? path : "?", env->name);
-    }
-    return RB_OK;
-}
-
 /* Whether the plan is whole and of this transition: it is carried out as it was written. */
 static enum rb_code check_plan(const rb_transition_row *row, const rb_env *env, rb_err *err)
 {
@@ -156,7 +141,6 @@ enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const r
         return RB_OK;
     RB_TRY(check_plan(row, env, err));
     RB_TRY(same_databases(row, env, err));
-    RB_TRY(own_databases(row, env, err));
     if (!with_releases)
         return RB_OK;
     if (row->from)
@@ -165,8 +149,8 @@ enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const r
     const char *overrides = rb_json_str(row->plan, "scriptsFrom");
     if (overrides)
         RB_TRY(open_same(&out->overrides, session, overrides,
-                         rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"),
-                         env->name, err));
+                         json_string_value(rb_plan_before(row->plan, "scriptsFrom")), env->name,
+                         err));
     out->request = (rb_plan_request){
         .kind = row->kind,
         .env = env,
@@ -189,41 +173,22 @@ enum rb_code rb_transition_read(rb_transition *t, rb_err *err)
     return rb_plan_read(&t->plan, t->row, data, &t->request, err);
 }
 
-/* A first deploy's database file, which it makes. */
-static bool was_to_be_made(const rb_transition_row *row, const char *url)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(json_object_get(row->plan, "before"), "creates"), i, item) {
-        RB_AUTO(rb_free_str) char *path = rb_json_bytes(item, "path");
-        if (path && rb_text_same(rb_url_file(url), path))
-            return true;
-    }
-    return false;
-}
-
 enum rb_code rb_transition_committed(bool *out, const rb_transition *transition, const rb_env *env,
                                      rb_state *state, rb_err *err)
 {
     const rb_transition_row *row = transition->row;
-    const json_t *databases = json_object_get(row->plan, "databases");
+    const json_t *databases = rb_plan_before(row->plan, "databases");
     size_t i;
     json_t *item;
     *out = false;
     json_array_foreach ((json_t *)databases, i, item) {
-        const char *name = rb_json_str(item, "name");
-        const char *url = name ? rb_env_database(env, name) : NULL;
-        if (!url)
-            return rb_fail(err, RB_HALFWAY,
-                           "whether transition %s was committed stands in database %s, and "
-                           "environment %s has no url for it\nadd it again",
-                           row->id, name ? name : "?", env->name);
-        rb_db_target target;
-        RB_TRY(rb_db_inspect(&target, url, err));
-        if (was_to_be_made(row, url) && !target.exists)
-            continue;
+        const char *url = rb_env_database(env, rb_json_str(item, "name"));
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
+        rb_db_target target;
         bool has = false;
+        RB_TRY(rb_db_inspect(&target, url, err));
+        if (json_is_true(json_object_get(item, "create")) && !target.exists)
+            continue;
         RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
         RB_TRY(rb_db_journal_has(&has, db, row->id, err));
         *out = *out || has;
@@ -234,6 +199,39 @@ enum rb_code rb_transition_committed(bool *out, const rb_transition *transition,
     RB_TRY(rb_state_step_get(&switched, state, row->id, rb_step_kind_name(RB_DO_SWITCH), err));
     *out = switched == RB_STEP_DONE;
     return RB_OK;
+}
+
+/* True if the transition brought what was found: `current`, or one of its files. */
+static bool is_own_change(const json_t *item, const rb_transition_row *row, const json_t *files)
+{
+    const char *part = rb_json_str(item, "part");
+    const char *path = rb_json_str(item, "path");
+    const char *found = rb_json_str(item, "found");
+    RB_AUTO(rb_free_str) char *target = rb_format("releases/%s", row->to);
+    size_t i;
+    json_t *file;
+    if (rb_text_same(part, "app"))
+        return rb_text_same(path, "current") && rb_text_same(found, target);
+    json_array_foreach ((json_t *)files, i, file) {
+        RB_AUTO(rb_free_str) char *bytes = rb_json_bytes(file, "path");
+        RB_AUTO(rb_free_str) char *safe = rb_safe(bytes ? bytes : "");
+        const char *brings = rb_json_str(file, "brings");
+        if (rb_text_same(part, rb_json_str(file, "part")) && rb_text_same(path, safe) &&
+            rb_text_same(found, brings ? brings : "missing"))
+            return true;
+    }
+    return false;
+}
+
+void rb_transition_forget_own(json_t *drift, const rb_transition_row *row, rb_state *state)
+{
+    RB_AUTO(rb_json_freep) json_t *data = NULL;
+    rb_err ignored;
+    if (rb_state_data(&data, state, row->id, &ignored) != RB_OK)
+        data = NULL;
+    for (size_t i = json_array_size(drift); i > 0; i--)
+        if (is_own_change(json_array_get(drift, i - 1), row, json_object_get(data, "files")))
+            json_array_remove(drift, i - 1);
 }
 
 static json_t *document(const rb_transition_row *row, const rb_env *env, const char *outcome,
@@ -254,10 +252,9 @@ enum rb_code rb_transition_undo(json_t **out, const rb_transition *transition, c
                                 rb_state *state, rb_err *err)
 {
     const rb_transition_row *row = transition->row;
-    RB_AUTO(rb_undo_clear) rb_undo undo;
-    rb_undo_init(&undo, env, state, row);
+    const rb_undo undo = {env, state, row};
     rb_host_files_unstage(env);
-    enum rb_code code = rb_undo_all(&undo, row->plan, err);
+    enum rb_code code = rb_undo_all(&undo, err);
     if (code == RB_OK)
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
     if (code == RB_OK) {

@@ -68,11 +68,11 @@ static enum rb_code run_inverse(const rb_undo *undo, const rb_strs *command, con
 {
     RB_AUTO(rb_free_str) char *output = NULL;
     enum rb_code code = rb_command_run(&output, undo->env, command, RB_SERVICE_TIMEOUT, what,
-                                       undo->to, undo->from ? undo->from : "", err);
+                                       undo->row->to, undo->row->from ? undo->row->from : "", err);
     rb_err ignored;
     if (code != RB_OK)
-        (void)!rb_state_said_set(undo->state, undo->transition, rb_step_kind_name(step),
-                                 err->message, output, &ignored);
+        (void)!rb_state_said_set(undo->state, undo->row->id, rb_step_kind_name(step), err->message,
+                                 output, &ignored);
     return code;
 }
 
@@ -83,14 +83,14 @@ enum rb_code rb_service_start_again(const rb_undo *undo, rb_err *err)
         return RB_OK;
     enum rb_code code = run_inverse(undo, start, "starting the service again", RB_DO_STOP, err);
     /* Before the first release there may be nothing that can be started. */
-    return undo->from ? code : RB_OK;
+    return undo->row->from ? code : RB_OK;
 }
 
 /* It runs on TO's files: it is stopped, and the inverse of the stop starts it on FROM's. One that
  * did not come up may not be there to be stopped. */
 enum rb_code rb_service_undo_start(const rb_undo *undo, enum rb_step_state state, rb_err *err)
 {
-    if (undo->again)
+    if (json_is_true(rb_plan_before(undo->row->plan, "again")))
         return RB_OK;
     if (undo->env->stop.n == 0)
         return rb_service_start_again(undo, err);
@@ -194,7 +194,7 @@ json_t *rb_failing_now(const rb_run *run)
 
 bool rb_failing_still(const rb_run *run)
 {
-    const json_t *before = json_object_get(json_object_get(run->plan->json, "before"), "failing");
+    const json_t *before = rb_plan_before(run->plan->json, "failing");
     size_t failed = json_array_size(run->failures);
     size_t known = 0;
     size_t i;

@@ -89,17 +89,17 @@ static enum rb_code do_stage(rb_run *run, rb_err *err)
 static enum rb_code undo_stage(const rb_undo *undo, rb_err *err)
 {
     const char *root = undo->env->root;
-    RB_AUTO(rb_free_str) char *final = rb_format("%s/releases/%s", root, undo->to);
-    RB_AUTO(rb_free_str)
-    char *staging = rb_format("%s/releases/.staging-%s", root, undo->transition);
-    RB_AUTO(rb_free_str) char *old = rb_format("%s/releases/.old-%s", root, undo->transition);
-    RB_AUTO(rb_free_str) char *listing = rb_delivered_path(root, undo->to);
+    const char *to = undo->row->to;
+    RB_AUTO(rb_free_str) char *final = rb_format("%s/releases/%s", root, to);
+    RB_AUTO(rb_free_str) char *staging = rb_format("%s/releases/.staging-%s", root, undo->row->id);
+    RB_AUTO(rb_free_str) char *old = rb_format("%s/releases/.old-%s", root, undo->row->id);
+    RB_AUTO(rb_free_str) char *listing = rb_delivered_path(root, to);
     RB_TRY(rb_dir_remove(staging, err));
     if (rb_file_exists(old)) {
         RB_TRY(rb_dir_remove(final, err));
         RB_TRY(rb_file_rename(old, final, err));
     }
-    if (undo->staged_before)
+    if (json_is_true(rb_plan_before(undo->row->plan, "staged")))
         return RB_OK;
     RB_TRY(rb_dir_remove(listing, err));
     return rb_dir_remove(final, err);
@@ -153,12 +153,14 @@ static enum rb_code do_switch(rb_run *run, rb_err *err)
 static enum rb_code undo_switch(const rb_undo *undo, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", undo->env->root);
+    RB_AUTO(rb_free_str)
+    char *before = rb_json_bytes(json_object_get(undo->row->plan, "before"), "current");
     RB_AUTO(rb_free_str) char *found = NULL;
     RB_TRY(rb_link_read(&found, link, err));
-    if (found && undo->current_before && strcmp(found, undo->current_before) == 0)
+    if (rb_text_same(found, before))
         return RB_OK;
-    if (undo->current_before)
-        return rb_link_switch(link, undo->current_before, err);
+    if (before)
+        return rb_link_switch(link, before, err);
     if (unlink(link) != 0 && errno != ENOENT)
         return rb_fail_errno(err, RB_ERROR, "cannot remove %s", link);
     return RB_OK;
@@ -196,28 +198,32 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     return RB_OK;
 }
 
-/* Database files that this transition created, and never committed to. */
+/* Removes databases that this transition created, and never committed to. */
 static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
 {
-    for (size_t i = 0; i < undo->env->database_count; i++) {
-        const char *url = undo->env->databases[i].value;
-        const char *file = rb_url_file(url);
-        if (file && rb_strs_has(&undo->creates, file))
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)rb_plan_before(undo->row->plan, "databases"), i, item) {
+        const char *url = rb_env_database(undo->env, rb_json_str(item, "name"));
+        RB_AUTO(rb_free_str) char *now = url ? rb_url_public(url) : NULL;
+        RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
+        if (json_is_true(json_object_get(item, "create")) && rb_text_same(now, began))
             RB_TRY(rb_db_discard(url, err));
     }
     return RB_OK;
 }
 
-enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, enum rb_step_state state,
-                          rb_err *err)
+/* state: how far the step had come. */
+static enum rb_code undo_step(const rb_undo *undo, enum rb_step_kind kind, enum rb_step_state state,
+                              rb_err *err)
 {
     switch (kind) {
     case RB_DO_STAGE:
         return undo_stage(undo, err);
     case RB_DO_FLAGS:
-        return rb_kept_restore(undo->env->root, undo->transition, "flags", err);
+        return rb_kept_restore(undo->env->root, undo->row->id, "flags", err);
     case RB_DO_CONFIG:
-        return rb_kept_restore(undo->env->root, undo->transition, "config", err);
+        return rb_kept_restore(undo->env->root, undo->row->id, "config", err);
     case RB_DO_SWITCH:
         return undo_switch(undo, err);
     case RB_DO_STOP:
@@ -233,4 +239,57 @@ enum rb_code rb_step_undo(const rb_undo *undo, enum rb_step_kind kind, enum rb_s
         break;
     }
     return RB_OK;
+}
+
+const json_t *rb_plan_before(const json_t *plan, const char *key)
+{
+    return json_object_get(json_object_get(plan, "before"), key);
+}
+
+const json_t *rb_plan_before_database(const json_t *plan, const char *name)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach ((json_t *)rb_plan_before(plan, "databases"), i, item)
+        if (rb_text_same(rb_json_str(item, "name"), name))
+            return item;
+    return NULL;
+}
+
+enum rb_step_kind rb_step_kind_of(const char *name)
+{
+    for (int kind = 0; kind < RB_STEP_KINDS; kind++)
+        if (rb_text_same(name, rb_step_kind_name((enum rb_step_kind)kind)))
+            return (enum rb_step_kind)kind;
+    return RB_STEP_KINDS;
+}
+
+static enum rb_code undo_one(const rb_undo *undo, const char *name, rb_err *err)
+{
+    enum rb_step_state state;
+    RB_TRY(rb_state_step_get(&state, undo->state, undo->row->id, name, err));
+    if (state == RB_STEP_NONE || state == RB_STEP_UNDONE)
+        return RB_OK;
+    /* A step whose inverse was begun is not done, should this be cut off and continued. */
+    if (state != RB_STEP_INTENT)
+        RB_TRY(rb_state_step(undo->state, undo->row->id, name, RB_STEP_INTENT, err));
+    RB_TRY(undo_step(undo, rb_step_kind_of(name), state, err));
+    return rb_state_step(undo->state, undo->row->id, name, RB_STEP_UNDONE, err);
+}
+
+enum rb_code rb_undo_all(const rb_undo *undo, rb_err *err)
+{
+    const json_t *steps = json_object_get(undo->row->plan, "steps");
+    const char *started = NULL;
+    for (size_t i = json_array_size(steps); i > 0; i--) {
+        const char *name = rb_json_str(json_array_get(steps, i - 1), "id");
+        if (!name)
+            continue;
+        if (rb_step_kind_of(name) == RB_DO_START && undo->env->stop.n == 0)
+            started = name;
+        else
+            RB_TRY(undo_one(undo, name, err));
+    }
+    /* Where nothing stops the service, it is started again once all that it reads is back. */
+    return started ? undo_one(undo, started, err) : RB_OK;
 }

@@ -107,7 +107,7 @@ denied() {
     chmod a+r "$SETTINGS"
     chmod a+x "$BATS_TEST_TMPDIR"
     before=$(picture)
-    fails 2 "nothing was changed, prod stays at v1.0.0" as_nobody --config "$SETTINGS" deploy v1.1.0 --yes
+    fails 1 "nothing was changed, prod stays at v1.0.0" as_nobody --config "$SETTINGS" deploy v1.1.0 --yes
     [ "$(picture)" = "$before" ]
     chmod 755 "$PROD/etc"
     settled_at v1.0.0
@@ -307,11 +307,12 @@ delivered/v1.0.0~json:f644 delivered:d755 lock:f644 state.db-journal:f644 state.
     sqlite3 "$BATS_TEST_TMPDIR/empty.db" 'VACUUM'
     killed_before_commit deploy v1.1.0 --yes
     for path in "$BATS_TEST_TMPDIR/empty.db" "$PROD/data/shop.db"; do
-        hex=$(printf %s "$path" | od -An -v -tx1 | tr -d ' \n')
+        hex=$(printf %s "sqlite:$path" | od -An -v -tx1 | tr -d ' \n')
         sqlite3 "$PROD/.rbtool/state.db" "UPDATE transition_log SET plan =
-            json_set(plan, '$.before.creates', json('[{\"path\":\"$hex\"}]')) WHERE outcome IS NULL"
+            json_set(plan, '$.before.databases[0].url', '$hex', '$.before.databases[0].create', json('true'))
+            WHERE outcome IS NULL"
         [ "$path" = "$PROD/data/shop.db" ] ||
-            fails 3 "made database file $path, and environment prod has none there" rbtool abort --yes
+            fails 3 "database main of prod is sqlite:$PROD/data/shop.db, and was sqlite:$path when transition" rbtool abort --yes
         [ -e "$path" ]
     done
     rbtool abort --yes

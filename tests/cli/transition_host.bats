@@ -79,7 +79,7 @@ setup() {
     echo 'x = 1' >config/b.toml
     release v1.2.0
     mkdir "$PROD/current.new" # in the way of the switch
-    fails 2 "current.new" rbtool deploy v1.2.0 --yes
+    fails 1 "current.new" rbtool deploy v1.2.0 --yes
     rmdir "$PROD/current.new"
     [ "$(cat "$PROD/etc/app.toml")" = "workers = 2" ]
     [ "$(stat -c %a "$PROD/etc/app.toml")" = 600 ]
@@ -133,7 +133,7 @@ setup() {
     settings '.environments.prod.service = {stop: ["true"], start: ["sh", "-c", "exit 7"]}
         | .environments.prod.config = {"config/app.toml": "'"$PROD"'/etc/app.toml"}'
     mkdir "$PROD/current.new"
-    fails 2 "current.new" rbtool --config "$SETTINGS" deploy v1.0.0 --yes
+    fails 1 "current.new" rbtool --config "$SETTINGS" deploy v1.0.0 --yes
     [ "$(rbtool status --json | jq -r .state)" = empty ]
     [ ! -e "$PROD/data/shop.db" ]
 }
@@ -146,7 +146,7 @@ setup() {
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     mkdir "$PROD/current.new"
-    fails 2 "current.new" rbtool revert v1.1.0 --yes
+    fails 1 "current.new" rbtool revert v1.1.0 --yes
     rmdir "$PROD/current.new"
     settled_at v1.1.0
     rbtool revert v1.1.0 --yes

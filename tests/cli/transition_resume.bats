@@ -55,7 +55,7 @@ killed_before_commit() {
     before=$(picture)
     run at unlink 1 "$PROD/data/shop.db-journal" error=EIO rbtool deploy v1.1.0 --yes
     grep -q 'EIO.*INJECTED' "$BATS_TEST_TMPDIR/trace"
-    [ "$status" -eq 2 ]
+    [ "$status" -eq 1 ]
     [[ $output == *"nothing was changed, prod stays at v1.0.0"* ]]
     [ "$(picture)" = "$before" ]
     settled_at v1.0.0
@@ -340,6 +340,19 @@ SQL
     rm "$PROD/.rbtool/state.db"
     cp "$BATS_TEST_TMPDIR/whole.db" "$PROD/.rbtool/state.db"
     settled_at v1.0.0
+}
+
+@test "status of a half-way transition lists as drift what others changed, not what it changed" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    killed_before_commit revert v1.1.0 --yes
+    [ "$(readlink "$PROD/current")" = releases/v1.0.0 ]
+    git show v1.0.0:flags.json | cmp - "$PROD/etc/flags.json"
+    [ "$(rbtool status --json | jq -c '[.state, .drift]')" = '["interrupted",[]]' ]
+    echo '{}' >"$PROD/etc/flags.json"
+    [ "$(rbtool status --json | jq -r '.drift[].path')" = "$PROD/etc/flags.json" ]
+    rbtool abort --yes
+    settled_at v1.1.0
 }
 
 @test "status reports whether a transition stopped before or after the commit" {
