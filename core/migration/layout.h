@@ -47,9 +47,6 @@ enum rb_code rb_layout_load(rb_script *out, const rb_layout_source *source, size
 /* Fills out with a part of a script that was read whole; out owns its strings. */
 void rb_layout_section(rb_script *out, const rb_script *whole, size_t start, size_t end);
 
-/* Marks a script as not transactional if its first line says so, as sqlx and morph mark it. */
-void rb_layout_note_marker(rb_script *script);
-
 /* True if a version fits the signed 64-bit column of a tracking table. */
 bool rb_layout_version_fits(const char *digits, size_t len);
 
@@ -65,12 +62,21 @@ typedef struct rb_golang_name {
     const char *engine; /* as engine_suffix.h names it, "all" included; NULL for none. Static */
     bool autocommit;
     bool up;
+    bool simple; /* of sqlx: an up that has no down */
 } rb_golang_name;
+typedef bool rb_layout_parse(rb_golang_name *out, const char *file);
 
 /* Parses a file name; false if it does not have golang-migrate's form or one of its variants. */
 bool rb_golang_parse(rb_golang_name *out, const char *file);
 /* Compares versions as numbers. */
 int rb_golang_compare(const char *a, size_t a_len, const char *b, size_t b_len);
+
+/* Reads the files of the folder whose names `parse` takes, as pairs of an up and a down. engines:
+ * the names may distinguish engines. */
+enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source *source,
+                                     rb_layout_parse *parse, bool engines, rb_err *err) RB_MUST_USE;
+int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b);
+bool rb_layout_ends_with(const char *text, size_t len, const char *suffix);
 
 /* Returns diesel's version of a folder name: what precedes the first "_", without dashes. */
 char *rb_diesel_version(const char *folder, size_t len);

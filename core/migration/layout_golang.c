@@ -20,7 +20,7 @@
 #include "migration/engine_suffix.h"
 #include "migration/layout.h"
 
-static bool ends_with(const char *text, size_t len, const char *suffix)
+bool rb_layout_ends_with(const char *text, size_t len, const char *suffix)
 {
     size_t n = strlen(suffix);
     return len >= n && memcmp(text + len - n, suffix, n) == 0;
@@ -37,8 +37,8 @@ bool rb_layout_version_fits(const char *digits, size_t len)
 bool rb_golang_parse(rb_golang_name *out, const char *file)
 {
     size_t len = strlen(file);
-    bool up = ends_with(file, len, ".up.sql");
-    if (!up && !ends_with(file, len, ".down.sql"))
+    bool up = rb_layout_ends_with(file, len, ".up.sql");
+    if (!up && !rb_layout_ends_with(file, len, ".down.sql"))
         return false;
     const char *end = file + len - strlen(up ? ".up.sql" : ".down.sql");
     const char *digits = file + (*file == 'V' || *file == 'v');
@@ -58,7 +58,7 @@ bool rb_golang_parse(rb_golang_name *out, const char *file)
     *out = (rb_golang_name){
         .version = digits + zeros, .version_len = n - zeros, .name = name, .up = up};
     static const char autocommit[] = ".autocommit";
-    out->autocommit = ends_with(digits + n, (size_t)(end - digits) - n, autocommit);
+    out->autocommit = rb_layout_ends_with(digits + n, (size_t)(end - digits) - n, autocommit);
     if (out->autocommit)
         end -= sizeof autocommit - 1;
     out->name_len = end > name ? (size_t)(end - name) : 0;
@@ -83,7 +83,7 @@ static int compare_files(const void *a, const void *b)
     return order;
 }
 
-static int compare(const rb_migration *a, const rb_migration *b)
+int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b)
 {
     return rb_golang_compare(a->id, strlen(a->id), b->id, strlen(b->id));
 }
@@ -105,6 +105,8 @@ static rb_dialect_file *find_down(rb_dialect_file *files, size_t n, const rb_dia
     size_t ups = 0, downs = 0;
     for (size_t i = 0; i < n; i++) {
         rb_dialect_file *f = &files[i];
+        if (f->name.simple)
+            continue;
         if (f->name.up) {
             ups++;
             continue;
@@ -118,7 +120,7 @@ static rb_dialect_file *find_down(rb_dialect_file *files, size_t n, const rb_dia
     return ups == 1 && downs == 1 ? only : NULL;
 }
 
-void rb_layout_note_marker(rb_script *script)
+static void note_marker(rb_script *script)
 {
     static const char *const markers[] = {"-- no-transaction", "-- morph:nontransactional"};
     for (size_t i = 0; i < 2; i++)
@@ -130,7 +132,7 @@ static enum rb_code load(rb_script *out, const rb_layout_source *source,
                          const rb_dialect_file *file, rb_err *err)
 {
     RB_TRY(rb_layout_load(out, source, file->entry, err));
-    rb_layout_note_marker(out);
+    note_marker(out);
     if (file->name.autocommit)
         out->transactional = false;
     return RB_OK;
@@ -147,7 +149,7 @@ static enum rb_code add_version(rb_migrations *set, const rb_layout_source *sour
         rb_migration *item =
             rb_layout_add(set, name->version, name->version_len, name->name, name->name_len);
         RB_TRY(load(&item->up, source, &files[i], err));
-        rb_dialect_file *down = find_down(files, n, &files[i]);
+        rb_dialect_file *down = name->simple ? NULL : find_down(files, n, &files[i]);
         if (down && !down->paired) {
             down->paired = true;
             RB_TRY(load(&item->down, source, down, err));
@@ -156,36 +158,36 @@ static enum rb_code add_version(rb_migrations *set, const rb_layout_source *sour
     return RB_OK;
 }
 
-static enum rb_code add_all(rb_migrations *set, const rb_layout_source *source,
-                            rb_dialect_file *files, size_t n, rb_err *err)
+enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source *source,
+                                     rb_layout_parse *parse, bool engines, rb_err *err)
 {
-    for (size_t i = 0, next; i < n; i = next) {
+    rb_dialect_file *files = rb_calloc(source->entries->n + 1, sizeof *files);
+    size_t n = 0;
+    for (size_t i = 0; i < source->entries->n; i++) {
+        files[n].entry = i;
+        if (rb_layout_is_file(source, i) && parse(&files[n].name, rb_layout_rest(source, i)))
+            n++;
+    }
+    qsort(files, n, sizeof *files, compare_files);
+    if (engines)
+        n = rb_dialect_select(&set->engines, files, n, source->engine);
+    enum rb_code code = RB_OK;
+    for (size_t i = 0, next; i < n && code == RB_OK; i = next) {
         const rb_golang_name *a = &files[i].name;
         for (next = i + 1; next < n; next++) {
             const rb_golang_name *b = &files[next].name;
             if (rb_golang_compare(a->version, a->version_len, b->version, b->version_len) != 0)
                 break;
         }
-        RB_TRY(add_version(set, source, files + i, next - i, err));
+        code = add_version(set, source, files + i, next - i, err);
     }
-    return RB_OK;
-}
-
-static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_err *err)
-{
-    rb_dialect_file *files = rb_calloc(source->entries->n + 1, sizeof *files);
-    size_t n = 0;
-    for (size_t i = 0; i < source->entries->n; i++) {
-        files[n].entry = i;
-        if (rb_layout_is_file(source, i) &&
-            rb_golang_parse(&files[n].name, rb_layout_rest(source, i)))
-            n++;
-    }
-    qsort(files, n, sizeof *files, compare_files);
-    size_t left = rb_dialect_select(&set->engines, files, n, source->engine);
-    enum rb_code code = add_all(set, source, files, left, err);
     free(files);
     return code;
 }
 
-const rb_layout rb_layout_golang = {"golang-migrate", detect, read, compare};
+static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_err *err)
+{
+    return rb_layout_read_numbered(set, source, rb_golang_parse, true, err);
+}
+
+const rb_layout rb_layout_golang = {"golang-migrate", detect, read, rb_layout_compare_numbered};
