@@ -104,10 +104,7 @@ static bool same_columns(const json_t *a, const json_t *b)
 
 static void add(json_t *list, const char *key, const char *change)
 {
-    json_t *item = json_object();
-    rb_json_set_str(item, "object", key);
-    rb_json_set_str(item, "change", change);
-    json_array_append_new(list, item);
+    json_array_append_new(list, rb_json_make("object:s change:s", key, change));
 }
 
 void rb_catalog_compare(json_t **differences, json_t **order, const json_t *a, const json_t *b)

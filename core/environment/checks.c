@@ -227,10 +227,8 @@ void rb_checks_run(json_t *failures, const rb_checking *c)
 static char *show_rows(const json_t *rows)
 {
     RB_AUTO(rb_buf_clear) rb_buf raw = {0};
-    size_t i;
-    json_t *row;
-    json_array_foreach ((json_t *)rows, i, row) {
-        if (i > 0)
+    rb_json_each (row, rows) {
+        if (row_at > 0)
             rb_buf_puts(&raw, " ");
         rb_json_canonical(&raw, row);
     }

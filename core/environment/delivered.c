@@ -43,9 +43,7 @@ static int64_t stamp(const struct stat *st)
 
 static bool is_ignored(const json_t *globs, const char *below)
 {
-    size_t i;
-    json_t *glob;
-    json_array_foreach (globs, i, glob)
+    rb_json_each (glob, globs)
         if (json_is_string(glob) && rb_path_match(json_string_value(glob), below))
             return true;
     return false;
@@ -121,8 +119,7 @@ enum rb_code rb_delivered_note(const char *root, const char *tag, const rb_manif
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(path);
     RB_AUTO(rb_json_freep) json_t *listing = json_object();
     json_t *files = json_object();
-    json_object_set_new(listing, "files", files);
-    json_object_set_new(listing, "ignore", globs_of(manifest));
+    rb_json_set(listing, "files:j ignore:j", files, globs_of(manifest));
     RB_TRY(walk(&(folder_walk){folder, NULL, note_file, files}, "", err));
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, listing);

@@ -12,8 +12,7 @@ void rb_drift_add(json_t *drift, const char *part, const char *path, const char 
                   const char *found)
 {
     const char *const texts[][2] = {{"path", path}, {"expected", expected}, {"found", found}};
-    json_t *item = json_object();
-    rb_json_set_str(item, "part", part);
+    json_t *item = rb_json_make("part:s", part);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         RB_AUTO(rb_free_str) char *safe = texts[i][1] ? rb_safe(texts[i][1]) : NULL;
         rb_json_set_str(item, texts[i][0], safe);

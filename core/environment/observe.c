@@ -130,9 +130,7 @@ void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
         rb_rebuilt_catalog(&released, release, repo, database, &unknown) != RB_OK)
         return;
     json_t *without = json_copy(*promised);
-    size_t i;
-    json_t *item;
-    json_array_foreach (differences, i, item) {
+    rb_json_each (item, differences) {
         const char *object = rb_json_str(item, "object");
         json_t *found = json_object_get(now->catalog, object);
         if (!rb_json_same(found, json_object_get(released, object)))
@@ -176,9 +174,7 @@ static void add_differences(json_t *out, const char *database, const json_t *fro
     RB_AUTO(rb_json_freep) json_t *differences = NULL;
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     rb_catalog_compare(&differences, &order, from, found);
-    size_t i;
-    json_t *item;
-    json_array_foreach (differences, i, item) {
+    rb_json_each (item, differences) {
         const char *object = rb_json_str(item, "object");
         if (known && !rb_json_same(json_object_get(known, object), json_object_get(found, object)))
             continue;

@@ -234,10 +234,8 @@ enum rb_code rb_binding_record_root(rb_repo *repo, const rb_env *env, rb_err *er
 enum rb_code rb_binding_accept(rb_state *state, const rb_binding *binding, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *pin = NULL;
-    size_t i;
-    json_t *item;
     RB_TRY(read_pin(&pin, state, "databases", err));
-    json_array_foreach (binding->databases, i, item)
+    rb_json_each (item, binding->databases)
         json_object_set(pin, rb_json_str(item, "database"), json_object_get(item, "binding"));
     return json_array_size(binding->databases) > 0 ? write_pin(state, "databases", pin, err)
                                                    : RB_OK;

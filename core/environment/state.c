@@ -272,11 +272,9 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_live_clear) rb_live live = {0};
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    size_t i;
-    json_t *row;
     *out = (rb_live){0};
     RB_TRY(rb_state_query(&rows, state, err, "SELECT part, tag, object FROM live", NULL));
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         RB_AUTO(rb_free_str) char *name = NULL;
         RB_TRY(rb_state_texts(state, row, &(rb_state_text){&name, 0, "part", NULL, true}, 1, err));
         int part = 0;

@@ -50,9 +50,7 @@ static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *
     out->bytes = json_integer_value(json_array_get(row, 6));
     out->pruned = json_integer_value(json_array_get(row, 7));
     out->at = json_integer_value(json_array_get(row, 12));
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan, "databases"), i, item) {
+    rb_json_each (item, json_object_get(plan, "databases")) {
         const char *name = rb_json_str(item, "name");
         if (name && strcmp(name, out->database) == 0 && !out->scripts)
             out->scripts = json_incref(json_object_get(item, "scripts"));
@@ -66,7 +64,7 @@ static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *
         "r.rowid",
         "[I,s?]", (json_int_t)out->id, asking));
     out->restored = json_array();
-    json_array_foreach (restored, i, item)
+    rb_json_each (item, restored)
         json_array_append_new(out->restored,
                               json_pack("{s:s?,s:s?}", "table", rb_state_cell(item, 0), "column",
                                         rb_state_cell(item, 1)));
@@ -101,9 +99,7 @@ enum rb_code rb_state_backups(rb_backup_row **out, size_t *count, rb_state *stat
         "[s?,s?]", database, asking));
     rb_backup_row *list = rb_calloc(json_array_size(rows) + 1, sizeof *list);
     size_t n = 0;
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         enum rb_code code = read_row(&list[n++], state, row, asking, err);
         if (code == RB_OK)
             continue;
@@ -125,9 +121,7 @@ void rb_backup_rows_free(rb_backup_row *backups, size_t count)
 enum rb_code rb_state_backup_restored(rb_state *state, int64_t id, const char *transition,
                                       const json_t *items, rb_err *err)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
+    rb_json_each (item, items) {
         RB_AUTO(rb_buf_clear) rb_buf key = {0};
         RB_AUTO(rb_json_freep)
         json_t *names =

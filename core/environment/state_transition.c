@@ -252,13 +252,9 @@ enum rb_code rb_state_steps(json_t **out, rb_state *state, const rb_transition_r
         "THEN state ELSE 'interrupted' END, milliseconds FROM step WHERE transition_id = ? AND "
         "state <> 'none'",
         "[s]", row->id));
-    size_t i;
-    size_t j;
-    json_t *step;
-    json_t *cells;
     *out = json_array();
-    json_array_foreach (json_object_get(row->plan, "steps"), i, step)
-        json_array_foreach (known, j, cells)
+    rb_json_each (step, json_object_get(row->plan, "steps"))
+        rb_json_each (cells, known)
             if (rb_json_same(json_object_get(step, "id"), json_array_get(cells, 0)))
                 json_array_append_new(*out,
                                       json_pack("{s:O,s:O,s:O}", "id", json_array_get(cells, 0),
@@ -303,9 +299,7 @@ enum rb_code rb_state_times(json_t **out, rb_state *state, const char *kind, siz
                           "[s,i]", kind, TIMES_LIMIT));
     const char *last = NULL;
     json_t *item = NULL;
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         const char *id = rb_state_cell(row, 0);
         const char *step = rb_state_cell(row, 1);
         if (!id || !step)
@@ -375,10 +369,8 @@ enum rb_code rb_state_written(rb_state *state, const char *transition, const cha
 enum rb_code rb_state_entries(rb_strs *out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    size_t i;
-    json_t *row;
     RB_TRY(rb_state_query(&rows, state, err, "SELECT id FROM entry", NULL));
-    json_array_foreach (rows, i, row)
+    rb_json_each (row, rows)
         if (rb_state_cell(row, 0))
             rb_strs_add(out, rb_state_cell(row, 0));
     return RB_OK;

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "release/reconstruct.h"
+#include "transition/plan.h"
 
 struct writer {
     const char *root; /* of the bundle */
@@ -86,22 +87,6 @@ static enum rb_code add_database(json_t *databases, const char *root, const char
     return RB_OK;
 }
 
-static enum rb_code add_databases(json_t *databases, const char *root, const rb_release *from,
-                                  const rb_release *to, const rb_release *overrides, rb_repo *repo,
-                                  rb_err *err)
-{
-    RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    const rb_manifest *sides[] = {from->manifest, to->manifest};
-    for (size_t s = 0; s < 2; s++)
-        for (size_t i = 0; i < sides[s]->database_count; i++)
-            if (!rb_strs_has(&names, sides[s]->databases[i].name))
-                rb_strs_add(&names, sides[s]->databases[i].name);
-    rb_strs_sort(&names);
-    for (size_t i = 0; i < names.n; i++)
-        RB_TRY(add_database(databases, root, names.items[i], from, to, overrides, repo, err));
-    return RB_OK;
-}
-
 enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb_release *to,
                              const rb_release *overrides, const char *rule, rb_repo *repo,
                              const char *dir, rb_err *err)
@@ -112,7 +97,10 @@ enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb
     RB_TRY(rb_reconstruct_release(&release, work, to, repo, err));
     RB_AUTO(rb_json_freep) json_t *databases = json_array();
     const char *root = rb_reconstruct_path(work);
-    RB_TRY(add_databases(databases, root, from, to, overrides, repo, err));
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    rb_plan_database_names(&names, from, to);
+    for (size_t i = 0; i < names.n; i++)
+        RB_TRY(add_database(databases, root, names.items[i], from, to, overrides, repo, err));
     RB_AUTO(rb_json_freep)
     json_t *plan =
         json_pack("{s:s,s:s,s:s?,s:O,s:O}", "from", from->tag, "to", to->tag, "rule", rule,

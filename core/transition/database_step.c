@@ -58,10 +58,8 @@ static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
     rb_plan_database_judge(&wrong, &left, d, outcome->after);
     if (json_array_size(wrong) > 0) {
         RB_AUTO(rb_buf_clear) rb_buf list = {0};
-        size_t i;
-        json_t *item;
-        json_array_foreach (wrong, i, item)
-            rb_buf_printf(&list, "%s%s %s", i ? ", " : "", rb_json_str(item, "object"),
+        rb_json_each (item, wrong)
+            rb_buf_printf(&list, "%s%s %s", item_at ? ", " : "", rb_json_str(item, "object"),
                           rb_json_str(item, "change"));
         return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s",
                        d->name, run->request->to->tag, list.data);

@@ -66,11 +66,8 @@ static json_t *seconds(double value)
 static void add_result(rb_run *run, enum rb_step_kind kind, const char *outcome, double took,
                        const char *error)
 {
-    json_t *item = json_object();
-    rb_json_set_str(item, "id", rb_step_kind_name(kind));
-    rb_json_set_str(item, "kind", rb_step_kind_name(kind));
-    rb_json_set_str(item, "outcome", outcome);
-    json_object_set_new(item, "seconds", seconds(took));
+    json_t *item = rb_json_make("id:s kind:s outcome:s seconds:j", rb_step_kind_name(kind),
+                                rb_step_kind_name(kind), outcome, seconds(took));
     if (error)
         rb_json_set_str(item, "error", error);
     if (error && run->output)
@@ -83,17 +80,11 @@ static json_t *backups(const rb_run *run)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < run->plan->database_count; i++) {
-        const char *name = run->plan->databases[i].name;
-        RB_AUTO(rb_free_str)
-        char *path = rb_format("%s/%s/%s%s", run->plan->backups, run->plan->id, name,
-                               rb_db_backup_suffix(run->plan->databases[i].url));
-        json_t *item = run->committed[i] && rb_file_exists(path) ? json_object() : NULL;
-        if (!item)
-            continue;
-        rb_json_set_str(item, "database", name);
-        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-        rb_json_set_str(item, "path", safe);
-        json_array_append_new(list, item);
+        const rb_plan_database *d = &run->plan->databases[i];
+        RB_AUTO(rb_free_str) char *file = rb_plan_backup(run->plan, d);
+        RB_AUTO(rb_free_str) char *path = rb_path_join(run->request->env->root, file);
+        if (run->committed[i] && rb_file_exists(path))
+            json_array_append_new(list, rb_json_make("database:s path:t", d->name, path));
     }
     return list;
 }
@@ -101,18 +92,11 @@ static json_t *backups(const rb_run *run)
 static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
 {
     const rb_plan_request *rq = run->request;
-    json_t *doc = json_object();
-    rb_json_set_str(doc, "from", rq->from ? rq->from->tag : NULL);
-    rb_json_set_str(doc, "to", rq->to->tag);
-    rb_json_set_str(doc, "environment", rq->env->name);
-    rb_json_set_str(doc, "transition", run->plan->id);
-    rb_json_set_str(doc, "outcome", outcome);
-    json_object_set_new(doc, "seconds", seconds(now() - run->began));
-    json_object_set(doc, "steps", run->results);
-    json_object_set(doc, "failures", run->failures);
-    json_object_set(doc, "putBack", run->put_back);
-    json_object_set_new(doc, "kept", rb_host_files_kept(run));
-    json_object_set_new(doc, "backups", backups(run));
+    json_t *doc = rb_json_make("from:s to:s environment:s transition:s outcome:s seconds:j steps:J "
+                               "failures:J putBack:J kept:j backups:j",
+                               rq->from ? rq->from->tag : NULL, rq->to->tag, rq->env->name,
+                               run->plan->id, outcome, seconds(now() - run->began), run->results,
+                               run->failures, run->put_back, rb_host_files_kept(run), backups(run));
     if (run->digest[0])
         rb_json_set_str(doc, "digest", run->digest);
     json_object_set_new(doc, "error", rb_err_json(err));
@@ -189,27 +173,6 @@ static bool ends_unhealthy(const rb_run *run, enum rb_step_kind kind, enum rb_co
     return run->past && code == RB_FOUND && (kind == RB_DO_START || kind == RB_DO_CHECKS);
 }
 
-static void set_live(rb_live *live, const rb_run *run)
-{
-    *live = (rb_live){0};
-    for (int part = 0; part < RB_PARTS; part++)
-        if (run->plan->parts[part]) {
-            live->tag[part] = run->request->to->tag;
-            live->object[part] = (char *)run->request->to->object;
-        }
-}
-
-/* Removes the backups of host files, unless they hold a file that had drifted: it is not in any
- * release. Ignores failures. */
-static void drop_kept(const rb_run *run)
-{
-    rb_err ignored;
-    RB_AUTO(rb_json_freep) json_t *kept = rb_host_files_kept(run);
-    RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
-    if (json_array_size(kept) == (size_t)rb_file_exists(app))
-        (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
-}
-
 /* What to do next about a release that is live and does not work. */
 static char *way_out(const rb_run *run)
 {
@@ -242,8 +205,12 @@ static enum rb_code interrupted(json_t **out, rb_run *run, rb_err *err)
 
 static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, rb_err *err)
 {
-    rb_live live;
-    set_live(&live, run);
+    rb_live live = {0}; /* borrows */
+    for (int part = 0; part < RB_PARTS; part++)
+        if (run->plan->parts[part]) {
+            live.tag[part] = run->request->to->tag;
+            live.object[part] = (char *)run->request->to->object;
+        }
     rb_step_stage_end(run);
     const char *outcome = run->down ? "down" : unhealthy ? "unhealthy" : "done";
     RB_AUTO(rb_json_freep) json_t *health = rb_service_health(run, unhealthy);
@@ -255,7 +222,13 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
                             unhealthy ? unhealthy->message : NULL, &live, err);
     if (code != RB_OK)
         return interrupted(out, run, err);
-    drop_kept(run);
+    /* Backups of host files are removed, unless they hold a file that had drifted: it is not in any
+     * release. */
+    rb_err ignored;
+    RB_AUTO(rb_json_freep) json_t *kept = rb_host_files_kept(run);
+    RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
+    if (json_array_size(kept) == (size_t)rb_file_exists(app))
+        (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
     rb_host_files_unstage(run->request->env);
     rb_prune(run->request->env, run->state);
     if (!unhealthy) {
@@ -275,14 +248,6 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     return code;
 }
 
-static void close_databases(rb_run *run)
-{
-    for (size_t i = 0; i < run->plan->database_count; i++) {
-        rb_db_close(run->dbs[i]);
-        run->dbs[i] = NULL;
-    }
-}
-
 /* As it stands in the journal; borrows. */
 static rb_transition_row row_of(const rb_run *run)
 {
@@ -298,22 +263,13 @@ static rb_transition_row row_of(const rb_run *run)
     };
 }
 
-/* The transition that an abort was to undo is still half-way. A decision stays one: with it the
- * same command succeeds. */
-static enum rb_code left_halfway(const rb_run *run, const rb_err *why, rb_err *err)
-{
-    const rb_plan_request *rq = run->request;
-    const char *env = rq->env->name;
-    return rb_fail(err, why->code == RB_DECIDE ? RB_DECIDE : RB_HALFWAY,
-                   "%s; the transition of %s from %s to %s is half-way as before\ncontinue it with "
-                   "`rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
-                   why->message, env, rq->to->tag, rq->from->tag, env, env);
-}
-
 /* Before the point of no return: the inverses, and the environment is where it was. */
 static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
 {
-    close_databases(run);
+    for (size_t i = 0; i < run->plan->database_count; i++) {
+        rb_db_close(run->dbs[i]);
+        run->dbs[i] = NULL;
+    }
     rb_host_files_unstage(run->request->env);
     rb_process_go_on();              /* a signal that ended a step does not end its inverse */
     json_array_clear(run->put_back); /* rolled back, too */
@@ -335,7 +291,14 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     rb_err ignored;
     (void)!rb_kept_drop_all(run->request->env->root, run->plan->id, &ignored);
     if (strcmp(run->plan->kind, "abort") == 0) {
-        code = left_halfway(run, &why, err);
+        /* What it was to undo is still half-way. A decision stays one: with it the same command
+         * succeeds. */
+        const rb_plan_request *rq = run->request;
+        const char *env = rq->env->name;
+        code = rb_fail(err, why.code == RB_DECIDE ? RB_DECIDE : RB_HALFWAY,
+                       "%s; the transition of %s from %s to %s is half-way as before\ncontinue it "
+                       "with `rbtool resume --env %s`, or go back with `rbtool abort --env %s`",
+                       why.message, env, rq->to->tag, rq->from->tag, env, env);
         *out = document(run, code == RB_HALFWAY ? "interrupted" : outcome, err);
         return code;
     }
@@ -344,19 +307,6 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
     RB_AUTO(rb_free_str) char *was = rb_parts_was(run->plan->json);
     return rb_fail(err, why.code, "%s; nothing was changed, %s stays at %s\n%s", why.message, what,
                    row.from ? was : "no release", why.hint);
-}
-
-/* Keeps the first failure: checks that fail because the service did not start add nothing. */
-static void note_unhealthy(rb_err *unhealthy, rb_run *run, enum rb_step_kind kind,
-                           const rb_err *err)
-{
-    if (!unhealthy->message[0])
-        *unhealthy = *err;
-    if (kind != RB_DO_START)
-        return;
-    run->down = true;
-    run->start_output = run->output;
-    run->output = NULL;
 }
 
 /* Where it goes from a failed step: only forward past the point of no return. */
@@ -380,9 +330,15 @@ static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)
         if (code != RB_OK && run->control && run->control->cancelled && !run->past)
             code = rb_fail(err, RB_FOUND, "stopped by a signal");
         if (ends_unhealthy(run, kind, code) && !(run->control && run->control->cancelled))
-            note_unhealthy(&unhealthy, run, kind, err);
+            unhealthy = unhealthy.message[0] ? unhealthy : *err; /* checks that fail because the
+                                                                  service is down add nothing */
         else if (code != RB_OK)
             return fail(out, run, err);
+        if (code != RB_OK && kind == RB_DO_START) {
+            run->down = true;
+            run->start_output = run->output;
+            run->output = NULL;
+        }
     }
     return finish(out, run, unhealthy.message[0] ? &unhealthy : NULL, err);
 }
@@ -396,19 +352,15 @@ static json_t *before(const rb_run *run)
     json_t *json = json_object();
     json_t *databases = json_array();
     rb_json_set_bytes(json, "current", plan->current_before);
-    json_object_set_new(json, "staged", json_boolean(rb_file_exists(staged)));
-    json_object_set_new(json, "again", json_boolean(rq->again != RB_AGAIN_NOT));
-    json_object_set_new(json, "databases", databases);
+    rb_json_set(json, "staged:b again:b databases:j", rb_file_exists(staged),
+                rq->again != RB_AGAIN_NOT, databases);
     RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->session->repo);
-    rb_json_set_str(json, "by", who);
-    rb_json_set_str(json, "host", run->host);
-    rb_json_set_str(json, "user", run->user);
-    rb_json_set_str(json, "version", run->version);
-    rb_json_set_str(json, "scriptsFrom", rq->overrides ? rq->overrides->object : NULL);
-    json_object_set_new(json, "failing", rb_failing_now(run));
+    rb_json_set(json, "by:s host:s user:s version:s scriptsFrom:s failing:j", who, run->host,
+                run->user, run->version, rq->overrides ? rq->overrides->object : NULL,
+                rb_failing_now(run));
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
-        json_t *item = json_pack("{s:s,s:b}", "name", d->name, "create", d->create);
+        json_t *item = rb_json_make("name:s create:b", d->name, d->create);
         RB_AUTO(rb_free_str) char *url = rb_url_public(d->url);
         rb_json_set_bytes(item, "url", url);
         json_array_append_new(databases, item);
@@ -424,9 +376,9 @@ static json_t *accepted(const rb_run *run)
     rb_json_set_str(json, "loss", loss ? run->plan->digest : NULL);
     if (loss)
         json_object_set(json, "items", json_object_get(run->plan->json, "dataAtRisk"));
-    json_object_set_new(json, "drift",
-                        json_boolean(run->accepted_drift && json_array_size(run->plan->drift) > 0));
-    json_object_set_new(json, "reverted", json_boolean(run->accepted_reverted));
+    rb_json_set(json, "drift:b reverted:b",
+                run->accepted_drift && json_array_size(run->plan->drift) > 0,
+                run->accepted_reverted);
     return json;
 }
 

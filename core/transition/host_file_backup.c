@@ -57,9 +57,8 @@ enum rb_code rb_kept_save(const char *root, const char *transition, const char *
     rb_json_set_bytes(note, "link", link);
     if (st.st_nlink > 0) {
         RB_TRY(rb_file_write(kept, rb_buf_str(&content), content.len, 0600, err));
-        json_object_set_new(note, "mode", json_integer(st.st_mode & 07777));
-        json_object_set_new(note, "user", json_integer(st.st_uid));
-        json_object_set_new(note, "group", json_integer(st.st_gid));
+        rb_json_set(note, "mode:i user:i group:i", (int64_t)(st.st_mode & 07777),
+                    (int64_t)st.st_uid, (int64_t)st.st_gid);
     }
     /* The note comes last: with it the copy is complete. */
     return write_note(note_path, note, err);

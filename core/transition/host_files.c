@@ -250,9 +250,7 @@ enum rb_code rb_host_files_fill(const rb_run *run, enum rb_part part, rb_err *er
 static bool lists(const json_t *list, const char *part, const char *path)
 {
     RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item)
+    rb_json_each (item, list)
         if (strcmp(rb_json_str(item, "part"), part) == 0 &&
             strcmp(rb_json_str(item, "path"), safe) == 0)
             return true;
@@ -266,10 +264,7 @@ static void add_kept_app(json_t *list, const rb_run *run)
     if (!rb_file_exists(copy))
         return;
     RB_AUTO(rb_free_str) char *path = rb_format("releases/%s", run->request->to->tag);
-    json_t *item = json_object();
-    rb_json_set_str(item, "path", path);
-    rb_json_set_str(item, "copy", copy);
-    json_array_append_new(list, item);
+    json_array_append_new(list, rb_json_make("path:s copy:s", path, copy));
 }
 
 json_t *rb_host_files_kept(const rb_run *run)
@@ -284,12 +279,7 @@ json_t *rb_host_files_kept(const rb_run *run)
         char *copy = rb_kept_path(run->request->env->root, run->plan->id, name, path);
         if ((!lists(drift, name, path) && !lists(taken, name, path)) || !rb_file_exists(copy))
             continue;
-        RB_AUTO(rb_free_str) char *safe = rb_safe(path);
-        RB_AUTO(rb_free_str) char *where = rb_safe(copy);
-        json_t *item = json_object();
-        rb_json_set_str(item, "path", safe);
-        rb_json_set_str(item, "copy", where);
-        json_array_append_new(list, item);
+        json_array_append_new(list, rb_json_make("path:t copy:t", path, copy));
     }
     add_kept_app(list, run);
     return list;

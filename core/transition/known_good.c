@@ -66,10 +66,8 @@ const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count,
 static bool moved(const rb_transition_row *row, int part)
 {
     const json_t *only = json_object_get(row->plan, "only");
-    size_t i;
-    json_t *item;
     bool left_there = rb_known_reached(row) || rb_text_same(row->outcome, "interrupted");
-    json_array_foreach ((json_t *)only, i, item) {
+    rb_json_each (item, only) {
         if (left_there && rb_text_same(json_string_value(item), rb_part_name((enum rb_part)part)))
             return true;
     }

@@ -53,10 +53,8 @@ static bool left_whole(const recorder *r, const rb_transition_row *row)
 static json_t *accepted_items(const json_t *accepted)
 {
     json_t *list = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(accepted, "items"), i, item) {
-        if (i == ITEMS_LIMIT)
+    rb_json_each (item, json_object_get(accepted, "items")) {
+        if (item_at == ITEMS_LIMIT)
             break;
         json_array_append_new(list, json_pack("{s:O,s:O,s:O?,s:I,s:I}", "database",
                                               json_object_get(item, "database"), "table",
@@ -111,41 +109,28 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
     RB_TRY(rb_state_steps(&steps, r->state, row, err));
     RB_AUTO(rb_free_str) char *error = public_error(row->error);
     const json_t *accepted = json_object_get(row->plan, "accepted");
-    json_t *detail = json_object();
-    rb_json_set_str(detail, "id", row->id);
-    rb_json_set_str(detail, "kind", row->kind);
-    rb_json_set_str(detail, "from", row->from);
-    rb_json_set_str(detail, "fromObject", row->from_object);
-    rb_json_set_str(detail, "to", row->to);
-    rb_json_set_str(detail, "toObject", row->to_object);
-    rb_json_set_str(detail, "digest", rb_json_str(row->plan, "digest"));
-    rb_json_set_str(detail, "outcome", row->outcome);
-    json_object_set_new(detail, "started", json_integer(row->started));
-    json_object_set_new(detail, "finished", json_integer(row->finished));
-    json_object_set_new(detail, "steps", steps);
-    rb_json_set_str(detail, "error", error);
-    rb_json_set_str(detail, "acceptedLoss", rb_json_str(accepted, "loss"));
-    json_object_set_new(detail, "acceptedDrift",
-                        json_boolean(json_is_true(json_object_get(accepted, "drift"))));
-    json_object_set_new(detail, "acceptedReverted",
-                        json_boolean(json_is_true(json_object_get(accepted, "reverted"))));
+    json_t *detail =
+        rb_json_make("id:s kind:s from:s fromObject:s to:s toObject:s digest:s outcome:s started:i "
+                     "finished:i steps:j error:s acceptedLoss:s acceptedDrift:b acceptedReverted:b",
+                     row->id, row->kind, row->from, row->from_object, row->to, row->to_object,
+                     rb_json_str(row->plan, "digest"), row->outcome, (int64_t)row->started,
+                     (int64_t)row->finished, steps, error, rb_json_str(accepted, "loss"),
+                     json_is_true(json_object_get(accepted, "drift")),
+                     json_is_true(json_object_get(accepted, "reverted")));
     if (json_is_true(json_object_get(row->plan, "marksBad")))
         json_object_set_new(detail, "marksBad", json_true());
     const char *scripts = rb_json_str(row->plan, "scriptsFrom");
     if (scripts) {
-        rb_json_set_str(detail, "scriptsFrom", scripts);
-        rb_json_set_str(detail, "scriptsFromObject",
-                        rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"));
+        rb_json_set(detail, "scriptsFrom:s scriptsFromObject:s", scripts,
+                    rb_json_str(json_object_get(row->plan, "before"), "scriptsFrom"));
     }
     if (json_is_array(json_object_get(row->plan, "policy")))
         json_object_set(detail, "policy", json_object_get(row->plan, "policy"));
-    json_object_set_new(detail, "whole", json_boolean(left_whole(r, row)));
-    json_object_set_new(detail, "accepted", accepted_items(accepted));
-    json_object_set(detail, "backups", backups);
+    rb_json_set(detail, "whole:b accepted:j backups:J", left_whole(r, row),
+                accepted_items(accepted), backups);
     const json_t *known = json_object_get(row->plan, "before");
-    rb_json_set_str(detail, "host", rb_json_str(known, "host"));
-    rb_json_set_str(detail, "user", rb_json_str(known, "user"));
-    rb_json_set_str(detail, "version", rb_json_str(known, "version"));
+    rb_json_set(detail, "host:s user:s version:s", rb_json_str(known, "host"),
+                rb_json_str(known, "user"), rb_json_str(known, "version"));
     *out = detail;
     return RB_OK;
 }

@@ -21,11 +21,8 @@ json_t *rb_parts_list(const rb_plan_request *rq)
     for (int i = 0; i < RB_PARTS; i++) {
         enum rb_part part = (enum rb_part)i;
         const char *from = live_tag(rq, part);
-        json_t *item = json_object();
-        rb_json_set_str(item, "part", rb_part_name(part));
-        rb_json_set_str(item, "from", from);
-        rb_json_set_str(item, "to", rq->parts[part] ? rq->to->tag : from);
-        json_array_append_new(list, item);
+        json_array_append_new(list, rb_json_make("part:s from:s to:s", rb_part_name(part), from,
+                                                 rq->parts[part] ? rq->to->tag : from));
     }
     return list;
 }
@@ -77,9 +74,7 @@ static bool moves(const json_t *item)
 
 static bool is_partial(const json_t *plan)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan, "parts"), i, item)
+    rb_json_each (item, json_object_get(plan, "parts"))
         if (is_left_out(plan, item))
             return true;
     return false;
@@ -88,10 +83,8 @@ static bool is_partial(const json_t *plan)
 static char *moving(const json_t *plan, const char *between, size_t *n)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *item;
     *n = 0;
-    json_array_foreach (json_object_get(plan, "parts"), i, item)
+    rb_json_each (item, json_object_get(plan, "parts"))
         if (moves(item))
             rb_buf_printf(&out, "%s%s", (*n)++ ? between : "", rb_json_str(item, "part"));
     return rb_buf_detach(&out);
@@ -151,12 +144,10 @@ char *rb_parts_was(const json_t *plan)
 {
     const char *from = rb_json_str(plan, "from");
     const char *tags[RB_PARTS] = {NULL};
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan, "parts"), i, item) {
+    rb_json_each (item, json_object_get(plan, "parts")) {
         const char *at = rb_json_str(item, "from");
-        if (i < RB_PARTS && moves(item) && from && at && !rb_text_same(at, from))
-            tags[i] = at;
+        if (item_at < RB_PARTS && moves(item) && from && at && !rb_text_same(at, from))
+            tags[item_at] = at;
     }
     RB_AUTO(rb_buf_clear) rb_buf others = {0};
     bool any = group(&others, tags, (const char *const[]){"at ", "at "}) > 0;
@@ -167,16 +158,14 @@ char *rb_parts_before(const json_t *plan)
 {
     const char *tags[RB_PARTS] = {NULL};
     bool already = false, differs = false;
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan, "parts"), i, item) {
+    rb_json_each (item, json_object_get(plan, "parts")) {
         const char *from = rb_json_str(item, "from");
         bool there =
             from && rb_text_same(from, rb_json_str(item, "to")) && !is_left_out(plan, item);
         already = already || there;
         differs = differs || (moves(item) && !there);
-        if (i < RB_PARTS && (moves(item) || there))
-            tags[i] = from ? from : "nothing";
+        if (item_at < RB_PARTS && (moves(item) || there))
+            tags[item_at] = from ? from : "nothing";
     }
     if (!already || !differs) {
         RB_AUTO(rb_free_str) char *was = rb_parts_was(plan);
@@ -191,13 +180,11 @@ char *rb_parts_after(const json_t *plan, bool *apart)
 {
     const char *tags[RB_PARTS] = {NULL};
     const char *main = NULL;
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan, "parts"), i, item) {
+    rb_json_each (item, json_object_get(plan, "parts")) {
         const char *to = rb_json_str(item, "to");
         main = main ? main : to;
-        if (i < RB_PARTS && to && !rb_text_same(to, main))
-            tags[i] = to;
+        if (item_at < RB_PARTS && to && !rb_text_same(to, main))
+            tags[item_at] = to;
     }
     RB_AUTO(rb_buf_clear) rb_buf others = {0};
     *apart = group(&others, tags, (const char *const[]){"at ", "at "}) > 0;
@@ -208,12 +195,10 @@ char *rb_parts_after(const json_t *plan, bool *apart)
 char *rb_parts_rest(const json_t *plan)
 {
     const char *tags[RB_PARTS] = {NULL};
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan, "parts"), i, item) {
+    rb_json_each (item, json_object_get(plan, "parts")) {
         const char *to = rb_json_str(item, "to");
-        if (i < RB_PARTS && is_left_out(plan, item))
-            tags[i] = to ? to : "nothing";
+        if (item_at < RB_PARTS && is_left_out(plan, item))
+            tags[item_at] = to ? to : "nothing";
     }
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     if (group(&out, tags, (const char *const[]){"stays at ", "stay at "}) == 0)

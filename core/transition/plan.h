@@ -218,6 +218,9 @@ json_t *rb_plan_data(const rb_plan *plan);
 enum rb_code rb_plan_read(rb_plan **out, const rb_transition_row *row, const json_t *data,
                           const rb_plan_request *request, rb_err *err) RB_MUST_USE;
 
+/* The databases that either release has, sorted; from NULL: none is live. */
+void rb_plan_database_names(rb_strs *out, const rb_release *from, const rb_release *to);
+
 /* plan_database.c */
 /* Reads the migrations of FROM, TO and the overrides; *from is FROM's database, or NULL. */
 enum rb_code rb_plan_database_sets(rb_plan_database *database, const rb_manifest_database **from,

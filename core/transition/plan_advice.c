@@ -9,14 +9,12 @@
 char *rb_plan_list_differences(const json_t *differences)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)differences, i, item) {
-        if (i == 8) {
-            rb_buf_printf(&out, " and %zu more", json_array_size(differences) - i);
+    rb_json_each (item, differences) {
+        if (item_at == 8) {
+            rb_buf_printf(&out, " and %zu more", json_array_size(differences) - item_at);
             break;
         }
-        rb_buf_printf(&out, "%s%s %s", i ? ", " : "", rb_json_str(item, "object"),
+        rb_buf_printf(&out, "%s%s %s", item_at ? ", " : "", rb_json_str(item, "object"),
                       rb_json_str(item, "change"));
     }
     return rb_buf_detach(&out);
@@ -51,11 +49,9 @@ static bool is_added_data(const json_t *difference)
 
 bool rb_plan_meets_existing(const rb_plan_database *d, const rb_plan_request *rq, const char *text)
 {
-    size_t i;
-    json_t *item;
     if (rq->from || (!strstr(text, "already exists") && !strstr(text, "duplicate column")))
         return false;
-    json_array_foreach (d->drifted, i, item)
+    rb_json_each (item, d->drifted)
         if (is_added_data(item))
             return true;
     return false;
@@ -65,9 +61,7 @@ char *rb_plan_drift_advice(const rb_plan_database *d, const rb_plan_request *rq,
                            bool guess)
 {
     RB_AUTO(rb_json_freep) json_t *named = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach (d->drifted, i, item)
+    rb_json_each (item, d->drifted)
         if (strstr(text, rb_json_str(item, "object")))
             json_array_append(named, item);
     bool any = json_array_size(named) > 0;
@@ -75,7 +69,7 @@ char *rb_plan_drift_advice(const rb_plan_database *d, const rb_plan_request *rq,
         return rb_strdup("");
     RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(any ? named : d->drifted);
     bool data = false;
-    json_array_foreach (any ? named : d->drifted, i, item)
+    rb_json_each (item, any ? named : d->drifted)
         data = data || is_added_data(item);
     if (data && !rq->from) {
         RB_AUTO(rb_free_str) char *record = take_over_advice(d);

@@ -43,9 +43,7 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
 
 static bool was_restored(const rb_backup_row *row, const json_t *item)
 {
-    size_t i;
-    json_t *done;
-    json_array_foreach (row->restored, i, done)
+    rb_json_each (done, row->restored)
         if (rb_json_same(json_object_get(done, "table"), json_object_get(item, "table")) &&
             rb_json_same(json_object_get(done, "column"), json_object_get(item, "column")))
             return true;
@@ -54,9 +52,7 @@ static bool was_restored(const rb_backup_row *row, const json_t *item)
 
 static void add_restores(rb_plan *plan, const rb_plan_database *d, const rb_backup_row *row)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (row->items, i, item) {
+    rb_json_each (item, row->items) {
         const char *count = rb_json_str(item, "column") ? "values" : "rows";
         if (was_restored(row, item) || json_is_false(json_object_get(item, "atRisk")))
             continue;

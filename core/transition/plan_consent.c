@@ -10,16 +10,14 @@
 char *rb_plan_list_losses(const json_t *losses)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)losses, i, item) {
+    rb_json_each (item, losses) {
         const char *column = rb_json_str(item, "column");
         int64_t n = rb_json_int(item, column ? "values" : "rows", 0);
         RB_AUTO(rb_free_str) char *count = rb_text_count((uint64_t)n);
-        if (i == LISTED)
+        if (item_at == LISTED)
             break;
-        rb_buf_printf(&out, "%s%s%s%s (%s%s %s%s)", i > 0 ? ", " : "", rb_json_str(item, "table"),
-                      column ? "." : "", column ? column : "",
+        rb_buf_printf(&out, "%s%s%s%s (%s%s %s%s)", item_at > 0 ? ", " : "",
+                      rb_json_str(item, "table"), column ? "." : "", column ? column : "",
                       json_is_false(json_object_get(item, "exact")) ? "about " : "", count,
                       column ? "value" : "row", rb_text_s((uint64_t)n));
     }
@@ -31,9 +29,7 @@ char *rb_plan_list_losses(const json_t *losses)
 /* What a person has to agree to with the digest, besides the loss of data. */
 static const char *left_behind(const rb_plan *plan)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
+    rb_json_each (item, json_object_get(plan->json, "decisions"))
         if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
             return rb_json_str(item, "message");
     return "the plan is not proven";
@@ -95,9 +91,7 @@ bool rb_plan_agrees(const rb_plan *plan, const char *loss)
 int64_t rb_plan_at_stake(const rb_plan *plan)
 {
     int64_t total = 0;
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(plan->json, "dataAtRisk"), i, item)
+    rb_json_each (item, json_object_get(plan->json, "dataAtRisk"))
         total += rb_json_int(item, rb_json_str(item, "column") ? "values" : "rows", 0);
     return total;
 }

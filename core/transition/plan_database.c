@@ -39,9 +39,7 @@ void rb_plan_database_clear(rb_plan_database *d)
 
 static bool in_list(const json_t *list, const char *object, const char *change)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item) {
+    rb_json_each (item, list) {
         const char *o = rb_json_str(item, "object");
         const char *c = rb_json_str(item, "change");
         if (o && strcmp(o, object) == 0 && (!change || (c && strcmp(c, change) == 0)))
@@ -58,14 +56,12 @@ void rb_plan_database_judge(json_t **wrong, json_t **left, const rb_plan_databas
     rb_catalog_compare(&differences, &order, database->expected, catalog);
     *wrong = json_array();
     *left = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach (differences, i, item) {
+    rb_json_each (item, differences) {
         bool known =
             in_list(database->residual, rb_json_str(item, "object"), rb_json_str(item, "change"));
         json_array_append(known ? *left : *wrong, item);
     }
-    json_array_foreach (database->residual, i, item) {
+    rb_json_each (item, database->residual) {
         const char *object = rb_json_str(item, "object");
         if (object && rb_catalog_is(object, "setting") && !in_list(*left, object, NULL))
             json_array_append(*left, item);
@@ -214,9 +210,7 @@ static json_t *proofs_by_id(const rb_manifest *manifest, const char *database)
 {
     const rb_manifest_database *d = rb_manifest_database_find(manifest, database);
     json_t *proofs = json_object();
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(d ? d->proof : NULL, "migrations"), i, item) {
+    rb_json_each (item, json_object_get(d ? d->proof : NULL, "migrations")) {
         const char *id = rb_json_str(item, "id");
         if (id && !json_object_get(proofs, id))
             json_object_set(proofs, id, item);
@@ -230,9 +224,7 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
 {
     RB_AUTO(rb_free_str) char *scripts = rb_plan_with(rq, "--scripts-from TAG");
     const char *restores = rb_json_str(proof, "restores");
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(proof, "differences"), i, item)
+    rb_json_each (item, json_object_get(proof, "differences"))
         json_array_append(d->residual, item);
     json_array_extend(d->unproven, json_object_get(proof, "discards"));
     if (restores && strcmp(restores, "untested") == 0) {

@@ -17,8 +17,19 @@
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
 
-static const char *const kind_names[] = {"stage",  "flags",  "stop",  "database", "switch",
-                                         "config", "commit", "start", "checks",   "record"};
+static const struct {
+    const char *name;
+    const char *inverse; /* NULL: it has none */
+} kinds[] = {[RB_DO_STAGE] = {"stage", "remove it"},
+             [RB_DO_FLAGS] = {"flags", "put the previous file back"},
+             [RB_DO_STOP] = {"stop", "start the service"},
+             [RB_DO_DATABASE] = {"database", "roll back"},
+             [RB_DO_SWITCH] = {"switch", "switch back"},
+             [RB_DO_CONFIG] = {"config", "put the previous files back"},
+             [RB_DO_COMMIT] = {"commit", NULL},
+             [RB_DO_START] = {"start", NULL},
+             [RB_DO_CHECKS] = {"checks", NULL},
+             [RB_DO_RECORD] = {"record", NULL}};
 
 /* Design section 10: a revert turns flags off first, a deploy turns them on last. Without a
  * database the switch is the commit: all that may fail comes before it. */
@@ -35,23 +46,14 @@ static const enum rb_step_kind deploy_order[] = {
 #define HAS_EVERY_KIND(array)                                                                      \
     _Static_assert(sizeof(array) / sizeof *(array) == RB_STEP_KINDS,                               \
                    "a kind of step is missing in " #array)
-HAS_EVERY_KIND(kind_names);
+HAS_EVERY_KIND(kinds);
 HAS_EVERY_KIND(revert_order);
 HAS_EVERY_KIND(file_revert_order);
 HAS_EVERY_KIND(deploy_order);
 
 const char *rb_step_kind_name(enum rb_step_kind kind)
 {
-    return kind_names[kind];
-}
-
-static void free_file(rb_host_file *file)
-{
-    free(file->path);
-    free(file->had);
-    free(file->held);
-    free(file->brings);
-    free(file->source);
+    return kinds[kind].name;
 }
 
 void rb_plan_free(rb_plan *plan)
@@ -66,8 +68,13 @@ void rb_plan_free(rb_plan *plan)
     for (size_t i = 0; i < plan->database_count; i++)
         rb_plan_database_clear(&plan->databases[i]);
     free(plan->databases);
-    for (size_t i = 0; i < plan->file_count; i++)
-        free_file(&plan->files[i]);
+    for (size_t i = 0; i < plan->file_count; i++) {
+        free(plan->files[i].path);
+        free(plan->files[i].had);
+        free(plan->files[i].held);
+        free(plan->files[i].brings);
+        free(plan->files[i].source);
+    }
     free(plan->files);
     json_decref(plan->drift);
     json_decref(plan->json);
@@ -128,9 +135,7 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
             rb_observe_app(plan->drift, rq->env, rb_parts_from(rq, RB_PART_APP)->tag, err), err));
     RB_TRY(part_read(plan, rq, rb_host_files_observe(plan, taken, rq, RB_PART_FLAGS, err), err));
     RB_TRY(part_read(plan, rq, rb_host_files_observe(plan, taken, rq, RB_PART_CONFIG, err), err));
-    size_t i;
-    json_t *item;
-    json_array_foreach (taken, i, item) {
+    rb_json_each (item, taken) {
         RB_AUTO(rb_free_str)
         char *note = rb_format("%s is there, and no release put it there: it is replaced, kept "
                                "below .rbtool/backups, and comes back with a release that has none",
@@ -179,46 +184,31 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
     return true;
 }
 
-static void add_step(rb_plan *plan, const char *kind, const char *description, const char *inverse)
-{
-    RB_AUTO(rb_free_str) char *safe = rb_safe(description); /* paths in it need not be UTF-8 */
-    json_t *step = json_object();
-    rb_json_set_str(step, "id", kind);
-    rb_json_set_str(step, "kind", kind);
-    rb_json_set_str(step, "description", safe);
-    rb_json_set_str(step, "inverse", inverse);
-    json_array_append_new(json_object_get(plan->json, "steps"), step);
-}
-
 static const char *direction(const rb_db_step *step)
 {
     return step->was ? "renumber" : step->up ? "up" : "down";
 }
 
-/* What goes the same way as steps[0] and follows on it. */
-static size_t run_of(const rb_db_step *steps, size_t n)
+/* Describes the scripts that go the same way as the first: all of few; of many the first two and
+ * the last, because the plan's JSON lists them with their paths. Returns their number. */
+static size_t describe_run(rb_buf *out, const rb_db_step *steps, size_t n)
 {
-    size_t i = 1;
-    while (i < n && strcmp(direction(&steps[i]), direction(&steps[0])) == 0)
-        i++;
-    return i;
-}
-
-/* All of few; of many the first two and the last: the plan's JSON lists them with their paths. */
-static void describe_run(rb_buf *out, const rb_db_step *steps, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (n > RUN_SHOWN && i == 2) {
-            i = n - 1;
+    size_t run = 1;
+    while (run < n && strcmp(direction(&steps[run]), direction(&steps[0])) == 0)
+        run++;
+    for (size_t i = 0; i < run; i++) {
+        if (run > RUN_SHOWN && i == 2) {
+            i = run - 1;
             rb_buf_puts(out, " ...");
         }
         rb_buf_printf(out, " %s", direction(&steps[i]));
         if (steps[i].was)
             rb_buf_printf(out, " %s to", steps[i].was->id);
-        rb_buf_printf(out, " %s%s", steps[i].migration->id, i + 1 < n ? "," : "");
+        rb_buf_printf(out, " %s%s", steps[i].migration->id, i + 1 < run ? "," : "");
     }
-    if (n > RUN_SHOWN)
-        rb_buf_printf(out, " (%zu scripts)", n);
+    if (run > RUN_SHOWN)
+        rb_buf_printf(out, " (%zu scripts)", run);
+    return run;
 }
 
 static char *describe_database(const rb_plan *plan)
@@ -234,9 +224,7 @@ static char *describe_database(const rb_plan *plan)
         rb_buf_printf(&out, "%s%s%s in one transaction:", i ? "; " : "", d->name,
                       d->create ? " (new)" : "");
         for (size_t j = 0; j < d->step_count;) {
-            size_t n = run_of(&d->steps[j], d->step_count - j);
-            describe_run(&out, &d->steps[j], n);
-            j += n;
+            j += describe_run(&out, &d->steps[j], d->step_count - j);
             rb_buf_puts(&out, j < d->step_count ? "," : "");
         }
         rb_buf_puts(&out, d->step_count ? "; verify schema, foreign keys and SQL checks"
@@ -251,31 +239,24 @@ static char *describe_command(const char *verb, const rb_strs *command)
     return rb_format("%s the service: %s", verb, line);
 }
 
-static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind,
-                      const char **inverse)
+static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_step_kind kind)
 {
     const char *to = rq->to->tag;
     RB_AUTO(rb_free_str) char *now = rb_parts_live(plan->json);
     switch (kind) {
     case RB_DO_STAGE:
-        *inverse = "remove it";
         return rb_format("rebuild and verify %zu artifact%s of %s into releases/%s",
                          rq->to->manifest->artifact_count,
                          rb_text_s(rq->to->manifest->artifact_count), to, to);
     case RB_DO_FLAGS:
-        *inverse = "put the previous file back";
         return rb_host_files_describe(plan, rq, RB_PART_FLAGS);
     case RB_DO_STOP:
-        *inverse = "start the service";
         return describe_command("stop", &rq->env->stop);
     case RB_DO_DATABASE:
-        *inverse = "roll back";
         return describe_database(plan);
     case RB_DO_SWITCH:
-        *inverse = "switch back";
         return rb_format("switch current to releases/%s", to);
     case RB_DO_CONFIG:
-        *inverse = "put the previous files back";
         return rb_host_files_describe(plan, rq, RB_PART_CONFIG);
     case RB_DO_COMMIT:
         return rb_strdup("commit the database: the point of no return");
@@ -299,10 +280,12 @@ static void add_steps(rb_plan *plan, const rb_plan_request *rq)
     for (size_t i = 0; i < RB_STEP_KINDS; i++) {
         if (!has_work(plan, rq, order[i]))
             continue;
-        const char *inverse = NULL;
-        RB_AUTO(rb_free_str) char *text = describe(plan, rq, order[i], &inverse);
+        RB_AUTO(rb_free_str) char *text = describe(plan, rq, order[i]);
         plan->order[plan->order_count++] = order[i];
-        add_step(plan, kind_names[order[i]], text, inverse);
+        json_array_append_new(json_object_get(plan->json, "steps"),
+                              rb_json_make("id:s kind:s description:t inverse:s",
+                                           kinds[order[i]].name, kinds[order[i]].name, text,
+                                           kinds[order[i]].inverse));
     }
 }
 
@@ -327,24 +310,13 @@ static json_t *scripts(const rb_plan *plan)
     return list;
 }
 
-static const char *class_of(const rb_plan *plan)
+void rb_plan_database_names(rb_strs *out, const rb_release *from, const rb_release *to)
 {
-    size_t i;
-    json_t *item;
-    const char *class_ = plan->consent ? "lossy" : "reversible";
-    json_array_foreach (json_object_get(plan->json, "decisions"), i, item)
-        if (strcmp(rb_json_str(item, "code"), "irreversible") == 0)
-            class_ = "irreversible";
-    return class_;
-}
-
-static void list_databases(rb_strs *out, const rb_plan_request *rq)
-{
-    const rb_manifest *sides[] = {rq->from ? rq->from->manifest : NULL, rq->to->manifest};
+    const rb_release *sides[] = {from, to};
     for (size_t s = 0; s < 2; s++)
-        for (size_t i = 0; sides[s] && i < sides[s]->database_count; i++)
-            if (!rb_strs_has(out, sides[s]->databases[i].name))
-                rb_strs_add(out, sides[s]->databases[i].name);
+        for (size_t i = 0; sides[s] && i < sides[s]->manifest->database_count; i++)
+            if (!rb_strs_has(out, sides[s]->manifest->databases[i].name))
+                rb_strs_add(out, sides[s]->manifest->databases[i].name);
     rb_strs_sort(out);
 }
 
@@ -356,7 +328,7 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     own.from = rb_parts_from(request, RB_PART_DB);
     if (plan->parts[RB_PART_DB] && rq->again == RB_AGAIN_NOT)
-        list_databases(&names, rq);
+        rb_plan_database_names(&names, rq->from, rq->to);
     plan->databases = rb_calloc(names.n, sizeof *plan->databases);
     for (size_t i = 0; i < names.n; i++) {
         plan->database_count++;
@@ -366,15 +338,6 @@ static enum rb_code plan_databases(rb_plan *plan, const rb_plan_request *request
         RB_TRY(part_read(plan, rq, code, err));
     }
     return RB_OK;
-}
-
-static json_t *empty_document(const rb_plan_request *rq)
-{
-    return json_pack("{s:s?,s:s,s:s,s:s?,s:s,s:[],s:[],s:[],s:[],s:[],s:[],s:o,s:s?}", "from",
-                     rq->from ? rq->from->tag : NULL, "to", rq->to->tag, "environment",
-                     rq->env->name, "rule", rq->rule, "kind", rq->kind, "steps", "dataAtRisk",
-                     "bound", "decisions", "notes", "only", "parts", rb_parts_list(rq),
-                     "scriptsFrom", rq->overrides ? rq->overrides->tag : NULL);
 }
 
 /* --rehearse, besides the databases: rebuilds and verifies every artifact. */
@@ -415,15 +378,6 @@ static void note_verdict(rb_plan *plan, const rb_plan_request *rq)
     rb_plan_note(plan, note);
 }
 
-/* code: of planning the databases. */
-static bool is_rehearsed(const rb_plan *plan, enum rb_code code)
-{
-    bool all = code == RB_OK;
-    for (size_t i = 0; i < plan->database_count; i++)
-        all = all && plan->databases[i].rehearsed;
-    return all;
-}
-
 enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
 {
     RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
@@ -431,7 +385,12 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     plan->id = rb_transition_id();
     plan->command = rb_strdup(rq->command);
     plan->backups = rb_format("%s/.rbtool/backups", rq->env->root);
-    plan->json = empty_document(rq);
+    plan->json = rb_json_make(
+        "from:s to:s environment:s rule:s kind:s steps:j dataAtRisk:j bound:j decisions:j notes:j "
+        "only:j parts:j scriptsFrom:s",
+        rq->from ? rq->from->tag : NULL, rq->to->tag, rq->env->name, rq->rule, rq->kind,
+        json_array(), json_array(), json_array(), json_array(), json_array(), json_array(),
+        rb_parts_list(rq), rq->overrides ? rq->overrides->tag : NULL);
     plan->drift = json_array();
     memcpy(plan->parts, rq->parts, sizeof plan->parts);
     rb_host_files_find(plan, rq);
@@ -444,7 +403,10 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
         return rb_fail(err, code, "%s%s\n%s", why.message,
                        code == RB_FOUND ? "; nothing was changed" : "", why.hint);
     json_object_set_new(plan->json, "databases", scripts(plan));
-    json_object_set_new(plan->json, "rehearsed", json_boolean(is_rehearsed(plan, code)));
+    bool rehearsed = true;
+    for (size_t i = 0; i < plan->database_count; i++)
+        rehearsed = rehearsed && plan->databases[i].rehearsed;
+    json_object_set_new(plan->json, "rehearsed", json_boolean(rehearsed));
     RB_TRY(rb_plan_losses(plan, rq, err));
     RB_TRY(part_read(plan, rq, rb_plan_backups(plan, rq, err), err));
     rb_plan_notes(plan, rq);
@@ -453,10 +415,11 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     rb_plan_times(plan, rq);
     rb_plan_sum(plan, rq);
     json_object_set(plan->json, "drift", plan->drift);
-    rb_json_set_str(plan->json, "class", class_of(plan));
-    RB_AUTO(rb_free_str)
-    char *current = plan->current_before ? rb_safe(plan->current_before) : NULL;
-    rb_json_set_str(plan->json, "currentBefore", current);
+    const char *class_ = plan->consent ? "lossy" : "reversible";
+    rb_json_each (item, json_object_get(plan->json, "decisions"))
+        if (strcmp(rb_json_str(item, "code"), "irreversible") == 0)
+            class_ = "irreversible";
+    rb_json_set(plan->json, "class:s currentBefore:t", class_, plan->current_before);
     rb_plan_digest(plan->digest, plan, rq, NULL);
     rb_json_set_str(plan->json, "digest", plan->digest);
     if (rq->rehearse)

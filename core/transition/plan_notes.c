@@ -48,9 +48,7 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     uint64_t artifacts = 0;
     uint64_t copy = JOURNAL_ROOM;
     struct stat st;
-    size_t k;
-    json_t *backup;
-    json_array_foreach (json_object_get(plan->json, "backups"), k, backup)
+    rb_json_each (backup, json_object_get(plan->json, "backups"))
         copy += (uint64_t)rb_json_int(backup, "bytes", 0);
     for (size_t i = 0; plan->parts[RB_PART_APP] && i < rq->to->manifest->artifact_count; i++)
         artifacts += rq->to->manifest->artifacts[i].bytes;

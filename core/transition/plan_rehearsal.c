@@ -129,9 +129,7 @@ static void take_losses(rb_plan_database *d, rb_db_losses *losses)
     d->generated = json_incref(losses->generated);
     json_decref(d->backed_up);
     d->backed_up = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach (d->bound, i, item) {
+    rb_json_each (item, d->bound) {
         RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
         if (!rb_loss_within(one, losses->renamed))
             json_array_append(d->backed_up, item);

@@ -22,15 +22,10 @@
 
 static json_t *write_file(const rb_host_file *file)
 {
-    json_t *json = json_object();
-    rb_json_set_str(json, "part", rb_part_name(file->part));
+    json_t *json = rb_json_make("part:s", rb_part_name(file->part));
     rb_json_set_bytes(json, "path", file->path);
-    rb_json_set_str(json, "had", file->had);
-    rb_json_set_str(json, "held", file->held);
-    rb_json_set_str(json, "brings", file->brings);
-    rb_json_set_str(json, "source", file->source);
-    json_object_set_new(json, "fresh", json_integer(file->fresh));
-    json_object_set_new(json, "mode", json_integer(file->mode));
+    rb_json_set(json, "had:s held:s brings:s source:s fresh:i mode:i", file->had, file->held,
+                file->brings, file->source, (int64_t)file->fresh, (int64_t)file->mode);
     return json;
 }
 
@@ -42,16 +37,12 @@ static bool is_of(const rb_migrations *set, const rb_migration *migration)
 static json_t *write_step(const rb_plan_database *d, const rb_db_step *step)
 {
     const rb_migration *m = step->migration;
-    json_t *json = json_object();
-    rb_json_set_str(json, "id", m->id);
-    rb_json_set_str(json, "set",
-                    is_of(d->to_set, m)     ? "to"
-                    : is_of(d->from_set, m) ? "from"
-                                            : "overrides");
-    json_object_set_new(json, "up", json_boolean(step->up));
-    rb_json_set_str(json, "sha256", step->up ? m->up.sha256 : m->down.sha256);
-    rb_json_set_str(json, "was", step->was ? step->was->id : NULL);
-    return json;
+    return rb_json_make("id:s set:s up:b sha256:s was:s", m->id,
+                        is_of(d->to_set, m)     ? "to"
+                        : is_of(d->from_set, m) ? "from"
+                                                : "overrides",
+                        step->up, step->up ? m->up.sha256 : m->down.sha256,
+                        step->was ? step->was->id : NULL);
 }
 
 /* What of a database is stored as it is. */
@@ -75,9 +66,7 @@ static json_t *write_database(rb_plan_database *d)
 {
     json_t *json = json_object();
     json_t *steps = json_array();
-    rb_json_set_str(json, "name", d->name);
-    rb_json_set_str(json, "tracking", d->tracking);
-    json_object_set_new(json, "rehearsed", json_boolean(d->rehearsed));
+    rb_json_set(json, "name:s tracking:s rehearsed:b", d->name, d->tracking, d->rehearsed);
     for (size_t i = 0; i < sizeof stored / sizeof *stored; i++)
         json_object_set(json, stored[i].key, *member(d, &stored[i]));
     if (d->unproven_steps > 0)
@@ -187,9 +176,7 @@ static enum rb_code read_database(rb_plan *plan, rb_plan_database *d, const rb_p
     d->rehearsed = json_is_true(json_object_get(json, "rehearsed"));
     RB_TRY(rb_plan_database_sets(d, &from, rq, err));
     d->steps = rb_calloc(json_array_size(steps) + 1, sizeof *d->steps);
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)steps, i, item)
+    rb_json_each (item, steps)
         RB_TRY(read_step(plan, d, rq, item, err));
     return look_at_database(plan, d, err);
 }
@@ -200,8 +187,6 @@ enum rb_code rb_plan_read(rb_plan **out, const rb_transition_row *row, const jso
     RB_AUTO(rb_plan_freep) rb_plan *plan = rb_calloc(1, sizeof *plan);
     rb_plan_request at = *request; /* scripts are those of the release that the databases are at */
     const json_t *databases = json_object_get(data, "databases");
-    size_t i;
-    json_t *item;
     at.from = rb_parts_from(request, RB_PART_DB);
     plan->kind = rb_strdup(row->kind);
     plan->id = rb_strdup(row->id);
@@ -211,17 +196,17 @@ enum rb_code rb_plan_read(rb_plan **out, const rb_transition_row *row, const jso
     plan->current_before = rb_json_bytes(json_object_get(row->plan, "before"), "current");
     memcpy(plan->parts, request->parts, sizeof plan->parts);
     snprintf(plan->digest, sizeof plan->digest, "%s", rb_json_str(row->plan, "digest"));
-    json_array_foreach (json_object_get(row->plan, "steps"), i, item) {
+    rb_json_each (item, json_object_get(row->plan, "steps")) {
         enum rb_step_kind kind = rb_step_kind_of(rb_json_str(item, "id"));
         if (kind != RB_STEP_KINDS && plan->order_count < RB_STEP_KINDS)
             plan->order[plan->order_count++] = kind;
     }
-    json_array_foreach (json_object_get(data, "files"), i, item)
+    rb_json_each (item, json_object_get(data, "files"))
         read_file(plan, item);
     plan->databases = rb_calloc(json_array_size(databases) + 1, sizeof *plan->databases);
-    json_array_foreach ((json_t *)databases, i, item) {
+    rb_json_each (item, databases) {
         plan->database_count++;
-        RB_TRY(read_database(plan, &plan->databases[i], &at, item, err));
+        RB_TRY(read_database(plan, &plan->databases[item_at], &at, item, err));
     }
     *out = plan;
     plan = NULL;

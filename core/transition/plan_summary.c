@@ -91,8 +91,7 @@ static void add_risk(rb_buf *out, const rb_plan *plan)
     int64_t n[2] = {0};
     bool exact = true;
     size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item) {
+    rb_json_each (item, list) {
         bool column = rb_json_str(item, "column") != NULL;
         n[column] += rb_json_int(item, column ? "values" : "rows", 0);
         exact = exact && !json_is_false(json_object_get(item, "exact"));

@@ -34,9 +34,7 @@ static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, c
 {
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     rb_catalog_compare(&d->drifted, &order, base, found);
-    size_t i;
-    json_t *item;
-    json_array_foreach (d->drifted, i, item) {
+    rb_json_each (item, d->drifted) {
         const char *object = rb_json_str(item, "object");
         bool touched =
             !rb_json_same(json_object_get(base, object), json_object_get(target, object));
@@ -242,9 +240,7 @@ void rb_plan_take_released(rb_plan_database *database, const rb_plan_request *re
     if (!database->to || rb_rebuilt_catalog(&released, request->to, request->session->repo,
                                             database->to, &unknown) != RB_OK)
         return;
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)wrong, i, item) {
+    rb_json_each (item, wrong) {
         const char *object = rb_json_str(item, "object");
         json_t *now = json_object_get(after, object);
         if (!rb_json_same(now, json_object_get(released, object)) ||

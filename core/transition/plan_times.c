@@ -76,9 +76,7 @@ void rb_plan_times(rb_plan *plan, const rb_plan_request *rq)
     if (rq->state)
         (void)!rb_state_times(&runs, rq->state, rq->kind, RUNS, &ignored);
     size_t n = 0;
-    size_t i;
-    json_t *run;
-    json_array_foreach (runs, i, run) {
+    rb_json_each (run, runs) {
         if (!is_alike(plan, run))
             continue;
         all[n] = seconds_of(plan, run, 1, plan->order_count);
@@ -93,10 +91,8 @@ void rb_plan_times(rb_plan *plan, const rb_plan_request *rq)
         rb_buf_printf(&text, " (as in the last %s)", rq->kind);
     else if (n > 1)
         rb_buf_printf(&text, " (as in the last %zu %ss)", n, rq->kind);
-    json_t *expected = json_object();
-    json_object_set_new(expected, "seconds", n > 0 ? rounded(in_all) : json_null());
-    json_object_set_new(expected, "downSeconds", n > 0 ? rounded(without) : json_null());
-    json_object_set_new(expected, "runs", json_integer((json_int_t)n));
-    rb_json_set_str(expected, "text", rb_buf_str(&text));
+    json_t *expected =
+        rb_json_make("seconds:j downSeconds:j runs:i text:s", n > 0 ? rounded(in_all) : json_null(),
+                     n > 0 ? rounded(without) : json_null(), (int64_t)n, rb_buf_str(&text));
     json_object_set_new(plan->json, "expected", expected);
 }

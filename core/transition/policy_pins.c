@@ -156,9 +156,7 @@ static enum rb_code check_rotation(const rb_env *env, const rb_session *session,
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     RB_AUTO(rb_policy_freep) rb_policy *old = NULL;
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(pinned, "principals"), i, item)
+    rb_json_each (item, json_object_get(pinned, "principals"))
         if (json_is_string(item))
             rb_strs_add(&roots, json_string_value(item));
     old = rb_policy_under(&problems, session->ledger, &roots);

@@ -46,11 +46,9 @@ static enum rb_code open_same(rb_release **out, rb_session *session, const char 
 static void read_parts(bool parts[RB_PARTS], const json_t *plan)
 {
     const json_t *only = json_object_get(plan, "only");
-    size_t i;
-    json_t *item;
     for (int part = 0; part < RB_PARTS; part++)
         parts[part] = false;
-    json_array_foreach ((json_t *)only, i, item)
+    rb_json_each (item, only)
         for (int part = 0; part < RB_PARTS; part++)
             if (strcmp(json_string_value(item), rb_part_name((enum rb_part)part)) == 0)
                 parts[part] = true;
@@ -60,9 +58,7 @@ static void read_parts(bool parts[RB_PARTS], const json_t *plan)
  * removes what the transition made, and nothing but databases of this environment. */
 static enum rb_code same_databases(const rb_transition_row *row, const rb_env *env, rb_err *err)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)rb_plan_before(row->plan, "databases"), i, item) {
+    rb_json_each (item, rb_plan_before(row->plan, "databases")) {
         const char *name = rb_json_str(item, "name");
         const char *url = rb_env_database(env, name);
         RB_AUTO(rb_free_str) char *now = url ? rb_url_public(url) : NULL; /* without a password */
@@ -178,10 +174,8 @@ enum rb_code rb_transition_committed(bool *out, const rb_transition *transition,
 {
     const rb_transition_row *row = transition->row;
     const json_t *databases = rb_plan_before(row->plan, "databases");
-    size_t i;
-    json_t *item;
     *out = false;
-    json_array_foreach ((json_t *)databases, i, item) {
+    rb_json_each (item, databases) {
         const char *url = rb_env_database(env, rb_json_str(item, "name"));
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
         rb_db_target target;
@@ -208,11 +202,9 @@ static bool is_own_change(const json_t *item, const rb_transition_row *row, cons
     const char *path = rb_json_str(item, "path");
     const char *found = rb_json_str(item, "found");
     RB_AUTO(rb_free_str) char *target = rb_format("releases/%s", row->to);
-    size_t i;
-    json_t *file;
     if (rb_text_same(part, "app"))
         return rb_text_same(path, "current") && rb_text_same(found, target);
-    json_array_foreach ((json_t *)files, i, file) {
+    rb_json_each (file, files) {
         RB_AUTO(rb_free_str) char *bytes = rb_json_bytes(file, "path");
         RB_AUTO(rb_free_str) char *safe = rb_safe(bytes ? bytes : "");
         const char *brings = rb_json_str(file, "brings");
@@ -237,15 +229,9 @@ void rb_transition_forget_own(json_t *drift, const rb_transition_row *row, rb_st
 static json_t *document(const rb_transition_row *row, const rb_env *env, const char *outcome,
                         const rb_err *error)
 {
-    json_t *doc = json_object();
-    rb_json_set_str(doc, "from", row->from);
-    rb_json_set_str(doc, "to", row->to);
-    rb_json_set_str(doc, "environment", env->name);
-    rb_json_set_str(doc, "transition", row->id);
-    rb_json_set_str(doc, "outcome", outcome);
-    json_object_set_new(doc, "steps", json_array());
-    json_object_set_new(doc, "error", rb_err_json(error));
-    return doc;
+    return rb_json_make("from:s to:s environment:s transition:s outcome:s steps:j error:j",
+                        row->from, row->to, env->name, row->id, outcome, json_array(),
+                        rb_err_json(error));
 }
 
 enum rb_code rb_transition_undo(json_t **out, const rb_transition *transition, const rb_env *env,

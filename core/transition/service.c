@@ -145,15 +145,9 @@ bool rb_service_cannot_run_yet(const rb_plan_request *rq)
 static json_t *health(bool healthy, bool down, const char *release, const char *message,
                       const char *output, const json_t *failures)
 {
-    json_t *json = json_object();
-    rb_json_set_str(json, "health", healthy ? "healthy" : "unhealthy");
-    json_object_set_new(json, "down", json_boolean(down));
-    json_object_set_new(json, "at", json_integer((json_int_t)time(NULL)));
-    rb_json_set_str(json, "release", release);
-    rb_json_set_str(json, "message", message);
-    rb_json_set_str(json, "output", output);
-    json_object_set(json, "failures", (json_t *)failures);
-    return json;
+    return rb_json_make("health:s down:b at:i release:s message:s output:s failures:J",
+                        healthy ? "healthy" : "unhealthy", down, (int64_t)time(NULL), release,
+                        message, output, (json_t *)failures);
 }
 
 json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy)
@@ -185,9 +179,7 @@ json_t *rb_failing_now(const rb_run *run)
     const rb_checking checking = {
         .env = rq->env, .from = rq->from->tag, .to = rq->from->tag, .once = true};
     rb_checks_run(failures, &checking);
-    size_t i;
-    json_t *item;
-    json_array_foreach (failures, i, item)
+    rb_json_each (item, failures)
         json_array_append(names, json_object_get(item, "name"));
     return names;
 }
@@ -197,13 +189,9 @@ bool rb_failing_still(const rb_run *run)
     const json_t *before = rb_plan_before(run->plan->json, "failing");
     size_t failed = json_array_size(run->failures);
     size_t known = 0;
-    size_t i;
-    size_t j;
-    json_t *item;
-    json_t *name;
-    json_array_foreach (run->failures, i, item) {
+    rb_json_each (item, run->failures) {
         bool found = false;
-        json_array_foreach ((json_t *)before, j, name)
+        rb_json_each (name, before)
             found = found || rb_text_same(json_string_value(name), rb_json_str(item, "name"));
         known += found;
     }

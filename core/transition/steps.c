@@ -114,11 +114,9 @@ char *rb_step_kept_app(const rb_run *run)
 static bool has_drifted(const rb_run *run)
 {
     const rb_release *from = rb_parts_from(run->request, RB_PART_APP);
-    size_t i;
-    json_t *item;
     if (!from || strcmp(from->tag, run->request->to->tag) != 0)
         return false; /* another folder, which stays where it is */
-    json_array_foreach (json_object_get(run->plan->json, "drift"), i, item)
+    rb_json_each (item, json_object_get(run->plan->json, "drift"))
         if (rb_text_same(rb_json_str(item, "part"), "app"))
             return true;
     return false;
@@ -201,9 +199,7 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
 /* Removes databases that this transition created, and never committed to. */
 static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)rb_plan_before(undo->row->plan, "databases"), i, item) {
+    rb_json_each (item, rb_plan_before(undo->row->plan, "databases")) {
         const char *url = rb_env_database(undo->env, rb_json_str(item, "name"));
         RB_AUTO(rb_free_str) char *now = url ? rb_url_public(url) : NULL;
         RB_AUTO(rb_free_str) char *began = rb_json_bytes(item, "url");
@@ -248,9 +244,7 @@ const json_t *rb_plan_before(const json_t *plan, const char *key)
 
 const json_t *rb_plan_before_database(const json_t *plan, const char *name)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)rb_plan_before(plan, "databases"), i, item)
+    rb_json_each (item, rb_plan_before(plan, "databases"))
         if (rb_text_same(rb_json_str(item, "name"), name))
             return item;
     return NULL;
