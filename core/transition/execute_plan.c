@@ -228,7 +228,7 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     RB_AUTO(rb_json_freep) json_t *kept = rb_host_files_kept(run);
     RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
     if (json_array_size(kept) == (size_t)rb_file_exists(app))
-        (void)!rb_kept_drop(run->request->env->root, run->plan->id, &ignored);
+        (void)!rb_host_backup_remove(run->request->env->root, run->plan->id, false, &ignored);
     rb_host_files_unstage(run->request->env);
     rb_prune(run->request->env, run->state);
     if (!unhealthy) {
@@ -289,7 +289,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         return interrupted(out, run, err);
     }
     rb_err ignored;
-    (void)!rb_kept_drop_all(run->request->env->root, run->plan->id, &ignored);
+    (void)!rb_host_backup_remove(run->request->env->root, run->plan->id, true, &ignored);
     if (strcmp(run->plan->kind, "abort") == 0) {
         /* What it was to undo is still half-way. A decision stays one: with it the same command
          * succeeds. */

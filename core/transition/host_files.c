@@ -95,7 +95,7 @@ enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_r
         RB_TRY(rb_observe_file(found, place->path, err));
         /* What was given back, and nobody touched since, is kept already. */
         if (rq->from && !place->had &&
-            rb_kept_was_given_back(rq->env->root, rb_part_name(part), place->path, found))
+            rb_host_backup_own_restored(rq->env->root, rb_part_name(part), place->path, found))
             continue;
         if (strcmp(found, place->had ? place->had : place->brings) == 0)
             continue;
@@ -115,7 +115,7 @@ static char *describe_flags(const rb_plan_request *rq, const rb_host_file *place
     const char *to = rq->to->tag;
     if (place->brings)
         return rb_format("write the flags of %s to %s", to, place->path);
-    if (rb_kept_has_own(rq->env->root, rb_part_name(RB_PART_FLAGS), place->path))
+    if (rb_host_backup_has_own(rq->env->root, rb_part_name(RB_PART_FLAGS), place->path))
         return rb_format("restore the flag file %s that existed before, since %s has none",
                          place->path, to);
     return rb_format("remove the flag file %s, since %s has none", place->path, to);
@@ -136,7 +136,7 @@ char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *rq, enu
         n++;
         if (file->brings)
             written++;
-        else if (rb_kept_has_own(rq->env->root, rb_part_name(part), file->path))
+        else if (rb_host_backup_has_own(rq->env->root, rb_part_name(part), file->path))
             given_back++;
     }
     size_t removed = n - written - given_back;
@@ -187,11 +187,11 @@ static enum rb_code stage(const rb_run *run, const rb_host_file *place, rb_err *
         RB_TRY(rb_host_file_folder(rq->env, place->path, err));
         const rb_file_access access = access_of(place);
         RB_TRY(rb_file_stage(place->path, rb_buf_str(&text), text.len, &access, err));
-    } else if (rb_kept_has_own(rq->env->root, part, place->path)) {
+    } else if (rb_host_backup_has_own(rq->env->root, part, place->path)) {
         RB_TRY(rb_host_file_folder(rq->env, place->path, err));
-        RB_TRY(rb_kept_stage_own(rq->env->root, part, place->path, err));
+        RB_TRY(rb_host_backup_stage_own(rq->env->root, part, place->path, err));
     }
-    return rb_kept_save(rq->env->root, run->plan->id, part, place->path, err);
+    return rb_host_backup_save(rq->env->root, run->plan->id, part, place->path, err);
 }
 
 enum rb_code rb_host_files_keep(const rb_run *run, rb_err *err)
@@ -202,8 +202,8 @@ enum rb_code rb_host_files_keep(const rb_run *run, rb_err *err)
         const char *part = rb_part_name(file->part);
         RB_TRY(look_at_way(file->path, err));
         if (!file->had) {
-            RB_TRY(rb_kept_save(root, run->plan->id, part, file->path, err));
-            RB_TRY(rb_kept_own(root, run->plan->id, part, file->path, err));
+            RB_TRY(rb_host_backup_save(root, run->plan->id, part, file->path, err));
+            RB_TRY(rb_host_backup_own(root, run->plan->id, part, file->path, err));
         }
         RB_TRY(stage(run, file, err));
     }
@@ -231,11 +231,11 @@ static enum rb_code fill(const rb_run *run, const rb_host_file *place, rb_err *e
             rb_release_file(&text, rq->to, rq->session->repo, place->source, place->brings, err));
         RB_TRY(rb_host_file_folder(rq->env, place->path, err));
     }
-    RB_TRY(rb_kept_save(root, run->plan->id, name, place->path, err));
+    RB_TRY(rb_host_backup_save(root, run->plan->id, name, place->path, err));
     if (place->brings)
         return rb_file_put_staged(place->path, rb_buf_str(&text), text.len, &access, err);
-    if (rb_kept_has_own(root, name, place->path))
-        return rb_kept_give_back(root, name, place->path, err);
+    if (rb_host_backup_has_own(root, name, place->path))
+        return rb_host_backup_restore_own(root, name, place->path, err);
     return rb_file_remove(place->path, err);
 }
 
@@ -276,7 +276,7 @@ json_t *rb_host_files_kept(const rb_run *run)
         const char *name = rb_part_name(run->plan->files[i].part);
         const char *path = run->plan->files[i].path;
         RB_AUTO(rb_free_str)
-        char *copy = rb_kept_path(run->request->env->root, run->plan->id, name, path);
+        char *copy = rb_host_backup_path(run->request->env->root, run->plan->id, name, path);
         if ((!lists(drift, name, path) && !lists(taken, name, path)) || !rb_file_exists(copy))
             continue;
         json_array_append_new(list, rb_json_make("path:t copy:t", path, copy));

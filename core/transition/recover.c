@@ -245,7 +245,7 @@ enum rb_code rb_transition_undo(json_t **out, const rb_transition *transition, c
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
     if (code == RB_OK) {
         rb_err ignored;
-        (void)!rb_kept_drop_all(env->root, row->id, &ignored);
+        (void)!rb_host_backup_remove(env->root, row->id, true, &ignored);
         *out = document(row, env, "aborted", NULL);
         return RB_OK;
     }

@@ -217,9 +217,9 @@ static enum rb_code undo_step(const rb_undo *undo, enum rb_step_kind kind, enum 
     case RB_DO_STAGE:
         return undo_stage(undo, err);
     case RB_DO_FLAGS:
-        return rb_kept_restore(undo->env->root, undo->row->id, "flags", err);
+        return rb_host_backup_restore(undo->env->root, undo->row->id, "flags", err);
     case RB_DO_CONFIG:
-        return rb_kept_restore(undo->env->root, undo->row->id, "config", err);
+        return rb_host_backup_restore(undo->env->root, undo->row->id, "config", err);
     case RB_DO_SWITCH:
         return undo_switch(undo, err);
     case RB_DO_STOP:

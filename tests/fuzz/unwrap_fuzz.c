@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "migration/unwrap.h"
-#include "migration/unwrap.h"
 
 static void must(bool holds)
 {

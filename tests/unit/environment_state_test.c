@@ -253,7 +253,8 @@ static const char plan_text[] =
     "{\"only\":[\"app\"],\"steps\":[{\"id\":\"stage\"}],\"databases\":[{\"name\":\"main\","
     "\"scripts\":[{\"id\":\"1\",\"direction\":\"up\"}]}],\"drift\":[{\"part\":\"app\","
     "\"path\":\"p\"}],\"takenOver\":[],\"dataAtRisk\":[{\"table\":\"t\",\"column\":null}],"
-    "\"before\":{\"current\":null,\"staged\":false,\"databases\":[{\"name\":\"main\",\"url\":\"2f\",\"create\":true}],"
+    "\"before\":{\"current\":null,\"staged\":false,\"databases\":[{\"name\":\"main\",\"url\":"
+    "\"2f\",\"create\":true}],"
     "\"failing\":[\"up\"]},\"parts\":[{\"part\":\"app\",\"from\":\"v2\",\"to\":\"v1\"}],\"more\":"
     "1}";
 
