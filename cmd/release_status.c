@@ -208,7 +208,7 @@ static void word_notes(rb_plan *plan, rb_cli *cli, const rb_release *release)
         RB_AUTO(rb_free_str)
         char *note =
             rb_format("OVERRIDE of %s for %s %s", rb_json_str(item, "rule"), release->tag, words);
-        rb_plan_note(plan, note);
+        rb_plan_note(plan, "%s", note);
     }
 }
 
@@ -225,7 +225,7 @@ static void set_verdict(rb_plan *plan, json_t *verdicts, const char *side, rb_cl
     RB_AUTO(rb_free_str)
     char *note = verdict ? rb_format("%s is %s: %s", release->tag, verdict, why)
                          : rb_format("%s has no verdict", release->tag);
-    rb_plan_note(plan, note);
+    rb_plan_note(plan, "%s", note);
     word_notes(plan, cli, release);
 }
 
@@ -241,6 +241,6 @@ void rb_release_note_verdicts(rb_cli *cli, rb_plan *plan, const rb_plan_request 
         RB_AUTO(rb_free_str)
         char *note =
             rb_format("who agrees to this digest has to be in role accept-loss: %s", members);
-        rb_plan_note(plan, note);
+        rb_plan_note(plan, "%s", note);
     }
 }

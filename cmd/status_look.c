@@ -33,9 +33,9 @@ static void observe_database(const rb_status *st, const rb_release *release,
     const char *url = rb_env_database(st->site.env, d->name);
     RB_AUTO(rb_free_str) char *part = rb_format("database %s", d->name);
     if (!url)
-        rb_drift_add(st->drift, "db", d->name, "a url in the environment", "none");
+        rb_drift_add(st->drift, "db", "a url in the environment", "none", "%s", d->name);
     else if (rb_db_open(&db, url, RB_DB_READ, &why) != RB_OK)
-        rb_drift_add(st->drift, "db", d->name, "a database", rb_err_line(&why));
+        rb_drift_add(st->drift, "db", "a database", rb_err_line(&why), "%s", d->name);
     else
         (void)can(st, part,
                   rb_observe_database(st->drift, st->accepted, db, release, st->site.session->repo,
@@ -72,7 +72,7 @@ static void observe(rb_status *st)
             continue;
         bool is_main = strcmp(tag, st->tag) == 0;
         if (!is_main)
-            rb_drift_add(st->drift, rb_part_name((enum rb_part)part), "", st->tag, tag);
+            rb_drift_add(st->drift, rb_part_name((enum rb_part)part), st->tag, tag, "%s", "");
         if (!opened || strcmp(opened, tag) != 0) {
             rb_err why;
             rb_release **into = is_main ? &st->release : &other;
@@ -80,8 +80,8 @@ static void observe(rb_status *st)
             *into = NULL;
             if (rb_live_release(into, st->site.session, st->name, &st->site.live, tag, &why) !=
                 RB_OK)
-                rb_drift_add(st->drift, rb_part_name((enum rb_part)part), tag,
-                             "a release that verifies", rb_err_line(&why));
+                rb_drift_add(st->drift, rb_part_name((enum rb_part)part), "a release that verifies",
+                             rb_err_line(&why), "%s", tag);
             release = *into;
             opened = tag;
         }

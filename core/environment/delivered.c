@@ -137,7 +137,7 @@ struct check {
 static void report(struct check *check, const char *below, const char *expected, const char *found)
 {
     RB_AUTO(rb_free_str) char *shown = rb_format("releases/%s/%s", check->tag, below);
-    rb_drift_add(check->drift, "app", shown, expected, found);
+    rb_drift_add(check->drift, "app", expected, found, "%s", shown);
 }
 
 static enum rb_code check_file(void *context, const char *path, const char *below,

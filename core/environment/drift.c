@@ -8,16 +8,16 @@
 #include "git/lines.h"
 #include "release/flags.h"
 
-void rb_drift_add(json_t *drift, const char *part, const char *path, const char *expected,
-                  const char *found)
+void rb_drift_add(json_t *drift, const char *part, const char *expected, const char *found,
+                  const char *path, ...)
 {
-    const char *const texts[][2] = {{"path", path}, {"expected", expected}, {"found", found}};
-    json_t *item = rb_json_make("part:s", part);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        RB_AUTO(rb_free_str) char *safe = texts[i][1] ? rb_safe(texts[i][1]) : NULL;
-        rb_json_set_str(item, texts[i][0], safe);
-    }
-    json_array_append_new(drift, item);
+    RB_AUTO(rb_buf_clear) rb_buf at = {0};
+    va_list args;
+    va_start(args, path);
+    rb_buf_vprintf(&at, path, args);
+    va_end(args);
+    json_array_append_new(drift, rb_json_make("part:s path:t expected:t found:t", part,
+                                              rb_buf_str(&at), expected, found));
 }
 
 void rb_drift_compare(json_t *drift, const rb_drift_file *file)

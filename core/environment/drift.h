@@ -10,9 +10,9 @@
 
 #define RB_DRIFT_NO_FILE "no such file" /* expected, where there is one */
 
-/* Appends an item; its texts are made safe for a terminal. */
-void rb_drift_add(json_t *drift, const char *part, const char *path, const char *expected,
-                  const char *found);
+/* Appends an item, whose path is formatted; its texts are made safe for a terminal. */
+void rb_drift_add(json_t *drift, const char *part, const char *expected, const char *found,
+                  const char *path, ...) RB_PRINTF(5, 6);
 
 typedef struct rb_drift_file {
     const rb_release *release;

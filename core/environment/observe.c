@@ -24,10 +24,11 @@ enum rb_code rb_observe_app(json_t *drift, const rb_env *env, const char *tag, r
     RB_AUTO(rb_free_str) char *found = NULL;
     RB_TRY(rb_link_read(&found, link, err));
     if (!found || strcmp(found, expected) != 0)
-        rb_drift_add(drift, "app", "current", expected,
+        rb_drift_add(drift, "app", expected,
                      found                  ? found
                      : rb_file_exists(link) ? "something that is not a symlink"
-                                            : "missing");
+                                            : "missing",
+                     "current");
     return rb_delivered_check(drift, env->root, tag, err);
 }
 
@@ -38,7 +39,7 @@ static enum rb_code compare_file(json_t *drift, const char *part, const rb_drift
     RB_TRY(rb_observe_file(found, file->path, err));
     if (strcmp(found, file->sha256) == 0)
         return RB_OK;
-    rb_drift_add(drift, part, file->path, file->sha256, found);
+    rb_drift_add(drift, part, file->sha256, found, "%s", file->path);
     rb_drift_compare(drift, file);
     return RB_OK;
 }
@@ -144,27 +145,22 @@ void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
     *promised = without;
 }
 
-static void drift_of_applied(json_t *drift, const rb_applied *applied,
-                             const rb_manifest_database *database)
+void rb_observe_applied(json_t *drift, const rb_applied *applied,
+                        const rb_manifest_database *database, const rb_migrations *also, bool all)
 {
-    for (size_t i = 0; i < database->migration_count; i++)
-        if (!rb_strs_has(&applied->ids, database->migrations[i].id)) {
-            RB_AUTO(rb_free_str)
-            char *path = rb_format("%s: migration %s", database->name, database->migrations[i].id);
-            rb_drift_add(drift, "db", path, "applied", "not applied");
-        }
+    for (size_t i = 0; all && i < database->migration_count; i++)
+        if (!rb_strs_has(&applied->ids, database->migrations[i].id))
+            rb_drift_add(drift, "db", "applied", "not applied", "%s: migration %s", database->name,
+                         database->migrations[i].id);
     for (size_t i = 0; i < applied->ids.n; i++) {
-        bool known = false;
+        const char *id = applied->ids.items[i];
+        bool known = also && rb_migrations_find(also, id);
         for (size_t j = 0; j < database->migration_count && !known; j++)
-            known = strcmp(database->migrations[j].id, applied->ids.items[i]) == 0;
-        if (!known) {
-            RB_AUTO(rb_free_str)
-            char *path = rb_format("%s: migration %s", database->name, applied->ids.items[i]);
-            rb_drift_add(drift, "db", path, "not applied", "applied");
-        }
+            known = strcmp(database->migrations[j].id, id) == 0;
+        if (!known)
+            rb_drift_add(drift, "db", "not applied", "applied", "%s: migration %s", database->name,
+                         id);
     }
-    if (applied->dirty)
-        rb_drift_add(drift, "db", database->name, "clean", "dirty, says the migration tool");
 }
 
 /* Adds differences. known NULL: all of them; else only those in `known` with the same values. */
@@ -178,8 +174,8 @@ static void add_differences(json_t *out, const char *database, const json_t *fro
         const char *object = rb_json_str(item, "object");
         if (known && !rb_json_same(json_object_get(known, object), json_object_get(found, object)))
             continue;
-        RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", database, object);
-        rb_drift_add(out, "db", path, "as released", rb_json_str(item, "change"));
+        rb_drift_add(out, "db", "as released", rb_json_str(item, "change"), "%s: %s", database,
+                     object);
     }
 }
 
@@ -200,7 +196,7 @@ static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *r
     }
     RB_AUTO(rb_free_str) char *expected = rb_format("schema %.12s", database->fingerprint);
     RB_AUTO(rb_free_str) char *is = rb_format("schema %.12s (%s)", fingerprint, rb_err_line(&why));
-    rb_drift_add(accepted, "db", database->name, expected, is);
+    rb_drift_add(accepted, "db", expected, is, "%s", database->name);
 }
 
 /* Reads the applied migrations by the ids in the manifest, without reading scripts. */
@@ -222,7 +218,9 @@ enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
 {
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};
     RB_TRY(read_applied(&applied, db, database, err));
-    drift_of_applied(drift, &applied, database);
+    rb_observe_applied(drift, &applied, database, NULL, true);
+    if (applied.dirty)
+        rb_drift_add(drift, "db", "clean", "dirty, says the migration tool", "%s", database->name);
     RB_AUTO(rb_json_freep) json_t *promised = NULL;
     RB_AUTO(rb_catalog_now_clear) rb_catalog_now now = {0};
     RB_TRY(rb_catalog_now_read(&now, db, err));

@@ -48,6 +48,11 @@ enum rb_code rb_rebuilt_catalog(json_t **out, const rb_release *release, rb_repo
 enum rb_code rb_scratch_catalog(json_t **out, const rb_migrations *set, const rb_strs *only,
                                 const char *engine, const char *tag, rb_err *err) RB_MUST_USE;
 
+/* Compares applied migrations with those of a release's database. also: others that may be applied,
+ * or NULL. all: each of the release's has to be. */
+void rb_observe_applied(json_t *drift, const rb_applied *applied,
+                        const rb_manifest_database *database, const rb_migrations *also, bool all);
+
 /*
  * Compares applied migrations and catalog with the release's. drift: changes since it went live
  * in this environment. accepted: differences to the manifest at that time: known residuals and

@@ -99,8 +99,8 @@ enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_r
             continue;
         if (strcmp(found, place->had ? place->had : place->brings) == 0)
             continue;
-        rb_drift_add(rq->from ? plan->drift : taken, rb_part_name(part), place->path,
-                     place->had ? place->had : RB_DRIFT_NO_FILE, found);
+        rb_drift_add(rq->from ? plan->drift : taken, rb_part_name(part),
+                     place->had ? place->had : RB_DRIFT_NO_FILE, found, "%s", place->path);
         if (rq->from && place->had)
             rb_drift_compare(plan->drift,
                              &(rb_drift_file){rb_parts_from(rq, part), rq->session->repo,

@@ -27,34 +27,22 @@ json_t *rb_parts_list(const rb_plan_request *rq)
     return list;
 }
 
-static bool is_there(const rb_plan_request *rq, enum rb_part part)
-{
-    return rb_text_same(live_tag(rq, part), rq->to->tag) &&
-           rb_text_same(rq->live->object[part], rq->to->object);
-}
-
-/* NULL where there is nothing to say. */
-static char *word_on(const rb_plan_request *rq, enum rb_part part)
-{
-    const char *name = rb_part_name(part);
-    const char *at = live_tag(rq, part);
-    const char *to = rq->to->tag;
-    if (rq->parts[part] && rq->part_from[part])
-        return rb_format("%s is at %s, and goes to %s from there", name, at ? at : "another", to);
-    if (rq->parts[part])
-        return NULL;
-    if (is_there(rq, part))
-        return rb_format("%s is at %s already", name, to);
-    return at ? rb_format("%s stays at %s and will be out of step with %s", name, at, to)
-              : rb_format("%s stays as it is, no release was ever put there", name);
-}
-
 void rb_parts_note(rb_plan *plan, const rb_plan_request *rq)
 {
-    for (int part = 0; part < RB_PARTS; part++) {
-        RB_AUTO(rb_free_str) char *note = word_on(rq, (enum rb_part)part);
-        if (note)
-            rb_plan_note(plan, note);
+    const char *to = rq->to->tag;
+    for (int i = 0; i < RB_PARTS; i++) {
+        const char *name = rb_part_name((enum rb_part)i);
+        const char *at = live_tag(rq, (enum rb_part)i);
+        if (rq->parts[i] && rq->part_from[i])
+            rb_plan_note(plan, "%s is at %s, and goes to %s from there", name, at ? at : "another",
+                         to);
+        else if (!rq->parts[i] && rb_text_same(at, to) &&
+                 rb_text_same(rq->live->object[i], rq->to->object))
+            rb_plan_note(plan, "%s is at %s already", name, to);
+        else if (!rq->parts[i] && at)
+            rb_plan_note(plan, "%s stays at %s and will be out of step with %s", name, at, to);
+        else if (!rq->parts[i])
+            rb_plan_note(plan, "%s stays as it is, no release was ever put there", name);
     }
 }
 

@@ -183,7 +183,7 @@ enum rb_code rb_plan_allowed(const rb_plan *plan, bool accept_drift, const char 
 
 /* plan_notes.c: what is out of step afterwards, room on disk. */
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *request);
-void rb_plan_note(rb_plan *plan, const char *text); /* need not be UTF-8 */
+void rb_plan_note(rb_plan *plan, const char *fmt, ...) RB_PRINTF(2, 3); /* need not be UTF-8 */
 
 /* plan_times.c: sets "expected": how long it takes and the service is down, as in earlier ones. */
 void rb_plan_times(rb_plan *plan, const rb_plan_request *request);

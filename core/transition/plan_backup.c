@@ -29,11 +29,10 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
     RB_TRY(rb_db_backup_size(&bytes, &left_out, db, &spec, err));
     if (json_array_size(left_out) > 0) {
         RB_AUTO(rb_free_str) char *names = rb_backup_names(left_out);
-        RB_AUTO(rb_free_str)
-        char *note = rb_format("database %s: the backup will not have %s, which exceed backupLimit "
-                               "and are not at risk",
-                               d->name, names);
-        rb_plan_note(plan, note);
+        rb_plan_note(plan,
+                     "database %s: the backup will not have %s, which exceed backupLimit "
+                     "and are not at risk",
+                     d->name, names);
     }
     json_array_append_new(json_object_get(plan->json, "backups"),
                           json_pack("{s:s,s:s,s:I,s:O}", "database", d->name, "path", shown,

@@ -169,11 +169,10 @@ static const rb_migration **find_renumbered(rb_plan *plan, const rb_plan_databas
         if (!found[i])
             continue;
         rb_strs_add(ids, found[i]->id);
-        RB_AUTO(rb_free_str)
-        char *note = rb_format("database %s: migration %s is applied, and has id %s in the release "
-                               "to go to; its scripts are the same, so none runs",
-                               d->name, found[i]->id, m->id);
-        rb_plan_note(plan, note);
+        rb_plan_note(plan,
+                     "database %s: migration %s is applied, and has id %s in the release "
+                     "to go to; its scripts are the same, so none runs",
+                     d->name, found[i]->id, m->id);
     }
     return found;
 }
@@ -228,11 +227,10 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
         json_array_append(d->residual, item);
     json_array_extend(d->unproven, json_object_get(proof, "discards"));
     if (restores && strcmp(restores, "untested") == 0) {
-        RB_AUTO(rb_free_str)
-        char *note = rb_format("database %s: the down of migration %s could not be tried on every "
-                               "row when its release was made: %s",
-                               d->name, id, rb_json_str(proof, "error"));
-        rb_plan_note(plan, note);
+        rb_plan_note(plan,
+                     "database %s: the down of migration %s could not be tried on every "
+                     "row when its release was made: %s",
+                     d->name, id, rb_json_str(proof, "error"));
     }
     if (restores && strcmp(restores, "fails") == 0)
         rb_plan_decide(plan, "irreversible", RB_DECIDE,
@@ -245,7 +243,8 @@ typedef struct gathering {
     rb_plan *plan;
     rb_plan_database *d;
     const rb_plan_request *rq;
-    bool *seen; /* of each step: it needs no proof, or has it */
+    bool up;    /* proofs of ups, else of downs */
+    bool *seen; /* of each step: it needs no such proof, or has it */
     size_t open;
 } gathering;
 
@@ -259,24 +258,10 @@ static bool take_proofs(void *context, const rb_release *release)
         const json_t *proof = g->seen[i] ? NULL : json_object_get(proofs, id);
         if (!proof)
             continue;
-        use_proof(g->plan, g->d, g->rq, proof, id);
-        g->seen[i] = true;
-        g->open--;
-    }
-    return g->open > 0;
-}
-
-/* What the proofs of ups list as lost; else as take_proofs(). */
-static bool take_up_proofs(void *context, const rb_release *at)
-{
-    gathering *g = context;
-    RB_AUTO(rb_json_freep) json_t *proofs = proofs_by_id(at->manifest, g->d->name);
-    for (size_t i = 0; i < g->d->step_count; i++) {
-        const json_t *proof =
-            g->seen[i] ? NULL : json_object_get(proofs, g->d->steps[i].migration->id);
-        if (!proof)
-            continue;
-        json_array_extend(g->d->unproven, json_object_get(proof, "destroys"));
+        if (g->up)
+            json_array_extend(g->d->unproven, json_object_get(proof, "destroys"));
+        else
+            use_proof(g->plan, g->d, g->rq, proof, id);
         g->seen[i] = true;
         g->open--;
     }
@@ -286,26 +271,22 @@ static bool take_up_proofs(void *context, const rb_release *at)
 /* Proofs are in the manifest of the release that brought the migration: follow the chain back. */
 static void gather_proofs(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq)
 {
-    gathering g = {plan, d, rq, rb_calloc(d->step_count, sizeof *g.seen), 0};
-    for (size_t i = 0; i < d->step_count; i++) {
-        bool overrides =
-            d->override_set &&
-            rb_migrations_find(d->override_set, d->steps[i].migration->id) == d->steps[i].migration;
-        g.seen[i] = d->steps[i].up || overrides;
-        g.open += !g.seen[i];
-        d->unproven_steps += overrides;
+    for (int up = 0; up < 2; up++) {
+        gathering g = {plan, d, rq, up, rb_calloc(d->step_count, sizeof *g.seen), 0};
+        const rb_release *at = up ? rq->to : rq->from;
+        for (size_t i = 0; i < d->step_count; i++) {
+            const rb_migration *m = d->steps[i].migration;
+            bool overrides =
+                !up && d->override_set && rb_migrations_find(d->override_set, m->id) == m;
+            g.seen[i] = d->steps[i].up != up || d->steps[i].was || overrides;
+            g.open += !g.seen[i];
+            d->unproven_steps += overrides;
+        }
+        if (at && g.open > 0 && take_proofs(&g, at))
+            rb_session_walk(rq->session, at, take_proofs, &g);
+        d->unproven_steps += g.open;
+        free(g.seen);
     }
-    if (rq->from && g.open > 0 && take_proofs(&g, rq->from))
-        rb_session_walk(rq->session, rq->from, take_proofs, &g);
-    d->unproven_steps += g.open;
-    for (size_t i = 0; i < d->step_count; i++) {
-        g.seen[i] = !d->steps[i].up || d->steps[i].was;
-        g.open = (i == 0 ? 0 : g.open) + !g.seen[i];
-    }
-    if (g.open > 0 && take_up_proofs(&g, rq->to))
-        rb_session_walk(rq->session, rq->to, take_up_proofs, &g);
-    d->unproven_steps += g.open;
-    free(g.seen);
 }
 
 static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *applied,
@@ -319,20 +300,8 @@ static void applied_drift(rb_plan *plan, rb_plan_database *d, const rb_applied *
                        d->name, applied->tracking,
                        applied->ids.n ? applied->ids.items[applied->ids.n - 1] : "?",
                        settle ? settle : "");
-    bool at_to = d->step_count == 0;
-    for (size_t i = 0; from && !at_to && i < from->migration_count; i++)
-        if (!rb_strs_has(&applied->ids, from->migrations[i].id)) {
-            RB_AUTO(rb_free_str)
-            char *path = rb_format("%s: migration %s", d->name, from->migrations[i].id);
-            rb_drift_add(plan->drift, "db", path, "applied", "not applied");
-        }
-    for (size_t i = 0; d->from_set && i < applied->ids.n; i++)
-        if (!rb_migrations_find(d->from_set, applied->ids.items[i]) &&
-            !rb_migrations_find(d->to_set, applied->ids.items[i])) {
-            RB_AUTO(rb_free_str)
-            char *path = rb_format("%s: migration %s", d->name, applied->ids.items[i]);
-            rb_drift_add(plan->drift, "db", path, "not applied", "applied");
-        }
+    if (from)
+        rb_observe_applied(plan->drift, applied, from, d->to_set, d->step_count > 0);
 }
 
 /* Released migrations whose bytes changed are shown, never run again. */
@@ -343,12 +312,11 @@ static void changed_notes(rb_plan *plan, const rb_plan_database *d)
         const rb_migration *b = rb_migrations_find(d->to_set, a->id);
         if (!b || strcmp(a->up.sha256, b->up.sha256) == 0)
             continue;
-        RB_AUTO(rb_free_str)
-        char *note = rb_format(
+        rb_plan_note(
+            plan,
             "database %s: migration %s has other bytes in the two releases (RB004); it is not run "
             "again",
             d->name, a->id);
-        rb_plan_note(plan, note);
     }
 }
 

@@ -95,18 +95,14 @@ static void add_found(rb_plan_database *d, const json_t *found)
 static void note_recreated(rb_plan *plan, const rb_plan_database *d)
 {
     RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(d->generated);
-    RB_AUTO(rb_free_str)
-    char *note = rb_format("database %s: generated again on the way back, and not at risk: %s",
-                           d->name, list);
     if (json_array_size(d->generated) > 0)
-        rb_plan_note(plan, note);
-    if (!d->no_way_back)
-        return;
-    RB_AUTO(rb_free_str)
-    char *failed = rb_format("database %s: the way back fails on the copy, so everything that the "
-                             "scripts change is at risk: %s",
-                             d->name, d->no_way_back);
-    rb_plan_note(plan, failed);
+        rb_plan_note(plan, "database %s: generated again on the way back, and not at risk: %s",
+                     d->name, list);
+    if (d->no_way_back)
+        rb_plan_note(plan,
+                     "database %s: the way back fails on the copy, so everything that the scripts "
+                     "change is at risk: %s",
+                     d->name, d->no_way_back);
 }
 
 enum rb_code rb_plan_losses(rb_plan *plan, const rb_plan_request *rq, rb_err *err)

@@ -136,11 +136,10 @@ static enum rb_code observe_files(rb_plan *plan, const rb_plan_request *rq, rb_e
     RB_TRY(part_read(plan, rq, rb_host_files_observe(plan, taken, rq, RB_PART_FLAGS, err), err));
     RB_TRY(part_read(plan, rq, rb_host_files_observe(plan, taken, rq, RB_PART_CONFIG, err), err));
     rb_json_each (item, taken) {
-        RB_AUTO(rb_free_str)
-        char *note = rb_format("%s is there, and no release put it there: it is replaced, kept "
-                               "below .rbtool/backups, and comes back with a release that has none",
-                               rb_json_str(item, "path"));
-        rb_plan_note(plan, note);
+        rb_plan_note(plan,
+                     "%s is there, and no release put it there: it is replaced, kept "
+                     "below .rbtool/backups, and comes back with a release that has none",
+                     rb_json_str(item, "path"));
     }
     return RB_OK;
 }
@@ -355,11 +354,10 @@ static enum rb_code rehearse_artifacts(rb_plan *plan, const rb_plan_request *rq,
         return code;
     clock_gettime(CLOCK_MONOTONIC, &ended);
     int64_t ms = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
-    RB_AUTO(rb_free_str)
-    char *note = rb_format("rehearsed on copies: scripts, schema and SQL checks of %zu database%s; "
-                           "artifacts rebuilt and verified in %" PRId64 " ms",
-                           plan->database_count, rb_text_s(plan->database_count), ms);
-    rb_plan_note(plan, note);
+    rb_plan_note(plan,
+                 "rehearsed on copies: scripts, schema and SQL checks of %zu database%s; "
+                 "artifacts rebuilt and verified in %" PRId64 " ms",
+                 plan->database_count, rb_text_s(plan->database_count), ms);
     return RB_OK;
 }
 
@@ -369,13 +367,12 @@ static void note_verdict(rb_plan *plan, const rb_plan_request *rq)
     if (strcmp(rq->kind, "revert") != 0 || !rq->from)
         return;
     json_object_set_new(plan->json, "marksBad", json_boolean(rq->marks_bad));
-    RB_AUTO(rb_free_str)
-    char *note = rq->marks_bad
-                     ? rb_format("%s will be marked bad when this has ended", rq->from->tag)
-                     : rb_format("%s will not be marked bad, since only a part of it is reverted; "
-                                 "--bad marks it",
-                                 rq->from->tag);
-    rb_plan_note(plan, note);
+    if (rq->marks_bad)
+        rb_plan_note(plan, "%s will be marked bad when this has ended", rq->from->tag);
+    else
+        rb_plan_note(
+            plan, "%s will not be marked bad, since only a part of it is reverted; --bad marks it",
+            rq->from->tag);
 }
 
 enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)

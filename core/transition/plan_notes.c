@@ -10,19 +10,15 @@
 
 #define JOURNAL_ROOM (1u << 20) /* bytes for the journal and copies of flags and config */
 
-void rb_plan_note(rb_plan *plan, const char *text)
+void rb_plan_note(rb_plan *plan, const char *fmt, ...)
 {
-    RB_AUTO(rb_free_str) char *safe = rb_safe(text);
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    va_list args;
+    va_start(args, fmt);
+    rb_buf_vprintf(&text, fmt, args);
+    va_end(args);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(rb_buf_str(&text));
     json_array_append_new(json_object_get(plan->json, "notes"), json_string(safe));
-}
-
-static void part_notes(rb_plan *plan, const rb_plan_request *rq)
-{
-    json_t *only = json_object_get(plan->json, "only");
-    for (int part = 0; part < RB_PARTS; part++)
-        if (rq->parts[part])
-            json_array_append_new(only, json_string(rb_part_name((enum rb_part)part)));
-    rb_parts_note(plan, rq);
 }
 
 /* Notes what takes more than half of the free space, and refuses what does not fit. */
@@ -36,7 +32,7 @@ static void check_room(rb_plan *plan, const char *path, const char *what, uint64
     char *note = rb_format("%" PRIu64 " MiB are free below %s; %s take up to %" PRIu64 " MiB",
                            room >> 20, path, what, (need >> 20) + 1);
     if (room / 2 < need)
-        rb_plan_note(plan, note);
+        rb_plan_note(plan, "%s", note);
     if (room < need)
         rb_plan_decide(plan, "space", RB_ERROR, "not enough room: %s", note);
 }
@@ -61,20 +57,18 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
-static void service_note(rb_plan *plan, const rb_plan_request *rq)
-{
-    if (!rb_service_cannot_run_yet(rq))
-        return;
-    RB_AUTO(rb_free_str)
-    char *note = rb_format("the service is not stopped: nothing is live here, and its program %s "
-                           "does not exist yet",
-                           rq->env->stop.items[0]);
-    rb_plan_note(plan, note);
-}
-
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
 {
-    service_note(plan, rq);
-    part_notes(plan, rq);
+    if (rb_service_cannot_run_yet(rq))
+        rb_plan_note(
+            plan,
+            "the service is not stopped: nothing is live here, and its program %s does not "
+            "exist yet",
+            rq->env->stop.items[0]);
+    for (int part = 0; part < RB_PARTS; part++)
+        if (rq->parts[part])
+            json_array_append_new(json_object_get(plan->json, "only"),
+                                  json_string(rb_part_name((enum rb_part)part)));
+    rb_parts_note(plan, rq);
     space_notes(plan, rq);
 }

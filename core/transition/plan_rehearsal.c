@@ -201,12 +201,11 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
 
 static void note_untried(rb_plan *plan, const rb_plan_database *d, int64_t bytes)
 {
-    RB_AUTO(rb_free_str)
-    char *note = rb_format("database %s: its %" PRId64 " MiB were not copied to try the scripts: "
-                           "the transaction is their first run, and what is at risk is counted "
-                           "from the schema and the proofs; --rehearse tries them on a copy",
-                           d->name, bytes >> 20);
-    rb_plan_note(plan, note);
+    rb_plan_note(plan,
+                 "database %s: its %" PRId64 " MiB were not copied to try the scripts: "
+                 "the transaction is their first run, and what is at risk is counted "
+                 "from the schema and the proofs; --rehearse tries them on a copy",
+                 d->name, bytes >> 20);
 }
 
 enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,

@@ -38,13 +38,12 @@ static void tell_drift(rb_plan *plan, rb_plan_database *d, const json_t *base, c
         const char *object = rb_json_str(item, "object");
         bool touched =
             !rb_json_same(json_object_get(base, object), json_object_get(target, object));
-        RB_AUTO(rb_free_str) char *path = rb_format("%s: %s", d->name, object);
-        rb_drift_add(plan->drift, "db", path,
+        rb_drift_add(plan->drift, "db",
                      touched ? "as released; this transition changes it"
                      : loses_table(object, base, found, target)
                          ? "as released; this transition drops its table"
                          : "as released",
-                     rb_json_str(item, "change"));
+                     rb_json_str(item, "change"), "%s: %s", d->name, object);
     }
 }
 

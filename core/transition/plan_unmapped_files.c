@@ -65,7 +65,7 @@ static void note_left_out(rb_plan *plan, const rb_plan_request *rq, const char *
         rb_buf_printf(&note, "%s %s", i ? "," : "", paths[i]);
     if (n > NAMED)
         rb_buf_puts(&note, ", ...");
-    rb_plan_note(plan, rb_buf_str(&note));
+    rb_plan_note(plan, "%s", rb_buf_str(&note));
 }
 
 static void note_unknown(rb_plan *plan, const rb_plan_request *rq, const rb_release *from,
@@ -76,7 +76,7 @@ static void note_unknown(rb_plan *plan, const rb_plan_request *rq, const rb_rele
                                   rq->env->name, what, pair->name, from->tag, rq->to->tag)
                       : rb_format("environments.%s.%s names %s, which %s does not have",
                                   rq->env->name, what, pair->name, rq->to->tag);
-    rb_plan_note(plan, note);
+    rb_plan_note(plan, "%s", note);
 }
 
 static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
@@ -104,10 +104,8 @@ static enum rb_code look_at_config(rb_plan *plan, const rb_plan_request *rq,
 enum rb_code rb_plan_unmapped_files(rb_plan *plan, const rb_plan_request *rq, rb_err *err)
 {
     if (rq->parts[RB_PART_FLAGS] && rq->to->manifest->flags_path && !rq->env->flags) {
-        RB_AUTO(rb_free_str)
-        char *note = rb_format("the flags of %s are not delivered, environment %s has no \"flags\"",
-                               rq->to->tag, rq->env->name);
-        rb_plan_note(plan, note);
+        rb_plan_note(plan, "the flags of %s are not delivered, environment %s has no \"flags\"",
+                     rq->to->tag, rq->env->name);
     }
     const rb_release *from = rb_parts_from(rq, RB_PART_DB);
     for (size_t i = 0; rq->parts[RB_PART_DB] && i < rq->env->database_count; i++)
