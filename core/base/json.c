@@ -392,3 +392,10 @@ bool rb_json_same(const json_t *a, const json_t *b)
 {
     return a == b || (a && b && json_equal(a, b));
 }
+
+void rb_json_replace(json_t **at, const json_t *value)
+{
+    json_t *old = *at;
+    *at = json_incref((json_t *)value);
+    json_decref(old);
+}

@@ -71,7 +71,9 @@ void rb_json_set_bytes(json_t *object, const char *key, const char *bytes);
 char *rb_json_bytes(const json_t *object, const char *key);
 /* Creates {"code","message","hint"}, or null for NULL. The texts are made safe. */
 json_t *rb_err_json(const rb_err *err);
-json_t *rb_json_strs(const rb_strs *strs);           /* a new array */
+json_t *rb_json_strs(const rb_strs *strs); /* a new array */
+/* Sets *at to another reference of value. */
+void rb_json_replace(json_t **at, const json_t *value);
 bool rb_json_same(const json_t *a, const json_t *b); /* equal, or both NULL */
 
 #endif

@@ -42,35 +42,30 @@ static enum rb_verdict said_by(const rb_transition_row *row, const char *tag, bo
     return RB_VERDICT_NONE;
 }
 
-/* Newest first: the first word on a tag counts. */
-static bool is_bad(rb_transition_row *const *rows, size_t count, const char *tag)
-{
-    for (size_t i = 0; i < count; i++) {
-        enum rb_verdict verdict = said_by(rows[i], tag, true);
-        if (verdict != RB_VERDICT_NONE)
-            return verdict == RB_VERDICT_BAD;
-    }
-    return false;
-}
-
+/* Newest first: the first verdict on a tag counts. */
 const char *rb_known_good_recorded(rb_transition_row *const *rows, size_t count, const char *from)
 {
-    for (size_t i = 0; i < count; i++)
-        if (rb_text_same(rows[i]->outcome, "done") && !rb_text_same(rows[i]->to, from) &&
-            !is_bad(rows, count, rows[i]->to))
-            return rows[i]->to;
+    for (size_t i = 0; i < count; i++) {
+        const char *to = rows[i]->to;
+        enum rb_verdict verdict = RB_VERDICT_NONE;
+        if (!rb_text_same(rows[i]->outcome, "done") || rb_text_same(to, from))
+            continue;
+        for (size_t j = 0; j < count && verdict == RB_VERDICT_NONE; j++)
+            verdict = said_by(rows[j], to, true);
+        if (verdict != RB_VERDICT_BAD)
+            return to;
+    }
     return NULL;
 }
 
 /* Whether that row moved this part: it, or a later row of an interrupted one, left it at its TO. */
 static bool moved(const rb_transition_row *row, int part)
 {
-    const json_t *only = json_object_get(row->plan, "only");
-    bool left_there = rb_known_reached(row) || rb_text_same(row->outcome, "interrupted");
-    rb_json_each (item, only) {
-        if (left_there && rb_text_same(json_string_value(item), rb_part_name((enum rb_part)part)))
-            return true;
-    }
+    const char *name = rb_part_name((enum rb_part)part);
+    if (rb_known_reached(row) || rb_text_same(row->outcome, "interrupted"))
+        rb_json_each (item, json_object_get(row->plan, "only"))
+            if (rb_text_same(json_string_value(item), name))
+                return true;
     return false;
 }
 
@@ -205,16 +200,6 @@ static void take(rb_known_good *out, const rb_release *release, const rb_verdict
                     : rb_format("the %s %s", which, otherwise);
 }
 
-/* Whether the last run here of the release that rows[at] went to ended well. */
-static bool ran_well(rb_transition_row *const *rows, size_t at)
-{
-    size_t last = 0;
-    while (last < at && !(rb_known_reached(rows[last]) &&
-                          rb_text_same(rows[last]->to_object, rows[at]->to_object)))
-        last++;
-    return rb_text_same(rows[last]->outcome, "done");
-}
-
 enum rb_code rb_known_ended_well(bool *out, rb_state *state, rb_err *err)
 {
     rb_transition_row **rows = NULL;
@@ -241,7 +226,11 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
         rb_release *release = rb_session_release_is(rq->session, tag, rows[i]->to_object);
         if (!release || !allowed(rq, release))
             continue;
-        bool passed = ran_well(rows, i) && word.verdict != RB_VERDICT_BAD;
+        size_t last = 0; /* its last run here */
+        while (last < i && !(rb_known_reached(rows[last]) &&
+                             rb_text_same(rows[last]->to_object, rows[i]->to_object)))
+            last++;
+        bool passed = rb_text_same(rows[last]->outcome, "done") && word.verdict != RB_VERDICT_BAD;
         bool marked = word.verdict == RB_VERDICT_GOOD && word.manual;
         if (passed || marked)
             take(out, release, &word, "newest release that was live here as a whole",

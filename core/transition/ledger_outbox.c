@@ -41,28 +41,17 @@ static char *public_error(const char *error)
     return cut;
 }
 
-static bool left_whole(const recorder *r, const rb_transition_row *row)
-{
-    for (size_t i = 0; i < r->count; i++)
-        if (rb_text_same(r->rows[i]->id, row->id))
-            return rb_known_whole(r->rows, r->count, i);
-    return false;
-}
-
 /* What a person agreed to lose, as far as an entry has room; the digest covers all of it. */
 static json_t *accepted_items(const json_t *accepted)
 {
     json_t *list = json_array();
-    rb_json_each (item, json_object_get(accepted, "items")) {
-        if (item_at == ITEMS_LIMIT)
-            break;
-        json_array_append_new(list, json_pack("{s:O,s:O,s:O?,s:I,s:I}", "database",
-                                              json_object_get(item, "database"), "table",
-                                              json_object_get(item, "table"), "column",
-                                              json_object_get(item, "column"), "rows",
-                                              (json_int_t)rb_json_int(item, "rows", 0), "values",
-                                              (json_int_t)rb_json_int(item, "values", 0)));
-    }
+    rb_json_each (item, json_object_get(accepted, "items"))
+        if (item_at < ITEMS_LIMIT)
+            json_array_append_new(
+                list, rb_json_make("database:J table:J column:J rows:i values:i",
+                                   json_object_get(item, "database"),
+                                   json_object_get(item, "table"), json_object_get(item, "column"),
+                                   rb_json_int(item, "rows", 0), rb_json_int(item, "values", 0)));
     return list;
 }
 
@@ -126,8 +115,12 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
     }
     if (json_is_array(json_object_get(row->plan, "policy")))
         json_object_set(detail, "policy", json_object_get(row->plan, "policy"));
-    rb_json_set(detail, "whole:b accepted:j backups:J", left_whole(r, row),
-                accepted_items(accepted), backups);
+    size_t at = 0;
+    while (at < r->count && !rb_text_same(r->rows[at]->id, row->id))
+        at++;
+    rb_json_set(detail, "whole:b accepted:j backups:J",
+                at < r->count && rb_known_whole(r->rows, r->count, at), accepted_items(accepted),
+                backups);
     const json_t *known = json_object_get(row->plan, "before");
     rb_json_set(detail, "host:s user:s version:s", rb_json_str(known, "host"),
                 rb_json_str(known, "user"), rb_json_str(known, "version"));
@@ -205,21 +198,17 @@ char *rb_transition_by(rb_repo *repo)
     return *who ? rb_safe(who) : NULL;
 }
 
-/* Returns who began the transition, if it is not who writes the entry: several people may use a
- * host. */
-static char *begun_by(const rb_transition_row *row, rb_repo *repo)
-{
-    const char *by = rb_json_str(json_object_get(row->plan, "before"), "by");
-    RB_AUTO(rb_free_str) char *now = rb_transition_by(repo);
-    return by && !rb_text_same(by, now) ? rb_format(", begun by %s", by) : rb_strdup("");
-}
-
 static char *title_of(const rb_transition_row *row, const char *environment, rb_repo *repo)
 {
     bool forward = rb_text_same(row->kind, "deploy");
     const char *other = forward ? row->from : row->to;
     RB_AUTO(rb_free_str) char *only = only_of(row->plan);
-    RB_AUTO(rb_free_str) char *by = begun_by(row, repo);
+    /* Several people may use a host: who began it, if not who writes the entry. */
+    const char *began = rb_json_str(json_object_get(row->plan, "before"), "by");
+    RB_AUTO(rb_free_str) char *now = rb_transition_by(repo);
+    RB_AUTO(rb_free_str)
+    char *by =
+        began && !rb_text_same(began, now) ? rb_format(", begun by %s", began) : rb_strdup("");
     RB_AUTO(rb_free_str)
     char *text = rb_format("%s in %s: %s, %s %s%s%s", row->kind, environment, row->outcome,
                            forward ? "from" : "to", other ? other : "nothing", only, by);
@@ -240,6 +229,10 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
     size_t n = 0;
     RB_AUTO(rb_json_freep) json_t *detail = NULL;
     RB_AUTO(rb_free_str) char *title = title_of(row, r->environment, r->repo);
+    RB_AUTO(rb_free_str) char *why = rb_format("reverted in %s", r->environment);
+    RB_AUTO(rb_free_str) char *bad = rb_format("bad: %s", why);
+    RB_AUTO(rb_json_freep)
+    json_t *verdict = rb_json_make("verdict:s why:s transition:s", "bad", why, row->id);
     /* Servers refuse unsigned verdicts, and the transition has the same information. */
     const bool silent = item->verdict && !r->signs;
     if (item->transition || silent) {
@@ -249,16 +242,11 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
         drafts[n].detail = detail;
         drafts[n++].title = title;
     }
-    RB_AUTO(rb_free_str) char *why = rb_format("reverted in %s", r->environment);
-    RB_AUTO(rb_free_str) char *word = rb_format("bad: %s", why);
-    RB_AUTO(rb_json_freep)
-    json_t *verdict =
-        json_pack("{s:s,s:s,s:s}", "verdict", "bad", "why", why, "transition", row->id);
     if (item->verdict && !silent) {
         drafts[n] = about;
         drafts[n].kind = RB_ENTRY_VERDICT;
         drafts[n].detail = verdict;
-        drafts[n++].title = word;
+        drafts[n++].title = bad;
     }
     return write_entries(out, r, row->id, drafts, n, silent, err);
 }

@@ -23,7 +23,6 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
     RB_AUTO(rb_json_freep) json_t *left_out = NULL;
     RB_AUTO(rb_free_str) char *file = rb_plan_backup(plan, d);
     RB_AUTO(rb_free_str) char *path = rb_path_join(rq->env->root, file);
-    RB_AUTO(rb_free_str) char *shown = rb_safe(path);
     const rb_backup_spec spec = {
         .items = rb_plan_bound(d), .at_risk = d->at_risk, .limit = rq->env->backup_limit};
     RB_TRY(rb_db_backup_size(&bytes, &left_out, db, &spec, err));
@@ -34,32 +33,27 @@ static enum rb_code add_backup(rb_plan *plan, const rb_plan_database *d, const r
                      "and are not at risk",
                      d->name, names);
     }
-    json_array_append_new(json_object_get(plan->json, "backups"),
-                          json_pack("{s:s,s:s,s:I,s:O}", "database", d->name, "path", shown,
-                                    "bytes", (json_int_t)bytes, "leftOut", left_out));
+    json_array_append_new(
+        json_object_get(plan->json, "backups"),
+        rb_json_make("database:s path:t bytes:i leftOut:J", d->name, path, bytes, left_out));
     return RB_OK;
-}
-
-static bool was_restored(const rb_backup_row *row, const json_t *item)
-{
-    rb_json_each (done, row->restored)
-        if (rb_json_same(json_object_get(done, "table"), json_object_get(item, "table")) &&
-            rb_json_same(json_object_get(done, "column"), json_object_get(item, "column")))
-            return true;
-    return false;
 }
 
 static void add_restores(rb_plan *plan, const rb_plan_database *d, const rb_backup_row *row)
 {
     rb_json_each (item, row->items) {
         const char *count = rb_json_str(item, "column") ? "values" : "rows";
-        if (was_restored(row, item) || json_is_false(json_object_get(item, "atRisk")))
-            continue;
-        json_array_append_new(json_object_get(plan->json, "restores"),
-                              json_pack("{s:s,s:s,s:O?,s:O?,s:I}", "database", d->name, "backup",
-                                        row->transition, "table", json_object_get(item, "table"),
-                                        "column", json_object_get(item, "column"), "upTo",
-                                        (json_int_t)rb_json_int(item, count, 0)));
+        json_t *table = json_object_get(item, "table");
+        json_t *column = json_object_get(item, "column");
+        bool restored = false;
+        rb_json_each (done, row->restored)
+            restored = restored || (rb_json_same(json_object_get(done, "table"), table) &&
+                                    rb_json_same(json_object_get(done, "column"), column));
+        if (!restored && !json_is_false(json_object_get(item, "atRisk")))
+            json_array_append_new(json_object_get(plan->json, "restores"),
+                                  rb_json_make("database:s backup:s table:J column:J upTo:i",
+                                               d->name, row->transition, table, column,
+                                               rb_json_int(item, count, 0)));
     }
 }
 

@@ -26,32 +26,26 @@ char *rb_plan_list_losses(const json_t *losses)
     return rb_buf_detach(&out);
 }
 
-/* What a person has to agree to with the digest, besides the loss of data. */
-static const char *left_behind(const rb_plan *plan)
-{
-    rb_json_each (item, json_object_get(plan->json, "decisions"))
-        if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
-            return rb_json_str(item, "message");
-    return "the plan is not proven";
-}
-
 /* What is to be agreed to with the digest. */
 static char *at_stake(const rb_plan *plan)
 {
     const json_t *losses = json_object_get(plan->json, "dataAtRisk");
-    if (json_array_size(losses) == 0)
-        return rb_strdup(left_behind(plan));
+    if (json_array_size(losses) == 0) {
+        rb_json_each (item, json_object_get(plan->json, "decisions"))
+            if (strcmp(rb_json_str(item, "code"), "data-loss") != 0)
+                return rb_strdup(rb_json_str(item, "message"));
+        return rb_strdup("the plan is not proven");
+    }
     RB_AUTO(rb_free_str) char *list = rb_plan_list_losses(losses);
-    RB_AUTO(rb_free_str)
-    char *backed_up =
-        json_is_true(json_object_get(plan->json, "noBackup")) ? rb_strdup("it is not backed up")
-        : json_array_size(json_object_get(plan->json, "backups")) == 0
-            ? rb_strdup("the scripts of this plan destroy none of it, those of the way "
-                        "back do")
-            : rb_format("it is backed up below %s first, and is restored where the "
-                        "transition is undone and nobody changed it",
-                        plan->backups);
-    return rb_format("the plan loses data: %s; %s", list, backed_up);
+    if (json_is_true(json_object_get(plan->json, "noBackup")))
+        return rb_format("the plan loses data: %s; it is not backed up", list);
+    if (json_array_size(json_object_get(plan->json, "backups")) == 0)
+        return rb_format("the plan loses data: %s; the scripts of this plan destroy none of it, "
+                         "those of the way back do",
+                         list);
+    return rb_format("the plan loses data: %s; it is backed up below %s first, and is restored "
+                     "where the transition is undone and nobody changed it",
+                     list, plan->backups);
 }
 
 /* asked: the digest is to be given, too. */

@@ -87,20 +87,6 @@ enum rb_code rb_plan_database_sets(rb_plan_database *d, const rb_manifest_databa
     return RB_OK;
 }
 
-/* A database that is missing is created where the environment has no history; else it must exist.
- */
-static enum rb_code open_database(rb_db **out, rb_plan_database *d, const rb_plan_request *rq,
-                                  const char *engine, rb_err *err)
-{
-    rb_db_target target;
-    RB_TRY(rb_db_inspect(&target, d->url, err));
-    if (!target.exists && !rq->from) {
-        d->create = true;
-        return rb_db_scratch(out, engine, RB_DB_CLOCK_REAL, err);
-    }
-    return rb_db_open(out, d->url, RB_DB_READ, err);
-}
-
 /* A down, from the override scripts first, then from the FROM release. */
 static void add_down(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq, const char *id)
 {
@@ -338,7 +324,15 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     RB_TRY(rb_plan_database_sets(d, &from, rq, err));
     const rb_manifest_database *any = d->to ? d->to : from;
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
-    RB_TRY(open_database(&db, d, rq, any->engine, err));
+    /* A database that is missing is created where the environment has no history; else it must
+     * exist. */
+    rb_db_target target;
+    RB_TRY(rb_db_inspect(&target, d->url, err));
+    d->create = !target.exists && !rq->from;
+    if (d->create)
+        RB_TRY(rb_db_scratch(&db, any->engine, RB_DB_CLOCK_REAL, err));
+    else
+        RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};
     RB_TRY(rb_db_applied(&applied, db, d->from_set ? d->from_set : d->to_set, any->tracking, err));
     const char *tracking;

@@ -177,11 +177,6 @@ enum rb_code rb_host_file_check(const rb_env *env, const char *what, const char 
     return RB_OK;
 }
 
-static bool names_database(const rb_release *release, const char *name)
-{
-    return release && rb_manifest_database_find(release->manifest, name);
-}
-
 enum rb_code rb_host_database_check(const rb_env *env, const char *url, rb_err *err)
 {
     const char *path = rb_url_file(url);
@@ -193,17 +188,6 @@ enum rb_code rb_host_database_check(const rb_env *env, const char *url, rb_err *
     if (access(path, W_OK) != 0)
         return rb_fail_errno(err, RB_ERROR,
                              "cannot write database %s: nothing was changed; its file", path);
-    return RB_OK;
-}
-
-static enum rb_code look_at_databases(const rb_plan_request *rq, rb_err *err)
-{
-    const rb_release *from = rb_parts_from(rq, RB_PART_DB);
-    for (size_t i = 0; i < rq->env->database_count; i++) {
-        const rb_env_pair *d = &rq->env->databases[i];
-        if (names_database(from, d->name) || names_database(rq->to, d->name))
-            RB_TRY(rb_host_database_check(rq->env, d->value, err));
-    }
     return RB_OK;
 }
 
@@ -227,7 +211,10 @@ enum rb_code rb_plan_look_at_host(rb_plan *plan, const rb_plan_request *rq, rb_e
 {
     RB_TRY(look_at_current(plan, rq, err));
     RB_TRY(rb_service_look(rq, err));
-    if (plan->parts[RB_PART_DB])
-        RB_TRY(look_at_databases(rq, err));
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    rb_plan_database_names(&names, rb_parts_from(rq, RB_PART_DB), rq->to);
+    for (size_t i = 0; plan->parts[RB_PART_DB] && i < rq->env->database_count; i++)
+        if (rb_strs_has(&names, rq->env->databases[i].name))
+            RB_TRY(rb_host_database_check(rq->env, rq->env->databases[i].value, err));
     return look_at_files(plan, rq, err);
 }

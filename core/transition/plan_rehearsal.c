@@ -9,16 +9,6 @@
 
 #define REHEARSED_BYTES (64 << 20) /* a larger database is copied only when that is asked for */
 
-static char *list_ids(const rb_strs *ids)
-{
-    rb_buf out = {0};
-    for (size_t i = 0; i < ids->n && i < 8; i++)
-        rb_buf_printf(&out, "%s%s", i ? ", " : "", ids->items[i]);
-    if (ids->n > 8)
-        rb_buf_printf(&out, " and %zu more", ids->n - 8);
-    return rb_buf_detach(&out);
-}
-
 static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                             const rb_db_outcome *outcome)
 {
@@ -41,24 +31,26 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                        "database %s would not come out at the schema of %s: %s%s", d->name,
                        rq->to->tag, list, drift[0] ? drift : fix);
     }
-    if (json_array_size(left) > 0 && d->edited.n > 0) {
-        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
-        RB_AUTO(rb_free_str) char *ids = list_ids(&d->edited);
-        plan->consent = true;
-        rb_plan_decide(
-            plan, "residual", RB_OK,
-            "database %s: migration %s was edited after it had been released (RB004), so "
-            "this database gets another schema than a new one would: %s\na new migration "
-            "can make up for it",
-            d->name, ids, list);
-    } else if (json_array_size(left) > 0) {
-        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
-        plan->consent = true;
+    if (json_array_size(left) == 0)
+        return;
+    RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
+    RB_AUTO(rb_buf_clear) rb_buf ids = {0};
+    for (size_t i = 0; i < d->edited.n && i < 8; i++)
+        rb_buf_printf(&ids, "%s%s", i ? ", " : "", d->edited.items[i]);
+    if (d->edited.n > 8)
+        rb_buf_printf(&ids, " and %zu more", d->edited.n - 8);
+    plan->consent = true;
+    if (ids.len > 0)
+        rb_plan_decide(plan, "residual", RB_OK,
+                       "database %s: migration %s was edited after it had been released (RB004), "
+                       "so this database gets another schema than a new one would: %s\na new "
+                       "migration can make up for it",
+                       d->name, ids.data, list);
+    else
         rb_plan_decide(plan, "residual", RB_OK,
                        "database %s: known residual, accepted when the release was made, will "
                        "stay: %s",
                        d->name, list);
-    }
 }
 
 /* Adds the step that undoes `step`: as the source release would be deployed again, or taken back.
@@ -119,23 +111,6 @@ static enum rb_code open_copy(rb_db **out, rb_plan_database *d, const rb_plan_re
     return RB_OK;
 }
 
-static void take_losses(rb_plan_database *d, rb_db_losses *losses)
-{
-    json_decref(d->bound);
-    json_decref(d->at_risk);
-    json_decref(d->generated);
-    d->bound = json_incref(losses->bound);
-    d->at_risk = json_incref(losses->at_risk);
-    d->generated = json_incref(losses->generated);
-    json_decref(d->backed_up);
-    d->backed_up = json_array();
-    rb_json_each (item, d->bound) {
-        RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
-        if (!rb_loss_within(one, losses->renamed))
-            json_array_append(d->backed_up, item);
-    }
-}
-
 /* The inverse, on the copy on which the scripts have run. */
 static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, bool rows,
                                 const rb_db_outcome *outcome, rb_err *err)
@@ -155,11 +130,18 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
     else
         RB_TRY(rb_db_losses_counted(&losses, copy, db, outcome, inverse,
                                     d->unproven_steps == 0 ? d->unproven : NULL, err));
-    json_decref(d->places);
-    json_decref(d->effects);
-    d->places = json_incref(outcome->bound);
-    d->effects = json_incref(outcome->effects);
-    take_losses(d, &losses);
+    rb_json_replace(&d->places, outcome->bound);
+    rb_json_replace(&d->effects, outcome->effects);
+    rb_json_replace(&d->bound, losses.bound);
+    rb_json_replace(&d->at_risk, losses.at_risk);
+    rb_json_replace(&d->generated, losses.generated);
+    RB_AUTO(rb_json_freep) json_t *backed_up = json_array();
+    rb_json_each (item, d->bound) {
+        RB_AUTO(rb_json_freep) json_t *one = json_pack("[O]", item);
+        if (!rb_loss_within(one, losses.renamed))
+            json_array_append(backed_up, item);
+    }
+    rb_json_replace(&d->backed_up, backed_up);
     free(d->no_way_back);
     d->no_way_back = losses.no_way_back;
     losses.no_way_back = NULL;
@@ -199,15 +181,6 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     return find_losses(d, copy, db, rows, &outcome, err);
 }
 
-static void note_untried(rb_plan *plan, const rb_plan_database *d, int64_t bytes)
-{
-    rb_plan_note(plan,
-                 "database %s: its %" PRId64 " MiB were not copied to try the scripts: "
-                 "the transaction is their first run, and what is at risk is counted "
-                 "from the schema and the proofs; --rehearse tries them on a copy",
-                 d->name, bytes >> 20);
-}
-
 enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                               rb_db *db, const char *engine, rb_err *err)
 {
@@ -225,7 +198,11 @@ enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_
         json_array_size(d->bound) + json_array_size(d->at_risk) + json_array_size(d->generated) > 0;
     if (!ran || (takes && rq->rehearse))
         return rehearse_on(&ran, plan, d, rq, db, engine, true, err);
-    note_untried(plan, d, bytes);
+    rb_plan_note(plan,
+                 "database %s: its %" PRId64 " MiB were not copied to try the scripts: the "
+                 "transaction is their first run, and what is at risk is counted from the "
+                 "schema and the proofs; --rehearse tries them on a copy",
+                 d->name, bytes >> 20);
     return RB_OK;
 }
 

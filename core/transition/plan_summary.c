@@ -19,14 +19,6 @@ char *rb_plan_with(const rb_plan_request *rq, const char *option)
     return rq->command ? rb_format("`%s %s`", rq->command, option) : rb_strdup(option);
 }
 
-static const rb_manifest_flag *find_flag(const rb_manifest *manifest, const char *name)
-{
-    for (size_t i = 0; manifest && i < manifest->flag_count; i++)
-        if (strcmp(manifest->flags[i].name, name) == 0)
-            return &manifest->flags[i];
-    return NULL;
-}
-
 /* Flags of one that the other has not, and those that both have in different states when counted.
  */
 static size_t count_other(const rb_manifest *one, const rb_manifest *other, bool changed)
@@ -34,7 +26,10 @@ static size_t count_other(const rb_manifest *one, const rb_manifest *other, bool
     size_t n = 0;
     for (size_t i = 0; one && i < one->flag_count; i++) {
         const rb_manifest_flag *flag = &one->flags[i];
-        const rb_manifest_flag *found = find_flag(other, flag->name);
+        size_t j = 0;
+        while (other && j < other->flag_count && strcmp(other->flags[j].name, flag->name) != 0)
+            j++;
+        const rb_manifest_flag *found = other && j < other->flag_count ? &other->flags[j] : NULL;
         n += !found || (changed && (!rb_text_same(flag->state, found->state) ||
                                     !rb_text_same(flag->default_, found->default_)));
     }
@@ -62,11 +57,11 @@ static size_t count_flags(const rb_plan *plan, const rb_plan_request *rq)
     return n > 0 ? n : 1;
 }
 
-static void add_count(rb_buf *out, size_t n, const char *what)
+static void add_count(rb_buf *out, size_t n, const char *what, const char *between)
 {
     RB_AUTO(rb_free_str) char *count = rb_text_count(n);
     if (n > 0)
-        rb_buf_printf(out, "%s%s %s%s", out->len > 0 ? ", " : "", count, what, rb_text_s(n));
+        rb_buf_printf(out, "%s%s %s%s", out->len > 0 ? between : "", count, what, rb_text_s(n));
 }
 
 static void add_moves(rb_buf *out, const rb_plan *plan, const rb_plan_request *rq)
@@ -77,10 +72,10 @@ static void add_moves(rb_buf *out, const rb_plan *plan, const rb_plan_request *r
             migrations += !plan->databases[i].steps[j].was;
     if (plan->parts[RB_PART_APP] && rq->again == RB_AGAIN_NOT)
         rb_buf_puts(out, "application");
-    add_count(out, migrations, "migration");
-    add_count(out, rq->again == RB_AGAIN_NOT ? count_flags(plan, rq) : 0, "flag");
-    add_count(out, rq->again == RB_AGAIN_NOT ? count_files(plan, RB_PART_CONFIG) : 0,
-              "config file");
+    add_count(out, migrations, "migration", ", ");
+    add_count(out, rq->again == RB_AGAIN_NOT ? count_flags(plan, rq) : 0, "flag", ", ");
+    add_count(out, rq->again == RB_AGAIN_NOT ? count_files(plan, RB_PART_CONFIG) : 0, "config file",
+              ", ");
     if (out->len == 0)
         rb_buf_puts(out, "nothing to write");
 }
@@ -90,39 +85,22 @@ static void add_risk(rb_buf *out, const rb_plan *plan)
     const json_t *list = json_object_get(plan->json, "dataAtRisk");
     int64_t n[2] = {0};
     bool exact = true;
-    size_t i;
     rb_json_each (item, list) {
         bool column = rb_json_str(item, "column") != NULL;
         n[column] += rb_json_int(item, column ? "values" : "rows", 0);
         exact = exact && !json_is_false(json_object_get(item, "exact"));
     }
-    RB_AUTO(rb_free_str) char *rows = rb_text_count((uint64_t)n[0]);
-    RB_AUTO(rb_free_str) char *values = rb_text_count((uint64_t)n[1]);
     bool tried = true;
-    for (i = 0; i < plan->database_count; i++)
+    for (size_t i = 0; i < plan->database_count; i++)
         tried = tried && (plan->databases[i].at_risk || plan->databases[i].committed);
-    if (n[0] + n[1] == 0)
+    if (n[0] + n[1] == 0) {
         rb_buf_puts(out, tried ? "; no data at risk" : "; data at risk is not counted");
-    else
-        rb_buf_printf(out, "; %s%s%s%s%s%s at risk", exact ? "" : "about ", n[0] ? rows : "",
-                      n[0] == 1  ? " row"
-                      : n[0] > 0 ? " rows"
-                                 : "",
-                      n[0] && n[1] ? " and " : "", n[1] ? values : "",
-                      n[1] == 1  ? " value"
-                      : n[1] > 0 ? " values"
-                                 : "");
-}
-
-static void add_time(rb_buf *out, const rb_plan *plan)
-{
-    const json_t *expected = json_object_get(plan->json, "expected");
-    double seconds = json_number_value(json_object_get(expected, "seconds"));
-    double down = json_number_value(json_object_get(expected, "downSeconds"));
-    if (rb_json_int(expected, "runs", 0) == 0)
-        rb_buf_puts(out, "; duration unknown");
-    else
-        rb_buf_printf(out, "; about %.1f s, %.1f s down", seconds, down);
+        return;
+    }
+    RB_AUTO(rb_buf_clear) rb_buf counts = {0};
+    add_count(&counts, (size_t)n[0], "row", " and ");
+    add_count(&counts, (size_t)n[1], "value", " and ");
+    rb_buf_printf(out, "; %s%s at risk", exact ? "" : "about ", counts.data);
 }
 
 void rb_plan_sum(rb_plan *plan, const rb_plan_request *rq)
@@ -130,6 +108,12 @@ void rb_plan_sum(rb_plan *plan, const rb_plan_request *rq)
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     add_moves(&out, plan, rq);
     add_risk(&out, plan);
-    add_time(&out, plan);
+    const json_t *expected = json_object_get(plan->json, "expected");
+    if (rb_json_int(expected, "runs", 0) == 0)
+        rb_buf_puts(&out, "; duration unknown");
+    else
+        rb_buf_printf(&out, "; about %.1f s, %.1f s down",
+                      json_number_value(json_object_get(expected, "seconds")),
+                      json_number_value(json_object_get(expected, "downSeconds")));
     rb_json_set_str(plan->json, "summary", rb_buf_str(&out));
 }

@@ -18,11 +18,6 @@ static bool has_config(const rb_release *release, const char *path)
     return release && rb_manifest_config_find(release->manifest, path);
 }
 
-static bool has_database(const rb_release *release, const char *name)
-{
-    return release && rb_manifest_database_find(release->manifest, name);
-}
-
 /* Among what the repository has now: a path that a coming release will have. */
 static bool is_committed(rb_repo *repo, const char *path)
 {
@@ -108,9 +103,10 @@ enum rb_code rb_plan_unmapped_files(rb_plan *plan, const rb_plan_request *rq, rb
                      rq->to->tag, rq->env->name);
     }
     const rb_release *from = rb_parts_from(rq, RB_PART_DB);
+    RB_AUTO(rb_strs_clear) rb_strs names = {0};
+    rb_plan_database_names(&names, from, rq->to);
     for (size_t i = 0; rq->parts[RB_PART_DB] && i < rq->env->database_count; i++)
-        if (!has_database(from, rq->env->databases[i].name) &&
-            !has_database(rq->to, rq->env->databases[i].name))
+        if (!rb_strs_has(&names, rq->env->databases[i].name))
             note_unknown(plan, rq, from, "databases", &rq->env->databases[i]);
     if (!rq->parts[RB_PART_CONFIG])
         return RB_OK;

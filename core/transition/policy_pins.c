@@ -123,17 +123,6 @@ static enum rb_code refuse_no_root(const rb_env *env, const rb_entry *first, con
                    env->name, name, key ? key : "(unknown)", name);
 }
 
-static char *root_text(const rb_policy *policy)
-{
-    const rb_entry *entry = rb_policy_entry(policy);
-    RB_AUTO(rb_json_freep)
-    json_t *json = json_pack("{s:s?,s:o}", "key", entry ? entry->fingerprint : NULL, "principals",
-                             rb_json_strs(rb_policy_roots(policy)));
-    rb_buf out = {0};
-    rb_json_canonical(&out, json);
-    return rb_buf_detach(&out);
-}
-
 /* Whether each new root set a policy under the pinned ones. A key is replaced by keys only: which
  * key belongs to a principal is what this host's allowed signers file says. */
 static bool are_let_in(const rb_policy *old, const rb_strs *pinned, const rb_strs *now)
@@ -229,10 +218,14 @@ enum rb_code rb_policy_pin(json_t *pins, rb_state *state, const rb_session *sess
         RB_TRY(set(state, old, "ledger", hex, err));
     }
     if (entry) {
-        RB_AUTO(rb_free_str) char *root = root_text(session->policy);
+        RB_AUTO(rb_buf_clear) rb_buf text = {0};
+        RB_AUTO(rb_json_freep)
+        json_t *root = rb_json_make("key:s principals:j", entry->fingerprint,
+                                    rb_json_strs(rb_policy_roots(session->policy)));
+        rb_json_canonical(&text, root);
         rb_oid_hex(&entry->id, hex);
         RB_TRY(set(state, old, "policy", hex, err));
-        RB_TRY(set(state, old, "root", root, err));
+        RB_TRY(set(state, old, "root", text.data, err));
     }
     return rb_policy_pinned(pins, state, err);
 }

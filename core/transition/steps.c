@@ -17,18 +17,6 @@
 #include "transition/parts.h"
 #include "transition/service.h"
 
-static enum rb_code verify_artifact(const rb_artifact *made, const rb_manifest_artifact *promised,
-                                    const char *tag, rb_err *err)
-{
-    if (strcmp(made->tree, promised->tree) != 0)
-        return rb_fail(err, RB_FOUND, "artifact %s of %s: its tree is %s, the manifest says %s",
-                       promised->name, tag, made->tree, promised->tree);
-    if (strcmp(made->digest, promised->digest) != 0)
-        return rb_fail(err, RB_FOUND, "artifact %s of %s: its digest is %s, the manifest says %s",
-                       promised->name, tag, made->digest, promised->digest);
-    return RB_OK;
-}
-
 static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err *err)
 {
     const rb_release *to = run->request->to;
@@ -38,7 +26,11 @@ static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err 
         RB_AUTO(rb_artifact_clear) rb_artifact made = {0};
         RB_TRY(rb_artifact_write(&made, run->request->session->repo, &to->tree, &spec, staging,
                                  rb_parallel_threads(), err));
-        RB_TRY(verify_artifact(&made, a, to->tag, err));
+        bool tree = strcmp(made.tree, a->tree) != 0;
+        if (tree || strcmp(made.digest, a->digest) != 0)
+            return rb_fail(err, RB_FOUND, "artifact %s of %s: its %s is %s, the manifest says %s",
+                           a->name, to->tag, tree ? "tree" : "digest",
+                           tree ? made.tree : made.digest, tree ? a->tree : a->digest);
     }
     return RB_OK;
 }
@@ -138,16 +130,6 @@ void rb_step_stage_end(const rb_run *run)
         (void)!rb_file_rename(old, kept, &ignored);
 }
 
-static enum rb_code do_switch(rb_run *run, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", run->request->env->root);
-    RB_AUTO(rb_free_str) char *target = rb_format("releases/%s", run->request->to->tag);
-    RB_TRY(rb_link_switch(link, target, err));
-    if (run->plan->database_count == 0)
-        run->past = true;
-    return RB_OK;
-}
-
 static enum rb_code undo_switch(const rb_undo *undo, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *link = rb_format("%s/current", undo->env->root);
@@ -167,6 +149,8 @@ static enum rb_code undo_switch(const rb_undo *undo, rb_err *err)
 enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
 {
     const rb_env *env = run->request->env;
+    RB_AUTO(rb_free_str) char *link = rb_format("%s/current", env->root);
+    RB_AUTO(rb_free_str) char *target = rb_format("releases/%s", run->request->to->tag);
     switch (kind) {
     case RB_DO_STAGE:
         return do_stage(run, err);
@@ -180,7 +164,9 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
                 RB_TRY(rb_host_file_folder(env, rb_url_file(run->plan->databases[i].url), err));
         return rb_databases_run(run, err);
     case RB_DO_SWITCH:
-        return do_switch(run, err);
+        RB_TRY(rb_link_switch(link, target, err));
+        run->past = run->past || run->plan->database_count == 0;
+        return RB_OK;
     case RB_DO_CONFIG:
         return rb_host_files_fill(run, RB_PART_CONFIG, err);
     case RB_DO_COMMIT:

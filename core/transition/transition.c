@@ -52,15 +52,6 @@ static enum rb_code find_parts(rb_transition *t, const rb_environment *e, rb_err
     return RB_OK;
 }
 
-static enum rb_code find_overrides(rb_transition *t, const rb_intent *intent, rb_err *err)
-{
-    if (!intent->scripts_from)
-        return RB_OK;
-    RB_TRY(rb_session_release(&t->overrides, t->request.session, intent->scripts_from, NULL, err));
-    t->request.overrides = t->overrides;
-    return RB_OK;
-}
-
 /*
  * A revert's verdict can be agreed to go past by who deploys, on a host that has no key to mark
  * anything with. What people said, and what a policy leaves to people, takes a person's word.
@@ -83,17 +74,6 @@ static enum rb_code refuse_bad(rb_transition *t, const rb_environment *e, const 
                    "good -m WHY`%s",
                    to->tag, found.why, to->tag,
                    may ? ", or add --accept-reverted to deploy it all the same" : "");
-}
-
-/* Whether what is live has drifted. */
-static enum rb_code has_drifted(bool *out, const rb_plan_request *rq, rb_err *err)
-{
-    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
-    rb_plan_request look = *rq;
-    look.only_drift = true;
-    RB_TRY(rb_plan_make(&plan, &look, err));
-    *out = json_array_size(plan->drift) > 0 || plan->worst != RB_OK;
-    return RB_OK;
 }
 
 /* What failed when it went live, or when the checks ran last, is done again: a service that runs is
@@ -119,28 +99,20 @@ static enum rb_code find_failed(enum rb_again *out, const rb_environment *e, rb_
 static enum rb_code deploy_again(rb_transition *t, const rb_environment *e, const rb_intent *intent,
                                  rb_err *err)
 {
-    bool drifted;
     enum rb_again again;
+    RB_AUTO(rb_plan_freep) rb_plan *plan = NULL;
     rb_plan_request *rq = &t->request;
     rq->from = t->to;
-    RB_TRY(has_drifted(&drifted, rq, err));
+    rb_plan_request look = *rq;
+    look.only_drift = true;
+    RB_TRY(rb_plan_make(&plan, &look, err));
+    const bool drifted = json_array_size(plan->drift) > 0 || plan->worst != RB_OK;
     RB_TRY(find_failed(&again, e, err));
     rq->again = drifted ? RB_AGAIN_NOT : again;
     if (drifted || again != RB_AGAIN_NOT)
         return refuse_bad(t, e, intent, err);
     t->nothing = rb_format("%s is live in %s already", t->to->tag, e->env->name);
     return RB_OK;
-}
-
-/* What the database is at, since its scripts depend on it; else what the first other part is at. */
-static const char *live_tag(const rb_live *live, const bool parts[RB_PARTS])
-{
-    if (parts[RB_PART_DB] && live->tag[RB_PART_DB])
-        return live->tag[RB_PART_DB];
-    for (int part = 0; part < RB_PARTS; part++)
-        if (parts[part] && live->tag[part])
-            return live->tag[part];
-    return NULL;
 }
 
 static enum rb_code prepare_deploy(rb_transition *t, const rb_environment *e,
@@ -159,11 +131,15 @@ static enum rb_code prepare_deploy(rb_transition *t, const rb_environment *e,
         rq->parts[part] = rq->parts[part] && !is_at(e->live, part, t->to);
         rq->unused[part] = !e->live->tag[part];
     }
-    const char *live = live_tag(e->live, rq->parts);
+    /* What the database is at, since its scripts depend on it; else what the first other part is
+     * at. */
+    const char *live = rq->parts[RB_PART_DB] ? e->live->tag[RB_PART_DB] : NULL;
+    for (int part = 0; part < RB_PARTS && !live; part++)
+        live = rq->parts[part] ? e->live->tag[part] : NULL;
     if (live)
         RB_TRY(rb_live_release(&t->from, rq->session, e->env->name, e->live, live, err));
     rq->from = t->from;
-    return find_overrides(t, intent, err);
+    return RB_OK;
 }
 
 static enum rb_code named_target(rb_known_good *out, rb_session *session, const rb_environment *e,
@@ -231,7 +207,6 @@ static enum rb_code prepare_revert(rb_transition *t, const rb_environment *e,
         return rb_session_release(&t->from, rq->session, intent->tag, NULL, err);
     RB_TRY(rb_live_release(&t->from, rq->session, e->env->name, e->live, intent->tag, err));
     rq->from = t->from;
-    RB_TRY(find_overrides(t, intent, err));
     RB_TRY(rb_transition_target(&good, rq->session, e, t->from, rq->parts, intent->to, err));
     t->to = rb_release_hold(good.release);
     t->rule = rb_strdup(good.rule);
@@ -247,23 +222,6 @@ static enum rb_code prepare_revert(rb_transition *t, const rb_environment *e,
     return RB_OK;
 }
 
-/* A transition goes to one release: parts that come from several cannot go back as one. */
-static enum rb_code refuse_several(const rb_transition *t, const char *env, rb_err *err)
-{
-    bool several = false;
-    for (int part = 0; part < RB_PARTS; part++)
-        several = several || t->part_from[part];
-    if (!several)
-        return RB_OK;
-    RB_AUTO(rb_free_str) char *where = rb_parts_where(&t->live, t->request.parts);
-    return rb_fail(
-        err, RB_DECIDE,
-        "the %s of %s is committed, and its parts came from several releases (%s), so "
-        "that they cannot go back as one\ncontinue it with `rbtool resume --env %s`, then "
-        "move each part with `rbtool revert %s --to TAG --only PART --env %s`",
-        t->row->kind, env, where, env, t->row->to, env);
-}
-
 /* After the commit the way back is a transition of its own: what is half-way, with its sides
  * changed. */
 static enum rb_code prepare_abort(rb_transition *t, const rb_environment *e,
@@ -277,7 +235,17 @@ static enum rb_code prepare_abort(rb_transition *t, const rb_environment *e,
                        "the first deploy of %s is committed and there is nothing to go back to\n"
                        "continue it with `rbtool resume --env %s`",
                        env, env);
-    RB_TRY(refuse_several(t, env, err));
+    for (int part = 0; part < RB_PARTS; part++) {
+        if (!t->part_from[part]) /* a transition goes to one release */
+            continue;
+        RB_AUTO(rb_free_str) char *where = rb_parts_where(&t->live, t->request.parts);
+        return rb_fail(err, RB_DECIDE,
+                       "the %s of %s is committed, and its parts came from several releases (%s), "
+                       "so that they cannot go back as one\ncontinue it with `rbtool resume --env "
+                       "%s`, then move each part with `rbtool revert %s --to TAG --only PART --env "
+                       "%s`",
+                       t->row->kind, env, where, env, t->row->to, env);
+    }
     rb_plan_request *rq = &t->request;
     memset(rq->unused, 0, sizeof rq->unused); /* by what is aborted they are */
     rq->kind = intent->kind;
@@ -314,6 +282,9 @@ static enum rb_code prepare(rb_transition *t, rb_session *session, const rb_envi
         return prepare_abort(t, e, intent, err);
     bool forward = strcmp(intent->kind, "deploy") == 0;
     RB_TRY((forward ? prepare_deploy : prepare_revert)(t, e, intent, err));
+    if (intent->scripts_from && !t->nothing && t->request.from != t->request.to)
+        RB_TRY(rb_session_release(&t->overrides, session, intent->scripts_from, NULL, err));
+    t->request.overrides = t->overrides;
     return t->nothing || t->request.from == t->request.to ? RB_OK : find_parts(t, e, err);
 }
 
