@@ -77,18 +77,19 @@ enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_er
     return code;
 }
 
-static enum rb_code write_all(int fd, const char *data, size_t len)
+bool rb_file_write_all(int fd, const void *data, size_t len)
 {
+    const char *p = data;
     while (len > 0) {
-        ssize_t n = write(fd, data, len);
+        ssize_t n = write(fd, p, len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return RB_ERROR;
-        data += n;
+            return false;
+        p += n;
         len -= (size_t)n;
     }
-    return RB_OK;
+    return true;
 }
 
 static const char temporary[] = ".rbtool-XXXXXX";
@@ -183,7 +184,7 @@ static enum rb_code write_at(const place *at, const void *data, size_t len, mode
     int fd = make_temporary(at->dir, temp);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", at->path);
-    bool ok = write_all(fd, data, len) == RB_OK &&
+    bool ok = rb_file_write_all(fd, data, len) &&
               (!owner || fchown(fd, owner->st_uid, owner->st_gid) == 0) && fchmod(fd, mode) == 0 &&
               fsync(fd) == 0;
     int saved = errno;

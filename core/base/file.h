@@ -21,6 +21,9 @@ enum rb_code rb_file_read(rb_buf *out, const char *path, size_t limit, rb_err *e
  * symlink or belongs to another user. */
 enum rb_code rb_file_read_own(rb_buf *out, const char *path, size_t limit, rb_err *err) RB_MUST_USE;
 
+/* write(2) of all bytes. Returns false with errno set if it fails. */
+bool rb_file_write_all(int fd, const void *data, size_t len);
+
 /* Writes a temporary file beside the target and renames it over the target. A symlink at `path` is
  * replaced, not followed. */
 enum rb_code rb_file_write(const char *path, const void *data, size_t len, mode_t mode,

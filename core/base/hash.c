@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -171,36 +172,25 @@ void rb_base64_encode(rb_buf *out, const void *data, size_t len)
     out->data[out->len] = '\0';
 }
 
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
+/* OpenSSL passes over white space and ignores bits that are left over: only the text that encoding
+ * the bytes gives is accepted. */
 bool rb_base64_decode(rb_buf *out, const char *text, size_t len)
 {
-    if (len % 4 != 0)
+    RB_AUTO(rb_buf_clear) rb_buf bytes = {0};
+    RB_AUTO(rb_buf_clear) rb_buf again = {0};
+    size_t pad = 0;
+    while (pad < len && text[len - 1 - pad] == '=')
+        pad++;
+    rb_buf_reserve(&bytes, len / 4 * 3 + 1);
+    int n = len > INT_MAX ? -1
+                          : EVP_DecodeBlock((unsigned char *)bytes.data,
+                                            (const unsigned char *)text, (int)len);
+    if (n < 0 || (size_t)n < pad)
         return false;
-    for (size_t i = 0; i < len; i += 4) {
-        size_t pad = 0;
-        if (i + 4 == len)
-            pad = text[i + 2] == '=' ? 2 : text[i + 3] == '=' ? 1 : 0;
-        unsigned bits = 0;
-        for (size_t j = 0; j < 4; j++) {
-            int digit = j >= 4 - pad ? 0 : base64_digit(text[i + j]);
-            if (digit < 0 || (j >= 4 - pad && text[i + j] != '='))
-                return false;
-            bits = bits << 6 | (unsigned)digit;
-        }
-        if ((pad == 1 && (bits & 0xff)) || (pad == 2 && (bits & 0xffff)))
-            return false;
-        char bytes[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
-        rb_buf_add(out, bytes, 3 - pad);
-    }
+    bytes.len = (size_t)n - pad;
+    rb_base64_encode(&again, bytes.data, bytes.len);
+    if (again.len != len || (len > 0 && memcmp(again.data, text, len) != 0))
+        return false;
+    rb_buf_add(out, bytes.data, bytes.len);
     return true;
 }

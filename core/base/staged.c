@@ -46,20 +46,6 @@ static bool holds(const char *path, const void *data, size_t len, mode_t fixed)
            memcmp(rb_buf_str(&found), data, len) == 0;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
                            const rb_file_access *access, rb_err *err)
 {
@@ -78,7 +64,7 @@ enum rb_code rb_file_stage(const char *path, const void *data, size_t len,
     int fd = openat(at.dir, at.staged, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot write %s", path);
-    bool ok = write_all(fd, data, len) && (ours || fchown(fd, st.st_uid, st.st_gid) == 0) &&
+    bool ok = rb_file_write_all(fd, data, len) && (ours || fchown(fd, st.st_uid, st.st_gid) == 0) &&
               fchmod(fd, access->fixed ? access->fixed : st.st_mode & 07777) == 0 && fsync(fd) == 0;
     int saved = errno;
     if (close(fd) != 0 && ok) {
