@@ -13,19 +13,16 @@
 #include "transition/host_file_backup.h"
 #include "transition/parts.h"
 
-/* One that neither release has is not ours. The plan gets copies. */
-static void add(rb_plan *plan, const rb_host_file *file)
+/* Adds a file, of which the plan gets copies. One that neither release has is not ours. */
+static void add(rb_plan *plan, rb_host_file file)
 {
-    if (!file->had && !file->brings)
+    if (!file.had && !file.brings)
         return;
+    char **const texts[] = {&file.path, &file.had, &file.held, &file.brings, &file.source};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = rb_strdup(*texts[i]);
     plan->files = rb_realloc(plan->files, plan->file_count + 1, sizeof *plan->files);
-    rb_host_file *own = &plan->files[plan->file_count++];
-    *own = *file;
-    own->path = rb_strdup(file->path);
-    own->had = rb_strdup(file->had);
-    own->held = rb_strdup(file->held);
-    own->brings = rb_strdup(file->brings);
-    own->source = rb_strdup(file->source);
+    plan->files[plan->file_count++] = file;
 }
 
 static const rb_manifest *from_of(const rb_plan_request *rq, enum rb_part part)
@@ -41,26 +38,26 @@ void rb_host_files_find(rb_plan *plan, const rb_plan_request *rq)
     const rb_manifest *from = from_of(rq, RB_PART_FLAGS);
     if (plan->parts[RB_PART_FLAGS] && env->flags)
         add(plan,
-            &(rb_host_file){.part = RB_PART_FLAGS,
-                            .path = env->flags,
-                            .had = from && from->flags_path ? (char *)from->flags_sha256 : NULL,
-                            .held = from ? from->flags_path : NULL,
-                            .brings = to->flags_path ? (char *)to->flags_sha256 : NULL,
-                            .source = to->flags_path,
-                            .fresh = 0644});
+            (rb_host_file){.part = RB_PART_FLAGS,
+                           .path = env->flags,
+                           .had = from && from->flags_path ? (char *)from->flags_sha256 : NULL,
+                           .held = from ? from->flags_path : NULL,
+                           .brings = to->flags_path ? (char *)to->flags_sha256 : NULL,
+                           .source = to->flags_path,
+                           .fresh = 0644});
     from = from_of(rq, RB_PART_CONFIG);
     for (size_t i = 0; plan->parts[RB_PART_CONFIG] && i < env->config_count; i++) {
         const rb_manifest_file *had =
             from ? rb_manifest_config_find(from, env->config[i].name) : NULL;
         const rb_manifest_file *brings = rb_manifest_config_find(to, env->config[i].name);
-        add(plan, &(rb_host_file){.part = RB_PART_CONFIG,
-                                  .path = env->config[i].value,
-                                  .had = had ? (char *)had->sha256 : NULL,
-                                  .held = had ? had->path : NULL,
-                                  .brings = brings ? (char *)brings->sha256 : NULL,
-                                  .source = brings ? brings->path : NULL,
-                                  .fresh = 0600,
-                                  .mode = env->config[i].mode});
+        add(plan, (rb_host_file){.part = RB_PART_CONFIG,
+                                 .path = env->config[i].value,
+                                 .had = had ? (char *)had->sha256 : NULL,
+                                 .held = had ? had->path : NULL,
+                                 .brings = brings ? (char *)brings->sha256 : NULL,
+                                 .source = brings ? brings->path : NULL,
+                                 .fresh = 0600,
+                                 .mode = env->config[i].mode});
     }
 }
 
@@ -110,45 +107,32 @@ enum rb_code rb_host_files_observe(rb_plan *plan, json_t *taken, const rb_plan_r
     return RB_OK;
 }
 
-static char *describe_flags(const rb_plan_request *rq, const rb_host_file *place)
-{
-    const char *to = rq->to->tag;
-    if (place->brings)
-        return rb_format("write the flags of %s to %s", to, place->path);
-    if (rb_host_backup_has_own(rq->env->root, rb_part_name(RB_PART_FLAGS), place->path))
-        return rb_format("restore the flag file %s that existed before, since %s has none",
-                         place->path, to);
-    return rb_format("remove the flag file %s, since %s has none", place->path, to);
-}
-
 char *rb_host_files_describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_part part)
 {
+    const char *to = rq->to->tag;
     rb_buf out = {0};
-    size_t n = 0;
-    size_t written = 0;
-    size_t given_back = 0;
+    size_t counts[3] = {0}; /* written, removed, restored */
     for (size_t i = 0; i < plan->file_count; i++) {
         const rb_host_file *file = &plan->files[i];
         if (file->part != part)
             continue;
+        bool restored =
+            !file->brings && rb_host_backup_has_own(rq->env->root, rb_part_name(part), file->path);
+        counts[file->brings ? 0 : restored ? 2 : 1]++;
         if (part == RB_PART_FLAGS)
-            return describe_flags(rq, file);
-        n++;
-        if (file->brings)
-            written++;
-        else if (rb_host_backup_has_own(rq->env->root, rb_part_name(part), file->path))
-            given_back++;
+            return file->brings ? rb_format("write the flags of %s to %s", to, file->path)
+                                : rb_format("%s the flag file %s%s, since %s has none",
+                                            restored ? "restore" : "remove", file->path,
+                                            restored ? " that existed before" : "", to);
     }
-    size_t removed = n - written - given_back;
-    if (written > 0)
-        rb_buf_printf(&out, "write %zu config file%s of %s", written, rb_text_s(written),
-                      rq->to->tag);
-    if (removed > 0)
+    if (counts[0] > 0)
+        rb_buf_printf(&out, "write %zu config file%s of %s", counts[0], rb_text_s(counts[0]), to);
+    if (counts[1] > 0)
         rb_buf_printf(&out, "%sremove %zu config file%s that %s does not have", out.len ? ", " : "",
-                      removed, rb_text_s(removed), rq->to->tag);
-    if (given_back > 0)
+                      counts[1], rb_text_s(counts[1]), to);
+    if (counts[2] > 0)
         rb_buf_printf(&out, "%srestore %zu config file%s from before the first release",
-                      out.len ? ", " : "", given_back, rb_text_s(given_back));
+                      out.len ? ", " : "", counts[2], rb_text_s(counts[2]));
     return rb_buf_detach(&out);
 }
 
@@ -257,30 +241,23 @@ static bool lists(const json_t *list, const char *part, const char *path)
     return false;
 }
 
-/* The folder of a release that was put right. */
-static void add_kept_app(json_t *list, const rb_run *run)
-{
-    RB_AUTO(rb_free_str) char *copy = rb_step_kept_app(run);
-    if (!rb_file_exists(copy))
-        return;
-    RB_AUTO(rb_free_str) char *path = rb_format("releases/%s", run->request->to->tag);
-    json_array_append_new(list, rb_json_make("path:s copy:s", path, copy));
-}
-
+/* The last one is the folder of a release that was repaired. */
 json_t *rb_host_files_kept(const rb_run *run)
 {
-    const json_t *drift = json_object_get(run->plan->json, "drift");
-    const json_t *taken = json_object_get(run->plan->json, "takenOver");
+    const char *root = run->request->env->root;
     json_t *list = json_array();
     for (size_t i = 0; i < run->plan->file_count; i++) {
         const char *name = rb_part_name(run->plan->files[i].part);
         const char *path = run->plan->files[i].path;
-        RB_AUTO(rb_free_str)
-        char *copy = rb_host_backup_path(run->request->env->root, run->plan->id, name, path);
-        if ((!lists(drift, name, path) && !lists(taken, name, path)) || !rb_file_exists(copy))
-            continue;
-        json_array_append_new(list, rb_json_make("path:t copy:t", path, copy));
+        RB_AUTO(rb_free_str) char *copy = rb_host_backup_path(root, run->plan->id, name, path);
+        if ((lists(json_object_get(run->plan->json, "drift"), name, path) ||
+             lists(json_object_get(run->plan->json, "takenOver"), name, path)) &&
+            rb_file_exists(copy))
+            json_array_append_new(list, rb_json_make("path:t copy:t", path, copy));
     }
-    add_kept_app(list, run);
+    RB_AUTO(rb_free_str) char *app = rb_step_kept_app(run);
+    RB_AUTO(rb_free_str) char *path = rb_format("releases/%s", run->request->to->tag);
+    if (rb_file_exists(app))
+        json_array_append_new(list, rb_json_make("path:s copy:s", path, app));
     return list;
 }

@@ -78,25 +78,21 @@ static char *moving(const json_t *plan, const char *between, size_t *n)
     return rb_buf_detach(&out);
 }
 
-static char *subject(const json_t *plan, size_t *n)
-{
-    const char *environment = rb_json_str(plan, "environment");
-    RB_AUTO(rb_free_str) char *parts = moving(plan, ", ", n);
-    return is_partial(plan) ? rb_format("%s of %s", parts, environment) : rb_strdup(environment);
-}
-
 char *rb_parts_subject(const json_t *plan)
 {
     size_t n;
-    return subject(plan, &n);
+    const char *environment = rb_json_str(plan, "environment");
+    RB_AUTO(rb_free_str) char *parts = moving(plan, ", ", &n);
+    return is_partial(plan) ? rb_format("%s of %s", parts, environment) : rb_strdup(environment);
 }
 
 char *rb_parts_now(const json_t *plan)
 {
     size_t n;
-    RB_AUTO(rb_free_str) char *what = subject(plan, &n);
-    bool several = n > 1 && is_partial(plan);
-    return rb_format("%s %s at %s", what, several ? "are" : "is", rb_json_str(plan, "to"));
+    RB_AUTO(rb_free_str) char *what = rb_parts_subject(plan);
+    RB_AUTO(rb_free_str) char *parts = moving(plan, ", ", &n);
+    return rb_format("%s %s at %s", what, n > 1 && is_partial(plan) ? "are" : "is",
+                     rb_json_str(plan, "to"));
 }
 
 char *rb_parts_live(const json_t *plan)

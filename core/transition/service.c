@@ -142,29 +142,26 @@ bool rb_service_cannot_run_yet(const rb_plan_request *rq)
            rb_command_find(&rq->env->stop, "stopping the service", &why) != RB_OK;
 }
 
-static json_t *health(bool healthy, bool down, const char *release, const char *message,
-                      const char *output, const json_t *failures)
+static json_t *health(bool down, const char *release, const char *message, const char *output,
+                      const json_t *failures)
 {
     return rb_json_make("health:s down:b at:i release:s message:s output:s failures:J",
-                        healthy ? "healthy" : "unhealthy", down, (int64_t)time(NULL), release,
-                        message, output, (json_t *)failures);
+                        message ? "unhealthy" : "healthy", down, (int64_t)time(NULL), release,
+                        message, output, failures);
 }
 
 json_t *rb_service_health(const rb_run *run, const rb_err *unhealthy)
 {
     if (!unhealthy && run->request->env->check_count == 0)
         return NULL;
-    return health(!unhealthy, run->down, run->request->to->tag,
-                  unhealthy ? unhealthy->message : NULL, run->down ? run->start_output : NULL,
-                  run->failures);
+    return health(run->down, run->request->to->tag, unhealthy ? unhealthy->message : NULL,
+                  run->down ? run->start_output : NULL, run->failures);
 }
 
 json_t *rb_health_of_checks(const json_t *failures, const char *release, bool down)
 {
-    bool healthy = json_array_size(failures) == 0;
-    const json_t *first = json_array_get(failures, 0);
-    return health(healthy, down && !healthy, release,
-                  healthy ? NULL : rb_json_str(first, "message"), NULL, failures);
+    const char *message = rb_json_str(json_array_get(failures, 0), "message");
+    return health(down && message, release, message, NULL, failures);
 }
 
 json_t *rb_failing_now(const rb_run *run)
