@@ -167,41 +167,46 @@ static void add_destroyed(void *context, const rb_destroyed *what)
                     what->table, what->column ? "." : "", what->column ? what->column : "", next);
 }
 
-static bool has_word(const rb_sql_statement *s, const char *word)
-{
-    for (size_t i = 0; i < s->heads; i++)
-        if (rb_token_is(&s->head[i], word))
-            return true;
-    return false;
-}
+/* What the engine refuses inside a transaction: the first word of a statement and a word that comes
+ * later, NULL where the first is enough. */
+static const struct refused {
+    bool pragmas; /* of the dialect that has them */
+    const char *first;
+    const char *word;
+    size_t at; /* where the word is; 0: anywhere */
+    const char *what;
+} refused[] = {
+    {true, "vacuum", NULL, 0, "vacuum"},
+    {true, "attach", NULL, 0, "attach"},
+    {true, "detach", NULL, 0, "detach"},
+    {false, "create", "concurrently", 0, "CONCURRENTLY"},
+    {false, "drop", "concurrently", 0, "CONCURRENTLY"},
+    {false, "reindex", "concurrently", 0, "CONCURRENTLY"},
+    {false, "vacuum", NULL, 0, "VACUUM"},
+    {false, "alter", "system", 1, "ALTER SYSTEM"},
+    {false, "create", "database", 1, "CREATE or DROP DATABASE"},
+    {false, "drop", "database", 1, "CREATE or DROP DATABASE"},
+    {false, "create", "tablespace", 1, "CREATE or DROP TABLESPACE"},
+    {false, "drop", "tablespace", 1, "CREATE or DROP TABLESPACE"},
+};
 
 /* Returns what the engine refuses inside a transaction; NULL for other statements. */
 static const char *not_transactional(const rb_sql_statement *s, const rb_sql_dialect *dialect)
 {
-    static const char *const sqlite[] = {"vacuum", "attach", "detach", NULL};
-    const rb_token *first = &s->head[0];
     RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(s, dialect);
     bool sets = s->heads > 2 && !rb_token_is(&s->head[s->heads - 1], ".");
     if (pragma && sets && strcmp(pragma, "journal_mode") == 0)
         return "PRAGMA journal_mode";
-    for (size_t i = 0; dialect->pragmas && sqlite[i]; i++)
-        if (rb_token_is(first, sqlite[i]))
-            return sqlite[i];
-    if (dialect->pragmas)
-        return NULL;
-    bool index =
-        rb_token_is(first, "create") || rb_token_is(first, "drop") || rb_token_is(first, "reindex");
-    if (index && has_word(s, "concurrently"))
-        return "CONCURRENTLY";
-    if (rb_token_is(first, "vacuum"))
-        return "VACUUM";
-    if (rb_token_is(first, "alter") && s->heads > 1 && rb_token_is(&s->head[1], "system"))
-        return "ALTER SYSTEM";
-    bool makes = rb_token_is(first, "create") || rb_token_is(first, "drop");
-    if (makes && s->heads > 1 && rb_token_is(&s->head[1], "database"))
-        return "CREATE or DROP DATABASE";
-    if (makes && s->heads > 1 && rb_token_is(&s->head[1], "tablespace"))
-        return "CREATE or DROP TABLESPACE";
+    for (size_t r = 0; r < sizeof refused / sizeof *refused; r++) {
+        const struct refused *of = &refused[r];
+        bool found = !of->word;
+        if (of->pragmas != dialect->pragmas || !rb_token_is(&s->head[0], of->first))
+            continue;
+        for (size_t i = 1; i < s->heads && !found; i++)
+            found = (of->at == 0 || of->at == i) && rb_token_is(&s->head[i], of->word);
+        if (found)
+            return of->what;
+    }
     return NULL;
 }
 
@@ -246,41 +251,27 @@ static void check_control(const struct run *run, const rb_migration *m, const rb
                         wrapping.what);
 }
 
-static bool is_random(const rb_token *token)
-{
-    static const char *const names[] = {"random", "randomblob", "gen_random_uuid",
-                                        "gen_random_bytes", "uuid_generate_v4"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (rb_token_is(token, names[i]))
-            return true;
-    return false;
-}
-
-/* True if a statement writes rows when the script runs. A definition (CREATE TRIGGER, a column's
- * DEFAULT) does not. */
-static bool writes_rows(const rb_sql_statement *s)
-{
-    static const char *const verbs[] = {"insert", "replace", "update", "delete", "with", "merge"};
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (rb_token_is(&s->head[0], verbs[i]))
-            return true;
-    return false;
-}
-
 /* RB005. Random values only: the time of day varies too, but that is the purpose of such a column.
  * */
 static void check_random(const struct run *run, const rb_migration *m)
 {
+    static const char *const functions[] = {
+        "random", "randomblob", "gen_random_uuid", "gen_random_bytes", "uuid_generate_v4", NULL};
+    /* Statements that write rows when the script runs. A definition (CREATE TRIGGER, a column's
+     * DEFAULT) does not. */
+    static const char *const verbs[] = {"insert", "replace", "update", "delete",
+                                        "with",   "merge",   NULL};
     rb_sql sql;
     rb_sql_init(&sql, m->up.text, m->up.len, run->engine);
     rb_sql_statement s;
     while (rb_sql_statement_next(&s, &sql)) {
+        bool writes = rb_sql_one_of(&s.head[0], verbs);
         rb_sql words = sql;
         words.at = s.start;
         rb_token name = {.kind = RB_TOKEN_END};
-        for (rb_token token; writes_rows(&s) && rb_sql_next(&token, &words) && words.at <= s.end;
+        for (rb_token token; writes && rb_sql_next(&token, &words) && words.at <= s.end;
              name = token)
-            if (rb_token_is(&token, "(") && is_random(&name)) {
+            if (rb_token_is(&token, "(") && rb_sql_one_of(&name, functions)) {
                 rb_findings_add(run->out, "RB005", m->id, m->up.path,
                                 line_at(&m->up, (size_t)(name.text - m->up.text)),
                                 "%.*s() gives other values in each environment and after each "

@@ -10,7 +10,7 @@ static bool head_is(const rb_sql_statement *s, size_t i, const char *word)
     return i < s->heads && rb_token_is(&s->head[i], word);
 }
 
-static bool one_of(const rb_token *token, const char *const *words)
+bool rb_sql_one_of(const rb_token *token, const char *const *words)
 {
     for (; *words; words++)
         if (rb_token_is(token, *words))
@@ -18,23 +18,19 @@ static bool one_of(const rb_token *token, const char *const *words)
     return false;
 }
 
-/* True for COMMIT [WORK or TRANSACTION] with nothing after it that changes its meaning. */
-static bool is_plain_end(const rb_sql_statement *s)
-{
-    static const char *const fillers[] = {"work", "transaction", NULL};
-    size_t n = s->heads > 1 && one_of(&s->head[1], fillers) ? 2 : 1;
-    return s->heads == n;
-}
-
 enum rb_control rb_sql_control(const rb_sql_statement *s)
 {
     static const char *const other[] = {"rollback", "savepoint", "release", NULL};
+    static const char *const fillers[] = {"work", "transaction", NULL};
     const rb_token *first = &s->head[0];
     if (rb_token_is(first, "begin"))
         return RB_CONTROL_BEGIN;
-    if (rb_token_is(first, "commit") || rb_token_is(first, "end"))
-        return is_plain_end(s) ? RB_CONTROL_COMMIT : RB_CONTROL_OTHER;
-    if (one_of(first, other))
+    if (rb_token_is(first, "commit") || rb_token_is(first, "end")) {
+        /* COMMIT [WORK or TRANSACTION], with nothing after it that changes its meaning */
+        bool filled = s->heads > 1 && rb_sql_one_of(&s->head[1], fillers);
+        return s->heads == (filled ? 2 : 1) ? RB_CONTROL_COMMIT : RB_CONTROL_OTHER;
+    }
+    if (rb_sql_one_of(first, other))
         return RB_CONTROL_OTHER;
     if (rb_token_is(first, "start") && head_is(s, 1, "transaction"))
         return RB_CONTROL_BEGIN;

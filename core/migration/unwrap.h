@@ -15,6 +15,9 @@ enum rb_control {
     RB_CONTROL_OTHER, /* ROLLBACK, SAVEPOINT, RELEASE, COMMIT AND CHAIN, ... */
 };
 
+/* True if the token is one of the words; the list ends with NULL. */
+bool rb_sql_one_of(const rb_token *token, const char *const *words);
+
 /* Classifies a statement as transaction control or not. */
 enum rb_control rb_sql_control(const rb_sql_statement *statement);
 
