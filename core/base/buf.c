@@ -199,6 +199,17 @@ void rb_strs_sort(rb_strs *strs)
         qsort(strs->items, strs->n, sizeof *strs->items, compare);
 }
 
+char *rb_strs_join(const rb_strs *strs, size_t most)
+{
+    rb_buf out = {0};
+    size_t n = most > 0 && most < strs->n ? most : strs->n;
+    for (size_t i = 0; i < n; i++)
+        rb_buf_printf(&out, "%s%s", i ? ", " : "", strs->items[i]);
+    if (n < strs->n)
+        rb_buf_printf(&out, " and %zu more", strs->n - n);
+    return rb_buf_detach(&out);
+}
+
 /* Length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
 static size_t utf8_sequence(const unsigned char *p, size_t len, uint32_t *code)
 {

@@ -52,6 +52,8 @@ bool rb_strs_has(const rb_strs *strs, const char *s);
 bool rb_strs_has_name(const rb_strs *strs,
                       const char *name); /* compares as SQL names: ASCII letters without case */
 void rb_strs_sort(rb_strs *strs);        /* bytewise */
+/* "a, b and 3 more": at most `most` of them are named, all where it is 0. The caller owns it. */
+char *rb_strs_join(const rb_strs *strs, size_t most);
 
 /* Returns the length of the UTF-8 sequence (RFC 3629) that text begins with, or 0. */
 size_t rb_utf8_length(const char *text, size_t len);

@@ -225,13 +225,11 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
 static enum rb_code refuse_others(const rb_migrations *set, const char *dir, const char *engine,
                                   rb_err *err)
 {
-    RB_AUTO(rb_buf_clear) rb_buf found = {0};
-    for (size_t i = 0; i < set->engines.n; i++)
-        rb_buf_printf(&found, "%s%s", i ? ", " : "", set->engines.items[i]);
+    RB_AUTO(rb_free_str) char *found = rb_strs_join(&set->engines, 0);
     return rb_fail(err, RB_ERROR,
                    "reading migrations in %s: none is for %s; the names of the files say %s\nname "
                    "another folder, or the engine that the database has",
-                   dir, engine, rb_buf_str(&found));
+                   dir, engine, found);
 }
 
 static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source, const char *dir,

@@ -57,12 +57,9 @@ static enum rb_code verify(rb_run *run, const rb_plan_database *d, rb_db *db,
     RB_AUTO(rb_json_freep) json_t *left = NULL;
     rb_plan_database_judge(&wrong, &left, d, outcome->after);
     if (json_array_size(wrong) > 0) {
-        RB_AUTO(rb_buf_clear) rb_buf list = {0};
-        rb_json_each (item, wrong)
-            rb_buf_printf(&list, "%s%s %s", item_at ? ", " : "", rb_json_str(item, "object"),
-                          rb_json_str(item, "change"));
+        RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(wrong);
         return rb_fail(err, RB_FOUND, "database %s did not come out at the schema of %s: %s",
-                       d->name, run->request->to->tag, list.data);
+                       d->name, run->request->to->tag, list);
     }
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     if (d->to)

@@ -270,36 +270,30 @@ static void along_chain(rb_known_good *out, const rb_known_request *rq, enum rb_
     rb_session_walk(rq->session, rq->from, is_not_it, &(seeking){out, rq, wanted});
 }
 
-static void say_list(rb_buf *out, const char *before, const rb_strs *list)
-{
-    for (size_t i = 0; i < list->n && i < MAX_SHOWN; i++)
-        rb_buf_printf(out, "%s%s", i ? ", " : before, list->items[i]);
-    if (list->n > MAX_SHOWN)
-        rb_buf_printf(out, " and %zu more", list->n - MAX_SHOWN);
-}
-
 static enum rb_code nothing_good(const rb_known_good *found, const rb_known_request *rq,
                                  rb_err *err)
 {
     const char *from = rq->from->tag;
-    RB_AUTO(rb_buf_clear) rb_buf bad = {0};
-    RB_AUTO(rb_buf_clear) rb_buf next = {0};
-    RB_AUTO(rb_buf_clear) rb_buf others = {0};
-    say_list(&bad, found->bad.n == 1 ? "; bad is " : "; bad are ", &found->bad);
-    rb_buf_puts(&next, "fix forward with a new release");
-    if (found->newest_bad)
-        rb_buf_printf(&next, ", or lift that with `rbtool mark %s good -m WHY`", found->newest_bad);
+    RB_AUTO(rb_free_str) char *named = rb_strs_join(&found->bad, MAX_SHOWN);
+    RB_AUTO(rb_free_str) char *others = rb_strs_join(&found->candidates, MAX_SHOWN);
+    RB_AUTO(rb_free_str)
+    char *bad = found->bad.n == 0
+                    ? rb_strdup("")
+                    : rb_format("; bad %s %s", found->bad.n == 1 ? "is" : "are", named);
     if (found->candidates.n == 0)
         return rb_fail(err, RB_DECIDE,
-                       "nothing to go back to: %s is the first release that was live here%s\n%s",
-                       from, rb_buf_str(&bad), next.data);
-    say_list(&others, "; these verify: ", &found->candidates);
+                       "nothing to go back to: %s is the first release that was live here%s\nfix "
+                       "forward with a new release%s%s%s",
+                       from, bad, found->newest_bad ? ", or lift that with `rbtool mark " : "",
+                       found->newest_bad ? found->newest_bad : "",
+                       found->newest_bad ? " good -m WHY`" : "");
     const char *first = found->candidates.items[0];
     int len = (int)strcspn(first, " ");
     return rb_fail(err, RB_DECIDE,
-                   "no release before %s is known good here%s%s\nchoose one with `rbtool revert %s "
-                   "--to %.*s%s%s`, or say which is good with `rbtool mark %.*s good -m WHY`",
-                   from, others.data, rb_buf_str(&bad), from, len, first, rq->env ? " --env " : "",
+                   "no release before %s is known good here; these verify: %s%s\nchoose one with "
+                   "`rbtool revert %s --to %.*s%s%s`, or say which is good with `rbtool mark %.*s "
+                   "good -m WHY`",
+                   from, others, bad, from, len, first, rq->env ? " --env " : "",
                    rq->env ? rq->env : "", len, first);
 }
 

@@ -34,18 +34,14 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
     if (json_array_size(left) == 0)
         return;
     RB_AUTO(rb_free_str) char *list = rb_plan_list_differences(left);
-    RB_AUTO(rb_buf_clear) rb_buf ids = {0};
-    for (size_t i = 0; i < d->edited.n && i < 8; i++)
-        rb_buf_printf(&ids, "%s%s", i ? ", " : "", d->edited.items[i]);
-    if (d->edited.n > 8)
-        rb_buf_printf(&ids, " and %zu more", d->edited.n - 8);
+    RB_AUTO(rb_free_str) char *ids = rb_strs_join(&d->edited, 8);
     plan->consent = true;
-    if (ids.len > 0)
+    if (*ids)
         rb_plan_decide(plan, "residual", RB_OK,
                        "database %s: migration %s was edited after it had been released (RB004), "
                        "so this database gets another schema than a new one would: %s\na new "
                        "migration can make up for it",
-                       d->name, ids.data, list);
+                       d->name, ids, list);
     else
         rb_plan_decide(plan, "residual", RB_OK,
                        "database %s: known residual, accepted when the release was made, will "

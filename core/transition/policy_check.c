@@ -103,9 +103,9 @@ void rb_policy_needs_decide(rb_plan *plan, const rb_policy_needs *needs, const r
         bool back = strcmp(need->kind, "revert") == 0;
         RB_AUTO(rb_buf_clear) rb_buf who = {0};
         RB_AUTO(rb_buf_clear) rb_buf has = {0};
-        for (size_t j = 0; j < approvals->people.n; j++)
-            rb_buf_printf(&has, "%s%s", j ? ", " : " (", approvals->people.items[j]);
-        rb_buf_puts(&has, approvals->people.n ? ")" : "");
+        RB_AUTO(rb_free_str) char *people = rb_strs_join(&approvals->people, 0);
+        if (*people)
+            rb_buf_printf(&has, " (%s)", people);
         if (approvals->ignored > 0)
             rb_buf_printf(&has, ", and %zu that do not count", approvals->ignored);
         if (passed)
