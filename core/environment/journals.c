@@ -30,17 +30,6 @@ static const char *about(const rb_transition_row *row)
     return rb_text_same(row->kind, "revert") ? row->from_object : row->to_object;
 }
 
-/* True if the ledger has a later entry about the same release. Rows that were moved out are NULL.
- * */
-static bool is_outdated(const rb_ledger *ledger, rb_transition_row *const *rows, size_t at)
-{
-    for (size_t i = 0; i < at; i++)
-        if (rows[i] && rows[i]->entry && has(ledger, rows[i]->entry) &&
-            rb_text_same(about(rows[i]), about(rows[at])))
-            return true;
-    return false;
-}
-
 /* Adds what other clones that share the environment wrote since the last sync. */
 static enum rb_code add_unknown(rb_journals *out, const rb_ledger *ledger, rb_state *state,
                                 rb_err *err)
@@ -53,10 +42,15 @@ static enum rb_code add_unknown(rb_journals *out, const rb_ledger *ledger, rb_st
     if (all)
         return RB_OK;
     RB_TRY(rb_state_history(&rows, &count, state, true, err));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        bool outdated = false; /* the ledger has a later entry about the same release */
+        for (size_t j = 0; j < i && !outdated; j++) /* rows that were moved out are NULL */
+            outdated = rows[j] && rows[j]->entry && has(ledger, rows[j]->entry) &&
+                       rb_text_same(about(rows[j]), about(rows[i]));
         if (rows[i]->entry && /* otherwise it is in the outbox */
-            !has(ledger, rows[i]->entry) && !is_outdated(ledger, rows, i))
+            !has(ledger, rows[i]->entry) && !outdated)
             add(out, &rows[i]);
+    }
     rb_transition_rows_free(rows, count);
     return RB_OK;
 }

@@ -26,24 +26,6 @@ static char *read_holder(int fd)
     return rb_strdup(*holder ? holder : "holder unknown");
 }
 
-static enum rb_code busy(int fd, const char *path, rb_err *err)
-{
-    RB_AUTO(rb_free_str) char *holder = read_holder(fd);
-    return rb_fail(err, RB_BUSY,
-                   "another run holds the environment (%s; lock %s)\nwait for it, and see what it "
-                   "does with `rbtool status`",
-                   holder, path);
-}
-
-/* Makes the lock visible to rb_lock_holder(). flock(2) can be tested only by taking it, which would
- * block others for that moment. A record lock of the same open file is also released when the
- * holder dies, and can be tested. Nothing depends on it. */
-static void show(int fd)
-{
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    (void)!fcntl(fd, F_OFD_SETLK, &whole);
-}
-
 char *rb_lock_holder(const char *root)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/lock", root);
@@ -79,15 +61,26 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
     if (fd < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open the environment's lock %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        enum rb_code code = errno == EWOULDBLOCK
-                                ? busy(fd, path, err)
-                                : rb_fail_errno(err, RB_ERROR, "cannot lock %s", path);
+        bool busy = errno == EWOULDBLOCK;
+        int saved = errno;
+        RB_AUTO(rb_free_str) char *holder = read_holder(fd);
+        errno = saved;
+        enum rb_code code =
+            busy ? rb_fail(err, RB_BUSY,
+                           "another run holds the environment (%s; lock %s)\nwait for it, and see "
+                           "what it does with `rbtool status`",
+                           holder, path)
+                 : rb_fail_errno(err, RB_ERROR, "cannot lock %s", path);
         close(fd);
         return code;
     }
     (void)!fchmod(fd, 0644); /* `status` shows any user who holds it, whatever the umask is */
     sign(fd);
-    show(fd);
+    /* rb_lock_holder() sees the lock: flock(2) can be tested only by taking it, which would block
+     * others for that moment. A record lock of the same open file is also released when the holder
+     * dies, and can be tested. Nothing depends on it. */
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    (void)!fcntl(fd, F_OFD_SETLK, &whole);
     rb_lock *lock = rb_malloc(sizeof *lock);
     lock->fd = fd;
     lock->root = rb_strdup(root);

@@ -199,25 +199,20 @@ static void add_accepted(json_t *accepted, const rb_release *release, rb_repo *r
     rb_drift_add(accepted, "db", expected, is, "%s", database->name);
 }
 
-/* Reads the applied migrations by the ids in the manifest, without reading scripts. */
-static enum rb_code read_applied(rb_applied *out, rb_db *db, const rb_manifest_database *database,
-                                 rb_err *err)
-{
-    rb_migrations set = {.layout = database->layout, .n = database->migration_count};
-    set.items = rb_calloc(set.n, sizeof *set.items);
-    for (size_t i = 0; i < set.n; i++)
-        set.items[i].id = database->migrations[i].id;
-    enum rb_code code = rb_db_applied(out, db, &set, database->tracking, err);
-    free(set.items);
-    return code;
-}
-
 enum rb_code rb_observe_database(json_t *drift, json_t *accepted, rb_db *db,
                                  const rb_release *release, rb_repo *repo,
                                  const rb_manifest_database *database, rb_err *err)
 {
     RB_AUTO(rb_applied_clear) rb_applied applied = {0};
-    RB_TRY(read_applied(&applied, db, database, err));
+    /* Applied migrations are read by the ids in the manifest, without reading scripts. */
+    rb_migrations set = {.layout = database->layout, .n = database->migration_count};
+    set.items = rb_calloc(set.n, sizeof *set.items);
+    for (size_t i = 0; i < set.n; i++)
+        set.items[i].id = database->migrations[i].id;
+    enum rb_code code = rb_db_applied(&applied, db, &set, database->tracking, err);
+    free(set.items);
+    if (code != RB_OK)
+        return code;
     rb_observe_applied(drift, &applied, database, NULL, true);
     if (applied.dirty)
         rb_drift_add(drift, "db", "clean", "dirty, says the migration tool", "%s", database->name);

@@ -9,10 +9,10 @@
 
 static const bool all_parts[RB_PARTS] = {true, true, true, true};
 
-void rb_verdict_summary_clear(rb_verdict_summary *word)
+void rb_verdict_summary_clear(rb_verdict_summary *summary)
 {
-    free(word->why);
-    *word = (rb_verdict_summary){0};
+    free(summary->why);
+    *summary = (rb_verdict_summary){0};
 }
 
 void rb_known_good_clear(rb_known_good *good)
@@ -90,8 +90,8 @@ bool rb_known_whole(rb_transition_row *const *rows, size_t count, size_t at)
     return live_together(rows, count, at, all_parts);
 }
 
-static void pending_word(rb_verdict_summary *out, const rb_journals *known, const char *tag,
-                         const char *object)
+static void pending_verdict(rb_verdict_summary *out, const rb_journals *known, const char *tag,
+                            const char *object)
 {
     for (size_t i = 0; i < known->pending_count && out->verdict == RB_VERDICT_NONE; i++) {
         const rb_transition_row *row = known->pending[i];
@@ -141,7 +141,7 @@ void rb_known_verdict(rb_verdict_summary *out, const rb_session *session,
     rb_verdict_of(&judgement, session->ledger, session->policy, journals ? &journals->own : NULL,
                   tag, object);
     if (journals)
-        pending_word(out, journals, tag, object);
+        pending_verdict(out, journals, tag, object);
     /* That it was deployed does not lift what was said of it since. */
     if (out->verdict == RB_VERDICT_GOOD && judgement.verdict == RB_VERDICT_BAD && judgement.entry &&
         judgement.entry->at >= out->at)
@@ -176,13 +176,13 @@ static bool allowed(const rb_known_request *rq, const rb_release *release)
 }
 
 static void add_candidate(rb_known_good *out, const rb_release *release,
-                          const rb_verdict_summary *word)
+                          const rb_verdict_summary *summary)
 {
-    bool bad = word->verdict == RB_VERDICT_BAD;
+    bool bad = summary->verdict == RB_VERDICT_BAD;
     rb_strs *list = bad ? &out->bad : &out->candidates;
-    char *text = word->verdict == RB_VERDICT_NONE ? rb_format("%s (no verdict)", release->tag)
-                 : bad                            ? rb_format("%s (%s)", release->tag, word->why)
-                       : rb_format("%s (good: %s)", release->tag, word->why);
+    char *text = summary->verdict == RB_VERDICT_NONE ? rb_format("%s (no verdict)", release->tag)
+                 : bad ? rb_format("%s (%s)", release->tag, summary->why)
+                       : rb_format("%s (good: %s)", release->tag, summary->why);
     if (rb_strs_has(list, text))
         free(text);
     else
@@ -191,12 +191,12 @@ static void add_candidate(rb_known_good *out, const rb_release *release,
         out->newest_bad = rb_strdup(release->tag);
 }
 
-static void take(rb_known_good *out, const rb_release *release, const rb_verdict_summary *word,
+static void take(rb_known_good *out, const rb_release *release, const rb_verdict_summary *summary,
                  const char *which, const char *otherwise)
 {
     out->release = rb_release_hold((rb_release *)release);
-    out->rule = word->verdict == RB_VERDICT_GOOD && (word->manual || !*otherwise)
-                    ? rb_format("the %s, %s", which, word->why)
+    out->rule = summary->verdict == RB_VERDICT_GOOD && (summary->manual || !*otherwise)
+                    ? rb_format("the %s, %s", which, summary->why)
                     : rb_format("the %s %s", which, otherwise);
 }
 
@@ -220,8 +220,8 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
         if (!rb_known_reached(rows[i]) || rb_text_same(tag, rq->from->tag) ||
             !live_together(rows, count, i, rq->parts))
             continue;
-        RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary word = {0};
-        rb_known_verdict(&word, rq->session, rq->journals, tag, rows[i]->to_object);
+        RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary summary = {0};
+        rb_known_verdict(&summary, rq->session, rq->journals, tag, rows[i]->to_object);
         RB_AUTO(rb_release_freep)
         rb_release *release = rb_session_release_is(rq->session, tag, rows[i]->to_object);
         if (!release || !allowed(rq, release))
@@ -230,14 +230,15 @@ static void among_live(rb_known_good *out, rb_transition_row *const *rows, size_
         while (last < i && !(rb_known_reached(rows[last]) &&
                              rb_text_same(rows[last]->to_object, rows[i]->to_object)))
             last++;
-        bool passed = rb_text_same(rows[last]->outcome, "done") && word.verdict != RB_VERDICT_BAD;
-        bool marked = word.verdict == RB_VERDICT_GOOD && word.manual;
+        bool passed =
+            rb_text_same(rows[last]->outcome, "done") && summary.verdict != RB_VERDICT_BAD;
+        bool marked = summary.verdict == RB_VERDICT_GOOD && summary.manual;
         if (passed || marked)
-            take(out, release, &word, "newest release that was live here as a whole",
+            take(out, release, &summary, "newest release that was live here as a whole",
                  rows[i]->checked ? "and is not bad (every check passed)"
                                   : "and is not bad (nothing was checked)");
         else
-            add_candidate(out, release, &word);
+            add_candidate(out, release, &summary);
     }
 }
 
@@ -251,16 +252,16 @@ typedef struct seeking {
 static bool is_not_it(void *context, const rb_release *release)
 {
     const seeking *s = context;
-    RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary word = {0};
+    RB_AUTO(rb_verdict_summary_clear) rb_verdict_summary summary = {0};
     if (!allowed(s->rq, release))
         return true;
-    rb_known_verdict(&word, s->rq->session, s->rq->journals, release->tag, release->object);
-    if (word.verdict != s->wanted)
-        add_candidate(s->out, release, &word);
+    rb_known_verdict(&summary, s->rq->session, s->rq->journals, release->tag, release->object);
+    if (summary.verdict != s->wanted)
+        add_candidate(s->out, release, &summary);
     else if (s->wanted == RB_VERDICT_GOOD)
-        take(s->out, release, &word, "nearest release along the chain that is good", "");
+        take(s->out, release, &summary, "nearest release along the chain that is good", "");
     else
-        take(s->out, release, &word, "nearest release along the chain that verifies",
+        take(s->out, release, &summary, "nearest release along the chain that verifies",
              "and has no verdict (knownGood: verified)");
     return !s->out->release;
 }

@@ -49,36 +49,32 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
                        d->name, list);
 }
 
-/* Adds the step that undoes `step`: as the source release would be deployed again, or taken back.
- * False where there is no script for it. */
-static bool add_inverse(rb_plan_database *d, const rb_plan_request *rq, const rb_db_step *step)
-{
-    const char *id = step->migration->id;
-    const rb_migration *m = step->up              ? step->migration
-                            : d->from_set != NULL ? rb_migrations_find(d->from_set, id)
-                                                  : NULL;
-    rb_db_step back = {.migration = m,
-                       .up = !step->up,
-                       .release = rq->from ? rq->from->tag : rq->to->tag,
-                       .noted = step->noted};
-    if (step->was)
-        back = (rb_db_step){
-            .migration = step->was, .up = true, .release = back.release, .was = step->migration};
-    else if (!m || m->code || !(step->up ? m->down.present : m->up.present))
-        return false;
-    d->inverse[d->inverse_count++] = back;
-    return true;
-}
-
-/* All or none: what some of the scripts bring back alone is nowhere the source release. */
+/* Finds the steps that undo those of the plan: as the source release would be deployed again, or
+ * taken back. All or none: what some of the scripts bring back alone is nowhere the source release.
+ */
 static void find_inverse(rb_plan_database *d, const rb_plan_request *rq)
 {
     bool all = true;
     free(d->inverse);
     d->inverse = rb_calloc(d->step_count + 1, sizeof *d->inverse);
     d->inverse_count = 0;
-    for (size_t i = d->step_count; i > 0 && all; i--)
-        all = add_inverse(d, rq, &d->steps[i - 1]);
+    for (size_t i = d->step_count; i > 0 && all; i--) {
+        const rb_db_step *step = &d->steps[i - 1];
+        const rb_migration *m = step->migration;
+        if (!step->up)
+            m = d->from_set ? rb_migrations_find(d->from_set, m->id) : NULL;
+        rb_db_step back = {.migration = m,
+                           .up = !step->up,
+                           .release = rq->from ? rq->from->tag : rq->to->tag,
+                           .noted = step->noted};
+        if (step->was)
+            back = (rb_db_step){.migration = step->was,
+                                .up = true,
+                                .release = back.release,
+                                .was = step->migration};
+        all = step->was || (m && !m->code && (step->up ? m->down.present : m->up.present));
+        d->inverse[d->inverse_count++] = back;
+    }
     if (!all)
         d->inverse_count = 0;
 }

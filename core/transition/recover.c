@@ -42,18 +42,6 @@ static enum rb_code open_same(rb_release **out, rb_session *session, const char 
                    tag, object, (*out)->object, back, env);
 }
 
-/* only: the parts that the plan lists. */
-static void read_parts(bool parts[RB_PARTS], const json_t *plan)
-{
-    const json_t *only = json_object_get(plan, "only");
-    for (int part = 0; part < RB_PARTS; part++)
-        parts[part] = false;
-    rb_json_each (item, only)
-        for (int part = 0; part < RB_PARTS; part++)
-            if (strcmp(json_string_value(item), rb_part_name((enum rb_part)part)) == 0)
-                parts[part] = true;
-}
-
 /* Whether it was committed stands in the databases that it began with, and only there; and an undo
  * removes what the transition made, and nothing but databases of this environment. */
 static enum rb_code same_databases(const rb_transition_row *row, const rb_env *env, rb_err *err)
@@ -77,26 +65,19 @@ static enum rb_code same_databases(const rb_transition_row *row, const rb_env *e
     return RB_OK;
 }
 
-/* An abort's parts come from where the transition that it goes back from left them. */
-static void set_aborted(rb_live *live, const bool parts[RB_PARTS], const rb_transition_row *row)
-{
-    for (int part = 0; part < RB_PARTS; part++) {
-        if (!parts[part])
-            continue;
-        free(live->tag[part]);
-        free(live->object[part]);
-        live->tag[part] = rb_strdup(row->from);
-        live->object[part] = rb_strdup(row->from_object);
-    }
-}
-
 /* Until a transition has ended, what its parts come from is what is live. */
 static enum rb_code read_live(rb_transition *out, rb_state *state, rb_session *session, rb_err *err)
 {
     rb_plan_request *rq = &out->request;
     RB_TRY(rb_state_live(&out->live, state, err));
-    if (rb_text_same(rq->kind, "abort"))
-        set_aborted(&out->live, rq->parts, out->row);
+    for (int part = 0; part < RB_PARTS; part++)
+        if (rq->parts[part] && rb_text_same(rq->kind, "abort")) {
+            /* An abort's parts come from where the transition that it goes back from left them. */
+            free(out->live.tag[part]);
+            free(out->live.object[part]);
+            out->live.tag[part] = rb_strdup(out->row->from);
+            out->live.object[part] = rb_strdup(out->row->from_object);
+        }
     rq->live = &out->live;
     for (int part = 0; part < RB_PARTS; part++) {
         const char *tag = out->live.tag[part];
@@ -158,7 +139,10 @@ enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const r
         .no_backup = json_is_true(json_object_get(row->plan, "noBackup")),
         .rule = rb_json_str(row->plan, "rule"),
     };
-    read_parts(out->request.parts, row->plan);
+    rb_json_each (item, json_object_get(row->plan, "only"))
+        for (int part = 0; part < RB_PARTS; part++)
+            if (rb_text_same(json_string_value(item), rb_part_name((enum rb_part)part)))
+                out->request.parts[part] = true;
     return read_live(out, state, session, err);
 }
 
