@@ -26,8 +26,8 @@ enum rb_code rb_host_backup_remove(const char *root, const char *transition, boo
 
 /*
  * The operator's own file: what the transition backed up of `path` is also backed up for as long as
- * a release has a file there, in place of what was backed up of that path before; nothing if there
- * was no file. It is restored, any number of times, by whatever removes the file that has taken its
+ * a release has a file there, in place of what was backed up of that path before; nothing if no
+ * file existed. It is restored, any number of times, by the transition that removes the file in its
  * place.
  */
 enum rb_code rb_host_backup_own(const char *root, const char *transition, const char *part,
