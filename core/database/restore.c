@@ -30,9 +30,6 @@ static enum rb_code compare(rb_restore *r, rb_restored *one, rb_err *err)
     bool gone = json_is_true(json_object_get(one->t, "gone")) || json_array_size(compared) > 0;
     rb_buf matches = {0};
     one->compared = comparable || json_array_size(compared) == 0;
-    if (!one->looked)
-        one->before = json_incref(own);
-    one->looked = true;
     rb_sql_set_table(one->parts, r->file, one->t, table);
     r->db->driver->matches(&matches, compared, r->ignored);
     rb_sql_put(one->parts, "matches", rb_buf_detach(&matches));
@@ -98,18 +95,23 @@ static bool comes_back(const rb_restore *r, const rb_restored *one, const char *
            ((column ? dropped : json_is_true(json_object_get(one->t, "gone"))) ? !existed : undone);
 }
 
-/* Whether anything can come back, so that the rows have to be compared now. */
-static enum rb_code can_come_back(bool *out, const rb_restore *r, bool undone, rb_err *err)
+/* Whether anything can come back; after the scripts: whether it can into what exists now. */
+static enum rb_code can_come_back(bool *out, rb_restore *r, bool undone, bool after, rb_err *err)
 {
     *out = false;
-    for (size_t i = 0; i < r->n && !*out; i++) {
-        const rb_restored *one = &r->list[i];
-        RB_AUTO(rb_json_freep) json_t *now = NULL;
-        RB_TRY(read_table(&now, r, rb_json_str(one->t, "name"), err));
-        *out = rb_backup_is(one->t, "rows") && comes_back(r, one, NULL, undone, now);
+    for (size_t i = 0; i < r->n; i++) {
+        rb_restored *one = &r->list[i];
         const json_t *columns = json_object_get(one->t, "columns");
-        for (size_t k = 0; rb_backup_is(one->t, "values") && k < json_array_size(columns); k++)
-            *out |= comes_back(r, one, json_string_value(json_array_get(columns, k)), undone, now);
+        if (after)
+            RB_TRY(read_table(&one->now, r, rb_json_str(one->t, "name"), err));
+        if (after && !one->now)
+            continue;
+        *out |= rb_backup_is(one->t, "rows") && comes_back(r, one, NULL, undone, one->before);
+        for (size_t k = 0; rb_backup_is(one->t, "values") && k < json_array_size(columns); k++) {
+            const char *name = json_string_value(json_array_get(columns, k));
+            *out |= comes_back(r, one, name, undone, one->before) &&
+                    (!after || rb_names_have(json_object_get(one->now, "columns"), name));
+        }
     }
     return RB_OK;
 }
@@ -317,16 +319,21 @@ static enum rb_code open_restore(rb_restore *r, const char *path, rb_err *err)
     r->references = json_object_get(r->file->about, "references");
     r->n = json_array_size(tables);
     r->list = rb_calloc(r->n + 1, sizeof *r->list);
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         r->list[i] = (rb_restored){.t = json_array_get(tables, i), .parts = json_object()};
+        RB_TRY(read_table(&r->list[i].before, r, rb_json_str(r->list[i].t, "name"), err));
+    }
     r->ignored = r->options->ignore ? rb_json_strs(r->options->ignore) : json_array();
     RB_TRY(check_ignored(r, err));
+    r->known = needed ? RB_SCRIPTS_ALL : known_scripts(r);
     if (!needed) {
         const rb_db_work *work = r->options->work;
         RB_TRY(rb_db_restore_undone(&undone, r->db, r->options->scripts, err));
         RB_TRY(rb_db_restore_expected(&expected, r->db, r->options->scripts, work->steps, work->n,
                                       err));
-        RB_TRY(can_come_back(&needed, r, undone || expected, err));
+        /* What only other scripts recreate is refused: its rows need no comparing. */
+        if (undone || expected || r->known != RB_SCRIPTS_OTHER)
+            RB_TRY(can_come_back(&needed, r, undone || expected, false, err));
     }
     return needed ? attach(r, err) : RB_OK;
 }
@@ -352,8 +359,10 @@ enum rb_code rb_db_restore(json_t **report, rb_restore *r, rb_db *db, rb_err *er
     r->undone = manual;
     if (!manual)
         RB_TRY(rb_db_restore_undone(&r->undone, db, r->options->scripts, err));
-    r->known = manual ? RB_SCRIPTS_ALL : known_scripts(r);
-    if (!r->file->prefix && r->undone)
+    bool needed = false;
+    if (!r->file->prefix)
+        RB_TRY(can_come_back(&needed, r, r->undone, true, err));
+    if (needed)
         RB_TRY(attach(r, err));
     db->driver->triggers(db, false);
     enum rb_code code = r->file->prefix ? restore_all(r, err) : RB_OK;

@@ -26,10 +26,9 @@ enum rb_scripts_known {
 typedef struct rb_restored {
     const json_t *t; /* of the backup's document */
     json_t *parts;   /* of SQL */
-    json_t *before;  /* the table, when the rows were compared for the first time */
+    json_t *before;  /* the table before the scripts, and after them */
     json_t *now;
-    bool looked;     /* they were */
-    bool compared;   /* as far as they ever can be */
+    bool compared;   /* its rows, as far as they ever can be */
     bool keyed;      /* a key identifies them */
     bool done;       /* they are inserted */
     json_t *columns; /* of the backup: those that exist, and that are restored */
