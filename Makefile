@@ -119,7 +119,7 @@ lint:
 
 bench:
 	.ci/install
-	$(MAKE) -j$(JOBS) all $(BUILD)/bench/fill_ledger
+	$(MAKE) -j$(JOBS) all $(BUILD)/bench/fill_ledger $(BUILD)/bench/fingerprint
 	BUILD=$(BUILD) tests/bench/run
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/librb.a
