@@ -243,6 +243,14 @@ void rb_db_rollback(rb_db *db)
     db->driver->rollback(db);
 }
 
+enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects, rb_err *err)
+{
+    if (db->driver->obstacles)
+        return db->driver->obstacles(out, db, effects, err);
+    *out = json_array();
+    return RB_OK;
+}
+
 enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err)
 {
     return db->driver->catalog(out, db, err);

@@ -206,6 +206,11 @@ enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err) RB_MUST_US
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
                                rb_err *err) RB_MUST_USE;
 
+/* What else uses the database now, and would wait for scripts with these effects (loss.h), stop
+ * them, or miss what they drop: lines for a person, a few of each kind; not terminal-safe. */
+enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects,
+                             rb_err *err) RB_MUST_USE;
+
 /* The schema that a database has now (catalog/catalog.h). */
 enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 

@@ -173,8 +173,21 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
     return find_losses(d, copy, db, rows, &outcome, err);
 }
 
-enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
-                              rb_db *db, const char *engine, rb_err *err)
+/* What else uses the database: it waits for the transition, or makes it wait. */
+static enum rb_code note_obstacles(rb_plan *plan, const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *lines = NULL;
+    RB_AUTO(rb_json_freep) json_t *none = json_object();
+    if (d->create || d->step_count == 0)
+        return RB_OK;
+    RB_TRY(rb_db_obstacles(&lines, db, d->effects ? d->effects : none, err));
+    rb_json_each (line, lines)
+        rb_plan_note(plan, "database %s: %s", d->name, json_string_value(line));
+    return RB_OK;
+}
+
+static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                             rb_db *db, const char *engine, rb_err *err)
 {
     int64_t bytes = 0;
     bool ran = false;
@@ -196,6 +209,13 @@ enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_
                  "schema and the proofs; --rehearse tries them on a copy",
                  d->name, bytes >> 20);
     return RB_OK;
+}
+
+enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
+                              rb_db *db, const char *engine, rb_err *err)
+{
+    RB_TRY(rehearse(plan, d, rq, db, engine, err));
+    return note_obstacles(plan, d, db, err);
 }
 
 enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *rq, rb_err *err)

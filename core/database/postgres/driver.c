@@ -103,6 +103,7 @@ const rb_db_driver rb_postgres_driver = {
     .locks = rb_pg_locks,
     .catalog = rb_pg_catalog,
     .settings = rb_pg_settings,
+    .obstacles = rb_pg_obstacles,
     .columns_sql = "SELECT lower(attname) FROM pg_catalog.pg_attribute WHERE attnum > 0"
                    " AND NOT attisdropped AND attrelid = to_regclass(quote_ident($1))"
                    " ORDER BY lower(attname) COLLATE \"C\"",

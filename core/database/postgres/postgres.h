@@ -94,6 +94,8 @@ void rb_pg_clear(PGresult **result); /* for RB_AUTO on a PGresult * */
 /* The driver's functions; see driver.h. */
 enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_obstacles(json_t **out, rb_db *db, const json_t *effects,
+                             rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql,
