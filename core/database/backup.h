@@ -14,10 +14,10 @@
  *   {"format", "about": {"transition","environment","database","from","to"}, "applied": {id:
  *   up_sha256}, "before": [table], "tables": [{"name", "data": where its rows are, "kind",
  *   "key", "columns": the others that it has, "automatic": those that are restored without being
- *   asked, "compared": see below, "counter", "definition", "gone": the scripts dropped the table,
- *   "moved": the table that its rows are in since, or null, "where": which rows n of the table,
- *   or null}], "references": [{"child", "columns",
- *   "parent", "parentColumns"}]}
+ *   asked, "compared": see below, "counter", "definition", "sql" and "types" (driver.h), "gone":
+ * the scripts dropped the table, "moved": the table that its rows are in since, or null, "where":
+ * which rows n of the table, or null}], "references": [{"child", "columns", "parent",
+ * "parentColumns"}]}
  *
  * before: the tables that existed. kind: rows (whole rows), values (of some columns), referenced
  * (rows that others refer to). child, parent: places in the list of tables.

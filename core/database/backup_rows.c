@@ -7,10 +7,13 @@
 json_t *rb_backup_describe(const char *name, const char *kind, const json_t *key,
                            const json_t *columns, const json_t *shape)
 {
-    return json_pack("{s:s,s:s,s:s,s:O,s:O,s:[],s:[],s:n,s:O?,s:b,s:n,s:n}", "name", name, "data",
-                     name, "kind", kind, "key", key, "columns", columns, "automatic", "compared",
-                     "counter", "definition", json_object_get(shape, "definition"), "gone", false,
-                     "moved", "where");
+    json_t *t = json_pack("{s:s,s:s,s:s,s:O,s:O,s:[],s:[],s:n,s:O?,s:b,s:n,s:n}", "name", name,
+                          "data", name, "kind", kind, "key", key, "columns", columns, "automatic",
+                          "compared", "counter", "definition", json_object_get(shape, "definition"),
+                          "gone", false, "moved", "where");
+    json_object_set(t, "sql", json_object_get(shape, "sql"));
+    json_object_set(t, "types", json_object_get(shape, "types"));
+    return t;
 }
 
 /* The columns that can tell later whether a row is as it is now, unless scripts write more than
@@ -177,7 +180,7 @@ static enum rb_code add_parents(bool *more, const rb_backup_rows *w, const json_
     rb_sql_put(parts, "own", rb_sql_list(json_object_get(parent, "key"), "n.@", ", "));
     rb_sql_put(parts, "more", rb_sql_list(json_object_get(parent, "columns"), ", n.@", ""));
     rb_sql_put(parts, "refers",
-               rb_sql_refers(shape, json_object_get(reference, "parentColumns"),
+               rb_sql_refers(shape, json_object_get(reference, "parentColumns"), "d",
                              json_object_get(reference, "columns")));
     RB_TRY(rb_sql_number(&before, w->db, parts, "SELECT count(*) FROM {parents}", err));
     RB_TRY(rb_sql_run(w->db, parts,

@@ -92,7 +92,7 @@ char *rb_sql_list(const json_t *names, const char *pattern, const char *between)
     return rb_buf_detach(&out);
 }
 
-char *rb_sql_refers(const json_t *parent, const json_t *to, const json_t *columns)
+char *rb_sql_refers(const json_t *parent, const json_t *to, const char *row, const json_t *columns)
 {
     rb_buf out = {0};
     for (size_t i = 0; i < json_array_size(to); i++) {
@@ -100,7 +100,23 @@ char *rb_sql_refers(const json_t *parent, const json_t *to, const json_t *column
         const char *how = rb_json_str(json_object_get(parent, "collations"), name);
         RB_AUTO(rb_free_str) char *a = rb_sql_name(name);
         RB_AUTO(rb_free_str) char *b = rb_sql_name(json_string_value(json_array_get(columns, i)));
-        rb_buf_printf(&out, "%sn.%s%s = d.%s", i ? " AND " : "", a, how ? how : "", b);
+        rb_buf_printf(&out, "%sn.%s%s = %s.%s", i ? " AND " : "", a, how ? how : "", row, b);
+    }
+    return rb_buf_detach(&out);
+}
+
+char *rb_sql_values(const json_t *table, const json_t *columns, bool set)
+{
+    rb_buf out = {0};
+    size_t i;
+    json_t *name;
+    json_array_foreach ((json_t *)columns, i, name) {
+        const char *type = rb_json_str(json_object_get(table, "types"), json_string_value(name));
+        RB_AUTO(rb_free_str) char *quoted = rb_sql_name(json_string_value(name));
+        rb_buf_puts(&out, i ? ", " : "");
+        if (set)
+            rb_buf_printf(&out, "%s = ", quoted);
+        rb_buf_printf(&out, type ? "CAST(d.%s AS %s)" : "d.%s", quoted, type);
     }
     return rb_buf_detach(&out);
 }
@@ -171,7 +187,7 @@ void rb_sql_set_table(json_t *parts, const rb_backup_file *file, const json_t *t
     if (!table)
         return;
     rb_json_set_str(parts, "live", rb_json_str(table, "sql"));
-    rb_sql_put(parts, "on", rb_sql_refers(table, key, key));
+    rb_sql_put(parts, "on", rb_sql_refers(table, key, "d", key));
     rb_sql_put(parts, "exists", rb_sql_list(key, "n.@ IS NOT NULL", " AND "));
 }
 

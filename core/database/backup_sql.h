@@ -20,8 +20,10 @@ char *rb_sql_list(const json_t *names, const char *pattern, const char *between)
 /* A condition: the rows n and d have the same values in columns. */
 char *rb_sql_same(const rb_db *db, const json_t *columns);
 char *rb_sql_hash(const rb_db *db, const char *row, const json_t *columns);
-/* A condition: the row n is the one that d refers to. */
-char *rb_sql_refers(const json_t *parent, const json_t *to, const json_t *columns);
+/* A condition: the row n is the one that `row` refers to. */
+char *rb_sql_refers(const json_t *parent, const json_t *to, const char *row, const json_t *columns);
+/* The values of row d for columns of a table: "d.a, d.b"; or, to set them, "a = d.a, b = d.b". */
+char *rb_sql_values(const json_t *table, const json_t *columns, bool set);
 
 /* Sets a part: a text with its parts filled in, or one as it is, which is freed. */
 void rb_sql_set(json_t *parts, const char *name, const char *text);

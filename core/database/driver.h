@@ -162,7 +162,8 @@ typedef struct rb_db_driver {
      * A table as it is now; NULL if there is none: {"sql": its name in SQL, "columns": those that
      * hold data, no generated ones, "key": the declared key, or a unique one of NOT NULL columns;
      * perhaps empty, "collations": {column of the key: what has to follow it in a comparison},
-     * "defaults": {column: its default as SQL, where that is a literal}, "rowid": the hidden column
+     * "defaults": {column: its default as SQL, where that is a literal}, "types": {column: its type
+     * as SQL, where a backup keeps its values as text}, perhaps missing, "rowid": the hidden column
      * that keeps a row's place, or null, "instead": the tables that hold its rows where these
      * cannot be read, "definition": for a person}.
      */
@@ -176,8 +177,9 @@ typedef struct rb_db_driver {
     /* One statement that a constraint may refuse: then nothing of it is kept. */
     enum rb_code (*attempt)(bool *refused, rb_db *db, const char *sql, const json_t *params,
                             rb_err *err);
-    const char *insert; /* "INSERT" and "UPDATE" that fail where a constraint is violated, */
-    const char *update; /* whatever the table's definition says of that */
+    const char *insert;     /* "INSERT" and "UPDATE" that fail where a constraint is violated, */
+    const char *update;     /* whatever the table's definition says of that */
+    const char *overriding; /* after the columns of an INSERT that gives generated keys; or NULL */
     /* A condition: two expressions have the same value and type. */
     void (*same)(rb_buf *out, const char *a, const char *b);
     /* The hash of columns of row, "n" or "d"; and a condition: d.rbtool_hash is that of row n, but

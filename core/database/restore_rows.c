@@ -126,7 +126,7 @@ static enum rb_code update_rows(rb_restore *r, rb_restored *one, rb_err *err)
     if (json_array_size(one->columns) == 0 || !one->keyed)
         return RB_OK;
     rb_json_set_str(one->parts, "verb", r->db->driver->update);
-    rb_sql_put(one->parts, "set", rb_sql_list(one->columns, "@ = d.@", ", "));
+    rb_sql_put(one->parts, "set", rb_sql_values(one->now, one->columns, true));
     return apply_all(r, one, "update",
                      "{verb} {live} AS n SET {set} FROM (SELECT d.* FROM {chosen}) AS d WHERE {on}",
                      err);
@@ -141,14 +141,17 @@ static enum rb_code insert_rows(rb_restore *r, rb_restored *one, rb_err *err)
         return RB_OK;
     const char *comma = rowid && json_array_size(columns) > 0 ? ", " : "";
     RB_AUTO(rb_free_str) char *into = rb_sql_list(columns, "@", ", ");
-    RB_AUTO(rb_free_str) char *values = rb_sql_list(columns, "d.@", ", ");
+    RB_AUTO(rb_free_str) char *values = rb_sql_values(one->now, columns, false);
+    const char *overriding = r->db->driver->overriding;
     rb_json_set_str(one->parts, "verb", r->db->driver->insert);
+    rb_json_set_str(one->parts, "overriding", overriding ? overriding : "");
     rb_sql_put(one->parts, "into", rb_format("%s%s%s", rowid ? rowid : "", comma, into));
     rb_sql_put(one->parts, "values",
                rb_format("%s%s%s", rowid ? "d.rbtool_rowid" : "", comma, values));
-    return apply_all(
-        r, one, "insert",
-        "{verb} INTO {live}({into}) SELECT {values} FROM {chosen} ORDER BY d.rbtool_row", err);
+    return apply_all(r, one, "insert",
+                     "{verb} INTO {live}({into}) {overriding} SELECT {values} FROM {chosen} ORDER "
+                     "BY d.rbtool_row",
+                     err);
 }
 
 /* Sets the act of each row by {act}, an expression over d, s (its state) and n. */
@@ -193,8 +196,8 @@ static enum rb_code set_orphans(bool *any, const rb_restore *r, rb_restored *one
         rb_json_set_str(parts, "states", rb_json_str(parent->parts, "rows"));
         rb_json_set_str(parts, "live", rb_json_str(table, "sql"));
         rb_sql_put(parts, "refers", rb_sql_list(columns, "d.@ IS NOT NULL", " AND "));
-        rb_sql_put(parts, "on", rb_sql_refers(table, to, columns));
-        rb_sql_put(parts, "stored", rb_sql_list(to, "p.@ = n.@", " AND "));
+        rb_sql_put(parts, "on", rb_sql_refers(table, to, "d", columns));
+        rb_sql_put(parts, "stored", rb_sql_refers(table, to, "p", to));
         rb_sql_put(parts, "name", rb_format("orphans%zu", i));
         rb_sql_set(parts, "but", "");
         if (table && rb_names_have_all(json_object_get(table, "columns"), to))

@@ -39,8 +39,8 @@ static enum rb_code read_row(rb_backup_row *out, rb_state *state, const json_t *
     };
     RB_TRY(rb_state_texts(state, row, texts, sizeof texts / sizeof *texts, err));
     RB_AUTO(rb_free_str)
-    char *own = rb_format(".rbtool/backups/%s/%s.sqlite", out->transition, out->database);
-    if (strcmp(out->file, own) != 0)
+    char *own = rb_format(".rbtool/backups/%s/%s.", out->transition, out->database);
+    if (strncmp(out->file, own, strlen(own)) != 0 || strchr(out->file + strlen(own), '/'))
         return rb_state_damaged(state, "a row names the file of another backup", err);
     RB_TRY(rb_state_read_json(&out->items, state, json_array_get(row, 5), &rb_state_items_shape,
                               "what a backup holds", err));

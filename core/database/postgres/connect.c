@@ -30,6 +30,8 @@ void rb_pg_disconnect(rb_pg *pg)
     free(pg->label);
     free(pg->blockers);
     json_decref(pg->written);
+    json_decref(pg->restoring);
+    json_decref(pg->triggers);
     free(pg);
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "database/postgres/pending.h"
+#include "database/postgres/backup.h"
 #include "database/postgres/session.h"
 
 static enum rb_code open_url(rb_db **out, const char *rest, enum rb_db_mode mode, rb_err *err)
@@ -70,7 +70,7 @@ static bool limited(const rb_db *db)
 const rb_db_driver rb_postgres_driver = {
     .engine = "postgresql",
     .version = version,
-    .backup_suffix = ".pgbackup",
+    .backup_suffix = ".sql",
     .inspect = inspect,
     .discard = discard,
     .open = open_url,
@@ -121,6 +121,22 @@ const rb_db_driver rb_postgres_driver = {
     .literals = rb_pg_literals,
     .keep = rb_pg_keep,
     .table = rb_pg_table,
+    .foreign_keys = rb_pg_foreign_keys,
+    .counter = rb_pg_counter,
+    .set_counter = rb_pg_set_counter,
+    .triggers = rb_pg_triggers,
+    .attempt = rb_pg_attempt,
+    .insert = "INSERT",
+    .update = "UPDATE",
+    .overriding = "OVERRIDING SYSTEM VALUE",
+    .same = rb_pg_same_sql,
+    .hash = rb_pg_hash_sql,
+    .matches = rb_pg_matches_sql,
+    .length = "coalesce(pg_column_size(@), 0)",
     .default_value = rb_pg_default_value,
     .backup_open = rb_pg_backup_open,
+    .backup_attach = rb_pg_backup_attach,
+    .backup_copy = rb_pg_backup_copy,
+    .backup_note = rb_pg_backup_note,
+    .backup_close = rb_pg_backup_close,
 };

@@ -27,8 +27,11 @@ typedef struct rb_pg {
     rb_db_limits limits;
     enum rb_db_mode mode;
     bool begun;
-    char *blockers;  /* who held the lock that a statement waited for; or NULL */
-    bool limited;    /* a script has hit a limit */
+    char *blockers;    /* who held the lock that a statement waited for; or NULL */
+    bool limited;      /* a script has hit a limit */
+    json_t *restoring; /* tables that are restored, and their triggers: backup_table.c; or NULL */
+    json_t *triggers;
+    int backups;     /* that were loaded */
     json_t *written; /* in this transaction: effects.c; or NULL */
     char *scratch;   /* the name of the scratch database that it is; NULL: another one */
     size_t number;   /* of scratch databases of this process */

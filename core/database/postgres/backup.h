@@ -1,0 +1,35 @@
+/* Backups of PostgreSQL: see driver.h. */
+#ifndef RB_DATABASE_POSTGRES_BACKUP_H
+#define RB_DATABASE_POSTGRES_BACKUP_H
+
+#include "database/postgres/postgres.h"
+
+/* backup_table.c */
+enum rb_code rb_pg_table(json_t **out, rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_foreign_keys(json_t **out, rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counter,
+                               rb_err *err) RB_MUST_USE;
+void rb_pg_triggers(rb_db *db, bool on);
+enum rb_code rb_pg_attempt(bool *refused, rb_db *db, const char *sql, const json_t *params,
+                           rb_err *err) RB_MUST_USE;
+void rb_pg_same_sql(rb_buf *out, const char *a, const char *b);
+void rb_pg_hash_sql(rb_buf *out, const char *row, const json_t *columns);
+void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored);
+char *rb_pg_default_value(const char *text);
+
+/* backup_psql.c */
+/* Adds the statements that restore from data, in SQL the table of the file with its rows. */
+void rb_pg_restore_sql(rb_buf *out, const json_t *table, const char *data);
+
+/* backup_file.c */
+enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path,
+                               enum rb_backup_use use, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_backup_attach(rb_backup_file *file, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_backup_copy(rb_backup_file *file, const json_t *table, const char *select,
+                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_backup_note(rb_backup_file *file, const json_t *table, const char *select,
+                               rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_backup_close(rb_backup_file *file, const json_t *about, rb_err *err) RB_MUST_USE;
+
+#endif

@@ -1,0 +1,57 @@
+/* What psql alone restores from a backup. */
+#include "database/postgres/backup.h"
+
+#include <string.h>
+
+#include "database/backup_sql.h"
+
+/* What restores one table's rows or values, by the rules of backup.h as far as SQL alone can. */
+static void add_rows(rb_buf *out, const json_t *table, const char *data)
+{
+    const json_t *key = json_object_get(table, "key");
+    const json_t *compared = json_object_get(table, "compared");
+    const char *into = rb_json_str(table, "sql");
+    const char *kind = rb_json_str(table, "kind");
+    RB_AUTO(rb_json_freep) json_t *all = json_copy((json_t *)key);
+    json_array_extend(all, json_object_get(table, "columns"));
+    RB_AUTO(rb_free_str) char *names = rb_sql_list(all, "@", ", ");
+    RB_AUTO(rb_free_str) char *values = rb_sql_values(table, all, false);
+    RB_AUTO(rb_free_str)
+    char *set = rb_sql_values(table, json_object_get(table, "columns"), true);
+    RB_AUTO(rb_free_str) char *on = rb_sql_list(key, "n.@::text = d.@::text", " AND ");
+    if (!into || strcmp(kind, "referenced") == 0)
+        return;
+    if (strcmp(kind, "rows") == 0)
+        rb_buf_printf(out,
+                      "INSERT INTO %s(%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s AS d WHERE"
+                      " d.rbtool_state IS NULL%s%s%s ON CONFLICT DO NOTHING;\n",
+                      into, names, values, data, *on ? "" : " AND NOT EXISTS (SELECT FROM ",
+                      *on ? "" : into, *on ? "" : ")");
+    if (*on && *set && json_array_size(compared) > 0) {
+        rb_buf_printf(out, "UPDATE %s AS n SET %s FROM %s AS d WHERE %s AND ", into, set, data, on);
+        rb_pg_matches_sql(out, compared, NULL);
+        rb_buf_puts(out, ";\n");
+    }
+}
+
+static void add_counters(rb_buf *out, const json_t *table)
+{
+    const char *column;
+    json_t *last;
+    json_object_foreach (json_object_get(table, "counter"), column, last) {
+        RB_AUTO(rb_free_str) char *name = rb_pg_literal(column);
+        RB_AUTO(rb_free_str) char *of = rb_pg_literal(rb_json_str(table, "sql"));
+        rb_buf_printf(out,
+                      "SELECT setval(s, greatest(%lld, coalesce(pg_sequence_last_value(s), %lld)))"
+                      " FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass) AS x(s) WHERE s IS"
+                      " NOT NULL;\n",
+                      (long long)json_integer_value(last), (long long)json_integer_value(last), of,
+                      name);
+    }
+}
+
+void rb_pg_restore_sql(rb_buf *out, const json_t *table, const char *data)
+{
+    add_rows(out, table, data);
+    add_counters(out, table);
+}

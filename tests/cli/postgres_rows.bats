@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# What transitions of a PostgreSQL database take away, back up and restore, on a private server.
+
+load lib
+load transition
+load rows
+load postgres
+
+setup_file() { pg_start; }
+teardown_file() { pg_stop; }
+
+setup() {
+    home
+    keys
+    pg_database
+    shop "$BATS_TEST_TMPDIR/shop"
+    mkdir -p "$PROD/etc"
+    jq --arg url "$PGURL" 'del(.checks) | .databases.main.engine = "postgresql" |
+        .environments.prod.databases.main = $url' rbtool.json >new.json
+    mv new.json rbtool.json
+}
+
+# As in rows.bash, with rows that every type takes part in.
+on_top() { # UP DOWN
+    release v1.0.0
+    change 2 "$1" "$2"
+    release v1.1.0 --accept RB002,RB003,RB010,RB011
+    rbtool deploy v1.0.0 --yes
+    pg 'INSERT INTO orders SELECT i, i * 100 FROM generate_series(1, 10) i'
+}
+
+orders() {
+    pg "SELECT string_agg(id || '=' || total, ',' ORDER BY id) FROM orders"
+}
+
+# lost KEY: [TABLE,COLUMN,ROWS,VALUES] of the plan
+lost() {
+    rbtool plan --deploy v1.1.0 --json | jq -c "[.$1[] | [.table, .column, .rows, .values]]"
+}
+
+backup() {
+    ls "$PROD"/.rbtool/backups/*/*.sql
+}
+
+# Types of every kind, with values that depend on settings.
+notes() {
+    cat >migrations/0001_orders.up.sql <<'SQL'
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER NOT NULL, placed date, at timestamptz,
+    took interval, ratio float8, price numeric(10, 2), mood mood DEFAULT 'ok', tags text[], j jsonb,
+    raw bytea, "Say ""hi""" text, twice int GENERATED ALWAYS AS (total * 2) STORED);
+SQL
+    printf 'DROP TABLE orders;\nDROP TYPE mood;\n' >migrations/0001_orders.down.sql
+}
+
+columns='placed, at, took, ratio, price, mood, tags, j, raw, "Say ""hi"""'
+
+fill_notes() {
+    pg "UPDATE orders SET placed = date '2026-02-01' + id, at = '2026-03-04 05:06:07.123456+05',
+        took = '1 mon 2 days 03:04:05', ratio = 0.1 + id / 3.0::float8, price = id + 0.5, mood = 'sad',
+        tags = ARRAY['a,b', E'tab\there', NULL], j = '{\"a\": [1, null]}', raw = '\\x00ff',
+        \"Say \"\"hi\"\"\" = E'line\nline \\\\ \"x\"' WHERE id <= 7"
+}
+
+contents() {
+    pg "SELECT md5(string_agg(o::text, E'\n' ORDER BY id)) FROM (SELECT id, total, $columns FROM orders) o"
+}
+
+@test "a dropped column's values are named by the plan, backed up, and restored by the revert" {
+    echo 'ALTER TABLE orders ADD COLUMN note text;' >>migrations/0001_orders.up.sql
+    on_top 'ALTER TABLE orders DROP COLUMN note;' 'ALTER TABLE orders ADD COLUMN note text;'
+    pg "UPDATE orders SET note = 'note ' || id WHERE id < 9"
+    [ "$(lost dataAtRisk)" = '[["orders","note",10,8]]' ]
+    fails 5 'the plan loses data: orders.note (8 values)' rbtool deploy v1.1.0 --yes
+    move deploy v1.1.0
+    [ "$(stat -c %a "$(backup)")" = 600 ]
+    pg 'UPDATE orders SET total = 1 WHERE id = 4' 'INSERT INTO orders VALUES (11, 0)'
+    move revert v1.1.0
+    [ "$(put_back)" = '[["orders","note",7,1]]' ]
+    [ "$(jq -c '.putBack[0] | [.missing, .reason]' <<<"$document")" = '[[4],"the rows were changed since"]' ]
+    [ "$(pg "SELECT string_agg(note, ',' ORDER BY id) FROM orders")" = 'note 1,note 2,note 3,note 5,note 6,note 7,note 8' ]
+    settled_at v1.0.0
+}
+
+@test "values of every type come back as they were, whatever the database's settings are" {
+    notes
+    on_top "ALTER TABLE orders DROP COLUMN placed, DROP COLUMN at, DROP COLUMN took, DROP COLUMN ratio,
+        DROP COLUMN price, DROP COLUMN mood, DROP COLUMN tags, DROP COLUMN j, DROP COLUMN raw,
+        DROP COLUMN \"Say \"\"hi\"\"\"; DROP TYPE mood;" \
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); ALTER TABLE orders ADD COLUMN placed date,
+        ADD COLUMN at timestamptz, ADD COLUMN took interval, ADD COLUMN ratio float8,
+        ADD COLUMN price numeric(10, 2), ADD COLUMN mood mood DEFAULT 'ok', ADD COLUMN tags text[],
+        ADD COLUMN j jsonb, ADD COLUMN raw bytea, ADD COLUMN \"Say \"\"hi\"\"\" text;"
+    fill_notes
+    before=$(contents)
+    for setting in "DateStyle = 'SQL, DMY'" "IntervalStyle = sql_standard" "TimeZone = 'Asia/Kolkata'" \
+        'extra_float_digits = -5' 'bytea_output = escape' 'standard_conforming_strings = off'; do
+        pg "ALTER DATABASE $PGNAME SET $setting"
+    done
+    move deploy v1.1.0
+    pg "ALTER DATABASE $PGNAME RESET ALL"
+    move revert v1.1.0
+    [ "$(contents)" = "$before" ]
+    settled_at v1.0.0
+}
+
+@test "rows that TRUNCATE, DELETE or a DO block destroy come back, with the position of the sequence" {
+    cat >>migrations/0001_orders.up.sql <<'SQL'
+CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
+CREATE TABLE lines (id serial PRIMARY KEY, "order" int REFERENCES orders ON DELETE CASCADE);
+SQL
+    printf 'DROP TABLE lines;\nDROP TABLE events;\nDROP TABLE orders;\n' >migrations/0001_orders.down.sql
+    on_top "TRUNCATE events RESTART IDENTITY; SELECT setval('lines_id_seq', 1000);
+        DO \$\$ BEGIN EXECUTE format('DELETE FROM %I WHERE id < 4', 'orders'); END \$\$;" 'SELECT 1;'
+    pg "INSERT INTO events(what) SELECT 'event ' || i FROM generate_series(1, 5) i" 'INSERT INTO lines("order") SELECT id FROM orders'
+    [ "$(lost bound)" = '[["events",null,5,0],["lines",null,10,0],["orders",null,10,0]]' ]
+    move deploy v1.1.0
+    [ "$(pg 'SELECT count(*) FROM events')" = 0 ]
+    [ "$(orders)" = 4=400,5=500,6=600,7=700,8=800,9=900,10=1000 ]
+    move revert v1.1.0
+    [ "$(pg "SELECT string_agg(id || what, ',' ORDER BY id) FROM events")" = '1event 1,2event 2,3event 3,4event 4,5event 5' ]
+    [ "$(pg 'SELECT count(*) FROM lines WHERE "order" < 4')" = 3 ]
+    [ "$(orders)" = 1=100,2=200,3=300,4=400,5=500,6=600,7=700,8=800,9=900,10=1000 ]
+}
+
+@test "a dropped table's rows come back, but for those that a foreign key refuses" {
+    printf 'CREATE TABLE lines (id int PRIMARY KEY, "order" int NOT NULL REFERENCES orders);\n' >>migrations/0001_orders.up.sql
+    printf 'DROP TABLE lines;\nDROP TABLE orders;\n' >migrations/0001_orders.down.sql
+    on_top 'DROP TABLE lines;' 'CREATE TABLE lines (id int PRIMARY KEY, "order" int NOT NULL REFERENCES orders);'
+    pg 'INSERT INTO lines SELECT id * 10, id FROM orders'
+    move deploy v1.1.0
+    pg 'DELETE FROM orders WHERE id = 3'
+    move revert v1.1.0
+    [ "$(put_back)" = '[["lines",null,9,1]]' ]
+    [ "$(jq -c '.putBack[0] | [.missing, .reason]' <<<"$document")" = '[[30],"a constraint of the table refuses them"]' ]
+    [ "$(pg 'SELECT count(*) FROM lines')" = 9 ]
+}
+
+# Inserts rows until the file is gone.
+writer() {
+    while [ -e "$BATS_TEST_TMPDIR/write" ]; do
+        pg "INSERT INTO orders(id, total) SELECT max(id) + 1, 7 FROM orders" 2>/dev/null || true
+    done
+}
+
+@test "rows that a writer adds between plan and revert are in the backup" {
+    on_top 'ALTER TABLE orders ADD COLUMN note text;' 'ALTER TABLE orders DROP COLUMN note;'
+    rbtool deploy v1.1.0 --yes
+    pg "UPDATE orders SET note = 'typed'" "ALTER TABLE orders ALTER COLUMN note SET DEFAULT 'written'"
+    touch "$BATS_TEST_TMPDIR/write"
+    writer 3>&- &
+    wait_for written 15
+    digest=$(rbtool plan --json | jq -r .digest)
+    wait_for written 30
+    rbtool revert v1.1.0 --yes --accept-drift --accept-data-loss "$digest"
+    rm "$BATS_TEST_TMPDIR/write"
+    wait
+    backed=$(sed -n '/^COPY rbtool_backup/,/^\\\.$/p' "$(backup)" | grep -c $'\t')
+    [ "$backed" -ge 30 ]
+    [ "$(grep -c $'\twritten\t' "$(backup)")" -ge 20 ]
+}
+
+written() {
+    [ "$(pg 'SELECT count(*) FROM orders')" -ge "$1" ]
+}
+
+@test "a backup is loaded, and restored, by psql alone" {
+    notes
+    on_top 'DELETE FROM orders WHERE id <= 2; UPDATE orders SET total = 0 WHERE id = 3; ALTER TABLE orders DROP COLUMN mood; DROP TYPE mood;' \
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); ALTER TABLE orders ADD COLUMN mood mood DEFAULT 'ok';"
+    fill_notes
+    before=$(contents)
+    move deploy v1.1.0
+    file=$BATS_TEST_TMPDIR/backup.sql
+    cp "$(backup)" "$file"
+    psql -qX -v ON_ERROR_STOP=1 -f "$file" "$PGURL"
+    [ "$(pg 'SELECT count(*), count(rbtool_state) FROM rbtool_backup."orders (rows)"')" = '10|8' ]
+    pg 'DROP SCHEMA rbtool_backup CASCADE' "CREATE TYPE mood AS ENUM ('sad', 'ok')" "ALTER TABLE orders ADD COLUMN mood mood DEFAULT 'ok'"
+    psql -qX -v ON_ERROR_STOP=1 -v restore=1 -f "$file" "$PGURL"
+    [ "$(contents)" = "$before" ]
+}
+
+@test "a row of a backup is restored by hand" {
+    on_top 'DELETE FROM orders WHERE id <= 2;' 'SELECT 1;'
+    move deploy v1.1.0
+    id=$(rbtool backups --json | jq -r '.backups[0].id')
+    rbtool restore "$id" --yes
+    [ "$(pg 'SELECT count(*) FROM orders WHERE id <= 2')" = 2 ]
+}
