@@ -101,9 +101,14 @@ static enum rb_code apply(rb_proving *p, const rb_migration *m, rb_err *err)
  */
 static enum rb_code apply_from(rb_proving *p, size_t applied, size_t count, rb_err *err)
 {
-    for (size_t i = 0; i < p->set->n && applied == NOTHING; i++)
-        if (!p->is_new[i])
-            RB_TRY(apply(p, &p->set->items[i], err));
+    for (size_t i = 0; i < p->set->n && applied == NOTHING; i++) {
+        if (p->is_new[i])
+            continue;
+        RB_TRY(apply(p, &p->set->items[i], err));
+        /* They came with releases of their own: a value added to a type can be used by now. */
+        if (p->db->driver->scratch_keep)
+            RB_TRY(rb_proving_mark(p, err));
+    }
     size_t from = applied == NOTHING ? 0 : applied;
     for (size_t i = 0, n = 0; i < p->set->n && n < count; i++)
         if (p->is_new[i] && n++ >= from)

@@ -204,6 +204,22 @@ sqlx postgresql 15 identical" ]]
     manifest v1.1.0 | diff - "$BATS_TEST_TMPDIR/first"
 }
 
+@test "statements that only run outside transactions are proven, with the locks that they have there" {
+    shop
+    put migrations/3_kind.up.sql "ALTER TYPE mood ADD VALUE 'calm';\n"
+    put migrations/3_kind.down.sql 'SELECT 1;\n'
+    commit
+    put migrations/4_use.up.sql "ALTER TABLE users ALTER COLUMN mood SET DEFAULT 'calm';\n"
+    put migrations/4_use.down.sql "ALTER TABLE users ALTER COLUMN mood SET DEFAULT 'sad';\n"
+    put migrations/5_index.up.sql 'CREATE INDEX CONCURRENTLY users_name ON users (name);\n'
+    put migrations/5_index.down.sql 'DROP INDEX CONCURRENTLY users_name;\n'
+    prove
+    [[ $(restores) == $'4 identical true\n5 identical true' ]]
+    [[ $(findings) == $'RB006 migrations/5_index.up.sql:1\nRB006 migrations/5_index.down.sql:1' ]]
+    [[ $(jq -r '.migrations[1].locks[] | "\(.direction) \(.table) \(.mode)"' <<<"$output") == \
+        $'up users SHARE UPDATE EXCLUSIVE\ndown users SHARE UPDATE EXCLUSIVE' ]]
+}
+
 @test "a proof has rows of every type: enums, domains, checks, references, arrays, partitions" {
     put migrations/1_all.up.sql "CREATE TYPE mood AS ENUM ('happy', 'sad');
 CREATE TYPE place AS (street text, number int);

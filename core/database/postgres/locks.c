@@ -1,6 +1,8 @@
 /* The locks that a script takes, and the tables that it rewrites or reads as a whole. */
 #include "database/postgres/postgres.h"
 
+#include <string.h>
+
 /* {oid: {"table","node","scans"}}: what identifies a table's file, and how often this transaction
  * has read all of it. */
 static const char tables_sql[] =
@@ -30,6 +32,20 @@ static const char locks_sql[] =
     "  WHERE d.datname = current_database()) ORDER BY o.rank DESC LIMIT 1) m"
     " LEFT JOIN pg_class c ON c.oid = b.key::oid";
 
+/* As a script has them outside a transaction, where CONCURRENTLY works. */
+static void weaken(json_t *locks)
+{
+    static const char *const weak[] = {"ROW SHARE", "ROW EXCLUSIVE"};
+    size_t i;
+    json_t *lock;
+    json_array_foreach (locks, i, lock) {
+        const char *mode = rb_json_str(lock, "mode");
+        if (strcmp(mode, weak[0]) == 0 || strcmp(mode, weak[1]) == 0)
+            continue;
+        rb_json_set_str(lock, "mode", "SHARE UPDATE EXCLUSIVE");
+    }
+}
+
 enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err)
 {
     if (!before)
@@ -37,5 +53,8 @@ enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     rb_json_canonical(&text, before);
     const char *params[] = {rb_buf_str(&text)};
-    return rb_pg_json(out, rb_pg_of(db), locks_sql, params, 1, err);
+    RB_TRY(rb_pg_json(out, rb_pg_of(db), locks_sql, params, 1, err));
+    if (rb_pg_of(db)->concurrent)
+        weaken(*out);
+    return RB_OK;
 }

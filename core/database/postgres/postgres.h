@@ -35,6 +35,7 @@ typedef struct rb_pg {
     json_t *written; /* in this transaction: effects.c; or NULL */
     char *scratch;   /* the name of the scratch database that it is; NULL: another one */
     size_t number;   /* of scratch databases of this process */
+    bool concurrent; /* the last script there had a statement that only runs outside transactions */
 } rb_pg;
 
 /* SQL: the name of a table, as catalogs and effects have it, of two expressions of type name or
@@ -118,6 +119,9 @@ enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err) RB_MUST_USE;
 void rb_pg_scratch_close(rb_pg *pg);
 enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_scratch_at(rb_db **out, const char *key, rb_err *err) RB_MUST_USE;
+/* Takes CONCURRENTLY out of a statement, so that it runs inside the transaction of a proof; it
+ * leads to the same schema. Returns whether it was there. */
+bool rb_pg_scratch_in_transaction(char *statement);
 /* Creates the roles that a script names and the private cluster does not have, so that the script
  * can run there. They can do nothing. */
 enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err) RB_MUST_USE;

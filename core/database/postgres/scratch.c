@@ -413,3 +413,25 @@ enum rb_code rb_pg_scratch_roles(rb_pg *pg, const char *text, rb_err *err)
     }
     return RB_OK;
 }
+
+bool rb_pg_scratch_in_transaction(char *statement)
+{
+    static const char *const verbs[] = {"create", "drop", "reindex", "refresh", "alter"};
+    rb_sql sql;
+    rb_token token;
+    bool first = true;
+    bool found = false;
+    rb_sql_init(&sql, statement, strlen(statement), rb_postgres_driver.engine);
+    for (; rb_sql_next(&token, &sql); first = false) {
+        bool verb = false;
+        for (size_t i = 0; first && i < sizeof verbs / sizeof *verbs; i++)
+            verb |= rb_token_is(&token, verbs[i]);
+        if (first && !verb)
+            return false;
+        if (!rb_token_is(&token, "concurrently"))
+            continue;
+        memset(statement + (token.text - statement), ' ', token.len);
+        found = true;
+    }
+    return found;
+}

@@ -232,6 +232,8 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
                        "%s: %s line %zu: transaction control cannot run in rbtool's "
                        "transaction\nremove it or split the migration",
                        sql->what, sql->file, sql->line + rb_sql_line(sql->text, s->start) - 1);
+    if (pg->scratch)
+        pg->concurrent |= rb_pg_scratch_in_transaction(text);
     if (effects)
         RB_TRY(rb_pg_effects_add(effects, pg, text, err));
     if (!PQsendQueryParams(pg->conn, text, 0, NULL, NULL, NULL, NULL, 0))
@@ -298,6 +300,7 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
     statements all = {0};
     enum rb_code code = RB_OK;
     int64_t deadline = 0;
+    pg->concurrent = false;
     if (pg->scratch)
         RB_TRY(rb_pg_scratch_roles(pg, sql->text, err));
     RB_TRY(rb_pg_settle_script(pg, err));
