@@ -110,20 +110,16 @@ void rb_release_compare(rb_problems *problems, const rb_release *release,
             differs(problems, release, database, i, "id", a->id, b->id);
             return;
         }
-        if (strcmp(a->name, b->name) != 0)
-            differs(problems, release, database, i, "name", a->name, b->name);
-        if (strcmp(a->up, b->up) != 0)
-            differs(problems, release, database, i, "up", a->up, b->up);
-        if (strcmp(a->down, b->down) != 0)
-            differs(problems, release, database, i, "down", a->down, b->down);
-        if (a->up_transactional != b->up_transactional)
-            differs(problems, release, database, i, "transaction.up", words[a->up_transactional],
-                    words[b->up_transactional]);
-        if (a->down_transactional != b->down_transactional)
-            differs(problems, release, database, i, "transaction.down",
-                    words[a->down_transactional], words[b->down_transactional]);
-        if (a->code != b->code)
-            differs(problems, release, database, i, "code", words[a->code], words[b->code]);
+        const char *const parts[][3] = {
+            {"name", a->name, b->name},
+            {"up", a->up, b->up},
+            {"down", a->down, b->down},
+            {"transaction.up", words[a->up_transactional], words[b->up_transactional]},
+            {"transaction.down", words[a->down_transactional], words[b->down_transactional]},
+            {"code", words[a->code], words[b->code]}};
+        for (size_t j = 0; j < sizeof parts / sizeof *parts; j++)
+            if (strcmp(parts[j][1], parts[j][2]) != 0)
+                differs(problems, release, database, i, parts[j][0], parts[j][1], parts[j][2]);
     }
 }
 
