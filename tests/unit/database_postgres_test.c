@@ -271,6 +271,79 @@ static void the_lock_of_the_migration_tool_is_taken(void **state)
     rb_db_close(db);
 }
 
+/* What each tool's table has after one migration, as its tool would write it. */
+static void tracking_tables_are_those_of_the_tools(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tool;
+        const char *row;
+        const char *expected;
+    } tools[] = {
+        {"golang-migrate", "SELECT version || ' ' || dirty FROM schema_migrations", "7 false"},
+        {"dbmate", "SELECT version FROM schema_migrations", "7"},
+        {"diesel", "SELECT version || (run_on IS NOT NULL) FROM __diesel_schema_migrations",
+         "7true"},
+        {"sqlx",
+         "SELECT version || description || success || (checksum = sha384('SELECT 1')) ||"
+         " execution_time || pg_typeof(installed_on) FROM _sqlx_migrations",
+         "7truetrue42timestamp with time zone"},
+    };
+    static const script_pair pair = {"7", "SELECT 1", "SELECT 2"};
+    rb_err err;
+    rb_db *db = help_pg_open("tracking");
+    rb_migrations *set = help_set(&pair, 1);
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+        RB_AUTO(rb_strs_clear) rb_strs applied = {0};
+        RB_AUTO(rb_strs_clear) rb_strs read = {0};
+        RB_AUTO(rb_strs_clear) rb_strs none = {0};
+        const char *found = NULL;
+        bool dirty;
+        help_ok(rb_db_begin(db, &err), &err);
+        help_ok(rb_tracking_find(&found, db, "auto", tools[i].tool, &err), &err);
+        assert_string_equal(found, tools[i].tool); /* the layout's, in an empty database */
+        rb_strs_add(&applied, "7");
+        help_ok(rb_tracking_note(db, tools[i].tool, &set->items[0], true, &applied, 42, &err),
+                &err);
+        assert_value(db, tools[i].row, tools[i].expected);
+        help_ok(rb_tracking_find(&found, db, "auto", "other", &err), &err);
+        assert_string_equal(found, tools[i].tool); /* by its columns */
+        help_ok(rb_tracking_read(&read, &dirty, db, found, set, &err), &err);
+        assert_true(read.n == 1 && !dirty && strcmp(read.items[0], "7") == 0);
+        help_ok(rb_tracking_note(db, found, &set->items[0], false, &none, 42, &err), &err);
+        rb_strs_clear(&read);
+        help_ok(rb_tracking_read(&read, &dirty, db, found, set, &err), &err);
+        assert_int_equal(read.n, 0);
+        rb_db_rollback(db);
+    }
+    rb_migrations_free(set);
+    rb_db_close(db);
+}
+
+/* A checksum that sqlx wrote, and that is not the script's, comes back with its migration. */
+static void a_checksum_of_sqlx_comes_back(void **state)
+{
+    (void)state;
+    static const script_pair pair = {"7", "SELECT 1", "SELECT 2"};
+    rb_err err;
+    rb_strs none = {0};
+    rb_db *db = help_pg_open("checksums");
+    rb_migrations *set = help_set(&pair, 1);
+    help_ok(rb_db_begin(db, &err), &err);
+    help_ok(rb_tracking_note(db, "sqlx", &set->items[0], true, &none, 42, &err), &err);
+    help_ok(rb_db_exec(db,
+                       "UPDATE _sqlx_migrations SET checksum = '\\xc0ffee';"
+                       "CREATE TABLE rbtool_applied (id text, release text);"
+                       "INSERT INTO rbtool_applied VALUES ('7', NULL)",
+                       NULL, &err),
+            &err);
+    help_ok(rb_tracking_note(db, "sqlx", &set->items[0], false, &none, 42, &err), &err);
+    help_ok(rb_tracking_note(db, "sqlx", &set->items[0], true, &none, 42, &err), &err);
+    assert_value(db, "SELECT encode(checksum, 'hex') FROM _sqlx_migrations", "c0ffee");
+    rb_db_close(db);
+    rb_migrations_free(set);
+}
+
 static void a_statement_gives_way_to_who_holds_a_lock(void **state)
 {
     (void)state;
@@ -359,6 +432,8 @@ int main(void)
         cmocka_unit_test(a_data_test_is_one_query_that_only_reads),
         cmocka_unit_test(one_run_at_a_time_has_the_database),
         cmocka_unit_test(the_lock_of_the_migration_tool_is_taken),
+        cmocka_unit_test(tracking_tables_are_those_of_the_tools),
+        cmocka_unit_test(a_checksum_of_sqlx_comes_back),
         cmocka_unit_test(a_statement_gives_way_to_who_holds_a_lock),
         cmocka_unit_test(the_journal_is_read_when_the_transition_has_no_session_left),
         cmocka_unit_test(an_answer_has_a_limit),
