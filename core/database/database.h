@@ -1,6 +1,7 @@
 /*
  * The users' databases. Drivers implement this interface; each foreign library is in the folder of
- * its driver. A url is "sqlite:PATH"; "sqlite::memory:" for scratch.
+ * its driver. A url is "sqlite:PATH", "sqlite::memory:" for scratch, or "postgresql://...", which
+ * may have anything that libpq takes.
  *
  * Order of calls for a change: rb_db_open, rb_db_begin, rb_db_run, (checks), rb_db_journal_add,
  * rb_db_commit. Everything from begin to commit is one transaction; closing or a kill undoes it.
@@ -52,7 +53,7 @@ const char *const *rb_db_files_beside(const char *url);
 /* What the name of a backup of this database ends with. */
 const char *rb_db_backup_suffix(const char *url);
 
-const char *rb_db_engine(const rb_db *db);  /* "sqlite" */
+const char *rb_db_engine(const rb_db *db);  /* "sqlite", "postgresql" */
 const char *rb_db_version(const rb_db *db); /* "3.40.1" */
 /* Names this very database: a copy of it has another identity. SQLite: device and inode of its
  * file. *out is NULL for one in memory. */
