@@ -1,5 +1,6 @@
 /* What `rbtool init` proposes where the repository does not say it: what is delivered, and an
  * environment to try a first deploy in. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,20 @@ static void suggest_artifact(rb_found *found, const rb_strs *paths)
                                          delivered.n, rb_buf_str(&names)));
 }
 
+/* "postgresql:///shop_local": the name as SQL needs no quotes for. Says how it is created. */
+static char *local_server_url(rb_found *found, const char *app, const char *name)
+{
+    RB_AUTO(rb_free_str)
+    char *database = strcmp(name, "main") == 0 ? rb_format("%s_local", app)
+                                               : rb_format("%s_local_%s", app, name);
+    for (char *p = database; *p; p++)
+        *p = (char)(isalnum((unsigned char)*p) ? tolower((unsigned char)*p) : '_');
+    rb_strs_take(&found->said, rb_format("databases: %s of environment local is postgresql:///%s; "
+                                         "create it with `createdb %s`, or change its url",
+                                         name, database, database));
+    return rb_format("postgresql:///%s", database);
+}
+
 /* Beside the work tree, since nothing in it may be the state of a host. */
 static void suggest_environment(rb_found *found, const rb_strs *paths)
 {
@@ -121,8 +136,13 @@ static void suggest_environment(rb_found *found, const rb_strs *paths)
     json_t *places = json_object();
     const char *name;
     json_t *value;
-    json_object_foreach (json_object_get(found->config, "databases"), name, value)
-        json_object_set_new(urls, name, json_sprintf("sqlite:%s/data/%s.db", root, name));
+    json_object_foreach (json_object_get(found->config, "databases"), name, value) {
+        RB_AUTO(rb_free_str)
+        char *url = strcmp(rb_json_str(value, "engine"), "postgresql") == 0
+                        ? local_server_url(found, app, name)
+                        : rb_format("sqlite:%s/data/%s.db", root, name);
+        rb_json_set_str(urls, name, url);
+    }
     for (size_t i = 0; i < paths->n; i++)
         if (is_glob(json_object_get(found->config, "config"), paths->items[i])) {
             RB_AUTO(rb_free_str) char *place = rb_format("%s/etc/%s", root, paths->items[i]);

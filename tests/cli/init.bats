@@ -149,6 +149,15 @@ FILES
     grep -q 'do not run in an empty SQLite database: .*near "OF"' said
 }
 
+@test "init proposes a PostgreSQL database for a first deploy, and says how to create it" {
+    echo 'CREATE TABLE orders (id SERIAL PRIMARY KEY, data JSONB);' >migrations/0001_orders.up.sql
+    git add -A
+    git -c core.hooksPath=/dev/null commit -qm serial
+    rbtool init >said 2>&1
+    jq -e '.environments.local.databases == {main: "postgresql:///shop_local"}' rbtool.json
+    grep -qF 'create it with `createdb shop_local`' said
+}
+
 @test "init reports migrations that no release would contain" {
     mkdir -p goose db/migrate
     printf -- '-- +goose Up\nCREATE TABLE a (id INTEGER);\n-- +goose Down\nDROP TABLE a;\n' >goose/001_a.sql

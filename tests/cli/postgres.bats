@@ -309,6 +309,11 @@ INI
     [[ $(columns) == id,total,discount ]]
 }
 
+@test "env check says how a database that does not exist is created" {
+    as_admin 'DROP DATABASE shop'
+    fails 1 "create it with \`createdb -h $PGDIR -p 5432 -U postgres shop\`" rbtool env check --env prod
+}
+
 @test "a password is in no output, no state and no process list" {
     as_admin "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD 'hunter2'"
     jq --arg url "postgresql://keeper:hunter2@/shop?host=$PGDIR" \

@@ -1,6 +1,7 @@
 /* Connections: anything that libpq takes. */
 #include "database/postgres/postgres.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,25 @@ static bool sets(const PQconninfoOption *options, const char *keyword)
     return false;
 }
 
+/* libpq gives no SQLSTATE for a connection that was refused. */
+static enum rb_code fail_connect(const rb_pg *pg, rb_err *err)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
+    const char *name = PQdb(pg->conn);
+    const char *host = PQhost(pg->conn);
+    const char *message = PQerrorMessage(pg->conn);
+    enum rb_code code = rb_pg_fail(err, pg, NULL, "database %s: cannot connect", pg->shown);
+    RB_AUTO(rb_free_str)
+    char *missing = rb_format("database \"%s\" does not exist", name ? name : "");
+    if (!name || !host || !strstr(message, missing) || name[strspn(name, plain)] ||
+        host[strspn(host, plain)])
+        return code;
+    snprintf(err->hint, sizeof err->hint, "create it with `createdb -h %s -p %s -U %s %s`", host,
+             PQport(pg->conn), PQuser(pg->conn), name);
+    return code;
+}
+
 static enum rb_code connect_url(rb_pg *pg, rb_err *err)
 {
     PQconninfoOption *options = PQconninfoParse(pg->url, NULL);
@@ -70,7 +90,7 @@ static enum rb_code connect_url(rb_pg *pg, rb_err *err)
     PQconninfoFree(options);
     pg->conn = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(pg->conn) != CONNECTION_OK)
-        return rb_pg_fail(err, pg, NULL, "database %s: cannot connect", pg->shown);
+        return fail_connect(pg, err);
     PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
     pg->cancel = PQgetCancel(pg->conn);
     int number = PQserverVersion(pg->conn);
