@@ -1,5 +1,6 @@
 # make                  builds build/rbtool
 # make demo             installs what is missing, builds, shows the main job on a small shop
+#                       DB=postgresql: with a private PostgreSQL server
 # make test             installs what is missing, builds, runs every test
 # make check T=NAME     runs one suite (release_manifest, verify.bats) or bats tests by name
 # make asan             the same tests under AddressSanitizer and UBSan
@@ -129,8 +130,9 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/librb.a
 
 demo:
 	.ci/install demo
+	$(if $(filter postgresql,$(DB)),.ci/install postgresql)
 	$(MAKE) -j$(JOBS) all
-	BUILD=$(BUILD) tests/demo/run
+	BUILD=$(BUILD) DB=$(DB) tests/demo/run
 
 $(BUILD)/man/%: cmd/man/%.md cmd/man/build $(BUILD)/rbtool
 	@mkdir -p $(@D)

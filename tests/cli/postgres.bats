@@ -16,11 +16,19 @@ setup_file() {
     export KEYS
     shop "$LAB/shop"
     mkdir -p "$PROD/etc"
-    jq --arg url "$PGURL" '.databases.main.engine = "postgresql" |
-        .environments.prod.databases.main = $url' rbtool.json >new.json
+    jq --arg url "$PGURL" --arg file "sqlite:$PROD/data/notes.db" '
+        .databases.main.engine = "postgresql" | .checks.sql = ["checks/*/*.sql"] |
+        .databases.notes = {engine: "sqlite", migrations: "notes"} |
+        .environments.prod.databases = {main: $url, notes: $file}' rbtool.json >new.json
     mv new.json rbtool.json
+    mkdir notes checks/main
+    git mv checks/totals.sql checks/main
+    echo 'CREATE TABLE notes (id INTEGER PRIMARY KEY);' >notes/1_notes.up.sql
+    echo 'DROP TABLE notes;' >notes/1_notes.down.sql
     release v1.0.0
     second
+    echo 'ALTER TABLE notes ADD COLUMN body TEXT;' >notes/2_body.up.sql
+    echo 'ALTER TABLE notes DROP COLUMN body;' >notes/2_body.down.sql
     release v1.1.0
     third
     release v1.2.0
@@ -84,7 +92,9 @@ SQL
     echo 'COMMENT ON TABLE orders IS NULL;' >migrations/0004_limit.down.sql
 }
 
+# Of main, and of the SQLite database beside it.
 columns() {
+    sqlite3 "$PROD/data/notes.db" "SELECT 'body ' FROM pragma_table_info('notes') WHERE name = 'body'" | tr -d '\n'
     pg "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute WHERE attnum > 0
         AND NOT attisdropped AND attrelid = 'orders'::regclass"
 }
@@ -113,10 +123,6 @@ any() {
     [[ -n $(sessions "$1") ]]
 }
 
-other_than() {
-    [[ $(sessions "wait_event_type = 'Lock' AND pid <> $1") ]]
-}
-
 # A COMMIT waits until `let_go`.
 slow_commit() {
     pg 'CREATE SCHEMA rbtool_test' \
@@ -138,9 +144,9 @@ ends_with() {
     [[ $status -eq $1 ]]
 }
 
-@test "deploy, status, drift and revert move a PostgreSQL database" {
+@test "deploy, status, drift and revert move a PostgreSQL database and a SQLite database together" {
     rbtool deploy v1.1.0 --yes
-    [[ $(columns) == id,total,discount ]]
+    [[ $(columns) == "body id,total,discount" ]]
     settled_at v1.1.0
     pg 'CREATE TABLE stray (id int)'
     rbtool status --json | jq -e '.drift | length == 1 and (.[0].path | endswith("table stray"))'
@@ -171,11 +177,14 @@ ends_with() {
 }
 
 @test "a deploy gives way to a report that holds a lock, stops no reader, and goes on when it is free" {
+    jq '.environments.prod.lockTimeout = 600' rbtool.json >new.json
+    mv new.json rbtool.json
+    rbtool env trust --env prod --yes
     hold 'BEGIN; SELECT count(*) FROM orders'
     deploy_in_background v1.1.0
     wait_for any "wait_event_type = 'Lock'"
     first=$(sessions 'true' | head -1)
-    wait_for other_than "$first"
+    wait_for any "pid <> $first"
     PGOPTIONS='-c statement_timeout=20000' pg 'SELECT count(*) FROM orders'
     let_go
     wait "$DEPLOY"
@@ -242,7 +251,7 @@ golang_migrate_key() {
     fails 4 'the session of the transition still runs (pid ' rbtool resume --yes
     let_go
     rbtool resume --yes
-    [[ $(columns) == id,total,discount ]]
+    [[ $(columns) == "body id,total,discount" ]]
     [[ $(pg "SELECT count(*) FROM rbtool_journal WHERE to_release = 'v1.1.0'") == 1 ]]
     settled_at v1.1.0
 }
@@ -257,7 +266,7 @@ golang_migrate_key() {
     let_go
     [[ $(columns) == id,total ]]
     rbtool resume --yes
-    [[ $(columns) == id,total,discount ]]
+    [[ $(columns) == "body id,total,discount" ]]
     settled_at v1.1.0
 }
 
@@ -306,7 +315,7 @@ INI
     pool session
     rbtool deploy v1.1.0 --yes
     kill "$POOL"
-    [[ $(columns) == id,total,discount ]]
+    [[ $(columns) == "body id,total,discount" ]]
 }
 
 @test "env check says how a database that does not exist is created" {
