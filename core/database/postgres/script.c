@@ -154,6 +154,9 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
     if (limit)
         return rb_fail(err, RB_FOUND, "%s: %s%s: %s%s", what, file, rb_buf_str(&where), limit,
                        rb_buf_str(&quote));
+    if (rb_pg_is(result, "25001") && !hint)
+        hint = "rbtool runs all scripts of a database in one transaction: write the statement "
+               "without CONCURRENTLY, or run it with psql outside of a migration";
     RB_AUTO(rb_free_str) char *safe_hint = rb_safe(hint ? hint : "");
     bool busy = rb_pg_is_lock(result);
     return rb_fail(err, busy ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s%s%s\n%s", what, file,
