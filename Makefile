@@ -22,7 +22,7 @@ V ?=
 Q = $(if $(V),,@)
 SAY = $(if $(V),@:,@printf '%-8s %s\n')
 
-LIBS = libgit2 libcrypto jansson sqlite3 libpq
+LIBS = libgit2 libcrypto jansson sqlite3
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Werror
 CPPFLAGS += -D_GNU_SOURCE -Icore $(shell pkg-config --cflags-only-I libpq)
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) -pthread
@@ -71,7 +71,7 @@ tests: $(BUILD)/rbtool $(MAN) $(UNIT) $(REPLAY)
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librb.a
 	@mkdir -p $(@D)
 	$(SAY) link $@
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS) $(shell pkg-config --libs libpq)
 
 $(BUILD)/replay/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/librb.a
 	@mkdir -p $(@D)

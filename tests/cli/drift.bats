@@ -246,13 +246,13 @@ with_audit() {
     settled_at v1.1.0
     sql 'ALTER TABLE a DROP COLUMN "b.c"; ALTER TABLE "a.b" ADD COLUMN c TEXT'
     run rbtool status
-    [[ $output == *'column "a.b".c'*'column a."b.c"'* ]]
+    [[ $output == *'column a."b.c"'*'column a.b.c'* ]]
     [ "$(rbtool status --json | jq -c '[.drift[].path]')" = \
-        '["main: column \"a.b\".c","main: column a.\"b.c\""]' ]
+        '["main: column a.\"b.c\"","main: column a.b.c"]' ]
     sql 'ALTER TABLE a ADD COLUMN "b.c" TEXT; ALTER TABLE "a.b" DROP COLUMN c'
     rbtool status --exit-code
     run rbtool diff v1.0.0 v1.1.0
-    for one in 'table a' 'table "a b"' 'table "a""b"' 'table "a.b"'; do
+    for one in 'table a' 'table "a b"' 'table "a""b"' 'table a.b'; do
         grep -F -- "$one" <<<"$output"
     done
     rbtool revert v1.1.0 --yes

@@ -100,6 +100,7 @@ static enum rb_code connect_url(rb_pg *pg, rb_err *err)
 
 enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, rb_err *err)
 {
+    RB_TRY(rb_libpq_load(err));
     rb_pg *pg = rb_calloc(1, sizeof *pg);
     pg->base.driver = &rb_postgres_driver;
     pg->url = rb_strdup(url);

@@ -11,9 +11,8 @@
 #ifndef RB_DATABASE_POSTGRES_POSTGRES_H
 #define RB_DATABASE_POSTGRES_POSTGRES_H
 
-#include <libpq-fe.h>
-
 #include "database/driver.h"
+#include "database/postgres/libpq.h"
 
 typedef struct rb_pg {
     rb_db base;

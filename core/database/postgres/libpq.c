@@ -1,0 +1,37 @@
+#define RB_LIBPQ_ITSELF
+#include "database/postgres/libpq.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+/* Matches the headers that this is compiled against. */
+#define SONAME "libpq.so.5"
+
+rb_libpq rb_libpq_functions;
+
+/* Databases are opened by one thread, so that no lock is needed. */
+enum rb_code rb_libpq_load(rb_err *err)
+{
+    static void *library;
+    if (library)
+        return RB_OK;
+    void *opened = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+    if (!opened)
+        return rb_fail(err, RB_ERROR,
+                       "cannot load libpq to use a PostgreSQL database: %s\n"
+                       "install it (Debian: apt-get install libpq5)",
+                       dlerror());
+        /* ISO C cannot convert an object pointer to a function pointer; POSIX gives both one size.
+         */
+#define FIND(name)                                                                                 \
+    {                                                                                              \
+        void *found = dlsym(opened, #name);                                                        \
+        if (!found)                                                                                \
+            return rb_fail(err, RB_ERROR, "%s lacks %s\ninstall libpq of PostgreSQL 15 or later",  \
+                           SONAME, #name);                                                         \
+        memcpy(&rb_libpq_functions.name, &found, sizeof found);                                    \
+    }
+    RB_LIBPQ(FIND)
+    library = opened;
+    return RB_OK;
+}

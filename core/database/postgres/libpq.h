@@ -1,0 +1,113 @@
+/*
+ * libpq, loaded when the first PostgreSQL database is opened. It depends on Kerberos, LDAP and two
+ * TLS libraries: linked in, they would double the time that every start of the program takes.
+ *
+ * Files of this folder include this header in place of <libpq-fe.h> and call the functions of libpq
+ * by their names. rb_libpq_load() has to succeed before the first of these calls; what has a PGconn
+ * or a PGresult can rely on that.
+ */
+#ifndef RB_DATABASE_POSTGRES_LIBPQ_H
+#define RB_DATABASE_POSTGRES_LIBPQ_H
+
+#include <libpq-fe.h>
+
+#include "base/err.h"
+
+/* The functions of libpq that are used. */
+#define RB_LIBPQ(X)                                                                                \
+    X(PQbackendPID)                                                                                \
+    X(PQcancel)                                                                                    \
+    X(PQclear)                                                                                     \
+    X(PQconnectdbParams)                                                                           \
+    X(PQconninfo)                                                                                  \
+    X(PQconninfoFree)                                                                              \
+    X(PQconninfoParse)                                                                             \
+    X(PQconsumeInput)                                                                              \
+    X(PQdb)                                                                                        \
+    X(PQerrorMessage)                                                                              \
+    X(PQexec)                                                                                      \
+    X(PQexecParams)                                                                                \
+    X(PQfinish)                                                                                    \
+    X(PQfname)                                                                                     \
+    X(PQfreeCancel)                                                                                \
+    X(PQfreemem)                                                                                   \
+    X(PQftype)                                                                                     \
+    X(PQgetCancel)                                                                                 \
+    X(PQgetCopyData)                                                                               \
+    X(PQgetResult)                                                                                 \
+    X(PQgetisnull)                                                                                 \
+    X(PQgetlength)                                                                                 \
+    X(PQgetvalue)                                                                                  \
+    X(PQhost)                                                                                      \
+    X(PQisBusy)                                                                                    \
+    X(PQnfields)                                                                                   \
+    X(PQntuples)                                                                                   \
+    X(PQport)                                                                                      \
+    X(PQputCopyData)                                                                               \
+    X(PQputCopyEnd)                                                                                \
+    X(PQresultErrorField)                                                                          \
+    X(PQresultStatus)                                                                              \
+    X(PQsendQueryParams)                                                                           \
+    X(PQserverVersion)                                                                             \
+    X(PQsetNoticeReceiver)                                                                         \
+    X(PQsetSingleRowMode)                                                                          \
+    X(PQsocket)                                                                                    \
+    X(PQstatus)                                                                                    \
+    X(PQtransactionStatus)                                                                         \
+    X(PQuser)
+
+typedef struct rb_libpq {
+#define RB_LIBPQ_MEMBER(name) __typeof__(&(name)) name;
+    RB_LIBPQ(RB_LIBPQ_MEMBER)
+#undef RB_LIBPQ_MEMBER
+} rb_libpq;
+
+extern rb_libpq rb_libpq_functions;
+
+/* Loads libpq if it is not loaded yet. RB_ERROR says what to install. */
+enum rb_code rb_libpq_load(rb_err *err) RB_MUST_USE;
+
+#ifndef RB_LIBPQ_ITSELF /* libpq.c needs the plain names */
+#define PQbackendPID rb_libpq_functions.PQbackendPID
+#define PQcancel rb_libpq_functions.PQcancel
+#define PQclear rb_libpq_functions.PQclear
+#define PQconnectdbParams rb_libpq_functions.PQconnectdbParams
+#define PQconninfo rb_libpq_functions.PQconninfo
+#define PQconninfoFree rb_libpq_functions.PQconninfoFree
+#define PQconninfoParse rb_libpq_functions.PQconninfoParse
+#define PQconsumeInput rb_libpq_functions.PQconsumeInput
+#define PQdb rb_libpq_functions.PQdb
+#define PQerrorMessage rb_libpq_functions.PQerrorMessage
+#define PQexec rb_libpq_functions.PQexec
+#define PQexecParams rb_libpq_functions.PQexecParams
+#define PQfinish rb_libpq_functions.PQfinish
+#define PQfname rb_libpq_functions.PQfname
+#define PQfreeCancel rb_libpq_functions.PQfreeCancel
+#define PQfreemem rb_libpq_functions.PQfreemem
+#define PQftype rb_libpq_functions.PQftype
+#define PQgetCancel rb_libpq_functions.PQgetCancel
+#define PQgetCopyData rb_libpq_functions.PQgetCopyData
+#define PQgetResult rb_libpq_functions.PQgetResult
+#define PQgetisnull rb_libpq_functions.PQgetisnull
+#define PQgetlength rb_libpq_functions.PQgetlength
+#define PQgetvalue rb_libpq_functions.PQgetvalue
+#define PQhost rb_libpq_functions.PQhost
+#define PQisBusy rb_libpq_functions.PQisBusy
+#define PQnfields rb_libpq_functions.PQnfields
+#define PQntuples rb_libpq_functions.PQntuples
+#define PQport rb_libpq_functions.PQport
+#define PQputCopyData rb_libpq_functions.PQputCopyData
+#define PQputCopyEnd rb_libpq_functions.PQputCopyEnd
+#define PQresultErrorField rb_libpq_functions.PQresultErrorField
+#define PQresultStatus rb_libpq_functions.PQresultStatus
+#define PQsendQueryParams rb_libpq_functions.PQsendQueryParams
+#define PQserverVersion rb_libpq_functions.PQserverVersion
+#define PQsetNoticeReceiver rb_libpq_functions.PQsetNoticeReceiver
+#define PQsetSingleRowMode rb_libpq_functions.PQsetSingleRowMode
+#define PQsocket rb_libpq_functions.PQsocket
+#define PQstatus rb_libpq_functions.PQstatus
+#define PQtransactionStatus rb_libpq_functions.PQtransactionStatus
+#define PQuser rb_libpq_functions.PQuser
+#endif
+
+#endif
