@@ -10,14 +10,15 @@ static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_NO_BACKUP
                               RB_OPTION_WHY, RB_OPTION_YES,  RB_OPTION_JSON,      RB_OPTIONS_END};
 
 /* Before the commit: runs the inverses of the steps that were done. */
-static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_transition *t, rb_err *err)
+static enum rb_code undo(rb_cli *cli, const rb_env_session *site, const rb_transition *t,
+                         rb_err *err)
 {
     const rb_transition_row *row = t->row;
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     rb_control control = {0};
-    rb_site_catch(&control);
+    rb_env_session_catch(&control);
     enum rb_code code = rb_transition_undo(&document, t, site->env, site->state, err);
-    rb_site_uncatch();
+    rb_env_session_uncatch();
     bool goes_on = code == RB_OK && rb_text_same(row->kind, "abort");
     RB_AUTO(rb_free_str) char *parts = rb_parts_subject(row->plan);
     RB_AUTO(rb_free_str) char *was = rb_parts_was(row->plan);
@@ -35,14 +36,14 @@ static enum rb_code undo(rb_cli *cli, const rb_site *site, const rb_transition *
  * Aborting an abort that stopped half-way reverts further: before its commit it is undone, and
  * then the transition that it was to revert is aborted; after its commit it is continued.
  */
-static enum rb_code abort_it(rb_cli *cli, rb_site *site, rb_options *o, rb_transition *t,
+static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, rb_transition *t,
                              rb_err *err)
 {
     for (bool asked = false;; asked = true) {
         RB_TRY(rb_transition_load(t, site->session, site->env, site->state, false, err));
         const rb_transition_row *row = t->row;
         if (!row && !asked)
-            return rb_site_nothing(cli, site, NULL, NULL, "no transition is half-way");
+            return rb_env_session_nothing(cli, site, NULL, NULL, "no transition is half-way");
         if (!row)
             return RB_OK;
         bool back = rb_text_same(row->kind, "abort");
@@ -57,27 +58,27 @@ static enum rb_code abort_it(rb_cli *cli, rb_site *site, rb_options *o, rb_trans
         rb_ui_note(cli, "%s (transition %s)", what, row->id);
         if (committed && !back) { /* a transition of its own, under the same rules as any */
             o->confirmed = asked; /* else it asks after it has shown its plan */
-            return rb_site_carry_out(cli, site, o, "abort", NULL, err);
+            return rb_env_session_carry_out(cli, site, o, "abort", NULL, err);
         }
         if (!asked)
-            RB_TRY(rb_site_confirm(cli, o, what, err));
+            RB_TRY(rb_env_session_confirm(cli, o, what, err));
         if (committed) {
             rb_transition_clear(t);
             RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
-            return rb_site_continue(cli, site, t, err);
+            return rb_env_session_continue(cli, site, t, err);
         }
         RB_TRY(undo(cli, site, t, err));
-        rb_site_record(cli, site);
+        rb_env_session_record(cli, site);
         rb_transition_clear(t);
     }
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
-    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    return rb_site_halfway(&site, abort_it(cli, &site, o, &t, err), err);
+    RB_TRY(rb_env_session_open(&site, cli, o->env, true, err));
+    return rb_env_session_halfway(&site, abort_it(cli, &site, o, &t, err), err);
 }
 
 RB_COMMAND(abort, "", "undo a transition that stopped half-way", RB_GROUP_BREAKS, 0, 0, RB_CHANGES);

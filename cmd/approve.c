@@ -75,14 +75,14 @@ static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *
     RB_TRY(rb_session_ledger(&cli->session, err));
     rb_approvals_count(&now, cli->session.policy, release, environment, "deploy");
     if (cli->json) {
-        RB_AUTO(rb_json_freep) json_t *json = rb_word_document(draft, caller, id);
+        RB_AUTO(rb_json_freep) json_t *json = rb_ledger_write_document(draft, caller, id);
         rb_json_set(json, "given:i needed:i", (int64_t)now.given, (int64_t)now.needed);
         rb_ui_json(cli, json);
         return RB_OK;
     }
     if (id)
         rb_ui_line("<green>approved</> %s %s, by %s (entry %.10s)", release->tag, draft->title,
-                   caller->principal, rb_word_id(id).hex);
+                   caller->principal, rb_ledger_write_id(id).hex);
     else
         rb_ui_line("nothing to do: %s has an approval by %s for %s, and another one by the same "
                    "person changes nothing",
@@ -93,7 +93,7 @@ static enum rb_code report(rb_cli *cli, const rb_draft *draft, const rb_caller *
     else if (environment)
         rb_ui_line("%s to %s: no approval is needed to deploy", release->tag, environment);
     if (id)
-        rb_word_hint(cli);
+        rb_ledger_write_hint(cli);
     return RB_OK;
 }
 
@@ -104,7 +104,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_approvals_clear) rb_approvals before = {0};
-    RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_APPROVE, o->key, "an approval", err));
+    RB_TRY(rb_ledger_write_caller(&caller, cli, RB_ROLE_APPROVE, o->key, "an approval", err));
     RB_TRY(verify(&release, cli, o->argv[0], err));
     RB_TRY(refuse_own(&caller, release, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
@@ -125,7 +125,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (has_approved(&before, &caller))
         return report(cli, &draft, &caller, release, NULL, err);
     rb_oid id;
-    RB_TRY(rb_word_write(&id, cli, &draft, err));
+    RB_TRY(rb_ledger_write_entry(&id, cli, &draft, err));
     return report(cli, &draft, &caller, release, &id, err);
 }
 

@@ -42,12 +42,12 @@ static void show(const json_t *list)
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     RB_AUTO(rb_json_freep) json_t *list = NULL;
     RB_AUTO(rb_json_freep) json_t *pruned = json_array();
-    RB_TRY(rb_site_open(&site, cli, o->env, o->prune, err));
+    RB_TRY(rb_env_session_open(&site, cli, o->env, o->prune, err));
     if (o->prune) {
-        RB_TRY(rb_site_settled(&site, err));
+        RB_TRY(rb_env_session_settled(&site, err));
         json_decref(pruned);
         pruned = NULL;
         RB_TRY(rb_backups_prune(&pruned, site.env, site.state, err));

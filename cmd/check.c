@@ -13,7 +13,7 @@ static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_JSON, RB_OPTIONS_END};
 
 /* Stores the result, unless a transition started in the meantime, which has its own. well: the
  * transition that brought the release ended well. */
-static enum rb_code store(const rb_site *site, const json_t *failures, const char *tag,
+static enum rb_code store(const rb_env_session *site, const json_t *failures, const char *tag,
                           const rb_transition_row *pending, bool *well, rb_err *err)
 {
     RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
@@ -25,7 +25,7 @@ static enum rb_code store(const rb_site *site, const json_t *failures, const cha
     RB_TRY(rb_state_open(&state, site->env->root, true, err));
     RB_TRY(rb_state_live(&live, state, err));
     RB_TRY(rb_state_pending(&now, state, err));
-    if (pending || now || !rb_text_same(rb_site_live_tag(&live), tag))
+    if (pending || now || !rb_text_same(rb_env_session_live_tag(&live), tag))
         return rb_fail(err, RB_BUSY, "a transition has begun and not ended");
     RB_TRY(rb_state_health(&before, state, err));
     bool down = json_is_true(json_object_get(before, "down"));
@@ -79,28 +79,28 @@ static void progress(void *context, const char *text)
     rb_ui_progress(context, "check %s", text);
 }
 
-static enum rb_code run_all(json_t *failures, rb_cli *cli, const rb_site *site, const char *tag,
-                            rb_err *err)
+static enum rb_code run_all(json_t *failures, rb_cli *cli, const rb_env_session *site,
+                            const char *tag, rb_err *err)
 {
     const rb_checking checking = {
         .env = site->env, .from = tag, .to = tag ? tag : "", .progress = progress, .context = cli};
     rb_control control = {0};
-    rb_site_catch(&control);
+    rb_env_session_catch(&control);
     rb_checks_run(failures, &checking);
-    rb_site_uncatch();
+    rb_env_session_uncatch();
     rb_ui_progress_end(cli);
     return control.cancelled ? rb_fail(err, RB_FOUND, "stopped by a signal; nothing was recorded")
                              : RB_OK;
 }
 
-static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
+static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
     RB_AUTO(rb_free_str) char *holder = NULL;
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     const rb_env *env = site->env;
-    const char *tag = rb_site_live_tag(&site->live);
-    RB_TRY(rb_site_pending(&row, &holder, site, err));
+    const char *tag = rb_env_session_live_tag(&site->live);
+    RB_TRY(rb_env_session_pending(&row, &holder, site, err));
     if (holder)
         rb_ui_note(cli,
                    "another run holds the environment (%s): the checks run in the middle of it",
@@ -140,9 +140,9 @@ static enum rb_code check(rb_cli *cli, const rb_site *site, rb_err *err)
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->env, false, err));
-    RB_TRY(rb_site_trusted(cli, &site, err)); /* it runs commands of the settings */
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
+    RB_TRY(rb_env_session_open(&site, cli, o->env, false, err));
+    RB_TRY(rb_env_session_trusted(cli, &site, err)); /* it runs commands of the settings */
     return check(cli, &site, err);
 }
 

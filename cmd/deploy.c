@@ -18,9 +18,9 @@ static const rb_opt opts[] = {
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    return rb_site_carry_out(cli, &site, o, "deploy", o->argv[0], err);
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
+    RB_TRY(rb_env_session_open(&site, cli, o->env, true, err));
+    return rb_env_session_carry_out(cli, &site, o, "deploy", o->argv[0], err);
 }
 
 RB_COMMAND(deploy, "TAG", "move an environment forward to a release", RB_GROUP_DAILY, 1, 1,

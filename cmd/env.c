@@ -48,7 +48,7 @@ static enum rb_code describe(json_t *out, rb_cli *cli, const char *name, rb_err 
                 st.health);
     if (st.tag)
         json_object_set_new(out, "drift", json_integer((json_int_t)json_array_size(st.drift)));
-    json_object_set_new(out, "differences", rb_site_distrust(&st.site));
+    json_object_set_new(out, "differences", rb_env_session_distrust(&st.site));
     const json_t *unreadable = json_array_get(st.unreadable, 0);
     if (unreadable)
         return rb_fail(err, RB_ERROR, "%s: %s", rb_json_str(unreadable, "part"),
@@ -122,7 +122,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (o->env)
         rb_strs_add(&names, o->env);
     else
-        RB_TRY(rb_site_environments(&names, cli, err));
+        RB_TRY(rb_env_session_environments(&names, cli, err));
     for (size_t i = 0; o->names && i < names.n; i++)
         rb_ui_line("%s", names.items[i]);
     return o->names ? RB_OK : list(cli, &names);

@@ -23,7 +23,7 @@ static const char *const levels[] = {"ok", "warning", "error"};
 
 typedef struct check {
     rb_cli *cli;
-    const rb_site *site;
+    const rb_env_session *site;
     const rb_env *env;
     json_t *lines; /* [{"item","level","message","hint"}] */
 } check;
@@ -253,14 +253,14 @@ static void check_mounts(const check *c)
 /* What this host recorded. */
 static void check_binding(const check *c)
 {
-    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(c->site);
-    RB_AUTO(rb_free_str) char *command = rb_site_trust_command(c->cli, c->site);
+    RB_AUTO(rb_json_freep) json_t *list = rb_env_session_distrust(c->site);
+    RB_AUTO(rb_free_str) char *command = rb_env_session_trust_command(c->cli, c->site);
     RB_AUTO(rb_free_str) char *hint = rb_format("look at the difference, then `%s`", command);
     char sha256[65];
     rb_json_hash(c->site->settings, sha256);
     rb_json_each (item, list) {
         RB_AUTO(rb_buf_clear) rb_buf line = {0};
-        rb_site_distrust_text(&line, item);
+        rb_env_session_distrust_text(&line, item);
         add(c, "settings", LEVEL_ERROR, hint, "%s", line.data);
     }
     if (json_array_size(list) > 0)
@@ -319,9 +319,9 @@ static void check_policy(const check *c)
 
 static void check_one(rb_cli *cli, const char *name, json_t *lines)
 {
-    RB_AUTO(rb_site_close) rb_site site = {0};
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     rb_err why;
-    enum rb_code code = rb_site_open(&site, cli, name, false, &why);
+    enum rb_code code = rb_env_session_open(&site, cli, name, false, &why);
     const check c = {cli, &site, site.env, lines};
     if (!passes(&c, "settings", code, &why))
         return;
@@ -359,7 +359,7 @@ enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err)
     if (name)
         rb_strs_add(&names, name);
     else
-        RB_TRY(rb_site_environments(&names, cli, err));
+        RB_TRY(rb_env_session_environments(&names, cli, err));
     for (size_t i = 0; i < names.n; i++) {
         json_t *lines = json_array();
         check_one(cli, names.items[i], lines);

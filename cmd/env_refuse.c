@@ -27,7 +27,7 @@ static const char *purpose_of(const char *path, const char *git)
 }
 
 /* What arrives in a commit is not this host's state: neither a journal, nor its releases. */
-enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
+enum rb_code rb_env_session_check_root(rb_cli *cli, const char *name, const char *root, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *top = NULL;
     RB_AUTO(rb_free_str) char *real = NULL;
@@ -49,8 +49,8 @@ enum rb_code rb_site_check_root(rb_cli *cli, const char *name, const char *root,
         name, root, top, name);
 }
 
-enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_state *state,
-                                   rb_err *err)
+enum rb_code rb_env_session_check_journal(const char *name, const char *root, const rb_state *state,
+                                          rb_err *err)
 {
     if (!rb_state_is_copy(state))
         return RB_OK;
@@ -63,8 +63,8 @@ enum rb_code rb_site_check_journal(const char *name, const char *root, const rb_
         name, root, name, root);
 }
 
-enum rb_code rb_site_pending(rb_transition_row **out, char **holder, const rb_site *site,
-                             rb_err *err)
+enum rb_code rb_env_session_pending(rb_transition_row **out, char **holder,
+                                    const rb_env_session *site, rb_err *err)
 {
     *out = NULL;
     *holder = NULL;
@@ -80,11 +80,11 @@ enum rb_code rb_site_pending(rb_transition_row **out, char **holder, const rb_si
     return rb_state_pending(out, site->state, err);
 }
 
-enum rb_code rb_site_settled(const rb_site *site, rb_err *err)
+enum rb_code rb_env_session_settled(const rb_env_session *site, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
     RB_AUTO(rb_free_str) char *holder = NULL;
-    RB_TRY(rb_site_pending(&row, &holder, site, err));
+    RB_TRY(rb_env_session_pending(&row, &holder, site, err));
     if (!row)
         return RB_OK;
     if (holder)
@@ -102,7 +102,7 @@ enum rb_code rb_site_settled(const rb_site *site, rb_err *err)
         site->env->name, site->env->name);
 }
 
-enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err)
+enum rb_code rb_env_session_halfway(const rb_env_session *site, enum rb_code code, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
     rb_err ignored;
@@ -112,7 +112,7 @@ enum rb_code rb_site_halfway(const rb_site *site, enum rb_code code, rb_err *err
     return code;
 }
 
-enum rb_code rb_site_lock(rb_site *site, rb_err *err)
+enum rb_code rb_env_session_lock(rb_env_session *site, rb_err *err)
 {
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
     rb_err unreadable;
@@ -121,7 +121,7 @@ enum rb_code rb_site_lock(rb_site *site, rb_err *err)
         return code;
     rb_err held = *err;
     site->state = state;
-    code = rb_site_settled(site, err);
+    code = rb_env_session_settled(site, err);
     site->state = NULL;
     if (code != RB_BUSY)
         *err = held;
@@ -130,10 +130,10 @@ enum rb_code rb_site_lock(rb_site *site, rb_err *err)
 
 /* Returns text with -C and --config, as they were given, in each command between backquotes, so
  * that it can be pasted. Commands that have them already stay as they are. */
-char *rb_site_commands(const rb_cli *cli, const char *text)
+char *rb_env_session_commands(const rb_cli *cli, const char *text)
 {
     static const char start[] = "`rbtool ";
-    RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
+    RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
     rb_buf out = {0};
     for (const char *at; (at = strstr(text, start)); text = at) {
         at += strlen(start);
@@ -161,14 +161,15 @@ static void add_program(rb_strs *words, const rb_cli *cli)
     add_option(words, "--config", cli->session.config);
 }
 
-char *rb_site_program(const rb_cli *cli)
+char *rb_env_session_program(const rb_cli *cli)
 {
     RB_AUTO(rb_strs_clear) rb_strs words = {0};
     add_program(&words, cli);
     return rb_command_line(&words);
 }
 
-const char *rb_site_command(rb_site *site, const rb_options *o, const char *kind, const char *tag)
+const char *rb_env_session_command(rb_env_session *site, const rb_options *o, const char *kind,
+                                   const char *tag)
 {
     RB_AUTO(rb_strs_clear) rb_strs words = {0};
     RB_AUTO(rb_buf_clear) rb_buf only = {0};

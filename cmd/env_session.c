@@ -72,7 +72,7 @@ static enum rb_code find_environments(found *out, rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_site_configured(bool *out, rb_cli *cli, rb_err *err)
+enum rb_code rb_env_session_configured(bool *out, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(found_clear) found f = {0};
     enum rb_code code = find_environments(&f, cli, err);
@@ -91,7 +91,7 @@ static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool
         rb_err why;
         if (rb_env_look(&env, f.environments, name, f.base, lookup, &why) != RB_OK)
             continue;
-        if (rb_site_check_root(cli, name, env->root, &why) != RB_OK) {
+        if (rb_env_session_check_root(cli, name, env->root, &why) != RB_OK) {
             if (note)
                 rb_ui_note(cli, "%s", rb_err_line(&why));
             continue;
@@ -102,7 +102,7 @@ static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool
     return RB_OK;
 }
 
-enum rb_code rb_site_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err)
+enum rb_code rb_env_session_names(rb_strs *names, rb_strs *roots, rb_cli *cli, rb_err *err)
 {
     return find_names(names, roots, cli, false, err);
 }
@@ -128,7 +128,7 @@ static char *record(rb_cli *cli, const char *environment, rb_state *state)
         done.left, rb_text_s(done.left), environment, rb_err_line(&why));
 }
 
-void rb_site_record(rb_cli *cli, rb_site *site)
+void rb_env_session_record(rb_cli *cli, rb_env_session *site)
 {
     rb_err ignored; /* a database that cannot be read now is asked the next time */
     (void)!rb_backups_settle(site->env, site->state, &ignored);
@@ -149,7 +149,7 @@ static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb
     state = NULL;
     RB_TRY(rb_lock_take(&lock, root, err));
     RB_TRY(rb_state_open(&state, root, true, err));
-    RB_TRY(rb_site_check_journal(name, root, state, err));
+    RB_TRY(rb_env_session_check_journal(name, root, state, err));
     RB_AUTO(rb_free_str) char *recorded = NULL;
     RB_TRY(rb_state_pin(&recorded, state, "environment", err));
     if (recorded && strcmp(recorded, name) != 0)
@@ -160,7 +160,7 @@ static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb
     return RB_OK;
 }
 
-void rb_site_catch_up(rb_cli *cli)
+void rb_env_session_catch_up(rb_cli *cli)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
@@ -190,7 +190,7 @@ static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments
 }
 
 /* Removes files staged by a run that was killed before its journal row was durable. */
-static enum rb_code drop_staged(const rb_site *site, rb_err *err)
+static enum rb_code drop_staged(const rb_env_session *site, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
     RB_TRY(rb_state_pending(&row, site->state, err));
@@ -199,7 +199,7 @@ static enum rb_code drop_staged(const rb_site *site, rb_err *err)
     return RB_OK;
 }
 
-static enum rb_code bind(rb_site *site, const found *f, bool named, rb_err *err)
+static enum rb_code bind(rb_env_session *site, const found *f, bool named, rb_err *err)
 {
     site->settings_file = rb_strdup(f->file);
     site->source = f->source;
@@ -220,7 +220,7 @@ static enum rb_code pass(json_t *unreadable, const char *part, enum rb_code code
 }
 
 /* Reads the environment; to look at it, one of which not everything can be read. */
-static enum rb_code read_environment(rb_site *site, json_t *unreadable, const found *f,
+static enum rb_code read_environment(rb_env_session *site, json_t *unreadable, const found *f,
                                      const char *name, rb_err *err)
 {
     rb_err why;
@@ -234,16 +234,16 @@ static enum rb_code read_environment(rb_site *site, json_t *unreadable, const fo
     return pass(unreadable, "settings", code, err);
 }
 
-static enum rb_code read_state(rb_site *site, bool write, bool check, rb_err *err)
+static enum rb_code read_state(rb_env_session *site, bool write, bool check, rb_err *err)
 {
     RB_TRY(rb_state_open(&site->state, site->env->root, write, err));
     if (check && site->state)
-        RB_TRY(rb_site_check_journal(site->env->name, site->env->root, site->state, err));
+        RB_TRY(rb_env_session_check_journal(site->env->name, site->env->root, site->state, err));
     return RB_OK;
 }
 
-static enum rb_code open_site(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
-                              bool write, rb_err *err)
+static enum rb_code open_site(rb_env_session *site, json_t *unreadable, rb_cli *cli,
+                              const char *env, bool write, rb_err *err)
 {
     RB_AUTO(found_clear) found f = {0};
     const char *name = env ? env : getenv("RBTOOL_ENV");
@@ -254,38 +254,39 @@ static enum rb_code open_site(rb_site *site, json_t *unreadable, rb_cli *cli, co
     if (!name && !unreadable && json_object_size(f.environments) > 1)
         return refuse_several(cli, f.environments, err);
     RB_TRY(read_environment(site, unreadable, &f, name, err));
-    RB_TRY(rb_site_check_root(cli, site->env->name, site->env->root, err));
+    RB_TRY(rb_env_session_check_root(cli, site->env->name, site->env->root, err));
     RB_TRY(pass(unreadable, "signers", rb_session_signers(site->session, err), err));
     rb_session_extensions(&cli->session);
     if (write) {
-        RB_TRY(rb_site_lock(site, err));
+        RB_TRY(rb_env_session_lock(site, err));
         rb_env_tidy(site->env);
     }
     bool trusts = write && !site->trusting;
     RB_TRY(pass(unreadable, "state", read_state(site, write, unreadable || trusts, err), err));
     RB_TRY(pass(unreadable, "state", bind(site, &f, name != NULL, err), err));
     if (trusts) {
-        RB_TRY(rb_site_trusted(cli, site, err));
+        RB_TRY(rb_env_session_trusted(cli, site, err));
         RB_TRY(drop_staged(site, err));
-        rb_site_record(cli, site);
+        rb_env_session_record(cli, site);
     }
     return site->state
                ? pass(unreadable, "state", rb_state_live(&site->live, site->state, err), err)
                : RB_OK;
 }
 
-enum rb_code rb_site_open(rb_site *site, rb_cli *cli, const char *env, bool write, rb_err *err)
+enum rb_code rb_env_session_open(rb_env_session *site, rb_cli *cli, const char *env, bool write,
+                                 rb_err *err)
 {
     return open_site(site, NULL, cli, env, write, err);
 }
 
-enum rb_code rb_site_look(rb_site *site, json_t *unreadable, rb_cli *cli, const char *env,
-                          rb_err *err)
+enum rb_code rb_env_session_look(rb_env_session *site, json_t *unreadable, rb_cli *cli,
+                                 const char *env, rb_err *err)
 {
     return open_site(site, unreadable, cli, env, false, err);
 }
 
-enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
+enum rb_code rb_env_session_environments(rb_strs *names, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(found_clear) found f = {0};
     const char *name;
@@ -297,7 +298,7 @@ enum rb_code rb_site_environments(rb_strs *names, rb_cli *cli, rb_err *err)
     return RB_OK;
 }
 
-void rb_site_close(rb_site *site)
+void rb_env_session_close(rb_env_session *site)
 {
     if (site->untold)
         rb_ui_note(site->cli, "%s", site->untold);
@@ -311,10 +312,10 @@ void rb_site_close(rb_site *site)
     rb_state_close(site->state);
     rb_lock_release(site->lock);
     rb_env_free(site->env);
-    *site = (rb_site){0};
+    *site = (rb_env_session){0};
 }
 
-const char *rb_site_live_tag(const rb_live *live)
+const char *rb_env_session_live_tag(const rb_live *live)
 {
     for (int part = 0; part < RB_PARTS; part++)
         if (live->tag[part])
@@ -322,7 +323,7 @@ const char *rb_site_live_tag(const rb_live *live)
     return NULL;
 }
 
-enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err)
+enum rb_code rb_env_session_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *err)
 {
     for (int part = 0; part < RB_PARTS; part++)
         parts[part] = only->n == 0 || rb_strs_has(only, rb_part_name((enum rb_part)part));
@@ -337,8 +338,8 @@ enum rb_code rb_site_parts(bool parts[RB_PARTS], const rb_strs *only, rb_err *er
     return RB_OK;
 }
 
-enum rb_code rb_site_confirm(const rb_cli *cli, const rb_options *options, const char *what,
-                             rb_err *err)
+enum rb_code rb_env_session_confirm(const rb_cli *cli, const rb_options *options, const char *what,
+                                    rb_err *err)
 {
     if (options->yes || options->confirmed)
         return RB_OK;
@@ -351,8 +352,8 @@ enum rb_code rb_site_confirm(const rb_cli *cli, const rb_options *options, const
     return RB_OK;
 }
 
-enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from, const char *to,
-                             const char *why)
+enum rb_code rb_env_session_nothing(rb_cli *cli, const rb_env_session *site, const char *from,
+                                    const char *to, const char *why)
 {
     if (cli->json) {
         rb_ui_document(cli, json_pack("{s:s?,s:s?,s:s,s:s,s:[],s:n}", "from", from, "to", to,
@@ -364,8 +365,8 @@ enum rb_code rb_site_nothing(rb_cli *cli, const rb_site *site, const char *from,
     return RB_OK;
 }
 
-enum rb_code rb_site_refused(rb_cli *cli, const rb_site *site, const rb_plan *plan,
-                             const char *outcome, const rb_err *err)
+enum rb_code rb_env_session_refused(rb_cli *cli, const rb_env_session *site, const rb_plan *plan,
+                                    const char *outcome, const rb_err *err)
 {
     if (cli->json) {
         rb_ui_document(cli,

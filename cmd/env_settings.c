@@ -5,19 +5,19 @@
 #include "env_session.h"
 #include "ui.h"
 
-static bool is_renamed(const rb_site *site)
+static bool is_renamed(const rb_env_session *site)
 {
     return site->binding.environment && strcmp(site->binding.environment, site->env->name) != 0;
 }
 
 /* True if different settings stop a transition: not for a file that the operator names. */
-static bool settings_stop(const rb_site *site)
+static bool settings_stop(const rb_env_session *site)
 {
     return site->source == RB_SETTINGS_WORKTREE && json_array_size(site->binding.differences) > 0;
 }
 
 /* A commit can rename the only environment as well as move it. */
-static const char *other_name(const rb_site *site)
+static const char *other_name(const rb_env_session *site)
 {
     return site->source == RB_SETTINGS_WORKTREE ? site->binding.other : NULL;
 }
@@ -29,7 +29,7 @@ static void add_difference(json_t *list, const char *what, const char *key, json
         list, rb_json_make("what:s key:s recorded:j found:j", what, key, recorded, found));
 }
 
-json_t *rb_site_distrust(const rb_site *site)
+json_t *rb_env_session_distrust(const rb_env_session *site)
 {
     json_t *list = json_array();
     const char *name = site->env->name;
@@ -58,7 +58,7 @@ static char *text_of(const json_t *value)
     return rb_strdup(rb_buf_str(&text));
 }
 
-void rb_site_distrust_text(rb_buf *out, const json_t *item)
+void rb_env_session_distrust_text(rb_buf *out, const json_t *item)
 {
     RB_AUTO(rb_free_str) char *recorded = text_of(json_object_get(item, "recorded"));
     RB_AUTO(rb_free_str) char *found = text_of(json_object_get(item, "found"));
@@ -66,17 +66,17 @@ void rb_site_distrust_text(rb_buf *out, const json_t *item)
                   rb_json_str(item, "key"), recorded, found);
 }
 
-void rb_site_add_distrust(rb_buf *out, const rb_site *site, const char *lead)
+void rb_env_session_add_distrust(rb_buf *out, const rb_env_session *site, const char *lead)
 {
-    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(site);
+    RB_AUTO(rb_json_freep) json_t *list = rb_env_session_distrust(site);
     rb_json_each (item, list) {
         RB_AUTO(rb_buf_clear) rb_buf line = {0};
-        rb_site_distrust_text(&line, item);
+        rb_env_session_distrust_text(&line, item);
         rb_ui_add(out, "%s%s", lead, line.data);
     }
 }
 
-char *rb_site_trust_command(const rb_cli *cli, const rb_site *site)
+char *rb_env_session_trust_command(const rb_cli *cli, const rb_env_session *site)
 {
     bool why = is_renamed(site) || json_array_size(site->binding.databases) > 0;
     const char *config = cli->session.config;
@@ -85,23 +85,23 @@ char *rb_site_trust_command(const rb_cli *cli, const rb_site *site)
                      why ? " -m WHY" : "");
 }
 
-void rb_site_show_distrust(const rb_cli *cli, const rb_site *site)
+void rb_env_session_show_distrust(const rb_cli *cli, const rb_env_session *site)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    rb_site_add_distrust(&out, site, "differs     ");
+    rb_env_session_add_distrust(&out, site, "differs     ");
     if (out.len == 0)
         return;
-    RB_AUTO(rb_free_str) char *command = rb_site_trust_command(cli, site);
+    RB_AUTO(rb_free_str) char *command = rb_env_session_trust_command(cli, site);
     rb_ui_add(&out, "            the next transition exits 5 until `%s`", command);
     rb_ui_text(cli, &out, false);
 }
 
-static enum rb_code refuse(const rb_cli *cli, const rb_site *site, rb_err *err)
+static enum rb_code refuse(const rb_cli *cli, const rb_env_session *site, rb_err *err)
 {
     const rb_binding *binding = &site->binding;
     const char *name = site->env->name;
     const json_t *database = json_array_get(binding->databases, 0);
-    RB_AUTO(rb_free_str) char *command = rb_site_trust_command(cli, site);
+    RB_AUTO(rb_free_str) char *command = rb_env_session_trust_command(cli, site);
     RB_AUTO(rb_buf_clear) rb_buf keys = {0};
     rb_json_each (item, binding->differences)
         rb_buf_printf(&keys, "%s%s", item_at ? ", " : "", rb_json_str(item, "key"));
@@ -133,7 +133,7 @@ static enum rb_code refuse(const rb_cli *cli, const rb_site *site, rb_err *err)
                    name, site->settings_file, rb_buf_str(&keys), command);
 }
 
-enum rb_code rb_site_trusted(rb_cli *cli, const rb_site *site, rb_err *err)
+enum rb_code rb_env_session_trusted(rb_cli *cli, const rb_env_session *site, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     rb_json_each (item, site->binding.copies)
@@ -146,7 +146,7 @@ enum rb_code rb_site_trusted(rb_cli *cli, const rb_site *site, rb_err *err)
         return RB_OK;
     rb_ui_add(&out, "%s of %s, recorded on this host and found now:",
               settings_stop(site) ? "settings" : "names", site->env->name);
-    rb_site_add_distrust(&out, site, "  ");
+    rb_env_session_add_distrust(&out, site, "  ");
     rb_ui_text(cli, &out, true);
     return refuse(cli, site, err);
 }
@@ -159,7 +159,7 @@ static void add_command(rb_buf *out, const char *what, const rb_strs *command)
         rb_ui_add(out, "  %s runs %s", what, text);
 }
 
-enum rb_code rb_site_bind(rb_cli *cli, const rb_site *site, rb_err *err)
+enum rb_code rb_env_session_bind(rb_cli *cli, const rb_env_session *site, rb_err *err)
 {
     rb_err why;
     RB_TRY(rb_binding_record(site->state, site->env->name, site->settings, site->source, err));
@@ -169,7 +169,7 @@ enum rb_code rb_site_bind(rb_cli *cli, const rb_site *site, rb_err *err)
     return RB_OK;
 }
 
-void rb_site_show_first(const rb_cli *cli, const rb_site *site)
+void rb_env_session_show_first(const rb_cli *cli, const rb_env_session *site)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     const rb_env *env = site->env;

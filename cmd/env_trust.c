@@ -10,7 +10,7 @@
 /* The rules that accepting the settings overrides, [{"rule": "environment" or "settings", "old":
  * name of the environment before, "root": the environment itself is renamed, "what": for people}].
  * The root last: a later entry about the same names is the one that counts. */
-static json_t *find_passings(const rb_site *site)
+static json_t *find_passings(const rb_env_session *site)
 {
     const rb_binding *binding = &site->binding;
     const char *name = site->env->name;
@@ -38,7 +38,7 @@ static json_t *find_passings(const rb_site *site)
 }
 
 /* Finds the live release, from the journal, or from the ledger if the journal is another one. */
-static void find_live(rb_draft *draft, const rb_site *site, const rb_ledger *ledger,
+static void find_live(rb_draft *draft, const rb_env_session *site, const rb_ledger *ledger,
                       const char *environment)
 {
     for (int part = 0; part < RB_PARTS && !draft->tag; part++) {
@@ -56,7 +56,7 @@ static void find_live(rb_draft *draft, const rb_site *site, const rb_ledger *led
     }
 }
 
-static enum rb_code record_one(rb_cli *cli, const rb_site *site, const json_t *passing,
+static enum rb_code record_one(rb_cli *cli, const rb_env_session *site, const json_t *passing,
                                const char *why, rb_err *err)
 {
     const char *rule = rb_json_str(passing, "rule");
@@ -81,17 +81,17 @@ static enum rb_code record_one(rb_cli *cli, const rb_site *site, const json_t *p
     RB_AUTO(rb_free_str) char *object = draft.object ? rb_strdup(draft.object) : NULL;
     draft.tag = tag;
     draft.object = object;
-    if (rb_word_write(&id, cli, &draft, err) != RB_OK)
+    if (rb_ledger_write_entry(&id, cli, &draft, err) != RB_OK)
         return rb_err_prefix(err, "nothing was changed, since the override cannot be recorded");
     rb_ui_note(cli, "<red>OVERRIDE</> %s: %s: %s (entry %.10s)", rule, what, why,
-               rb_word_id(&id).hex);
+               rb_ledger_write_id(&id).hex);
     return RB_OK;
 }
 
 /* Fails unless the host has the ledger and the root that the environment is bound to, with a key to
  * sign the override if a policy is in force. *sign: it has a key. */
-static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, const json_t *all,
-                              const char *why, rb_err *err)
+static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_env_session *site,
+                              const json_t *all, const char *why, rb_err *err)
 {
     const json_t *first = json_array_get(all, 0);
     const char *what = rb_json_str(first, "what");
@@ -102,8 +102,8 @@ static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, cons
                        "why with -m WHY, which is recorded in the ledger",
                        what,
                        rb_text_same(rb_json_str(first, "rule"), "environment") ? old : "that host");
-    RB_TRY(rb_word_ready(cli, true, err));
-    RB_TRY(rb_site_bound(cli, site, err));
+    RB_TRY(rb_ledger_write_ready(cli, true, err));
+    RB_TRY(rb_env_session_bound(cli, site, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_TRY(rb_caller_find(&caller, site->session->repo, site->session->signers, NULL, true, err));
@@ -120,14 +120,14 @@ static enum rb_code check_may(bool *sign, rb_cli *cli, const rb_site *site, cons
     return RB_OK;
 }
 
-static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_options *o, rb_err *err)
+static enum rb_code accept(rb_cli *cli, rb_env_session *site, const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf shown = {0};
     RB_AUTO(rb_json_freep) json_t *all = find_passings(site);
     const char *name = site->env->name;
     bool sign = false;
-    rb_site_show_first(cli, site);
-    rb_site_add_distrust(&shown, site, "");
+    rb_env_session_show_first(cli, site);
+    rb_env_session_add_distrust(&shown, site, "");
     rb_ui_text(cli, &shown, true);
     if (rb_state_is_copy(site->state))
         rb_ui_note(cli, "the journal of %s was made on another host or in another folder", name);
@@ -137,7 +137,7 @@ static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_options *o, rb_e
         rb_ui_note(cli, "only settings changed: -m was not needed and is not recorded");
     RB_AUTO(rb_free_str)
     char *what = rb_format("trust the settings of %s in %s", name, site->settings_file);
-    RB_TRY(rb_site_confirm(cli, o, what, err));
+    RB_TRY(rb_env_session_confirm(cli, o, what, err));
     rb_json_each (passing, sign ? all : NULL)
         RB_TRY(record_one(cli, site, passing, o->why, err));
     RB_TRY(rb_binding_accept(site->state, &site->binding, err));
@@ -147,15 +147,15 @@ static enum rb_code accept(rb_cli *cli, rb_site *site, const rb_options *o, rb_e
 
 enum rb_code rb_env_trust(rb_cli *cli, const rb_options *o, rb_err *err)
 {
-    RB_AUTO(rb_site_close) rb_site site = {.trusting = true};
-    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
+    RB_AUTO(rb_env_session_close) rb_env_session site = {.trusting = true};
+    RB_TRY(rb_env_session_open(&site, cli, o->env, true, err));
     const char *name = site.env->name;
-    RB_AUTO(rb_json_freep) json_t *list = rb_site_distrust(&site);
+    RB_AUTO(rb_json_freep) json_t *list = rb_env_session_distrust(&site);
     const bool nothing =
         site.binding.environment && !rb_state_is_copy(site.state) && json_array_size(list) == 0;
     if (!nothing)
         RB_TRY(accept(cli, &site, o, err));
-    RB_TRY(rb_site_bind(cli, &site, err));
+    RB_TRY(rb_env_session_bind(cli, &site, err));
     if (cli->json) {
         rb_ui_document(cli, json_pack("{s:s,s:s,s:O}", "environment", name, "outcome",
                                       nothing ? "nothing" : "trusted", "accepted", list));

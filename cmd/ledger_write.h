@@ -8,30 +8,30 @@
 
 /* Finds the caller and checks that the policy allows the entry; what: "a verdict". RB_ERROR without
  * a key of an allowed signer, RB_FOUND if it is not in the role. */
-enum rb_code rb_word_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
-                            const char *what, rb_err *err) RB_MUST_USE;
+enum rb_code rb_ledger_write_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
+                                    const char *what, rb_err *err) RB_MUST_USE;
 
 /* For a ledger that is empty in a repository without rbtool.app: the name in rbtool.json. NULL
  * where rb_ledger_append() knows better. */
-enum rb_code rb_word_app(const char **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
+enum rb_code rb_ledger_write_app(const char **out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 
 /* Appends the entry, about the application of this repository. */
-enum rb_code rb_word_write(rb_oid *out, rb_cli *cli, const rb_draft *draft,
-                           rb_err *err) RB_MUST_USE;
+enum rb_code rb_ledger_write_entry(rb_oid *out, rb_cli *cli, const rb_draft *draft,
+                                   rb_err *err) RB_MUST_USE;
 
 /* Notes that other clones do not have the entry yet. */
-/* Before an entry is written and the ledger is read (rb_word_caller() does it, too): fetches the
- * ledger where this clone has none and its remote does, and says so. begins: the entry may be the
- * first of a new ledger. */
-enum rb_code rb_word_ready(rb_cli *cli, bool begins, rb_err *err) RB_MUST_USE;
-void rb_word_hint(const rb_cli *cli);
+/* Before an entry is written and the ledger is read (rb_ledger_write_caller() does it, too):
+ * fetches the ledger where this clone has none and its remote does, and says so. begins: the entry
+ * may be the first of a new ledger. */
+enum rb_code rb_ledger_write_ready(rb_cli *cli, bool begins, rb_err *err) RB_MUST_USE;
+void rb_ledger_write_hint(const rb_cli *cli);
 
-typedef struct rb_word_hex {
+typedef struct rb_ledger_write_hex {
     char hex[RB_OID_HEX];
-} rb_word_hex;
-rb_word_hex rb_word_id(const rb_oid *id);
+} rb_ledger_write_hex;
+rb_ledger_write_hex rb_ledger_write_id(const rb_oid *id);
 
 /* The document of an entry that was written; id NULL: of one that would change nothing. */
-json_t *rb_word_document(const rb_draft *draft, const rb_caller *caller, const rb_oid *id);
+json_t *rb_ledger_write_document(const rb_draft *draft, const rb_caller *caller, const rb_oid *id);
 
 #endif

@@ -221,10 +221,11 @@ static void print_json(const struct job *job, const rb_entry *entry)
     json_t *parents = json_array();
     for (size_t i = 0; i < entry->parent_count; i++)
         json_array_append_new(
-            parents, rb_json_text(rb_word_id(&job->ledger->items[entry->parents[i]].id).hex));
+            parents,
+            rb_json_text(rb_ledger_write_id(&job->ledger->items[entry->parents[i]].id).hex));
     rb_ui_document(job->cli, rb_json_make("id:s title:t trust:s committer:t principal:t "
                                           "fingerprint:s parents:j problems:j entry:J",
-                                          rb_word_id(&entry->id).hex, entry->title,
+                                          rb_ledger_write_id(&entry->id).hex, entry->title,
                                           rb_entry_trust_name(entry->trust), entry->committer,
                                           entry->principal, entry->fingerprint, parents,
                                           problems_json(&entry->problems), rb_entry_json(entry)));
@@ -284,7 +285,7 @@ static void print_table(const struct job *job)
     for (size_t i = 0; i < job->n; i++) {
         const rb_entry *entry = job->shown[i];
         const bool known = entry->kind != RB_ENTRY_KINDS;
-        rb_word_hex id = rb_word_id(&entry->id);
+        rb_ledger_write_hex id = rb_ledger_write_id(&entry->id);
         id.hex[ID_SHOWN] = '\0';
         RB_AUTO(rb_free_str) char *at = known || entry->at ? rb_status_iso(entry->at) : NULL;
         RB_AUTO(rb_free_str) char *by = signer_of(entry);
@@ -315,11 +316,11 @@ static void print_problems(const struct job *job)
         const rb_entry *entry = job->shown[i];
         RB_AUTO(rb_free_str) char *title = words_of(entry);
         for (size_t j = 0; j < entry->problems.n; j++)
-            rb_ui_line("%s%.*s %s: %s</> (%s%s%s)",
-                       rb_ui_color(is_fault(job, entry) ? RB_RED : RB_YELLOW), ID_SHOWN,
-                       rb_word_id(&entry->id).hex, fault_name(entry, &entry->problems.items[j]),
-                       entry->problems.items[j].message, rb_entry_kind_name(entry->kind),
-                       *title ? ": " : "", title);
+            rb_ui_line(
+                "%s%.*s %s: %s</> (%s%s%s)", rb_ui_color(is_fault(job, entry) ? RB_RED : RB_YELLOW),
+                ID_SHOWN, rb_ledger_write_id(&entry->id).hex,
+                fault_name(entry, &entry->problems.items[j]), entry->problems.items[j].message,
+                rb_entry_kind_name(entry->kind), *title ? ": " : "", title);
     }
 }
 
@@ -368,8 +369,8 @@ static enum rb_code note_unrecorded(size_t *unrecorded, const struct job *job, r
         if (rb_tag_read(&tag, job->repo, tags.items[i], &unreadable) != RB_OK ||
             !rb_manifest_is_in(tag))
             continue;
-        if (!json_object_get(recorded, rb_word_id(&tag->object).hex) && ++*unrecorded <= NAMED &&
-            job->ledger->n > 0)
+        if (!json_object_get(recorded, rb_ledger_write_id(&tag->object).hex) &&
+            ++*unrecorded <= NAMED && job->ledger->n > 0)
             rb_ui_note(job->cli,
                        "the ledger has no entry about release %s; rbtool release %s --record "
                        "writes it",

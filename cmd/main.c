@@ -175,8 +175,8 @@ static void report(rb_cli *cli, enum rb_code code, const rb_err *err)
     fflush(stdout);
     RB_AUTO(rb_free_str) char *message = rb_safe(err->message);
     RB_AUTO(rb_free_str) char *next = rb_safe(err->hint);
-    RB_AUTO(rb_free_str) char *line = rb_site_commands(cli, message);
-    RB_AUTO(rb_free_str) char *hint = rb_site_commands(cli, next);
+    RB_AUTO(rb_free_str) char *line = rb_env_session_commands(cli, message);
+    RB_AUTO(rb_free_str) char *hint = rb_env_session_commands(cli, next);
     fprintf(stderr, "rbtool: %s\n", line);
     if (*hint)
         fprintf(stderr, "hint: %s\n", hint);

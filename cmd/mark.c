@@ -96,15 +96,15 @@ static enum rb_code write_entry(rb_cli *cli, const rb_draft *draft, const rb_cal
                                 const char *text, const char *next, rb_err *err)
 {
     rb_oid id;
-    RB_TRY(rb_word_write(&id, cli, draft, err));
+    RB_TRY(rb_ledger_write_entry(&id, cli, draft, err));
     if (cli->json) {
-        rb_ui_document(cli, rb_word_document(draft, caller, &id));
+        rb_ui_document(cli, rb_ledger_write_document(draft, caller, &id));
         return RB_OK;
     }
-    rb_ui_line("%s, says %s (entry %.10s)", text, caller->principal, rb_word_id(&id).hex);
+    rb_ui_line("%s, says %s (entry %.10s)", text, caller->principal, rb_ledger_write_id(&id).hex);
     if (next)
         rb_ui_line("%s", next);
-    rb_word_hint(cli);
+    rb_ledger_write_hint(cli);
     return RB_OK;
 }
 
@@ -114,9 +114,10 @@ static enum rb_code mark_gap(rb_cli *cli, const rb_options *o, const char *tag, 
     bool here;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     rb_err no_policy;
-    if (rb_word_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", &no_policy) != RB_OK) {
+    if (rb_ledger_write_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", &no_policy) !=
+        RB_OK) {
         rb_caller_clear(&caller);
-        RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a gap", err));
+        RB_TRY(rb_ledger_write_caller(&caller, cli, RB_ROLE_MARK, o->key, "a gap", err));
     }
     RB_TRY(find_missing(object, &here, cli, tag, o->object, err));
     RB_AUTO(rb_json_freep) json_t *detail = json_pack("{s:s}", "why", o->why);
@@ -141,7 +142,7 @@ static enum rb_code mark_verdict(rb_cli *cli, const rb_options *o, const char *t
     char object[RB_OID_HEX];
     bool good = strcmp(verdict, "good") == 0;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    RB_TRY(rb_word_caller(&caller, cli, RB_ROLE_MARK, o->key, "a verdict", err));
+    RB_TRY(rb_ledger_write_caller(&caller, cli, RB_ROLE_MARK, o->key, "a verdict", err));
     RB_TRY(find_object(object, cli, tag, good, err));
     RB_AUTO(rb_json_freep)
     json_t *detail = json_pack("{s:s,s:s,s:n}", "verdict", verdict, "why", o->why, "transition");

@@ -21,14 +21,14 @@ static bool is_runbook(const rb_options *o)
     return o->format && strcmp(o->format, "markdown") == 0;
 }
 
-static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
+static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_env_session *site,
                           const rb_options *o, rb_err *err)
 {
     if (is_runbook(o)) {
         RB_TRY(rb_session_ledger(&cli->session, err));
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_AUTO(rb_buf_clear) rb_buf safe = {0};
-        RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
+        RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
         rb_runbook_write(&text, plan, site->env, cli->session.policy, program);
         for (const char *p = text.data; *p; p += strcspn(p, "\n") + 1) {
             rb_buf_add_safe(&safe, p, strcspn(p, "\n"));
@@ -38,17 +38,17 @@ static enum rb_code print(rb_cli *cli, const rb_plan *plan, const rb_site *site,
     } else if (cli->json) {
         rb_ui_json(cli, plan->json);
     } else {
-        rb_site_show_plan(cli, plan, false, false);
+        rb_env_session_show_plan(cli, plan, false, false);
     }
     return RB_OK;
 }
 
 /* A plan without steps. */
-static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *tag,
+static enum rb_code print_nothing(rb_cli *cli, const rb_env_session *site, const char *tag,
                                   const char *why)
 {
     if (!cli->json)
-        return rb_site_nothing(cli, site, tag, NULL, why);
+        return rb_env_session_nothing(cli, site, tag, NULL, why);
     rb_ui_document(cli, json_pack("{s:s,s:n,s:s,s:n,s:n,s:n,s:[],s:[],s:[],s:[{s:s,s:s}]}", "from",
                                   tag, "to", "environment", site->env->name, "digest", "class",
                                   "rule", "steps", "dataAtRisk", "bound", "decisions", "code",
@@ -56,17 +56,17 @@ static enum rb_code print_nothing(rb_cli *cli, const rb_site *site, const char *
     return RB_OK;
 }
 
-static enum rb_code plan_revert(rb_cli *cli, rb_site *site, const rb_options *o, const char *tag,
-                                rb_err *err)
+static enum rb_code plan_revert(rb_cli *cli, rb_env_session *site, const rb_options *o,
+                                const char *tag, rb_err *err)
 {
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     rb_intent intent;
-    RB_TRY(rb_site_settled(site, err));
-    RB_TRY(rb_site_intent(&intent, site, o, "revert", tag, err));
+    RB_TRY(rb_env_session_settled(site, err));
+    RB_TRY(rb_env_session_intent(&intent, site, o, "revert", tag, err));
     intent.partial = true;
     if (is_runbook(o)) /* it is read later */
         intent.target_at = (size_t)(strstr(intent.command, " --env ") - intent.command);
-    RB_TRY(rb_site_plan(&t, cli, site, &intent, err));
+    RB_TRY(rb_env_session_plan(&t, cli, site, &intent, err));
     if (t.nothing)
         return print_nothing(cli, site, tag, t.nothing);
     RB_TRY(print(cli, t.plan, site, o, err));
@@ -95,14 +95,14 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     else if (o->format && strcmp(o->format, "text") != 0 && strcmp(o->format, "markdown") != 0)
         return rb_fail(err, RB_ERROR, "--format takes text, json or markdown, not '%s'", o->format);
     RB_TRY(check_deploy(o, err));
-    RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->env, false, err));
-    RB_TRY(rb_site_trusted(cli, &site, err));
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
+    RB_TRY(rb_env_session_open(&site, cli, o->env, false, err));
+    RB_TRY(rb_env_session_trusted(cli, &site, err));
     if (o->deploy) {
         o->dry_run = true;
-        return rb_site_carry_out(cli, &site, o, "deploy", o->deploy, err);
+        return rb_env_session_carry_out(cli, &site, o, "deploy", o->deploy, err);
     }
-    const char *tag = o->argc > 0 ? o->argv[0] : rb_site_live_tag(&site.live);
+    const char *tag = o->argc > 0 ? o->argv[0] : rb_env_session_live_tag(&site.live);
     if (!tag)
         return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert",
                        site.env->name);

@@ -28,11 +28,12 @@ static json_t *document(const rb_cli *cli)
     for (size_t i = 0; i < rb_policy_count(cli->session.policy); i++) {
         const rb_entry *entry = rb_policy_at(cli->session.policy, i);
         const json_t *detail = rb_entry_detail(entry);
-        json_array_append_new(
-            in_force, rb_json_make("entry:s version:J signer:s fingerprint:s at:i policy:J",
-                                   rb_word_id(&entry->id).hex, json_object_get(detail, "version"),
-                                   entry->principal, entry->fingerprint, (int64_t)entry->at,
-                                   json_object_get(detail, "policy")));
+        json_array_append_new(in_force,
+                              rb_json_make("entry:s version:J signer:s fingerprint:s at:i policy:J",
+                                           rb_ledger_write_id(&entry->id).hex,
+                                           json_object_get(detail, "version"), entry->principal,
+                                           entry->fingerprint, (int64_t)entry->at,
+                                           json_object_get(detail, "policy")));
     }
     for (size_t i = 0; i < cli->session.claims.n; i++) {
         const rb_problem *claim = &cli->session.claims.items[i];
@@ -121,14 +122,15 @@ static enum rb_code try_set(rb_oid *out, rb_cli *cli, const rb_options *o, const
                       .detail = detail,
                       .key = o->key,
                       .must_sign = true};
-    RB_TRY(rb_word_app(&draft.app, cli, err));
+    RB_TRY(rb_ledger_write_app(&draft.app, cli, err));
     if (!draft.app)
         draft.app = ledger->app;
     RB_TRY(
         rb_ledger_write(out, cli->session.repo, &draft, &ledger->tip, ledger->n > 0 ? 1 : 0, err));
     RB_TRY(rb_ref_move(cli->session.repo, RB_LEDGER_REF, out, ledger->n > 0 ? &ledger->tip : NULL,
                        err));
-    rb_ledger_pin(cli->session.repo, ledger->n > 0 ? ledger->ids.items[0] : rb_word_id(out).hex);
+    rb_ledger_pin(cli->session.repo,
+                  ledger->n > 0 ? ledger->ids.items[0] : rb_ledger_write_id(out).hex);
     return RB_OK;
 }
 
@@ -139,7 +141,7 @@ static enum rb_code set(rb_cli *cli, const rb_options *o, const char *path, rb_e
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
     RB_TRY(rb_file_read(&text, path, POLICY_LIMIT, err));
     RB_TRY(rb_policy_read(&json, rb_buf_str(&text), text.len, path, err));
-    RB_TRY(rb_word_ready(cli, true, err));
+    RB_TRY(rb_ledger_write_ready(cli, true, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_caller_find(&caller, cli->session.repo, cli->session.signers, o->key, true, err));
     rb_oid id;
@@ -155,14 +157,14 @@ static enum rb_code set(rb_cli *cli, const rb_options *o, const char *path, rb_e
         return rb_fail(err, RB_FOUND,
                        "entry %.10s was written, but is not the policy in force%s%s\nsee `rbtool "
                        "policy show`",
-                       rb_word_id(&id).hex, cli->session.claims.n ? ": " : "",
+                       rb_ledger_write_id(&id).hex, cli->session.claims.n ? ": " : "",
                        cli->session.claims.n
                            ? cli->session.claims.items[cli->session.claims.n - 1].message
                            : "");
     rb_ui_line("policy version %d is in force, set by %s (entry %.10s)",
                (int)rb_json_int(rb_entry_detail(now), "version", 0), caller.principal,
-               rb_word_id(&id).hex);
-    rb_word_hint(cli);
+               rb_ledger_write_id(&id).hex);
+    rb_ledger_write_hint(cli);
     return RB_OK;
 }
 

@@ -232,7 +232,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     rb_repo *repo = cli->session.repo;
     const rb_signers *signers = cli->session.signers;
     if (!o->dry_run)
-        RB_TRY(rb_word_ready(cli, true, err));
+        RB_TRY(rb_ledger_write_ready(cli, true, err));
     if (o->record)
         return run_record(cli, repo, signers, o, o->argv[0], err);
     rb_session_extensions(&cli->session);

@@ -55,7 +55,7 @@ static const rb_release_facts *facts_of(rb_cli *cli)
     facts->reading = s->ledger_reading;
     find_overrides(facts, s->ledger);
     rb_unapproved_find(&facts->unapproved, &facts->unapproved_count, s->policy);
-    if (rb_site_names(&names, &roots, cli, &ignored) == RB_OK)
+    if (rb_env_session_names(&names, &roots, cli, &ignored) == RB_OK)
         rb_journals_read(&facts->journals, s->ledger, &roots);
     return facts;
 }
@@ -109,7 +109,7 @@ json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *envir
                                rb_json_str(rb_entry_detail(entry), "kind"), entry->environment,
                                (int64_t)found->needed, (int64_t)found->given, by,
                                entry->trust == RB_ENTRY_GOOD, (int64_t)entry->at,
-                               rb_word_id(&entry->id).hex));
+                               rb_ledger_write_id(&entry->id).hex));
     }
     return list;
 }
@@ -121,7 +121,7 @@ static void add_places(rb_strs *out, rb_cli *cli)
     const char *name;
     json_t *value;
     rb_err ignored;
-    if (rb_site_names(out, &roots, cli, &ignored) != RB_OK)
+    if (rb_env_session_names(out, &roots, cli, &ignored) != RB_OK)
         rb_strs_clear(out);
     const json_t *policy = rb_policy_json(cli->session.policy);
     json_object_foreach (json_object_get(policy, "environments"), name, value)

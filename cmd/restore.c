@@ -43,8 +43,8 @@ static void show(const rb_cli *cli, const json_t *report)
 }
 
 /* Without --yes it is shown what would be restored, and asked. */
-static enum rb_code ask(rb_cli *cli, rb_site *site, rb_backup_restore *request, const rb_options *o,
-                        rb_err *err)
+static enum rb_code ask(rb_cli *cli, rb_env_session *site, rb_backup_restore *request,
+                        const rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *report = NULL;
     if (o->yes || o->dry_run)
@@ -56,16 +56,16 @@ static enum rb_code ask(rb_cli *cli, rb_site *site, rb_backup_restore *request, 
         show(cli, report);
     RB_AUTO(rb_free_str)
     char *what = rb_format("restore from backup %s into %s", request->id, site->env->name);
-    return rb_site_confirm(cli, o, what, err);
+    return rb_env_session_confirm(cli, o, what, err);
 }
 
-static enum rb_code restore(rb_cli *cli, rb_site *site, const rb_options *o, const char *id,
+static enum rb_code restore(rb_cli *cli, rb_env_session *site, const rb_options *o, const char *id,
                             rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *report = NULL;
     RB_AUTO(rb_free_str) char *host = NULL;
     RB_AUTO(rb_free_str) char *user = NULL;
-    rb_site_who(&host, &user);
+    rb_env_session_who(&host, &user);
     rb_backup_restore request = {.env = site->env,
                                  .state = site->state,
                                  .id = id,
@@ -82,7 +82,7 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const rb_options *o, con
     RB_TRY(ask(cli, site, &request, o, err));
     RB_TRY(rb_backups_restore(&report, &request, err));
     if (!o->dry_run)
-        rb_site_record(cli, site);
+        rb_env_session_record(cli, site);
     rb_json_set_str(report, "environment", site->env->name);
     if (cli->json)
         rb_ui_json(cli, report);
@@ -110,10 +110,10 @@ static enum rb_code restore(rb_cli *cli, rb_site *site, const rb_options *o, con
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
-    RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
-    RB_TRY(rb_site_settled(&site, err));
-    RB_TRY(rb_site_trusted(cli, &site, err));
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
+    RB_TRY(rb_env_session_open(&site, cli, o->env, true, err));
+    RB_TRY(rb_env_session_settled(&site, err));
+    RB_TRY(rb_env_session_trusted(cli, &site, err));
     return restore(cli, &site, o, o->argv[0], err);
 }
 

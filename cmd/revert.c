@@ -30,15 +30,15 @@ static const rb_opt opts[] = {
  * Without TAG the live release is proposed and asked about. Without a terminal TAG is required:
  * two people who revert at once would go back twice.
  */
-static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_site *site,
+static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_env_session *site,
                              const rb_options *o, const char *tag, rb_err *err)
 {
     *out = tag;
     if (tag)
         return RB_OK;
     const char *env = site->env->name;
-    RB_TRY(rb_site_settled(site, err));
-    *out = rb_site_live_tag(&site->live);
+    RB_TRY(rb_env_session_settled(site, err));
+    *out = rb_env_session_live_tag(&site->live);
     if (!*out)
         return rb_fail(err, RB_ERROR, "nothing is live in %s, so there is nothing to revert", env);
     if (o->dry_run || (cli->interactive && !o->yes))
@@ -103,7 +103,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
                            "-o writes a whole bundle and moves no environment, so that %s has "
                            "nothing to say\nleave it out",
                            odd);
-        RB_TRY(rb_site_configured(&configured, cli, err));
+        RB_TRY(rb_env_session_configured(&configured, cli, err));
         if (configured)
             return rb_fail(err, RB_ERROR,
                            "-o is for repositories without an environment\nthis one "
@@ -111,10 +111,10 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
                            "reconstruct`");
         return write_bundle(cli, o, tag, err);
     }
-    RB_AUTO(rb_site_close) rb_site site = {0};
-    RB_TRY(rb_site_open(&site, cli, o->env, true, err));
+    RB_AUTO(rb_env_session_close) rb_env_session site = {0};
+    RB_TRY(rb_env_session_open(&site, cli, o->env, true, err));
     RB_TRY(find_tag(&tag, cli, &site, o, tag, err));
-    return rb_site_carry_out(cli, &site, o, "revert", tag, err);
+    return rb_env_session_carry_out(cli, &site, o, "revert", tag, err);
 }
 
 RB_COMMAND(revert, "[TAG]", "undo a release: move an environment back to the previous known-good",

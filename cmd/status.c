@@ -90,7 +90,7 @@ static void show_pending(const rb_cli *cli, const rb_status *st)
     RB_AUTO(rb_free_str)
     char *words = rb_format("Finish: `rbtool resume --env %s`. Undo: `rbtool abort --env %s`",
                             st->name, st->name);
-    RB_AUTO(rb_free_str) char *out = rb_site_commands(cli, words);
+    RB_AUTO(rb_free_str) char *out = rb_env_session_commands(cli, words);
     RB_AUTO(rb_free_str) char *where = committed_words(st);
     if (st->holder)
         rb_ui_line("<bold>%s</>: %s, another run holds the environment (%s): it is in step %s of "
@@ -142,7 +142,7 @@ static void show_first(const rb_status *st)
 static void show_health(const rb_cli *cli, const rb_status *st)
 {
     if (!st->checks) {
-        RB_AUTO(rb_free_str) char *program = rb_site_program(cli);
+        RB_AUTO(rb_free_str) char *program = rb_env_session_program(cli);
         if (st->tag && !st->row)
             rb_ui_line("checks      none have run: `%s check --env %s` runs those that are "
                        "configured",
@@ -171,7 +171,7 @@ static void show_list(const rb_cli *cli, const char *head, const json_t *list)
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     rb_json_each (item, list)
         if (rb_json_str(item, "path")[0])
-            rb_site_add_drift(&out, head, item);
+            rb_env_session_add_drift(&out, head, item);
     rb_ui_text(cli, &out, false);
 }
 
@@ -225,14 +225,15 @@ static void show(rb_cli *cli, const rb_status *st)
     show_list(cli, drift, st->drift);
     show_list(cli, "  accepted", st->accepted);
     rb_json_each (item, st->unreadable) {
-        RB_AUTO(rb_free_str) char *message = rb_site_commands(cli, rb_json_str(item, "message"));
+        RB_AUTO(rb_free_str)
+        char *message = rb_env_session_commands(cli, rb_json_str(item, "message"));
         rb_ui_line("<red>unreadable</>  %s: %s", rb_json_str(item, "part"), message);
     }
     show_backups(st->backups);
     show_last(st);
     if (st->release && !st->row && rb_session_ledger(&cli->session, &ignored) == RB_OK)
         rb_release_show(cli, st->release, st->name);
-    rb_site_show_distrust(cli, &st->site);
+    rb_env_session_show_distrust(cli, &st->site);
     if (st->unwritten > 0)
         rb_ui_line(
             "ledger      does not have %zu transition(s) of %s yet; the next deploy, revert, "
@@ -324,7 +325,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     const char *chosen = getenv("RBTOOL_ENV");
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     if (!o->env && !(chosen && *chosen))
-        RB_TRY(rb_site_environments(&names, cli, err));
+        RB_TRY(rb_env_session_environments(&names, cli, err));
     return names.n > 1 ? show_all(cli, &names, o->exit_code, err) : show_one(cli, o, err);
 }
 

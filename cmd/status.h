@@ -15,7 +15,7 @@ enum rb_side { /* of the point of no return, where a transition stopped */
 };
 
 typedef struct rb_status {
-    rb_site site; /* env may be NULL: its settings cannot be read */
+    rb_env_session site; /* env may be NULL: its settings cannot be read */
     char *name;
     rb_transition_row *row; /* begun and not ended, or NULL */
     char *holder;           /* who holds the environment, or NULL */

@@ -169,7 +169,7 @@ static void set_live(rb_status *st, char *tag, char *object)
 static void look_at_pending(rb_status *st)
 {
     rb_err why;
-    if (!can(st, "state", rb_site_pending(&st->row, &st->holder, &st->site, &why), &why) ||
+    if (!can(st, "state", rb_env_session_pending(&st->row, &st->holder, &st->site, &why), &why) ||
         !st->row)
         return;
     st->step = pending_step(st);
@@ -223,7 +223,7 @@ static void look_at_state(rb_status *st)
     if (!st->site.state)
         return;
     look_at_pending(st);
-    st->tag = rb_site_live_tag(&st->live);
+    st->tag = rb_env_session_live_tag(&st->live);
     look_at_history(st);
     (void)can(st, "state", rb_state_outbox(&items, &st->unwritten, st->site.state, &why), &why);
     rb_outbox_free(items, st->unwritten);
@@ -300,7 +300,7 @@ enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err
                       .accepted = json_array(),
                       .backups = json_array(),
                       .unreadable = json_array()};
-    RB_TRY(rb_site_look(&st->site, st->unreadable, cli, name, err));
+    RB_TRY(rb_env_session_look(&st->site, st->unreadable, cli, name, err));
     st->name = rb_strdup(st->site.env->name);
     rb_json_each (item, st->unreadable)
         st->unknown = st->unknown || rb_text_same(rb_json_str(item, "part"), "state");
@@ -331,7 +331,7 @@ void rb_status_clear(rb_status *st)
     json_decref(st->backups);
     json_decref(st->unreadable);
     json_decref(st->checks);
-    rb_site_close(&st->site);
+    rb_env_session_close(&st->site);
     *st = (rb_status){0};
 }
 
@@ -374,7 +374,7 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         : st->unknown ? "unknown"
                       : "empty",
         st->health, st->down || st->stopped, st->step, st->holder, list_parts(&st->live),
-        rb_site_distrust(&st->site), st->drift, st->accepted, st->backups, st->unwritten,
+        rb_env_session_distrust(&st->site), st->drift, st->accepted, st->backups, st->unwritten,
         rb_json_str(st->checks, "message"), describe_checks(st->checks), st->said, verdict, reason,
         release ? rb_release_approvals(cli, release, st->name) : json_array(),
         release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
@@ -388,7 +388,7 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
 enum rb_code rb_status_code(const rb_status *st, rb_err *err)
 {
     if (st->row)
-        return rb_site_settled(&st->site, err);
+        return rb_env_session_settled(&st->site, err);
     bool found = json_array_size(st->drift) > 0 || json_array_size(st->unreadable) > 0 ||
                  st->down || rb_text_same(st->health, "unhealthy");
     return found ? RB_FOUND : RB_OK;

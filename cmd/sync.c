@@ -149,7 +149,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_TRY(rb_session_signers(&cli->session, err));
     rb_repo *repo = cli->session.repo;
     const rb_signers *signers = cli->session.signers;
-    rb_site_catch_up(cli);
+    rb_env_session_catch_up(cli);
     RB_TRY(rb_ledger_sync(&sync, repo, signers, o->argc > 0 ? o->argv[0] : NULL, how, err));
     /* The exchange is done, whatever can be said of the tags. */
     RB_AUTO(missing_clear) struct missing missing = {0};

@@ -41,7 +41,7 @@ static void add_list(rb_buf *out, const char *head, const char *template, const 
         rb_ui_add_item(out, template, item);
 }
 
-void rb_site_add_drift(rb_buf *out, const char *head, const json_t *item)
+void rb_env_session_add_drift(rb_buf *out, const char *head, const json_t *item)
 {
     const json_t *flags = json_object_get(item, "flags");
     RB_AUTO(rb_free_str) char *words = rb_drift_words(item);
@@ -144,7 +144,7 @@ static void add_risk(rb_buf *out, const json_t *plan)
 }
 
 /* seen: who agreed to its digest has read the rest of it, other than the counts and the drift. */
-void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr)
+void rb_env_session_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool to_stderr)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     const json_t *json = plan->json;
@@ -167,7 +167,7 @@ void rb_site_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen, bool t
     if (json_array_size(plan->drift) > 0)
         rb_ui_add(&out, "drift");
     rb_json_each (item, plan->drift)
-        rb_site_add_drift(&out, "  -", item);
+        rb_env_session_add_drift(&out, "  -", item);
     if (!seen) {
         add_list(&out, "notes", "  - {.}", json_object_get(json, "notes"));
         add_decisions(&out, json_object_get(json, "decisions"), true);
@@ -242,7 +242,7 @@ static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 static struct sigaction old_actions[SIGNALS];
 
 /* What is ignored (nohup, a shell's background job) stays ignored. */
-void rb_site_catch(rb_control *control)
+void rb_env_session_catch(rb_control *control)
 {
     struct sigaction action = {.sa_handler = on_signal};
     caught = control;
@@ -254,14 +254,14 @@ void rb_site_catch(rb_control *control)
     }
 }
 
-void rb_site_uncatch(void)
+void rb_env_session_uncatch(void)
 {
     for (size_t i = 0; i < SIGNALS; i++)
         sigaction(signals[i], &old_actions[i], NULL);
     rb_process_watch(NULL);
 }
 
-enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err)
+enum rb_code rb_env_session_bound(rb_cli *cli, const rb_env_session *site, rb_err *err)
 {
     RB_TRY(rb_session_ledger(&cli->session, err));
     return rb_policy_bound(site->env, site->state, &cli->session, err);
@@ -269,14 +269,15 @@ enum rb_code rb_site_bound(rb_cli *cli, const rb_site *site, rb_err *err)
 
 /* What every database's journal row will be bound to. One that is continued is judged by what it
  * began under. */
-static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_site *site, bool begin, rb_err *err)
+static enum rb_code pin(json_t *pins, rb_cli *cli, const rb_env_session *site, bool begin,
+                        rb_err *err)
 {
     RB_TRY(rb_session_ledger(&cli->session, err));
     return begin ? rb_policy_pin(pins, site->state, &cli->session, err)
                  : rb_policy_pinned(pins, site->state, err);
 }
 
-void rb_site_who(char **host, char **user)
+void rb_env_session_who(char **host, char **user)
 {
     char name[HOST_NAME_MAX + 1] = "";
     const struct passwd *entry = getpwuid(geteuid());
@@ -285,7 +286,8 @@ void rb_site_who(char **host, char **user)
     *user = entry ? rb_safe(entry->pw_name) : NULL;
 }
 
-enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb_err *err)
+enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, bool begin,
+                                rb_err *err)
 {
     RB_AUTO(rb_free_str) char *host = NULL;
     RB_AUTO(rb_free_str) char *user = NULL;
@@ -293,18 +295,18 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     RB_TRY(pin(site->pins, cli, site, begin, err));
     run->progress = progress;
     run->context = cli;
-    rb_site_who(&host, &user);
+    rb_env_session_who(&host, &user);
     run->host = host;
     run->user = user;
     run->version = RB_VERSION;
     run->pins = site->pins;
-    RB_TRY(rb_site_bind(cli, site, err));
+    RB_TRY(rb_env_session_bind(cli, site, err));
     run->control = &control;
-    rb_site_catch(&control);
+    rb_env_session_catch(&control);
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     enum rb_code code =
         begin ? rb_execute(&document, run, err) : rb_execute_on(&document, run, err);
-    rb_site_uncatch();
+    rb_env_session_uncatch();
     run->control = NULL;
     rb_ui_progress_end(cli);
     const json_t *plan = run->plan->json;
@@ -316,7 +318,7 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
         show_outcome(cli, document, plan);
     rb_run_clear(run);
     fflush(stdout); /* the result is out, whatever becomes of the ledger */
-    rb_site_record(cli, site);
+    rb_env_session_record(cli, site);
     rb_err why; /* a ledger that this transition began binds the environment from now on */
     if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
         rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name,
@@ -324,7 +326,8 @@ enum rb_code rb_site_run(rb_cli *cli, rb_site *site, rb_run *run, bool begin, rb
     return code;
 }
 
-enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, rb_transition *t, rb_err *err)
+enum rb_code rb_env_session_continue(rb_cli *cli, rb_env_session *site, rb_transition *t,
+                                     rb_err *err)
 {
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_transition_read(t, err));
@@ -332,11 +335,11 @@ enum rb_code rb_site_continue(rb_cli *cli, rb_site *site, rb_transition *t, rb_e
                   .request = &t->request,
                   .state = site->state,
                   .agreed = json_object_get(t->plan->json, "dataAtRisk")};
-    return rb_site_run(cli, site, &run, false, err);
+    return rb_env_session_run(cli, site, &run, false, err);
 }
 
-enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_options *o, const char *kind,
-                            const char *tag, rb_err *err)
+enum rb_code rb_env_session_intent(rb_intent *out, rb_env_session *site, const rb_options *o,
+                                   const char *kind, const char *tag, rb_err *err)
 {
     *out = (rb_intent){.kind = kind,
                        .tag = tag,
@@ -349,12 +352,12 @@ enum rb_code rb_site_intent(rb_intent *out, rb_site *site, const rb_options *o, 
                        .no_backup = o->no_backup,
                        .rehearse = o->rehearse,
                        .partial = o->dry_run,
-                       .command = rb_site_command(site, o, kind, tag)};
-    return rb_site_parts(out->parts, &o->only, err);
+                       .command = rb_env_session_command(site, o, kind, tag)};
+    return rb_env_session_parts(out->parts, &o->only, err);
 }
 
-enum rb_code rb_site_plan(rb_transition *out, rb_cli *cli, const rb_site *site,
-                          const rb_intent *intent, rb_err *err)
+enum rb_code rb_env_session_plan(rb_transition *out, rb_cli *cli, const rb_env_session *site,
+                                 const rb_intent *intent, rb_err *err)
 {
     RB_TRY(rb_session_ledger(&cli->session, err));
     const rb_environment environment = {site->env, site->state, &site->live,
@@ -429,33 +432,34 @@ static enum rb_code confirm(rb_cli *cli, const rb_transition *t, bool loss_passe
                            t->request.from ? t->request.from->tag : "nothing", t->request.to->tag);
     enum rb_code code = RB_OK;
     if (!by_number) /* who typed the number has read it */
-        code = rb_site_confirm(cli, o, what, err);
+        code = rb_env_session_confirm(cli, o, what, err);
     bool passes = t->needs.n > 0 || loss_passed;
     if (o->break_glass && !passes)
         rb_ui_note(cli, "nothing is missing: --break-glass was not needed and is not recorded");
     return code == RB_OK && passes ? override(cli, t, loss_passed, o->why, err) : code;
 }
 
-enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_options *options,
-                               const char *kind, const char *tag, rb_err *err)
+enum rb_code rb_env_session_carry_out(rb_cli *cli, rb_env_session *site, const rb_options *options,
+                                      const char *kind, const char *tag, rb_err *err)
 {
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     rb_intent intent;
     bool loss_passed = false;
     bool by_number = false;
     if (strcmp(kind, "abort") != 0)
-        RB_TRY(rb_site_settled(site, err));
-    RB_TRY(rb_site_intent(&intent, site, options, kind, tag, err));
+        RB_TRY(rb_env_session_settled(site, err));
+    RB_TRY(rb_env_session_intent(&intent, site, options, kind, tag, err));
     RB_TRY(check_reason(options, err));
-    RB_TRY(rb_site_plan(&t, cli, site, &intent, err));
+    RB_TRY(rb_env_session_plan(&t, cli, site, &intent, err));
     if (t.nothing)
-        return rb_site_nothing(cli, site, tag, strcmp(kind, "deploy") == 0 ? tag : NULL, t.nothing);
+        return rb_env_session_nothing(cli, site, tag, strcmp(kind, "deploy") == 0 ? tag : NULL,
+                                      t.nothing);
     const rb_plan *plan = t.plan;
     bool seen =
         !options->dry_run && plan->worst == RB_OK && rb_plan_agrees(plan, options->accept_loss);
-    rb_site_show_first(cli, site);
+    rb_env_session_show_first(cli, site);
     if (!cli->json || !options->dry_run)
-        rb_site_show_plan(cli, plan, seen, !options->dry_run);
+        rb_env_session_show_plan(cli, plan, seen, !options->dry_run);
     if (options->dry_run && cli->json)
         rb_ui_json(cli, plan->json);
     rb_run run = {.plan = plan,
@@ -467,9 +471,10 @@ enum rb_code rb_site_carry_out(rb_cli *cli, rb_site *site, const rb_options *opt
     if (options->dry_run)
         return code;
     if (code != RB_OK)
-        return rb_site_refused(cli, site, plan, code == RB_FOUND ? "failed" : "refused", err);
+        return rb_env_session_refused(cli, site, plan, code == RB_FOUND ? "failed" : "refused",
+                                      err);
     code = confirm(cli, &t, loss_passed, by_number, options, err);
     if (code != RB_OK)
-        return rb_site_refused(cli, site, plan, "refused", err);
-    return rb_site_run(cli, site, &run, true, err);
+        return rb_env_session_refused(cli, site, plan, "refused", err);
+    return rb_env_session_run(cli, site, &run, true, err);
 }

@@ -136,7 +136,7 @@ void rb_ui_note(const rb_cli *cli, const char *fmt, ...)
         return;
     FORMAT_TEXT(text);
     fflush(stdout);
-    RB_AUTO(rb_free_str) char *line = rb_site_commands(cli, text);
+    RB_AUTO(rb_free_str) char *line = rb_env_session_commands(cli, text);
     print_line(stderr, line, "\n");
 }
 

@@ -166,8 +166,8 @@ static void add_name(rb_buf *out, const char *name, bool is_called)
 {
     size_t len = strlen(name);
     /* A byte order mark in front would be white space. */
-    bool plain = rb_word_starts(name[0]) && strncmp(name, "\xef\xbb\xbf", 3) != 0 &&
-                 *rb_word_end(name, name + len) == '\0' && !reserved_word(name, len);
+    bool plain = rb_ledger_write_starts(name[0]) && strncmp(name, "\xef\xbb\xbf", 3) != 0 &&
+                 *rb_ledger_write_end(name, name + len) == '\0' && !reserved_word(name, len);
     if (!plain)
         add_quoted(out, name, '"');
     else if (is_called || soft_word(name, len))

@@ -57,17 +57,17 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-bool rb_word_starts(char c)
+bool rb_ledger_write_starts(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
 static bool is_word(char c)
 {
-    return rb_word_starts(c) || is_digit(c) || c == '$';
+    return rb_ledger_write_starts(c) || is_digit(c) || c == '$';
 }
 
-const char *rb_word_end(const char *p, const char *end)
+const char *rb_ledger_write_end(const char *p, const char *end)
 {
     while (p < end && is_word(*p))
         p++;
@@ -206,9 +206,9 @@ static const char *token_end(enum rb_token_kind *kind, const rb_sql_dialect *d, 
         const char *close = take_quoted(kind, p + 1, end, true);
         return close;
     }
-    if (rb_word_starts(*p)) {
+    if (rb_ledger_write_starts(*p)) {
         *kind = RB_TOKEN_WORD;
-        return rb_word_end(p, end);
+        return rb_ledger_write_end(p, end);
     }
     if (*p == '\'' || is_one_of(*p, d->name_quotes))
         return take_quoted(kind, p, end, false);
@@ -223,7 +223,7 @@ static const char *token_end(enum rb_token_kind *kind, const rb_sql_dialect *d, 
     }
     if (is_one_of(*p, d->params) && more && is_word(p[1])) {
         *kind = RB_TOKEN_PARAM;
-        return rb_word_end(p + 1, end);
+        return rb_ledger_write_end(p + 1, end);
     }
     if (d->meta_commands && *p == '\\') {
         *kind = RB_TOKEN_META;

@@ -85,7 +85,7 @@ char *rb_token_name(const rb_token *token);
 char *rb_token_folded(const rb_token *token);
 
 /* Behind the word that starts at p: letters, digits, _, $ and all that is not ASCII. */
-const char *rb_word_end(const char *p, const char *end);
-bool rb_word_starts(char c);
+const char *rb_ledger_write_end(const char *p, const char *end);
+bool rb_ledger_write_starts(char c);
 
 #endif
