@@ -47,7 +47,7 @@ setup() {
     cp -a "$LAB/kept/." "$LAB"
     as_admin 'DROP DATABASE IF EXISTS shop WITH (FORCE)'
     as_admin 'CREATE DATABASE shop TEMPLATE lab'
-    cd "$LAB/shop"
+    cd "$LAB/shop" || return
 }
 
 as_admin() {
@@ -332,15 +332,15 @@ INI
     hold 'BEGIN; SELECT count(*) FROM orders'
     deploy_in_background v1.1.0
     wait_for any "wait_event_type = 'Lock'"
-    ! ps axww -o args | grep '[h]unter2'
+    [ -z "$(ps axww -o args | grep '[h]unter2')" ]
     let_go
     wait "$DEPLOY"
     rbtool plan --json >>"$BATS_TEST_TMPDIR/out" 2>&1
     rbtool status --json >>"$BATS_TEST_TMPDIR/out" 2>&1
     rbtool env check --json >>"$BATS_TEST_TMPDIR/out" 2>&1
     rbtool log --json >>"$BATS_TEST_TMPDIR/out" 2>&1
-    ! grep -r hunter2 "$BATS_TEST_TMPDIR/out" "$PROD"
-    ! grep -r "$(printf hunter2 | xxd -p)" "$PROD"
+    [ -z "$(grep -r hunter2 "$BATS_TEST_TMPDIR/out" "$PROD")" ]
+    [ -z "$(grep -r "$(printf hunter2 | xxd -p)" "$PROD")" ]
     settled_at v1.1.0
     as_admin 'DROP OWNED BY keeper' && as_admin 'DROP ROLE keeper' || true
 }

@@ -2,6 +2,7 @@
 #include "database/postgres/libpq.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Matches the headers that this is compiled against. */
@@ -13,10 +14,12 @@ rb_libpq rb_libpq_functions;
 enum rb_code rb_libpq_load(rb_err *err)
 {
     static void *library;
-    if (library)
+    static bool complete;
+    if (complete)
         return RB_OK;
-    void *opened = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
-    if (!opened)
+    if (!library)
+        library = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+    if (!library)
         return rb_fail(err, RB_ERROR,
                        "cannot load libpq to use a PostgreSQL database: %s\n"
                        "install it (Debian: apt-get install libpq5)",
@@ -25,13 +28,13 @@ enum rb_code rb_libpq_load(rb_err *err)
          */
 #define FIND(name)                                                                                 \
     {                                                                                              \
-        void *found = dlsym(opened, #name);                                                        \
+        void *found = dlsym(library, #name);                                                       \
         if (!found)                                                                                \
             return rb_fail(err, RB_ERROR, "%s lacks %s\ninstall libpq of PostgreSQL 15 or later",  \
                            SONAME, #name);                                                         \
         memcpy(&rb_libpq_functions.name, &found, sizeof found);                                    \
     }
     RB_LIBPQ(FIND)
-    library = opened;
+    complete = true;
     return RB_OK;
 }
