@@ -268,11 +268,9 @@ const char *rb_state_cell(const json_t *row, size_t column)
     return json_string_value(json_array_get(row, column));
 }
 
-enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
+static enum rb_code read_live(rb_live *live, rb_state *state, rb_err *err)
 {
-    RB_AUTO(rb_live_clear) rb_live live = {0};
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    *out = (rb_live){0};
     RB_TRY(rb_state_query(&rows, state, err, "SELECT part, tag, object FROM live", NULL));
     rb_json_each (row, rows) {
         RB_AUTO(rb_free_str) char *name = NULL;
@@ -280,16 +278,25 @@ enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
         int part = 0;
         while (part < RB_PARTS && strcmp(name, part_names[part]) != 0)
             part++;
-        if (part == RB_PARTS || live.tag[part])
+        if (part == RB_PARTS || live->tag[part])
             continue;
         const rb_state_text texts[] = {
-            {&live.tag[part], 1, "tag", rb_path_is_tag, true},
-            {&live.object[part], 2, "object", rb_state_is_object, false}};
+            {&live->tag[part], 1, "tag", rb_path_is_tag, true},
+            {&live->object[part], 2, "object", rb_state_is_object, false}};
         RB_TRY(rb_state_texts(state, row, texts, 2, err));
     }
-    *out = live;
-    live = (rb_live){0};
     return RB_OK;
+}
+
+enum rb_code rb_state_live(rb_live *out, rb_state *state, rb_err *err)
+{
+    *out = (rb_live){0};
+    enum rb_code code = read_live(out, state, err);
+    if (code != RB_OK) {
+        rb_live_clear(out);
+        *out = (rb_live){0};
+    }
+    return code;
 }
 
 void rb_live_clear(rb_live *live)

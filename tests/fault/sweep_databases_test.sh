@@ -108,7 +108,7 @@ fresh delete
 both_state "$s" >"$work/from"
 read_until_gone "$s/srv/data/audit.db"
 "${deploy[@]}" >"$work/out" 2>&1
-[[ $? -eq 2 ]] && grep -q "^rbtool: .*audit.db.*locked.*(sqlite3).*nothing was changed" "$work/out"
+[[ $? -eq 1 ]] && grep -q "^rbtool: .*audit.db.*locked.*(sqlite3).*nothing was changed" "$work/out"
 result $? "deploy reports that the first commit did not get its lock: $(grep -m1 '^rbtool: ' "$work/out")"
 gone
 both_state "$s" | cmp -s "$work/from"

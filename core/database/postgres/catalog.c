@@ -69,6 +69,8 @@ static const char *cell(const PGresult *row, int column)
 /* The string that stands for an object of a schema (catalog/name.h). */
 static char *qualified(const char *schema, const char *name)
 {
+    if (!name)
+        return rb_strdup(schema ? schema : "");
     bool plain = !schema || (strcmp(schema, "public") == 0 && !strpbrk(name, ".\""));
     return rb_catalog_qualified(plain ? NULL : schema, name);
 }

@@ -128,7 +128,7 @@ static void spawn(guardian *g, int death, const char **argv)
         prctl(PR_SET_PDEATHSIG, death) != 0 || getppid() != guardian_pid)
         _exit(1);
     close(log);
-    execve(program, (char *const *)(uintptr_t)argv, env);
+    execve(program, (char *const *)argv, env);
     _exit(127);
 }
 
@@ -149,7 +149,7 @@ static bool make_cluster(guardian *g)
     RB_AUTO(rb_free_str) char *data = rb_format("--pgdata=%s", g->data);
     const char *argv[] = {"initdb",
                           data,
-                          "--username=" RB_PG_CLUSTER_ADMIN,
+                          ("--username=" RB_PG_CLUSTER_ADMIN),
                           "--auth=trust",
                           "--encoding=UTF8",
                           utf8 ? "--locale=C.UTF-8" : "--locale=C",

@@ -155,7 +155,8 @@ static void add_not_fresh(rb_buf *sql, const json_t *column, const char *alias, 
 {
     const char *name = rb_json_str(column, "name");
     size_t len = 0;
-    bool literal = fresh && skip_literal(&len, fresh) && len > 0 && strncasecmp(fresh, "null", 4);
+    bool literal =
+        fresh && skip_literal(&len, fresh) && len > 0 && strncasecmp(fresh, "null", 4) != 0;
     bool word = literal && isalpha((unsigned char)*fresh) && strncasecmp(fresh, "true", len) != 0 &&
                 strncasecmp(fresh, "false", len) != 0;
     if (!literal)
