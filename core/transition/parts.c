@@ -90,7 +90,7 @@ char *rb_parts_now(const json_t *plan)
 {
     size_t n;
     RB_AUTO(rb_free_str) char *what = rb_parts_subject(plan);
-    RB_AUTO(rb_free_str) char *parts = moving(plan, ", ", &n);
+    free(moving(plan, ", ", &n));
     return rb_format("%s %s at %s", what, n > 1 && is_partial(plan) ? "are" : "is",
                      rb_json_str(plan, "to"));
 }
