@@ -8,7 +8,7 @@
 
 #include "git/tree.h"
 
-typedef struct rb_folder rb_folder; /* writing may be done from several threads */
+typedef struct rb_folder rb_folder; /* several threads may write into one */
 
 /* Creates `path`, which must not exist, and all folders that the entries need. */
 enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_entries *entries,

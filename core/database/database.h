@@ -265,8 +265,9 @@ enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits,
 /* Stops it and removes it. It ends with this process, too, but nobody waits for that then. */
 void rb_db_scratch_stop(void);
 
-/* Broken references, as they are before data is restored; and, after it, whether there are others
- * now: RB_FOUND. A parent may be in a later copy, so that only all of them together can tell. */
+/* The foreign keys that find no parent row, read before a restore. rb_db_references_kept() compares
+ * them with those after it: RB_FOUND if there are others. It is called once, after all backups were
+ * restored, because the parent of a row may be in a later backup. */
 enum rb_code rb_db_references(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_references_kept(rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;
 

@@ -154,7 +154,8 @@ static enum rb_code insert_rows(rb_restore *r, rb_restored *one, rb_err *err)
                      err);
 }
 
-/* Sets the act of each row by {act}, an expression over d, s (its state) and n. */
+/* Sets what is done with each row of the backup ("act") to the SQL expression {act}. It may use d,
+ * the row in the backup; s, what is known of it; and n, the row of the same key in the database. */
 static enum rb_code decide(const rb_restore *r, rb_restored *one, rb_err *err)
 {
     rb_sql_set(one->parts, "join", one->keyed ? " LEFT JOIN {live} AS n ON {on}" : "");

@@ -74,7 +74,7 @@ typedef struct rb_draft { /* all borrowed */
     size_t attachment_count;
     const char *key;       /* as rb_trust_sign() */
     bool must_sign;        /* else an entry is unsigned where no key is configured */
-    int64_t at;            /* seconds, where it is of an earlier time; 0: as the committer says */
+    int64_t at;            /* seconds since 1970 of what it reports; 0: the time of its commit */
     const char *committer; /* "Name <email> seconds +hhmm"; NULL: as git says, now */
 } rb_draft;
 

@@ -138,7 +138,7 @@ static void add_discards(trial *t)
     }
 }
 
-/* Tables that stayed empty matter where the migration has to do with them. */
+/* Lists the tables that the migration touches and for which no sample row could be made. */
 static void add_unfilled(trial *t)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};

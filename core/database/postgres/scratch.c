@@ -158,7 +158,7 @@ static enum rb_code start_server(rb_err *err)
     RB_TRY(connect_admin(&admin, err));
     RB_TRY(check_server(admin, err));
     if (getrandom(random, sizeof random, 0) != sizeof random)
-        return rb_fail_errno(err, RB_ERROR, "no random numbers");
+        return rb_fail_errno(err, RB_ERROR, "cannot read random numbers to name scratch databases");
     memcpy(server.prefix, SERVER_PREFIX, sizeof SERVER_PREFIX);
     rb_hex_encode(random, RANDOM_BYTES, server.prefix + strlen(SERVER_PREFIX));
     rb_hex_encode(random + RANDOM_BYTES, RANDOM_BYTES, server.secret);
