@@ -92,7 +92,7 @@ enum rb_code rb_db_query(json_t **rows, rb_db *db, const char *sql, const json_t
 enum rb_code rb_db_query_within(json_t **rows, rb_db *db, size_t limit, const char *sql,
                                 const json_t *params, rb_err *err) RB_MUST_USE;
 
-/* Names of a table's columns in lower case, in bytewise order; none: there is no such table. */
+/* Names of a table's columns in lower case, in bytewise order; none if the table does not exist. */
 enum rb_code rb_db_columns(rb_strs *names, rb_db *db, const char *table, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_has_table(bool *out, rb_db *db, const char *table, rb_err *err) RB_MUST_USE;
 

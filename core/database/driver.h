@@ -194,7 +194,7 @@ typedef struct rb_db_driver {
     enum rb_code (*backup_open)(struct rb_backup_file **out, rb_db *db, const char *path,
                                 enum rb_backup_use use, rb_err *err);
     /* Makes its tables known to the SQL of the database, under file->prefix and their name. No
-     * script can mean them. RB_FOUND if there is no room. */
+     * script can mean them. RB_FOUND if no room is left. */
     enum rb_code (*backup_attach)(struct rb_backup_file *file, rb_err *err);
     /* Writes the rows that select gives, behind a number from 1, rbtool_row, into a new table. */
     enum rb_code (*backup_copy)(struct rb_backup_file *file, const json_t *table,

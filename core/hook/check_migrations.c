@@ -5,6 +5,7 @@
 #include "git/refs.h"
 #include "git/tree.h"
 #include "hook/check_search.h"
+#include "ledger/ledger.h"
 
 #define SCRIPTS_LIMIT (1u << 30) /* bytes of scripts that a server reads for one push */
 
@@ -281,6 +282,13 @@ static enum rb_code check_bytes(const rb_guard_search *search, rb_err *err)
                    SCRIPTS_LIMIT);
 }
 
+/* The ledger's commits are entries, which rb_ledger_guard_receive() measures and checks: walking
+ * them as code would read each of them, however large. */
+static bool is_code(const rb_pushed *pushed)
+{
+    return pushed->has_commit && strcmp(pushed->remote_ref, RB_LEDGER_REF) != 0;
+}
+
 static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err *err)
 {
     RB_TRY(rb_guard_chain(&search->chain, search->guard, err));
@@ -296,7 +304,7 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
         const rb_pushed *pushed = &search->pushes->items[i];
         rb_oid tree;
         char hex[RB_OID_HEX];
-        if (!pushed->has_commit)
+        if (!is_code(pushed))
             continue;
         rb_oid_hex(&pushed->commit, hex);
         if (json_object_get(seen, hex))
@@ -322,7 +330,7 @@ enum rb_code rb_guard_push_migrations(rb_refusals *out, rb_guard *guard, const c
         .guard = guard, .remote = remote, .pushes = pushes, .news = json_object()};
     bool any = false;
     for (size_t i = 0; i < pushes->n; i++)
-        any = any || pushes->items[i].has_commit;
+        any = any || is_code(&pushes->items[i]);
     if (!any)
         return RB_OK;
     bool touched;

@@ -232,13 +232,19 @@ static enum rb_code check_entries(rb_refusals *out, rb_repo *repo, const rb_push
     RB_AUTO(rb_problems_clear) rb_problems ignored = {0};
     RB_AUTO(rb_free_str) char *large = NULL;
     const char *next = NULL;
+    bool fine = false;
     RB_TRY(rb_signers_load(&signers, repo, err));
     RB_TRY(rb_ledger_load(&now, repo, signers, NULL, 0, err));
-    RB_TRY(rb_ledger_guard_size(&large, &next, repo, &pushed->local, now, err));
+    /* Before any walk over what was pushed: a walk reads every entry, however large. */
+    if (pushed->has_commit)
+        RB_TRY(rb_ledger_guard_size(&large, &next, repo, &pushed->local, now, err));
     if (large) {
         rb_refusals_add(out, rb_strdup(RB_LEDGER_REF), "%s\n%s", large, next);
         return RB_OK;
     }
+    RB_TRY(check_pushed(&fine, out, repo, NULL, pushed, err));
+    if (!fine)
+        return RB_OK;
     RB_TRY(rb_ledger_load(&then, repo, signers, &pushed->local, 0, err));
     RB_TRY(rb_ledger_guard_unsigned(&large, &next, repo, then, now, err));
     if (large) {
@@ -265,12 +271,9 @@ enum rb_code rb_ledger_guard_receive(rb_refusals *out, rb_repo *repo, const rb_p
                                      rb_err *err)
 {
     size_t before = out->n;
-    bool fine = false;
     const rb_pushed *pushed = rb_pushes_find(pushes, RB_LEDGER_REF);
     check_pushed_names(out, pushes);
     if (pushed)
-        RB_TRY(check_pushed(&fine, out, repo, NULL, pushed, err));
-    if (fine)
         RB_TRY(check_entries(out, repo, pushed, err));
     return rb_refusals_result(out, before, err);
 }

@@ -17,7 +17,7 @@
 
 /* Tables */
 
-/* *out is NULL where there is no such table. */
+/* *out is NULL if the table does not exist. */
 static enum rb_code table_now(json_t **out, rb_pg *pg, const char *name, rb_err *err)
 {
     return rb_pg_json(
