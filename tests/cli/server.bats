@@ -417,6 +417,25 @@ peak() {
     (($(peak) < 100000))
 }
 
+# The hook's own run, since git itself refuses to send a history with a gap.
+@test "a server measures a pushed ledger before it follows its history" {
+    released
+    rbtool sync
+    local ledger tip
+    ledger=$(there refs/rbtool/ledger)
+    # An entry over the limit whose parent does not exist: whatever follows the history fails.
+    tip=$({
+        printf 'tree %s\nparent %s\n' "$(git -C "$SERVER" mktree </dev/null)" "${ledger//[0-9a-f]/1}"
+        printf 'author a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n\n'
+        head -c 2000000 /dev/zero | tr '\0' x
+    } | git -C "$SERVER" hash-object -t commit -w --stdin)
+    cd "$SERVER" || return
+    refused "would get an entry of 2000" rbtool hook pre-receive <<<"$ledger $tip refs/rbtool/ledger"
+    # The same commit as code: its history is followed, and the gap shows.
+    run -2 rbtool hook pre-receive <<<"$(printf '%040d' 0) $tip refs/heads/other"
+    [[ $output == *"cannot read the history of commit"* ]]
+}
+
 @test "an unused release can be marked as a gap, deleted and recreated" {
     server
     cd "$SHOP" || return
