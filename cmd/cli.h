@@ -80,6 +80,8 @@ typedef struct rb_options {
     bool verify;
     const char *object;
     const char *over;
+    const char *review; /* of note */
+    const char *due;
     bool fetch;
     bool join;
     const char *append; /* of attest */

@@ -30,6 +30,7 @@
     X(check)                                                                                       \
     X(mark)                                                                                        \
     X(approve)                                                                                     \
+    X(note)                                                                                        \
     X(policy)                                                                                      \
     X(log)                                                                                         \
     X(sync)                                                                                        \

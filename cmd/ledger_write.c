@@ -17,14 +17,21 @@ enum rb_code rb_ledger_write_ready(rb_cli *cli, bool begins, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_ledger_write_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
-                                    const char *what, rb_err *err)
+enum rb_code rb_ledger_write_signer(rb_caller *out, rb_cli *cli, const char *key, const char *what,
+                                    rb_err *err)
 {
     RB_TRY(rb_ledger_write_ready(cli, true, err)); /* rb_ledger_append() refuses to begin one */
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_caller_find(out, cli->session.repo, cli->session.signers, key, true, err));
     if (!out->principal)
         return rb_fail(err, RB_ERROR, "%s must be signed: %s", what, out->why);
+    return RB_OK;
+}
+
+enum rb_code rb_ledger_write_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
+                                    const char *what, rb_err *err)
+{
+    RB_TRY(rb_ledger_write_signer(out, cli, key, what, err));
     if (rb_policy_allows(cli->session.policy, role, out->principal, out->fingerprint))
         return RB_OK;
     RB_AUTO(rb_free_str) char *why = rb_policy_refusal(cli->session.policy, role, out->fingerprint);

@@ -1,5 +1,5 @@
 /*
- * Shared by the commands with which people write to the ledger: mark, approve, policy.
+ * Shared by the commands with which people write to the ledger: mark, approve, note, policy.
  */
 #ifndef RB_CMD_LEDGER_WRITE_H
 #define RB_CMD_LEDGER_WRITE_H
@@ -10,6 +10,10 @@
  * a key of an allowed signer, RB_FOUND if it is not in the role. */
 enum rb_code rb_ledger_write_caller(rb_caller *out, rb_cli *cli, enum rb_role role, const char *key,
                                     const char *what, rb_err *err) RB_MUST_USE;
+
+/* The same for an entry that any allowed signer may write. */
+enum rb_code rb_ledger_write_signer(rb_caller *out, rb_cli *cli, const char *key, const char *what,
+                                    rb_err *err) RB_MUST_USE;
 
 /* For a ledger that is empty in a repository without rbtool.app: the name in rbtool.json. NULL
  * where rb_ledger_append() knows better. */

@@ -20,8 +20,8 @@ static const rb_opt opts[] = {
     RB_LIST("tag", 't', "TAG", "only about this release; * and ? stand for others", tags),
     RB_LIST("env", 'e', "NAME", "only about this environment", environments),
     RB_LIST("kind", 'k', "KIND",
-            "only release, verdict, approval, policy, gap, transition, drill, override, restore or "
-            "merge",
+            "only release, verdict, approval, policy, gap, transition, drill, override, restore, "
+            "note, review or merge",
             kinds),
     RB_TEXT("since", 0, "DATE", "only since then, as in `git log --since`", since),
     RB_NUMBER("max-count", 'n', "NUMBER", "the newest NUMBER only", count),

@@ -40,7 +40,8 @@ _rbtool_value() {
     --env | -e) echo environments && return ;;
     --only | --format | --kind | -k) echo "${2#--}" && return ;;
     --to | --tag | -t | --scripts-from | --previous | --base | --deploy) echo tags && return ;;
-    -m | --message | --since | --accept-data-loss | --object | --table | --database | --ignore-columns) echo nothing && return ;;
+    --review) echo reviews && return ;;
+    -m | --message | --since | --due | --accept-data-loss | --object | --table | --database | --ignore-columns) echo nothing && return ;;
     esac
     case $4:$1:$3 in
     -*) echo options ;;
@@ -73,7 +74,8 @@ _rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
         *) echo text markdown json ;;
         esac
         ;;
-    kind | -k) echo release verdict approval policy gap transition drill override merge ;;
+    kind | -k) echo release verdict approval policy gap transition drill override restore note review merge ;;
+    reviews) echo plan backup history ;;
     policy) echo show set ;;
     env) echo check trust ;;
     verdicts) echo good bad gap ;;

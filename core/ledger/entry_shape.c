@@ -105,6 +105,12 @@ static const rb_shape restore = RB_SHAPE_OBJECT_OF(
 static const rb_shape override =
     RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
                        {"transition", &plain_or_null, false}, {"environment", &plain, true});
+static const rb_shape note = RB_SHAPE_OBJECT_OF(
+    {"about", &sha1_or_null, false}, {"transition", &plain_or_null, false}, {"text", &text, false});
+static const char *const subjects[] = {"plan", "backup", "history", NULL};
+static const rb_shape subject = {.kind = RB_SHAPE_STRING, .one_of = subjects};
+static const rb_shape review =
+    RB_SHAPE_OBJECT_OF({"subject", &subject, false}, {"text", &text, false}, {"due", &when, false});
 static const rb_shape joined = {
     .kind = RB_SHAPE_ARRAY, .item = &sha1, .min = 1, .max = RB_ENTRY_PARENTS, .unique = true};
 static const rb_shape merge = RB_SHAPE_OBJECT_OF({"joins", &joined, true});
@@ -131,5 +137,7 @@ const rb_shape rb_entry_shapes[RB_ENTRY_KINDS] = {
     [RB_ENTRY_DRILL] = ENTRY("drill", drill, tag_or_null, sha1_or_null),
     [RB_ENTRY_OVERRIDE] = ENTRY("override", override, tag_or_null, sha1_or_null),
     [RB_ENTRY_RESTORE] = ENTRY("restore", restore, tag_or_null, sha1_or_null),
+    [RB_ENTRY_NOTE] = ENTRY("note", note, tag_or_null, sha1_or_null),
+    [RB_ENTRY_REVIEW] = ENTRY("review", review, tag_or_null, sha1_or_null),
     [RB_ENTRY_MERGE] = ENTRY("merge", merge, tag_or_null, sha1_or_null),
 };

@@ -78,7 +78,8 @@ const rb_entry *rb_ledger_unfit(const rb_ledger *ledger, const rb_ledger *known)
 static bool must_be_signed(enum rb_entry_kind kind)
 {
     return kind == RB_ENTRY_VERDICT || kind == RB_ENTRY_APPROVAL || kind == RB_ENTRY_POLICY ||
-           kind == RB_ENTRY_GAP || kind == RB_ENTRY_OVERRIDE;
+           kind == RB_ENTRY_GAP || kind == RB_ENTRY_OVERRIDE || kind == RB_ENTRY_NOTE ||
+           kind == RB_ENTRY_REVIEW;
 }
 
 const char *rb_ledger_fault(const rb_entry *entry)

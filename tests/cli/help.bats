@@ -63,6 +63,11 @@ mark v1.0.0 fine -m x
 mark v1.0.0 good
 mark v9 good -m x
 approve v9
+note v9 -m x
+note v1.0.0
+note v1.0.0 -m x --due 2027-01-01
+note --review rows --due 2027-01-01
+note --review plan --due tomorrow
 attest v9
 verify v9
 reconstruct v9 -o out
