@@ -6,8 +6,9 @@
 #include "transition/parts.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOSS, RB_OPTION_NO_BACKUP, RB_OPTION_BREAK,
-                              RB_OPTION_WHY, RB_OPTION_YES,  RB_OPTION_JSON,      RB_OPTIONS_END};
+static const rb_opt opts[] = {RB_OPTION_ENV,  RB_OPTION_LOSS, RB_OPTION_NO_BACKUP, RB_OPTION_BREAK,
+                              RB_OPTION_WHY,  RB_OPTION_LOCK, RB_OPTION_STATEMENT, RB_OPTION_YES,
+                              RB_OPTION_JSON, RB_OPTIONS_END};
 
 /* Before the commit: runs the inverses of the steps that were done. */
 static enum rb_code undo(rb_cli *cli, const rb_env_session *site, const rb_transition *t,
@@ -65,7 +66,7 @@ static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, r
         if (committed) {
             rb_transition_clear(t);
             RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
-            return rb_env_session_continue(cli, site, t, err);
+            return rb_env_session_continue(cli, site, t, o, err);
         }
         RB_TRY(undo(cli, site, t, err));
         rb_env_session_record(cli, site);

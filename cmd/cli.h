@@ -58,6 +58,8 @@ typedef struct rb_options {
     bool accept_reverted;
     bool rehearse; /* on copies, artifacts included */
     bool no_backup;
+    long lock_timeout; /* seconds; 0: the setting */
+    long statement_timeout;
     const char *database; /* of backups and restore */
     const char *table;
     rb_strs ignore;
@@ -94,11 +96,18 @@ typedef struct rb_options {
     bool uninstall;
 } rb_options;
 
-enum rb_opt_kind { RB_OPT_END, RB_OPT_FLAG, RB_OPT_TEXT, RB_OPT_LIST, RB_OPT_NUMBER };
+enum rb_opt_kind {
+    RB_OPT_END,
+    RB_OPT_FLAG,
+    RB_OPT_TEXT,
+    RB_OPT_LIST,
+    RB_OPT_NUMBER,
+    RB_OPT_DURATION
+};
 
 typedef struct rb_opt {
     enum rb_opt_kind kind; /* FLAG: bool; TEXT: const char *; LIST: rb_strs, repeatable or commas;
-                              NUMBER: long, not negative */
+                              NUMBER: long, not negative; DURATION: long, seconds, at least 1 */
     const char *name;      /* long name, without "--" */
     char letter;           /* or 0 */
     const char *arg;       /* "TAG"; NULL for flags */
@@ -115,6 +124,8 @@ typedef struct rb_opt {
     {RB_OPT_LIST, name, letter, arg, help, offsetof(rb_options, member)}
 #define RB_NUMBER(name, letter, arg, help, member) \
     {RB_OPT_NUMBER, name, letter, arg, help, offsetof(rb_options, member)}
+#define RB_DURATION(name, help, member) \
+    {RB_OPT_DURATION, name, 0, "DURATION", help, offsetof(rb_options, member)}
 #define RB_OPTIONS_END {.kind = RB_OPT_END}
 
 /* Options that several commands have. */
@@ -142,6 +153,10 @@ typedef struct rb_opt {
 #define RB_OPTION_WHY RB_TEXT("message", 'm', "WHY", "the reason for --break-glass", why)
 #define RB_OPTION_REHEARSE RB_FLAG("rehearse", 0, \
     "copy the rows of large databases too, and rebuild the artifacts", rehearse)
+#define RB_OPTION_LOCK RB_DURATION("lock-timeout", \
+    "try to get the locks of the databases for so long, such as 90s or 10m", lock_timeout)
+#define RB_OPTION_STATEMENT RB_DURATION("statement-timeout", \
+    "end a statement of a script that runs longer", statement_timeout)
 #define RB_OPTION_DRY RB_FLAG("dry-run", 'n', \
     "show the plan (with --json: its document) and change nothing", dry_run)
 /* clang-format on */

@@ -154,6 +154,12 @@ static void add_option(rb_strs *words, const char *name, const char *value)
     rb_strs_add(words, value);
 }
 
+static void add_seconds(rb_strs *words, const char *name, long seconds)
+{
+    RB_AUTO(rb_free_str) char *text = seconds ? rb_format("%lds", seconds) : NULL;
+    add_option(words, name, text);
+}
+
 static void add_program(rb_strs *words, const rb_cli *cli)
 {
     rb_strs_add(words, "rbtool");
@@ -183,6 +189,8 @@ const char *rb_env_session_command(rb_env_session *site, const rb_options *o, co
     add_option(&words, "--env", site->env->name);
     add_option(&words, "--only", only.len > 0 ? only.data : NULL);
     add_option(&words, "--scripts-from", o->scripts_from);
+    add_seconds(&words, "--lock-timeout", o->lock_timeout);
+    add_seconds(&words, "--statement-timeout", o->statement_timeout);
     const struct {
         bool given;
         const char *name;

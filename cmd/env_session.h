@@ -123,9 +123,10 @@ enum rb_code rb_env_session_confirm(const rb_cli *cli, const rb_options *options
 /* Records signals in control; they end the program that rbtool waits for. */
 void rb_env_session_catch(rb_control *control);
 void rb_env_session_uncatch(void);
-/* Continues the half-way transition, which was loaded with its releases. */
+/* Continues the half-way transition, which was loaded with its releases, with the timeouts that it
+ * began with, unless the options give others. */
 enum rb_code rb_env_session_continue(rb_cli *cli, rb_env_session *site, rb_transition *transition,
-                                     rb_err *err) RB_MUST_USE;
+                                     const rb_options *options, rb_err *err) RB_MUST_USE;
 
 /* RB_DECIDE if the settings come from the work tree and differ from those that this host recorded,
  * or the root or a database belongs to another environment; the difference goes to stderr. */

@@ -72,6 +72,13 @@ static enum rb_code store(rb_options *o, const rb_opt *opt, const char *value, r
         if (errno || end == value || *end || *(long *)place < 0)
             return rb_fail(err, RB_ERROR, "--%s takes a whole number, not '%s'", opt->name, value);
         break;
+    case RB_OPT_DURATION:
+        *(long *)place = (long)rb_text_seconds(value);
+        if (*(long *)place < 1)
+            return rb_fail(err, RB_ERROR,
+                           "--%s takes a duration, not '%s'\nwrite for example 90s, 10m or 2h",
+                           opt->name, value);
+        break;
     case RB_OPT_END:
         break;
     }

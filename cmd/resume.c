@@ -1,7 +1,8 @@
 #include "env_session.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_YES, RB_OPTION_JSON, RB_OPTIONS_END};
+static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOCK, RB_OPTION_STATEMENT,
+                              RB_OPTION_YES, RB_OPTION_JSON, RB_OPTIONS_END};
 
 static enum rb_code resume(rb_cli *cli, rb_env_session *site, const rb_options *o, rb_transition *t,
                            rb_err *err)
@@ -16,7 +17,7 @@ static enum rb_code resume(rb_cli *cli, rb_env_session *site, const rb_options *
                            row->from ? row->from : "nothing", row->to);
     rb_ui_note(cli, "%s (transition %s)", what, row->id);
     RB_TRY(rb_env_session_confirm(cli, o, what, err));
-    return rb_env_session_continue(cli, site, t, err);
+    return rb_env_session_continue(cli, site, t, o, err);
 }
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)

@@ -21,6 +21,8 @@ static const rb_opt opts[] = {
     RB_OPTION_BREAK,
     RB_OPTION_WHY,
     RB_OPTION_REHEARSE,
+    RB_OPTION_LOCK,
+    RB_OPTION_STATEMENT,
     RB_OPTION_DRY,
     RB_OPTION_YES,
     RB_OPTION_JSON,

@@ -41,7 +41,7 @@ _rbtool_value() {
     --only | --format | --kind | -k) echo "${2#--}" && return ;;
     --to | --tag | -t | --scripts-from | --previous | --base | --deploy) echo tags && return ;;
     --review) echo reviews && return ;;
-    -m | --message | --since | --due | --accept-data-loss | --object | --table | --database | --ignore-columns) echo nothing && return ;;
+    -m | --message | --since | --due | --accept-data-loss | --object | --table | --database | --ignore-columns | --lock-timeout | --statement-timeout) echo nothing && return ;;
     esac
     case $4:$1:$3 in
     -*) echo options ;;

@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 char *rb_text_count(uint64_t n)
@@ -101,4 +102,20 @@ const char *rb_text_similar(const char *word, const char *const *candidates)
         }
     }
     return best;
+}
+
+int64_t rb_text_seconds(const char *text)
+{
+    static const char units[] = "smhd";
+    static const int64_t factors[] = {1, 60, 3600, 86400};
+    char *end;
+    if (*text < '0' || *text > '9')
+        return -1;
+    const int64_t n = strtoll(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : units;
+    if (!unit || (*end && end[1]))
+        return -1;
+    const int64_t year = 366 * factors[3];
+    const int64_t factor = factors[unit - units];
+    return n > year / factor ? -1 : n * factor;
 }

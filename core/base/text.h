@@ -22,6 +22,10 @@ bool rb_text_same(const char *a, const char *b); /* false if either is NULL */
 bool rb_text_is_utf8(const char *text, size_t len);  /* RFC 3629, and no NUL byte */
 bool rb_text_is_plain(const char *text, size_t len); /* UTF-8 without control characters */
 
+/* Reads a duration such as "45", "45s", "10m", "2h" or "1d". Returns its seconds, or -1 if the text
+ * is not one or is longer than a year. */
+int64_t rb_text_seconds(const char *text);
+
 /* Returns the edit distance of a and b: letters to insert, delete, replace or swap with a
  * neighbour. Only the first 64 bytes of each count. */
 size_t rb_text_distance(const char *a, const char *b);

@@ -197,7 +197,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     read_strings(&env->escalation, json_object_get(json, "escalation"));
     env->backup_limit = rb_json_int(json, "backupLimit", DEFAULT_BACKUP_LIMIT) << 20;
     env->keep_backups = read_number(json, "keepBackups", DEFAULT_KEEP_BACKUPS);
-    env->timeout_key = rb_format("%s.statementTimeout", where);
+    env->timeout_key = rb_format("--statement-timeout, or %s.statementTimeout", where);
     env->statement_timeout = read_number(json, "statementTimeout", 0);
     env->lock_timeout = read_number(json, "lockTimeout", DEFAULT_LOCK_TIMEOUT);
     env->keep = read_number(json, "keep", DEFAULT_KEEP);

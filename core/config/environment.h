@@ -44,7 +44,7 @@ typedef struct rb_env {
     rb_strs owners;
     rb_strs escalation;
     int statement_timeout; /* seconds of a script's statement; 0: any */
-    char *timeout_key;     /* "environments.prod.statementTimeout" */
+    char *timeout_key;     /* what sets it, for messages */
     int lock_timeout;      /* seconds in which a transition tries again to get its locks */
     int keep;              /* releases kept on disk, at least 2 */
     int64_t backup_limit;  /* bytes of a backup, beside what is at risk */

@@ -143,8 +143,9 @@ static enum rb_code run_patiently(rb_run *run, size_t index, rb_err *err)
         err->code = RB_FOUND;
         bool cancelled = run->control && run->control->cancelled;
         if (cancelled || now() >= end)
-            return rb_err_prefix(err, "tried %d times in %d s (environments.%s.lockTimeout)", tries,
-                                 run->request->env->lock_timeout, run->request->env->name);
+            return rb_err_prefix(
+                err, "tried %d times in %d s (--lock-timeout, or environments.%s.lockTimeout)",
+                tries, run->request->env->lock_timeout, run->request->env->name);
         if (run->control)
             atomic_store(&run->control->active, NULL);
         rb_db_close(run->dbs[index]);

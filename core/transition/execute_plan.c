@@ -355,6 +355,8 @@ static json_t *before(const rb_run *run)
     rb_json_set(json, "staged:b again:b databases:j", rb_file_exists(staged),
                 rq->again != RB_AGAIN_NOT, databases);
     RB_AUTO(rb_free_str) char *who = rb_transition_by(rq->session->repo);
+    rb_json_set(json, "lockTimeout:i statementTimeout:i", (int64_t)rq->env->lock_timeout,
+                (int64_t)rq->env->statement_timeout);
     rb_json_set(json, "by:s host:s user:s version:s scriptsFrom:s failing:j", who, run->host,
                 run->user, run->version, rq->overrides ? rq->overrides->object : NULL,
                 rb_failing_now(run));

@@ -192,11 +192,8 @@ ends_with() {
 }
 
 @test "a deploy gives up after lockTimeout, names who holds the lock, and changes nothing" {
-    jq '.environments.prod.lockTimeout = 1' rbtool.json >new.json
-    mv new.json rbtool.json
-    rbtool env trust --env prod --yes
     hold 'BEGIN; SELECT count(*) FROM orders'
-    fails 1 'application "reporting"' rbtool deploy v1.1.0 --yes
+    fails 1 'application "reporting"' rbtool deploy v1.1.0 --yes --lock-timeout 1s
     [[ $output == *'SQLSTATE 55P03'* && $output == *'environments.prod.lockTimeout'* && $output == *'nothing was changed'* ]]
     let_go
     [[ $(columns) == id,total ]]

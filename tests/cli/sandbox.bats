@@ -94,7 +94,7 @@ endless='WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT 
     jq '.environments.prod.statementTimeout = 1' rbtool.json >changed.json
     mv changed.json rbtool.json
     run rbtool env trust --env prod --yes
-    fails 1 'it ran longer than 1 s, the limit; if it has to, raise environments.prod.statementTimeout' rbtool deploy v1.1.0 --yes
+    fails 1 'it ran longer than 1 s, the limit; if it has to, raise --statement-timeout, or environments.prod.statementTimeout in rbtool.json' rbtool deploy v1.1.0 --yes
     [[ $(sqlite3 "$PROD/data/shop.db" .tables) != *x* ]]
     sqlite3 "$PROD/data/shop.db" 'DELETE FROM orders'
     rbtool deploy v1.1.0 --yes

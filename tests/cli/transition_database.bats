@@ -463,3 +463,21 @@ INSERT INTO o2 SELECT * FROM orders; DROP TABLE orders; ALTER TABLE o2 RENAME TO
     rbtool deploy v1.1.0 --yes --accept-reverted
     settled_at v1.1.0
 }
+
+@test "resume has the statement timeout that its deploy was given" {
+    two_releases
+    echo 1.2.0 >VERSION
+    echo "CREATE TABLE x (a); INSERT INTO x WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c
+        WHERE i < (SELECT CASE count(*) WHEN 0 THEN 1 ELSE 1000000000 END FROM orders WHERE id = 77)) SELECT count(*) FROM c;" >migrations/0003_x.up.sql
+    echo 'DROP TABLE x;' >migrations/0003_x.down.sql
+    git add -A
+    git commit -qm slow
+    rbtool release v1.2.0
+    fails 2 "--statement-timeout takes a duration, not 'soon'" rbtool deploy v1.2.0 --yes --statement-timeout soon
+    killed_by stop
+    run rbtool --config "$BATS_TEST_TMPDIR/killing.json" deploy v1.2.0 --yes --statement-timeout 1s
+    [ "$status" -eq 137 ]
+    sql 'INSERT INTO orders VALUES (77, 1)'
+    fails 1 'it ran longer than 1 s' rbtool --config "$BATS_TEST_TMPDIR/killing.json" resume --yes
+    settled_at v1.0.0
+}
