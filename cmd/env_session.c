@@ -371,12 +371,13 @@ enum rb_code rb_env_session_refused(rb_cli *cli, const rb_env_session *site, con
     if (cli->json) {
         rb_ui_document(cli,
                        rb_json_make("from:J to:J environment:s outcome:s steps:j error:j digest:s "
-                                    "dataAtRisk:J decisions:J drift:J",
+                                    "dataAtRisk:J decisions:J drift:J waysBack:J",
                                     json_object_get(plan->json, "from"),
                                     json_object_get(plan->json, "to"), site->env->name, outcome,
                                     json_array(), rb_err_json(err), plan->digest,
                                     json_object_get(plan->json, "dataAtRisk"),
-                                    json_object_get(plan->json, "decisions"), plan->drift));
+                                    json_object_get(plan->json, "decisions"), plan->drift,
+                                    json_object_get(plan->json, "waysBack")));
     }
     return err->code;
 }

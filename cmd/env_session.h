@@ -104,6 +104,8 @@ char *rb_env_session_commands(const rb_cli *cli, const char *text);
 const char *rb_env_session_command(rb_env_session *site, const rb_options *options,
                                    const char *kind, const char *tag);
 
+/* Appends where the data that the plan loses can be found afterwards. */
+void rb_env_session_add_backups(rb_buf *out, const json_t *plan);
 /* Appends one difference, and the lines and flags that differ. */
 void rb_env_session_add_drift(rb_buf *out, const char *head, const json_t *item);
 /* Prints FROM and TO, steps, data at risk and decisions; for who has seen the plan, as the digest

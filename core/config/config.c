@@ -85,6 +85,8 @@ static rb_config *from_json(const json_t *json, const char *source)
     read_databases(config, json_object_get(json, "databases"));
     config->flags_file = copy(flags, "file", NULL);
     config->flags_format = copy(flags, "format", "flagd");
+    const json_t *features = json_object_get(flags, "features");
+    config->features = features ? json_deep_copy(features) : json_object();
     copy_list(&config->config, json_object_get(json, "config"));
     copy_list(&config->sql_checks, json_object_get(json_object_get(json, "checks"), "sql"));
     config->known_good = copy(json, "knownGood", "verdict");
@@ -229,6 +231,7 @@ void rb_config_free(rb_config *config)
     free(config->tags);
     free(config->flags_file);
     free(config->flags_format);
+    rb_json_free(config->features);
     rb_strs_clear(&config->config);
     rb_strs_clear(&config->sql_checks);
     free(config->known_good);

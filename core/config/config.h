@@ -45,6 +45,7 @@ typedef struct rb_config {
     size_t database_count;
     char *flags_file;     /* or NULL */
     char *flags_format;   /* "flagd" */
+    json_t *features;     /* flag -> {"migrations": [ids]}: it switches what they brought */
     rb_strs config;       /* globs */
     rb_strs sql_checks;   /* globs */
     char *known_good;     /* "verdict" or "verified" */

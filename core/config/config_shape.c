@@ -61,8 +61,11 @@ static const rb_shape databases = {
 
 static const char *const flag_formats[] = {"flagd", NULL};
 static const rb_shape flag_format = {.kind = RB_SHAPE_STRING, .one_of = flag_formats};
-static const rb_shape flags =
-    RB_SHAPE_OBJECT_OF({"file", &path, false}, {"format", &flag_format, true});
+static const rb_shape ids = {.kind = RB_SHAPE_ARRAY, .item = &text, .min = 1, .unique = true};
+static const rb_shape feature = RB_SHAPE_OBJECT_OF({"migrations", &ids, false});
+static const rb_shape features = {.kind = RB_SHAPE_MAP, .item = &feature};
+static const rb_shape flags = RB_SHAPE_OBJECT_OF(
+    {"file", &path, false}, {"format", &flag_format, true}, {"features", &features, true});
 static const rb_shape checks = RB_SHAPE_OBJECT_OF({"sql", &globs, true});
 static const char *const known_goods[] = {"verdict", "verified", NULL};
 static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};

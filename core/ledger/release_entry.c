@@ -34,6 +34,20 @@ bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witnes
     return false;
 }
 
+const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *object)
+{
+    for (size_t i = ledger ? ledger->n : 0; i-- > 0;) {
+        const rb_entry *entry = &ledger->items[i];
+        if (entry->kind != RB_ENTRY_RELEASE || entry->trust != RB_ENTRY_GOOD || !entry->object ||
+            strcmp(entry->object, object) != 0)
+            continue;
+        const json_t *found = json_object_get(rb_entry_detail(entry), "compatibility");
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
 /* Attaches the catalogs. Omits a database whose name is too long for an attachment's: the manifest
  * has its fingerprint. */
 static void attach_catalogs(attached *a, const json_t *catalogs)

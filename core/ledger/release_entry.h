@@ -13,6 +13,10 @@
 /* True if the ledger has an entry about exactly this tag object; witness: one by role witness. */
 bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witness);
 
+/* What the newest entry about this tag object, signed by an allowed signer, says of the previous
+ * application on its schema (release/compatibility.h); borrowed. NULL: no entry says anything. */
+const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *object);
+
 /* Writes the entry. catalogs: of each database by name, or NULL; key: as for rb_trust_sign(); at:
  * the time, 0 for now. */
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,

@@ -188,6 +188,15 @@ void rb_plan_note(rb_plan *plan, const char *fmt, ...) RB_PRINTF(2, 3); /* need 
 /* plan_times.c: sets "expected": how long it takes and the service is down, as in earlier ones. */
 void rb_plan_times(rb_plan *plan, const rb_plan_request *request);
 
+/* The same of a plan that moves only those parts: sets "seconds" and "downSeconds" of `way`; null
+ * where no earlier transition shows them. */
+void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *request,
+                     const bool parts[RB_PARTS]);
+
+/* plan_ways.c: sets "waysBack" of a revert: flags only, application without the databases,
+ * everything, forward. After rb_plan_losses() and the digest. */
+void rb_plan_ways(rb_plan *plan, const rb_plan_request *request);
+
 /* plan_summary.c: sets "summary": what moves, what is at risk and how long it takes, in one line.
  */
 void rb_plan_sum(rb_plan *plan, const rb_plan_request *request);

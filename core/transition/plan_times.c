@@ -64,6 +64,69 @@ static void describe(rb_buf *out, size_t stop, size_t start, size_t runs, double
         rb_buf_printf(out, "; how long is not known yet: no %s is recorded here", kind);
 }
 
+/* Whether a transition that moves only those parts has this step. */
+static bool has_step(enum rb_step_kind kind, const bool parts[RB_PARTS])
+{
+    switch (kind) {
+    case RB_DO_STAGE:
+    case RB_DO_SWITCH:
+        return parts[RB_PART_APP];
+    case RB_DO_FLAGS:
+        return parts[RB_PART_FLAGS];
+    case RB_DO_CONFIG:
+        return parts[RB_PART_CONFIG];
+    case RB_DO_DATABASE:
+    case RB_DO_COMMIT:
+        return parts[RB_PART_DB];
+    case RB_DO_STOP:
+    case RB_DO_START:
+        return parts[RB_PART_APP] || parts[RB_PART_CONFIG] || parts[RB_PART_DB];
+    case RB_DO_CHECKS:
+    case RB_DO_RECORD:
+    case RB_STEP_KINDS:
+        break;
+    }
+    return true;
+}
+
+static void add_run(double *all, double *down, const rb_plan *plan, const json_t *run,
+                    const bool parts[RB_PARTS])
+{
+    size_t stop = position(plan, RB_DO_STOP);
+    size_t start = position(plan, RB_DO_START);
+    *all = *down = 0;
+    for (size_t i = 1; i <= plan->order_count; i++) {
+        if (!has_step(plan->order[i - 1], parts))
+            continue;
+        double seconds = seconds_of(plan, run, i, i);
+        *all += seconds;
+        if (stop && start > stop && has_step(RB_DO_STOP, parts) && i >= stop && i <= start)
+            *down += seconds;
+    }
+}
+
+/* Files take as long to deploy as to revert, so that deploys are looked at too where no revert is
+ * known. */
+void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *rq,
+                     const bool parts[RB_PARTS])
+{
+    const char *const kinds[] = {rq->kind, "deploy"};
+    double all[RUNS] = {0};
+    double down[RUNS] = {0};
+    size_t n = 0;
+    for (size_t k = 0; k < (parts[RB_PART_DB] ? 1 : 2) && n == 0 && rq->state; k++) {
+        RB_AUTO(rb_json_freep) json_t *runs = NULL;
+        rb_err ignored; /* a plan without a forecast is a plan */
+        (void)!rb_state_times(&runs, rq->state, kinds[k], RUNS, &ignored);
+        rb_json_each (run, runs) {
+            add_run(&all[n], &down[n], plan, run, parts);
+            n += all[n] > 0;
+        }
+    }
+    json_object_set_new(way, "seconds", n > 0 ? rounded(median(all, n)) : json_null());
+    json_object_set_new(way, "downSeconds", n > 0 ? rounded(median(down, n)) : json_null());
+}
+
 void rb_plan_times(rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_json_freep) json_t *runs = NULL;

@@ -304,6 +304,8 @@ enum rb_code rb_transition_plan(rb_transition *t, rb_session *session, const rb_
     rb_policy_needs_decide(t->plan, &t->needs, &t->request, intent->break_glass);
     RB_AUTO(rb_free_str) char *next = rb_plan_command(t->plan, json_array_size(t->plan->drift) > 0);
     rb_json_set_str(t->plan->json, "next", t->plan->worst == RB_OK ? next : NULL);
+    if (!intent->only)
+        rb_plan_ways(t->plan, &t->request);
     return RB_OK;
 }
 

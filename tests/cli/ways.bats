@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# The ways back that a plan lists: flags, application, everything, forward.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load lib
+    load transition
+    host
+}
+
+ways() {
+    rbtool plan v1.1.0 --json "$@" | jq -c '.waysBack'
+}
+
+@test "plan lists every way back with its cost, and each command does what it says" {
+    jq '.flags.features = {"checkout": {"migrations": ["2"]}}' rbtool.json >new.json
+    mv new.json rbtool.json
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = id'
+    run -5 --separate-stderr rbtool plan v1.1.0 --json
+    schema plan <<<"$output"
+    [[ $(jq -c '[.waysBack[] | [.way, .only, .compatible, .values, .rows]]' <<<"$output") == \
+        '[["flags",["flags"],null,0,0],["application",["app","flags","config"],"untested",0,0],["everything",[],null,10,0],["forward",[],null,0,0]]' ]]
+    [[ $(jq -c '.waysBack[0].features' <<<"$output") == \
+        '[{"changes":true,"database":"main","flag":"checkout","from":"ENABLED new","migration":"2","name":"discount","to":"ENABLED old"}]' ]]
+    jq -e '.waysBack | all(.seconds != null or .way == "everything")' <<<"$output"
+    [[ $(jq -r '.waysBack[3].command' <<<"$output") == "rbtool release v1.1.1 && rbtool deploy v1.1.1 --env prod" ]]
+
+    run -5 --separate-stderr rbtool plan v1.1.0
+    [[ $output == *"- flags: nothing at risk; about "*"s, 0.0 s down"* ]]
+    [[ $output == *"flag checkout (ENABLED new -> ENABLED old) switches what migration 2 discount of main brought"* ]]
+    [[ $output == *"- everything: 10 values at risk; duration unknown"* ]]
+
+    application=$(ways | jq -r '.[1].command')
+    eval "$application --yes"
+    [[ $(readlink "$PROD/current") == releases/v1.0.0 ]]
+    [[ $(sql 'SELECT sum(discount) FROM orders') -eq 55 ]]
+    [[ $(rbtool status --json | jq -r '[.parts[].release] | join(" ")') == 'v1.0.0 v1.1.0 v1.0.0 v1.0.0' ]]
+    [[ $(rbtool log --json | jq -s '[.[] | select(.kind == "verdict")] | length') -eq 0 ]]
+    # from there, the downs come from the release that the database is at
+    run -5 --separate-stderr rbtool plan v1.1.0 --json
+    [[ $(jq -c '[.databases[].scripts[] | .direction + " " + .id]' <<<"$output") == '["down 2"]' ]]
+    eval "$(jq -r '.waysBack[] | select(.way == "everything").command' <<<"$output") --yes"
+    settled_at v1.0.0
+}
+
+@test "revert that a person must decide lists the ways back and takes none" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = id'
+    before=$(picture)
+    run -5 --separate-stderr rbtool revert v1.1.0 --yes
+    [[ $stderr == *"ways back"*"--only flags"*"--only app,flags,config"*"--accept-data-loss"* ]]
+    run -5 --separate-stderr rbtool revert v1.1.0 --yes --json
+    schema transition <<<"$output"
+    [[ $(jq -c '[.waysBack[].way]' <<<"$output") == '["flags","application","everything","forward"]' ]]
+    [[ $(picture) == "$before" ]]
+}
+
+@test "ways back that do not exist are not listed" {
+    release v1.0.0
+    echo '<h1>new</h1>' >src/index.html
+    release v1.0.1
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.0.1 --yes
+    run -0 --separate-stderr rbtool plan v1.0.1 --json
+    [[ $(jq -c '[.waysBack[].way]' <<<"$output") == '["everything","forward"]' ]]
+    run -0 --separate-stderr rbtool plan --deploy v1.0.0 --json
+    [[ $(jq -c '.waysBack' <<<"$output") == '[]' ]]
+}
+
+@test "a flag that both releases have alike is named as one to change in a release" {
+    jq '.flags.features = {"search": {"migrations": ["2"]}}' rbtool.json >new.json
+    mv new.json rbtool.json
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    run -0 --separate-stderr rbtool plan v1.1.0
+    [[ $output == *"flag search is DISABLED off in both releases: it switches what migration 2 discount of main brought"* ]]
+}
