@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "catalog/name.h"
+#include "database/postgres/catalog_read.h"
 #include "database/postgres/postgres.h"
 #include "database/tracking.h"
 
@@ -23,56 +24,28 @@ static const char settings[] =
     " SET LOCAL xmlbinary = base64; SET LOCAL jit = off; SET LOCAL work_mem = '64MB';"
     " SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off";
 
-enum { KIND, SCHEMA, TABLE, NAME, TEXT, DEFINITION, FIELDS };
-
-/* The query for this server: without its first comment, and without the lines that end in "-- N"
- * where the server is older than N. */
-static char *query_for(int version)
+/* The statements for this server: without the first comment, and without the lines that end in
+ * "-- N" where the server is older than N. The first part, up to a line with a semicolon, begins
+ * all of them. */
+static char *statements_for(int version)
 {
     rb_buf out = {0};
+    RB_AUTO(rb_free_str) char *first = NULL;
     for (const char *line = strstr(rb_pg_catalog_sql, "\nWITH ") + 1; *line;) {
         size_t len = strcspn(line, "\n");
         const char *mark =
             len > 6 && strncmp(line + len - 6, " -- ", 4) == 0 ? line + len - 2 : NULL;
-        if (!mark || strtol(mark, NULL, 10) <= version / 10000) {
+        const bool ends = len == 1 && *line == ';';
+        if (ends && !first)
+            first = rb_strdup(out.data);
+        else if (!mark || strtol(mark, NULL, 10) <= version / 10000)
             rb_buf_add(&out, line, mark ? len - 6 : len);
-            rb_buf_addc(&out, '\n');
-        }
+        rb_buf_addc(&out, '\n');
+        if (ends && out.data[out.len - 2] == ';')
+            rb_buf_puts(&out, first);
         line += len + (line[len] == '\n');
     }
     return rb_buf_detach(&out);
-}
-
-/* Removes members that are null or false, at any depth. */
-static void strip(json_t *value)
-{
-    const char *key;
-    json_t *member;
-    void *next;
-    size_t i;
-    json_array_foreach (value, i, member)
-        strip(member);
-    json_object_foreach_safe(value, next, key, member)
-    {
-        if (json_is_null(member) || json_is_false(member))
-            json_object_del(value, key);
-        else
-            strip(member);
-    }
-}
-
-static const char *cell(const PGresult *row, int column)
-{
-    return PQgetisnull(row, 0, column) ? NULL : PQgetvalue(row, 0, column);
-}
-
-/* The string that stands for an object of a schema (catalog/name.h). */
-static char *qualified(const char *schema, const char *name)
-{
-    if (!name)
-        return rb_strdup(schema ? schema : "");
-    bool plain = !schema || (strcmp(schema, "public") == 0 && !strpbrk(name, ".\""));
-    return rb_catalog_qualified(plain ? NULL : schema, name);
 }
 
 /* "audit.f(integer)": the name, if there is one, as a key has it, and the text. */
@@ -89,52 +62,59 @@ static char *with_text(const char *schema, const char *name, const char *text)
     return rb_buf_detach(&out);
 }
 
-static char *key_of(const char *kind, const char *schema, const char *name, const char *text,
-                    const char *owner)
+/* The checks of a domain, without the names that the server made. */
+static void clean_checks(const char *type, json_t *checks)
 {
-    bool of_table = owner && strcmp(kind, "index") != 0 && strcmp(kind, "sequence") != 0;
-    RB_AUTO(rb_free_str)
-    char *own = of_table ? rb_strdup(name ? name : text)
-                : text   ? with_text(schema, name, text)
-                         : qualified(schema, name);
-    return rb_catalog_key(kind, of_table ? owner : NULL, own);
+    rb_json_each (check, checks) {
+        const char *name = rb_json_str(check, "name");
+        RB_AUTO(rb_free_str)
+        char *bare = name ? rb_pg_generated_name(name, type, NULL, "check") : NULL;
+        if (bare)
+            json_object_del(check, "name");
+    }
 }
 
-static enum rb_code add_entry(json_t *catalog, const PGresult *row, rb_err *err)
+/* Objects that are not a table's or a table. */
+static enum rb_code add_object(rb_pg_tables *tables, const PGresult *row, rb_err *err)
 {
-    const char *kind = cell(row, KIND);
-    const char *schema = cell(row, SCHEMA);
-    const char *table = cell(row, TABLE);
-    const char *name = cell(row, NAME);
-    const char *definition = cell(row, DEFINITION);
+    enum { KIND, SCHEMA, TABLE, NAME, TEXT, DEFINITION };
+    json_t *catalog = rb_pg_tables_catalog(tables);
+    const char *kind = rb_pg_field(row, KIND);
+    const char *schema = rb_pg_field(row, SCHEMA);
+    const char *table = rb_pg_field(row, TABLE);
+    const char *name = rb_pg_field(row, NAME);
+    const char *text = rb_pg_field(row, TEXT);
+    const bool is_code = strcmp(kind, "function") == 0 || strcmp(kind, "procedure") == 0;
     const char *relation = table ? table : name;
-    json_t *entry = NULL;
+    json_t *entry;
     if (relation && rb_tracking_owns(relation))
         return RB_OK;
-    RB_TRY(rb_json_read(&entry, definition, strlen(definition), "a definition", err));
-    strip(entry);
-    RB_AUTO(rb_free_str) char *owner = table ? qualified(schema, table) : NULL;
     RB_AUTO(rb_free_str)
-    char *key = key_of(kind, schema, name, cell(row, TEXT), owner);
-    if (strcmp(kind, "index") == 0)
-        rb_json_set_str(entry, "table", owner);
-    const json_t *type = json_object_get(entry, "typeOf");
-    if (type) {
-        RB_AUTO(rb_free_str)
-        char *of = qualified(json_string_value(json_array_get(type, 0)),
-                             json_string_value(json_array_get(type, 1)));
-        rb_json_set_str(entry, "typeOf", of);
-    }
+    char *definition = is_code ? NULL : rb_pg_without_casts(PQgetvalue(row, 0, DEFINITION));
+    RB_TRY(rb_pg_read_object(&entry, definition ? definition : rb_pg_field(row, DEFINITION), err));
+    if (strcmp(kind, "type") == 0)
+        clean_checks(name, json_object_get(entry, "checks"));
+    RB_AUTO(rb_free_str) char *owner = table ? rb_pg_qualified(schema, table) : NULL;
+    RB_AUTO(rb_free_str)
+    char *own = table  ? rb_strdup(name)
+                : text ? with_text(schema, name, text)
+                       : rb_pg_qualified(schema, name);
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key(kind, owner, own);
     json_object_set_new_nocheck(catalog, key, entry);
     return RB_OK;
 }
 
+/* Of each statement. */
+static rb_pg_add_row *const add[] = {rb_pg_add_relation,   rb_pg_add_column,   rb_pg_add_index,
+                                     rb_pg_add_constraint, rb_pg_add_sequence, add_object};
+
 /* Takes the rows as they come, so that the server works on the next ones meanwhile. */
-static enum rb_code read_rows(json_t *catalog, rb_pg *pg, const char *sql, rb_err *err)
+static enum rb_code read_rows(rb_pg_tables *tables, rb_pg *pg, const char *sql, rb_err *err)
 {
     enum rb_code code = RB_OK;
     size_t left = LIMIT;
-    if (!PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0))
+    size_t statement = 0;
+    if (!PQsendQuery(pg->conn, sql))
         return rb_pg_fail(err, pg, NULL, "database %s: the catalog", pg->shown);
     PQsetSingleRowMode(pg->conn);
     for (PGresult *row; (row = PQgetResult(pg->conn)) != NULL; PQclear(row)) {
@@ -143,13 +123,14 @@ static enum rb_code read_rows(json_t *catalog, rb_pg *pg, const char *sql, rb_er
         if (PQresultStatus(row) != PGRES_SINGLE_TUPLE) {
             if (PQresultStatus(row) != PGRES_TUPLES_OK)
                 code = rb_pg_fail(err, pg, row, "database %s: the catalog", pg->shown);
+            statement++;
             continue;
         }
         size_t len = 0;
-        for (int i = 0; i < FIELDS; i++)
+        for (int i = 0; i < PQnfields(row); i++)
             len += (size_t)PQgetlength(row, 0, i) + 1;
         left -= len < left ? len : left;
-        code = left > 0 ? add_entry(catalog, row, err)
+        code = left > 0 ? add[statement](tables, row, err)
                         : rb_fail(err, RB_ERROR, "database %s: the catalog has more than %u MiB",
                                   pg->shown, LIMIT >> 20);
         if (code != RB_OK)
@@ -161,9 +142,11 @@ static enum rb_code read_rows(json_t *catalog, rb_pg *pg, const char *sql, rb_er
 static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *catalog = json_object();
-    RB_AUTO(rb_free_str) char *sql = query_for(PQserverVersion(pg->conn));
+    RB_AUTO(rb_pg_tables_freep) rb_pg_tables *tables = rb_pg_tables_new(catalog);
+    RB_AUTO(rb_free_str) char *sql = statements_for(PQserverVersion(pg->conn));
     RB_TRY(rb_pg_exec(pg, settings, err));
-    RB_TRY(read_rows(catalog, pg, sql, err));
+    RB_TRY(read_rows(tables, pg, sql, err));
+    rb_pg_tables_finish(tables);
     *out = catalog;
     catalog = NULL;
     return RB_OK;

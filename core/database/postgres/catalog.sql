@@ -1,7 +1,12 @@
 /*
- * Every object of a database, as one JSON array of [kind, schema, table, name, text, definition].
- * catalog.c makes the key of an entry from the first five; the definition has no member that is
- * null or false. It is read under an empty search_path, so that the server qualifies every name.
+ * Every object of a database, in several statements: a line with a semicolon ends each. The first
+ * part, the common table expressions, begins all of them. catalog.c takes the rows.
+ *
+ * Tables, columns, indexes, constraints and sequences are simple scans: catalog_tables.c joins them
+ * in memory, which takes a fraction of what it takes the server. The last statement has all other
+ * objects, as [kind, schema, table, name, text, definition]. A definition is a JSON object, whose
+ * members that are null or false do not count. It is read under an empty search_path, so that the
+ * server qualifies every name.
  *
  * Left out: what belongs to an extension, to the system or to a partitioned table's clones, and
  * names that the server generates: two ways to one schema number them differently. Only oids join
@@ -27,204 +32,38 @@ WITH member AS MATERIALIZED ( -- of an extension
     WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'i', 'I', 'c')
       AND NOT EXISTS (SELECT FROM member m
                       WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
-), tables AS MATERIALIZED (
-    SELECT * FROM relations WHERE kind IN ('r', 'p', 'f')
-), attributes AS MATERIALIZED ( -- by number, dropped ones too
-    SELECT a.attrelid, array_agg(a.attname ORDER BY a.attnum) AS names,
-           array_agg(a.attcollation ORDER BY a.attnum) AS collations,
-           array_agg(NOT a.attisdropped ORDER BY a.attnum) AS present
-    FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid
-    WHERE r.kind IN ('r', 'p', 'f', 'm') AND a.attnum > 0
-    GROUP BY a.attrelid
 ), types AS MATERIALIZED (
     SELECT t.*, s.schema, format_type(t.oid, NULL) AS full, d.description AS comment
     FROM pg_type t
     JOIN schemas s ON s.oid = t.typnamespace
-    LEFT JOIN relations r ON r.oid = t.typrelid
+    LEFT JOIN pg_class r ON r.oid = t.typrelid
     LEFT JOIN comments d ON d.classoid = 'pg_type'::regclass AND d.objoid = t.oid
-    WHERE (t.typtype IN ('b', 'd', 'e', 'r', 'p') OR (t.typtype = 'c' AND r.kind = 'c'))
+    WHERE t.oid >= 16384
+      AND (t.typtype IN ('b', 'd', 'e', 'r', 'p') OR (t.typtype = 'c' AND r.relkind = 'c'))
       AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
       AND NOT EXISTS (SELECT FROM member m
                       WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)
-), indexes AS MATERIALIZED (
-    SELECT i.indexrelid AS oid, i.indrelid, i.indisunique, i.indisvalid, i.indisready,
-           i.indisclustered, i.indisreplident, i.indkey, i.indnatts, i.indnkeyatts,
-           r.schema, r.name, r.relam, r.reloptions, r.comment, r.full,
-           t.name AS "table", t.full AS table_full, r.kind = 'I' AS partitioned,
-           o.oid AS constraint_oid,
-           i.indnullsnotdistinct AS nulls_not_distinct, -- 15
-           a.names[i.indkey[0]] AS key1, a.names[i.indkey[1]] AS key2,
-           i.indnatts <= 2 AND i.indnatts = i.indnkeyatts AND i.indexprs IS NULL
-           AND i.indpred IS NULL AND i.indoption[0] = 0 AND coalesce(i.indoption[1], 0) = 0
-           AND i.indcollation[0] IN (0, a.collations[i.indkey[0]])
-           AND coalesce(i.indcollation[1], 0) IN (0, a.collations[i.indkey[1]])
-           AND r.reloptions IS NULL
-           AND i.indclass[0] NOT IN (SELECT c.oid FROM pg_opclass c WHERE NOT c.opcdefault)
-           AND coalesce(i.indclass[1], 0) NOT IN (SELECT c.oid FROM pg_opclass c
-                                                  WHERE NOT c.opcdefault)
-           AND i.indexrelid NOT IN (SELECT c.attrelid FROM pg_attribute c
-                                    WHERE c.attoptions IS NOT NULL) AS simple
-    FROM pg_index i
-    JOIN relations r ON r.oid = i.indexrelid
-    JOIN relations t ON t.oid = i.indrelid
-    JOIN attributes a ON a.attrelid = i.indrelid
-    LEFT JOIN pg_constraint o ON o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x')
-                                 AND o.conrelid = i.indrelid
-), index_definitions AS MATERIALIZED (
-    SELECT i.oid, i.schema, i."table", i.name,
-           -- what the server makes a name from, if it may have made this one
-           CASE WHEN i.simple THEN i.key1 || coalesce('_' || i.key2, '')
-                WHEN right(rtrim(i.name, '0123456789'), 4) = '_idx' THEN (
-                    SELECT string_agg(coalesce(a.names[nullif(u.attnum, 0)], e.attname), '_'
-                                      ORDER BY u.at)
-                    FROM unnest(i.indkey) WITH ORDINALITY u(attnum, at)
-                    JOIN pg_attribute e ON e.attrelid = i.oid AND e.attnum = u.at
-                    JOIN attributes a ON a.attrelid = i.indrelid) END AS columns,
-           CASE WHEN i.simple AND NOT i.partitioned
-                AND NOT i.nulls_not_distinct -- 15
-           THEN 'USING ' || quote_ident(m.amname) || ' (' || quote_ident(i.key1)
-                || coalesce(', ' || quote_ident(i.key2), '') || ')'
-           -- "CREATE UNIQUE INDEX name ON ONLY schema.table USING btree (a)" from USING on
-           ELSE substr(pg_get_indexdef(i.oid),
-                       length('CREATE INDEX  ON  ' || quote_ident(i.name) || i.table_full)
-                       + CASE WHEN i.indisunique THEN length('UNIQUE ') ELSE 0 END
-                       + CASE WHEN i.partitioned THEN length('ONLY ') ELSE 0 END + 1)
-           END AS definition
-    FROM indexes i
-    JOIN pg_am m ON m.oid = i.relam
-    WHERE i.constraint_oid IS NULL
-), constraints AS MATERIALIZED (
-    SELECT o.oid, o.conname AS name, o.contype AS kind, o.conrelid, o.contypid, o.convalidated,
-           o.condeferrable, o.condeferred, d.description AS comment, i.indisclustered,
-           i.indisreplident, i.reloptions,
-           CASE WHEN cardinality(o.conkey) = 1 THEN a.names[o.conkey[1]]
-                WHEN o.contype IN ('u', 'f', 'x')
-                AND right(rtrim(o.conname, '0123456789'), 4) IN ('_key', 'fkey', 'excl') THEN
-                    (SELECT string_agg(CASE WHEN u.attnum = 0 THEN e.attname
-                                       ELSE a.names[u.attnum] END, '_' ORDER BY u.at)
-                     FROM unnest(coalesce(i.indkey::smallint[], o.conkey))
-                          WITH ORDINALITY u(attnum, at)
-                     LEFT JOIN pg_attribute e ON e.attrelid = i.oid AND e.attnum = u.at)
-           END AS columns,
-           CASE
-           WHEN o.contypid <> 0 OR o.contype = 'x' THEN pg_get_constraintdef(o.oid)
-           WHEN o.contype = 'c' THEN
-               'CHECK (' || pg_get_expr(o.conbin, o.conrelid) || ')'
-               || CASE WHEN o.connoinherit THEN ' NO INHERIT' ELSE '' END
-           WHEN o.contype = 'f' THEN
-               'FOREIGN KEY (' || k.keys || ') REFERENCES ' || p.full || ' ('
-               || CASE WHEN cardinality(o.confkey) = 1 THEN quote_ident(b.names[o.confkey[1]])
-                  ELSE (SELECT string_agg(quote_ident(b.names[u.attnum]), ', ' ORDER BY u.at)
-                        FROM unnest(o.confkey) WITH ORDINALITY u(attnum, at)) END || ')'
-               || CASE o.confmatchtype WHEN 'f' THEN ' MATCH FULL' ELSE '' END
-               || CASE o.confupdtype WHEN 'a' THEN '' ELSE ' ON UPDATE ' || w.name[
-                      strpos('rcnd', o.confupdtype::text)] END
-               || CASE o.confdeltype WHEN 'a' THEN '' ELSE ' ON DELETE ' || w.name[
-                      strpos('rcnd', o.confdeltype::text)] END
-               || CASE WHEN o.confdelsetcols IS NOT NULL THEN -- 15
-                  (SELECT ' (' || string_agg(quote_ident(a.names[u.attnum]), ', ') || ')' -- 15
-                   FROM unnest(o.confdelsetcols) u(attnum)) ELSE '' END -- 15
-           ELSE CASE o.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END
-               || CASE WHEN i.nulls_not_distinct THEN ' NULLS NOT DISTINCT' ELSE '' END -- 15
-               || ' (' || k.keys || ')'
-               || CASE WHEN i.indnatts = i.indnkeyatts THEN '' ELSE
-                  (SELECT ' INCLUDE (' || string_agg(quote_ident(a.names[u.attnum]), ', '
-                                                     ORDER BY u.at) || ')'
-                   FROM unnest(i.indkey) WITH ORDINALITY u(attnum, at)
-                   WHERE u.at > i.indnkeyatts) END
-           END AS definition
-    FROM pg_constraint o
-    CROSS JOIN (SELECT ARRAY['RESTRICT', 'CASCADE', 'SET NULL', 'SET DEFAULT'] AS name) w
-    LEFT JOIN comments d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = o.oid
-    LEFT JOIN indexes i ON i.constraint_oid = o.oid
-    LEFT JOIN relations p ON p.oid = o.confrelid
-    LEFT JOIN attributes a ON a.attrelid = o.conrelid
-    LEFT JOIN attributes b ON b.attrelid = o.confrelid
-    CROSS JOIN LATERAL (SELECT CASE WHEN cardinality(o.conkey) = 1
-                               THEN quote_ident(a.names[o.conkey[1]])
-                               WHEN o.contype IN ('p', 'u', 'f') THEN
-                               (SELECT string_agg(quote_ident(a.names[u.attnum]), ', '
-                                                  ORDER BY u.at)
-                                FROM unnest(o.conkey) WITH ORDINALITY u(attnum, at))
-                               END AS keys) k
-    WHERE o.contype IN ('c', 'p', 'u', 'f', 'x') AND o.conparentid = 0
-      AND (o.conrelid <> 0 OR o.contypid IN (SELECT t.oid FROM types t))
-), sequences AS MATERIALIZED (
-    SELECT r.oid, r.schema, r.name, r.relpersistence, r.comment, d.deptype,
-           d.refobjid AS owner, d.refobjsubid AS owner_column, q.*
-    FROM relations r
-    JOIN pg_sequence q ON q.seqrelid = r.oid
-    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = r.oid
-                             AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
-                             AND d.deptype IN ('a', 'i')
-), keys AS ( -- what the server makes a name from: table, columns, label
-    SELECT true AS of_constraint, o.oid, t.schema, t.name AS "table", o.name,
-           NULL AS definition, CASE o.kind WHEN 'p' THEN 'pkey' WHEN 'f' THEN 'fkey'
-                               WHEN 'u' THEN 'key' WHEN 'x' THEN 'excl' ELSE 'check' END AS label,
-           CASE o.kind WHEN 'p' THEN NULL ELSE o.columns END AS columns
-    FROM constraints o
-    JOIN tables t ON t.oid = o.conrelid
-    UNION ALL
-    SELECT true, o.oid, t.schema, t.typname, o.name, NULL, 'check', NULL
-    FROM constraints o JOIN types t ON t.oid = o.contypid
-    UNION ALL
-    SELECT false, i.oid, i.schema, i."table", i.name, i.definition, 'idx', i.columns
-    FROM index_definitions i
-    UNION ALL
-    SELECT false, s.oid, t.schema, t.name, s.name, NULL, 'seq', a.names[s.owner_column]
-    FROM sequences s
-    JOIN tables t ON t.oid = s.owner
-    JOIN attributes a ON a.attrelid = s.owner
-), generated AS MATERIALIZED ( -- the names that the server made, without their numbers
-    SELECT k.of_constraint, k.oid, k.schema, k.label, k.definition,
-           left(k."table", bare.n1) || coalesce('_' || left(k.columns, bare.n2), '')
-           || '_' || k.label AS bare
-    FROM keys k
-    CROSS JOIN LATERAL (
-        SELECT length(k.name) - length(rtrim(k.name, '0123456789')) AS digits,
-               octet_length(k."table") AS l1, coalesce(octet_length(k.columns), 0) AS l2,
-               62 - length(k.label) - (k.columns IS NOT NULL)::integer AS room) n
-    -- The longer one of table and columns is cut, until all have 63 bytes.
-    CROSS JOIN LATERAL (
-        SELECT least(n.l1, greatest((n.room + 1) / 2, n.room - n.l2)) AS n1,
-               least(n.l2, greatest(n.room / 2, n.room - n.l1)) AS n2) bare
-    CROSS JOIN LATERAL (
-        SELECT least(n.l1, greatest((n.room - n.digits + 1) / 2, n.room - n.digits - n.l2)) AS n1,
-               least(n.l2, greatest((n.room - n.digits) / 2, n.room - n.digits - n.l1)) AS n2) cut
-    WHERE k.name = left(k."table", cut.n1) || coalesce('_' || left(k.columns, cut.n2), '') || '_'
-                   || k.label || right(k.name, n.digits)
-), names AS MATERIALIZED ( -- of indexes and sequences
-    SELECT g.oid, CASE WHEN EXISTS (SELECT FROM relations r
-                                    WHERE r.schema = g.schema AND r.name = g.bare
-                                      AND r.oid NOT IN (SELECT oid FROM generated
-                                                        WHERE NOT of_constraint)) THEN NULL
-                       WHEN g.place = 1 THEN g.bare ELSE g.bare || g.place - 1 END AS name
-    FROM (SELECT oid, schema, bare,
-                 row_number() OVER (PARTITION BY schema, bare ORDER BY definition, oid) AS place
-          FROM generated WHERE NOT of_constraint) g
 )
-, objects(kind, schema, "table", name, text, definition) AS (
-SELECT 'schema', NULL::text, NULL::text, s.schema::text, NULL::text,
-       json_build_object('comment', nullif(d.description, 'standard public schema'))
-FROM schemas s
-LEFT JOIN comments d ON d.classoid = 'pg_namespace'::regclass AND d.objoid = s.oid
-WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_namespace'::regclass
-                                         AND m.objid = s.oid)
-UNION ALL
-SELECT 'table', t.schema, NULL, t.name, NULL, json_build_object(
+;
+SELECT t.oid, t.schema, t.name, t.kind, t.partition,
+       CASE WHEN t.kind = 'r' AND t.relpersistence = 'p' AND t.reloftype = 0 AND c.oid IS NULL
+                 AND t.reloptions IS NULL AND t.relreplident IN ('d', 'i')
+                 AND NOT t.relrowsecurity AND NOT t.relforcerowsecurity
+                 AND t.oid NOT IN (SELECT h.inhrelid FROM pg_inherits h)
+                 AND t.relam IN (SELECT a.oid FROM pg_am a WHERE a.amname = 'heap')
+       THEN json_build_object('kind', 'table', 'comment', t.comment)
+       WHEN t.kind IN ('r', 'p', 'f') THEN json_build_object(
     'kind', CASE t.kind WHEN 'p' THEN 'partitioned' WHEN 'f' THEN 'foreign' ELSE 'table' END,
     'unlogged', t.relpersistence = 'u',
     'of', CASE WHEN t.reloftype <> 0 THEN format_type(t.reloftype, NULL) END,
-    'inherits', (SELECT json_agg(p.full ORDER BY h.inhseqno) FROM pg_inherits h
-                 JOIN relations p ON p.oid = h.inhparent
+    'inherits', (SELECT json_agg(h.inhparent::regclass ORDER BY h.inhseqno) FROM pg_inherits h
                  WHERE h.inhrelid = t.oid AND NOT t.partition),
-    'partitionOf', (SELECT p.full FROM pg_inherits h JOIN relations p ON p.oid = h.inhparent
+    'partitionOf', (SELECT h.inhparent::regclass FROM pg_inherits h
                     WHERE h.inhrelid = t.oid AND t.partition),
     'partitionBound', pg_get_expr(t.relpartbound, t.oid),
     'partitionKey', CASE WHEN t.kind = 'p' THEN pg_get_partkeydef(t.oid) END,
     'options', (SELECT json_agg(o ORDER BY o) FROM unnest(t.reloptions) o),
-    'toastOptions', (SELECT json_agg(o ORDER BY o) FROM pg_class c, unnest(c.reloptions) o
-                     WHERE c.oid = t.reltoastrelid),
+    'toastOptions', (SELECT json_agg(o ORDER BY o) FROM unnest(c.reloptions) o),
     'accessMethod', (SELECT nullif(a.amname, 'heap') FROM pg_am a WHERE a.oid = t.relam),
     'server', (SELECT s.srvname FROM pg_foreign_table f JOIN pg_foreign_server s
                ON s.oid = f.ftserver WHERE f.ftrelid = t.oid),
@@ -233,103 +72,149 @@ SELECT 'table', t.schema, NULL, t.name, NULL, json_build_object(
     'rowSecurity', t.relrowsecurity,
     'forceRowSecurity', t.relforcerowsecurity,
     'replicaIdentity', CASE t.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing' END,
-    'comment', t.comment)
-FROM tables t
-UNION ALL
-SELECT 'order', t.schema, NULL, t.name, NULL,
-       (SELECT coalesce(json_agg(u.name ORDER BY u.at), '[]')
-        FROM unnest(a.names, a.present) WITH ORDINALITY u(name, present, at) WHERE u.present)
-FROM tables t LEFT JOIN attributes a ON a.attrelid = t.oid
-UNION ALL
-SELECT 'column', r.schema, r.name, c.attname, NULL,
-       CASE WHEN c.attidentity = '' AND c.attgenerated = '' AND c.attcollation = t.typcollation
-                 AND c.attstorage = t.typstorage AND c.attstattarget = -1
-                 AND c.attcompression = '' -- 14
-                 AND c.attoptions IS NULL AND c.attfdwoptions IS NULL AND c.attinhcount = 0
-                 AND d.description IS NULL AND u.oid IS NULL AND o.oid IS NULL
-       THEN json_build_object('type', format_type(c.atttypid, c.atttypmod),
-                              'notNull', c.attnotnull, 'default', e.value)
-       ELSE json_build_object(
-    'type', format_type(c.atttypid, c.atttypmod),
+    'comment', t.comment) END
+FROM relations t
+LEFT JOIN pg_class c ON c.oid = t.reltoastrelid AND c.reloptions IS NOT NULL
+ORDER BY t.oid
+;
+SELECT c.attrelid, c.attnum, c.attname, quote_ident(c.attname),
+       format_type(c.atttypid, c.atttypmod), c.attnotnull,
+       -- Only the expression of a generated column names columns: 0 spares the server the table.
+       pg_get_expr(f.adbin, CASE c.attgenerated WHEN '' THEN 0 ELSE c.attrelid END),
+       c.attgenerated <> '',
+       CASE WHEN c.attidentity <> '' OR c.attgenerated <> '' OR c.attcollation <> t.typcollation
+                 OR c.attstorage <> t.typstorage OR c.attstattarget <> -1
+                 OR c.attcompression <> '' -- 14
+                 OR c.attoptions IS NOT NULL OR c.attfdwoptions IS NOT NULL OR c.attinhcount > 0
+                 OR d.description IS NOT NULL OR u.oid IS NOT NULL
+       THEN json_build_object(
     'typeOf', CASE WHEN u.oid IS NOT NULL THEN json_build_array(u.schema, u.typname) END,
-    'notNull', c.attnotnull,
-    CASE c.attgenerated WHEN '' THEN 'default' ELSE 'generated' END,
-        CASE WHEN o.oid IS NULL THEN e.value
-        ELSE replace(e.value, quote_literal(q.oid::regclass),
-                     quote_literal(quote_ident(q.schema) || '.' || quote_ident(o.name))) END,
     'virtual', c.attgenerated = 'v',
     'identity', CASE c.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
-    'sequence', CASE WHEN q.deptype = 'i' THEN json_build_object(
-        'start', q.seqstart, 'increment', q.seqincrement, 'min', q.seqmin, 'max', q.seqmax,
-        'cache', q.seqcache, 'cycle', q.seqcycle) END,
     'collation', CASE WHEN c.attcollation <> t.typcollation THEN c.attcollation::regcollation END,
     'storage', CASE WHEN c.attstorage <> t.typstorage THEN c.attstorage END,
     'compression', nullif(c.attcompression, ''), -- 14
     'statistics', nullif(c.attstattarget, -1),
     'options', c.attoptions, 'foreignOptions', c.attfdwoptions,
-    'inherited', c.attinhcount > 0 AND NOT r.partition,
-    'local', c.attinhcount > 0 AND c.attislocal AND NOT r.partition,
+    'inherited', c.attinhcount > 0 AND NOT r.relispartition,
+    'local', c.attinhcount > 0 AND c.attislocal AND NOT r.relispartition,
     'comment', d.description) END
-FROM tables r
+FROM pg_class r
 JOIN pg_attribute c ON c.attrelid = r.oid AND c.attnum > 0 AND NOT c.attisdropped
 JOIN pg_type t ON t.oid = c.atttypid
 LEFT JOIN pg_attrdef f ON f.adrelid = c.attrelid AND f.adnum = c.attnum
--- Only the expression of a generated column names columns: 0 spares the server the table.
-CROSS JOIN LATERAL (
-    SELECT pg_get_expr(f.adbin, CASE c.attgenerated WHEN '' THEN 0 ELSE c.attrelid END) AS value) e
 LEFT JOIN types u ON u.oid = CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.oid END
-LEFT JOIN sequences q ON q.owner = c.attrelid AND q.owner_column = c.attnum
-LEFT JOIN names o ON o.oid = q.oid AND o.name <> q.name
 LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.attrelid
                         AND d.objsubid = c.attnum
-UNION ALL
-SELECT 'constraint', t.schema, t.name, NULL, k.definition, CASE count(*)
-       WHEN 1 THEN (array_agg(k.members))[1]
-       ELSE json_build_object('each', json_agg(k.members ORDER BY k.members::text)) END
-FROM tables t
-JOIN (SELECT o.conrelid, o.definition, json_build_object(
-                 'name', CASE WHEN g.oid IS NULL THEN o.name END,
-                 'deferrable', CASE WHEN o.condeferred THEN 'initially deferred'
-                               WHEN o.condeferrable THEN 'initially immediate' END,
-                 'notValid', NOT o.convalidated, 'clustered', o.indisclustered,
-                 'replicaIdentity', o.indisreplident, 'options', o.reloptions,
-                 'comment', o.comment) AS members
-      FROM constraints o
-      LEFT JOIN generated g ON g.oid = o.oid AND g.of_constraint
-      WHERE NOT EXISTS (SELECT FROM pg_constraint h JOIN tables r ON r.oid = h.conrelid
-                        WHERE h.oid = o.oid AND h.contype = 'c' AND h.coninhcount > 0
-                          AND (r.partition OR NOT h.conislocal))) k ON k.conrelid = t.oid
-GROUP BY t.schema, t.name, k.definition
-UNION ALL
-SELECT 'index', i.schema, i."table", coalesce(o.name, i.name), NULL, json_build_object(
-    'definition', k.definition, 'unique', i.indisunique,
+WHERE r.oid >= 16384 AND r.relkind IN ('r', 'p', 'f', 'm')
+;
+, unusual AS MATERIALIZED ( -- columns that an index may have to say more about
+    SELECT a.attrelid, a.attnum, a.attstattarget FROM pg_attribute a
+    WHERE a.attrelid >= 16384 AND a.attnum > 0
+      AND (a.attoptions IS NOT NULL OR a.attcollation NOT IN (0, 100) OR a.attstattarget >= 0)
+), indexes AS MATERIALIZED (
+    SELECT i.*, c.relname,
+           i.indnatts = i.indnkeyatts AND i.indexprs IS NULL AND i.indpred IS NULL
+           AND i.indoption[0] = 0 AND coalesce(i.indoption[1], 0) = 0 AND i.indnatts <= 2
+           AND i.indcollation[0] IN (0, 100) AND coalesce(i.indcollation[1], 0) IN (0, 100)
+           AND c.reloptions IS NULL AND c.relkind = 'i'
+           AND NOT i.indnullsnotdistinct -- 15
+           AND i.indclass[0] NOT IN (SELECT o.oid FROM pg_opclass o WHERE NOT o.opcdefault)
+           AND coalesce(i.indclass[1], 0) NOT IN (SELECT o.oid FROM pg_opclass o
+                                                  WHERE NOT o.opcdefault)
+           AND i.indexrelid NOT IN (SELECT u.attrelid FROM unusual u)
+           AND i.indrelid NOT IN (SELECT u.attrelid FROM unusual u) AS simple,
+           c.relam
+    FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid AND c.relnamespace <> 'pg_toast'::regnamespace
+    WHERE i.indrelid >= 16384
+      AND NOT EXISTS (SELECT FROM pg_constraint o
+                      WHERE o.conindid = i.indexrelid AND o.contype IN ('p', 'u', 'x')
+                        AND o.conrelid = i.indrelid)
+)
+SELECT i.indexrelid, i.indrelid, i.indkey, i.indisunique, m.amname,
+       CASE WHEN NOT i.simple THEN pg_get_indexdef(i.indexrelid) END,
+       CASE WHEN NOT i.simple AND right(rtrim(i.relname, '0123456789'), 4) = '_idx' THEN
+           (SELECT json_agg(e.attname ORDER BY e.attnum) FROM pg_attribute e
+            WHERE e.attrelid = i.indexrelid) END,
+       CASE WHEN NOT (i.indisvalid AND i.indisready) OR i.indisclustered OR i.indisreplident
+                 OR h.inhparent IS NOT NULL OR d.description IS NOT NULL OR s.statistics IS NOT NULL
+       THEN json_build_object(
     'invalid', NOT (i.indisvalid AND i.indisready),
     'clustered', i.indisclustered,
     'replicaIdentity', i.indisreplident,
-    'partitionOf', (SELECT p.full FROM pg_inherits h JOIN relations p ON p.oid = h.inhparent
-                    WHERE h.inhrelid = i.oid),
-    'statistics', (SELECT json_object_agg(a.attnum, a.attstattarget) FROM pg_attribute a
-                   WHERE a.attrelid = i.oid AND a.attstattarget >= 0),
-    'comment', i.comment)
+    'partitionOf', h.inhparent::regclass,
+    'statistics', s.statistics,
+    'comment', d.description) END
 FROM indexes i
-JOIN index_definitions k ON k.oid = i.oid
-LEFT JOIN names o ON o.oid = i.oid
+JOIN pg_am m ON m.oid = i.relam
+LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
+LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = i.indexrelid
+                        AND d.objsubid = 0
+LEFT JOIN (SELECT u.attrelid, json_object_agg(u.attnum, u.attstattarget) AS statistics
+           FROM unusual u WHERE u.attstattarget >= 0 GROUP BY u.attrelid) s
+ON s.attrelid = i.indexrelid
+;
+SELECT o.conrelid, o.conname, o.contype, o.conkey, i.indkey,
+       CASE WHEN o.contype = 'c' AND o.coninhcount > 0 THEN
+           CASE WHEN o.conislocal THEN 'partition' ELSE 'any' END END,
+       CASE WHEN o.condeferred THEN 'initially deferred'
+            WHEN o.condeferrable THEN 'initially immediate' END,
+       o.convalidated,
+       CASE WHEN i.indexprs IS NOT NULL THEN
+           (SELECT json_agg(e.attname ORDER BY e.attnum) FROM pg_attribute e
+            WHERE e.attrelid = i.indexrelid) END,
+       pg_get_constraintdef(o.oid),
+       CASE WHEN i.indisclustered OR i.indisreplident OR c.reloptions IS NOT NULL
+                 OR d.description IS NOT NULL THEN json_build_object(
+    'clustered', i.indisclustered, 'replicaIdentity', i.indisreplident,
+    'options', c.reloptions, 'comment', d.description) END
+FROM pg_constraint o
+LEFT JOIN pg_index i ON i.indexrelid = o.conindid AND i.indrelid = o.conrelid
+                        AND o.contype IN ('p', 'u', 'x')
+LEFT JOIN pg_class c ON c.oid = i.indexrelid
+LEFT JOIN comments d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = o.oid
+WHERE o.contype IN ('c', 'p', 'u', 'f', 'x') AND o.conparentid = 0 AND o.conrelid >= 16384
+;
+SELECT q.seqrelid, d.deptype, d.refobjid, d.refobjsubid, quote_literal(q.seqrelid::regclass),
+       d.refobjid::regclass, json_build_object(
+    'type', format_type(q.seqtypid, NULL), 'start', q.seqstart, 'increment', q.seqincrement,
+    'min', q.seqmin, 'max', q.seqmax, 'cache', q.seqcache, 'cycle', q.seqcycle,
+    'unlogged', r.relpersistence = 'u', 'comment', c.description)
+FROM pg_sequence q
+JOIN pg_class r ON r.oid = q.seqrelid
+LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = q.seqrelid
+                         AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+                         AND d.deptype IN ('a', 'i')
+LEFT JOIN comments c ON c.classoid = 'pg_class'::regclass AND c.objoid = q.seqrelid
+                        AND c.objsubid = 0
+;
+SELECT 'schema', NULL::text, NULL::text, s.schema::text, NULL::text,
+       json_build_object('comment', nullif(d.description, 'standard public schema'))
+FROM schemas s
+LEFT JOIN comments d ON d.classoid = 'pg_namespace'::regclass AND d.objoid = s.oid
+WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_namespace'::regclass
+                                         AND m.objid = s.oid)
 UNION ALL
 SELECT 'view', v.schema, NULL, v.name, NULL, json_build_object(
     'definition', pg_get_viewdef(v.oid), 'materialized', v.kind = 'm',
     'options', (SELECT json_agg(o ORDER BY o) FROM unnest(v.reloptions) o),
     'accessMethod', (SELECT nullif(a.amname, 'heap') FROM pg_am a WHERE a.oid = v.relam),
-    'columns', (SELECT json_object_agg(a.attname, json_build_object(
-                           'default', pg_get_expr(f.adbin, f.adrelid), 'comment', d.description,
-                           'statistics', nullif(a.attstattarget, -1)))
-                FROM pg_attribute a
-                LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
-                LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass
-                                        AND d.objoid = a.attrelid AND d.objsubid = a.attnum
-                WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped
-                  AND coalesce(f.adnum, d.objsubid, nullif(a.attstattarget, -1)) IS NOT NULL),
+    'columns', k.columns,
     'comment', v.comment)
-FROM relations v WHERE v.kind IN ('v', 'm')
+FROM relations v
+LEFT JOIN (SELECT a.attrelid, json_object_agg(a.attname, json_build_object(
+                      'default', pg_get_expr(f.adbin, f.adrelid), 'comment', d.description,
+                      'statistics', nullif(a.attstattarget, -1))) AS columns
+           FROM pg_class r
+           JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+           LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+           LEFT JOIN comments d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid
+                                   AND d.objsubid = a.attnum
+           WHERE r.oid >= 16384 AND r.relkind IN ('v', 'm')
+             AND coalesce(f.adnum, d.objsubid, nullif(a.attstattarget, -1)) IS NOT NULL
+           GROUP BY a.attrelid) k ON k.attrelid = v.oid
+WHERE v.kind IN ('v', 'm')
 UNION ALL
 SELECT 'rule', r.schema, r.name, w.rulename, NULL, json_build_object(
     'definition', pg_get_ruledef(w.oid), 'enabled', nullif(w.ev_enabled, 'O'),
@@ -356,18 +241,6 @@ SELECT 'policy', r.schema, r.name, p.polname, NULL, json_build_object(
 FROM relations r
 JOIN pg_policy p ON p.polrelid = r.oid
 LEFT JOIN comments d ON d.classoid = 'pg_policy'::regclass AND d.objoid = p.oid
-UNION ALL
-SELECT 'sequence', s.schema, t.name, coalesce(o.name, s.name), NULL,
-       json_build_object('type', format_type(s.seqtypid, NULL), 'start', s.seqstart,
-                         'increment', s.seqincrement, 'min', s.seqmin, 'max', s.seqmax,
-                         'cache', s.seqcache, 'cycle', s.seqcycle,
-                         'unlogged', s.relpersistence = 'u', 'comment', s.comment,
-                         'ownedBy', t.full || '.' || quote_ident(a.names[s.owner_column]))
-FROM sequences s
-LEFT JOIN tables t ON t.oid = s.owner
-LEFT JOIN attributes a ON a.attrelid = s.owner
-LEFT JOIN names o ON o.oid = s.oid
-WHERE s.deptype IS DISTINCT FROM 'i'
 UNION ALL
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
        s.schema, NULL, p.proname,
@@ -421,11 +294,11 @@ SELECT 'type', t.schema, NULL, t.typname, NULL, (jsonb_build_object(
     'collation', (SELECT t.typcollation::regcollation FROM pg_type b
                   WHERE b.oid = t.typbasetype AND b.typcollation <> t.typcollation),
     'checks', (SELECT jsonb_agg(jsonb_build_object(
-                   'definition', o.definition, 'comment', o.comment,
-                   'name', CASE WHEN g.oid IS NULL THEN o.name END) ORDER BY o.definition, o.name)
-               FROM constraints o
-               LEFT JOIN generated g ON g.oid = o.oid AND g.of_constraint
-               WHERE o.contypid = t.oid))
+                   'definition', pg_get_constraintdef(o.oid), 'comment', d.description,
+                   'name', o.conname) ORDER BY pg_get_constraintdef(o.oid), o.conname)
+               FROM pg_constraint o
+               LEFT JOIN comments d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = o.oid
+               WHERE o.contypid = t.oid AND o.contype = 'c'))
     WHEN 'r' THEN (SELECT jsonb_build_object(
     'subtype', format_type(r.rngsubtype, NULL),
     'multirange', format_type(r.rngmultitypid, NULL), -- 14
@@ -636,22 +509,3 @@ FROM pg_transform t
 JOIN pg_language l ON l.oid = t.trflang
 WHERE NOT EXISTS (SELECT FROM member m WHERE m.classid = 'pg_transform'::regclass
                                          AND m.objid = t.oid)
-)
--- x IN ('a', 'b') of a varchar column is (ARRAY['a'::character varying, ...])::text[] where it was
--- entered so, and ARRAY[('a'::character varying)::text, ...] where it was restored from a dump.
-, two_ways AS (
-    SELECT o.*, concat(text, definition) LIKE '%ARRAY[%::character varying%'
-                AND kind NOT IN ('function', 'procedure') AS is_list,
-           '(?:E?''(?:[^'']|'''')*''|NULL)::character varying' AS literal
-    FROM objects o
-)
-SELECT kind, schema, "table", name,
-       CASE WHEN is_list THEN regexp_replace(regexp_replace(
-           text, '\((' || literal || ')\)::text', '\1', 'g'),
-           '\((ARRAY\[' || literal || '(?:, ' || literal || ')*\])\)::text\[\]', '\1', 'g')
-       ELSE text END AS text,
-       CASE WHEN is_list THEN regexp_replace(regexp_replace(
-           definition::text, '\((' || literal || ')\)::text', '\1', 'g'),
-           '\((ARRAY\[' || literal || '(?:, ' || literal || ')*\])\)::text\[\]', '\1', 'g')::json
-       ELSE definition END AS definition
-FROM two_ways

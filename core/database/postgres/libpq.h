@@ -47,6 +47,7 @@
     X(PQputCopyEnd)                                                                                \
     X(PQresultErrorField)                                                                          \
     X(PQresultStatus)                                                                              \
+    X(PQsendQuery)                                                                                 \
     X(PQsendQueryParams)                                                                           \
     X(PQserverVersion)                                                                             \
     X(PQsetNoticeReceiver)                                                                         \
@@ -100,6 +101,7 @@ enum rb_code rb_libpq_load(rb_err *err) RB_MUST_USE;
 #define PQputCopyEnd rb_libpq_functions.PQputCopyEnd
 #define PQresultErrorField rb_libpq_functions.PQresultErrorField
 #define PQresultStatus rb_libpq_functions.PQresultStatus
+#define PQsendQuery rb_libpq_functions.PQsendQuery
 #define PQsendQueryParams rb_libpq_functions.PQsendQueryParams
 #define PQserverVersion rb_libpq_functions.PQserverVersion
 #define PQsetNoticeReceiver rb_libpq_functions.PQsetNoticeReceiver
