@@ -52,6 +52,10 @@ typedef struct rb_options {
     const char *accept_loss;
     const char *scripts_from;
     const char *deploy;
+    rb_strs from; /* of drills */
+    const char *fail_at;
+    const char *kill_at;
+    bool undo;
     bool break_glass;
     bool bad;
     bool accept_drift;

@@ -26,6 +26,7 @@
     X(abort)                                                                                       \
     X(backups)                                                                                     \
     X(restore)                                                                                     \
+    X(drill)                                                                                       \
     X(status)                                                                                      \
     X(check)                                                                                       \
     X(mark)                                                                                        \

@@ -36,9 +36,10 @@ _rbtool() {
 _rbtool_value() {
     case $2 in
     -C | --directory) echo folders && return ;;
-    --config | -o | --output | --key | --append | --public-key) echo files && return ;;
+    --config | -o | --output | --key | --append | --public-key | --from) echo files && return ;;
     --env | -e) echo environments && return ;;
     --only | --format | --kind | -k) echo "${2#--}" && return ;;
+    --fail-at | --kill-at) echo steps && return ;;
     --to | --tag | -t | --scripts-from | --previous | --base | --deploy) echo tags && return ;;
     --review) echo reviews && return ;;
     -m | --message | --since | --due | --accept-data-loss | --object | --table | --database | --ignore-columns | --lock-timeout | --statement-timeout) echo nothing && return ;;
@@ -67,6 +68,7 @@ _rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
     tags) git -C "$(_rbtool_folder "$@")" for-each-ref --format='%(refname:strip=2)' refs/tags 2>/dev/null ;;
     remotes) git -C "$(_rbtool_folder "$@")" remote 2>/dev/null ;;
     only) echo app db flags config ;;
+    steps) echo stage flags stop database switch config commit start checks ;;
     format)
         case $command in
         lint) echo text json sarif ;;

@@ -33,6 +33,17 @@ static void pairs_free(rb_env_pair *pairs, size_t count)
     free(pairs);
 }
 
+void rb_env_drop_commands(rb_env *env)
+{
+    rb_strs_clear(&env->stop);
+    rb_strs_clear(&env->start);
+    for (size_t i = 0; i < env->check_count; i++) {
+        free(env->checks[i].name);
+        rb_strs_clear(&env->checks[i].command);
+    }
+    env->check_count = 0;
+}
+
 void rb_env_free(rb_env *env)
 {
     if (!env)
@@ -43,12 +54,7 @@ void rb_env_free(rb_env *env)
     free(env->flags);
     pairs_free(env->databases, env->database_count);
     pairs_free(env->config, env->config_count);
-    rb_strs_clear(&env->stop);
-    rb_strs_clear(&env->start);
-    for (size_t i = 0; i < env->check_count; i++) {
-        free(env->checks[i].name);
-        rb_strs_clear(&env->checks[i].command);
-    }
+    rb_env_drop_commands(env);
     free(env->checks);
     rb_strs_clear(&env->owners);
     rb_strs_clear(&env->escalation);

@@ -68,6 +68,10 @@ enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *n
 void rb_env_free(rb_env *env);
 RB_DEFINE_AUTO(rb_env, rb_env_free)
 
+/* Removes the service's commands and the checks, for an environment that is a copy: they would act
+ * on the real one. */
+void rb_env_drop_commands(rb_env *env);
+
 const char *rb_env_database(const rb_env *env, const char *name); /* its url, or NULL */
 
 /* Returns the limits of scripts and checks in its databases; borrows from env. */

@@ -94,6 +94,20 @@ enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows, 
     return db->driver->rehearse(out, db, dir, rows, err);
 }
 
+enum rb_code rb_db_copy(char **url, const char *from, const char *dump, const char *into,
+                        rb_err *err)
+{
+    const rb_db_driver *driver;
+    const char *rest;
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    rb_db_target target;
+    RB_TRY(driver_of(&driver, &rest, from, err));
+    RB_TRY(driver->inspect(&target, rest, err));
+    if (!dump && target.exists)
+        RB_TRY(driver->open(&db, rest, RB_DB_READ, err));
+    return driver->copy(url, db, dump, into, err);
+}
+
 enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err)
 {
     const rb_db_driver *driver = find(engine, strlen(engine));

@@ -236,6 +236,15 @@ enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
  * transaction. */
 enum rb_code rb_db_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
                             rb_err *err) RB_MUST_USE;
+/*
+ * Copies a database that is in use, as of one moment, so that another process can change the copy.
+ * *url, the caller's, is that of the copy: the file `into` if the engine keeps a database in a
+ * file, else a scratch database, which rb_db_scratch_stop() removes. A database that does not exist
+ * has a copy that does not exist. dump: the rows and the schema come from this file instead, a
+ * database of the engine or what its own dump program wrote; or NULL.
+ */
+enum rb_code rb_db_copy(char **url, const char *from, const char *dump, const char *into,
+                        rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
 /* Differs from its value before when another connection has committed since. */
 enum rb_code rb_db_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;

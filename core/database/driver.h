@@ -71,6 +71,8 @@ typedef struct rb_db_driver {
     /* A copy to rehearse in, below dir where it is large: with rows, which keeps the state before
      * for compare and count; or of the schema alone, and of what is applied. */
     enum rb_code (*rehearse)(rb_db **out, rb_db *db, const char *dir, bool rows, rb_err *err);
+    /* As rb_db_copy(); db: NULL where dump is given, or the database does not exist. */
+    enum rb_code (*copy)(char **url, rb_db *db, const char *dump, const char *into, rb_err *err);
     enum rb_code (*identity)(char **out, rb_db *db, rb_err *err);
     /* NULL where no other host can use the database: names the session for those who look at the
      * server; waits until no other session has that name, RB_BUSY if one goes on for long; takes

@@ -218,6 +218,17 @@ static void create_readable(const char *path)
     close(fd);
 }
 
+enum rb_code rb_state_copy(const char *root, const char *from, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *live = NULL;
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *copy = NULL;
+    RB_AUTO(rb_free_str) char *old = rb_format("%s/.rbtool/state.db", from);
+    RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/state.db", root);
+    RB_TRY(rb_sqlite_open_own(&live, old, RB_SQLITE_READ, err));
+    RB_TRY(rb_sqlite_open_own(&copy, path, RB_SQLITE_CREATE, err));
+    return rb_sqlite_backup(copy, live, err);
+}
+
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/state.db", root);

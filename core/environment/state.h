@@ -51,6 +51,9 @@ bool rb_outcome_reached(const char *outcome);
 /* Opens the journal. write: creates it if it is missing. Without write, *out is NULL if it does not
  * exist. */
 enum rb_code rb_state_open(rb_state **out, const char *root, bool write, rb_err *err) RB_MUST_USE;
+/* Copies the journal of the environment in `from` to root, which has none, as of one moment. It is
+ * a copy until rb_state_take_over(). */
+enum rb_code rb_state_copy(const char *root, const char *from, rb_err *err) RB_MUST_USE;
 void rb_state_close(rb_state *state);
 RB_DEFINE_AUTO(rb_state, rb_state_close)
 

@@ -54,7 +54,9 @@ enum rb_entry_kind {
                             unhealthy, failed, refused, aborted, interrupted (another one took
                             over). Its tag is TO of a deploy, else FROM: the release that is undone
                           */
-    RB_ENTRY_DRILL,      /* as transition, and {"rto": seconds or null} */
+    RB_ENTRY_DRILL, /* as transition, and {"rto": seconds or null}; perhaps {"mode": revert, backup,
+                       tabletop,"ok","milliseconds": to restore,"fault": fail or kill,"faultStep",
+                       "backup": its id,"answers": [{"section","answer","milliseconds"}]} */
     RB_ENTRY_OVERRIDE, /* {"rule","why","transition": id or null}: past a rule, by --break-glass. Of
                           `env trust`: rule "environment", and "environment": the name before, where
                           it changed */

@@ -94,7 +94,13 @@ static const rb_shape policies = {
         "whole", &boolean, false                                                                   \
     }
 static const rb_shape transition = RB_SHAPE_OBJECT_OF(TRANSITION);
-static const rb_shape drill = RB_SHAPE_OBJECT_OF(TRANSITION, {"rto", &number_or_null, false});
+static const rb_shape answer = RB_SHAPE_OBJECT_OF(
+    {"section", &text, false}, {"answer", &text, false}, {"milliseconds", &number, false});
+static const rb_shape answers = {.kind = RB_SHAPE_ARRAY, .item = &answer};
+static const rb_shape drill = RB_SHAPE_OBJECT_OF(
+    TRANSITION, {"rto", &number_or_null, false}, {"mode", &plain, true}, {"ok", &boolean, true},
+    {"milliseconds", &number, true}, {"fault", &plain, true}, {"faultStep", &plain, true},
+    {"backup", &plain, true}, {"answers", &answers, true});
 static const rb_shape restore = RB_SHAPE_OBJECT_OF(
     {"id", &plain, false}, {"transition", &plain, false}, {"database", &text, false},
     {"path", &plain, false}, {"table", &text_or_null, false}, {"ignored", &tables, false},

@@ -34,6 +34,9 @@ typedef struct rb_run {
     const char *version;    /* rbtool's */
     rb_control *control;
     void (*progress)(void *context, const char *step, const char *text); /* NULL: none */
+    /* For drills: called before a step's work, and after it (done) before the result is recorded; a
+     * failure is the step's. NULL: none. */
+    enum rb_code (*fault)(void *context, const char *step, bool done, rb_err *err);
     void *context;
     /* Kept by execute.c and steps.c. */
     rb_db **dbs; /* open transactions, one a database */

@@ -151,7 +151,11 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
     run->begun = true;
     double began = now();
     rb_free_str(&run->output);
-    enum rb_code code = rb_step_do(run, kind, err);
+    enum rb_code code = run->fault ? run->fault(run->context, name, false, err) : RB_OK;
+    if (code == RB_OK)
+        code = rb_step_do(run, kind, err);
+    if (code == RB_OK && run->fault)
+        code = run->fault(run->context, name, true, err);
     double took = now() - began;
     add_result(run, kind, code == RB_OK ? "done" : "failed", took,
                code == RB_OK ? NULL : err->message);

@@ -341,3 +341,17 @@ INI
     settled_at v1.1.0
     as_admin 'DROP OWNED BY keeper' && as_admin 'DROP ROLE keeper' || true
 }
+
+@test "drill reverts on a copy in a scratch server, killed at the commit too, and touches no row of this one" {
+    rbtool deploy v1.1.0 --yes
+    pg 'UPDATE orders SET discount = id'
+    before=$(pg_dump -h "$PGDIR" -U postgres shop | grep -v '^.*restrict ' | sha256sum)
+    TMPDIR=$BATS_TEST_TMPDIR rbtool drill --kill-at commit --json >doc
+    schema drill <doc
+    [ "$(jq -c '[.ok, .then, .outcome, .live, .drift]' doc)" = '[true,"resume","done","v1.0.0",[]]' ]
+    pg_dump -h "$PGDIR" -U postgres -f "$BATS_TEST_TMPDIR/dump.sql" shop
+    rbtool drill --from "main=$BATS_TEST_TMPDIR/dump.sql" --json >doc
+    [ "$(jq -c '[.ok, .live, .dataAtRisk[0].values]' doc)" = '[true,"v1.0.0",10]' ]
+    [ "$(pg_dump -h "$PGDIR" -U postgres shop | grep -v '^.*restrict ' | sha256sum)" = "$before" ]
+    settled_at v1.1.0
+}

@@ -83,6 +83,7 @@ const rb_db_driver rb_postgres_driver = {
     .size = rb_pg_size,
     .data_version = rb_pg_data_version,
     .rehearse = rb_pg_rehearse,
+    .copy = rb_pg_copy,
     .identity = rb_pg_identity,
     .label = rb_pg_label,
     .await = rb_pg_await,

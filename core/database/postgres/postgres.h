@@ -116,6 +116,8 @@ void rb_pg_scratch_stop(void);
 bool rb_pg_scratch_server(const char *url);
 enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err) RB_MUST_USE;
 void rb_pg_scratch_close(rb_pg *pg);
+/* The url that a scratch database can be opened with, for the role that owns it. */
+char *rb_pg_scratch_url(const rb_pg *pg);
 enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_scratch_at(rb_db **out, const char *key, rb_err *err) RB_MUST_USE;
 /* Takes CONCURRENTLY out of a statement, so that it runs inside the transaction of a proof; it
@@ -133,6 +135,8 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err) RB_MUST_USE;
 /* rehearse.c */
 enum rb_code rb_pg_rehearse(rb_db **out, rb_db *db, const char *dir, bool rows,
                             rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_copy(char **url, rb_db *db, const char *dump, const char *into,
+                        rb_err *err) RB_MUST_USE;
 
 /* locks.c */
 enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/process.h"
 #include "database/tracking.h"
 
@@ -191,35 +192,89 @@ static enum rb_code copy_rows(rb_pg *to, rb_pg *from, bool own, rb_err *err)
 
 /* Copying */
 
-static enum rb_code copy_all(rb_pg *to, rb_pg *from, const char *snapshot, bool rows, rb_err *err)
+enum copying { COPY_SCHEMA, COPY_ROWS, COPY_AND_KEEP };
+
+static enum rb_code copy_all(rb_pg *to, rb_pg *from, const char *snapshot, enum copying how,
+                             rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *kept = json_object();
-    if (!rows) {
+    if (how == COPY_SCHEMA) {
         RB_TRY(copy_schema(to, from, snapshot, NULL, err));
         return copy_rows(to, from, true, err);
     }
     RB_TRY(copy_schema(to, from, snapshot, "pre-data", err));
     RB_TRY(copy_rows(to, from, false, err));
     RB_TRY(copy_schema(to, from, snapshot, "post-data", err));
-    RB_TRY(rb_pg_keep(kept, &to->base, err));
+    if (how == COPY_AND_KEEP)
+        RB_TRY(rb_pg_keep(kept, &to->base, err));
     return rb_pg_exec(to, "ANALYZE", err);
 }
 
-enum rb_code rb_pg_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, rb_err *err)
+static enum rb_code copy_snapshot(rb_db **out, rb_pg *from, enum copying how, rb_err *err)
 {
-    (void)dir; /* the scratch server has its own folder */
     RB_AUTO(rb_db_closep) rb_db *copy = NULL;
     RB_AUTO(rb_free_str) char *snapshot = NULL;
-    rb_pg *from = rb_pg_of(of);
     rb_err ignored;
     RB_TRY(rb_pg_scratch(&copy, RB_DB_CLOCK_REAL, err));
     RB_TRY(rb_pg_exec(from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err));
     enum rb_code code = rb_pg_text(&snapshot, from, "SELECT pg_export_snapshot()", NULL, 0, err);
     if (code == RB_OK)
-        code = copy_all(rb_pg_of(copy), from, snapshot, rows, err);
+        code = copy_all(rb_pg_of(copy), from, snapshot, how, err);
     (void)!rb_pg_exec(from, "ROLLBACK", &ignored);
     RB_TRY(code);
     *out = copy;
     copy = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_pg_rehearse(rb_db **out, rb_db *of, const char *dir, bool rows, rb_err *err)
+{
+    (void)dir; /* the scratch server has its own folder */
+    return copy_snapshot(out, rb_pg_of(of), rows ? COPY_AND_KEEP : COPY_SCHEMA, err);
+}
+
+/* What pg_dump wrote: SQL for psql, else an archive or a folder for pg_restore. */
+static enum rb_code load_dump(rb_pg *to, const char *file, rb_err *err)
+{
+    RB_AUTO(rb_strs_clear) rb_strs env = {0};
+    RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
+    RB_AUTO(rb_buf_clear) rb_buf head = {0};
+    rb_err ignored;
+    (void)!rb_file_read(&head, file, DUMP_LIMIT, &ignored);
+    const bool archive = head.len == 0 || strncmp(rb_buf_str(&head), "PGDMP", 5) == 0;
+    const char *const psql[] = {"psql", "-Xqw", "-v", "ON_ERROR_STOP=1", "-f", file, NULL};
+    const char *const restore[] = {"pg_restore",      "--no-owner", "--no-acl",
+                                   "--exit-on-error", "-w",         "-d",
+                                   to->scratch,       file,         NULL};
+    if (!archive)
+        RB_TRY(rb_pg_scratch_roles(to, rb_buf_str(&head), err));
+    add_connection(&env, to);
+    const char **list = rb_calloc(env.n + 1, sizeof *list);
+    for (size_t i = 0; i < env.n; i++)
+        list[i] = env.items[i];
+    const rb_process process = {.argv = archive ? restore : psql, .env = list};
+    enum rb_code code = rb_process_run(&result, &process, err);
+    free(list);
+    RB_TRY(code);
+    if (result.status == 0)
+        return rb_pg_exec(to, "ANALYZE", err);
+    RB_AUTO(rb_free_str) char *why = rb_safe(rb_buf_str(&result.err));
+    return rb_fail(err, RB_ERROR,
+                   "%s cannot be loaded into a scratch database: %.500s\nwrite it with `pg_dump "
+                   "--no-owner --no-acl`",
+                   file, why);
+}
+
+enum rb_code rb_pg_copy(char **url, rb_db *db, const char *dump, const char *into, rb_err *err)
+{
+    RB_AUTO(rb_db_closep) rb_db *copy = NULL;
+    (void)into;
+    if (dump) {
+        RB_TRY(rb_pg_scratch(&copy, RB_DB_CLOCK_REAL, err));
+        RB_TRY(load_dump(rb_pg_of(copy), dump, err));
+    } else {
+        RB_TRY(copy_snapshot(&copy, rb_pg_of(db), COPY_ROWS, err));
+    }
+    *url = rb_pg_scratch_url(rb_pg_of(copy));
     return RB_OK;
 }

@@ -263,6 +263,11 @@ enum rb_code rb_pg_scratch(rb_db **out, int64_t clock, rb_err *err)
     return open_copy(out, admin, server.url ? "template0" : "template1", err);
 }
 
+char *rb_pg_scratch_url(const rb_pg *pg)
+{
+    return url_of(pg->scratch, RB_PG_CLUSTER_OWNER);
+}
+
 void rb_pg_scratch_close(rb_pg *pg)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;

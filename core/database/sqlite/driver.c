@@ -24,6 +24,20 @@ static enum rb_code open_path(rb_db **out, const char *path, enum rb_db_mode mod
     return RB_OK;
 }
 
+static enum rb_code copy(char **url, rb_db *db, const char *dump, const char *into, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *from = NULL;
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *to = NULL;
+    if (dump)
+        RB_TRY(rb_sqlite_connect(&from, dump, RB_SQLITE_READ, RB_SQLITE_USER, err));
+    if (dump || db) {
+        RB_TRY(rb_sqlite_connect(&to, into, RB_SQLITE_CREATE, RB_SQLITE_SCRATCH, err));
+        RB_TRY(rb_sqlite_backup(to, dump ? from : rb_sqlite_of(db), err));
+    }
+    *url = rb_format("sqlite:%s", into);
+    return RB_OK;
+}
+
 static enum rb_code inspect(rb_db_target *out, const char *path, rb_err *err)
 {
     struct stat st = {0};
@@ -212,6 +226,7 @@ const rb_db_driver rb_sqlite_driver = {
     .size = rb_sqlite_size,
     .data_version = data_version,
     .rehearse = rb_sqlite_rehearse,
+    .copy = copy,
     .identity = identity,
     .close = close_db,
     .interrupt = rb_sqlite_interrupt,

@@ -1,0 +1,119 @@
+# `rbtool drill`: a revert for practice, on copies of everything that it touches.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load lib
+    load transition
+    host
+    jq --arg log "$BATS_TEST_TMPDIR/ran" '.environments.prod +=
+        {service: {stop: ["touch", $log], start: ["touch", $log]},
+         checks: [{name: "ready", command: ["touch", $log]}],
+         objectives: {rto: 300, rpo: 0}}' rbtool.json >new.json && mv new.json rbtool.json
+    two_releases >log 2>&1
+    rbtool deploy v1.1.0 --yes >log 2>&1
+    sql 'UPDATE orders SET discount = id'
+    rm "$BATS_TEST_TMPDIR/ran"
+    export TMPDIR=$BATS_TEST_TMPDIR/tmp
+    mkdir "$TMPDIR"
+}
+
+# Every file of the environment, but for what SQLite keeps beside a database that is read.
+production() {
+    (cd "$PROD" && find . -type f ! -name '*-wal' ! -name '*-shm' ! -path ./.rbtool/lock \
+        -exec sha256sum {} + | sort -k2
+    readlink current)
+}
+
+@test "drill reverts on copies, measures it, and leaves the environment as it was" {
+    before=$(production)
+    rbtool drill --json >doc
+    schema drill <doc
+    [ "$(jq -c '[.from, .to, .ok, .outcome, .live, .drift]' doc)" = \
+        '["v1.1.0","v1.0.0",true,"done","v1.0.0",[]]' ]
+    [ "$(jq -c '[.dataAtRisk[] | [.table, .column, .values]]' doc)" = '[["orders","discount",10]]' ]
+    [ "$(jq -c '.objectives.rto | [.objective, .met]' doc)" = '[300,true]' ]
+    [ "$(jq -c '[.steps[] | .id]' doc)" = \
+        '["stage","flags","database","switch","config","commit"]' ]
+    [ "$(jq '.notTried | length' doc)" -eq 3 ]
+    [ "$(production)" = "$before" ]
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    [ -z "$(ls "$TMPDIR")" ]
+    settled_at v1.1.0
+}
+
+@test "a drill is in the ledger and verifies there" {
+    rbtool drill
+    rbtool log --kind drill --json >entries
+    [ "$(jq -c '.entry | [.kind, .tag, .environment, .drill.ok, .drill.outcome]' entries)" = \
+        '["drill","v1.1.0","prod",true,"done"]' ]
+    rbtool log --verify
+}
+
+@test "drill --fail-at: the inverses run before the commit, and resume completes after it" {
+    for step in database switch; do
+        rbtool drill --fail-at "$step" --json >doc
+        [ "$(jq -c '[.ok, .outcome, .live]' doc)" = '[true,"failed","v1.1.0"]' ]
+    done
+    rbtool drill --fail-at config --to v1.0.0
+}
+
+@test "drill --kill-at: resume reaches the target, --undo goes back to the source" {
+    before=$(production)
+    for step in flags database commit config; do
+        rbtool drill --kill-at "$step" --json >doc
+        [ "$(jq -c '[.ok, .then, .live]' doc)" = '[true,"resume","v1.0.0"]' ]
+    done
+    rbtool drill --kill-at switch --undo --json >doc
+    [ "$(jq -c '[.ok, .then, .outcome, .live]' doc)" = '[true,"abort","aborted","v1.1.0"]' ]
+    rbtool drill --kill-at commit --undo --json >doc
+    [ "$(jq -c '[.ok, .then, .outcome, .live]' doc)" = '[true,"abort","done","v1.1.0"]' ]
+    [ "$(production)" = "$before" ]
+}
+
+@test "a step that the transition does not have is named, with those that it has" {
+    fails 2 "'nope' is not a step of a transition; the steps are stage" rbtool drill --fail-at nope
+    fails 2 'the transition has no step start; its steps are: stage, flags, database' \
+        rbtool drill --kill-at start
+}
+
+@test "what a drill leaves that was killed is removed by the next one, and hurts nothing" {
+    before=$(production)
+    cat >"$BATS_TEST_TMPDIR/cp" <<SH
+#!/bin/sh
+[ -e "$BATS_TEST_TMPDIR/killed" ] && exec /bin/cp "\$@"
+touch "$BATS_TEST_TMPDIR/killed"
+/bin/cp "\$@"
+kill -9 \$PPID
+sleep 1
+SH
+    chmod +x "$BATS_TEST_TMPDIR/cp"
+    PATH=$BATS_TEST_TMPDIR:$PATH run -137 rbtool drill
+    [ -n "$(ls "$TMPDIR"/rbtool-drill-*/root)" ]
+    [ "$(production)" = "$before" ]
+    rbtool drill
+    [ -z "$(ls "$TMPDIR")" ]
+    [ "$(production)" = "$before" ]
+    settled_at v1.1.0
+}
+
+@test "drill --from takes the rows of an anonymised database" {
+    sqlite3 "$PROD/data/shop.db" ".backup '$BATS_TEST_TMPDIR/anonymous.db'"
+    sqlite3 "$BATS_TEST_TMPDIR/anonymous.db" 'DELETE FROM orders WHERE id > 3'
+    rbtool drill --from "$BATS_TEST_TMPDIR/anonymous.db" --json >doc
+    [ "$(jq -c '[.ok, .dataAtRisk[0].values]' doc)" = '[true,3]' ]
+    rbtool drill --from "main=$BATS_TEST_TMPDIR/anonymous.db" --json >doc
+    [ "$(jq -c '[.ok, .dataAtRisk[0].values]' doc)" = '[true,3]' ]
+    fails 2 '--from names no database of prod, or one twice' rbtool drill --from other=x.db
+}
+
+@test "a drill says that the objective is missed, and that a script fails" {
+    jq '.environments.prod.objectives.rto = 0' rbtool.json >"$BATS_TEST_TMPDIR/fast.json"
+    run -1 --separate-stderr rbtool --config "$BATS_TEST_TMPDIR/fast.json" drill --json
+    [ "$(jq -c '[.ok, .objectives.rto.met]' <<<"$output")" = '[false,false]' ]
+    [[ $stderr == *'the objective (objectives.rto) is 0 s'* ]]
+    sql 'CREATE VIEW v AS SELECT discount FROM orders'
+    run rbtool drill
+    [ "$status" -ne 0 ]
+    [ "$status" -ne 3 ]
+}
