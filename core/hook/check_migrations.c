@@ -12,6 +12,9 @@
 static void search_clear(rb_guard_search *search)
 {
     for (size_t i = 0; i < search->place_count; i++) {
+        free(search->places[i].folder);
+        free(search->places[i].layout);
+        free(search->places[i].engine);
         rb_json_free(search->places[i].released);
         rb_json_free(search->places[i].same);
     }
@@ -118,8 +121,28 @@ static enum rb_code is_touched(bool *out, const rb_guard_search *search, rb_err 
 
 static bool is_at(const rb_guard_place *place, const rb_manifest_database *database)
 {
-    return strcmp(place->database->directory, database->directory) == 0 &&
-           strcmp(place->database->layout, database->layout) == 0;
+    return strcmp(place->directory, database->directory) == 0 &&
+           strcmp(place->layout, database->layout) == 0;
+}
+
+/* Adds the folder of a release, "LAYOUT ENGINE DIRECTORY", if it is not known yet. */
+static void add_place(rb_guard_search *search, const char *folder)
+{
+    const char *engine = strchr(folder, ' ');
+    const char *directory = engine ? strchr(engine + 1, ' ') : NULL;
+    for (size_t i = 0; i < search->place_count; i++)
+        if (strcmp(search->places[i].folder, folder) == 0)
+            return;
+    if (!directory)
+        return;
+    search->places = rb_realloc(search->places, search->place_count + 1, sizeof *search->places);
+    rb_guard_place *place = &search->places[search->place_count++];
+    *place = (rb_guard_place){.folder = rb_strdup(folder),
+                              .layout = rb_strndup(folder, (size_t)(engine - folder)),
+                              .engine = rb_strndup(engine + 1, (size_t)(directory - engine - 1)),
+                              .released = json_object(),
+                              .same = json_object()};
+    place->directory = place->folder + (directory + 1 - folder);
 }
 
 static char *spell(const char *up, const char *down)
@@ -132,12 +155,7 @@ static void add_released(rb_guard_search *search, const rb_manifest_database *da
     size_t at = 0;
     while (at < search->place_count && !is_at(&search->places[at], database))
         at++;
-    if (at == search->place_count) {
-        search->places = rb_realloc(search->places, at + 1, sizeof *search->places);
-        search->places[search->place_count++] =
-            (rb_guard_place){database, json_object(), json_object()};
-    }
-    for (size_t i = 0; i < database->migration_count; i++) {
+    for (size_t i = 0; at < search->place_count && i < database->migration_count; i++) {
         const rb_manifest_migration *m = &database->migrations[i];
         RB_AUTO(rb_free_str) char *bytes = spell(m->up, m->down);
         json_t *known = json_object_get(search->places[at].released, m->id);
@@ -150,8 +168,20 @@ static void add_released(rb_guard_search *search, const rb_manifest_database *da
     }
 }
 
-/* Adding a down to a migration that had none changes nothing that was released. */
-static bool differs(const rb_migration *found, const rb_manifest_migration *was)
+void rb_guard_open_released(rb_guard_search *search)
+{
+    if (search->opened)
+        return;
+    search->opened = true;
+    rb_chain_open_all(search->chain);
+    for (size_t i = 0; i < search->chain->n; i++) {
+        const rb_release *release = search->chain->items[i].release;
+        for (size_t j = 0; release && j < release->manifest->database_count; j++)
+            add_released(search, &release->manifest->databases[j]);
+    }
+}
+
+bool rb_guard_differs(const rb_migration *found, const rb_manifest_migration *was)
 {
     const char *down = found->down.present ? found->down.sha256 : "";
     return strcmp(found->up.sha256, was->up) != 0 || (*was->down && strcmp(down, was->down) != 0);
@@ -176,7 +206,7 @@ static enum rb_code find_release(const rb_release **out, const rb_guard_search *
             if (was)
                 RB_TRY(
                     rb_commit_reaches(&reached, search->guard->repo, tip, &release->commit, err));
-            if (reached && !differs(found, was)) {
+            if (reached && !rb_guard_differs(found, was)) {
                 *out = NULL;
                 return RB_OK;
             }
@@ -200,7 +230,7 @@ static enum rb_code check_migration(rb_refusals *out, rb_guard_search *search,
     if (found->down.present)
         rb_strs_add(&paths, found->down.path);
     else
-        rb_strs_add(&paths, place->database->directory);
+        rb_strs_add(&paths, place->directory);
     char commit[RB_OID_HEX] = "";
     bool news;
     RB_TRY(rb_guard_is_news(&news, search, &paths, err));
@@ -236,18 +266,17 @@ static enum rb_code check_folder(rb_refusals *out, rb_guard_search *search,
                                  const rb_guard_place *place, const rb_pushed *pushed,
                                  const rb_oid *tree, rb_err *err)
 {
-    const rb_manifest_database *database = place->database;
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry folder = {0};
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
     char hex[RB_OID_HEX];
-    if (rb_tree_find(&folder, search->guard->repo, tree, database->directory, err) != RB_OK)
+    if (rb_tree_find(&folder, search->guard->repo, tree, place->directory, err) != RB_OK)
         return RB_OK; /* the folder does not exist: nothing in it was changed */
     rb_oid_hex(&folder.oid, hex);
     if (json_object_get(place->same, hex))
         return RB_OK;
-    if (rb_migrations_read(&set, search->guard->repo, tree, database->directory, database->layout,
-                           database->engine, err) != RB_OK) {
-        if (is_as_before(search, pushed, database->directory, &folder.oid))
+    if (rb_migrations_read(&set, search->guard->repo, tree, place->directory, place->layout,
+                           place->engine, err) != RB_OK) {
+        if (is_as_before(search, pushed, place->directory, &folder.oid))
             return RB_OK;
         err->code = RB_ERROR;
         return rb_err_prefix(err, "cannot tell whether %s changes released migrations%s",
@@ -292,11 +321,10 @@ static bool is_code(const rb_pushed *pushed)
 static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err *err)
 {
     RB_TRY(rb_guard_chain(&search->chain, search->guard, err));
-    rb_chain_open_all(search->chain);
     for (size_t i = 0; i < search->chain->n; i++) {
-        const rb_release *release = search->chain->items[i].release;
-        for (size_t j = 0; release && j < release->manifest->database_count; j++)
-            add_released(search, &release->manifest->databases[j]);
+        const rb_listed_release *listed = search->chain->items[i].listed;
+        for (size_t j = 0; listed && j < listed->folders.n; j++)
+            add_place(search, listed->folders.items[j]);
     }
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
     const size_t refusals = out->n;
@@ -312,6 +340,11 @@ static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err 
         rb_json_set_str(seen, hex, NULL);
         RB_TRY(check_bytes(search, err));
         RB_TRY(rb_commit_tree(&tree, search->guard->repo, &pushed->commit, err));
+        bool continues;
+        RB_TRY(rb_guard_continues(&continues, search, pushed, &tree, err));
+        if (continues)
+            continue;
+        rb_guard_open_released(search);
         const size_t before = out->n;
         for (size_t j = 0; j < search->place_count; j++)
             RB_TRY(check_folder(out, search, &search->places[j], pushed, &tree, err));

@@ -1,4 +1,5 @@
 /* Checks that released migrations still exist; moved ones are found by their bytes and ids. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "git/refs.h"
@@ -62,8 +63,8 @@ static void list_present(struct present *out, rb_guard_search *search, const rb_
         add_set(out, search, tree, own->databases[i].migrations, own->databases[i].layout,
                 own->databases[i].engine, false);
     for (size_t i = 0; i < search->place_count; i++)
-        add_set(out, search, tree, search->places[i].database->directory,
-                search->places[i].database->layout, search->places[i].database->engine, true);
+        add_set(out, search, tree, search->places[i].directory, search->places[i].layout,
+                search->places[i].engine, true);
 }
 
 /* Finds the ref's value on the remote before the push, if it is known. */
@@ -150,6 +151,65 @@ static enum rb_code find_base(const rb_release **out, const rb_guard_search *sea
     return RB_OK;
 }
 
+static bool has_all(rb_guard_search *search, const rb_oid *tree,
+                    const rb_manifest_database *database)
+{
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    rb_err none;
+    if (rb_migrations_read(&set, search->guard->repo, tree, database->directory, database->layout,
+                           database->engine, &none) != RB_OK)
+        return false;
+    search->bytes += set->bytes;
+    for (size_t i = 0; i < database->migration_count; i++) {
+        const rb_migration *now = rb_migrations_find(set, database->migrations[i].id);
+        if (!now || rb_guard_differs(now, &database->migrations[i]))
+            return false;
+    }
+    return true;
+}
+
+/* True if the commit has all migrations of the release where the release has them. Adds their
+ * folders to folders. */
+static bool continues_release(rb_strs *folders, rb_guard_search *search, const rb_oid *tree,
+                              const rb_release *release)
+{
+    rb_oid before;
+    rb_err none;
+    if (!release || rb_commit_tree(&before, search->guard->repo, &release->commit, &none) != RB_OK)
+        return false;
+    for (size_t i = 0; i < release->manifest->database_count; i++) {
+        const rb_manifest_database *database = &release->manifest->databases[i];
+        if (!has_same_folder(search, tree, &before, database->directory) &&
+            !has_all(search, tree, database))
+            return false;
+        rb_strs_add(folders, database->directory);
+    }
+    return true;
+}
+
+enum rb_code rb_guard_continues(bool *out, rb_guard_search *search, const rb_pushed *pushed,
+                                const rb_oid *tree, rb_err *err)
+{
+    const rb_chain_item **nearest = NULL;
+    RB_AUTO(rb_strs_clear) rb_strs folders = {0};
+    rb_repo *repo = search->guard->repo;
+    size_t n;
+    enum rb_code code =
+        rb_chain_nearest_good(&nearest, &n, search->chain, repo, &pushed->commit, err);
+    *out = code == RB_OK;
+    for (size_t i = 0; *out && i < n; i++)
+        *out = continues_release(&folders, search, tree, rb_chain_open(search->chain, nearest[i]));
+    free(nearest);
+    for (size_t i = 0; *out && i < search->place_count; i++) {
+        RB_AUTO(rb_tree_entry_clear) rb_tree_entry found = {0};
+        const char *directory = search->places[i].directory;
+        rb_err none;
+        *out = rb_strs_has(&folders, directory) ||
+               rb_tree_find(&found, repo, tree, directory, &none) != RB_OK;
+    }
+    return code;
+}
+
 static enum rb_code refuse_gone(rb_refusals *out, rb_guard_search *search,
                                 const struct present *present, const rb_pushed *pushed,
                                 const rb_release *base, const rb_manifest_database *database,
@@ -233,6 +293,24 @@ static void refuse_missing(rb_refusals *out, const rb_pushed *pushed, const rb_r
                     pushed->remote_ref, id, release->tag, release->tag, database->directory);
 }
 
+/* True if nothing that was there is missing, released or not. */
+static bool keeps_all(const struct present *now, const struct present *was)
+{
+    const char *up;
+    json_t *downs;
+    json_object_foreach (was->ups, up, downs) {
+        const json_t *left = json_object_get(now->ups, up);
+        rb_json_each (down, downs) {
+            bool found = false;
+            rb_json_each (other, left)
+                found = found || json_equal(down, other);
+            if (!found)
+                return false;
+        }
+    }
+    return true;
+}
+
 /* Compares the two sets with every release that is not bad. */
 static void check_kept(rb_refusals *out, const rb_guard_search *search, const rb_pushed *pushed,
                        const struct present *now, const struct present *was)
@@ -267,13 +345,16 @@ enum rb_code rb_guard_check_head(rb_refusals *out, rb_guard_search *search, rb_e
         RB_TRY(rb_commit_tree(&new, search->guard->repo, &pushed->commit, err));
         bool same = has_same_folder(search, &new, &old, RB_CONFIG_FILE);
         for (size_t j = 0; same && j < search->place_count; j++)
-            same = has_same_folder(search, &new, &old, search->places[j].database->directory);
+            same = has_same_folder(search, &new, &old, search->places[j].directory);
         if (same)
             return RB_OK;
         RB_AUTO(present_clear) struct present now = {0};
         RB_AUTO(present_clear) struct present was = {0};
         list_present(&was, search, &before, &old);
         list_present(&now, search, &pushed->commit, &new);
+        if (keeps_all(&now, &was))
+            continue;
+        rb_guard_open_released(search);
         check_kept(out, search, pushed, &now, &was);
     }
     return RB_OK;

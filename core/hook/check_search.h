@@ -9,9 +9,12 @@
 
 /* A folder in which releases have a database's migrations. */
 typedef struct rb_guard_place {
-    const rb_manifest_database *database; /* of a release that has them in this folder */
-    json_t *released;                     /* id: {"UP DOWN": null} of every release */
-    json_t *same;                         /* tree ids of folders that are known to be unchanged */
+    char *folder; /* "LAYOUT ENGINE DIRECTORY", as the chain lists it */
+    char *layout;
+    char *engine;
+    const char *directory;
+    json_t *released; /* id: {"UP DOWN": null} of every release */
+    json_t *same;     /* tree ids of folders that are known to be unchanged */
 } rb_guard_place;
 
 typedef struct rb_guard_search {
@@ -21,6 +24,7 @@ typedef struct rb_guard_search {
     const rb_chain *chain;
     rb_guard_place *places;
     size_t place_count;
+    bool opened;  /* all releases are: rb_guard_open_released() */
     json_t *news; /* paths to whether the push touches them */
     size_t bytes; /* of scripts that were read */
 } rb_guard_search;
@@ -36,6 +40,21 @@ enum rb_code rb_guard_find_commit(char out[RB_OID_HEX], const rb_guard_search *s
  * pushed. */
 enum rb_code rb_guard_is_news(bool *out, rb_guard_search *search, const rb_strs *paths,
                               rb_err *err) RB_MUST_USE;
+
+/* Opens all releases, once, and collects what each place had in them. Costs as much as they are
+ * many: only for what rb_guard_continues() leaves open. */
+void rb_guard_open_released(rb_guard_search *search);
+
+/*
+ * Sets *out if the commit has each migration of the nearest releases, byte by byte where they have
+ * it, and no other folder of a release. Then nothing that was released is changed in it.
+ */
+enum rb_code rb_guard_continues(bool *out, rb_guard_search *search, const rb_pushed *pushed,
+                                const rb_oid *tree, rb_err *err) RB_MUST_USE;
+
+/* True if a migration has not the bytes that were released. A down where none was changes nothing
+ * that was released. */
+bool rb_guard_differs(const rb_migration *found, const rb_manifest_migration *was);
 
 /*
  * Refuses a commit that lacks a migration of the newest release that it follows and that is not

@@ -128,6 +128,11 @@ static rb_listed_release *summarise(const rb_release *release)
         .head_count = manifest->head_count,
     };
     size_t len;
+    for (size_t i = 0; i < manifest->database_count; i++) {
+        const rb_manifest_database *database = &manifest->databases[i];
+        rb_strs_take(&listed->folders, rb_format("%s %s %s", database->layout, database->engine,
+                                                 database->directory));
+    }
     const char *bytes = rb_verified_signed(release->verified, &len);
     rb_sha256_hex_of(bytes, len, listed->sha256);
     return listed;

@@ -117,6 +117,10 @@ void rb_chain_mark_bad(rb_chain *chain, rb_chain_bad *ask, const void *context);
 enum rb_code rb_chain_previous(const rb_release **out, const rb_chain_item **passed_over,
                                const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
                                rb_err *err) RB_MUST_USE;
+/* Finds all verified releases that are nearest to the commit and not bad, as far as is known.
+ * items (owned, of chain->n) may also have one that another follows. */
+enum rb_code rb_chain_nearest_good(const rb_chain_item ***items, size_t *n, const rb_chain *chain,
+                                   rb_repo *repo, const rb_oid *commit, rb_err *err) RB_MUST_USE;
 /* The nearest, whether it verifies or not, and bad or not. */
 enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, rb_repo *repo,
                               const rb_oid *commit, rb_err *err) RB_MUST_USE;

@@ -142,3 +142,11 @@ enum rb_code rb_chain_nearest(const rb_chain_item **out, const rb_chain *chain, 
 {
     return nearest(out, chain, repo, commit, ANY, err);
 }
+
+enum rb_code rb_chain_nearest_good(const rb_chain_item ***items, size_t *n, const rb_chain *chain,
+                                   rb_repo *repo, const rb_oid *commit, rb_err *err)
+{
+    *n = 0;
+    *items = rb_calloc(chain->n, sizeof **items);
+    return find_candidates(*items, n, chain, repo, commit, NOT_BAD, err);
+}

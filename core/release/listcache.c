@@ -29,6 +29,7 @@ void rb_listed_release_free(rb_listed_release *summary)
     free(summary->fingerprint);
     links_free(summary->previous, summary->previous ? 1 : 0);
     links_free(summary->heads, summary->head_count);
+    rb_strs_clear(&summary->folders);
     free(summary);
 }
 
@@ -43,7 +44,7 @@ rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, 
         rb_buf_printf(&text, "%llu %llu\n", (unsigned long long)signers->items[i].after,
                       (unsigned long long)signers->items[i].before);
     rb_sha256_hex_of(text.data, text.len, digest);
-    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 4 %s\n", digest);
+    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 5 %s\n", digest);
     return rb_record_cache_open(path, header);
 }
 
@@ -83,6 +84,19 @@ static bool take_link(rb_wire *w, rb_link *out)
            take_hex(w, out->sha256, RB_SHA256_SIZE);
 }
 
+static bool take_folders(rb_wire *w, rb_strs *out)
+{
+    uint32_t n;
+    if (!rb_wire_u32(w, &n) || n > w->left)
+        return false;
+    for (char *folder = NULL; n > 0; n--) {
+        if (!take_text(w, &folder))
+            return false;
+        rb_strs_take(out, folder);
+    }
+    return true;
+}
+
 static bool take_summary(rb_wire w, rb_listed_release *out)
 {
     uint64_t time;
@@ -109,7 +123,7 @@ static bool take_summary(rb_wire w, rb_listed_release *out)
             free(out->heads[out->head_count].tag);
             return false;
         }
-    return w.left == 0;
+    return take_folders(&w, &out->folders) && w.left == 0;
 }
 
 /* What follows the name in the record of ref; nothing: it is not a release. */
@@ -184,6 +198,9 @@ void rb_listcache_put(rb_record_cache *cache, const rb_tag_ref *ref,
         rb_wire_put_u32(&record, (uint32_t)summary->head_count);
         for (size_t i = 0; i < summary->head_count; i++)
             put_link(&record, &summary->heads[i]);
+        rb_wire_put_u32(&record, (uint32_t)summary->folders.n);
+        for (size_t i = 0; i < summary->folders.n; i++)
+            rb_wire_put_text(&record, summary->folders.items[i]);
     }
     make_key(key, ref);
     rb_record_cache_put(cache, key, record.data, record.len);

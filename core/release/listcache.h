@@ -32,6 +32,7 @@ typedef struct rb_listed_release {
     rb_link *previous; /* NULL for the first */
     rb_link *heads;
     size_t head_count;
+    rb_strs folders; /* of migrations, one a database: "LAYOUT ENGINE DIRECTORY" */
 } rb_listed_release;
 
 void rb_listed_release_free(rb_listed_release *summary);

@@ -417,6 +417,23 @@ peak() {
     (($(peak) < 100000))
 }
 
+@test "a server reads only the nearest release for a push that adds to it" {
+    released
+    local old new zero
+    old=$(there v1.0.0) new=$(there v1.1.0) zero=$(printf '%040d' 0)
+    echo 'CREATE TABLE notes (id INTEGER);' >migrations/0009_notes.up.sql
+    echo 'DROP TABLE notes;' >migrations/0009_notes.down.sql
+    git add -A && git commit -qm notes -m 'Rollback: reversible'
+    git push -q --no-verify origin main # the server has verified each release once
+    cp -a "$SERVER" "$BATS_TEST_TMPDIR/copy.git"
+    cd "$BATS_TEST_TMPDIR/copy.git" || return
+    # The leak checker cannot work under strace.
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 strace -f -qq -o ../trace -e trace=openat,open \
+        rbtool hook pre-receive <<<"$zero $(git rev-parse main) refs/heads/other"
+    grep -q "${new:0:2}/${new:2}" ../trace
+    run -1 grep "${old:0:2}/${old:2}" ../trace
+}
+
 # The hook's own run, since git itself refuses to send a history with a gap.
 @test "a server measures a pushed ledger before it follows its history" {
     released
