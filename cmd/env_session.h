@@ -106,6 +106,9 @@ const char *rb_env_session_command(rb_env_session *site, const rb_options *optio
 
 /* Appends where the data that the plan loses can be found afterwards. */
 void rb_env_session_add_backups(rb_buf *out, const json_t *plan);
+/* Where database servers can be restored to (transition/recovery_point.h), of a plan or a result;
+ * reached: the moment is over. */
+void rb_env_session_add_recovery(rb_buf *out, const json_t *document, bool reached);
 /* Appends one difference, and the lines and flags that differ. */
 void rb_env_session_add_drift(rb_buf *out, const char *head, const json_t *item);
 /* Prints FROM and TO, steps, data at risk and decisions; for who has seen the plan, as the digest

@@ -40,6 +40,18 @@ void rb_env_session_add_drift(rb_buf *out, const char *head, const json_t *item)
     }
 }
 
+void rb_env_session_add_recovery(rb_buf *out, const json_t *document, bool reached)
+{
+    const char *lead = reached ? "  recovery: the moment before the commit" : "recovery point";
+    RB_AUTO(rb_free_str)
+    char *template = rb_format("%s of {database}: {setting}[, `{pgbackrest}`][ (LSN {lsn}, "
+                               "timeline {timeline}, system {system})]",
+                               lead);
+    rb_json_each (item, json_object_get(document, "recovery"))
+        if (rb_json_str(item, "setting"))
+            rb_ui_add_item(out, template, item);
+}
+
 void rb_env_session_add_backups(rb_buf *out, const json_t *plan)
 {
     add_list(out, NULL, "backup of {database}: about {bytes:bytes}, in {path}",
@@ -186,8 +198,10 @@ void rb_env_session_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen,
     }
     rb_ui_add_item(&out, "expected: {expected.text}", json);
     add_risk(&out, json);
-    if (!seen)
+    if (!seen) {
         rb_env_session_add_backups(&out, json);
+        rb_env_session_add_recovery(&out, json, false);
+    }
     if (json_array_size(plan->drift) > 0)
         rb_ui_add(&out, "drift");
     rb_json_each (item, plan->drift)

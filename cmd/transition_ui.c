@@ -79,6 +79,9 @@ static void show_outcome(const rb_cli *cli, const json_t *document, const json_t
     }
     note_list(cli, "  backup: what database {database} lost is in {path}",
               json_object_get(document, "backups"));
+    RB_AUTO(rb_buf_clear) rb_buf points = {0};
+    rb_env_session_add_recovery(&points, document, true);
+    rb_ui_text(cli, &points, true);
     note_list(cli, "  kept: what was in {path} is in {copy}", json_object_get(document, "kept"));
     show_end(document, plan);
 }

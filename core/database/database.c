@@ -257,6 +257,12 @@ void rb_db_rollback(rb_db *db)
     db->driver->rollback(db);
 }
 
+enum rb_code rb_db_recovery_point(json_t **out, rb_db *db, const char *name, rb_err *err)
+{
+    *out = NULL;
+    return db->driver->recovery_point ? db->driver->recovery_point(out, db, name, err) : RB_OK;
+}
+
 enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects, rb_err *err)
 {
     if (db->driver->obstacles)

@@ -212,6 +212,15 @@ enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
 enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects,
                              rb_err *err) RB_MUST_USE;
 
+/*
+ * Where backups of the database's server can be restored to: {"system": the server's identifier,
+ * "timeline", "lsn": the position in its log, "stanza": of pgBackRest, or null, "may": a restore
+ * point can be created, "role": that may or may not, "logged": the log has enough for it}. name:
+ * creates one where that is possible; NULL: only looks. *out is NULL for a file.
+ */
+enum rb_code rb_db_recovery_point(json_t **out, rb_db *db, const char *name,
+                                  rb_err *err) RB_MUST_USE;
+
 /* The schema that a database has now (catalog/catalog.h). */
 enum rb_code rb_db_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 

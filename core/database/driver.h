@@ -112,6 +112,8 @@ typedef struct rb_db_driver {
     enum rb_code (*locks)(json_t **out, rb_db *db, const json_t *before, rb_err *err);
 
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
+    /* As rb_db_recovery_point(); NULL where a database is a file. */
+    enum rb_code (*recovery_point)(json_t **out, rb_db *db, const char *name, rb_err *err);
     /* Numbers that scripts can give the database as a whole, by name. Not in the
      * catalog: an application may count on by itself. */
     enum rb_code (*settings)(json_t **out, rb_db *db, rb_err *err);

@@ -46,18 +46,25 @@ static const rb_shape urls = LIST_OF(url);
 static const rb_shape moved =
     OBJECT({"part", &text, false}, {"from", &text_or_null, true}, {"to", &text_or_null, true});
 static const rb_shape moves = LIST_OF(moved);
+static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
+static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .max = 366 * 86400};
 static const rb_shape before =
-    OBJECT({"current", &bytes_or_null, true}, {"staged", &boolean, true},
+    OBJECT({"lockTimeout", &seconds, true}, {"statementTimeout", &seconds, true},
+           {"current", &bytes_or_null, true}, {"staged", &boolean, true},
            {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true},
            {"failing", &parts, true}, {"by", &text_or_null, true}, {"again", &boolean, true});
 static const rb_shape accepted =
     OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
+static const rb_shape recovery_point =
+    OBJECT({"database", &text, false}, {"restorePoint", &text_or_null, true}, {"lsn", &text, true},
+           {"timeline", &number, true}, {"system", &text, true});
+static const rb_shape recovery_points = LIST_OF(recovery_point);
 const rb_shape rb_state_plan_shape =
-    OBJECT({"only", &parts, true}, {"steps", &steps, true}, {"databases", &databases, true},
-           {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
-           {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
-           {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
-           {"app", &text_or_null, true}, {"parts", &moves, true});
+    OBJECT({"recovery", &recovery_points, true}, {"only", &parts, true}, {"steps", &steps, true},
+           {"databases", &databases, true}, {"drift", &drift, true}, {"takenOver", &drift, true},
+           {"dataAtRisk", &items, true}, {"before", &before, true}, {"accepted", &accepted, true},
+           {"rule", &text_or_null, true}, {"scriptsFrom", &text_or_null, true},
+           {"digest", &text_or_null, true}, {"app", &text_or_null, true}, {"parts", &moves, true});
 
 /* Of what carrying a plan out takes (transition/plan_store.c). */
 static const char *const file_part_words[] = {"flags", "config", NULL};

@@ -78,6 +78,10 @@ static const rb_shape restored_table =
 static const rb_shape restored_tables = {.kind = RB_SHAPE_ARRAY, .item = &restored_table};
 static const rb_shape policies = {
     .kind = RB_SHAPE_ARRAY, .item = &sha1, .max = RB_ENTRY_POLICIES, .unique = true};
+static const rb_shape recovery_point = RB_SHAPE_OBJECT_OF(
+    {"database", &text, false}, {"restorePoint", &plain_or_null, false}, {"lsn", &plain, false},
+    {"timeline", &number, false}, {"system", &plain, false});
+static const rb_shape recovery_points = {.kind = RB_SHAPE_ARRAY, .item = &recovery_point};
 #define TRANSITION                                                                                 \
     {"id", &plain, false}, {"kind", &plain, false}, {"from", &tag_or_null, false},                 \
         {"fromObject", &sha1_or_null, false}, {"to", &tag_or_null, false},                         \
@@ -86,7 +90,8 @@ static const rb_shape policies = {
         {"steps", &steps, false}, {"error", &text_or_null, false},                                 \
         {"acceptedLoss", &text_or_null, false}, {"acceptedDrift", &boolean, false},                \
         {"acceptedReverted", &boolean, false}, {"accepted", &losses, true},                        \
-        {"backups", &backups, true}, {"host", &text_or_null, true}, {"user", &text_or_null, true}, \
+        {"backups", &backups, true}, {"recovery", &recovery_points, true},                         \
+        {"host", &text_or_null, true}, {"user", &text_or_null, true},                              \
         {"version", &text_or_null, true}, {"marksBad", &boolean, true},                            \
         {"policy", &policies, true}, {"scriptsFrom", &tag_or_null, true},                          \
         {"scriptsFromObject", &sha1_or_null, true},                                                \

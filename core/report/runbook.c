@@ -98,6 +98,11 @@ static void verification(rb_buf *out, const rb_plan *plan, const rb_env *env, co
                   apart ? "1, since its parts are at different releases" : "0", to);
     if (env->check_count > 0)
         rb_buf_printf(out, "- `%s check --env %s` exits with 0.\n", program, env->name);
+    rb_json_each (item, json_object_get(plan->json, "recovery"))
+        rb_template_add(out,
+                        "- If the server of {database} has to be restored to the moment before the "
+                        "commit: `{setting}`[, or `{pgbackrest}`].\n",
+                        item);
     rb_buf_printf(out, "- `%s sync` sends the transition and its verdict to the others.\n\n",
                   program);
 }

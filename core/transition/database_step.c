@@ -12,6 +12,7 @@
 #include "environment/checks.h"
 #include "transition/backup_step.h"
 #include "transition/parts.h"
+#include "transition/recovery_point.h"
 
 struct progress {
     rb_run *run;
@@ -203,6 +204,7 @@ static enum rb_code commit_one(rb_run *run, size_t index, rb_err *err)
 
 enum rb_code rb_databases_commit(rb_run *run, rb_err *err)
 {
+    RB_TRY(rb_recovery_points_create(run, err));
     for (size_t i = 0; i < run->plan->database_count; i++) {
         if (run->committed[i])
             continue;

@@ -89,14 +89,25 @@ static json_t *backups(const rb_run *run)
     return list;
 }
 
+/* Those of the plan's recovery points that were reached. */
+static json_t *recovery(const rb_run *run)
+{
+    json_t *list = json_array();
+    rb_json_each (item, json_object_get(run->plan->json, "recovery"))
+        if (json_object_get(item, "lsn"))
+            json_array_append(list, item);
+    return list;
+}
+
 static json_t *document(rb_run *run, const char *outcome, const rb_err *err)
 {
     const rb_plan_request *rq = run->request;
-    json_t *doc = rb_json_make("from:s to:s environment:s transition:s outcome:s seconds:j steps:J "
-                               "failures:J putBack:J kept:j backups:j",
-                               rq->from ? rq->from->tag : NULL, rq->to->tag, rq->env->name,
-                               run->plan->id, outcome, seconds(now() - run->began), run->results,
-                               run->failures, run->put_back, rb_host_files_kept(run), backups(run));
+    json_t *doc =
+        rb_json_make("from:s to:s environment:s transition:s outcome:s seconds:j steps:J "
+                     "failures:J putBack:J kept:j backups:j recovery:j",
+                     rq->from ? rq->from->tag : NULL, rq->to->tag, rq->env->name, run->plan->id,
+                     outcome, seconds(now() - run->began), run->results, run->failures,
+                     run->put_back, rb_host_files_kept(run), backups(run), recovery(run));
     if (run->digest[0])
         rb_json_set_str(doc, "digest", run->digest);
     json_object_set_new(doc, "error", rb_err_json(err));

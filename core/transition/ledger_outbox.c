@@ -88,6 +88,22 @@ static enum rb_code backups_of(json_t **out, rb_state *state, const char *id, rb
     return RB_OK;
 }
 
+/* Adds the recovery points that were reached, if there are any. */
+static void add_recovery(json_t *detail, const json_t *points)
+{
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    rb_json_each (item, points)
+        if (rb_json_str(item, "lsn"))
+            json_array_append_new(
+                list,
+                rb_json_make("database:J restorePoint:J lsn:J timeline:J system:J",
+                             json_object_get(item, "database"),
+                             json_object_get(item, "restorePoint"), json_object_get(item, "lsn"),
+                             json_object_get(item, "timeline"), json_object_get(item, "system")));
+    if (json_array_size(list) > 0)
+        json_object_set(detail, "recovery", list);
+}
+
 /* The same whenever it is made: by that an entry which was written already is known again. */
 static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_transition_row *row,
                                       rb_err *err)
@@ -121,6 +137,7 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
     rb_json_set(detail, "whole:b accepted:j backups:J",
                 at < r->count && rb_known_whole(r->rows, r->count, at), accepted_items(accepted),
                 backups);
+    add_recovery(detail, json_object_get(row->plan, "recovery"));
     const json_t *known = json_object_get(row->plan, "before");
     rb_json_set(detail, "host:s user:s version:s", rb_json_str(known, "host"),
                 rb_json_str(known, "user"), rb_json_str(known, "version"));

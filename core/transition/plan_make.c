@@ -13,6 +13,7 @@
 #include "environment/observe.h"
 #include "transition/host_files.h"
 #include "transition/parts.h"
+#include "transition/recovery_point.h"
 #include "transition/service.h"
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
@@ -419,6 +420,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     rb_json_set(plan->json, "class:s currentBefore:t", class_, plan->current_before);
     rb_plan_digest(plan->digest, plan, rq, NULL);
     rb_json_set_str(plan->json, "digest", plan->digest);
+    RB_TRY(part_read(plan, rq, rb_recovery_points_plan(plan, rq, err), err));
     if (rq->rehearse)
         RB_TRY(rehearse_artifacts(plan, rq, err));
     *out = plan;

@@ -99,6 +99,20 @@ columns() {
         AND NOT attisdropped AND attrelid = 'orders'::regclass"
 }
 
+# restored_server FOLDER SETTING: starts a copy of the server, and recovers it to there.
+restored_server() {
+    local as=()
+    printf '%s\n' "$2" "restore_command = 'cp $PGDIR/data/pg_wal/%f %p'" "unix_socket_directories = '$1'" \
+        "recovery_target_action = promote" >>"$1/data/postgresql.conf"
+    touch "$1/data/recovery.signal"
+    if [[ $(id -u) -eq 0 ]]; then
+        chown -R nobody:nogroup "$1"
+        as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+    fi
+    "${as[@]}" /usr/lib/postgresql/15/bin/postgres -D "$1/data" >"$BATS_TEST_TMPDIR/second.log" 2>&1 3>&- &
+    wait_for psql -qX -h "$1" -U postgres -c 'SELECT 1' postgres
+}
+
 # Another session runs SQL, and keeps what it has until `let_go`.
 hold() {
     mkfifo "$BATS_TEST_TMPDIR/fifo"
@@ -158,6 +172,30 @@ ends_with() {
     settled_at v1.0.0
     [[ $(pg 'SELECT id FROM rbtool_applied') == 1 ]]
     [[ $(pg 'SELECT from_release, to_release FROM rbtool_journal ORDER BY sequence') == $'|v1.0.0\nv1.0.0|v1.1.0\nv1.1.0|v1.0.0' ]]
+}
+
+@test "the plan names a restore point, the deploy creates it, and the server can be restored to it" {
+    second=$(mktemp -d /tmp/rbtool-pg.XXXXXX)
+    pg_basebackup -h "$PGDIR" -U postgres -D "$second/data" -c fast
+    as_admin "ALTER SYSTEM SET archive_command = 'pgbackrest --stanza=shop archive-push %p'"
+    as_admin 'SELECT pg_reload_conf()'
+    pg 'INSERT INTO orders VALUES (11, 0)'
+    name=$(rbtool plan --deploy v1.1.0 --json | jq -r '.recovery[0].restorePoint')
+    rbtool deploy v1.1.0 --yes --json >"$BATS_TEST_TMPDIR/json"
+    schema transition <"$BATS_TEST_TMPDIR/json"
+    [[ $(jq -r '.recovery[0] | [.restorePoint, .pgbackrest, .timeline] | join("|")' "$BATS_TEST_TMPDIR/json") == \
+        "$name|pgbackrest --stanza=shop --delta --type=name --target=$name restore|1" ]]
+    grep "restore point \"$name\" created at $(jq -r '.recovery[0].lsn' "$BATS_TEST_TMPDIR/json")" "$PGDIR/log"
+    rbtool log --json | jq -se --arg name "$name" 'map(.entry.transition.recovery[0]?) | any(.restorePoint == $name and .timeline == 1)'
+    rbtool plan v1.1.0 --format markdown | grep -F "restored to the moment before the commit: \`recovery_target_name = 'rbtool-"
+    as_admin 'ALTER SYSTEM RESET archive_command'
+    as_admin 'SELECT pg_reload_conf(), pg_switch_wal()'
+    restored_server "$second" "recovery_target_name = '$name'"
+    run psql -qXAt -h "$second" -U postgres -c "SELECT string_agg(attname, ',' ORDER BY attnum), (SELECT max(id) FROM orders)
+        FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0" shop
+    kill -QUIT "$(head -1 "$second/data/postmaster.pid")"
+    [[ $output == 'id,total|11' ]]
+    rm -rf "$second"
 }
 
 @test "scripts run as they are written for psql, and do not affect each other" {

@@ -105,6 +105,7 @@ const rb_db_driver rb_postgres_driver = {
     .catalog = rb_pg_catalog,
     .settings = rb_pg_settings,
     .obstacles = rb_pg_obstacles,
+    .recovery_point = rb_pg_recovery_point,
     .columns_sql = "SELECT lower(attname) FROM pg_catalog.pg_attribute WHERE attnum > 0"
                    " AND NOT attisdropped AND attrelid = to_regclass(quote_ident($1))"
                    " ORDER BY lower(attname) COLLATE \"C\"",

@@ -29,3 +29,24 @@ enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err)
         "SELECT pg_catalog.hashtextextended(pg_catalog.pg_current_snapshot()::text, 0)", NULL, 0,
         err);
 }
+
+/* $1: the name of a restore point, or null. A standby of a primary has no position of its own, and
+ * nothing is committed there. */
+static const char recovery_sql[] =
+    "SELECT json_build_object('system', (SELECT system_identifier::text FROM pg_control_system()),"
+    " 'timeline', ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::int, 'lsn', lsn, 'may', may,"
+    " 'logged', logged, 'role', quote_ident(current_user), 'stanza',"
+    " substring(current_setting('archive_command')"
+    "           FROM 'pgbackrest.* --stanza[= ]\\s*([A-Za-z0-9_.-]+)'))"
+    " FROM (SELECT may, logged, CASE WHEN may AND $1::text IS NOT NULL"
+    "        THEN pg_create_restore_point($1) ELSE pg_current_wal_insert_lsn() END AS lsn"
+    "       FROM (SELECT logged AND has_function_privilege('pg_create_restore_point(text)',"
+    "                    'EXECUTE') AS may, logged"
+    "             FROM (SELECT current_setting('wal_level') <> 'minimal' AS logged) w) p) found"
+    " WHERE NOT pg_is_in_recovery()";
+
+enum rb_code rb_pg_recovery_point(json_t **out, rb_db *db, const char *name, rb_err *err)
+{
+    const char *const params[] = {name};
+    return rb_pg_json(out, rb_pg_of(db), recovery_sql, params, 1, err);
+}

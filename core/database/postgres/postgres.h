@@ -99,6 +99,8 @@ enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_obstacles(json_t **out, rb_db *db, const json_t *effects,
                              rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_recovery_point(json_t **out, rb_db *db, const char *name,
+                                  rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql,
