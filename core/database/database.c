@@ -257,6 +257,19 @@ void rb_db_rollback(rb_db *db)
     db->driver->rollback(db);
 }
 
+enum rb_code rb_db_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err)
+{
+    *out = NULL;
+    return db->driver->locks ? db->driver->locks(out, db, before, err) : RB_OK;
+}
+
+enum rb_code rb_db_lock_tables(rb_db *db, const json_t *locks, rb_err *err)
+{
+    if (!db->driver->lock_tables || json_array_size(locks) == 0)
+        return RB_OK;
+    return db->driver->lock_tables(db, locks, err);
+}
+
 enum rb_code rb_db_recovery_point(json_t **out, rb_db *db, const char *name, rb_err *err)
 {
     *out = NULL;

@@ -213,6 +213,15 @@ enum rb_code rb_db_obstacles(json_t **out, rb_db *db, const json_t *effects,
                              rb_err *err) RB_MUST_USE;
 
 /*
+ * What statements lock. rb_db_locks(), in a transaction: the strongest lock that it has on each
+ * table that was there before, [{"table","mode","rewrites","scans"}]; before: what it gave then,
+ * with NULL. *out is NULL where an engine locks whole databases. rb_db_lock_tables() takes locks
+ * ("table", "mode") in one order, as far as tables and rights exist. RB_BUSY names who holds one.
+ */
+enum rb_code rb_db_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;
+enum rb_code rb_db_lock_tables(rb_db *db, const json_t *locks, rb_err *err) RB_MUST_USE;
+
+/*
  * Where backups of the database's server can be restored to: {"system": the server's identifier,
  * "timeline", "lsn": the position in its log, "stanza": of pgBackRest, or null, "may": a restore
  * point can be created, "role": that may or may not, "logged": the log has enough for it}. name:

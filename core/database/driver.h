@@ -111,6 +111,9 @@ typedef struct rb_db_driver {
      * then. NULL where an engine locks whole databases. */
     enum rb_code (*locks)(json_t **out, rb_db *db, const json_t *before, rb_err *err);
 
+    /* As rb_db_lock_tables(); NULL with locks. */
+    enum rb_code (*lock_tables)(rb_db *db, const json_t *locks, rb_err *err);
+
     enum rb_code (*catalog)(json_t **out, rb_db *db, rb_err *err);
     /* As rb_db_recovery_point(); NULL where a database is a file. */
     enum rb_code (*recovery_point)(json_t **out, rb_db *db, const char *name, rb_err *err);

@@ -82,6 +82,27 @@ static enum rb_code pins_of(json_t **out, const rb_run *run, rb_db *db, rb_err *
     return RB_OK;
 }
 
+/* Takes the locks that the scripts will need, once and before the backup: a lock that is raised
+ * later waits with the weaker one held, and rows that are backed up must not change until the
+ * scripts have run. */
+static enum rb_code lock_tables(const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    static const char *const weak[] = {"ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
+                                       "SHARE", NULL};
+    RB_AUTO(rb_json_freep) json_t *locks = d->locks ? json_deep_copy(d->locks) : NULL;
+    rb_json_each (lock, locks) {
+        bool bound = false;
+        rb_json_each (item, rb_plan_bound(d))
+            bound |= rb_text_same(rb_json_str(item, "table"), rb_json_str(lock, "table"));
+        for (size_t i = 0; bound && weak[i]; i++)
+            if (rb_text_same(rb_json_str(lock, "mode"), weak[i])) {
+                rb_json_set_str(lock, "mode", "SHARE ROW EXCLUSIVE");
+                break;
+            }
+    }
+    return rb_db_lock_tables(db, locks, err);
+}
+
 /* *begun: the transaction is; what another session holds then may be free soon. */
 static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
 {
@@ -101,6 +122,7 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
     RB_TRY(rb_plan_rehearse_again(d, run->request, err));
     if (!rb_risk_within(d->at_risk, d->name, run->agreed))
         return refuse_loss(run, d, d->at_risk, err);
+    RB_TRY(lock_tables(d, db, err));
     RB_TRY(rb_backup_step_write(run, d, db, err));
     struct progress progress = {run, d};
     rb_db_work work = {.steps = d->steps,

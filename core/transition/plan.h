@@ -89,6 +89,7 @@ typedef struct rb_plan_database {
     json_t *at_risk;       /* what of it does not come back; NULL: not counted */
     json_t *generated;     /* what the way back generates again */
     json_t *effects;       /* of the scripts, as they were rehearsed; NULL: they were not */
+    json_t *locks;         /* that the scripts took there (rb_db_locks()); NULL: not known */
     rb_db *seen;           /* open for reading since then, or NULL; */
     int64_t version;       /* its rb_db_data_version() */
 } rb_plan_database;

@@ -33,6 +33,7 @@ void rb_plan_database_clear(rb_plan_database *d)
     json_decref(d->at_risk);
     json_decref(d->generated);
     json_decref(d->effects);
+    json_decref(d->locks);
     rb_db_close(d->seen);
     *d = (rb_plan_database){0};
 }

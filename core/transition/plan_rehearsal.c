@@ -140,6 +140,28 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
     return RB_OK;
 }
 
+/* Runs the scripts on the copy, and learns what they lock. A script that only runs outside
+ * transactions would not want the locks that it has in this one. */
+static enum rb_code run_on_copy(rb_db_outcome *outcome, rb_plan_database *d, rb_db *copy,
+                                rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *before = NULL;
+    RB_AUTO(rb_json_freep) json_t *locks = NULL;
+    const rb_db_work work = work_of(d);
+    bool measured = !d->create;
+    for (size_t i = 0; i < d->step_count; i++) {
+        const rb_migration *m = d->steps[i].migration;
+        measured = measured && (d->steps[i].up ? m->up.transactional : m->down.transactional);
+    }
+    if (measured)
+        RB_TRY(rb_db_locks(&before, copy, NULL, err));
+    RB_TRY(rb_db_run(outcome, copy, &work, err));
+    if (before)
+        RB_TRY(rb_db_locks(&locks, copy, before, err));
+    rb_json_replace(&d->locks, locks);
+    return RB_OK;
+}
+
 /* *ran: false where a script failed on a copy of the schema alone; then rows may be the reason. */
 static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
                                 const rb_plan_request *rq, rb_db *db, const char *engine, bool rows,
@@ -147,11 +169,10 @@ static enum rb_code rehearse_on(bool *ran, rb_plan *plan, rb_plan_database *d,
 {
     RB_AUTO(rb_db_closep) rb_db *copy = NULL;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    const rb_db_work work = work_of(d);
     rb_err why;
     *ran = true;
     RB_TRY(open_copy(&copy, d, rq, db, engine, rows, err));
-    enum rb_code code = rb_db_run(&outcome, copy, &work, &why);
+    enum rb_code code = run_on_copy(&outcome, d, copy, &why);
     *ran = code == RB_OK || rows;
     if (!*ran)
         return RB_OK;
@@ -224,7 +245,6 @@ enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     RB_AUTO(rb_db_closep) rb_db *copy = NULL;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome outcome = {0};
-    const rb_db_work work = work_of(d);
     if (d->create || d->step_count == 0)
         return RB_OK;
     if (d->seen)
@@ -234,6 +254,6 @@ enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *
     find_inverse(d, rq);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(open_copy(&copy, d, rq, db, NULL, d->rehearsed, err));
-    RB_TRY(rb_db_run(&outcome, copy, &work, err));
+    RB_TRY(run_on_copy(&outcome, d, copy, err));
     return find_losses(d, copy, db, d->rehearsed, &outcome, err);
 }

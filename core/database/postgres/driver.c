@@ -102,6 +102,7 @@ const rb_db_driver rb_postgres_driver = {
     .script = rb_pg_script,
     .seed = rb_pg_seed,
     .locks = rb_pg_locks,
+    .lock_tables = rb_pg_lock_tables,
     .catalog = rb_pg_catalog,
     .settings = rb_pg_settings,
     .obstacles = rb_pg_obstacles,

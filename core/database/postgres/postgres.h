@@ -75,6 +75,12 @@ enum rb_code rb_pg_int(int64_t *out, rb_pg *pg, const char *sql, const char *con
 enum rb_code rb_pg_text(char **out, rb_pg *pg, const char *sql, const char *const *params, size_t n,
                         rb_err *err) RB_MUST_USE;
 
+/* script.c: waits until the answer to what was sent can be read, and finds out who holds the lock
+ * that it waits for. *deadline: rb_db_limits.seconds in milliseconds of the monotonic clock; 0:
+ * none. At the end of that time the statement is cancelled; a server that does not end it either
+ * loses the connection: false. */
+bool rb_pg_wait(rb_pg *pg, int64_t *deadline);
+
 /* Fills *err with what was being done and the error of result (NULL: of the connection); returns
  * RB_ERROR, or RB_BUSY if another transaction holds a lock. */
 enum rb_code rb_pg_fail(rb_err *err, const rb_pg *pg, const PGresult *result, const char *what, ...)
@@ -142,6 +148,8 @@ enum rb_code rb_pg_copy(char **url, rb_db *db, const char *dump, const char *int
 
 /* locks.c */
 enum rb_code rb_pg_locks(json_t **out, rb_db *db, const json_t *before, rb_err *err) RB_MUST_USE;
+
+enum rb_code rb_pg_lock_tables(rb_db *db, const json_t *locks, rb_err *err) RB_MUST_USE;
 
 /* outside.c */
 void rb_pg_outside(const char *sql, size_t len, rb_outside_found *found, void *context);

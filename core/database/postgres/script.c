@@ -171,9 +171,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until the answer can be read. At the end of the script's time the statement is cancelled; a
- * server that does not end it either loses the connection. */
-static bool wait_answer(rb_pg *pg, int64_t *deadline)
+bool rb_pg_wait(rb_pg *pg, int64_t *deadline)
 {
     const int64_t look = pg->limits.lock_ms ? now_ms() + pg->limits.lock_ms / 2 : 0;
     bool looked = false;
@@ -243,7 +241,7 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
         return fail_in(pg, sql, s, NULL, err);
     PQsetSingleRowMode(pg->conn); /* rows that nobody wants do not fill the memory */
     for (;;) {
-        if (!wait_answer(pg, deadline))
+        if (!rb_pg_wait(pg, deadline))
             return code == RB_OK ? fail_in(pg, sql, s, NULL, err) : code;
         RB_AUTO(rb_pg_clear) PGresult *result = PQgetResult(pg->conn);
         if (!result)
