@@ -62,7 +62,8 @@ $(BUILD)/%.o: %.c
 $(BUILD)/cmd/init_hooks.o: $(wildcard hooks/*)
 # It also holds the pages that `rbtool help COMMAND` prints.
 $(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
-# And the query for a catalog of PostgreSQL.
+# And the page of a report, and the query for a catalog of PostgreSQL.
+$(BUILD)/core/report/page.o: core/report/page.html
 $(BUILD)/core/database/postgres/catalog.o: core/database/postgres/catalog.sql
 
 # Tests: unit test programs, and fuzz targets that replay their corpus.

@@ -86,6 +86,7 @@ typedef struct rb_options {
     bool verify;
     const char *object;
     const char *over;
+    bool tip;
     const char *review; /* of note */
     const char *due;
     bool fetch;

@@ -35,6 +35,7 @@
     X(policy)                                                                                      \
     X(log)                                                                                         \
     X(sync)                                                                                        \
+    X(report)                                                                                      \
     X(attest)                                                                                      \
     X(hook)
 

@@ -107,6 +107,20 @@ enum rb_code rb_env_session_names(rb_strs *names, rb_strs *roots, rb_cli *cli, r
     return find_names(names, roots, cli, false, err);
 }
 
+json_t *rb_env_session_objectives(rb_cli *cli)
+{
+    RB_AUTO(found_clear) found f = {0};
+    json_t *out = json_object();
+    const char *name;
+    json_t *value;
+    rb_err none;
+    if (find_environments(&f, cli, &none) == RB_OK)
+        json_object_foreach (f.environments, name, value)
+            if (json_object_get(value, "objectives"))
+                json_object_set(out, name, json_object_get(value, "objectives"));
+    return out;
+}
+
 /* NULL when the ledger has all of it now. */
 static char *record(rb_cli *cli, const char *environment, rb_state *state)
 {

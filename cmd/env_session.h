@@ -61,6 +61,10 @@ void rb_env_session_catch_up(rb_cli *cli);
 enum rb_code rb_env_session_names(rb_strs *names, rb_strs *roots, rb_cli *cli,
                                   rb_err *err) RB_MUST_USE;
 
+/* {ENVIRONMENT: its "objectives"} of those that are configured, a new object; empty where the
+ * settings cannot be read. */
+json_t *rb_env_session_objectives(rb_cli *cli);
+
 /* Whether any environment is configured at all. */
 enum rb_code rb_env_session_configured(bool *out, rb_cli *cli, rb_err *err) RB_MUST_USE;
 

@@ -25,6 +25,7 @@ static const rb_opt opts[] = {
             kinds),
     RB_TEXT("since", 0, "DATE", "only since then, as in `git log --since`", since),
     RB_NUMBER("max-count", 'n', "NUMBER", "the newest NUMBER only", count),
+    RB_FLAG("tip", 0, "print the newest entry's id, time and number, to be published", tip),
     RB_FLAG("verify", 0, "judge every entry again and show those that are not in order", verify),
     RB_OPTION_JSON,
     RB_OPTIONS_END};
@@ -60,23 +61,6 @@ static enum rb_code check_kinds(const rb_strs *kinds, rb_err *err)
             return rb_fail(err, RB_ERROR, "--kind %s: the kind does not exist\nthe nearest is %s",
                            kinds->items[i], rb_shape_nearest(kinds->items[i], names));
     }
-    return RB_OK;
-}
-
-/* Parses a date with git, which knows "yesterday" and "2 weeks ago". */
-static enum rb_code find_since(struct job *job, rb_err *err)
-{
-    static const char prefix[] = "--max-age=";
-    job->since = INT64_MIN;
-    if (!job->options->since)
-        return RB_OK;
-    RB_AUTO(rb_buf_clear) rb_buf said = {0};
-    RB_AUTO(rb_free_str) char *asked = rb_format("--since=%s", job->options->since);
-    const char *const args[] = {"rev-parse", asked, NULL};
-    RB_TRY(rb_repo_git(&said, job->repo, args, err));
-    if (strncmp(rb_buf_str(&said), prefix, strlen(prefix)) != 0)
-        return rb_fail(err, RB_ERROR, "--since %s: git reads no date in it", job->options->since);
-    job->since = strtoll(rb_buf_str(&said) + strlen(prefix), NULL, 10);
     return RB_OK;
 }
 
@@ -452,6 +436,27 @@ static enum rb_code verify(const struct job *job, rb_err *err)
     return rb_fail(err, RB_FOUND, "the ledger is not in order: %s\n%s", summary, next);
 }
 
+/* Prints what proves later that nothing was cut off. */
+static enum rb_code print_tip(const struct job *job, rb_err *err)
+{
+    const rb_ledger *ledger = job->ledger;
+    if (ledger->n == 0)
+        return rb_fail(err, RB_ERROR,
+                       "there is no ledger here\n`rbtool sync --fetch` fetches the remote's");
+    const rb_entry *tip = rb_ledger_find(ledger, &ledger->tip);
+    RB_AUTO(rb_free_str) char *at = rb_status_iso(tip ? tip->at : 0);
+    RB_AUTO(rb_json_freep)
+    json_t *document = rb_json_make("app:s ref:s tip:s at:s entries:n by:t trust:s", ledger->app,
+                                    RB_LEDGER_REF, rb_ledger_write_id(&ledger->tip).hex, at,
+                                    ledger->n, tip ? tip->principal : NULL,
+                                    rb_entry_trust_name(tip ? tip->trust : RB_ENTRY_BROKEN));
+    if (job->cli->json)
+        rb_ui_json(job->cli, document);
+    else
+        rb_ui_item("{tip} {at} {entries}", document);
+    return RB_OK;
+}
+
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     RB_AUTO(job_clear) struct job job = {.cli = cli, .options = o};
@@ -459,12 +464,14 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_TRY(rb_session_signers(&cli->session, err));
     job.repo = cli->session.repo;
     const rb_signers *signers = cli->session.signers;
-    RB_TRY(find_since(&job, err));
+    RB_TRY(rb_repo_since(&job.since, job.repo, o->since, err));
     unsigned how = RB_LEDGER_PARTIAL | (o->verify ? RB_LEDGER_FRESH : 0);
     RB_TRY(rb_ledger_load(&job.ledger, job.repo, signers, NULL, how, err));
     enum rb_code whole = check_whole(&job, err);
     if (whole == RB_ERROR && !o->verify) /* else it is what verifying found */
         return whole;
+    if (o->tip)
+        return whole == RB_OK ? print_tip(&job, err) : whole;
     rb_err cannot = *err;
     RB_TRY(rb_policy_load(&job.policy, &job.claims, job.ledger, err));
     if (whole == RB_OK) /* else approvals may be among what cannot be read */

@@ -252,7 +252,7 @@ char *rb_status_time(int64_t when)
 
 char *rb_status_iso(int64_t when)
 {
-    return format_time(when, "%Y-%m-%dT%H:%M:%SZ");
+    return rb_text_iso(when);
 }
 
 /* Adds the size of a file, or of what a folder holds, and the time of the newest file. */

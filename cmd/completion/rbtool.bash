@@ -73,6 +73,7 @@ _rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
         case $command in
         lint) echo text json sarif ;;
         prove) echo text markdown json sarif junit ;;
+        report) echo html csv json ;;
         *) echo text markdown json ;;
         esac
         ;;

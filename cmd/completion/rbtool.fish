@@ -47,7 +47,7 @@ end
 complete -c rbtool -f
 complete -c rbtool -n 'not __rbtool_command; or __rbtool_is help' -a '(__rbtool_commands)'
 complete -c rbtool -n 'string match -q -- "-*" (commandline -ct)' -a '(__rbtool_options)'
-complete -c rbtool -n '__rbtool_is release show verify diff reconstruct plan deploy revert drill mark approve attest note' -a '(__rbtool_tags)'
+complete -c rbtool -n '__rbtool_is release show verify diff reconstruct plan deploy revert drill mark approve attest note report' -a '(__rbtool_tags)'
 complete -c rbtool -n '__rbtool_is mark' -a 'good bad gap'
 complete -c rbtool -n '__rbtool_is policy' -a 'show set' -F
 complete -c rbtool -n '__rbtool_is env' -a 'check trust'

@@ -22,13 +22,31 @@ static const json_t *find(const json_t *value, const char *path, size_t len)
     return value;
 }
 
+/* "43 s", "5 min 3 s", "2 h 10 min", "9 d 3 h" */
+static char *duration(int64_t seconds)
+{
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    size_t i = 0;
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    const int64_t whole = seconds / units[i].seconds;
+    const int64_t rest = i < 3 ? seconds % units[i].seconds / units[i + 1].seconds : 0;
+    return rest > 0 ? rb_format("%" PRId64 " %s %" PRId64 " %s", whole, units[i].name, rest,
+                                units[i + 1].name)
+                    : rb_format("%" PRId64 " %s", whole, units[i].name);
+}
+
 static void add_number(rb_buf *out, int64_t n, const char *type)
 {
     RB_AUTO(rb_free_str)
-    char *text = strncmp(type, "count", 5) == 0   ? rb_text_count((uint64_t)n)
-                 : strncmp(type, "bytes", 5) == 0 ? rb_text_bytes((uint64_t)n)
-                 : *type == 's'                   ? rb_strdup(rb_text_s((uint64_t)n))
-                                                  : rb_format("%" PRId64, n);
+    char *text = strncmp(type, "count", 5) == 0      ? rb_text_count((uint64_t)n)
+                 : strncmp(type, "bytes", 5) == 0    ? rb_text_bytes((uint64_t)n)
+                 : strncmp(type, "duration", 8) == 0 ? duration(n)
+                 : *type == 's'                      ? rb_strdup(rb_text_s((uint64_t)n))
+                                                     : rb_format("%" PRId64, n);
     rb_buf_puts(out, text);
 }
 
@@ -57,7 +75,7 @@ static bool add_member(rb_buf *out, const char *at, size_t len, const json_t *va
     const char *type = at[name] == ':' ? at + name + 1 : "";
     const bool has = json_is_string(found)
                          ? *json_string_value(found) != '\0'
-                         : json_is_integer(found) || json_is_true(found) ||
+                         : json_is_number(found) || json_is_true(found) ||
                                json_array_size(found) > 0 || json_object_size(found) > 0;
     if (at[name] == '?') { /* {name?text:other} */
         const size_t yes = strcspn(at + name + 1, ":");
@@ -68,6 +86,8 @@ static bool add_member(rb_buf *out, const char *at, size_t len, const json_t *va
         add_text(out, json_string_value(found), type);
     else if (json_is_integer(found))
         add_number(out, json_integer_value(found), type);
+    else if (json_is_real(found))
+        rb_buf_printf(out, "%.*g", 6, json_real_value(found));
     else if (json_array_size(found) > 0)
         add_list(out, found);
     else if (bar)

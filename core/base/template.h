@@ -5,9 +5,9 @@
  *     {app.name}     a member of a member; {.} is the value itself
  *     {name|text}    the text where the member is absent or null; {n:count|none}
  *     {name?yes:no}  one of two texts: whether the member is absent, null, false or empty
- *     {n:count}      18,233      {n:bytes} 43.1 MB      {n:s} the plural's "s"      {hash:id} ten
- * digits {at:time}      "2026-11-30 19:53:54 UTC" of "2026-11-30T19:53:54Z"; {at:minute} without
- * seconds
+ *     {n:count}      18,233      {n:bytes} 43.1 MB      {n:duration} 1 min 5 s      {n:s} the
+ * plural's "s"      {hash:id} ten digits {at:time}      "2026-11-30 19:53:54 UTC" of
+ * "2026-11-30T19:53:54Z"; {at:minute} without seconds
  *     [, by {name}]  left out where a member in it is absent, null, false, or empty
  *
  * Example: "{table}[.{column}]: {rows:count} row{rows:s}[: {reason}]". A text and a JSON document

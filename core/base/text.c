@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 char *rb_text_count(uint64_t n)
 {
@@ -27,6 +28,17 @@ char *rb_text_bytes(uint64_t n)
         unit++;
     }
     return unit == 0 ? rb_format("%" PRIu64 " bytes", n) : rb_format("%.1f %s", value, units[unit]);
+}
+
+char *rb_text_iso(int64_t when)
+{
+    const time_t seconds = (time_t)when;
+    struct tm tm;
+    char text[64];
+    if (when <= 0 || !gmtime_r(&seconds, &tm) ||
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        return NULL;
+    return rb_strdup(text);
 }
 
 const char *rb_text_s(uint64_t n)

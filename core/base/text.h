@@ -15,6 +15,8 @@
 char *rb_text_count(uint64_t n); /* 18,233 */
 char *rb_text_bytes(uint64_t n); /* 43.1 MB */
 
+char *rb_text_iso(int64_t when); /* "2026-11-30T19:53:54Z"; NULL for 0 and less */
+
 const char *rb_text_s(uint64_t n); /* the plural's "s": "" for one */
 
 bool rb_text_same(const char *a, const char *b); /* false if either is NULL */

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "git/internal.h"
@@ -226,4 +227,20 @@ enum rb_code rb_commit_walk(rb_repo *repo, const rb_oid *tip, const rb_oid *hide
     enum rb_code code = walk(repo, walker, tip, hide, hides, visit, context, err);
     git_revwalk_free(walker);
     return code;
+}
+
+enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text, rb_err *err)
+{
+    static const char prefix[] = "--max-age=";
+    *out = INT64_MIN;
+    if (!text)
+        return RB_OK;
+    RB_AUTO(rb_buf_clear) rb_buf said = {0};
+    RB_AUTO(rb_free_str) char *asked = rb_format("--since=%s", text);
+    const char *const args[] = {"rev-parse", asked, NULL};
+    RB_TRY(rb_repo_git(&said, repo, args, err));
+    if (strncmp(rb_buf_str(&said), prefix, strlen(prefix)) != 0)
+        return rb_fail(err, RB_ERROR, "--since %s: git reads no date in it", text);
+    *out = strtoll(rb_buf_str(&said) + strlen(prefix), NULL, 10);
+    return RB_OK;
 }

@@ -94,6 +94,10 @@ enum rb_code rb_repo_committer(char **out, rb_repo *repo, rb_err *err) RB_MUST_U
  */
 void rb_repo_work_tree_of(char **top, char **real, const rb_repo *repo, const char *path);
 
+/* Reads a date as `git log --since` does ("yesterday", "2 weeks ago"); NULL: INT64_MIN. */
+enum rb_code rb_repo_since(int64_t *out, const rb_repo *repo, const char *text,
+                           rb_err *err) RB_MUST_USE;
+
 /* Runs `git -C DIR args...` (args ends with NULL). A non-zero status is an error with git's stderr.
  * */
 enum rb_code rb_repo_git(rb_buf *out, const rb_repo *repo, const char *const *args,

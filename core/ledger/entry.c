@@ -53,3 +53,9 @@ const json_t *rb_entry_detail(const rb_entry *entry)
 {
     return json_object_get(rb_entry_json(entry), rb_entry_kind_name(entry->kind));
 }
+
+void rb_entry_forget(const rb_entry *entry)
+{
+    rb_json_free(entry->parsed);
+    ((rb_entry *)entry)->parsed = NULL; /* as above */
+}

@@ -112,5 +112,7 @@ typedef struct rb_entry {    /* all borrowed from the ledger that it is in */
  * when it is foreign or broken in form. */
 const json_t *rb_entry_json(const rb_entry *entry);
 const json_t *rb_entry_detail(const rb_entry *entry);
+/* Frees what was parsed, in a command that reads many entries; it is parsed again on next use. */
+void rb_entry_forget(const rb_entry *entry);
 
 #endif

@@ -79,6 +79,9 @@ prove --base v9
 prove --format xml
 log -n many
 log -n -3
+report v9
+report --format pdf
+report --env none/of
 release v1..2
 release v1.1.0 nothing
 policy frobnicate

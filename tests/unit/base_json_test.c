@@ -189,12 +189,15 @@ static void test_template(void **state)
         {"{column?value:row}{yes?+:-}{no?+:-}{none?:rows}{empty?a:b}", "value+-rowsb"},
         {"{rows:bytes} {at:time} {at:minute|-} {table:time}{none:count|none}",
          "18.2 kB 2026-11-30 19:53:54 UTC 2026-11-30 19:53 UTC ordersnone"},
+        {"{rows:duration}, {one:duration}, {zero:duration}, {part} %",
+         "5 h 3 min, 1 s, 0 s, 33.3 %"},
     };
     RB_AUTO(rb_json_freep)
     json_t *item = rb_json_make(
-        "table:s column:s rows:d one:d zero:d null:0 empty:s yes:b no:b at:s app:j list:j",
+        "table:s column:s rows:d one:d zero:d null:0 empty:s yes:b no:b at:s app:j list:j "
+        "part:j",
         "orders", "note", 18233, 1, 0, "", true, false, "2026-11-30T19:53:54Z",
-        rb_json_make("name:s", "shop"), json_pack("[s,s]", "x", "y"));
+        rb_json_make("name:s", "shop"), json_pack("[s,s]", "x", "y"), json_real(33.3));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         RB_AUTO(rb_free_str) char *text = rb_template(cases[i][0], item);
         assert_string_equal(text, cases[i][1]);

@@ -1,0 +1,214 @@
+/* Where things are drawn on the page. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "environment/state.h"
+#include "report/page.h"
+
+#define SHOWN 200     /* releases and transitions on the time line */
+#define DETAILED 1000 /* transitions whose steps are drawn */
+#define OPEN 20       /* transitions whose steps are open, if there are not more */
+#define LEFT 120      /* where the time line begins, behind the names */
+#define WIDTH 800
+#define LANE 34 /* height of a line */
+#define TICKS 6
+
+static int64_t seconds_of(const json_t *item, const char *key)
+{
+    const char *text = rb_json_str(item, key);
+    struct tm tm = {0};
+    return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
+}
+
+/* Each step as a part of 1000. */
+static json_t *bars_of(const json_t *item)
+{
+    int64_t sum = 0, x = 0;
+    json_t *bars = json_array();
+    rb_json_each (step, json_object_get(item, "steps"))
+        sum += rb_json_int(step, "milliseconds", 0) + 1; /* a quick step is seen as well */
+    rb_json_each (step, json_object_get(item, "steps")) {
+        const int64_t ms = rb_json_int(step, "milliseconds", 0);
+        const int64_t width = (ms + 1) * 1000 / sum;
+        json_array_append_new(bars, rb_json_make("x:i width:i id:J outcome:J", x, width,
+                                                 json_object_get(step, "id"),
+                                                 json_object_get(step, "outcome")));
+        x += width;
+    }
+    return bars;
+}
+
+/* Adds where it is drawn, and "lost": how many values were. */
+static void view_transition(json_t *item, size_t at, bool open)
+{
+    int64_t values = 0;
+    rb_json_each (loss, json_object_get(item, "accepted"))
+        values += rb_json_int(loss, "values", 0);
+    const bool well = rb_text_same(rb_json_str(item, "outcome"), "done");
+    const bool detailed =
+        at < DETAILED || !well || json_array_size(json_object_get(item, "notes")) > 0;
+    rb_json_set(item, "bars:j lost:i well:b open:b detailed:b", detailed ? bars_of(item) : NULL,
+                values, well, open, detailed);
+}
+
+typedef struct range {
+    int64_t from;
+    int64_t until;
+} range;
+
+static void widen(range *r, int64_t at)
+{
+    if (at > 0 && (r->from == 0 || at < r->from))
+        r->from = at;
+    r->until = at > r->until ? at : r->until;
+}
+
+static int64_t position(const range *r, int64_t at)
+{
+    const int64_t length = r->until > r->from ? r->until - r->from : 1;
+    at = at < r->from ? r->from : at > r->until ? r->until : at;
+    return LEFT + (at - r->from) * WIDTH / length;
+}
+
+/* The marks of one environment, newest first: what was live, and what failed. */
+static json_t *lane_of(const json_t *transitions, const char *environment, const range *r)
+{
+    json_t *marks = json_array();
+    int64_t right = LEFT + WIDTH;
+    rb_json_each (item, transitions) {
+        if (item_at >= SHOWN)
+            break;
+        if (!rb_text_same(rb_json_str(item, "environment"), environment))
+            continue;
+        const int64_t x = position(r, seconds_of(item, "finished"));
+        const bool reached = rb_outcome_reached(rb_json_str(item, "outcome"));
+        const int64_t width = reached && right > x + 2 ? right - x - 1 : 3;
+        json_array_append_new(
+            marks, rb_json_make("x:i width:i reached:b entry:J kind:J from:J to:J outcome:J "
+                                "finished:J label:J",
+                                x, width, reached, json_object_get(item, "entry"),
+                                json_object_get(item, "kind"), json_object_get(item, "from"),
+                                json_object_get(item, "to"), json_object_get(item, "outcome"),
+                                json_object_get(item, "finished"),
+                                reached && width > 70 ? json_object_get(item, "to") : NULL));
+        right = reached ? x : right;
+    }
+    return marks;
+}
+
+static json_t *releases_of(const json_t *releases, const range *r)
+{
+    json_t *marks = json_array();
+    rb_json_each (item, releases) {
+        if (item_at >= SHOWN)
+            break;
+        json_array_append_new(
+            marks, rb_json_make("x:i tag:J object:J verdict:J signer:J at:J",
+                                position(r, seconds_of(item, "at")), json_object_get(item, "tag"),
+                                json_object_get(item, "object"), json_object_get(item, "verdict"),
+                                json_object_get(item, "signer"), json_object_get(item, "at")));
+    }
+    return marks;
+}
+
+static json_t *ticks_of(const range *r)
+{
+    json_t *ticks = json_array();
+    const bool hours = r->until - r->from < (int64_t)TICKS * 86400;
+    for (int64_t i = 0; i <= TICKS; i++) {
+        const int64_t at = r->from + (r->until - r->from) * i / TICKS;
+        RB_AUTO(rb_free_str) char *iso = rb_text_iso(at);
+        RB_AUTO(rb_free_str)
+        char *label =
+            iso ? hours ? rb_format("%.5s %.5s", iso + 5, iso + 11) : rb_format("%.10s", iso)
+                : NULL;
+        json_array_append_new(ticks, rb_json_make("x:i label:s", position(r, at), label));
+    }
+    return ticks;
+}
+
+static json_t *timeline_of(const json_t *document)
+{
+    const json_t *transitions = json_object_get(document, "transitions");
+    const json_t *releases = json_object_get(document, "releases");
+    range r = {0};
+    rb_json_each (item, transitions)
+        if (item_at < SHOWN)
+            widen(&r, seconds_of(item, "finished"));
+    rb_json_each (item, releases)
+        if (item_at < SHOWN)
+            widen(&r, seconds_of(item, "at"));
+    if (r.from == 0)
+        return NULL;
+    widen(&r, seconds_of(document, "at"));
+    json_t *lanes = json_array();
+    int64_t y = LANE;
+    rb_json_each (figures, json_object_get(document, "figures")) {
+        const char *name = rb_json_str(figures, "environment");
+        json_t *marks = lane_of(transitions, name, &r);
+        rb_json_each (mark, marks)
+            rb_json_set(mark, "y:i textX:i textY:i", y + 4, rb_json_int(mark, "x", 0) + 5, y + 20);
+        json_array_append_new(lanes,
+                              rb_json_make("environment:s y:i marks:j", name, y + 20, marks));
+        y += LANE;
+    }
+    const size_t all = json_array_size(transitions);
+    return rb_json_make("lanes:j releases:j ticks:j height:i bottom:i label:i shown:j", lanes,
+                        releases_of(releases, &r), ticks_of(&r), y + 24, y, y + 18,
+                        all > SHOWN || json_array_size(releases) > SHOWN ? json_integer(SHOWN)
+                                                                         : NULL);
+}
+
+/* Every backup with its transition. */
+static json_t *backups_of(const json_t *transitions)
+{
+    json_t *out = json_array();
+    rb_json_each (item, transitions)
+        rb_json_each (backup, json_object_get(item, "backups"))
+            json_array_append_new(
+                out,
+                rb_json_make("id:J entry:J database:J rows:J tables:J path:J",
+                             json_object_get(item, "id"), json_object_get(item, "entry"),
+                             json_object_get(backup, "database"), json_object_get(backup, "rows"),
+                             json_object_get(backup, "tables"), json_object_get(backup, "path")));
+    return out;
+}
+
+/* Whether any item of the list has the member. */
+static bool any(const json_t *document, const char *list, const char *key)
+{
+    rb_json_each (item, json_object_get(document, list)) {
+        const json_t *value = json_object_get(item, key);
+        if (json_is_true(value) || json_object_size(value) > 0 || json_array_size(value) > 0)
+            return true;
+    }
+    return false;
+}
+
+void rb_page_view(json_t *document)
+{
+    json_t *transitions = json_object_get(document, "transitions");
+    const size_t n = json_array_size(transitions);
+    const char *lists[] = {"transitions", "drills"};
+    for (size_t i = 0; i < 2; i++)
+        rb_json_each (item, json_object_get(document, lists[i]))
+            view_transition(item, item_at, n <= OPEN);
+    rb_json_each (control, json_object_get(document, "controls"))
+        rb_json_set(control, "judged:b", json_is_boolean(json_object_get(control, "ok")));
+    json_object_set_new(
+        document, "any",
+        rb_json_make("failed:b unapproved:b accepted:b judged:b",
+                     any(document, "figures", "failedEntries"),
+                     any(document, "transitions", "unapproved"),
+                     any(document, "transitions", "accepted") ||
+                         any(document, "transitions", "acceptedDrift"),
+                     json_array_size(json_object_get(document, "approvals")) +
+                             json_array_size(json_object_get(document, "verdicts")) >
+                         0));
+    rb_json_set(document, "timeline:j backups:j count:n releaseCount:n detailed:i many:b",
+                timeline_of(document), backups_of(transitions), n,
+                json_array_size(json_object_get(document, "releases")), (int64_t)DETAILED,
+                n > DETAILED);
+}
