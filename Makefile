@@ -33,6 +33,7 @@ CORE = $(sort $(wildcard core/*/*.c core/*/*/*.c))
 CMD = $(sort $(wildcard cmd/*.c))
 CORE_OBJ = $(CORE:%.c=$(BUILD)/%.o)
 CMD_OBJ = $(CMD:%.c=$(BUILD)/%.o)
+HOOKS = $(filter-out hooks/recipes,$(wildcard hooks/*))
 MAN = $(patsubst cmd/man/%.md,$(BUILD)/man/%,$(sort $(wildcard cmd/man/*.md)))
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
 FUZZ = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
@@ -59,7 +60,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The program holds the hooks that `rbtool init` installs.
-$(BUILD)/cmd/init_hooks.o: $(wildcard hooks/*)
+$(BUILD)/cmd/init_hooks.o: $(HOOKS)
 # It also holds the pages that `rbtool help COMMAND` prints.
 $(BUILD)/cmd/help.o: $(wildcard cmd/man/*.md)
 # And the page of a report, and the query for a catalog of PostgreSQL.
@@ -143,13 +144,14 @@ install: all $(MAN)
 	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	install -d $(DESTDIR)$(PREFIX)/share/rbtool/hooks $(DESTDIR)$(PREFIX)/share/rbtool/schemas
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/rbtool/,hooks hooks/recipes schemas)
 	install -m 755 $(BUILD)/rbtool $(DESTDIR)$(PREFIX)/bin/rbtool
 	for f in $(MAN); do install -m 644 "$$f" "$(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/"; done
 	install -m 644 cmd/completion/rbtool.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
 	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
 	install -m 644 cmd/completion/rbtool.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish
-	for f in $(wildcard hooks/*); do install -m 755 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/; done
+	for f in $(HOOKS); do install -m 755 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/; done
+	for f in $(wildcard hooks/recipes/*); do install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/recipes/; done
 	for f in $(wildcard schemas/*.json); do install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/schemas/; done
 
 # Folders are removed only where nothing else is in them.
@@ -159,8 +161,8 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish
-	for f in $(wildcard hooks/*) $(wildcard schemas/*.json); do rm -f "$(DESTDIR)$(PREFIX)/share/rbtool/$$f"; done
-	for d in /hooks /schemas ''; do [ ! -d "$(DESTDIR)$(PREFIX)/share/rbtool$$d" ] || \
+	for f in $(HOOKS) $(wildcard hooks/recipes/*) $(wildcard schemas/*.json); do rm -f "$(DESTDIR)$(PREFIX)/share/rbtool/$$f"; done
+	for d in /hooks/recipes /hooks /schemas ''; do [ ! -d "$(DESTDIR)$(PREFIX)/share/rbtool$$d" ] || \
 		rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/rbtool$$d"; done
 
 clean:

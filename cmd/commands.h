@@ -36,6 +36,7 @@
     X(log)                                                                                         \
     X(sync)                                                                                        \
     X(report)                                                                                      \
+    X(metrics)                                                                                     \
     X(attest)                                                                                      \
     X(hook)
 

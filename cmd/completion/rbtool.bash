@@ -53,7 +53,7 @@ _rbtool_value() {
     *:mark:1) echo verdicts ;;
     *:sync:0) echo remotes ;;
     *:hook:0) echo hooks ;;
-    *:init:* | *:list:* | *:prove:* | *:status:* | *:check:* | *:resume:* | *:abort:* | *:log:* | *:backups:* | *:restore:* | *:env:*) echo nothing ;;
+    *:init:* | *:metrics:* | *:list:* | *:prove:* | *:status:* | *:check:* | *:resume:* | *:abort:* | *:log:* | *:backups:* | *:restore:* | *:env:*) echo nothing ;;
     *) echo tags ;;
     esac
 }

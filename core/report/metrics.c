@@ -1,0 +1,346 @@
+#include "report/metrics.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/figures.h"
+
+#define DAY 86400
+
+enum family {
+    LEDGER_ENTRIES,
+    TRANSITIONS,
+    LOST,
+    FREQUENCY,
+    LEAD,
+    FAILED,
+    RECOVERY,
+    REWORK,
+    RESTORE,
+    DRILL,
+    REVIEW,
+    APPROVALS,
+    RELEASE,
+    PENDING,
+    RUNNING,
+    STEP,
+    STEPS,
+    STARTED,
+    RISK,
+    HEALTHY,
+    CHECKED,
+    BACKUP,
+    UNWRITTEN,
+    FAMILIES
+};
+
+static const struct {
+    const char *name; /* without "rbtool_" */
+    const char *type;
+    const char *unit; /* the end of the name, or NULL */
+    const char *help;
+} families[FAMILIES] = {
+    [LEDGER_ENTRIES] = {"ledger_entries", "gauge", NULL, "Entries of the ledger, by trust."},
+    [TRANSITIONS] = {"transitions", "counter", NULL, "Transitions in the ledger."},
+    [LOST] = {"lost_values", "counter", NULL, "Values that people agreed to lose."},
+    [FREQUENCY] = {"dora_deployments_per_day", "gauge", NULL,
+                   "Deployment frequency, in the last 30 days."},
+    [LEAD] = {"dora_change_lead_time_seconds", "gauge", "seconds",
+              "Change lead time: median from the commit to its first deployment, in the last 30 "
+              "days."},
+    [FAILED] = {"dora_change_fail_ratio", "gauge", "ratio",
+                "Change fail rate: deployments that failed, in the last 30 days."},
+    [RECOVERY] = {"dora_failed_deployment_recovery_time_seconds", "gauge", "seconds",
+                  "Failed deployment recovery time: median, in the last 30 days."},
+    [REWORK] = {"dora_deployment_rework_ratio", "gauge", "ratio",
+                "Deployment rework rate: deployments after a failed one, in the last 30 days."},
+    [RESTORE] = {"revert_duration_seconds", "gauge", "seconds",
+                 "Time to restore: median of the reverts of the last 30 days."},
+    [DRILL] = {"drill_timestamp_seconds", "gauge", "seconds", "When the last drill ended."},
+    [REVIEW] = {"review_due_timestamp_seconds", "gauge", "seconds", "When the next review is due."},
+    [APPROVALS] = {"approvals_pending", "gauge", NULL,
+                   "Approvals that the newest release lacks for a deploy."},
+    [RELEASE] = {"release", "info", NULL, "The release that is live."},
+    [PENDING] = {"transition_pending", "gauge", NULL,
+                 "1 while a transition has begun and not ended."},
+    [RUNNING] = {"transition_running", "gauge", NULL,
+                 "1 while a process carries it out; 0 with a pending one: it was interrupted."},
+    [STEP] = {"transition_step", "gauge", NULL, "Number of the step that was begun last."},
+    [STEPS] = {"transition_steps", "gauge", NULL, "Steps of the pending transition."},
+    [STARTED] = {"transition_started_timestamp_seconds", "gauge", "seconds",
+                 "When the pending transition began."},
+    [RISK] = {"data_at_risk_values", "gauge", NULL,
+              "Values at risk by the plan of the pending transition."},
+    [HEALTHY] = {"healthy", "gauge", NULL, "1 if the last checks passed; absent if none ran."},
+    [CHECKED] = {"health_checked_timestamp_seconds", "gauge", "seconds",
+                 "When the checks ran last."},
+    [BACKUP] = {"backup_timestamp_seconds", "gauge", "seconds",
+                "When the newest backup was written."},
+    [UNWRITTEN] = {"ledger_unwritten", "gauge", NULL, "Transitions that the ledger lacks."},
+};
+
+json_t *rb_metrics_new(void)
+{
+    json_t *metrics = json_array();
+    for (size_t i = 0; i < FAMILIES; i++)
+        json_array_append_new(metrics, json_array());
+    return metrics;
+}
+
+/* A value of a label, escaped. */
+static void add_label(rb_buf *out, const char *name, const char *value)
+{
+    rb_buf_printf(out, "%s%s=\"", out->len > 0 ? "," : "", name);
+    RB_AUTO(rb_free_str) char *safe = rb_safe(value);
+    for (const char *p = safe; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            rb_buf_addc(out, '\\');
+        rb_buf_addc(out, *p);
+    }
+    rb_buf_addc(out, '"');
+}
+
+/* Adds a sample with labels: pairs of name and value that end with NULL. */
+static void add(json_t *metrics, enum family family, double value, ...)
+{
+    RB_AUTO(rb_buf_clear) rb_buf labels = {0};
+    va_list args;
+    va_start(args, value);
+    for (const char *name = va_arg(args, const char *); name; name = va_arg(args, const char *)) {
+        const char *text = va_arg(args, const char *);
+        add_label(&labels, name, text ? text : "");
+    }
+    va_end(args);
+    json_array_append_new(json_array_get(metrics, family),
+                          rb_json_make("labels:s value:j", rb_buf_str(&labels), json_real(value)));
+}
+
+/* Adds a figure, unless it is null. */
+static void add_figure(json_t *metrics, enum family family, const json_t *value, double scale,
+                       const char *environment)
+{
+    if (json_is_number(value))
+        add(metrics, family, json_number_value(value) * scale, "environment", environment, NULL);
+}
+
+static void add_figures(json_t *metrics, const json_t *document)
+{
+    rb_json_each (f, json_object_get(document, "figures")) {
+        const char *name = rb_json_str(f, "environment");
+        add_figure(metrics, FREQUENCY, json_object_get(f, "deploymentsPerDay"), 1, name);
+        add_figure(metrics, LEAD, json_object_get(f, "leadSeconds"), 1, name);
+        add_figure(metrics, FAILED, json_object_get(f, "failedPercent"), 0.01, name);
+        add_figure(metrics, RECOVERY, json_object_get(f, "recoverySeconds"), 1, name);
+        add_figure(metrics, REWORK, json_object_get(f, "reworkPercent"), 0.01, name);
+        add_figure(metrics, RESTORE, json_object_get(json_object_get(f, "reverts"), "seconds"), 1,
+                   name);
+    }
+}
+
+static bool is_of(const rb_entry *entry, const char *environment)
+{
+    return !environment || rb_text_same(entry->environment, environment);
+}
+
+static void count(json_t *counts, const char *key, int64_t by)
+{
+    json_object_set_new(counts, key, json_integer(rb_json_int(counts, key, 0) + by));
+}
+
+/* Counts one transition under "ENVIRONMENT\nKIND\nOUTCOME", and what it lost. */
+static void count_transition(json_t *counts, json_t *lost, const rb_entry *entry)
+{
+    const json_t *detail = rb_entry_detail(entry);
+    const char *environment = entry->environment ? entry->environment : "";
+    RB_AUTO(rb_free_str)
+    char *key = rb_format("%s\n%s\n%s", environment, rb_json_str(detail, "kind"),
+                          rb_json_str(detail, "outcome"));
+    count(counts, key, 1);
+    rb_json_each (loss, json_object_get(detail, "accepted"))
+        count(lost, environment, rb_json_int(loss, "values", 0));
+}
+
+static void add_counts(json_t *metrics, const json_t *counts, const json_t *lost)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)counts, key, value) {
+        RB_AUTO(rb_free_str) char *words = rb_strdup(key);
+        char *kind = strchr(words, '\n');
+        char *outcome = strchr(kind + 1, '\n');
+        *kind = *outcome = '\0';
+        add(metrics, TRANSITIONS, (double)json_integer_value(value), "environment", words, "kind",
+            kind + 1, "outcome", outcome + 1, NULL);
+    }
+    json_object_foreach ((json_t *)lost, key, value)
+        add(metrics, LOST, (double)json_integer_value(value), "environment", key, NULL);
+}
+
+/* The newest of each: drills by environment, reviews by environment and subject. */
+static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *environment)
+{
+    RB_AUTO(rb_json_freep) json_t *seen = json_object();
+    for (size_t i = ledger->n; i > 0; i--) {
+        const rb_entry *entry = &ledger->items[i - 1];
+        const char *name = entry->environment ? entry->environment : "";
+        if (entry->trust != RB_ENTRY_GOOD ||
+            (entry->kind != RB_ENTRY_DRILL && entry->kind != RB_ENTRY_REVIEW) ||
+            (*name && !is_of(entry, environment)))
+            continue;
+        const json_t *detail = rb_entry_detail(entry);
+        const char *subject = rb_json_str(detail, "subject");
+        RB_AUTO(rb_free_str) char *key = rb_format("%s\n%s", name, subject ? subject : "");
+        if (json_object_get(seen, key))
+            continue;
+        json_object_set_new(seen, key, json_true());
+        if (subject)
+            add(metrics, REVIEW, (double)rb_json_int(detail, "due", 0), "environment", name,
+                "subject", subject, NULL);
+        else
+            add(metrics, DRILL, (double)rb_json_int(detail, "finished", 0), "environment", name,
+                NULL);
+    }
+}
+
+/* What the newest release lacks, in each environment that the policy names approvals for. */
+static void add_approvals(json_t *metrics, rb_session *session, const json_t *environments)
+{
+    const rb_ledger *ledger = session->ledger;
+    const char *name;
+    json_t *ignored;
+    size_t i = ledger->n;
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    rb_err none;
+    while (i > 0 && (ledger->items[i - 1].kind != RB_ENTRY_RELEASE ||
+                     ledger->items[i - 1].trust > RB_ENTRY_UNSIGNED))
+        i--;
+    if (i == 0 || !rb_policy_entry(session->policy) ||
+        rb_session_release(&release, session, ledger->items[i - 1].tag, ledger->items[i - 1].object,
+                           &none) != RB_OK)
+        return;
+    json_object_foreach ((json_t *)environments, name, ignored) {
+        RB_AUTO(rb_approvals_clear) rb_approvals now = {0};
+        rb_approvals_count(&now, session->policy, release, name, "deploy");
+        add(metrics, APPROVALS, now.needed > now.given ? now.needed - now.given : 0, "environment",
+            name, "release", release->tag, NULL);
+    }
+}
+
+enum rb_code rb_metrics_ledger(json_t *metrics, rb_session *session, const char *environment,
+                               int64_t now, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *document = NULL;
+    RB_AUTO(rb_json_freep) json_t *counts = json_object();
+    RB_AUTO(rb_json_freep) json_t *lost = json_object();
+    RB_AUTO(rb_json_freep) json_t *environments = json_object();
+    RB_TRY(rb_session_ledger(session, err));
+    const rb_ledger *ledger = session->ledger;
+    size_t trust[RB_ENTRY_FOREIGN + 1] = {0};
+    for (size_t i = 0; i < ledger->n; i++) {
+        const rb_entry *entry = &ledger->items[i];
+        trust[entry->trust]++;
+        if (entry->kind != RB_ENTRY_TRANSITION || entry->trust > RB_ENTRY_UNSIGNED ||
+            !is_of(entry, environment))
+            continue;
+        count_transition(counts, lost, entry);
+        if (entry->environment)
+            json_object_set_new(environments, entry->environment, json_true());
+    }
+    for (size_t i = 0; i <= RB_ENTRY_FOREIGN; i++)
+        add(metrics, LEDGER_ENTRIES, (double)trust[i], "trust",
+            rb_entry_trust_name((enum rb_entry_trust)i), NULL);
+    add_counts(metrics, counts, lost);
+    const rb_report_request request = {.session = session,
+                                       .environment = environment,
+                                       .since = now - (int64_t)RB_METRICS_DAYS * DAY,
+                                       .now = now};
+    RB_TRY(rb_report_make(&document, &request, err));
+    add_figures(metrics, document);
+    add_newest(metrics, ledger, environment);
+    add_approvals(metrics, session, environments);
+    return RB_OK;
+}
+
+static void add_pending(json_t *metrics, const char *environment, rb_state *state,
+                        const rb_transition_row *row)
+{
+    RB_AUTO(rb_json_freep) json_t *steps = NULL;
+    rb_err none;
+    int64_t values = 0;
+    const size_t all = json_array_size(json_object_get(row->plan, "steps"));
+    add(metrics, STARTED, (double)row->started, "environment", environment, NULL);
+    add(metrics, STEPS, (double)all, "environment", environment, NULL);
+    rb_json_each (risk, json_object_get(row->plan, "dataAtRisk"))
+        values += rb_json_int(risk, "values", 0);
+    add(metrics, RISK, (double)values, "environment", environment, NULL);
+    if (rb_state_steps(&steps, state, row, &none) != RB_OK)
+        return;
+    const size_t begun = json_array_size(steps);
+    add(metrics, STEP, (double)begun, "environment", environment, "kind", row->kind, "from",
+        row->from, "to", row->to, "step",
+        begun > 0 ? rb_json_str(json_array_get(steps, begun - 1), "id") : "", NULL);
+}
+
+static void add_health(json_t *metrics, const char *environment, rb_state *state)
+{
+    RB_AUTO(rb_json_freep) json_t *health = NULL;
+    rb_err none;
+    if (rb_state_health(&health, state, &none) != RB_OK || !health)
+        return;
+    add(metrics, HEALTHY, rb_text_same(rb_json_str(health, "health"), "healthy"), "environment",
+        environment, NULL);
+    if (rb_json_int(health, "at", 0) > 0)
+        add(metrics, CHECKED, (double)rb_json_int(health, "at", 0), "environment", environment,
+            NULL);
+}
+
+void rb_metrics_environment(json_t *metrics, const char *environment, rb_state *state,
+                            const rb_transition_row *row, bool running)
+{
+    rb_live live = {0};
+    rb_backup_row *backups = NULL;
+    rb_outbox_item *items = NULL;
+    size_t n = 0, unwritten = 0;
+    rb_err none;
+    if (rb_state_live(&live, state, &none) == RB_OK && live.tag[RB_PART_APP])
+        add(metrics, RELEASE, 1, "environment", environment, "release", live.tag[RB_PART_APP],
+            "object", live.object[RB_PART_APP], NULL);
+    rb_live_clear(&live);
+    add(metrics, PENDING, row != NULL, "environment", environment, NULL);
+    add(metrics, RUNNING, row && running, "environment", environment, NULL);
+    if (row)
+        add_pending(metrics, environment, state, row);
+    add_health(metrics, environment, state);
+    if (rb_state_backups(&backups, &n, state, NULL, NULL, &none) == RB_OK && n > 0)
+        add(metrics, BACKUP, (double)backups[0].at, "environment", environment, NULL);
+    rb_backup_rows_free(backups, n);
+    if (rb_state_outbox(&items, &unwritten, state, &none) == RB_OK)
+        add(metrics, UNWRITTEN, (double)unwritten, "environment", environment, NULL);
+    rb_outbox_free(items, unwritten);
+}
+
+void rb_metrics_write(rb_buf *out, const json_t *metrics)
+{
+    for (size_t i = 0; i < FAMILIES; i++) {
+        const json_t *samples = json_array_get(metrics, i);
+        const bool counter = strcmp(families[i].type, "counter") == 0;
+        const bool info = strcmp(families[i].type, "info") == 0;
+        if (json_array_size(samples) == 0)
+            continue;
+        rb_buf_printf(out, "# TYPE rbtool_%s %s\n", families[i].name, families[i].type);
+        if (families[i].unit)
+            rb_buf_printf(out, "# UNIT rbtool_%s %s\n", families[i].name, families[i].unit);
+        rb_buf_printf(out, "# HELP rbtool_%s %s\n", families[i].name, families[i].help);
+        rb_json_each (sample, samples)
+            rb_buf_printf(out, "rbtool_%s%s{%s} %.15g\n", families[i].name,
+                          counter ? "_total"
+                          : info  ? "_info"
+                                  : "",
+                          rb_json_str(sample, "labels"),
+                          json_real_value(json_object_get(sample, "value")));
+    }
+    rb_buf_puts(out, "# EOF\n");
+}
