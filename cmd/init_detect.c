@@ -54,13 +54,6 @@ static bool read_file(rb_buf *out, const struct look *look, const char *path)
            rb_tree_read(out, look->repo, &look->tree, path, FILE_LIMIT, &ignored) == RB_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text);
-    size_t m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* Returns the last part of a path or url, in characters that a name may have. */
 static char *name_from(const char *text)
 {
@@ -124,7 +117,7 @@ static char *project_name(const char **file, const struct look *look)
         *file = sources[i].file;
         if (!read_file(&text, look, *file))
             continue;
-        bool is_json = ends_with(*file, ".json") &&
+        bool is_json = rb_text_ends(*file, ".json") &&
                        rb_json_read(&read, rb_buf_str(&text), text.len, *file, &ignored) == RB_OK;
         char *name = is_json ? rb_strdup(rb_json_str(read, sources[i].key))
                              : line_value(rb_buf_str(&text), sources[i].section, sources[i].key);
@@ -172,7 +165,7 @@ static json_t *find_version(struct look *look)
         rb_err ignored;
         if (!read_file(&text, look, files[i]))
             continue;
-        if (!ends_with(files[i], ".json")) {
+        if (!rb_text_ends(files[i], ".json")) {
             if (!isdigit((unsigned char)*rb_buf_str(&text)) ||
                 strcspn(text.data, "\n") + 1 < text.len)
                 continue;
@@ -246,10 +239,10 @@ static void list_folders(rb_strs *out, const struct look *look)
     for (size_t i = 0; i < look->entries.n && out->n < FOLDERS_LIMIT; i++) {
         const char *path = look->entries.items[i].path;
         RB_AUTO(rb_free_str) char *folder = rb_path_dir(path);
-        if (!strchr(path, '/') || (!ends_with(path, ".sql") && !is_migrations_name(folder)))
+        if (!strchr(path, '/') || (!rb_text_ends(path, ".sql") && !is_migrations_name(folder)))
             continue;
         RB_AUTO(rb_free_str) char *above = rb_path_dir(folder);
-        const char *candidate = ends_with(path, "/up.sql") ? above : folder;
+        const char *candidate = rb_text_ends(path, "/up.sql") ? above : folder;
         if (strcmp(candidate, ".") != 0 && rb_shape_is_path(candidate) &&
             rb_text_is_utf8(candidate, strlen(candidate)) && !rb_strs_has(out, candidate))
             rb_strs_add(out, candidate);
@@ -333,7 +326,7 @@ static void find_flags(struct look *look)
     for (size_t i = 0; i < look->entries.n; i++) {
         const char *path = look->entries.items[i].path;
         const char *slash = strrchr(path, '/');
-        if (!strcasestr(slash ? slash : path, "flag") || !ends_with(path, ".json") ||
+        if (!strcasestr(slash ? slash : path, "flag") || !rb_text_ends(path, ".json") ||
             !rb_shape_is_path(path) || !rb_text_is_utf8(path, strlen(path)))
             continue;
         RB_AUTO(rb_buf_clear) rb_buf text = {0};

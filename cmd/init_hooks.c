@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "ui.h"
 
 #define HOOK_LIMIT (16u << 20) /* bytes of an existing hook; a larger one is not a text */
@@ -113,13 +114,6 @@ static bool is_ours(const char *path)
     return mark && mark == strchr(text, '\n');
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text);
-    size_t m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static void tell(struct plan *plan, const char *name, char *where, const char *file, char *line)
 {
     RB_AUTO(rb_free_str) char *call = rb_format("rbtool hook %s", name);
@@ -138,8 +132,8 @@ static char *call_of(const char *name)
  * .husky; before that git ran them from .husky itself. */
 static bool plan_husky(struct plan *plan, const char *folder, const char *name)
 {
-    bool inner = ends_with(folder, "/.husky/_");
-    if (!inner && !ends_with(folder, "/.husky"))
+    bool inner = rb_text_ends(folder, "/.husky/_");
+    if (!inner && !rb_text_ends(folder, "/.husky"))
         return false;
     if (inner && !rb_file_exists(plan->path))
         return false; /* a hook that husky does not know */

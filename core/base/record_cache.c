@@ -1,10 +1,12 @@
 #include "base/record_cache.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,14 +19,12 @@
 struct rb_record_cache {
     char *path;
     char *header;
-    rb_buf file;  /* the header and the whole chunks of the file */
-    rb_buf added; /* records that were put */
-    bool whole;   /* the file holds nothing else, so that a chunk can be appended */
-    /* Open addressing; the size is a power of two. A slot is 0 or a record's offset in file, or
-     * behind it in added. */
-    uint32_t *slots;
-    size_t slot_count;
-    size_t n;
+    char *file;    /* as it was read */
+    size_t mapped; /* its length if it is mapped, 0 if it is allocated */
+    size_t len;    /* of the header and the whole chunks in file */
+    rb_buf added;  /* records that were put */
+    bool whole;    /* the file holds nothing else, so that a chunk can be appended */
+    rb_keys keys;  /* of records, by their offset in file, or behind it in added */
 };
 
 static size_t read_length(const char *p)
@@ -41,43 +41,12 @@ static void put_length(rb_buf *out, size_t len)
 
 static const char *record_at(const rb_record_cache *cache, size_t offset)
 {
-    return offset < cache->file.len ? cache->file.data + offset
-                                    : cache->added.data + (offset - cache->file.len);
+    return offset < cache->len ? cache->file + offset : cache->added.data + (offset - cache->len);
 }
 
-/* Keys are hashes, so their first bytes serve as the slot's hash. */
-static uint32_t *slot_of(const rb_record_cache *cache, const void *key)
+static const void *key_at(const void *cache, size_t offset)
 {
-    size_t i;
-    memcpy(&i, key, sizeof i);
-    for (i &= cache->slot_count - 1;; i = (i + 1) & (cache->slot_count - 1)) {
-        uint32_t *slot = &cache->slots[i];
-        if (*slot == 0 || memcmp(record_at(cache, *slot) + LENGTH, key, RB_RECORD_KEY) == 0)
-            return slot;
-    }
-}
-
-static void reserve(rb_record_cache *cache, size_t n)
-{
-    if (n * 2 <= cache->slot_count)
-        return;
-    uint32_t *old = cache->slots;
-    size_t old_count = cache->slot_count;
-    cache->slot_count = old_count ? old_count : 1024;
-    while (n * 2 > cache->slot_count)
-        cache->slot_count *= 2;
-    cache->slots = rb_calloc(cache->slot_count, sizeof *cache->slots);
-    for (size_t i = 0; i < old_count; i++)
-        if (old[i] != 0)
-            *slot_of(cache, record_at(cache, old[i]) + LENGTH) = old[i];
-    free(old);
-}
-
-static void index_record(rb_record_cache *cache, size_t offset)
-{
-    uint32_t *slot = slot_of(cache, record_at(cache, offset) + LENGTH);
-    cache->n += *slot == 0;
-    *slot = (uint32_t)offset;
+    return record_at(cache, offset) + LENGTH;
 }
 
 /* Counts the records in a chunk; SIZE_MAX if one is malformed. */
@@ -95,23 +64,25 @@ static size_t count_records(const char *p, const char *end)
     return n;
 }
 
-/* Indexes the records of the chunk at `at`. Returns where the chunk ends, or 0 if it is damaged. */
-static size_t take_chunk(rb_record_cache *cache, size_t at)
+/* Indexes the records of the chunk at `at` of a file of len bytes. Returns where the chunk ends, or
+ * 0 if it is damaged. */
+static size_t take_chunk(rb_record_cache *cache, size_t at, size_t len)
 {
-    const char *head = cache->file.data + at;
-    size_t left = cache->file.len - at;
+    const char *head = cache->file + at;
+    size_t left = len - at;
     if (left < CHUNK_HEAD || read_length(head) > left - CHUNK_HEAD)
         return 0;
     size_t end = at + CHUNK_HEAD + read_length(head);
     const char *body = head + CHUNK_HEAD;
     unsigned char sum[RB_SHA256_SIZE];
     rb_sha256_of(body, read_length(head), sum);
-    size_t n = count_records(body, cache->file.data + end);
+    size_t n = count_records(body, cache->file + end);
     if (memcmp(sum, head + LENGTH, sizeof sum) != 0 || n == SIZE_MAX)
         return 0;
-    reserve(cache, cache->n + n);
-    for (at += CHUNK_HEAD; at < end; at += LENGTH + read_length(cache->file.data + at))
-        index_record(cache, at);
+    cache->len = end;
+    rb_keys_reserve(&cache->keys, n);
+    for (at += CHUNK_HEAD; at < end; at += LENGTH + read_length(cache->file + at))
+        rb_keys_add(&cache->keys, at);
     return end;
 }
 
@@ -121,34 +92,52 @@ static bool has_header(const rb_record_cache *cache, const void *data, size_t le
     return len >= header && memcmp(data, cache->header, header) == 0;
 }
 
-/* Indexes cache->file, which is as it was read. */
-static void index_file(rb_record_cache *cache)
+/* Indexes cache->file, which has len bytes. */
+static void index_file(rb_record_cache *cache, size_t len)
 {
-    cache->whole = has_header(cache, rb_buf_str(&cache->file), cache->file.len);
+    cache->keys.list = cache;
+    cache->keys.key = key_at;
+    cache->whole = cache->file && has_header(cache, cache->file, len);
+    cache->len = cache->whole ? strlen(cache->header) : 0;
+    while (cache->whole && cache->len < len)
+        cache->whole = take_chunk(cache, cache->len, len) != 0;
+}
+
+static void drop_file(rb_record_cache *cache)
+{
+    if (cache->mapped > 0)
+        munmap(cache->file, cache->mapped);
+    else
+        free(cache->file);
     rb_buf_clear(&cache->added);
-    free(cache->slots);
-    cache->slots = NULL;
-    cache->slot_count = cache->n = 0;
-    reserve(cache, 1);
-    if (!cache->whole) {
-        rb_buf_clear(&cache->file);
-        rb_buf_puts(&cache->file, cache->header);
-    }
-    for (size_t at = strlen(cache->header); at < cache->file.len;) {
-        size_t end = take_chunk(cache, at);
-        cache->whole = end != 0;
-        if (end == 0)
-            rb_buf_truncate(&cache->file, end = at);
-        at = end;
-    }
+    rb_keys_clear(&cache->keys);
+    cache->file = NULL;
+    cache->mapped = 0;
 }
 
 size_t rb_record_cache_read(rb_record_cache *cache, const void *data, size_t len)
 {
-    rb_buf_clear(&cache->file);
-    rb_buf_add(&cache->file, data, len);
-    index_file(cache);
-    return cache->n;
+    drop_file(cache);
+    cache->file = rb_malloc(len + 1);
+    memcpy(cache->file, data, len);
+    index_file(cache, len);
+    return cache->keys.n;
+}
+
+/* Maps the file, so that what is not looked up takes no memory of the process. */
+static void map_file(rb_record_cache *cache)
+{
+    struct stat st;
+    int fd = open(cache->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+        (size_t)st.st_size <= RB_RECORD_CACHE_LIMIT) {
+        void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        cache->file = at == MAP_FAILED ? NULL : at;
+        cache->mapped = cache->file ? (size_t)st.st_size : 0;
+    }
+    close(fd);
 }
 
 rb_record_cache *rb_record_cache_open(const char *path, const char *header)
@@ -156,10 +145,8 @@ rb_record_cache *rb_record_cache_open(const char *path, const char *header)
     rb_record_cache *cache = rb_calloc(1, sizeof *cache);
     cache->path = rb_strdup(path);
     cache->header = rb_strdup(header);
-    rb_err ignored;
-    if (rb_file_read(&cache->file, path, RB_RECORD_CACHE_LIMIT, &ignored) != RB_OK)
-        rb_buf_clear(&cache->file);
-    index_file(cache);
+    map_file(cache);
+    index_file(cache, cache->mapped);
     return cache;
 }
 
@@ -169,19 +156,17 @@ void rb_record_cache_free(rb_record_cache *cache)
         return;
     free(cache->path);
     free(cache->header);
-    rb_buf_clear(&cache->file);
-    rb_buf_clear(&cache->added);
-    free(cache->slots);
+    drop_file(cache);
     free(cache);
 }
 
 bool rb_record_cache_get(const void **data, size_t *len, const rb_record_cache *cache,
                          const unsigned char key[RB_RECORD_KEY])
 {
-    uint32_t slot = *slot_of(cache, key);
-    if (slot == 0)
+    size_t offset;
+    if (!rb_keys_find(&offset, &cache->keys, key))
         return false;
-    const char *record = record_at(cache, slot);
+    const char *record = record_at(cache, offset);
     *len = read_length(record) - RB_RECORD_KEY;
     *data = record + LENGTH + RB_RECORD_KEY;
     return true;
@@ -190,18 +175,17 @@ bool rb_record_cache_get(const void **data, size_t *len, const rb_record_cache *
 void rb_record_cache_put(rb_record_cache *cache, const unsigned char key[RB_RECORD_KEY],
                          const void *data, size_t len)
 {
-    size_t offset = cache->file.len + cache->added.len;
+    size_t offset = cache->len + cache->added.len;
     if (len > RB_RECORD_CACHE_LIMIT || offset > RB_RECORD_CACHE_LIMIT)
         return;
     put_length(&cache->added, RB_RECORD_KEY + len);
     rb_buf_add(&cache->added, key, RB_RECORD_KEY);
     rb_buf_add(&cache->added, data, len);
-    reserve(cache, cache->n + 1);
-    index_record(cache, offset);
+    rb_keys_add(&cache->keys, offset);
 }
 
-/* Appends a chunk. A write that a full disk cut short is truncated again; after a kill, the chunk's
- * hash exposes it. */
+/* Appends a chunk. If a kill or a full disk cuts it short, its hash exposes that. The file never
+ * gets shorter, because other processes have mapped it. */
 static void append(const rb_record_cache *cache, const rb_buf *chunk)
 {
     int fd = open(cache->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
@@ -214,14 +198,14 @@ static void append(const rb_record_cache *cache, const rb_buf *chunk)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
         pread(fd, header, len, 0) == (ssize_t)len && has_header(cache, header, len) &&
         (size_t)st.st_size + chunk->len <= RB_RECORD_CACHE_LIMIT &&
-        write(fd, chunk->data, chunk->len) != (ssize_t)chunk->len && ftruncate(fd, st.st_size) != 0)
-        unlink(cache->path);
+        write(fd, chunk->data, chunk->len) != (ssize_t)chunk->len)
+        errno = 0; /* the next command finds the chunk damaged, and rewrites the file */
     close(fd);
 }
 
 void rb_record_cache_save(rb_record_cache *cache)
 {
-    bool damaged = !cache->whole && cache->file.len > strlen(cache->header);
+    bool damaged = !cache->whole && cache->len > 0;
     if (cache->added.len == 0 && !damaged)
         return;
     RB_AUTO(rb_buf_clear) rb_buf chunk = {0};
@@ -232,13 +216,15 @@ void rb_record_cache_save(rb_record_cache *cache)
     rb_buf_add(&chunk, rb_buf_str(&cache->added), cache->added.len);
     if (cache->added.len == 0)
         rb_buf_clear(&chunk);
-    bool fits = cache->file.len + chunk.len <= RB_RECORD_CACHE_LIMIT;
+    bool fits = cache->len + chunk.len <= RB_RECORD_CACHE_LIMIT;
     if (cache->whole && fits) {
         append(cache, &chunk);
         return;
     }
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    rb_buf_add(&out, cache->file.data, fits ? cache->file.len : strlen(cache->header));
+    rb_buf_puts(&out, cache->header);
+    if (fits && cache->len > 0)
+        rb_buf_add(&out, cache->file + out.len, cache->len - out.len);
     rb_buf_add(&out, rb_buf_str(&chunk), chunk.len);
     rb_err ignored;
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(cache->path);

@@ -19,8 +19,9 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/keys.h"
 
-#define RB_RECORD_KEY 20
+#define RB_RECORD_KEY RB_KEY_SIZE
 #define RB_RECORD_CACHE_LIMIT ((size_t)512 << 20)
 
 typedef struct rb_record_cache rb_record_cache;

@@ -51,6 +51,13 @@ bool rb_text_same(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
+bool rb_text_ends(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
 bool rb_text_is_utf8(const char *text, size_t len)
 {
     for (size_t n; len > 0; text += n, len -= n)

@@ -125,24 +125,38 @@ static bool is_at(const rb_guard_place *place, const rb_manifest_database *datab
            strcmp(place->layout, database->layout) == 0;
 }
 
-/* Adds the folder of a release, "LAYOUT ENGINE DIRECTORY", if it is not known yet. */
-static void add_place(rb_guard_search *search, const char *folder)
+/* Adds a folder of releases, "LAYOUT ENGINE DIRECTORY" of this length, unless it is known. */
+static void add_place(rb_guard_search *search, const char *line, size_t len)
 {
-    const char *engine = strchr(folder, ' ');
-    const char *directory = engine ? strchr(engine + 1, ' ') : NULL;
     for (size_t i = 0; i < search->place_count; i++)
-        if (strcmp(search->places[i].folder, folder) == 0)
+        if (strlen(search->places[i].folder) == len &&
+            memcmp(search->places[i].folder, line, len) == 0)
             return;
-    if (!directory)
+    const char *space = memchr(line, ' ', len);
+    if (!space || !memchr(space + 1, ' ', (size_t)(line + len - space - 1)))
         return;
     search->places = rb_realloc(search->places, search->place_count + 1, sizeof *search->places);
     rb_guard_place *place = &search->places[search->place_count++];
-    *place = (rb_guard_place){.folder = rb_strdup(folder),
-                              .layout = rb_strndup(folder, (size_t)(engine - folder)),
-                              .engine = rb_strndup(engine + 1, (size_t)(directory - engine - 1)),
+    *place = (rb_guard_place){.folder = rb_strndup(line, len),
+                              .layout = rb_strndup(line, strcspn(line, " ")),
                               .released = json_object(),
                               .same = json_object()};
-    place->directory = place->folder + (directory + 1 - folder);
+    const char *engine = place->folder + strlen(place->layout) + 1;
+    place->engine = rb_strndup(engine, strcspn(engine, " "));
+    place->directory = engine + strlen(place->engine) + 1;
+}
+
+static void add_places(rb_guard_search *search)
+{
+    for (size_t i = 0; i < search->chain->n; i++) {
+        const rb_listed_release *listed = search->chain->items[i].listed;
+        size_t len;
+        for (const char *line = listed ? listed->folders : ""; *line;
+             line += len + (line[len] != 0)) {
+            len = strcspn(line, "\n");
+            add_place(search, line, len);
+        }
+    }
 }
 
 static char *spell(const char *up, const char *down)
@@ -321,11 +335,7 @@ static bool is_code(const rb_pushed *pushed)
 static enum rb_code check_all(rb_refusals *out, rb_guard_search *search, rb_err *err)
 {
     RB_TRY(rb_guard_chain(&search->chain, search->guard, err));
-    for (size_t i = 0; i < search->chain->n; i++) {
-        const rb_listed_release *listed = search->chain->items[i].listed;
-        for (size_t j = 0; listed && j < listed->folders.n; j++)
-            add_place(search, listed->folders.items[j]);
-    }
+    add_places(search);
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
     const size_t refusals = out->n;
     for (size_t i = 0; i < search->pushes->n; i++) {

@@ -19,6 +19,8 @@
 #ifndef RB_LEDGER_ENTRY_H
 #define RB_LEDGER_ENTRY_H
 
+#include <stdint.h>
+
 #include "base/json.h"
 #include "base/problem.h"
 #include "git/repository.h"
@@ -90,14 +92,14 @@ typedef struct rb_entry {    /* all borrowed from the ledger that it is in */
     rb_oid id;               /* of the commit */
     enum rb_entry_kind kind; /* RB_ENTRY_KINDS when it is foreign or broken in form */
     enum rb_entry_trust trust;
-    const char *title;                /* first line; need not be printable */
-    const char *app;                  /* or NULL, when it is foreign or broken in form */
-    const char *ledger;               /* first entry's id; NULL in that entry, or broken in form */
-    const char *tag;                  /* or NULL */
-    const char *object;               /* of the tag, 40 hex digits, or NULL */
-    const char *environment;          /* or NULL */
-    int64_t at;                       /* seconds since the epoch; the writer's clock */
-    size_t parents[RB_ENTRY_PARENTS]; /* indexes in the ledger */
+    const char *title;       /* first line; need not be printable */
+    const char *app;         /* or NULL, when it is foreign or broken in form */
+    const char *ledger;      /* first entry's id; NULL in that entry, or broken in form */
+    const char *tag;         /* or NULL */
+    const char *object;      /* of the tag, 40 hex digits, or NULL */
+    const char *environment; /* or NULL */
+    int64_t at;              /* seconds since the epoch; the writer's clock */
+    uint32_t parents[RB_ENTRY_PARENTS]; /* indexes in the ledger */
     size_t parent_count;
     const char *committer;   /* Name <email>, as the commit says */
     const char *principal;   /* of the signature; NULL unless it is good */

@@ -11,32 +11,13 @@
 
 static size_t link_count(const rb_chain_item *item)
 {
-    const rb_link *previous;
-    const rb_link *heads;
-    size_t n;
-    return rb_chain_links(item, &previous, &heads, &n) ? n + (previous != NULL) : 0;
+    return item->listed ? item->listed->link_count : 0;
 }
 
-/* Returns link i of an item: its predecessor first, if it has one. */
-static const rb_link *link_at(const rb_chain_item *item, size_t i, char **field)
+/* Returns the problem with a part of link i of the item: "tag" or "object". */
+static rb_problem *problem_of(rb_chain_item *item, size_t i, const char *code, const char *part)
 {
-    const rb_link *previous = NULL;
-    const rb_link *heads = NULL;
-    size_t n;
-    if (!rb_chain_links(item, &previous, &heads, &n))
-        return NULL;
-    bool first = previous && i == 0;
-    size_t head = previous ? i - 1 : i;
-    if (field)
-        *field = first ? rb_strdup("previous") : rb_format("heads[%zu]", head);
-    return first ? previous : &heads[head];
-}
-
-/* Returns the problem with a link of the item: part is "tag" or "object". */
-static rb_problem *problem_of(rb_chain_item *item, const char *link, const char *code,
-                              const char *part)
-{
-    RB_AUTO(rb_free_str) char *field = rb_format("%s.%s", link, part);
+    RB_AUTO(rb_free_str) char *field = rb_chain_link_field(item->listed, i, part);
     for (size_t j = 0; j < item->problems.n; j++) {
         rb_problem *problem = &item->problems.items[j];
         if (rb_text_same(problem->code, code) && rb_text_same(problem->field, field) &&
@@ -49,9 +30,8 @@ static rb_problem *problem_of(rb_chain_item *item, const char *link, const char 
 static void accept_gaps(rb_chain_item *item, const rb_policy *policy)
 {
     for (size_t i = 0; i < link_count(item); i++) {
-        RB_AUTO(rb_free_str) char *field = NULL;
-        const rb_link *link = link_at(item, i, &field);
-        rb_problem *problem = problem_of(item, field, "unknown", "tag");
+        const rb_link *link = &item->listed->links[i];
+        rb_problem *problem = problem_of(item, i, "unknown", "tag");
         const rb_entry *gap = problem ? rb_ledger_gap(policy, link->tag, link->object) : NULL;
         if (!gap)
             continue;
@@ -72,9 +52,8 @@ static void accept_gaps(rb_chain_item *item, const rb_policy *policy)
 static void tell_kept(rb_chain_item *item, const rb_policy *policy)
 {
     for (size_t i = 0; i < link_count(item); i++) {
-        RB_AUTO(rb_free_str) char *field = NULL;
-        const rb_link *link = link_at(item, i, &field);
-        rb_problem *problem = problem_of(item, field, "moved", "object");
+        const rb_link *link = &item->listed->links[i];
+        rb_problem *problem = problem_of(item, i, "moved", "object");
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
         if (problem)
             rb_ledger_stored_tag(&tag, policy, link->tag, link->object);
@@ -150,12 +129,10 @@ void rb_history_since(size_t *since, const rb_chain *chain, const bool *ok)
     RB_AUTO(rb_json_freep) json_t *index = json_object();
     for (size_t i = chain->n; i-- > 0;) {
         const rb_chain_item *item = &chain->items[i];
-        const rb_link *previous = NULL;
-        const rb_link *heads;
-        size_t n;
         since[i] = SIZE_MAX;
-        if (!is_ok(chain, ok, item) || !rb_chain_links(item, &previous, &heads, &n))
+        if (!is_ok(chain, ok, item))
             continue;
+        const rb_link *previous = item->listed->previous;
         int64_t at = previous ? rb_json_int(index, previous->tag, -1) : -1;
         bool holds = at >= 0 && strcmp(chain->items[at].object, previous->object) == 0 &&
                      strcmp(chain->items[at].listed->sha256, previous->sha256) == 0;
@@ -192,7 +169,7 @@ void rb_history_missing(rb_strs *objects, const rb_chain *chain, const char *tag
     RB_AUTO(rb_strs_clear) rb_strs known = {0};
     for (size_t i = 0; i < chain->n; i++)
         for (size_t j = 0; j < link_count(&chain->items[i]); j++) {
-            const rb_link *link = link_at(&chain->items[i], j, NULL);
+            const rb_link *link = &chain->items[i].listed->links[j];
             if (strcmp(link->tag, tag) == 0 && !is_here(chain, link) &&
                 !rb_strs_has(&followed, link->object))
                 rb_strs_add(&followed, link->object);
@@ -289,7 +266,7 @@ enum rb_code rb_history_restore(rb_restoring *out, const rb_chain *chain, const 
     for (size_t i = 0; i < chain->n; i++) {
         const rb_chain_item *item = &chain->items[i];
         for (size_t j = 0; j < link_count(item); j++)
-            RB_TRY(restore_one(out, chain, link_at(item, j, NULL), policy, err));
+            RB_TRY(restore_one(out, chain, &item->listed->links[j], policy, err));
         RB_TRY(restore_known(out, chain, item, policy, err));
     }
     return RB_OK;

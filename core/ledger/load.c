@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/keys.h"
 #include "git/refs.h"
 #include "ledger/entry_verify.h"
 #include "ledger/identity.h"
@@ -22,8 +23,7 @@ typedef struct loading {
     size_t *after; /* how many entries were finished before it: fewer for a parent */
     size_t n;
     size_t cap;
-    uint32_t *slots; /* open addressing: index in found + 1, by id */
-    size_t slot_count;
+    rb_keys ids; /* of found */
     rb_pendings pendings;
 } loading;
 
@@ -39,19 +39,14 @@ static void loading_clear(loading *l)
     free(l->found);
     free(l->when);
     free(l->after);
-    free(l->slots);
+    rb_keys_clear(&l->ids);
     rb_pendings_clear(&l->pendings);
 }
 
-static uint32_t *slot_of(const loading *l, const rb_oid *id)
+static const void *id_at(const void *loading_, size_t index)
 {
-    size_t i;
-    memcpy(&i, id->id, sizeof i);
-    for (i &= l->slot_count - 1;; i = (i + 1) & (l->slot_count - 1)) {
-        uint32_t *slot = &l->slots[i];
-        if (*slot == 0 || rb_oid_equal(&l->found[*slot - 1].entry.id, id))
-            return slot;
-    }
+    const loading *l = loading_;
+    return l->found[index].entry.id.id;
 }
 
 static void grow(loading *l)
@@ -62,11 +57,6 @@ static void grow(loading *l)
     l->found = rb_realloc(l->found, l->cap, sizeof *l->found);
     l->when = rb_realloc(l->when, l->cap, sizeof *l->when);
     l->after = rb_realloc(l->after, l->cap, sizeof *l->after);
-    l->slot_count = l->cap * 2;
-    free(l->slots);
-    l->slots = rb_calloc(l->slot_count, sizeof *l->slots);
-    for (size_t i = 0; i < l->n; i++)
-        *slot_of(l, &l->found[i].entry.id) = (uint32_t)(i + 1);
 }
 
 static enum rb_code check_sum(const loading *l, rb_err *err)
@@ -105,13 +95,10 @@ static enum rb_code read_entry(loading *l, rb_checked_entry *out, const rb_oid *
 
 static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id, rb_err *err)
 {
-    grow(l);
-    uint32_t *slot = slot_of(l, id);
-    *new = *slot == 0;
-    if (!*new) {
-        *index = *slot - 1;
+    *new = !rb_keys_find(index, &l->ids, id->id);
+    if (!*new)
         return RB_OK;
-    }
+    grow(l);
     if (l->n == RB_LEDGER_LIMIT)
         return rb_fail(
             err, RB_ERROR,
@@ -126,7 +113,7 @@ static enum rb_code find(loading *l, size_t *index, bool *new, const rb_oid *id,
     else
         RB_TRY(read_entry(l, judged, id, err));
     *index = l->n++;
-    *slot = (uint32_t)l->n;
+    rb_keys_add(&l->ids, *index);
     if (l->pendings.bytes > HELD_LIMIT)
         RB_TRY(rb_entry_verify_all(l->found, &l->pendings, l->repo, l->signers, l->ledger->store,
                                    l->fresh, err));
@@ -176,7 +163,7 @@ static enum rb_code walk(loading *l, const rb_oid *tip, rb_err *err)
         code = find(l, &index, &new, &id, err);
         if (code != RB_OK)
             break;
-        l->found[at->index].entry.parents[at->parent++] = index;
+        l->found[at->index].entry.parents[at->parent++] = (uint32_t)index;
         if (!new && l->after[index] == UNDONE)
             code = rb_fail(err, RB_ERROR,
                            "the judgements kept in %s/rbtool/ledger go in a circle, which no "
@@ -207,10 +194,11 @@ static int by_time(const void *a, const void *b, void *context)
     return l->after[x] < l->after[y] ? -1 : 1;
 }
 
-/* Moves the entries into the ledger: oldest first, never before a parent. */
+/* Moves the entries into the ledger: oldest first, never before a parent. Works in place, because
+ * a second list would double the memory that a long ledger takes. */
 static void put_in_order(loading *l)
 {
-    rb_ledger *ledger = l->ledger;
+    _Static_assert(offsetof(rb_checked_entry, entry) == 0, "an entry is moved to the front");
     size_t *order = rb_calloc(l->n, sizeof *order);
     size_t *place = rb_calloc(l->n, sizeof *place);
     for (size_t i = 0; i < l->n; i++)
@@ -218,15 +206,24 @@ static void put_in_order(loading *l)
     qsort_r(order, l->n, sizeof *order, by_time, l);
     for (size_t i = 0; i < l->n; i++)
         place[order[i]] = i;
-    ledger->items = rb_calloc(l->n, sizeof *ledger->items);
     for (size_t i = 0; i < l->n; i++) {
-        rb_entry *entry = &ledger->items[i];
-        *entry = l->found[order[i]].entry;
-        l->found[order[i]].entry.problems = (rb_problems){0};
+        rb_entry *entry = &l->found[i].entry;
         for (size_t j = 0; j < entry->parent_count; j++)
-            entry->parents[j] = place[entry->parents[j]];
+            entry->parents[j] = (uint32_t)place[entry->parents[j]];
     }
-    ledger->n = l->n;
+    for (size_t i = 0; i < l->n; i++)
+        for (size_t to; (to = place[i]) != i; place[to] = to) {
+            rb_checked_entry moved = l->found[to];
+            l->found[to] = l->found[i];
+            l->found[i] = moved;
+            place[i] = place[to];
+        }
+    char *list = (char *)l->found;
+    for (size_t i = 0; i < l->n; i++)
+        memmove(list + i * sizeof(rb_entry), list + i * sizeof(rb_checked_entry), sizeof(rb_entry));
+    l->ledger->items = rb_realloc(l->found, l->n, sizeof(rb_entry));
+    l->ledger->n = l->n;
+    l->found = NULL;
     free(order);
     free(place);
 }
@@ -305,6 +302,7 @@ enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *si
 {
     RB_AUTO(rb_ledger_freep) rb_ledger *ledger = rb_calloc(1, sizeof *ledger);
     RB_AUTO(loading_clear) loading l = {.repo = repo, .signers = signers, .ledger = ledger};
+    l.ids = (rb_keys){.key = id_at, .list = &l};
     ledger->repo = repo;
     ledger->signers = signers;
     rb_ref ref = {.exists = true};

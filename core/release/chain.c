@@ -89,55 +89,6 @@ const rb_chain_item *rb_chain_find(const rb_chain *chain, const char *tag)
     return NULL;
 }
 
-bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const rb_link **heads,
-                    size_t *head_count)
-{
-    if (!item->listed)
-        return false;
-    *previous = item->listed->previous;
-    *heads = item->listed->heads;
-    *head_count = item->listed->head_count;
-    return true;
-}
-
-static rb_link *copy_links(const rb_link *from, size_t n)
-{
-    rb_link *links = rb_calloc(n, sizeof *links);
-    for (size_t i = 0; i < n; i++) {
-        links[i] = from[i];
-        links[i].tag = rb_strdup(from[i].tag);
-    }
-    return links;
-}
-
-static rb_listed_release *summarise(const rb_release *release)
-{
-    const rb_manifest *manifest = release->manifest;
-    rb_listed_release *listed = rb_calloc(1, sizeof *listed);
-    *listed = (rb_listed_release){
-        .app = rb_strdup(manifest->app_name),
-        .version = rb_strdup(manifest->app_version),
-        .class_ = rb_strdup(manifest->class_),
-        .signer = rb_strdup(rb_verified_principal(release->verified)),
-        .fingerprint = rb_strdup(rb_verified_fingerprint(release->verified)),
-        .time = rb_verified_time(release->verified),
-        .lasts = rb_verified_lasts(release->verified),
-        .commit = release->commit,
-        .previous = manifest->previous ? copy_links(manifest->previous, 1) : NULL,
-        .heads = copy_links(manifest->heads, manifest->head_count),
-        .head_count = manifest->head_count,
-    };
-    size_t len;
-    for (size_t i = 0; i < manifest->database_count; i++) {
-        const rb_manifest_database *database = &manifest->databases[i];
-        rb_strs_take(&listed->folders, rb_format("%s %s %s", database->layout, database->engine,
-                                                 database->directory));
-    }
-    const char *bytes = rb_verified_signed(release->verified, &len);
-    rb_sha256_hex_of(bytes, len, listed->sha256);
-    return listed;
-}
-
 /* Verifies the tag. The item gets a release and what is listed of it, or problems. */
 static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *signers,
                       const rb_tag *tag)
@@ -145,7 +96,7 @@ static void open_item(rb_chain_item *item, rb_repo *repo, const rb_signers *sign
     rb_err err;
     rb_oid_hex(&tag->object, item->object);
     if (rb_release_open_tag(&item->release, repo, signers, tag, &item->problems, &err) == RB_OK) {
-        item->listed = summarise(item->release);
+        item->listed = rb_listed_release_new(item->release);
         item->commit = item->release->commit;
         item->has_commit = true;
         return;
@@ -322,15 +273,9 @@ static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept_on
 static enum rb_code find_all_missing(rb_chain_loading *loading, rb_err *err)
 {
     for (size_t i = 0; i < loading->chain->n; i++) {
-        const rb_link *previous;
-        const rb_link *heads;
-        size_t n;
-        if (!rb_chain_links(&loading->chain->items[i], &previous, &heads, &n))
-            continue;
-        if (previous)
-            RB_TRY(find_missing(loading, previous, err));
-        for (size_t j = 0; j < n; j++)
-            RB_TRY(find_missing(loading, &heads[j], err));
+        const rb_listed_release *listed = loading->chain->items[i].listed;
+        for (size_t j = 0; listed && j < listed->link_count; j++)
+            RB_TRY(find_missing(loading, &listed->links[j], err));
     }
     return RB_OK;
 }

@@ -88,10 +88,8 @@ void rb_chain_free(rb_chain *chain);
 void rb_chain_drop_unused(rb_chain *chain, const char *tag);
 RB_DEFINE_AUTO(rb_chain, rb_chain_free)
 
-/* What a verified item names: its predecessor (NULL: none) and the other heads. False when it does
- * not verify. */
-bool rb_chain_links(const rb_chain_item *item, const rb_link **previous, const rb_link **heads,
-                    size_t *head_count);
+/* How problems name a part of link i: "previous.tag", or "heads[2].object". */
+char *rb_chain_link_field(const rb_listed_release *listed, size_t i, const char *part);
 
 /* All that is wrong with it is that it is not here, and maybe what it follows is not either. */
 bool rb_chain_is_absent(const rb_chain_item *item);

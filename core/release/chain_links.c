@@ -80,37 +80,43 @@ static void is_moved(rb_chain_item *item, rb_chain_item *target, const rb_link *
                         target->tag, item->tag, expected, found, target->tag, target->tag);
 }
 
-static void check_link(rb_chain_loading *loading, rb_chain_item *item, const rb_link *link,
-                       const char *field)
+char *rb_chain_link_field(const rb_listed_release *listed, size_t i, const char *part)
 {
+    return listed->previous && i == 0
+               ? rb_format("previous.%s", part)
+               : rb_format("heads[%zu].%s", i - (listed->previous ? 1 : 0), part);
+}
+
+static void check_link(rb_chain_loading *loading, rb_chain_item *item, size_t i)
+{
+    const rb_link *link = &item->listed->links[i];
     const char *object = rb_json_str(loading->objects, link->tag);
     rb_chain_item *target = named(loading, link->tag);
-    if (!object) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
-        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
+    const rb_listed_release *listed = target ? target->listed : NULL;
+    bool moved = object && strcmp(object, link->object) != 0;
+    bool changed = object && listed && strcmp(listed->sha256, link->sha256) != 0;
+    if (object && target && !moved && !changed)
+        target->named = true;
+    if (object && !moved && !changed && (!target || !target->lost))
+        return;
+    RB_AUTO(rb_free_str)
+    char *field = rb_chain_link_field(item->listed, i,
+                                      moved     ? "object"
+                                      : changed ? "sha256"
+                                                : "tag");
+    if (moved) {
+        is_moved(item, target, link, field, link->object, object);
+    } else if (changed) {
+        is_moved(item, target, link, field, link->sha256, listed->sha256);
+    } else if (!object) {
+        rb_problems_add(&item->problems, "unknown", field, link->tag, "",
                         "%s: %s: it follows %s, which is not here; %s, or ask who deleted it",
-                        item->tag, inner, link->tag, rb_chain_fetch(loading));
-        return;
-    }
-    if (strcmp(object, link->object) != 0) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.object", field);
-        is_moved(item, target, link, inner, link->object, object);
-        return;
-    }
-    if (target && target->listed && strcmp(target->listed->sha256, link->sha256) != 0) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.sha256", field);
-        is_moved(item, target, link, inner, link->sha256, target->listed->sha256);
-        return;
-    }
-    if (!target)
-        return;
-    target->named = true;
-    if (target->lost) {
-        RB_AUTO(rb_free_str) char *inner = rb_format("%s.tag", field);
-        rb_problems_add(&item->problems, "unknown", inner, link->tag, "",
+                        item->tag, field, link->tag, rb_chain_fetch(loading));
+    } else {
+        rb_problems_add(&item->problems, "unknown", field, link->tag, "",
                         "%s: %s: it follows %s, which is not here; the ledger kept its object, "
                         "which verifies",
-                        item->tag, inner, link->tag);
+                        item->tag, field, link->tag);
         rb_problems_warn(&item->problems);
     }
 }
@@ -135,13 +141,8 @@ static void check_links(rb_chain_loading *loading)
 {
     for (size_t i = 0; i < loading->chain->n; i++) {
         rb_chain_item *item = &loading->chain->items[i];
-        const rb_listed_release *listed = item->listed;
-        if (listed && listed->previous)
-            check_link(loading, item, listed->previous, "previous");
-        for (size_t j = 0; listed && j < listed->head_count; j++) {
-            RB_AUTO(rb_free_str) char *field = rb_format("heads[%zu]", j);
-            check_link(loading, item, &listed->heads[j], field);
-        }
+        for (size_t j = 0; item->listed && j < item->listed->link_count; j++)
+            check_link(loading, item, j);
     }
     for (size_t i = 0; i < loading->chain->n; i++)
         if (loading->chain->items[i].named)

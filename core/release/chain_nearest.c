@@ -1,16 +1,22 @@
 /* Which release a commit comes after. */
 #include <stdlib.h>
 
+#include "base/keys.h"
 #include "release/chain.h"
 
 enum which { ANY, VERIFIED, NOT_BAD };
 
 /* A search for the commits of releases that are nearest to a commit. */
 struct search {
-    json_t *commits; /* of the releases: object id to whether it was found */
+    rb_keys commits; /* of the chain's items */
     rb_oid *found;
     size_t n;
 };
+
+static const void *commit_of(const void *chain, size_t index)
+{
+    return ((const rb_chain *)chain)->items[index].commit.id;
+}
 
 static bool is_counted(const rb_chain_item *item, enum which which)
 {
@@ -22,11 +28,9 @@ static bool visit(void *context, const rb_oid *commit, const char *message)
 {
     (void)message;
     struct search *search = context;
-    char hex[RB_OID_HEX];
-    rb_oid_hex(commit, hex);
-    if (!json_object_get(search->commits, hex))
+    size_t index;
+    if (!rb_keys_find(&index, &search->commits, commit->id))
         return true;
-    json_object_set_new(search->commits, hex, json_true());
     search->found[search->n++] = *commit;
     return false;
 }
@@ -37,13 +41,11 @@ static enum rb_code find_commits(struct search *search, const rb_chain *chain, r
                                  const rb_oid *commit, enum which which, rb_err *err)
 {
     size_t before;
-    for (size_t i = 0; i < chain->n; i++) {
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&chain->items[i].commit, hex);
+    rb_keys_reserve(&search->commits, chain->n);
+    for (size_t i = 0; i < chain->n; i++)
         if (is_counted(&chain->items[i], which))
-            json_object_set_new(search->commits, hex, json_false());
-    }
-    search->found = rb_calloc(json_object_size(search->commits) + 1, sizeof *search->found);
+            rb_keys_add(&search->commits, i);
+    search->found = rb_calloc(chain->n + 1, sizeof *search->found);
     do {
         before = search->n;
         RB_TRY(rb_commit_walk(repo, commit, search->found, search->n, visit, search, err));
@@ -53,7 +55,7 @@ static enum rb_code find_commits(struct search *search, const rb_chain *chain, r
 
 static void search_clear(struct search *search)
 {
-    rb_json_free(search->commits);
+    rb_keys_clear(&search->commits);
     free(search->found);
 }
 
@@ -62,15 +64,15 @@ static enum rb_code find_candidates(const rb_chain_item **candidates, size_t *co
                                     const rb_chain *chain, rb_repo *repo, const rb_oid *commit,
                                     enum which which, rb_err *err)
 {
-    RB_AUTO(search_clear) struct search search = {.commits = json_object()};
+    RB_AUTO(search_clear) struct search search = {.commits = {.key = commit_of, .list = chain}};
     RB_AUTO(rb_json_freep) json_t *passed = json_object();
     RB_TRY(find_commits(&search, chain, repo, commit, which, err));
     for (size_t i = 0; i < chain->n; i++) {
         const rb_chain_item *item = &chain->items[i];
-        char hex[RB_OID_HEX];
-        rb_oid_hex(&item->commit, hex);
+        bool is_found = false;
+        for (size_t j = 0; j < search.n && !is_found; j++)
+            is_found = rb_oid_equal(&item->commit, &search.found[j]);
         bool is_passed = json_object_get(passed, item->tag) != NULL;
-        bool is_found = json_is_true(json_object_get(search.commits, hex));
         if (!is_counted(item, which) || (!is_passed && !is_found))
             continue;
         if (!is_passed)

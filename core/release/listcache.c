@@ -9,30 +9,6 @@
 #include "trust/signers.h"
 #include "trust/wire.h"
 
-#define HEADS_LIMIT 4096
-
-static void links_free(rb_link *links, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(links[i].tag);
-    free(links);
-}
-
-void rb_listed_release_free(rb_listed_release *summary)
-{
-    if (!summary)
-        return;
-    free(summary->app);
-    free(summary->version);
-    free(summary->class_);
-    free(summary->signer);
-    free(summary->fingerprint);
-    links_free(summary->previous, summary->previous ? 1 : 0);
-    links_free(summary->heads, summary->head_count);
-    rb_strs_clear(&summary->folders);
-    free(summary);
-}
-
 rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, const char *pinned)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -44,7 +20,7 @@ rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, 
         rb_buf_printf(&text, "%llu %llu\n", (unsigned long long)signers->items[i].after,
                       (unsigned long long)signers->items[i].before);
     rb_sha256_hex_of(text.data, text.len, digest);
-    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 5 %s\n", digest);
+    RB_AUTO(rb_free_str) char *header = rb_format("rbtool releases 6 %s\n", digest);
     return rb_record_cache_open(path, header);
 }
 
@@ -60,13 +36,34 @@ static void make_key(unsigned char key[RB_RECORD_KEY], const rb_tag_ref *ref)
         key[i] ^= (unsigned char)(hash >> (8 * i));
 }
 
-static bool take_text(rb_wire *w, char **out)
+static void put_text(rb_buf *out, const char *text)
+{
+    rb_wire_put_string(out, text, strlen(text) + 1);
+}
+
+static void put_hex(rb_buf *out, const char *hex, size_t len)
+{
+    unsigned char bytes[RB_SHA256_SIZE] = {0};
+    if (!rb_hex_decode(hex, bytes, len))
+        abort();
+    rb_buf_add(out, bytes, len);
+}
+
+static void put_link(rb_buf *out, const rb_link *link)
+{
+    put_text(out, link->tag);
+    put_hex(out, link->object, RB_OID_SIZE);
+    put_hex(out, link->sha256, RB_SHA256_SIZE);
+}
+
+/* Reads a text with its NUL, and lets it stand where it is. */
+static bool take_text(rb_wire *w, const char **out)
 {
     rb_wire text;
-    if (!rb_wire_string(w, &text) || !rb_text_is_plain((const char *)text.p, text.left))
+    if (!rb_wire_string(w, &text) || text.left == 0 || text.p[text.left - 1] != '\0')
         return false;
-    *out = rb_wire_dup(&text);
-    return true;
+    *out = (const char *)text.p;
+    return strlen(*out) == text.left - 1;
 }
 
 static bool take_hex(rb_wire *w, char *out, size_t len)
@@ -80,50 +77,98 @@ static bool take_hex(rb_wire *w, char *out, size_t len)
 
 static bool take_link(rb_wire *w, rb_link *out)
 {
-    return take_text(w, &out->tag) && take_hex(w, out->object, RB_OID_SIZE) &&
-           take_hex(w, out->sha256, RB_SHA256_SIZE);
-}
-
-static bool take_folders(rb_wire *w, rb_strs *out)
-{
-    uint32_t n;
-    if (!rb_wire_u32(w, &n) || n > w->left)
+    const char *tag;
+    if (!take_text(w, &tag))
         return false;
-    for (char *folder = NULL; n > 0; n--) {
-        if (!take_text(w, &folder))
-            return false;
-        rb_strs_take(out, folder);
-    }
-    return true;
+    out->tag = (char *)tag;
+    return take_hex(w, out->object, RB_OID_SIZE) && take_hex(w, out->sha256, RB_SHA256_SIZE);
 }
 
-static bool take_summary(rb_wire w, rb_listed_release *out)
+static bool take_all(rb_listed_release *out, rb_wire w)
 {
     uint64_t time;
-    uint32_t heads;
+    uint32_t links;
     unsigned char first;
-    if (!take_text(&w, &out->app) || !take_text(&w, &out->version) ||
-        !take_text(&w, &out->class_) || !take_text(&w, &out->signer) ||
-        !take_text(&w, &out->fingerprint) || !rb_wire_u64(&w, &time) || time > INT64_MAX ||
-        !take_hex(&w, out->sha256, RB_SHA256_SIZE) ||
-        !rb_wire_bytes(&w, out->commit.id, RB_OID_SIZE) || !rb_wire_u8(&w, &first))
+    const char **const texts[] = {&out->app,    &out->version,     &out->class_,
+                                  &out->signer, &out->fingerprint, &out->folders};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!take_text(&w, texts[i]))
+            return false;
+    if (!rb_wire_u64(&w, &time) || time > INT64_MAX || !take_hex(&w, out->sha256, RB_SHA256_SIZE) ||
+        !rb_wire_bytes(&w, out->commit.id, RB_OID_SIZE) || !rb_wire_u8(&w, &first) ||
+        !rb_wire_u32(&w, &links) || links > w.left / RB_SHA256_SIZE || (!first && links == 0))
         return false;
     out->time = (int64_t)time;
-    out->lasts = true;
-    if (!first) {
-        out->previous = rb_calloc(1, sizeof *out->previous);
-        if (!take_link(&w, out->previous))
+    out->links = rb_calloc(links, sizeof *out->links);
+    for (out->link_count = 0; out->link_count < links; out->link_count++)
+        if (!take_link(&w, &out->links[out->link_count]))
             return false;
-    }
-    if (!rb_wire_u32(&w, &heads) || heads > HEADS_LIMIT)
-        return false;
-    out->heads = rb_calloc(heads, sizeof *out->heads);
-    for (out->head_count = 0; out->head_count < heads; out->head_count++)
-        if (!take_link(&w, &out->heads[out->head_count])) {
-            free(out->heads[out->head_count].tag);
-            return false;
-        }
-    return take_folders(&w, &out->folders) && w.left == 0;
+    out->previous = first ? NULL : out->links;
+    return w.left == 0;
+}
+
+/* NULL if the record is malformed. */
+static rb_listed_release *read_record(rb_wire record)
+{
+    rb_listed_release *listed = rb_calloc(1, sizeof *listed + record.left);
+    listed->len = record.left;
+    memcpy(listed->record, record.p, record.left);
+    if (take_all(listed, rb_wire_of(listed->record, listed->len)))
+        return listed;
+    rb_listed_release_free(listed);
+    return NULL;
+}
+
+/* What is printed holds no control characters, whatever is in the file. Folders are not printed. */
+static bool is_plain(const rb_listed_release *listed)
+{
+    const char *const texts[] = {listed->app, listed->version, listed->class_, listed->signer,
+                                 listed->fingerprint};
+    bool plain = true;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        plain = plain && rb_text_is_plain(texts[i], strlen(texts[i]));
+    for (size_t i = 0; i < listed->link_count; i++)
+        plain = plain && rb_text_is_plain(listed->links[i].tag, strlen(listed->links[i].tag));
+    return plain;
+}
+
+rb_listed_release *rb_listed_release_new(const rb_release *release)
+{
+    const rb_manifest *manifest = release->manifest;
+    const char *const texts[] = {manifest->app_name, manifest->app_version, manifest->class_,
+                                 rb_verified_principal(release->verified),
+                                 rb_verified_fingerprint(release->verified)};
+    RB_AUTO(rb_buf_clear) rb_buf record = {0};
+    RB_AUTO(rb_buf_clear) rb_buf folders = {0};
+    char sha256[RB_SHA256_HEX];
+    size_t len;
+    const char *bytes = rb_verified_signed(release->verified, &len);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        put_text(&record, texts[i]);
+    for (size_t i = 0; i < manifest->database_count; i++)
+        rb_buf_printf(&folders, "%s %s %s\n", manifest->databases[i].layout,
+                      manifest->databases[i].engine, manifest->databases[i].directory);
+    put_text(&record, rb_buf_str(&folders));
+    rb_wire_put_u64(&record, (uint64_t)rb_verified_time(release->verified));
+    rb_sha256_hex_of(bytes, len, sha256);
+    put_hex(&record, sha256, RB_SHA256_SIZE);
+    rb_buf_add(&record, release->commit.id, RB_OID_SIZE);
+    rb_buf_addc(&record, manifest->previous ? 0 : 1);
+    rb_wire_put_u32(&record, (uint32_t)(manifest->head_count + (manifest->previous ? 1 : 0)));
+    if (manifest->previous)
+        put_link(&record, manifest->previous);
+    for (size_t i = 0; i < manifest->head_count; i++)
+        put_link(&record, &manifest->heads[i]);
+    rb_listed_release *listed = read_record(rb_wire_of(record.data, record.len));
+    listed->lasts = rb_verified_lasts(release->verified);
+    return listed;
+}
+
+void rb_listed_release_free(rb_listed_release *listed)
+{
+    if (listed)
+        free(listed->links);
+    free(listed);
 }
 
 /* What follows the name in the record of ref; nothing: it is not a release. */
@@ -150,58 +195,26 @@ enum rb_listed_kind rb_listcache_get(rb_listed_release **out, const rb_record_ca
         return RB_LISTED_UNKNOWN;
     if (body.left == 0)
         return RB_LISTED_OTHER;
-    RB_AUTO(rb_listed_release_freep) rb_listed_release *summary = rb_calloc(1, sizeof *summary);
-    if (!take_summary(body, summary))
+    RB_AUTO(rb_listed_release_freep) rb_listed_release *listed = read_record(body);
+    if (!listed || !is_plain(listed))
         return RB_LISTED_UNKNOWN;
-    *out = summary;
-    summary = NULL;
+    listed->lasts = true;
+    *out = listed;
+    listed = NULL;
     return RB_LISTED_RELEASE;
 }
 
-static void put_hex(rb_buf *out, const char *hex, size_t len)
-{
-    unsigned char bytes[RB_SHA256_SIZE] = {0};
-    if (!rb_hex_decode(hex, bytes, len))
-        abort();
-    rb_buf_add(out, bytes, len);
-}
-
-static void put_link(rb_buf *out, const rb_link *link)
-{
-    rb_wire_put_text(out, link->tag);
-    put_hex(out, link->object, RB_OID_SIZE);
-    put_hex(out, link->sha256, RB_SHA256_SIZE);
-}
-
 void rb_listcache_put(rb_record_cache *cache, const rb_tag_ref *ref,
-                      const rb_listed_release *summary)
+                      const rb_listed_release *listed)
 {
     unsigned char key[RB_RECORD_KEY];
     rb_wire known;
-    if (!ref->resolved || (summary && (!summary->lasts || summary->head_count > HEADS_LIMIT)) ||
-        find(&known, cache, ref))
+    if (!ref->resolved || (listed && !listed->lasts) || find(&known, cache, ref))
         return;
     RB_AUTO(rb_buf_clear) rb_buf record = {0};
     rb_wire_put_text(&record, ref->name);
-    if (summary) {
-        rb_wire_put_text(&record, summary->app);
-        rb_wire_put_text(&record, summary->version);
-        rb_wire_put_text(&record, summary->class_);
-        rb_wire_put_text(&record, summary->signer);
-        rb_wire_put_text(&record, summary->fingerprint);
-        rb_wire_put_u64(&record, (uint64_t)summary->time);
-        put_hex(&record, summary->sha256, RB_SHA256_SIZE);
-        rb_buf_add(&record, summary->commit.id, RB_OID_SIZE);
-        rb_buf_addc(&record, summary->previous ? 0 : 1);
-        if (summary->previous)
-            put_link(&record, summary->previous);
-        rb_wire_put_u32(&record, (uint32_t)summary->head_count);
-        for (size_t i = 0; i < summary->head_count; i++)
-            put_link(&record, &summary->heads[i]);
-        rb_wire_put_u32(&record, (uint32_t)summary->folders.n);
-        for (size_t i = 0; i < summary->folders.n; i++)
-            rb_wire_put_text(&record, summary->folders.items[i]);
-    }
+    if (listed)
+        rb_buf_add(&record, listed->record, listed->len);
     make_key(key, ref);
     rb_record_cache_put(cache, key, record.data, record.len);
 }

@@ -15,27 +15,29 @@
 
 #include "base/record_cache.h"
 #include "git/tag.h"
-#include "release/manifest.h"
-#include "trust/trust.h"
+#include "release/release.h"
 
-/* What a verified release says of itself. */
+/* What a verified release says of itself. Its texts are in the record. */
 typedef struct rb_listed_release {
-    char *app;
-    char *version;
-    char *class_;
-    char *signer;
-    char *fingerprint;          /* of the signer's key */
+    const char *app;
+    const char *version;
+    const char *class_;
+    const char *signer;
+    const char *fingerprint;    /* of the signer's key */
+    const char *folders;        /* of migrations: a line "LAYOUT ENGINE DIRECTORY" for a database */
     int64_t time;               /* the tagger's */
     bool lasts;                 /* rb_verified_lasts() */
     char sha256[RB_SHA256_HEX]; /* of the signed bytes */
     rb_oid commit;
-    rb_link *previous; /* NULL for the first */
-    rb_link *heads;
-    size_t head_count;
-    rb_strs folders; /* of migrations, one a database: "LAYOUT ENGINE DIRECTORY" */
+    const rb_link *previous; /* NULL for the first */
+    rb_link *links;          /* the previous one, if any, and the other heads */
+    size_t link_count;
+    size_t len;
+    unsigned char record[];
 } rb_listed_release;
 
-void rb_listed_release_free(rb_listed_release *summary);
+rb_listed_release *rb_listed_release_new(const rb_release *release);
+void rb_listed_release_free(rb_listed_release *listed);
 RB_DEFINE_AUTO(rb_listed_release, rb_listed_release_free)
 
 enum rb_listed_kind { RB_LISTED_UNKNOWN, RB_LISTED_OTHER /* not a release */, RB_LISTED_RELEASE };
@@ -46,8 +48,8 @@ rb_record_cache *rb_listcache_open(const char *path, const rb_signers *signers, 
 enum rb_listed_kind rb_listcache_get(rb_listed_release **out, const rb_record_cache *cache,
                                      const rb_tag_ref *ref);
 
-/* Adds what is not known yet; summary NULL: not a release. */
+/* Adds what is not known yet; listed NULL: not a release. */
 void rb_listcache_put(rb_record_cache *cache, const rb_tag_ref *ref,
-                      const rb_listed_release *summary);
+                      const rb_listed_release *listed);
 
 #endif

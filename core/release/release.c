@@ -5,6 +5,7 @@
 
 #include "artifact/checkout.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "git/tree.h"
 #include "release/internal.h"
 
@@ -27,13 +28,6 @@ rb_release *rb_release_hold(rb_release *release)
 }
 
 /* The version is the tag's last part, whatever prefix a project gives its tags. */
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text);
-    size_t m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static void check_source(rb_problems *problems, const rb_release *release)
 {
     const rb_manifest *manifest = release->manifest;
@@ -64,7 +58,7 @@ static enum rb_code check_app(rb_problems *problems, const rb_release *release, 
                         "%s: app.name: this repository is pinned to %s (git config rbtool.app), "
                         "the manifest says %s; it is another application's release",
                         release->tag, pinned, manifest->app_name);
-    if (!ends_with(release->tag, manifest->app_version))
+    if (!rb_text_ends(release->tag, manifest->app_version))
         rb_problems_add(problems, "app", "app.version", release->tag, manifest->app_version,
                         "%s: app.version: the tag's name does not end in the manifest's version "
                         "%s; make the release again under its own name",

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "trust/agent.h"
 #include "trust/signers.h"
 #include "trust/sshsig.h"
@@ -118,20 +119,13 @@ enum rb_code rb_trust_has_key(bool *out, rb_repo *repo, rb_err *err)
     return ssh ? code : RB_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text);
-    size_t end_len = strlen(end);
-    return len > end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 /* Returns the path of the private file beside a public one, as ssh-keygen looks for it. */
 static char *private_path(const char *path)
 {
     size_t len = strlen(path);
-    if (ends_with(path, "-cert.pub"))
+    if (rb_text_ends(path, "-cert.pub"))
         return rb_strndup(path, len - strlen("-cert.pub"));
-    return ends_with(path, ".pub") ? rb_strndup(path, len - strlen(".pub")) : NULL;
+    return rb_text_ends(path, ".pub") ? rb_strndup(path, len - strlen(".pub")) : NULL;
 }
 
 static enum rb_code read_public(rb_key **out, const rb_buf *text, const char *path, rb_err *err)

@@ -154,8 +154,8 @@ static void test_several_heads(void **state)
     RB_AUTO(rb_chain_freep) rb_chain *three = load_chain(&s, NULL);
     assert_clean(three);
     const rb_chain_item *third = item_of(three, "v3.0.0");
-    assert_int_equal(third->listed->head_count, 1);
-    assert_string_equal(third->listed->heads[0].tag, "v1.0.1");
+    assert_int_equal(third->listed->link_count, 2);
+    assert_string_equal(third->listed->links[1].tag, "v1.0.1");
     assert_true(item_of(three, "v2.0.0")->named);
     assert_true(item_of(three, "v1.0.1")->named); /* as a head */
     assert_next(three, &s, "both", "v2.0.0", NULL);
@@ -557,18 +557,16 @@ static void test_list(void **state)
     sh_do("git -C list tag -d v1.0.0");
     for (int i = 0; i < 2; i++) { /* judged, and remembered */
         RB_AUTO(rb_chain_freep) rb_chain *chain = NULL;
-        const rb_link *previous;
-        const rb_link *heads;
-        size_t head_count;
+        const rb_listed_release *listed;
         assert_ok(rb_chain_load(&chain, s.repo, s.signers, NULL, &err));
         assert_tags(chain, "v1.1.0");
         assert_null(chain->items[0].release);
         assert_string_equal(chain->items[0].listed->version, "1.1.0");
         assert_string_equal(chain->items[0].listed->signer, "alice@example.com");
         assert_non_null(problem_of(&chain->items[0], "unknown"));
-        assert_true(rb_chain_links(&chain->items[0], &previous, &heads, &head_count));
-        assert_string_equal(previous->tag, "v1.0.0");
-        assert_int_equal(head_count, 0);
+        listed = chain->items[0].listed;
+        assert_int_equal(listed->link_count, 1);
+        assert_string_equal(listed->previous->tag, "v1.0.0");
         const rb_release *release = rb_chain_open(chain, &chain->items[0]);
         assert_non_null(release);
         assert_string_equal(release->manifest->app_version, "1.1.0");
