@@ -48,7 +48,8 @@ static const rb_shape artifact =
 static const rb_shape artifacts = {.kind = RB_SHAPE_ARRAY, .item = &artifact, .min = 1};
 
 static const rb_shape engine = {.kind = RB_SHAPE_STRING, .one_of = rb_engines};
-static const char *const tools[] = {"auto", "golang-migrate", "diesel", "dbmate", "sqlx", NULL};
+static const char *const tools[] = {"auto",  "golang-migrate", "diesel",          "dbmate", "sqlx",
+                                    "goose", "sql-migrate",    "node-pg-migrate", NULL};
 static const rb_shape tool = {.kind = RB_SHAPE_STRING, .one_of = tools};
 static const rb_shape mebibytes = {.kind = RB_SHAPE_INTEGER, .min = 16, .max = 1 << 20};
 static const rb_shape limits = RB_SHAPE_OBJECT_OF(

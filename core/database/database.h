@@ -137,10 +137,10 @@ bool rb_db_limited(const rb_db *db); /* a script of this handle has hit a limit 
 
 /* What is applied. */
 typedef struct rb_applied {
-    rb_strs ids;    /* in order of application */
-    char *tracking; /* the tool's table that is there: golang-migrate, diesel, dbmate, sqlx; "" none
-                     */
-    bool dirty;     /* the tool says that a migration stopped half-way */
+    rb_strs ids;      /* in order of application */
+    char *tracking;   /* the tool's table that is there: its name; "" none
+                       */
+    bool dirty;       /* the tool says that a migration stopped half-way */
     rb_strs disagree; /* ids in rbtool_applied or the tracking table only; then ids is what the
                          tracking table says */
 } rb_applied;

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const owned[] = {"schema_migrations", "__diesel_schema_migrations",
-                                    "_sqlx_migrations",  "version_unique",
-                                    "rbtool_applied",    "rbtool_journal",
+/* Not in the table of tools: an index of golang-migrate's and what is rbtool's own. */
+static const char *const owned[] = {"version_unique", "rbtool_applied", "rbtool_journal",
                                     "rbtool_checksums"};
 
 static const rb_tracking_tool *find_tool(const char *name)
@@ -35,9 +34,11 @@ bool rb_tracking_owns(const char *table)
     static const char made[] = "sqlite_autoindex_";
     bool automatic = strncmp(table, made, sizeof made - 1) == 0;
     const char *name = automatic ? table + sizeof made - 1 : table;
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
-        size_t len = strlen(owned[i]);
-        if (strncmp(name, owned[i], len) == 0 && (automatic ? name[len] == '_' : !name[len]))
+    const size_t own = sizeof owned / sizeof *owned;
+    for (size_t i = 0; i < own + rb_tracking_tool_count; i++) {
+        const char *known = i < own ? owned[i] : rb_tracking_tools[i - own].table;
+        size_t len = strlen(known);
+        if (strncmp(name, known, len) == 0 && (automatic ? name[len] == '_' : !name[len]))
             return true;
     }
     return false;
@@ -117,10 +118,13 @@ enum rb_code rb_tracking_find(const char **name, rb_db *db, const char *wanted, 
     if (strcmp(wanted, "auto") == 0)
         return find_any(name, db, layout, err);
     const rb_tracking_tool *tool = find_tool(wanted);
-    if (!tool)
-        return rb_fail(
-            err, RB_ERROR,
-            "unknown tracking '%s'\nknown are auto, golang-migrate, dbmate, diesel, sqlx", wanted);
+    if (!tool) {
+        RB_AUTO(rb_buf_clear) rb_buf known = {0};
+        for (size_t i = 0; i < rb_tracking_tool_count; i++)
+            rb_buf_printf(&known, ", %s", rb_tracking_tools[i].name);
+        return rb_fail(err, RB_ERROR, "unknown tracking '%s'\nknown are auto%s", wanted,
+                       rb_buf_str(&known));
+    }
     RB_AUTO(rb_free_str) char *columns = NULL;
     RB_TRY(read_columns(&columns, db, tool->table, err));
     if (*columns && strcmp(columns, tool->columns) != 0)
@@ -236,11 +240,8 @@ static bool sorted_has(const rb_strs *sorted, const char *s)
 static enum rb_code read_rows(rb_strs *ids, bool *dirty, rb_db *db, const rb_tracking_tool *tool,
                               const rb_migrations *set, rb_err *err)
 {
-    bool success = strstr(tool->columns, ",success,") != NULL;
-    RB_AUTO(rb_free_str)
-    char *sql = rb_format("SELECT version, %s FROM %s", success ? "NOT success" : "0", tool->table);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    RB_TRY(rb_db_query(&rows, db, sql, NULL, err));
+    RB_TRY(rb_db_query(&rows, db, tool->read, NULL, err));
     RB_AUTO(rb_strs_clear) rb_strs versions = {0}, known = {0};
     size_t i;
     json_t *row;
@@ -423,6 +424,8 @@ enum rb_code rb_tracking_lock(rb_db *db, const char *name, rb_err *err)
     const rb_tracking_tool *tool = find_tool(name);
     if (!tool || tool->lock == RB_TRACKING_UNLOCKED || !db->driver->lock)
         return RB_OK;
+    if (tool->lock == RB_TRACKING_NODE_PG_MIGRATE)
+        return db->driver->lock(db, 7241865325823964, tool->name, err);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, db, "SELECT current_database(), current_schema()", NULL, err));
     const char *database = json_string_value(json_array_get(json_array_get(rows, 0), 0));

@@ -6,6 +6,10 @@
  *   diesel          __diesel_schema_migrations(version, run_on): a row a version
  *   sqlx            _sqlx_migrations(version, description, installed_on, success, checksum,
  *                   execution_time): a row a version; checksum is the SHA-384 of the up script
+ *   goose           goose_db_version(id, version_id, is_applied, tstamp): a row a version, after
+ *                   one of version 0
+ *   sql-migrate     gorp_migrations(id, applied_at): a row a file name
+ *   node-pg-migrate pgmigrations(id, name, run_on): a row a name
  *
  * Tables are distinguished by their columns. Each is written exactly as its tool would.
  *

@@ -9,7 +9,12 @@
 
 /* How a tool makes the key of the advisory lock that it holds while it migrates: a CRC-32 of names,
  * times its own salt. */
-enum rb_tracking_lock { RB_TRACKING_UNLOCKED, RB_TRACKING_GOLANG_MIGRATE, RB_TRACKING_SQLX };
+enum rb_tracking_lock {
+    RB_TRACKING_UNLOCKED,
+    RB_TRACKING_GOLANG_MIGRATE,
+    RB_TRACKING_SQLX,
+    RB_TRACKING_NODE_PG_MIGRATE /* a number of its own */
+};
 
 /* A tool's table: the columns that identify it, and the statements that its tool runs. */
 typedef struct rb_tracking_tool {
@@ -20,6 +25,7 @@ typedef struct rb_tracking_tool {
         const char *engine;
         const char *sql[RB_TRACKING_CREATE];
     } create[2];
+    const char *read;   /* rows of a version and whether it stopped half-way; NULL: see last_only */
     const char *insert; /* NULL: see insert_checked() */
     const char *remove;
     const char *settle; /* records that a migration that stopped half-way is complete; or NULL */

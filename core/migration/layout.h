@@ -20,16 +20,24 @@ typedef struct rb_layout_source {
     const char *engine; /* "sqlite", "postgresql", or NULL: any */
 } rb_layout_source;
 
-typedef struct rb_layout {
+/* How a tool that keeps both directions in one file marks them; layout_sections.c has them. */
+typedef struct rb_section_form rb_section_form;
+
+typedef struct rb_layout rb_layout;
+struct rb_layout {
     const char *name;
     /* Sets *out if the folder has migrations in this layout. */
-    enum rb_code (*detect)(bool *out, const rb_layout_source *source, rb_err *err);
-    enum rb_code (*read)(rb_migrations *set, const rb_layout_source *source, rb_err *err);
+    enum rb_code (*detect)(bool *out, const rb_layout *layout, const rb_layout_source *source,
+                           rb_err *err);
+    enum rb_code (*read)(rb_migrations *set, const rb_layout *layout,
+                         const rb_layout_source *source, rb_err *err);
     /* Compares in the order in which the tool applies migrations; ties are broken by path. */
     int (*compare)(const rb_migration *a, const rb_migration *b);
-} rb_layout;
+    const rb_section_form *sections; /* NULL: a file is one script */
+};
 
-extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_layout_sqlx;
+extern const rb_layout rb_layout_golang, rb_layout_diesel, rb_layout_dbmate, rb_layout_goose,
+    rb_layout_sql_migrate, rb_layout_node_pg_migrate, rb_layout_sqlx;
 
 /* Returns the path of entry i below the folder. */
 const char *rb_layout_rest(const rb_layout_source *source, size_t i);
@@ -83,15 +91,20 @@ char *rb_diesel_version(const char *folder, size_t len);
 /* Reads run_in_transaction of a metadata.toml as diesel does. */
 bool rb_diesel_in_transaction(const char *toml, size_t len);
 
-typedef struct rb_dbmate_sections {
-    size_t up; /* offset of the line that begins it */
-    size_t down;
-    bool has_down;
-    bool up_transactional;
-    bool down_transactional;
-} rb_dbmate_sections;
+typedef struct rb_section {
+    bool present;
+    bool transactional;
+    size_t start; /* offset of the line that begins it */
+    size_t end;
+} rb_section;
 
-/* Splits the text as dbmate does. Returns NULL, or what is wrong with it and, in *line, where. */
-const char *rb_dbmate_split(rb_dbmate_sections *out, size_t *line, const char *text, size_t len);
+typedef struct rb_sections {
+    rb_section up, down;
+} rb_sections;
+
+/* Splits the text as the form's tool does. Returns NULL, or what is wrong with it and, in *line,
+ * where. */
+const char *rb_sections_split(rb_sections *out, size_t *line, const rb_section_form *form,
+                              const char *text, size_t len);
 
 #endif

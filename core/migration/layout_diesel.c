@@ -68,8 +68,10 @@ static size_t folder_of(const rb_layout_source *source, size_t i, const char *fi
     return (size_t)(slash - rest);
 }
 
-static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *err)
+static enum rb_code detect(bool *out, const rb_layout *layout, const rb_layout_source *source,
+                           rb_err *err)
 {
+    (void)layout;
     (void)err;
     for (size_t i = 0; i < source->entries->n && !*out; i++)
         *out = folder_of(source, i, "up.sql") > 0;
@@ -111,8 +113,10 @@ static enum rb_code read_folder(rb_migrations *set, const rb_layout_source *sour
     return RB_OK;
 }
 
-static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_err *err)
+static enum rb_code read(rb_migrations *set, const rb_layout *layout,
+                         const rb_layout_source *source, rb_err *err)
 {
+    (void)layout;
     for (size_t i = 0, next; i < source->entries->n; i = next) {
         const char *rest = rb_layout_rest(source, i);
         const char *slash = strchr(rest, '/');
@@ -137,4 +141,4 @@ static int compare(const rb_migration *a, const rb_migration *b)
     return strcmp(a->id, b->id);
 }
 
-const rb_layout rb_layout_diesel = {"diesel", detect, read, compare};
+const rb_layout rb_layout_diesel = {"diesel", detect, read, compare, NULL};

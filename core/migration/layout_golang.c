@@ -88,8 +88,10 @@ int rb_layout_compare_numbered(const rb_migration *a, const rb_migration *b)
     return rb_golang_compare(a->id, strlen(a->id), b->id, strlen(b->id));
 }
 
-static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *err)
+static enum rb_code detect(bool *out, const rb_layout *layout, const rb_layout_source *source,
+                           rb_err *err)
 {
+    (void)layout;
     (void)err;
     rb_golang_name name;
     for (size_t i = 0; i < source->entries->n && !*out; i++)
@@ -185,9 +187,12 @@ enum rb_code rb_layout_read_numbered(rb_migrations *set, const rb_layout_source 
     return code;
 }
 
-static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_err *err)
+static enum rb_code read(rb_migrations *set, const rb_layout *layout,
+                         const rb_layout_source *source, rb_err *err)
 {
+    (void)layout;
     return rb_layout_read_numbered(set, source, rb_golang_parse, true, err);
 }
 
-const rb_layout rb_layout_golang = {"golang-migrate", detect, read, rb_layout_compare_numbered};
+const rb_layout rb_layout_golang = {"golang-migrate", detect, read, rb_layout_compare_numbered,
+                                    NULL};

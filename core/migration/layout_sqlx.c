@@ -68,8 +68,10 @@ static bool tree_uses_sqlx(const rb_layout_source *source)
     return false;
 }
 
-static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *err)
+static enum rb_code detect(bool *out, const rb_layout *layout, const rb_layout_source *source,
+                           rb_err *err)
 {
+    (void)layout;
     (void)err;
     rb_golang_name name;
     bool simple = false;
@@ -80,9 +82,11 @@ static enum rb_code detect(bool *out, const rb_layout_source *source, rb_err *er
     return RB_OK;
 }
 
-static enum rb_code read(rb_migrations *set, const rb_layout_source *source, rb_err *err)
+static enum rb_code read(rb_migrations *set, const rb_layout *layout,
+                         const rb_layout_source *source, rb_err *err)
 {
+    (void)layout;
     return rb_layout_read_numbered(set, source, parse, false, err);
 }
 
-const rb_layout rb_layout_sqlx = {"sqlx", detect, read, rb_layout_compare_numbered};
+const rb_layout rb_layout_sqlx = {"sqlx", detect, read, rb_layout_compare_numbered, NULL};

@@ -5,6 +5,9 @@
  *                   V0001.Name.sqlite.up.sql, N_name_sqlite.up.sql, N_name.autocommit.up.sql
  *   diesel          N_name/up.sql, N_name/down.sql
  *   dbmate          N_name.sql with "-- migrate:up" and "-- migrate:down"
+ *   goose           N_name.sql with "-- +goose Up" and "-- +goose Down"
+ *   sql-migrate     NAME.sql with "-- +migrate Up" and "-- +migrate Down"
+ *   node-pg-migrate NAME.sql with "-- Up Migration" and "-- Down Migration"
  *   sqlx            N_name.up.sql and N_name.down.sql, or N_name.sql, which has no down
  *
  * "auto" detects. Each layout's own order and its own marker for "no transaction" hold. Nothing
@@ -32,7 +35,7 @@ typedef struct rb_script {
 } rb_script;
 
 typedef struct rb_migration {
-    char *id;   /* as the tool's tracking table has it: version digits */
+    char *id;   /* as the tool's tracking table has it: version digits, or a name */
     char *name; /* "" where the layout has none */
     rb_script up;
     rb_script down;
@@ -40,7 +43,7 @@ typedef struct rb_migration {
 } rb_migration;
 
 typedef struct rb_migrations {
-    char *layout;        /* golang-migrate, diesel, dbmate, sqlx; "" for an empty set */
+    char *layout;        /* a name of the list above; "" for an empty set */
     rb_migration *items; /* in the order the layout's tool applies them */
     size_t n;
     rb_strs engines; /* that file names distinguish ("mysql", "sqlite"), sorted; mostly empty */

@@ -8,8 +8,10 @@
 #include "migration/layout.h"
 #include "migration/unread.h"
 
-static const rb_layout *const layouts[] = {&rb_layout_golang, &rb_layout_diesel, &rb_layout_dbmate,
-                                           &rb_layout_sqlx};
+/* sqlx is last: its files have the names of many tools. */
+static const rb_layout *const layouts[] = {
+    &rb_layout_golang,      &rb_layout_diesel,          &rb_layout_dbmate, &rb_layout_goose,
+    &rb_layout_sql_migrate, &rb_layout_node_pg_migrate, &rb_layout_sqlx};
 
 #define LAYOUTS (sizeof layouts / sizeof *layouts)
 
@@ -19,6 +21,15 @@ static const rb_layout *find_layout(const char *name)
         if (strcmp(layouts[i]->name, name) == 0)
             return layouts[i];
     return NULL;
+}
+
+/* Returns the names of all, joined by ", ". */
+static char *layout_names(void)
+{
+    rb_buf names = {0};
+    for (size_t i = 0; i < LAYOUTS; i++)
+        rb_buf_printf(&names, "%s%s", i ? ", " : "", layouts[i]->name);
+    return rb_buf_detach(&names);
 }
 
 void rb_script_clear(rb_script *script)
@@ -153,21 +164,22 @@ static void sort(rb_migrations *set, const rb_layout *layout)
 static enum rb_code refuse_unknown(const rb_layout_source *source, const char *dir, rb_err *err)
 {
     const char *tool = rb_layout_looks_like(source);
+    RB_AUTO(rb_free_str) char *known = layout_names();
     if (tool)
         return rb_fail(err, RB_ERROR,
-                       "reading migrations in %s: no known layout (golang-migrate, diesel, dbmate, "
-                       "sqlx) fits; its files look like those of %s, which rbtool does not read",
-                       dir, tool);
+                       "reading migrations in %s: no known layout (%s) fits; its files look like "
+                       "those of %s, which rbtool does not read",
+                       dir, known, tool);
     for (size_t i = 0; i < source->entries->n; i++) {
         const char *path = source->entries->items[i].path;
         size_t len = strlen(path);
         if (len > 4 && strcasecmp(path + len - 4, ".sql") == 0)
-            return rb_fail(err, RB_ERROR,
-                           "reading migrations in %s: no known layout (golang-migrate, diesel, "
-                           "dbmate, sqlx) fits; found %s\nname the folder that holds one engine's "
-                           "migrations, or, where each file is an up of sqlx, set "
-                           "\"layout\": \"sqlx\"",
-                           dir, path);
+            return rb_fail(
+                err, RB_ERROR,
+                "reading migrations in %s: no known layout (%s) fits; found %s\nname the "
+                "folder that holds one engine's migrations, or, where each file is an up "
+                "of sqlx, set \"layout\": \"sqlx\"",
+                dir, known, path);
     }
     return RB_OK;
 }
@@ -203,10 +215,10 @@ static enum rb_code detect(const rb_layout **out, const rb_layout_source *source
     *out = NULL;
     for (size_t i = 0; i < LAYOUTS; i++) {
         bool found = false;
-        RB_TRY(layouts[i]->detect(&found, source, err));
+        RB_TRY(layouts[i]->detect(&found, layouts[i], source, err));
         if (found && *out && layouts[i] == &rb_layout_sqlx && *out != &rb_layout_diesel) {
-            /* sqlx reads golang-migrate's pairs too, and dbmate's files have its names. */
-            *out = *out == &rb_layout_dbmate ? *out : layouts[i];
+            /* sqlx reads golang-migrate's pairs too, and files with sections have its names. */
+            *out = (*out)->sections ? *out : layouts[i];
             continue;
         }
         if (found && layouts[i] == &rb_layout_sqlx && rb_layout_looks_like(source))
@@ -236,16 +248,17 @@ static enum rb_code read_set(rb_migrations *set, const rb_layout_source *source,
                              const char *name, rb_err *err)
 {
     const rb_layout *layout = find_layout(name);
-    if (!layout && strcmp(name, "auto") != 0)
+    if (!layout && strcmp(name, "auto") != 0) {
+        RB_AUTO(rb_free_str) char *known = layout_names();
         return rb_fail(err, RB_ERROR,
-                       "reading migrations in %s: unknown layout '%s'\nknown are auto, "
-                       "golang-migrate, diesel, dbmate, sqlx",
-                       dir, name);
+                       "reading migrations in %s: unknown layout '%s'\nknown are auto, %s", dir,
+                       name, known);
+    }
     RB_TRY(refuse_links(source, err));
     if (!layout)
         RB_TRY(detect(&layout, source, dir, err));
     if (layout) {
-        RB_TRY(layout->read(set, source, err));
+        RB_TRY(layout->read(set, layout, source, err));
         if (set->n == 0 && set->engines.n > 0)
             return refuse_others(set, dir, source->engine, err);
         if (set->n > RB_MIGRATION_LIMIT)

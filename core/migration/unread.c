@@ -16,13 +16,10 @@ static const struct marker {
     const char *ending;
     const char *text;
 } markers[] = {
-    {"goose", ".sql", "-- +goose Up"},
-    {"sql-migrate", ".sql", "-- +migrate Up"},
     {"Liquibase", ".sql", "liquibase formatted sql"},
     {"tern", ".sql", "---- create above / drop below ----"},
     {"MyBatis Migrations", ".sql", "//@UNDO"},
     {"Play evolutions", ".sql", "--- !Ups"},
-    {"node-pg-migrate", ".sql", "-- Up Migration"},
     {"Sqitch", "sqitch.plan", NULL},
     {"Atlas", "atlas.sum", NULL},
     {"Prisma", "/migration.sql", NULL},

@@ -159,14 +159,14 @@ FILES
 }
 
 @test "init reports migrations that no release would contain" {
-    mkdir -p goose db/migrate
-    printf -- '-- +goose Up\nCREATE TABLE a (id INTEGER);\n-- +goose Down\nDROP TABLE a;\n' >goose/001_a.sql
+    mkdir -p tern db/migrate
+    printf 'CREATE TABLE a (id INTEGER);\n---- create above / drop below ----\nDROP TABLE a;\n' >tern/001_a.sql
     printf 'class A < ActiveRecord::Migration[7.0]\nend\n' >db/migrate/20240101000000_a.rb
     echo 'CREATE TABLE b (id INTEGER);' >migrations/0002_b.UP.SQL
     git add -A
     git commit -qm 'other tools'
     run -0 rbtool init --dry-run
-    [[ $output == *"goose: looks like migrations of goose, which rbtool does not read"* ]]
+    [[ $output == *"tern: looks like migrations of tern, which rbtool does not read"* ]]
     [[ $output == *"db/migrate: looks like migrations of Rails, which rbtool does not read"* ]]
     [[ $output == *"not read: migrations/0002_b.UP.SQL: "* ]]
 }

@@ -81,11 +81,11 @@ looks_like() {
 
 @test "release refuses another tool's folder and names the tool" {
     printf '[dependencies]\nsqlx = "0.8"\n' >Cargo.toml
-    looks_like goose 0001_a.sql '-- +goose Up\nSELECT 1;\n'
-    looks_like sql-migrate 0001_a.sql '-- +migrate Up\nSELECT 1;\n'
+    looks_like tern 0001_a.sql 'SELECT 1;\n---- create above / drop below ----\nSELECT 2;\n'
+    looks_like Liquibase a.sql '--liquibase formatted sql\n--changeset a:1\nSELECT 1;\n'
     looks_like Flyway V1__a.sql 'SELECT 1;\n'
     looks_like Sqitch sqitch.plan '%syntax-version=1.0.0\n'
-    looks_like node-pg-migrate 1_a.sql '-- Up Migration\nSELECT 1;\n'
+    looks_like node-pg-migrate 1_a.js 'exports.up = (pgm) => {}\n'
     looks_like Prisma 20240101_a/migration.sql 'SELECT 1;\n'
     looks_like Rails 20240101_a.rb 'class A < ActiveRecord::Migration[7.0]\n'
     looks_like Django 0001_initial.py 'class Migration(migrations.Migration):\n'

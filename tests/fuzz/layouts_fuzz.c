@@ -29,19 +29,32 @@ static void check_name(const char *name, size_t len)
     free(version);
 }
 
+static void check_section(const rb_section *s, const char *text, size_t len)
+{
+    must(s->start < s->end && s->end <= len);
+    must(memchr(text + s->start, '-', s->end - s->start) != NULL);
+    must(s->start == 0 || text[s->start - 1] == '\n');
+}
+
 static void check_text(const char *text, size_t len)
 {
     (void)rb_diesel_in_transaction(text, len);
-    rb_dbmate_sections s;
-    size_t line;
-    const char *wrong = rb_dbmate_split(&s, &line, text, len);
-    must(line <= len + 1);
-    if (wrong)
-        return;
-    must(s.up < s.down && s.down <= len && s.has_down == (s.down < len));
-    must(memcmp(text + s.up, "--", 2) == 0 && (s.up == 0 || text[s.up - 1] == '\n'));
-    if (s.has_down)
-        must(memcmp(text + s.down, "--", 2) == 0 && text[s.down - 1] == '\n');
+    const rb_section_form *const forms[] = {rb_layout_dbmate.sections, rb_layout_goose.sections,
+                                            rb_layout_sql_migrate.sections,
+                                            rb_layout_node_pg_migrate.sections};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        rb_sections s;
+        size_t line;
+        const char *wrong = rb_sections_split(&s, &line, forms[i], text, len);
+        must(line <= len + 1);
+        if (wrong)
+            continue;
+        must(s.up.present);
+        check_section(&s.up, text, len);
+        if (s.down.present)
+            check_section(&s.down, text, len);
+        must(!s.down.present || s.up.end == s.down.start || s.down.end == s.up.start);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

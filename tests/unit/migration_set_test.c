@@ -326,18 +326,20 @@ static void dbmate_refusals(void **state)
         {"select 1;\n-- migrate:up\n", "text before", 1},
         {"\n/* c */\n-- migrate:up\n", "text before", 2},
         {"\xef\xbb\xbf-- migrate:up\n", "text before", 1},
-        {"-- migrate:upgrade\n", "no '-- migrate:up'", 1},
+        {"-- migrate:upgrade\n", "no section for the up", 1},
         {"--\nmigrate:up\n", "text before", 2},
-        {"-- nothing\n", "no '-- migrate:up'", 1},
-        {"", "no '-- migrate:up'", 0},
-        {"-- migrate:down\n-- migrate:up\n", "before '-- migrate:up'", 1},
-        {"-- migrate:up\n-- migrate:up\n", "more than one '-- migrate:up'", 2},
-        {"-- migrate:up\n-- migrate:down\n-- migrate:down\n", "more than one '-- migrate:down'", 3},
+        {"-- nothing\n", "no section for the up", 1},
+        {"", "no section for the up", 0},
+        {"-- migrate:down\n-- migrate:up\n", "before the one for the up", 1},
+        {"-- migrate:up\n-- migrate:up\n", "more than one section for the up", 2},
+        {"-- migrate:up\n-- migrate:down\n-- migrate:down\n", "more than one section for the down",
+         3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        rb_dbmate_sections sections;
+        rb_sections sections;
         size_t line;
-        const char *wrong = rb_dbmate_split(&sections, &line, cases[i].text, strlen(cases[i].text));
+        const char *wrong = rb_sections_split(&sections, &line, rb_layout_dbmate.sections,
+                                              cases[i].text, strlen(cases[i].text));
         if (!cases[i].wrong) {
             assert_null(wrong);
             continue;
@@ -351,6 +353,52 @@ static void dbmate_refusals(void **state)
     test_put(&r, "m/1_a.sql", "-- migrate:up\n");
     test_put(&r, "m/2_b.sql", "SELECT 1;\n-- migrate:up\n");
     read_fails(&r, "m", "auto", RB_ERROR, "m/2_b.sql, line 1: there is text before");
+    test_repo_free(&r);
+}
+
+/* "ID NAME up down" of each migration, "-" for a missing down, "!" behind one outside a
+ * transaction. */
+static void assert_sections(test_repo *r, const char *dir, const char *layout, const char *expected)
+{
+    rb_migrations *set = read_set(r, dir, "auto");
+    rb_buf found = {0};
+    assert_string_equal(set->layout, layout);
+    for (size_t i = 0; i < set->n; i++) {
+        const rb_migration *m = &set->items[i];
+        rb_buf_printf(&found, "%s%s %s %zu%s %zu%s", i ? ", " : "", m->id, m->name, m->up.line,
+                      m->up.transactional ? "" : "!", m->down.line,
+                      !m->down.present || m->down.transactional ? "" : "!");
+    }
+    assert_string_equal(rb_buf_str(&found), expected);
+    rb_buf_clear(&found);
+    rb_migrations_free(set);
+}
+
+static void sections_of_other_tools(void **state)
+{
+    (void)state;
+    test_repo r = test_repo_new();
+    test_put(&r, "g/00010_b.sql",
+             "-- +goose NO TRANSACTION\n-- +goose UP\nSELECT 1;\n--+goose Down\nSELECT 2;\n");
+    test_put(
+        &r, "g/0009_a.sql",
+        "-- note\n\n-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\n-- +goose StatementEnd\n");
+    test_put(&r, "g/README.md", "");
+    assert_sections(&r, "g", "goose", "9 a 3 0, 10 b 2! 4!");
+    test_put(&r, "g/0011_c.sql", "-- +goose Up\n-- +goose ENVSUB ON\nSELECT 1;\n");
+    read_fails(&r, "g", "auto", RB_ERROR, "g/0011_c.sql, line 2: it substitutes environment");
+    test_put(&r, "g/0011_c.sql", "-- +goose Up\n-- +goose Upp\n");
+    read_fails(&r, "g", "auto", RB_ERROR, "g/0011_c.sql, line 2: the tool does not know");
+    test_put(&r, "s/10-b.sql", "-- +migrate Up notransaction\nSELECT 1;\n-- +migrate Down\n");
+    test_put(&r, "s/9_a.sql", "-- +migrate Down\n-- +migrate Up\nSELECT 1;\n");
+    test_put(&r, "s/init.sql", "-- +migrate Up\n");
+    assert_sections(&r, "s", "sql-migrate", "9_a.sql a 2 1, 10-b.sql b 1! 3, init.sql init 1 0");
+    test_put(&r, "n/20200513070724505_b.sql",
+             "-- Up Migration\nSELECT 1;\n  ---- down migration\n");
+    test_put(&r, "n/1589353644504_a.sql", "-- Up Migration\n");
+    test_put(&r, "n/1589353644506_c.sql", "-- up  migration\n");
+    assert_sections(&r, "n", "node-pg-migrate",
+                    "1589353644504_a a 1 0, 20200513070724505_b b 1 3, 1589353644506_c c 1 0");
     test_repo_free(&r);
 }
 
@@ -368,8 +416,8 @@ static void auto_must_be_certain(void **state)
     read_fails(&r, "keep", "rails", RB_ERROR, "unknown layout 'rails'");
     test_put(&r, "engines/sqlite/1_a.up.sql", "");
     read_fails(&r, "engines", "auto", RB_ERROR, "engines/sqlite/1_a.up.sql");
-    test_put(&r, "goose/1_a.sql", "-- +goose Up\n");
-    read_fails(&r, "goose", "auto", RB_ERROR, "no known layout");
+    test_put(&r, "tern/1_a.sql", "SELECT 1;\n---- create above / drop below ----\n");
+    read_fails(&r, "tern", "auto", RB_ERROR, "no known layout");
     test_put(&r, "mixed/1_a.up.sql", "");
     test_put(&r, "mixed/2_b.sql", "-- migrate:up\n");
     read_fails(&r, "mixed", "auto", RB_ERROR, "both the golang-migrate and the dbmate layout");
@@ -420,6 +468,7 @@ int main(void)
         cmocka_unit_test(diesel_metadata),
         cmocka_unit_test(dbmate_sections),
         cmocka_unit_test(dbmate_refusals),
+        cmocka_unit_test(sections_of_other_tools),
         cmocka_unit_test(auto_must_be_certain),
         cmocka_unit_test(odd_files),
         cmocka_unit_test(many_migrations),
