@@ -220,6 +220,24 @@ static bool reader_left(void)
     return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
 }
 
+/* Sets where the PostgreSQL server of scratch databases is kept between commands. Root's runs as
+ * nobody, as other services may: it is kept only if root asks for it. */
+static void keep_scratch(void)
+{
+    const char *dir = getenv("RBTOOL_SCRATCH_CACHE");
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    RB_AUTO(rb_free_str) char *own = NULL;
+    if (!dir && geteuid() != 0 && cache && *cache == '/')
+        own = rb_format("%s/rbtool", cache);
+    else if (!dir && geteuid() != 0 && home && *home == '/')
+        own = rb_format("%s/.cache/rbtool", home);
+    if (!dir)
+        dir = own;
+    if (dir && *dir == '/')
+        rb_db_scratch_cache(dir);
+}
+
 int main(int argc, char **argv)
 {
     if (!keep_streams())
@@ -232,6 +250,7 @@ int main(int argc, char **argv)
     rb_err err = {0};
     const bool json = asks_json(argc, argv); /* parsing moves them */
     const char *scratch = getenv("RBTOOL_SCRATCH_URL");
+    keep_scratch();
     enum rb_code code = scratch && *scratch ? rb_db_scratch_server(scratch, &err) : RB_OK;
     if (code == RB_OK)
         code = dispatch(&cli, argc, argv, &err);

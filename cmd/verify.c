@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/template.h"
+#include "database/database.h"
 #include "ledger/history.h"
 #include "release_status.h"
 #include "ui.h"
@@ -296,6 +297,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     run.signers = cli->session.signers;
     unsigned how = (o->deep ? RB_VERIFY_DEEP : 0u) | (o->no_cache ? RB_VERIFY_NO_CACHE : 0u);
     run.verifier = rb_verifier_new(run.repo, how);
+    if (o->no_cache)
+        rb_db_scratch_cache(NULL);
     run.how = o->all ? RB_CHAIN_KEEP : o->no_cache ? RB_CHAIN_FRESH : 0;
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(load_chain(&run, err));

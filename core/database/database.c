@@ -117,11 +117,12 @@ enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_er
     return driver->scratch(out, clock, err);
 }
 
-enum rb_code rb_db_scratch_at(rb_db **out, const char *engine, const char *key, rb_err *err)
+enum rb_code rb_db_scratch_at(rb_db **out, size_t *which, const char *engine, const rb_strs *keys,
+                              rb_err *err)
 {
     const rb_db_driver *driver = find(engine, strlen(engine));
     *out = NULL;
-    return driver && driver->scratch_at ? driver->scratch_at(out, key, err) : RB_OK;
+    return driver && driver->scratch_at ? driver->scratch_at(out, which, keys, err) : RB_OK;
 }
 
 enum rb_scratch_place rb_db_scratch_place(const char *engine)
@@ -148,6 +149,13 @@ enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits,
 {
     const rb_db_driver *driver = find(engine, strlen(engine));
     return driver && driver->scratch_start ? driver->scratch_start(limits, err) : RB_OK;
+}
+
+void rb_db_scratch_cache(const char *dir)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+        if (drivers[i]->scratch_cache)
+            drivers[i]->scratch_cache(dir);
 }
 
 void rb_db_scratch_stop(void)

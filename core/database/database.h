@@ -271,9 +271,9 @@ enum rb_code rb_db_data_version(int64_t *out, rb_db *db, rb_err *err) RB_MUST_US
  * host's clock, too: what it shows is what the transition will do. */
 #define RB_DB_CLOCK_REAL INT64_MIN
 enum rb_code rb_db_scratch(rb_db **out, const char *engine, int64_t clock, rb_err *err) RB_MUST_USE;
-/* One that begins with what rb_db_driver.scratch_keep() kept for that key; *out is NULL if it did
- * not. */
-enum rb_code rb_db_scratch_at(rb_db **out, const char *engine, const char *key,
+/* One that begins with what rb_db_driver.scratch_keep() kept for the first of these keys that it
+ * has kept something for, keys->items[*which]; *out is NULL if there is none. */
+enum rb_code rb_db_scratch_at(rb_db **out, size_t *which, const char *engine, const rb_strs *keys,
                               rb_err *err) RB_MUST_USE;
 /* Where scratch databases of an engine are. */
 enum rb_scratch_place {
@@ -285,11 +285,15 @@ enum rb_scratch_place rb_db_scratch_place(const char *engine);
 /* From now on, scratch databases of that url's engine are created in its server. The database that
  * it names has to be empty. RB_ERROR if the engine has no servers. */
 enum rb_code rb_db_scratch_server(const char *url, rb_err *err) RB_MUST_USE;
+/* Sets the folder in which what scratch databases are in is kept for later commands; NULL: none. To
+ * be called before it is started. */
+void rb_db_scratch_cache(const char *dir);
 /* Starts what scratch databases of that engine are in; to be called before a process is forked that
  * may not start it (base/sandbox.h). limits: of the scripts, or NULL. */
 enum rb_code rb_db_scratch_start(const char *engine, const rb_db_limits *limits,
                                  rb_err *err) RB_MUST_USE;
-/* Stops it and removes it. It ends with this process, too, but nobody waits for that then. */
+/* Stops it and removes it, unless it is kept. It ends with this process, too, but nobody waits for
+ * that then. */
 void rb_db_scratch_stop(void);
 
 /* The foreign keys that find no parent row, read before a restore. rb_db_references_kept() compares

@@ -61,11 +61,14 @@ typedef struct rb_db_driver {
     /* Sets the url of that server, unless it is NULL; returns whether one is set. */
     bool (*scratch_server)(const char *url);
     void (*scratch_stop)(void);
+    /* Sets a folder in which it is kept for later commands; NULL: none. */
+    void (*scratch_cache)(const char *dir);
     enum rb_code (*scratch)(rb_db **out, int64_t clock, rb_err *err);
     /* Keeps what a scratch database holds, outside a transaction, for later ones; and opens one
-     * that begins with it, or *out is NULL. NULL where running the scripts again costs less. */
+     * that begins with the first of the keys that has something, or *out is NULL. NULL where
+     * running the scripts again costs less. */
     enum rb_code (*scratch_keep)(rb_db *db, const char *key, rb_err *err);
-    enum rb_code (*scratch_at)(rb_db **out, const char *key, rb_err *err);
+    enum rb_code (*scratch_at)(rb_db **out, size_t *which, const rb_strs *keys, rb_err *err);
     enum rb_code (*size)(int64_t *bytes, rb_db *db, rb_err *err);
     enum rb_code (*data_version)(int64_t *out, rb_db *db, rb_err *err);
     /* A copy to rehearse in, below dir where it is large: with rows, which keeps the state before

@@ -8,8 +8,6 @@
 #include "database/run.h"
 #include "database/tracking.h"
 
-#define NOTHING SIZE_MAX /* is applied, not even what is not new */
-
 enum rb_code rb_proving_run(rb_proving *p, const rb_migration *m, bool up, rb_err *err)
 {
     const rb_db_step step = {.migration = m, .up = up};
@@ -97,65 +95,72 @@ static enum rb_code apply(rb_proving *p, const rb_migration *m, rb_err *err)
     return rb_err_prefix(err, "the migrations of earlier releases do not apply");
 }
 
-/* Runs the ups of what is not new, unless some new ones are applied, then new ones up to `count`.
+/* A state is what so many ups lead to: first those that are not new, in their order, then new ones.
  */
-static enum rb_code apply_from(rb_proving *p, size_t applied, size_t count, rb_err *err)
+
+static size_t count_old(const rb_proving *p)
 {
-    for (size_t i = 0; i < p->set->n && applied == NOTHING; i++) {
-        if (p->is_new[i])
+    size_t n = 0;
+    for (size_t i = 0; i < p->set->n; i++)
+        n += !p->is_new[i];
+    return n;
+}
+
+/* The ups from one state to another. */
+static enum rb_code apply_from(rb_proving *p, size_t state, size_t to, rb_err *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->set->n; i++) {
+        if (p->is_new[i] || n++ < state)
             continue;
         RB_TRY(apply(p, &p->set->items[i], err));
         /* They came with releases of their own: a value added to a type can be used by now. */
         if (p->db->driver->scratch_keep)
             RB_TRY(rb_proving_mark(p, err));
     }
-    size_t from = applied == NOTHING ? 0 : applied;
-    for (size_t i = 0, n = 0; i < p->set->n && n < count; i++)
-        if (p->is_new[i] && n++ >= from)
+    for (size_t i = 0; i < p->set->n && n < to; i++)
+        if (p->is_new[i] && n++ >= state)
             RB_TRY(rb_proving_run(p, &p->set->items[i], true, err));
     return RB_OK;
 }
 
-/* Names the state in which what is not new and the first `count` new migrations are applied. */
-static void state_key(char out[RB_SHA256_HEX], const rb_proving *p, size_t count)
+/* The names of the states up to `to`, that one first: each is made of all scripts that lead there.
+ */
+static void state_keys(rb_strs *out, const rb_proving *p, size_t to)
 {
-    RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    for (int new_ones = 0; new_ones < 2; new_ones++)
-        for (size_t i = 0, n = 0; i < p->set->n; i++)
-            if (p->is_new[i] == (new_ones == 1) && (!new_ones || n++ < count))
-                rb_buf_printf(&text, "%s\n", p->set->items[i].up.sha256);
-    rb_sha256_hex_of(rb_buf_str(&text), text.len, out);
-}
-
-/* Opens a scratch database with a state that was kept, that one or the nearest that is worth a
- * look, else an empty one. */
-static enum rb_code open_scratch(size_t *applied, rb_proving *p, size_t count, rb_err *err)
-{
-    const size_t looked_at[] = {count, count > 0 ? count - 1 : 0, 0};
-    char key[RB_SHA256_HEX];
-    for (size_t i = 0; i < 3 && !p->db; i++) {
-        *applied = looked_at[i];
-        state_key(key, p, looked_at[i]);
-        RB_TRY(rb_db_scratch_at(&p->db, p->engine, key, err));
+    RB_AUTO(rb_strs_clear) rb_strs keys = {0};
+    char key[RB_SHA256_HEX] = "";
+    for (int new_ones = 0; new_ones < 2; new_ones++) {
+        for (size_t i = 0; i < p->set->n && keys.n < to; i++) {
+            if (p->is_new[i] != (new_ones == 1))
+                continue;
+            RB_AUTO(rb_free_str) char *text = rb_format("%s\n%s", key, p->set->items[i].up.sha256);
+            rb_sha256_hex_of(text, strlen(text), key);
+            rb_strs_add(&keys, key);
+        }
     }
-    if (p->db)
-        return RB_OK;
-    *applied = NOTHING;
-    return rb_db_scratch(&p->db, p->engine, p->clock, err);
+    for (size_t i = keys.n; i > 0; i--)
+        rb_strs_add(out, keys.items[i - 1]);
 }
 
-/* Keeps the state, where a script had to run for it. */
-static enum rb_code keep_state(rb_proving *p, size_t applied, size_t count, rb_err *err)
+/* Opens a scratch database with that state, or the nearest before it that was kept, else an empty
+ * one. Keeps the state, where a script had to run for it. */
+static enum rb_code open_state(rb_proving *p, size_t to, rb_err *err)
 {
-    char key[RB_SHA256_HEX];
-    bool any = count > 0;
-    for (size_t i = 0; i < p->set->n && !any; i++)
-        any = !p->is_new[i];
-    if (!any || applied == count || !p->db->driver->scratch_keep)
+    RB_AUTO(rb_strs_clear) rb_strs keys = {0};
+    size_t which = 0;
+    state_keys(&keys, p, to);
+    RB_TRY(rb_db_scratch_at(&p->db, &which, p->engine, &keys, err));
+    const size_t state = p->db ? to - which : 0;
+    if (!p->db)
+        RB_TRY(rb_db_scratch(&p->db, p->engine, p->clock, err));
+    RB_TRY(rb_db_limit(p->db, p->limits, err));
+    RB_TRY(rb_db_begin(p->db, err));
+    RB_TRY(apply_from(p, state, to, err));
+    if (state == to || !p->db->driver->scratch_keep)
         return RB_OK;
-    state_key(key, p, count);
     RB_TRY(rb_db_commit(p->db, err));
-    RB_TRY(p->db->driver->scratch_keep(p->db, key, err));
+    RB_TRY(p->db->driver->scratch_keep(p->db, keys.items[0], err));
     return rb_db_begin(p->db, err);
 }
 
@@ -179,12 +184,7 @@ enum rb_code rb_proving_start(rb_proving *p, size_t count, rb_err *err)
     json_array_clear(p->seeded);
     json_object_clear(p->filled);
     json_object_clear(p->kept);
-    size_t applied = NOTHING;
-    RB_TRY(open_scratch(&applied, p, count, err));
-    RB_TRY(rb_db_limit(p->db, p->limits, err));
-    RB_TRY(rb_db_begin(p->db, err));
-    RB_TRY(apply_from(p, applied, count, err));
-    RB_TRY(keep_state(p, applied, count, err));
+    RB_TRY(open_state(p, count_old(p) + count, err));
     json_decref(p->catalog);
     p->catalog = NULL;
     return rb_db_catalog(&p->catalog, p->db, err);

@@ -326,6 +326,53 @@ REVOKE SELECT ON orders FROM app, "Report Reader";\n'
     done
 }
 
+# The document of a proof with the server of RBTOOL_SCRATCH_CACHE, the same as without it.
+prove_cached() {
+    local cached
+    run -0 --separate-stderr rbtool prove --base "$1" --json
+    cached=$(jq -c .migrations <<<"$output")
+    RBTOOL_SCRATCH_CACHE='' run -0 --separate-stderr rbtool prove --base "$1" --json
+    [[ $(jq -c .migrations <<<"$output") == "$cached" ]]
+}
+
+cached_states() { # of the cluster that is in the cache
+    find "$RBTOOL_SCRATCH_CACHE/postgresql/base" -mindepth 1 -maxdepth 1 -type d | wc -l
+}
+
+@test "the server of a proof is kept for the next command, unless it is damaged or the command was killed" {
+    local first pid
+    RBTOOL_SCRATCH_CACHE=$(mktemp -d /var/tmp/rbtool-cache-XXXXXX)
+    export RBTOOL_SCRATCH_CACHE
+    shop
+    put migrations/3_note.up.sql "ALTER TABLE users ADD COLUMN note text;
+ALTER ROLE CURRENT_USER SET search_path = nowhere;\n"
+    put migrations/3_note.down.sql 'ALTER TABLE users DROP COLUMN note;\n'
+    commit
+    run -0 rbtool prove --base HEAD~1
+    first=$(stat -c %i "$RBTOOL_SCRATCH_CACHE/postgresql")
+    [[ $(ls "$RBTOOL_SCRATCH_CACHE") == postgresql && $(cached_states) -ge 4 ]]
+    # The setting of the script is not there for the next one, whose state is another.
+    put migrations/4_more.up.sql 'CREATE TABLE more (id int);\n'
+    put migrations/4_more.down.sql 'DROP TABLE more;\n'
+    commit
+    prove_cached HEAD~1
+    [[ $(stat -c %i "$RBTOOL_SCRATCH_CACHE/postgresql") == "$first" ]]
+    truncate -s 100 "$RBTOOL_SCRATCH_CACHE/postgresql/global/pg_control"
+    run -0 rbtool prove --base HEAD~1
+    [[ $(stat -c %i "$RBTOOL_SCRATCH_CACHE/postgresql") != "$first" ]]
+    put migrations/5_slow.up.sql 'SELECT pg_sleep(5);\n'
+    put migrations/5_slow.down.sql 'SELECT 1;\n'
+    commit
+    rbtool prove --base HEAD~1 >/dev/null 2>&1 3>&- &
+    pid=$!
+    proves() { pgrep -f 'postgres: rbtool scratch_.* SELECT' && [[ -n $(own_folder) ]]; }
+    wait_for proves
+    kill -9 "$pid"
+    emptied() { [[ -z $(ls "$RBTOOL_SCRATCH_CACHE") ]]; }
+    wait_for emptied
+    rm -rf "$RBTOOL_SCRATCH_CACHE"
+}
+
 # shellcheck disable=SC2153 # postgres.bash sets PGURL
 @test "RBTOOL_SCRATCH_URL names the server of a proof; nothing is left there, also after a kill" {
     local pid left="SELECT count(*) FROM pg_database WHERE datname LIKE 'rbtool%'"

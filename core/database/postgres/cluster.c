@@ -24,6 +24,7 @@ static struct {
     int memory;
     int size;
     char *dir;
+    char *cache;
 } cluster;
 
 /* Returns the folder of the programs: that of initdb in PATH, else the newest version that Debian
@@ -93,6 +94,7 @@ static enum rb_code start(const char *programs, rb_err *err)
     if (pipe2(alive, O_CLOEXEC) != 0 || pipe2(ready, O_CLOEXEC) != 0)
         return rb_fail_errno(err, RB_ERROR, "a pipe cannot be created");
     const rb_pg_guard guard = {.programs = programs,
+                               .cache = cluster.cache,
                                .memory = cluster.memory,
                                .size = cluster.size,
                                .alive = alive[0],
@@ -109,7 +111,7 @@ static enum rb_code start(const char *programs, rb_err *err)
                             : rb_fail_errno(err, RB_ERROR, "a process cannot be created");
     close(ready[0]);
     if (code != RB_OK)
-        rb_pg_cluster_stop();
+        rb_pg_cluster_stop(false);
     return code;
 }
 
@@ -128,7 +130,7 @@ enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits, rb_e
         return RB_OK;
     if (is_running() && (!limits || (cluster.memory == memory && cluster.size == size)))
         return RB_OK;
-    rb_pg_cluster_stop();
+    rb_pg_cluster_stop(true);
     RB_AUTO(rb_free_str) char *programs = find_programs();
     if (!programs)
         return rb_fail(err, RB_ERROR,
@@ -142,10 +144,23 @@ enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits, rb_e
     return RB_OK;
 }
 
-void rb_pg_cluster_stop(void)
+void rb_pg_cluster_cache(const char *dir)
+{
+    free(cluster.cache);
+    cluster.cache = rb_strdup(dir);
+}
+
+bool rb_pg_cluster_is_kept(void)
+{
+    return cluster.cache && cluster.dir && getpid() == cluster.owner;
+}
+
+void rb_pg_cluster_stop(bool keep)
 {
     if (cluster.guardian <= 0 || getpid() != cluster.owner)
         return;
+    if (keep && cluster.cache)
+        kill(cluster.guardian, RB_PG_CLUSTER_ORDERLY);
     close(cluster.alive);
     while (waitpid(cluster.guardian, NULL, 0) < 0 && errno == EINTR)
         continue;

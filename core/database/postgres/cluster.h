@@ -17,6 +17,8 @@
 #ifndef RB_DATABASE_POSTGRES_CLUSTER_H
 #define RB_DATABASE_POSTGRES_CLUSTER_H
 
+#include <signal.h>
+
 #include "database/database.h"
 
 #define RB_PG_CLUSTER_ADMIN "rbtool_admin"
@@ -27,14 +29,25 @@
  * did not run before. */
 enum rb_code rb_pg_cluster_start(bool *started, const rb_db_limits *limits,
                                  rb_err *err) RB_MUST_USE;
-/* Stops it and waits until its folder is gone. Does nothing in a forked process. */
-void rb_pg_cluster_stop(void);
+/* Stops it and waits until its folder is gone. keep: it may go to the cache. Does nothing in a
+ * forked process. */
+void rb_pg_cluster_stop(bool keep);
+/* Sets the folder in which a cluster that ended in good order is kept for the next command
+ * (cluster_cache.h); NULL: none. To be called before the first start. */
+void rb_pg_cluster_cache(const char *dir);
+/* True if the cluster that runs will be kept. */
+bool rb_pg_cluster_is_kept(void);
 /* The folder of its socket; NULL if it does not run. */
 const char *rb_pg_cluster_dir(void);
+
+#define RB_PG_CLUSTER_ORDERLY                                                                      \
+    SIGUSR1 /* says before `alive` closes that the cluster can be kept                             \
+             */
 
 /* The order of a guardian. */
 typedef struct rb_pg_guard {
     const char *programs; /* the folder of initdb and postgres */
+    const char *cache;    /* or NULL */
     int memory;           /* MiB; 0: any */
     int size;
     int alive; /* readable when the process that it serves has ended */

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "database/postgres/cluster.h"
+#include "database/postgres/cluster_cache.h"
 
 #define NOBODY 65534
 #define ALIVE 3 /* descriptors, after close_descriptors() */
@@ -32,11 +33,13 @@
 typedef struct guardian {
     const rb_pg_guard *with;
     char *dir;
+    char *home; /* of the data: dir, or a folder of the cache */
     char *data;
     char *log;
     pid_t child;   /* initdb, then the server; 0: none, or it ended well; -1: it failed */
     bool server;   /* it is the server */
     bool deserted; /* the process that it serves has ended */
+    bool orderly;  /* and has said so: the cluster can serve the next one */
 } guardian;
 
 /* Becomes a process without a terminal, files or signals of its parent's. */
@@ -49,6 +52,7 @@ static void leave_parent(const rb_pg_guard *with)
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
+    sigaddset(&none, RB_PG_CLUSTER_ORDERLY); /* stays pending: wait_for() */
     sigprocmask(SIG_SETMASK, &none, NULL);
     int alive = fcntl(with->alive, F_DUPFD_CLOEXEC, READY + 1);
     int ready = fcntl(with->ready, F_DUPFD_CLOEXEC, READY + 1);
@@ -99,7 +103,8 @@ static bool make_dir(guardian *g)
         if (!mkdtemp(dir))
             continue;
         g->dir = rb_strdup(dir);
-        g->data = rb_path_join(dir, "data");
+        g->home = g->with->cache ? rb_pg_cache_home(g->with->cache) : NULL;
+        g->data = rb_path_join(g->home ? g->home : dir, "data");
         g->log = rb_path_join(dir, "log");
         return true;
     }
@@ -120,6 +125,9 @@ static void spawn(guardian *g, int death, const char **argv)
     const rlim_t bytes = (rlim_t)(BASE_MEMORY + g->with->memory) << 20;
     const struct rlimit memory = {bytes, bytes};
     int log = open(g->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
     if (log < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || setpgid(0, 0) != 0 ||
@@ -137,8 +145,11 @@ static void wait_for(guardian *g, int ms)
 {
     struct pollfd alive = {.fd = g->deserted ? -1 : ALIVE, .events = POLLIN};
     int status;
-    if (poll(&alive, 1, ms) > 0)
+    sigset_t pending;
+    if (poll(&alive, 1, ms) > 0) {
+        g->orderly = sigpending(&pending) == 0 && sigismember(&pending, RB_PG_CLUSTER_ORDERLY);
         g->deserted = true;
+    }
     if (g->child > 0 && waitpid(g->child, &status, WNOHANG) == g->child)
         g->child = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
@@ -161,6 +172,8 @@ static bool make_cluster(guardian *g)
     spawn(g, SIGKILL, argv);
     while (g->child > 0 && !g->deserted)
         wait_for(g, TICK_MS);
+    if (g->child == 0 && g->home)
+        rb_pg_cache_stamp(g->data, g->with->programs);
     return g->child == 0;
 }
 
@@ -210,6 +223,19 @@ static bool start_server(guardian *g)
     return g->child > 0 && !g->deserted;
 }
 
+/* Starts the cluster of the cache; if that does not start, or there is none, a new one. */
+static bool start_cluster(guardian *g)
+{
+    rb_err ignored;
+    if (g->home && rb_pg_cache_take(g->with->cache, g->data, g->with->programs)) {
+        if (start_server(g) || g->deserted || g->child > 0)
+            return g->child > 0 && !g->deserted;
+        g->server = false;
+        (void)!rb_dir_remove(g->data, &ignored);
+    }
+    return make_cluster(g) && start_server(g);
+}
+
 static uint64_t bytes_found;
 
 static int add_size(const char *path, const struct stat *st, int kind, struct FTW *at)
@@ -244,13 +270,17 @@ static void stop(guardian *g)
 {
     rb_err ignored;
     if (g->child > 0)
-        kill(g->server ? g->child : -g->child, !g->server    ? SIGKILL
-                                               : g->deserted ? SIGQUIT
-                                                             : SIGINT);
+        kill(g->server ? g->child : -g->child, !g->server                   ? SIGKILL
+                                               : g->deserted && !g->orderly ? SIGQUIT
+                                                                            : SIGINT);
     for (int ticks = 0; g->child > 0 && ticks < STOP_TICKS; ticks++)
         wait_for(g, TICK_MS);
     if (g->child > 0)
         kill(-g->child, SIGKILL);
+    if (g->home && g->server && g->orderly && g->child == 0)
+        rb_pg_cache_give(g->with->cache, g->data, size_of(g->data));
+    if (g->home)
+        (void)!rb_dir_remove(g->home, &ignored);
     for (int tries = 0; rb_dir_remove(g->dir, &ignored) != RB_OK && tries < REMOVE_TRIES; tries++)
         wait_for(g, TICK_MS);
 }
@@ -282,10 +312,12 @@ void rb_pg_cluster_guard(const rb_pg_guard *with)
 {
     guardian g = {.with = with};
     leave_parent(with);
+    if (with->cache)
+        rb_pg_cache_prepare(with->cache, NOBODY);
     drop_rights();
     if (!make_dir(&g))
         answer('-', "a temporary folder cannot be created in /tmp");
-    else if (make_cluster(&g) && start_server(&g)) {
+    else if (start_cluster(&g)) {
         answer('+', g.dir);
         watch(&g);
     } else if (!g.deserted) {

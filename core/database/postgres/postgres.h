@@ -127,7 +127,9 @@ void rb_pg_scratch_close(rb_pg *pg);
 /* The url that a scratch database can be opened with, for the role that owns it. */
 char *rb_pg_scratch_url(const rb_pg *pg);
 enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_scratch_at(rb_db **out, const char *key, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys,
+                              rb_err *err) RB_MUST_USE;
+void rb_pg_scratch_cache(const char *dir);
 /* Takes CONCURRENTLY out of a statement, so that it runs inside the transaction of a proof; it
  * leads to the same schema. Returns whether it was there. */
 bool rb_pg_scratch_in_transaction(char *statement);

@@ -19,8 +19,9 @@
 #define KEPT_OPEN 24 /* databases that are not dropped at once: that takes longer than to stop */
 #define SERVER_PREFIX "rbtool_scratch_"
 #define RANDOM_BYTES 6
-#define LEAVE_MS 2000   /* for a session that was closed to leave its database */
-#define ROLE_LIMIT 1000 /* roles created for one script */
+#define STATES_KEPT "12" /* in a cluster that the next command may find */
+#define LEAVE_MS 2000    /* for a session that was closed to leave its database */
+#define ROLE_LIMIT 1000  /* roles created for one script */
 
 /* RBTOOL_SCRATCH_URL's server, in place of a private cluster. */
 static struct {
@@ -178,9 +179,38 @@ bool rb_pg_scratch_server(const char *url)
     return server.url != NULL;
 }
 
+/* Leaves the cluster as the next command may find it: without this command's databases, with the
+ * newest states. */
+static bool tidy_cluster(void)
+{
+    RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
+    RB_AUTO(rb_pg_clear) PGresult *names = NULL;
+    rb_err ignored;
+    if (!rb_pg_cluster_is_kept() || connect_admin(&admin, &ignored) != RB_OK ||
+        rb_pg_rows(&names, admin,
+                   "SELECT datname FROM (SELECT datname, rank() OVER (PARTITION BY datname LIKE"
+                   " 'scratch_state_%' ORDER BY oid DESC) FROM pg_database"
+                   " WHERE datname LIKE 'scratch_%') d"
+                   " WHERE datname NOT LIKE 'scratch_state_%' OR rank > " STATES_KEPT,
+                   NULL, 0, &ignored) != RB_OK)
+        return false;
+    for (int i = 0; i < PQntuples(names); i++) {
+        RB_AUTO(rb_free_str)
+        char *sql = rb_format("DROP DATABASE %s WITH (FORCE)", PQgetvalue(names, i, 0));
+        if (rb_pg_exec(admin, sql, &ignored) != RB_OK)
+            return false;
+    }
+    return true;
+}
+
+void rb_pg_scratch_cache(const char *dir)
+{
+    rb_pg_cluster_cache(dir);
+}
+
 void rb_pg_scratch_stop(void)
 {
-    rb_pg_cluster_stop();
+    rb_pg_cluster_stop(tidy_cluster());
     if (server.guardian <= 0 || server.owner != getpid())
         return;
     close(server.alive);
@@ -227,15 +257,22 @@ static enum rb_code wait_until_left(rb_pg *admin, const char *database, rb_err *
     return RB_OK;
 }
 
+/* scripts: it is for them; else a state, which no script can change. */
 static enum rb_code create_database(rb_pg *admin, const char *name, const char *template_,
-                                    rb_err *err)
+                                    bool scripts, rb_err *err)
 {
-    const char *owner = !server.url       ? RB_PG_CLUSTER_OWNER
-                        : server.own_role ? server.prefix
-                                          : "CURRENT_USER";
+    const char *role = !server.url ? RB_PG_CLUSTER_OWNER : server.prefix;
+    const bool other = scripts && (!server.url || server.own_role);
     RB_AUTO(rb_free_str)
-    char *sql = rb_format("CREATE DATABASE %s OWNER %s TEMPLATE %s", name, owner, template_);
+    char *sql = rb_format("CREATE DATABASE %s%s%s TEMPLATE %s", name, other ? " OWNER " : "",
+                          other ? role : "", template_);
     return rb_pg_exec(admin, sql, err);
+}
+
+/* What a script said with ALTER ROLE ... SET is not in a copy of its database, so it is in none. */
+static enum rb_code forget_settings(rb_pg *admin, rb_err *err)
+{
+    return server.url ? RB_OK : rb_pg_exec(admin, "DELETE FROM pg_db_role_setting", err);
 }
 
 /* state: the name of the database that it is a copy of. */
@@ -244,7 +281,8 @@ static enum rb_code open_copy(rb_db **out, rb_pg *admin, const char *state, rb_e
     static size_t made;
     RB_AUTO(rb_pg_disconnectp) rb_pg *pg = NULL;
     RB_AUTO(rb_free_str) char *name = rb_format("%s_%d_%zu", prefix(), (int)getpid(), ++made);
-    RB_TRY(create_database(admin, name, state, err));
+    RB_TRY(forget_settings(admin, err));
+    RB_TRY(create_database(admin, name, state, true, err));
     RB_TRY(connect_as(&pg, name, RB_PG_CLUSTER_OWNER, err));
     pg->scratch = name;
     pg->number = made;
@@ -311,7 +349,8 @@ enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
     PQfinish(pg->conn); /* a database that somebody uses is not copied */
     pg->conn = NULL;
     RB_TRY(wait_until_left(admin, pg->scratch, err));
-    RB_TRY(create_database(admin, name, pg->scratch, err));
+    RB_TRY(create_database(admin, name, pg->scratch, false, err));
+    RB_TRY(forget_settings(admin, err));
     RB_TRY(connect_as(&again, pg->scratch, RB_PG_CLUSTER_OWNER, err));
     PQfreeCancel(pg->cancel);
     pg->conn = again->conn;
@@ -321,16 +360,21 @@ enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
     return RB_OK;
 }
 
-enum rb_code rb_pg_scratch_at(rb_db **out, const char *key, rb_err *err)
+enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys, rb_err *err)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
-    RB_AUTO(rb_free_str) char *name = state_name(key);
-    bool has = false;
+    RB_AUTO(rb_json_freep) json_t *states = NULL;
     *out = NULL;
     RB_TRY(rb_pg_scratch_start(NULL, err));
     RB_TRY(connect_admin(&admin, err));
-    RB_TRY(has_state(&has, admin, name, err));
-    return has ? open_copy(out, admin, name, err) : RB_OK;
+    RB_TRY(rb_pg_json(&states, admin, "SELECT json_object_agg(datname, 1) FROM pg_database", NULL,
+                      0, err));
+    for (*which = 0; *which < keys->n; ++*which) {
+        RB_AUTO(rb_free_str) char *name = state_name(keys->items[*which]);
+        if (json_object_get(states, name))
+            return open_copy(out, admin, name, err);
+    }
+    return RB_OK;
 }
 
 /* Roles that scripts name. */
