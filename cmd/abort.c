@@ -6,9 +6,10 @@
 #include "transition/parts.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV,  RB_OPTION_LOSS, RB_OPTION_NO_BACKUP, RB_OPTION_BREAK,
-                              RB_OPTION_WHY,  RB_OPTION_LOCK, RB_OPTION_STATEMENT, RB_OPTION_YES,
-                              RB_OPTION_JSON, RB_OPTIONS_END};
+static const rb_opt opts[] = {RB_OPTION_ENV,       RB_OPTION_LOSS,      RB_OPTION_NO_BACKUP,
+                              RB_OPTION_BREAK,     RB_OPTION_WHY,       RB_OPTION_LOCK,
+                              RB_OPTION_STATEMENT, RB_OPTION_TERMINATE, RB_OPTION_YES,
+                              RB_OPTION_JSON,      RB_OPTIONS_END};
 
 /* Before the commit: runs the inverses of the steps that were done. */
 static enum rb_code undo(rb_cli *cli, const rb_env_session *site, const rb_transition *t,
@@ -47,6 +48,7 @@ static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, r
             return rb_env_session_nothing(cli, site, NULL, NULL, "no transition is half-way");
         if (!row)
             return RB_OK;
+        rb_env_session_set_timeouts(site->env, o, row->plan);
         bool back = rb_text_same(row->kind, "abort");
         bool committed = false;
         RB_TRY(rb_transition_committed(&committed, t, site->env, site->state, err));

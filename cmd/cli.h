@@ -62,6 +62,7 @@ typedef struct rb_options {
     bool accept_reverted;
     bool rehearse; /* on copies, artifacts included */
     bool no_backup;
+    bool terminate;
     long lock_timeout; /* seconds; 0: the setting */
     long statement_timeout;
     const char *database; /* of backups and restore */
@@ -162,6 +163,8 @@ typedef struct rb_opt {
     "try to get the locks of the databases for so long, such as 90s or 10m", lock_timeout)
 #define RB_OPTION_STATEMENT RB_DURATION("statement-timeout", \
     "end a statement of a script that runs longer", statement_timeout)
+#define RB_OPTION_TERMINATE RB_FLAG("terminate", 0, \
+    "end the database sessions of the run that was killed, where they still run", terminate)
 #define RB_OPTION_DRY RB_FLAG("dry-run", 'n', \
     "show the plan (with --json: its document) and change nothing", dry_run)
 /* clang-format on */

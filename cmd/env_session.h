@@ -132,6 +132,10 @@ enum rb_code rb_env_session_confirm(const rb_cli *cli, const rb_options *options
 /* Records signals in control; they end the program that rbtool waits for. */
 void rb_env_session_catch(rb_control *control);
 void rb_env_session_uncatch(void);
+/* Replaces the settings of this run that the options give: how long it waits, and whether it may
+ * end sessions. began: the plan of a transition that is continued, whose timeouts count, or NULL.
+ */
+void rb_env_session_set_timeouts(rb_env *env, const rb_options *o, const json_t *began);
 /* Continues the half-way transition, which was loaded with its releases, with the timeouts that it
  * began with, unless the options give others. */
 enum rb_code rb_env_session_continue(rb_cli *cli, rb_env_session *site, rb_transition *transition,

@@ -1,8 +1,9 @@
 #include "env_session.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV, RB_OPTION_LOCK, RB_OPTION_STATEMENT,
-                              RB_OPTION_YES, RB_OPTION_JSON, RB_OPTIONS_END};
+static const rb_opt opts[] = {RB_OPTION_ENV,       RB_OPTION_LOCK, RB_OPTION_STATEMENT,
+                              RB_OPTION_TERMINATE, RB_OPTION_YES,  RB_OPTION_JSON,
+                              RB_OPTIONS_END};
 
 static enum rb_code resume(rb_cli *cli, rb_env_session *site, const rb_options *o, rb_transition *t,
                            rb_err *err)

@@ -177,20 +177,20 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     return code;
 }
 
-/* began: the plan of a transition that is continued, or NULL. */
-static void set_timeouts(rb_env *env, const rb_options *o, const json_t *began)
+void rb_env_session_set_timeouts(rb_env *env, const rb_options *o, const json_t *began)
 {
     const json_t *before = json_object_get(began, "before");
     const int64_t lock = rb_json_int(before, "lockTimeout", env->lock_timeout);
     const int64_t statement = rb_json_int(before, "statementTimeout", env->statement_timeout);
     env->lock_timeout = (int)(o->lock_timeout ? o->lock_timeout : lock);
     env->statement_timeout = (int)(o->statement_timeout ? o->statement_timeout : statement);
+    env->terminate = o->terminate;
 }
 
 enum rb_code rb_env_session_continue(rb_cli *cli, rb_env_session *site, rb_transition *t,
                                      const rb_options *options, rb_err *err)
 {
-    set_timeouts(site->env, options, t->row->plan);
+    rb_env_session_set_timeouts(site->env, options, t->row->plan);
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_transition_read(t, err));
     rb_run run = {.plan = t->plan,
@@ -310,7 +310,7 @@ enum rb_code rb_env_session_carry_out(rb_cli *cli, rb_env_session *site, const r
     bool by_number = false;
     if (strcmp(kind, "abort") != 0)
         RB_TRY(rb_env_session_settled(site, err));
-    set_timeouts(site->env, options, NULL);
+    rb_env_session_set_timeouts(site->env, options, NULL);
     RB_TRY(rb_env_session_intent(&intent, site, options, kind, tag, err));
     RB_TRY(check_reason(options, err));
     RB_TRY(rb_env_session_plan(&t, cli, site, &intent, err));

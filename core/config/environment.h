@@ -46,6 +46,7 @@ typedef struct rb_env {
     int statement_timeout; /* seconds of a script's statement; 0: any */
     char *timeout_key;     /* what sets it, for messages */
     int lock_timeout;      /* seconds in which a transition tries again to get its locks */
+    bool terminate;        /* no setting: a person lets this run end sessions of a killed one */
     int keep;              /* releases kept on disk, at least 2 */
     int64_t backup_limit;  /* bytes of a backup, beside what is at risk */
     int keep_backups;      /* days */

@@ -203,7 +203,11 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
 /* The pins of the newest row; *out is NULL where the database has no journal row. */
 enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 /* Waits until no session of that transition runs any more: a server goes on with what a client that
- * was killed has sent. RB_BUSY if one does for long. */
+ * was killed has sent, and may commit it. terminate: ends them first. RB_BUSY if one runs longer
+ * than that many seconds. */
+enum rb_code rb_db_await(rb_db *db, const char *transition, int seconds, bool terminate,
+                         rb_err *err) RB_MUST_USE;
+/* Waits for them, for a short time, and reads the row. */
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition,
                                rb_err *err) RB_MUST_USE;
 

@@ -78,10 +78,10 @@ typedef struct rb_db_driver {
     enum rb_code (*copy)(char **url, rb_db *db, const char *dump, const char *into, rb_err *err);
     enum rb_code (*identity)(char **out, rb_db *db, rb_err *err);
     /* NULL where no other host can use the database: names the session for those who look at the
-     * server; waits until no other session has that name, RB_BUSY if one goes on for long; takes
+     * server; waits until no other session has that name (as rb_db_await()); takes
      * the lock of that key until the transaction ends, RB_BUSY if what (shown) holds it. */
     enum rb_code (*label)(rb_db *db, const char *label, rb_err *err);
-    enum rb_code (*await)(rb_db *db, const char *label, rb_err *err);
+    enum rb_code (*await)(rb_db *db, const char *label, int seconds, bool terminate, rb_err *err);
     enum rb_code (*lock)(rb_db *db, int64_t key, const char *what, rb_err *err);
     /* As rb_engine_outside(). */
     void (*outside)(const char *sql, size_t len, rb_outside_found *found, void *context);

@@ -5,6 +5,7 @@
 
 #define CATALOG_LIMIT (64u << 20)
 #define PINS_LIMIT (64u << 10)
+#define OTHERS_SECONDS 10 /* that a session of the same transition has for ending by itself */
 
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
                                const rb_db_outcome *outcome, const json_t *pins, rb_err *err)
@@ -47,14 +48,19 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
                          "triggers and rules of that table");
 }
 
+enum rb_code rb_db_await(rb_db *db, const char *transition, int seconds, bool terminate,
+                         rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *label = rb_format(RB_DB_LABEL, transition);
+    return db->driver->await ? db->driver->await(db, label, seconds, terminate, err) : RB_OK;
+}
+
 enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
-    RB_AUTO(rb_free_str) char *label = rb_format(RB_DB_LABEL, transition);
     bool there;
-    if (db->driver->await)
-        RB_TRY(db->driver->await(db, label, err));
+    RB_TRY(rb_db_await(db, transition, OTHERS_SECONDS, false, err));
     RB_TRY(rb_db_has_table(&there, db, "rbtool_journal", err));
     if (there)
         RB_TRY(rb_db_query(&rows, db, "SELECT 1 FROM rbtool_journal WHERE transition_id = $1",

@@ -19,6 +19,7 @@
 #include "database/url.h"
 #include "transition/execute.h"
 #include "transition/parts.h"
+#include "transition/recover.h"
 
 static json_t *write_file(const rb_host_file *file)
 {
@@ -137,7 +138,8 @@ static enum rb_code read_step(rb_plan *plan, rb_plan_database *d, const rb_plan_
  * have run the scripts by hand: then the schema is TO's, what tracks migrations does not know it,
  * and the scripts are recorded only.
  */
-static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, rb_err *err)
+static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, const rb_env *env,
+                                     rb_err *err)
 {
     RB_AUTO(rb_db_closep) rb_db *db = NULL;
     RB_AUTO(rb_json_freep) json_t *found = NULL;
@@ -146,6 +148,7 @@ static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, r
     if (d->create && !target.exists)
         return RB_OK;
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
+    RB_TRY(rb_transition_await(db, plan->id, env, "resume", err));
     RB_TRY(rb_db_journal_has(&d->committed, db, plan->id, err));
     if (d->committed || !d->expected || rb_json_same(d->expected, d->leaving))
         return RB_OK;
@@ -178,7 +181,7 @@ static enum rb_code read_database(rb_plan *plan, rb_plan_database *d, const rb_p
     d->steps = rb_calloc(json_array_size(steps) + 1, sizeof *d->steps);
     rb_json_each (item, steps)
         RB_TRY(read_step(plan, d, rq, item, err));
-    return look_at_database(plan, d, err);
+    return look_at_database(plan, d, rq->env, err);
 }
 
 enum rb_code rb_plan_read(rb_plan **out, const rb_transition_row *row, const json_t *data,

@@ -153,6 +153,18 @@ enum rb_code rb_transition_read(rb_transition *t, rb_err *err)
     return rb_plan_read(&t->plan, t->row, data, &t->request, err);
 }
 
+enum rb_code rb_transition_await(rb_db *db, const char *transition, const rb_env *env,
+                                 const char *command, rb_err *err)
+{
+    enum rb_code code = rb_db_await(db, transition, env->lock_timeout, env->terminate, err);
+    if (code == RB_BUSY)
+        snprintf(err->hint, sizeof err->hint,
+                 "wait for it, or end it with `rbtool %s --env %s --terminate`: what it has not "
+                 "committed by then is rolled back",
+                 command, env->name);
+    return code;
+}
+
 enum rb_code rb_transition_committed(bool *out, const rb_transition *transition, const rb_env *env,
                                      rb_state *state, rb_err *err)
 {
@@ -168,6 +180,7 @@ enum rb_code rb_transition_committed(bool *out, const rb_transition *transition,
         if (json_is_true(json_object_get(item, "create")) && !target.exists)
             continue;
         RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
+        RB_TRY(rb_transition_await(db, row->id, env, "abort", err));
         RB_TRY(rb_db_journal_has(&has, db, row->id, err));
         *out = *out || has;
     }

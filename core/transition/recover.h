@@ -24,6 +24,12 @@ typedef struct rb_transition {
     char *command;
 } rb_transition;
 
+/* Waits, in one of the databases of a transition that is half-way, until the sessions of the run
+ * that was killed have ended, or ends them where a person has agreed to that. RB_BUSY with the
+ * command that does. */
+enum rb_code rb_transition_await(rb_db *db, const char *transition, const rb_env *env,
+                                 const char *command, rb_err *err) RB_MUST_USE;
+
 /* The pending transition's releases, opened (or taken from the ledger, where their tags are lost)
  * and checked to be the same objects; RB_FOUND with a line that says which tag moved. *out->row is
  * NULL when nothing is pending. row only is filled when with_releases is false. */

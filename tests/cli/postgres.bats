@@ -305,6 +305,26 @@ golang_migrate_key() {
     settled_at v1.1.0
 }
 
+@test "resume and abort name a session that still runs, and end it with --terminate" {
+    for way in resume abort; do
+        slow_commit
+        deploy_in_background v1.1.0
+        wait_for any "wait_event_type = 'Lock'"
+        kill -KILL "$DEPLOY"
+        ends_with 137
+        fails 4 'the session of the transition still runs (pid ' rbtool $way --yes --lock-timeout 1s
+        [[ $output == *"\`rbtool $way --env prod --terminate\`"* ]]
+        pg "CREATE OR REPLACE FUNCTION rbtool_test.wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        rbtool $way --yes --terminate
+        let_go
+        pg 'DROP SCHEMA rbtool_test CASCADE'
+        [[ $way == abort ]] || settled_at v1.1.0
+        [[ $way == abort ]] || rbtool revert v1.1.0 --yes
+        rm "$BATS_TEST_TMPDIR/fifo"
+    done
+    settled_at v1.0.0
+}
+
 @test "abort undoes a deploy that was killed before its commit" {
     slow_commit
     deploy_in_background v1.1.0

@@ -7,7 +7,6 @@
 
 /* "rbtool" as a number: the key of the advisory lock that says that a transition runs. */
 #define LOCK_KEY 0x7262746f6f6cLL
-#define OTHERS_SECONDS 10 /* that a session of the same transition has for ending by itself */
 
 /* pg_stat_activity in one line: who, from where, how long, doing what. */
 #define ABOUT                                                                                      \
@@ -145,28 +144,31 @@ void rb_pg_rollback(rb_db *db)
         (void)!rb_pg_exec(pg, "ROLLBACK", &ignored);
 }
 
-/* A server goes on with what a killed client has sent, and may still commit it. */
-enum rb_code rb_pg_await(rb_db *db, const char *label, rb_err *err)
+/* The sessions with that name but this one. */
+#define OTHERS                                                                                     \
+    " FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"          \
+    " AND pid <> pg_backend_pid()"
+
+enum rb_code rb_pg_await(rb_db *db, const char *label, int seconds, bool terminate, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(db);
     const char *const params[] = {label};
     const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
     for (int tries = 0;; tries++) {
         RB_AUTO(rb_free_str) char *about = NULL;
-        RB_TRY(rb_pg_text(&about, pg,
-                          "SELECT " ABOUT " FROM pg_stat_activity WHERE application_name = $1"
-                          " AND datname = current_database() AND pid <> pg_backend_pid() LIMIT 1",
-                          params, 1, err));
+        int64_t ended = 0;
+        if (terminate && tries == 0)
+            RB_TRY(rb_pg_int(&ended, pg, "SELECT bool_and(pg_terminate_backend(pid))" OTHERS,
+                             params, 1, err));
+        RB_TRY(rb_pg_text(&about, pg, "SELECT " ABOUT OTHERS " LIMIT 1", params, 1, err));
         if (!about)
             return RB_OK;
-        if (tries == OTHERS_SECONDS * 10) {
+        if (tries >= seconds * 10) {
             RB_AUTO(rb_free_str) char *safe = rb_safe(about);
-            return rb_fail(
-                err, RB_BUSY,
-                "database %s: the session of the transition still runs (%s), and whether "
-                "it commits is not known yet\nwait for it, or end it with `SELECT "
-                "pg_terminate_backend(PID)` in psql; then try again",
-                pg->shown, safe);
+            return rb_fail(err, RB_BUSY,
+                           "database %s: the session of the transition still runs (%s), and "
+                           "whether it commits is not known yet\nwait for it, and try again",
+                           pg->shown, safe);
         }
         nanosleep(&pause, NULL);
     }

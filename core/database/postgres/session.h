@@ -14,7 +14,8 @@ char *rb_pg_blockers(const rb_pg *pg);
 /* The driver's functions; see driver.h. */
 enum rb_code rb_pg_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_label(rb_db *db, const char *label, rb_err *err) RB_MUST_USE;
-enum rb_code rb_pg_await(rb_db *db, const char *label, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_await(rb_db *db, const char *label, int seconds, bool terminate,
+                         rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_lock(rb_db *db, int64_t key, const char *what, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_begin(rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_commit(rb_db *db, rb_err *err) RB_MUST_USE;
