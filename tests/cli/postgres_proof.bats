@@ -295,6 +295,9 @@ REVOKE SELECT ON orders FROM app, "Report Reader";\n'
     commit
     fails 1 "it ran longer than 2 s, the limit" rbtool prove --base HEAD~1
     [[ $output == *databases.main.limits* ]]
+    put migrations/3_long.up.sql 'COPY (SELECT pg_sleep(600)) TO STDOUT;\n'
+    commit
+    fails 1 "it ran longer than 2 s, the limit" rbtool prove --base HEAD~1
     config ', "limits": { "seconds": 60, "memory": 64, "size": 64 }'
     put migrations/3_long.up.sql "DO \$\$ DECLARE t text := 'x'; BEGIN
     FOR i IN 1..29 LOOP t := t || t; END LOOP; END \$\$;\n"

@@ -171,32 +171,36 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Waits a second at most for what the server sends. look: when to find out who holds the lock that
+ * the session waits for; 0: not any more. */
+static bool wait_once(rb_pg *pg, int64_t *deadline, int64_t *look)
+{
+    struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
+    int64_t left = *deadline ? *deadline - now_ms() : 1000;
+    if (*deadline && left <= 0) {
+        if (pg->limited)
+            return false;
+        pg->limited = true;
+        rb_db_interrupt(&pg->base);
+        *deadline = now_ms() + CANCEL_SECONDS * 1000;
+        return true;
+    }
+    if (*look && now_ms() >= *look) {
+        pg->blockers = rb_pg_blockers(pg);
+        *look = 0;
+    } else if (*look && *look - now_ms() < left) {
+        left = *look - now_ms();
+    }
+    return poll(&fd, 1, (int)(left < 1000 ? left : 1000)) <= 0 || PQconsumeInput(pg->conn);
+}
+
 bool rb_pg_wait(rb_pg *pg, int64_t *deadline)
 {
-    const int64_t look = pg->limits.lock_ms ? now_ms() + pg->limits.lock_ms / 2 : 0;
-    bool looked = false;
+    int64_t look = pg->limits.lock_ms ? now_ms() + pg->limits.lock_ms / 2 : 0;
     rb_free_str(&pg->blockers);
-    while (PQisBusy(pg->conn)) {
-        struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
-        const bool looks = look && !looked;
-        int64_t left = *deadline ? *deadline - now_ms() : 1000;
-        if (*deadline && left <= 0) {
-            if (pg->limited)
-                return false;
-            pg->limited = true;
-            rb_db_interrupt(&pg->base);
-            *deadline = now_ms() + CANCEL_SECONDS * 1000;
-            continue;
-        }
-        if (looks && now_ms() >= look) {
-            pg->blockers = rb_pg_blockers(pg);
-            looked = true;
-        } else if (looks && look - now_ms() < left) {
-            left = look - now_ms();
-        }
-        if (poll(&fd, 1, (int)(left < 1000 ? left : 1000)) > 0 && !PQconsumeInput(pg->conn))
+    while (PQisBusy(pg->conn))
+        if (!wait_once(pg, deadline, &look))
             return false;
-    }
     return true;
 }
 
@@ -214,11 +218,18 @@ static bool put_data(rb_pg *pg, const rb_db_text *sql, const rb_sql_statement *s
     return PQputCopyEnd(pg->conn, NULL) == 1;
 }
 
-static void drop_copied(rb_pg *pg)
+static bool drop_copied(rb_pg *pg, int64_t *deadline)
 {
+    int64_t look = 0;
     char *row = NULL;
-    while (PQgetCopyData(pg->conn, &row, 0) > 0)
-        PQfreemem(row);
+    int n;
+    while ((n = PQgetCopyData(pg->conn, &row, 1)) >= 0) {
+        if (n > 0)
+            PQfreemem(row);
+        else if (!wait_once(pg, deadline, &look))
+            return false;
+    }
+    return true;
 }
 
 /* Sent by the extended protocol, in which the server takes one statement and no more: none that
@@ -248,8 +259,7 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
             break;
         ExecStatusType status = PQresultStatus(result);
         bool lost = status == PGRES_COPY_IN && !put_data(pg, sql, s);
-        if (status == PGRES_COPY_OUT)
-            drop_copied(pg);
+        lost = lost || (status == PGRES_COPY_OUT && !drop_copied(pg, deadline));
         if (lost || status == PGRES_BAD_RESPONSE || status == PGRES_FATAL_ERROR)
             code = fail_in(pg, sql, s, lost ? NULL : result, err);
         if (lost)
