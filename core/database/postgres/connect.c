@@ -114,16 +114,27 @@ enum rb_code rb_pg_connect(rb_pg **out, const char *url, enum rb_db_mode mode, r
     return code;
 }
 
+const char *rb_pg_no_timeouts(const rb_pg *pg)
+{
+    const int version = PQserverVersion(pg->conn);
+    return version >= 170000   ? "SET statement_timeout = 0; SET idle_session_timeout = 0;"
+                                 " SET idle_in_transaction_session_timeout = 0;"
+                                 " SET transaction_timeout = 0;"
+           : version >= 140000 ? "SET statement_timeout = 0; SET idle_session_timeout = 0;"
+                                 " SET idle_in_transaction_session_timeout = 0;"
+                               : "SET statement_timeout = 0;"
+                                 " SET idle_in_transaction_session_timeout = 0;";
+}
+
 /* RESET ALL; no timeout of the server's or role's but one for locks. */
 static enum rb_code reset(rb_pg *pg, const char *settings, rb_err *err)
 {
     const int lock_ms = pg->mode == RB_DB_READ ? READ_LOCK_MS : pg->limits.lock_ms;
     RB_AUTO(rb_free_str) char *label = rb_pg_literal(pg->label ? pg->label : "rbtool");
     RB_AUTO(rb_free_str)
-    char *sql = rb_format("RESET ALL; SET application_name = %s; SET statement_timeout = 0;"
-                          " SET idle_in_transaction_session_timeout = 0; SET lock_timeout = %d;"
+    char *sql = rb_format("RESET ALL; SET application_name = %s; %s SET lock_timeout = %d;"
                           " SET client_min_messages = warning; %s",
-                          label, lock_ms, settings);
+                          label, rb_pg_no_timeouts(pg), lock_ms, settings);
     return rb_pg_exec(pg, sql, err);
 }
 

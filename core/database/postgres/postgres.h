@@ -60,6 +60,9 @@ RB_DEFINE_AUTO(rb_pg, rb_pg_disconnect)
 enum rb_code rb_pg_settle(rb_pg *pg, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_settle_script(rb_pg *pg, rb_err *err) RB_MUST_USE;
 
+/* SQL that follows RESET ALL: no timeout of the server, database or role ends the session. */
+const char *rb_pg_no_timeouts(const rb_pg *pg);
+
 /* Runs one or more statements of rbtool's own. */
 enum rb_code rb_pg_exec(rb_pg *pg, const char *sql, rb_err *err) RB_MUST_USE;
 /* Runs one statement with n parameters as text (NULL for null); *out has its rows. */

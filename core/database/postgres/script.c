@@ -278,7 +278,9 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
  * deferrable has, too). */
 static const char tidy_sql[] =
     "SET CONSTRAINTS ALL IMMEDIATE; CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION;"
-    " RESET ROLE; RESET ALL; SET search_path = pg_catalog; DEALLOCATE ALL; DISCARD SEQUENCES;"
+    " RESET ROLE; RESET ALL;";
+static const char left_sql[] =
+    " SET search_path = pg_catalog; DEALLOCATE ALL; DISCARD SEQUENCES;"
     " SELECT pg_advisory_unlock_all();"
     " SELECT string_agg(sql, '; ' ORDER BY sql) FROM ("
     "SELECT format('DROP %s IF EXISTS pg_temp.%I CASCADE', CASE relkind WHEN 'v' THEN 'VIEW'"
@@ -297,7 +299,9 @@ static const char tidy_sql[] =
 
 static enum rb_code tidy(rb_pg *pg, const rb_db_text *sql, rb_err *err)
 {
-    RB_AUTO(rb_pg_clear) PGresult *result = PQexec(pg->conn, tidy_sql);
+    RB_AUTO(rb_free_str)
+    char *tidied = rb_format("%s %s%s", tidy_sql, rb_pg_no_timeouts(pg), left_sql);
+    RB_AUTO(rb_pg_clear) PGresult *result = PQexec(pg->conn, tidied);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         return fail_in(pg, sql, NULL, result, err);
     if (!PQgetisnull(result, 0, 0))
