@@ -5,14 +5,28 @@
 
 #include "base/buf.h"
 
-/* Keys are hashes, so their first bytes serve as the slot's hash. */
+/* The first bytes of a key that is a hash; FNV-1a of a name. */
+static size_t hash_of(const rb_keys *keys, const void *key)
+{
+    uint64_t hash = 14695981039346656037u;
+    if (!keys->names)
+        memcpy(&hash, key, sizeof hash);
+    for (const char *p = keys->names ? key : ""; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    return hash;
+}
+
+static bool is_same(const rb_keys *keys, const void *a, const void *b)
+{
+    return keys->names ? strcmp(a, b) == 0 : memcmp(a, b, RB_KEY_SIZE) == 0;
+}
+
 static uint32_t *slot_of(const rb_keys *keys, const void *key)
 {
-    size_t i;
-    memcpy(&i, key, sizeof i);
+    size_t i = hash_of(keys, key);
     for (i &= keys->slot_count - 1;; i = (i + 1) & (keys->slot_count - 1)) {
         uint32_t *slot = &keys->slots[i];
-        if (*slot == 0 || memcmp(keys->key(keys->list, *slot - 1), key, RB_KEY_SIZE) == 0)
+        if (*slot == 0 || is_same(keys, keys->key(keys->list, *slot - 1), key))
             return slot;
     }
 }

@@ -1,6 +1,6 @@
 /*
- * Finds places in a list by key. A key has 20 bytes and is a hash, such as an object id. The list
- * and its keys are the caller's: the table holds numbers only, below UINT32_MAX.
+ * Finds places in a list by key. A key has 20 bytes and is a hash, such as an object id, or is a
+ * name. The list and its keys are the caller's: the table holds numbers only, below UINT32_MAX.
  *
  * Set key and list, add, find, clear. Nothing fails.
  */
@@ -19,6 +19,7 @@ typedef const void *rb_keys_at(const void *list, size_t place);
 typedef struct rb_keys {
     rb_keys_at *key;
     const void *list;
+    bool names;      /* keys are strings */
     uint32_t *slots; /* open addressing: 0, or 1 more than a place; a power of two of them */
     size_t slot_count;
     size_t n;

@@ -149,14 +149,14 @@ void rb_history_in_use(char **why, const rb_policy *policy, const rb_chain *chai
 
 /* Collects as keys the tags in this clone that lead to a recorded release which was not given up.
  * */
-static json_t *made_and_here(const rb_policy *policy, const json_t *here)
+static json_t *made_and_here(const rb_policy *policy, const rb_tags_here *here)
 {
     json_t *tags = json_object();
     for (size_t i = 0; i < policy->ledger->n; i++) {
         const rb_entry *entry = &policy->ledger->items[i];
         if (entry->tag && entry->object &&
-            rb_text_same(rb_json_str(here, entry->tag), entry->object) && made(policy, entry) &&
-            !rb_ledger_gap(policy, entry->tag, entry->object))
+            rb_text_same(rb_tags_here_find(here, entry->tag), entry->object) &&
+            made(policy, entry) && !rb_ledger_gap(policy, entry->tag, entry->object))
             rb_json_set_str(tags, entry->tag, NULL);
     }
     return tags;
@@ -167,7 +167,7 @@ static json_t *made_and_here(const rb_policy *policy, const json_t *here)
  * recreated under its name before it was used replaces the earlier one; so does the one whose tag
  * exists in this clone.
  */
-static void list_known(const void *context, rb_known_releases *out, const json_t *here)
+static void list_known(const void *context, rb_known_releases *out, const rb_tags_here *here)
 {
     const rb_policy *policy = context;
     RB_AUTO(rb_json_freep) json_t *found = json_object();
@@ -176,7 +176,7 @@ static void list_known(const void *context, rb_known_releases *out, const json_t
         const rb_entry *entry = &policy->ledger->items[i];
         if (!entry->tag || !entry->object)
             continue;
-        bool is_here = rb_text_same(rb_json_str(here, entry->tag), entry->object);
+        bool is_here = rb_text_same(rb_tags_here_find(here, entry->tag), entry->object);
         bool its_own = made(policy, entry);
         bool again = its_own && json_object_get(newest, entry->tag);
         if (its_own && !again)
@@ -197,20 +197,19 @@ enum rb_code rb_history_absent(rb_known_releases *out, const rb_policy *policy, 
 {
     RB_AUTO(rb_tag_refs_clear) rb_tag_refs refs = {0};
     RB_AUTO(rb_known_releases_clear) rb_known_releases known = {0};
-    RB_AUTO(rb_json_freep) json_t *here = json_object();
+    RB_AUTO(rb_tags_here_clear) rb_tags_here here = {0};
     RB_TRY(rb_tag_refs_read(&refs, policy->ledger->repo, err));
     for (size_t i = 0; i < refs.n; i++) {
         char hex[RB_OID_HEX];
         rb_oid_hex(&refs.items[i].object, hex);
-        if (json_object_set_new(here, refs.items[i].name, json_string(hex)) != 0)
-            continue; /* not UTF-8, so no entry can name it */
+        rb_tags_here_add(&here, refs.items[i].name, hex);
     }
-    list_known(policy, &known, here);
+    list_known(policy, &known, &here);
     for (size_t i = 0; i < known.n; i++) {
         const rb_link *link = &known.items[i];
-        if (json_object_get(here, link->tag))
+        if (rb_tags_here_find(&here, link->tag))
             continue;
-        rb_json_set_str(here, link->tag, link->object);
+        rb_tags_here_add(&here, link->tag, link->object);
         rb_known_releases_add(out, link->tag, link->object, known.used[i]);
     }
     return RB_OK;

@@ -176,13 +176,14 @@ void rb_unapproved_find(rb_unapproved **items, size_t *n, const rb_policy *polic
     for (size_t i = 0; i < ledger->n && policy->version_count > 0; i++) {
         const rb_entry *entry = &ledger->items[i];
         const bool counts = entry->trust == RB_ENTRY_GOOD || entry->trust == RB_ENTRY_UNSIGNED;
-        const char *before = rb_json_str(rb_entry_detail(entry), "environment");
         if (counts && entry->kind == RB_ENTRY_TRANSITION) {
             judge(items, n, &j, entry);
             follow(&j, entry);
-        } else if (entry->kind == RB_ENTRY_OVERRIDE && entry->trust == RB_ENTRY_GOOD && before &&
+        } else if (entry->kind == RB_ENTRY_OVERRIDE && entry->trust == RB_ENTRY_GOOD &&
                    entry->environment) {
-            rb_json_set_str(j.renamed, entry->environment, before);
+            const char *before = rb_json_str(rb_entry_detail(entry), "environment");
+            if (before)
+                rb_json_set_str(j.renamed, entry->environment, before);
         }
     }
 }

@@ -16,8 +16,8 @@ static void clear_loading(rb_chain_loading *loading)
 {
     rb_tag_refs_clear(&loading->refs);
     rb_record_cache_free(loading->cache);
-    rb_json_free(loading->index);
-    rb_json_free(loading->objects);
+    rb_keys_clear(&loading->index);
+    rb_tags_here_clear(&loading->here);
     rb_known_releases_clear(&loading->known);
     free(loading->fetch);
 }
@@ -39,6 +39,38 @@ void rb_known_releases_clear(rb_known_releases *known)
     free(known->items);
     free(known->used);
     *known = (rb_known_releases){0};
+}
+
+static const void *name_of(const void *here, size_t i)
+{
+    return ((const rb_tags_here *)here)->items[i].name;
+}
+
+void rb_tags_here_add(rb_tags_here *here, const char *name, const char *object)
+{
+    if (here->n == here->cap) {
+        here->cap = here->cap ? here->cap * 2 : 64;
+        here->items = rb_realloc(here->items, here->cap, sizeof *here->items);
+    }
+    here->keys.key = name_of;
+    here->keys.list = here;
+    here->keys.names = true;
+    here->items[here->n].name = name;
+    snprintf(here->items[here->n].object, RB_OID_HEX, "%s", object);
+    rb_keys_add(&here->keys, here->n++);
+}
+
+void rb_tags_here_clear(rb_tags_here *here)
+{
+    rb_keys_clear(&here->keys);
+    free(here->items);
+    *here = (rb_tags_here){0};
+}
+
+const char *rb_tags_here_find(const rb_tags_here *here, const char *name)
+{
+    size_t i;
+    return rb_keys_find(&i, &here->keys, name) ? here->items[i].object : NULL;
 }
 
 static void clear_item(rb_chain_item *item)
@@ -167,9 +199,8 @@ static void take_item(rb_chain_loading *loading, const rb_tag_ref *ref, const rb
     bool is_here = ref->resolved && (!read->tag || *read->object);
     if (read->tag)
         loading->chain->items[loading->chain->n++] = *read;
-    if (is_here && json_object_set_new(loading->objects, ref->name,
-                                       json_stringn_nocheck(hex, RB_OID_HEX - 1)) != 0)
-        return; /* no UTF-8: no manifest can name it */
+    if (is_here)
+        rb_tags_here_add(&loading->here, ref->name, hex);
 }
 
 static enum rb_code read_tags(rb_chain_loading *loading, rb_err *err)
@@ -208,8 +239,8 @@ static void read_pushed(rb_chain_loading *loading, const rb_pushes *pushed)
 static void add_item(rb_chain_loading *loading, const rb_chain_item *item)
 {
     rb_chain *chain = loading->chain;
-    if (item->listed && !json_object_get(loading->objects, item->tag))
-        rb_json_set_str(loading->objects, item->tag, item->object);
+    if (item->listed && !rb_tags_here_find(&loading->here, item->tag))
+        rb_tags_here_add(&loading->here, item->tag, item->object);
     chain->items = rb_realloc(chain->items, chain->n + 1, sizeof *chain->items);
     chain->items[chain->n++] = *item;
 }
@@ -236,7 +267,7 @@ static enum rb_code find_missing(rb_chain_loading *loading, const rb_link *link,
     RB_AUTO(clear_item) rb_chain_item item = {0};
     RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
     bool found;
-    if (json_object_get(loading->objects, link->tag))
+    if (rb_tags_here_find(&loading->here, link->tag))
         return RB_OK;
     RB_TRY(open_missing(&found, &item, &kept, loading, link, err));
     if (!found)
@@ -254,7 +285,7 @@ static enum rb_code find_known(rb_chain_loading *loading, size_t i, bool kept_on
     RB_AUTO(clear_item) rb_chain_item item = {0};
     RB_AUTO(rb_tag_freep) rb_tag *kept = NULL;
     bool found;
-    const char *here = rb_json_str(loading->objects, link->tag);
+    const char *here = rb_tags_here_find(&loading->here, link->tag);
     if ((here && strcmp(here, link->object) == 0) || rb_chain_find(loading->chain, link->tag))
         return RB_OK;
     RB_TRY(open_missing(&found, &item, &kept, loading, link, err));
@@ -288,12 +319,17 @@ static enum rb_code find_gone(rb_chain_loading *loading, rb_err *err)
     if (!more->find_tag)
         return RB_OK;
     if (more->list_known)
-        more->list_known(more->context, &loading->known, loading->objects);
+        more->list_known(more->context, &loading->known, &loading->here);
     RB_TRY(find_all_missing(loading, err));
     for (int kept = 1; kept >= 0; kept--)
         for (size_t i = 0; i < loading->known.n; i++)
             RB_TRY(find_known(loading, i, kept == 1, err));
     return loading->known.n > 0 ? find_all_missing(loading, err) : RB_OK;
+}
+
+static const void *tag_of(const void *chain, size_t i)
+{
+    return ((const rb_chain *)chain)->items[i].tag;
 }
 
 static enum rb_code open_cache(rb_chain_loading *loading, rb_err *err)
@@ -316,8 +352,7 @@ enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *sign
                                 .signers = signers,
                                 .more = more ? more : &none,
                                 .chain = chain,
-                                .index = json_object(),
-                                .objects = json_object()};
+                                .index = {.key = tag_of, .list = chain, .names = true}};
     *chain = (rb_chain){.repo = repo, .signers = signers};
     if (!(loading.more->how & (RB_CHAIN_FRESH | RB_CHAIN_KEEP)))
         RB_TRY(open_cache(&loading, err));

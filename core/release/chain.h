@@ -13,6 +13,7 @@
 #ifndef RB_RELEASE_CHAIN_H
 #define RB_RELEASE_CHAIN_H
 
+#include "base/keys.h"
 #include "git/pushes.h"
 #include "release/listcache.h"
 #include "release/release.h"
@@ -52,8 +53,24 @@ void rb_known_releases_add(rb_known_releases *known, const char *tag, const char
                            bool used);
 void rb_known_releases_clear(rb_known_releases *known);
 
-/* Adds, newest first, the releases that must be here and are not: here is tag to object id. */
-typedef void rb_chain_list_known(const void *context, rb_known_releases *out, const json_t *here);
+/* The tags of a repository. Names are borrowed. */
+typedef struct rb_tags_here {
+    struct rb_tag_here {
+        const char *name;
+        char object[RB_OID_HEX];
+    } * items;
+    size_t n;
+    size_t cap;
+    rb_keys keys;
+} rb_tags_here;
+void rb_tags_here_add(rb_tags_here *here, const char *name, const char *object);
+void rb_tags_here_clear(rb_tags_here *here);
+/* Returns the object of a tag, 40 hex digits; NULL if it is not here. */
+const char *rb_tags_here_find(const rb_tags_here *here, const char *name);
+
+/* Adds, newest first, the releases that must be here and are not. */
+typedef void rb_chain_list_known(const void *context, rb_known_releases *out,
+                                 const rb_tags_here *here);
 
 enum {                     /* how a chain is loaded */
        RB_CHAIN_FRESH = 1, /* results of earlier commands are not used */

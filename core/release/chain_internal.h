@@ -14,8 +14,8 @@ typedef struct rb_chain_loading {
     const rb_chain_more *more;
     rb_record_cache *cache; /* NULL: none */
     rb_chain *chain;
-    json_t *index;           /* tag name to index of its item */
-    json_t *objects;         /* tag name to the object of every tag */
+    rb_keys index;           /* of the chain's items, by tag */
+    rb_tags_here here;       /* every tag */
     rb_known_releases known; /* what should be here and is not, by the list_known */
     char *fetch;             /* of rb_chain_fetch(); NULL: nobody asked yet */
 } rb_chain_loading;

@@ -6,8 +6,8 @@
 
 static rb_chain_item *named(const rb_chain_loading *loading, const char *tag)
 {
-    int64_t at = rb_json_int(loading->index, tag, -1);
-    return at < 0 ? NULL : &loading->chain->items[at];
+    size_t at;
+    return rb_keys_find(&at, &loading->index, tag) ? &loading->chain->items[at] : NULL;
 }
 
 /* A verified item's predecessor, when it is here and is the one that was named. */
@@ -25,11 +25,10 @@ static int by_version(const void *a, const void *b)
 
 static void build_index(rb_chain_loading *loading)
 {
-    json_object_clear(loading->index);
+    rb_keys_clear(&loading->index);
+    rb_keys_reserve(&loading->index, loading->chain->n);
     for (size_t i = 0; i < loading->chain->n; i++)
-        if (json_object_set_new(loading->index, loading->chain->items[i].tag,
-                                json_integer((json_int_t)i)) != 0)
-            continue; /* no UTF-8: no manifest can name it */
+        rb_keys_add(&loading->index, i);
 }
 
 /* Oldest version first; every item after the ones that its links lead to; then turned round. Links
@@ -90,7 +89,7 @@ char *rb_chain_link_field(const rb_listed_release *listed, size_t i, const char 
 static void check_link(rb_chain_loading *loading, rb_chain_item *item, size_t i)
 {
     const rb_link *link = &item->listed->links[i];
-    const char *object = rb_json_str(loading->objects, link->tag);
+    const char *object = rb_tags_here_find(&loading->here, link->tag);
     rb_chain_item *target = named(loading, link->tag);
     const rb_listed_release *listed = target ? target->listed : NULL;
     bool moved = object && strcmp(object, link->object) != 0;
@@ -212,7 +211,7 @@ static void check_known(rb_chain_loading *loading)
 {
     for (size_t i = 0; i < loading->known.n; i++) {
         const rb_link *link = &loading->known.items[i];
-        const char *here = rb_json_str(loading->objects, link->tag);
+        const char *here = rb_tags_here_find(&loading->here, link->tag);
         rb_chain_item *item = named(loading, link->tag);
         if (!item || !here || strcmp(here, link->object) == 0 || says_moved(item, link->object))
             continue;

@@ -396,10 +396,10 @@ static enum rb_code keep(const void *context, rb_tag **out, const char *tag, con
     return rb_tag_read_object(out, kept->shop->repo, &oid, tag, err);
 }
 
-static void count(const void *context, rb_known_releases *out, const json_t *here)
+static void count(const void *context, rb_known_releases *out, const rb_tags_here *here)
 {
     const archive *kept = context;
-    assert_true(json_is_object(here));
+    assert_non_null(here);
     rb_known_releases_add(out, kept->tag, kept->object, kept->used);
 }
 
