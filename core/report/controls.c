@@ -44,14 +44,14 @@ static json_t *count(const json_t *document)
     rb_json_set(
         out,
         "verified:n unapproved:n losses:n backups:n overdue:n unsigned:n good:J "
-        "entries:J unsignedEntries:J lastDrill:s reverts:n reverted:n",
+        "entries:J lastDrill:s reverts:n drilled:n",
         count_with(document, "releases", "ok"), count_with(document, "transitions", "unapproved"),
         count_with(document, "transitions", "accepted"),
         count_with(document, "transitions", "backups"), count_with(document, "reviews", "overdue"),
         count_that(document, "transitions", "trust", "unsigned"), json_object_get(ledger, "good"),
-        json_object_get(ledger, "entries"), json_object_get(ledger, "unsigned"),
-        rb_json_str(drill, "at"), count_that(document, "transitions", "kind", "revert"),
-        count_that(document, "verdicts", "verdict", "bad"));
+        json_object_get(ledger, "entries"), rb_json_str(drill, "at"),
+        count_that(document, "transitions", "kind", "revert"),
+        count_with(document, "drills", "ok"));
     return out;
 }
 
@@ -90,9 +90,9 @@ static const struct control {
      "hand",
      "rbtool backups", NULL, NULL, false},
     {"Going back works, and was practised",
-     "{reverts:count} revert{reverts:s}, {drills:count} drill{drills:s}[, the last at "
-     "{lastDrill:minute}]",
-     "rbtool log --kind drill", NULL, "drills", false},
+     "{reverts:count} revert{reverts:s}, {drills:count} drill{drills:s}, {drilled:count} of them "
+     "without a problem[, the last at {lastDrill:minute}]",
+     "rbtool log --kind drill", NULL, "drilled", false},
     {"Plans, backups and the history of migrations are reviewed",
      "{reviews:count} review{reviews:s}, {overdue:count} of them overdue",
      "rbtool log --kind review", "overdue", "reviews", false},

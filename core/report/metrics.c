@@ -59,7 +59,8 @@ static const struct {
                 "Deployment rework rate: deployments after a failed one, in the last 30 days."},
     [RESTORE] = {"revert_duration_seconds", "gauge", "seconds",
                  "Time to restore: median of the reverts of the last 30 days."},
-    [DRILL] = {"drill_timestamp_seconds", "gauge", "seconds", "When the last drill ended."},
+    [DRILL] = {"drill_timestamp_seconds", "gauge", "seconds",
+               "When the last drill without a problem ended."},
     [REVIEW] = {"review_due_timestamp_seconds", "gauge", "seconds", "When the next review is due."},
     [APPROVALS] = {"approvals_pending", "gauge", NULL,
                    "Approvals that the newest release lacks for a deploy."},
@@ -191,6 +192,8 @@ static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *env
             (*name && !is_of(entry, environment)))
             continue;
         const json_t *detail = rb_entry_detail(entry);
+        if (json_is_false(json_object_get(detail, "ok"))) /* a drill that found a problem */
+            continue;
         const char *subject = rb_json_str(detail, "subject");
         RB_AUTO(rb_free_str) char *key = rb_format("%s\n%s", name, subject ? subject : "");
         if (json_object_get(seen, key))

@@ -26,6 +26,7 @@ setup_file() {
     release v1.2.0
     rbtool approve v1.2.0 --key "$KEYS/bob" || true
     rbtool deploy v1.2.0 --yes
+    rbtool drill v1.2.0
 }
 
 setup() {
@@ -56,8 +57,9 @@ setup() {
     [[ $(jq -c '[.transitions[] | .accepted // [] | .[].values]' "$TEST/report") == '[3]' ]]
     [[ $(jq -c '[.releases[] | [.tag, .object, .verdict]]' "$TEST/report") == \
         "$(rbtool list --json | jq -c '[.releases[] | [.tag, .object, .verdict]]')" ]]
-    [[ $(jq '[.notes, .reviews, .approvals, .verdicts, .transitions, .releases] | map(length) | add' "$TEST/report") == \
+    [[ $(jq '[.notes, .reviews, .drills, .approvals, .verdicts, .transitions, .releases] | map(length) | add' "$TEST/report") == \
         "$(wc -l <"$TEST/log")" ]]
+    [[ $(jq -c '[.drills[0] | .ok, .rto], (.controls[] | select(.command == "rbtool log --kind drill").ok)' "$TEST/report") == $'[true,300]\ntrue' ]]
     [[ $(jq -r .ledger.tip "$TEST/report") == "$(git rev-parse refs/rbtool/ledger)" ]]
 }
 
