@@ -60,6 +60,7 @@ typedef struct rb_options {
     bool bad;
     bool accept_drift;
     bool accept_reverted;
+    long watch;    /* seconds of --watch; 0: none */
     bool rehearse; /* on copies, artifacts included */
     bool no_backup;
     bool terminate;

@@ -191,6 +191,7 @@ const char *rb_env_session_command(rb_env_session *site, const rb_options *o, co
     add_option(&words, "--scripts-from", o->scripts_from);
     add_seconds(&words, "--lock-timeout", o->lock_timeout);
     add_seconds(&words, "--statement-timeout", o->statement_timeout);
+    add_seconds(&words, "--watch", o->watch);
     const struct {
         bool given;
         const char *name;

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "environment/state_watch.h"
 #include "environment/tidy.h"
 #include "release_status.h"
 #include "transition/backups.h"
@@ -146,6 +147,7 @@ void rb_env_session_record(rb_cli *cli, rb_env_session *site)
 {
     rb_err ignored; /* a database that cannot be read now is asked the next time */
     (void)!rb_backups_settle(site->env, site->state, &ignored);
+    (void)!rb_state_watch_settle(site->state, site->env->root, &ignored);
     free(site->untold);
     site->untold = record(cli, site->env->name, site->state);
 }
@@ -168,6 +170,7 @@ static enum rb_code catch_up(rb_cli *cli, const char *name, const char *root, rb
     RB_TRY(rb_state_pin(&recorded, state, "environment", err));
     if (recorded && strcmp(recorded, name) != 0)
         return RB_OK; /* it would be recorded under the wrong name */
+    RB_TRY(rb_state_watch_settle(state, root, err));
     RB_AUTO(rb_free_str) char *untold = record(cli, name, state);
     if (untold)
         rb_ui_note(cli, "%s", untold);
@@ -321,6 +324,7 @@ void rb_env_session_close(rb_env_session *site)
     rb_binding_clear(&site->binding);
     rb_json_free(site->settings);
     rb_json_free(site->pins);
+    rb_json_free(site->document);
     free(site->settings_file);
     free(site->command);
     rb_state_close(site->state);

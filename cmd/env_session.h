@@ -24,6 +24,9 @@ typedef struct rb_env_session {
     rb_binding binding; /* what this host recorded, compared with them */
     json_t *pins;       /* an object, for every journal row of a database (rb_run.pins) */
     char *command;      /* rb_env_session_command() */
+    int64_t watch;      /* rb_run.watch of the transition that begins here */
+    const char *undoes; /* rb_run.watch_of */
+    json_t *document;   /* of a transition that is watched: printed when the watch has ended */
     char *untold;       /* why the ledger does not have all of it; reported once, at close */
 } rb_env_session;
 

@@ -21,7 +21,7 @@ static const rb_opt opts[] = {
     RB_LIST("env", 'e', "NAME", "only about this environment", environments),
     RB_LIST("kind", 'k', "KIND",
             "only release, verdict, approval, policy, gap, transition, drill, override, restore, "
-            "note, review or merge",
+            "watch, note, review or merge",
             kinds),
     RB_TEXT("since", 0, "DATE", "only since then, as in `git log --since`", since),
     RB_NUMBER("max-count", 'n', "NUMBER", "the newest NUMBER only", count),

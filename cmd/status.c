@@ -166,6 +166,17 @@ static void show_health(const rb_cli *cli, const rb_status *st)
     }
 }
 
+static void show_watch(const rb_status *st)
+{
+    if (!st->watch)
+        return;
+    rb_ui_item(rb_text_same(rb_json_str(st->watch, "outcome"), "open")
+                   ? "watch       {release} until {until:time}[: failed, {held}]"
+                   : "watch       {release}, {outcome}: {rounds} rounds of the checks, {failed} "
+                     "failed[: {held}]",
+               st->watch);
+}
+
 static void show_list(const rb_cli *cli, const char *head, const json_t *list)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
@@ -220,6 +231,7 @@ static void show(rb_cli *cli, const rb_status *st)
         rb_ui_line("since       %s%s%s", since, st->by ? ", by " : "", st->by ? st->by : "");
     }
     show_health(cli, st);
+    show_watch(st);
     RB_AUTO(rb_free_str)
     char *drift = rb_format("  %sdrift%s", rb_ui_color(RB_YELLOW), rb_ui_color(RB_PLAIN));
     show_list(cli, drift, st->drift);

@@ -34,6 +34,7 @@ typedef struct rb_status {
     json_t *unreadable;      /* [{"part","message"}] */
     json_t *backups;         /* [{"id","bytes","at","age" in seconds}], by id */
     json_t *checks;          /* rb_state_health(), or NULL */
+    json_t *watch;           /* the newest, as rb_deploy_watch_view() shows it, or NULL */
     const char *health;      /* healthy, unhealthy, unchecked */
     bool down;               /* the service was not started */
     int64_t since;           /* 0: not known */

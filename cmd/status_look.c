@@ -8,8 +8,10 @@
 #include "base/anchor.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "deploy_watch.h"
 #include "environment/drift.h"
 #include "environment/observe.h"
+#include "environment/state_watch.h"
 #include "release_status.h"
 #include "transition/known_good.h"
 #include "transition/recover.h"
@@ -216,6 +218,16 @@ static void look_at_history(rb_status *st)
     rb_transition_rows_free(rows, count);
 }
 
+static void look_at_watch(rb_status *st)
+{
+    RB_AUTO(rb_json_freep) json_t *watch = NULL;
+    bool over;
+    rb_err why;
+    if (can(st, "state", rb_state_watch(&watch, &over, st->site.state, &why), &why) && watch &&
+        !over)
+        st->watch = rb_deploy_watch_view(watch);
+}
+
 static void look_at_state(rb_status *st)
 {
     rb_outbox_item *items = NULL;
@@ -228,6 +240,7 @@ static void look_at_state(rb_status *st)
     (void)can(st, "state", rb_state_outbox(&items, &st->unwritten, st->site.state, &why), &why);
     rb_outbox_free(items, st->unwritten);
     (void)can(st, "state", rb_state_health(&st->checks, st->site.state, &why), &why);
+    look_at_watch(st);
     const char *health = rb_json_str(st->checks, "health");
     if (rb_text_same(health, "healthy") || rb_text_same(health, "unhealthy"))
         st->health = rb_text_same(health, "healthy") ? "healthy" : "unhealthy";
@@ -331,6 +344,7 @@ void rb_status_clear(rb_status *st)
     json_decref(st->backups);
     json_decref(st->unreadable);
     json_decref(st->checks);
+    json_decref(st->watch);
     rb_env_session_close(&st->site);
     *st = (rb_status){0};
 }
@@ -367,6 +381,7 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
     json_t *doc = rb_json_make(
         "environment:s release:s since:s by:s state:s health:s down:b step:s holder:s parts:j "
         "differences:j drift:J accepted:J backups:J unwritten:n failedChecks:s checks:j failure:J "
+        "watch:J "
         "verdict:s reason:s approvals:j overrides:j unapproved:j unreadable:J",
         st->name, st->tag, since, st->by,
         st->row       ? "interrupted"
@@ -375,8 +390,8 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
                       : "empty",
         st->health, st->down || st->stopped, st->step, st->holder, list_parts(&st->live),
         rb_env_session_distrust(&st->site), st->drift, st->accepted, st->backups, st->unwritten,
-        rb_json_str(st->checks, "message"), describe_checks(st->checks), st->said, verdict, reason,
-        release ? rb_release_approvals(cli, release, st->name) : json_array(),
+        rb_json_str(st->checks, "message"), describe_checks(st->checks), st->said, st->watch,
+        verdict, reason, release ? rb_release_approvals(cli, release, st->name) : json_array(),
         release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
         release ? rb_release_unapproved(cli, release->object, st->name) : json_array(),
         st->unreadable);

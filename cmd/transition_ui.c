@@ -10,6 +10,7 @@
 #include "base/template.h"
 #include "base/text.h"
 #include "commands.h"
+#include "deploy_watch.h"
 #include "env_session.h"
 #include "release_status.h"
 #include "transition/parts.h"
@@ -151,6 +152,8 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     run->user = user;
     run->version = RB_VERSION;
     run->pins = site->pins;
+    run->watch = site->watch;
+    run->watch_of = site->undoes;
     RB_TRY(rb_env_session_bind(cli, site, err));
     run->control = &control;
     rb_env_session_catch(&control);
@@ -163,7 +166,9 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     const json_t *plan = run->plan->json;
     if (json_object_get(plan, "parts"))
         json_object_set(document, "parts", json_object_get(plan, "parts"));
-    if (cli->json)
+    if (cli->json && (site->undoes || rb_deploy_watch_open(site)))
+        rb_json_replace(&site->document, document);
+    else if (cli->json)
         rb_ui_json(cli, document);
     else
         show_outcome(cli, document, plan);

@@ -77,7 +77,7 @@ _rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
         *) echo text markdown json ;;
         esac
         ;;
-    kind | -k) echo release verdict approval policy gap transition drill override restore note review merge ;;
+    kind | -k) echo release verdict approval policy gap transition drill override restore watch note review merge ;;
     reviews) echo plan backup history ;;
     policy) echo show set ;;
     env) echo check trust ;;

@@ -75,13 +75,11 @@ static bool fault_at(rb_shape_fault *fault, const place *at, char *expected, con
 
 static char *describe(const rb_shape *shape)
 {
-    static const char *const kinds[] = {[RB_SHAPE_STRING] = "a string",
-                                        [RB_SHAPE_INTEGER] = "a whole number",
-                                        [RB_SHAPE_BOOLEAN] = "true or false",
-                                        [RB_SHAPE_ARRAY] = "a list",
-                                        [RB_SHAPE_OBJECT] = "an object",
-                                        [RB_SHAPE_MAP] = "an object",
-                                        [RB_SHAPE_DATA] = "a value without fractions"};
+    static const char *const kinds[] = {
+        [RB_SHAPE_STRING] = "a string", [RB_SHAPE_INTEGER] = "a whole number",
+        [RB_SHAPE_NUMBER] = "a number", [RB_SHAPE_BOOLEAN] = "true or false",
+        [RB_SHAPE_ARRAY] = "a list",    [RB_SHAPE_OBJECT] = "an object",
+        [RB_SHAPE_MAP] = "an object",   [RB_SHAPE_DATA] = "a value without fractions"};
     rb_buf out = {0};
     if (shape->expected) {
         rb_buf_puts(&out, shape->expected);
@@ -94,14 +92,15 @@ static char *describe(const rb_shape *shape)
                           shape->one_of[i]);
     } else {
         rb_buf_puts(&out, kinds[shape->kind]);
-        if (shape->kind == RB_SHAPE_INTEGER)
+        bool number = shape->kind == RB_SHAPE_INTEGER || shape->kind == RB_SHAPE_NUMBER;
+        if (shape->kind == RB_SHAPE_INTEGER || (number && shape->max))
             rb_buf_printf(&out, " from %" PRId64 " to %" PRId64, shape->min,
                           shape->max ? shape->max : RB_INTEGER_MAX);
         else if (shape->min > 0 && shape->kind == RB_SHAPE_STRING)
             rb_buf_puts(&out, " that is not empty");
         else if (shape->min > 0)
             rb_buf_printf(&out, " of at least %" PRId64, shape->min);
-        if (shape->max > 0 && shape->kind != RB_SHAPE_INTEGER)
+        if (shape->max > 0 && !number)
             rb_buf_printf(&out, " (at most %" PRId64 ")", shape->max);
     }
     if (shape->nullable)
@@ -277,6 +276,10 @@ static bool value_fits(const rb_shape *shape, const json_t *json)
                string_fits(shape, json_string_value(json));
     case RB_SHAPE_INTEGER:
         return json_is_integer(json) && in_range(shape, json_integer_value(json), RB_INTEGER_MAX);
+    case RB_SHAPE_NUMBER:
+        return json_is_number(json) &&
+               (!shape->max || (json_number_value(json) >= (double)shape->min &&
+                                json_number_value(json) <= (double)shape->max));
     case RB_SHAPE_BOOLEAN:
         return json_is_boolean(json);
     case RB_SHAPE_ARRAY:

@@ -13,6 +13,7 @@
 enum rb_shape_kind {
     RB_SHAPE_STRING,
     RB_SHAPE_INTEGER,
+    RB_SHAPE_NUMBER, /* with or without a fraction; max 0: any */
     RB_SHAPE_BOOLEAN,
     RB_SHAPE_ARRAY,
     RB_SHAPE_OBJECT, /* exactly the given fields; open: others, too */
@@ -36,7 +37,7 @@ struct rb_shape {
     const rb_shape *item;         /* ARRAY, MAP */
     const char *const *one_of;    /* STRING: ends with NULL */
     bool (*check)(const char *);  /* STRING: its text; MAP: every key */
-    int64_t min;                  /* INTEGER: value; STRING: bytes; ARRAY, MAP: items */
+    int64_t min;                  /* INTEGER, NUMBER: value; STRING: bytes; ARRAY, MAP: items */
     int64_t max;                  /* 0: no limit of its own (INTEGER: RB_INTEGER_MAX) */
     bool unique;                  /* ARRAY of strings: none twice */
     bool open;                    /* OBJECT: other keys are fine */

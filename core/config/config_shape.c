@@ -104,14 +104,22 @@ static const rb_shape check = RB_SHAPE_OBJECT_OF(
     {"name", &name, false}, {"command", &argument_list, false}, {"timeout", &timeout, true},
     {"stableFor", &seconds, true}, {"attempt", &timeout, true}, {"retry", &boolean, true});
 static const rb_shape environment_checks = {.kind = RB_SHAPE_ARRAY, .item = &check};
+static const rb_shape rounds = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 1000};
+static const rb_shape any_seconds = {.kind = RB_SHAPE_NUMBER, .min = 0, .max = 86400};
+static const char *const actions[] = {"hold", "revert", NULL};
+static const rb_shape action = {.kind = RB_SHAPE_STRING, .one_of = actions};
+static const rb_shape watch = RB_SHAPE_OBJECT_OF(
+    {"failures", &rounds, true}, {"of", &rounds, true}, {"interval", &any_seconds, true},
+    {"onFailure", &action, true}, {"escalateAfter", &any_seconds, true});
 static const rb_shape objectives =
     RB_SHAPE_OBJECT_OF({"rto", &seconds, true}, {"rpo", &seconds, true});
 const rb_shape rb_environment_shape = RB_SHAPE_OBJECT_OF(
     {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
     {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
-    {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
-    {"keep", &keep, true}, {"statementTimeout", &timeout, true}, {"lockTimeout", &timeout, true},
-    {"backupLimit", &backup_limit, true}, {"keepBackups", &keep_backups, true});
+    {"watch", &watch, true}, {"objectives", &objectives, true}, {"owners", &people, true},
+    {"escalation", &people, true}, {"keep", &keep, true}, {"statementTimeout", &timeout, true},
+    {"lockTimeout", &timeout, true}, {"backupLimit", &backup_limit, true},
+    {"keepBackups", &keep_backups, true});
 const rb_shape rb_environments_shape = {.kind = RB_SHAPE_MAP,
                                         .item = &rb_environment_shape,
                                         .check = rb_shape_is_name,

@@ -16,6 +16,9 @@
     800 /* less than PostgreSQL's deadlock_timeout, so that rbtool is the one to give way */
 #define DEFAULT_TIMEOUT 30
 #define DEFAULT_ATTEMPT 10
+#define DEFAULT_FAILURES 3
+#define DEFAULT_INTERVAL 5
+#define DEFAULT_ESCALATE 600
 
 /* How an environment is read. lenient: without the databases whose url is not set here. */
 typedef struct reading {
@@ -179,6 +182,27 @@ static enum rb_code read_check(rb_env_check *check, const json_t *json, const ch
     return read_command(&check->command, json_object_get(json, "command"), where, check->name, err);
 }
 
+static double read_seconds(const json_t *json, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(json, key);
+    return value ? json_number_value(value) : otherwise;
+}
+
+static enum rb_code read_watch(rb_env_watch *watch, const json_t *json, const char *where,
+                               rb_err *err)
+{
+    const char *action = rb_json_str(json, "onFailure");
+    watch->failures = read_number(json, "failures", DEFAULT_FAILURES);
+    watch->of = read_number(json, "of", watch->failures);
+    watch->interval = read_seconds(json, "interval", DEFAULT_INTERVAL);
+    watch->reverts = action && strcmp(action, "revert") == 0;
+    watch->escalate = read_seconds(json, "escalateAfter", DEFAULT_ESCALATE);
+    if (watch->of < watch->failures)
+        return rb_fail(err, RB_ERROR, "%s.watch.of must not be less than failures, which is %d",
+                       where, watch->failures);
+    return RB_OK;
+}
+
 static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how, rb_err *err)
 {
     RB_AUTO(rb_free_str) char *where = rb_format("environments.%s", env->name);
@@ -197,6 +221,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     env->checks = rb_calloc(json_array_size(checks), sizeof *env->checks);
     rb_json_each (item, checks)
         RB_TRY(read_check(&env->checks[env->check_count++], item, where, err));
+    RB_TRY(read_watch(&env->watch, json_object_get(json, "watch"), where, err));
     env->rto = read_number(objectives, "rto", -1);
     env->rpo = read_number(objectives, "rpo", -1);
     read_strings(&env->owners, json_object_get(json, "owners"));

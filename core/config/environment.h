@@ -27,6 +27,14 @@ typedef struct rb_env_check {
     bool retry;
 } rb_env_check;
 
+typedef struct rb_env_watch {
+    int failures;    /* of the last `of` rounds of all checks: then it acts */
+    int of;          /* equal to failures: they are consecutive */
+    double interval; /* seconds from the end of a round to the next one */
+    bool reverts;    /* it may go back by itself; otherwise it holds */
+    double escalate; /* seconds of a hold without another transition until it escalates */
+} rb_env_watch;
+
 typedef struct rb_env {
     char *name;
     char *root; /* absolute */
@@ -39,6 +47,7 @@ typedef struct rb_env {
     rb_strs start;
     rb_env_check *checks;
     size_t check_count;
+    rb_env_watch watch;
     int rto; /* objectives in seconds; -1: none set */
     int rpo;
     rb_strs owners;

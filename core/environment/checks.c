@@ -288,3 +288,42 @@ enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_r
     }
     return RB_OK;
 }
+
+static enum rb_code check_database(json_t *failures, const rb_checking *c,
+                                   const rb_release *release, rb_repo *repo, const char *name,
+                                   rb_err *err)
+{
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    const char *url = rb_env_database(c->env, name);
+    const rb_db_limits limits = rb_env_limits(c->env);
+    if (!url)
+        return RB_OK;
+    RB_TRY(rb_db_open(&db, url, RB_DB_READ, err));
+    RB_TRY(rb_db_limit(db, &limits, err));
+    if (c->active)
+        atomic_store(c->active, db);
+    enum rb_code code = rb_sql_checks_run(failures, release, repo, name, db, err);
+    if (c->active)
+        atomic_store(c->active, NULL);
+    return code;
+}
+
+void rb_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
+                     rb_repo *repo)
+{
+    rb_checking once = *checking;
+    once.once = true;
+    rb_checks_run(failures, &once);
+    const rb_manifest *manifest = release->manifest;
+    for (size_t i = 0; i < (manifest->check_count ? manifest->database_count : 0); i++) {
+        const char *name = manifest->databases[i].name;
+        rb_err why;
+        if (rb_process_cancelled())
+            return;
+        if (check_database(failures, &once, release, repo, name, &why) == RB_OK)
+            continue;
+        RB_AUTO(rb_free_str) char *what = rb_format("database %s", name);
+        RB_AUTO(rb_free_str) char *message = rb_format("%s: %s", what, rb_err_line(&why));
+        json_array_append_new(failures, rb_json_make("name:s message:s output:0", what, message));
+    }
+}

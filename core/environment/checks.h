@@ -10,6 +10,8 @@
 #ifndef RB_ENVIRONMENT_CHECKS_H
 #define RB_ENVIRONMENT_CHECKS_H
 
+#include <stdatomic.h>
+
 #include "config/environment.h"
 #include "database/database.h"
 #include "release/release.h"
@@ -36,7 +38,8 @@ typedef struct rb_checking {
     const rb_env *env;
     const char *from; /* may be NULL */
     const char *to;
-    bool once;                                         /* no repetition */
+    bool once;                /* no repetition */
+    _Atomic(rb_db *) *active; /* the database of a SQL check, for a signal handler; or NULL */
     void (*progress)(void *context, const char *text); /* NULL: none */
     void *context;
 } rb_checking;
@@ -52,6 +55,11 @@ void rb_checks_run(json_t *failures, const rb_checking *checking);
  */
 enum rb_code rb_sql_checks_run(json_t *failures, const rb_release *release, rb_repo *repo,
                                const char *database, rb_db *db, rb_err *err) RB_MUST_USE;
+
+/* Runs everything once: the check commands, and the SQL checks of the release that is live in the
+ * databases as they are now. A database that cannot be opened has failed, too. */
+void rb_checks_round(json_t *failures, const rb_checking *checking, const rb_release *release,
+                     rb_repo *repo);
 
 /* Returns a failure's message without the command's output and the contents of rows, which stay on
  * the host. */

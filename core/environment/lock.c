@@ -88,12 +88,31 @@ enum rb_code rb_lock_take(rb_lock **out, const char *root, rb_err *err)
     return RB_OK;
 }
 
+enum rb_code rb_lock_take_watch(rb_lock **out, const char *root, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *path = rb_format("%s/.rbtool/watch", root);
+    int fd = rb_at_open(path, O_RDWR | O_CREAT, 0644);
+    if (fd < 0)
+        return rb_fail_errno(err, RB_ERROR, "cannot open the lock of the watch, %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        RB_AUTO(rb_free_str) char *holder = read_holder(fd);
+        close(fd);
+        return rb_fail(err, RB_BUSY, "another run watches the environment (%s)", holder);
+    }
+    sign(fd);
+    rb_lock *lock = rb_malloc(sizeof *lock);
+    *lock = (rb_lock){.fd = fd};
+    *out = lock;
+    return RB_OK;
+}
+
 void rb_lock_release(rb_lock *lock)
 {
     if (!lock)
         return;
     close(lock->fd);
-    rb_root_drop(lock->root);
+    if (lock->root)
+        rb_root_drop(lock->root);
     free(lock->root);
     free(lock);
 }

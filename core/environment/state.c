@@ -36,6 +36,7 @@ static const char schema[] =
     "NULL, PRIMARY KEY(backup_id, item, transition_id));"
     "CREATE TABLE restore(id TEXT PRIMARY KEY, backup_id INTEGER NOT NULL, detail TEXT NOT NULL, "
     "committed INTEGER, host TEXT NOT NULL);"
+    "CREATE TABLE watch(transition_id TEXT PRIMARY KEY, detail TEXT NOT NULL);"
     "PRAGMA user_version = 1;"
     "COMMIT";
 

@@ -46,13 +46,14 @@ static const rb_shape urls = LIST_OF(url);
 static const rb_shape moved =
     OBJECT({"part", &text, false}, {"from", &text_or_null, true}, {"to", &text_or_null, true});
 static const rb_shape moves = LIST_OF(moved);
+static const rb_shape watch_time = {.kind = RB_SHAPE_INTEGER, .min = 1};
 static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
 static const rb_shape seconds = {.kind = RB_SHAPE_INTEGER, .max = 366 * 86400};
-static const rb_shape before =
-    OBJECT({"lockTimeout", &seconds, true}, {"statementTimeout", &seconds, true},
-           {"current", &bytes_or_null, true}, {"staged", &boolean, true},
-           {"databases", &urls, true}, {"scriptsFrom", &text_or_null, true},
-           {"failing", &parts, true}, {"by", &text_or_null, true}, {"again", &boolean, true});
+static const rb_shape before = OBJECT(
+    {"lockTimeout", &seconds, true}, {"statementTimeout", &seconds, true},
+    {"current", &bytes_or_null, true}, {"staged", &boolean, true}, {"databases", &urls, true},
+    {"scriptsFrom", &text_or_null, true}, {"failing", &parts, true}, {"by", &text_or_null, true},
+    {"again", &boolean, true}, {"watch", &watch_time, true}, {"watchOf", &text, true});
 static const rb_shape accepted =
     OBJECT({"loss", &text_or_null, true}, {"drift", &boolean, true}, {"reverted", &boolean, true});
 static const rb_shape recovery_point =
@@ -113,6 +114,16 @@ const rb_shape rb_state_health_shape =
     OBJECT({"health", &text, false}, {"down", &boolean, false}, {"at", &time_shape, false},
            {"release", &text, false}, {"message", &text_or_null, true},
            {"output", &text_or_null, true}, {"failures", &failures, false});
+
+static const rb_shape moment = {.kind = RB_SHAPE_INTEGER, .max = 253402300799999};
+static const rb_shape moment_or_null = {
+    .kind = RB_SHAPE_INTEGER, .max = 253402300799999, .nullable = true};
+const rb_shape rb_state_watch_shape =
+    OBJECT({"transition", &text, false}, {"release", &text, false}, {"object", &text, false},
+           {"from", &text_or_null, false}, {"only", &parts, false}, {"began", &moment, false},
+           {"deadline", &moment, false}, {"detected", &moment_or_null, false},
+           {"restored", &moment_or_null, false}, {"outcome", &text_or_null, false},
+           {"blocked", &text_or_null, false}, {"message", &text_or_null, false});
 
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err)
 {

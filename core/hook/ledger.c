@@ -210,12 +210,12 @@ enum rb_code rb_ledger_guard_push(rb_refusals *out, rb_repo *repo, const char *r
 }
 
 /* Returns what is wrong with an entry, or NULL. Hosts without a key may write transitions,
- * drills and restores, and join histories, unless a policy requires signatures. */
+ * drills, restores and watches, and join histories, unless a policy requires signatures. */
 static const char *fault_of(const rb_entry *entry, const rb_policy *policy)
 {
     const char *why = rb_ledger_fault(entry);
     bool host = entry->kind == RB_ENTRY_TRANSITION || entry->kind == RB_ENTRY_DRILL ||
-                entry->kind == RB_ENTRY_RESTORE;
+                entry->kind == RB_ENTRY_RESTORE || entry->kind == RB_ENTRY_WATCH;
     if (why || entry->trust == RB_ENTRY_GOOD || !host || !rb_policy_wanted_signed(policy, entry))
         return why;
     return "the policy wants entries of its environment to be signed";

@@ -7,8 +7,9 @@ static const char *const kinds[RB_ENTRY_KINDS] = {
     [RB_ENTRY_APPROVAL] = "approval", [RB_ENTRY_POLICY] = "policy",
     [RB_ENTRY_GAP] = "gap",           [RB_ENTRY_TRANSITION] = "transition",
     [RB_ENTRY_DRILL] = "drill",       [RB_ENTRY_OVERRIDE] = "override",
-    [RB_ENTRY_RESTORE] = "restore",   [RB_ENTRY_NOTE] = "note",
-    [RB_ENTRY_REVIEW] = "review",     [RB_ENTRY_MERGE] = "merge",
+    [RB_ENTRY_RESTORE] = "restore",   [RB_ENTRY_WATCH] = "watch",
+    [RB_ENTRY_NOTE] = "note",         [RB_ENTRY_REVIEW] = "review",
+    [RB_ENTRY_MERGE] = "merge",
 };
 
 const char *rb_entry_kind_name(enum rb_entry_kind kind)

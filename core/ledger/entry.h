@@ -67,8 +67,13 @@ enum rb_entry_kind {
                           "ignored": [columns],"deleted","overwrite","restored","missing": rows and
                           values,"tables": [{"table","column","restored","missing"}],"finished",
                           "host","user","version"} */
-    RB_ENTRY_NOTE,     /* a finding: {"about": entry id, or null of a release, "transition": id or
-                          null, "text"}; tag, object and environment are those of the subject */
+    RB_ENTRY_WATCH,  /* how the watch of a deploy ended: {"transition","outcome": passed, reverted,
+                        held, failing, superseded or unobserved,"began","deadline","rounds",
+                        "failed","millisecondsToDetect" since it went live,
+                        "millisecondsToRestore" since then, by an automatic revert: or null,
+                        "message": what failed last, "held": why it held} */
+    RB_ENTRY_NOTE,   /* a finding: {"about": entry id, or null of a release, "transition": id or
+                        null, "text"}; tag, object and environment are those of the subject */
     RB_ENTRY_REVIEW, /* {"subject": plan, backup or history, "text", "due": when the next review is
                         due, seconds}; environment null: of all */
     RB_ENTRY_MERGE,  /* {}: joins concurrent histories; two parents or more. {"joins": [first

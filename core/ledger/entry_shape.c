@@ -113,6 +113,12 @@ static const rb_shape restore = RB_SHAPE_OBJECT_OF(
     {"missing", &number, false}, {"tables", &restored_tables, false}, {"finished", &when, false},
     {"host", &text_or_null, false}, {"user", &text_or_null, false},
     {"version", &text_or_null, false});
+static const rb_shape watch = RB_SHAPE_OBJECT_OF(
+    {"transition", &plain, false}, {"outcome", &plain, false}, {"began", &when, false},
+    {"deadline", &when, false}, {"rounds", &number, false}, {"failed", &number, false},
+    {"millisecondsToDetect", &number_or_null, false},
+    {"millisecondsToRestore", &number_or_null, false}, {"message", &text_or_null, false},
+    {"held", &text_or_null, false});
 static const rb_shape override =
     RB_SHAPE_OBJECT_OF({"rule", &plain, false}, {"why", &text, false},
                        {"transition", &plain_or_null, false}, {"environment", &plain, true});
@@ -148,6 +154,7 @@ const rb_shape rb_entry_shapes[RB_ENTRY_KINDS] = {
     [RB_ENTRY_DRILL] = ENTRY("drill", drill, tag_or_null, sha1_or_null),
     [RB_ENTRY_OVERRIDE] = ENTRY("override", override, tag_or_null, sha1_or_null),
     [RB_ENTRY_RESTORE] = ENTRY("restore", restore, tag_or_null, sha1_or_null),
+    [RB_ENTRY_WATCH] = ENTRY("watch", watch, tag_or_null, sha1_or_null),
     [RB_ENTRY_NOTE] = ENTRY("note", note, tag_or_null, sha1_or_null),
     [RB_ENTRY_REVIEW] = ENTRY("review", review, tag_or_null, sha1_or_null),
     [RB_ENTRY_MERGE] = ENTRY("merge", merge, tag_or_null, sha1_or_null),

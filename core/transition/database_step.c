@@ -120,8 +120,10 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
     RB_TRY(rb_tracking_lock(db, d->tracking, err));
     *begun = true;
     RB_TRY(rb_plan_rehearse_again(d, run->request, err));
-    if (!rb_risk_within(d->at_risk, d->name, run->agreed))
-        return refuse_loss(run, d, d->at_risk, err);
+    /* Without a rehearsal nobody has seen what comes back: then all that leaves counts. */
+    const json_t *lost = run->watch_of && !d->rehearsed ? d->bound : d->at_risk;
+    if (!rb_risk_within(lost, d->name, run->agreed))
+        return refuse_loss(run, d, lost, err);
     RB_TRY(lock_tables(d, db, err));
     RB_TRY(rb_backup_step_write(run, d, db, err));
     struct progress progress = {run, d};

@@ -28,6 +28,8 @@ typedef struct rb_run {
     bool accepted_loss;   /* of the plan's digest; and what else was agreed to */
     bool accepted_drift;
     bool accepted_reverted; /* TO was marked bad */
+    int64_t watch;          /* milliseconds that it is watched when it is done; 0: it is not */
+    const char *watch_of;   /* id of the watched transition that this revert undoes by itself */
     const json_t *pins;     /* written into every database's journal row; or NULL */
     const char *host;       /* that it runs on, recorded; these three perhaps NULL */
     const char *user;       /* of the operating system */

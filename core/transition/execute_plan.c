@@ -13,6 +13,7 @@
 #include "transition/parts.h"
 #include "transition/prune_releases.h"
 #include "transition/service.h"
+#include "transition/watched.h"
 
 void rb_run_clear(rb_run *run)
 {
@@ -233,6 +234,8 @@ static enum rb_code finish(json_t **out, rb_run *run, const rb_err *unhealthy, r
     if (code == RB_OK)
         code = rb_plan_found_end(run->state, err);
     if (code == RB_OK)
+        code = rb_watched_end(run, unhealthy, err);
+    if (code == RB_OK)
         code = rb_state_end(run->state, run->plan->id, outcome,
                             unhealthy ? unhealthy->message : NULL, &live, err);
     if (code != RB_OK)
@@ -375,6 +378,10 @@ static json_t *before(const rb_run *run)
     rb_json_set(json, "by:s host:s user:s version:s scriptsFrom:s failing:j", who, run->host,
                 run->user, run->version, rq->overrides ? rq->overrides->object : NULL,
                 rb_failing_now(run));
+    if (run->watch > 0)
+        rb_json_set(json, "watch:i", run->watch);
+    if (run->watch_of)
+        rb_json_set_str(json, "watchOf", run->watch_of);
     for (size_t i = 0; i < plan->database_count; i++) {
         const rb_plan_database *d = &plan->databases[i];
         json_t *item = rb_json_make("name:s create:b", d->name, d->create);

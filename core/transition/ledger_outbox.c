@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "environment/checks.h"
+#include "environment/state_watch.h"
 #include "ledger/sync.h"
 #include "transition/known_good.h"
 #include "transition/parts.h"
@@ -285,6 +286,40 @@ static enum rb_code write_restore(rb_recording *out, const recorder *r, const js
     return write_entries(out, r, rb_json_str(restore, "id"), &draft, 1, false, err);
 }
 
+/* How long it took from `from` to `to`, or null where one of them did not happen. */
+static json_t *between(const json_t *watch, const char *from, const char *to)
+{
+    const int64_t begin = rb_json_int(watch, from, 0);
+    const int64_t end = rb_json_int(watch, to, 0);
+    return begin > 0 && end > 0 ? json_integer(end - begin) : json_null();
+}
+
+/* Of a watch that has ended. */
+static enum rb_code write_watch(rb_recording *out, const recorder *r, const json_t *watch,
+                                rb_err *err)
+{
+    const char *outcome = rb_json_str(watch, "outcome");
+    RB_AUTO(rb_free_str) char *title = rb_format("watch in %s: %s", r->environment, outcome);
+    RB_AUTO(rb_free_str) char *message = public_error(rb_json_str(watch, "message"));
+    RB_AUTO(rb_free_str) char *held = public_error(rb_json_str(watch, "held"));
+    RB_AUTO(rb_json_freep)
+    json_t *detail = rb_json_make(
+        "transition:s outcome:s began:i deadline:i rounds:J failed:J millisecondsToDetect:j "
+        "millisecondsToRestore:j message:s held:s",
+        rb_json_str(watch, "transition"), outcome, rb_json_int(watch, "began", 0) / 1000,
+        rb_json_int(watch, "deadline", 0) / 1000, json_object_get(watch, "rounds"),
+        json_object_get(watch, "failed"), between(watch, "began", "detected"),
+        between(watch, "detected", "restored"), message, held);
+    const rb_draft draft = {.kind = RB_ENTRY_WATCH,
+                            .tag = rb_json_str(watch, "release"),
+                            .object = rb_json_str(watch, "object"),
+                            .environment = r->environment,
+                            .title = title,
+                            .detail = detail,
+                            .begins = true};
+    return write_entries(out, r, rb_json_str(watch, "transition"), &draft, 1, false, err);
+}
+
 /* The outbox is not empty: what writing its entries needs. */
 static enum rb_code prepare(recorder *r, rb_recording *out, rb_session *session, rb_err *err)
 {
@@ -308,10 +343,12 @@ enum rb_code rb_record(rb_recording *out, rb_session *session, const char *envir
     size_t count = 0;
     recorder r = {.state = state, .environment = environment};
     RB_AUTO(rb_json_freep) json_t *restores = NULL;
+    RB_AUTO(rb_json_freep) json_t *watches = NULL;
     *out = (rb_recording){0};
+    RB_TRY(rb_state_watches(&watches, state, err));
     RB_TRY(rb_state_restores(&restores, state, err));
     RB_TRY(rb_state_outbox(&items, &count, state, err));
-    out->left = count + json_array_size(restores);
+    out->left = count + json_array_size(restores) + json_array_size(watches);
     enum rb_code code = out->left > 0 ? prepare(&r, out, session, err) : RB_OK;
     for (size_t i = 0; i < count && code == RB_OK; i++) {
         code = write_one(out, &r, &items[i], err);
@@ -319,9 +356,15 @@ enum rb_code rb_record(rb_recording *out, rb_session *session, const char *envir
     }
     size_t k;
     json_t *restore;
+    json_t *watch;
     json_array_foreach (restores, k, restore) {
         if (code == RB_OK && json_is_true(json_object_get(restore, "committed")))
             code = write_restore(out, &r, restore, err);
+        out->left -= code == RB_OK ? 1 : 0;
+    }
+    json_array_foreach (watches, k, watch) {
+        if (code == RB_OK)
+            code = write_watch(out, &r, watch, err);
         out->left -= code == RB_OK ? 1 : 0;
     }
     rb_transition_rows_free(r.rows, r.count);

@@ -1,10 +1,10 @@
 /*
  * What an environment's transitions leave in the ledger (design section 11): an entry "transition"
  * each when it has ended, whatever its outcome, and an entry "verdict" of a revert that reached
- * its TO: its FROM is bad. They are written after the journal has the end, so that a ledger that
- * cannot be written never turns a transition into a failure: what is left is written by the next
- * command that holds the environment's lock. Never twice: the ledger is asked for the transition's
- * id first.
+ * its TO: its FROM is bad; and an entry "watch" of a watch that has ended. They are written after
+ * the journal has the end, so that a ledger that cannot be written never turns a transition into a
+ * failure: what is left is written by the next command that holds the environment's lock. Never
+ * twice: the ledger is asked for the transition's id first.
  *
  * What commands of the environment print and rows of its databases are not written: they may hold
  * what is nobody else's business.

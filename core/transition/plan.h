@@ -83,6 +83,7 @@ typedef struct rb_plan_database {
     char *no_way_back;     /* why the inverse failed on the copy, or NULL */
     json_t *unproven;      /* places that the proofs of the steps list as lost */
     size_t unproven_steps; /* steps whose proof is not known */
+    bool untested;         /* a down could not be tried when its release was made */
     json_t *places;        /* tables and columns that the scripts could destroy, empty ones too */
     json_t *bound;         /* what is there (loss.h); NULL: not counted */
     json_t *backed_up;     /* what of the bound is backed up: it is more than renamed */

@@ -214,6 +214,7 @@ static void use_proof(rb_plan *plan, rb_plan_database *d, const rb_plan_request 
         json_array_append(d->residual, item);
     json_array_extend(d->unproven, json_object_get(proof, "discards"));
     if (restores && strcmp(restores, "untested") == 0) {
+        d->untested = true;
         rb_plan_note(plan,
                      "database %s: the down of migration %s could not be tried on every "
                      "row when its release was made: %s",

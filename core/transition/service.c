@@ -168,14 +168,19 @@ json_t *rb_failing_now(const rb_run *run)
 {
     const rb_plan_request *rq = run->request;
     json_t *names = json_array();
-    if (run->plan->parts[RB_PART_APP] || run->plan->database_count > 0 || !rq->from)
+    bool watched = run->watch > 0;
+    bool returns = run->plan->parts[RB_PART_APP] || run->plan->database_count > 0;
+    if (!rq->from || (returns && !watched))
         return names;
     if (run->progress && rq->env->check_count > 0)
         run->progress(run->context, rb_step_kind_name(RB_DO_CHECKS), "as it is now");
     RB_AUTO(rb_json_freep) json_t *failures = json_array();
     const rb_checking checking = {
         .env = rq->env, .from = rq->from->tag, .to = rq->from->tag, .once = true};
-    rb_checks_run(failures, &checking);
+    if (watched)
+        rb_checks_round(failures, &checking, rq->from, rq->session->repo);
+    else
+        rb_checks_run(failures, &checking);
     rb_json_each (item, failures)
         json_array_append(names, json_object_get(item, "name"));
     return names;

@@ -38,7 +38,7 @@ json_t *rb_health_of_checks(const json_t *failures, const char *release, bool do
  * could not be switched off while anything else is wrong.
  */
 /* [NAME] of the checks that fail now, before anything is touched; none where that makes no
- * difference. */
+ * difference. Before a transition that is watched, those of FROM. */
 json_t *rb_failing_now(const rb_run *run);
 /* Of a run whose checks failed: each of them failed before it, as the journal's plan says. */
 bool rb_failing_still(const rb_run *run);

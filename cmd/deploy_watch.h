@@ -1,0 +1,29 @@
+/*
+ * `deploy --watch`, and `resume` of a watch that was killed: runs the checks of the environment
+ * until the watch's deadline without holding the environment, and acts when they fail.
+ */
+#ifndef RB_CMD_DEPLOY_WATCH_H
+#define RB_CMD_DEPLOY_WATCH_H
+
+#include "env_session.h"
+
+/* Prepares site for a deploy of TAG that is watched. RB_ERROR if no check exists that could fail.
+ */
+enum rb_code rb_deploy_watch_prepare(rb_env_session *site, int64_t seconds, const char *tag,
+                                     rb_err *err) RB_MUST_USE;
+
+/* True if the environment's newest watch is open, and nothing happened since. */
+bool rb_deploy_watch_open(const rb_env_session *site);
+
+/*
+ * Watches. Gives the environment's lock up. RB_OK if the watch passed, or another transition took
+ * over before anything failed; RB_FOUND if the release was reverted, checks fail at the deadline,
+ * or a signal ended the watch (`resume` continues it); RB_DECIDE after a hold; RB_HALFWAY if the
+ * automatic revert stopped half-way.
+ */
+enum rb_code rb_deploy_watch(rb_cli *cli, rb_env_session *site, rb_err *err) RB_MUST_USE;
+
+/* A watch as documents show it: a new object. */
+json_t *rb_deploy_watch_view(const json_t *watch);
+
+#endif

@@ -1,0 +1,93 @@
+#include "environment/state_watch.h"
+
+#include <time.h>
+
+#include "base/text.h"
+#include "environment/lock.h"
+#include "environment/state_internal.h"
+
+int64_t rb_watch_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+enum rb_code rb_state_watch_set(rb_state *state, const json_t *watch, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, watch);
+    RB_TRY(rb_state_hold(state, err));
+    return rb_state_change(state, err, "REPLACE INTO watch(transition_id, detail) VALUES (?, ?)",
+                           "[s,s]", rb_json_str(watch, "transition"), rb_buf_str(&text));
+}
+
+static enum rb_code read_watch(json_t **out, const rb_state *state, const json_t *cell, rb_err *err)
+{
+    return rb_state_read_json(out, state, cell, &rb_state_watch_shape, "a watch", err);
+}
+
+enum rb_code rb_state_watch(json_t **out, bool *over, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    *out = NULL;
+    *over = false;
+    RB_TRY(rb_state_query(
+        &rows, state, err,
+        "SELECT w.detail, EXISTS (SELECT 1 FROM transition_log n WHERE n.sequence > t.sequence AND "
+        "n.plan ->> '$.before.watchOf' IS NOT t.id) FROM watch w JOIN transition_log t ON t.id = "
+        "w.transition_id ORDER BY t.sequence DESC LIMIT 1",
+        NULL));
+    const json_t *row = json_array_get(rows, 0);
+    if (!row)
+        return RB_OK;
+    *over = json_integer_value(json_array_get(row, 1)) != 0;
+    return read_watch(out, state, json_array_get(row, 0), err);
+}
+
+enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *watch = NULL;
+    RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
+    bool over;
+    RB_TRY(rb_state_watch(&watch, &over, state, err));
+    bool failed = rb_json_int(watch, "detected", 0) > 0;
+    if (!watch || rb_json_str(watch, "outcome") ||
+        (!over && (failed || rb_watch_now() <= rb_json_int(watch, "deadline", 0))))
+        return RB_OK;
+    rb_err watched;
+    if (rb_lock_take_watch(&lock, root, &watched) != RB_OK)
+        return RB_OK;
+    rb_json_set_str(watch, "outcome", failed ? "held" : over ? "superseded" : "unobserved");
+    RB_TRY(rb_state_watch_set(state, watch, err));
+    return rb_state_flush(state, err);
+}
+
+enum rb_code rb_state_watches(json_t **out, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    RB_TRY(rb_state_query(
+        &rows, state, err,
+        "SELECT w.detail FROM watch w JOIN transition_log t ON t.id = w.transition_id WHERE "
+        "w.detail ->> '$.outcome' IS NOT NULL AND t.host = ? AND NOT EXISTS (SELECT 1 FROM entry e "
+        "WHERE e.transition_id = t.id AND e.kind = 'watch') ORDER BY t.sequence",
+        "[s]", state->host));
+    rb_json_each (row, state->copy ? NULL : rows) {
+        json_t *watch = NULL;
+        RB_TRY(read_watch(&watch, state, json_array_get(row, 0), err));
+        json_array_append_new(list, watch);
+    }
+    *out = list;
+    list = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_state_unmark(rb_state *state, const char *transition, rb_err *err)
+{
+    RB_TRY(rb_state_hold(state, err));
+    return rb_state_change(state, err,
+                           "UPDATE transition_log SET plan = json_remove(plan, '$.marksBad') WHERE "
+                           "id = ?",
+                           "[s]", transition);
+}
