@@ -197,6 +197,9 @@ void rb_env_session_show_plan(const rb_cli *cli, const rb_plan *plan, bool seen,
                       rb_json_str(step, "description"));
     }
     rb_ui_add_item(&out, "expected: {expected.text}", json);
+    if (json_is_object(json_object_get(json, "lastDrill")))
+        rb_ui_add_item(&out, "last drill: {at:minute}, {ok?works:found a problem}",
+                       json_object_get(json, "lastDrill"));
     add_risk(&out, json);
     if (!seen) {
         rb_env_session_add_backups(&out, json);

@@ -242,6 +242,8 @@ static void show(rb_cli *cli, const rb_status *st)
         rb_ui_line("<red>unreadable</>  %s: %s", rb_json_str(item, "part"), message);
     }
     show_backups(st->backups);
+    if (st->drill)
+        rb_ui_item("drill       {at:minute}, {ok?works:found a problem}", st->drill);
     show_last(st);
     if (st->release && !st->row && rb_session_ledger(&cli->session, &ignored) == RB_OK)
         rb_release_show(cli, st->release, st->name);

@@ -14,6 +14,7 @@
 #include "environment/state_watch.h"
 #include "release_status.h"
 #include "transition/known_good.h"
+#include "transition/policy_check.h"
 #include "transition/recover.h"
 
 #define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
@@ -320,6 +321,9 @@ enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err
     st->live = st->site.live;
     look_at_state(st);
     look_at_backups(st);
+    rb_err unread; /* what the ledger is needed for says so */
+    if (rb_session_ledger(st->site.session, &unread) == RB_OK)
+        st->drill = rb_drill_last(st->site.session->ledger, st->name);
     /* In the middle of it files are at either side. */
     if (st->tag && (!st->row || st->side == RB_SIDE_BEFORE))
         observe(st);
@@ -342,6 +346,7 @@ void rb_status_clear(rb_status *st)
     json_decref(st->drift);
     json_decref(st->accepted);
     json_decref(st->backups);
+    json_decref(st->drill);
     json_decref(st->unreadable);
     json_decref(st->checks);
     json_decref(st->watch);
@@ -380,7 +385,8 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         release ? rb_release_verdict(&reason, cli, release->tag, release->object) : NULL;
     json_t *doc = rb_json_make(
         "environment:s release:s since:s by:s state:s health:s down:b step:s holder:s parts:j "
-        "differences:j drift:J accepted:J backups:J unwritten:n failedChecks:s checks:j failure:J "
+        "differences:j drift:J accepted:J backups:J lastDrill:J unwritten:n failedChecks:s "
+        "checks:j failure:J "
         "watch:J "
         "verdict:s reason:s approvals:j overrides:j unapproved:j unreadable:J",
         st->name, st->tag, since, st->by,
@@ -389,9 +395,10 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         : st->unknown ? "unknown"
                       : "empty",
         st->health, st->down || st->stopped, st->step, st->holder, list_parts(&st->live),
-        rb_env_session_distrust(&st->site), st->drift, st->accepted, st->backups, st->unwritten,
-        rb_json_str(st->checks, "message"), describe_checks(st->checks), st->said, st->watch,
-        verdict, reason, release ? rb_release_approvals(cli, release, st->name) : json_array(),
+        rb_env_session_distrust(&st->site), st->drift, st->accepted, st->backups, st->drill,
+        st->unwritten, rb_json_str(st->checks, "message"), describe_checks(st->checks), st->said,
+        st->watch, verdict, reason,
+        release ? rb_release_approvals(cli, release, st->name) : json_array(),
         release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
         release ? rb_release_unapproved(cli, release->object, st->name) : json_array(),
         st->unreadable);

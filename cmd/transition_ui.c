@@ -280,13 +280,17 @@ static enum rb_code agree(rb_run *run, bool *loss_passed, bool *by_number, rb_cl
 static enum rb_code override(rb_cli *cli, const rb_transition *t, bool loss, const char *why,
                              rb_err *err)
 {
+    RB_AUTO(rb_strs_clear) rb_strs passed = {0};
     RB_TRY(rb_transition_override(t, loss, why, err));
+    if (t->needs.n > 0)
+        rb_strs_add(&passed, "its approvals");
+    for (size_t i = 0; i < t->needs.rules.n; i++)
+        rb_strs_take(&passed, rb_format("rule %s", t->needs.rules.items[i]));
+    if (loss)
+        rb_strs_add(&passed, "role accept-loss");
+    RB_AUTO(rb_free_str) char *list = rb_strs_join(&passed, 0);
     rb_ui_note(cli, "<red>BREAK-GLASS</>: %s goes to %s without %s: %s", t->request.env->name,
-               t->request.to->tag,
-               t->needs.n == 0 ? "role accept-loss"
-               : loss          ? "its approvals and role accept-loss"
-                               : "its approvals",
-               why);
+               t->request.to->tag, list, why);
     return RB_OK;
 }
 
@@ -300,7 +304,7 @@ static enum rb_code confirm(rb_cli *cli, const rb_transition *t, bool loss_passe
     enum rb_code code = RB_OK;
     if (!by_number) /* who typed the number has read it */
         code = rb_env_session_confirm(cli, o, what, err);
-    bool passes = t->needs.n > 0 || loss_passed;
+    bool passes = t->needs.n > 0 || t->needs.rules.n > 0 || loss_passed;
     if (o->break_glass && !passes)
         rb_ui_note(cli, "nothing is missing: --break-glass was not needed and is not recorded");
     return code == RB_OK && passes ? override(cli, t, loss_passed, o->why, err) : code;

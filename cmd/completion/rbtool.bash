@@ -35,7 +35,7 @@ _rbtool() {
 # What kind of word is wanted: COMMAND, the word before, how many arguments stand before, the word.
 _rbtool_value() {
     case $2 in
-    -C | --directory) echo folders && return ;;
+    -C | --directory | --files) echo folders && return ;;
     --config | -o | --output | --key | --append | --public-key | --from) echo files && return ;;
     --env | -e) echo environments && return ;;
     --only | --format | --kind | -k) echo "${2#--}" && return ;;

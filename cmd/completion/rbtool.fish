@@ -47,7 +47,7 @@ end
 complete -c rbtool -f
 complete -c rbtool -n 'not __rbtool_command; or __rbtool_is help' -a '(__rbtool_commands)'
 complete -c rbtool -n 'string match -q -- "-*" (commandline -ct)' -a '(__rbtool_options)'
-complete -c rbtool -n '__rbtool_is release show verify diff reconstruct plan deploy revert drill mark approve attest note report' -a '(__rbtool_tags)'
+complete -c rbtool -n '__rbtool_is release show verify diff reconstruct plan deploy revert drill adopt mark approve attest note report' -a '(__rbtool_tags)'
 complete -c rbtool -n '__rbtool_is mark' -a 'good bad gap'
 complete -c rbtool -n '__rbtool_is policy' -a 'show set' -F
 complete -c rbtool -n '__rbtool_is env' -a 'check trust'
@@ -63,6 +63,7 @@ complete -c rbtool -l only -x -a 'app db flags config'
 complete -c rbtool -l fail-at -x -a 'stage flags stop database switch config commit start checks'
 complete -c rbtool -l kill-at -x -a 'stage flags stop database switch config commit start checks'
 complete -c rbtool -l from -r -F
+complete -c rbtool -l files -x -a '(__fish_complete_directories)'
 complete -c rbtool -l to -x -a '(__rbtool_tags)'
 complete -c rbtool -l scripts-from -x -a '(__rbtool_tags)'
 complete -c rbtool -l deploy -x -a '(__rbtool_tags)'

@@ -14,8 +14,9 @@
  *
  *     { "roles": { "release": ["*@example.com"], "mark": [], "approve": [], "accept-loss": [],
  *                  "policy": ["root@example.com"], "witness": ["git@server"] },
- *       "environments": { "prod": { "approvals": { "deploy": 2, "revert": 0 },
- *                                   "signed": true } },
+ *       "environments": { "prod": { "approvals": { "deploy": 2, "revert": 0 }, "signed": true,
+ *                                   "maxAge": { "drill": 90, "backup": 30, "review": 180 },
+ *                                   "maxRowsAtRisk": 1000 } },
  *       "revoked": [ { "key": "SHA256:...", "why": "laptop stolen" } ] }
  *
  * A role that is left out is open to every allowed signer. A member is a pattern of principals, or
@@ -90,6 +91,10 @@ bool rb_policy_counts(const rb_policy *policy, const rb_entry *entry, enum rb_ro
 /* Returns how many approvals a transition of this kind ("deploy", "revert") needs in the
  * environment. */
 int rb_policy_approvals(const rb_policy *policy, const char *environment, const char *kind);
+/* The smallest number that a policy in force gives as environments.NAME.GROUP.KEY (group NULL:
+ * environments.NAME.KEY); -1 if none does. */
+int64_t rb_policy_limit(const rb_policy *policy, const char *environment, const char *group,
+                        const char *key);
 bool rb_policy_must_sign(const rb_policy *policy, const char *environment);
 /* Same as rb_policy_must_sign(), for an entry and the policy in force when it was written. */
 bool rb_policy_wanted_signed(const rb_policy *policy, const rb_entry *entry);

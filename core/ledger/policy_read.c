@@ -55,9 +55,16 @@ static const rb_shape approvals = {
     .kind = RB_SHAPE_OBJECT,
     .fields = RB_SHAPE_FIELDS({"deploy", &number, true}, {"revert", &number, true})};
 static const rb_shape boolean = {.kind = RB_SHAPE_BOOLEAN};
+static const rb_shape days = {.kind = RB_SHAPE_INTEGER, .min = 1, .max = 3650};
+static const rb_shape ages = {
+    .kind = RB_SHAPE_OBJECT,
+    .fields =
+        RB_SHAPE_FIELDS({"drill", &days, true}, {"backup", &days, true}, {"review", &days, true})};
+static const rb_shape count = {.kind = RB_SHAPE_INTEGER, .min = 0};
 static const rb_shape environment = {
     .kind = RB_SHAPE_OBJECT,
-    .fields = RB_SHAPE_FIELDS({"approvals", &approvals, true}, {"signed", &boolean, true})};
+    .fields = RB_SHAPE_FIELDS({"approvals", &approvals, true}, {"signed", &boolean, true},
+                              {"maxAge", &ages, true}, {"maxRowsAtRisk", &count, true})};
 static const rb_shape environments = {.kind = RB_SHAPE_MAP,
                                       .item = &environment,
                                       .check = is_environment,

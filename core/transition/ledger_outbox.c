@@ -190,6 +190,12 @@ static enum rb_code write_entries(rb_recording *out, const recorder *r, const ch
     return rb_state_flush(r->state, err);
 }
 
+/* Its subject is the release that it brings, not one that it undoes. */
+static bool is_forward(const rb_transition_row *row)
+{
+    return rb_text_same(row->kind, "deploy") || rb_text_same(row->kind, "adopt");
+}
+
 /* " (flags only)" of a transition that moved some of the parts, else "". */
 static char *only_of(const json_t *plan)
 {
@@ -218,7 +224,7 @@ char *rb_transition_by(rb_repo *repo)
 
 static char *title_of(const rb_transition_row *row, const char *environment, rb_repo *repo)
 {
-    bool forward = rb_text_same(row->kind, "deploy");
+    bool forward = is_forward(row);
     const char *other = forward ? row->from : row->to;
     RB_AUTO(rb_free_str) char *only = only_of(row->plan);
     /* Several people may use a host: who began it, if not who writes the entry. */
@@ -237,7 +243,7 @@ static enum rb_code write_one(rb_recording *out, const recorder *r, const rb_out
                               rb_err *err)
 {
     const rb_transition_row *row = item->row;
-    bool forward = rb_text_same(row->kind, "deploy");
+    bool forward = is_forward(row);
     const rb_draft about = {.app = rb_json_str(row->plan, "app"),
                             .tag = forward ? row->to : row->from,
                             .object = forward ? row->to_object : row->from_object,

@@ -81,6 +81,7 @@ void rb_policy_needs_clear(rb_policy_needs *needs)
         rb_approvals_clear(&needs->items[i].approvals);
         rb_strs_clear(&needs->items[i].able);
     }
+    rb_strs_clear(&needs->rules);
     *needs = (rb_policy_needs){0};
 }
 

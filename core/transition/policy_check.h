@@ -29,6 +29,7 @@ typedef struct rb_policy_need {
 typedef struct rb_policy_needs {
     rb_policy_need items[RB_POLICY_NEEDS]; /* those that lack approvals */
     size_t n;
+    rb_strs rules; /* others that --break-glass passes: drill, backup, review, maxRowsAtRisk */
 } rb_policy_needs;
 
 /* RB_FOUND when the signer of TO, or of the scripts, may not release. */
@@ -45,6 +46,15 @@ void rb_policy_needs_clear(rb_policy_needs *needs);
 /* Adds a decision for each to the plan. passed: --break-glass is given. */
 void rb_policy_needs_decide(rb_plan *plan, const rb_policy_needs *needs,
                             const rb_plan_request *request, bool passed);
+
+/* policy_evidence.c: adds a decision to the plan for each rule that is not met: the age in days of
+ * the last drill, of the last look at a backup and of the last review, for a deploy; and how much
+ * may be at risk. passed: as above, and the rule's name is added to needs->rules. */
+void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_policy *policy,
+                              const rb_plan_request *request, bool passed);
+/* The newest drill of an environment, {"at","ok","mode","milliseconds","entry"}; NULL if the ledger
+ * has none. */
+json_t *rb_drill_last(const rb_ledger *ledger, const char *environment);
 
 /* RB_ERROR where entries must be signed and this host cannot sign. */
 enum rb_code rb_policy_check_key(const rb_policy *policy, const rb_plan_request *request,

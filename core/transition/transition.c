@@ -302,6 +302,8 @@ enum rb_code rb_transition_plan(rb_transition *t, rb_session *session, const rb_
     RB_TRY(rb_policy_check_approvals(&t->needs, policy, &t->request, err));
     rb_policy_name(t->plan, policy);
     rb_policy_needs_decide(t->plan, &t->needs, &t->request, intent->break_glass);
+    rb_policy_check_evidence(&t->needs, t->plan, policy, &t->request, intent->break_glass);
+    json_object_set_new(t->plan->json, "lastDrill", rb_drill_last(session->ledger, e->env->name));
     RB_AUTO(rb_free_str) char *next = rb_plan_command(t->plan, json_array_size(t->plan->drift) > 0);
     rb_json_set_str(t->plan->json, "next", t->plan->worst == RB_OK ? next : NULL);
     if (!intent->only)
@@ -331,6 +333,9 @@ enum rb_code rb_transition_override(const rb_transition *t, bool loss, const cha
 {
     for (size_t i = 0; i < t->needs.n; i++)
         RB_TRY(rb_policy_override(t->plan, &t->request, t->needs.items[i].release, "approvals", why,
+                                  err));
+    for (size_t i = 0; i < t->needs.rules.n; i++)
+        RB_TRY(rb_policy_override(t->plan, &t->request, t->request.to, t->needs.rules.items[i], why,
                                   err));
     if (loss)
         RB_TRY(rb_policy_override(t->plan, &t->request, t->request.to, "accept-loss", why, err));

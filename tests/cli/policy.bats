@@ -1,6 +1,8 @@
 # Who may do what: roles, approvals, revoked keys, the one way past. Four people with keys of
 # ssh-keygen's, and what people try who are not let in.
 
+bats_require_minimum_version 1.5.0
+
 load lib
 load transition
 load policy
@@ -243,7 +245,7 @@ setup() {
     d=$(digest v1.1.0)
     fails 5 "v1.0.0 needs 1 approval" rbtool revert v1.1.0 --yes --accept-data-loss "$d"
     run rbtool revert v1.1.0 --yes --accept-data-loss "$d" --break-glass -m 'nobody answers'
-    [[ $status -eq 0 && $output == *"without its approvals and role accept-loss: nobody answers"* ]]
+    [[ $status -eq 0 && $output == *"without its approvals, role accept-loss: nobody answers"* ]]
     settled_at v1.0.0
     [ "$(git log --format=%s refs/rbtool/ledger | grep '^override' | sort | cut -d: -f1 | paste -sd,)" = \
         'override v1.0.0 accept-loss for prod,override v1.0.0 approvals for prod' ]
@@ -798,4 +800,35 @@ other() {
     fails 2 "did you mean v1.1.0?" rbtool reconstruct 1.1.0 -o out
     fails 2 "there is no tag nothing-like-it in this repository; \`rbtool list\`" rbtool deploy nothing-like-it --yes
     fails 2 "--previous 1.1.0: there is no tag 1.1.0 in this repository; did you mean v1.1.0?" rbtool release v2.0.0 --previous 1.1.0
+}
+
+@test "a policy that wants drills and reviews refuses a deploy until the ledger has them" {
+    policy '{"environments":{"prod":{"maxAge":{"drill":30,"backup":30,"review":30}}}}'
+
+    rbtool deploy v1.0.0 --yes # nothing can be practised before it
+    run -5 rbtool deploy v1.1.0 --yes
+    [[ $output == *"the policy wants a drill of prod that is not older than 30 days"* ]]
+    [[ $output == *"rbtool note --review backup --due DATE"* ]]
+    rbtool note --review backup --due 2200-01-01 -m 'restored one'
+    fails 5 'a drill of prod' rbtool deploy v1.1.0 --yes
+    rbtool deploy v1.1.0 --yes --break-glass -m 'it has to be today'
+    [ "$(rbtool log --kind override --json | jq -r '.entry.override.rule')" = drill ]
+    rbtool drill
+    sed -i 's/1.1.0/1.2.0/' VERSION
+    git commit -qam 'shop 1.2.0'
+    rbtool release v1.2.0
+    rbtool deploy v1.2.0 --yes
+    rbtool plan --json | jq -e .lastDrill.ok
+    [[ $(rbtool status) == *drill*works* ]]
+}
+
+@test "a policy limits what a transition may put at risk" {
+    policy '{"environments":{"*":{"maxRowsAtRisk":2}}}'
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    sql 'INSERT INTO orders VALUES (1, 1, 5), (2, 2, 6), (3, 3, NULL)'
+    sql 'UPDATE orders SET discount = 7'
+    run -5 --separate-stderr rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)"
+    [[ $stderr == *"3 values and rows are at risk, and the policy allows 2 in prod"* ]]
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)" --break-glass -m 'the shop is down'
 }

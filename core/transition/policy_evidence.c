@@ -1,0 +1,137 @@
+/* Rules of the policy that ask for evidence: drills, looks at backups, reviews. */
+#include "transition/policy_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+
+#define DAY 86400
+
+/* Whether the entry shows that a backup was restored, or that a person reviewed the backups. */
+static bool is_backup(const rb_entry *entry)
+{
+    const json_t *detail = rb_entry_detail(entry);
+    if (entry->kind == RB_ENTRY_DRILL)
+        return rb_text_same(rb_json_str(detail, "mode"), "backup") &&
+               json_is_true(json_object_get(detail, "ok"));
+    return entry->kind == RB_ENTRY_REVIEW && rb_text_same(rb_json_str(detail, "subject"), "backup");
+}
+
+static bool is_drill(const rb_entry *entry)
+{
+    const json_t *detail = rb_entry_detail(entry);
+    const char *mode = rb_json_str(detail, "mode");
+    return entry->kind == RB_ENTRY_DRILL && (!mode || strcmp(mode, "revert") == 0) &&
+           json_is_true(json_object_get(detail, "ok"));
+}
+
+/* A review that was due again by now does not count. */
+static bool is_review(const rb_entry *entry)
+{
+    const int64_t due = rb_json_int(rb_entry_detail(entry), "due", INT64_MAX);
+    return entry->kind == RB_ENTRY_REVIEW && due > (int64_t)time(NULL);
+}
+
+static bool is_about(const rb_entry *entry, const char *environment)
+{
+    return rb_text_same(entry->environment, environment) ||
+           (entry->kind == RB_ENTRY_REVIEW && !entry->environment);
+}
+
+static const rb_entry *newest(const rb_ledger *ledger, const char *environment, bool signed_only,
+                              bool (*fits)(const rb_entry *entry))
+{
+    for (size_t i = ledger->n; i > 0; i--) {
+        const rb_entry *entry = &ledger->items[i - 1];
+        const bool counts =
+            entry->trust == RB_ENTRY_GOOD || (entry->trust == RB_ENTRY_UNSIGNED && !signed_only);
+        if (counts && is_about(entry, environment) && fits(entry))
+            return entry;
+    }
+    return NULL;
+}
+
+static void decide(rb_policy_needs *needs, rb_plan *plan, const char *rule, bool passed,
+                   const char *what, const char *next)
+{
+    if (passed)
+        rb_strs_add(&needs->rules, rule);
+    rb_plan_decide(plan, rule, passed ? RB_OK : RB_DECIDE, "%s\n%s", what,
+                   passed ? "passed over by --break-glass" : next);
+}
+
+static void check_age(rb_policy_needs *needs, rb_plan *plan, const rb_policy *policy,
+                      const rb_plan_request *rq, bool passed, const char *rule, const char *what,
+                      const char *command, bool (*fits)(const rb_entry *entry))
+{
+    const char *env = rq->env->name;
+    const int64_t days = rb_policy_limit(policy, env, "maxAge", rule);
+    if (days < 0)
+        return;
+    const rb_entry *entry =
+        newest(rq->session->ledger, env, rb_policy_must_sign(policy, env), fits);
+    const int64_t age = entry ? (int64_t)time(NULL) - entry->at : 0;
+    if (entry && age <= days * DAY)
+        return;
+    RB_AUTO(rb_free_str)
+    char *last = entry ? rb_format("the last one is %lld days old", (long long)(age / DAY))
+                       : rb_strdup("the ledger here has none that counts");
+    RB_AUTO(rb_free_str)
+    char *text = rb_format("the policy wants %s of %s that is not older than %lld day%s, and %s",
+                           what, env, (long long)days, days == 1 ? "" : "s", last);
+    RB_AUTO(rb_free_str) char *next = rb_format(command, env);
+    decide(needs, plan, rule, passed, text, next);
+}
+
+void rb_policy_check_evidence(rb_policy_needs *needs, rb_plan *plan, const rb_policy *policy,
+                              const rb_plan_request *rq, bool passed)
+{
+    const int64_t most = rb_policy_limit(policy, rq->env->name, NULL, "maxRowsAtRisk");
+    const int64_t stake = rb_plan_at_stake(plan);
+    /* Who goes back cannot wait for a drill; before the first deploy none can be made. */
+    if (strcmp(rq->kind, "deploy") == 0 && rq->from) {
+        check_age(needs, plan, policy, rq, passed, "drill", "a drill",
+                  "run `rbtool drill --env %s`, then `rbtool sync`", is_drill);
+        check_age(needs, plan, policy, rq, passed, "backup", "a look at a backup",
+                  "run `rbtool drill --backup --env %s`, or record a review with `rbtool note "
+                  "--review backup --due DATE -m TEXT`",
+                  is_backup);
+        check_age(needs, plan, policy, rq, passed, "review", "a review",
+                  "record one of %s with `rbtool note --review plan --due DATE -m TEXT`, then "
+                  "`rbtool sync`",
+                  is_review);
+    }
+    if (most < 0 || stake <= most)
+        return;
+    RB_AUTO(rb_free_str)
+    char *text = rb_format("%lld values and rows are at risk, and the policy allows %lld in %s "
+                           "(maxRowsAtRisk)",
+                           (long long)stake, (long long)most, rq->env->name);
+    decide(needs, plan, "maxRowsAtRisk", passed, text,
+           "take another way back, which `rbtool plan` lists, or add --break-glass -m WHY");
+}
+
+static bool any_drill(const rb_entry *entry)
+{
+    return entry->kind == RB_ENTRY_DRILL;
+}
+
+json_t *rb_drill_last(const rb_ledger *ledger, const char *environment)
+{
+    const rb_entry *entry = newest(ledger, environment, false, any_drill);
+    char hex[RB_OID_HEX];
+    if (!entry)
+        return NULL;
+    const json_t *detail = rb_entry_detail(entry);
+    const time_t at = (time_t)entry->at;
+    struct tm tm;
+    char text[32] = "";
+    if (gmtime_r(&at, &tm))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    rb_oid_hex(&entry->id, hex);
+    return rb_json_make("at:s ok:J mode:s milliseconds:J entry:s", text,
+                        json_object_get(detail, "ok"), rb_json_str(detail, "mode"),
+                        json_object_get(detail, "milliseconds"), hex);
+}
