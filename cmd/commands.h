@@ -11,6 +11,7 @@
 #define RB_COMMANDS(X)                                                                             \
     X(init)                                                                                        \
     X(env)                                                                                         \
+    X(adopt)                                                                                       \
     X(release)                                                                                     \
     X(list)                                                                                        \
     X(show)                                                                                        \
