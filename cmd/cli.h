@@ -52,7 +52,7 @@ typedef struct rb_options {
     const char *accept_loss;
     const char *scripts_from;
     const char *deploy;
-    rb_strs from; /* of drills */
+    rb_strs from;      /* of drills */
     const char *files; /* of adopt */
     const char *fail_at;
     const char *kill_at;
