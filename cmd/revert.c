@@ -15,8 +15,8 @@ static const rb_opt opts[] = {
     RB_OPTION_NO_BACKUP,
     RB_OPTION_DRIFT,
     RB_OPTION_SCRIPTS,
-    RB_TEXT("output", 'o', "DIR",
-            "without an environment: write a verified bundle of the target release", output),
+    RB_TEXT("output", 'o', "DIR", "write what a person needs to revert by hand, and move nothing",
+            output),
     RB_FLAG("bad", 0, "with --only: mark TAG bad, as a whole revert does", bad),
     RB_OPTION_BREAK,
     RB_OPTION_WHY,
@@ -52,8 +52,8 @@ static enum rb_code find_tag(const char **out, const rb_cli *cli, const rb_env_s
 }
 
 /* Without an environment: a bundle of TO. */
-static enum rb_code write_bundle(rb_cli *cli, const rb_options *options, const char *tag,
-                                 rb_err *err)
+static enum rb_code write_bundle(rb_cli *cli, const rb_env_session *site, const rb_options *options,
+                                 const char *tag, rb_err *err)
 {
     static const bool whole[RB_PARTS] = {true, true, true, true};
     RB_AUTO(rb_release_freep) rb_release *from = NULL;
@@ -64,18 +64,20 @@ static enum rb_code write_bundle(rb_cli *cli, const rb_options *options, const c
     if (options->scripts_from)
         RB_TRY(rb_session_release(&overrides, &cli->session, options->scripts_from, NULL, err));
     RB_TRY(rb_session_ledger(&cli->session, err));
-    const rb_environment none = {.journals = rb_release_journals(cli)};
-    RB_TRY(rb_transition_target(&good, &cli->session, &none, from, whole, options->to, err));
+    const rb_environment environment = {site->env, site->state, &site->live,
+                                        rb_release_journals(cli)};
+    RB_TRY(rb_transition_target(&good, &cli->session, &environment, from, whole, options->to, err));
     rb_note_policy(cli);
     RB_TRY(rb_policy_check_releases(
         cli->session.policy, &(rb_plan_request){.to = good.release, .overrides = overrides}, err));
     rb_ui_note(cli, "FROM %s TO %s (%s)", from->tag, good.release->tag, good.rule);
-    RB_TRY(rb_bundle_write(&document, from, good.release, overrides, good.rule, cli->session.repo,
-                           options->output, err));
+    RB_TRY(rb_bundle_write(&document, from, good.release, overrides, good.rule, site->env,
+                           cli->session.repo, options->output, err));
     if (cli->json)
         rb_ui_json(cli, document);
     else
-        rb_ui_line("wrote a verified bundle of %s to %s", good.release->tag, options->output);
+        rb_ui_line("wrote a verified bundle of %s to %s; revert.sh there carries it out",
+                   good.release->tag, options->output);
     return RB_OK;
 }
 
@@ -84,7 +86,6 @@ static const char *not_for_bundles(const rb_options *o)
 {
     return o->dry_run        ? "--dry-run"
            : o->only.n > 0   ? "--only"
-           : o->env          ? "--env"
            : o->accept_loss  ? "--accept-data-loss"
            : o->accept_drift ? "--accept-drift"
            : o->break_glass  ? "--break-glass"
@@ -105,13 +106,11 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
                            "-o writes a whole bundle and moves no environment, so that %s has "
                            "nothing to say\nleave it out",
                            odd);
+        RB_AUTO(rb_env_session_close) rb_env_session known = {0};
         RB_TRY(rb_env_session_configured(&configured, cli, err));
-        if (configured)
-            return rb_fail(err, RB_ERROR,
-                           "-o is for repositories without an environment\nthis one "
-                           "has one: leave -o out to move it, or use `rbtool "
-                           "reconstruct`");
-        return write_bundle(cli, o, tag, err);
+        if (configured || o->env)
+            RB_TRY(rb_env_session_open(&known, cli, o->env, false, err));
+        return write_bundle(cli, &known, o, tag, err);
     }
     RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     RB_TRY(rb_env_session_open(&site, cli, o->env, true, err));

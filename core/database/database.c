@@ -18,6 +18,12 @@ bool rb_engine_known(const char *engine)
     return find(engine, strlen(engine)) != NULL;
 }
 
+const char *rb_engine_shell(const char *engine)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    return driver ? driver->shell : "";
+}
+
 void rb_engine_outside(const char *engine, const char *sql, size_t len, rb_outside_found *found,
                        void *context)
 {

@@ -61,6 +61,8 @@ enum rb_code rb_db_identity(char **out, rb_db *db, rb_err *err) RB_MUST_USE;
 /* Names the session after the transition that it carries out, for those who look at the server. */
 enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err) RB_MUST_USE;
 bool rb_engine_known(const char *engine);
+/* Shell functions that do an engine's part of a revert with its own program (driver.h). */
+const char *rb_engine_shell(const char *engine);
 /* Calls found() for each place in SQL text that acts outside the transaction, or that the engine
  * lets no script do. message: what it is, and what to do instead. */
 typedef void rb_outside_found(void *context, size_t offset, const char *message);

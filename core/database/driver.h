@@ -47,6 +47,10 @@ typedef struct rb_backup_file {
 typedef struct rb_db_driver {
     const char *engine;
     const char *(*version)(const rb_db *db);
+    /* Functions for a shell script that uses the engine's own program, with the engine's name in
+     * front: _save DATABASE FILE, _has DATABASE TABLE, _apply DATABASE SCRIPTS... in one
+     * transaction, _each DATABASE SCRIPTS... without one. */
+    const char *shell;
 
     /* rest: the url without its scheme. beside: what the names of files next to a database's own
      * end with, while it is in use; NULL where it is not a file. */

@@ -185,6 +185,26 @@ char *rb_tracking_record_sql(const char *engine, const char *layout, const char 
     return rb_buf_detach(&sql);
 }
 
+static char *with_id(const char *sql, const char *id)
+{
+    const char *value = strstr(sql, "$1");
+    return value ? rb_format("%.*s'%s'%s;", (int)(value - sql), sql, id, value + 2)
+                 : rb_format("%s;", sql);
+}
+
+char *rb_tracking_step_sql(const char **table, const char *layout, const char *id, bool up,
+                           const char *last)
+{
+    const rb_tracking_tool *tool = find_tool(layout);
+    *table = tool ? tool->table : NULL;
+    if (!tool || (!tool->insert && up) || strspn(id, "0123456789") != strlen(id))
+        return NULL;
+    if (!tool->last_only)
+        return with_id(up ? tool->insert : tool->remove, id);
+    RB_AUTO(rb_free_str) char *row = last ? with_id(tool->insert, last) : rb_strdup("");
+    return rb_format("%s; %s", tool->remove, row);
+}
+
 /* Versions as text, whatever type the column took them in. */
 static char *version_text(const json_t *value)
 {

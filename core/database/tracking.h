@@ -45,6 +45,13 @@ enum rb_code rb_tracking_foreign(char **table, const char **tool, rb_db *db,
  * the id. */
 char *rb_tracking_record_sql(const char *engine, const char *layout, const char *id);
 
+/* SQL, a statement or two in one line, that records in the table of the layout's tool that
+ * migration id was applied (up) or undone, where last is applied last from then on (NULL: nothing
+ * is). *table: that table's name, static. The caller owns it; NULL where a row needs more than the
+ * id. */
+char *rb_tracking_step_sql(const char **table, const char *layout, const char *id, bool up,
+                           const char *last);
+
 /* SQL that records in that tool's table that the migration that stopped half-way is complete, for a
  * person who has completed it. Static; NULL where the tool does not keep that. */
 const char *rb_tracking_settle_sql(const char *name);

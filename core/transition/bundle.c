@@ -11,10 +11,12 @@ struct writer {
     const char *root; /* of the bundle */
     const char *database;
     json_t *scripts;
+    rb_manual_sql sql;
     size_t n;
 };
 
-static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up, rb_err *err)
+static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up, const char *last,
+                               rb_err *err)
 {
     const rb_script *script = up ? &m->up : &m->down;
     RB_AUTO(rb_free_str)
@@ -26,6 +28,7 @@ static enum rb_code add_script(struct writer *w, const rb_migration *m, bool up,
         return rb_fail(err, RB_FOUND, "cannot write %s: it is not a safe path", path);
     RB_TRY(rb_dir_make(dir, err));
     RB_TRY(rb_file_write(full, script->text, script->len, 0644, err));
+    RB_TRY(rb_manual_add(&w->sql, m, up, last, err));
     json_array_append_new(w->scripts,
                           json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
                                     up ? "up" : "down", "path", path, "sha256", script->sha256));
@@ -54,11 +57,11 @@ static enum rb_code add_scripts(struct writer *w, const rb_migrations *from,
                 "database %s: migration %s of %s cannot be undone: it %s\nname a release "
                 "that has an override script with --scripts-from TAG",
                 w->database, id, from_tag, m->code ? "is program code" : "has no down script");
-        RB_TRY(add_script(w, m, false, err));
+        RB_TRY(add_script(w, m, false, i > 1 ? from->items[i - 2].id : NULL, err));
     }
     for (size_t i = 0; to && i < to->n; i++)
         if (!find(from, to->items[i].id) && !to->items[i].code)
-            RB_TRY(add_script(w, &to->items[i], true, err));
+            RB_TRY(add_script(w, &to->items[i], true, to->items[i].id, err));
     return RB_OK;
 }
 
@@ -70,8 +73,8 @@ static enum rb_code read_set(rb_migrations **out, const rb_release *release, rb_
     return d ? rb_release_migrations(out, release, repo, d, err) : RB_OK;
 }
 
-static enum rb_code add_database(json_t *databases, const char *root, const char *name,
-                                 const rb_release *from, const rb_release *to,
+static enum rb_code add_database(json_t *databases, json_t *manual, const char *root,
+                                 const char *name, const rb_release *from, const rb_release *to,
                                  const rb_release *overrides, rb_repo *repo, rb_err *err)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *from_set = NULL;
@@ -81,26 +84,38 @@ static enum rb_code add_database(json_t *databases, const char *root, const char
     RB_TRY(read_set(&to_set, to, repo, name, err));
     RB_TRY(read_set(&override_set, overrides, repo, name, err));
     RB_AUTO(rb_json_freep) json_t *scripts = json_array();
-    struct writer w = {.root = root, .database = name, .scripts = scripts};
-    RB_TRY(add_scripts(&w, from_set, to_set, override_set, from->tag, err));
+    const rb_release *has = to_set ? to : from;
+    const rb_manifest_database *d = rb_manifest_database_find(has->manifest, name);
+    struct writer w = {.root = root,
+                       .database = name,
+                       .scripts = scripts,
+                       .sql = {.engine = d->engine, .layout = d->layout, .release = to->tag}};
+    enum rb_code code = add_scripts(&w, from_set, to_set, override_set, from->tag, err);
+    if (code == RB_OK)
+        code = rb_manual_write(&w.sql, root, name, err);
     json_array_append_new(databases, json_pack("{s:s,s:O}", "name", name, "scripts", scripts));
-    return RB_OK;
+    json_array_append_new(manual, rb_json_make("name:s engine:s table:s apart:b scripts:n", name,
+                                               d->engine, w.sql.table, w.sql.apart, w.n));
+    rb_manual_clear(&w.sql);
+    return code;
 }
 
 enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb_release *to,
-                             const rb_release *overrides, const char *rule, rb_repo *repo,
-                             const char *dir, rb_err *err)
+                             const rb_release *overrides, const char *rule, const rb_env *env,
+                             rb_repo *repo, const char *dir, rb_err *err)
 {
     RB_AUTO(rb_reconstruct_freep) rb_reconstruct *work = NULL;
     RB_AUTO(rb_json_freep) json_t *release = NULL;
     RB_TRY(rb_reconstruct_begin(&work, dir, err));
     RB_TRY(rb_reconstruct_release(&release, work, to, repo, err));
     RB_AUTO(rb_json_freep) json_t *databases = json_array();
+    RB_AUTO(rb_json_freep) json_t *manual = json_array();
     const char *root = rb_reconstruct_path(work);
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     rb_plan_database_names(&names, from, to);
     for (size_t i = 0; i < names.n; i++)
-        RB_TRY(add_database(databases, root, names.items[i], from, to, overrides, repo, err));
+        RB_TRY(
+            add_database(databases, manual, root, names.items[i], from, to, overrides, repo, err));
     RB_AUTO(rb_json_freep)
     json_t *plan =
         json_pack("{s:s,s:s,s:s?,s:O,s:O}", "from", from->tag, "to", to->tag, "rule", rule,
@@ -109,6 +124,7 @@ enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb
     RB_AUTO(rb_free_str) char *path = rb_path_join(root, "plan.json");
     rb_json_pretty(&text, plan);
     RB_TRY(rb_file_write(path, text.data, text.len, 0644, err));
+    RB_TRY(rb_manual_finish(root, from, to, manual, env, err));
     RB_TRY(rb_reconstruct_finish(work, err));
     *document = plan;
     plan = NULL;

@@ -363,3 +363,23 @@ INI
     [ "$(pg_dump -h "$PGDIR" -U postgres shop | grep -v '^.*restrict ' | sha256sum)" = "$before" ]
     settled_at v1.1.0
 }
+
+@test "revert.sh of a bundle leads to the end state of rbtool's revert with psql alone" {
+    rbtool deploy v1.1.0 --yes
+    as_admin 'CREATE DATABASE shop_copy TEMPLATE shop'
+    cp -a "$PROD" "$LAB/copy"
+    rbtool revert v1.1.0 -o "$LAB/bundle"
+    rbtool revert v1.1.0 --yes
+    state() {
+        pg_dump -h "$PGDIR" -U postgres shop -T 'rbtool_journal*' | grep -v -e restrict -e rbtool_journal
+        sqlite3 "$PROD/data/notes.db" .schema | grep -v rbtool
+        readlink "$PROD/current"
+        cat "$PROD/etc/flags.json" "$PROD/etc/app.toml"
+    }
+    state >"$LAB/expected"
+    rm -rf "$PROD" && mv "$LAB/copy" "$PROD"
+    as_admin 'DROP DATABASE shop'
+    as_admin 'ALTER DATABASE shop_copy RENAME TO shop'
+    PATH=/usr/bin:/bin sh "$LAB/bundle/revert.sh"
+    state | diff "$LAB/expected" -
+}

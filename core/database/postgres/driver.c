@@ -73,6 +73,13 @@ const rb_db_driver rb_postgres_driver = {
     .backup_suffix = ".sql",
     .inspect = inspect,
     .discard = discard,
+    .shell = "postgresql_save() { pg_dump -Fc -f \"$2.dump\" \"$1\"; }\n"
+             "postgresql_has() { [ \"$(psql -XAtqc \"SELECT to_regclass('$2') IS NOT NULL\" "
+             "\"$1\")\" = t ]; }\n"
+             "postgresql_apply() {\n    db=$1 && shift\n"
+             "    cat \"$@\" | psql -Xq1 -v ON_ERROR_STOP=1 -f - \"$db\"\n}\n"
+             "postgresql_each() {\n    db=$1 && shift\n"
+             "    cat \"$@\" | psql -Xq -v ON_ERROR_STOP=1 -f - \"$db\"\n}\n",
     .open = open_url,
     .scratch_start = rb_pg_scratch_start,
     .scratch_stop = rb_pg_scratch_stop,
