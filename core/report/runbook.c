@@ -23,6 +23,38 @@ static void detection(rb_buf *out, const rb_env *env, const char *program)
     rb_buf_puts(out, "\n");
 }
 
+/* Whether the criteria of a way are met in this plan. */
+static const char *criteria(const json_t *way)
+{
+    const char *name = rb_json_str(way, "way");
+    const char *compatible = rb_json_str(way, "compatible");
+    if (strcmp(name, "flags") == 0)
+        return "the fault is in a feature that a flag turns off";
+    if (strcmp(name, "application") == 0)
+        return compatible && strcmp(compatible, "tested") == 0
+                   ? "the fault is in code, and the previous application was tested on this schema"
+                   : "the fault is in code; that the previous application runs on this schema is "
+                     "not known to be tested";
+    if (strcmp(name, "everything") == 0)
+        return "the fault may be in code, schema or data together";
+    return "the fault is known and can wait for a fix";
+}
+
+static void ways(rb_buf *out, const rb_plan *plan)
+{
+    const json_t *list = json_object_get(plan->json, "waysBack");
+    if (json_array_size(list) > 0)
+        rb_buf_puts(out, "\nThe ways back, and when to take which:\n\n");
+    rb_json_each (way, list) {
+        rb_template_add(out, "- **{way}**", way);
+        rb_buf_printf(out, ": %s.", criteria(way));
+        rb_template_add(out,
+                        " {values:count} values and {rows:count} rows at risk[, about {seconds} s]."
+                        "\n\n      {command}\n\n",
+                        way);
+    }
+}
+
 static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
 {
     const json_t *risk = json_object_get(plan->json, "dataAtRisk");
@@ -62,6 +94,7 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
             rb_template_add(out, "- {code}: {message}[ Next: {hint}]\n", item);
     rb_json_each (item, json_object_get(plan->json, "notes"))
         rb_template_add(out, "- {.}\n", item);
+    ways(out, plan);
     rb_buf_puts(out, "\n");
 }
 
@@ -74,7 +107,8 @@ static void execution(rb_buf *out, const rb_plan *plan, const char *env, const c
         rb_template_add(out, "**{id}**: {description}[ (inverse: {inverse})]\n", step);
     }
     rb_buf_printf(out,
-                  "\n- Exit 1: a step failed and everything was undone, or the checks fail at the "
+                  "\n- Exit 0: it is done.\n- Exit 1: a step failed and everything was undone, or "
+                  "the checks fail at the "
                   "target: `%s status --env %s` says which.\n"
                   "- Exit 2: it was refused before the first step; the message says what to fix.\n"
                   "- Exit 3, it stopped half-way: `%s resume --env %s` continues, `%s abort "
@@ -84,6 +118,56 @@ static void execution(rb_buf *out, const rb_plan *plan, const char *env, const c
                   "- Exit 5, a person must decide: the message says what, who may, and with which "
                   "command. Approvals of others arrive here with `%s sync`.\n\n",
                   program, env, program, env, program, env, program, env, program);
+}
+
+/* What a failure of each step leads to. The first commit, or the switch, is where there is no way
+ * back. */
+static void failures(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
+{
+    const char *to = rb_json_str(plan->json, "to");
+    const enum rb_step_kind turn = plan->database_count > 0 ? RB_DO_COMMIT : RB_DO_SWITCH;
+    bool past = false;
+    rb_buf_puts(out, "## If a step fails\n\n");
+    for (size_t i = 0; i < plan->order_count; i++) {
+        const enum rb_step_kind kind = plan->order[i];
+        const char *name = rb_step_kind_name(kind);
+        if (kind == RB_DO_START)
+            rb_buf_printf(out,
+                          "- **%s**: %s is live and the service is DOWN (exit 1). Read what the "
+                          "command printed, then `%s status --env %s`; start the service by hand "
+                          "if that is quicker.\n",
+                          name, to, program, env->name);
+        else if (kind == RB_DO_CHECKS)
+            rb_buf_printf(out,
+                          "- **%s**: %s is live and unhealthy (exit 1). `%s check --env %s` "
+                          "runs the checks again; call the escalation.\n",
+                          name, to, program, env->name);
+        else if (kind != RB_DO_RECORD)
+            rb_buf_printf(out, "- **%s**: %s\n", name,
+                          past ? "it stops half-way (exit 3). Fix the cause and resume."
+                               : "what was done is undone, and the service runs as before (exit "
+                                 "1). Fix the cause and run the command again.");
+        past = past || kind == turn;
+    }
+    rb_buf_puts(out, "\n");
+}
+
+static void users(rb_buf *out, const rb_plan *plan, const rb_env *env)
+{
+    bool stops = env->stop.n > 0 || env->start.n > 0;
+    rb_buf_puts(out, "## What users see\n\n");
+    if (stops)
+        rb_buf_printf(out, "- The service is down from step stop to step start. How long: %s.\n",
+                      rb_json_str(json_object_get(plan->json, "expected"), "text"));
+    else
+        rb_buf_puts(out, "- The service is not stopped: who uses it meanwhile may meet files of "
+                         "one release and a schema of the other.\n");
+    if (plan->parts[RB_PART_FLAGS])
+        rb_buf_puts(out, "- Flags change first: features go before the rest does.\n");
+    if (json_array_size(json_object_get(plan->json, "dataAtRisk")) > 0)
+        rb_buf_puts(out, "- Values that were entered since the release are gone until they are "
+                         "restored. Say so before users enter them again.\n");
+    rb_buf_puts(out, "\n");
 }
 
 static void verification(rb_buf *out, const rb_plan *plan, const rb_env *env, const char *program)
@@ -103,8 +187,14 @@ static void verification(rb_buf *out, const rb_plan *plan, const rb_env *env, co
                         "- If the server of {database} has to be restored to the moment before the "
                         "commit: `{setting}`[, or `{pgbackrest}`].\n",
                         item);
-    rb_buf_printf(out, "- `%s sync` sends the transition and its verdict to the others.\n\n",
-                  program);
+    rb_buf_printf(
+        out,
+        "- %s\n\n## Afterwards\n\n- Write down what was found, as a note in the ledger "
+        "(rbtool-note(1)).\n- `%s sync` sends the transition and its verdict to the others.\n\n",
+        apart ? "The parts that stay were not moved: their release is still FROM, and the "
+                "next deploy takes them along."
+              : "Every part is at one release: application, databases, flags and config.",
+        program);
 }
 
 static void people(rb_buf *out, const char *title, const rb_strs *names)
@@ -138,12 +228,15 @@ void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const
     from = from ? from : "nothing";
     rb_buf_printf(out, "# Runbook: revert %s in %s\n\nFROM %s TO %s (%s). Plan digest `%s`.\n\n",
                   from, env->name, from, to, rule ? rule : "chosen by hand", plan->digest);
-    detection(out, env, program);
-    decision(out, plan, env);
-    execution(out, plan, env->name, program);
-    verification(out, plan, env, program);
     rb_buf_puts(out, "## People\n\n");
     people(out, "owners", &env->owners);
     people(out, "escalation", &env->escalation);
     approvers(out, to, env->name, policy, program);
+    rb_buf_puts(out, "\n");
+    detection(out, env, program);
+    decision(out, plan, env);
+    execution(out, plan, env->name, program);
+    failures(out, plan, env, program);
+    users(out, plan, env);
+    verification(out, plan, env, program);
 }

@@ -323,7 +323,32 @@ setup() {
     grep -q 'DROP COLUMN discount' scripts/main/001-down-*.sql
     [ "$(jq -r .to plan.json)" = v1.0.0 ]
     schema bundle <plan.json
+    grep -q 'set ROOT' revert.sh
+    sh -n revert.sh
+    sha256sum -c --quiet SHA256SUMS
     [ "$(cat artifacts/app/src/shop)" = "$(git -C "$SHOP" show v1.0.0:src/shop)" ]
+}
+
+@test "revert.sh of a bundle leads to the end state of rbtool's revert, and adopt records it" {
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    sql 'UPDATE orders SET discount = 5'
+    cp -a "$PROD" "$BATS_TEST_TMPDIR/copy"
+    rbtool revert v1.1.0 --env prod -o "$BATS_TEST_TMPDIR/bundle"
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)"
+    picture >"$BATS_TEST_TMPDIR/expected"
+    sql 'SELECT id FROM rbtool_applied; SELECT * FROM schema_migrations' >>"$BATS_TEST_TMPDIR/expected"
+    rm -rf "$PROD" && mv "$BATS_TEST_TMPDIR/copy" "$PROD"
+    # A host with sqlite3 and without rbtool.
+    PATH=/usr/bin:/bin sh "$BATS_TEST_TMPDIR/bundle/revert.sh"
+    { picture && sql 'SELECT id FROM rbtool_applied; SELECT * FROM schema_migrations'; } >"$BATS_TEST_TMPDIR/found"
+    diff "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/found"
+    [ "$(sqlite3 "$PROD"/manual-*/main.sqlite 'SELECT sum(discount) FROM orders')" = 50 ]
+    rm "$PROD"/.rbtool/state.db*
+    rbtool adopt v1.0.0 --yes
+    settled_at v1.0.0
+    echo broken >>"$BATS_TEST_TMPDIR/bundle/manual/main/scripts.sql"
+    fails 1 'manual/main/scripts.sql: FAILED' sh "$BATS_TEST_TMPDIR/bundle/revert.sh"
 }
 
 @test "the runbook has the commands, the owners and all sections" {
@@ -332,7 +357,10 @@ setup() {
     jq '.environments.prod.owners = ["ops@example.com"]' rbtool.json >"$BATS_TEST_TMPDIR/c.json"
     run rbtool --config "$BATS_TEST_TMPDIR/c.json" plan v1.1.0 --format markdown
     [ "$status" -eq 0 ]
-    for text in '## Detection' '## Decision' '## Execution' '## Verification' ops@example.com \
+    for text in '## People' '## Detection' '## Decision' '## Execution' '## If a step fails' '## What users see' \
+        '## Verification' '## Afterwards' ops@example.com '**everything**: the fault may be' '**forward**' \
+        'Exit 0:' 'Exit 1:' 'Exit 2:' 'Exit 3' 'Exit 4' 'Exit 5' '**commit**: what was done is undone' \
+        '**config**: what was done is undone' 'Flags change first' \
         'c.json revert v1.1.0 --to v1.0.0 --env prod'; do
         [[ $output == *"$text"* ]]
     done
