@@ -57,6 +57,7 @@ typedef struct rb_options {
     const char *fail_at;
     const char *kill_at;
     bool undo;
+    bool backup;
     bool break_glass;
     bool bad;
     bool accept_drift;

@@ -17,6 +17,7 @@ static const rb_opt opts[] = {
     RB_TEXT("fail-at", 0, "STEP", "let this step fail", fail_at),
     RB_TEXT("kill-at", 0, "STEP", "kill the transition at the end of this step, then resume it",
             kill_at),
+    RB_FLAG("backup", 0, "restore the newest backup instead, and compare what comes back", backup),
     RB_FLAG("undo", 0, "with --kill-at: abort the transition instead of resuming it", undo),
     RB_OPTION_JSON,
     RB_OPTIONS_END};
@@ -26,6 +27,8 @@ static enum rb_code check_options(const rb_options *o, rb_err *err)
     const char *step = o->fail_at ? o->fail_at : o->kill_at;
     if (o->fail_at && o->kill_at)
         return rb_fail(err, RB_ERROR, "--fail-at and --kill-at cannot be given together");
+    if (o->backup && (o->to || o->argc > 0))
+        return rb_fail(err, RB_ERROR, "--backup takes the newest backup: leave TAG and --to out");
     if (o->undo && !o->kill_at)
         return rb_fail(err, RB_ERROR, "--undo says what follows --kill-at, which is not given");
     if (!step || rb_step_kind_of(step) < RB_DO_RECORD)
@@ -58,9 +61,14 @@ static void show_times(const json_t *doc)
 
 static void show(const json_t *doc)
 {
-    rb_ui_item("{environment}: the revert of {from} to {to} {ok?works:does not work} on copies"
-               "[: {problem}]",
-               doc);
+    if (rb_json_str(doc, "backup"))
+        rb_ui_item("{environment}: backup {backup} {ok?comes back:does not come back} with {to} on "
+                   "copies[: {problem}]",
+                   doc);
+    else
+        rb_ui_item("{environment}: the revert of {from} to {to} {ok?works:does not work} on copies"
+                   "[: {problem}]",
+                   doc);
     show_times(doc);
     if (rb_json_str(doc, "faultStep"))
         rb_ui_item("  step {faultStep} {then?was killed:failed}[, then {then}]: {live} is live at "
@@ -72,6 +80,10 @@ static void show(const json_t *doc)
         rb_ui_item("  does not come back by redeploying: {database}: {table}[.{column}], {rows} "
                    "rows, {values} values",
                    risk);
+    rb_json_each (back, json_object_get(doc, "putBack"))
+        rb_ui_item("  restored: {database}: {table}[.{column}]: {restored:count}, "
+                   "{missingCount:count} not",
+                   back);
     rb_json_each (need, json_object_get(doc, "needs"))
         rb_ui_item("  a real revert waits: {.}", need);
     rb_json_each (command, json_object_get(doc, "notTried"))
@@ -155,6 +167,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
                       .folder = getenv("TMPDIR"),
                       .tag = live,
                       .to = o->to,
+                      .backup = o->backup,
                       .from = &o->from,
                       .fail_at = o->fail_at,
                       .kill_at = o->kill_at,

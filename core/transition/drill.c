@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/template.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "environment/lock.h"
@@ -143,11 +144,14 @@ static enum rb_code plan_and_execute(json_t **document, rb_drill *drill, rb_stat
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     RB_AUTO(rb_live_clear) rb_live live = {0};
     const rb_environment environment = {drill->env, state, &live, drill->journals};
-    const bool revert = strcmp(kind, "revert") == 0;
+    const bool first = strcmp(kind, "abort") != 0;
     /* A real revert waits for missing approvals; whether it then works is what is practised. */
     rb_intent intent = {.kind = kind,
-                        .tag = revert ? drill->tag : NULL,
-                        .to = revert ? drill->to : NULL,
+                        .tag = !first          ? NULL
+                               : drill->backup ? drill->backup_from
+                                               : drill->tag,
+                        .to = first ? drill->to : NULL,
+                        .accept_reverted = true,
                         .parts = {true, true, true, true},
                         .break_glass = true};
     const double began = now();
@@ -155,7 +159,7 @@ static enum rb_code plan_and_execute(json_t **document, rb_drill *drill, rb_stat
     RB_TRY(rb_transition_plan(&t, drill->session, &environment, &intent, err));
     if (t.nothing)
         return rb_fail(err, RB_ERROR, "there is nothing to practise: %s", t.nothing);
-    if (revert) {
+    if (first) {
         RB_TRY(report_plan(drill, &t, now() - began, err));
         RB_TRY(check_step(drill, t.plan, err));
     }
@@ -191,7 +195,7 @@ static enum rb_code work(json_t **document, rb_drill *drill, enum phase phase, r
     RB_TRY(rb_lock_take(&lock, drill->env->root, err));
     RB_TRY(rb_state_open(&state, drill->env->root, true, err));
     if (phase == BEGIN)
-        return plan_and_execute(document, drill, state, "revert", err);
+        return plan_and_execute(document, drill, state, drill->backup ? "deploy" : "revert", err);
     return recover(document, drill, state, phase == ABORT, err);
 }
 
@@ -368,10 +372,32 @@ static char *judge(const rb_drill *drill, const ending *before, const ending *en
     if (!same)
         return rb_format("what is there at the end is not what %s delivers", end->release);
     if (!drill->fail_at && !back && !rb_text_same(end->outcome, "done"))
-        return rb_format("the revert ended as %s", end->outcome);
+        return rb_format("the transition ended as %s", end->outcome);
     if (drill->env->rto >= 0 && took > (double)drill->env->rto)
         return rb_format("it took %.1f s, and the objective (objectives.rto) is %d s", took,
                          drill->env->rto);
+    return NULL;
+}
+
+/* What of the backup did not come back, or NULL. A new string. */
+static char *judge_backup(const rb_drill *drill, const json_t *put_back)
+{
+    rb_json_each (item, drill->items) {
+        const bool values = rb_json_str(item, "column") != NULL;
+        const int64_t expected = rb_json_int(item, values ? "values" : "rows", 0);
+        int64_t restored = 0;
+        rb_json_each (entry, put_back)
+            if (rb_json_same(json_object_get(entry, "database"),
+                             json_object_get(item, "database")) &&
+                rb_json_same(json_object_get(entry, "table"), json_object_get(item, "table")) &&
+                rb_json_same(json_object_get(entry, "column"), json_object_get(item, "column")))
+                restored += rb_json_int(entry, "restored", 0);
+        RB_AUTO(rb_free_str) char *place = rb_template("{table}[.{column}]", item);
+        if (restored < expected)
+            return rb_format("%lld of %lld %s of %s in backup %s came back", (long long)restored,
+                             (long long)expected, values ? "values" : "rows", place,
+                             drill->backup_id);
+    }
     return NULL;
 }
 
@@ -383,13 +409,17 @@ static json_t *record(const rb_drill *drill, const json_t *plan, const ending *e
         "id:s kind:s from:J fromObject:J to:J toObject:J digest:J outcome:s started:i finished:i "
         "steps:j error:s acceptedLoss:0 acceptedDrift:b acceptedReverted:b whole:b rto:j "
         "version:s ok:b milliseconds:i",
-        id, "revert", json_object_get(plan, "from"), json_object_get(plan, "fromObject"),
-        json_object_get(plan, "to"), json_object_get(plan, "toObject"),
-        json_object_get(plan, "digest"), end->outcome ? end->outcome : "refused", (int64_t)began,
-        (int64_t)time(NULL), end->steps ? json_incref(end->steps) : json_array(), wrong,
+        id, drill->backup ? "deploy" : "revert", json_object_get(plan, "from"),
+        json_object_get(plan, "fromObject"), json_object_get(plan, "to"),
+        json_object_get(plan, "toObject"), json_object_get(plan, "digest"),
+        end->outcome ? end->outcome : "refused", (int64_t)began, (int64_t)time(NULL),
+        end->steps ? json_incref(end->steps) : json_array(), wrong,
         json_is_true(json_object_get(plan, "drifted")), false, true,
         drill->env->rto < 0 ? NULL : json_integer(drill->env->rto), RB_VERSION, !wrong,
         (int64_t)(restoring(t) * 1000 + 0.5));
+    rb_json_set_str(json, "mode", drill->backup ? "backup" : "revert");
+    if (drill->backup)
+        rb_json_set_str(json, "backup", drill->backup_id);
     if (fault_of(drill))
         rb_json_set(json, "fault:s faultStep:s", fault_of(drill),
                     drill->fail_at ? drill->fail_at : drill->kill_at);
@@ -401,12 +431,14 @@ static json_t *document_of(const rb_drill *drill, const json_t *plan, const endi
 {
     const json_t *document = json_object_get(report, "document");
     json_t *json = rb_json_make(
-        "environment:s from:J to:J rule:J ok:b problem:s outcome:s live:s drift:J fault:s "
+        "environment:s mode:s backup:s from:J to:J rule:J ok:b problem:s outcome:s live:s drift:J "
+        "fault:s "
         "faultStep:s then:s steps:j dataAtRisk:J needs:J notTried:J putBack:J objectives:j "
         "seconds:j",
-        drill->env->name, json_object_get(plan, "from"), json_object_get(plan, "to"),
-        json_object_get(plan, "rule"), !wrong, wrong, end->outcome, end->release, end->drift,
-        fault_of(drill), drill->fail_at ? drill->fail_at : drill->kill_at,
+        drill->env->name, drill->backup ? "backup" : "revert", drill->backup_id,
+        json_object_get(plan, "from"), json_object_get(plan, "to"), json_object_get(plan, "rule"),
+        !wrong, wrong, end->outcome, end->release, end->drift, fault_of(drill),
+        drill->fail_at ? drill->fail_at : drill->kill_at,
         !drill->kill_at ? NULL
         : drill->undo   ? "abort"
                         : "resume",
@@ -461,6 +493,9 @@ enum rb_code rb_drill_run(json_t **out, rb_drill *drill, rb_err *err)
         return refused(report, err);
     RB_TRY(look(&end, drill, true, err));
     RB_AUTO(rb_free_str) char *wrong = judge(drill, &before, &end, plan, restoring(&t));
+    const json_t *put_back = json_object_get(json_object_get(report, "document"), "putBack");
+    if (!wrong && drill->backup)
+        wrong = judge_backup(drill, put_back);
     *out = document_of(drill, plan, &end, &t, report, wrong);
     json_object_set_new(*out, "record", record(drill, plan, &end, &t, began, wrong));
     if (wrong)

@@ -1,5 +1,6 @@
 /*
  * A revert for practice: the real plan and the real steps, on copies of everything that they touch.
+ * Or, for a backup, the deploy that restores what the last revert backed up.
  *
  * Order of calls: rb_drill_copy(), which reads the environment and leaves `env` with the places of
  * the copies; after it nothing of the real environment is open, and the caller closes its state;
@@ -30,6 +31,7 @@ typedef struct rb_drill {
     const char *folder;          /* below which copies are made: TMPDIR */
     const char *tag;             /* the release that is reverted */
     const char *to;              /* or NULL: the previous known-good */
+    bool backup;                 /* restore the newest backup instead: tag is not used */
     const rb_strs *from;         /* dumps in place of databases: "FILE" or "NAME=FILE" */
     const char *fail_at;         /* a step that fails, or NULL */
     const char *kill_at;         /* a step at whose end the process is killed, or NULL */
@@ -41,6 +43,9 @@ typedef struct rb_drill {
     char *dir;
     int lock;
     json_t *not_tried; /* [text] */
+    char *backup_id;
+    char *backup_from; /* the release that had what is in it */
+    json_t *items;     /* what is at risk of it: [{"database","table","column","rows","values"}] */
     double copying;    /* seconds */
     bool fault;        /* of the process that runs now */
 } rb_drill;

@@ -272,6 +272,50 @@ static enum rb_code newest(char **out, rb_state *state, rb_err *err)
     return RB_OK;
 }
 
+/* The newest backup can be restored by the deploy that undoes its transition, if nothing came after
+ * that. */
+static enum rb_code find_backup(rb_drill *drill, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_live_clear) rb_live live = {0};
+    rb_backup_row *rows = NULL;
+    size_t n = 0;
+    enum rb_code code = RB_OK;
+    const char *env = drill->env->name;
+    RB_TRY(rb_state_live(&live, state, err));
+    RB_TRY(rb_state_backups(&rows, &n, state, NULL, NULL, err));
+    const rb_backup_row *newest = n > 0 && rows[0].pruned == 0 ? &rows[0] : NULL;
+    if (!newest || !newest->from)
+        code = rb_fail(err, RB_ERROR,
+                       "%s has no backup to restore\na transition makes one when it destroys rows: "
+                       "`rbtool backups --env %s`",
+                       env, env);
+    else if (!rb_text_same(newest->to, live.tag[RB_PART_DB]))
+        code = rb_fail(err, RB_ERROR,
+                       "backup %s was made on the way from %s to %s, and %s is live\nsee what it "
+                       "would restore now with `rbtool restore %s --env %s -n`",
+                       newest->transition, newest->from, newest->to,
+                       live.tag[RB_PART_DB] ? live.tag[RB_PART_DB] : "nothing", newest->transition,
+                       env);
+    drill->items = json_array();
+    for (size_t i = 0; i < n && code == RB_OK; i++) {
+        if (!rb_text_same(rows[i].transition, newest->transition))
+            continue;
+        rb_json_each (item, rows[i].items) {
+            json_t *named = json_copy(item);
+            rb_json_set_str(named, "database", rows[i].database);
+            if (json_is_true(json_object_get(item, "atRisk")))
+                json_array_append(drill->items, named);
+            json_decref(named);
+        }
+    }
+    if (code == RB_OK) {
+        drill->backup_id = rb_strdup(newest->transition);
+        drill->backup_from = rb_strdup(newest->from);
+    }
+    rb_backup_rows_free(rows, n);
+    return code;
+}
+
 static enum rb_code copy_all(rb_drill *drill, rb_err *err)
 {
     rb_env *env = drill->env;
@@ -292,6 +336,8 @@ enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err)
     drill->lock = -1;
     drill->not_tried = json_array();
     RB_TRY(check_dumps(drill, err));
+    if (drill->backup)
+        RB_TRY(find_backup(drill, state, err));
     drop_commands(drill);
     RB_TRY(make_folder(drill, err));
     RB_TRY(newest(&before, state, err));
@@ -316,5 +362,9 @@ void rb_drill_end(rb_drill *drill)
     if (drill->lock >= 0)
         close(drill->lock);
     rb_free_str(&drill->dir);
+    rb_free_str(&drill->backup_id);
+    rb_free_str(&drill->backup_from);
+    json_decref(drill->items);
+    drill->items = NULL;
     drill->lock = -1;
 }

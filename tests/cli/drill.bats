@@ -117,3 +117,18 @@ SH
     [ "$status" -ne 0 ]
     [ "$status" -ne 3 ]
 }
+
+@test "drill --backup restores the newest backup on copies and compares what comes back" {
+    fails 2 'prod has no backup to restore' rbtool drill --backup
+    rbtool revert v1.1.0 --yes --accept-data-loss "$(digest v1.1.0)" >log 2>&1
+    before=$(production)
+    rbtool drill --backup --json >doc
+    schema drill <doc
+    [ "$(jq -c '[.mode, .ok, .live, (.putBack[] | [.table, .column, .restored])]' doc)" = \
+        '["backup",true,"v1.1.0",["orders","discount",10]]' ]
+    [ "$(rbtool log --kind drill --json | jq -c '.entry.drill | [.mode, .ok, .kind]')" = '["backup",true,"deploy"]' ]
+    sql 'DELETE FROM orders WHERE id = 1'
+    run -1 --separate-stderr rbtool drill --backup --json
+    [ "$(jq -r .problem <<<"$output")" = "9 of 10 values of orders.discount in backup $(ls "$PROD/.rbtool/backups") came back" ]
+    settled_at v1.0.0
+}
