@@ -24,6 +24,12 @@ const char *rb_engine_shell(const char *engine)
     return driver ? driver->shell : "";
 }
 
+const char *rb_engine_programs(const char *engine)
+{
+    const rb_db_driver *driver = find(engine, strlen(engine));
+    return driver ? driver->programs : "";
+}
+
 void rb_engine_outside(const char *engine, const char *sql, size_t len, rb_outside_found *found,
                        void *context)
 {

@@ -63,6 +63,7 @@ enum rb_code rb_db_label(rb_db *db, const char *transition, rb_err *err) RB_MUST
 bool rb_engine_known(const char *engine);
 /* Shell functions that do an engine's part of a revert with its own program (driver.h). */
 const char *rb_engine_shell(const char *engine);
+const char *rb_engine_programs(const char *engine); /* that these call */
 /* Calls found() for each place in SQL text that acts outside the transaction, or that the engine
  * lets no script do. message: what it is, and what to do instead. */
 typedef void rb_outside_found(void *context, size_t offset, const char *message);

@@ -51,6 +51,7 @@ typedef struct rb_db_driver {
      * front: _save DATABASE FILE, _has DATABASE TABLE, _apply DATABASE SCRIPTS... in one
      * transaction, _each DATABASE SCRIPTS... without one. */
     const char *shell;
+    const char *programs; /* that these call, for people */
 
     /* rest: the url without its scheme. beside: what the names of files next to a database's own
      * end with, while it is in use; NULL where it is not a file. */

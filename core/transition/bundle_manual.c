@@ -224,13 +224,18 @@ static void add_readme(rb_buf *out, const rb_release *from, const rb_release *to
     const rb_manifest *m = to->manifest;
     rb_buf_printf(out,
                   "# %s: back from %s to %s by hand\n\nFor a host on which rbtool cannot run. It "
-                  "takes a shell, git, and the database's own program: sqlite3, or psql and "
-                  "pg_dump.\n\n## Before\n\n1. In a clone: `git verify-tag %s` accepts the "
+                  "takes a shell, git, and the databases' own programs",
+                  m->app_name, from->tag, to->tag);
+    rb_json_each (item, databases)
+        rb_buf_printf(out, "%s %s", item_at ? "," : ":",
+                      rb_engine_programs(rb_json_str(item, "engine")));
+    rb_buf_printf(out,
+                  ".\n\n## Before\n\n1. In a clone: `git verify-tag %s` accepts the "
                   "signature of the release.\n2. `sha256sum -c SHA256SUMS` finds every file of "
                   "this folder as it was written.\n3. Read `manual/DATABASE/scripts.sql`: rows "
                   "and columns that it drops are lost, but for the copy of the whole database "
                   "that revert.sh makes first.\n",
-                  m->app_name, from->tag, to->tag, to->tag);
+                  to->tag);
     rb_json_each (item, databases)
         if (json_is_true(json_object_get(item, "apart")))
             rb_buf_printf(out,

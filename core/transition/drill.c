@@ -1,4 +1,4 @@
-#include "transition/drill.h"
+#include "transition/drill_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/template.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "environment/lock.h"
@@ -25,12 +24,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* Whole milliseconds as a decimal number. */
-static json_t *seconds(double value)
-{
-    return json_real((double)(int64_t)(value * 1000 + 0.5) / 1000);
 }
 
 /* Reports: from the process that carries the transition out to the one that waits. */
@@ -111,7 +104,7 @@ static enum rb_code report_plan(const rb_drill *drill, const rb_transition *t, d
         rb_json_make("from:s fromObject:s to:s toObject:s rule:s digest:s seconds:j dataAtRisk:J "
                      "notes:J needs:J drifted:b consent:b noBackup:b",
                      t->from->tag, t->from->object, t->to->tag, t->to->object,
-                     rb_json_str(plan, "rule"), t->plan->digest, seconds(took),
+                     rb_json_str(plan, "rule"), t->plan->digest, rb_drill_seconds(took),
                      json_object_get(plan, "dataAtRisk"), json_object_get(plan, "notes"), needs,
                      json_array_size(t->plan->drift) > 0, t->plan->consent, false);
     return put(drill, "plan.json", json, err);
@@ -262,15 +255,7 @@ static enum rb_code observe(json_t *drift, const rb_drill *drill, const rb_relea
     return RB_OK;
 }
 
-typedef struct ending {
-    const char *release; /* that is live in every part; NULL: parts differ */
-    char *outcome;
-    json_t *steps;
-    json_t *drift;
-    rb_live live;
-} ending;
-
-static void ending_clear(ending *e)
+static void ending_clear(rb_drill_state *e)
 {
     rb_live_clear(&e->live);
     free(e->outcome);
@@ -279,8 +264,8 @@ static void ending_clear(ending *e)
 }
 
 /* How the drill's last transition ended: the copy has recorded none of its own in a ledger. */
-static enum rb_code read_ending(ending *out, rb_state *state, const rb_transition_row *pending,
-                                rb_err *err)
+static enum rb_code read_ending(rb_drill_state *out, rb_state *state,
+                                const rb_transition_row *pending, rb_err *err)
 {
     rb_outbox_item *items = NULL;
     size_t count = 0;
@@ -293,7 +278,7 @@ static enum rb_code read_ending(ending *out, rb_state *state, const rb_transitio
 }
 
 /* Compares the copies with the release that they are at. */
-static enum rb_code look(ending *out, const rb_drill *drill, bool history, rb_err *err)
+static enum rb_code look(rb_drill_state *out, const rb_drill *drill, bool history, rb_err *err)
 {
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
@@ -315,144 +300,8 @@ static enum rb_code look(ending *out, const rb_drill *drill, bool history, rb_er
     return observe(out->drift, drill, release, err);
 }
 
-/* The whole */
-
-typedef struct times {
-    double plan;
-    double transition;
-    double recovery;
-} times;
-
-static double restoring(const times *t)
-{
-    return t->plan + t->transition + t->recovery;
-}
-
-static json_t *objective(int wanted, const json_t *measured, bool met)
-{
-    return rb_json_make("objective:j measured:J met:j", wanted < 0 ? NULL : json_integer(wanted),
-                        measured, wanted < 0 ? NULL : json_boolean(met));
-}
-
-/* rpo: a revert destroys nothing that it does not back up at that moment, or the plan says so. */
-static json_t *objectives(const rb_drill *drill, const times *t)
-{
-    RB_AUTO(rb_json_freep) json_t *restore = seconds(restoring(t));
-    RB_AUTO(rb_json_freep) json_t *lost = json_integer(0);
-    const rb_env *env = drill->env;
-    return rb_json_make("rto:j rpo:j",
-                        objective(env->rto, restore, restoring(t) <= (double)env->rto),
-                        objective(env->rpo, lost, true));
-}
-
-static const char *fault_of(const rb_drill *drill)
-{
-    return drill->fail_at ? "fail" : drill->kill_at ? "kill" : NULL;
-}
-
-/* What is wrong with the end, or NULL: the state is that of a release, with no more drift than
- * before, and the outcome is what the drill leads to. A new string. */
-static char *judge(const rb_drill *drill, const ending *before, const ending *end,
-                   const json_t *plan, double took)
-{
-    const char *to = rb_json_str(plan, "to");
-    const bool reached = rb_outcome_reached(end->outcome);
-    const char *expected = reached ? to : rb_json_str(plan, "from");
-    const bool back = drill->undo && drill->kill_at;
-    if (rb_text_same(end->outcome, "interrupted"))
-        return rb_strdup("the transition is still half-way");
-    if (back)
-        expected = rb_json_str(plan, "from");
-    if (!rb_text_same(end->release, expected))
-        return rb_format("%s is live at the end, and %s should be",
-                         end->release ? end->release : "not one release", expected);
-    const bool same = rb_text_same(end->release, before->release)
-                          ? json_equal(end->drift, before->drift)
-                          : json_array_size(end->drift) == 0;
-    if (!same)
-        return rb_format("what is there at the end is not what %s delivers", end->release);
-    if (!drill->fail_at && !back && !rb_text_same(end->outcome, "done"))
-        return rb_format("the transition ended as %s", end->outcome);
-    if (drill->env->rto >= 0 && took > (double)drill->env->rto)
-        return rb_format("it took %.1f s, and the objective (objectives.rto) is %d s", took,
-                         drill->env->rto);
-    return NULL;
-}
-
-/* What of the backup did not come back, or NULL. A new string. */
-static char *judge_backup(const rb_drill *drill, const json_t *put_back)
-{
-    rb_json_each (item, drill->items) {
-        const bool values = rb_json_str(item, "column") != NULL;
-        const int64_t expected = rb_json_int(item, values ? "values" : "rows", 0);
-        int64_t restored = 0;
-        rb_json_each (entry, put_back)
-            if (rb_json_same(json_object_get(entry, "database"),
-                             json_object_get(item, "database")) &&
-                rb_json_same(json_object_get(entry, "table"), json_object_get(item, "table")) &&
-                rb_json_same(json_object_get(entry, "column"), json_object_get(item, "column")))
-                restored += rb_json_int(entry, "restored", 0);
-        RB_AUTO(rb_free_str) char *place = rb_template("{table}[.{column}]", item);
-        if (restored < expected)
-            return rb_format("%lld of %lld %s of %s in backup %s came back", (long long)restored,
-                             (long long)expected, values ? "values" : "rows", place,
-                             drill->backup_id);
-    }
-    return NULL;
-}
-
-static json_t *record(const rb_drill *drill, const json_t *plan, const ending *end, const times *t,
-                      time_t began, const char *wrong)
-{
-    RB_AUTO(rb_free_str) char *id = rb_transition_id();
-    json_t *json = rb_json_make(
-        "id:s kind:s from:J fromObject:J to:J toObject:J digest:J outcome:s started:i finished:i "
-        "steps:j error:s acceptedLoss:0 acceptedDrift:b acceptedReverted:b whole:b rto:j "
-        "version:s ok:b milliseconds:i",
-        id, drill->backup ? "deploy" : "revert", json_object_get(plan, "from"),
-        json_object_get(plan, "fromObject"), json_object_get(plan, "to"),
-        json_object_get(plan, "toObject"), json_object_get(plan, "digest"),
-        end->outcome ? end->outcome : "refused", (int64_t)began, (int64_t)time(NULL),
-        end->steps ? json_incref(end->steps) : json_array(), wrong,
-        json_is_true(json_object_get(plan, "drifted")), false, true,
-        drill->env->rto < 0 ? NULL : json_integer(drill->env->rto), RB_VERSION, !wrong,
-        (int64_t)(restoring(t) * 1000 + 0.5));
-    rb_json_set_str(json, "mode", drill->backup ? "backup" : "revert");
-    if (drill->backup)
-        rb_json_set_str(json, "backup", drill->backup_id);
-    if (fault_of(drill))
-        rb_json_set(json, "fault:s faultStep:s", fault_of(drill),
-                    drill->fail_at ? drill->fail_at : drill->kill_at);
-    return json;
-}
-
-static json_t *document_of(const rb_drill *drill, const json_t *plan, const ending *end,
-                           const times *t, const json_t *report, const char *wrong)
-{
-    const json_t *document = json_object_get(report, "document");
-    json_t *json = rb_json_make(
-        "environment:s mode:s backup:s from:J to:J rule:J ok:b problem:s outcome:s live:s drift:J "
-        "fault:s "
-        "faultStep:s then:s steps:j dataAtRisk:J needs:J notTried:J putBack:J objectives:j "
-        "seconds:j",
-        drill->env->name, drill->backup ? "backup" : "revert", drill->backup_id,
-        json_object_get(plan, "from"), json_object_get(plan, "to"), json_object_get(plan, "rule"),
-        !wrong, wrong, end->outcome, end->release, end->drift, fault_of(drill),
-        drill->fail_at ? drill->fail_at : drill->kill_at,
-        !drill->kill_at ? NULL
-        : drill->undo   ? "abort"
-                        : "resume",
-        end->steps ? json_incref(end->steps) : json_array(), json_object_get(plan, "dataAtRisk"),
-        json_object_get(plan, "needs"), drill->not_tried, json_object_get(document, "putBack"),
-        objectives(drill, t),
-        rb_json_make("copy:j plan:j transition:j recovery:j restore:j", seconds(drill->copying),
-                     seconds(t->plan), seconds(t->transition), seconds(t->recovery),
-                     seconds(restoring(t))));
-    return json;
-}
-
 /* Carries out the transition, and ends it if it stopped half-way. */
-static enum rb_code carry_out(json_t **plan, json_t **report, times *t, rb_drill *drill,
+static enum rb_code carry_out(json_t **plan, json_t **report, rb_drill_times *t, rb_drill *drill,
                               rb_err *err)
 {
     RB_TRY(run_phase(report, &t->transition, drill, BEGIN, err));
@@ -480,11 +329,11 @@ static enum rb_code refused(const json_t *report, rb_err *err)
 
 enum rb_code rb_drill_run(json_t **out, rb_drill *drill, rb_err *err)
 {
-    RB_AUTO(ending_clear) ending before = {0};
-    RB_AUTO(ending_clear) ending end = {0};
+    RB_AUTO(ending_clear) rb_drill_state before = {0};
+    RB_AUTO(ending_clear) rb_drill_state end = {0};
     RB_AUTO(rb_json_freep) json_t *plan = NULL;
     RB_AUTO(rb_json_freep) json_t *report = NULL;
-    times t = {0};
+    rb_drill_times t = {0};
     const time_t began = time(NULL);
     RB_TRY(look(&before, drill, false, err));
     RB_TRY(carry_out(&plan, &report, &t, drill, err));
@@ -492,18 +341,10 @@ enum rb_code rb_drill_run(json_t **out, rb_drill *drill, rb_err *err)
         json_is_null(json_object_get(report, "document")))
         return refused(report, err);
     RB_TRY(look(&end, drill, true, err));
-    RB_AUTO(rb_free_str) char *wrong = judge(drill, &before, &end, plan, restoring(&t));
-    const json_t *put_back = json_object_get(json_object_get(report, "document"), "putBack");
-    if (!wrong && drill->backup)
-        wrong = judge_backup(drill, put_back);
-    *out = document_of(drill, plan, &end, &t, report, wrong);
-    json_object_set_new(*out, "record", record(drill, plan, &end, &t, began, wrong));
+    const rb_drill_result result = {drill, &before, &end, plan, report, &t, began};
+    RB_AUTO(rb_free_str) char *wrong = rb_drill_judge(&result);
+    *out = rb_drill_document(&result, wrong);
     if (wrong)
         return rb_fail(err, RB_FOUND, "the drill found a problem: %s", wrong);
     return RB_OK;
-}
-
-const json_t *rb_drill_record(const json_t *document)
-{
-    return json_object_get(document, "record");
 }

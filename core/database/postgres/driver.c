@@ -73,6 +73,7 @@ const rb_db_driver rb_postgres_driver = {
     .backup_suffix = ".sql",
     .inspect = inspect,
     .discard = discard,
+    .programs = "psql and pg_dump",
     .shell = "postgresql_save() { pg_dump -Fc -f \"$2.dump\" \"$1\"; }\n"
              "postgresql_has() { [ \"$(psql -XAtqc \"SELECT to_regclass('$2') IS NOT NULL\" "
              "\"$1\")\" = t ]; }\n"

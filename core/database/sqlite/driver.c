@@ -217,6 +217,7 @@ static enum rb_code identity(char **out, rb_db *base, rb_err *err)
 const rb_db_driver rb_sqlite_driver = {
     .engine = "sqlite",
     .version = version,
+    .programs = "sqlite3",
     .shell = "sqlite_save() { sqlite3 \"$1\" \".backup '$2.sqlite'\"; }\n"
              "sqlite_has() { [ -n \"$(sqlite3 \"$1\" \"SELECT 1 FROM sqlite_schema WHERE name = "
              "'$2'\")\" ]; }\n"
