@@ -9,9 +9,11 @@
 /* Types of pg_type.dat that are integers in JSON. */
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_OID = 26 };
 
+/* libpq is not loaded where nothing was asked of a server. */
 void rb_pg_clear(PGresult **result)
 {
-    PQclear(*result);
+    if (*result)
+        PQclear(*result);
 }
 
 static char *quoted(const char *text, char quote)
