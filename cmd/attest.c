@@ -4,6 +4,7 @@
 
 #include "attest/envelope.h"
 #include "attest/summary.h"
+#include "attest/test_result.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -17,6 +18,7 @@ static const rb_opt opts[] = {
     RB_OPTION_KEY,
     RB_TEXT("append", 0, "FILE", "add a signature to the envelope in FILE", append),
     RB_TEXT("public-key", 0, "FILE", "write the key's public part as PEM to FILE too", public_key),
+    RB_FLAG("proof", 0, "the proof as an in-toto test result instead of the manifest", proof),
     RB_FLAG("vsa", 0, "a SLSA verification summary instead of the manifest", vsa),
     RB_TEXT("verifier", 0, "URI", "who verified (default: the key, as urn:rbtool:key:...)",
             verifier),
@@ -26,6 +28,8 @@ static const rb_opt opts[] = {
 
 static enum rb_code check_options(const rb_options *o, rb_err *err)
 {
+    if (o->vsa && o->proof)
+        return rb_fail(err, RB_ERROR, "--vsa and --proof do not go together");
     if (o->vsa && o->append)
         return rb_fail(
             err, RB_ERROR,
@@ -42,17 +46,20 @@ static enum rb_code check_options(const rb_options *o, rb_err *err)
     return RB_OK;
 }
 
-/* Returns the release's manifest, which is signed, after the checks of `verify`. */
-static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag, rb_err *err)
+/* Returns the release's manifest, which is signed, or its proof, after the checks of `verify`. */
+static enum rb_code make_manifest(rb_envelope *out, rb_cli *cli, const char *tag, bool proof,
+                                  rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     RB_TRY(rb_session_release(&release, &cli->session, tag, NULL, err));
     if (rb_release_verify(&problems, release, cli->session.repo, 0, err) != RB_OK)
         return rb_err_prefix(err, "release %s does not verify", tag);
-    RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(release->manifest);
+    RB_AUTO(rb_json_freep)
+    json_t *statement =
+        proof ? rb_test_result_statement(release) : rb_manifest_encode(release->manifest);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_json_pretty(&text, manifest);
+    rb_json_pretty(&text, statement);
     rb_envelope_make(out, text.data, text.len);
     return RB_OK;
 }
@@ -211,7 +218,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     if (o->vsa)
         RB_TRY(make_summary(&envelope, &why, cli, o->argv[0], o, err));
     else
-        RB_TRY(make_manifest(&envelope, cli, o->argv[0], err));
+        RB_TRY(make_manifest(&envelope, cli, o->argv[0], o->proof, err));
     if (o->append)
         RB_TRY(take_envelope(&envelope, cli, o->argv[0], o->append, err));
     RB_TRY(sign(cli, &envelope, o, err));

@@ -98,6 +98,7 @@ typedef struct rb_options {
     const char *append; /* of attest */
     const char *public_key;
     bool vsa;
+    bool proof;
     const char *verifier;
     const char *resource;
     bool names; /* of init and env */

@@ -216,6 +216,29 @@ payload_of() {
     [ "$(payload_of "$E" | jq -c '[.predicate.verificationResult, (.subject | length)]')" = '["FAILED",1]' ]
 }
 
+@test "attest --proof signs an in-toto test result, with a test for each new migration" {
+    verifiers
+    rbtool attest v1.1.0 --proof -o "$E" --public-key alice.pem
+    payload_of "$E" >payload
+    sigstore "$E" "$KEYS/alice.pub" alice.pem | cmp - payload
+    in_toto "$E" 1 "$KEYS/alice.pub=alice.pem" | cmp - payload
+    schema test-result <payload
+    jq -e --arg commit "$(git rev-parse 'v1.1.0^{}')" --argjson subject "$(manifest v1.1.0 | jq .subject)" '
+        .predicate == {result: "PASSED", passedTests: ["main/2"], warnedTests: [], failedTests: [],
+                       configuration: [{name: "source", digest: {gitCommit: $commit}}]} and
+        .subject == $subject' payload
+    # A down that loses what it cannot restore warns, and a missing one fails.
+    echo 'ALTER TABLE orders DROP COLUMN discount;' >migrations/0003_none.up.sql
+    echo 'ALTER TABLE orders ADD COLUMN discount INTEGER;' >migrations/0003_none.down.sql
+    echo 'CREATE TABLE kinds (name TEXT);' >migrations/0004_kinds.up.sql
+    release v1.2.0 --accept RB001,RB003 >/dev/null
+    rbtool attest v1.2.0 --proof -o "$E"
+    payload_of "$E" | schema test-result
+    [ "$(payload_of "$E" | jq -c '.predicate | [.result, .passedTests, .warnedTests, .failedTests]')" = \
+        '["FAILED",[],["main/3"],["main/4"]]' ]
+    fails 2 '--vsa and --proof do not go together' rbtool attest v1.1.0 --proof --vsa
+}
+
 @test "attest reports usage errors" {
     fails 2 "do not go together" rbtool attest v1.1.0 --vsa --append "$E"
     fails 2 "are for --vsa" rbtool attest v1.1.0 --verifier https://x.example
