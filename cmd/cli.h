@@ -76,6 +76,7 @@ typedef struct rb_options {
     bool overwrite;
     const char *previous; /* of releases */
     rb_strs accept;
+    bool compatibility;
     bool record;
     const char *base;
     bool all;

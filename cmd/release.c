@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/template.h"
+#include "environment/compatibility.h"
 #include "ledger/history.h"
 #include "ledger/release_entry.h"
 #include "ledger_write.h"
@@ -19,6 +20,8 @@ static const rb_opt opts[] = {
     RB_OPTION_KEY,
     RB_TEXT("previous", 0, "TAG", "the release that this one follows", previous),
     RB_LIST("accept", 0, "RULE", "release although this rule (RB002) has findings", accept),
+    RB_FLAG("compatibility", 0, "test whether the previous application runs on the new schema",
+            compatibility),
     RB_FLAG("record", 0, "only write the ledger entry that an existing release lacks", record),
     RB_OPTION_JSON,
     RB_OPTIONS_END};
@@ -106,15 +109,16 @@ static void preview(const rb_cli *cli, const rb_made *made)
 }
 
 static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, const char *object,
-                       const char *entry)
+                       const char *entry, json_t *compatibility)
 {
     RB_AUTO(rb_json_freep) json_t *manifest = rb_manifest_encode(made->manifest);
     print_untested(cli, made->manifest);
     if (cli->json) {
-        rb_ui_document(cli, rb_json_make("tag:s object:s entry:s manifest:J findings:j notes:j",
+        rb_ui_document(cli, rb_json_make("tag:s object:s entry:s manifest:J findings:j notes:j "
+                                         "compatibility:J",
                                          make->tag, object, entry, manifest,
                                          findings_json(make, &made->findings),
-                                         rb_json_strs(&made->notes)));
+                                         rb_json_strs(&made->notes), compatibility));
     } else if (!object) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         rb_json_pretty(&text, manifest);
@@ -132,14 +136,15 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
 /* Writes the ledger's entry. The release is valid without it: anybody who has the tag can verify
  * it. */
 static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const rb_options *o,
-                   const rb_make *make, const rb_made *made)
+                   const rb_make *make, const rb_made *made, json_t *compatibility)
 {
     rb_err why;
     rb_oid id;
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     enum rb_code code = rb_session_release(&release, &cli->session, make->tag, NULL, &why);
     if (code == RB_OK)
-        code = rb_ledger_see(&id, repo, release, false, made->catalogs, o->key, 0, &why);
+        code = rb_ledger_see(&id, repo, release, false, made->catalogs, compatibility, o->key, 0,
+                             &why);
     if (code == RB_OK)
         rb_oid_hex(&id, entry);
     else
@@ -149,12 +154,46 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const rb_
                    make->tag, rb_err_line(&why), make->tag);
 }
 
+/* *out is NULL where there is nothing to test. The result refuses nothing: it is recorded. */
+static enum rb_code test_compatibility(json_t **out, rb_cli *cli, rb_repo *repo,
+                                       const rb_options *o, const rb_make *make,
+                                       const rb_made *made, rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *previous = NULL;
+    const rb_link *link = made->manifest->previous;
+    *out = NULL;
+    if (json_object_size(made->lent) == 0) {
+        if (o->compatibility)
+            rb_ui_note(cli, "compatibility is not tested: %s",
+                       link ? "the release has no database" : "there is no previous release");
+        return RB_OK;
+    }
+    RB_AUTO(rb_free_str) char *output = NULL;
+    rb_ui_progress(cli, "testing %s on the new schema", link->tag);
+    RB_TRY(rb_session_release(&previous, &cli->session, link->tag, link->object, err));
+    RB_TRY(rb_compatibility_test(out, &output, repo, previous, made, make->config, err));
+    rb_ui_progress_end(cli);
+    RB_AUTO(rb_free_str)
+    char *line = rb_template("compatibility: {previous} on the new schema: {result}[: {why}], "
+                             "{checks} SQL check{checks:s}[ and `{commandLine}`] over {rows:count} "
+                             "row{rows:s}",
+                             *out);
+    rb_ui_note(cli, "%s", line);
+    if (rb_json_int(*out, "exit", -1) != 0)
+        rb_ui_output(cli, "    ", output);
+    if (rb_json_str(*out, "commandLine") && json_is_false(json_object_get(*out, "offline")))
+        rb_ui_note(cli, "note: the command could not be cut off from the network");
+    return RB_OK;
+}
+
 static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers,
                            const rb_options *o, const rb_make *make, const rb_made *made,
                            rb_err *err)
 {
     char hex[RB_OID_HEX] = "";
     char entry[RB_OID_HEX] = "";
+    RB_AUTO(rb_json_freep) json_t *compatibility = NULL;
+    RB_TRY(test_compatibility(&compatibility, cli, repo, o, make, made, err));
     if (!o->dry_run) {
         rb_oid object;
         rb_ui_progress(cli, "signing %s", make->tag);
@@ -163,9 +202,9 @@ static enum rb_code finish(rb_cli *cli, rb_repo *repo, const rb_signers *signers
     }
     rb_ui_progress_end(cli);
     if (!o->dry_run)
-        record(entry, cli, repo, o, make, made);
+        record(entry, cli, repo, o, make, made, compatibility);
     print_findings(cli, make, made);
-    print_made(cli, make, made, o->dry_run ? NULL : hex, *entry ? entry : NULL);
+    print_made(cli, make, made, o->dry_run ? NULL : hex, *entry ? entry : NULL, compatibility);
     return RB_OK;
 }
 
@@ -182,7 +221,7 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
         rb_ui_note(cli, "the ledger has an entry about release %s already", tag);
     } else {
         rb_oid id;
-        RB_TRY(rb_ledger_see(&id, repo, release, false, NULL, o->key, 0, err));
+        RB_TRY(rb_ledger_see(&id, repo, release, false, NULL, NULL, o->key, 0, err));
         rb_oid_hex(&id, hex);
     }
     if (cli->json) {
@@ -250,6 +289,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
                           .previous = o->previous,
                           .accept = &o->accept,
                           .more = &more,
+                          .lend = o->compatibility,
                           .bad = rb_known_bad,
                           .bad_context = &cli->session,
                           .progress = tell,

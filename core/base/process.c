@@ -68,6 +68,25 @@ static bool named(const char *entry, const char *name, size_t len)
     return strncmp(entry, name, len) == 0 && (entry[len] == '=' || entry[len] == '\0');
 }
 
+/* The entries of `named_ones`, those without a value as this process has them. */
+static char **build_bare_environment(const char *const *named_ones)
+{
+    size_t n = 0;
+    size_t used = 0;
+    while (named_ones && named_ones[n])
+        n++;
+    char **env = rb_calloc(n + 1, sizeof *env);
+    for (size_t i = 0; i < n; i++) {
+        const char *entry = named_ones[i];
+        for (size_t j = 0; !strchr(named_ones[i], '=') && environ[j]; j++)
+            if (named(environ[j], entry, strlen(entry)))
+                entry = environ[j];
+        if (strchr(entry, '='))
+            env[used++] = (char *)entry;
+    }
+    return env;
+}
+
 /* Copies this process's environment and applies the additions. */
 static char **build_environment(const char *const *extra)
 {
@@ -136,7 +155,8 @@ static enum rb_code start(struct running *run, const rb_process *process, rb_err
     int out[2] = {-1, -1};
     int errors[2] = {-1, -1};
     pid_t pid = -1;
-    char **env = build_environment(process->env);
+    char **env =
+        process->bare ? build_bare_environment(process->env) : build_environment(process->env);
     int why = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 &&
                       (process->tail || pipe2(errors, O_CLOEXEC) == 0)
                   ? spawn(&pid, process, env, in[0], out[1], process->tail ? out[1] : errors[1])

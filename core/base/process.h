@@ -22,6 +22,7 @@ typedef struct rb_process {
     const char *dir;         /* NULL: here */
     const char *const *env;  /* "NAME=VALUE" added to ours, NULL at its end; NULL: none.
                                 "NAME" without '=' is removed */
+    bool bare;               /* env is the whole environment; "NAME" is taken over from ours */
     const void *input;       /* standard input; NULL: empty */
     size_t input_len;
     int timeout;         /* seconds; 0: none */

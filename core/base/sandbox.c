@@ -384,6 +384,10 @@ enum rb_code rb_sandbox_run(rb_buf *result, rb_strs *missing, const rb_sandbox *
     enum rb_code code = sandbox->no_dir || sandbox->open ? RB_OK : make_dir(&dir, err);
     if (code == RB_OK)
         code = run_in(result, missing, sandbox, dir, &held, err);
+    if (dir && sandbox->kept && code == RB_OK) {
+        *sandbox->kept = dir;
+        dir = NULL;
+    }
     if (dir)
         (void)!rb_dir_remove(dir, &ignored);
     sigprocmask(SIG_SETMASK, &old, NULL);

@@ -32,6 +32,7 @@ typedef struct rb_sandbox {
     int seconds;         /* until it is killed; 0: any */
     int memory;          /* MiB of address space beyond what this process has; 0: any */
     int file_size;       /* MiB of each file in dir; 0: any */
+    char **kept;         /* receives the folder, which the caller removes; NULL: it is removed */
     bool no_dir;         /* it needs no folder: dir is NULL */
     bool open;           /* the input is for a server that the child talks to: it keeps environment,
                             user, network and files, and has no folder */

@@ -89,6 +89,10 @@ static rb_config *from_json(const json_t *json, const char *source)
     config->features = features ? json_deep_copy(features) : json_object();
     copy_list(&config->config, json_object_get(json, "config"));
     copy_list(&config->sql_checks, json_object_get(json_object_get(json, "checks"), "sql"));
+    const json_t *compatibility = json_object_get(json, "compatibility");
+    copy_list(&config->compatibility, json_object_get(compatibility, "command"));
+    config->compatibility_timeout =
+        (int)rb_json_int(compatibility, "timeout", RB_COMPATIBILITY_SECONDS);
     config->known_good = copy(json, "knownGood", "verdict");
     json_t *environments = json_object_get(json, "environments");
     config->environments = environments ? json_incref(environments) : json_object();
@@ -234,6 +238,7 @@ void rb_config_free(rb_config *config)
     rb_json_free(config->features);
     rb_strs_clear(&config->config);
     rb_strs_clear(&config->sql_checks);
+    rb_strs_clear(&config->compatibility);
     free(config->known_good);
     rb_json_free(config->environments);
     free(config);

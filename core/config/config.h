@@ -10,7 +10,8 @@
 #include "git/repository.h"
 
 #define RB_CONFIG_FILE "rbtool.json"
-#define RB_CONFIG_TAGS "v*"        /* what names a release, if nothing else is set */
+#define RB_CONFIG_TAGS "v*" /* what names a release, if nothing else is set */
+#define RB_COMPATIBILITY_SECONDS 60
 #define RB_CONFIG_LIMIT (1u << 20) /* bytes */
 
 typedef struct rb_config_artifact {
@@ -43,13 +44,15 @@ typedef struct rb_config {
     size_t artifact_count;
     rb_config_database *databases;
     size_t database_count;
-    char *flags_file;     /* or NULL */
-    char *flags_format;   /* "flagd" */
-    json_t *features;     /* flag -> {"migrations": [ids]}: it switches what they brought */
-    rb_strs config;       /* globs */
-    rb_strs sql_checks;   /* globs */
-    char *known_good;     /* "verdict" or "verified" */
-    json_t *environments; /* object, perhaps empty */
+    char *flags_file;          /* or NULL */
+    char *flags_format;        /* "flagd" */
+    json_t *features;          /* flag -> {"migrations": [ids]}: it switches what they brought */
+    rb_strs config;            /* globs */
+    rb_strs sql_checks;        /* globs */
+    rb_strs compatibility;     /* a command; empty: none */
+    int compatibility_timeout; /* seconds */
+    char *known_good;          /* "verdict" or "verified" */
+    json_t *environments;      /* object, perhaps empty */
 } rb_config;
 
 enum rb_code rb_config_parse(rb_config **out, const char *text, size_t len, const char *source,

@@ -68,6 +68,8 @@ static const rb_shape features = {.kind = RB_SHAPE_MAP, .item = &feature};
 static const rb_shape flags = RB_SHAPE_OBJECT_OF(
     {"file", &path, false}, {"format", &flag_format, true}, {"features", &features, true});
 static const rb_shape checks = RB_SHAPE_OBJECT_OF({"sql", &globs, true});
+static const rb_shape compatibility =
+    RB_SHAPE_OBJECT_OF({"command", &argument_list, false}, {"timeout", &timeout, true});
 static const char *const known_goods[] = {"verdict", "verified", NULL};
 static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};
 
@@ -128,5 +130,6 @@ const rb_shape rb_environments_shape = {.kind = RB_SHAPE_MAP,
 const rb_shape rb_config_shape = RB_SHAPE_OBJECT_OF(
     {"$schema", &any_text, true}, {"app", &app, false}, {"tags", &text, true},
     {"artifacts", &artifacts, true}, {"databases", &databases, true}, {"flags", &flags, true},
-    {"config", &globs, true}, {"checks", &checks, true}, {"knownGood", &known_good, true},
-    {"schemaCompatible", &boolean, true}, {"environments", &rb_environments_shape, true});
+    {"config", &globs, true}, {"checks", &checks, true}, {"compatibility", &compatibility, true},
+    {"knownGood", &known_good, true}, {"schemaCompatible", &boolean, true},
+    {"environments", &rb_environments_shape, true});

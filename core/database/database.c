@@ -1,3 +1,4 @@
+#include "catalog/name.h"
 #include "database/driver.h"
 #include "database/url.h"
 
@@ -322,4 +323,22 @@ void rb_catalog_now_clear(rb_catalog_now *now)
     json_decref(now->catalog);
     rb_buf_clear(&now->text);
     *now = (rb_catalog_now){0};
+}
+
+enum rb_code rb_db_count_rows(int64_t *out, rb_db *db, const json_t *catalog, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *places = json_array();
+    RB_AUTO(rb_json_freep) json_t *counted = NULL;
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)catalog, key, value) {
+        RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+        if (rb_catalog_is(key, "table") && rb_catalog_name_parse(&name, key))
+            json_array_append_new(places, rb_json_make("table:s column:0", name.name));
+    }
+    *out = 0;
+    RB_TRY(db->driver->count(&counted, db, places, err));
+    rb_json_each (item, counted)
+        *out += rb_json_int(item, "rows", 0);
+    return RB_OK;
 }

@@ -74,6 +74,9 @@ typedef struct rb_db_driver {
      * running the scripts again costs less. */
     enum rb_code (*scratch_keep)(rb_db *db, const char *key, rb_err *err);
     enum rb_code (*scratch_at)(rb_db **out, size_t *which, const rb_strs *keys, rb_err *err);
+    /* Copies a scratch database, outside a transaction, to where other programs can open it when
+     * this process has ended: into the folder dir, or in its server. */
+    enum rb_code (*lend)(char **url, rb_db *db, const char *dir, rb_err *err);
     enum rb_code (*size)(int64_t *bytes, rb_db *db, rb_err *err);
     enum rb_code (*data_version)(int64_t *out, rb_db *db, rb_err *err);
     /* A copy to rehearse in, below dir where it is large: with rows, which keeps the state before

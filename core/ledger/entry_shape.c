@@ -46,8 +46,23 @@ static const rb_shape attachment =
 static const rb_shape attachments = {
     .kind = RB_SHAPE_ARRAY, .item = &attachment, .max = RB_ATTACHMENTS};
 
-static const rb_shape release = RB_SHAPE_OBJECT_OF(
-    {"commit", &sha1, false}, {"sha256", &sha256, false}, {"witness", &boolean, false});
+static const char *const compatibilities[] = {"tested", "fails", "untested", NULL};
+static const rb_shape compatibility_result = {.kind = RB_SHAPE_STRING, .one_of = compatibilities};
+static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
+static const rb_shape words_or_null = {.kind = RB_SHAPE_ARRAY, .item = &text, .nullable = true};
+static const rb_shape tested_database = RB_SHAPE_OBJECT_OF(
+    {"name", &name, false}, {"engine", &plain, false}, {"version", &plain, false},
+    {"fingerprint", &sha256, false}, {"seed", &sha256_or_null, false});
+static const rb_shape tested_databases = {.kind = RB_SHAPE_ARRAY, .item = &tested_database};
+static const rb_shape compatibility = RB_SHAPE_OBJECT_OF(
+    {"result", &compatibility_result, false}, {"why", &text_or_null, false},
+    {"previous", &tag_name, false}, {"previousObject", &sha1, false}, {"checks", &number, false},
+    {"rows", &number, false}, {"command", &words_or_null, false},
+    {"commandLine", &text_or_null, false}, {"exit", &number_or_null, false},
+    {"offline", &boolean, false}, {"databases", &tested_databases, false});
+static const rb_shape release =
+    RB_SHAPE_OBJECT_OF({"commit", &sha1, false}, {"sha256", &sha256, false},
+                       {"witness", &boolean, false}, {"compatibility", &compatibility, true});
 static const char *const verdicts[] = {"good", "bad", NULL};
 static const rb_shape verdict_word = {.kind = RB_SHAPE_STRING, .one_of = verdicts};
 static const rb_shape verdict =
@@ -62,7 +77,6 @@ static const rb_shape policy = RB_SHAPE_OBJECT_OF(
 static const rb_shape step = RB_SHAPE_OBJECT_OF({"id", &plain, false}, {"outcome", &plain, false},
                                                 {"milliseconds", &number_or_null, false});
 static const rb_shape steps = {.kind = RB_SHAPE_ARRAY, .item = &step};
-static const rb_shape number = {.kind = RB_SHAPE_INTEGER};
 static const rb_shape loss = RB_SHAPE_OBJECT_OF(
     {"database", &text, false}, {"table", &text, false}, {"column", &text_or_null, false},
     {"rows", &number, false}, {"values", &number, false});

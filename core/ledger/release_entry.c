@@ -69,7 +69,8 @@ static void attach_catalogs(attached *a, const json_t *catalogs)
 }
 
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,
-                           const json_t *catalogs, const char *key, int64_t at, rb_err *err)
+                           const json_t *catalogs, json_t *compatibility, const char *key,
+                           int64_t at, rb_err *err)
 {
     char sha256[RB_SHA256_HEX];
     char commit[RB_OID_HEX];
@@ -85,6 +86,8 @@ enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release
     rb_json_set_str(detail, "commit", commit);
     rb_json_set_str(detail, "sha256", sha256);
     json_object_set_new(detail, "witness", json_boolean(witness));
+    if (compatibility)
+        json_object_set(detail, "compatibility", compatibility);
     a.items[a.n++] = (rb_attachment){"tag", rb_buf_str(&tag->raw), tag->raw.len};
     attach_catalogs(&a, catalogs);
     const rb_manifest *manifest = release->manifest;

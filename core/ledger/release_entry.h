@@ -17,10 +17,11 @@ bool rb_ledger_has_seen(const rb_ledger *ledger, const char *object, bool witnes
  * application on its schema (release/compatibility.h); borrowed. NULL: no entry says anything. */
 const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *object);
 
-/* Writes the entry. catalogs: of each database by name, or NULL; key: as for rb_trust_sign(); at:
+/* Writes the entry. catalogs: of each database by name, or NULL; compatibility: what was tested,
+ * or NULL; key: as for rb_trust_sign(); at:
  * the time, 0 for now. */
 enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,
-                           const json_t *catalogs, const char *key, int64_t at,
-                           rb_err *err) RB_MUST_USE;
+                           const json_t *catalogs, json_t *compatibility, const char *key,
+                           int64_t at, rb_err *err) RB_MUST_USE;
 
 #endif

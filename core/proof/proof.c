@@ -243,6 +243,15 @@ static void find_literals(rb_proving *p)
     }
 }
 
+static enum rb_code lend(rb_proof *out, rb_proving *p, rb_err *err)
+{
+    if (!p->lend)
+        return RB_OK;
+    RB_TRY(rb_db_commit(p->db, err));
+    RB_TRY(p->db->driver->lend(&out->lent, p->db, p->folder, err));
+    return rb_db_begin(p->db, err);
+}
+
 static enum rb_code prove_all(rb_proof *out, rb_proving *p, rb_err *err)
 {
     RB_TRY(rb_proving_start(p, 0, err));
@@ -255,6 +264,7 @@ static enum rb_code prove_all(rb_proof *out, rb_proving *p, rb_err *err)
     out->catalog = json_incref(p->catalog);
     RB_TRY(rb_proving_add_rows(p, err));
     RB_TRY(check_seed(p, err));
+    RB_TRY(lend(out, p, err));
     RB_TRY(go_back_all(p, err));
     const char *version = rb_db_version(p->db);
     RB_AUTO(rb_free_str) char *major = rb_strndup(version, strcspn(version, "."));
@@ -274,6 +284,8 @@ void rb_proof_clear(rb_proof *proof)
     json_decref(proof->catalog);
     json_decref(proof->notes);
     rb_strs_clear(&proof->missing);
+    free(proof->lent);
+    free(proof->lent_folder);
     *proof = (rb_proof){0};
 }
 
@@ -287,6 +299,8 @@ enum rb_code rb_proof_make_here(rb_proof *out, const rb_proof_request *request, 
         .seed_file = request->seed_file,
         .clock = request->clock,
         .limits = &request->limits,
+        .lend = request->lend,
+        .folder = request->folder,
     };
     p.literals = json_object();
     p.samples.literals = p.literals;

@@ -18,6 +18,9 @@ typedef struct rb_proof {
     char fingerprint[RB_SHA256_HEX]; /* of catalog */
     json_t *notes;                   /* [{"migration","message"}]: nothing to refuse */
     rb_strs missing;                 /* what the kernel did not keep out of the proof's reach */
+    char *lent;                      /* url of the database with seed and sample rows, or NULL */
+    char seed[RB_SHA256_HEX];        /* of the seed that is in it; "" none */
+    char *lent_folder;               /* that it is in, or NULL; the caller removes it */
     const char *class_; /* reversible, lossy, irreversible (design section 2); static */
 } rb_proof;
 
@@ -30,6 +33,8 @@ typedef struct rb_proof_request {
     int64_t clock;       /* as for rb_db_scratch(): the time of the released commit, so that the
                             same commit gives the same proof */
     rb_db_limits limits; /* of each script and of the seed */
+    bool lend;           /* keep the database at the new schema, with its rows, for others */
+    const char *folder;  /* where; only of rb_proof_make_here() */
 } rb_proof_request;
 
 /*

@@ -33,6 +33,8 @@ typedef struct rb_proving {
     json_t *notes;
     json_t *mismatches; /* foreign keys that the engine cannot check, as keys */
     json_t *befores;    /* the catalog before each of them */
+    bool lend;          /* as in rb_proof_request */
+    const char *folder;
 } rb_proving;
 
 /* The ups of what is not new, then the first `count` new ones; no rows added. */

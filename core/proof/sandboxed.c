@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/shape.h"
 #include "database/driver.h"
 #include "proof/confined.h"
@@ -12,6 +13,7 @@
 typedef struct proving_child {
     const rb_proof_request *request;
     rb_db *kept; /* what it loaded stays loaded */
+    const char *folder;
     rb_err why;
 } proving_child;
 
@@ -21,6 +23,7 @@ static void prepare(void *context, const char *dir)
     proving_child *child = context;
     if (!dir)
         return;
+    child->folder = dir;
     rb_db_temporary_folder(dir);
     child->why.code =
         rb_db_scratch(&child->kept, child->request->engine, child->request->clock, &child->why);
@@ -34,6 +37,7 @@ static void run(void *context, rb_buf *result)
     enum rb_code code = child->why.code;
     rb_proof_request request = *child->request;
     request.limits.watch = rb_confined_watch;
+    request.folder = child->folder;
     if (code == RB_OK)
         code = rb_proof_make_here(&proof, &request, &child->why);
     json_object_set_new(json, "code", json_integer(code));
@@ -43,6 +47,8 @@ static void run(void *context, rb_buf *result)
         json_object_set(json, "catalog", proof.catalog);
         json_object_set(json, "notes", proof.notes);
         rb_json_set_str(json, "class", proof.class_);
+        if (proof.lent)
+            rb_json_set_str(json, "lent", proof.lent);
     }
     rb_json_canonical(result, json);
     rb_proof_clear(&proof);
@@ -89,7 +95,8 @@ static const rb_shape anything = {.kind = RB_SHAPE_DATA};
 static const rb_shape catalog = {.kind = RB_SHAPE_MAP, .item = &anything};
 static const rb_shape result_shape = RB_SHAPE_OBJECT_OF(
     {"code", &integer, false}, {"message", &any_text, false}, {"proof", &proof_shape, true},
-    {"catalog", &catalog, true}, {"notes", &notes, true}, {"class", &class_, true});
+    {"catalog", &catalog, true}, {"notes", &notes, true}, {"class", &class_, true},
+    {"lent", &any_text, true});
 
 /* One result for each new migration, in their order. */
 static bool fits_request(const json_t *results, const rb_proof_request *request)
@@ -124,6 +131,7 @@ static enum rb_code read_result(rb_proof *out, const rb_buf *text, const rb_proo
     out->json = json_incref(json_object_get(json, "proof"));
     out->catalog = json_incref(json_object_get(json, "catalog"));
     out->notes = json_incref(json_object_get(json, "notes"));
+    out->lent = rb_strdup(rb_json_str(json, "lent"));
     rb_catalog_fingerprint(out->catalog, out->fingerprint);
     for (size_t i = 0; classes[i]; i++)
         if (strcmp(classes[i], class_name) == 0)
@@ -145,6 +153,8 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
     rb_sandbox sandbox = {.what = "the proof", .prepare = prepare, .run = run, .context = &child};
     sandbox.no_dir = rb_db_scratch_place(request->engine) == RB_SCRATCH_PRIVATE;
     sandbox.open = rb_db_scratch_place(request->engine) == RB_SCRATCH_SERVER;
+    char *folder = NULL;
+    sandbox.kept = request->lend ? &folder : NULL;
     rb_confine(&sandbox, &request->limits, all_runs(request));
     RB_AUTO(rb_buf_clear) rb_buf result = {0};
     *out = (rb_proof){0};
@@ -153,7 +163,14 @@ enum rb_code rb_proof_make(rb_proof *out, const rb_proof_request *request, rb_er
         code = rb_sandbox_run(&result, &out->missing, &sandbox, err);
     if (code == RB_OK)
         code = read_result(out, &result, request, err);
+    rb_err ignored;
+    if (code != RB_OK && folder)
+        (void)!rb_dir_remove(folder, &ignored);
     if (code != RB_OK)
         rb_proof_clear(out);
+    if (code == RB_OK)
+        out->lent_folder = folder;
+    else
+        free(folder);
     return code;
 }

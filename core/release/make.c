@@ -14,8 +14,22 @@
 #define NOTE_LIMIT 500  /* bytes of one Rollback: trailer */
 #define NOTES_LIMIT 200 /* of them in one manifest */
 
+static void remove_lent(const json_t *lent)
+{
+    const char *name;
+    json_t *database;
+    json_object_foreach ((json_t *)lent, name, database) {
+        const char *folder = rb_json_str(database, "folder");
+        rb_err ignored;
+        if (folder)
+            (void)!rb_dir_remove(folder, &ignored);
+    }
+}
+
 void rb_made_clear(rb_made *made)
 {
+    remove_lent(made->lent);
+    rb_json_free(made->lent);
     rb_manifest_free(made->manifest);
     rb_json_free(made->catalogs);
     rb_findings_clear(&made->findings);
@@ -308,8 +322,10 @@ static enum rb_code prepare(rb_made *made, rb_repo *repo, const rb_signers *sign
     RB_TRY(check_missing(&making, err));
     RB_TRY(find_previous(&making, err));
     RB_TRY(check_followed(&making, err));
+    making.lend = making.previous && (make->lend || making.config->compatibility.n > 0);
     made->manifest = rb_calloc(1, sizeof *made->manifest);
     made->catalogs = json_object();
+    made->lent = json_object();
     RB_TRY(fill(&making, err));
     return judge(&making, err);
 }

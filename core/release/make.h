@@ -20,6 +20,8 @@ typedef struct rb_make {
     const rb_chain_more *more; /* predecessors without a tag here; NULL: none are known */
     rb_chain_bad *bad;         /* which releases are marked bad; NULL: none is known to be */
     const void *bad_context;
+    bool lend; /* also where the settings have no "compatibility": keep the databases of the proofs
+                  for rb_compatibility_test() */
     /* Called before each long part ("hashing artifact app"); or NULL. */
     void (*progress)(void *context, const char *what);
     void *context;
@@ -27,9 +29,11 @@ typedef struct rb_make {
 
 typedef struct rb_made {
     rb_manifest *manifest;
-    json_t *catalogs;     /* of each database by name, after all migrations */
-    rb_strs notes;        /* of proofs, of what is left out, of what is delivered otherwise than a
-                             checkout has it; they refuse nothing */
+    json_t *catalogs; /* of each database by name, after all migrations */
+    json_t *lent;     /* database -> {"url","folder": removed with this, "seed": SHA-256 or null}:
+                         at the new schema, with seed and sample rows */
+    rb_strs notes;    /* of proofs, of what is left out, of what is delivered otherwise than a
+                         checkout has it; they refuse nothing */
     rb_findings findings; /* of lint and proof (RB001, RB002, RB003), accepted or not */
     rb_buf payload;       /* the tag object's bytes, unsigned */
 } rb_made;

@@ -46,10 +46,15 @@ static enum rb_code add_database(rb_making *making, size_t index, rb_err *err)
                             .set = set,
                             .is_new = is_new,
                             .released = carried.items,
-                            .released_count = carried.n};
+                            .released_count = carried.n,
+                            .lend = making->lend};
     code = rb_prove_database(&proof, &making->made->findings, &making->made->notes, &prove, err);
     free(is_new);
     RB_TRY(code);
+    if (proof.lent)
+        json_object_set_new(making->made->lent, config->name,
+                            rb_json_make("url:s folder:s seed:s", proof.lent, proof.lent_folder,
+                                         *proof.seed ? proof.seed : NULL));
     out->proof = json_incref(proof.json);
     json_object_set(making->made->catalogs, config->name, proof.catalog);
     memcpy(out->fingerprint, proof.fingerprint, sizeof out->fingerprint);

@@ -19,6 +19,7 @@ typedef struct rb_making {
     rb_oid tree;
     rb_tree_entries entries; /* of the whole tree, read when first asked for */
     bool listed;
+    bool lend;            /* as in rb_make, or because the settings have a compatibility test */
     const char **classes; /* of each database, static */
     rb_made *made;
 } rb_making;

@@ -246,8 +246,12 @@ static enum rb_code run_proof(rb_proof *out, const rb_prove *prove, const rb_oid
                    .size = database->size,
                    .where = where},
     };
+    request.lend = prove->lend;
     RB_TRY(clock_of(&request.clock, prove, err));
-    return rb_proof_make(out, &request, err);
+    RB_TRY(rb_proof_make(out, &request, err));
+    if (database->seed)
+        rb_sha256_hex_of(rb_buf_str(&seed), seed.len, out->seed);
+    return RB_OK;
 }
 
 static enum rb_code prove_database(rb_proof *out, rb_findings *findings, rb_strs *notes,

@@ -19,6 +19,7 @@ typedef struct rb_prove {
     const bool *is_new;          /* of each migration: prove it */
     const rb_released *released; /* what lint compares with */
     size_t released_count;
+    bool lend; /* as in rb_proof_request */
 } rb_prove;
 
 /*

@@ -88,6 +88,7 @@ const rb_db_driver rb_postgres_driver = {
     .scratch_server = rb_pg_scratch_server,
     .scratch = rb_pg_scratch,
     .scratch_keep = rb_pg_scratch_keep,
+    .lend = rb_pg_scratch_lend,
     .scratch_at = rb_pg_scratch_at,
     .size = rb_pg_size,
     .data_version = rb_pg_data_version,

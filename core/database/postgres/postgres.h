@@ -130,6 +130,7 @@ void rb_pg_scratch_close(rb_pg *pg);
 /* The url that a scratch database can be opened with, for the role that owns it. */
 char *rb_pg_scratch_url(const rb_pg *pg);
 enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_scratch_lend(char **url, rb_db *db, const char *dir, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys,
                               rb_err *err) RB_MUST_USE;
 void rb_pg_scratch_cache(const char *dir);

@@ -335,21 +335,14 @@ static enum rb_code has_state(bool *out, rb_pg *admin, const char *name, rb_err 
     return RB_OK;
 }
 
-enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
+/* Copies pg's database to one of that name, for scripts or as a state. */
+static enum rb_code copy_to(rb_pg *pg, rb_pg *admin, const char *name, bool scripts, rb_err *err)
 {
-    rb_pg *pg = rb_pg_of(db);
-    RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_pg_disconnectp) rb_pg *again = NULL;
-    RB_AUTO(rb_free_str) char *name = state_name(key);
-    bool has = false;
-    RB_TRY(connect_admin(&admin, err));
-    RB_TRY(has_state(&has, admin, name, err));
-    if (has)
-        return RB_OK;
     PQfinish(pg->conn); /* a database that somebody uses is not copied */
     pg->conn = NULL;
     RB_TRY(wait_until_left(admin, pg->scratch, err));
-    RB_TRY(create_database(admin, name, pg->scratch, false, err));
+    RB_TRY(create_database(admin, name, pg->scratch, scripts, err));
     RB_TRY(forget_settings(admin, err));
     RB_TRY(connect_as(&again, pg->scratch, RB_PG_CLUSTER_OWNER, err));
     PQfreeCancel(pg->cancel);
@@ -357,6 +350,28 @@ enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
     pg->cancel = again->cancel;
     again->conn = NULL;
     again->cancel = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
+{
+    RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
+    RB_AUTO(rb_free_str) char *name = state_name(key);
+    bool has = false;
+    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(has_state(&has, admin, name, err));
+    return has ? RB_OK : copy_to(rb_pg_of(db), admin, name, false, err);
+}
+
+enum rb_code rb_pg_scratch_lend(char **url, rb_db *db, const char *dir, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
+    RB_AUTO(rb_free_str) char *name = rb_format("%s_lent", pg->scratch);
+    (void)dir;
+    RB_TRY(connect_admin(&admin, err));
+    RB_TRY(copy_to(pg, admin, name, true, err));
+    *url = url_of(name, RB_PG_CLUSTER_OWNER);
     return RB_OK;
 }
 

@@ -53,6 +53,16 @@ static enum rb_code inspect(rb_db_target *out, const char *path, rb_err *err)
     return RB_OK;
 }
 
+static enum rb_code lend(char **url, rb_db *db, const char *dir, rb_err *err)
+{
+    RB_AUTO(rb_sqlite_closep) rb_sqlite *copy = NULL;
+    RB_AUTO(rb_free_str) char *path = rb_path_join(dir, "lent.db");
+    RB_TRY(rb_sqlite_open_own(&copy, path, RB_SQLITE_CREATE, err));
+    RB_TRY(rb_sqlite_backup(copy, rb_sqlite_of(db), err));
+    *url = rb_format("sqlite:%s", path);
+    return RB_OK;
+}
+
 /* Opening it takes back what an unfinished transaction left. */
 static enum rb_code is_unused(bool *out, const char *path, rb_err *err)
 {
@@ -231,6 +241,7 @@ const rb_db_driver rb_sqlite_driver = {
     .discard = discard,
     .open = open_path,
     .scratch = scratch,
+    .lend = lend,
     .size = rb_sqlite_size,
     .data_version = data_version,
     .rehearse = rb_sqlite_rehearse,

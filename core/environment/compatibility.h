@@ -1,0 +1,37 @@
+/*
+ * Whether the previous release's application runs on a new release's schema.
+ *
+ * The databases of the new release's proof are lent (proof/proof.h): its schema, the seed and
+ * sample rows, and what is applied as the tools record it. The previous release is rebuilt and
+ * verified in a folder that is thrown away. Its SQL checks run, then the command of its own
+ * "compatibility", so that no command runs that an allowed signer has not released.
+ *
+ * The command runs in its first artifact of format dir, in a process group of its own, with PATH,
+ * LANG, LC_ALL and TZ, HOME and TMPDIR in the folder that is thrown away, and the url of each
+ * database in RBTOOL_DATABASE_NAME, NAME in upper case. It has no network where the kernel permits
+ * and no database is on another host; started by root, it runs as nobody (65534).
+ *
+ * The result says what was tried, not that going back is safe.
+ */
+#ifndef RB_ENVIRONMENT_COMPATIBILITY_H
+#define RB_ENVIRONMENT_COMPATIBILITY_H
+
+#include "release/make.h"
+
+/*
+ * *out: {"result": tested, fails or untested, "why": or null, "previous": tag, "previousObject",
+ * "checks": SQL checks that passed, "rows" that they and the command found, "command": or null,
+ * "exit": its status or null, "offline": it had no network, "databases": [{"name","engine",
+ * "version","fingerprint","seed": SHA-256 or null}]}, which is written into the release's entry in
+ * the ledger. What keeps it from being tried is the reason of an untested one.
+ *
+ * *output: the end of what the command printed, or NULL; it may not be safe for a terminal.
+ *
+ * made: of rb_make_prepare() with rb_make.lend. settings: what applies where the previous release's
+ * commit has no rbtool.json, or NULL.
+ */
+enum rb_code rb_compatibility_test(json_t **out, char **output, rb_repo *repo,
+                                   const rb_release *previous, const rb_made *made,
+                                   const rb_config *settings, rb_err *err) RB_MUST_USE;
+
+#endif
