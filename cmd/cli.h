@@ -77,6 +77,7 @@ typedef struct rb_options {
     const char *previous; /* of releases */
     rb_strs accept;
     bool compatibility;
+    bool name_only;
     bool record;
     const char *base;
     bool all;

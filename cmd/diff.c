@@ -1,12 +1,18 @@
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/template.h"
 #include "base/text.h"
+#include "catalog/name.h"
 #include "cli.h"
+#include "git/snapshot.h"
 #include "release/flags.h"
+#include "release/unreleased.h"
 #include "report/diff.h"
 #include "ui.h"
 
+#define COMMITS_SHOWN 20
 #define PATHS_SHOWN 20 /* of each kind, an artifact; --json has all */
 
 struct between {
@@ -44,12 +50,35 @@ static bool add_between(void *context, const rb_release *release)
     return true;
 }
 
-static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, char **names, rb_err *err)
+/* B is a release; any other revision, described as one; or, where it is not named, the work tree.
+ */
+static enum rb_code open_b(rb_release **out, rb_cli *cli, const rb_release *from, const char *name,
+                           rb_err *err)
 {
-    RB_TRY(rb_session_repo(&cli->session, err));
+    rb_repo *repo = cli->session.repo;
+    RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
+    rb_oid commit;
+    rb_err ignored;
+    if (!name) {
+        RB_TRY(rb_repo_snapshot(&commit, repo, err));
+        return rb_unreleased(out, repo, &commit, "the work tree", from, err);
+    }
+    if (rb_tag_read(&tag, repo, name, &ignored) != RB_OK &&
+        rb_repo_commit(&commit, repo, name, &ignored) == RB_OK)
+        return rb_unreleased(out, repo, &commit, name, from, err);
+    return rb_session_release(out, &cli->session, name, NULL, err);
+}
+
+static enum rb_code make(json_t **out, struct sides *sides, rb_cli *cli, const rb_options *o,
+                         rb_err *err)
+{
+    RB_TRY(rb_session_signers(&cli->session, err));
     rb_session_extensions(&cli->session);
-    RB_TRY(rb_session_release(&sides->from, &cli->session, names[0], NULL, err));
-    RB_TRY(rb_session_release(&sides->to, &cli->session, names[1], NULL, err));
+    RB_TRY(rb_session_release(&sides->from, &cli->session, o->argv[0], NULL, err));
+    rb_ui_progress(cli, "comparing");
+    enum rb_code code = open_b(&sides->to, cli, sides->from, o->argc > 1 ? o->argv[1] : NULL, err);
+    rb_ui_progress_end(cli);
+    RB_TRY(code);
     RB_AUTO(between_clear) struct between between = {.from = sides->from};
     /* The proofs of a release that does not verify are unknown, which rb_diff() reports. */
     rb_session_walk(&cli->session, sides->to, add_between, &between);
@@ -123,6 +152,21 @@ static void print_head(const char *part, const char *name, const char *rest)
     rb_ui_line("<bold>%s%s%s</>%s%s", part, *name ? " " : "", name, *rest ? ": " : "", rest);
 }
 
+/* Whether a column that is listed as added or removed is one side of a renamed one. */
+static bool is_renamed(const json_t *renamed, const json_t *change)
+{
+    const char *side = strcmp(text(change, "change"), "added") == 0     ? "to"
+                       : strcmp(text(change, "change"), "removed") == 0 ? "from"
+                                                                        : NULL;
+    rb_json_each (item, renamed) {
+        RB_AUTO(rb_free_str)
+        char *key = side ? rb_catalog_place_key(text(item, "table"), text(item, side)) : NULL;
+        if (key && strcmp(key, text(change, "object")) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void print_databases(const json_t *databases, const struct sides *sides)
 {
     rb_json_each (database, databases) {
@@ -142,7 +186,12 @@ static void print_databases(const json_t *databases, const struct sides *sides)
                            json_array_size(schema) - change_at);
                 break;
             }
-            print_change("    ", text(change, "change"), text(change, "object"));
+            if (!is_renamed(json_object_get(database, "renamed"), change))
+                print_change("    ", text(change, "change"), text(change, "object"));
+        }
+        rb_json_each (item, json_object_get(database, "renamed")) {
+            RB_AUTO(rb_free_str) char *line = rb_template("column {table}.{from} -> {to}", item);
+            print_change("    ", "changed", line);
         }
     }
 }
@@ -154,6 +203,26 @@ static void print_lines(const json_t *lines, bool stat)
         enum rb_color color = *text == '+' ? RB_GREEN : *text == '-' ? RB_RED : RB_PLAIN;
         if (!stat)
             rb_ui_line("      %s%s</>", rb_ui_color(color), text);
+    }
+}
+
+/* Keys say it better than lines, where the file has any. */
+static void print_config(const json_t *item, bool stat)
+{
+    const json_t *keys = json_object_get(item, "keys");
+    if (!keys || stat) {
+        print_lines(json_object_get(item, "lines"), stat);
+        return;
+    }
+    rb_json_each (key, keys) {
+        const char *from = rb_json_str(key, "from");
+        const char *to = rb_json_str(key, "to");
+        RB_AUTO(rb_free_str)
+        char *line = rb_template(!from ? "{key} = {to}"
+                                 : !to ? "{key} = {from}"
+                                       : "{key}  {from} -> {to}",
+                                 key);
+        print_change("      ", !from ? "added" : !to ? "removed" : "changed", line);
     }
 }
 
@@ -174,7 +243,72 @@ static void print_settings(const json_t *document, bool stat)
         print_head("config", "", "");
     rb_json_each (item, config) {
         print_change("  ", text(item, "change"), text(item, "path"));
-        print_lines(json_object_get(item, "lines"), stat);
+        print_config(item, stat);
+    }
+}
+
+#define BAR 40 /* signs of the longest bar of --stat */
+
+static char *bar_of(char sign, int64_t n, int64_t most)
+{
+    rb_buf out = {0};
+    for (int64_t length = most <= BAR ? n : (n * BAR + most - 1) / most; length > 0; length--)
+        rb_buf_addc(&out, sign);
+    return rb_buf_detach(&out);
+}
+
+static void print_count(const json_t *file, int64_t most)
+{
+    const int64_t added = rb_json_int(file, "added", 0);
+    const int64_t removed = rb_json_int(file, "removed", 0);
+    RB_AUTO(rb_free_str) char *plus = bar_of('+', added, most);
+    RB_AUTO(rb_free_str) char *minus = bar_of('-', removed, most);
+    RB_AUTO(rb_free_str) char *name = rb_template("[{from} => ]{path}", file);
+    if (json_is_null(json_object_get(file, "added")))
+        rb_ui_line("  %s | binary", name);
+    else
+        rb_ui_line("  %s | %" PRId64 " <green>%s</><red>%s</>", name, added + removed, plus, minus);
+}
+
+static void print_stat(const json_t *files)
+{
+    int64_t most = 1;
+    int64_t n[2] = {0};
+    rb_json_each (file, files) {
+        const int64_t added = rb_json_int(file, "added", 0);
+        const int64_t removed = rb_json_int(file, "removed", 0);
+        most = added + removed > most ? added + removed : most;
+        n[0] += added;
+        n[1] += removed;
+    }
+    if (json_array_size(files) > 0)
+        print_head("lines", "", "");
+    rb_json_each (file, files)
+        print_count(file, most);
+    if (json_array_size(files) > 0)
+        rb_ui_line("  %zu file%s, %" PRId64 " added, %" PRId64 " removed", json_array_size(files),
+                   rb_text_s(json_array_size(files)), n[0], n[1]);
+}
+
+static void print_names(const json_t *document)
+{
+    rb_json_each (file, json_object_get(document, "files"))
+        rb_ui_item("{path}", file);
+}
+
+static void print_commits(const json_t *commits)
+{
+    if (json_array_size(commits) > 0)
+        print_head("commits", "", "");
+    rb_json_each (commit, commits) {
+        if (commit_at == COMMITS_SHOWN) {
+            rb_ui_line("  and %zu more (--json lists them)",
+                       json_array_size(commits) - COMMITS_SHOWN);
+            break;
+        }
+        rb_ui_item("  {id:id} {subject} ({author})", commit);
+        rb_json_each (note, json_object_get(commit, "rollback"))
+            rb_ui_item("      Rollback: {.}", note);
     }
 }
 
@@ -198,6 +332,9 @@ static void print(const json_t *document, const struct sides *sides, bool stat)
         rb_ui_line("no differences");
         return;
     }
+    print_commits(json_object_get(document, "commits"));
+    if (stat)
+        print_stat(json_object_get(document, "files"));
     rb_json_each (artifact, json_object_get(document, "artifacts")) {
         const json_t *ignore = json_object_get(artifact, "ignore");
         RB_AUTO(rb_free_str) char *counts = summary(artifact, "file");
@@ -218,9 +355,11 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *document = NULL;
     RB_AUTO(sides_clear) struct sides sides = {0};
-    RB_TRY(make(&document, &sides, cli, o->argv, err));
+    RB_TRY(make(&document, &sides, cli, o, err));
     if (cli->json)
         rb_ui_json(cli, document);
+    else if (o->name_only)
+        print_names(document);
     else
         print(document, &sides, o->stat);
     return o->exit_code && rb_diff_any(document) ? RB_FOUND : RB_OK;
@@ -228,7 +367,10 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 
 static const rb_opt opts[] = {
     RB_FLAG("exit-code", 0, "exit 1 when anything differs", exit_code),
-    RB_FLAG("stat", 0, "without the changed lines of config files and flags", stat), RB_OPTION_JSON,
+    RB_FLAG("stat", 0,
+            "count the changed lines of each file; do not show those of config and flags", stat),
+    RB_FLAG("name-only", 0, "only the paths of changed files", name_only), RB_OPTION_JSON,
     RB_OPTIONS_END};
 
-RB_COMMAND(diff, "A B", "show what changed between two releases", RB_GROUP_RELEASE, 2, 2, RB_PAGES);
+RB_COMMAND(diff, "A [B]", "show what changed between two releases", RB_GROUP_RELEASE, 1, 2,
+           RB_PAGES);

@@ -45,24 +45,53 @@ static enum rb_code read_flag(rb_manifest_flag *out, const char *what, const cha
     return RB_OK;
 }
 
-enum rb_code rb_flags_parse(rb_manifest_flag **out, size_t *count, const char *text, size_t len,
-                            const char *what, rb_err *err)
+/* flagd also takes a list of flags that name themselves: as an object by that name. */
+static enum rb_code by_key(json_t **out, const json_t *list, const char *what, rb_err *err)
 {
+    RB_AUTO(rb_json_freep) json_t *flags = json_object();
+    rb_json_each (flag, list) {
+        const char *name = rb_json_str(flag, "key");
+        if (!name)
+            return fault(err, what, "", "[].key", "the flag's name", json_object_get(flag, "key"));
+        if (json_object_get(flags, name))
+            return fault(err, what, name, "", "one flag of that name", flag);
+        json_t *without = json_copy(flag);
+        json_object_del(without, "key");
+        json_object_set_new(flags, name, without);
+    }
+    *out = json_incref(flags);
+    return RB_OK;
+}
+
+enum rb_code rb_flags_read(json_t **out, const char *text, size_t len, const char *what,
+                           rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *json = NULL;
     if (len > RB_FLAGS_LIMIT)
         return rb_fail(err, RB_FOUND, "%s is larger than the limit of %u bytes", what,
                        RB_FLAGS_LIMIT);
-    RB_AUTO(rb_json_freep) json_t *json = NULL;
     if (rb_json_read(&json, text, len, what, err) != RB_OK)
         return err->code = RB_FOUND;
     const json_t *all = json_object_get(json, "flags");
+    if (json_is_array(all))
+        return by_key(out, all, what, err);
     if (!json_is_object(all))
-        return fault(err, what, "", "", "an object of flags (flagd's format)", all);
+        return fault(err, what, "", "", "an object or a list of flags (flagd's format)", all);
+    *out = json_incref((json_t *)all);
+    return RB_OK;
+}
+
+enum rb_code rb_flags_parse(rb_manifest_flag **out, size_t *count, const char *text, size_t len,
+                            const char *what, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *all = NULL;
+    RB_TRY(rb_flags_read(&all, text, len, what, err));
     rb_manifest_flag *flags = rb_calloc(json_object_size(all), sizeof *flags);
     size_t n = 0;
     const char *name;
     json_t *flag;
     enum rb_code code = RB_OK;
-    json_object_foreach ((json_t *)all, name, flag) {
+    json_object_foreach (all, name, flag) {
         code = read_flag(&flags[n], what, name, flag, err);
         if (code != RB_OK)
             break;

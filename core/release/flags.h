@@ -8,6 +8,17 @@
 
 #define RB_FLAGS_LIMIT (16u << 20) /* bytes */
 
+/* The flags of a file by name, each with its definition; a list of flags in the file is read, too.
+ * RB_FOUND names what is wrong. */
+enum rb_code rb_flags_read(json_t **out, const char *text, size_t len, const char *what,
+                           rb_err *err) RB_MUST_USE;
+/*
+ * What targeting makes of the time: [{"flag","op","at","holds","now"}], one for each comparison of
+ * $flagd.timestamp with a number, in seconds since 1970; holds: at `now`. flags: of
+ * rb_flags_read().
+ */
+json_t *rb_flags_times(const json_t *flags, int64_t now);
+
 /* Names, states and default variants, sorted by name; what says which file, for errors. */
 enum rb_code rb_flags_parse(rb_manifest_flag **out, size_t *count, const char *text, size_t len,
                             const char *what, rb_err *err) RB_MUST_USE;

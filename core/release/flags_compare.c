@@ -8,13 +8,13 @@
 typedef struct flag_side {
     rb_manifest_flag *flags;
     size_t n;
-    json_t *file;
+    json_t *all; /* definitions by name */
 } flag_side;
 
 static void flag_side_clear(flag_side *side)
 {
     rb_flags_free(side->flags, side->n);
-    rb_json_free(side->file);
+    rb_json_free(side->all);
 }
 
 static enum rb_code read_side(flag_side *out, const rb_buf *text, const char *what, rb_err *err)
@@ -22,12 +22,12 @@ static enum rb_code read_side(flag_side *out, const rb_buf *text, const char *wh
     if (!text)
         return RB_OK;
     RB_TRY(rb_flags_parse(&out->flags, &out->n, rb_buf_str(text), text->len, what, err));
-    return rb_json_read(&out->file, rb_buf_str(text), text->len, what, err);
+    return rb_flags_read(&out->all, rb_buf_str(text), text->len, what, err);
 }
 
 static const json_t *definition(const flag_side *side, const rb_manifest_flag *flag)
 {
-    return flag ? json_object_get(json_object_get(side->file, "flags"), flag->name) : NULL;
+    return flag ? json_object_get(side->all, flag->name) : NULL;
 }
 
 /* Definitions may hold fractions, for which RFC 8785 needs number formatting. jansson's own sorted
@@ -47,8 +47,10 @@ static json_t *describe(const rb_manifest_flag *flag, const json_t *definition)
     char hex[RB_SHA256_HEX];
     RB_AUTO(rb_free_str) char *text = spell(definition, JSON_COMPACT);
     rb_sha256_hex_of(text, strlen(text), hex);
-    return json_pack("{s:s,s:s?,s:s}", "state", flag->state, "default", flag->default_,
-                     "definition", hex);
+    const json_t *variants = json_object_get(definition, "variants");
+    json_t *value = flag->default_ ? json_object_get(variants, flag->default_) : NULL;
+    return json_pack("{s:s,s:s?,s:s,s:O?}", "state", flag->state, "default", flag->default_,
+                     "definition", hex, "value", value);
 }
 
 /* Names of the members that differ, those of the first definition before new ones. */

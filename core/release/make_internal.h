@@ -33,6 +33,8 @@ enum rb_code rb_making_artifacts(rb_making *making, rb_err *err) RB_MUST_USE;
 enum rb_code rb_making_files(rb_making *making, rb_err *err) RB_MUST_USE;
 /* make_version.c: the version that tag and tree agree on. */
 enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err) RB_MUST_USE;
+/* What the file says that app.version names. */
+enum rb_code rb_making_read_version(char **out, rb_making *making, rb_err *err) RB_MUST_USE;
 /* make_message.c: the tag object's bytes. */
 enum rb_code rb_making_payload(rb_making *making, rb_err *err) RB_MUST_USE;
 

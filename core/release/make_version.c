@@ -49,7 +49,7 @@ static enum rb_code read_file(rb_buf *out, rb_making *making, const char *path, 
     return RB_OK;
 }
 
-static enum rb_code read_version(char **out, rb_making *making, rb_err *err)
+enum rb_code rb_making_read_version(char **out, rb_making *making, rb_err *err)
 {
     const rb_config *config = making->config;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
@@ -81,7 +81,7 @@ enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err)
         return RB_OK;
     }
     RB_AUTO(rb_free_str) char *found = NULL;
-    RB_TRY(read_version(&found, making, err));
+    RB_TRY(rb_making_read_version(&found, making, err));
     if (!found || !rb_shape_is_plain(found)) {
         RB_AUTO(rb_free_str) char *safe = rb_safe(found ? found : "");
         return rb_fail(err, RB_FOUND, "%s: expected one line with a version, found '%.60s'", path,

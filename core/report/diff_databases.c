@@ -4,6 +4,7 @@
 
 #include "base/template.h"
 #include "catalog/catalog.h"
+#include "catalog/name.h"
 #include "environment/observe.h"
 #include "migration/unwrap.h"
 #include "report/diff_parts.h"
@@ -89,8 +90,78 @@ static bool catalog_of(json_t **out, rb_diff_risk *risk, const struct pair *p,
     return true;
 }
 
-static json_t *diff_schema(rb_diff_risk *risk, const struct pair *p)
+/* Whether one of these migrations renames a column, by its scripts' words. */
+static bool names_rename(const rb_diff_sides *sides, const rb_release *release,
+                         const rb_manifest_database *d, const json_t *ids, const char *from,
+                         const char *to)
 {
+    RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
+    rb_err ignored;
+    if (!d || json_array_size(ids) == 0 ||
+        rb_release_migrations(&set, release, sides->repo, d, &ignored) != RB_OK)
+        return false;
+    rb_json_each (id, ids) {
+        const rb_migration *m = rb_migrations_find(set, json_string_value(id));
+        const char *text = m && m->up.present ? m->up.text : NULL;
+        if (text && strcasestr(text, "rename") && strcasestr(text, from) && strcasestr(text, to))
+            return true;
+    }
+    return false;
+}
+
+/* The definition of a table's column; NULL: it has no such column. */
+static const json_t *column_of(const json_t *catalog, const char *table, const char *column)
+{
+    RB_AUTO(rb_free_str) char *key = rb_catalog_place_key(table, column);
+    return json_object_get(catalog, key);
+}
+
+/* Columns that only one side has, at the same position and alike, were renamed if a script of the
+ * migrations between the two says so: a column that is dropped and another one that is added can
+ * look the same. */
+static void add_renames(json_t *out, const struct pair *p, const json_t *migrations,
+                        const char *table, const json_t *a, const json_t *b)
+{
+    RB_AUTO(rb_free_str) char *key = rb_catalog_key("order", NULL, table);
+    const json_t *x = json_object_get(a, key);
+    const json_t *y = json_object_get(b, key);
+    for (size_t i = 0, j = 0; i < json_array_size(x) && j < json_array_size(y);) {
+        const char *from = json_string_value(json_array_get(x, i));
+        const char *to = json_string_value(json_array_get(y, j));
+        const json_t *was = column_of(a, table, from);
+        const json_t *is = column_of(b, table, to);
+        const bool gone = !column_of(b, table, from);
+        const bool new = !column_of(a, table, to);
+        if (gone && new &&json_equal(was, is) &&
+            (names_rename(p->sides, p->sides->to, p->b, json_object_get(migrations, "added"), from,
+                          to) ||
+             names_rename(p->sides, p->sides->from, p->a, json_object_get(migrations, "removed"),
+                          from, to)))
+            json_array_append_new(out, rb_json_make("table:s from:s to:s", table, from, to));
+        i += gone || !new;
+        j += new || !gone;
+    }
+}
+
+static json_t *find_renames(const struct pair *p, const json_t *migrations, const json_t *a,
+                            const json_t *b)
+{
+    json_t *out = json_array();
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)a, key, value) {
+        RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
+        if (rb_catalog_is(key, "table") && json_object_get(b, key) &&
+            rb_catalog_name_parse(&name, key))
+            add_renames(out, p, migrations, name.name, a, b);
+    }
+    return out;
+}
+
+static json_t *diff_schema(json_t **renamed, rb_diff_risk *risk, const struct pair *p,
+                           const json_t *migrations)
+{
+    *renamed = json_array();
     if (p->a && p->b && strcmp(p->a->engine, p->b->engine) == 0 &&
         strcmp(p->a->fingerprint, p->b->fingerprint) == 0)
         return json_array();
@@ -100,6 +171,8 @@ static json_t *diff_schema(rb_diff_risk *risk, const struct pair *p)
     if (!both)
         return json_array();
     rb_catalog_compare(&differences, &order, a, b);
+    json_decref(*renamed);
+    *renamed = find_renames(p, migrations, a, b);
     return json_incref(differences);
 }
 
@@ -220,9 +293,10 @@ static enum rb_code diff_database(json_t *out, rb_diff_risk *risk, const rb_diff
                            .b = rb_manifest_database_find(sides->to->manifest, name)};
     RB_AUTO(rb_json_freep) json_t *migrations = diff_migrations(&p);
     RB_TRY(judge(risk, &p, migrations, err));
-    json_t *schema = diff_schema(risk, &p);
-    json_array_append_new(
-        out, json_pack("{s:s,s:O,s:o}", "name", name, "migrations", migrations, "schema", schema));
+    json_t *renamed = NULL;
+    json_t *schema = diff_schema(&renamed, risk, &p, migrations);
+    json_array_append_new(out, rb_json_make("name:s migrations:J schema:j renamed:j", name,
+                                            migrations, schema, renamed));
     return RB_OK;
 }
 

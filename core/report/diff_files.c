@@ -120,8 +120,8 @@ enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err
 
 /* A file that a side does not have is empty. Content that cannot be read (LFS content that is not
  * here) leaves the lines out: the digests say that it changed. */
-static json_t *config_lines(const rb_diff_sides *sides, const rb_manifest_file *x,
-                            const rb_manifest_file *y)
+static void add_content(json_t *item, const rb_diff_sides *sides, const rb_manifest_file *x,
+                        const rb_manifest_file *y)
 {
     RB_AUTO(rb_buf_clear) rb_buf was = {0};
     RB_AUTO(rb_buf_clear) rb_buf is = {0};
@@ -132,9 +132,14 @@ static json_t *config_lines(const rb_diff_sides *sides, const rb_manifest_file *
         (y &&
          rb_release_file(&is, sides->to, sides->repo, y->path, y->sha256, &unreadable) != RB_OK) ||
         rb_lines_compare(&lines, rb_buf_str(&was), was.len, rb_buf_str(&is), is.len, &unreadable) !=
-            RB_OK)
-        return json_array();
-    return rb_json_strs(&lines);
+            RB_OK) {
+        json_object_set_new(item, "lines", json_array());
+        return;
+    }
+    json_object_set_new(item, "lines", rb_json_strs(&lines));
+    json_t *keys = rb_diff_keys(x ? x->path : y->path, &was, &is);
+    if (keys)
+        json_object_set_new(item, "keys", keys);
 }
 
 json_t *rb_diff_config(const rb_diff_sides *sides)
@@ -149,13 +154,14 @@ json_t *rb_diff_config(const rb_diff_sides *sides)
         y = order >= 0 ? y : NULL;
         bool same = x && y && strcmp(x->sha256, y->sha256) == 0 && strcmp(x->mode, y->mode) == 0;
         const rb_manifest_file *named = x ? x : y;
-        if (!same && named)
-            json_array_append_new(out, json_pack("{s:o,s:s,s:o}", "path", rb_json_text(named->path),
-                                                 "change",
-                                                 !y   ? "removed"
-                                                 : !x ? "added"
-                                                      : "changed",
-                                                 "lines", config_lines(sides, x, y)));
+        if (!same && named) {
+            json_t *item = rb_json_make("path:s change:s", named->path,
+                                        !y   ? "removed"
+                                        : !x ? "added"
+                                             : "changed");
+            add_content(item, sides, x, y);
+            json_array_append_new(out, item);
+        }
         i += order <= 0;
         j += order >= 0;
     }

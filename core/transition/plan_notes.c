@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "release/flags.h"
 #include "transition/parts.h"
 #include "transition/service.h"
 
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #define JOURNAL_ROOM (1u << 20) /* bytes for the journal and copies of flags and config */
 
@@ -57,6 +59,31 @@ static void space_notes(rb_plan *plan, const rb_plan_request *rq)
     }
 }
 
+/* A flag that a rule switches by time does not come back to what it was when TO was live. */
+static void rollout_notes(rb_plan *plan, const rb_plan_request *rq)
+{
+    const rb_manifest *m = rq->to->manifest;
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    RB_AUTO(rb_json_freep) json_t *flags = NULL;
+    rb_err ignored; /* a file that cannot be read is refused elsewhere */
+    if (!plan->parts[RB_PART_FLAGS] || !m->flags_path || !rq->env->flags ||
+        rb_release_file(&text, rq->to, rq->session->repo, m->flags_path, m->flags_sha256,
+                        &ignored) != RB_OK ||
+        rb_flags_read(&flags, rb_buf_str(&text), text.len, m->flags_path, &ignored) != RB_OK)
+        return;
+    RB_AUTO(rb_json_freep) json_t *times = rb_flags_times(flags, (int64_t)time(NULL));
+    rb_json_each (item, times) {
+        const time_t at = (time_t)rb_json_int(item, "at", 0);
+        char when[32] = "an unknown time";
+        struct tm tm;
+        if (gmtime_r(&at, &tm))
+            strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
+        rb_plan_note(plan, "flag %s of %s depends on the time: its rule \"time %s %s\" is %s now",
+                     rb_json_str(item, "flag"), rq->to->tag, rb_json_str(item, "op"), when,
+                     json_is_true(json_object_get(item, "holds")) ? "true" : "false");
+    }
+}
+
 void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
 {
     if (rb_service_cannot_run_yet(rq))
@@ -70,5 +97,6 @@ void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
             json_array_append_new(json_object_get(plan->json, "only"),
                                   json_string(rb_part_name((enum rb_part)part)));
     rb_parts_note(plan, rq);
+    rollout_notes(plan, rq);
     space_notes(plan, rq);
 }

@@ -101,5 +101,106 @@ setup() {
     git tag v9.0.0
     fails 1 "v9.0.0" rbtool diff v1.0.0 v9.0.0
     fails 2 "no tag nowhere" rbtool diff v1.0.0 nowhere
-    fails 2 "diff needs A B" rbtool diff v1.0.0
+    fails 2 "diff needs A" rbtool diff
+}
+
+@test "diff lists commits with their Rollback: trailers, and counts lines as git does" {
+    git mv src/home.html src/start.html
+    seq 1 50 >src/long.txt
+    printf '\0\1' >src/logo.bin
+    git add -A
+    git commit -qm 'shop: long list' -m 'Rollback: nothing to do' --author 'Bob <bob@example.com>'
+    release v1.2.0
+    run -0 --separate-stderr rbtool diff v1.1.0 v1.2.0 --json
+    schema diff <<<"$output"
+    [[ $(jq -c '[.commits[] | [.subject, .author, .rollback]]' <<<"$output") == \
+        '[["release 1.2.0","Alice <alice@example.com>",[]],["shop: long list","Bob <bob@example.com>",["nothing to do"]]]' ]]
+    [[ $(jq -r '.commits[].id' <<<"$output") == "$(git rev-list v1.1.0..v1.2.0)" ]]
+    [[ $(jq -r '.files[] | select(.from == null) | [.added // "-", .removed // "-", .path] | @tsv' <<<"$output") == \
+        "$(git diff --numstat -M v1.1.0 v1.2.0 | grep -v '=>')" ]]
+    [[ $(jq -c '.files[] | select(.from).from' <<<"$output") == '"src/home.html"' ]]
+    run -0 --separate-stderr rbtool diff v1.1.0 v1.2.0 --stat
+    [[ $output == *"shop: long list (Bob <bob@example.com>)"*"Rollback: nothing to do"* ]]
+    [[ $output == *"src/long.txt | 50 +++++"* && $output == *"src/logo.bin | binary"* ]]
+    [[ $output == *"src/home.html => src/start.html | 0"* ]]
+    run -0 --separate-stderr rbtool diff v1.1.0 v1.2.0 --name-only
+    [[ $output == "$(git diff --name-only v1.1.0 v1.2.0)" ]]
+}
+
+@test "diff compares config files key by key where their form is simple" {
+    printf '{"db": {"pool": 5, "host": "a"}, "debug": false}\n' >config/app.json
+    printf '# shop\nexport MODE=fast\nLEVEL="a b"\n' >config/shop.env
+    printf '[server]\nworkers = 4 \n[log]\nlevel = "info"\n' >config/app.toml
+    printf 'list = [\n1,\n]\n' >config/new.toml
+    jq '.config = ["config/*"]' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.2.0
+    printf '{"db": {"pool": 9, "host": "a"}, "trace": true}\n' >config/app.json
+    printf 'MODE=slow\nLEVEL="a b"\n' >config/shop.env
+    printf '[server]\nworkers = 8\n[log]\nlevel = "info"\n' >config/app.toml
+    printf 'list = [\n2,\n]\n' >config/new.toml
+    release v1.3.0
+    run -0 --separate-stderr rbtool diff v1.2.0 v1.3.0 --json
+    schema diff <<<"$output"
+    [[ $(jq -c '.config[] | [.path, [(.keys // [])[] | [.key, .from, .to]]]' <<<"$output") == \
+        '["config/app.json",[["db.pool","5","9"],["debug","false",null],["trace",null,"true"]]]
+["config/app.toml",[["server.workers","4","8"]]]
+["config/new.toml",[]]
+["config/shop.env",[["MODE","fast","slow"]]]' ]]
+    run -0 --separate-stderr rbtool diff v1.2.0 v1.3.0
+    [[ $output == *"~ db.pool  5 -> 9"* && $output == *"- debug = false"* && $output == *"+ trace = true"* ]]
+    [[ $output == *"-1,"* && $output == *"+2,"* ]]
+}
+
+@test "diff shows a renamed column as renamed, and a dropped one beside an added one as it is" {
+    printf 'ALTER TABLE orders RENAME COLUMN total TO amount;\n' >migrations/0003_amount.up.sql
+    printf 'ALTER TABLE orders RENAME COLUMN amount TO total;\n' >migrations/0003_amount.down.sql
+    git rm -q -r checks && jq 'del(.checks)' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.2.0
+    run -0 --separate-stderr rbtool diff v1.1.0 v1.2.0 --json
+    schema diff <<<"$output"
+    [[ $(jq -c '.databases[0].renamed' <<<"$output") == '[{"from":"total","table":"orders","to":"amount"}]' ]]
+    run -0 --separate-stderr rbtool diff v1.2.0 v1.1.0
+    [[ $output == *"~ column orders.amount -> total"* && $output != *"+ column orders.total"* ]]
+    printf 'ALTER TABLE orders DROP COLUMN discount;\nALTER TABLE orders ADD COLUMN rebate INTEGER;\n' \
+        >migrations/0004_rebate.up.sql
+    printf 'ALTER TABLE orders DROP COLUMN rebate;\nALTER TABLE orders ADD COLUMN discount INTEGER;\n' \
+        >migrations/0004_rebate.down.sql
+    release v1.3.0 --accept RB003
+    run -0 --separate-stderr rbtool diff v1.2.0 v1.3.0
+    [[ $output == *"- column orders.discount"* && $output == *"+ column orders.rebate"* ]]
+}
+
+@test "diff takes a commit or the work tree as B, and changes neither index nor work tree" {
+    echo more >>src/shop
+    git commit -qam 'shop: more'
+    printf 'CREATE TABLE log (m);\n' >migrations/0003_log.up.sql
+    printf 'DROP TABLE log;\n' >migrations/0003_log.down.sql
+    printf 'workers = 16\n' >config/app.toml
+    before=$(git status --porcelain; git rev-parse HEAD; git for-each-ref)
+    run -0 --separate-stderr rbtool diff v1.1.0 HEAD --json
+    schema diff <<<"$output"
+    [[ $(jq -c '[.to, .artifacts[0].changed, .databases[0].migrations.added]' <<<"$output") == '["HEAD",["src/shop"],[]]' ]]
+    run -0 --separate-stderr rbtool diff v1.1.0
+    [[ ${lines[0]} == "v1.1.0 -> the work tree"* ]]
+    [[ $output == *"+ 3 log"*"+ table log"*"~ workers  4 -> 16"*"going back to v1.1.0: reversible"* ]]
+    [[ $(git status --porcelain; git rev-parse HEAD; git for-each-ref) == "$before" ]]
+    git fsck --strict 2>&1 | grep -v dangling | grep . && return 1
+    fails 2 "no tag nowhere" rbtool diff v1.1.0 nowhere
+}
+
+@test "flags in flagd's form of a list are read by name" {
+    jq '.flags |= (to_entries | map({key} + .value))' flags.json >flags.new && mv flags.new flags.json
+    jq -e '.flags | type == "array"' flags.json
+    release v1.2.0
+    [[ $(manifest v1.2.0 | jq -c '[.predicate.flags.values[].name]') == '["checkout","search"]' ]]
+    run -0 --separate-stderr rbtool diff v1.1.0 v1.2.0 --json
+    [[ $(jq -c .flags <<<"$output") == '[]' ]]
+    jq '.flags[0].defaultVariant = "old"' flags.json >flags.new && mv flags.new flags.json
+    release v1.3.0
+    run -0 --separate-stderr rbtool diff v1.2.0 v1.3.0 --json
+    [[ $(jq -c '[.flags[] | [.name, .from.value, .to.value, .changed]]' <<<"$output") == \
+        '[["checkout",2,1,["defaultVariant"]]]' ]]
+    jq '.flags += [.flags[0]]' flags.json >flags.new && mv flags.new flags.json
+    run ! release v1.4.0
+    [[ $output == *"flags.checkout: expected one flag of that name"* ]]
 }

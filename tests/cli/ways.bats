@@ -79,3 +79,12 @@ ways() {
     run -0 --separate-stderr rbtool plan v1.1.0
     [[ $output == *"flag search is DISABLED off in both releases: it switches what migration 2 discount of main brought"* ]]
 }
+
+@test "a plan warns about a flag that a rule switches by the time" {
+    jq '.flags.search.targeting = {"if": [{"<=": [1700000000, {"var": "$flagd.timestamp"}]}, "on", "off"]}' \
+        flags.json >new.json && mv new.json flags.json
+    two_releases
+    rbtool deploy v1.1.0 --yes
+    run -0 --separate-stderr rbtool plan v1.1.0
+    [[ $output == *'flag search of v1.0.0 depends on the time: its rule "time >= 2023-11-14 22:13:20 UTC" is true now'* ]]
+}

@@ -1,0 +1,67 @@
+/* Rollouts that depend on the time: comparisons with $flagd.timestamp in targeting. */
+#include <string.h>
+
+#include "release/flags.h"
+
+#define DEEPEST 64 /* levels of a rule */
+
+static const char *const comparisons[] = {"<", "<=", ">", ">="};
+
+static bool is_time(const json_t *operand)
+{
+    const json_t *name = json_object_get(operand, "var");
+    const json_t *first = json_is_array(name) ? json_array_get(name, 0) : name;
+    const char *text = json_string_value(first);
+    return text && strcmp(text, "$flagd.timestamp") == 0;
+}
+
+static bool holds(const char *op, double a, double b)
+{
+    if (op[0] == '<')
+        return op[1] == '=' ? a <= b : a < b;
+    return op[1] == '=' ? a >= b : a > b;
+}
+
+/* One comparison: time on one side, a number on the other. With three operands, a value between two
+ * bounds, each pair is one of its own. */
+static void add_pair(json_t *out, const char *flag, const char *op, const json_t *x,
+                     const json_t *y, int64_t now)
+{
+    if (is_time(x) && json_is_number(y))
+        json_array_append_new(out, rb_json_make("flag:s op:s at:i now:i holds:b", flag, op,
+                                                (int64_t)json_number_value(y), now,
+                                                holds(op, (double)now, json_number_value(y))));
+    else if (is_time(y) && json_is_number(x)) {
+        const char turned[] = {op[0] == '<' ? '>' : '<', op[1], '\0'};
+        json_array_append_new(out, rb_json_make("flag:s op:s at:i now:i holds:b", flag, turned,
+                                                (int64_t)json_number_value(x), now,
+                                                holds(op, json_number_value(x), (double)now)));
+    }
+}
+
+static void walk(json_t *out, const char *flag, const json_t *rule, int64_t now, int depth)
+{
+    const char *op;
+    json_t *value;
+    if (depth == DEEPEST)
+        return;
+    rb_json_each (item, rule)
+        walk(out, flag, item, now, depth + 1);
+    json_object_foreach ((json_t *)rule, op, value) {
+        for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++)
+            for (size_t k = 1; strcmp(op, comparisons[i]) == 0 && k < json_array_size(value); k++)
+                add_pair(out, flag, op, json_array_get(value, k - 1), json_array_get(value, k),
+                         now);
+        walk(out, flag, value, now, depth + 1);
+    }
+}
+
+json_t *rb_flags_times(const json_t *flags, int64_t now)
+{
+    json_t *out = json_array();
+    const char *name;
+    json_t *flag;
+    json_object_foreach ((json_t *)flags, name, flag)
+        walk(out, name, json_object_get(flag, "targeting"), now, 0);
+    return out;
+}
