@@ -51,6 +51,7 @@ typedef struct rb_config {
     rb_strs sql_checks;        /* globs */
     rb_strs compatibility;     /* a command; empty: none */
     int compatibility_timeout; /* seconds */
+    json_t *requires;          /* [{"app","repository","range"}] */
     char *known_good;          /* "verdict" or "verified" */
     json_t *environments;      /* object, perhaps empty */
 } rb_config;

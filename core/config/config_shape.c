@@ -70,6 +70,30 @@ static const rb_shape flags = RB_SHAPE_OBJECT_OF(
 static const rb_shape checks = RB_SHAPE_OBJECT_OF({"sql", &globs, true});
 static const rb_shape compatibility =
     RB_SHAPE_OBJECT_OF({"command", &argument_list, false}, {"timeout", &timeout, true});
+/* ">=2.3, <3": conditions that must all hold. */
+static bool is_range(const char *range)
+{
+    bool any = false;
+    while (*range) {
+        range += strspn(range, "<>=");
+        const size_t len = strspn(range, "0123456789.");
+        if (len == 0)
+            return false;
+        any = true;
+        range += len;
+        if (*range && *range != ',' && *range != ' ')
+            return false;
+        range += strspn(range, ", ");
+    }
+    return any;
+}
+
+static const rb_shape range = {.kind = RB_SHAPE_STRING,
+                               .check = is_range,
+                               .expected = "conditions of a version like \">=2.3, <3\""};
+static const rb_shape require = RB_SHAPE_OBJECT_OF(
+    {"app", &name, false}, {"repository", &text, false}, {"range", &range, false});
+static const rb_shape requires = {.kind = RB_SHAPE_ARRAY, .item = &require};
 static const char *const known_goods[] = {"verdict", "verified", NULL};
 static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};
 
@@ -131,5 +155,5 @@ const rb_shape rb_config_shape = RB_SHAPE_OBJECT_OF(
     {"$schema", &any_text, true}, {"app", &app, false}, {"tags", &text, true},
     {"artifacts", &artifacts, true}, {"databases", &databases, true}, {"flags", &flags, true},
     {"config", &globs, true}, {"checks", &checks, true}, {"compatibility", &compatibility, true},
-    {"knownGood", &known_good, true}, {"schemaCompatible", &boolean, true},
-    {"environments", &rb_environments_shape, true});
+    {"requires", &requires, true}, {"knownGood", &known_good, true},
+    {"schemaCompatible", &boolean, true}, {"environments", &rb_environments_shape, true});

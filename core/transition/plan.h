@@ -195,6 +195,12 @@ void rb_plan_times(rb_plan *plan, const rb_plan_request *request);
 void rb_plan_time_of(json_t *way, const rb_plan *plan, const rb_plan_request *request,
                      const bool parts[RB_PARTS]);
 
+/* plan_requires.c: notes what TO requires of other applications and does not find, by their own
+ * ledgers. */
+void rb_plan_requires(rb_plan *plan, const rb_plan_request *request);
+/* Whether a version meets all conditions of a range like ">=2.3, <3". */
+bool rb_version_within(const char *version, const char *range);
+
 /* plan_ways.c: sets "waysBack" of a revert: flags only, application without the databases,
  * everything, forward. After rb_plan_losses() and the digest. */
 void rb_plan_ways(rb_plan *plan, const rb_plan_request *request);

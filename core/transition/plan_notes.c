@@ -98,5 +98,6 @@ void rb_plan_notes(rb_plan *plan, const rb_plan_request *rq)
                                   json_string(rb_part_name((enum rb_part)part)));
     rb_parts_note(plan, rq);
     rollout_notes(plan, rq);
+    rb_plan_requires(plan, rq);
     space_notes(plan, rq);
 }

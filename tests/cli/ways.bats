@@ -88,3 +88,28 @@ ways() {
     run -0 --separate-stderr rbtool plan v1.1.0
     [[ $output == *'flag search of v1.0.0 depends on the time: its rule "time >= 2023-11-14 22:13:20 UTC" is true now'* ]]
 }
+
+@test "a plan warns where the target requires another application's version that does not run" {
+    jq '.requires = [{"app": "billing", "repository": "../billing", "range": ">=2.3, <3"}]' \
+        rbtool.json >new.json && mv new.json rbtool.json
+    release v1.0.0
+    second
+    jq '.requires[0].range = "<2.3"' rbtool.json >new.json && mv new.json rbtool.json
+    release v1.1.0
+    run -0 --separate-stderr rbtool plan --deploy v1.0.0
+    [[ $output == *"v1.0.0 requires billing >=2.3, <3, which cannot be judged: "* ]]
+    (
+        PROD=$BATS_TEST_TMPDIR/billing-prod
+        mkdir -p "$PROD/data" "$PROD/etc"
+        shop "$BATS_TEST_TMPDIR/billing"
+        sed -i 's/"shop"/"billing"/' rbtool.json
+        release v2.2.9
+        rbtool deploy v2.2.9 --yes
+    )
+    rbtool deploy v1.0.0 --yes
+    run -0 --separate-stderr rbtool plan --deploy v1.1.0
+    [[ $output != *requires* ]]
+    rbtool deploy v1.1.0 --yes
+    run -0 --separate-stderr rbtool plan v1.1.0
+    [[ $output == *"v1.0.0 requires billing >=2.3, <3, but billing is at v2.2.9 in prod: going there leaves the range"* ]]
+}

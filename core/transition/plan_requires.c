@@ -1,0 +1,124 @@
+/* Whether the target release goes together with other applications as they run: "requires". */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "transition/plan.h"
+#include "transition/transition.h"
+
+/* Numbers of a version as they follow each other: "v1.10.2" is 1, 10, 2. */
+static int compare_versions(const char *a, const char *b)
+{
+    while (*a || *b) {
+        while (*a && !isdigit((unsigned char)*a))
+            a++;
+        while (*b && !isdigit((unsigned char)*b))
+            b++;
+        char *a_end = (char *)a;
+        char *b_end = (char *)b;
+        const unsigned long long x = strtoull(a, &a_end, 10);
+        const unsigned long long y = strtoull(b, &b_end, 10);
+        if (x != y)
+            return x < y ? -1 : 1;
+        a = a_end;
+        b = b_end;
+    }
+    return 0;
+}
+
+/* One of ">=2.3", ">2", "<=3", "<3", "=2.3". */
+static bool holds(const char *version, const char *condition)
+{
+    const char *number = condition + strspn(condition, "<>=");
+    const int order = compare_versions(version, number);
+    const bool equal = memchr(condition, '=', (size_t)(number - condition)) != NULL;
+    return (order == 0 && (equal || number == condition)) || (order < 0 && *condition == '<') ||
+           (order > 0 && *condition == '>');
+}
+
+bool rb_version_within(const char *version, const char *range)
+{
+    while (*range) {
+        const size_t len = strcspn(range, ", ");
+        RB_AUTO(rb_free_str) char *condition = rb_strndup(range, len);
+        if (len > 0 && !holds(version, condition))
+            return false;
+        range += len + (range[len] != '\0');
+    }
+    return true;
+}
+
+/* The newest transition that ended with its target live in the environment, by an allowed signer,
+ * or by a host without a key. */
+static const rb_entry *newest(const rb_ledger *ledger, const char *environment)
+{
+    for (size_t i = ledger->n; i-- > 0;) {
+        const rb_entry *entry = &ledger->items[i];
+        const json_t *detail = rb_entry_detail(entry);
+        const char *outcome = rb_json_str(detail, "outcome");
+        if (entry->kind == RB_ENTRY_TRANSITION && entry->trust <= RB_ENTRY_UNSIGNED && outcome &&
+            rb_text_same(entry->environment, environment) &&
+            (strcmp(outcome, "done") == 0 || strcmp(outcome, "unhealthy") == 0))
+            return entry;
+    }
+    return NULL;
+}
+
+/* What the other repository's ledger says that runs; *version is NULL where it says nothing. */
+static enum rb_code running(char **version, char **tag, rb_session *other, const char *environment,
+                            rb_err *err)
+{
+    RB_AUTO(rb_release_freep) rb_release *release = NULL;
+    *version = *tag = NULL;
+    RB_TRY(rb_session_ledger(other, err));
+    const rb_entry *entry = newest(other->ledger, environment);
+    const json_t *detail = entry ? rb_entry_detail(entry) : NULL;
+    if (!detail || !rb_json_str(detail, "to"))
+        return RB_OK;
+    RB_TRY(rb_session_release(&release, other, rb_json_str(detail, "to"),
+                              rb_json_str(detail, "toObject"), err));
+    *version = rb_strdup(release->manifest->app_version);
+    *tag = rb_strdup(release->tag);
+    return RB_OK;
+}
+
+static void check(rb_plan *plan, const rb_plan_request *rq, const json_t *item)
+{
+    const char *app = rb_json_str(item, "app");
+    const char *range = rb_json_str(item, "range");
+    const char *path = rb_json_str(item, "repository");
+    const char *top = rb_repo_workdir(rq->session->repo);
+    const char *env = rq->env->name;
+    RB_AUTO(rb_free_str)
+    char *dir = *path == '/'
+                    ? rb_strdup(path)
+                    : rb_path_join(top ? top : rb_repo_common_dir(rq->session->repo), path);
+    RB_AUTO(rb_free_str) char *version = NULL;
+    RB_AUTO(rb_free_str) char *tag = NULL;
+    rb_session other = {.dir = dir};
+    rb_err why;
+    if (running(&version, &tag, &other, env, &why) != RB_OK)
+        rb_plan_note(plan, "%s requires %s %s, which cannot be judged: %s", rq->to->tag, app, range,
+                     rb_err_line(&why));
+    else if (!version)
+        rb_plan_note(plan, "%s requires %s %s, but the ledger in %s knows no transition in %s",
+                     rq->to->tag, app, range, path, env);
+    else if (!rb_version_within(version, range))
+        rb_plan_note(plan, "%s requires %s %s, but %s is at %s in %s: going there leaves the range",
+                     rq->to->tag, app, range, app, tag, env);
+    rb_session_close(&other);
+}
+
+void rb_plan_requires(rb_plan *plan, const rb_plan_request *rq)
+{
+    RB_AUTO(rb_config_freep) rb_config *config = NULL;
+    rb_err ignored; /* a release whose settings are not in its commit requires nothing */
+    if (!plan->parts[RB_PART_APP] ||
+        rb_config_at(&config, rq->session->repo, &rq->to->commit, &ignored) != RB_OK)
+        return;
+    rb_json_each (item, config->requires)
+        check(plan, rq, item);
+}
