@@ -107,8 +107,12 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     const char *what = o->argc > 0 ? o->argv[0] : NULL;
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    if (what && strcmp(what, "trust") != 0 && strcmp(what, "check") != 0)
-        return rb_fail(err, RB_ERROR, "env takes `check` or `trust`, not '%s'", what);
+    const bool compares = what && strcmp(what, "diff") == 0;
+    if (what && !compares && strcmp(what, "trust") != 0 && strcmp(what, "check") != 0)
+        return rb_fail(err, RB_ERROR, "env takes `check`, `diff` or `trust`, not '%s'", what);
+    if (compares != (o->argc > 1) || (compares && o->argc != 3))
+        return rb_fail(err, RB_ERROR,
+                       "only `env diff` takes two environments\n`rbtool env diff staging prod`");
     if (o->yes && (!what || strcmp(what, "trust") != 0))
         return rb_fail(err, RB_ERROR, "--yes is for `env trust`");
     if (o->why && (!what || strcmp(what, "trust") != 0))
@@ -117,6 +121,8 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
         return rb_fail(err, RB_ERROR, "--names is for `env` alone, without `%s`", what);
     if (what && strcmp(what, "trust") == 0)
         return rb_env_trust(cli, o, err);
+    if (compares)
+        return rb_env_diff(cli, o->argv[1], o->argv[2], err);
     if (what)
         return rb_env_check_host(cli, o->env, err);
     if (o->env)
@@ -128,6 +134,6 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     return o->names ? RB_OK : list(cli, &names);
 }
 
-RB_COMMAND(env, "[check|trust]",
-           "list environments, check their settings, accept settings that changed", RB_GROUP_SETUP,
-           0, 1, RB_CHANGES);
+RB_COMMAND(env, "[check|trust|diff A B]",
+           "list, compare and check environments, accept settings that changed", RB_GROUP_SETUP, 0,
+           3, RB_CHANGES);

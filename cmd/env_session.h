@@ -178,6 +178,8 @@ enum rb_code rb_env_session_refused(rb_cli *cli, const rb_env_session *site, con
                                     const char *outcome, const rb_err *err);
 
 /* `env check`: name NULL: every environment. RB_FOUND if something is an error. */
+/* `env diff FROM TO`: prints what the two have in different ways. Reads only. */
+enum rb_code rb_env_diff(rb_cli *cli, const char *from, const char *to, rb_err *err) RB_MUST_USE;
 enum rb_code rb_env_check_host(rb_cli *cli, const char *name, rb_err *err) RB_MUST_USE;
 
 /* `env trust`: accept what differs. RB_ERROR without a reason (-m), or without a key where a policy

@@ -80,7 +80,7 @@ _rbtool_words() { # KIND COMMAND OPTIONS-THAT-NAME-THE-REPOSITORY...
     kind | -k) echo release verdict approval policy gap transition drill override restore watch note review merge ;;
     reviews) echo plan backup history ;;
     policy) echo show set ;;
-    env) echo check trust ;;
+    env) echo check diff trust ;;
     verdicts) echo good bad gap ;;
     hooks) echo pre-push pre-receive post-receive reference-transaction commit-msg ;;
     esac

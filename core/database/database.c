@@ -342,3 +342,9 @@ enum rb_code rb_db_count_rows(int64_t *out, rb_db *db, const json_t *catalog, rb
         *out += rb_json_int(item, "rows", 0);
     return RB_OK;
 }
+
+enum rb_code rb_db_facts(json_t **out, rb_db *db, rb_err *err)
+{
+    const rb_db_driver *driver = db->driver;
+    return (driver->facts ? driver->facts : driver->settings)(out, db, err);
+}

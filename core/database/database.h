@@ -254,6 +254,10 @@ void rb_catalog_now_clear(rb_catalog_now *now);
 enum rb_code rb_db_journal_catalog(json_t **out, rb_db *db, const char *release,
                                    const rb_catalog_now *now, rb_err *err) RB_MUST_USE;
 
+/* What the database and its server are set to, by name: extensions with their versions, encoding,
+ * collation, and settings that change what scripts and applications see. */
+enum rb_code rb_db_facts(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+
 /* The rows of all tables of a catalog together. */
 enum rb_code rb_db_count_rows(int64_t *out, rb_db *db, const json_t *catalog,
                               rb_err *err) RB_MUST_USE;

@@ -131,6 +131,8 @@ typedef struct rb_db_driver {
     /* Numbers that scripts can give the database as a whole, by name. Not in the
      * catalog: an application may count on by itself. */
     enum rb_code (*settings)(json_t **out, rb_db *db, rb_err *err);
+    /* As rb_db_facts(); NULL: the settings are all. */
+    enum rb_code (*facts)(json_t **out, rb_db *db, rb_err *err);
     /* As rb_db_obstacles(); NULL where nothing else can use the database. */
     enum rb_code (*obstacles)(json_t **out, rb_db *db, const json_t *effects, rb_err *err);
     /* Queries for tracking tables: (name) of the columns of table $1, in lower case and bytewise

@@ -29,4 +29,8 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
 /* True if the document has any difference. */
 bool rb_diff_any(const json_t *document);
 
+/* [{"key","from","to"}] of a config file, null where a side has no such key; NULL where its form is
+ * not one that is read key by key (diff_keys.c). */
+json_t *rb_diff_keys(const char *path, const rb_buf *old, const rb_buf *new);
+
 #endif

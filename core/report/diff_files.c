@@ -5,6 +5,7 @@
 #include "git/lines.h"
 #include "git/tree.h"
 #include "release/flags.h"
+#include "report/diff.h"
 #include "report/diff_parts.h"
 
 static const rb_manifest_artifact *find_artifact(const rb_manifest *manifest, const char *name)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/diff.h"
 #include "report/diff_parts.h"
 
 #define DEEPEST 16 /* levels of JSON that have keys of their own */

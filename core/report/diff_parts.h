@@ -28,9 +28,6 @@ void rb_diff_reason(rb_diff_risk *risk, enum rb_risk class_, const char *fmt, ..
 enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
 enum rb_code rb_diff_flags(json_t **out, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
 json_t *rb_diff_config(const rb_diff_sides *sides);
-/* diff_keys.c: [{"key","from","to"}] of a config file, null where a side has no such key; NULL
- * where its form is not one that is read key by key. */
-json_t *rb_diff_keys(const char *path, const rb_buf *old, const rb_buf *new);
 /* diff_history.c: sets "commits" and "files". */
 enum rb_code rb_diff_history(json_t *document, const rb_diff_sides *sides, rb_err *err) RB_MUST_USE;
 enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_sides *sides,

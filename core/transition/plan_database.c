@@ -308,6 +308,23 @@ static void changed_notes(rb_plan *plan, const rb_plan_database *d)
     }
 }
 
+/* What another major version did in the proof, this one may do otherwise. */
+static void engine_note(rb_plan *plan, const rb_plan_database *d, const rb_manifest_database *from,
+                        const rb_db *db)
+{
+    const bool down = d->step_count > 0 && !d->steps[0].up;
+    const rb_manifest_database *proven = down ? from : d->to;
+    const char *proof = proven ? rb_json_str(proven->proof, "version") : NULL;
+    const char *version = rb_db_version(db);
+    const size_t len = strcspn(version, ".");
+    if (!proof || d->step_count == 0 || (strlen(proof) == len && strncmp(proof, version, len) == 0))
+        return;
+    rb_plan_note(plan,
+                 "database %s runs %s %s, and the way back was proven on %s %s: rehearse it there "
+                 "first",
+                 d->name, rb_db_engine(db), version, proven->engine, proof);
+}
+
 enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_plan_request *rq,
                                    const char *name, rb_err *err)
 {
@@ -349,6 +366,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     applied_drift(plan, d, &applied, from);
     changed_notes(plan, d);
     gather_proofs(plan, d, rq);
+    engine_note(plan, d, from, db);
     RB_TRY(rb_plan_expect(plan, d, rq, db, from, &applied, err));
     bool stands = rq->partial ? plan->refusals == refusals : plan->worst == RB_OK;
     if (!stands || rq->only_drift)

@@ -370,3 +370,26 @@ $(stat -c %d:%i "$BATS_TEST_TMPDIR/copy.db")" ]
     fails 2 "\`rbtool env trust --env prod\`" rbtool env trust
     RBTOOL_ENV=demo rbtool deploy v1.0.0 --only app --yes
 }
+
+@test "env diff compares databases, flags and config of two environments" {
+    release v1.0.0
+    second
+    release v1.1.0
+    mkdir -p "$BATS_TEST_TMPDIR/staging/data" "$BATS_TEST_TMPDIR/staging/etc"
+    jq --arg s "$BATS_TEST_TMPDIR/staging" '.environments.staging = {root: $s,
+        databases: {main: ("sqlite:" + $s + "/data/shop.db")}, flags: ($s + "/etc/flags.json"),
+        config: {"config/app.toml": ($s + "/etc/app.toml")}}' rbtool.json >"$BATS_TEST_TMPDIR/two.json"
+    rbtool --config "$BATS_TEST_TMPDIR/two.json" deploy v1.0.0 --env prod --yes
+    rbtool --config "$BATS_TEST_TMPDIR/two.json" deploy v1.1.0 --env staging --yes
+    sqlite3 "$BATS_TEST_TMPDIR/staging/data/shop.db" 'PRAGMA user_version = 7'
+    run -0 --separate-stderr rbtool --config "$BATS_TEST_TMPDIR/two.json" env diff prod staging --json
+    schema env-diff <<<"$output"
+    [[ $(jq -c '[.release, .databases[0].schema, .databases[0].settings, .unreadable]' <<<"$output") == \
+        '[{"from":"v1.0.0","to":"v1.1.0"},[{"change":"added","object":"column orders.discount"}],[{"from":0,"name":"user_version","to":7}],[]]' ]]
+    [[ $(jq -c '[[.flags[].name], .config[0].keys]' <<<"$output") == \
+        '[["checkout"],[{"from":"2","key":"workers","to":"4"}]]' ]]
+    run -0 --separate-stderr rbtool --config "$BATS_TEST_TMPDIR/two.json" env diff prod staging
+    [[ $output == *"column orders.discount added"*"~ checkout"*"workers: 2 -> 4"* ]]
+    fails 2 "takes two environments" rbtool --config "$BATS_TEST_TMPDIR/two.json" env diff prod
+    fails 2 "takes two environments" rbtool --config "$BATS_TEST_TMPDIR/two.json" env check prod x
+}

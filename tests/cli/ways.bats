@@ -113,3 +113,15 @@ ways() {
     run -0 --separate-stderr rbtool plan v1.1.0
     [[ $output == *"v1.0.0 requires billing >=2.3, <3, but billing is at v2.2.9 in prod: going there leaves the range"* ]]
 }
+
+@test "a plan warns where another major version of the engine proved the way back" {
+    release v1.0.0
+    second
+    rbtool release v1.1.0
+    resign v1.1.0 HEAD sed 's/^\( *"version": \)"3"$/\1"2"/'
+    forget_ledger
+    rbtool release v1.0.0 --record
+    rbtool deploy v1.0.0 --yes
+    run -0 --separate-stderr rbtool plan --deploy v1.1.0
+    [[ $output == *"database main runs sqlite 3."*", and the way back was proven on sqlite 2: rehearse it there first"* ]]
+}

@@ -115,6 +115,7 @@ const rb_db_driver rb_postgres_driver = {
     .lock_tables = rb_pg_lock_tables,
     .catalog = rb_pg_catalog,
     .settings = rb_pg_settings,
+    .facts = rb_pg_facts,
     .obstacles = rb_pg_obstacles,
     .recovery_point = rb_pg_recovery_point,
     .columns_sql = "SELECT lower(attname) FROM pg_catalog.pg_attribute WHERE attnum > 0"

@@ -14,6 +14,26 @@ enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err)
                       NULL, 0, err);
 }
 
+enum rb_code rb_pg_facts(json_t **out, rb_db *db, rb_err *err)
+{
+    return rb_pg_json(
+        out, rb_pg_of(db),
+        "SELECT json_object_agg(name, value) FROM ("
+        " SELECT 'extension ' || extname AS name, extversion AS value FROM pg_catalog.pg_extension"
+        " UNION ALL SELECT 'collation', datcollate FROM pg_catalog.pg_database"
+        " WHERE datname = current_database()"
+        " UNION ALL SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN"
+        " ('server_encoding','TimeZone','default_transaction_isolation','max_connections',"
+        " 'max_locks_per_transaction','wal_level','standard_conforming_strings','bytea_output',"
+        " 'DateStyle','IntervalStyle','default_toast_compression','jit')"
+        " UNION ALL SELECT split_part(s.setting, '=', 1) || ' of the database',"
+        " substr(s.setting, strpos(s.setting, '=') + 1)"
+        " FROM pg_catalog.pg_db_role_setting r"
+        " JOIN pg_catalog.pg_database d ON d.oid = r.setdatabase, unnest(r.setconfig) s(setting)"
+        " WHERE d.datname = current_database() AND r.setrole = 0) AS facts",
+        NULL, 0, err);
+}
+
 enum rb_code rb_pg_size(int64_t *bytes, rb_db *db, rb_err *err)
 {
     return rb_pg_int(bytes, rb_pg_of(db),

@@ -105,6 +105,7 @@ void rb_pg_clear(PGresult **result); /* for RB_AUTO on a PGresult * */
 
 /* The driver's functions; see driver.h. */
 enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
+enum rb_code rb_pg_facts(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_settings(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_obstacles(json_t **out, rb_db *db, const json_t *effects,
                              rb_err *err) RB_MUST_USE;
