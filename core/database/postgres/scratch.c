@@ -365,12 +365,11 @@ enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err)
 
 enum rb_code rb_pg_scratch_lend(char **url, rb_db *db, const char *dir, rb_err *err)
 {
-    rb_pg *pg = rb_pg_of(db);
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
-    RB_AUTO(rb_free_str) char *name = rb_format("%s_lent", pg->scratch);
+    RB_AUTO(rb_free_str) char *name = rb_format("%s_lent", rb_pg_of(db)->scratch);
     (void)dir;
     RB_TRY(connect_admin(&admin, err));
-    RB_TRY(copy_to(pg, admin, name, true, err));
+    RB_TRY(copy_to(rb_pg_of(db), admin, name, true, err));
     *url = url_of(name, RB_PG_CLUSTER_OWNER);
     return RB_OK;
 }
