@@ -47,6 +47,8 @@ static void show(const rb_env *env, const json_t *failures)
 {
     for (size_t i = 0; i < env->check_count; i++) {
         const char *name = env->checks[i].name;
+        if (env->checks[i].after)
+            continue;
         const json_t *failure = failure_of(failures, name);
         if (failure)
             rb_ui_line("<red>failed</>  %s", rb_json_str(failure, "message"));
@@ -66,6 +68,8 @@ static json_t *document(const rb_env *env, const char *tag, const char *health, 
                 stored);
     for (size_t i = 0; i < env->check_count; i++) {
         const json_t *failure = failure_of(failures, env->checks[i].name);
+        if (env->checks[i].after)
+            continue;
         json_array_append_new(
             list, rb_json_make("name:s passed:b message:s output:s", env->checks[i].name, !failure,
                                rb_json_str(failure, "message"), rb_json_str(failure, "output")));

@@ -42,6 +42,7 @@ void rb_env_drop_commands(rb_env *env)
     rb_strs_clear(&env->start);
     for (size_t i = 0; i < env->check_count; i++) {
         free(env->checks[i].name);
+        free(env->checks[i].after);
         rb_strs_clear(&env->checks[i].command);
     }
     env->check_count = 0;
@@ -173,6 +174,7 @@ static enum rb_code read_check(rb_env_check *check, const json_t *json, const ch
                                rb_err *err)
 {
     check->name = rb_strdup(rb_json_str(json, "name"));
+    check->after = rb_strdup(rb_json_str(json, "after"));
     check->retry = !json_is_false(json_object_get(json, "retry"));
     check->timeout = read_number(json, "timeout", DEFAULT_TIMEOUT);
     check->stable_for = read_number(json, "stableFor", 0);

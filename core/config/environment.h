@@ -25,6 +25,7 @@ typedef struct rb_env_check {
     int stable_for; /* seconds that it must hold */
     int attempt;    /* seconds of one run, at least 1 */
     bool retry;
+    char *after; /* deploy or revert: it runs at the end of such a transition only; NULL: always */
 } rb_env_check;
 
 typedef struct rb_env_watch {

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/process.h"
+#include "base/text.h"
 
 #define SHOWN_ROWS 5
 #define SHOWN_WORDS 1000 /* bytes; rbtool's own text follows it */
@@ -214,6 +215,8 @@ void rb_checks_run(json_t *failures, const rb_checking *c)
     double began = now();
     for (size_t i = 0; i < c->env->check_count && !rb_process_cancelled(); i++) {
         const rb_env_check *check = &c->env->checks[i];
+        if (check->after && !rb_text_same(check->after, c->kind))
+            continue;
         RB_AUTO(rb_free_str) char *output = NULL;
         rb_err why;
         if (run_check(&output, c, check, began, &why) != RB_OK)

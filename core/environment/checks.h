@@ -38,7 +38,8 @@ typedef struct rb_checking {
     const rb_env *env;
     const char *from; /* may be NULL */
     const char *to;
-    bool once;                /* no repetition */
+    const char *kind; /* of the transition that ends; NULL: checks with "after" do not run */
+    bool once;        /* no repetition */
     _Atomic(rb_db *) *active; /* the database of a SQL check, for a signal handler; or NULL */
     void (*progress)(void *context, const char *text); /* NULL: none */
     void *context;

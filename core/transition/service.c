@@ -49,6 +49,7 @@ enum rb_code rb_service_checks(rb_run *run, rb_err *err)
     const rb_checking checking = {.env = env,
                                   .from = from_tag(run),
                                   .to = run->request->to->tag,
+                                  .kind = run->request->kind,
                                   .once = run->down,
                                   .progress = run->progress ? progress : NULL,
                                   .context = run};

@@ -162,6 +162,17 @@ checks' ]
     rbtool status --exit-code
 }
 
+@test "a check with \"after\" runs only at the end of such a transition" {
+    prod '{checks: [{name: "partner", after: "deploy", command: ["sh", "-c", "echo deployed >>\($tmp)/ran"]}, {name: "partner-back", after: "revert", command: ["sh", "-c", "echo reverted >>\($tmp)/ran"]}]}'
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool check
+    rbtool revert v1.1.0 --yes
+    [ "$(cat "$BATS_TEST_TMPDIR/ran")" = 'deployed
+deployed
+reverted' ]
+}
+
 @test "check reports a running transition and records nothing" {
     rbtool deploy v1.0.0 --yes
     prod '{service: {stop: ["sh", "-c", "touch \($tmp)/stopping; until [ -e \($tmp)/go ]; do sleep 0.05; done"]}, checks: [{name: "up", command: ["true"]}]}'
