@@ -197,7 +197,7 @@ failed' ]
     rbtool status --json | schema status
     [ "$(rbtool status --json | jq -r .watch.outcome)" = open ]
     rbtool status | grep -q '^watch       v1.1.0 until '
-    [ "$(rbtool log --json --kind transition | jq -r 'select(.entry.tag == "v1.1.0") | .entry.transition.outcome')" = done ]
+    [ "$(rbtool log --json --kind transition | jq -r 'select(.entry.tag == "v1.1.0") | .entry.transition.outcome')" = "done" ]
     release v1.2.0
     rbtool deploy v1.2.0 --yes
     ends 0
