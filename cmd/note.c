@@ -50,19 +50,34 @@ static enum rb_code find_entry(const rb_entry **out, const rb_ledger *ledger, co
     return RB_OK;
 }
 
-/* What the note is about: a release, an entry or a transition. */
-static enum rb_code find_subject(rb_draft *draft, char object[RB_OID_HEX], rb_cli *cli,
-                                 const char *id, rb_err *err)
+typedef struct subject { /* copies: writing the entry frees the ledger that was read */
+    char *tag;           /* or NULL */
+    char *object;        /* or NULL */
+    char *environment;   /* or NULL */
+    json_t *detail;
+} subject;
+
+static void subject_clear(subject *s)
 {
+    free(s->tag);
+    free(s->object);
+    free(s->environment);
+    rb_json_free(s->detail);
+}
+
+/* What the note is about: a release, an entry or a transition. */
+static enum rb_code find_subject(subject *out, rb_cli *cli, const char *id, rb_err *err)
+{
+    char object[RB_OID_HEX];
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     const rb_entry *entry = NULL;
     rb_err absent;
     if (rb_tag_read(&tag, cli->session.repo, id, &absent) == RB_OK && tag->annotated &&
         rb_manifest_is_in(tag)) {
         rb_oid_hex(&tag->object, object);
-        draft->tag = id;
-        draft->object = object;
-        draft->detail = rb_json_make("about:0 transition:0");
+        *out = (subject){.tag = rb_strdup(id),
+                         .object = rb_strdup(object),
+                         .detail = rb_json_make("about:0 transition:0")};
         return RB_OK;
     }
     RB_TRY(find_entry(&entry, cli->session.ledger, id, err));
@@ -71,10 +86,10 @@ static enum rb_code find_subject(rb_draft *draft, char object[RB_OID_HEX], rb_cl
                        "the ledger has no entry or transition %s, and it is not a release\n"
                        "`rbtool log` shows the ids",
                        id);
-    draft->tag = entry->tag;
-    draft->object = entry->object;
-    draft->environment = entry->environment;
-    draft->detail = rb_json_make(
+    *out = (subject){.tag = rb_strdup(entry->tag),
+                     .object = rb_strdup(entry->object),
+                     .environment = rb_strdup(entry->environment)};
+    out->detail = rb_json_make(
         "about:s transition:s", rb_ledger_write_id(&entry->id).hex,
         entry->kind == RB_ENTRY_TRANSITION ? rb_json_str(rb_entry_detail(entry), "id") : NULL);
     return RB_OK;
@@ -119,8 +134,8 @@ static enum rb_code write_entry(rb_cli *cli, const rb_draft *draft, const rb_cal
 
 static enum rb_code write_note(rb_cli *cli, const rb_options *o, rb_err *err)
 {
-    char object[RB_OID_HEX];
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
+    RB_AUTO(subject_clear) subject about = {0};
     if (!o->why || !*o->why)
         return rb_fail(err, RB_ERROR, "a note needs its text: -m TEXT");
     if (o->due || o->env)
@@ -131,10 +146,16 @@ static enum rb_code write_note(rb_cli *cli, const rb_options *o, rb_err *err)
                        "`rbtool log` shows the ids");
     RB_TRY(rb_ledger_write_signer(&caller, cli, o->key, "a note", err));
     RB_AUTO(rb_free_str) char *title = rb_strndup(o->why, strcspn(o->why, "\n"));
-    rb_draft draft = {.kind = RB_ENTRY_NOTE, .title = title, .key = o->key, .must_sign = true};
-    RB_TRY(find_subject(&draft, object, cli, o->argv[0], err));
-    RB_AUTO(rb_json_freep) json_t *detail = draft.detail;
-    json_object_set_new(detail, "text", json_string(o->why));
+    RB_TRY(find_subject(&about, cli, o->argv[0], err));
+    json_object_set_new(about.detail, "text", json_string(o->why));
+    const rb_draft draft = {.kind = RB_ENTRY_NOTE,
+                            .tag = about.tag,
+                            .object = about.object,
+                            .environment = about.environment,
+                            .title = title,
+                            .detail = about.detail,
+                            .key = o->key,
+                            .must_sign = true};
     return write_entry(cli, &draft, &caller, err);
 }
 
