@@ -57,7 +57,6 @@ global_options() {
         [[ $output == *"rbtool: "* ]]
     done <<'LINES'
 show
-diff v1.0.0
 mark v1.0.0
 mark v1.0.0 fine -m x
 mark v1.0.0 good

@@ -202,7 +202,7 @@ prepare() { # EXAMPLE
             # The id of a backup is the host's own, and there is no terminal to confirm at.
             line=$(sed -E "s/^(rbtool restore) [^ ]+/\1 $(ls "$PROD/.rbtool/backups" | head -1)/" <<<"$line")
             cd "$SHOP" || return
-            run bash -euo pipefail -c "$(sed -E 's/^rbtool (adopt|deploy|revert|resume|abort|restore) /&--yes /; s/--watch 10m/--watch 1s/' <<<"$line")" </dev/null
+            run bash -euo pipefail -c "$(sed -E 's/^rbtool (adopt|deploy|revert|resume|abort|restore) /&--yes /; s/--watch 10m/--watch 1s/; s/env diff staging/env diff prod/' <<<"$line")" </dev/null
             [ "$status" -eq 0 ] || { printf '%s: %s\n%s\n' "$page" "$line" "$output"; return 1; }
         done < <(blocks "$page" Examples)
     done
