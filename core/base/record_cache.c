@@ -134,8 +134,10 @@ static void map_file(rb_record_cache *cache)
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
         (size_t)st.st_size <= RB_RECORD_CACHE_LIMIT) {
         void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        cache->file = at == MAP_FAILED ? NULL : at;
-        cache->mapped = cache->file ? (size_t)st.st_size : 0;
+        if (at != MAP_FAILED) {
+            cache->file = at;
+            cache->mapped = (size_t)st.st_size;
+        }
     }
     close(fd);
 }

@@ -14,7 +14,7 @@ static enum rb_code run(rb_oid *id, const rb_repo *repo, const char *index, cons
     const char *const env[] = {variable, NULL};
     const char *argv[12] = {"git", "-C", rb_repo_workdir(repo)};
     rb_process_result result = {0};
-    for (size_t i = 0; args[i] && i < 8; i++)
+    for (size_t i = 0; i < 8 && args[i]; i++)
         argv[3 + i] = args[i];
     RB_TRY(rb_process_run(&result, &(rb_process){.argv = argv, .env = env}, err));
     RB_AUTO(rb_free_str) char *hex = rb_strndup(rb_buf_str(&result.out), RB_OID_HEX - 1);

@@ -1,7 +1,6 @@
 #include "report/metrics.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,26 +104,25 @@ static void add_label(rb_buf *out, const char *name, const char *value)
 }
 
 /* Adds a sample with labels: pairs of name and value that end with NULL. */
-static void add(json_t *metrics, enum family family, double value, ...)
+static void add_labelled(json_t *metrics, enum family family, double value,
+                         const char *const *label)
 {
     RB_AUTO(rb_buf_clear) rb_buf labels = {0};
-    va_list args;
-    va_start(args, value);
-    for (const char *name = va_arg(args, const char *); name; name = va_arg(args, const char *)) {
-        const char *text = va_arg(args, const char *);
-        add_label(&labels, name, text ? text : "");
-    }
-    va_end(args);
+    for (; label[0]; label += 2)
+        add_label(&labels, label[0], label[1] ? label[1] : "");
     json_array_append_new(json_array_get(metrics, family),
                           rb_json_make("labels:s value:j", rb_buf_str(&labels), json_real(value)));
 }
+
+#define add(metrics, family, value, ...)                                                           \
+    add_labelled(metrics, family, value, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Adds a figure, unless it is null. */
 static void add_figure(json_t *metrics, enum family family, const json_t *value, double scale,
                        const char *environment)
 {
     if (json_is_number(value))
-        add(metrics, family, json_number_value(value) * scale, "environment", environment, NULL);
+        add(metrics, family, json_number_value(value) * scale, "environment", environment);
 }
 
 static void add_figures(json_t *metrics, const json_t *document)
@@ -174,10 +172,10 @@ static void add_counts(json_t *metrics, const json_t *counts, const json_t *lost
         char *outcome = strchr(kind + 1, '\n');
         *kind = *outcome = '\0';
         add(metrics, TRANSITIONS, (double)json_integer_value(value), "environment", words, "kind",
-            kind + 1, "outcome", outcome + 1, NULL);
+            kind + 1, "outcome", outcome + 1);
     }
     json_object_foreach ((json_t *)lost, key, value)
-        add(metrics, LOST, (double)json_integer_value(value), "environment", key, NULL);
+        add(metrics, LOST, (double)json_integer_value(value), "environment", key);
 }
 
 /* The newest of each: drills by environment, reviews by environment and subject. */
@@ -201,7 +199,7 @@ static void add_newest(json_t *metrics, const rb_ledger *ledger, const char *env
         json_object_set_new(seen, key, json_true());
         if (subject)
             add(metrics, REVIEW, (double)rb_json_int(detail, "due", 0), "environment", name,
-                "subject", subject, NULL);
+                "subject", subject);
         else
             add(metrics, DRILL, (double)rb_json_int(detail, "finished", 0), "environment", name,
                 NULL);
@@ -228,7 +226,7 @@ static void add_approvals(json_t *metrics, rb_session *session, const json_t *en
         RB_AUTO(rb_approvals_clear) rb_approvals now = {0};
         rb_approvals_count(&now, session->policy, release, name, "deploy");
         add(metrics, APPROVALS, now.needed > now.given ? now.needed - now.given : 0, "environment",
-            name, "release", release->tag, NULL);
+            name, "release", release->tag);
     }
 }
 
@@ -254,7 +252,7 @@ enum rb_code rb_metrics_ledger(json_t *metrics, rb_session *session, const char 
     }
     for (size_t i = 0; i <= RB_ENTRY_FOREIGN; i++)
         add(metrics, LEDGER_ENTRIES, (double)trust[i], "trust",
-            rb_entry_trust_name((enum rb_entry_trust)i), NULL);
+            rb_entry_trust_name((enum rb_entry_trust)i));
     add_counts(metrics, counts, lost);
     const rb_report_request request = {.session = session,
                                        .environment = environment,
@@ -274,17 +272,17 @@ static void add_pending(json_t *metrics, const char *environment, rb_state *stat
     rb_err none;
     int64_t values = 0;
     const size_t all = json_array_size(json_object_get(row->plan, "steps"));
-    add(metrics, STARTED, (double)row->started, "environment", environment, NULL);
-    add(metrics, STEPS, (double)all, "environment", environment, NULL);
+    add(metrics, STARTED, (double)row->started, "environment", environment);
+    add(metrics, STEPS, (double)all, "environment", environment);
     rb_json_each (risk, json_object_get(row->plan, "dataAtRisk"))
         values += rb_json_int(risk, "values", 0);
-    add(metrics, RISK, (double)values, "environment", environment, NULL);
+    add(metrics, RISK, (double)values, "environment", environment);
     if (rb_state_steps(&steps, state, row, &none) != RB_OK)
         return;
     const size_t begun = json_array_size(steps);
     add(metrics, STEP, (double)begun, "environment", environment, "kind", row->kind, "from",
         row->from, "to", row->to, "step",
-        begun > 0 ? rb_json_str(json_array_get(steps, begun - 1), "id") : "", NULL);
+        begun > 0 ? rb_json_str(json_array_get(steps, begun - 1), "id") : "");
 }
 
 static void add_health(json_t *metrics, const char *environment, rb_state *state)
@@ -294,7 +292,7 @@ static void add_health(json_t *metrics, const char *environment, rb_state *state
     if (rb_state_health(&health, state, &none) != RB_OK || !health)
         return;
     add(metrics, HEALTHY, rb_text_same(rb_json_str(health, "health"), "healthy"), "environment",
-        environment, NULL);
+        environment);
     if (rb_json_int(health, "at", 0) > 0)
         add(metrics, CHECKED, (double)rb_json_int(health, "at", 0), "environment", environment,
             NULL);
@@ -310,18 +308,18 @@ void rb_metrics_environment(json_t *metrics, const char *environment, rb_state *
     rb_err none;
     if (rb_state_live(&live, state, &none) == RB_OK && live.tag[RB_PART_APP])
         add(metrics, RELEASE, 1, "environment", environment, "release", live.tag[RB_PART_APP],
-            "object", live.object[RB_PART_APP], NULL);
+            "object", live.object[RB_PART_APP]);
     rb_live_clear(&live);
-    add(metrics, PENDING, row != NULL, "environment", environment, NULL);
-    add(metrics, RUNNING, row && running, "environment", environment, NULL);
+    add(metrics, PENDING, row != NULL, "environment", environment);
+    add(metrics, RUNNING, row && running, "environment", environment);
     if (row)
         add_pending(metrics, environment, state, row);
     add_health(metrics, environment, state);
     if (rb_state_backups(&backups, &n, state, NULL, NULL, &none) == RB_OK && n > 0)
-        add(metrics, BACKUP, (double)backups[0].at, "environment", environment, NULL);
+        add(metrics, BACKUP, (double)backups[0].at, "environment", environment);
     rb_backup_rows_free(backups, n);
     if (rb_state_outbox(&items, &unwritten, state, &none) == RB_OK)
-        add(metrics, UNWRITTEN, (double)unwritten, "environment", environment, NULL);
+        add(metrics, UNWRITTEN, (double)unwritten, "environment", environment);
     rb_outbox_free(items, unwritten);
 }
 

@@ -110,7 +110,7 @@ typedef struct hex {
 
 static hex id_of(const rb_entry *entry)
 {
-    hex out;
+    hex out = {{0}};
     rb_oid_hex(&entry->id, out.text);
     return out;
 }

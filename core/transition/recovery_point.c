@@ -10,7 +10,7 @@ static void add_ways(json_t *item, const json_t *at, const char *name, const cha
     const char *kind = name ? "name" : "lsn";
     const char *target = name ? name : lsn;
     if (!target) {
-        rb_json_set(item, "setting:s pgbackrest:s", NULL, NULL);
+        rb_json_set(item, "setting:s pgbackrest:s", (char *)NULL, (char *)NULL);
         return;
     }
     RB_AUTO(rb_free_str)
