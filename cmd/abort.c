@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "env_session.h"
 #include "transition/parts.h"
+#include "transition/segments.h"
 #include "ui.h"
 
 static const rb_opt opts[] = {RB_OPTION_ENV,       RB_OPTION_LOSS,      RB_OPTION_NO_BACKUP,
@@ -12,8 +13,7 @@ static const rb_opt opts[] = {RB_OPTION_ENV,       RB_OPTION_LOSS,      RB_OPTIO
                               RB_OPTION_JSON,      RB_OPTIONS_END};
 
 /* Before the commit: runs the inverses of the steps that were done. */
-static enum rb_code undo(rb_cli *cli, const rb_env_session *site, const rb_transition *t,
-                         rb_err *err)
+static enum rb_code undo(rb_cli *cli, const rb_env_session *site, rb_transition *t, rb_err *err)
 {
     const rb_transition_row *row = t->row;
     RB_AUTO(rb_json_freep) json_t *document = NULL;
@@ -69,6 +69,10 @@ static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, r
             rb_transition_clear(t);
             RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
             return rb_env_session_continue(cli, site, t, o, err);
+        }
+        if (rb_segments_in(row->plan)) { /* what is undone are scripts of its releases */
+            rb_transition_clear(t);
+            RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
         }
         RB_TRY(undo(cli, site, t, err));
         rb_env_session_record(cli, site);

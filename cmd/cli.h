@@ -62,6 +62,8 @@ typedef struct rb_options {
     bool bad;
     bool accept_drift;
     bool accept_reverted;
+    bool step_done;
+    bool step_retry;
     long watch;    /* seconds of --watch; 0: none */
     bool rehearse; /* on copies, artifacts included */
     bool no_backup;

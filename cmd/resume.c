@@ -2,9 +2,17 @@
 #include "environment/state_watch.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_ENV,       RB_OPTION_LOCK, RB_OPTION_STATEMENT,
-                              RB_OPTION_TERMINATE, RB_OPTION_YES,  RB_OPTION_JSON,
-                              RB_OPTIONS_END};
+static const rb_opt opts[] = {
+    RB_OPTION_ENV,
+    RB_FLAG("step-done", 0, "the script that was cut off outside of a transaction is complete",
+            step_done),
+    RB_FLAG("step-retry", 0, "that script runs again from its beginning", step_retry),
+    RB_OPTION_LOCK,
+    RB_OPTION_STATEMENT,
+    RB_OPTION_TERMINATE,
+    RB_OPTION_YES,
+    RB_OPTION_JSON,
+    RB_OPTIONS_END};
 
 /* Continues the watch of a deploy that is done. */
 static enum rb_code resume_watch(rb_cli *cli, rb_env_session *site, const rb_options *o,
@@ -47,6 +55,10 @@ static enum rb_code resume(rb_cli *cli, rb_env_session *site, const rb_options *
 
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
+    if (o->step_done && o->step_retry)
+        return rb_fail(err, RB_ERROR,
+                       "--step-done and --step-retry exclude each other\ngive the one that is "
+                       "true of the script");
     RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     RB_AUTO(rb_transition_clear) rb_transition t = {0};
     RB_TRY(rb_env_session_open(&site, cli, o->env, true, err));

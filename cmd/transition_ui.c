@@ -201,6 +201,9 @@ enum rb_code rb_env_session_continue(rb_cli *cli, rb_env_session *site, rb_trans
     rb_run run = {.plan = t->plan,
                   .request = &t->request,
                   .state = site->state,
+                  .said = options->step_done    ? RB_SAID_DONE
+                          : options->step_retry ? RB_SAID_RETRY
+                                                : RB_SAID_NOTHING,
                   .agreed = json_object_get(t->plan->json, "dataAtRisk")};
     return rb_env_session_run(cli, site, &run, false, err);
 }

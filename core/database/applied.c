@@ -33,6 +33,12 @@ static enum rb_code read_own(rb_strs *out, bool *there, rb_db *db, rb_err *err)
     return RB_OK;
 }
 
+enum rb_code rb_db_recorded(rb_strs *out, rb_db *db, rb_err *err)
+{
+    bool ignored;
+    return read_own(out, &ignored, db, err);
+}
+
 static void add_missing(rb_strs *out, const rb_strs *from, const rb_strs *in)
 {
     for (size_t i = 0; i < from->n; i++)
@@ -111,7 +117,7 @@ static int by_number(const void *a, const void *b)
 
 static bool goes_up(const rb_db_work *work, const char *id)
 {
-    for (size_t i = 0; i < work->n; i++)
+    for (size_t i = 0; i < work->n + work->more; i++)
         if (work->steps[i].up && strcmp(work->steps[i].migration->id, id) == 0)
             return true;
     return false;
@@ -123,13 +129,14 @@ static bool goes_up(const rb_db_work *work, const char *id)
 static void known_set(rb_migrations *out, const rb_db_work *work)
 {
     *out = (rb_migrations){.layout = work->order ? work->order->layout : NULL};
-    size_t most = (work->order ? work->order->n : 0) + work->n;
+    const size_t steps = work->n + work->more;
+    size_t most = (work->order ? work->order->n : 0) + steps;
     out->items = rb_calloc(most + 1, sizeof *out->items);
     for (size_t i = 0; work->order && i < work->order->n; i++)
         if (!goes_up(work, work->order->items[i].id))
             out->items[out->n++] = work->order->items[i];
     size_t before = out->n;
-    for (size_t i = 0; i < work->n; i++) {
+    for (size_t i = 0; i < steps; i++) {
         const rb_db_step *step = &work->steps[i];
         const rb_migration *gone = step->up ? step->was : step->migration;
         if (gone && !rb_migrations_find(out, gone->id))

@@ -14,6 +14,11 @@ static const rb_db_driver *find(const char *engine, size_t len)
     return NULL;
 }
 
+const rb_db_driver *rb_engine_driver(const char *engine)
+{
+    return find(engine, strlen(engine));
+}
+
 bool rb_engine_known(const char *engine)
 {
     return find(engine, strlen(engine)) != NULL;

@@ -152,6 +152,8 @@ typedef struct rb_applied {
 enum rb_code rb_db_applied(rb_applied *out, rb_db *db, const rb_migrations *set,
                            const char *tracking, rb_err *err) RB_MUST_USE;
 void rb_applied_clear(rb_applied *applied);
+/* What rbtool_applied says, alone. */
+enum rb_code rb_db_recorded(rb_strs *out, rb_db *db, rb_err *err) RB_MUST_USE;
 
 /* Running scripts, inside the transaction. */
 typedef struct rb_db_step {
@@ -162,18 +164,56 @@ typedef struct rb_db_step {
     /* The same scripts are applied under this one's id: it gets migration's, in its place in the
      * order, and nothing runs. NULL: no such. */
     const rb_migration *was;
+    /* Set by rb_db_segments(): what is before it has to be committed first; and it runs outside of
+     * transactions. */
+    bool border;
+    bool alone;
 } rb_db_step;
+
+/*
+ * Segments: steps that share a transaction. Where all scripts can run in one, there is one segment.
+ * A script that the engine refuses in a transaction (CREATE INDEX CONCURRENTLY) is a segment alone:
+ * the script runs first, then a transaction records it. A new one also begins before a script that
+ * needs what another has to commit first: a value that was added to an enum type.
+ */
+typedef struct rb_db_segment {
+    size_t from; /* of its first step */
+    size_t to;   /* past its last */
+    bool alone;
+    bool last;
+} rb_db_segment;
+
+/* Finds the borders in a list of steps that has none yet. */
+void rb_db_segments(rb_db_step *steps, size_t n, const char *engine);
+/* The segment of that number, from 0; false if there are fewer. No steps are one segment. */
+bool rb_db_segment_at(rb_db_segment *out, const rb_db_step *steps, size_t n, size_t number);
+size_t rb_db_segment_count(const rb_db_step *steps, size_t n);
+/* Keeps other runs of rbtool away over the next commit, until the next begin. */
+enum rb_code rb_db_hold(rb_db *db, rb_err *err) RB_MUST_USE;
+
+/*
+ * Running a script of a segment alone, outside of transactions, statement by statement.
+ * LOOK fills `had`, an object, with what the others compare with later, when nothing has run yet.
+ * RUN runs the script. AGAIN goes on with one that was cut off: statements that have happened are
+ * not repeated. It is RB_HALFWAY where nothing shows whether one has. UNDO drops indexes that the
+ * script made, also unfinished ones. *happened: something of the script is there; after a failure
+ * it is what could not be undone.
+ */
+enum rb_alone { RB_ALONE_LOOK, RB_ALONE_RUN, RB_ALONE_AGAIN, RB_ALONE_UNDO };
+enum rb_code rb_db_alone(bool *happened, rb_db *db, const rb_db_step *step, enum rb_alone act,
+                         json_t *had, rb_err *err) RB_MUST_USE;
 
 typedef struct rb_db_work {
     const rb_db_step *steps;
     size_t n;
+    size_t more;                /* steps behind these, which transactions after this one run */
     const char *tracking;       /* resolved name of the tool's table to keep true, "" for none */
     const rb_migrations *order; /* the set TO has, for tools that keep only a last version */
     /* What a rehearsal of the same work gave as its effects: only references that these can break
      * are checked. NULL: all are. */
     const json_t *effects;
     /* Called before each script; false stops with RB_ERROR. NULL: none. */
-    bool (*proceed)(void *context, size_t step);
+    bool (*proceed)(void *context, const rb_db_step *step);
     void *context;
 } rb_db_work;
 
@@ -193,6 +233,8 @@ typedef struct rb_db_outcome {
  */
 enum rb_code rb_db_run(rb_db_outcome *out, rb_db *db, const rb_db_work *work,
                        rb_err *err) RB_MUST_USE;
+/* Work of several segments is for scratch databases: what is before a border is committed there,
+ * and all of it at the end. */
 void rb_db_outcome_clear(rb_db_outcome *outcome);
 
 /*
@@ -203,6 +245,8 @@ void rb_db_outcome_clear(rb_db_outcome *outcome);
 enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *from, const char *to,
                                const rb_db_outcome *outcome, const json_t *pins,
                                rb_err *err) RB_MUST_USE;
+/* Removes that row: what it stands for is undone in the same transaction. */
+enum rb_code rb_db_journal_remove(rb_db *db, const char *transition, rb_err *err) RB_MUST_USE;
 /* The pins of the newest row; *out is NULL where the database has no journal row. */
 enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err) RB_MUST_USE;
 /* Waits until no session of that transition runs any more: a server goes on with what a client that

@@ -111,6 +111,12 @@ typedef struct rb_db_driver {
     /* All statements of a text, inside the transaction. RB_ERROR says what failed and where. What
      * they may write is added to effects (loss.h), unless that is NULL. */
     enum rb_code (*script)(json_t *effects, rb_db *db, const rb_db_text *sql, rb_err *err);
+    /* As rb_db_segments(), rb_db_hold() and rb_db_alone(); NULL where one transaction takes every
+     * script, as in a database that only one process writes. */
+    void (*segments)(rb_db_step *steps, size_t n);
+    enum rb_code (*hold)(rb_db *db, rb_err *err);
+    enum rb_code (*alone)(bool *happened, rb_db *db, const rb_db_text *sql, enum rb_alone act,
+                          json_t *had, rb_err *err);
     /* Statements one by one, each undone alone when it fails; done[i] is set for those that ran,
      * and those set already are left out. *why: the last failure that is not a broken constraint.
      */
@@ -232,6 +238,7 @@ struct rb_db {
     const rb_db_driver *driver;
 };
 
+const rb_db_driver *rb_engine_driver(const char *engine); /* NULL if it is unknown */
 extern const rb_db_driver rb_sqlite_driver;
 extern const rb_db_driver rb_postgres_driver;
 

@@ -69,6 +69,12 @@ enum rb_code rb_db_journal_has(bool *out, rb_db *db, const char *transition, rb_
     return RB_OK;
 }
 
+enum rb_code rb_db_journal_remove(rb_db *db, const char *transition, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", transition);
+    return rb_db_exec(db, "DELETE FROM rbtool_journal WHERE transition_id = $1", params, err);
+}
+
 enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;

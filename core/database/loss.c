@@ -370,7 +370,8 @@ json_t *rb_loss_touched(const json_t *catalog, const json_t *effects, const json
     return out;
 }
 
-/* Runs the inverse. If it fails, restores the state after the scripts. */
+/* Runs the inverse. If it fails, restores the state after the scripts, which is committed if they
+ * are several segments. */
 static enum rb_code go_back(rb_db_losses *out, rb_db_outcome *back, rb_db *copy,
                             const rb_db_work *work, const rb_db_work *inverse, rb_err *err)
 {
@@ -382,6 +383,8 @@ static enum rb_code go_back(rb_db_losses *out, rb_db_outcome *back, rb_db *copy,
         return RB_OK;
     rb_db_rollback(copy);
     RB_TRY(rb_db_begin(copy, err));
+    if (rb_db_segment_count(work->steps, work->n) > 1)
+        return RB_OK;
     RB_AUTO(rb_db_outcome_clear) rb_db_outcome again = {0};
     return rb_db_run(&again, copy, work, err);
 }

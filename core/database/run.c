@@ -47,20 +47,78 @@ static enum rb_code find_script(const rb_script **out, const rb_db_step *step, r
     return RB_OK;
 }
 
-enum rb_code rb_run_script(json_t *effects, rb_db *db, const rb_db_step *step, rb_err *err)
+/* *text, *what: what sql points to; the caller's. */
+static enum rb_code read_script(rb_db_text *sql, char **text, char **what, rb_db *db,
+                                const rb_db_step *step, rb_err *err)
 {
     const rb_script *script = NULL;
-    RB_AUTO(rb_free_str) char *text = NULL;
     RB_TRY(find_script(&script, step, err));
-    RB_TRY(rb_script_unwrap(&text, script, rb_db_engine(db), err));
-    RB_AUTO(rb_free_str) char *what = title(step);
-    const rb_db_text sql = {
-        .text = text,
+    RB_TRY(rb_script_unwrap(text, script, rb_db_engine(db), err));
+    *what = title(step);
+    *sql = (rb_db_text){
+        .text = *text,
         .line = script->line ? script->line : 1,
         .file = script->path ? script->path : "",
-        .what = what,
+        .what = *what,
     };
+    return RB_OK;
+}
+
+enum rb_code rb_run_script(json_t *effects, rb_db *db, const rb_db_step *step, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *text = NULL;
+    RB_AUTO(rb_free_str) char *what = NULL;
+    rb_db_text sql;
+    RB_TRY(read_script(&sql, &text, &what, db, step, err));
     return db->driver->script(effects, db, &sql, err);
+}
+
+enum rb_code rb_db_alone(bool *happened, rb_db *db, const rb_db_step *step, enum rb_alone act,
+                         json_t *had, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *text = NULL;
+    RB_AUTO(rb_free_str) char *what = NULL;
+    rb_db_text sql;
+    *happened = false;
+    RB_TRY(read_script(&sql, &text, &what, db, step, err));
+    return db->driver->alone(happened, db, &sql, act, had, err);
+}
+
+void rb_db_segments(rb_db_step *steps, size_t n, const char *engine)
+{
+    const rb_db_driver *driver = rb_engine_driver(engine);
+    if (driver && driver->segments)
+        driver->segments(steps, n);
+}
+
+bool rb_db_segment_at(rb_db_segment *out, const rb_db_step *steps, size_t n, size_t number)
+{
+    *out = (rb_db_segment){0};
+    for (size_t i = 0; i <= number; i++) {
+        if (i > 0 && out->to == n)
+            return false;
+        out->from = out->to;
+        out->to += out->to < n;
+        while (out->to < n && !steps[out->to].border)
+            out->to++;
+    }
+    out->alone = out->from < out->to && steps[out->from].alone;
+    out->last = out->to == n;
+    return true;
+}
+
+size_t rb_db_segment_count(const rb_db_step *steps, size_t n)
+{
+    rb_db_segment segment;
+    size_t count = 0;
+    while (rb_db_segment_at(&segment, steps, n, count))
+        count++;
+    return count;
+}
+
+enum rb_code rb_db_hold(rb_db *db, rb_err *err)
+{
+    return db->driver->hold ? db->driver->hold(db, err) : RB_OK;
 }
 
 static enum rb_code check_step(const rb_db_step *step, const rb_strs *now, rb_err *err)
@@ -86,6 +144,14 @@ static int64_t now_in_nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* In a scratch database. */
+static enum rb_code commit_between(rb_db *db, rb_strs *undone, rb_err *err)
+{
+    RB_TRY(rb_applied_flush(db, undone, err));
+    RB_TRY(rb_db_commit(db, err));
+    return rb_db_begin(db, err);
+}
+
 static enum rb_code run_steps(json_t *effects, rb_db *db, const rb_db_work *work, rb_err *err)
 {
     RB_AUTO(rb_strs_clear) rb_strs now = {0};
@@ -96,7 +162,9 @@ static enum rb_code run_steps(json_t *effects, rb_db *db, const rb_db_work *work
     for (size_t i = 0; i < work->n; i++) {
         const rb_db_step *step = &work->steps[i];
         RB_TRY(check_step(step, &now, err));
-        if (work->proceed && !work->proceed(work->context, i))
+        if (step->border && i > 0)
+            RB_TRY(commit_between(db, &undone, err));
+        if (work->proceed && !work->proceed(work->context, step))
             return rb_fail(err, RB_ERROR, "stopped on request before migration %s; nothing is kept",
                            step->migration->id);
         int64_t began = now_in_nanoseconds();
@@ -110,7 +178,8 @@ static enum rb_code run_steps(json_t *effects, rb_db *db, const rb_db_work *work
             RB_TRY(
                 rb_tracking_note(db, work->tracking, step->migration, step->up, &now, took, err));
     }
-    return rb_applied_flush(db, &undone, err);
+    return rb_db_segment_count(work->steps, work->n) > 1 ? commit_between(db, &undone, err)
+                                                         : rb_applied_flush(db, &undone, err);
 }
 
 static enum rb_code run_all(rb_db_outcome *out, rb_db *db, const rb_db_work *work, rb_err *err)

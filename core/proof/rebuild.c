@@ -1,5 +1,8 @@
 #include "proof/rebuild.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/shape.h"
 #include "proof/confined.h"
 
@@ -83,10 +86,19 @@ static enum rb_code read_result(json_t **out, const rb_buf *result, rb_err *err)
     return RB_OK;
 }
 
+static void free_steps(rb_db_step **steps)
+{
+    free(*steps);
+}
+
 enum rb_code rb_db_rebuild(json_t **catalog, const char *engine, const rb_db_step *steps, size_t n,
                            const rb_migrations *order, rb_err *err)
 {
-    const rb_db_work work = {.steps = steps, .n = n, .tracking = "", .order = order};
+    RB_AUTO(free_steps) rb_db_step *own = rb_calloc(n + 1, sizeof *own);
+    if (n > 0)
+        memcpy(own, steps, n * sizeof *own);
+    rb_db_segments(own, n, engine);
+    const rb_db_work work = {.steps = own, .n = n, .tracking = "", .order = order};
     rebuilding r = {.engine = engine, .work = &work};
     rb_sandbox sandbox = {
         .what = "the rebuilding of a schema", .prepare = prepare, .run = run, .context = &r};

@@ -65,6 +65,12 @@ static json_t *about(const rb_run *run, const rb_plan_database *d)
     return json;
 }
 
+/* True if scripts of the transition have been committed. */
+static bool is_resumed(const rb_plan_database *d)
+{
+    return d->done > 0 || (d->step_count > 0 && d->steps[0].alone && d->steps[0].noted);
+}
+
 enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db *db, rb_err *err)
 {
     if (json_array_size(rb_plan_bound(d)) == 0 || run->request->no_backup)
@@ -82,6 +88,8 @@ enum rb_code rb_backup_step_write(rb_run *run, const rb_plan_database *d, rb_db 
                                  .about = about_it,
                                  .proceed = proceed,
                                  .context = &progress};
+    if (is_resumed(d) && rb_file_exists(path)) /* it has what scripts have destroyed since */
+        return RB_OK;
     RB_TRY(rb_dir_make_as(dir, 0700, err));
     RB_TRY(rb_dir_remove(path, err)); /* of a run that was killed */
     return rb_db_backup(&left_out, db, &spec, err);

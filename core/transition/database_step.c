@@ -13,22 +13,23 @@
 #include "transition/backup_step.h"
 #include "transition/parts.h"
 #include "transition/recovery_point.h"
+#include "transition/segments.h"
 
 struct progress {
     rb_run *run;
     const rb_plan_database *database;
 };
 
-static bool proceed(void *context, size_t step)
+static bool proceed(void *context, const rb_db_step *s)
 {
     struct progress *p = context;
     if (p->run->control && p->run->control->cancelled)
         return false;
     if (p->run->progress) {
-        const rb_db_step *s = &p->database->steps[step];
         RB_AUTO(rb_free_str)
         char *text = rb_format("%s: %s %s (%zu of %zu)", p->database->name, s->up ? "up" : "down",
-                               s->migration->id, step + 1, p->database->step_count);
+                               s->migration->id, (size_t)(s - p->database->steps) + 1,
+                               p->database->step_count);
         p->run->progress(p->run->context, "database", text);
     }
     return true;
@@ -103,6 +104,127 @@ static enum rb_code lock_tables(const rb_plan_database *d, rb_db *db, rb_err *er
     return rb_db_lock_tables(db, locks, err);
 }
 
+static rb_segments segments_of(const rb_run *run)
+{
+    return (rb_segments){.env = run->request->env,
+                         .state = run->state,
+                         .transition = run->plan->id,
+                         .said = run->said};
+}
+
+static enum rb_code begin(bool *begun, const rb_plan_database *d, rb_db *db, rb_err *err)
+{
+    RB_TRY(rb_db_begin(db, err));
+    RB_TRY(rb_tracking_lock(db, d->tracking, err));
+    *begun = true;
+    return RB_OK;
+}
+
+/* What comes before the first script: under lock, what is at risk, the backup, and what backups
+ * have that the scripts bring back. */
+static enum rb_code prepare(rb_undone_backups *restorings, rb_run *run, rb_plan_database *d,
+                            rb_db *db, rb_err *err)
+{
+    const rb_db_work all = {.steps = d->steps, .n = d->step_count};
+    RB_TRY(rb_plan_rehearse_again(d, run->request, err));
+    /* Without a rehearsal nobody has seen what comes back: then all that leaves counts. */
+    const json_t *lost = run->watch_of && !d->rehearsed ? d->bound : d->at_risk;
+    if (!rb_risk_within(lost, d->name, run->agreed))
+        return refuse_loss(run, d, lost, err);
+    RB_TRY(lock_tables(d, db, err));
+    RB_TRY(rb_backup_step_write(run, d, db, err));
+    return rb_backup_step_compare(restorings, run, d, db, &all, err);
+}
+
+/* Runs the script of a segment that is outside of transactions. */
+static enum rb_code run_outside(bool *begun, bool *prepared, rb_undone_backups *restorings,
+                                rb_run *run, rb_plan_database *d, rb_db *db, size_t step,
+                                rb_err *err)
+{
+    const rb_segments segments = segments_of(run);
+    bool goes_on = false;
+    if (d->steps[step].noted)
+        return RB_OK;
+    RB_TRY(rb_segment_begun(&goes_on, &segments, d, step, err));
+    if (!*prepared && !goes_on) {
+        RB_TRY(begin(begun, d, db, err));
+        RB_TRY(prepare(restorings, run, d, db, err));
+        RB_TRY(rb_db_hold(db, err));
+        RB_TRY(rb_db_commit(db, err));
+        *prepared = true;
+    }
+    struct progress progress = {run, d};
+    if (!proceed(&progress, &d->steps[step]))
+        return rb_fail(err, RB_ERROR, "stopped on request before migration %s",
+                       d->steps[step].migration->id);
+    RB_TRY(rb_segment_run(&segments, d, db, step, err));
+    d->steps[step].noted = true;
+    return RB_OK;
+}
+
+/* What a segment did is added to what those before it did. */
+static void add_outcome(rb_db_outcome *all, rb_db_outcome *part)
+{
+    if (!all->before) {
+        *all = *part;
+        *part = (rb_db_outcome){0};
+        return;
+    }
+    rb_json_replace(&all->after, part->after);
+    (void)json_object_update_recursive(all->effects, part->effects);
+    json_decref(all->bound);
+    all->bound = rb_loss_bound(all->before, all->after, all->effects);
+}
+
+/* Commits a segment that is not the last one. */
+static enum rb_code commit_segment(rb_run *run, rb_plan_database *d, rb_db *db,
+                                   const rb_db_outcome *outcome, rb_err *err)
+{
+    RB_AUTO(rb_free_str) char *id = rb_segment_id(run->plan->id, d, d->done);
+    RB_AUTO(rb_json_freep) json_t *pins = NULL;
+    if (d->places && !rb_loss_within(outcome->bound, d->places))
+        return refuse_loss(run, d, outcome->bound, err);
+    RB_TRY(pins_of(&pins, run, db, err));
+    RB_TRY(rb_db_journal_add(db, id, NULL, NULL, outcome, pins, err));
+    RB_TRY(rb_db_hold(db, err));
+    RB_TRY(rb_db_commit(db, err));
+    d->done++;
+    return RB_OK;
+}
+
+/* Leaves the transaction of the last segment open. */
+static enum rb_code run_segments(bool *begun, rb_undone_backups *restorings, rb_run *run,
+                                 rb_plan_database *d, rb_db *db, rb_db_outcome *outcome,
+                                 rb_err *err)
+{
+    struct progress progress = {run, d};
+    rb_db_segment segment = {0};
+    bool prepared = false;
+    for (;;) {
+        RB_AUTO(rb_db_outcome_clear) rb_db_outcome part = {0};
+        (void)rb_db_segment_at(&segment, d->steps, d->step_count, d->done);
+        if (segment.alone)
+            RB_TRY(run_outside(begun, &prepared, restorings, run, d, db, segment.from, err));
+        const rb_db_work work = {.steps = d->steps + segment.from,
+                                 .n = segment.to - segment.from,
+                                 .more = d->step_count - segment.to,
+                                 .tracking = d->tracking,
+                                 .order = d->to_set,
+                                 .effects = d->effects,
+                                 .proceed = segment.alone ? NULL : proceed,
+                                 .context = &progress};
+        RB_TRY(begin(begun, d, db, err));
+        if (!prepared)
+            RB_TRY(prepare(restorings, run, d, db, err));
+        prepared = true;
+        RB_TRY(rb_db_run(&part, db, &work, err));
+        add_outcome(outcome, &part);
+        if (segment.last)
+            return RB_OK;
+        RB_TRY(commit_segment(run, d, db, outcome, err));
+    }
+}
+
 /* *begun: the transaction is; what another session holds then may be free soon. */
 static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
 {
@@ -114,29 +236,12 @@ static enum rb_code run_one(bool *begun, rb_run *run, size_t index, rb_err *err)
     if (run->control)
         atomic_store(&run->control->active, db);
     const rb_db_limits limits = rb_env_limits(run->request->env);
+    const rb_segments segments = segments_of(run);
     RB_TRY(rb_db_label(db, run->plan->id, err));
     RB_TRY(rb_db_limit(db, &limits, err));
-    RB_TRY(rb_db_begin(db, err));
-    RB_TRY(rb_tracking_lock(db, d->tracking, err));
-    *begun = true;
-    RB_TRY(rb_plan_rehearse_again(d, run->request, err));
-    /* Without a rehearsal nobody has seen what comes back: then all that leaves counts. */
-    const json_t *lost = run->watch_of && !d->rehearsed ? d->bound : d->at_risk;
-    if (!rb_risk_within(lost, d->name, run->agreed))
-        return refuse_loss(run, d, lost, err);
-    RB_TRY(lock_tables(d, db, err));
-    RB_TRY(rb_backup_step_write(run, d, db, err));
-    struct progress progress = {run, d};
-    rb_db_work work = {.steps = d->steps,
-                       .n = d->step_count,
-                       .tracking = d->tracking,
-                       .order = d->to_set,
-                       .effects = d->effects,
-                       .proceed = proceed,
-                       .context = &progress};
+    RB_TRY(rb_segments_settle(&segments, d, db, run->request, err));
     RB_AUTO(rb_undone_backups_clear) rb_undone_backups restorings = {0};
-    RB_TRY(rb_backup_step_compare(&restorings, run, d, db, &work, err));
-    RB_TRY(rb_db_run(outcome, db, &work, err));
+    RB_TRY(run_segments(begun, &restorings, run, d, db, outcome, err));
     RB_TRY(rb_backup_step_restore(&restorings, run, d, db, err));
     RB_TRY(rb_backup_step_finish(run, d, db, outcome, err));
     RB_TRY(verify(run, d, db, outcome, err));

@@ -20,6 +20,9 @@ typedef struct rb_control {          /* shared with a signal handler */
     _Atomic(rb_db *) active;         /* may be interrupted with rb_db_interrupt() */
 } rb_control;
 
+/* What a person says of a script that was cut off outside of transactions. */
+enum rb_said { RB_SAID_NOTHING, RB_SAID_DONE, RB_SAID_RETRY };
+
 typedef struct rb_run {
     const rb_plan *plan;
     const rb_plan_request *request;
@@ -28,12 +31,13 @@ typedef struct rb_run {
     bool accepted_loss;   /* of the plan's digest; and what else was agreed to */
     bool accepted_drift;
     bool accepted_reverted; /* TO was marked bad */
-    int64_t watch;          /* milliseconds that it is watched when it is done; 0: it is not */
-    const char *watch_of;   /* id of the watched transition that this revert undoes by itself */
-    const json_t *pins;     /* written into every database's journal row; or NULL */
-    const char *host;       /* that it runs on, recorded; these three perhaps NULL */
-    const char *user;       /* of the operating system */
-    const char *version;    /* rbtool's */
+    enum rb_said said;
+    int64_t watch;        /* milliseconds that it is watched when it is done; 0: it is not */
+    const char *watch_of; /* id of the watched transition that this revert undoes by itself */
+    const json_t *pins;   /* written into every database's journal row; or NULL */
+    const char *host;     /* that it runs on, recorded; these three perhaps NULL */
+    const char *user;     /* of the operating system */
+    const char *version;  /* rbtool's */
     rb_control *control;
     void (*progress)(void *context, const char *step, const char *text); /* NULL: none */
     /* For drills: called before a step's work, and after it (done) before the result is recorded; a
@@ -80,6 +84,8 @@ typedef struct rb_undo {
     const rb_env *env;
     rb_state *state;
     const rb_transition_row *row;
+    const rb_plan *plan; /* and its request: of one with scripts to undo (segments.h); or NULL */
+    const rb_plan_request *request;
 } rb_undo;
 /* A member of the plan's "before": what was there before the transition. */
 const json_t *rb_plan_before(const json_t *plan, const char *key);

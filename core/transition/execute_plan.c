@@ -12,6 +12,7 @@
 #include "transition/ledger_outbox.h"
 #include "transition/parts.h"
 #include "transition/prune_releases.h"
+#include "transition/segments.h"
 #include "transition/service.h"
 #include "transition/watched.h"
 
@@ -296,7 +297,7 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         why.code = RB_FOUND;
     rb_err line = why;
     rb_transition_row row = row_of(run);
-    const rb_undo undo = {run->request->env, run->state, &row};
+    const rb_undo undo = {run->request->env, run->state, &row, run->plan, run->request};
     const char *outcome = why.code == RB_DECIDE ? "refused" : "failed";
     enum rb_code code = run->begun ? rb_undo_all(&undo, err) : RB_OK;
     if (code == RB_OK)
@@ -307,7 +308,8 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
         return interrupted(out, run, err);
     }
     rb_err ignored;
-    (void)!rb_host_backup_remove(run->request->env->root, run->plan->id, true, &ignored);
+    (void)!rb_host_backup_remove(run->request->env->root, run->plan->id,
+                                 !rb_segments_in(run->plan->json), &ignored);
     if (strcmp(run->plan->kind, "abort") == 0) {
         /* What it was to undo is still half-way. A decision stays one: with it the same command
          * succeeds. */
@@ -327,10 +329,12 @@ static enum rb_code put_all_back(json_t **out, rb_run *run, rb_err *err)
                    row.from ? was : "no release", why.hint);
 }
 
-/* Where it goes from a failed step: only forward past the point of no return. */
+/* Where it goes from a failed step: only forward past the point of no return. What cannot be undone
+ * stays half-way. */
 static enum rb_code fail(json_t **out, rb_run *run, rb_err *err)
 {
-    return run->past && run->begun ? interrupted(out, run, err) : put_all_back(out, run, err);
+    const bool stays = run->past || err->code == RB_HALFWAY;
+    return stays && run->begun ? interrupted(out, run, err) : put_all_back(out, run, err);
 }
 
 static enum rb_code carry_out(json_t **out, rb_run *run, rb_err *err)

@@ -73,6 +73,7 @@ typedef struct rb_plan_database {
     rb_migrations *override_set;
     rb_db_step *steps;
     size_t step_count;
+    size_t done;         /* segments that the transition that is continued has committed */
     json_t *expected;    /* catalog to come out at */
     json_t *leaving;     /* the one to remember of FROM */
     json_t *drifted;     /* [{"object","change"}] since FROM went live, or NULL */
@@ -250,6 +251,8 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *database,
 enum rb_code rb_plan_rehearse(rb_plan *plan, rb_plan_database *database,
                               const rb_plan_request *request, rb_db *db, const char *engine,
                               rb_err *err) RB_MUST_USE;
+/* Finds the steps that undo those of the plan. All or none. */
+void rb_plan_inverse(rb_plan_database *database, const rb_plan_request *request);
 /* The same under lock, where somebody has written to the database since. */
 enum rb_code rb_plan_rehearse_again(rb_plan_database *database, const rb_plan_request *request,
                                     rb_err *err) RB_MUST_USE;

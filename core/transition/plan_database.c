@@ -358,6 +358,7 @@ enum rb_code rb_plan_database_make(rb_plan *plan, rb_plan_database *d, const rb_
     RB_TRY(rb_tracking_find(&tracking, db, any->tracking, any->layout, err));
     d->tracking = rb_strdup(tracking);
     add_steps(plan, d, rq, &applied);
+    rb_db_segments(d->steps, d->step_count, any->engine);
     bool refused = false;
     if (strcmp(any->tracking, "auto") == 0)
         RB_TRY(rb_plan_refuse_foreign(&refused, plan, d, rq, db, err));

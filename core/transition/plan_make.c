@@ -211,6 +211,26 @@ static size_t describe_run(rb_buf *out, const rb_db_step *steps, size_t n)
     return run;
 }
 
+/* "one transaction: up 1, up 2", "2 commits: up 1; outside of a transaction: up 2". */
+static void describe_segments(rb_buf *out, const rb_plan_database *d)
+{
+    const size_t count = rb_db_segment_count(d->steps, d->step_count);
+    rb_db_segment s;
+    if (count > 1)
+        rb_buf_printf(out, "%zu commits:", count);
+    else
+        rb_buf_puts(out, "one transaction:");
+    for (size_t k = 0; rb_db_segment_at(&s, d->steps, d->step_count, k); k++) {
+        rb_buf_puts(out, k > 0 ? ";" : "");
+        if (s.alone)
+            rb_buf_puts(out, " outside of a transaction");
+        for (size_t j = s.from; j < s.to;) {
+            j += describe_run(out, &d->steps[j], s.to - j);
+            rb_buf_puts(out, j < s.to ? "," : "");
+        }
+    }
+}
+
 static char *describe_database(const rb_plan *plan)
 {
     rb_buf out = {0};
@@ -221,12 +241,8 @@ static char *describe_database(const rb_plan *plan)
                           d->name);
             continue;
         }
-        rb_buf_printf(&out, "%s%s%s in one transaction:", i ? "; " : "", d->name,
-                      d->create ? " (new)" : "");
-        for (size_t j = 0; j < d->step_count;) {
-            j += describe_run(&out, &d->steps[j], d->step_count - j);
-            rb_buf_puts(&out, j < d->step_count ? "," : "");
-        }
+        rb_buf_printf(&out, "%s%s%s in ", i ? "; " : "", d->name, d->create ? " (new)" : "");
+        describe_segments(&out, d);
         rb_buf_puts(&out, d->step_count ? "; verify schema, foreign keys and SQL checks"
                                         : " no script; verify the schema");
     }
@@ -301,13 +317,44 @@ static json_t *scripts(const rb_plan *plan)
             if (d->steps[j].was)
                 continue;
             const rb_script *script = d->steps[j].up ? &m->up : &m->down;
-            json_array_append_new(steps, json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
-                                                   d->steps[j].up ? "up" : "down", "sha256",
-                                                   script->sha256, "path", script->path));
+            json_t *item = json_pack("{s:s,s:s,s:s,s:s}", "id", m->id, "direction",
+                                     d->steps[j].up ? "up" : "down", "sha256", script->sha256,
+                                     "path", script->path);
+            if (d->steps[j].alone)
+                json_object_set_new(item, "outside", json_true());
+            json_array_append_new(steps, item);
         }
-        json_array_append_new(list, json_pack("{s:s,s:o}", "name", d->name, "scripts", steps));
+        const size_t commits = rb_db_segment_count(d->steps, d->step_count);
+        json_array_append_new(list, json_pack("{s:s,s:I,s:o}", "name", d->name, "commits",
+                                              (json_int_t)commits, "scripts", steps));
     }
     return list;
+}
+
+/* One commit is the point of no return; with more than one there is a time in which a part of the
+ * scripts is committed. */
+static void decide_commits(rb_plan *plan)
+{
+    for (size_t i = 0; i < plan->database_count; i++) {
+        const rb_plan_database *d = &plan->databases[i];
+        const size_t commits = rb_db_segment_count(d->steps, d->step_count);
+        if (commits < 2)
+            continue;
+        const bool inverse = d->inverse_count == d->step_count && !d->no_way_back;
+        plan->consent = true;
+        rb_plan_decide(plan, "commits", RB_OK,
+                       "database %s: its scripts take %zu commits, because a script cannot run in "
+                       "a transaction or needs what another has committed; if one fails after the "
+                       "first commit, %s\nto have one commit, release these migrations one by one",
+                       d->name, commits,
+                       inverse ? "the inverses of the committed scripts run"
+                               : "the transition stays half-way, since not all have an inverse");
+        if (inverse && json_array_size(d->at_risk) > 0)
+            rb_plan_note(plan,
+                         "database %s: data at risk does not come back with the inverse scripts of "
+                         "a transition that fails after its first commit; its backup is preserved",
+                         d->name);
+    }
 }
 
 void rb_plan_database_names(rb_strs *out, const rb_release *from, const rb_release *to)
@@ -407,13 +454,15 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     json_object_set_new(plan->json, "rehearsed", json_boolean(rehearsed));
     RB_TRY(rb_plan_losses(plan, rq, err));
     RB_TRY(part_read(plan, rq, rb_plan_backups(plan, rq, err), err));
+    const bool lossy = plan->consent;
+    decide_commits(plan);
     rb_plan_notes(plan, rq);
     note_verdict(plan, rq);
     add_steps(plan, rq);
     rb_plan_times(plan, rq);
     rb_plan_sum(plan, rq);
     json_object_set(plan->json, "drift", plan->drift);
-    const char *class_ = plan->consent ? "lossy" : "reversible";
+    const char *class_ = lossy ? "lossy" : "reversible";
     rb_json_each (item, json_object_get(plan->json, "decisions"))
         if (strcmp(rb_json_str(item, "code"), "irreversible") == 0)
             class_ = "irreversible";

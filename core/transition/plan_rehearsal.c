@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "database/loss.h"
+#include "database/url.h"
 #include "environment/checks.h"
 #include "transition/plan.h"
 
@@ -52,7 +53,7 @@ static void judge_rehearsal(rb_plan *plan, rb_plan_database *d, const rb_plan_re
 /* Finds the steps that undo those of the plan: as the source release would be deployed again, or
  * taken back. All or none: what some of the scripts bring back alone is nowhere the source release.
  */
-static void find_inverse(rb_plan_database *d, const rb_plan_request *rq)
+void rb_plan_inverse(rb_plan_database *d, const rb_plan_request *rq)
 {
     bool all = true;
     free(d->inverse);
@@ -77,12 +78,18 @@ static void find_inverse(rb_plan_database *d, const rb_plan_request *rq)
     }
     if (!all)
         d->inverse_count = 0;
+    rb_db_segments(d->inverse, d->inverse_count, rb_url_engine(d->url, NULL));
 }
 
+/* What is left to do. */
 static rb_db_work work_of(const rb_plan_database *d)
 {
-    return (rb_db_work){
-        .steps = d->steps, .n = d->step_count, .tracking = d->tracking, .order = d->to_set};
+    rb_db_segment next;
+    (void)rb_db_segment_at(&next, d->steps, d->step_count, d->done);
+    return (rb_db_work){.steps = d->steps + next.from,
+                        .n = d->step_count - next.from,
+                        .tracking = d->tracking,
+                        .order = d->to_set};
 }
 
 /* A database of nobody's, or a copy of one, with what its scripts may cost; begun. */
@@ -110,7 +117,7 @@ static enum rb_code find_losses(rb_plan_database *d, rb_db *copy, rb_db *db, boo
     RB_AUTO(rb_db_losses_clear) rb_db_losses losses = {0};
     const rb_db_work work = work_of(d);
     const rb_db_work back = {.steps = d->inverse,
-                             .n = d->inverse_count,
+                             .n = d->inverse_count > 0 ? work.n : 0,
                              .tracking = "",
                              .order = d->from_set ? d->from_set : d->to_set};
     const rb_db_work *inverse = d->inverse_count > 0 ? &back : NULL;
@@ -149,10 +156,8 @@ static enum rb_code run_on_copy(rb_db_outcome *outcome, rb_plan_database *d, rb_
     RB_AUTO(rb_json_freep) json_t *locks = NULL;
     const rb_db_work work = work_of(d);
     bool measured = !d->create;
-    for (size_t i = 0; i < d->step_count; i++) {
-        const rb_migration *m = d->steps[i].migration;
-        measured = measured && (d->steps[i].up ? m->up.transactional : m->down.transactional);
-    }
+    for (size_t i = 0; i < d->step_count; i++)
+        measured = measured && !d->steps[i].alone;
     if (measured)
         RB_TRY(rb_db_locks(&before, copy, NULL, err));
     RB_TRY(rb_db_run(outcome, copy, &work, err));
@@ -212,7 +217,7 @@ static enum rb_code rehearse(rb_plan *plan, rb_plan_database *d, const rb_plan_r
 {
     int64_t bytes = 0;
     bool ran = false;
-    find_inverse(d, rq);
+    rb_plan_inverse(d, rq);
     if (!d->create) {
         RB_TRY(rb_db_size(&bytes, db, err));
         RB_TRY(rb_db_data_version(&d->version, db, err));
@@ -251,7 +256,7 @@ enum rb_code rb_plan_rehearse_again(rb_plan_database *d, const rb_plan_request *
         RB_TRY(rb_db_data_version(&version, d->seen, err));
     if (d->seen && version == d->version)
         return RB_OK;
-    find_inverse(d, rq);
+    rb_plan_inverse(d, rq);
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(open_copy(&copy, d, rq, db, NULL, d->rehearsed, err));
     RB_TRY(run_on_copy(&outcome, d, copy, err));

@@ -20,6 +20,7 @@
 #include "transition/execute.h"
 #include "transition/parts.h"
 #include "transition/recover.h"
+#include "transition/segments.h"
 
 static json_t *write_file(const rb_host_file *file)
 {
@@ -150,7 +151,11 @@ static enum rb_code look_at_database(const rb_plan *plan, rb_plan_database *d, c
     RB_TRY(rb_db_open(&db, d->url, RB_DB_READ, err));
     RB_TRY(rb_transition_await(db, plan->id, env, "resume", err));
     RB_TRY(rb_db_journal_has(&d->committed, db, plan->id, err));
-    if (d->committed || !d->expected || rb_json_same(d->expected, d->leaving))
+    if (!d->committed)
+        RB_TRY(rb_segments_look(d, db, plan->id, err));
+    /* A schema does not show whether a later segment has run. */
+    if (d->committed || !d->expected || rb_json_same(d->expected, d->leaving) ||
+        rb_db_segment_count(d->steps, d->step_count) > 1)
         return RB_OK;
     RB_TRY(rb_db_catalog(&found, db, err));
     RB_AUTO(rb_json_freep) json_t *left = NULL;
@@ -181,6 +186,7 @@ static enum rb_code read_database(rb_plan *plan, rb_plan_database *d, const rb_p
     d->steps = rb_calloc(json_array_size(steps) + 1, sizeof *d->steps);
     rb_json_each (item, steps)
         RB_TRY(read_step(plan, d, rq, item, err));
+    rb_db_segments(d->steps, d->step_count, rb_url_engine(d->url, NULL));
     return look_at_database(plan, d, rq->env, err);
 }
 

@@ -9,6 +9,7 @@
 #include "release/chain.h"
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
+#include "transition/segments.h"
 
 void rb_transition_clear(rb_transition *t)
 {
@@ -231,18 +232,22 @@ static json_t *document(const rb_transition_row *row, const rb_env *env, const c
                         rb_err_json(error));
 }
 
-enum rb_code rb_transition_undo(json_t **out, const rb_transition *transition, const rb_env *env,
+enum rb_code rb_transition_undo(json_t **out, rb_transition *transition, const rb_env *env,
                                 rb_state *state, rb_err *err)
 {
     const rb_transition_row *row = transition->row;
-    const rb_undo undo = {env, state, row};
+    enum rb_code code = RB_OK;
+    if (transition->to && rb_segments_in(row->plan))
+        code = rb_transition_read(transition, err);
+    const rb_undo undo = {env, state, row, transition->plan, &transition->request};
     rb_host_files_unstage(env);
-    enum rb_code code = rb_undo_all(&undo, err);
+    if (code == RB_OK)
+        code = rb_undo_all(&undo, err);
     if (code == RB_OK)
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
     if (code == RB_OK) {
         rb_err ignored;
-        (void)!rb_host_backup_remove(env->root, row->id, true, &ignored);
+        (void)!rb_host_backup_remove(env->root, row->id, !rb_segments_in(row->plan), &ignored);
         *out = document(row, env, "aborted", NULL);
         return RB_OK;
     }

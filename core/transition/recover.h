@@ -48,8 +48,9 @@ enum rb_code rb_transition_committed(bool *out, const rb_transition *transition,
 /* Removes from drift what the transition itself has changed so far. */
 void rb_transition_forget_own(json_t *drift, const rb_transition_row *row, rb_state *state);
 
-/* Before the commit: runs the inverses and ends the transition as aborted. */
-enum rb_code rb_transition_undo(json_t **document, const rb_transition *transition,
-                                const rb_env *env, rb_state *state, rb_err *err) RB_MUST_USE;
+/* Before the commit: runs the inverses and ends the transition as aborted. One with segments
+ * (segments.h) has to be loaded with its releases. */
+enum rb_code rb_transition_undo(json_t **document, rb_transition *transition, const rb_env *env,
+                                rb_state *state, rb_err *err) RB_MUST_USE;
 
 #endif

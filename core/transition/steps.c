@@ -15,6 +15,7 @@
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
 #include "transition/parts.h"
+#include "transition/segments.h"
 #include "transition/service.h"
 
 static enum rb_code fill_staging(const rb_run *run, const char *staging, rb_err *err)
@@ -182,9 +183,11 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
     return RB_OK;
 }
 
-/* Removes databases that this transition created, and never committed to. */
+/* Runs the inverses of scripts that are committed, and removes databases that this transition
+ * created and never committed to. */
 static enum rb_code undo_database(const rb_undo *undo, rb_err *err)
 {
+    RB_TRY(rb_segments_undo_all(undo, err));
     rb_json_each (item, rb_plan_before(undo->row->plan, "databases")) {
         const char *url = rb_env_database(undo->env, rb_json_str(item, "name"));
         RB_AUTO(rb_free_str) char *now = url ? rb_url_public(url) : NULL;

@@ -34,6 +34,7 @@ as_admin() {
 
 # Another session runs SQL, and keeps what it has until `let_go`.
 hold() {
+    rm -f "$BATS_TEST_TMPDIR/fifo"
     mkfifo "$BATS_TEST_TMPDIR/fifo"
     psql -qXAt "$PGURL&application_name=reporting" <"$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/held" 3>&- &
     HOLDER=$!

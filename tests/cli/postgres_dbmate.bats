@@ -60,3 +60,22 @@ SQL
     dbmate up
     [[ $(pg 'SELECT * FROM users') == '1|Ada' ]]
 }
+
+@test "an index built outside of a transaction, as dbmate's marker says, is one commit; dbmate's status is clean" {
+    dbmate up
+    release v1.0.0
+    cat >db/migrations/20240202000000_index.sql <<'SQL'
+-- migrate:up transaction:false
+CREATE INDEX CONCURRENTLY users_name ON users (name);
+
+-- migrate:down transaction:false
+DROP INDEX CONCURRENTLY users_name;
+SQL
+    release v1.1.0 --accept RB006
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    dbmate status | grep -F 'Pending: 0'
+    [[ $(pg "SELECT indisvalid FROM pg_index WHERE indexrelid = 'users_name'::regclass") == t ]]
+    rbtool revert v1.1.0 --yes
+    [[ $(pg "SELECT to_regclass('users_name') IS NULL, (SELECT max(version) FROM schema_migrations)") == 't|20240101000000' ]]
+}

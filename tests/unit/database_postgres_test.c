@@ -101,8 +101,8 @@ static const struct {
      "USING "
      "HINT = 'do this'; END $$\"; do this"},
     {"CREATE TABLE t (a int); CREATE INDEX CONCURRENTLY i ON t (a);", NULL,
-     "!(SQLSTATE 25001), while running \"CREATE INDEX CONCURRENTLY i ON t (a)\"; rbtool runs all "
-     "scripts of a database in one transaction"},
+     "!(SQLSTATE 25001), while running \"CREATE INDEX CONCURRENTLY i ON t (a)\"; rbtool runs "
+     "scripts in a transaction"},
     /* Syntax that PostgreSQL 15's parser does not know is the server's to judge. */
     {"SELECT 1;\nALTER TABLE t ADD CONSTRAINT x NOT NULL a NOT VALID;", NULL,
      "!1.sql line 2: syntax error"},

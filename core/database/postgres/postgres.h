@@ -13,6 +13,7 @@
 
 #include "database/driver.h"
 #include "database/postgres/libpq.h"
+#include "sql/statement.h"
 
 typedef struct rb_pg {
     rb_db base;
@@ -26,6 +27,7 @@ typedef struct rb_pg {
     rb_db_limits limits;
     enum rb_db_mode mode;
     bool begun;
+    bool held;         /* the lock of begin, over a commit */
     char *blockers;    /* who held the lock that a statement waited for; or NULL */
     bool limited;      /* a script has hit a limit */
     json_t *restoring; /* tables that are restored, and their triggers: backup_table.c; or NULL */
@@ -122,6 +124,18 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql,
 enum rb_code rb_pg_seed(rb_db *db, const rb_db_text *sql, json_t *done, char **why,
                         rb_err *err) RB_MUST_USE;
 
+/* Runs a script outside of transactions. before() is called for each statement and may skip it.
+ * *ran: how many were begun. */
+typedef enum rb_code rb_pg_before(bool *skip, void *context, const rb_sql_statement *statement,
+                                  rb_err *err);
+enum rb_code rb_pg_script_outside(rb_pg *pg, const rb_db_text *sql, size_t *ran,
+                                  rb_pg_before *before, void *context, rb_err *err) RB_MUST_USE;
+
+/* alone.c */
+void rb_pg_segments(rb_db_step *steps, size_t n);
+enum rb_code rb_pg_alone(bool *happened, rb_db *db, const rb_db_text *sql, enum rb_alone act,
+                         json_t *had, rb_err *err) RB_MUST_USE;
+
 /* scratch.c */
 enum rb_code rb_pg_scratch_start(const rb_db_limits *limits, rb_err *err) RB_MUST_USE;
 void rb_pg_scratch_stop(void);
@@ -135,8 +149,8 @@ enum rb_code rb_pg_scratch_lend(char **url, rb_db *db, const char *dir, rb_err *
 enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys,
                               rb_err *err) RB_MUST_USE;
 void rb_pg_scratch_cache(const char *dir);
-/* Takes CONCURRENTLY out of a statement, so that it runs inside the transaction of a proof; it
- * leads to the same schema. Returns whether it was there. */
+/* Takes CONCURRENTLY out of a statement, and all of VACUUM, so that it runs inside the transaction
+ * of a proof; it leads to the same schema. Returns whether it was there. */
 bool rb_pg_scratch_in_transaction(char *statement);
 /* Creates the roles that a script names and the private cluster does not have, so that the script
  * can run there. They can do nothing. */

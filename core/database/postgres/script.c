@@ -155,8 +155,8 @@ static enum rb_code fail_in(rb_pg *pg, const rb_db_text *sql, const rb_sql_state
         return rb_fail(err, RB_FOUND, "%s: %s%s: %s%s", what, file, rb_buf_str(&where), limit,
                        rb_buf_str(&quote));
     if (rb_pg_is(result, "25001") && !hint)
-        hint = "rbtool runs all scripts of a database in one transaction: write the statement "
-               "without CONCURRENTLY, or run it with psql outside of a migration";
+        hint = "rbtool runs scripts in a transaction, and no migration may do what the server "
+               "refuses there: run it with psql outside of a migration";
     RB_AUTO(rb_free_str) char *safe_hint = rb_safe(hint ? hint : "");
     bool busy = rb_pg_is_lock(result);
     return rb_fail(err, busy ? RB_BUSY : RB_ERROR, "%s: %s%s: %s%s%s%s\n%s", what, file,
@@ -238,6 +238,7 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
                             const rb_sql_statement *s, int64_t *deadline, rb_err *err)
 {
     enum rb_code code = RB_OK;
+    const PGTransactionStatusType status_before = PQtransactionStatus(pg->conn);
     RB_AUTO(rb_free_str) char *text = rb_strndup(sql->text + s->start, s->end - s->start);
     if (rb_sql_control(s) != RB_CONTROL_NONE)
         return rb_fail(err, RB_FOUND,
@@ -265,9 +266,9 @@ static enum rb_code run_one(json_t *effects, rb_pg *pg, const rb_db_text *sql,
         if (lost)
             return code;
     }
-    if (code == RB_OK && PQtransactionStatus(pg->conn) != PQTRANS_INTRANS)
-        return rb_fail(err, RB_ERROR, "%s: %s: the statement ended rbtool's transaction", sql->what,
-                       sql->file);
+    if (code == RB_OK && PQtransactionStatus(pg->conn) != status_before)
+        return rb_fail(err, RB_ERROR, "%s: %s: the statement began or ended a transaction",
+                       sql->what, sql->file);
     return code;
 }
 
@@ -329,6 +330,35 @@ enum rb_code rb_pg_script(json_t *effects, rb_db *db, const rb_db_text *sql, rb_
     if (code == RB_OK && effects)
         code = rb_pg_effects_finish(effects, pg, err);
     return code == RB_OK ? tidy(pg, sql, err) : code;
+}
+
+enum rb_code rb_pg_script_outside(rb_pg *pg, const rb_db_text *sql, size_t *ran,
+                                  rb_pg_before *before, void *context, rb_err *err)
+{
+    statements all = {0};
+    int64_t deadline = 0;
+    enum rb_code code = rb_pg_settle_script(pg, err);
+    split(&all, sql->text);
+    *ran = 0;
+    for (size_t i = 0; i < all.n && code == RB_OK; i++) {
+        bool skip = false;
+        if (pg->limits.seconds && (i == 0 || pg->limits.statements))
+            deadline = now_ms() + (int64_t)pg->limits.seconds * 1000;
+        code = before(&skip, context, &all.items[i], err);
+        if (code != RB_OK)
+            break;
+        *ran = i + 1;
+        if (!skip)
+            code = run_one(NULL, pg, sql, &all.items[i], &deadline, err);
+    }
+    statements_clear(&all);
+    rb_err ignored;
+    const bool held = pg->held;
+    pg->held = false; /* tidy lets go of advisory locks */
+    const enum rb_code tidied = tidy(pg, sql, code == RB_OK ? err : &ignored);
+    const enum rb_code taken =
+        held && tidied == RB_OK ? rb_pg_hold(&pg->base, code == RB_OK ? err : &ignored) : tidied;
+    return code == RB_OK ? taken : code;
 }
 
 /* Runs a statement of the seed that may fail; then it is undone alone. */

@@ -7,6 +7,7 @@
 
 /* "rbtool" as a number: the key of the advisory lock that says that a transition runs. */
 #define LOCK_KEY 0x7262746f6f6cLL
+#define LOCK_TEXT "x'7262746f6f6c'::bigint" /* the same in SQL */
 
 /* pg_stat_activity in one line: who, from where, how long, doing what. */
 #define ABOUT                                                                                      \
@@ -109,9 +110,22 @@ enum rb_code rb_pg_begin(rb_db *db, rb_err *err)
     pg->written = NULL;
     enum rb_code code = rb_pg_lock(db, LOCK_KEY, "another run of rbtool", err);
     pg->begun = code == RB_OK;
+    if (code == RB_OK && pg->held)
+        code = rb_pg_exec(pg, "SELECT pg_advisory_unlock(" LOCK_TEXT ")", err);
+    pg->held = false;
     if (code != RB_OK)
         rb_pg_rollback(db);
     return code;
+}
+
+enum rb_code rb_pg_hold(rb_db *db, rb_err *err)
+{
+    rb_pg *pg = rb_pg_of(db);
+    if (pg->held)
+        return RB_OK;
+    RB_TRY(rb_pg_exec(pg, "SELECT pg_advisory_lock(" LOCK_TEXT ")", err));
+    pg->held = true;
+    return RB_OK;
 }
 
 enum rb_code rb_pg_commit(rb_db *db, rb_err *err)

@@ -20,6 +20,7 @@ enum rb_code rb_pg_lock(rb_db *db, int64_t key, const char *what, rb_err *err) R
 enum rb_code rb_pg_begin(rb_db *db, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_commit(rb_db *db, rb_err *err) RB_MUST_USE;
 void rb_pg_rollback(rb_db *db);
+enum rb_code rb_pg_hold(rb_db *db, rb_err *err) RB_MUST_USE;
 bool rb_pg_in_transaction(const rb_db *db);
 
 #endif
