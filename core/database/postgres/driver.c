@@ -1,4 +1,5 @@
 /* The table of what PostgreSQL does, and the small parts of it. */
+#include "database/postgres/cluster.h"
 #include "database/postgres/postgres.h"
 
 #include <string.h>
@@ -84,7 +85,7 @@ const rb_db_driver rb_postgres_driver = {
     .open = open_url,
     .scratch_start = rb_pg_scratch_start,
     .scratch_stop = rb_pg_scratch_stop,
-    .scratch_cache = rb_pg_scratch_cache,
+    .scratch_cache = rb_pg_cluster_cache,
     .scratch_server = rb_pg_scratch_server,
     .scratch = rb_pg_scratch,
     .scratch_keep = rb_pg_scratch_keep,

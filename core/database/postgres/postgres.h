@@ -148,7 +148,6 @@ enum rb_code rb_pg_scratch_keep(rb_db *db, const char *key, rb_err *err) RB_MUST
 enum rb_code rb_pg_scratch_lend(char **url, rb_db *db, const char *dir, rb_err *err) RB_MUST_USE;
 enum rb_code rb_pg_scratch_at(rb_db **out, size_t *which, const rb_strs *keys,
                               rb_err *err) RB_MUST_USE;
-void rb_pg_scratch_cache(const char *dir);
 /* Takes CONCURRENTLY out of a statement, and all of VACUUM, so that it runs inside the transaction
  * of a proof; it leads to the same schema. Returns whether it was there. */
 bool rb_pg_scratch_in_transaction(char *statement);

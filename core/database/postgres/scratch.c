@@ -203,11 +203,6 @@ static bool tidy_cluster(void)
     return true;
 }
 
-void rb_pg_scratch_cache(const char *dir)
-{
-    rb_pg_cluster_cache(dir);
-}
-
 void rb_pg_scratch_stop(void)
 {
     rb_pg_cluster_stop(tidy_cluster());
