@@ -442,7 +442,7 @@ static enum rb_code print_tip(const struct job *job, rb_err *err)
     const rb_ledger *ledger = job->ledger;
     if (ledger->n == 0)
         return rb_fail(err, RB_ERROR,
-                       "there is no ledger here\n`rbtool sync --fetch` fetches the remote's");
+                       "this clone has no ledger\n`rbtool sync --fetch` fetches the remote's");
     const rb_entry *tip = rb_ledger_find(ledger, &ledger->tip);
     RB_AUTO(rb_free_str) char *at = rb_status_iso(tip ? tip->at : 0);
     RB_AUTO(rb_json_freep)
