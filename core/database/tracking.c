@@ -178,7 +178,7 @@ char *rb_tracking_record_sql(const char *engine, const char *layout, const char 
     rb_buf sql = {0};
     for (size_t i = 0; create_sql(tool, engine, i); i++)
         rb_buf_printf(&sql, "%s; ", create_sql(tool, engine, i));
-    for (char *p = sql.data; *p; p++)
+    for (char *p = sql.data; p && *p; p++)
         if (*p == '\n')
             *p = ' ';
     rb_buf_printf(&sql, "%.*s'%s'%s", (int)(value - tool->insert), tool->insert, id, value + 2);

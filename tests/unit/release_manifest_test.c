@@ -216,7 +216,7 @@ static void flag_files_are_read(void **state)
           "\"defaultVariant\":\"on\",\"targeting\":{\"if\":[]}}}}",
           2, NULL);
     flags("{\"flags\":{}}", 0, NULL);
-    flags("{}", 0, "flags: expected an object of flags");
+    flags("{}", 0, "flags: expected an object or a list of flags");
     flags("{\"flags\":{\"a\":{\"state\":\"on\"}}}", 0, "flags.a.state: expected \"ENABLED\"");
     flags("{\"flags\":{\"a\":{\"state\":\"ENABLED\",\"variants\":{\"on\":1},"
           "\"defaultVariant\":\"of\"}}}",
