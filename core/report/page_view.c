@@ -31,7 +31,7 @@ static json_t *bars_of(const json_t *item)
         sum += rb_json_int(step, "milliseconds", 0) + 1; /* a quick step is seen as well */
     rb_json_each (step, json_object_get(item, "steps")) {
         const int64_t ms = rb_json_int(step, "milliseconds", 0);
-        const int64_t width = (ms + 1) * 1000 / sum;
+        const int64_t width = sum > 0 ? (ms + 1) * 1000 / sum : 0;
         json_array_append_new(bars, rb_json_make("x:i width:i id:J outcome:J", x, width,
                                                  json_object_get(step, "id"),
                                                  json_object_get(step, "outcome")));

@@ -27,12 +27,12 @@ setup() {
     fails 1 'index hotfix' rbtool status --exit-code
 }
 
-@test "diff shows the changed lines of config files and flags, and --stat leaves them out" {
+@test "diff shows the changed keys of config files and lines of flags, and --stat leaves them out" {
     release v1.0.0
     second
     rbtool release v1.1.0
     run rbtool diff v1.0.0 v1.1.0
-    [[ $output == *'~ config/app.toml'*'      -workers = 2'*'      +workers = 4'* ]]
+    [[ $output == *'~ config/app.toml'*'      ~ workers  2 -> 4'* ]]
     [[ $output == *'      - "defaultVariant": "old",'*'      + "defaultVariant": "new",'* ]]
     rbtool diff v1.0.0 v1.1.0 --json | schema diff
     run rbtool diff v1.0.0 v1.1.0 --stat
