@@ -48,7 +48,7 @@ static void fails(testing *t, const char *result, const char *why)
         return;
     RB_AUTO(rb_free_str) char *text = rb_checks_public(why);
     RB_AUTO(rb_free_str) char *safe = rb_safe(text);
-    RB_AUTO(rb_free_str) char *end = rb_strndup(safe, WHY_LIMIT);
+    RB_AUTO(rb_free_str) char *end = rb_strndup(safe, strnlen(safe, WHY_LIMIT));
     rb_json_set(t->out, "result:s why:s", result, end);
 }
 

@@ -17,7 +17,8 @@ static enum rb_code run(rb_oid *id, const rb_repo *repo, const char *index, cons
     for (size_t i = 0; i < 8 && args[i]; i++)
         argv[3 + i] = args[i];
     RB_TRY(rb_process_run(&result, &(rb_process){.argv = argv, .env = env}, err));
-    RB_AUTO(rb_free_str) char *hex = rb_strndup(rb_buf_str(&result.out), RB_OID_HEX - 1);
+    const char *printed = rb_buf_str(&result.out);
+    RB_AUTO(rb_free_str) char *hex = rb_strndup(printed, strnlen(printed, RB_OID_HEX - 1));
     RB_AUTO(rb_free_str) char *words = rb_safe(rb_buf_str(&result.err));
     const bool done = result.status == 0 && (!id || rb_oid_parse(id, hex));
     rb_process_result_clear(&result);
