@@ -17,7 +17,7 @@ void *rb_malloc(size_t size);
 void *rb_calloc(size_t count, size_t size);
 void *rb_realloc(void *old, size_t count, size_t size); /* overflow of count * size is fatal */
 char *rb_strdup(const char *s);                         /* NULL gives NULL */
-char *rb_strndup(const char *s, size_t len);
+char *rb_strndup(const char *s, size_t len);            /* exactly len bytes, unlike strndup(3) */
 char *rb_format(const char *fmt, ...) RB_PRINTF(1, 2);
 
 void rb_free_str(char **s); /* for RB_AUTO on a char * */
