@@ -197,10 +197,11 @@ char *rb_tracking_step_sql(const char **table, const char *layout, const char *i
 {
     const rb_tracking_tool *tool = find_tool(layout);
     *table = tool ? tool->table : NULL;
-    if (!tool || (!tool->insert && up) || strspn(id, "0123456789") != strlen(id))
+    const char *sql = !tool ? NULL : up ? tool->insert : tool->remove;
+    if (!sql || strspn(id, "0123456789") != strlen(id))
         return NULL;
     if (!tool->last_only)
-        return with_id(up ? tool->insert : tool->remove, id);
+        return with_id(sql, id);
     RB_AUTO(rb_free_str) char *row = last ? with_id(tool->insert, last) : rb_strdup("");
     return rb_format("%s; %s", tool->remove, row);
 }

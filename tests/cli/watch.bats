@@ -9,11 +9,16 @@ setup() {
     two_releases
 }
 
-# watched WATCH [FILTER]: the settings of prod, with a check that fails while $BATS_TEST_TMPDIR/broken exists.
+# watched WATCH [FILTER]: the settings of prod, with a check that fails while $BATS_TEST_TMPDIR/broken
+# names the release that is live. A hold that no test ends is over after a minute.
 watched() {
+    cat >"$BATS_TEST_TMPDIR/up" <<END
+echo x >>'$BATS_TEST_TMPDIR/runs'
+if grep -sqx "\$(basename "\$(readlink '$PROD/current')")" '$BATS_TEST_TMPDIR/broken'; then exit 1; fi
+END
     jq --arg tmp "$BATS_TEST_TMPDIR" ".environments.prod |= (. + {
-        checks: [{name: \"up\", command: [\"sh\", \"-c\", \"echo x >>\(\$tmp)/runs; test ! -e \(\$tmp)/broken\"], retry: false}],
-        watch: $1} + ${2:-{\}})" rbtool.json >new.json
+        checks: [{name: \"up\", command: [\"sh\", \"\(\$tmp)/up\"], retry: false}],
+        watch: ({escalateAfter: 60} + $1)} + ${2:-{\}})" rbtool.json >new.json
     mv new.json rbtool.json
     rbtool env trust --env prod --yes
 }
@@ -41,8 +46,10 @@ of_watch() {
     jq -r ".watch | $1" "$BATS_TEST_TMPDIR/out"
 }
 
+# break_it [RELEASE...]: these fail from now on; both releases when none is given.
 break_it() {
-    touch "$BATS_TEST_TMPDIR/broken"
+    printf '%s\n' "${@:-v1.0.0}" "${@:-v1.1.0}" >"$BATS_TEST_TMPDIR/new"
+    mv "$BATS_TEST_TMPDIR/new" "$BATS_TEST_TMPDIR/broken"
 }
 
 @test "a watch passes at its deadline" {
@@ -61,9 +68,7 @@ null' ]
     watched '{interval: 0.1, failures: 3, onFailure: "revert"}'
     before=$(picture)
     deploys 1m
-    break_it
-    wait_for grep -q 'going back' "$BATS_TEST_TMPDIR/err"
-    rm "$BATS_TEST_TMPDIR/broken"
+    break_it v1.1.0
     ends 1
     [ "$(picture)" = "$before" ]
     settled_at v1.0.0
@@ -112,10 +117,9 @@ refused' ]
 @test "by default it holds, and ends with exit code 1 when a person reverts" {
     watched '{interval: 0.1}'
     deploys 1m
-    break_it
+    break_it v1.1.0
     wait_for grep -q HOLD "$BATS_TEST_TMPDIR/err"
     grep -q 'environments.prod.watch.onFailure is "hold"' "$BATS_TEST_TMPDIR/err"
-    rm "$BATS_TEST_TMPDIR/broken"
     rbtool revert v1.1.0 --yes
     ends 1
     [ "$(of_watch .outcome)" = held ]
@@ -126,7 +130,8 @@ refused' ]
 @test "a check that failed before the deploy blocks the automatic revert" {
     watched '{interval: 0.1, failures: 1, onFailure: "revert", escalateAfter: 0.2}' \
         '{service: {start: ["sh", "-c", "test -e \($tmp)/late && rm -f \($tmp)/broken; true"]}}'
-    touch "$BATS_TEST_TMPDIR/late" "$BATS_TEST_TMPDIR/broken"
+    touch "$BATS_TEST_TMPDIR/late"
+    break_it
     deploys 1m
     break_it
     ends 5
@@ -235,11 +240,9 @@ passed' ]
     run -4 rbtool resume --yes
     [[ $output == *'another run watches the environment (process '* ]]
     kill -KILL $PID
-    break_it
+    break_it v1.1.0
     rbtool resume --yes --json >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
     PID=$!
-    wait_for grep -q 'going back' "$BATS_TEST_TMPDIR/err"
-    rm "$BATS_TEST_TMPDIR/broken"
     ends 1
     settled_at v1.0.0
     [ "$(rbtool status --json | jq -r .watch.outcome)" = reverted ]
@@ -247,9 +250,9 @@ passed' ]
 
 @test "a watch that nothing observed until its deadline is recorded as unobserved" {
     watched '{interval: 0.1}'
-    deploys 1s
+    deploys 3s
     kill -KILL $PID
-    sleep 1.1
+    sleep 3.1
     run -0 rbtool resume --yes
     [[ $output == *'the watch of v1.1.0 ended: unobserved'* ]]
     rbtool log --json --kind watch | jq -e '.entry.watch.outcome == "unobserved"'
