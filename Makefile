@@ -9,12 +9,14 @@
 # make lint, bench, clean
 # make install          PREFIX=/usr/local, DESTDIR=
 # make uninstall        removes what `make install` installed
+# make deb              a Debian package in build/
 #
 # V=1 shows the commands of a build.
 
 CC ?= gcc
 BUILD ?= build
 PREFIX ?= /usr/local
+ZSH ?= share/zsh/site-functions
 CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SECONDS_PER_TARGET ?= 60
 JOBS ?= $(shell nproc)
@@ -39,7 +41,7 @@ UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_
 FUZZ = $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 REPLAY = $(FUZZ:%=$(BUILD)/replay/%)
 
-.PHONY: all install uninstall demo test check tests unit asan sweep fuzz fuzzers lint bench clean
+.PHONY: all install uninstall deb demo test check tests unit asan sweep fuzz fuzzers lint bench clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/rbtool $(MAN)
@@ -143,23 +145,26 @@ $(BUILD)/man/%: cmd/man/%.md cmd/man/build $(BUILD)/rbtool
 install: all $(MAN)
 	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 7)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -d $(DESTDIR)$(PREFIX)/$(ZSH) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/rbtool/,hooks hooks/recipes schemas)
 	install -m 755 $(BUILD)/rbtool $(DESTDIR)$(PREFIX)/bin/rbtool
 	for f in $(MAN); do install -m 644 "$$f" "$(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/"; done
 	install -m 644 cmd/completion/rbtool.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
-	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
+	install -m 644 cmd/completion/_rbtool $(DESTDIR)$(PREFIX)/$(ZSH)/_rbtool
 	install -m 644 cmd/completion/rbtool.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish
 	for f in $(HOOKS); do install -m 755 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/; done
 	for f in $(wildcard hooks/recipes/*); do install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/hooks/recipes/; done
 	for f in $(wildcard schemas/*.json); do install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/rbtool/schemas/; done
+
+deb: all $(MAN)
+	BUILD=$(BUILD) .ci/deb/build
 
 # Folders are removed only where nothing else is in them.
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/rbtool
 	for f in $(notdir $(MAN)); do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$$f"; done
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rbtool
-	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rbtool
+	rm -f $(DESTDIR)$(PREFIX)/$(ZSH)/_rbtool
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rbtool.fish
 	for f in $(HOOKS) $(wildcard hooks/recipes/*) $(wildcard schemas/*.json); do rm -f "$(DESTDIR)$(PREFIX)/share/rbtool/$$f"; done
 	for d in /hooks/recipes /hooks /schemas ''; do [ ! -d "$(DESTDIR)$(PREFIX)/share/rbtool$$d" ] || \
