@@ -74,8 +74,11 @@ static enum rb_code abort_it(rb_cli *cli, rb_env_session *site, rb_options *o, r
             rb_transition_clear(t);
             RB_TRY(rb_transition_load(t, site->session, site->env, site->state, true, err));
         }
-        RB_TRY(undo(cli, site, t, err));
-        rb_env_session_record(cli, site);
+        enum rb_code code = undo(cli, site, t, err);
+        if (code == RB_OK)
+            rb_env_session_record(cli, site);
+        rb_env_session_notify(cli, site, false);
+        RB_TRY(code);
         rb_transition_clear(t);
     }
 }

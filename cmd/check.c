@@ -147,7 +147,10 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(rb_env_session_close) rb_env_session site = {0};
     RB_TRY(rb_env_session_open(&site, cli, o->env, false, err));
     RB_TRY(rb_env_session_trusted(cli, &site, err)); /* it runs commands of the settings */
-    return check(cli, &site, err);
+    enum rb_code code = check(cli, &site, err);
+    if (site.state)
+        rb_env_session_notify_unheld(cli, &site);
+    return code;
 }
 
 RB_COMMAND(check, "", "run an environment's checks now", RB_GROUP_DAILY, 0, 0, 0);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/process.h"
 #include "base/text.h"
 #include "environment/checks.h"
 #include "environment/state_watch.h"
@@ -123,6 +124,8 @@ static void write_down(watching *w, int tries)
     if (w->written && text_of(w, "outcome"))
         rb_env_session_record(w->cli, site);
     leave(site);
+    if (w->written)
+        rb_env_session_notify_unheld(w->cli, site);
 }
 
 static void end(watching *w, const char *outcome)
@@ -319,6 +322,7 @@ static enum rb_code stopped(watching *w, rb_err *err)
 {
     const char *env = w->site->env->name;
     const char *tag = w->release->tag;
+    rb_process_go_on(); /* the next signal ends what runs from now on */
     write_down(w, TRIES);
     if (time_of(w, "detected")) {
         end(w, "held");
@@ -368,6 +372,7 @@ static enum rb_code escalate(watching *w, rb_err *err)
 {
     const char *env = w->site->env->name;
     const char *tag = w->release->tag;
+    rb_json_set(w->watch, "escalated:i", rb_watch_now());
     end(w, "held");
     return rb_fail(err, RB_DECIDE,
                    "%s is held in %s, and nobody acted within %.0f s: %s (%s)\nsee the ways back "

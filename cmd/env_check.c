@@ -155,6 +155,8 @@ static void check_programs(const check *c)
         RB_AUTO(rb_free_str) char *item = rb_format("checks.%s", c->env->checks[i].name);
         check_program(c, item, &c->env->checks[i].command);
     }
+    for (size_t i = 0; i < c->env->notify_count; i++)
+        check_program(c, "notify", &c->env->notify[i]);
 }
 
 static void check_file(const check *c, const char *item, const char *what, const char *path)

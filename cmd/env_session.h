@@ -55,8 +55,19 @@ enum rb_code rb_env_session_check_journal(const char *name, const char *root, co
  * is closed: the next command tries again. */
 void rb_env_session_record(rb_cli *cli, rb_env_session *site);
 
-/* Same for every environment of this host that no other run holds. Needs cli's repository and
- * signers. */
+/* Sends what has no event yet to the environment's notify commands, and what they did not take
+ * before (core/watch/notify.h). Needs the environment's lock. A failure is only reported. running:
+ * this process carries the pending transition out. */
+void rb_env_session_notify(rb_cli *cli, rb_env_session *site, bool running);
+/* Same, without the lock, which it takes only to read and write the journal; does nothing while
+ * another run holds the environment, which sends what is left. */
+void rb_env_session_notify_unheld(rb_cli *cli, const rb_env_session *site);
+/* Adds what was not delivered yet to list, [{"id","type","time","command","attempts","error"}]. */
+enum rb_code rb_env_session_undelivered(json_t *list, const rb_env_session *site,
+                                        rb_err *err) RB_MUST_USE;
+
+/* Same as rb_env_session_record(), for every environment of this host that no other run holds.
+ * Needs cli's repository and signers. */
 void rb_env_session_catch_up(rb_cli *cli);
 
 /* Adds the environments that are configured, can be read and do not have their root in a work tree

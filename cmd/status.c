@@ -177,6 +177,16 @@ static void show_watch(const rb_status *st)
                st->watch);
 }
 
+static void show_undelivered(const json_t *list)
+{
+    const json_t *first = json_array_get(list, 0);
+    if (!first)
+        return;
+    rb_ui_line("<yellow>notify      %zu event%s not delivered</>", json_array_size(list),
+               rb_text_s(json_array_size(list)));
+    rb_ui_item("            {type} of {time} for {command}[: {error}]", first);
+}
+
 static void show_list(const rb_cli *cli, const char *head, const json_t *list)
 {
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
@@ -232,6 +242,7 @@ static void show(rb_cli *cli, const rb_status *st)
     }
     show_health(cli, st);
     show_watch(st);
+    show_undelivered(st->undelivered);
     RB_AUTO(rb_free_str)
     char *drift = rb_format("  %sdrift%s", rb_ui_color(RB_YELLOW), rb_ui_color(RB_PLAIN));
     show_list(cli, drift, st->drift);

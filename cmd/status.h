@@ -33,6 +33,7 @@ typedef struct rb_status {
     json_t *accepted;        /* otherwise than the manifest, and known when the release went live */
     json_t *unreadable;      /* [{"part","message"}] */
     json_t *backups;         /* [{"id","bytes","at","age" in seconds}], by id */
+    json_t *undelivered;     /* rb_env_session_undelivered() */
     json_t *drill;           /* rb_drill_last(), or NULL */
     json_t *checks;          /* rb_state_health(), or NULL */
     json_t *watch;           /* the newest, as rb_deploy_watch_view() shows it, or NULL */

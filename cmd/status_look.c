@@ -242,6 +242,7 @@ static void look_at_state(rb_status *st)
     rb_outbox_free(items, st->unwritten);
     (void)can(st, "state", rb_state_health(&st->checks, st->site.state, &why), &why);
     look_at_watch(st);
+    (void)can(st, "state", rb_env_session_undelivered(st->undelivered, &st->site, &why), &why);
     const char *health = rb_json_str(st->checks, "health");
     if (rb_text_same(health, "healthy") || rb_text_same(health, "unhealthy"))
         st->health = rb_text_same(health, "healthy") ? "healthy" : "unhealthy";
@@ -313,6 +314,7 @@ enum rb_code rb_status_look(rb_status *st, rb_cli *cli, const char *name, rb_err
                       .drift = json_array(),
                       .accepted = json_array(),
                       .backups = json_array(),
+                      .undelivered = json_array(),
                       .unreadable = json_array()};
     RB_TRY(rb_env_session_look(&st->site, st->unreadable, cli, name, err));
     st->name = rb_strdup(st->site.env->name);
@@ -347,6 +349,7 @@ void rb_status_clear(rb_status *st)
     json_decref(st->accepted);
     json_decref(st->backups);
     json_decref(st->drill);
+    json_decref(st->undelivered);
     json_decref(st->unreadable);
     json_decref(st->checks);
     json_decref(st->watch);
@@ -385,7 +388,8 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
         release ? rb_release_verdict(&reason, cli, release->tag, release->object) : NULL;
     json_t *doc = rb_json_make(
         "environment:s release:s since:s by:s state:s health:s down:b step:s holder:s parts:j "
-        "differences:j drift:J accepted:J backups:J lastDrill:J unwritten:n failedChecks:s "
+        "differences:j drift:J accepted:J backups:J lastDrill:J unwritten:n undelivered:J "
+        "failedChecks:s "
         "checks:j failure:J "
         "watch:J "
         "verdict:s reason:s approvals:j overrides:j unapproved:j unreadable:J",
@@ -396,8 +400,8 @@ json_t *rb_status_document(rb_cli *cli, const rb_status *st)
                       : "empty",
         st->health, st->down || st->stopped, st->step, st->holder, list_parts(&st->live),
         rb_env_session_distrust(&st->site), st->drift, st->accepted, st->backups, st->drill,
-        st->unwritten, rb_json_str(st->checks, "message"), describe_checks(st->checks), st->said,
-        st->watch, verdict, reason,
+        st->unwritten, st->undelivered, rb_json_str(st->checks, "message"),
+        describe_checks(st->checks), st->said, st->watch, verdict, reason,
         release ? rb_release_approvals(cli, release, st->name) : json_array(),
         release ? rb_release_overrides(cli, release->object, st->name) : json_array(),
         release ? rb_release_unapproved(cli, release->object, st->name) : json_array(),

@@ -31,7 +31,13 @@ static void on_signal(int signal_number)
 
 static void progress(void *context, const char *step, const char *text)
 {
-    rb_ui_progress(context, "%s %s", step, text);
+    rb_ui_progress(((rb_env_session *)context)->cli, "%s %s", step, text);
+}
+
+static void begins(void *context)
+{
+    rb_env_session *site = context;
+    rb_env_session_notify(site->cli, site, true);
 }
 
 static void show_end(const json_t *document, const json_t *plan)
@@ -146,7 +152,8 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     rb_control control = {0};
     RB_TRY(pin(site->pins, cli, site, begin, err));
     run->progress = progress;
-    run->context = cli;
+    run->begins = begins;
+    run->context = site;
     rb_env_session_who(&host, &user);
     run->host = host;
     run->user = user;
@@ -175,6 +182,7 @@ enum rb_code rb_env_session_run(rb_cli *cli, rb_env_session *site, rb_run *run, 
     rb_run_clear(run);
     fflush(stdout); /* the result is out, whatever becomes of the ledger */
     rb_env_session_record(cli, site);
+    rb_env_session_notify(cli, site, false);
     rb_err why; /* a ledger that this transition began binds the environment from now on */
     if (!rb_json_str(site->pins, "ledger") && pin(site->pins, cli, site, true, &why) != RB_OK)
         rb_ui_note(cli, "%s is not bound to its ledger yet: %s", site->env->name,

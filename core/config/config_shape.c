@@ -1,4 +1,5 @@
 #include "config/config_shape.h"
+#include "config/environment.h"
 #include "database/url.h"
 
 #include <string.h>
@@ -140,15 +141,17 @@ static const rb_shape action = {.kind = RB_SHAPE_STRING, .one_of = actions};
 static const rb_shape watch = RB_SHAPE_OBJECT_OF(
     {"failures", &rounds, true}, {"of", &rounds, true}, {"interval", &any_seconds, true},
     {"onFailure", &action, true}, {"escalateAfter", &any_seconds, true});
+static const rb_shape notify = {
+    .kind = RB_SHAPE_ARRAY, .item = &argument_list, .max = RB_NOTIFY_LIMIT};
 static const rb_shape objectives =
     RB_SHAPE_OBJECT_OF({"rto", &seconds, true}, {"rpo", &seconds, true});
 const rb_shape rb_environment_shape = RB_SHAPE_OBJECT_OF(
     {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
     {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
-    {"watch", &watch, true}, {"objectives", &objectives, true}, {"owners", &people, true},
-    {"escalation", &people, true}, {"keep", &keep, true}, {"statementTimeout", &timeout, true},
-    {"lockTimeout", &timeout, true}, {"backupLimit", &backup_limit, true},
-    {"keepBackups", &keep_backups, true});
+    {"watch", &watch, true}, {"notify", &notify, true}, {"objectives", &objectives, true},
+    {"owners", &people, true}, {"escalation", &people, true}, {"keep", &keep, true},
+    {"statementTimeout", &timeout, true}, {"lockTimeout", &timeout, true},
+    {"backupLimit", &backup_limit, true}, {"keepBackups", &keep_backups, true});
 const rb_shape rb_environments_shape = {.kind = RB_SHAPE_MAP,
                                         .item = &rb_environment_shape,
                                         .check = rb_shape_is_name,

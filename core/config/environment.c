@@ -46,6 +46,9 @@ void rb_env_drop_commands(rb_env *env)
         rb_strs_clear(&env->checks[i].command);
     }
     env->check_count = 0;
+    for (size_t i = 0; i < env->notify_count; i++)
+        rb_strs_clear(&env->notify[i]);
+    env->notify_count = 0;
 }
 
 void rb_env_free(rb_env *env)
@@ -60,6 +63,7 @@ void rb_env_free(rb_env *env)
     pairs_free(env->config, env->config_count);
     rb_env_drop_commands(env);
     free(env->checks);
+    free(env->notify);
     rb_strs_clear(&env->owners);
     rb_strs_clear(&env->escalation);
     free(env);
@@ -211,6 +215,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     const json_t *service = json_object_get(json, "service");
     const json_t *objectives = json_object_get(json, "objectives");
     const json_t *checks = json_object_get(json, "checks");
+    const json_t *notify = json_object_get(json, "notify");
     const char *flags = rb_json_str(json, "flags");
     RB_TRY(rb_shape_check(&rb_environment_shape, json, where, err));
     env->root = absolute(how->base, rb_json_str(json, "root"));
@@ -224,6 +229,9 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     rb_json_each (item, checks)
         RB_TRY(read_check(&env->checks[env->check_count++], item, where, err));
     RB_TRY(read_watch(&env->watch, json_object_get(json, "watch"), where, err));
+    env->notify = rb_calloc(json_array_size(notify), sizeof *env->notify);
+    rb_json_each (item, notify)
+        RB_TRY(read_command(&env->notify[env->notify_count++], item, where, "notify", err));
     env->rto = read_number(objectives, "rto", -1);
     env->rpo = read_number(objectives, "rpo", -1);
     read_strings(&env->owners, json_object_get(json, "owners"));

@@ -12,6 +12,8 @@
 #include "base/json.h"
 #include "database/database.h"
 
+#define RB_NOTIFY_LIMIT 10 /* commands */
+
 typedef struct rb_env_pair {
     char *name;  /* database name, or path in the repository */
     char *value; /* url, or path on this host */
@@ -49,6 +51,8 @@ typedef struct rb_env {
     rb_env_check *checks;
     size_t check_count;
     rb_env_watch watch;
+    rb_strs *notify; /* commands that get its events */
+    size_t notify_count;
     int rto; /* objectives in seconds; -1: none set */
     int rpo;
     rb_strs owners;
@@ -79,8 +83,8 @@ enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *n
 void rb_env_free(rb_env *env);
 RB_DEFINE_AUTO(rb_env, rb_env_free)
 
-/* Removes the service's commands and the checks, for an environment that is a copy: they would act
- * on the real one. */
+/* Removes the commands of the service, the checks and notify, for an environment that is a copy:
+ * they would act on the real one. */
 void rb_env_drop_commands(rb_env *env);
 
 const char *rb_env_database(const rb_env *env, const char *name); /* its url, or NULL */

@@ -37,6 +37,9 @@ static const char schema[] =
     "CREATE TABLE restore(id TEXT PRIMARY KEY, backup_id INTEGER NOT NULL, detail TEXT NOT NULL, "
     "committed INTEGER, host TEXT NOT NULL);"
     "CREATE TABLE watch(transition_id TEXT PRIMARY KEY, detail TEXT NOT NULL);"
+    "CREATE TABLE notice(sequence INTEGER PRIMARY KEY, id TEXT NOT NULL, command TEXT NOT NULL, "
+    "event TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, error TEXT, delivered INTEGER NOT "
+    "NULL DEFAULT 0, UNIQUE(id, command));"
     "PRAGMA user_version = 1;"
     "COMMIT";
 

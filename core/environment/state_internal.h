@@ -53,7 +53,7 @@ enum rb_code rb_state_read_json(json_t **out, const rb_state *state, const json_
                                 const rb_shape *shape, const char *what, rb_err *err) RB_MUST_USE;
 /* The shapes of what is stored. Of a plan and its data, the members that are read again. */
 extern const rb_shape rb_state_plan_shape, rb_state_data_shape, rb_state_items_shape,
-    rb_state_health_shape, rb_state_watch_shape;
+    rb_state_health_shape, rb_state_watch_shape, rb_state_happened_shape, rb_state_event_shape;
 
 enum rb_code rb_state_damaged(const rb_state *state, const char *what, rb_err *err) RB_MUST_USE;
 

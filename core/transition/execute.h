@@ -40,6 +40,8 @@ typedef struct rb_run {
     const char *version;  /* rbtool's */
     rb_control *control;
     void (*progress)(void *context, const char *step, const char *text); /* NULL: none */
+    void (*begins)(
+        void *context); /* it is in the journal, and its first step follows; NULL: none */
     /* For drills: called before a step's work, and after it (done) before the result is recorded; a
      * failure is the step's. NULL: none. */
     enum rb_code (*fault)(void *context, const char *step, bool done, rb_err *err);

@@ -161,6 +161,8 @@ static enum rb_code one_step(rb_run *run, enum rb_step_kind kind, rb_err *err)
         run->progress(run->context, name, "");
     if (state != RB_STEP_DONE) /* once done it stays so, for who asks whether it can be undone */
         RB_TRY(rb_state_step(run->state, run->plan->id, name, RB_STEP_INTENT, err));
+    if (!run->begun && run->begins)
+        run->begins(run->context);
     run->begun = true;
     double began = now();
     rb_free_str(&run->output);

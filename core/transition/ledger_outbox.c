@@ -24,8 +24,7 @@ typedef struct recorder {
     bool signs; /* this host has a key */
 } recorder;
 
-/* One line for everyone to read. */
-static char *public_error(const char *error)
+char *rb_record_public(const char *error)
 {
     if (!error)
         return NULL;
@@ -113,7 +112,7 @@ static enum rb_code transition_detail(json_t **out, const recorder *r, const rb_
     RB_AUTO(rb_json_freep) json_t *backups = NULL;
     RB_TRY(backups_of(&backups, r->state, row->id, err));
     RB_TRY(rb_state_steps(&steps, r->state, row, err));
-    RB_AUTO(rb_free_str) char *error = public_error(row->error);
+    RB_AUTO(rb_free_str) char *error = rb_record_public(row->error);
     const json_t *accepted = json_object_get(row->plan, "accepted");
     json_t *detail =
         rb_json_make("id:s kind:s from:s fromObject:s to:s toObject:s digest:s outcome:s started:i "
@@ -306,8 +305,8 @@ static enum rb_code write_watch(rb_recording *out, const recorder *r, const json
 {
     const char *outcome = rb_json_str(watch, "outcome");
     RB_AUTO(rb_free_str) char *title = rb_format("watch in %s: %s", r->environment, outcome);
-    RB_AUTO(rb_free_str) char *message = public_error(rb_json_str(watch, "message"));
-    RB_AUTO(rb_free_str) char *held = public_error(rb_json_str(watch, "held"));
+    RB_AUTO(rb_free_str) char *message = rb_record_public(rb_json_str(watch, "message"));
+    RB_AUTO(rb_free_str) char *held = rb_record_public(rb_json_str(watch, "held"));
     RB_AUTO(rb_json_freep)
     json_t *detail = rb_json_make(
         "transition:s outcome:s began:i deadline:i rounds:J failed:J millisecondsToDetect:j "

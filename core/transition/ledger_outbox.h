@@ -26,6 +26,10 @@ typedef struct rb_recording {
 enum rb_code rb_record(rb_recording *out, rb_session *session, const char *environment,
                        rb_state *state, rb_err *err) RB_MUST_USE;
 
+/* Returns a message as one line for everyone to read: what commands printed and what rows hold is
+ * left out. NULL gives NULL. */
+char *rb_record_public(const char *error);
+
 /* Who git would commit as, "Name <email>", or NULL: what a transition's journal says who began it.
  */
 char *rb_transition_by(rb_repo *repo);

@@ -1,0 +1,77 @@
+#include "environment/state_notice.h"
+
+#include "environment/state_internal.h"
+
+enum rb_code rb_state_happened(json_t **out, rb_state *state, rb_err *err)
+{
+    static const char sql[] =
+        "SELECT json_object('id', t.id, 'kind', t.kind, 'from', t.from_tag, 'to', t.to_tag, "
+        "'object', t.to_object, 'outcome', t.outcome, 'error', t.error, 'started', t.started, "
+        "'finished', t.finished, 'app', t.plan ->> '$.app', 'only', json(t.plan -> '$.only'), "
+        "'step', (SELECT s.step FROM step s WHERE s.transition_id = t.id ORDER BY s.at DESC, "
+        "s.rowid DESC LIMIT 1), 'at', (SELECT max(s.at) FROM step s WHERE s.transition_id = t.id), "
+        "'said', (SELECT d.message FROM said d WHERE d.transition_id = t.id ORDER BY d.rowid DESC "
+        "LIMIT 1), 'begun', json(iif(EXISTS (SELECT 1 FROM notice n WHERE n.id = t.id || "
+        "'-begun'), 'true', 'false')), 'watch', (SELECT json(w.detail) FROM watch w WHERE "
+        "w.transition_id = t.id)) FROM (SELECT * FROM transition_log WHERE host = ? ORDER BY "
+        "sequence DESC LIMIT 8) AS t ORDER BY t.sequence";
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    RB_TRY(rb_state_query(&rows, state, err, sql, "[s]", state->host));
+    rb_json_each (row, rows) {
+        json_t *item = NULL;
+        RB_TRY(rb_state_read_json(&item, state, json_array_get(row, 0), &rb_state_happened_shape,
+                                  "a transition", err));
+        json_array_append_new(list, item);
+    }
+    *out = list;
+    list = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_state_notice_add(rb_state *state, const char *id, const char *command,
+                                 const json_t *event, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    rb_json_canonical(&text, event);
+    RB_TRY(rb_state_hold(state, err));
+    RB_TRY(rb_state_change(state, err,
+                           "INSERT OR IGNORE INTO notice(id, command, event) VALUES (?, ?, ?)",
+                           "[s,s,s]", id, command, rb_buf_str(&text)));
+    return rb_state_change(
+        state, err,
+        "DELETE FROM notice WHERE sequence <= (SELECT max(sequence) FROM notice) - 1000", NULL);
+}
+
+enum rb_code rb_state_notices(json_t **out, rb_state *state, rb_err *err)
+{
+    RB_AUTO(rb_json_freep) json_t *rows = NULL;
+    RB_AUTO(rb_json_freep) json_t *list = json_array();
+    RB_TRY(rb_state_query(&rows, state, err,
+                          "SELECT sequence, id, command, event, attempts, error FROM notice WHERE "
+                          "NOT delivered ORDER BY attempts, sequence",
+                          NULL));
+    rb_json_each (row, rows) {
+        json_t *event = NULL;
+        RB_TRY(rb_state_read_json(&event, state, json_array_get(row, 3), &rb_state_event_shape,
+                                  "an event", err));
+        json_array_append_new(list,
+                              rb_json_make("sequence:J id:J command:J event:j attempts:J error:J",
+                                           json_array_get(row, 0), json_array_get(row, 1),
+                                           json_array_get(row, 2), event, json_array_get(row, 4),
+                                           json_array_get(row, 5)));
+    }
+    *out = list;
+    list = NULL;
+    return RB_OK;
+}
+
+enum rb_code rb_state_notice_tried(rb_state *state, int64_t sequence, const char *error,
+                                   rb_err *err)
+{
+    RB_TRY(rb_state_hold(state, err));
+    return rb_state_change(state, err,
+                           "UPDATE notice SET attempts = attempts + 1, error = ?, delivered = ? "
+                           "WHERE sequence = ?",
+                           "[s?,i,I]", error, error == NULL, (json_int_t)sequence);
+}
