@@ -102,7 +102,7 @@ asan:
 
 sweep:
 	$(MAKE) -j$(JOBS) tests
-	set -e; for sweep in sweep sweep_deploy sweep_databases sweep_abort; do \
+	set -e; for sweep in sweep sweep_deploy sweep_databases sweep_abort sweep_postgres; do \
 		BUILD=$(BUILD) FAULT_EVERY=1 LIMIT=3600 tests/run $$sweep; done
 
 # Fuzzing wants the library instrumented too, hence a build folder of its own.

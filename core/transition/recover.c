@@ -147,11 +147,24 @@ enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const r
     return read_live(out, state, session, err);
 }
 
+/* A database that cannot be reached leaves the transition half-way. */
+static enum rb_code stays_halfway(enum rb_code code, const rb_env *env, const char *command,
+                                  rb_err *err)
+{
+    if (code != RB_ERROR)
+        return code;
+    const size_t used = strlen(err->hint);
+    snprintf(err->hint + used, sizeof err->hint - used, "%s `rbtool %s --env %s`",
+             used ? ", and go on with" : "fix the cause and go on with", command, env->name);
+    return err->code = RB_HALFWAY;
+}
+
 enum rb_code rb_transition_read(rb_transition *t, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *data = NULL;
     RB_TRY(rb_state_data(&data, t->request.state, t->row->id, err));
-    return rb_plan_read(&t->plan, t->row, data, &t->request, err);
+    enum rb_code code = rb_plan_read(&t->plan, t->row, data, &t->request, err);
+    return stays_halfway(code, t->request.env, "resume", err);
 }
 
 enum rb_code rb_transition_await(rb_db *db, const char *transition, const rb_env *env,
@@ -166,6 +179,21 @@ enum rb_code rb_transition_await(rb_db *db, const char *transition, const rb_env
     return code;
 }
 
+static enum rb_code is_committed(bool *out, const json_t *database, const rb_env *env,
+                                 const char *transition, rb_err *err)
+{
+    const char *url = rb_env_database(env, rb_json_str(database, "name"));
+    RB_AUTO(rb_db_closep) rb_db *db = NULL;
+    rb_db_target target;
+    *out = false;
+    RB_TRY(rb_db_inspect(&target, url, err));
+    if (json_is_true(json_object_get(database, "create")) && !target.exists)
+        return RB_OK;
+    RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
+    RB_TRY(rb_transition_await(db, transition, env, "abort", err));
+    return rb_db_journal_has(out, db, transition, err);
+}
+
 enum rb_code rb_transition_committed(bool *out, const rb_transition *transition, const rb_env *env,
                                      rb_state *state, rb_err *err)
 {
@@ -173,16 +201,9 @@ enum rb_code rb_transition_committed(bool *out, const rb_transition *transition,
     const json_t *databases = rb_plan_before(row->plan, "databases");
     *out = false;
     rb_json_each (item, databases) {
-        const char *url = rb_env_database(env, rb_json_str(item, "name"));
-        RB_AUTO(rb_db_closep) rb_db *db = NULL;
-        rb_db_target target;
-        bool has = false;
-        RB_TRY(rb_db_inspect(&target, url, err));
-        if (json_is_true(json_object_get(item, "create")) && !target.exists)
-            continue;
-        RB_TRY(rb_db_open(&db, url, RB_DB_WRITE, err));
-        RB_TRY(rb_transition_await(db, row->id, env, "abort", err));
-        RB_TRY(rb_db_journal_has(&has, db, row->id, err));
+        bool has;
+        enum rb_code code = is_committed(&has, item, env, row->id, err);
+        RB_TRY(stays_halfway(code, env, "abort", err));
         *out = *out || has;
     }
     if (json_array_size(databases) > 0)

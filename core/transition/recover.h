@@ -37,11 +37,11 @@ enum rb_code rb_transition_load(rb_transition *out, rb_session *session, const r
                                 rb_state *state, bool with_releases, rb_err *err) RB_MUST_USE;
 void rb_transition_clear(rb_transition *transition);
 
-/* Its plan, as it was begun. */
+/* Its plan, as it was begun. RB_HALFWAY where a database cannot be reached. */
 enum rb_code rb_transition_read(rb_transition *transition, rb_err *err) RB_MUST_USE;
 
 /* Whether any of the transition's databases has committed (or, without one, current was
- * switched). Needs no release. */
+ * switched). Needs no release. RB_HALFWAY where a database cannot be reached. */
 enum rb_code rb_transition_committed(bool *out, const rb_transition *transition, const rb_env *env,
                                      rb_state *state, rb_err *err) RB_MUST_USE;
 

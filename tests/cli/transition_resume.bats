@@ -72,7 +72,7 @@ killed_before_commit() {
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
     mkdir "$BATS_TEST_TMPDIR/away"
     mv "$PROD"/data/shop.db* "$BATS_TEST_TMPDIR/away"
-    fails 2 "shop.db does not exist" rbtool abort --yes
+    fails 3 "shop.db does not exist" rbtool abort --yes
     [ ! -e "$PROD/data/shop.db" ]
     [ "$(readlink "$PROD/current")" = releases/v1.1.0 ]
     [ "$(rbtool status --json | jq -r .state)" = interrupted ]

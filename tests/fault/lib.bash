@@ -24,9 +24,11 @@ finish() {
     exit $((tests_failed > 0))
 }
 
-# make_shop DIR: DIR/repo, DIR/srv (live at v2.0.0 with data), DIR/home. Paths are absolute.
+# make_shop DIR: DIR/repo, DIR/srv (live at v2.0.0 with data), DIR/home. Paths are absolute. With $PGURL the
+# database is that one of PostgreSQL.
 make_shop() {
-    local s=$1
+    local s=$1 engine=sqlite url=${PGURL:-sqlite:$1/srv/data/shop.db}
+    [[ -z ${PGURL:-} ]] || engine=postgresql
     HOME=$s/home
     mkdir -p "$s"/{repo,srv/etc,srv/data,home}
     ssh-keygen -q -t ed25519 -N '' -C ops@example.com -f "$s/home/key"
@@ -55,13 +57,13 @@ JSON
 {
   "app": { "name": "shop" },
   "artifacts": [ { "name": "app", "paths": ["app"] } ],
-  "databases": { "main": { "engine": "sqlite", "migrations": "migrations" } },
+  "databases": { "main": { "engine": "$engine", "migrations": "migrations" } },
   "flags": { "file": "flags.json", "format": "flagd" },
   "config": ["config/*.toml"],
   "environments": {
     "prod": {
       "root": "$s/srv",
-      "databases": { "main": "sqlite:$s/srv/data/shop.db" },
+      "databases": { "main": "$url" },
       "flags": "$s/srv/etc/flags.json",
       "config": { "config/app.toml": "$s/srv/etc/app.toml" },
       "service": { "stop": ["touch", "$s/srv/stopped"], "start": ["rm", "-f", "$s/srv/stopped"] },
@@ -72,7 +74,7 @@ JSON
 JSON
     git add -A && git commit -qm one
     rbtool release v1.0.0 && rbtool deploy v1.0.0 --yes || return
-    sqlite3 "$s/srv/data/shop.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+    shop_sql "$s" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
         WHERE i < 300) INSERT INTO orders SELECT i, i * 17 FROM n" || return
     cat >migrations/2_discount.up.sql <<'SQL'
 ALTER TABLE orders ADD COLUMN discount INTEGER;
@@ -88,16 +90,33 @@ SQL
     echo 'workers = 2' >config/app.toml
     git add -A && git commit -qm two
     rbtool release v2.0.0 && rbtool deploy v2.0.0 --yes || return
-    sqlite3 "$s/srv/data/shop.db" "UPDATE orders SET discount = id % 7 WHERE id % 2 = 0;
-        INSERT INTO refunds (reason) SELECT 'r' || id FROM orders WHERE id % 10 = 0"
+    shop_sql "$s" "UPDATE orders SET discount = id % 7 WHERE id % 2 = 0;
+        INSERT INTO refunds SELECT id, 'r' || id FROM orders WHERE id % 10 = 0"
+}
+
+shop_sql() { # DIR SQL
+    if [[ -n ${PGURL:-} ]]; then
+        psql -qX -v ON_ERROR_STOP=1 -c "$2" "$PGURL"
+    else
+        sqlite3 "$1/srv/data/shop.db" "$2"
+    fi
+}
+
+shop_data() { # DIR
+    if [[ -n ${PGURL:-} ]]; then
+        psql -qX -c 'SELECT * FROM orders ORDER BY id' -c 'SELECT * FROM refunds ORDER BY id' \
+            -c 'SELECT id, up_sha256 FROM rbtool_applied ORDER BY sequence' "$PGURL"
+    else
+        sqlite3 "$1/srv/data/shop.db" .dump | grep -vE 'rbtool_|^PRAGMA|sqlite_sequence'
+        sqlite3 "$1/srv/data/shop.db" 'SELECT id, up_sha256 FROM rbtool_applied ORDER BY sequence'
+    fi
 }
 
 # Everything a user sees of an environment: data, applied list, files, flags, config, service.
 shop_state() {
     local s=$1
     {
-        sqlite3 "$s/srv/data/shop.db" .dump | grep -vE 'rbtool_|^PRAGMA|sqlite_sequence'
-        sqlite3 "$s/srv/data/shop.db" 'SELECT id, up_sha256 FROM rbtool_applied ORDER BY sequence'
+        shop_data "$s"
         readlink "$s/srv/current"
         (cd "$s/srv/current/" && find . -type f -exec sha256sum {} + -o -type l -printf '%p %l\n' | sort)
         cat "$s/srv/etc/flags.json" "$s/srv/etc/app.toml"
