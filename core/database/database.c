@@ -263,6 +263,13 @@ enum rb_code rb_db_has_table(bool *out, rb_db *db, const char *table, rb_err *er
     return RB_OK;
 }
 
+enum rb_code rb_db_make_table(rb_db *db, const char *table, const char *sql, rb_err *err)
+{
+    bool exists;
+    RB_TRY(rb_db_has_table(&exists, db, table, err));
+    return exists ? RB_OK : rb_db_exec(db, sql, NULL, err);
+}
+
 enum rb_code rb_db_check(json_t **rows, rb_db *db, const char *sql, size_t limit, rb_err *err)
 {
     return db->driver->check(rows, db, sql, limit, err);

@@ -98,6 +98,10 @@ enum rb_code rb_db_query_within(json_t **rows, rb_db *db, size_t limit, const ch
 /* Names of a table's columns in lower case, in bytewise order; none if the table does not exist. */
 enum rb_code rb_db_columns(rb_strs *names, rb_db *db, const char *table, rb_err *err) RB_MUST_USE;
 enum rb_code rb_db_has_table(bool *out, rb_db *db, const char *table, rb_err *err) RB_MUST_USE;
+/* Runs sql, which creates it, unless statements find a table of that name: IF NOT EXISTS looks only
+ * where a new table would go, and one that is made there hides the other. */
+enum rb_code rb_db_make_table(rb_db *db, const char *table, const char *sql,
+                              rb_err *err) RB_MUST_USE;
 
 /* One data test: a query that may only read. rows: at most limit of them, as objects by column
  * name; none means passed. */

@@ -17,14 +17,13 @@ enum rb_code rb_db_journal_add(rb_db *db, const char *transition, const char *fr
         return rb_fail(err, RB_ERROR,
                        "the journal row belongs into the transition's transaction, "
                        "and there is none open");
-    RB_TRY(
-        rb_db_exec(db,
-                   "CREATE TABLE IF NOT EXISTS rbtool_journal (transition_id TEXT PRIMARY KEY NOT"
-                   " NULL, from_release TEXT, to_release TEXT, finished_at TEXT NOT NULL,"
-                   " engine_version TEXT NOT NULL, catalog_before TEXT NOT NULL,"
-                   " catalog_after TEXT NOT NULL, sequence INTEGER NOT NULL,"
-                   " pins TEXT NOT NULL)",
-                   NULL, err));
+    RB_TRY(rb_db_make_table(db, "rbtool_journal",
+                            "CREATE TABLE rbtool_journal (transition_id TEXT PRIMARY KEY NOT NULL,"
+                            " from_release TEXT, to_release TEXT, finished_at TEXT NOT NULL,"
+                            " engine_version TEXT NOT NULL, catalog_before TEXT NOT NULL,"
+                            " catalog_after TEXT NOT NULL, sequence INTEGER NOT NULL,"
+                            " pins TEXT NOT NULL)",
+                            err));
     rb_json_canonical(&before, outcome->before);
     rb_json_canonical(&after, outcome->after);
     RB_AUTO(rb_json_freep) json_t *none = json_object();

@@ -362,10 +362,10 @@ static enum rb_code keep_checksum(rb_db *db, const rb_migration *m, rb_err *err)
                       err));
     if (taken_over[0] == '\0')
         return RB_OK;
-    RB_TRY(rb_db_exec(db,
-                      "CREATE TABLE IF NOT EXISTS rbtool_checksums"
-                      " (up_sha256 TEXT PRIMARY KEY, checksum TEXT NOT NULL)",
-                      NULL, err));
+    RB_TRY(rb_db_make_table(db, "rbtool_checksums",
+                            "CREATE TABLE rbtool_checksums (up_sha256 TEXT PRIMARY KEY, checksum"
+                            " TEXT NOT NULL)",
+                            err));
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s,s]", m->up.sha256, found);
     return rb_db_exec(db,
                       "INSERT INTO rbtool_checksums VALUES ($1, $2)"
@@ -413,7 +413,9 @@ enum rb_code rb_tracking_note(rb_db *db, const char *name, const rb_migration *m
     const rb_tracking_tool *tool = find_tool(name);
     if (!tool)
         return RB_OK;
-    for (size_t i = 0; create_sql(tool, rb_db_engine(db), i); i++)
+    bool exists;
+    RB_TRY(rb_db_has_table(&exists, db, tool->table, err));
+    for (size_t i = 0; !exists && create_sql(tool, rb_db_engine(db), i); i++)
         RB_TRY(rb_db_exec(db, create_sql(tool, rb_db_engine(db), i), NULL, err));
     if (tool->last_only)
         return write_last(db, tool, applied, err);
