@@ -305,25 +305,26 @@ static enum rb_code write_rows(backup_file *f, const char *from, const char *tab
     RB_AUTO(rb_pg_clear) PGresult *started = PQexec(pg->conn, sql);
     char *row;
     int len;
-    bool written = true;
+    int unwritten = 0; /* errno of the write that failed */
     bool stopped = false;
     char ignored[256];
     if (PQresultStatus(started) != PGRES_COPY_OUT)
         return rb_pg_fail(err, pg, started, "backing up %s", table);
     for (int64_t rows = 0; (len = PQgetCopyData(pg->conn, &row, 0)) > 0; rows++) {
-        written = written && fwrite(row, 1, (size_t)len, f->file) == (size_t)len;
+        if (!unwritten && fwrite(row, 1, (size_t)len, f->file) != (size_t)len)
+            unwritten = errno;
         PQfreemem(row);
         bool report = rows % REPORT_ROWS == 0 && f->base.proceed && !stopped;
-        stopped |= !written || (report && !f->base.proceed(f->base.context, table, rows));
+        stopped |= unwritten || (report && !f->base.proceed(f->base.context, table, rows));
         if (stopped && pg->cancel)
             (void)!PQcancel(pg->cancel, ignored, sizeof ignored);
     }
-    int saved = errno;
     RB_AUTO(rb_pg_clear) PGresult *done = PQgetResult(pg->conn);
     for (PGresult *more; (more = PQgetResult(pg->conn)) != NULL;)
         PQclear(more);
-    errno = saved;
-    if (!written || (len == -1 && !stopped && fputs("\\.\n", f->file) < 0))
+    if (unwritten)
+        errno = unwritten;
+    if (unwritten || (len == -1 && !stopped && fputs("\\.\n", f->file) < 0))
         return fail_write(f, err);
     if (stopped)
         return rb_fail(err, RB_ERROR, "stopped on request while %s was being backed up", table);
