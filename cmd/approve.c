@@ -41,8 +41,7 @@ static enum rb_code verify(rb_release **out, rb_cli *cli, const char *tag, rb_er
         code = rb_policy_check_release(&problems, cli->session.policy, release, err);
     if (code != RB_OK)
         return code;
-    *out = release;
-    release = NULL;
+    *out = RB_TAKE(release);
     return RB_OK;
 }
 

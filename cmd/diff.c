@@ -58,13 +58,12 @@ static enum rb_code open_b(rb_release **out, rb_cli *cli, const rb_release *from
     rb_repo *repo = cli->session.repo;
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     rb_oid commit;
-    rb_err ignored;
     if (!name) {
         RB_TRY(rb_repo_snapshot(&commit, repo, err));
         return rb_unreleased(out, repo, &commit, "the work tree", from, err);
     }
-    if (rb_tag_read(&tag, repo, name, &ignored) != RB_OK &&
-        rb_repo_commit(&commit, repo, name, &ignored) == RB_OK)
+    if (rb_tag_read(&tag, repo, name, RB_IGNORED) != RB_OK &&
+        rb_repo_commit(&commit, repo, name, RB_IGNORED) == RB_OK)
         return rb_unreleased(out, repo, &commit, name, from, err);
     return rb_session_release(out, &cli->session, name, NULL, err);
 }

@@ -54,13 +54,11 @@ static json_t *read_database(const side *s, const char *name, json_t *unreadable
 static json_t *compare_members(const json_t *a, const json_t *b)
 {
     json_t *out = json_array();
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)a, name, value)
+    rb_json_each_member (name, value, a)
         if (!json_equal(value, json_object_get(b, name)))
             json_array_append_new(
                 out, rb_json_make("name:s from:J to:J", name, value, json_object_get(b, name)));
-    json_object_foreach ((json_t *)b, name, value)
+    rb_json_each_member (name, value, b)
         if (!json_object_get(a, name))
             json_array_append_new(out, rb_json_make("name:s from:0 to:J", name, value));
     return out;
@@ -143,7 +141,6 @@ static void compare_config_file(json_t *out, const side sides[2], const char *na
 {
     rb_buf text[2] = {0};
     bool has[2];
-    rb_err ignored;
     RB_AUTO(rb_strs_clear) rb_strs lines = {0};
     for (size_t s = 0; s < 2; s++)
         read_file(&has[s], &text[s], &sides[s], name, config_path(sides[s].site.env, name),
@@ -157,7 +154,7 @@ static void compare_config_file(json_t *out, const side sides[2], const char *na
                                               : "changed");
         json_t *keys = rb_diff_keys(name, &text[0], &text[1]);
         (void)!rb_lines_compare(&lines, rb_buf_str(&text[0]), text[0].len, rb_buf_str(&text[1]),
-                                text[1].len, &ignored);
+                                text[1].len, RB_IGNORED);
         json_object_set_new(item, "lines", rb_json_strs(&lines));
         if (keys)
             json_object_set_new(item, "keys", keys);

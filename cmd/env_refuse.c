@@ -105,9 +105,8 @@ enum rb_code rb_env_session_settled(const rb_env_session *site, rb_err *err)
 enum rb_code rb_env_session_halfway(const rb_env_session *site, enum rb_code code, rb_err *err)
 {
     RB_AUTO(rb_transition_row_freep) rb_transition_row *row = NULL;
-    rb_err ignored;
-    if (code == RB_FOUND && site->state && rb_state_pending(&row, site->state, &ignored) == RB_OK &&
-        row)
+    if (code == RB_FOUND && site->state &&
+        rb_state_pending(&row, site->state, RB_IGNORED) == RB_OK && row)
         code = err->code = RB_HALFWAY;
     return code;
 }
@@ -115,9 +114,8 @@ enum rb_code rb_env_session_halfway(const rb_env_session *site, enum rb_code cod
 enum rb_code rb_env_session_lock(rb_env_session *site, rb_err *err)
 {
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
-    rb_err unreadable;
     enum rb_code code = rb_lock_take(&site->lock, site->env->root, err);
-    if (code != RB_BUSY || rb_state_open(&state, site->env->root, false, &unreadable) != RB_OK)
+    if (code != RB_BUSY || rb_state_open(&state, site->env->root, false, RB_IGNORED) != RB_OK)
         return code;
     rb_err held = *err;
     site->state = state;

@@ -85,9 +85,7 @@ static enum rb_code find_names(rb_strs *names, rb_strs *roots, rb_cli *cli, bool
 {
     RB_AUTO(found_clear) found f = {0};
     RB_TRY(find_environments(&f, cli, err));
-    const char *name;
-    json_t *value;
-    json_object_foreach (f.environments, name, value) {
+    rb_json_each_member (name, value, f.environments) {
         RB_AUTO(rb_env_freep) rb_env *env = NULL;
         rb_err why;
         if (rb_env_look(&env, f.environments, name, f.base, lookup, &why) != RB_OK)
@@ -112,11 +110,8 @@ json_t *rb_env_session_objectives(rb_cli *cli)
 {
     RB_AUTO(found_clear) found f = {0};
     json_t *out = json_object();
-    const char *name;
-    json_t *value;
-    rb_err none;
-    if (find_environments(&f, cli, &none) == RB_OK)
-        json_object_foreach (f.environments, name, value)
+    if (find_environments(&f, cli, RB_IGNORED) == RB_OK)
+        rb_json_each_member (name, value, f.environments)
             if (json_object_get(value, "objectives"))
                 json_object_set(out, name, json_object_get(value, "objectives"));
     return out;
@@ -194,9 +189,7 @@ static enum rb_code refuse_several(const rb_cli *cli, const json_t *environments
 {
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
     const char *first = NULL;
-    const char *name;
-    json_t *value;
-    json_object_foreach ((json_t *)environments, name, value) {
+    rb_json_each_member (name, value, environments) {
         rb_buf_printf(&names, "%s%s", names.len ? ", " : "", name);
         first = first ? first : name;
     }
@@ -306,10 +299,8 @@ enum rb_code rb_env_session_look(rb_env_session *site, json_t *unreadable, rb_cl
 enum rb_code rb_env_session_environments(rb_strs *names, rb_cli *cli, rb_err *err)
 {
     RB_AUTO(found_clear) found f = {0};
-    const char *name;
-    json_t *value;
     RB_TRY(find_environments(&f, cli, err));
-    json_object_foreach (f.environments, name, value)
+    rb_json_each_member (name, value, f.environments)
         rb_strs_add(names, name);
     rb_strs_sort(names);
     return RB_OK;

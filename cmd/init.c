@@ -32,9 +32,8 @@ static enum rb_code uninstall(rb_cli *cli, rb_repo *repo, rb_err *err)
     RB_AUTO(rb_free_str) char *cache = rb_path_join(rb_repo_common_dir(repo), "rbtool");
     RB_TRY(rb_dir_remove(cache, err));
     RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
-    rb_err absent;
     const char *const args[] = {"config", "--local", "--remove-section", "rbtool", NULL};
-    bool removed = git(repo, args, &absent) == RB_OK;
+    bool removed = git(repo, args, RB_IGNORED) == RB_OK;
     if (!removed && pinned)
         return rb_fail(err, RB_ERROR,
                        "rbtool.app is set outside this repository's own config\nremove it there "
@@ -51,11 +50,10 @@ static enum rb_code pin(rb_repo *repo, rb_err *err)
 {
     const char *pinned;
     rb_oid head;
-    rb_err absent;
     RB_AUTO(rb_config_freep) rb_config *settings = NULL;
     RB_TRY(rb_repo_setting(&pinned, repo, "rbtool.app", err));
-    if (pinned || rb_repo_commit(&head, repo, "HEAD", &absent) != RB_OK ||
-        rb_config_at(&settings, repo, &head, &absent) != RB_OK)
+    if (pinned || rb_repo_commit(&head, repo, "HEAD", RB_IGNORED) != RB_OK ||
+        rb_config_at(&settings, repo, &head, RB_IGNORED) != RB_OK)
         return RB_OK;
     const char *const args[] = {"config", "--local", "rbtool.app", settings->app_name, NULL};
     RB_TRY(git(repo, args, err));
@@ -124,10 +122,8 @@ static enum rb_code write_config(rb_cli *cli, rb_repo *repo, const char *path, r
  * has are intended. */
 static size_t print_missing(const json_t *found, const json_t *mine, const char *at)
 {
-    const char *key;
-    json_t *value;
     size_t n = 0;
-    json_object_foreach ((json_t *)found, key, value) {
+    rb_json_each_member (key, value, found) {
         const json_t *own = json_object_get(mine, key);
         RB_AUTO(rb_free_str) char *path = rb_format("%s%s%s", at, *at ? "." : "", key);
         RB_AUTO(rb_buf_clear) rb_buf text = {0};

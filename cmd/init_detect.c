@@ -49,9 +49,8 @@ static bool has_file(const struct look *look, const char *path)
 /* Reads a file. False if it is absent, too large or cannot be read: then it is not evidence. */
 static bool read_file(rb_buf *out, const struct look *look, const char *path)
 {
-    rb_err ignored;
     return has_file(look, path) &&
-           rb_tree_read(out, look->repo, &look->tree, path, FILE_LIMIT, &ignored) == RB_OK;
+           rb_tree_read(out, look->repo, &look->tree, path, FILE_LIMIT, RB_IGNORED) == RB_OK;
 }
 
 /* Returns the last part of a path or url, in characters that a name may have. */
@@ -113,12 +112,11 @@ static char *project_name(const char **file, const struct look *look)
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_AUTO(rb_json_freep) json_t *read = NULL;
-        rb_err ignored;
         *file = sources[i].file;
         if (!read_file(&text, look, *file))
             continue;
         bool is_json = rb_text_ends(*file, ".json") &&
-                       rb_json_read(&read, rb_buf_str(&text), text.len, *file, &ignored) == RB_OK;
+                       rb_json_read(&read, rb_buf_str(&text), text.len, *file, RB_IGNORED) == RB_OK;
         char *name = is_json ? rb_strdup(rb_json_str(read, sources[i].key))
                              : line_value(rb_buf_str(&text), sources[i].section, sources[i].key);
         char *slash = name ? strrchr(name, '/') : NULL;
@@ -162,7 +160,6 @@ static json_t *find_version(struct look *look)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         RB_AUTO(rb_json_freep) json_t *read = NULL;
-        rb_err ignored;
         if (!read_file(&text, look, files[i]))
             continue;
         if (!rb_text_ends(files[i], ".json")) {
@@ -172,7 +169,7 @@ static json_t *find_version(struct look *look)
             say(look, "app.version: from %s", files[i]);
             return rb_json_make("file:s", files[i]);
         }
-        if (rb_json_read(&read, rb_buf_str(&text), text.len, files[i], &ignored) != RB_OK ||
+        if (rb_json_read(&read, rb_buf_str(&text), text.len, files[i], RB_IGNORED) != RB_OK ||
             !rb_json_str(read, "version"))
             continue;
         say(look, "app.version: \"version\" of %s", files[i]);
@@ -217,8 +214,7 @@ static bool is_migrations_name(const char *folder)
 static void say_unread(struct look *look, const char *folder, bool read)
 {
     RB_AUTO(rb_unread_clear) rb_unread unread = {0};
-    rb_err ignored;
-    if (rb_migrations_unread(&unread, look->repo, &look->tree, folder, "auto", NULL, &ignored) !=
+    if (rb_migrations_unread(&unread, look->repo, &look->tree, folder, "auto", NULL, RB_IGNORED) !=
         RB_OK)
         return;
     if (!read && unread.looks_like)
@@ -266,9 +262,7 @@ static void name_databases(struct look *look, json_t *by_folder)
     if (json_object_size(by_folder) == 0)
         return;
     json_t *databases = json_object();
-    const char *folder;
-    json_t *database;
-    json_object_foreach (by_folder, folder, database) {
+    rb_json_each_member (folder, database, by_folder) {
         RB_AUTO(rb_free_str) char *last = name_from(folder);
         RB_AUTO(rb_free_str) char *whole = rb_strdup(folder);
         for (char *p = whole; *p; p++)
@@ -296,8 +290,7 @@ static void find_databases(struct look *look)
         if (accepted && below(folder, accepted))
             continue;
         RB_AUTO(rb_migrations_freep) rb_migrations *read = NULL;
-        rb_err ignored;
-        if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", NULL, &ignored) !=
+        if (rb_migrations_read(&read, look->repo, &look->tree, folder, "auto", NULL, RB_IGNORED) !=
                 RB_OK ||
             read->n == 0) {
             say_unread(look, folder, false);
@@ -332,9 +325,8 @@ static void find_flags(struct look *look)
         RB_AUTO(rb_buf_clear) rb_buf text = {0};
         rb_manifest_flag *flags = NULL;
         size_t n = 0;
-        rb_err ignored;
         if (!read_file(&text, look, path) ||
-            rb_flags_parse(&flags, &n, rb_buf_str(&text), text.len, path, &ignored) != RB_OK)
+            rb_flags_parse(&flags, &n, rb_buf_str(&text), text.len, path, RB_IGNORED) != RB_OK)
             continue;
         rb_flags_free(flags, n);
         say(look, "flags: %s (flagd, %zu flag%s)", path, n, n == 1 ? "" : "s");
@@ -385,8 +377,7 @@ static enum rb_code list_head(struct look *look, rb_err *err)
 {
     static const rb_strs everything = {0};
     rb_oid head;
-    rb_err unborn;
-    if (rb_repo_commit(&head, look->repo, "HEAD", &unborn) != RB_OK)
+    if (rb_repo_commit(&head, look->repo, "HEAD", RB_IGNORED) != RB_OK)
         return rb_fail(err, RB_ERROR,
                        "nothing is committed here yet, so that there is nothing to find\ncommit "
                        "the project, then run `rbtool init` again");

@@ -101,8 +101,7 @@ static enum rb_code is_shared(bool *out, rb_repo *repo, rb_err *err)
 static char *read_text(const char *path)
 {
     rb_buf text = {0};
-    rb_err ignored;
-    if (rb_file_read(&text, path, HOOK_LIMIT, &ignored) != RB_OK)
+    if (rb_file_read(&text, path, HOOK_LIMIT, RB_IGNORED) != RB_OK)
         rb_buf_clear(&text);
     return rb_buf_detach(&text); /* up to its first NUL byte */
 }
@@ -317,8 +316,7 @@ static void remove_settings(size_t *count, const rb_repo *repo)
     for (size_t i = 0; i < HOOKS; i++) {
         RB_AUTO(rb_free_str) char *section = rb_format("hook.rbtool-%s", hooks[i].name);
         const char *const args[] = {"config", "--local", "--remove-section", section, NULL};
-        rb_err absent;
-        *count += rb_repo_git(NULL, repo, args, &absent) == RB_OK;
+        *count += rb_repo_git(NULL, repo, args, RB_IGNORED) == RB_OK;
     }
 }
 

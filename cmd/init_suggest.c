@@ -43,9 +43,7 @@ static bool for_developers(const char *name)
 
 static bool is_migration(const json_t *config, const char *path)
 {
-    const char *key;
-    json_t *database;
-    json_object_foreach (json_object_get(config, "databases"), key, database) {
+    rb_json_each_member (key, database, json_object_get(config, "databases")) {
         const char *folder = rb_json_str(database, "migrations");
         const size_t len = strlen(folder);
         if (strncmp(path, folder, len) == 0 && path[len] == '/')
@@ -134,9 +132,7 @@ static void suggest_environment(rb_found *found, const rb_strs *paths)
     json_t *local = json_pack("{s:s}", "root", root);
     json_t *urls = json_object();
     json_t *places = json_object();
-    const char *name;
-    json_t *value;
-    json_object_foreach (json_object_get(found->config, "databases"), name, value) {
+    rb_json_each_member (name, value, json_object_get(found->config, "databases")) {
         RB_AUTO(rb_free_str)
         char *url = strcmp(rb_json_str(value, "engine"), "postgresql") == 0
                         ? local_server_url(found, app, name)

@@ -51,9 +51,8 @@ static void job_clear(struct job *job)
 
 static bool carries_manifest(rb_repo *repo, const char *name)
 {
-    rb_err ignored;
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-    return rb_tag_read(&tag, repo, name, &ignored) == RB_OK && rb_manifest_is_in(tag);
+    return rb_tag_read(&tag, repo, name, RB_IGNORED) == RB_OK && rb_manifest_is_in(tag);
 }
 
 /* Signers are loaded only if a release exists: a new repository needs none to lint. */

@@ -139,8 +139,7 @@ static bool is_fault(const struct job *job, const rb_entry *entry)
 static char *fetch_again(const struct job *job)
 {
     RB_AUTO(rb_free_str) char *remote = NULL;
-    rb_err none;
-    bool found = rb_remote_find(&remote, job->repo, NULL, &none) == RB_OK;
+    bool found = rb_remote_find(&remote, job->repo, NULL, RB_IGNORED) == RB_OK;
     return rb_format("fetch what is damaged or missing again: `git fetch --refetch %s %s`",
                      found ? remote : "REMOTE", RB_LEDGER_REF);
 }
@@ -348,9 +347,8 @@ static enum rb_code note_unrecorded(size_t *unrecorded, const struct job *job, r
     }
     RB_TRY(rb_tag_names(&tags, job->repo, "*", err));
     for (size_t i = 0; i < tags.n; i++) {
-        rb_err unreadable;
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-        if (rb_tag_read(&tag, job->repo, tags.items[i], &unreadable) != RB_OK ||
+        if (rb_tag_read(&tag, job->repo, tags.items[i], RB_IGNORED) != RB_OK ||
             !rb_manifest_is_in(tag))
             continue;
         if (!json_object_get(recorded, rb_ledger_write_id(&tag->object).hex) &&

@@ -65,10 +65,9 @@ static enum rb_code find_missing(char object[RB_OID_HEX], bool *here, rb_cli *cl
     RB_AUTO(rb_strs_clear) rb_strs missing = {0};
     RB_AUTO(rb_tag_freep) rb_tag *found = NULL;
     char present[RB_OID_HEX] = "";
-    rb_err absent;
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_history_load(&chain, cli->session.policy, NULL, 0, err));
-    enum rb_code code = rb_tag_read(&found, cli->session.repo, tag, &absent);
+    enum rb_code code = rb_tag_read(&found, cli->session.repo, tag, RB_IGNORED);
     bool exists = code == RB_OK;
     rb_history_missing(&missing, chain, tag, code != RB_FOUND);
     if (exists)
@@ -113,8 +112,7 @@ static enum rb_code mark_gap(rb_cli *cli, const rb_options *o, const char *tag, 
     char object[RB_OID_HEX];
     bool here;
     RB_AUTO(rb_caller_clear) rb_caller caller = {0};
-    rb_err no_policy;
-    if (rb_ledger_write_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", &no_policy) !=
+    if (rb_ledger_write_caller(&caller, cli, RB_ROLE_POLICY, o->key, "a gap", RB_IGNORED) !=
         RB_OK) {
         rb_caller_clear(&caller);
         RB_TRY(rb_ledger_write_caller(&caller, cli, RB_ROLE_MARK, o->key, "a gap", err));

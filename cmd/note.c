@@ -71,8 +71,7 @@ static enum rb_code find_subject(subject *out, rb_cli *cli, const char *id, rb_e
     char object[RB_OID_HEX];
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     const rb_entry *entry = NULL;
-    rb_err absent;
-    if (rb_tag_read(&tag, cli->session.repo, id, &absent) == RB_OK && tag->annotated &&
+    if (rb_tag_read(&tag, cli->session.repo, id, RB_IGNORED) == RB_OK && tag->annotated &&
         rb_manifest_is_in(tag)) {
         rb_oid_hex(&tag->object, object);
         *out = (subject){.tag = rb_strdup(id),

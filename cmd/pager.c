@@ -31,11 +31,10 @@ static void on_signal(int number)
 /* What `git var GIT_PAGER` says: GIT_PAGER, core.pager, PAGER, else git's default. "" for none. */
 static char *find_pager(rb_cli *cli)
 {
-    rb_err ignored;
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
     const char *const args[] = {"var", "GIT_PAGER", NULL};
-    if (rb_session_repo(&cli->session, &ignored) != RB_OK ||
-        rb_repo_git(&out, cli->session.repo, args, &ignored) != RB_OK)
+    if (rb_session_repo(&cli->session, RB_IGNORED) != RB_OK ||
+        rb_repo_git(&out, cli->session.repo, args, RB_IGNORED) != RB_OK)
         return rb_strdup("");
     char *name = rb_strndup(rb_buf_str(&out), strcspn(rb_buf_str(&out), "\n"));
     if (strcmp(name, "cat") == 0)

@@ -46,15 +46,13 @@ static json_t *document(const rb_cli *cli)
 
 static void show_rules(const json_t *policy)
 {
-    const char *name;
-    json_t *rules;
     for (int role = 0; role < RB_ROLES; role++) {
         const char *word = rb_role_name((enum rb_role)role);
         const json_t *list = json_object_get(json_object_get(policy, "roles"), word);
         RB_AUTO(rb_free_str) char *members = rb_template("{.|nobody}", list);
         rb_ui_line("  role %-12s %s", word, list ? members : "every allowed signer");
     }
-    json_object_foreach (json_object_get(policy, "environments"), name, rules) {
+    rb_json_each_member (name, rules, json_object_get(policy, "environments")) {
         RB_AUTO(rb_free_str)
         char *text =
             rb_template("{approvals.deploy|0} approvals to deploy, {approvals.revert|0} to "

@@ -94,13 +94,12 @@ static char *default_branch(struct job *job)
 {
     static const char *const names[] = {"HEAD", "main", "master"};
     RB_AUTO(rb_free_str) char *remote = NULL;
-    rb_err none;
     rb_oid commit;
-    if (rb_remote_find(&remote, job->repo, NULL, &none) != RB_OK)
+    if (rb_remote_find(&remote, job->repo, NULL, RB_IGNORED) != RB_OK)
         return NULL;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         RB_AUTO(rb_free_str) char *name = rb_format("refs/remotes/%s/%s", remote, names[i]);
-        if (rb_repo_commit(&commit, job->repo, name, &none) == RB_OK)
+        if (rb_repo_commit(&commit, job->repo, name, RB_IGNORED) == RB_OK)
             return rb_format("%s/%s", remote, names[i]);
     }
     return NULL;
@@ -169,9 +168,8 @@ static void note_uncommitted(const struct job *job, const rb_config_database *da
                                 spec,
                                 NULL};
     RB_AUTO(rb_buf_clear) rb_buf out = {0};
-    rb_err ignored;
     size_t n = 0;
-    if (!rb_repo_workdir(job->repo) || rb_repo_git(&out, job->repo, args, &ignored) != RB_OK)
+    if (!rb_repo_workdir(job->repo) || rb_repo_git(&out, job->repo, args, RB_IGNORED) != RB_OK)
         return;
     for (size_t i = 0; i < out.len; i++)
         n += out.data[i] == '\n';

@@ -47,7 +47,6 @@ static const rb_release_facts *facts_of(rb_cli *cli)
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
     rb_session *s = &cli->session;
-    rb_err ignored;
     if (cli->facts && cli->facts->reading == s->ledger_reading)
         return cli->facts;
     rb_release_facts_free(cli);
@@ -55,7 +54,7 @@ static const rb_release_facts *facts_of(rb_cli *cli)
     facts->reading = s->ledger_reading;
     find_overrides(facts, s->ledger);
     rb_unapproved_find(&facts->unapproved, &facts->unapproved_count, s->policy);
-    if (rb_env_session_names(&names, &roots, cli, &ignored) == RB_OK)
+    if (rb_env_session_names(&names, &roots, cli, RB_IGNORED) == RB_OK)
         rb_journals_read(&facts->journals, s->ledger, &roots);
     return facts;
 }
@@ -118,13 +117,10 @@ json_t *rb_release_unapproved(rb_cli *cli, const char *object, const char *envir
 static void add_places(rb_strs *out, rb_cli *cli)
 {
     RB_AUTO(rb_strs_clear) rb_strs roots = {0};
-    const char *name;
-    json_t *value;
-    rb_err ignored;
-    if (rb_env_session_names(out, &roots, cli, &ignored) != RB_OK)
+    if (rb_env_session_names(out, &roots, cli, RB_IGNORED) != RB_OK)
         rb_strs_clear(out);
     const json_t *policy = rb_policy_json(cli->session.policy);
-    json_object_foreach (json_object_get(policy, "environments"), name, value)
+    rb_json_each_member (name, value, json_object_get(policy, "environments"))
         if (strcmp(name, "*") != 0 && !rb_strs_has(out, name))
             rb_strs_add(out, name);
     rb_strs_sort(out);

@@ -49,10 +49,9 @@ static char *find_signers(rb_cli *cli)
     RB_AUTO(rb_free_str) char *path = NULL;
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_buf_clear) rb_buf safe = {0};
-    rb_err none;
-    if (rb_repo_setting_path(&path, cli->session.repo, "gpg.ssh.allowedsignersfile", &none) !=
+    if (rb_repo_setting_path(&path, cli->session.repo, "gpg.ssh.allowedsignersfile", RB_IGNORED) !=
             RB_OK ||
-        !path || rb_file_read(&text, path, SIGNERS_LIMIT, &none) != RB_OK)
+        !path || rb_file_read(&text, path, SIGNERS_LIMIT, RB_IGNORED) != RB_OK)
         return NULL;
     for (const char *line = rb_buf_str(&text); *line; line += *line == '\n') {
         const size_t len = strcspn(line, "\n");

@@ -32,13 +32,12 @@ static void missing_clear(struct missing *missing)
 static enum rb_code find_missing(struct missing *out, rb_cli *cli, rb_repo *repo,
                                  const rb_sync *sync, rb_err *err)
 {
-    rb_err unheard;
     if (!sync->exists)
         return RB_OK;
     rb_session_ledger_changed(&cli->session);
     RB_TRY(rb_session_ledger(&cli->session, err));
     RB_TRY(rb_history_absent(&out->known, cli->session.policy, err));
-    if (out->known.n > 0 && rb_remote_tags(&out->there, repo, sync->remote, &unheard) != RB_OK)
+    if (out->known.n > 0 && rb_remote_tags(&out->there, repo, sync->remote, RB_IGNORED) != RB_OK)
         out->there = NULL;
     return RB_OK;
 }

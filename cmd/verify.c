@@ -72,8 +72,7 @@ static enum rb_code check_tag(struct checked *checked, const struct run *run, rb
 static bool is_replaced(const struct run *run, const rb_chain_item *item)
 {
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
-    rb_err absent;
-    return item->lost && rb_tag_read(&tag, run->repo, item->tag, &absent) == RB_OK;
+    return item->lost && rb_tag_read(&tag, run->repo, item->tag, RB_IGNORED) == RB_OK;
 }
 
 static enum rb_code check(struct run *run, const char *tag, const rb_chain_item *item, rb_err *err)

@@ -118,8 +118,7 @@ enum rb_code rb_archive_create(rb_archive **out, const char *path, const char *f
             ARCHIVE_OK ||
         (!archive->zip && begin_raw(lib, archive->handle) != ARCHIVE_OK))
         return explain(archive, err);
-    *out = archive;
-    archive = NULL;
+    *out = RB_TAKE(archive);
     return RB_OK;
 }
 

@@ -267,8 +267,7 @@ enum rb_code rb_artifact_write(rb_artifact *out, rb_repo *repo, const rb_oid *tr
     RB_TRY(prepare(&making, tree, spec, err));
     enum rb_code code = write_to(&making, path, spec, threads, err);
     if (code != RB_OK) {
-        rb_err ignored;
-        if (rb_dir_remove(path, &ignored) != RB_OK)
+        if (rb_dir_remove(path, RB_IGNORED) != RB_OK)
             rb_err_prefix(err, "%s could not be removed", path);
         return code;
     }

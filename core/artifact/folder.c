@@ -100,8 +100,7 @@ enum rb_code rb_folder_make(rb_folder **out, const char *path, const rb_tree_ent
     if (folder->fd < 0 || fchmod(folder->fd, 0755) != 0)
         return rb_fail_errno(err, RB_ERROR, "cannot open folder %s", path);
     RB_TRY(make_folders(folder, entries, err));
-    *out = folder;
-    folder = NULL;
+    *out = RB_TAKE(folder);
     return RB_OK;
 }
 

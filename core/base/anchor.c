@@ -117,8 +117,7 @@ static int go_below(const anchor *a, const char *rest, char **name)
         RB_AUTO(rb_free_str) char *part = len > 0 ? rb_strndup(rest, len) : rb_strdup(".");
         rest += len + strspn(rest + len, "/");
         if (!*rest && strcmp(part, "..") != 0) {
-            *name = part;
-            part = NULL;
+            *name = RB_TAKE(part);
             return dir;
         }
         int next = -1;
@@ -283,8 +282,7 @@ static enum rb_code anchored(int *dir, char **name, rb_at *at, const char *path,
     *dir = openat(at->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*dir < 0)
         return rb_fail_errno(err, RB_ERROR, "cannot reach %s", path);
-    *name = at->name;
-    at->name = NULL;
+    *name = RB_TAKE(at->name);
     return RB_OK;
 }
 

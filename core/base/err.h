@@ -66,6 +66,17 @@ enum rb_code rb_err_prefix(rb_err *err, const char *fmt, ...) RB_PRINTF(2, 3);
  * returns the message. */
 const char *rb_err_line(rb_err *err);
 
+/* For a call whose error is not looked at. */
+#define RB_IGNORED (&(rb_err){0})
+
+/* The pointer, which is NULL from then on: hands over what RB_AUTO would free. */
+#define RB_TAKE(pointer)                                                                           \
+    (__extension__({                                                                               \
+        __typeof__(pointer) rb_taken = (pointer);                                                  \
+        (pointer) = NULL;                                                                          \
+        rb_taken;                                                                                  \
+    }))
+
 /* Returns from the calling function when expr is not RB_OK. */
 #define RB_TRY(expr)                                                                               \
     do {                                                                                           \

@@ -127,8 +127,7 @@ int rb_file_temporary(char **path, const char *dir)
 void rb_dir_tidy(const char *path)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    rb_err ignored;
-    if (rb_dir_list(&names, path, &ignored) != RB_OK)
+    if (rb_dir_list(&names, path, RB_IGNORED) != RB_OK)
         return;
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.items[i];
@@ -255,10 +254,9 @@ enum rb_code rb_file_load(rb_buf *out, struct stat *st, const char *path, size_t
 static bool holds(const place *at, int fd, const void *data, size_t len)
 {
     RB_AUTO(rb_buf_clear) rb_buf found = {0};
-    rb_err ignored;
-    return read_all(&found, fd, at->path, len, &ignored) == RB_OK && found.len == len &&
+    return read_all(&found, fd, at->path, len, RB_IGNORED) == RB_OK && found.len == len &&
            memcmp(rb_buf_str(&found), data, len) == 0 && fsync(fd) == 0 &&
-           sync_above(at, &ignored) == RB_OK;
+           sync_above(at, RB_IGNORED) == RB_OK;
 }
 
 enum rb_code rb_file_deliver(const char *path, const void *data, size_t len, mode_t fresh,

@@ -121,9 +121,7 @@ static member *sorted_members(const json_t *json)
     member *members = rb_calloc(n, sizeof *members);
     bool sorted = true;
     size_t i = 0;
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)json, key, value) {
+    rb_json_each_member (key, value, json) {
         sorted = sorted && (i == 0 || compare_keys(members[i - 1].key, key) < 0);
         members[i++] = (member){key, value};
     }
@@ -155,11 +153,9 @@ static void write_object(rb_buf *out, const json_t *json, int depth)
 static void write_array(rb_buf *out, const json_t *json, int depth)
 {
     int inner = depth < 0 ? depth : depth + 1;
-    size_t i;
-    json_t *value;
     rb_buf_addc(out, '[');
-    json_array_foreach (json, i, value) {
-        if (i > 0)
+    rb_json_each (value, json) {
+        if (value_at > 0)
             rb_buf_addc(out, ',');
         newline(out, inner);
         write_value(out, value, inner);

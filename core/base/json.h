@@ -65,6 +65,15 @@ void rb_json_set(json_t *object, const char *members, ...);
         for (json_t *item = (item##_go = 0, json_array_get(array, item##_at)); !item##_go;         \
              item##_go = 1)
 
+/* The same for each member of an object; nothing is added or removed meanwhile. */
+#define rb_json_each_member(key, value, object)                                                    \
+    for (void *key##_at = json_object_iter((json_t *)(object)), *key##_go = key##_at; key##_go;    \
+         key##_at = key##_go ? json_object_iter_next((json_t *)(object), key##_at) : NULL,         \
+              key##_go = key##_at)                                                                 \
+        for (const char *key = (key##_go = NULL, json_object_iter_key(key##_at)); key; key = NULL) \
+            for (json_t *value = json_object_iter_value(key##_at); !key##_go;                      \
+                 key##_go = key##_at, (void)value)
+
 /* Same as rb_json_set_str() for bytes that need not be UTF-8 (paths), in hexadecimal.
  * rb_json_bytes() reads them back; it returns NULL if the member is absent or malformed. */
 void rb_json_set_bytes(json_t *object, const char *key, const char *bytes);

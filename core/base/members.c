@@ -69,11 +69,9 @@ static void *read_items(const rb_member *m, const json_t *const *items, size_t n
 
 static void read_array(const rb_member *m, char *out, const json_t *array)
 {
-    size_t i;
-    json_t *item;
     const json_t **items = rb_calloc(json_array_size(array), sizeof *items);
-    json_array_foreach (array, i, item)
-        items[i] = item;
+    rb_json_each (item, array)
+        items[item_at] = item;
     void *read = read_items(m, items, json_array_size(array));
     memcpy(out + m->at, &read, sizeof read);
     *(size_t *)(out + m->count_at) = json_array_size(array);
@@ -84,8 +82,6 @@ static void read_one(const rb_member *m, char *out, const json_t *value)
 {
     char *place = out + m->at;
     const char *text = json_string_value(value);
-    size_t i;
-    json_t *item;
     void *owned;
     switch (m->kind) {
     case RB_MEMBER_TEXT:
@@ -103,7 +99,7 @@ static void read_one(const rb_member *m, char *out, const json_t *value)
         break;
     case RB_MEMBER_TEXTS:
     case RB_MEMBER_NONEMPTY:
-        json_array_foreach (value, i, item)
+        rb_json_each (item, value)
             rb_strs_add((rb_strs *)place, json_string_value(item));
         break;
     case RB_MEMBER_OBJECT:

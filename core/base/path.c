@@ -164,10 +164,9 @@ static void add_part(rb_buf *out, char **next, const char *part, int *links, rb_
                      void *context)
 {
     size_t before = out->len;
-    rb_err ignored;
     RB_AUTO(rb_free_str) char *target = NULL;
     rb_buf_printf(out, "/%s", part);
-    if (*links >= LINKS_LIMIT || rb_link_read(&target, out->data, &ignored) != RB_OK || !target)
+    if (*links >= LINKS_LIMIT || rb_link_read(&target, out->data, RB_IGNORED) != RB_OK || !target)
         return;
     if (visit)
         visit(context, out->data);

@@ -228,9 +228,8 @@ void rb_record_cache_save(rb_record_cache *cache)
     if (fits && cache->len > 0)
         rb_buf_add(&out, cache->file + out.len, cache->len - out.len);
     rb_buf_add(&out, rb_buf_str(&chunk), chunk.len);
-    rb_err ignored;
     RB_AUTO(rb_free_str) char *dir = rb_path_dir(cache->path);
-    if (rb_dir_make(dir, &ignored) != RB_OK ||
-        rb_file_write(cache->path, out.data, out.len, 0644, &ignored) != RB_OK)
+    if (rb_dir_make(dir, RB_IGNORED) != RB_OK ||
+        rb_file_write(cache->path, out.data, out.len, 0644, RB_IGNORED) != RB_OK)
         return;
 }

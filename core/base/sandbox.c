@@ -359,8 +359,7 @@ static enum rb_code make_dir(char **out, rb_err *err)
             rmdir(dir);
             continue;
         }
-        *out = dir;
-        dir = NULL;
+        *out = RB_TAKE(dir);
         return RB_OK;
     }
     return rb_fail_errno(err, RB_ERROR, "a temporary folder cannot be created in %s", places[1]);
@@ -373,7 +372,6 @@ enum rb_code rb_sandbox_run(rb_buf *result, rb_strs *missing, const rb_sandbox *
     sigset_t held;
     sigset_t old;
     RB_AUTO(rb_free_str) char *dir = NULL;
-    rb_err ignored;
     sigemptyset(&held);
     for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
         struct sigaction now;
@@ -385,11 +383,10 @@ enum rb_code rb_sandbox_run(rb_buf *result, rb_strs *missing, const rb_sandbox *
     if (code == RB_OK)
         code = run_in(result, missing, sandbox, dir, &held, err);
     if (dir && sandbox->kept && code == RB_OK) {
-        *sandbox->kept = dir;
-        dir = NULL;
+        *sandbox->kept = RB_TAKE(dir);
     }
     if (dir)
-        (void)!rb_dir_remove(dir, &ignored);
+        (void)!rb_dir_remove(dir, RB_IGNORED);
     sigprocmask(SIG_SETMASK, &old, NULL);
     return code;
 }

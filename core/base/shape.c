@@ -170,9 +170,7 @@ static bool fits(const rb_shape *shape, const json_t *json, const place *at, rb_
 static bool object_fits(const rb_shape *shape, const json_t *json, const place *at,
                         rb_shape_fault *fault)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)json, key, value) {
+    rb_json_each_member (key, value, json) {
         const rb_shape_field *field = field_of(shape, key);
         if (!field && shape->open)
             continue;
@@ -194,9 +192,7 @@ static bool object_fits(const rb_shape *shape, const json_t *json, const place *
 static bool map_fits(const rb_shape *shape, const json_t *json, const place *at,
                      rb_shape_fault *fault)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)json, key, value) {
+    rb_json_each_member (key, value, json) {
         const place inner = {.up = at, .key = key};
         if (shape->check && !shape->check(key)) {
             RB_AUTO(rb_free_str) char *safe = rb_safe(key);
@@ -216,10 +212,8 @@ static bool array_fits(const rb_shape *shape, const json_t *json, const place *a
                        rb_shape_fault *fault)
 {
     RB_AUTO(rb_json_freep) json_t *seen = json_object();
-    size_t i;
-    json_t *value;
-    json_array_foreach (json, i, value) {
-        const place inner = {.up = at, .index = i};
+    rb_json_each (value, json) {
+        const place inner = {.up = at, .index = value_at};
         if (!fits(shape->item, value, &inner, fault))
             return false;
         const char *text = json_string_value(value);

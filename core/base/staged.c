@@ -40,8 +40,7 @@ static bool holds(const char *path, const void *data, size_t len, mode_t fixed)
 {
     RB_AUTO(rb_buf_clear) rb_buf found = {0};
     struct stat st;
-    rb_err ignored;
-    return rb_file_load(&found, &st, path, len, &ignored) == RB_OK && st.st_nlink > 0 &&
+    return rb_file_load(&found, &st, path, len, RB_IGNORED) == RB_OK && st.st_nlink > 0 &&
            (fixed == 0 || (st.st_mode & 07777) == fixed) && found.len == len &&
            memcmp(rb_buf_str(&found), data, len) == 0;
 }
@@ -120,8 +119,7 @@ enum rb_code rb_file_put_staged(const char *path, const void *data, size_t len,
 void rb_file_unstage(const char *path)
 {
     RB_AUTO(leave) beside at = {.dir = -1};
-    rb_err ignored;
-    if (find(&at, path, &ignored) == RB_OK)
+    if (find(&at, path, RB_IGNORED) == RB_OK)
         (void)unlinkat(at.dir, at.staged, 0);
 }
 
@@ -129,8 +127,7 @@ const char *rb_file_pinned(const char *path)
 {
     RB_AUTO(leave) beside at = {.dir = -1};
     struct statx st;
-    rb_err ignored;
-    if (find(&at, path, &ignored) != RB_OK ||
+    if (find(&at, path, RB_IGNORED) != RB_OK ||
         statx(at.dir, at.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st) != 0)
         return NULL;
     uint64_t known = st.stx_attributes_mask & st.stx_attributes;

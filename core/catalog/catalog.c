@@ -9,9 +9,7 @@
 void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
 {
     RB_AUTO(rb_json_freep) json_t *schema = json_object();
-    const char *key;
-    json_t *entry;
-    json_object_foreach ((json_t *)catalog, key, entry)
+    rb_json_each_member (key, entry, catalog)
         if (!rb_catalog_is(key, "order"))
             json_object_set_nocheck(schema, key, entry);
     rb_json_hash(schema, out);
@@ -20,11 +18,9 @@ void rb_catalog_fingerprint(const json_t *catalog, char out[RB_SHA256_HEX])
 /* Keys of both, each once. */
 static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)a, key, value)
+    rb_json_each_member (key, value, a)
         rb_strs_add(out, key);
-    json_object_foreach ((json_t *)b, key, value) {
+    rb_json_each_member (key, value, b) {
         if (!json_object_get(a, key))
             rb_strs_add(out, key);
     }
@@ -36,11 +32,9 @@ static void all_keys(rb_strs *out, const json_t *a, const json_t *b)
 static char *find_table(const json_t *catalog, const char *kind, const char *name)
 {
     RB_AUTO(rb_free_str) char *wanted = rb_catalog_key(kind, NULL, name);
-    const char *key;
-    json_t *value;
     if (json_object_get(catalog, wanted))
         return rb_strdup(wanted);
-    json_object_foreach ((json_t *)catalog, key, value)
+    rb_json_each_member (key, value, catalog)
         if (strcasecmp(key, wanted) == 0)
             return rb_strdup(key);
     return NULL;
@@ -139,13 +133,11 @@ bool rb_catalog_loses_labels(const json_t *before, const json_t *after, const js
     const char *type = rb_json_str(column, "typeOf");
     RB_AUTO(rb_free_str) char *key = type ? rb_catalog_key("type", NULL, type) : NULL;
     RB_AUTO(rb_strs_clear) rb_strs left = {0};
-    size_t i;
-    json_t *label;
     if (!key)
         return false;
-    json_array_foreach (json_object_get(json_object_get(after, key), "labels"), i, label)
+    rb_json_each (label, json_object_get(json_object_get(after, key), "labels"))
         rb_strs_add(&left, json_string_value(label));
-    json_array_foreach (json_object_get(json_object_get(before, key), "labels"), i, label)
+    rb_json_each (label, json_object_get(json_object_get(before, key), "labels"))
         if (!rb_strs_has(&left, json_string_value(label)))
             return true;
     return false;

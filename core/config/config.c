@@ -48,10 +48,8 @@ static int by_name(const void *a, const void *b)
 /* Sorted by name: an object has no order of its own, and the manifest must not depend on one. */
 static void read_databases(rb_config *config, const json_t *object)
 {
-    const char *name;
-    json_t *item;
     config->databases = rb_calloc(json_object_size(object), sizeof *config->databases);
-    json_object_foreach ((json_t *)object, name, item) {
+    rb_json_each_member (name, item, object) {
         const json_t *limits = json_object_get(item, "limits");
         config->databases[config->database_count++] = (rb_config_database){
             .name = rb_strdup(name),

@@ -23,9 +23,7 @@ static enum rb_code read_own(rb_strs *out, bool *there, rb_db *db, rb_err *err)
     if (!*there)
         return RB_OK;
     RB_TRY(rb_db_query(&rows, db, "SELECT id FROM rbtool_applied ORDER BY sequence", NULL, err));
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         const char *id = json_string_value(json_array_get(row, 0));
         if (id)
             rb_strs_add(out, id);

@@ -15,11 +15,9 @@
 char *rb_backup_names(const json_t *items)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)items, i, item) {
+    rb_json_each (item, items) {
         const char *column = rb_json_str(item, "column");
-        rb_buf_printf(&out, "%s%s%s%s", i ? ", " : "", rb_json_str(item, "table"),
+        rb_buf_printf(&out, "%s%s%s%s", item_at ? ", " : "", rb_json_str(item, "table"),
                       column ? "." : "", column ? column : "");
     }
     return rb_buf_detach(&out);
@@ -36,9 +34,7 @@ typedef struct writer {
 
 static json_t *find_wanted(const writer *w, const char *table)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (w->wanted, i, item)
+    rb_json_each (item, w->wanted)
         if (strcasecmp(rb_json_str(item, "name"), table) == 0)
             return item;
     return NULL;
@@ -96,9 +92,7 @@ static void writer_init(writer *w, rb_db *db, const rb_backup_spec *spec)
                   .left_out = json_array(),
                   .out = {.db = db, .tables = json_array(), .references = json_array()}};
     for (size_t k = 0; k < 2; k++) {
-        size_t i;
-        json_t *item;
-        json_array_foreach ((json_t *)lists[k], i, item)
+        rb_json_each (item, lists[k])
             add_item(w, item, k == 0);
     }
 }
@@ -123,11 +117,9 @@ static char *filter(const writer *w, const json_t *wanted)
     RB_AUTO(rb_buf_clear) rb_buf where = {0};
     const json_t *columns = json_object_get(wanted, "columns");
     const json_t *fresh = json_object_get(wanted, "fresh");
-    size_t i;
-    json_t *name;
     if (is_whole(wanted) || json_object_size(fresh) < json_array_size(columns))
         return NULL;
-    json_array_foreach ((json_t *)columns, i, name) {
+    rb_json_each (name, columns) {
         RB_AUTO(rb_free_str) char *quoted = rb_sql_name(json_string_value(name));
         RB_AUTO(rb_free_str) char *column = rb_format("n.%s", quoted);
         RB_AUTO(rb_free_str)
@@ -210,9 +202,7 @@ static enum rb_code copy_table(writer *w, const json_t *wanted, json_t *t, const
 /* What is stored in other tables, such as a full-text index without content. */
 static enum rb_code copy_instead(writer *w, const json_t *names, rb_err *err)
 {
-    size_t i;
-    json_t *name;
-    json_array_foreach ((json_t *)names, i, name) {
+    rb_json_each (name, names) {
         RB_AUTO(rb_json_freep) json_t *shape = NULL;
         RB_AUTO(rb_json_freep)
         json_t *wanted = json_pack("{s:O,s:b,s:[]}", "name", name, "whole", true, "automatic");
@@ -227,10 +217,8 @@ static enum rb_code copy_instead(writer *w, const json_t *names, rb_err *err)
 /* What the limit leaves, in order; only counted where there is no file. */
 static enum rb_code each_table(int64_t *bytes, writer *w, rb_err *err)
 {
-    size_t i;
-    json_t *wanted;
     *bytes = 0;
-    json_array_foreach (w->wanted, i, wanted) {
+    rb_json_each (wanted, w->wanted) {
         RB_AUTO(rb_json_freep) json_t *shape = NULL;
         RB_TRY(w->out.db->driver->table(&shape, w->out.db, rb_json_str(wanted, "name"), err));
         if (!shape)
@@ -259,13 +247,11 @@ static enum rb_code read_applied(json_t **out, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     bool has;
-    size_t i;
-    json_t *row;
     RB_TRY(rb_db_has_table(&has, db, "rbtool_applied", err));
     if (has)
         RB_TRY(rb_db_query(&rows, db, "SELECT id, up_sha256 FROM rbtool_applied", NULL, err));
     *out = json_object();
-    json_array_foreach (rows, i, row)
+    rb_json_each (row, rows)
         json_object_set(*out, json_string_value(json_array_get(row, 0)), json_array_get(row, 1));
     return RB_OK;
 }
@@ -298,7 +284,6 @@ static enum rb_code in_transaction(const rb_db *db, rb_err *err)
 enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *spec, rb_err *err)
 {
     writer w;
-    rb_err ignored;
     RB_TRY(in_transaction(db, err));
     writer_init(&w, db, spec);
     enum rb_code code = db->driver->backup_open(&w.out.file, db, spec->path, RB_BACKUP_CREATE, err);
@@ -309,12 +294,12 @@ enum rb_code rb_db_backup(json_t **left_out, rb_db *db, const rb_backup_spec *sp
         code = write_file(&w, err);
     }
     if (w.out.file)
-        (void)!db->driver->backup_close(w.out.file, NULL, &ignored);
+        (void)!db->driver->backup_close(w.out.file, NULL, RB_IGNORED);
     if (code == RB_OK)
         *left_out = json_incref(w.left_out);
     writer_clear(&w);
     if (code != RB_OK && created)
-        (void)!rb_dir_remove(spec->path, &ignored);
+        (void)!rb_dir_remove(spec->path, RB_IGNORED);
     return code;
 }
 

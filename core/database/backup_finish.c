@@ -19,9 +19,7 @@ typedef struct finishing {
 /* Whether scripts may have written a column of the key. */
 static bool writes_key(const finishing *f, const json_t *t)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)f->spec->items, i, item) {
+    rb_json_each (item, f->spec->items) {
         const char *table = rb_json_str(item, "table");
         const char *column = rb_json_str(item, "column");
         if (table && column && strcasecmp(table, rb_json_str(t, "name")) == 0 &&
@@ -36,12 +34,10 @@ static bool writes_key(const finishing *f, const json_t *t)
 static bool is_untouched(const finishing *f, const json_t *t, const json_t *now)
 {
     const json_t *compared = json_object_get(t, "compared");
-    size_t i;
-    json_t *place;
     if (json_array_size(compared) == 0 || !f->spec->outcome ||
         !rb_names_have_all(json_object_get(now, "columns"), compared))
         return false;
-    json_array_foreach (f->spec->outcome->bound, i, place) {
+    rb_json_each (place, f->spec->outcome->bound) {
         const char *column = rb_json_str(place, "column");
         if (strcasecmp(rb_json_str(place, "table"), rb_json_str(t, "name")) == 0 &&
             (!column || rb_names_have(json_object_get(now, "columns"), column)))
@@ -147,13 +143,11 @@ static enum rb_code note_copied(const finishing *f, json_t *t, rb_err *err)
     RB_AUTO(rb_json_freep) json_t *tables = NULL;
     RB_AUTO(rb_json_freep) json_t *parts = json_object();
     RB_AUTO(rb_buf_clear) rb_buf known = {0};
-    size_t i;
-    json_t *name;
     RB_TRY(rb_backup_tables(&tables, f->db, err));
     json_object_set_new(t, "compared", json_array());
     rb_sql_set_table(parts, f->file, t, NULL);
     RB_TRY(note(f, t, parts, "SELECT rbtool_row, NULL, NULL FROM {data}", err));
-    json_array_foreach (tables, i, name)
+    rb_json_each (name, tables)
         if (!rb_names_have(f->before, json_string_value(name)))
             RB_TRY(note_copied_to(&known, f, t, json_string_value(name), err));
     return RB_OK;
@@ -198,19 +192,16 @@ static enum rb_code finish_table(const finishing *f, json_t *t, rb_err *err)
 
 enum rb_code rb_db_backup_finish(rb_db *db, const rb_backup_spec *spec, rb_err *err)
 {
-    rb_err ignored;
     finishing f = {.db = db, .spec = spec};
-    size_t i;
-    json_t *t;
     RB_TRY(db->driver->backup_open(&f.file, db, spec->path, RB_BACKUP_FINISH, err));
     f.before = json_object_get(f.file->about, "before");
     RB_AUTO(rb_json_freep) json_t *about = json_incref(f.file->about);
     enum rb_code code = db->driver->backup_attach(f.file, err);
-    json_array_foreach (json_object_get(about, "tables"), i, t)
+    rb_json_each (t, json_object_get(about, "tables"))
         if (code == RB_OK)
             code = finish_table(&f, t, err);
     if (code == RB_OK)
         return db->driver->backup_close(f.file, about, err);
-    (void)!db->driver->backup_close(f.file, NULL, &ignored);
+    (void)!db->driver->backup_close(f.file, NULL, RB_IGNORED);
     return code;
 }

@@ -81,10 +81,8 @@ static enum rb_code add_referenced(json_t **out, rb_backup_rows *w, const char *
     RB_AUTO(rb_json_freep) json_t *keys = NULL;
     RB_AUTO(rb_json_freep) json_t *parts = json_object();
     RB_AUTO(rb_json_freep) json_t *all = json_array();
-    size_t i;
-    json_t *key;
     RB_TRY(w->db->driver->foreign_keys(&keys, w->db, name, err));
-    json_array_foreach (keys, i, key)
+    rb_json_each (key, keys)
         json_array_extend(all, json_object_get(key, "columns"));
     RB_AUTO(rb_json_freep)
     json_t *named = rb_names_of(json_object_get(shape, "columns"), all, true);
@@ -103,9 +101,7 @@ static enum rb_code add_referenced(json_t **out, rb_backup_rows *w, const char *
 /* The table of the file that has the parents, if there is one: all rows, or of the same key. */
 static json_t *find_parent(const rb_backup_rows *w, const char *name, const json_t *to)
 {
-    size_t i;
-    json_t *t;
-    json_array_foreach (w->tables, i, t) {
+    rb_json_each (t, w->tables) {
         const json_t *key = json_object_get(t, "key");
         bool same = json_array_size(key) == json_array_size(to) && rb_names_have_all(key, to);
         if (strcasecmp(rb_json_str(t, "name"), name) == 0 &&
@@ -207,22 +203,20 @@ static enum rb_code copy_parents(rb_backup_rows *w, json_t *t, rb_err *err)
 enum rb_code rb_backup_add_references(rb_backup_rows *w, rb_err *err)
 {
     size_t own = json_array_size(w->tables);
-    size_t i;
-    json_t *item;
     for (size_t child = 0; child < json_array_size(w->tables); child++) {
         RB_AUTO(rb_json_freep) json_t *keys = NULL;
         const char *name = rb_json_str(json_array_get(w->tables, child), "name");
         RB_TRY(w->db->driver->foreign_keys(&keys, w->db, name, err));
-        json_array_foreach (keys, i, item)
+        rb_json_each (item, keys)
             RB_TRY(add_reference(w, child, item, err)); /* may add a table */
     }
     for (bool more = true; more;) {
         more = false;
-        json_array_foreach (w->references, i, item)
+        rb_json_each (item, w->references)
             RB_TRY(add_parents(&more, w, item, err));
     }
-    json_array_foreach (w->tables, i, item)
-        if (i >= own)
+    rb_json_each (item, w->tables)
+        if (item_at >= own)
             RB_TRY(copy_parents(w, item, err));
     return RB_OK;
 }

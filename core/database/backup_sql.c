@@ -8,9 +8,7 @@
 
 bool rb_names_have(const json_t *names, const char *name)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)names, i, item)
+    rb_json_each (item, names)
         if (strcasecmp(json_string_value(item), name) == 0)
             return true;
     return false;
@@ -18,9 +16,7 @@ bool rb_names_have(const json_t *names, const char *name)
 
 bool rb_names_have_all(const json_t *names, const json_t *others)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)others, i, item)
+    rb_json_each (item, others)
         if (!rb_names_have(names, json_string_value(item)))
             return false;
     return true;
@@ -29,9 +25,7 @@ bool rb_names_have_all(const json_t *names, const json_t *others)
 json_t *rb_names_of(const json_t *a, const json_t *b, bool in)
 {
     json_t *out = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)a, i, item)
+    rb_json_each (item, a)
         if (rb_names_have(b, json_string_value(item)) == in)
             json_array_append(out, item);
     return out;
@@ -82,10 +76,8 @@ static void end_terms(rb_buf *out, const char *between)
 char *rb_sql_list(const json_t *names, const char *pattern, const char *between)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *name;
-    json_array_foreach ((json_t *)names, i, name) {
-        begin_term(&out, i, between);
+    rb_json_each (name, names) {
+        begin_term(&out, name_at, between);
         add_pattern(&out, pattern, json_string_value(name));
     }
     end_terms(&out, between);
@@ -108,12 +100,10 @@ char *rb_sql_refers(const json_t *parent, const json_t *to, const char *row, con
 char *rb_sql_values(const json_t *table, const json_t *columns, bool set)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *name;
-    json_array_foreach ((json_t *)columns, i, name) {
+    rb_json_each (name, columns) {
         const char *type = rb_json_str(json_object_get(table, "types"), json_string_value(name));
         RB_AUTO(rb_free_str) char *quoted = rb_sql_name(json_string_value(name));
-        rb_buf_puts(&out, i ? ", " : "");
+        rb_buf_puts(&out, name_at ? ", " : "");
         if (set)
             rb_buf_printf(&out, "%s = ", quoted);
         rb_buf_printf(&out, type ? "CAST(d.%s AS %s)" : "d.%s", quoted, type);
@@ -139,13 +129,11 @@ bool rb_backup_is(const json_t *t, const char *kind)
 char *rb_sql_same(const rb_db *db, const json_t *columns)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *name;
-    json_array_foreach ((json_t *)columns, i, name) {
+    rb_json_each (name, columns) {
         RB_AUTO(rb_free_str) char *quoted = rb_sql_name(json_string_value(name));
         RB_AUTO(rb_free_str) char *a = rb_format("n.%s", quoted);
         RB_AUTO(rb_free_str) char *b = rb_format("d.%s", quoted);
-        begin_term(&out, i, " AND ");
+        begin_term(&out, name_at, " AND ");
         db->driver->same(&out, a, b);
     }
     if (!out.len)
@@ -234,11 +222,9 @@ enum rb_code rb_sql_number(int64_t *out, rb_db *db, const json_t *parts, const c
 enum rb_code rb_backup_tables(json_t **out, rb_db *db, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
-    size_t i;
-    json_t *row;
     RB_TRY(rb_db_query(&rows, db, db->driver->objects_sql, NULL, err));
     *out = json_array();
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         const char *name = json_string_value(json_array_get(row, 0));
         if (json_integer_value(json_array_get(row, 1)) && strncasecmp(name, "rbtool_", 7) != 0)
             json_array_append(*out, json_array_get(row, 0));

@@ -247,9 +247,7 @@ enum rb_code rb_db_columns(rb_strs *names, rb_db *db, const char *table, rb_err 
     RB_AUTO(rb_json_freep) json_t *params = json_pack("[s]", table);
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, db, db->driver->columns_sql, params, err));
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row)
+    rb_json_each (row, rows)
         if (json_is_string(json_array_get(row, 0)))
             rb_strs_add(names, json_string_value(json_array_get(row, 0)));
     return RB_OK;
@@ -341,9 +339,7 @@ enum rb_code rb_db_count_rows(int64_t *out, rb_db *db, const json_t *catalog, rb
 {
     RB_AUTO(rb_json_freep) json_t *places = json_array();
     RB_AUTO(rb_json_freep) json_t *counted = NULL;
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)catalog, key, value) {
+    rb_json_each_member (key, value, catalog) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
         if (rb_catalog_is(key, "table") && rb_catalog_name_parse(&name, key))
             json_array_append_new(places, rb_json_make("table:s column:0", name.name));

@@ -91,8 +91,7 @@ enum rb_code rb_db_journal_pins(json_t **out, rb_db *db, rb_err *err)
     RB_TRY(rb_json_read(&pins, text, strlen(text), "the pins in rbtool_journal", err));
     if (!json_is_object(pins))
         return rb_fail(err, RB_ERROR, "the pins in rbtool_journal are not a JSON object");
-    *out = pins;
-    pins = NULL;
+    *out = RB_TAKE(pins);
     return RB_OK;
 }
 

@@ -87,9 +87,7 @@ int64_t rb_run_new_references(const json_t **example, const json_t *before, cons
 static enum rb_code compare(const json_t *before, const json_t *after, const char *who,
                             const char *advice, rb_err *err)
 {
-    const char *key;
-    json_t *entry;
-    json_object_foreach ((json_t *)after, key, entry) {
+    rb_json_each_member (key, entry, after) {
         const json_t *example;
         int64_t found = rb_run_new_references(&example, json_object_get(before, key), entry);
         if (found == 0)

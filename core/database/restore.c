@@ -65,9 +65,7 @@ static enum rb_code attach(rb_restore *r, rb_err *err)
 
 static bool has_list(const json_t *list, const char *table, const char *column)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item) {
+    rb_json_each (item, list) {
         const char *name = rb_json_str(item, "table");
         const char *part = rb_json_str(item, "column");
         bool same = part && column ? strcasecmp(part, column) == 0 : !part && !column;
@@ -145,12 +143,10 @@ static enum rb_code choose_rows(rb_restore *r, rb_restored *one, rb_err *err)
 static enum rb_code choose_values(rb_restore *r, rb_restored *one, rb_err *err)
 {
     const json_t *columns = json_object_get(one->t, "columns");
-    size_t i;
-    json_t *item;
     if (!rb_backup_is(one->t, "values") || !one->now)
         return RB_OK;
     one->columns = json_array();
-    json_array_foreach ((json_t *)columns, i, item) {
+    rb_json_each (item, columns) {
         const char *name = json_string_value(item);
         bool dropped = !rb_names_have(json_object_get(one->t, "compared"), name);
         if (!rb_names_have(json_object_get(one->now, "columns"), name) ||
@@ -191,9 +187,7 @@ static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
                        "SELECT id FROM rbtool_applied UNION ALL SELECT up_sha256 FROM"
                        " rbtool_applied WHERE up_sha256 IS NOT NULL",
                        NULL, err));
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row)
+    rb_json_each (row, rows)
         if (json_is_string(json_array_get(row, 0)))
             rb_strs_add(out, json_string_value(json_array_get(row, 0)));
     return RB_OK;
@@ -202,9 +196,7 @@ static enum rb_code read_applied(rb_strs *out, rb_db *db, rb_err *err)
 /* Whether every script of the transition that made the backup is undone. */
 static bool is_undone(const json_t *scripts, const rb_strs *applied)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)scripts, i, item) {
+    rb_json_each (item, scripts) {
         const char *id = rb_json_str(item, "id");
         const char *direction = rb_json_str(item, "direction");
         bool up = direction && strcmp(direction, "up") == 0;
@@ -250,10 +242,8 @@ enum rb_code rb_db_restore_expected(bool *out, rb_db *db, const json_t *scripts,
 /* Whether the migration was applied when the backup was made: with this text, or edited. */
 static bool was_applied(bool *edited, const json_t *applied, const rb_migration *m)
 {
-    const char *id;
-    json_t *sha256;
     bool by_id = false;
-    json_object_foreach ((json_t *)applied, id, sha256) {
+    rb_json_each_member (id, sha256, applied) {
         const char *text = json_string_value(sha256);
         if (text && strcmp(text, m->up.sha256) == 0)
             return true;
@@ -374,7 +364,6 @@ enum rb_code rb_db_restore(json_t **report, rb_restore *r, rb_db *db, rb_err *er
 
 void rb_restore_free(rb_restore *r)
 {
-    rb_err ignored;
     if (!r)
         return;
     for (size_t i = 0; i < r->n; i++) {
@@ -386,7 +375,7 @@ void rb_restore_free(rb_restore *r)
     }
     free(r->list);
     if (r->file)
-        (void)!r->db->driver->backup_close(r->file, NULL, &ignored);
+        (void)!r->db->driver->backup_close(r->file, NULL, RB_IGNORED);
     json_decref(r->ignored);
     json_decref(r->report);
     free(r);

@@ -56,8 +56,6 @@ enum rb_code rb_restore_missing(json_t *entry, rb_restore *r, rb_restored *one, 
     RB_AUTO(rb_json_freep) json_t *counts = NULL;
     RB_AUTO(rb_json_freep) json_t *keys = NULL;
     const size_t key = json_array_size(json_object_get(one->t, "key"));
-    size_t i;
-    json_t *row;
     rb_sql_set(one->parts, "from", from);
     rb_sql_set(one->parts, "condition", condition);
     rb_json_set_str(one->parts, "reason", reason);
@@ -65,7 +63,7 @@ enum rb_code rb_restore_missing(json_t *entry, rb_restore *r, rb_restored *one, 
                        "SELECT {reason}, count(*) FROM {from} WHERE {condition} GROUP BY 1 ORDER BY"
                        " min(d.rbtool_row)",
                        err));
-    json_array_foreach (counts, i, row) {
+    rb_json_each (row, counts) {
         add_count(entry, "missingCount", json_integer_value(json_array_get(row, 1)));
         add_reason(entry, json_string_value(json_array_get(row, 0)));
     }
@@ -75,7 +73,7 @@ enum rb_code rb_restore_missing(json_t *entry, rb_restore *r, rb_restored *one, 
                        "SELECT {keys} FROM {from} WHERE {condition} ORDER BY d.rbtool_row"
                        " LIMIT " SHOWN_KEYS,
                        err));
-    json_array_foreach (keys, i, row)
+    rb_json_each (row, keys)
         json_array_append(json_object_get(entry, "missing"),
                           key == 1 ? json_array_get(row, 0) : row);
     return RB_OK;
@@ -176,10 +174,8 @@ static enum rb_code decide(const rb_restore *r, rb_restored *one, rb_err *err)
 static enum rb_code set_orphans(bool *any, const rb_restore *r, rb_restored *one,
                                 const json_t *only, rb_err *err)
 {
-    size_t i;
-    json_t *reference;
     *any = false;
-    json_array_foreach ((json_t *)r->references, i, reference) {
+    rb_json_each (reference, r->references) {
         const json_t *columns = json_object_get(reference, "columns");
         const json_t *to = json_object_get(reference, "parentColumns");
         const rb_restored *parent = &r->list[rb_json_int(reference, "parent", 0)];
@@ -199,7 +195,7 @@ static enum rb_code set_orphans(bool *any, const rb_restore *r, rb_restored *one
         rb_sql_put(parts, "refers", rb_sql_list(columns, "d.@ IS NOT NULL", " AND "));
         rb_sql_put(parts, "on", rb_sql_refers(table, to, "d", columns));
         rb_sql_put(parts, "stored", rb_sql_refers(table, to, "p", to));
-        rb_sql_put(parts, "name", rb_format("orphans%zu", i));
+        rb_sql_put(parts, "name", rb_format("orphans%zu", reference_at));
         rb_sql_set(parts, "but", "");
         if (table && rb_names_have_all(json_object_get(table, "columns"), to))
             rb_sql_set(parts, "but",
@@ -317,9 +313,7 @@ static enum rb_code restore_rows(rb_restore *r, rb_restored *one, rb_err *err)
 /* Parents come before the rows that refer to them: an engine may refuse others. */
 static bool has_parents_first(const rb_restore *r, const rb_restored *one)
 {
-    size_t i;
-    json_t *reference;
-    json_array_foreach ((json_t *)r->references, i, reference) {
+    rb_json_each (reference, r->references) {
         const rb_restored *parent = &r->list[rb_json_int(reference, "parent", 0)];
         if (&r->list[rb_json_int(reference, "child", 0)] == one && parent != one && parent->entry &&
             !parent->done)
@@ -333,8 +327,6 @@ static enum rb_code report_rows(rb_restore *r, rb_restored *one, rb_err *err)
     static const char done[] = "s.act IN ('insert', 'update')";
     static const char from[] = "{data} AS d JOIN {rows} AS s ON s.rbtool_row = d.rbtool_row";
     int64_t count;
-    size_t i;
-    json_t *column;
     rb_json_set_str(one->parts, "done", done);
     RB_TRY(rb_sql_number(&count, r->db, one->parts, "SELECT count(*) FROM {rows} AS s WHERE {done}",
                          err));
@@ -343,7 +335,7 @@ static enum rb_code report_rows(rb_restore *r, rb_restored *one, rb_err *err)
     RB_AUTO(rb_json_freep)
     json_t *lacking = rb_names_of(json_object_get(one->t, "columns"),
                                   json_object_get(one->now, "columns"), false);
-    json_array_foreach (lacking, i, column) {
+    rb_json_each (column, lacking) {
         rb_sql_put(one->parts, "column", rb_sql_name(json_string_value(column)));
         json_t *entry = rb_restore_entry(r, one, json_string_value(column));
         RB_TRY(rb_restore_missing(entry, r, one, from, "{done} AND d.{column} IS NOT NULL",
@@ -388,10 +380,8 @@ enum rb_code rb_restore_all_rows(rb_restore *r, rb_err *err)
 static void set_untouched(const rb_restore *r, const rb_restored *one)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *name;
     rb_buf_puts(&out, "1 = 1");
-    json_array_foreach (one->columns, i, name) {
+    rb_json_each (name, one->columns) {
         RB_AUTO(rb_json_freep) json_t *alone = json_pack("[O]", name);
         RB_AUTO(rb_free_str) char *same = rb_sql_same(r->db, alone);
         RB_AUTO(rb_free_str) char *column = rb_sql_list(alone, "n.@", "");
@@ -449,28 +439,26 @@ enum rb_code rb_restore_values(rb_restore *r, rb_restored *one, rb_err *err)
         "SELECT count(*) FROM {from} WHERE s.act = 'update' AND {differs}",
         "SELECT -count(*) FROM {from} WHERE s.act = 'refused' AND {differs}"};
     RB_AUTO(rb_json_freep) json_t *entries = json_array();
-    size_t i;
-    json_t *name;
-    json_array_foreach (one->columns, i, name)
+    rb_json_each (name, one->columns)
         json_array_append(entries, rb_restore_entry(r, one, json_string_value(name)));
     if (one->keyed)
         RB_TRY(decide_values(r, one, err));
     rb_sql_set(one->parts, "from", from);
     /* What differs now and is not refused is what will be restored. */
     for (int after = 0; one->keyed && after < 2; after++) {
-        json_array_foreach (one->columns, i, name) {
+        rb_json_each (name, one->columns) {
             int64_t n;
             set_differs(r, one, name);
             RB_TRY(rb_sql_number(&n, r->db, one->parts, counts[after], err));
-            add_count(json_array_get(entries, i), "restored", n);
+            add_count(json_array_get(entries, name_at), "restored", n);
         }
         if (!after)
             RB_TRY(update_rows(r, one, err));
     }
-    json_array_foreach (one->columns, i, name) {
+    rb_json_each (name, one->columns) {
         set_differs(r, one, name);
         RB_TRY(rb_restore_missing(
-            json_array_get(entries, i), r, one, one->keyed ? from : "{data} AS d",
+            json_array_get(entries, name_at), r, one, one->keyed ? from : "{data} AS d",
             one->keyed ? "s.act <> 'update' AND {differs}" : "{column} IS NOT NULL",
             one->keyed ? "s.act" : "'no key'", err));
     }

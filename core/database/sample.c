@@ -34,9 +34,7 @@ const char *rb_sample_named(size_t *count, const rb_samples *samples, const char
     RB_AUTO(rb_json_freep) json_t *fitting = json_array();
     for (char *p = lower; *p; p++)
         *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(samples->literals, lower), i, item)
+    rb_json_each (item, json_object_get(samples->literals, lower))
         if (json_string_value(item)[0] == '\'' ? strings : numbers)
             json_array_append(fitting, item);
     *count = json_array_size(fitting);
@@ -244,9 +242,7 @@ static void add_named(json_t *literals, const rb_token *name, const char *litera
         list = json_array();
         json_object_set_new(literals, key, list);
     }
-    size_t i;
-    json_t *other;
-    json_array_foreach (list, i, other)
+    rb_json_each (other, list)
         if (!value || json_equal(other, value)) {
             json_decref(value);
             return;

@@ -69,9 +69,7 @@ static enum rb_code read_objects(rb_strs *names, rb_db *db, bool tables_only, rb
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_TRY(rb_db_query(&rows, db, db->driver->objects_sql, NULL, err));
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         const char *name = json_string_value(json_array_get(row, 0));
         bool own =
             name && strncmp(name, "rbtool_", strlen("rbtool_")) == 0 && rb_tracking_owns(name);

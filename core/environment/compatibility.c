@@ -32,9 +32,8 @@ typedef struct testing {
 
 static void testing_clear(testing *t)
 {
-    rb_err ignored;
     if (t->dir)
-        (void)!rb_dir_remove(t->dir, &ignored);
+        (void)!rb_dir_remove(t->dir, RB_IGNORED);
     free(t->dir);
     free(t->output);
     rb_strs_clear(&t->env);
@@ -181,11 +180,11 @@ static bool leave_network(rb_strs *out)
     static const char *const by_root[] = {"unshare", "--net", "--", NULL};
     RB_AUTO(rb_strs_clear) rb_strs probe = {0};
     rb_process_result result = {0};
-    rb_err ignored;
     add_words(&probe, geteuid() == 0 ? by_root : by_user);
     rb_strs_add(&probe, "true");
     const rb_process process = {.timeout = PROBE_SECONDS};
-    const bool can = run_program(&result, &probe, process, &ignored) == RB_OK && result.status == 0;
+    const bool can =
+        run_program(&result, &probe, process, RB_IGNORED) == RB_OK && result.status == 0;
     rb_process_result_clear(&result);
     if (can)
         add_words(out, geteuid() == 0 ? by_root : by_user);
@@ -299,7 +298,6 @@ enum rb_code rb_compatibility_test(json_t **out, char **output, rb_repo *repo,
                                    const rb_config *settings, rb_err *err)
 {
     RB_AUTO(rb_config_freep) rb_config *own = NULL;
-    rb_err ignored;
     RB_AUTO(testing_clear)
     testing t = {.repo = repo,
                  .previous = previous,
@@ -313,12 +311,11 @@ enum rb_code rb_compatibility_test(json_t **out, char **output, rb_repo *repo,
     if (!rb_oid_parse(&commit, made->manifest->commit))
         return rb_fail(err, RB_ERROR, "internal error: the manifest's commit is not an id");
     RB_TRY(rb_commit_tree(&t.tree, repo, &commit, err));
-    if (rb_config_at(&own, repo, &previous->commit, &ignored) != RB_OK)
+    if (rb_config_at(&own, repo, &previous->commit, RB_IGNORED) != RB_OK)
         own = NULL;
     if (test(&t, own ? own : settings, err) != RB_OK)
         fails(&t, "untested", rb_err_line(err));
     *out = json_incref(t.out);
-    *output = t.output;
-    t.output = NULL;
+    *output = RB_TAKE(t.output);
     return RB_OK;
 }

@@ -186,9 +186,7 @@ enum rb_code rb_delivered_check(json_t *drift, const char *root, const char *tag
     check.files = json_object_get(listing, "files");
     check.ignore = json_object_get(listing, "ignore");
     RB_TRY(walk(&(folder_walk){folder, check.ignore, check_file, &check}, "", err));
-    const char *key;
-    json_t *entry;
-    json_object_foreach (check.files, key, entry) {
+    rb_json_each_member (key, entry, check.files) {
         size_t len = strlen(key) / 2;
         RB_AUTO(rb_free_str) char *below = rb_calloc(len + 1, 1);
         if (rb_hex_decode(key, (unsigned char *)below, len))

@@ -28,16 +28,14 @@ void rb_drift_compare(json_t *drift, const rb_drift_file *file)
     RB_AUTO(rb_strs_clear) rb_strs lines = {0};
     RB_AUTO(rb_json_freep) json_t *flags = NULL;
     struct stat st;
-    rb_err unreadable;
-    if (rb_release_file(&was, file->release, file->repo, file->source, file->sha256, &unreadable) !=
+    if (rb_release_file(&was, file->release, file->repo, file->source, file->sha256, RB_IGNORED) !=
             RB_OK ||
-        rb_file_load(&is, &st, file->path, RB_FLAGS_LIMIT, &unreadable) != RB_OK ||
-        st.st_nlink == 0)
+        rb_file_load(&is, &st, file->path, RB_FLAGS_LIMIT, RB_IGNORED) != RB_OK || st.st_nlink == 0)
         return;
-    if (rb_lines_compare(&lines, rb_buf_str(&was), was.len, rb_buf_str(&is), is.len, &unreadable) ==
+    if (rb_lines_compare(&lines, rb_buf_str(&was), was.len, rb_buf_str(&is), is.len, RB_IGNORED) ==
         RB_OK)
         json_object_set_new(item, "lines", rb_json_strs(&lines));
-    if (file->is_flags && rb_flags_compare(&flags, &was, &is, file->path, &unreadable) == RB_OK)
+    if (file->is_flags && rb_flags_compare(&flags, &was, &is, file->path, RB_IGNORED) == RB_OK)
         json_object_set(item, "flags", flags);
 }
 

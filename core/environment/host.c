@@ -11,8 +11,7 @@
 
 static bool read_id(rb_buf *out, const char *path)
 {
-    rb_err ignored;
-    if (rb_file_read(out, path, ID_LIMIT, &ignored) != RB_OK)
+    if (rb_file_read(out, path, ID_LIMIT, RB_IGNORED) != RB_OK)
         return false;
     rb_buf_truncate(out, strcspn(rb_buf_str(out), "\n"));
     return out->len >= 16 && strcmp(rb_buf_str(out), "uninitialized") != 0;

@@ -74,10 +74,9 @@ static enum rb_code read_journal(rb_journals *out, const rb_ledger *ledger, cons
 
 void rb_journals_read(rb_journals *out, const rb_ledger *ledger, const rb_strs *roots)
 {
-    rb_err ignored;
     *out = (rb_journals){0};
     for (size_t i = 0; i < roots->n; i++)
-        (void)!read_journal(out, ledger, roots->items[i], &ignored);
+        (void)!read_journal(out, ledger, roots->items[i], RB_IGNORED);
     rb_strs_sort(&out->own);
     if (out->pending_count > 1)
         qsort(out->pending, out->pending_count, sizeof *out->pending, later_first);

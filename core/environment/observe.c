@@ -109,8 +109,7 @@ enum rb_code rb_promised_catalog(json_t **out, rb_db *db, const rb_release *rele
                            database->name, release->tag, fingerprint, database->fingerprint,
                            database->engine);
     }
-    *out = catalog;
-    catalog = NULL;
+    *out = RB_TAKE(catalog);
     return RB_OK;
 }
 
@@ -122,13 +121,12 @@ void rb_promise_without_undone(json_t **promised, const rb_catalog_now *now,
     RB_AUTO(rb_json_freep) json_t *order = NULL;
     RB_AUTO(rb_json_freep) json_t *released = NULL;
     char fingerprint[RB_SHA256_HEX];
-    rb_err unknown;
     rb_catalog_compare(&differences, &order, *promised, now->catalog);
     if (json_array_size(differences) == 0)
         return;
     rb_catalog_fingerprint(*promised, fingerprint);
     if (strcmp(fingerprint, database->fingerprint) == 0 ||
-        rb_rebuilt_catalog(&released, release, repo, database, &unknown) != RB_OK)
+        rb_rebuilt_catalog(&released, release, repo, database, RB_IGNORED) != RB_OK)
         return;
     json_t *without = json_copy(*promised);
     rb_json_each (item, differences) {

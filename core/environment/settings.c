@@ -31,13 +31,11 @@ json_t *rb_settings_of(const json_t *environments, const char *name)
 /* {"service.stop": [...]}: every member that is not an object itself. */
 static void flatten(json_t *out, const char *prefix, const json_t *value)
 {
-    const char *key;
-    json_t *item;
     if (!json_is_object(value) || json_object_size(value) == 0) {
         json_object_set(out, prefix, (json_t *)value);
         return;
     }
-    json_object_foreach ((json_t *)value, key, item) {
+    rb_json_each_member (key, item, value) {
         RB_AUTO(rb_free_str)
         char *path = rb_format("%s%s%s", prefix, *prefix ? "." : "", key);
         flatten(out, path, item);
@@ -56,16 +54,14 @@ static json_t *compare(const json_t *recorded, const json_t *found)
     RB_AUTO(rb_json_freep) json_t *was = json_object();
     RB_AUTO(rb_json_freep) json_t *is = json_object();
     json_t *list = json_array();
-    const char *key;
-    json_t *value;
     if (json_equal(recorded, found))
         return list;
     flatten(was, "", recorded);
     flatten(is, "", found);
-    json_object_foreach (was, key, value)
+    rb_json_each_member (key, value, was)
         if (!json_equal(value, json_object_get(is, key)))
             add_difference(list, key, value, json_object_get(is, key));
-    json_object_foreach (is, key, value)
+    rb_json_each_member (key, value, is)
         if (!json_object_get(was, key))
             add_difference(list, key, NULL, value);
     if (json_array_size(list) == 0) /* keys that look alike once they are joined */
@@ -108,8 +104,7 @@ enum rb_code rb_database_pins(json_t **out, bool *copy, const char *url, rb_err 
     const char *recorded = rb_json_str(pins, "database");
     *copy = recorded && !rb_text_same(recorded, identity);
     if (!*copy) {
-        *out = pins;
-        pins = NULL;
+        *out = RB_TAKE(pins);
     }
     return RB_OK;
 }
@@ -126,8 +121,7 @@ static void look_at_database(rb_binding *out, const rb_env *env, const rb_env_pa
 {
     RB_AUTO(rb_json_freep) json_t *pins = NULL;
     bool copy;
-    rb_err ignored;
-    if (rb_database_pins(&pins, &copy, database->value, &ignored) != RB_OK)
+    if (rb_database_pins(&pins, &copy, database->value, RB_IGNORED) != RB_OK)
         return;
     const char *environment = rb_json_str(pins, "environment");
     if (copy)
@@ -157,15 +151,14 @@ static enum rb_code look_at_recorded_root(json_t **recorded, rb_binding *out, co
     RB_AUTO(rb_state_closep) rb_state *state = NULL;
     RB_AUTO(rb_json_freep) json_t *found = NULL;
     const char *root;
-    rb_err ignored;
     RB_TRY(rb_repo_setting(&root, repo, key, err));
     if (!root && !named)
         RB_TRY(rb_repo_subsections(&names, repo, ROOTS, "root", err));
     out->other = names.n > 0 ? rb_strdup(names.items[0]) : NULL;
     if (!root || strcmp(root, env->root) == 0)
         return RB_OK;
-    if (rb_state_open(&state, root, false, &ignored) != RB_OK ||
-        read_pin(&found, state, "settings", &ignored) != RB_OK || json_object_size(found) == 0) {
+    if (rb_state_open(&state, root, false, RB_IGNORED) != RB_OK ||
+        read_pin(&found, state, "settings", RB_IGNORED) != RB_OK || json_object_size(found) == 0) {
         json_decref(found);
         found = json_pack("{s:{s:o}}", sources[RB_SETTINGS_WORKTREE], "root", rb_json_text(root));
     }

@@ -163,8 +163,6 @@ enum rb_code rb_state_restores(json_t **out, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *rows = NULL;
     RB_AUTO(rb_json_freep) json_t *list = json_array();
-    size_t i;
-    json_t *row;
     if (!state->copy)
         RB_TRY(rb_state_query(&rows, state, err,
                               "SELECT r.id, b.database_name, r.committed IS NOT NULL, r.detail FROM"
@@ -172,7 +170,7 @@ enum rb_code rb_state_restores(json_t **out, rb_state *state, rb_err *err)
                               " NOT EXISTS (SELECT 1 FROM entry e WHERE e.transition_id = r.id AND"
                               " e.kind = 'restore') ORDER BY r.rowid",
                               "[s]", state->host));
-    json_array_foreach (rows, i, row) {
+    rb_json_each (row, rows) {
         RB_AUTO(rb_free_str) char *id = NULL;
         RB_AUTO(rb_free_str) char *database = NULL;
         RB_AUTO(rb_free_str) char *text = NULL;

@@ -55,8 +55,7 @@ enum rb_code rb_state_watch_settle(rb_state *state, const char *root, rb_err *er
     if (!watch || rb_json_str(watch, "outcome") ||
         (!over && (failed || rb_watch_now() <= rb_json_int(watch, "deadline", 0))))
         return RB_OK;
-    rb_err watched;
-    if (rb_lock_take_watch(&lock, root, &watched) != RB_OK)
+    if (rb_lock_take_watch(&lock, root, RB_IGNORED) != RB_OK)
         return RB_OK;
     rb_json_set_str(watch, "outcome", failed ? "held" : over ? "superseded" : "unobserved");
     RB_TRY(rb_state_watch_set(state, watch, err));
@@ -78,8 +77,7 @@ enum rb_code rb_state_watches(json_t **out, rb_state *state, rb_err *err)
         RB_TRY(read_watch(&watch, state, json_array_get(row, 0), err));
         json_array_append_new(list, watch);
     }
-    *out = list;
-    list = NULL;
+    *out = RB_TAKE(list);
     return RB_OK;
 }
 

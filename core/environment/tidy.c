@@ -12,9 +12,8 @@
 static void tidy_below(const char *dir, int depth)
 {
     RB_AUTO(rb_strs_clear) rb_strs names = {0};
-    rb_err ignored;
     rb_dir_tidy(dir);
-    if (depth == 0 || rb_dir_list(&names, dir, &ignored) != RB_OK)
+    if (depth == 0 || rb_dir_list(&names, dir, RB_IGNORED) != RB_OK)
         return;
     for (size_t i = 0; i < names.n; i++) {
         RB_AUTO(rb_free_str) char *path = rb_path_join(dir, names.items[i]);

@@ -26,8 +26,7 @@ static char *linked_dir(const char *path)
 {
     static const char key[] = "gitdir: ";
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_err ignored;
-    if (rb_file_read(&text, path, GITFILE_LIMIT, &ignored) != RB_OK ||
+    if (rb_file_read(&text, path, GITFILE_LIMIT, RB_IGNORED) != RB_OK ||
         strncmp(rb_buf_str(&text), key, strlen(key)) != 0)
         return NULL;
     RB_AUTO(rb_free_str) char *above = rb_path_dir(path);

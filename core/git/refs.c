@@ -118,9 +118,8 @@ enum rb_code rb_ref_move(rb_repo *repo, const char *name, const rb_oid *to, cons
     if (status == 0)
         return RB_OK;
     rb_ref now;
-    rb_err ignored;
     bool moved =
-        rb_ref_read(&now, repo, name, &ignored) == RB_OK &&
+        rb_ref_read(&now, repo, name, RB_IGNORED) == RB_OK &&
         (now.exists != (old != NULL) || (old && !now.symbolic && !rb_oid_equal(&now.object, old)));
     enum rb_code code = moved || strstr(said, ".lock': ") ? RB_BUSY
                         : strstr(said, "hook")            ? RB_FOUND
@@ -141,14 +140,14 @@ bool rb_object_commit(rb_oid *out, rb_repo *repo, const rb_oid *object)
         RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
         size_t size = 0;
         git_object_t type = GIT_OBJECT_INVALID;
-        rb_err none;
         if (git_odb_read_header(&size, &type, repo->odb, rb_git_oid(&at)) != 0)
             return false;
         if (type == GIT_OBJECT_COMMIT) {
             *out = at;
             return true;
         }
-        if (type != GIT_OBJECT_TAG || rb_tag_read_object(&tag, repo, &at, "", &none) != RB_OK ||
+        if (type != GIT_OBJECT_TAG ||
+            rb_tag_read_object(&tag, repo, &at, "", RB_IGNORED) != RB_OK ||
             !rb_tag_target(&at, tag))
             return false;
     }

@@ -63,8 +63,7 @@ enum rb_code rb_remote_find(char **out, rb_repo *repo, const char *name, rb_err 
 char *rb_remote_fetch_tags(rb_repo *repo)
 {
     RB_AUTO(rb_free_str) char *name = NULL;
-    rb_err none;
-    if (rb_remote_find(&name, repo, NULL, &none) != RB_OK)
+    if (rb_remote_find(&name, repo, NULL, RB_IGNORED) != RB_OK)
         return rb_strdup("git fetch REMOTE --tags");
     RB_AUTO(rb_free_str) char *safe = rb_safe(name);
     return rb_format("git fetch %s --tags", safe);

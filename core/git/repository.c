@@ -157,9 +157,8 @@ static int open_if_git_trusts(git_repository **out, const char *dir)
 {
     const char *const argv[] = {"git", "-C", dir, "rev-parse", "--git-dir", NULL};
     rb_process_result result = {0};
-    rb_err ignored;
     bool trusted =
-        rb_process_run(&result, &(rb_process){.argv = argv}, &ignored) == RB_OK && !result.status;
+        rb_process_run(&result, &(rb_process){.argv = argv}, RB_IGNORED) == RB_OK && !result.status;
     rb_process_result_clear(&result);
     if (!trusted)
         return GIT_EOWNER;
@@ -279,8 +278,7 @@ enum rb_code rb_repo_open(rb_repo **out, const char *dir, rb_err *err)
     RB_TRY(check_head(repo, dir, err));
     RB_TRY(find_dirs(repo, err));
     RB_TRY(rb_git_odb_open(repo, err));
-    *out = repo;
-    repo = NULL;
+    *out = RB_TAKE(repo);
     return RB_OK;
 }
 

@@ -74,8 +74,7 @@ enum rb_code rb_git_run(rb_buf *out, int *status, char **said, const rb_repo *re
     RB_TRY(
         run(&result, repo, args, (rb_process){.env = env, .input = input, .input_len = len}, err));
     *status = result.status;
-    *said = result.said;
-    result.said = NULL;
+    *said = RB_TAKE(result.said);
     if (out) {
         rb_buf_clear(out);
         *out = result.out;

@@ -61,8 +61,7 @@ enum rb_code rb_tag_read_object(rb_tag **out, rb_repo *repo, const rb_oid *objec
     tag->name = rb_strdup(name);
     tag->object = *object;
     RB_TRY(read_raw(tag, repo, err));
-    *out = tag;
-    tag = NULL;
+    *out = RB_TAKE(tag);
     return RB_OK;
 }
 

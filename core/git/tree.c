@@ -130,8 +130,7 @@ enum rb_code rb_git_tree(git_tree **out, const rb_repo *repo, const rb_oid *oid,
                        "a repaired history",
                        hex, *safe ? safe : "top", fault, name);
     }
-    *out = tree;
-    tree = NULL;
+    *out = RB_TAKE(tree);
     return RB_OK;
 }
 

@@ -36,8 +36,7 @@ static bool is_git_folder(const char *path)
 static char *line_of(const char *path, const char *prefix)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_err ignored;
-    if (rb_file_read(&text, path, GIT_FILE_LIMIT, &ignored) != RB_OK)
+    if (rb_file_read(&text, path, GIT_FILE_LIMIT, RB_IGNORED) != RB_OK)
         return NULL;
     const char *line = rb_buf_str(&text);
     size_t len = strlen(prefix);

@@ -147,8 +147,7 @@ enum rb_code rb_guard_carries(bool *out, rb_tag **tag, rb_guard *guard, const rb
     RB_TRY(rb_tag_read_object(&read, guard->repo, object, name, err));
     *out = read->annotated && rb_manifest_is_in(read);
     if (*out && tag) {
-        *tag = read;
-        read = NULL;
+        *tag = RB_TAKE(read);
     }
     return RB_OK;
 }

@@ -269,10 +269,10 @@ static bool is_as_before(const rb_guard_search *search, const rb_pushed *pushed,
     rb_repo *repo = search->guard->repo;
     rb_oid commit;
     rb_oid tree;
-    rb_err ignored;
     return !rb_oid_is_zero(&pushed->remote) && rb_object_commit(&commit, repo, &pushed->remote) &&
-           rb_commit_tree(&tree, repo, &commit, &ignored) == RB_OK &&
-           rb_tree_find(&was, repo, &tree, path, &ignored) == RB_OK && rb_oid_equal(&was.oid, now);
+           rb_commit_tree(&tree, repo, &commit, RB_IGNORED) == RB_OK &&
+           rb_tree_find(&was, repo, &tree, path, RB_IGNORED) == RB_OK &&
+           rb_oid_equal(&was.oid, now);
 }
 
 /* Checks the set of one folder in one pushed ref. */

@@ -28,10 +28,10 @@ static void add_set(struct present *present, rb_guard_search *search, const rb_o
                     const char *folder, const char *layout, const char *engine, bool kept)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
-    rb_err none;
     if (!rb_strs_has(&present->paths, folder))
         rb_strs_add(&present->paths, folder);
-    if (rb_migrations_read(&set, search->guard->repo, tree, folder, layout, engine, &none) != RB_OK)
+    if (rb_migrations_read(&set, search->guard->repo, tree, folder, layout, engine, RB_IGNORED) !=
+        RB_OK)
         return;
     search->bytes += set->bytes;
     for (size_t i = 0; i < set->n; i++) {
@@ -54,10 +54,9 @@ static void list_present(struct present *out, rb_guard_search *search, const rb_
                          const rb_oid *tree)
 {
     RB_AUTO(rb_config_freep) rb_config *own = NULL;
-    rb_err none;
     *out = (struct present){.ups = json_object(), .ids = json_object(), .kept = json_object()};
     rb_strs_add(&out->paths, RB_CONFIG_FILE);
-    if (rb_config_at(&own, search->guard->repo, commit, &none) != RB_OK)
+    if (rb_config_at(&own, search->guard->repo, commit, RB_IGNORED) != RB_OK)
         own = NULL;
     for (size_t i = 0; own && i < own->database_count; i++)
         add_set(out, search, tree, own->databases[i].migrations, own->databases[i].layout,
@@ -72,9 +71,8 @@ static bool find_there(rb_oid *commit, rb_oid *tree, const rb_guard_search *sear
                        const rb_pushed *pushed)
 {
     rb_repo *repo = search->guard->repo;
-    rb_err none;
     return !rb_oid_is_zero(&pushed->remote) && rb_object_commit(commit, repo, &pushed->remote) &&
-           rb_commit_tree(tree, repo, commit, &none) == RB_OK;
+           rb_commit_tree(tree, repo, commit, RB_IGNORED) == RB_OK;
 }
 
 /* Collects what the ref had before the push: a push is not responsible for what was missing
@@ -124,10 +122,9 @@ static bool has_same_folder(const rb_guard_search *search, const rb_oid *tree, c
 {
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry now = {0};
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry was = {0};
-    rb_err none;
     rb_repo *repo = search->guard->repo;
-    return rb_tree_find(&now, repo, tree, folder, &none) == RB_OK &&
-           rb_tree_find(&was, repo, before, folder, &none) == RB_OK &&
+    return rb_tree_find(&now, repo, tree, folder, RB_IGNORED) == RB_OK &&
+           rb_tree_find(&was, repo, before, folder, RB_IGNORED) == RB_OK &&
            rb_oid_equal(&now.oid, &was.oid);
 }
 
@@ -155,9 +152,8 @@ static bool has_all(rb_guard_search *search, const rb_oid *tree,
                     const rb_manifest_database *database)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
-    rb_err none;
     if (rb_migrations_read(&set, search->guard->repo, tree, database->directory, database->layout,
-                           database->engine, &none) != RB_OK)
+                           database->engine, RB_IGNORED) != RB_OK)
         return false;
     search->bytes += set->bytes;
     for (size_t i = 0; i < database->migration_count; i++) {
@@ -174,8 +170,8 @@ static bool continues_release(rb_strs *folders, rb_guard_search *search, const r
                               const rb_release *release)
 {
     rb_oid before;
-    rb_err none;
-    if (!release || rb_commit_tree(&before, search->guard->repo, &release->commit, &none) != RB_OK)
+    if (!release ||
+        rb_commit_tree(&before, search->guard->repo, &release->commit, RB_IGNORED) != RB_OK)
         return false;
     for (size_t i = 0; i < release->manifest->database_count; i++) {
         const rb_manifest_database *database = &release->manifest->databases[i];
@@ -203,9 +199,8 @@ enum rb_code rb_guard_continues(bool *out, rb_guard_search *search, const rb_pus
     for (size_t i = 0; *out && i < search->place_count; i++) {
         RB_AUTO(rb_tree_entry_clear) rb_tree_entry found = {0};
         const char *directory = search->places[i].directory;
-        rb_err none;
         *out = rb_strs_has(&folders, directory) ||
-               rb_tree_find(&found, repo, tree, directory, &none) != RB_OK;
+               rb_tree_find(&found, repo, tree, directory, RB_IGNORED) != RB_OK;
     }
     return code;
 }
@@ -275,8 +270,7 @@ static bool is_head(const rb_guard_search *search, const rb_pushed *pushed)
 {
     static const char *const args[] = {"symbolic-ref", "--quiet", "HEAD", NULL};
     RB_AUTO(rb_buf_clear) rb_buf name = {0};
-    rb_err detached;
-    if (rb_repo_git(&name, search->guard->repo, args, &detached) != RB_OK || name.len == 0)
+    if (rb_repo_git(&name, search->guard->repo, args, RB_IGNORED) != RB_OK || name.len == 0)
         return false;
     rb_buf_truncate(&name, name.len - 1);
     return strcmp(rb_buf_str(&name), pushed->remote_ref) == 0;
@@ -296,9 +290,7 @@ static void refuse_missing(rb_refusals *out, const rb_pushed *pushed, const rb_r
 /* True if nothing that was there is missing, released or not. */
 static bool keeps_all(const struct present *now, const struct present *was)
 {
-    const char *up;
-    json_t *downs;
-    json_object_foreach (was->ups, up, downs) {
+    rb_json_each_member (up, downs, was->ups) {
         const json_t *left = json_object_get(now->ups, up);
         rb_json_each (down, downs) {
             bool found = false;

@@ -73,12 +73,11 @@ static enum rb_code measure_tree(struct measuring *m, const rb_oid *tree, rb_err
 {
     rb_flat_file files[RB_ATTACHMENTS];
     RB_AUTO(rb_buf_clear) rb_buf names = {0};
-    rb_err unfit;
     size_t n = 0;
     size_t size;
     RB_TRY(add_bytes(m, tree, &size, err));
     if (m->why || rb_flat_read(files, &n, RB_ATTACHMENTS, &names, m->repo, tree, "the entry's tree",
-                               &unfit) != RB_OK)
+                               RB_IGNORED) != RB_OK)
         return RB_OK;
     for (size_t i = 0; i < n && !m->why; i++)
         RB_TRY(add_bytes(m, &files[i].blob, &size, err));
@@ -133,8 +132,7 @@ enum rb_code rb_ledger_guard_size(char **why, const char **next, rb_repo *repo, 
     *next = m.unfit ? RB_NEXT_UNFIT
                     : "an entry cannot be made smaller; the server takes a longer history with a "
                       "larger git config rbtool.ledgerPushEntries or rbtool.ledgerPushBytes there";
-    *why = m.why;
-    m.why = NULL;
+    *why = RB_TAKE(m.why);
     return RB_OK;
 }
 

@@ -95,11 +95,10 @@ static enum rb_code write_line(struct receipts *w, const char *line, rb_err *err
     char hex[RB_OID_HEX] = "";
     int name = 0;
     rb_oid object;
-    rb_err absent;
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     if (sscanf(line, "%" SCNd64 " %40[0-9a-f] %n", &at, hex, &name) != 2 || name == 0 || at <= 0 ||
         !rb_oid_parse(&object, hex) ||
-        rb_tag_read_object(&tag, w->repo, &object, line + name, &absent) != RB_OK)
+        rb_tag_read_object(&tag, w->repo, &object, line + name, RB_IGNORED) != RB_OK)
         return RB_OK;
     return witness(w, tag, at, err);
 }

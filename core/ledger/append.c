@@ -45,10 +45,9 @@ static void give_back(int *fd)
  * value only. */
 static int take_turn(const rb_repo *repo)
 {
-    rb_err ignored;
     RB_AUTO(rb_free_str) char *dir = rb_path_join(rb_repo_common_dir(repo), "rbtool");
     RB_AUTO(rb_free_str) char *path = rb_path_join(dir, "ledger.turn");
-    if (rb_dir_make(dir, &ignored) != RB_OK)
+    if (rb_dir_make(dir, RB_IGNORED) != RB_OK)
         return -1;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     int64_t end = seconds() + TURN_PATIENCE;

@@ -173,9 +173,7 @@ static void check_content(const rb_entry_form *form, rb_problems *problems)
                             ? "the entry has no parent and names another one as the ledger's first"
                             : "the entry has a parent and does not name the ledger's first entry");
     const char *last = "";
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(form->json, "attachments"), i, item) {
+    rb_json_each (item, json_object_get(form->json, "attachments")) {
         const char *name = rb_json_str(item, "name");
         if (strcmp(name, last) <= 0)
             rb_problems_add(problems, "form", "attachments", "names in order, each once", name,
@@ -206,8 +204,7 @@ static bool read_json(rb_entry_form *form, const char *text, size_t len, rb_prob
         rb_problems_add(problems, "form", "", "", "", "%s", rb_err_line(&why));
         return false;
     }
-    form->json = json;
-    json = NULL;
+    form->json = RB_TAKE(json);
     check_content(form, problems);
     return true;
 }

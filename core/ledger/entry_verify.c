@@ -126,11 +126,9 @@ static enum rb_entry_trust judge_signature(rb_pending *pending, const rb_signers
         rb_trust_check_key(&principal, &fingerprint, signers, NAMESPACE, form->signature.data,
                            form->signature.len, form->payload.data, form->payload.len,
                            form->committer.time, form->committer.email, problems);
-    pending->fingerprint = fingerprint;
-    fingerprint = NULL;
+    pending->fingerprint = RB_TAKE(fingerprint);
     if (code == RB_OK) {
-        pending->principal = principal;
-        principal = NULL;
+        pending->principal = RB_TAKE(principal);
         return RB_ENTRY_GOOD;
     }
     pending->failed = code == RB_ERROR ? problems->n : 0;

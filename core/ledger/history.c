@@ -105,8 +105,7 @@ enum rb_code rb_history_load(rb_chain **out, const rb_policy *policy, const rb_p
     more.how = how;
     RB_TRY(rb_chain_load(&chain, ledger->repo, ledger->signers, &more, err));
     RB_TRY(judge(chain, policy, err));
-    *out = chain;
-    chain = NULL;
+    *out = RB_TAKE(chain);
     return RB_OK;
 }
 
@@ -211,8 +210,7 @@ static void find_kept(rb_tag **out, const rb_link *link, const rb_policy *policy
     rb_sha256_hex_of(bytes, len, sha256);
     if (*link->sha256 && strcmp(sha256, link->sha256) != 0)
         return;
-    *out = tag;
-    tag = NULL;
+    *out = RB_TAKE(tag);
 }
 
 static bool has_restored(const rb_restoring *restoring, const char *object)
@@ -229,7 +227,6 @@ static enum rb_code restore_one(rb_restoring *out, const rb_chain *chain, const 
     RB_AUTO(rb_tag_freep) rb_tag *tag = NULL;
     RB_AUTO(rb_tag_freep) rb_tag *here = NULL;
     rb_oid written;
-    rb_err absent;
     if (is_here(chain, link) || has_restored(out, link->object))
         return RB_OK;
     find_kept(&tag, link, policy);
@@ -241,7 +238,7 @@ static enum rb_code restore_one(rb_restoring *out, const rb_chain *chain, const 
     rb_restored *restored = &out->items[out->n++];
     *restored = (rb_restored){.tag = rb_strdup(link->tag)};
     rb_oid_hex(&written, restored->object);
-    if (rb_tag_read(&here, policy->ledger->repo, link->tag, &absent) == RB_OK)
+    if (rb_tag_read(&here, policy->ledger->repo, link->tag, RB_IGNORED) == RB_OK)
         rb_oid_hex(&here->object, restored->here);
     return RB_OK;
 }

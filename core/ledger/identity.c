@@ -26,10 +26,9 @@ enum rb_code rb_ledger_pinned(const char **out, rb_repo *repo, rb_err *err)
 void rb_ledger_pin(rb_repo *repo, const char *first)
 {
     const char *pinned;
-    rb_err ignored;
     const char *const args[] = {"config", "--local", RB_LEDGER_KEY, first, NULL};
-    if (*first && rb_ledger_pinned(&pinned, repo, &ignored) == RB_OK && !pinned &&
-        rb_repo_git(NULL, repo, args, &ignored) != RB_OK)
+    if (*first && rb_ledger_pinned(&pinned, repo, RB_IGNORED) == RB_OK && !pinned &&
+        rb_repo_git(NULL, repo, args, RB_IGNORED) != RB_OK)
         return;
 }
 
@@ -120,17 +119,15 @@ static bool may_join(const rb_ledger *ledger, const rb_entry *merge)
 static bool take_join(rb_ledger *ledger, const rb_entry *merge, const json_t *joins)
 {
     char own[RB_OID_HEX] = "";
-    size_t i;
-    json_t *item;
     size_t before = ledger->ids.n;
     bool known = rb_ledger_of(own, merge) && rb_strs_has(&ledger->ids, own);
-    json_array_foreach ((json_t *)joins, i, item)
+    rb_json_each (item, joins)
         known = known || rb_strs_has(&ledger->ids, json_string_value(item));
     if (!known || !may_join(ledger, merge))
         return false;
     if (!rb_strs_has(&ledger->ids, own))
         rb_strs_add(&ledger->ids, own);
-    json_array_foreach ((json_t *)joins, i, item)
+    rb_json_each (item, joins)
         if (!rb_strs_has(&ledger->ids, json_string_value(item)))
             rb_strs_add(&ledger->ids, json_string_value(item));
     return ledger->ids.n > before;

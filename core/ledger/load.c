@@ -315,7 +315,6 @@ enum rb_code rb_ledger_load(rb_ledger **out, rb_repo *repo, const rb_signers *si
                                      "--delete " RB_LEDGER_REF " removes it");
     if (ref.exists)
         RB_TRY(load_from(&l, tip ? tip : &ref.object, !tip, how, err));
-    *out = ledger;
-    ledger = NULL;
+    *out = RB_TAKE(ledger);
     return RB_OK;
 }

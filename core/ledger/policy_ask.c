@@ -263,9 +263,7 @@ char *rb_policy_members(const rb_policy *policy, enum rb_role role)
     for (size_t i = 0; i < now->n; i++) {
         const json_t *json = policy->versions[now->items[i]].json;
         const json_t *list = json_object_get(json_object_get(json, "roles"), rb_role_name(role));
-        size_t j;
-        json_t *item;
-        json_array_foreach ((json_t *)list, j, item)
+        rb_json_each (item, list)
             rb_buf_printf(&out, "%s%s", out.len ? ", " : "", json_string_value(item));
         if (!list && now->n == 1)
             rb_buf_puts(&out, "every allowed signer");

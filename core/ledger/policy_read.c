@@ -94,8 +94,7 @@ enum rb_code rb_policy_read(json_t **out, const char *data, size_t len, const ch
     RB_AUTO(rb_json_freep) json_t *json = NULL;
     RB_TRY(rb_json_read(&json, data, len, what, err));
     RB_TRY(rb_shape_check(&rb_policy_shape, json, what, err));
-    *out = json;
-    json = NULL;
+    *out = RB_TAKE(json);
     return RB_OK;
 }
 
@@ -125,9 +124,7 @@ static bool matches_member(const char *name, const char *principals, const char 
 bool rb_members_match(const json_t *list, const char *principals, const char *key)
 {
     bool found = false;
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)list, i, item) {
+    rb_json_each (item, list) {
         const char *pattern = json_string_value(item);
         if (*pattern == '!' && matches_member(pattern + 1, principals, key))
             return false;
@@ -145,9 +142,7 @@ bool rb_policy_json_allows(const json_t *policy, enum rb_role role, const char *
 
 bool rb_policy_json_revokes(const json_t *policy, const char *key)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (json_object_get(policy, "revoked"), i, item)
+    rb_json_each (item, json_object_get(policy, "revoked"))
         if (key && same_key(rb_json_str(item, "key"), key))
             return true;
     return false;

@@ -21,9 +21,8 @@ void rb_caller_clear(rb_caller *caller)
 static char *committer_email(const rb_repo *repo)
 {
     RB_AUTO(rb_buf_clear) rb_buf ident = {0};
-    rb_err ignored;
     if (rb_repo_git(&ident, repo, (const char *const[]){"var", "GIT_COMMITTER_IDENT", NULL},
-                    &ignored) != RB_OK)
+                    RB_IGNORED) != RB_OK)
         return NULL;
     const char *open = strchr(rb_buf_str(&ident), '<');
     const char *close = open ? strchr(open, '>') : NULL;
@@ -87,10 +86,8 @@ static bool someone_can(const json_t *policy, const rb_signers *signers)
             continue;
         if (!list || rb_members_match(list, line->principals, fingerprint))
             return true;
-        size_t j;
-        json_t *item;
         bool pattern = !rb_pattern_is_literal(line->principals);
-        json_array_foreach ((json_t *)list, j, item)
+        rb_json_each (item, list)
             if (pattern && *json_string_value(item) != '!' &&
                 (!rb_pattern_is_literal(json_string_value(item)) ||
                  rb_pattern_list_matches(json_string_value(item), line->principals)))

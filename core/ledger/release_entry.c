@@ -52,9 +52,7 @@ const json_t *rb_ledger_compatibility(const rb_ledger *ledger, const char *objec
  * has its fingerprint. */
 static void attach_catalogs(attached *a, const json_t *catalogs)
 {
-    const char *name;
-    json_t *catalog;
-    json_object_foreach ((json_t *)catalogs, name, catalog) {
+    rb_json_each_member (name, catalog, catalogs) {
         RB_AUTO(rb_free_str) char *file = rb_format(PREFIX "%s", name);
         if (!rb_shape_is_name(file) || a->n == RB_ATTACHMENTS)
             continue;

@@ -252,11 +252,10 @@ static enum rb_code push(const struct syncing *s, const struct sides *sides, con
                          rb_err *err)
 {
     rb_ref now;
-    rb_err ignored;
     enum rb_code code = rb_remote_push(s->repo, s->remote, tip, RB_LEDGER_REF, err);
     if (code == RB_ERROR &&
-        rb_remote_read(&now, s->repo, s->remote, RB_LEDGER_REF, &ignored) == RB_OK && now.exists &&
-        !is_at(&sides->theirs, &now.object))
+        rb_remote_read(&now, s->repo, s->remote, RB_LEDGER_REF, RB_IGNORED) == RB_OK &&
+        now.exists && !is_at(&sides->theirs, &now.object))
         err->code = code = RB_BUSY;
     return code;
 }
@@ -410,20 +409,18 @@ enum rb_code rb_ledger_ready(char **fetched, rb_repo *repo, const rb_signers *si
 {
     rb_ref ours;
     const char *pinned = NULL;
-    rb_err none;
     RB_AUTO(rb_free_str) char *remote = NULL;
     RB_AUTO(rb_sync_clear) rb_sync sync = {0};
     *fetched = NULL;
     RB_TRY(rb_ref_read(&ours, repo, RB_LEDGER_REF, err));
     if (ours.exists)
         return RB_OK;
-    if (rb_remote_find(&remote, repo, NULL, &none) == RB_OK &&
+    if (rb_remote_find(&remote, repo, NULL, RB_IGNORED) == RB_OK &&
         rb_ledger_sync(&sync, repo, signers, remote, RB_SYNC_FETCH, err) != RB_OK)
         return rb_err_prefix(err, "this clone has no ledger yet, and that of %s cannot be fetched",
                              remote);
     if (sync.exists) {
-        *fetched = remote;
-        remote = NULL;
+        *fetched = RB_TAKE(remote);
         return RB_OK;
     }
     RB_TRY(rb_ledger_pinned(&pinned, repo, err));

@@ -32,13 +32,12 @@ static const json_t *maker_of(const judging *j, const char *tag, const char *obj
     RB_AUTO(rb_tag_freep) rb_tag *read = NULL;
     RB_AUTO(rb_verified_freep) rb_verified *verified = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    rb_err unknown;
     rb_oid id;
     if (!rb_oid_parse(&id, object) ||
-        rb_tag_read_object(&read, j->policy->ledger->repo, &id, tag, &unknown) != RB_OK)
+        rb_tag_read_object(&read, j->policy->ledger->repo, &id, tag, RB_IGNORED) != RB_OK)
         rb_ledger_stored_tag(&read, j->policy, tag, object);
     if (read && rb_trust_verify(&verified, j->policy->ledger->signers, j->policy->ledger->repo,
-                                read, &problems, &unknown) == RB_OK) {
+                                read, &problems, RB_IGNORED) == RB_OK) {
         json_array_append_new(maker, json_string(rb_verified_principal(verified)));
         json_array_append_new(maker, json_string(rb_verified_fingerprint(verified)));
     }

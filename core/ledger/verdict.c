@@ -15,9 +15,7 @@ const char *rb_verdict_name(enum rb_verdict verdict)
 /* True if the transition ran checks and they passed: a deploy without checks proves nothing. */
 static bool checks_passed(const json_t *t)
 {
-    size_t i;
-    json_t *step;
-    json_array_foreach (json_object_get(t, "steps"), i, step)
+    rb_json_each (step, json_object_get(t, "steps"))
         if (rb_text_same(rb_json_str(step, "id"), "checks"))
             return rb_text_same(rb_json_str(step, "outcome"), "done");
     return false;

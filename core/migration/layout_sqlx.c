@@ -39,16 +39,15 @@ static bool parse(rb_golang_name *out, const char *file)
 static bool names_sqlx(const rb_layout_source *source, const char *path)
 {
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    rb_err ignored;
-    return rb_tree_read(&text, source->repo, source->tree, path, CARGO_LIMIT, &ignored) == RB_OK &&
+    return rb_tree_read(&text, source->repo, source->tree, path, CARGO_LIMIT, RB_IGNORED) ==
+               RB_OK &&
            strstr(rb_buf_str(&text), "sqlx") != NULL;
 }
 
 static bool has(const rb_layout_source *source, const char *path)
 {
     RB_AUTO(rb_tree_entry_clear) rb_tree_entry entry = {0};
-    rb_err ignored;
-    return rb_tree_find(&entry, source->repo, source->tree, path, &ignored) == RB_OK;
+    return rb_tree_find(&entry, source->repo, source->tree, path, RB_IGNORED) == RB_OK;
 }
 
 /* True if the tree shows that it uses sqlx. A file that cannot be read proves nothing. */

@@ -324,8 +324,7 @@ static enum rb_code read_folder(rb_migrations **out, rb_layout_source *source,
     source->dir = folder->dir;
     source->bytes = &set->bytes;
     RB_TRY(read_set(set, source, *folder->dir ? folder->dir : ".", layout, err));
-    *out = set;
-    set = NULL;
+    *out = RB_TAKE(set);
     return RB_OK;
 }
 

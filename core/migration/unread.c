@@ -80,8 +80,7 @@ static bool has_text(const rb_layout_source *source, size_t i, const char *text)
 {
     const rb_tree_entry *entry = &source->entries->items[i];
     RB_AUTO(rb_buf_clear) rb_buf read = {0};
-    rb_err ignored;
-    return rb_blob_read(&read, source->repo, &entry->oid, entry->path, MARKER_LIMIT, &ignored) ==
+    return rb_blob_read(&read, source->repo, &entry->oid, entry->path, MARKER_LIMIT, RB_IGNORED) ==
                RB_OK &&
            read.len > 0 && memmem(read.data, read.len, text, strlen(text)) != NULL;
 }

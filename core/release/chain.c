@@ -363,8 +363,7 @@ enum rb_code rb_chain_load(rb_chain **out, rb_repo *repo, const rb_signers *sign
     RB_TRY(rb_chain_link(&loading, err));
     if (loading.cache)
         rb_record_cache_save(loading.cache);
-    *out = chain;
-    chain = NULL;
+    *out = RB_TAKE(chain);
     return RB_OK;
 }
 

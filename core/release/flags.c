@@ -88,10 +88,8 @@ enum rb_code rb_flags_parse(rb_manifest_flag **out, size_t *count, const char *t
     RB_TRY(rb_flags_read(&all, text, len, what, err));
     rb_manifest_flag *flags = rb_calloc(json_object_size(all), sizeof *flags);
     size_t n = 0;
-    const char *name;
-    json_t *flag;
     enum rb_code code = RB_OK;
-    json_object_foreach (all, name, flag) {
+    rb_json_each_member (name, flag, all) {
         code = read_flag(&flags[n], what, name, flag, err);
         if (code != RB_OK)
             break;

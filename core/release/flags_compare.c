@@ -57,12 +57,10 @@ static json_t *describe(const rb_manifest_flag *flag, const json_t *definition)
 static json_t *changed_members(const json_t *a, const json_t *b)
 {
     json_t *out = json_array();
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)a, key, value)
+    rb_json_each_member (key, value, a)
         if (!json_equal(value, json_object_get(b, key)))
             json_array_append_new(out, rb_json_text(key));
-    json_object_foreach ((json_t *)b, key, value)
+    rb_json_each_member (key, value, b)
         if (!json_object_get(a, key))
             json_array_append_new(out, rb_json_text(key));
     return out;
@@ -103,8 +101,7 @@ enum rb_code rb_flags_compare(json_t **out, const rb_buf *old, const rb_buf *new
         i += order <= 0;
         j += order >= 0;
     }
-    *out = changes;
-    changes = NULL;
+    *out = RB_TAKE(changes);
     return RB_OK;
 }
 

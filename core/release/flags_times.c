@@ -41,13 +41,11 @@ static void add_pair(json_t *out, const char *flag, const char *op, const json_t
 
 static void walk(json_t *out, const char *flag, const json_t *rule, int64_t now, int depth)
 {
-    const char *op;
-    json_t *value;
     if (depth == DEEPEST)
         return;
     rb_json_each (item, rule)
         walk(out, flag, item, now, depth + 1);
-    json_object_foreach ((json_t *)rule, op, value) {
+    rb_json_each_member (op, value, rule) {
         for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++)
             for (size_t k = 1; strcmp(op, comparisons[i]) == 0 && k < json_array_size(value); k++)
                 add_pair(out, flag, op, json_array_get(value, k - 1), json_array_get(value, k),
@@ -59,9 +57,7 @@ static void walk(json_t *out, const char *flag, const json_t *rule, int64_t now,
 json_t *rb_flags_times(const json_t *flags, int64_t now)
 {
     json_t *out = json_array();
-    const char *name;
-    json_t *flag;
-    json_object_foreach ((json_t *)flags, name, flag)
+    rb_json_each_member (name, flag, flags)
         walk(out, name, json_object_get(flag, "targeting"), now, 0);
     return out;
 }

@@ -199,8 +199,7 @@ enum rb_listed_kind rb_listcache_get(rb_listed_release **out, const rb_record_ca
     if (!listed || !is_plain(listed))
         return RB_LISTED_UNKNOWN;
     listed->lasts = true;
-    *out = listed;
-    listed = NULL;
+    *out = RB_TAKE(listed);
     return RB_LISTED_RELEASE;
 }
 

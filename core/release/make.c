@@ -16,13 +16,10 @@
 
 static void remove_lent(const json_t *lent)
 {
-    const char *name;
-    json_t *database;
-    json_object_foreach ((json_t *)lent, name, database) {
+    rb_json_each_member (name, database, lent) {
         const char *folder = rb_json_str(database, "folder");
-        rb_err ignored;
         if (folder)
-            (void)!rb_dir_remove(folder, &ignored);
+            (void)!rb_dir_remove(folder, RB_IGNORED);
     }
 }
 
@@ -74,8 +71,7 @@ static enum rb_code check_tag(const rb_making *making, rb_err *err)
                        "tag %s does not match \"tags\": \"%s\" of %s\nchoose a name that does",
                        safe, making->config->tags, making->config->source);
     rb_tag *taken = NULL;
-    rb_err absent;
-    if (rb_tag_read(&taken, making->repo, tag, &absent) == RB_FOUND)
+    if (rb_tag_read(&taken, making->repo, tag, RB_IGNORED) == RB_FOUND)
         return RB_OK;
     rb_tag_free(taken);
     return rb_fail(err, RB_FOUND,

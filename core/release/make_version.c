@@ -92,7 +92,6 @@ enum rb_code rb_making_version(char **out, rb_making *making, rb_err *err)
                        "tag %s says version %s, but %s says %s at this commit\nset one right "
                        "and commit it, or choose the tag %.*s%s",
                        tag, said, path, found, (int)(said - tag), tag, found);
-    *out = found;
-    found = NULL;
+    *out = RB_TAKE(found);
     return RB_OK;
 }

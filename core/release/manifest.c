@@ -95,12 +95,8 @@ static void append(json_t *array, json_t *value)
 json_t *rb_manifest_copy_proof(const json_t *from, void (*each)(json_t *difference))
 {
     json_t *proof = json_deep_copy(from);
-    size_t i;
-    size_t j;
-    json_t *migration;
-    json_t *difference;
-    json_array_foreach (json_object_get(proof, "migrations"), i, migration)
-        json_array_foreach (json_object_get(migration, "differences"), j, difference)
+    rb_json_each (migration, json_object_get(proof, "migrations"))
+        rb_json_each (difference, json_object_get(migration, "differences"))
             each(difference);
     return proof;
 }

@@ -121,8 +121,7 @@ static enum rb_code parse(rb_manifest **out, const char *text, size_t len, rb_sh
         return rb_fail(err, RB_FOUND, "the manifest is not written canonically: line %zu differs",
                        line);
     }
-    *out = manifest;
-    manifest = NULL;
+    *out = RB_TAKE(manifest);
     return RB_OK;
 }
 

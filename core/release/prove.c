@@ -111,9 +111,7 @@ static bool is_renumbered(const rb_prove *prove, const rb_migration *m)
 
 static void judge_proof(rb_findings *findings, const rb_prove *prove, const json_t *json)
 {
-    size_t i;
-    json_t *proof;
-    json_array_foreach (json_object_get(json, "migrations"), i, proof) {
+    rb_json_each (proof, json_object_get(json, "migrations")) {
         const char *id = rb_json_str(proof, "id");
         const rb_migration *m = id ? rb_migrations_find(prove->set, id) : NULL;
         const char *restores = rb_json_str(proof, "restores");
@@ -141,9 +139,7 @@ static void judge_proof(rb_findings *findings, const rb_prove *prove, const json
 
 static void add_notes(rb_strs *out, const rb_migrations *set, const json_t *notes)
 {
-    size_t i;
-    json_t *note;
-    json_array_foreach (notes, i, note) {
+    rb_json_each (note, notes) {
         const rb_migration *m = rb_migrations_find(set, rb_json_str(note, "migration"));
         RB_AUTO(rb_free_str) char *path = rb_safe(m && m->up.path ? m->up.path : "");
         rb_strs_take(out, rb_format("%s: migration %s: %s", path, rb_json_str(note, "migration"),

@@ -241,8 +241,7 @@ enum rb_code rb_reconstruct_begin(rb_reconstruct **out, const char *dir, rb_err 
         return rb_fail_errno(err, RB_ERROR, "cannot create a folder beside %s", dir);
     }
     work->staging = rb_path_join(work->beside, "bundle");
-    *out = work;
-    work = NULL;
+    *out = RB_TAKE(work);
     return RB_OK;
 }
 
@@ -250,9 +249,8 @@ void rb_reconstruct_free(rb_reconstruct *work)
 {
     if (!work)
         return;
-    rb_err ignored;
     rb_folder_close(work->folder);
-    if (work->beside && rb_dir_remove(work->beside, &ignored) != RB_OK)
+    if (work->beside && rb_dir_remove(work->beside, RB_IGNORED) != RB_OK)
         rmdir(work->beside);
     free(work->beside);
     free(work->staging);

@@ -96,8 +96,7 @@ static enum rb_code open_tag(rb_release **out, rb_repo *repo, const rb_signers *
     RB_TRY(check_app(problems, release, repo, err));
     if (problems->n > before)
         return rb_fail(err, RB_FOUND, "%s", problems->items[before].message);
-    *out = release;
-    release = NULL;
+    *out = RB_TAKE(release);
     return RB_OK;
 }
 
@@ -159,7 +158,6 @@ enum rb_code rb_release_migrations(rb_migrations **out, const rb_release *releas
     rb_release_describe_free(found, count);
     if (problems.n > 0)
         return rb_fail(err, RB_FOUND, "%s", problems.items[0].message);
-    *out = set;
-    set = NULL;
+    *out = RB_TAKE(set);
     return RB_OK;
 }

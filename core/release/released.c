@@ -39,8 +39,7 @@ static void find_first(rb_carried *out, const rb_release *release, const rb_chai
                 abort();
         }
         rb_json_free(open);
-        open = still;
-        still = NULL;
+        open = RB_TAKE(still);
     }
 }
 
@@ -48,12 +47,11 @@ static void find_first(rb_carried *out, const rb_release *release, const rb_chai
 static void find_files(rb_carried *out, const rb_release *release, rb_repo *repo,
                        const rb_manifest_database *database, const rb_migrations *now)
 {
-    rb_err ignored;
     bool read = false;
     for (size_t i = 0; i < out->n; i++) {
         if (rb_migrations_find(now, out->items[i].id))
             continue;
-        if (!read && rb_release_migrations(&out->set, release, repo, database, &ignored) != RB_OK)
+        if (!read && rb_release_migrations(&out->set, release, repo, database, RB_IGNORED) != RB_OK)
             return;
         read = true;
         const rb_migration *m = rb_migrations_find(out->set, out->items[i].id);

@@ -61,8 +61,7 @@ enum rb_code rb_unreleased(rb_release **out, rb_repo *repo, const rb_oid *commit
     release->tag = rb_strdup(name);
     release->commit = *commit;
     release->tree = making.tree;
-    release->manifest = made.manifest;
-    made.manifest = NULL;
+    release->manifest = RB_TAKE(made.manifest);
     *out = release;
     return RB_OK;
 }

@@ -40,8 +40,7 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
     RB_TRY(rb_diff_flags(&part, &sides, err));
     rb_json_set(document, "flags:j config:j risk:j", part, rb_diff_config(&sides),
                 rb_json_make("class:s reasons:J", class_names[risk.worst], reasons));
-    *out = document;
-    document = NULL;
+    *out = RB_TAKE(document);
     return RB_OK;
 }
 

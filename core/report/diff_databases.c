@@ -96,9 +96,8 @@ static bool names_rename(const rb_diff_sides *sides, const rb_release *release,
                          const char *to)
 {
     RB_AUTO(rb_migrations_freep) rb_migrations *set = NULL;
-    rb_err ignored;
     if (!d || json_array_size(ids) == 0 ||
-        rb_release_migrations(&set, release, sides->repo, d, &ignored) != RB_OK)
+        rb_release_migrations(&set, release, sides->repo, d, RB_IGNORED) != RB_OK)
         return false;
     rb_json_each (id, ids) {
         const rb_migration *m = rb_migrations_find(set, json_string_value(id));
@@ -147,9 +146,7 @@ static json_t *find_renames(const struct pair *p, const json_t *migrations, cons
                             const json_t *b)
 {
     json_t *out = json_array();
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)a, key, value) {
+    rb_json_each_member (key, value, a) {
         RB_AUTO(rb_catalog_name_clear) rb_catalog_name name = {0};
         if (rb_catalog_is(key, "table") && json_object_get(b, key) &&
             rb_catalog_name_parse(&name, key))
@@ -310,7 +307,6 @@ enum rb_code rb_diff_databases(json_t **out, rb_diff_risk *risk, const rb_diff_s
     for (size_t i = 0; i < b->database_count; i++)
         if (!rb_manifest_database_find(a, b->databases[i].name))
             RB_TRY(diff_database(databases, risk, sides, b->databases[i].name, err));
-    *out = databases;
-    databases = NULL;
+    *out = RB_TAKE(databases);
     return RB_OK;
 }

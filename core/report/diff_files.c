@@ -88,8 +88,7 @@ enum rb_code rb_diff_artifacts(json_t **out, const rb_diff_sides *sides, rb_err 
     for (size_t i = 0; i < b->artifact_count; i++)
         if (!find_artifact(a, b->artifacts[i].name))
             RB_TRY(diff_artifact(artifacts, sides, b->artifacts[i].name, err));
-    *out = artifacts;
-    artifacts = NULL;
+    *out = RB_TAKE(artifacts);
     return RB_OK;
 }
 
@@ -127,12 +126,11 @@ static void add_content(json_t *item, const rb_diff_sides *sides, const rb_manif
     RB_AUTO(rb_buf_clear) rb_buf was = {0};
     RB_AUTO(rb_buf_clear) rb_buf is = {0};
     RB_AUTO(rb_strs_clear) rb_strs lines = {0};
-    rb_err unreadable;
-    if ((x && rb_release_file(&was, sides->from, sides->repo, x->path, x->sha256, &unreadable) !=
+    if ((x && rb_release_file(&was, sides->from, sides->repo, x->path, x->sha256, RB_IGNORED) !=
                   RB_OK) ||
         (y &&
-         rb_release_file(&is, sides->to, sides->repo, y->path, y->sha256, &unreadable) != RB_OK) ||
-        rb_lines_compare(&lines, rb_buf_str(&was), was.len, rb_buf_str(&is), is.len, &unreadable) !=
+         rb_release_file(&is, sides->to, sides->repo, y->path, y->sha256, RB_IGNORED) != RB_OK) ||
+        rb_lines_compare(&lines, rb_buf_str(&was), was.len, rb_buf_str(&is), is.len, RB_IGNORED) !=
             RB_OK) {
         json_object_set_new(item, "lines", json_array());
         return;

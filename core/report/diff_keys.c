@@ -11,10 +11,8 @@
 
 static void flatten(json_t *out, const json_t *json, const char *prefix, int depth)
 {
-    const char *key;
-    json_t *value;
     if (json_is_object(json) && json_object_size(json) > 0 && depth < DEEPEST) {
-        json_object_foreach ((json_t *)json, key, value) {
+        rb_json_each_member (key, value, json) {
             RB_AUTO(rb_free_str) char *path = rb_format("%s%s%s", prefix, *prefix ? "." : "", key);
             flatten(out, value, path, depth + 1);
         }
@@ -28,8 +26,7 @@ static void flatten(json_t *out, const json_t *json, const char *prefix, int dep
 static bool read_json(json_t *out, const rb_buf *text)
 {
     RB_AUTO(rb_json_freep) json_t *json = NULL;
-    rb_err ignored;
-    if (rb_json_read(&json, rb_buf_str(text), text->len, "config", &ignored) != RB_OK ||
+    if (rb_json_read(&json, rb_buf_str(text), text->len, "config", RB_IGNORED) != RB_OK ||
         !json_is_object(json))
         return false;
     flatten(out, json, "", 0);
@@ -133,17 +130,15 @@ json_t *rb_diff_keys(const char *path, const rb_buf *old, const rb_buf *new)
 {
     RB_AUTO(rb_json_freep) json_t *a = json_object();
     RB_AUTO(rb_json_freep) json_t *b = json_object();
-    const char *key;
-    json_t *value;
     if (!read_keys(a, path, old) || !read_keys(b, path, new))
         return NULL;
     json_t *out = json_array();
-    json_object_foreach (a, key, value) {
+    rb_json_each_member (key, value, a) {
         const json_t *now = json_object_get(b, key);
         if (!json_equal(value, now))
             json_array_append_new(out, rb_json_make("key:s from:J to:J", key, value, now));
     }
-    json_object_foreach (b, key, value)
+    rb_json_each_member (key, value, b)
         if (!json_object_get(a, key))
             json_array_append_new(out, rb_json_make("key:s from:0 to:J", key, value));
     return out;

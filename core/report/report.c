@@ -70,14 +70,12 @@ static bool is_printable(const char *text)
 
 static bool is_safe(const json_t *value)
 {
-    const char *key;
-    json_t *member;
     if (json_is_string(value))
         return is_printable(json_string_value(value));
     rb_json_each (item, value)
         if (!is_safe(item))
             return false;
-    json_object_foreach ((json_t *)value, key, member)
+    rb_json_each_member (key, member, value)
         if (!is_safe(member))
             return false;
     return true;
@@ -86,8 +84,6 @@ static bool is_safe(const json_t *value)
 /* The value with safe texts: itself, or a copy. */
 static json_t *safe_copy(const json_t *value)
 {
-    const char *key;
-    json_t *member;
     if (is_safe(value))
         return json_incref((json_t *)value);
     if (json_is_string(value))
@@ -99,7 +95,7 @@ static json_t *safe_copy(const json_t *value)
         return out;
     }
     json_t *out = json_object();
-    json_object_foreach ((json_t *)value, key, member)
+    rb_json_each_member (key, member, value)
         json_object_set_new(out, key, safe_copy(member));
     return out;
 }
@@ -183,10 +179,8 @@ static void finish_transition(const job *j, json_t *item, const rb_entry *entry)
 /* Adds the entry to the list of its kind. */
 static void add_entry(const job *j, const rb_entry *entry)
 {
-    const char *key;
-    json_t *value;
     json_t *item = head_of(entry);
-    json_object_foreach ((json_t *)rb_entry_detail(entry), key, value)
+    rb_json_each_member (key, value, rb_entry_detail(entry))
         if (!json_object_get(item, key))
             json_object_set_new(item, key, safe_copy(value));
     if (entry->kind == RB_ENTRY_TRANSITION || entry->kind == RB_ENTRY_DRILL)
@@ -332,14 +326,13 @@ static int64_t committed(void *context, const char *object)
 {
     job *j = context;
     rb_oid oid;
-    rb_err unknown;
     int64_t at = -1;
     const json_t *known = json_object_get(j->times, object);
     const char *commit = rb_json_str(j->commits, object);
     if (known)
         return json_integer_value(known);
     if (!commit || !rb_oid_parse(&oid, commit) ||
-        rb_commit_time(&at, j->rq->session->repo, &oid, &unknown) != RB_OK)
+        rb_commit_time(&at, j->rq->session->repo, &oid, RB_IGNORED) != RB_OK)
         at = -1;
     json_object_set_new(j->times, object, json_integer(at));
     return at;
@@ -447,7 +440,6 @@ enum rb_code rb_report_make(json_t **out, const rb_report_request *rq, rb_err *e
     add_figures(&j);
     add_entries(&j);
     rb_report_controls(document, rb_policy_entry(j.policy) != NULL);
-    *out = document;
-    document = NULL;
+    *out = RB_TAKE(document);
     return RB_OK;
 }

@@ -123,9 +123,8 @@ enum rb_code rb_session_no_tag(const rb_session *s, const char *tag, rb_err *err
 {
     RB_AUTO(rb_strs_clear) rb_strs tags = {0};
     RB_AUTO(rb_free_str) char *safe = rb_safe(tag);
-    rb_err ignored;
     const char *near = NULL;
-    if (rb_tag_names(&tags, s->repo, "*", &ignored) != RB_OK)
+    if (rb_tag_names(&tags, s->repo, "*", RB_IGNORED) != RB_OK)
         rb_strs_clear(&tags);
     for (size_t i = 0; i < tags.n && !near; i++) {
         const char *name = tags.items[i];
@@ -159,9 +158,8 @@ enum rb_code rb_session_tag(rb_tag **out, rb_session *s, const char *tag, rb_err
 static void note_missing(rb_session *s, const rb_release *release)
 {
     RB_AUTO(rb_tag_freep) rb_tag *other = NULL;
-    rb_err none;
     const char *tag = release->tag;
-    bool is_replaced = rb_tag_read(&other, s->repo, tag, &none) != RB_FOUND;
+    bool is_replaced = rb_tag_read(&other, s->repo, tag, RB_IGNORED) != RB_FOUND;
     RB_AUTO(rb_free_str)
     char *cure = is_replaced ? rb_chain_back(s->repo, tag, release->object)
                              : rb_chain_cure(s->repo, tag, release->object);
@@ -178,8 +176,7 @@ static void note_missing(rb_session *s, const rb_release *release)
 /* A ledger that cannot be read has no missing tags. */
 static bool find_missing(rb_release **out, rb_session *s, const char *tag, const char *object)
 {
-    rb_err ignored;
-    if (rb_session_ledger(s, &ignored) == RB_OK)
+    if (rb_session_ledger(s, RB_IGNORED) == RB_OK)
         rb_history_open_missing(out, s->policy, tag, object);
     return *out != NULL;
 }
@@ -231,8 +228,7 @@ rb_release *rb_session_release_is(rb_session *s, const char *tag, const char *ob
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
     bool missing = false;
-    rb_err ignored;
-    if (open_release(&release, &missing, s, tag, object, &problems, &ignored) != RB_OK ||
+    if (open_release(&release, &missing, s, tag, object, &problems, RB_IGNORED) != RB_OK ||
         !rb_text_same(release->object, object))
         return NULL;
     return rb_release_hold(release);

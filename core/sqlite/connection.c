@@ -128,10 +128,9 @@ enum rb_code rb_sqlite_open(rb_sqlite **out, const char *path, enum rb_sqlite_ho
     if (code != RB_OK && how == RB_SQLITE_READ) {
         /* A journal that a killed process left, or a WAL whose index must be built, takes write
          * access. */
-        rb_err ignored;
         sqlite3_close_v2(db->handle);
         db->handle = NULL;
-        if (connect(db, SQLITE_OPEN_READWRITE, false, &ignored) == RB_OK)
+        if (connect(db, SQLITE_OPEN_READWRITE, false, RB_IGNORED) == RB_OK)
             code = RB_OK;
     }
     RB_TRY(code);
@@ -142,8 +141,7 @@ enum rb_code rb_sqlite_open(rb_sqlite **out, const char *path, enum rb_sqlite_ho
                        "and its folder",
                        safe);
     }
-    *out = db;
-    db = NULL;
+    *out = RB_TAKE(db);
     return RB_OK;
 }
 

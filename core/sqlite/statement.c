@@ -267,8 +267,7 @@ enum rb_code rb_sqlite_query(json_t **out, rb_sqlite *db, const char *sql, const
     RB_AUTO(rb_json_freep) json_t *rows = json_array();
     RB_TRY(rb_sqlite_each(db, sql, params, out ? add_row : NULL, rows, err));
     if (out) {
-        *out = rows;
-        rows = NULL;
+        *out = RB_TAKE(rows);
     }
     return RB_OK;
 }

@@ -35,14 +35,10 @@ static bool same_text(const char *a, const char *b)
 static json_t *items_of(const rb_plan_database *d)
 {
     json_t *items = json_array();
-    size_t i;
-    size_t j;
-    json_t *item;
-    json_t *risk;
-    json_array_foreach (rb_plan_bound(d), i, item) {
+    rb_json_each (item, rb_plan_bound(d)) {
         json_t *copy = json_copy(item);
         bool at_risk = false;
-        json_array_foreach (d->at_risk, j, risk)
+        rb_json_each (risk, d->at_risk)
             at_risk |= same_text(rb_json_str(item, "table"), rb_json_str(risk, "table")) &&
                        (!rb_json_str(item, "column") ||
                         same_text(rb_json_str(item, "column"), rb_json_str(risk, "column")));
@@ -165,13 +161,9 @@ static enum rb_code compare_one(rb_undone_backup *one, rb_db *db, rb_err *err)
 /* Whether anything is left that is restored automatically. */
 static bool has_more(const rb_backup_row *row)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach (row->items, i, item) {
-        size_t j;
-        json_t *done;
+    rb_json_each (item, row->items) {
         bool restored = false;
-        json_array_foreach (row->restored, j, done)
+        rb_json_each (done, row->restored)
             restored |= same_text(rb_json_str(item, "table"), rb_json_str(done, "table")) &&
                         same_text(rb_json_str(item, "column"), rb_json_str(done, "column"));
         if (!restored && !json_is_false(json_object_get(item, "atRisk")))
@@ -212,11 +204,9 @@ static enum rb_code report_missing(json_t **report, const rb_undone_backup *one,
                                    rb_err *err)
 {
     bool undone;
-    size_t i;
-    json_t *item;
     *report = json_array();
     RB_TRY(rb_db_restore_undone(&undone, db, one->row->scripts, err));
-    json_array_foreach (one->row->items, i, item) {
+    rb_json_each (item, one->row->items) {
         const char *count = rb_json_str(item, "column") ? "values" : "rows";
         if (undone && !json_is_false(json_object_get(item, "atRisk")))
             json_array_append_new(*report, json_pack("{s:O?,s:O?,s:i,s:[],s:I,s:s}", "table",
@@ -233,14 +223,12 @@ static enum rb_code restore_one(bool *any, rb_run *run, rb_undone_backup *one, r
                                 rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *report = NULL;
-    size_t i;
-    json_t *entry;
     if (one->restore)
         RB_TRY(rb_db_restore(&report, one->restore, db, err));
     else if (one->why)
         RB_TRY(report_missing(&report, one, db, err));
     RB_AUTO(rb_json_freep) json_t *done = json_array();
-    json_array_foreach (report, i, entry) {
+    rb_json_each (entry, report) {
         *any |= rb_json_int(entry, "restored", 0) > 0;
         if (json_object_del(entry, "waits") != 0)
             json_array_append(done, entry);

@@ -167,9 +167,7 @@ static enum rb_code check_file(const rb_backup_row *row, const char *path, rb_er
 static int64_t total(const json_t *tables, const char *member)
 {
     int64_t sum = 0;
-    size_t i;
-    json_t *entry;
-    json_array_foreach ((json_t *)tables, i, entry)
+    rb_json_each (entry, tables)
         sum += rb_json_int(entry, member, 0);
     return sum;
 }
@@ -179,10 +177,8 @@ static json_t *detail_of(const rb_backup_restore *rq, const rb_backup_row *row, 
                          const json_t *report)
 {
     json_t *tables = json_array();
-    size_t i;
-    json_t *entry;
-    json_array_foreach ((json_t *)report, i, entry)
-        if (i < TABLES_LIMIT)
+    rb_json_each (entry, report)
+        if (entry_at < TABLES_LIMIT)
             json_array_append_new(tables, json_pack("{s:O,s:O?,s:O,s:O}", "table",
                                                     json_object_get(entry, "table"), "column",
                                                     json_object_get(entry, "column"), "restored",
@@ -209,9 +205,7 @@ static enum rb_code commit(const rb_backup_restore *rq, const rb_backup_row *row
     RB_AUTO(rb_json_freep) json_t *pins = NULL;
     RB_AUTO(rb_json_freep) json_t *catalog = NULL;
     RB_AUTO(rb_json_freep) json_t *done = json_array();
-    size_t i;
-    json_t *entry;
-    json_array_foreach ((json_t *)report, i, entry)
+    rb_json_each (entry, report)
         if (rb_json_int(entry, "restored", 0) > 0)
             json_array_append(done, entry);
     RB_TRY(rb_db_catalog(&catalog, db, err));
@@ -228,10 +222,8 @@ static enum rb_code commit(const rb_backup_restore *rq, const rb_backup_row *row
 enum rb_code rb_backups_settle(const rb_env *env, rb_state *state, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *restores = NULL;
-    size_t i;
-    json_t *restore;
     RB_TRY(rb_state_restores(&restores, state, err));
-    json_array_foreach (restores, i, restore) {
+    rb_json_each (restore, restores) {
         RB_AUTO(rb_db_closep) rb_db *db = NULL;
         const char *id = rb_json_str(restore, "id");
         const char *url = rb_env_database(env, rb_json_str(restore, "database"));
@@ -266,11 +258,9 @@ static enum rb_code restore(json_t **tables, const rb_backup_restore *rq, const 
 
 static enum rb_code check_table(const rb_backup_row *row, const char *table, rb_err *err)
 {
-    size_t i;
-    json_t *item;
     if (!table)
         return RB_OK;
-    json_array_foreach (row->items, i, item) {
+    rb_json_each (item, row->items) {
         const char *name = rb_json_str(item, "table");
         if (name && strcasecmp(name, table) == 0)
             return RB_OK;

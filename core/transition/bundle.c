@@ -126,7 +126,6 @@ enum rb_code rb_bundle_write(json_t **document, const rb_release *from, const rb
     RB_TRY(rb_file_write(path, text.data, text.len, 0644, err));
     RB_TRY(rb_manual_finish(root, from, to, manual, env, err));
     RB_TRY(rb_reconstruct_finish(work, err));
-    *document = plan;
-    plan = NULL;
+    *document = RB_TAKE(plan);
     return RB_OK;
 }

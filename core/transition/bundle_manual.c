@@ -279,11 +279,10 @@ static enum rb_code add_sums(rb_buf *out, const char *root, const char *below, r
         RB_AUTO(rb_free_str) char *target = NULL;
         RB_AUTO(rb_strs_clear) rb_strs ignored = {0};
         char sha256[RB_SHA256_HEX];
-        rb_err not_folder;
         RB_TRY(rb_link_read(&target, full, err));
         if (target || strpbrk(path, "\n\\"))
             continue;
-        if (rb_dir_list(&ignored, full, &not_folder) == RB_OK) {
+        if (rb_dir_list(&ignored, full, RB_IGNORED) == RB_OK) {
             RB_TRY(add_sums(out, root, path, err));
             continue;
         }

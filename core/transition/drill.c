@@ -196,14 +196,13 @@ _Noreturn static void process(rb_drill *drill, enum phase phase)
 {
     json_t *document = NULL;
     rb_err err = {0};
-    rb_err unwritten;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     drill->fault = phase == BEGIN;
     enum rb_code code = work(&document, drill, phase, &err);
     RB_AUTO(rb_json_freep)
     json_t *report = rb_json_make("code:d document:j error:j", (int)code, document,
                                   code == RB_OK ? NULL : rb_err_json(&err));
-    code = put(drill, "report.json", report, &unwritten);
+    code = put(drill, "report.json", report, RB_IGNORED);
     fflush(NULL);
     _exit(code == RB_OK ? 0 : 1);
 }

@@ -108,8 +108,7 @@ static uint64_t size_of(const char *releases, const char *own)
     RB_AUTO(rb_process_result_clear) rb_process_result result = {0};
     const char *const argv[] = {"du", "-sbc", "--", releases, own, NULL};
     const rb_process process = {.argv = argv};
-    rb_err ignored;
-    if (rb_process_run(&result, &process, &ignored) != RB_OK)
+    if (rb_process_run(&result, &process, RB_IGNORED) != RB_OK)
         return 0;
     const char *text = rb_buf_str(&result.out);
     const char *total = strstr(text, "\ttotal");
@@ -354,11 +353,10 @@ enum rb_code rb_drill_copy(rb_drill *drill, rb_state *state, rb_err *err)
 
 void rb_drill_end(rb_drill *drill)
 {
-    rb_err ignored;
     json_decref(drill->not_tried);
     drill->not_tried = NULL;
     if (drill->dir && drill->lock >= 0)
-        (void)!rb_dir_remove(drill->dir, &ignored);
+        (void)!rb_dir_remove(drill->dir, RB_IGNORED);
     if (drill->lock >= 0)
         close(drill->lock);
     rb_free_str(&drill->dir);

@@ -145,10 +145,9 @@ enum rb_code rb_host_backup_own(const char *root, const char *transition, const 
     RB_AUTO(rb_json_freep) json_t *note = NULL;
     RB_AUTO(rb_buf_clear) rb_buf content = {0};
     char sha256[RB_SHA256_HEX];
-    rb_err none;
     RB_TRY(read_note(&note, from.note, err));
     /* An attempt that is undone leaves what was restored as it was. */
-    bool restored = rb_sha256_file(sha256, from.content, &none) == RB_OK &&
+    bool restored = rb_sha256_file(sha256, from.content, RB_IGNORED) == RB_OK &&
                     rb_host_backup_own_restored(root, part, path, sha256);
     bool has_content = json_object_get(note, "mode") != NULL;
     RB_TRY(rb_dir_remove(own.note, err));
@@ -177,10 +176,9 @@ bool rb_host_backup_own_restored(const char *root, const char *part, const char 
     RB_AUTO(backup_clear) backup own = backup_of(root, OWN, part, path);
     RB_AUTO(rb_json_freep) json_t *note = NULL;
     char found[RB_SHA256_HEX];
-    rb_err none;
-    return rb_file_exists(own.content) && read_note(&note, own.note, &none) == RB_OK &&
+    return rb_file_exists(own.content) && read_note(&note, own.note, RB_IGNORED) == RB_OK &&
            json_is_true(json_object_get(note, RESTORED)) &&
-           rb_sha256_file(found, own.content, &none) == RB_OK && strcmp(found, sha256) == 0;
+           rb_sha256_file(found, own.content, RB_IGNORED) == RB_OK && strcmp(found, sha256) == 0;
 }
 
 enum rb_code rb_host_backup_stage_own(const char *root, const char *part, const char *path,

@@ -170,9 +170,8 @@ static bool allowed(const rb_known_request *rq, const rb_release *release)
 {
     const rb_policy *policy = rq->session->policy;
     RB_AUTO(rb_problems_clear) rb_problems problems = {0};
-    rb_err ignored;
     return (rb_policy_rooted(policy) && !rb_policy_entry(policy)) ||
-           rb_policy_check_release(&problems, policy, release, &ignored) == RB_OK;
+           rb_policy_check_release(&problems, policy, release, RB_IGNORED) == RB_OK;
 }
 
 static void add_candidate(rb_known_good *out, const rb_release *release,
@@ -307,8 +306,7 @@ enum rb_code rb_known_good_find(rb_known_good *out, const rb_known_request *rq, 
         RB_TRY(rb_state_history(&rows, &count, rq->state, true, err));
     among_live(out, rows, count, rq);
     rb_transition_rows_free(rows, count);
-    rb_err ignored;
-    const char *setting = rb_session_settings(rq->session, &ignored) == RB_OK
+    const char *setting = rb_session_settings(rq->session, RB_IGNORED) == RB_OK
                               ? rq->session->settings->known_good
                               : rq->from->manifest->known_good;
     if (!out->release)

@@ -472,7 +472,6 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     RB_TRY(part_read(plan, rq, rb_recovery_points_plan(plan, rq, err), err));
     if (rq->rehearse)
         RB_TRY(rehearse_artifacts(plan, rq, err));
-    *out = plan;
-    plan = NULL;
+    *out = RB_TAKE(plan);
     return RB_OK;
 }

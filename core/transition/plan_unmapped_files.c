@@ -24,10 +24,9 @@ static bool is_committed(rb_repo *repo, const char *path)
     rb_oid commit;
     rb_oid tree;
     rb_tree_entry entry = {0};
-    rb_err ignored;
-    bool found = rb_repo_commit(&commit, repo, "HEAD", &ignored) == RB_OK &&
-                 rb_commit_tree(&tree, repo, &commit, &ignored) == RB_OK &&
-                 rb_tree_find(&entry, repo, &tree, path, &ignored) == RB_OK;
+    bool found = rb_repo_commit(&commit, repo, "HEAD", RB_IGNORED) == RB_OK &&
+                 rb_commit_tree(&tree, repo, &commit, RB_IGNORED) == RB_OK &&
+                 rb_tree_find(&entry, repo, &tree, path, RB_IGNORED) == RB_OK;
     rb_tree_entry_clear(&entry);
     return found;
 }

@@ -108,12 +108,9 @@ static json_t *features_of(const rb_plan *plan, const rb_plan_request *rq)
 {
     RB_AUTO(rb_config_freep) rb_config *config = NULL;
     json_t *out = json_array();
-    rb_err ignored;
-    if (rb_config_at(&config, rq->session->repo, &rq->from->commit, &ignored) != RB_OK)
+    if (rb_config_at(&config, rq->session->repo, &rq->from->commit, RB_IGNORED) != RB_OK)
         return out;
-    const char *name;
-    json_t *feature;
-    json_object_foreach (config->features, name, feature)
+    rb_json_each_member (name, feature, config->features)
         rb_json_each (migration, json_object_get(feature, "migrations"))
             add_feature(out, plan, rq, name, json_string_value(migration));
     return out;

@@ -32,8 +32,7 @@ static void add_database_pins(json_t *pins, const rb_env *env)
     for (size_t i = 0; i < env->database_count; i++) {
         RB_AUTO(rb_json_freep) json_t *own = NULL;
         bool copy;
-        rb_err ignored;
-        if (rb_database_pins(&own, &copy, env->databases[i].value, &ignored) != RB_OK)
+        if (rb_database_pins(&own, &copy, env->databases[i].value, RB_IGNORED) != RB_OK)
             continue;
         for (size_t n = 0; n < NAMES; n++)
             if (!json_object_get(pins, names[n]) && rb_json_str(own, names[n]))
@@ -61,14 +60,13 @@ static enum rb_code check_remote(const rb_env *env, const rb_session *session, c
                                  rb_err *err)
 {
     RB_AUTO(rb_free_str) char *remote = NULL;
-    rb_err none;
     if (rb_json_str(pins, "ledger") || rb_json_str(pins, "policy"))
         return rb_fail(
             err, RB_ERROR,
             "this clone has no ledger, and %s is bound to one since its last transition; "
             "nothing was changed\nfetch it with `rbtool sync`",
             env->name);
-    if (rb_remote_find(&remote, session->repo, NULL, &none) != RB_OK)
+    if (rb_remote_find(&remote, session->repo, NULL, RB_IGNORED) != RB_OK)
         return RB_OK;
     rb_ref there;
     if (rb_remote_read(&there, session->repo, remote, RB_LEDGER_REF, err) != RB_OK) {
@@ -105,10 +103,9 @@ static enum rb_code check_pinned_entries(const rb_session *session, const json_t
 static enum rb_code refuse_no_root(const rb_env *env, const rb_entry *first, const char *pinned,
                                    rb_err *err)
 {
-    rb_err ignored;
     RB_AUTO(rb_json_freep) json_t *root = NULL;
     if (pinned)
-        (void)!rb_json_read(&root, pinned, strlen(pinned), "the pinned root", &ignored);
+        (void)!rb_json_read(&root, pinned, strlen(pinned), "the pinned root", RB_IGNORED);
     const char *who = json_string_value(json_array_get(json_object_get(root, "principals"), 0));
     const char *key = rb_json_str(root, "key");
     if (!who && first)

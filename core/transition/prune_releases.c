@@ -31,10 +31,9 @@ static void remove_release(const char *root, const char *tag)
     RB_AUTO(rb_free_str) char *folder = rb_format("%s/%s", releases, tag);
     RB_AUTO(rb_free_str) char *notes = rb_format("%s/.rbtool/delivered", root);
     RB_AUTO(rb_free_str) char *note = rb_delivered_path(root, tag);
-    rb_err ignored;
-    if (rb_file_exists(folder) && rb_dir_remove(folder, &ignored) == RB_OK)
+    if (rb_file_exists(folder) && rb_dir_remove(folder, RB_IGNORED) == RB_OK)
         remove_parents(releases, folder);
-    if (rb_file_exists(note) && rb_dir_remove(note, &ignored) == RB_OK)
+    if (rb_file_exists(note) && rb_dir_remove(note, RB_IGNORED) == RB_OK)
         remove_parents(notes, note);
 }
 
@@ -59,10 +58,9 @@ void rb_prune(const rb_env *env, rb_state *state)
 {
     rb_transition_row **rows = NULL;
     size_t count = 0;
-    rb_err ignored;
     RB_AUTO(rb_live_clear) rb_live live = {0};
-    if (rb_state_live(&live, state, &ignored) != RB_OK ||
-        rb_state_history(&rows, &count, state, false, &ignored) != RB_OK)
+    if (rb_state_live(&live, state, RB_IGNORED) != RB_OK ||
+        rb_state_history(&rows, &count, state, false, RB_IGNORED) != RB_OK)
         return;
     prune(env, &live, rows, count);
     rb_transition_rows_free(rows, count);

@@ -237,8 +237,7 @@ static bool is_own_change(const json_t *item, const rb_transition_row *row, cons
 void rb_transition_forget_own(json_t *drift, const rb_transition_row *row, rb_state *state)
 {
     RB_AUTO(rb_json_freep) json_t *data = NULL;
-    rb_err ignored;
-    if (rb_state_data(&data, state, row->id, &ignored) != RB_OK)
+    if (rb_state_data(&data, state, row->id, RB_IGNORED) != RB_OK)
         data = NULL;
     for (size_t i = json_array_size(drift); i > 0; i--)
         if (is_own_change(json_array_get(drift, i - 1), row, json_object_get(data, "files")))
@@ -267,8 +266,7 @@ enum rb_code rb_transition_undo(json_t **out, rb_transition *transition, const r
     if (code == RB_OK)
         code = rb_state_end(state, row->id, "aborted", NULL, NULL, err);
     if (code == RB_OK) {
-        rb_err ignored;
-        (void)!rb_host_backup_remove(env->root, row->id, !rb_segments_in(row->plan), &ignored);
+        (void)!rb_host_backup_remove(env->root, row->id, !rb_segments_in(row->plan), RB_IGNORED);
         *out = document(row, env, "aborted", NULL);
         return RB_OK;
     }

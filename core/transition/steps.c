@@ -47,9 +47,7 @@ static enum rb_code is_in_use(bool *out, const char *root, const char *tag, rb_e
     RB_TRY(rb_link_read(&found, link, err));
     if (!rb_text_same(found, wanted))
         return RB_OK;
-    rb_err unreadable;
-    *out =
-        rb_delivered_check(drift, root, tag, &unreadable) == RB_OK && json_array_size(drift) == 0;
+    *out = rb_delivered_check(drift, root, tag, RB_IGNORED) == RB_OK && json_array_size(drift) == 0;
     return RB_OK;
 }
 
@@ -118,7 +116,6 @@ static bool has_drifted(const rb_run *run)
 /* What cannot be moved or removed stays, and does no harm. */
 void rb_step_stage_end(const rb_run *run)
 {
-    rb_err ignored;
     RB_AUTO(rb_free_str)
     char *old = rb_format("%s/releases/.old-%s", run->request->env->root, run->plan->id);
     RB_AUTO(rb_free_str) char *kept = rb_step_kept_app(run);
@@ -126,9 +123,9 @@ void rb_step_stage_end(const rb_run *run)
     if (!rb_file_exists(old))
         return;
     if (!has_drifted(run))
-        (void)!rb_dir_remove(old, &ignored);
-    else if (rb_dir_make_as(parent, 0700, &ignored) == RB_OK)
-        (void)!rb_file_rename(old, kept, &ignored);
+        (void)!rb_dir_remove(old, RB_IGNORED);
+    else if (rb_dir_make_as(parent, 0700, RB_IGNORED) == RB_OK)
+        (void)!rb_file_rename(old, kept, RB_IGNORED);
 }
 
 static enum rb_code undo_switch(const rb_undo *undo, rb_err *err)

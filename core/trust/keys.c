@@ -305,8 +305,7 @@ static enum rb_code parse_blob(rb_key **out, const void *blob, size_t len, bool 
         RB_TRY(parse_certificate(key, blob, len, &w, err));
     if (w.left != 0)
         return rb_fail(err, RB_FOUND, "%zu bytes follow the public key", w.left);
-    *out = key;
-    key = NULL;
+    *out = RB_TAKE(key);
     return RB_OK;
 }
 
@@ -350,7 +349,6 @@ enum rb_code rb_key_parse_line(rb_key **out, const char **line, rb_err *err)
     }
     p += len;
     *line = p + strspn(p, " \t");
-    *out = key;
-    key = NULL;
+    *out = RB_TAKE(key);
     return RB_OK;
 }

@@ -150,8 +150,7 @@ enum rb_code rb_openpgp_result(char **principal, char **fingerprint, const char 
         !s.fingerprint || !*s.fingerprint)
         return refuse(&s, text, problems);
     *principal = principal_of(&s);
-    *fingerprint = s.fingerprint;
-    s.fingerprint = NULL;
+    *fingerprint = RB_TAKE(s.fingerprint);
     return RB_OK;
 }
 

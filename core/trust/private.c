@@ -150,8 +150,7 @@ static enum rb_code read_secret(rb_key **out, enum rb_key_kind kind, rb_wire w, 
                                        : read_ecdsa(key, &w, err);
     if (!ok || !rb_wire_string(&w, &comment) || !is_padding(&w))
         return broken(err, what);
-    *out = key;
-    key = NULL;
+    *out = RB_TAKE(key);
     return RB_OK;
 }
 
@@ -190,12 +189,10 @@ static enum rb_code read_openssh(rb_key **out, enum rb_private_state *state, con
         if (!rb_key_equal(full, key))
             return broken(err, what);
         rb_key_free(key);
-        key = full;
-        full = NULL;
+        key = RB_TAKE(full);
         *state = RB_PRIVATE_PLAIN;
     }
-    *out = key;
-    key = NULL;
+    *out = RB_TAKE(key);
     return RB_OK;
 }
 
@@ -285,8 +282,7 @@ static enum rb_code read_pem(rb_key **out, enum rb_private_state *state, const c
     EVP_PKEY_free(key->evp);
     key->evp = evp;
     *state = RB_PRIVATE_PLAIN;
-    *out = key;
-    key = NULL;
+    *out = RB_TAKE(key);
     return RB_OK;
 }
 

@@ -106,8 +106,7 @@ enum rb_code rb_revoked_parse(rb_revoked **out, const char *path, const void *da
             return rb_fail_errno(err, RB_ERROR, "cannot hold the key revocation list %s in memory",
                                  path);
     }
-    *out = revoked;
-    revoked = NULL;
+    *out = RB_TAKE(revoked);
     return RB_OK;
 }
 

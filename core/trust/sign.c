@@ -146,8 +146,7 @@ static enum rb_code complete(signing_key *k, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_key_freep) rb_key *full = NULL;
     enum rb_private_state state;
-    rb_err ignored;
-    if (!path || rb_file_read(&text, path, RB_KEY_FILE_LIMIT, &ignored) != RB_OK)
+    if (!path || rb_file_read(&text, path, RB_KEY_FILE_LIMIT, RB_IGNORED) != RB_OK)
         return RB_OK;
     RB_TRY(rb_key_private(&full, &state, rb_buf_str(&text), text.len, path, err));
     explicit_bzero(text.data, text.len);
@@ -155,8 +154,7 @@ static enum rb_code complete(signing_key *k, rb_err *err)
         return RB_OK;
     if (!rb_key_equal(full, k->key))
         return rb_fail(err, RB_ERROR, "the private key %s does not belong to %s", path, k->path);
-    full->certificate = k->key->certificate;
-    k->key->certificate = NULL;
+    full->certificate = RB_TAKE(k->key->certificate);
     set_key(k, &full);
     k->plain = true;
     return RB_OK;
@@ -165,11 +163,10 @@ static enum rb_code complete(signing_key *k, rb_err *err)
 /* Reads the public part of an encrypted file from the .pub file beside it, if that exists. */
 static void find_public(signing_key *k)
 {
-    rb_err ignored;
     RB_AUTO(rb_free_str) char *path = rb_format("%s.pub", k->path);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    if (rb_file_read(&text, path, RB_KEY_FILE_LIMIT, &ignored) == RB_OK &&
-        read_public(&k->key, &text, path, &ignored) != RB_OK)
+    if (rb_file_read(&text, path, RB_KEY_FILE_LIMIT, RB_IGNORED) == RB_OK &&
+        read_public(&k->key, &text, path, RB_IGNORED) != RB_OK)
         k->key = NULL;
 }
 
@@ -215,8 +212,7 @@ static enum rb_code load_key(signing_key *k, rb_repo *repo, const char *key, rb_
 
 static void remove_folder(char **dir)
 {
-    rb_err ignored;
-    if (*dir && rb_dir_remove(*dir, &ignored) != RB_OK)
+    if (*dir && rb_dir_remove(*dir, RB_IGNORED) != RB_OK)
         errno = 0; /* failing to remove the folder does not invalidate the signature */
     free(*dir);
 }

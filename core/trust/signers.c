@@ -250,8 +250,7 @@ enum rb_code rb_signers_parse(rb_signers **out, const char *path, const char *te
         if (*p == '\0' || *p == '#' || *p == '\n')
             continue;
         RB_AUTO(signer_clear) rb_signer signer = {.line = number};
-        rb_err ignored;
-        if (read_line(&signer, p, &ignored)) {
+        if (read_line(&signer, p, RB_IGNORED)) {
             add_signer(signers, &signer);
         } else if (signers->skipped++ == 0) {
             signers->first_skipped = number;

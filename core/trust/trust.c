@@ -69,8 +69,7 @@ enum rb_code rb_signers_load(rb_signers **out, rb_repo *repo, rb_err *err)
     RB_TRY(rb_signers_parse(&signers, set ? path : "", rb_buf_str(&text), text.len, err));
     rb_sha256_hex_of(rb_buf_str(&text), text.len, signers->digest);
     RB_TRY(load_revoked(signers, repo, err));
-    *out = signers;
-    signers = NULL;
+    *out = RB_TAKE(signers);
     return RB_OK;
 }
 
@@ -151,8 +150,7 @@ enum rb_code rb_trust_check(char **principal, char **fingerprint, const rb_signe
                                            armoured_len, data, len, when, email, &problems);
     if (code != RB_OK)
         return rb_fail(err, code, "%s", problems.items[0].message);
-    *fingerprint = print;
-    print = NULL;
+    *fingerprint = RB_TAKE(print);
     return RB_OK;
 }
 
@@ -207,8 +205,7 @@ enum rb_code rb_trust_verify(rb_verified **out, const rb_signers *signers, rb_re
     }
     if (problems->n > before)
         return rb_fail(err, RB_FOUND, "tag %s: %s", name, problems->items[before].message);
-    *out = v;
-    v = NULL;
+    *out = RB_TAKE(v);
     return RB_OK;
 }
 

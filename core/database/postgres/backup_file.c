@@ -143,10 +143,8 @@ static enum rb_code read_about(backup_file *f, rb_err *err)
 static void rename_tables(backup_file *f)
 {
     rb_pg *pg = rb_pg_of(f->base.db);
-    size_t i;
-    json_t *table;
-    json_array_foreach (json_object_get(f->base.about, "tables"), i, table) {
-        RB_AUTO(rb_free_str) char *name = temporary_name(f, i + 1);
+    rb_json_each (table, json_object_get(f->base.about, "tables")) {
+        RB_AUTO(rb_free_str) char *name = temporary_name(f, table_at + 1);
         json_array_append(f->data, json_object_get(table, "data"));
         rb_json_set_str(table, "data", name);
         if (f->use != RB_BACKUP_RESTORE)
@@ -173,7 +171,6 @@ static enum rb_code open_file(backup_file *f, rb_err *err)
 enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path,
                                enum rb_backup_use use, rb_err *err)
 {
-    rb_err ignored;
     backup_file *f = rb_calloc(1, sizeof *f);
     f->base = (rb_backup_file){.db = db, .path = rb_strdup(path)};
     f->use = use;
@@ -185,7 +182,7 @@ enum rb_code rb_pg_backup_open(rb_backup_file **out, rb_db *db, const char *path
     if (code == RB_OK)
         *out = &f->base;
     else
-        (void)!rb_pg_backup_close(&f->base, NULL, &ignored);
+        (void)!rb_pg_backup_close(&f->base, NULL, RB_IGNORED);
     return code;
 }
 
@@ -352,12 +349,10 @@ static enum rb_code make_table(backup_file *f, const json_t *table, const char *
     RB_AUTO(rb_json_freep) json_t *columns = columns_of(table);
     RB_AUTO(rb_free_str) char *names = rb_sql_list(columns, "@", ", ");
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
-    size_t i;
-    json_t *name;
     RB_TRY(rb_pg_table(&shape, f->base.db, rb_json_str(table, "name"), err));
     rb_buf_printf(&sql, "CREATE TEMPORARY TABLE %s AS SELECT row_number() OVER () AS rbtool_row",
                   into);
-    json_array_foreach (columns, i, name) {
+    rb_json_each (name, columns) {
         const char *plain = json_string_value(name);
         RB_AUTO(rb_free_str) char *quoted = rb_sql_name(plain);
         bool text = strncmp(plain, "rbtool_", 7) == 0 ||
@@ -409,9 +404,7 @@ enum rb_code rb_pg_backup_note(rb_backup_file *file, const json_t *table, const 
 /* The states that rb_pg_backup_note() set. */
 static enum rb_code write_notes(backup_file *f, rb_err *err)
 {
-    const char *number;
-    json_t *ignored;
-    json_object_foreach (f->noted, number, ignored) {
+    rb_json_each_member (number, ignored, f->noted) {
         size_t n = (size_t)strtoul(number, NULL, 10);
         const char *data = json_string_value(json_array_get(f->data, n - 1));
         RB_AUTO(rb_free_str) char *name = file_name(data, n);
@@ -458,11 +451,9 @@ static enum rb_code complete(backup_file *f, const json_t *about, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *document = json_deep_copy(about);
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    size_t i;
-    json_t *table;
-    json_array_foreach (json_object_get(document, "tables"), i, table)
+    rb_json_each (table, json_object_get(document, "tables"))
         if (f->use == RB_BACKUP_FINISH)
-            json_object_set(table, "data", json_array_get(f->data, i));
+            json_object_set(table, "data", json_array_get(f->data, table_at));
     RB_TRY(write_notes(f, err));
     if (f->use == RB_BACKUP_FINISH)
         RB_TRY(write_end(f, document, err));

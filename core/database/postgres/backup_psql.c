@@ -36,9 +36,7 @@ static void add_rows(rb_buf *out, const json_t *table, const char *data)
 
 static void add_counters(rb_buf *out, const json_t *table)
 {
-    const char *column;
-    json_t *last;
-    json_object_foreach (json_object_get(table, "counter"), column, last) {
+    rb_json_each_member (column, last, json_object_get(table, "counter")) {
         RB_AUTO(rb_free_str) char *name = rb_pg_literal(column);
         RB_AUTO(rb_free_str) char *of = rb_pg_literal(rb_json_str(table, "sql"));
         rb_buf_printf(out,

@@ -91,10 +91,8 @@ enum rb_code rb_pg_counter(json_t **out, rb_db *db, const char *name, rb_err *er
 enum rb_code rb_pg_set_counter(rb_db *db, const char *name, const json_t *counter, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *table = NULL;
-    const char *column;
-    json_t *last;
     RB_TRY(rb_pg_table(&table, db, name, err));
-    json_object_foreach ((json_t *)counter, column, last) {
+    rb_json_each_member (column, last, counter) {
         RB_AUTO(rb_free_str) char *number = rb_format("%lld", (long long)json_integer_value(last));
         const char *params[] = {rb_json_str(table, "sql"), column, number};
         int64_t ignored;
@@ -115,9 +113,6 @@ void rb_pg_triggers(rb_db *db, bool on)
 {
     rb_pg *pg = rb_pg_of(db);
     RB_AUTO(rb_buf_clear) rb_buf tables = {0};
-    rb_err ignored;
-    size_t i;
-    json_t *sql;
     if (!pg->restoring)
         return;
     if (!on) {
@@ -135,10 +130,10 @@ void rb_pg_triggers(rb_db *db, bool on)
             " pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND t.tgenabled <>"
             " 'D' AND pg_has_role(c.relowner, 'USAGE') AND " RB_PG_TABLE_NAME(
                 "n.nspname", "c.relname") " IN (SELECT json_array_elements_text($1::json))",
-            params, 1, &ignored);
+            params, 1, RB_IGNORED);
     }
-    json_array_foreach (pg->triggers, i, sql)
-        (void)!rb_pg_exec(pg, json_string_value(json_array_get(sql, on)), &ignored);
+    rb_json_each (sql, pg->triggers)
+        (void)!rb_pg_exec(pg, json_string_value(json_array_get(sql, on)), RB_IGNORED);
 }
 
 /* A value that does not fit the column any more is refused, too. */
@@ -168,14 +163,12 @@ void rb_pg_same_sql(rb_buf *out, const char *a, const char *b)
  */
 void rb_pg_hash_sql(rb_buf *out, const char *row, const json_t *columns)
 {
-    size_t i;
-    json_t *name;
     rb_buf_puts(out, "(encode(sha256(convert_to(ROW(");
     for (size_t part = 0; part < 2; part++) {
-        json_array_foreach ((json_t *)columns, i, name) {
+        rb_json_each (name, columns) {
             RB_AUTO(rb_free_str) char *quoted = rb_pg_quote(json_string_value(name));
             if (part == 0)
-                rb_buf_printf(out, "%s%s.%s::text", i ? ", " : "", row, quoted);
+                rb_buf_printf(out, "%s%s.%s::text", name_at ? ", " : "", row, quoted);
             else
                 rb_buf_printf(out, " || coalesce(left(md5(%s.%s::text), 8), '--------')", row,
                               quoted);
@@ -186,22 +179,20 @@ void rb_pg_hash_sql(rb_buf *out, const char *row, const json_t *columns)
 
 void rb_pg_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored)
 {
-    size_t i;
-    json_t *name;
     if (json_array_size(ignored) == 0) {
         rb_buf_puts(out, "d.rbtool_hash = ");
         rb_pg_hash_sql(out, "n", columns);
         return;
     }
     rb_buf_puts(out, "(d.rbtool_hash IS NOT NULL");
-    json_array_foreach ((json_t *)columns, i, name) {
+    rb_json_each (name, columns) {
         RB_AUTO(rb_free_str) char *quoted = rb_pg_quote(json_string_value(name));
         if (!rb_names_have(ignored, json_string_value(name)))
             rb_buf_printf(
                 out,
                 " AND substr(d.rbtool_hash, %zu, %d) = coalesce(left(md5(n.%s::text), %d),"
                 " '--------')",
-                SHA256 + 1 + FOLDED * i, FOLDED, quoted, FOLDED);
+                SHA256 + 1 + FOLDED * name_at, FOLDED, quoted, FOLDED);
     }
     rb_buf_puts(out, ")");
 }

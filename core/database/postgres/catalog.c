@@ -147,8 +147,7 @@ static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
     RB_TRY(rb_pg_exec(pg, settings, err));
     RB_TRY(read_rows(tables, pg, sql, err));
     rb_pg_tables_finish(tables);
-    *out = catalog;
-    catalog = NULL;
+    *out = RB_TAKE(catalog);
     return RB_OK;
 }
 
@@ -156,14 +155,13 @@ static enum rb_code read_catalog(json_t **out, rb_pg *pg, rb_err *err)
 enum rb_code rb_pg_catalog(json_t **out, rb_db *db, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(db);
-    rb_err ignored;
     bool inside = PQtransactionStatus(pg->conn) != PQTRANS_IDLE;
     RB_TRY(rb_pg_exec(
         pg, inside ? "SAVEPOINT rbtool_catalog" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         err));
     enum rb_code code = read_catalog(out, pg, err);
     const char *end = inside ? "ROLLBACK TO rbtool_catalog; RELEASE rbtool_catalog" : "ROLLBACK";
-    enum rb_code ended = rb_pg_exec(pg, end, code == RB_OK ? err : &ignored);
+    enum rb_code ended = rb_pg_exec(pg, end, code == RB_OK ? err : RB_IGNORED);
     if (code == RB_OK && ended != RB_OK) {
         json_decref(*out);
         *out = NULL;

@@ -50,16 +50,14 @@ enum rb_code rb_pg_check(json_t **out, rb_db *db, const char *sql, size_t limit,
 {
     rb_pg *pg = rb_pg_of(db);
     RB_AUTO(rb_json_freep) json_t *rows = json_array();
-    rb_err ignored;
     bool inside = PQtransactionStatus(pg->conn) == PQTRANS_INTRANS;
     RB_TRY(rb_pg_exec(pg, inside ? "SAVEPOINT rbtool_check" : "BEGIN", err));
     enum rb_code code = read_rows(rows, pg, sql, limit, err);
     const char *end =
         inside ? "ROLLBACK TO rbtool_check; RELEASE SAVEPOINT rbtool_check" : "ROLLBACK";
-    enum rb_code ended = rb_pg_exec(pg, end, code == RB_OK ? err : &ignored);
+    enum rb_code ended = rb_pg_exec(pg, end, code == RB_OK ? err : RB_IGNORED);
     if (code != RB_OK || ended != RB_OK)
         return code != RB_OK ? code : ended;
-    *out = rows;
-    rows = NULL;
+    *out = RB_TAKE(rows);
     return RB_OK;
 }

@@ -59,9 +59,7 @@ static const json_t *columns_of(const json_t *table)
 
 static const json_t *column_of(const json_t *table, const char *plain)
 {
-    size_t i;
-    json_t *column;
-    json_array_foreach ((json_t *)columns_of(table), i, column) {
+    rb_json_each (column, columns_of(table)) {
         const char *name = rb_json_str(column, "plain");
         RB_AUTO(rb_free_str) char *safe = rb_safe(name);
         if (strcmp(name, plain) == 0 || strcmp(safe, plain) == 0)
@@ -194,9 +192,7 @@ static void add_item(json_t *out, const char *name, const char *column, int64_t 
 
 static bool names(const json_t *list, const char *plain)
 {
-    size_t i;
-    json_t *name;
-    json_array_foreach ((json_t *)list, i, name)
+    rb_json_each (name, list)
         if (strcmp(json_string_value(name), plain) == 0)
             return true;
     return false;
@@ -206,14 +202,10 @@ static bool names(const json_t *list, const char *plain)
  * condition that no row was found. A new string. */
 static char *find_key(char **missing, const comparing *c)
 {
-    size_t i;
-    size_t k;
-    json_t *key;
-    json_t *name;
-    json_array_foreach (json_object_get(c->now, "keys"), i, key) {
+    rb_json_each (key, json_object_get(c->now, "keys")) {
         RB_AUTO(rb_buf_clear) rb_buf on = {0};
         bool all = true;
-        json_array_foreach (key, k, name) {
+        rb_json_each (name, key) {
             const json_t *was = column_of(c->was, json_string_value(name));
             const json_t *now = column_of(c->now, json_string_value(name));
             all = all && was && now;
@@ -234,15 +226,13 @@ static char *find_key(char **missing, const comparing *c)
 static enum rb_code take_counts(comparing *c, const char *sql, const json_t *columns, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *counts = NULL;
-    size_t i;
-    json_t *column;
     RB_TRY(rb_pg_json(&counts, c->pg, sql, NULL, 0, err));
     c->rows = json_integer_value(json_array_get(counts, 0));
     c->missing = json_integer_value(json_array_get(counts, 1));
     if (c->missing > 0)
         add_item(c->out, c->name, NULL, c->missing, 0, true);
-    json_array_foreach ((json_t *)columns, i, column) {
-        int64_t values = json_integer_value(json_array_get(counts, i + 2));
+    rb_json_each (column, columns) {
+        int64_t values = json_integer_value(json_array_get(counts, column_at + 2));
         RB_AUTO(rb_free_str) char *plain = rb_safe(rb_json_str(column, "plain"));
         if (values > 0)
             add_item(c->out, c->name, plain, c->rows, values, true);
@@ -257,10 +247,8 @@ static enum rb_code compare_keyed(comparing *c, const json_t *item, const char *
     const json_t *nulls = json_object_get(item, "nulls");
     RB_AUTO(rb_json_freep) json_t *taken = json_array();
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
-    size_t i;
-    json_t *was;
     rb_buf_printf(&sql, "SELECT to_json(ARRAY[count(*), count(*) FILTER (WHERE %s)", missing);
-    json_array_foreach (columns_of(c->was), i, was) {
+    rb_json_each (was, columns_of(c->was)) {
         const char *plain = rb_json_str(was, "plain");
         const json_t *now = column_of(c->now, plain);
         if (json_is_array(columns) && !names(columns, plain))
@@ -288,9 +276,7 @@ static enum rb_code compare_multisets(comparing *c, rb_err *err)
     RB_AUTO(rb_buf_clear) rb_buf was = {0};
     RB_AUTO(rb_buf_clear) rb_buf now = {0};
     RB_AUTO(rb_buf_clear) rb_buf others = {0};
-    size_t i;
-    json_t *column;
-    json_array_foreach (columns_of(c->was), i, column) {
+    rb_json_each (column, columns_of(c->was)) {
         const json_t *other = column_of(c->now, rb_json_str(column, "plain"));
         if (!other) {
             rb_buf_puts(&others, ", count(*) FILTER (WHERE ");
@@ -355,17 +341,14 @@ static enum rb_code compare_table(comparing *c, const json_t *item, rb_err *err)
 enum rb_code rb_pg_compare(json_t **out, rb_db *db, const json_t *tables, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *items = json_array();
-    size_t i;
-    json_t *item;
-    json_array_foreach ((json_t *)tables, i, item) {
+    rb_json_each (item, tables) {
         comparing c = {.pg = rb_pg_of(db), .name = rb_json_str(item, "table"), .out = items};
         enum rb_code code = compare_table(&c, item, err);
         json_decref(c.was);
         json_decref(c.now);
         RB_TRY(code);
     }
-    *out = items;
-    items = NULL;
+    *out = RB_TAKE(items);
     return RB_OK;
 }
 
@@ -449,16 +432,14 @@ enum rb_code rb_pg_count(json_t **out, rb_db *db, const json_t *places, rb_err *
     RB_AUTO(rb_json_freep) json_t *items = json_array();
     rb_pg *pg = rb_pg_of(db);
     counting c = {.pg = pg, .out = items};
-    rb_err ignored;
     RB_TRY(has_before(&c.before, pg, err));
     c.limited = PQtransactionStatus(pg->conn) == PQTRANS_IDLE;
     if (c.limited)
         RB_TRY(rb_pg_exec(pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err));
     enum rb_code code = count_all(&c, places, err);
     if (c.limited)
-        (void)!rb_pg_exec(pg, "ROLLBACK", &ignored);
+        (void)!rb_pg_exec(pg, "ROLLBACK", RB_IGNORED);
     RB_TRY(code);
-    *out = items;
-    items = NULL;
+    *out = RB_TAKE(items);
     return RB_OK;
 }

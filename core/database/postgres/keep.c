@@ -6,10 +6,8 @@ static enum rb_code keep_table(rb_pg *pg, const json_t *table, rb_err *err)
     const char *data = rb_json_str(table, "data");
     RB_AUTO(rb_buf_clear) rb_buf columns = {0};
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
-    size_t i;
-    json_t *column;
-    json_array_foreach (json_object_get(table, "columns"), i, column)
-        rb_buf_printf(&columns, "%s%s%s AS %s", i ? ", " : "", rb_json_str(column, "name"),
+    rb_json_each (column, json_object_get(table, "columns"))
+        rb_buf_printf(&columns, "%s%s%s AS %s", column_at ? ", " : "", rb_json_str(column, "name"),
                       rb_json_str(column, "class")[0] == 't'              ? "::text"
                       : json_is_true(json_object_get(column, "collated")) ? " COLLATE \"default\""
                                                                           : "",
@@ -32,8 +30,6 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err)
 {
     rb_pg *pg = rb_pg_of(db);
     RB_AUTO(rb_json_freep) json_t *tables = NULL;
-    size_t i;
-    json_t *table;
     RB_TRY(rb_pg_exec(pg,
                       "CREATE SCHEMA IF NOT EXISTS " RB_PG_BEFORE "; CREATE TABLE IF NOT EXISTS"
                       " " RB_PG_BEFORE ".kept(name text PRIMARY KEY, data text, columns json)",
@@ -46,7 +42,7 @@ enum rb_code rb_pg_keep(json_t *kept, rb_db *db, rb_err *err)
                          " n.nspname, c.relname)) AS data, format('%I.%I', n.nspname, c.relname) AS"
                          " sql, " RB_PG_COLUMNS " AS columns" RB_PG_TABLES ") t",
         NULL, 0, err));
-    json_array_foreach (tables, i, table) {
+    rb_json_each (table, tables) {
         const char *name = rb_json_str(table, "name");
         if (json_object_get(kept, name))
             continue;

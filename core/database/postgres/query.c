@@ -254,8 +254,7 @@ enum rb_code rb_pg_query(json_t **rows, rb_db *db, size_t limit, const char *sql
     PQsetSingleRowMode(pg->conn);
     RB_TRY(read_answer(rows ? found : NULL, pg, limit, sql, err));
     if (rows) {
-        *rows = found;
-        found = NULL;
+        *rows = RB_TAKE(found);
     }
     return RB_OK;
 }

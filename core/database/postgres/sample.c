@@ -129,15 +129,14 @@ static const json_t *column_of(const filling *f, size_t i)
  * unless NULL. */
 static bool attempt(int64_t *out, rb_pg *pg, const char *sql)
 {
-    rb_err ignored;
     int64_t value = 0;
-    if (rb_pg_exec(pg, "SAVEPOINT rbtool_sample", &ignored) != RB_OK)
+    if (rb_pg_exec(pg, "SAVEPOINT rbtool_sample", RB_IGNORED) != RB_OK)
         return false;
     enum rb_code code =
-        out ? rb_pg_int(&value, pg, sql, NULL, 0, &ignored) : rb_pg_exec(pg, sql, &ignored);
+        out ? rb_pg_int(&value, pg, sql, NULL, 0, RB_IGNORED) : rb_pg_exec(pg, sql, RB_IGNORED);
     const char *end = code == RB_OK ? "RELEASE rbtool_sample"
                                     : "ROLLBACK TO rbtool_sample; RELEASE rbtool_sample";
-    if (rb_pg_exec(pg, end, &ignored) != RB_OK || code != RB_OK)
+    if (rb_pg_exec(pg, end, RB_IGNORED) != RB_OK || code != RB_OK)
         return false;
     if (out)
         *out = value;
@@ -248,12 +247,10 @@ static char *parent_sql(const json_t *reference)
 {
     rb_buf columns = {0};
     RB_AUTO(rb_buf_clear) rb_buf conditions = {0};
-    size_t i;
-    json_t *to;
-    json_array_foreach (json_object_get(reference, "to"), i, to) {
+    rb_json_each (to, json_object_get(reference, "to")) {
         RB_AUTO(rb_free_str) char *name = rb_pg_quote(json_string_value(to));
-        rb_buf_printf(&columns, "%squote_literal(%s::text)", i ? ", " : "", name);
-        rb_buf_printf(&conditions, "%s%s IS NOT NULL", i ? " AND " : "", name);
+        rb_buf_printf(&columns, "%squote_literal(%s::text)", to_at ? ", " : "", name);
+        rb_buf_printf(&conditions, "%s%s IS NOT NULL", to_at ? " AND " : "", name);
     }
     char *sql = rb_format("SELECT %s FROM %s WHERE %s ORDER BY 1 LIMIT 1", rb_buf_str(&columns),
                           rb_json_str(reference, "parent"), rb_buf_str(&conditions));
@@ -273,16 +270,14 @@ static enum rb_code set_reference(bool *waits, filling *f, rb_sample_row *r,
     if (!self)
         RB_TRY(rb_pg_rows(&found, f->pg, sql, NULL, 0, err));
     const bool any = found && PQntuples(found) > 0;
-    size_t i;
-    json_t *from;
-    json_array_foreach (json_object_get(reference, "from"), i, from) {
+    rb_json_each (from, json_object_get(reference, "from")) {
         rb_sample_column *c = rb_sample_find(r, json_string_value(from));
         if (!c)
             continue;
         const rb_sample_column *own =
-            self ? rb_sample_find(r, json_string_value(json_array_get(to, i))) : NULL;
+            self ? rb_sample_find(r, json_string_value(json_array_get(to, from_at))) : NULL;
         if (any)
-            set_value(c, PQgetvalue(found, 0, (int)i));
+            set_value(c, PQgetvalue(found, 0, (int)from_at));
         else if (c->nullable && (self || last))
             set_value(c, "NULL");
         else if (own)
@@ -317,9 +312,7 @@ static char *insert_sql(const filling *f, const rb_sample_row *r, bool sparse)
 
 static void add_triggers(rb_buf *out, const filling *f, const char *verb)
 {
-    size_t i;
-    json_t *trigger;
-    json_array_foreach (json_object_get(f->item, "triggers"), i, trigger) {
+    rb_json_each (trigger, json_object_get(f->item, "triggers")) {
         RB_AUTO(rb_free_str) char *name = rb_pg_quote(json_string_value(trigger));
         rb_buf_printf(out, "ALTER TABLE %s %s TRIGGER %s; ", rb_json_str(f->item, "sql"), verb,
                       name);
@@ -355,11 +348,9 @@ static enum rb_code fill_table(bool *filled, bool *waits, filling *f, bool last,
     *waits = false;
     for (size_t i = 0; i < rows && code == RB_OK; i++) {
         rb_sample_row r = {.samples = f->samples, .row = i};
-        size_t at;
-        json_t *item;
-        json_array_foreach (json_object_get(f->item, "columns"), at, item)
+        rb_json_each (item, json_object_get(f->item, "columns"))
             add_column(&r, item);
-        json_array_foreach (json_object_get(f->item, "references"), at, item)
+        rb_json_each (item, json_object_get(f->item, "references"))
             if (code == RB_OK)
                 code = set_reference(waits, f, &r, item, last, err);
         if (code == RB_OK && !*waits) {
@@ -377,12 +368,10 @@ static enum rb_code find_filled(json_t *filled, rb_pg *pg, const json_t *tables,
 {
     RB_AUTO(rb_buf_clear) rb_buf sql = {0};
     RB_AUTO(rb_pg_clear) PGresult *found = NULL;
-    size_t i;
-    json_t *table;
-    json_array_foreach ((json_t *)tables, i, table) {
+    rb_json_each (table, tables) {
         RB_AUTO(rb_free_str) char *name = rb_pg_literal(rb_json_str(table, "name"));
-        rb_buf_printf(&sql, "%sSELECT %s WHERE EXISTS (SELECT FROM %s)", i ? " UNION ALL " : "",
-                      name, rb_json_str(table, "sql"));
+        rb_buf_printf(&sql, "%sSELECT %s WHERE EXISTS (SELECT FROM %s)",
+                      table_at ? " UNION ALL " : "", name, rb_json_str(table, "sql"));
         json_object_set_new_nocheck(filled, rb_json_str(table, "name"), json_false());
     }
     if (sql.len == 0)
@@ -401,9 +390,7 @@ static enum rb_code fill_all(json_t *filled, filling *f, const json_t *tables, r
     bool last = false;
     for (;;) {
         bool progress = false;
-        size_t i;
-        json_t *table;
-        json_array_foreach ((json_t *)tables, i, table) {
+        rb_json_each (table, tables) {
             const char *name = rb_json_str(table, "name");
             bool has_rows = false;
             bool waits = false;
@@ -429,9 +416,7 @@ enum rb_code rb_pg_fill(json_t *filled, rb_db *db, const rb_samples *samples, rb
     filling f = {.pg = pg, .samples = samples};
     RB_AUTO(rb_json_freep) json_t *known = json_array();
     RB_AUTO(rb_json_freep) json_t *tables = NULL;
-    const char *name;
-    json_t *value;
-    json_object_foreach (filled, name, value)
+    rb_json_each_member (name, value, filled)
         if (json_is_true(value))
             json_array_append_new(known, json_string(name));
     RB_AUTO(rb_free_str) char *text = json_dumps(known, JSON_COMPACT);

@@ -85,19 +85,18 @@ static void drop_all(void)
     RB_AUTO(rb_pg_clear) PGresult *names = NULL;
     RB_AUTO(rb_free_str) char *pattern = rb_format("%s%%", server.prefix);
     const char *params[] = {pattern};
-    rb_err ignored;
-    if (connect_admin(&admin, &ignored) != RB_OK ||
+    if (connect_admin(&admin, RB_IGNORED) != RB_OK ||
         rb_pg_rows(&names, admin, "SELECT datname FROM pg_database WHERE datname LIKE $1", params,
-                   1, &ignored) != RB_OK)
+                   1, RB_IGNORED) != RB_OK)
         return;
     for (int i = 0; i < PQntuples(names); i++) {
         RB_AUTO(rb_free_str)
         char *sql = rb_format("DROP DATABASE %s WITH (FORCE)", PQgetvalue(names, i, 0));
-        (void)!rb_pg_exec(admin, sql, &ignored);
+        (void)!rb_pg_exec(admin, sql, RB_IGNORED);
     }
     RB_AUTO(rb_free_str) char *sql = rb_format("DROP ROLE IF EXISTS %s", server.prefix);
     if (server.own_role)
-        (void)!rb_pg_exec(admin, sql, &ignored);
+        (void)!rb_pg_exec(admin, sql, RB_IGNORED);
 }
 
 static enum rb_code start_guardian(rb_err *err)
@@ -185,19 +184,18 @@ static bool tidy_cluster(void)
 {
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_pg_clear) PGresult *names = NULL;
-    rb_err ignored;
-    if (!rb_pg_cluster_is_kept() || connect_admin(&admin, &ignored) != RB_OK ||
+    if (!rb_pg_cluster_is_kept() || connect_admin(&admin, RB_IGNORED) != RB_OK ||
         rb_pg_rows(&names, admin,
                    "SELECT datname FROM (SELECT datname, rank() OVER (PARTITION BY datname LIKE"
                    " 'scratch_state_%' ORDER BY oid DESC) FROM pg_database"
                    " WHERE datname LIKE 'scratch_%') d"
                    " WHERE datname NOT LIKE 'scratch_state_%' OR rank > " STATES_KEPT,
-                   NULL, 0, &ignored) != RB_OK)
+                   NULL, 0, RB_IGNORED) != RB_OK)
         return false;
     for (int i = 0; i < PQntuples(names); i++) {
         RB_AUTO(rb_free_str)
         char *sql = rb_format("DROP DATABASE %s WITH (FORCE)", PQgetvalue(names, i, 0));
-        if (rb_pg_exec(admin, sql, &ignored) != RB_OK)
+        if (rb_pg_exec(admin, sql, RB_IGNORED) != RB_OK)
             return false;
     }
     return true;
@@ -306,14 +304,13 @@ void rb_pg_scratch_close(rb_pg *pg)
     RB_AUTO(rb_pg_disconnectp) rb_pg *admin = NULL;
     RB_AUTO(rb_free_str) char *name = pg->scratch;
     const bool drop = name && pg->number > KEPT_OPEN;
-    rb_err ignored;
     pg->scratch = NULL;
     rb_pg_disconnect(pg);
-    if (!drop || connect_admin(&admin, &ignored) != RB_OK)
+    if (!drop || connect_admin(&admin, RB_IGNORED) != RB_OK)
         return;
     RB_AUTO(rb_free_str) char *sql = rb_format("DROP DATABASE %s WITH (FORCE)", name);
-    (void)!wait_until_left(admin, name, &ignored);
-    (void)!rb_pg_exec(admin, sql, &ignored);
+    (void)!wait_until_left(admin, name, RB_IGNORED);
+    (void)!rb_pg_exec(admin, sql, RB_IGNORED);
 }
 
 static char *state_name(const char *key)

@@ -352,12 +352,11 @@ enum rb_code rb_pg_script_outside(rb_pg *pg, const rb_db_text *sql, size_t *ran,
             code = run_one(NULL, pg, sql, &all.items[i], &deadline, err);
     }
     statements_clear(&all);
-    rb_err ignored;
     const bool held = pg->held;
     pg->held = false; /* tidy lets go of advisory locks */
-    const enum rb_code tidied = tidy(pg, sql, code == RB_OK ? err : &ignored);
+    const enum rb_code tidied = tidy(pg, sql, code == RB_OK ? err : RB_IGNORED);
     const enum rb_code taken =
-        held && tidied == RB_OK ? rb_pg_hold(&pg->base, code == RB_OK ? err : &ignored) : tidied;
+        held && tidied == RB_OK ? rb_pg_hold(&pg->base, code == RB_OK ? err : RB_IGNORED) : tidied;
     return code == RB_OK ? taken : code;
 }
 

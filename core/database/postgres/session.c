@@ -152,10 +152,9 @@ bool rb_pg_in_transaction(const rb_db *db)
 void rb_pg_rollback(rb_db *db)
 {
     rb_pg *pg = rb_pg_of(db);
-    rb_err ignored;
     pg->begun = false;
     if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
-        (void)!rb_pg_exec(pg, "ROLLBACK", &ignored);
+        (void)!rb_pg_exec(pg, "ROLLBACK", RB_IGNORED);
 }
 
 /* The sessions with that name but this one. */
@@ -202,14 +201,13 @@ char *rb_pg_blockers(const rb_pg *pg)
     RB_AUTO(rb_free_str) char *found = NULL;
     RB_AUTO(rb_free_str) char *number = rb_format("%d", pg->pid);
     const char *const params[] = {number};
-    rb_err ignored;
-    if (rb_pg_connect(&other, pg->url, RB_DB_READ, &ignored) != RB_OK ||
+    if (rb_pg_connect(&other, pg->url, RB_DB_READ, RB_IGNORED) != RB_OK ||
         rb_pg_text(&found, other,
                    "SELECT string_agg(coalesce(" ABOUT " || coalesce(', query `' || left(query, 80)"
                    " || '`', ''), 'a prepared transaction'), '; ') FROM (SELECT DISTINCT"
                    " unnest(pg_blocking_pids($1::int)) AS pid) b LEFT JOIN pg_stat_activity a"
                    " USING (pid)",
-                   params, 1, &ignored) != RB_OK)
+                   params, 1, RB_IGNORED) != RB_OK)
         return NULL;
     return found ? rb_safe(found) : NULL;
 }

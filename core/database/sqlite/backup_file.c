@@ -169,13 +169,11 @@ static void add_functions(rb_sqlite *db)
 /* ignored: columns that count as NULL; or NULL. */
 static void hash_sql(rb_buf *out, const char *row, const json_t *columns, const json_t *ignored)
 {
-    size_t i;
-    json_t *name;
     bool several = json_array_size(columns) > HASHED;
     rb_buf_puts(out, several ? "CAST(rbtool_hash(" : "rbtool_hash(");
-    json_array_foreach ((json_t *)columns, i, name) {
+    rb_json_each (name, columns) {
         RB_AUTO(rb_free_str) char *quoted = rb_sql_name(json_string_value(name));
-        rb_buf_puts(out, !i ? "" : i % HASHED ? ", " : ") || rbtool_hash(");
+        rb_buf_puts(out, !name_at ? "" : name_at % HASHED ? ", " : ") || rbtool_hash(");
         if (ignored && rb_names_have(ignored, json_string_value(name)))
             rb_buf_puts(out, "NULL");
         else
@@ -191,8 +189,6 @@ void rb_sqlite_hash_sql(rb_buf *out, const char *row, const json_t *columns)
 
 void rb_sqlite_matches_sql(rb_buf *out, const json_t *columns, const json_t *ignored)
 {
-    size_t i;
-    json_t *name;
     if (json_array_size(ignored) == 0) {
         rb_buf_puts(out, "d.rbtool_hash = ");
         rb_sqlite_hash_sql(out, "n", columns);
@@ -201,9 +197,9 @@ void rb_sqlite_matches_sql(rb_buf *out, const json_t *columns, const json_t *ign
     rb_buf_puts(out, "rbtool_same(d.rbtool_hash, ");
     hash_sql(out, "n", columns, ignored);
     rb_buf_printf(out, ", %zu, '", json_array_size(columns));
-    json_array_foreach ((json_t *)columns, i, name)
+    rb_json_each (name, columns)
         if (rb_names_have(ignored, json_string_value(name)))
-            rb_buf_printf(out, "%zu,", i);
+            rb_buf_printf(out, "%zu,", name_at);
     rb_buf_puts(out, "')");
 }
 
@@ -284,7 +280,6 @@ static enum rb_code open_file(backup_file *f, enum rb_backup_use use, rb_err *er
 enum rb_code rb_sqlite_backup_open(rb_backup_file **out, rb_db *db, const char *path,
                                    enum rb_backup_use use, rb_err *err)
 {
-    rb_err ignored;
     backup_file *f = rb_calloc(1, sizeof *f);
     f->base.db = db;
     f->base.path = rb_strdup(path);
@@ -294,7 +289,7 @@ enum rb_code rb_sqlite_backup_open(rb_backup_file **out, rb_db *db, const char *
     if (code == RB_OK)
         *out = &f->base;
     else
-        (void)!rb_sqlite_backup_close(&f->base, NULL, &ignored);
+        (void)!rb_sqlite_backup_close(&f->base, NULL, RB_IGNORED);
     return code;
 }
 
@@ -438,12 +433,10 @@ static enum rb_code write_value(rb_sqlite *db, const char *name, const char *val
 static enum rb_code complete(backup_file *f, const json_t *about, rb_err *err)
 {
     RB_AUTO(rb_buf_clear) rb_buf document = {0};
-    const char *name;
-    json_t *value;
     rb_json_canonical(&document, about);
     RB_TRY(write_value(f->own, "format", RB_BACKUP_FORMAT, err));
     RB_TRY(write_value(f->own, "document", rb_buf_str(&document), err));
-    json_object_foreach (json_object_get(about, "about"), name, value)
+    rb_json_each_member (name, value, json_object_get(about, "about"))
         if (json_is_string(value))
             RB_TRY(write_value(f->own, name, json_string_value(value), err));
     RB_TRY(rb_sqlite_each(f->own, "COMMIT", NULL, NULL, NULL, err));

@@ -43,9 +43,7 @@ static bool left_out(const reading *r, const char *name, const char *table)
 static void columns_of(rb_strs *out, const json_t *catalog, const char *table)
 {
     RB_AUTO(rb_free_str) char *key = rb_catalog_key("order", NULL, table);
-    size_t i;
-    json_t *name;
-    json_array_foreach (json_object_get(catalog, key), i, name)
+    rb_json_each (name, json_object_get(catalog, key))
         rb_strs_add(out, json_string_value(name));
 }
 
@@ -69,10 +67,9 @@ static const rb_strs *names_of(reading *r)
         "SELECT DISTINCT c.name FROM main.sqlite_schema s, pragma_table_xinfo(s.name, 'main') c"
         " WHERE s.type = 'view'",
     };
-    rb_err ignored;
     bool known = r->names.n > 0;
     for (size_t i = 0; !known && i < sizeof queries / sizeof *queries; i++)
-        (void)!rb_sqlite_each(r->db, queries[i], NULL, rb_sqlite_add_text, &r->names, &ignored);
+        (void)!rb_sqlite_each(r->db, queries[i], NULL, rb_sqlite_add_text, &r->names, RB_IGNORED);
     return &r->names;
 }
 
@@ -131,9 +128,7 @@ static bool add_entries(void *context, const rb_cell *cells, size_t n)
 static void name_implied(json_t *catalog)
 {
     RB_AUTO(rb_strs_clear) rb_strs keys = {0};
-    const char *key;
-    json_t *entry;
-    json_object_foreach (catalog, key, entry) {
+    rb_json_each_member (key, entry, catalog) {
         if (rb_catalog_is(key, "constraint") && json_object_get(entry, "implied"))
             rb_strs_add(&keys, key);
     }
@@ -168,7 +163,6 @@ enum rb_code rb_sqlite_catalog(json_t **out, rb_db *base, rb_err *err)
     free(r.refused);
     RB_TRY(code);
     name_implied(catalog);
-    *out = catalog;
-    catalog = NULL;
+    *out = RB_TAKE(catalog);
     return RB_OK;
 }

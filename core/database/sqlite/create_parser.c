@@ -130,10 +130,8 @@ json_t *rb_reader_terms(const rb_token *t, size_t n, const rb_strs *columns)
 char *rb_reader_joined(const json_t *list)
 {
     rb_buf out = {0};
-    size_t i;
-    json_t *item;
-    json_array_foreach (list, i, item)
-        rb_buf_printf(&out, "%s%s", i ? ", " : "", json_string_value(item));
+    rb_json_each (item, list)
+        rb_buf_printf(&out, "%s%s", item_at ? ", " : "", json_string_value(item));
     return rb_buf_detach(&out);
 }
 

@@ -370,9 +370,7 @@ static bool take_options(rb_sqlreader *r, bool *without_rowid, bool *strict)
 /* NOT NULL that a key brings along, and the one that says nothing on an alias of the rowid. */
 static void settle_key(rb_sqlreader *r, bool without_rowid)
 {
-    size_t i;
-    json_t *term;
-    json_array_foreach (r->key, i, term) {
+    rb_json_each (term, r->key) {
         for (size_t c = 0; c < r->columns.n; c++) {
             RB_AUTO(rb_free_str) char *quoted = quoted_name(r->columns.items[c]);
             size_t len = strlen(quoted);
@@ -384,7 +382,7 @@ static void settle_key(rb_sqlreader *r, bool without_rowid)
             bool alias = json_array_size(r->key) == 1 && type && strcmp(type, "INTEGER") == 0 &&
                          !r->key_beside_descending && !without_rowid;
             if (alias)
-                json_array_set_new(r->key, i, rb_json_text(quoted));
+                json_array_set_new(r->key, term_at, rb_json_text(quoted));
             if (entry && (alias || without_rowid))
                 json_object_set_new(entry, "notNull", json_boolean(without_rowid));
             break;

@@ -161,8 +161,7 @@ static enum rb_code settings(json_t **out, rb_db *base, rb_err *err)
         RB_TRY(rb_sqlite_int(&number, rb_sqlite_of(base), rb_format("PRAGMA %s", names[i]), err));
         json_object_set_new(found, names[i], json_integer(number));
     }
-    *out = found;
-    found = NULL;
+    *out = RB_TAKE(found);
     return RB_OK;
 }
 
@@ -194,11 +193,10 @@ static enum rb_code commit(rb_db *base, rb_err *err)
 static void rollback(rb_db *base)
 {
     rb_sqlite *db = rb_sqlite_of(base);
-    rb_err ignored;
     db->begun = false;
     /* A rollback fails only where SQLite has undone the transaction already. */
     if (rb_sqlite_active(db))
-        (void)!rb_sqlite_each(db, "ROLLBACK", NULL, NULL, NULL, &ignored);
+        (void)!rb_sqlite_each(db, "ROLLBACK", NULL, NULL, NULL, RB_IGNORED);
 }
 
 static bool in_transaction(const rb_db *db)

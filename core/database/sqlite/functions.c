@@ -84,9 +84,8 @@ static const rb_strs *linked(enum rb_sqlite_part part)
     static const char *const queries[] = {"SELECT DISTINCT name FROM pragma_function_list",
                                           "SELECT name FROM pragma_module_list"};
     RB_AUTO(rb_sqlite_closep) rb_sqlite *db = NULL;
-    rb_err ignored;
-    if (!read[part] && rb_sqlite_open_own(&db, ":memory:", RB_SQLITE_CREATE, &ignored) == RB_OK &&
-        rb_sqlite_each(db, queries[part], NULL, rb_sqlite_add_text, &names[part], &ignored) ==
+    if (!read[part] && rb_sqlite_open_own(&db, ":memory:", RB_SQLITE_CREATE, RB_IGNORED) == RB_OK &&
+        rb_sqlite_each(db, queries[part], NULL, rb_sqlite_add_text, &names[part], RB_IGNORED) ==
             RB_OK)
         read[part] = true;
     return read[part] ? &names[part] : NULL;

@@ -434,7 +434,6 @@ enum rb_code rb_sqlite_violations(json_t **out, rb_db *base, const json_t *effec
         code = list_reference(&f, db, &f.items[i], err);
     finding_clear(&f);
     RB_TRY(code);
-    *out = found;
-    found = NULL;
+    *out = RB_TAKE(found);
     return RB_OK;
 }

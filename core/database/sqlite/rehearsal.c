@@ -56,8 +56,7 @@ static enum rb_code copy_in_memory(rb_sqlite **out, rb_sqlite *from, rb_err *err
     RB_TRY(rb_sqlite_backup(state->before, from, err));
     RB_TRY(leave_wal_mode(state->before, err));
     RB_TRY(rb_sqlite_backup(db, from, err));
-    *out = db;
-    db = NULL;
+    *out = RB_TAKE(db);
     return RB_OK;
 }
 
@@ -82,8 +81,7 @@ static enum rb_code copy_to(rb_sqlite **out, const char *name, rb_sqlite *from, 
     RB_TRY(rb_sqlite_backup(db, from, err));
     /* The copy of a database in WAL mode is in it, too. */
     RB_TRY(rb_sqlite_each(db, "PRAGMA journal_mode=MEMORY", NULL, NULL, NULL, err));
-    *out = db;
-    db = NULL;
+    *out = RB_TAKE(db);
     return RB_OK;
 }
 
@@ -98,9 +96,8 @@ static enum rb_code make_file(char **name, int *fd, const char *dir, rb_err *err
 
 static void drop_file(int *fd, char **name)
 {
-    rb_err ignored;
     if (*name)
-        (void)!rb_file_remove(*name, &ignored);
+        (void)!rb_file_remove(*name, RB_IGNORED);
     rb_free_str(name);
     if (*fd >= 0)
         close(*fd);
@@ -142,14 +139,13 @@ static enum rb_code copy_in_files(rb_sqlite **out, rb_sqlite *from, const char *
 static enum rb_code copy_rows(rb_sqlite **out, rb_sqlite *from, const char *dir, rb_err *err)
 {
     int64_t size;
-    rb_err ignored;
     RB_TRY(rb_sqlite_size(&size, rb_sqlite_base(from), err));
     /* Both copies are of one state. */
     RB_TRY(rb_sqlite_each(from, "BEGIN; SELECT count(*) FROM main.sqlite_schema", NULL, NULL, NULL,
                           err));
     enum rb_code code =
         size <= IN_MEMORY ? copy_in_memory(out, from, err) : copy_in_files(out, from, dir, err);
-    (void)!rb_sqlite_each(from, "ROLLBACK", NULL, NULL, NULL, &ignored);
+    (void)!rb_sqlite_each(from, "ROLLBACK", NULL, NULL, NULL, RB_IGNORED);
     return code;
 }
 
@@ -228,8 +224,7 @@ static enum rb_code copy_schema(rb_sqlite **out, rb_sqlite *from, rb_err *err)
     rb_strs_clear(&s.own);
     rb_strs_clear(&s.shadows);
     RB_TRY(code);
-    *out = db;
-    db = NULL;
+    *out = RB_TAKE(db);
     return RB_OK;
 }
 

@@ -86,14 +86,13 @@ static bool holds(void *db, const rb_sample_row *r, const char *check)
 {
     rb_buf sql = {0};
     int64_t out = 0;
-    rb_err ignored;
     rb_buf_printf(&sql, "SELECT coalesce((%s), 1) <> 0 FROM (SELECT ", check);
     for (size_t i = 0; i < r->n; i++) {
         RB_AUTO(rb_free_str) char *name = rb_sqlite_name(r->items[i].name);
         rb_buf_printf(&sql, "%s%s AS %s", i ? ", " : "", r->items[i].value, name);
     }
     rb_buf_puts(&sql, ")");
-    return rb_sqlite_int(&out, db, rb_buf_detach(&sql), &ignored) == RB_OK && out != 0;
+    return rb_sqlite_int(&out, db, rb_buf_detach(&sql), RB_IGNORED) == RB_OK && out != 0;
 }
 
 void rb_sqlite_sample_satisfy(rb_sqlite *db, rb_sample_row *r, const char *table, const char *sql)
@@ -101,9 +100,7 @@ void rb_sqlite_sample_satisfy(rb_sqlite *db, rb_sample_row *r, const char *table
     RB_AUTO(rb_json_freep)
     json_t *entries = rb_sqlentries("table", table, table, sql, NULL);
     RB_AUTO(rb_free_str) char *key = rb_catalog_key("table", NULL, table);
-    size_t i;
-    json_t *check;
-    json_array_foreach (json_object_get(json_object_get(entries, key), "checks"), i, check)
+    rb_json_each (check, json_object_get(json_object_get(entries, key), "checks"))
         rb_sample_satisfy(r, json_string_value(check), "sqlite", holds, db);
 }
 

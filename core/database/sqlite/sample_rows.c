@@ -155,11 +155,10 @@ static char *insert_sql(const char *name, const rb_sample_row *r, bool sparse)
 static bool insert(rb_sqlite *db, const char *name, const rb_sample_row *r)
 {
     for (int attempt = 0; attempt < 4; attempt++) {
-        rb_err ignored;
         bool sparse = (attempt % 2 == 1) != (r->samples->kind == RB_SAMPLE_OTHER);
         rb_sqlite_triggers(db, attempt < 2);
         char *sql = insert_sql(name, r, sparse);
-        enum rb_code code = rb_sqlite_run(db, sql, NULL, NULL, &ignored);
+        enum rb_code code = rb_sqlite_run(db, sql, NULL, NULL, RB_IGNORED);
         rb_sqlite_triggers(db, true);
         if (code == RB_OK)
             return true;

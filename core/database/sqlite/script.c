@@ -289,8 +289,7 @@ static enum rb_code check_statement(rb_stmt **out, rb_sqlite *db, const char *sq
     while (rb_token_next(&token, &tail, tail + strlen(tail)))
         if (!rb_token_is(&token, ";"))
             return rb_fail(err, RB_ERROR, "a data test is one query; there is more behind it");
-    *out = stmt;
-    stmt = NULL;
+    *out = RB_TAKE(stmt);
     return RB_OK;
 }
 
@@ -322,7 +321,6 @@ enum rb_code rb_sqlite_check(json_t **out, rb_db *base, const char *sql, size_t 
     rb_sqlite_clock_stop(db);
     rb_buf_clear(&db->denied);
     RB_TRY(code);
-    *out = rows;
-    rows = NULL;
+    *out = RB_TAKE(rows);
     return RB_OK;
 }

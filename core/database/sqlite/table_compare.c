@@ -158,9 +158,7 @@ static bool take_counts(void *context, const rb_cell *cells, size_t n)
 
 static bool names(const json_t *list, const char *plain)
 {
-    size_t i;
-    json_t *name;
-    json_array_foreach ((json_t *)list, i, name) {
+    rb_json_each (name, list) {
         RB_AUTO(rb_free_str) char *safe = rb_safe(json_string_value(name));
         if (strcasecmp(safe, plain) == 0)
             return true;
@@ -325,10 +323,8 @@ static enum rb_code compare_table(comparing *c, const json_t *item, rb_err *err)
 enum rb_code rb_sqlite_compare(json_t **out, rb_db *base, const json_t *tables, rb_err *err)
 {
     RB_AUTO(rb_json_freep) json_t *items = json_array();
-    size_t i;
-    json_t *item;
     RB_TRY(rb_sqlite_attach_before(rb_sqlite_of(base), err));
-    json_array_foreach ((json_t *)tables, i, item) {
+    rb_json_each (item, tables) {
         comparing c = {.db = rb_sqlite_of(base),
                        .name = rb_json_str(item, "table"),
                        .out = items,
@@ -340,8 +336,7 @@ enum rb_code rb_sqlite_compare(json_t **out, rb_db *base, const json_t *tables, 
         free(c.values);
         RB_TRY(code);
     }
-    *out = items;
-    items = NULL;
+    *out = RB_TAKE(items);
     return RB_OK;
 }
 
@@ -429,7 +424,6 @@ enum rb_code rb_sqlite_count(json_t **out, rb_db *base, const json_t *places, rb
         RB_TRY(count_place(items, &taken, db,
                            rb_sqlite_state_of(db)->has_before ? RB_SQLITE_BEFORE : "main", places,
                            i, err));
-    *out = items;
-    items = NULL;
+    *out = RB_TAKE(items);
     return RB_OK;
 }
