@@ -168,9 +168,9 @@ static void print_text(const struct job *job)
     RB_AUTO(rb_json_freep) json_t *findings = rb_findings_json(&job->findings);
     rb_json_each (finding, findings) {
         const rb_rule *rule = rb_rule_find(rb_json_str(finding, "rule"));
-        rb_ui_item(rule && rule->error
-                       ? "[{file}:{line}: ]<red>{rule}</> {migration}: {message}"
-                       : "[{file}:{line}: ]<yellow>{rule}</> {migration}: {message}",
+        rb_ui_item(rule && rule->error ? "[{file}:{line}: ]<red>{rule}</> {migration}: {message}"
+                                       : "[{file}:{line}: ]<yellow>{rule}</> {migration}: "
+                                         "{message}{warning? (a warning):}",
                    finding);
     }
     for (size_t i = 0; i < job->ignored.n && i < UNREAD_SHOWN; i++)
@@ -231,7 +231,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_AUTO(job_clear) struct job job = {.cli = cli, .unread = json_array()};
     RB_TRY(lint(&job, o->argc > 0 ? o->argv[0] : NULL, err));
     print(&job, format);
-    return job.findings.n > 0 ? RB_FOUND : RB_OK;
+    return rb_findings_refusing(&job.findings) > 0 ? RB_FOUND : RB_OK;
 }
 
 static const rb_opt opts[] = {

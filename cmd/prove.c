@@ -333,7 +333,7 @@ static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
     RB_TRY(prove(&job, o->base, err));
     print(&job, format);
     *err = job.failed;
-    return err->code == RB_OK && job.findings.n > 0 ? RB_FOUND : err->code;
+    return err->code == RB_OK && rb_findings_refusing(&job.findings) > 0 ? RB_FOUND : err->code;
 }
 
 static const rb_opt opts[] = {

@@ -52,7 +52,8 @@ static char *locks(const json_t *entry, const char *direction)
     return rb_buf_detach(&out);
 }
 
-/* Adds the words that the formats share: title, way, up, down; and the number of findings. */
+/* Adds the words that the formats share: title, way, up, down; and the number of findings that are
+ * not warnings. */
 static size_t describe(const json_t *document)
 {
     const bool several = json_array_size(json_object_get(document, "databases")) > 1;
@@ -62,7 +63,9 @@ static size_t describe(const json_t *document)
         char *title = rb_template(several ? "{database}: {id}[ {name}]" : "{id}[ {name}]", entry);
         RB_AUTO(rb_free_str) char *up = places(entry, "destroys");
         RB_AUTO(rb_free_str) char *down = places(entry, "discards");
-        const size_t n = json_array_size(json_object_get(entry, "findings"));
+        size_t n = 0;
+        rb_json_each (finding, json_object_get(entry, "findings"))
+            n += !json_is_true(json_object_get(finding, "warning"));
         rb_json_set(entry, "title:s way:s up:s down:s count:n", title, way_back(entry), up, down,
                     n);
         found += n;
@@ -101,7 +104,7 @@ void rb_prove_text(const rb_cli *cli, const json_t *document)
                 rb_ui_line("  the %s locks %s", down ? "down" : "up", list);
         }
         rb_json_each (finding, json_object_get(entry, "findings"))
-            rb_ui_item("  [{file}:{line}: ]{rule}: {message}", finding);
+            rb_ui_item("  [{file}:{line}: ]{rule}: {message}{warning? (a warning):}", finding);
     }
     rb_json_each (note, json_object_get(document, "notes"))
         rb_ui_note(cli, "note: %s", json_string_value(note));
@@ -147,8 +150,9 @@ void rb_prove_markdown(const json_t *document)
         rb_ui_line("%s", "");
     rb_json_each (entry, migrations)
         rb_json_each (finding, json_object_get(entry, "findings"))
-            line("- **{rule}** [{file}:{line}, ]migration {migration}: {message}", finding,
-                 markdown);
+            line("- **{rule}** [{file}:{line}, ]migration {migration}: {message}{warning? (a "
+                 "warning):}",
+                 finding, markdown);
     rb_json_each (note, json_object_get(document, "notes")) {
         if (note_at == 0)
             rb_ui_line("%s", "");
@@ -185,16 +189,16 @@ static char *xml(const char *text)
 static void junit_case(const json_t *entry)
 {
     const json_t *findings = json_object_get(entry, "findings");
+    const bool good = rb_json_int(entry, "count", 0) == 0;
     line("    <testcase classname=\"{database}\" name=\"{id} {name}\" file=\"{file}\">", entry,
          xml);
-    if (json_array_size(findings) == 0 && !rb_json_str(entry, "restores"))
+    if (good && !rb_json_str(entry, "restores"))
         rb_ui_line("      <skipped message=\"not proven\"/>");
-    else if (json_array_size(findings) == 0 &&
-             rb_text_same(rb_json_str(entry, "restores"), "untested"))
+    else if (good && rb_text_same(rb_json_str(entry, "restores"), "untested"))
         line(rb_json_str(entry, "error") ? "      <skipped message=\"{error}\"/>"
                                          : "      <skipped message=\"{way}\"/>",
              entry, xml);
-    rb_json_each (finding, findings)
+    rb_json_each (finding, good ? NULL : findings)
         line("      <failure type=\"{rule}\" message=\"{message}\">[{file}:{line}]</failure>",
              finding, xml);
     rb_ui_line("    </testcase>");

@@ -56,7 +56,10 @@ static void print_findings(const rb_cli *cli, const rb_make *make, const rb_made
     RB_AUTO(rb_json_freep) json_t *findings = findings_json(make, &made->findings);
     rb_json_each (finding, findings) {
         RB_AUTO(rb_free_str)
-        char *text = rb_template(json_is_true(json_object_get(finding, "accepted"))
+        char *text = rb_template(json_is_true(json_object_get(finding, "warning"))
+                                     ? "[{file}:{line}: ]{rule} migration {migration}: {message} "
+                                       "(a warning)"
+                                 : json_is_true(json_object_get(finding, "accepted"))
                                      ? "[{file}:{line}: ]{rule} migration {migration}: {message} "
                                        "(accepted)"
                                      : "[{file}:{line}: ]{rule} migration {migration}: {message} "

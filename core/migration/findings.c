@@ -16,7 +16,8 @@ static const rb_rule rules[] = {
      true},
     {"RB005", "NotDeterministic", "An up writes random values, which differ in each environment.",
      false},
-    {"RB006", "NotTransactional", "A migration cannot run inside a transaction.", false},
+    {"RB006", "NotTransactional", "A script runs outside of a transaction, or cannot run at all.",
+     false},
     {"RB007", "NotIdempotent", "An up does not run again after its own down.", false},
     {"RB008", "OutOfOrder",
      "A migration's id is taken, was changed, or sorts before released ones.", true},
@@ -66,6 +67,14 @@ void rb_findings_add(rb_findings *findings, const char *rule, const char *migrat
                                                   .message = rb_buf_detach(&message)};
 }
 
+size_t rb_findings_refusing(const rb_findings *findings)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < findings->n; i++)
+        n += !findings->items[i].warning;
+    return n;
+}
+
 void rb_findings_move(rb_findings *findings, rb_findings *from)
 {
     size_t n = findings->n + from->n;
@@ -83,10 +92,10 @@ json_t *rb_findings_json(const rb_findings *findings)
     json_t *list = json_array();
     for (size_t i = 0; i < findings->n; i++) {
         const rb_finding *f = &findings->items[i];
-        json_t *item = json_pack("{s:s,s:o,s:o,s:I,s:o}", "rule", f->rule, "migration",
-                                 rb_json_text(f->migration), "file", rb_json_text(f->file), "line",
-                                 (json_int_t)f->line, "message", rb_json_text(f->message));
-        json_array_append_new(list, item);
+        json_array_append_new(list, rb_json_make("rule:s migration:t file:t line:n message:t "
+                                                 "warning:b",
+                                                 f->rule, f->migration, f->file, f->line,
+                                                 f->message, f->warning));
     }
     return list;
 }
@@ -109,9 +118,12 @@ static json_t *sarif_result(const rb_finding *f, size_t rule_index)
 {
     RB_AUTO(rb_free_str) char *message = rb_format("%s: %s", f->migration, f->message);
     const rb_rule *rule = rb_rule_find(f->rule);
-    json_t *result = json_pack(
-        "{s:s,s:I,s:s,s:{s:o}}", "ruleId", f->rule, "ruleIndex", (json_int_t)rule_index, "level",
-        rule && rule->error ? "error" : "warning", "message", "text", rb_json_text(message));
+    json_t *result = json_pack("{s:s,s:I,s:s,s:{s:o}}", "ruleId", f->rule, "ruleIndex",
+                               (json_int_t)rule_index, "level",
+                               f->warning            ? "note"
+                               : rule && rule->error ? "error"
+                                                     : "warning",
+                               "message", "text", rb_json_text(message));
     if (*f->file)
         json_object_set_new(result, "locations",
                             json_pack("[{s:{s:{s:o},s:{s:I}}}]", "physicalLocation",

@@ -175,28 +175,33 @@ static const struct refused {
     const char *word;
     size_t at; /* where the word is; 0: anywhere */
     const char *what;
+    bool alone; /* rbtool runs it outside of transactions */
 } refused[] = {
-    {true, "vacuum", NULL, 0, "vacuum"},
-    {true, "attach", NULL, 0, "attach"},
-    {true, "detach", NULL, 0, "detach"},
-    {false, "create", "concurrently", 0, "CONCURRENTLY"},
-    {false, "drop", "concurrently", 0, "CONCURRENTLY"},
-    {false, "reindex", "concurrently", 0, "CONCURRENTLY"},
-    {false, "vacuum", NULL, 0, "VACUUM"},
-    {false, "alter", "system", 1, "ALTER SYSTEM"},
-    {false, "create", "database", 1, "CREATE or DROP DATABASE"},
-    {false, "drop", "database", 1, "CREATE or DROP DATABASE"},
-    {false, "create", "tablespace", 1, "CREATE or DROP TABLESPACE"},
-    {false, "drop", "tablespace", 1, "CREATE or DROP TABLESPACE"},
+    {true, "vacuum", NULL, 0, "vacuum", false},
+    {true, "attach", NULL, 0, "attach", false},
+    {true, "detach", NULL, 0, "detach", false},
+    {false, "create", "concurrently", 0, "CREATE INDEX CONCURRENTLY", true},
+    {false, "drop", "concurrently", 0, "DROP INDEX CONCURRENTLY", true},
+    {false, "reindex", "concurrently", 0, "REINDEX CONCURRENTLY", true},
+    {false, "reindex", "schema", 1, "REINDEX SCHEMA", true},
+    {false, "reindex", "database", 1, "REINDEX DATABASE", true},
+    {false, "vacuum", NULL, 0, "VACUUM", true},
+    {false, "alter", "system", 1, "ALTER SYSTEM", false},
+    {false, "create", "database", 1, "CREATE or DROP DATABASE", false},
+    {false, "drop", "database", 1, "CREATE or DROP DATABASE", false},
+    {false, "create", "tablespace", 1, "CREATE or DROP TABLESPACE", false},
+    {false, "drop", "tablespace", 1, "CREATE or DROP TABLESPACE", false},
 };
 
-/* Returns what the engine refuses inside a transaction; NULL for other statements. */
-static const char *not_transactional(const rb_sql_statement *s, const rb_sql_dialect *dialect)
+/* What the engine refuses inside a transaction; NULL for other statements. */
+static const struct refused *not_transactional(const rb_sql_statement *s,
+                                               const rb_sql_dialect *dialect)
 {
+    static const struct refused journal_mode = {.what = "PRAGMA journal_mode"};
     RB_AUTO(rb_free_str) char *pragma = rb_sql_pragma(s, dialect);
     bool sets = s->heads > 2 && !rb_token_is(&s->head[s->heads - 1], ".");
     if (pragma && sets && strcmp(pragma, "journal_mode") == 0)
-        return "PRAGMA journal_mode";
+        return &journal_mode;
     for (size_t r = 0; r < sizeof refused / sizeof *refused; r++) {
         const struct refused *of = &refused[r];
         bool found = !of->word;
@@ -205,9 +210,40 @@ static const char *not_transactional(const rb_sql_statement *s, const rb_sql_dia
         for (size_t i = 1; i < s->heads && !found; i++)
             found = (of->at == 0 || of->at == i) && rb_token_is(&s->head[i], of->word);
         if (found)
-            return of->what;
+            return of;
     }
     return NULL;
+}
+
+/* Whether a statement that runs in a transaction stands beside those that do not, and changes what
+ * stays. */
+static bool is_mixed(const struct run *run, const rb_script *s)
+{
+    static const char *const settings[] = {"set", "reset", "analyze", NULL};
+    rb_sql sql;
+    rb_sql_init(&sql, s->text, s->len, run->engine);
+    rb_sql_statement statement;
+    while (rb_sql_statement_next(&statement, &sql))
+        if (!not_transactional(&statement, sql.dialect) &&
+            !rb_sql_one_of(&statement.head[0], settings))
+            return true;
+    return false;
+}
+
+/* One that segments carry is a warning. */
+static void add_not_transactional(const struct run *run, const rb_migration *m, const rb_script *s,
+                                  size_t line, const struct refused *what)
+{
+    const bool mixed = what->alone && is_mixed(run, s);
+    const char *text =
+        !what->alone ? "does not work inside a transaction, so the migration cannot be undone as a "
+                       "whole"
+        : mixed ? "runs outside of a transaction, and all of its script with it: a failure between "
+                  "its statements leaves a transition half-way; give it a migration of its own"
+                : "runs outside of a transaction: what comes before it is committed first, and is "
+                  "undone by the inverse scripts if a later one fails";
+    rb_findings_add(run->out, "RB006", m->id, s->path, line, "%s %s", what->what, text);
+    run->out->items[run->out->n - 1].warning = what->alone && !mixed;
 }
 
 /*
@@ -223,19 +259,17 @@ static void check_transactional(const struct run *run, const rb_migration *m, co
     rb_sql_init(&sql, s->text, s->len, run->engine);
     rb_sql_statement statement;
     while (rb_sql_statement_next(&statement, &sql)) {
-        const char *what = not_transactional(&statement, sql.dialect);
-        if (!what)
-            continue;
-        found = true;
-        rb_findings_add(run->out, "RB006", m->id, s->path, line_at(s, statement.start),
-                        "%s does not work inside a transaction, so the migration cannot be undone "
-                        "as a whole",
-                        what);
+        const struct refused *what = not_transactional(&statement, sql.dialect);
+        if (what)
+            add_not_transactional(run, m, s, line_at(s, statement.start), what);
+        found |= what != NULL;
     }
-    if (!found && !s->transactional && run->postgres)
-        rb_findings_add(run->out, "RB006", m->id, s->path, s->line,
-                        "it is marked to run outside of a transaction, so it cannot be undone as "
-                        "a whole");
+    if (found || s->transactional || !run->postgres)
+        return;
+    rb_findings_add(run->out, "RB006", m->id, s->path, s->line,
+                    "it is marked to run outside of a transaction; it runs inside of one where "
+                    "PostgreSQL permits that");
+    run->out->items[run->out->n - 1].warning = true;
 }
 
 static void check_control(const struct run *run, const rb_migration *m, const rb_script *s)

@@ -16,6 +16,7 @@ typedef struct rb_finding {
     char *file;
     size_t line; /* from 1 */
     char *message;
+    bool warning; /* it refuses no release */
 } rb_finding;
 
 typedef struct rb_findings {
@@ -27,10 +28,12 @@ typedef struct rb_findings {
 void rb_findings_clear(rb_findings *findings);
 void rb_findings_add(rb_findings *findings, const char *rule, const char *migration,
                      const char *file, size_t line, const char *fmt, ...) RB_PRINTF(6, 7);
+/* The findings that are not warnings. */
+size_t rb_findings_refusing(const rb_findings *findings);
 /* Moves all findings of `from` to the end of findings. */
 void rb_findings_move(rb_findings *findings, rb_findings *from);
 
-/* [{"rule","migration","file","line","message"}], as `lint --json` prints them. */
+/* [{"rule","migration","file","line","message","warning"}], as `lint --json` prints them. */
 json_t *rb_findings_json(const rb_findings *findings);
 /* A SARIF 2.1.0 log (OASIS, 2020) for code scanning, rules described; version: rbtool's. */
 json_t *rb_findings_sarif(const rb_findings *findings, const char *version);

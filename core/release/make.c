@@ -263,7 +263,7 @@ static enum rb_code judge(const rb_making *making, rb_err *err)
     RB_AUTO(rb_strs_clear) rb_strs rules = {0};
     size_t refused = 0;
     for (size_t i = 0; i < findings->n; i++) {
-        if (rb_make_accepts(making->make, findings->items[i].rule))
+        if (findings->items[i].warning || rb_make_accepts(making->make, findings->items[i].rule))
             continue;
         refused++;
         if (!rb_strs_has(&rules, findings->items[i].rule))

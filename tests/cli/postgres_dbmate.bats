@@ -71,7 +71,7 @@ CREATE INDEX CONCURRENTLY users_name ON users (name);
 -- migrate:down transaction:false
 DROP INDEX CONCURRENTLY users_name;
 SQL
-    release v1.1.0 --accept RB006
+    release v1.1.0
     rbtool deploy v1.0.0 --yes
     rbtool deploy v1.1.0 --yes
     dbmate status | grep -F 'Pending: 0'

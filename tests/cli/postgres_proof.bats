@@ -216,6 +216,7 @@ sqlx postgresql 15 identical" ]]
     prove
     [[ $(restores) == $'4 identical true\n5 identical true' ]]
     [[ $(findings) == $'RB006 migrations/5_index.up.sql:1\nRB006 migrations/5_index.down.sql:1' ]]
+    [[ $status -eq 0 && $(jq -c '[.migrations[].findings[].warning]' <<<"$output") == '[true,true]' ]]
     [[ $(jq -r '.migrations[1].locks[] | "\(.direction) \(.table) \(.mode)"' <<<"$output") == \
         $'up users SHARE UPDATE EXCLUSIVE\ndown users SHARE UPDATE EXCLUSIVE' ]]
 }

@@ -30,7 +30,7 @@ setup_file() {
     migration 3_index 'CREATE UNIQUE INDEX CONCURRENTLY orders_total ON orders (total);' \
         'DROP INDEX CONCURRENTLY orders_total;'
     migration 4_lines 'CREATE TABLE lines (id int);' 'DROP TABLE lines;'
-    release v1.1.0 --accept RB006
+    release v1.1.0
     migration 5_calm "ALTER TYPE mood ADD VALUE 'calm';" \
         "ALTER TYPE mood RENAME TO moods; CREATE TYPE mood AS ENUM ('sad'); DROP TYPE moods;"
     migration 6_mood "ALTER TABLE orders ADD COLUMN mood mood DEFAULT 'calm';" 'ALTER TABLE orders DROP COLUMN mood;'

@@ -147,6 +147,31 @@ static void not_transactional(void **state)
     test_repo_free(&r);
 }
 
+static void segments_are_warnings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *down;
+        size_t refusing;
+    } cases[] = {
+        {"DROP INDEX CONCURRENTLY i;", 0},
+        {"SET lock_timeout = '1s'; DROP INDEX CONCURRENTLY i; REINDEX SCHEMA s; VACUUM t;", 0},
+        {"DROP INDEX CONCURRENTLY i; DROP TABLE t;", 1},
+        {"DROP DATABASE d;", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rb_findings findings = {0};
+        test_repo r = test_repo_new();
+        test_put(&r, "m/1_a.up.sql", "CREATE INDEX CONCURRENTLY i ON t(x);");
+        test_put(&r, "m/1_a.down.sql", cases[i].down);
+        free(lint(&r, "postgresql", NULL, 0, &findings));
+        assert_true(findings.n > 1 && findings.items[0].warning);
+        assert_int_equal(rb_findings_refusing(&findings), cases[i].refusing);
+        rb_findings_clear(&findings);
+        test_repo_free(&r);
+    }
+}
+
 static void transaction_control(void **state)
 {
     (void)state;
@@ -310,6 +335,7 @@ int main(void)
         cmocka_unit_test(no_down),
         cmocka_unit_test(destroys_data),
         cmocka_unit_test(not_transactional),
+        cmocka_unit_test(segments_are_warnings),
         cmocka_unit_test(transaction_control),
         cmocka_unit_test(duplicates),
         cmocka_unit_test(other_engines),
