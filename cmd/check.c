@@ -6,6 +6,7 @@
 #include "environment/checks.h"
 #include "status.h"
 #include "transition/known_good.h"
+#include "transition/secrets.h"
 #include "transition/service.h"
 #include "ui.h"
 
@@ -83,14 +84,33 @@ static void progress(void *context, const char *text)
     rb_ui_progress(context, "check %s", text);
 }
 
-static enum rb_code run_all(json_t *failures, rb_cli *cli, const rb_env_session *site,
-                            const char *tag, rb_err *err)
+/* The versions of the secrets, for status to compare; recorded unless another run holds the
+ * environment. */
+static void look_at_secrets(json_t **seen, rb_cli *cli, const rb_env_session *site)
+{
+    RB_AUTO(rb_strs_clear) rb_strs problems = {0};
+    RB_AUTO(rb_lock_releasep) rb_lock *lock = NULL;
+    RB_AUTO(rb_state_closep) rb_state *state = NULL;
+    rb_err why;
+    rb_secrets_look(seen, &problems, site->env);
+    for (size_t i = 0; i < problems.n; i++)
+        rb_ui_note(cli, "%s", problems.items[i]);
+    if (json_object_size(*seen) > 0 && site->state &&
+        (rb_lock_take(&lock, site->env->root, &why) != RB_OK ||
+         rb_state_open(&state, site->env->root, true, &why) != RB_OK ||
+         rb_secrets_record(state, *seen, &why) != RB_OK))
+        rb_ui_note(cli, "the versions of the secrets are not recorded: %s", rb_err_line(&why));
+}
+
+static enum rb_code run_all(json_t *failures, json_t **secrets, rb_cli *cli,
+                            const rb_env_session *site, const char *tag, rb_err *err)
 {
     const rb_checking checking = {
         .env = site->env, .from = tag, .to = tag ? tag : "", .progress = progress, .context = cli};
     rb_control control = {0};
     rb_env_session_catch(&control);
     rb_checks_run(failures, &checking);
+    look_at_secrets(secrets, cli, site);
     rb_env_session_uncatch();
     rb_ui_progress_end(cli);
     return control.cancelled ? rb_fail(err, RB_FOUND, "stopped by a signal; nothing was recorded")
@@ -112,7 +132,8 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     else if (row)
         rb_ui_note(cli, "the %s of %s to %s stopped half-way (transition %s)", row->kind, env->name,
                    row->to, row->id);
-    RB_TRY(run_all(failures, cli, site, tag, err));
+    RB_AUTO(rb_json_freep) json_t *secrets = NULL;
+    RB_TRY(run_all(failures, &secrets, cli, site, tag, err));
     size_t failed = json_array_size(failures);
     const char *health = env->check_count == 0 ? "unchecked" : failed ? "unhealthy" : "healthy";
     rb_err why = {0};
@@ -120,9 +141,15 @@ static enum rb_code check(rb_cli *cli, const rb_env_session *site, rb_err *err)
     bool stored =
         env->check_count > 0 && tag && store(site, failures, tag, row, &well, &why) == RB_OK;
     if (cli->json) {
-        rb_ui_document(cli, document(env, tag, health, stored, failures));
+        json_t *doc = document(env, tag, health, stored, failures);
+        json_object_set(doc, "secrets", secrets);
+        rb_ui_document(cli, doc);
     } else {
         show(env, failures);
+        const char *name;
+        json_t *version;
+        json_object_foreach (secrets, name, version)
+            rb_ui_line("secret  %s is at version %s", name, json_string_value(version));
         rb_ui_line("%s: %s, %s%s", env->name, tag ? tag : "nothing is live", health,
                    env->check_count == 0 ? ": no check is configured" : "");
     }

@@ -244,6 +244,17 @@ static void print_settings(const json_t *document, bool stat)
         print_change("  ", text(item, "change"), text(item, "path"));
         print_config(item, stat);
     }
+    const json_t *secrets = json_object_get(document, "secrets");
+    if (json_array_size(secrets) > 0)
+        print_head("secrets", "", "");
+    rb_json_each (item, secrets) {
+        RB_AUTO(rb_free_str) char *line = rb_template("{name}  {from|none} -> {to|none}", item);
+        print_change("  ",
+                     !rb_json_str(item, "from") ? "added"
+                     : !rb_json_str(item, "to") ? "removed"
+                                                : "changed",
+                     line);
+    }
 }
 
 #define BAR 40 /* signs of the longest bar of --stat */

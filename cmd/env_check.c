@@ -155,6 +155,11 @@ static void check_programs(const check *c)
         RB_AUTO(rb_free_str) char *item = rb_format("checks.%s", c->env->checks[i].name);
         check_program(c, item, &c->env->checks[i].command);
     }
+    for (size_t i = 0; i < c->env->secret_count; i++) {
+        RB_AUTO(rb_free_str) char *item = rb_format("secrets.%s", c->env->secrets[i].name);
+        check_program(c, item, &c->env->secrets[i].version);
+        check_program(c, item, &c->env->secrets[i].restore);
+    }
     for (size_t i = 0; i < c->env->notify_count; i++)
         check_program(c, "notify", &c->env->notify[i]);
 }

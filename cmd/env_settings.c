@@ -186,6 +186,11 @@ void rb_env_session_show_first(const rb_cli *cli, const rb_env_session *site)
         RB_AUTO(rb_free_str) char *what = rb_format("check %s", env->checks[i].name);
         add_command(&out, what, &env->checks[i].command);
     }
+    for (size_t i = 0; i < env->secret_count; i++) {
+        RB_AUTO(rb_free_str) char *what = rb_format("secret %s", env->secrets[i].name);
+        add_command(&out, what, &env->secrets[i].version);
+        add_command(&out, what, &env->secrets[i].restore);
+    }
     for (size_t i = 0; i < env->notify_count; i++)
         add_command(&out, "notify", &env->notify[i]);
     rb_ui_text(cli, &out, true);

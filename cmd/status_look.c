@@ -16,6 +16,7 @@
 #include "transition/known_good.h"
 #include "transition/policy_check.h"
 #include "transition/recover.h"
+#include "transition/secrets.h"
 
 #define BACKUP_DEPTH 32 /* folders in a backup that are looked into */
 
@@ -58,6 +59,8 @@ static void observe_part(const rb_status *st, enum rb_part part, const rb_releas
         code = rb_observe_flags(st->drift, env, release, st->site.session->repo, &why);
     else if (part == RB_PART_CONFIG && release)
         code = rb_observe_config(st->drift, env, release, st->site.session->repo, &why);
+    if (code == RB_OK && part == RB_PART_CONFIG && release)
+        code = rb_secrets_drift(st->drift, st->site.state, env, release, &why);
     for (size_t i = 0; part == RB_PART_DB && release && i < release->manifest->database_count; i++)
         observe_database(st, release, &release->manifest->databases[i]);
     (void)can(st, rb_part_name(part), code, &why);

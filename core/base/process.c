@@ -364,6 +364,15 @@ enum rb_code rb_process_run(rb_process_result *out, const rb_process *process, r
     return RB_OK;
 }
 
+const char **rb_process_argv(const rb_strs *command, const char *last)
+{
+    const char **argv = rb_calloc(command->n + 2, sizeof *argv);
+    for (size_t i = 0; i < command->n; i++)
+        argv[i] = command->items[i];
+    argv[command->n] = last;
+    return argv;
+}
+
 void rb_process_result_clear(rb_process_result *result)
 {
     rb_buf_clear(&result->out);

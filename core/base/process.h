@@ -51,6 +51,10 @@ char *rb_process_find(const char *program);
  * holds the reason why not. */
 bool rb_process_can_run(const char *program);
 
+/* Returns an array for `argv` that borrows the words of command, and `last` after them unless it is
+ * NULL; free() it. */
+const char **rb_process_argv(const rb_strs *command, const char *last);
+
 void rb_process_result_clear(rb_process_result *result);
 
 /* From now on, a change of *signals terminates the program that rb_process_run() runs or would

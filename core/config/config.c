@@ -92,6 +92,7 @@ static rb_config *from_json(const json_t *json, const char *source)
     config->compatibility_timeout =
         (int)rb_json_int(compatibility, "timeout", RB_COMPATIBILITY_SECONDS);
     config->requires = json_incref(json_object_get(json, "requires"));
+    config->secrets = json_incref(json_object_get(json, "secrets"));
     config->known_good = copy(json, "knownGood", "verdict");
     json_t *environments = json_object_get(json, "environments");
     config->environments = environments ? json_incref(environments) : json_object();
@@ -240,6 +241,7 @@ void rb_config_free(rb_config *config)
     rb_strs_clear(&config->compatibility);
     free(config->known_good);
     rb_json_free(config->requires);
+    rb_json_free(config->secrets);
     rb_json_free(config->environments);
     free(config);
 }

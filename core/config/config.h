@@ -52,6 +52,7 @@ typedef struct rb_config {
     rb_strs compatibility;     /* a command; empty: none */
     int compatibility_timeout; /* seconds */
     json_t *requires;          /* [{"app","repository","range"}] */
+    json_t *secrets;           /* {NAME: version} that the release needs, or NULL */
     char *known_good;          /* "verdict" or "verified" */
     json_t *environments;      /* object, perhaps empty */
 } rb_config;

@@ -95,6 +95,14 @@ static const rb_shape range = {.kind = RB_SHAPE_STRING,
 static const rb_shape require = RB_SHAPE_OBJECT_OF(
     {"app", &name, false}, {"repository", &text, false}, {"range", &range, false});
 static const rb_shape requires = {.kind = RB_SHAPE_ARRAY, .item = &require};
+static const rb_shape secret_version = {
+    .kind = RB_SHAPE_STRING,
+    .check = rb_shape_is_name,
+    .expected = "a version (letters, digits, '.', '_', '-'; at most 100), not a value"};
+static const rb_shape secrets = {.kind = RB_SHAPE_MAP,
+                                 .item = &secret_version,
+                                 .check = rb_shape_is_name,
+                                 .expected = NAME_WORDS};
 static const char *const known_goods[] = {"verdict", "verified", NULL};
 static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};
 
@@ -143,14 +151,18 @@ static const rb_shape watch = RB_SHAPE_OBJECT_OF(
     {"onFailure", &action, true}, {"escalateAfter", &any_seconds, true});
 static const rb_shape notify = {
     .kind = RB_SHAPE_ARRAY, .item = &argument_list, .max = RB_NOTIFY_LIMIT};
+static const rb_shape secret =
+    RB_SHAPE_OBJECT_OF({"version", &argument_list, false}, {"restore", &argument_list, true});
+static const rb_shape environment_secrets = {
+    .kind = RB_SHAPE_MAP, .item = &secret, .check = rb_shape_is_name, .expected = NAME_WORDS};
 static const rb_shape objectives =
     RB_SHAPE_OBJECT_OF({"rto", &seconds, true}, {"rpo", &seconds, true});
 const rb_shape rb_environment_shape = RB_SHAPE_OBJECT_OF(
     {"root", &text, false}, {"databases", &urls, true}, {"flags", &text, true},
     {"config", &files, true}, {"service", &service, true}, {"checks", &environment_checks, true},
-    {"watch", &watch, true}, {"notify", &notify, true}, {"objectives", &objectives, true},
-    {"owners", &people, true}, {"escalation", &people, true}, {"keep", &keep, true},
-    {"statementTimeout", &timeout, true}, {"lockTimeout", &timeout, true},
+    {"watch", &watch, true}, {"notify", &notify, true}, {"secrets", &environment_secrets, true},
+    {"objectives", &objectives, true}, {"owners", &people, true}, {"escalation", &people, true},
+    {"keep", &keep, true}, {"statementTimeout", &timeout, true}, {"lockTimeout", &timeout, true},
     {"backupLimit", &backup_limit, true}, {"keepBackups", &keep_backups, true});
 const rb_shape rb_environments_shape = {.kind = RB_SHAPE_MAP,
                                         .item = &rb_environment_shape,
@@ -161,5 +173,5 @@ const rb_shape rb_config_shape = RB_SHAPE_OBJECT_OF(
     {"$schema", &any_text, true}, {"app", &app, false}, {"tags", &text, true},
     {"artifacts", &artifacts, true}, {"databases", &databases, true}, {"flags", &flags, true},
     {"config", &globs, true}, {"checks", &checks, true}, {"compatibility", &compatibility, true},
-    {"requires", &requires, true}, {"knownGood", &known_good, true},
+    {"requires", &requires, true}, {"secrets", &secrets, true}, {"knownGood", &known_good, true},
     {"schemaCompatible", &boolean, true}, {"environments", &rb_environments_shape, true});

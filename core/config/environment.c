@@ -49,6 +49,12 @@ void rb_env_drop_commands(rb_env *env)
     for (size_t i = 0; i < env->notify_count; i++)
         rb_strs_clear(&env->notify[i]);
     env->notify_count = 0;
+    for (size_t i = 0; i < env->secret_count; i++) {
+        free(env->secrets[i].name);
+        rb_strs_clear(&env->secrets[i].version);
+        rb_strs_clear(&env->secrets[i].restore);
+    }
+    env->secret_count = 0;
 }
 
 void rb_env_free(rb_env *env)
@@ -64,6 +70,7 @@ void rb_env_free(rb_env *env)
     rb_env_drop_commands(env);
     free(env->checks);
     free(env->notify);
+    free(env->secrets);
     rb_strs_clear(&env->owners);
     rb_strs_clear(&env->escalation);
     free(env);
@@ -188,6 +195,22 @@ static enum rb_code read_check(rb_env_check *check, const json_t *json, const ch
     return read_command(&check->command, json_object_get(json, "command"), where, check->name, err);
 }
 
+static enum rb_code read_secrets(rb_env *env, const json_t *map, const char *where, rb_err *err)
+{
+    const char *name;
+    json_t *value;
+    env->secrets = rb_calloc(json_object_size(map), sizeof *env->secrets);
+    json_object_foreach ((json_t *)map, name, value) {
+        rb_env_secret *secret = &env->secrets[env->secret_count++];
+        secret->name = rb_strdup(name);
+        RB_TRY(read_command(&secret->version, json_object_get(value, "version"), where, "secrets",
+                            err));
+        RB_TRY(read_command(&secret->restore, json_object_get(value, "restore"), where, "secrets",
+                            err));
+    }
+    return RB_OK;
+}
+
 static double read_seconds(const json_t *json, const char *key, double otherwise)
 {
     const json_t *value = json_object_get(json, key);
@@ -229,6 +252,7 @@ static enum rb_code read_all(rb_env *env, const json_t *json, const reading *how
     rb_json_each (item, checks)
         RB_TRY(read_check(&env->checks[env->check_count++], item, where, err));
     RB_TRY(read_watch(&env->watch, json_object_get(json, "watch"), where, err));
+    RB_TRY(read_secrets(env, json_object_get(json, "secrets"), where, err));
     env->notify = rb_calloc(json_array_size(notify), sizeof *env->notify);
     rb_json_each (item, notify)
         RB_TRY(read_command(&env->notify[env->notify_count++], item, where, "notify", err));

@@ -30,6 +30,12 @@ typedef struct rb_env_check {
     char *after; /* deploy or revert: it runs at the end of such a transition only; NULL: always */
 } rb_env_check;
 
+typedef struct rb_env_secret {
+    char *name;
+    rb_strs version; /* a command that prints the live version */
+    rb_strs restore; /* one that makes the version live that is its last argument; empty: none */
+} rb_env_secret;
+
 typedef struct rb_env_watch {
     int failures;    /* of the last `of` rounds of all checks: then it acts */
     int of;          /* equal to failures: they are consecutive */
@@ -51,6 +57,8 @@ typedef struct rb_env {
     rb_env_check *checks;
     size_t check_count;
     rb_env_watch watch;
+    rb_env_secret *secrets;
+    size_t secret_count;
     rb_strs *notify; /* commands that get its events */
     size_t notify_count;
     int rto; /* objectives in seconds; -1: none set */
@@ -83,7 +91,7 @@ enum rb_code rb_env_look(rb_env **out, const json_t *environments, const char *n
 void rb_env_free(rb_env *env);
 RB_DEFINE_AUTO(rb_env, rb_env_free)
 
-/* Removes the commands of the service, the checks and notify, for an environment that is a copy:
+/* Removes the commands of service, checks, secrets and notify, for an environment that is a copy:
  * they would act on the real one. */
 void rb_env_drop_commands(rb_env *env);
 

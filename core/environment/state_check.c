@@ -60,12 +60,16 @@ static const rb_shape recovery_point =
     OBJECT({"database", &text, false}, {"restorePoint", &text_or_null, true}, {"lsn", &text, true},
            {"timeline", &number, true}, {"system", &text, true});
 static const rb_shape recovery_points = LIST_OF(recovery_point);
+static const rb_shape secret =
+    OBJECT({"name", &text, false}, {"from", &text_or_null, false}, {"to", &text, false});
+static const rb_shape secrets = LIST_OF(secret);
 const rb_shape rb_state_plan_shape =
-    OBJECT({"recovery", &recovery_points, true}, {"only", &parts, true}, {"steps", &steps, true},
-           {"databases", &databases, true}, {"drift", &drift, true}, {"takenOver", &drift, true},
-           {"dataAtRisk", &items, true}, {"before", &before, true}, {"accepted", &accepted, true},
-           {"rule", &text_or_null, true}, {"scriptsFrom", &text_or_null, true},
-           {"digest", &text_or_null, true}, {"app", &text_or_null, true}, {"parts", &moves, true});
+    OBJECT({"secrets", &secrets, true}, {"recovery", &recovery_points, true},
+           {"only", &parts, true}, {"steps", &steps, true}, {"databases", &databases, true},
+           {"drift", &drift, true}, {"takenOver", &drift, true}, {"dataAtRisk", &items, true},
+           {"before", &before, true}, {"accepted", &accepted, true}, {"rule", &text_or_null, true},
+           {"scriptsFrom", &text_or_null, true}, {"digest", &text_or_null, true},
+           {"app", &text_or_null, true}, {"parts", &moves, true});
 
 /* Of what carrying a plan out takes (transition/plan_store.c). */
 static const char *const file_part_words[] = {"flags", "config", NULL};

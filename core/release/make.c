@@ -294,6 +294,8 @@ static enum rb_code fill(rb_making *making, rb_err *err)
     RB_TRY(rb_making_artifacts(making, err));
     RB_TRY(collect_notes(making, err));
     manifest->known_good = rb_strdup(making->config->known_good);
+    if (json_object_size(making->config->secrets) > 0)
+        manifest->secrets = json_incref(making->config->secrets);
     return rb_making_payload(making, err);
 }
 

@@ -124,6 +124,8 @@ static json_t *encode_predicate(const rb_manifest *manifest)
     for (size_t i = 0; i < manifest->database_count; i++)
         set(json_array_get(databases, i), "proof",
             rb_manifest_copy_proof(manifest->databases[i].proof, rb_catalog_item_store));
+    if (manifest->secrets)
+        set(predicate, "secrets", json_deep_copy(manifest->secrets));
     return predicate;
 }
 
@@ -147,6 +149,8 @@ rb_manifest *rb_manifest_from_json(const json_t *json)
     for (size_t i = 0; i < out->database_count; i++)
         out->databases[i].proof = rb_manifest_copy_proof(
             json_object_get(json_array_get(databases, i), "proof"), rb_catalog_item_load);
+    const json_t *secrets = json_object_get(predicate, "secrets");
+    out->secrets = secrets ? json_deep_copy(secrets) : NULL;
     for (size_t i = 0; i < out->artifact_count; i++) {
         const json_t *digest = json_object_get(json_array_get(subjects, i), "digest");
         memcpy(out->artifacts[i].digest, rb_json_str(digest, "sha256"), RB_SHA256_HEX);
@@ -160,6 +164,7 @@ void rb_manifest_free(rb_manifest *manifest)
         return;
     for (size_t i = 0; i < manifest->database_count; i++)
         rb_json_free(manifest->databases[i].proof);
+    rb_json_free(manifest->secrets);
     rb_members_clear(predicate_members, manifest);
     free(manifest);
 }

@@ -85,6 +85,7 @@ typedef struct rb_manifest {
     size_t flag_count;
     rb_manifest_file *config; /* sorted by path */
     size_t config_count;
+    json_t *secrets; /* {NAME: version}; NULL: none, and not in the JSON */
     rb_manifest_file *checks;
     size_t check_count;
     char *class_; /* reversible, lossy, irreversible */

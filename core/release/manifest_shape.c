@@ -117,11 +117,19 @@ static const rb_shape rollback = RB_SHAPE_OBJECT_OF(
 static const char *const known_goods[] = {"verdict", "verified", NULL};
 static const rb_shape known_good = {.kind = RB_SHAPE_STRING, .one_of = known_goods};
 
+static const rb_shape secret = {
+    .kind = RB_SHAPE_STRING, .check = rb_shape_is_name, .expected = "a version"};
+static const rb_shape secrets = {.kind = RB_SHAPE_MAP,
+                                 .item = &secret,
+                                 .min = 1,
+                                 .check = rb_shape_is_name,
+                                 .expected = "names of secrets"};
+
 static const rb_shape predicate = RB_SHAPE_OBJECT_OF(
     {"app", &app, false}, {"source", &source, false}, {"previous", &previous, false},
     {"heads", &heads, false}, {"artifacts", &artifacts, false}, {"databases", &databases, false},
     {"flags", &flags, false}, {"config", &files, false}, {"checks", &files, false},
-    {"rollback", &rollback, false}, {"knownGood", &known_good, false});
+    {"secrets", &secrets, true}, {"rollback", &rollback, false}, {"knownGood", &known_good, false});
 
 static const rb_shape digest = RB_SHAPE_OBJECT_OF({"sha256", &sha256, false});
 static const rb_shape subject =

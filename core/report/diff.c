@@ -38,7 +38,8 @@ enum rb_code rb_diff(json_t **out, rb_repo *repo, const rb_release *from, const 
     RB_TRY(rb_diff_databases(&part, &risk, &sides, err));
     json_object_set_new(document, "databases", part);
     RB_TRY(rb_diff_flags(&part, &sides, err));
-    rb_json_set(document, "flags:j config:j risk:j", part, rb_diff_config(&sides),
+    rb_json_set(document, "flags:j config:j secrets:j risk:j", part, rb_diff_config(&sides),
+                rb_diff_secrets(&sides),
                 rb_json_make("class:s reasons:J", class_names[risk.worst], reasons));
     *out = RB_TAKE(document);
     return RB_OK;
@@ -59,7 +60,8 @@ bool rb_diff_any(const json_t *document)
     const json_t *app = json_object_get(document, "app");
     bool any = !json_equal(json_object_get(app, "from"), json_object_get(app, "to")) ||
                json_array_size(json_object_get(document, "flags")) > 0 ||
-               json_array_size(json_object_get(document, "config")) > 0;
+               json_array_size(json_object_get(document, "config")) > 0 ||
+               json_array_size(json_object_get(document, "secrets")) > 0;
     rb_json_each (item, json_object_get(document, "artifacts"))
         any = any || lists_any(item);
     rb_json_each (item, json_object_get(document, "databases"))

@@ -166,3 +166,19 @@ json_t *rb_diff_config(const rb_diff_sides *sides)
     }
     return out;
 }
+
+json_t *rb_diff_secrets(const rb_diff_sides *sides)
+{
+    const json_t *both[] = {sides->from->manifest->secrets, sides->to->manifest->secrets};
+    json_t *out = json_array();
+    const char *name;
+    json_t *ignored;
+    for (size_t side = 0; side < 2; side++)
+        json_object_foreach ((json_t *)both[side], name, ignored) {
+            const json_t *from = json_object_get(both[0], name);
+            const json_t *to = json_object_get(both[1], name);
+            if (!rb_json_same(from, to) && (side == 0 || !from))
+                json_array_append_new(out, rb_json_make("name:s from:J to:J", name, from, to));
+        }
+    return out;
+}

@@ -20,6 +20,7 @@ enum rb_step_kind {
     RB_DO_DATABASE,
     RB_DO_SWITCH,
     RB_DO_CONFIG,
+    RB_DO_SECRETS,
     RB_DO_COMMIT,
     RB_DO_START,
     RB_DO_CHECKS,

@@ -14,6 +14,7 @@
 #include "transition/host_files.h"
 #include "transition/parts.h"
 #include "transition/recovery_point.h"
+#include "transition/secrets.h"
 #include "transition/service.h"
 
 #define RUN_SHOWN 8 /* scripts one after the other that a plan names each */
@@ -27,6 +28,7 @@ static const struct {
              [RB_DO_DATABASE] = {"database", "roll back"},
              [RB_DO_SWITCH] = {"switch", "switch back"},
              [RB_DO_CONFIG] = {"config", "put the previous files back"},
+             [RB_DO_SECRETS] = {"secrets", "restore the previous versions"},
              [RB_DO_COMMIT] = {"commit", NULL},
              [RB_DO_START] = {"start", NULL},
              [RB_DO_CHECKS] = {"checks", NULL},
@@ -35,13 +37,13 @@ static const struct {
 /* Design section 10: a revert turns flags off first, a deploy turns them on last. Without a
  * database the switch is the commit: all that may fail comes before it. */
 static const enum rb_step_kind revert_order[] = {
-    RB_DO_STAGE,  RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_SWITCH,
-    RB_DO_CONFIG, RB_DO_COMMIT, RB_DO_START, RB_DO_CHECKS,   RB_DO_RECORD};
+    RB_DO_STAGE,   RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_SWITCH, RB_DO_CONFIG,
+    RB_DO_SECRETS, RB_DO_COMMIT, RB_DO_START, RB_DO_CHECKS,   RB_DO_RECORD};
 static const enum rb_step_kind file_revert_order[] = {
-    RB_DO_STAGE,  RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG,
+    RB_DO_STAGE,  RB_DO_FLAGS,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG, RB_DO_SECRETS,
     RB_DO_SWITCH, RB_DO_COMMIT, RB_DO_START, RB_DO_CHECKS,   RB_DO_RECORD};
 static const enum rb_step_kind deploy_order[] = {
-    RB_DO_STAGE,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG, RB_DO_SWITCH,
+    RB_DO_STAGE,  RB_DO_STOP,  RB_DO_DATABASE, RB_DO_CONFIG, RB_DO_SECRETS, RB_DO_SWITCH,
     RB_DO_COMMIT, RB_DO_FLAGS, RB_DO_START,    RB_DO_CHECKS, RB_DO_RECORD};
 
 #define HAS_EVERY_KIND(array)                                                                      \
@@ -168,6 +170,8 @@ static bool has_work(const rb_plan *plan, const rb_plan_request *rq, enum rb_ste
         return has_files(plan, RB_PART_FLAGS);
     case RB_DO_CONFIG:
         return has_files(plan, RB_PART_CONFIG);
+    case RB_DO_SECRETS:
+        return json_array_size(json_object_get(plan->json, "secrets")) > 0;
     case RB_DO_STOP:
         return rq->env->stop.n > 0 && serves && !rb_service_cannot_run_yet(rq);
     case RB_DO_START:
@@ -274,6 +278,8 @@ static char *describe(const rb_plan *plan, const rb_plan_request *rq, enum rb_st
         return rb_format("switch current to releases/%s", to);
     case RB_DO_CONFIG:
         return rb_host_files_describe(plan, rq, RB_PART_CONFIG);
+    case RB_DO_SECRETS:
+        return rb_secrets_describe(plan);
     case RB_DO_COMMIT:
         return rb_strdup("commit the database: the point of no return");
     case RB_DO_START:
@@ -457,6 +463,7 @@ enum rb_code rb_plan_make(rb_plan **out, const rb_plan_request *rq, rb_err *err)
     const bool lossy = plan->consent;
     decide_commits(plan);
     rb_plan_notes(plan, rq);
+    rb_plan_secrets(plan, rq);
     note_verdict(plan, rq);
     add_steps(plan, rq);
     rb_plan_times(plan, rq);

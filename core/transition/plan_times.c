@@ -74,6 +74,7 @@ static bool has_step(enum rb_step_kind kind, const bool parts[RB_PARTS])
     case RB_DO_FLAGS:
         return parts[RB_PART_FLAGS];
     case RB_DO_CONFIG:
+    case RB_DO_SECRETS:
         return parts[RB_PART_CONFIG];
     case RB_DO_DATABASE:
     case RB_DO_COMMIT:

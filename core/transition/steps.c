@@ -15,6 +15,7 @@
 #include "transition/host_file_backup.h"
 #include "transition/host_files.h"
 #include "transition/parts.h"
+#include "transition/secrets.h"
 #include "transition/segments.h"
 #include "transition/service.h"
 
@@ -167,6 +168,8 @@ enum rb_code rb_step_do(rb_run *run, enum rb_step_kind kind, rb_err *err)
         return RB_OK;
     case RB_DO_CONFIG:
         return rb_host_files_fill(run, RB_PART_CONFIG, err);
+    case RB_DO_SECRETS:
+        return rb_secrets_restore(run, err);
     case RB_DO_COMMIT:
         return rb_databases_commit(run, err);
     case RB_DO_START:
@@ -206,6 +209,8 @@ static enum rb_code undo_step(const rb_undo *undo, enum rb_step_kind kind, enum 
         return rb_host_backup_restore(undo->env->root, undo->row->id, "flags", err);
     case RB_DO_CONFIG:
         return rb_host_backup_restore(undo->env->root, undo->row->id, "config", err);
+    case RB_DO_SECRETS:
+        return rb_secrets_undo(undo, err);
     case RB_DO_SWITCH:
         return undo_switch(undo, err);
     case RB_DO_STOP:

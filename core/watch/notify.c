@@ -229,10 +229,8 @@ static char *send_one(const rb_env *env, const rb_strs *command, const json_t *e
     RB_AUTO(rb_buf_clear) rb_buf text = {0};
     RB_AUTO(rb_free_str) char *name = rb_format("RBTOOL_ENV_NAME=%s", env->name);
     const char *extra[] = {name, NULL};
-    const char **argv = rb_calloc(command->n + 1, sizeof *argv);
+    const char **argv = rb_process_argv(command, NULL);
     rb_err why;
-    for (size_t i = 0; i < command->n; i++)
-        argv[i] = command->items[i];
     rb_json_canonical(&text, event);
     rb_buf_addc(&text, '\n');
     const rb_process process = {.argv = argv,
