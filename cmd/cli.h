@@ -62,6 +62,7 @@ typedef struct rb_options {
     bool bad;
     bool accept_drift;
     bool accept_reverted;
+    bool runbook;
     bool step_done;
     bool step_retry;
     long watch;    /* seconds of --watch; 0: none */

@@ -9,6 +9,7 @@
 #include "ledger_write.h"
 #include "release/make.h"
 #include "release_status.h"
+#include "report/runbook.h"
 #include "ui.h"
 
 #define NOTES_SHOWN 20
@@ -136,6 +137,17 @@ static void print_made(rb_cli *cli, const rb_make *make, const rb_made *made, co
     }
 }
 
+static enum rb_code see(rb_oid *id, rb_repo *repo, const rb_release *release,
+                        const json_t *catalogs, const json_t *compatibility, const char *key,
+                        rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf runbook = {0};
+    rb_runbook_write_release(&runbook, release);
+    const rb_seen seen = {
+        .catalogs = catalogs, .compatibility = compatibility, .runbook = &runbook};
+    return rb_ledger_see(id, repo, release, &seen, key, 0, err);
+}
+
 /* Writes the ledger's entry. The release is valid without it: anybody who has the tag can verify
  * it. */
 static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const rb_options *o,
@@ -146,8 +158,7 @@ static void record(char entry[RB_OID_HEX], rb_cli *cli, rb_repo *repo, const rb_
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     enum rb_code code = rb_session_release(&release, &cli->session, make->tag, NULL, &why);
     if (code == RB_OK)
-        code = rb_ledger_see(&id, repo, release, false, made->catalogs, compatibility, o->key, 0,
-                             &why);
+        code = see(&id, repo, release, made->catalogs, compatibility, o->key, &why);
     if (code == RB_OK)
         rb_oid_hex(&id, entry);
     else
@@ -224,7 +235,7 @@ static enum rb_code run_record(rb_cli *cli, rb_repo *repo, const rb_signers *sig
         rb_ui_note(cli, "the ledger has an entry about release %s already", tag);
     } else {
         rb_oid id;
-        RB_TRY(rb_ledger_see(&id, repo, release, false, NULL, NULL, o->key, 0, err));
+        RB_TRY(see(&id, repo, release, NULL, NULL, o->key, err));
         rb_oid_hex(&id, hex);
     }
     if (cli->json) {

@@ -2,11 +2,14 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "ledger/release_entry.h"
 #include "release_status.h"
 #include "status.h"
 #include "ui.h"
 
-static const rb_opt opts[] = {RB_OPTION_JSON, RB_OPTIONS_END};
+static const rb_opt opts[] = {
+    RB_FLAG("runbook", 0, "print the runbook that was attached when it was made", runbook),
+    RB_OPTION_JSON, RB_OPTIONS_END};
 
 static void show_artifacts(const rb_manifest *manifest)
 {
@@ -80,14 +83,37 @@ static void show(const rb_release *release)
         rb_ui_line("            trailer Rollback: %s", manifest->notes.items[i]);
 }
 
+/* What was attached to the ledger's entry when the release was made. */
+static enum rb_code print_runbook(rb_cli *cli, const rb_release *release, rb_err *err)
+{
+    RB_AUTO(rb_buf_clear) rb_buf text = {0};
+    const rb_entry *entry = rb_ledger_runbook(cli->session.ledger, release->object);
+    if (!entry)
+        return rb_fail(
+            err, RB_FOUND,
+            "the ledger here has no runbook of %s that an allowed signer signed\nfetch "
+            "the ledger with `rbtool sync --fetch`, or write one for an environment with "
+            "`rbtool plan %s --format markdown`",
+            release->tag, release->tag);
+    RB_TRY(rb_ledger_attachment(&text, cli->session.repo, entry, RB_RUNBOOK_ATTACHED, err));
+    fwrite(rb_buf_str(&text), 1, text.len, stdout);
+    cli->answered = true;
+    return RB_OK;
+}
+
 static enum rb_code run(rb_cli *cli, rb_options *o, rb_err *err)
 {
     RB_AUTO(rb_release_freep) rb_release *release = NULL;
     RB_TRY(rb_session_release(&release, &cli->session, o->argv[0], NULL, err));
-    if (!cli->json) {
+    if (o->runbook || !cli->json)
         RB_TRY(rb_session_ledger(&cli->session, err));
+    if (o->runbook)
+        return print_runbook(cli, release, err);
+    if (!cli->json) {
         show(release);
         rb_release_show(cli, release, NULL);
+        if (rb_ledger_runbook(cli->session.ledger, release->object))
+            rb_ui_line("runbook     `rbtool show %s --runbook`", release->tag);
         return RB_OK;
     }
     RB_AUTO(rb_json_freep) json_t *json = rb_manifest_encode(release->manifest);

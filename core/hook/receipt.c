@@ -75,7 +75,8 @@ static enum rb_code witness(struct receipts *w, const rb_tag *tag, int64_t at, r
     enum rb_code code = rb_release_open_tag(&release, w->repo, w->signers, tag, &problems, err);
     if (code == RB_OK)
         return w->waits ? wait_for_ledger(w, tag, err)
-                        : rb_ledger_see(&id, w->repo, release, true, NULL, NULL, NULL, at, err);
+                        : rb_ledger_see(&id, w->repo, release, &(rb_seen){.witness = true}, NULL,
+                                        at, err);
     if (code != RB_FOUND)
         return code;
     rb_refusals_add(w->out, rb_format("tag %s", tag->name),

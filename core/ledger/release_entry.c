@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/shape.h"
+#include "base/text.h"
 
 #define PREFIX "catalog-"
 
@@ -66,9 +67,27 @@ static void attach_catalogs(attached *a, const json_t *catalogs)
     }
 }
 
-enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release, bool witness,
-                           const json_t *catalogs, json_t *compatibility, const char *key,
-                           int64_t at, rb_err *err)
+bool rb_entry_has_runbook(const rb_entry *entry)
+{
+    rb_json_each (item, json_object_get(rb_entry_json(entry), "attachments"))
+        if (strcmp(rb_json_str(item, "name"), RB_RUNBOOK_ATTACHED) == 0)
+            return true;
+    return false;
+}
+
+const rb_entry *rb_ledger_runbook(const rb_ledger *ledger, const char *object)
+{
+    for (size_t i = ledger ? ledger->n : 0; i-- > 0;) {
+        const rb_entry *entry = &ledger->items[i];
+        if (entry->kind == RB_ENTRY_RELEASE && entry->trust == RB_ENTRY_GOOD &&
+            rb_text_same(entry->object, object) && rb_entry_has_runbook(entry))
+            return entry;
+    }
+    return NULL;
+}
+
+enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release,
+                           const rb_seen *seen, const char *key, int64_t at, rb_err *err)
 {
     char sha256[RB_SHA256_HEX];
     char commit[RB_OID_HEX];
@@ -83,18 +102,21 @@ enum rb_code rb_ledger_see(rb_oid *out, rb_repo *repo, const rb_release *release
     rb_oid_hex(&release->commit, commit);
     rb_json_set_str(detail, "commit", commit);
     rb_json_set_str(detail, "sha256", sha256);
-    json_object_set_new(detail, "witness", json_boolean(witness));
-    if (compatibility)
-        json_object_set(detail, "compatibility", compatibility);
+    json_object_set_new(detail, "witness", json_boolean(seen->witness));
+    if (seen->compatibility)
+        json_object_set(detail, "compatibility", (json_t *)seen->compatibility);
     a.items[a.n++] = (rb_attachment){"tag", rb_buf_str(&tag->raw), tag->raw.len};
-    attach_catalogs(&a, catalogs);
+    if (seen->runbook)
+        a.items[a.n++] =
+            (rb_attachment){RB_RUNBOOK_ATTACHED, rb_buf_str(seen->runbook), seen->runbook->len};
+    attach_catalogs(&a, seen->catalogs);
     const rb_manifest *manifest = release->manifest;
     RB_AUTO(rb_free_str)
-    char *title = rb_format("%s%s %s, %s", witness ? "arrived: " : "", manifest->app_name,
+    char *title = rb_format("%s%s %s, %s", seen->witness ? "arrived: " : "", manifest->app_name,
                             manifest->app_version, manifest->class_);
     return rb_ledger_append(out, repo,
                             &(rb_draft){.kind = RB_ENTRY_RELEASE,
-                                        .begins = !witness,
+                                        .begins = !seen->witness,
                                         .app = manifest->app_name,
                                         .tag = release->tag,
                                         .object = release->object,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ledger/release_entry.h"
 #include "ledger/sync.h"
 #include "ledger/unapproved.h"
 #include "report/controls.h"
@@ -33,6 +34,7 @@ typedef struct job {
     json_t *notes;      /* entry id: [notes about it] */
     json_t *commits;    /* tag object: commit */
     json_t *recorded;   /* tag object: its release entry's id */
+    json_t *runbooks;   /* the same of the entry that has its runbook */
     json_t *touched;    /* tag objects of the transitions that are listed */
     json_t *times;      /* tag object: when its commit was made */
 } job;
@@ -43,6 +45,7 @@ static void job_clear(job *j)
     rb_json_free(j->notes);
     rb_json_free(j->commits);
     rb_json_free(j->recorded);
+    rb_json_free(j->runbooks);
     rb_json_free(j->touched);
     rb_json_free(j->times);
 }
@@ -230,6 +233,8 @@ static void index_release(const job *j, const rb_entry *entry)
     rb_json_set_str(j->commits, entry->object, rb_json_str(rb_entry_detail(entry), "commit"));
     if (!json_object_get(j->recorded, entry->object))
         rb_json_set_str(j->recorded, entry->object, id_of(entry).text);
+    if (rb_entry_has_runbook(entry))
+        rb_json_set_str(j->runbooks, entry->object, id_of(entry).text);
 }
 
 /* Indexes what other entries say: approvals that lacked, notes, and who recorded releases. */
@@ -288,14 +293,14 @@ static json_t *release_json(const job *j, const rb_chain_item *item)
     const char *problem = NULL;
     for (size_t i = 0; i < item->problems.n && !problem; i++)
         problem = item->problems.items[i].warning ? NULL : item->problems.items[i].message;
-    json_t *out = rb_json_make("tag:t object:s commit:s version:t at:s signer:t class:t verdict:s "
-                               "reason:t ok:b problem:t previous:t entry:J",
-                               item->tag, *item->object ? item->object : NULL,
-                               *commit ? commit : NULL, listed ? listed->version : NULL, at,
-                               listed ? listed->signer : NULL, listed ? listed->class_ : NULL,
-                               rb_verdict_name(verdict.verdict), verdict.why, listed && !problem,
-                               problem, listed && listed->previous ? listed->previous->tag : NULL,
-                               json_object_get(j->recorded, item->object));
+    json_t *out = rb_json_make(
+        "tag:t object:s commit:s version:t at:s signer:t class:t verdict:s "
+        "reason:t ok:b problem:t previous:t entry:J runbook:J",
+        item->tag, *item->object ? item->object : NULL, *commit ? commit : NULL,
+        listed ? listed->version : NULL, at, listed ? listed->signer : NULL,
+        listed ? listed->class_ : NULL, rb_verdict_name(verdict.verdict), verdict.why,
+        listed && !problem, problem, listed && listed->previous ? listed->previous->tag : NULL,
+        json_object_get(j->recorded, item->object), json_object_get(j->runbooks, item->object));
     rb_verdict_summary_clear(&verdict);
     return out;
 }
@@ -429,6 +434,7 @@ enum rb_code rb_report_make(json_t **out, const rb_report_request *rq, rb_err *e
              .notes = json_object(),
              .commits = json_object(),
              .recorded = json_object(),
+             .runbooks = json_object(),
              .touched = json_object(),
              .times = json_object()};
     for (size_t i = 0; i < RB_ENTRY_KINDS; i++)

@@ -98,14 +98,8 @@ static void decision(rb_buf *out, const rb_plan *plan, const rb_env *env)
     rb_buf_puts(out, "\n");
 }
 
-static void execution(rb_buf *out, const rb_plan *plan, const char *env, const char *program)
+static void exit_codes(rb_buf *out, const char *env, const char *program)
 {
-    RB_AUTO(rb_free_str) char *command = rb_plan_command(plan, json_array_size(plan->drift) > 0);
-    rb_buf_printf(out, "## Execution\n\n```\n%s\n```\n\n", command);
-    rb_json_each (step, json_object_get(plan->json, "steps")) {
-        rb_buf_printf(out, "%zu. ", step_at + 1);
-        rb_template_add(out, "**{id}**: {description}[ (inverse: {inverse})]\n", step);
-    }
     rb_buf_printf(out,
                   "\n- Exit 0: it is done.\n- Exit 1: a step failed and everything was undone, or "
                   "the checks fail at the "
@@ -118,6 +112,17 @@ static void execution(rb_buf *out, const rb_plan *plan, const char *env, const c
                   "- Exit 5, a person must decide: the message says what, who may, and with which "
                   "command. Approvals of others arrive here with `%s sync`.\n\n",
                   program, env, program, env, program, env, program, env, program);
+}
+
+static void execution(rb_buf *out, const rb_plan *plan, const char *env, const char *program)
+{
+    RB_AUTO(rb_free_str) char *command = rb_plan_command(plan, json_array_size(plan->drift) > 0);
+    rb_buf_printf(out, "## Execution\n\n```\n%s\n```\n\n", command);
+    rb_json_each (step, json_object_get(plan->json, "steps")) {
+        rb_buf_printf(out, "%zu. ", step_at + 1);
+        rb_template_add(out, "**{id}**: {description}[ (inverse: {inverse})]\n", step);
+    }
+    exit_codes(out, env, program);
 }
 
 /* What a failure of each step leads to. The first commit, or the switch, is where there is no way
@@ -239,4 +244,97 @@ void rb_runbook_write(rb_buf *out, const rb_plan *plan, const rb_env *env, const
     failures(out, plan, env, program);
     users(out, plan, env);
     verification(out, plan, env, program);
+}
+
+/* How the way back of a new migration did in the proof. */
+static const char *way_back(const char *restores)
+{
+    static const char *const words[][2] = {
+        {"identical", "its down restores schema and data"},
+        {"order", "its down restores schema and data, with columns in another order"},
+        {"differs", "its down leaves another schema, which was accepted"},
+        {"fails", "its down fails: it cannot go back"},
+        {"missing", "it has no down: it cannot go back"},
+        {"untested", "its down could not be tried on every row"},
+        {"code", "it is code that rbtool cannot run: it goes back by hand"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (rb_text_same(words[i][0], restores))
+            return words[i][1];
+    return "its way back is not known";
+}
+
+static void places(rb_buf *out, const char *what, const json_t *list)
+{
+    rb_json_each (item, list) {
+        rb_buf_printf(out, "%s", item_at ? ", " : what);
+        rb_template_add(out, "{table}[.{column}]", item);
+    }
+}
+
+static void new_migrations(rb_buf *out, const rb_manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->database_count; i++) {
+        const rb_manifest_database *d = &manifest->databases[i];
+        rb_json_each (item, json_object_get(d->proof, "migrations")) {
+            RB_AUTO(rb_free_str) char *id = rb_safe(rb_json_str(item, "id"));
+            rb_buf_printf(out, "- Database %s, migration %s: %s", d->name, id,
+                          way_back(rb_json_str(item, "restores")));
+            places(out, "; its up destroys ", json_object_get(item, "destroys"));
+            places(out, "; going back discards what was entered in ",
+                   json_object_get(item, "discards"));
+            rb_buf_puts(out, ".\n");
+        }
+    }
+}
+
+static void release_decision(rb_buf *out, const rb_release *release, const char *back)
+{
+    const rb_manifest *manifest = release->manifest;
+    const char *name;
+    json_t *version;
+    rb_buf_printf(
+        out,
+        "## Decision\n\n- The release is %s. `rbtool plan %s --env ENV` counts what is at "
+        "risk now and lists the ways back with their cost.\n",
+        manifest->class_, release->tag);
+    new_migrations(out, manifest);
+    json_object_foreach (manifest->secrets, name, version)
+        rb_buf_printf(out, "- Secret %s: this release needs version %s.\n", name,
+                      json_string_value(version));
+    rb_buf_puts(out, "\nThe ways back, and when to take which:\n\n");
+    if (manifest->flags_path)
+        rb_buf_printf(out,
+                      "- **flags**: the fault is in a feature that a flag turns off.\n\n"
+                      "      rbtool revert %s --env ENV --only flags\n\n",
+                      release->tag);
+    rb_buf_printf(out,
+                  "- **application**: the fault is in code, and %s runs on this schema.\n\n"
+                  "      rbtool revert %s --env ENV --only app,flags,config\n\n"
+                  "- **everything**: the fault may be in code, schema or data together.\n\n"
+                  "      rbtool revert %s --env ENV\n\n"
+                  "- **forward**: the fault is known and can wait for a fix.\n\n",
+                  back, release->tag, release->tag);
+}
+
+void rb_runbook_write_release(rb_buf *out, const rb_release *release)
+{
+    const rb_manifest *manifest = release->manifest;
+    const rb_env any = {.name = (char *)"ENV"};
+    const char *back = manifest->previous ? manifest->previous->tag : "the release before";
+    rb_buf_printf(out,
+                  "# Runbook: revert %s\n\n%s %s, from commit `%s`. Previous release: %s.\n\nThis "
+                  "was written when the release was made, and knows no environment: put its name "
+                  "in the place of ENV. `rbtool plan %s --env ENV --format markdown` writes the "
+                  "same with people, times and data at risk.\n\n",
+                  release->tag, manifest->app_name, manifest->app_version, manifest->commit,
+                  manifest->previous ? manifest->previous->tag : "none", release->tag);
+    detection(out, &any, "rbtool");
+    release_decision(out, release, back);
+    rb_buf_printf(out, "## Execution\n\n```\nrbtool revert %s --env ENV\n```\n", release->tag);
+    exit_codes(out, any.name, "rbtool");
+    rb_buf_printf(out,
+                  "## Verification\n\n- `rbtool status --env ENV --exit-code` begins with the "
+                  "release that it went back to, and exits with 0.\n- `rbtool check --env ENV` "
+                  "exits with 0.\n- `rbtool sync` sends the transition and its verdict to the "
+                  "others.\n");
 }

@@ -185,3 +185,23 @@ SH
     [[ $(rbtool log --json -n 1 | jq -r .committer) == 'rbtool <rbtool@'*'>' ]]
     [[ $(rbtool log --verify) == "2 entries: 2 good" ]]
 }
+
+@test "a release's runbook is attached to its entry, and its commands work" {
+    rbtool show v1.0.0 --runbook >"$BATS_TEST_TMPDIR/runbook"
+    grep -qx '# Runbook: revert v1.0.0' "$BATS_TEST_TMPDIR/runbook"
+    grep -qF 'Database main, migration 1: its down restores schema and data' "$BATS_TEST_TMPDIR/runbook"
+    git show "$(rbtool log --json --kind release | jq -r .id):runbook.md" | diff - "$BATS_TEST_TMPDIR/runbook"
+    rbtool show v1.0.0 | grep -q '^runbook     `rbtool show v1.0.0 --runbook`$'
+    rbtool release v1.1.0
+    rbtool deploy v1.0.0 --yes
+    rbtool deploy v1.1.0 --yes
+    rbtool show v1.1.0 --runbook | grep -oE 'rbtool (check|status|plan)[^`]*' | sed 's/--env ENV/--env prod/' | sort -u >"$BATS_TEST_TMPDIR/commands"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -eq 5 ]
+    while read -r command; do
+        (eval "$command")
+    done <"$BATS_TEST_TMPDIR/commands"
+    rbtool show v1.1.0 --runbook | grep -E '^ {6}rbtool revert .* --only' | sed 's/--env ENV/--env prod/' >"$BATS_TEST_TMPDIR/ways"
+    while read -r command; do
+        (eval "$command --dry-run")
+    done <"$BATS_TEST_TMPDIR/ways"
+}
